@@ -1,0 +1,69 @@
+package durable
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile replaces the file at path by what write produces, atomically and
+// durably. The writer given to write is buffered and valid only during the
+// call. When write or any step after it fails, the error is returned, path is
+// what it was before, and nothing else is left in its directory.
+//
+// A new file gets mode 0666 less the umask; a replaced one keeps its mode. A
+// symbolic link at path is replaced, not followed.
+func WriteFile(path string, write func(w io.Writer) error) (err error) {
+	dir := filepath.Dir(path)
+	tmp, err := createTemp(dir)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	// Also on a panic in write: the deferred call then runs with done unset.
+	done := false
+	defer func() {
+		if !done {
+			tmp.Close()
+			os.Remove(tmp.Name())
+		}
+	}()
+	if err := fill(tmp, path, write); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	done = true
+	if err := SyncDir(dir); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	return nil
+}
+
+// WriteBytes replaces the file at path by data, as [WriteFile] does.
+func WriteBytes(path string, data []byte) error {
+	return WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// fill writes, syncs and closes tmp, which will become path.
+func fill(tmp *os.File, path string, write func(w io.Writer) error) error {
+	if old, err := os.Lstat(path); err == nil && old.Mode().IsRegular() {
+		if err := tmp.Chmod(old.Mode().Perm()); err != nil {
+			return err
+		}
+	}
+	buffered := bufio.NewWriterSize(tmp, 1<<16)
+	if err := write(buffered); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	return errors.Join(tmp.Sync(), tmp.Close())
+}

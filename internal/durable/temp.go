@@ -1,0 +1,67 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// tempPrefix starts every temporary name. The names do not contain that of
+// their target, which may already be as long as a name can be.
+const tempPrefix = ".tmp-"
+
+// TempDir makes an empty directory in parent for [PublishDir] to rename. Make
+// it in the directory that the target is in: a rename cannot cross file
+// systems.
+func TempDir(parent string) (string, error) {
+	return tempName(parent, func(path string) error { return os.Mkdir(path, 0o777) })
+}
+
+// createTemp is os.CreateTemp with the mode that a plain new file gets.
+func createTemp(dir string) (file *os.File, err error) {
+	_, err = tempName(dir, func(path string) error {
+		file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		return err
+	})
+	return file, err
+}
+
+// tempName calls create with temporary names in dir until one is new.
+func tempName(dir string, create func(path string) error) (string, error) {
+	const attempts = 100
+	var err error
+	for range attempts {
+		path := filepath.Join(dir, fmt.Sprintf("%s%016x", tempPrefix, rand.Uint64()))
+		if err = create(path); !errors.Is(err, fs.ErrExist) {
+			return path, err
+		}
+	}
+	return "", err
+}
+
+// RemoveLeftovers deletes the temporary files and directories in dir that
+// killed processes left there, if they were last changed longer ago than age.
+// With age 0 it deletes all of them: then hold the [Lock] on dir.
+func RemoveLeftovers(dir string, age time.Duration) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), tempPrefix) {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil || time.Since(info.ModTime()) < age {
+			continue
+		}
+		failed = append(failed, os.RemoveAll(filepath.Join(dir, entry.Name())))
+	}
+	return errors.Join(failed...)
+}
