@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 			io.WriteString(w, strings.Repeat("x", 1<<18))
 			os.Stdout.WriteString("ready\n")
 			time.Sleep(time.Minute)
+			return nil
 		})
 	}
 	os.Exit(m.Run())
