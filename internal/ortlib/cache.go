@@ -1,0 +1,124 @@
+package ortlib
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"onnxlab/internal/durable"
+)
+
+// cache is the folder that libraries are unpacked into, one folder each.
+type cache struct{ root string }
+
+// userCache is the cache of the current user.
+func userCache() (cache, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return cache{}, fmt.Errorf("find the cache folder: %w; set it, or set runtime.library or %s", err, EnvLibrary)
+	}
+	return cache{filepath.Join(dir, "onnxlab", "onnxruntime")}, nil
+}
+
+// installedName is the folder of a library that was installed from a file
+// that is not a pinned jar. It comes before the pinned build.
+func installedName(b build) string { return "installed-" + b.classifier }
+
+// find looks for an installed library, then for the pinned build.
+func (c cache) find(b build) (Library, error) {
+	library, err := c.open(installedName(b), OriginInstalled)
+	if errors.Is(err, errNotInstalled) {
+		return c.open(b.cacheName(), OriginCache)
+	}
+	return library, err
+}
+
+// open reads one folder of the cache. Of a damaged library it returns only
+// the origin.
+func (c cache) open(name string, origin Origin) (Library, error) {
+	dir := filepath.Join(c.root, name)
+	m, err := readManifest(dir)
+	if errors.Is(err, errNotInstalled) {
+		return Library{}, err
+	}
+	if err != nil {
+		return Library{Origin: origin}, &LibraryError{
+			Path: dir, Err: fmt.Errorf("it is damaged: %w", err),
+			Hint: "install it again with 'pipeline runtime install'",
+		}
+	}
+	return Library{Path: filepath.Join(dir, m.Library), Origin: origin, manifest: m}, nil
+}
+
+// lock waits until no other process is changing the cache.
+func (c cache) lock(ctx context.Context, progress reporter) (unlock func() error, err error) {
+	if err := os.MkdirAll(c.root, 0o777); err != nil {
+		return nil, fmt.Errorf("make the cache folder: %w; set runtime.library or %s to use no cache", err, EnvLibrary)
+	}
+	for told := false; ; told = true {
+		unlock, err = durable.Lock(c.root)
+		var locked *durable.LockedError
+		if !errors.As(err, &locked) {
+			return unlock, err
+		}
+		if !told {
+			progress.line("waiting for process %d, which is installing ONNX Runtime", locked.Holder.PID)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// change runs work with the cache locked, in a fresh folder of it for what is
+// not finished. The folder goes when work is done.
+func (c cache) change(ctx context.Context, progress reporter, work func(tmp string) error) error {
+	unlock, err := c.lock(ctx, progress)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Whoever has the lock is alone, so these are from killed processes.
+	if err := durable.RemoveLeftovers(c.root, 0); err != nil {
+		return err
+	}
+	tmp, err := durable.TempDir(c.root)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	return work(tmp)
+}
+
+// add unpacks source and publishes it as name. accept sees the unpacked
+// library before anyone else does.
+func (c cache) add(source, name string, u unpacker, accept func(dir string, m *manifest) error) error {
+	tmp, err := durable.TempDir(c.root)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	u.dir = tmp
+	m, err := u.unpack(source)
+	if err != nil {
+		return err
+	}
+	if err := accept(tmp, m); err != nil {
+		return err
+	}
+	if err := m.write(tmp); err != nil {
+		return err
+	}
+	// With the cache locked, whatever is there is older or damaged.
+	return durable.PublishDir(tmp, filepath.Join(c.root, name), func(string) bool { return false })
+}
+
+// remove deletes one folder of the cache, if it is there.
+func (c cache) remove(name string) error {
+	return os.RemoveAll(filepath.Join(c.root, name))
+}

@@ -1,0 +1,108 @@
+package ortlib
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"onnxlab/internal/durable"
+)
+
+// manifestName is the file in a cache folder that is written last.
+const manifestName = "manifest.json"
+
+// manifest describes the files of an unpacked library.
+type manifest struct {
+	Source  string         `json:"source"`  // Maven coordinates, or the path it was installed from
+	SHA256  string         `json:"sha256"`  // of the archive; empty for a bare library
+	Library string         `json:"library"` // the name of the file to open
+	Files   []manifestFile `json:"files"`
+}
+
+type manifestFile struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// names are those of the library's files.
+func (m *manifest) names() []string {
+	names := make([]string, len(m.Files))
+	for i, file := range m.Files {
+		names[i] = file.Name
+	}
+	return names
+}
+
+// write puts the manifest into dir, which makes it a complete library.
+func (m *manifest) write(dir string) error {
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(filepath.Join(dir, manifestName), append(data, '\n'))
+}
+
+// readManifest reads the manifest of the library in dir and checks that every
+// file has its size. If there is no dir, the error is errNotInstalled; any
+// other error means that the library is damaged.
+func readManifest(dir string) (*manifest, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, errNotInstalled
+	}
+	data, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if err != nil {
+		return nil, err
+	}
+	m := new(manifest)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("read %s: %w", manifestName, err)
+	}
+	if m.Library == "" || m.Library != filepath.Base(m.Library) {
+		return nil, fmt.Errorf("read %s: %q is not a library", manifestName, m.Library)
+	}
+	for _, file := range m.Files {
+		info, err := os.Stat(filepath.Join(dir, filepath.Base(file.Name)))
+		if err != nil {
+			return nil, err
+		}
+		if info.Size() != file.Bytes {
+			return nil, fmt.Errorf("%s has %d bytes instead of %d", file.Name, info.Size(), file.Bytes)
+		}
+	}
+	return m, nil
+}
+
+// checkHashes compares every file in dir with its SHA-256 in the manifest.
+func (m *manifest) checkHashes(dir string) error {
+	for _, file := range m.Files {
+		sum, err := fileSHA256(filepath.Join(dir, filepath.Base(file.Name)))
+		if err != nil {
+			return err
+		}
+		if sum != file.SHA256 {
+			return fmt.Errorf("%s has SHA-256 %s instead of %s", file.Name, sum, file.SHA256)
+		}
+	}
+	return nil
+}
+
+// fileSHA256 is the SHA-256 of a file, in hexadecimal.
+func fileSHA256(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

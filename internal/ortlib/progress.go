@@ -1,0 +1,97 @@
+package ortlib
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// reporter tells the user what is going on. A nil writer keeps it silent.
+type reporter struct{ w io.Writer }
+
+// line prints one line.
+func (r reporter) line(format string, args ...any) {
+	if r.w != nil {
+		fmt.Fprintf(r.w, format+"\n", args...)
+	}
+}
+
+// download shows a download of b into dir until stop is called: a bar on a
+// terminal, one line elsewhere.
+func (r reporter) download(b build, dir string) (stop func()) {
+	file, ok := r.w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		r.line("fetching %s (%d MB) with Maven", b.coordinates(), b.bytes/1e6)
+		return func() {}
+	}
+	bar := progressbar.NewOptions64(b.bytes,
+		progressbar.OptionSetWriter(file),
+		progressbar.OptionSetDescription("fetching ONNX Runtime"),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish())
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() { followFile(bar, b, dir, done) })
+	return func() {
+		close(done)
+		group.Wait()
+		bar.Finish()
+	}
+}
+
+// followFile moves the bar as the file grows. Maven does not say how far it is
+// and downloads into its own repository first, so look there too; where that
+// has been moved, the bar stays at its start until the end.
+func followFile(bar *progressbar.ProgressBar, b build, dir string, done <-chan struct{}) {
+	places := []string{dir}
+	if home, err := os.UserHomeDir(); err == nil {
+		places = append(places, filepath.Join(home, ".m2", "repository", "org", "bytedeco", "onnxruntime", pinnedVersion))
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			// The end is reached when Maven says so, not when the bytes are there.
+			bar.Set64(min(largestPart(places, b.jarName()), b.bytes-1))
+		}
+	}
+}
+
+// largestPart is the size of the largest file in places that is called name,
+// or name and a suffix as unfinished downloads are.
+func largestPart(places []string, name string) int64 {
+	var largest int64
+	for _, place := range places {
+		entries, err := os.ReadDir(place)
+		if err != nil {
+			continue
+		}
+		for _, entry := range entries {
+			largest = max(largest, partBytes(entry, name))
+		}
+	}
+	return largest
+}
+
+func partBytes(entry fs.DirEntry, name string) int64 {
+	if !strings.Contains(entry.Name(), name) {
+		return 0
+	}
+	info, err := entry.Info()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
