@@ -1,0 +1,212 @@
+package onnxmodels
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/durable"
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/gradient"
+	"onnxlab/onnxmodels/graph"
+)
+
+// The names of the files of training artifacts.
+const (
+	TrainingModelFile  = "training_model.onnx"
+	EvalModelFile      = "eval_model.onnx"
+	OptimizerModelFile = "optimizer_model.onnx"
+	CheckpointFile     = "checkpoint"
+)
+
+// TrainingOptions say how a network is trained.
+type TrainingOptions struct {
+	// Momentum of the optimizer, in [0, 1).
+	Momentum float32
+	// Replicas is into how many equal parts each micro-batch is cut for
+	// BatchNorm, each normalised by itself; 0 means 1.
+	Replicas int
+	// MicroBatches is how many micro-batches make one optimizer step; 0 means
+	// 1. The caller feeds each with the learning rate divided by it.
+	MicroBatches int
+}
+
+// Artifacts are the models that ONNX Runtime's training API runs.
+type Artifacts struct {
+	// Training computes the loss and accumulates the gradients; its inputs are
+	// image, label and learning_rate, which scales the gradients, and
+	// dropout_seed if the network drops.
+	Training *onnxpb.Model
+	// Eval computes loss and correct without training.
+	Eval *onnxpb.Model
+	// Optimizer applies the accumulated gradients.
+	Optimizer *onnxpb.Model
+	// Drops tells that Training has the input dropout_seed.
+	Drops bool
+}
+
+// Artifacts differentiates the network and returns its training models.
+//
+// The learning rate is an input of the training model and scales the loss's
+// gradient, so that the optimizer's own rate is a constant: together they are
+// momentum SGD in Keras's form, v ← μ·v − lr·g, w ← w + v.
+func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
+	if o.Momentum < 0 || o.Momentum >= 1 {
+		return nil, fmt.Errorf("training artifacts: momentum %v is outside 0..1 (1 excluded)", o.Momentum)
+	}
+	a := &Artifacts{}
+	var err error
+	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
+		return nil, err
+	}
+	if a.Eval, err = n.evalModel(); err != nil {
+		return nil, err
+	}
+	a.Optimizer = optimizerModel(o.Momentum)
+	return a, nil
+}
+
+func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool, err error) {
+	b := n.builder("training")
+	b.Training = true
+	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
+	image, label := n.byteInput(b), b.labelInput()
+	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	reset := b.Input(lazyResetGrad, graph.Bool, graph.Static(1))
+	b.resetFlag = b.Cast(lazyResetGrad+".float", reset, graph.Float)
+
+	logits := n.forward(b, b.normalise(image))
+	if logits.Shape[0].Symbol != BatchSymbol {
+		b.Fail("the layers change the batch: logits %s", logits.Shape)
+	}
+	loss, _ := b.SoftmaxCrossEntropy(OutputLoss, logits, label)
+	b.finish(loss, logits, label)
+	if err := b.backward(loss, rate, reset); err != nil {
+		return nil, false, err
+	}
+	for _, flag := range b.updated {
+		b.Output(flag)
+	}
+	m, err = b.Model()
+	return m, b.dropoutSeed != nil, err
+}
+
+func (b *Builder) labelInput() *graph.Value {
+	return b.Input(InputLabel, graph.Int64, graph.Shape{graph.Symbol(BatchSymbol)})
+}
+
+// finish makes the outputs loss and correct.
+func (b *Builder) finish(loss, logits, label *graph.Value) {
+	hit := b.Compare("Equal", "correct.hit", b.ArgMax("correct.prediction", logits), label)
+	correct := b.ReduceSum("correct.sum", b.Cast("correct.float", hit, graph.Float), false, 0)
+	b.Rename(loss, OutputLoss)
+	b.Rename(correct, OutputCorrect)
+	b.Output(loss)
+	b.Output(correct)
+}
+
+// backward appends the gradients by the trainable parameters, times the
+// learning rate, and their accumulation over micro-batches.
+func (b *Builder) backward(loss, rate, reset *graph.Value) error {
+	var targets []*graph.Value
+	for _, p := range b.parameters {
+		if p.Trainable {
+			targets = append(targets, b.values[p.Name])
+		}
+	}
+	b.Prefix(BackwardPrefix)
+	defer b.Prefix("")
+	seed := b.Reshape("rate", rate, b.Ints("rate.shape"), graph.Shape{})
+	gradients, err := gradient.Append(b.Graph, loss, seed, targets)
+	if err != nil {
+		return err
+	}
+	for _, p := range targets {
+		buffer := b.Input(p.Name+gradientBuffer, p.Elem, p.Shape)
+		b.updated = append(b.updated, b.Accumulate(p.Name+gradientFlag, buffer, gradients[p], reset))
+	}
+	return b.Err()
+}
+
+// BackwardPrefix begins the names of all nodes of the backward pass.
+const BackwardPrefix = "backward/"
+
+func (n *Network) evalModel() (*onnxpb.Model, error) {
+	b := n.builder("eval")
+	image, label := n.byteInput(b), b.labelInput()
+	logits := n.forward(b, b.normalise(image))
+	loss, _ := b.SoftmaxCrossEntropy(OutputLoss, logits, label)
+	b.finish(loss, logits, label)
+	return b.Model()
+}
+
+// optimizerModel is one AdamWOptimizer whose constants make it momentum SGD:
+// with beta 1 its second moment stays 0, with epsilon 1 its divisor is 1, and
+// the constant rate 1/(1 − μ) undoes the factor 1 − μ on each gradient. Its
+// inputs are those that ONNX Runtime expects by name; the rate among them is
+// not used.
+func optimizerModel(momentum float32) *onnxpb.Model {
+	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
+	g := graph.New("optimizer")
+	rate := g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
+	g.Input(InputLearningRate, graph.Float, graph.Static(1))
+	step := g.Input("step", graph.Int64, graph.Static(1))
+	g.Optimizer("updated", rate, step, sequences, []graph.Attribute{
+		{Name: "alpha", Value: momentum},
+		{Name: "beta", Value: float32(1)},
+		{Name: "epsilon", Value: float32(1)},
+		{Name: "weight_decay", Value: float32(0)},
+		{Name: "adam_mode", Value: int64(1)},
+		{Name: "correct_bias", Value: int64(0)},
+	})
+	m, err := g.Model()
+	if err != nil {
+		panic(err) // cannot happen: nothing above depends on the caller
+	}
+	return m
+}
+
+// Write writes the artifacts and the checkpoint into dir, which is made if it
+// does not exist, under their usual names.
+func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write training artifacts: %w", err)
+	}
+	for name, m := range map[string]*onnxpb.Model{
+		TrainingModelFile: a.Training, EvalModelFile: a.Eval, OptimizerModelFile: a.Optimizer,
+	} {
+		if err := WriteModel(filepath.Join(dir, name), m); err != nil {
+			return err
+		}
+	}
+	return checkpoint.Write(filepath.Join(dir, CheckpointFile), c)
+}
+
+// Marshal returns the model's bytes; equal models give equal bytes.
+func Marshal(m *onnxpb.Model) ([]byte, error) {
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode model %q: %w", m.GetGraph().GetName(), err)
+	}
+	return data, nil
+}
+
+// WriteModel writes the model to path, atomically.
+func WriteModel(path string, m *onnxpb.Model) error {
+	data, err := Marshal(m)
+	if err != nil {
+		return err
+	}
+	err = durable.WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write model %q: %w", path, err)
+	}
+	return nil
+}

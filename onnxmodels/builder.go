@@ -1,0 +1,118 @@
+package onnxmodels
+
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+)
+
+// The names of the inputs and outputs of training artifacts and inference
+// models, and of the symbolic batch size.
+const (
+	InputImage        = "image"
+	InputLabel        = "label"
+	InputLearningRate = "learning_rate"
+	// InputDropoutSeed exists only if the network has a Dropout layer.
+	InputDropoutSeed = "dropout_seed"
+
+	OutputLoss          = "loss"
+	OutputCorrect       = "correct"
+	OutputLogits        = "logits"
+	OutputProbabilities = "probabilities"
+
+	BatchSymbol = "batch"
+
+	lazyResetGrad = "lazy_reset_grad"
+	// gradientFlag is the suffix by which ONNX Runtime knows, and leaves out,
+	// outputs that only say that something was accumulated.
+	gradientFlag   = "_grad.accumulation.out"
+	gradientBuffer = "_grad.accumulation.buffer"
+)
+
+// Layer is one part of a network.
+type Layer interface {
+	// Build appends the layer to the graph and returns its output for the
+	// input x. It is called once for each graph that is made of the network.
+	Build(b *Builder, x *graph.Value) *graph.Value
+}
+
+// Parameter is an array that a layer owns.
+type Parameter struct {
+	Name  string
+	Shape []int
+	// Trainable parameters are changed by the optimizer; the others are the
+	// running statistics of BatchNorm.
+	Trainable bool
+	// Decay tells that weight decay applies: to the weights of convolutions
+	// and dense layers, not to biases and BatchNorm.
+	Decay bool
+
+	initial Initializer
+}
+
+// Builder makes one graph of a network. Layers append operators to it by the
+// methods of graph.Graph and own the parameters that they ask it for.
+type Builder struct {
+	*graph.Graph
+
+	// Training tells that the graph is one to be trained: BatchNorm uses the
+	// batch's statistics, and Dropout drops.
+	Training bool
+
+	scope      string
+	parameters []Parameter
+	values     map[string]*graph.Value
+	// constants, if set, makes parameters initializers of these values.
+	constants *checkpoint.Checkpoint
+
+	replicas    int
+	resetFlag   *graph.Value // lazy_reset_grad
+	share       float32      // of one micro-batch in a batch
+	updated     []*graph.Value
+	dropoutSeed *graph.Value
+}
+
+// Name returns the name of a layer's own node or value: its path of scopes.
+func (b *Builder) Name(name string) string { return b.scope + name }
+
+// in runs build with name appended to the scope.
+func (b *Builder) in(name string, build func()) {
+	outer := b.scope
+	b.scope = outer + name + "."
+	build()
+	b.scope = outer
+}
+
+// Parameter declares a parameter of the layer and returns its value.
+func (b *Builder) Parameter(p Parameter, initial Initializer) *graph.Value {
+	p.Name, p.initial = b.Name(p.Name), initial
+	b.parameters = append(b.parameters, p)
+	v := b.parameterValue(p)
+	b.values[p.Name] = v
+	return v
+}
+
+func (b *Builder) parameterValue(p Parameter) *graph.Value {
+	if b.constants == nil {
+		return b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+	}
+	t := b.constants.Parameter(p.Name)
+	if t == nil {
+		b.Fail("the checkpoint has no parameter %q: it is of another network", p.Name)
+		t = &checkpoint.Tensor{}
+	} else if !equalSizes(t.Shape, p.Shape) {
+		b.Fail("parameter %q: the checkpoint's shape %v is not the network's %v", p.Name, t.Shape, p.Shape)
+	}
+	return b.Floats(p.Name, t.Shape, t.Data)
+}
+
+func equalSizes(a, b []int) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
+
+// normalise returns x / 255 as float32 [batch, 3, h, w] for an image of uint8
+// [batch, h, w, 3].
+func (b *Builder) normalise(image *graph.Value) *graph.Value {
+	planar := b.Transpose("image.planar", image, 0, 3, 1, 2)
+	float := b.Cast("image.float", planar, graph.Float)
+	return b.Binary("Mul", "image.scaled", float, b.Scalar("image.scale", 1.0/255))
+}

@@ -1,0 +1,113 @@
+// Package checkpoint reads and writes the training checkpoints of ONNX
+// Runtime: one FlatBuffers file that holds a network's parameters, trainable
+// and frozen, and the state of its optimizer.
+//
+//	c, err := checkpoint.Read("checkpoint")
+//	w := c.Parameter("dense.weight")
+//	err = checkpoint.Write("copy", c)
+//
+// The format is that of onnxruntime/core/flatbuffers/schema's
+// ort_training_checkpoint.fbs, version 2, identifier "ODTC". Only float32
+// tensors inside the file are supported, which is what ONNX Runtime's
+// optimizers need; external data is refused. Read trusts nothing in the file:
+// a damaged one gives an error, and memory is bounded by the file's size.
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"onnxlab/internal/durable"
+)
+
+// Version is the one version of the format that ONNX Runtime accepts.
+const Version = 2
+
+// identifier are the bytes 4 to 8 of every file.
+const identifier = "ODTC"
+
+// floatType is the format's number for float32.
+const floatType = 1
+
+// Tensor is a named array of float32 in row-major order.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+// Checkpoint is the content of a checkpoint file.
+type Checkpoint struct {
+	// Trainable are the parameters that the optimizer changes.
+	Trainable []Tensor
+	// Frozen are the others: the running statistics of BatchNorm.
+	Frozen []Tensor
+	// Optimizer is nil if the file holds no optimizer state.
+	Optimizer *Optimizer
+	// Properties are named texts, numbers and fractions of the user's.
+	Properties Properties
+}
+
+// Optimizer is the state of the optimizer's one group, "group0".
+type Optimizer struct {
+	// Step counts the optimizer steps that were done.
+	Step int64
+	// InitialLearningRate is kept by ONNX Runtime but not used.
+	InitialLearningRate float32
+	// States are the momenta of each trainable parameter; none before the
+	// first step.
+	States []State
+}
+
+// State is the optimizer's memory of one parameter: for AdamWOptimizer the
+// tensors "momentum0" and "momentum1".
+type State struct {
+	Parameter string
+	Momenta   []Tensor
+}
+
+// Properties are the user's own entries, by name.
+type Properties struct {
+	Ints    map[string]int64
+	Floats  map[string]float32
+	Strings map[string]string
+}
+
+// Parameter returns the parameter of the name, trainable or frozen, or nil.
+func (c *Checkpoint) Parameter(name string) *Tensor {
+	for _, list := range [][]Tensor{c.Trainable, c.Frozen} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Read reads the checkpoint file at path.
+func Read(path string) (*Checkpoint, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	c, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoint %q: %w", path, err)
+	}
+	return c, nil
+}
+
+// Write writes c to path, atomically.
+func Write(path string, c *Checkpoint) error {
+	data := Encode(c)
+	err := durable.WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write checkpoint %q: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+// Package gradient differentiates graphs in reverse mode: it appends to a
+// graph the nodes that compute the gradient of one value by others.
+//
+//	gradients, err := gradient.Append(g, loss, seed, parameters)
+//
+// Each operator has one rule, in the table of rules.go. The rules build
+// operators that ONNX Runtime has on every device and that are right for a
+// symbolic batch; its own pool gradients are neither.
+package gradient
+
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Append appends the nodes that compute the gradient of loss, a scalar, by
+// each target, times seed, a scalar. The result holds for each target a value
+// of the target's shape; a target that loss does not depend on is an error,
+// as is an operator without a rule between the two.
+func Append(g *graph.Graph, loss, seed *graph.Value, targets []*graph.Value) (map[*graph.Value]*graph.Value, error) {
+	b := &backward{
+		Graph:    g,
+		depends:  dependents(g, targets),
+		partials: map[*graph.Value][]*graph.Value{loss: {seed}},
+	}
+	forward := g.Nodes
+	for i := len(forward) - 1; i >= 0; i-- {
+		if err := b.node(forward[i]); err != nil {
+			return nil, err
+		}
+	}
+	gradients := make(map[*graph.Value]*graph.Value, len(targets))
+	for _, t := range targets {
+		d := b.total(t)
+		if d == nil {
+			return nil, fmt.Errorf("differentiate %q by %q: the one does not depend on the other", loss.Name, t.Name)
+		}
+		gradients[t] = d
+	}
+	return gradients, g.Err()
+}
+
+// dependents returns the values that depend on a target, targets included:
+// only through these do gradients flow.
+func dependents(g *graph.Graph, targets []*graph.Value) map[*graph.Value]bool {
+	depends := map[*graph.Value]bool{}
+	for _, t := range targets {
+		depends[t] = true
+	}
+	for _, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			if in != nil && depends[in] {
+				for _, out := range n.Outputs {
+					if out != nil && (out.Elem == graph.Float) {
+						depends[out] = true
+					}
+				}
+				break
+			}
+		}
+	}
+	return depends
+}
+
+// backward is the pass through the nodes in reverse order.
+type backward struct {
+	*graph.Graph
+	depends  map[*graph.Value]bool
+	partials map[*graph.Value][]*graph.Value // by each use of a value
+}
+
+// wants tells whether the gradient by v is needed.
+func (b *backward) wants(v *graph.Value) bool { return v != nil && b.depends[v] }
+
+// total returns the sum of v's partial gradients, or nil if there is none.
+func (b *backward) total(v *graph.Value) *graph.Value {
+	parts := b.partials[v]
+	switch len(parts) {
+	case 0:
+		return nil
+	case 1:
+		return parts[0]
+	}
+	sum := b.Sum(v.Name+"_grad", parts...)
+	b.partials[v] = []*graph.Value{sum}
+	return sum
+}
+
+// node applies the rule of n, if a gradient reaches n and leads on from it.
+func (b *backward) node(n *graph.Node) error {
+	reached, leads := false, false
+	dy := make([]*graph.Value, len(n.Outputs))
+	for i, out := range n.Outputs {
+		if out != nil && len(b.partials[out]) > 0 {
+			dy[i], reached = b.total(out), true
+		}
+	}
+	for _, in := range n.Inputs {
+		leads = leads || b.wants(in)
+	}
+	if !reached || !leads {
+		return nil
+	}
+	rule, ok := rules[operator{n.Domain, n.Op}]
+	if !ok {
+		return fmt.Errorf("differentiate %q: no gradient rule for operator %q", n.Name, n.Op)
+	}
+	for i, d := range rule(b, n, dy) {
+		if d == nil || !b.wants(n.Inputs[i]) {
+			continue
+		}
+		if !d.Shape.Equal(n.Inputs[i].Shape) {
+			return fmt.Errorf("differentiate %q: gradient %s does not fit input %s", n.Name, d, n.Inputs[i])
+		}
+		b.partials[n.Inputs[i]] = append(b.partials[n.Inputs[i]], d)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package graph
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// Floats returns the elements of a float constant, or nil.
+func (v *Value) Floats() []float32 {
+	if v.data == nil || v.Elem != Float {
+		return nil
+	}
+	values := make([]float32, len(v.data)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(v.data[4*i:]))
+	}
+	return values
+}
+
+// Uses returns how many inputs of nodes and outputs of the graph v is.
+func (g *Graph) Uses(v *Value) int {
+	n := 0
+	for _, node := range g.Nodes {
+		for _, in := range node.Inputs {
+			if in == v {
+				n++
+			}
+		}
+	}
+	for _, out := range g.Outputs {
+		if out == v {
+			n++
+		}
+	}
+	return n
+}
+
+// Replace makes all users of old use v instead, which must be computed before
+// them.
+func (g *Graph) Replace(old, v *Value) {
+	for _, n := range g.Nodes {
+		for i, in := range n.Inputs {
+			if in == old {
+				n.Inputs[i] = v
+			}
+		}
+	}
+	for i, out := range g.Outputs {
+		if out == old {
+			g.Outputs[i] = v
+		}
+	}
+}
+
+// Prune removes the nodes and constants that no output depends on.
+func (g *Graph) Prune() {
+	needed := map[*Value]bool{}
+	for _, v := range g.Outputs {
+		needed[v] = true
+	}
+	kept := g.Nodes[:0:0]
+	for _, n := range slices.Backward(g.Nodes) {
+		if !slices.ContainsFunc(n.Outputs, func(v *Value) bool { return needed[v] }) {
+			continue
+		}
+		for _, in := range n.Inputs {
+			needed[in] = true
+		}
+		kept = append(kept, n)
+	}
+	slices.Reverse(kept)
+	g.Nodes = kept
+	g.Constants = slices.DeleteFunc(g.Constants, func(v *Value) bool { return !needed[v] })
+}

@@ -1,0 +1,61 @@
+package graph
+
+// Unary appends an elementwise operator of one input whose output has the
+// input's type and shape: "Relu", "Neg", "Sqrt", "Exp", "Identity", ….
+func (g *Graph) Unary(op, name string, x *Value) *Value {
+	return g.op(op, name, x.Elem, x.Shape, []*Value{x})
+}
+
+// Binary appends an elementwise operator of two inputs of one element type,
+// broadcast as ONNX (and NumPy) broadcasts: "Add", "Sub", "Mul", "Div", "Mod",
+// "Max".
+func (g *Graph) Binary(op, name string, a, b *Value) *Value {
+	return g.op(op, name, a.Elem, g.broadcast(op, name, a, b), []*Value{a, b})
+}
+
+// Compare appends "Equal" or "Less": a boolean for each pair of elements.
+func (g *Graph) Compare(op, name string, a, b *Value) *Value {
+	return g.op(op, name, Bool, g.broadcast(op, name, a, b), []*Value{a, b})
+}
+
+// broadcast returns the shape that a and b have together.
+func (g *Graph) broadcast(op, name string, a, b *Value) Shape {
+	if a.Elem != b.Elem {
+		g.Fail("%s %q: inputs %s and %s differ in type", op, name, a, b)
+		return a.Shape
+	}
+	long, short := a.Shape, b.Shape
+	if len(short) > len(long) {
+		long, short = short, long
+	}
+	shape := append(Shape(nil), long...)
+	offset := len(long) - len(short)
+	for i, d := range short {
+		switch one := (Dim{Size: 1}); {
+		case shape[offset+i] == one:
+			shape[offset+i] = d
+		case d != one && d != shape[offset+i]:
+			g.Fail("%s %q: inputs %s and %s cannot be broadcast", op, name, a, b)
+		}
+	}
+	return shape
+}
+
+// Sum appends the sum of values of one type and shape.
+func (g *Graph) Sum(name string, values ...*Value) *Value {
+	for _, v := range values[1:] {
+		g.same("Sum", name, values[0], v)
+	}
+	return g.op("Sum", name, values[0].Elem, values[0].Shape, values)
+}
+
+// Cast appends a conversion of x to another element type.
+func (g *Graph) Cast(name string, x *Value, to Elem) *Value {
+	return g.op("Cast", name, to, x.Shape, []*Value{x}, Attribute{"to", int64(to)})
+}
+
+// ReluGrad appends the gradient of y = Relu(x), given y (com.microsoft).
+func (g *Graph) ReluGrad(name string, dy, y *Value) *Value {
+	g.same("ReluGrad", name, dy, y)
+	return g.node(Microsoft, "ReluGrad", name, []*Value{dy, y}, nil, like(".out", y))[0]
+}

@@ -1,0 +1,106 @@
+package graph
+
+// Transpose appends a permutation of the dimensions of x.
+func (g *Graph) Transpose(name string, x *Value, permutation ...int) *Value {
+	if len(permutation) != len(x.Shape) {
+		g.Fail("Transpose %q: permutation %v of %s", name, permutation, x)
+		return x
+	}
+	shape := make(Shape, len(permutation))
+	perm := make([]int64, len(permutation))
+	for i, p := range permutation {
+		shape[i], perm[i] = x.Shape[p], int64(p)
+	}
+	return g.op("Transpose", name, x.Elem, shape, []*Value{x}, Attribute{"perm", perm})
+}
+
+// Reshape appends x with another shape, given also as the tensor `sizes` that
+// the operator reads: constants (-1 for the one symbolic size) or computed.
+func (g *Graph) Reshape(name string, x, sizes *Value, shape Shape) *Value {
+	return g.op("Reshape", name, x.Elem, shape, []*Value{x, sizes})
+}
+
+// Flatten appends x as a matrix of its first dimension and the product of the
+// others.
+func (g *Graph) Flatten(name string, x *Value) *Value {
+	n := 1
+	for _, size := range x.fixed(1) {
+		n *= size
+	}
+	return g.op("Flatten", name, x.Elem, Shape{x.Shape[0], Fixed(n)}, []*Value{x}, Attribute{"axis", int64(1)})
+}
+
+// ShapeOf appends the dimensions of x as a vector of integers.
+func (g *Graph) ShapeOf(name string, x *Value) *Value {
+	return g.op("Shape", name, Int64, Static(len(x.Shape)), []*Value{x})
+}
+
+// SizeOf appends the number of elements of x as an integer scalar.
+func (g *Graph) SizeOf(name string, x *Value) *Value {
+	return g.op("Size", name, Int64, Shape{}, []*Value{x})
+}
+
+// Expand appends x broadcast to the shape that the tensor `sizes` holds.
+func (g *Graph) Expand(name string, x, sizes *Value, shape Shape) *Value {
+	return g.op("Expand", name, x.Elem, shape, []*Value{x, sizes})
+}
+
+// Zeros appends a tensor of float zeros of the shape that `sizes` holds.
+func (g *Graph) Zeros(name string, sizes *Value, shape Shape) *Value {
+	return g.op("ConstantOfShape", name, Float, shape, []*Value{sizes})
+}
+
+// Range appends the integers 0, 1, … below the scalar `limit`, in a vector
+// whose length is the symbol.
+func (g *Graph) Range(name string, limit *Value, symbol string) *Value {
+	start := g.IntTensor(name+".start", nil, []int64{0})
+	delta := g.IntTensor(name+".delta", nil, []int64{1})
+	return g.op("Range", name, Int64, Shape{Symbol(symbol)}, []*Value{start, limit, delta})
+}
+
+// Split appends the n equal parts of x along its first dimension, whose size
+// is then the symbol if it was one, or an nth.
+func (g *Graph) Split(name string, x *Value, n int, symbol string) []*Value {
+	part := typed{".out", x.Elem, append(Shape{Symbol(symbol)}, x.Shape[1:]...)}
+	if x.Shape[0].Symbol == "" {
+		if x.Shape[0].Size%int64(n) != 0 {
+			g.Fail("Split %q: %s has no %d equal parts", name, x, n)
+		}
+		part.shape[0] = Fixed(int(x.Shape[0].Size) / n)
+	}
+	outputs := make([]typed, n)
+	for i := range outputs {
+		outputs[i] = part
+	}
+	return g.node("", "Split", name, []*Value{x}, []Attribute{{"axis", int64(0)}}, outputs...)
+}
+
+// Concat appends the parts joined along the first dimension, which is then
+// the given one.
+func (g *Graph) Concat(name string, parts []*Value, first Dim) *Value {
+	for _, p := range parts[1:] {
+		g.same("Concat", name, parts[0], p)
+	}
+	shape := append(Shape{first}, parts[0].Shape[1:]...)
+	return g.op("Concat", name, parts[0].Elem, shape, parts, Attribute{"axis", int64(0)})
+}
+
+// ScatterAdd appends the vector `into` with each element of the vector
+// `updates` added at its index.
+func (g *Graph) ScatterAdd(name string, into, indices, updates *Value) *Value {
+	return g.op("ScatterElements", name, into.Elem, into.Shape, []*Value{into, indices, updates},
+		Attribute{"axis", int64(0)}, Attribute{"reduction", "add"})
+}
+
+// Upsample appends x [n, c, h, w] with every element repeated kh x kw times.
+func (g *Graph) Upsample(name string, x *Value, kh, kw int) *Value {
+	if !g.expect("Resize", name, x, Float, 4, 1) {
+		return x
+	}
+	scales := g.Floats(name+".scales", []int{4}, []float32{1, 1, float32(kh), float32(kw)})
+	s := x.fixed(2)
+	shape := Shape{x.Shape[0], x.Shape[1], Fixed(s[0] * kh), Fixed(s[1] * kw)}
+	return g.op("Resize", name, Float, shape, []*Value{x, nil, scales},
+		Attribute{"coordinate_transformation_mode", "asymmetric"},
+		Attribute{"mode", "nearest"}, Attribute{"nearest_mode", "floor"})
+}

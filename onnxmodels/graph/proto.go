@@ -1,0 +1,159 @@
+package graph
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+)
+
+// The versions that every model declares. They are the oldest that have all
+// operators used, so that old runtimes can load the models.
+const (
+	IRVersion        = 8
+	Opset            = 17
+	MicrosoftVersion = 1
+)
+
+// Property is one entry of a model's metadata.
+type Property struct{ Key, Value string }
+
+// Model returns the graph as an ONNX model, or the first mistake that was made
+// in building it.
+func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
+	if g.err != nil {
+		return nil, g.err
+	}
+	graph := &onnxpb.Graph{Name: proto.String(g.Name)}
+	microsoft := false
+	for _, n := range g.Nodes {
+		p, err := n.proto()
+		if err != nil {
+			return nil, err
+		}
+		graph.Node = append(graph.Node, p)
+		microsoft = microsoft || n.Domain == Microsoft
+	}
+	for _, c := range g.Constants {
+		graph.Initializer = append(graph.Initializer, Tensor(c.Name, c.Elem, c.fixed(0), c.data))
+	}
+	graph.Input, graph.Output = infos(g.Inputs), infos(g.Outputs)
+	graph.ValueInfo = infos(g.intermediates())
+	m := &onnxpb.Model{
+		IrVersion:    proto.Int64(IRVersion),
+		ProducerName: proto.String("onnxlab"),
+		Graph:        graph,
+		OpsetImport:  []*onnxpb.OperatorSet{{Domain: proto.String(""), Version: proto.Int64(Opset)}},
+	}
+	if microsoft {
+		m.OpsetImport = append(m.OpsetImport,
+			&onnxpb.OperatorSet{Domain: proto.String(Microsoft), Version: proto.Int64(MicrosoftVersion)})
+	}
+	for _, p := range metadata {
+		m.MetadataProps = append(m.MetadataProps,
+			&onnxpb.Property{Key: proto.String(p.Key), Value: proto.String(p.Value)})
+	}
+	return m, nil
+}
+
+// intermediates returns what nodes compute and is no graph output.
+func (g *Graph) intermediates() []*Value {
+	output := map[*Value]bool{}
+	for _, v := range g.Outputs {
+		output[v] = true
+	}
+	var values []*Value
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			if v != nil && !output[v] {
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+// Tensor returns a tensor of little-endian elements.
+func Tensor(name string, elem Elem, sizes []int, data []byte) *onnxpb.Tensor {
+	t := &onnxpb.Tensor{Name: proto.String(name), DataType: proto.Int32(int32(elem)), RawData: data}
+	for _, n := range sizes {
+		t.Dims = append(t.Dims, int64(n))
+	}
+	return t
+}
+
+func infos(values []*Value) []*onnxpb.ValueInfo {
+	list := make([]*onnxpb.ValueInfo, len(values))
+	for i, v := range values {
+		list[i] = &onnxpb.ValueInfo{Name: proto.String(v.Name), Type: v.proto()}
+	}
+	return list
+}
+
+func (v *Value) proto() *onnxpb.Type {
+	tensor := &onnxpb.Type_TensorType{ElemType: proto.Int32(int32(v.Elem))}
+	t := &onnxpb.Type{Value: &onnxpb.Type_TensorType_{TensorType: tensor}}
+	if v.Sequence {
+		return &onnxpb.Type{Value: &onnxpb.Type_SequenceType_{SequenceType: &onnxpb.Type_SequenceType{ElemType: t}}}
+	}
+	tensor.Shape = &onnxpb.TensorShape{}
+	for _, d := range v.Shape {
+		tensor.Shape.Dim = append(tensor.Shape.Dim, d.proto())
+	}
+	return t
+}
+
+func (d Dim) proto() *onnxpb.TensorShape_Dimension {
+	if d.Symbol != "" {
+		return &onnxpb.TensorShape_Dimension{Value: &onnxpb.TensorShape_Dimension_DimParam{DimParam: d.Symbol}}
+	}
+	return &onnxpb.TensorShape_Dimension{Value: &onnxpb.TensorShape_Dimension_DimValue{DimValue: d.Size}}
+}
+
+func (n *Node) proto() (*onnxpb.Node, error) {
+	p := &onnxpb.Node{
+		Name: proto.String(n.Name), OpType: proto.String(n.Op),
+		Input: names(n.Inputs), Output: names(n.Outputs),
+	}
+	if n.Domain != "" {
+		p.Domain = proto.String(n.Domain)
+	}
+	for _, a := range n.Attributes {
+		pa, err := a.proto()
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", n.Op, n.Name, err)
+		}
+		p.Attribute = append(p.Attribute, pa)
+	}
+	return p, nil
+}
+
+func names(values []*Value) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		if v != nil {
+			list[i] = v.Name
+		}
+	}
+	return list
+}
+
+func (a Attribute) proto() (*onnxpb.Attribute, error) {
+	p := &onnxpb.Attribute{Name: proto.String(a.Name)}
+	switch v := a.Value.(type) {
+	case int64:
+		p.I, p.Type = proto.Int64(v), onnxpb.Attribute_INT.Enum()
+	case float32:
+		p.F, p.Type = proto.Float32(v), onnxpb.Attribute_FLOAT.Enum()
+	case string:
+		p.S, p.Type = []byte(v), onnxpb.Attribute_STRING.Enum()
+	case []int64:
+		p.Ints, p.Type = v, onnxpb.Attribute_INTS.Enum()
+	case []float32:
+		p.Floats, p.Type = v, onnxpb.Attribute_FLOATS.Enum()
+	default:
+		return nil, fmt.Errorf("attribute %q: no ONNX form for %T", a.Name, a.Value)
+	}
+	return p, nil
+}

@@ -1,0 +1,79 @@
+package onnxmodels
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/rewrite"
+)
+
+// The forms of input that an inference model can have.
+const (
+	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
+	// stored.
+	InputUint8NHWC = "uint8-nhwc"
+	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1.
+	InputFloat32NCHW = "float32-nchw"
+)
+
+// The keys of an inference model's metadata.
+const (
+	// MetadataClasses is a JSON list of the class names.
+	MetadataClasses = "classes"
+	// MetadataInput is the form of the input.
+	MetadataInput = "input"
+)
+
+// InferenceOptions say which form an inference model has.
+type InferenceOptions struct {
+	// Input is InputUint8NHWC, the default, or InputFloat32NCHW.
+	Input string
+	// KeepBatchNorm leaves the BatchNorm operators in the model; else they are
+	// folded into the convolutions before them.
+	KeepBatchNorm bool
+	// Classes are the names of the classes, kept in the model's metadata.
+	Classes []string
+}
+
+// Inference returns the network with the checkpoint's parameters as an ONNX
+// model of one input, image, and two outputs: logits and probabilities, both
+// [batch, classes].
+func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*onnxpb.Model, error) {
+	b := n.builder("inference")
+	b.constants = c
+	var x *graph.Value
+	switch o.Input {
+	case InputUint8NHWC, "":
+		o.Input = InputUint8NHWC
+		x = b.normalise(n.byteInput(b))
+	case InputFloat32NCHW:
+		x = n.floatInput(b)
+	default:
+		return nil, fmt.Errorf("inference model: input %q is neither %q nor %q", o.Input, InputUint8NHWC, InputFloat32NCHW)
+	}
+	if len(o.Classes) > 0 && len(o.Classes) != n.classes {
+		return nil, fmt.Errorf("inference model: %d class names for %d classes", len(o.Classes), n.classes)
+	}
+	logits := n.forward(b, x)
+	probabilities := b.Softmax(OutputProbabilities, logits)
+	b.Rename(logits, OutputLogits)
+	b.Rename(probabilities, OutputProbabilities)
+	b.Output(logits)
+	b.Output(probabilities)
+	if b.Err() == nil && !o.KeepBatchNorm {
+		rewrite.FoldBatchNorm(b.Graph)
+	}
+	return b.Model(metadata(o)...)
+}
+
+func metadata(o InferenceOptions) []graph.Property {
+	list := []graph.Property{{Key: MetadataInput, Value: o.Input}}
+	if len(o.Classes) > 0 {
+		names, _ := json.Marshal(o.Classes) // strings always have a JSON form
+		list = append(list, graph.Property{Key: MetadataClasses, Value: string(names)})
+	}
+	return list
+}

@@ -1,0 +1,125 @@
+package onnxmodels
+
+import "onnxlab/onnxmodels/graph"
+
+// BatchNormOptions describe a batch normalisation; zero values are Keras's
+// defaults.
+type BatchNormOptions struct {
+	// Momentum is how much of the running statistics a step keeps; 0 means
+	// 0.99.
+	Momentum float32
+	// Epsilon is added to the variance; 0 means 1e-3.
+	Epsilon float32
+}
+
+// BatchNorm normalises each channel of [n, c, h, w] by the batch's statistics
+// while training and by the running ones after (Ioffe and Szegedy 2015), with
+// the parameters "<name>.weight" (Keras's gamma), "<name>.bias" (beta),
+// "<name>.running_mean" and "<name>.running_var".
+//
+// A training step moves the running statistics as Keras's fused kernel does:
+// r ← momentum·r + (1 − momentum)·b, where b is the batch's mean or its
+// unbiased variance. With several replicas b is the mean over the replicas, and
+// with several micro-batches over these: one step moves them once.
+func BatchNorm(name string, o BatchNormOptions) Layer {
+	if o.Momentum == 0 {
+		o.Momentum = 0.99
+	}
+	if o.Epsilon == 0 {
+		o.Epsilon = 1e-3
+	}
+	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
+		if len(x.Shape) != 4 {
+			b.Fail("batch normalisation %q: input %s, want [n, c, h, w]", b.Name(name), x)
+			return x
+		}
+		n := &norm{Builder: b, name: b.Name(name), BatchNormOptions: o}
+		b.in(name, func() { n.declare(int(x.Shape[1].Size)) })
+		if !b.Training {
+			return b.BatchNormInference(n.name, x, n.scale, n.bias, n.mean, n.variance, o.Epsilon)
+		}
+		return n.train(x)
+	})
+}
+
+// norm is one BatchNorm layer being built.
+type norm struct {
+	*Builder
+	BatchNormOptions
+	name                        string
+	scale, bias, mean, variance *graph.Value
+}
+
+func (n *norm) declare(channels int) {
+	shape := []int{channels}
+	n.scale = n.Parameter(Parameter{Name: "weight", Shape: shape, Trainable: true}, Ones)
+	n.bias = n.Parameter(Parameter{Name: "bias", Shape: shape, Trainable: true}, Zeros)
+	n.mean = n.Parameter(Parameter{Name: "running_mean", Shape: shape}, Zeros)
+	n.variance = n.Parameter(Parameter{Name: "running_var", Shape: shape}, Ones)
+}
+
+// train normalises each replica's part of the batch by itself ("ghost" batch
+// normalisation, Hoffer et al. 2017).
+func (n *norm) train(x *graph.Value) *graph.Value {
+	parts := []*graph.Value{x}
+	if n.replicas > 1 {
+		parts = n.Split(n.name+".replicas", x, n.replicas, replicaSymbol)
+	}
+	var outputs, means, variances []*graph.Value
+	for _, part := range parts {
+		bn := n.BatchNormTraining(n.name, part, n.scale, n.bias, n.mean, n.variance, n.Epsilon)
+		outputs, means = append(outputs, bn.Y), append(means, bn.Mean)
+		variances = append(variances, n.biasedVariance(bn.InverseDeviation))
+	}
+	n.move(n.mean, n.sum("mean", means), nil)
+	n.move(n.variance, n.sum("variance", variances), n.besselFactor(parts[0]))
+	if len(outputs) == 1 {
+		return outputs[0]
+	}
+	return n.Concat(n.name+".joined", outputs, x.Shape[0])
+}
+
+func (n *norm) sum(what string, values []*graph.Value) *graph.Value {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return n.Sum(n.name+"."+what+".sum", values...)
+}
+
+// biasedVariance takes the variance from what the operator gives, which is
+// 1/sqrt(variance + epsilon).
+func (n *norm) biasedVariance(inverseDeviation *graph.Value) *graph.Value {
+	name := n.name + ".variance"
+	square := n.Binary("Mul", name+".inverse", inverseDeviation, inverseDeviation)
+	sum := n.Unary("Reciprocal", name+".with_epsilon", square)
+	difference := n.Binary("Sub", name+".difference", sum, n.Scalar(name+".epsilon", n.Epsilon))
+	return n.Binary("Max", name, difference, n.Scalar(name+".zero", 0))
+}
+
+// besselFactor is count/(count − 1) for the count of elements that one
+// channel's variance is taken over, or 1 for a single one.
+func (n *norm) besselFactor(part *graph.Value) *graph.Value {
+	name := n.name + ".bessel"
+	size := n.Cast(name+".float", n.SizeOf(name+".size", part), graph.Float)
+	channels := n.Scalar(name+".channels", float32(part.Shape[1].Size))
+	one := n.Scalar(name+".one", 1)
+	count := n.Binary("Div", name+".count", size, channels)
+	less := n.Binary("Max", name+".less", n.Binary("Sub", name+".minus", count, one), one)
+	return n.Binary("Div", name, count, less)
+}
+
+// move adds (1 − momentum)·(share·b − r) to the running statistic r in place,
+// where b is the mean over the replicas and share that of this micro-batch in
+// the batch. The term −r belongs to the step and not to each micro-batch: it
+// is there only in the step's first, which the reset flag marks.
+func (n *norm) move(running, sum, factor *graph.Value) {
+	name, keep := running.Name, 1-n.Momentum
+	share := n.Scalar(name+".share", keep*n.share/float32(max(n.replicas, 1)))
+	b := n.Binary("Mul", name+".batch", sum, share)
+	if factor != nil {
+		b = n.Binary("Mul", name+".unbiased", b, factor)
+	}
+	forget := n.Binary("Mul", name+".rate", n.resetFlag, n.Scalar(name+".forget", keep))
+	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, forget))
+	n.updated = append(n.updated, n.Accumulate(running.Name+gradientFlag, running, delta, nil))
+}
