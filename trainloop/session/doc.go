@@ -1,0 +1,53 @@
+// Package session runs models in ONNX Runtime: training artifacts with its
+// training API, and inference models.
+//
+//	trainer, err := session.NewTrainer(training, session.Options{})
+//	result, err := trainer.Step(images, labels, 0.1, 0)
+//	err = trainer.Save("checkpoint")
+//
+// The native library must be open (internal/ortlib). A build without cgo has
+// the same names, and its constructors return ErrNoCgo.
+package session
+
+import "errors"
+
+// ErrNoCgo is what sessions give in a build without cgo.
+var ErrNoCgo = errors.New("this build has no ONNX Runtime: it was made with CGO_ENABLED=0")
+
+// Options say where a session runs.
+type Options struct {
+	// Device is "cpu", the default, or "cuda".
+	Device string
+	// Threads is the number of intra-operator threads; 0 takes all cores.
+	Threads int
+}
+
+// Training is what a Trainer trains.
+type Training struct {
+	// TrainingModel, OptimizerModel and Checkpoint are the artifacts' bytes.
+	TrainingModel, OptimizerModel, Checkpoint []byte
+	// Drops tells that the training model has the input dropout_seed.
+	Drops bool
+	// Height and Width are those of the images, in pixels.
+	Height, Width int
+	// BatchSize is the number of images of an optimizer step.
+	BatchSize int
+	// MicroBatch is how many of them go through the network at once; it
+	// divides BatchSize. 0 means BatchSize.
+	MicroBatch int
+}
+
+// Result is what one optimizer step shows.
+type Result struct {
+	// Loss is the mean cross-entropy of the batch before the step.
+	Loss float64
+	// Correct is how many images of the batch were classified right.
+	Correct int
+}
+
+// Prediction is an inference model's output for some images, row by row.
+type Prediction struct {
+	Classes int
+	// Logits and Probabilities are [images, classes].
+	Logits, Probabilities []float32
+}

@@ -1,0 +1,93 @@
+//go:build cgo
+
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"onnxlab/onnxmodels"
+)
+
+// Model runs an inference model. It is safe for concurrent use.
+type Model struct {
+	session       *ort.DynamicAdvancedSession
+	height, width int
+	classes       int
+}
+
+// NewModel returns the inference model of the given bytes, made by
+// onnxmodels.Network.Inference with input uint8-nhwc, for images of height x
+// width and the number of classes.
+func NewModel(data []byte, height, width, classes int, o Options) (*Model, error) {
+	options, err := o.native()
+	if err != nil {
+		return nil, fmt.Errorf("start inference: %w", err)
+	}
+	defer options.Destroy() //nolint:errcheck // only frees memory
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{onnxmodels.InputImage},
+		[]string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, options)
+	if err != nil {
+		return nil, fmt.Errorf("start inference: %w", err)
+	}
+	return &Model{session: s, height: height, width: width, classes: classes}, nil
+}
+
+// Predict runs the model on images [n, height, width, 3].
+func (m *Model) Predict(images []uint8) (Prediction, error) {
+	n := len(images) / (m.height * m.width * 3)
+	p := Prediction{
+		Classes: m.classes,
+		Logits:  make([]float32, n*m.classes), Probabilities: make([]float32, n*m.classes),
+	}
+	image, err := ort.NewTensor(ort.NewShape(int64(n), int64(m.height), int64(m.width), 3), images)
+	if err != nil {
+		return p, fmt.Errorf("predict: %w", err)
+	}
+	defer image.Destroy() //nolint:errcheck // only frees memory
+	var outputs []ort.Value
+	for _, to := range [][]float32{p.Logits, p.Probabilities} {
+		t, err := ort.NewTensor(ort.NewShape(int64(n), int64(m.classes)), to)
+		if err != nil {
+			return p, fmt.Errorf("predict: %w", err)
+		}
+		defer t.Destroy() //nolint:errcheck // only frees memory
+		outputs = append(outputs, t)
+	}
+	if err := m.session.Run([]ort.Value{image}, outputs); err != nil {
+		return p, fmt.Errorf("predict: %w", err)
+	}
+	return p, nil
+}
+
+// Close frees the session.
+func (m *Model) Close() error { return m.session.Destroy() }
+
+// native returns the options in ONNX Runtime's form.
+func (o Options) native() (*ort.SessionOptions, error) {
+	s, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.apply(s); err != nil {
+		return nil, errors.Join(err, s.Destroy())
+	}
+	return s, nil
+}
+
+func (o Options) apply(s *ort.SessionOptions) error {
+	if err := s.SetIntraOpNumThreads(o.Threads); err != nil {
+		return err
+	}
+	if o.Device != "cuda" {
+		return nil
+	}
+	cuda, err := ort.NewCUDAProviderOptions()
+	if err != nil {
+		return fmt.Errorf("use CUDA: %w (pipeline runtime install --device cuda gets a library that has it)", err)
+	}
+	defer cuda.Destroy() //nolint:errcheck // only frees memory
+	return s.AppendExecutionProviderCUDA(cuda)
+}

@@ -1,0 +1,153 @@
+//go:build cgo
+
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// Trainer trains one network. It is not safe for concurrent use.
+type Trainer struct {
+	session *ort.TrainingSession
+	image   *ort.Tensor[uint8]
+	label   *ort.Tensor[int64]
+	rate    *ort.Tensor[float32]
+	seed    *ort.Tensor[int64] // nil if the network has no dropout
+	loss    *ort.Scalar[float32]
+	correct *ort.Scalar[float32]
+
+	micro, count int // images in a micro-batch, micro-batches in a batch
+}
+
+// NewTrainer returns a trainer at the training's checkpoint.
+func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
+	if t.MicroBatch == 0 {
+		t.MicroBatch = t.BatchSize
+	}
+	if t.MicroBatch < 1 || t.BatchSize%t.MicroBatch != 0 {
+		return nil, fmt.Errorf("start training: micro-batches of %d images do not divide a batch of %d", t.MicroBatch, t.BatchSize)
+	}
+	tr := &Trainer{micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("start training: %w", err), tr.Close())
+		}
+	}()
+	if err := tr.allocate(t); err != nil {
+		return nil, err
+	}
+	options, err := o.native()
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy() //nolint:errcheck // only frees memory
+	tr.session, err = ort.NewTrainingSessionWithOnnxData(t.Checkpoint, t.TrainingModel, nil, t.OptimizerModel,
+		tr.inputs(), []ort.Value{tr.loss, tr.correct}, options)
+	return tr, err
+}
+
+func (t *Trainer) allocate(o Training) (err error) {
+	n := int64(t.micro)
+	if t.image, err = ort.NewEmptyTensor[uint8](ort.NewShape(n, int64(o.Height), int64(o.Width), 3)); err != nil {
+		return err
+	}
+	if t.label, err = ort.NewEmptyTensor[int64](ort.NewShape(n)); err != nil {
+		return err
+	}
+	if t.rate, err = ort.NewEmptyTensor[float32](ort.NewShape(1)); err != nil {
+		return err
+	}
+	if o.Drops {
+		if t.seed, err = ort.NewEmptyTensor[int64](ort.NewShape(1)); err != nil {
+			return err
+		}
+	}
+	if t.loss, err = ort.NewEmptyScalar[float32](); err != nil {
+		return err
+	}
+	t.correct, err = ort.NewEmptyScalar[float32]()
+	return err
+}
+
+// inputs lists the inputs in the order of the training model.
+func (t *Trainer) inputs() []ort.Value {
+	list := []ort.Value{t.image, t.label, t.rate}
+	if t.seed != nil {
+		list = append(list, t.seed)
+	}
+	return list
+}
+
+// Step does one optimizer step on a batch of BatchSize images [batch, height,
+// width, 3] and labels, with the learning rate. Networks with dropout draw by
+// dropoutSeed, which should differ from step to step.
+func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
+	size := len(t.image.GetData())
+	if len(images) != t.count*size || len(labels) != t.count*t.micro {
+		return Result{}, fmt.Errorf("train step: %d bytes of images and %d labels, want %d and %d",
+			len(images), len(labels), t.count*size, t.count*t.micro)
+	}
+	var r Result
+	t.rate.GetData()[0] = float32(rate / float64(t.count))
+	for i := range t.count {
+		copy(t.image.GetData(), images[i*size:])
+		copy(t.label.GetData(), labels[i*t.micro:])
+		if t.seed != nil {
+			t.seed.GetData()[0] = int64((dropoutSeed + uint64(i)*0x9e3779b97f4a7c15) % (1<<31 - 1))
+		}
+		if err := t.session.TrainStep(); err != nil {
+			return Result{}, fmt.Errorf("train step: %w", err)
+		}
+		r.Loss += float64(t.loss.GetData()) / float64(t.count)
+		r.Correct += int(t.correct.GetData())
+	}
+	if err := t.session.OptimizerStep(); err != nil {
+		return Result{}, fmt.Errorf("optimizer step: %w", err)
+	}
+	if err := t.session.LazyResetGrad(); err != nil {
+		return Result{}, fmt.Errorf("reset gradients: %w", err)
+	}
+	return r, nil
+}
+
+// Save writes the parameters and the optimizer's state to a checkpoint file.
+// The file is not synced to the disk.
+func (t *Trainer) Save(path string) error {
+	if err := t.session.SaveCheckpoint(path, true); err != nil {
+		return fmt.Errorf("save checkpoint %q: %w", path, err)
+	}
+	return nil
+}
+
+// Close frees the session. The trainer cannot be used afterwards.
+func (t *Trainer) Close() error {
+	var err error
+	if t.session != nil {
+		err = t.session.Destroy()
+		t.session = nil
+	}
+	// Values that were never made are nil pointers of their own types.
+	if t.image != nil {
+		err = errors.Join(err, t.image.Destroy())
+	}
+	if t.label != nil {
+		err = errors.Join(err, t.label.Destroy())
+	}
+	if t.rate != nil {
+		err = errors.Join(err, t.rate.Destroy())
+	}
+	if t.seed != nil {
+		err = errors.Join(err, t.seed.Destroy())
+	}
+	if t.loss != nil {
+		err = errors.Join(err, t.loss.Destroy())
+	}
+	if t.correct != nil {
+		err = errors.Join(err, t.correct.Destroy())
+	}
+	*t = Trainer{}
+	return err
+}
