@@ -4,7 +4,9 @@ package configs
 // training run or a sweep does. The zero value is not usable; Default and
 // Load give complete ones.
 type Experiment struct {
-	Name      string    `yaml:"name" json:"name"`
+	// Name is what the run is called in tables and reports.
+	Name string `yaml:"name" json:"name"`
+	// Seed keys every random number of the run.
 	Seed      uint64    `yaml:"seed" json:"seed"`
 	Model     Model     `yaml:"model" json:"model"`
 	Data      Data      `yaml:"data" json:"data"`
@@ -38,6 +40,9 @@ type Data struct {
 	// Train and Validation limit the number of images; 0 takes all there are.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
+	// Size is the height and width in pixels to which the images of a folder
+	// are resized; 0 means 32. The other sources have a size of their own.
+	Size int `yaml:"size" json:"size"`
 }
 
 // Augment says what happens to each training image.
@@ -67,27 +72,61 @@ type Train struct {
 	// BatchSize/Replicas. It is a multiple of BatchSize/Replicas and divides
 	// BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
+	// LabelSmoothing is the share s in [0, 1) of the target that is spread
+	// evenly over the K classes: the true class gets 1 - s + s/K
+	// (Szegedy et al. 2016, section 7).
+	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	// CheckpointSteps is after how many steps a checkpoint is written besides
+	// the one at the end of each epoch; 0 is only at the end of each epoch.
+	CheckpointSteps int `yaml:"checkpoint_steps" json:"checkpoint_steps"`
+	// KeepCheckpoints is how many of the latest checkpoints are kept besides
+	// the best one.
+	KeepCheckpoints int `yaml:"keep_checkpoints" json:"keep_checkpoints"`
 }
 
-// Optimizer is momentum SGD in Keras's form.
+// Optimizer is momentum SGD in Keras's form: v <- mu v - rate g; w <- w + v.
 type Optimizer struct {
-	// LearningRate is the rate at ReferenceBatch images a batch; the rate of a
-	// run is LearningRate x BatchSize / ReferenceBatch.
+	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
+	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
 	// Momentum is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// MomentumCorrection multiplies the velocity by the ratio of this step's
+	// rate to the one before (Goyal et al. 2017, section 3, remark 2).
+	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
+	// WeightDecay is the coupled L2 coefficient lambda: g <- g + lambda w.
+	// It leaves out biases and BatchNorm's parameters unless DecayAll.
+	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
+	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
 }
 
-// Schedule says how the learning rate changes over the run.
+// Schedule says how the learning rate changes over the run. Package schedule
+// below trainloop turns it into a function of the step.
 type Schedule struct {
+	// Kind is "step", "constant", "cosine", "one-cycle" or "polynomial".
+	Kind string `yaml:"kind" json:"kind"`
 	// DecayEpochs are the epochs, counted from 0, at whose start the rate is
-	// multiplied by DecayFactor.
+	// multiplied by DecayFactor. Kind "step" alone uses them.
 	DecayEpochs []int   `yaml:"decay_epochs" json:"decay_epochs"`
 	DecayFactor float64 `yaml:"decay_factor" json:"decay_factor"`
-	// WarmupEpochs is how long the rate rises linearly to its value
-	// (Goyal et al. 2017, section 2.2); 0 is no warmup.
+	// FinalFraction is the rate at the end of the run as a fraction of the
+	// peak, for "cosine", "one-cycle" and "polynomial".
+	FinalFraction float64 `yaml:"final_fraction" json:"final_fraction"`
+	// Power is the exponent of "polynomial"; 1 is a straight line.
+	Power float64 `yaml:"power" json:"power"`
+	// StartFraction is the first rate of "one-cycle" as a fraction of the
+	// peak, and PeakAt the share of the run after which it is at the peak.
+	StartFraction float64 `yaml:"start_fraction" json:"start_fraction"`
+	PeakAt        float64 `yaml:"peak_at" json:"peak_at"`
+	// WarmupEpochs is how long the rate rises linearly from the unscaled rate
+	// to the scaled one (Goyal et al. 2017, section 2.2); 0 is no warmup.
 	WarmupEpochs int `yaml:"warmup_epochs" json:"warmup_epochs"`
+	// WarmupBy is "step" or "epoch": when the rising rate changes.
+	WarmupBy string `yaml:"warmup_by" json:"warmup_by"`
+	// Scaling is how the rate follows the batch size: "linear", "sqrt" or
+	// "none".
+	Scaling string `yaml:"scaling" json:"scaling"`
 }
 
 // Runtime says where the arithmetic runs.
@@ -104,7 +143,12 @@ type Runtime struct {
 // Sweep is the grid of a sweep: every condition at every batch size with
 // every seed.
 type Sweep struct {
+	// Conditions are names of built-in conditions (see Conditions) or of
+	// Definitions.
 	Conditions []string `yaml:"conditions" json:"conditions"`
 	BatchSizes []int    `yaml:"batch_sizes" json:"batch_sizes"`
 	Seeds      []uint64 `yaml:"seeds" json:"seeds"`
+	// Definitions are further conditions: what each changes in the
+	// experiment.
+	Definitions map[string]Overlay `yaml:"definitions,omitempty" json:"definitions,omitempty"`
 }

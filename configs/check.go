@@ -1,0 +1,159 @@
+package configs
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Validate reports everything that is wrong with an experiment made or
+// changed in Go, as an *Error. Load has done it already.
+func (e *Experiment) Validate() error {
+	var problems []Problem
+	for _, s := range newKeys().settings {
+		if message := s.check(reflect.ValueOf(s.get(e))); message != "" {
+			problems = append(problems, Problem{Message: s.key + ": " + message})
+		}
+	}
+	if len(problems) == 0 {
+		for _, c := range e.conflicts() {
+			problems = append(problems, Problem{Message: c.String()})
+		}
+	}
+	return asError(problems)
+}
+
+// check returns what is wrong with a value of the setting's type, or "".
+func (s *setting) check(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Int:
+		return s.checkNumber(float64(v.Int()), fmt.Sprint(v.Int()))
+	case reflect.Uint64:
+		return s.checkNumber(float64(v.Uint()), fmt.Sprint(v.Uint()))
+	case reflect.Float64:
+		return s.checkNumber(v.Float(), number(v.Float()))
+	case reflect.String:
+		return s.checkText(v.String())
+	case reflect.Struct:
+		return checkOperation(v.Interface().(Operation))
+	case reflect.Slice:
+		return s.checkList(v)
+	}
+	return ""
+}
+
+func (s *setting) checkList(v reflect.Value) string {
+	if v.Len() < s.shortest || v.Len() > s.longest {
+		return fmt.Sprintf("%d entries are outside %d..%d", v.Len(), s.shortest, s.longest)
+	}
+	for i := range v.Len() {
+		if message := s.check(v.Index(i)); message != "" {
+			return message
+		}
+	}
+	_, message := s.checkOrder(v.Interface())
+	return message
+}
+
+func checkOperation(op Operation) string {
+	if op.Kind == "" {
+		return "an operation without kind"
+	}
+	finite := rule{min: -1e308, max: 1e308}
+	for name, x := range op.Ranges {
+		if !finite.accepts(x) {
+			return fmt.Sprintf("%s: %v is not a finite number", name, x)
+		}
+	}
+	return ""
+}
+
+// conflict is a setting that does not go with another one.
+type conflict struct{ key, message string }
+
+func (c conflict) String() string { return c.key + ": " + c.message }
+
+// conflicts finds settings that are sound alone but not together. Single
+// values have been checked before.
+func (e *Experiment) conflicts() []conflict {
+	var found []conflict
+	add := func(key, format string, args ...any) {
+		found = append(found, conflict{key, fmt.Sprintf(format, args...)})
+	}
+	e.checkBatch(add)
+	e.checkData(add)
+	e.checkSchedule(add)
+	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
+	switch {
+	case custom && operations == 0:
+		add("augment.operations", "the recipe custom has none: list at least one, as {kind: rotation, degrees: 10}")
+	case !custom && operations > 0:
+		add("augment.operations", "the recipe %s does not use them: set augment.recipe to custom", e.Augment.Recipe)
+	}
+	for _, name := range e.Sweep.Conditions {
+		if e.condition(name) == nil {
+			add("sweep.conditions", "%s", e.unknownCondition(name))
+		}
+	}
+	return found
+}
+
+func (e *Experiment) checkBatch(add func(key, format string, args ...any)) {
+	t := e.Train
+	if t.BatchSize%t.Replicas != 0 {
+		add("train.replicas", "%d does not divide train.batch_size %d", t.Replicas, t.BatchSize)
+		return
+	}
+	part := t.BatchSize / t.Replicas
+	if t.MicroBatch != 0 && (t.MicroBatch%part != 0 || t.BatchSize%t.MicroBatch != 0) {
+		add("train.micro_batch", "%d is not a multiple of %d (train.batch_size %d / train.replicas %d) that divides %d: set 0 for %d",
+			t.MicroBatch, part, t.BatchSize, t.Replicas, t.BatchSize, part)
+	}
+}
+
+// sourceClasses and sourceTrain are what each source has; a folder has what
+// it has.
+var (
+	sourceClasses = map[string]int{"synthetic": 10, "cifar10": 10, "cifar100": 100}
+	sourceTrain   = map[string]int{"synthetic": 50_000, "cifar10": 50_000, "cifar100": 50_000}
+)
+
+func (e *Experiment) checkData(add func(key, format string, args ...any)) {
+	d := e.Data
+	if classes, known := sourceClasses[d.Source]; known && e.Model.Classes != classes {
+		add("model.classes", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
+	}
+	if d.Size != 0 && d.Source != "folder" {
+		add("data.size", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
+	}
+	if images := min(orAll(d.Train), orAll(sourceTrain[d.Source])); e.Train.BatchSize > images {
+		add("train.batch_size", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
+	}
+	side := 32
+	if d.Size != 0 {
+		side = d.Size
+	}
+	if halvings := len(e.Model.Widths) - 1; side>>halvings == 0 {
+		add("model.widths", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
+	}
+}
+
+// orAll makes 0, which means all there are, the largest number.
+func orAll(limit int) int {
+	if limit == 0 {
+		return maxImages
+	}
+	return limit
+}
+
+func (e *Experiment) checkSchedule(add func(key, format string, args ...any)) {
+	s := e.Schedule
+	annealed := s.Kind == "cosine" || s.Kind == "one-cycle" || s.Kind == "polynomial"
+	if annealed && s.WarmupEpochs >= e.Train.Epochs {
+		add("schedule.warmup_epochs", "%d leaves nothing of train.epochs %d for the schedule %s", s.WarmupEpochs, e.Train.Epochs, s.Kind)
+	}
+	if s.WarmupEpochs > 0 && s.Scaling == "none" {
+		add("schedule.warmup_epochs", "%d does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to %s",
+			s.WarmupEpochs, strings.Join([]string{"linear", "sqrt"}, " or "))
+	}
+}

@@ -1,0 +1,135 @@
+package configs
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Overlay is what a condition changes in an experiment: settings by their
+// full key ("augment.recipe"), each of the type of its field.
+type Overlay map[string]any
+
+// overlaySections are the sections that may differ between conditions.
+var overlaySections = []string{"model", "augment", "train", "optimizer", "schedule"}
+
+// overlayAllows reports whether a condition may set a key or section. The
+// batch size is the sweep's other axis.
+func overlayAllows(key string) bool {
+	section, _, _ := strings.Cut(key, ".")
+	return slices.Contains(overlaySections, section) && key != "train.batch_size"
+}
+
+// MarshalYAML nests the settings as they are written in a file.
+func (o Overlay) MarshalYAML() (any, error) { return nest(o), nil }
+
+// MarshalJSON nests the settings as they are written in a file.
+func (o Overlay) MarshalJSON() ([]byte, error) { return json.Marshal(nest(o)) }
+
+// nest makes {"a.b": 1} into {"a": {"b": 1}}.
+func nest(flat map[string]any) map[string]any {
+	nested := map[string]any{}
+	for key, value := range flat {
+		at := nested
+		parts := strings.Split(key, ".")
+		for _, part := range parts[:len(parts)-1] {
+			below, ok := at[part].(map[string]any)
+			if !ok {
+				below = map[string]any{}
+				at[part] = below
+			}
+			at = below
+		}
+		at[parts[len(parts)-1]] = value
+	}
+	return nested
+}
+
+// Conditions are the names of the conditions that every experiment has.
+func Conditions() []string {
+	return []string{"none", "medium", "strong", "warmup", "shift-only"}
+}
+
+// builtin gives what a built-in condition changes. "warmup" is "medium" with
+// the rate rising from the unscaled to the scaled one over 5 epochs, step by
+// step, as in Goyal et al. 2017, section 2.2. The others have no warmup,
+// whatever the experiment has.
+func builtin(name string) Overlay {
+	recipe, warmup := name, 0
+	switch name {
+	case "none", "medium", "strong":
+	case "shift-only":
+		recipe = "shift"
+	case "warmup":
+		recipe, warmup = "medium", 5
+	default:
+		return nil
+	}
+	return Overlay{
+		"augment.recipe":         recipe,
+		"augment.operations":     []Operation(nil),
+		"schedule.warmup_epochs": warmup,
+		"schedule.warmup_by":     "step",
+	}
+}
+
+// condition finds an overlay by name, nil when there is none.
+func (e *Experiment) condition(name string) Overlay {
+	if o := builtin(name); o != nil {
+		return o
+	}
+	return e.Sweep.Definitions[name]
+}
+
+// Cell gives the single run of a sweep: the experiment under the named
+// condition, at batchSize, with seed. The name is one of Conditions or of
+// Sweep.Definitions. The cell's own Sweep is that one cell, so that it says
+// where it came from. The error is an *Error when the settings do not go
+// together, such as replicas that do not divide the batch.
+func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experiment, error) {
+	overlay := e.condition(condition)
+	if overlay == nil {
+		return Experiment{}, fmt.Errorf("sweep.conditions: %s", e.unknownCondition(condition))
+	}
+	cell := e.clone()
+	k := newKeys()
+	for key, value := range overlay {
+		s := k.byKey[key]
+		if s == nil || !overlayAllows(key) {
+			return Experiment{}, fmt.Errorf("%s.%s: a condition cannot set %q", definitions, condition, key)
+		}
+		s.set(&cell, value)
+	}
+	cell.Train.BatchSize = batchSize
+	cell.Seed = seed
+	cell.Sweep = Sweep{Conditions: []string{condition}, BatchSizes: []int{batchSize}, Seeds: []uint64{seed}}
+	if builtin(condition) == nil {
+		cell.Sweep.Definitions = map[string]Overlay{condition: overlay}
+	}
+	if err := cell.Validate(); err != nil {
+		return Experiment{}, fmt.Errorf("condition %s at batch size %d: %w", condition, batchSize, err)
+	}
+	return cell, nil
+}
+
+// clone copies e and its lists, so that the copy can be changed alone.
+func (e *Experiment) clone() Experiment {
+	c := *e
+	for _, s := range newKeys().settings {
+		s.set(&c, s.get(e))
+	}
+	return c
+}
+
+func (e *Experiment) unknownCondition(name string) string {
+	known := Conditions()
+	for defined := range e.Sweep.Definitions {
+		known = append(known, defined)
+	}
+	slices.Sort(known[len(Conditions()):])
+	if near := closest(name, known); near != "" {
+		return fmt.Sprintf("unknown condition %q (did you mean %q?)", name, near)
+	}
+	return fmt.Sprintf("unknown condition %q (known: %s)", name, strings.Join(known, ", "))
+}

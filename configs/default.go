@@ -1,0 +1,40 @@
+package configs
+
+// Default gives the settings of the study's network and training on the
+// synthetic set: what every setting is when nothing else is said.
+func Default() Experiment {
+	return Experiment{
+		Seed: 1,
+		Model: Model{
+			Kind:         "cnn",
+			Widths:       []int{64, 128, 256},
+			Convolutions: 3,
+			Classes:      10,
+		},
+		Data:    Data{Source: "synthetic"},
+		Augment: Augment{Recipe: "medium", Geometry: "keras-2018"},
+		Train: Train{
+			Epochs:          100,
+			BatchSize:       128,
+			Replicas:        1,
+			KeepCheckpoints: 2,
+		},
+		Optimizer: Optimizer{LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9},
+		Schedule: Schedule{
+			Kind:          "step",
+			DecayEpochs:   []int{60, 85},
+			DecayFactor:   0.1,
+			Power:         1,
+			StartFraction: 0.04,
+			PeakAt:        0.3,
+			WarmupBy:      "step",
+			Scaling:       "linear",
+		},
+		Runtime: Runtime{Device: "cpu"},
+		Sweep: Sweep{
+			Conditions: []string{"none", "medium", "strong", "warmup"},
+			BatchSizes: []int{128, 256, 512, 1024, 2048, 4096, 8192},
+			Seeds:      []uint64{1},
+		},
+	}
+}

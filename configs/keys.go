@@ -1,0 +1,171 @@
+package configs
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// setting is one key of an experiment: where it is in the type, and what it
+// accepts.
+type setting struct {
+	rule
+	index []int
+	typ   reflect.Type
+}
+
+// definitions is the one key below which users name their own keys.
+const definitions = "sweep.definitions"
+
+// keys are all settings of an experiment, in the order they are written.
+type keys struct {
+	settings []setting
+	byKey    map[string]*setting
+	sections map[string]bool
+}
+
+// newKeys joins the table of rules with the fields of Experiment. A test
+// holds that each has its partner.
+func newKeys() *keys {
+	k := &keys{byKey: map[string]*setting{}, sections: map[string]bool{}}
+	for _, r := range rules() {
+		index, typ := fieldOf(r.key)
+		k.settings = append(k.settings, setting{rule: r, index: index, typ: typ})
+	}
+	for i := range k.settings {
+		s := &k.settings[i]
+		k.byKey[s.key] = s
+		if section, _, nested := strings.Cut(s.key, "."); nested {
+			k.sections[section] = true
+		}
+	}
+	return k
+}
+
+// fieldOf finds the field of Experiment that key names.
+func fieldOf(key string) ([]int, reflect.Type) {
+	typ := reflect.TypeFor[Experiment]()
+	var index []int
+	for part := range strings.SplitSeq(key, ".") {
+		for i := range typ.NumField() {
+			if tag, _, _ := strings.Cut(typ.Field(i).Tag.Get("yaml"), ","); tag == part {
+				index, typ = append(index, i), typ.Field(i).Type
+				break
+			}
+		}
+	}
+	return index, typ
+}
+
+// get reads the setting from e.
+func (s *setting) get(e *Experiment) any {
+	return reflect.ValueOf(e).Elem().FieldByIndex(s.index).Interface()
+}
+
+// set writes the setting to e. Lists are copied, so that experiments share
+// no memory.
+func (s *setting) set(e *Experiment, value any) {
+	reflect.ValueOf(e).Elem().FieldByIndex(s.index).Set(reflect.ValueOf(clone(value)))
+}
+
+// clone copies lists and hands on everything else.
+func clone(value any) any {
+	switch list := value.(type) {
+	case []int:
+		return slices.Clone(list)
+	case []uint64:
+		return slices.Clone(list)
+	case []string:
+		return slices.Clone(list)
+	case []Operation:
+		return slices.Clone(list)
+	}
+	return value
+}
+
+// names lists the keys of one section ("" is the top), as users write them.
+func (k *keys) names(section string) []string {
+	var names []string
+	for i := range k.settings {
+		first, rest, nested := strings.Cut(k.settings[i].key, ".")
+		switch {
+		case section == "" && !slices.Contains(names, first):
+			names = append(names, first)
+		case nested && section == first:
+			names = append(names, rest)
+		}
+	}
+	switch section {
+	case "":
+		names = append(names, "extends")
+	case "sweep":
+		names = append(names, "definitions")
+	}
+	return names
+}
+
+// nearest finds what the writer of an unknown key most likely meant, as a
+// full key, or "".
+func (k *keys) nearest(section, name string) string {
+	prefix := ""
+	if section != "" {
+		prefix = section + "."
+	}
+	if near := closest(name, k.names(section)); near != "" {
+		return prefix + near
+	}
+	// The right name in the wrong section.
+	for i := range k.settings {
+		key := k.settings[i].key
+		if _, rest, nested := strings.Cut(key, "."); nested && strings.EqualFold(rest, name) {
+			return key
+		}
+	}
+	return ""
+}
+
+// closest finds the candidate that is nearest to name by edits, and near
+// enough to be meant: at most a third of its letters are wrong.
+func closest(name string, candidates []string) string {
+	best, bestEdits := "", 0
+	lower := strings.ToLower(strings.ReplaceAll(name, "-", "_"))
+	for _, candidate := range candidates {
+		plain := strings.ReplaceAll(candidate, "-", "_")
+		edits := editDistance(lower, strings.ToLower(plain))
+		if edits <= max(1, len(candidate)/3) && (best == "" || edits < bestEdits) {
+			best, bestEdits = candidate, edits
+		}
+	}
+	return best
+}
+
+// editDistance counts the insertions, deletions, replacements and swaps of
+// neighbours that turn a into b (optimal string alignment). Long texts, which
+// nobody mistyped for a key, are not compared.
+func editDistance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return len(a) + len(b)
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			same := 1
+			if a[i-1] == b[j-1] {
+				same = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+same)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(a)][len(b)]
+}

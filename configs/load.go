@@ -1,0 +1,151 @@
+package configs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/viper"
+)
+
+// Resolved is an experiment and where each of its settings was given.
+type Resolved struct {
+	Experiment Experiment
+	// Origins is by full key, "train.epochs".
+	Origins map[string]Origin
+}
+
+// Load reads the experiment in the file at path, which may build on others
+// with "extends", then the environment (ONNXLAB_TRAIN_EPOCHS=3), then sets
+// ("train.epochs=3"); later ones win. Without a path it starts from Default.
+// Every mistake in any of them is reported at once, as an *Error.
+func Load(path string, sets []string) (*Experiment, error) {
+	r, err := LoadResolved(path, sets)
+	if err != nil {
+		return nil, err
+	}
+	return &r.Experiment, nil
+}
+
+// LoadResolved is Load that also tells where each setting was given.
+func LoadResolved(path string, sets []string) (*Resolved, error) {
+	k := newKeys()
+	var layers []*reader
+	if path != "" {
+		layers = k.readChain(path)
+	}
+	layers = append(layers, k.readEnvironment(os.Environ()))
+	for _, set := range sets {
+		layers = append(layers, k.readSet(set))
+	}
+	return k.resolve(layers)
+}
+
+// longestChain bounds how many files may extend each other.
+const longestChain = 16
+
+// readChain reads a file and those it extends, the deepest first.
+func (k *keys) readChain(path string) []*reader {
+	var chain []*reader
+	var seen []string
+	for {
+		r := k.readFile(path)
+		chain = append(chain, r)
+		seen = append(seen, identity(path))
+		if r.extends == "" {
+			break
+		}
+		base := r.extends
+		if !filepath.IsAbs(base) {
+			base = filepath.Join(filepath.Dir(path), base)
+		}
+		if slices.Contains(seen, identity(base)) || len(chain) == longestChain {
+			r.problems = append(r.problems, Problem{r.extendsAt, fmt.Sprintf("extends: %q leads back to this file or on over more than %d", r.extends, longestChain)})
+			break
+		}
+		if _, err := os.Stat(base); err != nil {
+			r.problems = append(r.problems, Problem{r.extendsAt, fmt.Sprintf("extends: %v", err)})
+			break
+		}
+		path = base
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+// identity tells files apart whatever path leads to them.
+func identity(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
+}
+
+// resolve lets the layers override each other, and checks what comes out.
+func (k *keys) resolve(layers []*reader) (*Resolved, error) {
+	var problems []Problem
+	for _, layer := range layers {
+		problems = append(problems, layer.problems...)
+	}
+	if len(problems) > 0 {
+		return nil, asError(problems)
+	}
+	resolved := &Resolved{Origins: map[string]Origin{}}
+	v := viper.New()
+	k.setDefaults(v, resolved.Origins)
+	for _, layer := range layers {
+		flat := map[string]any{}
+		for _, g := range layer.values {
+			flat[g.key] = g.value
+			resolved.Origins[g.key] = g.origin
+		}
+		if err := v.MergeConfigMap(nest(flat)); err != nil {
+			return nil, fmt.Errorf("merge %s: %w", layer.source, err)
+		}
+	}
+	k.fill(&resolved.Experiment, v)
+	for _, c := range resolved.Experiment.conflicts() {
+		problems = append(problems, Problem{resolved.Origins[c.key], c.String()})
+	}
+	if len(problems) > 0 {
+		return nil, asError(problems)
+	}
+	return resolved, nil
+}
+
+func (k *keys) setDefaults(v *viper.Viper, origins map[string]Origin) {
+	defaults := Default()
+	for i := range k.settings {
+		s := &k.settings[i]
+		v.SetDefault(s.key, s.get(&defaults))
+		origins[s.key] = Origin{Source: "default"}
+	}
+}
+
+// fill copies what viper resolved into e. The values have the fields' types
+// since reading, so nothing is coerced.
+func (k *keys) fill(e *Experiment, v *viper.Viper) {
+	for i := range k.settings {
+		s := &k.settings[i]
+		s.set(e, v.Get(s.key))
+	}
+	for _, key := range v.AllKeys() {
+		rest, defined := strings.CutPrefix(key, definitions+".")
+		if !defined {
+			continue
+		}
+		if e.Sweep.Definitions == nil {
+			e.Sweep.Definitions = map[string]Overlay{}
+		}
+		name, setting, _ := strings.Cut(rest, ".")
+		if e.Sweep.Definitions[name] == nil {
+			e.Sweep.Definitions[name] = Overlay{}
+		}
+		e.Sweep.Definitions[name][setting] = v.Get(key)
+	}
+}

@@ -1,0 +1,100 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// write makes a file in a new folder and gives its path.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoadWithoutAnythingIsDefault(t *testing.T) {
+	e, err := Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := Default(); !reflect.DeepEqual(*e, want) {
+		t.Errorf("got  %+v\nwant %+v", *e, want)
+	}
+}
+
+func TestEveryFieldHasARule(t *testing.T) {
+	var want []string
+	experiment := reflect.TypeFor[Experiment]()
+	for i := range experiment.NumField() {
+		field := experiment.Field(i)
+		name := field.Tag.Get("yaml")
+		if field.Type.Kind() != reflect.Struct {
+			want = append(want, name)
+			continue
+		}
+		for j := range field.Type.NumField() {
+			inner, _, _ := strings.Cut(field.Type.Field(j).Tag.Get("yaml"), ",")
+			if key := name + "." + inner; key != definitions {
+				want = append(want, key)
+			}
+		}
+	}
+	var got []string
+	for _, r := range rules() {
+		got = append(got, r.key)
+		if r.doc == "" {
+			t.Errorf("%s has no documentation", r.key)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("rules  %q\nfields %q", got, want)
+	}
+}
+
+// Later layers win: defaults, the extended file, the file, the environment,
+// flags in their order.
+func TestLayers(t *testing.T) {
+	folder := t.TempDir()
+	base := "train: {epochs: 2, batch_size: 64, replicas: 2}\nseed: 5\noptimizer: {momentum: 0.5}\n"
+	file := "extends: base.yaml\ntrain:\n  epochs: 3\nmodel: {widths: [8]}\n"
+	for name, text := range map[string]string{"base.yaml": base, "x.yaml": file} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("ONNXLAB_SEED", "6")
+	t.Setenv("ONNXLAB_OPTIMIZER_MOMENTUM", "0.25")
+	path := filepath.Join(folder, "x.yaml")
+	r, err := LoadResolved(path, []string{"seed=7", "seed=8", "sweep.batch_sizes=16,32", "data.path=/a #b: c", "name='12'"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Name = "12"
+	want.Seed = 8
+	want.Train.Epochs, want.Train.BatchSize, want.Train.Replicas = 3, 64, 2
+	want.Optimizer.Momentum = 0.25
+	want.Model.Widths = []int{8}
+	want.Sweep.BatchSizes = []int{16, 32}
+	want.Data.Path = "/a #b: c"
+	if !reflect.DeepEqual(r.Experiment, want) {
+		t.Errorf("got  %+v\nwant %+v", r.Experiment, want)
+	}
+	for key, origin := range map[string]string{
+		"model.convolutions": "default",
+		"train.replicas":     filepath.Join(folder, "base.yaml") + ":1:46",
+		"train.epochs":       path + ":3:11",
+		"optimizer.momentum": "ONNXLAB_OPTIMIZER_MOMENTUM=0.25",
+		"seed":               "--set seed=8",
+	} {
+		if got := r.Origins[key].String(); got != origin {
+			t.Errorf("%s comes from %s, want %s", key, got, origin)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package configs
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// envPrefix starts every environment variable that sets something.
+const envPrefix = "ONNXLAB_"
+
+// notSettings are variables with the prefix that other packages read.
+var notSettings = []string{"ONNXLAB_ORT_LIBRARY"}
+
+// variable is the environment variable of a key.
+func variable(key string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// readEnvironment reads the settings among "NAME=value" pairs.
+func (k *keys) readEnvironment(environ []string) *reader {
+	r := &reader{keys: k, source: "environment"}
+	byVariable := map[string]*setting{}
+	names := append([]string{}, notSettings...)
+	for i := range k.settings {
+		name := variable(k.settings[i].key)
+		byVariable[name] = &k.settings[i]
+		names = append(names, name)
+	}
+	for _, pair := range environ {
+		name, text, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || contains(notSettings, name) {
+			continue
+		}
+		if s := byVariable[name]; s != nil {
+			r.override(s, Origin{Source: pair}, text)
+			continue
+		}
+		hint := fmt.Sprintf(" (the variable of section.key is %sSECTION_KEY)", envPrefix)
+		if near := closest(name, names); near != "" {
+			hint = fmt.Sprintf(" (did you mean %s?)", near)
+		}
+		r.problems = append(r.problems, Problem{Origin{Source: pair}, fmt.Sprintf("unknown variable %s%s: unset it", name, hint)})
+	}
+	return r
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// readSet reads one "section.key=value".
+func (k *keys) readSet(set string) *reader {
+	r := &reader{keys: k, source: "--set " + set}
+	origin := Origin{Source: r.source}
+	fail := func(format string, args ...any) *reader {
+		r.problems = append(r.problems, Problem{origin, fmt.Sprintf(format, args...)})
+		return r
+	}
+	key, text, found := strings.Cut(set, "=")
+	if !found {
+		return fail("has no value: write --set section.key=value")
+	}
+	if s := k.byKey[key]; s != nil {
+		r.override(s, origin, text)
+		return r
+	}
+	if rest, ok := strings.CutPrefix(key, definitions+"."); ok {
+		name, settingKey, _ := strings.Cut(rest, ".")
+		if s := k.byKey[settingKey]; s != nil && overlayAllows(settingKey) && conditionName.MatchString(name) && builtin(name) == nil {
+			r.overrideAs(s, key, origin, text)
+			return r
+		}
+		return fail("%q is not %s.name.section.key", key, definitions)
+	}
+	if k.sections[key] {
+		return fail("%s is a section: set one of %s", key, strings.Join(k.names(key), ", "))
+	}
+	section, name, nested := strings.Cut(key, ".")
+	if !nested || !k.sections[section] {
+		section, name = "", key
+		if nested {
+			name, _, _ = strings.Cut(key, ".")
+		}
+	}
+	return fail("unknown key %q%s", key, k.hint(section, name))
+}
+
+func (r *reader) override(s *setting, origin Origin, text string) {
+	r.overrideAs(s, s.key, origin, text)
+}
+
+// overrideAs reads the text of a variable or flag as YAML, with two
+// liberties that lose nothing: a list may leave out its brackets, and text
+// its quotes, so that no path needs a second layer of quoting.
+func (r *reader) overrideAs(s *setting, key string, origin Origin, text string) {
+	fail := func(message string) {
+		r.problems = append(r.problems, Problem{origin, key + ": " + message})
+	}
+	if len(text) > longestFile {
+		fail(fmt.Sprintf("%d bytes are more than %d", len(text), longestFile))
+		return
+	}
+	quoted := strings.HasPrefix(text, `"`) || strings.HasPrefix(text, "'")
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
+	if s.typ.Kind() != reflect.String || quoted {
+		if s.typ.Kind() == reflect.Slice && !strings.HasPrefix(strings.TrimSpace(text), "[") {
+			text = "[" + text + "]"
+		}
+		var document yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+			fail(strings.TrimPrefix(err.Error(), "yaml: "))
+			return
+		}
+		n = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+		if len(document.Content) == 1 {
+			n = document.Content[0]
+		}
+	}
+	value, faults := s.value(n)
+	for _, f := range faults {
+		fail(f.message)
+	}
+	if len(faults) == 0 {
+		r.values = append(r.values, given{key, value, origin})
+	}
+}

@@ -1,0 +1,259 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	// longestFile is far above any experiment, and small enough to parse in
+	// well under a second.
+	longestFile = 256 << 10
+	// mostNodes bounds what aliases can multiply a file to.
+	mostNodes = 100_000
+)
+
+// given is one value that somebody set.
+type given struct {
+	key    string
+	value  any
+	origin Origin
+}
+
+// reader collects what one source sets, and everything that is wrong with it.
+type reader struct {
+	keys     *keys
+	source   string
+	values   []given
+	problems []Problem
+	// extends is the file that this one builds on, "" for none.
+	extends   string
+	extendsAt Origin
+	nodes     int
+}
+
+func (r *reader) fail(n *yaml.Node, format string, args ...any) {
+	r.problems = append(r.problems, Problem{r.at(n), fmt.Sprintf(format, args...)})
+}
+
+func (r *reader) at(n *yaml.Node) Origin {
+	return Origin{Source: r.source, Line: n.Line, Column: n.Column}
+}
+
+// readFile reads the settings of one file.
+func (k *keys) readFile(path string) *reader {
+	r := &reader{keys: k, source: path}
+	data, err := readBounded(path)
+	if err != nil {
+		r.problems = append(r.problems, Problem{Origin{Source: path}, err.Error()})
+		return r
+	}
+	r.document(data)
+	return r
+}
+
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", errors.Unwrap(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("is not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", errors.Unwrap(err))
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, longestFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	if len(data) > longestFile {
+		return nil, fmt.Errorf("is longer than %d bytes, which no experiment needs", longestFile)
+	}
+	return data, nil
+}
+
+// document reads one YAML document and refuses what else there is.
+func (r *reader) document(data []byte) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var root, next yaml.Node
+	switch err := decoder.Decode(&root); {
+	case errors.Is(err, io.EOF):
+		r.problems = append(r.problems, Problem{Origin{Source: r.source}, "is empty: write at least one setting, or leave the file out for the defaults"})
+		return
+	case err != nil:
+		r.syntax(data, err)
+		return
+	}
+	switch err := decoder.Decode(&next); {
+	case err == nil:
+		r.fail(&next, "a second document starts here: an experiment is one document")
+		return
+	case !errors.Is(err, io.EOF):
+		r.syntax(data, err)
+		return
+	}
+	top := resolve(root.Content[0])
+	if top.Kind != yaml.MappingNode {
+		r.fail(top, "%s is not an experiment: write settings as name: value", describe(top))
+		return
+	}
+	r.section(top, "", "", nil)
+}
+
+var (
+	syntaxLine = regexp.MustCompile(`line (\d+): (.*)`)
+	tabIndent  = regexp.MustCompile(`^ *\t\s*\S`)
+)
+
+// syntax places the parser's own error, which has a line but no file, and
+// names the one mistake that cannot be seen: tabs.
+func (r *reader) syntax(data []byte, err error) {
+	origin := Origin{Source: r.source}
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := syntaxLine.FindStringSubmatch(message); m != nil {
+		origin.Line, _ = strconv.Atoi(m[1])
+		message = m[2]
+	}
+	for i, line := range strings.Split(string(data), "\n") {
+		if tabIndent.MatchString(line) {
+			origin = Origin{r.source, i + 1, strings.IndexByte(line, '\t') + 1}
+			message = "a tab in the indentation: YAML is indented with spaces"
+			break
+		}
+	}
+	r.problems = append(r.problems, Problem{origin, message})
+}
+
+// section reads a mapping. section names it in the table of keys; prefix is
+// put before its keys where a definition repeats sections; allowed bounds the
+// keys that a definition may set, nil is all.
+func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed func(key string) bool) {
+	seen := map[string]int{}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		name, value := mapping.Content[i], mapping.Content[i+1]
+		if r.nodes++; r.nodes > mostNodes {
+			r.fail(name, "aliases repeat more than %d settings", mostNodes)
+			return
+		}
+		key := name.Value
+		if section != "" {
+			key = section + "." + name.Value
+		}
+		if line, again := seen[name.Value]; again {
+			r.fail(name, "duplicate key %q: it is already on line %d", key, line)
+			continue
+		}
+		seen[name.Value] = name.Line
+		switch setting := r.keys.byKey[key]; {
+		case name.Kind != yaml.ScalarNode:
+			r.fail(name, "a key is not a word")
+		case setting != nil && (allowed == nil || allowed(key)):
+			r.setting(setting, prefix, value)
+		case r.keys.sections[key] && (allowed == nil || allowed(key)):
+			r.subsection(key, prefix, value, allowed)
+		case allowed != nil && (setting != nil || r.keys.sections[key]):
+			r.fail(name, "%s cannot differ between conditions; a condition sets %s", key, strings.Join(overlaySections, ", "))
+		case key == definitions && prefix == "":
+			r.definitions(value)
+		case key == "extends" && prefix == "":
+			r.base(value)
+		default:
+			r.unknown(name, section, prefix)
+		}
+	}
+}
+
+func (r *reader) subsection(key, prefix string, value *yaml.Node, allowed func(string) bool) {
+	mapping := resolve(value)
+	switch {
+	case mapping.Kind == yaml.MappingNode:
+		r.section(mapping, key, prefix, allowed)
+	case mapping.Kind == yaml.ScalarNode && mapping.ShortTag() == "!!null":
+		// A section all of whose settings are commented out.
+	default:
+		r.fail(value, "%s: %s is not a section: indent its settings below it", key, describe(value))
+	}
+}
+
+func (r *reader) setting(s *setting, prefix string, n *yaml.Node) {
+	value, faults := s.value(n)
+	for _, f := range faults {
+		r.fail(f.node, "%s%s: %s", prefix, s.key, f.message)
+	}
+	if len(faults) == 0 {
+		r.values = append(r.values, given{prefix + s.key, value, r.at(n)})
+	}
+}
+
+// base reads "extends".
+func (r *reader) base(n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Value == "" {
+		r.fail(n, "extends: %s is not the path of a file", describe(n))
+		return
+	}
+	r.extends, r.extendsAt = n.Value, r.at(n)
+}
+
+func (r *reader) unknown(name *yaml.Node, section, prefix string) {
+	key := name.Value
+	if section != "" {
+		key = section + "." + name.Value
+	}
+	if name.Value == "<<" {
+		r.fail(name, "merge keys are not supported: use extends to build on another file")
+		return
+	}
+	r.fail(name, "unknown key %q%s", prefix+shorten(key), r.keys.hint(section, name.Value))
+}
+
+// hint ends the message about an unknown key with what was likely meant, or
+// with what there is.
+func (k *keys) hint(section, name string) string {
+	if near := k.nearest(section, name); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return fmt.Sprintf(" (known: %s)", strings.Join(k.names(section), ", "))
+}
+
+// conditionName is what a condition may be called: it names a directory.
+var conditionName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// definitions reads the conditions that a user adds.
+func (r *reader) definitions(n *yaml.Node) {
+	mapping := resolve(n)
+	if mapping.Kind != yaml.MappingNode {
+		r.fail(n, "%s: %s is not a section of conditions", definitions, describe(n))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		name, value := mapping.Content[i], mapping.Content[i+1]
+		line, again := seen[name.Value]
+		seen[name.Value] = name.Line
+		body := resolve(value)
+		switch {
+		case name.Kind != yaml.ScalarNode || !conditionName.MatchString(name.Value):
+			r.fail(name, "%s: %q is not a name of up to 64 characters a-z, 0-9, - and _", definitions, shorten(name.Value))
+		case again:
+			r.fail(name, "duplicate key %q: it is already on line %d", definitions+"."+name.Value, line)
+		case slices.Contains(Conditions(), name.Value):
+			r.fail(name, "%s: %q is built in: choose another name", definitions, name.Value)
+		case body.Kind != yaml.MappingNode || len(body.Content) == 0:
+			r.fail(value, "%s.%s: %s changes nothing: write the settings that differ", definitions, name.Value, describe(value))
+		default:
+			r.section(body, "", definitions+"."+name.Value+".", overlayAllows)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// rule is what a setting accepts and means. Loading, Validate and the JSON
+// Schema all read the same table.
+type rule struct {
+	key, doc string
+	// min and max bound a number, or each element of a list of numbers.
+	min, max float64
+	// below excludes max itself, above excludes min.
+	below, above bool
+	// names are the words that a text accepts; nil accepts any text.
+	names []string
+	// shortest and longest bound the length of a list.
+	shortest, longest int
+	// distinct forbids repeats in a list, ascending also asks for order.
+	distinct, ascending bool
+	// aside marks a setting that does not change the trained weights.
+	aside bool
+}
+
+const (
+	maxCount  = 1_000_000
+	maxImages = 100_000_000
+)
+
+// rules is the table of every setting, in the order they are written.
+func rules() []rule {
+	return []rule{
+		{key: "name", doc: "What the run is called in tables and reports.", aside: true},
+		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
+
+		{key: "model.kind", doc: "The architecture: cnn is the study's network.", names: []string{"cnn"}},
+		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
+		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
+		{key: "model.classes", doc: "Outputs of the network.", min: 2, max: 100_000},
+
+		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
+		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
+		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
+		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
+		{key: "data.size", doc: "Height and width in pixels to which a folder's images are resized; 0 means 32.", max: 1024},
+
+		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
+		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
+		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
+
+		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
+		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
+		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
+		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas.", max: maxCount},
+		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
+		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
+		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
+
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step.", max: 1000, above: true},
+		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
+		{key: "optimizer.momentum", doc: "The share of the velocity that is kept each step.", max: 1, below: true},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity when the rate changes (Goyal et al. 2017, remark 2)."},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
+
+		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "cosine", "one-cycle", "polynomial"}},
+		{key: "schedule.decay_epochs", doc: "Epochs, counted from 0, at whose start step multiplies the rate by decay_factor.", min: 1, max: maxCount, longest: 1000, distinct: true, ascending: true},
+		{key: "schedule.decay_factor", doc: "What step multiplies the rate by at each of decay_epochs.", max: 1, above: true},
+		{key: "schedule.final_fraction", doc: "Rate at the end as a fraction of the peak, for cosine, one-cycle and polynomial.", max: 1},
+		{key: "schedule.power", doc: "Exponent of polynomial; 1 is a straight line.", max: 100, above: true},
+		{key: "schedule.start_fraction", doc: "First rate of one-cycle as a fraction of the peak.", max: 1, above: true},
+		{key: "schedule.peak_at", doc: "Share of the run after which one-cycle is at its peak.", max: 1, above: true, below: true},
+		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one; 0 is no warmup.", max: maxCount},
+		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
+		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
+
+		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
+		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
+		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
+
+		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
+		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
+		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, aside: true},
+	}
+}
+
+// accepts reports whether a number is in range.
+func (r *rule) accepts(x float64) bool {
+	return x >= r.min && x <= r.max && (!r.above || x > r.min) && (!r.below || x < r.max)
+}
+
+// interval writes the accepted numbers as an error says them.
+func (r *rule) interval() string {
+	if r.max == math.MaxFloat64 {
+		return "the finite numbers"
+	}
+	text := number(r.min) + ".." + number(r.max)
+	switch {
+	case r.above && r.below:
+		return text + ", both excluded"
+	case r.above:
+		return text + ", " + number(r.min) + " excluded"
+	case r.below:
+		return text + ", " + number(r.max) + " excluded"
+	}
+	return text
+}
+
+// checkNumber returns what is wrong with x, or "".
+func (r *rule) checkNumber(x float64, text string) string {
+	if r.accepts(x) {
+		return ""
+	}
+	return fmt.Sprintf("%s is outside %s", text, r.interval())
+}
+
+// longestText bounds every text: the longest path that Linux takes.
+const longestText = 4096
+
+// checkText returns what is wrong with s, or "".
+func (r *rule) checkText(s string) string {
+	if r.names == nil {
+		if len(s) > longestText {
+			return fmt.Sprintf("%d bytes are more than %d", len(s), longestText)
+		}
+		if !utf8.ValidString(s) {
+			return fmt.Sprintf("%q is not UTF-8", s)
+		}
+		if i := strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }); i >= 0 {
+			return fmt.Sprintf("%q has a control character at byte %d", s, i)
+		}
+		return ""
+	}
+	for _, name := range r.names {
+		if s == name {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%q is not one of %s", s, strings.Join(r.names, ", "))
+}
+
+// number writes x without exponent where it is a whole number.
+func number(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e20 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}

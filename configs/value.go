@@ -1,0 +1,244 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// fault is what is wrong with one node.
+type fault struct {
+	node    *yaml.Node
+	message string
+}
+
+// value reads a node as the type of the setting, without any coercion. The
+// faults leave out the key.
+func (s *setting) value(n *yaml.Node) (any, []fault) {
+	if s.typ.Kind() == reflect.Slice {
+		return s.list(n)
+	}
+	value, message := s.scalar(n, s.typ.Kind())
+	if message != "" {
+		return nil, []fault{{n, message}}
+	}
+	return value, nil
+}
+
+// list reads a sequence. An empty one is nil, as in Default.
+func (s *setting) list(n *yaml.Node) (any, []fault) {
+	items := resolve(n)
+	if items.Kind != yaml.SequenceNode {
+		return nil, []fault{{n, describe(n) + " is not a list: write [a, b]"}}
+	}
+	if len(items.Content) < s.shortest || len(items.Content) > s.longest && s.longest > 0 {
+		return nil, []fault{{n, fmt.Sprintf("%d entries are outside %d..%d", len(items.Content), s.shortest, s.longest)}}
+	}
+	list := reflect.Zero(s.typ)
+	var faults []fault
+	for _, item := range items.Content {
+		value, wrong := s.element(item)
+		if len(wrong) > 0 {
+			faults = append(faults, wrong...)
+			continue
+		}
+		list = reflect.Append(list, reflect.ValueOf(value))
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	if i, message := s.checkOrder(list.Interface()); message != "" {
+		return nil, []fault{{items.Content[i], message}}
+	}
+	return list.Interface(), nil
+}
+
+func (s *setting) element(n *yaml.Node) (any, []fault) {
+	if s.typ.Elem() == reflect.TypeFor[Operation]() {
+		return s.operation(n)
+	}
+	value, message := s.scalar(n, s.typ.Elem().Kind())
+	if message != "" {
+		return nil, []fault{{n, message}}
+	}
+	return value, nil
+}
+
+// checkOrder returns the first entry of a list that repeats another or is out
+// of order, and what is wrong with it.
+func (r *rule) checkOrder(list any) (int, string) {
+	v := reflect.ValueOf(list)
+	if !r.distinct {
+		return 0, ""
+	}
+	seen := map[any]bool{}
+	for i := range v.Len() {
+		item := v.Index(i).Interface()
+		if seen[item] {
+			return i, fmt.Sprintf("%v is in the list twice", item)
+		}
+		seen[item] = true
+		if r.ascending && i > 0 && v.Index(i).Int() < v.Index(i-1).Int() {
+			return i, fmt.Sprintf("%v comes after %v: write them in ascending order", item, v.Index(i-1))
+		}
+	}
+	return 0, ""
+}
+
+// operation reads one entry of a custom recipe. Which ranges a kind has is
+// known to package augment, which checks them.
+func (s *setting) operation(n *yaml.Node) (any, []fault) {
+	mapping := resolve(n)
+	if mapping.Kind != yaml.MappingNode {
+		return nil, []fault{{n, describe(n) + " is not an operation: write {kind: rotation, degrees: 10}"}}
+	}
+	op := Operation{}
+	seen := map[string]bool{}
+	var faults []fault
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key, item := mapping.Content[i], mapping.Content[i+1]
+		message := ""
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			message = "a key is not a word"
+		case seen[key.Value]:
+			message = fmt.Sprintf("%q is given twice", key.Value)
+		case key.Value == "kind":
+			var kind any
+			if kind, message = s.scalar(item, reflect.String); message == "" {
+				op.Kind = kind.(string)
+			}
+		default:
+			var x any
+			if x, message = s.scalar(item, reflect.Float64); message == "" {
+				if op.Ranges == nil {
+					op.Ranges = map[string]float64{}
+				}
+				op.Ranges[key.Value] = x.(float64)
+			} else {
+				message = key.Value + ": " + message
+			}
+		}
+		seen[key.Value] = true
+		if message != "" {
+			faults = append(faults, fault{key, message})
+		}
+	}
+	if !seen["kind"] {
+		faults = append(faults, fault{n, "an operation without kind: write {kind: rotation, degrees: 10}"})
+	}
+	return op, faults
+}
+
+// scalar reads one number, word or truth value; the message is empty when it
+// is sound.
+func (r *rule) scalar(n *yaml.Node, kind reflect.Kind) (any, string) {
+	node := resolve(n)
+	switch {
+	case node.Kind != yaml.ScalarNode:
+		return nil, describe(n) + " is not " + noun(kind)
+	case node.Style&yaml.TaggedStyle != 0:
+		return nil, fmt.Sprintf("write the value without the tag %s", node.Tag)
+	}
+	switch kind {
+	case reflect.Int, reflect.Uint64:
+		return r.whole(node, kind)
+	case reflect.Float64:
+		return r.decimal(node)
+	case reflect.Bool:
+		if node.ShortTag() != "!!bool" {
+			return nil, describe(node) + " is neither true nor false"
+		}
+		return strings.EqualFold(node.Value, "true"), ""
+	}
+	if node.ShortTag() != "!!str" {
+		return nil, describe(node) + " is not text: quote it"
+	}
+	return node.Value, r.checkText(node.Value)
+}
+
+// whole reads a count in plain digits. YAML 1.1 takes 012 for octal, most
+// people for twelve: it is refused.
+func (r *rule) whole(n *yaml.Node, kind reflect.Kind) (any, string) {
+	digits := strings.TrimLeft(n.Value, "+-")
+	padded := len(digits) > 1 && digits[0] == '0'
+	if n.ShortTag() != "!!int" || padded || strings.Trim(digits, "0123456789") != "" {
+		return nil, fmt.Sprintf("%s is not a whole number in %s", describe(n), r.interval())
+	}
+	if kind == reflect.Uint64 {
+		u, err := strconv.ParseUint(n.Value, 10, 64)
+		if err != nil {
+			return nil, fmt.Sprintf("%s is outside %s", n.Value, r.interval())
+		}
+		return u, ""
+	}
+	i, err := strconv.Atoi(n.Value)
+	if err != nil {
+		return nil, fmt.Sprintf("%s is outside %s", n.Value, r.interval())
+	}
+	return i, r.checkNumber(float64(i), n.Value)
+}
+
+// decimal reads a finite number.
+func (r *rule) decimal(n *yaml.Node) (any, string) {
+	var x float64
+	tag := n.ShortTag()
+	if tag != "!!float" && tag != "!!int" || n.Decode(&x) != nil {
+		return nil, fmt.Sprintf("%s is not a number in %s", describe(n), r.interval())
+	}
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil, fmt.Sprintf("%s is not a finite number in %s", n.Value, r.interval())
+	}
+	return x, r.checkNumber(x, n.Value)
+}
+
+// resolve follows an alias to what it names.
+func resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// describe says what a node holds, as its writer would call it.
+func describe(n *yaml.Node) string {
+	n = resolve(n)
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a section"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "an empty value"
+	case "!!str":
+		return fmt.Sprintf("%q (text)", shorten(n.Value))
+	}
+	return shorten(n.Value)
+}
+
+// shorten keeps a hostile value from filling the screen.
+func shorten(s string) string {
+	if len(s) <= 60 {
+		return s
+	}
+	return strings.ToValidUTF8(s[:60], "") + "…"
+}
+
+func noun(kind reflect.Kind) string {
+	switch {
+	case slices.Contains([]reflect.Kind{reflect.Int, reflect.Uint64}, kind):
+		return "a whole number"
+	case kind == reflect.Float64:
+		return "a number"
+	case kind == reflect.Bool:
+		return "true or false"
+	}
+	return "text"
+}

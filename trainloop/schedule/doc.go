@@ -1,0 +1,26 @@
+// Package schedule gives the learning rate of every step of a run.
+//
+// A Schedule is a pure function of the step, so resuming needs no state and a
+// rate can be looked up, tested and drawn for any step:
+//
+//	s, err := schedule.New(experiment, stepsPerEpoch)
+//	rate := s.Rate(step) // step counts from 0 over the whole run
+//
+// New follows the configuration: the rate of the reference batch is scaled to
+// the batch size, changes by the schedule's kind, and is preceded by a gradual
+// warmup if there is one. The parts can also be put together by hand:
+//
+//	s := schedule.Cosine(0.8, 0, 500, 10_000).After(schedule.Ramp{From: 0.1, Steps: 500, Every: 1})
+//
+// # Sources
+//
+//   - linear scaling, gradual warmup, momentum correction: Goyal et al. 2017,
+//     "Accurate, Large Minibatch SGD", sections 2.1, 2.2 and 3
+//   - square-root scaling: Krizhevsky 2014, "One weird trick", section 5
+//   - cosine: Loshchilov and Hutter 2017, "SGDR", equation 5, without restarts
+//   - one-cycle: Smith and Topin 2018, "Super-Convergence", in the shape of
+//     PyTorch's OneCycleLR with cosine annealing and without cycled momentum
+//   - polynomial: Keras's PolynomialDecay
+//
+// All rates are float64; nothing here depends on the native library.
+package schedule

@@ -1,0 +1,76 @@
+package schedule
+
+import (
+	"fmt"
+	"math"
+
+	"onnxlab/configs"
+)
+
+// New gives the schedule of an experiment whose epochs have stepsPerEpoch
+// steps, at least 1. Epochs count from 0: a decay at epoch 60 holds from step
+// 60 x stepsPerEpoch on. A warmup takes the place of the first epochs, and the
+// kinds that go down all along (cosine, one-cycle, polynomial) start after it.
+//
+// Warmup rises from the rate of the reference batch. At batches smaller than
+// that, whose rate is lower, it starts from their own rate: it never begins
+// above what it leads to.
+func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
+	if stepsPerEpoch < 1 {
+		return Schedule{}, fmt.Errorf("make the learning-rate schedule: %d steps in an epoch are fewer than 1: the batch size %d is more than the training images", stepsPerEpoch, e.Train.BatchSize)
+	}
+	peak, err := Peak(e)
+	if err != nil {
+		return Schedule{}, err
+	}
+	begin := e.Schedule.WarmupEpochs * stepsPerEpoch
+	end := e.Train.Epochs * stepsPerEpoch
+	s, err := afterWarmup(e.Schedule, peak, stepsPerEpoch, begin, end)
+	if err != nil {
+		return Schedule{}, err
+	}
+	ramp := Ramp{From: min(e.Optimizer.LearningRate, peak), Steps: begin, Every: 1}
+	if e.Schedule.WarmupBy == "epoch" {
+		ramp.Every = stepsPerEpoch
+	}
+	return s.After(ramp), nil
+}
+
+// Peak is the learning rate scaled to the experiment's batch size: with
+// k = BatchSize / ReferenceBatch, k times LearningRate under linear scaling
+// (Goyal et al. 2017, section 2.1), sqrt(k) times under square-root scaling
+// (Krizhevsky 2014, section 5).
+func Peak(e configs.Experiment) (float64, error) {
+	k := float64(e.Train.BatchSize) / float64(e.Optimizer.ReferenceBatch)
+	switch e.Schedule.Scaling {
+	case "linear":
+		return e.Optimizer.LearningRate * k, nil
+	case "sqrt":
+		return e.Optimizer.LearningRate * math.Sqrt(k), nil
+	case "none":
+		return e.Optimizer.LearningRate, nil
+	}
+	return 0, fmt.Errorf("schedule.scaling: %q is not one of linear, sqrt, none", e.Schedule.Scaling)
+}
+
+// afterWarmup is the schedule from the step begin to the step end.
+func afterWarmup(c configs.Schedule, peak float64, stepsPerEpoch, begin, end int) (Schedule, error) {
+	final := peak * c.FinalFraction
+	switch c.Kind {
+	case "constant":
+		return Constant(peak), nil
+	case "step":
+		at := make([]int, len(c.DecayEpochs))
+		for i, epoch := range c.DecayEpochs {
+			at[i] = epoch * stepsPerEpoch
+		}
+		return Step(peak, c.DecayFactor, at), nil
+	case "cosine":
+		return Cosine(peak, final, begin, end), nil
+	case "polynomial":
+		return Polynomial(peak, final, c.Power, begin, end), nil
+	case "one-cycle":
+		return OneCycle(peak*c.StartFraction, peak, final, c.PeakAt, begin, end), nil
+	}
+	return Schedule{}, fmt.Errorf("schedule.kind: %q is not one of step, constant, cosine, one-cycle, polynomial", c.Kind)
+}

@@ -1,0 +1,113 @@
+package schedule
+
+import "math"
+
+// Schedule is a learning rate for every step of a run. The zero value has the
+// rate 0 everywhere.
+type Schedule struct {
+	rate func(step int) float64
+}
+
+// Rate is the learning rate of a step, counted from 0. Steps before the first
+// have the first's rate, steps after the end the last one's.
+func (s Schedule) Rate(step int) float64 {
+	if s.rate == nil {
+		return 0
+	}
+	return s.rate(max(step, 0))
+}
+
+// MomentumCorrection is what the old velocity is multiplied by at a step,
+// besides the momentum, when the velocity holds the rate as in Keras's
+//
+//	v <- mu v - rate g;  w <- w + v
+//
+// There the velocity carries the rates of the past, and after a change from
+// rate r to r' its steps are still r/r' times what they would be under the new
+// rate; Goyal et al. 2017 (section 3, equation 10 and remark 2) therefore
+// update v <- mu (r'/r) v - r' g. This is r'/r.
+//
+// The other form, v <- mu v + g; w <- w - rate v (equation 9, PyTorch's SGD),
+// applies the new rate to the whole velocity already and must not be
+// corrected: both forms take the same steps exactly when this one is.
+//
+// At the first step, and after a rate of 0, there is nothing to correct: 1.
+func (s Schedule) MomentumCorrection(step int) float64 {
+	before := s.Rate(step - 1)
+	if step <= 0 || before == 0 {
+		return 1
+	}
+	return s.Rate(step) / before
+}
+
+// Constant keeps one rate.
+func Constant(rate float64) Schedule {
+	return Schedule{func(int) float64 { return rate }}
+}
+
+// Step multiplies the rate by factor from each step of at on, which is in
+// ascending order.
+func Step(rate, factor float64, at []int) Schedule {
+	at = append([]int(nil), at...)
+	return Schedule{func(step int) float64 {
+		now := rate
+		for _, from := range at {
+			if step >= from {
+				now *= factor
+			}
+		}
+		return now
+	}}
+}
+
+// Cosine falls from peak at the step begin to final at the step end along
+// half a cosine (Loshchilov and Hutter 2017, equation 5):
+//
+//	final + (peak - final) (1 + cos(pi (step - begin) / (end - begin))) / 2
+func Cosine(peak, final float64, begin, end int) Schedule {
+	return Schedule{func(step int) float64 {
+		return anneal(peak, final, share(step, begin, end))
+	}}
+}
+
+// Polynomial falls from peak at the step begin to final at the step end:
+//
+//	final + (peak - final) (1 - (step - begin) / (end - begin))^power
+func Polynomial(peak, final, power float64, begin, end int) Schedule {
+	return Schedule{func(step int) float64 {
+		return final + (peak-final)*math.Pow(1-share(step, begin, end), power)
+	}}
+}
+
+// OneCycle rises from start to peak along half a cosine during the share
+// peakAt of the steps from begin to end, and falls to final along another,
+// which it reaches at the step end-1. The seam is where PyTorch's OneCycleLR
+// has it: peakAt x (end - begin) - 1 steps after begin, which need not be a
+// whole number.
+func OneCycle(start, peak, final, peakAt float64, begin, end int) Schedule {
+	last := float64(end - begin - 1)
+	top := peakAt*float64(end-begin) - 1
+	return Schedule{func(step int) float64 {
+		at := min(max(float64(step-begin), 0), last)
+		switch {
+		case at <= top && top > 0:
+			return anneal(start, peak, at/top)
+		case at >= last:
+			return final
+		}
+		return anneal(peak, final, (at-max(top, 0))/(last-max(top, 0)))
+	}}
+}
+
+// anneal goes from a to b along half a cosine as x goes from 0 to 1.
+func anneal(a, b, x float64) float64 {
+	return b + (a-b)*(1+math.Cos(math.Pi*x))/2
+}
+
+// share is how far step is from begin (0) to end (1).
+func share(step, begin, end int) float64 {
+	if end <= begin {
+		return 1
+	}
+	return min(max(float64(step-begin)/float64(end-begin), 0), 1)
+}
