@@ -33,6 +33,34 @@ type TrainingOptions struct {
 	// MicroBatches is how many micro-batches make one optimizer step; 0 means
 	// 1. The caller feeds each with the learning rate divided by it.
 	MicroBatches int
+	// LabelSmoothing is the share s in [0, 1) of each target that is spread
+	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
+	LabelSmoothing float32
+	// WeightDecay λ adds λ·w to the gradient of each parameter w that decays,
+	// or of every trainable one if DecayAll; the loss does not include it.
+	WeightDecay float32
+	DecayAll    bool
+	// Rates, if not empty, are the learning rates of the steps, kept in the
+	// optimizer model, and the input learning_rate is fed 1 in place of the
+	// rate. The velocity then is of gradients and not of gradients times
+	// rates, which is the momentum correction of Goyal et al. 2017 (remark 2).
+	// Steps beyond the last have its rate.
+	Rates []float32
+}
+
+func (o TrainingOptions) validate() error {
+	for _, f := range []struct {
+		name  string
+		value float32
+	}{{"momentum", o.Momentum}, {"label smoothing", o.LabelSmoothing}} {
+		if !(f.value >= 0 && f.value < 1) {
+			return fmt.Errorf("training artifacts: %s %v is outside 0..1 (1 excluded)", f.name, f.value)
+		}
+	}
+	if !(o.WeightDecay >= 0) {
+		return fmt.Errorf("training artifacts: weight decay %v is negative", o.WeightDecay)
+	}
+	return nil
 }
 
 // Artifacts are the models that ONNX Runtime's training API runs.
@@ -55,8 +83,8 @@ type Artifacts struct {
 // gradient, so that the optimizer's own rate is a constant: together they are
 // momentum SGD in Keras's form, v ← μ·v − lr·g, w ← w + v.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
-	if o.Momentum < 0 || o.Momentum >= 1 {
-		return nil, fmt.Errorf("training artifacts: momentum %v is outside 0..1 (1 excluded)", o.Momentum)
+	if err := o.validate(); err != nil {
+		return nil, err
 	}
 	a := &Artifacts{}
 	var err error
@@ -66,8 +94,8 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Eval, err = n.evalModel(); err != nil {
 		return nil, err
 	}
-	a.Optimizer = optimizerModel(o.Momentum)
-	return a, nil
+	a.Optimizer, err = optimizerModel(o.Momentum, o.Rates)
+	return a, err
 }
 
 func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool, err error) {
@@ -83,9 +111,9 @@ func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool,
 	if logits.Shape[0].Symbol != BatchSymbol {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	loss, _ := b.SoftmaxCrossEntropy(OutputLoss, logits, label)
+	loss := b.loss(logits, label, o.LabelSmoothing)
 	b.finish(loss, logits, label)
-	if err := b.backward(loss, rate, reset); err != nil {
+	if err := b.backward(loss, rate, reset, o); err != nil {
 		return nil, false, err
 	}
 	for _, flag := range b.updated {
@@ -97,6 +125,19 @@ func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool,
 
 func (b *Builder) labelInput() *graph.Value {
 	return b.Input(InputLabel, graph.Int64, graph.Shape{graph.Symbol(BatchSymbol)})
+}
+
+// loss appends the mean cross-entropy against labels smoothed by s: each is
+// 1 − s + s/K for the true one of K classes and s/K for the others.
+func (b *Builder) loss(logits, label *graph.Value, s float32) *graph.Value {
+	loss, logProbabilities := b.SoftmaxCrossEntropy("cross_entropy", logits, label)
+	if s == 0 {
+		return loss
+	}
+	uniform := b.ReduceMean("smoothing.mean", logProbabilities, false, 0, 1)
+	hard := b.Binary("Mul", "smoothing.hard", loss, b.Scalar("smoothing.rest", 1-s))
+	return b.Binary("Sub", "smoothing", hard,
+		b.Binary("Mul", "smoothing.soft", uniform, b.Scalar("smoothing.share", s)))
 }
 
 // finish makes the outputs loss and correct.
@@ -111,11 +152,12 @@ func (b *Builder) finish(loss, logits, label *graph.Value) {
 
 // backward appends the gradients by the trainable parameters, times the
 // learning rate, and their accumulation over micro-batches.
-func (b *Builder) backward(loss, rate, reset *graph.Value) error {
+func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) error {
+	var trainable []Parameter
 	var targets []*graph.Value
 	for _, p := range b.parameters {
 		if p.Trainable {
-			targets = append(targets, b.values[p.Name])
+			trainable, targets = append(trainable, p), append(targets, b.values[p.Name])
 		}
 	}
 	b.Prefix(BackwardPrefix)
@@ -125,11 +167,22 @@ func (b *Builder) backward(loss, rate, reset *graph.Value) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range targets {
-		buffer := b.Input(p.Name+gradientBuffer, p.Elem, p.Shape)
-		b.updated = append(b.updated, b.Accumulate(p.Name+gradientFlag, buffer, gradients[p], reset))
+	for i, w := range targets {
+		g := gradients[w]
+		if o.WeightDecay > 0 && (trainable[i].Decay || o.DecayAll) {
+			g = b.decayed(w, g, rate, o.WeightDecay)
+		}
+		buffer := b.Input(w.Name+gradientBuffer, w.Elem, w.Shape)
+		b.updated = append(b.updated, b.Accumulate(w.Name+gradientFlag, buffer, g, reset))
 	}
 	return b.Err()
+}
+
+// decayed returns g + rate·decay·w.
+func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
+	name := w.Name + ".decay"
+	factor := b.Binary("Mul", name+".rate", rate, b.Scalar(name+".factor", decay))
+	return b.Binary("Add", name+".sum", g, b.Binary("Mul", name, w, factor))
 }
 
 // BackwardPrefix begins the names of all nodes of the backward pass.
@@ -139,23 +192,21 @@ func (n *Network) evalModel() (*onnxpb.Model, error) {
 	b := n.builder("eval")
 	image, label := n.byteInput(b), b.labelInput()
 	logits := n.forward(b, b.normalise(image))
-	loss, _ := b.SoftmaxCrossEntropy(OutputLoss, logits, label)
-	b.finish(loss, logits, label)
+	b.finish(b.loss(logits, label, 0), logits, label)
 	return b.Model()
 }
 
 // optimizerModel is one AdamWOptimizer whose constants make it momentum SGD:
 // with beta 1 its second moment stays 0, with epsilon 1 its divisor is 1, and
-// the constant rate 1/(1 − μ) undoes the factor 1 − μ on each gradient. Its
-// inputs are those that ONNX Runtime expects by name; the rate among them is
-// not used.
-func optimizerModel(momentum float32) *onnxpb.Model {
+// the factor 1/(1 − μ) in its rate undoes the factor 1 − μ on each gradient.
+// Its inputs are those that ONNX Runtime expects by name; the rate among them
+// is not used.
+func optimizerModel(momentum float32, rates []float32) (*onnxpb.Model, error) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
 	g := graph.New("optimizer")
-	rate := g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
 	step := g.Input("step", graph.Int64, graph.Static(1))
-	g.Optimizer("updated", rate, step, sequences, []graph.Attribute{
+	g.Optimizer("updated", optimizerRate(g, step, momentum, rates), step, sequences, []graph.Attribute{
 		{Name: "alpha", Value: momentum},
 		{Name: "beta", Value: float32(1)},
 		{Name: "epsilon", Value: float32(1)},
@@ -163,11 +214,22 @@ func optimizerModel(momentum float32) *onnxpb.Model {
 		{Name: "adam_mode", Value: int64(1)},
 		{Name: "correct_bias", Value: int64(0)},
 	})
-	m, err := g.Model()
-	if err != nil {
-		panic(err) // cannot happen: nothing above depends on the caller
+	return g.Model()
+}
+
+// optimizerRate is 1/(1 − μ), times the rate of the step if there are rates;
+// the first step is 1.
+func optimizerRate(g *graph.Graph, step *graph.Value, momentum float32, rates []float32) *graph.Value {
+	if len(rates) == 0 {
+		return g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
 	}
-	return m
+	scaled := make([]float32, len(rates))
+	for i, r := range rates {
+		scaled[i] = r / (1 - momentum)
+	}
+	index := g.Binary("Sub", "rate.index", step, g.Ints("rate.first", 1))
+	index = g.Binary("Min", "rate.clamped", index, g.Ints("rate.last", int64(len(rates)-1)))
+	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index)
 }
 
 // Write writes the artifacts and the checkpoint into dir, which is made if it

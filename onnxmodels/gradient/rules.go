@@ -14,6 +14,7 @@ type rule func(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value
 var rules = map[operator]rule{
 	{"", "Identity"}:                       passOn,                  // dx = dy
 	{"", "Add"}:                            add,                     // da = db = dy, summed over what was broadcast
+	{"", "Sub"}:                            sub,                     // da = dy, db = −dy, likewise
 	{"", "Mul"}:                            mul,                     // da = dy·b, db = dy·a, likewise
 	{"", "Relu"}:                           relu,                    // dx = dy where y > 0
 	{"", "Flatten"}:                        restoreShape,            // dx = dy in the shape of x
@@ -54,6 +55,14 @@ func add(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		if b.wants(in) {
 			grads[i] = b.reduceTo(n.Name, dy[0], in)
 		}
+	}
+	return grads
+}
+
+func sub(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	grads := add(b, n, dy)
+	if grads[1] != nil {
+		grads[1] = b.Unary("Neg", n.Name+".negated", grads[1])
 	}
 	return grads
 }

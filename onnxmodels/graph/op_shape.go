@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Transpose appends a permutation of the dimensions of x.
 func (g *Graph) Transpose(name string, x *Value, permutation ...int) *Value {
 	if len(permutation) != len(x.Shape) {
@@ -72,7 +74,7 @@ func (g *Graph) Split(name string, x *Value, n int, symbol string) []*Value {
 	for i := range outputs {
 		outputs[i] = part
 	}
-	return g.node("", "Split", name, []*Value{x}, []Attribute{{"axis", int64(0)}}, outputs...)
+	return slices.Clone(g.node("", "Split", name, []*Value{x}, []Attribute{{"axis", int64(0)}}, outputs...))
 }
 
 // Concat appends the parts joined along the first dimension, which is then
@@ -83,6 +85,11 @@ func (g *Graph) Concat(name string, parts []*Value, first Dim) *Value {
 	}
 	shape := append(Shape{first}, parts[0].Shape[1:]...)
 	return g.op("Concat", name, parts[0].Elem, shape, parts, Attribute{"axis", int64(0)})
+}
+
+// Gather appends the elements of the vector x at the indices.
+func (g *Graph) Gather(name string, x, indices *Value) *Value {
+	return g.op("Gather", name, x.Elem, indices.Shape, []*Value{x, indices}, Attribute{"axis", int64(0)})
 }
 
 // ScatterAdd appends the vector `into` with each element of the vector

@@ -1,0 +1,342 @@
+package gradient
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/internal/ortrun"
+)
+
+// A probe is a small graph around one operator, to be differentiated by its
+// float inputs.
+type probe struct {
+	name string
+	// inputs are an image or matrix whose first dimension is made symbolic if
+	// symbolic is set, and operands of fixed sizes.
+	inputs   []ortrun.Input
+	symbolic bool
+	build    func(g *graph.Graph, in []*graph.Value) *graph.Value
+}
+
+// input returns distinct values at least 0.05 apart, so that no step of the
+// finite differences crosses a kink of ReLU or another maximum of a pool.
+func input(name string, shape ...int) ortrun.Input {
+	n := product(shape)
+	rng := rand.New(rand.NewPCG(uint64(n), uint64(len(name))))
+	values := make([]float32, n)
+	for i, p := range rng.Perm(n) {
+		values[i] = 0.05 * (float32(p) - float32(n)/2 + 0.25)
+	}
+	return ortrun.Input{Name: name, Shape: shape, Float32: values}
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+func labels(n, classes int) ortrun.Input {
+	in := ortrun.Input{Name: "label", Shape: []int{n}}
+	for i := range n {
+		in.Int64 = append(in.Int64, int64(i*3%classes))
+	}
+	return in
+}
+
+func positive(in ortrun.Input) ortrun.Input {
+	for i, v := range in.Float32 {
+		in.Float32[i] = float32(math.Abs(float64(v))) + 0.5
+	}
+	return in
+}
+
+func small(in ortrun.Input) ortrun.Input {
+	for i := range in.Float32 {
+		in.Float32[i] *= 4 / float32(len(in.Float32))
+	}
+	return in
+}
+
+func unary(op string, shapes ...[]int) []probe {
+	var list []probe
+	for _, s := range shapes {
+		list = append(list, probe{fmt.Sprint(op, s), []ortrun.Input{input("x", s...)}, true,
+			func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Unary(op, "op", in[0]) }})
+	}
+	return list
+}
+
+func binary(op string, a, b []int) probe {
+	return probe{fmt.Sprint(op, a, b), []ortrun.Input{small(input("a", a...)), small(input("bb", b...))}, false,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Binary(op, "op", in[0], in[1]) }}
+}
+
+func convProbe(w graph.Window, x, weight []int, bias bool) probe {
+	inputs := []ortrun.Input{small(input("x", x...)), small(input("weight", weight...))}
+	if bias {
+		inputs = append(inputs, input("bias", weight[0]))
+	}
+	return probe{fmt.Sprint("Conv", x, weight, w), inputs, true, func(g *graph.Graph, in []*graph.Value) *graph.Value {
+		var b *graph.Value
+		if bias {
+			b = in[2]
+		}
+		return g.Conv("op", in[0], in[1], b, w)
+	}}
+}
+
+func poolProbe(op string, w graph.Window, shape ...int) probe {
+	return probe{fmt.Sprint(op, shape, w), []ortrun.Input{input("x", shape...)}, true,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value {
+			if op == "AveragePool" {
+				return g.AveragePool("op", in[0], w)
+			}
+			y, _ := g.MaxPool("op", in[0], w)
+			return y
+		}}
+}
+
+func gemmProbe(o graph.GemmOptions, a, b []int, c ...int) probe {
+	inputs := []ortrun.Input{small(input("a", a...)), small(input("bb", b...))}
+	if c != nil {
+		inputs = append(inputs, input("c", c...))
+	}
+	return probe{fmt.Sprint("Gemm", o, a, b), inputs, !o.TransposeA, func(g *graph.Graph, in []*graph.Value) *graph.Value {
+		return g.Gemm("op", in[0], in[1], append(in, nil)[2], o)
+	}}
+}
+
+func batchNormProbe(n, c, h, w int) probe {
+	vector := func(name string) ortrun.Input { return positive(input(name, c)) }
+	return probe{
+		fmt.Sprint("BatchNormInternal", []int{n, c, h, w}),
+		[]ortrun.Input{small(input("x", n, c, h, w)), vector("scale"), vector("bias"), vector("mean"), vector("variance")},
+		true,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value {
+			return g.BatchNormTraining("op", in[0], in[1], in[2], in[3], in[4], 1e-3).Y
+		},
+	}
+}
+
+func crossEntropyProbe(n, classes int, useLogProbabilities bool) probe {
+	return probe{
+		fmt.Sprint("SoftmaxCrossEntropyLoss", n, classes, useLogProbabilities),
+		[]ortrun.Input{input("logits", n, classes), labels(n, classes)},
+		true,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value {
+			loss, lp := g.SoftmaxCrossEntropy("op", in[0], in[1])
+			if !useLogProbabilities {
+				return loss
+			}
+			return g.Binary("Sub", "mixed", loss, g.ReduceMean("mean", lp, false, 0, 1))
+		},
+	}
+}
+
+func single(op string, in ortrun.Input, build func(g *graph.Graph, x *graph.Value) *graph.Value) probe {
+	return probe{fmt.Sprint(op, in.Shape), []ortrun.Input{in}, false,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value { return build(g, in[0]) }}
+}
+
+func probes() []probe {
+	join := func(n int) func(*graph.Graph, *graph.Value) *graph.Value {
+		return func(g *graph.Graph, x *graph.Value) *graph.Value {
+			parts := g.Split("cut", x, n, "part")
+			parts[0] = g.Binary("Mul", "uneven", parts[0], g.Scalar("two", 2))
+			return g.Concat("op", parts, x.Shape[0])
+		}
+	}
+	list := slices.Concat(
+		unary("Identity", []int{3}, []int{2, 3, 4, 5}),
+		unary("Relu", []int{7}, []int{2, 3, 4, 5}),
+		unary("Neg", []int{7}, []int{2, 3}),
+	)
+	return append(list,
+		binary("Add", []int{2, 3, 4}, []int{2, 3, 4}), binary("Add", []int{2, 3, 4}, []int{3, 1}),
+		binary("Add", []int{4}, []int{2, 4}), binary("Sub", []int{2, 3}, []int{2, 3}), binary("Sub", []int{2, 3}, []int{3}),
+		binary("Mul", []int{2, 3, 4}, []int{2, 3, 4}), binary("Mul", []int{2, 3, 4}, []int{3, 1}), binary("Mul", []int{4}, []int{2, 4}),
+		convProbe(graph.Same(3, 1, 5, 5), []int{2, 3, 5, 5}, []int{4, 3, 3, 3}, true),
+		convProbe(graph.Same(3, 2, 6, 5), []int{1, 2, 6, 5}, []int{3, 2, 3, 3}, true),
+		convProbe(graph.Valid(1, 1), []int{3, 4, 3, 2}, []int{2, 4, 1, 1}, false),
+		convProbe(graph.Valid(5, 2), []int{1, 1, 9, 7}, []int{2, 1, 5, 5}, true),
+		poolProbe("AveragePool", graph.Valid(2, 2), 2, 3, 4, 6), poolProbe("AveragePool", graph.Valid(2, 2), 1, 2, 5, 7),
+		poolProbe("AveragePool", graph.Valid(3, 2), 2, 2, 7, 8), poolProbe("AveragePool", graph.Same(3, 2, 5, 6), 2, 2, 5, 6),
+		poolProbe("MaxPool", graph.Valid(2, 2), 2, 3, 4, 6), poolProbe("MaxPool", graph.Valid(3, 2), 2, 2, 7, 9),
+		poolProbe("MaxPool", graph.Same(3, 1, 4, 3), 1, 2, 4, 3),
+		gemmProbe(graph.GemmOptions{}, []int{3, 4}, []int{4, 5}, 5), gemmProbe(graph.GemmOptions{TransposeB: true}, []int{1, 4}, []int{2, 4}),
+		gemmProbe(graph.GemmOptions{TransposeA: true}, []int{4, 3}, []int{4, 5}),
+		gemmProbe(graph.GemmOptions{TransposeA: true, TransposeB: true}, []int{4, 3}, []int{5, 4}, 5),
+		batchNormProbe(4, 3, 2, 2), batchNormProbe(1, 2, 3, 5), batchNormProbe(7, 1, 1, 1),
+		crossEntropyProbe(1, 2, false), crossEntropyProbe(5, 10, false), crossEntropyProbe(4, 3, true),
+		single("GlobalAveragePool", input("x", 2, 3, 4, 5), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.GlobalAveragePool("op", x) }),
+		single("GlobalAveragePool", input("x", 3, 1, 1, 1), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.GlobalAveragePool("op", x) }),
+		single("Flatten", input("x", 2, 3, 2, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),
+		single("Reshape", input("x", 2, 6), func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Reshape("op", x, g.Ints("to", -1, 3), graph.Shape{graph.Symbol("rows"), graph.Fixed(3)})
+		}),
+		single("Split+Concat", input("x", 4, 3), join(2)), single("Split+Concat", input("x", 6, 1, 2), join(3)),
+		single("Split, one part unused", input("x", 4, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] }),
+		single("Softmax", small(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
+		single("Softmax", small(input("x", 1, 2)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
+		single("Log", positive(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
+		single("ReduceSum", input("x", 3, 4, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, true, 1) }),
+		single("ReduceSum to a scalar", input("x", 3, 4), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, false, 0, 1) }),
+		single("ReduceMean", input("x", 3, 4, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, true, 0, 2) }),
+		single("ReduceMean to a scalar", input("x", 3, 4), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, false, 0, 1) }),
+		single("a value used three times", input("x", 2, 3), func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Binary("Mul", "product", g.Unary("Relu", "relu", x), g.Binary("Add", "sum", x, x))
+		}),
+	)
+}
+
+// TestRules compares each rule with central differences.
+func TestRules(t *testing.T) {
+	tested := map[operator]bool{}
+	for _, p := range probes() {
+		t.Run(p.name, func(t *testing.T) { checkProbe(t, p, tested) })
+	}
+	for op := range rules {
+		if !tested[op] {
+			t.Errorf("the rule of %q has no probe", op.op)
+		}
+	}
+}
+
+func checkProbe(t *testing.T, p probe, tested map[operator]bool) {
+	g := graph.New("probe")
+	var in, targets []*graph.Value
+	for i, x := range p.inputs {
+		elem := graph.Float
+		if x.Int64 != nil {
+			elem = graph.Int64
+		}
+		shape := graph.Static(x.Shape...)
+		if p.symbolic && (i == 0 || elem == graph.Int64) {
+			shape[0] = graph.Symbol("batch")
+		}
+		in = append(in, g.Input(x.Name, elem, shape))
+		if elem == graph.Float && x.Name != "mean" && x.Name != "variance" {
+			targets = append(targets, in[i])
+		}
+	}
+	y := p.build(g, in)
+	for _, n := range g.Nodes {
+		tested[operator{n.Domain, n.Op}] = true
+	}
+	loss := y
+	if len(y.Shape) > 0 {
+		axes := make([]int64, len(y.Shape))
+		for i := range axes {
+			axes[i] = int64(i)
+		}
+		loss = g.ReduceSum("loss", g.Binary("Mul", "weighted", y, g.Input("r", graph.Float, y.Shape)), false, axes...)
+	}
+	gradients, err := Append(g, loss, g.Scalar("seed", 1), targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The binding cannot return scalars.
+	g.Output(g.Reshape("y", y, g.Ints("flat", -1), graph.Shape{graph.Symbol("elements")}))
+	for _, x := range targets {
+		g.Output(gradients[x])
+	}
+	model, err := g.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, ortrun.Load(t, model), p.inputs, outputShape(y, p.inputs))
+}
+
+// outputShape fills in the symbolic sizes of y from the probe's elements.
+func outputShape(y *graph.Value, inputs []ortrun.Input) []int {
+	shape := make([]int, len(y.Shape))
+	for i, d := range y.Shape {
+		shape[i] = int(d.Size)
+		switch d.Symbol {
+		case "batch":
+			shape[i] = inputs[0].Shape[0]
+		case "rows":
+			shape[i] = len(inputs[0].Float32) / 3
+		}
+	}
+	return shape
+}
+
+// compare checks every element of every gradient against
+// (L(x + h) − L(x − h)) / 2h, where L sums y in float64.
+func compare(t *testing.T, s *ortrun.Session, inputs []ortrun.Input, shape []int) {
+	const h = 1.0 / 128
+	r := ortrun.Input{Name: "r", Shape: shape}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range product(shape) {
+		r.Float32 = append(r.Float32, rng.Float32()+0.5)
+	}
+	all := slices.Clone(inputs)
+	if len(shape) > 0 {
+		all = append(all, r)
+	} else {
+		r.Float32[0] = 1
+	}
+	loss := func() float64 {
+		sum := 0.0
+		for i, v := range s.Run(t, all...)[0] {
+			sum += float64(v) * float64(r.Float32[i])
+		}
+		return sum
+	}
+	analytic := s.Run(t, all...)[1:]
+	target := 0
+	for _, x := range inputs {
+		if x.Float32 == nil || x.Name == "mean" || x.Name == "variance" {
+			continue
+		}
+		numeric := make([]float64, len(x.Float32))
+		for i, v := range x.Float32 {
+			x.Float32[i] = v + h
+			up := loss()
+			x.Float32[i] = v - h
+			numeric[i] = (up - loss()) / (2 * h)
+			x.Float32[i] = v
+		}
+		agree(t, x.Name, analytic[target], numeric)
+		target++
+	}
+}
+
+func agree(t *testing.T, name string, got []float32, want []float64) {
+	t.Helper()
+	scale := 0.0
+	for _, w := range want {
+		scale = max(scale, math.Abs(w))
+	}
+	for i, w := range want {
+		if diff := math.Abs(float64(got[i]) - w); diff > 2e-3*max(scale, 0.1) || math.IsNaN(diff) {
+			t.Errorf("gradient by %s[%d] = %v, finite differences give %v", name, i, got[i], w)
+		}
+	}
+}
+
+// TestErrors names what cannot be differentiated.
+func TestErrors(t *testing.T) {
+	g := graph.New("errors")
+	x := g.Input("x", graph.Float, graph.Static(3))
+	z := g.Input("z", graph.Float, graph.Static(3))
+	loss := g.ReduceSum("loss", g.Unary("Tanh", "op", x), false, 0)
+	for want, target := range map[string]*graph.Value{
+		`no gradient rule for operator "Tanh"`: x,
+		`by "z": the one does not depend`:      z,
+	} {
+		_, err := Append(g, loss, g.Scalar("seed", 1), []*graph.Value{target})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+}

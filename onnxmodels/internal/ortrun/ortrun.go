@@ -1,0 +1,113 @@
+// Package ortrun runs ONNX models in tests.
+package ortrun
+
+import (
+	"testing"
+
+	ort "github.com/yalue/onnxruntime_go"
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/ortlib/ortlibtest"
+)
+
+// Input is one input of a model: a Float32, an Int64, a Uint8 or a Bool.
+type Input struct {
+	Name  string
+	Shape []int
+	// One of these holds the elements.
+	Float32 []float32
+	Int64   []int64
+	Uint8   []uint8
+	Bool    []bool
+}
+
+// Session is a loaded model.
+type Session struct {
+	session *ort.DynamicAdvancedSession
+	outputs int
+}
+
+// Load loads the model in ONNX Runtime until the test ends.
+func Load(t testing.TB, m *onnxpb.Model) *Session {
+	t.Helper()
+	ortlibtest.Open(t)
+	data, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inputs, outputs []string
+	for _, v := range m.GetGraph().GetInput() {
+		inputs = append(inputs, v.GetName())
+	}
+	for _, v := range m.GetGraph().GetOutput() {
+		outputs = append(outputs, v.GetName())
+	}
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, nil)
+	if err != nil {
+		t.Fatalf("load model: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Destroy(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Session{s, len(outputs)}
+}
+
+// Run runs the model on inputs in the order of the graph and returns its
+// outputs, which must be of float32.
+func (s *Session) Run(t testing.TB, inputs ...Input) [][]float32 {
+	t.Helper()
+	values := make([]ort.Value, len(inputs))
+	for i, in := range inputs {
+		values[i] = in.value(t)
+		defer values[i].Destroy() //nolint:errcheck // only frees memory
+	}
+	outputs := make([]ort.Value, s.outputs)
+	if err := s.session.Run(values, outputs); err != nil {
+		t.Fatalf("run model: %v", err)
+	}
+	results := make([][]float32, len(outputs))
+	for i, o := range outputs {
+		tensor, ok := o.(*ort.Tensor[float32])
+		if !ok {
+			t.Fatalf("output %d is no float32 tensor: %T", i, o)
+		}
+		results[i] = append([]float32(nil), tensor.GetData()...)
+		if err := o.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return results
+}
+
+func (in Input) value(t testing.TB) ort.Value {
+	t.Helper()
+	shape := make(ort.Shape, len(in.Shape))
+	for i, n := range in.Shape {
+		shape[i] = int64(n)
+	}
+	var v ort.Value
+	var err error
+	switch {
+	case in.Float32 != nil:
+		v, err = ort.NewTensor(shape, in.Float32)
+	case in.Int64 != nil:
+		v, err = ort.NewTensor(shape, in.Int64)
+	case in.Uint8 != nil:
+		v, err = ort.NewTensor(shape, in.Uint8)
+	default:
+		data := make([]byte, len(in.Bool))
+		for i, b := range in.Bool {
+			if b {
+				data[i] = 1
+			}
+		}
+		v, err = ort.NewCustomDataTensor(shape, data, ort.TensorElementDataTypeBool)
+	}
+	if err != nil {
+		t.Fatalf("input %q: %v", in.Name, err)
+	}
+	return v
+}

@@ -1,0 +1,268 @@
+// Package snapshot keeps the states that a training run can go on from.
+//
+// A snapshot is a directory "step-<n>" with the file "checkpoint", as ONNX
+// Runtime writes it, and "manifest.json", which holds the position in the run,
+// the hashes of its configuration and data, and the size and SHA-256 of the
+// checkpoint. It appears by rename when it is complete; one that is damaged
+// since is refused by name.
+//
+//	s, err := snapshot.Begin(dir)           // in a temporary directory
+//	err = trainer.Save(s.CheckpointPath())
+//	path, err := s.Commit(manifest)
+//
+//	manifest, path, err := snapshot.Latest(dir)
+package snapshot
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"onnxlab/internal/durable"
+)
+
+// Format is the version of the manifest that this package writes and reads.
+const Format = 1
+
+const (
+	checkpointFile = "checkpoint"
+	manifestFile   = "manifest.json"
+	prefix         = "step-"
+	// maxManifest bounds what is read of a manifest, in bytes.
+	maxManifest = 1 << 20
+)
+
+// Manifest says what a snapshot is of.
+type Manifest struct {
+	Format int `json:"format"`
+	// Step is how many optimizer steps were done, over all epochs.
+	Step int `json:"step"`
+	// Epoch is the epoch that the next step belongs to, counted from 0.
+	Epoch int `json:"epoch"`
+	// Partial is what the steps of that epoch added up to so far.
+	Partial Partial `json:"partial"`
+	// ValAccuracy is that of the epoch that the snapshot ends; nil within an
+	// epoch.
+	ValAccuracy *float64 `json:"val_accuracy,omitempty"`
+
+	ConfigHash string `json:"config_hash"`
+	DataHash   string `json:"data_hash"`
+
+	CheckpointBytes  int64  `json:"checkpoint_bytes"`
+	CheckpointSHA256 string `json:"checkpoint_sha256"`
+}
+
+// Partial is the sums over the steps of an unfinished epoch.
+type Partial struct {
+	Steps   int     `json:"steps"`
+	Loss    float64 `json:"loss"`
+	Correct int     `json:"correct"`
+	// Seconds and Wait are the time that the steps took and that part of it in
+	// which the trainer waited for data.
+	Seconds float64 `json:"seconds"`
+	Wait    float64 `json:"wait"`
+}
+
+// Pending is a snapshot that is being written.
+type Pending struct {
+	dir, tmp string
+}
+
+// Begin starts a snapshot in dir, which is made if it does not exist.
+func Begin(dir string) (*Pending, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("begin snapshot: %w", err)
+	}
+	tmp, err := durable.TempDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("begin snapshot: %w", err)
+	}
+	return &Pending{dir: dir, tmp: tmp}, nil
+}
+
+// CheckpointPath is where the caller writes the checkpoint.
+func (p *Pending) CheckpointPath() string { return filepath.Join(p.tmp, checkpointFile) }
+
+// Abort removes what was written. It does nothing after Commit.
+func (p *Pending) Abort() error { return os.RemoveAll(p.tmp) }
+
+// Commit makes the snapshot visible, durably, and returns its path. Format and
+// the checkpoint's size and hash are filled in. A whole
+// snapshot of the same step that is there already is kept in its place.
+func (p *Pending) Commit(m Manifest) (string, error) {
+	path, err := p.commit(m)
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("save snapshot of step %d: %w", m.Step, err), p.Abort())
+	}
+	return path, nil
+}
+
+func (p *Pending) commit(m Manifest) (string, error) {
+	var err error
+	m.Format = Format
+	if m.CheckpointBytes, m.CheckpointSHA256, err = syncAndHash(p.CheckpointPath()); err != nil {
+		return "", err
+	}
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	if err := durable.WriteBytes(filepath.Join(p.tmp, manifestFile), append(data, '\n')); err != nil {
+		return "", err
+	}
+	path := filepath.Join(p.dir, fmt.Sprintf("%s%08d", prefix, m.Step))
+	complete := func(dir string) bool { _, err := Check(dir); return err == nil }
+	return path, durable.PublishDir(p.tmp, path, complete)
+}
+
+// syncAndHash makes the file durable and returns its size and SHA-256.
+func syncAndHash(path string) (size int64, sum string, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return 0, "", err
+	}
+	return size, hex.EncodeToString(h.Sum(nil)), f.Sync()
+}
+
+// Check reads the manifest of the snapshot at path and verifies its
+// checkpoint.
+func Check(path string) (Manifest, error) {
+	m, err := readManifest(filepath.Join(path, manifestFile))
+	if err != nil {
+		return m, err
+	}
+	size, sum, err := syncAndHash(CheckpointPath(path))
+	if err != nil {
+		return m, fmt.Errorf("check snapshot %q: %w", path, err)
+	}
+	if size != m.CheckpointBytes || sum != m.CheckpointSHA256 {
+		return m, fmt.Errorf("snapshot %q is damaged: its checkpoint has %d bytes and SHA-256 %s, the manifest says %d and %s",
+			path, size, sum, m.CheckpointBytes, m.CheckpointSHA256)
+	}
+	return m, nil
+}
+
+func readManifest(path string) (Manifest, error) {
+	var m Manifest
+	f, err := os.Open(path)
+	if err != nil {
+		return m, fmt.Errorf("read snapshot: %w", err)
+	}
+	defer f.Close()
+	d := json.NewDecoder(io.LimitReader(f, maxManifest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return m, fmt.Errorf("read snapshot %q: %w", path, err)
+	}
+	if m.Format != Format {
+		return m, fmt.Errorf("read snapshot %q: format %d; this program knows format %d", path, m.Format, Format)
+	}
+	if m.Step < 0 || m.Epoch < 0 || m.Partial.Steps < 0 {
+		return m, fmt.Errorf("read snapshot %q: step %d, epoch %d and %d steps of it: negative", path, m.Step, m.Epoch, m.Partial.Steps)
+	}
+	return m, nil
+}
+
+// CheckpointPath is the checkpoint of the snapshot at path.
+func CheckpointPath(path string) string { return filepath.Join(path, checkpointFile) }
+
+// List returns the paths of the snapshots in dir, the latest first. A missing
+// dir has none.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	var steps []int
+	names := map[int]string{}
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(e.Name(), prefix)
+		step, err := strconv.Atoi(number)
+		if ok && err == nil && e.IsDir() {
+			steps = append(steps, step)
+			names[step] = filepath.Join(dir, e.Name())
+		}
+	}
+	slices.Sort(steps)
+	var paths []string
+	for _, s := range slices.Backward(steps) {
+		paths = append(paths, names[s])
+	}
+	return paths, nil
+}
+
+// Latest returns the latest snapshot in dir that is whole, and its path. What
+// is wrong with later ones comes as damaged; err is set if there is none that
+// is whole.
+func Latest(dir string) (m Manifest, path string, damaged []error, err error) {
+	paths, err := List(dir)
+	if err != nil {
+		return m, "", nil, err
+	}
+	for _, path := range paths {
+		m, err := Check(path)
+		if err == nil {
+			return m, path, damaged, nil
+		}
+		damaged = append(damaged, err)
+	}
+	if len(damaged) > 0 {
+		return m, "", nil, errors.Join(damaged...)
+	}
+	return m, "", nil, fmt.Errorf("no snapshot in %q: %w", dir, os.ErrNotExist)
+}
+
+// Prune removes all snapshots in dir but the latest `keep`, at least one, the
+// one with the best validation accuracy, and leftovers of killed processes.
+// Call it only when the latest one is known to be whole.
+func Prune(dir string, keep int) error {
+	paths, err := List(dir)
+	if err != nil {
+		return err
+	}
+	keep = max(keep, 1)
+	if len(paths) <= keep {
+		return durable.RemoveLeftovers(dir, 0)
+	}
+	best := bestOf(paths)
+	for _, p := range paths[keep:] {
+		if p == best {
+			continue
+		}
+		// The manifest goes first: what is left of a removal that is cut
+		// short is no snapshot.
+		if err := os.Remove(filepath.Join(p, manifestFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove old snapshot: %w", err)
+		}
+		if err := os.RemoveAll(p); err != nil {
+			return fmt.Errorf("remove old snapshot: %w", err)
+		}
+	}
+	return durable.RemoveLeftovers(dir, 0)
+}
+
+// bestOf returns the path with the best validation accuracy, the earliest of
+// equals.
+func bestOf(paths []string) string {
+	best, accuracy := "", -1.0
+	for _, p := range slices.Backward(paths) {
+		m, err := readManifest(filepath.Join(p, manifestFile))
+		if err == nil && m.ValAccuracy != nil && *m.ValAccuracy > accuracy {
+			best, accuracy = p, *m.ValAccuracy
+		}
+	}
+	return best
+}
