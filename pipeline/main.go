@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"onnxlab/internal/ortlib"
 )
 
 // The exit statuses of the command.
@@ -53,11 +55,14 @@ func run() int {
 // that a signal cancels.
 func exitStatus(ctx context.Context, err error) int {
 	var usage *usageError
+	var library *ortlib.LibraryError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &library):
+		return exitData
 	}
 	return exitFailed
 }
@@ -80,7 +85,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand()
+	root.AddCommand(newRuntimeCommand())
 	return root
 }
 

@@ -2,7 +2,6 @@ package ortlib
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -75,13 +74,4 @@ func (b build) cacheName() string {
 // folder is where the libraries are in the jar.
 func (b build) folder() string {
 	return "org/bytedeco/onnxruntime/" + b.classifier
-}
-
-// pinnedBySHA256 tells which pinned jar has a SHA-256, if one has.
-func pinnedBySHA256(sum string) (build, bool) {
-	i := slices.IndexFunc(pinned[:], func(b build) bool { return b.sha256 == sum })
-	if i < 0 {
-		return build{}, false
-	}
-	return pinned[i], true
 }

@@ -36,13 +36,13 @@ func (c cache) find(b build) (Library, error) {
 	return library, err
 }
 
-// open reads one folder of the cache. Of a damaged library it returns only
-// the origin.
+// open reads one folder of the cache. Of a library that is damaged or not
+// there it returns the origin alone.
 func (c cache) open(name string, origin Origin) (Library, error) {
 	dir := filepath.Join(c.root, name)
 	m, err := readManifest(dir)
 	if errors.Is(err, errNotInstalled) {
-		return Library{}, err
+		return Library{Origin: origin}, err
 	}
 	if err != nil {
 		return Library{Origin: origin}, &LibraryError{

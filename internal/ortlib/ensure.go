@@ -3,7 +3,6 @@ package ortlib
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,23 +46,41 @@ type Library struct {
 
 // Ensure finds the library, and fetches the pinned build if there is none. The
 // path is absolute. A library of Options.Library or of EnvLibrary must exist:
-// nothing is fetched in its place. Errors about a library that is there are
-// [*LibraryError].
+// nothing is fetched in its place. For CUDA it is an error, which names them,
+// if the provider or any CUDA or cuDNN library it needs is missing. Errors
+// about a library that is there are [*LibraryError].
 func Ensure(ctx context.Context, options Options) (path string, err error) {
 	library, err := find(options)
-	var damaged *LibraryError
-	switch {
-	case errors.Is(err, errNotInstalled),
-		errors.As(err, &damaged) && library.Origin == OriginCache:
-		library, err = fetch(ctx, options)
+	if err != nil && library.Origin == OriginCache {
+		// It is not there, or damaged.
+		b, c, resolveErr := options.resolve()
+		if resolveErr != nil {
+			return "", resolveErr
+		}
+		library, err = c.fetch(ctx, reporter{options.Progress}, b)
 	}
 	if err != nil {
 		return "", err
 	}
+	if options.Device == CUDA {
+		if err := requireCUDA(library.Path); err != nil {
+			return "", err
+		}
+	}
 	return library.Path, nil
 }
 
-// find looks for a library that is already there; errNotInstalled if none is.
+// requireCUDA refuses a library that cannot use the device "cuda".
+func requireCUDA(library string) error {
+	info, err := inspectCUDA(library)
+	if err != nil {
+		return &LibraryError{Path: library, Err: err}
+	}
+	return info.require(library)
+}
+
+// find looks for a library that is already there. Of one that cannot be used
+// it returns the origin; of none, that of the cache and errNotInstalled.
 func find(options Options) (Library, error) {
 	if options.Library != "" {
 		return given(options.Library, OriginSetting)
@@ -94,14 +111,14 @@ func given(path string, origin Origin) (Library, error) {
 	hint := fmt.Sprintf("set %s to the library or its folder, or leave it empty to have one fetched", settingOf(origin))
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		return Library{}, &LibraryError{Path: path, Err: err, Hint: hint}
+		return Library{Origin: origin}, &LibraryError{Path: path, Err: err, Hint: hint}
 	}
 	info, err := os.Stat(absolute)
 	if err == nil && info.IsDir() {
 		absolute, err = mainIn(absolute)
 	}
 	if err != nil {
-		return Library{}, &LibraryError{Path: path, Err: err, Hint: hint}
+		return Library{Origin: origin}, &LibraryError{Path: path, Err: err, Hint: hint}
 	}
 	return Library{Path: absolute, Origin: origin}, nil
 }
@@ -131,34 +148,34 @@ func mainIn(dir string) (string, error) {
 	return filepath.Join(dir, name), nil
 }
 
-// fetch downloads and unpacks the pinned build, unless another process does.
-func fetch(ctx context.Context, options Options) (library Library, err error) {
-	b, c, err := options.resolve()
-	if err != nil {
-		return Library{}, err
-	}
-	progress := reporter{options.Progress}
-	err = c.change(ctx, progress, func(tmp string) error {
-		library, err = c.open(b.cacheName(), OriginCache)
-		if err == nil {
-			return nil
-		}
-		if err := fetchInto(ctx, c, b, tmp, progress); err != nil {
+// fetch has the Maven client download the pinned build b into the cache.
+func (c cache) fetch(ctx context.Context, progress reporter, b build) (Library, error) {
+	return c.putPinned(ctx, progress, b, func(tmp string) error {
+		jar, err := download(ctx, b, tmp, progress)
+		if err != nil {
 			return err
 		}
-		library, err = c.open(b.cacheName(), OriginCache)
-		return err
+		return addPinned(c, b, jar)
 	})
-	return library, err
 }
 
-// fetchInto downloads the jar of b to tmp and unpacks it into the cache.
-func fetchInto(ctx context.Context, c cache, b build, tmp string, progress reporter) error {
-	jar, err := download(ctx, b, tmp, progress)
-	if err != nil {
-		return err
-	}
-	return addPinned(c, b, jar)
+// putPinned makes sure that the cache has b, whole, and that it is what find
+// finds. If another process has not put it there meanwhile, add is called, with
+// a folder for what is not finished.
+func (c cache) putPinned(ctx context.Context, progress reporter, b build, add func(tmp string) error) (library Library, err error) {
+	err = c.change(ctx, progress, func(tmp string) error {
+		library, err = c.open(b.cacheName(), OriginCache)
+		if err != nil || library.manifest.checkHashes(filepath.Dir(library.Path)) != nil {
+			if err := add(tmp); err != nil {
+				return err
+			}
+			if library, err = c.open(b.cacheName(), OriginCache); err != nil {
+				return err
+			}
+		}
+		return c.remove(installedName(b))
+	})
+	return library, err
 }
 
 // addPinned unpacks a jar whose SHA-256 is that of b into the cache.

@@ -91,6 +91,9 @@ func load(path string) error {
 	if err := checkSiblings(path); err != nil {
 		return err
 	}
+	if err := preloadCUDA(path); err != nil {
+		return err
+	}
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(); err != nil {
 		return loadError(err)

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
+)
+
+func newRuntimeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "runtime",
+		Short: "Install and describe the ONNX Runtime library",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newRuntimeInstallCommand(), newRuntimeInfoCommand())
+	return cmd
+}
+
+// runtimeOptions are what both subcommands know; flags win over the
+// configuration.
+type runtimeOptions struct {
+	config  string
+	set     []string
+	device  string
+	library string
+	from    string
+	json    bool
+}
+
+func (o *runtimeOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.config, "config", "", "experiment whose runtime section to use")
+	flags.StringArrayVar(&o.set, "set", nil, "override one setting, section.key=value (repeatable)")
+	flags.StringVar(&o.device, "device", "", "cpu or cuda (default: runtime.device of the configuration)")
+}
+
+// resolve is what the configuration and the flags ask for.
+func (o *runtimeOptions) resolve(progress io.Writer) (ortlib.Options, error) {
+	experiment, err := configs.Load(o.config, o.set)
+	if err != nil {
+		return ortlib.Options{}, err
+	}
+	options := ortlib.Options{
+		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: progress,
+	}
+	if o.library != "" {
+		options.Library = o.library
+	}
+	switch o.device {
+	case "":
+	case ortlib.CPU, ortlib.CUDA:
+		options.Device = o.device
+	default:
+		return ortlib.Options{}, &usageError{fmt.Errorf("--device: %q is not %q or %q", o.device, ortlib.CPU, ortlib.CUDA)}
+	}
+	return options, nil
+}
+
+func newRuntimeInstallCommand() *cobra.Command {
+	var opts runtimeOptions
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Put the ONNX Runtime library into the cache",
+		Long: `Put the ONNX Runtime library into the cache, where every command finds it.
+
+Without --from, the build that onnxlab pins is fetched with the Maven client,
+mvn, and checked against its SHA-256. Training does this by itself when there
+is no library yet. With --from, nothing is fetched: FILE is a jar, a zip, a tgz,
+a shared library, or a folder that holds one. A library that is not the pinned
+build is accepted if its training API answers, and is then used until install
+is called without --from.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runRuntimeInstall(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
+		},
+	}
+	opts.addFlags(cmd)
+	cmd.Flags().StringVar(&opts.from, "from", "", "file or folder to install instead of fetching")
+	return cmd
+}
+
+func runRuntimeInstall(ctx context.Context, opts *runtimeOptions, stdout, stderr io.Writer) error {
+	options, err := opts.resolve(stderr)
+	if err != nil {
+		return err
+	}
+	library, err := ortlib.Install(ctx, options, opts.from)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, library.Path)
+	return err
+}
+
+func newRuntimeInfoCommand() *cobra.Command {
+	var opts runtimeOptions
+	cmd := &cobra.Command{
+		Use:   "info",
+		Short: "Tell which ONNX Runtime library is used and whether it can train",
+		Long: `Tell which ONNX Runtime library is used, where it came from, its version,
+whether its training API answers, and what it needs for CUDA. Nothing is fetched.
+
+The first of these is used: --library, or runtime.library of the configuration;
+the environment variable ` + ortlib.EnvLibrary + `; the cache.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runRuntimeInfo(&opts, cmd.OutOrStdout())
+		},
+	}
+	opts.addFlags(cmd)
+	cmd.Flags().StringVar(&opts.library, "library", "", "library or folder to describe instead of the configured one")
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
+	return cmd
+}
+
+// runRuntimeInfo prints what is known also of a library that cannot be used,
+// and then fails.
+func runRuntimeInfo(opts *runtimeOptions, stdout io.Writer) error {
+	options, err := opts.resolve(nil)
+	if err != nil {
+		return err
+	}
+	info, unusable := ortlib.Describe(options)
+	if opts.json {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(info)
+	} else {
+		err = writeRuntimeInfo(stdout, info)
+	}
+	if unusable != nil {
+		return unusable
+	}
+	return err
+}
+
+// writeRuntimeInfo prints info as a table, leaving out what is not known.
+func writeRuntimeInfo(w io.Writer, info ortlib.Info) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, value)
+		}
+	}
+	row("library", info.Path)
+	row("version", info.Version)
+	if info.Path != "" {
+		row("training", yesNo(info.Training))
+		row("cuda", cudaText(info))
+	}
+	row("origin", string(info.Origin))
+	row("source", info.Source)
+	row("device", info.Device)
+	row("platform", info.Platform)
+	row("cache", info.Cache)
+	return table.Flush()
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func cudaText(info ortlib.Info) string {
+	if missing := info.CUDALibraries.Missing; len(missing) > 0 {
+		return "no, this machine lacks " + strings.Join(missing, ", ")
+	}
+	return yesNo(info.CUDA)
+}
