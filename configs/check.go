@@ -2,8 +2,8 @@ package configs
 
 import (
 	"fmt"
+	"math"
 	"reflect"
-	"strings"
 )
 
 // Validate reports everything that is wrong with an experiment made or
@@ -59,7 +59,7 @@ func checkOperation(op Operation) string {
 	if op.Kind == "" {
 		return "an operation without kind"
 	}
-	finite := rule{min: -1e308, max: 1e308}
+	finite := rule{min: -math.MaxFloat64, max: math.MaxFloat64}
 	for name, x := range op.Ranges {
 		if !finite.accepts(x) {
 			return fmt.Sprintf("%s: %v is not a finite number", name, x)
@@ -88,7 +88,7 @@ func (e *Experiment) conflicts() []conflict {
 	case custom && operations == 0:
 		add("augment.operations", "the recipe custom has none: list at least one, as {kind: rotation, degrees: 10}")
 	case !custom && operations > 0:
-		add("augment.operations", "the recipe %s does not use them: set augment.recipe to custom", e.Augment.Recipe)
+		add("augment.operations", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
 	}
 	for _, name := range e.Sweep.Conditions {
 		if e.condition(name) == nil {
@@ -153,7 +153,6 @@ func (e *Experiment) checkSchedule(add func(key, format string, args ...any)) {
 		add("schedule.warmup_epochs", "%d leaves nothing of train.epochs %d for the schedule %s", s.WarmupEpochs, e.Train.Epochs, s.Kind)
 	}
 	if s.WarmupEpochs > 0 && s.Scaling == "none" {
-		add("schedule.warmup_epochs", "%d does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to %s",
-			s.WarmupEpochs, strings.Join([]string{"linear", "sqrt"}, " or "))
+		add("schedule.warmup_epochs", "%d does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt", s.WarmupEpochs)
 	}
 }

@@ -3,6 +3,7 @@ package configs
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -68,7 +69,6 @@ func builtin(name string) Overlay {
 	}
 	return Overlay{
 		"augment.recipe":         recipe,
-		"augment.operations":     []Operation(nil),
 		"schedule.warmup_epochs": warmup,
 		"schedule.warmup_by":     "step",
 	}
@@ -94,10 +94,13 @@ func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experime
 	}
 	cell := e.clone()
 	k := newKeys()
+	if recipe, other := overlay["augment.recipe"]; other && recipe != "custom" {
+		cell.Augment.Operations = nil // those of the recipe it replaces
+	}
 	for key, value := range overlay {
 		s := k.byKey[key]
-		if s == nil || !overlayAllows(key) {
-			return Experiment{}, fmt.Errorf("%s.%s: a condition cannot set %q", definitions, condition, key)
+		if s == nil || !overlayAllows(key) || reflect.TypeOf(value) != s.typ {
+			return Experiment{}, fmt.Errorf("%s.%s: a condition cannot set %q to %v (%T)", definitions, condition, key, value, value)
 		}
 		s.set(&cell, value)
 	}

@@ -45,13 +45,21 @@ func (p Problem) String() string {
 	return p.Origin.String() + ": " + p.Message
 }
 
+// mostLines is how many problems are written: more are not mistakes of a
+// person.
+const mostLines = 100
+
 // Error writes one problem on the line, several each on a line of its own.
 func (e *Error) Error() string {
 	if len(e.Problems) == 1 {
 		return e.Problems[0].String()
 	}
 	lines := []string{fmt.Sprintf("%d problems in the configuration:", len(e.Problems))}
-	for _, p := range e.Problems {
+	for i, p := range e.Problems {
+		if i == mostLines {
+			lines = append(lines, fmt.Sprintf("  and %d more", len(e.Problems)-i))
+			break
+		}
 		lines = append(lines, "  "+p.String())
 	}
 	return strings.Join(lines, "\n")

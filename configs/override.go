@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -23,7 +24,7 @@ func variable(key string) string {
 func (k *keys) readEnvironment(environ []string) *reader {
 	r := &reader{keys: k, source: "environment"}
 	byVariable := map[string]*setting{}
-	names := append([]string{}, notSettings...)
+	names := slices.Clone(notSettings)
 	for i := range k.settings {
 		name := variable(k.settings[i].key)
 		byVariable[name] = &k.settings[i]
@@ -31,7 +32,7 @@ func (k *keys) readEnvironment(environ []string) *reader {
 	}
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || contains(notSettings, name) {
+		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || slices.Contains(notSettings, name) {
 			continue
 		}
 		if s := byVariable[name]; s != nil {
@@ -45,15 +46,6 @@ func (k *keys) readEnvironment(environ []string) *reader {
 		r.problems = append(r.problems, Problem{Origin{Source: pair}, fmt.Sprintf("unknown variable %s%s: unset it", name, hint)})
 	}
 	return r
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // readSet reads one "section.key=value".
@@ -83,14 +75,14 @@ func (k *keys) readSet(set string) *reader {
 	if k.sections[key] {
 		return fail("%s is a section: set one of %s", key, strings.Join(k.names(key), ", "))
 	}
-	section, name, nested := strings.Cut(key, ".")
-	if !nested || !k.sections[section] {
-		section, name = "", key
-		if nested {
-			name, _, _ = strings.Cut(key, ".")
-		}
+	var all []string
+	for i := range k.settings {
+		all = append(all, k.settings[i].key)
 	}
-	return fail("unknown key %q%s", key, k.hint(section, name))
+	if near := closest(key, all); near != "" {
+		return fail("unknown key %q (did you mean %q?)", key, near)
+	}
+	return fail("unknown key %q%s", key, k.hint("", key))
 }
 
 func (r *reader) override(s *setting, origin Origin, text string) {

@@ -145,6 +145,9 @@ func (r *rule) checkText(s string) string {
 
 // number writes x without exponent where it is a whole number.
 func number(x float64) string {
+	if x == math.MaxUint64 {
+		return "18446744073709551615" // the float64 is one more
+	}
 	if x == math.Trunc(x) && math.Abs(x) < 1e20 {
 		return strconv.FormatFloat(x, 'f', 0, 64)
 	}

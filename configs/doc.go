@@ -1,0 +1,46 @@
+// Package configs holds experiments: the plain types that every package may
+// read, and their strict loading from YAML.
+//
+//	e, err := configs.Load("configs/quickstart.yaml", []string{"train.epochs=3"})
+//
+// A file sets what differs from Default, or from the file that it extends:
+//
+//	extends: study.yaml        # relative to this file
+//	train: {epochs: 20, batch_size: 256}
+//	sweep:
+//	  conditions: [medium, long]
+//	  definitions:
+//	    long: {schedule: {warmup_epochs: 10}}
+//
+// # Layers
+//
+// Later ones win, setting by setting; a list replaces a list:
+//
+//  1. Default
+//  2. the file, on top of those it extends
+//  3. the environment: ONNXLAB_TRAIN_EPOCHS=3 is train.epochs
+//  4. --set train.epochs=3, in their order
+//
+// LoadResolved also tells where each setting was given.
+//
+// # Strictness
+//
+// Nothing is guessed and nothing ignored. An unknown or misspelt key, a value
+// of another type, a fractional count, a repeated key, a value out of range, a
+// second document, an unknown ONNXLAB_ variable and settings that contradict
+// each other are mistakes, and an *Error lists all of them with file, line and
+// column. Files are bounded in size and in what aliases make of them, so that
+// reading a hostile one ends soon.
+//
+// # Conditions
+//
+// A sweep runs every condition of Sweep.Conditions at every batch size with
+// every seed. A condition is an Overlay on the experiment; Cell gives the
+// single run. The names none, medium, strong, warmup and shift-only are built
+// in, others come from sweep.definitions.
+//
+// # Keeping
+//
+// Marshal writes an experiment so that Load gives an equal one back. Hash
+// names what decides the trained weights, and Diff tells what changed it.
+package configs

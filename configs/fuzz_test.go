@@ -1,0 +1,53 @@
+package configs
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+)
+
+// Whatever the bytes, reading ends in an experiment that survives being
+// written and read again, or in an *Error.
+func FuzzLoad(f *testing.F) {
+	for _, text := range []string{
+		"", "seed: 1\n", "train: {epochs: 3}\n---\n", "a: &a [*a]\n", "\tx: 1\n", "\xff\xfe\x00",
+		"sweep: {definitions: {a: {train: {epochs: 2}}, b: {schedule: {decay_epochs: [1, 2]}}}}\n",
+		"augment: {recipe: custom, operations: [{kind: flip, probability: 0.5}]}\n",
+		"train: &t\n  epochs: 1_0\nmodel: *t\n", "? [a]\n: b\n", "name: !!binary aGk=\n", "%YAML 1.1\n--- |\n x\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > longestFile {
+			return
+		}
+		k := newKeys()
+		r := &reader{keys: k, source: "x.yaml"}
+		r.document(data)
+		resolved, err := k.resolve([]*reader{r})
+		var wrong *Error
+		switch {
+		case err == nil:
+			checkKept(t, k, resolved.Experiment)
+		case !errors.As(err, &wrong):
+			t.Fatalf("%v is no *Error", err)
+		}
+	})
+}
+
+func checkKept(t *testing.T, k *keys, want Experiment) {
+	t.Helper()
+	text, err := Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &reader{keys: k, source: "y.yaml"}
+	again.document(text)
+	got, err := k.resolve([]*reader{again})
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if !reflect.DeepEqual(got.Experiment, want) {
+		t.Fatalf("got  %+v\nwant %+v", got.Experiment, want)
+	}
+}

@@ -1,0 +1,230 @@
+package configs
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// changed is an experiment with a value of its own in every setting.
+func changed(t *testing.T) Experiment {
+	t.Helper()
+	e, err := Load(write(t, `
+name: "012"
+seed: 18446744073709551615
+model: {widths: [8, 16], convolutions: 1, classes: 7}
+data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48}
+augment:
+  recipe: custom
+  geometry: keras-3
+  operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
+train:
+  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, checkpoint_steps: 9, keep_checkpoints: 3}
+optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0, momentum_correction: true, weight_decay: 5e-4, decay_all: true}
+schedule:
+  {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
+runtime: {device: cuda, threads: 2, library: lib.so}
+sweep:
+  conditions: [none, "123"]
+  batch_sizes: [64]
+  seeds: [0, 18446744073709551615]
+  definitions:
+    "123": {augment: {recipe: strong}, schedule: {warmup_epochs: 1, decay_epochs: [3]}}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *e
+}
+
+func TestMarshalLoadsBackEqual(t *testing.T) {
+	want := changed(t)
+	reflected, defaults := reflect.ValueOf(want), Default()
+	for _, r := range rules() {
+		s := newKeys().byKey[r.key]
+		if r.key != "model.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
+			t.Errorf("%s is not tried: it is the default", r.key)
+		}
+	}
+	text, err := Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(write(t, string(text)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(*got, reflected.Interface()) {
+		t.Errorf("got  %+v\nwant %+v\n%s", *got, want, text)
+	}
+}
+
+func TestMarshalKeepsTheDocumentedOrder(t *testing.T) {
+	text, err := Marshal(Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := -1
+	for _, section := range []string{"name: \"\"\n", "seed: 1\n", "model:\n", "  widths: [64, 128, 256]\n", "data:\n", "augment:\n", "train:\n", "optimizer:\n", "schedule:\n", "  decay_epochs: [60, 85]\n", "runtime:\n", "sweep:\n", "  seeds: [1]\n"} {
+		i := strings.Index(string(text), section)
+		if i <= at {
+			t.Errorf("%q is missing or out of order in\n%s", section, text)
+		}
+		at = i
+	}
+}
+
+// Hash and Diff see every setting that decides the weights, and no other.
+func TestHashAndDiff(t *testing.T) {
+	a, b := Default(), changed(t)
+	aside := map[string]bool{
+		"name": true, "data.path": true, "runtime.library": true,
+		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
+		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,
+	}
+	for _, s := range newKeys().settings {
+		one := a.clone()
+		s.set(&one, s.get(&b))
+		differs := !aside[s.key] && s.key != "model.kind"
+		if got := one.Hash() != a.Hash(); got != differs {
+			t.Errorf("%s changes the hash: %v", s.key, got)
+		}
+		diff := Diff(a, one)
+		if (len(diff) == 1) != differs || differs && diff[0].Key != s.key {
+			t.Errorf("%s: diff %v", s.key, diff)
+		}
+	}
+	if got := Diff(a, a.clone()); len(got) != 0 || len(a.Hash()) != 64 {
+		t.Errorf("the same differs by %v", got)
+	}
+	a.Schedule.DecayEpochs, b = nil, a.clone()
+	b.Schedule.DecayEpochs = []int{}
+	if got := Diff(a, b); len(got) != 0 || a.Hash() != b.Hash() {
+		t.Errorf("no list and an empty list differ by %v", got)
+	}
+	b.Train.Epochs = 5
+	if got := Diff(a, b)[0].String(); got != "train.epochs: 100 became 5" {
+		t.Error(got)
+	}
+}
+
+// A copy shares no memory with its origin.
+func TestCellsAreApart(t *testing.T) {
+	e := Default()
+	cell, err := e.Cell("medium", 256, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cell.Model.Widths[0], cell.Schedule.DecayEpochs[0] = 1, 1
+	if !reflect.DeepEqual(e, Default()) {
+		t.Error("changing a cell changed its experiment")
+	}
+}
+
+func TestCells(t *testing.T) {
+	e := changed(t)
+	e.Train.MicroBatch = 0
+	for name, want := range map[string]struct {
+		recipe string
+		warmup int
+		by     string
+	}{
+		"none": {"none", 0, "step"}, "medium": {"medium", 0, "step"}, "strong": {"strong", 0, "step"},
+		"warmup": {"medium", 5, "step"}, "shift-only": {"shift", 0, "step"}, "123": {"strong", 1, "epoch"},
+	} {
+		cell, err := e.Cell(name, 128, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cell.Augment.Recipe != want.recipe || cell.Schedule.WarmupEpochs != want.warmup || cell.Schedule.WarmupBy != want.by || cell.Augment.Operations != nil {
+			t.Errorf("%s: %+v %+v", name, cell.Augment, cell.Schedule)
+		}
+		if cell.Train.BatchSize != 128 || cell.Seed != 3 || cell.Model.Classes != 7 {
+			t.Errorf("%s: %+v", name, cell)
+		}
+		// A cell's own file is a run like any other.
+		text, err := Marshal(cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Load(write(t, string(text)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(*back, cell) {
+			t.Errorf("%s\n got %+v\nwant %+v", name, *back, cell)
+		}
+	}
+}
+
+func TestCellFaults(t *testing.T) {
+	e := Default()
+	e.Train.Replicas = 8
+	e.Sweep.Definitions = map[string]Overlay{
+		"typed":  {"train.epochs": 3.0},
+		"seeded": {"seed": uint64(1)},
+		"worse":  {"train.epochs": -1},
+	}
+	for _, c := range []struct {
+		condition string
+		batch     int
+		want      string
+	}{
+		{"mediun", 128, `sweep.conditions: unknown condition "mediun" (did you mean "medium"?)`},
+		{"medium", 100, "condition medium at batch size 100: train.replicas: 8 does not divide train.batch_size 100"},
+		{"medium", 50_008, "condition medium at batch size 50008: train.batch_size: 50008 is more than the 50000 training images: an epoch would have no step"},
+		{"typed", 128, `sweep.definitions.typed: a condition cannot set "train.epochs" to 3 (float64)`},
+		{"seeded", 128, `sweep.definitions.seeded: a condition cannot set "seed" to 1 (uint64)`},
+		{"worse", 128, "condition worse at batch size 128: train.epochs: -1 is outside 1..1000000"},
+	} {
+		if _, err := e.Cell(c.condition, c.batch, 1); err == nil || err.Error() != c.want {
+			t.Errorf("got  %v\nwant %s", err, c.want)
+		}
+	}
+}
+
+func TestValidateFindsEverything(t *testing.T) {
+	e := Default()
+	e.Train.Epochs, e.Model.Widths, e.Augment.Recipe = 0, nil, "weak"
+	e.Augment.Operations = []Operation{{}}
+	want := `4 problems in the configuration:
+  model.widths: 0 entries are outside 1..8
+  augment.recipe: "weak" is not one of none, shift, medium, strong, custom
+  augment.operations: an operation without kind
+  train.epochs: 0 is outside 1..1000000`
+	if err := e.Validate(); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestSchema(t *testing.T) {
+	text, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties map[string]struct {
+			AdditionalProperties *bool
+			Properties           map[string]map[string]any
+		}
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	momentum := schema.Properties["optimizer"].Properties["momentum"]
+	if momentum["type"] != "number" || momentum["minimum"] != 0.0 || momentum["exclusiveMaximum"] != 1.0 || momentum["default"] != 0.9 {
+		t.Errorf("momentum: %v", momentum)
+	}
+	for _, s := range newKeys().settings {
+		section, name, nested := strings.Cut(s.key, ".")
+		described, found := schema.Properties[section]
+		if nested {
+			_, found = described.Properties[name]
+			found = found && described.AdditionalProperties != nil && !*described.AdditionalProperties
+		}
+		if !found {
+			t.Errorf("%s is not described strictly", s.key)
+		}
+	}
+}

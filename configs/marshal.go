@@ -1,0 +1,142 @@
+package configs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Marshal writes an experiment as YAML with every setting in its documented
+// order, as a run directory keeps it. Load gives an equal experiment back.
+func Marshal(e Experiment) ([]byte, error) {
+	return marshal(&e, func(string) string { return "" })
+}
+
+// MarshalWithOrigins is Marshal with a comment after each setting that says
+// where it was given.
+func (r *Resolved) MarshalWithOrigins() ([]byte, error) {
+	return marshal(&r.Experiment, func(key string) string { return r.Origins[key].String() })
+}
+
+// marshal writes the settings of e; comment gives what stands after each.
+func marshal(e *Experiment, comment func(key string) string) ([]byte, error) {
+	root := &yaml.Node{Kind: yaml.MappingNode}
+	for _, s := range newKeys().settings {
+		value := s.get(e)
+		if s.key == "augment.operations" && len(value.([]Operation)) == 0 {
+			continue
+		}
+		if err := put(root, s.key, value, comment(s.key)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Sweep.Definitions)) {
+		overlay := e.Sweep.Definitions[name]
+		for _, key := range slices.Sorted(maps.Keys(overlay)) {
+			full := definitions + "." + name + "." + key
+			if err := put(root, full, overlay[key], comment(full)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(root); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// put adds a setting below the sections that its key names.
+func put(mapping *yaml.Node, key string, value any, comment string) error {
+	name, rest, nested := strings.Cut(key, ".")
+	if nested {
+		return put(below(mapping, name), rest, value, comment)
+	}
+	node := &yaml.Node{}
+	if err := node.Encode(value); err != nil {
+		return fmt.Errorf("write %q: %w", key, err)
+	}
+	if node.Kind == yaml.SequenceNode {
+		node.Style = yaml.FlowStyle
+	}
+	node.LineComment = comment
+	mapping.Content = append(mapping.Content, word(name), node)
+	return nil
+}
+
+// below finds or adds the section called name.
+func below(mapping *yaml.Node, name string) *yaml.Node {
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return mapping.Content[i+1]
+		}
+	}
+	section := &yaml.Node{Kind: yaml.MappingNode}
+	mapping.Content = append(mapping.Content, word(name), section)
+	return section
+}
+
+// word is a key, quoted by the encoder where YAML would take it for something
+// else.
+func word(name string) *yaml.Node {
+	n := &yaml.Node{}
+	n.SetString(name)
+	return n
+}
+
+// Hash names what decides the trained weights: two runs of experiments with
+// the same hash on the same data give the same model. The name, paths, how
+// often checkpoints are written, and the sweep that a run belongs to are left
+// out; the data itself is the data set's hash. It is 64 hexadecimal digits.
+func (e Experiment) Hash() string {
+	hash := sha256.New()
+	for _, s := range newKeys().settings {
+		if !s.aside {
+			fmt.Fprintf(hash, "%s=%v\n", s.key, s.get(&e))
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// Difference is one setting that two experiments have differently.
+type Difference struct {
+	Key  string
+	A, B any
+}
+
+// String says what the setting was and what it is.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: %v became %v", d.Key, d.A, d.B)
+}
+
+// Diff lists the settings that a and b have differently among those that
+// decide the trained weights, in the documented order. It is empty exactly
+// when the hashes are equal.
+func Diff(a, b Experiment) []Difference {
+	var differences []Difference
+	for _, s := range newKeys().settings {
+		x, y := s.get(&a), s.get(&b)
+		if !s.aside && !equal(x, y) {
+			differences = append(differences, Difference{s.key, x, y})
+		}
+	}
+	return differences
+}
+
+// equal compares settings; an empty list is equal to none.
+func equal(x, y any) bool {
+	v, w := reflect.ValueOf(x), reflect.ValueOf(y)
+	if v.Kind() == reflect.Slice && v.Len() == 0 && w.Len() == 0 {
+		return true
+	}
+	return reflect.DeepEqual(x, y)
+}

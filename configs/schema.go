@@ -1,0 +1,117 @@
+package configs
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+)
+
+// Schema is the JSON Schema (draft 2020-12) of configuration files, for
+// editors. It is made of the same table as the checks of Load, which checks
+// more: what depends on several settings.
+func Schema() ([]byte, error) {
+	k := newKeys()
+	properties := k.properties(nil)
+	properties["extends"] = map[string]any{
+		"type": "string", "minLength": 1,
+		"description": "Another file, relative to this one, whose settings this one builds on.",
+	}
+	sweep := properties["sweep"].(map[string]any)["properties"].(map[string]any)
+	sweep["definitions"] = map[string]any{
+		"type":          "object",
+		"description":   "Further conditions: what each changes in the experiment.",
+		"propertyNames": map[string]any{"pattern": conditionName.String(), "not": map[string]any{"enum": Conditions()}},
+		"additionalProperties": map[string]any{
+			"type": "object", "minProperties": 1, "additionalProperties": false,
+			"properties": k.properties(overlayAllows),
+		},
+	}
+	schema := map[string]any{
+		"$schema":              "https://json-schema.org/draft/2020-12/schema",
+		"title":                "onnxlab experiment",
+		"type":                 "object",
+		"minProperties":        1,
+		"additionalProperties": false,
+		"properties":           properties,
+	}
+	return json.MarshalIndent(schema, "", "  ")
+}
+
+// properties describes the allowed settings (nil is all), nested in their
+// sections.
+func (k *keys) properties(allowed func(string) bool) map[string]any {
+	defaults := Default()
+	top := map[string]any{}
+	for i := range k.settings {
+		s := &k.settings[i]
+		if allowed != nil && !allowed(s.key) {
+			continue
+		}
+		described := s.describe(s.typ)
+		described["description"] = s.doc
+		if value := reflect.ValueOf(s.get(&defaults)); value.Kind() != reflect.Slice || value.Len() > 0 {
+			described["default"] = value.Interface()
+		}
+		section, name, nested := strings.Cut(s.key, ".")
+		if !nested {
+			top[s.key] = described
+			continue
+		}
+		if top[section] == nil {
+			top[section] = map[string]any{
+				"type": []string{"object", "null"}, "additionalProperties": false, "properties": map[string]any{},
+			}
+		}
+		top[section].(map[string]any)["properties"].(map[string]any)[name] = described
+	}
+	return top
+}
+
+// describe gives the schema of one type under the setting's rule.
+func (s *setting) describe(typ reflect.Type) map[string]any {
+	switch typ.Kind() {
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.String:
+		if s.names == nil {
+			return map[string]any{"type": "string", "maxLength": longestText}
+		}
+		return map[string]any{"type": "string", "enum": s.names}
+	case reflect.Int, reflect.Uint64:
+		return s.bounds(map[string]any{"type": "integer"})
+	case reflect.Float64:
+		return s.bounds(map[string]any{"type": "number"})
+	case reflect.Struct:
+		return map[string]any{
+			"type": "object", "required": []string{"kind"},
+			"properties":           map[string]any{"kind": map[string]any{"type": "string"}},
+			"additionalProperties": map[string]any{"type": "number"},
+		}
+	}
+	list := map[string]any{"type": "array", "items": s.describe(typ.Elem()), "maxItems": s.longest}
+	if s.shortest > 0 {
+		list["minItems"] = s.shortest
+	}
+	if s.distinct {
+		list["uniqueItems"] = true
+	}
+	return list
+}
+
+// bounds adds the accepted range of a number.
+func (s *setting) bounds(schema map[string]any) map[string]any {
+	low, high := "minimum", "maximum"
+	if s.above {
+		low = "exclusiveMinimum"
+	}
+	if s.below {
+		high = "exclusiveMaximum"
+	}
+	schema[low] = s.min
+	// 2^64 - 1 is no float64, and JSON readers differ on it.
+	if s.max < math.MaxUint64 {
+		schema[high] = s.max
+	}
+	return schema
+}
