@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,6 +15,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/rewrite"
 )
 
 // The names of the files of training artifacts.
@@ -46,7 +49,23 @@ type TrainingOptions struct {
 	// rates, which is the momentum correction of Goyal et al. 2017 (remark 2).
 	// Steps beyond the last have its rate.
 	Rates []float32
+	// Target is the device that the training model is for: TargetPortable, the
+	// default, runs everywhere.
+	Target string
 }
+
+// The targets of training models.
+const (
+	// TargetPortable is the graph as it was differentiated.
+	TargetPortable = "portable"
+	// TargetCPU computes the same with operators that are faster on CPUs.
+	TargetCPU = "cpu"
+	// TargetCUDA is the portable graph: all of its operators have CUDA kernels.
+	TargetCUDA = "cuda"
+)
+
+// Targets lists the targets.
+func Targets() []string { return []string{TargetPortable, TargetCPU, TargetCUDA} }
 
 func (o TrainingOptions) validate() error {
 	for _, f := range []struct {
@@ -59,6 +78,9 @@ func (o TrainingOptions) validate() error {
 	}
 	if !(o.WeightDecay >= 0) {
 		return fmt.Errorf("training artifacts: weight decay %v is negative", o.WeightDecay)
+	}
+	if o.Target != "" && !slices.Contains(Targets(), o.Target) {
+		return fmt.Errorf("training artifacts: target %q is none of %s", o.Target, strings.Join(Targets(), ", "))
 	}
 	return nil
 }
@@ -118,6 +140,9 @@ func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool,
 	}
 	for _, flag := range b.updated {
 		b.Output(flag)
+	}
+	if b.Err() == nil && o.Target == TargetCPU {
+		rewrite.CPU(b.Graph)
 	}
 	m, err = b.Model()
 	return m, b.dropoutSeed != nil, err

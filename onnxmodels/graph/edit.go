@@ -73,3 +73,22 @@ func (g *Graph) Prune() {
 	g.Nodes = kept
 	g.Constants = slices.DeleteFunc(g.Constants, func(v *Value) bool { return !needed[v] })
 }
+
+// Substitute replaces the node n by what build appends, in n's place. build
+// returns a value for each output of n, nil for one that nothing uses.
+func (g *Graph) Substitute(n *Node, build func() []*Value) {
+	at := slices.Index(g.Nodes, n)
+	if at < 0 {
+		g.Fail("substitute %q: no node of the graph", n.Name)
+		return
+	}
+	after := slices.Clone(g.Nodes[at+1:])
+	g.Nodes = g.Nodes[:at:at]
+	values := build()
+	g.Nodes = append(g.Nodes, after...)
+	for i, v := range values {
+		if old := n.Outputs[i]; old != nil && v != nil {
+			g.Replace(old, v)
+		}
+	}
+}

@@ -59,3 +59,8 @@ func (g *Graph) ReluGrad(name string, dy, y *Value) *Value {
 	g.same("ReluGrad", name, dy, y)
 	return g.node(Microsoft, "ReluGrad", name, []*Value{dy, y}, nil, like(".out", y))[0]
 }
+
+// HardSigmoid appends max(0, min(1, alpha·x + beta)).
+func (g *Graph) HardSigmoid(name string, x *Value, alpha, beta float32) *Value {
+	return g.op("HardSigmoid", name, x.Elem, x.Shape, []*Value{x}, Attribute{"alpha", alpha}, Attribute{"beta", beta})
+}

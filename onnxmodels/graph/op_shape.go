@@ -111,3 +111,13 @@ func (g *Graph) Upsample(name string, x *Value, kh, kw int) *Value {
 		Attribute{"coordinate_transformation_mode", "asymmetric"},
 		Attribute{"mode", "nearest"}, Attribute{"nearest_mode", "floor"})
 }
+
+// Turn180 appends x [a, b, h, w] with its rows and columns in reverse.
+func (g *Graph) Turn180(name string, x *Value) *Value {
+	const begin, end = -1, -1 << 31 // from the last element to before the first
+	inputs := []*Value{
+		x, g.Ints(name+".begin", begin, begin), g.Ints(name+".end", end, end),
+		g.Ints(name+".axes", 2, 3), g.Ints(name+".steps", -1, -1),
+	}
+	return g.op("Slice", name, x.Elem, x.Shape, inputs)
+}

@@ -225,6 +225,21 @@ func Latest(dir string) (m Manifest, path string, damaged []error, err error) {
 	return m, "", nil, fmt.Errorf("no snapshot in %q: %w", dir, os.ErrNotExist)
 }
 
+// Best returns the path of the snapshot in dir with the best validation
+// accuracy, the earliest of equals.
+func Best(dir string) (string, error) {
+	paths, err := List(dir)
+	if err != nil {
+		return "", err
+	}
+	best := bestOf(paths)
+	if best == "" {
+		return "", fmt.Errorf("no snapshot of a finished epoch in %q: %w", dir, os.ErrNotExist)
+	}
+	_, err = Check(best)
+	return best, err
+}
+
 // Prune removes all snapshots in dir but the latest `keep`, at least one, the
 // one with the best validation accuracy, and leftovers of killed processes.
 // Call it only when the latest one is known to be whole.

@@ -1,0 +1,130 @@
+package onnxmodels
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+)
+
+// maxModelBytes is protobuf's own limit.
+const maxModelBytes = 1<<31 - 1
+
+// ReadModel reads the ONNX model at path and checks what it says of itself:
+// see CheckModel.
+func ReadModel(path string) (*onnxpb.Model, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	if info.IsDir() || info.Size() > maxModelBytes {
+		return nil, fmt.Errorf("read model %q: want a file of at most %d bytes", path, maxModelBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	m, err := DecodeModel(data)
+	if err != nil {
+		return nil, fmt.Errorf("read model %q: %w", path, err)
+	}
+	return m, nil
+}
+
+// DecodeModel decodes and checks a model's bytes.
+func DecodeModel(data []byte) (*onnxpb.Model, error) {
+	m := &onnxpb.Model{}
+	if err := proto.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("not an ONNX model: %w", err)
+	}
+	if err := CheckModel(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// CheckModel tells what is wrong with a model from outside: tensors whose data
+// is in other files or does not fit their shape, nodes that use a value before
+// it is computed, values computed twice, and subgraphs, which no network of
+// this module has.
+func CheckModel(m *onnxpb.Model) error {
+	g := m.GetGraph()
+	if g == nil || m.GetIrVersion() == 0 {
+		return errors.New("not an ONNX model: it has no graph or no IR version")
+	}
+	known := map[string]bool{"": true}
+	for _, t := range g.GetInitializer() {
+		if err := checkTensor(t); err != nil {
+			return err
+		}
+		known[t.GetName()] = true
+	}
+	for _, in := range g.GetInput() {
+		known[in.GetName()] = true
+	}
+	for _, n := range g.GetNode() {
+		if err := checkNode(n, known); err != nil {
+			return fmt.Errorf("node %q (%s): %w", n.GetName(), n.GetOpType(), err)
+		}
+	}
+	for _, out := range g.GetOutput() {
+		if !known[out.GetName()] {
+			return fmt.Errorf("output %q is computed by no node", out.GetName())
+		}
+	}
+	return nil
+}
+
+func checkNode(n *onnxpb.Node, known map[string]bool) error {
+	for _, in := range n.GetInput() {
+		if !known[in] {
+			return fmt.Errorf("input %q is not known before it: the graph is cyclic or out of order", in)
+		}
+	}
+	for _, a := range n.GetAttribute() {
+		if a.GetG() != nil {
+			return fmt.Errorf("attribute %q is a subgraph, which is not supported", a.GetName())
+		}
+		if a.GetT() != nil {
+			if err := checkTensor(a.GetT()); err != nil {
+				return fmt.Errorf("attribute %q: %w", a.GetName(), err)
+			}
+		}
+	}
+	for _, out := range n.GetOutput() {
+		if out != "" && known[out] {
+			return fmt.Errorf("output %q is already the name of another value", out)
+		}
+		known[out] = true
+	}
+	return nil
+}
+
+func checkTensor(t *onnxpb.Tensor) error {
+	if t.GetDataLocation() == onnxpb.Tensor_EXTERNAL || len(t.GetExternalData()) > 0 {
+		return fmt.Errorf("tensor %q has its data in another file, which is not supported", t.GetName())
+	}
+	elements := int64(1)
+	for i, d := range t.GetDims() {
+		if d < 0 || d > maxModelBytes || elements*d > maxModelBytes {
+			return fmt.Errorf("tensor %q: dimension %d of %v is out of range", t.GetName(), i, t.GetDims())
+		}
+		elements *= d
+	}
+	size := int64(graph.Elem(t.GetDataType()).Size())
+	if raw := t.GetRawData(); len(raw) > 0 && size > 0 && int64(len(raw)) != elements*size {
+		return fmt.Errorf("tensor %q: dimensions %v need %d bytes, it has %d", t.GetName(), t.GetDims(), elements*size, len(raw))
+	}
+	return nil
+}
+
+// IsCheckpoint tells by its first bytes whether a file is a training
+// checkpoint and not a model.
+func IsCheckpoint(head []byte) bool {
+	return len(head) >= 8 && bytes.Equal(head[4:8], []byte("ODTC"))
+}
