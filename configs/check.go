@@ -111,22 +111,41 @@ func (e *Experiment) checkBatch(add func(key, format string, args ...any)) {
 	}
 }
 
-// sourceClasses and sourceTrain are what each source has; a folder has what
-// it has.
-var (
-	sourceClasses = map[string]int{"synthetic": 10, "cifar10": 10, "cifar100": 100}
-	sourceTrain   = map[string]int{"synthetic": 50_000, "cifar10": 50_000, "cifar100": 50_000}
-)
+// sourceClasses gives how many classes a source has; a folder (0) has what it
+// has.
+func sourceClasses(source string) int {
+	switch source {
+	case "synthetic", "cifar10":
+		return 10
+	case "cifar100":
+		return 100
+	}
+	return 0
+}
+
+// TrainImages is how many training images the experiment has, 0 when only the
+// data can tell: an unlimited folder.
+func (e *Experiment) TrainImages() int {
+	const all = 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
+	switch limit := e.Data.Train; {
+	case e.Data.Source == "folder":
+		return limit
+	case limit == 0:
+		return all
+	default:
+		return min(limit, all)
+	}
+}
 
 func (e *Experiment) checkData(add func(key, format string, args ...any)) {
 	d := e.Data
-	if classes, known := sourceClasses[d.Source]; known && e.Model.Classes != classes {
+	if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && d.Source != "folder" {
 		add("data.size", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}
-	if images := min(orAll(d.Train), orAll(sourceTrain[d.Source])); e.Train.BatchSize > images {
+	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
 	side := 32
@@ -136,14 +155,6 @@ func (e *Experiment) checkData(add func(key, format string, args ...any)) {
 	if halvings := len(e.Model.Widths) - 1; side>>halvings == 0 {
 		add("model.widths", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
 	}
-}
-
-// orAll makes 0, which means all there are, the largest number.
-func orAll(limit int) int {
-	if limit == 0 {
-		return maxImages
-	}
-	return limit
 }
 
 func (e *Experiment) checkSchedule(add func(key, format string, args ...any)) {

@@ -2,7 +2,9 @@ package configs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -74,46 +76,98 @@ func builtin(name string) Overlay {
 	}
 }
 
-// condition finds an overlay by name, nil when there is none.
+// condition finds an overlay by name, nil when there is none. A definition of
+// a built-in name replaces it: a shorter study wants a shorter warmup.
 func (e *Experiment) condition(name string) Overlay {
-	if o := builtin(name); o != nil {
+	if o := e.Sweep.Definitions[name]; o != nil {
 		return o
 	}
-	return e.Sweep.Definitions[name]
+	return builtin(name)
 }
 
 // Cell gives the single run of a sweep: the experiment under the named
-// condition, at batchSize, with seed. The name is one of Conditions or of
-// Sweep.Definitions. The cell's own Sweep is that one cell, so that it says
-// where it came from. The error is an *Error when the settings do not go
+// condition, at batchSize, with seed. The name is one of Sweep.Definitions or
+// of Conditions. The cell's own Sweep is that one cell, so that it says where
+// it came from. The error is an *Error, also when the settings do not go
 // together, such as replicas that do not divide the batch.
 func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experiment, error) {
 	overlay := e.condition(condition)
 	if overlay == nil {
-		return Experiment{}, fmt.Errorf("sweep.conditions: %s", e.unknownCondition(condition))
+		return Experiment{}, mistake("sweep.conditions: %s", e.unknownCondition(condition))
 	}
 	cell := e.clone()
-	k := newKeys()
-	if recipe, other := overlay["augment.recipe"]; other && recipe != "custom" {
-		cell.Augment.Operations = nil // those of the recipe it replaces
-	}
-	for key, value := range overlay {
-		s := k.byKey[key]
-		if s == nil || !overlayAllows(key) || reflect.TypeOf(value) != s.typ {
-			return Experiment{}, fmt.Errorf("%s.%s: a condition cannot set %q to %v (%T)", definitions, condition, key, value, value)
-		}
-		s.set(&cell, value)
+	if err := overlay.apply(&cell, condition); err != nil {
+		return Experiment{}, err
 	}
 	cell.Train.BatchSize = batchSize
 	cell.Seed = seed
 	cell.Sweep = Sweep{Conditions: []string{condition}, BatchSizes: []int{batchSize}, Seeds: []uint64{seed}}
-	if builtin(condition) == nil {
+	if e.Sweep.Definitions[condition] != nil {
 		cell.Sweep.Definitions = map[string]Overlay{condition: overlay}
 	}
 	if err := cell.Validate(); err != nil {
-		return Experiment{}, fmt.Errorf("condition %s at batch size %d: %w", condition, batchSize, err)
+		return Experiment{}, cellError(condition, batchSize, err)
 	}
 	return cell, nil
+}
+
+// Cells gives every run of the sweep, by condition, then batch size, then
+// seed. The *Error names every cell that cannot be run; a fault of all seeds
+// is named once.
+func (e Experiment) Cells() ([]Experiment, error) {
+	var cells []Experiment
+	var problems []Problem
+	for _, condition := range e.Sweep.Conditions {
+		for _, batchSize := range e.Sweep.BatchSizes {
+			for i, seed := range e.Sweep.Seeds {
+				cell, err := e.Cell(condition, batchSize, seed)
+				var wrong *Error
+				if errors.As(err, &wrong) && i == 0 {
+					problems = append(problems, wrong.Problems...)
+				}
+				cells = append(cells, cell)
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return nil, asError(problems)
+	}
+	return cells, nil
+}
+
+// apply writes the overlay's settings to e.
+func (o Overlay) apply(e *Experiment, condition string) error {
+	if recipe, other := o["augment.recipe"]; other && recipe != "custom" {
+		e.Augment.Operations = nil // those of the recipe it replaces
+	}
+	k := newKeys()
+	for _, key := range slices.Sorted(maps.Keys(o)) {
+		s, value := k.byKey[key], o[key]
+		if s == nil || !overlayAllows(key) || reflect.TypeOf(value) != s.typ {
+			return mistake("%s.%s: a condition cannot set %q to %v (%T)", definitions, condition, key, value, value)
+		}
+		s.set(e, value)
+	}
+	return nil
+}
+
+// cellError says which cell has the problems of err, if it is an *Error.
+func cellError(condition string, batchSize int, err error) error {
+	var wrong *Error
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	named := &Error{}
+	for _, p := range wrong.Problems {
+		p.Message = fmt.Sprintf("condition %s at batch size %d: %s", condition, batchSize, p.Message)
+		named.Problems = append(named.Problems, p)
+	}
+	return named
+}
+
+// mistake is an *Error of one problem that no file has.
+func mistake(format string, args ...any) error {
+	return asError([]Problem{{Message: fmt.Sprintf(format, args...)}})
 }
 
 // clone copies e and its lists, so that the copy can be changed alone.
@@ -131,6 +185,7 @@ func (e *Experiment) unknownCondition(name string) string {
 		known = append(known, defined)
 	}
 	slices.Sort(known[len(Conditions()):])
+	known = slices.Compact(known)
 	if near := closest(name, known); near != "" {
 		return fmt.Sprintf("unknown condition %q (did you mean %q?)", name, near)
 	}

@@ -37,7 +37,7 @@
 // A sweep runs every condition of Sweep.Conditions at every batch size with
 // every seed. A condition is an Overlay on the experiment; Cell gives the
 // single run. The names none, medium, strong, warmup and shift-only are built
-// in, others come from sweep.definitions.
+// in; sweep.definitions adds others or replaces these.
 //
 // # Keeping
 //

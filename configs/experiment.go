@@ -148,7 +148,7 @@ type Sweep struct {
 	Conditions []string `yaml:"conditions" json:"conditions"`
 	BatchSizes []int    `yaml:"batch_sizes" json:"batch_sizes"`
 	Seeds      []uint64 `yaml:"seeds" json:"seeds"`
-	// Definitions are further conditions: what each changes in the
-	// experiment.
+	// Definitions are further conditions, or replace built-in ones: what each
+	// changes in the experiment.
 	Definitions map[string]Overlay `yaml:"definitions,omitempty" json:"definitions,omitempty"`
 }

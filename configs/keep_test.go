@@ -158,6 +158,32 @@ func TestCells(t *testing.T) {
 	}
 }
 
+func TestCellsOfTheStudy(t *testing.T) {
+	e := Default()
+	e.Sweep.Seeds = []uint64{1, 2}
+	cells, err := e.Cells()
+	if err != nil || len(cells) != 56 {
+		t.Fatalf("%d cells, %v", len(cells), err)
+	}
+	if last := cells[55]; last.Schedule.WarmupEpochs != 5 || last.Train.BatchSize != 8192 || last.Seed != 2 {
+		t.Errorf("last %+v", last)
+	}
+	e.Train.Replicas = 256
+	want := "condition none at batch size 128: train.replicas: 256 does not divide train.batch_size 128"
+	if _, err := e.Cells(); err == nil || !strings.HasPrefix(err.Error(), "4 problems") || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want 4 like %s", err, want)
+	}
+}
+
+func TestDefinitionsReplaceBuiltins(t *testing.T) {
+	e := Default()
+	e.Sweep.Definitions = map[string]Overlay{"warmup": {"schedule.warmup_epochs": 2}}
+	cell, err := e.Cell("warmup", 128, 1)
+	if err != nil || cell.Schedule.WarmupEpochs != 2 {
+		t.Errorf("%+v, %v", cell.Schedule, err)
+	}
+}
+
 func TestCellFaults(t *testing.T) {
 	e := Default()
 	e.Train.Replicas = 8

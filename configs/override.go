@@ -66,7 +66,7 @@ func (k *keys) readSet(set string) *reader {
 	}
 	if rest, ok := strings.CutPrefix(key, definitions+"."); ok {
 		name, settingKey, _ := strings.Cut(rest, ".")
-		if s := k.byKey[settingKey]; s != nil && overlayAllows(settingKey) && conditionName.MatchString(name) && builtin(name) == nil {
+		if s := k.byKey[settingKey]; s != nil && overlayAllows(settingKey) && conditionName.MatchString(name) {
 			r.overrideAs(s, key, origin, text)
 			return r
 		}

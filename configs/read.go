@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -248,8 +247,6 @@ func (r *reader) definitions(n *yaml.Node) {
 			r.fail(name, "%s: %q is not a name of up to 64 characters a-z, 0-9, - and _", definitions, shorten(name.Value))
 		case again:
 			r.fail(name, "duplicate key %q: it is already on line %d", definitions+"."+name.Value, line)
-		case slices.Contains(Conditions(), name.Value):
-			r.fail(name, "%s: %q is built in: choose another name", definitions, name.Value)
 		case body.Kind != yaml.MappingNode || len(body.Content) == 0:
 			r.fail(value, "%s.%s: %s changes nothing: write the settings that differ", definitions, name.Value, describe(value))
 		default:

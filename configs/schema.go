@@ -21,7 +21,7 @@ func Schema() ([]byte, error) {
 	sweep["definitions"] = map[string]any{
 		"type":          "object",
 		"description":   "Further conditions: what each changes in the experiment.",
-		"propertyNames": map[string]any{"pattern": conditionName.String(), "not": map[string]any{"enum": Conditions()}},
+		"propertyNames": map[string]any{"pattern": conditionName.String()},
 		"additionalProperties": map[string]any{
 			"type": "object", "minProperties": 1, "additionalProperties": false,
 			"properties": k.properties(overlayAllows),
