@@ -139,13 +139,11 @@ func (u *unpacker) fromZip(source string) error {
 		if !entry.Mode().IsRegular() {
 			continue
 		}
-		if ok, err := u.wants(entry.Name); err != nil || !ok {
-			if err != nil {
-				return err
-			}
-			continue
+		ok, err := u.wants(entry.Name)
+		if err == nil && ok {
+			err = u.addZipEntry(entry)
 		}
-		if err := u.addZipEntry(entry); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -172,14 +170,22 @@ func (u *unpacker) fromTar(source string) error {
 		return err
 	}
 	stream := &io.LimitedReader{R: unzipped, N: u.limits.streamBytes}
-	archive := tar.NewReader(stream)
+	err = u.fromTarStream(tar.NewReader(stream))
+	if err == nil {
+		// The checksum is behind the end of the tar.
+		_, err = io.Copy(io.Discard, stream)
+	}
+	if stream.N <= 0 {
+		return fmt.Errorf("holds more than %d bytes", u.limits.streamBytes)
+	}
+	return err
+}
+
+func (u *unpacker) fromTarStream(archive *tar.Reader) error {
 	for {
 		header, err := archive.Next()
 		if err == io.EOF {
 			return nil
-		}
-		if err != nil && stream.N <= 0 {
-			return fmt.Errorf("holds more than %d bytes", u.limits.streamBytes)
 		}
 		if err != nil {
 			return err
