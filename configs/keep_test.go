@@ -61,17 +61,30 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 }
 
 func TestMarshalKeepsTheDocumentedOrder(t *testing.T) {
-	text, err := Marshal(Default())
+	e := Default()
+	e.Sweep.Seeds = []uint64{2}
+	text, err := Marshal(e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := -1
-	for _, section := range []string{"name: \"\"\n", "seed: 1\n", "model:\n", "  widths: [64, 128, 256]\n", "data:\n", "augment:\n", "train:\n", "optimizer:\n", "schedule:\n", "  decay_epochs: [60, 85]\n", "runtime:\n", "sweep:\n", "  seeds: [1]\n"} {
+	for _, section := range []string{"name: \"\"\n", "seed: 1\n", "model:\n", "  widths: [64, 128, 256]\n", "data:\n", "augment:\n", "train:\n", "optimizer:\n", "schedule:\n", "  decay_epochs: [60, 85]\n", "runtime:\n", "sweep:\n", "  seeds: [2]\n"} {
 		i := strings.Index(string(text), section)
 		if i <= at {
 			t.Errorf("%q is missing or out of order in\n%s", section, text)
 		}
 		at = i
+	}
+}
+
+func TestMarshalOfASingleRunHasNoSweep(t *testing.T) {
+	text, err := Marshal(Default())
+	if err != nil || strings.Contains(string(text), "sweep") {
+		t.Errorf("%v in\n%s", err, text)
+	}
+	r, err := LoadResolved(write(t, string(text)), nil)
+	if err != nil || r.GivesSweep() || !reflect.DeepEqual(r.Experiment, Default()) {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

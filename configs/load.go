@@ -149,3 +149,14 @@ func (k *keys) fill(e *Experiment, v *viper.Viper) {
 		e.Sweep.Definitions[name][setting] = v.Get(key)
 	}
 }
+
+// GivesSweep reports whether the sweep was given by somebody, and is not just
+// the default of an experiment about a single run.
+func (r *Resolved) GivesSweep() bool {
+	for key, origin := range r.Origins {
+		if strings.HasPrefix(key, "sweep.") && origin.Source != "default" {
+			return true
+		}
+	}
+	return false
+}

@@ -14,23 +14,28 @@ import (
 )
 
 // Marshal writes an experiment as YAML with every setting in its documented
-// order, as a run directory keeps it. Load gives an equal experiment back.
+// order, as a run directory keeps it. Load gives an equal experiment back. The
+// default sweep is left out, so that a single run does not claim to be one.
 func Marshal(e Experiment) ([]byte, error) {
-	return marshal(&e, func(string) string { return "" })
+	single := reflect.DeepEqual(e.Sweep, Default().Sweep)
+	omit := func(key string) bool { return single && strings.HasPrefix(key, "sweep.") }
+	return marshal(&e, omit, func(string) string { return "" })
 }
 
 // MarshalWithOrigins is Marshal with a comment after each setting that says
 // where it was given.
 func (r *Resolved) MarshalWithOrigins() ([]byte, error) {
-	return marshal(&r.Experiment, func(key string) string { return r.Origins[key].String() })
+	none := func(string) bool { return false }
+	return marshal(&r.Experiment, none, func(key string) string { return r.Origins[key].String() })
 }
 
-// marshal writes the settings of e; comment gives what stands after each.
-func marshal(e *Experiment, comment func(key string) string) ([]byte, error) {
+// marshal writes the settings of e but those to omit; comment gives what
+// stands after each.
+func marshal(e *Experiment, omit func(key string) bool, comment func(key string) string) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range newKeys().settings {
 		value := s.get(e)
-		if s.key == "augment.operations" && len(value.([]Operation)) == 0 {
+		if omit(s.key) || s.key == "augment.operations" && len(value.([]Operation)) == 0 {
 			continue
 		}
 		if err := put(root, s.key, value, comment(s.key)); err != nil {

@@ -20,7 +20,8 @@ func variable(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// readEnvironment reads the settings among "NAME=value" pairs.
+// readEnvironment reads the settings among "NAME=value" pairs. An empty
+// variable counts as unset, as for viper.
 func (k *keys) readEnvironment(environ []string) *reader {
 	r := &reader{keys: k, source: "environment"}
 	byVariable := map[string]*setting{}
@@ -32,7 +33,7 @@ func (k *keys) readEnvironment(environ []string) *reader {
 	}
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || slices.Contains(notSettings, name) {
+		if text == "" || !strings.HasPrefix(strings.ToUpper(name), envPrefix) || slices.Contains(notSettings, name) {
 			continue
 		}
 		if s := byVariable[name]; s != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
 )
 
@@ -55,11 +56,12 @@ func run() int {
 // that a signal cancels.
 func exitStatus(ctx context.Context, err error) int {
 	var usage *usageError
+	var config *configs.Error
 	var library *ortlib.LibraryError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &config):
 		return exitUsage
 	case errors.As(err, &library):
 		return exitData
@@ -85,7 +87,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRuntimeCommand())
+	root.AddCommand(newConfigCommand(), newRuntimeCommand())
 	return root
 }
 

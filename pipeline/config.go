@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+)
+
+func newConfigCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show, check, describe and plot experiments",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newConfigShowCommand(), newConfigCheckCommand(), newConfigSchemaCommand(), newConfigPlotCommand())
+	return cmd
+}
+
+// configOptions are what the subcommands of config know.
+type configOptions struct {
+	config string
+	set    []string
+	json   bool
+	out    string
+	log    bool
+}
+
+func (o *configOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.config, "config", "", "experiment in YAML (default: the built-in settings)")
+	cmd.Flags().StringArrayVar(&o.set, "set", nil, "override one setting, section.key=value (repeatable)")
+}
+
+func newConfigShowCommand() *cobra.Command {
+	var opts configOptions
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Print the resolved experiment and where each value came from",
+		Long: `Print the experiment that a run would have: the defaults, the file and those it
+extends, the environment (ONNXLAB_TRAIN_EPOCHS=3 is train.epochs) and --set, in
+this order. A comment after each value says where it was given; the output is a
+configuration again.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.OutOrStdout(), opts) },
+	}
+	opts.addFlags(cmd)
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON, with the origins under \"origins\"")
+	return cmd
+}
+
+func runConfigShow(out io.Writer, opts configOptions) error {
+	resolved, err := configs.LoadResolved(opts.config, opts.set)
+	if err != nil {
+		return err
+	}
+	if !opts.json {
+		text, err := resolved.MarshalWithOrigins()
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(text)
+		return err
+	}
+	origins := map[string]string{}
+	for key, origin := range resolved.Origins {
+		origins[key] = origin.String()
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(struct {
+		configs.Experiment
+		Origins map[string]string `json:"origins"`
+	}{resolved.Experiment, origins})
+}
+
+func newConfigCheckCommand() *cobra.Command {
+	var opts configOptions
+	cmd := &cobra.Command{
+		Use:   "check [FILE...]",
+		Short: "Check experiments and list everything that is wrong",
+		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
+it. Where a sweep is given, each of its runs is checked too. No data is needed.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, args []string) error { return runConfigCheck(cmd.OutOrStdout(), opts, args) },
+	}
+	opts.addFlags(cmd)
+	return cmd
+}
+
+func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
+	if opts.config != "" {
+		files = append([]string{opts.config}, files...)
+	}
+	if len(files) == 0 {
+		return &usageError{errors.New("check the configuration: no file is named: write pipeline config check FILE")}
+	}
+	faulty := 0
+	for _, file := range files {
+		err := checkExperiment(file, opts.set)
+		var wrong *configs.Error
+		switch {
+		case err == nil:
+			fmt.Fprintf(out, "%s: ok\n", file)
+		case errors.As(err, &wrong):
+			faulty++
+			for _, problem := range wrong.Problems {
+				fmt.Fprintln(out, problemOf(file, problem))
+			}
+		default:
+			return err
+		}
+	}
+	if faulty > 0 {
+		return &usageError{fmt.Errorf("check the configuration: %d of %d faulty", faulty, len(files))}
+	}
+	return nil
+}
+
+// problemOf names the file in front of what no line of it is to blame for.
+func problemOf(file string, p configs.Problem) string {
+	if p.Origin.Source == "" {
+		return file + ": " + p.Message
+	}
+	return p.String()
+}
+
+// checkExperiment checks a file, and the runs of its sweep if it gives one.
+func checkExperiment(file string, set []string) error {
+	resolved, err := configs.LoadResolved(file, set)
+	if err != nil {
+		return err
+	}
+	if !resolved.GivesSweep() {
+		return nil
+	}
+	_, err = resolved.Experiment.Cells()
+	return err
+}
+
+func newConfigSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of experiments, for editors",
+		Long: `Print the JSON Schema (draft 2020-12) of experiments, made of the same table as
+the checks. An editor with the YAML language server completes and checks a file
+that starts with
+
+  # yaml-language-server: $schema=FILE`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			schema, err := configs.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", schema)
+			return err
+		},
+	}
+}

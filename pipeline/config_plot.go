@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/palette/moreland"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"onnxlab/configs"
+	"onnxlab/internal/durable"
+	"onnxlab/trainloop/schedule"
+)
+
+func newConfigPlotCommand() *cobra.Command {
+	var opts configOptions
+	cmd := &cobra.Command{
+		Use:   "plot",
+		Short: "Draw the learning rate over the epochs",
+		Long: `Draw the learning rate over the epochs: one line, or where the configuration
+gives a sweep one for each batch size, dashed for the conditions whose schedule
+differs. The path of the picture is printed.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), opts) },
+	}
+	opts.addFlags(cmd)
+	cmd.Flags().StringVar(&opts.out, "out", "schedule.png", "picture to write, .png or .svg")
+	cmd.Flags().BoolVar(&opts.log, "log", false, "logarithmic rates")
+	return cmd
+}
+
+func runConfigPlot(out io.Writer, opts configOptions) error {
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(opts.out)), ".")
+	if format != "png" && format != "svg" {
+		return &usageError{fmt.Errorf("plot the schedule: %q ends neither in .png nor in .svg: set --out", opts.out)}
+	}
+	resolved, err := configs.LoadResolved(opts.config, opts.set)
+	if err != nil {
+		return err
+	}
+	curves, err := curvesOf(resolved)
+	if err != nil {
+		return err
+	}
+	canvas, err := drawCurves(resolved.Experiment.Name, curves, opts.log, format)
+	if err != nil {
+		return fmt.Errorf("plot the schedule: %w", err)
+	}
+	write := func(w io.Writer) error {
+		_, err := canvas.WriteTo(w)
+		return err
+	}
+	if err := durable.WriteFile(opts.out, write); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, opts.out)
+	return err
+}
+
+// curve is one line of the plot: a schedule and what it is drawn like.
+type curve struct {
+	label         string
+	color         int
+	dashed        bool
+	epochs        int
+	stepsPerEpoch int
+	schedule      schedule.Schedule
+}
+
+// curvesOf makes the curve of a run, or those of every batch size of a sweep.
+func curvesOf(resolved *configs.Resolved) ([]curve, error) {
+	e := resolved.Experiment
+	if !resolved.GivesSweep() {
+		c, err := curveOf(e)
+		c.label = "batch " + strconv.Itoa(e.Train.BatchSize)
+		return []curve{c}, err
+	}
+	var curves []curve
+	for i, batchSize := range e.Sweep.BatchSizes {
+		var drawn []curve
+		for _, condition := range e.Sweep.Conditions {
+			cell, err := e.Cell(condition, batchSize, e.Seed)
+			if err != nil {
+				return nil, err
+			}
+			c, err := curveOf(cell)
+			if err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(drawn, c.covers) {
+				continue
+			}
+			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize), i, len(drawn) > 0
+			if c.dashed {
+				c.label += ", " + condition
+			}
+			drawn = append(drawn, c)
+		}
+		curves = append(curves, drawn...)
+	}
+	return curves, nil
+}
+
+// covers reports whether other has the same rates.
+func (c curve) covers(other curve) bool { return slices.Equal(c.points(), other.points()) }
+
+func curveOf(e configs.Experiment) (curve, error) {
+	images := e.TrainImages()
+	if images == 0 {
+		return curve{}, &usageError{errors.New("plot the schedule: only the folder knows how many images an epoch has: say it with --set data.train=N")}
+	}
+	steps := images / e.Train.BatchSize
+	s, err := schedule.New(e, steps)
+	return curve{epochs: e.Train.Epochs, stepsPerEpoch: steps, schedule: s}, err
+}
+
+// mostPoints bounds the points of a curve; more are finer than a pixel.
+const mostPoints = 4000
+
+// points are the rates at every step, or at every few where there are more
+// steps than can be seen.
+func (c curve) points() plotter.XYs {
+	steps := c.epochs * c.stepsPerEpoch
+	stride := max(1, steps/mostPoints)
+	var points plotter.XYs
+	for step := 0; step < steps; step += stride {
+		points = append(points, plotter.XY{X: float64(step) / float64(c.stepsPerEpoch), Y: c.schedule.Rate(step)})
+	}
+	return append(points, plotter.XY{X: float64(c.epochs), Y: c.schedule.Rate(steps - 1)})
+}
+
+// The picture's size, and the width of the legend beside the curves.
+const (
+	pictureWidth  = 20 * vg.Centimeter
+	pictureHeight = 10 * vg.Centimeter
+	legendWidth   = 5 * vg.Centimeter
+)
+
+func drawCurves(name string, curves []curve, log bool, format string) (io.WriterTo, error) {
+	p := plot.New()
+	p.Title.Text = strings.TrimSuffix("Learning rate: "+name, ": ")
+	p.X.Label.Text = "epoch"
+	p.Y.Label.Text = "learning rate"
+	p.Add(plotter.NewGrid())
+	legend := plot.NewLegend()
+	legend.Top, legend.Left, legend.Padding = true, true, vg.Points(2)
+	if err := addCurves(p, &legend, curves); err != nil {
+		return nil, err
+	}
+	if log {
+		if err := makeLogarithmic(p); err != nil {
+			return nil, err
+		}
+	} else {
+		p.Y.Min = 0
+	}
+	canvas, err := draw.NewFormattedCanvas(pictureWidth, pictureHeight, format)
+	if err != nil {
+		return nil, err
+	}
+	whole := draw.New(canvas)
+	whole.SetColor(color.White)
+	whole.Fill(whole.Rectangle.Path())
+	margin := vg.Points(8)
+	p.Draw(draw.Crop(whole, margin, -legendWidth, margin, -margin))
+	legend.Draw(draw.Crop(whole, pictureWidth-legendWidth+margin, 0, margin, -4*margin))
+	return canvas, nil
+}
+
+// addCurves adds each curve to the plot and to the legend.
+func addCurves(p *plot.Plot, legend *plot.Legend, curves []curve) error {
+	colors, err := lineColors(curves)
+	if err != nil {
+		return err
+	}
+	for _, c := range curves {
+		line, err := plotter.NewLine(c.points())
+		if err != nil {
+			return err
+		}
+		line.Width = vg.Points(1.5)
+		line.Color = colors[c.color]
+		if c.dashed {
+			line.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
+		}
+		p.Add(line)
+		legend.Add(c.label, line)
+	}
+	return nil
+}
+
+// makeLogarithmic makes the rates' axis logarithmic, which 0 has no place on.
+func makeLogarithmic(p *plot.Plot) error {
+	if p.Y.Min <= 0 {
+		return errors.New("a rate of 0 has no place on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0")
+	}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	return nil
+}
+
+// lineColors gives each batch size its colour, from cool to warm with size.
+func lineColors(curves []curve) ([]color.Color, error) {
+	count := 1
+	for _, c := range curves {
+		count = max(count, c.color+1)
+	}
+	colors := moreland.Kindlmann()
+	colors.SetMin(0)
+	colors.SetMax(1)
+	list := make([]color.Color, count)
+	for i := range list {
+		// The ends of the map are black and white.
+		at, err := colors.At(0.2 + 0.6*float64(i)/float64(max(count-1, 1)))
+		if err != nil {
+			return nil, err
+		}
+		list[i] = at
+	}
+	return list, nil
+}
