@@ -114,8 +114,8 @@ func (c cache) add(source, name string, u unpacker, accept func(dir string, m *m
 	if err := m.write(tmp); err != nil {
 		return err
 	}
-	// With the cache locked, whatever is there is older or damaged.
-	return durable.PublishDir(tmp, filepath.Join(c.root, name), func(string) bool { return false })
+	// The same library stays where it is: a program may be about to load it.
+	return durable.PublishDir(tmp, filepath.Join(c.root, name), m.describes)
 }
 
 // remove deletes one folder of the cache, if it is there.

@@ -23,8 +23,13 @@
 // The cache folder is onnxlab/onnxruntime below [os.UserCacheDir]. It is safe
 // to delete at any time no program is using it. Libraries appear in it whole
 // or not at all, and any number of processes may fetch at once: one does, the
-// others wait for it. A library there whose files have changed size is fetched
-// again; [Describe] and [Install] compare the SHA-256 of every file.
+// others wait for it. The pinned build is fetched again if its files are not
+// all there with the sizes they had; [Describe] and [Install] compare the
+// SHA-256 of every file.
+//
+// CUDA and cuDNN are not part of the build. They are looked for where the
+// system's loader looks, in installations of CUDA and in Python environments,
+// and [Open] loads them from there.
 //
 // The binding, github.com/yalue/onnxruntime_go, has one environment for the
 // whole process. [Open] and [Close] count their callers.

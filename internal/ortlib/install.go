@@ -75,15 +75,19 @@ func (c cache) installOther(ctx context.Context, progress reporter, b build, fro
 	}
 	u := unpacker{naming: namingOf(b.goos), limits: defaultLimits}
 	err = c.change(ctx, progress, func(string) error {
-		return c.add(absolute, installedName(b), u, func(dir string, m *manifest) error {
+		err := c.add(absolute, installedName(b), u, func(dir string, m *manifest) error {
 			return probe(filepath.Join(dir, m.Library))
 		})
+		if err == nil {
+			library, err = c.open(installedName(b), OriginInstalled)
+		}
+		return err
 	})
 	if err != nil {
 		return Library{}, &LibraryError{Path: from, Err: err, Hint: fmt.Sprintf(
 			"nothing was installed; %s (%s) has what is needed", b.jarName(), b.coordinates())}
 	}
-	return c.open(installedName(b), OriginInstalled)
+	return library, nil
 }
 
 // probe opens a library and closes it. The error does not name the path, which

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"onnxlab/internal/durable"
 )
@@ -20,7 +21,6 @@ const manifestName = "manifest.json"
 // manifest describes the files of an unpacked library.
 type manifest struct {
 	Source  string         `json:"source"`  // Maven coordinates, or the path it was installed from
-	SHA256  string         `json:"sha256"`  // of the archive; empty for a bare library
 	Library string         `json:"library"` // the name of the file to open
 	Files   []manifestFile `json:"files"`
 }
@@ -91,6 +91,12 @@ func (m *manifest) checkHashes(dir string) error {
 		}
 	}
 	return nil
+}
+
+// describes tells whether dir holds the same library, whole.
+func (m *manifest) describes(dir string) bool {
+	old, err := readManifest(dir)
+	return err == nil && old.Library == m.Library && slices.Equal(old.Files, m.Files) && old.checkHashes(dir) == nil
 }
 
 // fileSHA256 is the SHA-256 of a file, in hexadecimal.

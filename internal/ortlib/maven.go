@@ -74,7 +74,7 @@ func mavenMessage(output string, err error) string {
 		}
 	}
 	if len(message) > longest {
-		message = message[:longest] + "…"
+		message = strings.ToValidUTF8(message[:longest], "") + "…"
 	}
 	return message
 }

@@ -136,6 +136,24 @@ func TestFetchReplacesWhatIsDamaged(t *testing.T) {
 	}
 }
 
+// TestSameLibraryStays installs twice: the file that a program may have open
+// is not replaced by an equal one.
+func TestSameLibraryStays(t *testing.T) {
+	_, c := emptyCache(t)
+	var before, after os.FileInfo
+	for _, info := range []*os.FileInfo{&before, &after} {
+		placeLibrary(t, c, "same")
+		var err error
+		if *info, err = os.Stat(filepath.Join(c.root, "same")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !os.SameFile(before, after) {
+		t.Error("the folder was replaced")
+	}
+	onlyLock(t, c, "same")
+}
+
 func TestFetchFailures(t *testing.T) {
 	b, _ := testBuild(t)
 	tests := map[string]struct{ script, want string }{

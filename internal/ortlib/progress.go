@@ -44,7 +44,7 @@ func (r reporter) download(b build, dir string) (stop func()) {
 	return func() {
 		close(done)
 		group.Wait()
-		bar.Finish()
+		_ = bar.Finish() // a terminal that is gone is no failure
 	}
 }
 
@@ -64,7 +64,7 @@ func followFile(bar *progressbar.ProgressBar, b build, dir string, done <-chan s
 			return
 		case <-tick.C:
 			// The end is reached when Maven says so, not when the bytes are there.
-			bar.Set64(min(largestPart(places, b.jarName()), b.bytes-1))
+			_ = bar.Set64(min(largestPart(places, b.jarName()), b.bytes-1))
 		}
 	}
 }

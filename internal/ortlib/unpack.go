@@ -89,44 +89,41 @@ func (u *unpacker) add(base string, r io.Reader) error {
 // unpack takes the library's files from source: a jar or zip, a tgz, a folder,
 // or a bare library, which brings along what is beside it.
 func (u *unpacker) unpack(source string) (*manifest, error) {
+	from, err := u.reader(source)
+	if err != nil {
+		return nil, err
+	}
+	if err := from(source); err != nil {
+		return nil, err
+	}
+	m := &manifest{Source: source, Files: u.files}
+	if m.Library = u.naming.pickMain(m.names()); m.Library == "" {
+		return nil, fmt.Errorf("holds no %s", u.naming.main)
+	}
+	return m, nil
+}
+
+// reader is the method that reads what source is.
+func (u *unpacker) reader(source string) (func(source string) error, error) {
 	info, err := os.Stat(source)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		return u.finish(source, "", u.fromDir(source))
+		return u.fromDir, nil
 	}
 	magic, err := readMagic(source)
-	if err != nil {
-		return nil, err
-	}
 	switch {
+	case err != nil:
+		return nil, err
 	case strings.HasPrefix(magic, "PK\x03\x04"):
-		err = u.fromZip(source)
+		return u.fromZip, nil
 	case strings.HasPrefix(magic, "\x1f\x8b"):
-		err = u.fromTar(source)
+		return u.fromTar, nil
 	case isLibrary(magic):
-		return u.fromLibrary(source)
-	default:
-		return nil, errors.New("is not a jar, a zip, a tgz or a shared library")
+		return u.fromLibrary, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	sum, err := fileSHA256(source)
-	return u.finish(source, sum, err)
-}
-
-// finish picks the library to open among the files.
-func (u *unpacker) finish(source, sum string, err error) (*manifest, error) {
-	if err != nil {
-		return nil, err
-	}
-	m := &manifest{Source: source, SHA256: sum, Files: u.files}
-	if m.Library = u.naming.pickMain(m.names()); m.Library == "" {
-		return nil, fmt.Errorf("holds no %s", u.naming.main)
-	}
-	return m, nil
+	return nil, errors.New("is not a jar, a zip, a tgz or a shared library")
 }
 
 func (u *unpacker) fromZip(source string) error {
@@ -222,17 +219,17 @@ func (u *unpacker) fromDir(dir string) error {
 }
 
 // fromLibrary copies one library and the provider libraries beside it.
-func (u *unpacker) fromLibrary(source string) (*manifest, error) {
+func (u *unpacker) fromLibrary(source string) error {
 	file, err := filepath.EvalSymlinks(source)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	entries, err := os.ReadDir(filepath.Dir(file))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := u.addFile(file, u.naming.main); err != nil {
-		return nil, err
+		return err
 	}
 	for _, entry := range entries {
 		name := entry.Name()
@@ -240,10 +237,10 @@ func (u *unpacker) fromLibrary(source string) (*manifest, error) {
 			continue
 		}
 		if err := u.addFile(filepath.Join(filepath.Dir(file), name), name); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return u.finish(source, "", nil)
+	return nil
 }
 
 func (u *unpacker) addFile(source, base string) error {
