@@ -1,0 +1,94 @@
+package rundir
+
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// Environment is environment.json: what a run ran on, and on what data.
+type Environment struct {
+	// Toolkit is onnxlab's version, or the revision that it was built from,
+	// with "+modified" when the files differed from it.
+	Toolkit string `json:"toolkit"`
+	Go      string `json:"go"`
+	// Platform is the operating system and the architecture, as "linux/amd64".
+	Platform string `json:"platform"`
+	CPU      CPU    `json:"cpu"`
+	// Threads is how many the arithmetic used, Device "cpu" or "cuda".
+	Threads     int    `json:"threads"`
+	Device      string `json:"device"`
+	ONNXRuntime string `json:"onnx_runtime"`
+	Data        Data   `json:"data"`
+	// Started is when the run first started, to the second.
+	Started time.Time `json:"started"`
+}
+
+// CPU is the machine's processor.
+type CPU struct {
+	// Model is empty where the system does not tell.
+	Model string `json:"model"`
+	// Cores counts the logical processors that the process may use.
+	Cores int `json:"cores"`
+}
+
+// Data names the images.
+type Data struct {
+	Source string `json:"source"`
+	// Hash is the SHA-256 of the images and labels, in hexadecimal digits.
+	Hash string `json:"hash"`
+	// Train and Validation count the images.
+	Train      int `json:"train"`
+	Validation int `json:"validation"`
+	// Height and Width are the size of every image in pixels, Classes the
+	// names of the classes by label.
+	Height  int      `json:"height"`
+	Width   int      `json:"width"`
+	Classes []string `json:"classes"`
+}
+
+// Collect gives what the process itself knows: Toolkit, Go, Platform, CPU and,
+// as Started, the present time. The rest is for the caller to fill in. Neither
+// the machine's name nor the user's is kept.
+func Collect() Environment {
+	return Environment{
+		Toolkit:  toolkit(),
+		Go:       runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		CPU:      CPU{Model: cpuModel(), Cores: runtime.NumCPU()},
+		Started:  time.Now().UTC().Truncate(time.Second),
+	}
+}
+
+// toolkit is the module's version. A build in a checkout has none before
+// Go 1.24 and a pseudo-version since; one without version control says
+// "(devel)".
+func toolkit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version, revision := info.Main.Version, ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			revision += "+modified"
+		}
+	}
+	if (version == "" || version == "(devel)") && revision != "" {
+		return revision
+	}
+	return version
+}
+
+// WriteEnvironment writes environment.json into the run directory dir.
+func WriteEnvironment(dir string, e Environment) error {
+	return writeJSON(Layout{dir}.Environment(), e)
+}
+
+// ReadEnvironment reads environment.json of the run directory dir.
+func ReadEnvironment(dir string) (Environment, error) {
+	return readJSON[Environment](Layout{dir}.Environment())
+}

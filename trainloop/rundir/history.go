@@ -1,0 +1,235 @@
+package rundir
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"onnxlab/internal/durable"
+)
+
+// Epoch is one row of history.csv: what a finished epoch came to.
+type Epoch struct {
+	// Epoch counts from 0, without gaps.
+	Epoch int
+	// Step is the number of optimizer steps done when the epoch ended, over
+	// the whole run.
+	Step int
+	// LearningRate is that of the epoch's last step.
+	LearningRate float64
+	// Loss and Accuracy (0..1) are those of the training batches, as they were
+	// trained on.
+	Loss, Accuracy float64
+	// ValLoss and ValAccuracy (0..1) are those of the validation images after
+	// the epoch.
+	ValLoss, ValAccuracy float64
+	// ImagesPerSecond is the rate of training.
+	ImagesPerSecond float64
+	// DataWait is the share (0..1) of the training time that was spent waiting
+	// for images.
+	DataWait float64
+	// Seconds is what the epoch took, with its evaluation.
+	Seconds float64
+}
+
+// column is one field of a row: its name and how it is written and read.
+type column struct {
+	name string
+	get  func(e *Epoch) string
+	set  func(e *Epoch, text string) error
+}
+
+// columns is the format of history.csv, in its order.
+func columns() []column {
+	most := math.MaxFloat64
+	return []column{
+		count("epoch", func(e *Epoch) *int { return &e.Epoch }),
+		count("step", func(e *Epoch) *int { return &e.Step }),
+		number("learning_rate", most, func(e *Epoch) *float64 { return &e.LearningRate }),
+		number("loss", most, func(e *Epoch) *float64 { return &e.Loss }),
+		number("accuracy", 1, func(e *Epoch) *float64 { return &e.Accuracy }),
+		number("val_loss", most, func(e *Epoch) *float64 { return &e.ValLoss }),
+		number("val_accuracy", 1, func(e *Epoch) *float64 { return &e.ValAccuracy }),
+		number("images_per_second", most, func(e *Epoch) *float64 { return &e.ImagesPerSecond }),
+		number("data_wait", 1, func(e *Epoch) *float64 { return &e.DataWait }),
+		number("seconds", most, func(e *Epoch) *float64 { return &e.Seconds }),
+	}
+}
+
+func count(name string, field func(*Epoch) *int) column {
+	return column{
+		name: name,
+		get:  func(e *Epoch) string { return strconv.Itoa(*field(e)) },
+		set: func(e *Epoch, text string) error {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 0 {
+				return fmt.Errorf("%q is not a whole number of 0 or more", text)
+			}
+			*field(e) = n
+			return nil
+		},
+	}
+}
+
+// number is a column of numbers in 0..most. They are written with as few
+// digits as give the same float64 back.
+func number(name string, most float64, field func(*Epoch) *float64) column {
+	return column{
+		name: name,
+		get:  func(e *Epoch) string { return strconv.FormatFloat(*field(e), 'g', -1, 64) },
+		set: func(e *Epoch, text string) error {
+			x, err := strconv.ParseFloat(text, 64)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%q is not a number", text)
+			case !(x >= 0 && x <= most) && most == 1:
+				return fmt.Errorf("%s is outside 0..1", text)
+			case !(x >= 0 && x <= most):
+				return fmt.Errorf("%s is not a finite number of 0 or more", text)
+			}
+			*field(e) = x
+			return nil
+		},
+	}
+}
+
+func header(columns []column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
+	}
+	return names
+}
+
+// WriteHistory replaces the file at path by the epochs, whole or not at all.
+// It refuses what ReadHistory would refuse.
+func WriteHistory(path string, epochs []Epoch) error {
+	columns := columns()
+	rows := [][]string{header(columns)}
+	for i := range epochs {
+		row, err := format(columns, epochs, i)
+		if err != nil {
+			return fmt.Errorf("write history %q: epoch %d: %w", path, i, err)
+		}
+		rows = append(rows, row)
+	}
+	err := durable.WriteFile(path, func(w io.Writer) error {
+		return csv.NewWriter(w).WriteAll(rows)
+	})
+	if err != nil {
+		return fmt.Errorf("write history %q: %w", path, err)
+	}
+	return nil
+}
+
+// format writes row i and checks it by reading it again.
+func format(columns []column, epochs []Epoch, i int) ([]string, error) {
+	row := make([]string, len(columns))
+	for k, c := range columns {
+		row[k] = c.get(&epochs[i])
+		if err := c.set(new(Epoch), row[k]); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	if _, err := follows(epochs[:i], epochs[i]); err != nil {
+		return nil, err
+	}
+	return row, nil
+}
+
+// follows checks that e can come after the epochs before; if not, it also
+// gives the index of the column that is wrong.
+func follows(before []Epoch, e Epoch) (int, error) {
+	if e.Epoch != len(before) {
+		return 0, fmt.Errorf("epoch: %d where %d comes next", e.Epoch, len(before))
+	}
+	done := 0
+	if len(before) > 0 {
+		done = before[len(before)-1].Step
+	}
+	if e.Step <= done {
+		return 1, fmt.Errorf("step: %d is not above %d, where the epoch began", e.Step, done)
+	}
+	return 0, nil
+}
+
+// ReadHistory reads the file at path. What is not exactly as WriteHistory
+// writes it is a *DataError with its line, column and value; a file that does
+// not exist is an error that wraps fs.ErrNotExist.
+func ReadHistory(path string) ([]Epoch, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	columns := columns()
+	r := csv.NewReader(strings.NewReader(string(data)))
+	r.FieldsPerRecord = -1 // counted here, for a better message
+	var epochs []Epoch
+	for first := true; ; first = false {
+		row, err := r.Read()
+		switch {
+		case errors.Is(err, io.EOF) && first:
+			return nil, &DataError{Path: path, Message: "the file is empty"}
+		case errors.Is(err, io.EOF):
+			return epochs, whole(path, data)
+		case err != nil:
+			return nil, csvError(path, err)
+		case first && !slices.Equal(row, header(columns)):
+			return nil, &DataError{path, 1, 1, fmt.Sprintf("the header is %q, not %q",
+				strings.Join(row, ","), strings.Join(header(columns), ","))}
+		case first:
+			continue
+		}
+		e, problem := parse(columns, row, r, epochs)
+		if problem != nil {
+			problem.Path = path
+			return nil, problem
+		}
+		epochs = append(epochs, e)
+	}
+}
+
+// parse reads the row that r is at.
+func parse(columns []column, row []string, r *csv.Reader, before []Epoch) (Epoch, *DataError) {
+	var e Epoch
+	at := func(field int, format string, args ...any) *DataError {
+		line, col := r.FieldPos(field)
+		return &DataError{Line: line, Column: col, Message: fmt.Sprintf(format, args...)}
+	}
+	if len(row) != len(columns) {
+		return e, at(0, "%d columns where there are %d", len(row), len(columns))
+	}
+	for k, c := range columns {
+		if err := c.set(&e, row[k]); err != nil {
+			return e, at(k, "%s: %v", c.name, err)
+		}
+	}
+	if k, err := follows(before, e); err != nil {
+		return e, at(k, "%v", err)
+	}
+	return e, nil
+}
+
+// whole refuses a file whose last line has no end: its last number may lack
+// digits.
+func whole(path string, data []byte) error {
+	if data[len(data)-1] == '\n' {
+		return nil
+	}
+	line := strings.Count(string(data), "\n") + 1
+	return &DataError{Path: path, Line: line, Message: "the line is cut off"}
+}
+
+func csvError(path string, err error) error {
+	var e *csv.ParseError
+	if errors.As(err, &e) {
+		return &DataError{path, e.Line, e.Column, e.Err.Error()}
+	}
+	return fmt.Errorf("read history %q: %w", path, err)
+}

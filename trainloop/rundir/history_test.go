@@ -1,0 +1,147 @@
+package rundir
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const firstLine = "epoch,step,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,data_wait,seconds\n"
+
+func TestWriteHistory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.csv")
+	epochs := []Epoch{
+		{0, 390, 0.1, 1.5, 0.4375, 1.25, 0.5, 1234.5, 0, 40},
+		{1, 780, 0.01, 1e-7, 1, 0, 0, 0.30000000000000004, 0.025, 39.5},
+	}
+	if err := WriteHistory(path, epochs); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := firstLine +
+		"0,390,0.1,1.5,0.4375,1.25,0.5,1234.5,0,40\n" +
+		"1,780,0.01,1e-07,1,0,0,0.30000000000000004,0.025,39.5\n"
+	if string(got) != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestHistoryRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		share, positive := rapid.Float64Range(0, 1), rapid.Float64Range(0, math.MaxFloat64)
+		var epochs []Epoch
+		step := 0
+		for i := range rapid.IntRange(1, 5).Draw(t, "epochs") {
+			step += rapid.IntRange(1, 1000).Draw(t, "steps")
+			epochs = append(epochs, Epoch{
+				i, step, positive.Draw(t, "rate"), positive.Draw(t, "loss"), share.Draw(t, "accuracy"),
+				positive.Draw(t, "val loss"), share.Draw(t, "val accuracy"), positive.Draw(t, "speed"),
+				share.Draw(t, "wait"), positive.Draw(t, "seconds"),
+			})
+		}
+		path := filepath.Join(dir, "history.csv")
+		if err := WriteHistory(path, epochs); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadHistory(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, epochs) {
+			t.Fatalf("got %v, want %v", got, epochs)
+		}
+	})
+}
+
+func TestReadHistoryRefuses(t *testing.T) {
+	row := "0,390,0.1,1.5,0.4375,1.25,0.5,1234.5,0,40\n"
+	for _, c := range []struct{ name, file, want string }{
+		{"empty", "", "the file is empty"},
+		{"header", "epoch,step\n", `:1:1: the header is "epoch,step", not "epoch,step,learning_rate`},
+		{"other order", strings.Replace(firstLine, "epoch,step", "step,epoch", 1), ":1:1: the header is"},
+		{"no header", row, ":1:1: the header is"},
+		{"text", firstLine + "0,390,0.1,abc,0.4,1,0.5,1,0,1\n", `:2:11: loss: "abc" is not a number`},
+		{"not finite", firstLine + "0,390,0.1,NaN,0.4,1,0.5,1,0,1\n", ":2:11: loss: NaN is not a finite number"},
+		{"infinite", firstLine + "0,390,0.1,1,0.4,+Inf,0.5,1,0,1\n", ":2:17: val_loss: +Inf is not a finite number"},
+		{"negative", firstLine + "0,390,-0.1,1,0.4,1,0.5,1,0,1\n", ":2:7: learning_rate: -0.1 is not"},
+		{"share", firstLine + "0,390,0.1,1,40,1,0.5,1,0,1\n", ":2:13: accuracy: 40 is outside 0..1"},
+		{"fraction of a step", firstLine + "0,1.5,0.1,1,0.4,1,0.5,1,0,1\n", `:2:3: step: "1.5" is not a whole number`},
+		{"too large", firstLine + "0,99999999999999999999,0.1,1,0.4,1,0.5,1,0,1\n", ":2:3: step:"},
+		{"short row", firstLine + row + "1,780\n", ":3:1: 2 columns where there are 10"},
+		{"long row", firstLine + strings.TrimSuffix(row, "\n") + ",1\n", ":2:1: 11 columns where there are 10"},
+		{"gap", firstLine + row + "2,780,0.1,1,0.4,1,0.5,1,0,1\n", ":3:1: epoch: 2 where 1 comes next"},
+		{"first missing", firstLine + "1,390,0.1,1,0.4,1,0.5,1,0,1\n", ":2:1: epoch: 1 where 0 comes next"},
+		{"no step", firstLine + row + "1,390,0.1,1,0.4,1,0.5,1,0,1\n", ":3:3: step: 390 is not above 390"},
+		{"cut off", firstLine + row + "1,780,0.1,1,0.4,1,0.5,1,0,1", ":3: the line is cut off"},
+		{"quote", firstLine + "0,390,\"0.1,1\n", ":2"},
+		{"zeros", firstLine + row + "\x00\x00\x00\n", ":3:1: 1 columns"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "history.csv")
+			if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := ReadHistory(path)
+			var damaged *DataError
+			if !errors.As(err, &damaged) || damaged.Path != path {
+				t.Fatalf("error is %v, not a DataError of %q", err, path)
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %q, which lacks %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestReadHistoryWithoutFile(t *testing.T) {
+	if _, err := ReadHistory(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestWriteHistoryRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.csv")
+	for want, epochs := range map[string][]Epoch{
+		"epoch 0: loss: NaN":         {{Step: 1, Loss: math.NaN()}},
+		"epoch 0: data_wait: 1.5":    {{Step: 1, DataWait: 1.5}},
+		"epoch 1: step: 3 is not":    {{Step: 3}, {Epoch: 1, Step: 3}},
+		"epoch 1: epoch: 0 where 1":  {{Step: 3}, {Epoch: 0, Step: 4}},
+		"epoch 0: images_per_second": {{Step: 1, ImagesPerSecond: math.Inf(1)}},
+	} {
+		if err := WriteHistory(path, epochs); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, which lacks %q", err, want)
+		}
+	}
+	if exists(path) {
+		t.Error("a refused history was written")
+	}
+}
+
+func FuzzReadHistory(f *testing.F) {
+	f.Add(firstLine + "0,390,0.1,1.5,0.4375,1.25,0.5,1234.5,0,40\n")
+	f.Add("epoch\n\"")
+	f.Fuzz(func(t *testing.T, file string) {
+		path := filepath.Join(t.TempDir(), "history.csv")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		epochs, err := ReadHistory(path)
+		if err != nil {
+			return
+		}
+		if err := WriteHistory(path, epochs); err != nil {
+			t.Errorf("what was read cannot be written: %v", err)
+		}
+	})
+}

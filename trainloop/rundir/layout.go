@@ -1,0 +1,62 @@
+package rundir
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"onnxlab/configs"
+)
+
+// Layout gives the paths of a run directory.
+type Layout struct {
+	// Dir is the run directory.
+	Dir string
+}
+
+// Config is the resolved experiment.
+func (l Layout) Config() string { return filepath.Join(l.Dir, "config.yaml") }
+
+// Environment is what the run ran on.
+func (l Layout) Environment() string { return filepath.Join(l.Dir, "environment.json") }
+
+// History has a row for each finished epoch.
+func (l Layout) History() string { return filepath.Join(l.Dir, "history.csv") }
+
+// Checkpoints is the directory of what the run resumes from.
+func (l Layout) Checkpoints() string { return filepath.Join(l.Dir, "checkpoints") }
+
+// Model is the trained network for inference.
+func (l Layout) Model() string { return filepath.Join(l.Dir, "model.onnx") }
+
+// Summary makes the run complete.
+func (l Layout) Summary() string { return filepath.Join(l.Dir, "summary.json") }
+
+// Failure tells why the run failed.
+func (l Layout) Failure() string { return filepath.Join(l.Dir, "failure.json") }
+
+// Complete tells whether the run in dir has ended well.
+func Complete(dir string) bool { return exists(Layout{dir}.Summary()) }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// ReadConfig reads config.yaml of a run or sweep directory as it was resolved
+// then: unlike configs.Load, it lets neither the environment nor defaults
+// change it.
+func ReadConfig(dir string) (configs.Experiment, error) {
+	var e configs.Experiment
+	path := Layout{dir}.Config()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return e, fmt.Errorf("read configuration: %w", err)
+	}
+	if err := yaml.Unmarshal(data, &e); err != nil {
+		return e, &DataError{Path: path, Message: err.Error()}
+	}
+	return e, nil
+}

@@ -1,0 +1,193 @@
+package rundir
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"onnxlab/configs"
+)
+
+// touch writes a file and the directories that it needs.
+func touch(t *testing.T, text string, path ...string) {
+	t.Helper()
+	p := filepath.Join(path...)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSummarize(t *testing.T) {
+	got := Summarize([]Epoch{
+		{Epoch: 0, Step: 10, ValAccuracy: 0.5, Loss: 2, ImagesPerSecond: 100, DataWait: 0.5, Seconds: 3},
+		{Epoch: 1, Step: 20, ValAccuracy: 0.75, Loss: 1, ImagesPerSecond: 300, Seconds: 2},
+		{Epoch: 2, Step: 30, ValAccuracy: 0.75, ValLoss: 0.5, Accuracy: 0.25, Loss: 0.75, ImagesPerSecond: 300, Seconds: 2},
+	})
+	want := Summary{
+		ValAccuracy: 0.75, BestValAccuracy: 0.75, BestEpoch: 1, ValLoss: 0.5, Accuracy: 0.25, Loss: 0.75,
+		Epochs: 3, Steps: 30, Seconds: 7, ImagesPerSecond: 180, DataWait: 0.3, Status: StatusDone,
+	}
+	if diff := got.DataWait - want.DataWait; diff > 1e-12 || diff < -1e-12 {
+		t.Errorf("data wait is %v, not %v", got.DataWait, want.DataWait)
+	}
+	if diff := got.ImagesPerSecond - want.ImagesPerSecond; diff > 1e-9 || diff < -1e-9 {
+		t.Errorf("%v images per second, not %v", got.ImagesPerSecond, want.ImagesPerSecond)
+	}
+	got.DataWait, got.ImagesPerSecond = want.DataWait, want.ImagesPerSecond
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestSummaryFile(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := ReadSummary(dir); !errors.Is(err, fs.ErrNotExist) || Complete(dir) {
+		t.Errorf("without a file: %v, complete %v", err, Complete(dir))
+	}
+	s := Summary{Name: "<a>", Seed: 1 << 63, Verify: json.RawMessage(`{"equal":true}`), Status: StatusDone}
+	if err := WriteSummary(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadSummary(dir)
+	if err != nil || got.Name != s.Name || got.Seed != s.Seed || !strings.Contains(string(got.Verify), "true") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if !Complete(dir) {
+		t.Error("not complete with a summary")
+	}
+	touch(t, "{\n  \"seed\": 1.5\n}", dir, "summary.json")
+	if _, err := ReadSummary(dir); err == nil || !strings.Contains(err.Error(), "summary.json:2:13: seed: number 1.5 where uint64") {
+		t.Errorf("a fractional seed: %v", err)
+	}
+	touch(t, "{\n  \"seed\": 1,", dir, "summary.json")
+	if _, err := ReadSummary(dir); err == nil || !strings.Contains(err.Error(), "summary.json:2") {
+		t.Errorf("cut off: %v", err)
+	}
+}
+
+func TestFailureFile(t *testing.T) {
+	dir := t.TempDir()
+	want := Failure{Error: "out of memory", ExitStatus: 1}
+	if err := WriteFailure(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadFailure(dir); err != nil || got != want {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for range 2 {
+		if err := ClearFailure(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ReadFailure(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after clearing: %v", err)
+	}
+}
+
+func TestEnvironmentFile(t *testing.T) {
+	dir, want := t.TempDir(), Collect()
+	want.Threads, want.Data = 2, Data{Source: "synthetic", Train: 100}
+	if err := WriteEnvironment(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadEnvironment(dir)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+	if want.Toolkit == "" || want.CPU.Cores < 1 || !strings.Contains(want.Platform, "/") {
+		t.Errorf("collected %+v", want)
+	}
+	host, _ := os.Hostname()
+	data, _ := os.ReadFile(Layout{dir}.Environment())
+	if len(host) > 3 && strings.Contains(string(data), host) {
+		t.Errorf("the machine's name is in %s", data)
+	}
+}
+
+func TestList(t *testing.T) {
+	root := t.TempDir()
+	cells := []Cell{
+		{"medium", 128, 1}, {"medium", 128, 10}, {"medium", 1024, 2}, {"none", 64, 7},
+	}
+	for _, c := range cells {
+		touch(t, firstLine, CellDir(root, c, true), "history.csv")
+	}
+	touch(t, "{}", root, "none", "notes", "summary.json")         // no batch size
+	touch(t, "{}", root, "none", "128", "seed-x", "summary.json") // no seed
+	touch(t, "{}", root, "tensorboard", "none-64-7", "events")    // no run
+	touch(t, "{}", root, ".tmp-1", "128", "summary.json")         // left behind
+	if err := os.MkdirAll(filepath.Join(root, "none", "256"), 0o755); err != nil {
+		t.Fatal(err) // not begun
+	}
+	touch(t, "sweep: {conditions: [none, medium]}", root, "config.yaml")
+	runs, err := List(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Cell
+	for _, r := range runs {
+		if r.Dir != CellDir(root, r.Cell, true) {
+			t.Errorf("%v is in %q", r.Cell, r.Dir)
+		}
+		got = append(got, r.Cell)
+	}
+	if !reflect.DeepEqual(got, cells) {
+		t.Errorf("got %v, want %v", got, cells)
+	}
+}
+
+// TestListOneSeed has the seed in the configuration, as the path lacks it.
+func TestListOneSeed(t *testing.T) {
+	root := t.TempDir()
+	want := Cell{"strong", 256, 5}
+	dir := CellDir(root, want, false)
+	e, err := configs.Default().Cell("strong", 256, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := configs.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	touch(t, string(text), dir, "config.yaml")
+	for _, from := range []string{root, dir} {
+		runs, err := List(from)
+		if err != nil || len(runs) != 1 || runs[0] != (Run{dir, want}) {
+			t.Errorf("%v, %v", runs, err)
+		}
+	}
+}
+
+func TestListSummaryAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := WriteSummary(dir, Summary{Condition: "none", BatchSize: 32, Seed: 3}); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := List(dir)
+	if want := []Run{{dir, Cell{"none", 32, 3}}}; err != nil || !reflect.DeepEqual(runs, want) {
+		t.Errorf("%v, %v", runs, err)
+	}
+}
+
+func TestListNothing(t *testing.T) {
+	if runs, err := List(t.TempDir()); err != nil || len(runs) != 0 {
+		t.Errorf("%v, %v", runs, err)
+	}
+	if _, err := List(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error is %v", err)
+	}
+	dir := t.TempDir()
+	touch(t, "seed: [", dir, "config.yaml")
+	var damaged *DataError
+	if _, err := List(dir); !errors.As(err, &damaged) {
+		t.Errorf("a damaged configuration: %v", err)
+	}
+}
