@@ -198,7 +198,7 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
 		buffer := b.Input(w.Name+gradientBuffer, w.Elem, w.Shape)
-		b.updated = append(b.updated, b.Accumulate(w.Name+gradientFlag, buffer, g, reset))
+		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, reset))
 	}
 	return b.Err()
 }

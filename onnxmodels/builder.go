@@ -2,6 +2,7 @@ package onnxmodels
 
 import (
 	"fmt"
+	"strings"
 
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -23,12 +24,19 @@ const (
 
 	BatchSymbol = "batch"
 
-	lazyResetGrad = "lazy_reset_grad"
-	// gradientFlag is the suffix by which ONNX Runtime knows, and leaves out,
+	// GradientFlagSuffix is the suffix by which ONNX Runtime knows, and leaves out,
 	// outputs that only say that something was accumulated.
-	gradientFlag   = "_grad.accumulation.out"
+	GradientFlagSuffix = "_grad.accumulation.out"
+
 	gradientBuffer = "_grad.accumulation.buffer"
+	lazyResetGrad  = "lazy_reset_grad"
 )
+
+// IsGradientInput tells the inputs of a training model that ONNX Runtime feeds
+// itself: the buffers of the gradients and the flag that resets them.
+func IsGradientInput(name string) bool {
+	return name == lazyResetGrad || strings.HasSuffix(name, gradientBuffer)
+}
 
 // Layer is one part of a network.
 type Layer interface {

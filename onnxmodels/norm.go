@@ -121,5 +121,5 @@ func (n *norm) move(running, sum, factor *graph.Value) {
 	}
 	forget := n.Binary("Mul", name+".rate", n.resetFlag, n.Scalar(name+".forget", keep))
 	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, forget))
-	n.updated = append(n.updated, n.Accumulate(running.Name+gradientFlag, running, delta, nil))
+	n.updated = append(n.updated, n.Accumulate(running.Name+GradientFlagSuffix, running, delta, nil))
 }

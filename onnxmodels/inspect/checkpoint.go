@@ -1,0 +1,118 @@
+package inspect
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"onnxlab/onnxmodels/checkpoint"
+)
+
+// CheckpointReport is what is in a checkpoint.
+type CheckpointReport struct {
+	Parameters []ParameterReport `json:"parameters"`
+	// Elements counts the numbers of all parameters, Trainable those that the
+	// optimizer changes.
+	Elements  int `json:"elements"`
+	Trainable int `json:"trainable"`
+	// OptimizerStep is how many steps were done; nil without optimizer state.
+	OptimizerStep *int64 `json:"optimizer_step,omitempty"`
+	// Momenta counts the tensors of the optimizer's state.
+	Momenta int `json:"momenta"`
+}
+
+// ParameterReport is one parameter and its statistics.
+type ParameterReport struct {
+	Name      string  `json:"name"`
+	Shape     []int   `json:"shape"`
+	Elements  int     `json:"elements"`
+	Trainable bool    `json:"trainable"`
+	Mean      float64 `json:"mean"`
+	// Deviation is the standard deviation over the elements.
+	Deviation float64 `json:"deviation"`
+	Min       float64 `json:"min"`
+	Max       float64 `json:"max"`
+	// NotFinite counts NaN and infinite elements, which the statistics leave
+	// out.
+	NotFinite int `json:"not_finite,omitempty"`
+}
+
+// Checkpoint describes a checkpoint.
+func Checkpoint(c *checkpoint.Checkpoint) *CheckpointReport {
+	r := &CheckpointReport{}
+	for i, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
+		for _, t := range list {
+			p := parameter(t)
+			p.Trainable = i == 0
+			r.Elements += p.Elements
+			if p.Trainable {
+				r.Trainable += p.Elements
+			}
+			r.Parameters = append(r.Parameters, p)
+		}
+	}
+	if o := c.Optimizer; o != nil {
+		r.OptimizerStep = &o.Step
+		for _, s := range o.States {
+			r.Momenta += len(s.Momenta)
+		}
+	}
+	return r
+}
+
+func parameter(t checkpoint.Tensor) ParameterReport {
+	p := ParameterReport{Name: t.Name, Shape: t.Shape, Elements: len(t.Data)}
+	sum, n := 0.0, 0
+	finite := func(f func(v float64)) {
+		for _, x := range t.Data {
+			if v := float64(x); !math.IsNaN(v) && !math.IsInf(v, 0) {
+				f(v)
+			}
+		}
+	}
+	first := true
+	finite(func(v float64) {
+		if first {
+			p.Min, p.Max, first = v, v, false
+		}
+		sum += v
+		p.Min, p.Max = min(p.Min, v), max(p.Max, v)
+		n++
+	})
+	p.NotFinite = len(t.Data) - n
+	if n == 0 {
+		return p
+	}
+	p.Mean = sum / float64(n)
+	squares := 0.0
+	finite(func(v float64) { squares += (v - p.Mean) * (v - p.Mean) })
+	p.Deviation = math.Sqrt(squares / float64(n))
+	return p
+}
+
+// WriteTable writes the report for people.
+func (r *CheckpointReport) WriteTable(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "training checkpoint\t%d parameters, %d trainable\n", r.Elements, r.Trainable)
+	if r.OptimizerStep != nil {
+		fmt.Fprintf(t, "optimizer\tstep %d, %d momentum tensors\n", *r.OptimizerStep, r.Momenta)
+	} else {
+		fmt.Fprintf(t, "optimizer\tno state\n")
+	}
+	fmt.Fprintf(t, "\nparameter\tshape\telements\ttrainable\tmean\tdeviation\tmin\tmax\t\n")
+	for _, p := range r.Parameters {
+		warning := ""
+		if p.NotFinite > 0 {
+			warning = fmt.Sprintf("%d not finite", p.NotFinite)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%.4g\t%.4g\t%.4g\t%.4g\t%s\n", p.Name, sizes(p.Shape), p.Elements,
+			map[bool]string{true: "yes", false: "no"}[p.Trainable], p.Mean, p.Deviation, p.Min, p.Max, warning)
+	}
+	return t.Flush()
+}
+
+func sizes(shape []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", "x")
+}

@@ -1,0 +1,243 @@
+package onnxmodels
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/internal/ortrun"
+)
+
+func mustCNN(t *testing.T, size int, widths []int, convolutions, classes int) *Network {
+	t.Helper()
+	n, err := CNN(CNNOptions{Height: size, Width: size, Widths: widths, Convolutions: convolutions, Classes: classes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestStudyNetwork compares the study's network with Keras's: how many
+// parameters there are, in which shapes, and how they begin.
+func TestStudyNetwork(t *testing.T) {
+	var want struct {
+		Total, Trainable int
+		Kernels          [][2]json.RawMessage // largest value, shape
+	}
+	data, err := os.ReadFile("testdata/keras.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	n := mustCNN(t, 32, []int{64, 128, 256}, 3, 10)
+	total, trainable := n.Count()
+	if total != want.Total || total != 1927946 || trainable != want.Trainable {
+		t.Errorf("%d parameters, %d trainable; Keras has %d and %d", total, trainable, want.Total, want.Trainable)
+	}
+	c := n.Initialize(1)
+	i := 0
+	for _, p := range c.Trainable {
+		if !strings.HasSuffix(p.Name, ".weight") || len(p.Shape) == 1 {
+			continue
+		}
+		var largest float64
+		var shape []int
+		if err := errorOf(json.Unmarshal(want.Kernels[i][0], &largest), json.Unmarshal(want.Kernels[i][1], &shape)); err != nil {
+			t.Fatal(err)
+		}
+		if len(shape) == 4 { // Keras has [h, w, in, out]
+			shape = []int{shape[3], shape[2], shape[0], shape[1]}
+		}
+		if !slices.Equal(p.Shape, shape) {
+			t.Errorf("%s has shape %v, Keras's %v", p.Name, p.Shape, shape)
+		}
+		checkUniform(t, p, largest)
+		i++
+	}
+	if i != len(want.Kernels) {
+		t.Errorf("%d kernels, Keras has %d", i, len(want.Kernels))
+	}
+}
+
+func errorOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkUniform compares mean, variance and extremes with those of a uniform
+// distribution whose largest of as many draws was about `largest`.
+func checkUniform(t *testing.T, p checkpoint.Tensor, largest float64) {
+	t.Helper()
+	var sum, squares, top float64
+	for _, v := range p.Data {
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+		top = max(top, math.Abs(float64(v)))
+	}
+	n := float64(len(p.Data))
+	if math.Abs(top-largest) > 0.02*largest {
+		t.Errorf("%s reaches %v, Keras's %v", p.Name, top, largest)
+	}
+	if v, want := squares/n, largest*largest/3; math.Abs(v-want) > 0.1*want {
+		t.Errorf("%s has variance %v, want %v", p.Name, v, want)
+	}
+	if mean := sum / n; math.Abs(mean) > 4*largest/math.Sqrt(3*n) {
+		t.Errorf("%s has mean %v", p.Name, mean)
+	}
+}
+
+// TestInitialize: the seed decides, and each parameter is drawn by itself.
+func TestInitialize(t *testing.T) {
+	n := mustCNN(t, 8, []int{4, 6}, 1, 3)
+	a, b, other := n.Initialize(1), n.Initialize(1), n.Initialize(2)
+	if string(checkpoint.Encode(a)) != string(checkpoint.Encode(b)) {
+		t.Error("one seed gave two initialisations")
+	}
+	if slices.Equal(a.Parameter("dense.weight").Data, other.Parameter("dense.weight").Data) {
+		t.Error("two seeds gave one initialisation")
+	}
+	deeper := mustCNN(t, 8, []int{4, 6, 6}, 1, 3).Initialize(1)
+	if !slices.Equal(a.Parameter("stage2.conv1.weight").Data, deeper.Parameter("stage2.conv1.weight").Data) {
+		t.Error("a further stage changed the parameters of another")
+	}
+}
+
+// random is a checkpoint of the network in which nothing is trivial.
+func random(n *Network) *checkpoint.Checkpoint {
+	c := n.Initialize(4)
+	rng := rand.New(rand.NewPCG(8, 9))
+	for _, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
+		for _, p := range list {
+			for i := range p.Data {
+				p.Data[i] += (rng.Float32() - 0.5) * 0.3
+			}
+		}
+	}
+	return c
+}
+
+// TestInferenceForms compares logits and probabilities of the four forms of an
+// inference model.
+func TestInferenceForms(t *testing.T) {
+	n := mustCNN(t, 12, []int{5, 7}, 2, 4)
+	c := random(n)
+	rng := rand.New(rand.NewPCG(3, 4))
+	const batch = 3
+	bytes := ortrun.Input{Name: "image", Shape: []int{batch, 12, 12, 3}, Uint8: make([]uint8, batch*12*12*3)}
+	floats := ortrun.Input{Name: "image", Shape: []int{batch, 3, 12, 12}, Float32: make([]float32, batch*12*12*3)}
+	for i := range bytes.Uint8 {
+		v := rng.IntN(256)
+		image, pixel, channel := i/(12*12*3), i/3%(12*12), i%3
+		bytes.Uint8[i] = uint8(v)
+		floats.Float32[(image*3+channel)*12*12+pixel] = float32(v) / 255
+	}
+	var want [][]float32
+	for _, keep := range []bool{true, false} {
+		for _, form := range []string{InputUint8NHWC, InputFloat32NCHW} {
+			m, err := n.Inference(c, InferenceOptions{Input: form, KeepBatchNorm: keep})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := count(m, "BatchNormalization"); got != map[bool]int{true: 4, false: 0}[keep] {
+				t.Errorf("keep %v: %d BatchNormalization operators", keep, got)
+			}
+			in := bytes
+			if form == InputFloat32NCHW {
+				in = floats
+			}
+			got := ortrun.Load(t, m).Run(t, in)
+			if want == nil {
+				want = got
+			}
+			for o := range want {
+				for i, w := range want[o] {
+					if math.Abs(float64(got[o][i]-w)) > 1e-5 {
+						t.Errorf("keep %v, %s: output %d[%d] = %v, want %v", keep, form, o, i, got[o][i], w)
+					}
+				}
+			}
+		}
+	}
+}
+
+func count(m *onnxpb.Model, op string) int {
+	n := 0
+	for _, node := range m.GetGraph().GetNode() {
+		if node.GetOpType() == op {
+			n++
+		}
+	}
+	return n
+}
+
+// TestFoldKeepsSharedConvolutions: a convolution that something else uses too
+// is left as it is.
+func TestFoldKeepsSharedConvolutions(t *testing.T) {
+	n, err := NewNetwork(8, 8,
+		Conv("first", ConvOptions{Filters: 4, Kernel: 3}),
+		Residual("block", nil, BatchNorm("norm", BatchNormOptions{}), ReLU("relu"), Conv("conv", ConvOptions{Filters: 4, Kernel: 3, NoBias: true}), BatchNorm("last", BatchNormOptions{})),
+		GlobalAveragePool("pool"), Dense("dense", 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := random(n)
+	in := ortrun.Input{Name: "image", Shape: []int{2, 8, 8, 3}, Uint8: make([]uint8, 2*8*8*3)}
+	for i := range in.Uint8 {
+		in.Uint8[i] = uint8(i * 37)
+	}
+	var outputs [][]float32
+	for _, keep := range []bool{true, false} {
+		m, err := n.Inference(c, InferenceOptions{KeepBatchNorm: keep})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{true: 2, false: 1}[keep]; count(m, "BatchNormalization") != want {
+			t.Errorf("keep %v: want %d BatchNormalization operators", keep, want)
+		}
+		outputs = append(outputs, ortrun.Load(t, m).Run(t, in)[0])
+	}
+	for i := range outputs[0] {
+		if math.Abs(float64(outputs[0][i]-outputs[1][i])) > 1e-5 {
+			t.Errorf("logits %v and %v", outputs[0], outputs[1])
+		}
+	}
+}
+
+// TestMistakes: what does not fit together is an error that names it.
+func TestMistakes(t *testing.T) {
+	for want, layers := range map[string][]Layer{
+		`dense "dense"`:   {Dense("dense", 3)},
+		`conv "c"`:        {Conv("c", ConvOptions{Kernel: 3})},
+		`does not fit`:    {AveragePool("p", PoolOptions{Size: 9}), GlobalAveragePool("g"), Dense("d", 2)},
+		`residual "r"`:    {Residual("r", nil, Conv("c", ConvOptions{Filters: 4, Kernel: 3})), GlobalAveragePool("g"), Dense("d", 2)},
+		`want logits`:     {ReLU("r")},
+		`rate 1 is outs`:  {Dropout("d", 1), GlobalAveragePool("g"), Dense("d", 2)},
+		`the name is tak`: {GlobalAveragePool("g"), Dense("d", 2), Dense("d", 2)},
+	} {
+		if _, err := NewNetwork(8, 8, layers...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+	n := mustCNN(t, 8, []int{4}, 1, 3)
+	other := mustCNN(t, 8, []int{5}, 1, 3).Initialize(1)
+	if _, err := n.Inference(other, InferenceOptions{}); err == nil || !strings.Contains(err.Error(), "stage1.conv1.weight") {
+		t.Errorf("the checkpoint of another network gave error %v", err)
+	}
+	for _, o := range []TrainingOptions{{Momentum: 1}, {LabelSmoothing: -1}, {WeightDecay: -1}, {Target: "tpu"}, {Momentum: float32(math.NaN())}} {
+		if _, err := n.Artifacts(o); err == nil {
+			t.Errorf("options %+v were accepted", o)
+		}
+	}
+}
