@@ -1,0 +1,129 @@
+package schedule
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"onnxlab/configs"
+)
+
+// kind makes the default experiment at batch 512 with a schedule of 100
+// epochs of 10 steps: the peak is 0.4.
+func kind(t *testing.T, name string, change func(*configs.Schedule)) Schedule {
+	t.Helper()
+	return study(t, 512, func(e *configs.Experiment) {
+		e.Schedule.Kind, e.Schedule.FinalFraction = name, 0.1
+		if change != nil {
+			change(&e.Schedule)
+		}
+	})
+}
+
+func TestConstant(t *testing.T) {
+	s := kind(t, "constant", nil)
+	for _, step := range []int{-1, 0, 599, 600, 999, 1000} {
+		near(t, "rate", s.Rate(step), 0.4)
+	}
+}
+
+// Loshchilov and Hutter 2017, equation 5, with T_cur and T_i in steps.
+func TestCosineSeams(t *testing.T) {
+	s := kind(t, "cosine", nil)
+	for _, step := range []int{0, 1, 250, 500, 999, 1000} {
+		near(t, "rate", s.Rate(step), 0.04+0.5*(0.4-0.04)*(1+math.Cos(float64(step)/1000*math.Pi)))
+	}
+	near(t, "start", s.Rate(0), 0.4)
+	near(t, "middle", s.Rate(500), 0.22)
+	near(t, "end", s.Rate(1000), 0.04)
+	near(t, "after the end", s.Rate(5000), 0.04)
+}
+
+func TestCosineAfterWarmup(t *testing.T) {
+	s := kind(t, "cosine", func(c *configs.Schedule) { c.WarmupEpochs = 5 })
+	near(t, "start", s.Rate(0), 0.1)
+	near(t, "last of warmup", s.Rate(49), 0.4-0.3/50)
+	near(t, "seam", s.Rate(50), 0.4)
+	near(t, "middle of the rest", s.Rate(525), 0.22)
+	near(t, "end", s.Rate(1000), 0.04)
+}
+
+func TestPolynomialSeams(t *testing.T) {
+	s := kind(t, "polynomial", func(c *configs.Schedule) { c.Power = 2 })
+	near(t, "start", s.Rate(0), 0.4)
+	near(t, "middle", s.Rate(500), 0.04+0.36*0.25)
+	near(t, "end", s.Rate(1000), 0.04)
+	near(t, "after the end", s.Rate(1001), 0.04)
+	line := kind(t, "polynomial", nil)
+	near(t, "line", line.Rate(250), 0.04+0.36*0.75)
+}
+
+func TestOneCycleSeams(t *testing.T) {
+	s := kind(t, "one-cycle", nil)
+	near(t, "start", s.Rate(0), 0.016)
+	near(t, "peak", s.Rate(299), 0.4)
+	near(t, "last", s.Rate(999), 0.04)
+	near(t, "after the end", s.Rate(1000), 0.04)
+	for step := range 999 {
+		if rising := s.Rate(step+1) > s.Rate(step); rising != (step < 299) {
+			t.Fatalf("step %d: from %g to %g", step, s.Rate(step), s.Rate(step+1))
+		}
+	}
+}
+
+// A cycle of a few steps has no room for its rise, and still has finite rates
+// that end at the final one.
+func TestShortOneCycles(t *testing.T) {
+	for steps := 1; steps < 8; steps++ {
+		s := OneCycle(0.1, 1, 0.01, 0.3, 0, steps)
+		for step := range steps {
+			if r := s.Rate(step); !(r >= 0.01 && r <= 1) {
+				t.Errorf("%d steps: rate %g at step %d", steps, r, step)
+			}
+		}
+		near(t, "last", s.Rate(steps-1), 0.01)
+	}
+}
+
+func TestScaling(t *testing.T) {
+	for scaling, want := range map[string]float64{"linear": 0.8, "sqrt": 0.1 * math.Sqrt(8), "none": 0.1} {
+		s := study(t, 1024, func(e *configs.Experiment) { e.Schedule.Scaling = scaling })
+		near(t, scaling, s.Rate(0), want)
+	}
+}
+
+// At the reference batch warmup has nowhere to rise to; below it, it does not
+// start above its end.
+func TestWarmupOfSmallBatches(t *testing.T) {
+	for batch, want := range map[int]float64{128: 0.1, 32: 0.025} {
+		s := study(t, batch, func(e *configs.Experiment) { e.Schedule.WarmupEpochs = 5 })
+		for step := range 60 {
+			near(t, "rate", s.Rate(step), want)
+		}
+	}
+}
+
+// A decay inside the warmup lowers what it leads to; there is no jump.
+func TestDecayInsideWarmup(t *testing.T) {
+	s := study(t, 1024, func(e *configs.Experiment) {
+		e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 5, []int{3}
+	})
+	near(t, "last of warmup", s.Rate(49), 0.08+0.02/50)
+	near(t, "seam", s.Rate(50), 0.08)
+}
+
+func TestNewFaults(t *testing.T) {
+	for want, change := range map[string]func(*configs.Experiment){
+		`schedule.kind: "stairs" is not one of step`:     func(e *configs.Experiment) { e.Schedule.Kind = "stairs" },
+		`schedule.scaling: "cubic" is not one of linear`: func(e *configs.Experiment) { e.Schedule.Scaling = "cubic" },
+	} {
+		e := configs.Default()
+		change(&e)
+		if _, err := New(e, 10); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if _, err := New(configs.Default(), 0); err == nil || !strings.Contains(err.Error(), "0 steps in an epoch") {
+		t.Error(err)
+	}
+}
