@@ -8,10 +8,10 @@ import (
 
 // Validate reports everything that is wrong with an experiment made or
 // changed in Go, as an *Error. Load has done it already.
-func (e *Experiment) Validate() error {
+func (e Experiment) Validate() error {
 	var problems []Problem
 	for _, s := range newKeys().settings {
-		if message := s.check(reflect.ValueOf(s.get(e))); message != "" {
+		if message := s.check(reflect.ValueOf(s.get(&e))); message != "" {
 			problems = append(problems, Problem{Message: s.key + ": " + message})
 		}
 	}
@@ -125,7 +125,7 @@ func sourceClasses(source string) int {
 
 // TrainImages is how many training images the experiment has, 0 when only the
 // data can tell: an unlimited folder.
-func (e *Experiment) TrainImages() int {
+func (e Experiment) TrainImages() int {
 	const all = 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
 	switch limit := e.Data.Train; {
 	case e.Data.Source == "folder":

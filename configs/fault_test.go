@@ -2,6 +2,7 @@ package configs
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,9 @@ func TestFaults(t *testing.T) {
 		"negative seed":          {"seed: -1\n", `FILE:1:7: seed: -1 is outside 0..18446744073709551615`},
 		"NaN":                    {"optimizer: {learning_rate: .nan}\n", `FILE:1:28: optimizer.learning_rate: .nan is not a finite number in 0..1000, 0 excluded`},
 		"infinity":               {"optimizer: {learning_rate: .inf}\n", `FILE:1:28: optimizer.learning_rate: .inf is not a finite number in 0..1000, 0 excluded`},
+		"octal for a number":     {"optimizer: {momentum: 00}\n", `FILE:1:23: optimizer.momentum: 00 is not a number in 0..1, 1 excluded`},
+		"hexadecimal number":     {"optimizer: {weight_decay: 0x1}\n", `FILE:1:27: optimizer.weight_decay: 0x1 is not a number in 0..1000`},
+		"beyond float64":         {"optimizer: {weight_decay: 1e999}\n", `FILE:1:27: optimizer.weight_decay: "1e999" (text) is not a number in 0..1000`},
 		"text for a number":      {"optimizer: {learning_rate: fast}\n", `FILE:1:28: optimizer.learning_rate: "fast" (text) is not a number in 0..1000, 0 excluded`},
 		"no learning rate":       {"optimizer: {learning_rate: 0}\n", `FILE:1:28: optimizer.learning_rate: 0 is outside 0..1000, 0 excluded`},
 		"momentum of one":        {"optimizer: {momentum: 1}\n", `FILE:1:23: optimizer.momentum: 1 is outside 0..1, 1 excluded`},
@@ -176,7 +180,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		filepath.Join(folder, "none.yaml"): "read the configuration: no such file or directory",
-		folder:                             "is not a regular file",
+		folder:                             "is a directory, not a file of settings",
 		long:                               "is longer than 262144 bytes, which no experiment needs",
 	} {
 		_, err := Load(path, nil)
@@ -193,16 +197,25 @@ func TestExtendsFaults(t *testing.T) {
 		"a.yaml":       "extends: b.yaml\n",
 		"b.yaml":       "extends: ./a.yaml\n",
 		"self.yaml":    "extends: self.yaml\n",
+		"dir.yaml":     "extends: .\n",
 		"missing.yaml": "extends: gone.yaml\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	for i := range 17 {
+		text := fmt.Sprintf("extends: %d.yaml\n", i+1)
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.yaml", i)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, want := range map[string]string{
 		"a.yaml":       "b.yaml:1:10: extends: \"./a.yaml\" leads back",
 		"self.yaml":    "self.yaml:1:10: extends: \"self.yaml\" leads back",
-		"missing.yaml": "missing.yaml:1:10: extends: stat ",
+		"missing.yaml": "missing.yaml:1:10: extends: \"gone.yaml\" cannot be read: no such file or directory",
+		"dir.yaml":     ": is a directory, not a file of settings",
+		"0.yaml":       "15.yaml:1:10: extends: \"16.yaml\" makes more than 16 files",
 	} {
 		if _, err := Load(filepath.Join(folder, name), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", name, err, want)

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,7 +79,11 @@ func clone(value any) any {
 	case []string:
 		return slices.Clone(list)
 	case []Operation:
-		return slices.Clone(list)
+		operations := slices.Clone(list)
+		for i := range operations {
+			operations[i].Ranges = maps.Clone(operations[i].Ranges)
+		}
+		return operations
 	}
 	return value
 }

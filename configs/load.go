@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,18 +63,29 @@ func (k *keys) readChain(path string) []*reader {
 		if !filepath.IsAbs(base) {
 			base = filepath.Join(filepath.Dir(path), base)
 		}
-		if slices.Contains(seen, identity(base)) || len(chain) == longestChain {
-			r.problems = append(r.problems, Problem{r.extendsAt, fmt.Sprintf("extends: %q leads back to this file or on over more than %d", r.extends, longestChain)})
-			break
-		}
-		if _, err := os.Stat(base); err != nil {
-			r.problems = append(r.problems, Problem{r.extendsAt, fmt.Sprintf("extends: %v", err)})
+		if message := checkBase(base, seen); message != "" {
+			r.problems = append(r.problems, Problem{r.extendsAt, fmt.Sprintf("extends: %q %s", r.extends, message)})
 			break
 		}
 		path = base
 	}
 	slices.Reverse(chain)
 	return chain
+}
+
+// checkBase returns why a file cannot be extended after those seen, or "".
+func checkBase(base string, seen []string) string {
+	_, err := os.Stat(base)
+	var cause *fs.PathError
+	switch {
+	case errors.As(err, &cause):
+		return "cannot be read: " + cause.Err.Error()
+	case slices.Contains(seen, identity(base)):
+		return "leads back to a file that is extended by it"
+	case len(seen) == longestChain:
+		return fmt.Sprintf("makes more than %d files that extend each other", longestChain)
+	}
+	return ""
 }
 
 // identity tells files apart whatever path leads to them.

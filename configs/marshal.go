@@ -103,13 +103,14 @@ func word(name string) *yaml.Node {
 // often checkpoints are written, and the sweep that a run belongs to are left
 // out; the data itself is the data set's hash. It is 64 hexadecimal digits.
 func (e Experiment) Hash() string {
-	hash := sha256.New()
+	var text strings.Builder
 	for _, s := range newKeys().settings {
 		if !s.aside {
-			fmt.Fprintf(hash, "%s=%v\n", s.key, s.get(&e))
+			fmt.Fprintf(&text, "%s=%v\n", s.key, s.get(&e))
 		}
 	}
-	return hex.EncodeToString(hash.Sum(nil))
+	sum := sha256.Sum256([]byte(text.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 // Difference is one setting that two experiments have differently.

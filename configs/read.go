@@ -65,14 +65,14 @@ func readBounded(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", errors.Unwrap(err))
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("is not a regular file")
+	if info.IsDir() {
+		return nil, errors.New("is a directory, not a file of settings")
 	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", errors.Unwrap(err))
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, longestFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)

@@ -2,7 +2,6 @@ package configs
 
 import (
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -166,8 +165,7 @@ func (r *rule) scalar(n *yaml.Node, kind reflect.Kind) (any, string) {
 // people for twelve: it is refused.
 func (r *rule) whole(n *yaml.Node, kind reflect.Kind) (any, string) {
 	digits := strings.TrimLeft(n.Value, "+-")
-	padded := len(digits) > 1 && digits[0] == '0'
-	if n.ShortTag() != "!!int" || padded || strings.Trim(digits, "0123456789") != "" {
+	if n.ShortTag() != "!!int" || padded(n.Value) || strings.Trim(digits, "0123456789") != "" {
 		return nil, fmt.Sprintf("%s is not a whole number in %s", describe(n), r.interval())
 	}
 	if kind == reflect.Uint64 {
@@ -184,17 +182,24 @@ func (r *rule) whole(n *yaml.Node, kind reflect.Kind) (any, string) {
 	return i, r.checkNumber(float64(i), n.Value)
 }
 
-// decimal reads a finite number.
+// decimal reads a finite number, in decimal digits like whole.
 func (r *rule) decimal(n *yaml.Node) (any, string) {
-	var x float64
 	tag := n.ShortTag()
-	if tag != "!!float" && tag != "!!int" || n.Decode(&x) != nil {
+	x, err := strconv.ParseFloat(n.Value, 64)
+	switch {
+	case tag == "!!float" && strings.Trim(strings.ToLower(n.Value), "+-.anif") == "":
+		return nil, fmt.Sprintf("%s is not a finite number in %s", n.Value, r.interval())
+	case tag != "!!float" && tag != "!!int" || err != nil || tag == "!!int" && padded(n.Value):
 		return nil, fmt.Sprintf("%s is not a number in %s", describe(n), r.interval())
 	}
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return nil, fmt.Sprintf("%s is not a finite number in %s", n.Value, r.interval())
-	}
 	return x, r.checkNumber(x, n.Value)
+}
+
+// padded reports whether a whole number starts with a zero that has no
+// meaning but the octal one of YAML 1.1.
+func padded(text string) bool {
+	digits := strings.TrimLeft(text, "+-")
+	return len(digits) > 1 && digits[0] == '0'
 }
 
 // resolve follows an alias to what it names.
