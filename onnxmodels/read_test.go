@@ -1,0 +1,98 @@
+package onnxmodels
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+)
+
+func exampleModel(t testing.TB) *onnxpb.Model {
+	n, err := CNN(CNNOptions{Height: 4, Width: 4, Widths: []int{2}, Convolutions: 1, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := n.Inference(n.Initialize(1), InferenceOptions{Classes: []string{"a", "b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestReadModel names what is wrong with models from outside.
+func TestReadModel(t *testing.T) {
+	tensor := func(m *onnxpb.Model) *onnxpb.Tensor { return m.Graph.Initializer[0] }
+	for want, damage := range map[string]func(m *onnxpb.Model){
+		"":                       func(*onnxpb.Model) {},
+		"no graph":               func(m *onnxpb.Model) { m.Graph = nil },
+		"data in another file":   func(m *onnxpb.Model) { tensor(m).DataLocation = onnxpb.Tensor_EXTERNAL.Enum() },
+		"has its data":           func(m *onnxpb.Model) { tensor(m).ExternalData = []*onnxpb.Property{{Key: proto.String("location")}} },
+		"dimension 0 of [-1]":    func(m *onnxpb.Model) { tensor(m).Dims = []int64{-1} },
+		"dimension 1 of [2 461":  func(m *onnxpb.Model) { tensor(m).Dims = []int64{2, 1 << 62} },
+		"dimension 2 of [65536":  func(m *onnxpb.Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
+		"dimensions [7 9]":       func(m *onnxpb.Model) { tensor(m).Dims = []int64{7, 9} },
+		"cyclic or out of order": func(m *onnxpb.Model) { m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0] },
+		"already the name":       func(m *onnxpb.Model) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] },
+		"is computed by no node": func(m *onnxpb.Model) { m.Graph.Output[0].Name = proto.String("nothing") },
+		"subgraph":               func(m *onnxpb.Model) { m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{G: &onnxpb.Graph{}}} },
+	} {
+		m := exampleModel(t)
+		damage(m)
+		path := filepath.Join(t.TempDir(), "model.onnx")
+		if err := WriteModel(path, m); err != nil {
+			t.Fatal(err)
+		}
+		_, err := ReadModel(path)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("a good model was refused: %v", err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path)):
+			t.Errorf("error %v, want one that has %q and the path", err, want)
+		}
+	}
+	if _, err := ReadModel(t.TempDir()); err == nil {
+		t.Error("a directory was read")
+	}
+}
+
+// TestDeepSubgraphs: nesting beyond protobuf's limit is an error, not a crash.
+func TestDeepSubgraphs(t *testing.T) {
+	g := &onnxpb.Graph{}
+	for range 11_000 {
+		g = &onnxpb.Graph{Node: []*onnxpb.Node{{Attribute: []*onnxpb.Attribute{{G: g}}}}}
+	}
+	data, err := proto.Marshal(&onnxpb.Model{IrVersion: proto.Int64(8), Graph: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeModel(data); err == nil {
+		t.Error("a graph 11,000 deep was accepted")
+	}
+}
+
+// TestLengthPrefix: a length of 3 GB in a small file takes no memory.
+func TestLengthPrefix(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(path, []byte("\x3a\x80\x80\x80\x80\x0c\x00"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadModel(path); err == nil {
+		t.Error("a model with a false length was accepted")
+	}
+}
+
+// FuzzDecodeModel: no input panics.
+func FuzzDecodeModel(f *testing.F) {
+	data, err := Marshal(exampleModel(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		_, _ = DecodeModel(data)
+	})
+}
