@@ -1,0 +1,291 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// writeFiles makes a folder of the given files.
+func writeFiles(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// cifarFiles are n records a file in CIFAR-10's form, label i%10, the pixels
+// of a file all of one value.
+func cifarFiles(n int) map[string][]byte {
+	files := map[string][]byte{}
+	for k, name := range append(cifar10Form().train, cifar10Form().validation...) {
+		for i := range n {
+			files[name] = append(files[name], byte(i%10))
+			files[name] = append(files[name], bytes.Repeat([]byte{byte(10*k + i)}, cifarImage)...)
+		}
+	}
+	return files
+}
+
+// TestCIFAR10Orientation looks for one known byte of a file at its row, column
+// and channel.
+func TestCIFAR10Orientation(t *testing.T) {
+	const record, row, column, green = 2, 5, 7, 1
+	files := cifarFiles(3)
+	at := record*3073 + 1 + green*1024 + row*32 + column
+	files["data_batch_2.bin"][at] = 200
+	dir := writeFiles(t, files)
+	train, _, err := Load(context.Background(), Options{Source: SourceCIFAR10, Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := train.Image(3 + record)
+	for i, value := range image {
+		want := byte(10 + record)
+		if i == (row*32+column)*3+green {
+			want = 200
+		}
+		if value != want {
+			t.Fatalf("row %d, column %d, channel %d is %d, want %d", i/96, i/3%32, i%3, value, want)
+		}
+	}
+	if got := train.Label(3 + record); got != record {
+		t.Errorf("label is %d, want %d", got, record)
+	}
+}
+
+func TestLoadCIFAR10(t *testing.T) {
+	files := cifarFiles(4)
+	files["batches.meta.txt"] = []byte("a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n")
+	below := map[string][]byte{}
+	for name, data := range files {
+		below["cifar-10-batches-bin/"+name] = data
+	}
+	for _, dir := range []string{writeFiles(t, files), writeFiles(t, below)} {
+		train, validation, err := Load(context.Background(), Options{Source: SourceCIFAR10, Path: dir, Train: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if train.Len() != 6 || validation.Len() != 4 || train.Name != "cifar10" {
+			t.Errorf("%s has %d and %d images, want cifar10 with 6 and 4", train.Name, train.Len(), validation.Len())
+		}
+		if want := []int32{0, 1, 2, 3, 0, 1}; !slices.Equal(train.Labels, want) {
+			t.Errorf("labels %v, want %v", train.Labels, want)
+		}
+		if got := train.Image(5)[0]; got != 11 {
+			t.Errorf("second image of the second file has value %d, want 11", got)
+		}
+		if got := strings.Join(train.Classes, ""); got != "abcdefghij" {
+			t.Errorf("classes %q, want those of batches.meta.txt", got)
+		}
+	}
+}
+
+func TestLoadCIFAR100TakesFineLabels(t *testing.T) {
+	record := append([]byte{19, 99}, make([]byte, cifarImage)...)
+	record[2] = 77
+	dir := writeFiles(t, map[string][]byte{"train.bin": slices.Concat(record, record), "test.bin": record})
+	train, validation, err := Load(context.Background(), Options{Source: SourceCIFAR100, Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if train.Len() != 2 || validation.Len() != 1 || train.Label(1) != 99 || len(train.Classes) != 100 {
+		t.Errorf("%d and %d images, label %d of %d classes", train.Len(), validation.Len(), train.Label(1), len(train.Classes))
+	}
+	if train.Pixels[0] != 77 {
+		t.Errorf("first pixel %d, want 77", train.Pixels[0])
+	}
+}
+
+// TestCIFARFaults breaks one file a time and wants the error to name it, the
+// record and the value.
+func TestCIFARFaults(t *testing.T) {
+	const file = "data_batch_3.bin"
+	tests := []struct {
+		name   string
+		damage func(files map[string][]byte)
+		record int
+		want   string
+	}{
+		{"short by one byte", func(f map[string][]byte) { f[file] = f[file][:len(f[file])-1] }, NoRecord,
+			"size of 9218 bytes is not a multiple of the record size 3073: 2 whole records and 3072 bytes left over"},
+		{"one byte too long", func(f map[string][]byte) { f[file] = append(f[file], 0) }, NoRecord, "3 whole records and 1 bytes left over"},
+		{"empty", func(f map[string][]byte) { f[file] = nil }, NoRecord, "is empty"},
+		{"missing", func(f map[string][]byte) { delete(f, file) }, NoRecord, "no such file or directory; get the files with 'pipeline data fetch --out DIR', then use --set data.path=DIR"},
+		{"folder", func(f map[string][]byte) { delete(f, file); f[file+"/x"] = nil }, NoRecord, "is a folder, not a file"},
+		{"label 10", func(f map[string][]byte) { f[file][2*3073] = 10 }, 2, "record 2: label 10 is outside 0..9"},
+		{"label 255", func(f map[string][]byte) { f[file][0] = 255 }, 0, "record 0: label 255 is outside 0..9"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files := cifarFiles(3)
+			test.damage(files)
+			dir := writeFiles(t, files)
+			train, _, err := Load(context.Background(), Options{Source: SourceCIFAR10, Path: dir})
+			want := fmt.Sprintf("read %q: ", filepath.Join(dir, file))
+			checkFault(t, err, test.record, want, test.want)
+			if train != nil {
+				t.Error("a set came with the error")
+			}
+		})
+	}
+}
+
+// checkFault wants an *Error about that record that starts and ends as given.
+func checkFault(t *testing.T, err error, record int, start, end string) {
+	t.Helper()
+	var fault *Error
+	if !errors.As(err, &fault) {
+		t.Fatalf("error is %T %v, want *Error", err, err)
+	}
+	if fault.Record != record {
+		t.Errorf("record %d, want %d", fault.Record, record)
+	}
+	if got := err.Error(); !strings.HasPrefix(got, start) || !strings.HasSuffix(got, end) {
+		t.Errorf("error is\n%s\nwant\n%s…%s", got, start, end)
+	}
+}
+
+func TestCIFAR100Faults(t *testing.T) {
+	record := make([]byte, 3074)
+	for _, test := range []struct {
+		coarse, fine byte
+		want         string
+	}{{20, 0, "record 0: label 20 is outside 0..19"}, {0, 100, "record 0: label 100 is outside 0..99"}} {
+		bad := slices.Clone(record)
+		bad[0], bad[1] = test.coarse, test.fine
+		dir := writeFiles(t, map[string][]byte{"train.bin": record, "test.bin": bad})
+		_, _, err := Load(context.Background(), Options{Source: SourceCIFAR100, Path: dir})
+		checkFault(t, err, 0, "read", test.want)
+	}
+}
+
+func TestCIFARPathFaults(t *testing.T) {
+	dir := writeFiles(t, map[string][]byte{"file": nil})
+	const fix = "; get the files with 'pipeline data fetch --out DIR', then use --set data.path=DIR"
+	for _, test := range []struct{ path, start, end string }{
+		{"", "no path is set for the files of cifar10", fix},
+		{filepath.Join(dir, "absent"), "read ", "no such file or directory" + fix},
+		{filepath.Join(dir, "file"), "read ", "is not a folder" + fix},
+	} {
+		_, _, err := Load(context.Background(), Options{Source: SourceCIFAR10, Path: test.path})
+		checkFault(t, err, NoRecord, test.start, test.end)
+	}
+}
+
+func TestClassNameFaults(t *testing.T) {
+	files := cifarFiles(1)
+	files["batches.meta.txt"] = []byte("a\nb\n")
+	_, _, err := Load(context.Background(), Options{Source: SourceCIFAR10, Path: writeFiles(t, files)})
+	checkFault(t, err, NoRecord, "read", "2 class names, not 10")
+}
+
+func TestLoadMoreThanThereAre(t *testing.T) {
+	dir := writeFiles(t, cifarFiles(3))
+	ctx := context.Background()
+	_, _, err := Load(ctx, Options{Source: SourceCIFAR10, Path: dir, Train: 16})
+	checkFault(t, err, NoRecord, "read", "16 train images wanted, 15 available; use --set data.train=15, or 0 for all")
+	_, _, err = Load(ctx, Options{Source: SourceCIFAR10, Path: dir, Validation: 4})
+	checkFault(t, err, NoRecord, "read", "4 validation images wanted, 3 available; use --set data.validation=3, or 0 for all")
+	_, _, err = Load(ctx, Options{Source: SourceSynthetic, Train: SyntheticTrain + 1})
+	checkFault(t, err, NoRecord, "50001", "use --set data.train=50000, or 0 for all")
+}
+
+func TestLoadStopsWhenCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, opts := range []Options{
+		{Source: SourceCIFAR10, Path: writeFiles(t, cifarFiles(3))},
+		{Source: SourceSynthetic},
+	} {
+		if _, _, err := Load(ctx, opts); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error is %v, want %v", opts.Source, err, context.Canceled)
+		}
+	}
+}
+
+func TestLoadRefusesUnknownSource(t *testing.T) {
+	_, _, err := Load(context.Background(), Options{Source: "imagenet"})
+	var fault *Error
+	if err == nil || errors.As(err, &fault) || !strings.Contains(err.Error(), `"imagenet" is unknown`) {
+		t.Errorf("error is %v, want one about the setting, not about data", err)
+	}
+}
+
+func TestWriteCIFAR10(t *testing.T) {
+	ctx := context.Background()
+	train, validation, err := Synthetic(ctx, 3, 13, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "new folder")
+	if err := WriteCIFAR10(dir, train, validation); err != nil {
+		t.Fatal(err)
+	}
+	gotTrain, gotValidation, err := Load(ctx, Options{Source: SourceSynthetic, Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gotTrain.Hash() != train.Hash() || gotValidation.Hash() != validation.Hash() {
+		t.Error("what is read differs from what was written")
+	}
+}
+
+func TestWriteCIFAR10Refuses(t *testing.T) {
+	tiny := newSet("tiny", SyntheticClasses(), 8, 8, 9)
+	few := newSet("few", SyntheticClasses(), cifarSide, cifarSide, 4)
+	hundred := newSet("hundred", cifar100Form().classes, cifarSide, cifarSide, 9)
+	for want, set := range map[string]*Set{
+		"8x8, not 32x32":          tiny,
+		"fewer than the 5 needed": few,
+		"has 100 classes, not 10": hundred,
+	} {
+		dir := filepath.Join(t.TempDir(), "out")
+		if err := WriteCIFAR10(dir, set, few); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+		if exists(dir) {
+			t.Errorf("%q: a folder was made", want)
+		}
+	}
+}
+
+// FuzzReadRecords wants that any bytes give images with labels in range or an
+// error about a record.
+func FuzzReadRecords(f *testing.F) {
+	f.Add([]byte{}, uint8(1))
+	f.Add(make([]byte, 3073), uint8(1))
+	f.Add(bytes.Repeat([]byte{10}, 3073*2), uint8(2))
+	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
+		for _, form := range []cifarForm{cifar10Form(), cifar100Form()} {
+			set := newSet("fuzz", form.classes, cifarSide, cifarSide, int(n))
+			err := form.readRecords(context.Background(), bytes.NewReader(data), set, 0, int(n))
+			var fault *Error
+			if err != nil && (!errors.As(err, &fault) || fault.Record < 0 || fault.Record >= int(n)) {
+				t.Fatalf("error is %v", err)
+			}
+			if err == nil && len(data) < int(n)*form.recordSize() {
+				t.Fatalf("%d records out of %d bytes", n, len(data))
+			}
+			for _, label := range set.Labels {
+				if label < 0 || int(label) >= len(form.classes) {
+					t.Fatalf("label %d", label)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,164 @@
+package dataset
+
+import "math"
+
+const tau = 2 * math.Pi
+
+// scene is everything that decides an image of the synthetic set: a figure on
+// a ground, with marks behind it and in front of it.
+type scene struct {
+	ground, fill paint
+	figure       figure
+	behind       []mark
+	front        []mark
+	// noise is the standard deviation of each channel's noise, in 0..255.
+	noise float32
+	dice  dice
+}
+
+// drawScene draws what an image of that class shows.
+func drawScene(d dice, class int) *scene {
+	ground := d.colour()
+	// What makes the figure visible is its difference from the ground, of
+	// whatever sign and hue, never a colour of its own.
+	colour := d.colour()
+	for colour.distance(ground) < leastContrast {
+		colour = d.colour()
+	}
+	s := &scene{
+		ground: d.paint(ground, groundReach),
+		fill:   d.paint(colour, fillReach),
+		figure: d.figure(class),
+		noise:  d.between(leastNoise, mostNoise),
+		dice:   d,
+	}
+	for range d.pick(mostBehind + 1) {
+		s.behind = append(s.behind, d.mark(d.colour(), 1, 3.5))
+	}
+	if d.chance(frontChance) {
+		s.front = append(s.front, d.mark(d.colour(), 1.5, 4.5))
+	}
+	return s
+}
+
+// The difficulty of the set, tuned with bench/synthetic. Colours are in
+// 0..255, lengths in pixels.
+const (
+	leastContrast = 70
+	groundReach   = 45
+	fillReach     = 40
+	leastNoise    = 2
+	mostNoise     = 12
+	mostBehind    = 3
+	frontChance   = 0.4
+
+	leastRadius   = 8
+	mostRadius    = 13
+	mostTilt      = 20 * tau / 360
+	mostStretch   = 0.2
+	mostOffCentre = 4
+)
+
+// figure is a shape in its pose.
+type figure struct {
+	shape  int
+	centre point
+	// way is the direction that the shape's right points to.
+	way point
+	// scale is the half size along the shape's own axes in pixels.
+	scale point
+	flip  bool
+	// softness is the width of the edge in pixels.
+	softness float32
+}
+
+func (d dice) figure(class int) figure {
+	radius := d.between(leastRadius, mostRadius)
+	stretch := d.between(-mostStretch, mostStretch)
+	reach := min(mostOffCentre, cifarSide/2-radius+1)
+	return figure{
+		shape:    class,
+		centre:   point{cifarSide/2 + d.between(-reach, reach), cifarSide/2 + d.between(-reach, reach)},
+		way:      direction(d.between(-mostTilt, mostTilt)),
+		scale:    point{mad(radius, stretch, radius), mad(radius, -stretch, radius)},
+		flip:     d.chance(0.5),
+		softness: d.between(0.8, 1.8),
+	}
+}
+
+// cover is how much of the pixel at a place the figure covers, 0..1.
+func (f *figure) cover(place point) float32 {
+	p := place.minus(f.centre).turn(point{f.way.x, -f.way.y})
+	p.x, p.y = p.x/f.scale.x, p.y/f.scale.y
+	if f.flip {
+		p.x = -p.x
+	}
+	distance := shapes[f.shape].distance(p) * min(f.scale.x, f.scale.y)
+	return clamp(0.5 - distance/f.softness)
+}
+
+// mark is a stroke or a dot of one colour: a line with round ends.
+type mark struct {
+	colour   colour
+	from, to point
+	radius   float32
+}
+
+// mark draws one of a radius in the range given, half of them dots.
+func (d dice) mark(c colour, least, most float32) mark {
+	m := mark{colour: c, from: point{d.between(0, cifarSide), d.between(0, cifarSide)}, radius: d.between(least, most)}
+	m.to = m.from
+	if d.chance(0.5) {
+		m.to = m.from.along(direction(d.between(0, tau)), d.between(5, 20))
+		m.radius /= 2
+	}
+	return m
+}
+
+// cover is how much of the pixel at a place the mark covers, 0..1.
+func (m *mark) cover(place point) float32 {
+	if m.from == m.to {
+		return clamp(m.radius + 0.5 - place.minus(m.from).length())
+	}
+	return clamp(m.radius + 0.5 - segment(place, m.from, m.to))
+}
+
+// render draws the scene into an image of 32x32 pixels.
+func (s *scene) render(pixels []uint8) {
+	for row := range cifarSide {
+		for column := range cifarSide {
+			c := s.at(point{float32(column) + 0.5, float32(row) + 0.5})
+			s.store(pixels[:channels], c)
+			pixels = pixels[channels:]
+		}
+	}
+}
+
+// at is the colour of the scene at a place in the image.
+func (s *scene) at(place point) colour {
+	c := s.ground.at(place)
+	for i := range s.behind {
+		c = c.toward(s.behind[i].colour, s.behind[i].cover(place))
+	}
+	if cover := s.figure.cover(place); cover > 0 {
+		c = c.toward(s.fill.at(place), cover)
+	}
+	for i := range s.front {
+		c = c.toward(s.front[i].colour, s.front[i].cover(place))
+	}
+	return c
+}
+
+// store adds noise and rounds to bytes. The noise of a channel is the sum of
+// two uniform numbers, each of 10 bits of one random word.
+func (s *scene) store(pixel []uint8, c colour) {
+	const bits, mask = 10, 1<<10 - 1
+	// The sum of two uniform numbers in 0..1 has the variance 1/6.
+	scale := s.noise * sqrt(6) / mask
+	word := s.dice.source.Uint64()
+	for i, value := range c {
+		sum := float32(int(word&mask) + int(word>>bits&mask) - mask)
+		word >>= 2 * bits
+		pixel[i] = uint8(min(max(mad(sum, scale, value+0.5), 0), 255))
+	}
+}

@@ -1,0 +1,96 @@
+package dataset
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"io"
+)
+
+// channels is the number of colour channels of every image: red, green, blue.
+const channels = 3
+
+// Set is a labelled set of colour images of one size, held in memory. Nothing
+// in this package changes a Set after it is returned; share it freely, and do
+// not write to its slices.
+type Set struct {
+	// Name says where the images come from, such as "cifar10".
+	Name string
+	// Classes are the names of the classes; a label is an index into it.
+	Classes []string
+	// Height and Width are the size of every image in pixels.
+	Height, Width int
+	// Pixels are the images one after the other, each row by row, each pixel
+	// as red, green, blue: shape [Len, Height, Width, 3], values 0..255.
+	Pixels []uint8
+	// Labels are the classes of the images: shape [Len], values
+	// 0..len(Classes)-1.
+	Labels []int32
+}
+
+// Len is the number of images.
+func (s *Set) Len() int { return len(s.Labels) }
+
+// Size is the height and the width of every image in pixels.
+func (s *Set) Size() (height, width int) { return s.Height, s.Width }
+
+// Image is the i-th image, shape [Height, Width, 3]. It shares the set's
+// memory.
+func (s *Set) Image(i int) []uint8 {
+	n := s.imageSize()
+	return s.Pixels[i*n : (i+1)*n : (i+1)*n]
+}
+
+// Label is the class of the i-th image.
+func (s *Set) Label(i int) int32 { return s.Labels[i] }
+
+// Head is the set of the first n images, or of all when there are fewer. It
+// shares the memory of s.
+func (s *Set) Head(n int) *Set {
+	n = max(0, min(n, s.Len()))
+	head := *s
+	head.Pixels = s.Pixels[: n*s.imageSize() : n*s.imageSize()]
+	head.Labels = s.Labels[:n:n]
+	return &head
+}
+
+// Hash identifies what a training run sees: the SHA-256, in hexadecimal, of
+// the sizes, the class names, the labels and the pixels. The name of the set
+// is not part of it, so a set has the same hash after it is written to files
+// and read back.
+func (s *Set) Hash() string {
+	h := sha256.New()
+	hashInts(h, s.Len(), s.Height, s.Width, len(s.Classes))
+	for _, class := range s.Classes {
+		// The length keeps "ab","c" and "a","bc" apart.
+		hashInts(h, len(class))
+		io.WriteString(h, class)
+	}
+	labels := make([]byte, 0, 4*len(s.Labels))
+	for _, label := range s.Labels {
+		labels = binary.LittleEndian.AppendUint32(labels, uint32(label))
+	}
+	h.Write(labels)
+	h.Write(s.Pixels)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashInts adds the values to h, eight bytes each.
+func hashInts(h hash.Hash, values ...int) {
+	for _, v := range values {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(v)))
+	}
+}
+
+// imageSize is the number of bytes of one image.
+func (s *Set) imageSize() int { return s.Height * s.Width * channels }
+
+// newSet makes a set of n black images with label 0.
+func newSet(name string, classes []string, height, width, n int) *Set {
+	return &Set{
+		Name: name, Classes: classes, Height: height, Width: width,
+		Pixels: make([]uint8, n*height*width*channels),
+		Labels: make([]int32, n),
+	}
+}
