@@ -69,7 +69,7 @@ func checkOperation(op Operation) string {
 }
 
 // conflict is a setting that does not go with another one.
-type conflict struct{ key, message string }
+type conflict struct{ key, other, message string }
 
 func (c conflict) String() string { return c.key + ": " + c.message }
 
@@ -77,8 +77,8 @@ func (c conflict) String() string { return c.key + ": " + c.message }
 // values have been checked before.
 func (e *Experiment) conflicts() []conflict {
 	var found []conflict
-	add := func(key, format string, args ...any) {
-		found = append(found, conflict{key, fmt.Sprintf(format, args...)})
+	add := func(key, other, format string, args ...any) {
+		found = append(found, conflict{key, other, fmt.Sprintf(format, args...)})
 	}
 	e.checkBatch(add)
 	e.checkData(add)
@@ -86,27 +86,27 @@ func (e *Experiment) conflicts() []conflict {
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:
-		add("augment.operations", "the recipe custom has none: list at least one, as {kind: rotation, degrees: 10}")
+		add("augment.operations", "augment.recipe", "the recipe custom has none: list at least one, as {kind: rotation, degrees: 10}")
 	case !custom && operations > 0:
-		add("augment.operations", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
+		add("augment.operations", "augment.recipe", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
 	}
 	for _, name := range e.Sweep.Conditions {
 		if e.condition(name) == nil {
-			add("sweep.conditions", "%s", e.unknownCondition(name))
+			add("sweep.conditions", "sweep.definitions", "%s", e.unknownCondition(name))
 		}
 	}
 	return found
 }
 
-func (e *Experiment) checkBatch(add func(key, format string, args ...any)) {
+func (e *Experiment) checkBatch(add func(key, other, format string, args ...any)) {
 	t := e.Train
 	if t.BatchSize%t.Replicas != 0 {
-		add("train.replicas", "%d does not divide train.batch_size %d", t.Replicas, t.BatchSize)
+		add("train.replicas", "train.batch_size", "%d does not divide train.batch_size %d", t.Replicas, t.BatchSize)
 		return
 	}
 	part := t.BatchSize / t.Replicas
 	if t.MicroBatch != 0 && (t.MicroBatch%part != 0 || t.BatchSize%t.MicroBatch != 0) {
-		add("train.micro_batch", "%d is not a multiple of %d (train.batch_size %d / train.replicas %d) that divides %d: set 0 for %d",
+		add("train.micro_batch", "train.batch_size", "%d is not a multiple of %d (train.batch_size %d / train.replicas %d) that divides %d: set 0 for %d",
 			t.MicroBatch, part, t.BatchSize, t.Replicas, t.BatchSize, part)
 	}
 }
@@ -137,33 +137,33 @@ func (e Experiment) TrainImages() int {
 	}
 }
 
-func (e *Experiment) checkData(add func(key, format string, args ...any)) {
+func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
 	if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes != classes {
-		add("model.classes", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
+		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && d.Source != "folder" {
-		add("data.size", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
+		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
-		add("train.batch_size", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
+		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
 	side := 32
 	if d.Size != 0 {
 		side = d.Size
 	}
 	if halvings := len(e.Model.Widths) - 1; side>>halvings == 0 {
-		add("model.widths", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
+		add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
 	}
 }
 
-func (e *Experiment) checkSchedule(add func(key, format string, args ...any)) {
+func (e *Experiment) checkSchedule(add func(key, other, format string, args ...any)) {
 	s := e.Schedule
 	annealed := s.Kind == "cosine" || s.Kind == "one-cycle" || s.Kind == "polynomial"
 	if annealed && s.WarmupEpochs >= e.Train.Epochs {
-		add("schedule.warmup_epochs", "%d leaves nothing of train.epochs %d for the schedule %s", s.WarmupEpochs, e.Train.Epochs, s.Kind)
+		add("schedule.warmup_epochs", "train.epochs", "%d leaves nothing of train.epochs %d for the schedule %s", s.WarmupEpochs, e.Train.Epochs, s.Kind)
 	}
 	if s.WarmupEpochs > 0 && s.Scaling == "none" {
-		add("schedule.warmup_epochs", "%d does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt", s.WarmupEpochs)
+		add("schedule.warmup_epochs", "schedule.scaling", "%d does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt", s.WarmupEpochs)
 	}
 }

@@ -15,13 +15,15 @@ import (
 type Overlay map[string]any
 
 // overlaySections are the sections that may differ between conditions.
-var overlaySections = []string{"model", "augment", "train", "optimizer", "schedule"}
+func overlaySections() []string {
+	return []string{"model", "augment", "train", "optimizer", "schedule"}
+}
 
 // overlayAllows reports whether a condition may set a key or section. The
 // batch size is the sweep's other axis.
 func overlayAllows(key string) bool {
 	section, _, _ := strings.Cut(key, ".")
-	return slices.Contains(overlaySections, section) && key != "train.batch_size"
+	return slices.Contains(overlaySections(), section) && key != "train.batch_size"
 }
 
 // MarshalYAML nests the settings as they are written in a file.

@@ -45,6 +45,9 @@ func LoadResolved(path string, sets []string) (*Resolved, error) {
 	return k.resolve(layers)
 }
 
+// byDefault is the source of what nobody set.
+const byDefault = "default"
+
 // longestChain bounds how many files may extend each other.
 const longestChain = 16
 
@@ -123,7 +126,11 @@ func (k *keys) resolve(layers []*reader) (*Resolved, error) {
 	}
 	k.fill(&resolved.Experiment, v)
 	for _, c := range resolved.Experiment.conflicts() {
-		problems = append(problems, Problem{resolved.Origins[c.key], c.String()})
+		at := resolved.Origins[c.key]
+		if other, given := resolved.Origins[c.other]; at.Source == byDefault && given {
+			at = other // nobody wrote the default
+		}
+		problems = append(problems, Problem{at, c.String()})
 	}
 	if len(problems) > 0 {
 		return nil, asError(problems)
@@ -136,7 +143,7 @@ func (k *keys) setDefaults(v *viper.Viper, origins map[string]Origin) {
 	for i := range k.settings {
 		s := &k.settings[i]
 		v.SetDefault(s.key, s.get(&defaults))
-		origins[s.key] = Origin{Source: "default"}
+		origins[s.key] = Origin{Source: byDefault}
 	}
 }
 
@@ -167,7 +174,7 @@ func (k *keys) fill(e *Experiment, v *viper.Viper) {
 // the default of an experiment about a single run.
 func (r *Resolved) GivesSweep() bool {
 	for key, origin := range r.Origins {
-		if strings.HasPrefix(key, "sweep.") && origin.Source != "default" {
+		if strings.HasPrefix(key, "sweep.") && origin.Source != byDefault {
 			return true
 		}
 	}

@@ -13,7 +13,7 @@ import (
 const envPrefix = "ONNXLAB_"
 
 // notSettings are variables with the prefix that other packages read.
-var notSettings = []string{"ONNXLAB_ORT_LIBRARY"}
+func notSettings() []string { return []string{"ONNXLAB_ORT_LIBRARY"} }
 
 // variable is the environment variable of a key.
 func variable(key string) string {
@@ -25,7 +25,7 @@ func variable(key string) string {
 func (k *keys) readEnvironment(environ []string) *reader {
 	r := &reader{keys: k, source: "environment"}
 	byVariable := map[string]*setting{}
-	names := slices.Clone(notSettings)
+	names := notSettings()
 	for i := range k.settings {
 		name := variable(k.settings[i].key)
 		byVariable[name] = &k.settings[i]
@@ -33,7 +33,7 @@ func (k *keys) readEnvironment(environ []string) *reader {
 	}
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
-		if text == "" || !strings.HasPrefix(strings.ToUpper(name), envPrefix) || slices.Contains(notSettings, name) {
+		if text == "" || !strings.HasPrefix(strings.ToUpper(name), envPrefix) || slices.Contains(notSettings(), name) {
 			continue
 		}
 		if s := byVariable[name]; s != nil {

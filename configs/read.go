@@ -163,7 +163,7 @@ func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed fun
 		case r.keys.sections[key] && (allowed == nil || allowed(key)):
 			r.subsection(key, prefix, value, allowed)
 		case allowed != nil && (setting != nil || r.keys.sections[key]):
-			r.fail(name, "%s cannot differ between conditions; a condition sets %s", key, strings.Join(overlaySections, ", "))
+			r.fail(name, "%s cannot differ between conditions; a condition sets %s", key, strings.Join(overlaySections(), ", "))
 		case key == definitions && prefix == "":
 			r.definitions(value)
 		case key == "extends" && prefix == "":
