@@ -145,13 +145,13 @@ def projection_case(rng, shape, filters):
     return record(rng, leaves, lambda x, w, b, sw, sb: F.conv2d(x, sw, sb) + F.conv2d(x, w, b, padding=1))
 
 
-def cross_entropy_case(rng, images, classes, smoothing, scale):
-    """y is the mean loss, dx its gradient; label and smoothing are given."""
+def cross_entropy_case(rng, images, classes, scale):
+    """y is the mean loss of the logits x for label, dx its gradient."""
     logits = (scale * draw(rng, images, classes)).requires_grad_()
     label = torch.tensor(rng.integers(0, classes, images))
-    loss = F.cross_entropy(logits, label, label_smoothing=smoothing)
+    loss = F.cross_entropy(logits, label)
     loss.backward()
-    return {"x": logits, "label": label, "smoothing": np.float64(smoothing), "y": loss, "dx": logits.grad}
+    return {"x": logits, "label": label, "y": loss, "dx": logits.grad}
 
 
 IMAGES = {"small": (2, 3, 4, 5), "one": (1, 1, 1, 1), "wide": (3, 5, 2, 9)}
@@ -169,8 +169,7 @@ LAYERS = {
     "residual": (residual_case, {"small": ((2, 3, 4, 5),), "single": ((1, 2, 3, 3),)}),
     "projection": (projection_case, {"wider": ((2, 3, 4, 5), 6), "narrower": ((1, 4, 3, 3), 2)}),
     "crossentropy": (cross_entropy_case, {
-        "plain": (5, 10, 0.0, 1.0), "single": (1, 3, 0.0, 1.0), "sure": (4, 10, 0.0, 16.0),
-        "smooth": (5, 10, 0.1, 1.0)}),
+        "plain": (5, 10, 1.0), "single": (1, 3, 1.0), "sure": (4, 10, 16.0)}),
 }
 
 
