@@ -1,0 +1,85 @@
+package augment
+
+import "fmt"
+
+// Workspace is the memory that applying plans needs, reused from image to
+// image. The zero value is ready. One goroutine at a time may use it.
+type Workspace struct {
+	source, result []uint64
+}
+
+// Apply writes src changed as the plan says into dst. Both hold height rows
+// of width pixels of 3 channels, and they must not overlap. The order is
+// Keras's: warp, channel shift, flip; then brightness, contrast, erasing and
+// cutout. Values are rounded to the nearest integer once, after the channel
+// shift.
+//
+// It returns an error if the plan is invalid or the sizes do not agree.
+func (p *Plan) Apply(dst, src []uint8, height, width int) error {
+	return new(Workspace).Apply(p, dst, src, height, width)
+}
+
+// Apply is Plan.Apply, without allocation once an image of the size has been
+// seen.
+func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("apply plan: %w", err)
+	}
+	if err := checkSize(len(dst), len(src), height, width); err != nil {
+		return fmt.Errorf("apply plan: %w", err)
+	}
+	w.apply(p, dst, src, height, width)
+	return nil
+}
+
+// apply is Apply for a plan and sizes that are known to be right.
+func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
+	if p.moves() {
+		w.move(p, dst, src, height, width)
+	} else {
+		copyFlipped(dst, src, width, p.Flip, p.VerticalFlip)
+		shiftChannelsBytes(dst, p.ChannelShift)
+	}
+	brighten(dst, p.Brightness)
+	stretch(dst, p.Contrast)
+	p.Erase.fill(dst, height, width)
+	p.Cutout.fill(dst, height, width)
+}
+
+func checkSize(dst, src, height, width int) error {
+	if height < 1 || width < 1 || height > maxSide || width > maxSide {
+		return fmt.Errorf("image of %dx%d pixels: each side is outside 1..%d", height, width, maxSide)
+	}
+	if want := height * width * 3; dst != want || src != want {
+		return fmt.Errorf("image of %dx%d pixels needs %d bytes, got %d and %d", height, width, want, src, dst)
+	}
+	return nil
+}
+
+// move warps, shifts channels and rounds.
+func (w *Workspace) move(p *Plan, dst, src []uint8, height, width int) {
+	w.grow((height+1)*(width+1)+1, height*width)
+	m := p.affine(height, width).flipped(p.Flip, p.VerticalFlip, height, width)
+	if p.shiftsOnly() {
+		t := newTranslation(m, height, width)
+		t.apply(w.result, w.source, src)
+	} else {
+		for row := range height {
+			packRow(w.source[row*(width+1):][:width], src[row*width*3:(row+1)*width*3])
+		}
+		warp(w.result, w.source, height, width, m)
+	}
+	shiftChannels(w.result, p.ChannelShift)
+	unpackRow(dst, w.result)
+}
+
+// grow makes room for an image's padded source and its result.
+func (w *Workspace) grow(source, result int) {
+	if cap(w.source) < source {
+		w.source = make([]uint64, source)
+	}
+	if cap(w.result) < result {
+		w.result = make([]uint64, result)
+	}
+	w.source, w.result = w.source[:source], w.result[:result]
+}

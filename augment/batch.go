@@ -1,0 +1,126 @@
+package augment
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+
+	"onnxlab/internal/keyed"
+)
+
+// batch is one that is being made or waits to be read.
+type batch struct {
+	epoch   uint64
+	indices []int32 // of the images in the source
+	images  []uint8
+	labels  []int64
+	// missing counts the images that are not yet made; who makes the last
+	// one sends on ready.
+	missing atomic.Int64
+	ready   chan struct{}
+}
+
+func newBatch(size, imageBytes int) *batch {
+	return &batch{
+		indices: make([]int32, size),
+		images:  make([]uint8, size*imageBytes),
+		labels:  make([]int64, size),
+		ready:   make(chan struct{}, 1),
+	}
+}
+
+// task is the images from..to of a batch.
+type task struct {
+	*batch
+	from, to int
+}
+
+// taskImages is how many images a worker takes at once: few, so that workers
+// end together, but enough that handing them out costs nothing against them.
+const taskImages = 16
+
+// schedule says what is in each batch and hands out its images.
+func (l *Loader) schedule() {
+	order := make([]int32, l.source.Len())
+	step := l.options.Step
+	for epoch := uint64(l.options.Epoch); ; epoch++ {
+		shuffle(order, l.options.Seed, epoch)
+		for ; step < l.StepsPerEpoch(); step++ {
+			size := l.options.BatchSize
+			if !l.hand(epoch, order[step*size:(step+1)*size]) {
+				return
+			}
+		}
+		step = 0
+	}
+}
+
+// hand hands out one batch, unless the loader is closed first.
+func (l *Loader) hand(epoch uint64, indices []int32) bool {
+	var b *batch
+	select {
+	case b = <-l.free:
+	case <-l.stopped.Done():
+		return false
+	}
+	b.epoch = epoch
+	copy(b.indices, indices)
+	b.missing.Store(int64(len(indices)))
+	l.ordered <- b // has room for all batches
+	for from := 0; from < len(indices); from += taskImages {
+		select {
+		case l.tasks <- task{b, from, min(from+taskImages, len(indices))}:
+		case <-l.stopped.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// shuffle fills order with the permutation of an epoch: Fisher and Yates.
+func shuffle(order []int32, seed, epoch uint64) {
+	var source rand.PCG
+	keyed.Seed(&source, seed, epoch, 0, keyed.Shuffle)
+	rng := rand.New(&source)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+}
+
+// worker makes images in memory of its own.
+type worker struct {
+	source rand.PCG
+	rng    *rand.Rand
+	plan   Plan
+	space  Workspace
+}
+
+// work makes images until the loader is closed.
+func (l *Loader) work() {
+	var w worker
+	w.rng = rand.New(&w.source)
+	for {
+		select {
+		case t := <-l.tasks:
+			for i := t.from; i < t.to; i++ {
+				l.make(t.batch, i, &w)
+			}
+			if t.missing.Add(int64(t.from-t.to)) == 0 {
+				t.ready <- struct{}{}
+			}
+		case <-l.stopped.Done():
+			return
+		}
+	}
+}
+
+// make makes the image and the label at a position of a batch.
+func (l *Loader) make(b *batch, position int, w *worker) {
+	height, width := l.source.Size()
+	index := int(b.indices[position])
+	keyed.Seed(&w.source, l.options.Seed, b.epoch, uint64(index), keyed.Augment)
+	l.options.Recipe.draw(w.rng, height, width, &w.plan)
+	size := height * width * 3
+	w.space.apply(&w.plan, b.images[position*size:(position+1)*size], l.source.Image(index), height, width)
+	b.labels[position] = int64(l.source.Label(index))
+}

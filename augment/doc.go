@@ -1,0 +1,51 @@
+// Package augment changes training images at random, and makes batches of
+// them: shift, flip, zoom, rotation, channel shift and erasing exactly as
+// Keras's ImageDataGenerator does them, and a few more of the same form.
+//
+// Images are uint8, rows of pixels of 3 channels, of any size. What happens
+// to an image is drawn first, as a Plan, and then applied, which is a pure
+// function of the plan and the pixels:
+//
+//	recipe, err := augment.NewRecipe("strong", "keras-2018")
+//	plan := recipe.Draw(rng, height, width)
+//	err = plan.Apply(dst, src, height, width)
+//	fmt.Println(plan) // {"rotation_degrees":-3.1, ...}
+//
+// A plan is kept as JSON and applied again to the same bytes. Rotation, shift,
+// shear and zoom are one affine warp: bilinear, and outside the image the
+// nearest pixel of its edge. Its two geometries are those of two Keras.
+//
+// # Batches
+//
+// A Loader shuffles a Source each epoch and fills the caller's buffers:
+//
+//	loader, err := augment.NewLoader(set, augment.LoaderOptions{Seed: 1, BatchSize: 128, Recipe: recipe})
+//	defer loader.Close()
+//	wait, err := loader.Next(ctx, images, labels)
+//
+// What is in a batch depends on the seed, the epoch and the step alone, not
+// on the number of workers or on where the loader started. In the steady
+// state no image costs an allocation.
+//
+// # Custom recipes
+//
+// Custom takes a list of operations. Their kinds, and their ranges with what
+// they accept; those with a default may be left out:
+//
+//	rotation         degrees 0..180
+//	shift            rows, columns 0..1, shares of the height and the width; at least one
+//	shear            degrees 0..80
+//	zoom             min, max 0.1..10; below 1 enlarges
+//	flip             probability 0..1, default 0.5
+//	vertical_flip    probability 0..1, default 0.5
+//	channel_shift    amount 0..255, clipped to the image's own range
+//	brightness       amount 0..255, clipped to 0..255
+//	contrast         amount 0..1
+//	erase            probability, min_area, max_area, min_aspect, max_aspect,
+//	                 by default the study's 0.5, 0.05, 0.2, 0.2, 0.8
+//	erase_published  the same with the defaults of Zhong et al. 2017
+//	cutout           probability, size (share of the shorter side), value, all 0..1,
+//	                 by default 1, 0.5, 0
+//
+// A range such as degrees: 10 means uniform in -10..10.
+package augment

@@ -1,0 +1,173 @@
+package augment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Source is a set of images of one size, with 3 channels, and their labels.
+// Several goroutines read it at once.
+type Source interface {
+	Len() int
+	Size() (height, width int)
+	// Image is the height·width·3 bytes of image i, which the reader leaves
+	// as they are.
+	Image(i int) []uint8
+	Label(i int) int32
+}
+
+// LoaderOptions say what batches are made of, and how.
+type LoaderOptions struct {
+	// Seed keys the order of the images and all plans.
+	Seed uint64
+	// BatchSize is the number of images in a batch, at most the source's.
+	BatchSize int
+	// Recipe changes the images; nil changes nothing.
+	Recipe *Recipe
+	// Workers is how many goroutines make images; 0 takes GOMAXPROCS. It does
+	// not change what is in a batch.
+	Workers int
+	// Prefetch is how many batches are made ahead; 0 takes 2.
+	Prefetch int
+	// Epoch and Step say which batch is the first: any step of any epoch,
+	// counted from 0.
+	Epoch, Step int
+}
+
+const defaultPrefetch = 2
+
+// check fills in the defaults and returns what is wrong.
+func (o *LoaderOptions) check(images int) error {
+	switch {
+	case o.BatchSize < 1:
+		return fmt.Errorf("train.batch_size: %d is below 1", o.BatchSize)
+	case o.BatchSize > images:
+		return fmt.Errorf("train.batch_size: %d is more than the %d images there are to train on: lower it, or raise data.train", o.BatchSize, images)
+	case o.Workers < 0:
+		return fmt.Errorf("workers: %d is below 0", o.Workers)
+	case o.Prefetch < 0:
+		return fmt.Errorf("prefetch: %d is below 0", o.Prefetch)
+	case o.Epoch < 0:
+		return fmt.Errorf("epoch: %d is below 0", o.Epoch)
+	case o.Step < 0 || o.Step >= images/o.BatchSize:
+		return fmt.Errorf("step: %d is outside 0..%d, the steps of an epoch", o.Step, images/o.BatchSize-1)
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Prefetch == 0 {
+		o.Prefetch = defaultPrefetch
+	}
+	return nil
+}
+
+// Loader makes batches of augmented images ahead of whoever trains on them.
+// One goroutine at a time may call Next. Close it when done.
+type Loader struct {
+	source  Source
+	options LoaderOptions
+	// free batches are empty, ordered ones are being made or ready, in the
+	// order in which Next gives them out.
+	free, ordered chan *batch
+	tasks         chan task
+	// current is one that Next had taken when its context ended.
+	current *batch
+	stop    context.CancelFunc
+	stopped context.Context
+	running sync.WaitGroup
+}
+
+// ErrClosed is what Next returns after Close.
+var ErrClosed = errors.New("read batch: the loader is closed")
+
+// NewLoader starts making batches. The incomplete last batch of an epoch is
+// dropped, and every epoch has an order of its own.
+func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
+	if err := options.check(source.Len()); err != nil {
+		return nil, err
+	}
+	if options.Recipe == nil {
+		options.Recipe = &Recipe{geometry: Keras2018}
+	}
+	l := &Loader{
+		source:  source,
+		options: options,
+		free:    make(chan *batch, options.Prefetch),
+		ordered: make(chan *batch, options.Prefetch),
+		tasks:   make(chan task, options.Workers),
+	}
+	l.stopped, l.stop = context.WithCancel(context.Background())
+	height, width := source.Size()
+	for range options.Prefetch {
+		l.free <- newBatch(options.BatchSize, height*width*3)
+	}
+	l.running.Go(l.schedule)
+	for range options.Workers {
+		l.running.Go(l.work)
+	}
+	return l, nil
+}
+
+// StepsPerEpoch is the number of full batches in an epoch.
+func (l *Loader) StepsPerEpoch() int { return l.source.Len() / l.options.BatchSize }
+
+// Next fills images, BatchSize·height·width·3 bytes, and labels, BatchSize,
+// with the next batch, and goes on from epoch to epoch without end. wait is
+// how long the batch was not ready. It does not allocate. When ctx ends, the
+// batch is not lost: the next call gives it.
+func (l *Loader) Next(ctx context.Context, images []uint8, labels []int64) (wait time.Duration, err error) {
+	height, width := l.source.Size()
+	if size := l.options.BatchSize * height * width * 3; len(images) != size || len(labels) != l.options.BatchSize {
+		return 0, fmt.Errorf("read batch: needs room for %d bytes and %d labels, got %d and %d", size, l.options.BatchSize, len(images), len(labels))
+	}
+	if l.stopped.Err() != nil {
+		return 0, ErrClosed
+	}
+	start := time.Now()
+	b, err := l.next(ctx)
+	wait = time.Since(start)
+	if err != nil {
+		return wait, err
+	}
+	copy(images, b.images)
+	copy(labels, b.labels)
+	l.free <- b
+	return wait, nil
+}
+
+// next waits for the next batch.
+func (l *Loader) next(ctx context.Context) (*batch, error) {
+	if err := ctx.Err(); err != nil { // even if a batch is ready
+		return nil, err
+	}
+	if l.current == nil {
+		select {
+		case l.current = <-l.ordered:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.stopped.Done():
+			return nil, ErrClosed
+		}
+	}
+	select {
+	case <-l.current.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.stopped.Done():
+		return nil, ErrClosed
+	}
+	b := l.current
+	l.current = nil
+	return b, nil
+}
+
+// Close stops the loader's goroutines and waits until they have ended. It
+// may be called again.
+func (l *Loader) Close() {
+	l.stop()
+	l.running.Wait()
+}

@@ -1,0 +1,168 @@
+package augment
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// Recipe draws plans: a geometry and a list of operations with their ranges.
+// It does not change after it is made, and may be shared.
+type Recipe struct {
+	geometry   Geometry
+	operations []operation
+}
+
+// operation draws its part of a plan.
+type operation interface {
+	draw(rng *rand.Rand, height, width int, p *Plan)
+}
+
+// Spec is one operation of a custom recipe: its kind and its ranges.
+type Spec struct {
+	Kind   string
+	Ranges map[string]float64
+}
+
+// kind is a kind of operation: its name and how it is made of its ranges.
+type kind struct {
+	name string
+	make func(*ranges) operation
+}
+
+// kinds are in the order in which operations draw and apply, which is
+// Keras's; the order in a recipe does not matter.
+func kinds() []kind {
+	return []kind{
+		{"rotation", newRotation},
+		{"shift", newShift},
+		{"shear", newShear},
+		{"zoom", newZoom},
+		{"flip", newFlip},
+		{"vertical_flip", newVerticalFlip},
+		{"channel_shift", newChannelShift},
+		{"brightness", newBrightness},
+		{"contrast", newContrast},
+		{"erase", newErase},
+		{"erase_published", newPublishedErase},
+		{"cutout", newCutout},
+	}
+}
+
+// preset gives the operations of a recipe of the study.
+func preset(name string) ([]operation, error) {
+	// 4 pixels of the study's 32.
+	const few = 4.0 / 32
+	switch name {
+	case "none":
+		return nil, nil
+	case "shift":
+		return []operation{shift{few, few}}, nil
+	case "medium":
+		return []operation{shift{few, few}, flip{0.5}}, nil
+	case "strong":
+		return []operation{
+			rotation{10}, shift{few, few}, zoom{0.75, 1.25}, flip{0.5}, channelShift{50},
+			erase{0.5, 0.05, 0.2, 0.2, 0.8},
+		}, nil
+	}
+	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong", name)
+}
+
+// NewRecipe makes a recipe of the study: "none"; "shift", 4 pixels of 32 each
+// way; "medium", shift and flip; or "strong": rotation of ±10 degrees, shift,
+// zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing.
+func NewRecipe(name, geometry string) (*Recipe, error) {
+	g := Geometry(geometry)
+	if err := g.validate(); err != nil {
+		return nil, fmt.Errorf("augment.%w", err)
+	}
+	operations, err := preset(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Recipe{g, operations}, nil
+}
+
+// Custom makes a recipe of the given operations, each kind at most once. They
+// draw and apply in Keras's order, not in that of the list. Kinds and their
+// ranges are in the package's documentation. An error names the operation by
+// its place in the list, the value, and what is accepted.
+func Custom(geometry string, specs []Spec) (*Recipe, error) {
+	g := Geometry(geometry)
+	if err := g.validate(); err != nil {
+		return nil, fmt.Errorf("augment.%w", err)
+	}
+	type placed struct {
+		place int
+		operation
+	}
+	var made []placed
+	for i, spec := range specs {
+		place, o, err := makeOperation(spec)
+		if err != nil {
+			return nil, fmt.Errorf("augment.operations[%d]%w", i, err)
+		}
+		if slices.ContainsFunc(made, func(m placed) bool { return m.place == place }) {
+			return nil, fmt.Errorf("augment.operations[%d]: a second %q: each kind is applied once", i, spec.Kind)
+		}
+		made = append(made, placed{place, o})
+	}
+	slices.SortFunc(made, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+	operations := make([]operation, len(made))
+	for i, m := range made {
+		operations[i] = m.operation
+	}
+	return &Recipe{g, operations}, nil
+}
+
+// makeOperation makes what spec says, and its place in the order of kinds.
+// The text of an error goes on after the name of the operation.
+func makeOperation(spec Spec) (place int, o operation, err error) {
+	all := kinds()
+	place = slices.IndexFunc(all, func(k kind) bool { return k.name == spec.Kind })
+	if place < 0 {
+		names := make([]string, len(all))
+		for i, k := range all {
+			names[i] = k.name
+		}
+		return 0, nil, fmt.Errorf(".kind: %q is not one of %s", spec.Kind, strings.Join(names, ", "))
+	}
+	r := ranges{given: spec.Ranges}
+	o = all[place].make(&r)
+	if spec.Kind == "erase_published" {
+		place-- // with other defaults, but the same operation
+	}
+	return place, o, r.finish()
+}
+
+// Geometry is the one of the plans that are drawn.
+func (r *Recipe) Geometry() Geometry { return r.geometry }
+
+// Draw draws the plan of one image of height·width pixels.
+func (r *Recipe) Draw(rng *rand.Rand, height, width int) Plan {
+	var p Plan
+	r.draw(rng, height, width, &p)
+	return p
+}
+
+// draw is Draw into a plan that is there already, without allocation.
+func (r *Recipe) draw(rng *rand.Rand, height, width int, p *Plan) {
+	*p = Identity()
+	p.Geometry = r.geometry
+	for _, o := range r.operations {
+		o.draw(rng, height, width, p)
+	}
+}
+
+// around is uniform in ±limit.
+func around(rng *rand.Rand, limit float64) float64 {
+	return between(rng, -limit, limit)
+}
+
+// between is uniform in lo..hi.
+func between(rng *rand.Rand, lo, hi float64) float64 {
+	return lo + (hi-lo)*rng.Float64()
+}

@@ -1,0 +1,45 @@
+// Package keyed makes random numbers that depend on what they are for and not
+// on what was drawn before: each (seed, epoch, sample, purpose) has a stream
+// of its own. Whoever draws them, in whatever order and on however many
+// workers, gets the same ones, and resuming a run needs no generator state.
+//
+//	var source rand.PCG
+//	rng := rand.New(&source)
+//	keyed.Seed(&source, seed, epoch, sample, keyed.Augment)
+//	angle := rng.Float64()
+package keyed
+
+import "math/rand/v2"
+
+// Purpose tells apart the streams of one (seed, epoch, sample).
+type Purpose uint64
+
+// The purposes for which numbers are drawn. Their values are part of what a
+// seed means: never change one, and give a new purpose a new value.
+const (
+	// Shuffle orders the samples of an epoch; its sample is 0.
+	Shuffle Purpose = 1
+	// Augment draws the plan of a sample in an epoch.
+	Augment Purpose = 2
+	// Preview chooses what is shown, and does not change what is trained.
+	Preview Purpose = 3
+)
+
+// Seed puts source at the start of the stream of a key. It does not allocate.
+func Seed(source *rand.PCG, seed, epoch, sample uint64, purpose Purpose) {
+	key := mix(seed)
+	for _, part := range [...]uint64{uint64(purpose), epoch, sample} {
+		key = mix(key ^ part)
+	}
+	source.Seed(key, mix(key))
+}
+
+// mix is one step of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable
+// pseudorandom number generators", figure 16): a bijection in which every bit
+// of the input changes every bit of the output half the time.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
