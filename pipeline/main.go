@@ -15,7 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset"
 	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop"
+	"onnxlab/trainloop/rundir"
 )
 
 // The exit statuses of the command.
@@ -55,19 +58,29 @@ func run() int {
 // exitStatus tells the status that err ends the process with. ctx is the one
 // that a signal cancels.
 func exitStatus(ctx context.Context, err error) int {
-	var usage *usageError
-	var config *configs.Error
-	var library *ortlib.LibraryError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &config):
+	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
+		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err):
 		return exitUsage
-	case errors.As(err, &library):
+	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*ortlib.LibraryError](err):
 		return exitData
 	}
 	return exitFailed
 }
+
+// isAny tells whether err is, or wraps, an error of type E.
+func isAny[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+// dataError is a file that is missing or bad.
+type dataError struct{ err error }
+
+func (e *dataError) Error() string { return e.err.Error() }
+func (e *dataError) Unwrap() error { return e.err }
 
 // usageError is a mistake in how the command was called.
 type usageError struct{ err error }
@@ -87,7 +100,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newConfigCommand(), newRuntimeCommand())
+	root.AddCommand(newConfigCommand(), newExportCommand(), newInspectCommand(), newRuntimeCommand(), newTrainCommand())
 	return root
 }
 

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"onnxlab/configs"
+	"onnxlab/trainloop/rundir"
+)
+
+// cellFlag is a cell as the flag --cell takes it.
+func cellFlag(c rundir.Cell) string {
+	return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed)
+}
+
+// cellExperiment is the experiment of the cell that --cell names, in the sweep
+// whose directory is root.
+func cellExperiment(root, flag string) (*configs.Experiment, error) {
+	parts := strings.Split(flag, ":")
+	if len(parts) != 3 {
+		return nil, &usageError{fmt.Errorf("--cell %q: want condition:batch:seed", flag)}
+	}
+	batch, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("--cell %q: %w", flag, err)}
+	}
+	seed, err := strconv.ParseUint(parts[2], 10, 64)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("--cell %q: %w", flag, err)}
+	}
+	e, err := rundir.ReadConfig(root)
+	if err != nil {
+		return nil, err
+	}
+	cell, err := e.Cell(parts[0], batch, seed)
+	return &cell, err
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/inspect"
+)
+
+func newInspectCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Show what is in an ONNX model or a training checkpoint",
+		Long: `Show what is in an ONNX model (inputs, outputs, operators, parameters) or in a
+checkpoint of ONNX Runtime's training API (parameters and their statistics,
+momenta, optimizer step).
+` + exitHelp,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runInspect(args[0], asJSON, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func runInspect(path string, asJSON bool, stdout io.Writer) error {
+	report, err := describe(path)
+	if err != nil {
+		return &dataError{err}
+	}
+	if asJSON {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(report)
+	}
+	return report.WriteTable(stdout)
+}
+
+// table is what package inspect makes of a file.
+type table interface{ WriteTable(w io.Writer) error }
+
+// describe tells models and checkpoints apart by their first bytes.
+func describe(path string) (table, error) {
+	head, err := firstBytes(path)
+	if err != nil {
+		return nil, err
+	}
+	if onnxmodels.IsCheckpoint(head) {
+		c, err := checkpoint.Read(path)
+		if err != nil {
+			return nil, err
+		}
+		return inspect.Checkpoint(c), nil
+	}
+	m, err := onnxmodels.ReadModel(path)
+	if err != nil {
+		return nil, err
+	}
+	return inspect.Model(m), nil
+}
+
+func firstBytes(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, 8)
+	n, err := io.ReadFull(f, head)
+	if n < len(head) && err != io.ErrUnexpectedEOF && err != io.EOF {
+		return nil, fmt.Errorf("inspect %q: %w", path, err)
+	}
+	return head[:n], nil
+}

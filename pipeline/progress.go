@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+
+	"onnxlab/trainloop"
+	"onnxlab/trainloop/rundir"
+)
+
+// progress shows a run: one line an epoch, and on a terminal a bar within it.
+type progress struct {
+	out io.Writer
+	bar *progressbar.ProgressBar
+	tty bool
+}
+
+func newProgress(out io.Writer) *progress {
+	f, ok := out.(*os.File)
+	return &progress{out: out, tty: ok && isatty.IsTerminal(f.Fd())}
+}
+
+// Started implements trainloop.Observer.
+func (p *progress) Started(at trainloop.Position) {
+	if at.Epoch > 0 || at.Step > 0 {
+		fmt.Fprintf(p.out, "going on at epoch %d, step %d of %d\n", at.Epoch, at.Step, at.StepsPerEpoch)
+	}
+}
+
+// Stepped implements trainloop.Observer.
+func (p *progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecond float64) {
+	if !p.tty {
+		return
+	}
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions(at.StepsPerEpoch,
+			progressbar.OptionSetWriter(p.out), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetWidth(20), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100e6))
+	}
+	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.1f %%  %.0f images/s",
+		at.Epoch, at.Epochs, loss, 100*accuracy, imagesPerSecond))
+	// A terminal that cannot be written to does not stop the training.
+	_ = p.bar.Set(at.Step)
+}
+
+// Finished implements trainloop.Observer.
+func (p *progress) Finished(at trainloop.Position, e rundir.Epoch) {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+		p.bar = nil
+	}
+	fmt.Fprintf(p.out, "epoch %d/%d  rate %.4g  loss %.4f  accuracy %.2f %%  val_loss %.4f  val_accuracy %.2f %%  %.0f images/s  %.1f s\n",
+		e.Epoch, at.Epochs, e.LearningRate, e.Loss, 100*e.Accuracy, e.ValLoss, 100*e.ValAccuracy, e.ImagesPerSecond, e.Seconds)
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop"
+	"onnxlab/trainloop/rundir"
+)
+
+type trainOptions struct {
+	experimentFlags
+	out    string
+	resume bool
+	json   bool
+	// sweep and cell are how a sweep names the experiment of one of its cells.
+	sweep, cell string
+}
+
+func newTrainCommand() *cobra.Command {
+	var opts trainOptions
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train one network",
+		Long: `Train the network of an experiment and keep what comes of it in a run directory:
+config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
+model.onnx and, last, summary.json.
+
+The first run fetches the ONNX Runtime library. Without --out the run directory
+is runs/<name>, after the experiment's name or its file.
+
+Interrupted by Ctrl-C, it finishes the step, saves its state and says how to go
+on. Resumed, it ends as if it had never been interrupted.
+` + exitHelp,
+		Example: `  pipeline train --config configs/quickstart.yaml
+  pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runTrain(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
+		},
+	}
+	opts.add(cmd)
+	cmd.Flags().StringVar(&opts.out, "out", "", "run directory (default runs/<name>)")
+	cmd.Flags().BoolVar(&opts.resume, "resume", false, "go on with the run in the directory")
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
+	cmd.Flags().StringVar(&opts.sweep, "sweep", "", "sweep directory of the cell")
+	cmd.Flags().StringVar(&opts.cell, "cell", "", "cell of the sweep, condition:batch:seed")
+	_ = cmd.Flags().MarkHidden("sweep") // fails for unknown flags only
+	_ = cmd.Flags().MarkHidden("cell")
+	return cmd
+}
+
+func (o *trainOptions) experiment() (*configs.Experiment, error) {
+	if o.cell != "" {
+		return cellExperiment(o.sweep, o.cell)
+	}
+	return o.load()
+}
+
+func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
+	experiment, err := opts.experiment()
+	if err != nil {
+		return err
+	}
+	dir := opts.out
+	if dir == "" {
+		dir = filepath.Join("runs", runName(opts.config, experiment.Name))
+	}
+	train, validation, err := loadData(ctx, experiment.Data)
+	if err != nil {
+		return err
+	}
+	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+		return err
+	}
+	defer ortlib.Close() //nolint:errcheck // the process ends
+	fmt.Fprintf(stderr, "%s: %d training and %d validation images, batch %d, %d epochs\n",
+		dir, train.Len(), validation.Len(), experiment.Train.BatchSize, experiment.Train.Epochs)
+	summary, err := trainloop.Run(ctx, trainloop.Options{
+		Experiment: *experiment, Train: train, Validation: validation,
+		Dir: dir, Resume: opts.resume,
+		Environment: environment(experiment), Observer: newProgress(stderr),
+	})
+	if err != nil {
+		return withResumeHint(err, opts, dir)
+	}
+	return writeSummary(stdout, dir, summary, opts.json)
+}
+
+// runName is the experiment's name, or that of its file.
+func runName(config, name string) string {
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
+	}
+	if name == "" || name == "." {
+		return "train"
+	}
+	return name
+}
+
+func environment(e *configs.Experiment) rundir.Environment {
+	env := rundir.Collect()
+	env.Device, env.ONNXRuntime, env.Data.Source = e.Runtime.Device, ortlib.Version(), e.Data.Source
+	if env.Threads = e.Runtime.Threads; env.Threads == 0 {
+		env.Threads = runtime.NumCPU()
+	}
+	return env
+}
+
+// withResumeHint ends the error of an interrupted run with the command that
+// goes on with it.
+func withResumeHint(err error, opts *trainOptions, dir string) error {
+	var interrupted *trainloop.Interrupted
+	if !errors.As(err, &interrupted) {
+		return err
+	}
+	return fmt.Errorf("%w\ngo on with: %s", err, resumeCommand("train", &opts.experimentFlags, dir))
+}
+
+// resumeCommand is what goes on with the run or sweep in dir.
+func resumeCommand(name string, flags *experimentFlags, dir string) string {
+	words := []string{"pipeline", name}
+	if flags.config != "" {
+		words = append(words, "--config", quoted(flags.config))
+	}
+	for _, s := range flags.sets {
+		words = append(words, "--set", quoted(s))
+	}
+	return strings.Join(append(words, "--out", quoted(dir), "--resume"), " ")
+}
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$&|;<>()*?[]#~`!{}", r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(s)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "validation accuracy\t%.2f %%\tbest %.2f %% after epoch %d\n", 100*s.ValAccuracy, 100*s.BestValAccuracy, s.BestEpoch)
+	fmt.Fprintf(t, "training accuracy\t%.2f %%\tloss %.4f\n", 100*s.Accuracy, s.Loss)
+	fmt.Fprintf(t, "parameters\t%d\n", s.Parameters)
+	fmt.Fprintf(t, "steps\t%d\t%d epochs in %.1f s, %.0f images/s\n", s.Steps, s.Epochs, s.Seconds, s.ImagesPerSecond)
+	fmt.Fprintf(t, "model\t%s\n", rundir.Layout{Dir: dir}.Model())
+	return t.Flush()
+}

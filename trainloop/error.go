@@ -1,0 +1,73 @@
+package trainloop
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Interrupted is the error of a run that was told to stop and saved its state.
+type Interrupted struct {
+	// Snapshot is where the state was saved.
+	Snapshot string
+	// Step is how many optimizer steps were done.
+	Step int
+	err  error
+}
+
+// Error implements error.
+func (e *Interrupted) Error() string {
+	return fmt.Sprintf("interrupted after step %d; state saved in %q", e.Step, e.Snapshot)
+}
+
+// Unwrap returns the cause, which is that of the context.
+func (e *Interrupted) Unwrap() error { return e.err }
+
+// Diverged is the error of a run whose loss is no longer a finite number.
+type Diverged struct {
+	// Step is the optimizer step, counted from 0 over the run, whose loss it
+	// was, and Rate its learning rate.
+	Step, Epoch int
+	Loss, Rate  float64
+	// Snapshot is the latest one whose parameters are all finite; empty if
+	// there is none.
+	Snapshot string
+}
+
+// Error implements error.
+func (e *Diverged) Error() string {
+	last := "no checkpoint was saved before"
+	if e.Snapshot != "" {
+		last = fmt.Sprintf("the last good checkpoint is %q", e.Snapshot)
+	}
+	return fmt.Sprintf("loss is %v at step %d (epoch %d), learning rate %.6g; %s; try a lower optimizer.learning_rate or more schedule.warmup_epochs",
+		e.Loss, e.Step, e.Epoch, e.Rate, last)
+}
+
+// Mismatch is the error of resuming a run with another configuration or other
+// data than it began with.
+type Mismatch struct {
+	// Dir is the run directory.
+	Dir string
+	// Differences say what differs, one a line.
+	Differences []string
+}
+
+// Error implements error.
+func (e *Mismatch) Error() string {
+	return fmt.Sprintf("resume %q: the run began otherwise:\n  %s\nresume it as it began, or give another directory with --out",
+		e.Dir, strings.Join(e.Differences, "\n  "))
+}
+
+// Occupied is the error of starting a run in a directory that holds one.
+type Occupied struct{ Dir string }
+
+// Error implements error.
+func (e *Occupied) Error() string {
+	return fmt.Sprintf("run directory %q holds a run already: go on with it by --resume, or give another with --out", e.Dir)
+}
+
+// SettingError is a setting that does not go with the data.
+type SettingError struct{ Key, Problem string }
+
+// Error implements error.
+func (e *SettingError) Error() string { return e.Key + ": " + e.Problem }

@@ -1,0 +1,123 @@
+package trainloop
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/session"
+)
+
+// Measurement is what training steps of an experiment cost.
+type Measurement struct {
+	BatchSize  int `json:"batch_size"`
+	MicroBatch int `json:"micro_batch"`
+	// SecondsPerStep is the median over the steps, the first left out, and
+	// ImagesPerSecond that rate.
+	SecondsPerStep  float64 `json:"seconds_per_step"`
+	ImagesPerSecond float64 `json:"images_per_second"`
+	// Seconds are those of each step.
+	Seconds []float64 `json:"seconds"`
+	// PeakBytes is the most memory that the process has had, 0 where the
+	// system does not tell.
+	PeakBytes int64 `json:"peak_bytes"`
+}
+
+// Stepper does training steps of an experiment on random images: what they
+// cost does not depend on the images.
+type Stepper struct {
+	trainer *session.Trainer
+	images  []uint8
+	labels  []int64
+}
+
+// NewStepper returns a stepper for images of height x width, in the form for
+// the target, one of onnxmodels.Targets.
+func NewStepper(e configs.Experiment, height, width int, target string) (*Stepper, error) {
+	network, err := Network(e, height, width)
+	if err != nil {
+		return nil, err
+	}
+	artifacts, err := Artifacts(network, e, 1, target)
+	if err != nil {
+		return nil, err
+	}
+	trainer, err := newTrainer(e, artifacts, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stepper{trainer: trainer}
+	rng := rand.New(rand.NewPCG(e.Seed, 0))
+	for range e.Train.BatchSize * height * width * 3 {
+		s.images = append(s.images, uint8(rng.Uint32()))
+	}
+	for range e.Train.BatchSize {
+		s.labels = append(s.labels, rng.Int64N(int64(e.Model.Classes)))
+	}
+	return s, nil
+}
+
+// Step does one step and tells how many seconds it took.
+func (s *Stepper) Step() (float64, error) {
+	begun := time.Now()
+	_, err := s.trainer.Step(s.images, s.labels, 0.001, 0)
+	return time.Since(begun).Seconds(), err
+}
+
+// Close frees the session.
+func (s *Stepper) Close() error { return s.trainer.Close() }
+
+// Measure does one step and then as many as told, at least one, and tells what
+// these cost.
+func Measure(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (m Measurement, err error) {
+	s, err := NewStepper(e, height, width, target)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	m = Measurement{BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e)}
+	for i := range max(steps, 1) + 1 {
+		if err := ctx.Err(); err != nil {
+			return m, err
+		}
+		seconds, err := s.Step()
+		if err != nil {
+			return m, err
+		}
+		if i > 0 {
+			m.Seconds = append(m.Seconds, seconds)
+		}
+	}
+	m.SecondsPerStep = median(m.Seconds)
+	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep
+	m.PeakBytes = PeakBytes()
+	return m, nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// newTrainer returns a session of the artifacts at the state.
+func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, state []byte, height, width int) (*session.Trainer, error) {
+	training, err := onnxmodels.Marshal(a.Training)
+	if err != nil {
+		return nil, err
+	}
+	optimizer, err := onnxmodels.Marshal(a.Optimizer)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewTrainer(session.Training{
+		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
+		Drops: a.Drops, Height: height, Width: width,
+		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
+	}, session.Options{Device: e.Runtime.Device, Threads: e.Runtime.Threads})
+}

@@ -1,0 +1,56 @@
+package trainloop
+
+import (
+	"fmt"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/schedule"
+)
+
+// Network returns the network that the experiment describes, for images of
+// height x width pixels.
+func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+	if e.Model.Kind != "cnn" {
+		return nil, fmt.Errorf("model.kind: %q is not a known architecture; \"cnn\" is", e.Model.Kind)
+	}
+	return onnxmodels.CNN(onnxmodels.CNNOptions{
+		Height: height, Width: width,
+		Widths: e.Model.Widths, Convolutions: e.Model.Convolutions, Classes: e.Model.Classes,
+	})
+}
+
+// MicroBatch returns how many images go through the network at once.
+func MicroBatch(e configs.Experiment) int {
+	if e.Train.MicroBatch > 0 {
+		return e.Train.MicroBatch
+	}
+	return e.Train.BatchSize / e.Train.Replicas
+}
+
+// Artifacts returns the training models of the experiment's network for the
+// target, one of onnxmodels.Targets. With
+// momentum correction they hold the learning rate of every step, for which
+// stepsPerEpoch counts; else it does not matter.
+func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
+	micro := MicroBatch(e)
+	o := onnxmodels.TrainingOptions{
+		Momentum:       float32(e.Optimizer.Momentum),
+		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
+		MicroBatches:   e.Train.BatchSize / micro,
+		LabelSmoothing: float32(e.Train.LabelSmoothing),
+		WeightDecay:    float32(e.Optimizer.WeightDecay),
+		DecayAll:       e.Optimizer.DecayAll,
+		Target:         target,
+	}
+	if e.Optimizer.MomentumCorrection {
+		s, err := schedule.New(e, stepsPerEpoch)
+		if err != nil {
+			return nil, err
+		}
+		for step := range e.Train.Epochs * stepsPerEpoch {
+			o.Rates = append(o.Rates, float32(s.Rate(step)))
+		}
+	}
+	return n.Artifacts(o)
+}

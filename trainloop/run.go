@@ -1,0 +1,292 @@
+package trainloop
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/schedule"
+	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
+)
+
+// Options say what is run and where it is kept.
+type Options struct {
+	Experiment        configs.Experiment
+	Train, Validation *dataset.Set
+	// Dir is the run directory. It is made if it does not exist, and must not
+	// hold another run.
+	Dir string
+	// Resume goes on from the latest snapshot in Dir, if there is one.
+	Resume bool
+	// Environment is what the caller knows of environment.json.
+	Environment rundir.Environment
+	// Observer, if not nil, is told how the run goes.
+	Observer Observer
+}
+
+// Observer watches a run. Its methods are called from the run's goroutine.
+type Observer interface {
+	// Started is called once, with the place where the run starts.
+	Started(p Position)
+	// Stepped is called after each optimizer step.
+	Stepped(p Position, loss, accuracy, imagesPerSecond float64)
+	// Finished is called after each epoch.
+	Finished(p Position, e rundir.Epoch)
+}
+
+// Position is a place in a run.
+type Position struct {
+	// Epoch counts from 0; Step is the number of steps done in it.
+	Epoch, Step int
+	// Epochs and StepsPerEpoch are the run's length.
+	Epochs, StepsPerEpoch int
+}
+
+// Run trains, and returns the summary that it wrote last.
+//
+// When ctx is cancelled it finishes the step, saves a snapshot and returns an
+// *Interrupted.
+func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
+	r, err := start(o)
+	if err != nil {
+		return rundir.Summary{}, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if r.complete {
+		return rundir.ReadSummary(o.Dir)
+	}
+	r.observe().Started(r.position())
+	for r.at.Epoch < r.experiment.Train.Epochs {
+		if err := r.epoch(ctx); err != nil {
+			return rundir.Summary{}, err
+		}
+	}
+	return r.finish()
+}
+
+// run is a run under way.
+type run struct {
+	Options
+	experiment configs.Experiment
+	layout     rundir.Layout
+	unlock     func() error
+	complete   bool
+
+	network  *onnxmodels.Network
+	schedule schedule.Schedule
+	loader   *augment.Loader
+	trainer  *session.Trainer
+	options  session.Options
+
+	at      snapshot.Manifest // where the run is, and the hashes of what it is
+	history []rundir.Epoch
+
+	images []uint8
+	labels []int64
+}
+
+func (r *run) position() Position {
+	return Position{r.at.Epoch, r.at.Partial.Steps, r.experiment.Train.Epochs, r.loader.StepsPerEpoch()}
+}
+
+func (r *run) observe() Observer {
+	if r.Observer == nil {
+		return silent{}
+	}
+	return r.Observer
+}
+
+type silent struct{}
+
+func (silent) Started(Position)                            {}
+func (silent) Stepped(Position, float64, float64, float64) {}
+func (silent) Finished(Position, rundir.Epoch)             {}
+
+// epoch trains to the end of the current epoch, evaluates and saves.
+func (r *run) epoch(ctx context.Context) error {
+	begun := time.Now()
+	for r.at.Partial.Steps < r.loader.StepsPerEpoch() {
+		if err := r.step(ctx); err != nil {
+			return err
+		}
+		if r.at.Partial.Steps == r.loader.StepsPerEpoch() {
+			break
+		}
+		if ctx.Err() != nil {
+			return r.interrupted(ctx)
+		}
+		if every := r.experiment.Train.CheckpointSteps; every > 0 && r.at.Step%every == 0 {
+			if _, err := r.save(nil); err != nil {
+				return err
+			}
+		}
+	}
+	return r.endEpoch(ctx, begun)
+}
+
+// step does one optimizer step.
+func (r *run) step(ctx context.Context) error {
+	begun := time.Now()
+	// The step is not cut short by a signal: its batch is there already, or
+	// will be in a moment.
+	wait, err := r.loader.Next(context.WithoutCancel(ctx), r.images, r.labels)
+	if err != nil {
+		return err
+	}
+	rate := r.schedule.Rate(r.at.Step)
+	fed := rate
+	if r.experiment.Optimizer.MomentumCorrection {
+		fed = 1 // the optimizer model holds the rates
+	}
+	result, err := r.trainer.Step(r.images, r.labels, fed, dropoutSeed(r.experiment.Seed, r.at.Step))
+	if err != nil {
+		return err
+	}
+	if math.IsNaN(result.Loss) || math.IsInf(result.Loss, 0) {
+		return r.diverged(result.Loss, rate)
+	}
+	p := &r.at.Partial
+	r.at.Step++
+	p.Steps++
+	p.Loss += result.Loss
+	p.Correct += result.Correct
+	p.Seconds += time.Since(begun).Seconds()
+	p.Wait += wait.Seconds()
+	images := float64(p.Steps * len(r.labels))
+	r.observe().Stepped(r.position(), p.Loss/float64(p.Steps), float64(p.Correct)/images, images/p.Seconds)
+	return nil
+}
+
+func (r *run) diverged(loss, rate float64) error {
+	return &Diverged{
+		Step: r.at.Step, Epoch: r.at.Epoch, Loss: loss, Rate: rate,
+		Snapshot: lastFinite(r.layout.Checkpoints()),
+	}
+}
+
+// endEpoch evaluates, writes the history and saves a snapshot at the first
+// step of the next epoch. The history goes first: rows beyond the snapshot are
+// dropped on resume, but one that is missing could not be made again.
+func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
+	pending, err := snapshot.Begin(r.layout.Checkpoints())
+	if err != nil {
+		return err
+	}
+	defer pending.Abort() //nolint:errcheck // what it cannot remove, the next Prune does
+	if err := r.trainer.Save(pending.CheckpointPath()); err != nil {
+		return err
+	}
+	// An interruption now would only repeat the evaluation.
+	_, evaluation, err := r.evaluate(context.WithoutCancel(ctx), pending.CheckpointPath())
+	if err != nil {
+		return err
+	}
+	last := r.schedule.Rate(r.at.Step - 1)
+	if math.IsNaN(evaluation.Loss) || math.IsInf(evaluation.Loss, 0) {
+		return r.diverged(evaluation.Loss, last)
+	}
+	row := r.row(evaluation, last, time.Since(begun).Seconds())
+	r.history = append(r.history, row)
+	if err := rundir.WriteHistory(r.layout.History(), r.history); err != nil {
+		return err
+	}
+	r.at.Epoch++
+	r.at.Partial = snapshot.Partial{}
+	path, err := r.commit(pending, &row.ValAccuracy)
+	if err != nil {
+		return err
+	}
+	r.observe().Finished(r.position(), row)
+	if ctx.Err() != nil && r.at.Epoch < r.experiment.Train.Epochs {
+		return &Interrupted{Snapshot: path, Step: r.at.Step, err: ctx.Err()}
+	}
+	return nil
+}
+
+// row sums up the current epoch. Its seconds are those of its steps, of other
+// processes too if it was resumed within, and of the evaluation.
+func (r *run) row(e Evaluation, rate, elapsed float64) rundir.Epoch {
+	p := r.at.Partial
+	images := float64(p.Steps * len(r.labels))
+	return rundir.Epoch{
+		Epoch: r.at.Epoch, Step: r.at.Step, LearningRate: rate,
+		Loss: p.Loss / float64(p.Steps), Accuracy: float64(p.Correct) / images,
+		ValLoss: e.Loss, ValAccuracy: e.Accuracy,
+		ImagesPerSecond: images / p.Seconds, DataWait: p.Wait / p.Seconds,
+		Seconds: max(elapsed, p.Seconds),
+	}
+}
+
+// evaluate runs the network with the parameters of the checkpoint file on the
+// validation images, in the form in which it is exported.
+func (r *run) evaluate(ctx context.Context, path string) (model []byte, e Evaluation, err error) {
+	model, err = inferenceModel(r.network, path, r.Validation.Classes)
+	if err != nil {
+		return nil, e, err
+	}
+	height, width := r.network.Size()
+	m, err := session.NewModel(model, height, width, r.network.Classes(), r.options)
+	if err != nil {
+		return nil, e, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	e, err = Evaluate(ctx, m, r.Validation)
+	return model, e, err
+}
+
+// interrupted saves the state and says so.
+func (r *run) interrupted(ctx context.Context) error {
+	path, err := r.save(nil)
+	if err != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	return &Interrupted{Snapshot: path, Step: r.at.Step, err: ctx.Err()}
+}
+
+// save writes a snapshot of the current position.
+func (r *run) save(accuracy *float64) (string, error) {
+	pending, err := snapshot.Begin(r.layout.Checkpoints())
+	if err != nil {
+		return "", err
+	}
+	if err := r.trainer.Save(pending.CheckpointPath()); err != nil {
+		return "", errors.Join(err, pending.Abort())
+	}
+	return r.commit(pending, accuracy)
+}
+
+func (r *run) commit(pending *snapshot.Pending, accuracy *float64) (string, error) {
+	m := r.at
+	m.ValAccuracy = accuracy
+	path, err := pending.Commit(m)
+	if err != nil {
+		return "", err
+	}
+	return path, snapshot.Prune(r.layout.Checkpoints(), r.experiment.Train.KeepCheckpoints)
+}
+
+func (r *run) close() error {
+	var err error
+	if r.loader != nil {
+		r.loader.Close()
+	}
+	if r.trainer != nil {
+		err = r.trainer.Close()
+	}
+	return errors.Join(err, r.unlock())
+}
+
+// dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.
+func dropoutSeed(seed uint64, step int) uint64 {
+	z := seed + uint64(step+1)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,189 @@
+package trainloop
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/internal/durable"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/schedule"
+	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
+)
+
+// start claims the run directory and makes everything that the first step
+// needs.
+func start(o Options) (_ *run, err error) {
+	if err := check(o); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make run directory: %w", err)
+	}
+	unlock, err := durable.Lock(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{
+		Options: o, experiment: o.Experiment, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock,
+		options: session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	r.at = snapshot.Manifest{ConfigHash: o.Experiment.Hash(), DataHash: dataHash(o)}
+	if r.complete, err = r.claim(); err != nil || r.complete {
+		return r, err
+	}
+	return r, r.prepare()
+}
+
+// dataHash identifies both splits.
+func dataHash(o Options) string { return o.Train.Hash() + "+" + o.Validation.Hash() }
+
+// check tells what does not go together between the experiment and the data.
+func check(o Options) error {
+	th, tw := o.Train.Size()
+	vh, vw := o.Validation.Size()
+	switch e := o.Experiment; {
+	case len(o.Train.Classes) != e.Model.Classes:
+		return &SettingError{"model.classes", fmt.Sprintf("%d, but the data has %d classes", e.Model.Classes, len(o.Train.Classes))}
+	case th != vh || tw != vw:
+		return &SettingError{"data.path", fmt.Sprintf("training images are %dx%d pixels, validation images %dx%d", th, tw, vh, vw)}
+	case o.Validation.Len() == 0:
+		return &SettingError{"data.validation", "there are no validation images"}
+	case e.Train.BatchSize > o.Train.Len():
+		return &SettingError{"train.batch_size", fmt.Sprintf("%d is more than the %d training images", e.Train.BatchSize, o.Train.Len())}
+	}
+	return nil
+}
+
+// claim makes the run directory this run's: it refuses that of another one,
+// and tells whether this one is complete already.
+func (r *run) claim() (complete bool, err error) {
+	began, err := rundir.ReadConfig(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, r.describe()
+	}
+	if err != nil {
+		return false, err
+	}
+	if !r.Resume {
+		return false, &Occupied{Dir: r.Dir}
+	}
+	if began.Hash() != r.at.ConfigHash {
+		m := &Mismatch{Dir: r.Dir}
+		for _, d := range configs.Diff(began, r.experiment) {
+			m.Differences = append(m.Differences, d.String())
+		}
+		return false, m
+	}
+	return rundir.Complete(r.Dir), nil
+}
+
+// describe writes what the run is. The configuration goes last: with it the
+// directory is claimed.
+func (r *run) describe() error {
+	e := r.Environment
+	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
+	e.Data.Height, e.Data.Width = r.Train.Size()
+	e.Data.Classes = r.Train.Classes
+	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
+		return err
+	}
+	text, err := configs.Marshal(r.experiment)
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(r.layout.Config(), text)
+}
+
+// prepare makes the network, the session and the loader at the position of the
+// latest snapshot, or at the beginning.
+func (r *run) prepare() error {
+	height, width := r.Train.Size()
+	var err error
+	if r.network, err = Network(r.experiment, height, width); err != nil {
+		return err
+	}
+	state, err := r.resume()
+	if err != nil {
+		return err
+	}
+	if r.loader, err = r.newLoader(); err != nil {
+		return err
+	}
+	if r.schedule, err = schedule.New(r.experiment, r.loader.StepsPerEpoch()); err != nil {
+		return err
+	}
+	batch := r.experiment.Train.BatchSize
+	r.images, r.labels = make([]uint8, batch*height*width*3), make([]int64, batch)
+	return r.newTrainer(state, height, width)
+}
+
+// resume returns the checkpoint to begin with, and moves the run to its
+// position.
+func (r *run) resume() ([]byte, error) {
+	m, path, _, err := snapshot.Latest(r.layout.Checkpoints())
+	if errors.Is(err, fs.ErrNotExist) {
+		return checkpoint.Encode(r.network.Initialize(r.experiment.Seed)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.ConfigHash != r.at.ConfigHash || m.DataHash != r.at.DataHash {
+		return nil, &Mismatch{Dir: r.Dir, Differences: []string{
+			fmt.Sprintf("snapshot %q: configuration %.12s and data %.12s, now %.12s and %.12s",
+				path, m.ConfigHash, m.DataHash, r.at.ConfigHash, r.at.DataHash),
+		}}
+	}
+	r.at = m
+	history, err := rundir.ReadHistory(r.layout.History())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(history) < m.Epoch {
+		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q is of epoch %d", r.Dir, len(history), path, m.Epoch)
+	}
+	r.history = history[:m.Epoch]
+	return os.ReadFile(snapshot.CheckpointPath(path))
+}
+
+func (r *run) newLoader() (*augment.Loader, error) {
+	recipe, err := Recipe(r.experiment.Augment)
+	if err != nil {
+		return nil, err
+	}
+	return augment.NewLoader(r.Train, augment.LoaderOptions{
+		Seed: r.experiment.Seed, BatchSize: r.experiment.Train.BatchSize, Recipe: recipe,
+		Epoch: r.at.Epoch, Step: r.at.Partial.Steps,
+	})
+}
+
+// Recipe returns the recipe that the settings name.
+func Recipe(a configs.Augment) (*augment.Recipe, error) {
+	if a.Recipe != "custom" {
+		return augment.NewRecipe(a.Recipe, a.Geometry)
+	}
+	specs := make([]augment.Spec, len(a.Operations))
+	for i, op := range a.Operations {
+		specs[i] = augment.Spec{Kind: op.Kind, Ranges: op.Ranges}
+	}
+	return augment.Custom(a.Geometry, specs)
+}
+
+func (r *run) newTrainer(state []byte, height, width int) error {
+	artifacts, err := Artifacts(r.network, r.experiment, r.loader.StepsPerEpoch(), r.options.Device)
+	if err != nil {
+		return err
+	}
+	r.trainer, err = newTrainer(r.experiment, artifacts, state, height, width)
+	return err
+}

@@ -1,0 +1,125 @@
+// Package sweep runs a grid of training runs: every condition at every batch
+// size with every seed.
+//
+//	plan, err := sweep.New(experiment, "runs/study")
+//	err = plan.Claim(resume)
+//	outcome, err := plan.Run(ctx, sweep.Options{Command: command})
+//
+// Each cell of the grid is a process of its own, so that one that runs out of
+// memory or diverges is marked as failed and the others go on. Cells that are
+// complete are passed over, and one that was interrupted goes on where it was.
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"onnxlab/configs"
+	"onnxlab/internal/durable"
+	"onnxlab/trainloop/rundir"
+)
+
+// Cell is one run of the grid.
+type Cell struct {
+	rundir.Cell
+	// Dir is its run directory.
+	Dir string
+	// Experiment is the sweep's under the cell's condition.
+	Experiment configs.Experiment
+}
+
+// Plan is the cells of a sweep in the order in which they are run.
+type Plan struct {
+	Root       string
+	Experiment configs.Experiment
+	Cells      []Cell
+}
+
+// New lays out the cells of the experiment's grid in the directory root. All
+// cells that the settings do not allow are reported at once.
+func New(e configs.Experiment, root string) (*Plan, error) {
+	p := &Plan{Root: root, Experiment: e}
+	var problems []error
+	for _, seed := range e.Sweep.Seeds {
+		for _, batch := range e.Sweep.BatchSizes {
+			for _, condition := range e.Sweep.Conditions {
+				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
+				experiment, err := e.Cell(condition, batch, seed)
+				if err != nil {
+					problems = append(problems, fmt.Errorf("cell %s: %w", Name(cell), err))
+					continue
+				}
+				p.Cells = append(p.Cells, Cell{
+					Cell: cell, Experiment: experiment,
+					Dir: rundir.CellDir(root, cell, len(e.Sweep.Seeds) > 1),
+				})
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	if len(p.Cells) == 0 {
+		return nil, errors.New("the sweep has no cells: sweep.conditions, sweep.batch_sizes or sweep.seeds is empty")
+	}
+	return p, nil
+}
+
+// Name is what a cell is called in messages.
+func Name(c rundir.Cell) string {
+	return fmt.Sprintf("%s, batch %d, seed %d", c.Condition, c.BatchSize, c.Seed)
+}
+
+// Occupied is the error of starting a sweep in a directory that holds one.
+type Occupied struct{ Root string }
+
+// Error implements error.
+func (e *Occupied) Error() string {
+	return fmt.Sprintf("sweep directory %q holds a sweep already: go on with it by --resume, or give another with --out", e.Root)
+}
+
+// Claim makes the sweep directory and writes the sweep's configuration. A
+// directory that holds a sweep is refused, unless resume is set and the two
+// differ at most in the grid.
+func (p *Plan) Claim(resume bool) error {
+	layout := rundir.Layout{Dir: p.Root}
+	began, err := rundir.ReadConfig(p.Root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case !resume:
+		return &Occupied{Root: p.Root}
+	default:
+		if err := p.compatible(began); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(p.Root, 0o755); err != nil {
+		return fmt.Errorf("make sweep directory: %w", err)
+	}
+	text, err := configs.Marshal(p.Experiment)
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(layout.Config(), text)
+}
+
+func (p *Plan) compatible(began configs.Experiment) error {
+	now := p.Experiment
+	now.Sweep = began.Sweep
+	if began.Hash() == now.Hash() {
+		return nil
+	}
+	text := ""
+	for _, d := range configs.Diff(began, now) {
+		text += "\n  " + d.String()
+	}
+	return fmt.Errorf("resume %q: the sweep began otherwise:%s\nresume it as it began, or give another directory with --out", p.Root, text)
+}
+
+// Log is where the messages of a cell's process go.
+func (c Cell) Log() string { return filepath.Join(c.Dir, "train.log") }
