@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/trainloop"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -24,16 +25,10 @@ func newConfigCommand() *cobra.Command {
 
 // configOptions are what the subcommands of config know.
 type configOptions struct {
-	config string
-	set    []string
-	json   bool
-	out    string
-	log    bool
-}
-
-func (o *configOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.config, "config", "", "experiment in YAML (default: the built-in settings)")
-	cmd.Flags().StringArrayVar(&o.set, "set", nil, "override one setting, section.key=value (repeatable)")
+	experimentFlags
+	json bool
+	out  string
+	log  bool
 }
 
 func newConfigShowCommand() *cobra.Command {
@@ -49,13 +44,13 @@ configuration again.
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.OutOrStdout(), opts) },
 	}
-	opts.addFlags(cmd)
+	opts.add(cmd)
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON, with the origins under \"origins\"")
 	return cmd
 }
 
 func runConfigShow(out io.Writer, opts configOptions) error {
-	resolved, err := configs.LoadResolved(opts.config, opts.set)
+	resolved, err := configs.LoadResolved(opts.config, opts.sets)
 	if err != nil {
 		return err
 	}
@@ -89,7 +84,7 @@ it. Where a sweep is given, each of its runs is checked too. No data is needed.
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, args []string) error { return runConfigCheck(cmd.OutOrStdout(), opts, args) },
 	}
-	opts.addFlags(cmd)
+	opts.add(cmd)
 	return cmd
 }
 
@@ -102,7 +97,7 @@ func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
 	}
 	faulty := 0
 	for _, file := range files {
-		err := checkExperiment(file, opts.set)
+		err := checkExperiment(file, opts.sets)
 		var wrong *configs.Error
 		switch {
 		case err == nil:
@@ -130,17 +125,31 @@ func problemOf(file string, p configs.Problem) string {
 	return p.String()
 }
 
-// checkExperiment checks a file, and the runs of its sweep if it gives one.
-func checkExperiment(file string, set []string) error {
-	resolved, err := configs.LoadResolved(file, set)
+// checkExperiment checks a file, its recipe, and the runs of its sweep if it
+// gives one.
+func checkExperiment(file string, sets []string) error {
+	resolved, err := configs.LoadResolved(file, sets)
 	if err != nil {
 		return err
 	}
-	if !resolved.GivesSweep() {
-		return nil
+	runs := []configs.Experiment{resolved.Experiment}
+	if resolved.GivesSweep() {
+		cells, err := resolved.Experiment.Cells()
+		if err != nil {
+			return err
+		}
+		runs = append(runs, cells...)
 	}
-	_, err = resolved.Experiment.Cells()
-	return err
+	for _, e := range runs {
+		if _, err := trainloop.Recipe(e.Augment); err != nil {
+			problem := configs.Problem{Message: err.Error()}
+			if len(resolved.Experiment.Augment.Operations) > 0 {
+				problem.Origin = resolved.Origins["augment.operations"]
+			}
+			return &configs.Error{Problems: []configs.Problem{problem}}
+		}
+	}
+	return nil
 }
 
 func newConfigSchemaCommand() *cobra.Command {

@@ -34,7 +34,7 @@ differs. The path of the picture is printed.
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), opts) },
 	}
-	opts.addFlags(cmd)
+	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "schedule.png", "picture to write, .png or .svg")
 	cmd.Flags().BoolVar(&opts.log, "log", false, "logarithmic rates")
 	return cmd
@@ -45,7 +45,7 @@ func runConfigPlot(out io.Writer, opts configOptions) error {
 	if format != "png" && format != "svg" {
 		return &usageError{fmt.Errorf("plot the schedule: %q ends neither in .png nor in .svg: set --out", opts.out)}
 	}
-	resolved, err := configs.LoadResolved(opts.config, opts.set)
+	resolved, err := configs.LoadResolved(opts.config, opts.sets)
 	if err != nil {
 		return err
 	}
