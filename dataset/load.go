@@ -10,11 +10,12 @@ const (
 	SourceSynthetic = "synthetic"
 	SourceCIFAR10   = "cifar10"
 	SourceCIFAR100  = "cifar100"
+	SourceFolder    = "folder"
 )
 
 // Options say which images to load.
 type Options struct {
-	// Source is "synthetic", "cifar10" or "cifar100".
+	// Source is "synthetic", "cifar10", "cifar100" or "folder".
 	Source string
 	// Path is the folder that holds the files. Only "synthetic" can do
 	// without: it is then drawn in memory.
@@ -22,9 +23,8 @@ type Options struct {
 	// Train and Validation are how many images of each split to take, from the
 	// first on; 0 takes all there are.
 	Train, Validation int
-	// Size is the height and width that images of various sizes are resized
-	// to, in pixels; 0 means 32. The CIFAR and the synthetic images are 32x32
-	// and stay so.
+	// Size is the height and width that the images of a "folder" are resized
+	// to, in pixels; 0 means 32. The other images are 32x32 and stay so.
 	Size int
 }
 
@@ -41,9 +41,11 @@ func Load(ctx context.Context, opts Options) (train, validation *Set, err error)
 		return loadCIFAR(ctx, cifar10Form(), opts)
 	case SourceCIFAR100:
 		return loadCIFAR(ctx, cifar100Form(), opts)
+	case SourceFolder:
+		return loadFolder(ctx, opts)
 	}
-	return nil, nil, fmt.Errorf("load data: source %q is unknown (known: %s, %s, %s)", opts.Source,
-		SourceSynthetic, SourceCIFAR10, SourceCIFAR100)
+	return nil, nil, fmt.Errorf("load data: source %q is unknown (known: %s, %s, %s, %s)", opts.Source,
+		SourceSynthetic, SourceCIFAR10, SourceCIFAR100, SourceFolder)
 }
 
 // checkCount tells whether want images can be had from the available ones.

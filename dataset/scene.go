@@ -44,16 +44,16 @@ func drawScene(d dice, class int) *scene {
 // The difficulty of the set, tuned with bench/synthetic. Colours are in
 // 0..255, lengths in pixels.
 const (
-	leastContrast = 70
-	groundReach   = 45
-	fillReach     = 40
+	leastContrast = 55
+	groundReach   = 60
+	fillReach     = 50
 	leastNoise    = 2
-	mostNoise     = 12
-	mostBehind    = 3
-	frontChance   = 0.4
+	mostNoise     = 18
+	mostBehind    = 4
+	frontChance   = 0.5
 
-	leastRadius   = 8
-	mostRadius    = 13
+	leastRadius   = 7
+	mostRadius    = 12
 	mostTilt      = 20 * tau / 360
 	mostStretch   = 0.2
 	mostOffCentre = 4

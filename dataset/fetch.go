@@ -1,0 +1,174 @@
+package dataset
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"onnxlab/internal/durable"
+)
+
+// The archive of CIFAR-10 in its binary form, by Alex Krizhevsky.
+const (
+	CIFAR10URL    = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+	CIFAR10SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+)
+
+// FetchOptions say what [Fetch] fetches and where to.
+type FetchOptions struct {
+	// Dir is the folder that gets the archive's folder; it is made if need be.
+	Dir string
+	// URL is where the archive is; empty means CIFAR10URL.
+	URL string
+	// SHA256 is what the archive must have, in hexadecimal; empty means
+	// CIFAR10SHA256.
+	SHA256 string
+	// Progress is told how far the download is: by a bar if it is a terminal,
+	// by one line if not. Nil keeps it silent.
+	Progress io.Writer
+}
+
+// Fetch puts the binary files of CIFAR-10 into a folder of opts.Dir and
+// returns that folder; nothing is done when they are there. The archive is
+// accepted only with the SHA-256 that it must have, and the folder appears
+// complete or not at all. A download that was cut off stays in a file of
+// opts.Dir that ends in ".part", and the next Fetch goes on from there. When
+// several processes fetch into one folder, one does and the others wait.
+func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
+	opts.URL = cmp.Or(opts.URL, CIFAR10URL)
+	opts.SHA256 = cmp.Or(opts.SHA256, CIFAR10SHA256)
+	report := reporter{opts.Progress}
+	if err := os.MkdirAll(opts.Dir, 0o777); err != nil {
+		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
+	}
+	unlock, err := lock(ctx, opts.Dir, report)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	form := cifar10Form()
+	dir = filepath.Join(opts.Dir, form.folder)
+	if form.complete(dir) {
+		return dir, nil
+	}
+	// What a killed process was unpacking. No one unpacks for an hour.
+	if err := durable.RemoveLeftovers(opts.Dir, time.Hour); err != nil {
+		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
+	}
+	archive, err := fetchArchive(ctx, opts, report)
+	if err != nil {
+		return "", err
+	}
+	if err := unpackCIFAR10(ctx, archive, dir); err != nil {
+		return "", err
+	}
+	return dir, os.Remove(archive)
+}
+
+// lock waits until no other process is fetching into the folder.
+func lock(ctx context.Context, dir string, report reporter) (unlock func() error, err error) {
+	for told := false; ; told = true {
+		unlock, err = durable.Lock(dir)
+		var locked *durable.LockedError
+		if !errors.As(err, &locked) {
+			return unlock, err
+		}
+		if !told {
+			report.line("waiting for process %d, which is using %s", locked.Holder.PID, dir)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// fetchArchive downloads the archive, or the rest of it, and checks its hash.
+func fetchArchive(ctx context.Context, opts FetchOptions, report reporter) (file string, err error) {
+	from, err := url.Parse(opts.URL)
+	if err != nil {
+		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
+	}
+	name := path.Base(from.Path)
+	if !filepath.IsLocal(name) {
+		return "", fmt.Errorf("fetch CIFAR-10: URL %q names no file", opts.URL)
+	}
+	file = filepath.Join(opts.Dir, name+".part")
+	for {
+		resumed, err := newDownload(opts.URL, file, report).run(ctx)
+		if err != nil {
+			return "", err
+		}
+		hash, err := hashFile(file)
+		if err != nil || hash == opts.SHA256 {
+			return file, err
+		}
+		if err := os.Remove(file); err != nil {
+			return "", err
+		}
+		if !resumed {
+			return "", &Error{
+				Path: opts.URL, Record: NoRecord,
+				Err: fmt.Errorf("the archive has SHA-256 %s, not %s", hash, opts.SHA256),
+				Fix: "fetch it again, or give another source with --url",
+			}
+		}
+		// What was there was the start of something else.
+		report.line("the parts do not fit together; fetching all of it again")
+	}
+}
+
+// hashFile is the SHA-256 of a file in hexadecimal.
+func hashFile(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// unpackCIFAR10 makes the folder dir appear with what the archive's folder of
+// the same name holds.
+func unpackCIFAR10(ctx context.Context, archive, dir string) error {
+	tmp, err := durable.TempDir(filepath.Dir(dir))
+	if err != nil {
+		return fmt.Errorf("unpack %q: %w", archive, err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := unpack(ctx, archive, tmp, defaultTarLimits()); err != nil {
+		return err
+	}
+	form := cifar10Form()
+	unpacked := filepath.Join(tmp, form.folder)
+	for _, name := range append(form.train, form.validation...) {
+		if _, err := form.countRecords(filepath.Join(unpacked, name)); err != nil {
+			return fileError(archive, fmt.Errorf("%s/%s: %w", form.folder, name, errors.Unwrap(err)))
+		}
+	}
+	return durable.PublishDir(unpacked, dir, form.complete)
+}
+
+// complete tells whether the folder has all files of the form in whole records.
+func (f cifarForm) complete(dir string) bool {
+	for _, name := range append(f.train, f.validation...) {
+		if _, err := f.countRecords(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}

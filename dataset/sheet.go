@@ -1,0 +1,59 @@
+package dataset
+
+import (
+	"image"
+	"image/color"
+	"image/draw"
+
+	"github.com/disintegration/imaging"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
+)
+
+// Sheet is a picture of the first images of each class, up to columns of them:
+// one row a class, with its name.
+func (s *Set) Sheet(columns int) *image.NRGBA {
+	// Small images are enlarged until they can be seen.
+	const visible, gap, labelWidth = 64, 2, 110
+	scale := max(1, visible/max(s.Height, s.Width, 1))
+	width, height := s.Width*scale+gap, s.Height*scale+gap
+	sheet := imaging.New(labelWidth+columns*width, len(s.Classes)*height, color.White)
+	next := make([]int, len(s.Classes))
+	for i, label := range s.Labels {
+		if next[label] == columns {
+			continue
+		}
+		tile := imaging.Resize(s.picture(i), s.Width*scale, s.Height*scale, imaging.NearestNeighbor)
+		at := image.Pt(labelWidth+next[label]*width, int(label)*height)
+		draw.Draw(sheet, tile.Rect.Add(at), tile, image.Point{}, draw.Src)
+		next[label]++
+	}
+	for i, class := range s.Classes {
+		write(sheet.SubImage(image.Rect(0, i*height, labelWidth-gap, (i+1)*height)).(*image.NRGBA), class)
+	}
+	return sheet
+}
+
+// picture is the i-th image as one of the image package.
+func (s *Set) picture(i int) *image.NRGBA {
+	picture := image.NewNRGBA(image.Rect(0, 0, s.Width, s.Height))
+	pixels := s.Image(i)
+	for k := range s.Height * s.Width {
+		copy(picture.Pix[4*k:], pixels[channels*k:channels*(k+1)])
+		picture.Pix[4*k+3] = 255
+	}
+	return picture
+}
+
+// write puts a line of text into the middle of the left edge of the picture.
+func write(picture *image.NRGBA, text string) {
+	const margin = 4
+	face := basicfont.Face7x13
+	middle := (picture.Rect.Min.Y + picture.Rect.Max.Y + face.Ascent - face.Descent) / 2
+	drawer := font.Drawer{
+		Dst: picture, Src: image.Black, Face: face,
+		Dot: fixed.P(picture.Rect.Min.X+margin, middle),
+	}
+	drawer.DrawString(text)
+}

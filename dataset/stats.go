@@ -1,0 +1,46 @@
+package dataset
+
+import "math"
+
+// Stats describe the images of a set.
+type Stats struct {
+	// Counts are the numbers of images of each class.
+	Counts []int
+	// Mean and Deviation are those of all values of each channel, red, green
+	// and blue, in 0..1. They are 0 for an empty set.
+	Mean, Deviation [channels]float64
+}
+
+// Stats counts the classes and measures the channels.
+func (s *Set) Stats() Stats {
+	stats := Stats{Counts: make([]int, len(s.Classes))}
+	for _, label := range s.Labels {
+		stats.Counts[label]++
+	}
+	if len(s.Pixels) == 0 {
+		return stats
+	}
+	// Exact, whatever the number of images.
+	var histogram [channels][256]int
+	for i, value := range s.Pixels {
+		histogram[i%channels][value]++
+	}
+	for c := range channels {
+		stats.Mean[c], stats.Deviation[c] = moments(&histogram[c], len(s.Pixels)/channels)
+	}
+	return stats
+}
+
+// moments are the mean and the standard deviation of n values in 0..1, of
+// which the histogram has the numbers of each 255th.
+func moments(histogram *[256]int, n int) (mean, deviation float64) {
+	for value, count := range histogram {
+		mean += float64(value) / 255 * float64(count) / float64(n)
+	}
+	var variance float64
+	for value, count := range histogram {
+		off := float64(value)/255 - mean
+		variance += off * off * float64(count) / float64(n)
+	}
+	return mean, math.Sqrt(variance)
+}

@@ -1,0 +1,106 @@
+package dataset
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// tarLimits bound what is unpacked.
+type tarLimits struct {
+	entries     int
+	fileBytes   int64
+	streamBytes int64 // of the whole tar, uncompressed
+}
+
+// defaultTarLimits leave CIFAR-10 room: 8 files of up to 31 MB, 184 MB in all.
+func defaultTarLimits() tarLimits {
+	return tarLimits{entries: 64, fileBytes: 1 << 26, streamBytes: 1 << 29}
+}
+
+// unpack extracts a compressed tar of plain files and folders into dir, which
+// is empty. Anything else in it (links, devices, names that lead out of dir,
+// names that come twice) is refused, and so is more than the limits allow.
+// What was extracted before stays: dir is to be thrown away.
+func unpack(ctx context.Context, archive, dir string, limits tarLimits) error {
+	file, err := os.Open(archive)
+	if err != nil {
+		return fileError(archive, plainCause(err))
+	}
+	defer file.Close()
+	// A Root resolves no name to a place outside of it, whatever is in there.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("unpack %q: %w", archive, err)
+	}
+	defer root.Close()
+	stream, err := gzip.NewReader(bufio.NewReader(file))
+	if err != nil {
+		return fileError(archive, err)
+	}
+	limited := &io.LimitedReader{R: stream, N: limits.streamBytes}
+	err = unpackTar(ctx, tar.NewReader(limited), root, limits)
+	if limited.N <= 0 {
+		err = fmt.Errorf("holds more than %d bytes", limits.streamBytes)
+	}
+	if err != nil && ctx.Err() == nil {
+		return fileError(archive, err)
+	}
+	return err
+}
+
+func unpackTar(ctx context.Context, archive *tar.Reader, root *os.Root, limits tarLimits) error {
+	for entries := 0; ; entries++ {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if entries == limits.entries {
+			return fmt.Errorf("holds more than %d entries", limits.entries)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := unpackEntry(archive, header, root, limits.fileBytes); err != nil {
+			return fmt.Errorf("entry %q: %w", header.Name, err)
+		}
+	}
+}
+
+func unpackEntry(archive *tar.Reader, header *tar.Header, root *os.Root, limit int64) error {
+	name := filepath.FromSlash(header.Name)
+	switch {
+	case header.Typeflag == tar.TypeXGlobalHeader:
+		return nil // comments about the archive
+	case !filepath.IsLocal(name):
+		return errors.New("its name leads out of the archive")
+	case header.Typeflag == tar.TypeDir:
+		return root.MkdirAll(name, 0o777)
+	case header.Typeflag != tar.TypeReg:
+		return fmt.Errorf("is of type %q, neither a plain file nor a folder", header.Typeflag)
+	case header.Size > limit:
+		return fmt.Errorf("has %d bytes, more than %d", header.Size, limit)
+	}
+	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return errors.New("comes twice")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, archive)
+	return errors.Join(err, file.Close())
+}
