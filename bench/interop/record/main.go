@@ -1,0 +1,245 @@
+// Command record trains training artifacts in Go and writes what went in and
+// what came out, for run.py to do the same in Python:
+//
+//	record -config F [-set section.key=value]… -artifacts DIR -out DIR -steps N
+//
+// It writes into the folder of -out:
+//
+//	record.json    the sizes, and the losses, hits and rates of each step
+//	images.u8      uint8 [steps, batch, height, width, 3]
+//	labels.i64     int64 [steps, batch]
+//	saved          the checkpoint after half of the steps, as ONNX Runtime wrote it
+//	rewritten      the same after package checkpoint read it and wrote it
+//	folded.onnx, unfolded.onnx, float32.onnx
+//	               inference models of the parameters after the last step
+//	logits.f32     what folded.onnx gives for the first batch: float32 [batch, classes]
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop"
+	"onnxlab/trainloop/schedule"
+	"onnxlab/trainloop/session"
+)
+
+type options struct {
+	config, artifacts, out string
+	sets                   []string
+	steps                  int
+}
+
+// report is record.json.
+type report struct {
+	Steps      int       `json:"steps"`
+	SavedAfter int       `json:"saved_after"`
+	Batch      int       `json:"batch"`
+	MicroBatch int       `json:"micro_batch"`
+	Height     int       `json:"height"`
+	Width      int       `json:"width"`
+	Classes    int       `json:"classes"`
+	Rates      []float64 `json:"rates"`
+	Losses     []float64 `json:"losses"`
+	Correct    []int     `json:"correct"`
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.config, "config", "", "experiment, a YAML file")
+	flag.StringVar(&o.artifacts, "artifacts", "", "folder of the training artifacts")
+	flag.StringVar(&o.out, "out", "", "folder to write into")
+	flag.IntVar(&o.steps, "steps", 12, "number of optimizer steps")
+	flag.Func("set", "override one setting, section.key=value (repeatable)", func(s string) error {
+		o.sets = append(o.sets, s)
+		return nil
+	})
+	flag.Parse()
+	log.SetFlags(0)
+	if err := run(context.Background(), o); err != nil {
+		log.Fatalf("record: %v", err)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	e, err := configs.Load(o.config, o.sets)
+	if err != nil {
+		return err
+	}
+	batch := e.Train.BatchSize
+	set, _, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceSynthetic, Train: o.steps * batch, Validation: 1})
+	if err != nil {
+		return err
+	}
+	path, err := ortlib.Ensure(ctx, ortlib.Options{Library: e.Runtime.Library, Progress: os.Stderr})
+	if err != nil {
+		return err
+	}
+	if err := ortlib.Open(path); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ortlib.Close()) }()
+
+	network, err := trainloop.Network(*e, set.Height, set.Width)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	r := report{
+		Steps: o.steps, SavedAfter: o.steps / 2, Batch: batch, MicroBatch: trainloop.MicroBatch(*e),
+		Height: set.Height, Width: set.Width, Classes: network.Classes(),
+	}
+	if err := train(&r, o, e, set); err != nil {
+		return err
+	}
+	if err := infer(r, o, network, set); err != nil {
+		return err
+	}
+	return r.write(o.out, set)
+}
+
+// train runs the steps, fills in r and leaves the checkpoints saved, rewritten
+// and last.
+func train(r *report, o options, e *configs.Experiment, set *dataset.Set) (err error) {
+	rates, err := schedule.New(*e, o.steps)
+	if err != nil {
+		return err
+	}
+	trainer, err := newTrainer(*r, o.artifacts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trainer.Close()) }()
+	for step := range r.Steps {
+		if step == r.SavedAfter {
+			if err := save(trainer, o.out); err != nil {
+				return err
+			}
+		}
+		rate := rates.Rate(step)
+		if e.Optimizer.MomentumCorrection {
+			rate = 1 // the optimizer model holds the rates
+		}
+		images, labels := batchOf(set, step, r.Batch)
+		result, err := trainer.Step(images, labels, rate, 0)
+		if err != nil {
+			return err
+		}
+		r.Rates, r.Losses, r.Correct = append(r.Rates, rate), append(r.Losses, result.Loss), append(r.Correct, result.Correct)
+	}
+	return trainer.Save(filepath.Join(o.out, "last"))
+}
+
+func newTrainer(r report, dir string) (*session.Trainer, error) {
+	t := session.Training{Height: r.Height, Width: r.Width, BatchSize: r.Batch, MicroBatch: r.MicroBatch}
+	for name, data := range map[string]*[]byte{
+		onnxmodels.TrainingModelFile:  &t.TrainingModel,
+		onnxmodels.OptimizerModelFile: &t.OptimizerModel,
+		onnxmodels.CheckpointFile:     &t.Checkpoint,
+	} {
+		var err error
+		if *data, err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	return session.NewTrainer(t, session.Options{})
+}
+
+func batchOf(set *dataset.Set, step, batch int) ([]uint8, []int64) {
+	size := set.Height * set.Width * 3
+	labels := make([]int64, batch)
+	for i := range labels {
+		labels[i] = int64(set.Label(step*batch + i))
+	}
+	return set.Pixels[step*batch*size : (step+1)*batch*size], labels
+}
+
+// save writes the checkpoint as ONNX Runtime does, and once more as package
+// checkpoint does after reading it.
+func save(t *session.Trainer, dir string) error {
+	saved := filepath.Join(dir, "saved")
+	if err := t.Save(saved); err != nil {
+		return err
+	}
+	c, err := checkpoint.Read(saved)
+	if err != nil {
+		return err
+	}
+	return checkpoint.Write(filepath.Join(dir, "rewritten"), c)
+}
+
+// infer writes the inference models, and what the folded one gives.
+func infer(r report, o options, n *onnxmodels.Network, set *dataset.Set) (err error) {
+	c, err := checkpoint.Read(filepath.Join(o.out, "last"))
+	if err != nil {
+		return err
+	}
+	for name, form := range map[string]onnxmodels.InferenceOptions{
+		"folded.onnx":   {},
+		"unfolded.onnx": {KeepBatchNorm: true},
+		"float32.onnx":  {Input: onnxmodels.InputFloat32NCHW},
+	} {
+		model, err := n.Inference(c, form)
+		if err != nil {
+			return err
+		}
+		if err := onnxmodels.WriteModel(filepath.Join(o.out, name), model); err != nil {
+			return err
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(o.out, "folded.onnx"))
+	if err != nil {
+		return err
+	}
+	m, err := session.NewModel(data, r.Height, r.Width, r.Classes, session.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	images, _ := batchOf(set, 0, r.Batch)
+	p, err := m.Predict(images)
+	if err != nil {
+		return err
+	}
+	return writeRaw(o.out, "logits.f32", p.Logits)
+}
+
+func (r report) write(dir string, set *dataset.Set) error {
+	var all []int64
+	for step := range r.Steps {
+		_, labels := batchOf(set, step, r.Batch)
+		all = append(all, labels...)
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		writeRaw(dir, "images.u8", set.Pixels[:len(all)*set.Height*set.Width*3]),
+		writeRaw(dir, "labels.i64", all),
+		os.WriteFile(filepath.Join(dir, "record.json"), append(text, '\n'), 0o644),
+	)
+}
+
+// writeRaw writes the values one after the other, little-endian.
+func writeRaw(dir, name string, values any) error {
+	data, err := binary.Append(nil, binary.LittleEndian, values)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	return os.WriteFile(filepath.Join(dir, name), data, 0o644)
+}

@@ -1,0 +1,231 @@
+"""Trains onnxlab's artifacts in Python's onnxruntime-training and compares.
+
+    bench/interop/run.sh [--steps N] [--keep DIR]
+
+For each case below it exports training artifacts, trains them in Go
+(record/main.go) and again here on the same batches, and compares:
+
+    models      onnx.checker with full_check accepts all of them
+    training    loss and hits of every step
+    checkpoint  one that onnxlab read and wrote back holds the same bytes of
+                every parameter, and training goes on from it as in Go
+    eval model  its loss and hits agree with the inference model's logits
+    inference   the exported models give the logits that Go got
+
+The exit status is 1 if anything disagrees.
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+
+def without_torch():
+    """Makes onnxruntime.training importable as an empty package. Its own
+    __init__ imports its tools for PyTorch, and so PyTorch, which the training
+    API below does not use."""
+    found = importlib.util.find_spec("onnxruntime.training")
+    package = types.ModuleType(found.name)
+    package.__path__ = found.submodule_search_locations
+    sys.modules[found.name] = package
+
+
+without_torch()
+from onnxruntime.training.api import CheckpointState, Module, Optimizer  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "configs" / "smoke.yaml"
+TOLERANCE = 1e-4  # relative, of losses and logits
+
+# What each case changes in configs/smoke.yaml, and the target it is exported for.
+CASES = {
+    "plain": ("portable", ["train.replicas=1"]),
+    "replicas accumulated": ("portable", ["train.replicas=4", "train.batch_size=64"]),
+    "replicas in one": ("portable", ["train.replicas=4", "train.micro_batch=64"]),
+    # At a high rate a deep, narrow network magnifies rounding a thousandfold in these few steps.
+    "three stages": (
+        "portable", ["model.widths=8,12,16", "model.convolutions=3", "optimizer.learning_rate=0.001"]),
+    "decay and smoothing": ("portable", ["optimizer.weight_decay=0.0005", "train.label_smoothing=0.1"]),
+    "momentum correction": ("portable", ["optimizer.momentum_correction=true"]),
+    "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
+}
+
+
+@dataclass
+class Check:
+    """One line of the table: how far apart two results are, and may be."""
+
+    case: str
+    what: str
+    difference: float
+    limit: float
+
+    @property
+    def agrees(self):
+        return self.difference <= self.limit  # not so for NaN
+
+
+class Record:
+    """What record/main.go left in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.facts = facts = json.loads((folder / "record.json").read_text())
+        steps, batch = facts["steps"], facts["batch"]
+        self.images = np.fromfile(folder / "images.u8", np.uint8).reshape(
+            steps, batch, facts["height"], facts["width"], 3)
+        self.labels = np.fromfile(folder / "labels.i64", "<i8").reshape(steps, batch)
+        self.logits = np.fromfile(folder / "logits.f32", "<f4").reshape(batch, facts["classes"])
+
+
+def build(folder):
+    """Builds the two Go programs once, for all cases."""
+    for package in ("./pipeline", "./bench/interop/record"):
+        subprocess.run(["go", "build", "-o", folder, package], cwd=ROOT, check=True)
+
+
+def record(programs, folder, target, sets, steps):
+    overrides = ["--set=" + s for s in sets]
+    artifacts = folder / "artifacts"
+    subprocess.run(
+        [programs / "pipeline", "export", "artifacts", "--config", CONFIG, "--out", artifacts,
+         "--target", target, "--steps-per-epoch", str(steps), *overrides],
+        check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [programs / "record", "-config", CONFIG, "-artifacts", artifacts, "-out", folder,
+         "-steps", str(steps), *overrides],
+        check=True)
+    return artifacts, Record(folder)
+
+
+class Trainer:
+    """Training artifacts in Python's onnxruntime-training."""
+
+    def __init__(self, artifacts, checkpoint, micro_batch):
+        self.state = CheckpointState.load_checkpoint(str(checkpoint))
+        self.module = Module(
+            str(artifacts / "training_model.onnx"), self.state, str(artifacts / "eval_model.onnx"))
+        self.optimizer = Optimizer(str(artifacts / "optimizer_model.onnx"), self.module)
+        self.micro_batch = micro_batch
+
+    def step(self, images, labels, rate):
+        """One optimizer step; returns the mean loss and the hits before it."""
+        self.module.train()
+        parts = len(labels) // self.micro_batch
+        rate = np.array([rate / parts], np.float32)
+        loss = correct = 0.0
+        for image, label in zip(np.split(images, parts), np.split(labels, parts)):
+            part_loss, part_correct = self.module(image, label, rate)
+            loss += float(part_loss) / parts
+            correct += float(part_correct)
+        self.optimizer.step()
+        self.module.lazy_reset_grad()
+        return loss, correct
+
+    def evaluate(self, images, labels):
+        self.module.eval()
+        loss, correct = self.module(images, labels)
+        return float(loss), float(correct)
+
+
+def relative(got, want):
+    """The largest difference, relative to the largest wanted value."""
+    got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+    return float(np.abs(got - want).max() / np.abs(want).max())
+
+
+def train(trainer, data, first):
+    """Trains from step first on; returns how far losses and hits are from Go's."""
+    facts = data.facts
+    got = [trainer.step(data.images[i], data.labels[i], facts["rates"][i]) for i in range(first, facts["steps"])]
+    losses, correct = zip(*got)
+    apart = np.abs(np.array(losses) / np.array(facts["losses"][first:]) - 1).max()
+    hits = np.abs(np.array(correct) - np.array(facts["correct"][first:])).max()
+    return float(apart), float(hits)
+
+
+def parameters(state):
+    return {name: p.data.tobytes() for name, p in state.parameters}
+
+
+def cross_entropy(logits, labels):
+    logits = logits.astype(np.float64)
+    logits -= logits.max(1, keepdims=True)
+    log_sum = np.log(np.exp(logits).sum(1))
+    return float((log_sum - logits[np.arange(len(labels)), labels]).mean())
+
+
+def infer(path, images):
+    """The logits of an exported model for uint8 images [n, h, w, 3]."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    if session.get_inputs()[0].type == "tensor(float)":
+        images = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return session.run(["logits"], {"image": images})[0]
+
+
+def compare(case, artifacts, data):
+    """Yields the checks of one case."""
+    for path in [*sorted(artifacts.glob("*.onnx")), *sorted(data.folder.glob("*.onnx"))]:
+        # What the checker refuses is an exception that names the node.
+        onnx.checker.check_model(str(path), full_check=True)
+
+    trainer = Trainer(artifacts, artifacts / "checkpoint", data.facts["micro_batch"])
+    losses, hits = train(trainer, data, 0)
+    yield Check(case, "training: losses", losses, TOLERANCE)
+    yield Check(case, "training: hits", hits, 1)  # two classes may be equally likely but for rounding
+
+    rewritten = Trainer(artifacts, data.folder / "rewritten", data.facts["micro_batch"])
+    saved = CheckpointState.load_checkpoint(str(data.folder / "saved"))
+    same = parameters(rewritten.state) == parameters(saved)
+    yield Check(case, "checkpoint: parameters", 0 if same else 1, 0)
+    losses, _ = train(rewritten, data, data.facts["saved_after"])
+    yield Check(case, "checkpoint: losses from there", losses, TOLERANCE)
+
+    images, labels = data.images[0], data.labels[0]
+    loss, correct = trainer.evaluate(images, labels)
+    yield Check(case, "eval model: loss", relative(loss, cross_entropy(data.logits, labels)), TOLERANCE)
+    yield Check(case, "eval model: hits", abs(correct - (data.logits.argmax(1) == labels).sum()), 1)
+
+    for path in sorted(data.folder.glob("*.onnx")):
+        yield Check(case, f"inference: {path.name}", relative(infer(path, images), data.logits), TOLERANCE)
+
+
+def show(checks):
+    print(f"{'case':22}{'what':32}{'difference':>12}{'limit':>10}")
+    for c in checks:
+        print(f"{c.case:22}{c.what:32}{c.difference:12.2e}{c.limit:10.0e}{'' if c.agrees else '   DISAGREES'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=12, help="optimizer steps of each case")
+    parser.add_argument("--keep", type=Path, help="keep the files in this folder")
+    options = parser.parse_args()
+    if options.steps < 4:
+        parser.error("--steps must be 4 or more")
+    checks = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (options.keep or Path(temporary)).resolve()
+        programs = folder / "programs"
+        programs.mkdir(parents=True, exist_ok=True)
+        build(f"{programs}/")
+        for case, (target, sets) in CASES.items():
+            artifacts, data = record(programs, folder / case.replace(" ", "-"), target, sets, options.steps)
+            checks += compare(case, artifacts, data)
+    print(f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}, {options.steps} steps a case")
+    show(checks)
+    return 0 if all(c.agrees for c in checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
