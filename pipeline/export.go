@@ -132,11 +132,11 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	}
 	network, path, classes, err := trainedNetwork(opts.run, opts.best)
 	if err != nil {
-		return err
+		return &dataError{err}
 	}
 	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
 	if err != nil {
-		return err
+		return &dataError{err}
 	}
 	model, err := network.Inference(state, onnxmodels.InferenceOptions{
 		Input: opts.input, KeepBatchNorm: !opts.fold, Classes: classes,

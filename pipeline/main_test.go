@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,16 +22,39 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs each script of testdata: one topic a file. Scripts have the
 // ONNX Runtime library, which their home folder could not cache, and in $BIN
-// the folder that the command itself is in.
+// the folder that the command itself is in. $CONFIGS is the folder of the
+// shipped experiments.
 func TestScripts(t *testing.T) {
 	library := ortlibtest.Path(t)
+	configs, err := filepath.Abs(filepath.Join("..", "configs"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(ortlib.EnvLibrary, library)
+			env.Setenv("CONFIGS", configs)
 			env.Setenv("BIN", filepath.SplitList(os.Getenv("PATH"))[0])
 			return nil
 		},
 	})
+}
+
+// exits runs a command and checks its exit status: exits 2 pipeline train now
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND...")
+	}
+	got, err := 0, ts.Exec(args[1], args[2:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("run %v: %v", args[1:], err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s\n%s", got, args[0], ts.ReadFile("stderr"))
+	}
 }

@@ -1,0 +1,298 @@
+package trainloop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/internal/ortlib/ortlibtest"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/snapshot"
+)
+
+// small is an experiment of a second, of 3 epochs of 4 steps.
+func small(t *testing.T, sets ...string) Options {
+	t.Helper()
+	ortlibtest.Open(t)
+	e, err := configs.Load(filepath.Join("..", "configs", "smoke.yaml"),
+		append([]string{"train.epochs=3", "data.train=128", "data.validation=40", "train.batch_size=32"}, sets...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, validation, err := dataset.Load(t.Context(), dataset.Options{Source: "synthetic", Train: e.Data.Train, Validation: e.Data.Validation})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{Experiment: *e, Train: train, Validation: validation, Dir: filepath.Join(t.TempDir(), "run")}
+}
+
+func mustRun(t *testing.T, o Options) rundir.Summary {
+	t.Helper()
+	s, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// outcome is what does not depend on time: the model, and the history without
+// its timings.
+func outcome(t *testing.T, dir string) (model []byte, history []rundir.Epoch) {
+	t.Helper()
+	layout := rundir.Layout{Dir: dir}
+	model, err := os.ReadFile(layout.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err = rundir.ReadHistory(layout.History())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range history {
+		history[i].ImagesPerSecond, history[i].DataWait, history[i].Seconds = 0, 0, 0
+	}
+	return model, history
+}
+
+func sameOutcome(t *testing.T, a, b string) {
+	t.Helper()
+	ma, ha := outcome(t, a)
+	mb, hb := outcome(t, b)
+	if !bytes.Equal(ma, mb) {
+		t.Errorf("%s and %s have different models", a, b)
+	}
+	if fmt.Sprint(ha) != fmt.Sprint(hb) {
+		t.Errorf("histories\n%v\n%v", ha, hb)
+	}
+}
+
+// TestRun checks the files of a run and that they are the same again.
+func TestRun(t *testing.T) {
+	o := small(t)
+	s := mustRun(t, o)
+	if s.Epochs != 3 || s.Steps != 12 || s.Status != rundir.StatusDone || s.Parameters == 0 {
+		t.Errorf("summary %+v", s)
+	}
+	layout := rundir.Layout{Dir: o.Dir}
+	for _, path := range []string{layout.Config(), layout.Environment(), layout.History(), layout.Model(), layout.Summary()} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	again := o
+	again.Dir += "-again"
+	mustRun(t, again)
+	sameOutcome(t, o.Dir, again.Dir)
+	other := o
+	other.Dir += "-other"
+	other.Experiment.Seed++
+	mustRun(t, other)
+	if a, _ := outcome(t, o.Dir); bytes.Equal(a, first(outcome(t, other.Dir))) {
+		t.Error("another seed gave the same model")
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+// stopAt cancels the run's context after some steps.
+type stopAt struct {
+	silent
+	left int
+	stop context.CancelFunc
+}
+
+func (s *stopAt) Stepped(Position, float64, float64, float64) {
+	if s.left--; s.left == 0 {
+		s.stop()
+	}
+}
+
+// TestResume interrupts a run after every number of steps that it can have,
+// and once more while resumed: it ends as one that never was.
+func TestResume(t *testing.T) {
+	o := small(t, "train.checkpoint_steps=3")
+	mustRun(t, o)
+	for k := 1; k < 12; k++ {
+		cut := o
+		cut.Dir = fmt.Sprintf("%s-%d", o.Dir, k)
+		cut.Resume = true
+		for _, left := range []int{k, 2} {
+			ctx, stop := context.WithCancel(t.Context())
+			cut.Observer = &stopAt{left: left, stop: stop}
+			_, err := Run(ctx, cut)
+			stop()
+			var interrupted *Interrupted
+			if err != nil && (!errors.As(err, &interrupted) || !errors.Is(err, context.Canceled)) {
+				t.Fatalf("step %d: error %v", k, err)
+			}
+			if err == nil && k+left < 12 {
+				t.Fatalf("step %d: the run was not interrupted", k)
+			}
+		}
+		cut.Observer = nil
+		mustRun(t, cut)
+		sameOutcome(t, o.Dir, cut.Dir)
+	}
+}
+
+// TestDamagedSnapshot: one that is damaged is passed over for the one before
+// it, and if none is left the run is refused.
+func TestDamagedSnapshot(t *testing.T) {
+	o := small(t)
+	mustRun(t, o)
+	cut := o
+	cut.Dir, cut.Resume = o.Dir+"-cut", true
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	cut.Observer = &stopAt{left: 9, stop: stop}
+	if _, err := Run(ctx, cut); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
+	cut.Observer = nil
+	paths, err := snapshot.List(rundir.Layout{Dir: cut.Dir}.Checkpoints())
+	if err != nil || len(paths) < 2 {
+		t.Fatalf("snapshots %v, %v", paths, err)
+	}
+	flip(t, snapshot.CheckpointPath(paths[0]))
+	mustRun(t, cut)
+	sameOutcome(t, o.Dir, cut.Dir)
+
+	all := o
+	all.Dir, all.Resume = o.Dir+"-all", true
+	ctx, stop = context.WithCancel(t.Context())
+	defer stop()
+	all.Observer = &stopAt{left: 2, stop: stop}
+	if _, err := Run(ctx, all); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
+	paths, err = snapshot.List(rundir.Layout{Dir: all.Dir}.Checkpoints())
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("snapshots %v, %v", paths, err)
+	}
+	flip(t, snapshot.CheckpointPath(paths[0]))
+	if _, err := Run(t.Context(), all); err == nil || !strings.Contains(err.Error(), paths[0]) {
+		t.Errorf("error %v, want one that names %s", err, paths[0])
+	}
+}
+
+func flip(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRefusals: a directory that holds another run, another configuration,
+// other data, and settings that do not go with the data.
+func TestRefusals(t *testing.T) {
+	o := small(t, "train.epochs=1")
+	mustRun(t, o)
+	expect := func(o Options, want string) {
+		t.Helper()
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+	expect(o, "--resume")
+	resumed := o
+	resumed.Resume = true
+	mustRun(t, resumed)
+	changed := resumed
+	changed.Experiment.Optimizer.Momentum = 0.5
+	expect(changed, "optimizer.momentum")
+	big := o
+	big.Dir += "-big"
+	big.Experiment.Train.BatchSize = 256
+	expect(big, "train.batch_size: 256 is more than the 128 training images")
+	classes := o
+	classes.Dir += "-classes"
+	classes.Experiment.Model.Classes = 7
+	expect(classes, "model.classes: 7, but the data has 10")
+	for _, o := range []Options{big, classes} {
+		if _, err := os.Stat(o.Dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s was made", o.Dir)
+		}
+	}
+}
+
+// TestOtherData: a run does not go on with other images.
+func TestOtherData(t *testing.T) {
+	o := small(t)
+	o.Resume = true
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	cut := o
+	cut.Observer = &stopAt{left: 2, stop: stop}
+	if _, err := Run(ctx, cut); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
+	_, o.Train = o.Train, &dataset.Set{
+		Name: o.Train.Name, Classes: o.Train.Classes, Height: 32, Width: 32,
+		Pixels: append([]uint8(nil), o.Train.Pixels...), Labels: o.Train.Labels,
+	}
+	o.Train.Pixels[0] ^= 1
+	var mismatch *Mismatch
+	if _, err := Run(t.Context(), o); !errors.As(err, &mismatch) {
+		t.Errorf("error %v, want a Mismatch", err)
+	}
+}
+
+// TestDiverged: a loss that is not finite stops the run and names step, rate
+// and the last good checkpoint.
+func TestDiverged(t *testing.T) {
+	o := small(t, "train.checkpoint_steps=1", "optimizer.reference_batch=32", "schedule.warmup_epochs=0")
+	o.Experiment.Optimizer.LearningRate = 1e30
+	_, err := Run(t.Context(), o)
+	var d *Diverged
+	if !errors.As(err, &d) {
+		t.Fatalf("error %v, want a Diverged", err)
+	}
+	if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 1e30 || !strings.Contains(err.Error(), fmt.Sprintf("step %d", d.Step)) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(rundir.Layout{Dir: o.Dir}.Summary()); err == nil {
+		t.Error("the run has a summary")
+	}
+}
+
+// TestStudy trains two steps of the study's own network and settings on files
+// of CIFAR-10's format.
+func TestStudy(t *testing.T) {
+	ortlibtest.Open(t)
+	train, validation, err := dataset.Load(t.Context(), dataset.Options{Source: "synthetic", Train: 256, Validation: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := t.TempDir()
+	if err := dataset.WriteCIFAR10(files, train, validation); err != nil {
+		t.Fatal(err)
+	}
+	e, err := configs.Load(filepath.Join("..", "configs", "study.yaml"), []string{"data.path=" + files, "train.epochs=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, validation, err = dataset.Load(t.Context(), dataset.Options{Source: e.Data.Source, Path: e.Data.Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustRun(t, Options{Experiment: *e, Train: train, Validation: validation, Dir: filepath.Join(t.TempDir(), "study")})
+	if s.Steps != 2 || s.Parameters != 1927946 {
+		t.Errorf("%d steps of %d parameters, want 2 of 1,927,946", s.Steps, s.Parameters)
+	}
+	if math.Abs(s.Loss-math.Log(10)) > 0.7 {
+		t.Errorf("loss %v of the first two steps, want about ln 10", s.Loss)
+	}
+}
