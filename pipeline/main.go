@@ -100,7 +100,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newConfigCommand(), newExportCommand(), newInspectCommand(), newRuntimeCommand(), newTrainCommand())
+	root.AddCommand(newConfigCommand(), newDataCommand(), newExportCommand(), newInspectCommand(), newRuntimeCommand(), newTrainCommand())
 	return root
 }
 

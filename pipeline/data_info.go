@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"image/png"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/internal/durable"
+)
+
+type dataInfoOptions struct {
+	experimentFlags
+	source  string
+	path    string
+	sheet   string
+	samples int
+	json    bool
+}
+
+func newDataInfoCommand() *cobra.Command {
+	var opts dataInfoOptions
+	cmd := &cobra.Command{
+		Use:   "info",
+		Short: "Describe the images of an experiment",
+		Long: `Describe the images that an experiment trains and validates on: how many of each
+class, their size, the mean and the standard deviation of each channel in 0..1,
+and the SHA-256 of both splits, which runs keep in environment.json.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDataInfo(cmd.Context(), &opts, cmd.OutOrStdout())
+		},
+	}
+	opts.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opts.source, "source", "", "short for --set data.source=…")
+	flags.StringVar(&opts.path, "path", "", "short for --set data.path=…")
+	flags.StringVar(&opts.sheet, "sheet", "", "write a picture of training images of each class to this PNG file")
+	flags.IntVar(&opts.samples, "samples", 10, "images of each class on the sheet")
+	flags.BoolVar(&opts.json, "json", false, "print JSON")
+	return cmd
+}
+
+func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) error {
+	const mostSamples = 100
+	if opts.samples < 1 || opts.samples > mostSamples {
+		return &usageError{fmt.Errorf("--samples: %d is outside 1..%d", opts.samples, mostSamples)}
+	}
+	if opts.source != "" {
+		opts.sets = append(opts.sets, "data.source="+opts.source)
+	}
+	if opts.path != "" {
+		opts.sets = append(opts.sets, "data.path="+opts.path)
+	}
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	train, validation, err := loadData(ctx, experiment.Data)
+	if err != nil {
+		return err
+	}
+	if opts.sheet != "" {
+		sheet := train.Sheet(opts.samples)
+		if err := durable.WriteFile(opts.sheet, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+			return err
+		}
+	}
+	info := describeData(experiment.Data, train, validation)
+	if opts.json {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(info)
+	}
+	return info.write(stdout)
+}
+
+// dataInfo is what is told about the images of an experiment.
+type dataInfo struct {
+	Source     string    `json:"source"`
+	Path       string    `json:"path"`
+	Height     int       `json:"height"`
+	Width      int       `json:"width"`
+	Classes    []string  `json:"classes"`
+	Train      splitInfo `json:"train"`
+	Validation splitInfo `json:"validation"`
+}
+
+// splitInfo is what is told about one split. Counts are in the order of the
+// classes; mean and deviation are those of red, green and blue.
+type splitInfo struct {
+	Images    int        `json:"images"`
+	SHA256    string     `json:"sha256"`
+	Counts    []int      `json:"counts"`
+	Mean      [3]float64 `json:"mean"`
+	Deviation [3]float64 `json:"deviation"`
+}
+
+func describeData(d configs.Data, train, validation *dataset.Set) dataInfo {
+	height, width := train.Size()
+	return dataInfo{
+		Source: d.Source, Path: d.Path, Height: height, Width: width, Classes: train.Classes,
+		Train: describeSplit(train), Validation: describeSplit(validation),
+	}
+}
+
+func describeSplit(set *dataset.Set) splitInfo {
+	stats := set.Stats()
+	return splitInfo{set.Len(), set.Hash(), stats.Counts, stats.Mean, stats.Deviation}
+}
+
+// write prints the description as a table.
+func (d dataInfo) write(w io.Writer) error {
+	path := d.Path
+	if path == "" {
+		path = "(drawn in memory)"
+	}
+	fmt.Fprintf(w, "%s %s, %dx%d pixels, %d classes\n\n", d.Source, path, d.Height, d.Width, len(d.Classes))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "\ttrain\tvalidation\n")
+	fmt.Fprintf(table, "images\t%d\t%d\n", d.Train.Images, d.Validation.Images)
+	for i, class := range d.Classes {
+		fmt.Fprintf(table, "  %s\t%d\t%d\n", class, d.Train.Counts[i], d.Validation.Counts[i])
+	}
+	for c, channel := range []string{"red", "green", "blue"} {
+		fmt.Fprintf(table, "%s\t%.4f ± %.4f\t%.4f ± %.4f\n", channel,
+			d.Train.Mean[c], d.Train.Deviation[c], d.Validation.Mean[c], d.Validation.Deviation[c])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nSHA-256 of train       %s\nSHA-256 of validation  %s\n", d.Train.SHA256, d.Validation.SHA256)
+	return err
+}

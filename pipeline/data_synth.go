@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/dataset"
+)
+
+type dataSynthOptions struct {
+	out        string
+	train      int
+	validation int
+	seed       uint64
+	force      bool
+}
+
+func newDataSynthCommand() *cobra.Command {
+	var opts dataSynthOptions
+	cmd := &cobra.Command{
+		Use:   "synth",
+		Short: "Draw the synthetic set into files",
+		Long: `Draw the synthetic set, ten classes of shapes in 32x32 pixels, and write it in the
+binary form of CIFAR-10. Train on it with
+
+  pipeline train --set data.source=synthetic --set data.path=DIR
+
+With the default seed that is what data.source=synthetic draws by itself when
+data.path is empty. Image number i is the same however many are drawn.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDataSynth(cmd.Context(), &opts, cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.out, "out", "", "folder to write into (required)")
+	flags.IntVar(&opts.train, "train", dataset.SyntheticTrain, "training images, 5 or more")
+	flags.IntVar(&opts.validation, "validation", dataset.SyntheticValidation, "validation images")
+	flags.Uint64Var(&opts.seed, "seed", dataset.SyntheticSeed, "another seed draws other images")
+	flags.BoolVar(&opts.force, "force", false, "replace a set that is in the folder")
+	return cmd
+}
+
+func (o *dataSynthOptions) check() error {
+	// 3 GB; the set is drawn in memory.
+	const most = 1_000_000
+	switch {
+	case o.out == "":
+		return errors.New("--out DIR is required")
+	case o.train < 5 || o.train > most:
+		return fmt.Errorf("--train: %d is outside 5..%d", o.train, most)
+	case o.validation < 1 || o.validation > most:
+		return fmt.Errorf("--validation: %d is outside 1..%d", o.validation, most)
+	}
+	if _, err := os.Lstat(filepath.Join(o.out, "test_batch.bin")); err == nil && !o.force {
+		return fmt.Errorf("--out %q has a set already: choose another folder, or replace it with --force", o.out)
+	}
+	return nil
+}
+
+func runDataSynth(ctx context.Context, opts *dataSynthOptions, stdout io.Writer) error {
+	if err := opts.check(); err != nil {
+		return &usageError{err}
+	}
+	train, validation, err := dataset.Synthetic(ctx, opts.seed, opts.train, opts.validation)
+	if err != nil {
+		return err
+	}
+	if err := dataset.WriteCIFAR10(opts.out, train, validation); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d training and %d validation images of seed %d\n", opts.out, train.Len(), validation.Len(), opts.seed)
+	return err
+}
