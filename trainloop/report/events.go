@@ -1,0 +1,87 @@
+package report
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"onnxlab/trainloop/rundir"
+)
+
+// Field numbers of tensorflow/core/util/event.proto and
+// tensorflow/core/framework/summary.proto.
+const (
+	eventWallTime    = 1 // double
+	eventStep        = 2 // int64
+	eventFileVersion = 3 // string
+	eventSummary     = 5 // message
+	summaryValue     = 1 // message
+	valueTag         = 1 // string
+	valueSimple      = 2 // float
+)
+
+// writeEvents writes a history as a TensorBoard event file. Scalars are at the
+// optimizer's steps, and at the time when the epoch ended if the run started at
+// started, in seconds since 1970.
+func writeEvents(w io.Writer, started float64, history []rundir.Epoch) error {
+	version := protowire.AppendTag(wallTime(started), eventFileVersion, protowire.BytesType)
+	file := appendRecord(nil, protowire.AppendString(version, "brain.Event:2"))
+	for _, e := range history {
+		started += e.Seconds
+		file = appendRecord(file, event(started, e))
+	}
+	_, err := w.Write(file)
+	return err
+}
+
+func wallTime(seconds float64) []byte {
+	b := protowire.AppendTag(nil, eventWallTime, protowire.Fixed64Type)
+	return protowire.AppendFixed64(b, math.Float64bits(seconds))
+}
+
+func event(seconds float64, e rundir.Epoch) []byte {
+	var summary []byte
+	for _, scalar := range []struct {
+		tag   string
+		value float64
+	}{
+		{"loss/training", e.Loss},
+		{"loss/validation", e.ValLoss},
+		{"accuracy/training", e.Accuracy},
+		{"accuracy/validation", e.ValAccuracy},
+		{"learning_rate", e.LearningRate},
+		{"speed/images_per_second", e.ImagesPerSecond},
+		{"speed/data_wait", e.DataWait},
+	} {
+		value := protowire.AppendTag(nil, valueTag, protowire.BytesType)
+		value = protowire.AppendString(value, scalar.tag)
+		value = protowire.AppendTag(value, valueSimple, protowire.Fixed32Type)
+		value = protowire.AppendFixed32(value, math.Float32bits(float32(scalar.value)))
+		summary = protowire.AppendTag(summary, summaryValue, protowire.BytesType)
+		summary = protowire.AppendBytes(summary, value)
+	}
+	b := protowire.AppendTag(wallTime(seconds), eventStep, protowire.VarintType)
+	b = protowire.AppendVarint(b, uint64(e.Step))
+	b = protowire.AppendTag(b, eventSummary, protowire.BytesType)
+	return protowire.AppendBytes(b, summary)
+}
+
+// appendRecord frames data as TFRecord does: its length, the checksum of the
+// length, the data, the checksum of the data, all little-endian.
+func appendRecord(file, data []byte) []byte {
+	length := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
+	file = append(file, length...)
+	file = binary.LittleEndian.AppendUint32(file, maskedCRC(length))
+	file = append(file, data...)
+	return binary.LittleEndian.AppendUint32(file, maskedCRC(data))
+}
+
+// maskedCRC is CRC-32C, rotated and shifted by a constant so that a checksum of
+// data that holds checksums is no trivial one (tensorflow/core/lib/hash/crc32c.h).
+func maskedCRC(data []byte) uint32 {
+	c := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
+	return (c>>15 | c<<17) + 0xa282ead8
+}

@@ -1,0 +1,263 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+const (
+	textSize = vg.Length(10) // points
+	dpi      = 144           // of the PNG files
+)
+
+// newPlot is an empty plot in the theme's colours with a sans-serif font.
+func newPlot(th theme, title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.BackgroundColor = th.background
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.Padding = vg.Points(8)
+	p.X.Padding, p.Y.Padding = vg.Points(4), vg.Points(4)
+	p.Title.TextStyle.Color = th.ink
+	sans(&p.Title.TextStyle.Font, textSize+1)
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Color, axis.Tick.Color = th.ink, th.ink
+		axis.Label.Padding = vg.Points(3)
+		axis.Label.TextStyle.Color, axis.Tick.Label.Color = th.ink, th.ink
+		sans(&axis.Label.TextStyle.Font, textSize)
+		sans(&axis.Tick.Label.Font, textSize-1)
+	}
+	return p
+}
+
+func sans(f *font.Font, size vg.Length) { f.Variant, f.Size = "Sans", size }
+
+// grid is drawn at the labelled ticks of both axes, behind the data.
+func grid(th theme) *plotter.Grid {
+	g := plotter.NewGrid()
+	style := draw.LineStyle{Color: th.grid, Width: vg.Points(0.5)}
+	g.Vertical, g.Horizontal = style, style
+	return g
+}
+
+// series is one line of the figure and how it looks.
+type series struct {
+	name   string
+	points plotter.XYs
+	spread plotter.YErrors
+	line   draw.LineStyle
+	glyph  draw.GlyphStyle
+}
+
+// accuracySeries takes the cells with finished runs, in percent against the
+// logarithm of the batch size.
+func (t Table) accuracySeries(th theme) []series {
+	shapes := []draw.GlyphDrawer{
+		draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, diamondGlyph{}, draw.CrossGlyph{}, draw.RingGlyph{},
+	}
+	dashes := [][]vg.Length{nil, {6, 2}, {2, 2}, {6, 2, 2, 2}}
+	var list []series
+	for i, c := range t.Conditions {
+		ink := th.condition(i)
+		s := series{
+			name:  c.Name,
+			line:  draw.LineStyle{Color: ink, Width: vg.Points(1.5), Dashes: dashes[i%len(dashes)]},
+			glyph: draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: shapes[i%len(shapes)]},
+		}
+		for _, cell := range c.Cells {
+			if cell.Accuracy == nil {
+				continue
+			}
+			s.points = append(s.points, plotter.XY{X: position(cell.BatchSize), Y: 100 * *cell.Accuracy})
+			var sd float64
+			if cell.SD != nil {
+				sd = 100 * *cell.SD
+			}
+			s.spread = append(s.spread, struct{ Low, High float64 }{sd, sd})
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// diamondGlyph is a filled square on its corner.
+type diamondGlyph struct{}
+
+// DrawGlyph implements draw.GlyphDrawer.
+func (diamondGlyph) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
+	r := s.Radius * 1.25
+	c.FillPolygon(s.Color, []vg.Point{
+		{X: at.X, Y: at.Y - r}, {X: at.X + r, Y: at.Y}, {X: at.X, Y: at.Y + r}, {X: at.X - r, Y: at.Y},
+	})
+}
+
+// accuracyPlot draws accuracy against batch size, and its legend.
+func (t Table) accuracyPlot(th theme, title string) (*plot.Plot, error) {
+	p := newPlot(th, title, "batch size", "validation accuracy, %")
+	p.Add(grid(th))
+	p.Legend = plot.NewLegend()
+	p.Legend.TextStyle.Color = th.ink
+	sans(&p.Legend.TextStyle.Font, textSize)
+	p.Legend.Top, p.Legend.Left, p.Legend.ThumbnailWidth = true, true, vg.Points(30)
+	p.Legend.Padding = vg.Points(3)
+	for _, s := range t.accuracySeries(th) {
+		if err := s.addTo(p); err != nil {
+			return nil, err
+		}
+	}
+	p.X.Tick.Marker = batchTicks(t.BatchSizes)
+	p.X.Min, p.X.Max = position(t.BatchSizes[0])-0.25, position(t.BatchSizes[len(t.BatchSizes)-1])+0.25
+	p.Y.Min, p.Y.Max = percentRange(p.Y.Min, p.Y.Max)
+	p.Y.Tick.Marker = percentTicks(p.Y.Min, p.Y.Max)
+	return p, nil
+}
+
+// addTo draws the line, its points and, where there is any spread, its bars.
+func (s series) addTo(p *plot.Plot) error {
+	line, points, err := plotter.NewLinePoints(emptyOr(s.points))
+	if err != nil {
+		return err
+	}
+	line.LineStyle, points.GlyphStyle = s.line, s.glyph
+	p.Legend.Add(s.name, line, points)
+	if len(s.points) == 0 {
+		return nil
+	}
+	p.Add(line, points)
+	bars, err := plotter.NewYErrorBars(struct {
+		plotter.XYs
+		plotter.YErrors
+	}{s.points, s.spread})
+	if err != nil {
+		return err
+	}
+	bars.LineStyle = draw.LineStyle{Color: s.line.Color, Width: vg.Points(1)}
+	for _, e := range s.spread {
+		if e.High > 0 {
+			p.Add(bars)
+			break
+		}
+	}
+	return nil
+}
+
+// emptyOr stands in for no points: the library draws none, but for a legend's
+// entry it needs a line.
+func emptyOr(points plotter.XYs) plotter.XYs {
+	if len(points) == 0 {
+		return plotter.XYs{{}}
+	}
+	return points
+}
+
+// position is where a batch size is on the axis; a run alone may not say its
+// own, which is then 0.
+func position(batch int) float64 { return math.Log2(float64(max(batch, 1))) }
+
+// batchTicks labels each batch size.
+func batchTicks(sizes []int) plot.ConstantTicks {
+	ticks := make(plot.ConstantTicks, len(sizes))
+	for i, size := range sizes {
+		ticks[i] = plot.Tick{Value: position(size), Label: strconv.Itoa(size)}
+	}
+	return ticks
+}
+
+// percentRange widens a range of data to whole multiples of 5 within 0..100;
+// no data is all of it.
+func percentRange(low, high float64) (lowest, highest float64) {
+	if low > high {
+		return 0, 100
+	}
+	lowest, highest = max(0, 5*math.Floor(low/5)), min(100, 5*math.Ceil(high/5))
+	if lowest == highest {
+		lowest, highest = max(0, lowest-5), min(100, highest+5)
+	}
+	return lowest, highest
+}
+
+// percentTicks labels multiples of a round step, about five of them.
+func percentTicks(low, high float64) plot.ConstantTicks {
+	step := 20.0
+	for _, finer := range []float64{10, 5, 2, 1} {
+		if (high-low)/finer <= 6 {
+			step = finer
+		}
+	}
+	var ticks plot.ConstantTicks
+	for y := step * math.Ceil(low/step); y <= high; y += step {
+		ticks = append(ticks, plot.Tick{Value: y, Label: strconv.FormatFloat(y, 'f', 0, 64)})
+	}
+	return ticks
+}
+
+// drawWithLegend puts the legend right of the plot, or above it when narrow.
+func drawWithLegend(p *plot.Plot, c draw.Canvas, narrow bool) {
+	legend := p.Legend
+	p.Legend = plot.NewLegend()
+	if p.BackgroundColor != nil {
+		c.SetColor(p.BackgroundColor)
+		c.Fill(c.Rectangle.Path())
+	}
+	size := legend.Rectangle(c).Size()
+	if narrow {
+		legend.Draw(draw.Crop(c, vg.Points(30), 0, 0, 0))
+		p.Draw(draw.Crop(c, 0, -vg.Points(8), 0, -size.Y-vg.Points(12)))
+		return
+	}
+	legend.Draw(draw.Crop(c, c.Size().X-size.X-vg.Points(10), 0, 0, -vg.Points(30)))
+	p.Draw(draw.Crop(c, vg.Points(6), -size.X-vg.Points(22), vg.Points(4), -vg.Points(6)))
+}
+
+// accuracyPNG and accuracySVG draw the figure of the table as files.
+func (t Table) accuracyPNG(w io.Writer) error {
+	p, err := t.accuracyPlot(printed(), t.Name)
+	if err != nil {
+		return err
+	}
+	c := newPNG(7.5*vg.Inch, 4.6*vg.Inch)
+	drawWithLegend(p, draw.New(c), false)
+	_, err = vgimg.PngCanvas{Canvas: c}.WriteTo(w)
+	return err
+}
+
+func newPNG(width, height vg.Length) *vgimg.Canvas {
+	return vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi), vgimg.UseBackgroundColor(color.White))
+}
+
+func (t Table) accuracySVG(w io.Writer) error {
+	p, err := t.accuracyPlot(printed(), t.Name)
+	if err != nil {
+		return err
+	}
+	text, err := svg(7.5*vg.Inch, 4.6*vg.Inch, func(c draw.Canvas) { drawWithLegend(p, c, false) })
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
+}
+
+// svg gives what paint draws as an SVG file. The fonts of the plotting library
+// are replaced by a list that has what each system has in their place, of the
+// same widths.
+func svg(width, height vg.Length, paint func(draw.Canvas)) (string, error) {
+	c := vgsvg.New(width, height)
+	paint(draw.New(c))
+	var b strings.Builder
+	if _, err := c.WriteTo(&b); err != nil {
+		return "", fmt.Errorf("draw figure: %w", err)
+	}
+	return strings.ReplaceAll(b.String(), "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;"), nil
+}

@@ -1,0 +1,199 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"image/color"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"onnxlab/trainloop/rundir"
+)
+
+// contrast is the ratio of WCAG 2.2, 1..21.
+func contrast(a, b color.RGBA) float64 {
+	luminance := func(c color.RGBA) float64 {
+		linear := func(v uint8) float64 {
+			x := float64(v) / 255
+			if x <= 0.04045 {
+				return x / 12.92
+			}
+			return math.Pow((x+0.055)/1.055, 2.4)
+		}
+		return 0.2126*linear(c.R) + 0.7152*linear(c.G) + 0.0722*linear(c.B)
+	}
+	x, y := luminance(a)+0.05, luminance(b)+0.05
+	return max(x, y) / min(x, y)
+}
+
+func TestContrast(t *testing.T) {
+	for name, p := range map[string]palette{"light": light(), "dark": dark()} {
+		check := func(what string, c, background color.RGBA, least float64) {
+			if r := contrast(c, background); r < least {
+				t.Errorf("%s: %s %s on %s has contrast %.2f, below %v", name, what, hex(c), hex(background), r, least)
+			}
+		}
+		check("ink", p.Ink, p.Background, 7)
+		check("ink", p.Ink, p.Panel, 7)
+		check("muted", p.Muted, p.Background, 4.5)
+		check("link", p.Link, p.Background, 4.5)
+		for i := range p.conditions {
+			check("condition", p.condition(i), p.Background, 3)
+		}
+		for n := range 13 {
+			for i := range n {
+				check("batch", p.batch(i, n), p.Background, 3)
+			}
+		}
+	}
+}
+
+// texts gives what an SVG file says, and fails if it is not well-formed.
+func texts(t *testing.T, svg []byte) []string {
+	t.Helper()
+	var found []string
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	inText := false
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return found
+		}
+		must(t, err)
+		switch token := token.(type) {
+		case xml.StartElement:
+			inText = token.Name.Local == "text"
+		case xml.CharData:
+			if inText {
+				found = append(found, string(token))
+			}
+		case xml.EndElement:
+			inText = false
+		}
+	}
+}
+
+func TestAccuracySVG(t *testing.T) {
+	var b bytes.Buffer
+	must(t, load(t, study().write(t, t.TempDir())).Table(2).accuracySVG(&b))
+	all := strings.Join(texts(t, b.Bytes()), "|") + "|"
+	for _, want := range []string{
+		"sample", "batch size", "validation accuracy, %", "none", "medium", "strong", "warmup",
+		"128", "256", "512", "1024", "2048", "4096", "8192", "75", "95",
+	} {
+		if !strings.Contains(all, want+"|") {
+			t.Errorf("%q is not in %q", want, all)
+		}
+	}
+}
+
+// TestErrorBars draws them with several seeds only: a bar and two caps for
+// each cell.
+func TestErrorBars(t *testing.T) {
+	count := func(s sample) int {
+		var b bytes.Buffer
+		must(t, load(t, s.write(t, t.TempDir())).Table(2).accuracySVG(&b))
+		return strings.Count(b.String(), "<path")
+	}
+	one, three := threeSeeds(), threeSeeds()
+	one.seeds = []uint64{1}
+	if got := count(three) - count(one); got != 4*4*3 {
+		t.Errorf("%d strokes more with three seeds, not %d", got, 4*4*3)
+	}
+}
+
+func TestPNG(t *testing.T) {
+	root := study().write(t, t.TempDir())
+	must(t, load(t, root).Write(root, DefaultDrop))
+	for _, name := range []string{"accuracy.png", "curves.png"} {
+		f, err := os.Open(filepath.Join(root, name))
+		must(t, err)
+		img, err := png.Decode(f)
+		must(t, err)
+		must(t, f.Close())
+		// Each condition's or batch size's colour is drawn somewhere.
+		seen := map[color.RGBA]bool{}
+		for y := range img.Bounds().Dy() {
+			for x := range img.Bounds().Dx() {
+				r, g, b, _ := img.At(x, y).RGBA()
+				seen[color.RGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 255}] = true
+			}
+		}
+		want := map[string]int{"accuracy.png": 4, "curves.png": 7}[name]
+		for i := range want {
+			c := light().condition(i)
+			if name == "curves.png" {
+				c = light().batch(i, want)
+			}
+			if !seen[c] {
+				t.Errorf("%s: nothing has the colour %s", name, hex(c))
+			}
+		}
+	}
+}
+
+// TestPage checks what needs no browser: that it is of one piece, that names
+// cannot become markup, that colours are the style sheet's.
+func TestPage(t *testing.T) {
+	root := t.TempDir()
+	cell := rundir.Cell{Condition: `<script>x("&`, BatchSize: 128}
+	dir := rundir.CellDir(root, cell, false)
+	must(t, os.MkdirAll(dir, 0o755))
+	study().writeRun(t, dir, cell, 0)
+	var b bytes.Buffer
+	s := load(t, root)
+	must(t, s.writeHTML(&b, s.Table(2)))
+	html := b.String()
+	for _, pattern := range []string{
+		`(?i)<script`, `(?i)<link`, `(?i)<img`, `(?i)\bsrc=`, `(?i)\bhref=`, `url\(`, `@import`, `#01[0-9A-Fa-f]{4}`, `ZgotmplZ`,
+	} {
+		if found := regexp.MustCompile(pattern).FindString(html); found != "" {
+			t.Errorf("%q is in the page", found)
+		}
+	}
+	rest := strings.ReplaceAll(html, `xmlns="http://www.w3.org/2000/svg"`, "")
+	if i := strings.Index(rest, "://"); i >= 0 {
+		t.Errorf("an address is in the page: %q", rest[max(0, i-20):i+20])
+	}
+	if !strings.Contains(html, "&lt;script&gt;") || !strings.Contains(html, "var(--condition-0)") {
+		t.Error("the condition's name or its colour is not in the page")
+	}
+}
+
+func TestAxes(t *testing.T) {
+	for _, c := range []struct{ low, high, wantLow, wantHigh float64 }{
+		{81.2, 94.6, 80, 95}, {90, 90, 85, 95}, {99, 100, 95, 100}, {0, 0, 0, 5}, {math.Inf(1), math.Inf(-1), 0, 100},
+	} {
+		if low, high := percentRange(c.low, c.high); low != c.wantLow || high != c.wantHigh {
+			t.Errorf("%v..%v gives %v..%v", c.low, c.high, low, high)
+		}
+	}
+	for _, c := range []struct {
+		low, high float64
+		want      string
+	}{
+		{0.07, 2.8, "0.05 0.1 0.2 0.5 1 2 5"}, {0.5, 0.6, "0.5 1"}, {1.1, 1.9, "1 2"}, {2, 2, "2 5"},
+		{0, 0.0003, "0.0001 0.0002 0.0005"}, {0.01, 30, "0.01 - - 0.1 - - 1 - - 10 - -"},
+	} {
+		var labels []string
+		for _, tick := range lossTicks(c.low, c.high) {
+			label := tick.Label
+			if label == "" {
+				label = "-"
+			}
+			labels = append(labels, label)
+		}
+		if got := strings.Join(labels, " "); got != c.want {
+			t.Errorf("%v..%v: %q, not %q", c.low, c.high, got, c.want)
+		}
+	}
+	if n := len(lossTicks(0.1, 1e30)); n > 110 {
+		t.Errorf("%d ticks", n)
+	}
+}

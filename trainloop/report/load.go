@@ -1,0 +1,262 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"onnxlab/configs"
+	"onnxlab/trainloop/rundir"
+)
+
+// NoRunsError is a directory without runs.
+type NoRunsError struct{ Dir string }
+
+// Error says what the directory should have held.
+func (e *NoRunsError) Error() string {
+	return fmt.Sprintf("no runs in %q: give the directory of 'pipeline train --out' or 'pipeline sweep --out'", e.Dir)
+}
+
+// State is how far a run has come.
+type State string
+
+// The states of a run.
+const (
+	Done    State = "done"
+	Running State = "unfinished"
+	Failed  State = "failed"
+	Missing State = "missing"
+)
+
+// Run is one run and what its directory says about it.
+type Run struct {
+	rundir.Cell
+	// Dir is empty for a run that is missing.
+	Dir     string
+	State   State
+	History []rundir.Epoch
+	// Epochs is how many the run was to have.
+	Epochs int
+	// Failure is why it failed.
+	Failure string
+	// Summary, Environment and Config are nil where the file is not there.
+	Summary     *rundir.Summary
+	Environment *rundir.Environment
+	Config      *configs.Experiment
+}
+
+// Last is the last finished epoch; zero if there is none.
+func (r *Run) Last() rundir.Epoch {
+	if len(r.History) == 0 {
+		return rundir.Epoch{}
+	}
+	return r.History[len(r.History)-1]
+}
+
+// Best is the first epoch with the highest validation accuracy; zero if no
+// epoch is finished.
+func (r *Run) Best() rundir.Epoch {
+	var best rundir.Epoch
+	for i, e := range r.History {
+		if i == 0 || e.ValAccuracy > best.ValAccuracy {
+			best = e
+		}
+	}
+	return best
+}
+
+// Sweep is a set of runs: every condition at every batch size with every seed.
+type Sweep struct {
+	// Dir is the directory as it was given to Load.
+	Dir string
+	// Name is the experiment's, or that of the directory.
+	Name       string
+	Conditions []string
+	BatchSizes []int
+	Seeds      []uint64
+	// Runs has one for each cell, missing ones too, by condition, batch size
+	// and seed in the order of the lists above.
+	Runs []Run
+	// Config is the experiment: the sweep's, or else that of its first run;
+	// nil where neither is kept.
+	Config *configs.Experiment
+}
+
+// Load reads the runs in dir, a sweep directory or a run directory. Cells that
+// the config.yaml of a sweep directory plans, or that other cells lead one to
+// expect, are Missing when they have no directory. A directory without runs is
+// a *NoRunsError, a damaged file a *rundir.DataError.
+func Load(dir string) (*Sweep, error) {
+	found, err := rundir.List(dir)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(found) == 0) {
+		return nil, &NoRunsError{dir}
+	}
+	if err != nil {
+		return nil, err
+	}
+	single := len(found) == 1 && found[0].Dir == dir
+	s := &Sweep{Dir: dir}
+	if !single {
+		if s.Config, err = optional(rundir.ReadConfig(dir)); err != nil {
+			return nil, err
+		}
+	}
+	runs := make([]Run, len(found))
+	for i, f := range found {
+		if runs[i], err = loadRun(f); err != nil {
+			return nil, err
+		}
+	}
+	s.place(runs)
+	if s.Config == nil {
+		s.Config = s.Runs[slices.IndexFunc(s.Runs, func(r Run) bool { return r.State != Missing })].Config
+	}
+	if s.Name, err = name(s.Config, dir); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// name is the experiment's, or the last element of the directory's path.
+func name(config *configs.Experiment, dir string) (string, error) {
+	if config != nil && config.Name != "" {
+		return config.Name, nil
+	}
+	path, err := filepath.Abs(dir)
+	return filepath.Base(path), err
+}
+
+// optional makes nil of a file that is not there.
+func optional[T any](v T, err error) (*T, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// loadRun reads a run directory. Its state is settled by settle.
+func loadRun(f rundir.Run) (Run, error) {
+	r := Run{Cell: f.Cell, Dir: f.Dir}
+	if r.Condition == "" {
+		r.Condition = "run" // trained alone, without a condition's name
+	}
+	history, err := optional(rundir.ReadHistory(rundir.Layout{Dir: f.Dir}.History()))
+	if err != nil {
+		return r, err
+	}
+	if history != nil {
+		r.History = *history
+	}
+	failure, err := optional(rundir.ReadFailure(f.Dir))
+	if err != nil {
+		return r, err
+	}
+	if failure != nil {
+		r.State, r.Failure = Failed, failure.Error
+	}
+	if r.Summary, err = optional(rundir.ReadSummary(f.Dir)); err != nil {
+		return r, err
+	}
+	if r.Summary != nil && len(r.History) == 0 {
+		return r, &rundir.DataError{
+			Path:    rundir.Layout{Dir: f.Dir}.History(),
+			Message: "no epochs, though summary.json says that the run is complete",
+		}
+	}
+	if r.Environment, err = optional(rundir.ReadEnvironment(f.Dir)); err != nil {
+		return r, err
+	}
+	r.Config, err = optional(rundir.ReadConfig(f.Dir))
+	return r, err
+}
+
+// place finds the rows and columns and puts each run in its cell.
+func (s *Sweep) place(runs []Run) {
+	longest := 0
+	if plan := s.Config; plan != nil {
+		s.Conditions = slices.Clone(plan.Sweep.Conditions)
+		s.BatchSizes = slices.Clone(plan.Sweep.BatchSizes)
+		s.Seeds = slices.Clone(plan.Sweep.Seeds)
+		longest = plan.Train.Epochs
+	}
+	known := append(slices.Clone(s.Conditions), configs.Conditions()...)
+	at := map[rundir.Cell]Run{}
+	for _, r := range runs {
+		if r.Seed == 0 && r.Config == nil && len(s.Seeds) == 1 {
+			r.Seed = s.Seeds[0] // a path without a seed is of the only one
+		}
+		at[r.Cell] = r
+		s.Conditions = append(s.Conditions, r.Condition)
+		s.BatchSizes = append(s.BatchSizes, r.BatchSize)
+		s.Seeds = append(s.Seeds, r.Seed)
+		longest = max(longest, len(r.History))
+	}
+	s.Conditions = ordered(s.Conditions, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(known, a), rank(known, b)), cmp.Compare(a, b))
+	})
+	s.BatchSizes = ordered(s.BatchSizes, cmp.Compare)
+	s.Seeds = ordered(s.Seeds, cmp.Compare)
+	for _, condition := range s.Conditions {
+		for _, batch := range s.BatchSizes {
+			for _, seed := range s.Seeds {
+				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
+				r, ok := at[cell]
+				if !ok {
+					r = Run{Cell: cell, State: Missing}
+				}
+				r.settle(longest)
+				s.Runs = append(s.Runs, r)
+			}
+		}
+	}
+}
+
+func ordered[T comparable](list []T, compare func(a, b T) int) []T {
+	slices.SortFunc(list, compare)
+	return slices.Compact(list)
+}
+
+// rank is the place of name in the list, or behind it.
+func rank(list []string, name string) int {
+	if i := slices.Index(list, name); i >= 0 {
+		return i
+	}
+	return len(list)
+}
+
+// settle decides the state. A run without summary or configuration, of which
+// only the history was kept, is done when it is as long as the sweep's longest.
+func (r *Run) settle(longest int) {
+	r.Epochs = longest
+	if r.Config != nil && r.Config.Train.Epochs > 0 {
+		r.Epochs = r.Config.Train.Epochs
+	}
+	switch {
+	case r.State == Missing:
+	case r.Summary != nil && r.Summary.Status == rundir.StatusDone:
+		r.State, r.Failure, r.Epochs = Done, "", len(r.History)
+	case r.Summary != nil:
+		r.State, r.Failure = Failed, cmp.Or(r.Failure, r.Summary.Status)
+	case r.State == Failed:
+	case len(r.History) > 0 && len(r.History) >= r.Epochs:
+		r.State = Done
+	default:
+		r.State = Running
+	}
+}
+
+// cell gives the runs of a condition at a batch size, one for each seed.
+func (s *Sweep) cell(condition string, batch int) []Run {
+	for i := range s.Runs {
+		if s.Runs[i].Condition == condition && s.Runs[i].BatchSize == batch {
+			return s.Runs[i : i+len(s.Seeds)]
+		}
+	}
+	return nil
+}

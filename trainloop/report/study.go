@@ -1,0 +1,70 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"onnxlab/trainloop/rundir"
+)
+
+// course is a history as Keras keeps it: a list for each quantity, with an
+// entry for each epoch.
+type course struct {
+	BatchSize int
+	Lists     [4][]float64
+}
+
+// courseNames are the quantities of a course in their order.
+func courseNames() [4]string { return [4]string{"loss", "acc", "val_loss", "val_acc"} }
+
+// courses takes one run for each batch size of a condition: that of the lowest
+// seed that has finished an epoch.
+func (s *Sweep) courses(condition string) []course {
+	var list []course
+	for _, batch := range s.BatchSizes {
+		for _, r := range s.cell(condition, batch) {
+			if len(r.History) > 0 {
+				list = append(list, newCourse(batch, r.History))
+				break
+			}
+		}
+	}
+	return list
+}
+
+func newCourse(batch int, history []rundir.Epoch) course {
+	c := course{BatchSize: batch}
+	for _, e := range history {
+		for i, v := range [4]float64{e.Loss, e.Accuracy, e.ValLoss, e.ValAccuracy} {
+			c.Lists[i] = append(c.Lists[i], v)
+		}
+	}
+	return c
+}
+
+// writeStudyJSON writes {"128": {"loss": [...], ...}, ...} with the batch sizes
+// in rising order, which encoding/json would put in that of their digits.
+func writeStudyJSON(w io.Writer, courses []course) error {
+	text := []byte("{")
+	for i, c := range courses {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = fmt.Appendf(text, "\n  %q: {", strconv.Itoa(c.BatchSize))
+		for k, name := range courseNames() {
+			if k > 0 {
+				text = append(text, ',')
+			}
+			list, err := json.Marshal(c.Lists[k])
+			if err != nil {
+				return err
+			}
+			text = fmt.Appendf(text, "\n    %q: %s", name, list)
+		}
+		text = append(text, "\n  }"...)
+	}
+	_, err := w.Write(append(text, "\n}\n"...))
+	return err
+}
