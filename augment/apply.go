@@ -58,19 +58,16 @@ func checkSize(dst, src, height, width int) error {
 
 // move warps, shifts channels and rounds.
 func (w *Workspace) move(p *Plan, dst, src []uint8, height, width int) {
-	w.grow((height+1)*(width+1)+1, height*width)
+	w.grow(2*(height+1)*(width+1)+2, height*width)
 	m := p.affine(height, width).flipped(p.Flip, p.VerticalFlip, height, width)
 	if p.shiftsOnly() {
 		t := newTranslation(m, height, width)
 		t.apply(w.result, w.source, src)
 	} else {
-		for row := range height {
-			packRow(w.source[row*(width+1):][:width], src[row*width*3:(row+1)*width*3])
-		}
+		packPairs(w.source, src, height, width)
 		warp(w.result, w.source, height, width, m)
 	}
-	shiftChannels(w.result, p.ChannelShift)
-	unpackRow(dst, w.result)
+	unpackShifted(dst, w.result, p.ChannelShift)
 }
 
 // grow makes room for an image's padded source and its result.

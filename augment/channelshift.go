@@ -17,28 +17,54 @@ func (o channelShift) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.ChannelShift = around(rng, o.amount)
 }
 
-// shiftChannels is Keras's apply_channel_shift on packed pixels: np.clip(x +
-// intensity, min(x), max(x)).
-func shiftChannels(pixels []uint64, intensity float64) {
+// unpackShifted is Keras's apply_channel_shift, np.clip(x + intensity,
+// min(x), max(x)), on packed pixels, rounded to nearest.
+func unpackShifted(dst []uint8, src []uint64, intensity float64) {
 	shift := uint64(math.Round(math.Abs(intensity) * one))
-	if shift == 0 {
-		return
+	switch {
+	case shift == 0:
+		unpackRow(dst, src)
+	case intensity > 0:
+		unpackRaised(dst, src, shift)
+	default:
+		unpackLowered(dst, src, shift)
 	}
-	least, greatest := extremes(pixels)
-	if intensity > 0 {
-		// min(v, limit) + rise never leaves the channel's bits.
-		limit := max(greatest, least+shift) - shift
-		rise := greatest - limit
-		for i, v := range pixels {
-			pixels[i] = v - above(v, limit*lowest) + rise*lowest
-		}
-		return
+}
+
+// unpackRaised adds shift to all channels, at most to the image's greatest
+// value: min(v, limit) + rise, which never leaves a channel's bits.
+func unpackRaised(dst []uint8, src []uint64, shift uint64) {
+	highest := greatest(src)
+	limit := max(highest, shift) - shift
+	// A shift wider than the image's range makes all pixels equal, which
+	// only a first pixel above the limit can announce.
+	if src[0]&lane > limit {
+		limit = max(limit, least(src))
 	}
-	// max(v, limit) - (limit - least), which never falls below zero.
-	limit := min(least+shift, greatest)
-	for i, v := range pixels {
-		pixels[i] = above(v, limit*lowest) + least*lowest
+	rise := (highest - limit) * lowest
+	limit *= lowest
+	last := len(src) - 1
+	for i, v := range src[:last] {
+		putFour(dst, i*3, unpack(v-above(v, limit)+rise))
 	}
+	putThree(dst, last*3, unpack(src[last]-above(src[last], limit)+rise))
+}
+
+// unpackLowered subtracts shift from all channels, at least to the image's
+// least value: max(v, limit) - fall, which never falls below zero.
+func unpackLowered(dst []uint8, src []uint64, shift uint64) {
+	floor := least(src)
+	limit := floor + shift
+	if src[0]&lane < limit {
+		limit = min(limit, greatest(src))
+	}
+	floor *= lowest
+	limit *= lowest
+	last := len(src) - 1
+	for i, v := range src[:last] {
+		putFour(dst, i*3, unpack(above(v, limit)+floor))
+	}
+	putThree(dst, last*3, unpack(above(src[last], limit)+floor))
 }
 
 // shiftChannelsBytes is the same on bytes, in which it is exact.

@@ -1,5 +1,7 @@
 package augment
 
+import "encoding/binary"
+
 // A pixel's three channels travel in one 64-bit word, 21 bits each, so that
 // one multiplication serves all three: 8 bits of value, 12 of fraction, and a
 // bit above them for comparisons.
@@ -23,35 +25,28 @@ func pack(rgb uint32) uint64 {
 
 // packRow packs a row of pixels: src holds 3 bytes for each word of dst.
 func packRow(dst []uint64, src []uint8) {
-	// Four bytes are read at once where there are four; the last pixel has
-	// three.
 	last := len(dst) - 1
-	for i := range last {
-		b := src[i*3 : i*3+4 : i*3+4]
-		dst[i] = pack(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
+	for i := range dst[:last] {
+		dst[i] = packFour(src, i*3)
 	}
-	b := src[last*3 : last*3+3]
-	dst[last] = pack(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16)
+	dst[last] = packThree(src, last*3)
 }
 
-// unpackRow rounds a row of words to nearest and writes 3 bytes for each.
-func unpackRow(dst []uint8, src []uint64) {
-	last := len(src) - 1
-	for i, v := range src[:last] {
-		rgb := unpack(v)
-		// The fourth byte is the next pixel's, which is written next.
-		b := dst[i*3 : i*3+4 : i*3+4]
-		b[0], b[1], b[2], b[3] = uint8(rgb), uint8(rgb>>8), uint8(rgb>>16), uint8(rgb>>24)
-	}
-	rgb := unpack(src[last])
-	b := dst[last*3 : last*3+3]
-	b[0], b[1], b[2] = uint8(rgb), uint8(rgb>>8), uint8(rgb>>16)
+// packFour packs the pixel at an offset, and reads one byte more.
+func packFour(src []uint8, offset int) uint64 {
+	return pack(binary.LittleEndian.Uint32(src[offset : offset+4 : offset+4]))
 }
 
-// unpack rounds each channel to nearest: the first in the lowest byte.
+// packThree packs the pixel at an offset, which may be the last.
+func packThree(src []uint8, offset int) uint64 {
+	b := src[offset : offset+3 : offset+3]
+	return pack(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16)
+}
+
+// unpack cuts each channel to an integer: the first in the lowest byte. What
+// is in the fourth byte has no meaning.
 func unpack(v uint64) uint32 {
-	v += half
-	return uint32(v>>fractionBits&0xff | v>>(fractionBits+laneBits-8)&0xff00 | v>>(fractionBits+2*laneBits-16)&0xff0000)
+	return uint32(v>>fractionBits&0xff | v>>(fractionBits+laneBits-8)&0xff00 | v>>(fractionBits+2*laneBits-16)&^0xffff)
 }
 
 // above subtracts b from a in each channel where a is greater, and gives 0
@@ -62,17 +57,61 @@ func above(a, b uint64) uint64 {
 	return d & (greater - greater>>(laneBits-1))
 }
 
-// extremes returns the least and the greatest value of any channel.
-func extremes(pixels []uint64) (least, greatest uint64) {
-	lo, hi := uint64(lane*lowest), uint64(0)
+// greatest returns the greatest value of any channel.
+func greatest(pixels []uint64) uint64 {
+	// Four at a time, so that no one waits for the one before.
+	var a, b, c, d uint64
+	for ; len(pixels) >= 4; pixels = pixels[4:] {
+		a += above(pixels[0], a)
+		b += above(pixels[1], b)
+		c += above(pixels[2], c)
+		d += above(pixels[3], d)
+	}
 	for _, v := range pixels {
-		lo -= above(lo, v)
-		hi += above(v, hi)
+		a += above(v, a)
 	}
-	least, greatest = lane, 0
-	for range 3 {
-		least, greatest = min(least, lo&lane), max(greatest, hi&lane)
-		lo, hi = lo>>laneBits, hi>>laneBits
+	a += above(b, a)
+	c += above(d, c)
+	a += above(c, a)
+	return max(a&lane, a>>laneBits&lane, a>>(2*laneBits)&lane)
+}
+
+// least returns the least value of any channel.
+func least(pixels []uint64) uint64 {
+	const top = lane * lowest
+	var a, b, c, d uint64 = top, top, top, top
+	for ; len(pixels) >= 4; pixels = pixels[4:] {
+		a -= above(a, pixels[0])
+		b -= above(b, pixels[1])
+		c -= above(c, pixels[2])
+		d -= above(d, pixels[3])
 	}
-	return least, greatest
+	for _, v := range pixels {
+		a -= above(a, v)
+	}
+	a -= above(a, b)
+	c -= above(c, d)
+	a -= above(a, c)
+	return min(a&lane, a>>laneBits&lane, a>>(2*laneBits)&lane)
+}
+
+// unpackRow cuts packed pixels to integers and writes 3 bytes for each.
+func unpackRow(dst []uint8, src []uint64) {
+	last := len(src) - 1
+	for i, v := range src[:last] {
+		putFour(dst, i*3, unpack(v))
+	}
+	putThree(dst, last*3, unpack(src[last]))
+}
+
+// putFour writes a pixel at an offset, and one byte more: it belongs to the
+// next pixel, which is written next.
+func putFour(dst []uint8, offset int, rgb uint32) {
+	binary.LittleEndian.PutUint32(dst[offset:offset+4:offset+4], rgb)
+}
+
+// putThree writes a pixel at an offset, which may be the last.
+func putThree(dst []uint8, offset int, rgb uint32) {
+	b := dst[offset : offset+3 : offset+3]
+	b[0], b[1], b[2] = uint8(rgb), uint8(rgb>>8), uint8(rgb>>16)
 }

@@ -8,20 +8,17 @@ import "math"
 type translation struct {
 	row, column   int // of the source, for the first pixel of the result
 	down, right   int // 1, or -1 mirrored
-	weights       [4]uint64
+	fr, fc, both  uint64
 	height, width int
 }
 
 // newTranslation splits the offset of m into whole pixels and weights.
 func newTranslation(m matrix, height, width int) translation {
-	row, fr := split(m.r0, m.rr, height)
-	column, fc := split(m.c0, m.cc, width)
-	both := (fr*fc + one/2) >> fractionBits
-	return translation{
-		row: row, column: column, down: int(m.rr), right: int(m.cc),
-		weights: [4]uint64{one - fr - fc + both, fc - both, fr - both, both},
-		height:  height, width: width,
-	}
+	t := translation{down: int(m.rr), right: int(m.cc), height: height, width: width}
+	t.row, t.fr = split(m.r0, m.rr, height)
+	t.column, t.fc = split(m.c0, m.cc, width)
+	t.both = (t.fr*t.fc + one/2) >> fractionBits
+	return t
 }
 
 // split gives the first pixel of a walk and the weight of the one after it in
@@ -45,15 +42,20 @@ func (t *translation) packLine(dst []uint64, src []uint8, row int) {
 	}
 }
 
-// blend writes one row: dst and the lines above and below the position.
+// blend writes one row from the lines above and below the position.
 func (t *translation) blend(dst, top, bottom []uint64) {
-	w := &t.weights
+	fr, fc, both := t.fr, t.fc, t.both
 	top, bottom = top[:len(dst)+1], bottom[:len(dst)+1]
-	a, b := top[0], bottom[0]
+	a := top[0]
+	down := bottom[0] - a
+	part := fc*a + both*down
 	for j := range dst {
-		nextA, nextB := top[j+1], bottom[j+1]
-		dst[j] = a*w[0] + nextA*w[1] + b*w[2] + nextB*w[3]
-		a, b = nextA, nextB
+		// As in warp, but what the next pixel shares is kept.
+		whole := a<<fractionBits + half + fr*down - part
+		a = top[j+1]
+		down = bottom[j+1] - a
+		part = fc*a + both*down
+		dst[j] = whole + part
 	}
 }
 
@@ -73,29 +75,33 @@ func (t *translation) apply(dst, lines []uint64, src []uint8) {
 func packForward(dst []uint64, row []uint8, first int) {
 	width := len(row) / 3
 	before := min(max(-first, 0), len(dst))
-	fill(dst[:before], at(row, 0))
+	fill(dst[:before], packThree(row, 0))
 	inside := min(max(width-first-before, 0), len(dst)-before)
 	if inside > 0 {
 		packRow(dst[before:before+inside], row[(first+before)*3:])
 	}
-	fill(dst[before+inside:], at(row, width-1))
+	fill(dst[before+inside:], packThree(row, (width-1)*3))
 }
 
 // packBackward packs pixels first, first-1, ... of a row.
 func packBackward(dst []uint64, row []uint8, first int) {
 	width := len(row) / 3
 	before := min(max(first-(width-1), 0), len(dst))
-	fill(dst[:before], at(row, width-1))
+	fill(dst[:before], packThree(row, (width-1)*3))
 	inside := min(max(first-before+1, 0), len(dst)-before)
-	for k := range inside {
-		dst[before+k] = at(row, first-before-k)
+	if inside > 0 {
+		reverseRow(dst[before:before+inside], row[:(first-before+1)*3])
 	}
-	fill(dst[before+inside:], at(row, 0))
+	fill(dst[before+inside:], packThree(row, 0))
 }
 
-func at(row []uint8, i int) uint64 {
-	b := row[i*3 : i*3+3 : i*3+3]
-	return pack(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16)
+// reverseRow packs the pixels at the end of src, the last first.
+func reverseRow(dst []uint64, src []uint8) {
+	offset := len(src) - 3
+	dst[0] = packThree(src, offset)
+	for i := 1; i < len(dst); i++ {
+		dst[i] = packFour(src, offset-i*3)
+	}
 }
 
 func fill(dst []uint64, v uint64) {

@@ -21,45 +21,70 @@ const roundPosition = 1 << (positionBits - fractionBits - 1)
 // pixels: positions are held inside the image, and the value is bilinear
 // between the four pixels around them.
 //
-// src has height+1 rows of width+1 words; what the last row and column hold
-// is multiplied by zero. dst has height rows of width words.
+// src is what packPairs made. dst has height rows of width words, whose
+// values are ready to be cut to integers.
 func warp(dst, src []uint64, height, width int, m matrix) {
-	maxRow, maxColumn := int64(height-1)<<positionBits, int64(width-1)<<positionBits
+	maxRow, maxColumn := uint64(height-1)<<positionBits, uint64(width-1)<<positionBits
 	dr, dc := fixed(m.rc), fixed(m.cc)
 	for i := range height {
 		r := fixed(m.r0+m.rr*float64(i)) + roundPosition
 		c := fixed(m.c0+m.cr*float64(i)) + roundPosition
-		warpRow(dst[i*width:(i+1)*width], src, width+1, line{r, c, dr, dc, maxRow, maxColumn})
+		warpRow(dst[i*width:(i+1)*width], src, width+1, line{uint64(r), uint64(c), uint64(dr), uint64(dc), maxRow, maxColumn})
 	}
 }
 
 // line is a walk over the source: where it starts, its step, and the greatest
-// row and column.
-type line struct{ r, c, dr, dc, maxRow, maxColumn int64 }
+// row and column. Negative numbers wrap around.
+type line struct{ r, c, dr, dc, maxRow, maxColumn uint64 }
 
 func warpRow(dst, src []uint64, stride int, l line) {
-	r, c := l.r, l.c
+	r, c, step := l.r, l.c, uint32(stride*2)
 	for j := range dst {
 		row, column := r, c
-		if uint64(row) > uint64(l.maxRow) {
-			row = min(max(row, 0), l.maxRow)
+		if row > l.maxRow {
+			row = clamp(row, l.maxRow)
 		}
-		if uint64(column) > uint64(l.maxColumn) {
-			column = min(max(column, 0), l.maxColumn)
+		if column > l.maxColumn {
+			column = clamp(column, l.maxColumn)
 		}
-		at := int(row>>positionBits)*stride + int(column>>positionBits)
-		top := (*[2]uint64)(src[at:])
-		bottom := (*[2]uint64)(src[at+stride:])
-		fr := uint64(row) >> (positionBits - fractionBits) & fractionMask
-		fc := uint64(column) >> (positionBits - fractionBits) & fractionMask
+		at := int(uint32(row>>positionBits)*step + uint32(column>>positionBits)*2)
+		four := src[at : at+4 : at+4]
+		fr := row >> (positionBits - fractionBits) & fractionMask
+		fc := column >> (positionBits - fractionBits) & fractionMask
 		both := (fr*fc + one/2) >> fractionBits
-		// The weights of the four are (1-fr)(1-fc), (1-fr)fc, fr(1-fc) and
+		// The weights of the four are (1-fr)(1-fc), fr(1-fc), (1-fr)fc and
 		// fr·fc, multiplied out: the differences may borrow from the channel
 		// above, but the sum does not, and is exact modulo 2^64.
-		a, b := top[0], bottom[0]
-		across, down := top[1]-a, b-a
-		dst[j] = a<<fractionBits + fc*across + fr*down + both*(bottom[1]-b-across)
+		a := four[0]
+		down, across := four[1]-a, four[2]-a
+		dst[j] = a<<fractionBits + half + fr*down + fc*across + both*(four[3]-four[1]-across)
 		r += l.dr
 		c += l.dc
+	}
+}
+
+// clamp moves a position that is outside to the nearest inside.
+func clamp(position, greatest uint64) uint64 {
+	if int64(position) < 0 {
+		return 0
+	}
+	return greatest
+}
+
+// packPairs packs an image with each pixel beside the one below it, so that
+// the four around a position are together. Rows and columns past the end are
+// multiplied by zero.
+func packPairs(dst []uint64, src []uint8, height, width int) {
+	stride := 2 * (width + 1)
+	for row := range height {
+		pixels := src[row*width*3 : (row+1)*width*3]
+		above := dst[max(row-1, 0)*stride+1:][:stride]
+		here := dst[row*stride:][:stride]
+		for i := range width - 1 {
+			v := packFour(pixels, i*3)
+			here[2*i], above[2*i] = v, v
+		}
+		v := packThree(pixels, (width-1)*3)
+		here[2*width-2], above[2*width-2] = v, v
 	}
 }
