@@ -31,6 +31,17 @@ func Load(path string, sets []string) (*Experiment, error) {
 	return &r.Experiment, nil
 }
 
+// Read reads the experiment in one file as it stands, for files that Marshal
+// wrote: neither the environment nor flags change it.
+func Read(path string) (*Experiment, error) {
+	k := newKeys()
+	r, err := k.resolve(k.readChain(path))
+	if err != nil {
+		return nil, err
+	}
+	return &r.Experiment, nil
+}
+
 // LoadResolved is Load that also tells where each setting was given.
 func LoadResolved(path string, sets []string) (*Resolved, error) {
 	k := newKeys()

@@ -18,6 +18,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -47,6 +48,8 @@ func main() {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// After the first signal, the next one ends the process at once.
+	context.AfterFunc(ctx, stop)
 	err := newRootCommand().ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -64,7 +67,7 @@ func exitStatus(ctx context.Context, err error) int {
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
 		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err):
 		return exitUsage
-	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*ortlib.LibraryError](err):
+	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*report.NoRunsError](err), isAny[*ortlib.LibraryError](err):
 		return exitData
 	}
 	return exitFailed
@@ -100,7 +103,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newConfigCommand(), newDataCommand(), newExportCommand(), newInspectCommand(), newRuntimeCommand(), newTrainCommand())
+	root.AddCommand(newConfigCommand(), newDataCommand(), newExportCommand(), newInspectCommand(), newReportCommand(), newRuntimeCommand(), newSweepCommand(), newTrainCommand(), newBenchStepCommand())
 	return root
 }
 

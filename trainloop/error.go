@@ -3,6 +3,8 @@ package trainloop
 import (
 	"fmt"
 	"strings"
+
+	"onnxlab/configs"
 )
 
 // Interrupted is the error of a run that was told to stop and saved its state.
@@ -52,18 +54,29 @@ type Mismatch struct {
 	Differences []string
 }
 
+// NewMismatch is the error of going on in dir with the experiment now where it
+// began as another.
+func NewMismatch(dir string, began, now configs.Experiment) *Mismatch {
+	m := &Mismatch{Dir: dir}
+	for _, d := range configs.Diff(began, now) {
+		m.Differences = append(m.Differences, d.String())
+	}
+	return m
+}
+
 // Error implements error.
 func (e *Mismatch) Error() string {
-	return fmt.Sprintf("resume %q: the run began otherwise:\n  %s\nresume it as it began, or give another directory with --out",
+	return fmt.Sprintf("resume %q: it began otherwise:\n  %s\nresume it as it began, or give another directory with --out",
 		e.Dir, strings.Join(e.Differences, "\n  "))
 }
 
-// Occupied is the error of starting a run in a directory that holds one.
+// Occupied is the error of starting a run or a sweep in a directory that holds
+// one.
 type Occupied struct{ Dir string }
 
 // Error implements error.
 func (e *Occupied) Error() string {
-	return fmt.Sprintf("run directory %q holds a run already: go on with it by --resume, or give another with --out", e.Dir)
+	return fmt.Sprintf("%q holds a run already: go on with it by --resume, or give another directory with --out", e.Dir)
 }
 
 // SettingError is a setting that does not go with the data.

@@ -79,11 +79,7 @@ func (r *run) claim() (complete bool, err error) {
 		return false, &Occupied{Dir: r.Dir}
 	}
 	if began.Hash() != r.at.ConfigHash {
-		m := &Mismatch{Dir: r.Dir}
-		for _, d := range configs.Diff(began, r.experiment) {
-			m.Differences = append(m.Differences, d.String())
-		}
-		return false, m
+		return false, NewMismatch(r.Dir, began, r.experiment)
 	}
 	return rundir.Complete(r.Dir), nil
 }

@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.yaml.in/yaml/v3"
-
 	"onnxlab/configs"
 )
 
@@ -46,17 +44,15 @@ func exists(path string) bool {
 }
 
 // ReadConfig reads config.yaml of a run or sweep directory as it was resolved
-// then: unlike configs.Load, it lets neither the environment nor defaults
-// change it.
+// then: unlike configs.Load, it does not let the environment change it.
 func ReadConfig(dir string) (configs.Experiment, error) {
-	var e configs.Experiment
 	path := Layout{dir}.Config()
-	data, err := os.ReadFile(path)
+	if _, err := os.Stat(path); err != nil {
+		return configs.Experiment{}, fmt.Errorf("read configuration: %w", err)
+	}
+	e, err := configs.Read(path)
 	if err != nil {
-		return e, fmt.Errorf("read configuration: %w", err)
+		return configs.Experiment{}, &DataError{Path: path, Message: err.Error()}
 	}
-	if err := yaml.Unmarshal(data, &e); err != nil {
-		return e, &DataError{Path: path, Message: err.Error()}
-	}
-	return e, nil
+	return *e, nil
 }

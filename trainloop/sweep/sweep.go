@@ -19,6 +19,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/internal/durable"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -73,14 +74,6 @@ func Name(c rundir.Cell) string {
 	return fmt.Sprintf("%s, batch %d, seed %d", c.Condition, c.BatchSize, c.Seed)
 }
 
-// Occupied is the error of starting a sweep in a directory that holds one.
-type Occupied struct{ Root string }
-
-// Error implements error.
-func (e *Occupied) Error() string {
-	return fmt.Sprintf("sweep directory %q holds a sweep already: go on with it by --resume, or give another with --out", e.Root)
-}
-
 // Claim makes the sweep directory and writes the sweep's configuration. A
 // directory that holds a sweep is refused, unless resume is set and the two
 // differ at most in the grid.
@@ -92,7 +85,7 @@ func (p *Plan) Claim(resume bool) error {
 	case err != nil:
 		return err
 	case !resume:
-		return &Occupied{Root: p.Root}
+		return &trainloop.Occupied{Dir: p.Root}
 	default:
 		if err := p.compatible(began); err != nil {
 			return err
@@ -114,11 +107,7 @@ func (p *Plan) compatible(began configs.Experiment) error {
 	if began.Hash() == now.Hash() {
 		return nil
 	}
-	text := ""
-	for _, d := range configs.Diff(began, now) {
-		text += "\n  " + d.String()
-	}
-	return fmt.Errorf("resume %q: the sweep began otherwise:%s\nresume it as it began, or give another directory with --out", p.Root, text)
+	return trainloop.NewMismatch(p.Root, began, now)
 }
 
 // Log is where the messages of a cell's process go.

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels"
+	"onnxlab/trainloop"
+)
+
+type benchStepOptions struct {
+	experimentFlags
+	size   string
+	steps  int
+	target string
+	serve  bool
+	json   bool
+}
+
+func newBenchStepCommand() *cobra.Command {
+	var opts benchStepOptions
+	cmd := &cobra.Command{
+		Use:   "step",
+		Short: "Time training steps",
+		Long: `Time the training steps of an experiment on random images: forward and backward
+pass, accumulation and optimizer, without loading and augmenting.
+
+With --serve it waits for lines "run N" on standard input, does N steps for each
+and answers with the seconds that they took, so that a benchmark can take turns
+between programs.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runBenchStep(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
+		},
+	}
+	opts.add(cmd)
+	cmd.Flags().StringVar(&opts.size, "size", "32x32", "height and width of the images, in pixels")
+	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
+	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu or cuda (default: the device's)")
+	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
+	return cmd
+}
+
+func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
+	var height, width int
+	if _, err := fmt.Sscanf(opts.size, "%dx%d", &height, &width); err != nil || height < 1 || width < 1 {
+		return &usageError{fmt.Errorf("--size %q: want HEIGHTxWIDTH", opts.size)}
+	}
+	if opts.steps < 1 {
+		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
+	}
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	if opts.target == "" {
+		opts.target = experiment.Runtime.Device
+	}
+	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+		return err
+	}
+	defer ortlib.Close() //nolint:errcheck // the process ends
+	if opts.serve {
+		return serveSteps(ctx, *experiment, height, width, opts.target, stdin, stdout)
+	}
+	m, err := trainloop.Measure(ctx, *experiment, height, width, opts.steps, opts.target)
+	if err != nil {
+		return err
+	}
+	if opts.json {
+		return json.NewEncoder(stdout).Encode(m)
+	}
+	_, err = fmt.Fprintf(stdout, "%s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
+		targetName(opts.target), m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)
+	return err
+}
+
+func targetName(target string) string {
+	if target == "" {
+		return onnxmodels.TargetPortable
+	}
+	return target
+}
+
+// serveSteps answers lines "run N" with the seconds that N steps took.
+func serveSteps(ctx context.Context, e configs.Experiment, height, width int, target string, stdin io.Reader, stdout io.Writer) (err error) {
+	s, err := trainloop.NewStepper(e, height, width, target)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	lines := bufio.NewScanner(stdin)
+	for lines.Scan() {
+		var steps int
+		if _, err := fmt.Sscanf(lines.Text(), "run %d", &steps); err != nil || steps < 1 {
+			return &usageError{fmt.Errorf("line %q: want \"run N\"", lines.Text())}
+		}
+		total := 0.0
+		for range steps {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			seconds, err := s.Step()
+			if err != nil {
+				return err
+			}
+			total += seconds
+		}
+		if _, err := fmt.Fprintf(stdout, "%.6f\n", total); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/sweep"
+)
+
+type sweepOptions struct {
+	experimentFlags
+	out    string
+	resume bool
+	dryRun bool
+	jobs   int
+}
+
+func newSweepCommand() *cobra.Command {
+	var opts sweepOptions
+	cmd := &cobra.Command{
+		Use:   "sweep",
+		Short: "Train every condition at every batch size, then report",
+		Long: `Train the network of an experiment under every condition at every batch size
+with every seed of its section "sweep", each in a run directory
+<condition>/<batch size> (with /seed-<n> when there are several seeds), then
+write the report: see "pipeline report".
+
+Each cell is a process of its own. One that fails is marked, its messages are in
+train.log of its directory, and the others go on. Interrupted by Ctrl-C, the
+sweep saves the state of the cells under way; --resume goes on from there.
+
+--dry-run prints the cells, with the time and the memory that they will take,
+from measured steps.
+` + exitHelp,
+		Example: `  pipeline sweep --config configs/quickstart.yaml
+  pipeline sweep --config configs/study.yaml --set data.path=cifar --dry-run`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
+		},
+	}
+	opts.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
+	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "print what would be run, and how long it would take")
+	flags.IntVar(&opts.jobs, "jobs", 1, "cells to run at once")
+	return cmd
+}
+
+func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
+	if opts.jobs < 1 {
+		return &usageError{fmt.Errorf("--jobs: %d is below 1", opts.jobs)}
+	}
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	root := opts.out
+	if root == "" {
+		root = filepath.Join("runs", runName(opts.config, experiment.Name))
+	}
+	plan, err := sweep.New(*experiment, root)
+	if err != nil {
+		return err
+	}
+	// Once here, and not in every cell.
+	library, err := ortlib.Ensure(ctx, ortlib.Options{
+		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: stderr,
+	})
+	if err != nil {
+		return err
+	}
+	command, err := newCellCommand(root, library)
+	if err != nil {
+		return err
+	}
+	if opts.dryRun {
+		return dryRun(ctx, plan, command, stdout)
+	}
+	if err := plan.Claim(opts.resume); err != nil {
+		return err
+	}
+	if err := trainCells(ctx, plan, opts, command, stderr); err != nil {
+		return err
+	}
+	return writeReport(root, stdout, stderr)
+}
+
+func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, command cellCommand, stderr io.Writer) error {
+	begun, ended := time.Now(), 0
+	fmt.Fprintf(stderr, "%s: %d cells\n", plan.Root, len(plan.Cells))
+	outcome, err := plan.Run(ctx, sweep.Options{
+		Jobs: opts.jobs, Command: command.train,
+		Finished: func(r sweep.Result) {
+			ended++
+			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Cell), outcomeText(r))
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %d of %d cells are done\ngo on with: %s", err, outcome.Done+outcome.Passed, len(plan.Cells),
+			resumeCommand("sweep", &opts.experimentFlags, plan.Root))
+	}
+	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
+		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
+	if outcome.Done+outcome.Passed == 0 {
+		return fmt.Errorf("all %d cells failed; see %s", outcome.Failed, plan.Cells[0].Log())
+	}
+	return nil
+}
+
+func outcomeText(r sweep.Result) string {
+	if r.Err != nil {
+		return fmt.Sprintf("failed: %v", r.Err)
+	}
+	s, err := rundir.ReadSummary(r.Dir)
+	if err != nil {
+		return fmt.Sprintf("failed: %v", err)
+	}
+	text := fmt.Sprintf("val_accuracy %.2f %%", 100*s.ValAccuracy)
+	if r.Passed {
+		return text + "  (complete before)"
+	}
+	return fmt.Sprintf("%s  %.0f images/s  %.1f s", text, s.ImagesPerSecond, r.Seconds)
+}
+
+// cellCommand makes the commands that train cells: this program, as "train".
+type cellCommand struct{ program, root, library string }
+
+func newCellCommand(root, library string) (cellCommand, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return cellCommand{}, fmt.Errorf("find this program: %w", err)
+	}
+	return cellCommand{program, root, library}, nil
+}
+
+func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
+	return c.command("train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json")
+}
+
+func (c cellCommand) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(c.program, args...)
+	cmd.Env = append(os.Environ(), ortlib.EnvLibrary+"="+c.library)
+	return cmd
+}
