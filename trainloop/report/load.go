@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"onnxlab/configs"
 	"onnxlab/trainloop/rundir"
@@ -40,7 +41,7 @@ type Run struct {
 	History []rundir.Epoch
 	// Epochs is how many the run was to have.
 	Epochs int
-	// Failure is why it failed.
+	// Failure is why it failed, in one line.
 	Failure string
 	// Summary, Environment and Config are nil where the file is not there.
 	Summary     *rundir.Summary
@@ -158,7 +159,8 @@ func loadRun(f rundir.Run) (Run, error) {
 		return r, err
 	}
 	if failure != nil {
-		r.State, r.Failure = Failed, failure.Error
+		r.State = Failed
+		r.Failure, _, _ = strings.Cut(failure.Error, "\n")
 	}
 	if r.Summary, err = optional(rundir.ReadSummary(f.Dir)); err != nil {
 		return r, err

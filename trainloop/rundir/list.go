@@ -45,8 +45,8 @@ type Run struct {
 // those of a sweep directory, or root itself if it is a run directory. It
 // returns none if root is neither. Other directories are passed over.
 //
-// The cell of a run is told by its path; what the path does not tell, by
-// config.yaml or summary.json. An error is a root that cannot be read, or a
+// The cell of a run in a sweep is told by its path; what the path does not
+// tell, and the cell of root, by config.yaml or summary.json. An error is a root that cannot be read, or a
 // damaged file that had to be asked.
 func List(root string) ([]Run, error) {
 	conditions, err := directories(root)
@@ -153,7 +153,28 @@ func cellOf(dir string) (Cell, error) {
 	}
 	s, err := ReadSummary(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Cell{}, nil
+		return cellOfPath(dir)
 	}
 	return Cell{Condition: s.Condition, BatchSize: s.BatchSize, Seed: s.Seed}, err
+}
+
+// cellOfPath is the inverse of CellDir, for a history that was kept alone. A
+// path that is not of a sweep gives no cell.
+func cellOfPath(dir string) (Cell, error) {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return Cell{}, err
+	}
+	var c Cell
+	if digits, named := strings.CutPrefix(filepath.Base(path), seedPrefix); named {
+		if c.Seed, err = strconv.ParseUint(digits, 10, 64); err != nil {
+			return Cell{}, nil
+		}
+		path = filepath.Dir(path)
+	}
+	if c.BatchSize, err = strconv.Atoi(filepath.Base(path)); err != nil || c.BatchSize < 1 {
+		return Cell{}, nil
+	}
+	c.Condition = filepath.Base(filepath.Dir(path))
+	return c, nil
 }

@@ -177,6 +177,24 @@ func TestListSummaryAlone(t *testing.T) {
 	}
 }
 
+// TestListHistoryAlone has nothing but the path to tell the cell.
+func TestListHistoryAlone(t *testing.T) {
+	root := t.TempDir()
+	for path, want := range map[string]Cell{
+		"none/128":        {"none", 128, 0},
+		"none/256/seed-3": {"none", 256, 3},
+		"none/seed-x":     {},
+		"first":           {},
+	} {
+		dir := filepath.Join(root, filepath.FromSlash(path))
+		touch(t, firstLine, dir, "history.csv")
+		runs, err := List(dir)
+		if err != nil || len(runs) != 1 || runs[0] != (Run{dir, want}) {
+			t.Errorf("%s: %v, %v", path, runs, err)
+		}
+	}
+}
+
 func TestListNothing(t *testing.T) {
 	if runs, err := List(t.TempDir()); err != nil || len(runs) != 0 {
 		t.Errorf("%v, %v", runs, err)
