@@ -208,7 +208,7 @@ func drawWithLegend(p *plot.Plot, c draw.Canvas, narrow bool) {
 	p.Legend = plot.NewLegend()
 	if p.BackgroundColor != nil {
 		c.SetColor(p.BackgroundColor)
-		c.Fill(c.Rectangle.Path())
+		c.Fill(c.Path())
 	}
 	size := legend.Rectangle(c).Size()
 	if narrow {

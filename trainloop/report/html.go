@@ -247,9 +247,16 @@ func (s *Sweep) environments() []environment {
 func (r *Run) facts() []fact {
 	e := r.Environment
 	facts := []fact{
-		{"onnxlab", e.Toolkit}, {"ONNX Runtime", e.ONNXRuntime}, {"Go", e.Go}, {"platform", e.Platform},
-		{"processor", e.CPU.Model}, {"cores", fmt.Sprint(e.CPU.Cores)}, {"threads", fmt.Sprint(e.Threads)}, {"device", e.Device},
-		{"data", e.Data.Source}, {"images", fmt.Sprintf("%d for training, %d for validation", e.Data.Train, e.Data.Validation)},
+		{"onnxlab", e.Toolkit},
+		{"ONNX Runtime", e.ONNXRuntime},
+		{"Go", e.Go},
+		{"platform", e.Platform},
+		{"processor", e.CPU.Model},
+		{"cores", fmt.Sprint(e.CPU.Cores)},
+		{"threads", fmt.Sprint(e.Threads)},
+		{"device", e.Device},
+		{"data", e.Data.Source},
+		{"images", fmt.Sprintf("%d for training, %d for validation", e.Data.Train, e.Data.Validation)},
 		{"data SHA-256", e.Data.Hash},
 	}
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" || f.Value == "0" })
