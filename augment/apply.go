@@ -46,9 +46,15 @@ func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
 	p.Cutout.fill(dst, height, width)
 }
 
+// maxPixels keeps the places in a workspace within 32 bits.
+const maxPixels = 1 << 28
+
 func checkSize(dst, src, height, width int) error {
 	if height < 1 || width < 1 || height > maxSide || width > maxSide {
-		return fmt.Errorf("image of %dx%d pixels: each side is outside 1..%d", height, width, maxSide)
+		return fmt.Errorf("image of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
+	}
+	if height*width > maxPixels {
+		return fmt.Errorf("image of %dx%d pixels: %d pixels are more than %d", height, width, height*width, maxPixels)
 	}
 	if want := height * width * 3; dst != want || src != want {
 		return fmt.Errorf("image of %dx%d pixels needs %d bytes, got %d and %d", height, width, want, src, dst)

@@ -1,11 +1,6 @@
 package augment
 
-import (
-	"math/rand/v2"
-	"sync/atomic"
-
-	"onnxlab/internal/keyed"
-)
+import "sync/atomic"
 
 // batch is one that is being made or waits to be read.
 type batch struct {
@@ -76,34 +71,15 @@ func (l *Loader) hand(epoch uint64, indices []int32) bool {
 	return true
 }
 
-// shuffle fills order with the permutation of an epoch: Fisher and Yates.
-func shuffle(order []int32, seed, epoch uint64) {
-	var source rand.PCG
-	keyed.Seed(&source, seed, epoch, 0, keyed.Shuffle)
-	rng := rand.New(&source)
-	for i := range order {
-		order[i] = int32(i)
-	}
-	rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-}
-
-// worker makes images in memory of its own.
-type worker struct {
-	source rand.PCG
-	rng    *rand.Rand
-	plan   Plan
-	space  Workspace
-}
-
 // work makes images until the loader is closed.
 func (l *Loader) work() {
-	var w worker
-	w.rng = rand.New(&w.source)
+	a := newArtist()
+	var space Workspace
 	for {
 		select {
 		case t := <-l.tasks:
 			for i := t.from; i < t.to; i++ {
-				l.make(t.batch, i, &w)
+				l.make(t.batch, i, a, &space)
 			}
 			if t.missing.Add(int64(t.from-t.to)) == 0 {
 				t.ready <- struct{}{}
@@ -115,12 +91,11 @@ func (l *Loader) work() {
 }
 
 // make makes the image and the label at a position of a batch.
-func (l *Loader) make(b *batch, position int, w *worker) {
+func (l *Loader) make(b *batch, position int, a *artist, space *Workspace) {
 	height, width := l.source.Size()
 	index := int(b.indices[position])
-	keyed.Seed(&w.source, l.options.Seed, b.epoch, uint64(index), keyed.Augment)
-	l.options.Recipe.draw(w.rng, height, width, &w.plan)
+	a.draw(l.options.Recipe, l.options.Seed, b.epoch, index, height, width)
 	size := height * width * 3
-	w.space.apply(&w.plan, b.images[position*size:(position+1)*size], l.source.Image(index), height, width)
+	space.apply(&a.plan, b.images[position*size:(position+1)*size], l.source.Image(index), height, width)
 	b.labels[position] = int64(l.source.Label(index))
 }

@@ -113,7 +113,7 @@ func TestEpochsAreOrderedAndDrawnAnew(t *testing.T) {
 
 // Seen from outside: batches of an epoch have no image twice, the rest that
 // fills no batch is dropped, and over epochs every image has its turn.
-func TestLoaderDropsTheIncompleteBatch(t *testing.T) {
+func TestDropsTheIncompleteBatch(t *testing.T) {
 	source := newImages(10, 4, 4)
 	_, labels := read(t, source, LoaderOptions{Seed: 1, BatchSize: 4}, 2*30)
 	turns := map[int64]int{}
@@ -129,6 +129,23 @@ func TestLoaderDropsTheIncompleteBatch(t *testing.T) {
 	}
 	if len(turns) != 10 {
 		t.Errorf("%d of 10 images had a turn in 30 epochs", len(turns))
+	}
+}
+
+// What Order and PlanFor say is what the loader does.
+func TestLoaderFollowsOrderAndPlanFor(t *testing.T) {
+	source, recipe := newImages(20, 11, 6), strong(t)
+	pixels, labels := read(t, source, LoaderOptions{Seed: 5, BatchSize: 20, Recipe: recipe}, 3)
+	for epoch := range uint64(3) {
+		for position, index := range Order(20, 5, epoch) {
+			if labels[epoch][position] != int64(index) {
+				t.Fatalf("epoch %d position %d: image %d, Order says %d", epoch, position, labels[epoch][position], index)
+			}
+			want := apply(t, recipe.PlanFor(5, epoch, int(index), 11, 6), source.Image(int(index)), 11, 6)
+			if !bytes.Equal(pixels[epoch][position*198:][:198], want) {
+				t.Errorf("epoch %d image %d: not what PlanFor says", epoch, index)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,46 @@
+package sheet
+
+import (
+	"image"
+	"image/color"
+	"image/color/palette"
+	"image/draw"
+	"image/gif"
+
+	"github.com/disintegration/imaging"
+)
+
+// frameDelay is how long a frame is shown, in hundredths of a second.
+const frameDelay = 60
+
+// Animate shows the sources and then variant after variant, all rows side by
+// side. A row that has fewer variants than others stays at its last.
+func Animate(rows []Row) (*gif.GIF, error) {
+	longest, err := check(rows)
+	if err != nil {
+		return nil, err
+	}
+	animation := &gif.GIF{}
+	for frame := range longest {
+		animation.Image = append(animation.Image, drawFrame(rows, frame))
+		animation.Delay = append(animation.Delay, frameDelay)
+	}
+	return animation, nil
+}
+
+// drawFrame draws the sources as frame 0, or the variants before it.
+func drawFrame(rows []Row, frame int) *image.Paletted {
+	const perLine = 4
+	columns, lines := min(len(rows), perLine), (len(rows)+perLine-1)/perLine
+	picture := imaging.New(margin+columns*(tile+margin), margin+lines*(tile+margin), color.White)
+	for i, row := range rows {
+		shown := row.Source
+		if n := min(frame, len(row.Variants)); n > 0 {
+			shown = row.Variants[n-1].Image
+		}
+		place(picture, shown, i%perLine, margin+i/perLine*(tile+margin))
+	}
+	paletted := image.NewPaletted(picture.Rect, palette.Plan9)
+	draw.FloydSteinberg.Draw(paletted, picture.Rect, picture, image.Point{})
+	return paletted
+}

@@ -1,0 +1,48 @@
+package sheet
+
+import (
+	"fmt"
+	"math"
+
+	"onnxlab/augment"
+)
+
+// Caption says what a plan does, in short lines; what it leaves as it is, is
+// left out.
+func Caption(p augment.Plan) []string {
+	var lines []string
+	add := func(changes bool, format string, values ...any) {
+		if changes {
+			lines = append(lines, fmt.Sprintf(format, values...))
+		}
+	}
+	add(p.Rotation != 0, "rotation %s°", tenths(p.Rotation))
+	add(p.ShiftRows != 0 || p.ShiftColumns != 0, "shift %s, %s px", tenths(p.ShiftRows), tenths(p.ShiftColumns))
+	add(p.Shear != 0, "shear %s°", tenths(p.Shear))
+	add(p.ZoomRows != 1 || p.ZoomColumns != 1, "zoom %.2f × %.2f", p.ZoomRows, p.ZoomColumns)
+	add(p.ChannelShift != 0, "channels %+.0f", p.ChannelShift)
+	add(p.Flip, "flip")
+	add(p.VerticalFlip, "vertical flip")
+	add(p.Brightness != 0, "brightness %+.0f", p.Brightness)
+	add(p.Contrast != 0, "contrast %+.0f %%", 100*p.Contrast)
+	add(!p.Erase.Empty(), "erase %s", box(p.Erase))
+	add(!p.Cutout.Empty(), "cutout %s", box(p.Cutout))
+	if lines == nil {
+		lines = []string{"unchanged"}
+	}
+	return lines
+}
+
+// tenths writes a signed number, and no sign where it rounds to zero.
+func tenths(x float64) string {
+	x = math.Round(x*10) / 10
+	if x == 0 {
+		return "0.0"
+	}
+	return fmt.Sprintf("%+.1f", x)
+}
+
+// box says the size and the first pixel of a patch.
+func box(b augment.Patch) string {
+	return fmt.Sprintf("%d×%d at %d, %d", b.Height, b.Width, b.Row, b.Column)
+}

@@ -1,0 +1,150 @@
+package sheet
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/png"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/disintegration/imaging"
+
+	"onnxlab/augment"
+)
+
+func TestCaption(t *testing.T) {
+	p := augment.Identity()
+	if got := Caption(p); !slices.Equal(got, []string{"unchanged"}) {
+		t.Errorf("identity: %q", got)
+	}
+	p.Rotation, p.ShiftRows, p.ShiftColumns = -3.14, 2.25, -0.01
+	p.ZoomRows, p.ZoomColumns = 0.8, 1.1
+	p.ChannelShift, p.Flip, p.VerticalFlip = -23.4, true, true
+	p.Shear, p.Brightness, p.Contrast = 5, 10, -0.25
+	p.Erase = augment.Patch{Row: 3, Column: 4, Height: 5, Width: 6, Value: 0.5}
+	p.Cutout = augment.Patch{Row: -2, Column: 1, Height: 8, Width: 8}
+	want := []string{
+		"rotation -3.1°", "shift +2.3, 0.0 px", "shear +5.0°", "zoom 0.80 × 1.10", "channels -23", "flip",
+		"vertical flip", "brightness +10", "contrast -25 %", "erase 5×6 at 3, 4", "cutout 8×8 at -2, 1",
+	}
+	if got := Caption(p); !slices.Equal(got, want) {
+		t.Errorf("caption %q, want %q", got, want)
+	}
+}
+
+// plain is a picture of one colour.
+func plain(width, height int, c color.Color) *image.NRGBA { return imaging.New(width, height, c) }
+
+func rows() []Row {
+	return []Row{
+		{"first", plain(32, 32, color.NRGBA{255, 0, 0, 255}), []Variant{
+			{plain(32, 32, color.NRGBA{0, 255, 0, 255}), []string{"one", "two"}},
+			{plain(32, 32, color.NRGBA{0, 0, 255, 255}), nil},
+		}},
+		{strings.Repeat("a label far too long ", 5), plain(300, 10, color.NRGBA{9, 9, 9, 255}), nil},
+		{"", plain(1, 1, color.NRGBA{1, 2, 3, 255}), nil},
+	}
+}
+
+func TestDrawPutsPicturesSideBySide(t *testing.T) {
+	sheet, err := Draw(rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for column, want := range []color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}} {
+		at := image.Pt(margin+column*(tile+margin), margin)
+		for _, corner := range []image.Point{{0, 0}, {tile - 1, tile - 1}} {
+			if got := sheet.NRGBAAt(at.X+corner.X, at.Y+corner.Y); got != want {
+				t.Errorf("column %d at %v: %v, want %v", column, corner, got, want)
+			}
+		}
+		if got := sheet.NRGBAAt(at.X-1, at.Y); got != (color.NRGBA{255, 255, 255, 255}) {
+			t.Errorf("left of column %d: %v, want white", column, got)
+		}
+	}
+}
+
+// Text is inside its column: between columns all is white, but for pictures.
+func TestDrawKeepsTextInItsColumn(t *testing.T) {
+	sheet, err := Draw(rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dark := 0
+	for y := range sheet.Rect.Dy() {
+		for x := margin; x < margin+tile; x++ {
+			if sheet.NRGBAAt(x, y) == (color.NRGBA{0x22, 0x22, 0x22, 0xff}) {
+				dark++
+			}
+		}
+		for x := margin + tile; x < 2*margin+tile; x++ {
+			if got := sheet.NRGBAAt(x, y); got != (color.NRGBA{255, 255, 255, 255}) {
+				t.Fatalf("%d, %d between columns: %v, want white", x, y, got)
+			}
+		}
+	}
+	if dark == 0 {
+		t.Error("no label is drawn")
+	}
+}
+
+func TestSheetsAreTheSameEachTime(t *testing.T) {
+	var first []byte
+	for range 3 {
+		sheet, err := Draw(rows())
+		if err != nil {
+			t.Fatal(err)
+		}
+		animation, err := Animate(rows())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, sheet); err != nil {
+			t.Fatal(err)
+		}
+		if err := gif.EncodeAll(&b, animation); err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = b.Bytes()
+		} else if !bytes.Equal(first, b.Bytes()) {
+			t.Error("other bytes than the first time")
+		}
+	}
+}
+
+func TestAnimateShowsSourcesAndThenVariants(t *testing.T) {
+	animation, err := Animate(rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(animation.Image) != 3 || len(animation.Delay) != 3 {
+		t.Fatalf("%d frames and %d delays, want 3", len(animation.Image), len(animation.Delay))
+	}
+	for frame, want := range []color.RGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}} {
+		r, g, b, _ := animation.Image[frame].At(margin+tile/2, margin+tile/2).RGBA()
+		if got := (color.RGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 255}); got != want {
+			t.Errorf("frame %d shows %v, want %v", frame, got, want)
+		}
+	}
+}
+
+func TestDrawRefusesWhatIsNotThere(t *testing.T) {
+	for want, rows := range map[string][]Row{
+		"no rows":                   nil,
+		"row 0 has no source":       {{}},
+		"row 0 has no image 0":      {{Source: plain(1, 1, color.White), Variants: []Variant{{}}}},
+		"more than 67108864 pixels": slices.Repeat([]Row{{Source: plain(1, 1, color.White)}}, 1<<16),
+	} {
+		if _, err := Draw(rows); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		if _, err := Animate(rows); err == nil {
+			t.Errorf("no error of an animation, want %q", want)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/trainloop"
+)
+
+type previewOptions struct {
+	experimentFlags
+	out      string
+	count    int
+	variants int
+	seed     uint64
+	image    string
+	plan     string
+	gif      bool
+}
+
+// The most images of a preview, and the most that are made of one source.
+const (
+	mostPreviews = 999
+	mostVariants = 20
+)
+
+func newPreviewCommand() *cobra.Command {
+	var opts previewOptions
+	cmd := &cobra.Command{
+		Use:   "preview --out DIR",
+		Short: "Show what augmentation makes of the training images",
+		Long: `Show what the augmentation of an experiment makes of its first training images:
+variant after variant, what epoch 0, epoch 1, … of a training with the same seed
+see. In DIR come sheet.png, with the drawn parameters below each picture,
+NNN-source.png and NNN-augmented.png, and last manifest.json with the plans.
+
+With --image the source is a PNG or JPEG picture of your own; one of more than
+1024 pixels a side is reduced. With --plan the plans are those of a manifest, or
+of a list of plans, and are applied again exactly: to --image, else to the
+sources that the manifest names beside it, else to the training images.
+
+An earlier preview in DIR is replaced.
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runPreview(cmd.Context(), &opts, cmd.Flags().Changed("seed"), cmd.OutOrStdout())
+		},
+	}
+	opts.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opts.out, "out", "", "directory for the pictures (required)")
+	flags.IntVar(&opts.count, "count", 24, "augmented images to make")
+	flags.IntVar(&opts.variants, "variants", 4, "images to make of one source, and in one line of the sheet")
+	flags.Uint64Var(&opts.seed, "seed", 0, "draw other plans than the experiment's seed does")
+	flags.StringVar(&opts.image, "image", "", "augment this PNG or JPEG picture")
+	flags.StringVar(&opts.plan, "plan", "", "apply the plans of this manifest.json or JSON list of plans")
+	flags.BoolVar(&opts.gif, "gif", false, "also write an animation, preview.gif")
+	return cmd
+}
+
+func (o *previewOptions) check() error {
+	switch {
+	case o.out == "":
+		return &usageError{fmt.Errorf("preview: --out DIR is missing")}
+	case o.count < 1 || o.count > mostPreviews:
+		return &usageError{fmt.Errorf("--count: %d is outside 1..%d", o.count, mostPreviews)}
+	case o.variants < 1 || o.variants > mostVariants:
+		return &usageError{fmt.Errorf("--variants: %d is outside 1..%d", o.variants, mostVariants)}
+	}
+	return nil
+}
+
+func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout io.Writer) error {
+	if err := opts.check(); err != nil {
+		return err
+	}
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	if seeded {
+		experiment.Seed = opts.seed
+	}
+	recipe, err := trainloop.Recipe(experiment.Augment)
+	if err != nil {
+		return &usageError{err}
+	}
+	previews, err := opts.make(ctx, experiment, recipe)
+	if err != nil {
+		return err
+	}
+	if err := writePreviews(ctx, opts, previews); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d images\n", opts.out, len(previews))
+	return err
+}
+
+// picture is an image that plans are applied to.
+type picture struct {
+	label         string
+	pixels        []uint8
+	height, width int
+}
+
+// preview is a picture and the plan for it.
+type preview struct {
+	source picture
+	plan   augment.Plan
+}
+
+// make says which plan is applied to which picture.
+func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe *augment.Recipe) ([]preview, error) {
+	switch {
+	case o.plan != "":
+		return o.makePlanned(ctx, e)
+	case o.image != "":
+		source, err := readPicture(o.image)
+		if err != nil {
+			return nil, err
+		}
+		previews := make([]preview, o.count)
+		for i := range previews {
+			previews[i] = preview{source, recipe.PlanFor(e.Seed, uint64(i), 0, source.height, source.width)}
+		}
+		return previews, nil
+	}
+	sources, err := firstPictures(ctx, e.Data, (o.count+o.variants-1)/o.variants)
+	if err != nil {
+		return nil, err
+	}
+	previews := make([]preview, o.count)
+	for i := range previews {
+		index, epoch := i/o.variants, i%o.variants
+		source := sources[index%len(sources)]
+		previews[i] = preview{source, recipe.PlanFor(e.Seed, uint64(epoch), index%len(sources), source.height, source.width)}
+	}
+	return previews, nil
+}
+
+// makePlanned follows the plans of a file.
+func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment) ([]preview, error) {
+	planned, err := readPlans(o.plan)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := o.plannedSources(ctx, e, planned)
+	if err != nil {
+		return nil, err
+	}
+	previews := make([]preview, len(planned))
+	for i, p := range planned {
+		previews[i] = preview{sources[i%len(sources)], p.Plan}
+	}
+	return previews, nil
+}
+
+// plannedSources returns the pictures for plans, which take turns if there
+// are fewer.
+func (o *previewOptions) plannedSources(ctx context.Context, e *configs.Experiment, planned []manifestEntry) ([]picture, error) {
+	switch {
+	case o.image != "":
+		source, err := readPicture(o.image)
+		return []picture{source}, err
+	case planned[0].Source != "":
+		return readSources(o.plan, planned)
+	}
+	return firstPictures(ctx, e.Data, len(planned))
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/disintegration/imaging"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/dataset"
+)
+
+// maxPictureSide is what a picture of one's own is reduced to.
+const maxPictureSide = 1024
+
+// readPicture reads a PNG or JPEG file, turned upright.
+func readPicture(path string) (picture, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return picture{}, &dataError{err}
+	}
+	defer file.Close()
+	decoded, err := dataset.DecodeImage(file)
+	if err != nil {
+		return picture{}, &dataError{fmt.Errorf("read %q: %w", path, err)}
+	}
+	pixels, height, width := augment.FromImage(imaging.Fit(decoded, maxPictureSide, maxPictureSide, imaging.Lanczos))
+	label := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	return picture{label, pixels, height, width}, nil
+}
+
+// firstPictures loads the first training images: count of them, or all if
+// there are fewer.
+func firstPictures(ctx context.Context, d configs.Data, count int) ([]picture, error) {
+	if d.Train == 0 || d.Train > count {
+		d.Train = count
+	}
+	d.Validation = 1
+	train, _, err := loadData(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	pictures := make([]picture, train.Len())
+	for i := range pictures {
+		pictures[i] = picture{train.Classes[train.Label(i)], train.Image(i), train.Height, train.Width}
+	}
+	return pictures, nil
+}
+
+// manifestEntry is one image of manifest.json.
+type manifestEntry struct {
+	Index     int          `json:"index"`
+	Label     string       `json:"label"`
+	Source    string       `json:"source"`
+	Augmented string       `json:"augmented"`
+	Plan      augment.Plan `json:"plan"`
+}
+
+// maxPlanFile bounds what is read of a file of plans.
+const maxPlanFile = 16 << 20
+
+// readPlans reads a manifest, or a list of plans, of at least one and at most
+// mostPreviews.
+func readPlans(path string) ([]manifestEntry, error) {
+	data, err := readAtMost(path, maxPlanFile)
+	if err != nil {
+		return nil, &dataError{err}
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(data, &items); err != nil {
+		return nil, &dataError{fmt.Errorf("read plans %q: %w", path, err)}
+	}
+	if len(items) < 1 || len(items) > mostPreviews {
+		return nil, &dataError{fmt.Errorf("read plans %q: %d plans are outside 1..%d", path, len(items), mostPreviews)}
+	}
+	entries := make([]manifestEntry, len(items))
+	for i, item := range items {
+		if err := readPlan(item, &entries[i]); err != nil {
+			return nil, &dataError{fmt.Errorf("read plans %q: item %d: %w", path, i, err)}
+		}
+		if (entries[i].Source == "") != (entries[0].Source == "") {
+			return nil, &dataError{fmt.Errorf("read plans %q: item %d: some items have a source, and some have none", path, i)}
+		}
+	}
+	return entries, nil
+}
+
+// readPlan reads an entry of a manifest, or a plan alone.
+func readPlan(item []byte, entry *manifestEntry) error {
+	var named struct {
+		Plan json.RawMessage `json:"plan"`
+	}
+	if err := json.Unmarshal(item, &named); err != nil {
+		return err
+	}
+	if named.Plan == nil {
+		return json.Unmarshal(item, &entry.Plan)
+	}
+	d := json.NewDecoder(bytes.NewReader(item))
+	d.DisallowUnknownFields()
+	return d.Decode(entry)
+}
+
+func readAtMost(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("read %q: %d bytes are more than %d", path, info.Size(), limit)
+	}
+	return os.ReadFile(path)
+}
+
+// readSources reads the sources that a manifest names beside it.
+func readSources(manifest string, entries []manifestEntry) ([]picture, error) {
+	pictures := make([]picture, len(entries))
+	for i, entry := range entries {
+		if !filepath.IsLocal(entry.Source) {
+			return nil, &dataError{fmt.Errorf("read plans %q: item %d: source %q is not beside it", manifest, i, entry.Source)}
+		}
+		p, err := readPicture(filepath.Join(filepath.Dir(manifest), entry.Source))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, &dataError{fmt.Errorf("%w; give a picture with --image", err)}
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.label = entry.Label
+		pictures[i] = p
+	}
+	return pictures, nil
+}
