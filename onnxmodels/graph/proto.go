@@ -26,14 +26,14 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 		return nil, g.err
 	}
 	graph := &onnxpb.Graph{Name: proto.String(g.Name)}
-	microsoft := false
+	domains := map[string]bool{}
 	for _, n := range g.Nodes {
 		p, err := n.proto()
 		if err != nil {
 			return nil, err
 		}
 		graph.Node = append(graph.Node, p)
-		microsoft = microsoft || n.Domain == Microsoft
+		domains[n.Domain] = true
 	}
 	for _, c := range g.Constants {
 		graph.Initializer = append(graph.Initializer, Tensor(c.Name, c.Elem, c.fixed(0), c.data))
@@ -46,9 +46,11 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 		Graph:        graph,
 		OpsetImport:  []*onnxpb.OperatorSet{{Domain: proto.String(""), Version: proto.Int64(Opset)}},
 	}
-	if microsoft {
-		m.OpsetImport = append(m.OpsetImport,
-			&onnxpb.OperatorSet{Domain: proto.String(Microsoft), Version: proto.Int64(MicrosoftVersion)})
+	for _, d := range []string{Microsoft, Blocked} {
+		if domains[d] {
+			m.OpsetImport = append(m.OpsetImport,
+				&onnxpb.OperatorSet{Domain: proto.String(d), Version: proto.Int64(MicrosoftVersion)})
+		}
 	}
 	for _, p := range metadata {
 		m.MetadataProps = append(m.MetadataProps,

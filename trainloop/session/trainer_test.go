@@ -222,6 +222,33 @@ func TestTrainingAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
+// TestTargetsAgree compares the gradients of the graphs for other targets with
+// the portable one's, at widths that all rewrites apply to.
+func TestTargetsAgree(t *testing.T) {
+	n := cnn(t, 16, []int{16, 32}, 2)
+	images, labels := randomBatch(12, 16)
+	want := map[string][]float64{}
+	for _, target := range onnxmodels.Targets() {
+		o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target}
+		tr := trainer(t, n, n.Initialize(3), setup{o, 12, 12})
+		if _, err := tr.Step(images, labels, 1, 0); err != nil {
+			t.Fatal(err)
+		}
+		for name, got := range gradients(t, saved(t, tr), 0.9) {
+			switch {
+			case target == onnxmodels.TargetPortable:
+				want[name] = got
+			case strings.Contains(name, "conv") && strings.HasSuffix(name, "bias"):
+				checkZero(t, name, got)
+			default:
+				if e := relativeRMS(got, want[name]); !(e < 1e-5) {
+					t.Errorf("%s: gradient of %s differs by %v", target, name, e)
+				}
+			}
+		}
+	}
+}
+
 func randomBatch(n, size int) ([]uint8, []int64) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	images, labels := make([]uint8, n*size*size*3), make([]int64, n)
