@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -91,12 +92,15 @@ type Sweep struct {
 // expect, are Missing when they have no directory. A directory without runs is
 // a *NoRunsError, a damaged file a *rundir.DataError.
 func Load(dir string) (*Sweep, error) {
-	found, err := rundir.List(dir)
-	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(found) == 0) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, &NoRunsError{dir}
 	}
+	found, err := rundir.List(dir)
 	if err != nil {
 		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, &NoRunsError{dir}
 	}
 	single := len(found) == 1 && found[0].Dir == dir
 	s := &Sweep{Dir: dir}

@@ -131,7 +131,9 @@ func TestBareHistory(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	var none *NoRunsError
-	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent")} {
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent"), file} {
 		if _, err := Load(dir); !errors.As(err, &none) || none.Dir != dir {
 			t.Errorf("%s: %v", dir, err)
 		}
@@ -147,8 +149,8 @@ func TestLoadRefuses(t *testing.T) {
 		t.Errorf("a damaged history: %v", err)
 	}
 	must(t, os.Remove(path))
-	var data2 *rundir.DataError
-	if _, err := Load(damaged); !errors.As(err, &data2) || data2.Path != path {
+	var incomplete *rundir.DataError
+	if _, err := Load(damaged); !errors.As(err, &incomplete) || incomplete.Path != path {
 		t.Errorf("a complete run without its history: %v", err)
 	}
 }
