@@ -121,8 +121,10 @@ func TestCIFARFaults(t *testing.T) {
 		record int
 		want   string
 	}{
-		{"short by one byte", func(f map[string][]byte) { f[file] = f[file][:len(f[file])-1] }, NoRecord,
-			"size of 9218 bytes is not a multiple of the record size 3073: 2 whole records and 3072 bytes left over"},
+		{
+			"short by one byte", func(f map[string][]byte) { f[file] = f[file][:len(f[file])-1] }, NoRecord,
+			"size of 9218 bytes is not a multiple of the record size 3073: 2 whole records and 3072 bytes left over",
+		},
 		{"one byte too long", func(f map[string][]byte) { f[file] = append(f[file], 0) }, NoRecord, "3 whole records and 1 bytes left over"},
 		{"empty", func(f map[string][]byte) { f[file] = nil }, NoRecord, "is empty"},
 		{"missing", func(f map[string][]byte) { delete(f, file) }, NoRecord, "no such file or directory; get the files with 'pipeline data fetch --out DIR', then use --set data.path=DIR"},

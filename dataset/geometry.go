@@ -6,6 +6,7 @@ import "math"
 // machine. Go lets a compiler fuse x*y + z into one rounding where the
 // hardware can (arm64 does, amd64 does not), but never across an explicit
 // conversion; so every product that is added to something goes through mad.
+// Doubling is exact either way.
 
 // mad is a*b + c with both steps rounded.
 func mad(a, b, c float32) float32 { return float32(a*b) + c }

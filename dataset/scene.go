@@ -18,45 +18,66 @@ type scene struct {
 
 // drawScene draws what an image of that class shows.
 func drawScene(d dice, class int) *scene {
+	is := difficultyAt(d.unit())
 	ground := d.colour()
 	// What makes the figure visible is its difference from the ground, of
 	// whatever sign and hue, never a colour of its own.
-	colour := d.colour()
-	for colour.distance(ground) < leastContrast {
-		colour = d.colour()
+	fill := d.colour()
+	for fill.distance(ground) < is.contrast {
+		fill = d.colour()
 	}
 	s := &scene{
-		ground: d.paint(ground, groundReach),
-		fill:   d.paint(colour, fillReach),
-		figure: d.figure(class),
-		noise:  d.between(leastNoise, mostNoise),
+		ground: d.paint(ground, is.groundReach),
+		fill:   d.paint(fill, is.fillReach),
+		figure: d.figure(class, is.leastRadius),
+		noise:  d.between(leastNoise, is.mostNoise),
 		dice:   d,
 	}
-	for range d.pick(mostBehind + 1) {
+	for range d.pick(int(is.mostBehind) + 1) {
 		s.behind = append(s.behind, d.mark(d.colour(), 1, 3.5))
 	}
-	if d.chance(frontChance) {
+	if d.chance(is.frontChance) {
 		s.front = append(s.front, d.mark(d.colour(), 1.5, 4.5))
 	}
 	return s
 }
 
-// The difficulty of the set, tuned with bench/synthetic. Colours are in
-// 0..255, lengths in pixels.
-const (
-	leastContrast = 55
-	groundReach   = 60
-	fillReach     = 50
-	leastNoise    = 2
-	mostNoise     = 18
-	mostBehind    = 4
-	frontChance   = 0.5
+// difficulty bounds what an image may show. Images of every difficulty are
+// mixed: the easy ones let a network find out what it is about, the hard ones
+// leave it something to learn. Colours are in 0..255, lengths in pixels.
+type difficulty struct {
+	// contrast is the least distance of the figure's colour from the ground's.
+	contrast float32
+	// groundReach and fillReach are the variations within a texture.
+	groundReach, fillReach float32
+	mostNoise              float32
+	// mostBehind is the largest number of marks behind the figure, and
+	// frontChance how likely one is in front of it.
+	mostBehind, frontChance float32
+	leastRadius             float32
+}
 
-	leastRadius   = 7
+// difficultyAt is the difficulty at a level from 0, easy, to 1, hard. The ends
+// were tuned with bench/synthetic.
+func difficultyAt(level float32) difficulty {
+	from := func(easy, hard float32) float32 { return mad(level, hard-easy, easy) }
+	return difficulty{
+		contrast:    from(90, 35),
+		groundReach: from(20, 100),
+		fillReach:   from(20, 80),
+		mostNoise:   from(6, 28),
+		mostBehind:  from(1, 8),
+		frontChance: from(0.2, 0.9),
+		leastRadius: from(8, 6),
+	}
+}
+
+const (
+	leastNoise    = 2
 	mostRadius    = 12
 	mostTilt      = 20 * tau / 360
 	mostStretch   = 0.2
-	mostOffCentre = 4
+	mostOffCentre = 5
 )
 
 // figure is a shape in its pose.
@@ -72,7 +93,8 @@ type figure struct {
 	softness float32
 }
 
-func (d dice) figure(class int) figure {
+// figure draws the pose of a shape of at least that radius.
+func (d dice) figure(class int, leastRadius float32) figure {
 	radius := d.between(leastRadius, mostRadius)
 	stretch := d.between(-mostStretch, mostStretch)
 	reach := min(mostOffCentre, cifarSide/2-radius+1)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
-	"io"
 )
 
 // channels is the number of colour channels of every image: red, green, blue.
@@ -65,7 +64,7 @@ func (s *Set) Hash() string {
 	for _, class := range s.Classes {
 		// The length keeps "ab","c" and "a","bc" apart.
 		hashInts(h, len(class))
-		io.WriteString(h, class)
+		h.Write([]byte(class))
 	}
 	labels := make([]byte, 0, 4*len(s.Labels))
 	for _, label := range s.Labels {

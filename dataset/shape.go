@@ -28,6 +28,7 @@ var shapes = [10]shape{
 var (
 	triangle = [...]point{{0, -0.95}, {0.95, 0.75}, {-0.95, 0.75}}
 	arrow    = [...]point{{0, -0.98}, {0.8, -0.05}, {0.3, -0.05}, {0.3, 0.95}, {-0.3, 0.95}, {-0.3, -0.05}, {-0.8, -0.05}}
+	kite     = [...]point{{0, -0.55}, {0.86, -0.02}, {0, 0.95}, {-0.86, -0.02}}
 	star     = starCorners()
 )
 
@@ -56,11 +57,9 @@ func crescent(p point) float32 {
 	return max(p.length()-0.92, 0.74-p.minus(point{0.42, 0}).length())
 }
 
-// heart is two discs and the triangle below them that touches both.
+// heart is two discs that overlap, and the kite below and between them.
 func heart(p point) float32 {
 	const x, y, radius = 0.44, -0.32, 0.52
-	p.x = abs(p.x)
-	disc := p.minus(point{x, y}).length() - radius
-	tip := [...]point{{0, 0.95}, {0.86, -0.02}, {0, -0.3}}
-	return min(disc, polygon(p, tip[:]))
+	lobe := point{abs(p.x), p.y}.minus(point{x, y}).length() - radius
+	return min(lobe, polygon(p, kite[:]))
 }

@@ -1,0 +1,188 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"slices"
+	"testing"
+)
+
+func synthetic(t testing.TB, seed uint64, train, validation int) (trainSet, validationSet *Set) {
+	t.Helper()
+	trainSet, validationSet, err := Synthetic(context.Background(), seed, train, validation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trainSet, validationSet
+}
+
+// TestSyntheticIsWhatItWas keeps the set from changing unnoticed: figures that
+// were measured on it would mean nothing any more.
+func TestSyntheticIsWhatItWas(t *testing.T) {
+	train, validation := synthetic(t, SyntheticSeed, 100, 100)
+	const (
+		wantTrain      = "31077c62c64f3280647c23c3dcc888fc204de669a92150ab8f5e8e8d4ba1668e"
+		wantValidation = "ba266590471aa7aab55afb5117ca5185b4f18c4c9f6bbeeeb355aaf9e622352f"
+	)
+	if got := train.Hash(); got != wantTrain {
+		t.Errorf("training images have hash %s, want %s", got, wantTrain)
+	}
+	if got := validation.Hash(); got != wantValidation {
+		t.Errorf("validation images have hash %s, want %s", got, wantValidation)
+	}
+}
+
+func TestSyntheticImagesDependOnTheirNumberAlone(t *testing.T) {
+	many, manyHeld := synthetic(t, 5, 333, 111)
+	few, fewHeld := synthetic(t, 5, 77, 11)
+	if many.Head(77).Hash() != few.Hash() || manyHeld.Head(11).Hash() != fewHeld.Hash() {
+		t.Error("the first images depend on how many are drawn")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	one, _ := synthetic(t, 5, 333, 0)
+	if one.Hash() != many.Hash() {
+		t.Error("the images depend on the number of cores")
+	}
+}
+
+func TestSyntheticSeedsAndSplitsDiffer(t *testing.T) {
+	train, validation := synthetic(t, 5, 50, 50)
+	other, _ := synthetic(t, 6, 50, 0)
+	seen := map[string]bool{}
+	for _, set := range []*Set{train, validation, other} {
+		for i := range set.Len() {
+			if image := string(set.Image(i)); seen[image] {
+				t.Fatalf("image %d is there twice", i)
+			} else {
+				seen[image] = true
+			}
+		}
+	}
+	if slices.Equal(train.Labels, validation.Labels) || slices.Equal(train.Labels, other.Labels) {
+		t.Error("the labels come in the same order")
+	}
+}
+
+// TestSyntheticClassesAreBalanced wants each class once in every ten images,
+// and at each place of the ten equally often.
+func TestSyntheticClassesAreBalanced(t *testing.T) {
+	const blocks = 2000
+	var at [10][10]int
+	for block := range blocks {
+		seen := map[int]bool{}
+		for place := range 10 {
+			class := classOf(1, splitTrain, 10*block+place)
+			seen[class] = true
+			at[place][class]++
+		}
+		if len(seen) != 10 {
+			t.Fatalf("images %d..%d have %d classes", 10*block, 10*block+9, len(seen))
+		}
+	}
+	for place, counts := range at {
+		for class, n := range counts {
+			// Five standard deviations of a count whose mean is 200.
+			if n < 200-67 || n > 200+67 {
+				t.Errorf("class %d is %d times at place %d of %d", class, n, place, blocks)
+			}
+		}
+	}
+}
+
+// TestFiguresAreInSight wants of every figure most of its area in the image,
+// and enough of it for a person to tell what it is.
+func TestFiguresAreInSight(t *testing.T) {
+	for i := range 3000 {
+		f := drawScene(newDice(1, splitTrain, uint64(i), purposeScene), i%10).figure
+		var inside, all float32
+		for y := -10; y < cifarSide+10; y++ {
+			for x := -10; x < cifarSide+10; x++ {
+				cover := f.cover(point{float32(x) + 0.5, float32(y) + 0.5})
+				all += cover
+				if x >= 0 && x < cifarSide && y >= 0 && y < cifarSide {
+					inside += cover
+				}
+			}
+		}
+		if inside < 30 || inside < 0.85*all {
+			t.Errorf("image %d, a %s: %.0f of %.0f pixels in sight", i, shapes[f.shape].name, inside, all)
+		}
+	}
+}
+
+// TestNoiseHasItsDeviation measures the noise on a flat grey ground.
+func TestNoiseHasItsDeviation(t *testing.T) {
+	s := &scene{noise: 10, dice: newDice(1, 2, 3, 4)}
+	set := newSet("noise", SyntheticClasses(), 100, 100, 1)
+	for i := 0; i < len(set.Pixels); i += channels {
+		s.store(set.Pixels[i:i+channels], colour{128, 128, 128})
+	}
+	stats := set.Stats()
+	for c := range channels {
+		if got := 255 * stats.Deviation[c]; got < 9.7 || got > 10.3 {
+			t.Errorf("channel %d: deviation %.2f, want 10", c, got)
+		}
+		if got := 255 * stats.Mean[c]; got < 127.6 || got > 128.4 {
+			t.Errorf("channel %d: mean %.2f, want 128", c, got)
+		}
+	}
+}
+
+func TestSyntheticRefusesNegativeCounts(t *testing.T) {
+	if _, _, err := Synthetic(context.Background(), 1, -1, 0); err == nil {
+		t.Error("-1 images drawn")
+	}
+}
+
+// TestPaintsStayBetweenTheirColours looks at every pattern in every pixel.
+func TestPaintsStayBetweenTheirColours(t *testing.T) {
+	seen := map[pattern]bool{}
+	for i := range 100 {
+		p := newDice(1, 1, uint64(i), 9).paint(colour{50, 100, 150}, 60)
+		seen[p.pattern] = true
+		first, varied := p.at(point{0.5, 0.5}), false
+		for k := range cifarPlane {
+			c := p.at(point{float32(k%cifarSide) + 0.5, float32(k/cifarSide) + 0.5})
+			varied = varied || c != first
+			for channel := range c {
+				low, high := min(p.from[channel], p.to[channel]), max(p.from[channel], p.to[channel])
+				if c[channel] < low-0.01 || c[channel] > high+0.01 {
+					t.Fatalf("pattern %d: %v is not between %v and %v", p.pattern, c, p.from, p.to)
+				}
+			}
+		}
+		if varied != (p.pattern != flat) {
+			t.Errorf("pattern %d varies: %v", p.pattern, varied)
+		}
+	}
+	if len(seen) != int(patterns) {
+		t.Errorf("%d of %d patterns are used", len(seen), patterns)
+	}
+}
+
+// TestSceneShowsItsFigure renders a figure without noise and looks for its
+// colour in the middle and the ground's in the corner.
+func TestSceneShowsItsFigure(t *testing.T) {
+	s := &scene{
+		ground: paint{from: colour{10, 20, 30}}, fill: paint{from: colour{200, 150, 100}},
+		figure: figure{centre: point{16, 16}, way: point{1, 0}, scale: point{8, 8}, softness: 1},
+		dice:   newDice(1, 1, 1, 1),
+	}
+	pixels := make([]uint8, cifarImage)
+	s.render(pixels)
+	if got := pixels[:3]; !bytes.Equal(got, []uint8{10, 20, 30}) {
+		t.Errorf("corner is %v", got)
+	}
+	if middle := 3 * (16*cifarSide + 16); !bytes.Equal(pixels[middle:middle+3], []uint8{200, 150, 100}) {
+		t.Errorf("middle is %v", pixels[middle:middle+3])
+	}
+}
+
+func BenchmarkSynthetic(b *testing.B) {
+	const n = 1000
+	for b.Loop() {
+		synthetic(b, SyntheticSeed, n, 0)
+	}
+	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "images/s")
+}
