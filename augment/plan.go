@@ -133,6 +133,9 @@ type Patch struct {
 // Empty tells whether the box has no pixels.
 func (b Patch) Empty() bool { return b.Height <= 0 || b.Width <= 0 }
 
+// IsZero is Empty: JSON leaves an empty box out where it may.
+func (b Patch) IsZero() bool { return b.Empty() }
+
 // MarshalJSON writes an empty box as null.
 func (b Patch) MarshalJSON() ([]byte, error) {
 	if b.Empty() {
