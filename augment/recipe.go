@@ -64,7 +64,11 @@ func preset(name string) ([]operation, error) {
 		return []operation{shift{few, few}, flip{0.5}}, nil
 	case "strong":
 		return []operation{
-			rotation{10}, shift{few, few}, zoom{0.75, 1.25}, flip{0.5}, channelShift{50},
+			rotation{10},
+			shift{few, few},
+			zoom{0.75, 1.25},
+			flip{0.5},
+			channelShift{50},
 			erase{0.5, 0.05, 0.2, 0.2, 0.8},
 		}, nil
 	}

@@ -91,8 +91,10 @@ func TestFaults(t *testing.T) {
 		"definition's name":      {"sweep: {definitions: {../up: {train: {epochs: 1}}}}\n", `FILE:1:23: sweep.definitions: "../up" is not a name of up to 64 characters a-z, 0-9, - and _`},
 		"unknown condition":      {"sweep: {conditions: [none, mediun]}\n", `FILE:1:21: sweep.conditions: unknown condition "mediun" (did you mean "medium"?)`},
 		"replicas":               {"train: {replicas: 3}\n", `FILE:1:19: train.replicas: 3 does not divide train.batch_size 128`},
-		"micro-batch": {"train: {replicas: 4, micro_batch: 48}\n",
-			`FILE:1:35: train.micro_batch: 48 is not a multiple of 32 (train.batch_size 128 / train.replicas 4) that divides 128: set 0 for 32`},
+		"micro-batch": {
+			"train: {replicas: 4, micro_batch: 48}\n",
+			`FILE:1:35: train.micro_batch: 48 is not a multiple of 32 (train.batch_size 128 / train.replicas 4) that divides 128: set 0 for 32`,
+		},
 		"classes":            {"data: {source: cifar100}\nmodel: {classes: 10}\n", `FILE:2:18: model.classes: 10 does not fit data.source cifar100, which has 100`},
 		"classes by default": {"data: {source: cifar100}\n", `FILE:1:16: model.classes: 10 does not fit data.source cifar100, which has 100`},
 		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no step`},
@@ -100,8 +102,10 @@ func TestFaults(t *testing.T) {
 		"too many stages":    {"model: {widths: [1, 1, 1, 1, 1, 1, 1]}\n", `FILE:1:17: model.widths: 7 stages halve an image of 32 pixels to nothing`},
 		"unused operations":  {"augment: {operations: [{kind: flip}]}\n", `FILE:1:23: augment.operations: the recipe medium does not use them: set augment.recipe to custom, or augment.operations to []`},
 		"warmup to the end":  {"train: {epochs: 5}\nschedule: {kind: cosine, warmup_epochs: 5}\n", `FILE:2:41: schedule.warmup_epochs: 5 leaves nothing of train.epochs 5 for the schedule cosine`},
-		"warmup to nowhere": {"schedule: {scaling: none, warmup_epochs: 5}\n",
-			`FILE:1:42: schedule.warmup_epochs: 5 does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt`},
+		"warmup to nowhere": {
+			"schedule: {scaling: none, warmup_epochs: 5}\n",
+			`FILE:1:42: schedule.warmup_epochs: 5 does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := strings.Join(problems(t, c.text), "\n")

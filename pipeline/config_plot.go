@@ -171,7 +171,7 @@ func drawCurves(name string, curves []curve, log bool, format string) (io.Writer
 	}
 	whole := draw.New(canvas)
 	whole.SetColor(color.White)
-	whole.Fill(whole.Rectangle.Path())
+	whole.Fill(whole.Path())
 	margin := vg.Points(8)
 	p.Draw(draw.Crop(whole, margin, -legendWidth, margin, -margin))
 	legend.Draw(draw.Crop(whole, pictureWidth-legendWidth+margin, 0, margin, -4*margin))

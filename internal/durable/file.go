@@ -26,7 +26,7 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	done := false
 	defer func() {
 		if !done {
-			tmp.Close()
+			_ = tmp.Close() // there is an error to tell already
 			os.Remove(tmp.Name())
 		}
 	}()

@@ -58,7 +58,7 @@ func Lock(dir string) (unlock func() error, err error) {
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
 	if err := writeHolder(file); err != nil {
-		file.Close()
+		defer file.Close()
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
 	return func() error { return errors.Join(file.Truncate(0), file.Close()) }, nil

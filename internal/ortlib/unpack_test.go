@@ -193,8 +193,11 @@ func TestUnpackRefuses(t *testing.T) {
 		"long together":   {[]entry{{mainName, most, 0}, {sharedName, most, 0}}, "more than 60 bytes"},
 		"only a link":     {[]entry{{mainName, "/etc/passwd", fs.ModeSymlink}}, "holds no " + mainName},
 		"many": {[]entry{
-			{mainName, "", 0}, {"libonnxruntime_a.so", "", 0}, {"libonnxruntime_b.so", "", 0},
-			{"libonnxruntime_c.so", "", 0}, {"libonnxruntime_d.so", "", 0},
+			{mainName, "", 0},
+			{"libonnxruntime_a.so", "", 0},
+			{"libonnxruntime_b.so", "", 0},
+			{"libonnxruntime_c.so", "", 0},
+			{"libonnxruntime_d.so", "", 0},
 		}, "more than 4 library files"},
 	}
 	for name, test := range tests {

@@ -68,15 +68,23 @@ func small(in ortrun.Input) ortrun.Input {
 func unary(op string, shapes ...[]int) []probe {
 	var list []probe
 	for _, s := range shapes {
-		list = append(list, probe{fmt.Sprint(op, s), []ortrun.Input{input("x", s...)}, true,
-			func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Unary(op, "op", in[0]) }})
+		list = append(list, probe{
+			fmt.Sprint(op, s),
+			[]ortrun.Input{input("x", s...)},
+			true,
+			func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Unary(op, "op", in[0]) },
+		})
 	}
 	return list
 }
 
 func binary(op string, a, b []int) probe {
-	return probe{fmt.Sprint(op, a, b), []ortrun.Input{small(input("a", a...)), small(input("bb", b...))}, false,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Binary(op, "op", in[0], in[1]) }}
+	return probe{
+		fmt.Sprint(op, a, b),
+		[]ortrun.Input{small(input("a", a...)), small(input("bb", b...))},
+		false,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Binary(op, "op", in[0], in[1]) },
+	}
 }
 
 func convProbe(w graph.Window, x, weight []int, bias bool) probe {
@@ -94,14 +102,18 @@ func convProbe(w graph.Window, x, weight []int, bias bool) probe {
 }
 
 func poolProbe(op string, w graph.Window, shape ...int) probe {
-	return probe{fmt.Sprint(op, shape, w), []ortrun.Input{input("x", shape...)}, true,
+	return probe{
+		fmt.Sprint(op, shape, w),
+		[]ortrun.Input{input("x", shape...)},
+		true,
 		func(g *graph.Graph, in []*graph.Value) *graph.Value {
 			if op == "AveragePool" {
 				return g.AveragePool("op", in[0], w)
 			}
 			y, _ := g.MaxPool("op", in[0], w)
 			return y
-		}}
+		},
+	}
 }
 
 func gemmProbe(o graph.GemmOptions, a, b []int, c ...int) probe {
@@ -142,8 +154,12 @@ func crossEntropyProbe(n, classes int, useLogProbabilities bool) probe {
 }
 
 func single(op string, in ortrun.Input, build func(g *graph.Graph, x *graph.Value) *graph.Value) probe {
-	return probe{fmt.Sprint(op, in.Shape), []ortrun.Input{in}, false,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value { return build(g, in[0]) }}
+	return probe{
+		fmt.Sprint(op, in.Shape),
+		[]ortrun.Input{in},
+		false,
+		func(g *graph.Graph, in []*graph.Value) *graph.Value { return build(g, in[0]) },
+	}
 }
 
 func probes() []probe {
