@@ -90,6 +90,9 @@ func loadCIFAR(ctx context.Context, form cifarForm, opts Options) (train, valida
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := form.checkNotSwapped(dir); err != nil {
+		return nil, nil, err
+	}
 	train, err = form.readSplit(ctx, dir, classes, split{"train", form.train, opts.Train})
 	if err != nil {
 		return nil, nil, err
@@ -118,6 +121,24 @@ func (f cifarForm) locate(path string) (string, error) {
 		return below, nil
 	}
 	return path, nil
+}
+
+// checkNotSwapped refuses splits of one file each of which that for training is
+// the smaller one. Nothing in the files says which they are.
+func (f cifarForm) checkNotSwapped(dir string) error {
+	if len(f.train) != 1 || len(f.validation) != 1 {
+		return nil
+	}
+	train, trainErr := f.countRecords(filepath.Join(dir, f.train[0]))
+	validation, validationErr := f.countRecords(filepath.Join(dir, f.validation[0]))
+	if err := errors.Join(trainErr, validationErr); err != nil || train >= validation {
+		return err
+	}
+	return &Error{
+		Path: dir, Record: NoRecord,
+		Err: fmt.Errorf("%s has %d images and %s %d: they seem to be swapped", f.train[0], train, f.validation[0], validation),
+		Fix: "exchange their names",
+	}
 }
 
 // split is the files of the training or the validation images, and how many

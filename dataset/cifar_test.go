@@ -176,6 +176,13 @@ func TestCIFAR100Faults(t *testing.T) {
 	}
 }
 
+func TestCIFAR100Swapped(t *testing.T) {
+	record := make([]byte, 3074)
+	dir := writeFiles(t, map[string][]byte{"train.bin": record, "test.bin": slices.Concat(record, record)})
+	_, _, err := Load(context.Background(), Options{Source: SourceCIFAR100, Path: dir})
+	checkFault(t, err, NoRecord, "read", "train.bin has 1 images and test.bin 2: they seem to be swapped; exchange their names")
+}
+
 func TestCIFARPathFaults(t *testing.T) {
 	dir := writeFiles(t, map[string][]byte{"file": nil})
 	const fix = "; get the files with 'pipeline data fetch --out DIR', then use --set data.path=DIR"
@@ -244,6 +251,26 @@ func TestWriteCIFAR10(t *testing.T) {
 	}
 	if gotTrain.Hash() != train.Hash() || gotValidation.Hash() != validation.Hash() {
 		t.Error("what is read differs from what was written")
+	}
+}
+
+// TestWriteCIFAR10Fails writes over a set until a folder is in the way: what
+// is half replaced must not be taken for a set.
+func TestWriteCIFAR10Fails(t *testing.T) {
+	ctx := context.Background()
+	train, validation, err := Synthetic(ctx, 3, 13, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := cifarFiles(2)
+	delete(files, "data_batch_4.bin")
+	files["data_batch_4.bin/x"] = nil
+	dir := writeFiles(t, files)
+	if err := WriteCIFAR10(dir, train, validation); err == nil || !strings.Contains(err.Error(), "data_batch_4.bin") {
+		t.Errorf("error is %v, want one about data_batch_4.bin", err)
+	}
+	if exists(filepath.Join(dir, "test_batch.bin")) {
+		t.Error("test_batch.bin is there")
 	}
 }
 

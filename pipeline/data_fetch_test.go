@@ -19,11 +19,16 @@ import (
 func TestFetchScripts(t *testing.T) {
 	archive := cifarArchive(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/good.tar.gz" {
+		switch r.URL.Path {
+		case "/good.tar.gz":
+			_, _ = w.Write(archive)
+		case "/stuck.tar.gz":
+			_, _ = w.Write(archive[:100])
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		default:
 			http.NotFound(w, r)
-			return
 		}
-		_, _ = w.Write(archive)
 	}))
 	t.Cleanup(server.Close) // the scripts run after this function
 	hash := sha256.Sum256(archive)
