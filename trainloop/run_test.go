@@ -268,6 +268,42 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
+// TestMemory: a batch that does not fit is refused with the setting that helps.
+func TestMemory(t *testing.T) {
+	e := configs.Default()
+	e.Train.BatchSize = 8192
+	n, err := Network(e, 32, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The study's network at 128 images was measured to take 1.07 GB.
+	if need := float64(MemoryNeeded(n, 128)); need < 0.9e9 || need > 1.4e9 {
+		t.Errorf("128 images are said to need %v bytes, measured were 1.07e9", need)
+	}
+	for _, c := range []struct {
+		replicas, micro int
+		available       int64
+		want            string
+	}{
+		{1, 0, 20e9, "train.batch_size: 8192 images at once need about"},
+		{1, 0, 20e9, "set train.replicas to 4"},
+		{8, 8192, 20e9, "train.micro_batch: 8192 images at once need about"},
+		{8, 8192, 20e9, "set it to 0 for 1024 at once"},
+		{1, 0, 1e7, "even a single image does not fit"},
+		{8, 0, 20e9, ""},
+		{1, 0, 100e9, ""},
+	} {
+		e.Train.Replicas, e.Train.MicroBatch = c.replicas, c.micro
+		err := checkMemory(n, e, c.available)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("replicas %d, micro-batch %d: error %v, want %q", c.replicas, c.micro, err, c.want)
+		}
+	}
+	if got := availableMemory(); got < 1e8 {
+		t.Errorf("%d bytes are available", got)
+	}
+}
+
 // TestStudy trains two steps of the study's own network and settings on files
 // of CIFAR-10's format.
 func TestStudy(t *testing.T) {

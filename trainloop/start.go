@@ -22,6 +22,14 @@ func start(o Options) (_ *run, err error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
+	height, width := o.Train.Size()
+	network, err := Network(o.Experiment, height, width)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMemory(network, o.Experiment, availableMemory()); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
@@ -30,7 +38,7 @@ func start(o Options) (_ *run, err error) {
 		return nil, err
 	}
 	r := &run{
-		Options: o, experiment: o.Experiment, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock,
+		Options: o, experiment: o.Experiment, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
 		options: session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
 	}
 	defer func() {
@@ -104,11 +112,6 @@ func (r *run) describe() error {
 // prepare makes the network, the session and the loader at the position of the
 // latest snapshot, or at the beginning.
 func (r *run) prepare() error {
-	height, width := r.Train.Size()
-	var err error
-	if r.network, err = Network(r.experiment, height, width); err != nil {
-		return err
-	}
 	state, err := r.resume()
 	if err != nil {
 		return err
@@ -119,6 +122,7 @@ func (r *run) prepare() error {
 	if r.schedule, err = schedule.New(r.experiment, r.loader.StepsPerEpoch()); err != nil {
 		return err
 	}
+	height, width := r.network.Size()
 	batch := r.experiment.Train.BatchSize
 	r.images, r.labels = make([]uint8, batch*height*width*3), make([]int64, batch)
 	return r.newTrainer(state, height, width)
