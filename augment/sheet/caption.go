@@ -25,8 +25,8 @@ func Caption(p augment.Plan) []string {
 	add(p.VerticalFlip, "vertical flip")
 	add(p.Brightness != 0, "brightness %+.0f", p.Brightness)
 	add(p.Contrast != 0, "contrast %+.0f %%", 100*p.Contrast)
-	add(!p.Erase.Empty(), "erase %s", box(p.Erase))
-	add(!p.Cutout.Empty(), "cutout %s", box(p.Cutout))
+	lines = append(lines, box("erase", p.Erase)...)
+	lines = append(lines, box("cutout", p.Cutout)...)
 	if lines == nil {
 		lines = []string{"unchanged"}
 	}
@@ -42,7 +42,16 @@ func tenths(x float64) string {
 	return fmt.Sprintf("%+.1f", x)
 }
 
-// box says the size and the first pixel of a patch.
-func box(b augment.Patch) string {
-	return fmt.Sprintf("%d×%d at %d, %d", b.Height, b.Width, b.Row, b.Column)
+// box says the size and the first pixel of a patch, in two lines if they are
+// too long for one.
+func box(name string, b augment.Patch) []string {
+	if b.Empty() {
+		return nil
+	}
+	const fits = 20
+	size, place := fmt.Sprintf("%s %d×%d", name, b.Height, b.Width), fmt.Sprintf("at %d, %d", b.Row, b.Column)
+	if len(size)+len(place) > fits {
+		return []string{size, place}
+	}
+	return []string{size + " " + place}
 }

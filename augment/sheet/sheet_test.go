@@ -25,10 +25,10 @@ func TestCaption(t *testing.T) {
 	p.ChannelShift, p.Flip, p.VerticalFlip = -23.4, true, true
 	p.Shear, p.Brightness, p.Contrast = 5, 10, -0.25
 	p.Erase = augment.Patch{Row: 3, Column: 4, Height: 5, Width: 6, Value: 0.5}
-	p.Cutout = augment.Patch{Row: -2, Column: 1, Height: 8, Width: 8}
+	p.Cutout = augment.Patch{Row: -2, Column: 100, Height: 80, Width: 80}
 	want := []string{
 		"rotation -3.1°", "shift +2.3, 0.0 px", "shear +5.0°", "zoom 0.80 × 1.10", "channels -23", "flip",
-		"vertical flip", "brightness +10", "contrast -25 %", "erase 5×6 at 3, 4", "cutout 8×8 at -2, 1",
+		"vertical flip", "brightness +10", "contrast -25 %", "erase 5×6 at 3, 4", "cutout 80×80", "at -2, 100",
 	}
 	if got := Caption(p); !slices.Equal(got, want) {
 		t.Errorf("caption %q, want %q", got, want)
