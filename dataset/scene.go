@@ -62,13 +62,13 @@ type difficulty struct {
 func difficultyAt(level float32) difficulty {
 	from := func(easy, hard float32) float32 { return mad(level, hard-easy, easy) }
 	return difficulty{
-		contrast:    from(90, 35),
-		groundReach: from(20, 100),
-		fillReach:   from(20, 80),
-		mostNoise:   from(6, 28),
-		mostBehind:  from(1, 8),
-		frontChance: from(0.2, 0.9),
-		leastRadius: from(8, 6),
+		contrast:    from(110, 35),
+		groundReach: from(10, 100),
+		fillReach:   from(10, 80),
+		mostNoise:   from(4, 28),
+		mostBehind:  from(0, 8),
+		frontChance: from(0, 0.9),
+		leastRadius: from(9, 6),
 	}
 }
 
