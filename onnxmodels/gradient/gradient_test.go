@@ -202,6 +202,11 @@ func probes() []probe {
 		single("Split, one part unused", input("x", 4, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] }),
 		single("Softmax", small(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
 		single("Softmax", small(input("x", 1, 2)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
+		single("Flatten", input("x", 1, 5, 1, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),
+		single("Reshape", input("x", 3, 2, 2), func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Reshape("op", x, g.Ints("to", -1, 3), graph.Shape{graph.Symbol("rows"), graph.Fixed(3)})
+		}),
+		single("Log", positive(input("x", 2, 1, 4, 2)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
 		single("Log", positive(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
 		single("ReduceSum", input("x", 3, 4, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, true, 1) }),
 		single("ReduceSum to a scalar", input("x", 3, 4), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, false, 0, 1) }),

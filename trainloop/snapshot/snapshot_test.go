@@ -1,0 +1,128 @@
+package snapshot
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// write commits a snapshot whose checkpoint holds text.
+func write(t *testing.T, dir string, m Manifest, text string) string {
+	t.Helper()
+	p, err := Begin(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.CheckpointPath(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, err := p.Commit(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func accuracy(a float64) *float64 { return &a }
+
+func TestLatestAndBest(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "checkpoints")
+	if _, _, _, err := Latest(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v of a directory that is not there", err)
+	}
+	write(t, dir, Manifest{Step: 9, Epoch: 1, ValAccuracy: accuracy(0.7)}, "nine")
+	best := write(t, dir, Manifest{Step: 10, Epoch: 2, ValAccuracy: accuracy(0.8)}, "ten")
+	last := write(t, dir, Manifest{Step: 11, Epoch: 2, Partial: Partial{Steps: 1, Loss: 0.5, Correct: 3}, ConfigHash: "c", DataHash: "d"}, "eleven")
+	m, path, damaged, err := Latest(dir)
+	if err != nil || path != last || len(damaged) > 0 {
+		t.Fatalf("latest %q, damaged %v, error %v; want %q", path, damaged, err, last)
+	}
+	if m.Partial.Correct != 3 || m.ConfigHash != "c" || m.DataHash != "d" || m.CheckpointBytes != 6 {
+		t.Errorf("manifest %+v", m)
+	}
+	if got, err := Best(dir); err != nil || got != best {
+		t.Errorf("best %q, error %v; want %q", got, err, best)
+	}
+}
+
+// TestPrune keeps the latest ones and the best, and clears away what killed
+// processes left.
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	for i, a := range []float64{0.1, 0.9, 0.2, 0.3, 0.4} {
+		write(t, dir, Manifest{Step: i, ValAccuracy: accuracy(a)}, "x")
+	}
+	if _, err := Begin(dir); err != nil { // as a process that is killed leaves it
+		t.Fatal(err)
+	}
+	if err := Prune(dir, 2); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != "step-00000001 step-00000003 step-00000004" {
+		t.Errorf("left %s", got)
+	}
+}
+
+// TestDamage: every kind of damage is told, by name, and an older snapshot is
+// taken in place of the damaged one.
+func TestDamage(t *testing.T) {
+	for want, damage := range map[string]func(path string) error{
+		"is damaged":      func(p string) error { return os.WriteFile(CheckpointPath(p), []byte("twO"), 0o600) },
+		"manifest says 3": func(p string) error { return os.WriteFile(CheckpointPath(p), []byte("tw"), 0o600) },
+		"check snapshot":  func(p string) error { return os.Remove(CheckpointPath(p)) },
+		"read snapshot":   func(p string) error { return os.Truncate(filepath.Join(p, manifestFile), 20) },
+		"no such file":    func(p string) error { return os.Remove(filepath.Join(p, manifestFile)) },
+		"format 7": func(p string) error {
+			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 7}`), 0o600)
+		},
+		"negative": func(p string) error {
+			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 1, "step": -1}`), 0o600)
+		},
+		"unknown field": func(p string) error {
+			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 1, "stpe": 1}`), 0o600)
+		},
+	} {
+		dir := t.TempDir()
+		one := write(t, dir, Manifest{Step: 1}, "one")
+		two := write(t, dir, Manifest{Step: 2}, "two")
+		if err := damage(two); err != nil {
+			t.Fatal(err)
+		}
+		_, path, damaged, err := Latest(dir)
+		if err != nil || path != one || len(damaged) != 1 ||
+			!strings.Contains(damaged[0].Error(), want) || !strings.Contains(damaged[0].Error(), two) {
+			t.Errorf("%s: took %q, damaged %v, error %v", want, path, damaged, err)
+		}
+		if again := write(t, dir, Manifest{Step: 2}, "new"); again != two {
+			t.Errorf("%s: replaced by %q", want, again)
+		}
+		if _, err := Check(two); err != nil {
+			t.Errorf("%s: after it was replaced: %v", want, err)
+		}
+	}
+}
+
+// TestAbort leaves nothing behind.
+func TestAbort(t *testing.T) {
+	dir := t.TempDir()
+	p, err := Begin(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Commit(Manifest{}); err == nil {
+		t.Error("a snapshot without a checkpoint was accepted")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left %v, error %v", entries, err)
+	}
+}
