@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop/rundir"
 )
 
 // experimentFlags are --config and --set, which every command that follows an
@@ -19,12 +21,23 @@ type experimentFlags struct {
 }
 
 func (f *experimentFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.config, "config", "", "experiment to follow, a YAML file (default: the study's settings)")
+	cmd.Flags().StringVar(&f.config, "config", "", "experiment to follow, a YAML file (default: the study's settings, on the synthetic set)")
 	cmd.Flags().StringArrayVar(&f.sets, "set", nil, "override one setting, section.key=value (repeatable)")
 }
 
 func (f *experimentFlags) load() (*configs.Experiment, error) {
 	return configs.Load(f.config, f.sets)
+}
+
+// loadOrResume is load, but goes on with the configuration that is in dir if it
+// is to be resumed and no other one is given.
+func (f *experimentFlags) loadOrResume(resume bool, dir string) (*configs.Experiment, error) {
+	if config := (rundir.Layout{Dir: dir}).Config(); resume && dir != "" && f.config == "" {
+		if _, err := os.Stat(config); err == nil {
+			return configs.Load(config, f.sets)
+		}
+	}
+	return f.load()
 }
 
 // loadData reads the images that the experiment trains and validates on.

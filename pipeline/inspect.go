@@ -11,6 +11,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/trainloop/snapshot"
 )
 
 func newInspectCommand() *cobra.Command {
@@ -47,8 +48,12 @@ func runInspect(path string, asJSON bool, stdout io.Writer) error {
 // table is what package inspect makes of a file.
 type table interface{ WriteTable(w io.Writer) error }
 
-// describe tells models and checkpoints apart by their first bytes.
+// describe tells models and checkpoints apart by their first bytes. Of a
+// snapshot of a run it takes the checkpoint.
 func describe(path string) (table, error) {
+	if info, err := os.Stat(snapshot.CheckpointPath(path)); err == nil && info.Mode().IsRegular() {
+		path = snapshot.CheckpointPath(path)
+	}
 	head, err := firstBytes(path)
 	if err != nil {
 		return nil, err

@@ -15,17 +15,20 @@ import (
 // progress shows a run: one line an epoch, and on a terminal a bar within it.
 type progress struct {
 	out io.Writer
-	bar *progressbar.ProgressBar
-	tty bool
+	// header is what the run begins with.
+	header string
+	bar    *progressbar.ProgressBar
+	tty    bool
 }
 
-func newProgress(out io.Writer) *progress {
+func newProgress(out io.Writer, header string) *progress {
 	f, ok := out.(*os.File)
-	return &progress{out: out, tty: ok && isatty.IsTerminal(f.Fd())}
+	return &progress{out: out, header: header, tty: ok && isatty.IsTerminal(f.Fd())}
 }
 
 // Started implements trainloop.Observer.
 func (p *progress) Started(at trainloop.Position) {
+	fmt.Fprintln(p.out, p.header)
 	if at.Epoch > 0 || at.Step > 0 {
 		fmt.Fprintf(p.out, "going on at epoch %d, step %d of %d\n", at.Epoch, at.Step, at.StepsPerEpoch)
 	}

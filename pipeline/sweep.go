@@ -61,7 +61,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.jobs < 1 {
 		return &usageError{fmt.Errorf("--jobs: %d is below 1", opts.jobs)}
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.loadOrResume(opts.resume, opts.out)
 	if err != nil {
 		return err
 	}
@@ -106,9 +106,12 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Cell), outcomeText(r))
 		},
 	})
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err != nil {
-		return fmt.Errorf("%w: %d of %d cells are done\ngo on with: %s", err, outcome.Done+outcome.Passed, len(plan.Cells),
-			resumeCommand("sweep", &opts.experimentFlags, plan.Root))
+		return &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
+			resumeCommand("sweep", &opts.experimentFlags, plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
 		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
@@ -117,6 +120,15 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	}
 	return nil
 }
+
+// interruptedError tells an interruption in other words than its cause does.
+type interruptedError struct {
+	err     error
+	message string
+}
+
+func (e *interruptedError) Error() string { return e.message }
+func (e *interruptedError) Unwrap() error { return e.err }
 
 func outcomeText(r sweep.Result) string {
 	if r.Err != nil {

@@ -42,7 +42,9 @@ The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.
 
 Interrupted by Ctrl-C, it finishes the step, saves its state and says how to go
-on. Resumed, it ends as if it had never been interrupted.
+on. Resumed, it ends as if it had never been interrupted. --resume without
+--config takes the configuration of the run in --out; where there is no run yet,
+it begins one.
 ` + exitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
   pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study`,
@@ -66,7 +68,7 @@ func (o *trainOptions) experiment() (*configs.Experiment, error) {
 	if o.cell != "" {
 		return cellExperiment(o.sweep, o.cell)
 	}
-	return o.load()
+	return o.loadOrResume(o.resume, o.out)
 }
 
 func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
@@ -86,12 +88,12 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		return err
 	}
 	defer ortlib.Close() //nolint:errcheck // the process ends
-	fmt.Fprintf(stderr, "%s: %d training and %d validation images, batch %d, %d epochs\n",
-		dir, train.Len(), validation.Len(), experiment.Train.BatchSize, experiment.Train.Epochs)
+	header := fmt.Sprintf("%s: %d training and %d validation images (%s), batch %d, %d epochs",
+		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
 		Dir: dir, Resume: opts.resume,
-		Environment: environment(experiment), Observer: newProgress(stderr),
+		Environment: environment(experiment), Observer: newProgress(stderr, header),
 	})
 	if err != nil {
 		return withResumeHint(err, opts, dir)

@@ -125,7 +125,8 @@ func train(ctx context.Context, c Cell, template *exec.Cmd) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	detach(cmd)
-	if err := cmd.Run(); err != nil {
+	// A cell that ended well just when it was to be interrupted is done.
+	if err := cmd.Run(); err != nil && !rundir.Complete(c.Dir) {
 		return &CellError{Message: tail.message(), err: err}
 	}
 	return nil
