@@ -3,8 +3,6 @@ package dataset
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -109,7 +107,7 @@ func fetchArchive(ctx context.Context, opts FetchOptions, report reporter) (file
 		if err != nil {
 			return "", err
 		}
-		hash, err := hashFile(file)
+		hash, err := durable.HashFile(file)
 		if err != nil || hash == opts.SHA256 {
 			return file, err
 		}
@@ -126,20 +124,6 @@ func fetchArchive(ctx context.Context, opts FetchOptions, report reporter) (file
 		// What was there was the start of something else.
 		report.line("the parts do not fit together; fetching all of it again")
 	}
-}
-
-// hashFile is the SHA-256 of a file in hexadecimal.
-func hashFile(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // unpackCIFAR10 makes the folder dir appear with what the archive's folder of

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -53,9 +52,9 @@ between programs.
 }
 
 func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
-	var height, width int
-	if _, err := fmt.Sscanf(opts.size, "%dx%d", &height, &width); err != nil || height < 1 || width < 1 {
-		return &usageError{fmt.Errorf("--size %q: want HEIGHTxWIDTH", opts.size)}
+	height, width, err := parseSize(opts.size)
+	if err != nil {
+		return err
 	}
 	if opts.steps < 1 {
 		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
@@ -79,7 +78,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 		return err
 	}
 	if opts.json {
-		return json.NewEncoder(stdout).Encode(m)
+		return printJSON(stdout, m)
 	}
 	_, err = fmt.Fprintf(stdout, "%s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
 		targetName(opts.target), m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)

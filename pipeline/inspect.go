@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -38,9 +37,7 @@ func runInspect(path string, asJSON bool, stdout io.Writer) error {
 		return &dataError{err}
 	}
 	if asJSON {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
+		return printJSON(stdout, report)
 	}
 	return report.WriteTable(stdout)
 }

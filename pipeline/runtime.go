@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -134,9 +133,7 @@ func runRuntimeInfo(opts *runtimeOptions, stdout io.Writer) error {
 	}
 	info, unusable := ortlib.Describe(options)
 	if opts.json {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(info)
+		err = printJSON(stdout, info)
 	} else {
 		err = writeRuntimeInfo(stdout, info)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -153,9 +152,7 @@ func quoted(s string) string {
 
 func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error {
 	if asJSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(s)
+		return printJSON(w, s)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "validation accuracy\t%.2f %%\tbest %.2f %% after epoch %d\n", 100*s.ValAccuracy, 100*s.BestValAccuracy, s.BestEpoch)

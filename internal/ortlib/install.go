@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"onnxlab/internal/durable"
 )
 
 // Install puts a library into the cache, where [Ensure] finds it. What is
@@ -51,7 +53,7 @@ func recognise(from string) (b build, ok bool, err error) {
 	if err != nil || info.IsDir() {
 		return build{}, false, err
 	}
-	sum, err := fileSHA256(from)
+	sum, err := durable.HashFile(from)
 	if err != nil {
 		return build{}, false, err
 	}

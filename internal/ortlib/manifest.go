@@ -1,12 +1,9 @@
 package ortlib
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -82,7 +79,7 @@ func readManifest(dir string) (*manifest, error) {
 // checkHashes compares every file in dir with its SHA-256 in the manifest.
 func (m *manifest) checkHashes(dir string) error {
 	for _, file := range m.Files {
-		sum, err := fileSHA256(filepath.Join(dir, filepath.Base(file.Name)))
+		sum, err := durable.HashFile(filepath.Join(dir, filepath.Base(file.Name)))
 		if err != nil {
 			return err
 		}
@@ -97,18 +94,4 @@ func (m *manifest) checkHashes(dir string) error {
 func (m *manifest) describes(dir string) bool {
 	old, err := readManifest(dir)
 	return err == nil && old.Library == m.Library && slices.Equal(old.Files, m.Files) && old.checkHashes(dir) == nil
-}
-
-// fileSHA256 is the SHA-256 of a file, in hexadecimal.
-func fileSHA256(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

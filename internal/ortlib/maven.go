@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"onnxlab/internal/durable"
 )
 
 // mavenCopy is the Maven goal that downloads one file by its coordinates.
@@ -29,7 +31,7 @@ func download(ctx context.Context, b build, dir string, progress reporter) (jar 
 		return "", fmt.Errorf("fetch %s with Maven: %w", b.coordinates(), err)
 	}
 	jar = filepath.Join(dir, b.jarName())
-	sum, err := fileSHA256(jar)
+	sum, err := durable.HashFile(jar)
 	if err != nil {
 		return "", fmt.Errorf("fetch %s with Maven: %w", b.coordinates(), err)
 	}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"onnxlab/internal/durable"
 )
 
 // testBuild makes a small jar and the build that it would be if it were pinned.
@@ -21,7 +23,7 @@ func testBuild(t *testing.T) (b build, jar string) {
 	b = build{goos: "linux", goarch: "amd64", device: CPU, classifier: "test"}
 	jar = makeZip(t, b.jarName(),
 		entry{b.folder() + "/" + mainName, "main", 0}, entry{b.folder() + "/" + sharedName, "shared", 0})
-	sum, err := fileSHA256(jar)
+	sum, err := durable.HashFile(jar)
 	if err != nil {
 		t.Fatal(err)
 	}
