@@ -184,7 +184,7 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return err
 	}
 	// An interruption now would only repeat the evaluation.
-	_, evaluation, err := r.evaluate(context.WithoutCancel(ctx), pending.CheckpointPath())
+	evaluation, err := r.evaluate(context.WithoutCancel(ctx), pending.CheckpointPath())
 	if err != nil {
 		return err
 	}
@@ -226,19 +226,18 @@ func (r *run) row(e Evaluation, rate, elapsed float64) rundir.Epoch {
 
 // evaluate runs the network with the parameters of the checkpoint file on the
 // validation images, in the form in which it is exported.
-func (r *run) evaluate(ctx context.Context, path string) (model []byte, e Evaluation, err error) {
-	model, err = inferenceModel(r.network, path, r.Validation.Classes)
+func (r *run) evaluate(ctx context.Context, path string) (e Evaluation, err error) {
+	model, err := inferenceModel(r.network, path, r.Validation.Classes)
 	if err != nil {
-		return nil, e, err
+		return e, err
 	}
 	height, width := r.network.Size()
 	m, err := session.NewModel(model, height, width, r.network.Classes(), r.options)
 	if err != nil {
-		return nil, e, err
+		return e, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	e, err = Evaluate(ctx, m, r.Validation)
-	return model, e, err
+	return Evaluate(ctx, m, r.Validation)
 }
 
 // interrupted saves the state and says so.
