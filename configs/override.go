@@ -83,6 +83,9 @@ func (k *keys) readSet(set string) *reader {
 	if near := closest(key, all); near != "" {
 		return fail("unknown key %q (did you mean %q?)", key, near)
 	}
+	if section, name, nested := strings.Cut(key, "."); nested && k.sections[section] {
+		return fail("unknown key %q%s", key, k.hint(section, name))
+	}
 	return fail("unknown key %q%s", key, k.hint("", key))
 }
 
