@@ -75,19 +75,28 @@ func checkBench(seconds float64, workers *int) error {
 	return nil
 }
 
+// benchImages returns the recipe that both measurements apply, and the images
+// that they apply it to.
+func benchImages(size, recipe, geometry string) (*augment.Recipe, *randomSet, error) {
+	height, width, err := parseSize(size)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := augment.NewRecipe(recipe, geometry)
+	if err != nil {
+		return nil, nil, &usageError{err}
+	}
+	return r, randomImages(height, width), nil
+}
+
 func runBenchAugment(ctx context.Context, opts *benchAugmentOptions, stdout io.Writer) error {
 	if err := checkBench(opts.seconds, &opts.workers); err != nil {
 		return err
 	}
-	height, width, err := parseSize(opts.size)
+	recipe, set, err := benchImages(opts.size, opts.recipe, opts.geometry)
 	if err != nil {
 		return err
 	}
-	recipe, err := augment.NewRecipe(opts.recipe, opts.geometry)
-	if err != nil {
-		return &usageError{err}
-	}
-	set := randomImages(height, width)
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(opts.seconds*float64(time.Second)))
 	defer cancel()
 	start := time.Now()
@@ -96,12 +105,12 @@ func runBenchAugment(ctx context.Context, opts *benchAugmentOptions, stdout io.W
 	if err := context.Cause(ctx); err != context.DeadlineExceeded {
 		return err // interrupted
 	}
-	result := throughput{opts.recipe, height, width, opts.workers, images, seconds, float64(images) / seconds}
+	result := throughput{opts.recipe, set.height, set.width, opts.workers, images, seconds, float64(images) / seconds}
 	if opts.json {
 		return json.NewEncoder(stdout).Encode(result)
 	}
 	_, err = fmt.Fprintf(stdout, "%s %dx%d, %d workers: %.0f images/s (%d in %.2f s)\n",
-		result.Recipe, height, width, result.Workers, result.ImagesPerSecond, images, seconds)
+		result.Recipe, set.height, set.width, result.Workers, result.ImagesPerSecond, images, seconds)
 	return err
 }
 

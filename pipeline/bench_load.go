@@ -50,15 +50,10 @@ func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer)
 	if err := checkBench(opts.seconds, &opts.workers); err != nil {
 		return err
 	}
-	height, width, err := parseSize(opts.size)
+	recipe, set, err := benchImages(opts.size, opts.recipe, opts.geometry)
 	if err != nil {
 		return err
 	}
-	recipe, err := augment.NewRecipe(opts.recipe, opts.geometry)
-	if err != nil {
-		return &usageError{err}
-	}
-	set := randomImages(height, width)
 	if opts.batch < 1 || opts.batch > set.Len() {
 		return &usageError{fmt.Errorf("--batch: %d is outside 1..%d, the images of this size there are", opts.batch, set.Len())}
 	}
@@ -67,16 +62,16 @@ func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer)
 		return err
 	}
 	defer loader.Close()
-	images, seconds, err := loadFor(ctx, loader, opts, height*width*3)
+	images, seconds, err := loadFor(ctx, loader, opts, set.height*set.width*3)
 	if err != nil {
 		return err
 	}
-	result := throughput{opts.recipe, height, width, opts.workers, images, seconds, float64(images) / seconds}
+	result := throughput{opts.recipe, set.height, set.width, opts.workers, images, seconds, float64(images) / seconds}
 	if opts.json {
 		return json.NewEncoder(stdout).Encode(result)
 	}
 	_, err = fmt.Fprintf(stdout, "%s %dx%d, batches of %d, %d workers: %.0f images/s (%d in %.2f s)\n",
-		result.Recipe, height, width, opts.batch, result.Workers, result.ImagesPerSecond, images, seconds)
+		result.Recipe, set.height, set.width, opts.batch, result.Workers, result.ImagesPerSecond, images, seconds)
 	return err
 }
 

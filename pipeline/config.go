@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -66,9 +65,7 @@ func runConfigShow(out io.Writer, opts configOptions) error {
 	for key, origin := range resolved.Origins {
 		origins[key] = origin.String()
 	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
+	return printJSON(out, struct {
 		configs.Experiment
 		Origins map[string]string `json:"origins"`
 	}{resolved.Experiment, origins})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"image/png"
 	"io"
@@ -75,9 +74,7 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	}
 	info := describeData(experiment.Data, train, validation)
 	if opts.json {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(info)
+		return printJSON(stdout, info)
 	}
 	return info.write(stdout)
 }
