@@ -28,8 +28,8 @@ func (r *run) finish() (rundir.Summary, error) {
 		return rundir.Summary{}, err
 	}
 	s := rundir.Summarize(r.history)
-	s.Name, s.Seed, s.BatchSize = r.experiment.Name, r.experiment.Seed, r.experiment.Train.BatchSize
-	if c := r.experiment.Sweep.Conditions; len(c) == 1 {
+	s.Name, s.Seed, s.BatchSize = r.Experiment.Name, r.Experiment.Seed, r.Experiment.Train.BatchSize
+	if c := r.Experiment.Sweep.Conditions; len(c) == 1 {
 		s.Condition = c[0]
 	}
 	s.Parameters, _ = r.network.Count()

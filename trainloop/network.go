@@ -29,9 +29,9 @@ func MicroBatch(e configs.Experiment) int {
 }
 
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets. With
-// momentum correction they hold the learning rate of every step, for which
-// stepsPerEpoch counts; else it does not matter.
+// target, one of onnxmodels.Targets. With momentum correction they hold the
+// learning rate of every step, for which stepsPerEpoch counts; else it does not
+// matter.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{

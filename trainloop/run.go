@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 		return rundir.ReadSummary(o.Dir)
 	}
 	r.observe().Started(r.position())
-	for r.at.Epoch < r.experiment.Train.Epochs {
+	for r.at.Epoch < r.Experiment.Train.Epochs {
 		if err := r.epoch(ctx); err != nil {
 			return rundir.Summary{}, err
 		}
@@ -74,10 +74,9 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 // run is a run under way.
 type run struct {
 	Options
-	experiment configs.Experiment
-	layout     rundir.Layout
-	unlock     func() error
-	complete   bool
+	layout   rundir.Layout
+	unlock   func() error
+	complete bool
 
 	network  *onnxmodels.Network
 	schedule schedule.Schedule
@@ -93,7 +92,7 @@ type run struct {
 }
 
 func (r *run) position() Position {
-	return Position{r.at.Epoch, r.at.Partial.Steps, r.experiment.Train.Epochs, r.loader.StepsPerEpoch()}
+	return Position{r.at.Epoch, r.at.Partial.Steps, r.Experiment.Train.Epochs, r.loader.StepsPerEpoch()}
 }
 
 func (r *run) observe() Observer {
@@ -122,7 +121,7 @@ func (r *run) epoch(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return r.interrupted(ctx)
 		}
-		if every := r.experiment.Train.CheckpointSteps; every > 0 && r.at.Step%every == 0 {
+		if every := r.Experiment.Train.CheckpointSteps; every > 0 && r.at.Step%every == 0 {
 			if _, err := r.save(nil); err != nil {
 				return err
 			}
@@ -142,10 +141,10 @@ func (r *run) step(ctx context.Context) error {
 	}
 	rate := r.schedule.Rate(r.at.Step)
 	fed := rate
-	if r.experiment.Optimizer.MomentumCorrection {
+	if r.Experiment.Optimizer.MomentumCorrection {
 		fed = 1 // the optimizer model holds the rates
 	}
-	result, err := r.trainer.Step(r.images, r.labels, fed, dropoutSeed(r.experiment.Seed, r.at.Step))
+	result, err := r.trainer.Step(r.images, r.labels, fed, dropoutSeed(r.Experiment.Seed, r.at.Step))
 	if err != nil {
 		return err
 	}
@@ -204,7 +203,7 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return err
 	}
 	r.observe().Finished(r.position(), row)
-	if ctx.Err() != nil && r.at.Epoch < r.experiment.Train.Epochs {
+	if ctx.Err() != nil && r.at.Epoch < r.Experiment.Train.Epochs {
 		return &Interrupted{Snapshot: path, Step: r.at.Step, err: ctx.Err()}
 	}
 	return nil
@@ -268,7 +267,7 @@ func (r *run) commit(pending *snapshot.Pending, accuracy *float64) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return path, snapshot.Prune(r.layout.Checkpoints(), r.experiment.Train.KeepCheckpoints)
+	return path, snapshot.Prune(r.layout.Checkpoints(), r.Experiment.Train.KeepCheckpoints)
 }
 
 func (r *run) close() error {

@@ -38,7 +38,7 @@ func start(o Options) (_ *run, err error) {
 		return nil, err
 	}
 	r := &run{
-		Options: o, experiment: o.Experiment, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
+		Options: o, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
 		options: session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
 	}
 	defer func() {
@@ -87,7 +87,7 @@ func (r *run) claim() (complete bool, err error) {
 		return false, &Occupied{Dir: r.Dir}
 	}
 	if began.Hash() != r.at.ConfigHash {
-		return false, NewMismatch(r.Dir, began, r.experiment)
+		return false, NewMismatch(r.Dir, began, r.Experiment)
 	}
 	return rundir.Complete(r.Dir), nil
 }
@@ -102,7 +102,7 @@ func (r *run) describe() error {
 	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
 		return err
 	}
-	text, err := configs.Marshal(r.experiment)
+	text, err := configs.Marshal(r.Experiment)
 	if err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func (r *run) prepare() error {
 	if r.loader, err = r.newLoader(); err != nil {
 		return err
 	}
-	if r.schedule, err = schedule.New(r.experiment, r.loader.StepsPerEpoch()); err != nil {
+	if r.schedule, err = schedule.New(r.Experiment, r.loader.StepsPerEpoch()); err != nil {
 		return err
 	}
 	height, width := r.network.Size()
-	batch := r.experiment.Train.BatchSize
+	batch := r.Experiment.Train.BatchSize
 	r.images, r.labels = make([]uint8, batch*height*width*3), make([]int64, batch)
 	return r.newTrainer(state, height, width)
 }
@@ -133,7 +133,7 @@ func (r *run) prepare() error {
 func (r *run) resume() ([]byte, error) {
 	m, path, _, err := snapshot.Latest(r.layout.Checkpoints())
 	if errors.Is(err, fs.ErrNotExist) {
-		return checkpoint.Encode(r.network.Initialize(r.experiment.Seed)), nil
+		return checkpoint.Encode(r.network.Initialize(r.Experiment.Seed)), nil
 	}
 	if err != nil {
 		return nil, err
@@ -157,12 +157,12 @@ func (r *run) resume() ([]byte, error) {
 }
 
 func (r *run) newLoader() (*augment.Loader, error) {
-	recipe, err := Recipe(r.experiment.Augment)
+	recipe, err := Recipe(r.Experiment.Augment)
 	if err != nil {
 		return nil, err
 	}
 	return augment.NewLoader(r.Train, augment.LoaderOptions{
-		Seed: r.experiment.Seed, BatchSize: r.experiment.Train.BatchSize, Recipe: recipe,
+		Seed: r.Experiment.Seed, BatchSize: r.Experiment.Train.BatchSize, Recipe: recipe,
 		Epoch: r.at.Epoch, Step: r.at.Partial.Steps,
 	})
 }
@@ -180,10 +180,10 @@ func Recipe(a configs.Augment) (*augment.Recipe, error) {
 }
 
 func (r *run) newTrainer(state []byte, height, width int) error {
-	artifacts, err := Artifacts(r.network, r.experiment, r.loader.StepsPerEpoch(), r.options.Device)
+	artifacts, err := Artifacts(r.network, r.Experiment, r.loader.StepsPerEpoch(), r.options.Device)
 	if err != nil {
 		return err
 	}
-	r.trainer, err = newTrainer(r.experiment, artifacts, state, height, width)
+	r.trainer, err = newTrainer(r.Experiment, artifacts, state, height, width)
 	return err
 }

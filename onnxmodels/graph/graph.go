@@ -89,17 +89,6 @@ func (g *Graph) IntTensor(name string, sizes []int, elements []int64) *Value {
 	return g.constant(name, Int64, sizes, data)
 }
 
-// Bools appends a constant vector of truth values.
-func (g *Graph) Bools(name string, elements ...bool) *Value {
-	data := make([]byte, len(elements))
-	for i, b := range elements {
-		if b {
-			data[i] = 1
-		}
-	}
-	return g.constant(name, Bool, []int{len(elements)}, data)
-}
-
 func (g *Graph) constant(name string, elem Elem, sizes []int, data []byte) *Value {
 	v := g.value(g.prefix+name, elem, Static(sizes...))
 	if n, _ := v.Shape.Elements(); n*elem.Size() != len(data) {
@@ -109,9 +98,6 @@ func (g *Graph) constant(name string, elem Elem, sizes []int, data []byte) *Valu
 	g.Constants = append(g.Constants, v)
 	return v
 }
-
-// Contains tells whether a value of the graph has the name.
-func (g *Graph) Contains(name string) bool { return g.names[name] }
 
 // value makes a value with the name, or the name with a number if it is taken.
 func (g *Graph) value(name string, elem Elem, shape Shape) *Value {
