@@ -20,8 +20,8 @@ import (
 // dryRun prints the cells of a sweep with the time and the memory that each
 // will take. Both come from a few steps on random images, one measurement for
 // each size of micro-batch, in a process of its own so that its memory can be
-// told.
-func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, stdout io.Writer) error {
+// told. The total takes it that cells do not slow each other.
+func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int, stdout io.Writer) error {
 	height, width, images, err := trainingSize(ctx, plan.Experiment.Data)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, stdout i
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\t%.1f GB\n", c.Condition, c.BatchSize, c.Seed, steps,
 			trainloop.MicroBatch(e), duration.Round(time.Second), float64(m.PeakBytes)/1e9)
 	}
-	fmt.Fprintf(t, "%d cells\t\t\t\t\t%s\t\n", len(plan.Cells), total.Round(time.Second))
+	fmt.Fprintf(t, "%d cells, %d at once\t\t\t\t\t%s\t\n", len(plan.Cells), jobs, (total / time.Duration(jobs)).Round(time.Second))
 	return t.Flush()
 }
 

@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
@@ -53,13 +55,13 @@ from measured steps.
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "print what would be run, and how long it would take")
-	flags.IntVar(&opts.jobs, "jobs", 1, "cells to run at once")
+	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads)")
 	return cmd
 }
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
-	if opts.jobs < 1 {
-		return &usageError{fmt.Errorf("--jobs: %d is below 1", opts.jobs)}
+	if opts.jobs < 0 {
+		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
 	}
 	experiment, err := opts.loadOrResume(opts.resume, opts.out)
 	if err != nil {
@@ -84,8 +86,11 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	if opts.jobs == 0 {
+		opts.jobs = parallelCells(experiment.Runtime, runtime.NumCPU())
+	}
 	if opts.dryRun {
-		return dryRun(ctx, plan, command, stdout)
+		return dryRun(ctx, plan, command, opts.jobs, stdout)
 	}
 	if err := plan.Claim(opts.resume); err != nil {
 		return err
@@ -94,6 +99,15 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return err
 	}
 	return writeReport(root, stdout, stderr)
+}
+
+// parallelCells is how many cells the cores have threads for. A cell on a GPU
+// has it for itself, and one of all threads all cores.
+func parallelCells(r configs.Runtime, cores int) int {
+	if r.Device != "cpu" || r.Threads == 0 {
+		return 1
+	}
+	return max(cores/r.Threads, 1)
 }
 
 func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, command cellCommand, stderr io.Writer) error {
