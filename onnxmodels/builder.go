@@ -74,6 +74,7 @@ type Builder struct {
 	// constants, if set, makes parameters initializers of these values.
 	constants *checkpoint.Checkpoint
 
+	batch       graph.Dim
 	replicas    int
 	resetFlag   *graph.Value // lazy_reset_grad
 	share       float32      // of one micro-batch in a batch

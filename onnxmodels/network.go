@@ -102,17 +102,17 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 }
 
 func (n *Network) builder(name string) *Builder {
-	return &Builder{Graph: graph.New(name), values: map[string]*graph.Value{}, replicas: 1, share: 1}
+	return &Builder{Graph: graph.New(name), values: map[string]*graph.Value{}, batch: graph.Symbol(BatchSymbol), replicas: 1, share: 1}
 }
 
 func (n *Network) floatInput(b *Builder) *graph.Value {
 	return b.Input(InputImage, graph.Float,
-		graph.Shape{graph.Symbol(BatchSymbol), graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)})
+		graph.Shape{b.batch, graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)})
 }
 
 func (n *Network) byteInput(b *Builder) *graph.Value {
 	return b.Input(InputImage, graph.Uint8,
-		graph.Shape{graph.Symbol(BatchSymbol), graph.Fixed(n.height), graph.Fixed(n.width), graph.Fixed(3)})
+		graph.Shape{b.batch, graph.Fixed(n.height), graph.Fixed(n.width), graph.Fixed(3)})
 }
 
 // forward appends the layers and returns the logits.

@@ -29,7 +29,8 @@ func MicroBatch(e configs.Experiment) int {
 }
 
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets. With momentum correction they hold the
+// target, one of onnxmodels.Targets; those for CPUs take micro-batches of the
+// experiment's size alone. With momentum correction they hold the
 // learning rate of every step, for which stepsPerEpoch counts; else it does not
 // matter.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
@@ -42,6 +43,9 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 		WeightDecay:    float32(e.Optimizer.WeightDecay),
 		DecayAll:       e.Optimizer.DecayAll,
 		Target:         target,
+	}
+	if target == onnxmodels.TargetCPU {
+		o.Batch = micro
 	}
 	if e.Optimizer.MomentumCorrection {
 		s, err := schedule.New(e, stepsPerEpoch)

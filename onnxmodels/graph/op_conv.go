@@ -5,6 +5,9 @@ type Window struct {
 	Kernel  [2]int // height, width
 	Strides [2]int
 	Pads    [4]int // top, left, bottom, right
+	// Dilations are by how many pixels the elements of the kernel are apart;
+	// 0 means 1.
+	Dilations [2]int
 }
 
 // Same returns a window of k x k that moves by s and is padded as Keras and
@@ -30,7 +33,8 @@ func (w Window) Padded() bool { return w.Pads != [4]int{} }
 // Output returns the size of the output along dimension i (0 rows, 1
 // columns) for an input of n; it is below 1 if the window does not fit.
 func (w Window) Output(i, n int) int {
-	free := n + w.Pads[i] + w.Pads[i+2] - w.Kernel[i]
+	reach := (w.Kernel[i]-1)*max(w.Dilations[i], 1) + 1
+	free := n + w.Pads[i] + w.Pads[i+2] - reach
 	if free < 0 || w.Strides[i] < 1 {
 		return 0
 	}
@@ -45,17 +49,23 @@ func (w Window) attributes() []Attribute {
 		}
 		return s
 	}
-	return []Attribute{
+	list := []Attribute{
 		{"kernel_shape", ints(w.Kernel[:]...)},
 		{"pads", ints(w.Pads[:]...)},
 		{"strides", ints(w.Strides[:]...)},
 	}
+	if w.Dilations != [2]int{} {
+		list = append(list, Attribute{"dilations", ints(w.Dilations[:]...)})
+	}
+	return list
 }
 
 // WindowOf reads the window back from a node's attributes.
 func WindowOf(n *Node) Window {
 	var w Window
-	for i, to := range map[string][]int{"kernel_shape": w.Kernel[:], "pads": w.Pads[:], "strides": w.Strides[:]} {
+	for i, to := range map[string][]int{
+		"kernel_shape": w.Kernel[:], "pads": w.Pads[:], "strides": w.Strides[:], "dilations": w.Dilations[:],
+	} {
 		for j, v := range n.Ints(i) {
 			to[j] = int(v)
 		}

@@ -22,6 +22,21 @@ func (g *Graph) Reshape(name string, x, sizes *Value, shape Shape) *Value {
 	return g.op("Reshape", name, x.Elem, shape, []*Value{x, sizes})
 }
 
+// View appends x with other, fixed sizes.
+func (g *Graph) View(name string, x *Value, sizes ...int) *Value {
+	list := make([]int64, len(sizes))
+	for i, n := range sizes {
+		list[i] = int64(n)
+	}
+	shape := Static(sizes...)
+	if have, static := x.Shape.Elements(); static {
+		if want, _ := shape.Elements(); have != want {
+			g.Fail("Reshape %q: %s as %s", name, x, shape)
+		}
+	}
+	return g.Reshape(name, x, g.Ints(name+".sizes", list...), shape)
+}
+
 // Flatten appends x as a matrix of its first dimension and the product of the
 // others.
 func (g *Graph) Flatten(name string, x *Value) *Value {
@@ -30,6 +45,17 @@ func (g *Graph) Flatten(name string, x *Value) *Value {
 		n *= size
 	}
 	return g.op("Flatten", name, x.Elem, Shape{x.Shape[0], Fixed(n)}, []*Value{x}, Attribute{"axis", int64(1)})
+}
+
+// PadColumns appends x [n, h, w, c] with columns of zeros on its left and right.
+func (g *Graph) PadColumns(name string, x *Value, left, right int) *Value {
+	if !g.expect("Pad", name, x, Float, 4, 1) {
+		return x
+	}
+	shape := slices.Clone(x.Shape)
+	shape[2].Size += int64(left + right)
+	pads := g.Ints(name+".pads", 0, 0, int64(left), 0, 0, 0, int64(right), 0)
+	return g.op("Pad", name, Float, shape, []*Value{x, pads})
 }
 
 // ShapeOf appends the dimensions of x as a vector of integers.

@@ -36,13 +36,13 @@ func blockConv(g *graph.Graph, block int) {
 		if n.Domain != "" || weight.Shape[0].Size%int64(block) != 0 || weight.Shape[1].Size%int64(block) != 0 {
 			return
 		}
-		var bias *graph.Value
+		var o graph.BlockedConvOptions
 		if len(n.Inputs) > 2 {
-			bias = n.Inputs[2]
+			o.Bias = n.Inputs[2]
 		}
 		g.Substitute(n, func() []*graph.Value {
 			name := n.Name + ".blocked"
-			y := g.BlockedConv(name, g.Block(name+".in", x), g.BlockWeight(name+".weight", weight, block), bias, graph.WindowOf(n))
+			y := g.BlockedConv(name, g.Block(name+".in", x), g.BlockWeight(name+".weight", weight, block), graph.WindowOf(n), o)
 			return []*graph.Value{g.Unblock(name+".plain", y)}
 		})
 	})

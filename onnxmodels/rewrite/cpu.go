@@ -11,7 +11,7 @@ import (
 // convolutions depends on the vector instructions.
 func CPU(g *graph.Graph) {
 	threadReluGrad(g)
-	splitConvGrad(g)
+	splitConvGrad(g, blockSize())
 	blockConv(g, blockSize())
 }
 
@@ -38,26 +38,3 @@ func threadReluGrad(g *graph.Graph) {
 	})
 }
 
-// splitConvGrad takes the gradient by the input out of ConvGrad: for stride 1 it
-// is a convolution of dy with the weights turned by 180 degrees and their
-// channels exchanged, for which the forward kernel is faster.
-func splitConvGrad(g *graph.Graph) {
-	each(g, "ConvGrad", func(n *graph.Node) {
-		w := graph.WindowOf(n)
-		if n.Outputs[0] == nil || w.Strides != [2]int{1, 1} {
-			return
-		}
-		dy, x, weight := n.Inputs[0], n.Inputs[1], n.Inputs[2]
-		wants := func(i int) bool { return len(n.Outputs) > i && n.Outputs[i] != nil }
-		g.Substitute(n, func() []*graph.Value {
-			turned := g.Turn180(n.Name+".turned", g.Transpose(n.Name+".exchanged", weight, 1, 0, 2, 3))
-			full := graph.Window{Kernel: w.Kernel, Strides: w.Strides}
-			for i := range 2 {
-				full.Pads[i], full.Pads[i+2] = w.Kernel[i]-1-w.Pads[i], w.Kernel[i]-1-w.Pads[i+2]
-			}
-			dx := g.Conv(n.Name+".dx", dy, turned, nil, full)
-			_, dw, db := g.ConvGrad(n.Name+".parameters", dy, x, weight, w, false, wants(1), wants(2))
-			return []*graph.Value{dx, dw, db}[:len(n.Outputs)]
-		})
-	})
-}

@@ -43,6 +43,9 @@ type setup struct {
 func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s setup) *Trainer {
 	t.Helper()
 	ortlibtest.Open(t)
+	if s.options.Target == onnxmodels.TargetCPU {
+		s.options.Batch = s.micro
+	}
 	a, err := n.Artifacts(s.options)
 	if err != nil {
 		t.Fatal(err)
@@ -225,12 +228,18 @@ func TestTrainingAgreesWithPyTorch(t *testing.T) {
 // TestTargetsAgree compares the gradients of the graphs for other targets with
 // the portable one's, at widths that all rewrites apply to.
 func TestTargetsAgree(t *testing.T) {
+	for _, batch := range []int{12, 20, 32} { // within a block, not of blocks, of blocks
+		t.Run(fmt.Sprint(batch), func(t *testing.T) { compareTargets(t, batch) })
+	}
+}
+
+func compareTargets(t *testing.T, batch int) {
 	n := cnn(t, 16, []int{16, 32}, 2)
-	images, labels := randomBatch(12, 16)
+	images, labels := randomBatch(batch, 16)
 	want := map[string][]float64{}
 	for _, target := range onnxmodels.Targets() {
 		o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target}
-		tr := trainer(t, n, n.Initialize(3), setup{o, 12, 12})
+		tr := trainer(t, n, n.Initialize(3), setup{o, batch, batch})
 		if _, err := tr.Step(images, labels, 1, 0); err != nil {
 			t.Fatal(err)
 		}
