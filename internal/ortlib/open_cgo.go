@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"onnxlab/internal/onstack"
 )
 
 // environment is the one that the binding keeps for the process: the only
@@ -91,7 +93,7 @@ func load(path string) error {
 	if err := checkSiblings(path); err != nil {
 		return err
 	}
-	if err := preloadCUDA(path); err != nil {
+	if err := onstack.Keep(func() error { return preloadCUDA(path) }); err != nil {
 		return err
 	}
 	ort.SetSharedLibraryPath(path)

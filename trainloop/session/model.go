@@ -8,6 +8,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/internal/onstack"
 	"onnxlab/onnxmodels"
 )
 
@@ -22,13 +23,12 @@ type Model struct {
 // onnxmodels.Network.Inference with input uint8-nhwc, for images of height x
 // width and the number of classes.
 func NewModel(data []byte, height, width, classes int, o Options) (*Model, error) {
-	options, err := o.native()
-	if err != nil {
-		return nil, fmt.Errorf("start inference: %w", err)
-	}
-	defer options.Destroy() //nolint:errcheck // only frees memory
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{onnxmodels.InputImage},
-		[]string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, options)
+	var s *ort.DynamicAdvancedSession
+	err := o.start(func(options *ort.SessionOptions) (err error) {
+		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{onnxmodels.InputImage},
+			[]string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, options)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
@@ -64,6 +64,19 @@ func (m *Model) Predict(images []uint8) (Prediction, error) {
 
 // Close frees the session.
 func (m *Model) Close() error { return m.session.Destroy() }
+
+// start calls create, which makes a session of the options. The first session
+// on CUDA loads the provider, after which a signal still has to stop the run.
+func (o Options) start(create func(*ort.SessionOptions) error) error {
+	return onstack.Keep(func() error {
+		options, err := o.native()
+		if err != nil {
+			return err
+		}
+		defer options.Destroy() //nolint:errcheck // only frees memory
+		return create(options)
+	})
+}
 
 // native returns the options in ONNX Runtime's form.
 func (o Options) native() (*ort.SessionOptions, error) {

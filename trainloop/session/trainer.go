@@ -39,13 +39,11 @@ func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 	if err := tr.allocate(t); err != nil {
 		return nil, err
 	}
-	options, err := o.native()
-	if err != nil {
-		return nil, err
-	}
-	defer options.Destroy() //nolint:errcheck // only frees memory
-	tr.session, err = ort.NewTrainingSessionWithOnnxData(t.Checkpoint, t.TrainingModel, nil, t.OptimizerModel,
-		tr.inputs(), []ort.Value{tr.loss, tr.correct}, options)
+	err = o.start(func(options *ort.SessionOptions) (err error) {
+		tr.session, err = ort.NewTrainingSessionWithOnnxData(t.Checkpoint, t.TrainingModel, nil, t.OptimizerModel,
+			tr.inputs(), []ort.Value{tr.loss, tr.correct}, options)
+		return err
+	})
 	return tr, err
 }
 

@@ -1,0 +1,55 @@
+//go:build cgo && (linux || darwin)
+
+package onstack
+
+/*
+#include <signal.h>
+#include <stdlib.h>
+
+#ifndef NSIG
+#define NSIG 65
+#endif
+
+enum { count = NSIG };
+
+typedef struct {
+	int known[count];
+	struct sigaction action[count];
+} handlers;
+
+static handlers *save_handlers(void) {
+	handlers *h = calloc(1, sizeof *h);
+	for (int s = 1; h != NULL && s < count; s++)
+		h->known[s] = sigaction(s, NULL, &h->action[s]) == 0;
+	return h;
+}
+
+// restore_handlers sets again what a handler without SA_ONSTACK has replaced.
+// Every other change was Go's own, such as signal.Notify in a goroutine.
+static void restore_handlers(handlers *h) {
+	for (int s = 1; s < count; s++) {
+		struct sigaction now;
+		if (!h->known[s] || sigaction(s, NULL, &now) != 0)
+			continue;
+		if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN || now.sa_flags & SA_ONSTACK)
+			continue;
+		sigaction(s, &h->action[s], NULL);
+	}
+	free(h);
+}
+*/
+import "C"
+
+import "errors"
+
+// Keep calls load and then sets again the signal handlers that it replaced
+// with ones that do not run on the signal stack, also if it fails. It gives
+// load's error.
+func Keep(load func() error) error {
+	saved := C.save_handlers()
+	if saved == nil {
+		return errors.New("keep the signal handlers: out of memory")
+	}
+	defer C.restore_handlers(saved)
+	return load()
+}
