@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Floats returns the elements of a float constant, or nil.
@@ -59,9 +60,10 @@ func (g *Graph) Prune() {
 	for _, v := range g.Outputs {
 		needed[v] = true
 	}
+	used := func(v *Value) bool { return v != nil && needed[v] }
 	kept := g.Nodes[:0:0]
 	for _, n := range slices.Backward(g.Nodes) {
-		if !slices.ContainsFunc(n.Outputs, func(v *Value) bool { return needed[v] }) {
+		if !slices.ContainsFunc(n.Outputs, used) {
 			continue
 		}
 		for _, in := range n.Inputs {
@@ -72,6 +74,21 @@ func (g *Graph) Prune() {
 	slices.Reverse(kept)
 	g.Nodes = kept
 	g.Constants = slices.DeleteFunc(g.Constants, func(v *Value) bool { return !needed[v] })
+}
+
+// Copy appends a node like n with other inputs, of the same types, and returns
+// its outputs.
+func (g *Graph) Copy(n *Node, inputs []*Value) []*Value {
+	outputs := make([]typed, len(n.Outputs))
+	for i, out := range n.Outputs {
+		if out != nil {
+			outputs[i] = like(".out"+strconv.Itoa(i), out)
+		}
+	}
+	prefix := g.prefix
+	defer func() { g.prefix = prefix }()
+	g.prefix = ""
+	return slices.Clone(g.node(n.Domain, n.Op, n.Name, inputs, n.Attributes, outputs...))
 }
 
 // Substitute replaces the node n by what build appends, in n's place. build

@@ -37,7 +37,7 @@ func (c *convGrad) split(outputs []*graph.Value, block int) []*graph.Value {
 			results[1] = c.weightGradient(block)
 		}
 		if wants(2) {
-			results[2] = c.ReduceSum(c.name+".bias", c.dy, false, 0, 2, 3)
+			results[2] = c.biasGradient()
 		}
 	} else if wants(1) || wants(2) {
 		_, results[1], results[2] = c.ConvGrad(c.name+".parameters", c.dy, c.x, c.weight, c.window, false, wants(1), wants(2))
@@ -54,6 +54,15 @@ func (c *convGrad) inputGradient() *graph.Value {
 		full.Pads[i] = c.window.Kernel[i%2] - 1 - c.window.Pads[i]
 	}
 	return c.Conv(c.name+".dx", c.dy, turned, nil, full)
+}
+
+// biasGradient is the sum of dy over images and pixels. Where dy comes out of a
+// batch normalisation, which takes the mean away, that is 0.
+func (c *convGrad) biasGradient() *graph.Value {
+	if n := c.dy.Producer(); n != nil && n.Op == "BatchNormalizationGrad" {
+		return c.Floats(c.name+".no_bias", []int{size(c.dy, 1)}, make([]float32, size(c.dy, 1)))
+	}
+	return c.ReduceSum(c.name+".bias", c.dy, false, 0, 2, 3)
 }
 
 // fits tells whether weightGradient can be used: the batch must be known, and

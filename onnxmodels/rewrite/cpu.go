@@ -7,12 +7,24 @@ import (
 )
 
 // CPU changes a training graph into one of the same values that ONNX Runtime's
-// CPU provider runs faster, on processors like this one: the layout of
-// convolutions depends on the vector instructions.
+// CPU provider runs faster, on processors like this one: the layout of images
+// depends on the vector instructions. Most of it needs a batch of known size.
+//
+// Each pass that moves an operator to the blocked layout puts reorders around
+// it, which joinReorders takes away between two such operators.
 func CPU(g *graph.Graph) {
 	threadReluGrad(g)
-	splitConvGrad(g, blockSize())
-	blockConv(g, blockSize())
+	if block := blockSize(); block > 0 {
+		splitConvGrad(g, block)
+		blockConv(g, block)
+		blockNorm(g, block)
+		blockPool(g, block)
+		keepBlocked(g, block)
+		joinReorders(g)
+		fuseReLU(g)
+	} else {
+		splitConvGrad(g, 0)
+	}
 }
 
 // each calls f for the nodes of the operator, which f may replace.
@@ -37,4 +49,3 @@ func threadReluGrad(g *graph.Graph) {
 		})
 	})
 }
-
