@@ -1,4 +1,4 @@
-// Package npz reads NumPy's .npz archives of little-endian arrays, the form
+// Package npz reads and writes NumPy's .npz archives of little-endian arrays, the form
 // in which reference values made by Python generators are kept.
 package npz
 
