@@ -74,7 +74,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	report, err := verify.Compare(native, own, verify.Tolerance)
+	report, err := verify.Compare(native, own, r.tolerance)
 	if err == nil {
 		err = report.Err()
 	}

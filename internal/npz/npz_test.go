@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,5 +38,21 @@ func TestWriteRead(t *testing.T) {
 	}
 	if s := got["scalar"]; len(s.Shape) != 0 || !slices.Equal(s.Float32(), values[:1]) {
 		t.Errorf("scalar is %v of shape %v", s.Float32(), s.Shape)
+	}
+}
+
+// TestHugeShape: a shape whose size does not fit an integer is an error.
+func TestHugeShape(t *testing.T) {
+	a := Uint8s(nil, 1<<30, 1<<30, 16)
+	var b bytes.Buffer
+	if err := Write(&b, Archive{"a": a}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "huge.npz")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "more than 1073741824 bytes") {
+		t.Errorf("error %v", err)
 	}
 }
