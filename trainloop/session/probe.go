@@ -21,12 +21,11 @@ type Probe struct {
 
 // NewProbe returns a probe for the outputs of the model of the given bytes.
 func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, error) {
-	options, err := o.native()
-	if err != nil {
-		return nil, fmt.Errorf("start inference: %w", err)
-	}
-	defer options.Destroy() //nolint:errcheck // only frees memory
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{input}, outputs, options)
+	var s *ort.DynamicAdvancedSession
+	err := o.start(func(options *ort.SessionOptions) (err error) {
+		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{input}, outputs, options)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
