@@ -35,7 +35,8 @@ func newTrainCommand() *cobra.Command {
 		Short: "Train one network",
 		Long: `Train the network of an experiment and keep what comes of it in a run directory:
 config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
-model.onnx and, last, summary.json.
+model.onnx and, last, summary.json. The model is verified at the end, as by
+pipeline verify.
 
 The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.

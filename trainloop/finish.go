@@ -3,13 +3,17 @@ package trainloop
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"os"
 
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -27,6 +31,10 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err := durable.WriteBytes(r.layout.Model(), model); err != nil {
 		return rundir.Summary{}, err
 	}
+	verification, err := r.verify(model)
+	if err != nil {
+		return rundir.Summary{}, err
+	}
 	s := rundir.Summarize(r.history)
 	s.Name, s.Seed, s.BatchSize = r.Experiment.Name, r.Experiment.Seed, r.Experiment.Train.BatchSize
 	if c := r.Experiment.Sweep.Conditions; len(c) == 1 {
@@ -34,11 +42,48 @@ func (r *run) finish() (rundir.Summary, error) {
 	}
 	s.Parameters, _ = r.network.Count()
 	sum := sha256.Sum256(model)
-	s.ModelSHA256 = hex.EncodeToString(sum[:])
+	s.ModelSHA256, s.Verification = hex.EncodeToString(sum[:]), verification
 	if err := rundir.WriteSummary(r.Dir, s); err != nil {
 		return rundir.Summary{}, err
 	}
 	return s, rundir.ClearFailure(r.Dir)
+}
+
+// verifiedSamples is how many validation images the exported model is compared
+// on at the end of each run: enough to see a wrong operator or parameter, which
+// any image shows, in a fraction of a second.
+const verifiedSamples = 4
+
+// verify compares ONNX Runtime and pure Go on the exported model, on the CPU on
+// any device. Runtimes that disagree fail the run: its model is saved, but what
+// it is worth is in doubt.
+func (r *run) verify(data []byte) (*rundir.Verification, error) {
+	failed := func(err error) error {
+		return fmt.Errorf("verify %q: %w (pipeline verify --layers --model FILE shows where)", r.layout.Model(), err)
+	}
+	model, err := gorun.New(data)
+	if err != nil {
+		return nil, failed(err)
+	}
+	images := r.Validation.Head(verifiedSamples).Pixels
+	native, err := session.Outputs(data, model, images, session.Options{Threads: r.options.Threads})
+	if err != nil {
+		return nil, failed(err)
+	}
+	own, err := verify.Run(model, images)
+	if err != nil {
+		return nil, failed(err)
+	}
+	report, err := verify.Compare(native, own, r.tolerance)
+	if err == nil {
+		err = report.Err()
+	}
+	if err != nil {
+		return nil, failed(err)
+	}
+	return &rundir.Verification{
+		Samples: report.Samples, LargestDifference: report.Probabilities.Largest, Tolerance: report.Tolerance,
+	}, nil
 }
 
 // inferenceModel returns the network with the parameters of a checkpoint file,

@@ -83,6 +83,8 @@ type run struct {
 	loader   *augment.Loader
 	trainer  *session.Trainer
 	options  session.Options
+	// tolerance is how far two runtimes may be apart on the exported model.
+	tolerance float64
 
 	at      snapshot.Manifest // where the run is, and the hashes of what it is
 	history []rundir.Epoch

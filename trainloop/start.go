@@ -10,6 +10,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
@@ -39,7 +40,8 @@ func start(o Options) (_ *run, err error) {
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
-		options: session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
+		options:   session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
+		tolerance: verify.Tolerance,
 	}
 	defer func() {
 		if err != nil {

@@ -1,4 +1,4 @@
-// Package npz reads NumPy's .npz archives of little-endian arrays, the form
+// Package npz reads and writes NumPy's .npz archives of little-endian arrays, the form
 // in which reference values made by Python generators are kept.
 package npz
 
@@ -45,7 +45,14 @@ func Read(path string) (Archive, error) {
 	return arrays, nil
 }
 
+// maxBytes is how large an array may be: a small file can hold a zip of any
+// size.
+const maxBytes = 1 << 30
+
 func readMember(f *zip.File) (Array, error) {
+	if f.UncompressedSize64 > maxBytes {
+		return Array{}, fmt.Errorf("%d bytes are more than %d", f.UncompressedSize64, maxBytes)
+	}
 	r, err := f.Open()
 	if err != nil {
 		return Array{}, err
@@ -82,6 +89,9 @@ func parse(data []byte) (Array, error) {
 			return Array{}, err
 		}
 		a.Shape = append(a.Shape, n)
+		if n > maxBytes || size*n > maxBytes {
+			return Array{}, fmt.Errorf("shape (%s) is of more than %d bytes", m[2], maxBytes)
+		}
 		size *= n
 	}
 	if size != len(a.raw) {

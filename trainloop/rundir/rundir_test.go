@@ -1,7 +1,6 @@
 package rundir
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -52,12 +51,12 @@ func TestSummaryFile(t *testing.T) {
 	if _, err := ReadSummary(dir); !errors.Is(err, fs.ErrNotExist) || Complete(dir) {
 		t.Errorf("without a file: %v, complete %v", err, Complete(dir))
 	}
-	s := Summary{Name: "<a>", Seed: 1 << 63, Verify: json.RawMessage(`{"equal":true}`), Status: StatusDone}
+	s := Summary{Name: "<a>", Seed: 1 << 63, Verification: &Verification{Samples: 4, LargestDifference: 3e-7, Tolerance: 1e-5}, Status: StatusDone}
 	if err := WriteSummary(dir, s); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ReadSummary(dir)
-	if err != nil || got.Name != s.Name || got.Seed != s.Seed || !strings.Contains(string(got.Verify), "true") {
+	if err != nil || got.Name != s.Name || got.Seed != s.Seed || *got.Verification != *s.Verification {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if !Complete(dir) {

@@ -42,10 +42,20 @@ type Summary struct {
 	DataWait        float64 `json:"data_wait"`
 	// ModelSHA256 is the hash of model.onnx, in hexadecimal digits.
 	ModelSHA256 string `json:"model_sha256"`
-	// Verify is what a comparison of runtimes on model.onnx found, if there
-	// was one.
-	Verify json.RawMessage `json:"verify,omitempty"`
-	Status string          `json:"status"`
+	// Verification is what a comparison of two runtimes on model.onnx found;
+	// runs of earlier versions have none.
+	Verification *Verification `json:"verification,omitempty"`
+	Status       string        `json:"status"`
+}
+
+// Verification is how far ONNX Runtime and pure Go are apart on model.onnx.
+type Verification struct {
+	// Samples is how many validation images were compared, the first ones.
+	Samples int `json:"samples"`
+	// LargestDifference is that of all probabilities, and Tolerance how large
+	// it may be.
+	LargestDifference float64 `json:"largest_difference"`
+	Tolerance         float64 `json:"tolerance"`
 }
 
 // Summarize fills in what the history says: losses, accuracies, epochs, steps

@@ -2,6 +2,8 @@
 
 package session
 
+import "onnxlab/onnxmodels/gorun"
+
 // Trainer is not available without cgo.
 type Trainer struct{}
 
@@ -30,3 +32,15 @@ func (*Model) Predict([]uint8) (Prediction, error) { return Prediction{}, ErrNoC
 
 // Close does nothing.
 func (*Model) Close() error { return nil }
+
+// Probe is not available without cgo.
+type Probe struct{}
+
+// NewProbe returns ErrNoCgo.
+func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
+
+// Run returns ErrNoCgo.
+func (*Probe) Run(*gorun.Value) ([][]float32, error) { return nil, ErrNoCgo }
+
+// Close does nothing.
+func (*Probe) Close() error { return nil }

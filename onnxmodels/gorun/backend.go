@@ -1,0 +1,131 @@
+package gorun
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/owulveryck/onnx-go"
+	gonum "gonum.org/v1/gonum/graph"
+	"gonum.org/v1/gonum/graph/simple"
+	"gorgonia.org/tensor"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+)
+
+// backend is the onnx.Backend that onnx-go decodes a model into: a list of the
+// values, and of the steps that compute them. Edges go from what a node gives
+// to what it takes, weighted by the input's place.
+type backend struct {
+	*simple.WeightedDirectedGraph
+	values []*node
+	steps  []step
+	// protos are the graph's nodes in the order in which onnx-go applies
+	// them; it does not hand over their names.
+	protos []*onnxpb.Node
+}
+
+var _ onnx.Backend = (*backend)(nil)
+
+// node is a value of the graph.
+type node struct {
+	id     int64
+	name   string
+	inputs []*node // of the operation that computes it
+	data   tensor.Tensor
+}
+
+// ID implements gonum's graph.Node.
+func (n *node) ID() int64 { return n.id }
+
+// SetName implements onnx.Namer.
+func (n *node) SetName(name string) { n.name = name }
+
+// GetName implements onnx.Namer.
+func (n *node) GetName() string { return n.name }
+
+// SetTensor implements onnx.DataCarrier.
+func (n *node) SetTensor(t tensor.Tensor) error {
+	n.data = t
+	return nil
+}
+
+// GetTensor implements onnx.DataCarrier.
+func (n *node) GetTensor() tensor.Tensor { return n.data }
+
+func newBackend(protos []*onnxpb.Node) *backend {
+	return &backend{WeightedDirectedGraph: simple.NewWeightedDirectedGraph(0, 0), protos: protos}
+}
+
+// NewNode implements gonum's graph.NodeAdder.
+func (b *backend) NewNode() gonum.Node { return &node{id: int64(len(b.values))} }
+
+// AddNode implements gonum's graph.NodeAdder.
+func (b *backend) AddNode(n gonum.Node) {
+	b.WeightedDirectedGraph.AddNode(n)
+	b.values = append(b.values, n.(*node))
+}
+
+// SetWeightedEdge implements gonum's graph.WeightedEdgeAdder. A node's inputs
+// come in order; the graph has one edge where a value is an input twice, as in
+// Add(x, x), and so they are listed here.
+func (b *backend) SetWeightedEdge(e gonum.WeightedEdge) {
+	b.WeightedDirectedGraph.SetWeightedEdge(e)
+	from := e.From().(*node)
+	from.inputs = append(from.inputs, e.To().(*node))
+}
+
+// ApplyOperation implements onnx.OperationCarrier. It is called once for each
+// node of the graph, in order.
+func (b *backend) ApplyOperation(op onnx.Operation, outputs ...gonum.Node) error {
+	if len(b.steps) == len(b.protos) || len(outputs) == 0 {
+		return fmt.Errorf("operator %s has no node or no output", op.Name)
+	}
+	s := step{name: b.protos[len(b.steps)].GetName(), op: op.Name}
+	a := &attributes{left: op.Attributes}
+	var err error
+	if s.run, err = operator(op.Name, a); err == nil {
+		err = a.done()
+	}
+	if err != nil {
+		return s.failed(err)
+	}
+	first := outputs[0].(*node)
+	if first.name == "" {
+		return s.failed(errors.New("its first output is left out"))
+	}
+	s.output = int(first.id)
+	for _, in := range first.inputs {
+		id := int(in.id)
+		if in.name == "" {
+			id = absent
+		}
+		s.inputs = append(s.inputs, id)
+	}
+	b.steps = append(b.steps, s)
+	return nil
+}
+
+// constant returns the node's tensor as a value, or nil if it has none.
+func (n *node) constant() (*Value, error) {
+	if n.data == nil {
+		return nil, nil
+	}
+	v := &Value{Name: n.name, Shape: append([]int{}, n.data.Shape()...)}
+	switch data := n.data.Data().(type) {
+	case float32:
+		v.Elem, v.Float32 = graph.Float, []float32{data}
+	case []float32:
+		v.Elem, v.Float32 = graph.Float, data
+	case int64:
+		v.Elem, v.Int64 = graph.Int64, []int64{data}
+	case []int64:
+		v.Elem, v.Int64 = graph.Int64, data
+	default:
+		return nil, fmt.Errorf("tensor %q is of %s, want float32 or int64", n.name, n.data.Dtype())
+	}
+	if n := product(v.Shape); n != len(v.Float32)+len(v.Int64) {
+		return nil, fmt.Errorf("tensor %q has %d elements for its shape %v", v.Name, len(v.Float32)+len(v.Int64), v.Shape)
+	}
+	return v, nil
+}

@@ -1,0 +1,68 @@
+package verify
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/graph"
+)
+
+// Layer is how far the runtimes are apart in one value of the graph.
+type Layer struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape"`
+	// Largest and Mean are absolute differences, Scale is the largest absolute
+	// value.
+	Largest float64 `json:"largest"`
+	Mean    float64 `json:"mean"`
+	Scale   float64 `json:"scale"`
+}
+
+// Exposed returns the model with every float32 value that a node gives as a
+// graph output, and the names of these in order. The model given stays as it is.
+func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
+	exposed := proto.CloneOf(m)
+	g := exposed.GetGraph()
+	declared := map[string]*onnxpb.ValueInfo{}
+	for _, v := range append(g.GetValueInfo(), g.GetOutput()...) {
+		declared[v.GetName()] = v
+	}
+	var names []string
+	g.Output, g.ValueInfo = nil, nil
+	for _, n := range g.GetNode() {
+		for _, name := range n.GetOutput() {
+			v := declared[name]
+			if v == nil || graph.Elem(v.GetType().GetTensorType().GetElemType()) != graph.Float {
+				continue
+			}
+			g.Output = append(g.Output, v)
+			names = append(names, name)
+		}
+	}
+	return exposed, names
+}
+
+// Layers compares what each node gives: native maps the names that Exposed
+// returned to ONNX Runtime's values, values are gorun's.
+func Layers(native map[string][]float32, values []*gorun.Value) ([]Layer, error) {
+	var layers []Layer
+	for _, v := range values {
+		other, ok := native[v.Name]
+		if !ok || v.Elem != graph.Float {
+			continue
+		}
+		if len(other) != len(v.Float32) {
+			return nil, fmt.Errorf("compare %q: %d values by ONNX Runtime, %s by pure Go", v.Name, len(other), v)
+		}
+		d, place := differ(other, v.Float32)
+		if place >= 0 {
+			return nil, fmt.Errorf("compare %q: value %d is %v by ONNX Runtime, %v by pure Go, want finite numbers",
+				v.Name, place, other[place], v.Float32[place])
+		}
+		layers = append(layers, Layer{v.Name, v.Shape, d.Largest, d.Mean, d.Scale})
+	}
+	return layers, nil
+}

@@ -1,0 +1,80 @@
+package verify
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+
+	"onnxlab/internal/durable"
+	"onnxlab/internal/npz"
+)
+
+// Recording is what ONNX Runtime gave for some images, to compare with where
+// there is none.
+type Recording struct {
+	// ModelSHA256 is the hash of the model's bytes, in hexadecimal digits.
+	ModelSHA256 string
+	// Images are [n, Height, Width, 3].
+	Height, Width int
+	Images        []uint8
+	Outputs       Outputs
+}
+
+// The arrays of a recording.
+const (
+	arrayModel         = "model_sha256"
+	arrayImages        = "images"
+	arrayLogits        = "logits"
+	arrayProbabilities = "probabilities"
+)
+
+// Write writes the recording to a .npz file that NumPy can read: images uint8
+// [n, height, width, 3], logits and probabilities float32 [n, classes], and
+// model_sha256, 32 bytes.
+func (r Recording) Write(path string) error {
+	hash, err := hex.DecodeString(r.ModelSHA256)
+	if err != nil {
+		return fmt.Errorf("record outputs: hash of the model: %w", err)
+	}
+	n := len(r.Images) / (r.Height * r.Width * 3)
+	archive := npz.Archive{
+		arrayModel:         npz.Uint8s(hash, len(hash)),
+		arrayImages:        npz.Uint8s(r.Images, n, r.Height, r.Width, 3),
+		arrayLogits:        npz.Float32s(r.Outputs.Logits, n, r.Outputs.Classes),
+		arrayProbabilities: npz.Float32s(r.Outputs.Probabilities, n, r.Outputs.Classes),
+	}
+	return durable.WriteFile(path, func(w io.Writer) error { return npz.Write(w, archive) })
+}
+
+// ReadRecording reads what Write wrote.
+func ReadRecording(path string) (Recording, error) {
+	archive, err := npz.Read(path)
+	if err != nil {
+		return Recording{}, err
+	}
+	image, logits := archive[arrayImages].Shape, archive[arrayLogits].Shape
+	if len(image) != 4 || len(logits) != 2 {
+		return Recording{}, fmt.Errorf("read %q: it is no recording of outputs: images are %v, logits %v", path, image, logits)
+	}
+	n, classes := image[0], logits[1]
+	for name, want := range map[string]npz.Array{
+		arrayModel:         {DType: "u1", Shape: []int{32}},
+		arrayImages:        {DType: "u1", Shape: []int{n, image[1], image[2], 3}},
+		arrayLogits:        {DType: "f4", Shape: []int{n, classes}},
+		arrayProbabilities: {DType: "f4", Shape: []int{n, classes}},
+	} {
+		if a := archive[name]; a.DType != want.DType || !slices.Equal(a.Shape, want.Shape) || n < 1 || classes < 1 {
+			return Recording{}, fmt.Errorf("read %q: it is no recording of outputs: %q is %s%v, want %s%v",
+				path, name, a.DType, a.Shape, want.DType, want.Shape)
+		}
+	}
+	return Recording{
+		ModelSHA256: hex.EncodeToString(archive[arrayModel].Uint8()),
+		Height:      image[1], Width: image[2], Images: archive[arrayImages].Uint8(),
+		Outputs: Outputs{
+			Runtime: "the recording", Classes: classes,
+			Logits: archive[arrayLogits].Float32(), Probabilities: archive[arrayProbabilities].Float32(),
+		},
+	}, nil
+}

@@ -1,0 +1,301 @@
+package verify
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/internal/ortrun"
+)
+
+// studyModel is the study's network with logits of the order of 1.
+func studyModel(t *testing.T, o onnxmodels.InferenceOptions) *onnxpb.Model {
+	t.Helper()
+	n, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 32, Width: 32, Widths: []int{64, 128, 256}, Convolutions: 3, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := n.Initialize(1)
+	for _, p := range state.Trainable {
+		for i := range p.Data {
+			if strings.HasPrefix(p.Name, "dense") {
+				p.Data[i] *= 4
+			}
+		}
+	}
+	m, err := n.Inference(state, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func decoded(t *testing.T, m *onnxpb.Model) *gorun.Model {
+	t.Helper()
+	data, err := onnxmodels.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := gorun.New(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model
+}
+
+func pixels(n int) []uint8 {
+	rng := rand.New(rand.NewPCG(7, 8))
+	p := make([]uint8, n*32*32*3)
+	for i := range p {
+		p[i] = uint8(rng.Uint32())
+	}
+	return p
+}
+
+// native is what ONNX Runtime gives.
+func native(t *testing.T, m *onnxpb.Model, images []uint8) Outputs {
+	t.Helper()
+	out := ortrun.Load(t, m).Run(t, ortrun.Input{Name: "image", Shape: []int{len(images) / (32 * 32 * 3), 32, 32, 3}, Uint8: images})
+	return Outputs{Runtime: "ONNX Runtime", Classes: 10, Logits: out[0], Probabilities: out[1]}
+}
+
+func compared(t *testing.T, want Outputs, m *onnxpb.Model, images []uint8) Report {
+	t.Helper()
+	got, err := Run(decoded(t, m), images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compare(want, got, Tolerance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestPlantedErrors: the model as it is agrees, and with one thing wrong it
+// does not, in the first layer, in the middle and in the last.
+func TestPlantedErrors(t *testing.T) {
+	images := pixels(2)
+	for _, keep := range []bool{false, true} {
+		m := studyModel(t, onnxmodels.InferenceOptions{KeepBatchNorm: keep})
+		want := native(t, m, images)
+		if err := compared(t, want, m, images).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for name, damage := range map[string]func(m *onnxpb.Model){
+			"a weight of the first layer":  func(m *onnxpb.Model) { addTo(t, weight(t, m, "stage1.conv1"), 17, 0.1) },
+			"a weight in the middle":       func(m *onnxpb.Model) { addTo(t, weight(t, m, "stage2.conv2"), 70_001, 0.1) },
+			"a weight of the last layer":   func(m *onnxpb.Model) { addTo(t, weight(t, m, "dense"), 1234, 0.1) },
+			"a bias":                       func(m *onnxpb.Model) { addTo(t, tensor(t, m, node(t, m, "stage3.conv3").Input[2]), 200, 0.1) },
+			"a pad of the first layer":     func(m *onnxpb.Model) { movePad(t, node(t, m, "stage1.conv1")) },
+			"a pad in the middle":          func(m *onnxpb.Model) { movePad(t, node(t, m, "stage3.conv2")) },
+			"swapped channels":             func(m *onnxpb.Model) { swap(weight(t, m, "stage1.conv2"), 3, 40) },
+			"swapped channels at the end":  func(m *onnxpb.Model) { swap(weight(t, m, "stage3.conv3"), 0, 255) },
+			"colours in the wrong order":   func(m *onnxpb.Model) { swapInputs(weight(t, m, "stage1.conv1"), 0, 2) },
+			"another scale of the pixels":  func(m *onnxpb.Model) { addTo(t, tensor(t, m, "image.scale"), 0, 1e-4) },
+			"a layer of another operation": func(m *onnxpb.Model) { node(t, m, "stage1.relu1").OpType = proto.String("Identity") },
+		} {
+			damaged := proto.CloneOf(m)
+			damage(damaged)
+			r := compared(t, want, damaged, images)
+			var e *Error
+			if err := r.Err(); !errors.As(err, &e) {
+				t.Errorf("%s, BatchNorm kept %v: not caught, the largest differences are %.3g and %.3g",
+					name, keep, r.Probabilities.Largest, r.Logits.Largest)
+			}
+			t.Logf("%s: %.3g in the probabilities, %.3g in the logits", name, r.Probabilities.Largest, r.Logits.Largest)
+		}
+	}
+}
+
+func node(t *testing.T, m *onnxpb.Model, name string) *onnxpb.Node {
+	t.Helper()
+	for _, n := range m.Graph.Node {
+		if n.GetName() == name {
+			return n
+		}
+	}
+	t.Fatalf("there is no node %q", name)
+	return nil
+}
+
+func tensor(t *testing.T, m *onnxpb.Model, name string) *onnxpb.Tensor {
+	t.Helper()
+	for _, i := range m.Graph.Initializer {
+		if i.GetName() == name {
+			return i
+		}
+	}
+	t.Fatalf("there is no tensor %q", name)
+	return nil
+}
+
+func weight(t *testing.T, m *onnxpb.Model, layer string) *onnxpb.Tensor {
+	t.Helper()
+	return tensor(t, m, node(t, m, layer).Input[1])
+}
+
+func addTo(t *testing.T, w *onnxpb.Tensor, i int, by float32) {
+	t.Helper()
+	bits := w.RawData[4*i : 4*i+4]
+	v := math.Float32frombits(binary.LittleEndian.Uint32(bits))
+	binary.LittleEndian.PutUint32(bits, math.Float32bits(v+by))
+}
+
+// movePad moves one pixel of padding from the top to the bottom.
+func movePad(t *testing.T, n *onnxpb.Node) {
+	t.Helper()
+	for _, a := range n.Attribute {
+		if a.GetName() == "pads" {
+			a.Ints[0]--
+			a.Ints[2]++
+			return
+		}
+	}
+	t.Fatalf("node %q has no pads", n.GetName())
+}
+
+// swap exchanges two output channels of a kernel.
+func swap(w *onnxpb.Tensor, i, j int) {
+	size := len(w.RawData) / int(w.Dims[0])
+	exchange(w.RawData[i*size:(i+1)*size], w.RawData[j*size:(j+1)*size])
+}
+
+// swapInputs exchanges two input channels of a kernel.
+func swapInputs(w *onnxpb.Tensor, i, j int) {
+	filter := len(w.RawData) / int(w.Dims[0])
+	size := filter / int(w.Dims[1])
+	for f := range int(w.Dims[0]) {
+		k := w.RawData[f*filter : (f+1)*filter]
+		exchange(k[i*size:(i+1)*size], k[j*size:(j+1)*size])
+	}
+}
+
+func exchange(a, b []byte) {
+	for i := range a {
+		a[i], b[i] = b[i], a[i]
+	}
+}
+
+// TestLayers: every float32 value between is compared, and a planted error
+// shows from its layer on.
+func TestLayers(t *testing.T) {
+	images := pixels(1)
+	m := studyModel(t, onnxmodels.InferenceOptions{KeepBatchNorm: true})
+	before := proto.CloneOf(m)
+	exposed, names := Exposed(m)
+	if !proto.Equal(m, before) {
+		t.Error("the model that was given has changed")
+	}
+	outputs := ortrun.Load(t, exposed).Run(t, ortrun.Input{Name: "image", Shape: []int{1, 32, 32, 3}, Uint8: images})
+	values := map[string][]float32{}
+	for i, name := range names {
+		values[name] = outputs[i]
+	}
+	layersOf := func(m *onnxpb.Model) []Layer {
+		own, err := decoded(t, m).Values(images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers, err := Layers(values, own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return layers
+	}
+	layers := layersOf(m)
+	// Cast, Mul; Conv, BatchNormalization and Relu nine times; three pools and
+	// Flatten; Gemm and Softmax. Transpose is of bytes.
+	if len(layers) != 2+27+4+2 || len(names) != len(layers) {
+		t.Errorf("%d layers of %d outputs", len(layers), len(names))
+	}
+	for _, l := range layers {
+		if !(l.Largest <= Tolerance*max(1, l.Scale)) || l.Mean > l.Largest || l.Scale == 0 || l.Shape[0] != 1 {
+			t.Errorf("%+v", l)
+		}
+	}
+	movePad(t, node(t, m, "stage2.conv1"))
+	wrong := false
+	for _, l := range layersOf(m) {
+		wrong = wrong || strings.HasPrefix(l.Name, "stage2.conv1")
+		if wrong != (l.Largest > 1e-4) {
+			t.Errorf("%s: %v after the layer was damaged: %v", l.Name, l.Largest, wrong)
+		}
+	}
+}
+
+// TestCompare places the largest difference, and refuses what cannot be
+// compared.
+func TestCompare(t *testing.T) {
+	of := func(logits, probabilities []float32) Outputs {
+		return Outputs{Runtime: "one", Classes: 2, Logits: logits, Probabilities: probabilities}
+	}
+	a := of([]float32{-40, 1, 2, 3}, []float32{0, 1, 0.25, 0.75})
+	for _, c := range []struct {
+		b    Outputs
+		want string // of Err, or of Compare
+	}{
+		{a, ""},
+		{of([]float32{-40, 1, 2, 3.0003}, a.Probabilities), ""}, // below 1e-5 of 40
+		{of([]float32{-40, 1, 2, 3.001}, a.Probabilities), "by 0.001 in the logit of sample 1, class 1; the tolerance is 0.0004"},
+		{of(a.Logits, []float32{0, 1, 0.25002, 0.75}), "in the probability of sample 1, class 0; the tolerance is 1e-05"},
+		{of(a.Logits, []float32{float32(math.NaN()), 1, 0.25, 0.75}), "the probabilities of sample 0, class 0 are 0 by one and NaN by one"},
+		{of([]float32{-40, float32(math.Inf(1)), 2, 3}, a.Probabilities), "the logits of sample 0, class 1"},
+		{of(a.Logits[:2], a.Probabilities), "4 logits by one, 2 by one"},
+		{of(a.Logits, a.Probabilities[:2]), "4 probabilities by one, 2 by one"},
+		{Outputs{Classes: 4, Logits: a.Logits, Probabilities: a.Probabilities}, "of 2 classes"},
+	} {
+		r, err := Compare(a, c.b, Tolerance)
+		if err == nil {
+			err = r.Err()
+		}
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
+		}
+	}
+}
+
+// TestRecording reads a recording back, and refuses files that are none.
+func TestRecording(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outputs.npz")
+	r := Recording{
+		ModelSHA256: strings.Repeat("0a", 32), Height: 1, Width: 2, Images: []uint8{1, 2, 3, 4, 5, 6},
+		Outputs: Outputs{Classes: 2, Logits: []float32{-1, 2}, Probabilities: []float32{0.25, 0.75}},
+	}
+	if err := r.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadRecording(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.ModelSHA256 != r.ModelSHA256 || got.Height != 1 || got.Width != 2 || string(got.Images) != string(r.Images) {
+		t.Errorf("read %+v", got)
+	}
+	if report, err := Compare(r.Outputs, got.Outputs, 0); err != nil || report.Err() != nil {
+		t.Errorf("outputs %+v: %v, %v", got.Outputs, err, report.Err())
+	}
+	r.ModelSHA256 = "0a"
+	if err := r.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadRecording(path); err == nil || !strings.Contains(err.Error(), `"model_sha256" is u1[1], want u1[32]`) {
+		t.Errorf("a short hash: error %v", err)
+	}
+	if err := os.WriteFile(path, []byte("PK\x05\x06"+strings.Repeat("\x00", 18)), 0o600); err != nil { // an empty archive
+		t.Fatal(err)
+	}
+	if _, err := ReadRecording(path); err == nil || !strings.Contains(err.Error(), "no recording of outputs") {
+		t.Errorf("an empty archive: error %v", err)
+	}
+}

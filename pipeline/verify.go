@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/verify"
+	"onnxlab/trainloop/rundir"
+)
+
+type verifyOptions struct {
+	experimentFlags
+	run, model      string
+	source, data    string
+	count           int
+	tolerance       float64
+	layers          bool
+	json            bool
+	record, against string
+}
+
+func newVerifyCommand() *cobra.Command {
+	var opts verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare ONNX Runtime and pure Go on an exported model",
+		Long: `Run an exported model in ONNX Runtime and in pure Go, where onnx-go decodes it, on
+validation images, and compare what they give. A probability that differs by more
+than the tolerance, or a logit by more than it of the largest logit, fails.
+
+With --run the model is the run's model.onnx, which must be the one that its
+summary.json names, and the images are the run's. With --model it is any model
+that export model wrote, on the images of the run or of --config and --set.
+
+--record keeps ONNX Runtime's outputs and the images in a file. --against compares
+pure Go with such a file, and needs neither the library nor the data.
+` + exitHelp,
+		Example: `  pipeline verify --run runs/quickstart --layers
+  pipeline verify --model model.onnx --source cifar10 --data cifar --count 100
+  pipeline verify --run runs/quickstart --record outputs.npz
+  pipeline verify --model model.onnx --against outputs.npz`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runVerify(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
+		},
+	}
+	opts.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opts.run, "run", "", "run directory")
+	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
+	flags.StringVar(&opts.source, "source", "", "short for --set data.source=…")
+	flags.StringVar(&opts.data, "data", "", "short for --set data.path=…")
+	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
+	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
+	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
+	flags.BoolVar(&opts.json, "json", false, "print JSON")
+	flags.StringVar(&opts.record, "record", "", "write ONNX Runtime's outputs and the images to this .npz file")
+	flags.StringVar(&opts.against, "against", "", "compare with this file, which --record wrote, instead of ONNX Runtime")
+	return cmd
+}
+
+// check tells which options do not go together.
+func (o *verifyOptions) check() error {
+	switch {
+	case o.run == "" && o.model == "":
+		return errors.New("--run DIR or --model FILE is required")
+	case o.run != "" && o.config != "":
+		return errors.New("--run and --config both say which images to take: leave one out")
+	case o.count < 1:
+		return fmt.Errorf("--count: %d is below 1", o.count)
+	case !(o.tolerance >= 0) || math.IsInf(o.tolerance, 0):
+		return fmt.Errorf("--tolerance: %v is no number from 0 on", o.tolerance)
+	case o.against != "" && (o.layers || o.record != ""):
+		return errors.New("--against has the outputs alone: --layers and --record need ONNX Runtime")
+	}
+	return nil
+}
+
+// subject is the model that is verified.
+type subject struct {
+	path, sha256 string
+	data         []byte
+	model        *gorun.Model
+}
+
+func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Writer) error {
+	if err := opts.check(); err != nil {
+		return &usageError{err}
+	}
+	s, err := opts.subject()
+	if err != nil {
+		return &dataError{err}
+	}
+	report, err := opts.compare(ctx, s, stderr)
+	if err != nil {
+		return err
+	}
+	failure := report.Err()
+	if err := opts.print(stdout, s, report, failure == nil); err != nil {
+		return err
+	}
+	if failure != nil {
+		return fmt.Errorf("verify %q: %w", s.path, failure)
+	}
+	return nil
+}
+
+// subject reads the model. That of a run must be the one that was trained.
+func (o *verifyOptions) subject() (s subject, err error) {
+	s.path = o.model
+	if s.path == "" {
+		s.path = rundir.Layout{Dir: o.run}.Model()
+	}
+	if s.data, err = os.ReadFile(s.path); err != nil {
+		return s, fmt.Errorf("read model: %w", err)
+	}
+	sum := sha256.Sum256(s.data)
+	s.sha256 = hex.EncodeToString(sum[:])
+	if o.model == "" {
+		summary, err := rundir.ReadSummary(o.run)
+		if errors.Is(err, fs.ErrNotExist) {
+			return s, fmt.Errorf("the run %q is not complete: %w (go on with it by pipeline train --resume, or give a model by --model)", o.run, err)
+		}
+		if err != nil {
+			return s, err
+		}
+		if summary.ModelSHA256 != s.sha256 {
+			return s, fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s makes it again)",
+				s.path, s.sha256, summary.ModelSHA256, quoted(o.run))
+		}
+	}
+	if s.model, err = gorun.New(s.data); err != nil {
+		err = fmt.Errorf("read model %q: %w", s.path, err)
+	}
+	return s, err
+}
+
+// compare runs the model in both runtimes, or in pure Go alone.
+func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer) (verify.Report, error) {
+	if o.against != "" {
+		r, err := o.recording(s)
+		if err != nil {
+			return verify.Report{}, &dataError{err}
+		}
+		return o.compareWith(r.Outputs, s, r.Images)
+	}
+	e, err := o.experiment()
+	if err != nil {
+		return verify.Report{}, err
+	}
+	images, err := o.images(ctx, e, s)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	native, layers, err := nativeOutputs(ctx, o, e, s, images, stderr)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	if o.record != "" {
+		height, width := s.model.Size()
+		r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Images: images, Outputs: native}
+		if err := r.Write(o.record); err != nil {
+			return verify.Report{}, err
+		}
+	}
+	report, err := o.compareWith(native, s, images)
+	if err != nil || !o.layers {
+		return report, err
+	}
+	values, err := s.model.Values(images)
+	if err != nil {
+		return report, err
+	}
+	report.Layers, err = verify.Layers(layers, values)
+	return report, err
+}
+
+func (o *verifyOptions) compareWith(native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
+	own, err := verify.Run(s.model, images)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	return verify.Compare(native, own, o.tolerance)
+}
+
+// recording reads the file of --against, which must be of this model.
+func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
+	r, err := verify.ReadRecording(o.against)
+	if err != nil {
+		return r, err
+	}
+	if height, width := s.model.Size(); r.ModelSHA256 != s.sha256 || r.Height != height || r.Width != width {
+		return r, fmt.Errorf("%q was recorded of another model than %q: of the SHA-256 %s, this has %s",
+			o.against, s.path, r.ModelSHA256, s.sha256)
+	}
+	return r, nil
+}
+
+// experiment is the run's, or that of --config and --set.
+func (o *verifyOptions) experiment() (*configs.Experiment, error) {
+	if o.source != "" {
+		o.sets = append(o.sets, "data.source="+o.source)
+	}
+	if o.data != "" {
+		o.sets = append(o.sets, "data.path="+o.data)
+	}
+	return o.loadOrResume(o.run != "", o.run)
+}
+
+// images returns the first validation images, which must be of the model's
+// size.
+func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject) ([]uint8, error) {
+	_, validation, err := loadData(ctx, e.Data)
+	if err != nil {
+		return nil, err
+	}
+	height, width := s.model.Size()
+	if h, w := validation.Size(); h != height || w != width {
+		return nil, &dataError{fmt.Errorf("the validation images are of %dx%d pixels, the model %q takes %dx%d", h, w, s.path, height, width)}
+	}
+	if validation.Len() < o.count {
+		return nil, &dataError{fmt.Errorf("%d validation images wanted, %d available: use --count %d", o.count, validation.Len(), validation.Len())}
+	}
+	return validation.Head(o.count).Pixels, nil
+}
+
+func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree bool) error {
+	if o.json {
+		return printJSON(w, struct {
+			Model       string `json:"model"`
+			ModelSHA256 string `json:"model_sha256"`
+			Agree       bool   `json:"agree"`
+			verify.Report
+		}{s.path, s.sha256, agree, r})
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(r.Layers) > 0 {
+		fmt.Fprintln(t, "layer\tshape\tlargest\tmean\tof values up to")
+		for _, l := range r.Layers {
+			shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Shape), " ", "x"), "[]")
+			fmt.Fprintf(t, "%s\t%s\t%.2e\t%.2e\t%.4g\n", l.Name, shape, l.Largest, l.Mean, l.Scale)
+		}
+		fmt.Fprintln(t)
+	}
+	fmt.Fprintln(t, "output\tlargest\tmean\tof values up to\tsample\tclass")
+	for _, d := range []struct {
+		name string
+		verify.Difference
+	}{{onnxmodels.OutputProbabilities, r.Probabilities}, {onnxmodels.OutputLogits, r.Logits}} {
+		fmt.Fprintf(t, "%s\t%.2e\t%.2e\t%.4g\t%d\t%d\n", d.name, d.Largest, d.Mean, d.Scale, d.Sample, d.Class)
+	}
+	verdict := map[bool]string{true: "the runtimes agree", false: "the runtimes disagree"}[agree]
+	fmt.Fprintf(t, "\n%s on %d images; tolerance %.3g\n", verdict, r.Samples, r.Tolerance)
+	return t.Flush()
+}

@@ -1,0 +1,31 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels/verify"
+	"onnxlab/trainloop/session"
+)
+
+// nativeOutputs runs the model in ONNX Runtime, on the CPU. The layers' values
+// are nil unless they are asked for.
+func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
+	outputs verify.Outputs, layers map[string][]float32, err error,
+) {
+	if err := openLibrary(ctx, e.Runtime, stderr); err != nil {
+		return outputs, nil, err
+	}
+	defer func() { err = errors.Join(err, ortlib.Close()) }()
+	options := session.Options{Threads: e.Runtime.Threads}
+	if outputs, err = session.Outputs(s.data, s.model, images, options); err != nil || !o.layers {
+		return outputs, nil, err
+	}
+	layers, err = session.Layers(s.data, s.model, images, options)
+	return outputs, layers, err
+}

@@ -1,0 +1,20 @@
+//go:build !cgo
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels/verify"
+	"onnxlab/trainloop/session"
+)
+
+// nativeOutputs fails: this build compares with recorded outputs only.
+func nativeOutputs(context.Context, *verifyOptions, *configs.Experiment, subject, []uint8, io.Writer) (
+	verify.Outputs, map[string][]float32, error,
+) {
+	return verify.Outputs{}, nil, fmt.Errorf("%w; give outputs that another build recorded with --record by --against FILE", session.ErrNoCgo)
+}

@@ -1,0 +1,76 @@
+//go:build cgo
+
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/graph"
+)
+
+// Probe runs a model of one input, of either form, and gives any of its float32
+// outputs.
+type Probe struct {
+	session *ort.DynamicAdvancedSession
+	outputs []string
+}
+
+// NewProbe returns a probe for the outputs of the model of the given bytes.
+func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, error) {
+	var s *ort.DynamicAdvancedSession
+	err := o.start(func(options *ort.SessionOptions) (err error) {
+		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{input}, outputs, options)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start inference: %w", err)
+	}
+	return &Probe{s, outputs}, nil
+}
+
+// Run runs the model on the input and returns the outputs in their order.
+func (p *Probe) Run(input *gorun.Value) (_ [][]float32, err error) {
+	x, err := native(input)
+	if err != nil {
+		return nil, fmt.Errorf("run model: %w", err)
+	}
+	defer x.Destroy() //nolint:errcheck // only frees memory
+	values := make([]ort.Value, len(p.outputs))
+	defer func() {
+		for _, v := range values {
+			if v != nil {
+				err = errors.Join(err, v.Destroy())
+			}
+		}
+	}()
+	if err := p.session.Run([]ort.Value{x}, values); err != nil {
+		return nil, fmt.Errorf("run model: %w", err)
+	}
+	results := make([][]float32, len(values))
+	for i, v := range values {
+		t, ok := v.(*ort.Tensor[float32])
+		if !ok {
+			return nil, fmt.Errorf("run model: output %q is no float32 tensor", p.outputs[i])
+		}
+		results[i] = append([]float32(nil), t.GetData()...)
+	}
+	return results, nil
+}
+
+// Close frees the session.
+func (p *Probe) Close() error { return p.session.Destroy() }
+
+func native(v *gorun.Value) (ort.Value, error) {
+	shape := make(ort.Shape, len(v.Shape))
+	for i, n := range v.Shape {
+		shape[i] = int64(n)
+	}
+	if v.Elem == graph.Uint8 {
+		return ort.NewTensor(shape, v.Uint8)
+	}
+	return ort.NewTensor(shape, v.Float32)
+}
