@@ -258,6 +258,36 @@ func compareTargets(t *testing.T, batch int) {
 	}
 }
 
+// TestTargetsTrainAlike trains a hundred steps in the portable form and in that
+// for CPUs: the losses stay equal but for rounding, which grows from step to
+// step.
+func TestTargetsTrainAlike(t *testing.T) {
+	n := cnn(t, 16, []int{16, 32}, 2)
+	images, labels := randomBatch(16*8, 16)
+	size := len(images) / 8
+	losses := map[string][]float64{}
+	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU} {
+		tr := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{Momentum: 0.9, Target: target}, 16, 16})
+		for step := range 100 {
+			at := step % 8
+			r, err := tr.Step(images[at*size:(at+1)*size], labels[at*16:(at+1)*16], 0.001, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			losses[target] = append(losses[target], r.Loss)
+		}
+	}
+	portable := losses[onnxmodels.TargetPortable]
+	if last := portable[99]; !(last < 0.95*portable[0]) {
+		t.Errorf("loss after 100 steps %v, at first %v: nothing was learnt", last, portable[0])
+	}
+	for step, loss := range losses[onnxmodels.TargetCPU] {
+		if e := math.Abs(loss/portable[step] - 1); !(e < 1e-4) {
+			t.Errorf("step %d: loss %v, in the portable form %v", step, loss, portable[step])
+		}
+	}
+}
+
 func randomBatch(n, size int) ([]uint8, []int64) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	images, labels := make([]uint8, n*size*size*3), make([]int64, n)
