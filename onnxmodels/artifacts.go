@@ -135,8 +135,8 @@ func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool,
 	}
 	image, label := n.byteInput(b), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
-	reset := b.Input(lazyResetGrad, graph.Bool, graph.Static(1))
-	b.resetFlag = b.Cast(lazyResetGrad+".float", reset, graph.Float)
+	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
+	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
 
 	logits := n.forward(b, b.normalise(image))
 	if logits.Shape[0] != b.batch {

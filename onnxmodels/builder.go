@@ -16,6 +16,8 @@ const (
 	InputLearningRate = "learning_rate"
 	// InputDropoutSeed exists only if the network has a Dropout layer.
 	InputDropoutSeed = "dropout_seed"
+	// InputResetGrad tells whether gradients begin anew or are accumulated.
+	InputResetGrad = "lazy_reset_grad"
 
 	OutputLoss          = "loss"
 	OutputCorrect       = "correct"
@@ -29,13 +31,12 @@ const (
 	GradientFlagSuffix = "_grad.accumulation.out"
 
 	gradientBuffer = "_grad.accumulation.buffer"
-	lazyResetGrad  = "lazy_reset_grad"
 )
 
 // IsGradientInput tells the inputs of a training model that ONNX Runtime feeds
 // itself: the buffers of the gradients and the flag that resets them.
 func IsGradientInput(name string) bool {
-	return name == lazyResetGrad || strings.HasSuffix(name, gradientBuffer)
+	return name == InputResetGrad || strings.HasSuffix(name, gradientBuffer)
 }
 
 // Layer is one part of a network.

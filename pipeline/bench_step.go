@@ -22,7 +22,9 @@ type benchStepOptions struct {
 	steps  int
 	target string
 	serve  bool
-	json   bool
+
+	profile bool
+	json    bool
 }
 
 func newBenchStepCommand() *cobra.Command {
@@ -36,6 +38,10 @@ pass, accumulation and optimizer, without loading and augmenting.
 With --serve it waits for lines "run N" on standard input, does N steps for each
 and answers with the seconds that they took, so that a benchmark can take turns
 between programs.
+
+With --profile it also tells which operators and layers of the graph the time
+goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
+graph on all threads; the optimizer is not part of the graph.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,6 +53,7 @@ between programs.
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
 	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu or cuda (default: the device's)")
 	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
+	cmd.Flags().BoolVar(&opts.profile, "profile", false, "tell where the time goes; on the CPU only")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -63,6 +70,9 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if err != nil {
 		return err
 	}
+	if opts.profile && (opts.serve || experiment.Runtime.Device == ortlib.CUDA) {
+		return &usageError{errors.New("--profile: it is for runtime.device=cpu, and without --serve")}
+	}
 	if opts.target == "" {
 		opts.target = experiment.Runtime.Device
 	}
@@ -73,6 +83,9 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.serve {
 		return serveSteps(ctx, *experiment, height, width, opts.target, stdin, stdout)
 	}
+	if opts.profile {
+		return profileStep(ctx, opts, *experiment, height, width, stdout)
+	}
 	m, err := trainloop.Measure(ctx, *experiment, height, width, opts.steps, opts.target)
 	if err != nil {
 		return err
@@ -80,8 +93,12 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.json {
 		return printJSON(stdout, m)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
-		targetName(opts.target), m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)
+	return writeMeasurement(stdout, opts.target, m)
+}
+
+func writeMeasurement(w io.Writer, target string, m trainloop.Measurement) error {
+	_, err := fmt.Fprintf(w, "%s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
+		targetName(target), m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)
 	return err
 }
 

@@ -52,14 +52,20 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 		return nil, err
 	}
 	s := &Stepper{trainer: trainer}
-	rng := rand.New(rand.NewPCG(e.Seed, 0))
-	for range e.Train.BatchSize * height * width * 3 {
-		s.images = append(s.images, uint8(rng.Uint32()))
-	}
-	for range e.Train.BatchSize {
-		s.labels = append(s.labels, rng.Int64N(int64(e.Model.Classes)))
-	}
+	s.images, s.labels = randomBatch(e.Seed, e.Train.BatchSize, height, width, e.Model.Classes)
 	return s, nil
+}
+
+// randomBatch returns n images [n, height, width, 3] and their labels.
+func randomBatch(seed uint64, n, height, width, classes int) (images []uint8, labels []int64) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range n * height * width * 3 {
+		images = append(images, uint8(rng.Uint32()))
+	}
+	for range n {
+		labels = append(labels, rng.Int64N(int64(classes)))
+	}
+	return images, labels
 }
 
 // Step does one step and tells how many seconds it took.
