@@ -188,7 +188,12 @@ func readImages(ctx context.Context, opts Options, classes []string, split strin
 				return err
 			}
 			set.Labels[i] = int32(file.class)
-			return readImage(file.path, opts.Size, set.Image(i))
+			picture, err := OpenImage(file.path)
+			if err != nil {
+				return err
+			}
+			copy(set.Image(i), Fill(picture, opts.Size, opts.Size))
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -281,12 +281,39 @@ func TestReadImageCropsFirst(t *testing.T) {
 	if err := os.WriteFile(path, encodePNG(t, 1, 50000, color.NRGBA{1, 2, 3, 255}), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	pixels := make([]uint8, 4*4*3)
-	if err := readImage(path, 4, pixels); err != nil {
+	picture, err := OpenImage(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(pixels, bytes.Repeat([]byte{1, 2, 3}, 16)) {
+	if pixels := Fill(picture, 4, 4); !bytes.Equal(pixels, bytes.Repeat([]byte{1, 2, 3}, 16)) {
 		t.Errorf("pixels %v", pixels)
+	}
+}
+
+// TestFill takes the middle part of the wanted proportions, and the pixels of a
+// picture of the wanted size as they are.
+func TestFill(t *testing.T) {
+	picture := image.NewNRGBA(image.Rect(0, 0, 6, 2))
+	for i := range picture.Pix {
+		picture.Pix[i] = 255
+		if i%4 < 3 {
+			picture.Pix[i] = uint8(10 * (i / 4)) // 10 times the number of the pixel
+		}
+	}
+	for want, size := range map[[4]uint8][2]int{
+		{20, 30, 80, 90}: {2, 2}, // height, width
+		{0, 10, 20, 30}:  {2, 6},
+	} {
+		pixels := Fill(picture, size[0], size[1])
+		if len(pixels) != 3*size[0]*size[1] {
+			t.Fatalf("%v: %d bytes", size, len(pixels))
+		}
+		if got := [4]uint8{pixels[0], pixels[3], pixels[6], pixels[9]}; got != want {
+			t.Errorf("%v: pixels %v, want %v", size, got, want)
+		}
+	}
+	if pixels := Fill(picture, 1, 2); len(pixels) != 6 {
+		t.Errorf("%d bytes, want 6", len(pixels))
 	}
 }
 

@@ -71,23 +71,32 @@ func imageSize(r io.ReadSeeker) (image.Config, error) {
 	return image.Config{}, fmt.Errorf("is no PNG or JPEG image: it starts with %q", magic)
 }
 
-// readImage decodes the image at path into pixels, shape [size, size, 3]: the
-// square in its middle, resized.
-func readImage(path string, size int, pixels []uint8) error {
+// OpenImage decodes the PNG or JPEG file at path as [DecodeImage] does. What is
+// wrong with it is an [*Error].
+func OpenImage(path string) (*image.NRGBA, error) {
 	file, err := openImage(path)
 	if err != nil {
-		return fileError(path, err)
+		return nil, fileError(path, err)
 	}
 	defer file.Close()
 	decoded, err := DecodeImage(file)
 	if err != nil {
-		return fileError(path, err)
+		return nil, fileError(path, err)
 	}
-	side := min(decoded.Rect.Dx(), decoded.Rect.Dy())
+	return decoded, nil
+}
+
+// Fill returns a picture as pixels of a [Set], shape [height, width, 3]: the
+// largest part of these proportions in its middle, resized with the Catmull-Rom
+// spline. A picture of this size keeps its pixels.
+func Fill(picture *image.NRGBA, height, width int) []uint8 {
+	w, h := picture.Rect.Dx(), picture.Rect.Dy()
+	cut := image.Pt(min(w, max(h*width/height, 1)), min(h, max(w*height/width, 1)))
 	// Cropped first: a line of pixels would be resized to something huge.
-	square := imaging.Resize(imaging.CropCenter(decoded, side, side), size, size, imaging.CatmullRom)
-	for i := range size * size {
-		copy(pixels[channels*i:channels*(i+1)], square.Pix[4*i:])
+	part := imaging.Resize(imaging.CropCenter(picture, cut.X, cut.Y), width, height, imaging.CatmullRom)
+	pixels := make([]uint8, height*width*channels)
+	for i := range height * width {
+		copy(pixels[channels*i:channels*(i+1)], part.Pix[4*i:])
 	}
-	return nil
+	return pixels
 }

@@ -13,9 +13,10 @@ import (
 // The forms of input that an inference model can have.
 const (
 	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
-	// stored.
+	// stored: rows from the top, pixels of red, green and blue.
 	InputUint8NHWC = "uint8-nhwc"
-	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1.
+	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1: the same
+	// divided by 255, a plane a colour.
 	InputFloat32NCHW = "float32-nchw"
 )
 
@@ -23,8 +24,21 @@ const (
 const (
 	// MetadataClasses is a JSON list of the class names.
 	MetadataClasses = "classes"
-	// MetadataInput is the form of the input.
+	// MetadataInput is the form of the input. It says all of the preprocessing
+	// but the size of images.
 	MetadataInput = "input"
+	// MetadataResize is how images come to the model's size: ResizeFill.
+	MetadataResize = "resize"
+)
+
+// How images of other sizes are brought to a model's.
+const (
+	// ResizeFill takes the largest part of the model's proportions in the
+	// middle of an image and resizes it with the Catmull-Rom spline, as images
+	// of folders are for training (onnxlab/dataset).
+	ResizeFill = "fill"
+	// ResizeExact takes images of the model's size alone.
+	ResizeExact = "exact"
 )
 
 // InferenceOptions say which form an inference model has.
@@ -70,7 +84,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*onnx
 }
 
 func metadata(o InferenceOptions) []graph.Property {
-	list := []graph.Property{{Key: MetadataInput, Value: o.Input}}
+	list := []graph.Property{{Key: MetadataInput, Value: o.Input}, {Key: MetadataResize, Value: ResizeFill}}
 	if len(o.Classes) > 0 {
 		names, _ := json.Marshal(o.Classes) // strings always have a JSON form
 		list = append(list, graph.Property{Key: MetadataClasses, Value: string(names)})

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
-	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -45,13 +43,4 @@ func loadData(ctx context.Context, d configs.Data) (train, validation *dataset.S
 	return dataset.Load(ctx, dataset.Options{
 		Source: d.Source, Path: d.Path, Train: d.Train, Validation: d.Validation, Size: d.Size,
 	})
-}
-
-// openLibrary finds or fetches the native library and opens it.
-func openLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) error {
-	path, err := ortlib.Ensure(ctx, ortlib.Options{Library: r.Library, Device: r.Device, Progress: progress})
-	if err != nil {
-		return err
-	}
-	return ortlib.Open(path)
 }

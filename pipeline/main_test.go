@@ -24,19 +24,25 @@ func TestMain(m *testing.M) {
 // ONNX Runtime library, which their home folder could not cache, and in $BIN
 // the folder that the command itself is in. $CONFIGS is the folder of the
 // shipped experiments.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata", nil) }
+
+// runScripts runs the scripts of a folder, with more of the environment.
+func runScripts(t *testing.T, dir string, more map[string]string) {
 	library := ortlibtest.Path(t)
 	configs, err := filepath.Abs(filepath.Join("..", "configs"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(ortlib.EnvLibrary, library)
 			env.Setenv("CONFIGS", configs)
+			for name, value := range more {
+				env.Setenv(name, value)
+			}
 			env.Setenv("BIN", filepath.SplitList(os.Getenv("PATH"))[0])
 			return nil
 		},

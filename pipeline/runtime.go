@@ -21,7 +21,7 @@ func newRuntimeCommand() *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRuntimeInstallCommand(), newRuntimeInfoCommand())
+	cmd.AddCommand(needsLibrary(newRuntimeInstallCommand()), needsLibrary(newRuntimeInfoCommand()))
 	return cmd
 }
 

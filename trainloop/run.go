@@ -10,6 +10,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
@@ -213,7 +214,7 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 
 // row sums up the current epoch. Its seconds are those of its steps, of other
 // processes too if it was resumed within, and of the evaluation.
-func (r *run) row(e Evaluation, rate, elapsed float64) rundir.Epoch {
+func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	p := r.at.Partial
 	images := float64(p.Steps * len(r.labels))
 	return rundir.Epoch{
@@ -227,18 +228,17 @@ func (r *run) row(e Evaluation, rate, elapsed float64) rundir.Epoch {
 
 // evaluate runs the network with the parameters of the checkpoint file on the
 // validation images, in the form in which it is exported.
-func (r *run) evaluate(ctx context.Context, path string) (e Evaluation, err error) {
+func (r *run) evaluate(ctx context.Context, path string) (e *evaluation.Report, err error) {
 	model, err := inferenceModel(r.network, path, r.Validation.Classes)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	height, width := r.network.Size()
-	m, err := session.NewModel(model, height, width, r.network.Classes(), r.options)
+	m, err := session.NewModel(model, r.options)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return Evaluate(ctx, m, r.Validation)
+	return evaluation.Run(ctx, m, r.Validation)
 }
 
 // interrupted saves the state and says so.

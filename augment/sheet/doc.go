@@ -5,5 +5,7 @@
 //	picture, err := sheet.Draw(rows)
 //	animation, err := sheet.Animate(rows)
 //
+// Grid draws pictures with captions without any source.
+//
 // The same rows give the same bytes.
 package sheet

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"slices"
 
 	"github.com/disintegration/imaging"
 	"golang.org/x/image/font"
@@ -65,6 +66,39 @@ func Draw(rows []Row) (*image.NRGBA, error) {
 			write(sheet, face, faint(), i+1, top+tile, v.Caption)
 		}
 		top += row.height()
+	}
+	return sheet, nil
+}
+
+// Grid draws pictures with their captions, so many in a line, without sources.
+func Grid(pictures []Variant, columns int) (*image.NRGBA, error) {
+	if columns < 1 || len(pictures) == 0 {
+		return nil, fmt.Errorf("draw sheet: %d pictures in lines of %d", len(pictures), columns)
+	}
+	var lines []Row
+	for line := range slices.Chunk(pictures, columns) {
+		lines = append(lines, Row{Source: line[0].Image, Variants: line})
+	}
+	if _, err := check(lines); err != nil {
+		return nil, err
+	}
+	face, err := newFace()
+	if err != nil {
+		return nil, err
+	}
+	defer face.Close()
+	height := margin
+	for _, line := range lines {
+		height += line.height()
+	}
+	sheet := imaging.New(margin+min(columns, len(pictures))*(tile+margin), height, color.White)
+	top := margin
+	for _, line := range lines {
+		for i, v := range line.Variants {
+			place(sheet, v.Image, i, top)
+			write(sheet, face, ink(), i, top+tile, v.Caption)
+		}
+		top += line.height()
 	}
 	return sheet, nil
 }

@@ -91,6 +91,35 @@ func TestDrawKeepsTextInItsColumn(t *testing.T) {
 	}
 }
 
+func TestGridBreaksLines(t *testing.T) {
+	colors := []color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}}
+	var pictures []Variant
+	for _, c := range colors {
+		pictures = append(pictures, Variant{plain(32, 32, c), []string{"one", "two"}})
+	}
+	sheet, err := Grid(pictures, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := Row{Variants: pictures}.height()
+	if want := image.Pt(margin+2*(tile+margin), margin+2*line); sheet.Rect.Max != want {
+		t.Errorf("the sheet ends at %v, want %v", sheet.Rect.Max, want)
+	}
+	for i, want := range colors {
+		if got := sheet.NRGBAAt(margin+i%2*(tile+margin), margin+i/2*line); got != want {
+			t.Errorf("picture %d: %v, want %v", i, got, want)
+		}
+	}
+	for _, bad := range [][]Variant{nil, {{}}} {
+		if _, err := Grid(bad, 2); err == nil {
+			t.Errorf("no error for %v", bad)
+		}
+	}
+	if _, err := Grid(pictures, 0); err == nil {
+		t.Error("no error for lines of 0")
+	}
+}
+
 func TestSheetsAreTheSameEachTime(t *testing.T) {
 	var first []byte
 	for range 3 {

@@ -19,6 +19,8 @@
 // Each file appears whole or not at all, and the same run directories give the
 // same bytes.
 //
+// A Confusion draws the confusion matrix of one model.
+//
 // # What the figures are
 //
 // The accuracy of a run is its val_accuracy after its last epoch, not its best.

@@ -12,7 +12,7 @@ package session
 import "errors"
 
 // ErrNoCgo is what sessions give in a build without cgo.
-var ErrNoCgo = errors.New("this build has no ONNX Runtime: it was made with CGO_ENABLED=0")
+var ErrNoCgo = errors.New("this build has no ONNX Runtime: it was made with CGO_ENABLED=0 (build it with CGO_ENABLED=1 and a C compiler)")
 
 // Options say where a session runs.
 type Options struct {
@@ -43,11 +43,4 @@ type Result struct {
 	Loss float64
 	// Correct is how many images of the batch were classified right.
 	Correct int
-}
-
-// Prediction is an inference model's output for some images, row by row.
-type Prediction struct {
-	Classes int
-	// Logits and Probabilities are [images, classes].
-	Logits, Probabilities []float32
 }

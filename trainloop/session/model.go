@@ -14,17 +14,23 @@ import (
 
 // Model runs an inference model. It is safe for concurrent use.
 type Model struct {
-	session       *ort.DynamicAdvancedSession
-	height, width int
-	classes       int
+	session *ort.DynamicAdvancedSession
+	form    onnxmodels.Form
 }
 
-// NewModel returns the inference model of the given bytes, made by
-// onnxmodels.Network.Inference with input uint8-nhwc, for images of height x
-// width and the number of classes.
-func NewModel(data []byte, height, width, classes int, o Options) (*Model, error) {
+// NewModel returns the inference model of the given bytes, of either form that
+// onnxmodels.Network.Inference makes.
+func NewModel(data []byte, o Options) (*Model, error) {
+	decoded, err := onnxmodels.DecodeModel(data)
+	if err != nil {
+		return nil, fmt.Errorf("start inference: %w", err)
+	}
+	form, err := onnxmodels.FormOf(decoded)
+	if err != nil {
+		return nil, fmt.Errorf("start inference: %w", err)
+	}
 	var s *ort.DynamicAdvancedSession
-	err := o.start(func(options *ort.SessionOptions) (err error) {
+	err = o.start(func(options *ort.SessionOptions) (err error) {
 		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{onnxmodels.InputImage},
 			[]string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, options)
 		return err
@@ -32,34 +38,46 @@ func NewModel(data []byte, height, width, classes int, o Options) (*Model, error
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
-	return &Model{session: s, height: height, width: width, classes: classes}, nil
+	return &Model{session: s, form: form}, nil
 }
 
-// Predict runs the model on images [n, height, width, 3].
-func (m *Model) Predict(images []uint8) (Prediction, error) {
-	n := len(images) / (m.height * m.width * 3)
-	p := Prediction{
-		Classes: m.classes,
-		Logits:  make([]float32, n*m.classes), Probabilities: make([]float32, n*m.classes),
+// Predict runs the model on images [n, height, width, 3] of 0..255, whatever
+// form its input has, and returns the logits and the probabilities, both [n,
+// classes].
+func (m *Model) Predict(images []uint8) (logits, probabilities []float32, err error) {
+	size, classes := m.form.Height*m.form.Width*3, len(m.form.Classes)
+	n := len(images) / size
+	if n == 0 || n*size != len(images) {
+		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx3", len(images), m.form.Height, m.form.Width)
 	}
-	image, err := ort.NewTensor(ort.NewShape(int64(n), int64(m.height), int64(m.width), 3), images)
+	image, err := m.input(images, int64(n))
 	if err != nil {
-		return p, fmt.Errorf("predict: %w", err)
+		return nil, nil, fmt.Errorf("predict: %w", err)
 	}
 	defer image.Destroy() //nolint:errcheck // only frees memory
+	logits, probabilities = make([]float32, n*classes), make([]float32, n*classes)
 	var outputs []ort.Value
-	for _, to := range [][]float32{p.Logits, p.Probabilities} {
-		t, err := ort.NewTensor(ort.NewShape(int64(n), int64(m.classes)), to)
+	for _, to := range [][]float32{logits, probabilities} {
+		t, err := ort.NewTensor(ort.NewShape(int64(n), int64(classes)), to)
 		if err != nil {
-			return p, fmt.Errorf("predict: %w", err)
+			return nil, nil, fmt.Errorf("predict: %w", err)
 		}
 		defer t.Destroy() //nolint:errcheck // only frees memory
 		outputs = append(outputs, t)
 	}
 	if err := m.session.Run([]ort.Value{image}, outputs); err != nil {
-		return p, fmt.Errorf("predict: %w", err)
+		return nil, nil, fmt.Errorf("predict: %w", err)
 	}
-	return p, nil
+	return logits, probabilities, nil
+}
+
+// input returns n images as the model takes them.
+func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
+	height, width := int64(m.form.Height), int64(m.form.Width)
+	if m.form.Input == onnxmodels.InputFloat32NCHW {
+		return ort.NewTensor(ort.NewShape(n, 3, height, width), onnxmodels.Planes(images, m.form.Height, m.form.Width))
+	}
+	return ort.NewTensor(ort.NewShape(n, height, width, 3), images)
 }
 
 // Close frees the session.

@@ -25,10 +25,12 @@ func (*Trainer) Close() error { return nil }
 type Model struct{}
 
 // NewModel returns ErrNoCgo.
-func NewModel([]byte, int, int, int, Options) (*Model, error) { return nil, ErrNoCgo }
+func NewModel([]byte, Options) (*Model, error) { return nil, ErrNoCgo }
 
 // Predict returns ErrNoCgo.
-func (*Model) Predict([]uint8) (Prediction, error) { return Prediction{}, ErrNoCgo }
+func (*Model) Predict([]uint8) (logits, probabilities []float32, err error) {
+	return nil, nil, ErrNoCgo
+}
 
 // Close does nothing.
 func (*Model) Close() error { return nil }

@@ -205,17 +205,17 @@ func infer(r report, o options, n *onnxmodels.Network, set *dataset.Set) (err er
 	if err != nil {
 		return err
 	}
-	m, err := session.NewModel(data, r.Height, r.Width, r.Classes, session.Options{})
+	m, err := session.NewModel(data, session.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	images, _ := batchOf(set, 0, r.Batch)
-	p, err := m.Predict(images)
+	logits, _, err := m.Predict(images)
 	if err != nil {
 		return err
 	}
-	return writeRaw(o.out, "logits.f32", p.Logits)
+	return writeRaw(o.out, "logits.f32", logits)
 }
 
 func (r report) write(dir string, set *dataset.Set) error {

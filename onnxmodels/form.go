@@ -1,0 +1,107 @@
+package onnxmodels
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+)
+
+// Form is how an inference model takes images and what its outputs stand for.
+type Form struct {
+	// Input is InputUint8NHWC or InputFloat32NCHW.
+	Input string
+	// Height and Width are those of the images, in pixels.
+	Height, Width int
+	// Classes are the names of the classes, or if Unnamed, for want of them in
+	// the metadata, their numbers.
+	Classes []string
+	Unnamed bool
+	// Resize is how an image of another size is brought to this one:
+	// ResizeFill, or ResizeExact for none.
+	Resize string
+}
+
+// FormOf reads the form of an inference model from its graph and its metadata.
+// The input is image, and the output probabilities is [batch, classes]; other
+// models have no form.
+func FormOf(m *onnxpb.Model) (Form, error) {
+	f, err := inputForm(m.GetGraph())
+	if err != nil {
+		return f, err
+	}
+	classes := 0
+	for _, v := range m.GetGraph().GetOutput() {
+		if d := sizesOf(v); v.GetName() == OutputProbabilities && len(d) == 2 {
+			classes = d[1]
+		}
+	}
+	if classes < 1 || classes > maxClasses {
+		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
+	}
+	f.Resize = ResizeFill
+	for _, p := range m.GetMetadataProps() {
+		switch p.GetKey() {
+		case MetadataClasses:
+			if err := json.Unmarshal([]byte(p.GetValue()), &f.Classes); err != nil || len(f.Classes) != classes {
+				return f, fmt.Errorf("metadata %q is no list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
+			}
+		case MetadataResize:
+			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
+				return f, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, f.Resize, ResizeFill, ResizeExact)
+			}
+		}
+	}
+	f.Unnamed = len(f.Classes) == 0
+	for i := len(f.Classes); i < classes; i++ {
+		f.Classes = append(f.Classes, fmt.Sprint(i))
+	}
+	return f, nil
+}
+
+// The most pixels a side and classes that a form may have: beyond them, sizes
+// are damage.
+const (
+	maxSide    = 1 << 14
+	maxClasses = 1 << 20
+)
+
+func inputForm(g *onnxpb.Graph) (Form, error) {
+	for _, v := range g.GetInput() {
+		d := sizesOf(v)
+		if v.GetName() != InputImage || len(d) != 4 {
+			continue
+		}
+		f := Form{Input: InputUint8NHWC, Height: d[1], Width: d[2]}
+		channels := d[3]
+		if graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Float {
+			f, channels = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3]}, d[1]
+		}
+		if channels == 3 && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide {
+			return f, nil
+		}
+	}
+	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, 3] or float32 [batch, 3, height, width]", InputImage)
+}
+
+// sizesOf returns the dimensions of a value, 0 for symbols.
+func sizesOf(v *onnxpb.ValueInfo) []int {
+	var sizes []int
+	for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+		sizes = append(sizes, int(d.GetDimValue()))
+	}
+	return sizes
+}
+
+// Planes returns images [n, height, width, 3] of 0..255 as InputFloat32NCHW has
+// them: [n, 3, height, width] in 0..1.
+func Planes(images []uint8, height, width int) []float32 {
+	area := height * width
+	planes := make([]float32, len(images))
+	for i, v := range images {
+		image, pixel, channel := i/(3*area), i%(3*area)/3, i%3
+		planes[(3*image+channel)*area+pixel] = float32(v) / 255
+	}
+	return planes
+}

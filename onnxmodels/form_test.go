@@ -1,0 +1,77 @@
+package onnxmodels
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+)
+
+// TestFormOf reads back what Inference wrote.
+func TestFormOf(t *testing.T) {
+	n, err := CNN(CNNOptions{Height: 4, Width: 6, Widths: []int{2}, Convolutions: 1, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		options InferenceOptions
+		want    Form
+	}{
+		{
+			InferenceOptions{Classes: []string{"a", "b"}},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Resize: ResizeFill},
+		},
+		{
+			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Resize: ResizeFill},
+		},
+	} {
+		m, err := n.Inference(n.Initialize(1), test.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := FormOf(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%+v, want %+v", got, test.want)
+		}
+	}
+}
+
+// TestFormOfNamesFaults has models that are no classifiers, and bad metadata.
+func TestFormOfNamesFaults(t *testing.T) {
+	property := func(m *onnxpb.Model, key, value string) {
+		for _, p := range m.MetadataProps {
+			if p.GetKey() == key {
+				p.Value = proto.String(value)
+			}
+		}
+	}
+	for want, damage := range map[string]func(m *onnxpb.Model){
+		`no input "image"`:            func(m *onnxpb.Model) { m.Graph.Input[0].Name = proto.String("picture") },
+		`no output "probabilities"`:   func(m *onnxpb.Model) { m.Graph.Output = m.Graph.Output[:1] },
+		`names of 2 classes: "[\"a\"`: func(m *onnxpb.Model) { property(m, MetadataClasses, `["a"]`) },
+		`names of 2 classes: "a, b"`:  func(m *onnxpb.Model) { property(m, MetadataClasses, "a, b") },
+		`"stretch" is neither`:        func(m *onnxpb.Model) { property(m, MetadataResize, "stretch") },
+	} {
+		m := exampleModel(t)
+		damage(m)
+		if _, err := FormOf(m); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+// TestPlanes has two images of 1x2 pixels.
+func TestPlanes(t *testing.T) {
+	got := Planes([]uint8{0, 51, 102, 153, 204, 255, 255, 0, 0, 0, 255, 0}, 1, 2)
+	want := []float32{0, 0.6, 0.2, 0.8, 0.4, 1, 1, 0, 0, 1, 0, 0}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("planes %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/gorun"
+	"onnxlab/trainloop/evaluation"
+	"onnxlab/trainloop/rundir"
+)
+
+// The runtimes that inference models run in.
+const (
+	runtimeNative = "onnxruntime"
+	runtimeGo     = "go"
+)
+
+// modelFlags say which inference model runs, and in what.
+type modelFlags struct {
+	model, run, runtime string
+}
+
+func (f *modelFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.model, "model", "", "model file, as export model writes them")
+	cmd.Flags().StringVar(&f.run, "run", "", "run directory, whose model.onnx is taken")
+	cmd.Flags().StringVar(&f.runtime, "runtime", defaultRuntime, runtimeNative+", or "+runtimeGo+" for pure Go")
+}
+
+func (f *modelFlags) check() error {
+	switch {
+	case (f.model == "") == (f.run == ""):
+		return &usageError{errors.New("--model FILE or --run DIR is required, and not both")}
+	case f.runtime != runtimeNative && f.runtime != runtimeGo:
+		return &usageError{fmt.Errorf("--runtime %q is neither %q nor %q", f.runtime, runtimeNative, runtimeGo)}
+	}
+	return nil
+}
+
+// path is the file of the model.
+func (f *modelFlags) path() string {
+	if f.model != "" {
+		return f.model
+	}
+	return rundir.Layout{Dir: f.run}.Model()
+}
+
+// classifier is an inference model in a runtime.
+type classifier struct {
+	evaluation.Predictor
+	onnxmodels.Form
+	Path  string
+	Close func() error
+}
+
+// open reads the model and makes it ready to run. The caller closes it.
+func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writer) (*classifier, error) {
+	c := &classifier{Path: f.path(), Close: func() error { return nil }}
+	m, err := onnxmodels.ReadModel(c.Path)
+	if errors.Is(err, os.ErrNotExist) && f.run != "" {
+		err = fmt.Errorf("%w (a run has its model when it is complete: pipeline train --out %s --resume)", err, quoted(f.run))
+	}
+	if err != nil {
+		return nil, &dataError{err}
+	}
+	if c.Form, err = onnxmodels.FormOf(m); err != nil {
+		return nil, &dataError{fmt.Errorf("read model %q: %w", c.Path, err)}
+	}
+	data, err := onnxmodels.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	if f.runtime == runtimeGo {
+		if c.Predictor, err = gorun.New(data); err != nil {
+			return nil, &dataError{fmt.Errorf("run %q in pure Go: %w", c.Path, err)}
+		}
+		return c, nil
+	}
+	if c.Predictor, c.Close, err = openNative(ctx, data, r, stderr); err != nil {
+		return nil, fmt.Errorf("run %q: %w", c.Path, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,45 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop/evaluation"
+	"onnxlab/trainloop/session"
+)
+
+// What a build with cgo has and native_nocgo.go has not.
+
+// defaultRuntime is what inference models run in.
+const defaultRuntime = runtimeNative
+
+// needsLibrary marks a command that does nothing without ONNX Runtime.
+func needsLibrary(cmd *cobra.Command) *cobra.Command { return cmd }
+
+// openLibrary finds or fetches the native library and opens it.
+func openLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) error {
+	path, err := ortlib.Ensure(ctx, ortlib.Options{Library: r.Library, Device: r.Device, Progress: progress})
+	if err != nil {
+		return err
+	}
+	return ortlib.Open(path)
+}
+
+// openNative makes a model ready to run in ONNX Runtime.
+func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.Writer) (evaluation.Predictor, func() error, error) {
+	if err := openLibrary(ctx, r, stderr); err != nil {
+		return nil, nil, err
+	}
+	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads})
+	if err != nil {
+		return nil, nil, errors.Join(&dataError{err}, ortlib.Close())
+	}
+	return m, func() error { return errors.Join(m.Close(), ortlib.Close()) }, nil
+}

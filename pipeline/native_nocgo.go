@@ -1,0 +1,38 @@
+//go:build !cgo
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/trainloop/evaluation"
+	"onnxlab/trainloop/session"
+)
+
+// A build without cgo has what needs no training. Here is what the rest says.
+
+// defaultRuntime is what inference models run in.
+const defaultRuntime = runtimeGo
+
+// needsLibrary makes a command that does nothing without ONNX Runtime say so,
+// before it looks for data or fetches anything.
+func needsLibrary(cmd *cobra.Command) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return fmt.Errorf("%s: %w", strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "), session.ErrNoCgo)
+	}
+	return cmd
+}
+
+// openLibrary fails.
+func openLibrary(context.Context, configs.Runtime, io.Writer) error { return session.ErrNoCgo }
+
+// openNative fails.
+func openNative(context.Context, []byte, configs.Runtime, io.Writer) (evaluation.Predictor, func() error, error) {
+	return nil, nil, fmt.Errorf("%w; --runtime %s runs it in this one", session.ErrNoCgo, runtimeGo)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+)
+
+// TestRuntimesPredictTheSame classifies 1,000 images by a trained network in
+// both runtimes.
+func TestRuntimesPredictTheSame(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	train := &trainOptions{out: dir, experimentFlags: experimentFlags{
+		config: filepath.Join("..", "configs", "smoke.yaml"),
+		sets: []string{
+			"augment.recipe=none", "data.train=1024", "train.epochs=12", "train.replicas=1", "train.batch_size=32",
+			"optimizer.learning_rate=0.2", "model.convolutions=2", "schedule.decay_epochs=10",
+		},
+	}}
+	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	_, set, err := dataset.Load(t.Context(), dataset.Options{Source: dataset.SourceSynthetic, Train: 1, Validation: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	native, pure := probabilitiesIn(t, runtimeNative, dir, set), probabilitiesIn(t, runtimeGo, dir, set)
+	classes, largest, confident := len(set.Classes), 0.0, 0
+	for i := range set.Len() {
+		a, b := native[i*classes:(i+1)*classes], pure[i*classes:(i+1)*classes]
+		for k := range a {
+			largest = max(largest, math.Abs(float64(a[k])-float64(b[k])))
+		}
+		if x, y := ranks(a, set.Classes, 2), ranks(b, set.Classes, 2); x[0].Label != y[0].Label {
+			t.Errorf("image %d: label %d in ONNX Runtime, %d in Go", i, x[0].Label, y[0].Label)
+		} else if x[0].Probability > 2./float64(classes) {
+			confident++
+		}
+	}
+	t.Logf("largest difference of a probability: %.3g; %d of 1000 images at twice the chance or more", largest, confident)
+	if !(largest <= 1e-5) {
+		t.Errorf("probabilities differ by %v, more than 1e-5", largest)
+	}
+	if confident < 100 {
+		t.Errorf("only %d of 1000 images are told apart: the network shows nothing", confident)
+	}
+}
+
+func probabilitiesIn(t *testing.T, runtime, dir string, set *dataset.Set) []float32 {
+	t.Helper()
+	flags := modelFlags{run: dir, runtime: runtime}
+	experiment, err := configs.Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := flags.open(t.Context(), experiment.Runtime, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []float32
+	size := set.Height * set.Width * 3
+	for from := 0; from < set.Len(); from += 100 {
+		_, probabilities, err := c.Predict(set.Pixels[from*size : (from+100)*size])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, probabilities...)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -1,0 +1,135 @@
+package evaluation
+
+import (
+	"context"
+	"errors"
+	"math"
+	"reflect"
+	"testing"
+
+	"onnxlab/dataset"
+)
+
+// table answers the first image by the first row of logits, and so on.
+type table struct {
+	logits  []float32
+	classes int
+	size    int // bytes of an image
+	at      int
+}
+
+func (t *table) Predict(images []uint8) (logits, probabilities []float32, err error) {
+	n := len(images) / t.size * t.classes
+	logits = t.logits[t.at : t.at+n]
+	t.at += n
+	return logits, nil, nil
+}
+
+// ln writes logits whose softmax is the given probabilities.
+func ln(probabilities ...float64) []float32 {
+	logits := make([]float32, len(probabilities))
+	for i, p := range probabilities {
+		logits[i] = float32(math.Log(p)) + 3 // softmax does not see an offset
+	}
+	return logits
+}
+
+func threeClasses(labels ...int32) *dataset.Set {
+	return &dataset.Set{
+		Classes: []string{"a", "b", "c"}, Height: 1, Width: 1,
+		Pixels: make([]uint8, 3*len(labels)), Labels: labels,
+	}
+}
+
+// TestRun compares with numbers that were computed by hand.
+func TestRun(t *testing.T) {
+	model := &table{classes: 3, size: 3}
+	for _, row := range [][]float32{
+		ln(0.5, 0.25, 0.25),    // a, right
+		ln(0.25, 0.5, 0.25),    // a taken for b
+		ln(0.125, 0.75, 0.125), // b, right
+		ln(0.8, 0.1, 0.1),      // b taken for a
+		ln(0.25, 0.625, 0.125), // a taken for b
+	} {
+		model.logits = append(model.logits, row...)
+	}
+	r, err := Run(t.Context(), model, threeClasses(0, 0, 1, 1, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Images != 5 || r.Accuracy != 0.4 {
+		t.Errorf("%d images, accuracy %v, want 5 and 0.4", r.Images, r.Accuracy)
+	}
+	// −(ln 1/2 + ln 1/4 + ln 3/4 + ln 1/10 + ln 1/4)/5
+	if want := 1.2112006; math.Abs(r.Loss-want) > 1e-6 {
+		t.Errorf("loss %v, want %v", r.Loss, want)
+	}
+	if want := [][]int{{1, 2, 0}, {1, 1, 0}, {0, 0, 0}}; !reflect.DeepEqual(r.Confusion, want) {
+		t.Errorf("confusion %v, want %v", r.Confusion, want)
+	}
+	want := []Class{
+		{Name: "a", Images: 3, Predicted: 2, Correct: 1, Precision: 1. / 2, Recall: 1. / 3},
+		{Name: "b", Images: 2, Predicted: 3, Correct: 1, Precision: 1. / 3, Recall: 1. / 2},
+		{Name: "c"},
+	}
+	if !reflect.DeepEqual(r.Classes, want) {
+		t.Errorf("classes %v, want %v", r.Classes, want)
+	}
+	wrong := []Mistake{{3, 1, 0, 0.8}, {4, 0, 1, 0.625}, {1, 0, 1, 0.5}}
+	if len(r.Wrong) != len(wrong) {
+		t.Fatalf("wrong %v, want %v", r.Wrong, wrong)
+	}
+	for i, w := range wrong {
+		got := r.Wrong[i]
+		if math.Abs(got.Probability-w.Probability) > 1e-6 {
+			t.Errorf("mistake %d: probability %v, want %v", i, got.Probability, w.Probability)
+		}
+		if got.Probability = w.Probability; got != w {
+			t.Errorf("mistake %d: %v, want %v", i, got, w)
+		}
+	}
+}
+
+// TestRunBatches has images in more than one batch, the last one incomplete.
+func TestRunBatches(t *testing.T) {
+	labels := make([]int32, 2*batch+7)
+	model := &table{classes: 3, size: 3}
+	for i := range labels {
+		labels[i] = int32(i % 3)
+		model.logits = append(model.logits, ln(0.5, 0.25, 0.25)...)
+	}
+	r, err := Run(t.Context(), model, threeClasses(labels...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Images != 207 || r.Classes[0].Correct != 69 || r.Classes[0].Predicted != 207 || len(r.Wrong) != 138 {
+		t.Errorf("%d images, class a %+v, %d wrong", r.Images, r.Classes[0], len(r.Wrong))
+	}
+	if last := r.Wrong[137]; last.Index != 206 {
+		t.Errorf("equally certain mistakes are not in the order of the set: the last is %v", last)
+	}
+}
+
+// TestCrossEntropy has logits whose exponentials overflow, and equal ones.
+func TestCrossEntropy(t *testing.T) {
+	loss, best, p := crossEntropy([]float32{1000, 0, -1000}, 1)
+	if loss != 1000 || best != 0 || p != 1 {
+		t.Errorf("loss %v, best %d, probability %v; want 1000, 0, 1", loss, best, p)
+	}
+	loss, best, p = crossEntropy([]float32{2, 2}, 1)
+	if math.Abs(loss-math.Ln2) > 1e-15 || best != 0 || p != 0.5 {
+		t.Errorf("loss %v, best %d, probability %v; want ln 2, 0, 0.5", loss, best, p)
+	}
+}
+
+// TestRunFails has a model of other classes, and a context that has ended.
+func TestRunFails(t *testing.T) {
+	if _, err := Run(t.Context(), &table{logits: make([]float32, 2), classes: 2, size: 3}, threeClasses(0)); err == nil {
+		t.Error("a model of 2 classes passes for one of 3")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, &table{}, threeClasses(0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+}

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"image/color"
+	"io"
+	"math"
+	"strconv"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+)
+
+// Confusion is a confusion matrix that is drawn: Counts[i][k] images of class i
+// were taken for class k.
+type Confusion struct {
+	Classes []string
+	Counts  [][]int
+}
+
+// WritePNG draws the matrix: each cell as dark as its share of its row, with
+// its count where there is room.
+func (m Confusion) WritePNG(w io.Writer) error {
+	side := m.side()
+	c := newPNG(side, side)
+	m.plot().Draw(draw.New(c))
+	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
+	return err
+}
+
+// WriteSVG is WritePNG as SVG.
+func (m Confusion) WriteSVG(w io.Writer) error {
+	text, err := svg(m.side(), m.side(), m.plot().Draw)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
+}
+
+// mostCounted is the most classes whose cells have room for a count.
+const mostCounted = 25
+
+// side is that of the figure: a cell needs half an inch for its count, and a
+// tenth to be seen.
+func (m Confusion) side() vg.Length {
+	cell := 0.45 * vg.Inch
+	if len(m.Classes) > mostCounted {
+		cell = 0.12 * vg.Inch
+	}
+	return 1.6*vg.Inch + vg.Length(len(m.Classes))*cell
+}
+
+func (m Confusion) plot() *plot.Plot {
+	th := printed()
+	p := newPlot(th, "", "taken for", "class")
+	p.Add(confusionCells{m, th})
+	n := len(m.Classes)
+	var columns, rows plot.ConstantTicks
+	for i, name := range m.Classes {
+		columns = append(columns, plot.Tick{Value: float64(i), Label: name})
+		rows = append(rows, plot.Tick{Value: float64(n - 1 - i), Label: name}) // the first on top
+	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = columns, rows
+	p.X.Tick.Label.Rotation = math.Pi / 2
+	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Min, axis.Max, axis.Padding = -0.5, float64(n)-0.5, 0
+		axis.Width, axis.Tick.Length = 0, 0
+		if n > mostCounted {
+			axis.Tick.Label.Font.Size = vg.Points(6)
+		}
+	}
+	return p
+}
+
+// confusionCells draws the cells of a matrix.
+type confusionCells struct {
+	Confusion
+	theme theme
+}
+
+// Plot implements plot.Plotter.
+func (m confusionCells) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	n := len(m.Classes)
+	style := p.X.Tick.Label
+	style.Rotation, style.XAlign, style.YAlign = 0, draw.XCenter, draw.YCenter
+	for i, row := range m.Counts {
+		sum := 0
+		for _, count := range row {
+			sum += count
+		}
+		for k, count := range row {
+			share := 0.0
+			if sum > 0 {
+				share = float64(count) / float64(sum)
+			}
+			column, line := float64(k), float64(n-1-i)
+			left, right, low, high := x(column-0.5), x(column+0.5), y(line-0.5), y(line+0.5)
+			c.FillPolygon(shade(share), []vg.Point{{X: left, Y: low}, {X: right, Y: low}, {X: right, Y: high}, {X: left, Y: high}})
+			if count == 0 || n > mostCounted {
+				continue
+			}
+			if style.Color = m.theme.ink; share > 0.5 {
+				style.Color = color.White
+			}
+			c.FillText(style, vg.Point{X: x(column), Y: y(line)}, strconv.Itoa(count))
+		}
+	}
+}
+
+// shade goes from the palette's panel to its first batch colour. The root lets
+// few mistakes be seen.
+func shade(share float64) color.Color {
+	from, to, f := light().Panel, light().batches[1], math.Sqrt(share)
+	mix := func(a, b uint8) uint8 { return uint8(float64(a) + f*(float64(b)-float64(a)) + 0.5) }
+	return color.RGBA{R: mix(from.R, to.R), G: mix(from.G, to.G), B: mix(from.B, to.B), A: 255}
+}
