@@ -12,7 +12,6 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/schedule"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -39,7 +38,7 @@ func start(o Options) (_ *run, err error) {
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
-		options: session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
+		options: sessionOptions(o.Experiment.Runtime),
 	}
 	defer func() {
 		if err != nil {
