@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop/session"
 )
 
 func newRuntimeCommand() *cobra.Command {
@@ -109,7 +111,8 @@ func newRuntimeInfoCommand() *cobra.Command {
 		Short: "Tell which ONNX Runtime library is used and whether it can train",
 		Long: `Tell which ONNX Runtime library is used, where it came from, its version,
 whether its training API answers, what it needs for CUDA, and which GPUs there
-are, as nvidia-smi tells. Nothing is fetched.
+are, as nvidia-smi tells. Nothing is fetched. With --device cuda it fails if a
+session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + ortlib.EnvLibrary + `; the cache.
@@ -133,6 +136,11 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 		return err
 	}
 	info, unusable := ortlib.Describe(ctx, options)
+	if unusable == nil && options.Device == ortlib.CUDA {
+		if unusable = tryGPU(info.Path); unusable != nil {
+			info.CUDA, info.Error = false, unusable.Error()
+		}
+	}
 	if opts.json {
 		err = printJSON(stdout, info)
 	} else {
@@ -142,6 +150,15 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 		return unusable
 	}
 	return err
+}
+
+// tryGPU makes a session on the GPU: the libraries may all be there, and no
+// GPU.
+func tryGPU(library string) error {
+	if err := ortlib.Open(library); err != nil {
+		return err
+	}
+	return errors.Join(session.Check(session.Options{Device: ortlib.CUDA}), ortlib.Close())
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.

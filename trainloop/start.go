@@ -12,6 +12,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/schedule"
+	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -29,6 +30,10 @@ func start(o Options) (_ *run, err error) {
 	if err := checkMemory(network, o.Experiment, availableMemory()); err != nil {
 		return nil, err
 	}
+	options := sessionOptions(o.Experiment.Runtime)
+	if err := session.Check(options); err != nil {
+		return nil, err // before there is a directory to go on with
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
@@ -38,7 +43,7 @@ func start(o Options) (_ *run, err error) {
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
-		options: sessionOptions(o.Experiment.Runtime),
+		options: options,
 	}
 	defer func() {
 		if err != nil {

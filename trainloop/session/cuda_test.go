@@ -3,6 +3,7 @@
 package session
 
 import (
+	"errors"
 	"maps"
 	"testing"
 )
@@ -23,5 +24,27 @@ func TestCUDASettings(t *testing.T) {
 		if got := c.options.cudaSettings(c.how); !maps.Equal(got, c.want) {
 			t.Errorf("%+v, %s: %v, want %v", c.options, c.how, got, c.want)
 		}
+	}
+}
+
+// The message is ONNX Runtime 1.28.0's where there is no GPU, with shortened
+// paths.
+func TestBlame(t *testing.T) {
+	long := errors.New("error creating C training session: core/cuda_call.cc:154 std::conditional_t<THRW, void, Status> CudaCall(int) " +
+		"[with ERRTYPE = cudaError; bool THRW = true] CUDA failure 100: no CUDA-capable device is detected ; GPU=-1 ; hostname=vm ; expr=cudaSetDevice(0);\n\n")
+	var device *DeviceError
+	err := Options{Device: "cuda"}.blame(long)
+	if !errors.As(err, &device) || device.Err.Error() != "CUDA failure 100: no CUDA-capable device is detected" {
+		t.Errorf("error is %v", err)
+	}
+	other := errors.New("the model is broken")
+	if err := (Options{Device: "cuda"}).blame(other); err != other {
+		t.Errorf("a model's error became %v", err)
+	}
+	if err := (Options{Device: "cpu"}).blame(long); err != long {
+		t.Errorf("on the CPU the error became %v", err)
+	}
+	if err := (Options{Device: "cuda"}).blame(nil); err != nil {
+		t.Error(err)
 	}
 }

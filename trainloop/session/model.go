@@ -74,7 +74,7 @@ func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
 			return err
 		}
 		defer options.Destroy() //nolint:errcheck // only frees memory
-		return create(options)
+		return o.blame(create(options))
 	})
 }
 
@@ -97,5 +97,8 @@ func (o Options) apply(s *ort.SessionOptions, how search) error {
 	if o.Device != "cuda" {
 		return nil
 	}
-	return o.applyCUDA(s, how)
+	if err := o.applyCUDA(s, how); err != nil {
+		return &DeviceError{o.Device, err}
+	}
+	return nil
 }
