@@ -58,13 +58,25 @@ func (g *Graph) PadColumns(name string, x *Value, left, right int) *Value {
 	return g.op("Pad", name, Float, shape, []*Value{x, pads})
 }
 
-// ShapeOf appends the dimensions of x as a vector of integers.
+// ShapeOf returns the dimensions of x as a vector of integers: a constant if
+// they are fixed, else that of a node.
 func (g *Graph) ShapeOf(name string, x *Value) *Value {
+	if _, static := x.Shape.Elements(); static {
+		sizes := make([]int64, len(x.Shape))
+		for i, d := range x.Shape {
+			sizes[i] = d.Size
+		}
+		return g.Ints(name, sizes...)
+	}
 	return g.op("Shape", name, Int64, Static(len(x.Shape)), []*Value{x})
 }
 
-// SizeOf appends the number of elements of x as an integer scalar.
+// SizeOf returns the number of elements of x as an integer scalar: a constant
+// if it is fixed, else that of a node.
 func (g *Graph) SizeOf(name string, x *Value) *Value {
+	if n, static := x.Shape.Elements(); static {
+		return g.IntTensor(name, nil, []int64{int64(n)})
+	}
 	return g.op("Size", name, Int64, Shape{}, []*Value{x})
 }
 

@@ -37,4 +37,3 @@ func threadReluGrad(g *graph.Graph) {
 		})
 	})
 }
-
