@@ -30,7 +30,7 @@ func Default() Experiment {
 			WarmupBy:      "step",
 			Scaling:       "linear",
 		},
-		Runtime: Runtime{Device: "cpu"},
+		Runtime: Runtime{Device: "cpu", TF32: true},
 		Sweep: Sweep{
 			Conditions: []string{"none", "medium", "strong", "warmup"},
 			BatchSizes: []int{128, 256, 512, 1024, 2048, 4096, 8192},

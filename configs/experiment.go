@@ -135,6 +135,10 @@ type Runtime struct {
 	Device string `yaml:"device" json:"device"`
 	// Threads is the number of intra-operator threads; 0 takes all cores.
 	Threads int `yaml:"threads" json:"threads"`
+	// TF32 lets the tensor cores of NVIDIA GPUs take 10 of the 23 fraction
+	// bits of each factor in convolutions and matrix products; sums stay
+	// float32. CPUs have no such mode.
+	TF32 bool `yaml:"tf32" json:"tf32"`
 	// Library is the path of ONNX Runtime's shared library; empty finds or
 	// fetches it.
 	Library string `yaml:"library" json:"library"`

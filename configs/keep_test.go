@@ -24,7 +24,7 @@ train:
 optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0, momentum_correction: true, weight_decay: 5e-4, decay_all: true}
 schedule:
   {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
-runtime: {device: cuda, threads: 2, library: lib.so}
+runtime: {device: cuda, threads: 2, tf32: false, library: lib.so}
 sweep:
   conditions: [none, "123"]
   batch_sizes: [64]
@@ -93,6 +93,7 @@ func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
+		"runtime.tf32":           true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
 		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,
 	}
@@ -119,6 +120,30 @@ func TestHashAndDiff(t *testing.T) {
 	b.Train.Epochs = 5
 	if got := Diff(a, b)[0].String(); got != "train.epochs: 100 became 5" {
 		t.Error(got)
+	}
+}
+
+// A run on the CPU hashes as it did before there was runtime.tf32, so that its
+// snapshots can be resumed; on a GPU the setting decides the weights.
+func TestHashOfTF32(t *testing.T) {
+	old, err := Load(write(t, "runtime: {device: cpu, threads: 0, library: ''}"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = "7a0d709c3ad70846fded89d298927bb20038c2468f84dad1de1f467ccbab6382"
+	if hash := old.Hash(); hash != before || !old.Runtime.TF32 {
+		t.Errorf("without the key: hash %s, tf32 %v", hash, old.Runtime.TF32)
+	}
+	gpu := old.clone()
+	gpu.Runtime.Device = "cuda"
+	exact := gpu.clone()
+	exact.Runtime.TF32 = false
+	diff := Diff(gpu, exact)
+	if gpu.Hash() == exact.Hash() || len(diff) != 1 || diff[0].String() != "runtime.tf32: true became false" {
+		t.Errorf("on cuda: %s and %s, diff %v", gpu.Hash(), exact.Hash(), diff)
+	}
+	if diff := Diff(*old, exact); len(diff) != 2 || diff[0].Key != "runtime.device" {
+		t.Errorf("from cpu to cuda: diff %v", diff)
 	}
 }
 

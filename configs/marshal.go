@@ -100,12 +100,12 @@ func word(name string) *yaml.Node {
 
 // Hash names what decides the trained weights: two runs of experiments with
 // the same hash on the same data give the same model. The name, paths, how
-// often checkpoints are written, and the sweep that a run belongs to are left
-// out; the data itself is the data set's hash. It is 64 hexadecimal digits.
+// often checkpoints are written, the sweep that a run belongs to, and what only
+// another device heeds are left out; the data itself is the data set's hash. It is 64 hexadecimal digits.
 func (e Experiment) Hash() string {
 	var text strings.Builder
 	for _, s := range newKeys().settings {
-		if !s.aside {
+		if s.decides(&e) {
 			fmt.Fprintf(&text, "%s=%v\n", s.key, s.get(&e))
 		}
 	}
@@ -131,7 +131,7 @@ func Diff(a, b Experiment) []Difference {
 	var differences []Difference
 	for _, s := range newKeys().settings {
 		x, y := s.get(&a), s.get(&b)
-		if !s.aside && !equal(x, y) {
+		if (s.decides(&a) || s.decides(&b)) && !equal(x, y) {
 			differences = append(differences, Difference{s.key, x, y})
 		}
 	}

@@ -24,6 +24,9 @@ type rule struct {
 	distinct, ascending bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
+	// device names the one device on which the setting changes the trained
+	// weights; empty is any.
+	device string
 }
 
 const (
@@ -80,12 +83,18 @@ func rules() []rule {
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
+		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", device: "cuda"},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
 
 		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, aside: true},
 	}
+}
+
+// decides reports whether the setting changes the weights that e trains.
+func (r *rule) decides(e *Experiment) bool {
+	return !r.aside && (r.device == "" || r.device == e.Runtime.Device)
 }
 
 // accepts reports whether a number is in range.

@@ -50,7 +50,8 @@ type TrainingOptions struct {
 	// Steps beyond the last have its rate.
 	Rates []float32
 	// Batch is how many images each micro-batch has, if the training model is
-	// for that number alone; 0 leaves it open. TargetCPU is faster with it.
+	// for that number alone; 0 leaves it open. TargetCPU is faster with it, and
+	// TargetCUDA then computes no shapes.
 	Batch int
 	// Target is the device that the training model is for: TargetPortable, the
 	// default, runs everywhere.
@@ -63,7 +64,18 @@ const (
 	TargetPortable = "portable"
 	// TargetCPU computes the same with operators that are faster on CPUs.
 	TargetCPU = "cpu"
-	// TargetCUDA is the portable graph: all of its operators have CUDA kernels.
+	// TargetCUDA is the portable graph: each of its operators has a kernel of
+	// ONNX Runtime 1.28.0's CUDA provider for its version and types, the
+	// integers of Dropout and the indices of MaxPool and ArgMax included, and
+	// so have those of the optimizer. A test keeps the list of them.
+	//
+	// Not on the GPU by design are, with these kernels, operands that say how
+	// much there is to do: the sizes that Reshape, Expand, ConstantOfShape and
+	// Range take, the axes of ReduceSum, and the flags of InPlaceAccumulatorV2,
+	// which the trainer sets and the optimizer waits for. With an open batch
+	// the sizes are computed on the CPU, by Shape and Size and what follows
+	// them, and the factors of BatchNorm's variance are copied from there in
+	// every step; with [TrainingOptions.Batch] all of these are constants.
 	TargetCUDA = "cuda"
 )
 

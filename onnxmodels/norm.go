@@ -100,6 +100,10 @@ func (n *norm) biasedVariance(inverseDeviation *graph.Value) *graph.Value {
 // channel's variance is taken over, or 1 for a single one.
 func (n *norm) besselFactor(part *graph.Value) *graph.Value {
 	name := n.name + ".bessel"
+	if elements, static := part.Shape.Elements(); static {
+		count := float32(elements) / float32(part.Shape[1].Size)
+		return n.Scalar(name, count/max(count-1, 1))
+	}
 	size := n.Cast(name+".float", n.SizeOf(name+".size", part), graph.Float)
 	channels := n.Scalar(name+".channels", float32(part.Shape[1].Size))
 	one := n.Scalar(name+".one", 1)

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -77,15 +74,10 @@ func measure(ctx context.Context, command cellCommand, e configs.Experiment, hei
 	if err := f.Close(); err != nil {
 		return m, err
 	}
-	template := command.command("bench", "step", "--config", f.Name(), "--steps", "2",
+	out, err := command.output(ctx, "bench", "step", "--config", f.Name(), "--steps", "2",
 		"--size", fmt.Sprintf("%dx%d", height, width), "--json")
-	cmd := exec.CommandContext(ctx, template.Path, template.Args[1:]...)
-	cmd.Env = template.Env
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
 	if err != nil {
-		return m, fmt.Errorf("%s (%w)", strings.TrimSpace(stderr.String()), err)
+		return m, err
 	}
 	return m, json.Unmarshal(out, &m)
 }

@@ -47,7 +47,7 @@ with the initial parameters.
 The training model takes image (uint8 [batch, height, width, 3]), label (int64
 [batch]) and learning_rate (float32 [1]), and gives loss and correct. The rate
 scales the gradients: feed it with each micro-batch, divided by their number.
-With --target cpu the batch is the experiment's micro-batch, else it is open.
+With --target cpu or cuda the batch is the experiment's micro-batch, else it is open.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -20,6 +20,7 @@ import (
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/session"
 )
 
 // The exit statuses of the command.
@@ -67,7 +68,7 @@ func exitStatus(ctx context.Context, err error) int {
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
 		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err):
 		return exitUsage
-	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*report.NoRunsError](err), isAny[*ortlib.LibraryError](err):
+	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*report.NoRunsError](err), isAny[*ortlib.LibraryError](err), isAny[*session.DeviceError](err):
 		return exitData
 	}
 	return exitFailed

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
+	"onnxlab/trainloop/session"
 )
 
 func newRuntimeCommand() *cobra.Command {
@@ -108,14 +110,16 @@ func newRuntimeInfoCommand() *cobra.Command {
 		Use:   "info",
 		Short: "Tell which ONNX Runtime library is used and whether it can train",
 		Long: `Tell which ONNX Runtime library is used, where it came from, its version,
-whether its training API answers, and what it needs for CUDA. Nothing is fetched.
+whether its training API answers, what it needs for CUDA, and which GPUs there
+are, as nvidia-smi tells. Nothing is fetched. With --device cuda it fails if a
+session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + ortlib.EnvLibrary + `; the cache.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runRuntimeInfo(&opts, cmd.OutOrStdout())
+			return runRuntimeInfo(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
 	}
 	opts.addFlags(cmd)
@@ -126,12 +130,17 @@ the environment variable ` + ortlib.EnvLibrary + `; the cache.
 
 // runRuntimeInfo prints what is known also of a library that cannot be used,
 // and then fails.
-func runRuntimeInfo(opts *runtimeOptions, stdout io.Writer) error {
+func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer) error {
 	options, err := opts.resolve(nil)
 	if err != nil {
 		return err
 	}
-	info, unusable := ortlib.Describe(options)
+	info, unusable := ortlib.Describe(ctx, options)
+	if unusable == nil && options.Device == ortlib.CUDA {
+		if unusable = tryGPU(info.Path); unusable != nil {
+			info.CUDA, info.Error = false, unusable.Error()
+		}
+	}
 	if opts.json {
 		err = printJSON(stdout, info)
 	} else {
@@ -141,6 +150,15 @@ func runRuntimeInfo(opts *runtimeOptions, stdout io.Writer) error {
 		return unusable
 	}
 	return err
+}
+
+// tryGPU makes a session on the GPU: the libraries may all be there, and no
+// GPU.
+func tryGPU(library string) error {
+	if err := ortlib.Open(library); err != nil {
+		return err
+	}
+	return errors.Join(session.Check(session.Options{Device: ortlib.CUDA}), ortlib.Close())
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.
@@ -156,6 +174,10 @@ func writeRuntimeInfo(w io.Writer, info ortlib.Info) error {
 	if info.Path != "" {
 		row("training", yesNo(info.Training))
 		row("cuda", cudaText(info))
+		row("cuda provider", info.CUDALibraries.Provider)
+	}
+	for _, text := range gpuTexts(info) {
+		row("gpu", text)
 	}
 	row("origin", string(info.Origin))
 	row("source", info.Source)
@@ -173,8 +195,26 @@ func yesNo(yes bool) string {
 }
 
 func cudaText(info ortlib.Info) string {
-	if missing := info.CUDALibraries.Missing; len(missing) > 0 {
-		return "no, this machine lacks " + strings.Join(missing, ", ")
+	switch libraries := info.CUDALibraries; {
+	case libraries.Provider == "":
+		return "no, this library is for the CPU alone"
+	case len(libraries.Missing) > 0:
+		return "no, this machine lacks " + strings.Join(libraries.Missing, ", ")
 	}
 	return yesNo(info.CUDA)
+}
+
+// gpuTexts is a text for each GPU, or one that says that there are none.
+func gpuTexts(info ortlib.Info) []string {
+	if info.GPUError != "" {
+		return []string{"none found: " + info.GPUError}
+	}
+	texts := []string{}
+	for _, g := range info.GPUs {
+		texts = append(texts, fmt.Sprintf("%s, %s, driver %s", g.Name, g.Memory, g.Driver))
+	}
+	if len(texts) == 0 {
+		return []string{"none found"}
+	}
+	return texts
 }

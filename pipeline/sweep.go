@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,6 +94,12 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	}
 	if opts.dryRun {
 		return dryRun(ctx, plan, command, opts.jobs, stdout)
+	}
+	if experiment.Runtime.Device == ortlib.CUDA {
+		// Better once here than in every cell.
+		if _, err := command.output(ctx, "runtime", "info", "--device", ortlib.CUDA); err != nil {
+			return err
+		}
 	}
 	if err := plan.Claim(opts.resume); err != nil {
 		return err
@@ -178,4 +187,23 @@ func (c cellCommand) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(c.program, args...)
 	cmd.Env = append(os.Environ(), ortlib.EnvLibrary+"="+c.library)
 	return cmd
+}
+
+// output runs the command and returns what it prints. An error that is one of
+// the device or of data, as its exit status tells, is one of the whole sweep.
+func (c cellCommand) output(ctx context.Context, args ...string) ([]byte, error) {
+	template := c.command(args...)
+	cmd := exec.CommandContext(ctx, template.Path, template.Args[1:]...)
+	cmd.Env = template.Env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err == nil {
+		return out, nil
+	}
+	err = fmt.Errorf("%s (%w)", strings.TrimPrefix(strings.TrimSpace(stderr.String()), "pipeline: "), err)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitData {
+		return nil, &dataError{err}
+	}
+	return nil, err
 }

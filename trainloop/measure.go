@@ -125,5 +125,10 @@ func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, state []byte, hei
 		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
 		Drops: a.Drops, Height: height, Width: width,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
-	}, session.Options{Device: e.Runtime.Device, Threads: e.Runtime.Threads})
+	}, sessionOptions(e.Runtime))
+}
+
+// sessionOptions are the settings of sessions in the session's form.
+func sessionOptions(r configs.Runtime) session.Options {
+	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }

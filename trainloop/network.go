@@ -29,8 +29,8 @@ func MicroBatch(e configs.Experiment) int {
 }
 
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets; those for CPUs take micro-batches of the
-// experiment's size alone. With momentum correction they hold the
+// target, one of onnxmodels.Targets; those for a device take micro-batches of
+// the experiment's size alone. With momentum correction they hold the
 // learning rate of every step, for which stepsPerEpoch counts; else it does not
 // matter.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
@@ -44,7 +44,7 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 		DecayAll:       e.Optimizer.DecayAll,
 		Target:         target,
 	}
-	if target == onnxmodels.TargetCPU {
+	if target == onnxmodels.TargetCPU || target == onnxmodels.TargetCUDA {
 		o.Batch = micro
 	}
 	if e.Optimizer.MomentumCorrection {

@@ -31,6 +31,10 @@ func start(o Options) (_ *run, err error) {
 	if err := checkMemory(network, o.Experiment, availableMemory()); err != nil {
 		return nil, err
 	}
+	options := sessionOptions(o.Experiment.Runtime)
+	if err := session.Check(options); err != nil {
+		return nil, err // before there is a directory to go on with
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
@@ -40,8 +44,7 @@ func start(o Options) (_ *run, err error) {
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
-		options:   session.Options{Device: o.Experiment.Runtime.Device, Threads: o.Experiment.Runtime.Threads},
-		tolerance: verify.Tolerance,
+		options: options, tolerance: verify.Tolerance,
 	}
 	defer func() {
 		if err != nil {

@@ -1,6 +1,7 @@
 package ortlib
 
 import (
+	"cmp"
 	"debug/elf"
 	"debug/pe"
 	"errors"
@@ -72,8 +73,31 @@ func cudaHint(missing []string) string {
 	}
 	if len(missing) > len(hints) {
 		hints = append(hints, "install CUDA and cuDNN of the versions in these names, and set CUDA_HOME or LD_LIBRARY_PATH to them")
+		if packages := pythonPackages(missing); len(packages) > 0 {
+			hints = append(hints, fmt.Sprintf("or run 'pip install %s' in a Python environment and activate it", strings.Join(packages, " ")))
+		}
 	}
 	return strings.Join(append(hints, "or set runtime.device to cpu"), "; ")
+}
+
+// pythonPackages are NVIDIA's packages that hold missing libraries in a folder
+// nvidia/*/lib, which [machine.pythonFolders] looks into. From CUDA 13 on only
+// that of cuDNN has CUDA's version in its name.
+func pythonPackages(missing []string) (packages []string) {
+	suffix := ""
+	if slices.ContainsFunc(missing, func(name string) bool { return strings.HasSuffix(name, ".so.12") }) {
+		suffix = "-cu12"
+	}
+	for _, p := range []struct{ library, name string }{
+		{"libcublas", "nvidia-cublas" + suffix},
+		{"libcudart", "nvidia-cuda-runtime" + suffix},
+		{"libcudnn", "nvidia-cudnn" + cmp.Or(suffix, "-cu13")},
+	} {
+		if slices.ContainsFunc(missing, func(name string) bool { return strings.HasPrefix(name, p.library) }) {
+			packages = append(packages, p.name)
+		}
+	}
+	return packages
 }
 
 // cudaNeeds are the CUDA and cuDNN libraries that a provider is linked to, and

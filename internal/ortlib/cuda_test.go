@@ -120,6 +120,10 @@ func TestCUDAIsRequired(t *testing.T) {
 		{CUDAInfo{}, []string{"no CUDA provider", "'pipeline runtime install --device cuda'", "runtime.device to cpu"}},
 		{CUDAInfo{Provider: "p", Missing: []string{"libcudart.so.13", "libcudnn.so.9"}}, []string{
 			"needs libcudart.so.13, libcudnn.so.9, not found", "install CUDA and cuDNN", "CUDA_HOME",
+			"'pip install nvidia-cuda-runtime nvidia-cudnn-cu13' in a Python environment",
+		}},
+		{CUDAInfo{Provider: "p", Missing: []string{"libcublasLt.so.12", "libcudnn.so.9"}}, []string{
+			"'pip install nvidia-cublas-cu12 nvidia-cudnn-cu12'",
 		}},
 		{CUDAInfo{Provider: "p", Missing: []string{driverLibrary}}, []string{"comes with NVIDIA's driver; or set"}},
 	} {

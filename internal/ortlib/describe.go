@@ -2,6 +2,7 @@ package ortlib
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"path/filepath"
 )
@@ -21,6 +22,9 @@ type Info struct {
 	// CUDALibraries tells why not.
 	CUDA          bool     `json:"cuda"`
 	CUDALibraries CUDAInfo `json:"cuda_libraries"`
+	// GPUs are those of this machine; GPUError says why they are not known.
+	GPUs     []GPU  `json:"gpus,omitempty"`
+	GPUError string `json:"gpu_error,omitempty"`
 	// Device and Platform are what was asked for and what it takes here.
 	Device   string `json:"device"`
 	Platform string `json:"platform"`
@@ -32,8 +36,12 @@ type Info struct {
 // Describe finds the library without fetching one, compares the SHA-256 of a
 // cached one, and opens it. The Info is as complete as it can be even when
 // there is an error, which says why the library cannot be used.
-func Describe(options Options) (Info, error) {
+func Describe(ctx context.Context, options Options) (Info, error) {
 	info := Info{Device: cmp.Or(options.Device, CPU)}
+	var unknown error
+	if info.GPUs, unknown = findGPUs(ctx); unknown != nil {
+		info.GPUError = unknown.Error()
+	}
 	err := info.fill(options)
 	if err != nil {
 		info.Error = err.Error()

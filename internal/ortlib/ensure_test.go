@@ -92,7 +92,7 @@ func TestEnsureNamesADamagedInstallation(t *testing.T) {
 
 func TestDescribeWithoutLibrary(t *testing.T) {
 	b, c := emptyCache(t)
-	info, err := Describe(Options{})
+	info, err := Describe(t.Context(), Options{})
 	if !errors.Is(err, errNotInstalled) || info.Error != err.Error() {
 		t.Errorf("error is %v, and %q in the info", err, info.Error)
 	}
@@ -107,7 +107,7 @@ func TestDescribeComparesHashes(t *testing.T) {
 	placeLibrary(t, c, b.cacheName())
 	main := filepath.Join(c.root, b.cacheName(), namingOf(runtime.GOOS).main)
 	writeFile(t, main, strings.Repeat("x", len(b.cacheName())))
-	info, err := Describe(Options{})
+	info, err := Describe(t.Context(), Options{})
 	if err == nil || !strings.Contains(err.Error(), "has SHA-256") || info.Path != main {
 		t.Errorf("info is %+v, error %v", info, err)
 	}

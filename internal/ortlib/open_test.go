@@ -83,7 +83,7 @@ func TestInstallOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := ortlib.Describe(ortlib.Options{})
+	info, err := ortlib.Describe(t.Context(), ortlib.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,12 +200,21 @@ func reduceSum(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 // depend on the batch.
 func reduceMean(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, y, name := n.Inputs[0], n.Outputs[0], n.Name
+	d := b.Binary("Div", name+".scaled", b.keepDims(n, dy[0]), b.ratio(name, x, y))
+	return []*graph.Value{b.expandLike(name, d, x)}
+}
+
+// ratio is how many elements x has for each of y, a constant if both sizes are
+// fixed.
+func (b *backward) ratio(name string, x, y *graph.Value) *graph.Value {
+	numerator, fixed := x.Shape.Elements()
+	if denominator, both := y.Shape.Elements(); fixed && both {
+		return b.Scalar(name+".count", float32(numerator)/float32(denominator))
+	}
 	size := func(v *graph.Value) *graph.Value {
 		return b.Cast(name+".float_size", b.SizeOf(name+".size", v), graph.Float)
 	}
-	count := b.Binary("Div", name+".count", size(x), size(y))
-	d := b.Binary("Div", name+".scaled", b.keepDims(n, dy[0]), count)
-	return []*graph.Value{b.expandLike(name, d, x)}
+	return b.Binary("Div", name+".count", size(x), size(y))
 }
 
 // keepDims returns the gradient of a reduction in the shape that the

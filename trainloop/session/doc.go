@@ -20,6 +20,8 @@ type Options struct {
 	Device string
 	// Threads is the number of intra-operator threads; 0 takes all cores.
 	Threads int
+	// TF32 lets "cuda" use TF32 in convolutions and matrix products.
+	TF32 bool
 }
 
 // Training is what a Trainer trains.

@@ -30,7 +30,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
 	var s *ort.DynamicAdvancedSession
-	err = o.start(func(options *ort.SessionOptions) (err error) {
+	err = o.start(heuristic, func(options *ort.SessionOptions) (err error) {
 		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{onnxmodels.InputImage},
 			[]string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, options)
 		return err
@@ -85,40 +85,38 @@ func (m *Model) Close() error { return m.session.Destroy() }
 
 // start calls create, which makes a session of the options. The first session
 // on CUDA loads the provider, after which a signal still has to stop the run.
-func (o Options) start(create func(*ort.SessionOptions) error) error {
+func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
 	return onstack.Keep(func() error {
-		options, err := o.native()
+		options, err := o.native(s)
 		if err != nil {
 			return err
 		}
 		defer options.Destroy() //nolint:errcheck // only frees memory
-		return create(options)
+		return o.blame(create(options))
 	})
 }
 
 // native returns the options in ONNX Runtime's form.
-func (o Options) native() (*ort.SessionOptions, error) {
+func (o Options) native(how search) (*ort.SessionOptions, error) {
 	s, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
 	}
-	if err := o.apply(s); err != nil {
+	if err := o.apply(s, how); err != nil {
 		return nil, errors.Join(err, s.Destroy())
 	}
 	return s, nil
 }
 
-func (o Options) apply(s *ort.SessionOptions) error {
+func (o Options) apply(s *ort.SessionOptions, how search) error {
 	if err := s.SetIntraOpNumThreads(o.Threads); err != nil {
 		return err
 	}
 	if o.Device != "cuda" {
 		return nil
 	}
-	cuda, err := ort.NewCUDAProviderOptions()
-	if err != nil {
-		return fmt.Errorf("use CUDA: %w (pipeline runtime install --device cuda gets a library that has it)", err)
+	if err := o.applyCUDA(s, how); err != nil {
+		return &DeviceError{o.Device, err}
 	}
-	defer cuda.Destroy() //nolint:errcheck // only frees memory
-	return s.AppendExecutionProviderCUDA(cuda)
+	return nil
 }

@@ -21,6 +21,9 @@ func (*Trainer) Save(string) error { return ErrNoCgo }
 // Close does nothing.
 func (*Trainer) Close() error { return nil }
 
+// Check returns ErrNoCgo.
+func Check(Options) error { return ErrNoCgo }
+
 // Model is not available without cgo.
 type Model struct{}
 

@@ -22,7 +22,7 @@ type Probe struct {
 // NewProbe returns a probe for the outputs of the model of the given bytes.
 func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, error) {
 	var s *ort.DynamicAdvancedSession
-	err := o.start(func(options *ort.SessionOptions) (err error) {
+	err := o.start(heuristic, func(options *ort.SessionOptions) (err error) {
 		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{input}, outputs, options)
 		return err
 	})

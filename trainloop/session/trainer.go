@@ -39,7 +39,7 @@ func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 	if err := tr.allocate(t); err != nil {
 		return nil, err
 	}
-	err = o.start(func(options *ort.SessionOptions) (err error) {
+	err = o.start(exhaustive, func(options *ort.SessionOptions) (err error) {
 		tr.session, err = ort.NewTrainingSessionWithOnnxData(t.Checkpoint, t.TrainingModel, nil, t.OptimizerModel,
 			tr.inputs(), []ort.Value{tr.loss, tr.correct}, options)
 		return err

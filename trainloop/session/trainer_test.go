@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -43,7 +44,7 @@ type setup struct {
 func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s setup) *Trainer {
 	t.Helper()
 	ortlibtest.Open(t)
-	if s.options.Target == onnxmodels.TargetCPU {
+	if s.options.Target != onnxmodels.TargetPortable {
 		s.options.Batch = s.micro
 	}
 	a, err := n.Artifacts(s.options)
@@ -284,6 +285,40 @@ func TestTargetsTrainAlike(t *testing.T) {
 	for step, loss := range losses[onnxmodels.TargetCPU] {
 		if e := math.Abs(loss/portable[step] - 1); !(e < 1e-4) {
 			t.Errorf("step %d: loss %v, in the portable form %v", step, loss, portable[step])
+		}
+	}
+}
+
+// TestFixedBatchAgrees compares the graph for cuda, in which the sizes of a
+// fixed batch are constants, with the portable one, whose batch is open: the
+// same gradients and running statistics to the bit.
+func TestFixedBatchAgrees(t *testing.T) {
+	n, err := onnxmodels.NewNetwork(8, 8,
+		onnxmodels.Conv("conv", onnxmodels.ConvOptions{Filters: 6, Kernel: 3}),
+		onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{}),
+		onnxmodels.MaxPool("max", onnxmodels.PoolOptions{Size: 2}),
+		onnxmodels.Dropout("drop", 0.4),
+		onnxmodels.AveragePool("average", onnxmodels.PoolOptions{Size: 3, Stride: 1, Same: true}),
+		onnxmodels.GlobalAveragePool("pool"), onnxmodels.Dense("dense", 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, labels := randomBatch(12, 8)
+	var want *checkpoint.Checkpoint
+	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCUDA} {
+		o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: 2, LabelSmoothing: 0.1, WeightDecay: 0.01, Target: target}
+		tr := trainer(t, n, n.Initialize(3), setup{o, 12, 12})
+		for seed := range uint64(2) {
+			if _, err := tr.Step(images, labels, 0.5, seed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := saved(t, tr)
+		if want == nil {
+			want = got
+		}
+		if !bytes.Equal(checkpoint.Encode(got), checkpoint.Encode(want)) {
+			t.Errorf("%s ends in other parameters", target)
 		}
 	}
 }
