@@ -35,7 +35,7 @@ func TestFaults(t *testing.T) {
 		"misspelt key":           {"train:\n  epcohs: 3\n", `FILE:2:3: unknown key "train.epcohs" (did you mean "train.epochs"?)`},
 		"misspelt section":       {"tarin: {epochs: 3}\n", `FILE:1:1: unknown key "tarin" (did you mean "train"?)`},
 		"key of another section": {"epochs: 3\n", `FILE:1:1: unknown key "epochs" (did you mean "train.epochs"?)`},
-		"unknown key":            {"runtime: {colour: red}\n", `FILE:1:11: unknown key "runtime.colour" (known: device, threads, library)`},
+		"unknown key":            {"runtime: {colour: red}\n", `FILE:1:11: unknown key "runtime.colour" (known: device, threads, tf32, library)`},
 		"hyphen":                 {"train: {batch-size: 3}\n", `FILE:1:9: unknown key "train.batch-size" (did you mean "train.batch_size"?)`},
 		"upper-case key":         {"train:\n  Epochs: 3\n", `FILE:2:3: unknown key "train.Epochs" (did you mean "train.epochs"?)`},
 		"upper-case section":     {"TRAIN: {epochs: 3}\n", `FILE:1:1: unknown key "TRAIN" (did you mean "train"?)`},
