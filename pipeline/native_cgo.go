@@ -37,7 +37,7 @@ func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.W
 	if err := openLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}
-	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads})
+	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32})
 	if err != nil {
 		return nil, nil, errors.Join(&dataError{err}, ortlib.Close())
 	}
