@@ -218,7 +218,7 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 		if o.WeightDecay > 0 && (trainable[i].Decay || o.DecayAll) {
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
-		buffer := b.Input(w.Name+gradientBuffer, w.Elem, w.Shape)
+		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
 		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, reset))
 	}
 	return b.Err()

@@ -30,13 +30,15 @@ const (
 	// outputs that only say that something was accumulated.
 	GradientFlagSuffix = "_grad.accumulation.out"
 
-	gradientBuffer = "_grad.accumulation.buffer"
+	// GradientBufferSuffix after the name of a trainable parameter is the input
+	// in which its gradient is accumulated.
+	GradientBufferSuffix = "_grad.accumulation.buffer"
 )
 
 // IsGradientInput tells the inputs of a training model that ONNX Runtime feeds
 // itself: the buffers of the gradients and the flag that resets them.
 func IsGradientInput(name string) bool {
-	return name == InputResetGrad || strings.HasSuffix(name, gradientBuffer)
+	return name == InputResetGrad || strings.HasSuffix(name, GradientBufferSuffix)
 }
 
 // Layer is one part of a network.

@@ -1,72 +1,139 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/trainloop/snapshot"
 )
 
+type inspectOptions struct {
+	diff     string
+	svg, dot string
+	json     bool
+}
+
 func newInspectCommand() *cobra.Command {
-	var asJSON bool
+	var opts inspectOptions
 	cmd := &cobra.Command{
-		Use:   "inspect FILE",
+		Use:   "inspect FILE [OTHER]",
 		Short: "Show what is in an ONNX model or a training checkpoint",
-		Long: `Show what is in an ONNX model (inputs, outputs, operators, parameters) or in a
-checkpoint of ONNX Runtime's training API (parameters and their statistics,
-momenta, optimizer step).
+		Long: `Show what is in an ONNX model: inputs, outputs, parameters and which of them are
+trainable, operators, and each node with its output, its parameters, and what it
+costs for one image: multiply-adds of convolutions, matrix products and their
+gradients (pads count, other operators do not; a multiply-add is two FLOP), and
+the bytes of what it gives. The nodes of a training model are those of the forward
+or of the backward part.
+
+Of a checkpoint of ONNX Runtime's training API, or a snapshot folder of a run, show
+the parameters with their statistics, momenta and the optimizer's step.
+
+With a second file, or --diff, show what differs: nodes, metadata, and of each
+tensor the largest difference of two elements and the root mean square of all,
+relative to that of the larger tensor.
 ` + exitHelp,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Example: `  pipeline inspect model.onnx --svg model.svg
+  pipeline inspect runs/a/model.onnx --diff runs/b/model.onnx`,
+		Args: usageArgs(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runInspect(args[0], asJSON, cmd.OutOrStdout())
+			return runInspect(&opts, args, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	flags := cmd.Flags()
+	flags.StringVar(&opts.diff, "diff", "", "show the difference to this model or checkpoint")
+	flags.StringVar(&opts.svg, "svg", "", "draw the graph of the model as this SVG file")
+	flags.StringVar(&opts.dot, "dot", "", "write the graph of the model to this file for Graphviz")
+	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
 
-func runInspect(path string, asJSON bool, stdout io.Writer) error {
-	report, err := describe(path)
-	if err != nil {
-		return &dataError{err}
+func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
+	if opts.diff != "" {
+		paths = append(paths, opts.diff)
 	}
-	if asJSON {
+	switch draws := opts.svg != "" || opts.dot != ""; {
+	case len(paths) > 2:
+		return &usageError{fmt.Errorf("--diff %q: there are two files already", opts.diff)}
+	case len(paths) == 2 && draws:
+		return &usageError{errors.New("--svg and --dot draw one model, and no difference")}
+	}
+	var files []inspected
+	for _, path := range paths {
+		f, err := openInspected(path)
+		if err != nil {
+			return &dataError{err}
+		}
+		files = append(files, f)
+	}
+	report := files[0].report
+	if len(files) == 2 {
+		report = inspect.Diff(files[0].subject, files[1].subject)
+	}
+	if err := opts.draw(paths[0], report); err != nil {
+		return err
+	}
+	if opts.json {
 		return printJSON(stdout, report)
 	}
 	return report.WriteTable(stdout)
 }
 
-// table is what package inspect makes of a file.
+// draw writes the pictures that are wanted.
+func (o *inspectOptions) draw(path string, report table) error {
+	model, isModel := report.(*inspect.ModelReport)
+	if !isModel && (o.svg != "" || o.dot != "") {
+		return &usageError{fmt.Errorf("--svg and --dot draw models, and %q is a checkpoint", path)}
+	}
+	if o.svg != "" {
+		if err := durable.WriteFile(o.svg, model.WriteSVG); err != nil {
+			return err
+		}
+	}
+	if o.dot != "" {
+		return durable.WriteFile(o.dot, model.WriteDOT)
+	}
+	return nil
+}
+
+// table is what package inspect makes of files.
 type table interface{ WriteTable(w io.Writer) error }
 
-// describe tells models and checkpoints apart by their first bytes. Of a
+// inspected is a file: what is told of it alone, and in a comparison.
+type inspected struct {
+	report  table
+	subject inspect.Subject
+}
+
+// openInspected tells models and checkpoints apart by their first bytes. Of a
 // snapshot of a run it takes the checkpoint.
-func describe(path string) (table, error) {
+func openInspected(path string) (inspected, error) {
 	if info, err := os.Stat(snapshot.CheckpointPath(path)); err == nil && info.Mode().IsRegular() {
 		path = snapshot.CheckpointPath(path)
 	}
 	head, err := firstBytes(path)
 	if err != nil {
-		return nil, err
+		return inspected{}, err
 	}
 	if onnxmodels.IsCheckpoint(head) {
 		c, err := checkpoint.Read(path)
 		if err != nil {
-			return nil, err
+			return inspected{}, err
 		}
-		return inspect.Checkpoint(c), nil
+		return inspected{inspect.Checkpoint(c), inspect.CheckpointSubject(c)}, nil
 	}
 	m, err := onnxmodels.ReadModel(path)
 	if err != nil {
-		return nil, err
+		return inspected{}, err
 	}
-	return inspect.Model(m), nil
+	return inspected{inspect.Model(m), inspect.ModelSubject(m)}, nil
 }
 
 func firstBytes(path string) ([]byte, error) {

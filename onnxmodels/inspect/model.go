@@ -29,8 +29,15 @@ type ModelReport struct {
 	Constants  int               `json:"constants"`
 	Parameters []ValueReport     `json:"parameters"`
 	// Elements counts the numbers of the parameters: of the initializers, and
-	// in training models of the inputs that have a gradient or are updated.
-	Elements int `json:"elements"`
+	// in training and evaluation models of the inputs that are no data.
+	// Trainable are those that have a gradient.
+	Elements  int `json:"elements"`
+	Trainable int `json:"trainable"`
+	// Forward and Backward are the costs of both parts for one image.
+	Forward  Total `json:"forward"`
+	Backward Total `json:"backward"`
+	// Nodes is the graph in its order.
+	Nodes []NodeReport `json:"nodes"`
 }
 
 // ValueReport is one input, output or parameter.
@@ -59,58 +66,43 @@ func Model(m *onnxpb.Model) *ModelReport {
 	for _, p := range m.GetMetadataProps() {
 		r.Metadata[p.GetKey()] = p.GetValue()
 	}
-	r.inputs(g)
+	r.Nodes = nodes(g)
+	r.Forward, r.Backward = total(r.Nodes, PartForward), total(r.Nodes, PartBackward)
+	r.values(g)
 	for _, v := range g.GetOutput() {
 		if !strings.HasSuffix(v.GetName(), onnxmodels.GradientFlagSuffix) {
 			r.Outputs = append(r.Outputs, value(v))
 		}
 	}
-	r.initializers(g)
 	return r
 }
 
-// inputs tells parameters, which training models have as inputs, from what a
-// user feeds. The buffers and flags of gradient accumulation are left out.
-func (r *ModelReport) inputs(g *onnxpb.Graph) {
-	updated := map[string]bool{}
-	for _, v := range g.GetOutput() {
-		if name, ok := strings.CutSuffix(v.GetName(), onnxmodels.GradientFlagSuffix); ok {
-			updated[name] = true
-		}
-	}
+// values tells parameters, which training models have as inputs, from what a
+// user feeds, and from constants. The buffers and flags of gradient
+// accumulation are left out.
+func (r *ModelReport) values(g *onnxpb.Graph) {
+	parameters := parametersOf(g)
 	for _, v := range g.GetInput() {
 		switch name := v.GetName(); {
-		case updated[name]:
+		case parameters[name].elements > 0:
 			r.Parameters = append(r.Parameters, value(v))
-			r.Elements += elements(v.GetType().GetTensorType().GetShape())
 		case !onnxmodels.IsGradientInput(name):
 			r.Inputs = append(r.Inputs, value(v))
 		}
 	}
-}
-
-// initializers counts float tensors of one dimension or more as parameters,
-// the others as constants.
-func (r *ModelReport) initializers(g *onnxpb.Graph) {
 	for _, t := range g.GetInitializer() {
-		if graph.Elem(t.GetDataType()) != graph.Float || len(t.GetDims()) == 0 || len(r.Parameters) > 0 && updatesInputs(g) {
+		if _, ok := parameters[t.GetName()]; ok {
+			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), fmt.Sprintf("float32%v", t.GetDims())})
+		} else {
 			r.Constants++
-			continue
 		}
-		n := 1
-		for _, d := range t.GetDims() {
-			n *= int(d)
-		}
-		r.Elements += n
-		r.Parameters = append(r.Parameters, ValueReport{t.GetName(), fmt.Sprintf("float32%v", t.GetDims())})
 	}
-}
-
-// updatesInputs tells training models, whose parameters are inputs.
-func updatesInputs(g *onnxpb.Graph) bool {
-	return slices.ContainsFunc(g.GetOutput(), func(v *onnxpb.ValueInfo) bool {
-		return strings.HasSuffix(v.GetName(), onnxmodels.GradientFlagSuffix)
-	})
+	for _, p := range parameters {
+		r.Elements += p.elements
+		if p.trainable {
+			r.Trainable += p.elements
+		}
+	}
 }
 
 func elements(s *onnxpb.TensorShape) int {
@@ -147,14 +139,11 @@ func value(v *onnxpb.ValueInfo) ValueReport {
 func operators(g *onnxpb.Graph) []OperatorReport {
 	counts := map[string]*OperatorReport{}
 	for _, n := range g.GetNode() {
-		name := n.GetOpType()
-		if d := n.GetDomain(); d != "" {
-			name = d + "." + name
-		}
+		name := operatorName(n)
 		if counts[name] == nil {
 			counts[name] = &OperatorReport{Operator: name}
 		}
-		if strings.HasPrefix(n.GetName(), onnxmodels.BackwardPrefix) {
+		if part(n) == PartBackward {
 			counts[name].Backward++
 		} else {
 			counts[name].Forward++
@@ -175,6 +164,21 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 		fmt.Fprintf(t, "operators\t%s version %d\n", d, r.Opsets[d])
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
+	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
+	for _, part := range []struct {
+		name string
+		Total
+	}{{PartForward, r.Forward}, {PartBackward, r.Backward}} {
+		if part.Nodes == 0 {
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%d nodes, %d multiply-adds (%.4g GFLOP) and %d bytes of values an image", part.name, part.Nodes,
+			part.MultiplyAdds, 2e-9*float64(part.MultiplyAdds), part.Bytes)
+		if part.Unknown > 0 {
+			fmt.Fprintf(t, ", without %d nodes of unknown shape", part.Unknown)
+		}
+		fmt.Fprintln(t)
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
 		fmt.Fprintf(t, "metadata\t%s: %s\n", k, r.Metadata[k])
 	}
@@ -190,6 +194,23 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	fmt.Fprintf(t, "\noperator\tforward\tbackward\n")
 	for _, o := range r.Operators {
 		fmt.Fprintf(t, "%s\t%d\t%d\n", o.Operator, o.Forward, o.Backward)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return r.writeNodes(w)
+}
+
+// writeNodes writes the graph as a table.
+func (r *ModelReport) writeNodes(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "\nnode\toperator\tpart\toutput\tparameters\ttrainable\tmultiply-adds\tbytes\n")
+	for _, n := range r.Nodes {
+		adds, bytes := "?", "?"
+		if n.Cost != nil {
+			adds, bytes = fmt.Sprint(n.Cost.MultiplyAdds), fmt.Sprint(n.Cost.Bytes)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", n.Name, n.Operator, n.Part, n.Type, n.Parameters, n.Trainable, adds, bytes)
 	}
 	return t.Flush()
 }
