@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 )
@@ -19,14 +19,7 @@ const maxModelBytes = 1<<31 - 1
 // ReadModel reads the ONNX model at path and checks what it says of itself:
 // see CheckModel.
 func ReadModel(path string) (*onnxpb.Model, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
-	}
-	if info.IsDir() || info.Size() > maxModelBytes {
-		return nil, fmt.Errorf("read model %q: want a file of at most %d bytes", path, maxModelBytes)
-	}
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadPlain(path, maxModelBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/inspect"
@@ -70,7 +71,7 @@ func describe(path string) (table, error) {
 }
 
 func firstBytes(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.OpenPlain(path)
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}
