@@ -2,6 +2,8 @@ package configs
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 )
@@ -16,6 +18,17 @@ func FuzzLoad(f *testing.F) {
 		"train: &t\n  epochs: 1_0\nmodel: *t\n", "? [a]\n: b\n", "name: !!binary aGk=\n", "%YAML 1.1\n--- |\n x\n",
 	} {
 		f.Add([]byte(text))
+	}
+	shipped, err := filepath.Glob("*.yaml")
+	if err != nil || len(shipped) == 0 {
+		f.Fatal(shipped, err)
+	}
+	for _, path := range shipped {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > longestFile {

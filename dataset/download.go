@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"onnxlab/internal/durable"
 )
 
 // download gets one file over HTTP, going on where an earlier try stopped.
@@ -28,6 +30,9 @@ func newDownload(url, path string, report reporter) download {
 // run downloads what is missing of the file; resumed tells whether some of it
 // was there. What has arrived stays when the rest does not.
 func (d download) run(ctx context.Context) (resumed bool, err error) {
+	if err := durable.RefuseLink(d.path); err != nil {
+		return false, fmt.Errorf("download: %w", err)
+	}
 	file, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return false, fmt.Errorf("download: %w", err)

@@ -146,6 +146,7 @@ func TestFolderFaults(t *testing.T) {
 		{"tiff in disguise", "train/a/x.png", tiffFile.Bytes(), `is no PNG or JPEG image: it starts with "II*\x00`},
 		{"tiff", "train/a/x.tiff", tiffFile.Bytes(), "images of this format are not read; convert it to PNG or JPEG"},
 		{"cut off", "train/a/x.png", good[:len(good)-20], "unexpected EOF"},
+		{"cut off jpeg", "train/a/x.jpg", encodeJPEG(t, nil)[:360], "unexpected EOF"},
 		{"huge", "train/a/x.png", pngHeader(100000, 100000), "image of 100000x100000 pixels is outside 1..67108864 pixels"},
 		{"no pixels", "train/a/x.png", pngHeader(0, 4), "png: invalid format: non-positive dimension"},
 		{"folder", "train/a/x.png/y", good, "has no images (*.png, *.jpg, *.jpeg)"},
@@ -208,7 +209,7 @@ func pngHeader(width, height uint32) []byte {
 
 // TestDecodeImageForms decodes the kinds of pictures that people have.
 func TestDecodeImageForms(t *testing.T) {
-	grey, cmyk := image.NewGray(image.Rect(0, 0, 8, 8)), encodeJPEG(t, nil)
+	grey := image.NewGray(image.Rect(0, 0, 8, 8))
 	for i := range grey.Pix {
 		grey.Pix[i] = 100
 	}
@@ -224,7 +225,9 @@ func TestDecodeImageForms(t *testing.T) {
 		"16 bits":     {encodePNG(t, 3, 3, color.NRGBA64{0x1234, 0x8000, 0xff00, 0xffff}), color.NRGBA{0x12, 0x80, 0xff, 255}},
 		"transparent": {encodePNG(t, 3, 3, color.NRGBA{0, 0, 0, 0}), color.NRGBA{255, 255, 255, 255}},
 		"half":        {encodePNG(t, 3, 3, color.NRGBA{0, 0, 0, 128}), color.NRGBA{127, 127, 127, 255}},
-		"jpeg":        {cmyk, color.NRGBA{100, 100, 100, 255}},
+		"jpeg":        {encodeJPEG(t, nil), color.NRGBA{100, 100, 100, 255}},
+		"cmyk jpeg":   {cmykJPEG(), color.NRGBA{145, 96, 48, 255}},
+		"animated":    {animatedPNG(t), color.NRGBA{10, 20, 30, 255}},
 	} {
 		decoded, err := DecodeImage(bytes.NewReader(test.data))
 		if err != nil {
@@ -237,9 +240,45 @@ func TestDecodeImageForms(t *testing.T) {
 	}
 }
 
+// cmykJPEG is a picture of 8x8 pixels as printers have it: samples 192, 128, 64
+// and 192, of which Adobe's marker says that they count from full ink, so that
+// red is 192*192/255. Only the mean of each 8x8 block is coded: each quantised
+// by 1, the difference to 128 times 8, in the categories 0 or 10.
+func cmykJPEG() []byte {
+	segment := func(marker byte, data ...byte) []byte {
+		return append([]byte{0xff, marker, 0, byte(2 + len(data))}, data...)
+	}
+	return slices.Concat([]byte{0xff, 0xd8},
+		segment(0xee, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0),
+		segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...),
+		segment(0xc0, 8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0),
+		segment(0xc4, 0x00, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10),
+		segment(0xc4, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+		segment(0xda, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0),
+		[]byte{0x60, 0x00, 0x5f, 0xf3, 0x00, 0x3f, 0xff, 0xd9})
+}
+
+// animatedPNG has a second frame, which is not to be seen.
+func animatedPNG(t testing.TB) []byte {
+	chunk := func(name string, data ...byte) []byte {
+		body := append([]byte(name), data...)
+		return slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(data))), body,
+			binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
+	}
+	frame := func(number byte) []byte {
+		return chunk("fcTL", 0, 0, 0, number, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0)
+	}
+	const header, end = 8 + 25, 12 // the signature and IHDR; IEND
+	first := encodePNG(t, 3, 3, color.NRGBA{10, 20, 30, 255})
+	second := encodePNG(t, 3, 3, color.NRGBA{200, 200, 200, 255})
+	pixels := second[header+8 : len(second)-end-4] // of its IDAT
+	return slices.Concat(first[:header], chunk("acTL", 0, 0, 0, 2, 0, 0, 0, 0), frame(0), first[header:len(first)-end],
+		frame(1), chunk("fdAT", append([]byte{0, 0, 0, 2}, pixels...)...), first[len(first)-end:])
+}
+
 // encodeJPEG is a grey picture of 8x16 pixels, its upper half white, with the
 // EXIF segment given.
-func encodeJPEG(t *testing.T, exif []byte) []byte {
+func encodeJPEG(t testing.TB, exif []byte) []byte {
 	t.Helper()
 	picture := image.NewGray(image.Rect(0, 0, 8, 16))
 	for i := range picture.Pix {
@@ -257,13 +296,17 @@ func encodeJPEG(t *testing.T, exif []byte) []byte {
 	return slices.Concat(b.Bytes()[:2], exif, b.Bytes()[2:])
 }
 
-// TestDecodeImageTurns wants a picture upright that lies on its side.
-func TestDecodeImageTurns(t *testing.T) {
-	// Orientation 6: what was taken has to be turned clockwise, so that its
-	// upper half becomes the right one.
+// exifTurned is an EXIF segment with orientation 6: what was taken has to be
+// turned clockwise, so that its upper half becomes the right one.
+func exifTurned() []byte {
 	tiffPart := []byte("MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00")
 	exif := append([]byte{0xff, 0xe1, 0, byte(2 + 6 + len(tiffPart))}, "Exif\x00\x00"...)
-	decoded, err := DecodeImage(bytes.NewReader(encodeJPEG(t, append(exif, tiffPart...))))
+	return append(exif, tiffPart...)
+}
+
+// TestDecodeImageTurns wants a picture upright that lies on its side.
+func TestDecodeImageTurns(t *testing.T) {
+	decoded, err := DecodeImage(bytes.NewReader(encodeJPEG(t, exifTurned())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,6 +365,11 @@ func FuzzDecodeImage(f *testing.F) {
 	f.Add(encodePNG(f, 3, 2, color.NRGBA{1, 2, 3, 4}))
 	f.Add(pngHeader(4, 4))
 	f.Add([]byte("\xff\xd8\xff\xe0"))
+	f.Add(encodePNG(f, 5, 7, color.NRGBA64{0x1234, 0x8000, 0xff00, 0x7fff}))
+	f.Add(encodeJPEG(f, nil))
+	f.Add(cmykJPEG())
+	f.Add(animatedPNG(f))
+	f.Add(encodeJPEG(f, exifTurned()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		decoded, err := DecodeImage(bytes.NewReader(data))
 		if (decoded == nil) == (err == nil) {

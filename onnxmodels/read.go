@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 )
@@ -18,14 +19,7 @@ const maxModelBytes = 1<<31 - 1
 // ReadModel reads the ONNX model at path and checks what it says of itself:
 // see CheckModel.
 func ReadModel(path string) (*onnxpb.Model, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
-	}
-	if info.IsDir() || info.Size() > maxModelBytes {
-		return nil, fmt.Errorf("read model %q: want a file of at most %d bytes", path, maxModelBytes)
-	}
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadPlain(path, maxModelBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
@@ -57,6 +51,9 @@ func CheckModel(m *onnxpb.Model) error {
 	if g == nil || m.GetIrVersion() == 0 {
 		return errors.New("not an ONNX model: it has no graph or no IR version")
 	}
+	if err := checkUnread(m, g); err != nil {
+		return err
+	}
 	known := map[string]bool{"": true}
 	for _, t := range g.GetInitializer() {
 		if err := checkTensor(t); err != nil {
@@ -76,6 +73,43 @@ func CheckModel(m *onnxpb.Model) error {
 		if !known[out.GetName()] {
 			return fmt.Errorf("output %q is computed by no node", out.GetName())
 		}
+	}
+	return nil
+}
+
+// checkUnread refuses the parts of ONNX that this module's schema leaves out
+// and that can hold tensors: what is not read cannot be checked, but ONNX
+// Runtime would follow its external data.
+func checkUnread(m *onnxpb.Model, g *onnxpb.Graph) error {
+	if err := refuseFields(m, map[protowire.Number]string{20: "training information", 25: "functions"}); err != nil {
+		return err
+	}
+	if err := refuseFields(g, map[protowire.Number]string{15: "sparse initializers"}); err != nil {
+		return err
+	}
+	lists := map[protowire.Number]string{10: "a list of tensors", 11: "a list of graphs", 22: "a sparse tensor", 23: "a list of sparse tensors"}
+	for _, n := range g.GetNode() {
+		for _, a := range n.GetAttribute() {
+			if err := refuseFields(a, lists); err != nil {
+				return fmt.Errorf("node %q (%s): attribute %q: %w", n.GetName(), n.GetOpType(), a.GetName(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// refuseFields returns an error if m has one of the named fields of ONNX that
+// its schema here does not know.
+func refuseFields(m proto.Message, names map[protowire.Number]string) error {
+	for rest := m.ProtoReflect().GetUnknown(); len(rest) > 0; {
+		number, _, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		if name := names[number]; name != "" {
+			return fmt.Errorf("it has %s, which is not supported", name)
+		}
+		rest = rest[n:]
 	}
 	return nil
 }
@@ -117,8 +151,15 @@ func checkTensor(t *onnxpb.Tensor) error {
 		elements *= d
 	}
 	size := int64(graph.Elem(t.GetDataType()).Size())
-	if raw := t.GetRawData(); len(raw) > 0 && size > 0 && int64(len(raw)) != elements*size {
+	if size == 0 {
+		return nil // of a type that this module does not compute with
+	}
+	if raw := t.GetRawData(); len(raw) > 0 && int64(len(raw)) != elements*size {
 		return fmt.Errorf("tensor %q: dimensions %v need %d bytes, it has %d", t.GetName(), t.GetDims(), elements*size, len(raw))
+	}
+	listed := len(t.GetFloatData()) + len(t.GetInt32Data()) + len(t.GetInt64Data())
+	if len(t.GetRawData()) == 0 && int64(listed) != elements {
+		return fmt.Errorf("tensor %q: dimensions %v need %d numbers, it has %d", t.GetName(), t.GetDims(), elements, listed)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
@@ -23,6 +24,19 @@ func exampleModel(t testing.TB) *onnxpb.Model {
 	return m
 }
 
+// unread gives a message a field that the schema does not know, holding a
+// message of its own.
+func unread(m proto.Message, number protowire.Number) {
+	m.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), []byte{10, 0}))
+}
+
+// attribute adds an attribute to the first node.
+func attribute(m *onnxpb.Model) *onnxpb.Attribute {
+	a := &onnxpb.Attribute{Name: proto.String("added")}
+	m.Graph.Node[0].Attribute = append(m.Graph.Node[0].Attribute, a)
+	return a
+}
+
 // TestReadModel names what is wrong with models from outside.
 func TestReadModel(t *testing.T) {
 	tensor := func(m *onnxpb.Model) *onnxpb.Tensor { return m.Graph.Initializer[0] }
@@ -38,6 +52,14 @@ func TestReadModel(t *testing.T) {
 		"cyclic or out of order": func(m *onnxpb.Model) { m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0] },
 		"already the name":       func(m *onnxpb.Model) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] },
 		"is computed by no node": func(m *onnxpb.Model) { m.Graph.Output[0].Name = proto.String("nothing") },
+		"it has training inf":    func(m *onnxpb.Model) { unread(m, 20) },
+		"it has functions":       func(m *onnxpb.Model) { unread(m, 25) },
+		"sparse initializers":    func(m *onnxpb.Model) { unread(m.Graph, 15) },
+		"a list of tensors":      func(m *onnxpb.Model) { unread(attribute(m), 10) },
+		"a list of graphs":       func(m *onnxpb.Model) { unread(attribute(m), 11) },
+		"a sparse tensor":        func(m *onnxpb.Model) { unread(attribute(m), 22) },
+		"a list of sparse":       func(m *onnxpb.Model) { unread(attribute(m), 23) },
+		"need 4 numbers":         func(m *onnxpb.Model) { tensor(m).Dims, tensor(m).RawData = []int64{4}, nil },
 		"subgraph":               func(m *onnxpb.Model) { m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{G: &onnxpb.Graph{}}} },
 	} {
 		m := exampleModel(t)

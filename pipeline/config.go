@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -92,21 +93,25 @@ func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
 	if len(files) == 0 {
 		return &usageError{errors.New("check the configuration: no file is named: write pipeline config check FILE")}
 	}
+	var found strings.Builder
 	faulty := 0
 	for _, file := range files {
 		err := checkExperiment(file, opts.sets)
 		var wrong *configs.Error
 		switch {
 		case err == nil:
-			fmt.Fprintf(out, "%s: ok\n", file)
+			fmt.Fprintf(&found, "%s: ok\n", file)
 		case errors.As(err, &wrong):
 			faulty++
 			for _, problem := range wrong.Problems {
-				fmt.Fprintln(out, problemOf(file, problem))
+				fmt.Fprintln(&found, problemOf(file, problem))
 			}
 		default:
 			return err
 		}
+	}
+	if _, err := io.WriteString(out, found.String()); err != nil {
+		return err
 	}
 	if faulty > 0 {
 		return &usageError{fmt.Errorf("check the configuration: %d of %d faulty", faulty, len(files))}

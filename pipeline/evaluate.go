@@ -67,7 +67,7 @@ func (o *evaluateOptions) experiment() (*configs.Experiment, error) {
 	if o.data != "" {
 		o.sets = append(o.sets, "data.path="+o.data)
 	}
-	return o.loadOrResume(o.run != "", o.run)
+	return o.loadOrOfRun(o.run)
 }
 
 // evaluated is what is told of an evaluation.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +38,18 @@ func (f *experimentFlags) loadOrResume(resume bool, dir string) (*configs.Experi
 		}
 	}
 	return f.load()
+}
+
+// loadOrOfRun is load, or the experiment of the run in dir if one is named. The
+// library that it names is left out: a run may be a stranger's, and the library
+// is code.
+func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
+	e, err := f.loadOrResume(dir != "", dir)
+	named := func(set string) bool { return strings.HasPrefix(set, "runtime.library=") }
+	if err == nil && dir != "" && f.config == "" && !slices.ContainsFunc(f.sets, named) {
+		e.Runtime.Library = ""
+	}
+	return e, err
 }
 
 // loadData reads the images that the experiment trains and validates on.

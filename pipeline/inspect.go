@@ -137,7 +137,7 @@ func openInspected(path string) (inspected, error) {
 }
 
 func firstBytes(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.OpenPlain(path)
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}

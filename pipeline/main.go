@@ -51,11 +51,13 @@ func run() int {
 	defer stop()
 	// After the first signal, the next one ends the process at once.
 	context.AfterFunc(ctx, stop)
-	err := newRootCommand().ExecuteContext(ctx)
+	root := newRootCommand()
+	root.SetOut(printable{os.Stdout})
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(os.Stderr, "pipeline: %v\n", err)
+	fmt.Fprintf(printable{os.Stderr}, "pipeline: %v\n", err)
 	return exitStatus(ctx, err)
 }
 

@@ -20,20 +20,26 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs each script of testdata: one topic a file. Scripts have the
-// ONNX Runtime library, which their home folder could not cache, and in $BIN
-// the folder that the command itself is in. $CONFIGS is the folder of the
-// shipped experiments.
+// TestScripts runs each script of testdata: one topic a file.
 func TestScripts(t *testing.T) { runScripts(t, "testdata", nil) }
 
 // runScripts runs the scripts of a folder, with more of the environment.
 func runScripts(t *testing.T, dir string, more map[string]string) {
+	t.Helper()
+	testscript.Run(t, scriptParams(t, dir, more))
+}
+
+// scriptParams are those of the scripts in dir. They have the ONNX Runtime
+// library, which their home folder could not cache, and in $BIN the folder that
+// the command itself is in. $CONFIGS is the folder of the shipped experiments.
+func scriptParams(t *testing.T, dir string, more map[string]string) testscript.Params {
+	t.Helper()
 	library := ortlibtest.Path(t)
 	configs, err := filepath.Abs(filepath.Join("..", "configs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
+	return testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
@@ -46,7 +52,7 @@ func runScripts(t *testing.T, dir string, more map[string]string) {
 			env.Setenv("BIN", filepath.SplitList(os.Getenv("PATH"))[0])
 			return nil
 		},
-	})
+	}
 }
 
 // exits runs a command and checks its exit status: exits 2 pipeline train now

@@ -15,6 +15,7 @@ import (
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/durable"
 )
 
 // maxPictureSide is what a picture of one's own is reduced to.
@@ -22,7 +23,7 @@ const maxPictureSide = 1024
 
 // readPicture reads a PNG or JPEG file, turned upright.
 func readPicture(path string) (picture, error) {
-	file, err := os.Open(path)
+	file, err := durable.OpenPlain(path)
 	if err != nil {
 		return picture{}, &dataError{err}
 	}
@@ -69,7 +70,7 @@ const maxPlanFile = 16 << 20
 // readPlans reads a manifest, or a list of plans, of at least one and at most
 // mostPreviews.
 func readPlans(path string) ([]manifestEntry, error) {
-	data, err := readAtMost(path, maxPlanFile)
+	data, err := durable.ReadPlain(path, maxPlanFile)
 	if err != nil {
 		return nil, &dataError{err}
 	}
@@ -106,17 +107,6 @@ func readPlan(item []byte, entry *manifestEntry) error {
 	d := json.NewDecoder(bytes.NewReader(item))
 	d.DisallowUnknownFields()
 	return d.Decode(entry)
-}
-
-func readAtMost(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("read %q: %d bytes are more than %d", path, info.Size(), limit)
-	}
-	return os.ReadFile(path)
 }
 
 // readSources reads the sources that a manifest names beside it.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/gorun"
 	"onnxlab/onnxmodels/verify"
@@ -125,7 +126,7 @@ func (o *verifyOptions) subject() (s subject, err error) {
 	if s.path == "" {
 		s.path = rundir.Layout{Dir: o.run}.Model()
 	}
-	if s.data, err = os.ReadFile(s.path); err != nil {
+	if s.data, err = durable.ReadPlain(s.path, 1<<31-1); err != nil {
 		return s, fmt.Errorf("read model: %w", err)
 	}
 	sum := sha256.Sum256(s.data)
@@ -218,7 +219,7 @@ func (o *verifyOptions) experiment() (*configs.Experiment, error) {
 	if o.data != "" {
 		o.sets = append(o.sets, "data.path="+o.data)
 	}
-	return o.loadOrResume(o.run != "", o.run)
+	return o.loadOrOfRun(o.run)
 }
 
 // images returns the first validation images, which must be of the model's

@@ -43,6 +43,21 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, available int64) e
 	return &SettingError{"model.widths", problem + "; even a single image does not fit"}
 }
 
+// explainMemory says what to do about a step that memory was not enough for,
+// which only the text of ONNX Runtime's error tells.
+func explainMemory(err error, micro int) error {
+	text := err.Error()
+	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory"} {
+		if strings.Contains(text, sign) {
+			// Its first lines name places in ONNX Runtime's sources.
+			last := text[strings.LastIndex(text, sign):]
+			return fmt.Errorf("out of memory with %d images at once: lower train.batch_size, or raise train.replicas, which computes its parts one after the other (%s)",
+				micro, strings.TrimSpace(last))
+		}
+	}
+	return err
+}
+
 func gigabytes(bytes int64) float64 { return float64(bytes) / 1e9 }
 
 // availableMemory is how many bytes the system can give the process, as Linux

@@ -149,7 +149,7 @@ func (r *run) step(ctx context.Context) error {
 	}
 	result, err := r.trainer.Step(r.images, r.labels, fed, dropoutSeed(r.Experiment.Seed, r.at.Step))
 	if err != nil {
-		return err
+		return explainMemory(err, MicroBatch(r.Experiment))
 	}
 	if math.IsNaN(result.Loss) || math.IsInf(result.Loss, 0) {
 		return r.diverged(result.Loss, rate)

@@ -4,12 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"os"
 )
 
 // HashFile returns the SHA-256 of the file at path, in hexadecimal.
 func HashFile(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := OpenPlain(path)
 	if err != nil {
 		return "", err
 	}

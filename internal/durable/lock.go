@@ -46,7 +46,11 @@ func (e *LockedError) Error() string {
 // [*LockedError] that says who. Locks of dead processes do not exist: the
 // system drops a lock with its process.
 func Lock(dir string) (unlock func() error, err error) {
-	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o666)
+	path := filepath.Join(dir, lockName)
+	if err := RefuseLink(path); err != nil {
+		return nil, fmt.Errorf("lock %q: %w", dir, err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}

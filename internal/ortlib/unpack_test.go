@@ -24,7 +24,7 @@ const (
 )
 
 // makeZip and makeTgz write an archive and return its path.
-func makeZip(t *testing.T, name string, entries ...entry) string {
+func makeZip(t testing.TB, name string, entries ...entry) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	file := create(t, path)
@@ -46,7 +46,7 @@ func makeZip(t *testing.T, name string, entries ...entry) string {
 	return path
 }
 
-func makeTgz(t *testing.T, name string, entries ...entry) string {
+func makeTgz(t testing.TB, name string, entries ...entry) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	zipped := gzip.NewWriter(create(t, path))
@@ -75,7 +75,7 @@ func makeTgz(t *testing.T, name string, entries ...entry) string {
 }
 
 // create makes a file that is closed when the test ends.
-func create(t *testing.T, path string) *os.File {
+func create(t testing.TB, path string) *os.File {
 	t.Helper()
 	file, err := os.Create(path)
 	if err != nil {

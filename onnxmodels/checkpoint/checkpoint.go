@@ -16,7 +16,7 @@ package checkpoint
 import (
 	"fmt"
 	"io"
-	"os"
+	"math"
 
 	"onnxlab/internal/durable"
 )
@@ -88,7 +88,7 @@ func (c *Checkpoint) Parameter(name string) *Tensor {
 
 // Read reads the checkpoint file at path.
 func Read(path string) (*Checkpoint, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadPlain(path, math.MaxInt32)
 	if err != nil {
 		return nil, fmt.Errorf("read checkpoint: %w", err)
 	}

@@ -1,6 +1,10 @@
 package rundir
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 // DataError is a file of a run directory that is damaged.
 type DataError struct {
@@ -21,4 +25,17 @@ func (e *DataError) Error() string {
 		place += fmt.Sprintf(":%d", e.Column)
 	}
 	return place + ": " + e.Message
+}
+
+// unreadable is the error of a file that could not be read: one that is not
+// there wraps fs.ErrNotExist, anything else is damage.
+func unreadable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		err = cause.Err
+	}
+	return &DataError{Path: path, Message: err.Error()}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -163,9 +162,9 @@ func follows(before []Epoch, e Epoch) (int, error) {
 // writes it is a *DataError with its line, column and value; a file that does
 // not exist is an error that wraps fs.ErrNotExist.
 func ReadHistory(path string) ([]Epoch, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadPlain(path, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
+		return nil, unreadable(path, err)
 	}
 	columns := columns()
 	r := csv.NewReader(strings.NewReader(string(data)))

@@ -6,7 +6,12 @@ import (
 	"path/filepath"
 
 	"onnxlab/configs"
+	"onnxlab/internal/durable"
 )
+
+// maxFile bounds what is read of a file of a run directory, in bytes: the
+// history of a million epochs has some 150 MB.
+const maxFile = 1 << 28
 
 // Layout gives the paths of a run directory.
 type Layout struct {
@@ -47,9 +52,11 @@ func exists(path string) bool {
 // then: unlike configs.Load, it does not let the environment change it.
 func ReadConfig(dir string) (configs.Experiment, error) {
 	path := Layout{dir}.Config()
-	if _, err := os.Stat(path); err != nil {
+	file, err := durable.OpenPlain(path)
+	if err != nil {
 		return configs.Experiment{}, fmt.Errorf("read configuration: %w", err)
 	}
+	defer file.Close()
 	e, err := configs.Read(path)
 	if err != nil {
 		return configs.Experiment{}, &DataError{Path: path, Message: err.Error()}

@@ -3,12 +3,14 @@ package rundir
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Cell is one run of a sweep.
@@ -154,6 +156,10 @@ func cellOf(dir string) (Cell, error) {
 	s, err := ReadSummary(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return cellOfPath(dir)
+	}
+	if strings.ContainsFunc(s.Condition, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
+		// It becomes part of the report's file names.
+		return Cell{}, &DataError{Path: Layout{dir}.Summary(), Message: fmt.Sprintf("condition %q is not the name of a folder", s.Condition)}
 	}
 	return Cell{Condition: s.Condition, BatchSize: s.BatchSize, Seed: s.Seed}, err
 }

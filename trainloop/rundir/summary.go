@@ -138,9 +138,9 @@ func writeJSON(path string, v any) error {
 
 func readJSON[T any](path string) (T, error) {
 	var v T
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadPlain(path, maxFile)
 	if err != nil {
-		return v, err
+		return v, unreadable(path, err)
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
 		return v, jsonError(path, data, err)

@@ -130,11 +130,17 @@ func syncAndHash(path string) (size int64, sum string, err error) {
 		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
+	if err := f.Sync(); err != nil {
 		return 0, "", err
 	}
-	return size, hex.EncodeToString(h.Sum(nil)), f.Sync()
+	return hashOf(f)
+}
+
+// hashOf reads r to its end, and returns its size and SHA-256.
+func hashOf(r io.Reader) (size int64, sum string, err error) {
+	h := sha256.New()
+	size, err = io.Copy(h, r)
+	return size, hex.EncodeToString(h.Sum(nil)), err
 }
 
 // Check reads the manifest of the snapshot at path and verifies its
@@ -144,7 +150,12 @@ func Check(path string) (Manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	size, sum, err := syncAndHash(CheckpointPath(path))
+	f, err := durable.OpenPlain(CheckpointPath(path))
+	if err != nil {
+		return m, fmt.Errorf("check snapshot %q: %w", path, err)
+	}
+	defer f.Close()
+	size, sum, err := hashOf(f)
 	if err != nil {
 		return m, fmt.Errorf("check snapshot %q: %w", path, err)
 	}
@@ -157,7 +168,7 @@ func Check(path string) (Manifest, error) {
 
 func readManifest(path string) (Manifest, error) {
 	var m Manifest
-	f, err := os.Open(path)
+	f, err := durable.OpenPlain(path)
 	if err != nil {
 		return m, fmt.Errorf("read snapshot: %w", err)
 	}

@@ -110,6 +110,9 @@ func train(ctx context.Context, c Cell, template *exec.Cmd) (err error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
+	if err := durable.RefuseLink(c.Log()); err != nil {
+		return err
+	}
 	log, err := os.OpenFile(c.Log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err

@@ -1,0 +1,60 @@
+//go:build unix
+
+package durable
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestOpenPlain: what might never end is not opened.
+func TestOpenPlain(t *testing.T) {
+	dir := t.TempDir()
+	file, link, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	if err := os.WriteFile(file, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, link} {
+		if data, err := ReadPlain(path, 5); err != nil || string(data) != "12345" {
+			t.Errorf("read %q, %v", data, err)
+		}
+	}
+	for path, want := range map[string]string{
+		dir: "is a directory, not a file", pipe: "is a pipe, not a file", "/dev/zero": "is a device, not a file",
+		filepath.Join(dir, "absent"): "no such file",
+	} {
+		if _, err := ReadPlain(path, 5); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("error %v, want %q and %s", err, want, path)
+		}
+	}
+	if _, err := ReadPlain(file, 4); err == nil || !strings.Contains(err.Error(), "more than 4 bytes") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestLockLeavesLinkedFilesAlone plants a link where the lock's file goes.
+func TestLockLeavesLinkedFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	precious := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(precious, []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(precious, filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(dir); err == nil || !strings.Contains(err.Error(), "is a symbolic link, not a file") {
+		t.Errorf("error %v", err)
+	}
+	if data, err := os.ReadFile(precious); err != nil || string(data) != "data" {
+		t.Errorf("the linked file holds %q, %v", data, err)
+	}
+}

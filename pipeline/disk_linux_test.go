@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// inNamespace marks the process of this test that may mount file systems.
+const inNamespace = "ONNXLAB_TEST_MAY_MOUNT"
+
+// TestDiskScripts runs the scripts of testdata/disk, whose commands meet full
+// and read-only disks: small file systems in memory, mounted in a namespace of
+// the test's own, which takes them along when it ends.
+func TestDiskScripts(t *testing.T) {
+	if os.Getenv(inNamespace) == "" {
+		runInNamespace(t)
+		return
+	}
+	params := scriptParams(t, filepath.Join("testdata", "disk"), nil)
+	params.Cmds["mount"] = mount
+	params.Cmds["clean"] = clean
+	testscript.Run(t, params)
+}
+
+// runInNamespace runs the calling test again, as one who may mount.
+func runInNamespace(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v="+verbose())
+	cmd.Env = append(os.Environ(), inNamespace+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v (as root, or where users may make namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns=0)\n%s", err, output)
+	}
+	if !strings.Contains(string(output), "PASS") {
+		t.Fatalf("nothing was run:\n%s", output)
+	}
+	t.Logf("%s", output)
+}
+
+func verbose() string {
+	if testing.Verbose() {
+		return "true"
+	}
+	return "false"
+}
+
+// mount mounts memory at a folder, which is made, or changes what is mounted:
+// mount size=1m FOLDER, mount ro FOLDER, mount rw FOLDER
+func mount(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mount size=SIZE|ro|rw FOLDER")
+	}
+	dir := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(dir, 0o777))
+	flags, options := uintptr(0), ""
+	switch args[0] {
+	case "ro":
+		flags = unix.MS_REMOUNT | unix.MS_RDONLY
+	case "rw":
+		flags = unix.MS_REMOUNT
+	default:
+		// Nothing that is mounted here is seen outside.
+		ts.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		options = args[0]
+		ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
+		ts.Fatalf("mount %s at %s: %v", args[0], dir, err)
+	}
+}
+
+// clean fails if there are temporary files below a folder:
+// clean FOLDER
+func clean(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: clean FOLDER")
+	}
+	err := filepath.WalkDir(ts.MkAbs(args[0]), func(path string, _ os.DirEntry, err error) error {
+		if strings.HasPrefix(filepath.Base(path), ".tmp-") {
+			ts.Fatalf("%s was left", path)
+		}
+		return err
+	})
+	ts.Check(err)
+}

@@ -1,0 +1,132 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"onnxlab/trainloop/rundir"
+)
+
+// waitFor waits until there is a file at path.
+func waitFor(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+			return
+		}
+	}
+	t.Fatalf("%s did not appear", path)
+}
+
+// started starts a command, which is killed when the test ends.
+func started(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	t.Helper()
+	cmd, stderr = command(t, args...), &bytes.Buffer{}
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // most have ended
+		_ = cmd.Wait()
+	})
+	return cmd, stderr
+}
+
+// TestSecondSignalEndsAtOnce: the first waits for the step, here one of many
+// seconds, and the second does not.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd, stderr := started(t, "train", "--out", dir, "--set", "data.source=synthetic", "--set", "data.train=1024",
+		"--set", "data.validation=10", "--set", "train.batch_size=1024", "--set", "augment.recipe=none")
+	waitFor(t, rundir.Layout{Dir: dir}.Config())
+	time.Sleep(time.Second) // into the step
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for i, patience := range []time.Duration{time.Second, time.Second} {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-done:
+			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); i == 0 || !status.Signaled() || status.Signal() != syscall.SIGINT {
+				t.Fatalf("after signal %d: %v\n%s", i+1, cmd.ProcessState, stderr)
+			}
+			return
+		case <-time.After(patience):
+		}
+	}
+	t.Fatal("it goes on after two signals")
+}
+
+// TestTwoRunsInOneDirectory: the second is told who is there, and a lock whose
+// process was killed is none.
+func TestTwoRunsInOneDirectory(t *testing.T) {
+	for _, name := range []string{"train", "sweep"} {
+		dir := filepath.Join(t.TempDir(), "run")
+		args := []string{
+			name, "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", dir, "--resume",
+			"--set", "train.epochs=1000", "--set", "schedule.decay_epochs=[]", "--set", "sweep.batch_sizes=[32]",
+		}
+		first, _ := started(t, args...)
+		waitFor(t, filepath.Join(dir, ".lock"))
+		second := command(t, args...)
+		output, err := second.CombinedOutput()
+		want := fmt.Sprintf("process %d on ", first.Process.Pid)
+		if err == nil || second.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(output), want) || !strings.Contains(string(output), dir) {
+			t.Errorf("%s: %v, want %q\n%s", name, err, want, output)
+		}
+		_ = first.Process.Kill() // it runs, or the test above has failed
+		_ = first.Wait()
+		third, stderr := started(t, args...)
+		time.Sleep(time.Second)
+		if err := third.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if err := third.Wait(); third.ProcessState.ExitCode() != exitInterrupted {
+			t.Errorf("%s: after the first was killed: %v\n%s", name, err, stderr)
+		}
+	}
+}
+
+// TestKilledReportIsWhole kills the report at random moments: what is there is
+// the old or the new file, and it can be made again.
+func TestKilledReportIsWhole(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := command(t, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	run("train", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", dir, "--set", "train.epochs=1")
+	begun := time.Now()
+	run("report", dir)
+	length := time.Since(begun)
+	files := []string{"report.html", "summary.csv", "accuracy.png", "da_type_run.json"}
+	want := map[string]string{}
+	for _, name := range files {
+		want[name] = mustRead(t, filepath.Join(dir, name))
+	}
+	for i := range 20 {
+		cmd, _ := started(t, "report", dir)
+		time.Sleep(length * time.Duration(i) / 20)
+		_ = cmd.Process.Kill() // or it was through
+		_ = cmd.Wait()
+		for _, name := range files {
+			if mustRead(t, filepath.Join(dir, name)) != want[name] {
+				t.Errorf("killed after %d/20 of its time, %s is another", i, name)
+			}
+		}
+	}
+	run("report", dir)
+}

@@ -1,0 +1,87 @@
+package trainloop
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+// The long form is bench/soak/run.sh.
+var soakSteps = flag.Int("soak.steps", 2000, "optimizer steps of TestSoak")
+
+const soakStepsPerEpoch = 50
+
+// soak watches the memory of a run, once an epoch.
+type soak struct {
+	silent
+	t        *testing.T
+	resident []float64 // in MB
+}
+
+func (s *soak) Stepped(p Position, _, _, _ float64) {
+	if p.Step != p.StepsPerEpoch {
+		return
+	}
+	debug.FreeOSMemory() // what is only to be collected is no leak
+	var pages, resident int64
+	data, err := os.ReadFile("/proc/self/statm")
+	if err == nil {
+		_, err = fmt.Sscan(string(data), &pages, &resident)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.resident = append(s.resident, float64(resident)*float64(os.Getpagesize())/1e6)
+}
+
+// TestSoak trains many steps, with an evaluation and a snapshot every fifty:
+// once it has warmed up the memory stays what it is, and when it is over, or was
+// interrupted, no goroutine is left.
+func TestSoak(t *testing.T) {
+	epochs := max(*soakSteps/soakStepsPerEpoch, 8)
+	o := small(t, fmt.Sprintf("train.epochs=%d", epochs), "data.train=400", "train.batch_size=8", "model.widths=[4]",
+		"schedule.kind=constant", "schedule.warmup_epochs=0", "augment.recipe=strong")
+	before := runtime.NumGoroutine()
+	s := &soak{t: t}
+	o.Observer = s
+	begun := time.Now()
+	if got := mustRun(t, o); got.Steps != epochs*soakStepsPerEpoch {
+		t.Errorf("%d steps, want %d", got.Steps, epochs*soakStepsPerEpoch)
+	}
+	quarter := len(s.resident) / 4
+	early, late := median(s.resident[2*quarter:3*quarter]), median(s.resident[3*quarter:])
+	t.Logf("%d steps in %.0f s: resident %.1f MB in the third quarter, %.1f MB in the last (medians)",
+		epochs*soakStepsPerEpoch, time.Since(begun).Seconds(), early, late)
+	// It goes up and down by some MB with the pieces that the library's
+	// allocator holds. A step that kept its
+	// batch, 24 kB, would add 12 MB in the short form; in the long one 2 kB a
+	// step are too much.
+	if late-early > 10 {
+		t.Errorf("the memory grew by %.1f MB, from %.1f", late-early, early)
+	}
+
+	cut := o
+	cut.Dir += "-cut"
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	cut.Observer = &stopAt{left: 60, stop: stop}
+	if _, err := Run(ctx, cut); err == nil {
+		t.Error("the run was not interrupted")
+	}
+	stop()
+	for range 100 { // a goroutine may still be returning
+		if runtime.NumGoroutine() <= before {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		stacks := make([]byte, 1<<16)
+		t.Errorf("%d goroutines before, %d after\n%s", before, after, stacks[:runtime.Stack(stacks, true)])
+	}
+}
