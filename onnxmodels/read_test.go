@@ -11,7 +11,7 @@ import (
 	"onnxlab/internal/onnxpb"
 )
 
-func exampleModel(t testing.TB) *onnxpb.Model {
+func exampleModel(t testing.TB) *Model {
 	n, err := CNN(CNNOptions{Height: 4, Width: 4, Widths: []int{2}, Convolutions: 1, Classes: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -25,20 +25,20 @@ func exampleModel(t testing.TB) *onnxpb.Model {
 
 // TestReadModel names what is wrong with models from outside.
 func TestReadModel(t *testing.T) {
-	tensor := func(m *onnxpb.Model) *onnxpb.Tensor { return m.Graph.Initializer[0] }
-	for want, damage := range map[string]func(m *onnxpb.Model){
-		"":                       func(*onnxpb.Model) {},
-		"no graph":               func(m *onnxpb.Model) { m.Graph = nil },
-		"data in another file":   func(m *onnxpb.Model) { tensor(m).DataLocation = onnxpb.Tensor_EXTERNAL.Enum() },
-		"has its data":           func(m *onnxpb.Model) { tensor(m).ExternalData = []*onnxpb.Property{{Key: proto.String("location")}} },
-		"dimension 0 of [-1]":    func(m *onnxpb.Model) { tensor(m).Dims = []int64{-1} },
-		"dimension 1 of [2 461":  func(m *onnxpb.Model) { tensor(m).Dims = []int64{2, 1 << 62} },
-		"dimension 2 of [65536":  func(m *onnxpb.Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
-		"dimensions [7 9]":       func(m *onnxpb.Model) { tensor(m).Dims = []int64{7, 9} },
-		"cyclic or out of order": func(m *onnxpb.Model) { m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0] },
-		"already the name":       func(m *onnxpb.Model) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] },
-		"is computed by no node": func(m *onnxpb.Model) { m.Graph.Output[0].Name = proto.String("nothing") },
-		"subgraph":               func(m *onnxpb.Model) { m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{G: &onnxpb.Graph{}}} },
+	tensor := func(m *Model) *onnxpb.Tensor { return m.Graph.Initializer[0] }
+	for want, damage := range map[string]func(m *Model){
+		"":                       func(*Model) {},
+		"no graph":               func(m *Model) { m.Graph = nil },
+		"data in another file":   func(m *Model) { tensor(m).DataLocation = onnxpb.Tensor_EXTERNAL.Enum() },
+		"has its data":           func(m *Model) { tensor(m).ExternalData = []*onnxpb.Property{{Key: proto.String("location")}} },
+		"dimension 0 of [-1]":    func(m *Model) { tensor(m).Dims = []int64{-1} },
+		"dimension 1 of [2 461":  func(m *Model) { tensor(m).Dims = []int64{2, 1 << 62} },
+		"dimension 2 of [65536":  func(m *Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
+		"dimensions [7 9]":       func(m *Model) { tensor(m).Dims = []int64{7, 9} },
+		"cyclic or out of order": func(m *Model) { m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0] },
+		"already the name":       func(m *Model) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] },
+		"is computed by no node": func(m *Model) { m.Graph.Output[0].Name = proto.String("nothing") },
+		"subgraph":               func(m *Model) { m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{G: &onnxpb.Graph{}}} },
 	} {
 		m := exampleModel(t)
 		damage(m)
@@ -65,7 +65,7 @@ func TestDeepSubgraphs(t *testing.T) {
 	for range 11_000 {
 		g = &onnxpb.Graph{Node: []*onnxpb.Node{{Attribute: []*onnxpb.Attribute{{G: g}}}}}
 	}
-	data, err := proto.Marshal(&onnxpb.Model{IrVersion: proto.Int64(8), Graph: g})
+	data, err := proto.Marshal(&Model{IrVersion: proto.Int64(8), Graph: g})
 	if err != nil {
 		t.Fatal(err)
 	}
