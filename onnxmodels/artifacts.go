@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/durable"
-	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
@@ -108,11 +107,11 @@ type Artifacts struct {
 	// Training computes the loss and accumulates the gradients; its inputs are
 	// image, label and learning_rate, which scales the gradients, and
 	// dropout_seed if the network drops.
-	Training *onnxpb.Model
+	Training *Model
 	// Eval computes loss and correct without training.
-	Eval *onnxpb.Model
+	Eval *Model
 	// Optimizer applies the accumulated gradients.
-	Optimizer *onnxpb.Model
+	Optimizer *Model
 	// Drops tells that Training has the input dropout_seed.
 	Drops bool
 }
@@ -138,7 +137,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	return a, err
 }
 
-func (n *Network) trainingModel(o TrainingOptions) (m *onnxpb.Model, drops bool, err error) {
+func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err error) {
 	b := n.builder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
@@ -234,7 +233,7 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 // BackwardPrefix begins the names of all nodes of the backward pass.
 const BackwardPrefix = "backward/"
 
-func (n *Network) evalModel() (*onnxpb.Model, error) {
+func (n *Network) evalModel() (*Model, error) {
 	b := n.builder("eval")
 	image, label := n.byteInput(b), b.labelInput()
 	logits := n.forward(b, b.normalise(image))
@@ -247,7 +246,7 @@ func (n *Network) evalModel() (*onnxpb.Model, error) {
 // the factor 1/(1 − μ) in its rate undoes the factor 1 − μ on each gradient.
 // Its inputs are those that ONNX Runtime expects by name; the rate among them
 // is not used.
-func optimizerModel(momentum float32, rates []float32) (*onnxpb.Model, error) {
+func optimizerModel(momentum float32, rates []float32) (*Model, error) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
 	g := graph.New("optimizer")
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
@@ -284,7 +283,7 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}
-	for name, m := range map[string]*onnxpb.Model{
+	for name, m := range map[string]*Model{
 		TrainingModelFile: a.Training, EvalModelFile: a.Eval, OptimizerModelFile: a.Optimizer,
 	} {
 		if err := WriteModel(filepath.Join(dir, name), m); err != nil {
@@ -295,7 +294,7 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 }
 
 // Marshal returns the model's bytes; equal models give equal bytes.
-func Marshal(m *onnxpb.Model) ([]byte, error) {
+func Marshal(m *Model) ([]byte, error) {
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode model %q: %w", m.GetGraph().GetName(), err)
@@ -304,7 +303,7 @@ func Marshal(m *onnxpb.Model) ([]byte, error) {
 }
 
 // WriteModel writes the model to path, atomically.
-func WriteModel(path string, m *onnxpb.Model) error {
+func WriteModel(path string, m *Model) error {
 	data, err := Marshal(m)
 	if err != nil {
 		return err

@@ -11,19 +11,28 @@ import (
 // The names of the inputs and outputs of training artifacts and inference
 // models, and of the symbolic batch size.
 const (
-	InputImage        = "image"
-	InputLabel        = "label"
+	// InputImage is uint8 [batch, height, width, 3], 0..255; an inference model
+	// may have it as float32 [batch, 3, height, width], 0..1.
+	InputImage = "image"
+	// InputLabel is int64 [batch], the class of each image, counted from 0.
+	InputLabel = "label"
+	// InputLearningRate is float32 [1].
 	InputLearningRate = "learning_rate"
-	// InputDropoutSeed exists only if the network has a Dropout layer.
+	// InputDropoutSeed is int64 [1], in 0..2³¹−2. It exists only if the network
+	// has a Dropout layer.
 	InputDropoutSeed = "dropout_seed"
 	// InputResetGrad tells whether gradients begin anew or are accumulated.
 	InputResetGrad = "lazy_reset_grad"
 
-	OutputLoss          = "loss"
-	OutputCorrect       = "correct"
+	// OutputLoss is the mean cross-entropy, a float32 scalar.
+	OutputLoss = "loss"
+	// OutputCorrect is how many images were classified right, a float32 scalar.
+	OutputCorrect = "correct"
+	// OutputLogits and OutputProbabilities are float32 [batch, classes].
 	OutputLogits        = "logits"
 	OutputProbabilities = "probabilities"
 
+	// BatchSymbol is the dimension of inputs and outputs that is left open.
 	BatchSymbol = "batch"
 
 	// GradientFlagSuffix is the suffix by which ONNX Runtime knows, and leaves out,

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"testing"
-
-	"onnxlab/internal/onnxpb"
 )
 
 // cudaKernels are the operators of which the CUDA provider of ONNX Runtime
@@ -25,7 +23,7 @@ var cudaKernels = []string{
 }
 
 // operators counts those of the model.
-func operators(m *onnxpb.Model) map[string]int {
+func operators(m *Model) map[string]int {
 	counts := map[string]int{}
 	for _, n := range m.GetGraph().GetNode() {
 		counts[n.GetOpType()]++

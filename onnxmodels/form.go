@@ -26,7 +26,7 @@ type Form struct {
 // FormOf reads the form of an inference model from its graph and its metadata.
 // The input is image, and the output probabilities is [batch, classes]; other
 // models have no form.
-func FormOf(m *onnxpb.Model) (Form, error) {
+func FormOf(m *Model) (Form, error) {
 	f, err := inputForm(m.GetGraph())
 	if err != nil {
 		return f, err

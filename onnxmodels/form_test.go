@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
-
-	"onnxlab/internal/onnxpb"
 )
 
 // TestFormOf reads back what Inference wrote.
@@ -45,19 +43,19 @@ func TestFormOf(t *testing.T) {
 
 // TestFormOfNamesFaults has models that are no classifiers, and bad metadata.
 func TestFormOfNamesFaults(t *testing.T) {
-	property := func(m *onnxpb.Model, key, value string) {
+	property := func(m *Model, key, value string) {
 		for _, p := range m.MetadataProps {
 			if p.GetKey() == key {
 				p.Value = proto.String(value)
 			}
 		}
 	}
-	for want, damage := range map[string]func(m *onnxpb.Model){
-		`no input "image"`:            func(m *onnxpb.Model) { m.Graph.Input[0].Name = proto.String("picture") },
-		`no output "probabilities"`:   func(m *onnxpb.Model) { m.Graph.Output = m.Graph.Output[:1] },
-		`names of 2 classes: "[\"a\"`: func(m *onnxpb.Model) { property(m, MetadataClasses, `["a"]`) },
-		`names of 2 classes: "a, b"`:  func(m *onnxpb.Model) { property(m, MetadataClasses, "a, b") },
-		`"stretch" is neither`:        func(m *onnxpb.Model) { property(m, MetadataResize, "stretch") },
+	for want, damage := range map[string]func(m *Model){
+		`no input "image"`:            func(m *Model) { m.Graph.Input[0].Name = proto.String("picture") },
+		`no output "probabilities"`:   func(m *Model) { m.Graph.Output = m.Graph.Output[:1] },
+		`names of 2 classes: "[\"a\"`: func(m *Model) { property(m, MetadataClasses, `["a"]`) },
+		`names of 2 classes: "a, b"`:  func(m *Model) { property(m, MetadataClasses, "a, b") },
+		`"stretch" is neither`:        func(m *Model) { property(m, MetadataResize, "stretch") },
 	} {
 		m := exampleModel(t)
 		damage(m)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/rewrite"
@@ -54,8 +53,9 @@ type InferenceOptions struct {
 
 // Inference returns the network with the checkpoint's parameters as an ONNX
 // model of one input, image, and two outputs: logits and probabilities, both
-// [batch, classes].
-func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*onnxpb.Model, error) {
+// [batch, classes]. The checkpoint of another network, an unknown form of input
+// and the wrong number of class names are errors.
+func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
 	b := n.builder("inference")
 	b.constants = c
 	var x *graph.Value

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/internal/ortrun"
 )
@@ -172,7 +171,7 @@ func TestInferenceForms(t *testing.T) {
 	}
 }
 
-func count(m *onnxpb.Model, op string) int {
+func count(m *Model, op string) int {
 	n := 0
 	for _, node := range m.GetGraph().GetNode() {
 		if node.GetOpType() == op {

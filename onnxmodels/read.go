@@ -13,12 +13,17 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
+// Model is an ONNX model, a protobuf message with the fields of ONNX's
+// ModelProto. Package inspect tells what is in one, package verify exposes its
+// values, and what runs models (session, gorun) takes the bytes of Marshal.
+type Model = onnxpb.Model
+
 // maxModelBytes is protobuf's own limit.
 const maxModelBytes = 1<<31 - 1
 
 // ReadModel reads the ONNX model at path and checks what it says of itself:
 // see CheckModel.
-func ReadModel(path string) (*onnxpb.Model, error) {
+func ReadModel(path string) (*Model, error) {
 	data, err := durable.ReadPlain(path, maxModelBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
@@ -31,8 +36,8 @@ func ReadModel(path string) (*onnxpb.Model, error) {
 }
 
 // DecodeModel decodes and checks a model's bytes.
-func DecodeModel(data []byte) (*onnxpb.Model, error) {
-	m := &onnxpb.Model{}
+func DecodeModel(data []byte) (*Model, error) {
+	m := &Model{}
 	if err := proto.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("not an ONNX model: %w", err)
 	}
@@ -46,7 +51,7 @@ func DecodeModel(data []byte) (*onnxpb.Model, error) {
 // is in other files or does not fit their shape, nodes that use a value before
 // it is computed, values computed twice, and subgraphs, which no network of
 // this module has.
-func CheckModel(m *onnxpb.Model) error {
+func CheckModel(m *Model) error {
 	g := m.GetGraph()
 	if g == nil || m.GetIrVersion() == 0 {
 		return errors.New("not an ONNX model: it has no graph or no IR version")

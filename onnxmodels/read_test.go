@@ -12,7 +12,7 @@ import (
 	"onnxlab/internal/onnxpb"
 )
 
-func exampleModel(t testing.TB) *onnxpb.Model {
+func exampleModel(t testing.TB) *Model {
 	n, err := CNN(CNNOptions{Height: 4, Width: 4, Widths: []int{2}, Convolutions: 1, Classes: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestDeepSubgraphs(t *testing.T) {
 	for range 11_000 {
 		g = &onnxpb.Graph{Node: []*onnxpb.Node{{Attribute: []*onnxpb.Attribute{{G: g}}}}}
 	}
-	data, err := proto.Marshal(&onnxpb.Model{IrVersion: proto.Int64(8), Graph: g})
+	data, err := proto.Marshal(&Model{IrVersion: proto.Int64(8), Graph: g})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/session"
 )
 
 type benchStepOptions struct {
@@ -79,7 +80,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
-	defer ortlib.Close() //nolint:errcheck // the process ends
+	defer session.Close() //nolint:errcheck // the process ends
 	if opts.serve {
 		return serveSteps(ctx, *experiment, height, width, opts.target, stdin, stdout)
 	}

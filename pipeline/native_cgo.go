@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 )
@@ -25,11 +24,7 @@ func needsLibrary(cmd *cobra.Command) *cobra.Command { return cmd }
 
 // openLibrary finds or fetches the native library and opens it.
 func openLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) error {
-	path, err := ortlib.Ensure(ctx, ortlib.Options{Library: r.Library, Device: r.Device, Progress: progress})
-	if err != nil {
-		return err
-	}
-	return ortlib.Open(path)
+	return session.Open(ctx, session.LibraryOptions{Library: r.Library, Device: r.Device, Progress: progress})
 }
 
 // openNative makes a model ready to run in ONNX Runtime.
@@ -39,7 +34,7 @@ func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.W
 	}
 	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32})
 	if err != nil {
-		return nil, nil, errors.Join(&dataError{err}, ortlib.Close())
+		return nil, nil, errors.Join(&dataError{err}, session.Close())
 	}
-	return m, func() error { return errors.Join(m.Close(), ortlib.Close()) }, nil
+	return m, func() error { return errors.Join(m.Close(), session.Close()) }, nil
 }

@@ -7,16 +7,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/session"
 )
 
 type trainOptions struct {
@@ -87,13 +86,13 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
-	defer ortlib.Close() //nolint:errcheck // the process ends
+	defer session.Close() //nolint:errcheck // the process ends
 	header := fmt.Sprintf("%s: %d training and %d validation images (%s), batch %d, %d epochs",
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
 		Dir: dir, Resume: opts.resume,
-		Environment: environment(experiment), Observer: newProgress(stderr, header),
+		Observer: newProgress(stderr, header),
 	})
 	if err != nil {
 		return withResumeHint(err, opts, dir)
@@ -110,15 +109,6 @@ func runName(config, name string) string {
 		return "train"
 	}
 	return name
-}
-
-func environment(e *configs.Experiment) rundir.Environment {
-	env := rundir.Collect()
-	env.Device, env.ONNXRuntime, env.Data.Source = e.Runtime.Device, ortlib.Version(), e.Data.Source
-	if env.Threads = e.Runtime.Threads; env.Threads == 0 {
-		env.Threads = runtime.NumCPU()
-	}
-	return env
 }
 
 // withResumeHint ends the error of an interrupted run with the command that

@@ -8,7 +8,6 @@ import (
 	"io"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/session"
 )
@@ -21,7 +20,7 @@ func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment,
 	if err := openLibrary(ctx, e.Runtime, stderr); err != nil {
 		return outputs, nil, err
 	}
-	defer func() { err = errors.Join(err, ortlib.Close()) }()
+	defer func() { err = errors.Join(err, session.Close()) }()
 	options := session.Options{Threads: e.Runtime.Threads}
 	if outputs, err = session.Outputs(s.data, s.model, images, options); err != nil || !o.layers {
 		return outputs, nil, err

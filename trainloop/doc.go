@@ -1,6 +1,10 @@
 // Package trainloop trains the network of an experiment in ONNX Runtime and
 // keeps what comes of it in a run directory.
 //
+//	experiment := configs.Default()
+//	train, validation, err := dataset.Load(ctx, dataset.Options{Source: "synthetic"})
+//	err = session.Open(ctx, session.LibraryOptions{})
+//	defer session.Close()
 //	summary, err := trainloop.Run(ctx, trainloop.Options{
 //		Experiment: experiment, Train: train, Validation: validation, Dir: "runs/first",
 //	})
@@ -15,5 +19,13 @@
 // history.csv holds the mean loss and the accuracy over the training batches as
 // they were trained on, as Keras reports them.
 //
-// The native library must be open (internal/ortlib).
+// The experiment is one of package configs: its model, augment, train,
+// optimizer, schedule and runtime settings are used. The images are those of
+// Options, whatever its data settings say. The files of the directory are those
+// of package rundir.
+//
+// Networks that no experiment describes are trained step by step by package
+// session, on what onnxmodels makes and augment.Loader fills.
+//
+// The native library must be open: session.Open.
 package trainloop

@@ -19,15 +19,17 @@ import (
 
 // Options say what is run and where it is kept.
 type Options struct {
-	Experiment        configs.Experiment
+	// Experiment comes from configs.Load, or is configs.Default with changes:
+	// its method Validate tells whether they are possible.
+	Experiment configs.Experiment
+	// Train and Validation have images of one size, one image or more, and as
+	// many classes as the experiment's model.
 	Train, Validation *dataset.Set
 	// Dir is the run directory. It is made if it does not exist, and must not
 	// hold another run.
 	Dir string
 	// Resume goes on from the latest snapshot in Dir, if there is one.
 	Resume bool
-	// Environment is what the caller knows of environment.json.
-	Environment rundir.Environment
 	// Observer, if not nil, is told how the run goes.
 	Observer Observer
 }
@@ -36,7 +38,8 @@ type Options struct {
 type Observer interface {
 	// Started is called once, with the place where the run starts.
 	Started(p Position)
-	// Stepped is called after each optimizer step.
+	// Stepped is called after each optimizer step, with the mean loss and the
+	// accuracy (0..1) of its batch.
 	Stepped(p Position, loss, accuracy, imagesPerSecond float64)
 	// Finished is called after each epoch.
 	Finished(p Position, e rundir.Epoch)
@@ -53,7 +56,9 @@ type Position struct {
 // Run trains, and returns the summary that it wrote last.
 //
 // When ctx is cancelled it finishes the step, saves a snapshot and returns an
-// *Interrupted.
+// *Interrupted. The other errors that can be told apart are *SettingError for
+// an experiment that does not go with the images, *Occupied, *Mismatch,
+// *Diverged and *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	r, err := start(o)
 	if err != nil {

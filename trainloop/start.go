@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"onnxlab/augment"
 	"onnxlab/configs"
@@ -63,6 +64,9 @@ func dataHash(o Options) string { return o.Train.Hash() + "+" + o.Validation.Has
 
 // check tells what does not go together between the experiment and the data.
 func check(o Options) error {
+	if o.Train == nil || o.Validation == nil {
+		return errors.New("train: want training and validation images (dataset.Load)")
+	}
 	th, tw := o.Train.Size()
 	vh, vw := o.Validation.Size()
 	switch e := o.Experiment; {
@@ -100,7 +104,11 @@ func (r *run) claim() (complete bool, err error) {
 // describe writes what the run is. The configuration goes last: with it the
 // directory is claimed.
 func (r *run) describe() error {
-	e := r.Environment
+	e := rundir.Collect()
+	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
+	if e.Threads = r.options.Threads; e.Threads == 0 {
+		e.Threads = runtime.NumCPU()
+	}
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
 	e.Data.Classes = r.Train.Classes

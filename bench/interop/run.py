@@ -10,7 +10,9 @@ For each case below it exports training artifacts, trains them in Go
     checkpoint  one that onnxlab read and wrote back holds the same bytes of
                 every parameter, and training goes on from it as in Go
     eval model  its loss and hits agree with the inference model's logits
-    inference   the exported models give the logits that Go got
+    inference   every form of exported model gives, for 1 and 32 images, the
+                logits and probabilities that Go got in ONNX Runtime and in
+                onnxlab's own runtime in pure Go, to 1e-5
 
 The exit status is 1 if anything disagrees.
 """
@@ -45,7 +47,13 @@ from onnxruntime.training.api import CheckpointState, Module, Optimizer  # noqa:
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "smoke.yaml"
-TOLERANCE = 1e-4  # relative, of losses and logits
+TOLERANCE = 1e-4  # relative, of losses and logits after training anew
+
+# Between runtimes on one model: of probabilities, and of logits relative to the
+# largest, or to 1 if that is larger.
+INFERENCE_TOLERANCE = 1e-5
+FORMS = [f"{norm}-{layout}" for norm in ("folded", "kept") for layout in ("uint8-nhwc", "float32-nchw")]
+INFERRED = (1, 32)  # images at once
 
 # What each case changes in configs/smoke.yaml, and the target it is exported for.
 CASES = {
@@ -86,6 +94,11 @@ class Record:
             steps, batch, facts["height"], facts["width"], 3)
         self.labels = np.fromfile(folder / "labels.i64", "<i8").reshape(steps, batch)
         self.logits = np.fromfile(folder / "logits.f32", "<f4").reshape(batch, facts["classes"])
+
+    def inferred(self, form, count, runtime):
+        """The logits and probabilities [2, count, classes] that Go got."""
+        path = self.folder / f"{form}-{count}.{runtime}.f32"
+        return np.fromfile(path, "<f4").reshape(2, count, self.facts["classes"])
 
 
 def build(folder):
@@ -166,16 +179,35 @@ def cross_entropy(logits, labels):
 
 
 def infer(path, images):
-    """The logits of an exported model for uint8 images [n, h, w, 3]."""
+    """The logits and probabilities of an exported model for uint8 images [n, h, w, 3]."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     if session.get_inputs()[0].type == "tensor(float)":
         images = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    return session.run(["logits"], {"image": images})[0]
+    return session.run(["logits", "probabilities"], {"image": images})
+
+
+def apart(got, want):
+    """How far two runtimes are apart, as INFERENCE_TOLERANCE says; NaN stays NaN."""
+    (logits, probabilities), (want_logits, want_probabilities) = got, want
+    scale = max(1, np.abs(want_logits).max())
+    return float(np.max([np.abs(logits - want_logits).max() / scale,
+                         np.abs(probabilities - want_probabilities).max()]))
+
+
+def compare_inference(case, data):
+    """Yields the checks of the inference models of one case."""
+    images = data.images.reshape(-1, *data.images.shape[2:])
+    for form in FORMS:
+        for count in INFERRED:
+            got = infer(data.folder / f"{form}.onnx", images[:count])
+            for runtime in ("session", "gorun"):
+                difference = apart(got, data.inferred(form, count, runtime))
+                yield Check(case, f"{form} x {count}, {runtime}", difference, INFERENCE_TOLERANCE)
 
 
 def compare(case, artifacts, data):
     """Yields the checks of one case."""
-    for path in [*sorted(artifacts.glob("*.onnx")), *sorted(data.folder.glob("*.onnx"))]:
+    for path in [*sorted(artifacts.glob("*.onnx")), *(data.folder / f"{form}.onnx" for form in FORMS)]:
         # What the checker refuses is an exception that names the node.
         onnx.checker.check_model(str(path), full_check=True)
 
@@ -196,14 +228,13 @@ def compare(case, artifacts, data):
     yield Check(case, "eval model: loss", relative(loss, cross_entropy(data.logits, labels)), TOLERANCE)
     yield Check(case, "eval model: hits", abs(correct - (data.logits.argmax(1) == labels).sum()), 1)
 
-    for path in sorted(data.folder.glob("*.onnx")):
-        yield Check(case, f"inference: {path.name}", relative(infer(path, images), data.logits), TOLERANCE)
+    yield from compare_inference(case, data)
 
 
 def show(checks):
-    print(f"{'case':22}{'what':32}{'difference':>12}{'limit':>10}")
+    print(f"{'case':22}{'what':36}{'difference':>12}{'limit':>10}")
     for c in checks:
-        print(f"{c.case:22}{c.what:32}{c.difference:12.2e}{c.limit:10.0e}{'' if c.agrees else '   DISAGREES'}")
+        print(f"{c.case:22}{c.what:36}{c.difference:12.2e}{c.limit:10.0e}{'' if c.agrees else '   DISAGREES'}")
 
 
 def main():

@@ -68,6 +68,18 @@ func toolkit() string {
 	if !ok {
 		return "unknown"
 	}
+	return toolkitOf(info)
+}
+
+// module is the path of this module, which programs of others depend on.
+const module = "onnxlab"
+
+func toolkitOf(info *debug.BuildInfo) string {
+	for _, dependency := range info.Deps {
+		if dependency.Path == module {
+			return dependency.Version
+		}
+	}
 	version, revision := info.Main.Version, ""
 	for _, s := range info.Settings {
 		switch {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -108,6 +109,18 @@ func TestEnvironmentFile(t *testing.T) {
 	data, _ := os.ReadFile(Layout{dir}.Environment())
 	if len(host) > 3 && strings.Contains(string(data), host) {
 		t.Errorf("the machine's name is in %s", data)
+	}
+}
+
+func TestToolkitOfOtherProgram(t *testing.T) {
+	other := debug.Module{Path: "example.org/program", Version: "v7.0.0"}
+	info := &debug.BuildInfo{Main: other, Deps: []*debug.Module{{Path: "example.org/a", Version: "v2.0.0"}, {Path: "onnxlab", Version: "v0.1.0"}}}
+	if got := toolkitOf(info); got != "v0.1.0" {
+		t.Errorf("got %q, want that of the dependency", got)
+	}
+	info.Main, info.Deps = debug.Module{Path: "onnxlab", Version: "v0.2.0"}, info.Deps[:1]
+	if got := toolkitOf(info); got != "v0.2.0" {
+		t.Errorf("got %q, want that of the program", got)
 	}
 }
 

@@ -1,18 +1,44 @@
 // Package session runs models in ONNX Runtime: training artifacts with its
 // training API, and inference models.
 //
-//	trainer, err := session.NewTrainer(training, session.Options{})
+//	err := session.Open(ctx, session.LibraryOptions{})
+//	defer session.Close()
+//	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9})
+//	training, err := onnxmodels.Marshal(artifacts.Training)
+//	optimizer, err := onnxmodels.Marshal(artifacts.Optimizer)
+//	trainer, err := session.NewTrainer(session.Training{
+//		TrainingModel: training, OptimizerModel: optimizer,
+//		Checkpoint: checkpoint.Encode(network.Initialize(1)),
+//		Drops: artifacts.Drops, Height: 32, Width: 32, BatchSize: 128,
+//	}, session.Options{})
+//	defer trainer.Close()
 //	result, err := trainer.Step(images, labels, 0.1, 0)
 //	err = trainer.Save("checkpoint")
 //
-// The native library must be open (internal/ortlib). A build without cgo has
-// the same names, and its constructors return ErrNoCgo.
+// [Open] finds or fetches the native library, and nothing here works before it.
+// A build without cgo has the same names, and they return ErrNoCgo.
 package session
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 // ErrNoCgo is what sessions give in a build without cgo.
 var ErrNoCgo = errors.New("this build has no ONNX Runtime: it was made with CGO_ENABLED=0 (build it with CGO_ENABLED=1 and a C compiler)")
+
+// LibraryOptions say which native library is wanted.
+type LibraryOptions struct {
+	// Library is the path of the library or of the folder it is in, as the
+	// setting runtime.library; nothing is fetched in its place. Empty: find or
+	// fetch one.
+	Library string
+	// Device is "cpu", the default, or "cuda".
+	Device string
+	// Progress is told about a download: by a bar if it is a terminal, else by
+	// a line. Nil keeps it silent.
+	Progress io.Writer
+}
 
 // Options say where a session runs.
 type Options struct {

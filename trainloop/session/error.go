@@ -1,6 +1,10 @@
 package session
 
-import "fmt"
+import (
+	"fmt"
+
+	"onnxlab/internal/ortlib"
+)
 
 // DeviceError says that the device of a session cannot be used: there is no
 // GPU, or its driver or its libraries do not go together.
@@ -18,3 +22,8 @@ func (e *DeviceError) Error() string {
 
 // Unwrap is the cause.
 func (e *DeviceError) Unwrap() error { return e.Err }
+
+// LibraryError says that ONNX Runtime's library, or a file that should hold
+// it, is missing, damaged or not what is needed: Path names it, Err is the
+// cause, and Hint, if it is not empty, is what to do.
+type LibraryError = ortlib.LibraryError

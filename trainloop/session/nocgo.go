@@ -2,7 +2,20 @@
 
 package session
 
-import "onnxlab/onnxmodels/gorun"
+import (
+	"context"
+
+	"onnxlab/onnxmodels/gorun"
+)
+
+// Open returns ErrNoCgo.
+func Open(context.Context, LibraryOptions) error { return ErrNoCgo }
+
+// Close returns ErrNoCgo, because Open does.
+func Close() error { return ErrNoCgo }
+
+// Version is empty, because nothing can be open.
+func Version() string { return "" }
 
 // Trainer is not available without cgo.
 type Trainer struct{}

@@ -10,9 +10,16 @@
 //	labels.i64     int64 [steps, batch]
 //	saved          the checkpoint after half of the steps, as ONNX Runtime wrote it
 //	rewritten      the same after package checkpoint read it and wrote it
-//	folded.onnx, unfolded.onnx, float32.onnx
-//	               inference models of the parameters after the last step
-//	logits.f32     what folded.onnx gives for the first batch: float32 [batch, classes]
+//	last           the checkpoint after the last step
+//	logits.f32     the logits of the first batch then: float32 [batch, classes]
+//
+// and of each form of inference model, such as folded-uint8-nhwc, with the
+// parameters after the last step, and for n of 1 and 32 images:
+//
+//	FORM.onnx             the model
+//	FORM-n.session.f32    what it gives for the first n images in ONNX Runtime:
+//	                      float32, logits and probabilities [2, n, classes]
+//	FORM-n.gorun.f32      what it gives in pure Go
 package main
 
 import (
@@ -28,7 +35,6 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
-	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop"
@@ -83,14 +89,10 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	path, err := ortlib.Ensure(ctx, ortlib.Options{Library: e.Runtime.Library, Progress: os.Stderr})
-	if err != nil {
+	if err := session.Open(ctx, session.LibraryOptions{Library: e.Runtime.Library, Progress: os.Stderr}); err != nil {
 		return err
 	}
-	if err := ortlib.Open(path); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ortlib.Close()) }()
+	defer func() { err = errors.Join(err, session.Close()) }()
 
 	network, err := trainloop.Network(*e, set.Height, set.Width)
 	if err != nil {
@@ -106,7 +108,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err := train(&r, o, e, set); err != nil {
 		return err
 	}
-	if err := infer(r, o, network, set); err != nil {
+	if err := infer(o.out, network, set, batch); err != nil {
 		return err
 	}
 	return r.write(o.out, set)
@@ -180,42 +182,6 @@ func save(t *session.Trainer, dir string) error {
 		return err
 	}
 	return checkpoint.Write(filepath.Join(dir, "rewritten"), c)
-}
-
-// infer writes the inference models, and what the folded one gives.
-func infer(r report, o options, n *onnxmodels.Network, set *dataset.Set) (err error) {
-	c, err := checkpoint.Read(filepath.Join(o.out, "last"))
-	if err != nil {
-		return err
-	}
-	for name, form := range map[string]onnxmodels.InferenceOptions{
-		"folded.onnx":   {},
-		"unfolded.onnx": {KeepBatchNorm: true},
-		"float32.onnx":  {Input: onnxmodels.InputFloat32NCHW},
-	} {
-		model, err := n.Inference(c, form)
-		if err != nil {
-			return err
-		}
-		if err := onnxmodels.WriteModel(filepath.Join(o.out, name), model); err != nil {
-			return err
-		}
-	}
-	data, err := os.ReadFile(filepath.Join(o.out, "folded.onnx"))
-	if err != nil {
-		return err
-	}
-	m, err := session.NewModel(data, session.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	images, _ := batchOf(set, 0, r.Batch)
-	logits, _, err := m.Predict(images)
-	if err != nil {
-		return err
-	}
-	return writeRaw(o.out, "logits.f32", logits)
 }
 
 func (r report) write(dir string, set *dataset.Set) error {

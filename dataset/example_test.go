@@ -1,0 +1,48 @@
+package dataset_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+
+	"onnxlab/dataset"
+)
+
+// The synthetic set is drawn, written in the form of CIFAR-10 and read back.
+func Example() {
+	ctx := context.Background()
+	train, validation, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceSynthetic, Train: 50, Validation: 10})
+	if err != nil {
+		log.Fatal(err)
+	}
+	height, width := train.Size()
+	fmt.Printf("%d images of %dx%d pixels, %d bytes each\n", train.Len(), height, width, len(train.Image(0)))
+	fmt.Println("the third is a", train.Classes[train.Label(2)])
+	fmt.Println("images of each class:", train.Stats().Counts)
+
+	dir, err := os.MkdirTemp("", "set")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := dataset.WriteCIFAR10(dir, train, validation); err != nil {
+		log.Fatal(err)
+	}
+	again, _, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceCIFAR10, Path: dir})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the same images:", again.Hash() == train.Hash())
+
+	_, _, err = dataset.Load(ctx, dataset.Options{Source: dataset.SourceCIFAR10, Path: dir, Train: 60})
+	var bad *dataset.Error
+	fmt.Println(errors.As(err, &bad), "too many:", bad.Err)
+	// Output:
+	// 50 images of 32x32 pixels, 3072 bytes each
+	// the third is a square
+	// images of each class: [5 5 5 5 5 5 5 5 5 5]
+	// the same images: true
+	// true too many: 60 train images wanted, 50 available
+}

@@ -1,0 +1,68 @@
+package onnxmodels_test
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/gorun"
+)
+
+// A network is written as training artifacts; the parameters in a checkpoint,
+// which after training would be the trained ones, make an inference model.
+func Example() {
+	network, err := onnxmodels.NewNetwork(8, 8,
+		onnxmodels.Conv("conv1", onnxmodels.ConvOptions{Filters: 4, Kernel: 3, NoBias: true}),
+		onnxmodels.BatchNorm("norm1", onnxmodels.BatchNormOptions{}),
+		onnxmodels.ReLU("relu1"),
+		onnxmodels.GlobalAveragePool("pool"),
+		onnxmodels.Dense("dense", 3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	total, trainable := network.Count()
+	fmt.Println(total, "parameters,", trainable, "trainable")
+
+	dir, err := os.MkdirTemp("", "artifacts")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := artifacts.Write(dir, network.Initialize(1)); err != nil {
+		log.Fatal(err)
+	}
+
+	state, err := checkpoint.Read(filepath.Join(dir, onnxmodels.CheckpointFile))
+	if err != nil {
+		log.Fatal(err)
+	}
+	model, err := network.Inference(state, onnxmodels.InferenceOptions{Classes: []string{"cat", "dog", "frog"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := onnxmodels.Marshal(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	runner, err := gorun.New(data)
+	if err != nil {
+		log.Fatal(err)
+	}
+	white := bytes.Repeat([]byte{255}, 8*8*3)
+	_, probabilities, err := runner.Predict(append(white, make([]uint8, 8*8*3)...)) // and black
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.3f\n", probabilities)
+	// Output:
+	// 139 parameters, 131 trainable
+	// [0.734 0.135 0.131 0.333 0.333 0.333]
+}
