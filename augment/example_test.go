@@ -73,6 +73,6 @@ func ExamplePlan() {
 	if err := plan.Apply(flipped, []uint8{1, 2, 3, 4, 5, 6}, 1, 2); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(flipped)
+	fmt.Printf("%d\n", flipped)
 	// Output: [4 5 6 1 2 3]
 }
