@@ -66,7 +66,7 @@ var damages = map[string]func(m *onnxpb.Model){
 	`attribute "value" is not supported`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Relu")
 		n.Attribute = []*onnxpb.Attribute{{
-			Name: proto.String("value"), Type: onnxpb.Attribute_TENSOR.Enum(), T: graph.Tensor("t", graph.Float, []int{1 << 30}, nil),
+			Name: proto.String("value"), Type: onnxpb.Attribute_TENSOR.Enum(), T: graph.Tensor("t", graph.Float, []int{2}, make([]byte, 8)),
 		}}
 	},
 	"its first output is left out": func(m *onnxpb.Model) {
@@ -82,11 +82,11 @@ var damages = map[string]func(m *onnxpb.Model){
 	"it has not one input":               func(m *onnxpb.Model) { m.Graph.Input[0].Type = nil },
 	"it has no output \"probabilities\"": func(m *onnxpb.Model) { m.Graph.Output = m.Graph.Output[:1] },
 	"is of int32, want float32 or int64": func(m *onnxpb.Model) { m.Graph.Initializer[0].DataType = proto.Int32(int32(graph.Int32)) },
-	"need 1000000000 elements, it has 1": func(m *onnxpb.Model) {
+	"need 1000000000 numbers, it has 1": func(m *onnxpb.Model) {
 		i := m.Graph.Initializer[0]
 		i.Dims, i.RawData, i.FloatData = []int64{1e9}, nil, []float32{1}
 	},
-	"need 3 elements, it has 0": func(m *onnxpb.Model) {
+	"need 3 numbers, it has 0": func(m *onnxpb.Model) {
 		m.Graph.Initializer[0].RawData, m.Graph.Initializer[0].Dims = nil, []int64{3}
 	},
 
