@@ -24,19 +24,25 @@ type Confusion struct {
 func (m Confusion) WritePNG(w io.Writer) error {
 	side := m.side()
 	c := newPNG(side, side)
-	m.plot().Draw(draw.New(c))
+	m.draw(draw.New(c))
 	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
 	return err
 }
 
 // WriteSVG is WritePNG as SVG.
 func (m Confusion) WriteSVG(w io.Writer) error {
-	text, err := svg(m.side(), m.side(), m.plot().Draw)
+	text, err := svg(m.side(), m.side(), m.draw)
 	if err != nil {
 		return err
 	}
 	_, err = io.WriteString(w, text)
 	return err
+}
+
+// draw leaves a margin.
+func (m Confusion) draw(c draw.Canvas) {
+	const space = 8
+	m.plot().Draw(draw.Crop(c, vg.Points(space), -vg.Points(space), vg.Points(space), -vg.Points(space)))
 }
 
 // mostCounted is the most classes whose cells have room for a count.
@@ -66,7 +72,7 @@ func (m Confusion) plot() *plot.Plot {
 	p.X.Tick.Label.Rotation = math.Pi / 2
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		axis.Min, axis.Max, axis.Padding = -0.5, float64(n)-0.5, 0
+		axis.Min, axis.Max, axis.Padding = -0.5, float64(n)-0.5, vg.Points(8)
 		axis.Width, axis.Tick.Length = 0, 0
 		if n > mostCounted {
 			axis.Tick.Label.Font.Size = vg.Points(6)
