@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"onnxlab/configs"
 )
 
 type benchPredictOptions struct {
@@ -75,11 +73,7 @@ func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, std
 	if err := opts.check(); err != nil {
 		return err
 	}
-	experiment, err := configs.Load("", nil) // for the library that the environment may name
-	if err != nil {
-		return err
-	}
-	c, err := opts.open(ctx, experiment.Runtime, stderr)
+	c, err := opts.openAlone(ctx, stderr)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,16 @@ type classifier struct {
 	Close func() error
 }
 
+// openAlone is open without an experiment: only the environment may name the
+// native library.
+func (f *modelFlags) openAlone(ctx context.Context, stderr io.Writer) (*classifier, error) {
+	experiment, err := configs.Load("", nil)
+	if err != nil {
+		return nil, err
+	}
+	return f.open(ctx, experiment.Runtime, stderr)
+}
+
 // open reads the model and makes it ready to run. The caller closes it.
 func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writer) (*classifier, error) {
 	c := &classifier{Path: f.path(), Close: func() error { return nil }}

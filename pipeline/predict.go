@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 )
@@ -87,11 +86,7 @@ func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdou
 	if err := opts.check(); err != nil {
 		return err
 	}
-	experiment, err := configs.Load("", nil) // for the library that the environment may name
-	if err != nil {
-		return err
-	}
-	c, err := opts.open(ctx, experiment.Runtime, stderr)
+	c, err := opts.openAlone(ctx, stderr)
 	if err != nil {
 		return err
 	}

@@ -52,11 +52,7 @@ func Draw(rows []Row) (*image.NRGBA, error) {
 		return nil, err
 	}
 	defer face.Close()
-	height := margin
-	for _, row := range rows {
-		height += row.height()
-	}
-	sheet := imaging.New(margin+columns*(tile+margin), height, color.White)
+	sheet := blank(rows, columns)
 	top := margin
 	for _, row := range rows {
 		place(sheet, row.Source, 0, top)
@@ -68,6 +64,15 @@ func Draw(rows []Row) (*image.NRGBA, error) {
 		top += row.height()
 	}
 	return sheet, nil
+}
+
+// blank is a white sheet for the rows, of so many columns.
+func blank(rows []Row, columns int) *image.NRGBA {
+	height := margin
+	for _, row := range rows {
+		height += row.height()
+	}
+	return imaging.New(margin+columns*(tile+margin), height, color.White)
 }
 
 // Grid draws pictures with their captions, so many in a line, without sources.
@@ -87,11 +92,7 @@ func Grid(pictures []Variant, columns int) (*image.NRGBA, error) {
 		return nil, err
 	}
 	defer face.Close()
-	height := margin
-	for _, line := range lines {
-		height += line.height()
-	}
-	sheet := imaging.New(margin+min(columns, len(pictures))*(tile+margin), height, color.White)
+	sheet := blank(lines, min(columns, len(pictures)))
 	top := margin
 	for _, line := range lines {
 		for i, v := range line.Variants {
