@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop"
@@ -36,10 +34,7 @@ func newBenchStepCommand() *cobra.Command {
 		Long: `Time the training steps of an experiment on random images: forward and backward
 pass, accumulation and optimizer, without loading and augmenting.
 
-With --serve it waits for lines "run N" on standard input, does N steps for each
-and answers with the seconds that they took, so that a benchmark can take turns
-between programs.
-
+` + serveHelp + `
 With --profile it also tells which operators and layers of the graph the time
 goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
 graph on all threads; the optimizer is not part of the graph.
@@ -82,7 +77,11 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	}
 	defer session.Close() //nolint:errcheck // the process ends
 	if opts.serve {
-		return serveSteps(ctx, *experiment, height, width, opts.target, stdin, stdout)
+		s, err := trainloop.NewStepper(*experiment, height, width, opts.target)
+		if err != nil {
+			return err
+		}
+		return errors.Join(serveSteps(ctx, s.Step, stdin, stdout), s.Close())
 	}
 	if opts.profile {
 		return profileStep(ctx, opts, *experiment, height, width, stdout)
@@ -108,35 +107,4 @@ func targetName(target string) string {
 		return onnxmodels.TargetPortable
 	}
 	return target
-}
-
-// serveSteps answers lines "run N" with the seconds that N steps took.
-func serveSteps(ctx context.Context, e configs.Experiment, height, width int, target string, stdin io.Reader, stdout io.Writer) (err error) {
-	s, err := trainloop.NewStepper(e, height, width, target)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	lines := bufio.NewScanner(stdin)
-	for lines.Scan() {
-		var steps int
-		if _, err := fmt.Sscanf(lines.Text(), "run %d", &steps); err != nil || steps < 1 {
-			return &usageError{fmt.Errorf("line %q: want \"run N\"", lines.Text())}
-		}
-		total := 0.0
-		for range steps {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			seconds, err := s.Step()
-			if err != nil {
-				return err
-			}
-			total += seconds
-		}
-		if _, err := fmt.Fprintf(stdout, "%.6f\n", total); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
 }

@@ -68,15 +68,44 @@ func randomBatch(seed uint64, n, height, width, classes int) (images []uint8, la
 	return images, labels
 }
 
-// Step does one step and tells how many seconds it took.
-func (s *Stepper) Step() (float64, error) {
+// Step does one step and tells what it took.
+func (s *Stepper) Step(ctx context.Context) (StepTime, error) {
+	if err := ctx.Err(); err != nil {
+		return StepTime{}, err
+	}
 	begun := time.Now()
 	_, err := s.trainer.Step(s.images, s.labels, 0.001, 0)
-	return time.Since(begun).Seconds(), err
+	return StepTime{Seconds: time.Since(begun).Seconds()}, err
 }
 
 // Close frees the session.
 func (s *Stepper) Close() error { return s.trainer.Close() }
+
+// StepTime is what a training step took.
+type StepTime struct {
+	Seconds float64
+	// Wait are those of the seconds in which its batch was not ready.
+	Wait float64
+}
+
+// timeSteps does one step and then as many as told, at least one, and tells
+// what these took.
+func timeSteps(ctx context.Context, s interface {
+	Step(context.Context) (StepTime, error)
+}, steps int,
+) ([]StepTime, error) {
+	var times []StepTime
+	for i := range max(steps, 1) + 1 {
+		t, err := s.Step(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			times = append(times, t)
+		}
+	}
+	return times, nil
+}
 
 // Measure does one step and then as many as told, at least one, and tells what
 // these cost.
@@ -86,18 +115,13 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 		return m, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	times, err := timeSteps(ctx, s, steps)
+	if err != nil {
+		return m, err
+	}
 	m = Measurement{BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e)}
-	for i := range max(steps, 1) + 1 {
-		if err := ctx.Err(); err != nil {
-			return m, err
-		}
-		seconds, err := s.Step()
-		if err != nil {
-			return m, err
-		}
-		if i > 0 {
-			m.Seconds = append(m.Seconds, seconds)
-		}
+	for _, t := range times {
+		m.Seconds = append(m.Seconds, t.Seconds)
 	}
 	m.SecondsPerStep = median(m.Seconds)
 	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep

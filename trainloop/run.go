@@ -3,16 +3,13 @@ package trainloop
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
-	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
@@ -84,19 +81,14 @@ type run struct {
 	unlock   func() error
 	complete bool
 
-	network  *onnxmodels.Network
-	schedule schedule.Schedule
-	loader   *augment.Loader
-	trainer  *session.Trainer
-	options  session.Options
+	network *onnxmodels.Network
+	*steps  // nil until prepare
+	options session.Options
 	// tolerance is how far two runtimes may be apart on the exported model.
 	tolerance float64
 
 	at      snapshot.Manifest // where the run is, and the hashes of what it is
 	history []rundir.Epoch
-
-	images []uint8
-	labels []int64
 }
 
 func (r *run) position() Position {
@@ -143,21 +135,12 @@ func (r *run) step(ctx context.Context) error {
 	begun := time.Now()
 	// The step is not cut short by a signal: its batch is there already, or
 	// will be in a moment.
-	wait, err := r.loader.Next(context.WithoutCancel(ctx), r.images, r.labels)
+	result, wait, err := r.optimize(context.WithoutCancel(ctx), r.at.Step)
 	if err != nil {
 		return err
 	}
-	rate := r.schedule.Rate(r.at.Step)
-	fed := rate
-	if r.Experiment.Optimizer.MomentumCorrection {
-		fed = 1 // the optimizer model holds the rates
-	}
-	result, err := r.trainer.Step(r.images, r.labels, fed, dropoutSeed(r.Experiment.Seed, r.at.Step))
-	if err != nil {
-		return explainMemory(err, MicroBatch(r.Experiment))
-	}
-	if math.IsNaN(result.Loss) || math.IsInf(result.Loss, 0) {
-		return r.diverged(result.Loss, rate)
+	if !isFinite(result.Loss) {
+		return r.diverged(result.Loss, r.schedule.Rate(r.at.Step))
 	}
 	p := &r.at.Partial
 	r.at.Step++
@@ -196,7 +179,7 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return err
 	}
 	last := r.schedule.Rate(r.at.Step - 1)
-	if math.IsNaN(evaluation.Loss) || math.IsInf(evaluation.Loss, 0) {
+	if !isFinite(evaluation.Loss) {
 		return r.diverged(evaluation.Loss, last)
 	}
 	row := r.row(evaluation, last, time.Since(begun).Seconds())
@@ -279,19 +262,8 @@ func (r *run) commit(pending *snapshot.Pending, accuracy *float64) (string, erro
 
 func (r *run) close() error {
 	var err error
-	if r.loader != nil {
-		r.loader.Close()
-	}
-	if r.trainer != nil {
-		err = r.trainer.Close()
+	if r.steps != nil {
+		err = r.steps.close()
 	}
 	return errors.Join(err, r.unlock())
-}
-
-// dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.
-func dropoutSeed(seed uint64, step int) uint64 {
-	z := seed + uint64(step+1)*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }

@@ -9,11 +9,11 @@ import (
 
 	"onnxlab/augment"
 	"onnxlab/configs"
+	"onnxlab/dataset"
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
@@ -69,15 +69,23 @@ func check(o Options) error {
 	}
 	th, tw := o.Train.Size()
 	vh, vw := o.Validation.Size()
-	switch e := o.Experiment; {
-	case len(o.Train.Classes) != e.Model.Classes:
-		return &SettingError{"model.classes", fmt.Sprintf("%d, but the data has %d classes", e.Model.Classes, len(o.Train.Classes))}
+	switch {
 	case th != vh || tw != vw:
 		return &SettingError{"data.path", fmt.Sprintf("training images are %dx%d pixels, validation images %dx%d", th, tw, vh, vw)}
 	case o.Validation.Len() == 0:
 		return &SettingError{"data.validation", "there are no validation images"}
-	case e.Train.BatchSize > o.Train.Len():
-		return &SettingError{"train.batch_size", fmt.Sprintf("%d is more than the %d training images", e.Train.BatchSize, o.Train.Len())}
+	}
+	return checkTraining(o.Experiment, o.Train)
+}
+
+// checkTraining tells what does not go together between the experiment and the
+// images that it trains on.
+func checkTraining(e configs.Experiment, train *dataset.Set) error {
+	switch {
+	case len(train.Classes) != e.Model.Classes:
+		return &SettingError{"model.classes", fmt.Sprintf("%d, but the data has %d classes", e.Model.Classes, len(train.Classes))}
+	case e.Train.BatchSize > train.Len():
+		return &SettingError{"train.batch_size", fmt.Sprintf("%d is more than the %d training images", e.Train.BatchSize, train.Len())}
 	}
 	return nil
 }
@@ -122,23 +130,15 @@ func (r *run) describe() error {
 	return durable.WriteBytes(r.layout.Config(), text)
 }
 
-// prepare makes the network, the session and the loader at the position of the
-// latest snapshot, or at the beginning.
+// prepare makes the session and the loader at the position of the latest
+// snapshot, or at the beginning.
 func (r *run) prepare() error {
 	state, err := r.resume()
 	if err != nil {
 		return err
 	}
-	if r.loader, err = r.newLoader(); err != nil {
-		return err
-	}
-	if r.schedule, err = schedule.New(r.Experiment, r.loader.StepsPerEpoch()); err != nil {
-		return err
-	}
-	height, width := r.network.Size()
-	batch := r.Experiment.Train.BatchSize
-	r.images, r.labels = make([]uint8, batch*height*width*3), make([]int64, batch)
-	return r.newTrainer(state, height, width)
+	r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, r.options.Device)
+	return err
 }
 
 // resume returns the checkpoint to begin with, and moves the run to its
@@ -169,17 +169,6 @@ func (r *run) resume() ([]byte, error) {
 	return os.ReadFile(snapshot.CheckpointPath(path))
 }
 
-func (r *run) newLoader() (*augment.Loader, error) {
-	recipe, err := Recipe(r.Experiment.Augment)
-	if err != nil {
-		return nil, err
-	}
-	return augment.NewLoader(r.Train, augment.LoaderOptions{
-		Seed: r.Experiment.Seed, BatchSize: r.Experiment.Train.BatchSize, Recipe: recipe,
-		Epoch: r.at.Epoch, Step: r.at.Partial.Steps,
-	})
-}
-
 // Recipe returns the recipe that the settings name.
 func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
@@ -190,13 +179,4 @@ func Recipe(a configs.Augment) (*augment.Recipe, error) {
 		specs[i] = augment.Spec{Kind: op.Kind, Ranges: op.Ranges}
 	}
 	return augment.Custom(a.Geometry, specs)
-}
-
-func (r *run) newTrainer(state []byte, height, width int) error {
-	artifacts, err := Artifacts(r.network, r.Experiment, r.loader.StepsPerEpoch(), r.options.Device)
-	if err != nil {
-		return err
-	}
-	r.trainer, err = newTrainer(r.Experiment, artifacts, state, height, width)
-	return err
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/trainloop"
+	"onnxlab/trainloop/session"
+)
+
+type benchEpochOptions struct {
+	experimentFlags
+	images int
+	serve  bool
+	json   bool
+}
+
+func newBenchEpochCommand() *cobra.Command {
+	var opts benchEpochOptions
+	cmd := &cobra.Command{
+		Use:   "epoch",
+		Short: "Time the training steps of an epoch, with loading and augmenting",
+		Long: `Train for an epoch as 'pipeline train' does, on the experiment's images: they are
+shuffled and augmented while the steps go on. The evaluation after an epoch is not
+part of it. It tells images per second, seconds, and for how much of the time a
+step waited for its images.
+
+` + serveHelp + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runBenchEpoch(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
+		},
+	}
+	opts.add(cmd)
+	cmd.Flags().IntVar(&opts.images, "images", 0, "images to train on, in full batches, after a first batch (default: an epoch's)")
+	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
+	return cmd
+}
+
+func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	if batch := experiment.Train.BatchSize; opts.images != 0 && opts.images < batch {
+		return &usageError{fmt.Errorf("--images: %d is less than a batch of %d", opts.images, batch)}
+	}
+	train, _, err := loadData(ctx, experiment.Data)
+	if err != nil {
+		return err
+	}
+	if opts.images > train.Len() {
+		return &usageError{fmt.Errorf("--images: %d is more than the %d of an epoch", opts.images, train.Len())}
+	}
+	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+		return err
+	}
+	defer session.Close() //nolint:errcheck // the process ends
+	if opts.serve {
+		s, err := trainloop.NewEpochStepper(*experiment, train)
+		if err != nil {
+			return err
+		}
+		return errors.Join(serveSteps(ctx, s.Step, stdin, stdout), s.Close())
+	}
+	m, err := trainloop.MeasureEpoch(ctx, *experiment, train, opts.images)
+	if err != nil {
+		return err
+	}
+	if opts.json {
+		return printJSON(stdout, m)
+	}
+	_, err = fmt.Fprintf(stdout, "%s: batch %d in micro-batches of %d: %d images in %.1f s, %.0f images/s, %.2f %% of it waiting for images, %.2f GB at most\n",
+		m.Recipe, m.BatchSize, m.MicroBatch, m.Images, m.Seconds, m.ImagesPerSecond, 100*m.DataWait, float64(m.PeakBytes)/1e9)
+	return err
+}

@@ -1,0 +1,99 @@
+package trainloop
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/schedule"
+	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
+)
+
+// steps does the optimizer steps of an experiment: the loader makes batches
+// while the session trains on the one before.
+type steps struct {
+	experiment configs.Experiment
+	schedule   schedule.Schedule
+	loader     *augment.Loader
+	trainer    *session.Trainer
+
+	images []uint8
+	labels []int64
+}
+
+// newSteps makes the loader and the session for what comes after the position
+// at, with the parameters of the checkpoint state, in the form for the target.
+func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
+	recipe, err := Recipe(e.Augment)
+	if err != nil {
+		return nil, err
+	}
+	loader, err := augment.NewLoader(train, augment.LoaderOptions{
+		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
+		Epoch: at.Epoch, Step: at.Partial.Steps,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &steps{experiment: e, loader: loader}
+	if err := s.open(n, state, target); err != nil {
+		loader.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes what needs the loader's number of steps.
+func (s *steps) open(n *onnxmodels.Network, state []byte, target string) (err error) {
+	perEpoch := s.loader.StepsPerEpoch()
+	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
+		return err
+	}
+	height, width := n.Size()
+	batch := s.experiment.Train.BatchSize
+	s.images, s.labels = make([]uint8, batch*height*width*3), make([]int64, batch)
+	artifacts, err := Artifacts(n, s.experiment, perEpoch, target)
+	if err != nil {
+		return err
+	}
+	s.trainer, err = newTrainer(s.experiment, artifacts, state, height, width)
+	return err
+}
+
+// optimize does the next step, whose number counts from 0 over all epochs, and
+// tells how long its batch was not ready.
+func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
+	if wait, err = s.loader.Next(ctx, s.images, s.labels); err != nil {
+		return result, wait, err
+	}
+	rate := s.schedule.Rate(number)
+	if s.experiment.Optimizer.MomentumCorrection {
+		rate = 1 // the optimizer model holds the rates
+	}
+	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))
+	if err != nil {
+		return result, wait, explainMemory(err, MicroBatch(s.experiment))
+	}
+	return result, wait, nil
+}
+
+func (s *steps) close() error {
+	s.loader.Close()
+	return s.trainer.Close()
+}
+
+// isFinite tells whether a loss is a number to go on with.
+func isFinite(loss float64) bool { return !math.IsNaN(loss) && !math.IsInf(loss, 0) }
+
+// dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.
+func dropoutSeed(seed uint64, step int) uint64 {
+	z := seed + uint64(step+1)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
