@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Usage: python.sh DIR [ARGUMENT...]
-# Runs DIR/run.py in a virtual environment beside it, made with Python 3.11 on
-# the first run and again when DIR/requirements.txt has changed.
+# Runs DIR/run.py in a virtual environment, made with Python 3.11 on the first
+# run and again when its requirements.txt has changed: that in DIR, or else the
+# one beside this script, whose environment those without their own share.
 set -euo pipefail
+bench=$(cd "$(dirname "$0")" && pwd)
 here=$(cd "$1" && pwd)
 shift
-venv=$here/.venv
-if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+home=$here
+[ -e "$home/requirements.txt" ] || home=$bench
+venv=$home/.venv
+if ! cmp -s "$home/requirements.txt" "$venv/installed.txt"; then
   rm -rf "$venv"
   "${PYTHON:-python3.11}" -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
-  cp "$here/requirements.txt" "$venv/installed.txt"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$home/requirements.txt"
+  cp "$home/requirements.txt" "$venv/installed.txt"
 fi
-exec "$venv/bin/python" "$here/run.py" "$@"
+PYTHONPATH=$bench exec "$venv/bin/python" "$here/run.py" "$@"

@@ -17,9 +17,9 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-OURS, OURS_ON_TWO = "onnxlab", "onnxlab, 2 cores"
+import turns
+
+OURS, OURS_ON_TWO = turns.OURS, "onnxlab, 2 cores"
 
 
 def parse():
@@ -37,7 +37,7 @@ def parse():
 
 def build(directory):
     binary = Path(directory) / "pipeline"
-    subprocess.run(["go", "build", "-o", binary, "./pipeline"], cwd=ROOT, check=True)
+    subprocess.run(["go", "build", "-o", binary, "./pipeline"], cwd=turns.ROOT, check=True)
     return binary
 
 
@@ -107,11 +107,9 @@ def summarize(found, shortcuts):
 
 
 def machine():
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if line.startswith("model name")), platform.processor())
     go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
     names = ["keras", "albumentations", "opencv-python-headless", "torch", "torchvision", "scipy", "numpy"]
-    return dict(cpu=cpu, cores=os.cpu_count(), python=platform.python_version(), go=go, **{n: version(n) for n in names})
+    return dict(cpu=turns.processor(), cores=os.cpu_count(), python=platform.python_version(), go=go, **{n: version(n) for n in names})
 
 
 def show(recipe, result):

@@ -1,6 +1,7 @@
 """Training steps in Keras 3 on TensorFlow: Model.train_step in a tf.function,
 without fit's work between the steps; with --compile through XLA."""
 
+import itertools
 import os
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -12,8 +13,8 @@ import tensorflow as tf
 import serve
 
 
-def network(widths):
-    layers = [keras.Input((serve.SIZE, serve.SIZE, 3), dtype="uint8"), keras.layers.Rescaling(1 / 255)]
+def network(widths, dtype):
+    layers = [keras.Input((serve.SIZE, serve.SIZE, 3), dtype=dtype), keras.layers.Rescaling(1 / 255)]
     for stage, width in enumerate(widths):
         if stage:
             layers.append(keras.layers.AveragePooling2D(2))
@@ -22,11 +23,11 @@ def network(widths):
     return keras.Sequential(layers + [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(serve.CLASSES)])
 
 
-def main():
-    options = serve.options()
+def trainer(options, dtype="uint8"):
+    """A function that trains on images of the type, 0..255, and labels."""
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    model = network(options.widths)
+    model = network(options.widths, dtype)
     serve.check_count(model.count_params(), options.widths)
     model.compile(
         keras.optimizers.SGD(0.001, momentum=0.9),
@@ -34,13 +35,18 @@ def main():
         metrics=["accuracy"],
         jit_compile=options.compile)
     train = tf.function(lambda image, label: model.train_step((image, label)), jit_compile=options.compile)
-    image, label = serve.batch(options.batch)
 
-    def step():
+    def step(image, label):
         logs = train(tf.constant(image), tf.constant(label))
         return float(logs["loss"]), float(logs["accuracy"])
 
-    serve.serve(step)
+    return step
+
+
+def main():
+    options = serve.options()
+    batch = serve.images(options.batch)
+    serve.serve(trainer(options), lambda _: itertools.repeat(batch))
 
 
 if __name__ == "__main__":

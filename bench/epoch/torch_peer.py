@@ -1,0 +1,50 @@
+"""Training steps in PyTorch, eager or with --compile through torch.compile, fed
+by a DataLoader with the transforms of albumentations or torchvision."""
+
+import importlib
+import os
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+import serve
+from step import torch_peer
+
+
+class Augmented(Dataset):
+    def __init__(self, images, labels, augment):
+        self.images, self.labels, self.augment = images, labels, augment
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return self.augment(self.images[i]), self.labels[i]
+
+
+def batches(data, batch, workers, to_step):
+    """Epoch after epoch, by workers that stay."""
+    loader = DataLoader(data, batch, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    while True:
+        for images, labels in loader:
+            yield to_step(images), labels
+
+
+def main():
+    options = serve.options(transforms=("albumentations", "torchvision"))
+    step = torch_peer.trainer(options)
+    images, labels = serve.epoch(options.batch)
+    if options.transforms == "torchvision":
+        images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        to_step = lambda batch: batch.contiguous(memory_format=torch.channels_last)
+    else:
+        to_step = lambda batch: batch.permute(0, 3, 1, 2)
+    recipe = importlib.import_module(f"augment.recipe_{options.transforms}")
+    data = Augmented(images, labels, recipe.compose("strong"))
+    serve.serve(step, lambda workers: batches(data, options.batch, workers, to_step))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What the peers have in common: the work, and how they are told to do it.
+
+A contestant is a process that reads lines "run N", does N training steps for
+each and answers with the seconds that they took, and those of them in which it
+waited for a batch, as `pipeline bench step --serve` does. For a line "workers N"
+it loads batches by so many workers from then on, and answers with an empty line.
+"""
+
+import argparse
+import sys
+import time
+
+import numpy as np
+
+SIZE, CLASSES, CONVOLUTIONS = 32, 10, 3
+
+
+def options(**choices):
+    """The arguments that every peer takes, and further ones with their choices.
+    widths is the channels of each stage."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--widths", default="64,128,256")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true")
+    for name, values in choices.items():
+        parser.add_argument(f"--{name}", choices=values, default=values[0])
+    parsed = parser.parse_args()
+    parsed.widths = [int(w) for w in parsed.widths.split(",")]
+    return parsed
+
+
+def images(count):
+    """Random images uint8 [count, 32, 32, 3] and labels [count]: what they cost
+    does not depend on them."""
+    rng = np.random.default_rng(1)
+    return rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8), rng.integers(0, CLASSES, count)
+
+
+def epoch(batch):
+    """The images and labels of CIFAR-10's training set, so far as they fill batches."""
+    return images(50_000 // batch * batch)
+
+
+def parameter_count(widths):
+    """The network's parameters, running statistics included."""
+    total, channels = 0, 3
+    for width in widths:
+        for _ in range(CONVOLUTIONS):
+            total += (9 * channels + 1) * width + 4 * width
+            channels = width
+    return total + (channels + 1) * CLASSES
+
+
+def check_count(got, widths):
+    if got != parameter_count(widths):
+        sys.exit(f"the network has {got} parameters, want {parameter_count(widths)}")
+
+
+def serve(step, load):
+    """Does steps as standard input says. load returns an iterator over batches
+    of images and labels, made by the given number of workers. step trains on
+    one and returns the loss and the hits as numbers, so that its work is done
+    when it returns."""
+    batches = load(0)
+    for line in sys.stdin:
+        match line.split():
+            case ["workers", count]:
+                batches = None  # its workers end
+                batches = load(int(count))
+                print(flush=True)
+            case ["run", count]:
+                print("{:.6f} {:.6f}".format(*run(step, batches, int(count))), flush=True)
+            case _:
+                sys.exit(f'line {line!r}: want "run N" or "workers N"')
+
+
+def run(step, batches, count):
+    """Does steps, and returns the seconds and those of waiting."""
+    waited, begun = 0.0, time.perf_counter()
+    for _ in range(count):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - asked
+        loss, _ = step(*batch)
+    seconds = time.perf_counter() - begun
+    if not np.isfinite(loss):
+        sys.exit(f"the loss is {loss}")
+    return seconds, waited

@@ -1,0 +1,234 @@
+"""Times training in programs that take turns.
+
+Each contestant is one process for the whole run. A round gives each a turn of a
+few steps, in an order that changes from round to round, while the others wait:
+what slows the machine for a while slows all.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = "onnxlab"
+REST = 0.3  # seconds between turns, in which the last one's threads go to sleep
+
+
+def ours(pipeline, options, *command):
+    """The command line of a bench of ours."""
+    return [pipeline, "bench", *command, "--serve",
+            "--set", f"model.widths={options.widths}", "--set", f"train.batch_size={options.batch}",
+            "--set", f"runtime.threads={options.threads}"]
+
+
+def peer(script, options, *more):
+    """The command line of a peer."""
+    return [sys.executable, str(script), "--widths", options.widths,
+            "--batch", str(options.batch), "--threads", str(options.threads), *more]
+
+
+class Contestant:
+    """A process that does steps when told."""
+
+    def __init__(self, name, command, threads):
+        self.name = name
+        self.turns, self.waited = [], []  # seconds a step, and the share of them that waited for a batch
+        self.workers, self.trials = None, {}  # those that load, and images/s by their number
+        self.children_bytes = 0
+        # Peers must not see a GPU, nor take more threads for their libraries.
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
+        self.talk = tempfile.TemporaryFile("w+")  # shown only if it fails
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.talk, text=True, env=environment)
+
+    def ask(self, line):
+        """Sends a line and returns the numbers of the answer."""
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+            if not answer:
+                raise EOFError("no answer")
+            return [float(word) for word in answer.split()]
+        except (OSError, ValueError, EOFError) as error:
+            self.process.wait()
+            self.talk.seek(0)
+            raise SystemExit(
+                f"{self.talk.read()}{self.name} ended with status {self.process.returncode}: {error}") from error
+
+    def run(self, steps):
+        """Does steps and returns the seconds of one, and the share of waiting."""
+        seconds, waited = self.ask(f"run {steps}")
+        self.children_bytes = max(self.children_bytes, sum(map(private_bytes, descendants(self.process.pid))))
+        return seconds / steps, waited / seconds
+
+    def turn(self, steps):
+        seconds, waited = self.run(steps)
+        self.turns.append(seconds)
+        self.waited.append(waited)
+
+    def choose_workers(self, counts, options):
+        """Tries each number of workers for a turn, and stays with the fastest."""
+        for count in counts:
+            self.ask(f"workers {count}")
+            self.run(options.warmup)
+            self.trials[count] = options.batch / self.run(options.steps)[0]
+        self.workers = max(self.trials, key=self.trials.get)
+        self.children_bytes = 0
+        self.ask(f"workers {self.workers}")
+        self.run(options.warmup)
+
+    def peak_bytes(self):
+        """The most memory that the process has had, and what its children have had besides."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 + self.children_bytes
+        raise SystemExit(f"{self.name}: the system does not tell its memory")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def descendants(pid):
+    """The children of a process, and theirs."""
+    children = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        if text := read(path):
+            parent = int(text.rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
+def private_bytes(pid):
+    """The memory of a process that it shares with no other."""
+    lines = read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
+
+
+def read(path):
+    """What the system tells of a process; nothing if it has ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def compete(contestants, options):
+    """Fills in the turns of all contestants."""
+    for number in range(options.rounds):
+        shift = number % len(contestants)
+        for c in contestants[shift:] + contestants[:shift]:
+            time.sleep(REST)
+            c.turn(options.steps)
+        figures = "  ".join(f"{c.name} {options.batch / c.turns[-1]:.0f}" for c in contestants)
+        print(f"round {number + 1}/{options.rounds}: {figures} images/s", file=sys.stderr)
+
+
+def figures(c, reference, batch):
+    """What is reported of a contestant. Its ratio is the median over the
+    rounds of its speed over the reference's in the same round."""
+    speeds = [batch / t for t in c.turns]
+    ratios = [r / t for t, r in zip(c.turns, reference.turns)]
+    return {
+        "name": c.name,
+        "images_per_second": statistics.median(speeds),
+        "slowest": min(speeds),
+        "fastest": max(speeds),
+        "ratio": statistics.median(ratios),
+        "ratio_least": min(ratios),
+        "ratio_most": max(ratios),
+        "peak_bytes": c.peak_bytes(),
+        "seconds_per_step": c.turns,
+        "data_wait": statistics.median(c.waited),
+        "workers": c.workers,
+        "images_per_second_by_workers": c.trials,
+    }
+
+
+def processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def show(report):
+    print(f"widths {report['widths']}, batch {report['batch']}, {report['threads']} threads, "
+          f"{report['rounds']} rounds of {report['steps']} steps")
+    print(f"{report['processor']}; {', '.join(f'{k} {v}' for k, v in report['versions'].items())}\n")
+    reference = report["contestants"][0]["name"]
+    print(f"{'':28}{'images/s':>10}{'slowest-fastest':>18}{'x ' + reference:>14}{'in rounds':>14}{'peak memory':>13}"
+          f"{'waiting':>10}{'workers':>9}")
+    for c in report["contestants"]:
+        spread = f"{c['slowest']:.0f}-{c['fastest']:.0f}"
+        ratios = f"{c['ratio_least']:.2f}-{c['ratio_most']:.2f}"
+        workers = "" if c["workers"] is None else c["workers"]
+        print(f"{c['name']:28}{c['images_per_second']:10.0f}{spread:>18}{c['ratio']:14.2f}{ratios:>14}"
+              f"{c['peak_bytes'] / 1e6:10.0f} MB{100 * c['data_wait']:8.1f} %{workers:>9}")
+
+
+def parse(description, commands, contestants, steps):
+    """The options that every comparison has. commands(options, pipeline) are
+    the command lines of those who can take part, by name."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--widths", default="64,128,256", help="channels of each stage")
+    parser.add_argument("--batch", type=int, default=128, help="images of a step")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=steps, help="steps of a turn")
+    parser.add_argument("--warmup", type=int, default=3, help="steps before the first round")
+    parser.add_argument("--contestants", default=contestants,
+                        help="who takes part; the first is the one that the others are compared with")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    options = parser.parse_args()
+    options.contestants = options.contestants.split(",")
+    unknown = set(options.contestants) - commands(options, "").keys()
+    if unknown:
+        parser.error(f"--contestants: {', '.join(sorted(unknown))} unknown; known are {', '.join(commands(options, ''))}")
+    return options
+
+
+def contest(options, commands, packages, workers=()):
+    """Holds the contest and reports it. Peers choose among the numbers of
+    workers, if there are any."""
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline = f"{folder}/pipeline"
+        if any(name.startswith(OURS) for name in options.contestants):
+            subprocess.run(["go", "build", "-o", pipeline, "./pipeline"], cwd=ROOT, check=True)
+        lines = commands(options, pipeline)
+        contestants = []
+        try:
+            for name in options.contestants:
+                c = Contestant(name, lines[name], options.threads)
+                contestants.append(c)
+                begun = time.perf_counter()
+                c.run(options.warmup)
+                if workers and not name.startswith(OURS):
+                    c.choose_workers(workers, options)
+                print(f"{name}: ready after {time.perf_counter() - begun:.1f} s", file=sys.stderr)
+            compete(contestants, options)
+            results = [figures(c, contestants[0], options.batch) for c in contestants]
+        finally:
+            for c in contestants:
+                c.close()
+    report = {
+        "processor": processor(),
+        "versions": {name: version(name) for name in packages},
+        **{name: getattr(options, name) for name in ("widths", "batch", "threads", "rounds", "steps")},
+        "contestants": results,
+    }
+    show(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
