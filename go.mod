@@ -6,7 +6,6 @@ require (
 	github.com/disintegration/imaging v1.6.2
 	github.com/google/flatbuffers v25.12.19+incompatible
 	github.com/kisielk/og-rek v1.3.0
-	github.com/mattn/go-isatty v0.0.24
 	github.com/owulveryck/onnx-go v0.5.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/schollz/progressbar/v3 v3.19.1

@@ -3,10 +3,10 @@ package dataset
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+
+	"onnxlab/internal/terminal"
 )
 
 // reporter tells the user what is going on. A nil writer keeps it silent.
@@ -23,8 +23,8 @@ func (r reporter) line(format string, args ...any) {
 // have are there: a bar on a terminal, one line elsewhere. What arrives is
 // written to shown; done ends it.
 func (r reporter) transfer(what string, have, total int64) (shown io.Writer, done func()) {
-	file, ok := r.w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	screen, ok := terminal.Of(r.w)
+	if !ok {
 		switch {
 		case have > 0:
 			r.line("fetching %s, from byte %d on", what, have)
@@ -36,7 +36,7 @@ func (r reporter) transfer(what string, have, total int64) (shown io.Writer, don
 		return io.Discard, func() {}
 	}
 	bar := progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(file),
+		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription("fetching "+what),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionFullWidth(),

@@ -3,11 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
-	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 
+	"onnxlab/internal/terminal"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 )
@@ -18,12 +17,13 @@ type progress struct {
 	// header is what the run begins with.
 	header string
 	bar    *progressbar.ProgressBar
-	tty    bool
+	// screen is the terminal that out is, or nil.
+	screen *terminal.Screen
 }
 
 func newProgress(out io.Writer, header string) *progress {
-	f, ok := out.(*os.File)
-	return &progress{out: out, header: header, tty: ok && isatty.IsTerminal(f.Fd())}
+	screen, _ := terminal.Of(out)
+	return &progress{out: out, header: header, screen: screen}
 }
 
 // Started implements trainloop.Observer.
@@ -36,19 +36,26 @@ func (p *progress) Started(at trainloop.Position) {
 
 // Stepped implements trainloop.Observer.
 func (p *progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecond float64) {
-	if !p.tty {
+	if p.screen == nil {
 		return
 	}
+	text := fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.1f %%  %.0f images/s",
+		at.Epoch, at.Epochs, loss, 100*accuracy, imagesPerSecond)
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions(at.StepsPerEpoch,
-			progressbar.OptionSetWriter(p.out), progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetWidth(20), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100e6))
+		p.bar = newBar(p.screen, len(text), at.StepsPerEpoch)
 	}
-	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.1f %%  %.0f images/s",
-		at.Epoch, at.Epochs, loss, 100*accuracy, imagesPerSecond))
+	p.bar.Describe(text)
 	// A terminal that cannot be written to does not stop the training.
 	_ = p.bar.Set(at.Step)
+}
+
+// newBar is as wide as there is room for beside the text and its own figures.
+func newBar(screen *terminal.Screen, text, steps int) *progressbar.ProgressBar {
+	const widest, figures = 20, len("  100% ||  [10m10s:10m10s]")
+	return progressbar.NewOptions(steps,
+		progressbar.OptionSetWriter(screen), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetWidth(min(max(screen.Columns()-text-figures, 0), widest)),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100e6))
 }
 
 // Finished implements trainloop.Observer.

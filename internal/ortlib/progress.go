@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+
+	"onnxlab/internal/terminal"
 )
 
 // reporter tells the user what is going on. A nil writer keeps it silent.
@@ -27,13 +28,13 @@ func (r reporter) line(format string, args ...any) {
 // download shows a download of b into dir until stop is called: a bar on a
 // terminal, one line elsewhere.
 func (r reporter) download(b build, dir string) (stop func()) {
-	file, ok := r.w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	screen, ok := terminal.Of(r.w)
+	if !ok {
 		r.line("fetching %s (%d MB) with Maven", b.coordinates(), b.bytes/1e6)
 		return func() {}
 	}
 	bar := progressbar.NewOptions64(b.bytes,
-		progressbar.OptionSetWriter(file),
+		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription("fetching ONNX Runtime"),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionFullWidth(),

@@ -1,0 +1,2 @@
+// Package terminaltest gives tests a terminal. It is for Linux alone.
+package terminaltest
