@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -49,14 +52,17 @@ func DecodeModel(data []byte) (*Model, error) {
 
 // CheckModel tells what is wrong with a model from outside: tensors whose data
 // is in other files or does not fit their shape, nodes that use a value before
-// it is computed, values computed twice, and subgraphs, which no network of
-// this module has.
+// it is computed, values computed twice, names with control characters, and
+// subgraphs, which no network of this module has.
 func CheckModel(m *Model) error {
 	g := m.GetGraph()
 	if g == nil || m.GetIrVersion() == 0 {
 		return errors.New("not an ONNX model: it has no graph or no IR version")
 	}
 	if err := checkUnread(m, g); err != nil {
+		return err
+	}
+	if err := checkNames(g); err != nil {
 		return err
 	}
 	known := map[string]bool{"": true}
@@ -115,6 +121,36 @@ func refuseFields(m proto.Message, names map[protowire.Number]string) error {
 			return fmt.Errorf("it has %s, which is not supported", name)
 		}
 		rest = rest[n:]
+	}
+	return nil
+}
+
+// checkNames refuses names that could command a terminal: ONNX Runtime prints
+// those of what fails as they are.
+func checkNames(g *onnxpb.Graph) error {
+	var names []string
+	for _, t := range g.GetInitializer() {
+		names = append(names, t.GetName())
+	}
+	for _, values := range [][]*onnxpb.ValueInfo{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
+		for _, v := range values {
+			names = append(names, v.GetName())
+			for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+				names = append(names, d.GetDimParam())
+			}
+		}
+	}
+	for _, n := range g.GetNode() {
+		names = append(names, n.GetName(), n.GetOpType(), n.GetDomain())
+		names = append(append(names, n.GetInput()...), n.GetOutput()...)
+		for _, a := range n.GetAttribute() {
+			names = append(names, a.GetName())
+		}
+	}
+	for _, name := range names {
+		if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+			return fmt.Errorf("name %q has control characters", name)
+		}
 	}
 	return nil
 }

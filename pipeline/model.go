@@ -59,6 +59,14 @@ type classifier struct {
 	Close func() error
 }
 
+// Predict runs the model. One that does not run is bad data.
+func (c *classifier) Predict(images []uint8) (logits, probabilities []float32, err error) {
+	if logits, probabilities, err = c.Predictor.Predict(images); err != nil {
+		err = &dataError{fmt.Errorf("run %q: %w", c.Path, err)}
+	}
+	return logits, probabilities, err
+}
+
 // openAlone is open without an experiment: only the environment may name the
 // native library.
 func (f *modelFlags) openAlone(ctx context.Context, stderr io.Writer) (*classifier, error) {

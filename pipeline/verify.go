@@ -193,7 +193,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 func (o *verifyOptions) compareWith(native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
 	own, err := verify.Run(s.model, images)
 	if err != nil {
-		return verify.Report{}, err
+		return verify.Report{}, &dataError{fmt.Errorf("run %q in pure Go: %w", s.path, err)}
 	}
 	return verify.Compare(native, own, o.tolerance)
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"onnxlab/configs"
@@ -22,9 +23,11 @@ func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment,
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 	options := session.Options{Threads: e.Runtime.Threads}
-	if outputs, err = session.Outputs(s.data, s.model, images, options); err != nil || !o.layers {
-		return outputs, nil, err
+	if outputs, err = session.Outputs(s.data, s.model, images, options); err == nil && o.layers {
+		layers, err = session.Layers(s.data, s.model, images, options)
 	}
-	layers, err = session.Layers(s.data, s.model, images, options)
+	if err != nil {
+		err = &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
+	}
 	return outputs, layers, err
 }

@@ -1,0 +1,325 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/snapshot"
+)
+
+// plantedModels are models that strangers could send, by what the command says
+// of them.
+var plantedModels = map[string]func(m *onnxpb.Model){
+	`tensor "stage1.conv1.weight" has its data in another file`: func(m *onnxpb.Model) {
+		w := m.Graph.Initializer[0]
+		w.Name, w.RawData, w.DataLocation = proto.String("stage1.conv1.weight"), nil, onnxpb.Tensor_EXTERNAL.Enum()
+		w.ExternalData = []*onnxpb.Property{{Key: proto.String("location"), Value: proto.String("../../../../etc/passwd")}}
+	},
+	"dimension 0 of [-1] is out of range": func(m *onnxpb.Model) { m.Graph.Initializer[0].Dims = []int64{-1} },
+	"dimension 1 of [2 4611686018427387904] is out of range": func(m *onnxpb.Model) {
+		m.Graph.Initializer[0].Dims = []int64{2, 1 << 62}
+	},
+	"dimension 1 of [2147483647 2147483647] is out of range": func(m *onnxpb.Model) {
+		m.Graph.Initializer[0].Dims = []int64{1<<31 - 1, 1<<31 - 1}
+	},
+	"dimensions [7 9] need 252 bytes": func(m *onnxpb.Model) { m.Graph.Initializer[0].Dims = []int64{7, 9} },
+	"the graph is cyclic or out of order": func(m *onnxpb.Model) {
+		m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0]
+	},
+	"is already the name of another value": func(m *onnxpb.Model) {
+		m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0]
+	},
+	"is a subgraph, which is not supported": func(m *onnxpb.Model) {
+		m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{Name: proto.String("body"), G: deepGraph(50)}}
+	},
+	"exceeded maximum recursion depth": func(m *onnxpb.Model) {
+		m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{Name: proto.String("body"), G: deepGraph(10_000)}}
+	},
+	"it has functions, which is not supported": func(m *onnxpb.Model) {
+		m.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 25, protowire.BytesType), []byte{10, 0}))
+	},
+	`name "\x1b[2J" has control characters`: func(m *onnxpb.Model) { m.Graph.Node[1].Name = proto.String("\x1b[2J") },
+	"it has no graph or no IR version":      func(m *onnxpb.Model) { m.Graph = nil },
+}
+
+// plantedFiles are files that are no model, by what the command says of them.
+var plantedFiles = map[string]func(good []byte) []byte{
+	"not an ONNX model: proto:": func([]byte) []byte { return []byte("This is a text.\n") },
+	"not an ONNX model: it has": func([]byte) []byte { return nil },
+	"not an ONNX model: ":       func(good []byte) []byte { return good[:len(good)/2] },
+	"not an ONNX model": func([]byte) []byte {
+		return []byte("\x3a\x80\x80\x80\x80\x0c\x00") // a graph of 3 GB, of which a byte is there
+	},
+}
+
+// deepGraph nests graphs.
+func deepGraph(depth int) *onnxpb.Graph {
+	g := &onnxpb.Graph{}
+	for range depth {
+		g = &onnxpb.Graph{Node: []*onnxpb.Node{{Attribute: []*onnxpb.Attribute{{G: g}}}}}
+	}
+	return g
+}
+
+// fixture is what the tests of planted models work on: a run, a picture and the
+// recorded outputs of the run's model.
+type fixture struct {
+	run, picture, recording string
+	model                   *onnxpb.Model
+}
+
+func (f fixture) modelPath() string { return rundir.Layout{Dir: f.run}.Model() }
+
+func newFixture(t *testing.T) fixture {
+	t.Helper()
+	dir := t.TempDir()
+	f := fixture{run: filepath.Join(dir, "run"), picture: filepath.Join(dir, "p", "000-source.png"), recording: filepath.Join(dir, "outputs.npz")}
+	smoke := filepath.Join("..", "configs", "smoke.yaml")
+	for _, args := range [][]string{
+		{"train", "--config", smoke, "--set", "train.epochs=1", "--out", f.run},
+		{"preview", "--config", smoke, "--count", "1", "--variants", "1", "--out", filepath.Dir(f.picture)},
+		{"verify", "--run", f.run, "--record", f.recording, "--count", "2"},
+	} {
+		mustRun(t, args...)
+	}
+	var err error
+	if f.model, err = onnxmodels.ReadModel(f.modelPath()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// plant writes a damaged copy of the fixture's model.
+func (f fixture) plant(t *testing.T, damage func(*onnxpb.Model)) string {
+	t.Helper()
+	m := proto.Clone(f.model).(*onnxpb.Model)
+	damage(m)
+	data, err := onnxmodels.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plantFile(t, data)
+}
+
+func plantFile(t *testing.T, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "planted.onnx")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// running are the commands that run a model.
+func (f fixture) running(path string) [][]string {
+	return [][]string{
+		{"verify", "--model", path, "--set", "data.train=128", "--set", "data.validation=4", "--count", "4"},
+		{"predict", "--model", path, f.picture},
+		{"predict", "--model", path, "--runtime", "go", f.picture},
+		{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4"},
+		{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4", "--runtime", "go"},
+		{"bench", "predict", "--model", path, "--seconds", "0.01", "--rounds", "1", "--batch", "1"},
+	}
+}
+
+// taking are the commands that take a model.
+func (f fixture) taking(path string) [][]string {
+	return append(f.running(path),
+		[]string{"verify", "--model", path, "--against", f.recording},
+		[]string{"inspect", path}, []string{"inspect", "--json", path},
+		[]string{"inspect", f.modelPath(), path}, []string{"inspect", path, "--diff", f.modelPath()})
+}
+
+// refused runs commands that must end as those of bad data do: with status 3,
+// nothing on standard output, the path, the reason, and no panic.
+func refused(t *testing.T, path, want string, commands [][]string) {
+	t.Helper()
+	for _, args := range commands {
+		cmd := command(t, args...)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		exit := (*exec.ExitError)(nil)
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		text := stderr.String()
+		if code := cmd.ProcessState.ExitCode(); code != exitData || stdout.Len() > 0 || !strings.Contains(text, want) || !strings.Contains(text, path) || strings.Contains(text, "goroutine ") {
+			t.Errorf("%v: exit status %d, want %d and %q\n%s%s", args, code, exitData, want, stdout.String(), text)
+		}
+	}
+}
+
+// TestPlantedModels gives each command that takes a model what is none, and
+// what would lead it elsewhere.
+func TestPlantedModels(t *testing.T) {
+	f := newFixture(t)
+	good, err := onnxmodels.Marshal(f.model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, damage := range plantedModels {
+		path := f.plant(t, damage)
+		refused(t, path, want, f.taking(path))
+	}
+	for want, file := range plantedFiles {
+		path := plantFile(t, file(good))
+		refused(t, path, want, f.taking(path))
+	}
+}
+
+// unrunnableModels are models that can be described and not run, by what the
+// command says of them.
+var unrunnableModels = map[string]func(m *onnxpb.Model){
+	"Evil":                      func(m *onnxpb.Model) { operator(m, "Relu").OpType = proto.String("Evil") },
+	"com.evil":                  func(m *onnxpb.Model) { operator(m, "Relu").Domain = proto.String("com.evil") },
+	"pset 99":                   func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
+	"[batch, height, width, 3]": func(m *onnxpb.Model) { widen(m.Graph.Input[0]) },
+	// Found when they run.
+	"Conv": func(m *onnxpb.Model) { attributeOf(operator(m, "Conv"), "kernel_shape").Ints = []int64{5, 5} },
+	`run "`: func(m *onnxpb.Model) {
+		attributeOf(operator(m, "Conv"), "pads").Ints = []int64{65535, 65535, 65535, 65535}
+	},
+}
+
+// operator is the first node of an operator.
+func operator(m *onnxpb.Model, op string) *onnxpb.Node {
+	for _, n := range m.Graph.Node {
+		if n.GetOpType() == op {
+			return n
+		}
+	}
+	return nil
+}
+
+func attributeOf(n *onnxpb.Node, name string) *onnxpb.Attribute {
+	for _, a := range n.Attribute {
+		if a.GetName() == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// widen declares images of 2^62 lines.
+func widen(v *onnxpb.ValueInfo) {
+	v.GetType().GetTensorType().GetShape().Dim[1].Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: 1 << 62}
+}
+
+// TestUnrunnableModels gives each command that runs a model one that cannot be
+// run, and the models that a training needs. Inspect describes them.
+func TestUnrunnableModels(t *testing.T) {
+	f := newFixture(t)
+	for want, damage := range unrunnableModels {
+		path := f.plant(t, damage)
+		refused(t, path, want, f.running(path))
+		mustRun(t, "inspect", path)
+	}
+	artifacts := filepath.Join(t.TempDir(), "artifacts")
+	mustRun(t, "export", "artifacts", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", artifacts)
+	for name, want := range map[string]string{
+		onnxmodels.TrainingModelFile:  "it has no",
+		onnxmodels.EvalModelFile:      "it has no",
+		onnxmodels.OptimizerModelFile: "it has no",
+		onnxmodels.CheckpointFile:     "not an ONNX model",
+	} {
+		path := filepath.Join(artifacts, name)
+		refused(t, path, want, f.running(path))
+		mustRun(t, "inspect", path)
+	}
+}
+
+// mustRun runs a command, which must succeed, and returns its output.
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := command(t, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// TestPlantedRuns puts what is no checkpoint and no model into a run, as a
+// stranger would who makes all hashes right.
+func TestPlantedRuns(t *testing.T) {
+	f := newFixture(t)
+	model := mustRead(t, f.modelPath())
+	_, at, _, err := snapshot.Latest(rundir.Layout{Dir: f.run}.Checkpoints())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint := mustRead(t, snapshot.CheckpointPath(at))
+	for want, planted := range map[string]string{
+		"not an ONNX Runtime training checkpoint": model,
+		"training checkpoint":                     "This is a text.\n",
+		"checkpoint":                              checkpoint[:len(checkpoint)/2],
+	} {
+		path := snapshot.CheckpointPath(at)
+		replace(t, path, checkpoint, planted, filepath.Join(at, "manifest.json"))
+		refused(t, path, want, [][]string{{"export", "model", "--run", f.run, "--out", filepath.Join(t.TempDir(), "m.onnx")}})
+		replace(t, path, planted, checkpoint, filepath.Join(at, "manifest.json"))
+	}
+	for _, planted := range []string{"This is a text.\n", checkpoint, model[:len(model)/2]} {
+		replace(t, f.modelPath(), model, planted, rundir.Layout{Dir: f.run}.Summary())
+		refused(t, f.modelPath(), "not an ONNX model", [][]string{
+			{"verify", "--run", f.run},
+			{"predict", "--run", f.run, f.picture},
+			{"evaluate", "--run", f.run},
+			{"bench", "predict", "--run", f.run},
+		})
+		replace(t, f.modelPath(), planted, model, rundir.Layout{Dir: f.run}.Summary())
+	}
+}
+
+// replace puts other contents into a file, and their hash and size into the
+// file that names those of the old ones.
+func replace(t *testing.T, path, old, contents, named string) {
+	t.Helper()
+	hash := func(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
+	size := func(s string) string { return fmt.Sprintf("_bytes\": %d,", len(s)) }
+	text := strings.NewReplacer(hash(old), hash(contents), size(old), size(contents)).Replace(mustRead(t, named))
+	for path, data := range map[string]string{path: contents, named: text} {
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestNamesDoNotCommandTheTerminal: those of classes are shown without their
+// control characters.
+func TestNamesDoNotCommandTheTerminal(t *testing.T) {
+	f := newFixture(t)
+	path := f.plant(t, func(m *onnxpb.Model) {
+		for _, p := range m.MetadataProps {
+			p.Value = proto.String(strings.NewReplacer(`["disc",`, `["\u001b[2J",`, `"ring"`, `"\u009b\u0007"`).Replace(p.GetValue()))
+		}
+		m.ProducerName = proto.String("\x1b]0;evil\a")
+		m.MetadataProps = append(m.MetadataProps, &onnxpb.Property{Key: proto.String("\x1b[31m"), Value: proto.String("\x1b[2J")})
+	})
+	for _, out := range []string{
+		mustRun(t, "predict", "--model", path, "--top", "10", f.picture),
+		mustRun(t, "inspect", path),
+		mustRun(t, "inspect", path, "--diff", f.modelPath()),
+	} {
+		if strings.ContainsAny(out, "\x1b\a\u009b") || !strings.Contains(out, "\ufffd[") {
+			t.Errorf("it shows %q", out)
+		}
+	}
+	args := []string{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4"}
+	refused(t, path, `"\x1b[2J"`, [][]string{args})
+}
