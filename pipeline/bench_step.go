@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +63,9 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	}
 	if opts.steps < 1 {
 		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
+	}
+	if opts.target != "" && !slices.Contains(onnxmodels.Targets(), opts.target) {
+		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
 	}
 	experiment, err := opts.load()
 	if err != nil {

@@ -31,7 +31,7 @@ func cellExperiment(root, flag string) (*configs.Experiment, error) {
 	}
 	e, err := rundir.ReadConfig(root)
 	if err != nil {
-		return nil, err
+		return nil, &dataError{err}
 	}
 	cell, err := e.Cell(parts[0], batch, seed)
 	return &cell, err

@@ -162,7 +162,8 @@ func newConfigSchemaCommand() *cobra.Command {
 the checks. An editor with the YAML language server completes and checks a file
 that starts with
 
-  # yaml-language-server: $schema=FILE`,
+  # yaml-language-server: $schema=FILE
+` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			schema, err := configs.Schema()

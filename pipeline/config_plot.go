@@ -203,7 +203,7 @@ func addCurves(p *plot.Plot, legend *plot.Legend, curves []curve) error {
 // makeLogarithmic makes the rates' axis logarithmic, which 0 has no place on.
 func makeLogarithmic(p *plot.Plot) error {
 	if p.Y.Min <= 0 {
-		return errors.New("a rate of 0 has no place on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0")
+		return &usageError{errors.New("a rate of 0 has no place on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0")}
 	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	return nil

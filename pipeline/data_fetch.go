@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,8 +51,8 @@ func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io
 	switch {
 	case opts.out == "":
 		return &usageError{errors.New("--out DIR is required")}
-	case opts.url == "":
-		return &usageError{errors.New("--url is empty")}
+	case !strings.HasPrefix(opts.url, "https://") && !strings.HasPrefix(opts.url, "http://"):
+		return &usageError{fmt.Errorf("--url %q begins with neither https:// nor http://", opts.url)}
 	case !hexSHA256.MatchString(opts.sha256):
 		return &usageError{fmt.Errorf("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)}
 	}
