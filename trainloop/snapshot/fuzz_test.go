@@ -29,8 +29,8 @@ func FuzzManifest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(whole)
-	f.Add([]byte(`{"format": 1, "step": 1e99}`))
-	f.Add([]byte(`{"format": 1, "checkpoint_bytes": 5, "val_accuracy": null}`))
+	f.Add([]byte(`{"format": 2, "step": 1e99}`))
+	f.Add([]byte(`{"format": 2, "checkpoint_bytes": 5, "val_accuracy": null}`))
 	if err := os.WriteFile(CheckpointPath(path), []byte("other"), 0o600); err != nil {
 		f.Fatal(err)
 	}

@@ -2,8 +2,8 @@
 //
 // A snapshot is a directory "step-<n>" with the file "checkpoint", as ONNX
 // Runtime writes it, and "manifest.json", which holds the position in the run,
-// the hashes of its configuration and data, and the size and SHA-256 of the
-// checkpoint. It appears by rename when it is complete; one that is damaged
+// the hashes of its configuration and data, the size and SHA-256 of the
+// checkpoint, and the SHA-256 of itself. It appears by rename when it is complete; one that is damaged
 // since is refused by name.
 //
 //	s, err := snapshot.Begin(dir)           // in a temporary directory
@@ -14,6 +14,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -30,7 +31,7 @@ import (
 )
 
 // Format is the version of the manifest that this package writes and reads.
-const Format = 1
+const Format = 2
 
 const (
 	checkpointFile = "checkpoint"
@@ -58,6 +59,22 @@ type Manifest struct {
 
 	CheckpointBytes  int64  `json:"checkpoint_bytes"`
 	CheckpointSHA256 string `json:"checkpoint_sha256"`
+
+	// ManifestSHA256 is that of the manifest's file in which this is empty.
+	ManifestSHA256 string `json:"manifest_sha256"`
+}
+
+// encode is the manifest's file, with the hash of itself.
+func (m Manifest) encode() ([]byte, error) {
+	m.ManifestSHA256 = ""
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append(data, '\n'))
+	m.ManifestSHA256 = hex.EncodeToString(sum[:])
+	data, err = json.MarshalIndent(m, "", "  ")
+	return append(data, '\n'), err
 }
 
 // Partial is the sums over the steps of an unfinished epoch.
@@ -95,7 +112,7 @@ func (p *Pending) CheckpointPath() string { return filepath.Join(p.tmp, checkpoi
 func (p *Pending) Abort() error { return os.RemoveAll(p.tmp) }
 
 // Commit makes the snapshot visible, durably, and returns its path. Format and
-// the checkpoint's size and hash are filled in. A whole
+// the sizes and hashes are filled in. A whole
 // snapshot of the same step that is there already is kept in its place.
 func (p *Pending) Commit(m Manifest) (string, error) {
 	path, err := p.commit(m)
@@ -111,11 +128,11 @@ func (p *Pending) commit(m Manifest) (string, error) {
 	if m.CheckpointBytes, m.CheckpointSHA256, err = syncAndHash(p.CheckpointPath()); err != nil {
 		return "", err
 	}
-	data, err := json.MarshalIndent(m, "", "  ")
+	data, err := m.encode()
 	if err != nil {
 		return "", err
 	}
-	if err := durable.WriteBytes(filepath.Join(p.tmp, manifestFile), append(data, '\n')); err != nil {
+	if err := durable.WriteBytes(filepath.Join(p.tmp, manifestFile), data); err != nil {
 		return "", err
 	}
 	path := filepath.Join(p.dir, fmt.Sprintf("%s%08d", prefix, m.Step))
@@ -168,12 +185,11 @@ func Check(path string) (Manifest, error) {
 
 func readManifest(path string) (Manifest, error) {
 	var m Manifest
-	f, err := durable.OpenPlain(path)
+	data, err := durable.ReadPlain(path, maxManifest)
 	if err != nil {
 		return m, fmt.Errorf("read snapshot: %w", err)
 	}
-	defer f.Close()
-	d := json.NewDecoder(io.LimitReader(f, maxManifest))
+	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&m); err != nil {
 		return m, fmt.Errorf("read snapshot %q: %w", path, err)
@@ -183,6 +199,9 @@ func readManifest(path string) (Manifest, error) {
 	}
 	if m.Step < 0 || m.Epoch < 0 || m.Partial.Steps < 0 {
 		return m, fmt.Errorf("read snapshot %q: step %d, epoch %d and %d steps of it: negative", path, m.Step, m.Epoch, m.Partial.Steps)
+	}
+	if again, err := m.encode(); err != nil || !bytes.Equal(again, data) {
+		return m, fmt.Errorf("read snapshot %q: it is damaged: its SHA-256 is not the %.80q that it names", path, m.ManifestSHA256)
 	}
 	return m, nil
 }

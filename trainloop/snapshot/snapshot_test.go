@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -86,10 +87,10 @@ func TestDamage(t *testing.T) {
 			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 7}`), 0o600)
 		},
 		"negative": func(p string) error {
-			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 1, "step": -1}`), 0o600)
+			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 2, "step": -1}`), 0o600)
 		},
 		"unknown field": func(p string) error {
-			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 1, "stpe": 1}`), 0o600)
+			return os.WriteFile(filepath.Join(p, manifestFile), []byte(`{"format": 2, "stpe": 1}`), 0o600)
 		},
 	} {
 		dir := t.TempDir()
@@ -109,6 +110,45 @@ func TestDamage(t *testing.T) {
 		if _, err := Check(two); err != nil {
 			t.Errorf("%s: after it was replaced: %v", want, err)
 		}
+	}
+}
+
+// TestEachByte: wherever a byte of a snapshot is another, or its files end, it
+// is refused by name.
+func TestEachByte(t *testing.T) {
+	accuracy := 0.75
+	path := write(t, t.TempDir(), Manifest{
+		Step: 12, Epoch: 2, Partial: Partial{Steps: 3, Loss: 1.5, Correct: 9}, ValAccuracy: &accuracy, ConfigHash: "c", DataHash: "d",
+	}, "twelve steps")
+	for _, name := range []string{checkpointFile, manifestFile} {
+		file := filepath.Join(path, name)
+		good, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(what string, at int, data []byte) {
+			if err := os.WriteFile(file, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Check(path); err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %s byte %d: error %v", name, what, at, err)
+			}
+		}
+		for i := range good {
+			refused("cut at", i, good[:i])
+			for _, bit := range []byte{1, 1 << 5, 1 << 7} {
+				flipped := bytes.Clone(good)
+				flipped[i] ^= bit
+				refused("flipped", i, flipped)
+			}
+		}
+		refused("more after", len(good), append(bytes.Clone(good), '\n'))
+		if err := os.WriteFile(file, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Check(path); err != nil {
+		t.Errorf("whole again: %v", err)
 	}
 }
 
