@@ -143,7 +143,7 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 		Input: opts.input, KeepBatchNorm: !opts.fold, Classes: classes,
 	})
 	if err != nil {
-		return err
+		return &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(path), err)}
 	}
 	if err := onnxmodels.WriteModel(opts.out, model); err != nil {
 		return err

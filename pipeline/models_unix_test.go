@@ -45,9 +45,9 @@ var plantedModels = map[string]func(m *onnxpb.Model){
 		m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0]
 	},
 	"is a subgraph, which is not supported": func(m *onnxpb.Model) {
-		m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{Name: proto.String("body"), G: deepGraph(50)}}
+		m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{Name: proto.String("body"), G: deepGraph(5)}}
 	},
-	"exceeded maximum recursion depth": func(m *onnxpb.Model) {
+	"not an ONNX model: ": func(m *onnxpb.Model) {
 		m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{Name: proto.String("body"), G: deepGraph(10_000)}}
 	},
 	"it has functions, which is not supported": func(m *onnxpb.Model) {
@@ -259,20 +259,23 @@ func mustRun(t *testing.T, args ...string) string {
 func TestPlantedRuns(t *testing.T) {
 	f := newFixture(t)
 	model := mustRead(t, f.modelPath())
-	_, at, _, err := snapshot.Latest(rundir.Layout{Dir: f.run}.Checkpoints())
+	checkpoints := rundir.Layout{Dir: f.run}.Checkpoints()
+	manifest, at, _, err := snapshot.Latest(checkpoints)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkpoint := mustRead(t, snapshot.CheckpointPath(at))
+	artifacts := filepath.Join(t.TempDir(), "artifacts")
+	mustRun(t, "export", "artifacts", "--set", "model.widths=4", "--out", artifacts)
 	for want, planted := range map[string]string{
 		"not an ONNX Runtime training checkpoint": model,
 		"training checkpoint":                     "This is a text.\n",
 		"checkpoint":                              checkpoint[:len(checkpoint)/2],
+		"parameter":                               mustRead(t, filepath.Join(artifacts, onnxmodels.CheckpointFile)),
 	} {
-		path := snapshot.CheckpointPath(at)
-		replace(t, path, checkpoint, planted, filepath.Join(at, "manifest.json"))
-		refused(t, path, want, [][]string{{"export", "model", "--run", f.run, "--out", filepath.Join(t.TempDir(), "m.onnx")}})
-		replace(t, path, planted, checkpoint, filepath.Join(at, "manifest.json"))
+		manifest.Step++
+		path := plantSnapshot(t, checkpoints, manifest, planted)
+		refused(t, snapshot.CheckpointPath(path), want, [][]string{{"export", "model", "--run", f.run, "--out", filepath.Join(t.TempDir(), "m.onnx")}})
 	}
 	for _, planted := range []string{"This is a text.\n", checkpoint, model[:len(model)/2]} {
 		replace(t, f.modelPath(), model, planted, rundir.Layout{Dir: f.run}.Summary())
@@ -286,13 +289,28 @@ func TestPlantedRuns(t *testing.T) {
 	}
 }
 
-// replace puts other contents into a file, and their hash and size into the
-// file that names those of the old ones.
+// plantSnapshot makes the latest snapshot of a run.
+func plantSnapshot(t *testing.T, checkpoints string, m snapshot.Manifest, contents string) (path string) {
+	t.Helper()
+	p, err := snapshot.Begin(checkpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.CheckpointPath(), []byte(contents), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if path, err = p.Commit(m); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// replace puts other contents into a file, and their hash into the file that
+// names that of the old ones.
 func replace(t *testing.T, path, old, contents, named string) {
 	t.Helper()
 	hash := func(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
-	size := func(s string) string { return fmt.Sprintf("_bytes\": %d,", len(s)) }
-	text := strings.NewReplacer(hash(old), hash(contents), size(old), size(contents)).Replace(mustRead(t, named))
+	text := strings.ReplaceAll(mustRead(t, named), hash(old), hash(contents))
 	for path, data := range map[string]string{path: contents, named: text} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
