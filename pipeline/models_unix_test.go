@@ -259,6 +259,13 @@ func mustRun(t *testing.T, args ...string) string {
 func TestPlantedRuns(t *testing.T) {
 	f := newFixture(t)
 	model := mustRead(t, f.modelPath())
+	unfinished := filepath.Join(t.TempDir(), "unfinished")
+	if err := os.CopyFS(unfinished, os.DirFS(f.run)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(rundir.Layout{Dir: unfinished}.Summary()); err != nil {
+		t.Fatal(err)
+	}
 	checkpoints := rundir.Layout{Dir: f.run}.Checkpoints()
 	manifest, at, _, err := snapshot.Latest(checkpoints)
 	if err != nil {
@@ -275,7 +282,11 @@ func TestPlantedRuns(t *testing.T) {
 	} {
 		manifest.Step++
 		path := plantSnapshot(t, checkpoints, manifest, planted)
-		refused(t, snapshot.CheckpointPath(path), want, [][]string{{"export", "model", "--run", f.run, "--out", filepath.Join(t.TempDir(), "m.onnx")}})
+		refused(t, snapshot.CheckpointPath(path), want, [][]string{
+			{"export", "model", "--run", f.run, "--out", filepath.Join(t.TempDir(), "m.onnx")},
+		})
+		path = plantSnapshot(t, rundir.Layout{Dir: unfinished}.Checkpoints(), manifest, planted)
+		refused(t, snapshot.CheckpointPath(path), want, [][]string{{"train", "--out", unfinished, "--resume"}})
 	}
 	for _, planted := range []string{"This is a text.\n", checkpoint, model[:len(model)/2]} {
 		replace(t, f.modelPath(), model, planted, rundir.Layout{Dir: f.run}.Summary())

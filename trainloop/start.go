@@ -11,6 +11,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
@@ -166,7 +167,24 @@ func (r *run) resume() ([]byte, error) {
 		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q is of epoch %d", r.Dir, len(history), path, m.Epoch)
 	}
 	r.history = history[:m.Epoch]
-	return os.ReadFile(snapshot.CheckpointPath(path))
+	return r.readState(snapshot.CheckpointPath(path))
+}
+
+// readState reads a checkpoint, which must have the network's parameters: of
+// one that has not, ONNX Runtime names neither the file nor the parameter.
+func (r *run) readState(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := checkpoint.Decode(data)
+	if err == nil {
+		_, err = r.network.Inference(c, onnxmodels.InferenceOptions{KeepBatchNorm: true})
+	}
+	if err != nil {
+		return nil, &rundir.DataError{Path: path, Message: err.Error()}
+	}
+	return data, nil
 }
 
 // Recipe returns the recipe that the settings name.
