@@ -274,7 +274,7 @@ func optimizerRate(g *graph.Graph, step *graph.Value, momentum float32, rates []
 	}
 	index := g.Binary("Sub", "rate.index", step, g.Ints("rate.first", 1))
 	index = g.Binary("Min", "rate.clamped", index, g.Ints("rate.last", int64(len(rates)-1)))
-	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index)
+	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index, 0)
 }
 
 // Write writes the artifacts and the checkpoint into dir, which is made if it

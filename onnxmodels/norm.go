@@ -76,7 +76,7 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 	if len(outputs) == 1 {
 		return outputs[0]
 	}
-	return n.Concat(n.name+".joined", outputs, x.Shape[0])
+	return n.Concat(n.name+".joined", outputs, 0, x.Shape[0])
 }
 
 func (n *norm) sum(what string, values []*graph.Value) *graph.Value {

@@ -167,7 +167,7 @@ func probes() []probe {
 		return func(g *graph.Graph, x *graph.Value) *graph.Value {
 			parts := g.Split("cut", x, n, "part")
 			parts[0] = g.Binary("Mul", "uneven", parts[0], g.Scalar("two", 2))
-			return g.Concat("op", parts, x.Shape[0])
+			return g.Concat("op", parts, 0, x.Shape[0])
 		}
 	}
 	list := slices.Concat(

@@ -120,7 +120,7 @@ func split(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			parts[i] = b.Zeros(n.Name, b.ShapeOf(n.Name+".shape", n.Outputs[i]), n.Outputs[i].Shape)
 		}
 	}
-	return []*graph.Value{b.Concat(n.Name, parts, n.Inputs[0].Shape[0])}
+	return []*graph.Value{b.Concat(n.Name, parts, 0, n.Inputs[0].Shape[0])}
 }
 
 func concat(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {

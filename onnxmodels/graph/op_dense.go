@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // GemmOptions are the transpositions of Gemm's operands.
 type GemmOptions struct {
 	TransposeA, TransposeB bool
@@ -29,6 +31,19 @@ func (g *Graph) Gemm(name string, a, b, c *Value, o GemmOptions) *Value {
 	flag := map[bool]int64{true: 1}
 	return g.op("Gemm", name, Float, Shape{m, n}, inputs,
 		Attribute{"transA", flag[o.TransposeA]}, Attribute{"transB", flag[o.TransposeB]})
+}
+
+// MatMul appends the product of the matrix a [m, k] and each of the matrices b
+// [..., k, n].
+func (g *Graph) MatMul(name string, a, b *Value) *Value {
+	at := len(b.Shape) - 2
+	if !g.expect("MatMul", name, a, Float, 2, 2) || at < 0 || a.Shape[1] != b.Shape[at] {
+		g.Fail("MatMul %q: inputs %s and %s do not fit", name, a, b)
+		return b
+	}
+	shape := slices.Clone(b.Shape)
+	shape[at] = a.Shape[0]
+	return g.op("MatMul", name, Float, shape, []*Value{a, b})
 }
 
 // ReduceSum appends the sum of x over the axes, which are kept as 1 if keep.

@@ -115,19 +115,26 @@ func (g *Graph) Split(name string, x *Value, n int, symbol string) []*Value {
 	return slices.Clone(g.node("", "Split", name, []*Value{x}, []Attribute{{"axis", int64(0)}}, outputs...))
 }
 
-// Concat appends the parts joined along the first dimension, which is then
-// the given one.
-func (g *Graph) Concat(name string, parts []*Value, first Dim) *Value {
+// Concat appends the parts joined along a dimension, whose size is then the
+// given one.
+func (g *Graph) Concat(name string, parts []*Value, axis int, size Dim) *Value {
+	shape := slices.Clone(parts[0].Shape)
+	shape[axis] = size
 	for _, p := range parts[1:] {
-		g.same("Concat", name, parts[0], p)
+		like := slices.Clone(p.Shape)
+		like[axis] = size
+		if p.Elem != parts[0].Elem || !like.Equal(shape) {
+			g.Fail("Concat %q: %s and %s do not fit along dimension %d", name, parts[0], p, axis)
+		}
 	}
-	shape := append(Shape{first}, parts[0].Shape[1:]...)
-	return g.op("Concat", name, parts[0].Elem, shape, parts, Attribute{"axis", int64(0)})
+	return g.op("Concat", name, parts[0].Elem, shape, parts, Attribute{"axis", int64(axis)})
 }
 
-// Gather appends the elements of the vector x at the indices.
-func (g *Graph) Gather(name string, x, indices *Value) *Value {
-	return g.op("Gather", name, x.Elem, indices.Shape, []*Value{x, indices}, Attribute{"axis", int64(0)})
+// Gather appends the parts of x at the indices along a dimension, in whose
+// place are those of the indices.
+func (g *Graph) Gather(name string, x, indices *Value, axis int) *Value {
+	shape := slices.Concat(x.Shape[:axis], indices.Shape, x.Shape[axis+1:])
+	return g.op("Gather", name, x.Elem, shape, []*Value{x, indices}, Attribute{"axis", int64(axis)})
 }
 
 // ScatterAdd appends the vector `into` with each element of the vector

@@ -10,8 +10,8 @@ func splitConvGrad(g *graph.Graph, block int) {
 			return
 		}
 		g.Substitute(n, func() []*graph.Value {
-			s := &convGrad{Graph: g, name: n.Name, window: graph.WindowOf(n), dy: n.Inputs[0], x: n.Inputs[1], weight: n.Inputs[2]}
-			return s.split(n.Outputs, block)
+			s := &convGrad{g, block, n.Name, graph.WindowOf(n), n.Inputs[0], n.Inputs[1], n.Inputs[2]}
+			return s.split(n.Outputs)
 		})
 	})
 }
@@ -19,6 +19,7 @@ func splitConvGrad(g *graph.Graph, block int) {
 // convGrad is the gradient of one convolution being rewritten.
 type convGrad struct {
 	*graph.Graph
+	block         int
 	name          string
 	window        graph.Window
 	dy, x, weight *graph.Value
@@ -26,15 +27,15 @@ type convGrad struct {
 
 // split returns what replaces the outputs of ConvGrad: the gradients by the
 // input, the weight and the bias, nil for those that nothing uses.
-func (c *convGrad) split(outputs []*graph.Value, block int) []*graph.Value {
+func (c *convGrad) split(outputs []*graph.Value) []*graph.Value {
 	results := make([]*graph.Value, 3)
 	wants := func(i int) bool { return len(outputs) > i && outputs[i] != nil }
 	if wants(0) {
 		results[0] = c.inputGradient()
 	}
-	if c.fits(block) {
+	if c.fits() {
 		if wants(1) {
-			results[1] = c.weightGradient(block)
+			results[1] = c.weightGradient()
 		}
 		if wants(2) {
 			results[2] = c.biasGradient()
@@ -48,6 +49,10 @@ func (c *convGrad) split(outputs []*graph.Value, block int) []*graph.Value {
 // inputGradient is the convolution of dy with the weights turned by 180 degrees
 // and their channels exchanged.
 func (c *convGrad) inputGradient() *graph.Value {
+	if w := (&winograd{c.Graph, c.block}); w.fits(c.x, c.weight, c.window) {
+		dx := w.convolution(c.name+".dx", w.Block(c.name+".dy", c.dy), c.weight, true)
+		return c.Unblock(c.name+".dx_plain", dx)
+	}
 	turned := c.Turn180(c.name+".turned", c.Transpose(c.name+".exchanged", c.weight, 1, 0, 2, 3))
 	full := graph.Window{Kernel: c.window.Kernel, Strides: c.window.Strides}
 	for i := range full.Pads {
@@ -67,13 +72,21 @@ func (c *convGrad) biasGradient() *graph.Value {
 
 // fits tells whether weightGradient can be used: the batch must be known, and
 // the kernel takes whole blocks of images and of output channels.
-func (c *convGrad) fits(block int) bool {
-	images, channels := c.dy.Shape[0], c.dy.Shape[1].Size
+func (c *convGrad) fits() bool {
+	block, images, channels := c.block, c.dy.Shape[0], c.dy.Shape[1].Size
 	return block > 0 && images.Symbol == "" && (images.Size < int64(block) || images.Size%int64(block) == 0) &&
 		channels%int64(block) == 0
 }
 
-// weightGradient is the gradient by the weight as one convolution:
+// weightGradient is the gradient by the weight.
+func (c *convGrad) weightGradient() *graph.Value {
+	if w := (&winograd{c.Graph, c.block}); w.fits(c.x, c.weight, c.window) {
+		return w.weightGradient(c.name+".dw", w.Block(c.name+".x", c.x), w.Block(c.name+".dw_dy", c.dy))
+	}
+	return c.directWeightGradient(c.block)
+}
+
+// directWeightGradient is the gradient by the weight as one convolution:
 //
 //	dw[o, c, i, j] = Σ_n Σ_h,w dy[n, o, h, w] · x[n, c, h+i, w+j]
 //
@@ -83,7 +96,7 @@ func (c *convGrad) fits(block int) bool {
 // groups of the convolution, a few at a time being the channels of one, so that
 // the sum over them that is left is short. In the blocked layout dy has the
 // order of a blocked kernel already.
-func (c *convGrad) weightGradient(block int) *graph.Value {
+func (c *convGrad) directWeightGradient(block int) *graph.Value {
 	name := c.name + ".dw"
 	images, outputs, rows, columns := size(c.dy, 0), size(c.dy, 1), size(c.dy, 2), size(c.dy, 3)
 	inputs, top, left, bottom, right := size(c.x, 1), c.window.Pads[0], c.window.Pads[1], c.window.Pads[2], c.window.Pads[3]

@@ -246,7 +246,7 @@ func TestJoinReorders(t *testing.T) {
 		window := graph.Same(3, 1, 6, 6)
 		y := b.Unary("Relu", "relu", b.Conv("first", b.in("x", 0, 4, size, 6, 6), weight, nil, window))
 		parts := b.Split("split", b.Binary("Mul", "half", y, b.Scalar("factor", 0.5)), 2, "")
-		z := b.Conv("second", b.Concat("joined", parts, graph.Fixed(4)), weight, nil, window)
+		z := b.Conv("second", b.Concat("joined", parts, 0, graph.Fixed(4)), weight, nil, window)
 		return []*graph.Value{z, b.Transpose("last", y, 0, 2, 3, 1)}
 	})
 }
