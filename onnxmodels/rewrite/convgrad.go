@@ -50,7 +50,7 @@ func (c *convGrad) split(outputs []*graph.Value) []*graph.Value {
 // and their channels exchanged.
 func (c *convGrad) inputGradient() *graph.Value {
 	if w := (&winograd{c.Graph, c.block}); w.fits(c.x, c.weight, c.window) {
-		dx := w.convolution(c.name+".dx", w.Block(c.name+".dy", c.dy), c.weight, true)
+		dx := w.convolution(c.name+".dx", w.Block(c.name+".dy", c.dy), c.weight, nil, true)
 		return c.Unblock(c.name+".dx_plain", dx)
 	}
 	turned := c.Turn180(c.name+".turned", c.Transpose(c.name+".exchanged", c.weight, 1, 0, 2, 3))

@@ -74,10 +74,10 @@ func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
 }
 
 // convolution is that of a blocked x [n, c, h, w] with the plain weight
-// [m, c, 3, 3]. With `turned`, it is that with the weight [c, m, 3, 3] turned by
+// [m, c, 3, 3], plus the bias [m], which may be nil. With `turned`, it is that with the weight [c, m, 3, 3] turned by
 // 180 degrees and its channels exchanged: the gradient by the input of a
 // convolution, from that by its result.
-func (w *winograd) convolution(name string, x, weight *graph.Value, turned bool) *graph.Value {
+func (w *winograd) convolution(name string, x, weight, bias *graph.Value, turned bool) *graph.Value {
 	t := w.tiling(x)
 	inputs, outputs := size(x, 1), size(weight, 0)
 	if turned {
@@ -85,8 +85,11 @@ func (w *winograd) convolution(name string, x, weight *graph.Value, turned bool)
 	}
 	v := w.transform(name+".reach", "B", winogradB, w.gather(name+".reach", x, t, reach, false))
 	v = w.View(name+".reach_images", v, t.groups, reach*reach*inputs, t.tiles(), 1)
-	m := w.BlockedConv(name+".products", v, w.weights(name+".weight", weight, turned), graph.Valid(1, 1),
-		graph.BlockedConvOptions{Groups: reach * reach})
+	o := graph.BlockedConvOptions{Groups: reach * reach}
+	if bias != nil {
+		o.Bias = w.bias(name+".bias", bias)
+	}
+	m := w.BlockedConv(name+".products", v, w.weights(name+".weight", weight, turned), graph.Valid(1, 1), o)
 	y := w.transform(name+".tiles", "A", winogradA, w.View(name+".products_list", m, t.groups, reach*reach, outputs*t.tiles()))
 
 	t.channels = outputs
@@ -106,6 +109,16 @@ func (w *winograd) weights(name string, weight *graph.Value, turned bool) *graph
 	}
 	places := w.View(name+".places", w.Transpose(name+".blocked", cut, order...), 3*3, outputs*inputs)
 	return w.View(name, w.transform(name, matrix, g, places), reach*reach*outputs, inputs, 1, 1)
+}
+
+// bias is what added to the products of all places adds the bias to a tile: it
+// times u uᵀ for a u with Aᵀ u = 1.
+func (w *winograd) bias(name string, bias *graph.Value) *graph.Value {
+	share := w.shared("winograd.ones", func(name string) *graph.Value {
+		u := [][]float64{{-7. / 9}, {14. / 9}, {2. / 9}, {0}, {0}, {7. / 16}}
+		return w.Floats(name, []int{reach * reach, 1}, kronecker(u))
+	})
+	return w.View(name, w.Binary("Mul", name+".shares", share, bias), reach*reach*size(bias, 0))
 }
 
 // weightGradient is the gradient by the weight [m, c, 3, 3] of a convolution of

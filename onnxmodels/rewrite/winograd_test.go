@@ -29,6 +29,21 @@ func TestWinogradGradients(t *testing.T) {
 	}
 }
 
+func TestWinogradConvolution(t *testing.T) {
+	size := block(t)
+	pass := func(g *graph.Graph) {
+		blockConv(g, size)
+		if left := newCounts(g); left["MatMul"] != 6 {
+			t.Errorf("%d matrix products, want those of Winograd's algorithm, 6", left["MatMul"])
+		}
+	}
+	compare(t, "", "Conv", 3e-6, pass, func(b *builder) []*graph.Value {
+		x, weight := b.in("x", 0, 6, 64, 12, 64), b.in("weight", 0, 128, 64, 3, 3)
+		window := graph.Same(3, 1, 12, 64)
+		return []*graph.Value{b.Conv("conv", x, weight, b.in("bias", 0, 128), window), b.Conv("unbiased", x, weight, nil, window)}
+	})
+}
+
 func newCounts(g *graph.Graph) map[string]int {
 	counts := map[string]int{}
 	for _, n := range g.Nodes {
