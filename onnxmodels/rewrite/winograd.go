@@ -58,19 +58,31 @@ type winograd struct {
 
 // fits tells whether a convolution of images, or its gradients, can be built
 // so, and gains: with few channels, the transforms cost more than the products
-// saved, and with many images, tiles need more memory than images do.
-// bench/step found the limits.
+// saved. bench/step found the limit.
 func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
-	const least, most = 42, 160 << 20 // channels, bytes
+	const least = 42 // half the harmonic mean of the channels
 	if w.block == 0 || !fitsBlocks(x, w.block) || x.Shape[0].Symbol != "" ||
 		size(weight, 0)%w.block != 0 || window != graph.Same(3, 1, size(x, 2), size(x, 3)) {
 		return false
 	}
-	t := w.tiling(x)
 	inputs, outputs := size(x, 1), size(weight, 0)
+	t := w.tiling(x, size(x, 0)/w.parts(x, outputs))
 	return t.height%tile == 0 && t.width%tile == 0 && t.tiles()%w.block == 0 &&
-		inputs*outputs >= least*(inputs+outputs) &&
-		4*reach*reach*t.tiles()*t.groups*max(inputs, outputs) <= most
+		inputs*outputs >= least*(inputs+outputs)
+}
+
+// parts are how many the images are cut into, one done after the other, so that
+// their tiles, which are larger than they, need little memory.
+func (w *winograd) parts(x *graph.Value, outputs int) int {
+	const most = 40 << 20 // bytes
+	images := size(x, 0)
+	bytes := 4 * reach * reach * images * size(x, 2) * size(x, 3) / (tile * tile) * max(size(x, 1), outputs)
+	for n := 1; n < images; n++ {
+		if images%n == 0 && bytes/n <= most {
+			return n
+		}
+	}
+	return images
 }
 
 // convolution is that of a blocked x [n, c, h, w] with the plain weight
@@ -78,24 +90,40 @@ func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
 // 180 degrees and its channels exchanged: the gradient by the input of a
 // convolution, from that by its result.
 func (w *winograd) convolution(name string, x, weight, bias *graph.Value, turned bool) *graph.Value {
-	t := w.tiling(x)
-	inputs, outputs := size(x, 1), size(weight, 0)
-	if turned {
-		outputs = size(weight, 1)
-	}
-	v := w.transform(name+".reach", "B", winogradB, w.gather(name+".reach", x, t, reach, false))
-	v = w.View(name+".reach_images", v, t.groups, reach*reach*inputs, t.tiles(), 1)
 	o := graph.BlockedConvOptions{Groups: reach * reach}
 	if bias != nil {
 		o.Bias = w.bias(name+".bias", bias)
 	}
-	m := w.BlockedConv(name+".products", v, w.weights(name+".weight", weight, turned), graph.Valid(1, 1), o)
-	y := w.transform(name+".tiles", "A", winogradA, w.View(name+".products_list", m, t.groups, reach*reach, outputs*t.tiles()))
+	outputs := size(weight, 0)
+	if turned {
+		outputs = size(weight, 1)
+	}
+	weights := w.weights(name+".weight", weight, turned)
+	var parts []*graph.Value
+	for _, x := range w.cut(name+".parts", x, w.parts(x, outputs)) {
+		t := w.tiling(x, size(x, 0))
+		v := w.transform(name+".reach", "B", winogradB, w.gather(name+".reach", x, t, reach, false))
+		v = w.View(name+".reach_images", v, t.groups, reach*reach*t.channels, t.tiles(), 1)
+		m := w.BlockedConv(name+".products", v, weights, graph.Valid(1, 1), o)
+		y := w.transform(name+".tiles", "A", winogradA, w.View(name+".products_list", m, t.groups, reach*reach, outputs*t.tiles()))
 
-	t.channels = outputs
-	y = w.View(name+".tile_rows", y, t.groups, t.rows(), w.block)
-	y = w.Gather(name+".rows", y, w.indices(t, "back", func() []int64 { return inverse(t.order(tile, false)) }), 1)
-	return w.View(name, y, t.groups*t.together, outputs, t.height, t.width)
+		t.channels = outputs
+		y = w.View(name+".tile_rows", y, t.groups, t.rows(), w.block)
+		y = w.Gather(name+".rows", y, w.indices(t, "back", func() []int64 { return inverse(t.order(tile, false)) }), 1)
+		parts = append(parts, w.View(name, y, size(x, 0), outputs, t.height, t.width))
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return w.Concat(name+".joined", parts, 0, x.Shape[0])
+}
+
+// cut returns the n equal parts of the images.
+func (w *winograd) cut(name string, x *graph.Value, n int) []*graph.Value {
+	if n == 1 {
+		return []*graph.Value{x}
+	}
+	return w.Split(name, x, n, "")
 }
 
 // weights are those of the convolutions of 1x1 of all places, in blocks.
@@ -129,23 +157,34 @@ func (w *winograd) bias(name string, bias *graph.Value) *graph.Value {
 // over all tiles, which are the input channels of the convolutions of 1x1, with
 // dy in the order of their weights and the channels of x as pixels.
 func (w *winograd) weightGradient(name string, x, dy *graph.Value) *graph.Value {
-	t := w.tiling(x)
-	inputs, outputs, places := size(x, 1), size(dy, 1), t.groups*reach*reach
-	v := w.transform(name+".reach", "B", winogradB, w.gather(name+".reach", x, t, reach, true))
-	v = w.Block(name+".reach_blocked", w.View(name+".reach_images", v, places, t.tiles(), inputs, 1))
-	v = w.View(name+".reach_groups", v, 1, places*t.tiles(), inputs, 1)
+	inputs, outputs := size(x, 1), size(dy, 1)
+	n := w.parts(x, outputs)
+	dys := w.cut(name+".dy_parts", dy, n)
+	var parts []*graph.Value
+	for i, x := range w.cut(name+".x_parts", x, n) {
+		t := w.tiling(x, size(x, 0))
+		places := t.groups * reach * reach
+		v := w.transform(name+".reach", "B", winogradB, w.gather(name+".reach", x, t, reach, true))
+		v = w.Block(name+".reach_blocked", w.View(name+".reach_images", v, places, t.tiles(), inputs, 1))
+		v = w.View(name+".reach_groups", v, 1, places*t.tiles(), inputs, 1)
 
-	t.channels = outputs
-	e := w.transform(name+".tiles", "A_transposed", transposed(winogradA), w.gather(name+".tiles", dy, t, tile, false))
-	e = w.View(name+".tiles_weight", e, places*outputs, t.tiles(), 1, 1)
-	p := w.BlockedConv(name+".products", v, e, graph.Valid(1, 1), graph.BlockedConvOptions{Groups: places})
-	p = w.View(name+".products_list", p, t.groups, reach*reach, outputs*inputs)
-	if t.groups > 1 {
-		p = w.ReduceSum(name+".sum", p, false, 0)
+		t.channels = outputs
+		e := w.transform(name+".tiles", "A_transposed", transposed(winogradA), w.gather(name+".tiles", dys[i], t, tile, false))
+		e = w.View(name+".tiles_weight", e, places*outputs, t.tiles(), 1, 1)
+		p := w.BlockedConv(name+".products", v, e, graph.Valid(1, 1), graph.BlockedConvOptions{Groups: places})
+		p = w.View(name+".products_list", p, t.groups, reach*reach, outputs*inputs)
+		if t.groups > 1 {
+			p = w.ReduceSum(name+".sum", p, false, 0)
+		}
+		parts = append(parts, w.View(name+".part", p, reach*reach, outputs*inputs))
 	}
-	p = w.transform(name+".sum", "G_transposed", transposed(winogradG), p)
-	p = w.View(name+".places", p, 3, 3, outputs/w.block, inputs, w.block)
-	return w.View(name, w.Transpose(name+".plain", p, 2, 4, 3, 0, 1), outputs, inputs, 3, 3)
+	sum := parts[0]
+	if n > 1 {
+		sum = w.Sum(name+".parts_sum", parts...)
+	}
+	sum = w.transform(name+".sum", "G_transposed", transposed(winogradG), sum)
+	sum = w.View(name+".places", sum, 3, 3, outputs/w.block, inputs, w.block)
+	return w.View(name, w.Transpose(name+".plain", sum, 2, 4, 3, 0, 1), outputs, inputs, 3, 3)
 }
 
 // gather returns the squares of side x side pixels at the tiles of the blocked
@@ -199,11 +238,10 @@ type tiling struct {
 	channels, height, width, block int // block is how many channels make one
 }
 
-// tiling takes images together as long as their tiles, which are the pixels of
-// a convolution of 1x1, are few enough for the cache.
-func (w *winograd) tiling(x *graph.Value) tiling {
+// tiling takes some of the images x together as long as their tiles, which are
+// the pixels of a convolution of 1x1, are few enough for the cache.
+func (w *winograd) tiling(x *graph.Value, images int) tiling {
 	const most = 512
-	images := size(x, 0)
 	t := tiling{images, 1, size(x, 1), size(x, 2), size(x, 3), w.block}
 	for n := 2; n <= images && n*t.height*t.width <= most*tile*tile; n++ {
 		if images%n == 0 {
