@@ -74,7 +74,7 @@ func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
 // parts are how many the images are cut into, one done after the other, so that
 // their tiles, which are larger than they, need little memory.
 func (w *winograd) parts(x *graph.Value, outputs int) int {
-	const most = 40 << 20 // bytes
+	const most = 10 << 20 // bytes, by bench/step
 	images := size(x, 0)
 	bytes := 4 * reach * reach * images * size(x, 2) * size(x, 3) / (tile * tile) * max(size(x, 1), outputs)
 	for n := 1; n < images; n++ {
@@ -234,7 +234,7 @@ func (w *winograd) shared(name string, build func(name string) *graph.Value) *gr
 
 // tiling is how images are cut into tiles, in groups of a few images.
 type tiling struct {
-	groups, together                int // images are groups · together
+	groups, together               int // images are groups · together
 	channels, height, width, block int // block is how many channels make one
 }
 

@@ -230,12 +230,13 @@ func TestTrainingAgreesWithPyTorch(t *testing.T) {
 // the portable one's, at widths that all rewrites apply to.
 func TestTargetsAgree(t *testing.T) {
 	for _, batch := range []int{12, 20, 32} { // within a block, not of blocks, of blocks
-		t.Run(fmt.Sprint(batch), func(t *testing.T) { compareTargets(t, batch) })
+		t.Run(fmt.Sprint(batch), func(t *testing.T) { compareTargets(t, batch, 16, 32) })
 	}
+	t.Run("wide", func(t *testing.T) { compareTargets(t, 4, 64, 128) })
 }
 
-func compareTargets(t *testing.T, batch int) {
-	n := cnn(t, 16, []int{16, 32}, 2)
+func compareTargets(t *testing.T, batch int, widths ...int) {
+	n := cnn(t, 16, widths, 2)
 	images, labels := randomBatch(batch, 16)
 	want := map[string][]float64{}
 	for _, target := range onnxmodels.Targets() {
@@ -263,7 +264,12 @@ func compareTargets(t *testing.T, batch int) {
 // for CPUs: the losses stay equal but for rounding, which grows from step to
 // step.
 func TestTargetsTrainAlike(t *testing.T) {
-	n := cnn(t, 16, []int{16, 32}, 2)
+	t.Run("narrow", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{16, 32}, 2), 0.001) })
+	t.Run("wide", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{64, 128}, 1), 0.004) })
+}
+
+func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
+	t.Helper()
 	images, labels := randomBatch(16*8, 16)
 	size := len(images) / 8
 	losses := map[string][]float64{}
@@ -271,7 +277,7 @@ func TestTargetsTrainAlike(t *testing.T) {
 		tr := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{Momentum: 0.9, Target: target}, 16, 16})
 		for step := range 100 {
 			at := step % 8
-			r, err := tr.Step(images[at*size:(at+1)*size], labels[at*16:(at+1)*16], 0.001, 0)
+			r, err := tr.Step(images[at*size:(at+1)*size], labels[at*16:(at+1)*16], rate, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
