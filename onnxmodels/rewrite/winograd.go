@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"onnxlab/onnxmodels/graph"
@@ -71,24 +72,26 @@ func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
 		inputs*outputs >= least*(inputs+outputs)
 }
 
-// parts are how many the images are cut into, one done after the other, so that
-// their tiles, which are larger than they, need little memory.
+// parts are into how many equal parts the images are cut, which are done one
+// after the other for their tiles, larger than they, to fit the cache and to need
+// little memory: the number that comes nearest.
 func (w *winograd) parts(x *graph.Value, outputs int) int {
-	const most = 10 << 20 // bytes, by bench/step
-	images := size(x, 0)
-	bytes := 4 * reach * reach * images * size(x, 2) * size(x, 3) / (tile * tile) * max(size(x, 1), outputs)
-	for n := 1; n < images; n++ {
-		if images%n == 0 && bytes/n <= most {
-			return n
+	const wanted = 8 << 20 // bytes of a part, by bench/step
+	images, best, nearest := size(x, 0), 1, math.Inf(1)
+	pixels := images * size(x, 2) * size(x, 3)
+	bytes := 4 * reach * reach * pixels / (tile * tile) * max(size(x, 1), outputs)
+	for n := 1; n <= images; n++ {
+		if far := math.Abs(math.Log(float64(bytes) / float64(n*wanted))); images%n == 0 && far < nearest {
+			best, nearest = n, far
 		}
 	}
-	return images
+	return best
 }
 
 // convolution is that of a blocked x [n, c, h, w] with the plain weight
-// [m, c, 3, 3], plus the bias [m], which may be nil. With `turned`, it is that with the weight [c, m, 3, 3] turned by
-// 180 degrees and its channels exchanged: the gradient by the input of a
-// convolution, from that by its result.
+// [m, c, 3, 3], plus the bias [m], which may be nil. With `turned`, it is that
+// with the weight [c, m, 3, 3] turned by 180 degrees and its channels exchanged:
+// the gradient by the input of a convolution, from that by its result.
 func (w *winograd) convolution(name string, x, weight, bias *graph.Value, turned bool) *graph.Value {
 	o := graph.BlockedConvOptions{Groups: reach * reach}
 	if bias != nil {
