@@ -61,7 +61,7 @@ type winograd struct {
 // so, and gains: with few channels, the transforms cost more than the products
 // saved. bench/step found the limit.
 func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
-	const least = 42 // half the harmonic mean of the channels
+	const least = 32 // half the harmonic mean of the channels
 	if w.block == 0 || !fitsBlocks(x, w.block) || x.Shape[0].Symbol != "" ||
 		size(weight, 0)%w.block != 0 || window != graph.Same(3, 1, size(x, 2), size(x, 3)) {
 		return false
@@ -76,7 +76,7 @@ func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
 // after the other for their tiles, larger than they, to fit the cache and to need
 // little memory: the number that comes nearest.
 func (w *winograd) parts(x *graph.Value, outputs int) int {
-	const wanted = 8 << 20 // bytes of a part, by bench/step
+	const wanted = 4 << 20 // bytes of a part, by bench/step
 	images, best, nearest := size(x, 0), 1, math.Inf(1)
 	pixels := images * size(x, 2) * size(x, 3)
 	bytes := 4 * reach * reach * pixels / (tile * tile) * max(size(x, 1), outputs)
