@@ -35,10 +35,19 @@ func direction(angle float32) point {
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
-func abs(x float32) float32 { return max(x, -x) }
+func abs(x float32) float32 { return float32(math.Abs(float64(x))) }
 
 // clamp limits x to 0..1.
-func clamp(x float32) float32 { return min(max(x, 0), 1) }
+func clamp(x float32) float32 {
+	// min and max take longer, for they mind NaN.
+	if x < 0 {
+		return 0
+	}
+	if x > 1 {
+		return 1
+	}
+	return x
+}
 
 // wave is a triangle wave of period 1 between 0 and 1.
 func wave(x float32) float32 { return abs(2*(x-floor(x)) - 1) }
@@ -70,7 +79,9 @@ func polygon(p point, corners []point) float32 {
 	for _, a := range corners {
 		along, rel := b.minus(a), p.minus(a)
 		off := rel.along(along, -clamp(rel.dot(along)/along.dot(along)))
-		nearest = min(nearest, off.dot(off))
+		if square := off.dot(off); square < nearest {
+			nearest = square
+		}
 		if (a.y > p.y) != (b.y > p.y) && (rel.cross(along) > 0) == (along.y > 0) {
 			inside = !inside
 		}

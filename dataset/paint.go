@@ -1,23 +1,22 @@
 package dataset
 
-// colour is red, green and blue in 0..255.
-type colour [channels]float32
+// colour is red, green and blue in 0..255. Unlike an array a struct is kept in
+// registers.
+type colour struct{ red, green, blue float32 }
 
 // toward is c moved by the part t of the way to d.
 func (c colour) toward(d colour, t float32) colour {
-	for i := range c {
-		c[i] = mad(d[i]-c[i], t, c[i])
+	return colour{
+		mad(d.red-c.red, t, c.red),
+		mad(d.green-c.green, t, c.green),
+		mad(d.blue-c.blue, t, c.blue),
 	}
-	return c
 }
 
 // distance is the root mean square difference of the channels.
 func (c colour) distance(d colour) float32 {
-	var sum float32
-	for i := range c {
-		sum = mad(c[i]-d[i], c[i]-d[i], sum)
-	}
-	return sqrt(sum / channels)
+	red, green, blue := c.red-d.red, c.green-d.green, c.blue-d.blue
+	return sqrt(mad(blue, blue, mad(green, green, float32(red*red))) / channels)
 }
 
 // colour is uniform in the colour cube.
@@ -27,10 +26,8 @@ func (d dice) colour() colour {
 
 // near is a colour whose channels differ from those of c by up to reach.
 func (d dice) near(c colour, reach float32) colour {
-	for i := range c {
-		c[i] = min(max(c[i]+d.between(-reach, reach), 0), 255)
-	}
-	return c
+	near := func(value float32) float32 { return min(max(value+d.between(-reach, reach), 0), 255) }
+	return colour{near(c.red), near(c.green), near(c.blue)}
 }
 
 // pattern is how a paint goes from one of its colours to the other.
@@ -84,21 +81,25 @@ func (d dice) paint(base colour, reach float32) paint {
 }
 
 // at is the colour of the paint at a place in the image.
-func (p *paint) at(place point) colour {
+func (p *paint) at(place point) colour { return p.from.toward(p.to, p.weight(place)) }
+
+// weight is how far the paint is from its first colour to its second at a place
+// in the image, 0..1.
+func (p *paint) weight(place point) float32 {
 	switch p.pattern {
 	case gradient:
 		rel := place.minus(point{cifarSide / 2, cifarSide / 2})
-		return p.from.toward(p.to, clamp(rel.dot(p.axis)+0.5))
+		return clamp(rel.dot(p.axis) + 0.5)
 	case stripes:
-		return p.from.toward(p.to, wave(place.dot(p.axis)+p.phase.x))
+		return wave(place.dot(p.axis) + p.phase.x)
 	case checks:
 		u := wave(place.dot(p.axis) + p.phase.x)
 		v := wave(place.cross(p.axis) + p.phase.y)
-		return p.from.toward(p.to, clamp(mad(4*(u-0.5), 4*(v-0.5), 0.5)))
+		return clamp(mad(4*(u-0.5), 4*(v-0.5), 0.5))
 	case cloud:
-		return p.from.toward(p.to, cloudAt(p.cloud, place))
+		return cloudAt(p.cloud, place)
 	}
-	return p.from
+	return 0
 }
 
 // cloudAt is the cloud's value at a place in the image, bilinear between the

@@ -108,27 +108,30 @@ func (d dice) figure(class int, leastRadius float32) figure {
 	}
 }
 
-// cover is how much of the pixel at a place the figure covers, 0..1.
-func (f *figure) cover(place point) float32 {
+// depth implements outline.
+func (f *figure) depth(place point) float32 {
 	p := place.minus(f.centre).turn(point{f.way.x, -f.way.y})
 	p.x, p.y = p.x/f.scale.x, p.y/f.scale.y
 	if f.flip {
 		p.x = -p.x
 	}
 	distance := shapes[f.shape].distance(p) * min(f.scale.x, f.scale.y)
-	return clamp(0.5 - distance/f.softness)
+	return 0.5 - distance/f.softness
 }
+
+// edge implements outline.
+func (f *figure) edge() float32 { return f.softness }
 
 // mark is a stroke or a dot of one colour: a line with round ends.
 type mark struct {
-	colour   colour
+	fill     paint
 	from, to point
 	radius   float32
 }
 
 // mark draws one of a radius in the range given, half of them dots.
 func (d dice) mark(c colour, least, most float32) mark {
-	m := mark{colour: c, from: point{d.between(0, cifarSide), d.between(0, cifarSide)}, radius: d.between(least, most)}
+	m := mark{fill: paint{from: c}, from: point{d.between(0, cifarSide), d.between(0, cifarSide)}, radius: d.between(least, most)}
 	m.to = m.from
 	if d.chance(0.5) {
 		m.to = m.from.along(direction(d.between(0, tau)), d.between(5, 20))
@@ -137,50 +140,13 @@ func (d dice) mark(c colour, least, most float32) mark {
 	return m
 }
 
-// cover is how much of the pixel at a place the mark covers, 0..1.
-func (m *mark) cover(place point) float32 {
+// depth implements outline.
+func (m *mark) depth(place point) float32 {
 	if m.from == m.to {
-		return clamp(m.radius + 0.5 - place.minus(m.from).length())
+		return m.radius + 0.5 - place.minus(m.from).length()
 	}
-	return clamp(m.radius + 0.5 - segment(place, m.from, m.to))
+	return m.radius + 0.5 - segment(place, m.from, m.to)
 }
 
-// render draws the scene into an image of 32x32 pixels.
-func (s *scene) render(pixels []uint8) {
-	for row := range cifarSide {
-		for column := range cifarSide {
-			c := s.at(point{float32(column) + 0.5, float32(row) + 0.5})
-			s.store(pixels[:channels], c)
-			pixels = pixels[channels:]
-		}
-	}
-}
-
-// at is the colour of the scene at a place in the image.
-func (s *scene) at(place point) colour {
-	c := s.ground.at(place)
-	for i := range s.behind {
-		c = c.toward(s.behind[i].colour, s.behind[i].cover(place))
-	}
-	if cover := s.figure.cover(place); cover > 0 {
-		c = c.toward(s.fill.at(place), cover)
-	}
-	for i := range s.front {
-		c = c.toward(s.front[i].colour, s.front[i].cover(place))
-	}
-	return c
-}
-
-// store adds noise and rounds to bytes. The noise of a channel is the sum of
-// two uniform numbers, each of 10 bits of one random word.
-func (s *scene) store(pixel []uint8, c colour) {
-	const bits, mask = 10, 1<<10 - 1
-	// The sum of two uniform numbers in 0..1 has the variance 1/6.
-	scale := s.noise * sqrt(6) / mask
-	word := s.dice.source.Uint64()
-	for i, value := range c {
-		sum := float32(int(word&mask) + int(word>>bits&mask) - mask)
-		word >>= 2 * bits
-		pixel[i] = uint8(min(max(mad(sum, scale, value+0.5), 0), 255))
-	}
-}
+// edge implements outline.
+func (m *mark) edge() float32 { return 1 }

@@ -98,7 +98,7 @@ func TestFiguresAreInSight(t *testing.T) {
 		var inside, all float32
 		for y := -10; y < cifarSide+10; y++ {
 			for x := -10; x < cifarSide+10; x++ {
-				cover := f.cover(point{float32(x) + 0.5, float32(y) + 0.5})
+				cover := clamp(f.depth(point{float32(x) + 0.5, float32(y) + 0.5}))
 				all += cover
 				if x >= 0 && x < cifarSide && y >= 0 && y < cifarSide {
 					inside += cover
@@ -115,9 +115,7 @@ func TestFiguresAreInSight(t *testing.T) {
 func TestNoiseHasItsDeviation(t *testing.T) {
 	s := &scene{noise: 10, dice: newDice(1, 2, 3, 4)}
 	set := newSet("noise", SyntheticClasses(), 100, 100, 1)
-	for i := 0; i < len(set.Pixels); i += channels {
-		s.store(set.Pixels[i:i+channels], colour{128, 128, 128})
-	}
+	s.store(set.Pixels, slices.Repeat([]colour{{128, 128, 128}}, 100*100))
 	stats := set.Stats()
 	for c := range channels {
 		if got := 255 * stats.Deviation[c]; got < 9.7 || got > 10.3 {
@@ -145,9 +143,13 @@ func TestPaintsStayBetweenTheirColours(t *testing.T) {
 		for k := range cifarPlane {
 			c := p.at(point{float32(k%cifarSide) + 0.5, float32(k/cifarSide) + 0.5})
 			varied = varied || c != first
-			for channel := range c {
-				low, high := min(p.from[channel], p.to[channel]), max(p.from[channel], p.to[channel])
-				if c[channel] < low-0.01 || c[channel] > high+0.01 {
+			for _, channel := range [][3]float32{
+				{c.red, p.from.red, p.to.red},
+				{c.green, p.from.green, p.to.green},
+				{c.blue, p.from.blue, p.to.blue},
+			} {
+				low, high := min(channel[1], channel[2]), max(channel[1], channel[2])
+				if channel[0] < low-0.01 || channel[0] > high+0.01 {
 					t.Fatalf("pattern %d: %v is not between %v and %v", p.pattern, c, p.from, p.to)
 				}
 			}

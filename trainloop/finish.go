@@ -20,6 +20,9 @@ import (
 // finish exports the model and writes the summary, which makes the run
 // complete.
 func (r *run) finish() (rundir.Summary, error) {
+	if _, err := r.saver.wait(); err != nil {
+		return rundir.Summary{}, err
+	}
 	_, path, _, err := snapshot.Latest(r.layout.Checkpoints())
 	if err != nil {
 		return rundir.Summary{}, err

@@ -3,6 +3,7 @@ package trainloop
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"onnxlab/configs"
@@ -38,7 +39,8 @@ type Observer interface {
 	// Stepped is called after each optimizer step, with the mean loss and the
 	// accuracy (0..1) of its batch.
 	Stepped(p Position, loss, accuracy, imagesPerSecond float64)
-	// Finished is called after each epoch.
+	// Finished is called after each epoch, when its row and its snapshot may
+	// still be on their way to the disk.
 	Finished(p Position, e rundir.Epoch)
 }
 
@@ -89,6 +91,7 @@ type run struct {
 
 	at      snapshot.Manifest // where the run is, and the hashes of what it is
 	history []rundir.Epoch
+	saver   saver
 }
 
 func (r *run) position() Position {
@@ -112,6 +115,9 @@ func (silent) Finished(Position, rundir.Epoch)             {}
 func (r *run) epoch(ctx context.Context) error {
 	begun := time.Now()
 	for r.at.Partial.Steps < r.loader.StepsPerEpoch() {
+		if err := r.saver.failed(); err != nil {
+			return err
+		}
 		if err := r.step(ctx); err != nil {
 			return err
 		}
@@ -122,7 +128,7 @@ func (r *run) epoch(ctx context.Context) error {
 			return r.interrupted(ctx)
 		}
 		if every := r.Experiment.Train.CheckpointSteps; every > 0 && r.at.Step%every == 0 {
-			if _, err := r.save(nil); err != nil {
+			if err := r.save(); err != nil {
 				return err
 			}
 		}
@@ -155,49 +161,48 @@ func (r *run) step(ctx context.Context) error {
 }
 
 func (r *run) diverged(loss, rate float64) error {
-	return &Diverged{
+	_, err := r.saver.wait() // its snapshot may be the last good one
+	return errors.Join(&Diverged{
 		Step: r.at.Step, Epoch: r.at.Epoch, Loss: loss, Rate: rate,
 		Snapshot: lastFinite(r.layout.Checkpoints()),
-	}
+	}, err)
 }
 
-// endEpoch evaluates, writes the history and saves a snapshot at the first
-// step of the next epoch. The history goes first: rows beyond the snapshot are
-// dropped on resume, but one that is missing could not be made again.
+// endEpoch evaluates, and saves the history and a snapshot at the first step
+// of the next epoch.
 func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
-	pending, err := snapshot.Begin(r.layout.Checkpoints())
+	pending, err := r.checkpoint()
 	if err != nil {
-		return err
-	}
-	defer pending.Abort() //nolint:errcheck // what it cannot remove, the next Prune does
-	if err := r.trainer.Save(pending.CheckpointPath()); err != nil {
 		return err
 	}
 	// An interruption now would only repeat the evaluation.
-	evaluation, err := r.evaluate(context.WithoutCancel(ctx), pending.CheckpointPath())
+	row, err := r.evaluateEpoch(context.WithoutCancel(ctx), pending.CheckpointPath(), begun)
 	if err != nil {
-		return err
+		return errors.Join(err, pending.Abort())
+	}
+	r.history = append(r.history, row)
+	r.at.Epoch++
+	r.at.Partial = snapshot.Partial{}
+	r.commit(pending, &row.ValAccuracy, slices.Clone(r.history))
+	r.observe().Finished(r.position(), row)
+	if ctx.Err() != nil && r.at.Epoch < r.Experiment.Train.Epochs {
+		return r.stopped(ctx)
+	}
+	return nil
+}
+
+// evaluateEpoch returns the row of the current epoch, at whose end the network
+// has the parameters of the checkpoint file.
+func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (rundir.Epoch, error) {
+	evaluation, err := r.evaluate(ctx, path)
+	if err != nil {
+		return rundir.Epoch{}, err
 	}
 	last := r.schedule.Rate(r.at.Step - 1)
 	if !isFinite(evaluation.Loss) {
-		return r.diverged(evaluation.Loss, last)
+		return rundir.Epoch{}, r.diverged(evaluation.Loss, last)
 	}
-	row := r.row(evaluation, last, time.Since(begun).Seconds())
-	r.history = append(r.history, row)
-	if err := rundir.WriteHistory(r.layout.History(), r.history); err != nil {
-		return err
-	}
-	r.at.Epoch++
-	r.at.Partial = snapshot.Partial{}
-	path, err := r.commit(pending, &row.ValAccuracy)
-	if err != nil {
-		return err
-	}
-	r.observe().Finished(r.position(), row)
-	if ctx.Err() != nil && r.at.Epoch < r.Experiment.Train.Epochs {
-		return &Interrupted{Snapshot: path, Step: r.at.Step, err: ctx.Err()}
-	}
-	return nil
+	return r.row(evaluation, last, time.Since(begun).Seconds()), nil
 }
 
 // row sums up the current epoch. Its seconds are those of its steps, of other
@@ -231,39 +236,25 @@ func (r *run) evaluate(ctx context.Context, path string) (e *evaluation.Report, 
 
 // interrupted saves the state and says so.
 func (r *run) interrupted(ctx context.Context) error {
-	path, err := r.save(nil)
+	if err := r.save(); err != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	return r.stopped(ctx)
+}
+
+// stopped waits for the save of the current position and says where it is.
+func (r *run) stopped(ctx context.Context) error {
+	path, err := r.saver.wait()
 	if err != nil {
 		return errors.Join(err, ctx.Err())
 	}
 	return &Interrupted{Snapshot: path, Step: r.at.Step, err: ctx.Err()}
 }
 
-// save writes a snapshot of the current position.
-func (r *run) save(accuracy *float64) (string, error) {
-	pending, err := snapshot.Begin(r.layout.Checkpoints())
-	if err != nil {
-		return "", err
-	}
-	if err := r.trainer.Save(pending.CheckpointPath()); err != nil {
-		return "", errors.Join(err, pending.Abort())
-	}
-	return r.commit(pending, accuracy)
-}
-
-func (r *run) commit(pending *snapshot.Pending, accuracy *float64) (string, error) {
-	m := r.at
-	m.ValAccuracy = accuracy
-	path, err := pending.Commit(m)
-	if err != nil {
-		return "", err
-	}
-	return path, snapshot.Prune(r.layout.Checkpoints(), r.Experiment.Train.KeepCheckpoints)
-}
-
 func (r *run) close() error {
-	var err error
+	_, err := r.saver.wait()
 	if r.steps != nil {
-		err = r.steps.close()
+		err = errors.Join(err, r.steps.close())
 	}
 	return errors.Join(err, r.unlock())
 }
