@@ -51,12 +51,12 @@ func run() int {
 	// After the first signal, the next one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	root := newRootCommand()
-	root.SetOut(printable{os.Stdout})
+	root.SetOut(printableWriter{os.Stdout})
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(printable{os.Stderr}, "pipeline: %v\n", err)
+	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %v\n", err)
 	return exitStatus(ctx, err)
 }
 
