@@ -60,10 +60,11 @@ func FormOf(m *Model) (Form, error) {
 	return f, nil
 }
 
-// The most pixels a side and classes that a form may have: beyond them, sizes
+// The most pixels a side and an image, and classes, that a form may have: beyond them, sizes
 // are damage.
 const (
 	maxSide    = 1 << 14
+	maxArea    = 1 << 24 // an image of it is 200 MB as float32
 	maxClasses = 1 << 20
 )
 
@@ -78,7 +79,7 @@ func inputForm(g *onnxpb.Graph) (Form, error) {
 		if graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Float {
 			f, channels = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3]}, d[1]
 		}
-		if channels == 3 && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide {
+		if channels == 3 && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
 			return f, nil
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+
+	"onnxlab/internal/onnxpb"
 )
 
 // TestFormOf reads back what Inference wrote.
@@ -51,7 +53,12 @@ func TestFormOfNamesFaults(t *testing.T) {
 		}
 	}
 	for want, damage := range map[string]func(m *Model){
-		`no input "image"`:            func(m *Model) { m.Graph.Input[0].Name = proto.String("picture") },
+		`no input "image"`: func(m *Model) { m.Graph.Input[0].Name = proto.String("picture") },
+		`no input "image" of uint8`: func(m *Model) { // either side alone may be that long
+			for _, d := range m.Graph.Input[0].Type.GetTensorType().Shape.Dim[1:3] {
+				d.Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: maxSide}
+			}
+		},
 		`no output "probabilities"`:   func(m *Model) { m.Graph.Output = m.Graph.Output[:1] },
 		`names of 2 classes: "[\"a\"`: func(m *Model) { property(m, MetadataClasses, `["a"]`) },
 		`names of 2 classes: "a, b"`:  func(m *Model) { property(m, MetadataClasses, "a, b") },

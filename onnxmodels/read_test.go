@@ -1,6 +1,7 @@
 package onnxmodels
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,6 +109,30 @@ func TestLengthPrefix(t *testing.T) {
 	}
 	if _, err := ReadModel(path); err == nil {
 		t.Error("a model with a false length was accepted")
+	}
+}
+
+// TestManyParts: two bytes a part are refused before each of them takes some
+// hundreds of memory.
+func TestManyParts(t *testing.T) {
+	repeat := func(part string) []byte { return bytes.Repeat([]byte(part), maxMessages) }
+	within := func(number protowire.Number, data []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), data)
+	}
+	for name, data := range map[string][]byte{
+		"nodes":        within(7, repeat("\x0a\x00")),
+		"initializers": within(7, repeat("\x2a\x00")),
+		"attributes":   within(7, within(1, repeat("\x2a\x00"))),
+		"metadata":     repeat("\x72\x00"),
+		"two graphs":   bytes.Repeat(within(7, bytes.Repeat([]byte("\x0a\x00"), maxMessages/2)), 2),
+	} {
+		if _, err := DecodeModel(append([]byte("\x08\x08\x72\x00"), data...)); err == nil || !strings.Contains(err.Error(), "more than 262144 nodes") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	model := append([]byte("\x08\x08"), within(7, bytes.Repeat([]byte("\x72\x00"), maxMessages-1))...) // fields that are not read
+	if _, err := DecodeModel(model); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -68,6 +68,20 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Fatal("it goes on after two signals")
 }
 
+// TestClosedTerminalSaves: SIGHUP saves the state as Ctrl-C does.
+func TestClosedTerminalSaves(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd, stderr := started(t, "train", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", dir,
+		"--set", "train.epochs=1000", "--set", "schedule.decay_epochs=[]")
+	waitFor(t, rundir.Layout{Dir: dir}.Config())
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "state saved in") {
+		t.Errorf("%v\n%s", err, stderr)
+	}
+}
+
 // TestTwoRunsInOneDirectory: the second is told who is there, and a lock whose
 // process was killed is none.
 func TestTwoRunsInOneDirectory(t *testing.T) {

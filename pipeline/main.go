@@ -46,17 +46,21 @@ func main() {
 }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // the terminal is closed, and nohup has not said to go on
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	// After the first signal, the next one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	root := newRootCommand()
-	root.SetOut(printable{os.Stdout})
+	root.SetOut(printableWriter{os.Stdout})
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(printable{os.Stderr}, "pipeline: %v\n", err)
+	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %v\n", err)
 	return exitStatus(ctx, err)
 }
 

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -28,11 +29,22 @@ func ReadPlain(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has more than %d bytes", limit)}
+	// The size comes first: reading on and on takes several times the memory.
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
 	}
-	return data, err
+	tooLong := &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has more than %d bytes", limit)}
+	if info.Size() > limit {
+		return nil, tooLong
+	}
+	var data bytes.Buffer
+	data.Grow(int(info.Size()) + bytes.MinRead)
+	n, err := data.ReadFrom(io.LimitReader(file, limit+1))
+	if err == nil && n > limit { // it has grown meanwhile
+		err = tooLong
+	}
+	return data.Bytes(), err
 }
 
 // RefuseLink returns an error if there is something at path that is not a

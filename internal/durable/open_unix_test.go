@@ -5,6 +5,7 @@ package durable
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +39,31 @@ func TestOpenPlain(t *testing.T) {
 	}
 	if _, err := ReadPlain(file, 4); err == nil || !strings.Contains(err.Error(), "more than 4 bytes") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestReadPlainTakesNoMemoryInVain: a file of 8 TB, which a few bytes of a
+// disk can hold, is refused by its size, and a plain one is read into one piece.
+func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sparse")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	measure := func(size, limit int64) (read int, allocated uint64, err error) {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		data, err := ReadPlain(path, limit)
+		runtime.ReadMemStats(&after)
+		return len(data), after.TotalAlloc - before.TotalAlloc, err
+	}
+	if _, allocated, err := measure(1<<43, 1<<31); err == nil || allocated > 1<<16 {
+		t.Errorf("8 TB: %d bytes allocated, error %v", allocated, err)
+	}
+	if read, allocated, err := measure(1<<22, 1<<31); err != nil || read != 1<<22 || allocated > 1<<22+1<<16 {
+		t.Errorf("4 MB: %d bytes read, %d allocated, error %v", read, allocated, err)
 	}
 }
 

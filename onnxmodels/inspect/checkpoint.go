@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
@@ -107,7 +108,7 @@ func (r *CheckpointReport) WriteTable(w io.Writer) error {
 		if p.NotFinite > 0 {
 			warning = fmt.Sprintf("%d not finite", p.NotFinite)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%.4g\t%.4g\t%.4g\t%.4g\t%s\n", p.Name, sizes(p.Shape), p.Elements,
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%.4g\t%.4g\t%.4g\t%.4g\t%s\n", printable.Name(p.Name), sizes(p.Shape), p.Elements,
 			map[bool]string{true: "yes", false: "no"}[p.Trainable], p.Mean, p.Deviation, p.Min, p.Max, warning)
 	}
 	return t.Flush()

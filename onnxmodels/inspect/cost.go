@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"math"
 	"slices"
 
 	"onnxlab/internal/onnxpb"
@@ -31,7 +32,7 @@ func newShapes(g *onnxpb.Graph) *shapes {
 		s.images = d[0].GetDimValue()
 	}
 	for _, n := range g.GetNode() {
-		if n.GetOpType() != "Split" {
+		if n.GetOpType() != "Split" || len(n.GetOutput()) == 0 {
 			continue
 		}
 		parts := s.infos[n.GetOutput()[0]].GetType().GetTensorType().GetShape().GetDim()
@@ -53,7 +54,7 @@ func (s *shapes) sizes(name string) (dims []int64, by int64, ok bool) {
 	if v == nil || v.GetType().GetTensorType().GetShape() == nil {
 		return nil, 1, false
 	}
-	by = 1
+	var divisors []int64
 	for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
 		n := d.GetDimValue()
 		if p := d.GetDimParam(); p != "" {
@@ -61,11 +62,13 @@ func (s *shapes) sizes(name string) (dims []int64, by int64, ok bool) {
 			if !known {
 				return nil, 1, false
 			}
-			n, by = 1, by*share
+			n = 1
+			divisors = append(divisors, share)
 		}
 		dims = append(dims, n)
 	}
-	return dims, by, true
+	by, ok = product(divisors)
+	return dims, by, ok
 }
 
 // cost returns what a node takes, or nil.
@@ -79,14 +82,22 @@ func (s *shapes) cost(n *onnxpb.Node) *Cost {
 		if !ok {
 			return nil
 		}
+		elements, ok := product(dims)
+		if !ok {
+			return nil
+		}
 		elem := graph.Elem(s.infos[out].GetType().GetTensorType().GetElemType())
-		c.Bytes += product(dims) * int64(elem.Size()) / (by * s.images)
+		bytes := elements * int64(elem.Size()) / by / s.images
+		if bytes > math.MaxInt64-c.Bytes {
+			return nil
+		}
+		c.Bytes += bytes
 	}
 	adds, by, ok := s.multiplyAdds(n)
 	if !ok {
 		return nil
 	}
-	c.MultiplyAdds = adds / (by * s.images)
+	c.MultiplyAdds = adds / by / s.images
 	return &c
 }
 
@@ -101,7 +112,8 @@ func (s *shapes) multiplyAdds(n *onnxpb.Node) (count, by int64, ok bool) {
 		if !ok || !known || len(w) < 2 {
 			return 0, 1, false
 		}
-		return product(dims) * product(w[1:]), by, true
+		count, ok := product(dims, w[1:])
+		return count, by, ok
 	}
 	in, out := n.GetInput(), n.GetOutput()
 	if len(in) < 2 || len(out) == 0 {
@@ -140,5 +152,6 @@ func (s *shapes) matrixProduct(n *onnxpb.Node) (count, by int64, ok bool) {
 			inner = a[len(a)-2]
 		}
 	}
-	return product(y) * inner, by, true
+	count, ok = product(y, []int64{inner})
+	return count, by, ok
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"onnxlab/internal/printable"
 )
 
 // WriteTable writes the difference for people.
@@ -22,9 +24,9 @@ func (d *Difference) WriteTable(w io.Writer) error {
 		}
 		fmt.Fprintf(t, "%s\tdifference\n", part.name)
 		for _, item := range part.list {
-			fmt.Fprintf(t, "%s\t%s\n", item.Name, item.How)
+			fmt.Fprintf(t, "%s\t%s\n", printable.Name(item.Name), item.How)
 			if item.First != item.Second {
-				fmt.Fprintf(t, "  first\t%s\n  second\t%s\n", item.First, item.Second)
+				fmt.Fprintf(t, "  first\t%s\n  second\t%s\n", printable.Line(item.First), printable.Line(item.Second))
 			}
 		}
 		fmt.Fprintln(t)
@@ -39,11 +41,11 @@ func (d *Difference) WriteTable(w io.Writer) error {
 			if x.NotFinite > 0 {
 				note = fmt.Sprintf("%d not finite", x.NotFinite)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%s\n", x.Name, x.First, x.MaxAbs, x.RelativeRMS, note)
+			fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%s\n", printable.Name(x.Name), x.First, x.MaxAbs, x.RelativeRMS, note)
 		case x.First != "" && x.Second != "":
-			fmt.Fprintf(t, "%s\t%s, then %s\t\t\t\n", x.Name, x.First, x.Second)
+			fmt.Fprintf(t, "%s\t%s, then %s\t\t\t\n", printable.Name(x.Name), x.First, x.Second)
 		default:
-			fmt.Fprintf(t, "%s\t%s, %s\t\t\t\n", x.Name, x.How, x.First+x.Second)
+			fmt.Fprintf(t, "%s\t%s, %s\t\t\t\n", printable.Name(x.Name), x.How, x.First+x.Second)
 		}
 	}
 	fmt.Fprintf(t, "%d tensors are the same\n", d.Same)

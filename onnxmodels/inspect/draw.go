@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"onnxlab/internal/printable"
 )
 
 // The measures of WriteSVG in pixels.
@@ -39,8 +41,8 @@ func (r *ModelReport) WriteSVG(w io.Writer) error {
 	for i, box := range d.boxes {
 		y := boxTop(i)
 		fmt.Fprintf(&b, `<g><rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="5"/>`, box.class, boxLeft, y, boxWidth, boxHeight)
-		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, boxLeft+10, y+18, html.EscapeString(box.title))
-		fmt.Fprintf(&b, `<text class="small" x="%d" y="%d">%s</text></g>`+"\n", boxLeft+10, y+35, html.EscapeString(box.detail))
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, boxLeft+10, y+18, html.EscapeString(printable.Name(box.title)))
+		fmt.Fprintf(&b, `<text class="small" x="%d" y="%d">%s</text></g>`+"\n", boxLeft+10, y+35, html.EscapeString(printable.Name(box.detail)))
 	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
@@ -66,7 +68,7 @@ func (r *ModelReport) WriteDOT(w io.Writer) error {
 	b.WriteString("digraph model {\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n")
 	colors := map[string]string{PartForward: "#e8f1fa", PartBackward: "#fbeee4", "value": "#f4f5f7"}
 	for i, box := range d.boxes {
-		fmt.Fprintf(&b, "  n%d [label=%s, fillcolor=\"%s\"];\n", i, strconv.Quote(box.title+"\n"+box.detail), colors[box.class])
+		fmt.Fprintf(&b, "  n%d [label=%s, fillcolor=\"%s\"];\n", i, strconv.Quote(printable.Name(box.title)+"\n"+printable.Name(box.detail)), colors[box.class])
 	}
 	for _, e := range d.edges {
 		fmt.Fprintf(&b, "  n%d -> n%d;\n", e.from, e.to)

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
 )
@@ -105,12 +106,14 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 }
 
+// elements takes a symbol for one, and what is beyond any parameter for none.
 func elements(s *onnxpb.TensorShape) int {
-	n := 1
+	var dims []int64
 	for _, d := range s.GetDim() {
-		n *= int(max(d.GetDimValue(), 1))
+		dims = append(dims, max(d.GetDimValue(), 1))
 	}
-	return n
+	n, _ := product(dims)
+	return int(n)
 }
 
 func domainName(domain string) string {
@@ -159,9 +162,9 @@ func operators(g *onnxpb.Graph) []OperatorReport {
 // WriteTable writes the report for people.
 func (r *ModelReport) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "ONNX model\tby %s, IR version %d\n", r.Producer, r.IRVersion)
+	fmt.Fprintf(t, "ONNX model\tby %s, IR version %d\n", printable.Line(r.Producer), r.IRVersion)
 	for _, d := range slices.Sorted(maps.Keys(r.Opsets)) {
-		fmt.Fprintf(t, "operators\t%s version %d\n", d, r.Opsets[d])
+		fmt.Fprintf(t, "operators\t%s version %d\n", printable.Line(d), r.Opsets[d])
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
 	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
@@ -180,7 +183,7 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 		fmt.Fprintln(t)
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
-		fmt.Fprintf(t, "metadata\t%s: %s\n", k, r.Metadata[k])
+		fmt.Fprintf(t, "metadata\t%s: %s\n", printable.Name(k), printable.Line(r.Metadata[k]))
 	}
 	for _, part := range []struct {
 		name string
@@ -188,12 +191,12 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	}{{"input", r.Inputs}, {"output", r.Outputs}, {"parameter", r.Parameters}} {
 		fmt.Fprintf(t, "\n%s\ttype\n", part.name)
 		for _, v := range part.list {
-			fmt.Fprintf(t, "%s\t%s\n", v.Name, v.Type)
+			fmt.Fprintf(t, "%s\t%s\n", printable.Name(v.Name), printable.Line(v.Type))
 		}
 	}
 	fmt.Fprintf(t, "\noperator\tforward\tbackward\n")
 	for _, o := range r.Operators {
-		fmt.Fprintf(t, "%s\t%d\t%d\n", o.Operator, o.Forward, o.Backward)
+		fmt.Fprintf(t, "%s\t%d\t%d\n", printable.Name(o.Operator), o.Forward, o.Backward)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -210,7 +213,8 @@ func (r *ModelReport) writeNodes(w io.Writer) error {
 		if n.Cost != nil {
 			adds, bytes = fmt.Sprint(n.Cost.MultiplyAdds), fmt.Sprint(n.Cost.Bytes)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", n.Name, n.Operator, n.Part, n.Type, n.Parameters, n.Trainable, adds, bytes)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", printable.Name(n.Name), printable.Name(n.Operator), n.Part,
+			printable.Name(n.Type), n.Parameters, n.Trainable, adds, bytes)
 	}
 	return t.Flush()
 }

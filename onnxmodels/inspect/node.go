@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"onnxlab/internal/onnxpb"
@@ -113,7 +115,7 @@ func total(nodes []NodeReport, part string) Total {
 		switch {
 		case n.Part != part:
 			continue
-		case n.Cost == nil:
+		case n.Cost == nil, n.Cost.MultiplyAdds > math.MaxInt64-t.MultiplyAdds, n.Cost.Bytes > math.MaxInt64-t.Bytes:
 			t.Unknown++
 		default:
 			t.MultiplyAdds += n.Cost.MultiplyAdds
@@ -138,7 +140,8 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	if !takesParameters(g) {
 		for _, t := range g.GetInitializer() {
 			if graph.Elem(t.GetDataType()) == graph.Float && len(t.GetDims()) > 0 {
-				list[t.GetName()] = parameterInfo{elements: int(product(t.GetDims()))}
+				n, _ := product(t.GetDims()) // which CheckModel has bounded
+				list[t.GetName()] = parameterInfo{elements: int(n)}
 			}
 		}
 		return list
@@ -170,10 +173,16 @@ func takesParameters(g *onnxpb.Graph) bool {
 	return false
 }
 
-func product(dims []int64) int64 {
-	n := int64(1)
-	for _, d := range dims {
+// product is not known of negative numbers, nor beyond what any network
+// computes: there, a stranger's model has sizes that mean nothing.
+func product(numbers ...[]int64) (n int64, ok bool) {
+	const most = 1 << 56 // for which the bytes of an element still fit into the type
+	n = 1
+	for _, d := range slices.Concat(numbers...) {
+		if d < 0 || d > 0 && n > most/d {
+			return 0, false
+		}
 		n *= d
 	}
-	return n
+	return n, true
 }
