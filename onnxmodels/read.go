@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -14,6 +11,7 @@ import (
 
 	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels/graph"
 )
 
@@ -191,7 +189,7 @@ func checkNames(g *onnxpb.Graph) error {
 		}
 	}
 	for _, name := range names {
-		if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		if name != printable.Line(name) {
 			return fmt.Errorf("name %q has control characters", name)
 		}
 	}

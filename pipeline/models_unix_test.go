@@ -53,6 +53,7 @@ var plantedModels = map[string]func(m *onnxpb.Model){
 	"it has functions, which is not supported": func(m *onnxpb.Model) {
 		m.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 25, protowire.BytesType), []byte{10, 0}))
 	},
+	`name "\u202ey" has control characters`: func(m *onnxpb.Model) { m.Graph.Node[1].Name = proto.String("\u202ey") },
 	`name "\x1b[2J" has control characters`: func(m *onnxpb.Model) { m.Graph.Node[1].Name = proto.String("\x1b[2J") },
 	"it has no graph or no IR version":      func(m *onnxpb.Model) { m.Graph = nil },
 }

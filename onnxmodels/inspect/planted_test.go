@@ -98,16 +98,17 @@ func TestSizesThatMeanNothing(t *testing.T) {
 	}
 }
 
-// TestNamesThatCommand: names neither command the terminal, nor forge lines,
-// nor make every line of a table as long as they are.
+// TestNamesThatCommand: metadata neither commands the terminal nor forges lines,
+// names are no markup, and no line of a table is as long as they are. Names that
+// command are refused when a model is read.
 func TestNamesThatCommand(t *testing.T) {
 	m := planted([]*onnxpb.Node{node("Relu", []string{"image"}, []string{"a"}), node("Relu", []string{"a"}, []string{"y"})},
-		plain("image", "\x1b[31m", 0), plain("a", "", 1), plain("y", "\x1b[31m", 0))
-	m.Graph.Node[0].Name = proto.String("\x1b[2J\nforged  line" + strings.Repeat("N", 10_000))
-	m.Graph.Node[1].OpType = proto.String("\u202eulR\x00<script>")
-	m.MetadataProps = []*onnxpb.Property{{Key: proto.String("key\x07"), Value: proto.String("value\nmetadata  forged")}}
+		plain("image", "<script>", 0), plain("a", "", 1), plain("y", "<script>", 0))
+	m.Graph.Node[0].Name = proto.String(strings.Repeat("N", 10_000))
+	m.Graph.Node[1].OpType = proto.String("<script>")
+	m.MetadataProps = []*onnxpb.Property{{Key: proto.String("key\x07"), Value: proto.String("\x1b[2J\u202evalue\nmetadata  forged")}}
 	_, table, svg := described(t, m)
-	if strings.ContainsAny(table, "\x1b\x07\x00\u202e") || strings.Contains(table, "\nforged") || strings.Contains(table, "\nmetadata  forged") || len(table) > 5000 {
+	if strings.ContainsAny(table, "\x1b\x07\x00\u202e") || strings.Contains(table, "\nmetadata  forged") || len(table) > 5000 {
 		t.Errorf("%d bytes\n%.1000q", len(table), table)
 	}
 	for decoder := xml.NewDecoder(strings.NewReader(svg)); ; {
