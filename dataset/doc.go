@@ -15,7 +15,7 @@
 //
 // Whatever is wrong with the data is an [*Error] that names the file, the
 // record and the value. Files are taken for hostile: nothing is allocated that
-// their size does not vouch for, images of more than 2^26 pixels are not
-// decoded, and no archive writes outside its folder. The synthetic set is the same, bit by bit, on
-// every machine and from one version to the next.
+// their size does not vouch for, images of more than 2^25 pixels are not
+// decoded, and no archive writes outside its folder. The synthetic set is the
+// same, bit by bit, on every machine and from one version to the next.
 package dataset

@@ -7,14 +7,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
+	"image"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -180,36 +177,19 @@ func readImages(ctx context.Context, opts Options, classes []string, split strin
 		files = files[:limit]
 	}
 	set := newSet(SourceFolder, classes, opts.Size, opts.Size, len(files))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	paths := make([]string, len(files))
 	for i, file := range files {
-		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			set.Labels[i] = int32(file.class)
-			picture, err := OpenImage(file.path)
-			if err != nil {
-				return err
-			}
-			copy(set.Image(i), Fill(picture, opts.Size, opts.Size))
-			return nil
-		})
+		paths[i], set.Labels[i] = file.path, int32(file.class)
 	}
-	if err := group.Wait(); err != nil {
+	err := OpenImages(ctx, paths, func(i int, picture *image.NRGBA, err error) error {
+		if err != nil {
+			return err
+		}
+		copy(set.Image(i), Fill(picture, opts.Size, opts.Size))
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	return set, nil
-}
-
-// openImage opens a plain file; anything else might never end.
-func openImage(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, plainCause(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("is a %s, not a file", kindOf(info.Mode()&fs.ModeType))
-	}
-	return os.Open(path)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -14,7 +16,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/image/tiff"
 )
@@ -147,7 +151,9 @@ func TestFolderFaults(t *testing.T) {
 		{"tiff", "train/a/x.tiff", tiffFile.Bytes(), "images of this format are not read; convert it to PNG or JPEG"},
 		{"cut off", "train/a/x.png", good[:len(good)-20], "unexpected EOF"},
 		{"cut off jpeg", "train/a/x.jpg", encodeJPEG(t, nil)[:360], "unexpected EOF"},
-		{"huge", "train/a/x.png", pngHeader(100000, 100000), "image of 100000x100000 pixels is outside 1..67108864 pixels"},
+		{"huge", "train/a/x.png", pngHeader(100000, 100000), "image of 100000x100000 pixels is outside 1..33554432 pixels"},
+		{"large", "train/a/x.png", pngHeader(8192, 4097), "image of 8192x4097 pixels is outside 1..33554432 pixels of at most 65535 a side: reduce it"},
+		{"wide", "train/a/x.png", pngHeader(65536, 1), "image of 65536x1 pixels is outside 1..33554432 pixels of at most 65535 a side: reduce it"},
 		{"no pixels", "train/a/x.png", pngHeader(0, 4), "png: invalid format: non-positive dimension"},
 		{"folder", "train/a/x.png/y", good, "has no images (*.png, *.jpg, *.jpeg)"},
 		{"no images", "train/c/x.txt", nil, `train/c": has no images (*.png, *.jpg, *.jpeg)`},
@@ -324,12 +330,65 @@ func TestReadImageCropsFirst(t *testing.T) {
 	if err := os.WriteFile(path, encodePNG(t, 1, 50000, color.NRGBA{1, 2, 3, 255}), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	picture, err := OpenImage(path)
+	err := OpenImages(t.Context(), []string{path}, func(_ int, picture *image.NRGBA, err error) error {
+		if err != nil {
+			return err
+		}
+		if pixels := Fill(picture, 4, 4); !bytes.Equal(pixels, bytes.Repeat([]byte{1, 2, 3}, 16)) {
+			t.Errorf("pixels %v", pixels)
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pixels := Fill(picture, 4, 4); !bytes.Equal(pixels, bytes.Repeat([]byte{1, 2, 3}, 16)) {
-		t.Errorf("pixels %v", pixels)
+}
+
+// TestOpenImagesTakeTurns uses two images that are too large to be there at
+// once, among small ones.
+func TestOpenImagesTakeTurns(t *testing.T) {
+	dir := t.TempDir()
+	var large bytes.Buffer
+	if err := png.Encode(&large, image.NewGray(image.Rect(0, 0, 5000, 4000))); err != nil {
+		t.Fatal(err)
+	}
+	small := encodePNG(t, 2, 2, color.NRGBA{1, 2, 3, 255})
+	var paths []string
+	for i, data := range [][]byte{large.Bytes(), large.Bytes(), small, []byte("no image"), large.Bytes(), small} {
+		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.png", i)))
+		if err := os.WriteFile(paths[i], data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var there, pixels atomic.Int64
+	used := make([]error, len(paths))
+	err := OpenImages(t.Context(), paths, func(i int, picture *image.NRGBA, err error) error {
+		if used[i] = err; err != nil {
+			return nil
+		}
+		n := int64(picture.Rect.Dx() * picture.Rect.Dy())
+		pixels.Add(n)
+		if now := there.Add(n); now > maxPixels {
+			t.Errorf("%d pixels are there at once", now)
+		}
+		time.Sleep(10 * time.Millisecond)
+		there.Add(-n)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := int64(3*5000*4000 + 2*2*2); pixels.Load() != want {
+		t.Errorf("%d pixels were used, want %d", pixels.Load(), want)
+	}
+	for i, err := range used {
+		if (err != nil) != (i == 3) {
+			t.Errorf("%s: %v", paths[i], err)
+		}
+	}
+	last := errors.New("that will do")
+	if err := OpenImages(t.Context(), paths, func(int, *image.NRGBA, error) error { return last }); err != last {
+		t.Errorf("error %v, want that of use", err)
 	}
 }
 

@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
@@ -121,17 +120,13 @@ func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdou
 // read: why is in bad.
 func (c *classifier) classify(ctx context.Context, paths []string, top int) (predictions []prediction, bad []error, err error) {
 	images, faults := make([][]uint8, len(paths)), make([]error, len(paths))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, path := range paths {
-		group.Go(func() error {
-			if ctx.Err() == nil {
-				images[i], faults[i] = c.read(path)
-			}
-			return ctx.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
+	err = dataset.OpenImages(ctx, paths, func(i int, picture *image.NRGBA, err error) error {
+		if faults[i] = err; err == nil {
+			images[i], faults[i] = c.take(paths[i], picture)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, nil, err
 	}
 	var pixels []uint8
@@ -156,12 +151,8 @@ func (c *classifier) classify(ctx context.Context, paths []string, top int) (pre
 	return predictions, bad, nil
 }
 
-// read is the image at the path as the model takes it.
-func (c *classifier) read(path string) ([]uint8, error) {
-	picture, err := dataset.OpenImage(path)
-	if err != nil {
-		return nil, err
-	}
+// take makes of the picture at the path what the model takes.
+func (c *classifier) take(path string, picture *image.NRGBA) ([]uint8, error) {
 	if w, h := picture.Rect.Dx(), picture.Rect.Dy(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
 		return nil, &dataError{fmt.Errorf("read %q: it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
 			path, w, h, c.Width, c.Height, onnxmodels.ResizeFill)}
