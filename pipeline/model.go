@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -59,12 +60,30 @@ type classifier struct {
 	Close func() error
 }
 
-// Predict runs the model. One that does not run is bad data.
+// Predict runs the model. One that does not run is bad data, and so is one that
+// answers with what is no number.
 func (c *classifier) Predict(images []uint8) (logits, probabilities []float32, err error) {
 	if logits, probabilities, err = c.Predictor.Predict(images); err != nil {
-		err = &dataError{fmt.Errorf("run %q: %w", c.Path, err)}
+		return nil, nil, &dataError{fmt.Errorf("run %q: %w", c.Path, err)}
 	}
-	return logits, probabilities, err
+	for i := range logits {
+		if p := float64(probabilities[i]); math.IsNaN(p) || math.IsInf(p, 0) || math.IsNaN(float64(logits[i])) || math.IsInf(float64(logits[i]), 0) {
+			return nil, nil, &notFiniteError{c.Path, i / len(c.Classes), i % len(c.Classes), logits[i], probabilities[i]}
+		}
+	}
+	return logits, probabilities, nil
+}
+
+// notFiniteError is an answer of a model that is no finite number.
+type notFiniteError struct {
+	model              string
+	image, class       int
+	logit, probability float32
+}
+
+func (e *notFiniteError) Error() string {
+	return fmt.Sprintf("%q gives class %d the logit %v and the probability %v: its weights are damaged, or its training diverged",
+		e.model, e.class, e.logit, e.probability)
 }
 
 // openAlone is open without an experiment: only the environment may name the

@@ -18,6 +18,7 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -352,4 +353,23 @@ func TestNamesDoNotCommandTheTerminal(t *testing.T) {
 	}
 	args := []string{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4"}
 	refused(t, path, `"\x1b[2J"`, [][]string{args})
+}
+
+// TestAnswersThatAreNoNumbers: a model of such weights is bad data, however its
+// answers are asked for.
+func TestAnswersThatAreNoNumbers(t *testing.T) {
+	f := newFixture(t)
+	path := f.plant(t, func(m *onnxpb.Model) {
+		for _, w := range m.Graph.Initializer {
+			if w.GetDataType() == int32(graph.Float) {
+				w.RawData = bytes.Repeat([]byte{0xff}, len(w.RawData)) // NaN
+			}
+		}
+	})
+	for _, runtime := range []string{runtimeNative, runtimeGo} {
+		predict := []string{"predict", "--model", path, "--runtime", runtime, f.picture}
+		evaluate := []string{"evaluate", "--model", path, "--runtime", runtime, "--set", "data.train=128", "--set", "data.validation=4"}
+		refused(t, path, fmt.Sprintf("classify %q: ", f.picture), [][]string{predict, append(predict, "--json")})
+		refused(t, path, "gives class 0 the logit NaN", [][]string{predict, evaluate, append(evaluate, "--json")})
+	}
 }

@@ -142,6 +142,10 @@ func (c *classifier) classify(ctx context.Context, paths []string, top int) (pre
 		return nil, bad, nil
 	}
 	_, probabilities, err := c.Predict(pixels)
+	var wrong *notFiniteError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("classify %q: %w", predictions[wrong.image].Image, err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
