@@ -12,6 +12,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 )
 
 type dataInfoOptions struct {
@@ -124,7 +125,7 @@ func (d dataInfo) write(w io.Writer) error {
 	fmt.Fprint(table, "\ttrain\tvalidation\n")
 	fmt.Fprintf(table, "images\t%d\t%d\n", d.Train.Images, d.Validation.Images)
 	for i, class := range d.Classes {
-		fmt.Fprintf(table, "  %s\t%d\t%d\n", class, d.Train.Counts[i], d.Validation.Counts[i])
+		fmt.Fprintf(table, "  %s\t%d\t%d\n", printable.Name(class), d.Train.Counts[i], d.Validation.Counts[i])
 	}
 	for c, channel := range []string{"red", "green", "blue"} {
 		fmt.Fprintf(table, "%s\t%.4f ± %.4f\t%.4f ± %.4f\n", channel,

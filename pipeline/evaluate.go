@@ -129,7 +129,11 @@ func (c *classifier) fits(set *dataset.Set) error {
 	case len(set.Classes) != len(c.Classes):
 		return fmt.Errorf("the images of %q have %d classes, the model %q has %d", set.Name, len(set.Classes), c.Path, len(c.Classes))
 	case !c.Unnamed && !slices.Equal(set.Classes, c.Classes):
-		return fmt.Errorf("the classes of %q are %q, those of the model %q are %q", set.Name, set.Classes, c.Path, c.Classes)
+		i := 0
+		for set.Classes[i] == c.Classes[i] {
+			i++
+		}
+		return fmt.Errorf("class %d of %q is %.120q, of the model %q it is %.120q", i, set.Name, set.Classes[i], c.Path, c.Classes[i])
 	case set.Len() == 0:
 		return fmt.Errorf("%q has no validation images", set.Name)
 	}

@@ -14,6 +14,7 @@ import (
 	"onnxlab/augment/sheet"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/trainloop/report"
 )
 
@@ -28,12 +29,12 @@ const (
 
 // writeTables prints the evaluation for people.
 func (e evaluated) writeTables(w io.Writer) error {
-	fmt.Fprintf(w, "%s in %s, on %d validation images of %s\n\n", e.Model, e.Runtime, e.Images, e.Source)
+	fmt.Fprintf(w, "%s in %s, on %d validation images of %s\n\n", printable.Line(e.Model), e.Runtime, e.Images, e.Source)
 	fmt.Fprintf(w, "accuracy  %.2f %%\nloss      %.4f\n\n", 100*e.Accuracy, e.Loss)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "class\timages\tprecision\trecall\t\n")
 	for _, c := range e.Classes {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%.2f %%\t\n", c.Name, c.Images, precision(c.Precision, c.Predicted), 100*c.Recall)
+		fmt.Fprintf(t, "%s\t%d\t%s\t%.2f %%\t\n", printable.Name(c.Name), c.Images, precision(c.Precision, c.Predicted), 100*c.Recall)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -46,11 +47,11 @@ func (e evaluated) writeTables(w io.Writer) error {
 	fmt.Fprint(w, "\nrows: class, columns: taken for\n")
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range e.Classes {
-		fmt.Fprintf(t, "\t%s", c.Name)
+		fmt.Fprintf(t, "\t%s", printable.Name(c.Name))
 	}
 	fmt.Fprint(t, "\t\n")
 	for i, row := range e.Confusion {
-		fmt.Fprint(t, e.Classes[i].Name)
+		fmt.Fprint(t, printable.Name(e.Classes[i].Name))
 		for _, n := range row {
 			fmt.Fprintf(t, "\t%d", n)
 		}

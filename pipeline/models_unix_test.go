@@ -355,6 +355,27 @@ func TestNamesDoNotCommandTheTerminal(t *testing.T) {
 	refused(t, path, `"\x1b[2J"`, [][]string{args})
 }
 
+// TestNamesStayInTheirPlace: those of classes and of images make no line or
+// column of their own, and are not shown without end.
+func TestNamesStayInTheirPlace(t *testing.T) {
+	f := newFixture(t)
+	path := f.plant(t, func(m *onnxpb.Model) {
+		for _, p := range m.MetadataProps {
+			p.Value = proto.String(strings.NewReplacer(`"disc"`, `"forged.png\tcat 99 %\nforged.png"`, `"ring"`, `"`+strings.Repeat("x", 100_000)+`"`).Replace(p.GetValue()))
+		}
+	})
+	picture := filepath.Join(t.TempDir(), "a\nb\tc.png")
+	if err := os.WriteFile(picture, []byte(mustRead(t, f.picture)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := mustRun(t, "predict", "--model", path, "--top", "10", picture)
+	if strings.Count(out, "\n") != 1 || strings.Count(out, "\t") != 10 || len(out) > 2000 || !strings.Contains(out, "\tforged.png\ufffdcat 99 %\ufffdforged.png ") {
+		t.Errorf("it shows %.3000q", out)
+	}
+	args := []string{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4"}
+	refused(t, path, `class 0 of "synthetic" is "disc"`, [][]string{args})
+}
+
 // TestAnswersThatAreNoNumbers: a model of such weights is bad data, however its
 // answers are asked for.
 func TestAnswersThatAreNoNumbers(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/dataset"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 )
 
@@ -176,9 +177,9 @@ func ranks(probabilities []float32, classes []string, top int) []rank {
 
 func writePredictions(w io.Writer, predictions []prediction) error {
 	for _, p := range predictions {
-		line := p.Image
+		line := printable.Line(p.Image)
 		for _, r := range p.Top {
-			line += fmt.Sprintf("\t%s %.2f %%", r.Class, 100*r.Probability)
+			line += fmt.Sprintf("\t%s %.2f %%", printable.Name(r.Class), 100*r.Probability)
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
