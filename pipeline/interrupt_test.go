@@ -169,3 +169,25 @@ func TestSweepInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestInterruptedSaysSo interrupts what has nothing to save.
+func TestInterruptedSaysSo(t *testing.T) {
+	for _, args := range [][]string{
+		{"data", "synth", "--train", "1000000", "--out", filepath.Join(t.TempDir(), "set")},
+		{"bench", "load", "--seconds", "60"},
+	} {
+		cmd := command(t, args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // until signals are heeded
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted || stderr.String() != "pipeline: interrupted\n" {
+			t.Errorf("%v: %v, %q", args, err, stderr.String())
+		}
+	}
+}

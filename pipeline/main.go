@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -60,8 +61,12 @@ func run() int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %v\n", err)
-	return exitStatus(ctx, err)
+	status, text := exitStatus(ctx, err), err.Error()
+	if status == exitInterrupted {
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %s\n", text)
+	return status
 }
 
 // exitStatus tells the status that err ends the process with. ctx is the one
