@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
@@ -110,12 +111,25 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return refuseEmpty(cmd.Flags()) },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), needsLibrary(newSweepCommand()), needsLibrary(newTrainCommand()), newVerifyCommand())
 	return root
+}
+
+// refuseEmpty refuses flags that were given without text, as by a variable that
+// a script has not set: they would count as not given.
+func refuseEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.Type() == "string" && f.Value.String() == "" {
+			err = &usageError{fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name)}
+		}
+	})
+	return err
 }
 
 // usageArgs makes wrong arguments a usage error.
