@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,21 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	want = strings.NewReplacer("BASE", base, "FILE", path).Replace(want)
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestNamesOfRuns: they are those of folders, too.
+func TestNamesOfRuns(t *testing.T) {
+	for _, name := range []string{"../x", "a/../../x", "/x", "..", "a\u202eb", "a\u009bb", "a\u2028b"} {
+		got := problems(t, "name: "+strconv.Quote(name)+"\n")
+		if len(got) != 1 || !strings.Contains(got[0], "name: ") || !strings.Contains(got[0], "leads elsewhere") {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+	for _, name := range []string{"", "study", "wide net, 2nd", "Versuch 3 – größer", "deep/er", "..x"} {
+		if got := problems(t, "name: "+strconv.Quote(name)+"\n"); got != nil {
+			t.Errorf("%q: %q", name, got)
+		}
 	}
 }
 

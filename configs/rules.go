@@ -3,9 +3,12 @@ package configs
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"onnxlab/internal/printable"
 )
 
 // rule is what a setting accepts and means. Loading, Validate and the JSON
@@ -18,6 +21,8 @@ type rule struct {
 	below, above bool
 	// names are the words that a text accepts; nil accepts any text.
 	names []string
+	// folder makes a text the name of a folder, or a path to one below.
+	folder bool
 	// shortest and longest bound the length of a list.
 	shortest, longest int
 	// distinct forbids repeats in a list, ascending also asks for order.
@@ -37,7 +42,7 @@ const (
 // rules is the table of every setting, in the order they are written.
 func rules() []rule {
 	return []rule{
-		{key: "name", doc: "What the run is called in tables and reports.", aside: true},
+		{key: "name", doc: "What the run is called in tables and reports.", aside: true, folder: true},
 		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
 
 		{key: "model.kind", doc: "The architecture: cnn is the study's network.", names: []string{"cnn"}},
@@ -141,6 +146,9 @@ func (r *rule) checkText(s string) string {
 		}
 		if i := strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }); i >= 0 {
 			return fmt.Sprintf("%q has a control character at byte %d", s, i)
+		}
+		if r.folder && s != "" && (!filepath.IsLocal(s) || printable.Line(s) != s) {
+			return fmt.Sprintf("%q leads elsewhere, or does not show what it is: write a name, of letters and digits", shorten(s))
 		}
 		return ""
 	}

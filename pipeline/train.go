@@ -105,7 +105,7 @@ func runName(config, name string) string {
 	if name == "" {
 		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
 	}
-	if name == "" || name == "." {
+	if name == "." || !filepath.IsLocal(name) {
 		return "train"
 	}
 	return name
