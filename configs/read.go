@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"onnxlab/internal/durable"
 )
 
 const (
@@ -68,7 +70,8 @@ func readBounded(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, errors.New("is a directory, not a file of settings")
 	}
-	file, err := os.Open(path)
+	// Others than plain files might never end, nor heed a signal.
+	file, err := durable.OpenPlain(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", errors.Unwrap(err))
 	}
