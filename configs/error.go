@@ -45,9 +45,9 @@ func (p Problem) String() string {
 	return p.Origin.String() + ": " + p.Message
 }
 
-// mostLines is how many problems are written: more are not mistakes of a
+// MostShown is how many problems are written: more are not mistakes of a
 // person.
-const mostLines = 100
+const MostShown = 20
 
 // Error writes one problem on the line, several each on a line of its own.
 func (e *Error) Error() string {
@@ -56,7 +56,7 @@ func (e *Error) Error() string {
 	}
 	lines := []string{fmt.Sprintf("%d problems in the configuration:", len(e.Problems))}
 	for i, p := range e.Problems {
-		if i == mostLines {
+		if i == MostShown {
 			lines = append(lines, fmt.Sprintf("  and %d more", len(e.Problems)-i))
 			break
 		}

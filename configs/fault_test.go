@@ -196,6 +196,18 @@ func TestNamesOfRuns(t *testing.T) {
 	}
 }
 
+// TestManyProblems shows the first ones.
+func TestManyProblems(t *testing.T) {
+	err := &Error{}
+	for i := range 20_000 {
+		err.Problems = append(err.Problems, Problem{Message: fmt.Sprintf("problem %d", i)})
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 22 || lines[20] != "  problem 19" || lines[21] != "  and 19980 more" {
+		t.Errorf("%d lines, of which the last are %q", len(lines), lines[len(lines)-2:])
+	}
+}
+
 func TestFilesThatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	long := filepath.Join(folder, "long.yaml")

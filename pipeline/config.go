@@ -103,7 +103,11 @@ func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
 			fmt.Fprintf(&found, "%s: ok\n", file)
 		case errors.As(err, &wrong):
 			faulty++
-			for _, problem := range wrong.Problems {
+			for i, problem := range wrong.Problems {
+				if i == configs.MostShown {
+					fmt.Fprintf(&found, "%s: and %d more\n", file, len(wrong.Problems)-i)
+					break
+				}
 				fmt.Fprintln(&found, problemOf(file, problem))
 			}
 		default:

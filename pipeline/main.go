@@ -66,7 +66,7 @@ func run() int {
 	if status == exitInterrupted {
 		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
 	}
-	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %s\n", text)
+	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %s\n", shortLines(text))
 	return status
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"onnxlab/internal/printable"
 )
@@ -14,4 +15,17 @@ func (p printableWriter) Write(text []byte) (int, error) {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// shortLines cuts the middle out of the lines of a message that are longer than
+// any path and its hint: what is in a stranger's file could fill the screen.
+func shortLines(message string) string {
+	const most = 10_000
+	lines := strings.Split(message, "\n")
+	for i, line := range lines {
+		if runes := []rune(line); len(runes) > most {
+			lines[i] = string(runes[:most/2]) + " … " + string(runes[len(runes)-most/2:])
+		}
+	}
+	return strings.Join(lines, "\n")
 }

@@ -105,6 +105,11 @@ var damages = map[string]func(m *onnxpb.Model){
 	`(Conv): input 1 is missing`:    func(m *onnxpb.Model) { nodeOf(m, "Conv").Input[1] = "" },
 	`(Gemm): inputs float32[`:       func(m *onnxpb.Model) { set(nodeOf(m, "Gemm"), "transB", int64(1)) },
 	`(Transpose): permutation [0 0`: func(m *onnxpb.Model) { set(nodeOf(m, "Transpose"), "perm", []int64{0, 0, 1, 2}) },
+	`(Reshape): shape of 100 dimensions`: func(m *onnxpb.Model) {
+		n := nodeOf(m, "Flatten")
+		n.OpType, n.Attribute, n.Input = proto.String("Reshape"), nil, append(n.Input, "sizes")
+		m.Graph.Initializer = append(m.Graph.Initializer, graph.Tensor("sizes", graph.Int64, []int{100}, make([]byte, 800)))
+	},
 	`(Softmax): axis 5 is outside`:  func(m *onnxpb.Model) { set(nodeOf(m, "Softmax"), "axis", int64(5)) },
 	`(Flatten): axis -9 is outside`: func(m *onnxpb.Model) { set(nodeOf(m, "Flatten"), "axis", int64(-9)) },
 	`cannot be broadcast`: func(m *onnxpb.Model) {

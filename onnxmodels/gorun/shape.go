@@ -89,6 +89,10 @@ func reshape(a *attributes) kernel {
 		if err := in[1].want("shape", graph.Int64, 1); err != nil {
 			return nil, err
 		}
+		const most = 64 // dimensions, of which networks have 4
+		if n := len(in[1].Int64); n > most {
+			return nil, fmt.Errorf("shape of %d dimensions, more than %d, for input %s", n, most, x)
+		}
 		shape, left := make([]int, len(in[1].Int64)), -1
 		known := 1
 		for i, d := range in[1].Int64 {
