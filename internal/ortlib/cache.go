@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"onnxlab/internal/durable"
@@ -17,6 +18,9 @@ type cache struct{ root string }
 // userCache is the cache of the current user.
 func userCache() (cache, error) {
 	dir, err := os.UserCacheDir()
+	if err == nil {
+		dir, err = filepath.Abs(dir) // HOME may be relative, what is loaded is not
+	}
 	if err != nil {
 		return cache{}, fmt.Errorf("find the cache folder: %w; set it, or set runtime.library or %s", err, EnvLibrary)
 	}
@@ -43,6 +47,12 @@ func (c cache) open(name string, origin Origin) (Library, error) {
 	m, err := readManifest(dir)
 	if errors.Is(err, errNotInstalled) {
 		return Library{Origin: origin}, err
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return Library{Origin: origin}, &LibraryError{
+			Path: dir, Err: errors.New("a file is where the cache folder should be"),
+			Hint: "set XDG_CACHE_HOME or HOME to a folder, or set runtime.library or " + EnvLibrary,
+		}
 	}
 	if err != nil {
 		return Library{Origin: origin}, &LibraryError{

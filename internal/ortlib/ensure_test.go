@@ -90,6 +90,31 @@ func TestEnsureNamesADamagedInstallation(t *testing.T) {
 	}
 }
 
+// TestCacheFolderThatIsNone: a relative home makes an absolute path all the
+// same, and a file in the place of the folder is told as that.
+func TestCacheFolderThatIsNone(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return // other systems have other variables
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv(EnvLibrary, "")
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HOME", "home")
+	here, err := filepath.Abs("home")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := userCache(); err != nil || c.root != filepath.Join(here, ".cache", "onnxlab", "onnxruntime") {
+		t.Errorf("the cache is %q, error %v; want it below %q", c.root, err, here)
+	}
+	t.Setenv("XDG_CACHE_HOME", "/dev/null")
+	_, err = Ensure(t.Context(), Options{})
+	var library *LibraryError
+	if !errors.As(err, &library) || !strings.Contains(err.Error(), "a file is where the cache folder should be; set XDG_CACHE_HOME") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestDescribeWithoutLibrary(t *testing.T) {
 	b, c := emptyCache(t)
 	info, err := Describe(t.Context(), Options{})
