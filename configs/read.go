@@ -217,7 +217,11 @@ func (r *reader) unknown(name *yaml.Node, section, prefix string) {
 		r.fail(name, "merge keys are not supported: use extends to build on another file")
 		return
 	}
-	r.fail(name, "unknown key %q%s", prefix+shorten(key), r.keys.hint(section, name.Value))
+	hint := ""
+	if len(r.problems) < MostShown { // it takes a while
+		hint = r.keys.hint(section, name.Value)
+	}
+	r.fail(name, "unknown key %q%s", prefix+shorten(key), hint)
 }
 
 // hint ends the message about an unknown key with what was likely meant, or
