@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"onnxlab/internal/durable"
 )
 
 // Every image of the CIFAR sets is 32x32 pixels.
@@ -260,7 +262,7 @@ func interleave(pixels, planes []byte) {
 func (f cifarForm) readClasses(dir string) ([]string, error) {
 	const limit = 1 << 16
 	path := filepath.Join(dir, f.meta)
-	file, err := os.Open(path)
+	file, err := durable.OpenPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.classes, nil
 	}

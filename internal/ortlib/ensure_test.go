@@ -2,6 +2,7 @@ package ortlib
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -86,6 +87,20 @@ func TestEnsureNamesADamagedInstallation(t *testing.T) {
 	writeFile(t, filepath.Join(c.root, installedName(b), namingOf(runtime.GOOS).main), "short")
 	_, err := Ensure(t.Context(), Options{})
 	if err == nil || !strings.Contains(err.Error(), "install it again with 'pipeline runtime install'") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestEnsureRefusesEndlessManifests also keeps the memory: a file can be larger
+// than all of it, without taking room.
+func TestEnsureRefusesEndlessManifests(t *testing.T) {
+	b, c := emptyCache(t)
+	placeLibrary(t, c, installedName(b))
+	if err := os.Truncate(filepath.Join(c.root, installedName(b), manifestName), 1<<42); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Ensure(t.Context(), Options{})
+	if err == nil || !strings.Contains(err.Error(), "it has more than 1048576 bytes") {
 		t.Errorf("error is %v", err)
 	}
 }
