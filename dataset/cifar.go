@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"onnxlab/internal/durable"
 )
 
 // Every image of the CIFAR sets is 32x32 pixels.
@@ -19,6 +21,11 @@ const (
 	cifarPlane = cifarSide * cifarSide
 	cifarImage = channels * cifarPlane
 )
+
+// mostRecords bounds what one file takes of the memory to 3.2 GB. The sets have
+// 10,000 or 50,000 records in a file; one of terabytes of zeros, which are
+// images of label 0, may take no room on the disk.
+const mostRecords = 1 << 20
 
 // cifarForm describes a set in CIFAR's binary form: files of records, each of
 // some label bytes and then the red, the green and the blue plane of an image,
@@ -195,6 +202,8 @@ func (f cifarForm) countRecords(path string) (int, error) {
 	case size%record != 0:
 		return 0, fileError(path, fmt.Errorf("size of %d bytes is not a multiple of the record size %d: %d whole records and %d bytes left over",
 			size, record, size/record, size%record))
+	case size/record > mostRecords:
+		return 0, fileError(path, fmt.Errorf("has %d records, more than %d", size/record, mostRecords))
 	}
 	return int(size / record), nil
 }
@@ -260,7 +269,7 @@ func interleave(pixels, planes []byte) {
 func (f cifarForm) readClasses(dir string) ([]string, error) {
 	const limit = 1 << 16
 	path := filepath.Join(dir, f.meta)
-	file, err := os.Open(path)
+	file, err := durable.OpenPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.classes, nil
 	}

@@ -147,6 +147,17 @@ func TestCIFARFaults(t *testing.T) {
 	}
 }
 
+// TestCIFARWithoutEnd reads a file of 4 TB that takes no room.
+func TestCIFARWithoutEnd(t *testing.T) {
+	dir := writeFiles(t, cifarFiles(1))
+	file := filepath.Join(dir, "data_batch_3.bin")
+	if err := os.Truncate(file, 1<<30*3073); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Load(context.Background(), Options{Source: SourceCIFAR10, Path: dir})
+	checkFault(t, err, NoRecord, fmt.Sprintf("read %q: ", file), "has 1073741824 records, more than 1048576")
+}
+
 // checkFault wants an *Error about that record that starts and ends as given.
 func checkFault(t *testing.T, err error, record int, start, end string) {
 	t.Helper()

@@ -16,18 +16,20 @@ import (
 // tarLimits bound what is unpacked.
 type tarLimits struct {
 	entries     int
+	nameBytes   int
 	fileBytes   int64
 	streamBytes int64 // of the whole tar, uncompressed
 }
 
 // defaultTarLimits leave CIFAR-10 room: 8 files of up to 31 MB, 184 MB in all.
 func defaultTarLimits() tarLimits {
-	return tarLimits{entries: 64, fileBytes: 1 << 26, streamBytes: 1 << 29}
+	return tarLimits{entries: 64, nameBytes: 255, fileBytes: 1 << 26, streamBytes: 1 << 29}
 }
 
 // unpack extracts a compressed tar of plain files and folders into dir, which
-// is empty. Anything else in it (links, devices, names that lead out of dir,
-// names that come twice) is refused, and so is more than the limits allow.
+// is empty. Anything else in it (links, devices, files with holes, names that
+// lead out of dir, names that come twice) is refused, and so is more than the
+// limits allow.
 // What was extracted before stays: dir is to be thrown away.
 func unpack(ctx context.Context, archive, dir string, limits tarLimits) error {
 	file, err := os.Open(archive)
@@ -71,25 +73,31 @@ func unpackTar(ctx context.Context, archive *tar.Reader, root *os.Root, limits t
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := unpackEntry(archive, header, root, limits.fileBytes); err != nil {
-			return fmt.Errorf("entry %q: %w", header.Name, err)
+		if err := unpackEntry(archive, header, root, limits); err != nil {
+			return fmt.Errorf("entry %.80q: %w", header.Name, err)
 		}
 	}
 }
 
-func unpackEntry(archive *tar.Reader, header *tar.Header, root *os.Root, limit int64) error {
+func unpackEntry(archive *tar.Reader, header *tar.Header, root *os.Root, limits tarLimits) error {
 	name := filepath.FromSlash(header.Name)
 	switch {
 	case header.Typeflag == tar.TypeXGlobalHeader:
 		return nil // comments about the archive
+	case len(name) > limits.nameBytes:
+		// A name of ten thousand folders could be made, but not removed: that
+		// takes an open file for each.
+		return fmt.Errorf("its name has %d bytes, more than %d", len(name), limits.nameBytes)
 	case !filepath.IsLocal(name):
 		return errors.New("its name leads out of the archive")
 	case header.Typeflag == tar.TypeDir:
 		return root.MkdirAll(name, 0o777)
 	case header.Typeflag != tar.TypeReg:
 		return fmt.Errorf("is of type %q, neither a plain file nor a folder", header.Typeflag)
-	case header.Size > limit:
-		return fmt.Errorf("has %d bytes, more than %d", header.Size, limit)
+	case header.PAXRecords["GNU.sparse.major"] != "" || header.PAXRecords["GNU.sparse.map"] != "":
+		return errors.New("has holes, which take no room in the archive") // and so escape streamBytes
+	case header.Size > limits.fileBytes:
+		return fmt.Errorf("has %d bytes, more than %d", header.Size, limits.fileBytes)
 	}
 	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return err

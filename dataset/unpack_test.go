@@ -59,7 +59,7 @@ func unpackBytes(t testing.TB, archive []byte, limits tarLimits) (parent string,
 
 func TestUnpackHostile(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside")
-	limits := tarLimits{entries: 5, fileBytes: 1000, streamBytes: 20000}
+	limits := tarLimits{entries: 5, nameBytes: 100, fileBytes: 1000, streamBytes: 20000}
 	six := make([]entry, 6)
 	for i := range six {
 		six[i].name = fmt.Sprint("f", i)
@@ -82,6 +82,7 @@ func TestUnpackHostile(t *testing.T) {
 		{"twice, written otherwise", []entry{{name: "a/x"}, {name: "a/./x"}}, "comes twice"},
 		{"too many", six, "holds more than 5 entries"},
 		{"too large", []entry{{name: "x", data: make([]byte, 1001)}}, "has 1001 bytes, more than 1000"},
+		{"folders without end", []entry{{name: strings.Repeat("d/", 50) + "x"}}, "its name has 101 bytes, more than 100"},
 		{"file as folder", []entry{{name: "x"}, {name: "x/y"}}, `entry "x/y"`},
 	}
 	for _, test := range tests {
@@ -114,8 +115,49 @@ func TestUnpackBomb(t *testing.T) {
 	}
 	_, err := unpackBytes(t, b.Bytes(), defaultTarLimits())
 	checkFault(t, err, NoRecord, "read ", "has 8589934592 bytes, more than 67108864")
-	_, err = unpackBytes(t, b.Bytes(), tarLimits{entries: 9, fileBytes: 1 << 40, streamBytes: 1 << 20})
+	_, err = unpackBytes(t, b.Bytes(), tarLimits{entries: 9, nameBytes: 100, fileBytes: 1 << 40, streamBytes: 1 << 20})
 	checkFault(t, err, NoRecord, "read ", "holds more than 1048576 bytes")
+}
+
+// TestUnpackHoles unpacks a file that is one hole: its zeros are not in the tar,
+// so that no limit on the tar bounds them.
+func TestUnpackHoles(t *testing.T) {
+	var b bytes.Buffer
+	zipped := gzip.NewWriter(&b)
+	archive := tar.NewWriter(zipped)
+	header := &tar.Header{
+		Name: "hole", Typeflag: tar.TypeReg, Mode: 0o644,
+		PAXRecords: map[string]string{"GNU?sparse.map": "0,0", "GNU?sparse.numblocks": "1", "GNU?sparse.size": "1000"},
+	}
+	if err := errors.Join(archive.WriteHeader(header), archive.Close(), zipped.Close()); err != nil {
+		t.Fatal(err)
+	}
+	parent, err := unpackBytes(t, sparse(t, b.Bytes()), defaultTarLimits())
+	checkFault(t, err, NoRecord, "read ", `entry "hole": has holes, which take no room in the archive`)
+	if exists(filepath.Join(parent, "in", "hole")) {
+		t.Error("it was unpacked")
+	}
+}
+
+// sparse turns the records "GNU?sparse" of a compressed tar, which a writer
+// passes on, into "GNU.sparse", which it refuses to write.
+func sparse(t *testing.T, zipped []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(zipped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err = w.Write(bytes.ReplaceAll(data, []byte("GNU?sparse"), []byte("GNU.sparse")))
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 type zeros struct{}
@@ -151,7 +193,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(makeTar(f, entry{name: "../x"}))
 	f.Add(makeTar(f, entry{name: "d", link: "..", kind: tar.TypeSymlink}, entry{name: "d/x"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		parent, _ := unpackBytes(t, data, tarLimits{entries: 5, fileBytes: 1000, streamBytes: 20000})
+		parent, _ := unpackBytes(t, data, tarLimits{entries: 5, nameBytes: 100, fileBytes: 1000, streamBytes: 20000})
 		if entries, _ := os.ReadDir(parent); len(entries) != 2 {
 			t.Errorf("something came out: %v", entries)
 		}

@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"os"
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -32,12 +34,20 @@ func (f *experimentFlags) load() (*configs.Experiment, error) {
 // loadOrResume is load, but goes on with the configuration that is in dir if it
 // is to be resumed and no other one is given.
 func (f *experimentFlags) loadOrResume(resume bool, dir string) (*configs.Experiment, error) {
-	if config := (rundir.Layout{Dir: dir}).Config(); resume && dir != "" && f.config == "" {
-		if _, err := os.Stat(config); err == nil {
-			return configs.Load(config, f.sets)
-		}
+	if !resume || dir == "" || f.config != "" {
+		return f.load()
 	}
-	return f.load()
+	config := (rundir.Layout{Dir: dir}).Config()
+	// Loading it would wait for a pipe, as --config does.
+	file, err := durable.OpenPlain(config)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.load()
+	case err != nil:
+		return nil, &dataError{err}
+	}
+	_ = file.Close() // it was only read
+	return configs.Load(config, f.sets)
 }
 
 // loadOrOfRun is load, or the experiment of the run in dir if one is named. The

@@ -2,6 +2,7 @@ package ortlib
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -111,6 +112,20 @@ func TestCacheFolderThatIsNone(t *testing.T) {
 	_, err = Ensure(t.Context(), Options{})
 	var library *LibraryError
 	if !errors.As(err, &library) || !strings.Contains(err.Error(), "a file is where the cache folder should be; set XDG_CACHE_HOME") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestEnsureRefusesEndlessManifests also keeps the memory: a file can be larger
+// than all of it, without taking room.
+func TestEnsureRefusesEndlessManifests(t *testing.T) {
+	b, c := emptyCache(t)
+	placeLibrary(t, c, installedName(b))
+	if err := os.Truncate(filepath.Join(c.root, installedName(b), manifestName), 1<<42); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Ensure(t.Context(), Options{})
+	if err == nil || !strings.Contains(err.Error(), "it has more than 1048576 bytes") {
 		t.Errorf("error is %v", err)
 	}
 }

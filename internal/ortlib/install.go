@@ -53,6 +53,9 @@ func recognise(from string) (b build, ok bool, err error) {
 	if err != nil || info.IsDir() {
 		return build{}, false, err
 	}
+	if info.Size() > defaultLimits.totalBytes {
+		return build{}, false, fmt.Errorf("it has %d bytes, more than %d", info.Size(), defaultLimits.totalBytes)
+	}
 	sum, err := durable.HashFile(from)
 	if err != nil {
 		return build{}, false, err

@@ -15,6 +15,9 @@ import (
 // manifestName is the file in a cache folder that is written last.
 const manifestName = "manifest.json"
 
+// maxManifest bounds what is read of it, in bytes: it has some 2 KB.
+const maxManifest = 1 << 20
+
 // manifest describes the files of an unpacked library.
 type manifest struct {
 	Source  string         `json:"source"`  // Maven coordinates, or the path it was installed from
@@ -53,7 +56,7 @@ func readManifest(dir string) (*manifest, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, errNotInstalled
 	}
-	data, err := os.ReadFile(filepath.Join(dir, manifestName))
+	data, err := durable.ReadPlain(filepath.Join(dir, manifestName), maxManifest)
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,9 @@ func load(path string) error {
 	if !isLibrary(magic) {
 		return errors.New("it is not a shared library")
 	}
+	if err := checkWhole(path, magic); err != nil {
+		return err
+	}
 	if err := checkSiblings(path); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package ortlib_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,19 @@ func TestOpenOtherLibraries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInstallRefusesFilesWithoutEnd would take minutes if it read the file.
+func TestInstallRefusesFilesWithoutEnd(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", home)
+	t.Setenv("HOME", home)
+	path := filepath.Join(home, "endless.jar")
+	if err := errors.Join(os.WriteFile(path, []byte("PK\x03\x04"), 0o666), os.Truncate(path, 1<<42)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ortlib.Install(t.Context(), ortlib.Options{}, path)
+	expectLibraryError(t, err, path, "it has 4398046511104 bytes, more than 4294967296; nothing was installed")
 }
 
 // TestInstallRefusesWhatCannotTrain also sees that nothing is left of it.

@@ -68,7 +68,7 @@ func count(name string, field func(*Epoch) *int) column {
 		set: func(e *Epoch, text string) error {
 			n, err := strconv.Atoi(text)
 			if err != nil || n < 0 {
-				return fmt.Errorf("%q is not a whole number of 0 or more", text)
+				return fmt.Errorf("%.80q is not a whole number of 0 or more", text)
 			}
 			*field(e) = n
 			return nil
@@ -86,11 +86,11 @@ func number(name string, most float64, field func(*Epoch) *float64) column {
 			x, err := strconv.ParseFloat(text, 64)
 			switch {
 			case err != nil:
-				return fmt.Errorf("%q is not a number", text)
+				return fmt.Errorf("%.80q is not a number", text)
 			case !(x >= 0 && x <= most) && most == 1:
-				return fmt.Errorf("%s is outside 0..1", text)
+				return fmt.Errorf("%.80s is outside 0..1", text)
 			case !(x >= 0 && x <= most):
-				return fmt.Errorf("%s is not a finite number of 0 or more", text)
+				return fmt.Errorf("%.80s is not a finite number of 0 or more", text)
 			}
 			*field(e) = x
 			return nil
@@ -180,7 +180,7 @@ func ReadHistory(path string) ([]Epoch, error) {
 		case err != nil:
 			return nil, csvError(path, err)
 		case first && !slices.Equal(row, header(columns)):
-			return nil, &DataError{path, 1, 1, fmt.Sprintf("the header is %q, not %q",
+			return nil, &DataError{path, 1, 1, fmt.Sprintf("the header is %.160q, not %q",
 				strings.Join(row, ","), strings.Join(header(columns), ","))}
 		case first:
 			continue

@@ -85,6 +85,9 @@ func TestReadHistoryRefuses(t *testing.T) {
 		{"no step", firstLine + row + "1,390,0.1,1,0.4,1,0.5,1,0,1\n", ":3:3: step: 390 is not above 390"},
 		{"cut off", firstLine + row + "1,780,0.1,1,0.4,1,0.5,1,0,1", ":3: the line is cut off"},
 		{"quote", firstLine + "0,390,\"0.1,1\n", ":2"},
+		{"endless header", strings.Repeat("x", 1<<20), `:1:1: the header is "` + strings.Repeat("x", 160) + `", not "epoch,step`},
+		{"endless number", firstLine + strings.Repeat("x", 1<<20) + ",390,0.1,1,0.4,1,0.5,1,0,1\n", `:2:1: epoch: "` + strings.Repeat("x", 80) + `" is not`},
+		{"endless", strings.Repeat("\x00", 1<<24+1), ": it has more than 16777216 bytes"},
 		{"zeros", firstLine + row + "\x00\x00\x00\n", ":3:1: 1 columns"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

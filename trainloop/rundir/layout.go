@@ -10,8 +10,9 @@ import (
 )
 
 // maxFile bounds what is read of a file of a run directory, in bytes: the
-// history of a million epochs has some 150 MB.
-const maxFile = 1 << 28
+// history of 100,000 epochs has some 15 MB. What reads it takes up to twenty
+// times the memory.
+const maxFile = 1 << 24
 
 // Layout gives the paths of a run directory.
 type Layout struct {

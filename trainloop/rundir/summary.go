@@ -159,7 +159,7 @@ func jsonError(path string, data []byte, err error) error {
 		offset = syntax.Offset
 	case errors.As(err, &kind):
 		offset = kind.Offset
-		e.Message = fmt.Sprintf("%s: %s where %s is wanted", kind.Field, kind.Value, kind.Type)
+		e.Message = fmt.Sprintf("%.80s: %.80s where %s is wanted", kind.Field, kind.Value, kind.Type)
 	default:
 		return e
 	}

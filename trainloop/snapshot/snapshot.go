@@ -172,9 +172,14 @@ func Check(path string) (Manifest, error) {
 		return m, fmt.Errorf("check snapshot %q: %w", path, err)
 	}
 	defer f.Close()
-	size, sum, err := hashOf(f)
+	// One byte more tells that the file is longer: it may be of terabytes of
+	// zeros that take no room.
+	size, sum, err := hashOf(io.LimitReader(f, max(m.CheckpointBytes, 0)+1))
 	if err != nil {
 		return m, fmt.Errorf("check snapshot %q: %w", path, err)
+	}
+	if size > m.CheckpointBytes {
+		return m, fmt.Errorf("snapshot %q is damaged: its checkpoint has more than the %d bytes that the manifest says", path, m.CheckpointBytes)
 	}
 	if size != m.CheckpointBytes || sum != m.CheckpointSHA256 {
 		return m, fmt.Errorf("snapshot %q is damaged: its checkpoint has %d bytes and SHA-256 %s, the manifest says %d and %s",
