@@ -21,7 +21,7 @@ import (
 
 const (
 	// maxPixels is the largest image that is decoded. With 16 bits a sample, in
-	// interlaced lines, it takes some 600 MB on the way to its 128 MB.
+	// interlaced lines, it takes some 800 MB on the way to its 128 MB.
 	maxPixels = 1 << 25
 	// maxSide is the longest side, that of JPEG: what resizing takes grows with
 	// the side, whatever the other one is.

@@ -37,10 +37,14 @@ type Stepper struct {
 }
 
 // NewStepper returns a stepper for images of height x width, in the form for
-// the target, one of onnxmodels.Targets.
+// the target, one of onnxmodels.Targets. A batch that the memory is not enough
+// for is a *SettingError.
 func NewStepper(e configs.Experiment, height, width int, target string) (*Stepper, error) {
 	network, err := Network(e, height, width)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkMemory(network, e, availableMemory()); err != nil {
 		return nil, err
 	}
 	artifacts, err := Artifacts(network, e, 1, target)

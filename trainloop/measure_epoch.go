@@ -46,6 +46,9 @@ func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, e
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMemory(network, e, availableMemory()); err != nil {
+		return nil, err
+	}
 	s, err := newSteps(e, train, network, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), e.Runtime.Device)
 	if err != nil {
 		return nil, err
