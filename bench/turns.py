@@ -1,14 +1,16 @@
 """Times training in programs that take turns.
 
 Each contestant is one process for the whole run. A round gives each a turn of a
-few steps, in an order that changes from round to round, while the others wait:
-what slows the machine for a while slows all.
+few steps, in an order that changes from round to round, while the others are
+stopped: what slows the machine for a while slows all, and no one loads batches
+ahead in another's time.
 """
 
 import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -19,7 +21,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "onnxlab"
-REST = 0.3  # seconds between turns, in which the last one's threads go to sleep
 
 
 def ours(pipeline, options, *command):
@@ -50,19 +51,30 @@ class Contestant:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.talk, text=True, env=environment)
 
     def ask(self, line):
-        """Sends a line and returns the numbers of the answer."""
+        """Sends a line and returns the numbers of the answer. The process runs only meanwhile."""
+        self.signal(signal.SIGCONT)
         try:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
             if not answer:
                 raise EOFError("no answer")
-            return [float(word) for word in answer.split()]
+            numbers = [float(word) for word in answer.split()]
+            self.signal(signal.SIGSTOP)
+            return numbers
         except (OSError, ValueError, EOFError) as error:
             self.process.wait()
             self.talk.seek(0)
             raise SystemExit(
                 f"{self.talk.read()}{self.name} ended with status {self.process.returncode}: {error}") from error
+
+    def signal(self, number):
+        """Signals the process and its workers."""
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass  # a worker that has ended meanwhile
 
     def run(self, steps):
         """Does steps and returns the seconds of one, and the share of waiting."""
@@ -94,6 +106,7 @@ class Contestant:
         raise SystemExit(f"{self.name}: the system does not tell its memory")
 
     def close(self):
+        self.signal(signal.SIGCONT)
         self.process.stdin.close()
         self.process.wait()
 
@@ -130,7 +143,6 @@ def compete(contestants, options):
     for number in range(options.rounds):
         shift = number % len(contestants)
         for c in contestants[shift:] + contestants[:shift]:
-            time.sleep(REST)
             c.turn(options.steps)
         figures = "  ".join(f"{c.name} {options.batch / c.turns[-1]:.0f}" for c in contestants)
         print(f"round {number + 1}/{options.rounds}: {figures} images/s", file=sys.stderr)
