@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -15,9 +16,13 @@ import (
 // what it was before, and nothing else is left in its directory.
 //
 // A new file gets mode 0666 less the umask; a replaced one keeps its mode. A
-// symbolic link at path is replaced, not followed.
+// symbolic link at path is replaced, not followed; a device, a pipe or a socket
+// is refused, for root could replace it.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
+	if info, err := os.Lstat(path); err == nil && info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return plain("write", path, info.Mode())
+	}
 	tmp, err := createTemp(dir)
 	if err != nil {
 		return fmt.Errorf("write %q: %w", path, err)

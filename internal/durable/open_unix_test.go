@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -64,6 +65,22 @@ func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
 	}
 	if read, allocated, err := measure(1<<22, 1<<31); err != nil || read != 1<<22 || allocated > 3<<22 { // twice under the race detector
 		t.Errorf("4 MB: %d bytes read, %d allocated, error %v", read, allocated, err)
+	}
+}
+
+// TestWriteFileLeavesPipesAlone: root could put a file in the place of
+// /dev/null, which is tried with what anyone can make.
+func TestWriteFileLeavesPipesAlone(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := WriteFile(pipe, func(io.Writer) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "is a pipe, not a file") {
+		t.Errorf("error %v", err)
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		t.Errorf("the pipe is %v now, error %v", info.Mode(), err)
 	}
 }
 
