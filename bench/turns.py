@@ -108,7 +108,11 @@ class Contestant:
     def close(self):
         self.signal(signal.SIGCONT)
         self.process.stdin.close()
-        self.process.wait()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:  # Keras may wait for a thread that loads ahead
+            self.process.kill()
+            self.process.wait()
 
 
 def descendants(pid):
