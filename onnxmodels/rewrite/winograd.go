@@ -59,9 +59,13 @@ type winograd struct {
 
 // fits tells whether a convolution of images, or its gradients, can be built
 // so, and gains: with few channels, the transforms cost more than the products
-// saved. bench/step found the limit.
+// saved, and copies of many images need memory that large batches have not.
+// bench/step found the limits.
 func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
-	const least = 32 // half the harmonic mean of the channels
+	const (
+		least = 32       // half the harmonic mean of the channels
+		most  = 64 << 20 // bytes of the images, before or after
+	)
 	if w.block == 0 || !fitsBlocks(x, w.block) || x.Shape[0].Symbol != "" ||
 		size(weight, 0)%w.block != 0 || window != graph.Same(3, 1, size(x, 2), size(x, 3)) {
 		return false
@@ -69,7 +73,8 @@ func (w *winograd) fits(x, weight *graph.Value, window graph.Window) bool {
 	inputs, outputs := size(x, 1), size(weight, 0)
 	t := w.tiling(x, size(x, 0)/w.parts(x, outputs))
 	return t.height%tile == 0 && t.width%tile == 0 && t.tiles()%w.block == 0 &&
-		inputs*outputs >= least*(inputs+outputs)
+		inputs*outputs >= least*(inputs+outputs) &&
+		4*size(x, 0)*max(inputs, outputs)*t.height*t.width < most
 }
 
 // parts are into how many equal parts the images are cut, which are done one
