@@ -68,7 +68,7 @@ func (c *classifier) Predict(images []uint8) (logits, probabilities []float32, e
 	}
 	for i := range logits {
 		if p := float64(probabilities[i]); math.IsNaN(p) || math.IsInf(p, 0) || math.IsNaN(float64(logits[i])) || math.IsInf(float64(logits[i]), 0) {
-			return nil, nil, &notFiniteError{c.Path, i / len(c.Classes), i % len(c.Classes), logits[i], probabilities[i]}
+			return nil, nil, &dataError{&notFiniteError{c.Path, i / len(c.Classes), i % len(c.Classes), logits[i], probabilities[i]}}
 		}
 	}
 	return logits, probabilities, nil

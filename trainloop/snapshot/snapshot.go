@@ -3,8 +3,8 @@
 // A snapshot is a directory "step-<n>" with the file "checkpoint", as ONNX
 // Runtime writes it, and "manifest.json", which holds the position in the run,
 // the hashes of its configuration and data, the size and SHA-256 of the
-// checkpoint, and the SHA-256 of itself. It appears by rename when it is complete; one that is damaged
-// since is refused by name.
+// checkpoint, and the SHA-256 of itself. It appears by rename when it is
+// complete; one that is damaged since is refused by name.
 //
 //	s, err := snapshot.Begin(dir)           // in a temporary directory
 //	err = trainer.Save(s.CheckpointPath())
