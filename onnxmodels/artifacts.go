@@ -63,6 +63,9 @@ const (
 	TargetPortable = "portable"
 	// TargetCPU computes the same with operators that are faster on CPUs.
 	TargetCPU = "cpu"
+	// TargetNative is TargetCPU with onnxlab's own operators, which only sessions
+	// of package session have.
+	TargetNative = "native"
 	// TargetCUDA is the portable graph: each of its operators has a kernel of
 	// ONNX Runtime 1.28.0's CUDA provider for its version and types, the
 	// integers of Dropout and the indices of MaxPool and ArgMax included, and
@@ -96,7 +99,7 @@ func (o TrainingOptions) validate() error {
 	if o.Batch < 0 || o.Batch%max(o.Replicas, 1) != 0 {
 		return fmt.Errorf("training artifacts: a batch of %d images has no %d equal replicas", o.Batch, max(o.Replicas, 1))
 	}
-	if o.Target != "" && !slices.Contains(Targets(), o.Target) {
+	if o.Target != "" && o.Target != TargetNative && !slices.Contains(Targets(), o.Target) {
 		return fmt.Errorf("training artifacts: target %q is none of %s", o.Target, strings.Join(Targets(), ", "))
 	}
 	return nil
@@ -161,8 +164,12 @@ func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err er
 	for _, flag := range b.updated {
 		b.Output(flag)
 	}
-	if b.Err() == nil && o.Target == TargetCPU {
+	switch {
+	case b.Err() != nil:
+	case o.Target == TargetCPU:
 		rewrite.CPU(b.Graph)
+	case o.Target == TargetNative:
+		rewrite.Native(b.Graph)
 	}
 	m, err = b.Model()
 	return m, b.dropoutSeed != nil, err

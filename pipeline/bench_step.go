@@ -49,7 +49,7 @@ graph on all threads; the optimizer is not part of the graph.
 	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.size, "size", "32x32", "height and width of the images, in pixels")
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
-	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu or cuda (default: the device's)")
+	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
 	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
 	cmd.Flags().BoolVar(&opts.profile, "profile", false, "tell where the time goes; on the CPU only")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
@@ -64,8 +64,8 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.steps < 1 {
 		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
 	}
-	if opts.target != "" && !slices.Contains(onnxmodels.Targets(), opts.target) {
-		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
+	if targets := append(onnxmodels.Targets(), onnxmodels.TargetNative); opts.target != "" && !slices.Contains(targets, opts.target) {
+		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(targets, ", "))}
 	}
 	experiment, err := opts.load()
 	if err != nil {
@@ -75,7 +75,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 		return &usageError{errors.New("--profile: it is for runtime.device=cpu, and without --serve")}
 	}
 	if opts.target == "" {
-		opts.target = experiment.Runtime.Device
+		opts.target = trainloop.Target(experiment.Runtime.Device)
 	}
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err

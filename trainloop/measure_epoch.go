@@ -49,7 +49,7 @@ func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, e
 	if err := checkMemory(network, e, availableMemory()); err != nil {
 		return nil, err
 	}
-	s, err := newSteps(e, train, network, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), e.Runtime.Device)
+	s, err := newSteps(e, train, network, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), Target(e.Runtime.Device))
 	if err != nil {
 		return nil, err
 	}

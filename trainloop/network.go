@@ -28,8 +28,16 @@ func MicroBatch(e configs.Experiment) int {
 	return e.Train.BatchSize / e.Train.Replicas
 }
 
+// Target is the form of the training model for a device, "cpu" or "cuda".
+func Target(device string) string {
+	if device == "cuda" {
+		return onnxmodels.TargetCUDA
+	}
+	return onnxmodels.TargetNative
+}
+
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets; those for a device take micro-batches of
+// target, one of onnxmodels.Targets or TargetNative; those for a device take micro-batches of
 // the experiment's size alone. With momentum correction they hold the
 // learning rate of every step, for which stepsPerEpoch counts; else it does not
 // matter.
@@ -44,7 +52,7 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 		DecayAll:       e.Optimizer.DecayAll,
 		Target:         target,
 	}
-	if target == onnxmodels.TargetCPU || target == onnxmodels.TargetCUDA {
+	if target != onnxmodels.TargetPortable {
 		o.Batch = micro
 	}
 	if e.Optimizer.MomentumCorrection {

@@ -138,7 +138,7 @@ func (r *run) prepare() error {
 	if err != nil {
 		return err
 	}
-	r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, r.options.Device)
+	r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device))
 	return err
 }
 

@@ -76,6 +76,16 @@ func Version() string {
 	return ort.GetVersion()
 }
 
+// Path is that of the open library; empty if none is.
+func Path() string {
+	environment.Lock()
+	defer environment.Unlock()
+	if environment.users == 0 {
+		return ""
+	}
+	return environment.path
+}
+
 // load starts the environment and checks that it can train.
 func load(path string) error {
 	if info, err := os.Stat(path); err != nil {

@@ -46,7 +46,7 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 		Graph:        graph,
 		OpsetImport:  []*onnxpb.OperatorSet{{Domain: proto.String(""), Version: proto.Int64(Opset)}},
 	}
-	for _, d := range []string{Microsoft, Blocked} {
+	for _, d := range []string{Microsoft, Blocked, Native} {
 		if domains[d] {
 			m.OpsetImport = append(m.OpsetImport,
 				&onnxpb.OperatorSet{Domain: proto.String(d), Version: proto.Int64(MicrosoftVersion)})

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"slices"
 
+	"onnxlab/internal/kernels"
 	"onnxlab/onnxmodels/graph"
 )
 
@@ -12,9 +13,20 @@ import (
 //
 // Each pass that moves an operator to the blocked layout puts reorders around
 // it, which joinReorders takes away between two such operators.
-func CPU(g *graph.Graph) {
+func CPU(g *graph.Graph) { fasten(g, blockSize(), false) }
+
+// Native changes a training graph as CPU does, but into onnxlab's own operators
+// where there are any: only this process's sessions have them. Without kernels
+// for this processor it is CPU.
+func Native(g *graph.Graph) { fasten(g, blockSize(), kernels.Block() > 0) }
+
+func fasten(g *graph.Graph, block int, native bool) {
+	if native {
+		nativeConv(g, block)
+		nativeNorm(g, block)
+	}
 	threadReluGrad(g)
-	if block := blockSize(); block > 0 {
+	if block > 0 {
 		splitConvGrad(g, block)
 		blockConv(g, block)
 		blockNorm(g, block)

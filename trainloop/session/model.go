@@ -8,7 +8,9 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/internal/kernels"
 	"onnxlab/internal/onstack"
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 )
 
@@ -113,7 +115,7 @@ func (o Options) apply(s *ort.SessionOptions, how search) error {
 		return err
 	}
 	if o.Device != "cuda" {
-		return nil
+		return kernels.Add(ortlib.Path(), s)
 	}
 	if err := o.applyCUDA(s, how); err != nil {
 		return &DeviceError{o.Device, err}

@@ -12,7 +12,9 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/proto"
 
+	"onnxlab/internal/kernels"
 	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 )
 
@@ -98,6 +100,9 @@ func newSession(m *onnxpb.Model, inputs, outputs []string, threads int, dir stri
 	}
 	defer options.Destroy() //nolint:errcheck // only frees memory
 	if err := options.SetIntraOpNumThreads(threads); err != nil {
+		return nil, err
+	}
+	if err := kernels.Add(ortlib.Path(), options); err != nil {
 		return nil, err
 	}
 	here, err := os.Getwd()

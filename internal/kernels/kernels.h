@@ -1,0 +1,56 @@
+// The kernels, each once for every block of channels: 16 floats with AVX-512, 8
+// with AVX2. Values are float32; images are blocked, [n, c/block, h, w, block].
+
+#ifndef ONNXLAB_KERNELS_H
+#define ONNXLAB_KERNELS_H
+
+#include <stddef.h>
+
+// A pool runs task(of, i) for all i below count, in parallel.
+typedef struct pool {
+	void (*run)(const struct pool *, long count, void (*task)(void *of, size_t i), void *of);
+	long workers; // how many tasks can run at a time
+	const void *const *api;
+	void *context;
+} pool;
+
+// A convolution of 3x3 with pads of 1.
+typedef struct {
+	long images, inputs, outputs, height, width;
+	int turned;          // the weight is [inputs, outputs, 3, 3] and turned by 180 degrees
+	const float *x;      // [images, inputs, height, width]
+	const float *weight; // [outputs, inputs, 3, 3]
+	const float *bias;   // [outputs], or NULL
+	float *y;            // [images, outputs, height, width]
+	const float *dy;     // like y
+	float *dweight;      // like weight
+} convolution;
+
+// A normalisation of each channel over the batch, and a ReLU after it if relu.
+typedef struct {
+	long images, channels, pixels;
+	int relu;
+	float epsilon;
+	const float *x, *scale, *bias;
+	float *y, *mean, *inverse; // the mean and 1/√(variance + epsilon): [channels]
+	const float *dy, *x_mean, *x_inverse;
+	float *dx, *dscale, *dbias;
+} normalisation;
+
+typedef struct {
+	size_t (*conv_scratch)(const convolution *, long workers); // bytes
+	void (*conv)(const convolution *, const pool *, float *scratch);
+	size_t (*conv_grad_scratch)(const convolution *, long workers);
+	void (*conv_grad)(const convolution *, const pool *, float *scratch);
+	size_t (*norm_scratch)(const normalisation *);
+	void (*norm)(const normalisation *, const pool *, float *scratch);
+	void (*norm_grad)(const normalisation *, const pool *, float *scratch);
+} kernels;
+
+extern const kernels onnxlab_avx512, onnxlab_avx2;
+
+// onnxlab_add_kernels gives sessions of the options the operators, in blocks of
+// 16 or 8 channels, and returns what went wrong, to be freed, or NULL.
+char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int block);
+
+#endif

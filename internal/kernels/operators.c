@@ -1,0 +1,244 @@
+//go:build amd64
+
+// The kernels as operators of ONNX Runtime, in the domain "onnxlab".
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels.h"
+#include "ort.h"
+
+enum { most_values = 6 };
+
+// An operator is what ONNX Runtime calls OrtCustomOp, in its version 19, with
+// what it does after that.
+typedef struct operator operator;
+
+typedef struct {
+	const operator *of;
+	ort_api api;
+	int64_t turned, relu;
+	float epsilon;
+} node;
+
+typedef struct {
+	float *data;
+	int64_t shape[4];
+} value;
+
+struct operator {
+	uint32_t version;
+	void *(*create_unused)(const operator *, ort_api, const void *);
+	const char *(*name)(const operator *);
+	const char *(*provider)(const operator *);
+	int (*input_type)(const operator *, size_t);
+	size_t (*input_count)(const operator *);
+	int (*output_type)(const operator *, size_t);
+	size_t (*output_count)(const operator *);
+	void (*compute_unused)(void *, void *);
+	void (*destroy)(void *);
+	int (*input_kind)(const operator *, size_t);
+	int (*output_kind)(const operator *, size_t);
+	int (*input_memory)(const operator *, size_t);
+	int (*variadic[4])(const operator *);
+	ort_status *(*create)(const operator *, ort_api, const void *info, void **);
+	ort_status *(*compute)(void *, void *context);
+	void *infer_shape;
+	int (*start_version)(const operator *);
+	int (*end_version)(const operator *);
+	void *in_place[4];
+
+	const kernels *kernels;
+	const char *is;
+	size_t inputs, outputs, optional; // the last inputs may be left out
+	ort_status *(*run)(const node *, void *context, const pool *, const value *in);
+};
+
+static const char *name(const operator *o) { return o->is; }
+static const char *provider(const operator *o) { return (void)o, "CPUExecutionProvider"; }
+static int type(const operator *o, size_t i) { return (void)o, (void)i, ort_float; }
+static size_t input_count(const operator *o) { return o->inputs; }
+static size_t output_count(const operator *o) { return o->outputs; }
+static int input_kind(const operator *o, size_t i) { return i >= o->inputs - o->optional; }
+static int zero_of(const operator *o, size_t i) { return (void)o, (void)i, 0; }
+static int zero(const operator *o) { return (void)o, 0; }
+static int one(const operator *o) { return (void)o, 1; }
+static int last_version(const operator *o) { return (void)o, INT32_MAX; }
+static void destroy(void *n) { free(n); }
+
+// TRY returns the status of a call if it failed.
+#define TRY(call)                        \
+	do {                                 \
+		ort_status *status_ = (call);    \
+		if (status_ != NULL)             \
+			return status_;              \
+	} while (0)
+
+static ort_status *fail(ort_api api, const char *message) { return ORT_CALL(api, create_status, ort_fail, message); }
+
+static ort_status *create(const operator *o, ort_api api, const void *info, void **result) {
+	node *n = calloc(1, sizeof *n);
+	if (n == NULL)
+		return fail(api, "onnxlab: out of memory");
+	n->of = o;
+	n->api = api;
+	// Each operator has some of the attributes.
+	ort_status *missing[] = {
+		ORT_CALL(api, attribute_int, info, "turned", &n->turned),
+		ORT_CALL(api, attribute_int, info, "relu", &n->relu),
+		ORT_CALL(api, attribute_float, info, "epsilon", &n->epsilon),
+	};
+	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
+		if (missing[i] != NULL)
+			((void (*)(void *))api[ORT_PLACE_release_status])(missing[i]);
+	*result = n;
+	return NULL;
+}
+
+static ort_status *read_input(ort_api api, void *context, size_t i, value *v) {
+	const void *input = NULL;
+	void *shape = NULL;
+	size_t rank = 0;
+	TRY(ORT_CALL(api, input, context, i, &input));
+	if (input == NULL)
+		return NULL;
+	TRY(ORT_CALL(api, tensor_data, (void *)input, (void **)&v->data));
+	TRY(ORT_CALL(api, shape, input, &shape));
+	ort_status *status = ORT_CALL(api, rank, shape, &rank);
+	if (status == NULL && rank <= 4)
+		status = ORT_CALL(api, dimensions, shape, v->shape, rank);
+	((void (*)(void *))api[ORT_PLACE_release_shape])(shape);
+	return status;
+}
+
+static ort_status *new_output(ort_api api, void *context, size_t i, const int64_t *shape, size_t rank, float **data) {
+	void *output = NULL;
+	TRY(ORT_CALL(api, output, context, i, shape, rank, &output));
+	return ORT_CALL(api, tensor_data, output, (void **)data);
+}
+
+static void run_pool(const pool *p, long count, void (*task)(void *, size_t), void *of) {
+	ort_status *status = ORT_CALL(p->api, parallel, p->context, task, (size_t)count, 0, of);
+	if (status == NULL)
+		return;
+	// Without a pool of threads, do it here.
+	((void (*)(void *))p->api[ORT_PLACE_release_status])(status);
+	for (long i = 0; i < count; i++) task(of, (size_t)i);
+}
+
+static ort_status *compute(void *kernel, void *context) {
+	const node *n = kernel;
+	value in[most_values] = {{0}};
+	size_t count = 0;
+	TRY(ORT_CALL(n->api, input_count, context, &count));
+	for (size_t i = 0; i < count && i < n->of->inputs; i++) TRY(read_input(n->api, context, i, &in[i]));
+	long workers = sysconf(_SC_NPROCESSORS_ONLN);
+	pool p = {run_pool, workers > 0 ? workers : 1, n->api, context};
+	return n->of->run(n, context, &p, in);
+}
+
+// with_scratch calls f with memory of the session's own allocator.
+static ort_status *with_scratch(const node *n, void *context, size_t bytes, void (*f)(const void *of, const pool *, float *),
+                                const void *of, const pool *p) {
+	static void *memory; // where: made once, and the same for all
+	if (memory == NULL)
+		TRY(ORT_CALL(n->api, cpu_memory, 1, 0, &memory));
+	ort_allocator *a = NULL;
+	TRY(ORT_CALL(n->api, allocator, context, memory, &a));
+	float *scratch = a->alloc(a, bytes);
+	if (scratch != NULL) {
+		f(of, p, scratch);
+		a->free(a, scratch);
+	}
+	((void (*)(void *))n->api[ORT_PLACE_release_allocator])(a);
+	return scratch == NULL ? fail(n->api, "onnxlab: out of memory") : NULL;
+}
+
+typedef void (*kernel_of)(const void *, const pool *, float *);
+
+static ort_status *run_conv(const node *n, void *context, const pool *p, const value *in) {
+	const int64_t *x = in[0].shape, *w = in[1].shape;
+	convolution c = {
+		.images = x[0], .inputs = x[1], .outputs = n->turned ? w[1] : w[0], .height = x[2], .width = x[3],
+		.turned = (int)n->turned, .x = in[0].data, .weight = in[1].data, .bias = in[2].data,
+	};
+	int64_t y[] = {x[0], c.outputs, x[2], x[3]};
+	TRY(new_output(n->api, context, 0, y, 4, &c.y));
+	return with_scratch(n, context, n->of->kernels->conv_scratch(&c, p->workers), (kernel_of)n->of->kernels->conv, &c, p);
+}
+
+static ort_status *run_conv_grad(const node *n, void *context, const pool *p, const value *in) {
+	const int64_t *x = in[0].shape, *dy = in[1].shape;
+	convolution c = {
+		.images = x[0], .inputs = x[1], .outputs = dy[1], .height = x[2], .width = x[3],
+		.x = in[0].data, .dy = in[1].data,
+	};
+	int64_t w[] = {c.outputs, c.inputs, 3, 3};
+	TRY(new_output(n->api, context, 0, w, 4, &c.dweight));
+	return with_scratch(n, context, n->of->kernels->conv_grad_scratch(&c, p->workers), (kernel_of)n->of->kernels->conv_grad, &c, p);
+}
+
+static ort_status *run_norm(const node *n, void *context, const pool *p, const value *in) {
+	const int64_t *x = in[0].shape;
+	normalisation b = {
+		.images = x[0], .channels = x[1], .pixels = x[2] * x[3], .relu = (int)n->relu, .epsilon = n->epsilon,
+		.x = in[0].data, .scale = in[1].data, .bias = in[2].data,
+	};
+	TRY(new_output(n->api, context, 0, x, 4, &b.y));
+	TRY(new_output(n->api, context, 1, x + 1, 1, &b.mean));
+	TRY(new_output(n->api, context, 2, x + 1, 1, &b.inverse));
+	return with_scratch(n, context, n->of->kernels->norm_scratch(&b), (kernel_of)n->of->kernels->norm, &b, p);
+}
+
+static ort_status *run_norm_grad(const node *n, void *context, const pool *p, const value *in) {
+	const int64_t *x = in[1].shape;
+	normalisation b = {
+		.images = x[0], .channels = x[1], .pixels = x[2] * x[3], .relu = (int)n->relu, .dy = in[0].data,
+		.x = in[1].data, .scale = in[2].data, .bias = in[3].data, .x_mean = in[4].data, .x_inverse = in[5].data,
+	};
+	TRY(new_output(n->api, context, 0, x, 4, &b.dx));
+	TRY(new_output(n->api, context, 1, x + 1, 1, &b.dscale));
+	TRY(new_output(n->api, context, 2, x + 1, 1, &b.dbias));
+	return with_scratch(n, context, n->of->kernels->norm_scratch(&b), (kernel_of)n->of->kernels->norm_grad, &b, p);
+}
+
+#define OPERATOR(is, inputs, optional, outputs, run)                                                        \
+	{                                                                                                       \
+		ort_api_version, NULL, name, provider, type, input_count, type, output_count, NULL, destroy,        \
+			input_kind, zero_of, zero_of, {zero, zero, zero, zero}, create, compute, NULL, one,             \
+			last_version, {NULL}, NULL, is, inputs, outputs, optional, run                                  \
+	}
+
+static operator operators[] = {
+	OPERATOR("Conv", 3, 1, 1, run_conv),
+	OPERATOR("ConvWeightGrad", 2, 0, 1, run_conv_grad),
+	OPERATOR("BatchNorm", 3, 0, 3, run_norm),
+	OPERATOR("BatchNormGrad", 6, 0, 3, run_norm_grad),
+};
+
+static ort_status *add(ort_api api, void *options, int block) {
+	static void *domain; // as long as the process: sessions refer to it
+	if (domain == NULL) {
+		TRY(ORT_CALL(api, create_domain, "onnxlab", &domain));
+		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+			operators[i].kernels = block == 16 ? &onnxlab_avx512 : &onnxlab_avx2;
+			TRY(ORT_CALL(api, add_op, domain, &operators[i]));
+		}
+	}
+	return ORT_CALL(api, add_domain, options, domain);
+}
+
+char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int block) {
+	const ort_api_base *base = get_api_base();
+	ort_api api = base->get_api(ort_api_version);
+	if (api == NULL)
+		return strdup("the library does not have version 19 of the API");
+	ort_status *status = add(api, session_options, block);
+	if (status == NULL)
+		return NULL;
+	char *message = strdup(((const char *(*)(const void *))api[ORT_PLACE_error_message])(status));
+	((void (*)(void *))api[ORT_PLACE_release_status])(status);
+	return message;
+}

@@ -1,0 +1,398 @@
+// Winograd's minimal filtering F(4x4, 3x3) computes a tile of 4x4 results of a
+// convolution of 3x3 out of the 6x6 pixels that it reaches with 36 products
+// instead of 144 (Lavin and Gray 2016, https://arxiv.org/abs/1509.09308). With ⊙
+// for products of equal places,
+//
+//	y = Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A
+//
+// where the matrices evaluate polynomials at 0, ±3/4, ±3/2 and infinity, points
+// that keep its rounding within twice that of the direct convolution. The
+// gradient by the weight, over all tiles, is
+//
+//	dw = Gᵀ [Σ (Bᵀ x B) ⊙ (A dy Aᵀ)] G
+//
+// The products of one place are those of matrices: V[tile][input] of the images
+// times U[input][output] of the weights is M[tile][output].
+
+enum { tile = 4, reach = 6, places = reach * reach };
+
+// Rows and columns of vectors that a product keeps in registers.
+#if BLOCK == 16
+enum { wide = 12, slim = 24, deep = 8 };
+#else
+enum { wide = 6, slim = 12, deep = 4 };
+#endif
+
+static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
+
+// A grid is how images of the convolution are cut into tiles.
+typedef struct {
+	long down, across, tiles; // of an image; of all
+} grid;
+
+static inline grid grid_of(const convolution *c) {
+	long down = round_up(c->height, tile) / tile, across = round_up(c->width, tile) / tile;
+	return (grid){down, across, c->images * down * across};
+}
+
+// stride is from one place to the next of n numbers each, such that places do
+// not meet in the same sets of the cache.
+static inline long stride(long n) { return round_up(n, 1024) + 2 * BLOCK; }
+
+// input_transform is Bᵀ of six vectors.
+INLINE void input_transform(const vec d[reach], vec o[reach]) {
+	vec a = d[4] - d[2] * (9.f / 4), b = d[3] - d[1] * (9.f / 4);
+	vec e = d[4] - d[2] * (9.f / 16), f = d[3] - d[1] * (9.f / 16);
+	o[0] = d[4] - d[2] * (45.f / 16) + d[0] * (81.f / 64);
+	o[1] = a + b * (3.f / 4);
+	o[2] = a - b * (3.f / 4);
+	o[3] = e + f * (3.f / 2);
+	o[4] = e - f * (3.f / 2);
+	o[5] = d[5] - d[3] * (45.f / 16) + d[1] * (81.f / 64);
+}
+
+// output_transform is Aᵀ of six vectors.
+INLINE void output_transform(const vec d[reach], vec o[tile]) {
+	vec s = d[1] + d[2], t = d[1] - d[2], u = d[3] + d[4], w = d[3] - d[4];
+	o[0] = d[0] + s + u;
+	o[1] = t * (3.f / 4) + w * (3.f / 2);
+	o[2] = s * (9.f / 16) + u * (9.f / 4);
+	o[3] = t * (27.f / 64) + w * (27.f / 8) + d[5];
+}
+
+// gradient_transform is A of four vectors.
+INLINE void gradient_transform(const vec d[tile], vec o[reach]) {
+	vec a = d[0] + d[2] * (9.f / 16), b = d[1] * (3.f / 4) + d[3] * (27.f / 64);
+	vec e = d[0] + d[2] * (9.f / 4), f = d[1] * (3.f / 2) + d[3] * (27.f / 8);
+	o[0] = d[0];
+	o[1] = a + b;
+	o[2] = a - b;
+	o[3] = e + f;
+	o[4] = e - f;
+	o[5] = d[3];
+}
+
+// weight_transform is G of three vectors.
+INLINE void weight_transform(const vec d[3], vec o[reach]) {
+	vec a = d[0] * (-128.f / 243) - d[2] * (8.f / 27), b = d[1] * (32.f / 81);
+	vec e = d[0] * (32.f / 243) + d[2] * (8.f / 27), f = d[1] * (16.f / 81);
+	o[0] = d[0] * (64.f / 81);
+	o[1] = a - b;
+	o[2] = a + b;
+	o[3] = e + f;
+	o[4] = e - f;
+	o[5] = d[2];
+}
+
+// weight_gradient_transform is Gᵀ of six vectors.
+INLINE void weight_gradient_transform(const vec d[reach], vec o[3]) {
+	vec s = d[1] + d[2], t = d[2] - d[1], u = d[3] + d[4], w = d[3] - d[4];
+	o[0] = d[0] * (64.f / 81) - s * (128.f / 243) + u * (32.f / 243);
+	o[1] = t * (32.f / 81) + w * (16.f / 81);
+	o[2] = (u - s) * (8.f / 27) + d[5];
+}
+
+// TRANSFORM_SQUARE transforms a square of vectors along both sides into `to`,
+// whose places are `apart`.
+#define TRANSFORM_SQUARE(transform, from, side, results, to, apart)                    \
+	do {                                                                               \
+		vec half_[side][results];                                                      \
+		UNROLL for (int i_ = 0; i_ < (side); i_++) transform((from)[i_], half_[i_]);   \
+		UNROLL for (int j_ = 0; j_ < (results); j_++) {                                \
+			vec column_[side], all_[results];                                          \
+			UNROLL for (int i_ = 0; i_ < (side); i_++) column_[i_] = half_[i_][j_];    \
+			transform(column_, all_);                                                  \
+			UNROLL for (int i_ = 0; i_ < (results); i_++)                              \
+				store((to) + (i_ * (results) + j_) * (apart), all_[i_]);               \
+		}                                                                              \
+	} while (0)
+
+// A tile_at is the place of a tile: its image, row and column.
+typedef struct {
+	long image, y, x;
+} tile_at;
+
+static inline tile_at tile_of(const grid *g, long t) {
+	long in_image = t % (g->down * g->across);
+	return (tile_at){t / (g->down * g->across), in_image / g->across * tile, in_image % g->across * tile};
+}
+
+// read_square reads the square of the side whose first pixel is at y, x of a
+// plane, 0 beyond its edges.
+#define READ_SQUARE(plane, height_, width_, y_, x_, side, to)                          \
+	do {                                                                               \
+		if ((y_) >= 0 && (x_) >= 0 && (y_) + (side) <= (height_) && (x_) + (side) <= (width_)) { \
+			UNROLL for (int i_ = 0; i_ < (side); i_++)                                 \
+				UNROLL for (int j_ = 0; j_ < (side); j_++)                             \
+					(to)[i_][j_] = load((plane) + (((y_) + i_) * (width_) + (x_) + j_) * BLOCK); \
+		} else {                                                                       \
+			for (int i_ = 0; i_ < (side); i_++)                                        \
+				for (int j_ = 0; j_ < (side); j_++) {                                  \
+					long r_ = (y_) + i_, s_ = (x_) + j_;                               \
+					(to)[i_][j_] = r_ < 0 || s_ < 0 || r_ >= (height_) || s_ >= (width_) \
+						? (vec){0} : load((plane) + (r_ * (width_) + s_) * BLOCK);     \
+				}                                                                      \
+		}                                                                              \
+	} while (0)
+
+// transform_inputs writes Bᵀ x B of n tiles from the first on: v[place][tile][input].
+FUNCTION static void transform_inputs(const convolution *c, const grid *g, long first, long n, float *v, long apart) {
+	long blocks = c->inputs / BLOCK, plane = c->height * c->width * BLOCK;
+	for (long t = 0; t < n; t++) {
+		tile_at at = tile_of(g, first + t);
+		for (long b = 0; b < blocks; b++) {
+			const float *x = c->x + (at.image * blocks + b) * plane;
+			vec square[reach][reach];
+			READ_SQUARE(x, c->height, c->width, at.y - 1, at.x - 1, reach, square);
+			TRANSFORM_SQUARE(input_transform, square, reach, reach, v + t * c->inputs + b * BLOCK, apart);
+		}
+	}
+}
+
+// transform_gradients writes A dy Aᵀ of n tiles: e[place][tile][output].
+FUNCTION static void transform_gradients(const convolution *c, const grid *g, long first, long n, float *e, long apart) {
+	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
+	for (long t = 0; t < n; t++) {
+		tile_at at = tile_of(g, first + t);
+		for (long b = 0; b < blocks; b++) {
+			const float *dy = c->dy + (at.image * blocks + b) * plane;
+			vec square[tile][tile];
+			READ_SQUARE(dy, c->height, c->width, at.y, at.x, tile, square);
+			TRANSFORM_SQUARE(gradient_transform, square, tile, reach, e + t * c->outputs + b * BLOCK, apart);
+		}
+	}
+}
+
+// write_outputs writes Aᵀ m A, plus the bias, of n tiles.
+FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart) {
+	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
+	for (long t = 0; t < n; t++) {
+		tile_at at = tile_of(g, first + t);
+		long rows = c->height - at.y < tile ? c->height - at.y : tile;
+		long columns = c->width - at.x < tile ? c->width - at.x : tile;
+		for (long b = 0; b < blocks; b++) {
+			const float *from = m + t * c->outputs + b * BLOCK;
+			float *y = c->y + (at.image * blocks + b) * plane + (at.y * c->width + at.x) * BLOCK;
+			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
+			vec half[tile][reach];
+			UNROLL for (int j = 0; j < reach; j++) {
+				vec column[reach], o[tile];
+				UNROLL for (int i = 0; i < reach; i++) column[i] = load(from + (i * reach + j) * apart);
+				output_transform(column, o);
+				UNROLL for (int i = 0; i < tile; i++) half[i][j] = o[i];
+			}
+			UNROLL for (int i = 0; i < tile; i++) {
+				vec o[tile];
+				output_transform(half[i], o);
+				UNROLL for (int j = 0; j < tile; j++)
+					if (i < rows && j < columns)
+						store(y + (i * c->width + j) * BLOCK, o[j] + bias);
+			}
+		}
+	}
+}
+
+// product_rows computes `rows` rows of one or two blocks of V·U.
+INLINE void product_rows(int rows, int blocks, const float *v, long inputs, const float *u, float *m, long outputs) {
+	vec sums[rows * blocks];
+	UNROLL for (int i = 0; i < rows * blocks; i++) sums[i] = (vec){0};
+	for (long c = 0; c < inputs; c++) {
+		vec u0 = load(u + c * BLOCK), u1 = blocks > 1 ? load(u + (inputs + c) * BLOCK) : u0;
+		UNROLL for (int i = 0; i < rows; i++) {
+			float s = v[i * inputs + c];
+			sums[i * blocks] += s * u0;
+			if (blocks > 1)
+				sums[i * blocks + 1] += s * u1;
+		}
+	}
+	UNROLL for (int i = 0; i < rows; i++) {
+		store(m + i * outputs, sums[i * blocks]);
+		if (blocks > 1)
+			store(m + i * outputs + BLOCK, sums[i * blocks + 1]);
+	}
+}
+
+// product writes M = V·U of one place, of `slim` tiles at a time: u is
+// [output block][input][block].
+FUNCTION static void product(const convolution *c, long tiles, const float *v, const float *u, float *m) {
+	long b = 0;
+	for (; b + 2 * BLOCK <= c->outputs; b += 2 * BLOCK)
+		for (long t = 0; t < tiles; t += wide)
+			product_rows(wide, 2, v + t * c->inputs, c->inputs, u + b * c->inputs, m + t * c->outputs + b, c->outputs);
+	if (b < c->outputs)
+		for (long t = 0; t < tiles; t += slim)
+			product_rows(slim, 1, v + t * c->inputs, c->inputs, u + b * c->inputs, m + t * c->outputs + b, c->outputs);
+}
+
+// What a convolution is made of while it runs. Workers take the next part of
+// the tiles until none is left; each has its own v and m.
+typedef struct {
+	const convolution *of;
+	grid g;
+	long part, parts, next; // tiles of a part, parts, the next of them
+	long u_apart, v_apart, m_apart;
+	float *u, *v, *m;
+} conv_run;
+
+// tiles_of_a_part keep v and m of a worker in its share of the cache, where the
+// weights also have to be; bench/step found it.
+static long tiles_of_a_part(const convolution *c) { return c->inputs + c->outputs > 64 ? slim : 2 * slim; }
+
+static conv_run conv_run_of(const convolution *c, float *scratch) {
+	conv_run r = {.of = c, .g = grid_of(c), .part = tiles_of_a_part(c)};
+	r.parts = (r.g.tiles + r.part - 1) / r.part;
+	r.u_apart = stride(c->inputs * c->outputs);
+	r.v_apart = stride(r.part * c->inputs);
+	r.m_apart = stride(r.part * c->outputs);
+	r.u = scratch;
+	r.v = r.u + places * r.u_apart;
+	return r;
+}
+
+static size_t NAME(conv_scratch)(const convolution *c, long workers) {
+	conv_run r = conv_run_of(c, NULL);
+	return sizeof(float) * places * (r.u_apart + workers * (r.v_apart + r.m_apart));
+}
+
+// transform_weights writes G w Gᵀ for block b of outputs.
+FUNCTION static void transform_weights(void *run, size_t b) {
+	conv_run *r = run;
+	const convolution *c = r->of;
+	for (long i = 0; i < c->inputs; i++) {
+		float elements[9][BLOCK];
+		for (long o = 0; o < BLOCK; o++) {
+			long output = (long)b * BLOCK + o;
+			const float *w = c->weight + 9 * (c->turned ? i * c->outputs + output : output * c->inputs + i);
+			for (int k = 0; k < 9; k++)
+				elements[k][o] = w[c->turned ? 8 - k : k];
+		}
+		vec square[3][3];
+		UNROLL for (int k = 0; k < 9; k++) square[k / 3][k % 3] = load(elements[k]);
+		TRANSFORM_SQUARE(weight_transform, square, 3, reach, r->u + ((long)b * c->inputs + i) * BLOCK, r->u_apart);
+	}
+}
+
+FUNCTION static void convolve_parts(void *run, size_t worker) {
+	conv_run *r = run;
+	float *v = r->v + (long)worker * places * (r->v_apart + r->m_apart), *m = v + places * r->v_apart;
+	long part;
+	while ((part = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->parts) {
+		long first = part * r->part, n = r->g.tiles - first < r->part ? r->g.tiles - first : r->part;
+		transform_inputs(r->of, &r->g, first, n, v, r->v_apart);
+		for (int p = 0; p < places; p++)
+			product(r->of, n, v + p * r->v_apart, r->u + p * r->u_apart, m + p * r->m_apart);
+		write_outputs(r->of, &r->g, first, n, m, r->m_apart);
+	}
+}
+
+static void NAME(conv)(const convolution *c, const pool *p, float *scratch) {
+	conv_run r = conv_run_of(c, scratch);
+	p->run(p, c->outputs / BLOCK, transform_weights, &r);
+	p->run(p, p->workers < r.parts ? p->workers : r.parts, convolve_parts, &r);
+}
+
+// What a gradient by the weight is made of while it runs: a part of the tiles
+// is transformed, then its products are added to the sums of each place, in an
+// order that does not depend on the workers.
+typedef struct {
+	const convolution *of;
+	grid g;
+	long part, first, n;                 // tiles of a part, the current part
+	long group;                          // tiles that one task transforms
+	long v_apart, e_apart, sum_apart;
+	float *v, *e, *sums;                 // sums [place][input][output]
+} grad_run;
+
+static grad_run grad_run_of(const convolution *c, float *scratch) {
+	enum { least = 256, wanted = 1 << 20 }; // tiles; floats of a part's v and e
+	grad_run r = {.of = c, .g = grid_of(c), .group = 16};
+	long fit = wanted / (places * (c->inputs + c->outputs)) / r.group * r.group;
+	r.part = fit > least ? fit : least;
+	r.part = r.part < r.g.tiles ? r.part : r.g.tiles;
+	r.v_apart = stride(r.part * c->inputs);
+	r.e_apart = stride(r.part * c->outputs);
+	r.sum_apart = stride(c->inputs * c->outputs);
+	r.sums = scratch;
+	r.v = r.sums + places * r.sum_apart;
+	r.e = r.v + places * r.v_apart;
+	return r;
+}
+
+static size_t NAME(conv_grad_scratch)(const convolution *c, long workers) {
+	(void)workers;
+	grad_run r = grad_run_of(c, NULL);
+	return sizeof(float) * places * (r.sum_apart + r.v_apart + r.e_apart);
+}
+
+FUNCTION static void transform_group(void *run, size_t i) {
+	grad_run *r = run;
+	long t = (long)i * r->group, n = r->n - t < r->group ? r->n - t : r->group;
+	transform_inputs(r->of, &r->g, r->first + t, n, r->v + t * r->of->inputs, r->v_apart);
+	transform_gradients(r->of, &r->g, r->first + t, n, r->e + t * r->of->outputs, r->e_apart);
+}
+
+// sum_rows adds Vᵀ·E for `rows` inputs and one or two blocks of outputs.
+INLINE void sum_rows(int rows, int blocks, long tiles, const float *v, long inputs, const float *e, long outputs, float *sum) {
+	vec sums[rows * blocks];
+	UNROLL for (int i = 0; i < rows; i++) {
+		sums[i * blocks] = load(sum + i * outputs);
+		if (blocks > 1)
+			sums[i * blocks + 1] = load(sum + i * outputs + BLOCK);
+	}
+	for (long t = 0; t < tiles; t++) {
+		vec e0 = load(e + t * outputs), e1 = blocks > 1 ? load(e + t * outputs + BLOCK) : e0;
+		UNROLL for (int i = 0; i < rows; i++) {
+			float s = v[t * inputs + i];
+			sums[i * blocks] += s * e0;
+			if (blocks > 1)
+				sums[i * blocks + 1] += s * e1;
+		}
+	}
+	UNROLL for (int i = 0; i < rows; i++) {
+		store(sum + i * outputs, sums[i * blocks]);
+		if (blocks > 1)
+			store(sum + i * outputs + BLOCK, sums[i * blocks + 1]);
+	}
+}
+
+FUNCTION static void sum_place(void *run, size_t p) {
+	grad_run *r = run;
+	const convolution *c = r->of;
+	float *sum = r->sums + (long)p * r->sum_apart;
+	const float *v = r->v + (long)p * r->v_apart, *e = r->e + (long)p * r->e_apart;
+	if (r->first == 0)
+		memset(sum, 0, sizeof(float) * (size_t)(c->inputs * c->outputs));
+	long b = 0;
+	for (; b + 2 * BLOCK <= c->outputs; b += 2 * BLOCK)
+		for (long i = 0; i < c->inputs; i += deep)
+			sum_rows(deep, 2, r->n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
+	if (b < c->outputs)
+		for (long i = 0; i < c->inputs; i += 2 * deep)
+			sum_rows(2 * deep, 1, r->n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
+}
+
+// write_weights writes Gᵀ sum G for block b of outputs.
+FUNCTION static void write_weights(void *run, size_t b) {
+	grad_run *r = run;
+	const convolution *c = r->of;
+	for (long i = 0; i < c->inputs; i++) {
+		const float *from = r->sums + i * c->outputs + (long)b * BLOCK;
+		vec square[reach][reach];
+		UNROLL for (int p = 0; p < places; p++) square[p / reach][p % reach] = load(from + p * r->sum_apart);
+		float elements[9 * BLOCK];
+		TRANSFORM_SQUARE(weight_gradient_transform, square, reach, 3, elements, BLOCK);
+		for (long o = 0; o < BLOCK; o++)
+			for (int k = 0; k < 9; k++)
+				c->dweight[9 * (((long)b * BLOCK + o) * c->inputs + i) + k] = elements[k * BLOCK + o];
+	}
+}
+
+static void NAME(conv_grad)(const convolution *c, const pool *p, float *scratch) {
+	grad_run r = grad_run_of(c, scratch);
+	for (; r.first < r.g.tiles; r.first += r.part) {
+		r.n = r.g.tiles - r.first < r.part ? r.g.tiles - r.first : r.part;
+		p->run(p, (r.n + r.group - 1) / r.group, transform_group, &r);
+		p->run(p, places, sum_place, &r);
+	}
+	p->run(p, c->outputs / BLOCK, write_weights, &r);
+}

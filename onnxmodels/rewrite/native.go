@@ -1,0 +1,118 @@
+package rewrite
+
+import (
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// nativeFits tells whether a convolution of images and its gradients can be
+// onnxlab's own operators.
+func nativeFits(x, weight *graph.Value, window graph.Window, block int) bool {
+	return block > 0 && fitsBlocks(x, block) && size(weight, 0)%block == 0 &&
+		window == graph.Same(3, 1, size(x, 2), size(x, 3))
+}
+
+// nativeConv makes convolutions and their gradients such operators.
+func nativeConv(g *graph.Graph, block int) {
+	each(g, "ConvGrad", func(n *graph.Node) {
+		c := &convGrad{g, block, n.Name, graph.WindowOf(n), n.Inputs[0], n.Inputs[1], n.Inputs[2]}
+		if nativeFits(c.x, c.weight, c.window, block) {
+			g.Substitute(n, func() []*graph.Value { return c.native(n.Outputs) })
+		}
+	})
+	each(g, "Conv", func(n *graph.Node) {
+		x, weight := n.Inputs[0], n.Inputs[1]
+		if n.Domain != "" || !nativeFits(x, weight, graph.WindowOf(n), block) {
+			return
+		}
+		var bias *graph.Value
+		if len(n.Inputs) > 2 {
+			bias = n.Inputs[2]
+		}
+		g.Substitute(n, func() []*graph.Value {
+			y := g.NativeConv(n.Name+".native", g.Block(n.Name+".in", x), weight, bias, false)
+			return []*graph.Value{g.Unblock(n.Name+".plain", y)}
+		})
+	})
+}
+
+// native returns what replaces the outputs of ConvGrad.
+func (c *convGrad) native(outputs []*graph.Value) []*graph.Value {
+	results := make([]*graph.Value, len(outputs))
+	for i, out := range outputs {
+		switch {
+		case out == nil:
+		case i == 0:
+			dx := c.NativeConv(c.name+".dx", c.Block(c.name+".dy", c.dy), c.weight, nil, true)
+			results[i] = c.Unblock(c.name+".dx_plain", dx)
+		case i == 1:
+			results[i] = c.NativeConvWeightGrad(c.name+".dw", c.Block(c.name+".x", c.x), c.Block(c.name+".dw_dy", c.dy))
+		default:
+			results[i] = c.biasGradient()
+		}
+	}
+	return results
+}
+
+// nativeNorm makes batch normalisations with the ReLUs that alone use them one
+// operator, and their gradients too.
+func nativeNorm(g *graph.Graph, block int) {
+	n := &norms{g, block}
+	each(g, "BatchNormalizationGrad", n.backward)
+	each(g, "BatchNormInternal", n.forward)
+}
+
+type norms struct {
+	*graph.Graph
+	block int
+}
+
+// relu returns the ReLU that alone uses the result of a normalisation, or nil.
+func (g *norms) relu(norm *graph.Node) *graph.Node {
+	y := norm.Outputs[0]
+	if g.Uses(y) != 1 {
+		return nil
+	}
+	i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool { return n.Op == "Relu" && n.Inputs[0] == y })
+	if i < 0 {
+		return nil
+	}
+	return g.Nodes[i]
+}
+
+func (g *norms) forward(n *graph.Node) {
+	x := n.Inputs[0]
+	if !fitsBlocks(x, g.block) {
+		return
+	}
+	relu := g.relu(n)
+	g.Substitute(n, func() []*graph.Value {
+		y, mean, inverse := g.NativeNorm(n.Name+".native", g.Block(n.Name+".in", x), n.Inputs[1], n.Inputs[2],
+			n.Float("epsilon", 1e-5), relu != nil)
+		return []*graph.Value{g.Unblock(n.Name+".plain", y), nil, nil, mean, inverse}
+	})
+	if relu != nil {
+		g.Substitute(relu, func() []*graph.Value { return relu.Inputs })
+	}
+}
+
+func (g *norms) backward(n *graph.Node) {
+	dy, x, norm := n.Inputs[0], n.Inputs[1], n.Inputs[3].Producer()
+	if !fitsBlocks(x, g.block) || norm == nil || norm.Op != "BatchNormInternal" {
+		return
+	}
+	relu := g.relu(norm)
+	if relu != nil {
+		mask := dy.Producer()
+		if mask == nil || mask.Op != "ReluGrad" || mask.Inputs[1] != relu.Outputs[0] {
+			return
+		}
+		dy = mask.Inputs[0]
+	}
+	g.Substitute(n, func() []*graph.Value {
+		dx, dscale, dbias := g.NativeNormGrad(n.Name+".native", g.Block(n.Name+".in", dy), g.Block(n.Name+".x", x),
+			n.Inputs[2], norm.Inputs[2], n.Inputs[3], n.Inputs[4], relu != nil)
+		return []*graph.Value{g.Unblock(n.Name+".plain", dx), dscale, dbias}
+	})
+}
