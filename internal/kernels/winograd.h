@@ -135,6 +135,18 @@ static inline tile_at tile_of(const grid *g, long t) {
 		}                                                                              \
 	} while (0)
 
+// prefetch_square fetches what the next tile needs: rows of as many pixels as a
+// tile has, to be written or not.
+INLINE void prefetch_square(const float *from, long width, int rows, const int written) {
+	UNROLL for (int i = 0; i < rows; i++)
+		UNROLL for (int j = 0; j < tile; j++) {
+			if (written)
+				__builtin_prefetch(from + (i * width + j) * BLOCK, 1);
+			else
+				__builtin_prefetch(from + (i * width + j) * BLOCK, 0);
+		}
+}
+
 // transform_inputs writes Bᵀ x B of n tiles from the first on: v[place][tile][input].
 FUNCTION static void transform_inputs(const convolution *c, const grid *g, long first, long n, float *v, long apart) {
 	long blocks = c->inputs / BLOCK, plane = c->height * c->width * BLOCK;
@@ -142,6 +154,7 @@ FUNCTION static void transform_inputs(const convolution *c, const grid *g, long 
 		tile_at at = tile_of(g, first + t);
 		for (long b = 0; b < blocks; b++) {
 			const float *x = c->x + (at.image * blocks + b) * plane;
+			prefetch_square(x + ((at.y - 1) * c->width + at.x + 1 + tile) * BLOCK, c->width, reach, 0);
 			vec square[reach][reach];
 			READ_SQUARE(x, c->height, c->width, at.y - 1, at.x - 1, reach, square);
 			TRANSFORM_SQUARE(input_transform, square, reach, reach, v + t * c->inputs + b * BLOCK, apart);
@@ -156,6 +169,7 @@ FUNCTION static void transform_gradients(const convolution *c, const grid *g, lo
 		tile_at at = tile_of(g, first + t);
 		for (long b = 0; b < blocks; b++) {
 			const float *dy = c->dy + (at.image * blocks + b) * plane;
+			prefetch_square(dy + (at.y * c->width + at.x + tile) * BLOCK, c->width, tile, 0);
 			vec square[tile][tile];
 			READ_SQUARE(dy, c->height, c->width, at.y, at.x, tile, square);
 			TRANSFORM_SQUARE(gradient_transform, square, tile, reach, e + t * c->outputs + b * BLOCK, apart);
@@ -173,6 +187,7 @@ FUNCTION static void write_outputs(const convolution *c, const grid *g, long fir
 		for (long b = 0; b < blocks; b++) {
 			const float *from = m + t * c->outputs + b * BLOCK;
 			float *y = c->y + (at.image * blocks + b) * plane + (at.y * c->width + at.x) * BLOCK;
+			prefetch_square(y + tile * BLOCK, c->width, tile, 1);
 			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
 			vec half[tile][reach];
 			UNROLL for (int j = 0; j < reach; j++) {
@@ -291,44 +306,49 @@ static void NAME(conv)(const convolution *c, const pool *p, float *scratch) {
 	p->run(p, p->workers < r.parts ? p->workers : r.parts, convolve_parts, &r);
 }
 
-// What a gradient by the weight is made of while it runs: a part of the tiles
-// is transformed, then its products are added to the sums of each place, in an
-// order that does not depend on the workers.
+// What a gradient by the weight is made of while it runs: parts of the tiles are
+// transformed, and their products added to the sums of each place.
+//
+// With few channels and many tiles there are lanes, each with a share of the tiles, done one
+// part after the other, and sums of its own. Else, where the sums
+// of all lanes would cost too much, there is one, and its parts are done by all workers
+// together. The sums do not depend on the number of workers.
 typedef struct {
 	const convolution *of;
 	grid g;
+	long lanes, share;                   // lanes, tiles of each
 	long part, first, n;                 // tiles of a part, the current part
-	long group;                          // tiles that one task transforms
 	long v_apart, e_apart, sum_apart;
-	float *v, *e, *sums;                 // sums [place][input][output]
+	float *v, *e, *sums;                 // sums [lane][place][input][output]
 } grad_run;
 
+enum { group = 16 }; // tiles that one worker transforms of a part
+
 static grad_run grad_run_of(const convolution *c, float *scratch) {
-	enum { least = 256, wanted = 1 << 20 }; // tiles; floats of a part's v and e
-	grad_run r = {.of = c, .g = grid_of(c), .group = 16};
-	long fit = wanted / (places * (c->inputs + c->outputs)) / r.group * r.group;
-	r.part = fit > least ? fit : least;
-	r.part = r.part < r.g.tiles ? r.part : r.g.tiles;
+	enum { lanes = 16, narrow = 64 * 64, least = 256, wanted = 1 << 20 }; // wanted: floats of a part's v and e
+	grad_run r = {.of = c, .g = grid_of(c), .lanes = 1};
+	r.part = 2 * slim;
+	if (c->inputs * c->outputs <= narrow && r.g.tiles >= 2 * lanes * r.part) {
+		r.lanes = lanes;
+	} else {
+		long fit = wanted / (places * (c->inputs + c->outputs)) / group * group;
+		r.part = fit > least ? fit : least;
+	}
+	r.share = (r.g.tiles + r.lanes - 1) / r.lanes;
+	r.part = r.part < r.share ? r.part : r.share;
 	r.v_apart = stride(r.part * c->inputs);
 	r.e_apart = stride(r.part * c->outputs);
 	r.sum_apart = stride(c->inputs * c->outputs);
 	r.sums = scratch;
-	r.v = r.sums + places * r.sum_apart;
-	r.e = r.v + places * r.v_apart;
+	r.v = r.sums + r.lanes * places * r.sum_apart;
+	r.e = r.v + r.lanes * places * r.v_apart;
 	return r;
 }
 
 static size_t NAME(conv_grad_scratch)(const convolution *c, long workers) {
 	(void)workers;
 	grad_run r = grad_run_of(c, NULL);
-	return sizeof(float) * places * (r.sum_apart + r.v_apart + r.e_apart);
-}
-
-FUNCTION static void transform_group(void *run, size_t i) {
-	grad_run *r = run;
-	long t = (long)i * r->group, n = r->n - t < r->group ? r->n - t : r->group;
-	transform_inputs(r->of, &r->g, r->first + t, n, r->v + t * r->of->inputs, r->v_apart);
-	transform_gradients(r->of, &r->g, r->first + t, n, r->e + t * r->of->outputs, r->e_apart);
+	return sizeof(float) * places * r.lanes * (r.sum_apart + r.v_apart + r.e_apart);
 }
 
 // sum_rows adds Vᵀ·E for `rows` inputs and one or two blocks of outputs.
@@ -355,20 +375,57 @@ INLINE void sum_rows(int rows, int blocks, long tiles, const float *v, long inpu
 	}
 }
 
-FUNCTION static void sum_place(void *run, size_t p) {
-	grad_run *r = run;
-	const convolution *c = r->of;
-	float *sum = r->sums + (long)p * r->sum_apart;
-	const float *v = r->v + (long)p * r->v_apart, *e = r->e + (long)p * r->e_apart;
-	if (r->first == 0)
-		memset(sum, 0, sizeof(float) * (size_t)(c->inputs * c->outputs));
+// sum_products adds the products of n tiles of one place.
+FUNCTION static void sum_products(const convolution *c, long n, const float *v, const float *e, float *sum) {
 	long b = 0;
 	for (; b + 2 * BLOCK <= c->outputs; b += 2 * BLOCK)
 		for (long i = 0; i < c->inputs; i += deep)
-			sum_rows(deep, 2, r->n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
+			sum_rows(deep, 2, n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
 	if (b < c->outputs)
 		for (long i = 0; i < c->inputs; i += 2 * deep)
-			sum_rows(2 * deep, 1, r->n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
+			sum_rows(2 * deep, 1, n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
+}
+
+// sum_lane does all tiles of a lane.
+FUNCTION static void sum_lane(void *run, size_t lane) {
+	grad_run *r = run;
+	const convolution *c = r->of;
+	float *sums = r->sums + (long)lane * places * r->sum_apart;
+	float *v = r->v + (long)lane * places * r->v_apart, *e = r->e + (long)lane * places * r->e_apart;
+	memset(sums, 0, sizeof(float) * (size_t)(places * r->sum_apart));
+	long first = (long)lane * r->share, end = first + r->share < r->g.tiles ? first + r->share : r->g.tiles;
+	for (; first < end; first += r->part) {
+		long n = end - first < r->part ? end - first : r->part;
+		transform_inputs(c, &r->g, first, n, v, r->v_apart);
+		transform_gradients(c, &r->g, first, n, e, r->e_apart);
+		for (long p = 0; p < places; p++)
+			sum_products(c, n, v + p * r->v_apart, e + p * r->e_apart, sums + p * r->sum_apart);
+	}
+}
+
+// join_lanes adds the sums of one place of all lanes to those of the first.
+FUNCTION static void join_lanes(void *run, size_t place) {
+	grad_run *r = run;
+	float *sum = r->sums + (long)place * r->sum_apart;
+	for (long lane = 1; lane < r->lanes; lane++) {
+		const float *other = sum + lane * places * r->sum_apart;
+		for (long i = 0; i < r->of->inputs * r->of->outputs; i += BLOCK) store(sum + i, load(sum + i) + load(other + i));
+	}
+}
+
+FUNCTION static void transform_group(void *run, size_t i) {
+	grad_run *r = run;
+	long t = (long)i * group, n = r->n - t < group ? r->n - t : group;
+	transform_inputs(r->of, &r->g, r->first + t, n, r->v + t * r->of->inputs, r->v_apart);
+	transform_gradients(r->of, &r->g, r->first + t, n, r->e + t * r->of->outputs, r->e_apart);
+}
+
+FUNCTION static void sum_place(void *run, size_t p) {
+	grad_run *r = run;
+	float *sum = r->sums + (long)p * r->sum_apart;
+	if (r->first == 0)
+		memset(sum, 0, sizeof(float) * (size_t)r->sum_apart);
+	sum_products(r->of, r->n, r->v + (long)p * r->v_apart, r->e + (long)p * r->e_apart, sum);
 }
 
 // write_weights writes Gᵀ sum G for block b of outputs.
@@ -389,10 +446,15 @@ FUNCTION static void write_weights(void *run, size_t b) {
 
 static void NAME(conv_grad)(const convolution *c, const pool *p, float *scratch) {
 	grad_run r = grad_run_of(c, scratch);
-	for (; r.first < r.g.tiles; r.first += r.part) {
-		r.n = r.g.tiles - r.first < r.part ? r.g.tiles - r.first : r.part;
-		p->run(p, (r.n + r.group - 1) / r.group, transform_group, &r);
-		p->run(p, places, sum_place, &r);
+	if (r.lanes > 1) {
+		p->run(p, r.lanes, sum_lane, &r);
+		p->run(p, places, join_lanes, &r);
+	} else {
+		for (; r.first < r.g.tiles; r.first += r.part) {
+			r.n = r.g.tiles - r.first < r.part ? r.g.tiles - r.first : r.part;
+			p->run(p, (r.n + group - 1) / group, transform_group, &r);
+			p->run(p, places, sum_place, &r);
+		}
 	}
 	p->run(p, c->outputs / BLOCK, write_weights, &r);
 }
