@@ -1,9 +1,11 @@
 package dataset
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 )
 
@@ -12,7 +14,8 @@ const channels = 3
 
 // Set is a labelled set of colour images of one size, held in memory. Nothing
 // in this package changes a Set after it is returned; share it freely, and do
-// not write to its slices.
+// not write to its slices. The images of one that [Load] draws are drawn when
+// they are first asked for, which no one but the clock can tell.
 type Set struct {
 	// Name says where the images come from, such as "cifar10".
 	Name string
@@ -21,11 +24,14 @@ type Set struct {
 	// Height and Width are the size of every image in pixels.
 	Height, Width int
 	// Pixels are the images one after the other, each row by row, each pixel
-	// as red, green, blue: shape [Len, Height, Width, 3], values 0..255.
+	// as red, green, blue: shape [Len, Height, Width, 3], values 0..255. It is
+	// nil in a set that Load draws: Image and Images read every set.
 	Pixels []uint8
 	// Labels are the classes of the images: shape [Len], values
 	// 0..len(Classes)-1.
 	Labels []int32
+
+	drawing *drawing // nil if there are Pixels
 }
 
 // Len is the number of images.
@@ -37,8 +43,23 @@ func (s *Set) Size() (height, width int) { return s.Height, s.Width }
 // Image is the i-th image, shape [Height, Width, 3]. It shares the set's
 // memory.
 func (s *Set) Image(i int) []uint8 {
+	if s.drawing != nil {
+		return s.drawing.image(i)
+	}
 	n := s.imageSize()
 	return s.Pixels[i*n : (i+1)*n : (i+1)*n]
+}
+
+// Images are the images from..to-1, shape [to-from, Height, Width, 3]. They
+// share the set's memory.
+func (s *Set) Images(from, to int) []uint8 {
+	pixels := s.Pixels
+	if s.drawing != nil {
+		_ = s.drawing.draw(context.Background(), from, to) // is not interrupted
+		pixels = s.drawing.pixels
+	}
+	n := s.imageSize()
+	return pixels[from*n : to*n : to*n]
 }
 
 // Label is the class of the i-th image.
@@ -49,7 +70,9 @@ func (s *Set) Label(i int) int32 { return s.Labels[i] }
 func (s *Set) Head(n int) *Set {
 	n = max(0, min(n, s.Len()))
 	head := *s
-	head.Pixels = s.Pixels[: n*s.imageSize() : n*s.imageSize()]
+	if s.drawing == nil {
+		head.Pixels = s.Pixels[: n*s.imageSize() : n*s.imageSize()]
+	}
 	head.Labels = s.Labels[:n:n]
 	return &head
 }
@@ -57,8 +80,31 @@ func (s *Set) Head(n int) *Set {
 // Hash identifies what a training run sees: the SHA-256, in hexadecimal, of
 // the sizes, the class names, the labels and the pixels. The name of the set
 // is not part of it, so a set has the same hash after it is written to files
-// and read back.
+// and read back. That of the whole synthetic set is known before it is drawn;
+// [Set.Check] tells whether it was right.
 func (s *Set) Hash() string {
+	if known := s.knownHash(); known != "" {
+		return known
+	}
+	return s.hash()
+}
+
+// Check tells whether the images of the set have its Hash. Only where that was
+// known before they were drawn can they have another: on a machine that rounds
+// otherwise. It draws those that are not drawn yet.
+func (s *Set) Check() error {
+	known := s.knownHash()
+	if known == "" {
+		return nil
+	}
+	if hash := s.hash(); hash != known {
+		return fmt.Errorf("draw synthetic set: its %d images have the SHA-256 %s on this machine, not %s "+
+			"(write the files with 'pipeline data synth' on another machine, and use --set data.path=DIR)", s.Len(), hash, known)
+	}
+	return nil
+}
+
+func (s *Set) hash() string {
 	h := sha256.New()
 	hashInts(h, s.Len(), s.Height, s.Width, len(s.Classes))
 	for _, class := range s.Classes {
@@ -71,7 +117,7 @@ func (s *Set) Hash() string {
 		labels = binary.LittleEndian.AppendUint32(labels, uint32(label))
 	}
 	h.Write(labels)
-	h.Write(s.Pixels)
+	h.Write(s.Images(0, s.Len()))
 	return hex.EncodeToString(h.Sum(nil))
 }
 

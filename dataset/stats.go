@@ -17,16 +17,17 @@ func (s *Set) Stats() Stats {
 	for _, label := range s.Labels {
 		stats.Counts[label]++
 	}
-	if len(s.Pixels) == 0 {
+	pixels := s.Images(0, s.Len())
+	if len(pixels) == 0 {
 		return stats
 	}
 	// Exact, whatever the number of images.
 	var histogram [channels][256]int
-	for i, value := range s.Pixels {
+	for i, value := range pixels {
 		histogram[i%channels][value]++
 	}
 	for c := range channels {
-		stats.Mean[c], stats.Deviation[c] = moments(&histogram[c], len(s.Pixels)/channels)
+		stats.Mean[c], stats.Deviation[c] = moments(&histogram[c], len(pixels)/channels)
 	}
 	return stats
 }

@@ -3,9 +3,6 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // The default synthetic set: as many images as CIFAR-10 has, from seed 1.
@@ -29,13 +26,12 @@ func Synthetic(ctx context.Context, seed uint64, train, validation int) (trainSe
 	if train < 0 || validation < 0 {
 		return nil, nil, fmt.Errorf("draw synthetic set: %d and %d images: a count is negative", train, validation)
 	}
-	trainSet, err = drawSet(ctx, seed, splitTrain, train)
-	if err != nil {
-		return nil, nil, err
-	}
-	validationSet, err = drawSet(ctx, seed, splitValidation, validation)
-	if err != nil {
-		return nil, nil, err
+	trainSet, validationSet = undrawn(seed, splitTrain, train), undrawn(seed, splitValidation, validation)
+	for _, set := range []*Set{trainSet, validationSet} {
+		if err := set.drawing.draw(ctx, 0, set.Len()); err != nil {
+			return nil, nil, err
+		}
+		set.Pixels, set.drawing = set.drawing.pixels, nil
 	}
 	return trainSet, validationSet, nil
 }
@@ -48,31 +44,6 @@ func SyntheticClasses() []string {
 		classes[i] = s.name
 	}
 	return classes
-}
-
-// drawSet draws the first n images of a split on all cores.
-func drawSet(ctx context.Context, seed, split uint64, n int) (*Set, error) {
-	const chunk = 64
-	set := newSet(SourceSynthetic, SyntheticClasses(), cifarSide, cifarSide, n)
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for from := 0; from < n && ctx.Err() == nil; from += chunk {
-		group.Go(func() error {
-			for i := from; i < min(from+chunk, n); i++ {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				label := classOf(seed, split, i)
-				set.Labels[i] = int32(label)
-				drawScene(newDice(seed, split, uint64(i), purposeScene), label).render(set.Image(i))
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return set, ctx.Err()
 }
 
 // classOf is the class of an image: the images 10k..10k+9 have the ten classes
@@ -89,8 +60,8 @@ func classOf(seed, split uint64, i int) int {
 	return order[i%len(order)]
 }
 
-// loadSynthetic draws the set, or reads the files that `pipeline data synth`
-// wrote.
+// loadSynthetic returns the set, whose images are drawn when they are asked for,
+// or reads the files that `pipeline data synth` wrote.
 func loadSynthetic(ctx context.Context, opts Options) (train, validation *Set, err error) {
 	if opts.Path != "" {
 		form := cifar10Form()
@@ -107,7 +78,12 @@ func loadSynthetic(ctx context.Context, opts Options) (train, validation *Set, e
 			return nil, nil, check
 		}
 	}
-	return Synthetic(ctx, SyntheticSeed, orAll(opts.Train, SyntheticTrain), orAll(opts.Validation, SyntheticValidation))
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	train = undrawn(SyntheticSeed, splitTrain, orAll(opts.Train, SyntheticTrain))
+	validation = undrawn(SyntheticSeed, splitValidation, orAll(opts.Validation, SyntheticValidation))
+	return train, validation, nil
 }
 
 // orAll is limit, or all when there is none.

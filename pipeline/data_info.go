@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
@@ -72,6 +73,9 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 		if err := durable.WriteFile(opts.sheet, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(train.Check(), validation.Check()); err != nil {
+		return err
 	}
 	info := describeData(experiment.Data, train, validation)
 	if opts.json {

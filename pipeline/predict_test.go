@@ -62,9 +62,8 @@ func probabilitiesIn(t *testing.T, runtime, dir string, set *dataset.Set) []floa
 		t.Fatal(err)
 	}
 	var all []float32
-	size := set.Height * set.Width * 3
 	for from := 0; from < set.Len(); from += 100 {
-		_, probabilities, err := c.Predict(set.Pixels[from*size : (from+100)*size])
+		_, probabilities, err := c.Predict(set.Images(from, from+100))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -236,7 +236,7 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	if validation.Len() < o.count {
 		return nil, &dataError{fmt.Errorf("%d validation images wanted, %d available: use --count %d", o.count, validation.Len(), validation.Len())}
 	}
-	return validation.Head(o.count).Pixels, nil
+	return validation.Images(0, o.count), nil
 }
 
 func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree bool) error {

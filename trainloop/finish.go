@@ -68,7 +68,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	images := r.Validation.Head(verifiedSamples).Pixels
+	images := r.Validation.Images(0, min(verifiedSamples, r.Validation.Len()))
 	native, err := session.Outputs(data, model, images, session.Options{Threads: r.options.Threads})
 	if err != nil {
 		return nil, failed(err)

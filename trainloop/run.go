@@ -92,6 +92,8 @@ type run struct {
 	at      snapshot.Manifest // where the run is, and the hashes of what it is
 	history []rundir.Epoch
 	saver   saver
+	// checked tells that the images have the hash in at.
+	checked bool
 }
 
 func (r *run) position() Position {
@@ -201,6 +203,9 @@ func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (
 	last := r.schedule.Rate(r.at.Step - 1)
 	if !isFinite(evaluation.Loss) {
 		return rundir.Epoch{}, r.diverged(evaluation.Loss, last)
+	}
+	if err := r.checkData(); err != nil {
+		return rundir.Epoch{}, err
 	}
 	return r.row(evaluation, last, time.Since(begun).Seconds()), nil
 }

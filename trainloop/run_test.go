@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -241,12 +243,30 @@ func TestOtherData(t *testing.T) {
 	}
 	_, o.Train = o.Train, &dataset.Set{
 		Name: o.Train.Name, Classes: o.Train.Classes, Height: 32, Width: 32,
-		Pixels: append([]uint8(nil), o.Train.Pixels...), Labels: o.Train.Labels,
+		Pixels: slices.Clone(o.Train.Images(0, o.Train.Len())), Labels: o.Train.Labels,
 	}
 	o.Train.Pixels[0] ^= 1
 	var mismatch *Mismatch
 	if _, err := Run(t.Context(), o); !errors.As(err, &mismatch) {
 		t.Errorf("error %v, want a Mismatch", err)
+	}
+}
+
+// TestDataIsChecked: the whole synthetic set is identified before it is drawn,
+// and a run on other images than it then has does not end well.
+func TestDataIsChecked(t *testing.T) {
+	o := small(t)
+	_, whole, err := dataset.Load(t.Context(), dataset.Options{Source: "synthetic", Train: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Validation = whole
+	whole.Image(1234)[0] ^= 1
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "its 10000 images have the SHA-256") {
+		t.Errorf("error %v", err)
+	}
+	if _, _, _, err := snapshot.Latest((rundir.Layout{Dir: o.Dir}).Checkpoints()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the run has a snapshot, or none and error %v", err)
 	}
 }
 

@@ -63,6 +63,16 @@ func start(o Options) (_ *run, err error) {
 // dataHash identifies both splits.
 func dataHash(o Options) string { return o.Train.Hash() + "+" + o.Validation.Hash() }
 
+// checkData tells, once in a process, whether the images have the hash that was
+// known before they were drawn. It comes after an epoch, which has drawn them.
+func (r *run) checkData() error {
+	if r.checked {
+		return nil
+	}
+	r.checked = true
+	return errors.Join(r.Train.Check(), r.Validation.Check())
+}
+
 // check tells what does not go together between the experiment and the data.
 func check(o Options) error {
 	if o.Train == nil || o.Validation == nil {

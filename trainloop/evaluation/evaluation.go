@@ -73,15 +73,13 @@ type Mistake struct {
 
 // Run classifies every image of the set. The classifier has the set's classes.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
-	height, width := set.Size()
-	size := height * width * 3
 	tally := newTally(set.Classes)
 	for from := 0; from < set.Len(); from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		to := min(from+batch, set.Len())
-		logits, _, err := p.Predict(set.Pixels[from*size : to*size])
+		logits, _, err := p.Predict(set.Images(from, to))
 		if err != nil {
 			return nil, err
 		}

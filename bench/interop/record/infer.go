@@ -51,7 +51,7 @@ func infer(dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error
 	if err != nil {
 		return err
 	}
-	logits, _, err := m.Predict(set.Head(batch).Pixels)
+	logits, _, err := m.Predict(set.Images(0, batch))
 	if err := errors.Join(err, m.Close()); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func inferForm(prefix string, model *onnxmodels.Model, set *dataset.Set) (err er
 	}
 	for _, count := range inferred {
 		for runtime, m := range map[string]evaluation.Predictor{"session": native, "gorun": pure} {
-			logits, probabilities, err := m.Predict(set.Head(count).Pixels)
+			logits, probabilities, err := m.Predict(set.Images(0, count))
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", runtime, filepath.Base(prefix), err)
 			}

@@ -162,12 +162,11 @@ func newTrainer(r report, dir string) (*session.Trainer, error) {
 }
 
 func batchOf(set *dataset.Set, step, batch int) ([]uint8, []int64) {
-	size := set.Height * set.Width * 3
 	labels := make([]int64, batch)
 	for i := range labels {
 		labels[i] = int64(set.Label(step*batch + i))
 	}
-	return set.Pixels[step*batch*size : (step+1)*batch*size], labels
+	return set.Images(step*batch, (step+1)*batch), labels
 }
 
 // save writes the checkpoint as ONNX Runtime does, and once more as package
@@ -195,7 +194,7 @@ func (r report) write(dir string, set *dataset.Set) error {
 		return err
 	}
 	return errors.Join(
-		writeRaw(dir, "images.u8", set.Pixels[:len(all)*set.Height*set.Width*3]),
+		writeRaw(dir, "images.u8", set.Images(0, len(all))),
 		writeRaw(dir, "labels.i64", all),
 		os.WriteFile(filepath.Join(dir, "record.json"), append(text, '\n'), 0o644),
 	)

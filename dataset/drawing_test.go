@@ -1,0 +1,91 @@
+package dataset
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func loadDrawn(t *testing.T, train, validation int) (trainSet, validationSet *Set) {
+	t.Helper()
+	trainSet, validationSet, err := Load(t.Context(), Options{Source: SourceSynthetic, Train: train, Validation: validation})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trainSet, validationSet
+}
+
+// TestDrawnWhenAskedFor reads a set in disorder from several goroutines, and
+// wants the images of one that is drawn at once.
+func TestDrawnWhenAskedFor(t *testing.T) {
+	const n = 300
+	want, wantHeld := synthetic(t, SyntheticSeed, n, n)
+	train, held := loadDrawn(t, n, n)
+	var readers sync.WaitGroup
+	for reader := range 4 {
+		readers.Go(func() {
+			for _, i := range rand.New(rand.NewPCG(1, uint64(reader))).Perm(n) {
+				if !bytes.Equal(train.Image(i), want.Image(i)) || train.Label(i) != want.Label(i) {
+					t.Errorf("image %d is another", i)
+				}
+			}
+		})
+		readers.Go(func() {
+			from, to := 50*reader, 50*reader+150
+			if !bytes.Equal(held.Images(from, to), wantHeld.Images(from, to)) {
+				t.Errorf("images %d..%d are others", from, to-1)
+			}
+		})
+	}
+	readers.Wait()
+	if train.Hash() != want.Hash() || held.Head(7).Hash() != wantHeld.Head(7).Hash() {
+		t.Error("the set has another hash")
+	}
+	if train, _ := loadDrawn(t, n, 1); train.Stats().Mean != want.Stats().Mean {
+		t.Error("the statistics are of images that are not drawn")
+	}
+}
+
+// TestNothingDrawnInVain wants images drawn that are asked for, and no others.
+func TestNothingDrawnInVain(t *testing.T) {
+	train, _ := loadDrawn(t, 0, 0)
+	train.Hash()
+	train.Image(7)
+	train.Head(300).Images(200, 203)
+	drawn := map[int]bool{7: true, 200: true, 201: true, 202: true}
+	black := make([]uint8, cifarImage)
+	for i := range 400 {
+		pixels := train.drawing.pixels[i*cifarImage : (i+1)*cifarImage]
+		if bytes.Equal(pixels, black) == drawn[i] {
+			t.Errorf("image %d is drawn: %v, want %v", i, !drawn[i], drawn[i])
+		}
+	}
+	if allocated := testing.AllocsPerRun(100, func() { train.Image(7) }); allocated != 0 {
+		t.Errorf("an image that is drawn takes %v allocations", allocated)
+	}
+}
+
+// TestKnownHash draws the whole set for the hash that is known without, and
+// finds a pixel that is another.
+func TestKnownHash(t *testing.T) {
+	train, validation := loadDrawn(t, 0, 0)
+	for _, set := range []*Set{train, validation} {
+		if err := set.Check(); err != nil {
+			t.Fatal(err)
+		}
+		if hash := set.Hash(); hash != set.knownHash() || hash != set.hash() {
+			t.Errorf("%d images have hash %s", set.Len(), hash)
+		}
+	}
+	validation.Image(9999)[cifarImage-1] ^= 1
+	err := validation.Check()
+	if err == nil || !strings.Contains(err.Error(), validation.hash()) || !strings.Contains(err.Error(), hashValidation) {
+		t.Errorf("error %v, want one with both hashes", err)
+	}
+	few, _ := loadDrawn(t, 10, 1)
+	if err := few.Check(); err != nil || few.knownHash() != "" {
+		t.Errorf("10 images: error %v, known hash %q", err, few.knownHash())
+	}
+}
