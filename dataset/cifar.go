@@ -209,23 +209,29 @@ func (f cifarForm) countRecords(path string) (int, error) {
 }
 
 // readFile reads the first n records of the file at path into the set, from
-// its image number at on.
+// its image number at on, on all cores.
 func (f cifarForm) readFile(ctx context.Context, path string, set *Set, at, n int) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fileError(path, plainCause(err))
 	}
 	defer file.Close()
-	err = f.readRecords(ctx, bufio.NewReaderSize(file, 1<<18), set, at, n)
-	var fault *Error
-	if errors.As(err, &fault) {
-		fault.Path = path
-	}
-	return err
+	const chunk = 500
+	size := int64(f.recordSize())
+	return inChunks(0, n, chunk, func(from, to int) error {
+		section := io.NewSectionReader(file, int64(from)*size, int64(to-from)*size)
+		err := f.readRecords(ctx, bufio.NewReaderSize(section, 1<<16), set, at+from, to-from)
+		var fault *Error
+		if errors.As(err, &fault) {
+			fault.Path = path
+			fault.Record += from
+		}
+		return err
+	})
 }
 
 // readRecords reads n records from r into the set, from its image number at
-// on. The errors about the data lack the path.
+// on. The errors about the data lack the path, and count from r's first record.
 func (f cifarForm) readRecords(ctx context.Context, r io.Reader, set *Set, at, n int) error {
 	record := make([]byte, f.recordSize())
 	for i := range n {

@@ -329,3 +329,31 @@ func FuzzReadRecords(f *testing.F) {
 		}
 	})
 }
+
+// TestFirstFaultIsNamed: of several in a file, which are read on all cores, the
+// error is of the first one.
+func TestFirstFaultIsNamed(t *testing.T) {
+	train, validation := synthetic(t, 1, 5, 1600)
+	dir := t.TempDir()
+	if err := WriteCIFAR10(dir, train, validation); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "test_batch.bin")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, record := range []int{1599, 1234, 777} {
+		data[record*(1+cifarImage)] = 99
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int]int{0: 777, 1000: 777, 778: 777, 777: -1} {
+		_, _, err := Load(t.Context(), Options{Source: SourceCIFAR10, Path: dir, Validation: limit})
+		var fault *Error
+		if want < 0 && err != nil || want >= 0 && (!errors.As(err, &fault) || fault.Record != want || fault.Path != path) {
+			t.Errorf("%d images: error %v, want record %d", limit, err, want)
+		}
+	}
+}

@@ -2,10 +2,7 @@ package dataset
 
 import (
 	"context"
-	"runtime"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // drawing draws each image of a synthetic set when it is first asked for: all
@@ -60,16 +57,10 @@ func (d *drawing) image(i int) []uint8 {
 // draw draws the images from..to-1 on all cores.
 func (d *drawing) draw(ctx context.Context, from, to int) error {
 	const chunk = 16
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for first := from; first < to && ctx.Err() == nil; first += chunk {
-		group.Go(func() error {
-			for i := first; i < min(first+chunk, to); i++ {
-				d.image(i)
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // drawing does not fail
-	return ctx.Err()
+	return inChunks(from, to, chunk, func(from, to int) error {
+		for i := from; i < to && ctx.Err() == nil; i++ {
+			d.image(i)
+		}
+		return ctx.Err()
+	})
 }

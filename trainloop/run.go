@@ -89,9 +89,11 @@ type run struct {
 	// tolerance is how far two runtimes may be apart on the exported model.
 	tolerance float64
 
-	at      snapshot.Manifest // where the run is, and the hashes of what it is
-	history []rundir.Epoch
-	saver   saver
+	at snapshot.Manifest // where the run is, and the hashes of what it is
+	// dataHash waits for the hash of the images; nil if none is needed.
+	dataHash func() string
+	history  []rundir.Epoch
+	saver    saver
 	// checked tells that the images have the hash in at.
 	checked bool
 }
@@ -257,6 +259,9 @@ func (r *run) stopped(ctx context.Context) error {
 }
 
 func (r *run) close() error {
+	if r.dataHash != nil {
+		r.dataHash() // leaves no goroutine behind
+	}
 	_, err := r.saver.wait()
 	if r.steps != nil {
 		err = errors.Join(err, r.steps.close())

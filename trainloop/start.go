@@ -53,15 +53,32 @@ func start(o Options) (_ *run, err error) {
 			err = errors.Join(err, r.close())
 		}
 	}()
-	r.at = snapshot.Manifest{ConfigHash: o.Experiment.Hash(), DataHash: dataHash(o)}
-	if r.complete, err = r.claim(); err != nil || r.complete {
+	r.at.ConfigHash = o.Experiment.Hash()
+	begun, err := r.claim()
+	if err != nil || r.complete {
 		return r, err
 	}
-	return r, r.prepare()
+	r.dataHash = hashData(o)
+	if err := r.prepare(); err != nil || begun {
+		return r, err
+	}
+	return r, r.describe()
 }
 
-// dataHash identifies both splits.
-func dataHash(o Options) string { return o.Train.Hash() + "+" + o.Validation.Hash() }
+// hashData hashes both splits while the session is made, and returns what waits
+// for it.
+func hashData(o Options) (wait func() string) {
+	done := make(chan struct{})
+	var hash string
+	go func() {
+		hash = o.Train.Hash() + "+" + o.Validation.Hash()
+		close(done)
+	}()
+	return func() string {
+		<-done
+		return hash
+	}
+}
 
 // checkData tells, once in a process, whether the images have the hash that was
 // known before they were drawn. It comes after an epoch, which has drawn them.
@@ -101,12 +118,12 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	return nil
 }
 
-// claim makes the run directory this run's: it refuses that of another one,
-// and tells whether this one is complete already.
-func (r *run) claim() (complete bool, err error) {
+// claim refuses the run directory of another run, and tells whether this one has
+// begun in it.
+func (r *run) claim() (begun bool, err error) {
 	began, err := rundir.ReadConfig(r.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, r.describe()
+		return false, nil
 	}
 	if err != nil {
 		return false, err
@@ -117,11 +134,12 @@ func (r *run) claim() (complete bool, err error) {
 	if began.Hash() != r.at.ConfigHash {
 		return false, NewMismatch(r.Dir, began, r.Experiment)
 	}
-	return rundir.Complete(r.Dir), nil
+	r.complete = rundir.Complete(r.Dir)
+	return true, nil
 }
 
 // describe writes what the run is. The configuration goes last: with it the
-// directory is claimed.
+// directory is this run's.
 func (r *run) describe() error {
 	e := rundir.Collect()
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
@@ -149,6 +167,7 @@ func (r *run) prepare() error {
 		return err
 	}
 	r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device))
+	r.at.DataHash = r.dataHash()
 	return err
 }
 
@@ -162,6 +181,7 @@ func (r *run) resume() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.at.DataHash = r.dataHash()
 	if m.ConfigHash != r.at.ConfigHash || m.DataHash != r.at.DataHash {
 		return nil, &Mismatch{Dir: r.Dir, Differences: []string{
 			fmt.Sprintf("snapshot %q: configuration %.12s and data %.12s, now %.12s and %.12s",
