@@ -51,7 +51,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	if batch := experiment.Train.BatchSize; opts.images != 0 && opts.images < batch {
 		return &usageError{fmt.Errorf("--images: %d is less than a batch of %d", opts.images, batch)}
 	}
-	train, _, err := loadData(ctx, experiment.Data)
+	train, err := loadTraining(ctx, experiment.Data)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int
 
 // trainingSize tells the size and the number of the training images.
 func trainingSize(ctx context.Context, d configs.Data) (height, width, images int, err error) {
-	train, _, err := loadData(ctx, d)
+	train, err := loadTraining(ctx, d)
 	if err != nil {
 		return 0, 0, 0, err
 	}

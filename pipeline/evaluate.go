@@ -95,7 +95,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	_, set, err := loadData(ctx, experiment.Data)
+	set, err := loadValidation(ctx, experiment.Data)
 	if err != nil {
 		return err
 	}

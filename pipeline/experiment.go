@@ -62,6 +62,20 @@ func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
 	return e, err
 }
 
+// loadTraining reads the images that the experiment trains on.
+func loadTraining(ctx context.Context, d configs.Data) (*dataset.Set, error) {
+	d.Validation = 1 // the fewest there can be
+	train, _, err := loadData(ctx, d)
+	return train, err
+}
+
+// loadValidation reads the images that the experiment validates on.
+func loadValidation(ctx context.Context, d configs.Data) (*dataset.Set, error) {
+	d.Train = 1 // the fewest there can be
+	_, validation, err := loadData(ctx, d)
+	return validation, err
+}
+
 // loadData reads the images that the experiment trains and validates on.
 func loadData(ctx context.Context, d configs.Data) (train, validation *dataset.Set, err error) {
 	return dataset.Load(ctx, dataset.Options{

@@ -43,8 +43,7 @@ func firstPictures(ctx context.Context, d configs.Data, count int) ([]picture, e
 	if d.Train == 0 || d.Train > count {
 		d.Train = count
 	}
-	d.Validation = 1
-	train, _, err := loadData(ctx, d)
+	train, err := loadTraining(ctx, d)
 	if err != nil {
 		return nil, err
 	}

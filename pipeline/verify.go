@@ -225,7 +225,7 @@ func (o *verifyOptions) experiment() (*configs.Experiment, error) {
 // images returns the first validation images, which must be of the model's
 // size.
 func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject) ([]uint8, error) {
-	_, validation, err := loadData(ctx, e.Data)
+	validation, err := loadValidation(ctx, e.Data)
 	if err != nil {
 		return nil, err
 	}
