@@ -27,6 +27,12 @@ func (s *soak) Stepped(p Position, _, _, _ float64) {
 	if p.Step != p.StepsPerEpoch {
 		return
 	}
+	s.resident = append(s.resident, residentMemory(s.t))
+}
+
+// residentMemory is that of the process in MB.
+func residentMemory(t *testing.T) float64 {
+	t.Helper()
 	debug.FreeOSMemory() // what is only to be collected is no leak
 	var pages, resident int64
 	data, err := os.ReadFile("/proc/self/statm")
@@ -34,9 +40,9 @@ func (s *soak) Stepped(p Position, _, _, _ float64) {
 		_, err = fmt.Sscan(string(data), &pages, &resident)
 	}
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	s.resident = append(s.resident, float64(resident)*float64(os.Getpagesize())/1e6)
+	return float64(resident) * float64(os.Getpagesize()) / 1e6
 }
 
 // TestSoak trains many steps, with an evaluation and a snapshot every fifty:
