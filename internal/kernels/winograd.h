@@ -135,26 +135,27 @@ static inline tile_at tile_of(const grid *g, long t) {
 		}                                                                              \
 	} while (0)
 
-// prefetch_square fetches what the next tile needs: rows of as many pixels as a
-// tile has, to be written or not.
-INLINE void prefetch_square(const float *from, long width, int rows, const int written) {
-	UNROLL for (int i = 0; i < rows; i++)
-		UNROLL for (int j = 0; j < tile; j++) {
-			if (written)
-				__builtin_prefetch(from + (i * width + j) * BLOCK, 1);
-			else
-				__builtin_prefetch(from + (i * width + j) * BLOCK, 0);
-		}
-}
+// ahead is how many tiles ahead pixels are fetched: it takes longer than
+// to transform one block of channels.
+static inline long ahead(long blocks) { return 1 + 3 / blocks; }
+
+// FETCH fetches a square of pixels that will be read or written, the first at
+// `from`.
+#define FETCH(from, width_, written)                                                     \
+	do {                                                                               \
+		UNROLL for (int i_ = 0; i_ < tile; i_++)                                       \
+			UNROLL for (int j_ = 0; j_ < tile; j_++)                                   \
+				__builtin_prefetch((from) + (i_ * (width_) + j_) * BLOCK, written);    \
+	} while (0)
 
 // transform_inputs writes Bᵀ x B of n tiles from the first on: v[place][tile][input].
 FUNCTION static void transform_inputs(const convolution *c, const grid *g, long first, long n, float *v, long apart) {
 	long blocks = c->inputs / BLOCK, plane = c->height * c->width * BLOCK;
 	for (long t = 0; t < n; t++) {
-		tile_at at = tile_of(g, first + t);
+		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
 		for (long b = 0; b < blocks; b++) {
 			const float *x = c->x + (at.image * blocks + b) * plane;
-			prefetch_square(x + ((at.y - 1) * c->width + at.x + 1 + tile) * BLOCK, c->width, reach, 0);
+			FETCH(c->x + (next.image * blocks + b) * plane + ((next.y + 1) * c->width + next.x + 1) * BLOCK, c->width, 0);
 			vec square[reach][reach];
 			READ_SQUARE(x, c->height, c->width, at.y - 1, at.x - 1, reach, square);
 			TRANSFORM_SQUARE(input_transform, square, reach, reach, v + t * c->inputs + b * BLOCK, apart);
@@ -166,10 +167,10 @@ FUNCTION static void transform_inputs(const convolution *c, const grid *g, long 
 FUNCTION static void transform_gradients(const convolution *c, const grid *g, long first, long n, float *e, long apart) {
 	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
 	for (long t = 0; t < n; t++) {
-		tile_at at = tile_of(g, first + t);
+		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
 		for (long b = 0; b < blocks; b++) {
 			const float *dy = c->dy + (at.image * blocks + b) * plane;
-			prefetch_square(dy + (at.y * c->width + at.x + tile) * BLOCK, c->width, tile, 0);
+			FETCH(c->dy + (next.image * blocks + b) * plane + (next.y * c->width + next.x) * BLOCK, c->width, 0);
 			vec square[tile][tile];
 			READ_SQUARE(dy, c->height, c->width, at.y, at.x, tile, square);
 			TRANSFORM_SQUARE(gradient_transform, square, tile, reach, e + t * c->outputs + b * BLOCK, apart);
@@ -181,13 +182,13 @@ FUNCTION static void transform_gradients(const convolution *c, const grid *g, lo
 FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart) {
 	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
 	for (long t = 0; t < n; t++) {
-		tile_at at = tile_of(g, first + t);
+		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
 		long rows = c->height - at.y < tile ? c->height - at.y : tile;
 		long columns = c->width - at.x < tile ? c->width - at.x : tile;
 		for (long b = 0; b < blocks; b++) {
 			const float *from = m + t * c->outputs + b * BLOCK;
 			float *y = c->y + (at.image * blocks + b) * plane + (at.y * c->width + at.x) * BLOCK;
-			prefetch_square(y + tile * BLOCK, c->width, tile, 1);
+			FETCH(c->y + (next.image * blocks + b) * plane + (next.y * c->width + next.x) * BLOCK, c->width, 1);
 			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
 			vec half[tile][reach];
 			UNROLL for (int j = 0; j < reach; j++) {
