@@ -25,10 +25,30 @@ typedef int lanes __attribute__((vector_size(4 * BLOCK), may_alias));
 INLINE vec load(const float *from) { return *(const vec *)from; }
 INLINE void store(float *to, vec v) { *(vec *)to = v; }
 
-#include "winograd.h"
+static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
+
+#include "few.h"
 #include "norm.h"
+#include "winograd.h"
+
+static size_t NAME(conv_scratch)(const convolution *c, long workers) {
+	return c->inputs < BLOCK ? few_conv_scratch(c, workers) : winograd_conv_scratch(c, workers);
+}
+
+static void NAME(conv)(const convolution *c, const pool *p, float *scratch) {
+	(c->inputs < BLOCK ? few_conv : winograd_conv)(c, p, scratch);
+}
+
+static size_t NAME(conv_grad_scratch)(const convolution *c, long workers) {
+	return c->inputs < BLOCK ? few_grad_scratch(c, workers) : winograd_grad_scratch(c, workers);
+}
+
+static void NAME(conv_grad)(const convolution *c, const pool *p, float *scratch) {
+	(c->inputs < BLOCK ? few_grad : winograd_grad)(c, p, scratch);
+}
 
 const kernels KERNELS = {
-	NAME(conv_scratch), NAME(conv),      NAME(conv_grad_scratch), NAME(conv_grad),
+	BLOCK,
+	NAME(conv_scratch), NAME(conv), NAME(conv_grad_scratch), NAME(conv_grad),
 	NAME(norm_scratch), NAME(norm), NAME(norm_grad),
 };

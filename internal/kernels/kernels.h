@@ -14,7 +14,8 @@ typedef struct pool {
 	void *context;
 } pool;
 
-// A convolution of 3x3 with pads of 1.
+// A convolution of 3x3 with pads of 1. Images of fewer inputs than a block are
+// plain, [n, c, h, w].
 typedef struct {
 	long images, inputs, outputs, height, width;
 	int turned;          // the weight is [inputs, outputs, 3, 3] and turned by 180 degrees
@@ -38,6 +39,7 @@ typedef struct {
 } normalisation;
 
 typedef struct {
+	long block;
 	size_t (*conv_scratch)(const convolution *, long workers); // bytes
 	void (*conv)(const convolution *, const pool *, float *scratch);
 	size_t (*conv_grad_scratch)(const convolution *, long workers);
@@ -50,7 +52,7 @@ typedef struct {
 extern const kernels onnxlab_avx512, onnxlab_avx2;
 
 // onnxlab_add_kernels gives sessions of the options the operators, in blocks of
-// 16 or 8 channels, and returns what went wrong, to be freed, or NULL.
-char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int block);
+// at most `most` channels, and returns what went wrong, to be freed, or NULL.
+char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int most);
 
 #endif

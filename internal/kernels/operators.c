@@ -18,15 +18,19 @@ typedef struct operator operator;
 
 typedef struct {
 	const operator *of;
+	const kernels *kernels;
 	ort_api api;
-	int64_t turned, relu;
+	int64_t block, turned, relu;
 	float epsilon;
 } node;
 
 typedef struct {
 	float *data;
-	int64_t shape[4];
+	size_t rank;
+	int64_t shape[4]; // if rank <= 4
 } value;
+
+static int64_t most_block; // that the processor has kernels for
 
 struct operator {
 	uint32_t version;
@@ -50,7 +54,6 @@ struct operator {
 	int (*end_version)(const operator *);
 	void *in_place[4];
 
-	const kernels *kernels;
 	const char *is;
 	size_t inputs, outputs, optional; // the last inputs may be left out
 	ort_status *(*run)(const node *, void *context, const pool *, const value *in);
@@ -86,6 +89,7 @@ static ort_status *create(const operator *o, ort_api api, const void *info, void
 	n->api = api;
 	// Each operator has some of the attributes.
 	ort_status *missing[] = {
+		ORT_CALL(api, attribute_int, info, "block", &n->block),
 		ORT_CALL(api, attribute_int, info, "turned", &n->turned),
 		ORT_CALL(api, attribute_int, info, "relu", &n->relu),
 		ORT_CALL(api, attribute_float, info, "epsilon", &n->epsilon),
@@ -93,6 +97,12 @@ static ort_status *create(const operator *o, ort_api api, const void *info, void
 	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
 		if (missing[i] != NULL)
 			((void (*)(void *))api[ORT_PLACE_release_status])(missing[i]);
+	n->kernels = n->block == 16 ? &onnxlab_avx512 : &onnxlab_avx2;
+	n->turned = n->turned != 0;
+	if (n->block != n->kernels->block || n->block > most_block) {
+		free(n);
+		return fail(api, "onnxlab: this processor has no kernels for the operator's block of channels");
+	}
 	*result = n;
 	return NULL;
 }
@@ -100,15 +110,14 @@ static ort_status *create(const operator *o, ort_api api, const void *info, void
 static ort_status *read_input(ort_api api, void *context, size_t i, value *v) {
 	const void *input = NULL;
 	void *shape = NULL;
-	size_t rank = 0;
 	TRY(ORT_CALL(api, input, context, i, &input));
 	if (input == NULL)
 		return NULL;
 	TRY(ORT_CALL(api, tensor_data, (void *)input, (void **)&v->data));
 	TRY(ORT_CALL(api, shape, input, &shape));
-	ort_status *status = ORT_CALL(api, rank, shape, &rank);
-	if (status == NULL && rank <= 4)
-		status = ORT_CALL(api, dimensions, shape, v->shape, rank);
+	ort_status *status = ORT_CALL(api, rank, shape, &v->rank);
+	if (status == NULL && v->rank <= 4)
+		status = ORT_CALL(api, dimensions, shape, v->shape, v->rank);
 	((void (*)(void *))api[ORT_PLACE_release_shape])(shape);
 	return status;
 }
@@ -158,30 +167,57 @@ static ort_status *with_scratch(const node *n, void *context, size_t bytes, void
 
 typedef void (*kernel_of)(const void *, const pool *, float *);
 
+// The shapes that the kernels take. Models of strangers can have any.
+
+static int is_vector(const value *v, int64_t size) { return v->rank == 1 && v->shape[0] == size; }
+
+static int in_blocks(const node *n, const value *v) {
+	return v->rank == 4 && v->shape[1] > 0 && v->shape[1] % n->block == 0 && v->shape[2] > 0 && v->shape[3] > 0;
+}
+
+// are_images tells whether v is in blocks or plain with fewer channels.
+static int are_images(const node *n, const value *v) {
+	return in_blocks(n, v) ||
+		(v->rank == 4 && v->shape[1] > 0 && v->shape[1] < n->block && v->shape[2] > 0 && v->shape[3] > 0);
+}
+
+static int same_images(const value *v, const value *w) {
+	return v->shape[0] == w->shape[0] && v->shape[2] == w->shape[2] && v->shape[3] == w->shape[3];
+}
+
+static ort_status *check(const node *n, int fits) {
+	return fits ? NULL : fail(n->api, "onnxlab: the inputs do not have the shapes of this operator");
+}
+
 static ort_status *run_conv(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[0].shape, *w = in[1].shape;
+	TRY(check(n, (n->turned ? in_blocks(n, &in[0]) : are_images(n, &in[0])) && in[1].rank == 4 && w[2] == 3 && w[3] == 3 &&
+	                 w[!n->turned] == x[1] && w[n->turned] > 0 && w[n->turned] % n->block == 0 &&
+	                 (in[2].data == NULL || is_vector(&in[2], w[n->turned]))));
 	convolution c = {
 		.images = x[0], .inputs = x[1], .outputs = n->turned ? w[1] : w[0], .height = x[2], .width = x[3],
 		.turned = (int)n->turned, .x = in[0].data, .weight = in[1].data, .bias = in[2].data,
 	};
 	int64_t y[] = {x[0], c.outputs, x[2], x[3]};
 	TRY(new_output(n->api, context, 0, y, 4, &c.y));
-	return with_scratch(n, context, n->of->kernels->conv_scratch(&c, p->workers), (kernel_of)n->of->kernels->conv, &c, p);
+	return with_scratch(n, context, n->kernels->conv_scratch(&c, p->workers), (kernel_of)n->kernels->conv, &c, p);
 }
 
 static ort_status *run_conv_grad(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[0].shape, *dy = in[1].shape;
+	TRY(check(n, are_images(n, &in[0]) && in_blocks(n, &in[1]) && same_images(&in[0], &in[1])));
 	convolution c = {
 		.images = x[0], .inputs = x[1], .outputs = dy[1], .height = x[2], .width = x[3],
 		.x = in[0].data, .dy = in[1].data,
 	};
 	int64_t w[] = {c.outputs, c.inputs, 3, 3};
 	TRY(new_output(n->api, context, 0, w, 4, &c.dweight));
-	return with_scratch(n, context, n->of->kernels->conv_grad_scratch(&c, p->workers), (kernel_of)n->of->kernels->conv_grad, &c, p);
+	return with_scratch(n, context, n->kernels->conv_grad_scratch(&c, p->workers), (kernel_of)n->kernels->conv_grad, &c, p);
 }
 
 static ort_status *run_norm(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[0].shape;
+	TRY(check(n, in_blocks(n, &in[0]) && x[0] > 0 && is_vector(&in[1], x[1]) && is_vector(&in[2], x[1])));
 	normalisation b = {
 		.images = x[0], .channels = x[1], .pixels = x[2] * x[3], .relu = (int)n->relu, .epsilon = n->epsilon,
 		.x = in[0].data, .scale = in[1].data, .bias = in[2].data,
@@ -189,11 +225,15 @@ static ort_status *run_norm(const node *n, void *context, const pool *p, const v
 	TRY(new_output(n->api, context, 0, x, 4, &b.y));
 	TRY(new_output(n->api, context, 1, x + 1, 1, &b.mean));
 	TRY(new_output(n->api, context, 2, x + 1, 1, &b.inverse));
-	return with_scratch(n, context, n->of->kernels->norm_scratch(&b), (kernel_of)n->of->kernels->norm, &b, p);
+	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm, &b, p);
 }
 
 static ort_status *run_norm_grad(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[1].shape;
+	int vectors = 1;
+	for (int i = 2; i < 6; i++) vectors = vectors && is_vector(&in[i], x[1]);
+	TRY(check(n, in_blocks(n, &in[0]) && in_blocks(n, &in[1]) && same_images(&in[0], &in[1]) && in[0].shape[1] == x[1] &&
+	                 x[0] > 0 && vectors));
 	normalisation b = {
 		.images = x[0], .channels = x[1], .pixels = x[2] * x[3], .relu = (int)n->relu, .dy = in[0].data,
 		.x = in[1].data, .scale = in[2].data, .bias = in[3].data, .x_mean = in[4].data, .x_inverse = in[5].data,
@@ -201,14 +241,14 @@ static ort_status *run_norm_grad(const node *n, void *context, const pool *p, co
 	TRY(new_output(n->api, context, 0, x, 4, &b.dx));
 	TRY(new_output(n->api, context, 1, x + 1, 1, &b.dscale));
 	TRY(new_output(n->api, context, 2, x + 1, 1, &b.dbias));
-	return with_scratch(n, context, n->of->kernels->norm_scratch(&b), (kernel_of)n->of->kernels->norm_grad, &b, p);
+	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm_grad, &b, p);
 }
 
 #define OPERATOR(is, inputs, optional, outputs, run)                                                        \
 	{                                                                                                       \
 		ort_api_version, NULL, name, provider, type, input_count, type, output_count, NULL, destroy,        \
 			input_kind, zero_of, zero_of, {zero, zero, zero, zero}, create, compute, NULL, one,             \
-			last_version, {NULL}, NULL, is, inputs, outputs, optional, run                                  \
+			last_version, {NULL}, is, inputs, outputs, optional, run                                  \
 	}
 
 static operator operators[] = {
@@ -218,24 +258,24 @@ static operator operators[] = {
 	OPERATOR("BatchNormGrad", 6, 0, 3, run_norm_grad),
 };
 
-static ort_status *add(ort_api api, void *options, int block) {
+static ort_status *add(ort_api api, void *options) {
 	static void *domain; // as long as the process: sessions refer to it
 	if (domain == NULL) {
 		TRY(ORT_CALL(api, create_domain, "onnxlab", &domain));
 		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-			operators[i].kernels = block == 16 ? &onnxlab_avx512 : &onnxlab_avx2;
 			TRY(ORT_CALL(api, add_op, domain, &operators[i]));
 		}
 	}
 	return ORT_CALL(api, add_domain, options, domain);
 }
 
-char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int block) {
+char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int most) {
+	most_block = most;
 	const ort_api_base *base = get_api_base();
 	ort_api api = base->get_api(ort_api_version);
 	if (api == NULL)
 		return strdup("the library does not have version 19 of the API");
-	ort_status *status = add(api, session_options, block);
+	ort_status *status = add(api, session_options);
 	if (status == NULL)
 		return NULL;
 	char *message = strdup(((const char *(*)(const void *))api[ORT_PLACE_error_message])(status));

@@ -23,8 +23,6 @@ enum { wide = 12, slim = 24, deep = 8 };
 enum { wide = 6, slim = 12, deep = 4 };
 #endif
 
-static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
-
 // A grid is how images of the convolution are cut into tiles.
 typedef struct {
 	long down, across, tiles; // of an image; of all
@@ -265,7 +263,7 @@ static conv_run conv_run_of(const convolution *c, float *scratch) {
 	return r;
 }
 
-static size_t NAME(conv_scratch)(const convolution *c, long workers) {
+static size_t winograd_conv_scratch(const convolution *c, long workers) {
 	conv_run r = conv_run_of(c, NULL);
 	return sizeof(float) * places * (r.u_apart + workers * (r.v_apart + r.m_apart));
 }
@@ -301,7 +299,7 @@ FUNCTION static void convolve_parts(void *run, size_t worker) {
 	}
 }
 
-static void NAME(conv)(const convolution *c, const pool *p, float *scratch) {
+static void winograd_conv(const convolution *c, const pool *p, float *scratch) {
 	conv_run r = conv_run_of(c, scratch);
 	p->run(p, c->outputs / BLOCK, transform_weights, &r);
 	p->run(p, p->workers < r.parts ? p->workers : r.parts, convolve_parts, &r);
@@ -346,7 +344,7 @@ static grad_run grad_run_of(const convolution *c, float *scratch) {
 	return r;
 }
 
-static size_t NAME(conv_grad_scratch)(const convolution *c, long workers) {
+static size_t winograd_grad_scratch(const convolution *c, long workers) {
 	(void)workers;
 	grad_run r = grad_run_of(c, NULL);
 	return sizeof(float) * places * r.lanes * (r.sum_apart + r.v_apart + r.e_apart);
@@ -445,7 +443,7 @@ FUNCTION static void write_weights(void *run, size_t b) {
 	}
 }
 
-static void NAME(conv_grad)(const convolution *c, const pool *p, float *scratch) {
+static void winograd_grad(const convolution *c, const pool *p, float *scratch) {
 	grad_run r = grad_run_of(c, scratch);
 	if (r.lanes > 1) {
 		p->run(p, r.lanes, sum_lane, &r);

@@ -56,9 +56,6 @@ func blockConv(g *graph.Graph, block int) {
 			if !few {
 				x = g.Block(name+".in", x)
 			}
-			if w := (&winograd{g, block}); w.fits(x, weight, graph.WindowOf(n)) {
-				return []*graph.Value{g.Unblock(name+".plain", w.convolution(name, x, weight, o.Bias, false))}
-			}
 			y := g.BlockedConv(name, x, g.BlockWeight(name+".weight", weight, block), graph.WindowOf(n), o)
 			return []*graph.Value{g.Unblock(name+".plain", y)}
 		})

@@ -35,7 +35,7 @@ func (c *convGrad) split(outputs []*graph.Value) []*graph.Value {
 	}
 	if c.fits() {
 		if wants(1) {
-			results[1] = c.weightGradient()
+			results[1] = c.weightGradient(c.block)
 		}
 		if wants(2) {
 			results[2] = c.biasGradient()
@@ -49,10 +49,6 @@ func (c *convGrad) split(outputs []*graph.Value) []*graph.Value {
 // inputGradient is the convolution of dy with the weights turned by 180 degrees
 // and their channels exchanged.
 func (c *convGrad) inputGradient() *graph.Value {
-	if w := (&winograd{c.Graph, c.block}); w.fits(c.x, c.weight, c.window) {
-		dx := w.convolution(c.name+".dx", w.Block(c.name+".dy", c.dy), c.weight, nil, true)
-		return c.Unblock(c.name+".dx_plain", dx)
-	}
 	turned := c.Turn180(c.name+".turned", c.Transpose(c.name+".exchanged", c.weight, 1, 0, 2, 3))
 	full := graph.Window{Kernel: c.window.Kernel, Strides: c.window.Strides}
 	for i := range full.Pads {
@@ -78,15 +74,7 @@ func (c *convGrad) fits() bool {
 		channels%int64(block) == 0
 }
 
-// weightGradient is the gradient by the weight.
-func (c *convGrad) weightGradient() *graph.Value {
-	if w := (&winograd{c.Graph, c.block}); w.fits(c.x, c.weight, c.window) {
-		return w.weightGradient(c.name+".dw", w.Block(c.name+".x", c.x), w.Block(c.name+".dw_dy", c.dy))
-	}
-	return c.directWeightGradient(c.block)
-}
-
-// directWeightGradient is the gradient by the weight as one convolution:
+// weightGradient is the gradient by the weight as one convolution:
 //
 //	dw[o, c, i, j] = Σ_n Σ_h,w dy[n, o, h, w] · x[n, c, h+i, w+j]
 //
@@ -96,7 +84,7 @@ func (c *convGrad) weightGradient() *graph.Value {
 // groups of the convolution, a few at a time being the channels of one, so that
 // the sum over them that is left is short. In the blocked layout dy has the
 // order of a blocked kernel already.
-func (c *convGrad) directWeightGradient(block int) *graph.Value {
+func (c *convGrad) weightGradient(block int) *graph.Value {
 	name := c.name + ".dw"
 	images, outputs, rows, columns := size(c.dy, 0), size(c.dy, 1), size(c.dy, 2), size(c.dy, 3)
 	inputs, top, left, bottom, right := size(c.x, 1), c.window.Pads[0], c.window.Pads[1], c.window.Pads[2], c.window.Pads[3]

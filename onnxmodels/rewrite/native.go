@@ -6,18 +6,32 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// nativeFits tells whether a convolution of images and its gradients can be
-// onnxlab's own operators.
+// nativeFits tells whether a convolution of images can be onnxlab's own
+// operator: they are of whole blocks of channels, or few.
 func nativeFits(x, weight *graph.Value, window graph.Window, block int) bool {
-	return block > 0 && fitsBlocks(x, block) && size(weight, 0)%block == 0 &&
-		window == graph.Same(3, 1, size(x, 2), size(x, 3))
+	images := fitsBlocks(x, block) || isFew(x, block)
+	return images && size(weight, 0)%block == 0 && window == graph.Same(3, 1, size(x, 2), size(x, 3))
+}
+
+// isFew tells whether images have fewer channels than a block, which the
+// operators take in the plain layout.
+func isFew(x *graph.Value, block int) bool {
+	return x.Elem == graph.Float && len(x.Shape) == 4 && x.Shape[1].Symbol == "" && size(x, 1) < block
+}
+
+// blocked returns images as the operators take them.
+func blocked(g *graph.Graph, name string, x *graph.Value, block int) *graph.Value {
+	if isFew(x, block) {
+		return x
+	}
+	return g.Block(name, x)
 }
 
 // nativeConv makes convolutions and their gradients such operators.
 func nativeConv(g *graph.Graph, block int) {
 	each(g, "ConvGrad", func(n *graph.Node) {
 		c := &convGrad{g, block, n.Name, graph.WindowOf(n), n.Inputs[0], n.Inputs[1], n.Inputs[2]}
-		if nativeFits(c.x, c.weight, c.window, block) {
+		if nativeFits(c.x, c.weight, c.window, block) && (n.Outputs[0] == nil || !isFew(c.x, block)) {
 			g.Substitute(n, func() []*graph.Value { return c.native(n.Outputs) })
 		}
 	})
@@ -31,7 +45,7 @@ func nativeConv(g *graph.Graph, block int) {
 			bias = n.Inputs[2]
 		}
 		g.Substitute(n, func() []*graph.Value {
-			y := g.NativeConv(n.Name+".native", g.Block(n.Name+".in", x), weight, bias, false)
+			y := g.NativeConv(n.Name+".native", blocked(g, n.Name+".in", x, block), weight, bias, block, false)
 			return []*graph.Value{g.Unblock(n.Name+".plain", y)}
 		})
 	})
@@ -44,10 +58,11 @@ func (c *convGrad) native(outputs []*graph.Value) []*graph.Value {
 		switch {
 		case out == nil:
 		case i == 0:
-			dx := c.NativeConv(c.name+".dx", c.Block(c.name+".dy", c.dy), c.weight, nil, true)
+			dx := c.NativeConv(c.name+".dx", c.Block(c.name+".dy", c.dy), c.weight, nil, c.block, true)
 			results[i] = c.Unblock(c.name+".dx_plain", dx)
 		case i == 1:
-			results[i] = c.NativeConvWeightGrad(c.name+".dw", c.Block(c.name+".x", c.x), c.Block(c.name+".dw_dy", c.dy))
+			results[i] = c.NativeConvWeightGrad(c.name+".dw", blocked(c.Graph, c.name+".x", c.x, c.block),
+				c.Block(c.name+".dw_dy", c.dy), c.block)
 		default:
 			results[i] = c.biasGradient()
 		}
@@ -89,7 +104,7 @@ func (g *norms) forward(n *graph.Node) {
 	relu := g.relu(n)
 	g.Substitute(n, func() []*graph.Value {
 		y, mean, inverse := g.NativeNorm(n.Name+".native", g.Block(n.Name+".in", x), n.Inputs[1], n.Inputs[2],
-			n.Float("epsilon", 1e-5), relu != nil)
+			n.Float("epsilon", 1e-5), g.block, relu != nil)
 		return []*graph.Value{g.Unblock(n.Name+".plain", y), nil, nil, mean, inverse}
 	})
 	if relu != nil {
@@ -112,7 +127,7 @@ func (g *norms) backward(n *graph.Node) {
 	}
 	g.Substitute(n, func() []*graph.Value {
 		dx, dscale, dbias := g.NativeNormGrad(n.Name+".native", g.Block(n.Name+".in", dy), g.Block(n.Name+".x", x),
-			n.Inputs[2], norm.Inputs[2], n.Inputs[3], n.Inputs[4], relu != nil)
+			n.Inputs[2], norm.Inputs[2], n.Inputs[3], n.Inputs[4], g.block, relu != nil)
 		return []*graph.Value{g.Unblock(n.Name+".plain", dx), dscale, dbias}
 	})
 }

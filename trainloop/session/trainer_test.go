@@ -265,7 +265,7 @@ func compareTargets(t *testing.T, batch int, widths ...int) {
 // step.
 func TestTargetsTrainAlike(t *testing.T) {
 	t.Run("narrow", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{16, 32}, 2), 0.001) })
-	t.Run("wide", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{64, 128}, 1), 0.003) })
+	t.Run("wide", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{64, 128}, 1), 0.002) })
 }
 
 func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
@@ -285,7 +285,7 @@ func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
 		}
 	}
 	portable := losses[onnxmodels.TargetPortable]
-	if last := portable[99]; !(last < 0.95*portable[0]) {
+	if last := portable[99]; !(last < 0.96*portable[0]) {
 		t.Errorf("loss after 100 steps %v, at first %v: nothing was learnt", last, portable[0])
 	}
 	for _, target := range []string{onnxmodels.TargetCPU, onnxmodels.TargetNative} {

@@ -2,12 +2,15 @@
 package ortrun
 
 import (
+	"fmt"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/proto"
 
+	"onnxlab/internal/kernels"
 	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/ortlib"
 	"onnxlab/internal/ortlib/ortlibtest"
 )
 
@@ -28,8 +31,50 @@ type Session struct {
 	outputs int
 }
 
-// Load loads the model in ONNX Runtime until the test ends.
+// Load loads the model in ONNX Runtime, with onnxlab's own operators, until the
+// test ends.
 func Load(t testing.TB, m *onnxpb.Model) *Session {
+	t.Helper()
+	s, err := load(t, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Try returns what is wrong with running the model.
+func Try(t testing.TB, m *onnxpb.Model, inputs ...Input) error {
+	t.Helper()
+	s, err := load(t, m)
+	if err != nil {
+		return err
+	}
+	values := s.values(t, inputs)
+	defer destroy(values)
+	outputs := make([]ort.Value, s.outputs)
+	err = s.session.Run(values, outputs)
+	destroy(outputs)
+	return err
+}
+
+func destroy(values []ort.Value) {
+	for _, v := range values {
+		if v != nil {
+			v.Destroy() //nolint:errcheck // only frees memory
+		}
+	}
+}
+
+func (s *Session) values(t testing.TB, inputs []Input) []ort.Value {
+	t.Helper()
+	values := make([]ort.Value, len(inputs))
+	for i, in := range inputs {
+		values[i] = in.value(t)
+	}
+	return values
+}
+
+func load(t testing.TB, m *onnxpb.Model) (*Session, error) {
 	t.Helper()
 	ortlibtest.Open(t)
 	data, err := proto.Marshal(m)
@@ -43,27 +88,32 @@ func Load(t testing.TB, m *onnxpb.Model) *Session {
 	for _, v := range m.GetGraph().GetOutput() {
 		outputs = append(outputs, v.GetName())
 	}
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, nil)
+	options, err := ort.NewSessionOptions()
 	if err != nil {
-		t.Fatalf("load model: %v", err)
+		t.Fatal(err)
+	}
+	defer options.Destroy() //nolint:errcheck // only frees memory
+	if err := kernels.Add(ortlib.Path(), options); err != nil {
+		t.Fatal(err)
+	}
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+	if err != nil {
+		return nil, fmt.Errorf("load model: %w", err)
 	}
 	t.Cleanup(func() {
 		if err := s.Destroy(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &Session{s, len(outputs)}
+	return &Session{s, len(outputs)}, nil
 }
 
 // Run runs the model on inputs in the order of the graph and returns its
 // outputs, which must be of float32.
 func (s *Session) Run(t testing.TB, inputs ...Input) [][]float32 {
 	t.Helper()
-	values := make([]ort.Value, len(inputs))
-	for i, in := range inputs {
-		values[i] = in.value(t)
-		defer values[i].Destroy() //nolint:errcheck // only frees memory
-	}
+	values := s.values(t, inputs)
+	defer destroy(values)
 	outputs := make([]ort.Value, s.outputs)
 	if err := s.session.Run(values, outputs); err != nil {
 		t.Fatalf("run model: %v", err)
