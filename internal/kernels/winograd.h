@@ -12,16 +12,19 @@
 //	dw = Gᵀ [Σ (Bᵀ x B) ⊙ (A dy Aᵀ)] G
 //
 // The products of one place are those of matrices: V[tile][input] of the images
-// times U[input][output] of the weights is M[tile][output].
+// times U[input][output] of the weights is M[tile][output]. V and M are in the
+// order [block][tile][channel of the block].
 
 enum { tile = 4, reach = 6, places = reach * reach };
 
-// Rows and columns of vectors that a product keeps in registers.
+// Tiles that a product keeps the sums of in registers, and parts of so many that
+// they are whole.
 #if BLOCK == 16
-enum { wide = 12, slim = 24, deep = 8 };
+enum { rows = 12 };
 #else
-enum { wide = 6, slim = 12, deep = 4 };
+enum { rows = 6 };
 #endif
+enum { small_part = 24, large_part = 48 };
 
 // A grid is how images of the convolution are cut into tiles.
 typedef struct {
@@ -146,8 +149,9 @@ static inline long ahead(long blocks) { return 1 + 3 / blocks; }
 				__builtin_prefetch((from) + (i_ * (width_) + j_) * BLOCK, written);    \
 	} while (0)
 
-// transform_inputs writes Bᵀ x B of n tiles from the first on: v[place][tile][input].
-FUNCTION static void transform_inputs(const convolution *c, const grid *g, long first, long n, float *v, long apart) {
+// transform_inputs writes Bᵀ x B of n tiles from the first on: v[place][input],
+// the places and the blocks of inputs apart.
+FUNCTION static void transform_inputs(const convolution *c, const grid *g, long first, long n, float *v, long apart, long block_apart) {
 	long blocks = c->inputs / BLOCK, plane = c->height * c->width * BLOCK;
 	for (long t = 0; t < n; t++) {
 		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
@@ -156,13 +160,13 @@ FUNCTION static void transform_inputs(const convolution *c, const grid *g, long 
 			FETCH(c->x + (next.image * blocks + b) * plane + ((next.y + 1) * c->width + next.x + 1) * BLOCK, c->width, 0);
 			vec square[reach][reach];
 			READ_SQUARE(x, c->height, c->width, at.y - 1, at.x - 1, reach, square);
-			TRANSFORM_SQUARE(input_transform, square, reach, reach, v + t * c->inputs + b * BLOCK, apart);
+			TRANSFORM_SQUARE(input_transform, square, reach, reach, v + b * block_apart + t * BLOCK, apart);
 		}
 	}
 }
 
-// transform_gradients writes A dy Aᵀ of n tiles: e[place][tile][output].
-FUNCTION static void transform_gradients(const convolution *c, const grid *g, long first, long n, float *e, long apart) {
+// transform_gradients writes A dy Aᵀ of n tiles: e[place][output].
+FUNCTION static void transform_gradients(const convolution *c, const grid *g, long first, long n, float *e, long apart, long block_apart) {
 	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
 	for (long t = 0; t < n; t++) {
 		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
@@ -171,20 +175,20 @@ FUNCTION static void transform_gradients(const convolution *c, const grid *g, lo
 			FETCH(c->dy + (next.image * blocks + b) * plane + (next.y * c->width + next.x) * BLOCK, c->width, 0);
 			vec square[tile][tile];
 			READ_SQUARE(dy, c->height, c->width, at.y, at.x, tile, square);
-			TRANSFORM_SQUARE(gradient_transform, square, tile, reach, e + t * c->outputs + b * BLOCK, apart);
+			TRANSFORM_SQUARE(gradient_transform, square, tile, reach, e + b * block_apart + t * BLOCK, apart);
 		}
 	}
 }
 
 // write_outputs writes Aᵀ m A, plus the bias, of n tiles.
-FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart) {
+FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart, long block_apart) {
 	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
 	for (long t = 0; t < n; t++) {
 		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
 		long rows = c->height - at.y < tile ? c->height - at.y : tile;
 		long columns = c->width - at.x < tile ? c->width - at.x : tile;
 		for (long b = 0; b < blocks; b++) {
-			const float *from = m + t * c->outputs + b * BLOCK;
+			const float *from = m + b * block_apart + t * BLOCK;
 			float *y = c->y + (at.image * blocks + b) * plane + (at.y * c->width + at.x) * BLOCK;
 			FETCH(c->y + (next.image * blocks + b) * plane + (next.y * c->width + next.x) * BLOCK, c->width, 1);
 			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
@@ -206,36 +210,37 @@ FUNCTION static void write_outputs(const convolution *c, const grid *g, long fir
 	}
 }
 
-// product_rows computes `rows` rows of one or two blocks of V·U.
-INLINE void product_rows(int rows, int blocks, const float *v, long inputs, const float *u, float *m, long outputs) {
-	vec sums[rows * blocks];
+// product_rows computes `rows` tiles of one or two blocks of outputs; blocks of v
+// and m are apart.
+INLINE void product_rows(int blocks, const float *v, long apart, long inputs, const float *u, float *m) {
+	vec sums[2 * rows];
 	UNROLL for (int i = 0; i < rows * blocks; i++) sums[i] = (vec){0};
-	for (long c = 0; c < inputs; c++) {
-		vec u0 = load(u + c * BLOCK), u1 = blocks > 1 ? load(u + (inputs + c) * BLOCK) : u0;
-		UNROLL for (int i = 0; i < rows; i++) {
-			float s = v[i * inputs + c];
-			sums[i * blocks] += s * u0;
-			if (blocks > 1)
-				sums[i * blocks + 1] += s * u1;
+	for (long b = 0; b < inputs; b += BLOCK, v += apart)
+		for (int c = 0; c < BLOCK; c++) {
+			vec u0 = load(u + (b + c) * BLOCK), u1 = blocks > 1 ? load(u + (inputs + b + c) * BLOCK) : u0;
+			UNROLL for (int i = 0; i < rows; i++) {
+				float s = v[i * BLOCK + c];
+				sums[i * blocks] += s * u0;
+				if (blocks > 1)
+					sums[i * blocks + 1] += s * u1;
+			}
 		}
-	}
 	UNROLL for (int i = 0; i < rows; i++) {
-		store(m + i * outputs, sums[i * blocks]);
+		store(m + i * BLOCK, sums[i * blocks]);
 		if (blocks > 1)
-			store(m + i * outputs + BLOCK, sums[i * blocks + 1]);
+			store(m + apart + i * BLOCK, sums[i * blocks + 1]);
 	}
 }
 
-// product writes M = V·U of one place, of `slim` tiles at a time: u is
+// product writes M = V·U of one place, whole rows of tiles: u is
 // [output block][input][block].
-FUNCTION static void product(const convolution *c, long tiles, const float *v, const float *u, float *m) {
-	long b = 0;
-	for (; b + 2 * BLOCK <= c->outputs; b += 2 * BLOCK)
-		for (long t = 0; t < tiles; t += wide)
-			product_rows(wide, 2, v + t * c->inputs, c->inputs, u + b * c->inputs, m + t * c->outputs + b, c->outputs);
-	if (b < c->outputs)
-		for (long t = 0; t < tiles; t += slim)
-			product_rows(slim, 1, v + t * c->inputs, c->inputs, u + b * c->inputs, m + t * c->outputs + b, c->outputs);
+FUNCTION static void product(const convolution *c, long tiles, const float *v, const float *u, float *m, long apart) {
+	for (long b = 0; b < c->outputs; b += 2 * BLOCK, m += 2 * apart)
+		for (long t = 0; t < tiles; t += rows)
+			if (b + BLOCK < c->outputs)
+				product_rows(2, v + t * BLOCK, apart, c->inputs, u + b * c->inputs, m + t * BLOCK);
+			else
+				product_rows(1, v + t * BLOCK, apart, c->inputs, u + b * c->inputs, m + t * BLOCK);
 }
 
 // What a convolution is made of while it runs. Workers take the next part of
@@ -250,7 +255,7 @@ typedef struct {
 
 // tiles_of_a_part keep v and m of a worker in its share of the cache, where the
 // weights also have to be; bench/step found it.
-static long tiles_of_a_part(const convolution *c) { return c->inputs + c->outputs > 64 ? slim : 2 * slim; }
+static long tiles_of_a_part(const convolution *c) { return c->inputs + c->outputs > 64 ? small_part : large_part; }
 
 static conv_run conv_run_of(const convolution *c, float *scratch) {
 	conv_run r = {.of = c, .g = grid_of(c), .part = tiles_of_a_part(c)};
@@ -292,10 +297,11 @@ FUNCTION static void convolve_parts(void *run, size_t worker) {
 	long part;
 	while ((part = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->parts) {
 		long first = part * r->part, n = r->g.tiles - first < r->part ? r->g.tiles - first : r->part;
-		transform_inputs(r->of, &r->g, first, n, v, r->v_apart);
+		long block_apart = r->part * BLOCK;
+		transform_inputs(r->of, &r->g, first, n, v, r->v_apart, block_apart);
 		for (int p = 0; p < places; p++)
-			product(r->of, n, v + p * r->v_apart, r->u + p * r->u_apart, m + p * r->m_apart);
-		write_outputs(r->of, &r->g, first, n, m, r->m_apart);
+			product(r->of, n, v + p * r->v_apart, r->u + p * r->u_apart, m + p * r->m_apart, block_apart);
+		write_outputs(r->of, &r->g, first, n, m, r->m_apart, block_apart);
 	}
 }
 
@@ -326,7 +332,7 @@ enum { group = 16 }; // tiles that one worker transforms of a part
 static grad_run grad_run_of(const convolution *c, float *scratch) {
 	enum { lanes = 16, narrow = 64 * 64, least = 256, wanted = 1 << 20 }; // wanted: floats of a part's v and e
 	grad_run r = {.of = c, .g = grid_of(c), .lanes = 1};
-	r.part = 2 * slim;
+	r.part = large_part;
 	if (c->inputs * c->outputs <= narrow && r.g.tiles >= 2 * lanes * r.part) {
 		r.lanes = lanes;
 	} else {
@@ -350,24 +356,26 @@ static size_t winograd_grad_scratch(const convolution *c, long workers) {
 	return sizeof(float) * places * r.lanes * (r.sum_apart + r.v_apart + r.e_apart);
 }
 
-// sum_rows adds Vᵀ·E for `rows` inputs and one or two blocks of outputs.
-INLINE void sum_rows(int rows, int blocks, long tiles, const float *v, long inputs, const float *e, long outputs, float *sum) {
-	vec sums[rows * blocks];
-	UNROLL for (int i = 0; i < rows; i++) {
+// sum_rows adds Vᵀ·E for a block of inputs, or half of one with two blocks of
+// outputs; those of e are apart.
+INLINE void sum_rows(int blocks, long tiles, const float *v, const float *e, long apart, float *sum, long outputs) {
+	const int inputs = BLOCK / blocks;
+	vec sums[BLOCK];
+	UNROLL for (int i = 0; i < inputs; i++) {
 		sums[i * blocks] = load(sum + i * outputs);
 		if (blocks > 1)
 			sums[i * blocks + 1] = load(sum + i * outputs + BLOCK);
 	}
 	for (long t = 0; t < tiles; t++) {
-		vec e0 = load(e + t * outputs), e1 = blocks > 1 ? load(e + t * outputs + BLOCK) : e0;
-		UNROLL for (int i = 0; i < rows; i++) {
-			float s = v[t * inputs + i];
+		vec e0 = load(e + t * BLOCK), e1 = blocks > 1 ? load(e + apart + t * BLOCK) : e0;
+		UNROLL for (int i = 0; i < inputs; i++) {
+			float s = v[t * BLOCK + i];
 			sums[i * blocks] += s * e0;
 			if (blocks > 1)
 				sums[i * blocks + 1] += s * e1;
 		}
 	}
-	UNROLL for (int i = 0; i < rows; i++) {
+	UNROLL for (int i = 0; i < inputs; i++) {
 		store(sum + i * outputs, sums[i * blocks]);
 		if (blocks > 1)
 			store(sum + i * outputs + BLOCK, sums[i * blocks + 1]);
@@ -375,14 +383,18 @@ INLINE void sum_rows(int rows, int blocks, long tiles, const float *v, long inpu
 }
 
 // sum_products adds the products of n tiles of one place.
-FUNCTION static void sum_products(const convolution *c, long n, const float *v, const float *e, float *sum) {
-	long b = 0;
-	for (; b + 2 * BLOCK <= c->outputs; b += 2 * BLOCK)
-		for (long i = 0; i < c->inputs; i += deep)
-			sum_rows(deep, 2, n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
-	if (b < c->outputs)
-		for (long i = 0; i < c->inputs; i += 2 * deep)
-			sum_rows(2 * deep, 1, n, v + i, c->inputs, e + b, c->outputs, sum + i * c->outputs + b);
+FUNCTION static void sum_products(const convolution *c, long n, const float *v, const float *e, long apart, float *sum) {
+	for (long b = 0; b < c->outputs; b += 2 * BLOCK, e += 2 * apart)
+		for (long i = 0; i < c->inputs; i += BLOCK) {
+			const float *from = v + i / BLOCK * apart;
+			float *to = sum + i * c->outputs + b;
+			if (b + BLOCK < c->outputs) {
+				sum_rows(2, n, from, e, apart, to, c->outputs);
+				sum_rows(2, n, from + BLOCK / 2, e, apart, to + BLOCK / 2 * c->outputs, c->outputs);
+			} else {
+				sum_rows(1, n, from, e, apart, to, c->outputs);
+			}
+		}
 }
 
 // sum_lane does all tiles of a lane.
@@ -395,10 +407,10 @@ FUNCTION static void sum_lane(void *run, size_t lane) {
 	long first = (long)lane * r->share, end = first + r->share < r->g.tiles ? first + r->share : r->g.tiles;
 	for (; first < end; first += r->part) {
 		long n = end - first < r->part ? end - first : r->part;
-		transform_inputs(c, &r->g, first, n, v, r->v_apart);
-		transform_gradients(c, &r->g, first, n, e, r->e_apart);
+		transform_inputs(c, &r->g, first, n, v, r->v_apart, r->part * BLOCK);
+		transform_gradients(c, &r->g, first, n, e, r->e_apart, r->part * BLOCK);
 		for (long p = 0; p < places; p++)
-			sum_products(c, n, v + p * r->v_apart, e + p * r->e_apart, sums + p * r->sum_apart);
+			sum_products(c, n, v + p * r->v_apart, e + p * r->e_apart, r->part * BLOCK, sums + p * r->sum_apart);
 	}
 }
 
@@ -415,8 +427,8 @@ FUNCTION static void join_lanes(void *run, size_t place) {
 FUNCTION static void transform_group(void *run, size_t i) {
 	grad_run *r = run;
 	long t = (long)i * group, n = r->n - t < group ? r->n - t : group;
-	transform_inputs(r->of, &r->g, r->first + t, n, r->v + t * r->of->inputs, r->v_apart);
-	transform_gradients(r->of, &r->g, r->first + t, n, r->e + t * r->of->outputs, r->e_apart);
+	transform_inputs(r->of, &r->g, r->first + t, n, r->v + t * BLOCK, r->v_apart, r->part * BLOCK);
+	transform_gradients(r->of, &r->g, r->first + t, n, r->e + t * BLOCK, r->e_apart, r->part * BLOCK);
 }
 
 FUNCTION static void sum_place(void *run, size_t p) {
@@ -424,7 +436,7 @@ FUNCTION static void sum_place(void *run, size_t p) {
 	float *sum = r->sums + (long)p * r->sum_apart;
 	if (r->first == 0)
 		memset(sum, 0, sizeof(float) * (size_t)r->sum_apart);
-	sum_products(r->of, r->n, r->v + (long)p * r->v_apart, r->e + (long)p * r->e_apart, sum);
+	sum_products(r->of, r->n, r->v + (long)p * r->v_apart, r->e + (long)p * r->e_apart, r->part * BLOCK, sum);
 }
 
 // write_weights writes Gᵀ sum G for block b of outputs.
