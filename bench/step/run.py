@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 def commands(options, pipeline):
     """The command line of each contestant, by name."""
     return {
-        turns.OURS: turns.ours(pipeline, options, "step", "--target", "cpu"),
+        turns.OURS: turns.ours(pipeline, options, "step", "--target", "native"),
         "onnxlab-portable": turns.ours(pipeline, options, "step", "--target", "portable"),
         "keras": turns.peer(HERE / "keras_peer.py", options),
         "keras-xla": turns.peer(HERE / "keras_peer.py", options, "--compile"),
