@@ -53,6 +53,7 @@ extern const kernels onnxlab_avx512, onnxlab_avx2;
 
 // onnxlab_add_kernels gives sessions of the options the operators, in blocks of
 // at most `most` channels, and returns what went wrong, to be freed, or NULL.
+// One thread may call it at a time.
 char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int most);
 
 #endif

@@ -26,6 +26,7 @@ import "C"
 import (
 	"fmt"
 	"reflect"
+	"sync"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -44,6 +45,9 @@ func Block() int {
 	return 0
 }
 
+// adding is held while operators are made, which all sessions share.
+var adding sync.Mutex
+
 // Add gives the sessions that are made with the options the operators, if this
 // processor has kernels; library is the path of ONNX Runtime's, which is open.
 //
@@ -53,6 +57,8 @@ func Add(library string, options *ort.SessionOptions) error {
 	if Block() == 0 {
 		return nil
 	}
+	adding.Lock()
+	defer adding.Unlock()
 	path := C.CString(library)
 	defer C.free(unsafe.Pointer(path))
 	native := reflect.ValueOf(options).Elem().Field(0).UnsafePointer()

@@ -2,7 +2,6 @@
 
 // The kernels as operators of ONNX Runtime, in the domain "onnxlab".
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +29,9 @@ typedef struct {
 	int64_t shape[4]; // if rank <= 4
 } value;
 
+// What add makes once, as long as the process: sessions refer to it.
 static int64_t most_block; // that the processor has kernels for
+static void *domain, *cpu_memory;
 
 struct operator {
 	uint32_t version;
@@ -151,11 +152,8 @@ static ort_status *compute(void *kernel, void *context) {
 // with_scratch calls f with memory of the session's own allocator.
 static ort_status *with_scratch(const node *n, void *context, size_t bytes, void (*f)(const void *of, const pool *, float *),
                                 const void *of, const pool *p) {
-	static void *memory; // where: made once, and the same for all
-	if (memory == NULL)
-		TRY(ORT_CALL(n->api, cpu_memory, 1, 0, &memory));
 	ort_allocator *a = NULL;
-	TRY(ORT_CALL(n->api, allocator, context, memory, &a));
+	TRY(ORT_CALL(n->api, allocator, context, cpu_memory, &a));
 	float *scratch = a->alloc(a, bytes);
 	if (scratch != NULL) {
 		f(of, p, scratch);
@@ -259,7 +257,8 @@ static operator operators[] = {
 };
 
 static ort_status *add(ort_api api, void *options) {
-	static void *domain; // as long as the process: sessions refer to it
+	if (cpu_memory == NULL)
+		TRY(ORT_CALL(api, cpu_memory, 1, 0, &cpu_memory));
 	if (domain == NULL) {
 		TRY(ORT_CALL(api, create_domain, "onnxlab", &domain));
 		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
