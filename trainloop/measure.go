@@ -37,8 +37,8 @@ type Stepper struct {
 }
 
 // NewStepper returns a stepper for images of height x width, in the form for
-// the target, one of onnxmodels.Targets or TargetNative. A batch that the memory is not enough
-// for is a *SettingError.
+// the target, one of onnxmodels.Targets or TargetNative. A batch that the memory
+// is not enough for is a *SettingError.
 func NewStepper(e configs.Experiment, height, width int, target string) (*Stepper, error) {
 	network, err := Network(e, height, width)
 	if err != nil {

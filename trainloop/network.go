@@ -37,10 +37,10 @@ func Target(device string) string {
 }
 
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets or TargetNative; those for a device take micro-batches of
-// the experiment's size alone. With momentum correction they hold the
-// learning rate of every step, for which stepsPerEpoch counts; else it does not
-// matter.
+// target, one of onnxmodels.Targets or TargetNative; those for a device take
+// micro-batches of the experiment's size alone. With momentum correction they
+// hold the learning rate of every step, for which stepsPerEpoch counts; else it
+// does not matter.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{

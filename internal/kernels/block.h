@@ -7,7 +7,7 @@
 #include "kernels.h"
 
 typedef float vec __attribute__((vector_size(4 * BLOCK), aligned(4), may_alias));
-typedef int lanes __attribute__((vector_size(4 * BLOCK), may_alias));
+typedef int mask __attribute__((vector_size(4 * BLOCK), may_alias));
 
 // What the instructions are enabled for, one function after the other, so that
 // the rest of the program runs without them.

@@ -29,7 +29,12 @@ static size_t NAME(norm_scratch)(const normalisation *n) {
 }
 
 // unless is v where not is false, which NaN makes it, else 0.
-INLINE vec unless(lanes not, vec v) { return (vec)(~not & (lanes)v); }
+INLINE vec unless(mask not, vec v) { return (vec)(~not & (mask)v); }
+
+static void set_affine(norm_run *r, long c, float mean, float inverse) {
+	r->factor[c] = r->of->scale[c] * inverse;
+	r->shift[c] = r->of->bias[c] - mean * r->factor[c];
+}
 
 INLINE vec norm_of(vec x, vec factor, vec shift) { return x * factor + shift; }
 
@@ -87,8 +92,7 @@ static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
 		}
 		n->mean[c] = mean;
 		n->inverse[c] = 1 / sqrt(squares / ((double)n->images * n->pixels) + n->epsilon);
-		r.factor[c] = n->scale[c] * n->inverse[c];
-		r.shift[c] = n->bias[c] - n->mean[c] * r.factor[c];
+		set_affine(&r, c, n->mean[c], n->inverse[c]);
 	}
 	p->run(p, blocks, normalise, &r);
 }
@@ -148,10 +152,7 @@ FUNCTION static void input_gradient(void *run, size_t i) {
 static void NAME(norm_grad)(const normalisation *n, const pool *p, float *scratch) {
 	norm_run r = norm_run_of(n, scratch);
 	long blocks = n->images * n->channels / BLOCK;
-	for (long c = 0; c < n->channels; c++) {
-		r.factor[c] = n->scale[c] * n->x_inverse[c];
-		r.shift[c] = n->bias[c] - n->x_mean[c] * r.factor[c];
-	}
+	for (long c = 0; c < n->channels; c++) set_affine(&r, c, n->x_mean[c], n->x_inverse[c]);
 	p->run(p, blocks, dots, &r);
 	for (long c = 0; c < n->channels; c++) {
 		double sum = 0, dot = 0, count = (double)n->images * n->pixels, inverse = n->x_inverse[c];

@@ -149,9 +149,10 @@ static ort_status *compute(void *kernel, void *context) {
 	return n->of->run(n, context, &p, in);
 }
 
+typedef void (*kernel_of)(const void *of, const pool *, float *scratch);
+
 // with_scratch calls f with memory of the session's own allocator.
-static ort_status *with_scratch(const node *n, void *context, size_t bytes, void (*f)(const void *of, const pool *, float *),
-                                const void *of, const pool *p) {
+static ort_status *with_scratch(const node *n, void *context, size_t bytes, kernel_of f, const void *of, const pool *p) {
 	ort_allocator *a = NULL;
 	TRY(ORT_CALL(n->api, allocator, context, cpu_memory, &a));
 	float *scratch = a->alloc(a, bytes);
@@ -162,8 +163,6 @@ static ort_status *with_scratch(const node *n, void *context, size_t bytes, void
 	((void (*)(void *))n->api[ORT_PLACE_release_allocator])(a);
 	return scratch == NULL ? fail(n->api, "onnxlab: out of memory") : NULL;
 }
-
-typedef void (*kernel_of)(const void *, const pool *, float *);
 
 // The shapes that the kernels take. Models of strangers can have any.
 
@@ -261,9 +260,7 @@ static ort_status *add(ort_api api, void *options) {
 		TRY(ORT_CALL(api, cpu_memory, 1, 0, &cpu_memory));
 	if (domain == NULL) {
 		TRY(ORT_CALL(api, create_domain, "onnxlab", &domain));
-		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-			TRY(ORT_CALL(api, add_op, domain, &operators[i]));
-		}
+		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) TRY(ORT_CALL(api, add_op, domain, &operators[i]));
 	}
 	return ORT_CALL(api, add_domain, options, domain);
 }

@@ -118,7 +118,7 @@ static inline tile_at tile_of(const grid *g, long t) {
 	return (tile_at){t / (g->down * g->across), in_image / g->across * tile, in_image % g->across * tile};
 }
 
-// read_square reads the square of the side whose first pixel is at y, x of a
+// READ_SQUARE reads the square of the side whose first pixel is at y, x of a
 // plane, 0 beyond its edges.
 #define READ_SQUARE(plane, height_, width_, y_, x_, side, to)                          \
 	do {                                                                               \
@@ -210,6 +210,26 @@ FUNCTION static void write_outputs(const convolution *c, const grid *g, long fir
 	}
 }
 
+// add_products adds to the sums, of one or two blocks for each of count rows,
+// the row's number, which are apart in v, times u0 and u1.
+INLINE void add_products(vec *sums, int count, int blocks, const float *v, long apart, vec u0, vec u1) {
+	UNROLL for (int i = 0; i < count; i++) {
+		float s = v[i * apart];
+		sums[i * blocks] += s * u0;
+		if (blocks > 1)
+			sums[i * blocks + 1] += s * u1;
+	}
+}
+
+// store_sums stores them, the rows and the blocks apart.
+INLINE void store_sums(const vec *sums, int count, int blocks, float *to, long apart, long block_apart) {
+	UNROLL for (int i = 0; i < count; i++) {
+		store(to + i * apart, sums[i * blocks]);
+		if (blocks > 1)
+			store(to + block_apart + i * apart, sums[i * blocks + 1]);
+	}
+}
+
 // product_rows computes `rows` tiles of one or two blocks of outputs; blocks of v
 // and m are apart.
 INLINE void product_rows(int blocks, const float *v, long apart, long inputs, const float *u, float *m) {
@@ -218,18 +238,9 @@ INLINE void product_rows(int blocks, const float *v, long apart, long inputs, co
 	for (long b = 0; b < inputs; b += BLOCK, v += apart)
 		for (int c = 0; c < BLOCK; c++) {
 			vec u0 = load(u + (b + c) * BLOCK), u1 = blocks > 1 ? load(u + (inputs + b + c) * BLOCK) : u0;
-			UNROLL for (int i = 0; i < rows; i++) {
-				float s = v[i * BLOCK + c];
-				sums[i * blocks] += s * u0;
-				if (blocks > 1)
-					sums[i * blocks + 1] += s * u1;
-			}
+			add_products(sums, rows, blocks, v + c, BLOCK, u0, u1);
 		}
-	UNROLL for (int i = 0; i < rows; i++) {
-		store(m + i * BLOCK, sums[i * blocks]);
-		if (blocks > 1)
-			store(m + apart + i * BLOCK, sums[i * blocks + 1]);
-	}
+	store_sums(sums, rows, blocks, m, BLOCK, apart);
 }
 
 // product writes M = V·U of one place, whole rows of tiles: u is
@@ -314,10 +325,10 @@ static void winograd_conv(const convolution *c, const pool *p, float *scratch) {
 // What a gradient by the weight is made of while it runs: parts of the tiles are
 // transformed, and their products added to the sums of each place.
 //
-// With few channels and many tiles there are lanes, each with a share of the tiles, done one
-// part after the other, and sums of its own. Else, where the sums
-// of all lanes would cost too much, there is one, and its parts are done by all workers
-// together. The sums do not depend on the number of workers.
+// With few channels and many tiles there are lanes, each with a share of the
+// tiles, done one part after the other, and sums of its own. Else, where the sums
+// of all lanes would cost too much, there is one, and its parts are done by all
+// workers together. The sums do not depend on the number of workers.
 typedef struct {
 	const convolution *of;
 	grid g;
@@ -368,18 +379,9 @@ INLINE void sum_rows(int blocks, long tiles, const float *v, const float *e, lon
 	}
 	for (long t = 0; t < tiles; t++) {
 		vec e0 = load(e + t * BLOCK), e1 = blocks > 1 ? load(e + apart + t * BLOCK) : e0;
-		UNROLL for (int i = 0; i < inputs; i++) {
-			float s = v[t * BLOCK + i];
-			sums[i * blocks] += s * e0;
-			if (blocks > 1)
-				sums[i * blocks + 1] += s * e1;
-		}
+		add_products(sums, inputs, blocks, v + t * BLOCK, 1, e0, e1);
 	}
-	UNROLL for (int i = 0; i < inputs; i++) {
-		store(sum + i * outputs, sums[i * blocks]);
-		if (blocks > 1)
-			store(sum + i * outputs + BLOCK, sums[i * blocks + 1]);
-	}
+	store_sums(sums, inputs, blocks, sum, outputs, BLOCK);
 }
 
 // sum_products adds the products of n tiles of one place.

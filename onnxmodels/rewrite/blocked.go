@@ -43,7 +43,7 @@ func isBlocked(v *graph.Value) bool {
 func blockConv(g *graph.Graph, block int) {
 	each(g, "Conv", func(n *graph.Node) {
 		x, weight := n.Inputs[0], n.Inputs[1]
-		few := size(x, 1) < block // the kernel then takes them in the plain layout
+		few := isFew(x, block) // the kernel then takes them in the plain layout
 		if n.Domain != "" || size(weight, 0)%block != 0 || !few && size(weight, 1)%block != 0 {
 			return
 		}
@@ -53,9 +53,7 @@ func blockConv(g *graph.Graph, block int) {
 		}
 		g.Substitute(n, func() []*graph.Value {
 			name := n.Name + ".blocked"
-			if !few {
-				x = g.Block(name+".in", x)
-			}
+			x = blocked(g, name+".in", x, block)
 			y := g.BlockedConv(name, x, g.BlockWeight(name+".weight", weight, block), graph.WindowOf(n), o)
 			return []*graph.Value{g.Unblock(name+".plain", y)}
 		})
