@@ -89,7 +89,8 @@ type Builder struct {
 	batch       graph.Dim
 	replicas    int
 	resetFlag   *graph.Value // lazy_reset_grad
-	share       float32      // of one micro-batch in a batch
+	forgets     map[float32]*graph.Value
+	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
 	dropoutSeed *graph.Value
 }

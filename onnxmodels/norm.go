@@ -71,8 +71,9 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 		outputs, means = append(outputs, bn.Y), append(means, bn.Mean)
 		variances = append(variances, n.biasedVariance(bn.InverseDeviation))
 	}
-	n.move(n.mean, n.sum("mean", means), nil)
-	n.move(n.variance, n.sum("variance", variances), n.besselFactor(parts[0]))
+	n.move(n.mean, n.sum("mean", means), 1, nil)
+	factor, unknown := n.besselFactor(parts[0])
+	n.move(n.variance, n.sum("variance", variances), factor, unknown)
 	if len(outputs) == 1 {
 		return outputs[0]
 	}
@@ -97,33 +98,45 @@ func (n *norm) biasedVariance(inverseDeviation *graph.Value) *graph.Value {
 }
 
 // besselFactor is count/(count − 1) for the count of elements that one
-// channel's variance is taken over, or 1 for a single one.
-func (n *norm) besselFactor(part *graph.Value) *graph.Value {
-	name := n.name + ".bessel"
+// channel's variance is taken over, or 1 for a single one; where it is known in
+// a run alone, it is a value.
+func (n *norm) besselFactor(part *graph.Value) (float32, *graph.Value) {
 	if elements, static := part.Shape.Elements(); static {
 		count := float32(elements) / float32(part.Shape[1].Size)
-		return n.Scalar(name, count/max(count-1, 1))
+		return count / max(count-1, 1), nil
 	}
+	name := n.name + ".bessel"
 	size := n.Cast(name+".float", n.SizeOf(name+".size", part), graph.Float)
 	channels := n.Scalar(name+".channels", float32(part.Shape[1].Size))
 	one := n.Scalar(name+".one", 1)
 	count := n.Binary("Div", name+".count", size, channels)
 	less := n.Binary("Max", name+".less", n.Binary("Sub", name+".minus", count, one), one)
-	return n.Binary("Div", name, count, less)
+	return 1, n.Binary("Div", name, count, less)
 }
 
-// move adds (1 − momentum)·(share·b − r) to the running statistic r in place,
-// where b is the mean over the replicas and share that of this micro-batch in
-// the batch. The term −r belongs to the step and not to each micro-batch: it
-// is there only in the step's first, which the reset flag marks.
-func (n *norm) move(running, sum, factor *graph.Value) {
+// move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
+// r in place, where b is the mean over the replicas and share that of this
+// micro-batch in the batch. The term −r belongs to the step and not to each
+// micro-batch: it is there only in the step's first, which the reset flag marks.
+func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
 	name, keep := running.Name, 1-n.Momentum
-	share := n.Scalar(name+".share", keep*n.share/float32(max(n.replicas, 1)))
+	share := n.Scalar(name+".share", keep*n.share*factor/float32(max(n.replicas, 1)))
 	b := n.Binary("Mul", name+".batch", sum, share)
-	if factor != nil {
-		b = n.Binary("Mul", name+".unbiased", b, factor)
+	if unknown != nil {
+		b = n.Binary("Mul", name+".unbiased", b, unknown)
 	}
-	forget := n.Binary("Mul", name+".rate", n.resetFlag, n.Scalar(name+".forget", keep))
-	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, forget))
+	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, n.forget(keep)))
 	n.updated = append(n.updated, n.Accumulate(running.Name+GradientFlagSuffix, running, delta, nil))
+}
+
+// forget is the share of running statistics that a micro-batch takes from them:
+// all of a step's in its first.
+func (n *norm) forget(share float32) *graph.Value {
+	rate, known := n.forgets[share]
+	if !known {
+		name := InputResetGrad + ".forget"
+		rate = n.Binary("Mul", name, n.resetFlag, n.Scalar(name+".share", share))
+		n.forgets[share] = rate
+	}
+	return rate
 }

@@ -13,6 +13,7 @@ typedef int mask __attribute__((vector_size(4 * BLOCK), may_alias));
 // the rest of the program runs without them.
 #define FUNCTION __attribute__((target(TARGET)))
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
+#define SEPARATE __attribute__((target(TARGET), noinline)) // or GCC keeps all its addresses
 #define JOIN(a, b) a##_##b
 #define EXPAND(a, b) JOIN(a, b)
 #define NAME(name) EXPAND(KERNELS, name)
@@ -31,20 +32,36 @@ static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 #include "norm.h"
 #include "winograd.h"
 
+// with_norm returns the convolution with the factors of its normalisation, and
+// how much of the scratch these take.
+static long norm_floats(const convolution *c) { return c->norm.scale == NULL ? 0 : 2 * c->inputs; }
+
+static convolution with_norm(const convolution *c, float *scratch) {
+	convolution with = *c;
+	if (c->norm.scale != NULL) {
+		set_affine(&c->norm, c->inputs, scratch, scratch + c->inputs);
+		with.factor = scratch;
+		with.shift = scratch + c->inputs;
+	}
+	return with;
+}
+
 static size_t NAME(conv_scratch)(const convolution *c, long workers) {
-	return c->inputs < BLOCK ? few_conv_scratch(c, workers) : winograd_conv_scratch(c, workers);
+	return c->inputs < BLOCK ? few_conv_scratch(c, workers) : sizeof(float) * norm_floats(c) + winograd_conv_scratch(c, workers);
 }
 
 static void NAME(conv)(const convolution *c, const pool *p, float *scratch) {
-	(c->inputs < BLOCK ? few_conv : winograd_conv)(c, p, scratch);
+	convolution with = with_norm(c, scratch);
+	(c->inputs < BLOCK ? few_conv : winograd_conv)(&with, p, scratch + norm_floats(c));
 }
 
 static size_t NAME(conv_grad_scratch)(const convolution *c, long workers) {
-	return c->inputs < BLOCK ? few_grad_scratch(c, workers) : winograd_grad_scratch(c, workers);
+	return c->inputs < BLOCK ? few_grad_scratch(c, workers) : sizeof(float) * norm_floats(c) + winograd_grad_scratch(c, workers);
 }
 
 static void NAME(conv_grad)(const convolution *c, const pool *p, float *scratch) {
-	(c->inputs < BLOCK ? few_grad : winograd_grad)(c, p, scratch);
+	convolution with = with_norm(c, scratch);
+	(c->inputs < BLOCK ? few_grad : winograd_grad)(&with, p, scratch + norm_floats(c));
 }
 
 const kernels KERNELS = {

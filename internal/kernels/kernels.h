@@ -14,12 +14,21 @@ typedef struct pool {
 	void *context;
 } pool;
 
+// How channels are normalised: y = scale·(x − mean)·inverse + bias, and then, if
+// relu, max(0, y).
+typedef struct {
+	const float *scale, *bias, *mean, *inverse;
+	int relu;
+} channel_norm;
+
 // A convolution of 3x3 with pads of 1. Images of fewer inputs than a block are
 // plain, [n, c, h, w].
 typedef struct {
 	long images, inputs, outputs, height, width;
 	int turned;          // the weight is [inputs, outputs, 3, 3] and turned by 180 degrees
 	const float *x;      // [images, inputs, height, width]
+	channel_norm norm;   // what x is taken through first, if it has a scale; not of plain images
+	const float *factor, *shift; // of norm; the kernels set them
 	const float *weight; // [outputs, inputs, 3, 3]
 	const float *bias;   // [outputs], or NULL
 	float *y;            // [images, outputs, height, width]
@@ -27,14 +36,17 @@ typedef struct {
 	float *dweight;      // like weight
 } convolution;
 
-// A normalisation of each channel over the batch, and a ReLU after it if relu.
+// A normalisation of each channel over the batch, and the average of each window
+// of the result, of pool x pool pixels.
 typedef struct {
-	long images, channels, pixels;
-	int relu;
+	long images, channels, height, width, pool;
 	float epsilon;
-	const float *x, *scale, *bias;
-	float *y, *mean, *inverse; // the mean and 1/√(variance + epsilon): [channels]
-	const float *dy, *x_mean, *x_inverse;
+	const float *x;
+	channel_norm norm;         // without mean and inverse if they are to be computed
+	float *y;                  // [images, channels, height/pool, width/pool], or NULL
+	float *mean, *inverse, *variance; // inverse is 1/√(variance + epsilon): [channels]
+	const float *dy;           // like y
+	float share;               // what each pixel of a window gets of dy
 	float *dx, *dscale, *dbias;
 } normalisation;
 

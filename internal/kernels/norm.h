@@ -1,20 +1,46 @@
-// Batch normalisation with the ReLU that follows it (Ioffe and Szegedy 2015,
-// https://arxiv.org/abs/1502.03167):
+// Batch normalisation with the ReLU and the average pool that follow it (Ioffe
+// and Szegedy 2015, https://arxiv.org/abs/1502.03167):
 //
 //	y = scale·(x − mean)/√(variance + epsilon) + bias
 //
 // Sums are first those of an image's channels, then, in float64, of the batch:
 // their order does not depend on the workers.
 
+// set_affine writes y = factor·x + shift.
+static void set_affine(const channel_norm *n, long channels, float *factor, float *shift) {
+	for (long c = 0; c < channels; c++) {
+		factor[c] = n->scale[c] * n->inverse[c];
+		shift[c] = n->bias[c] - n->mean[c] * factor[c];
+	}
+}
+
+// floor_of is what a normalised value is at least.
+static inline float floor_of(const channel_norm *n) { return n->relu ? 0 : -INFINITY; }
+
+// keep is v where kept, else the other.
+INLINE vec keep(mask kept, vec v, vec other) { return (vec)((kept & (mask)v) | (~kept & (mask)other)); }
+
+INLINE vec affine(vec x, vec factor, vec shift) { return x * factor + shift; }
+
+// below tells where a value is too small; NaN is not.
+INLINE mask below(vec v, float floor) { return v <= (vec){0} + floor; }
+
+INLINE vec norm_of(vec x, vec factor, vec shift, float floor) {
+	vec v = affine(x, factor, shift);
+	return keep(~below(v, floor), v, (vec){0} + floor);
+}
+
 typedef struct {
 	const normalisation *of;
-	float *first, *second;  // of each image's channels: [images, channels]
-	float *factor, *shift;  // y = factor·x + shift: [channels]
-	float *along, *less;    // dx = factor·g + along·x + less: [channels]
+	long pixels, pooled;   // of an image's channel, of its result
+	float *first, *second; // of each image's channels: [images, channels]
+	float *factor, *shift; // of norm: [channels]
+	float *along, *less;   // dx = factor·g + along·x + less: [channels]
 } norm_run;
 
 static norm_run norm_run_of(const normalisation *n, float *scratch) {
-	norm_run r = {.of = n};
+	norm_run r = {.of = n, .pixels = n->height * n->width};
+	r.pooled = r.pixels / (n->pool * n->pool);
 	r.first = scratch;
 	r.second = r.first + n->images * n->channels;
 	r.factor = r.second + n->images * n->channels;
@@ -28,33 +54,23 @@ static size_t NAME(norm_scratch)(const normalisation *n) {
 	return sizeof(float) * (2 * n->images * n->channels + 4 * n->channels);
 }
 
-// unless is v where not is false, which NaN makes it, else 0.
-INLINE vec unless(mask not, vec v) { return (vec)(~not & (mask)v); }
-
-static void set_affine(norm_run *r, long c, float mean, float inverse) {
-	r->factor[c] = r->of->scale[c] * inverse;
-	r->shift[c] = r->of->bias[c] - mean * r->factor[c];
-}
-
-INLINE vec norm_of(vec x, vec factor, vec shift) { return x * factor + shift; }
-
 // moments writes the mean of an image's block of channels and the sum of the
 // squares of what differs from it.
 FUNCTION static void moments(void *run, size_t i) {
 	norm_run *r = run;
-	const float *x = r->of->x + (long)i * r->of->pixels * BLOCK;
+	const float *x = r->of->x + (long)i * r->pixels * BLOCK;
 	vec sums[4] = {0}, squares[4] = {0};
 	long p = 0;
-	for (; p + 4 <= r->of->pixels; p += 4)
+	for (; p + 4 <= r->pixels; p += 4)
 		UNROLL for (int k = 0; k < 4; k++) sums[k] += load(x + (p + k) * BLOCK);
-	for (; p < r->of->pixels; p++) sums[0] += load(x + p * BLOCK);
-	vec mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)r->of->pixels;
-	for (p = 0; p + 4 <= r->of->pixels; p += 4)
+	for (; p < r->pixels; p++) sums[0] += load(x + p * BLOCK);
+	vec mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)r->pixels;
+	for (p = 0; p + 4 <= r->pixels; p += 4)
 		UNROLL for (int k = 0; k < 4; k++) {
 			vec d = load(x + (p + k) * BLOCK) - mean;
 			squares[k] += d * d;
 		}
-	for (; p < r->of->pixels; p++) {
+	for (; p < r->pixels; p++) {
 		vec d = load(x + p * BLOCK) - mean;
 		squares[0] += d * d;
 	}
@@ -62,20 +78,28 @@ FUNCTION static void moments(void *run, size_t i) {
 	store(r->second + i * BLOCK, (squares[0] + squares[1]) + (squares[2] + squares[3]));
 }
 
+// normalise_of writes the averages of windows of pool x pool.
+INLINE void normalise_of(const norm_run *r, long i, long pool) {
+	long blocks = r->of->channels / BLOCK, c = i % blocks * BLOCK, row = r->of->width * BLOCK;
+	const float *x = r->of->x + i * r->pixels * BLOCK;
+	float *y = r->of->y + i * r->pooled * BLOCK, floor = floor_of(&r->of->norm), share = 1.f / (pool * pool);
+	vec factor = load(r->factor + c), shift = load(r->shift + c);
+	for (long top = 0; top + pool <= r->of->height; top += pool)
+		for (long left = 0; left + pool <= r->of->width; left += pool, y += BLOCK) {
+			vec sum = {0};
+			for (long k = 0; k < pool * pool; k++)
+				sum += norm_of(load(x + (top + k / pool) * row + (left + k % pool) * BLOCK), factor, shift, floor);
+			store(y, sum * share);
+		}
+}
+
 FUNCTION static void normalise(void *run, size_t i) {
 	norm_run *r = run;
-	long blocks = r->of->channels / BLOCK, c = (long)i % blocks * BLOCK;
-	const float *x = r->of->x + (long)i * r->of->pixels * BLOCK;
-	float *y = r->of->y + (long)i * r->of->pixels * BLOCK;
-	vec factor = load(r->factor + c), shift = load(r->shift + c);
-	if (r->of->relu)
-		for (long p = 0; p < r->of->pixels * BLOCK; p += BLOCK) {
-			vec v = norm_of(load(x + p), factor, shift);
-			store(y + p, unless(v <= 0, v));
-		}
-	else
-		for (long p = 0; p < r->of->pixels * BLOCK; p += BLOCK)
-			store(y + p, norm_of(load(x + p), factor, shift));
+	switch (r->of->pool) {
+	case 1: normalise_of(r, (long)i, 1); break;
+	case 2: normalise_of(r, (long)i, 2); break;
+	default: normalise_of(r, (long)i, r->of->pool);
+	}
 }
 
 static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
@@ -88,63 +112,64 @@ static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
 		mean /= n->images;
 		for (long i = 0; i < n->images; i++) {
 			double d = r.first[i * n->channels + c] - mean;
-			squares += r.second[i * n->channels + c] + n->pixels * d * d;
+			squares += r.second[i * n->channels + c] + r.pixels * d * d;
 		}
 		n->mean[c] = mean;
-		n->inverse[c] = 1 / sqrt(squares / ((double)n->images * n->pixels) + n->epsilon);
-		set_affine(&r, c, n->mean[c], n->inverse[c]);
+		double variance = squares / ((double)n->images * r.pixels);
+		n->variance[c] = variance;
+		n->inverse[c] = 1 / sqrt(variance + n->epsilon);
 	}
+	if (n->y == NULL)
+		return;
+	channel_norm by = {n->norm.scale, n->norm.bias, n->mean, n->inverse, n->norm.relu};
+	set_affine(&by, n->channels, r.factor, r.shift);
 	p->run(p, blocks, normalise, &r);
 }
 
-// gradient_of is dy where the ReLU, if there is one, let its operand through.
-INLINE vec gradient_of(int relu, vec dy, vec x, vec factor, vec shift) {
-	return relu ? unless(norm_of(x, factor, shift) <= 0, dy) : dy;
-}
-
-// dots writes the sum of the gradients g of an image's block of channels and
-// that of g·(x − mean).
-INLINE void dots_of(norm_run *r, long i, int relu) {
-	long blocks = r->of->channels / BLOCK, c = i % blocks * BLOCK;
-	const float *x = r->of->x + i * r->of->pixels * BLOCK, *dy = r->of->dy + i * r->of->pixels * BLOCK;
-	vec factor = load(r->factor + c), shift = load(r->shift + c), mean = load(r->of->x_mean + c);
-	vec sums[2] = {0}, dots[2] = {0};
-	for (long p = 0; p < r->of->pixels; p++) {
-		vec v = load(x + p * BLOCK), g = gradient_of(relu, load(dy + p * BLOCK), v, factor, shift);
-		sums[p % 2] += g;
-		dots[p % 2] += g * (v - mean);
+// gradients writes, if sums, the sum of the gradients g of an image's block of
+// channels and that of g·(x − mean), else dx; g is share·dy where the ReLU let x
+// pass.
+INLINE void gradients(norm_run *r, long i, long pool, int sums) {
+	long c = i % (r->of->channels / BLOCK) * BLOCK, width = r->of->width;
+	const float *x = r->of->x + i * r->pixels * BLOCK, *dy = r->of->dy + i * r->pooled * BLOCK;
+	float *dx = r->of->dx + i * r->pixels * BLOCK, floor = floor_of(&r->of->norm), share = r->of->share;
+	vec factor = load(r->factor + c), shift = load(r->shift + c), mean = load(r->of->norm.mean + c);
+	vec along = {0}, less = {0}, sum = {0}, dot = {0};
+	if (!sums) {
+		along = load(r->along + c);
+		less = load(r->less + c);
 	}
-	store(r->first + i * BLOCK, sums[0] + sums[1]);
-	store(r->second + i * BLOCK, dots[0] + dots[1]);
-}
-
-FUNCTION static void dots(void *run, size_t i) {
-	norm_run *r = run;
-	if (r->of->relu)
-		dots_of(r, (long)i, 1);
-	else
-		dots_of(r, (long)i, 0);
-}
-
-INLINE void input_gradient_of(norm_run *r, long i, int relu) {
-	long blocks = r->of->channels / BLOCK, c = i % blocks * BLOCK;
-	const float *x = r->of->x + i * r->of->pixels * BLOCK, *dy = r->of->dy + i * r->of->pixels * BLOCK;
-	float *dx = r->of->dx + i * r->of->pixels * BLOCK;
-	vec factor = load(r->factor + c), shift = load(r->shift + c);
-	vec along = load(r->along + c), less = load(r->less + c);
-	for (long p = 0; p < r->of->pixels * BLOCK; p += BLOCK) {
-		vec v = load(x + p), g = gradient_of(relu, load(dy + p), v, factor, shift);
-		store(dx + p, factor * g + (along * v + less));
+	for (long y = 0; y < r->of->height; y++) {
+		const float *row = dy + y / pool * (width / pool) * BLOCK;
+		for (long left = 0; left < width; left += pool, row += BLOCK)
+			for (long k = 0; k < pool; k++) {
+				long at = (y * width + left + k) * BLOCK;
+				vec v = load(x + at), d = keep(~below(affine(v, factor, shift), floor), share * load(row), (vec){0});
+				if (sums) {
+					sum += d;
+					dot += d * (v - mean);
+				} else {
+					store(dx + at, factor * d + (along * v + less));
+				}
+			}
+	}
+	if (sums) {
+		store(r->first + i * BLOCK, sum);
+		store(r->second + i * BLOCK, dot);
 	}
 }
 
-FUNCTION static void input_gradient(void *run, size_t i) {
-	norm_run *r = run;
-	if (r->of->relu)
-		input_gradient_of(r, (long)i, 1);
-	else
-		input_gradient_of(r, (long)i, 0);
+INLINE void gradients_of_pool(norm_run *r, long i, int sums) {
+	switch (r->of->pool) {
+	case 1: gradients(r, i, 1, sums); break;
+	case 2: gradients(r, i, 2, sums); break;
+	default: gradients(r, i, r->of->pool, sums);
+	}
 }
+
+FUNCTION static void gradient_sums(void *run, size_t i) { gradients_of_pool(run, (long)i, 1); }
+
+FUNCTION static void input_gradient(void *run, size_t i) { gradients_of_pool(run, (long)i, 0); }
 
 // The gradients: for a channel of m elements, with a = scale·inverse,
 //
@@ -152,10 +177,10 @@ FUNCTION static void input_gradient(void *run, size_t i) {
 static void NAME(norm_grad)(const normalisation *n, const pool *p, float *scratch) {
 	norm_run r = norm_run_of(n, scratch);
 	long blocks = n->images * n->channels / BLOCK;
-	for (long c = 0; c < n->channels; c++) set_affine(&r, c, n->x_mean[c], n->x_inverse[c]);
-	p->run(p, blocks, dots, &r);
+	set_affine(&n->norm, n->channels, r.factor, r.shift);
+	p->run(p, blocks, gradient_sums, &r);
 	for (long c = 0; c < n->channels; c++) {
-		double sum = 0, dot = 0, count = (double)n->images * n->pixels, inverse = n->x_inverse[c];
+		double sum = 0, dot = 0, count = (double)n->images * r.pixels, inverse = n->norm.inverse[c];
 		for (long i = 0; i < n->images; i++) {
 			sum += r.first[i * n->channels + c];
 			dot += r.second[i * n->channels + c];
@@ -164,7 +189,7 @@ static void NAME(norm_grad)(const normalisation *n, const pool *p, float *scratc
 		n->dscale[c] = dot * inverse;
 		double along = -r.factor[c] * inverse * inverse * dot / count;
 		r.along[c] = along;
-		r.less[c] = -r.factor[c] * sum / count - along * n->x_mean[c];
+		r.less[c] = -r.factor[c] * sum / count - along * n->norm.mean[c];
 	}
 	p->run(p, blocks, input_gradient, &r);
 }

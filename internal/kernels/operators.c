@@ -4,12 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernels.h"
 #include "ort.h"
 
-enum { most_values = 6 };
+enum { most_values = 7 };
 
 // An operator is what ONNX Runtime calls OrtCustomOp, in its version 19, with
 // what it does after that.
@@ -19,8 +20,8 @@ typedef struct {
 	const operator *of;
 	const kernels *kernels;
 	ort_api api;
-	int64_t block, turned, relu;
-	float epsilon;
+	int64_t block, turned, relu, pool;
+	float epsilon, share;
 } node;
 
 typedef struct {
@@ -57,6 +58,7 @@ struct operator {
 
 	const char *is;
 	size_t inputs, outputs, optional; // the last inputs may be left out
+	int sparable;                     // the first output, too
 	ort_status *(*run)(const node *, void *context, const pool *, const value *in);
 };
 
@@ -66,6 +68,7 @@ static int type(const operator *o, size_t i) { return (void)o, (void)i, ort_floa
 static size_t input_count(const operator *o) { return o->inputs; }
 static size_t output_count(const operator *o) { return o->outputs; }
 static int input_kind(const operator *o, size_t i) { return i >= o->inputs - o->optional; }
+static int output_kind(const operator *o, size_t i) { return i == 0 && o->sparable; }
 static int zero_of(const operator *o, size_t i) { return (void)o, (void)i, 0; }
 static int zero(const operator *o) { return (void)o, 0; }
 static int one(const operator *o) { return (void)o, 1; }
@@ -93,13 +96,16 @@ static ort_status *create(const operator *o, ort_api api, const void *info, void
 		ORT_CALL(api, attribute_int, info, "block", &n->block),
 		ORT_CALL(api, attribute_int, info, "turned", &n->turned),
 		ORT_CALL(api, attribute_int, info, "relu", &n->relu),
+		ORT_CALL(api, attribute_int, info, "pool", &n->pool),
 		ORT_CALL(api, attribute_float, info, "epsilon", &n->epsilon),
+		ORT_CALL(api, attribute_float, info, "share", &n->share),
 	};
 	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
 		if (missing[i] != NULL)
 			((void (*)(void *))api[ORT_PLACE_release_status])(missing[i]);
 	n->kernels = n->block == 16 ? &onnxlab_avx512 : &onnxlab_avx2;
 	n->turned = n->turned != 0;
+	n->pool = n->pool > 0 ? n->pool : 1;
 	if (n->block != n->kernels->block || n->block > most_block) {
 		free(n);
 		return fail(api, "onnxlab: this processor has no kernels for the operator's block of channels");
@@ -123,10 +129,29 @@ static ort_status *read_input(ort_api api, void *context, size_t i, value *v) {
 	return status;
 }
 
+// advise asks for large pages where many will be read and written: it takes
+// looking up fewer of them.
+static void advise(void *data, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+	enum { page = 1 << 21, many = 2 * page };
+	uintptr_t first = (uintptr_t)data / page * page, end = ((uintptr_t)data + bytes + page - 1) / page * page;
+	if (bytes >= many)
+		madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+	(void)data, (void)bytes;
+#endif
+}
+
 static ort_status *new_output(ort_api api, void *context, size_t i, const int64_t *shape, size_t rank, float **data) {
 	void *output = NULL;
 	TRY(ORT_CALL(api, output, context, i, shape, rank, &output));
-	return ORT_CALL(api, tensor_data, output, (void **)data);
+	if (output == NULL) // it is left out
+		return NULL;
+	TRY(ORT_CALL(api, tensor_data, output, (void **)data));
+	size_t bytes = sizeof **data;
+	for (size_t k = 0; k < rank; k++) bytes *= (size_t)shape[k];
+	advise(*data, bytes);
+	return NULL;
 }
 
 static void run_pool(const pool *p, long count, void (*task)(void *, size_t), void *of) {
@@ -157,6 +182,7 @@ static ort_status *with_scratch(const node *n, void *context, size_t bytes, kern
 	TRY(ORT_CALL(n->api, allocator, context, cpu_memory, &a));
 	float *scratch = a->alloc(a, bytes);
 	if (scratch != NULL) {
+		advise(scratch, bytes);
 		f(of, p, scratch);
 		a->free(a, scratch);
 	}
@@ -186,14 +212,29 @@ static ort_status *check(const node *n, int fits) {
 	return fits ? NULL : fail(n->api, "onnxlab: the inputs do not have the shapes of this operator");
 }
 
+// read_norm takes the norm of values with so many channels out of four inputs.
+static int read_norm(const node *n, const value *in, int64_t channels, channel_norm *norm) {
+	*norm = (channel_norm){in[0].data, in[1].data, in[2].data, in[3].data, (int)n->relu};
+	for (int i = 0; i < 4; i++)
+		if (!is_vector(&in[i], channels))
+			return 0;
+	return 1;
+}
+
+// read_optional_norm does so if there is one; x then has to be in blocks.
+static int read_optional_norm(const node *n, const value *in, const value *x, channel_norm *norm) {
+	return in[0].data == NULL || (in_blocks(n, x) && read_norm(n, in, x->shape[1], norm));
+}
+
 static ort_status *run_conv(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[0].shape, *w = in[1].shape;
+	channel_norm norm = {0};
 	TRY(check(n, (n->turned ? in_blocks(n, &in[0]) : are_images(n, &in[0])) && in[1].rank == 4 && w[2] == 3 && w[3] == 3 &&
 	                 w[!n->turned] == x[1] && w[n->turned] > 0 && w[n->turned] % n->block == 0 &&
-	                 (in[2].data == NULL || is_vector(&in[2], w[n->turned]))));
+	                 (in[2].data == NULL || is_vector(&in[2], w[n->turned])) && read_optional_norm(n, in + 3, &in[0], &norm)));
 	convolution c = {
 		.images = x[0], .inputs = x[1], .outputs = n->turned ? w[1] : w[0], .height = x[2], .width = x[3],
-		.turned = (int)n->turned, .x = in[0].data, .weight = in[1].data, .bias = in[2].data,
+		.turned = (int)n->turned, .x = in[0].data, .norm = norm, .weight = in[1].data, .bias = in[2].data,
 	};
 	int64_t y[] = {x[0], c.outputs, x[2], x[3]};
 	TRY(new_output(n->api, context, 0, y, 4, &c.y));
@@ -202,38 +243,43 @@ static ort_status *run_conv(const node *n, void *context, const pool *p, const v
 
 static ort_status *run_conv_grad(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[0].shape, *dy = in[1].shape;
-	TRY(check(n, are_images(n, &in[0]) && in_blocks(n, &in[1]) && same_images(&in[0], &in[1])));
+	channel_norm norm = {0};
+	TRY(check(n, are_images(n, &in[0]) && in_blocks(n, &in[1]) && same_images(&in[0], &in[1]) &&
+	                 read_optional_norm(n, in + 2, &in[0], &norm)));
 	convolution c = {
 		.images = x[0], .inputs = x[1], .outputs = dy[1], .height = x[2], .width = x[3],
-		.x = in[0].data, .dy = in[1].data,
+		.x = in[0].data, .norm = norm, .dy = in[1].data,
 	};
 	int64_t w[] = {c.outputs, c.inputs, 3, 3};
 	TRY(new_output(n->api, context, 0, w, 4, &c.dweight));
 	return with_scratch(n, context, n->kernels->conv_grad_scratch(&c, p->workers), (kernel_of)n->kernels->conv_grad, &c, p);
 }
 
+static int pools(const node *n, const int64_t *x) { return x[2] % n->pool == 0 && x[3] % n->pool == 0; }
+
 static ort_status *run_norm(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *x = in[0].shape;
-	TRY(check(n, in_blocks(n, &in[0]) && x[0] > 0 && is_vector(&in[1], x[1]) && is_vector(&in[2], x[1])));
+	TRY(check(n, in_blocks(n, &in[0]) && x[0] > 0 && pools(n, x) && is_vector(&in[1], x[1]) && is_vector(&in[2], x[1])));
 	normalisation b = {
-		.images = x[0], .channels = x[1], .pixels = x[2] * x[3], .relu = (int)n->relu, .epsilon = n->epsilon,
-		.x = in[0].data, .scale = in[1].data, .bias = in[2].data,
+		.images = x[0], .channels = x[1], .height = x[2], .width = x[3], .pool = n->pool, .epsilon = n->epsilon,
+		.x = in[0].data, .norm = {.scale = in[1].data, .bias = in[2].data, .relu = (int)n->relu},
 	};
-	TRY(new_output(n->api, context, 0, x, 4, &b.y));
+	int64_t y[] = {x[0], x[1], x[2] / n->pool, x[3] / n->pool};
+	TRY(new_output(n->api, context, 0, y, 4, &b.y));
 	TRY(new_output(n->api, context, 1, x + 1, 1, &b.mean));
 	TRY(new_output(n->api, context, 2, x + 1, 1, &b.inverse));
+	TRY(new_output(n->api, context, 3, x + 1, 1, &b.variance));
 	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm, &b, p);
 }
 
 static ort_status *run_norm_grad(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *x = in[1].shape;
-	int vectors = 1;
-	for (int i = 2; i < 6; i++) vectors = vectors && is_vector(&in[i], x[1]);
-	TRY(check(n, in_blocks(n, &in[0]) && in_blocks(n, &in[1]) && same_images(&in[0], &in[1]) && in[0].shape[1] == x[1] &&
-	                 x[0] > 0 && vectors));
+	const int64_t *dy = in[0].shape, *x = in[1].shape;
+	channel_norm norm;
+	TRY(check(n, in_blocks(n, &in[0]) && in_blocks(n, &in[1]) && x[0] > 0 && pools(n, x) && dy[0] == x[0] && dy[1] == x[1] &&
+	                 dy[2] == x[2] / n->pool && dy[3] == x[3] / n->pool && read_norm(n, in + 2, x[1], &norm)));
 	normalisation b = {
-		.images = x[0], .channels = x[1], .pixels = x[2] * x[3], .relu = (int)n->relu, .dy = in[0].data,
-		.x = in[1].data, .scale = in[2].data, .bias = in[3].data, .x_mean = in[4].data, .x_inverse = in[5].data,
+		.images = x[0], .channels = x[1], .height = x[2], .width = x[3], .pool = n->pool,
+		.x = in[1].data, .norm = norm, .dy = in[0].data, .share = n->share,
 	};
 	TRY(new_output(n->api, context, 0, x, 4, &b.dx));
 	TRY(new_output(n->api, context, 1, x + 1, 1, &b.dscale));
@@ -241,18 +287,18 @@ static ort_status *run_norm_grad(const node *n, void *context, const pool *p, co
 	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm_grad, &b, p);
 }
 
-#define OPERATOR(is, inputs, optional, outputs, run)                                                        \
+#define OPERATOR(is, inputs, optional, outputs, sparable, run)                                                       \
 	{                                                                                                       \
 		ort_api_version, NULL, name, provider, type, input_count, type, output_count, NULL, destroy,        \
-			input_kind, zero_of, zero_of, {zero, zero, zero, zero}, create, compute, NULL, one,             \
-			last_version, {NULL}, is, inputs, outputs, optional, run                                  \
+			input_kind, output_kind, zero_of, {zero, zero, zero, zero}, create, compute, NULL, one,             \
+			last_version, {NULL}, is, inputs, outputs, optional, sparable, run                                  \
 	}
 
 static operator operators[] = {
-	OPERATOR("Conv", 3, 1, 1, run_conv),
-	OPERATOR("ConvWeightGrad", 2, 0, 1, run_conv_grad),
-	OPERATOR("BatchNorm", 3, 0, 3, run_norm),
-	OPERATOR("BatchNormGrad", 6, 0, 3, run_norm_grad),
+	OPERATOR("Conv", 7, 5, 1, 0, run_conv),
+	OPERATOR("ConvWeightGrad", 6, 4, 1, 0, run_conv_grad),
+	OPERATOR("BatchNorm", 3, 0, 4, 1, run_norm),
+	OPERATOR("BatchNormGrad", 6, 0, 3, 0, run_norm_grad),
 };
 
 static ort_status *add(ort_api api, void *options) {

@@ -40,16 +40,19 @@ static inline grid grid_of(const convolution *c) {
 // not meet in the same sets of the cache.
 static inline long stride(long n) { return round_up(n, 1024) + 2 * BLOCK; }
 
-// input_transform is Bᵀ of six vectors.
-INLINE void input_transform(const vec d[reach], vec o[reach]) {
-	vec a = d[4] - d[2] * (9.f / 4), b = d[3] - d[1] * (9.f / 4);
-	vec e = d[4] - d[2] * (9.f / 16), f = d[3] - d[1] * (9.f / 16);
-	o[0] = d[4] - d[2] * (45.f / 16) + d[0] * (81.f / 64);
-	o[1] = a + b * (3.f / 4);
-	o[2] = a - b * (3.f / 4);
-	o[3] = e + f * (3.f / 2);
-	o[4] = e - f * (3.f / 2);
-	o[5] = d[5] - d[3] * (45.f / 16) + d[1] * (81.f / 64);
+// input_transform is Bᵀ of six vectors: the first half of it, or the second.
+INLINE void input_transform(int second, const vec d[reach], vec o[reach / 2]) {
+	if (second) {
+		vec e = d[4] - d[2] * (9.f / 16), f = d[3] - d[1] * (9.f / 16);
+		o[0] = e + f * (3.f / 2);
+		o[1] = e - f * (3.f / 2);
+		o[2] = d[5] - d[3] * (45.f / 16) + d[1] * (81.f / 64);
+	} else {
+		vec a = d[4] - d[2] * (9.f / 4), b = d[3] - d[1] * (9.f / 4);
+		o[0] = d[4] - d[2] * (45.f / 16) + d[0] * (81.f / 64);
+		o[1] = a + b * (3.f / 4);
+		o[2] = a - b * (3.f / 4);
+	}
 }
 
 // output_transform is Aᵀ of six vectors.
@@ -118,96 +121,177 @@ static inline tile_at tile_of(const grid *g, long t) {
 	return (tile_at){t / (g->down * g->across), in_image / g->across * tile, in_image % g->across * tile};
 }
 
-// READ_SQUARE reads the square of the side whose first pixel is at y, x of a
-// plane, 0 beyond its edges.
-#define READ_SQUARE(plane, height_, width_, y_, x_, side, to)                          \
-	do {                                                                               \
-		if ((y_) >= 0 && (x_) >= 0 && (y_) + (side) <= (height_) && (x_) + (side) <= (width_)) { \
-			UNROLL for (int i_ = 0; i_ < (side); i_++)                                 \
-				UNROLL for (int j_ = 0; j_ < (side); j_++)                             \
-					(to)[i_][j_] = load((plane) + (((y_) + i_) * (width_) + (x_) + j_) * BLOCK); \
-		} else {                                                                       \
-			for (int i_ = 0; i_ < (side); i_++)                                        \
-				for (int j_ = 0; j_ < (side); j_++) {                                  \
-					long r_ = (y_) + i_, s_ = (x_) + j_;                               \
-					(to)[i_][j_] = r_ < 0 || s_ < 0 || r_ >= (height_) || s_ >= (width_) \
-						? (vec){0} : load((plane) + (r_ * (width_) + s_) * BLOCK);     \
-				}                                                                      \
-		}                                                                              \
-	} while (0)
+static inline tile_at after(const grid *g, tile_at t) {
+	t.x += tile;
+	if (t.x == g->across * tile) {
+		t.x = 0;
+		t.y += tile;
+	}
+	if (t.y == g->down * tile) {
+		t.y = 0;
+		t.image++;
+	}
+	return t;
+}
+
+// pixel_at is where a pixel of block b of the images is.
+static inline long pixel_at(const convolution *c, long blocks, long b, long image, long y, long x) {
+	return (((image * blocks + b) * c->height + y) * c->width + x) * BLOCK;
+}
+
+// inside is how many pixels of a tile that begins at x are within the size.
+static inline long inside(long x, long size) { return size - x < tile ? size - x : tile; }
 
 // ahead is how many tiles ahead pixels are fetched: it takes longer than
 // to transform one block of channels.
 static inline long ahead(long blocks) { return 1 + 3 / blocks; }
 
-// FETCH fetches a square of pixels that will be read or written, the first at
-// `from`.
-#define FETCH(from, width_, written)                                                     \
-	do {                                                                               \
-		UNROLL for (int i_ = 0; i_ < tile; i_++)                                       \
-			UNROLL for (int j_ = 0; j_ < tile; j_++)                                   \
-				__builtin_prefetch((from) + (i_ * (width_) + j_) * BLOCK, written);    \
-	} while (0)
+// FETCH fetches a row of a tile that will soon be read or written. It takes turns
+// with the arithmetic of another tile, as few pixels can be on their way at once.
+#define FETCH(from, written) UNROLL for (int f_ = 0; f_ < tile; f_++) __builtin_prefetch((from) + f_ * BLOCK, written)
+
+// Neighbouring tiles whose pixels are read together, and the floats of a row of
+// these.
+enum { strip = 8, strip_row = (strip * tile + 2) * BLOCK };
+
+INLINE void copy_pixels(const float *from, long n, int normed, vec factor, vec shift, float floor, float *to) {
+	for (long p = 0; p < n * BLOCK; p += BLOCK) {
+		vec v = load(from + p);
+		store(to + p, normed ? norm_of(v, factor, shift, floor) : v);
+	}
+}
+
+// read_strip reads the pixels of block b that n tiles need, normalised if x is to
+// be. Beyond the edges they are 0.
+FUNCTION static void read_strip(const convolution *c, long b, tile_at at, long n, float *to) {
+	long columns = n * tile + 2, left = at.x == 0, right = c->width + 1 - at.x < columns ? c->width + 1 - at.x : columns;
+	vec factor = {0}, shift = {0};
+	if (c->factor != NULL) {
+		factor = load(c->factor + b * BLOCK);
+		shift = load(c->shift + b * BLOCK);
+	}
+	for (long y = at.y - 1; y < at.y - 1 + reach; y++, to += strip_row) {
+		if (y < 0 || y >= c->height) {
+			memset(to, 0, sizeof(float) * (size_t)(columns * BLOCK));
+			continue;
+		}
+		const float *from = c->x + pixel_at(c, c->inputs / BLOCK, b, at.image, y, at.x - 1);
+		if (left)
+			store(to, (vec){0});
+		if (c->factor != NULL)
+			copy_pixels(from + left * BLOCK, right - left, 1, factor, shift, floor_of(&c->norm), to + left * BLOCK);
+		else
+			copy_pixels(from + left * BLOCK, right - left, 0, factor, shift, 0, to + left * BLOCK);
+		for (long j = right; j < columns; j++) store(to + j * BLOCK, (vec){0});
+	}
+}
+
+// transform_input writes Bᵀ x B of a tile of a strip, a half of the rows at a
+// time, as the registers do not hold all. It fetches the tile at soon.
+SEPARATE static void transform_input(const float *x, float *v, long apart, const float *soon, long row) {
+	enum { half = reach / 2 };
+	UNROLL for (int lower = 0; lower < 2; lower++) {
+		vec rows[half][reach];
+		UNROLL for (int j = 0; j < reach; j++) {
+			vec column[reach], o[half];
+			UNROLL for (int i = 0; i < reach; i++) column[i] = load(x + i * strip_row + j * BLOCK);
+			input_transform(lower, column, o);
+			UNROLL for (int i = 0; i < half; i++) rows[i][j] = o[i];
+		}
+		UNROLL for (int i = 0; i < half; i++) {
+			if (lower * half + i < tile)
+				FETCH(soon + (lower * half + i) * row, 0);
+			UNROLL for (int right = 0; right < 2; right++) {
+				vec o[half];
+				input_transform(right, rows[i], o);
+				UNROLL for (int j = 0; j < half; j++, v += apart) store(v, o[j]);
+			}
+		}
+	}
+}
 
 // transform_inputs writes Bᵀ x B of n tiles from the first on: v[place][input],
 // the places and the blocks of inputs apart.
 FUNCTION static void transform_inputs(const convolution *c, const grid *g, long first, long n, float *v, long apart, long block_apart) {
-	long blocks = c->inputs / BLOCK, plane = c->height * c->width * BLOCK;
-	for (long t = 0; t < n; t++) {
-		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
+	long blocks = c->inputs / BLOCK;
+	float x[reach * strip_row];
+	tile_at at = tile_of(g, first), next;
+	for (long tiles; n > 0; n -= tiles, v += tiles * BLOCK, at = next) {
+		tiles = g->across - at.x / tile;
+		tiles = tiles < strip ? tiles : strip;
+		tiles = tiles < n ? tiles : n;
+		next = at;
+		for (long t = 0; t < tiles; t++) next = after(g, next);
 		for (long b = 0; b < blocks; b++) {
-			const float *x = c->x + (at.image * blocks + b) * plane;
-			FETCH(c->x + (next.image * blocks + b) * plane + ((next.y + 1) * c->width + next.x + 1) * BLOCK, c->width, 0);
-			vec square[reach][reach];
-			READ_SQUARE(x, c->height, c->width, at.y - 1, at.x - 1, reach, square);
-			TRANSFORM_SQUARE(input_transform, square, reach, reach, v + b * block_apart + t * BLOCK, apart);
+			read_strip(c, b, at, tiles, x);
+			tile_at soon = next;
+			for (long t = 0; t < tiles; t++, soon = after(g, soon))
+				transform_input(x + t * tile * BLOCK, v + b * block_apart + t * BLOCK, apart,
+				                c->x + pixel_at(c, blocks, b, soon.image, soon.y + 1, soon.x + 1), c->width * BLOCK);
 		}
+	}
+}
+
+// transform_gradient writes A dy Aᵀ of a tile of some rows and columns.
+SEPARATE static void transform_gradient(const float *dy, long row, long rows, long columns, float *e, long apart, const float *soon) {
+	vec half[reach][tile];
+	UNROLL for (int j = 0; j < tile; j++) {
+		vec column[tile], o[reach];
+		UNROLL for (int i = 0; i < tile; i++)
+			column[i] = i < rows && j < columns ? load(dy + i * row + j * BLOCK) : (vec){0};
+		gradient_transform(column, o);
+		UNROLL for (int i = 0; i < reach; i++) half[i][j] = o[i];
+	}
+	UNROLL for (int i = 0; i < reach; i++) {
+		if (i < tile)
+			FETCH(soon + i * row, 0);
+		vec o[reach];
+		gradient_transform(half[i], o);
+		UNROLL for (int j = 0; j < reach; j++, e += apart) store(e, o[j]);
 	}
 }
 
 // transform_gradients writes A dy Aᵀ of n tiles: e[place][output].
 FUNCTION static void transform_gradients(const convolution *c, const grid *g, long first, long n, float *e, long apart, long block_apart) {
-	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
-	for (long t = 0; t < n; t++) {
-		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
-		for (long b = 0; b < blocks; b++) {
-			const float *dy = c->dy + (at.image * blocks + b) * plane;
-			FETCH(c->dy + (next.image * blocks + b) * plane + (next.y * c->width + next.x) * BLOCK, c->width, 0);
-			vec square[tile][tile];
-			READ_SQUARE(dy, c->height, c->width, at.y, at.x, tile, square);
-			TRANSFORM_SQUARE(gradient_transform, square, tile, reach, e + b * block_apart + t * BLOCK, apart);
-		}
+	long blocks = c->outputs / BLOCK;
+	tile_at at = tile_of(g, first), soon = tile_of(g, first + ahead(blocks));
+	for (; n > 0; n--, e += BLOCK, at = after(g, at), soon = after(g, soon))
+		for (long b = 0; b < blocks; b++)
+			transform_gradient(c->dy + pixel_at(c, blocks, b, at.image, at.y, at.x), c->width * BLOCK,
+			                   inside(at.y, c->height), inside(at.x, c->width), e + b * block_apart, apart,
+			                   c->dy + pixel_at(c, blocks, b, soon.image, soon.y, soon.x));
+}
+
+// write_output writes Aᵀ m A, plus the bias, of a tile of some rows and columns.
+SEPARATE static void write_output(const float *m, long apart, vec bias, float *y, long row, long rows, long columns, const float *soon) {
+	vec half[tile][reach];
+	UNROLL for (int j = 0; j < reach; j++, m += apart) {
+		if (j < tile)
+			FETCH(soon + j * row, 1);
+		vec column[reach], o[tile];
+		UNROLL for (int i = 0; i < reach; i++) column[i] = load(m + i * reach * apart);
+		output_transform(column, o);
+		UNROLL for (int i = 0; i < tile; i++) half[i][j] = o[i];
+	}
+	UNROLL for (int i = 0; i < tile; i++) {
+		vec o[tile];
+		output_transform(half[i], o);
+		UNROLL for (int j = 0; j < tile; j++)
+			if (i < rows && j < columns)
+				store(y + i * row + j * BLOCK, o[j] + bias);
 	}
 }
 
 // write_outputs writes Aᵀ m A, plus the bias, of n tiles.
 FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart, long block_apart) {
-	long blocks = c->outputs / BLOCK, plane = c->height * c->width * BLOCK;
-	for (long t = 0; t < n; t++) {
-		tile_at at = tile_of(g, first + t), next = tile_of(g, first + t + ahead(blocks));
-		long rows = c->height - at.y < tile ? c->height - at.y : tile;
-		long columns = c->width - at.x < tile ? c->width - at.x : tile;
-		for (long b = 0; b < blocks; b++) {
-			const float *from = m + b * block_apart + t * BLOCK;
-			float *y = c->y + (at.image * blocks + b) * plane + (at.y * c->width + at.x) * BLOCK;
-			FETCH(c->y + (next.image * blocks + b) * plane + (next.y * c->width + next.x) * BLOCK, c->width, 1);
-			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
-			vec half[tile][reach];
-			UNROLL for (int j = 0; j < reach; j++) {
-				vec column[reach], o[tile];
-				UNROLL for (int i = 0; i < reach; i++) column[i] = load(from + (i * reach + j) * apart);
-				output_transform(column, o);
-				UNROLL for (int i = 0; i < tile; i++) half[i][j] = o[i];
-			}
-			UNROLL for (int i = 0; i < tile; i++) {
-				vec o[tile];
-				output_transform(half[i], o);
-				UNROLL for (int j = 0; j < tile; j++)
-					if (i < rows && j < columns)
-						store(y + (i * c->width + j) * BLOCK, o[j] + bias);
-			}
-		}
-	}
+	long blocks = c->outputs / BLOCK;
+	tile_at at = tile_of(g, first), soon = tile_of(g, first + ahead(blocks));
+	for (; n > 0; n--, m += BLOCK, at = after(g, at), soon = after(g, soon))
+		for (long b = 0; b < blocks; b++)
+			write_output(m + b * block_apart, apart, c->bias ? load(c->bias + b * BLOCK) : (vec){0},
+			             c->y + pixel_at(c, blocks, b, at.image, at.y, at.x), c->width * BLOCK,
+			             inside(at.y, c->height), inside(at.x, c->width),
+			             c->y + pixel_at(c, blocks, b, soon.image, soon.y, soon.x));
 }
 
 // add_products adds to the sums, of one or two blocks for each of count rows,

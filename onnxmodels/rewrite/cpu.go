@@ -34,6 +34,9 @@ func fasten(g *graph.Graph, block int, native bool) {
 		keepBlocked(g, block)
 		joinReorders(g)
 		fuseReLU(g)
+		if native {
+			fuseNorms(g, block)
+		}
 	} else {
 		splitConvGrad(g, 0)
 	}

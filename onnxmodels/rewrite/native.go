@@ -40,12 +40,12 @@ func nativeConv(g *graph.Graph, block int) {
 		if n.Domain != "" || !nativeFits(x, weight, graph.WindowOf(n), block) {
 			return
 		}
-		var bias *graph.Value
+		var o graph.NativeConvOptions
 		if len(n.Inputs) > 2 {
-			bias = n.Inputs[2]
+			o.Bias = n.Inputs[2]
 		}
 		g.Substitute(n, func() []*graph.Value {
-			y := g.NativeConv(n.Name+".native", blocked(g, n.Name+".in", x, block), weight, bias, block, false)
+			y := g.NativeConv(n.Name+".native", blocked(g, n.Name+".in", x, block), weight, block, o)
 			return []*graph.Value{g.Unblock(n.Name+".plain", y)}
 		})
 	})
@@ -58,7 +58,7 @@ func (c *convGrad) native(outputs []*graph.Value) []*graph.Value {
 		switch {
 		case out == nil:
 		case i == 0:
-			dx := c.NativeConv(c.name+".dx", c.Block(c.name+".dy", c.dy), c.weight, nil, c.block, true)
+			dx := c.NativeConv(c.name+".dx", c.Block(c.name+".dy", c.dy), c.weight, c.block, graph.NativeConvOptions{Turned: true})
 			results[i] = c.Unblock(c.name+".dx_plain", dx)
 		case i == 1:
 			results[i] = c.NativeConvWeightGrad(c.name+".dw", blocked(c.Graph, c.name+".x", c.x, c.block),
@@ -102,14 +102,36 @@ func (g *norms) forward(n *graph.Node) {
 		return
 	}
 	relu := g.relu(n)
+	computed := g.variance(n.Outputs[4])
+	var variance *graph.Value
 	g.Substitute(n, func() []*graph.Value {
-		y, mean, inverse := g.NativeNorm(n.Name+".native", g.Block(n.Name+".in", x), n.Inputs[1], n.Inputs[2],
-			n.Float("epsilon", 1e-5), g.block, relu != nil)
-		return []*graph.Value{g.Unblock(n.Name+".plain", y), nil, nil, mean, inverse}
+		var out graph.BatchNorm
+		out, variance = g.NativeNorm(n.Name+".native", g.Block(n.Name+".in", x), n.Inputs[1], n.Inputs[2],
+			n.Float("epsilon", 1e-5), g.block, graph.NativeNormOptions{ReLU: relu != nil})
+		return []*graph.Value{g.Unblock(n.Name+".plain", out.Y), nil, nil, out.Mean, out.InverseDeviation}
 	})
+	if computed != nil {
+		g.Replace(computed, variance)
+	}
 	if relu != nil {
 		g.Substitute(relu, func() []*graph.Value { return relu.Inputs })
 	}
+}
+
+// variance returns the variance as package onnxmodels computes it from
+// 1/√(variance + epsilon), or nil.
+func (g *norms) variance(inverse *graph.Value) *graph.Value {
+	v := inverse
+	for _, op := range []string{"Mul", "Reciprocal", "Sub", "Max"} {
+		i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool {
+			return n.Op == op && n.Inputs[0] == v && (op != "Mul" || n.Inputs[1] == v)
+		})
+		if i < 0 {
+			return nil
+		}
+		v = g.Nodes[i].Outputs[0]
+	}
+	return v
 }
 
 func (g *norms) backward(n *graph.Node) {
@@ -127,7 +149,92 @@ func (g *norms) backward(n *graph.Node) {
 	}
 	g.Substitute(n, func() []*graph.Value {
 		dx, dscale, dbias := g.NativeNormGrad(n.Name+".native", g.Block(n.Name+".in", dy), g.Block(n.Name+".x", x),
-			n.Inputs[2], norm.Inputs[2], n.Inputs[3], n.Inputs[4], g.block, relu != nil)
+			n.Inputs[2], norm.Inputs[2], n.Inputs[3], n.Inputs[4], 1, g.block, graph.NativeNormOptions{ReLU: relu != nil})
 		return []*graph.Value{g.Unblock(n.Name+".plain", dx), dscale, dbias}
+	})
+}
+
+// fuseNorms lets what alone uses native normalisations compute their results,
+// which then are never in memory: convolutions that read them, or an average
+// pool of windows that tile the images. Their gradients spread those that such a
+// pool hands on.
+func fuseNorms(g *graph.Graph, block int) {
+	n := &norms{g, block}
+	for _, node := range slices.Clone(g.Nodes) {
+		switch {
+		case node.Domain != graph.Native:
+		case node.Op == "BatchNorm":
+			n.fuseForward(node)
+		case node.Op == "BatchNormGrad":
+			n.fuseBackward(node)
+		}
+	}
+	g.Prune()
+}
+
+func (g *norms) fuseForward(n *graph.Node) {
+	y := n.Outputs[0]
+	var users []*graph.Node
+	reads := true
+	for _, user := range g.Nodes {
+		if slices.Contains(user.Inputs, y) {
+			users = append(users, user)
+			reads = reads && user.Domain == graph.Native && slices.Contains([]string{"Conv", "ConvWeightGrad"}, user.Op) && user.Inputs[0] == y
+		}
+	}
+	switch {
+	case len(users) == 0 || g.Uses(y) != len(users):
+	case reads:
+		for _, user := range users {
+			user.FuseNorm(n)
+		}
+		n.Outputs[0] = nil
+	case len(users) == 1:
+		pool := tiling(users[0])
+		if pool == 0 {
+			return
+		}
+		var pooled *graph.Value
+		g.Substitute(n, func() []*graph.Value {
+			out, variance := g.NativeNorm(n.Name, n.Inputs[0], n.Inputs[1], n.Inputs[2],
+				n.Float("epsilon", 1e-5), g.block, graph.NativeNormOptions{ReLU: n.Int("relu", 0) != 0, Pool: pool})
+			pooled = out.Y
+			return []*graph.Value{nil, out.Mean, out.InverseDeviation, variance}
+		})
+		g.Replace(users[0].Outputs[0], pooled)
+	}
+}
+
+// tiling returns the height and width of the windows of an average pool that tile
+// the image, or 0.
+func tiling(n *graph.Node) int {
+	height, width := size(n.Inputs[0], 2), size(n.Inputs[0], 3)
+	switch w := graph.WindowOf(n); {
+	case n.Domain != graph.Blocked:
+	case n.Op == "GlobalAveragePool" && height == width:
+		return height
+	case n.Op == "AveragePool" && w == graph.Valid(w.Kernel[0], w.Kernel[0]) && height%w.Kernel[0] == 0 && width%w.Kernel[0] == 0:
+		return w.Kernel[0]
+	}
+	return 0
+}
+
+func (g *norms) fuseBackward(n *graph.Node) {
+	spread, x := n.Inputs[0].Producer(), n.Inputs[1]
+	if spread == nil || spread.Domain != graph.Blocked || spread.Op != "Upsample" {
+		return
+	}
+	dy := spread.Inputs[0]
+	pool, share := size(x, 2)/size(dy, 2), float32(1)
+	if size(x, 3)/size(dy, 3) != pool {
+		return
+	}
+	if scaled := dy.Producer(); scaled != nil && scaled.Op == "Mul" && len(scaled.Inputs[1].Floats()) == 1 {
+		dy, share = scaled.Inputs[0], scaled.Inputs[1].Floats()[0]
+	}
+	g.Substitute(n, func() []*graph.Value {
+		dx, dscale, dbias := g.NativeNormGrad(n.Name, dy, x, n.Inputs[2], n.Inputs[3], n.Inputs[4], n.Inputs[5],
+			share, g.block, graph.NativeNormOptions{ReLU: n.Int("relu", 0) != 0, Pool: pool})
+		return []*graph.Value{dx, dscale, dbias}
 	})
 }

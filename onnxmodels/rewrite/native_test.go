@@ -84,12 +84,12 @@ func TestNativeConv(t *testing.T) {
 						}
 						x, dy = pack(b, "x", x, block), pack(b, "dy", dy, block)
 						out := []*graph.Value{
-							unpack(b, "y", b.NativeConv("conv", x, weight, bias, block, false), block),
-							unpack(b, "z", b.NativeConv("unbiased", x, weight, nil, block, false), block),
+							unpack(b, "y", b.NativeConv("conv", x, weight, block, graph.NativeConvOptions{Bias: bias}), block),
+							unpack(b, "z", b.NativeConv("unbiased", x, weight, block, graph.NativeConvOptions{}), block),
 							b.NativeConvWeightGrad("dw", x, dy, block),
 						}
 						if c.inputs >= block {
-							out = append(out, unpack(b, "dx", b.NativeConv("dx", dy, weight, nil, block, true), block))
+							out = append(out, unpack(b, "dx", b.NativeConv("dx", dy, weight, block, graph.NativeConvOptions{Turned: true}), block))
 						}
 						return out
 					}
@@ -100,37 +100,104 @@ func TestNativeConv(t *testing.T) {
 	}
 }
 
+// normOf builds batch normalisation, with what may follow it, of ONNX Runtime's
+// operators, and its gradient by the pool's input.
+func normOf(b *builder, name string, x, scale, bias *graph.Value, relu bool, pool int) (n graph.BatchNorm, grad func(dy *graph.Value) (dx, dscale, dbias *graph.Value)) {
+	zero := b.Floats(name+".zero", []int{size(x, 1)}, make([]float32, size(x, 1)))
+	n = b.BatchNormTraining(name, x, scale, bias, zero, zero, 1e-3)
+	z := n.Y
+	if relu {
+		z = b.Unary("Relu", name+".relu", z)
+	}
+	y := z
+	if pool > 1 {
+		y = b.AveragePool(name+".pool", z, graph.Valid(pool, pool))
+	}
+	return graph.BatchNorm{Y: y, Mean: n.Mean, InverseDeviation: n.InverseDeviation}, func(dy *graph.Value) (dx, dscale, dbias *graph.Value) {
+		if pool > 1 {
+			scaled := b.Binary("Mul", name+".scaled", dy, b.Scalar(name+".share", 1/float32(pool*pool)))
+			dy = b.Upsample(name+".spread", scaled, pool, pool)
+		}
+		if relu {
+			dy = b.ReluGrad(name+".mask", dy, z)
+		}
+		return b.BatchNormGrad(name+".grad", dy, x, scale, n.Mean, n.InverseDeviation, 1e-3)
+	}
+}
+
 // TestNativeNorm has channels whose mean is many deviations from 0: no digits
 // are lost in the variance.
 func TestNativeNorm(t *testing.T) {
 	for _, block := range blocks(t) {
 		for _, mean := range []float64{0, 10} {
-			for _, relu := range []bool{false, true} {
+			for _, o := range []graph.NativeNormOptions{{}, {ReLU: true}, {Pool: 2}, {ReLU: true, Pool: 2}, {ReLU: true, Pool: 3}} {
 				norm := func(native bool) func(b *builder) []*graph.Value {
 					return func(b *builder) []*graph.Value {
-						x, dy := b.in("x", mean, 6, 32, 5, 7), b.in("dy", 0, 6, 32, 5, 7)
+						pool := max(o.Pool, 1)
+						x, dy := b.in("x", mean, 6, 32, 6, 12), b.in("dy", 0, 6, 32, 6/pool, 12/pool)
 						scale, bias := b.in("scale", 1, 32), b.in("bias", 0, 32)
 						if native {
 							x, dy = pack(b, "x", x, block), pack(b, "dy", dy, block)
-							y, mean, inverse := b.NativeNorm("norm", x, scale, bias, 1e-3, block, relu)
-							dx, dscale, dbias := b.NativeNormGrad("grad", dy, x, scale, bias, mean, inverse, block, relu)
-							return []*graph.Value{unpack(b, "y", y, block), mean, inverse, unpack(b, "dx", dx, block), dscale, dbias}
+							n, variance := b.NativeNorm("norm", x, scale, bias, 1e-3, block, o)
+							dx, dscale, dbias := b.NativeNormGrad("grad", dy, x, scale, bias, n.Mean, n.InverseDeviation, 0.5/float32(pool*pool), block, o)
+							return []*graph.Value{unpack(b, "y", n.Y, block), n.Mean, n.InverseDeviation, unpack(b, "dx", dx, block), dscale, dbias, variance}
 						}
-						zero := b.Floats("zero", []int{32}, make([]float32, 32))
-						n := b.BatchNormTraining("norm", x, scale, bias, zero, zero, 1e-3)
-						y := n.Y
-						if relu {
-							y = b.Unary("Relu", "relu", y)
-							dy = b.ReluGrad("mask", dy, y)
-						}
-						dx, dscale, dbias := b.BatchNormGrad("grad", dy, x, scale, n.Mean, n.InverseDeviation, 1e-3)
-						return []*graph.Value{y, n.Mean, n.InverseDeviation, dx, dscale, dbias}
+						n, grad := normOf(b, "norm", x, scale, bias, o.ReLU, pool)
+						dx, dscale, dbias := grad(b.Binary("Mul", "share", dy, b.Scalar("half", 0.5)))
+						square := b.Binary("Mul", "square", n.InverseDeviation, n.InverseDeviation)
+						variance := b.Binary("Sub", "variance", b.Unary("Reciprocal", "with_epsilon", square), b.Scalar("epsilon", 1e-3))
+						return []*graph.Value{n.Y, n.Mean, n.InverseDeviation, dx, dscale, dbias, variance}
 					}
 				}
-				t.Run(fmt.Sprintf("%d mean %v relu %v", block, mean, relu), func(t *testing.T) { check(t, 3e-6, norm(false), norm(true)) })
+				t.Run(fmt.Sprintf("%d mean %v %+v", block, mean, o), func(t *testing.T) { check(t, 3e-6, norm(false), norm(true)) })
 			}
 		}
 	}
+}
+
+// TestFuseNorms has a normalisation that two convolutions read, one of which
+// reads another's result as well, one before a pool, and one before a global
+// pool: nothing is left of what they were made of.
+func TestFuseNorms(t *testing.T) {
+	build := func(b *builder) []*graph.Value {
+		window := graph.Same(3, 1, 6, 10)
+		vectors := func(name string, channels int) (scale, bias *graph.Value) {
+			return b.in(name+".scale", 1, channels), b.in(name+".bias", 0, channels)
+		}
+		x := b.in("x", 1, 4, 32, 6, 10)
+		scale1, bias1 := vectors("1", 32)
+		scale2, bias2 := vectors("2", 16)
+		scale3, bias3 := vectors("3", 16)
+		w2, w3 := b.in("w2", 0, 16, 32, 3, 3), b.in("w3", 0, 16, 32, 3, 3)
+		n1, grad1 := normOf(b, "norm1", x, scale1, bias1, true, 1)
+		n2, grad2 := normOf(b, "norm2", b.Conv("conv2", n1.Y, w2, b.in("b2", 0, 16), window), scale2, bias2, true, 2)
+		n3, grad3 := normOf(b, "norm3", b.Conv("conv3", n1.Y, w3, nil, window), scale3, bias3, false, 2)
+
+		dx2, dscale2, dbias2 := grad2(b.in("dy2", 0, 4, 16, 3, 5))
+		dx3, dscale3, dbias3 := grad3(b.in("dy3", 0, 4, 16, 3, 5))
+		d2, dw2, _ := b.ConvGrad("grad2", dx2, n1.Y, w2, window, true, true, false)
+		d3, dw3, _ := b.ConvGrad("grad3", dx3, n1.Y, w3, window, true, true, false)
+		dx, dscale1, dbias1 := grad1(b.Binary("Add", "sum", d2, d3))
+		return []*graph.Value{n2.Y, n3.Y, n1.Mean, n3.InverseDeviation, dx, dw2, dw3, dscale1, dbias1, dscale2, dbias2, dscale3, dbias3}
+	}
+	b := newBuilder()
+	for _, v := range build(b) {
+		b.Output(v)
+	}
+	Native(b.Graph)
+	for domain, ops := range map[string][]string{"": {"Relu", "AveragePool", "Resize"}, graph.Blocked: {"AveragePool", "Upsample"}} {
+		for _, op := range ops {
+			if n := b.count(domain, op); n != 0 {
+				t.Errorf("%d %s are left", n, op)
+			}
+		}
+	}
+	for _, n := range b.Nodes {
+		if n.Op == "BatchNorm" && n.Inputs[0].Name == "x" && n.Outputs[0] != nil {
+			t.Error("the result of norm1 is computed, though only convolutions read it")
+		}
+	}
+	compare(t, graph.Microsoft, "BatchNormInternal", 5e-6, Native, build)
 }
 
 // TestNative builds a convolution with its normalisation and all gradients: no
@@ -167,22 +234,34 @@ func TestNativeRefuses(t *testing.T) {
 	block := kernels.Block()
 	for want, build := range map[string]func(b *builder) *graph.Value{
 		"shapes of this operator": func(b *builder) *graph.Value {
-			return b.NativeConv("conv", b.in("x", 0, 2, 32, 8, 8), b.in("weight", 0, 32, 16, 3, 3), nil, block, false)
+			return b.NativeConv("conv", b.in("x", 0, 2, 32, 8, 8), b.in("weight", 0, 32, 16, 3, 3), block, graph.NativeConvOptions{})
 		},
 		"the shapes": func(b *builder) *graph.Value {
 			return b.NativeConvWeightGrad("grad", b.in("x", 0, 2, 32, 8, 8), b.in("dy", 0, 2, 32, 8, 9), block)
 		},
 		"have the shapes": func(b *builder) *graph.Value {
-			y, _, _ := b.NativeNorm("norm", b.in("x", 0, 2, 32, 8, 8), b.in("scale", 0, 16), b.in("bias", 0, 32), 1e-3, block, true)
-			return y
+			n, _ := b.NativeNorm("norm", b.in("x", 0, 2, 32, 8, 8), b.in("scale", 0, 16), b.in("bias", 0, 32), 1e-3, block, graph.NativeNormOptions{ReLU: true})
+			return n.Y
 		},
 		"the inputs do not": func(b *builder) *graph.Value {
 			x, v := b.in("x", 0, 2, 32, 8, 8), b.in("scale", 0, 32)
-			dx, _, _ := b.NativeNormGrad("norm", b.in("dy", 0, 1, 32, 8, 8), x, v, v, v, v, block, true)
+			dx, _, _ := b.NativeNormGrad("norm", b.in("dy", 0, 1, 32, 8, 8), x, v, v, v, v, 1, block, graph.NativeNormOptions{ReLU: true})
 			return dx
 		},
+		"do not have the shapes": func(b *builder) *graph.Value { // windows that do not tile
+			n, _ := b.NativeNorm("norm", b.in("x", 0, 2, 32, 8, 8), b.in("scale", 0, 32), b.in("bias", 0, 32), 1e-3, block, graph.NativeNormOptions{Pool: 3})
+			return n.Y
+		},
+		"not have the shapes of": func(b *builder) *graph.Value { // a norm of other channels
+			v := b.in("scale", 0, 32)
+			norm, _ := b.NativeNorm("norm", b.in("y", 0, 2, 32, 8, 8), v, v, 1e-3, block, graph.NativeNormOptions{})
+			y := b.NativeConv("conv", b.in("x", 0, 2, 16, 8, 8), b.in("weight", 0, 32, 16, 3, 3), block, graph.NativeConvOptions{})
+			y.Producer().FuseNorm(norm.Y.Producer())
+			y.Producer().Inputs[0] = b.Graph.Inputs[2]
+			return y
+		},
 		"no kernels for the operator's block": func(b *builder) *graph.Value {
-			return b.NativeConv("conv", b.in("x", 0, 2, 32, 8, 8), b.in("weight", 0, 32, 32, 3, 3), nil, 32, false)
+			return b.NativeConv("conv", b.in("x", 0, 2, 32, 8, 8), b.in("weight", 0, 32, 32, 3, 3), 32, graph.NativeConvOptions{})
 		},
 	} {
 		b := newBuilder()
