@@ -22,7 +22,9 @@ def options(**choices):
     parser.add_argument("--widths", default="64,128,256")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--bf16", action="store_true")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
     parsed = parser.parse_args()

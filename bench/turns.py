@@ -21,31 +21,57 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "onnxlab"
+# The forms of PyTorch, and what tells its peers which.
+TORCH = {
+    "torch": [],
+    "torch-compile": ["--compile"],
+    "torch-bf16": ["--bf16"],
+    "torch-compile-bf16": ["--compile", "--bf16"],
+}
+# What the peers with a word in their names run on.
+PACKAGES = {
+    "keras": ["keras", "tensorflow"],
+    "torch": ["torch"],
+    "albumentations": ["albumentations", "opencv-python-headless"],
+    "torchvision": ["torchvision"],
+}
 
 
 def ours(pipeline, options, *command):
     """The command line of a bench of ours."""
     return [pipeline, "bench", *command, "--serve",
             "--set", f"model.widths={options.widths}", "--set", f"train.batch_size={options.batch}",
-            "--set", f"runtime.threads={options.threads}"]
+            "--set", f"runtime.threads={options.threads}",
+            "--set", f"runtime.device={options.device}", "--set", "runtime.tf32=true"]
 
 
 def peer(script, options, *more):
     """The command line of a peer."""
     return [sys.executable, str(script), "--widths", options.widths,
-            "--batch", str(options.batch), "--threads", str(options.threads), *more]
+            "--batch", str(options.batch), "--threads", str(options.threads), "--device", options.device, *more]
+
+
+def keras(script, options):
+    """The command lines of Keras, by name; it takes part on the CPU alone."""
+    if options.device != "cpu":
+        return {}
+    return {"keras": peer(script, options), "keras-xla": peer(script, options, "--compile")}
 
 
 class Contestant:
     """A process that does steps when told."""
 
-    def __init__(self, name, command, threads):
+    def __init__(self, name, command, options):
         self.name = name
         self.turns, self.waited = [], []  # seconds a step, and the share of them that waited for a batch
         self.workers, self.trials = None, {}  # those that load, and images/s by their number
         self.children_bytes = 0
-        # Peers must not see a GPU, nor take more threads for their libraries.
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
+        # Nobody may take more threads, peers for their libraries and we for loading, nor see a GPU on the CPU.
+        environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "GOMAXPROCS": str(options.threads)}
+        if options.device == "cpu":
+            environment["CUDA_VISIBLE_DEVICES"] = ""
+        else:
+            environment["VIRTUAL_ENV"] = sys.prefix  # where onnxlab finds CUDA in PyTorch's packages
         self.talk = tempfile.TemporaryFile("w+")  # shown only if it fails
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.talk, text=True, env=environment)
@@ -180,10 +206,25 @@ def processor():
     return platform.machine()
 
 
+def gpu():
+    """The name of the GPU that PyTorch computes on."""
+    import torch
+    if not torch.cuda.is_available():
+        sys.exit("--device cuda: PyTorch finds no GPU; 'nvidia-smi' tells whether the system does")
+    return torch.cuda.get_device_name()
+
+
+def versions(contestants):
+    """The versions of what the contestants run on."""
+    return {package: version(package) for word, packages in PACKAGES.items()
+            if any(word in name for name in contestants) for package in packages}
+
+
 def show(report):
     print(f"widths {report['widths']}, batch {report['batch']}, {report['threads']} threads, "
           f"{report['rounds']} rounds of {report['steps']} steps")
-    print(f"{report['processor']}; {', '.join(f'{k} {v}' for k, v in report['versions'].items())}\n")
+    packages = ", ".join(f"{k} {v}" for k, v in report["versions"].items())
+    print("; ".join(filter(None, (report["processor"], report["gpu"], packages))) + "\n")
     reference = report["contestants"][0]["name"]
     print(f"{'':28}{'images/s':>10}{'slowest-fastest':>18}{'x ' + reference:>14}{'in rounds':>14}{'peak memory':>13}"
           f"{'waiting':>10}{'workers':>9}")
@@ -197,37 +238,45 @@ def show(report):
 
 def parse(description, commands, contestants, steps):
     """The options that every comparison has. commands(options, pipeline) are
-    the command lines of those who can take part, by name."""
+    the command lines of those who can take part, by name; contestants, by
+    device, those who do unless told otherwise."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--widths", default="64,128,256", help="channels of each stage")
     parser.add_argument("--batch", type=int, default=128, help="images of a step")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=contestants, default="cpu", help="where the arithmetic runs")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=steps, help="steps of a turn")
     parser.add_argument("--warmup", type=int, default=3, help="steps before the first round")
-    parser.add_argument("--contestants", default=contestants,
+    parser.add_argument("--contestants",
                         help="who takes part; the first is the one that the others are compared with")
+    parser.add_argument("--pipeline", help="the pipeline binary; built if it is not given")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args()
-    options.contestants = options.contestants.split(",")
+    options.contestants = (options.contestants or contestants[options.device]).split(",")
     unknown = set(options.contestants) - commands(options, "").keys()
     if unknown:
         parser.error(f"--contestants: {', '.join(sorted(unknown))} unknown; known are {', '.join(commands(options, ''))}")
     return options
 
 
-def contest(options, commands, packages, workers=()):
+def contest(options, commands, workers=()):
     """Holds the contest and reports it. Peers choose among the numbers of
     workers, if there are any."""
+    machine = {
+        "processor": processor(),
+        "gpu": gpu() if options.device == "cuda" else None,
+        "versions": versions(options.contestants),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        pipeline = f"{folder}/pipeline"
-        if any(name.startswith(OURS) for name in options.contestants):
+        pipeline = options.pipeline or f"{folder}/pipeline"
+        if not options.pipeline and any(name.startswith(OURS) for name in options.contestants):
             subprocess.run(["go", "build", "-o", pipeline, "./pipeline"], cwd=ROOT, check=True)
         lines = commands(options, pipeline)
         contestants = []
         try:
             for name in options.contestants:
-                c = Contestant(name, lines[name], options.threads)
+                c = Contestant(name, lines[name], options)
                 contestants.append(c)
                 begun = time.perf_counter()
                 c.run(options.warmup)
@@ -240,9 +289,8 @@ def contest(options, commands, packages, workers=()):
             for c in contestants:
                 c.close()
     report = {
-        "processor": processor(),
-        "versions": {name: version(name) for name in packages},
-        **{name: getattr(options, name) for name in ("widths", "batch", "threads", "rounds", "steps")},
+        **machine,
+        **{name: getattr(options, name) for name in ("device", "widths", "batch", "threads", "rounds", "steps")},
         "contestants": results,
     }
     show(report)

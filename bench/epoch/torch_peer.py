@@ -1,5 +1,5 @@
-"""Training steps in PyTorch, eager or with --compile through torch.compile, fed
-by a DataLoader with the transforms of albumentations or torchvision."""
+"""The training steps of step/torch_peer.py, fed by a DataLoader with the
+transforms of albumentations or torchvision."""
 
 import importlib
 import os
@@ -24,12 +24,13 @@ class Augmented(Dataset):
         return self.augment(self.images[i]), self.labels[i]
 
 
-def batches(data, batch, workers, to_step):
+def batches(data, options, workers):
     """Epoch after epoch, by workers that stay."""
-    loader = DataLoader(data, batch, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    loader = DataLoader(data, options.batch, shuffle=True, drop_last=True, num_workers=workers,
+                        persistent_workers=workers > 0, pin_memory=options.device == "cuda")
     while True:
         for images, labels in loader:
-            yield to_step(images), labels
+            yield images if options.transforms == "torchvision" else images.permute(0, 3, 1, 2), labels
 
 
 def main():
@@ -38,12 +39,9 @@ def main():
     images, labels = serve.epoch(options.batch)
     if options.transforms == "torchvision":
         images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        to_step = lambda batch: batch.contiguous(memory_format=torch.channels_last)
-    else:
-        to_step = lambda batch: batch.permute(0, 3, 1, 2)
     recipe = importlib.import_module(f"augment.recipe_{options.transforms}")
     data = Augmented(images, labels, recipe.compose("strong"))
-    serve.serve(step, lambda workers: batches(data, options.batch, workers, to_step))
+    serve.serve(step, lambda workers: batches(data, options, workers))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Times training steps of onnxlab, Keras and PyTorch, taking turns.
 
-    bench/step/run.sh [--widths 16,32,64] [--batch 128] [--threads 2]
+    bench/step/run.sh [--widths 16,32,64] [--batch 128] [--threads 2] [--device cuda]
 
 See README.md.
 """
@@ -10,20 +10,22 @@ from pathlib import Path
 import turns
 
 HERE = Path(__file__).resolve().parent
+CONTESTANTS = {  # by device
+    "cpu": "onnxlab,keras,torch,torch-compile",
+    "cuda": "onnxlab,torch,torch-compile,torch-bf16,torch-compile-bf16",
+}
 
 
 def commands(options, pipeline):
     """The command line of each contestant, by name."""
     return {
-        turns.OURS: turns.ours(pipeline, options, "step", "--target", "native"),
+        turns.OURS: turns.ours(pipeline, options, "step"),
         "onnxlab-portable": turns.ours(pipeline, options, "step", "--target", "portable"),
-        "keras": turns.peer(HERE / "keras_peer.py", options),
-        "keras-xla": turns.peer(HERE / "keras_peer.py", options, "--compile"),
-        "torch": turns.peer(HERE / "torch_peer.py", options),
-        "torch-compile": turns.peer(HERE / "torch_peer.py", options, "--compile"),
+        **turns.keras(HERE / "keras_peer.py", options),
+        **{form: turns.peer(HERE / "torch_peer.py", options, *more) for form, more in turns.TORCH.items()},
     }
 
 
 if __name__ == "__main__":
-    options = turns.parse(__doc__.splitlines()[0], commands, "onnxlab,keras,torch,torch-compile", steps=4)
-    turns.contest(options, commands, ["keras", "tensorflow", "torch"])
+    options = turns.parse(__doc__.splitlines()[0], commands, CONTESTANTS, steps=4)
+    turns.contest(options, commands)

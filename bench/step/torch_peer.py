@@ -1,4 +1,5 @@
-"""Training steps in PyTorch, channels-last, eager; with --compile through torch.compile."""
+"""Training steps in PyTorch, channels-last, eager; with --compile through
+torch.compile, with --bf16 under autocast to bfloat16, on --device cuda with TF32."""
 
 import itertools
 import os
@@ -28,25 +29,30 @@ def count(model):
 
 
 def trainer(options):
-    """A function that trains on images uint8 [n, 3, 32, 32], channels-last in memory, and labels."""
+    """A function that trains on images uint8 [n, 3, 32, 32] and labels, from pinned memory for a GPU."""
     torch.set_num_threads(options.threads)
-    model = network(options.widths).to(memory_format=torch.channels_last).train()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    model = network(options.widths).to(options.device, memory_format=torch.channels_last).train()
     serve.check_count(count(model), options.widths)
     optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9)
 
     def forward_backward(image, label):
-        logits = model(image.float() / 255)
-        loss = F.cross_entropy(logits, label)
+        with torch.autocast(options.device, dtype=torch.bfloat16, enabled=options.bf16):
+            logits = model(image.float() / 255)
+            loss = F.cross_entropy(logits, label)
         loss.backward()
         return loss.detach(), (logits.argmax(1) == label).sum()
 
     train = torch.compile(forward_backward) if options.compile else forward_backward
 
     def step(image, label):
+        image = image.to(options.device, memory_format=torch.channels_last, non_blocking=True)
+        label = label.to(options.device, non_blocking=True)
         optimizer.zero_grad(set_to_none=True)
         loss, correct = train(image, label)
         optimizer.step()
-        return loss.item(), correct.item()
+        return loss.item(), correct.item()  # which waits until a GPU has done all before
 
     return step
 
@@ -56,6 +62,8 @@ def main():
     image, label = serve.images(options.batch)
     # The memory of NHWC images seen as NCHW is channels-last as it is.
     batch = torch.from_numpy(image).permute(0, 3, 1, 2), torch.from_numpy(label)
+    if options.device == "cuda":
+        batch = [tensor.pin_memory() for tensor in batch]
     serve.serve(trainer(options), lambda _: itertools.repeat(batch))
 
 
