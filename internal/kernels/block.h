@@ -1,6 +1,7 @@
 // The kernels for one BLOCK of channels and the instructions of TARGET, named
 // KERNELS.
 
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,6 +26,19 @@ typedef int mask __attribute__((vector_size(4 * BLOCK), may_alias));
 
 INLINE vec load(const float *from) { return *(const vec *)from; }
 INLINE void store(float *to, vec v) { *(vec *)to = v; }
+
+// stream stores past the caches, to where vectors are aligned, what they would not
+// hold until it is read. The line it is in is then not read before. A task ends with
+// streamed, after which others see it.
+INLINE void stream(float *to, vec v) {
+#if BLOCK == 16
+	_mm512_stream_ps(to, (__m512)v);
+#else
+	_mm256_stream_ps(to, (__m256)v);
+#endif
+}
+
+static inline void streamed(void) { _mm_sfence(); }
 
 static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 

@@ -53,7 +53,7 @@ INLINE void few_pixels(const few_run *r, const float *x, const float *w, vec bia
 		}
 	UNROLL for (int p = 0; p < together; p++)
 		if (p < pixels)
-			store(y + p * BLOCK, sums[p]);
+			stream(y + p * BLOCK, sums[p]);
 }
 
 FUNCTION static void few_images(void *run, size_t worker) {
@@ -72,6 +72,7 @@ FUNCTION static void few_images(void *run, size_t worker) {
 					           y + (row * c->width + p) * BLOCK, c->width - p);
 		}
 	}
+	streamed();
 }
 
 static void few_conv(const convolution *c, const pool *p, float *scratch) {

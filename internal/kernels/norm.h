@@ -126,6 +126,8 @@ static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
 	p->run(p, blocks, normalise, &r);
 }
 
+enum { cached = 1 << 22 }; // floats that the caches may hold from one operator to the next
+
 // gradients writes, if sums, the sum of the gradients g of an image's block of
 // channels and that of g·(x − mean), else dx; g is share·dy where the ReLU let x
 // pass.
@@ -135,6 +137,7 @@ INLINE void gradients(norm_run *r, long i, long pool, int sums) {
 	float *dx = r->of->dx + i * r->pixels * BLOCK, floor = floor_of(&r->of->norm), share = r->of->share;
 	vec factor = load(r->factor + c), shift = load(r->shift + c), mean = load(r->of->norm.mean + c);
 	vec along = {0}, less = {0}, sum = {0}, dot = {0};
+	int many = r->of->images * r->of->channels * r->pixels > cached;
 	if (!sums) {
 		along = load(r->along + c);
 		less = load(r->less + c);
@@ -149,10 +152,15 @@ INLINE void gradients(norm_run *r, long i, long pool, int sums) {
 					sum += d;
 					dot += d * (v - mean);
 				} else {
-					store(dx + at, factor * d + (along * v + less));
+					vec gradient = factor * d + (along * v + less);
+					if (many)
+						stream(dx + at, gradient);
+					else
+						store(dx + at, gradient);
 				}
 			}
 	}
+	streamed();
 	if (sums) {
 		store(r->first + i * BLOCK, sum);
 		store(r->second + i * BLOCK, dot);

@@ -10,7 +10,7 @@
 #include "kernels.h"
 #include "ort.h"
 
-enum { most_values = 7 };
+enum { most_values = 7, alignment = 64 }; // bytes of a vector
 
 // An operator is what ONNX Runtime calls OrtCustomOp, in its version 19, with
 // what it does after that.
@@ -148,6 +148,8 @@ static ort_status *new_output(ort_api api, void *context, size_t i, const int64_
 	if (output == NULL) // it is left out
 		return NULL;
 	TRY(ORT_CALL(api, tensor_data, output, (void **)data));
+	if ((uintptr_t)*data % alignment != 0)
+		return fail(api, "onnxlab: a result is not aligned");
 	size_t bytes = sizeof **data;
 	for (size_t k = 0; k < rank; k++) bytes *= (size_t)shape[k];
 	advise(*data, bytes);

@@ -146,9 +146,9 @@ static inline long inside(long x, long size) { return size - x < tile ? size - x
 // to transform one block of channels.
 static inline long ahead(long blocks) { return 1 + 3 / blocks; }
 
-// FETCH fetches a row of a tile that will soon be read or written. It takes turns
-// with the arithmetic of another tile, as few pixels can be on their way at once.
-#define FETCH(from, written) UNROLL for (int f_ = 0; f_ < tile; f_++) __builtin_prefetch((from) + f_ * BLOCK, written)
+// fetch_row fetches a row of a tile that will soon be read. It takes turns with the
+// arithmetic of another tile, as few pixels can be on their way at once.
+INLINE void fetch_row(const float *from) { UNROLL for (int j = 0; j < tile; j++) __builtin_prefetch(from + j * BLOCK); }
 
 // Neighbouring tiles whose pixels are read together, and the floats of a row of
 // these.
@@ -200,7 +200,7 @@ SEPARATE static void transform_input(const float *x, float *v, long apart, const
 		}
 		UNROLL for (int i = 0; i < half; i++) {
 			if (lower * half + i < tile)
-				FETCH(soon + (lower * half + i) * row, 0);
+				fetch_row(soon + (lower * half + i) * row);
 			UNROLL for (int right = 0; right < 2; right++) {
 				vec o[half];
 				input_transform(right, rows[i], o);
@@ -244,7 +244,7 @@ SEPARATE static void transform_gradient(const float *dy, long row, long rows, lo
 	}
 	UNROLL for (int i = 0; i < reach; i++) {
 		if (i < tile)
-			FETCH(soon + i * row, 0);
+			fetch_row(soon + i * row);
 		vec o[reach];
 		gradient_transform(half[i], o);
 		UNROLL for (int j = 0; j < reach; j++, e += apart) store(e, o[j]);
@@ -263,11 +263,9 @@ FUNCTION static void transform_gradients(const convolution *c, const grid *g, lo
 }
 
 // write_output writes Aᵀ m A, plus the bias, of a tile of some rows and columns.
-SEPARATE static void write_output(const float *m, long apart, vec bias, float *y, long row, long rows, long columns, const float *soon) {
+SEPARATE static void write_output(const float *m, long apart, vec bias, float *y, long row, long rows, long columns) {
 	vec half[tile][reach];
 	UNROLL for (int j = 0; j < reach; j++, m += apart) {
-		if (j < tile)
-			FETCH(soon + j * row, 1);
 		vec column[reach], o[tile];
 		UNROLL for (int i = 0; i < reach; i++) column[i] = load(m + i * reach * apart);
 		output_transform(column, o);
@@ -278,20 +276,20 @@ SEPARATE static void write_output(const float *m, long apart, vec bias, float *y
 		output_transform(half[i], o);
 		UNROLL for (int j = 0; j < tile; j++)
 			if (i < rows && j < columns)
-				store(y + i * row + j * BLOCK, o[j] + bias);
+				stream(y + i * row + j * BLOCK, o[j] + bias);
 	}
 }
 
 // write_outputs writes Aᵀ m A, plus the bias, of n tiles.
 FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart, long block_apart) {
 	long blocks = c->outputs / BLOCK;
-	tile_at at = tile_of(g, first), soon = tile_of(g, first + ahead(blocks));
-	for (; n > 0; n--, m += BLOCK, at = after(g, at), soon = after(g, soon))
+	tile_at at = tile_of(g, first);
+	for (; n > 0; n--, m += BLOCK, at = after(g, at))
 		for (long b = 0; b < blocks; b++)
 			write_output(m + b * block_apart, apart, c->bias ? load(c->bias + b * BLOCK) : (vec){0},
 			             c->y + pixel_at(c, blocks, b, at.image, at.y, at.x), c->width * BLOCK,
-			             inside(at.y, c->height), inside(at.x, c->width),
-			             c->y + pixel_at(c, blocks, b, soon.image, soon.y, soon.x));
+			             inside(at.y, c->height), inside(at.x, c->width));
+	streamed();
 }
 
 // add_products adds to the sums, of one or two blocks for each of count rows,
