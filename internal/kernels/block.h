@@ -42,8 +42,8 @@ static inline void streamed(void) { _mm_sfence(); }
 
 static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 
-#include "few.h"
 #include "norm.h"
+#include "few.h"
 #include "winograd.h"
 
 // with_norm returns the convolution with the factors of its normalisation, and
@@ -64,6 +64,8 @@ static size_t NAME(conv_scratch)(const convolution *c, long workers) {
 	return c->inputs < BLOCK ? few_conv_scratch(c, workers) : sizeof(float) * norm_floats(c) + winograd_conv_scratch(c, workers);
 }
 
+static long NAME(conv_parts)(const convolution *c) { return c->inputs < BLOCK ? c->images : conv_run_of(c, NULL).parts; }
+
 static void NAME(conv)(const convolution *c, const pool *p, float *scratch) {
 	convolution with = with_norm(c, scratch);
 	(c->inputs < BLOCK ? few_conv : winograd_conv)(&with, p, scratch + norm_floats(c));
@@ -80,6 +82,6 @@ static void NAME(conv_grad)(const convolution *c, const pool *p, float *scratch)
 
 const kernels KERNELS = {
 	BLOCK,
-	NAME(conv_scratch), NAME(conv), NAME(conv_grad_scratch), NAME(conv_grad),
+	NAME(conv_scratch), NAME(conv), NAME(conv_parts), NAME(conv_grad_scratch), NAME(conv_grad),
 	NAME(norm_scratch), NAME(norm), NAME(norm_grad),
 };

@@ -1,5 +1,5 @@
-// Convolutions of plain images of fewer channels than a block, such as the first
-// of a network: directly, as the transforms of Winograd's algorithm would take
+// Convolutions of plain images of fewer channels than a block, or of bytes, such as
+// the first of a network: directly, as the transforms of Winograd's algorithm would take
 // as long for few channels as for a block.
 //
 // Images get a border of zeros, and some more on the right, so that no pixel is
@@ -36,13 +36,20 @@ static void add_border(const few_run *r, long image, float *to) {
 	const convolution *c = r->of;
 	memset(to, 0, sizeof(float) * (size_t)r->image);
 	for (long i = 0; i < c->inputs; i++)
-		for (long y = 0; y < c->height; y++)
-			memcpy(to + i * r->plane + (y + 1) * r->row + 1, c->x + ((image * c->inputs + i) * c->height + y) * c->width,
-			       sizeof(float) * (size_t)c->width);
+		for (long y = 0; y < c->height; y++) {
+			float *row = to + i * r->plane + (y + 1) * r->row + 1;
+			if (c->x != NULL) {
+				memcpy(row, c->x + ((image * c->inputs + i) * c->height + y) * c->width, sizeof(float) * (size_t)c->width);
+				continue;
+			}
+			const unsigned char *from = c->bytes + (image * c->height + y) * c->width * c->inputs + i;
+			for (long x = 0; x < c->width; x++) row[x] = from[x * c->inputs] * c->scale;
+		}
 }
 
-// few_pixels writes some pixels of a row of one block of outputs.
-INLINE void few_pixels(const few_run *r, const float *x, const float *w, vec bias, float *y, long pixels) {
+// few_pixels writes some pixels of a row of one block of outputs and adds them to
+// the moments, which the first make.
+INLINE void few_pixels(const few_run *r, const float *x, const float *w, vec bias, float *y, long pixels, int first, vec m[3]) {
 	vec sums[together];
 	UNROLL for (int p = 0; p < together; p++) sums[p] = bias;
 	for (long i = 0; i < r->of->inputs; i++)
@@ -51,9 +58,13 @@ INLINE void few_pixels(const few_run *r, const float *x, const float *w, vec bia
 			const float *from = x + i * r->plane + k / 3 * r->row + k % 3;
 			UNROLL for (int p = 0; p < together; p++) sums[p] += from[p] * weight;
 		}
+	if (first)
+		m[0] = sums[0];
 	UNROLL for (int p = 0; p < together; p++)
-		if (p < pixels)
+		if (p < pixels) {
 			stream(y + p * BLOCK, sums[p]);
+			measure(sums[p], m);
+		}
 }
 
 FUNCTION static void few_images(void *run, size_t worker) {
@@ -66,10 +77,13 @@ FUNCTION static void few_images(void *run, size_t worker) {
 		for (long b = 0; b < blocks; b++) {
 			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
 			float *y = c->y + (image * blocks + b) * c->height * c->width * BLOCK;
+			vec m[3] = {0};
 			for (long row = 0; row < c->height; row++)
 				for (long p = 0; p < c->width; p += together)
 					few_pixels(r, x + row * r->row + p, r->weights + b * BLOCK * 9 * c->inputs, bias,
-					           y + (row * c->width + p) * BLOCK, c->width - p);
+					           y + (row * c->width + p) * BLOCK, c->width - p, row == 0 && p == 0, m);
+			if (c->moments != NULL)
+				finish_moments(c->height * c->width, m, c->moments + image * 3 * c->outputs + b * BLOCK, c->outputs);
 		}
 	}
 	streamed();

@@ -26,15 +26,22 @@ typedef struct {
 typedef struct {
 	long images, inputs, outputs, height, width;
 	int turned;          // the weight is [inputs, outputs, 3, 3] and turned by 180 degrees
-	const float *x;      // [images, inputs, height, width]
+	const float *x;      // [images, inputs, height, width], or, if NULL:
+	const unsigned char *bytes; // [images, height, width, inputs], of which x is so many times
+	float scale;
 	channel_norm norm;   // what x is taken through first, if it has a scale; not of plain images
 	const float *factor, *shift; // of norm; the kernels set them
 	const float *weight; // [outputs, inputs, 3, 3]
 	const float *bias;   // [outputs], or NULL
 	float *y;            // [images, outputs, height, width]
+	float *moments;      // of y, in conv_parts parts, or NULL
 	const float *dy;     // like y
 	float *dweight;      // like weight
 } convolution;
+
+// Moments are those of each channel of a part of some images, [parts, 3, channels]:
+// the number of pixels, their mean, and the sum of the squares of what differs from
+// it.
 
 // A normalisation of each channel over the batch, and the average of each window
 // of the result, of pool x pool pixels.
@@ -42,6 +49,8 @@ typedef struct {
 	long images, channels, height, width, pool;
 	float epsilon;
 	const float *x;
+	const float *moments;      // of x, in so many parts, or NULL
+	long parts;
 	channel_norm norm;         // without mean and inverse if they are to be computed
 	float *y;                  // [images, channels, height/pool, width/pool], or NULL
 	float *mean, *inverse, *variance; // inverse is 1/√(variance + epsilon): [channels]
@@ -54,6 +63,7 @@ typedef struct {
 	long block;
 	size_t (*conv_scratch)(const convolution *, long workers); // bytes
 	void (*conv)(const convolution *, const pool *, float *scratch);
+	long (*conv_parts)(const convolution *); // the parts of its moments
 	size_t (*conv_grad_scratch)(const convolution *, long workers);
 	void (*conv_grad)(const convolution *, const pool *, float *scratch);
 	size_t (*norm_scratch)(const normalisation *);

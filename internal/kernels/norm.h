@@ -30,20 +30,36 @@ INLINE vec norm_of(vec x, vec factor, vec shift, float floor) {
 	return keep(~below(v, floor), v, (vec){0} + floor);
 }
 
+// measure adds a pixel to the moments of a part, which are in the making: a pixel
+// of it as the pivot, and the sums of what differs from that and of its squares.
+INLINE void measure(vec v, vec m[3]) {
+	vec d = v - m[0];
+	m[1] += d;
+	m[2] += d * d;
+}
+
+// finish_moments makes them those of a part of so many pixels.
+INLINE void finish_moments(float count, const vec m[3], float *to, long channels) {
+	vec beyond = m[1] / count;
+	store(to, (vec){0} + count);
+	store(to + channels, m[0] + beyond);
+	store(to + 2 * channels, m[2] - m[1] * beyond);
+}
+
 typedef struct {
 	const normalisation *of;
 	long pixels, pooled;   // of an image's channel, of its result
-	float *first, *second; // of each image's channels: [images, channels]
+	float *moments;        // [images, 3, channels]
+	float *sum, *dot;      // of gradients: [images, channels]
 	float *factor, *shift; // of norm: [channels]
 	float *along, *less;   // dx = factor·g + along·x + less: [channels]
 } norm_run;
 
 static norm_run norm_run_of(const normalisation *n, float *scratch) {
-	norm_run r = {.of = n, .pixels = n->height * n->width};
+	norm_run r = {.of = n, .pixels = n->height * n->width, .moments = scratch, .sum = scratch};
 	r.pooled = r.pixels / (n->pool * n->pool);
-	r.first = scratch;
-	r.second = r.first + n->images * n->channels;
-	r.factor = r.second + n->images * n->channels;
+	r.dot = r.sum + n->images * n->channels;
+	r.factor = scratch + 3 * n->images * n->channels;
 	r.shift = r.factor + n->channels;
 	r.along = r.shift + n->channels;
 	r.less = r.along + n->channels;
@@ -51,31 +67,17 @@ static norm_run norm_run_of(const normalisation *n, float *scratch) {
 }
 
 static size_t NAME(norm_scratch)(const normalisation *n) {
-	return sizeof(float) * (2 * n->images * n->channels + 4 * n->channels);
+	return sizeof(float) * (3 * n->images * n->channels + 4 * n->channels);
 }
 
-// moments writes the mean of an image's block of channels and the sum of the
-// squares of what differs from it.
-FUNCTION static void moments(void *run, size_t i) {
+// image_moments writes those of an image's block of channels.
+FUNCTION static void image_moments(void *run, size_t i) {
 	norm_run *r = run;
+	long blocks = r->of->channels / BLOCK;
 	const float *x = r->of->x + (long)i * r->pixels * BLOCK;
-	vec sums[4] = {0}, squares[4] = {0};
-	long p = 0;
-	for (; p + 4 <= r->pixels; p += 4)
-		UNROLL for (int k = 0; k < 4; k++) sums[k] += load(x + (p + k) * BLOCK);
-	for (; p < r->pixels; p++) sums[0] += load(x + p * BLOCK);
-	vec mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)r->pixels;
-	for (p = 0; p + 4 <= r->pixels; p += 4)
-		UNROLL for (int k = 0; k < 4; k++) {
-			vec d = load(x + (p + k) * BLOCK) - mean;
-			squares[k] += d * d;
-		}
-	for (; p < r->pixels; p++) {
-		vec d = load(x + p * BLOCK) - mean;
-		squares[0] += d * d;
-	}
-	store(r->first + i * BLOCK, mean);
-	store(r->second + i * BLOCK, (squares[0] + squares[1]) + (squares[2] + squares[3]));
+	vec m[3] = {load(x)};
+	for (long p = 0; p < r->pixels; p++) measure(load(x + p * BLOCK), m);
+	finish_moments(r->pixels, m, r->moments + (long)i / blocks * 3 * r->of->channels + (long)i % blocks * BLOCK, r->of->channels);
 }
 
 // normalise_of writes the averages of windows of pool x pool.
@@ -102,23 +104,34 @@ FUNCTION static void normalise(void *run, size_t i) {
 	}
 }
 
-static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
-	norm_run r = norm_run_of(n, scratch);
-	long blocks = n->images * n->channels / BLOCK;
-	p->run(p, blocks, moments, &r);
-	for (long c = 0; c < n->channels; c++) {
-		double mean = 0, squares = 0;
-		for (long i = 0; i < n->images; i++) mean += r.first[i * n->channels + c];
-		mean /= n->images;
-		for (long i = 0; i < n->images; i++) {
-			double d = r.first[i * n->channels + c] - mean;
-			squares += r.second[i * n->channels + c] + r.pixels * d * d;
+// set_moments writes mean, variance and inverse from the moments of all parts.
+static void set_moments(const normalisation *n, const float *moments, long parts) {
+	for (long c = 0; c < n->channels; c++, moments++) {
+		double count = 0, sum = 0, squares = 0;
+		for (long i = 0; i < parts; i++) {
+			const float *m = moments + i * 3 * n->channels;
+			count += m[0];
+			sum += (double)m[0] * m[n->channels];
 		}
+		double mean = sum / count;
+		for (long i = 0; i < parts; i++) {
+			const float *m = moments + i * 3 * n->channels;
+			double d = m[n->channels] - mean;
+			squares += m[2 * n->channels] + m[0] * d * d;
+		}
+		double variance = squares / count;
 		n->mean[c] = mean;
-		double variance = squares / ((double)n->images * r.pixels);
 		n->variance[c] = variance;
 		n->inverse[c] = 1 / sqrt(variance + n->epsilon);
 	}
+}
+
+static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
+	norm_run r = norm_run_of(n, scratch);
+	long blocks = n->images * n->channels / BLOCK;
+	if (n->moments == NULL)
+		p->run(p, blocks, image_moments, &r);
+	set_moments(n, n->moments == NULL ? r.moments : n->moments, n->moments == NULL ? n->images : n->parts);
 	if (n->y == NULL)
 		return;
 	channel_norm by = {n->norm.scale, n->norm.bias, n->mean, n->inverse, n->norm.relu};
@@ -162,8 +175,8 @@ INLINE void gradients(norm_run *r, long i, long pool, int sums) {
 	}
 	streamed();
 	if (sums) {
-		store(r->first + i * BLOCK, sum);
-		store(r->second + i * BLOCK, dot);
+		store(r->sum + i * BLOCK, sum);
+		store(r->dot + i * BLOCK, dot);
 	}
 }
 
@@ -190,8 +203,8 @@ static void NAME(norm_grad)(const normalisation *n, const pool *p, float *scratc
 	for (long c = 0; c < n->channels; c++) {
 		double sum = 0, dot = 0, count = (double)n->images * r.pixels, inverse = n->norm.inverse[c];
 		for (long i = 0; i < n->images; i++) {
-			sum += r.first[i * n->channels + c];
-			dot += r.second[i * n->channels + c];
+			sum += r.sum[i * n->channels + c];
+			dot += r.dot[i * n->channels + c];
 		}
 		n->dbias[c] = sum;
 		n->dscale[c] = dot * inverse;

@@ -21,11 +21,12 @@ typedef struct {
 	const kernels *kernels;
 	ort_api api;
 	int64_t block, turned, relu, pool;
-	float epsilon, share;
+	float epsilon, share, scale;
 } node;
 
 typedef struct {
-	float *data;
+	void *data;
+	int type;
 	size_t rank;
 	int64_t shape[4]; // if rank <= 4
 } value;
@@ -58,17 +59,19 @@ struct operator {
 
 	const char *is;
 	size_t inputs, outputs, optional; // the last inputs may be left out
-	int sparable;                     // the first output, too
+	int sparable;                     // this output, too, or -1
+	int bytes;                        // the first input may be of these
 	ort_status *(*run)(const node *, void *context, const pool *, const value *in);
 };
 
 static const char *name(const operator *o) { return o->is; }
 static const char *provider(const operator *o) { return (void)o, "CPUExecutionProvider"; }
-static int type(const operator *o, size_t i) { return (void)o, (void)i, ort_float; }
+static int input_type(const operator *o, size_t i) { return i == 0 && o->bytes ? ort_any : ort_float; }
+static int output_type(const operator *o, size_t i) { return (void)o, (void)i, ort_float; }
 static size_t input_count(const operator *o) { return o->inputs; }
 static size_t output_count(const operator *o) { return o->outputs; }
 static int input_kind(const operator *o, size_t i) { return i >= o->inputs - o->optional; }
-static int output_kind(const operator *o, size_t i) { return i == 0 && o->sparable; }
+static int output_kind(const operator *o, size_t i) { return (int)i == o->sparable; }
 static int zero_of(const operator *o, size_t i) { return (void)o, (void)i, 0; }
 static int zero(const operator *o) { return (void)o, 0; }
 static int one(const operator *o) { return (void)o, 1; }
@@ -99,6 +102,7 @@ static ort_status *create(const operator *o, ort_api api, const void *info, void
 		ORT_CALL(api, attribute_int, info, "pool", &n->pool),
 		ORT_CALL(api, attribute_float, info, "epsilon", &n->epsilon),
 		ORT_CALL(api, attribute_float, info, "share", &n->share),
+		ORT_CALL(api, attribute_float, info, "scale", &n->scale),
 	};
 	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
 		if (missing[i] != NULL)
@@ -120,9 +124,11 @@ static ort_status *read_input(ort_api api, void *context, size_t i, value *v) {
 	TRY(ORT_CALL(api, input, context, i, &input));
 	if (input == NULL)
 		return NULL;
-	TRY(ORT_CALL(api, tensor_data, (void *)input, (void **)&v->data));
+	TRY(ORT_CALL(api, tensor_data, (void *)input, &v->data));
 	TRY(ORT_CALL(api, shape, input, &shape));
-	ort_status *status = ORT_CALL(api, rank, shape, &v->rank);
+	ort_status *status = ORT_CALL(api, element_type, shape, &v->type);
+	if (status == NULL)
+		status = ORT_CALL(api, rank, shape, &v->rank);
 	if (status == NULL && v->rank <= 4)
 		status = ORT_CALL(api, dimensions, shape, v->shape, v->rank);
 	((void (*)(void *))api[ORT_PLACE_release_shape])(shape);
@@ -196,18 +202,29 @@ static ort_status *with_scratch(const node *n, void *context, size_t bytes, kern
 
 static int is_vector(const value *v, int64_t size) { return v->rank == 1 && v->shape[0] == size; }
 
+static int has_pixels(const value *v) {
+	return v->rank == 4 && v->shape[1] > 0 && v->shape[2] > 0 && v->shape[3] > 0;
+}
+
 static int in_blocks(const node *n, const value *v) {
-	return v->rank == 4 && v->shape[1] > 0 && v->shape[1] % n->block == 0 && v->shape[2] > 0 && v->shape[3] > 0;
+	return v->type == ort_float && has_pixels(v) && v->shape[1] % n->block == 0;
 }
 
-// are_images tells whether v is in blocks or plain with fewer channels.
-static int are_images(const node *n, const value *v) {
-	return in_blocks(n, v) ||
-		(v->rank == 4 && v->shape[1] > 0 && v->shape[1] < n->block && v->shape[2] > 0 && v->shape[3] > 0);
-}
-
-static int same_images(const value *v, const value *w) {
-	return v->shape[0] == w->shape[0] && v->shape[2] == w->shape[2] && v->shape[3] == w->shape[3];
+// read_images takes what a convolution is of, if it is in blocks, or plain with
+// fewer channels, or bytes.
+static int read_images(const node *n, const value *v, convolution *c) {
+	const int64_t *s = v->shape;
+	if (!has_pixels(v))
+		return 0;
+	c->images = s[0];
+	if (v->type == ort_uint8) {
+		c->height = s[1], c->width = s[2], c->inputs = s[3];
+		c->bytes = v->data, c->scale = n->scale;
+		return c->inputs < n->block;
+	}
+	c->inputs = s[1], c->height = s[2], c->width = s[3];
+	c->x = v->data;
+	return v->type == ort_float && (c->inputs < n->block || c->inputs % n->block == 0);
 }
 
 static ort_status *check(const node *n, int fits) {
@@ -229,29 +246,24 @@ static int read_optional_norm(const node *n, const value *in, const value *x, ch
 }
 
 static ort_status *run_conv(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *x = in[0].shape, *w = in[1].shape;
-	channel_norm norm = {0};
-	TRY(check(n, (n->turned ? in_blocks(n, &in[0]) : are_images(n, &in[0])) && in[1].rank == 4 && w[2] == 3 && w[3] == 3 &&
-	                 w[!n->turned] == x[1] && w[n->turned] > 0 && w[n->turned] % n->block == 0 &&
-	                 (in[2].data == NULL || is_vector(&in[2], w[n->turned])) && read_optional_norm(n, in + 3, &in[0], &norm)));
-	convolution c = {
-		.images = x[0], .inputs = x[1], .outputs = n->turned ? w[1] : w[0], .height = x[2], .width = x[3],
-		.turned = (int)n->turned, .x = in[0].data, .norm = norm, .weight = in[1].data, .bias = in[2].data,
-	};
-	int64_t y[] = {x[0], c.outputs, x[2], x[3]};
+	const int64_t *w = in[1].shape;
+	convolution c = {.turned = (int)n->turned, .weight = in[1].data, .bias = in[2].data};
+	TRY(check(n, read_images(n, &in[0], &c) && (!n->turned || in_blocks(n, &in[0])) && in[1].rank == 4 && w[2] == 3 && w[3] == 3 &&
+	                 w[!n->turned] == c.inputs && w[n->turned] > 0 && w[n->turned] % n->block == 0 &&
+	                 (in[2].data == NULL || is_vector(&in[2], w[n->turned])) && read_optional_norm(n, in + 3, &in[0], &c.norm)));
+	c.outputs = w[n->turned];
+	int64_t y[] = {c.images, c.outputs, c.height, c.width};
 	TRY(new_output(n->api, context, 0, y, 4, &c.y));
+	int64_t moments[] = {n->kernels->conv_parts(&c), 3, c.outputs};
+	TRY(new_output(n->api, context, 1, moments, 3, &c.moments));
 	return with_scratch(n, context, n->kernels->conv_scratch(&c, p->workers), (kernel_of)n->kernels->conv, &c, p);
 }
 
 static ort_status *run_conv_grad(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *x = in[0].shape, *dy = in[1].shape;
-	channel_norm norm = {0};
-	TRY(check(n, are_images(n, &in[0]) && in_blocks(n, &in[1]) && same_images(&in[0], &in[1]) &&
-	                 read_optional_norm(n, in + 2, &in[0], &norm)));
-	convolution c = {
-		.images = x[0], .inputs = x[1], .outputs = dy[1], .height = x[2], .width = x[3],
-		.x = in[0].data, .norm = norm, .dy = in[1].data,
-	};
+	const int64_t *dy = in[1].shape;
+	convolution c = {.outputs = dy[1], .dy = in[1].data};
+	TRY(check(n, read_images(n, &in[0], &c) && in_blocks(n, &in[1]) && dy[0] == c.images && dy[2] == c.height && dy[3] == c.width &&
+	                 read_optional_norm(n, in + 2, &in[0], &c.norm)));
 	int64_t w[] = {c.outputs, c.inputs, 3, 3};
 	TRY(new_output(n->api, context, 0, w, 4, &c.dweight));
 	return with_scratch(n, context, n->kernels->conv_grad_scratch(&c, p->workers), (kernel_of)n->kernels->conv_grad, &c, p);
@@ -260,11 +272,12 @@ static ort_status *run_conv_grad(const node *n, void *context, const pool *p, co
 static int pools(const node *n, const int64_t *x) { return x[2] % n->pool == 0 && x[3] % n->pool == 0; }
 
 static ort_status *run_norm(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *x = in[0].shape;
-	TRY(check(n, in_blocks(n, &in[0]) && x[0] > 0 && pools(n, x) && is_vector(&in[1], x[1]) && is_vector(&in[2], x[1])));
+	const int64_t *x = in[0].shape, *m = in[3].shape;
+	TRY(check(n, in_blocks(n, &in[0]) && x[0] > 0 && pools(n, x) && is_vector(&in[1], x[1]) && is_vector(&in[2], x[1]) &&
+	                 (in[3].data == NULL || (in[3].rank == 3 && m[1] == 3 && m[2] == x[1]))));
 	normalisation b = {
 		.images = x[0], .channels = x[1], .height = x[2], .width = x[3], .pool = n->pool, .epsilon = n->epsilon,
-		.x = in[0].data, .norm = {.scale = in[1].data, .bias = in[2].data, .relu = (int)n->relu},
+		.x = in[0].data, .moments = in[3].data, .parts = m[0], .norm = {.scale = in[1].data, .bias = in[2].data, .relu = (int)n->relu},
 	};
 	int64_t y[] = {x[0], x[1], x[2] / n->pool, x[3] / n->pool};
 	TRY(new_output(n->api, context, 0, y, 4, &b.y));
@@ -289,18 +302,18 @@ static ort_status *run_norm_grad(const node *n, void *context, const pool *p, co
 	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm_grad, &b, p);
 }
 
-#define OPERATOR(is, inputs, optional, outputs, sparable, run)                                                       \
+#define OPERATOR(is, inputs, optional, outputs, sparable, bytes, run)                                                       \
 	{                                                                                                       \
-		ort_api_version, NULL, name, provider, type, input_count, type, output_count, NULL, destroy,        \
+		ort_api_version, NULL, name, provider, input_type, input_count, output_type, output_count, NULL, destroy,        \
 			input_kind, output_kind, zero_of, {zero, zero, zero, zero}, create, compute, NULL, one,             \
-			last_version, {NULL}, is, inputs, outputs, optional, sparable, run                                  \
+			last_version, {NULL}, is, inputs, outputs, optional, sparable, bytes, run                                  \
 	}
 
 static operator operators[] = {
-	OPERATOR("Conv", 7, 5, 1, 0, run_conv),
-	OPERATOR("ConvWeightGrad", 6, 4, 1, 0, run_conv_grad),
-	OPERATOR("BatchNorm", 3, 0, 4, 1, run_norm),
-	OPERATOR("BatchNormGrad", 6, 0, 3, 0, run_norm_grad),
+	OPERATOR("Conv", 7, 5, 2, 1, 1, run_conv),
+	OPERATOR("ConvWeightGrad", 6, 4, 1, -1, 1, run_conv_grad),
+	OPERATOR("BatchNorm", 4, 1, 4, 0, 0, run_norm),
+	OPERATOR("BatchNormGrad", 6, 0, 3, -1, 0, run_norm_grad),
 };
 
 static ort_status *add(ort_api api, void *options) {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ort_api_version = 19, ort_fail = 1, ort_float = 1 };
+enum { ort_api_version = 19, ort_fail = 1, ort_any = 0, ort_float = 1, ort_uint8 = 2 };
 
 typedef void ort_status; // NULL is success
 
@@ -39,6 +39,8 @@ typedef struct ort_allocator {
 #define ORT_TYPES_add_domain void *, void *
 #define ORT_PLACE_tensor_data 51
 #define ORT_TYPES_tensor_data void *, void **
+#define ORT_PLACE_element_type 60
+#define ORT_TYPES_element_type const void *, int *
 #define ORT_PLACE_rank 61
 #define ORT_TYPES_rank const void *, size_t *
 #define ORT_PLACE_dimensions 62

@@ -262,8 +262,9 @@ FUNCTION static void transform_gradients(const convolution *c, const grid *g, lo
 			                   c->dy + pixel_at(c, blocks, b, soon.image, soon.y, soon.x));
 }
 
-// write_output writes Aᵀ m A, plus the bias, of a tile of some rows and columns.
-SEPARATE static void write_output(const float *m, long apart, vec bias, float *y, long row, long rows, long columns) {
+// output_tile writes Aᵀ m A, plus the bias, of a tile of some rows and columns and,
+// if they are wanted, adds to the moments; the first tile of a part makes them.
+INLINE void output_tile(const float *m, long apart, vec bias, float *y, long row, long rows, long columns, int measured, int first, vec moments[3]) {
 	vec half[tile][reach];
 	UNROLL for (int j = 0; j < reach; j++, m += apart) {
 		vec column[reach], o[tile];
@@ -274,22 +275,52 @@ SEPARATE static void write_output(const float *m, long apart, vec bias, float *y
 	UNROLL for (int i = 0; i < tile; i++) {
 		vec o[tile];
 		output_transform(half[i], o);
+		if (measured && i == 0 && first) {
+			moments[0] = o[0] + bias;
+			moments[1] = moments[2] = (vec){0};
+		}
 		UNROLL for (int j = 0; j < tile; j++)
-			if (i < rows && j < columns)
+			if (i < rows && j < columns) {
 				stream(y + i * row + j * BLOCK, o[j] + bias);
+				if (measured)
+					measure(o[j] + bias, moments);
+			}
 	}
 }
 
-// write_outputs writes Aᵀ m A, plus the bias, of n tiles.
-FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart, long block_apart) {
-	long blocks = c->outputs / BLOCK;
+SEPARATE static void write_output(const float *m, long apart, vec bias, float *y, long row, long rows, long columns) {
+	output_tile(m, apart, bias, y, row, rows, columns, 0, 0, NULL);
+}
+
+SEPARATE static void write_measured(const float *m, long apart, vec bias, float *y, long row, long rows, long columns, int first, float *moments, long channels) {
+	vec part[3] = {load(moments), load(moments + channels), load(moments + 2 * channels)};
+	output_tile(m, apart, bias, y, row, rows, columns, 1, first, part);
+	UNROLL for (int i = 0; i < 3; i++) store(moments + i * channels, part[i]);
+}
+
+// write_outputs writes Aᵀ m A, plus the bias, of n tiles, and their moments if
+// these are wanted.
+FUNCTION static void write_outputs(const convolution *c, const grid *g, long first, long n, const float *m, long apart, long block_apart, float *moments) {
+	long blocks = c->outputs / BLOCK, pixels = 0;
 	tile_at at = tile_of(g, first);
-	for (; n > 0; n--, m += BLOCK, at = after(g, at))
-		for (long b = 0; b < blocks; b++)
-			write_output(m + b * block_apart, apart, c->bias ? load(c->bias + b * BLOCK) : (vec){0},
-			             c->y + pixel_at(c, blocks, b, at.image, at.y, at.x), c->width * BLOCK,
-			             inside(at.y, c->height), inside(at.x, c->width));
+	for (long t = 0; t < n; t++, m += BLOCK, at = after(g, at)) {
+		long rows = inside(at.y, c->height), columns = inside(at.x, c->width);
+		pixels += rows * columns;
+		for (long b = 0; b < blocks; b++) {
+			const float *from = m + b * block_apart;
+			float *y = c->y + pixel_at(c, blocks, b, at.image, at.y, at.x);
+			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
+			if (moments == NULL)
+				write_output(from, apart, bias, y, c->width * BLOCK, rows, columns);
+			else
+				write_measured(from, apart, bias, y, c->width * BLOCK, rows, columns, t == 0, moments + b * BLOCK, c->outputs);
+		}
+	}
 	streamed();
+	for (long b = 0; b < blocks && moments != NULL; b++, moments += BLOCK) {
+		vec part[3] = {load(moments), load(moments + c->outputs), load(moments + 2 * c->outputs)};
+		finish_moments(pixels, part, moments, c->outputs);
+	}
 }
 
 // add_products adds to the sums, of one or two blocks for each of count rows,
@@ -394,7 +425,8 @@ FUNCTION static void convolve_parts(void *run, size_t worker) {
 		transform_inputs(r->of, &r->g, first, n, v, r->v_apart, block_apart);
 		for (int p = 0; p < places; p++)
 			product(r->of, n, v + p * r->v_apart, r->u + p * r->u_apart, m + p * r->m_apart, block_apart);
-		write_outputs(r->of, &r->g, first, n, m, r->m_apart, block_apart);
+		write_outputs(r->of, &r->g, first, n, m, r->m_apart, block_apart,
+		              r->of->moments == NULL ? NULL : r->of->moments + part * 3 * r->of->outputs);
 	}
 }
 

@@ -82,6 +82,22 @@ func (n *Node) FuseNorm(norm *Node) {
 	n.Attributes = append(n.Attributes, Attribute{"relu", norm.Int("relu", 0)})
 }
 
+// FuseMoments makes a NativeConv, which is not turned, compute the moments of its
+// result too, and the NativeNorm of that take them.
+func (g *Graph) FuseMoments(conv, norm *Node) {
+	moments := g.value(conv.Name+".moments", Float, Shape{Symbol(conv.Name + ".parts"), Fixed(3), conv.Outputs[0].Shape[1]})
+	moments.producer = conv
+	conv.Outputs = append(conv.Outputs, moments)
+	norm.Inputs = append(norm.Inputs, moments)
+}
+
+// FuseImage makes a NativeConv or NativeConvWeightGrad of few channels read its x
+// from an image of bytes [n, h, w, c], of which x is `scale` times, planar.
+func (n *Node) FuseImage(image *Value, scale float32) {
+	n.Inputs[0] = image
+	n.Attributes = append(n.Attributes, Attribute{"scale", scale})
+}
+
 func flagOf(b bool) int64 {
 	if b {
 		return 1

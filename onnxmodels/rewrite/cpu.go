@@ -35,7 +35,7 @@ func fasten(g *graph.Graph, block int, native bool) {
 		joinReorders(g)
 		fuseReLU(g)
 		if native {
-			fuseNorms(g, block)
+			fuseNative(g, block)
 		}
 	} else {
 		splitConvGrad(g, 0)

@@ -34,6 +34,20 @@ func (b *builder) in(name string, mean float64, sizes ...int) *graph.Value {
 	return b.Input(name, graph.Float, graph.Static(sizes...))
 }
 
+// bytes appends an input of uniformly distributed bytes.
+func (b *builder) bytes(name string, sizes ...int) *graph.Value {
+	n := 1
+	for _, size := range sizes {
+		n *= size
+	}
+	values := make([]uint8, n)
+	for i := range values {
+		values[i] = uint8(b.rng.UintN(256))
+	}
+	b.inputs = append(b.inputs, ortrun.Input{Name: name, Shape: sizes, Uint8: values})
+	return b.Input(name, graph.Uint8, graph.Static(sizes...))
+}
+
 // run runs the graph with the outputs.
 func (b *builder) run(t *testing.T, outputs []*graph.Value, pass func(g *graph.Graph)) [][]float32 {
 	t.Helper()

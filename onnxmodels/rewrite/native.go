@@ -154,11 +154,12 @@ func (g *norms) backward(n *graph.Node) {
 	})
 }
 
-// fuseNorms lets what alone uses native normalisations compute their results,
-// which then are never in memory: convolutions that read them, or an average
-// pool of windows that tile the images. Their gradients spread those that such a
-// pool hands on.
-func fuseNorms(g *graph.Graph, block int) {
+// fuseNative lets native operators do what comes before or after them, so that it
+// is never in memory: convolutions read bytes as images and compute the result of
+// a normalisation that they alone read, and the moments that one needs;
+// normalisations average the windows of a
+// pool that tile the images, and their gradients spread those of it.
+func fuseNative(g *graph.Graph, block int) {
 	n := &norms{g, block}
 	for _, node := range slices.Clone(g.Nodes) {
 		switch {
@@ -167,9 +168,39 @@ func fuseNorms(g *graph.Graph, block int) {
 			n.fuseForward(node)
 		case node.Op == "BatchNormGrad":
 			n.fuseBackward(node)
+		default:
+			if image, scale := imageOf(node.Inputs[0]); image != nil {
+				node.FuseImage(image, scale)
+			}
 		}
 	}
+	each(g, "BatchNorm", func(norm *graph.Node) {
+		if conv := norm.Inputs[0].Producer(); isNative(conv, "Conv") && conv.Int("turned", 0) == 0 {
+			g.FuseMoments(conv, norm)
+		}
+	})
 	g.Prune()
+}
+
+func isNative(n *graph.Node, op string) bool {
+	return n != nil && n.Domain == graph.Native && n.Op == op
+}
+
+// imageOf returns the bytes [n, h, w, c] of which x is the planar form, and by how
+// much x is larger, or nil.
+func imageOf(x *graph.Value) (*graph.Value, float32) {
+	var from [3]*graph.Node
+	for i, op := range []string{"Mul", "Cast", "Transpose"} {
+		if from[i] = x.Producer(); from[i] == nil || from[i].Op != op {
+			return nil, 0
+		}
+		x = from[i].Inputs[0]
+	}
+	scale := from[0].Inputs[1].Floats()
+	if len(scale) != 1 || x.Elem != graph.Uint8 || !slices.Equal(from[2].Ints("perm"), []int64{0, 3, 1, 2}) {
+		return nil, 0
+	}
+	return x, scale[0]
 }
 
 func (g *norms) fuseForward(n *graph.Node) {

@@ -155,26 +155,27 @@ func TestNativeNorm(t *testing.T) {
 	}
 }
 
-// TestFuseNorms has a normalisation that two convolutions read, one of which
-// reads another's result as well, one before a pool, and one before a global
-// pool: nothing is left of what they were made of.
+// TestFuseNorms has a normalisation that two convolutions read and two before
+// pools, of results so far from 0 that sums of their squares would lose digits, in
+// several parts, the last of them smaller: nothing is left of what they were made
+// of.
 func TestFuseNorms(t *testing.T) {
 	build := func(b *builder) []*graph.Value {
 		window := graph.Same(3, 1, 6, 10)
 		vectors := func(name string, channels int) (scale, bias *graph.Value) {
 			return b.in(name+".scale", 1, channels), b.in(name+".bias", 0, channels)
 		}
-		x := b.in("x", 1, 4, 32, 6, 10)
+		x := b.in("x", 1, 10, 32, 6, 10)
 		scale1, bias1 := vectors("1", 32)
 		scale2, bias2 := vectors("2", 16)
 		scale3, bias3 := vectors("3", 16)
 		w2, w3 := b.in("w2", 0, 16, 32, 3, 3), b.in("w3", 0, 16, 32, 3, 3)
 		n1, grad1 := normOf(b, "norm1", x, scale1, bias1, true, 1)
-		n2, grad2 := normOf(b, "norm2", b.Conv("conv2", n1.Y, w2, b.in("b2", 0, 16), window), scale2, bias2, true, 2)
+		n2, grad2 := normOf(b, "norm2", b.Conv("conv2", n1.Y, w2, b.in("b2", 100, 16), window), scale2, bias2, true, 2)
 		n3, grad3 := normOf(b, "norm3", b.Conv("conv3", n1.Y, w3, nil, window), scale3, bias3, false, 2)
 
-		dx2, dscale2, dbias2 := grad2(b.in("dy2", 0, 4, 16, 3, 5))
-		dx3, dscale3, dbias3 := grad3(b.in("dy3", 0, 4, 16, 3, 5))
+		dx2, dscale2, dbias2 := grad2(b.in("dy2", 0, 10, 16, 3, 5))
+		dx3, dscale3, dbias3 := grad3(b.in("dy3", 0, 10, 16, 3, 5))
 		d2, dw2, _ := b.ConvGrad("grad2", dx2, n1.Y, w2, window, true, true, false)
 		d3, dw3, _ := b.ConvGrad("grad3", dx3, n1.Y, w3, window, true, true, false)
 		dx, dscale1, dbias1 := grad1(b.Binary("Add", "sum", d2, d3))
@@ -193,11 +194,33 @@ func TestFuseNorms(t *testing.T) {
 		}
 	}
 	for _, n := range b.Nodes {
-		if n.Op == "BatchNorm" && n.Inputs[0].Name == "x" && n.Outputs[0] != nil {
-			t.Error("the result of norm1 is computed, though only convolutions read it")
+		if n.Op != "BatchNorm" {
+			continue
+		}
+		first := n.Inputs[0].Producer().Op == "ReorderInput"
+		if first != (n.Outputs[0] == nil) {
+			t.Errorf("%s: its result %v, want none where only convolutions read it", n.Name, n.Outputs[0])
+		}
+		if first != (len(n.Inputs) == 3) {
+			t.Errorf("%s: %d inputs, want the moments where a convolution measures them", n.Name, len(n.Inputs))
 		}
 	}
 	compare(t, graph.Microsoft, "BatchNormInternal", 5e-6, Native, build)
+}
+
+// TestFuseImage has the first layers of a network, whose images are bytes.
+func TestFuseImage(t *testing.T) {
+	compare(t, "", "Cast", 5e-6, Native, func(b *builder) []*graph.Value {
+		const images, height, width = 5, 9, 7
+		image, weight := b.bytes("image", images, height, width, 3), b.in("weight", 0, 16, 3, 3, 3)
+		window := graph.Same(3, 1, height, width)
+		planar := b.Cast("float", b.Transpose("planar", image, 0, 3, 1, 2), graph.Float)
+		x := b.Binary("Mul", "x", planar, b.Scalar("per_byte", 1.0/255))
+		n, grad := normOf(b, "norm", b.Conv("conv", x, weight, nil, window), b.in("scale", 1, 16), b.in("bias", 0, 16), true, 1)
+		dx, dscale, dbias := grad(b.in("dy", 0, images, 16, height, width))
+		_, dw, _ := b.ConvGrad("conv_grad", dx, x, weight, window, false, true, false)
+		return []*graph.Value{n.Y, n.Mean, n.InverseDeviation, dw, dscale, dbias}
+	})
 }
 
 // TestNative builds a convolution with its normalisation and all gradients: no
@@ -259,6 +282,18 @@ func TestNativeRefuses(t *testing.T) {
 			y.Producer().FuseNorm(norm.Y.Producer())
 			y.Producer().Inputs[0] = b.Graph.Inputs[2]
 			return y
+		},
+		"the shapes of this": func(b *builder) *graph.Value { // moments of other channels
+			v := b.in("scale", 0, 32)
+			conv := b.NativeConv("conv", b.in("x", 0, 2, 16, 8, 8), b.in("weight", 0, 16, 16, 3, 3), block, graph.NativeConvOptions{})
+			norm, _ := b.NativeNorm("norm", b.in("y", 0, 2, 32, 8, 8), v, v, 1e-3, block, graph.NativeNormOptions{})
+			b.FuseMoments(conv.Producer(), norm.Y.Producer())
+			return norm.Y
+		},
+		"not have the shapes of this": func(b *builder) *graph.Value { // bytes of many channels
+			conv := b.NativeConv("conv", b.in("x", 0, 2, 16, 8, 8), b.in("weight", 0, 16, 16, 3, 3), block, graph.NativeConvOptions{})
+			conv.Producer().FuseImage(b.bytes("image", 2, 8, 8, 16), 1)
+			return conv
 		},
 		"no kernels for the operator's block": func(b *builder) *graph.Value {
 			return b.NativeConv("conv", b.in("x", 0, 2, 32, 8, 8), b.in("weight", 0, 32, 32, 3, 3), 32, graph.NativeConvOptions{})
