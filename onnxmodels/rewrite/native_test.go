@@ -280,7 +280,7 @@ func TestNativeRefuses(t *testing.T) {
 			norm, _ := b.NativeNorm("norm", b.in("y", 0, 2, 32, 8, 8), v, v, 1e-3, block, graph.NativeNormOptions{})
 			y := b.NativeConv("conv", b.in("x", 0, 2, 16, 8, 8), b.in("weight", 0, 32, 16, 3, 3), block, graph.NativeConvOptions{})
 			y.Producer().FuseNorm(norm.Y.Producer())
-			y.Producer().Inputs[0] = b.Graph.Inputs[2]
+			y.Producer().Inputs[0] = b.Inputs[2]
 			return y
 		},
 		"the shapes of this": func(b *builder) *graph.Value { // moments of other channels
