@@ -183,9 +183,16 @@ func (k *keys) fill(e *Experiment, v *viper.Viper) {
 
 // GivesSweep reports whether the sweep was given by somebody, and is not just
 // the default of an experiment about a single run.
-func (r *Resolved) GivesSweep() bool {
+func (r *Resolved) GivesSweep() bool { return r.gives("sweep.") }
+
+// GivesAny reports whether anything was given by somebody, and the experiment
+// is not just Default.
+func (r *Resolved) GivesAny() bool { return r.gives("") }
+
+// gives reports whether a setting whose key starts so was given.
+func (r *Resolved) gives(prefix string) bool {
 	for key, origin := range r.Origins {
-		if strings.HasPrefix(key, "sweep.") && origin.Source != byDefault {
+		if strings.HasPrefix(key, prefix) && origin.Source != byDefault {
 			return true
 		}
 	}

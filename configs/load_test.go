@@ -28,6 +28,23 @@ func TestLoadWithoutAnythingIsDefault(t *testing.T) {
 	}
 }
 
+func TestGivesAny(t *testing.T) {
+	gives := func(sets ...string) bool {
+		r, err := LoadResolved("", sets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.GivesAny()
+	}
+	if gives() || !gives("seed=1") {
+		t.Error("nothing is taken for something, or a setting for nothing")
+	}
+	t.Setenv("ONNXLAB_SEED", "1")
+	if !gives() {
+		t.Error("a variable is taken for nothing")
+	}
+}
+
 func TestEveryFieldHasARule(t *testing.T) {
 	var want []string
 	experiment := reflect.TypeFor[Experiment]()

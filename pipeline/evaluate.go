@@ -41,7 +41,7 @@ others. With --model the images are those of --config and --set.
 if any image was classified wrong, wrong.png with those whose wrong class had the
 highest probability.
 ` + exitHelp,
-		Example: `  pipeline evaluate --run runs/quickstart --out evaluation
+		Example: `  pipeline evaluate --run runs/quickstart/medium/16 --out evaluation
   pipeline evaluate --model model.onnx --source cifar10 --data cifar --runtime go`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

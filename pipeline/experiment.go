@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,6 +51,47 @@ func (f *experimentFlags) loadOrResume(resume bool, dir string) (*configs.Experi
 	}
 	_ = file.Close() // it was only read
 	return configs.Load(config, f.sets)
+}
+
+// follow returns the experiment of a run or a sweep, and its directory: out, or
+// runs/<name>. With resume something must have begun there, or be given to begin
+// with: a mistyped directory would begin the study.
+func (f *experimentFlags) follow(resume bool, out string) (e *configs.Experiment, dir string, err error) {
+	if e, err = f.loadOrResume(resume, out); err != nil {
+		return nil, "", err
+	}
+	if dir = out; dir == "" {
+		dir = filepath.Join("runs", runName(f.config, e.Name))
+	}
+	if !resume || rundir.KindOf(dir) != rundir.Neither {
+		return e, dir, nil
+	}
+	resolved, err := configs.LoadResolved(f.config, f.sets)
+	if err == nil && !resolved.GivesAny() {
+		err = &usageError{fmt.Errorf("--resume: nothing has begun in %q: give another directory with --out, or begin with --config FILE", dir)}
+	}
+	return e, dir, err
+}
+
+// checkRun tells why dir is not that of a run.
+func checkRun(dir string) error {
+	layout := rundir.Layout{Dir: dir}
+	if _, err := os.Stat(layout.Config()); err != nil {
+		return fmt.Errorf("%q is not a run directory: %w", dir, err)
+	}
+	if _, err := os.Stat(layout.Environment()); err != nil {
+		return fmt.Errorf("%q is not a run directory: %w (of a sweep, give one of its runs: <condition>/<batch size>)", dir, err)
+	}
+	return nil
+}
+
+// explainMissing tells why dir lacks a file that complete runs have, which is
+// cause: the run in it has not ended, or there is none.
+func explainMissing(dir string, cause error) error {
+	if err := checkRun(dir); err != nil {
+		return err
+	}
+	return fmt.Errorf("the run %q is not complete: %w (go on with it: pipeline train --out %s --resume)", dir, cause, quoted(dir))
 }
 
 // loadOrOfRun is load, or the experiment of the run in dir if one is named. The

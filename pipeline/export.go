@@ -156,12 +156,8 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 // trainedNetwork returns the network of a run, and the path of its snapshot
 // and the names of its classes.
 func trainedNetwork(dir string, best bool) (n *onnxmodels.Network, path string, classes []string, err error) {
-	layout := rundir.Layout{Dir: dir}
-	if _, err := os.Stat(layout.Config()); err != nil {
-		return nil, "", nil, fmt.Errorf("%q is not a run directory: %w", dir, err)
-	}
-	if _, err := os.Stat(layout.Environment()); err != nil {
-		return nil, "", nil, fmt.Errorf("%q is not a run directory: %w (of a sweep, give one of its runs: <condition>/<batch size>)", dir, err)
+	if err := checkRun(dir); err != nil {
+		return nil, "", nil, err
 	}
 	experiment, err := rundir.ReadConfig(dir)
 	if err != nil {
@@ -171,7 +167,7 @@ func trainedNetwork(dir string, best bool) (n *onnxmodels.Network, path string, 
 	if err != nil {
 		return nil, "", nil, err
 	}
-	checkpoints := layout.Checkpoints()
+	checkpoints := rundir.Layout{Dir: dir}.Checkpoints()
 	if best {
 		path, err = snapshot.Best(checkpoints)
 	} else {

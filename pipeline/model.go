@@ -101,7 +101,7 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 	c := &classifier{Path: f.path(), Close: func() error { return nil }}
 	m, err := onnxmodels.ReadModel(c.Path)
 	if errors.Is(err, os.ErrNotExist) && f.run != "" {
-		err = fmt.Errorf("%w (a run has its model when it is complete: pipeline train --out %s --resume)", err, quoted(f.run))
+		err = explainMissing(f.run, err)
 	}
 	if err != nil {
 		return nil, &dataError{err}

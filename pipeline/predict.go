@@ -42,7 +42,7 @@ their EXIF data says, and transparent parts are seen on white.
 An image that cannot be read is named on standard error, the others are
 classified, and the exit status is 3.
 ` + exitHelp,
-		Example: `  pipeline predict --run runs/quickstart cat.png
+		Example: `  pipeline predict --run runs/quickstart/medium/16 cat.png
   pipeline predict --model model.onnx --runtime go --json photos/*.jpg`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -66,13 +65,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.jobs < 0 {
 		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
 	}
-	experiment, err := opts.loadOrResume(opts.resume, opts.out)
+	experiment, root, err := opts.follow(opts.resume, opts.out)
 	if err != nil {
 		return err
-	}
-	root := opts.out
-	if root == "" {
-		root = filepath.Join("runs", runName(opts.config, experiment.Name))
 	}
 	plan, err := sweep.New(*experiment, root)
 	if err != nil {

@@ -42,8 +42,8 @@ is runs/<name>, after the experiment's name or its file.
 
 Interrupted by Ctrl-C, it finishes the step, saves its state and says how to go
 on. Resumed, it ends as if it had never been interrupted. --resume without
---config takes the configuration of the run in --out; where there is no run yet,
-it begins one.
+--config takes the configuration of the run in --out; with --config or --set it
+begins one where there is none yet.
 ` + exitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
   pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study`,
@@ -63,21 +63,19 @@ it begins one.
 	return cmd
 }
 
-func (o *trainOptions) experiment() (*configs.Experiment, error) {
+// experiment returns the experiment and the run directory.
+func (o *trainOptions) experiment() (*configs.Experiment, string, error) {
 	if o.cell != "" {
-		return cellExperiment(o.sweep, o.cell)
+		e, err := cellExperiment(o.sweep, o.cell)
+		return e, o.out, err
 	}
-	return o.loadOrResume(o.resume, o.out)
+	return o.follow(o.resume, o.out)
 }
 
 func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
-	experiment, err := opts.experiment()
+	experiment, dir, err := opts.experiment()
 	if err != nil {
 		return err
-	}
-	dir := opts.out
-	if dir == "" {
-		dir = filepath.Join("runs", runName(opts.config, experiment.Name))
 	}
 	train, validation, err := loadData(ctx, experiment.Data)
 	if err != nil {

@@ -50,9 +50,9 @@ that export model wrote, on the images of the run or of --config and --set.
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
 ` + exitHelp,
-		Example: `  pipeline verify --run runs/quickstart --layers
+		Example: `  pipeline verify --run runs/quickstart/medium/16 --layers
   pipeline verify --model model.onnx --source cifar10 --data cifar --count 100
-  pipeline verify --run runs/quickstart --record outputs.npz
+  pipeline verify --run runs/quickstart/medium/16 --record outputs.npz
   pipeline verify --model model.onnx --against outputs.npz`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -126,7 +126,11 @@ func (o *verifyOptions) subject() (s subject, err error) {
 	if s.path == "" {
 		s.path = rundir.Layout{Dir: o.run}.Model()
 	}
-	if s.data, err = durable.ReadPlain(s.path, 1<<31-1); err != nil {
+	s.data, err = durable.ReadPlain(s.path, 1<<31-1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.model == "":
+		return s, explainMissing(o.run, err)
+	case err != nil:
 		return s, fmt.Errorf("read model: %w", err)
 	}
 	sum := sha256.Sum256(s.data)
@@ -134,7 +138,7 @@ func (o *verifyOptions) subject() (s subject, err error) {
 	if o.model == "" {
 		summary, err := rundir.ReadSummary(o.run)
 		if errors.Is(err, fs.ErrNotExist) {
-			return s, fmt.Errorf("the run %q is not complete: %w (go on with it by pipeline train --resume, or give a model by --model)", o.run, err)
+			return s, explainMissing(o.run, err)
 		}
 		if err != nil {
 			return s, err

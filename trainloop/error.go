@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/trainloop/rundir"
 )
 
 // Interrupted is the error of a run that was told to stop and saved its state.
@@ -71,12 +72,19 @@ func (e *Mismatch) Error() string {
 }
 
 // Occupied is the error of starting a run or a sweep in a directory that holds
-// one.
-type Occupied struct{ Dir string }
+// one, or of going on with the one where the other is.
+type Occupied struct {
+	Dir string
+	// Holds is what is there, Wanted what was to be.
+	Holds, Wanted rundir.Kind
+}
 
 // Error implements error.
 func (e *Occupied) Error() string {
-	return fmt.Sprintf("%q holds a run already: go on with it by --resume, or give another directory with --out", e.Dir)
+	if e.Holds != e.Wanted {
+		return fmt.Sprintf("%q holds a %s, not a %s: give another directory with --out", e.Dir, e.Holds, e.Wanted)
+	}
+	return fmt.Sprintf("%q holds a %s already: go on with it by --resume, or give another directory with --out", e.Dir, e.Holds)
 }
 
 // SettingError is a setting that does not go with the data.

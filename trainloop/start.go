@@ -118,7 +118,7 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	return nil
 }
 
-// claim refuses the run directory of another run, and tells whether this one has
+// claim refuses the directory of another run or of a sweep, and tells whether this one has
 // begun in it.
 func (r *run) claim() (begun bool, err error) {
 	began, err := rundir.ReadConfig(r.Dir)
@@ -128,8 +128,8 @@ func (r *run) claim() (begun bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !r.Resume {
-		return false, &Occupied{Dir: r.Dir}
+	if kind := rundir.KindOf(r.Dir); !r.Resume || kind != rundir.OfRun {
+		return false, &Occupied{Dir: r.Dir, Holds: kind, Wanted: rundir.OfRun}
 	}
 	if began.Hash() != r.at.ConfigHash {
 		return false, NewMismatch(r.Dir, began, r.Experiment)

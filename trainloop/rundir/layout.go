@@ -41,6 +41,29 @@ func (l Layout) Summary() string { return filepath.Join(l.Dir, "summary.json") }
 // Failure tells why the run failed.
 func (l Layout) Failure() string { return filepath.Join(l.Dir, "failure.json") }
 
+// Kind is what a directory holds.
+type Kind string
+
+// The kinds of directories.
+const (
+	Neither Kind = ""
+	OfRun   Kind = "run"
+	OfSweep Kind = "sweep"
+)
+
+// KindOf tells whether a run or a sweep has begun in dir. Both have a
+// configuration, but a run has written its environment before.
+func KindOf(dir string) Kind {
+	l := Layout{dir}
+	switch {
+	case !exists(l.Config()):
+		return Neither
+	case exists(l.Environment()):
+		return OfRun
+	}
+	return OfSweep
+}
+
 // Complete tells whether the run in dir has ended well.
 func Complete(dir string) bool { return exists(Layout{dir}.Summary()) }
 

@@ -221,3 +221,18 @@ func TestListNothing(t *testing.T) {
 		t.Errorf("a damaged configuration: %v", err)
 	}
 }
+
+func TestKindOf(t *testing.T) {
+	dir := t.TempDir()
+	check := func(want Kind) {
+		t.Helper()
+		if got := KindOf(dir); got != want {
+			t.Errorf("it holds %q, want %q", got, want)
+		}
+	}
+	check(Neither)
+	touch(t, "", dir, "config.yaml")
+	check(OfSweep)
+	touch(t, "", dir, "environment.json")
+	check(OfRun)
+}

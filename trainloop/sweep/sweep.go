@@ -75,17 +75,18 @@ func Name(c rundir.Cell) string {
 }
 
 // Claim makes the sweep directory and writes the sweep's configuration. A
-// directory that holds a sweep is refused, unless resume is set and the two
-// differ at most in the grid.
+// directory that holds a run is refused, and so is one that holds a sweep, unless
+// resume is set and the two differ at most in the grid.
 func (p *Plan) Claim(resume bool) error {
 	layout := rundir.Layout{Dir: p.Root}
+	kind := rundir.KindOf(p.Root)
 	began, err := rundir.ReadConfig(p.Root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
-	case !resume:
-		return &trainloop.Occupied{Dir: p.Root}
+	case !resume || kind != rundir.OfSweep:
+		return &trainloop.Occupied{Dir: p.Root, Holds: kind, Wanted: rundir.OfSweep}
 	default:
 		if err := p.compatible(began); err != nil {
 			return err
