@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -15,21 +17,22 @@ import (
 )
 
 // dryRun prints the cells of a sweep with the time and the memory that each
-// will take. Both come from a few steps on random images, one measurement for
-// each size of micro-batch, in a process of its own so that its memory can be
-// told. The total takes it that cells do not slow each other.
+// will take, each as soon as it is known. Both come from a few steps on random
+// images, one measurement for each size of micro-batch, in a process of its own
+// so that its memory can be told. The total takes it that cells do not slow each
+// other.
 func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int, stdout io.Writer) error {
 	height, width, images, err := trainingSize(ctx, plan.Experiment.Data)
 	if err != nil {
 		return err
 	}
+	steps := func(e configs.Experiment) int { return e.Train.Epochs * (images / e.Train.BatchSize) }
+	lines := plannedLines(plan, steps)
+	fmt.Fprintf(stdout, "%stime        memory\n", lines[0])
 	measured := map[string]trainloop.Measurement{}
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "condition\tbatch\tseed\tsteps\tmicro-batch\ttime\tmemory")
 	total := time.Duration(0)
-	for _, c := range plan.Cells {
+	for i, c := range plan.Cells {
 		e := c.Experiment
-		steps := e.Train.Epochs * (images / e.Train.BatchSize)
 		key := fmt.Sprint(e.Model, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
 		m, ok := measured[key]
 		if !ok {
@@ -38,13 +41,29 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int
 			}
 			measured[key] = m
 		}
-		duration := time.Duration(float64(steps) * m.SecondsPerStep * float64(time.Second))
+		duration := time.Duration(float64(steps(e)) * m.SecondsPerStep * float64(time.Second))
 		total += duration
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\t%.1f GB\n", c.Condition, c.BatchSize, c.Seed, steps,
-			trainloop.MicroBatch(e), duration.Round(time.Second), float64(m.PeakBytes)/1e9)
+		if _, err := fmt.Fprintf(stdout, "%s%-10s  %.1f GB\n", lines[i+1], duration.Round(time.Second), float64(m.PeakBytes)/1e9); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(t, "%d cells, %d at once\t\t\t\t\t%s\t\n", len(plan.Cells), jobs, (total / time.Duration(jobs)).Round(time.Second))
-	return t.Flush()
+	sum := fmt.Sprintf("%d cells, %d at once", len(plan.Cells), jobs)
+	_, err = fmt.Fprintf(stdout, "%-*s%s\n", len(lines[0]), sum, (total / time.Duration(jobs)).Round(time.Second))
+	return err
+}
+
+// plannedLines are the head of the table and the cells, but for what is
+// measured: the columns of a table that is printed line by line.
+func plannedLines(plan *sweep.Plan, steps func(configs.Experiment) int) []string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "condition\tbatch\tseed\tsteps\tmicro-batch\t")
+	for _, c := range plan.Cells {
+		e := c.Experiment
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t\n", c.Condition, c.BatchSize, c.Seed, steps(e), trainloop.MicroBatch(e))
+	}
+	_ = t.Flush() // into memory
+	return strings.Split(b.String(), "\n")
 }
 
 // trainingSize tells the size and the number of the training images.
@@ -55,6 +74,13 @@ func trainingSize(ctx context.Context, d configs.Data) (height, width, images in
 	}
 	height, width = train.Size()
 	return height, width, train.Len(), nil
+}
+
+// stepsToTime is how many steps are measured, after a first one: those of a
+// thousand images, but as many as a median needs that one slow step does not move.
+func stepsToTime(batch int) int {
+	const fewest, most = 3, 50
+	return min(max(1000/batch, fewest), most)
 }
 
 // measure asks "bench step" for the experiment's steps.
@@ -74,7 +100,7 @@ func measure(ctx context.Context, command cellCommand, e configs.Experiment, hei
 	if err := f.Close(); err != nil {
 		return m, err
 	}
-	out, err := command.output(ctx, "bench", "step", "--config", f.Name(), "--steps", "2",
+	out, err := command.output(ctx, "bench", "step", "--config", f.Name(), "--steps", strconv.Itoa(stepsToTime(e.Train.BatchSize)),
 		"--size", fmt.Sprintf("%dx%d", height, width), "--json")
 	if err != nil {
 		return m, err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"math/rand/v2"
@@ -167,6 +168,35 @@ func TestSweepInterrupted(t *testing.T) {
 		if mustRead(t, filepath.Join(a, "model.onnx")) != mustRead(t, filepath.Join(b, "model.onnx")) || timeless(t, a) != timeless(t, b) {
 			t.Errorf("%s: the interrupted sweep came to another model", condition)
 		}
+	}
+}
+
+// TestDryRunInterrupted interrupts a dry run in its second measurement: the first
+// is there already.
+func TestDryRunInterrupted(t *testing.T) {
+	cmd := command(t, "sweep", "--dry-run", "--out", t.TempDir(), "--set", "sweep.conditions=[none]",
+		"--set", "sweep.batch_sizes=[8,2048]", "--set", "train.replicas=8")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "none ") {
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		t.Errorf("it goes on with %q", lines.Text())
+	}
+	_ = cmd.Wait() // its status tells
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stderr.String() != "pipeline: measure none, batch 2048, seed 1: interrupted\n" {
+		t.Errorf("exit status %d, %q", code, stderr.String())
 	}
 }
 

@@ -24,3 +24,11 @@ func TestParallelCells(t *testing.T) {
 		}
 	}
 }
+
+func TestStepsToTime(t *testing.T) {
+	for batch, want := range map[int]int{1: 50, 16: 50, 128: 7, 512: 3, 8192: 3} {
+		if got := stepsToTime(batch); got != want {
+			t.Errorf("batch %d: %d steps, want %d", batch, got, want)
+		}
+	}
+}
