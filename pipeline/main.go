@@ -22,6 +22,7 @@ import (
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
 )
 
 // The exit statuses of the command.
@@ -79,7 +80,7 @@ func exitStatus(ctx context.Context, err error) int {
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
 		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err):
 		return exitUsage
-	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*report.NoRunsError](err), isAny[*session.LibraryError](err), isAny[*session.DeviceError](err):
+	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*snapshot.DamagedError](err), isAny[*report.NoRunsError](err), isAny[*session.LibraryError](err), isAny[*session.DeviceError](err):
 		return exitData
 	}
 	return exitFailed

@@ -57,7 +57,7 @@ type Position struct {
 // When ctx is cancelled it finishes the step, saves a snapshot and returns an
 // *Interrupted. The other errors that can be told apart are *SettingError for
 // an experiment that does not go with the images, *Occupied, *Mismatch,
-// *Diverged and *session.DeviceError.
+// *Diverged, *snapshot.DamagedError and *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	r, err := start(o)
 	if err != nil {

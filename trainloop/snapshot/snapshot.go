@@ -239,9 +239,22 @@ func List(dir string) ([]string, error) {
 	return paths, nil
 }
 
+// DamagedError is the error of a directory in which no snapshot is whole.
+type DamagedError struct {
+	Dir string
+	// Damaged say what is wrong with each, the latest first.
+	Damaged []error
+}
+
+// Error implements error.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("no snapshot in %q is whole:\n%v\nput one back from a copy, or train again in another directory with --out",
+		e.Dir, errors.Join(e.Damaged...))
+}
+
 // Latest returns the latest snapshot in dir that is whole, and its path. What
-// is wrong with later ones comes as damaged; err is set if there is none that
-// is whole.
+// is wrong with later ones comes as damaged. Where none is whole err is a
+// *DamagedError, and where there is none it wraps fs.ErrNotExist.
 func Latest(dir string) (m Manifest, path string, damaged []error, err error) {
 	paths, err := List(dir)
 	if err != nil {
@@ -255,7 +268,7 @@ func Latest(dir string) (m Manifest, path string, damaged []error, err error) {
 		damaged = append(damaged, err)
 	}
 	if len(damaged) > 0 {
-		return m, "", nil, errors.Join(damaged...)
+		return m, "", nil, &DamagedError{dir, damaged}
 	}
 	return m, "", nil, fmt.Errorf("no snapshot in %q: %w", dir, os.ErrNotExist)
 }

@@ -75,7 +75,8 @@ func TestPrune(t *testing.T) {
 }
 
 // TestDamage: every kind of damage is told, by name, and an older snapshot is
-// taken in place of the damaged one.
+// taken in place of the damaged one. Without an older one the directory is not
+// taken for that of a run that has saved nothing.
 func TestDamage(t *testing.T) {
 	for want, damage := range map[string]func(path string) error{
 		"is damaged":      func(p string) error { return os.WriteFile(CheckpointPath(p), []byte("twO"), 0o600) },
@@ -105,6 +106,13 @@ func TestDamage(t *testing.T) {
 		if err != nil || path != one || len(damaged) != 1 ||
 			!strings.Contains(damaged[0].Error(), want) || !strings.Contains(damaged[0].Error(), two) {
 			t.Errorf("%s: took %q, damaged %v, error %v", want, path, damaged, err)
+		}
+		if err := os.RemoveAll(one); err != nil {
+			t.Fatal(err)
+		}
+		var none *DamagedError
+		if _, _, _, err := Latest(dir); !errors.As(err, &none) || errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: of the only one: error %v", want, err)
 		}
 		if again := write(t, dir, Manifest{Step: 2}, "new"); again != two {
 			t.Errorf("%s: replaced by %q", want, again)
