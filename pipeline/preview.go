@@ -35,8 +35,8 @@ func newPreviewCommand() *cobra.Command {
 		Use:   "preview --out DIR",
 		Short: "Show what augmentation makes of the training images",
 		Long: `Show what the augmentation of an experiment makes of its first training images:
-variant after variant, what epoch 0, epoch 1, … of a training with the same seed
-see. In DIR come sheet.png, with the drawn parameters below each picture,
+variant after variant, what the first, the second, … epoch of a training with the
+same seed sees. In DIR come sheet.png, with the drawn parameters below each picture,
 NNN-source.png and NNN-augmented.png, and last manifest.json with the plans.
 
 With --image the source is a PNG or JPEG picture of your own; one of more than

@@ -12,6 +12,7 @@ import (
 )
 
 // progress shows a run: one line an epoch, and on a terminal a bar within it.
+// It counts epochs and steps from 1.
 type progress struct {
 	out io.Writer
 	// header is what the run begins with.
@@ -29,8 +30,11 @@ func newProgress(out io.Writer, header string) *progress {
 // Started implements trainloop.Observer.
 func (p *progress) Started(at trainloop.Position) {
 	fmt.Fprintln(p.out, p.header)
-	if at.Epoch > 0 || at.Step > 0 {
-		fmt.Fprintf(p.out, "going on at epoch %d, step %d of %d\n", at.Epoch, at.Step, at.StepsPerEpoch)
+	switch {
+	case at.Epoch == at.Epochs:
+		fmt.Fprintln(p.out, "going on after the last epoch")
+	case at.Epoch > 0 || at.Step > 0:
+		fmt.Fprintf(p.out, "going on at epoch %d, step %d of %d\n", at.Epoch+1, at.Step+1, at.StepsPerEpoch)
 	}
 }
 
@@ -40,7 +44,7 @@ func (p *progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecon
 		return
 	}
 	text := fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.1f %%  %.0f images/s",
-		at.Epoch, at.Epochs, loss, 100*accuracy, imagesPerSecond)
+		at.Epoch+1, at.Epochs, loss, 100*accuracy, imagesPerSecond)
 	if p.bar == nil {
 		p.bar = newBar(p.screen, len(text), at.StepsPerEpoch)
 	}
@@ -65,5 +69,5 @@ func (p *progress) Finished(at trainloop.Position, e rundir.Epoch) {
 		p.bar = nil
 	}
 	fmt.Fprintf(p.out, "epoch %d/%d  rate %.4g  loss %.4f  accuracy %.2f %%  val_loss %.4f  val_accuracy %.2f %%  %.0f images/s  %.1f s\n",
-		e.Epoch, at.Epochs, e.LearningRate, e.Loss, 100*e.Accuracy, e.ValLoss, 100*e.ValAccuracy, e.ImagesPerSecond, e.Seconds)
+		e.Epoch+1, at.Epochs, e.LearningRate, e.Loss, 100*e.Accuracy, e.ValLoss, 100*e.ValAccuracy, e.ImagesPerSecond, e.Seconds)
 }

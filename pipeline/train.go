@@ -144,7 +144,7 @@ func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error 
 		return printJSON(w, s)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "validation accuracy\t%.2f %%\tbest %.2f %% after epoch %d\n", 100*s.ValAccuracy, 100*s.BestValAccuracy, s.BestEpoch)
+	fmt.Fprintf(t, "validation accuracy\t%.2f %%\tbest %.2f %% after epoch %d\n", 100*s.ValAccuracy, 100*s.BestValAccuracy, s.BestEpoch+1)
 	fmt.Fprintf(t, "training accuracy\t%.2f %%\tloss %.4f\n", 100*s.Accuracy, s.Loss)
 	fmt.Fprintf(t, "parameters\t%d\n", s.Parameters)
 	fmt.Fprintf(t, "steps\t%d\t%d epochs in %.1f s, %.0f images/s\n", s.Steps, s.Epochs, s.Seconds, s.ImagesPerSecond)

@@ -27,8 +27,8 @@ func (e *Interrupted) Unwrap() error { return e.err }
 
 // Diverged is the error of a run whose loss is no longer a finite number.
 type Diverged struct {
-	// Step is the optimizer step, counted from 0 over the run, whose loss it
-	// was, and Rate its learning rate.
+	// Step is the optimizer step whose loss it was, counted from 0 over the
+	// run, Epoch its epoch, counted from 0, and Rate its learning rate.
 	Step, Epoch int
 	Loss, Rate  float64
 	// Snapshot is the latest one whose parameters are all finite; empty if
@@ -43,7 +43,7 @@ func (e *Diverged) Error() string {
 		last = fmt.Sprintf("the last good checkpoint is %q", e.Snapshot)
 	}
 	return fmt.Sprintf("loss is %v at step %d (epoch %d), learning rate %.6g; %s; try a lower optimizer.learning_rate or more schedule.warmup_epochs",
-		e.Loss, e.Step, e.Epoch, e.Rate, last)
+		e.Loss, e.Step+1, e.Epoch+1, e.Rate, last)
 }
 
 // Mismatch is the error of resuming a run with another configuration or other

@@ -150,7 +150,7 @@ func (r *run) step(ctx context.Context) error {
 		return err
 	}
 	if !isFinite(result.Loss) {
-		return r.diverged(result.Loss, r.schedule.Rate(r.at.Step))
+		return r.diverged(result.Loss, r.at.Step)
 	}
 	p := &r.at.Partial
 	r.at.Step++
@@ -164,10 +164,12 @@ func (r *run) step(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) diverged(loss, rate float64) error {
+// diverged is the error of the loss in or after the step, which is one of the
+// current epoch.
+func (r *run) diverged(loss float64, step int) error {
 	_, err := r.saver.wait() // its snapshot may be the last good one
 	return errors.Join(&Diverged{
-		Step: r.at.Step, Epoch: r.at.Epoch, Loss: loss, Rate: rate,
+		Step: step, Epoch: r.at.Epoch, Loss: loss, Rate: r.schedule.Rate(step),
 		Snapshot: lastFinite(r.layout.Checkpoints()),
 	}, err)
 }
@@ -202,14 +204,14 @@ func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (
 	if err != nil {
 		return rundir.Epoch{}, err
 	}
-	last := r.schedule.Rate(r.at.Step - 1)
+	last := r.at.Step - 1
 	if !isFinite(evaluation.Loss) {
 		return rundir.Epoch{}, r.diverged(evaluation.Loss, last)
 	}
 	if err := r.checkData(); err != nil {
 		return rundir.Epoch{}, err
 	}
-	return r.row(evaluation, last, time.Since(begun).Seconds()), nil
+	return r.row(evaluation, r.schedule.Rate(last), time.Since(begun).Seconds()), nil
 }
 
 // row sums up the current epoch. Its seconds are those of its steps, of other

@@ -280,7 +280,7 @@ func TestDiverged(t *testing.T) {
 	if !errors.As(err, &d) {
 		t.Fatalf("error %v, want a Diverged", err)
 	}
-	if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 1e30 || !strings.Contains(err.Error(), fmt.Sprintf("step %d", d.Step)) {
+	if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 1e30 || !strings.Contains(err.Error(), fmt.Sprintf("step %d (epoch %d)", d.Step+1, d.Epoch+1)) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(rundir.Layout{Dir: o.Dir}.Summary()); err == nil {

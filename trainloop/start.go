@@ -194,7 +194,7 @@ func (r *run) resume() ([]byte, error) {
 		return nil, err
 	}
 	if len(history) < m.Epoch {
-		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q is of epoch %d", r.Dir, len(history), path, m.Epoch)
+		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q comes after %d", r.Dir, len(history), path, m.Epoch)
 	}
 	r.history = history[:m.Epoch]
 	return r.readState(snapshot.CheckpointPath(path))

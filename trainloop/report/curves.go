@@ -73,7 +73,7 @@ func addCurves(p *plot.Plot, history []rundir.Epoch, q curve, ink color.Color) e
 	} {
 		points := make(plotter.XYs, len(history))
 		for i, e := range history {
-			points[i] = plotter.XY{X: float64(e.Epoch), Y: part.value(e)}
+			points[i] = plotter.XY{X: float64(e.Epoch + 1), Y: part.value(e)}
 			if q.loss {
 				points[i].Y = logarithm(points[i].Y)
 			}
@@ -95,7 +95,7 @@ func addCurves(p *plot.Plot, history []rundir.Epoch, q curve, ink color.Color) e
 func (s *Sweep) setAxes(p *plot.Plot, q curve) {
 	longest, low, high := 1, math.Inf(1), math.Inf(-1)
 	for i := range s.Runs {
-		longest = max(longest, len(s.Runs[i].History)-1)
+		longest = max(longest, len(s.Runs[i].History))
 		for _, e := range s.Runs[i].History {
 			low = min(low, q.training(e), q.validate(e))
 			high = max(high, q.training(e), q.validate(e))

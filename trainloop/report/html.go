@@ -201,7 +201,7 @@ func (s *Sweep) runRows() []runRow {
 		}
 		sum, last := rundir.Summarize(r.History), r.Last()
 		rows[i].Values = []string{
-			percent(last.ValAccuracy), percent(sum.BestValAccuracy), fmt.Sprint(sum.BestEpoch), percent(last.Accuracy),
+			percent(last.ValAccuracy), percent(sum.BestValAccuracy), fmt.Sprint(sum.BestEpoch + 1), percent(last.Accuracy),
 			fmt.Sprintf("%.4f", last.ValLoss), fmt.Sprintf("%.4f", last.Loss),
 			fmt.Sprintf("%d/%d", len(r.History), r.Epochs), fmt.Sprint(last.Step),
 			fmt.Sprintf("%.0f", sum.ImagesPerSecond), fmt.Sprintf("%.1f %%", 100*sum.DataWait), fmt.Sprintf("%.1f", sum.Seconds/60),
