@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // Validate reports everything that is wrong with an experiment made or
@@ -72,6 +74,12 @@ func checkOperation(op Operation) string {
 type conflict struct{ key, other, message string }
 
 func (c conflict) String() string { return c.key + ": " + c.message }
+
+// within reports whether both settings are in the sections.
+func (c conflict) within(sections []string) bool {
+	of := func(key string) string { section, _, _ := strings.Cut(key, "."); return section }
+	return slices.Contains(sections, of(c.key)) && slices.Contains(sections, of(c.other))
+}
 
 // conflicts finds settings that are sound alone but not together. Single
 // values have been checked before.

@@ -23,8 +23,13 @@ type Resolved struct {
 // with "extends", then the environment (ONNXLAB_TRAIN_EPOCHS=3), then sets
 // ("train.epochs=3"); later ones win. Without a path it starts from Default.
 // Every mistake in any of them is reported at once, as an *Error.
-func Load(path string, sets []string) (*Experiment, error) {
-	r, err := LoadResolved(path, sets)
+func Load(path string, sets []string) (*Experiment, error) { return LoadFor(path, sets) }
+
+// LoadFor is Load for what uses some sections alone: settings that do not go
+// together are no mistake unless both are in these. Without any it is Load.
+func LoadFor(path string, sets []string, sections ...string) (*Experiment, error) {
+	k := newKeys()
+	r, err := k.resolve(k.layers(path, sets), sections...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +50,11 @@ func Read(path string) (*Experiment, error) {
 // LoadResolved is Load that also tells where each setting was given.
 func LoadResolved(path string, sets []string) (*Resolved, error) {
 	k := newKeys()
+	return k.resolve(k.layers(path, sets))
+}
+
+// layers reads all that gives settings, the weakest first.
+func (k *keys) layers(path string, sets []string) []*reader {
 	var layers []*reader
 	if path != "" {
 		layers = k.readChain(path)
@@ -53,7 +63,7 @@ func LoadResolved(path string, sets []string) (*Resolved, error) {
 	for _, set := range sets {
 		layers = append(layers, k.readSet(set))
 	}
-	return k.resolve(layers)
+	return layers
 }
 
 // byDefault is the source of what nobody set.
@@ -113,8 +123,9 @@ func identity(path string) string {
 	return path
 }
 
-// resolve lets the layers override each other, and checks what comes out.
-func (k *keys) resolve(layers []*reader) (*Resolved, error) {
+// resolve lets the layers override each other, and checks what comes out: what
+// goes together within the sections, or without any within all.
+func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) {
 	var problems []Problem
 	for _, layer := range layers {
 		problems = append(problems, layer.problems...)
@@ -137,6 +148,9 @@ func (k *keys) resolve(layers []*reader) (*Resolved, error) {
 	}
 	k.fill(&resolved.Experiment, v)
 	for _, c := range resolved.Experiment.conflicts() {
+		if len(sections) > 0 && !c.within(sections) {
+			continue
+		}
 		at := resolved.Origins[c.key]
 		if other, given := resolved.Origins[c.other]; at.Source == byDefault && given {
 			at = other // nobody wrote the default

@@ -28,6 +28,27 @@ func TestLoadWithoutAnythingIsDefault(t *testing.T) {
 	}
 }
 
+// TestLoadFor: what does not go together matters to who uses both, what is wrong
+// alone to all.
+func TestLoadFor(t *testing.T) {
+	for _, c := range []struct {
+		set  string
+		data bool // whether it matters to who uses the data alone
+	}{
+		{"data.train=100", false},
+		{"data.source=cifar100", false},
+		{"data.size=64", true},
+		{"train.epochs=0", true},
+	} {
+		if _, err := Load("", []string{c.set}); err == nil {
+			t.Errorf("%s: no error", c.set)
+		}
+		if _, err := LoadFor("", []string{c.set}, "data", "augment"); (err != nil) != c.data {
+			t.Errorf("%s: for the data: error %v", c.set, err)
+		}
+	}
+}
+
 func TestGivesAny(t *testing.T) {
 	gives := func(sets ...string) bool {
 		r, err := LoadResolved("", sets)

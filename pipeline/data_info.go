@@ -60,7 +60,7 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	if opts.path != "" {
 		opts.sets = append(opts.sets, "data.path="+opts.path)
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.load("data")
 	if err != nil {
 		return err
 	}

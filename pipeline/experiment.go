@@ -30,27 +30,28 @@ func (f *experimentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.sets, "set", nil, "override one setting, section.key=value (repeatable)")
 }
 
-func (f *experimentFlags) load() (*configs.Experiment, error) {
-	return configs.Load(f.config, f.sets)
+// load reads the experiment, of which the sections are used, or without any all.
+func (f *experimentFlags) load(sections ...string) (*configs.Experiment, error) {
+	return configs.LoadFor(f.config, f.sets, sections...)
 }
 
 // loadOrResume is load, but goes on with the configuration that is in dir if it
 // is to be resumed and no other one is given.
-func (f *experimentFlags) loadOrResume(resume bool, dir string) (*configs.Experiment, error) {
+func (f *experimentFlags) loadOrResume(resume bool, dir string, sections ...string) (*configs.Experiment, error) {
 	if !resume || dir == "" || f.config != "" {
-		return f.load()
+		return f.load(sections...)
 	}
 	config := (rundir.Layout{Dir: dir}).Config()
 	// Loading it would wait for a pipe, as --config does.
 	file, err := durable.OpenPlain(config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return f.load()
+		return f.load(sections...)
 	case err != nil:
 		return nil, &dataError{err}
 	}
 	_ = file.Close() // it was only read
-	return configs.Load(config, f.sets)
+	return configs.LoadFor(config, f.sets, sections...)
 }
 
 // follow returns the experiment of a run or a sweep, and its directory: out, or
@@ -94,11 +95,11 @@ func explainMissing(dir string, cause error) error {
 	return fmt.Errorf("the run %q is not complete: %w (go on with it: pipeline train --out %s --resume)", dir, cause, quoted(dir))
 }
 
-// loadOrOfRun is load, or the experiment of the run in dir if one is named. The
-// library that it names is left out: a run may be a stranger's, and the library
+// loadOrOfRun is load of the data and the runtime, or of those of the run in dir
+// if one is named. The library that it names is left out: a run may be a stranger's, and the library
 // is code.
 func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
-	e, err := f.loadOrResume(dir != "", dir)
+	e, err := f.loadOrResume(dir != "", dir, "data", "runtime")
 	named := func(set string) bool { return strings.HasPrefix(set, "runtime.library=") }
 	if err == nil && dir != "" && f.config == "" && !slices.ContainsFunc(f.sets, named) {
 		e.Runtime.Library = ""

@@ -79,7 +79,7 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout i
 	if err := opts.check(); err != nil {
 		return err
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.load("data", "augment")
 	if err != nil {
 		return err
 	}
