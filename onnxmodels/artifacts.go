@@ -140,7 +140,30 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	return a, err
 }
 
+// StepBytes returns the most memory that the values of a training step's micro-batch
+// take at a time, without the parameters and what belongs to them. The options
+// have a batch.
+func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
+	if err := o.validate(); err != nil {
+		return 0, err
+	}
+	b, err := n.trainingGraph(o)
+	if err != nil {
+		return 0, err
+	}
+	return b.PeakBytes(), nil
+}
+
 func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err error) {
+	b, err := n.trainingGraph(o)
+	if err != nil {
+		return nil, false, err
+	}
+	m, err = b.Model()
+	return m, b.dropoutSeed != nil, err
+}
+
+func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	b := n.builder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
@@ -159,7 +182,7 @@ func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err er
 	loss := b.loss(logits, label, o.LabelSmoothing)
 	b.finish(loss, logits, label)
 	if err := b.backward(loss, rate, reset, o); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for _, flag := range b.updated {
 		b.Output(flag)
@@ -171,8 +194,7 @@ func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err er
 	case o.Target == TargetNative:
 		rewrite.Native(b.Graph)
 	}
-	m, err = b.Model()
-	return m, b.dropoutSeed != nil, err
+	return b, b.Err()
 }
 
 func (b *Builder) labelInput() *graph.Value {

@@ -14,8 +14,6 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	// activations are the bytes of what the layers give for one image.
-	activations int64
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -37,14 +35,6 @@ func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
 		return nil, fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
-	for _, node := range b.Nodes {
-		for _, v := range node.Outputs {
-			if v != nil && len(v.Shape) > 0 && v.Shape[0].Symbol == BatchSymbol {
-				elements, _ := v.Shape[1:].Elements()
-				n.activations += int64(elements * v.Elem.Size())
-			}
-		}
-	}
 	return n, nil
 }
 
@@ -56,10 +46,6 @@ func (n *Network) Classes() int { return n.classes }
 
 // Parameters returns the parameters in the order of the layers.
 func (n *Network) Parameters() []Parameter { return append([]Parameter(nil), n.parameters...) }
-
-// ActivationBytes returns how many bytes the values take that the layers
-// compute for one image.
-func (n *Network) ActivationBytes() int64 { return n.activations }
 
 // Count returns the number of elements of all parameters, running statistics
 // included, as Keras's summary counts them, and of the trainable ones.

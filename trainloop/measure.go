@@ -44,7 +44,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, e, availableMemory()); err != nil {
+	if err := checkMemory(network, e, target, availableMemory()); err != nil {
 		return nil, err
 	}
 	artifacts, err := Artifacts(network, e, 1, target)

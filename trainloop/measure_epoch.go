@@ -47,7 +47,7 @@ func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, e
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, e, availableMemory()); err != nil {
+	if err := checkMemory(network, e, Target(e.Runtime.Device), availableMemory()); err != nil {
 		return nil, err
 	}
 	s, err := newSteps(e, train, network, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), Target(e.Runtime.Device))

@@ -14,32 +14,39 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// MemoryNeeded estimates how many bytes training takes. What the layers give
-// for each image of a micro-batch is kept for the backward pass, and about as
-// much again is under way in it: the factor 2 is what was measured, 1.75 to
-// 1.85, rounded up. Parameters are there four times: with their gradients and
-// two momenta.
-func MemoryNeeded(n *onnxmodels.Network, microBatch int) int64 {
+// MemoryNeeded estimates how many bytes training in the form for the target takes:
+// those of a step, and parameters four times, with their gradients and two momenta.
+func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (int64, error) {
+	o := trainingOptions(e, target)
+	o.Batch = MicroBatch(e)
+	step, err := n.StepBytes(o)
 	total, _ := n.Count()
-	return 2*n.ActivationBytes()*int64(microBatch) + 4*4*int64(total)
+	return step + 4*4*int64(total), err
 }
 
 // checkMemory refuses a micro-batch for which the machine has no memory, with
 // the setting that makes it fit.
-func checkMemory(n *onnxmodels.Network, e configs.Experiment, available int64) error {
-	micro := MicroBatch(e)
-	need := MemoryNeeded(n, micro)
-	if e.Runtime.Device != "cpu" || need <= available {
+func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, available int64) error {
+	if e.Runtime.Device != "cpu" {
 		return nil
 	}
+	need, err := MemoryNeeded(n, e, target)
+	if err != nil || need <= available {
+		return err
+	}
+	micro := MicroBatch(e)
 	problem := fmt.Sprintf("%d images at once need about %.1f GB of memory, %.1f GB are free", micro, gigabytes(need), gigabytes(available))
 	if micro > e.Train.BatchSize/e.Train.Replicas {
 		return &SettingError{"train.micro_batch", problem + fmt.Sprintf("; set it to 0 for %d at once", e.Train.BatchSize/e.Train.Replicas)}
 	}
-	for replicas := e.Train.Replicas + 1; replicas <= e.Train.BatchSize; replicas++ {
-		if e.Train.BatchSize%replicas == 0 && MemoryNeeded(n, e.Train.BatchSize/replicas) <= available {
+	for parts := e; parts.Train.Replicas < e.Train.BatchSize; {
+		parts.Train.Replicas++
+		if e.Train.BatchSize%parts.Train.Replicas != 0 {
+			continue
+		}
+		if less, err := MemoryNeeded(n, parts, target); err == nil && less <= available {
 			return &SettingError{"train.batch_size", problem +
-				fmt.Sprintf("; set train.replicas to %d, for which BatchNorm normalises parts of %d images by themselves", replicas, e.Train.BatchSize/replicas)}
+				fmt.Sprintf("; set train.replicas to %d, for which BatchNorm normalises parts of %d images by themselves", parts.Train.Replicas, MicroBatch(parts))}
 		}
 	}
 	return &SettingError{"model.widths", problem + "; even a single image does not fit"}

@@ -42,6 +42,21 @@ func Target(device string) string {
 // hold the learning rate of every step, for which stepsPerEpoch counts; else it
 // does not matter.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
+	o := trainingOptions(e, target)
+	if e.Optimizer.MomentumCorrection {
+		s, err := schedule.New(e, stepsPerEpoch)
+		if err != nil {
+			return nil, err
+		}
+		for step := range e.Train.Epochs * stepsPerEpoch {
+			o.Rates = append(o.Rates, float32(s.Rate(step)))
+		}
+	}
+	return n.Artifacts(o)
+}
+
+// trainingOptions are those of Artifacts, without the rates.
+func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOptions {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{
 		Momentum:       float32(e.Optimizer.Momentum),
@@ -55,14 +70,5 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	if target != onnxmodels.TargetPortable {
 		o.Batch = micro
 	}
-	if e.Optimizer.MomentumCorrection {
-		s, err := schedule.New(e, stepsPerEpoch)
-		if err != nil {
-			return nil, err
-		}
-		for step := range e.Train.Epochs * stepsPerEpoch {
-			o.Rates = append(o.Rates, float32(s.Rate(step)))
-		}
-	}
-	return n.Artifacts(o)
+	return o
 }

@@ -30,7 +30,7 @@ func start(o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, o.Experiment, availableMemory()); err != nil {
+	if err := checkMemory(network, o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
 		return nil, err
 	}
 	options := sessionOptions(o.Experiment.Runtime)

@@ -205,3 +205,39 @@ func (n *Node) attribute(name string) any {
 	}
 	return nil
 }
+
+// PeakBytes returns the most bytes that the results of nodes take at a time, if the
+// nodes run in their order and what no later one uses is forgotten. Dimensions
+// without a fixed size count as 1.
+func (g *Graph) PeakBytes() int64 {
+	last := map[*Value]int{}
+	for i, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			last[in] = i
+		}
+	}
+	for _, out := range g.Outputs {
+		last[out] = len(g.Nodes)
+	}
+	var now, peak int64
+	ending := map[int]int64{} // bytes that are forgotten after a node
+	for i, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			if out != nil {
+				now += out.bytes()
+				ending[max(last[out], i)] += out.bytes()
+			}
+		}
+		peak = max(peak, now)
+		now -= ending[i]
+	}
+	return peak
+}
+
+func (v *Value) bytes() int64 {
+	bytes := int64(v.Elem.Size())
+	for _, d := range v.Shape {
+		bytes *= max(d.Size, 1)
+	}
+	return bytes
+}
