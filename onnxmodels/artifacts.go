@@ -2,7 +2,6 @@ package onnxmodels
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -337,12 +336,5 @@ func WriteModel(path string, m *Model) error {
 	if err != nil {
 		return err
 	}
-	err = durable.WriteFile(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write model %q: %w", path, err)
-	}
-	return nil
+	return durable.WriteBytes(path, data)
 }

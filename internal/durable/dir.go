@@ -24,7 +24,7 @@ func PublishDir(tmp, target string, complete func(dir string) bool) error {
 	}
 	if err != nil {
 		os.RemoveAll(tmp)
-		return fmt.Errorf("publish %q: %w", target, err)
+		return fmt.Errorf("publish %q: %w", target, withoutTemp(err, tmp))
 	}
 	return SyncDir(filepath.Dir(target))
 }

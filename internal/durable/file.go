@@ -16,12 +16,13 @@ import (
 // what it was before, and nothing else is left in its directory.
 //
 // A new file gets mode 0666 less the umask; a replaced one keeps its mode. A
-// symbolic link at path is replaced, not followed; a device, a pipe or a socket
-// is refused, for root could replace it.
+// symbolic link at path is replaced, not followed; a directory is refused, and so
+// is a device, a pipe or a socket, which root could replace. Errors name path
+// alone, or its directory: the temporary file is gone when they are read.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	if info, err := os.Lstat(path); err == nil && info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0 {
-		return plain("write", path, info.Mode())
+	if info, err := os.Lstat(path); err == nil && info.Mode()&(fs.ModeDir|fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return fmt.Errorf("write %q: %w", path, errors.Unwrap(plain("write", path, info.Mode())))
 	}
 	tmp, err := createTemp(dir)
 	if err != nil {
@@ -36,10 +37,10 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 		}
 	}()
 	if err := fill(tmp, path, write); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
+		return fmt.Errorf("write %q: %w", path, withoutTemp(err, tmp.Name()))
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
+		return fmt.Errorf("write %q: %w", path, withoutTemp(err, tmp.Name()))
 	}
 	done = true
 	if err := SyncDir(dir); err != nil {

@@ -33,6 +33,8 @@ func TestWriteFileOnFullDisk(t *testing.T) {
 	})
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("error is %v, want EFBIG", err)
+	} else if strings.Contains(err.Error(), tempPrefix) {
+		t.Errorf("error %v has a temporary name", err)
 	}
 	onlyFile(t, dir, "weights", "old")
 }

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -113,8 +114,8 @@ func TestWriteFileOverDirectoryFails(t *testing.T) {
 	if err := os.Mkdir(path, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteBytes(path, []byte("new")); err == nil {
-		t.Error("writing over a directory succeeded")
+	if err := WriteBytes(path, []byte("new")); err == nil || err.Error() != fmt.Sprintf("write %q: is a directory, not a file", path) {
+		t.Errorf("error is %v, want one that says it is a directory", err)
 	}
 	if names := list(t, dir); len(names) != 1 {
 		t.Errorf("directory holds %q, want only the old directory", names)
@@ -125,6 +126,8 @@ func TestWriteFileInMissingDirectoryFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "missing", "weights")
 	if err := WriteBytes(path, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error is %v, want one that says the directory does not exist", err)
+	} else if strings.Contains(err.Error(), tempPrefix) {
+		t.Errorf("error %v has a temporary name", err)
 	}
 }
 

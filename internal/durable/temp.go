@@ -37,11 +37,30 @@ func tempName(dir string, create func(path string) error) (string, error) {
 	var err error
 	for range attempts {
 		path := filepath.Join(dir, fmt.Sprintf("%s%016x", tempPrefix, rand.Uint64()))
-		if err = create(path); !errors.Is(err, fs.ErrExist) {
-			return path, err
+		if err = create(path); err == nil {
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			break
 		}
 	}
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		err = &fs.PathError{Op: failed.Op, Path: dir, Err: failed.Err} // no name of ours is of interest
+	}
 	return "", err
+}
+
+// withoutTemp is what the system says of an operation on the temporary name tmp.
+func withoutTemp(err error, tmp string) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path) && path.Path == tmp:
+		return path.Err
+	case errors.As(err, &link) && link.Old == tmp:
+		return link.Err
+	}
+	return err
 }
 
 // RemoveLeftovers deletes the temporary files and directories in dir that

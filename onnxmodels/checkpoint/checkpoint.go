@@ -15,7 +15,6 @@ package checkpoint
 
 import (
 	"fmt"
-	"io"
 	"math"
 
 	"onnxlab/internal/durable"
@@ -101,13 +100,5 @@ func Read(path string) (*Checkpoint, error) {
 
 // Write writes c to path, atomically.
 func Write(path string, c *Checkpoint) error {
-	data := Encode(c)
-	err := durable.WriteFile(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write checkpoint %q: %w", path, err)
-	}
-	return nil
+	return durable.WriteBytes(path, Encode(c))
 }

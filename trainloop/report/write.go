@@ -19,7 +19,7 @@ func (s *Sweep) Write(dir string, dropPoints float64) error {
 			return fmt.Errorf("write report: %w", err)
 		}
 		if err := durable.WriteFile(path, file.write); err != nil {
-			return fmt.Errorf("write report %q: %w", path, err)
+			return fmt.Errorf("write report: %w", err)
 		}
 	}
 	return nil

@@ -118,13 +118,9 @@ func WriteHistory(path string, epochs []Epoch) error {
 		}
 		rows = append(rows, row)
 	}
-	err := durable.WriteFile(path, func(w io.Writer) error {
+	return durable.WriteFile(path, func(w io.Writer) error {
 		return csv.NewWriter(w).WriteAll(rows)
 	})
-	if err != nil {
-		return fmt.Errorf("write history %q: %w", path, err)
-	}
-	return nil
 }
 
 // format writes row i and checks it by reading it again.
