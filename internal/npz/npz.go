@@ -5,8 +5,10 @@ package npz
 import (
 	"archive/zip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"regexp"
 	"strconv"
@@ -31,6 +33,9 @@ var headerForm = regexp.MustCompile(`'descr': '[<|]([a-z]\d)', 'fortran_order': 
 func Read(path string) (Archive, error) {
 	z, err := zip.OpenReader(path)
 	if err != nil {
+		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+			err = cause.Err // without the path again
+		}
 		return nil, fmt.Errorf("read %q: %w", path, err)
 	}
 	defer z.Close()

@@ -3,6 +3,7 @@ package ortlib
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -114,7 +115,9 @@ func given(path string, origin Origin) (Library, error) {
 		return Library{Origin: origin}, &LibraryError{Path: path, Err: err, Hint: hint}
 	}
 	info, err := os.Stat(absolute)
-	if err == nil && info.IsDir() {
+	if err != nil {
+		err = errors.Unwrap(err) // the path is told already
+	} else if info.IsDir() {
 		absolute, err = mainIn(absolute)
 	}
 	if err != nil {

@@ -51,7 +51,7 @@ func Install(ctx context.Context, options Options, from string) (Library, error)
 func recognise(from string) (b build, ok bool, err error) {
 	info, err := os.Stat(from)
 	if err != nil || info.IsDir() {
-		return build{}, false, err
+		return build{}, false, errors.Unwrap(err)
 	}
 	if info.Size() > defaultLimits.totalBytes {
 		return build{}, false, fmt.Errorf("it has %d bytes, more than %d", info.Size(), defaultLimits.totalBytes)

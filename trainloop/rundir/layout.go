@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,7 +84,17 @@ func ReadConfig(dir string) (configs.Experiment, error) {
 	defer file.Close()
 	e, err := configs.Read(path)
 	if err != nil {
-		return configs.Experiment{}, &DataError{Path: path, Message: err.Error()}
+		return configs.Experiment{}, badConfig(path, err)
 	}
 	return *e, nil
+}
+
+// badConfig names the path once, where the problem is one of the file's.
+func badConfig(path string, err error) error {
+	if wrong := (*configs.Error)(nil); errors.As(err, &wrong) && len(wrong.Problems) == 1 {
+		if p := wrong.Problems[0]; p.Origin.Source == path {
+			return &DataError{Path: path, Line: p.Origin.Line, Column: p.Origin.Column, Message: p.Message}
+		}
+	}
+	return &DataError{Path: path, Message: err.Error()}
 }
