@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -58,8 +59,13 @@ func run() int {
 	// After the first signal, the next one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	root := newRootCommand()
-	root.SetOut(printableWriter{os.Stdout})
+	stdout := &firstFault{w: printableWriter{os.Stdout}}
+	root.SetOut(stdout)
+	refuseTopics(root)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = stdout.err
+	}
 	if err == nil {
 		return exitDone
 	}
@@ -69,6 +75,20 @@ func run() int {
 	}
 	fmt.Fprintf(printableWriter{os.Stderr}, "pipeline: %s\n", shortLines(text))
 	return status
+}
+
+// firstFault keeps the first error of w, for cobra passes those of help over.
+type firstFault struct {
+	w   io.Writer
+	err error
+}
+
+func (f *firstFault) Write(text []byte) (int, error) {
+	n, err := f.w.Write(text)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
 }
 
 // exitStatus tells the status that err ends the process with. ctx is the one
@@ -140,5 +160,30 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 		}
 		return nil
+	}
+}
+
+// refuseTopics makes unknown words after cobra's own commands, "completion" and
+// "help", bad usage: by themselves they show help. What they print goes where
+// root's does by now.
+func refuseTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = usageArgs(func(_ *cobra.Command, words []string) error {
+				if _, rest, err := root.Find(words); err != nil || len(rest) > 0 {
+					return fmt.Errorf("unknown command %q", strings.Join(words, " "))
+				}
+				return nil
+			})
+		case "completion":
+			cmd.Args = usageArgs(cobra.NoArgs)
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = usageArgs(cobra.NoArgs)
+			}
+		}
 	}
 }
