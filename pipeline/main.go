@@ -128,6 +128,7 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "pipeline",
 		Short:         "Train convolutional networks from YAML experiments with ONNX Runtime",
+		Version:       rundir.Toolkit(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),

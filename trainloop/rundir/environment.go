@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -52,7 +53,7 @@ type Data struct {
 // the machine's name nor the user's is kept.
 func Collect() Environment {
 	return Environment{
-		Toolkit:  toolkit(),
+		Toolkit:  Toolkit(),
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		CPU:      CPU{Model: cpuModel(), Cores: runtime.NumCPU()},
@@ -60,15 +61,16 @@ func Collect() Environment {
 	}
 }
 
-// toolkit is the module's version. A build in a checkout has none before
-// Go 1.24 and a pseudo-version since; one without version control says
-// "(devel)".
-func toolkit() string {
+// Toolkit is the module's version, as in [Environment]. A build in a checkout
+// has none before Go 1.24 and a pseudo-version since, with the revision and
+// "+dirty" for files that differ from it; one without version control says
+// "(devel)". It is never empty.
+func Toolkit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	return toolkitOf(info)
+	return cmp.Or(toolkitOf(info), "unknown")
 }
 
 // module is the path of this module, which programs of others depend on.
