@@ -75,14 +75,16 @@ func runConfigShow(out io.Writer, opts configOptions) error {
 func newConfigCheckCommand() *cobra.Command {
 	var opts configOptions
 	cmd := &cobra.Command{
-		Use:   "check [FILE...]",
+		Use:   "check FILE...",
 		Short: "Check experiments and list everything that is wrong",
 		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
 it. Where a sweep is given, each of its runs is checked too. No data is needed.
+"check --config FILE" is the same as "check FILE".
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, args []string) error { return runConfigCheck(cmd.OutOrStdout(), opts, args) },
 	}
 	opts.add(cmd)
+	cmd.Flags().Lookup("config").Usage = "another experiment to check, a YAML file"
 	return cmd
 }
 
