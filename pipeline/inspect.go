@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -119,6 +120,9 @@ func openInspected(path string) (inspected, error) {
 		path = snapshot.CheckpointPath(path)
 	}
 	head, err := firstBytes(path)
+	if file := newestWithin(path); err != nil && file != "" {
+		err = fmt.Errorf("%w: give what is in it, as %s", err, quoted(file))
+	}
 	if err != nil {
 		return inspected{}, err
 	}
@@ -134,6 +138,17 @@ func openInspected(path string) (inspected, error) {
 		return inspected{}, err
 	}
 	return inspected{inspect.Model(m), inspect.ModelSubject(m)}, nil
+}
+
+// newestWithin is what can be inspected of the directory of a run, of its
+// checkpoints, of artifacts or of a sweep; "" if dir is none of them.
+func newestWithin(dir string) string {
+	for _, pattern := range []string{"model.onnx", "checkpoints/step-*", "step-*", onnxmodels.TrainingModelFile, "*/*/model.onnx"} {
+		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
+			return found[len(found)-1]
+		}
+	}
+	return ""
 }
 
 func firstBytes(path string) ([]byte, error) {
