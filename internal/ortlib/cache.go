@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -52,6 +53,12 @@ func (c cache) open(name string, origin Origin) (Library, error) {
 		return Library{Origin: origin}, &LibraryError{
 			Path: dir, Err: errors.New("a file is where the cache folder should be"),
 			Hint: "set XDG_CACHE_HOME or HOME to a folder, or set runtime.library or " + EnvLibrary,
+		}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return Library{Origin: origin}, &LibraryError{
+			Path: dir, Err: fmt.Errorf("it cannot be read: %w", err),
+			Hint: "let its owner allow it, set XDG_CACHE_HOME or HOME to a folder of your own, or set runtime.library or " + EnvLibrary,
 		}
 	}
 	if err != nil {

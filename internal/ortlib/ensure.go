@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -52,7 +53,7 @@ type Library struct {
 // about a library that is there are [*LibraryError].
 func Ensure(ctx context.Context, options Options) (path string, err error) {
 	library, err := find(options)
-	if err != nil && library.Origin == OriginCache {
+	if err != nil && library.Origin == OriginCache && !errors.Is(err, fs.ErrPermission) {
 		// It is not there, or damaged.
 		b, c, resolveErr := options.resolve()
 		if resolveErr != nil {
