@@ -1,10 +1,6 @@
 package main
 
-import (
-	"fmt"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func newBenchCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -15,15 +11,4 @@ func newBenchCommand() *cobra.Command {
 	}
 	cmd.AddCommand(newBenchAugmentCommand(), needsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPredictCommand(), needsLibrary(newBenchStepCommand()))
 	return cmd
-}
-
-// parseSize reads HEIGHTxWIDTH.
-func parseSize(text string) (height, width int, err error) {
-	var rest string
-	n, _ := fmt.Sscanf(text, "%dx%d%s", &height, &width, &rest)
-	const most = 4096
-	if n != 2 || height < 1 || width < 1 || height > most || width > most {
-		return 0, 0, &usageError{fmt.Errorf("--size %q: want HEIGHTxWIDTH, each in 1..%d", text, most)}
-	}
-	return height, width, nil
 }

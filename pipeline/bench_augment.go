@@ -19,7 +19,7 @@ import (
 type benchAugmentOptions struct {
 	recipe   string
 	geometry string
-	size     string
+	size     imageSize
 	seconds  float64
 	workers  int
 	json     bool
@@ -41,7 +41,7 @@ shuffling and batching ('pipeline bench load' measures those as well).
 	flags := cmd.Flags()
 	flags.StringVar(&opts.recipe, "recipe", "strong", "none, shift, medium or strong")
 	flags.StringVar(&opts.geometry, "geometry", "keras-2018", "keras-2018 or keras-3")
-	flags.StringVar(&opts.size, "size", "32x32", "height and width of the images, in pixels")
+	opts.size.add(flags)
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long to measure")
 	flags.IntVar(&opts.workers, "workers", 1, "images to make at the same time; 0 is the number of cores")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
@@ -77,16 +77,12 @@ func checkBench(seconds float64, workers *int) error {
 
 // benchImages returns the recipe that both measurements apply, and the images
 // that they apply it to.
-func benchImages(size, recipe, geometry string) (*augment.Recipe, *randomSet, error) {
-	height, width, err := parseSize(size)
-	if err != nil {
-		return nil, nil, err
-	}
+func benchImages(size imageSize, recipe, geometry string) (*augment.Recipe, *randomSet, error) {
 	r, err := augment.NewRecipe(recipe, geometry)
 	if err != nil {
 		return nil, nil, &usageError{err}
 	}
-	return r, randomImages(height, width), nil
+	return r, randomImages(size.height, size.width), nil
 }
 
 func runBenchAugment(ctx context.Context, opts *benchAugmentOptions, stdout io.Writer) error {

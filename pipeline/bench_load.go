@@ -15,7 +15,7 @@ import (
 type benchLoadOptions struct {
 	recipe   string
 	geometry string
-	size     string
+	size     imageSize
 	seconds  float64
 	workers  int
 	batch    int
@@ -38,7 +38,7 @@ augmented and copied into the trainer's buffers.
 	flags := cmd.Flags()
 	flags.StringVar(&opts.recipe, "recipe", "strong", "none, shift, medium or strong")
 	flags.StringVar(&opts.geometry, "geometry", "keras-2018", "keras-2018 or keras-3")
-	flags.StringVar(&opts.size, "size", "32x32", "height and width of the images, in pixels")
+	opts.size.add(flags)
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long to measure")
 	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 is the number of cores")
 	flags.IntVar(&opts.batch, "batch", 128, "images in a batch")

@@ -11,8 +11,8 @@ import (
 )
 
 // profileStep prints where the time of a training step goes.
-func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experiment, height, width int, stdout io.Writer) error {
-	p, err := trainloop.Profile(ctx, e, height, width, opts.steps, opts.target)
+func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experiment, stdout io.Writer) error {
+	p, err := trainloop.Profile(ctx, e, opts.size.height, opts.size.width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}

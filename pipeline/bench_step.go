@@ -19,7 +19,7 @@ import (
 
 type benchStepOptions struct {
 	experimentFlags
-	size   string
+	size   imageSize
 	steps  int
 	target string
 	serve  bool
@@ -47,7 +47,7 @@ graph on all threads; the optimizer is not part of the graph.
 		},
 	}
 	opts.add(cmd)
-	cmd.Flags().StringVar(&opts.size, "size", "32x32", "height and width of the images, in pixels")
+	opts.size.add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
 	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
 	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
@@ -57,10 +57,6 @@ graph on all threads; the optimizer is not part of the graph.
 }
 
 func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
-	height, width, err := parseSize(opts.size)
-	if err != nil {
-		return err
-	}
 	if opts.steps < 1 {
 		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
 	}
@@ -82,16 +78,16 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	}
 	defer session.Close() //nolint:errcheck // the process ends
 	if opts.serve {
-		s, err := trainloop.NewStepper(*experiment, height, width, opts.target)
+		s, err := trainloop.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
 		if err != nil {
 			return err
 		}
 		return errors.Join(serveSteps(ctx, s.Step, stdin, stdout), s.Close())
 	}
 	if opts.profile {
-		return profileStep(ctx, opts, *experiment, height, width, stdout)
+		return profileStep(ctx, opts, *experiment, stdout)
 	}
-	m, err := trainloop.Measure(ctx, *experiment, height, width, opts.steps, opts.target)
+	m, err := trainloop.Measure(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}

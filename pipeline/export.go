@@ -31,7 +31,7 @@ type exportArtifactsOptions struct {
 	experimentFlags
 	out           string
 	target        string
-	size          int
+	size          imageSize
 	stepsPerEpoch int
 }
 
@@ -57,7 +57,7 @@ With --target cpu or cuda the batch is the experiment's micro-batch, else it is 
 	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
-	cmd.Flags().IntVar(&opts.size, "size", 32, "height and width of the images, in pixels")
+	opts.size.add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, which momentum correction needs")
 	return cmd
 }
@@ -76,7 +76,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if experiment.Optimizer.MomentumCorrection && opts.stepsPerEpoch < 1 {
 		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
 	}
-	network, err := trainloop.Network(*experiment, opts.size, opts.size)
+	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
 	if err != nil {
 		return &usageError{err}
 	}
