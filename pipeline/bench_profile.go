@@ -19,7 +19,7 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 	if opts.json {
 		return printJSON(stdout, p)
 	}
-	if err := writeMeasurement(stdout, opts.target, p.Measurement); err != nil {
+	if err := writeMeasurement(stdout, p.Measurement); err != nil {
 		return err
 	}
 	total := trainloop.Share{}

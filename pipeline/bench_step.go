@@ -94,18 +94,15 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.json {
 		return printJSON(stdout, m)
 	}
-	return writeMeasurement(stdout, opts.target, m)
+	return writeMeasurement(stdout, m)
 }
 
-func writeMeasurement(w io.Writer, target string, m trainloop.Measurement) error {
-	_, err := fmt.Fprintf(w, "%s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
-		targetName(target), m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)
-	return err
-}
-
-func targetName(target string) string {
-	if target == "" {
-		return onnxmodels.TargetPortable
+func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
+	device := "CPU"
+	if m.Device == ortlib.CUDA {
+		device = "GPU"
 	}
-	return target
+	_, err := fmt.Fprintf(w, "form %s, on the %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
+		m.Target, device, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)
+	return err
 }

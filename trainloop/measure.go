@@ -15,8 +15,11 @@ import (
 
 // Measurement is what training steps of an experiment cost.
 type Measurement struct {
-	BatchSize  int `json:"batch_size"`
-	MicroBatch int `json:"micro_batch"`
+	// Target is the form of the graph, Device what ran it.
+	Target     string `json:"target"`
+	Device     string `json:"device"`
+	BatchSize  int    `json:"batch_size"`
+	MicroBatch int    `json:"micro_batch"`
 	// SecondsPerStep is the median over the steps, the first left out, and
 	// ImagesPerSecond that rate.
 	SecondsPerStep  float64 `json:"seconds_per_step"`
@@ -123,7 +126,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	if err != nil {
 		return m, err
 	}
-	m = Measurement{BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e)}
+	m = Measurement{Target: target, Device: e.Runtime.Device, BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e)}
 	for _, t := range times {
 		m.Seconds = append(m.Seconds, t.Seconds)
 	}
