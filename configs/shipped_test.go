@@ -7,42 +7,48 @@ import (
 	"testing"
 )
 
-// Every file beside this package loads, and is what its name says.
+// Every file beside this package loads, and is what its name says. Those with
+// no runs are for one run: they give no sweep.
 func TestShippedExperiments(t *testing.T) {
 	for name, c := range map[string]struct {
 		recipe                 string
 		warmup, runs, replicas int
 	}{
-		"none":       {"none", 0, 28, 8},
-		"medium":     {"medium", 0, 28, 8},
-		"strong":     {"strong", 0, 28, 8},
-		"warmup":     {"medium", 5, 28, 8},
-		"shift-only": {"shift", 0, 28, 8},
+		"base":       {"medium", 0, 0, 8},
+		"none":       {"none", 0, 0, 8},
+		"medium":     {"medium", 0, 0, 8},
+		"strong":     {"strong", 0, 0, 8},
+		"warmup":     {"medium", 5, 0, 8},
+		"shift-only": {"shift", 0, 0, 8},
 		"study":      {"medium", 0, 28, 8},
 		"quickstart": {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"smoke":      {"strong", 1, 4, 2},
 	} {
-		e, err := Load(name+".yaml", nil)
+		r, err := LoadResolved(name+".yaml", nil)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
+		e := r.Experiment
 		if e.Name != name || e.Augment.Recipe != c.recipe || e.Schedule.WarmupEpochs != c.warmup || e.Train.Replicas != c.replicas {
 			t.Errorf("%s: %+v", name, e)
 		}
-		if cells, err := e.Cells(); err != nil || len(cells) != c.runs {
+		if r.GivesSweep() != (c.runs > 0) {
+			t.Errorf("%s gives a sweep: %v", name, r.GivesSweep())
+		}
+		if cells, err := e.Cells(); err != nil || c.runs > 0 && len(cells) != c.runs {
 			t.Errorf("%s: %d runs, want %d, %v", name, len(cells), c.runs, err)
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 9 {
+	if err != nil || len(files) != 10 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }
 
-// study.yaml writes out the study's settings, which are also the default but for
-// the data and the replicas.
+// study.yaml and its base write out the study's settings, which are also the
+// default but for the data and the replicas.
 func TestStudyIsTheDefault(t *testing.T) {
 	e, err := Load("study.yaml", nil)
 	if err != nil {
