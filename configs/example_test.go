@@ -1,0 +1,36 @@
+package configs_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+
+	"onnxlab/configs"
+)
+
+// A file, with one setting over it, and the runs of its sweep. What is wrong is
+// told with its place.
+func Example() {
+	e, err := configs.Load("quickstart.yaml", []string{"train.epochs=3"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(e.Name, e.Augment.Recipe, e.Train.Epochs, "epochs of batches of", e.Train.BatchSize)
+
+	cells, err := e.Cells()
+	if err != nil {
+		log.Fatal(err)
+	}
+	last := cells[len(cells)-1]
+	fmt.Println(len(cells), "runs, the last:", last.Sweep.Conditions[0], last.Train.BatchSize, last.Schedule.WarmupEpochs, "epochs of warmup")
+
+	_, err = configs.Load("quickstart.yaml", []string{"train.epcohs=3"})
+	var wrong *configs.Error
+	if errors.As(err, &wrong) {
+		fmt.Println(wrong.Problems[0].Message)
+	}
+	// Output:
+	// quickstart medium 3 epochs of batches of 16
+	// 16 runs, the last: warmup 128 5 epochs of warmup
+	// unknown key "train.epcohs" (did you mean "train.epochs"?)
+}
