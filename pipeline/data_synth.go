@@ -60,7 +60,7 @@ func (o *dataSynthOptions) check() error {
 		return fmt.Errorf("--validation: %d is outside 1..%d", o.validation, most)
 	}
 	if _, err := os.Lstat(filepath.Join(o.out, "test_batch.bin")); err == nil && !o.force {
-		return fmt.Errorf("--out %q has a set already: choose another folder, or replace it with --force", o.out)
+		return wouldReplace("out", o.out, "has a set already", "choose another folder, or replace it with --force")
 	}
 	return nil
 }

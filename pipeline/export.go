@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -69,6 +70,9 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if !slices.Contains(onnxmodels.Targets(), opts.target) {
 		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
 	}
+	if err := refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)); err != nil {
+		return err
+	}
 	experiment, err := opts.load()
 	if err != nil {
 		return err
@@ -130,6 +134,11 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	}
 	if opts.input != onnxmodels.InputUint8NHWC && opts.input != onnxmodels.InputFloat32NCHW {
 		return &usageError{fmt.Errorf("--input %q is neither %q nor %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)}
+	}
+	if filepath.Clean(opts.out) != (rundir.Layout{Dir: opts.run}).Model() { // which this makes again
+		if err := refuseOutput("out", opts.out); err != nil {
+			return err
+		}
 	}
 	network, path, classes, err := trainedNetwork(opts.run, opts.best)
 	if err != nil {

@@ -66,6 +66,9 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 	case len(paths) == 2 && draws:
 		return &usageError{errors.New("--svg and --dot draw one model, and no difference")}
 	}
+	if err := errors.Join(refuseOutput("svg", opts.svg, paths...), refuseOutput("dot", opts.dot, paths...)); err != nil {
+		return err
+	}
 	var files []inspected
 	for _, path := range paths {
 		f, err := openInspected(path)

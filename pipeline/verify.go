@@ -106,6 +106,9 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err != nil {
 		return &dataError{err}
 	}
+	if err := refuseOutput("record", opts.record, s.path); err != nil {
+		return err
+	}
 	report, err := opts.compare(ctx, s, stderr)
 	if err != nil {
 		return err
@@ -144,8 +147,8 @@ func (o *verifyOptions) subject() (s subject, err error) {
 			return s, err
 		}
 		if summary.ModelSHA256 != s.sha256 {
-			return s, fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s makes it again)",
-				s.path, s.sha256, summary.ModelSHA256, quoted(o.run))
+			return s, fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s --out %s makes it again)",
+				s.path, s.sha256, summary.ModelSHA256, quoted(o.run), quoted(s.path))
 		}
 	}
 	if s.model, err = gorun.New(s.data); err != nil {

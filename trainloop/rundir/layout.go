@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"onnxlab/configs"
 	"onnxlab/internal/durable"
@@ -67,6 +68,25 @@ func KindOf(dir string) Kind {
 
 // Complete tells whether the run in dir has ended well.
 func Complete(dir string) bool { return exists(Layout{dir}.Summary()) }
+
+// Keeps tells whether the file at path is one of those of a run, in its directory
+// or among its checkpoints, or the configuration of a sweep. Where no run has
+// begun, the names are anyone's.
+func Keeps(path string) bool {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
+		l := Layout{filepath.Dir(path)}
+		own := []string{l.Config(), l.Environment(), l.History(), l.Checkpoints(), l.Model(), l.Summary(), l.Failure()}
+		kind := KindOf(l.Dir)
+		if kind == OfRun && slices.Contains(own, path) || kind == OfSweep && path == l.Config() {
+			return true
+		}
+	}
+	return false
+}
 
 func exists(path string) bool {
 	_, err := os.Stat(path)

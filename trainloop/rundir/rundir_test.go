@@ -47,6 +47,28 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
+func TestKeeps(t *testing.T) {
+	root := t.TempDir()
+	touch(t, "", root, "run", "environment.json")
+	touch(t, "", root, "run", "config.yaml")
+	touch(t, "", root, "sweep", "config.yaml")
+	for path, want := range map[string]bool{
+		"run/model.onnx":                        true,
+		"run/summary.json":                      true, // not there yet
+		"run/../run/history.csv":                true,
+		"run/checkpoints/step-00000008/graph":   true,
+		"run/evaluation/model.onnx":             false,
+		"run/model.svg":                         false,
+		"sweep/config.yaml":                     true,
+		"sweep/model.onnx":                      false, // config.yaml may be any experiment
+		"sweep/checkpoints/of mine/config.yaml": false,
+	} {
+		if got := Keeps(filepath.Join(root, filepath.FromSlash(path))); got != want {
+			t.Errorf("%s is kept: %v", path, got)
+		}
+	}
+}
+
 func TestSummaryFile(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := ReadSummary(dir); !errors.Is(err, fs.ErrNotExist) || Complete(dir) {
