@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -16,19 +17,24 @@ type Comparison struct {
 	B string `json:"b"`
 	// Cells are those in which both have a finished run.
 	Cells []Difference `json:"cells"`
-	// OnlyA and OnlyB name the cells in which only one has.
+	// OnlyA and OnlyB name the cells with a finished run of which the other has
+	// no run at all.
 	OnlyA []string `json:"only_a"`
 	OnlyB []string `json:"only_b"`
+	// OpenA and OpenB are the runs that are not done, in words.
+	OpenA []string `json:"open_a"`
+	OpenB []string `json:"open_b"`
 }
 
-// Difference is one cell of two sweeps. Accuracies are in 0..1.
+// Difference is one cell of two sweeps, or two single runs of whatever cells.
+// Accuracies are in 0..1.
 type Difference struct {
-	// Condition and BatchSize are those of A, should two single runs have
-	// different ones.
-	Condition string `json:"condition"`
-	BatchSize int    `json:"batch_size"`
-	A         Cell   `json:"a"`
-	B         Cell   `json:"b"`
+	// Condition and BatchSize are those of A, ConditionB is B's.
+	Condition  string `json:"condition"`
+	ConditionB string `json:"condition_b"`
+	BatchSize  int    `json:"batch_size"`
+	A          Cell   `json:"a"`
+	B          Cell   `json:"b"`
 	// Accuracy is B's mean less A's.
 	Accuracy float64 `json:"difference"`
 	// Error is its standard error, sqrt(sdA²/nA + sdB²/nB) (Welch 1947); nil
@@ -39,21 +45,24 @@ type Difference struct {
 // Compare sets the cells of a and b against each other. Two single runs are
 // compared whatever their conditions and batch sizes.
 func Compare(a, b *Sweep) Comparison {
-	c := Comparison{A: a.Dir, B: b.Dir, Cells: []Difference{}, OnlyA: []string{}, OnlyB: []string{}}
+	c := Comparison{
+		A: a.Dir, B: b.Dir, Cells: []Difference{}, OnlyA: []string{}, OnlyB: []string{},
+		OpenA: a.Table(DefaultDrop).Open, OpenB: b.Table(DefaultDrop).Open,
+	}
 	ours, theirs := a.done(), b.done()
 	if len(a.Runs) == 1 && len(b.Runs) == 1 && len(ours) == 1 && len(theirs) == 1 {
-		theirs[0].condition, theirs[0].BatchSize = ours[0].condition, ours[0].BatchSize
+		c.Cells = append(c.Cells, difference(ours[0], theirs[0]))
+		return c
 	}
 	for _, x := range ours {
-		i := slices.IndexFunc(theirs, x.same)
-		if i < 0 {
+		if i := slices.IndexFunc(theirs, x.same); i >= 0 {
+			c.Cells = append(c.Cells, difference(x, theirs[i]))
+		} else if !b.has(x) {
 			c.OnlyA = append(c.OnlyA, x.String())
-			continue
 		}
-		c.Cells = append(c.Cells, difference(x, theirs[i]))
 	}
 	for _, y := range theirs {
-		if !slices.ContainsFunc(ours, y.same) {
+		if !a.has(y) {
 			c.OnlyB = append(c.OnlyB, y.String())
 		}
 	}
@@ -85,9 +94,14 @@ func (s *Sweep) done() []namedCell {
 	return cells
 }
 
+// has tells whether a run of the cell has begun.
+func (s *Sweep) has(c namedCell) bool {
+	return slices.ContainsFunc(s.cell(c.condition, c.BatchSize), func(r Run) bool { return r.State != Missing })
+}
+
 func difference(a, b namedCell) Difference {
 	d := Difference{
-		Condition: a.condition, BatchSize: a.BatchSize, A: a.Cell, B: b.Cell,
+		Condition: a.condition, ConditionB: b.condition, BatchSize: a.BatchSize, A: a.Cell, B: b.Cell,
 		Accuracy: *b.Accuracy - *a.Accuracy,
 	}
 	if a.SD != nil && b.SD != nil {
@@ -99,7 +113,27 @@ func difference(a, b namedCell) Difference {
 
 // WriteText prints the comparison for a terminal.
 func (c Comparison) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "A: %s\nB: %s\n\nFinal validation accuracy in percent, and the difference B - A in points\n± its standard error, sqrt(sdA²/nA + sdB²/nB).\n\n", c.A, c.B)
+	fmt.Fprintf(w, "A: %s\nB: %s\n\n", c.A, c.B)
+	if err := c.writeCells(w); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"Only in A", c.OnlyA}, {"Only in B", c.OnlyB}, {"Not done in A", c.OpenA}, {"Not done in B", c.OpenB}} {
+		if len(part.lines) > 0 {
+			fmt.Fprintf(w, "\n%s:\n  %s\n", part.title, strings.Join(part.lines, "\n  "))
+		}
+	}
+	return nil
+}
+
+func (c Comparison) writeCells(w io.Writer) error {
+	if len(c.Cells) == 0 {
+		_, err := io.WriteString(w, "No cell is done in both.\n")
+		return err
+	}
+	fmt.Fprint(w, "Final validation accuracy in percent, and the difference B - A in points\n± its standard error, sqrt(sdA²/nA + sdB²/nB).\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "condition\tbatch size\tA\tn\tB\tn\tB - A\t")
 	for _, d := range c.Cells {
@@ -107,19 +141,17 @@ func (c Comparison) WriteText(w io.Writer) error {
 		if d.Error != nil {
 			text += fmt.Sprintf(" ± %.2f", 100**d.Error)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.2f\t%d\t%.2f\t%d\t%s\t\n",
-			d.Condition, d.BatchSize, 100**d.A.Accuracy, d.A.N, 100**d.B.Accuracy, d.B.N, text)
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%d\t%.2f\t%d\t%s\t\n",
+			ofBoth(d.Condition, d.ConditionB), ofBoth(strconv.Itoa(d.A.BatchSize), strconv.Itoa(d.B.BatchSize)),
+			100**d.A.Accuracy, d.A.N, 100**d.B.Accuracy, d.B.N, text)
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	return t.Flush()
+}
+
+// ofBoth is what A and B share, or else the one and the other.
+func ofBoth(a, b string) string {
+	if a == b {
+		return a
 	}
-	for _, only := range []struct {
-		name  string
-		cells []string
-	}{{"A", c.OnlyA}, {"B", c.OnlyB}} {
-		if len(only.cells) > 0 {
-			fmt.Fprintf(w, "\nOnly in %s:\n  %s\n", only.name, strings.Join(only.cells, "\n  "))
-		}
-	}
-	return nil
+	return a + " / " + b
 }

@@ -194,7 +194,7 @@ func TestCompareRuns(t *testing.T) {
 	sample.batches = []int{128, 256}
 	root := sample.write(t, t.TempDir())
 	c := Compare(load(t, filepath.Join(root, "none", "128")), load(t, filepath.Join(root, "strong", "256")))
-	if len(c.Cells) != 1 || c.Cells[0].Accuracy < 0.03 || c.Cells[0].Error != nil {
+	if len(c.Cells) != 1 || c.Cells[0].Accuracy < 0.03 || c.Cells[0].Error != nil || c.Cells[0].B.BatchSize != 256 || c.Cells[0].ConditionB != "strong" {
 		t.Errorf("got %+v", c)
 	}
 }
