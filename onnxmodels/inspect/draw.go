@@ -12,37 +12,44 @@ import (
 
 // The measures of WriteSVG in pixels.
 const (
-	boxWidth   = 420
 	boxHeight  = 44
 	boxGap     = 18
 	boxLeft    = 20
-	laneWidth  = 9  // between the lines that pass nodes by
-	mostLanes  = 24 // further ones share places
+	leastWidth = 420 // of boxes, which are as wide as the longest text
+	mostText   = 100 // characters; what is longer loses its middle
+	charWidth  = 7   // of sans-serif letters at 12 pixels, on the large side of fonts
+	outPort    = 40  // where arrows leave the side of a box, below those that arrive
+	laneWidth  = 9   // between the lines that pass nodes by
 	titleSpace = 34
 )
 
 // WriteSVG draws the graph in one column, from the inputs at the top to the
-// outputs, backward nodes in another colour. A line at the right passes by the
-// nodes between two that are not neighbours.
+// outputs, backward nodes and what they give in another colour. An arrow leads to
+// each node from each that it reads. Between two that are not neighbours it goes
+// down a lane at the right, which the arrows of one node share with no other's.
 func (r *ModelReport) WriteSVG(w io.Writer) error {
 	d := r.drawing()
-	height := titleSpace + len(d.boxes)*(boxHeight+boxGap)
-	width := boxLeft + boxWidth + (mostLanes+2)*laneWidth
+	right := boxLeft + d.boxWidth()
+	routes, lanes := d.routes()
+	height, width := titleSpace+len(d.boxes)*(boxHeight+boxGap), right+(lanes+2)*laneWidth
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height, width, height)
-	b.WriteString(`<style>.forward{fill:#e8f1fa;stroke:#0072b2}.backward{fill:#fbeee4;stroke:#c44e00}.value{fill:#f4f5f7;stroke:#555d66}` +
-		`path{fill:none;stroke:#555d66}text{fill:#1b1f24}.small{font-size:11px;fill:#555d66}</style>` + "\n")
+	b.WriteString(`<style>rect.forward{fill:#e8f1fa;stroke:#0072b2}rect.backward{fill:#fbeee4;stroke:#c44e00}rect.value{fill:#f4f5f7;stroke:#555d66}` +
+		`.arrow{fill:none}.arrow.forward{stroke:#0072b2}.arrow.backward{stroke:#c44e00}.arrow.value{stroke:#555d66}text{fill:#1b1f24}.small{font-size:11px;fill:#555d66}</style>` + "\n")
+	b.WriteString(`<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 1L8 4L0 7Z" fill="#1b1f24"/></marker>` + "\n")
 	b.WriteString(`<rect width="100%" height="100%" fill="#ffffff"/>` + "\n")
 	fmt.Fprintf(&b, `<text x="%d" y="20">%d parameters, %d multiply-adds forward and %d backward an image</text>`+"\n",
 		boxLeft, r.Elements, r.Forward.MultiplyAdds, r.Backward.MultiplyAdds)
-	for i, e := range d.edges {
-		fmt.Fprintf(&b, `<path d="%s"/>`+"\n", edgePath(e, i))
+	for _, e := range routes {
+		from, to := d.boxes[e.from], d.boxes[e.to]
+		fmt.Fprintf(&b, `<path class="arrow %s" marker-end="url(#head)" d="%s"><title>%s → %s</title></path>`+"\n",
+			from.class, e.path(right), escape(shortened(from.title)), escape(shortened(to.title)))
 	}
 	for i, box := range d.boxes {
 		y := boxTop(i)
-		fmt.Fprintf(&b, `<g><rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="5"/>`, box.class, boxLeft, y, boxWidth, boxHeight)
-		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, boxLeft+10, y+18, html.EscapeString(printable.Name(box.title)))
-		fmt.Fprintf(&b, `<text class="small" x="%d" y="%d">%s</text></g>`+"\n", boxLeft+10, y+35, html.EscapeString(printable.Name(box.detail)))
+		fmt.Fprintf(&b, `<g><title>%s</title><rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="5"/>`, escape(box.title), box.class, boxLeft, y, right-boxLeft, boxHeight)
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, boxLeft+10, y+18, escape(shortened(box.title)))
+		fmt.Fprintf(&b, `<text class="small" x="%d" y="%d">%s</text></g>`+"\n", boxLeft+10, y+35, escape(shortened(box.detail)))
 	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
@@ -51,14 +58,75 @@ func (r *ModelReport) WriteSVG(w io.Writer) error {
 
 func boxTop(i int) int { return titleSpace + i*(boxHeight+boxGap) }
 
-// edgePath goes straight down to a neighbour, and else along a lane.
-func edgePath(e edge, i int) string {
-	from, to := boxTop(e.from)+boxHeight, boxTop(e.to)
-	if e.to == e.from+1 {
-		return fmt.Sprintf("M%d %dV%d", boxLeft+boxWidth/2, from, to)
+func escape(text string) string { return html.EscapeString(printable.Name(text)) }
+
+// shortened leaves out the middle of a text that no box is wide enough for.
+func shortened(text string) string {
+	runes := []rune(printable.Line(text))
+	if len(runes) <= mostText {
+		return string(runes)
 	}
-	right, lane := boxLeft+boxWidth, boxLeft+boxWidth+(i%mostLanes+1)*laneWidth
-	return fmt.Sprintf("M%d %dH%dV%dH%d", right, from-boxHeight/2, lane, to+boxHeight/2, right)
+	return string(runes[:mostText/2]) + "…" + string(runes[len(runes)-mostText/2+1:])
+}
+
+func (d drawing) boxWidth() int {
+	width := leastWidth
+	for _, box := range d.boxes {
+		for _, text := range []string{box.title, box.detail} {
+			width = max(width, 20+charWidth*len([]rune(shortened(text))))
+		}
+	}
+	return width
+}
+
+// route is where an arrow goes: straight down to a neighbour, and else out of
+// its box, down a lane and into a place of the other box that is its own.
+type route struct {
+	edge
+	lane, port int
+}
+
+// routes gives each node that others than its neighbour read a lane, which is
+// free again after the last of them, and tells how many lanes there are.
+func (d drawing) routes() (routes []route, lanes int) {
+	last, inputs := make([]int, len(d.boxes)), make([]int, len(d.boxes))
+	for _, e := range d.edges {
+		if !e.toNeighbour() {
+			last[e.from] = max(last[e.from], e.to)
+			inputs[e.to]++
+		}
+	}
+	lane, ending := make([]int, len(d.boxes)), make([][]int, len(d.boxes))
+	var free []int
+	for i, to := range last {
+		if to > 0 {
+			if len(free) == 0 {
+				free, lanes = append(free, lanes), lanes+1
+			}
+			lane[i], free = free[len(free)-1], free[:len(free)-1]
+			ending[to] = append(ending[to], lane[i])
+		}
+		free = append(free, ending[i]...)
+	}
+	seen := make([]int, len(d.boxes))
+	for _, e := range d.edges {
+		r := route{edge: e, lane: lane[e.from]}
+		if !e.toNeighbour() {
+			seen[e.to]++
+			r.port = seen[e.to] * outPort / (inputs[e.to] + 1)
+		}
+		routes = append(routes, r)
+	}
+	return routes, lanes
+}
+
+// path is the route in the language of SVG, beside boxes that end at right.
+func (r route) path(right int) string {
+	from, to := boxTop(r.from), boxTop(r.to)
+	if r.toNeighbour() {
+		return fmt.Sprintf("M%d %dV%d", (boxLeft+right)/2, from+boxHeight, to)
+	}
+	return fmt.Sprintf("M%d %dH%dV%dH%d", right, from+outPort, right+(r.lane+2)*laneWidth, to+r.port, right)
 }
 
 // WriteDOT writes the graph in the language of Graphviz.
@@ -88,6 +156,8 @@ type box struct{ class, title, detail string }
 
 // edge leads down from one box to another.
 type edge struct{ from, to int }
+
+func (e edge) toNeighbour() bool { return e.to == e.from+1 }
 
 // drawing puts the inputs, the nodes and the outputs in a row. Parameters are
 // told in their nodes.

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,7 +143,7 @@ func TestPictures(t *testing.T) {
 	if err := r.WriteDOT(&dot); err != nil {
 		t.Fatal(err)
 	}
-	rects, texts := 0, ""
+	rects, arrows, texts := 0, 0, ""
 	decoder := xml.NewDecoder(&svg)
 	for {
 		token, err := decoder.Token()
@@ -157,11 +158,17 @@ func TestPictures(t *testing.T) {
 			if x.Name.Local == "rect" {
 				rects++
 			}
+			if slices.ContainsFunc(x.Attr, func(a xml.Attr) bool { return a.Name.Local == "marker-end" }) {
+				arrows++
+			}
 		case xml.CharData:
 			texts += string(x)
 		}
 	}
 	boxes := len(r.Inputs) + len(r.Nodes) + len(r.Outputs)
+	if arrows != len(r.drawing().edges) {
+		t.Errorf("%d arrows for %d edges", arrows, len(r.drawing().edges))
+	}
 	if rects != boxes+1 || !strings.Contains(texts, `a<b>&"c"`) || !strings.Contains(texts, "ConvGrad") {
 		t.Errorf("%d rectangles for %d boxes and the background", rects, boxes)
 	}
@@ -170,6 +177,42 @@ func TestPictures(t *testing.T) {
 	}
 	if !strings.Contains(dot.String(), `a<b>&\"c\"`) || strings.Count(dot.String(), " -> ") < len(r.Nodes) {
 		t.Errorf("DOT\n%s", dot.String())
+	}
+}
+
+// TestArrowsKeepApart: no two nodes share a piece of a lane, and no two arrows
+// the place where they arrive.
+func TestArrowsKeepApart(t *testing.T) {
+	a, err := small(t).Artifacts(onnxmodels.TrainingOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, lanes := Model(a.Training).drawing().routes()
+	taken, arrived := map[[2]int]int{}, map[[2]int]bool{}
+	for _, r := range routes {
+		if r.toNeighbour() {
+			continue
+		}
+		if r.lane >= lanes || r.port <= 0 || r.port >= outPort || arrived[[2]int{r.to, r.port}] {
+			t.Errorf("%+v of %d lanes, at a place that is taken: %v", r, lanes, arrived[[2]int{r.to, r.port}])
+		}
+		arrived[[2]int{r.to, r.port}] = true
+		for i := r.from; i <= r.to; i++ {
+			if other, ok := taken[[2]int{r.lane, i}]; ok && other != r.from {
+				t.Fatalf("the arrows of %d and %d are both in lane %d beside %d", other, r.from, r.lane, i)
+			}
+			taken[[2]int{r.lane, i}] = r.from
+		}
+	}
+	if lanes < 2 || lanes > len(routes)/2 {
+		t.Errorf("%d lanes for %d arrows", lanes, len(routes))
+	}
+}
+
+// TestShortened: what is longer than the widest box keeps its ends.
+func TestShortened(t *testing.T) {
+	if got := shortened("begin" + strings.Repeat("ü", 1000) + "end"); len([]rune(got)) != mostText || !strings.HasPrefix(got, "begin") || !strings.HasSuffix(got, "end") {
+		t.Errorf("got %q", got)
 	}
 }
 
