@@ -88,6 +88,17 @@ func TestMarshalOfASingleRunHasNoSweep(t *testing.T) {
 	}
 }
 
+func TestMarshalSweepKeepsTheDefault(t *testing.T) {
+	text, err := MarshalSweep(Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := LoadResolved(write(t, string(text)), nil)
+	if err != nil || !r.GivesSweep() || !reflect.DeepEqual(r.Experiment, Default()) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // Hash and Diff see every setting that decides the weights, and no other.
 func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)

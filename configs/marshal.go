@@ -22,6 +22,13 @@ func Marshal(e Experiment) ([]byte, error) {
 	return marshal(&e, omit, func(string) string { return "" })
 }
 
+// MarshalSweep is Marshal with the sweep, even if it is the default, as the
+// directory of a sweep keeps it.
+func MarshalSweep(e Experiment) ([]byte, error) {
+	none := func(string) bool { return false }
+	return marshal(&e, none, func(string) string { return "" })
+}
+
 // MarshalWithOrigins is Marshal with a comment after each setting that says
 // where it was given.
 func (r *Resolved) MarshalWithOrigins() ([]byte, error) {

@@ -91,25 +91,6 @@ func TestEnsureNamesADamagedInstallation(t *testing.T) {
 	}
 }
 
-// TestEnsureTellsACacheThatCannotBeRead: it may be another user's and whole, so
-// that it is neither damaged nor fetched again.
-func TestEnsureTellsACacheThatCannotBeRead(t *testing.T) {
-	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
-		t.Skip("nothing is kept from this user by its mode")
-	}
-	b, c := emptyCache(t)
-	placeLibrary(t, c, b.cacheName())
-	dir := filepath.Join(c.root, b.cacheName())
-	if err := os.Chmod(dir, 0); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Chmod(dir, 0o700)
-	_, err := Ensure(t.Context(), Options{})
-	if err == nil || !strings.Contains(err.Error(), "it cannot be read: ") || strings.Contains(err.Error(), "damaged") {
-		t.Errorf("error is %v", err)
-	}
-}
-
 // TestCacheFolderThatIsNone: a relative home makes an absolute path all the
 // same, and a file in the place of the folder is told as that.
 func TestCacheFolderThatIsNone(t *testing.T) {

@@ -95,7 +95,7 @@ func (p *Plan) Claim(resume bool) error {
 	if err := os.MkdirAll(p.Root, 0o755); err != nil {
 		return fmt.Errorf("make sweep directory: %w", err)
 	}
-	text, err := configs.Marshal(p.Experiment)
+	text, err := configs.MarshalSweep(p.Experiment)
 	if err != nil {
 		return err
 	}
