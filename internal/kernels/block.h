@@ -46,10 +46,10 @@ static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 #include "few.h"
 #include "winograd.h"
 
-// with_norm returns the convolution with the factors of its normalisation, and
-// how much of the scratch these take.
+// norm_floats is how much scratch the factors of a convolution's norm take.
 static long norm_floats(const convolution *c) { return c->norm.scale == NULL ? 0 : 2 * c->inputs; }
 
+// with_norm returns the convolution with these factors.
 static convolution with_norm(const convolution *c, float *scratch) {
 	convolution with = *c;
 	if (c->norm.scale != NULL) {

@@ -1,6 +1,6 @@
-// Convolutions of plain images of fewer channels than a block, or of bytes, such as
-// the first of a network: directly, as the transforms of Winograd's algorithm would take
-// as long for few channels as for a block.
+// Convolutions of images of fewer channels than a block, plain or bytes, such as
+// the first of a network: directly, as the transforms of Winograd's algorithm would
+// take as long for few channels as for a block.
 //
 // Images get a border of zeros, and some more on the right, so that no pixel is
 // a special case.
@@ -32,6 +32,7 @@ static size_t few_conv_scratch(const convolution *c, long workers) {
 	return sizeof(float) * (9 * c->inputs * c->outputs + workers * r.image);
 }
 
+// add_border copies an image with its border, as floats.
 static void add_border(const few_run *r, long image, float *to) {
 	const convolution *c = r->of;
 	memset(to, 0, sizeof(float) * (size_t)r->image);

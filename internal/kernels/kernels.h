@@ -21,6 +21,10 @@ typedef struct {
 	int relu;
 } channel_norm;
 
+// Moments are those of each channel of a part of some images, [parts, 3, channels]:
+// the number of pixels, their mean, and the sum of the squares of what differs from
+// it.
+
 // A convolution of 3x3 with pads of 1. Images of fewer inputs than a block are
 // plain, [n, c, h, w].
 typedef struct {
@@ -38,10 +42,6 @@ typedef struct {
 	const float *dy;     // like y
 	float *dweight;      // like weight
 } convolution;
-
-// Moments are those of each channel of a part of some images, [parts, 3, channels]:
-// the number of pixels, their mean, and the sum of the squares of what differs from
-// it.
 
 // A normalisation of each channel over the batch, and the average of each window
 // of the result, of pool x pool pixels.

@@ -302,17 +302,21 @@ static ort_status *run_norm_grad(const node *n, void *context, const pool *p, co
 	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm_grad, &b, p);
 }
 
-#define OPERATOR(is, inputs, optional, outputs, sparable, bytes, run)                                                       \
-	{                                                                                                       \
-		ort_api_version, NULL, name, provider, input_type, input_count, output_type, output_count, NULL, destroy,        \
-			input_kind, output_kind, zero_of, {zero, zero, zero, zero}, create, compute, NULL, one,             \
-			last_version, {NULL}, is, inputs, outputs, optional, sparable, bytes, run                                  \
+#define OPERATOR(is, inputs, optional, outputs, sparable, bytes, run)                                     \
+	{                                                                                                     \
+		ort_api_version, NULL, name, provider, input_type, input_count, output_type, output_count, NULL,  \
+			destroy, input_kind, output_kind, zero_of, {zero, zero, zero, zero}, create, compute, NULL,   \
+			one, last_version, {NULL}, is, inputs, outputs, optional, sparable, bytes, run                \
 	}
 
 static operator operators[] = {
+	// x, weight, bias, the norm of x; y, its moments
 	OPERATOR("Conv", 7, 5, 2, 1, 1, run_conv),
+	// x, dy, the norm of x; dweight
 	OPERATOR("ConvWeightGrad", 6, 4, 1, -1, 1, run_conv_grad),
+	// x, scale, bias, the moments of x; y, mean, inverse, variance
 	OPERATOR("BatchNorm", 4, 1, 4, 0, 0, run_norm),
+	// dy, x, scale, bias, mean, inverse; dx, dscale, dbias
 	OPERATOR("BatchNormGrad", 6, 0, 3, -1, 0, run_norm_grad),
 };
 
