@@ -64,6 +64,9 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
+	if err := refuseOutput("sheet", opts.sheet); err != nil {
+		return err
+	}
 	train, validation, err := loadData(ctx, experiment.Data)
 	if err != nil {
 		return err

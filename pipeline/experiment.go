@@ -96,8 +96,8 @@ func explainMissing(dir string, cause error) error {
 }
 
 // loadOrOfRun is load of the data and the runtime, or of those of the run in dir
-// if one is named. The library that it names is left out: a run may be a stranger's, and the library
-// is code.
+// if one is named. The library that it names is left out: a run may be a
+// stranger's, and the library is code.
 func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
 	e, err := f.loadOrResume(dir != "", dir, "data", "runtime")
 	named := func(set string) bool { return strings.HasPrefix(set, "runtime.library=") }

@@ -135,7 +135,7 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	if opts.input != onnxmodels.InputUint8NHWC && opts.input != onnxmodels.InputFloat32NCHW {
 		return &usageError{fmt.Errorf("--input %q is neither %q nor %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)}
 	}
-	if filepath.Clean(opts.out) != (rundir.Layout{Dir: opts.run}).Model() { // which this makes again
+	if !samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) { // which this makes again
 		if err := refuseOutput("out", opts.out); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"onnxlab/trainloop/rundir"
 )
@@ -23,6 +24,13 @@ func refuseOutput(flag, path string, inputs ...string) error {
 		return wouldReplace(flag, path, "is one of the files that a run keeps", "choose another")
 	}
 	return nil
+}
+
+// samePath tells whether two paths are one file, which may not be there yet.
+func samePath(a, b string) bool {
+	absolute, err := filepath.Abs(a)
+	other, otherErr := filepath.Abs(b)
+	return err == nil && otherErr == nil && absolute == other
 }
 
 // wouldReplace refuses an output for what would be lost.

@@ -15,7 +15,8 @@ import (
 )
 
 // MemoryNeeded estimates how many bytes training in the form for the target takes:
-// those of a step, and parameters four times, with their gradients and two momenta.
+// those of a step, but for what an operator needs while it runs, and parameters
+// four times, with their gradients and two momenta.
 func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (int64, error) {
 	o := trainingOptions(e, target)
 	o.Batch = MicroBatch(e)
@@ -39,14 +40,19 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, ava
 	if micro > e.Train.BatchSize/e.Train.Replicas {
 		return &SettingError{"train.micro_batch", problem + fmt.Sprintf("; set it to 0 for %d at once", e.Train.BatchSize/e.Train.Replicas)}
 	}
-	for parts := e; parts.Train.Replicas < e.Train.BatchSize; {
+	parts := e
+	for parts.Train.MicroBatch = 0; parts.Train.Replicas < e.Train.BatchSize; {
 		parts.Train.Replicas++
 		if e.Train.BatchSize%parts.Train.Replicas != 0 {
 			continue
 		}
 		if less, err := MemoryNeeded(n, parts, target); err == nil && less <= available {
+			and := ""
+			if e.Train.MicroBatch > 0 {
+				and = " and train.micro_batch to 0"
+			}
 			return &SettingError{"train.batch_size", problem +
-				fmt.Sprintf("; set train.replicas to %d, for which BatchNorm normalises parts of %d images by themselves", parts.Train.Replicas, MicroBatch(parts))}
+				fmt.Sprintf("; set train.replicas to %d%s, for which BatchNorm normalises parts of %d images by themselves", parts.Train.Replicas, and, MicroBatch(parts))}
 		}
 	}
 	return &SettingError{"model.widths", problem + "; even a single image does not fit"}

@@ -27,8 +27,8 @@ typedef int mask __attribute__((vector_size(4 * BLOCK), may_alias));
 INLINE vec load(const float *from) { return *(const vec *)from; }
 INLINE void store(float *to, vec v) { *(vec *)to = v; }
 
-// stream stores past the caches, to where vectors are aligned, what they would not
-// hold until it is read. The line it is in is then not read before. A task ends with
+// stream stores past the caches, to where vectors are aligned, what they would
+// seldom hold until it is read: its lines are then not read before. A task ends with
 // streamed, after which others see it.
 INLINE void stream(float *to, vec v) {
 #if BLOCK == 16

@@ -79,10 +79,14 @@ FUNCTION static void few_images(void *run, size_t worker) {
 			vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
 			float *y = c->y + (image * blocks + b) * c->height * c->width * BLOCK;
 			vec m[3] = {0};
-			for (long row = 0; row < c->height; row++)
+			for (long row = 0; row < c->height; row++) {
+				vec of_row[3] = {m[0]};
 				for (long p = 0; p < c->width; p += together)
 					few_pixels(r, x + row * r->row + p, r->weights + b * BLOCK * 9 * c->inputs, bias,
-					           y + (row * c->width + p) * BLOCK, c->width - p, row == 0 && p == 0, m);
+					           y + (row * c->width + p) * BLOCK, c->width - p, row == 0 && p == 0, of_row);
+				m[0] = of_row[0];
+				add_moments(of_row, m);
+			}
 			if (c->moments != NULL)
 				finish_moments(c->height * c->width, m, c->moments + image * 3 * c->outputs + b * BLOCK, c->outputs);
 		}

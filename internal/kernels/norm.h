@@ -3,8 +3,9 @@
 //
 //	y = scale·(x − mean)/√(variance + epsilon) + bias
 //
-// Sums are first those of an image's channels, then, in float64, of the batch:
-// their order does not depend on the workers.
+// Sums are first those of an image's channels, or of a part that a convolution
+// measured, then, in float64, of the batch: their order does not depend on the
+// workers.
 
 // set_affine writes y = factor·x + shift.
 static void set_affine(const channel_norm *n, long channels, float *factor, float *shift) {
@@ -36,6 +37,13 @@ INLINE void measure(vec v, vec m[3]) {
 	vec d = v - m[0];
 	m[1] += d;
 	m[2] += d * d;
+}
+
+// add_moments adds those of a row, of the same pivot: of fewer addends at a time
+// sums lose less.
+INLINE void add_moments(const vec row[3], vec m[3]) {
+	m[1] += row[1];
+	m[2] += row[2];
 }
 
 // finish_moments makes them those of a part of so many pixels.
@@ -76,7 +84,11 @@ FUNCTION static void image_moments(void *run, size_t i) {
 	long blocks = r->of->channels / BLOCK;
 	const float *x = r->of->x + (long)i * r->pixels * BLOCK;
 	vec m[3] = {load(x)};
-	for (long p = 0; p < r->pixels; p++) measure(load(x + p * BLOCK), m);
+	for (long y = 0; y < r->of->height; y++, x += r->of->width * BLOCK) {
+		vec row[3] = {m[0]};
+		for (long p = 0; p < r->of->width; p++) measure(load(x + p * BLOCK), row);
+		add_moments(row, m);
+	}
 	finish_moments(r->pixels, m, r->moments + (long)i / blocks * 3 * r->of->channels + (long)i % blocks * BLOCK, r->of->channels);
 }
 
@@ -119,7 +131,7 @@ static void set_moments(const normalisation *n, const float *moments, long parts
 			double d = m[n->channels] - mean;
 			squares += m[2 * n->channels] + m[0] * d * d;
 		}
-		double variance = squares / count;
+		double variance = squares < 0 ? 0 : squares / count; // rounding of the parts
 		n->mean[c] = mean;
 		n->variance[c] = variance;
 		n->inverse[c] = 1 / sqrt(variance + n->epsilon);

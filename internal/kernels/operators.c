@@ -154,7 +154,7 @@ static ort_status *new_output(ort_api api, void *context, size_t i, const int64_
 	if (output == NULL) // it is left out
 		return NULL;
 	TRY(ORT_CALL(api, tensor_data, output, (void **)data));
-	if ((uintptr_t)*data % alignment != 0)
+	if (rank == 4 && (uintptr_t)*data % alignment != 0) // images, which are streamed
 		return fail(api, "onnxlab: a result is not aligned");
 	size_t bytes = sizeof **data;
 	for (size_t k = 0; k < rank; k++) bytes *= (size_t)shape[k];
@@ -262,7 +262,7 @@ static ort_status *run_conv(const node *n, void *context, const pool *p, const v
 static ort_status *run_conv_grad(const node *n, void *context, const pool *p, const value *in) {
 	const int64_t *dy = in[1].shape;
 	convolution c = {.outputs = dy[1], .dy = in[1].data};
-	TRY(check(n, read_images(n, &in[0], &c) && in_blocks(n, &in[1]) && dy[0] == c.images && dy[2] == c.height && dy[3] == c.width &&
+	TRY(check(n, read_images(n, &in[0], &c) && c.images > 0 && in_blocks(n, &in[1]) && dy[0] == c.images && dy[2] == c.height && dy[3] == c.width &&
 	                 read_optional_norm(n, in + 2, &in[0], &c.norm)));
 	int64_t w[] = {c.outputs, c.inputs, 3, 3};
 	TRY(new_output(n->api, context, 0, w, 4, &c.dweight));

@@ -394,6 +394,7 @@ static conv_run conv_run_of(const convolution *c, float *scratch) {
 
 static size_t winograd_conv_scratch(const convolution *c, long workers) {
 	conv_run r = conv_run_of(c, NULL);
+	workers = workers < r.parts ? workers : r.parts;
 	return sizeof(float) * places * (r.u_apart + workers * (r.v_apart + r.m_apart));
 }
 

@@ -85,10 +85,12 @@ func (n *Node) FuseNorm(norm *Node) {
 // FuseMoments makes a NativeConv, which is not turned, compute the moments of its
 // result too, and the NativeNorm of that take them.
 func (g *Graph) FuseMoments(conv, norm *Node) {
-	moments := g.value(conv.Name+".moments", Float, Shape{Symbol(conv.Name + ".parts"), Fixed(3), conv.Outputs[0].Shape[1]})
-	moments.producer = conv
-	conv.Outputs = append(conv.Outputs, moments)
-	norm.Inputs = append(norm.Inputs, moments)
+	if len(conv.Outputs) == 1 { // else another NativeNorm takes them as well
+		moments := g.value(conv.Name+".moments", Float, Shape{Symbol(conv.Name + ".parts"), Fixed(3), conv.Outputs[0].Shape[1]})
+		moments.producer = conv
+		conv.Outputs = append(conv.Outputs, moments)
+	}
+	norm.Inputs = append(norm.Inputs, conv.Outputs[1])
 }
 
 // FuseImage makes a NativeConv or NativeConvWeightGrad of few channels read its x

@@ -102,7 +102,7 @@ func (g *norms) forward(n *graph.Node) {
 		return
 	}
 	relu := g.relu(n)
-	computed := g.variance(n.Outputs[4])
+	computed := g.variance(n.Outputs[4], n.Float("epsilon", 1e-5))
 	var variance *graph.Value
 	g.Substitute(n, func() []*graph.Value {
 		var out graph.BatchNorm
@@ -120,11 +120,22 @@ func (g *norms) forward(n *graph.Node) {
 
 // variance returns the variance as package onnxmodels computes it from
 // 1/√(variance + epsilon), or nil.
-func (g *norms) variance(inverse *graph.Value) *graph.Value {
+func (g *norms) variance(inverse *graph.Value, epsilon float32) *graph.Value {
 	v := inverse
 	for _, op := range []string{"Mul", "Reciprocal", "Sub", "Max"} {
 		i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool {
-			return n.Op == op && n.Inputs[0] == v && (op != "Mul" || n.Inputs[1] == v)
+			if n.Op != op || n.Inputs[0] != v {
+				return false
+			}
+			switch op {
+			case "Mul":
+				return n.Inputs[1] == v
+			case "Sub":
+				return slices.Equal(n.Inputs[1].Floats(), []float32{epsilon})
+			case "Max":
+				return slices.Equal(n.Inputs[1].Floats(), []float32{0})
+			}
+			return true
 		})
 		if i < 0 {
 			return nil
@@ -155,10 +166,10 @@ func (g *norms) backward(n *graph.Node) {
 }
 
 // fuseNative lets native operators do what comes before or after them, so that it
-// is never in memory: convolutions read bytes as images and compute the result of
-// a normalisation that they alone read, and the moments that one needs;
-// normalisations average the windows of a
-// pool that tile the images, and their gradients spread those of it.
+// is never in memory: convolutions read bytes as images, compute the result of a
+// normalisation that they alone read, and the moments that one needs;
+// normalisations average the windows of a pool that tile the images, and their
+// gradients spread those of it.
 func fuseNative(g *graph.Graph, block int) {
 	n := &norms{g, block}
 	for _, node := range slices.Clone(g.Nodes) {
@@ -221,7 +232,7 @@ func (g *norms) fuseForward(n *graph.Node) {
 		}
 		n.Outputs[0] = nil
 	case len(users) == 1:
-		pool := tiling(users[0])
+		pool := tiling(users[0], y)
 		if pool == 0 {
 			return
 		}
@@ -236,12 +247,14 @@ func (g *norms) fuseForward(n *graph.Node) {
 	}
 }
 
-// tiling returns the height and width of the windows of an average pool that tile
-// the image, or 0.
-func tiling(n *graph.Node) int {
-	height, width := size(n.Inputs[0], 2), size(n.Inputs[0], 3)
+// tiling returns the height and width of the windows if the node is an average pool
+// of the images y and they tile these, or 0.
+func tiling(n *graph.Node, y *graph.Value) int {
+	if n.Domain != graph.Blocked || n.Inputs[0] != y {
+		return 0
+	}
+	height, width := size(y, 2), size(y, 3)
 	switch w := graph.WindowOf(n); {
-	case n.Domain != graph.Blocked:
 	case n.Op == "GlobalAveragePool" && height == width:
 		return height
 	case n.Op == "AveragePool" && w == graph.Valid(w.Kernel[0], w.Kernel[0]) && height%w.Kernel[0] == 0 && width%w.Kernel[0] == 0:

@@ -208,6 +208,17 @@ func TestFuseNorms(t *testing.T) {
 	compare(t, graph.Microsoft, "BatchNormInternal", 5e-6, Native, build)
 }
 
+// TestFuseTwoNorms has two normalisations of one convolution, of which one goes on
+// and the other is added to it, as in a residual block.
+func TestFuseTwoNorms(t *testing.T) {
+	compare(t, graph.Microsoft, "BatchNormInternal", 5e-6, Native, func(b *builder) []*graph.Value {
+		y := b.Conv("conv", b.in("x", 0, 3, 16, 8, 8), b.in("weight", 0, 16, 16, 3, 3), nil, graph.Same(3, 1, 8, 8))
+		shortcut, _ := normOf(b, "shortcut", y, b.in("s.scale", 1, 16), b.in("s.bias", 0, 16), false, 1)
+		main, _ := normOf(b, "main", y, b.in("m.scale", 1, 16), b.in("m.bias", 0, 16), true, 1)
+		return []*graph.Value{b.Binary("Add", "sum", shortcut.Y, main.Y), main.Mean, shortcut.InverseDeviation}
+	})
+}
+
 // TestFuseImage has the first layers of a network, whose images are bytes.
 func TestFuseImage(t *testing.T) {
 	compare(t, "", "Cast", 5e-6, Native, func(b *builder) []*graph.Value {
