@@ -19,22 +19,24 @@ import (
 func Marshal(e Experiment) ([]byte, error) {
 	single := reflect.DeepEqual(e.Sweep, Default().Sweep)
 	omit := func(key string) bool { return single && strings.HasPrefix(key, "sweep.") }
-	return marshal(&e, omit, func(string) string { return "" })
+	return marshal(&e, omit, noComment)
 }
 
 // MarshalSweep is Marshal with the sweep, even if it is the default, as the
 // directory of a sweep keeps it.
 func MarshalSweep(e Experiment) ([]byte, error) {
-	none := func(string) bool { return false }
-	return marshal(&e, none, func(string) string { return "" })
+	return marshal(&e, omitNothing, noComment)
 }
 
 // MarshalWithOrigins is Marshal with a comment after each setting that says
 // where it was given.
 func (r *Resolved) MarshalWithOrigins() ([]byte, error) {
-	none := func(string) bool { return false }
-	return marshal(&r.Experiment, none, func(key string) string { return r.Origins[key].String() })
+	return marshal(&r.Experiment, omitNothing, func(key string) string { return r.Origins[key].String() })
 }
+
+func omitNothing(string) bool { return false }
+
+func noComment(string) string { return "" }
 
 // marshal writes the settings of e but those to omit; comment gives what
 // stands after each.

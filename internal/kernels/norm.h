@@ -141,9 +141,12 @@ static void set_moments(const normalisation *n, const float *moments, long parts
 static void NAME(norm)(const normalisation *n, const pool *p, float *scratch) {
 	norm_run r = norm_run_of(n, scratch);
 	long blocks = n->images * n->channels / BLOCK;
-	if (n->moments == NULL)
+	if (n->moments == NULL) {
 		p->run(p, blocks, image_moments, &r);
-	set_moments(n, n->moments == NULL ? r.moments : n->moments, n->moments == NULL ? n->images : n->parts);
+		set_moments(n, r.moments, n->images);
+	} else {
+		set_moments(n, n->moments, n->parts);
+	}
 	if (n->y == NULL)
 		return;
 	channel_norm by = {n->norm.scale, n->norm.bias, n->mean, n->inverse, n->norm.relu};

@@ -223,21 +223,16 @@ func (g *Graph) PeakBytes() int64 {
 	ending := map[int]int64{} // bytes that are forgotten after a node
 	for i, n := range g.Nodes {
 		for _, out := range n.Outputs {
-			if out != nil {
-				now += out.bytes()
-				ending[max(last[out], i)] += out.bytes()
+			if out == nil {
+				continue
 			}
+			elements, _ := out.Shape.Elements()
+			bytes := int64(elements * out.Elem.Size())
+			now += bytes
+			ending[max(last[out], i)] += bytes
 		}
 		peak = max(peak, now)
 		now -= ending[i]
 	}
 	return peak
-}
-
-func (v *Value) bytes() int64 {
-	bytes := int64(v.Elem.Size())
-	for _, d := range v.Shape {
-		bytes *= max(d.Size, 1)
-	}
-	return bytes
 }
