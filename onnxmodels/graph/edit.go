@@ -91,18 +91,27 @@ func (g *Graph) Copy(n *Node, inputs []*Value) []*Value {
 	return slices.Clone(g.node(n.Domain, n.Op, n.Name, inputs, n.Attributes, outputs...))
 }
 
+// After puts the nodes that build appends right behind n.
+func (g *Graph) After(n *Node, build func()) {
+	at := slices.Index(g.Nodes, n)
+	if at < 0 {
+		g.Fail("replace or follow %q: no node of the graph", n.Name)
+		return
+	}
+	behind := slices.Clone(g.Nodes[at+1:])
+	g.Nodes = g.Nodes[: at+1 : at+1]
+	build()
+	g.Nodes = append(g.Nodes, behind...)
+}
+
 // Substitute replaces the node n by what build appends, in n's place. build
 // returns a value for each output of n, nil for one that nothing uses.
 func (g *Graph) Substitute(n *Node, build func() []*Value) {
-	at := slices.Index(g.Nodes, n)
-	if at < 0 {
-		g.Fail("substitute %q: no node of the graph", n.Name)
-		return
-	}
-	after := slices.Clone(g.Nodes[at+1:])
-	g.Nodes = g.Nodes[:at:at]
-	values := build()
-	g.Nodes = append(g.Nodes, after...)
+	var values []*Value
+	g.After(n, func() {
+		g.Nodes = g.Nodes[:len(g.Nodes)-1]
+		values = build()
+	})
 	for i, v := range values {
 		if old := n.Outputs[i]; old != nil && v != nil {
 			g.Replace(old, v)

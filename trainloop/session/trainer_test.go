@@ -260,8 +260,8 @@ func compareTargets(t *testing.T, batch int, widths ...int) {
 	}
 }
 
-// TestTargetsTrainAlike trains a hundred steps in the portable form and in that
-// for CPUs: the losses stay equal but for rounding, which grows from step to
+// TestTargetsTrainAlike trains a hundred steps in the portable form and in those
+// for devices: the losses stay equal but for rounding, which grows from step to
 // step.
 func TestTargetsTrainAlike(t *testing.T) {
 	t.Run("narrow", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{16, 32}, 2), 0.001) })
@@ -273,7 +273,7 @@ func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
 	images, labels := randomBatch(16*8, 16)
 	size := len(images) / 8
 	losses := map[string][]float64{}
-	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative} {
+	for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
 		tr := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{Momentum: 0.9, Target: target}, 16, 16})
 		for step := range 100 {
 			at := step % 8
@@ -288,7 +288,7 @@ func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
 	if last := portable[99]; !(last < 0.96*portable[0]) {
 		t.Errorf("loss after 100 steps %v, at first %v: nothing was learnt", last, portable[0])
 	}
-	for _, target := range []string{onnxmodels.TargetCPU, onnxmodels.TargetNative} {
+	for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
 		for step, loss := range losses[target] {
 			if e := math.Abs(loss/portable[step] - 1); !(e < 1e-4) {
 				t.Errorf("%s: step %d: loss %v, in the portable form %v", target, step, loss, portable[step])
@@ -299,10 +299,11 @@ func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
 
 // TestFixedBatchAgrees compares the graph for cuda, in which the sizes of a
 // fixed batch are constants, with the portable one, whose batch is open: the
-// same gradients and running statistics to the bit.
+// same gradients and running statistics to the bit, where the convolution has no
+// bias to be dropped.
 func TestFixedBatchAgrees(t *testing.T) {
 	n, err := onnxmodels.NewNetwork(8, 8,
-		onnxmodels.Conv("conv", onnxmodels.ConvOptions{Filters: 6, Kernel: 3}),
+		onnxmodels.Conv("conv", onnxmodels.ConvOptions{Filters: 6, Kernel: 3, NoBias: true}),
 		onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{}),
 		onnxmodels.MaxPool("max", onnxmodels.PoolOptions{Size: 2}),
 		onnxmodels.Dropout("drop", 0.4),

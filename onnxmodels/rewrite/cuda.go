@@ -1,0 +1,86 @@
+package rewrite
+
+import (
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// CUDA changes a training graph into one of the same values that a GPU computes in
+// fewer passes over its images.
+func CUDA(g *graph.Graph) { dropBias(g) }
+
+// dropBias takes the bias out of each convolution whose results are only
+// normalised: the normalisation takes their mean away, and the bias with it. The
+// means that it gives have the bias added, and the bias has no gradient. cuDNN adds
+// a bias, and sums its gradient, in passes of their own.
+func dropBias(g *graph.Graph) {
+	each(g, "Conv", func(n *graph.Node) {
+		if len(n.Inputs) < 3 {
+			return
+		}
+		norms, ok := normalisers(g, n.Outputs[0])
+		if !ok {
+			return
+		}
+		bias := n.Inputs[2]
+		n.Inputs = n.Inputs[:2]
+		for _, norm := range norms {
+			shiftMean(g, norm, bias)
+		}
+		each(g, "ConvGrad", func(grad *graph.Node) {
+			if grad.Inputs[1] == n.Inputs[0] && grad.Inputs[2] == n.Inputs[1] && len(grad.Outputs) > 2 {
+				none := g.Floats(grad.Name+".no_bias", []int{size(bias, 0)}, make([]float32, size(bias, 0)))
+				g.Replace(grad.Outputs[2], none)
+				grad.Outputs = grad.Outputs[:2]
+			}
+		})
+	})
+}
+
+// normalisers lists the normalisations of y, or of its parts where it is split,
+// and tells whether nothing but these and their gradients uses it.
+func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
+	if slices.Contains(g.Outputs, y) {
+		return nil, false
+	}
+	for _, n := range g.Nodes {
+		if !slices.Contains(n.Inputs, y) {
+			continue
+		}
+		switch {
+		case n.Op == "BatchNormInternal" && n.Inputs[0] == y:
+			norms = append(norms, n)
+		case n.Op == "BatchNormalizationGrad" && n.Inputs[1] == y && n.Inputs[0] != y:
+		case n.Op == "Split":
+			for _, part := range n.Outputs {
+				more, ok := normalisers(g, part)
+				if !ok {
+					return nil, false
+				}
+				norms = append(norms, more...)
+			}
+		default:
+			return nil, false
+		}
+	}
+	return norms, len(norms) > 0
+}
+
+// shiftMean adds the bias to the mean that a normalisation gives, for all but its
+// gradient.
+func shiftMean(g *graph.Graph, norm *graph.Node, bias *graph.Value) {
+	mean := norm.Outputs[3]
+	var gradients []*graph.Node
+	for _, n := range g.Nodes {
+		if n.Op == "BatchNormalizationGrad" && n.Inputs[3] == mean {
+			gradients = append(gradients, n)
+		}
+	}
+	var shifted *graph.Value
+	g.After(norm, func() { shifted = g.Binary("Add", norm.Name+".biased_mean", mean, bias) })
+	g.Replace(mean, shifted)
+	for _, n := range append(gradients, shifted.Producer()) {
+		n.Inputs[slices.Index(n.Inputs, shifted)] = mean
+	}
+}
