@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop"
 )
 
@@ -46,7 +47,22 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	if p.Device == ortlib.CUDA {
+		writeFallbacks(stdout, p)
+	}
 	_, err = fmt.Fprintf(stdout, "\nThe graph takes %.2f ms a step under the profiler, %.2f of them between its operators;\na step without it, with the optimizer and the images' copying, takes %.2f ms.\n",
 		1e3*p.GraphSeconds, 1e3*(p.GraphSeconds-total.Seconds()), 1e3*p.SecondsPerStep)
 	return err
+}
+
+// writeFallbacks tells what of a GPU's step is not on the GPU.
+func writeFallbacks(w io.Writer, p trainloop.StepProfile) {
+	if len(p.Fallbacks) == 0 {
+		fmt.Fprintf(w, "\nAll %d nodes run on the GPU.\n", len(p.Nodes))
+		return
+	}
+	fmt.Fprintf(w, "\n%d of %d nodes run on the CPU or copy to it and back:\n", len(p.Fallbacks), len(p.Nodes))
+	for _, n := range p.Fallbacks {
+		fmt.Fprintf(w, "  %s %s\n", n.Operator, n.Name)
+	}
 }

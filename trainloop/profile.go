@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/session/profile"
@@ -26,6 +27,9 @@ type StepProfile struct {
 	// nodes that ONNX Runtime inserted as "(inserted)".
 	Operators []Share `json:"operators"`
 	Layers    []Share `json:"layers"`
+	// Fallbacks are the nodes of a GPU's step that run on the CPU, or copy to it
+	// and back.
+	Fallbacks []profile.Node `json:"fallbacks"`
 	// Nodes are those of one pass of a micro-batch, in their order.
 	Nodes []profile.Node `json:"nodes"`
 }
@@ -43,8 +47,8 @@ type Share struct {
 func (s Share) Seconds() float64 { return s.Forward + s.Backward }
 
 // Profile does as many steps as told as Measure does, and then their forward
-// and backward passes once more under ONNX Runtime's profiler. It is for the
-// CPU; see package profile for what it changes in the process meanwhile.
+// and backward passes once more under ONNX Runtime's profiler. See
+// package profile for what it changes in the process meanwhile.
 func Profile(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (p StepProfile, err error) {
 	if p.Measurement, err = Measure(ctx, e, height, width, steps, target); err != nil {
 		return p, err
@@ -60,15 +64,28 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	passes := p.BatchSize / p.MicroBatch
 	trace, err := profile.Run(ctx, artifacts.Training, profileFeeds(e, network.Initialize(e.Seed), height, width),
 		[]string{onnxmodels.OutputLoss, onnxmodels.OutputCorrect},
-		profile.Options{Threads: e.Runtime.Threads, Runs: max(steps, 1) * passes})
+		profile.Options{Session: sessionOptions(e.Runtime), Runs: max(steps, 1) * passes})
 	if err != nil {
 		return p, err
 	}
 	p.GraphSeconds = trace.Seconds * float64(passes)
 	p.Nodes = trace.Nodes
+	if e.Runtime.Device == ortlib.CUDA {
+		p.Fallbacks = fallbacks(trace.Nodes)
+	}
 	p.Operators = shares(trace.Nodes, passes, func(n profile.Node) string { return n.Operator })
 	p.Layers = shares(trace.Nodes, passes, layerOf)
 	return p, nil
+}
+
+// fallbacks are the nodes that are not on the GPU or are there to copy alone.
+func fallbacks(nodes []profile.Node) (list []profile.Node) {
+	for _, n := range nodes {
+		if n.Provider != profile.CUDA || strings.HasPrefix(n.Operator, "Memcpy") {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // profileFeeds are the inputs of the training model as in the first step.

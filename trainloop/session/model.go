@@ -85,6 +85,12 @@ func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
 // Close frees the session.
 func (m *Model) Close() error { return m.session.Destroy() }
 
+// Start calls create, which makes a session of the options as ONNX Runtime takes
+// them, for sessions that this package has no type for.
+func (o Options) Start(create func(*ort.SessionOptions) error) error {
+	return o.start(heuristic, create)
+}
+
 // start calls create, which makes a session of the options. The first session
 // on CUDA loads the provider, after which a signal still has to stop the run.
 func (o Options) start(s search, create func(*ort.SessionOptions) error) error {

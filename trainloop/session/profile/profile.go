@@ -12,14 +12,13 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/proto"
 
-	"onnxlab/internal/kernels"
 	"onnxlab/internal/onnxpb"
-	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/session"
 )
 
-// Run runs the model on the CPU once to warm up and then as many times as told,
-// and returns where the time of these went. The outputs are scalars, float32.
+// Run runs the model once to warm up and then as many times as told, and returns
+// where the time of these went. The outputs are scalars, float32.
 func Run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o Options) (_ Trace, err error) {
 	dir, err := os.MkdirTemp("", "onnxlab-profile-")
 	if err != nil {
@@ -61,7 +60,7 @@ func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 		values, results = append(values, r), append(results, r)
 	}
 	inputs := values[:len(names)]
-	s, err := newSession(m, names, outputs, o.Threads, dir)
+	s, err := newSession(m, names, outputs, o.Session, dir)
 	if err != nil {
 		return err
 	}
@@ -83,7 +82,7 @@ func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 // inference_session_utils.cc: the model says so in its metadata, which an
 // environment variable makes it read. The trace is made in the working folder
 // when the session starts.
-func newSession(m *onnxpb.Model, inputs, outputs []string, threads int, dir string) (s *ort.DynamicAdvancedSession, err error) {
+func newSession(m *onnxpb.Model, inputs, outputs []string, o session.Options, dir string) (s *ort.DynamicAdvancedSession, err error) {
 	const variable = "ORT_LOAD_CONFIG_FROM_MODEL"
 	profiled := proto.Clone(m).(*onnxpb.Model)
 	profiled.MetadataProps = append(profiled.MetadataProps, &onnxpb.Property{
@@ -92,17 +91,6 @@ func newSession(m *onnxpb.Model, inputs, outputs []string, threads int, dir stri
 	})
 	data, err := onnxmodels.Marshal(profiled)
 	if err != nil {
-		return nil, err
-	}
-	options, err := ort.NewSessionOptions()
-	if err != nil {
-		return nil, err
-	}
-	defer options.Destroy() //nolint:errcheck // only frees memory
-	if err := options.SetIntraOpNumThreads(threads); err != nil {
-		return nil, err
-	}
-	if err := kernels.Add(ortlib.Path(), options); err != nil {
 		return nil, err
 	}
 	here, err := os.Getwd()
@@ -117,7 +105,11 @@ func newSession(m *onnxpb.Model, inputs, outputs []string, threads int, dir stri
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.Unsetenv(variable)) }()
-	return ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+	err = o.Start(func(options *ort.SessionOptions) (err error) {
+		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+		return err
+	})
+	return s, err
 }
 
 // values returns tensors for all inputs of the model, with their names. Those

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"onnxlab/trainloop/session"
 )
 
 // Feeds are the bytes of a model's inputs, by name; inputs that are not there
@@ -26,8 +28,9 @@ type Feeds map[string][]byte
 
 // Options say how a model is profiled.
 type Options struct {
-	// Threads is the number of intra-operator threads; 0 takes all cores.
-	Threads int
+	// Session says what runs the model. A GPU only starts the work in the time
+	// that the profiler sees.
+	Session session.Options
 	// Runs are those that count, at least 1.
 	Runs int
 }
@@ -44,9 +47,18 @@ type Trace struct {
 type Node struct {
 	Name     string `json:"name"`
 	Operator string `json:"operator"`
+	// Provider is the execution provider of ONNX Runtime that ran it: [CPU] or
+	// [CUDA].
+	Provider string `json:"provider"`
 	// Seconds are those of a run, as a median over the runs.
 	Seconds float64 `json:"seconds"`
 }
+
+// The execution providers.
+const (
+	CPU  = "CPUExecutionProvider"
+	CUDA = "CUDAExecutionProvider"
+)
 
 // event is an entry of a trace in Chrome's format. Times are in microseconds.
 type event struct {
@@ -56,6 +68,7 @@ type event struct {
 	Duration float64 `json:"dur"`
 	Args     struct {
 		Operator string `json:"op_name"`
+		Provider string `json:"provider"`
 	} `json:"args"`
 }
 
@@ -87,7 +100,7 @@ func parse(data []byte, warmup int) (Trace, error) {
 			continue
 		}
 		if kernels[name] == nil {
-			t.Nodes = append(t.Nodes, Node{Name: name, Operator: e.Args.Operator})
+			t.Nodes = append(t.Nodes, Node{Name: name, Operator: e.Args.Operator, Provider: e.Args.Provider})
 		}
 		kernels[name] = append(kernels[name], e)
 	}

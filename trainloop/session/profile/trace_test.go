@@ -11,23 +11,23 @@ import (
 func TestParse(t *testing.T) {
 	const trace = `[
 {"cat":"Session","name":"session_initialization","ts":1,"dur":9,"args":{}},
-{"cat":"Node","name":"a_kernel_time","ts":11,"dur":1000,"args":{"op_name":"Conv"}},
+{"cat":"Node","name":"a_kernel_time","ts":11,"dur":1000,"args":{"op_name":"Conv","provider":"CUDAExecutionProvider"}},
 {"cat":"Session","name":"model_run","ts":10,"dur":5000,"args":{}},
-{"cat":"Node","name":"b_fence_before","ts":6001,"dur":7,"args":{"op_name":"Relu"}},
-{"cat":"Node","name":"b_kernel_time","ts":6002,"dur":30,"args":{"op_name":"Relu"}},
-{"cat":"Node","name":"a_kernel_time","ts":6001,"dur":100,"args":{"op_name":"Conv"}},
+{"cat":"Node","name":"b_fence_before","ts":6001,"dur":7,"args":{"op_name":"Relu","provider":"CPUExecutionProvider"}},
+{"cat":"Node","name":"b_kernel_time","ts":6002,"dur":30,"args":{"op_name":"Relu","provider":"CPUExecutionProvider"}},
+{"cat":"Node","name":"a_kernel_time","ts":6001,"dur":100,"args":{"op_name":"Conv","provider":"CUDAExecutionProvider"}},
 {"cat":"Session","name":"model_run","ts":6000,"dur":200,"args":{}},
-{"cat":"Node","name":"a_kernel_time","ts":7001,"dur":300,"args":{"op_name":"Conv"}},
-{"cat":"Node","name":"b_kernel_time","ts":7301,"dur":50,"args":{"op_name":"Relu"}},
+{"cat":"Node","name":"a_kernel_time","ts":7001,"dur":300,"args":{"op_name":"Conv","provider":"CUDAExecutionProvider"}},
+{"cat":"Node","name":"b_kernel_time","ts":7301,"dur":50,"args":{"op_name":"Relu","provider":"CPUExecutionProvider"}},
 {"cat":"Session","name":"model_run","ts":7000,"dur":400,"args":{}}
 ]`
 	got, err := parse([]byte(trace), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Node{{"a", "Conv", 200e-6}, {"b", "Relu", 40e-6}}
+	want := []Node{{"a", "Conv", CUDA, 200e-6}, {"b", "Relu", CPU, 40e-6}}
 	near := func(a, b Node) bool {
-		return a.Name == b.Name && a.Operator == b.Operator && a.Seconds-b.Seconds < 1e-12 && b.Seconds-a.Seconds < 1e-12
+		return a.Name == b.Name && a.Operator == b.Operator && a.Provider == b.Provider && a.Seconds-b.Seconds < 1e-12 && b.Seconds-a.Seconds < 1e-12
 	}
 	if !slices.EqualFunc(got.Nodes, want, near) || !(got.Seconds > 299e-6 && got.Seconds < 301e-6) {
 		t.Errorf("got %v, want 300e-6 s and %v", got, want)
