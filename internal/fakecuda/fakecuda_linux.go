@@ -1,0 +1,149 @@
+package fakecuda
+
+import (
+	"cmp"
+	"debug/elf"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/internal/ortlib"
+)
+
+// EnvLog is the environment variable that names a file to which the libraries
+// append a line for each call: "copy to GPU 16" with the bytes, and likewise
+// "to host" and "on GPU", or the name of a function of which there is nothing
+// more to tell.
+const EnvLog = "FAKECUDA_LOG"
+
+//go:embed src
+var sources embed.FS
+
+// driver is opened by CUDA itself, and only has to be there.
+const driver = "libcuda.so.1"
+
+// Environ are the settings of the environment under which a command has a fake
+// GPU: of the pinned library for CUDA, which is fetched if it is not there yet,
+// and of the libraries that it needs.
+func Environ(t testing.TB) map[string]string {
+	t.Helper()
+	library, err := ortlib.Install(t.Context(), ortlib.Options{Device: ortlib.CUDA, Progress: os.Stderr}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := build(dir, filepath.Join(filepath.Dir(library.Path), "libonnxruntime_providers_cuda.so")); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{ortlib.EnvLibrary: library.Path, "LD_LIBRARY_PATH": dir}
+}
+
+// build compiles into dir the libraries that the provider needs, a library for
+// Linux.
+func build(dir, provider string) error {
+	needed, err := functions(provider)
+	if err != nil {
+		return fmt.Errorf("build a fake CUDA for %q: %w", provider, err)
+	}
+	needed[driver] = nil
+	for library, names := range needed {
+		if err := compile(dir, library, names); err != nil {
+			return fmt.Errorf("build a fake %s: %w", library, err)
+		}
+	}
+	return nil
+}
+
+// late are the functions of cuDNN that the provider looks up by name when it
+// runs, as its frontend does with all of them.
+var late = regexp.MustCompile(`(cudnn[A-Z]\w+)\x00`)
+
+// functions lists the functions of each library of NVIDIA's that the provider
+// calls.
+func functions(provider string) (map[string][]string, error) {
+	file, err := elf.Open(provider)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	libraries, err := file.ImportedLibraries()
+	if err != nil {
+		return nil, err
+	}
+	symbols, err := file.ImportedSymbols()
+	if err != nil {
+		return nil, err
+	}
+	needed := map[string][]string{}
+	for _, l := range libraries {
+		if strings.HasPrefix(l, "libcu") {
+			needed[l] = nil
+		}
+	}
+	for _, s := range symbols {
+		if _, ok := needed[s.Library]; ok {
+			needed[s.Library] = append(needed[s.Library], s.Name)
+		}
+	}
+	data, err := os.ReadFile(provider)
+	if err != nil {
+		return nil, err
+	}
+	for l := range needed {
+		if strings.HasPrefix(l, "libcudnn.") {
+			for _, m := range late.FindAllSubmatch(data, -1) {
+				needed[l] = append(needed[l], string(m[1]))
+			}
+		}
+	}
+	return needed, nil
+}
+
+// written finds the functions that a source has.
+var written = regexp.MustCompile(`(?m)^(?:\w+ \**)+(\w+)\(|^[A-Z]+\((\w+)\)$`)
+
+// compile makes a library of its source, if it has one, and of functions that
+// only tell of themselves for the rest of the names.
+func compile(dir, library string, names []string) error {
+	base := strings.TrimPrefix(strings.TrimSuffix(strings.Split(library, ".so")[0], "Lt"), "lib")
+	source, err := sources.ReadFile("src/" + base + ".c")
+	if err != nil {
+		source = nil // the driver
+	}
+	header, err := sources.ReadFile("src/told.h")
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	text.Write(header)
+	text.Write(source)
+	var done []string
+	for _, m := range written.FindAllSubmatch(source, -1) {
+		done = append(done, cmp.Or(string(m[1]), string(m[2])))
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		if !slices.Contains(done, n) {
+			fmt.Fprintf(&text, "int %s(void) { told(\"%s\"); return 0; }\n", n, n)
+		}
+	}
+	c := filepath.Join(dir, library+".c")
+	script := filepath.Join(dir, library+".map")
+	for path, content := range map[string]string{c: text.String(), script: library + " { global: *; };\n"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	out, err := exec.Command(cmp.Or(os.Getenv("CC"), "cc"), "-w", "-shared", "-fPIC", "-O1", c, "-o", filepath.Join(dir, library),
+		"-Wl,-soname,"+library, "-Wl,--version-script,"+script).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"onnxlab/internal/fakecuda"
+)
+
+// TestFakeGPU runs the scripts of testdata/cuda on a GPU that computes nothing.
+func TestFakeGPU(t *testing.T) {
+	runScripts(t, filepath.Join("testdata", "cuda"), fakecuda.Environ(t))
+}
+
+// TestGPUStep counts what a step on the GPU does beyond computing: the images go
+// there, with a label each, the learning rate and the flag that resets the
+// gradients, and the loss and how many are right come back. No convolution adds a
+// bias, or sums its gradient, in a pass of its own.
+func TestGPUStep(t *testing.T) {
+	environ := fakecuda.Environ(t)
+	calls := func(steps int) map[string]int {
+		log := filepath.Join(t.TempDir(), "log")
+		cmd := command(t, "bench", "step", "--steps", fmt.Sprint(steps), "--size", "8",
+			"--set", "runtime.device=cuda", "--set", "train.batch_size=16", "--set", "model.widths=4,8")
+		cmd.Env = append(os.Environ(), fakecuda.EnvLog+"="+log)
+		for name, value := range environ {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		counts := map[string]int{}
+		for line := range strings.Lines(mustRead(t, log)) {
+			counts[strings.TrimSpace(line)]++
+		}
+		return counts
+	}
+	few, more := calls(1), calls(2)
+	for call, n := range more {
+		if n -= few[call]; n == 0 {
+			delete(more, call)
+		} else {
+			more[call] = n
+		}
+	}
+	const images, labels, scalar = 16 * 8 * 8 * 3, 16 * 8, 4
+	copies := map[string]int{}
+	for call, n := range more {
+		if strings.HasPrefix(call, "copy to") {
+			copies[call] = n
+		}
+	}
+	want := map[string]int{
+		fmt.Sprint("copy to GPU ", images): 1, fmt.Sprint("copy to GPU ", labels): 1,
+		fmt.Sprint("copy to GPU ", scalar): 1, "copy to GPU 1": 1,
+		fmt.Sprint("copy to host ", scalar): 2,
+	}
+	if !maps.Equal(copies, want) {
+		t.Errorf("a step copies %v, want %v", copies, want)
+	}
+	for call, want := range map[string]int{
+		"cudnnBatchNormalizationForwardTraining": 6, "cudnnBatchNormalizationBackward": 6,
+		"cudnnConvolutionBackwardFilter": 6, "cudnnConvolutionBackwardData": 5,
+		"cudnnAddTensor": 0, "cudnnConvolutionBackwardBias": 0,
+	} {
+		if more[call] != want {
+			t.Errorf("a step calls %s %d times, want %d", call, more[call], want)
+		}
+	}
+	if n := more["__cudaLaunchKernel"]; n < 50 || n > 150 {
+		t.Errorf("a step launches %d kernels, want about 100", n)
+	}
+}
