@@ -51,6 +51,11 @@ type TrainingOptions struct {
 	// for that number alone; 0 leaves it open. TargetCPU is faster with it, and
 	// TargetCUDA then computes no shapes.
 	Batch int
+	// Mixed computes images and their gradients in float16, with parameters,
+	// statistics, sums and the loss in float32 (Micikevicius et al. 2018). The
+	// training model then has the input loss_scale and the output gradient_norm,
+	// which is not finite where the scale is too large.
+	Mixed bool
 	// Target is the device that the training model is for: TargetPortable, the
 	// default, runs everywhere.
 	Target string
@@ -117,6 +122,8 @@ type Artifacts struct {
 	Optimizer *Model
 	// Drops tells that Training has the input dropout_seed.
 	Drops bool
+	// Mixed tells that Training has the input loss_scale.
+	Mixed bool
 }
 
 // Artifacts differentiates the network and returns its training models.
@@ -128,7 +135,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{}
+	a := &Artifacts{Mixed: o.Mixed}
 	var err error
 	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
 		return nil, err
@@ -172,10 +179,14 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	}
 	image, label := n.byteInput(b), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	if o.Mixed {
+		b.compute = graph.Float16
+		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
+	}
 	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
 	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
 
-	logits := n.forward(b, b.normalise(image))
+	logits := b.As(graph.Float, n.forward(b, b.normalise(image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
@@ -238,10 +249,17 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 	}
 	b.Prefix(BackwardPrefix)
 	defer b.Prefix("")
-	seed := b.Reshape("rate", rate, b.Ints("rate.shape"), graph.Shape{})
+	seed := rate
+	if b.lossScale != nil {
+		seed = b.lossScale
+	}
+	seed = b.Reshape("seed", seed, b.Ints("seed.shape"), graph.Shape{})
 	gradients, err := gradient.Append(b.Graph, loss, seed, targets)
 	if err != nil {
 		return err
+	}
+	if b.lossScale != nil {
+		b.unscale(gradients, targets, rate)
 	}
 	for i, w := range targets {
 		g := gradients[w]
@@ -252,6 +270,20 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, reset))
 	}
 	return b.Err()
+}
+
+// unscale makes gradients of the scaled loss such of the loss, times the rate,
+// and their norm an output.
+func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*graph.Value, rate *graph.Value) {
+	factor := b.Binary("Div", "unscale", rate, b.lossScale)
+	var all []*graph.Value
+	for _, w := range targets {
+		gradients[w] = b.Binary("Mul", w.Name+".unscaled", gradients[w], factor)
+		all = append(all, gradients[w])
+	}
+	norm := b.Norm(OutputGradientNorm, all...)
+	b.Rename(norm, OutputGradientNorm)
+	b.Output(norm)
 }
 
 // decayed returns g + rate·decay·w.

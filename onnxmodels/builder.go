@@ -24,10 +24,17 @@ const (
 	// InputResetGrad tells whether gradients begin anew or are accumulated.
 	InputResetGrad = "lazy_reset_grad"
 
+	// InputLossScale is float32 [1], by which the loss is multiplied before it is
+	// differentiated. It exists only in training models of mixed precision.
+	InputLossScale = "loss_scale"
+
 	// OutputLoss is the mean cross-entropy, a float32 scalar.
 	OutputLoss = "loss"
 	// OutputCorrect is how many images were classified right, a float32 scalar.
 	OutputCorrect = "correct"
+	// OutputGradientNorm is the L2 norm of all gradients together, times the
+	// learning rate, a float32 scalar. It exists with InputLossScale.
+	OutputGradientNorm = "gradient_norm"
 	// OutputLogits and OutputProbabilities are float32 [batch, classes].
 	OutputLogits        = "logits"
 	OutputProbabilities = "probabilities"
@@ -80,6 +87,7 @@ type Builder struct {
 	// batch's statistics, and Dropout drops.
 	Training bool
 
+	compute    graph.Elem // of images and gradients; parameters are float32
 	scope      string
 	parameters []Parameter
 	values     map[string]*graph.Value
@@ -93,6 +101,7 @@ type Builder struct {
 	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
 	dropoutSeed *graph.Value
+	lossScale   *graph.Value // of mixed precision
 }
 
 // Name returns the name of a layer's own node or value: its path of scopes.
@@ -131,10 +140,16 @@ func (b *Builder) parameterValue(p Parameter) *graph.Value {
 
 func equalSizes(a, b []int) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
-// normalise returns x / 255 as float32 [batch, 3, h, w] for an image of uint8
-// [batch, h, w, 3].
+// Weight declares a parameter of the layer whose products are taken in the type
+// that the network computes in, and returns its value in that.
+func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
+	return b.As(b.compute, b.Parameter(p, initial))
+}
+
+// normalise returns x / 255 as [batch, 3, h, w], in the type that the network
+// computes in, for an image of uint8 [batch, h, w, 3].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
 	planar := b.Transpose("image.planar", image, 0, 3, 1, 2)
-	float := b.Cast("image.float", planar, graph.Float)
-	return b.Binary("Mul", "image.scaled", float, b.Scalar("image.scale", 1.0/255))
+	float := b.Cast("image.float", planar, b.compute)
+	return b.Binary("Mul", "image.scaled", float, b.As(b.compute, b.Scalar("image.scale", 1.0/255)))
 }

@@ -18,7 +18,7 @@ var cudaKernels = []string{
 	"Mod", "Mul", "Neg", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize",
 	"ScatterElements", "Shape", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sub", "Sum", "Transpose",
 
-	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "InPlaceAccumulatorV2",
+	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
 	"ReluGrad", "SoftmaxCrossEntropyLossGrad",
 }
 
@@ -52,17 +52,19 @@ func TestCUDAKernels(t *testing.T) {
 	for name, n := range networks {
 		for _, replicas := range []int{1, 8} {
 			for _, batch := range []int{0, 16} {
-				t.Run(fmt.Sprintf("%s, %d replicas, batch %d", name, replicas, batch), func(t *testing.T) {
-					a, err := n.Artifacts(TrainingOptions{
-						Momentum: 0.9, Replicas: replicas, LabelSmoothing: 0.1, WeightDecay: 1e-4,
-						Rates: []float32{0.1}, Batch: batch, Target: TargetCUDA,
+				for _, mixed := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s, %d replicas, batch %d, mixed precision %v", name, replicas, batch, mixed), func(t *testing.T) {
+						a, err := n.Artifacts(TrainingOptions{
+							Momentum: 0.9, Replicas: replicas, LabelSmoothing: 0.1, WeightDecay: 1e-4,
+							Rates: []float32{0.1}, Batch: batch, Mixed: mixed, Target: TargetCUDA,
+						})
+						if err != nil {
+							t.Fatal(err)
+						}
+						checkCUDA(t, operators(a.Training), batch > 0)
+						checkCUDA(t, operators(a.Optimizer), true)
 					})
-					if err != nil {
-						t.Fatal(err)
-					}
-					checkCUDA(t, operators(a.Training), batch > 0)
-					checkCUDA(t, operators(a.Optimizer), true)
-				})
+				}
 			}
 		}
 	}

@@ -29,8 +29,8 @@ func Dropout(name string, rate float32) Layer {
 		d := dropout{b, b.Name(name)}
 		keep := d.Compare("Less", d.name+".keep", d.hash(x),
 			d.integer("threshold", int64(float64(hashPrime)*(1-float64(rate)))))
-		scale := d.Binary("Mul", d.name+".scale", d.Cast(d.name+".mask", keep, graph.Float),
-			d.Scalar(d.name+".inverse", 1/(1-rate)))
+		scale := d.Binary("Mul", d.name+".scale", d.Cast(d.name+".mask", keep, x.Elem),
+			d.As(x.Elem, d.Scalar(d.name+".inverse", 1/(1-rate))))
 		mask := d.Reshape(d.name+".shaped", scale, d.ShapeOf(d.name+".shape", x), x.Shape)
 		return d.Binary("Mul", d.name, x, mask)
 	})

@@ -89,11 +89,11 @@ func Conv(name string, o ConvOptions) Layer {
 		channels, area := int(x.Shape[1].Size), o.Kernel*o.Kernel
 		var weight, bias *graph.Value
 		b.in(name, func() {
-			weight = b.Parameter(
+			weight = b.Weight(
 				Parameter{Name: "weight", Shape: []int{o.Filters, channels, o.Kernel, o.Kernel}, Trainable: true, Decay: true},
 				GlorotUniform(channels*area, o.Filters*area))
 			if !o.NoBias {
-				bias = b.Parameter(Parameter{Name: "bias", Shape: []int{o.Filters}, Trainable: true}, Zeros)
+				bias = b.Weight(Parameter{Name: "bias", Shape: []int{o.Filters}, Trainable: true}, Zeros)
 			}
 		})
 		return b.Conv(b.Name(name), x, weight, bias, window)
@@ -124,10 +124,10 @@ func Dense(name string, units int) Layer {
 		features := int(x.Shape[1].Size)
 		var weight, bias *graph.Value
 		b.in(name, func() {
-			weight = b.Parameter(
+			weight = b.Weight(
 				Parameter{Name: "weight", Shape: []int{features, units}, Trainable: true, Decay: true},
 				GlorotUniform(features, units))
-			bias = b.Parameter(Parameter{Name: "bias", Shape: []int{units}, Trainable: true}, Zeros)
+			bias = b.Weight(Parameter{Name: "bias", Shape: []int{units}, Trainable: true}, Zeros)
 		})
 		return b.Gemm(b.Name(name), x, weight, bias, graph.GemmOptions{})
 	})

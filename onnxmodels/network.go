@@ -88,7 +88,7 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 }
 
 func (n *Network) builder(name string) *Builder {
-	return &Builder{Graph: graph.New(name), values: map[string]*graph.Value{}, batch: graph.Symbol(BatchSymbol), replicas: 1, share: 1, forgets: map[float32]*graph.Value{}}
+	return &Builder{Graph: graph.New(name), values: map[string]*graph.Value{}, compute: graph.Float, batch: graph.Symbol(BatchSymbol), replicas: 1, share: 1, forgets: map[float32]*graph.Value{}}
 }
 
 func (n *Network) floatInput(b *Builder) *graph.Value {

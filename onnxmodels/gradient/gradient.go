@@ -52,7 +52,7 @@ func dependents(g *graph.Graph, targets []*graph.Value) map[*graph.Value]bool {
 		for _, in := range n.Inputs {
 			if in != nil && depends[in] {
 				for _, out := range n.Outputs {
-					if out != nil && (out.Elem == graph.Float) {
+					if out != nil && out.Elem.Floating() {
 						depends[out] = true
 					}
 				}

@@ -87,6 +87,13 @@ func binary(op string, a, b []int) probe {
 	}
 }
 
+// half builds in float16, which ONNX Runtime on a CPU computes in float32.
+func half(build func(g *graph.Graph, x *graph.Value) *graph.Value) func(g *graph.Graph, x *graph.Value) *graph.Value {
+	return func(g *graph.Graph, x *graph.Value) *graph.Value {
+		return g.As(graph.Float, build(g, g.As(graph.Float16, x)))
+	}
+}
+
 func convProbe(w graph.Window, x, weight []int, bias bool) probe {
 	inputs := []ortrun.Input{small(input("x", x...)), small(input("weight", weight...))}
 	if bias {
@@ -200,6 +207,12 @@ func probes() []probe {
 		}),
 		single("Split+Concat", input("x", 4, 3), join(2)), single("Split+Concat", input("x", 6, 1, 2), join(3)),
 		single("Split, one part unused", input("x", 4, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] }),
+		single("Cast", input("x", 2, 3), half(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Neg", "op", x) })),
+		single("Cast of parts", input("x", 4, 3), half(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] })),
+		single("Cast of a mean", input("x", 2, 3, 4, 5), half(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, true, 2, 3) })),
+		single("Cast of a pool", input("x", 2, 2, 4, 4), half(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.GlobalAveragePool("global", g.AveragePool("op", x, graph.Same(3, 2, 4, 4)))
+		})),
 		single("Softmax", small(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
 		single("Softmax", small(input("x", 1, 2)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
 		single("Flatten", input("x", 1, 5, 1, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),

@@ -5,7 +5,7 @@ import "onnxlab/onnxmodels/graph"
 func globalAveragePool(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
 	pixels, _ := x.Shape[2:].Elements()
-	d := b.Binary("Mul", n.Name+".scaled", dy[0], b.Scalar(n.Name+".scale", 1/float32(pixels)))
+	d := b.Binary("Mul", n.Name+".scaled", dy[0], b.As(x.Elem, b.Scalar(n.Name+".scale", 1/float32(pixels))))
 	return []*graph.Value{b.expandLike(n.Name, d, x)}
 }
 
@@ -17,18 +17,18 @@ func averagePool(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	height, width := int(x.Shape[2].Size), int(x.Shape[3].Size)
 	weight := 1 / float32(w.Kernel[0]*w.Kernel[1])
 	if w.Kernel == w.Strides && !w.Padded() && height%w.Kernel[0] == 0 && width%w.Kernel[1] == 0 {
-		d := b.Binary("Mul", name+".scaled", dy[0], b.Scalar(name+".scale", weight))
+		d := b.Binary("Mul", name+".scaled", dy[0], b.As(x.Elem, b.Scalar(name+".scale", weight)))
 		return []*graph.Value{b.Upsample(name, d, w.Kernel[0], w.Kernel[1])}
 	}
 	d := dy[0]
 	if w.Padded() {
-		d = b.Binary("Mul", name+".counted", d, b.countCorrection(name, n, w, height, width))
+		d = b.Binary("Mul", name+".counted", d, b.As(x.Elem, b.countCorrection(name, n, w, height, width)))
 	}
 	kernel := make([]float32, w.Kernel[0]*w.Kernel[1])
 	for i := range kernel {
 		kernel[i] = weight
 	}
-	k := b.Floats(name+".kernel", []int{1, 1, w.Kernel[0], w.Kernel[1]}, kernel)
+	k := b.As(x.Elem, b.Floats(name+".kernel", []int{1, 1, w.Kernel[0], w.Kernel[1]}, kernel))
 	out := n.Outputs[0].Shape
 	planes := b.Reshape(name+".planes", d, b.Ints(name+".plane_sizes", -1, 1, out[2].Size, out[3].Size),
 		graph.Shape{graph.Symbol("planes"), graph.Fixed(1), out[2], out[3]})
@@ -63,7 +63,7 @@ func maxPool(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	elements := graph.Shape{graph.Symbol(name + ".elements")}
 	maxima := graph.Shape{graph.Symbol(name + ".maxima")}
 	size := b.Reshape(name+".size", b.SizeOf(name+".count", x), flat, graph.Static(1))
-	zeros := b.Zeros(name+".zeros", size, elements)
+	zeros := b.As(x.Elem, b.Zeros(name+".zeros", size, elements))
 	d := b.Reshape(name+".flat_dy", dy[0], flat, maxima)
 	indices := b.Reshape(name+".flat_indices", n.Outputs[1], flat, maxima)
 	sum := b.ScatterAdd(name+".scattered", zeros, indices, d)

@@ -16,6 +16,7 @@ var rules = map[operator]rule{
 	{"", "Add"}:                            add,                     // da = db = dy, summed over what was broadcast
 	{"", "Sub"}:                            sub,                     // da = dy, db = −dy, likewise
 	{"", "Mul"}:                            mul,                     // da = dy·b, db = dy·a, likewise
+	{"", "Cast"}:                           cast,                    // dx = dy in the type of x
 	{"", "Relu"}:                           relu,                    // dx = dy where y > 0
 	{"", "Flatten"}:                        restoreShape,            // dx = dy in the shape of x
 	{"", "Reshape"}:                        restoreShape,            // likewise
@@ -36,6 +37,10 @@ var rules = map[operator]rule{
 }
 
 func passOn(_ *backward, _ *graph.Node, dy []*graph.Value) []*graph.Value { return dy[:1] }
+
+func cast(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	return []*graph.Value{b.As(n.Inputs[0].Elem, dy[0])}
+}
 
 func relu(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	return []*graph.Value{b.ReluGrad(n.Name, dy[0], n.Outputs[0])}
@@ -116,9 +121,10 @@ func (b *backward) expandLike(name string, d, x *graph.Value) *graph.Value {
 func split(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	parts := make([]*graph.Value, len(dy))
 	for i, d := range dy {
-		if parts[i] = d; d == nil {
-			parts[i] = b.Zeros(n.Name, b.ShapeOf(n.Name+".shape", n.Outputs[i]), n.Outputs[i].Shape)
+		if y := n.Outputs[i]; d == nil {
+			d = b.As(y.Elem, b.Zeros(n.Name, b.ShapeOf(n.Name+".shape", y), y.Shape))
 		}
+		parts[i] = d
 	}
 	return []*graph.Value{b.Concat(n.Name, parts, 0, n.Inputs[0].Shape[0])}
 }
@@ -200,7 +206,7 @@ func reduceSum(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 // depend on the batch.
 func reduceMean(b *backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, y, name := n.Inputs[0], n.Outputs[0], n.Name
-	d := b.Binary("Div", name+".scaled", b.keepDims(n, dy[0]), b.ratio(name, x, y))
+	d := b.Binary("Div", name+".scaled", b.keepDims(n, dy[0]), b.As(x.Elem, b.ratio(name, x, y)))
 	return []*graph.Value{b.expandLike(name, d, x)}
 }
 

@@ -153,14 +153,15 @@ func (g *Graph) Fail(format string, args ...any) {
 	}
 }
 
-// expect checks that v is of the element type and rank and that its
+// expect checks that v is of the element type, or for Float of any that is
+// floating, and of the rank, and that its
 // dimensions from `fixed` on have fixed sizes. After a failure the caller
 // returns v or any other value: the graph is void.
 func (g *Graph) expect(op, name string, v *Value, elem Elem, rank, fixed int) bool {
 	if g.err != nil {
 		return false
 	}
-	if v.Elem != elem || len(v.Shape) != rank {
+	if v.Elem != elem && (elem != Float || !v.Elem.Floating()) || len(v.Shape) != rank {
 		g.Fail("%s %q: input %s, want %s of rank %d", op, name, v, elem, rank)
 		return false
 	}

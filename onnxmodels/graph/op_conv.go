@@ -80,7 +80,7 @@ func (g *Graph) Conv(name string, x, weight, bias *Value, window Window) *Value 
 		return x
 	}
 	w := weight.fixed(0)
-	if x.Shape[1] != weight.Shape[1] || window.Kernel != [2]int{w[2], w[3]} {
+	if x.Elem != weight.Elem || x.Shape[1] != weight.Shape[1] || window.Kernel != [2]int{w[2], w[3]} {
 		g.Fail("Conv %q: weight %s and kernel %v do not fit input %s", name, weight, window.Kernel, x)
 	}
 	inputs := []*Value{x, weight}
@@ -88,7 +88,7 @@ func (g *Graph) Conv(name string, x, weight, bias *Value, window Window) *Value 
 		inputs = append(inputs, bias)
 	}
 	shape := g.slide("Conv", name, x, weight.Shape[0], window)
-	return g.op("Conv", name, Float, shape, inputs, window.attributes()...)
+	return g.op("Conv", name, x.Elem, shape, inputs, window.attributes()...)
 }
 
 // slide returns the shape of a window's output over x.
@@ -112,7 +112,7 @@ func (g *Graph) ConvGrad(name string, dy, x, weight *Value, window Window, wantX
 		outputs[1] = like(".dw", weight)
 	}
 	if wantBias {
-		outputs[2] = typed{".db", Float, weight.Shape[:1]}
+		outputs[2] = typed{".db", weight.Elem, weight.Shape[:1]}
 	}
 	for len(outputs) > 0 && outputs[len(outputs)-1].elem == 0 {
 		outputs = outputs[:len(outputs)-1]
@@ -135,7 +135,7 @@ func (g *Graph) ConvTranspose(name string, x, weight *Value, window Window, heig
 		extra[i] = int64(size - full)
 	}
 	shape := Shape{x.Shape[0], Fixed(1), Fixed(height), Fixed(width)}
-	return g.op("ConvTranspose", name, Float, shape, []*Value{x, weight},
+	return g.op("ConvTranspose", name, x.Elem, shape, []*Value{x, weight},
 		append(window.attributes(), Attribute{"output_padding", extra})...)
 }
 
@@ -145,7 +145,7 @@ func (g *Graph) AveragePool(name string, x *Value, window Window) *Value {
 	if !g.expect("AveragePool", name, x, Float, 4, 1) {
 		return x
 	}
-	return g.op("AveragePool", name, Float, g.slide("AveragePool", name, x, x.Shape[1], window),
+	return g.op("AveragePool", name, x.Elem, g.slide("AveragePool", name, x, x.Shape[1], window),
 		[]*Value{x}, window.attributes()...)
 }
 
@@ -157,7 +157,7 @@ func (g *Graph) MaxPool(name string, x *Value, window Window) (y, indices *Value
 	}
 	shape := g.slide("MaxPool", name, x, x.Shape[1], window)
 	out := g.node("", "MaxPool", name, []*Value{x}, window.attributes(),
-		typed{".out", Float, shape}, typed{".indices", Int64, shape})
+		typed{".out", x.Elem, shape}, typed{".indices", Int64, shape})
 	return out[0], out[1]
 }
 
@@ -167,5 +167,5 @@ func (g *Graph) GlobalAveragePool(name string, x *Value) *Value {
 	if !g.expect("GlobalAveragePool", name, x, Float, 4, 1) {
 		return x
 	}
-	return g.op("GlobalAveragePool", name, Float, Shape{x.Shape[0], x.Shape[1], Fixed(1), Fixed(1)}, []*Value{x})
+	return g.op("GlobalAveragePool", name, x.Elem, Shape{x.Shape[0], x.Shape[1], Fixed(1), Fixed(1)}, []*Value{x})
 }

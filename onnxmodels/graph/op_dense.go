@@ -21,7 +21,7 @@ func (g *Graph) Gemm(name string, a, b, c *Value, o GemmOptions) *Value {
 	if o.TransposeB {
 		k2, n = n, k2
 	}
-	if k != k2 {
+	if k != k2 || a.Elem != b.Elem {
 		g.Fail("Gemm %q: inputs %s and %s do not fit", name, a, b)
 	}
 	inputs := []*Value{a, b}
@@ -29,7 +29,7 @@ func (g *Graph) Gemm(name string, a, b, c *Value, o GemmOptions) *Value {
 		inputs = append(inputs, c)
 	}
 	flag := map[bool]int64{true: 1}
-	return g.op("Gemm", name, Float, Shape{m, n}, inputs,
+	return g.op("Gemm", name, a.Elem, Shape{m, n}, inputs,
 		Attribute{"transA", flag[o.TransposeA]}, Attribute{"transB", flag[o.TransposeB]})
 }
 
@@ -43,7 +43,7 @@ func (g *Graph) MatMul(name string, a, b *Value) *Value {
 	}
 	shape := slices.Clone(b.Shape)
 	shape[at] = a.Shape[0]
-	return g.op("MatMul", name, Float, shape, []*Value{a, b})
+	return g.op("MatMul", name, a.Elem, shape, []*Value{a, b})
 }
 
 // ReduceSum appends the sum of x over the axes, which are kept as 1 if keep.
@@ -99,7 +99,7 @@ func (g *Graph) SoftmaxCrossEntropy(name string, logits, labels *Value) (loss, l
 		return logits, logits
 	}
 	out := g.node("", "SoftmaxCrossEntropyLoss", name, []*Value{logits, labels},
-		[]Attribute{{"reduction", "mean"}}, typed{".loss", Float, Shape{}}, like(".log_probabilities", logits))
+		[]Attribute{{"reduction", "mean"}}, typed{".loss", logits.Elem, Shape{}}, like(".log_probabilities", logits))
 	return out[0], out[1]
 }
 

@@ -1,5 +1,7 @@
 package graph
 
+import "strings"
+
 // Unary appends an elementwise operator of one input whose output has the
 // input's type and shape: "Relu", "Neg", "Sqrt", "Exp", "Identity", ….
 func (g *Graph) Unary(op, name string, x *Value) *Value {
@@ -52,6 +54,21 @@ func (g *Graph) Sum(name string, values ...*Value) *Value {
 // Cast appends a conversion of x to another element type.
 func (g *Graph) Cast(name string, x *Value, to Elem) *Value {
 	return g.op("Cast", name, to, x.Shape, []*Value{x}, Attribute{"to", int64(to)})
+}
+
+// As returns x in the element type: itself, or a conversion of it. Conversions of
+// constants are done when a session starts.
+func (g *Graph) As(elem Elem, x *Value) *Value {
+	if x.Elem == elem {
+		return x
+	}
+	return g.Cast(strings.TrimPrefix(x.Name, g.prefix)+"."+elem.String(), x, elem)
+}
+
+// Norm appends the L2 norm of all values' elements together, a float scalar, which
+// is finite only if they are (com.microsoft ReduceAllL2).
+func (g *Graph) Norm(name string, values ...*Value) *Value {
+	return g.node(Microsoft, "ReduceAllL2", name, values, nil, typed{".out", Float, Shape{}})[0]
 }
 
 // ReluGrad appends the gradient of y = Relu(x), given y (com.microsoft).

@@ -30,7 +30,7 @@ func (g *Graph) BatchNormInference(name string, x, scale, bias, mean, variance *
 	if !g.expect("BatchNormalization", name, x, Float, 4, 1) || !g.channels(name, x, inputs[1:]) {
 		return x
 	}
-	return g.op("BatchNormalization", name, Float, x.Shape, inputs, Attribute{"epsilon", epsilon})
+	return g.op("BatchNormalization", name, x.Elem, x.Shape, inputs, Attribute{"epsilon", epsilon})
 }
 
 func (g *Graph) channels(name string, x *Value, vectors []*Value) bool {

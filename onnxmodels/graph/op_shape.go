@@ -55,7 +55,7 @@ func (g *Graph) PadColumns(name string, x *Value, left, right int) *Value {
 	shape := slices.Clone(x.Shape)
 	shape[2].Size += int64(left + right)
 	pads := g.Ints(name+".pads", 0, 0, int64(left), 0, 0, 0, int64(right), 0)
-	return g.op("Pad", name, Float, shape, []*Value{x, pads})
+	return g.op("Pad", name, x.Elem, shape, []*Value{x, pads})
 }
 
 // ShapeOf returns the dimensions of x as a vector of integers: a constant if
@@ -152,7 +152,7 @@ func (g *Graph) Upsample(name string, x *Value, kh, kw int) *Value {
 	scales := g.Floats(name+".scales", []int{4}, []float32{1, 1, float32(kh), float32(kw)})
 	s := x.fixed(2)
 	shape := Shape{x.Shape[0], x.Shape[1], Fixed(s[0] * kh), Fixed(s[1] * kw)}
-	return g.op("Resize", name, Float, shape, []*Value{x, nil, scales},
+	return g.op("Resize", name, x.Elem, shape, []*Value{x, nil, scales},
 		Attribute{"coordinate_transformation_mode", "asymmetric"},
 		Attribute{"mode", "nearest"}, Attribute{"nearest_mode", "floor"})
 }

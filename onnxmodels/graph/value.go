@@ -11,12 +11,16 @@ type Elem int32
 
 // The element types that the graphs of this module use.
 const (
-	Float Elem = 1
-	Uint8 Elem = 2
-	Int32 Elem = 6
-	Int64 Elem = 7
-	Bool  Elem = 9
+	Float   Elem = 1
+	Uint8   Elem = 2
+	Int32   Elem = 6
+	Int64   Elem = 7
+	Bool    Elem = 9
+	Float16 Elem = 10
 )
+
+// Floating tells whether the type is Float or Float16.
+func (e Elem) Floating() bool { return e == Float || e == Float16 }
 
 // Size returns the bytes of one element, or 0 for a type not listed above.
 func (e Elem) Size() int {
@@ -25,6 +29,8 @@ func (e Elem) Size() int {
 		return 4
 	case Uint8, Bool:
 		return 1
+	case Float16:
+		return 2
 	case Int64:
 		return 8
 	}
@@ -44,6 +50,8 @@ func (e Elem) String() string {
 		return "int64"
 	case Bool:
 		return "bool"
+	case Float16:
+		return "float16"
 	}
 	return "type " + strconv.Itoa(int(e))
 }

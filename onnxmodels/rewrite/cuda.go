@@ -24,6 +24,9 @@ func dropBias(g *graph.Graph) {
 			return
 		}
 		bias := n.Inputs[2]
+		if p := bias.Producer(); p != nil && p.Op == "Cast" {
+			bias = p.Inputs[0] // means are float32
+		}
 		n.Inputs = n.Inputs[:2]
 		for _, norm := range norms {
 			shiftMean(g, norm, bias)
@@ -31,7 +34,7 @@ func dropBias(g *graph.Graph) {
 		each(g, "ConvGrad", func(grad *graph.Node) {
 			if grad.Inputs[1] == n.Inputs[0] && grad.Inputs[2] == n.Inputs[1] && len(grad.Outputs) > 2 {
 				none := g.Floats(grad.Name+".no_bias", []int{size(bias, 0)}, make([]float32, size(bias, 0)))
-				g.Replace(grad.Outputs[2], none)
+				g.Replace(grad.Outputs[2], g.As(grad.Outputs[2].Elem, none))
 				grad.Outputs = grad.Outputs[:2]
 			}
 		})
