@@ -45,6 +45,13 @@ def ours(pipeline, options, *command):
             "--set", f"runtime.device={options.device}", "--set", "runtime.tf32=true"]
 
 
+def mixed(pipeline, options, *command):
+    """The command lines of mixed precision, by name; only a GPU has it."""
+    if options.device == "cpu":
+        return {}
+    return {OURS + "-fp16": ours(pipeline, options, *command, "--set", "runtime.precision=mixed_float16")}
+
+
 def peer(script, options, *more):
     """The command line of a peer."""
     return [sys.executable, str(script), "--widths", options.widths,

@@ -98,6 +98,9 @@ func (e *Experiment) conflicts() []conflict {
 	case !custom && operations > 0:
 		add("augment.operations", "augment.recipe", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
 	}
+	if e.Runtime.Precision == MixedFloat16 && e.Runtime.Device != "cuda" {
+		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", MixedFloat16)
+	}
 	for _, name := range e.Sweep.Conditions {
 		if e.condition(name) == nil {
 			add("sweep.conditions", "sweep.definitions", "%s", e.unknownCondition(name))

@@ -30,7 +30,7 @@ func Default() Experiment {
 			WarmupBy:      "step",
 			Scaling:       "linear",
 		},
-		Runtime: Runtime{Device: "cpu", TF32: true},
+		Runtime: Runtime{Device: "cpu", TF32: true, Precision: Float32},
 		Sweep: Sweep{
 			Conditions: []string{"none", "medium", "strong", "warmup"},
 			BatchSizes: []int{128, 256, 512, 1024, 2048, 4096, 8192},

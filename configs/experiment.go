@@ -129,6 +129,12 @@ type Schedule struct {
 	Scaling string `yaml:"scaling" json:"scaling"`
 }
 
+// The precisions of [Runtime].
+const (
+	Float32      = "float32"
+	MixedFloat16 = "mixed_float16"
+)
+
 // Runtime says where the arithmetic runs.
 type Runtime struct {
 	// Device is "cpu" or "cuda".
@@ -139,6 +145,10 @@ type Runtime struct {
 	// bits of each factor in convolutions and matrix products; sums stay
 	// float32. CPUs have no such mode.
 	TF32 bool `yaml:"tf32" json:"tf32"`
+	// Precision is "float32", or "mixed_float16" for images and their gradients
+	// in float16 on a GPU, with parameters, sums and statistics in float32 and the
+	// loss scaled: Keras's names. CPUs have no such kernels.
+	Precision string `yaml:"precision" json:"precision"`
 	// Library is the path of ONNX Runtime's shared library; empty finds or
 	// fetches it.
 	Library string `yaml:"library" json:"library"`

@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 		"misspelt key":           {"train:\n  epcohs: 3\n", `FILE:2:3: unknown key "train.epcohs" (did you mean "train.epochs"?)`},
 		"misspelt section":       {"tarin: {epochs: 3}\n", `FILE:1:1: unknown key "tarin" (did you mean "train"?)`},
 		"key of another section": {"epochs: 3\n", `FILE:1:1: unknown key "epochs" (did you mean "train.epochs"?)`},
-		"unknown key":            {"runtime: {colour: red}\n", `FILE:1:11: unknown key "runtime.colour" (known: device, threads, tf32, library)`},
+		"unknown key":            {"runtime: {colour: red}\n", `FILE:1:11: unknown key "runtime.colour" (known: device, threads, tf32, precision, library)`},
 		"hyphen":                 {"train: {batch-size: 3}\n", `FILE:1:9: unknown key "train.batch-size" (did you mean "train.batch_size"?)`},
 		"upper-case key":         {"train:\n  Epochs: 3\n", `FILE:2:3: unknown key "train.Epochs" (did you mean "train.epochs"?)`},
 		"upper-case section":     {"TRAIN: {epochs: 3}\n", `FILE:1:1: unknown key "TRAIN" (did you mean "train"?)`},
@@ -101,6 +101,7 @@ func TestFaults(t *testing.T) {
 		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no step`},
 		"size of synthetic":  {"data: {size: 64}\n", `FILE:1:14: data.size: 64 does nothing, since synthetic images have a size of their own: only a folder's are resized`},
 		"too many stages":    {"model: {widths: [1, 1, 1, 1, 1, 1, 1]}\n", `FILE:1:17: model.widths: 7 stages halve an image of 32 pixels to nothing`},
+		"float16 on a CPU":   {"runtime: {precision: mixed_float16}\n", `FILE:1:22: runtime.precision: mixed_float16 is for runtime.device cuda: a CPU has no kernels for it`},
 		"unused operations":  {"augment: {operations: [{kind: flip}]}\n", `FILE:1:23: augment.operations: the recipe medium does not use them: set augment.recipe to custom, or augment.operations to []`},
 		"warmup to the end":  {"train: {epochs: 5}\nschedule: {kind: cosine, warmup_epochs: 5}\n", `FILE:2:41: schedule.warmup_epochs: 5 leaves nothing of train.epochs 5 for the schedule cosine`},
 		"warmup to nowhere": {

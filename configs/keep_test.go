@@ -24,7 +24,7 @@ train:
 optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0, momentum_correction: true, weight_decay: 5e-4, decay_all: true}
 schedule:
   {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
-runtime: {device: cuda, threads: 2, tf32: false, library: lib.so}
+runtime: {device: cuda, threads: 2, tf32: false, precision: mixed_float16, library: lib.so}
 sweep:
   conditions: [none, "123"]
   batch_sizes: [64]
@@ -104,7 +104,7 @@ func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
-		"runtime.tf32":           true, // on the CPU
+		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
 		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,
 	}

@@ -10,7 +10,9 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
 )
 
 // Measurement is what training steps of an experiment cost.
@@ -54,7 +56,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
-	trainer, err := newTrainer(e, artifacts, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
+	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +144,9 @@ func median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// newTrainer returns a session of the artifacts at the state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, state []byte, height, width int) (*session.Trainer, error) {
+// newTrainer returns a session of the artifacts for what comes after the position
+// at, whose parameters are those of state.
+func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
 	training, err := onnxmodels.Marshal(a.Training)
 	if err != nil {
 		return nil, err
@@ -152,9 +155,13 @@ func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, state []byte, hei
 	if err != nil {
 		return nil, err
 	}
+	scale := at.LossScale
+	if a.Mixed && scale == nil {
+		scale = lossscale.New()
+	}
 	return session.NewTrainer(session.Training{
 		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, Height: height, Width: width,
+		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
 }

@@ -65,6 +65,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
 		WeightDecay:    float32(e.Optimizer.WeightDecay),
 		DecayAll:       e.Optimizer.DecayAll,
+		Mixed:          e.Runtime.Precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA,
 		Target:         target,
 	}
 	if target != onnxmodels.TargetPortable {

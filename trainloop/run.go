@@ -154,6 +154,7 @@ func (r *run) step(ctx context.Context) error {
 	}
 	p := &r.at.Partial
 	r.at.Step++
+	r.at.LossScale = r.trainer.LossScale()
 	p.Steps++
 	p.Loss += result.Loss
 	p.Correct += result.Correct

@@ -41,7 +41,7 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 		return nil, err
 	}
 	s := &steps{experiment: e, loader: loader}
-	if err := s.open(n, state, target); err != nil {
+	if err := s.open(n, at, state, target); err != nil {
 		loader.Close()
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 }
 
 // open makes what needs the loader's number of steps.
-func (s *steps) open(n *onnxmodels.Network, state []byte, target string) (err error) {
+func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (err error) {
 	perEpoch := s.loader.StepsPerEpoch()
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (s *steps) open(n *onnxmodels.Network, state []byte, target string) (err er
 	if err != nil {
 		return err
 	}
-	s.trainer, err = newTrainer(s.experiment, artifacts, state, height, width)
+	s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width)
 	return err
 }
 

@@ -13,15 +13,17 @@ HERE = Path(__file__).resolve().parent
 WORKERS = (0, 1, 2, 4, 8, 16)  # of which, up to the threads, each peer takes the number that is fastest
 CONTESTANTS = {  # by device
     "cpu": "onnxlab,keras,torch-albumentations,torch-torchvision,torch-compile-albumentations,torch-compile-torchvision",
-    "cuda": "onnxlab,torch-albumentations,torch-torchvision,torch-compile-albumentations,torch-compile-torchvision,"
+    "cuda": "onnxlab,onnxlab-fp16,torch-albumentations,torch-torchvision,torch-compile-albumentations,torch-compile-torchvision,"
             "torch-bf16-albumentations,torch-bf16-torchvision,torch-compile-bf16-albumentations,torch-compile-bf16-torchvision",
 }
 
 
 def commands(options, pipeline):
     """The command line of each contestant, by name."""
+    epoch = ("epoch", "--set", "augment.recipe=strong", "--set", "data.validation=1")
     return {
-        turns.OURS: turns.ours(pipeline, options, "epoch", "--set", "augment.recipe=strong", "--set", "data.validation=1"),
+        turns.OURS: turns.ours(pipeline, options, *epoch),
+        **turns.mixed(pipeline, options, *epoch),
         **turns.keras(HERE / "keras_peer.py", options),
         **{f"{form}-{transforms}": turns.peer(HERE / "torch_peer.py", options, "--transforms", transforms, *more)
            for form, more in turns.TORCH.items() for transforms in ("albumentations", "torchvision")},

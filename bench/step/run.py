@@ -12,7 +12,7 @@ import turns
 HERE = Path(__file__).resolve().parent
 CONTESTANTS = {  # by device
     "cpu": "onnxlab,keras,torch,torch-compile",
-    "cuda": "onnxlab,torch,torch-compile,torch-bf16,torch-compile-bf16",
+    "cuda": "onnxlab,onnxlab-fp16,torch,torch-compile,torch-bf16,torch-compile-bf16",
 }
 
 
@@ -20,6 +20,7 @@ def commands(options, pipeline):
     """The command line of each contestant, by name."""
     return {
         turns.OURS: turns.ours(pipeline, options, "step"),
+        **turns.mixed(pipeline, options, "step"),
         "onnxlab-portable": turns.ours(pipeline, options, "step", "--target", "portable"),
         **turns.keras(HERE / "keras_peer.py", options),
         **{form: turns.peer(HERE / "torch_peer.py", options, *more) for form, more in turns.TORCH.items()},

@@ -22,6 +22,8 @@ package session
 import (
 	"errors"
 	"io"
+
+	"onnxlab/trainloop/lossscale"
 )
 
 // ErrNoCgo is what sessions give in a build without cgo.
@@ -56,6 +58,9 @@ type Training struct {
 	TrainingModel, OptimizerModel, Checkpoint []byte
 	// Drops tells that the training model has the input dropout_seed.
 	Drops bool
+	// LossScale is where that of a training model of mixed precision begins; nil
+	// for others.
+	LossScale *lossscale.Scale
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
 	// BatchSize is the number of images of an optimizer step.
@@ -71,4 +76,7 @@ type Result struct {
 	Loss float64
 	// Correct is how many images of the batch were classified right.
 	Correct int
+	// Skipped tells that the step left the parameters as they are, as gradients
+	// of mixed precision went beyond float16: the next ones are scaled by less.
+	Skipped bool
 }

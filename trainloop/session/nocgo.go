@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"onnxlab/onnxmodels/gorun"
+	"onnxlab/trainloop/lossscale"
 )
 
 // Open returns ErrNoCgo.
@@ -27,6 +28,9 @@ func NewTrainer(Training, Options) (*Trainer, error) { return nil, ErrNoCgo }
 func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
 }
+
+// LossScale is nil.
+func (*Trainer) LossScale() *lossscale.Scale { return nil }
 
 // Save returns ErrNoCgo.
 func (*Trainer) Save(string) error { return ErrNoCgo }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"onnxlab/trainloop/lossscale"
 )
 
 // Trainer trains one network. It is not safe for concurrent use.
@@ -18,6 +20,10 @@ type Trainer struct {
 	seed    *ort.Tensor[int64] // nil if the network has no dropout
 	loss    *ort.Scalar[float32]
 	correct *ort.Scalar[float32]
+	// scale and norm are nil if nothing is scaled.
+	scale     *ort.Tensor[float32]
+	norm      *ort.Scalar[float32]
+	lossScale lossscale.Scale
 
 	micro, count int // images in a micro-batch, micro-batches in a batch
 }
@@ -44,7 +50,7 @@ func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 			return err
 		}
 		tr.session, err = ort.NewTrainingSessionWithOnnxData(t.Checkpoint, t.TrainingModel, nil, t.OptimizerModel,
-			tr.inputs(), []ort.Value{tr.loss, tr.correct}, options)
+			tr.inputs(), tr.outputs(), options)
 		return err
 	})
 	return tr, err
@@ -71,6 +77,15 @@ func (t *Trainer) allocate(o Training) (err error) {
 	if t.rate, err = ort.NewEmptyTensor[float32](ort.NewShape(1)); err != nil {
 		return err
 	}
+	if o.LossScale != nil {
+		t.lossScale = *o.LossScale
+		if t.scale, err = ort.NewEmptyTensor[float32](ort.NewShape(1)); err != nil {
+			return err
+		}
+		if t.norm, err = ort.NewEmptyScalar[float32](); err != nil {
+			return err
+		}
+	}
 	if o.Drops {
 		if t.seed, err = ort.NewEmptyTensor[int64](ort.NewShape(1)); err != nil {
 			return err
@@ -86,10 +101,31 @@ func (t *Trainer) allocate(o Training) (err error) {
 // inputs lists the inputs in the order of the training model.
 func (t *Trainer) inputs() []ort.Value {
 	list := []ort.Value{t.image, t.label, t.rate}
+	if t.scale != nil {
+		list = append(list, t.scale)
+	}
 	if t.seed != nil {
 		list = append(list, t.seed)
 	}
 	return list
+}
+
+// outputs lists the outputs in the order of the training model.
+func (t *Trainer) outputs() []ort.Value {
+	list := []ort.Value{t.loss, t.correct}
+	if t.norm != nil {
+		list = append(list, t.norm)
+	}
+	return list
+}
+
+// LossScale is that of the next step of mixed precision, nil for others.
+func (t *Trainer) LossScale() *lossscale.Scale {
+	if t.scale == nil {
+		return nil
+	}
+	l := t.lossScale
+	return &l
 }
 
 // Step does one optimizer step on a batch of BatchSize images [batch, height,
@@ -103,6 +139,9 @@ func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed
 	}
 	var r Result
 	t.rate.GetData()[0] = float32(rate / float64(t.count))
+	if t.scale != nil {
+		t.scale.GetData()[0] = float32(t.lossScale.Factor)
+	}
 	for i := range t.count {
 		copy(t.image.GetData(), images[i*size:])
 		copy(t.label.GetData(), labels[i*t.micro:])
@@ -114,15 +153,23 @@ func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed
 		}
 		r.Loss += float64(t.loss.GetData()) / float64(t.count)
 		r.Correct += int(t.correct.GetData())
+		r.Skipped = r.Skipped || t.norm != nil && !finite(t.norm.GetData())
 	}
-	if err := t.session.OptimizerStep(); err != nil {
-		return Result{}, fmt.Errorf("optimizer step: %w", err)
+	if t.norm != nil {
+		t.lossScale.Update(!r.Skipped)
+	}
+	if !r.Skipped {
+		if err := t.session.OptimizerStep(); err != nil {
+			return Result{}, fmt.Errorf("optimizer step: %w", err)
+		}
 	}
 	if err := t.session.LazyResetGrad(); err != nil {
 		return Result{}, fmt.Errorf("reset gradients: %w", err)
 	}
 	return r, nil
 }
+
+func finite(x float32) bool { return x-x == 0 }
 
 // Save writes the parameters and the optimizer's state to a checkpoint file.
 // The file is not synced to the disk.
@@ -152,6 +199,12 @@ func (t *Trainer) Close() error {
 	}
 	if t.seed != nil {
 		err = errors.Join(err, t.seed.Destroy())
+	}
+	if t.scale != nil {
+		err = errors.Join(err, t.scale.Destroy())
+	}
+	if t.norm != nil {
+		err = errors.Join(err, t.norm.Destroy())
 	}
 	if t.loss != nil {
 		err = errors.Join(err, t.loss.Destroy())

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/lossscale"
 )
 
 // Values that PyTorch and Keras gave: onnxmodels/testdata/reference.py.
@@ -61,6 +63,9 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 	}
 	if training.OptimizerModel, err = onnxmodels.Marshal(a.Optimizer); err != nil {
 		t.Fatal(err)
+	}
+	if s.options.Mixed {
+		training.LossScale = lossscale.New()
 	}
 	tr, err := NewTrainer(training, Options{Threads: 2})
 	if err != nil {
@@ -329,6 +334,68 @@ func TestFixedBatchAgrees(t *testing.T) {
 		if !bytes.Equal(checkpoint.Encode(got), checkpoint.Encode(want)) {
 			t.Errorf("%s ends in other parameters", target)
 		}
+	}
+}
+
+// TestMixedPrecision compares the first steps in mixed precision, whose float16
+// operators the CPU computes in float32, with such in float32: the loss is scaled
+// and the gradients are not, and what is too large to scale is left out.
+func TestMixedPrecision(t *testing.T) {
+	n := cnn(t, 16, []int{16, 32}, 2)
+	images, labels := randomBatch(32, 16)
+	o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: 2, MicroBatches: 2, Target: onnxmodels.TargetCUDA, LabelSmoothing: 0.1}
+	exact := trainer(t, n, n.Initialize(3), setup{o, 32, 16})
+	o.Mixed = true
+	mixed := trainer(t, n, n.Initialize(3), setup{o, 32, 16})
+	mixed.lossScale.Factor = 1e39
+	step := func(tr *Trainer) Result {
+		r, err := tr.Step(images, labels, 0.1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	want := step(exact)
+	if got := step(mixed); !got.Skipped || got.Loss != want.Loss || mixed.LossScale().Factor != 0.5e39 {
+		t.Errorf("at a scale beyond all numbers: %+v, then scale %v; want it skipped, loss %v", got, mixed.LossScale().Factor, want.Loss)
+	}
+	before, after := n.Initialize(3), saved(t, mixed)
+	for _, p := range before.Trainable {
+		if !slices.Equal(after.Parameter(p.Name).Data, p.Data) {
+			t.Errorf("a step that was skipped changed %s", p.Name)
+		}
+	}
+	mixed.lossScale.Factor = 4096
+	if got := step(mixed); got.Skipped || math.Abs(got.Loss-want.Loss) > 1e-6*want.Loss {
+		t.Errorf("%+v, in float32 %+v", got, want)
+	}
+	reference := gradients(t, saved(t, exact), 0.9)
+	for name, got := range gradients(t, saved(t, mixed), 0.9) {
+		if strings.Contains(name, "conv") && strings.HasSuffix(name, "bias") {
+			checkZero(t, name, got)
+		} else if e := relativeRMS(got, reference[name]); !(e < 1e-5) {
+			t.Errorf("gradient of %s differs by %v", name, e)
+		}
+	}
+}
+
+// TestGradientNorm compares it with the norm of the gradients of a step.
+func TestGradientNorm(t *testing.T) {
+	n := cnn(t, 8, []int{16}, 2)
+	images, labels := randomBatch(16, 8)
+	o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: onnxmodels.TargetCUDA, Mixed: true}
+	tr := trainer(t, n, n.Initialize(3), setup{o, 16, 16})
+	if _, err := tr.Step(images, labels, 0.1, 0); err != nil {
+		t.Fatal(err)
+	}
+	square := 0.0
+	for _, g := range gradients(t, saved(t, tr), 0.9) {
+		for _, x := range g {
+			square += x * x
+		}
+	}
+	if got, want := float64(tr.norm.GetData()), math.Sqrt(square); !(math.Abs(got-want) < 1e-5*want) {
+		t.Errorf("norm %v, want %v", got, want)
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"strings"
 
 	"onnxlab/internal/durable"
+	"onnxlab/trainloop/lossscale"
 )
 
 // Format is the version of the manifest that this package writes and reads.
@@ -53,6 +54,9 @@ type Manifest struct {
 	// ValAccuracy is that of the epoch that the snapshot ends; nil within an
 	// epoch.
 	ValAccuracy *float64 `json:"val_accuracy,omitempty"`
+
+	// LossScale is that of the next step of mixed precision, nil in float32.
+	LossScale *lossscale.Scale `json:"loss_scale,omitempty"`
 
 	ConfigHash string `json:"config_hash"`
 	DataHash   string `json:"data_hash"`
