@@ -174,6 +174,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	b := n.builder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
+	b.interleaved = o.Target == TargetCUDA && b.replicas > 1
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
@@ -190,6 +191,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
+	label = b.turns(InputLabel, label)
 	loss := b.loss(logits, label, o.LabelSmoothing)
 	b.finish(loss, logits, label)
 	if err := b.backward(loss, rate, reset, o); err != nil {

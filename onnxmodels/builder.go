@@ -96,6 +96,7 @@ type Builder struct {
 
 	batch       graph.Dim
 	replicas    int
+	interleaved bool         // images of the replicas take turns
 	resetFlag   *graph.Value // lazy_reset_grad
 	forgets     map[float32]*graph.Value
 	share       float32 // of one micro-batch in a batch
@@ -146,10 +147,42 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
+// planar returns images [batch, h, w, 3] as [batch, 3, h, w], those of the
+// replicas in turns if they are interleaved.
+func (b *Builder) planar(image *graph.Value) *graph.Value {
+	if !b.interleaved {
+		return b.Transpose("image.planar", image, 0, 3, 1, 2)
+	}
+	part, s := b.partOf(image.Shape[0]), image.Shape
+	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, 3),
+		graph.Shape{graph.Fixed(b.replicas), part, s[1], s[2], s[3]})
+	turns := b.Transpose("image.planar", parts, 1, 0, 4, 2, 3)
+	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, 3, s[1].Size, s[2].Size),
+		graph.Shape{s[0], s[3], s[1], s[2]})
+}
+
+// turns returns a vector with an entry for each image in the order of planar.
+func (b *Builder) turns(name string, v *graph.Value) *graph.Value {
+	if !b.interleaved {
+		return v
+	}
+	rows := b.Reshape(name+".replicas", v, b.Ints(name+".replicas.sizes", int64(b.replicas), -1),
+		graph.Shape{graph.Fixed(b.replicas), b.partOf(v.Shape[0])})
+	return b.Reshape(name+".turns", b.Transpose(name+".columns", rows, 1, 0), b.Ints(name+".turns.sizes", -1), v.Shape)
+}
+
+// partOf is the size of one replica's part of a dimension.
+func (b *Builder) partOf(d graph.Dim) graph.Dim {
+	if d.Symbol != "" {
+		return graph.Symbol(replicaSymbol)
+	}
+	return graph.Fixed(int(d.Size) / b.replicas)
+}
+
 // normalise returns x / 255 as [batch, 3, h, w], in the type that the network
 // computes in, for an image of uint8 [batch, h, w, 3].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
-	planar := b.Transpose("image.planar", image, 0, 3, 1, 2)
+	planar := b.planar(image)
 	float := b.Cast("image.float", planar, b.compute)
 	return b.Binary("Mul", "image.scaled", float, b.As(b.compute, b.Scalar("image.scale", 1.0/255)))
 }

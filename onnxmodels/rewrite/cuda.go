@@ -41,7 +41,7 @@ func dropBias(g *graph.Graph) {
 	})
 }
 
-// normalisers lists the normalisations of y, or of its parts where it is split,
+// normalisers lists the normalisations of y, or of it in another shape or in parts,
 // and tells whether nothing but these and their gradients uses it.
 func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
 	if slices.Contains(g.Outputs, y) {
@@ -55,7 +55,7 @@ func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool
 		case n.Op == "BatchNormInternal" && n.Inputs[0] == y:
 			norms = append(norms, n)
 		case n.Op == "BatchNormalizationGrad" && n.Inputs[1] == y && n.Inputs[0] != y:
-		case n.Op == "Split":
+		case n.Op == "Split" || n.Op == "Reshape":
 			for _, part := range n.Outputs {
 				more, ok := normalisers(g, part)
 				if !ok {
@@ -74,16 +74,18 @@ func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool
 // gradient.
 func shiftMean(g *graph.Graph, norm *graph.Node, bias *graph.Value) {
 	mean := norm.Outputs[3]
-	var gradients []*graph.Node
+	var users []*graph.Node
 	for _, n := range g.Nodes {
-		if n.Op == "BatchNormalizationGrad" && n.Inputs[3] == mean {
-			gradients = append(gradients, n)
+		if n.Op != "BatchNormalizationGrad" && slices.Contains(n.Inputs, mean) {
+			users = append(users, n)
 		}
 	}
-	var shifted *graph.Value
-	g.After(norm, func() { shifted = g.Binary("Add", norm.Name+".biased_mean", mean, bias) })
-	g.Replace(mean, shifted)
-	for _, n := range append(gradients, shifted.Producer()) {
-		n.Inputs[slices.Index(n.Inputs, shifted)] = mean
-	}
+	g.After(norm, func() {
+		name, channels := norm.Name+".biased_mean", size(bias, 0)
+		replicas := g.View(name+".replicas", mean, size(mean, 0)/channels, channels)
+		shifted := g.View(name, g.Binary("Add", name+".rows", replicas, bias), size(mean, 0))
+		for _, n := range users {
+			n.Inputs[slices.Index(n.Inputs, mean)] = shifted
+		}
+	})
 }
