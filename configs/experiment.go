@@ -69,7 +69,7 @@ type Train struct {
 	// normalised by itself; it divides BatchSize.
 	Replicas int `yaml:"replicas" json:"replicas"`
 	// MicroBatch is how many images go through the network at once; 0 means
-	// BatchSize/Replicas. It is a multiple of BatchSize/Replicas and divides
+	// BatchSize/Replicas, and on "cuda" BatchSize. It is a multiple of BatchSize/Replicas and divides
 	// BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
 	// LabelSmoothing is the share s in [0, 1) of the target that is spread

@@ -63,7 +63,7 @@ func rules() []rule {
 		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
-		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas.", max: maxCount},
+		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},

@@ -60,14 +60,18 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, ava
 
 // explainMemory says what to do about a step that memory was not enough for,
 // which only the text of ONNX Runtime's error tells.
-func explainMemory(err error, micro int) error {
+func explainMemory(err error, e configs.Experiment) error {
 	text := err.Error()
 	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory"} {
 		if strings.Contains(text, sign) {
 			// Its first lines name places in ONNX Runtime's sources.
 			last := text[strings.LastIndex(text, sign):]
-			return fmt.Errorf("out of memory with %d images at once: lower train.batch_size, or raise train.replicas, which computes its parts one after the other (%s)",
-				micro, strings.TrimSpace(last))
+			advice := "raise train.replicas, which computes its parts one after the other"
+			if part := e.Train.BatchSize / e.Train.Replicas; MicroBatch(e) > part {
+				advice = fmt.Sprintf("set train.micro_batch to %d, which computes the parts one after the other", part)
+			}
+			return fmt.Errorf("out of memory with %d images at once: lower train.batch_size, or %s (%s)",
+				MicroBatch(e), advice, strings.TrimSpace(last))
 		}
 	}
 	return err

@@ -1,10 +1,13 @@
 package trainloop
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"onnxlab/configs"
 )
 
 // TestGroupMemory reads the limits of control groups, of both versions, from
@@ -47,5 +50,24 @@ func TestGroupMemory(t *testing.T) {
 	}
 	if got := groupMemory(filepath.Join(t.TempDir(), "absent"), t.TempDir()); got != math.MaxInt64 {
 		t.Errorf("without control groups: %d bytes", got)
+	}
+}
+
+// TestExplainMemory has ONNX Runtime's text, after which there is what to set for
+// less at once: on a GPU the parts of a batch go through together.
+func TestExplainMemory(t *testing.T) {
+	failed := errors.New("somewhere/allocator.cc:376 Failed to allocate memory for requested buffer of size 5")
+	for device, want := range map[string]string{
+		"cpu":  "out of memory with 16 images at once: lower train.batch_size, or raise train.replicas, which computes its parts one after the other (Failed to allocate memory for requested buffer of size 5)",
+		"cuda": "out of memory with 128 images at once: lower train.batch_size, or set train.micro_batch to 16, which computes the parts one after the other (Failed to allocate memory for requested buffer of size 5)",
+	} {
+		e := configs.Default()
+		e.Runtime.Device, e.Train.Replicas = device, 8
+		if got := explainMemory(failed, e); got.Error() != want {
+			t.Errorf("%s: %v, want %s", device, got, want)
+		}
+	}
+	if other := errors.New("another"); !errors.Is(explainMemory(other, configs.Default()), other) {
+		t.Error("another error became one of memory")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/schedule"
 )
@@ -20,10 +21,15 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	})
 }
 
-// MicroBatch returns how many images go through the network at once.
+// MicroBatch returns how many images go through the network at once: if the
+// experiment leaves it open, a replica's on a CPU, for its caches and its memory,
+// and all on a GPU, which is as fast as it has work at once.
 func MicroBatch(e configs.Experiment) int {
-	if e.Train.MicroBatch > 0 {
+	switch {
+	case e.Train.MicroBatch > 0:
 		return e.Train.MicroBatch
+	case e.Runtime.Device == ortlib.CUDA:
+		return e.Train.BatchSize
 	}
 	return e.Train.BatchSize / e.Train.Replicas
 }

@@ -77,7 +77,7 @@ func (s *steps) optimize(ctx context.Context, number int) (result session.Result
 	}
 	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
-		return result, wait, explainMemory(err, MicroBatch(s.experiment))
+		return result, wait, explainMemory(err, s.experiment)
 	}
 	return result, wait, nil
 }
