@@ -66,7 +66,11 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 	if s.options.Mixed {
 		training.LossScale = lossscale.New()
 	}
-	tr, err := NewTrainer(training, Options{Threads: 2})
+	options := Options{Threads: 2}
+	if s.options.Target == onnxmodels.TargetCUDA {
+		options.Device = ortlibtest.Device()
+	}
+	tr, err := NewTrainer(training, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +110,15 @@ func gradients(t *testing.T, c *checkpoint.Checkpoint, momentum float64) map[str
 		}
 	}
 	return g
+}
+
+// within is how far the form for GPUs may be from others: as far as on a CPU, or
+// where it runs on a GPU.
+func within(cpu, gpu float64) float64 {
+	if ortlibtest.Device() == "cuda" {
+		return gpu
+	}
+	return cpu
 }
 
 // relativeRMS is the root mean square of got − want over that of want.
@@ -256,7 +269,7 @@ func compareTargets(t *testing.T, batch int, widths ...int) {
 			case strings.Contains(name, "conv") && strings.HasSuffix(name, "bias"):
 				checkZero(t, name, got)
 			default:
-				if e := relativeRMS(got, want[name]); !(e < 1e-5) {
+				if e := relativeRMS(got, want[name]); !(e < within(1e-5, 1e-4)) {
 					t.Errorf("%s: gradient of %s differs by %v", target, name, e)
 				}
 			}
@@ -294,7 +307,7 @@ func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
 	}
 	for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
 		for step, loss := range losses[target] {
-			if e := math.Abs(loss/portable[step] - 1); !(e < 1e-4) {
+			if e := math.Abs(loss/portable[step] - 1); !(e < within(1e-4, 1e-3)) {
 				t.Errorf("%s: step %d: loss %v, in the portable form %v", target, step, loss, portable[step])
 			}
 		}
@@ -317,7 +330,7 @@ func TestCUDAFormAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	images, labels := randomBatch(12, 8)
-	for replicas, limit := range map[int]float64{1: 0, 2: 1e-5, 3: 1e-5} {
+	for replicas, limit := range map[int]float64{1: within(0, 1e-4), 2: within(1e-5, 1e-4), 3: within(1e-5, 1e-4)} {
 		end := func(target string) *checkpoint.Checkpoint {
 			o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: replicas, LabelSmoothing: 0.1, WeightDecay: 0.01, Target: target}
 			tr := trainer(t, n, n.Initialize(3), setup{o, 12, 12})
@@ -364,7 +377,7 @@ func TestMixedPrecision(t *testing.T) {
 		return r
 	}
 	want := step(exact)
-	if got := step(mixed); !got.Skipped || got.Loss != want.Loss || mixed.LossScale().Factor != 0.5e39 {
+	if got := step(mixed); !got.Skipped || math.Abs(got.Loss-want.Loss) > within(0, 0.01)*want.Loss || mixed.LossScale().Factor != 0.5e39 {
 		t.Errorf("at a scale beyond all numbers: %+v, then scale %v; want it skipped, loss %v", got, mixed.LossScale().Factor, want.Loss)
 	}
 	before, after := n.Initialize(3), saved(t, mixed)
@@ -374,14 +387,14 @@ func TestMixedPrecision(t *testing.T) {
 		}
 	}
 	mixed.lossScale.Factor = 4096
-	if got := step(mixed); got.Skipped || math.Abs(got.Loss-want.Loss) > 1e-6*want.Loss {
+	if got := step(mixed); got.Skipped || math.Abs(got.Loss-want.Loss) > within(1e-6, 0.01)*want.Loss {
 		t.Errorf("%+v, in float32 %+v", got, want)
 	}
 	reference := gradients(t, saved(t, exact), 0.9)
 	for name, got := range gradients(t, saved(t, mixed), 0.9) {
 		if strings.Contains(name, "conv") && strings.HasSuffix(name, "bias") {
 			checkZero(t, name, got)
-		} else if e := relativeRMS(got, reference[name]); !(e < 1e-5) {
+		} else if e := relativeRMS(got, reference[name]); !(e < within(1e-5, 0.05)) {
 			t.Errorf("gradient of %s differs by %v", name, e)
 		}
 	}
