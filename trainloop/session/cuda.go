@@ -35,6 +35,9 @@ func (o Options) cudaSettings(how search) map[string]string {
 		// Without this only algorithms that need less than 32 MB besides are
 		// tried, which the fast ones for batches of hundreds exceed.
 		"cudnn_conv_use_max_workspace": "1",
+		// The default takes the next power of two each time that memory runs out:
+		// 1.14 GB in place of 0.70 for a step of 200 images at the study's widths.
+		"arena_extend_strategy": "kSameAsRequested",
 	}
 	if o.TF32 {
 		settings["use_tf32"] = "1"

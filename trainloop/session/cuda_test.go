@@ -16,9 +16,11 @@ func TestCUDASettings(t *testing.T) {
 	}{
 		{Options{Device: "cuda", TF32: true}, exhaustive, map[string]string{
 			"use_tf32": "1", "cudnn_conv_algo_search": "EXHAUSTIVE", "cudnn_conv_use_max_workspace": "1",
+			"arena_extend_strategy": "kSameAsRequested",
 		}},
 		{Options{Device: "cuda"}, heuristic, map[string]string{
 			"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "cudnn_conv_use_max_workspace": "1",
+			"arena_extend_strategy": "kSameAsRequested",
 		}},
 	} {
 		if got := c.options.cudaSettings(c.how); !maps.Equal(got, c.want) {
