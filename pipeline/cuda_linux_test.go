@@ -49,6 +49,9 @@ func TestGPUStep(t *testing.T) {
 		}
 	}
 	const images, labels, scalar = 16 * 8 * 8 * 3, 16 * 8, 4
+	if pin := fmt.Sprint("pin ", images); few[pin] != 1 {
+		t.Errorf("%q %d times, want the images to be there", pin, few[pin])
+	}
 	copies := map[string]int{}
 	for call, n := range more {
 		if strings.HasPrefix(call, "allocate") {

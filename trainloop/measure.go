@@ -61,7 +61,10 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 		return nil, err
 	}
 	s := &Stepper{trainer: trainer}
-	s.images, s.labels = randomBatch(e.Seed, e.Train.BatchSize, height, width, e.Model.Classes)
+	s.images, s.labels = trainer.Batch()
+	images, labels := randomBatch(e.Seed, e.Train.BatchSize, height, width, e.Model.Classes)
+	copy(s.images, images)
+	copy(s.labels, labels)
 	return s, nil
 }
 

@@ -55,14 +55,15 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 		return err
 	}
 	height, width := n.Size()
-	batch := s.experiment.Train.BatchSize
-	s.images, s.labels = make([]uint8, batch*height*width*3), make([]int64, batch)
 	artifacts, err := Artifacts(n, s.experiment, perEpoch, target)
 	if err != nil {
 		return err
 	}
-	s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width)
-	return err
+	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width); err != nil {
+		return err
+	}
+	s.images, s.labels = s.trainer.Batch()
+	return nil
 }
 
 // optimize does the next step, whose number counts from 0 over all epochs, and

@@ -24,6 +24,9 @@ type Trainer struct{}
 // NewTrainer returns ErrNoCgo.
 func NewTrainer(Training, Options) (*Trainer, error) { return nil, ErrNoCgo }
 
+// Batch returns nothing.
+func (*Trainer) Batch() (images []uint8, labels []int64) { return nil, nil }
+
 // Step returns ErrNoCgo.
 func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo

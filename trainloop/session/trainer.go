@@ -25,7 +25,8 @@ type Trainer struct {
 	norm      *ort.Scalar[float32]
 	lossScale lossscale.Scale
 
-	micro, count int // images in a micro-batch, micro-batches in a batch
+	micro, count int    // images in a micro-batch, micro-batches in a batch
+	unpin        func() // frees the images' memory; nil if it is Go's
 }
 
 // NewTrainer returns a trainer at the training's checkpoint.
@@ -42,7 +43,7 @@ func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 			err = errors.Join(fmt.Errorf("start training: %w", err), tr.Close())
 		}
 	}()
-	if err := tr.allocate(t); err != nil {
+	if err := tr.allocate(t, o.Device); err != nil {
 		return nil, err
 	}
 	err = o.start(exhaustive, func(options *ort.SessionOptions) (err error) {
@@ -59,9 +60,17 @@ func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 	return tr, err
 }
 
-func (t *Trainer) allocate(o Training) (err error) {
+func (t *Trainer) allocate(o Training, device string) (err error) {
 	n := int64(t.micro)
-	if t.image, err = ort.NewEmptyTensor[uint8](ort.NewShape(n, int64(o.Height), int64(o.Width), 3)); err != nil {
+	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), 3)
+	var pixels []uint8
+	if device == "cuda" {
+		pixels, t.unpin = pinned(int(shape.FlattenedSize()))
+	}
+	if pixels == nil {
+		pixels = make([]uint8, shape.FlattenedSize())
+	}
+	if t.image, err = ort.NewTensor(shape, pixels); err != nil {
 		return err
 	}
 	if t.label, err = ort.NewEmptyTensor[int64](ort.NewShape(n)); err != nil {
@@ -121,6 +130,16 @@ func (t *Trainer) LossScale() *lossscale.Scale {
 	return &l
 }
 
+// Batch returns memory for the images and labels of a batch, which is best for Step:
+// if the batch goes through the network at once, nothing is copied from it but to a
+// GPU. It is the trainer's, until Close.
+func (t *Trainer) Batch() (images []uint8, labels []int64) {
+	if t.count == 1 {
+		return t.image.GetData(), t.label.GetData()
+	}
+	return make([]uint8, t.count*len(t.image.GetData())), make([]int64, t.count*t.micro)
+}
+
 // Step does one optimizer step on a batch of BatchSize images [batch, height,
 // width, 3] and labels, with the learning rate. Networks with dropout draw by
 // dropoutSeed, which should differ from step to step.
@@ -136,7 +155,9 @@ func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed
 		t.scale.GetData()[0] = float32(t.lossScale.Factor)
 	}
 	for i := range t.count {
-		copy(t.image.GetData(), images[i*size:])
+		if to := t.image.GetData(); &to[0] != &images[i*size] {
+			copy(to, images[i*size:])
+		}
 		copy(t.label.GetData(), labels[i*t.micro:])
 		if t.seed != nil {
 			t.seed.GetData()[0] = int64((dropoutSeed + uint64(i)*0x9e3779b97f4a7c15) % (1<<31 - 1))
@@ -183,6 +204,9 @@ func (t *Trainer) Close() error {
 	// Values that were never made are nil pointers of their own types.
 	if t.image != nil {
 		err = errors.Join(err, t.image.Destroy())
+	}
+	if t.unpin != nil {
+		t.unpin()
 	}
 	if t.label != nil {
 		err = errors.Join(err, t.label.Destroy())

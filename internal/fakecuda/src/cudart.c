@@ -52,7 +52,7 @@ int cudaGetDeviceProperties(char *p, int device) {
 // Memory begins as zeros, so that what no kernel has written is the same anywhere.
 int cudaMalloc(void **p, size_t n) { told("allocate %zu", n); return posix_memalign(p, 512, n + 512) ? 2 : (memset(*p, 0, n), 0); }
 int cudaMallocHost(void **p, size_t n) { return cudaMalloc(p, n); }
-int cudaHostAlloc(void **p, size_t n, unsigned flags) { return cudaMalloc(p, n); }
+int cudaHostAlloc(void **p, size_t n, unsigned flags) { told("pin %zu", n); return cudaMalloc(p, n); }
 int cudaMallocFromPoolAsync(void **p, size_t n, void *pool, void *stream) { return cudaMalloc(p, n); }
 int cudaFree(void *p) { free(p); return 0; }
 int cudaFreeHost(void *p) { free(p); return 0; }
