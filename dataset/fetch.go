@@ -48,7 +48,9 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	if err := os.MkdirAll(opts.Dir, 0o777); err != nil {
 		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
 	}
-	unlock, err := lock(ctx, opts.Dir, report)
+	unlock, err := durable.LockWait(ctx, opts.Dir, func(h durable.Holder) {
+		report.line("waiting for process %d, which is using %s", h.PID, opts.Dir)
+	})
 	if err != nil {
 		return "", err
 	}
@@ -70,25 +72,6 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 		return "", err
 	}
 	return dir, os.Remove(archive)
-}
-
-// lock waits until no other process is fetching into the folder.
-func lock(ctx context.Context, dir string, report reporter) (unlock func() error, err error) {
-	for told := false; ; told = true {
-		unlock, err = durable.Lock(dir)
-		var locked *durable.LockedError
-		if !errors.As(err, &locked) {
-			return unlock, err
-		}
-		if !told {
-			report.line("waiting for process %d, which is using %s", locked.Holder.PID, dir)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }
 
 // fetchArchive downloads the archive, or the rest of it, and checks its hash.

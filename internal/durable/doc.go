@@ -13,6 +13,7 @@
 //
 // [Lock] keeps two processes out of one directory. The operating system drops
 // the lock when its holder ends, however it ends, so there are no stale locks.
+// [LockWait] waits for its turn.
 //
 // A process that is killed leaves its temporary names behind; they start with
 // ".tmp-" and [RemoveLeftovers] deletes them.

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,6 +67,28 @@ func Lock(dir string) (unlock func() error, err error) {
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
 	return func() error { return errors.Join(file.Truncate(0), file.Close()) }, nil
+}
+
+// LockWait is [Lock], but waits while another holds the lock, until ctx is done:
+// the error then is that of ctx. The function waiting, if it is not nil, is told
+// once for whom.
+func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock func() error, err error) {
+	const pause = 100 * time.Millisecond
+	for told := false; ; told = true {
+		unlock, err = Lock(dir)
+		var locked *LockedError
+		if !errors.As(err, &locked) {
+			return unlock, err
+		}
+		if !told && waiting != nil {
+			waiting(locked.Holder)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // readHolder reads who holds the lock; it is zero if the file does not say.

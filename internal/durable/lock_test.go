@@ -2,6 +2,7 @@ package durable
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -94,6 +95,39 @@ func TestLockOfDeadProcessIsTakenOver(t *testing.T) {
 	unlock, err := Lock(dir)
 	if err != nil {
 		t.Fatalf("lock after its holder died: %v", err)
+	}
+	unlock()
+}
+
+func TestLockWaitsForItsTurn(t *testing.T) {
+	dir := t.TempDir()
+	release, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []Holder
+	unlock, err := LockWait(t.Context(), dir, func(h Holder) {
+		told = append(told, h)
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0].PID != os.Getpid() {
+		t.Errorf("it was told of %+v, want this process, once", told)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	if _, err := LockWait(ctx, dir, func(Holder) { stop() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted, error is %v, want that of the context", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err = LockWait(ctx, dir, func(Holder) { t.Error("it waits for a lock that is free") })
+	if err != nil {
+		t.Fatal(err)
 	}
 	unlock()
 }

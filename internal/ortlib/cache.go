@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"onnxlab/internal/durable"
 )
@@ -75,21 +74,9 @@ func (c cache) lock(ctx context.Context, progress reporter) (unlock func() error
 	if err := os.MkdirAll(c.root, 0o777); err != nil {
 		return nil, fmt.Errorf("make the cache folder: %w; set runtime.library or %s to use no cache", err, EnvLibrary)
 	}
-	for told := false; ; told = true {
-		unlock, err = durable.Lock(c.root)
-		var locked *durable.LockedError
-		if !errors.As(err, &locked) {
-			return unlock, err
-		}
-		if !told {
-			progress.line("waiting for process %d, which is installing ONNX Runtime", locked.Holder.PID)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	return durable.LockWait(ctx, c.root, func(h durable.Holder) {
+		progress.line("waiting for process %d, which is installing ONNX Runtime", h.PID)
+	})
 }
 
 // change runs work with the cache locked, in a fresh folder of it for what is
