@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -102,7 +101,6 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 		}
 		_ = first.Process.Kill() // it runs, or the test above has failed
 		_ = first.Wait()
-		waitForCells(t, dir)
 		third, stderr := started(t, args...)
 		time.Sleep(time.Second)
 		if err := third.Process.Signal(os.Interrupt); err != nil {
@@ -110,30 +108,6 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 		}
 		if err := third.Wait(); third.ProcessState.ExitCode() != exitInterrupted {
 			t.Errorf("%s: after the first was killed: %v\n%s", name, err, stderr)
-		}
-	}
-}
-
-// waitForCells waits until the cells of a killed sweep have ended as well, which
-// they do a moment after it.
-func waitForCells(t *testing.T, dir string) {
-	t.Helper()
-	locks, err := filepath.Glob(filepath.Join(dir, "*", "*", ".lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, lock := range locks {
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			unlock, err := durable.Lock(filepath.Dir(lock))
-			if err == nil {
-				err = unlock()
-			}
-			if err == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatal(err)
-			}
 		}
 	}
 }
