@@ -35,43 +35,43 @@ func (f *experimentFlags) load(sections ...string) (*configs.Experiment, error) 
 	return configs.LoadFor(f.config, f.sets, sections...)
 }
 
-// loadOrResume is load, but goes on with the configuration that is in dir if it
-// is to be resumed and no other one is given.
-func (f *experimentFlags) loadOrResume(resume bool, dir string, sections ...string) (*configs.Experiment, error) {
+// file is the configuration to load: that in dir if it is to be resumed, has one
+// and no other is given.
+func (f *experimentFlags) file(resume bool, dir string) (string, error) {
 	if !resume || dir == "" || f.config != "" {
-		return f.load(sections...)
+		return f.config, nil
 	}
 	config := (rundir.Layout{Dir: dir}).Config()
 	// Loading it would wait for a pipe, as --config does.
 	file, err := durable.OpenPlain(config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return f.load(sections...)
+		return "", nil
 	case err != nil:
-		return nil, &dataError{err}
+		return "", &dataError{err}
 	}
 	_ = file.Close() // it was only read
-	return configs.LoadFor(config, f.sets, sections...)
+	return config, nil
 }
 
 // follow returns the experiment of a run or a sweep, and its directory: out, or
 // runs/<name>. With resume something must have begun there, or be given to begin
 // with: a mistyped directory would begin the study.
-func (f *experimentFlags) follow(resume bool, out string) (e *configs.Experiment, dir string, err error) {
-	if e, err = f.loadOrResume(resume, out); err != nil {
+func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, dir string, err error) {
+	path, err := f.file(resume, out)
+	if err != nil {
+		return nil, "", err
+	}
+	if r, err = configs.LoadResolved(path, f.sets); err != nil {
 		return nil, "", err
 	}
 	if dir = out; dir == "" {
-		dir = filepath.Join("runs", runName(f.config, e.Name))
+		dir = filepath.Join("runs", runName(f.config, r.Experiment.Name))
 	}
-	if !resume || rundir.KindOf(dir) != rundir.Neither {
-		return e, dir, nil
+	if resume && rundir.KindOf(dir) == rundir.Neither && !r.GivesAny() {
+		return nil, "", &usageError{fmt.Errorf("--resume: nothing has begun in %q: give another directory with --out, or begin with --config FILE", dir)}
 	}
-	resolved, err := configs.LoadResolved(f.config, f.sets)
-	if err == nil && !resolved.GivesAny() {
-		err = &usageError{fmt.Errorf("--resume: nothing has begun in %q: give another directory with --out, or begin with --config FILE", dir)}
-	}
-	return e, dir, err
+	return r, dir, nil
 }
 
 // checkRun tells why dir is not that of a run.
@@ -99,7 +99,11 @@ func explainMissing(dir string, cause error) error {
 // if one is named. The library that it names is left out: a run may be a
 // stranger's, and the library is code.
 func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
-	e, err := f.loadOrResume(dir != "", dir, "data", "runtime")
+	path, err := f.file(dir != "", dir)
+	if err != nil {
+		return nil, err
+	}
+	e, err := configs.LoadFor(path, f.sets, "data", "runtime")
 	named := func(set string) bool { return strings.HasPrefix(set, "runtime.library=") }
 	if err == nil && dir != "" && f.config == "" && !slices.ContainsFunc(f.sets, named) {
 		e.Runtime.Library = ""

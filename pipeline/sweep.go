@@ -62,27 +62,25 @@ for the quickstart and, on two cores, minutes for the study.
 	return cmd
 }
 
-// refuseSingle refuses a file that is about a single run, which gives no sweep:
-// the default's, the study's, would go on for days.
-func (o *sweepOptions) refuseSingle() error {
-	if o.config == "" {
-		return nil
+// experiment returns the experiment and the sweep directory. A file that is about
+// a single run is refused: it gives no sweep, and the default's, the study's,
+// would go on for days.
+func (o *sweepOptions) experiment() (*configs.Experiment, string, error) {
+	r, dir, err := o.follow(o.resume, o.out)
+	if err != nil {
+		return nil, "", err
 	}
-	resolved, err := configs.LoadResolved(o.config, o.sets)
-	if err == nil && !resolved.GivesSweep() {
-		err = &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
+	if o.config != "" && !r.GivesSweep() {
+		return nil, "", &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
 	}
-	return err
+	return &r.Experiment, dir, nil
 }
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
 	if opts.jobs < 0 {
 		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
 	}
-	if err := opts.refuseSingle(); err != nil {
-		return err
-	}
-	experiment, root, err := opts.follow(opts.resume, opts.out)
+	experiment, root, err := opts.experiment()
 	if err != nil {
 		return err
 	}

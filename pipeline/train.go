@@ -69,7 +69,11 @@ func (o *trainOptions) experiment() (*configs.Experiment, string, error) {
 		e, err := cellExperiment(o.sweep, o.cell)
 		return e, o.out, err
 	}
-	return o.follow(o.resume, o.out)
+	r, dir, err := o.follow(o.resume, o.out)
+	if err != nil {
+		return nil, "", err
+	}
+	return &r.Experiment, dir, nil
 }
 
 func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
