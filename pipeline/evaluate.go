@@ -86,6 +86,9 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if err := opts.check(); err != nil {
 		return err
 	}
+	if err := refuseDirectory("out", opts.out, evaluationFiles(), opts.path()); err != nil {
+		return err
+	}
 	experiment, err := opts.experiment()
 	if err != nil {
 		return err

@@ -27,6 +27,10 @@ const (
 	wrongFile        = "wrong.png"
 )
 
+func evaluationFiles() []string {
+	return []string{evaluationFile, confusionCSVFile, confusionPNGFile, confusionSVGFile, wrongFile}
+}
+
 // writeTables prints the evaluation for people.
 func (e evaluated) writeTables(w io.Writer) error {
 	fmt.Fprintf(w, "%s in %s, on %d validation images of %s\n\n", printable.Line(e.Model), e.Runtime, e.Images, e.Source)

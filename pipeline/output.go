@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"onnxlab/trainloop/rundir"
 )
@@ -14,16 +15,36 @@ func refuseOutput(flag, path string, inputs ...string) error {
 	if path == "" {
 		return nil
 	}
-	there, err := os.Stat(path)
-	for _, input := range inputs {
-		if read, readErr := os.Stat(input); err == nil && readErr == nil && os.SameFile(there, read) {
-			return wouldReplace(flag, path, "is what is read", "choose another file")
-		}
+	if isRead(path, inputs) {
+		return wouldReplace(flag, path, "is what is read", "choose another file")
 	}
 	if rundir.Keeps(path) {
 		return wouldReplace(flag, path, "is one of the files that a run keeps", "choose another")
 	}
 	return nil
+}
+
+// refuseDirectory refuses to write files of these names into the directory that
+// a flag names, over an input or among what a run keeps.
+func refuseDirectory(flag, dir string, names []string, inputs ...string) error {
+	if err := refuseOutput(flag, dir); err != nil || dir == "" {
+		return err
+	}
+	for _, name := range names {
+		if isRead(filepath.Join(dir, name), inputs) {
+			return wouldReplace(flag, dir, fmt.Sprintf("has %q, which is read", name), "choose another directory")
+		}
+	}
+	return nil
+}
+
+// isRead tells whether the file at path is there and is one of the inputs.
+func isRead(path string, inputs []string) bool {
+	there, err := os.Stat(path)
+	return err == nil && slices.ContainsFunc(inputs, func(input string) bool {
+		read, err := os.Stat(input)
+		return err == nil && os.SameFile(there, read)
+	})
 }
 
 // samePath tells whether two paths are one file, which may not be there yet.

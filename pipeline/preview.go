@@ -44,7 +44,7 @@ With --image the source is a PNG or JPEG picture of your own; one of more than
 of a list of plans, and are applied again exactly: to --image, else to the
 sources that the manifest names beside it, else to the training images.
 
-An earlier preview in DIR is replaced.
+An earlier preview in DIR is replaced, unless it is what is read.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -104,6 +104,7 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout i
 // picture is an image that plans are applied to.
 type picture struct {
 	label         string
+	path          string // empty for one of the data
 	pixels        []uint8
 	height, width int
 }

@@ -34,7 +34,7 @@ func readPicture(path string) (picture, error) {
 	}
 	pixels, height, width := augment.FromImage(imaging.Fit(decoded, maxPictureSide, maxPictureSide, imaging.Lanczos))
 	label := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	return picture{label, pixels, height, width}, nil
+	return picture{label, path, pixels, height, width}, nil
 }
 
 // firstPictures loads the first training images: count of them, or all if
@@ -49,7 +49,7 @@ func firstPictures(ctx context.Context, d configs.Data, count int) ([]picture, e
 	}
 	pictures := make([]picture, train.Len())
 	for i := range pictures {
-		pictures[i] = picture{train.Classes[train.Label(i)], train.Image(i), train.Height, train.Width}
+		pictures[i] = picture{train.Classes[train.Label(i)], "", train.Image(i), train.Height, train.Width}
 	}
 	return pictures, nil
 }

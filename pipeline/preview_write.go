@@ -12,20 +12,35 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"onnxlab/augment"
 	"onnxlab/augment/sheet"
 	"onnxlab/internal/durable"
 )
 
-const manifestName = "manifest.json"
+// The files of a preview besides its pictures.
+const (
+	manifestName  = "manifest.json"
+	sheetName     = "sheet.png"
+	animationName = "preview.gif"
+)
+
+func sourceName(i int) string    { return fmt.Sprintf("%03d-source.png", i) }
+func augmentedName(i int) string { return fmt.Sprintf("%03d-augmented.png", i) }
+
+// previewFiles are the names of the files of a preview of so many images.
+func previewFiles(images int) []string {
+	names := []string{manifestName, sheetName, animationName}
+	for i := range images {
+		names = append(names, sourceName(i), augmentedName(i))
+	}
+	return names
+}
 
 // writePreviews writes the pictures, the sheet and last the manifest.
 func writePreviews(ctx context.Context, opts *previewOptions, previews []preview) error {
-	if err := os.MkdirAll(opts.out, 0o777); err != nil {
-		return err
-	}
-	if err := removePreviews(opts.out); err != nil {
+	if err := makeRoom(opts, previews); err != nil {
 		return err
 	}
 	var space augment.Workspace
@@ -39,7 +54,7 @@ func writePreviews(ctx context.Context, opts *previewOptions, previews []preview
 		if err != nil {
 			return err
 		}
-		entry := manifestEntry{i, p.source.label, fmt.Sprintf("%03d-source.png", i), fmt.Sprintf("%03d-augmented.png", i), p.plan}
+		entry := manifestEntry{i, p.source.label, sourceName(i), augmentedName(i), p.plan}
 		if err := writePNG(filepath.Join(opts.out, entry.Source), source); err != nil {
 			return err
 		}
@@ -93,39 +108,44 @@ func writeSheets(opts *previewOptions, rows []sheet.Row) error {
 	if err != nil {
 		return err
 	}
-	if err := writePNG(filepath.Join(opts.out, "sheet.png"), drawn); err != nil || !opts.gif {
+	if err := writePNG(filepath.Join(opts.out, sheetName), drawn); err != nil || !opts.gif {
 		return err
 	}
 	animation, err := sheet.Animate(rows)
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(opts.out, "preview.gif"), func(w io.Writer) error { return gif.EncodeAll(w, animation) })
+	return durable.WriteFile(filepath.Join(opts.out, animationName), func(w io.Writer) error { return gif.EncodeAll(w, animation) })
 }
 
 func writePNG(path string, picture image.Image) error {
 	return durable.WriteFile(path, func(w io.Writer) error { return png.Encode(w, picture) })
 }
 
-// removePreviews removes an earlier preview: its manifest first, so that what
-// is left is not taken for a whole one, and the pictures that it names.
-func removePreviews(dir string) error {
-	path := filepath.Join(dir, manifestName)
-	entries, err := readPlans(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+// makeRoom makes the directory, or removes an earlier preview from it.
+func makeRoom(opts *previewOptions, previews []preview) error {
+	earlier, err := readPlans(filepath.Join(opts.out, manifestName))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return &usageError{fmt.Errorf("--out %q holds something else than a preview: %w", opts.out, err)}
 	}
-	if err != nil {
-		return &usageError{fmt.Errorf("--out %q holds something else than a preview: %w", dir, err)}
+	inputs := []string{opts.plan, opts.image}
+	for _, p := range previews {
+		inputs = append(inputs, p.source.path)
 	}
-	if err := os.Remove(path); err != nil {
+	names := previewFiles(max(len(earlier), len(previews)))
+	if err := refuseDirectory("out", opts.out, names, slices.Compact(inputs)...); err != nil {
 		return err
 	}
-	names := []string{"sheet.png", "preview.gif"}
-	for i := range entries {
-		names = append(names, fmt.Sprintf("%03d-source.png", i), fmt.Sprintf("%03d-augmented.png", i))
+	if len(earlier) == 0 {
+		return os.MkdirAll(opts.out, 0o777)
 	}
-	for _, name := range names {
+	return removePreview(opts.out, len(earlier))
+}
+
+// removePreview removes a preview of so many images: its manifest first, so that
+// what is left is not taken for a whole one.
+func removePreview(dir string, images int) error {
+	for _, name := range previewFiles(images) {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
