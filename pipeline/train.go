@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,15 @@ type trainOptions struct {
 	json   bool
 	// sweep and cell are how a sweep names the experiment of one of its cells.
 	sweep, cell string
+}
+
+// patience is how long the run waits for another to leave its directory: a cell of
+// a sweep for that of one that was killed, which ends a moment later.
+func (o *trainOptions) patience() time.Duration {
+	if o.cell != "" {
+		return 10 * time.Second
+	}
+	return 0
 }
 
 func newTrainCommand() *cobra.Command {
@@ -93,7 +103,7 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
-		Dir: dir, Resume: opts.resume,
+		Dir: dir, Resume: opts.resume, Patience: opts.patience(),
 		Observer: newProgress(stderr, header),
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // model and history saved and without a summary. Resumed, it only ends anew.
 func TestVerification(t *testing.T) {
 	o := small(t)
-	r, err := start(o)
+	r, err := start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,9 @@ type Options struct {
 	// Dir is the run directory. It is made if it does not exist, and must not
 	// hold another run.
 	Dir string
+	// Patience is how long Run waits for another process to leave Dir before it
+	// fails; 0 does not wait.
+	Patience time.Duration
 	// Resume goes on from the latest snapshot in Dir, if there is one.
 	Resume bool
 	// Observer, if not nil, is told how the run goes.
@@ -59,7 +62,7 @@ type Position struct {
 // an experiment that does not go with the images, *Occupied, *Mismatch,
 // *Diverged, *snapshot.DamagedError and *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
-	r, err := start(o)
+	r, err := start(ctx, o)
 	if err != nil {
 		return rundir.Summary{}, err
 	}

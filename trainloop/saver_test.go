@@ -60,7 +60,7 @@ func TestSaver(t *testing.T) {
 // way to the disk are not in it.
 func TestSavedStateIsThatOfItsStep(t *testing.T) {
 	want := func() []byte {
-		r, err := start(small(t))
+		r, err := start(t.Context(), small(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestSavedStateIsThatOfItsStep(t *testing.T) {
 		}
 		return mustRead(t, path)
 	}()
-	r, err := start(small(t))
+	r, err := start(t.Context(), small(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package trainloop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"runtime"
+	"time"
 
 	"onnxlab/augment"
 	"onnxlab/configs"
@@ -21,7 +23,7 @@ import (
 
 // start claims the run directory and makes everything that the first step
 // needs.
-func start(o Options) (_ *run, err error) {
+func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
@@ -40,7 +42,7 @@ func start(o Options) (_ *run, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	unlock, err := durable.Lock(o.Dir)
+	unlock, err := lock(ctx, o.Dir, o.Patience)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +65,18 @@ func start(o Options) (_ *run, err error) {
 		return r, err
 	}
 	return r, r.describe()
+}
+
+// lock keeps other processes out of the directory, once one that is in it has left
+// or patience is over.
+func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	unlock, err = durable.LockWait(patient, dir, nil)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return durable.Lock(dir) // or who is in it
+	}
+	return unlock, err
 }
 
 // hashData hashes both splits while the session is made, and returns what waits

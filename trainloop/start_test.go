@@ -1,11 +1,15 @@
 package trainloop
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"onnxlab/internal/durable"
 	"onnxlab/trainloop/session"
 )
 
@@ -31,4 +35,47 @@ func TestStartWithoutSession(t *testing.T) {
 			t.Errorf("it leaves %v, error %v", left, err)
 		}
 	}
+}
+
+// TestLockWaits: a run waits for another to leave its directory, but no longer than
+// it is told to, nor than it runs itself.
+func TestLockWaits(t *testing.T) {
+	const stopped = 3 * time.Second
+	for _, c := range []struct {
+		leaves, patience, waits time.Duration
+		want                    func(error) bool
+	}{
+		{5050 * time.Millisecond, 10 * time.Second, 5100 * time.Millisecond, func(err error) bool { return err == nil }},
+		{time.Minute, 10 * time.Second, 10 * time.Second, isLocked},
+		{time.Minute, 0, 0, isLocked},
+		{time.Minute, time.Hour, stopped, func(err error) bool { return errors.Is(err, context.Canceled) }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			leave, err := durable.Lock(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(c.leaves, func() { _ = leave() })
+			ctx, stop := context.WithCancel(t.Context())
+			if c.patience == time.Hour {
+				time.AfterFunc(stopped, stop)
+			}
+			begun := time.Now()
+			unlock, err := lock(ctx, dir, c.patience)
+			if waited := time.Since(begun); waited != c.waits || !c.want(err) {
+				t.Errorf("left after %v, patience %v: error %v after %v, want %v", c.leaves, c.patience, err, waited, c.waits)
+			}
+			if err == nil {
+				_ = unlock()
+			}
+			stop()
+			time.Sleep(c.leaves) // it has left
+		})
+	}
+}
+
+func isLocked(err error) bool {
+	var locked *durable.LockedError
+	return errors.As(err, &locked)
 }

@@ -47,13 +47,8 @@ type Outcome struct {
 // before it is killed.
 const stopPatience = 2 * time.Minute
 
-// leavePatience is how long a cell waits for another process to leave its
-// directory: a cell of a sweep that was killed ends a moment after it.
-const leavePatience = 10 * time.Second
-
 // Run runs the cells that are not complete. A cell that fails is marked in its
-// directory and does not stop the others; so does one whose directory another
-// process does not leave within seconds. Cancelling ctx interrupts the cells
+// directory and does not stop the others. Cancelling ctx interrupts the cells
 // under way, which save their state, and returns the context's error.
 func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
 	unlock, err := durable.Lock(p.Root)
@@ -115,9 +110,6 @@ func train(ctx context.Context, c Cell, template *exec.Cmd) (err error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	if err := c.await(ctx); err != nil {
-		return err
-	}
 	if err := durable.RefuseLink(c.Log()); err != nil {
 		return err
 	}
@@ -141,21 +133,6 @@ func train(ctx context.Context, c Cell, template *exec.Cmd) (err error) {
 		return &CellError{Message: tail.message(), err: err}
 	}
 	return nil
-}
-
-// await waits until no other process is in the cell's directory. Of one that
-// stays, the cell's own process tells.
-func (c Cell) await(ctx context.Context) error {
-	patient, cancel := context.WithTimeout(ctx, leavePatience)
-	defer cancel()
-	unlock, err := durable.LockWait(patient, c.Dir, nil)
-	switch {
-	case err == nil:
-		return unlock()
-	case errors.Is(err, context.DeadlineExceeded):
-		return ctx.Err()
-	}
-	return err
 }
 
 // CellError is how a cell's process failed.
