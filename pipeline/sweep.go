@@ -111,13 +111,15 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 			return err
 		}
 	}
-	if err := plan.Claim(opts.resume); err != nil {
+	release, err := plan.Claim(opts.resume)
+	if err != nil {
 		return err
 	}
-	if err := trainCells(ctx, plan, opts, command, stderr); err != nil {
-		return err
+	err = trainCells(ctx, plan, opts, command, stderr)
+	if err == nil {
+		err = writeReport(root, stdout, stderr)
 	}
-	return writeReport(root, stdout, stderr)
+	return errors.Join(err, release())
 }
 
 // parallelCells is how many cells the cores have threads for. A cell on a GPU

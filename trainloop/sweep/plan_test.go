@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"onnxlab/configs"
+	"onnxlab/internal/durable"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 )
@@ -84,7 +85,11 @@ func TestClaim(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p.Claim(resume)
+		release, err := p.Claim(resume)
+		if err != nil {
+			return err
+		}
+		return release()
 	}
 	small, large := grid([]string{"none"}, []int{64}, 1), grid([]string{"none"}, []int{64, 128}, 1)
 	if err := claim(small, root, false); err != nil {
@@ -125,6 +130,22 @@ func TestClaim(t *testing.T) {
 	var data *rundir.DataError
 	if err := claim(small, damaged, true); !errors.As(err, &data) || data.Line != 1 || !strings.Contains(data.Message, `"train.epoch"`) {
 		t.Errorf("damaged: error %v", err)
+	}
+}
+
+// TestClaimOccupied: what a sweep under way is about is not changed by another.
+func TestClaimOccupied(t *testing.T) {
+	under := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
+	other, err := New(grid([]string{"none"}, []int{64, 128}, 1), under.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *durable.LockedError
+	if _, err := other.Claim(true); !errors.As(err, &locked) || locked.Dir != under.Root {
+		t.Errorf("error %v, want a LockedError", err)
+	}
+	if e, err := rundir.ReadConfig(under.Root); err != nil || !reflect.DeepEqual(e, under.Experiment) {
+		t.Errorf("it keeps %+v, error %v, want %+v", e, err, under.Experiment)
 	}
 }
 

@@ -47,14 +47,10 @@ type Outcome struct {
 // before it is killed.
 const stopPatience = 2 * time.Minute
 
-// Run runs the cells that are not complete. A cell that fails is marked in its
+// Run runs the cells that are not complete, in the directory that Claim has. A cell that fails is marked in its
 // directory and does not stop the others. Cancelling ctx interrupts the cells
 // under way, which save their state, and returns the context's error.
 func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
-	unlock, err := durable.Lock(p.Root)
-	if err != nil {
-		return Outcome{}, err
-	}
 	var outcome Outcome
 	var mu sync.Mutex
 	group := errgroup.Group{}
@@ -78,7 +74,7 @@ func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
 		})
 	}
 	_ = group.Wait() // its functions return no errors
-	return outcome, errors.Join(ctx.Err(), unlock())
+	return outcome, ctx.Err()
 }
 
 func (o *Outcome) add(r Result) {

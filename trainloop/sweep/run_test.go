@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -126,23 +124,5 @@ func TestJobs(t *testing.T) {
 	})
 	if err != nil || outcome != (Outcome{Done: 6}) || most != 2 {
 		t.Errorf("%d at once, outcome %+v, error %v", most, outcome, err)
-	}
-}
-
-// TestOccupiedSweep: a second sweep in the directory runs nothing.
-func TestOccupiedSweep(t *testing.T) {
-	p := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
-	unlock, err := durable.Lock(p.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	_, err = p.Run(t.Context(), Options{Command: func(c Cell) *exec.Cmd {
-		t.Error("a cell runs")
-		return cell(c, "trains")
-	}})
-	var locked *durable.LockedError
-	if !errors.As(err, &locked) || locked.Dir != p.Root {
-		t.Errorf("error %v, want a LockedError", err)
 	}
 }

@@ -74,32 +74,52 @@ func Name(c rundir.Cell) string {
 	return fmt.Sprintf("%s, batch %d, seed %d", c.Condition, c.BatchSize, c.Seed)
 }
 
-// Claim makes the sweep directory and writes the sweep's configuration. A
-// directory that holds a run is refused, and so is one that holds a sweep, unless
-// resume is set and the two differ at most in the grid.
-func (p *Plan) Claim(resume bool) error {
-	layout := rundir.Layout{Dir: p.Root}
+// Claim makes the sweep directory, keeps other sweeps out of it until it is released
+// and writes the sweep's configuration. A directory that holds a run is refused, and
+// so is one that holds a sweep, unless resume is set and the two differ at most in
+// the grid.
+func (p *Plan) Claim(resume bool) (release func() error, err error) {
+	if err := p.check(resume); err != nil {
+		return nil, err // and nothing is made
+	}
+	if err := os.MkdirAll(p.Root, 0o755); err != nil {
+		return nil, fmt.Errorf("make sweep directory: %w", err)
+	}
+	release, err = durable.Lock(p.Root)
+	if err != nil {
+		return nil, err
+	}
+	if err = p.check(resume); err == nil { // it may have become another's meanwhile
+		err = p.describe()
+	}
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
+}
+
+// check tells what is in the way of the sweep in its directory.
+func (p *Plan) check(resume bool) error {
 	kind := rundir.KindOf(p.Root)
 	began, err := rundir.ReadConfig(p.Root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		return nil
 	case err != nil:
 		return err
 	case !resume || kind != rundir.OfSweep:
 		return &trainloop.Occupied{Dir: p.Root, Holds: kind, Wanted: rundir.OfSweep}
-	default:
-		if err := p.compatible(began); err != nil {
-			return err
-		}
 	}
-	if err := os.MkdirAll(p.Root, 0o755); err != nil {
-		return fmt.Errorf("make sweep directory: %w", err)
-	}
+	return p.compatible(began)
+}
+
+// describe writes the sweep's configuration, from which its cells take theirs.
+func (p *Plan) describe() error {
 	text, err := configs.MarshalSweep(p.Experiment)
 	if err != nil {
 		return err
 	}
-	return durable.WriteBytes(layout.Config(), text)
+	return durable.WriteBytes(rundir.Layout{Dir: p.Root}.Config(), text)
 }
 
 func (p *Plan) compatible(began configs.Experiment) error {

@@ -80,8 +80,14 @@ func mustPlan(t *testing.T, e configs.Experiment, root string) *Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Claim(true); err != nil {
+	release, err := p.Claim(true)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	})
 	return p
 }
