@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"onnxlab/augment"
@@ -128,6 +129,10 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 		return &SettingError{"model.classes", fmt.Sprintf("%d, but the data has %d classes", e.Model.Classes, len(train.Classes))}
 	case e.Train.BatchSize > train.Len():
 		return &SettingError{"train.batch_size", fmt.Sprintf("%d is more than the %d training images", e.Train.BatchSize, train.Len())}
+	}
+	if _, err := Recipe(e.Augment); err != nil {
+		key, problem, _ := strings.Cut(err.Error(), ": ")
+		return &SettingError{key, problem}
 	}
 	return nil
 }
