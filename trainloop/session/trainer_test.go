@@ -434,6 +434,26 @@ func TestSkippedMicroBatch(t *testing.T) {
 	}
 }
 
+// TestLostScale: where no scale makes gradients finite, training does not go on
+// without a step.
+func TestLostScale(t *testing.T) {
+	n := cnn(t, 8, []int{16}, 2)
+	images, labels := randomBatch(16, 8)
+	o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: onnxmodels.TargetCUDA, Mixed: true}
+	tr := trainer(t, n, n.Initialize(3), setup{o, 16, 16})
+	const want = "train step: the gradients are not finite at any loss scale; try a lower optimizer.learning_rate, or runtime.precision float32"
+	for step := 1; ; step++ {
+		_, err := tr.Step(images, labels, math.Inf(1), 0)
+		if err == nil && step < 41 {
+			continue
+		}
+		if err == nil || err.Error() != want || step != 41 {
+			t.Errorf("step %d: error %v, want that of step 41: %s", step, err, want)
+		}
+		return
+	}
+}
+
 // TestGradientNorm compares it with the norm of the gradients of a step.
 func TestGradientNorm(t *testing.T) {
 	n := cnn(t, 8, []int{16}, 2)
