@@ -45,7 +45,8 @@ type TrainingOptions struct {
 	// optimizer model, and the input learning_rate is fed 1 in place of the
 	// rate. The velocity then is of gradients and not of gradients times
 	// rates, which is the momentum correction of Goyal et al. 2017 (remark 2).
-	// Steps beyond the last have its rate.
+	// Steps beyond the last have its rate; one that the caller leaves out, as it
+	// does in mixed precision, takes none.
 	Rates []float32
 	// Batch is how many images each micro-batch has, if the training model is
 	// for that number alone; 0 leaves it open. TargetCPU is faster with it, and
@@ -54,7 +55,8 @@ type TrainingOptions struct {
 	// Mixed computes images and their gradients in float16, with parameters,
 	// statistics, sums and the loss in float32 (Micikevicius et al. 2018). The
 	// training model then has the input loss_scale and the output gradient_norm,
-	// which is not finite where the scale is too large.
+	// which is not finite where the scale is too large. TargetCPU and TargetNative
+	// have no operators for it.
 	Mixed bool
 	// Target is the device that the training model is for: TargetPortable, the
 	// default, runs everywhere.
@@ -106,6 +108,9 @@ func (o TrainingOptions) validate() error {
 	}
 	if o.Target != "" && o.Target != TargetNative && !slices.Contains(Targets(), o.Target) {
 		return fmt.Errorf("training artifacts: target %q is none of %s", o.Target, strings.Join(Targets(), ", "))
+	}
+	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
+		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
 	}
 	return nil
 }

@@ -234,7 +234,7 @@ func TestMistakes(t *testing.T) {
 	if _, err := n.Inference(other, InferenceOptions{}); err == nil || !strings.Contains(err.Error(), "stage1.conv1.weight") {
 		t.Errorf("the checkpoint of another network gave error %v", err)
 	}
-	for _, o := range []TrainingOptions{{Momentum: 1}, {LabelSmoothing: -1}, {WeightDecay: -1}, {Target: "tpu"}, {Momentum: float32(math.NaN())}} {
+	for _, o := range []TrainingOptions{{Momentum: 1}, {LabelSmoothing: -1}, {WeightDecay: -1}, {Target: "tpu"}, {Momentum: float32(math.NaN())}, {Mixed: true, Target: TargetCPU}, {Mixed: true, Target: TargetNative}} {
 		if _, err := n.Artifacts(o); err == nil {
 			t.Errorf("options %+v were accepted", o)
 		}

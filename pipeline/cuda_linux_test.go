@@ -49,8 +49,8 @@ func TestGPUStep(t *testing.T) {
 		}
 	}
 	const images, labels, scalar = 16 * 8 * 8 * 3, 16 * 8, 4
-	if pin := fmt.Sprint("pin ", images); few[pin] != 1 {
-		t.Errorf("%q %d times, want the images to be there", pin, few[pin])
+	if pin := fmt.Sprint("pin ", images); few[pin] != 1 || few["unpin"] != 1 {
+		t.Errorf("%q %d times and \"unpin\" %d, want the images to be there, and it freed", pin, few[pin], few["unpin"])
 	}
 	copies := map[string]int{}
 	for call, n := range more {

@@ -49,6 +49,10 @@ The training model takes image (uint8 [batch, height, width, 3]), label (int64
 [batch]) and learning_rate (float32 [1]), and gives loss and correct. The rate
 scales the gradients: feed it with each micro-batch, divided by their number.
 With --target cpu or cuda the batch is the experiment's micro-batch, else it is open.
+
+With --target cuda and runtime.precision mixed_float16 it also takes loss_scale
+(float32 [1]) and gives gradient_norm: leave out the optimizer's step and lower the
+scale where that is not finite.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -66,15 +66,24 @@ func explainMemory(err error, e configs.Experiment) error {
 		if strings.Contains(text, sign) {
 			// Its first lines name places in ONNX Runtime's sources.
 			last := text[strings.LastIndex(text, sign):]
-			advice := "raise train.replicas, which computes its parts one after the other"
-			if part := e.Train.BatchSize / e.Train.Replicas; MicroBatch(e) > part {
-				advice = fmt.Sprintf("set train.micro_batch to %d, which computes the parts one after the other", part)
-			}
 			return fmt.Errorf("out of memory with %d images at once: lower train.batch_size, or %s (%s)",
-				MicroBatch(e), advice, strings.TrimSpace(last))
+				MicroBatch(e), fewerAtOnce(e), strings.TrimSpace(last))
 		}
 	}
 	return err
+}
+
+// fewerAtOnce says by which settings fewer images go through the network at once.
+func fewerAtOnce(e configs.Experiment) string {
+	part, more := e.Train.BatchSize/e.Train.Replicas, e
+	more.Train.Replicas = e.Train.BatchSize
+	switch {
+	case MicroBatch(e) > part:
+		return fmt.Sprintf("set train.micro_batch to %d, which computes the parts one after the other", part)
+	case MicroBatch(more) == MicroBatch(e):
+		return "raise train.replicas and set train.micro_batch to the images of one, which computes its parts one after the other"
+	}
+	return "raise train.replicas, which computes its parts one after the other"
 }
 
 func gigabytes(bytes int64) float64 { return float64(bytes) / 1e9 }

@@ -54,17 +54,33 @@ func TestGroupMemory(t *testing.T) {
 }
 
 // TestExplainMemory has ONNX Runtime's text, after which there is what to set for
-// less at once: on a GPU the parts of a batch go through together.
+// less at once: on a GPU the parts of a batch go through together, and where a
+// micro-batch is set no number of replicas changes it.
 func TestExplainMemory(t *testing.T) {
-	failed := errors.New("somewhere/allocator.cc:376 Failed to allocate memory for requested buffer of size 5")
-	for device, want := range map[string]string{
-		"cpu":  "out of memory with 16 images at once: lower train.batch_size, or raise train.replicas, which computes its parts one after the other (Failed to allocate memory for requested buffer of size 5)",
-		"cuda": "out of memory with 128 images at once: lower train.batch_size, or set train.micro_batch to 16, which computes the parts one after the other (Failed to allocate memory for requested buffer of size 5)",
+	const (
+		problem = "Failed to allocate memory for requested buffer of size 5"
+		raise   = "raise train.replicas, which computes its parts one after the other"
+		set     = "set train.micro_batch to 16, which computes the parts one after the other"
+		both    = "raise train.replicas and set train.micro_batch to the images of one, which computes its parts one after the other"
+	)
+	for _, c := range []struct {
+		device          string
+		replicas, micro int
+		images, advice  string
+	}{
+		{"cpu", 8, 0, "16", raise},
+		{"cpu", 8, 32, "32", set},
+		{"cpu", 8, 16, "16", both},
+		{"cpu", 1, 0, "128", raise},
+		{"cuda", 8, 0, "128", set},
+		{"cuda", 8, 16, "16", both},
+		{"cuda", 1, 0, "128", both},
 	} {
 		e := configs.Default()
-		e.Runtime.Device, e.Train.Replicas = device, 8
-		if got := explainMemory(failed, e); got.Error() != want {
-			t.Errorf("%s: %v, want %s", device, got, want)
+		e.Runtime.Device, e.Train.Replicas, e.Train.MicroBatch = c.device, c.replicas, c.micro
+		want := "out of memory with " + c.images + " images at once: lower train.batch_size, or " + c.advice + " (" + problem + ")"
+		if got := explainMemory(errors.New("somewhere/allocator.cc:376 "+problem), e); got.Error() != want {
+			t.Errorf("%+v:\ngot  %v\nwant %s", c, got, want)
 		}
 	}
 	if other := errors.New("another"); !errors.Is(explainMemory(other, configs.Default()), other) {

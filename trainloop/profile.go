@@ -12,6 +12,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/session/profile"
 )
 
@@ -94,6 +95,7 @@ func profileFeeds(e configs.Experiment, c *checkpoint.Checkpoint, height, width 
 	feeds := profile.Feeds{
 		onnxmodels.InputImage:        images,
 		onnxmodels.InputLearningRate: binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.001)),
+		onnxmodels.InputLossScale:    binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(lossscale.New().Factor))),
 		onnxmodels.InputResetGrad:    {1},
 	}
 	for _, l := range labels {

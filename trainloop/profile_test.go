@@ -3,6 +3,7 @@ package trainloop
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"onnxlab/configs"
@@ -59,6 +60,28 @@ func TestProfile(t *testing.T) {
 	}
 	if !(p.GraphSeconds > 0 && p.SecondsPerStep > 0) || !(layers > 0.999*sum && layers < 1.001*sum) {
 		t.Errorf("graph %v s, step %v s, operators %v s, layers %v s", p.GraphSeconds, p.SecondsPerStep, sum, layers)
+	}
+}
+
+// TestProfileFeeds: each input of a step has values, but for the gradients, which
+// begin anew.
+func TestProfileFeeds(t *testing.T) {
+	e := configs.Default()
+	e.Runtime.Precision = configs.MixedFloat16
+	n, err := Network(e, 8, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Artifacts(n, e, 1, onnxmodels.TargetCUDA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feeds := profileFeeds(e, n.Initialize(1), 8, 8)
+	for _, input := range a.Training.GetGraph().GetInput() {
+		name := input.GetName()
+		if _, fed := feeds[name]; fed == strings.HasSuffix(name, onnxmodels.GradientBufferSuffix) {
+			t.Errorf("%s is fed: %v", name, fed)
+		}
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 )
 
 // EnvLog is the environment variable that names a file to which the libraries
-// append a line for each call: "allocate 16", "pin 16" and "copy to GPU 16" with the
-// bytes, and likewise "to host" and "on GPU", or the name of a function of which there is
-// nothing more to tell.
+// append a line for each call: "allocate 16", "pin 16", for which an "unpin" follows,
+// and "copy to GPU 16" with the bytes, and likewise "to host" and "on GPU", or the
+// name of a function of which there is nothing more to tell.
 const EnvLog = "FAKECUDA_LOG"
 
 //go:embed src

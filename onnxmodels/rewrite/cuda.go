@@ -8,7 +8,10 @@ import (
 
 // CUDA changes a training graph into one of the same values that a GPU computes in
 // fewer passes over its images.
-func CUDA(g *graph.Graph) { dropBias(g) }
+func CUDA(g *graph.Graph) {
+	dropBias(g)
+	g.Prune()
+}
 
 // dropBias takes the bias out of each convolution whose results are only
 // normalised: the normalisation takes their mean away, and the bias with it. The
@@ -33,16 +36,21 @@ func dropBias(g *graph.Graph) {
 		}
 		each(g, "ConvGrad", func(grad *graph.Node) {
 			if grad.Inputs[1] == n.Inputs[0] && grad.Inputs[2] == n.Inputs[1] && len(grad.Outputs) > 2 {
-				none := g.Floats(grad.Name+".no_bias", []int{size(bias, 0)}, make([]float32, size(bias, 0)))
-				g.Replace(grad.Outputs[2], g.As(grad.Outputs[2].Elem, none))
+				var none *graph.Value
+				g.After(grad, func() {
+					zeros := g.Floats(grad.Name+".no_bias", []int{size(bias, 0)}, make([]float32, size(bias, 0)))
+					none = g.As(grad.Outputs[2].Elem, zeros)
+				})
+				g.Replace(grad.Outputs[2], none)
 				grad.Outputs = grad.Outputs[:2]
 			}
 		})
 	})
 }
 
-// normalisers lists the normalisations of y, or of it in another shape or in parts,
-// and tells whether nothing but these and their gradients uses it.
+// normalisers lists the normalisations of y, or of it in the shape in which replicas
+// are normalised apart, and tells whether nothing but these and their gradients uses
+// it.
 func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
 	if slices.Contains(g.Outputs, y) {
 		return nil, false
@@ -55,14 +63,12 @@ func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool
 		case n.Op == "BatchNormInternal" && n.Inputs[0] == y:
 			norms = append(norms, n)
 		case n.Op == "BatchNormalizationGrad" && n.Inputs[1] == y && n.Inputs[0] != y:
-		case n.Op == "Split" || n.Op == "Reshape":
-			for _, part := range n.Outputs {
-				more, ok := normalisers(g, part)
-				if !ok {
-					return nil, false
-				}
-				norms = append(norms, more...)
+		case n.Op == "Reshape":
+			more, ok := normalisers(g, n.Outputs[0])
+			if !ok {
+				return nil, false
 			}
+			norms = append(norms, more...)
 		default:
 			return nil, false
 		}

@@ -1,59 +1,74 @@
 package rewrite
 
 import (
-	"fmt"
 	"testing"
 
 	"onnxlab/onnxmodels/graph"
 )
 
-// convNorm is a convolution with a bias, normalised in as many parts, and its
-// gradients.
-func convNorm(b *builder, parts int) []*graph.Value {
-	window := graph.Same(3, 1, 5, 6)
-	x, weight, bias := b.in("x", 0, 4, 3, 5, 6), b.in("weight", 0, 8, 3, 3, 3), b.in("bias", 3, 8)
-	scale, shift, mean, variance := b.in("scale", 1, 8), b.in("shift", 0, 8), b.in("mean", 0, 8), b.in("variance", 1, 8)
+// convNorm is a convolution with a bias, in float16 if mixed, each of whose replicas
+// is normalised by itself, and its gradients.
+func convNorm(b *builder, replicas int, mixed bool) []*graph.Value {
+	elem := graph.Float
+	if mixed {
+		elem = graph.Float16
+	}
+	window, channels := graph.Same(3, 1, 5, 6), 8*replicas
+	in := func(name string, mean float64, sizes ...int) *graph.Value {
+		return b.As(elem, b.in(name, mean, sizes...))
+	}
+	x, weight, bias := in("x", 0, 4, 3, 5, 6), in("weight", 0, 8, 3, 3, 3), in("bias", 3, 8)
+	scale, shift := b.in("scale", 1, channels), b.in("shift", 0, channels)
+	mean, variance := b.in("mean", 0, channels), b.in("variance", 1, channels)
 	y := b.Conv("conv", x, weight, bias, window)
-	split := []*graph.Value{y}
-	if parts > 1 {
-		split = b.Split("split", y, parts, "")
-	}
-	var outputs, dy []*graph.Value
-	for i, part := range split {
-		n := b.BatchNormTraining("norm", part, scale, shift, mean, variance, 1e-3)
-		outputs = append(outputs, n.Y, b.Unary("Neg", "seen", n.Mean), n.InverseDeviation)
-		dx, dscale, dshift := b.BatchNormGrad("norm_grad", b.in(fmt.Sprint("dy", i), 0, 4/parts, 8, 5, 6), part, scale, n.Mean, n.InverseDeviation, 1e-3)
-		outputs, dy = append(outputs, dscale, dshift), append(dy, dx)
-	}
-	joined := dy[0]
-	if parts > 1 {
-		joined = b.Concat("joined", dy, 0, graph.Fixed(4))
-	}
+	part := b.Reshape("part", y, b.Ints("part.sizes", -1, int64(channels), 5, 6), graph.Static(4/replicas, channels, 5, 6))
+	n := b.BatchNormTraining("norm", part, scale, shift, mean, variance, 1e-3)
+	dy, dscale, dshift := b.BatchNormGrad("norm_grad", in("dy", 0, 4/replicas, channels, 5, 6), part, scale, n.Mean, n.InverseDeviation, 1e-3)
+	joined := b.Reshape("joined", dy, b.Ints("joined.sizes", -1, 8, 5, 6), y.Shape)
 	dx, dw, db := b.ConvGrad("grad", joined, x, weight, window, true, true, true)
-	return append(outputs, dx, dw, b.Unary("Identity", "bias_grad", db))
+	outputs := []*graph.Value{n.Y, b.Unary("Neg", "seen", n.Mean), n.InverseDeviation, dscale, dshift, dx, dw, b.Unary("Identity", "bias_grad", db)}
+	for i, v := range outputs {
+		outputs[i] = b.As(graph.Float, v)
+	}
+	return outputs
 }
 
 // TestDropBias has a bias of several deviations, which the mean must show, and
 // whose gradient is that of rounding alone.
 func TestDropBias(t *testing.T) {
-	for _, parts := range []int{1, 2} {
+	for _, c := range []struct {
+		replicas int
+		mixed    bool
+	}{{1, false}, {2, false}, {1, true}, {2, true}} {
 		plain, changed := newBuilder(), newBuilder()
-		want := plain.run(t, convNorm(plain, parts), func(*graph.Graph) {})
-		got := changed.run(t, convNorm(changed, parts), CUDA)
+		want := plain.run(t, convNorm(plain, c.replicas, c.mixed), func(*graph.Graph) {})
+		got := changed.run(t, convNorm(changed, c.replicas, c.mixed), CUDA)
+		made := map[*graph.Value]bool{}
 		for _, n := range changed.Nodes {
 			if n.Op == "Conv" && len(n.Inputs) > 2 || n.Op == "ConvGrad" && len(n.Outputs) > 2 {
-				t.Errorf("%d parts: %s %q has a bias", parts, n.Op, n.Name)
+				t.Errorf("%+v: %s %q has a bias", c, n.Op, n.Name)
+			}
+			for _, in := range n.Inputs {
+				if in != nil && in.Producer() != nil && !made[in] {
+					t.Errorf("%+v: %s %q comes before its input %s", c, n.Op, n.Name, in)
+				}
+			}
+			for _, out := range n.Outputs {
+				made[out] = true
+				if out != nil && changed.Uses(out) == 0 && n.Op == "Cast" {
+					t.Errorf("%+v: nothing uses %s", c, out)
+				}
 			}
 		}
 		last := len(want) - 1
 		for i := range want[:last] {
 			if e := relativeError(got[i], want[i]); !(e <= 1e-5) {
-				t.Errorf("%d parts: output %d differs by %.2g of its size, want at most 1e-5", parts, i, e)
+				t.Errorf("%+v: output %d differs by %.2g of its size, want at most 1e-5", c, i, e)
 			}
 		}
-		for c, g := range got[last] {
-			if g != 0 || want[last][c] > 1e-4 || want[last][c] < -1e-4 {
-				t.Errorf("%d parts: gradient of bias %d: %v, and without the pass %v; want 0", parts, c, g, want[last][c])
+		for channel, g := range got[last] {
+			if w := want[last][channel]; g != 0 || w > 1e-4 || w < -1e-4 {
+				t.Errorf("%+v: gradient of bias %d: %v, and without the pass %v; want 0", c, channel, g, w)
 			}
 		}
 	}
@@ -63,9 +78,12 @@ func TestDropBias(t *testing.T) {
 // normalised.
 func TestKeepBias(t *testing.T) {
 	for name, more := range map[string]func(b *builder, y *graph.Value){
-		"an output":       func(b *builder, y *graph.Value) { b.Output(y) },
-		"another user":    func(b *builder, y *graph.Value) { b.Output(b.Unary("Relu", "relu", y)) },
-		"part of a split": func(b *builder, y *graph.Value) { b.Output(b.Unary("Relu", "relu", b.Split("split", y, 2, "")[1])) },
+		"an output":    func(b *builder, y *graph.Value) { b.Output(y) },
+		"another user": func(b *builder, y *graph.Value) { b.Output(b.Unary("Relu", "relu", y)) },
+		"a user of its parts": func(b *builder, y *graph.Value) {
+			parts := b.Reshape("parts", y, b.Ints("parts.sizes", -1, 16, 4, 4), graph.Static(1, 16, 4, 4))
+			b.Output(b.Unary("Relu", "relu", parts))
+		},
 		"the gradient by the results": func(b *builder, y *graph.Value) {
 			c := b.in("c", 0, 8)
 			dx, _, _ := b.BatchNormGrad("grad", y, b.in("x2", 0, 2, 8, 4, 4), c, c, c, 1e-3)

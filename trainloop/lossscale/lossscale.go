@@ -15,12 +15,18 @@ type Scale struct {
 
 const (
 	first = 1 << 16
+	// least is a scale at which float16 holds gradients up to 2⁴⁰.
+	least = 1.0 / (1 << 24)
 	// growAfter is after how many steps the factor is doubled.
 	growAfter = 2000
 )
 
 // New returns that of the first step: 65536.
 func New() *Scale { return &Scale{Factor: first} }
+
+// Lost tells that no smaller factor will do: the gradients are no numbers, and each
+// step would be left out.
+func (s *Scale) Lost() bool { return s.Factor < least }
 
 // Update follows a step, of which it is told whether its gradients were finite.
 func (s *Scale) Update(finite bool) {

@@ -26,3 +26,17 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("a step beyond float16 does not begin to count anew: %+v", *s)
 	}
 }
+
+// TestLost: after 41 steps, in which the factor is halved, nothing is left to halve.
+func TestLost(t *testing.T) {
+	s := New()
+	for step := range 41 {
+		if s.Lost() {
+			t.Fatalf("lost after %d steps: %+v", step, *s)
+		}
+		s.Update(false)
+	}
+	if !s.Lost() {
+		t.Errorf("not lost: %+v", *s)
+	}
+}

@@ -170,7 +170,9 @@ func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed
 		r.Skipped = r.Skipped || t.norm != nil && !finite(t.norm.GetData())
 	}
 	if t.norm != nil {
-		t.lossScale.Update(!r.Skipped)
+		if t.lossScale.Update(!r.Skipped); t.lossScale.Lost() {
+			return Result{}, errors.New("train step: the gradients are not finite at any loss scale; try a lower optimizer.learning_rate, or runtime.precision float32")
+		}
 	}
 	if !r.Skipped {
 		if err := t.session.OptimizerStep(); err != nil {

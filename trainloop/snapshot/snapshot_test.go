@@ -162,6 +162,42 @@ func TestEachByte(t *testing.T) {
 	}
 }
 
+// TestBeforeLossScale reads a snapshot as it was written before manifests had a
+// loss scale, and writes one in float32 as it did.
+func TestBeforeLossScale(t *testing.T) {
+	const before = `{
+  "format": 2,
+  "step": 12,
+  "epoch": 3,
+  "partial": {
+    "steps": 0,
+    "loss": 0,
+    "correct": 0,
+    "seconds": 0,
+    "wait": 0
+  },
+  "val_accuracy": 0.75,
+  "config_hash": "c",
+  "data_hash": "d",
+  "checkpoint_bytes": 12,
+  "checkpoint_sha256": "146e7989ff6864fe1eb06deebfcd22ea83d5a317bf3a9db8d43cac1e9b4963ff",
+  "manifest_sha256": "1cfc3a900471c977c8ac4ef69bed20c40e643406434a22e3c9d0e1624d7bf42b"
+}
+`
+	accuracy := 0.75
+	path := write(t, t.TempDir(), Manifest{Step: 12, Epoch: 3, ValAccuracy: &accuracy, ConfigHash: "c", DataHash: "d"}, "twelve steps")
+	file := filepath.Join(path, manifestFile)
+	if now, err := os.ReadFile(file); err != nil || string(now) != before {
+		t.Errorf("error %v, got %s", err, now)
+	}
+	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := Check(path); err != nil || m.Step != 12 || m.LossScale != nil {
+		t.Errorf("read as %+v, error %v", m, err)
+	}
+}
+
 // TestAbort leaves nothing behind.
 func TestAbort(t *testing.T) {
 	dir := t.TempDir()

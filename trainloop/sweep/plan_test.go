@@ -131,6 +131,9 @@ func TestClaim(t *testing.T) {
 	if err := claim(small, damaged, true); !errors.As(err, &data) || data.Line != 1 || !strings.Contains(data.Message, `"train.epoch"`) {
 		t.Errorf("damaged: error %v", err)
 	}
+	if left, err := os.ReadDir(damaged); err != nil || len(left) != 1 {
+		t.Errorf("refused, it leaves %v, error %v, want the configuration alone", left, err)
+	}
 }
 
 // TestClaimOccupied: what a sweep under way is about is not changed by another.

@@ -7,8 +7,9 @@ int cudaGetDeviceCount(int *n) { *n = 1; return 0; }
 int cudaGetDevice(int *n) { *n = 0; return 0; }
 int cudaRuntimeGetVersion(int *v) { *v = 13000; return 0; }
 int cudaDriverGetVersion(int *v) { *v = 13000; return 0; }
-int cudaGetLastError(void) { return 0; }
-int cudaPeekAtLastError(void) { return 0; }
+static __thread int last;
+int cudaGetLastError(void) { int e = last; last = 0; return e; }
+int cudaPeekAtLastError(void) { return last; }
 const char *cudaGetErrorName(int e) { return "cudaErrorFake"; }
 const char *cudaGetErrorString(int e) { return "the fake GPU has no errors"; }
 
@@ -52,10 +53,26 @@ int cudaGetDeviceProperties(char *p, int device) {
 // Memory begins as zeros, so that what no kernel has written is the same anywhere.
 int cudaMalloc(void **p, size_t n) { told("allocate %zu", n); return posix_memalign(p, 512, n + 512) ? 2 : (memset(*p, 0, n), 0); }
 int cudaMallocHost(void **p, size_t n) { return cudaMalloc(p, n); }
-int cudaHostAlloc(void **p, size_t n, unsigned flags) { told("pin %zu", n); return cudaMalloc(p, n); }
+// With FAKECUDA_PINS_NOTHING in the environment there is none to pin.
+static void *pinned;
+int cudaHostAlloc(void **p, size_t n, unsigned flags) {
+	told("pin %zu", n);
+	if (getenv("FAKECUDA_PINS_NOTHING"))
+		return last = 2;
+	cudaMalloc(p, n);
+	pinned = *p;
+	return 0;
+}
 int cudaMallocFromPoolAsync(void **p, size_t n, void *pool, void *stream) { return cudaMalloc(p, n); }
 int cudaFree(void *p) { free(p); return 0; }
-int cudaFreeHost(void *p) { free(p); return 0; }
+int cudaFreeHost(void *p) {
+	if (p && p == pinned) {
+		told("unpin");
+		pinned = 0;
+	}
+	free(p);
+	return 0;
+}
 int cudaFreeAsync(void *p, void *stream) { free(p); return 0; }
 int cudaMemGetInfo(size_t *available, size_t *total) { *available = 79ul << 30; *total = 80ul << 30; return 0; }
 int cudaMemset(void *p, int v, size_t n) { memset(p, v, n); return 0; }

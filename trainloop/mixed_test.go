@@ -1,0 +1,60 @@
+package trainloop
+
+import (
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/lossscale"
+	"onnxlab/trainloop/snapshot"
+)
+
+// TestLossScaleGoesOn: the steps after a snapshot have its loss scale, and the
+// first ones that of the beginning.
+func TestLossScaleGoesOn(t *testing.T) {
+	o := small(t)
+	o.Experiment.Runtime.Precision = configs.MixedFloat16
+	height, width := o.Train.Size()
+	n, err := Network(o.Experiment, height, width)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := checkpoint.Encode(n.Initialize(1))
+	for _, c := range []struct {
+		at   *lossscale.Scale
+		want lossscale.Scale
+	}{
+		{nil, lossscale.Scale{Factor: 65536, Steps: 1}},
+		{&lossscale.Scale{Factor: 512, Steps: 7}, lossscale.Scale{Factor: 512, Steps: 8}},
+	} {
+		s, err := newSteps(o.Experiment, o.Train, n, snapshot.Manifest{LossScale: c.at}, state, onnxmodels.TargetCUDA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.optimize(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.trainer.LossScale(); got == nil || *got != c.want {
+			t.Errorf("from %+v on: %+v after a step, want %+v", c.at, got, c.want)
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMixedIsForCUDA: other forms than that for GPUs stay in float32.
+func TestMixedIsForCUDA(t *testing.T) {
+	e := configs.Default()
+	e.Runtime.Device = "cuda"
+	for _, precision := range []string{configs.Float32, configs.MixedFloat16} {
+		e.Runtime.Precision = precision
+		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
+			want := precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA
+			if got := trainingOptions(e, target).Mixed; got != want {
+				t.Errorf("%s for %s: mixed precision %v, want %v", precision, target, got, want)
+			}
+		}
+	}
+}
