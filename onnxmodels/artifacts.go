@@ -63,7 +63,7 @@ type TrainingOptions struct {
 	Target string
 }
 
-// The targets of training models.
+// The targets of models.
 const (
 	// TargetPortable is the graph as it was differentiated.
 	TargetPortable = "portable"
@@ -106,11 +106,18 @@ func (o TrainingOptions) validate() error {
 	if o.Batch < 0 || o.Batch%max(o.Replicas, 1) != 0 {
 		return fmt.Errorf("training artifacts: a batch of %d images has no %d equal replicas", o.Batch, max(o.Replicas, 1))
 	}
-	if o.Target != "" && o.Target != TargetNative && !slices.Contains(Targets(), o.Target) {
-		return fmt.Errorf("training artifacts: target %q is none of %s", o.Target, strings.Join(Targets(), ", "))
+	if err := checkTarget(o.Target); err != nil {
+		return fmt.Errorf("training artifacts: %w", err)
 	}
 	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
 		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
+	}
+	return nil
+}
+
+func checkTarget(target string) error {
+	if target != "" && target != TargetNative && !slices.Contains(Targets(), target) {
+		return fmt.Errorf("target %q is none of %s", target, strings.Join(Targets(), ", "))
 	}
 	return nil
 }

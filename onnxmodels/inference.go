@@ -49,12 +49,15 @@ type InferenceOptions struct {
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
+	// Target is what the model is for. It is one for all of Targets, of which
+	// TargetPortable is the default; that for TargetNative has other operators.
+	Target string
 }
 
 // Inference returns the network with the checkpoint's parameters as an ONNX
 // model of one input, image, and two outputs: logits and probabilities, both
-// [batch, classes]. The checkpoint of another network, an unknown form of input
-// and the wrong number of class names are errors.
+// [batch, classes]. The checkpoint of another network, an unknown form of input,
+// the wrong number of class names and an unknown target are errors.
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
 	b := n.builder("inference")
 	b.constants = c
@@ -71,6 +74,9 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 	if len(o.Classes) > 0 && len(o.Classes) != n.classes {
 		return nil, fmt.Errorf("inference model: %d class names for %d classes", len(o.Classes), n.classes)
 	}
+	if err := checkTarget(o.Target); err != nil {
+		return nil, fmt.Errorf("inference model: %w", err)
+	}
 	logits := n.forward(b, x)
 	probabilities := b.Softmax(OutputProbabilities, logits)
 	b.Rename(logits, OutputLogits)
@@ -79,6 +85,9 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 	b.Output(probabilities)
 	if b.Err() == nil && !o.KeepBatchNorm {
 		rewrite.FoldBatchNorm(b.Graph)
+	}
+	if b.Err() == nil && o.Target == TargetNative {
+		rewrite.Native(b.Graph)
 	}
 	return b.Model(metadata(o)...)
 }

@@ -127,10 +127,15 @@ func random(n *Network) *checkpoint.Checkpoint {
 	return c
 }
 
-// TestInferenceForms compares logits and probabilities of the four forms of an
-// inference model.
+// TestInferenceForms compares logits and probabilities of the forms of an
+// inference model, of networks that native operators fit and do not.
 func TestInferenceForms(t *testing.T) {
-	n := mustCNN(t, 12, []int{5, 7}, 2, 4)
+	t.Run("narrow", func(t *testing.T) { compareForms(t, mustCNN(t, 12, []int{5, 7}, 2, 4), 0) })
+	t.Run("blocks", func(t *testing.T) { compareForms(t, mustCNN(t, 12, []int{16, 32}, 2, 4), 4) })
+}
+
+func compareForms(t *testing.T, n *Network, native int) {
+	t.Helper()
 	c := random(n)
 	rng := rand.New(rand.NewPCG(3, 4))
 	const batch = 3
@@ -142,39 +147,54 @@ func TestInferenceForms(t *testing.T) {
 		bytes.Uint8[i] = uint8(v)
 		floats.Float32[(image*3+channel)*12*12+pixel] = float32(v) / 255
 	}
+	inputs := map[string]ortrun.Input{InputUint8NHWC: bytes, InputFloat32NCHW: floats}
 	var want [][]float32
-	for _, keep := range []bool{true, false} {
-		for _, form := range []string{InputUint8NHWC, InputFloat32NCHW} {
-			m, err := n.Inference(c, InferenceOptions{Input: form, KeepBatchNorm: keep})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := count(m, "BatchNormalization"); got != map[bool]int{true: 4, false: 0}[keep] {
-				t.Errorf("keep %v: %d BatchNormalization operators", keep, got)
-			}
-			in := bytes
-			if form == InputFloat32NCHW {
-				in = floats
-			}
-			got := ortrun.Load(t, m).Run(t, in)
-			if want == nil {
-				want = got
-			}
-			for o := range want {
-				for i, w := range want[o] {
-					if math.Abs(float64(got[o][i]-w)) > 1e-5 {
-						t.Errorf("keep %v, %s: output %d[%d] = %v, want %v", keep, form, o, i, got[o][i], w)
-					}
+	for _, o := range []InferenceOptions{
+		{Input: InputUint8NHWC, KeepBatchNorm: true}, {Input: InputFloat32NCHW, KeepBatchNorm: true},
+		{Input: InputUint8NHWC}, {Input: InputFloat32NCHW},
+		{Input: InputUint8NHWC, Target: TargetNative}, {Input: InputFloat32NCHW, Target: TargetNative},
+	} {
+		m, err := n.Inference(c, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := count(m, "", "BatchNormalization"); got != map[bool]int{true: 4, false: 0}[o.KeepBatchNorm] {
+			t.Errorf("%+v: %d BatchNormalization operators", o, got)
+		}
+		if got := count(m, "onnxlab", "Conv"); o.Target == TargetNative && got != native || o.Target == "" && got > 0 {
+			t.Errorf("%+v: %d convolutions are native operators", o, got)
+		}
+		got := ortrun.Load(t, m).Run(t, inputs[o.Input])
+		if want == nil {
+			want = got
+		}
+		for k := range want {
+			for i, w := range want[k] {
+				if math.Abs(float64(got[k][i]-w)) > 1e-5 {
+					t.Errorf("%+v: output %d[%d] = %v, want %v", o, k, i, got[k][i], w)
 				}
 			}
 		}
 	}
 }
 
-func count(m *Model, op string) int {
+func TestInferenceRefuses(t *testing.T) {
+	n := mustCNN(t, 12, []int{5, 7}, 2, 4)
+	for want, o := range map[string]InferenceOptions{
+		`input "bgr" is neither`:  {Input: "bgr"},
+		`3 class names for 4`:     {Classes: []string{"a", "b", "c"}},
+		`target "tpu" is none of`: {Target: "tpu"},
+	} {
+		if _, err := n.Inference(n.Initialize(1), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one with %q", o, err, want)
+		}
+	}
+}
+
+func count(m *Model, domain, op string) int {
 	n := 0
 	for _, node := range m.GetGraph().GetNode() {
-		if node.GetOpType() == op {
+		if node.GetDomain() == domain && node.GetOpType() == op {
 			n++
 		}
 	}
@@ -202,7 +222,7 @@ func TestFoldKeepsSharedConvolutions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := map[bool]int{true: 2, false: 1}[keep]; count(m, "BatchNormalization") != want {
+		if want := map[bool]int{true: 2, false: 1}[keep]; count(m, "", "BatchNormalization") != want {
 			t.Errorf("keep %v: want %d BatchNormalization operators", keep, want)
 		}
 		outputs = append(outputs, ortrun.Load(t, m).Run(t, in)[0])

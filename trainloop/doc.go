@@ -14,10 +14,10 @@
 // one kind of CPU. One that was interrupted and is resumed ends as if it never
 // had been.
 //
-// Each epoch ends with the evaluation of the network in the form in which it is
-// exported, with BatchNorm folded, on all validation images. The epoch's row in
-// history.csv holds the mean loss and the accuracy over the training batches as
-// they were trained on, as Keras reports them.
+// Each epoch ends with the evaluation of the network on all validation images,
+// with BatchNorm folded as in the exported model. The epoch's row in history.csv
+// holds the mean loss and the accuracy over the training batches as they were
+// trained on, as Keras reports them.
 //
 // The experiment is one of package configs: its model, augment, train,
 // optimizer, schedule and runtime settings are used. The images are those of

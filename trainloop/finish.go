@@ -27,7 +27,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err != nil {
 		return rundir.Summary{}, err
 	}
-	model, err := inferenceModel(r.network, snapshot.CheckpointPath(path), r.Validation.Classes)
+	model, err := inferenceModel(r.network, snapshot.CheckpointPath(path), r.Validation.Classes, onnxmodels.TargetPortable)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
@@ -89,14 +89,14 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	}, nil
 }
 
-// inferenceModel returns the network with the parameters of a checkpoint file,
-// in the form in which runs export it.
-func inferenceModel(n *onnxmodels.Network, path string, classes []string) ([]byte, error) {
+// inferenceModel returns the network with the parameters of a checkpoint file and
+// BatchNorm folded, in the form for the target.
+func inferenceModel(n *onnxmodels.Network, path string, classes []string, target string) ([]byte, error) {
 	c, err := checkpoint.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes})
+	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes, Target: target})
 	if err != nil {
 		return nil, err
 	}

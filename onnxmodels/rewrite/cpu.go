@@ -15,7 +15,7 @@ import (
 // it, which joinReorders takes away between two such operators.
 func CPU(g *graph.Graph) { fasten(g, blockSize(), false) }
 
-// Native changes a training graph as CPU does, but into onnxlab's own operators
+// Native changes a graph as CPU does, also one of inference, but into onnxlab's own operators
 // where there are any: only this process's sessions have them. Without kernels
 // for this processor it is CPU.
 func Native(g *graph.Graph) { fasten(g, blockSize(), kernels.Block() > 0) }
