@@ -75,6 +75,9 @@ func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error 
 	if !(opts.drop >= 0 && opts.drop <= 100) {
 		return &usageError{fmt.Errorf("--drop: %v is outside 0..100", opts.drop)}
 	}
+	if err := refuseDirectory("out", opts.out, nil); err != nil {
+		return err
+	}
 	sweep, err := report.Load(dir)
 	if err != nil {
 		return err
