@@ -117,8 +117,8 @@ func (e *Experiment) checkBatch(add func(key, other, format string, args ...any)
 	}
 	part := t.BatchSize / t.Replicas
 	if t.MicroBatch != 0 && (t.MicroBatch%part != 0 || t.BatchSize%t.MicroBatch != 0) {
-		add("train.micro_batch", "train.batch_size", "%d is not a multiple of %d (train.batch_size %d / train.replicas %d) that divides %d: set 0 for %d",
-			t.MicroBatch, part, t.BatchSize, t.Replicas, t.BatchSize, part)
+		add("train.micro_batch", "train.batch_size", "%d is not a multiple of %d (train.batch_size %d / train.replicas %d) that divides %d: set 0 to leave it to the device",
+			t.MicroBatch, part, t.BatchSize, t.Replicas, t.BatchSize)
 	}
 }
 

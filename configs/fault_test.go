@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 		"replicas":               {"train: {replicas: 3}\n", `FILE:1:19: train.replicas: 3 does not divide train.batch_size 128`},
 		"micro-batch": {
 			"train: {replicas: 4, micro_batch: 48}\n",
-			`FILE:1:35: train.micro_batch: 48 is not a multiple of 32 (train.batch_size 128 / train.replicas 4) that divides 128: set 0 for 32`,
+			`FILE:1:35: train.micro_batch: 48 is not a multiple of 32 (train.batch_size 128 / train.replicas 4) that divides 128: set 0 to leave it to the device`,
 		},
 		"classes":            {"data: {source: cifar100}\nmodel: {classes: 10}\n", `FILE:2:18: model.classes: 10 does not fit data.source cifar100, which has 100`},
 		"classes by default": {"data: {source: cifar100}\n", `FILE:1:16: model.classes: 10 does not fit data.source cifar100, which has 100`},

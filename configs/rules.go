@@ -89,7 +89,7 @@ func rules() []rule {
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", device: "cuda"},
-		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 is faster, takes half the memory and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, device: "cuda"},
+		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, device: "cuda"},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
 
 		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},

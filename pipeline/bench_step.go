@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop"
@@ -74,6 +75,9 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	}
 	if opts.target == "" {
 		opts.target = trainloop.Target(experiment.Runtime.Device)
+	}
+	if opts.target != onnxmodels.TargetCUDA && experiment.Runtime.Precision == configs.MixedFloat16 {
+		return &usageError{fmt.Errorf("--target %s is in float32: leave it out, or runtime.precision", opts.target)}
 	}
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err

@@ -97,13 +97,14 @@ func explainMissing(dir string, cause error) error {
 
 // loadOrOfRun is load of the data and the runtime, or of those of the run in dir
 // if one is named. The library that it names is left out: a run may be a
-// stranger's, and the library is code.
+// stranger's, and the library is code. So is the precision, which is of training:
+// models are in float32 and run on any device.
 func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
 	path, err := f.file(dir != "", dir)
 	if err != nil {
 		return nil, err
 	}
-	e, err := configs.LoadFor(path, f.sets, "data", "runtime")
+	e, err := configs.LoadFor(path, append([]string{"runtime.precision=" + configs.Float32}, f.sets...), "data", "runtime")
 	named := func(set string) bool { return strings.HasPrefix(set, "runtime.library=") }
 	if err == nil && dir != "" && f.config == "" && !slices.ContainsFunc(f.sets, named) {
 		e.Runtime.Library = ""

@@ -52,7 +52,7 @@ With --target cpu or cuda the batch is the experiment's micro-batch, else it is 
 
 With --target cuda and runtime.precision mixed_float16 it also takes loss_scale
 (float32 [1]) and gives gradient_norm: leave out the optimizer's step and lower the
-scale where that is not finite.
+scale where that is not finite. Other targets are in float32.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -128,7 +128,7 @@ func makeRoom(opts *previewOptions, previews []preview) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return &usageError{fmt.Errorf("--out %q holds something else than a preview: %w", opts.out, err)}
 	}
-	inputs := []string{opts.plan, opts.image}
+	inputs := []string{opts.plan}
 	for _, p := range previews {
 		inputs = append(inputs, p.source.path)
 	}

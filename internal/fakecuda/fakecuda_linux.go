@@ -61,8 +61,9 @@ func build(dir, provider string) error {
 }
 
 // late are the functions of cuDNN that the provider looks up by name when it
-// runs, as its frontend does with all of them.
-var late = regexp.MustCompile(`(cudnn[A-Z]\w+)\x00`)
+// runs, as its frontend does with all of them; within a word they are parts of
+// mangled names.
+var late = regexp.MustCompile(`\b(cudnn[A-Z]\w+)\x00`)
 
 // functions lists the functions of each library of NVIDIA's that the provider
 // calls.

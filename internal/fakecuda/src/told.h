@@ -13,12 +13,12 @@ static void told(const char *format, ...) {
 	}
 	if (!file)
 		return;
-	char line[128];
 	va_list values;
 	va_start(values, format);
-	int n = vsnprintf(line, sizeof line, format, values);
-	va_end(values);
-	line[n] = '\n';
-	fwrite(line, 1, n + 1, file);
+	flockfile(file);
+	vfprintf(file, format, values);
+	putc('\n', file);
 	fflush(file);
+	funlockfile(file);
+	va_end(values);
 }
