@@ -17,8 +17,8 @@
 //	summary, err := rundir.ReadSummary(layout.Dir)
 //
 // A sweep directory holds one run directory for each cell, named by CellDir:
-// <condition>/<batch size>, with /seed-<n> when there are several seeds. List
-// finds them. The config.yaml of the sweep directory itself, if there is one,
+// <condition>/<batch size>, with /seed-<n> when there are several seeds; runs of
+// before keep their places when seeds are added or left out. List finds them. The config.yaml of the sweep directory itself, if there is one,
 // says which cells are planned.
 //
 // Reading is strict. What is wrong with a file is a *DataError that names the

@@ -26,13 +26,21 @@ func (c Cell) Compare(d Cell) int {
 }
 
 // CellDir is the run directory of a cell in the sweep directory root.
-// severalSeeds is whether the sweep has more than one.
+// severalSeeds is whether the sweep has more than one. A run that began when the
+// sweep had one seed stays where it is when it has several, and the reverse.
 func CellDir(root string, c Cell, severalSeeds bool) string {
-	dir := filepath.Join(root, c.Condition, strconv.Itoa(c.BatchSize))
-	if severalSeeds {
-		dir = filepath.Join(dir, seedPrefix+strconv.FormatUint(c.Seed, 10))
+	alone := filepath.Join(root, c.Condition, strconv.Itoa(c.BatchSize))
+	among := filepath.Join(alone, seedPrefix+strconv.FormatUint(c.Seed, 10))
+	if isRun(alone) {
+		if began, err := cellOf(alone); err != nil || began.Seed == c.Seed {
+			return alone
+		}
+		return among
 	}
-	return dir
+	if severalSeeds || isRun(among) {
+		return among
+	}
+	return alone
 }
 
 const seedPrefix = "seed-"
@@ -91,22 +99,27 @@ func listCondition(root, condition string) ([]Run, error) {
 	return runs, nil
 }
 
-// listSeeds finds the runs of one condition at one batch size.
+// listSeeds finds the runs of one condition at one batch size: that of the only
+// seed, those of further ones, or both.
 func listSeeds(dir string, c Cell) ([]Run, error) {
+	var runs []Run
 	if isRun(dir) {
 		told, err := cellOf(dir)
+		if err != nil {
+			return nil, err
+		}
 		c.Seed = told.Seed
-		return []Run{{dir, c}}, err
+		runs = append(runs, Run{dir, c})
 	}
 	seeds, err := directories(dir)
 	if err != nil {
 		return nil, err
 	}
-	var runs []Run
 	for _, name := range seeds {
 		digits, named := strings.CutPrefix(name, seedPrefix)
 		seed, err := strconv.ParseUint(digits, 10, 64)
-		if path := filepath.Join(dir, name); named && err == nil && isRun(path) {
+		known := len(runs) > 0 && runs[0].Seed == seed
+		if path := filepath.Join(dir, name); named && err == nil && !known && isRun(path) {
 			c.Seed = seed
 			runs = append(runs, Run{path, c})
 		}

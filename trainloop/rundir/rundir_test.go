@@ -200,6 +200,54 @@ func TestListOneSeed(t *testing.T) {
 	}
 }
 
+// TestSeedsAddedAndLeftOut: runs stay where they began, and are all listed.
+func TestSeedsAddedAndLeftOut(t *testing.T) {
+	root := t.TempDir()
+	cell := func(batch int, seed uint64) Cell { return Cell{"none", batch, seed} }
+	begin := func(c Cell, path ...string) {
+		t.Helper()
+		e, err := configs.Default().Cell(c.Condition, c.BatchSize, c.Seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := configs.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		touch(t, string(text), append(append([]string{root, "none"}, path...), "config.yaml")...)
+	}
+	begin(cell(128, 1), "128")           // alone, and then among others
+	begin(cell(128, 2), "128", "seed-2") //
+	begin(cell(256, 2), "256", "seed-2") // among others, and then alone
+	for _, c := range []struct {
+		cell    Cell
+		several bool
+		want    string
+	}{
+		{cell(128, 1), false, "none/128"}, {cell(128, 1), true, "none/128"},
+		{cell(128, 2), false, "none/128/seed-2"}, {cell(128, 2), true, "none/128/seed-2"},
+		{cell(128, 3), false, "none/128/seed-3"}, {cell(128, 3), true, "none/128/seed-3"},
+		{cell(256, 2), false, "none/256/seed-2"}, {cell(256, 2), true, "none/256/seed-2"},
+		{cell(256, 1), false, "none/256"}, {cell(256, 1), true, "none/256/seed-1"},
+	} {
+		if got, want := CellDir(root, c.cell, c.several), filepath.Join(root, filepath.FromSlash(c.want)); got != want {
+			t.Errorf("%v, several seeds %v: %q, want %q", c.cell, c.several, got, want)
+		}
+	}
+	runs, err := List(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Run{
+		{filepath.Join(root, "none", "128"), cell(128, 1)},
+		{filepath.Join(root, "none", "128", "seed-2"), cell(128, 2)},
+		{filepath.Join(root, "none", "256", "seed-2"), cell(256, 2)},
+	}
+	if !reflect.DeepEqual(runs, want) {
+		t.Errorf("got %v, want %v", runs, want)
+	}
+}
+
 func TestListSummaryAlone(t *testing.T) {
 	dir := t.TempDir()
 	if err := WriteSummary(dir, Summary{Condition: "none", BatchSize: 32, Seed: 3}); err != nil {
