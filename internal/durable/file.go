@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // WriteFile replaces the file at path by what write produces, atomically and
@@ -17,12 +18,13 @@ import (
 //
 // A new file gets mode 0666 less the umask; a replaced one keeps its mode. A
 // symbolic link at path is replaced, not followed; a directory is refused, and so
-// is a device, a pipe or a socket, which root could replace. Errors name path
-// alone, or its directory: the temporary file is gone when they are read.
+// is a device, a pipe or a socket, which root could replace, and a link to one of
+// these or to an open file, as /dev/stdout is. Errors name path alone, or its
+// directory: the temporary file is gone when they are read.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	if info, err := os.Lstat(path); err == nil && info.Mode()&(fs.ModeDir|fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0 {
-		return fmt.Errorf("write %q: %w", path, errors.Unwrap(plain("write", path, info.Mode())))
+	if err := replaceable(path); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
 	}
 	tmp, err := createTemp(dir)
 	if err != nil {
@@ -47,6 +49,18 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
 	return nil
+}
+
+// replaceable tells what speaks against a file in the place of what is at path.
+func replaceable(path string) error {
+	if to, err := os.Readlink(path); err == nil && strings.HasPrefix(to, "/proc/") {
+		return errors.New("is a link to an open file, not a file")
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&(fs.ModeDir|fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) == 0 {
+		return nil
+	}
+	return errors.Unwrap(plain("write", path, info.Mode()))
 }
 
 // WriteBytes replaces the file at path by data, as [WriteFile] does.

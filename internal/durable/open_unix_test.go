@@ -69,18 +69,34 @@ func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
 }
 
 // TestWriteFileLeavesPipesAlone: root could put a file in the place of
-// /dev/null, which is tried with what anyone can make.
+// /dev/null or /dev/stdout, which is tried with what anyone can make.
 func TestWriteFileLeavesPipesAlone(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := WriteFile(pipe, func(io.Writer) error { return nil })
-	if err == nil || !strings.Contains(err.Error(), "is a pipe, not a file") {
-		t.Errorf("error %v", err)
+	links := map[string]string{"to-pipe": pipe, "to-directory": dir, "to-open-file": "/proc/self/fd/1"}
+	for name, to := range links {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-		t.Errorf("the pipe is %v now, error %v", info.Mode(), err)
+	for name, want := range map[string]string{
+		"pipe": "is a pipe, not a file", "to-pipe": "is a pipe, not a file",
+		"to-directory": "is a directory, not a file", "to-open-file": "is a link to an open file, not a file",
+	} {
+		path := filepath.Join(dir, name)
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteFile(path, func(io.Writer) error { return nil }); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s is something else now, error %v", name, err)
+		}
 	}
 }
 
