@@ -139,7 +139,9 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	if opts.input != onnxmodels.InputUint8NHWC && opts.input != onnxmodels.InputFloat32NCHW {
 		return &usageError{fmt.Errorf("--input %q is neither %q nor %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)}
 	}
-	if !samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) { // which this makes again
+	again := samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
+		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best
+	if !again {
 		if err := refuseOutput("out", opts.out); err != nil {
 			return err
 		}
