@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/dataset"
+	"onnxlab/internal/durable"
 )
 
 type dataSynthOptions struct {
@@ -73,9 +74,25 @@ func runDataSynth(ctx context.Context, opts *dataSynthOptions, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	if err := dataset.WriteCIFAR10(opts.out, train, validation); err != nil {
+	if err := opts.write(train, validation); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d training and %d validation images of seed %d\n", opts.out, train.Len(), validation.Len(), opts.seed)
 	return err
+}
+
+// write writes the set, if no other process has written one meanwhile.
+func (o *dataSynthOptions) write(train, validation *dataset.Set) (err error) {
+	if err := os.MkdirAll(o.out, 0o777); err != nil {
+		return fmt.Errorf("write data: %w", err)
+	}
+	unlock, err := durable.Lock(o.out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := o.check(); err != nil {
+		return &usageError{err}
+	}
+	return dataset.WriteCIFAR10(o.out, train, validation)
 }

@@ -86,15 +86,19 @@ func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error 
 	if out == "" {
 		out = dir
 	}
-	if err := sweep.Write(out, opts.drop); err != nil {
-		return err
+	unwritten := sweep.Write(out, opts.drop)
+	if unwritten == nil {
+		fmt.Fprintf(stderr, "the page is %s\n", filepath.Join(out, "report.html"))
+	} else if opts.out == "" {
+		unwritten = fmt.Errorf("%w (pipeline report %s --out DIR writes it elsewhere)", unwritten, quoted(dir))
 	}
-	fmt.Fprintf(stderr, "the page is %s\n", filepath.Join(out, "report.html"))
 	table := sweep.Table(opts.drop)
 	if opts.json {
-		return printJSON(stdout, table)
+		err = printJSON(stdout, table)
+	} else {
+		err = table.WriteText(stdout)
 	}
-	return table.WriteText(stdout)
+	return errors.Join(err, unwritten)
 }
 
 func runCompare(opts *reportOptions, a, b string, stdout io.Writer) error {
