@@ -35,7 +35,8 @@ func newBenchStepCommand() *cobra.Command {
 		Use:   "step",
 		Short: "Time training steps",
 		Long: `Time the training steps of an experiment on random images: forward and backward
-pass, accumulation and optimizer, without loading and augmenting.
+pass, accumulation and optimizer, without loading and augmenting. After them the
+network classifies images, as it does when an epoch ends.
 
 ` + serveHelp + `
 With --profile it also tells which operators and layers of the graph the time
@@ -108,7 +109,7 @@ func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
 	if m.Device == ortlib.CUDA {
 		device = "GPU"
 	}
-	_, err := fmt.Fprintf(w, "form %s, on the %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most\n",
-		m.Target, device, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9)
+	_, err := fmt.Fprintf(w, "form %s, on the %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",
+		m.Target, device, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
 	return err
 }

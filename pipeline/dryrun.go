@@ -18,15 +18,16 @@ import (
 
 // dryRun prints the cells of a sweep with the time and the memory that each
 // will take, each as soon as it is known. Both come from a few steps on random
-// images, one measurement for each size of micro-batch, in a process of its own
-// so that its memory can be told. The total takes it that cells do not slow each
-// other.
+// images, and the time from an evaluation too, one measurement for each size of
+// micro-batch, in a process of its own so that its memory can be told. The total
+// takes it that cells do not slow each other.
 func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int, stdout io.Writer) error {
-	height, width, images, err := trainingSize(ctx, plan.Experiment.Data)
+	train, validation, err := loadData(ctx, plan.Experiment.Data)
 	if err != nil {
 		return err
 	}
-	steps := func(e configs.Experiment) int { return e.Train.Epochs * (images / e.Train.BatchSize) }
+	height, width := train.Size()
+	steps := func(e configs.Experiment) int { return e.Train.Epochs * (train.Len() / e.Train.BatchSize) }
 	lines := plannedLines(plan, steps)
 	fmt.Fprintf(stdout, "%stime        memory\n", lines[0])
 	measured := map[string]trainloop.Measurement{}
@@ -41,7 +42,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int
 			}
 			measured[key] = m
 		}
-		duration := time.Duration(float64(steps(e)) * m.SecondsPerStep * float64(time.Second))
+		duration := trainingTime(m, steps(e), e.Train.Epochs*validation.Len())
 		total += duration
 		if _, err := fmt.Fprintf(stdout, "%s%-10s  %.1f GB\n", lines[i+1], duration.Round(time.Second), float64(m.PeakBytes)/1e9); err != nil {
 			return err
@@ -50,6 +51,12 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int
 	sum := fmt.Sprintf("%d cells, %d at once", len(plan.Cells), jobs)
 	_, err = fmt.Fprintf(stdout, "%-*s%s\n", len(lines[0]), sum, (total / time.Duration(jobs)).Round(time.Second))
 	return err
+}
+
+// trainingTime is what so many steps and the evaluation of so many images take.
+func trainingTime(m trainloop.Measurement, steps, evaluated int) time.Duration {
+	seconds := float64(steps)*m.SecondsPerStep + float64(evaluated)/m.EvaluationImagesPerSecond
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // plannedLines are the head of the table and the cells, but for what is
@@ -64,16 +71,6 @@ func plannedLines(plan *sweep.Plan, steps func(configs.Experiment) int) []string
 	}
 	_ = t.Flush() // into memory
 	return strings.Split(b.String(), "\n")
-}
-
-// trainingSize tells the size and the number of the training images.
-func trainingSize(ctx context.Context, d configs.Data) (height, width, images int, err error) {
-	train, err := loadTraining(ctx, d)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	height, width = train.Size()
-	return height, width, train.Len(), nil
 }
 
 // stepsToTime is how many steps are measured, after a first one: those of a

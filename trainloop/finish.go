@@ -27,7 +27,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err != nil {
 		return rundir.Summary{}, err
 	}
-	model, err := inferenceModel(r.network, snapshot.CheckpointPath(path), r.Validation.Classes, onnxmodels.TargetPortable)
+	model, err := r.exported(snapshot.CheckpointPath(path), onnxmodels.TargetPortable)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
@@ -89,13 +89,19 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	}, nil
 }
 
-// inferenceModel returns the network with the parameters of a checkpoint file and
-// BatchNorm folded, in the form for the target.
-func inferenceModel(n *onnxmodels.Network, path string, classes []string, target string) ([]byte, error) {
+// exported returns the network with the parameters of a checkpoint file in the form
+// for the target.
+func (r *run) exported(path, target string) ([]byte, error) {
 	c, err := checkpoint.Read(path)
 	if err != nil {
 		return nil, err
 	}
+	return inferenceModel(r.network, c, r.Validation.Classes, target)
+}
+
+// inferenceModel returns the network with the parameters of the checkpoint and
+// BatchNorm folded.
+func inferenceModel(n *onnxmodels.Network, c *checkpoint.Checkpoint, classes []string, target string) ([]byte, error) {
 	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes, Target: target})
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
@@ -28,14 +29,18 @@ type Measurement struct {
 	ImagesPerSecond float64 `json:"images_per_second"`
 	// Seconds are those of each step.
 	Seconds []float64 `json:"seconds"`
-	// PeakBytes is the most memory that the process has had, 0 where the
-	// system does not tell.
+	// EvaluationImagesPerSecond is at which rate the network classifies the
+	// validation images after an epoch.
+	EvaluationImagesPerSecond float64 `json:"evaluation_images_per_second"`
+	// PeakBytes is the most memory that the process has had by the end of the
+	// steps, 0 where the system does not tell.
 	PeakBytes int64 `json:"peak_bytes"`
 }
 
 // Stepper does training steps of an experiment on random images: what they
 // cost does not depend on the images.
 type Stepper struct {
+	network *onnxmodels.Network
 	trainer *session.Trainer
 	images  []uint8
 	labels  []int64
@@ -60,7 +65,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
-	s := &Stepper{trainer: trainer}
+	s := &Stepper{network: network, trainer: trainer}
 	s.images, s.labels = trainer.Batch()
 	images, labels := randomBatch(e.Seed, e.Train.BatchSize, height, width, e.Model.Classes)
 	copy(s.images, images)
@@ -138,7 +143,32 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	m.SecondsPerStep = median(m.Seconds)
 	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep
 	m.PeakBytes = PeakBytes()
-	return m, nil
+	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.network)
+	return m, err
+}
+
+// evaluationRate is how many images a second the network classifies: a first batch
+// is left out.
+func evaluationRate(e configs.Experiment, n *onnxmodels.Network) (rate float64, err error) {
+	height, width := n.Size()
+	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, e.Model.Classes)
+	data, err := inferenceModel(n, n.Initialize(e.Seed), nil, Target(e.Runtime.Device))
+	if err != nil {
+		return 0, err
+	}
+	m, err := session.NewModel(data, sessionOptions(e.Runtime))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	var begun time.Time
+	for range 2 {
+		begun = time.Now()
+		if _, _, err := m.Predict(images); err != nil {
+			return 0, err
+		}
+	}
+	return evaluation.Batch / time.Since(begun).Seconds(), nil
 }
 
 func median(values []float64) float64 {

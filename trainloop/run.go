@@ -235,7 +235,7 @@ func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 // evaluate runs the network with the parameters of the checkpoint file on the
 // validation images, with BatchNorm folded as in the exported model.
 func (r *run) evaluate(ctx context.Context, path string) (e *evaluation.Report, err error) {
-	model, err := inferenceModel(r.network, path, r.Validation.Classes, Target(r.options.Device))
+	model, err := r.exported(path, Target(r.options.Device))
 	if err != nil {
 		return nil, err
 	}

@@ -20,9 +20,9 @@ import (
 	"onnxlab/dataset"
 )
 
-// batch is how many images are classified at once: enough to keep the threads
+// Batch is how many images are classified at once: enough to keep the threads
 // busy, few enough for the activations to stay in the caches.
-const batch = 100
+const Batch = 100
 
 // Predictor runs a classifier on images [n, height, width, 3] of 0..255 and
 // returns logits and probabilities, both [n, classes].
@@ -74,11 +74,11 @@ type Mistake struct {
 // Run classifies every image of the set. The classifier has the set's classes.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 	tally := newTally(set.Classes)
-	for from := 0; from < set.Len(); from += batch {
+	for from := 0; from < set.Len(); from += Batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+batch, set.Len())
+		to := min(from+Batch, set.Len())
 		logits, _, err := p.Predict(set.Images(from, to))
 		if err != nil {
 			return nil, err

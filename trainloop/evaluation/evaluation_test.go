@@ -92,7 +92,7 @@ func TestRun(t *testing.T) {
 
 // TestRunBatches has images in more than one batch, the last one incomplete.
 func TestRunBatches(t *testing.T) {
-	labels := make([]int32, 2*batch+7)
+	labels := make([]int32, 2*Batch+7)
 	model := &table{classes: 3, size: 3}
 	for i := range labels {
 		labels[i] = int32(i % 3)
