@@ -45,7 +45,7 @@ func newTrainCommand() *cobra.Command {
 		Long: `Train the network of an experiment and keep what comes of it in a run directory:
 config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
 model.onnx and, last, summary.json. The model is verified at the end, as by
-pipeline verify.
+pipeline verify. Files count epochs from 0, messages from 1.
 
 The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.
