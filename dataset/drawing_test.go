@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -64,6 +66,29 @@ func TestNothingDrawnInVain(t *testing.T) {
 	}
 	if allocated := testing.AllocsPerRun(100, func() { train.Image(7) }); allocated != 0 {
 		t.Errorf("an image that is drawn takes %v allocations", allocated)
+	}
+}
+
+// TestDraw wants all images of a set drawn, of a head those alone, and none once
+// the context is done.
+func TestDraw(t *testing.T) {
+	const n = 100
+	want, _ := synthetic(t, SyntheticSeed, n, 1)
+	train, _ := loadDrawn(t, n, 1)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	drawn := func() []uint8 { return train.drawing.pixels }
+	if err := train.Draw(cancelled); !errors.Is(err, context.Canceled) || !bytes.Equal(drawn(), make([]uint8, n*cifarImage)) {
+		t.Errorf("error %v, want that of the context and nothing drawn", err)
+	}
+	if err := train.Head(7).Draw(t.Context()); err != nil || !bytes.Equal(drawn()[7*cifarImage:], make([]uint8, (n-7)*cifarImage)) {
+		t.Errorf("error %v, want the first 7 drawn alone", err)
+	}
+	if err := train.Draw(t.Context()); err != nil || !bytes.Equal(drawn(), want.Pixels) {
+		t.Errorf("error %v, or other images", err)
+	}
+	if err := want.Draw(cancelled); err != nil {
+		t.Errorf("where nothing is to be drawn: %v", err)
 	}
 }
 

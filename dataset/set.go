@@ -62,6 +62,16 @@ func (s *Set) Images(from, to int) []uint8 {
 	return pixels[from*n : to*n : to*n]
 }
 
+// Draw draws the images that [Load] has not drawn yet, on all cores: seconds for
+// the whole synthetic set. Without it they are drawn when they are asked for,
+// which nothing interrupts.
+func (s *Set) Draw(ctx context.Context) error {
+	if s.drawing == nil {
+		return nil
+	}
+	return s.drawing.draw(ctx, 0, s.Len())
+}
+
 // Label is the class of the i-th image.
 func (s *Set) Label(i int) int32 { return s.Labels[i] }
 
