@@ -140,6 +140,7 @@ func newRootCommand() *cobra.Command {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), needsLibrary(newSweepCommand()), needsLibrary(newTrainCommand()), newVerifyCommand())
+	addCompletion(root)
 	return root
 }
 
