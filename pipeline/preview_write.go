@@ -45,16 +45,15 @@ func writePreviews(ctx context.Context, opts *previewOptions, previews []preview
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(opts.out); errors.Is(err, os.ErrNotExist) {
-		defer func() {
-			if err != nil {
-				os.Remove(opts.out)
-			}
-		}()
-	}
+	_, missing := os.Stat(opts.out)
 	if err := os.MkdirAll(opts.out, 0o777); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil && missing != nil {
+			os.Remove(opts.out)
+		}
+	}()
 	made, err := durable.TempDir(opts.out)
 	if err != nil {
 		return err
