@@ -87,6 +87,9 @@ func TestDraw(t *testing.T) {
 	if err := train.Draw(t.Context()); err != nil || !bytes.Equal(drawn(), want.Pixels) {
 		t.Errorf("error %v, or other images", err)
 	}
+	if hash, err := train.HashContext(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("hash %q, error %v, want that of the context", hash, err)
+	}
 	if err := want.Draw(cancelled); err != nil {
 		t.Errorf("where nothing is to be drawn: %v", err)
 	}
@@ -96,7 +99,12 @@ func TestDraw(t *testing.T) {
 // finds a pixel that is another.
 func TestKnownHash(t *testing.T) {
 	train, validation := loadDrawn(t, 0, 0)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
 	for _, set := range []*Set{train, validation} {
+		if hash, err := set.HashContext(cancelled); err != nil || hash != set.knownHash() {
+			t.Errorf("before it is drawn: hash %q, error %v", hash, err)
+		}
 		if err := set.Check(); err != nil {
 			t.Fatal(err)
 		}

@@ -93,10 +93,19 @@ func (s *Set) Head(n int) *Set {
 // and read back. That of the whole synthetic set is known before it is drawn;
 // [Set.Check] tells whether it was right.
 func (s *Set) Hash() string {
+	hash, _ := s.HashContext(context.Background()) // is not interrupted
+	return hash
+}
+
+// HashContext is Hash, which ends with ctx if the set is to be drawn for it.
+func (s *Set) HashContext(ctx context.Context) (string, error) {
 	if known := s.knownHash(); known != "" {
-		return known
+		return known, nil
 	}
-	return s.hash()
+	if err := s.Draw(ctx); err != nil {
+		return "", err
+	}
+	return s.hash(), nil
 }
 
 // Check tells whether the images of the set have its Hash. Only where that was
