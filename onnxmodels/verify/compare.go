@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"runtime"
 	"slices"
 
 	"onnxlab/onnxmodels/gorun"
@@ -44,7 +45,7 @@ func Run(ctx context.Context, m *gorun.Model, images []uint8) (Outputs, error) {
 // second for: it is interrupted between them, and the values in between of more
 // take gigabytes.
 func Batches(m *gorun.Model, images []uint8) iter.Seq[[]uint8] {
-	const batch = 16
+	batch := max(16, runtime.GOMAXPROCS(0)) // pure Go has a processor for each image
 	height, width := m.Size()
 	return slices.Chunk(images, batch*height*width*3)
 }
