@@ -3,6 +3,7 @@ package configs
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -301,5 +302,20 @@ func TestSchema(t *testing.T) {
 		if !found {
 			t.Errorf("%s is not described strictly", s.key)
 		}
+	}
+}
+
+// TestChoices wants the keys in their order, and words for those settings alone
+// that take no others.
+func TestChoices(t *testing.T) {
+	list := Keys()
+	if len(list) != len(rules()) || list[0] != "name" || list[len(list)-1] != "sweep.seeds" {
+		t.Errorf("keys %v", list)
+	}
+	if got := Choices("runtime.device"); !slices.Equal(got, []string{"cpu", "cuda"}) {
+		t.Errorf("devices %v", got)
+	}
+	if a, b := Choices("data.path"), Choices("nothing"); a != nil || b != nil {
+		t.Errorf("choices %v and %v, want none", a, b)
 	}
 }

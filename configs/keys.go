@@ -43,6 +43,25 @@ func newKeys() *keys {
 	return k
 }
 
+// Keys lists the settings as "section.key", in the order they are written.
+func Keys() []string {
+	var list []string
+	for _, r := range rules() {
+		list = append(list, r.key)
+	}
+	return list
+}
+
+// Choices lists the words that a setting is one of; nil if it is none of words.
+func Choices(key string) []string {
+	for _, r := range rules() {
+		if r.key == key {
+			return r.names
+		}
+	}
+	return nil
+}
+
 // fieldOf finds the field of Experiment that key names.
 func fieldOf(key string) ([]int, reflect.Type) {
 	typ := reflect.TypeFor[Experiment]()

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func newDownload(url, path string, report reporter) download {
 }
 
 // run downloads what is missing of the file; resumed tells whether some of it
-// was there. What has arrived stays when the rest does not.
+// was there. What has arrived stays when the rest does not; a file of nothing goes.
 func (d download) run(ctx context.Context) (resumed bool, err error) {
 	if err := durable.RefuseLink(d.path); err != nil {
 		return false, fmt.Errorf("download: %w", err)
@@ -37,19 +38,25 @@ func (d download) run(ctx context.Context) (resumed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("download: %w", err)
 	}
-	defer file.Close()
+	defer func() {
+		size, seekErr := file.Seek(0, io.SeekEnd)
+		_ = file.Close() // run has synced it, or has an error
+		if err != nil && seekErr == nil && size == 0 {
+			os.Remove(d.path)
+		}
+	}()
 	have, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return false, fmt.Errorf("download: %w", err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	watching, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Every byte that arrives sets the watch back.
 	watch := time.AfterFunc(d.stall, func() { cancel(fmt.Errorf("no answer for %v", d.stall)) })
 	defer watch.Stop()
-	have, err = d.receive(ctx, file, have, watch)
+	have, err = d.receive(watching, file, have, watch)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := cmp.Or(ctx.Err(), context.Cause(watching)); cause != nil {
 			err = fmt.Errorf("download %q: %w", d.url, cause)
 		}
 		return false, err

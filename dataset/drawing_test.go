@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -67,11 +69,42 @@ func TestNothingDrawnInVain(t *testing.T) {
 	}
 }
 
+// TestDraw wants all images of a set drawn, of a head those alone, and none once
+// the context is done.
+func TestDraw(t *testing.T) {
+	const n = 100
+	want, _ := synthetic(t, SyntheticSeed, n, 1)
+	train, _ := loadDrawn(t, n, 1)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	drawn := func() []uint8 { return train.drawing.pixels }
+	if err := train.Draw(cancelled); !errors.Is(err, context.Canceled) || !bytes.Equal(drawn(), make([]uint8, n*cifarImage)) {
+		t.Errorf("error %v, want that of the context and nothing drawn", err)
+	}
+	if err := train.Head(7).Draw(t.Context()); err != nil || !bytes.Equal(drawn()[7*cifarImage:], make([]uint8, (n-7)*cifarImage)) {
+		t.Errorf("error %v, want the first 7 drawn alone", err)
+	}
+	if err := train.Draw(t.Context()); err != nil || !bytes.Equal(drawn(), want.Pixels) {
+		t.Errorf("error %v, or other images", err)
+	}
+	if hash, err := train.HashContext(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("hash %q, error %v, want that of the context", hash, err)
+	}
+	if err := want.Draw(cancelled); err != nil {
+		t.Errorf("where nothing is to be drawn: %v", err)
+	}
+}
+
 // TestKnownHash draws the whole set for the hash that is known without, and
 // finds a pixel that is another.
 func TestKnownHash(t *testing.T) {
 	train, validation := loadDrawn(t, 0, 0)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
 	for _, set := range []*Set{train, validation} {
+		if hash, err := set.HashContext(cancelled); err != nil || hash != set.knownHash() {
+			t.Errorf("before it is drawn: hash %q, error %v", hash, err)
+		}
 		if err := set.Check(); err != nil {
 			t.Fatal(err)
 		}

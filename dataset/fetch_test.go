@@ -244,6 +244,26 @@ func TestFetchStopsWhenCancelled(t *testing.T) {
 	}
 }
 
+// TestFetchOfNothing leaves no file of a download of which no byte came.
+func TestFetchOfNothing(t *testing.T) {
+	refused := newFetchCase(t, "", http.NotFound)
+	_, err := Fetch(t.Context(), refused.opts)
+	checkFault(t, err, NoRecord, "read", "404 Not Found; try again later, or give another source with --url")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	silent := newFetchCase(t, "", func(_ http.ResponseWriter, r *http.Request) {
+		cancel(errors.New("the cause of it"))
+		<-r.Context().Done()
+	})
+	if _, err := Fetch(ctx, silent.opts); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "the cause of it") {
+		t.Errorf("error is %v, want %v", err, context.Canceled)
+	}
+	for _, c := range []*fetchCase{refused, silent} {
+		if got := c.names(); !slices.Equal(got, []string{".lock"}) {
+			t.Errorf("left %v", got)
+		}
+	}
+}
+
 func TestDownloadGivesUpOnSilence(t *testing.T) {
 	c := newFetchCase(t, "", func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte("some"))

@@ -62,6 +62,16 @@ func (s *Set) Images(from, to int) []uint8 {
 	return pixels[from*n : to*n : to*n]
 }
 
+// Draw draws the images that [Load] has not drawn yet, on all cores: seconds for
+// the whole synthetic set. Without it they are drawn when they are asked for,
+// which nothing interrupts.
+func (s *Set) Draw(ctx context.Context) error {
+	if s.drawing == nil {
+		return nil
+	}
+	return s.drawing.draw(ctx, 0, s.Len())
+}
+
 // Label is the class of the i-th image.
 func (s *Set) Label(i int) int32 { return s.Labels[i] }
 
@@ -83,10 +93,19 @@ func (s *Set) Head(n int) *Set {
 // and read back. That of the whole synthetic set is known before it is drawn;
 // [Set.Check] tells whether it was right.
 func (s *Set) Hash() string {
+	hash, _ := s.HashContext(context.Background()) // is not interrupted
+	return hash
+}
+
+// HashContext is Hash, which ends with ctx if the set is to be drawn for it.
+func (s *Set) HashContext(ctx context.Context) (string, error) {
 	if known := s.knownHash(); known != "" {
-		return known
+		return known, nil
 	}
-	return s.hash()
+	if err := s.Draw(ctx); err != nil {
+		return "", err
+	}
+	return s.hash(), nil
 }
 
 // Check tells whether the images of the set have its Hash. Only where that was

@@ -98,7 +98,7 @@ func runBenchAugment(ctx context.Context, opts *benchAugmentOptions, stdout io.W
 	start := time.Now()
 	images := augmentUntil(ctx, recipe, set, opts.workers)
 	seconds := time.Since(start).Seconds()
-	if err := context.Cause(ctx); err != context.DeadlineExceeded {
+	if err := ctx.Err(); err != context.DeadlineExceeded {
 		return err // interrupted
 	}
 	result := throughput{opts.recipe, set.height, set.width, opts.workers, images, seconds, float64(images) / seconds}

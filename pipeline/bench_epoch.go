@@ -63,7 +63,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	}
 	defer session.Close() //nolint:errcheck // the process ends
 	if opts.serve {
-		s, err := trainloop.NewEpochStepper(*experiment, train)
+		s, err := trainloop.NewEpochStepper(ctx, *experiment, train)
 		if err != nil {
 			return err
 		}

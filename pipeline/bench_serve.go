@@ -16,25 +16,57 @@ waited for images, so that a benchmark can take turns between programs.
 `
 
 // serveSteps answers lines "run N" with what N steps took.
-func serveSteps(ctx context.Context, step func(context.Context) (trainloop.StepTime, error), stdin io.Reader, stdout io.Writer) error {
-	lines := bufio.NewScanner(stdin)
-	for lines.Scan() {
-		var steps int
-		if _, err := fmt.Sscanf(lines.Text(), "run %d", &steps); err != nil || steps < 1 {
-			return &usageError{fmt.Errorf("line %q: want \"run N\"", lines.Text())}
-		}
-		var total trainloop.StepTime
-		for range steps {
-			t, err := step(ctx)
-			if err != nil {
+func serveSteps(ctx context.Context, step stepper, stdin io.Reader, stdout io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lines, end := make(chan string), make(chan error, 1)
+	// Nothing interrupts the wait for a line: it is left when the process ends.
+	go func() {
+		end <- sendLines(ctx, stdin, lines)
+	}()
+	for {
+		select {
+		case line := <-lines:
+			if err := serveLine(ctx, line, step, stdout); err != nil {
 				return err
 			}
-			total.Seconds += t.Seconds
-			total.Wait += t.Wait
-		}
-		if _, err := fmt.Fprintf(stdout, "%.6f %.6f\n", total.Seconds, total.Wait); err != nil {
+		case err := <-end:
 			return err
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return lines.Err()
+}
+
+// stepper does a step and tells what it took.
+type stepper func(context.Context) (trainloop.StepTime, error)
+
+func sendLines(ctx context.Context, r io.Reader, lines chan<- string) error {
+	scanner := bufio.NewScanner(r)
+	for scanner.Scan() {
+		select {
+		case lines <- scanner.Text():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return scanner.Err()
+}
+
+func serveLine(ctx context.Context, line string, step stepper, stdout io.Writer) error {
+	var steps int
+	if _, err := fmt.Sscanf(line, "run %d", &steps); err != nil || steps < 1 {
+		return &usageError{fmt.Errorf("line %q: want \"run N\"", line)}
+	}
+	var total trainloop.StepTime
+	for range steps {
+		t, err := step(ctx)
+		if err != nil {
+			return err
+		}
+		total.Seconds += t.Seconds
+		total.Wait += t.Wait
+	}
+	_, err := fmt.Fprintf(stdout, "%.6f %.6f\n", total.Seconds, total.Wait)
+	return err
 }

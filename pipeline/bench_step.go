@@ -60,11 +60,14 @@ fell back to the CPU are listed.
 	return cmd
 }
 
+// stepTargets are the forms that can be timed.
+func stepTargets() []string { return append(onnxmodels.Targets(), onnxmodels.TargetNative) }
+
 func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
 	if opts.steps < 1 {
 		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
 	}
-	if targets := append(onnxmodels.Targets(), onnxmodels.TargetNative); opts.target != "" && !slices.Contains(targets, opts.target) {
+	if targets := stepTargets(); opts.target != "" && !slices.Contains(targets, opts.target) {
 		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(targets, ", "))}
 	}
 	experiment, err := opts.load()

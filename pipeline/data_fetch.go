@@ -56,6 +56,9 @@ func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io
 	case !hexSHA256.MatchString(opts.sha256):
 		return &usageError{fmt.Errorf("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)}
 	}
+	if err := refuseDeadLink("out", opts.out); err != nil {
+		return err
+	}
 	dir, err := dataset.Fetch(ctx, dataset.FetchOptions{Dir: opts.out, URL: opts.url, SHA256: opts.sha256, Progress: stderr})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image/png"
 	"io"
@@ -71,16 +70,16 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
+	info, err := describeData(ctx, experiment.Data, train, validation)
+	if err != nil {
+		return err
+	}
 	if opts.sheet != "" {
 		sheet := train.Sheet(opts.samples)
 		if err := durable.WriteFile(opts.sheet, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(train.Check(), validation.Check()); err != nil {
-		return err
-	}
-	info := describeData(experiment.Data, train, validation)
 	if opts.json {
 		return printJSON(stdout, info)
 	}
@@ -108,17 +107,24 @@ type splitInfo struct {
 	Deviation [3]float64 `json:"deviation"`
 }
 
-func describeData(d configs.Data, train, validation *dataset.Set) dataInfo {
+func describeData(ctx context.Context, d configs.Data, train, validation *dataset.Set) (info dataInfo, err error) {
 	height, width := train.Size()
-	return dataInfo{
-		Source: d.Source, Path: d.Path, Height: height, Width: width, Classes: train.Classes,
-		Train: describeSplit(train), Validation: describeSplit(validation),
+	info = dataInfo{Source: d.Source, Path: d.Path, Height: height, Width: width, Classes: train.Classes}
+	if info.Train, err = describeSplit(ctx, train); err == nil {
+		info.Validation, err = describeSplit(ctx, validation)
 	}
+	return info, err
 }
 
-func describeSplit(set *dataset.Set) splitInfo {
+func describeSplit(ctx context.Context, set *dataset.Set) (splitInfo, error) {
+	if err := set.Draw(ctx); err != nil {
+		return splitInfo{}, err
+	}
+	if err := set.Check(); err != nil {
+		return splitInfo{}, err
+	}
 	stats := set.Stats()
-	return splitInfo{set.Len(), set.Hash(), stats.Counts, stats.Mean, stats.Deviation}
+	return splitInfo{set.Len(), set.Hash(), stats.Counts, stats.Mean, stats.Deviation}, ctx.Err()
 }
 
 // write prints the description as a table.

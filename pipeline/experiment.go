@@ -68,6 +68,9 @@ func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, 
 	if dir = out; dir == "" {
 		dir = filepath.Join("runs", runName(f.config, r.Experiment.Name))
 	}
+	if err := refuseDeadLink("out", dir); err != nil {
+		return nil, "", err
+	}
 	if resume && rundir.KindOf(dir) == rundir.Neither && !r.GivesAny() {
 		return nil, "", &usageError{fmt.Errorf("--resume: nothing has begun in %q: give another directory with --out, or begin with --config FILE", dir)}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -70,6 +71,10 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 
 // TestClosedTerminalSaves: SIGHUP saves the state as Ctrl-C does.
 func TestClosedTerminalSaves(t *testing.T) {
+	// Under nohup the signal is ignored, also by what is started, unless it is caught.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	dir := filepath.Join(t.TempDir(), "run")
 	cmd, stderr := started(t, "train", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", dir,
 		"--set", "train.epochs=1000", "--set", "schedule.decay_epochs=[]")

@@ -205,6 +205,7 @@ func TestInterruptedSaysSo(t *testing.T) {
 	for _, args := range [][]string{
 		{"data", "synth", "--train", "1000000", "--out", filepath.Join(t.TempDir(), "set")},
 		{"bench", "load", "--seconds", "60"},
+		{"bench", "augment", "--seconds", "60"},
 	} {
 		cmd := command(t, args...)
 		var stderr bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -140,6 +141,7 @@ func newRootCommand() *cobra.Command {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), needsLibrary(newSweepCommand()), needsLibrary(newTrainCommand()), newVerifyCommand())
+	addCompletion(root)
 	return root
 }
 
@@ -154,10 +156,15 @@ func refuseEmpty(flags *pflag.FlagSet) (err error) {
 	return err
 }
 
-// usageArgs makes wrong arguments a usage error.
+// usageArgs makes wrong arguments a usage error. Where a command takes some, it
+// names them as its usage does: in capitals.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
+			_, wanted, _ := strings.Cut(cmd.Use, " ")
+			if wanted != "" && unicode.IsUpper(rune(wanted[0])) {
+				err = fmt.Errorf("%d arguments, want %s", len(args), wanted)
+			}
 			return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 		}
 		return nil

@@ -13,6 +13,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 )
@@ -74,6 +75,17 @@ func (c *classifier) Predict(images []uint8) (logits, probabilities []float32, e
 	return logits, probabilities, nil
 }
 
+// pureGo is a model that takes seconds for a batch, and ends with ctx.
+type pureGo struct {
+	ctx   context.Context
+	model *gorun.Model
+}
+
+func (p pureGo) Predict(images []uint8) (logits, probabilities []float32, err error) {
+	o, err := verify.Run(p.ctx, p.model, images)
+	return o.Logits, o.Probabilities, err
+}
+
 // notFiniteError is an answer of a model that is no finite number.
 type notFiniteError struct {
 	model              string
@@ -114,9 +126,11 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 		return nil, err
 	}
 	if f.runtime == runtimeGo {
-		if c.Predictor, err = gorun.New(data); err != nil {
+		model, err := gorun.New(data)
+		if err != nil {
 			return nil, &dataError{fmt.Errorf("run %q in pure Go: %w", c.Path, err)}
 		}
+		c.Predictor = pureGo{ctx, model}
 		return c, nil
 	}
 	if c.Predictor, c.Close, err = openNative(ctx, data, r, stderr); err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,13 +29,23 @@ func refuseOutput(flag, path string, inputs ...string) error {
 // refuseDirectory refuses to write files of these names into the directory that
 // a flag names, over an input or among what a run keeps.
 func refuseDirectory(flag, dir string, names []string, inputs ...string) error {
-	if err := refuseOutput(flag, dir); err != nil || dir == "" {
+	if err := errors.Join(refuseOutput(flag, dir), refuseDeadLink(flag, dir)); err != nil || dir == "" {
 		return err
 	}
 	for _, name := range names {
 		if isRead(filepath.Join(dir, name), inputs) {
 			return wouldReplace(flag, dir, fmt.Sprintf("has %q, which is read", name), "choose another directory")
 		}
+	}
+	return nil
+}
+
+// refuseDeadLink refuses a link to nothing where a directory is to be made: the
+// system says of it that the file exists.
+func refuseDeadLink(flag, dir string) error {
+	_, err := os.Stat(dir)
+	if _, there := os.Lstat(dir); there == nil && errors.Is(err, fs.ErrNotExist) {
+		return wouldReplace(flag, dir, "is a symbolic link to nothing", "remove it, or choose another directory")
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io"
 	"math"
 	"path/filepath"
@@ -47,6 +49,32 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 	}
 	if confident < 50 {
 		t.Errorf("only %d of 1000 images are told apart: the network shows nothing", confident)
+	}
+}
+
+// TestPureGoInterrupted wants a batch in pure Go, which takes seconds of larger
+// networks, to end with the context.
+func TestPureGoInterrupted(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	train := &trainOptions{out: dir, experimentFlags: experimentFlags{
+		config: filepath.Join("..", "configs", "smoke.yaml"), sets: []string{"train.epochs=1", "schedule.decay_epochs=[]"},
+	}}
+	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	flags := modelFlags{run: dir, runtime: runtimeGo}
+	c, err := flags.openAlone(ctx, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := randomImages(32, 32).pixels[:2*32*32*3]
+	if logits, _, err := c.Predict(images); err != nil || len(logits) != 2*10 {
+		t.Errorf("%d logits, %v", len(logits), err)
+	}
+	cancel()
+	if _, _, err := c.Predict(images); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -29,7 +28,8 @@ const (
 func sourceName(i int) string    { return fmt.Sprintf("%03d-source.png", i) }
 func augmentedName(i int) string { return fmt.Sprintf("%03d-augmented.png", i) }
 
-// previewFiles are the names of the files of a preview of so many images.
+// previewFiles are the names of the files of a preview of so many images, its
+// manifest first.
 func previewFiles(images int) []string {
 	names := []string{manifestName, sheetName, animationName}
 	for i := range images {
@@ -38,11 +38,38 @@ func previewFiles(images int) []string {
 	return names
 }
 
-// writePreviews writes the pictures, the sheet and last the manifest.
-func writePreviews(ctx context.Context, opts *previewOptions, previews []preview) error {
-	if err := makeRoom(opts, previews); err != nil {
+// writePreviews makes the preview in a directory of its own and moves it to --out
+// when it is whole.
+func writePreviews(ctx context.Context, opts *previewOptions, previews []preview) (err error) {
+	earlier, err := refusePreview(opts, previews)
+	if err != nil {
 		return err
 	}
+	_, missing := os.Stat(opts.out)
+	if err := os.MkdirAll(opts.out, 0o777); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && missing != nil {
+			os.Remove(opts.out)
+		}
+	}()
+	made, err := durable.TempDir(opts.out)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(made)
+	if err := makePreviews(ctx, made, opts, previews); err != nil {
+		return err
+	}
+	if err := removePreview(opts.out, earlier); err != nil {
+		return err
+	}
+	return movePreview(made, opts.out, len(previews))
+}
+
+// makePreviews writes the pictures, the sheets and the manifest into dir.
+func makePreviews(ctx context.Context, dir string, opts *previewOptions, previews []preview) error {
 	var space augment.Workspace
 	var rows []sheet.Row
 	manifest := make([]manifestEntry, len(previews))
@@ -55,23 +82,19 @@ func writePreviews(ctx context.Context, opts *previewOptions, previews []preview
 			return err
 		}
 		entry := manifestEntry{i, p.source.label, sourceName(i), augmentedName(i), p.plan}
-		if err := writePNG(filepath.Join(opts.out, entry.Source), source); err != nil {
+		if err := writePNG(filepath.Join(dir, entry.Source), source); err != nil {
 			return err
 		}
-		if err := writePNG(filepath.Join(opts.out, entry.Augmented), augmented); err != nil {
+		if err := writePNG(filepath.Join(dir, entry.Augmented), augmented); err != nil {
 			return err
 		}
 		manifest[i] = entry
 		rows = addToRows(rows, opts.variants, entry, source, augmented)
 	}
-	if err := writeSheets(opts, rows); err != nil {
+	if err := writeSheets(ctx, dir, rows, opts.gif); err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(opts.out, manifestName), func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(manifest)
-	})
+	return durable.WriteFile(filepath.Join(dir, manifestName), func(w io.Writer) error { return printJSON(w, manifest) })
 }
 
 // images returns the picture before and after.
@@ -103,52 +126,66 @@ func addToRows(rows []sheet.Row, variants int, entry manifestEntry, source, augm
 }
 
 // writeSheets writes sheet.png, and preview.gif if it is asked for.
-func writeSheets(opts *previewOptions, rows []sheet.Row) error {
+func writeSheets(ctx context.Context, dir string, rows []sheet.Row, animated bool) error {
 	drawn, err := sheet.Draw(rows)
 	if err != nil {
 		return err
 	}
-	if err := writePNG(filepath.Join(opts.out, sheetName), drawn); err != nil || !opts.gif {
+	if err := writePNG(filepath.Join(dir, sheetName), drawn); err != nil || !animated {
 		return err
 	}
-	animation, err := sheet.Animate(rows)
+	animation, err := sheet.Animate(ctx, rows)
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(opts.out, animationName), func(w io.Writer) error { return gif.EncodeAll(w, animation) })
+	return durable.WriteFile(filepath.Join(dir, animationName), func(w io.Writer) error { return gif.EncodeAll(w, animation) })
 }
 
 func writePNG(path string, picture image.Image) error {
 	return durable.WriteFile(path, func(w io.Writer) error { return png.Encode(w, picture) })
 }
 
-// makeRoom makes the directory, or removes an earlier preview from it.
-func makeRoom(opts *previewOptions, previews []preview) error {
-	earlier, err := readPlans(filepath.Join(opts.out, manifestName))
+// refusePreview refuses a directory with anything that the preview must not
+// replace, and returns of how many images the preview in it is.
+func refusePreview(opts *previewOptions, previews []preview) (earlier int, err error) {
+	entries, err := readPlans(filepath.Join(opts.out, manifestName))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return &usageError{fmt.Errorf("--out %q holds something else than a preview: %w", opts.out, err)}
+		return 0, &usageError{fmt.Errorf("--out %q holds something else than a preview: %w", opts.out, err)}
 	}
 	inputs := []string{opts.plan}
 	for _, p := range previews {
 		inputs = append(inputs, p.source.path)
 	}
-	names := previewFiles(max(len(earlier), len(previews)))
-	if err := refuseDirectory("out", opts.out, names, slices.Compact(inputs)...); err != nil {
-		return err
-	}
-	if len(earlier) == 0 {
-		return os.MkdirAll(opts.out, 0o777)
-	}
-	return removePreview(opts.out, len(earlier))
+	names := previewFiles(max(len(entries), len(previews)))
+	return len(entries), refuseDirectory("out", opts.out, names, slices.Compact(inputs)...)
 }
 
-// removePreview removes a preview of so many images: its manifest first, so that
-// what is left is not taken for a whole one.
+// removePreview removes a preview of so many images, 0 if there is none: its
+// manifest first, so that what is left is not taken for a whole one.
 func removePreview(dir string, images int) error {
+	if images == 0 {
+		return nil
+	}
 	for _, name := range previewFiles(images) {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
+}
+
+// movePreview moves a preview of so many images from one directory into another,
+// its manifest last.
+func movePreview(from, to string, images int) error {
+	names := previewFiles(images)
+	for _, name := range append(names[1:], names[0]) {
+		err := os.Rename(filepath.Join(from, name), filepath.Join(to, name))
+		if name == animationName && errors.Is(err, os.ErrNotExist) {
+			continue // was not asked for
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return durable.SyncDir(to)
 }

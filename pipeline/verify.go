@@ -164,7 +164,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		if err != nil {
 			return verify.Report{}, &dataError{err}
 		}
-		return o.compareWith(r.Outputs, s, r.Images)
+		return o.compareWith(ctx, r.Outputs, s, r.Images)
 	}
 	e, err := o.experiment()
 	if err != nil {
@@ -178,27 +178,21 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 	if err != nil {
 		return verify.Report{}, err
 	}
-	if o.record != "" {
-		height, width := s.model.Size()
-		r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Images: images, Outputs: native}
-		if err := r.Write(o.record); err != nil {
-			return verify.Report{}, err
-		}
-	}
-	report, err := o.compareWith(native, s, images)
-	if err != nil || !o.layers {
-		return report, err
-	}
-	values, err := s.model.Values(images)
+	report, err := o.compareWith(ctx, native, s, images)
 	if err != nil {
 		return report, err
 	}
-	report.Layers, err = verify.Layers(layers, values)
-	return report, err
+	report.Layers = layers
+	if o.record == "" {
+		return report, nil
+	}
+	height, width := s.model.Size()
+	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Images: images, Outputs: native}
+	return report, r.Write(o.record)
 }
 
-func (o *verifyOptions) compareWith(native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
-	own, err := verify.Run(s.model, images)
+func (o *verifyOptions) compareWith(ctx context.Context, native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
+	own, err := verify.Run(ctx, s.model, images)
 	if err != nil {
 		return verify.Report{}, &dataError{fmt.Errorf("run %q in pure Go: %w", s.path, err)}
 	}
@@ -242,6 +236,9 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	}
 	if validation.Len() < o.count {
 		return nil, &dataError{fmt.Errorf("%d validation images wanted, %d available: use --count %d", o.count, validation.Len(), validation.Len())}
+	}
+	if err := validation.Head(o.count).Draw(ctx); err != nil {
+		return nil, err
 	}
 	return validation.Images(0, o.count), nil
 }

@@ -13,21 +13,48 @@ import (
 	"onnxlab/trainloop/session"
 )
 
-// nativeOutputs runs the model in ONNX Runtime, on the CPU. The layers' values
-// are nil unless they are asked for.
+// nativeOutputs runs the model in ONNX Runtime, on the CPU. The layers are compared
+// if they are asked for.
 func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
-	outputs verify.Outputs, layers map[string][]float32, err error,
+	outputs verify.Outputs, layers []verify.Layer, err error,
 ) {
 	if err := openLibrary(ctx, e.Runtime, stderr); err != nil {
 		return outputs, nil, err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 	options := session.Options{Threads: e.Runtime.Threads}
-	if outputs, err = session.Outputs(s.data, s.model, images, options); err == nil && o.layers {
-		layers, err = session.Layers(s.data, s.model, images, options)
+	if outputs, err = session.Outputs(ctx, s.data, s.model, images, options); err != nil {
+		return outputs, nil, s.failedNative(err)
 	}
-	if err != nil {
-		err = &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
+	if o.layers {
+		layers, err = compareLayers(ctx, s, images, options)
 	}
 	return outputs, layers, err
+}
+
+// compareLayers compares what each node gives in both runtimes.
+func compareLayers(ctx context.Context, s subject, images []uint8, options session.Options) (layers []verify.Layer, err error) {
+	for batch := range verify.Batches(s.model, images) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		native, err := session.Layers(s.data, s.model, batch, options)
+		if err != nil {
+			return nil, s.failedNative(err)
+		}
+		values, err := s.model.Values(batch)
+		if err != nil {
+			return nil, err
+		}
+		compared, err := verify.Layers(native, values)
+		if err != nil {
+			return nil, err
+		}
+		layers = verify.Join(layers, compared)
+	}
+	return layers, nil
+}
+
+func (s subject) failedNative(err error) error {
+	return &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
 }

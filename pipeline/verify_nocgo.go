@@ -14,7 +14,7 @@ import (
 
 // nativeOutputs fails: this build compares with recorded outputs only.
 func nativeOutputs(context.Context, *verifyOptions, *configs.Experiment, subject, []uint8, io.Writer) (
-	verify.Outputs, map[string][]float32, error,
+	verify.Outputs, []verify.Layer, error,
 ) {
 	return verify.Outputs{}, nil, fmt.Errorf("%w; give outputs that another build recorded with --record by --against FILE", session.ErrNoCgo)
 }

@@ -1,6 +1,7 @@
 package trainloop
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -68,12 +69,13 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
+	ctx := context.Background() // the run is through, and this takes no second
 	images := r.Validation.Images(0, min(verifiedSamples, r.Validation.Len()))
-	native, err := session.Outputs(data, model, images, session.Options{Threads: r.options.Threads})
+	native, err := session.Outputs(ctx, data, model, images, session.Options{Threads: r.options.Threads})
 	if err != nil {
 		return nil, failed(err)
 	}
-	own, err := verify.Run(model, images)
+	own, err := verify.Run(ctx, model, images)
 	if err != nil {
 		return nil, failed(err)
 	}

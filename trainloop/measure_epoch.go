@@ -38,7 +38,7 @@ type EpochStepper struct {
 
 // NewEpochStepper returns a stepper that trains on the images, all of which it
 // brings into memory: drawing them is not what it times.
-func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
+func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
 	if err := checkTraining(e, train); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,9 @@ func NewEpochStepper(e configs.Experiment, train *dataset.Set) (*EpochStepper, e
 	if err != nil {
 		return nil, err
 	}
-	train.Images(0, train.Len())
+	if err := train.Draw(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	return &EpochStepper{steps: s}, nil
 }
 
@@ -82,7 +84,7 @@ func (s *EpochStepper) Close() error { return s.steps.close() }
 // MeasureEpoch does one step and then those of as many images as told, in full
 // batches, and tells what these cost; 0 images are a whole epoch.
 func MeasureEpoch(ctx context.Context, e configs.Experiment, train *dataset.Set, images int) (m EpochMeasurement, err error) {
-	s, err := NewEpochStepper(e, train)
+	s, err := NewEpochStepper(ctx, e, train)
 	if err != nil {
 		return m, err
 	}

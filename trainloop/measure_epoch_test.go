@@ -17,7 +17,7 @@ func TestEpochStepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewEpochStepper(o.Experiment, o.Train)
+	s, err := NewEpochStepper(t.Context(), o.Experiment, o.Train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +41,16 @@ func TestEpochStepper(t *testing.T) {
 	cancel()
 	if _, err := s.Step(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestEpochStepperInterrupted wants the drawing of the images to end with ctx.
+func TestEpochStepperInterrupted(t *testing.T) {
+	o := small(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := NewEpochStepper(ctx, o.Experiment, o.Train); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
 	}
 }
 
@@ -82,7 +92,7 @@ func TestEpochStepperSettings(t *testing.T) {
 	batch.Experiment.Train.BatchSize = 256
 	for key, o := range map[string]Options{"model.classes": classes, "train.batch_size": batch} {
 		var setting *SettingError
-		if _, err := NewEpochStepper(o.Experiment, o.Train); !errors.As(err, &setting) || setting.Key != key {
+		if _, err := NewEpochStepper(t.Context(), o.Experiment, o.Train); !errors.As(err, &setting) || setting.Key != key {
 			t.Errorf("%v, want a *SettingError of %s", err, key)
 		}
 	}

@@ -94,7 +94,7 @@ type run struct {
 
 	at snapshot.Manifest // where the run is, and the hashes of what it is
 	// dataHash waits for the hash of the images; nil if none is needed.
-	dataHash func() string
+	dataHash func() (string, error)
 	history  []rundir.Epoch
 	saver    saver
 	// checked tells that the images have the hash in at.
@@ -266,7 +266,7 @@ func (r *run) stopped(ctx context.Context) error {
 
 func (r *run) close() error {
 	if r.dataHash != nil {
-		r.dataHash() // leaves no goroutine behind
+		_, _ = r.dataHash() // leaves no goroutine behind
 	}
 	_, err := r.saver.wait()
 	if r.steps != nil {

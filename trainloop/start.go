@@ -61,7 +61,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil || r.complete {
 		return r, err
 	}
-	r.dataHash = hashData(o)
+	r.dataHash = hashData(ctx, o)
 	if err := r.prepare(); err != nil || begun {
 		return r, err
 	}
@@ -82,16 +82,19 @@ func lock(ctx context.Context, dir string, patience time.Duration) (unlock func(
 
 // hashData hashes both splits while the session is made, and returns what waits
 // for it.
-func hashData(o Options) (wait func() string) {
+func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	done := make(chan struct{})
-	var hash string
+	var train, validation string
+	var err error
 	go func() {
-		hash = o.Train.Hash() + "+" + o.Validation.Hash()
-		close(done)
+		defer close(done)
+		if train, err = o.Train.HashContext(ctx); err == nil {
+			validation, err = o.Validation.HashContext(ctx)
+		}
 	}()
-	return func() string {
+	return func() (string, error) {
 		<-done
-		return hash
+		return train + "+" + validation, err
 	}
 }
 
@@ -185,8 +188,10 @@ func (r *run) prepare() error {
 	if err != nil {
 		return err
 	}
-	r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device))
-	r.at.DataHash = r.dataHash()
+	if r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device)); err != nil {
+		return err
+	}
+	r.at.DataHash, err = r.dataHash()
 	return err
 }
 
@@ -200,7 +205,9 @@ func (r *run) resume() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.at.DataHash = r.dataHash()
+	if r.at.DataHash, err = r.dataHash(); err != nil {
+		return nil, err
+	}
 	if m.ConfigHash != r.at.ConfigHash || m.DataHash != r.at.DataHash {
 		return nil, &Mismatch{Dir: r.Dir, Differences: []string{
 			fmt.Sprintf("snapshot %q: configuration %.12s and data %.12s, now %.12s and %.12s",

@@ -79,3 +79,17 @@ func isLocked(err error) bool {
 	var locked *durable.LockedError
 	return errors.As(err, &locked)
 }
+
+// TestHashDataInterrupted wants the hash of images that are not drawn yet to end
+// with ctx.
+func TestHashDataInterrupted(t *testing.T) {
+	o := small(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if hash, err := hashData(ctx, o)(); !errors.Is(err, context.Canceled) {
+		t.Errorf("hash %q, error %v, want that of the context", hash, err)
+	}
+	if hash, err := hashData(t.Context(), o)(); err != nil || hash != o.Train.Hash()+"+"+o.Validation.Hash() {
+		t.Errorf("hash %q, error %v", hash, err)
+	}
+}

@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"context"
 	"image"
 	"image/color"
 	"image/color/palette"
@@ -15,21 +16,25 @@ const frameDelay = 60
 
 // Animate shows the sources and then variant after variant, all rows side by
 // side. A row that has fewer variants than others stays at its last.
-func Animate(rows []Row) (*gif.GIF, error) {
+func Animate(ctx context.Context, rows []Row) (*gif.GIF, error) {
 	longest, err := check(rows)
 	if err != nil {
 		return nil, err
 	}
 	animation := &gif.GIF{}
 	for frame := range longest {
-		animation.Image = append(animation.Image, drawFrame(rows, frame))
+		image, err := drawFrame(ctx, rows, frame)
+		if err != nil {
+			return nil, err
+		}
+		animation.Image = append(animation.Image, image)
 		animation.Delay = append(animation.Delay, frameDelay)
 	}
 	return animation, nil
 }
 
 // drawFrame draws the sources as frame 0, or the variants before it.
-func drawFrame(rows []Row, frame int) *image.Paletted {
+func drawFrame(ctx context.Context, rows []Row, frame int) (*image.Paletted, error) {
 	const perLine = 4
 	columns, lines := min(len(rows), perLine), (len(rows)+perLine-1)/perLine
 	picture := imaging.New(margin+columns*(tile+margin), margin+lines*(tile+margin), color.White)
@@ -41,6 +46,16 @@ func drawFrame(rows []Row, frame int) *image.Paletted {
 		place(picture, shown, i%perLine, margin+i/perLine*(tile+margin))
 	}
 	paletted := image.NewPaletted(picture.Rect, palette.Plan9)
-	draw.FloydSteinberg.Draw(paletted, picture.Rect, picture, image.Point{})
-	return paletted
+	// Line by line, for finding the colours of many rows takes many seconds.
+	for line := range lines {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		strip := image.Rect(0, line*(tile+margin), picture.Rect.Max.X, (line+1)*(tile+margin))
+		if line == lines-1 {
+			strip.Max.Y = picture.Rect.Max.Y
+		}
+		draw.FloydSteinberg.Draw(paletted, strip, picture, strip.Min)
+	}
+	return paletted, nil
 }

@@ -3,7 +3,7 @@
 //
 //	rows := []sheet.Row{{Label: "cat", Source: source, Variants: variants}}
 //	picture, err := sheet.Draw(rows)
-//	animation, err := sheet.Animate(rows)
+//	animation, err := sheet.Animate(ctx, rows)
 //
 // Grid draws pictures with captions without any source.
 //

@@ -2,6 +2,8 @@ package sheet
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"image"
 	"image/color"
 	"image/gif"
@@ -127,7 +129,7 @@ func TestSheetsAreTheSameEachTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		animation, err := Animate(rows())
+		animation, err := Animate(t.Context(), rows())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +149,7 @@ func TestSheetsAreTheSameEachTime(t *testing.T) {
 }
 
 func TestAnimateShowsSourcesAndThenVariants(t *testing.T) {
-	animation, err := Animate(rows())
+	animation, err := Animate(t.Context(), rows())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +164,33 @@ func TestAnimateShowsSourcesAndThenVariants(t *testing.T) {
 	}
 }
 
+// TestAnimateLines wants what each line shows in its place, to the last margin.
+func TestAnimateLines(t *testing.T) {
+	red, blue := plain(8, 8, color.NRGBA{255, 0, 0, 255}), plain(8, 8, color.NRGBA{0, 0, 255, 255})
+	animation, err := Animate(t.Context(), []Row{{Source: red}, {Source: red}, {Source: red}, {Source: red}, {Source: blue}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, x := animation.Image[0], margin+tile/2
+	for y, want := range map[int]color.RGBA{
+		0:                         {255, 255, 255, 255},
+		margin + tile/2:           {255, 0, 0, 255},
+		margin + tile + margin/2:  {255, 255, 255, 255},
+		2*margin + tile + tile/2:  {0, 0, 255, 255},
+		frame.Rect.Max.Y - 1:      {255, 255, 255, 255},
+		frame.Rect.Max.Y - margin: {255, 255, 255, 255},
+	} {
+		if got := color.RGBAModel.Convert(frame.At(x, y)); got != want {
+			t.Errorf("row %d is %v, want %v", y, got, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Animate(ctx, rows()); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+}
+
 func TestDrawRefusesWhatIsNotThere(t *testing.T) {
 	for want, rows := range map[string][]Row{
 		"no rows":                   nil,
@@ -172,7 +201,7 @@ func TestDrawRefusesWhatIsNotThere(t *testing.T) {
 		if _, err := Draw(rows); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
-		if _, err := Animate(rows); err == nil {
+		if _, err := Animate(t.Context(), rows); err == nil {
 			t.Errorf("no error of an animation, want %q", want)
 		}
 	}

@@ -2,7 +2,7 @@
 // which it knows only what it gave, and [onnxlab/onnxmodels/gorun], which shares
 // no code with it.
 //
-//	got, err := verify.Run(model, images)          // in pure Go
+//	got, err := verify.Run(ctx, model, images)     // in pure Go
 //	report, err := verify.Compare(native, got, verify.Tolerance)
 //	err = report.Err()                             // beyond the tolerance
 //

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -65,4 +66,25 @@ func Layers(native map[string][]float32, values []*gorun.Value) ([]Layer, error)
 		layers = append(layers, Layer{v.Name, v.Shape, d.Largest, d.Mean, d.Scale})
 	}
 	return layers, nil
+}
+
+// Join returns the comparison of all images, given that of the first ones, nil if
+// there are none, and that of the others, by the same model.
+func Join(first, others []Layer) []Layer {
+	if first == nil {
+		return others
+	}
+	joined := slices.Clone(first)
+	for i, b := range others {
+		l := &joined[i]
+		l.Largest, l.Scale = max(l.Largest, b.Largest), max(l.Scale, b.Scale)
+		if len(l.Shape) == 0 {
+			continue // hangs on no image
+		}
+		n, more := l.Shape[0], b.Shape[0]
+		l.Mean += (b.Mean - l.Mean) * float64(more) / float64(n+more)
+		l.Shape = slices.Clone(l.Shape)
+		l.Shape[0] = n + more
+	}
+	return joined
 }

@@ -1,12 +1,14 @@
 package verify
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
 )
 
@@ -71,7 +74,7 @@ func native(t *testing.T, m *onnxpb.Model, images []uint8) Outputs {
 
 func compared(t *testing.T, want Outputs, m *onnxpb.Model, images []uint8) Report {
 	t.Helper()
-	got, err := Run(decoded(t, m), images)
+	got, err := Run(t.Context(), decoded(t, m), images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +234,60 @@ func TestLayers(t *testing.T) {
 		if wrong != (l.Largest > 1e-4) {
 			t.Errorf("%s: %v after the layer was damaged: %v", l.Name, l.Largest, wrong)
 		}
+	}
+}
+
+// TestJoin compares five images at once, and three and then two.
+func TestJoin(t *testing.T) {
+	native := []float32{1, 2, 3, 4, 5, -60, 7, 8, 9, 10}
+	own := []float32{1, 2.5, 3, 4, 5, -60, 7, 8, 8, 10}
+	of := func(from, to int) []Layer {
+		v := gorun.Value{Name: "dense.out", Elem: graph.Float, Shape: []int{to - from, 2}, Float32: own[2*from : 2*to]}
+		layers, err := Layers(map[string][]float32{v.Name: native[2*from : 2*to]}, []*gorun.Value{&v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return layers
+	}
+	want := []Layer{{Name: "dense.out", Shape: []int{5, 2}, Largest: 1, Mean: 0.15, Scale: 60}}
+	for _, got := range [][]Layer{of(0, 5), Join(Join(nil, of(0, 3)), of(3, 5))} {
+		if math.Abs(got[0].Mean-want[0].Mean) > 1e-12 {
+			t.Errorf("mean %v, want %v", got[0].Mean, want[0].Mean)
+		}
+		if got[0].Mean = want[0].Mean; !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}
+
+// TestRun wants of more images than a batch what the model gives of all at once,
+// and an end when the context is done.
+func TestRun(t *testing.T) {
+	n, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 32, Width: 32, Widths: []int{4}, Convolutions: 1, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proto, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, images := decoded(t, proto), pixels(37)
+	logits, probabilities, err := m.Predict(images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Run(t.Context(), m, images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compare(Outputs{Runtime: "at once", Classes: 10, Logits: logits, Probabilities: probabilities}, got, Tolerance)
+	if err != nil || r.Err() != nil || r.Samples != 37 {
+		t.Errorf("%+v, %v, %v", r, err, r.Err())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, m, images); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 
 	"onnxlab/onnxmodels"
@@ -10,18 +11,34 @@ import (
 
 // Outputs runs the inference model of the given bytes, which m has decoded, on
 // images [n, height, width, 3], for a comparison with m.
-func Outputs(data []byte, m *gorun.Model, images []uint8, o Options) (verify.Outputs, error) {
-	results, err := probe(data, m, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, images, o)
+func Outputs(ctx context.Context, data []byte, m *gorun.Model, images []uint8, o Options) (_ verify.Outputs, err error) {
+	p, err := NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
 		return verify.Outputs{}, err
 	}
-	return verify.Outputs{Runtime: "ONNX Runtime", Classes: m.Classes(), Logits: results[0], Probabilities: results[1]}, nil
+	defer func() { err = errors.Join(err, p.Close()) }()
+	all := verify.Outputs{Runtime: "ONNX Runtime", Classes: m.Classes()}
+	for batch := range verify.Batches(m, images) {
+		if err := ctx.Err(); err != nil {
+			return all, err
+		}
+		input, err := m.Input(batch)
+		if err != nil {
+			return all, err
+		}
+		results, err := p.Run(input)
+		if err != nil {
+			return all, err
+		}
+		all.Logits, all.Probabilities = append(all.Logits, results[0]...), append(all.Probabilities, results[1]...)
+	}
+	return all, nil
 }
 
-// Layers is as Outputs, for every value that a node of the model gives. It is a
-// session of its own: ONNX Runtime merges nodes whose values nobody asks for,
+// Layers is as Outputs, at once and for every value that a node of the model gives.
+// It is a session of its own: ONNX Runtime merges nodes whose values nobody asks for,
 // and rounds otherwise.
-func Layers(data []byte, m *gorun.Model, images []uint8, o Options) (map[string][]float32, error) {
+func Layers(data []byte, m *gorun.Model, images []uint8, o Options) (values map[string][]float32, err error) {
 	model, err := onnxmodels.DecodeModel(data)
 	if err != nil {
 		return nil, err
@@ -31,26 +48,22 @@ func Layers(data []byte, m *gorun.Model, images []uint8, o Options) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	results, err := probe(bytes, m, names, images, o)
-	if err != nil {
-		return nil, err
-	}
-	values := map[string][]float32{}
-	for i, name := range names {
-		values[name] = results[i]
-	}
-	return values, nil
-}
-
-func probe(data []byte, m *gorun.Model, outputs []string, images []uint8, o Options) (_ [][]float32, err error) {
 	input, err := m.Input(images)
 	if err != nil {
 		return nil, err
 	}
-	p, err := NewProbe(data, onnxmodels.InputImage, outputs, o)
+	p, err := NewProbe(bytes, onnxmodels.InputImage, names, o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	return p.Run(input)
+	results, err := p.Run(input)
+	if err != nil {
+		return nil, err
+	}
+	values = map[string][]float32{}
+	for i, name := range names {
+		values[name] = results[i]
+	}
+	return values, nil
 }

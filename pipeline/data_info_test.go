@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"onnxlab/configs"
+)
+
+// TestDataInfoInterrupted: what is described of a set takes seconds to draw.
+func TestDataInfoInterrupted(t *testing.T) {
+	d := configs.Data{Source: "synthetic", Train: 20, Validation: 8}
+	train, validation, err := loadData(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := describeData(ctx, d, train, validation); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	if info, err := describeData(t.Context(), d, train, validation); err != nil || info.Train.Images != 20 || info.Validation.SHA256 != validation.Hash() {
+		t.Errorf("afterwards: %+v, %v", info, err)
+	}
+}
