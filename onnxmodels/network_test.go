@@ -150,9 +150,12 @@ func compareForms(t *testing.T, n *Network, native int) {
 	inputs := map[string]ortrun.Input{InputUint8NHWC: bytes, InputFloat32NCHW: floats}
 	var want [][]float32
 	for _, o := range []InferenceOptions{
-		{Input: InputUint8NHWC, KeepBatchNorm: true}, {Input: InputFloat32NCHW, KeepBatchNorm: true},
-		{Input: InputUint8NHWC}, {Input: InputFloat32NCHW},
-		{Input: InputUint8NHWC, Target: TargetNative}, {Input: InputFloat32NCHW, Target: TargetNative},
+		{Input: InputUint8NHWC, KeepBatchNorm: true},
+		{Input: InputFloat32NCHW, KeepBatchNorm: true},
+		{Input: InputUint8NHWC},
+		{Input: InputFloat32NCHW},
+		{Input: InputUint8NHWC, Target: TargetNative},
+		{Input: InputFloat32NCHW, Target: TargetNative},
 	} {
 		m, err := n.Inference(c, o)
 		if err != nil {

@@ -63,7 +63,7 @@ func (o *dataSynthOptions) check() error {
 	if _, err := os.Lstat(filepath.Join(o.out, "test_batch.bin")); err == nil && !o.force {
 		return wouldReplace("out", o.out, "has a set already", "choose another folder, or replace it with --force")
 	}
-	return nil
+	return refuseDeadLink("out", o.out)
 }
 
 func runDataSynth(ctx context.Context, opts *dataSynthOptions, stdout io.Writer) error {

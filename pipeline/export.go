@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -74,7 +75,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if !slices.Contains(onnxmodels.Targets(), opts.target) {
 		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
 	}
-	if err := refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)); err != nil {
+	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
 		return err
 	}
 	experiment, err := opts.load()

@@ -224,11 +224,16 @@ func TestSeedsAddedAndLeftOut(t *testing.T) {
 		several bool
 		want    string
 	}{
-		{cell(128, 1), false, "none/128"}, {cell(128, 1), true, "none/128"},
-		{cell(128, 2), false, "none/128/seed-2"}, {cell(128, 2), true, "none/128/seed-2"},
-		{cell(128, 3), false, "none/128/seed-3"}, {cell(128, 3), true, "none/128/seed-3"},
-		{cell(256, 2), false, "none/256/seed-2"}, {cell(256, 2), true, "none/256/seed-2"},
-		{cell(256, 1), false, "none/256"}, {cell(256, 1), true, "none/256/seed-1"},
+		{cell(128, 1), false, "none/128"},
+		{cell(128, 1), true, "none/128"},
+		{cell(128, 2), false, "none/128/seed-2"},
+		{cell(128, 2), true, "none/128/seed-2"},
+		{cell(128, 3), false, "none/128/seed-3"},
+		{cell(128, 3), true, "none/128/seed-3"},
+		{cell(256, 2), false, "none/256/seed-2"},
+		{cell(256, 2), true, "none/256/seed-2"},
+		{cell(256, 1), false, "none/256"},
+		{cell(256, 1), true, "none/256/seed-1"},
 	} {
 		if got, want := CellDir(root, c.cell, c.several), filepath.Join(root, filepath.FromSlash(c.want)); got != want {
 			t.Errorf("%v, several seeds %v: %q, want %q", c.cell, c.several, got, want)
