@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"onnxlab/augment"
 	"onnxlab/augment/sheet"
@@ -54,6 +55,10 @@ func writePreviews(ctx context.Context, opts *previewOptions, previews []preview
 			os.Remove(opts.out)
 		}
 	}()
+	// What a killed process was making. No one makes a preview for an hour.
+	if err := durable.RemoveLeftovers(opts.out, time.Hour); err != nil {
+		return err
+	}
 	made, err := durable.TempDir(opts.out)
 	if err != nil {
 		return err
