@@ -203,7 +203,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	label = b.turns(InputLabel, label)
+	label = b.turns(InputLabel, label, b.batch, 1)
 	loss := b.loss(logits, label, o.LabelSmoothing)
 	b.finish(loss, logits, label)
 	if err := b.backward(loss, rate, reset, o); err != nil {

@@ -161,14 +161,15 @@ func (b *Builder) planar(image *graph.Value) *graph.Value {
 		graph.Shape{s[0], s[3], s[1], s[2]})
 }
 
-// turns returns a vector with an entry for each image in the order of planar.
-func (b *Builder) turns(name string, v *graph.Value) *graph.Value {
+// turns returns a vector with so many entries for each of the images in the order
+// of planar.
+func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries int) *graph.Value {
 	if !b.interleaved {
 		return v
 	}
-	rows := b.Reshape(name+".replicas", v, b.Ints(name+".replicas.sizes", int64(b.replicas), -1),
-		graph.Shape{graph.Fixed(b.replicas), b.partOf(v.Shape[0])})
-	return b.Reshape(name+".turns", b.Transpose(name+".columns", rows, 1, 0), b.Ints(name+".turns.sizes", -1), v.Shape)
+	parts := b.Reshape(name+".replicas", v, b.Ints(name+".replicas.sizes", int64(b.replicas), -1, int64(entries)),
+		graph.Shape{graph.Fixed(b.replicas), b.partOf(images), graph.Fixed(entries)})
+	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", -1), v.Shape)
 }
 
 // partOf is the size of one replica's part of a dimension.

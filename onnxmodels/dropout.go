@@ -45,29 +45,15 @@ type dropout struct {
 // hash returns a number in 0..hashPrime−1 for each element of x: two rounds of
 // squaring modulo the prime, each mixed with the index and the key.
 func (d dropout) hash(x *graph.Value) *graph.Value {
+	size, _ := x.Shape[1:].Elements()
 	index := d.Range(d.name+".index", d.SizeOf(d.name+".size", x), d.name+".elements")
-	if d.interleaved {
-		index = d.turns(index, x)
-	}
+	index = d.turns(d.name, index, x.Shape[0], size)
 	key := d.key()
 	h := d.mod("mixed", d.plus("mixed", d.times("mixed", index, d.integer("factor", 48271)), key))
 	h = d.mod("squared", d.plus("squared", d.times("squared", h, h), index))
 	h = d.mod("remixed", d.plus("remixed", d.times("remixed", h, d.integer("factor", 69621)), key))
 	h = d.mod("resquared", d.plus("resquared", d.times("resquared", h, h), index))
 	return d.mod("final", d.times("final", h, d.integer("factor", 16807)))
-}
-
-// turns returns the indices that the elements of x have when the images of the
-// replicas follow each other, where they take turns.
-func (d dropout) turns(index, x *graph.Value) *graph.Value {
-	part, size := d.partOf(x.Shape[0]), 1
-	for _, s := range x.Shape[1:] {
-		size *= int(s.Size)
-	}
-	parts := d.Reshape(d.name+".replicas", index, d.Ints(d.name+".replicas.sizes", int64(d.replicas), -1, int64(size)),
-		graph.Shape{graph.Fixed(d.replicas), part, graph.Fixed(size)})
-	turns := d.Transpose(d.name+".turns", parts, 1, 0, 2)
-	return d.Reshape(d.name+".order", turns, d.Ints(d.name+".order.sizes", -1), index.Shape)
 }
 
 // key mixes the seed of the micro-batch with the layer's name.
