@@ -34,11 +34,16 @@ func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment,
 
 // compareLayers compares what each node gives in both runtimes.
 func compareLayers(ctx context.Context, s subject, images []uint8, options session.Options) (layers []verify.Layer, err error) {
+	probe, err := session.NewLayerProbe(s.data, s.model, options)
+	if err != nil {
+		return nil, s.failedNative(err)
+	}
+	defer func() { err = errors.Join(err, probe.Close()) }()
 	for batch := range verify.Batches(s.model, images) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		native, err := session.Layers(s.data, s.model, batch, options)
+		native, err := probe.Values(batch)
 		if err != nil {
 			return nil, s.failedNative(err)
 		}

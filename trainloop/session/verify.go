@@ -35,10 +35,17 @@ func Outputs(ctx context.Context, data []byte, m *gorun.Model, images []uint8, o
 	return all, nil
 }
 
-// Layers is as Outputs, at once and for every value that a node of the model gives.
-// It is a session of its own: ONNX Runtime merges nodes whose values nobody asks for,
-// and rounds otherwise.
-func Layers(data []byte, m *gorun.Model, images []uint8, o Options) (values map[string][]float32, err error) {
+// LayerProbe runs an inference model for every value that a node of it gives. It is
+// a session of its own: ONNX Runtime merges nodes whose values nobody asks for, and
+// rounds otherwise.
+type LayerProbe struct {
+	*Probe
+	model *gorun.Model
+	names []string // of the values
+}
+
+// NewLayerProbe returns one of the model of the given bytes, which m has decoded.
+func NewLayerProbe(data []byte, m *gorun.Model, o Options) (*LayerProbe, error) {
 	model, err := onnxmodels.DecodeModel(data)
 	if err != nil {
 		return nil, err
@@ -48,21 +55,25 @@ func Layers(data []byte, m *gorun.Model, images []uint8, o Options) (values map[
 	if err != nil {
 		return nil, err
 	}
-	input, err := m.Input(images)
-	if err != nil {
-		return nil, err
-	}
 	p, err := NewProbe(bytes, onnxmodels.InputImage, names, o)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	return &LayerProbe{p, m, names}, nil
+}
+
+// Values returns the values by their names, for images [n, height, width, 3].
+func (p *LayerProbe) Values(images []uint8) (map[string][]float32, error) {
+	input, err := p.model.Input(images)
+	if err != nil {
+		return nil, err
+	}
 	results, err := p.Run(input)
 	if err != nil {
 		return nil, err
 	}
-	values = map[string][]float32{}
-	for i, name := range names {
+	values := map[string][]float32{}
+	for i, name := range p.names {
 		values[name] = results[i]
 	}
 	return values, nil
