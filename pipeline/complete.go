@@ -11,20 +11,26 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// addCompletion tells shells what can follow a command, and those below it, and
-// their flags.
-func addCompletion(cmd *cobra.Command) {
+// addCompletion tells shells what can follow the commands below root, and their
+// flags.
+func addCompletion(root *cobra.Command) { completion{arguments(), values()}.add(root) }
+
+// completion is what completes arguments, by command, and values, by flag.
+type completion struct {
+	arguments, values map[string]cobra.CompletionFunc
+}
+
+func (c completion) add(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
-		addCompletion(sub)
+		c.add(sub)
 	}
-	if cmd.ValidArgsFunction = arguments()[cmd.CommandPath()]; cmd.ValidArgsFunction == nil {
+	if cmd.ValidArgsFunction = c.arguments[cmd.CommandPath()]; cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
-	byFlag := values()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		complete := byFlag[cmd.CommandPath()+" --"+f.Name]
+		complete := c.values[cmd.CommandPath()+" --"+f.Name]
 		if complete == nil {
-			complete = byFlag["--"+f.Name]
+			complete = c.values["--"+f.Name]
 		}
 		switch {
 		case complete != nil:
