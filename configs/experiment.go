@@ -69,8 +69,8 @@ type Train struct {
 	// normalised by itself; it divides BatchSize.
 	Replicas int `yaml:"replicas" json:"replicas"`
 	// MicroBatch is how many images go through the network at once; 0 means
-	// BatchSize/Replicas, and on "cuda" BatchSize. It is a multiple of BatchSize/Replicas and divides
-	// BatchSize.
+	// BatchSize/Replicas, and on "cuda" BatchSize. It is a multiple of
+	// BatchSize/Replicas and divides BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
 	// LabelSmoothing is the share s in [0, 1) of the target that is spread
 	// evenly over the K classes: the true class gets 1 - s + s/K

@@ -15,9 +15,9 @@ import (
 // it, which joinReorders takes away between two such operators.
 func CPU(g *graph.Graph) { fasten(g, blockSize(), false) }
 
-// Native changes a graph as CPU does, also one of inference, but into onnxlab's own operators
-// where there are any: only this process's sessions have them. Without kernels
-// for this processor it is CPU.
+// Native changes a graph as CPU does, also one of inference, but into onnxlab's own
+// operators where there are any: only this process's sessions have them. Without
+// kernels for this processor it is CPU.
 func Native(g *graph.Graph) { fasten(g, blockSize(), kernels.Block() > 0) }
 
 func fasten(g *graph.Graph, block int, native bool) {

@@ -18,8 +18,9 @@
 //
 // A sweep directory holds one run directory for each cell, named by CellDir:
 // <condition>/<batch size>, with /seed-<n> when there are several seeds; runs of
-// before keep their places when seeds are added or left out. List finds them. The config.yaml of the sweep directory itself, if there is one,
-// says which cells are planned.
+// before keep their places when seeds are added or left out. List finds them. The
+// config.yaml of the sweep directory itself, if there is one, says which cells are
+// planned.
 //
 // Reading is strict. What is wrong with a file is a *DataError that names the
 // file, the place in it and the value.
