@@ -93,7 +93,9 @@ type Optimizer struct {
 	// Momentum is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
 	// MomentumCorrection multiplies the velocity by the ratio of this step's
-	// rate to the one before (Goyal et al. 2017, section 3, remark 2).
+	// rate to the one before (Goyal et al. 2017, section 3, remark 2). A step that
+	// mixed precision leaves out takes none of the rates, which then come a step
+	// later.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
 	// WeightDecay is the coupled L2 coefficient lambda: g <- g + lambda w.
 	// It leaves out biases and BatchNorm's parameters unless DecayAll.

@@ -45,6 +45,9 @@ func (r *run) finish() (rundir.Summary, error) {
 		s.Condition = c[0]
 	}
 	s.Parameters, _ = r.network.Count()
+	if l := r.at.LossScale; l != nil {
+		s.SkippedSteps = l.Skipped
+	}
 	sum := sha256.Sum256(model)
 	s.ModelSHA256, s.Verification = hex.EncodeToString(sum[:]), verification
 	if err := rundir.WriteSummary(r.Dir, s); err != nil {

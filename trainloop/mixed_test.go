@@ -44,6 +44,43 @@ func TestLossScaleGoesOn(t *testing.T) {
 	}
 }
 
+// TestSkippedSteps: the summary counts the steps that were left out, here those at
+// scales that no gradient stays finite at.
+func TestSkippedSteps(t *testing.T) {
+	o := small(t)
+	r, err := start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := r.steps.close(); err != nil {
+		t.Fatal(err)
+	}
+	e := o.Experiment
+	e.Runtime.Precision = configs.MixedFloat16
+	at := snapshot.Manifest{LossScale: &lossscale.Scale{Factor: 1e39, Skipped: 1}}
+	state := checkpoint.Encode(r.network.Initialize(1))
+	if r.steps, err = newSteps(e, o.Train, r.network, at, state, onnxmodels.TargetCUDA); err != nil {
+		t.Fatal(err)
+	}
+	for range e.Train.Epochs {
+		if err := r.epoch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := r.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := r.trainer.LossScale().Skipped; s.SkippedSteps != want || want < 3 {
+		t.Errorf("the summary has %d steps left out, the session %d", s.SkippedSteps, want)
+	}
+}
+
 // TestMixedIsForCUDA: other forms than that for GPUs stay in float32.
 func TestMixedIsForCUDA(t *testing.T) {
 	e := configs.Default()

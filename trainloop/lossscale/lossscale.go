@@ -11,6 +11,9 @@ type Scale struct {
 	Factor float64 `json:"factor"`
 	// Steps is for how many the factor has been as it is.
 	Steps int `json:"steps"`
+	// Skipped counts the steps that were left out, as their gradients were not
+	// finite.
+	Skipped int `json:"skipped,omitempty"`
 }
 
 const (
@@ -33,8 +36,8 @@ func (s *Scale) Update(finite bool) {
 	s.Steps++
 	switch {
 	case !finite:
-		*s = Scale{Factor: s.Factor / 2}
+		*s = Scale{Factor: s.Factor / 2, Skipped: s.Skipped + 1}
 	case s.Steps == growAfter:
-		*s = Scale{Factor: s.Factor * 2}
+		*s = Scale{Factor: s.Factor * 2, Skipped: s.Skipped}
 	}
 }

@@ -33,6 +33,9 @@ type Summary struct {
 	Loss     float64 `json:"loss"`
 	Epochs   int     `json:"epochs"`
 	Steps    int     `json:"steps"`
+	// SkippedSteps are those of Steps that mixed precision left out, as their
+	// gradients were not finite.
+	SkippedSteps int `json:"skipped_steps,omitempty"`
 	// Parameters counts the network's numbers, with BatchNorm's statistics.
 	Parameters int `json:"parameters"`
 	// Seconds is the sum over the epochs; ImagesPerSecond and DataWait (0..1)
