@@ -61,8 +61,8 @@ func listFolder(root string) (classes []string, train, validation []imageFile, e
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	held := slices.DeleteFunc([]string{"validation", "val", "test"}, func(name string) bool { return !slices.Contains(folders, name) })
-	if !slices.Contains(folders, "train") || len(held) == 0 {
+	held := heldOut(folders)
+	if held == "" {
 		var all []imageFile
 		if classes, all, err = listClasses(root, nil); err != nil {
 			return nil, nil, nil, err
@@ -79,8 +79,36 @@ func listFolder(root string) (classes []string, train, validation []imageFile, e
 	if classes, train, err = listClasses(filepath.Join(root, "train"), nil); err != nil {
 		return nil, nil, nil, err
 	}
-	_, validation, err = listClasses(filepath.Join(root, held[0]), classes)
+	_, validation, err = listClasses(filepath.Join(root, held), classes)
 	return classes, train, validation, err
+}
+
+// heldOutNames are what the folder of validation images may be called, beside
+// train.
+var heldOutNames = []string{"validation", "val", "test"}
+
+// heldOut is the one of these folders that has the validation images; "" if they
+// are classes, whose images are to be split.
+func heldOut(folders []string) string {
+	if i := slices.IndexFunc(heldOutNames, func(name string) bool { return slices.Contains(folders, name) }); i >= 0 && slices.Contains(folders, "train") {
+		return heldOutNames[i]
+	}
+	return ""
+}
+
+// AmongImages tells whether the directory dir, which need not exist yet, is or would
+// be one of the folders that the source folder with the path root reads: pictures
+// that are written there become a part of the data set.
+func AmongImages(root, dir string) bool {
+	from, rootErr := filepath.Abs(root)
+	to, dirErr := filepath.Abs(dir)
+	below, err := filepath.Rel(from, to)
+	if errors.Join(rootErr, dirErr, err) != nil || strings.HasPrefix(below, ".") {
+		return false // root itself, outside, or hidden
+	}
+	folders, err := listDirs(root)
+	first, _, _ := strings.Cut(below, string(filepath.Separator))
+	return err == nil && (heldOut(folders) == "" || first == "train" || slices.Contains(heldOutNames, first))
 }
 
 // listClasses finds the images below dir, one folder a class, in their order.

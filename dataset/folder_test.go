@@ -436,3 +436,37 @@ func FuzzDecodeImage(f *testing.F) {
 		}
 	})
 }
+
+// TestAmongImages: what is below a folder of images is read, unless the splits have
+// folders of their own and it is beside them.
+func TestAmongImages(t *testing.T) {
+	whole := writeFiles(t, folderFiles(t, "", 1))
+	split := t.TempDir()
+	for _, name := range []string{"train/a", "val/a"} {
+		if err := os.MkdirAll(filepath.Join(split, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		root, dir string
+		want      bool
+	}{
+		{whole, "", false},
+		{whole, "new", true},
+		{whole, "new/below", true},
+		{whole, ".hidden/below", false},
+		{whole, "../beside", false},
+		{split, "new", false},
+		{split, "train/a", true},
+		{split, "val/new", true},
+		{split, "validation", true},
+		{split, "absent/..", false},
+	} {
+		if got := AmongImages(c.root, filepath.Join(c.root, c.dir)); got != c.want {
+			t.Errorf("%q: %v, want %v", c.dir, got, c.want)
+		}
+	}
+	if AmongImages("absent", "absent/new") {
+		t.Error("there are images where there is no folder")
+	}
+}

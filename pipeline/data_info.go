@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -63,7 +65,7 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
-	if err := refuseOutput("sheet", opts.sheet); err != nil {
+	if err := errors.Join(refuseOutput("sheet", opts.sheet), refuseAmongImages("sheet", opts.sheet, filepath.Dir(opts.sheet), experiment.Data)); err != nil {
 		return err
 	}
 	train, validation, err := loadData(ctx, experiment.Data)

@@ -93,6 +93,9 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
+	if err := refuseAmongImages("out", opts.out, opts.out, experiment.Data); err != nil {
+		return err
+	}
 	c, err := opts.open(ctx, experiment.Runtime, stderr)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"onnxlab/configs"
+	"onnxlab/dataset"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -38,6 +40,15 @@ func refuseDirectory(flag, dir string, names []string, inputs ...string) error {
 		}
 	}
 	return nil
+}
+
+// refuseAmongImages refuses to write the files that a flag names into a directory
+// that the data set reads.
+func refuseAmongImages(flag, path, dir string, d configs.Data) error {
+	if path == "" || d.Source != dataset.SourceFolder || !dataset.AmongImages(d.Path, dir) {
+		return nil
+	}
+	return wouldReplace(flag, path, fmt.Sprintf("is among the images of data.path %q", d.Path), "choose another directory")
 }
 
 // refuseDeadLink refuses a link to nothing where a directory is to be made: the

@@ -83,6 +83,9 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout i
 	if err != nil {
 		return err
 	}
+	if err := refuseAmongImages("out", opts.out, opts.out, experiment.Data); err != nil {
+		return err
+	}
 	if seeded {
 		experiment.Seed = opts.seed
 	}

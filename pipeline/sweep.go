@@ -84,6 +84,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
+		return err
+	}
 	plan, err := sweep.New(*experiment, root)
 	if err != nil {
 		return err

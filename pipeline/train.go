@@ -91,6 +91,9 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
+		return err
+	}
 	train, validation, err := loadData(ctx, experiment.Data)
 	if err != nil {
 		return err
