@@ -112,7 +112,7 @@ func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
 	if m.Device == ortlib.CUDA {
 		device = "GPU"
 	}
-	_, err := fmt.Fprintf(w, "form %s, on the %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",
-		m.Target, device, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
+	_, err := fmt.Fprintf(w, "form %s, on the %s in %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",
+		m.Target, device, m.Precision, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
 	return err
 }

@@ -19,8 +19,10 @@ import (
 // Measurement is what training steps of an experiment cost.
 type Measurement struct {
 	// Target is the form of the graph, Device what ran it.
-	Target     string `json:"target"`
-	Device     string `json:"device"`
+	Target string `json:"target"`
+	Device string `json:"device"`
+	// Precision is float32, tf32 or mixed_float16.
+	Precision  string `json:"precision"`
 	BatchSize  int    `json:"batch_size"`
 	MicroBatch int    `json:"micro_batch"`
 	// SecondsPerStep is the median over the steps, the first left out, and
@@ -136,7 +138,10 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	if err != nil {
 		return m, err
 	}
-	m = Measurement{Target: target, Device: e.Runtime.Device, BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e)}
+	m = Measurement{
+		Target: target, Device: e.Runtime.Device, Precision: precision(e.Runtime),
+		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
+	}
 	for _, t := range times {
 		m.Seconds = append(m.Seconds, t.Seconds)
 	}
@@ -145,6 +150,14 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	m.PeakBytes = PeakBytes()
 	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.network)
 	return m, err
+}
+
+// precision is that of products, which TF32 lowers on a GPU.
+func precision(r configs.Runtime) string {
+	if r.Device == "cuda" && r.TF32 && r.Precision == configs.Float32 {
+		return "tf32"
+	}
+	return r.Precision
 }
 
 // evaluationRate is how many images a second the network classifies, by the median
