@@ -90,7 +90,7 @@ func ModelSubject(m *onnxpb.Model) Subject {
 	}
 	for _, t := range m.GetGraph().GetInitializer() {
 		elem := graph.Elem(t.GetDataType())
-		v := tensor{shape: fmt.Sprintf("%s%v", elem, t.GetDims())}
+		v := tensor{shape: typeOf(elem, t.GetDims())}
 		if elem == graph.Float {
 			v.floats = floats(t)
 		} else {
@@ -108,7 +108,7 @@ func ModelSubject(m *onnxpb.Model) Subject {
 func CheckpointSubject(c *checkpoint.Checkpoint) Subject {
 	s := Subject{metadata: map[string]string{}, tensors: map[string]tensor{}}
 	add := func(prefix string, t checkpoint.Tensor) {
-		s.tensors[prefix+t.Name] = tensor{shape: fmt.Sprintf("%s%v", graph.Float, t.Shape), floats: t.Data}
+		s.tensors[prefix+t.Name] = tensor{shape: typeOf(graph.Float, t.Shape), floats: t.Data}
 	}
 	for _, t := range slices.Concat(c.Trainable, c.Frozen) {
 		add("", t)

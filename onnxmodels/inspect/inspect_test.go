@@ -47,6 +47,21 @@ func inference(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o 
 // and the dense layer.
 const studyMultiplyAdds = 32*32*9*(3*64+64*64+64*64) + 16*16*9*(64*128+128*128+128*128) + 8*8*9*(128*256+256*256+256*256) + 256*10
 
+// TestParameterTypes asks that a parameter is written in the same way where it
+// is an input and where it is an initializer.
+func TestParameterTypes(t *testing.T) {
+	n := small(t)
+	a, err := n.Artifacts(onnxmodels.TrainingOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := Model(a.Training).Parameters
+	initializers := Model(inference(t, n, n.Initialize(1), onnxmodels.InferenceOptions{KeepBatchNorm: true})).Parameters
+	if !slices.Equal(inputs, initializers) || inputs[0].Type != "float32[2, 3, 3, 3]" {
+		t.Errorf("inputs %v, initializers %v", inputs, initializers)
+	}
+}
+
 // TestStudy counts the study's network: 1,927,946 parameters and 266 million
 // multiply-adds, in the inference model with BatchNorm and in training models.
 func TestStudy(t *testing.T) {

@@ -93,7 +93,7 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 	for _, t := range g.GetInitializer() {
 		if _, ok := parameters[t.GetName()]; ok {
-			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), fmt.Sprintf("float32%v", t.GetDims())})
+			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Float, t.GetDims())})
 		} else {
 			r.Constants++
 		}
@@ -121,6 +121,11 @@ func domainName(domain string) string {
 		return "ai.onnx"
 	}
 	return domain
+}
+
+// typeOf writes a type as value does.
+func typeOf[T int | int64](elem graph.Elem, dims []T) string {
+	return elem.String() + strings.ReplaceAll(fmt.Sprint(dims), " ", ", ")
 }
 
 func value(v *onnxpb.ValueInfo) ValueReport {
