@@ -116,9 +116,9 @@ type randomSet struct {
 	height, width int
 }
 
-// randomImages makes images of noise, 16 MB of them but at least two.
+// randomImages makes images of noise, 32 MB of them but at least two.
 func randomImages(height, width int) *randomSet {
-	const room = 16 << 20 // more than caches hold
+	const room = 32 << 20 // more than caches hold, and the study's largest batch
 	size := height * width * 3
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := &randomSet{make([]uint8, max(room/size, 2)*size), height, width}
