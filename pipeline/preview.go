@@ -66,7 +66,7 @@ An earlier preview in DIR is replaced, unless it is what is read.
 func (o *previewOptions) check() error {
 	switch {
 	case o.out == "":
-		return &usageError{fmt.Errorf("preview: --out DIR is missing")}
+		return &usageError{fmt.Errorf("--out DIR is required")}
 	case o.count < 1 || o.count > mostPreviews:
 		return &usageError{fmt.Errorf("--count: %d is outside 1..%d", o.count, mostPreviews)}
 	case o.variants < 1 || o.variants > mostVariants:
