@@ -28,8 +28,8 @@ const (
 	maxSide = 1<<16 - 1
 )
 
-// DecodeImage reads one PNG or JPEG image, turned upright as its EXIF data
-// says. Other formats are refused by their first bytes, and images of more
+// DecodeImage reads one PNG or JPEG image, a JPEG turned upright as its EXIF
+// data says. Other formats are refused by their first bytes, and images of more
 // than 2^25 pixels, or 65,535 a side, by their header. Of an animation the first
 // frame counts; what is transparent is seen on white.
 func DecodeImage(r io.ReadSeeker) (decoded *image.NRGBA, err error) {

@@ -36,7 +36,7 @@ those in the model's metadata; without names, classes are numbers.
 Images may have any size. With --resize fill, the default of models that onnxlab
 writes, the largest part of the model's proportions in the middle of the image is
 resized to the model's size (Catmull-Rom), as the images of folders are for
-training. With --resize exact other sizes are refused. Pictures are turned as
+training. With --resize exact other sizes are refused. JPEG pictures are turned as
 their EXIF data says, and transparent parts are seen on white.
 
 An image that cannot be read is named on standard error, the others are
