@@ -32,8 +32,8 @@ func eraseFrom(r *ranges, d erase) operation {
 	return d
 }
 
-// eraseTries bounds how often a box is drawn. On the study's images about
-// every second box fits, so that the bound is never met; it is on images of a
+// eraseTries bounds how often a box is drawn. On the study's images more than
+// every third box fits, so that the bound is never met; it is on images of a
 // few pixels or a few rows.
 const eraseTries = 100
 
