@@ -2,6 +2,7 @@ package durable
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,6 +15,9 @@ import (
 func OpenPlain(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
+		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+			cause.Op = "open" // what the caller is at
+		}
 		return nil, err
 	}
 	if err := plain("open", path, info.Mode()); err != nil {
