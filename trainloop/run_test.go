@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/cpu"
+
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/ortlib/ortlibtest"
@@ -298,8 +300,13 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	// By how much a step at 256 images was measured to take more than at 128 in each
-	// form (pipeline bench step --target).
-	for target, measured := range map[string]float64{onnxmodels.TargetNative: 0.21e9, onnxmodels.TargetCPU: 0.44e9, onnxmodels.TargetPortable: 0.45e9} {
+	// form (pipeline bench step --target). That for the CPU has other blocks without
+	// AVX-512.
+	blocked := 0.51e9
+	if cpu.X86.HasAVX512F {
+		blocked = 0.44e9
+	}
+	for target, measured := range map[string]float64{onnxmodels.TargetNative: 0.21e9, onnxmodels.TargetCPU: blocked, onnxmodels.TargetPortable: 0.45e9} {
 		small := e
 		small.Train.BatchSize = 128
 		need, err := MemoryNeeded(n, small, target)
