@@ -59,7 +59,7 @@ func (f cifarForm) fits(split string, set *Set, least int) error {
 	case set.Len() < least:
 		return fmt.Errorf("%d %s images are fewer than the %d needed", set.Len(), split, least)
 	}
-	return nil
+	return set.Validate()
 }
 
 // writeRecords writes the images from..to-1 of the set to the file at path.

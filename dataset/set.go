@@ -15,7 +15,8 @@ const channels = 3
 // Set is a labelled set of colour images of one size, held in memory. Nothing
 // in this package changes a Set after it is returned; share it freely, and do
 // not write to its slices. The images of one that [Load] draws are drawn when
-// they are first asked for, which no one but the clock can tell.
+// they are first asked for, which no one but the clock can tell. Whether one of
+// your own is whole, Validate tells.
 type Set struct {
 	// Name says where the images come from, such as "cifar10".
 	Name string
@@ -32,6 +33,26 @@ type Set struct {
 	Labels []int32
 
 	drawing *drawing // nil if there are Pixels
+}
+
+// Validate tells whether a set that was made in Go is one: as many pixels as its
+// labels and its size say, and each label that of a class.
+func (s *Set) Validate() error {
+	wrong := func(record int, format string, args ...any) error {
+		return &Error{Record: record, Err: fmt.Errorf(format, args...)}
+	}
+	if s.Height < 1 || s.Width < 1 || s.Height > maxSide || s.Width > maxSide {
+		return wrong(NoRecord, "images of %dx%d pixels: a side is outside 1..%d", s.Height, s.Width, maxSide)
+	}
+	if want := s.Len() * s.imageSize(); s.drawing == nil && len(s.Pixels) != want {
+		return wrong(NoRecord, "%d images of %dx%d pixels have %d bytes, got %d", s.Len(), s.Height, s.Width, want, len(s.Pixels))
+	}
+	for i, label := range s.Labels {
+		if label < 0 || int(label) >= len(s.Classes) {
+			return wrong(i, "label %d is outside 0..%d", label, len(s.Classes)-1)
+		}
+	}
+	return nil
 }
 
 // Len is the number of images.

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -39,6 +40,34 @@ func TestHashSeesEverything(t *testing.T) {
 	renamed.Name = "other"
 	if renamed.Hash() != tinySet().Hash() {
 		t.Error("the hash depends on the name")
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(s *Set)
+		want   string
+	}{
+		{"nothing", func(*Set) {}, ""},
+		{"size", func(s *Set) { s.Height = -1 }, "images of -1x2 pixels: a side is outside 1..65535"},
+		{"zero", func(s *Set) { *s = Set{} }, "images of 0x0 pixels: a side is outside 1..65535"},
+		{"pixels", func(s *Set) { s.Pixels = s.Pixels[:7] }, "2 images of 1x2 pixels have 12 bytes, got 7"},
+		{"labels", func(s *Set) { s.Labels = s.Labels[:1] }, "1 images of 1x2 pixels have 6 bytes, got 12"},
+		{"label", func(s *Set) { s.Labels[1] = 2 }, "record 1: label 2 is outside 0..1"},
+		{"negative", func(s *Set) { s.Labels[0] = -1 }, "record 0: label -1 is outside 0..1"},
+	} {
+		set := tinySet()
+		c.change(set)
+		err := set.Validate()
+		var data *Error
+		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &data) || err.Error() != c.want) {
+			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
+		}
+	}
+	drawn, _, err := Load(t.Context(), Options{Source: SourceSynthetic, Train: 10, Validation: 1})
+	if err != nil || drawn.Validate() != nil {
+		t.Errorf("the synthetic set: %v, %v", err, drawn.Validate())
 	}
 }
 

@@ -71,8 +71,12 @@ type Mistake struct {
 	Probability float64 `json:"probability"`
 }
 
-// Run classifies every image of the set. The classifier has the set's classes.
+// Run classifies every image of the set. The classifier has the set's classes. A
+// set whose images and labels do not go together is a *dataset.Error.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
 	tally := newTally(set.Classes)
 	for from := 0; from < set.Len(); from += Batch {
 		if err := ctx.Err(); err != nil {
