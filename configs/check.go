@@ -10,7 +10,12 @@ import (
 
 // Validate reports everything that is wrong with an experiment made or
 // changed in Go, as an *Error. Load has done it already.
-func (e Experiment) Validate() error {
+func (e Experiment) Validate() error { return e.ValidateFor() }
+
+// ValidateFor is Validate for what uses some sections alone: settings that do
+// not go together are no mistake unless both are in these. Without any it is
+// Validate. Training on images of one's own uses all but "data" and "sweep".
+func (e Experiment) ValidateFor(sections ...string) error {
 	var problems []Problem
 	for _, s := range newKeys().settings {
 		if message := s.check(reflect.ValueOf(s.get(&e))); message != "" {
@@ -19,7 +24,9 @@ func (e Experiment) Validate() error {
 	}
 	if len(problems) == 0 {
 		for _, c := range e.conflicts() {
-			problems = append(problems, Problem{Message: c.String()})
+			if len(sections) == 0 || c.within(sections) {
+				problems = append(problems, Problem{Message: c.String()})
+			}
 		}
 	}
 	return asError(problems)

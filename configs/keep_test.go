@@ -2,6 +2,8 @@ package configs
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -271,6 +273,35 @@ func TestValidateFindsEverything(t *testing.T) {
   train.epochs: 0 is outside 1..1000000`
 	if err := e.Validate(); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestOwnImages: an experiment on images of one's own may have other classes
+// than its data settings, and is read back as it was written.
+func TestOwnImages(t *testing.T) {
+	e := Default()
+	e.Model.Classes = 3
+	const want = "model.classes: 3 does not fit data.source synthetic, which has 10"
+	if err := e.Validate(); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if err := e.ValidateFor("model", "train"); err != nil {
+		t.Error(err)
+	}
+	text, err := Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if read, err := Read(path); err != nil || read.Hash() != e.Hash() {
+		t.Errorf("read back %+v, error %v", read, err)
+	}
+	e.Train.Replicas = 3
+	if err := e.ValidateFor("model", "train"); err == nil {
+		t.Error("replicas that do not divide the batch are accepted")
 	}
 }
 

@@ -37,10 +37,11 @@ func LoadFor(path string, sets []string, sections ...string) (*Experiment, error
 }
 
 // Read reads the experiment in one file as it stands, for files that Marshal
-// wrote: neither the environment nor flags change it.
+// wrote: neither the environment nor flags change it. Data settings that do not
+// go with others are no mistake in it, as a program may train on images of its own.
 func Read(path string) (*Experiment, error) {
 	k := newKeys()
-	r, err := k.resolve(k.readChain(path))
+	r, err := k.resolve(k.readChain(path), "model", "augment", "train", "optimizer", "schedule", "runtime", "sweep")
 	if err != nil {
 		return nil, err
 	}
