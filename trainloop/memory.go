@@ -18,6 +18,9 @@ import (
 // those of a step, but for what an operator needs while it runs, and parameters
 // four times, with their gradients and two momenta.
 func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (int64, error) {
+	if err := checkBatch(e); err != nil {
+		return 0, err
+	}
 	o := trainingOptions(e, target)
 	o.Batch = MicroBatch(e)
 	step, err := n.StepBytes(o)

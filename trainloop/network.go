@@ -21,6 +21,15 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	})
 }
 
+// checkBatch refuses sizes that the others are not fractions of, as those of an
+// experiment that was made in Go from nothing.
+func checkBatch(e configs.Experiment) error {
+	if e.Train.BatchSize < 1 || e.Train.Replicas < 1 {
+		return &SettingError{"train.batch_size", fmt.Sprintf("%d in %d replicas, want 1 or more of both", e.Train.BatchSize, e.Train.Replicas)}
+	}
+	return nil
+}
+
 // MicroBatch returns how many images go through the network at once: if the
 // experiment leaves it open, a replica's on a CPU, for its caches and its memory,
 // and all on a GPU, which is as fast as it has work at once.
@@ -31,7 +40,7 @@ func MicroBatch(e configs.Experiment) int {
 	case e.Runtime.Device == ortlib.CUDA:
 		return e.Train.BatchSize
 	}
-	return e.Train.BatchSize / e.Train.Replicas
+	return e.Train.BatchSize / max(e.Train.Replicas, 1)
 }
 
 // Target is the form of the training model for a device, "cpu" or "cuda".
@@ -48,6 +57,9 @@ func Target(device string) string {
 // hold the learning rate of every step, for which stepsPerEpoch counts; else it
 // does not matter.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
+	if err := checkBatch(e); err != nil {
+		return nil, err
+	}
 	o := trainingOptions(e, target)
 	if e.Optimizer.MomentumCorrection {
 		s, err := schedule.New(e, stepsPerEpoch)

@@ -17,8 +17,9 @@ import (
 
 // Options say what is run and where it is kept.
 type Options struct {
-	// Experiment comes from configs.Load, or is configs.Default with changes:
-	// its method Validate tells whether they are possible.
+	// Experiment comes from configs.Load, or is configs.Default with changes,
+	// of which its method ValidateFor tells whether they are possible. Its data
+	// settings are kept with the run and not used.
 	Experiment configs.Experiment
 	// Train and Validation have images of one size, one image or more, and as
 	// many classes as the experiment's model.
@@ -58,9 +59,11 @@ type Position struct {
 // Run trains, and returns the summary that it wrote last.
 //
 // When ctx is cancelled it finishes the step, saves a snapshot and returns an
-// *Interrupted. The other errors that can be told apart are *SettingError for
-// an experiment that does not go with the images, *Occupied, *Mismatch,
-// *Diverged, *snapshot.DamagedError and *session.DeviceError.
+// *Interrupted. The other errors that can be told apart are *configs.Error for
+// settings that are not possible, *SettingError for an experiment that does not
+// go with the images, *dataset.Error for images and labels that do not go
+// together, *Occupied, *Mismatch, *Diverged, *snapshot.DamagedError and
+// *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	r, err := start(ctx, o)
 	if err != nil {

@@ -233,6 +233,69 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestOwnImages: a run on images of which its data settings know nothing is
+// stopped and goes on.
+func TestOwnImages(t *testing.T) {
+	o := small(t, "train.epochs=2")
+	set := &dataset.Set{Name: "own", Classes: []string{"dark", "light", "both"}, Height: 8, Width: 6}
+	for i := range 64 {
+		set.Pixels = append(set.Pixels, bytes.Repeat([]uint8{uint8(i % 3 * 100)}, 8*6*3)...)
+		set.Labels = append(set.Labels, int32(i%3))
+	}
+	o.Train, o.Validation, o.Experiment.Model.Classes = set, set, 3
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	o.Observer = &stopAt{left: 1, stop: stop}
+	var interrupted *Interrupted
+	if _, err := Run(ctx, o); !errors.As(err, &interrupted) {
+		t.Fatalf("error %v", err)
+	}
+	o.Observer, o.Resume = nil, true
+	if s := mustRun(t, o); s.Epochs != 2 {
+		t.Errorf("summary %+v", s)
+	}
+}
+
+// TestMadeWrong: settings and images that are wrong as they are made in Go are
+// errors before there is a run directory.
+func TestMadeWrong(t *testing.T) {
+	broken := func(o *Options, change func(s *dataset.Set)) *dataset.Set {
+		v := o.Validation
+		set := &dataset.Set{
+			Classes: v.Classes, Height: v.Height, Width: v.Width,
+			Pixels: v.Images(0, v.Len()), Labels: slices.Clone(v.Labels),
+		}
+		change(set)
+		return set
+	}
+	for _, c := range []struct {
+		change func(o *Options)
+		want   string
+	}{
+		{func(o *Options) { o.Experiment = configs.Experiment{} }, "problems in the configuration"},
+		{func(o *Options) { o.Experiment.Train.Replicas = 0 }, "train.replicas: 0 is outside"},
+		{func(o *Options) { o.Experiment.Train.Epochs = -1 }, "train.epochs: -1 is outside"},
+		{func(o *Options) { o.Experiment.Optimizer.LearningRate = math.NaN() }, "optimizer.learning_rate: NaN is outside"},
+		{func(o *Options) { o.Train = broken(o, func(s *dataset.Set) { s.Pixels = s.Pixels[:100] }) }, "have 122880 bytes, got 100"},
+		{func(o *Options) { o.Validation = broken(o, func(s *dataset.Set) { s.Labels[3] = -1 }) }, "record 3: label -1 is outside 0..9"},
+	} {
+		o := small(t)
+		c.change(&o)
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one that has %q", err, c.want)
+		}
+		if _, err := os.Stat(o.Dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the directory was made", c.want)
+		}
+	}
+	if _, err := MeasureEpoch(t.Context(), configs.Default(), nil, 0); err == nil {
+		t.Error("an epoch of no images was measured")
+	}
+	if _, err := Artifacts(nil, configs.Experiment{}, 1, onnxmodels.TargetCPU); err == nil {
+		t.Error("an empty experiment has artifacts")
+	}
+}
+
 // TestOtherData: a run does not go on with other images.
 func TestOtherData(t *testing.T) {
 	o := small(t)
@@ -276,14 +339,13 @@ func TestDataIsChecked(t *testing.T) {
 // TestDiverged: a loss that is not finite stops the run and names step, rate
 // and the last good checkpoint.
 func TestDiverged(t *testing.T) {
-	o := small(t, "train.checkpoint_steps=1", "optimizer.reference_batch=32", "schedule.warmup_epochs=0")
-	o.Experiment.Optimizer.LearningRate = 1e30
+	o := small(t, "train.checkpoint_steps=1", "optimizer.learning_rate=1000", "optimizer.reference_batch=1", "schedule.warmup_epochs=0")
 	_, err := Run(t.Context(), o)
 	var d *Diverged
 	if !errors.As(err, &d) {
 		t.Fatalf("error %v, want a Diverged", err)
 	}
-	if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 1e30 || !strings.Contains(err.Error(), fmt.Sprintf("step %d (epoch %d)", d.Step+1, d.Epoch+1)) {
+	if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 32000 || !strings.Contains(err.Error(), fmt.Sprintf("step %d (epoch %d)", d.Step+1, d.Epoch+1)) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(rundir.Layout{Dir: o.Dir}.Summary()); err == nil {

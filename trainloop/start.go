@@ -121,12 +121,24 @@ func check(o Options) error {
 	case o.Validation.Len() == 0:
 		return &SettingError{"data.validation", "there are no validation images"}
 	}
-	return checkTraining(o.Experiment, o.Train)
+	if err := o.Experiment.ValidateFor("model", "augment", "train", "optimizer", "schedule", "runtime"); err != nil {
+		return err
+	}
+	return errors.Join(checkTraining(o.Experiment, o.Train), o.Validation.Validate())
 }
 
 // checkTraining tells what does not go together between the experiment and the
 // images that it trains on.
 func checkTraining(e configs.Experiment, train *dataset.Set) error {
+	if train == nil {
+		return errors.New("train: want training images (dataset.Load)")
+	}
+	if err := train.Validate(); err != nil {
+		return err
+	}
+	if err := checkBatch(e); err != nil {
+		return err
+	}
 	switch {
 	case len(train.Classes) != e.Model.Classes:
 		return &SettingError{"model.classes", fmt.Sprintf("%d, but the data has %d classes", e.Model.Classes, len(train.Classes))}
