@@ -63,7 +63,7 @@ func (o Options) applyCUDA(s *ort.SessionOptions, how search) error {
 // no sooner. The error then is a [*DeviceError].
 func Check(o Options) error {
 	if o.Device != "cuda" {
-		return nil
+		return o.check()
 	}
 	g := graph.New("check")
 	x := g.Input("x", graph.Float, graph.Static(1))

@@ -16,7 +16,7 @@ import (
 
 // Model runs an inference model. It is safe for concurrent use.
 type Model struct {
-	session *ort.DynamicAdvancedSession
+	session *inference
 	form    onnxmodels.Form
 }
 
@@ -31,12 +31,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
-	var s *ort.DynamicAdvancedSession
-	err = o.start(heuristic, func(options *ort.SessionOptions) (err error) {
-		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{onnxmodels.InputImage},
-			[]string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, options)
-		return err
-	})
+	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
@@ -67,7 +62,7 @@ func (m *Model) Predict(images []uint8) (logits, probabilities []float32, err er
 		defer t.Destroy() //nolint:errcheck // only frees memory
 		outputs = append(outputs, t)
 	}
-	if err := m.session.Run([]ort.Value{image}, outputs); err != nil {
+	if err := m.session.run([]ort.Value{image}, outputs); err != nil {
 		return nil, nil, fmt.Errorf("predict: %w", err)
 	}
 	return logits, probabilities, nil
@@ -82,8 +77,8 @@ func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
 	return ort.NewTensor(ort.NewShape(n, height, width, 3), images)
 }
 
-// Close frees the session.
-func (m *Model) Close() error { return m.session.Destroy() }
+// Close frees the session, after the calls under way. It may be called again.
+func (m *Model) Close() error { return m.session.close() }
 
 // Start calls create, which makes a session of the options as ONNX Runtime takes
 // them, for sessions that this package has no type for.
@@ -94,6 +89,9 @@ func (o Options) Start(create func(*ort.SessionOptions) error) error {
 // start calls create, which makes a session of the options. The first session
 // on CUDA loads the provider, after which a signal still has to stop the run.
 func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	return onstack.Keep(func() error {
 		options, err := o.native(s)
 		if err != nil {

@@ -13,19 +13,18 @@ import (
 )
 
 // Probe runs a model of one input, of either form, and gives any of its float32
-// outputs.
+// outputs. It is safe for concurrent use.
 type Probe struct {
-	session *ort.DynamicAdvancedSession
+	session *inference
 	outputs []string
 }
 
 // NewProbe returns a probe for the outputs of the model of the given bytes.
 func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, error) {
-	var s *ort.DynamicAdvancedSession
-	err := o.start(heuristic, func(options *ort.SessionOptions) (err error) {
-		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, []string{input}, outputs, options)
-		return err
-	})
+	if len(outputs) == 0 {
+		return nil, errors.New("start inference: no outputs are asked for")
+	}
+	s, err := newInference(data, []string{input}, outputs, o)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
@@ -47,7 +46,7 @@ func (p *Probe) Run(input *gorun.Value) (_ [][]float32, err error) {
 			}
 		}
 	}()
-	if err := p.session.Run([]ort.Value{x}, values); err != nil {
+	if err := p.session.run([]ort.Value{x}, values); err != nil {
 		return nil, fmt.Errorf("run model: %w", err)
 	}
 	results := make([][]float32, len(values))
@@ -61,8 +60,8 @@ func (p *Probe) Run(input *gorun.Value) (_ [][]float32, err error) {
 	return results, nil
 }
 
-// Close frees the session.
-func (p *Probe) Close() error { return p.session.Destroy() }
+// Close frees the session, after the calls under way. It may be called again.
+func (p *Probe) Close() error { return p.session.close() }
 
 func native(v *gorun.Value) (ort.Value, error) {
 	shape := make(ort.Shape, len(v.Shape))

@@ -29,13 +29,17 @@ type Trainer struct {
 	unpin        func() // frees the images' memory; nil if it is Go's
 }
 
-// NewTrainer returns a trainer at the training's checkpoint.
+// NewTrainer returns a trainer at the training's checkpoint. Models, checkpoint
+// and sizes that do not go together are an error.
 func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 	if t.MicroBatch == 0 {
 		t.MicroBatch = t.BatchSize
 	}
 	if t.MicroBatch < 1 || t.BatchSize%t.MicroBatch != 0 {
 		return nil, fmt.Errorf("start training: micro-batches of %d images do not divide a batch of %d", t.MicroBatch, t.BatchSize)
+	}
+	if err := t.check(); err != nil {
+		return nil, fmt.Errorf("start training: %w", err)
 	}
 	tr := &Trainer{micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch}
 	defer func() {
@@ -132,8 +136,11 @@ func (t *Trainer) LossScale() *lossscale.Scale {
 
 // Batch returns memory for the images and labels of a batch, which is best for Step:
 // if the batch goes through the network at once, nothing is copied from it but to a
-// GPU. It is the trainer's, until Close.
+// GPU. It is the trainer's, until Close, after which there is none.
 func (t *Trainer) Batch() (images []uint8, labels []int64) {
+	if t.session == nil {
+		return nil, nil
+	}
 	if t.count == 1 {
 		return t.image.GetData(), t.label.GetData()
 	}
@@ -142,12 +149,19 @@ func (t *Trainer) Batch() (images []uint8, labels []int64) {
 
 // Step does one optimizer step on a batch of BatchSize images [batch, height,
 // width, 3] and labels, with the learning rate. Networks with dropout draw by
-// dropoutSeed, which should differ from step to step.
+// dropoutSeed, which should differ from step to step. A rate or a label below 0 is
+// an error, as is a label beyond the classes.
 func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
+	if t.session == nil {
+		return Result{}, fmt.Errorf("train step: %w", errClosed)
+	}
 	size := len(t.image.GetData())
 	if len(images) != t.count*size || len(labels) != t.count*t.micro {
 		return Result{}, fmt.Errorf("train step: %d bytes of images and %d labels, want %d and %d",
 			len(images), len(labels), t.count*size, t.count*t.micro)
+	}
+	if err := checkStep(labels, rate); err != nil {
+		return Result{}, fmt.Errorf("train step: %w", err)
 	}
 	var r Result
 	t.rate.GetData()[0] = float32(rate / float64(t.count))
@@ -190,13 +204,16 @@ func finite(x float32) bool { return x-x == 0 }
 // Save writes the parameters and the optimizer's state to a checkpoint file.
 // The file is not synced to the disk.
 func (t *Trainer) Save(path string) error {
+	if t.session == nil {
+		return fmt.Errorf("save checkpoint %q: %w", path, errClosed)
+	}
 	if err := t.session.SaveCheckpoint(path, true); err != nil {
 		return fmt.Errorf("save checkpoint %q: %w", path, err)
 	}
 	return nil
 }
 
-// Close frees the session. The trainer cannot be used afterwards.
+// Close frees the session. The trainer cannot be used afterwards, but closed again.
 func (t *Trainer) Close() error {
 	var err error
 	if t.session != nil {

@@ -1,0 +1,96 @@
+//go:build cgo
+
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+)
+
+var errClosed = errors.New("the session is closed")
+
+// check tells what does not go together in a training whose batch is divided. ONNX
+// Runtime finds most of it too, but at the first step, and names neither the
+// parameter nor the setting.
+func (t Training) check() error {
+	m, err := onnxmodels.DecodeModel(t.TrainingModel)
+	if err != nil {
+		return fmt.Errorf("training model: %w", err)
+	}
+	c, err := checkpoint.Decode(t.Checkpoint)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	var image, drops, scales bool
+	for _, v := range m.GetGraph().GetInput() {
+		var sizes []int // 0 for a symbol
+		for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+			sizes = append(sizes, int(d.GetDimValue()))
+		}
+		switch name := v.GetName(); {
+		case name == onnxmodels.InputImage:
+			image = true
+			err = t.checkImage(sizes)
+		case name == onnxmodels.InputDropoutSeed:
+			drops = true
+		case name == onnxmodels.InputLossScale:
+			scales = true
+		case name == onnxmodels.InputLabel, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
+		default:
+			if p := c.Parameter(name); p == nil {
+				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)
+			} else if !slices.Equal(p.Shape, sizes) {
+				err = fmt.Errorf("parameter %q: the checkpoint's shape %v is not the training model's %v", name, p.Shape, sizes)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case !image:
+		return fmt.Errorf("the training model has no input %q", onnxmodels.InputImage)
+	case drops != t.Drops:
+		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
+	case scales != (t.LossScale != nil):
+		return fmt.Errorf("the training model has the input %q: %t, but LossScale is given: %t", onnxmodels.InputLossScale, scales, t.LossScale != nil)
+	}
+	return nil
+}
+
+// checkImage compares the images that the training model takes, [batch, height,
+// width, 3], of which the batch may be open, with those of the training.
+func (t Training) checkImage(sizes []int) error {
+	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != 3 {
+		return fmt.Errorf("images of %dx%d pixels, but the training model takes %v", t.Height, t.Width, sizes)
+	}
+	if sizes[0] != 0 && sizes[0] != t.MicroBatch {
+		return fmt.Errorf("micro-batches of %d images, but the training model is for %d at once", t.MicroBatch, sizes[0])
+	}
+	return nil
+}
+
+// checkStep refuses what would spoil the parameters without an error: a rate that
+// is none, and labels below 0, which ONNX leaves out of the loss.
+func checkStep(labels []int64, rate float64) error {
+	if !(rate >= 0) {
+		return fmt.Errorf("learning rate %v is not a number of 0 or more", rate)
+	}
+	for i, label := range labels {
+		if label < 0 {
+			return fmt.Errorf("image %d: label %d is below 0", i, label)
+		}
+	}
+	return nil
+}
+
+func (o Options) check() error {
+	if o.Device != "" && o.Device != "cpu" && o.Device != "cuda" {
+		return fmt.Errorf("runtime.device: %q is not \"cpu\" or \"cuda\"", o.Device)
+	}
+	return nil
+}
