@@ -49,12 +49,19 @@ func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
 // maxPixels keeps the places in a workspace within 32 bits.
 const maxPixels = 1 << 28
 
-func checkSize(dst, src, height, width int) error {
+func checkSides(height, width int) error {
 	if height < 1 || width < 1 || height > maxSide || width > maxSide {
 		return fmt.Errorf("image of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
 	}
 	if height*width > maxPixels {
 		return fmt.Errorf("image of %dx%d pixels: %d pixels are more than %d", height, width, height*width, maxPixels)
+	}
+	return nil
+}
+
+func checkSize(dst, src, height, width int) error {
+	if err := checkSides(height, width); err != nil {
+		return err
 	}
 	if want := height * width * 3; dst != want || src != want {
 		return fmt.Errorf("image of %dx%d pixels needs %d bytes, got %d and %d", height, width, want, src, dst)

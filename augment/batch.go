@@ -1,6 +1,9 @@
 package augment
 
-import "sync/atomic"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // batch is one that is being made or waits to be read.
 type batch struct {
@@ -8,6 +11,9 @@ type batch struct {
 	indices []int32 // of the images in the source
 	images  []uint8
 	labels  []int64
+	// wrong is the error of an image that is not what the source says; nil if
+	// all are.
+	wrong atomic.Pointer[error]
 	// missing counts the images that are not yet made; who makes the last
 	// one sends on ready.
 	missing atomic.Int64
@@ -59,6 +65,7 @@ func (l *Loader) hand(epoch uint64, indices []int32) bool {
 	}
 	b.epoch = epoch
 	copy(b.indices, indices)
+	b.wrong.Store(nil)
 	b.missing.Store(int64(len(indices)))
 	l.ordered <- b // has room for all batches
 	for from := 0; from < len(indices); from += taskImages {
@@ -95,7 +102,12 @@ func (l *Loader) make(b *batch, position int, a *artist, space *Workspace) {
 	height, width := l.source.Size()
 	index := int(b.indices[position])
 	a.draw(l.options.Recipe, l.options.Seed, b.epoch, index, height, width)
-	size := height * width * 3
-	space.apply(&a.plan, b.images[position*size:(position+1)*size], l.source.Image(index), height, width)
+	size, image := height*width*3, l.source.Image(index)
+	if len(image) != size {
+		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx3", index, len(image), size, height, width)
+		b.wrong.Store(&err)
+		return
+	}
+	space.apply(&a.plan, b.images[position*size:(position+1)*size], image, height, width)
 	b.labels[position] = int64(l.source.Label(index))
 }

@@ -90,6 +90,10 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 	if err := options.check(source.Len()); err != nil {
 		return nil, err
 	}
+	height, width := source.Size()
+	if err := checkSides(height, width); err != nil {
+		return nil, fmt.Errorf("read batches: %w", err)
+	}
 	if options.Recipe == nil {
 		options.Recipe = &Recipe{geometry: Keras2018}
 	}
@@ -101,7 +105,6 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 		tasks:   make(chan task, options.Workers),
 	}
 	l.stopped, l.stop = context.WithCancel(context.Background())
-	height, width := source.Size()
 	for range options.Prefetch {
 		l.free <- newBatch(options.BatchSize, height*width*3)
 	}
@@ -118,7 +121,8 @@ func (l *Loader) StepsPerEpoch() int { return l.source.Len() / l.options.BatchSi
 // Next fills images, BatchSize·height·width·3 bytes, and labels, BatchSize,
 // with the next batch, and goes on from epoch to epoch without end. wait is
 // how long the batch was not ready. It does not allocate. When ctx ends, the
-// batch is not lost: the next call gives it.
+// batch is not lost: the next call gives it. A batch that has an image of
+// another size than the source's is an error.
 func (l *Loader) Next(ctx context.Context, images []uint8, labels []int64) (wait time.Duration, err error) {
 	height, width := l.source.Size()
 	if size := l.options.BatchSize * height * width * 3; len(images) != size || len(labels) != l.options.BatchSize {
@@ -135,8 +139,11 @@ func (l *Loader) Next(ctx context.Context, images []uint8, labels []int64) (wait
 	}
 	copy(images, b.images)
 	copy(labels, b.labels)
+	if wrong := b.wrong.Load(); wrong != nil {
+		err = *wrong
+	}
 	l.free <- b
-	return wait, nil
+	return wait, err
 }
 
 // next waits for the next batch.

@@ -186,6 +186,30 @@ func TestNextRefusesOtherSizes(t *testing.T) {
 	}
 }
 
+// TestSourceThatIsNotWhatItSays: an image of another size is an error of its
+// batch, and so are sides that no image has.
+func TestSourceThatIsNotWhatItSays(t *testing.T) {
+	source := newImages(4, 4, 4)
+	source.pixels[3] = source.pixels[3][:7]
+	for _, recipe := range []*Recipe{nil, strong(t)} {
+		l, err := NewLoader(source, LoaderOptions{BatchSize: 4, Recipe: recipe})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = "read batch: image 3 of the source has 7 bytes, want the 48 of 4x4x3"
+		for range 3 { // each epoch has it
+			if _, err := l.Next(t.Context(), make([]uint8, 4*48), make([]int64, 4)); err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		}
+		l.Close()
+	}
+	source.height = -4
+	if _, err := NewLoader(source, LoaderOptions{BatchSize: 4}); err == nil || !strings.Contains(err.Error(), "a side is outside") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // stuck is a source that blocks until it is let go.
 type stuck struct {
 	*images
