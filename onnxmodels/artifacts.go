@@ -1,7 +1,9 @@
 package onnxmodels
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +93,9 @@ const (
 // Targets lists the targets.
 func Targets() []string { return []string{TargetPortable, TargetCPU, TargetCUDA} }
 
+// maxBatch is the most of anything that a batch is made of.
+const maxBatch = 1 << 20
+
 func (o TrainingOptions) validate() error {
 	for _, f := range []struct {
 		name  string
@@ -100,10 +105,23 @@ func (o TrainingOptions) validate() error {
 			return fmt.Errorf("training artifacts: %s %v is outside 0..1 (1 excluded)", f.name, f.value)
 		}
 	}
-	if !(o.WeightDecay >= 0) {
-		return fmt.Errorf("training artifacts: weight decay %v is negative", o.WeightDecay)
+	if !(o.WeightDecay >= 0 && o.WeightDecay <= math.MaxFloat32) {
+		return fmt.Errorf("training artifacts: weight decay %v is no finite number of 0 or more", o.WeightDecay)
 	}
-	if o.Batch < 0 || o.Batch%max(o.Replicas, 1) != 0 {
+	for step, rate := range o.Rates {
+		if !(rate >= 0 && rate <= math.MaxFloat32) {
+			return fmt.Errorf("training artifacts: rate %v of step %d is no finite number of 0 or more", rate, step)
+		}
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"replicas", o.Replicas}, {"micro-batches", o.MicroBatches}, {"images in a batch", o.Batch}} {
+		if n.value < 0 || n.value > maxBatch {
+			return fmt.Errorf("training artifacts: %d %s are outside 0..%d", n.value, n.name, maxBatch)
+		}
+	}
+	if o.Batch%max(o.Replicas, 1) != 0 {
 		return fmt.Errorf("training artifacts: a batch of %d images has no %d equal replicas", o.Batch, max(o.Replicas, 1))
 	}
 	if err := checkTarget(o.Target); err != nil {
@@ -165,6 +183,9 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 	if err := o.validate(); err != nil {
 		return 0, err
+	}
+	if o.Batch == 0 {
+		return 0, errors.New("memory of a training step: the options have no batch")
 	}
 	b, err := n.trainingGraph(o)
 	if err != nil {
@@ -355,8 +376,11 @@ func optimizerRate(g *graph.Graph, step *graph.Value, momentum float32, rates []
 }
 
 // Write writes the artifacts and the checkpoint into dir, which is made if it
-// does not exist, under their usual names.
+// does not exist, under their usual names. The checkpoint is one of the network's.
 func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
+	if err := a.fits(c); err != nil {
+		return fmt.Errorf("write training artifacts: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}
@@ -370,8 +394,28 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	return checkpoint.Write(filepath.Join(dir, CheckpointFile), c)
 }
 
+// fits tells whether the checkpoint has the evaluation model's parameters.
+func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
+	if c == nil {
+		return errors.New("there is no checkpoint (Network.Initialize makes one)")
+	}
+	for _, v := range a.Eval.GetGraph().GetInput() {
+		name := v.GetName()
+		if name == InputImage || name == InputLabel {
+			continue
+		}
+		if t, want := c.Parameter(name), sizesOf(v); t == nil || !equalSizes(t.Shape, want) {
+			return fmt.Errorf("the checkpoint has no parameter %q of shape %v: it is of another network", name, want)
+		}
+	}
+	return nil
+}
+
 // Marshal returns the model's bytes; equal models give equal bytes.
 func Marshal(m *Model) ([]byte, error) {
+	if m == nil {
+		return nil, errors.New("encode model: there is none")
+	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode model %q: %w", m.GetGraph().GetName(), err)

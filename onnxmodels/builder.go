@@ -116,9 +116,27 @@ func (b *Builder) in(name string, build func()) {
 	b.scope = outer
 }
 
+// maxElements is how many a parameter has at most, so that sums of their bytes do not
+// overflow. Whether there is memory for fewer is another question.
+const maxElements = 1 << 50
+
 // Parameter declares a parameter of the layer and returns its value.
 func (b *Builder) Parameter(p Parameter, initial Initializer) *graph.Value {
 	p.Name, p.initial = b.Name(p.Name), initial
+	if initial == nil {
+		b.Fail("parameter %q has no initializer, such as Zeros", p.Name)
+	}
+	size := 1
+	for _, n := range p.Shape {
+		if size > 0 && n > 0 && n <= maxElements/size {
+			size *= n
+		} else {
+			size = 0
+		}
+	}
+	if size == 0 {
+		b.Fail("parameter %q: shape %v is outside 1..%d elements", p.Name, p.Shape, maxElements)
+	}
 	b.parameters = append(b.parameters, p)
 	v := b.parameterValue(p)
 	b.values[p.Name] = v

@@ -19,7 +19,7 @@ const hashPrime = 1<<31 - 1
 // not. The trainer gives a new seed for each micro-batch.
 func Dropout(name string, rate float32) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
-		if rate < 0 || rate >= 1 {
+		if !(rate >= 0 && rate < 1) {
 			b.Fail("dropout %q: rate %v is outside 0..1 (1 excluded)", b.Name(name), rate)
 			return x
 		}

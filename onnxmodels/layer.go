@@ -15,11 +15,26 @@ func (f layerFunc) Build(b *Builder, x *graph.Value) *graph.Value { return f(b, 
 // Sequential is the layers one after the other.
 func Sequential(layers ...Layer) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
-		for _, l := range layers {
-			x = l.Build(b, x)
+		for i, l := range layers {
+			x = b.build(l, i, x)
 		}
 		return x
 	})
+}
+
+// build appends the layer at a place of a list. One that is nil, or gives nothing, is a
+// mistake of the caller's, and the layers after it may not see it.
+func (b *Builder) build(l Layer, place int, x *graph.Value) *graph.Value {
+	if l == nil {
+		b.Fail("layer %d of %q is nil", place, b.scope)
+		return x
+	}
+	y := l.Build(b, x)
+	if y == nil {
+		b.Fail("layer %d of %q, a %T, gives no value", place, b.scope, l)
+		return x
+	}
+	return y
 }
 
 // Scope is the layers one after the other, with "name." before the names of
@@ -81,7 +96,10 @@ type ConvOptions struct {
 // and "<name>.bias" [filters], zeros.
 func Conv(name string, o ConvOptions) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
-		window, ok := slidingWindow(b, name, x, o.Kernel, max(o.Stride, 1), o.Valid)
+		if o.Stride == 0 {
+			o.Stride = 1
+		}
+		window, ok := slidingWindow(b, name, x, o.Kernel, o.Stride, o.Valid)
 		if !ok || o.Filters < 1 {
 			b.Fail("conv %q: %d filters of %dx%d over %s", b.Name(name), o.Filters, o.Kernel, o.Kernel, x.Shape)
 			return x

@@ -19,12 +19,13 @@ type Network struct {
 // replicaSymbol is the size of one replica's part of a batch.
 const replicaSymbol = "replica_batch"
 
-// NewNetwork returns the network of the layers over images of height x width.
-// Layers that do not fit each other are an error.
+// NewNetwork returns the network of the layers over images of height x width,
+// each in 1..16384 pixels and 2²⁴ together. Layers that do not fit each other are
+// an error.
 func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
 	n := &Network{height: height, width: width, layers: layers}
-	if height < 1 || width < 1 {
-		return nil, fmt.Errorf("network: images of %dx%d pixels", height, width)
+	if min(height, width) < 1 || max(height, width) > maxSide || height*width > maxArea {
+		return nil, fmt.Errorf("network: images of %dx%d pixels are outside 1..%d pixels of at most %d a side", height, width, maxArea, maxSide)
 	}
 	b := n.builder("network")
 	logits := n.forward(b, n.floatInput(b))

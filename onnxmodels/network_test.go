@@ -2,14 +2,18 @@ package onnxmodels
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
 )
 
@@ -240,16 +244,37 @@ func TestFoldKeepsSharedConvolutions(t *testing.T) {
 // TestMistakes: what does not fit together is an error that names it.
 func TestMistakes(t *testing.T) {
 	for want, layers := range map[string][]Layer{
-		`dense "dense"`:   {Dense("dense", 3)},
-		`conv "c"`:        {Conv("c", ConvOptions{Kernel: 3})},
-		`does not fit`:    {AveragePool("p", PoolOptions{Size: 9}), GlobalAveragePool("g"), Dense("d", 2)},
-		`residual "r"`:    {Residual("r", nil, Conv("c", ConvOptions{Filters: 4, Kernel: 3})), GlobalAveragePool("g"), Dense("d", 2)},
-		`want logits`:     {ReLU("r")},
-		`rate 1 is outs`:  {Dropout("d", 1), GlobalAveragePool("g"), Dense("d", 2)},
-		`the name is tak`: {GlobalAveragePool("g"), Dense("d", 2), Dense("d", 2)},
+		`dense "dense"`:    {Dense("dense", 3)},
+		`conv "c"`:         {Conv("c", ConvOptions{Kernel: 3})},
+		`does not fit`:     {AveragePool("p", PoolOptions{Size: 9}), GlobalAveragePool("g"), Dense("d", 2)},
+		`residual "r"`:     {Residual("r", nil, Conv("c", ConvOptions{Filters: 4, Kernel: 3})), GlobalAveragePool("g"), Dense("d", 2)},
+		`want logits`:      {ReLU("r")},
+		`rate 1 is outs`:   {Dropout("d", 1), GlobalAveragePool("g"), Dense("d", 2)},
+		`the name is tak`:  {GlobalAveragePool("g"), Dense("d", 2), Dense("d", 2)},
+		`with stride -1`:   {Conv("c", ConvOptions{Filters: 4, Kernel: 3, Stride: -1}), GlobalAveragePool("g"), Dense("d", 2)},
+		`rate NaN is out`:  {Dropout("d", float32(math.NaN())), GlobalAveragePool("g"), Dense("d", 2)},
+		`epsilon -1 is`:    {BatchNorm("b", BatchNormOptions{Epsilon: -1}), GlobalAveragePool("g"), Dense("d", 2)},
+		`momentum NaN`:     {BatchNorm("b", BatchNormOptions{Momentum: float32(math.NaN())}), GlobalAveragePool("g"), Dense("d", 2)},
+		`layer 1 of "" is`: {GlobalAveragePool("g"), nil, Dense("d", 2)},
+		`layer 0 of "r."`:  {Residual("r", nil, nil), GlobalAveragePool("g"), Dense("d", 2)},
+		`gives no value`:   {own(func(*Builder, *graph.Value) *graph.Value { return nil }), Dense("d", 2)},
+		`no initializer`: {own(func(b *Builder, x *graph.Value) *graph.Value {
+			b.Parameter(Parameter{Name: "w", Shape: []int{1}}, nil)
+			return x
+		}), Dense("d", 2)},
+		`shape [2 -1] is`: {own(func(b *Builder, x *graph.Value) *graph.Value {
+			b.Parameter(Parameter{Name: "w", Shape: []int{2, -1}}, Zeros)
+			return x
+		}), Dense("d", 2)},
+		`1152921504606846976] is outside 1..1125899906842624 elements`: {GlobalAveragePool("g"), Dense("d", 1<<60)},
 	} {
 		if _, err := NewNetwork(8, 8, layers...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+	for _, size := range [][2]int{{0, 8}, {8, -8}, {1 << 15, 8}, {1 << 13, 1 << 12}, {math.MaxInt, math.MaxInt}} {
+		if _, err := NewNetwork(size[0], size[1], GlobalAveragePool("g"), Dense("d", 2)); err == nil {
+			t.Errorf("images of %v were accepted", size)
 		}
 	}
 	n := mustCNN(t, 8, []int{4}, 1, 3)
@@ -257,9 +282,47 @@ func TestMistakes(t *testing.T) {
 	if _, err := n.Inference(other, InferenceOptions{}); err == nil || !strings.Contains(err.Error(), "stage1.conv1.weight") {
 		t.Errorf("the checkpoint of another network gave error %v", err)
 	}
-	for _, o := range []TrainingOptions{{Momentum: 1}, {LabelSmoothing: -1}, {WeightDecay: -1}, {Target: "tpu"}, {Momentum: float32(math.NaN())}, {Mixed: true, Target: TargetCPU}, {Mixed: true, Target: TargetNative}} {
+	for _, o := range []TrainingOptions{
+		{Momentum: 1},
+		{LabelSmoothing: -1},
+		{WeightDecay: -1},
+		{Target: "tpu"},
+		{Momentum: float32(math.NaN())},
+		{Mixed: true, Target: TargetCPU},
+		{Mixed: true, Target: TargetNative},
+		{Replicas: -1},
+		{Replicas: 1 << 40},
+		{MicroBatches: -1},
+		{Batch: -1},
+		{WeightDecay: float32(math.Inf(1))},
+		{Rates: []float32{0.1, float32(math.NaN())}},
+	} {
 		if _, err := n.Artifacts(o); err == nil {
 			t.Errorf("options %+v were accepted", o)
 		}
 	}
+	if _, err := n.StepBytes(TrainingOptions{}); err == nil {
+		t.Error("a step without a batch has a size")
+	}
+	a, err := n.Artifacts(TrainingOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "artifacts")
+	for _, c := range []*checkpoint.Checkpoint{nil, other, {}} {
+		if err := a.Write(dir, c); err == nil {
+			t.Errorf("artifacts were written with the checkpoint %v", c)
+		}
+	}
+	if err := WriteModel(dir, nil); err == nil {
+		t.Error("no model was written")
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was written: %v", err)
+	}
 }
+
+// own is a layer of one's own.
+type own func(b *Builder, x *graph.Value) *graph.Value
+
+func (o own) Build(b *Builder, x *graph.Value) *graph.Value { return o(b, x) }

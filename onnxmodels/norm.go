@@ -5,10 +5,10 @@ import "onnxlab/onnxmodels/graph"
 // BatchNormOptions describe a batch normalisation; zero values are Keras's
 // defaults.
 type BatchNormOptions struct {
-	// Momentum is how much of the running statistics a step keeps; 0 means
-	// 0.99.
+	// Momentum is how much of the running statistics a step keeps, in 0..1; 0
+	// means 0.99.
 	Momentum float32
-	// Epsilon is added to the variance; 0 means 1e-3.
+	// Epsilon is added to the variance, in 0..1; 0 means 1e-3.
 	Epsilon float32
 }
 
@@ -31,6 +31,10 @@ func BatchNorm(name string, o BatchNormOptions) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		if len(x.Shape) != 4 {
 			b.Fail("batch normalisation %q: input %s, want [n, c, h, w]", b.Name(name), x)
+			return x
+		}
+		if !(o.Momentum >= 0 && o.Momentum <= 1 && o.Epsilon >= 0 && o.Epsilon <= 1) {
+			b.Fail("batch normalisation %q: momentum %v or epsilon %v is outside 0..1", b.Name(name), o.Momentum, o.Epsilon)
 			return x
 		}
 		n := &norm{Builder: b, name: b.Name(name), BatchNormOptions: o}

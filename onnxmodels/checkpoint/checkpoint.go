@@ -14,8 +14,10 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"onnxlab/internal/durable"
 )
@@ -98,7 +100,35 @@ func Read(path string) (*Checkpoint, error) {
 	return c, nil
 }
 
-// Write writes c to path, atomically.
+// check tells whether every tensor has as many elements as its shape says, without
+// which Read refuses the file.
+func (c *Checkpoint) check() error {
+	if c == nil {
+		return errors.New("there is no checkpoint")
+	}
+	lists := [][]Tensor{c.Trainable, c.Frozen}
+	if c.Optimizer != nil {
+		for _, s := range c.Optimizer.States {
+			lists = append(lists, s.Momenta)
+		}
+	}
+	for _, t := range slices.Concat(lists...) {
+		size := 1
+		for _, n := range t.Shape {
+			size *= n
+		}
+		if size != len(t.Data) {
+			return fmt.Errorf("tensor %q: shape %v needs %d elements, got %d", t.Name, t.Shape, size, len(t.Data))
+		}
+	}
+	return nil
+}
+
+// Write writes c to path, atomically. A tensor whose data is not of its shape is an
+// error.
 func Write(path string, c *Checkpoint) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("write checkpoint %q: %w", path, err)
+	}
 	return durable.WriteBytes(path, Encode(c))
 }

@@ -2,6 +2,9 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -125,6 +128,24 @@ func TestFaults(t *testing.T) {
 	}
 	if _, err := Read(t.TempDir()); err == nil {
 		t.Error("a directory was read")
+	}
+}
+
+// TestWriteRefuses what Read would not read.
+func TestWriteRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	short := example()
+	short.Trainable[0].Data = short.Trainable[0].Data[1:]
+	for want, c := range map[string]*Checkpoint{
+		"there is no checkpoint":                                 nil,
+		fmt.Sprintf("tensor %q: shape", short.Trainable[0].Name): short,
+	} {
+		if err := Write(path, c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a file was written")
 	}
 }
 

@@ -67,7 +67,8 @@ const (
 // group is the only optimizer group that ONNX Runtime knows.
 const group = "group0"
 
-// Encode returns the file's bytes; equal checkpoints give equal bytes.
+// Encode returns the file's bytes; equal checkpoints give equal bytes. Each tensor has
+// as many elements as its shape says, or Decode refuses the bytes.
 func Encode(c *Checkpoint) []byte {
 	e := encoder{flatbuffers.NewBuilder(1 << 16)}
 	module := e.table(moduleFields,
