@@ -10,7 +10,45 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/inspect"
 )
+
+// scale multiplies each channel of [n, channels, h, w] by a number that is trained.
+type scale struct {
+	name     string
+	channels int
+}
+
+func (s scale) Build(b *onnxmodels.Builder, x *graph.Value) *graph.Value {
+	factor := b.Weight(onnxmodels.Parameter{
+		Name: s.name + ".factor", Shape: []int{s.channels, 1, 1}, Trainable: true,
+	}, onnxmodels.Ones)
+	return b.Binary("Mul", b.Name(s.name), x, factor)
+}
+
+// A layer of your own declares its parameters and appends operators, of which
+// package gradient has the gradients.
+func ExampleLayer() {
+	network, err := onnxmodels.NewNetwork(8, 8,
+		scale{name: "scale", channels: 3},
+		onnxmodels.Flatten("flat"),
+		onnxmodels.Dense("dense", 2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range inspect.Model(artifacts.Training).Parameters {
+		fmt.Println(p.Name, p.Type)
+	}
+	// Output:
+	// scale.factor float32[3, 1, 1]
+	// dense.weight float32[192, 2]
+	// dense.bias float32[2]
+}
 
 // A network is written as training artifacts; the parameters in a checkpoint,
 // which after training would be the trained ones, make an inference model.
