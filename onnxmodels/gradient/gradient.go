@@ -3,13 +3,17 @@
 //
 //	gradients, err := gradient.Append(g, loss, seed, parameters)
 //
-// Each operator has one rule, in the table of rules.go. The rules build
-// operators that ONNX Runtime has on every device and that are right for a
-// symbolic batch; its own pool gradients are neither.
+// Each operator has one rule, in the table of rules.go: Identity, Add, Sub, Mul,
+// Neg, Log, Cast, Relu, Softmax, Flatten, Reshape, Split, Concat, ReduceSum,
+// ReduceMean, Gemm, Conv, MaxPool, AveragePool, GlobalAveragePool,
+// SoftmaxCrossEntropyLoss and BatchNormInternal. The rules build operators that
+// ONNX Runtime has on every device and that are right for a symbolic batch; its own
+// pool gradients are neither.
 package gradient
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -19,6 +23,17 @@ import (
 // of the target's shape; a target that loss does not depend on is an error,
 // as is an operator without a rule between the two.
 func Append(g *graph.Graph, loss, seed *graph.Value, targets []*graph.Value) (map[*graph.Value]*graph.Value, error) {
+	if err := g.Err(); err != nil {
+		return nil, err // its values may be nil
+	}
+	for name, v := range map[string]*graph.Value{"loss": loss, "seed": seed} {
+		if v == nil || len(v.Shape) != 0 {
+			return nil, fmt.Errorf("differentiate: the %s %v is no scalar", name, v)
+		}
+	}
+	if slices.Contains(targets, nil) {
+		return nil, fmt.Errorf("differentiate %q: a target is nil", loss.Name)
+	}
 	b := &backward{
 		Graph:    g,
 		depends:  dependents(g, targets),

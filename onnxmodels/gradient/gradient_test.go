@@ -358,6 +358,31 @@ func agree(t *testing.T, name string, got []float32, want []float64) {
 	}
 }
 
+// TestWrongArguments: a loss or a seed that is no scalar, and values that are not
+// there, also after a mistake in the graph.
+func TestWrongArguments(t *testing.T) {
+	g := graph.New("arguments")
+	x := g.Input("x", graph.Float, graph.Static(3))
+	loss, seed := g.ReduceSum("loss", x, false, 0), g.Scalar("seed", 1)
+	for _, c := range []struct {
+		loss, seed, target *graph.Value
+		want               string
+	}{
+		{nil, seed, x, "loss <nil> is no scalar"},
+		{x, seed, x, "loss x float32[3] is no scalar"},
+		{loss, x, x, "seed x float32[3] is no scalar"},
+		{loss, seed, nil, "a target is nil"},
+	} {
+		if _, err := Append(g, c.loss, c.seed, []*graph.Value{c.target}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one that has %q", err, c.want)
+		}
+	}
+	g.Unary("Relu", "mistake", nil)
+	if _, err := Append(g, nil, seed, nil); err == nil || err.Error() != g.Err().Error() {
+		t.Errorf("error %v, want %v", err, g.Err())
+	}
+}
+
 // TestErrors names what cannot be differentiated.
 func TestErrors(t *testing.T) {
 	g := graph.New("errors")

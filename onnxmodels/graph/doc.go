@@ -10,7 +10,7 @@
 //	w := g.Input("w", graph.Float, graph.Static(4, 10))
 //	y := g.Gemm("dense", x, w, nil, graph.GemmOptions{})
 //	g.Output(y)
-//	model, err := g.Model(graph.Options{})
+//	model, err := g.Model()
 //
 // Nodes are therefore always in topological order. The first mistake is kept
 // and reported by Err and by Model; what is built after it does not count.

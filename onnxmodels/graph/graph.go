@@ -158,7 +158,7 @@ func (g *Graph) Fail(format string, args ...any) {
 // dimensions from `fixed` on have fixed sizes. After a failure the caller
 // returns v or any other value: the graph is void.
 func (g *Graph) expect(op, name string, v *Value, elem Elem, rank, fixed int) bool {
-	if g.err != nil {
+	if g.err != nil || !g.given(op, name, v) {
 		return false
 	}
 	if v.Elem != elem && (elem != Float || !v.Elem.Floating()) || len(v.Shape) != rank {
@@ -174,9 +174,32 @@ func (g *Graph) expect(op, name string, v *Value, elem Elem, rank, fixed int) bo
 	return true
 }
 
+// given checks that no input is nil.
+func (g *Graph) given(op, name string, inputs ...*Value) bool {
+	for i, v := range inputs {
+		if v == nil {
+			g.Fail("%s %q: input %d is nil", op, name, i)
+			return false
+		}
+	}
+	return true
+}
+
+// has checks that v has the dimension, counted from 0.
+func (g *Graph) has(op, name string, v *Value, dimension int) bool {
+	if !g.given(op, name, v) {
+		return false
+	}
+	if dimension < 0 || dimension >= len(v.Shape) {
+		g.Fail("%s %q: input %s has no dimension %d", op, name, v, dimension)
+		return false
+	}
+	return true
+}
+
 // same checks that a and b have one type and shape.
 func (g *Graph) same(op, name string, a, b *Value) bool {
-	if g.err != nil {
+	if g.err != nil || !g.given(op, name, a, b) {
 		return false
 	}
 	if a.Elem != b.Elem || !a.Shape.Equal(b.Shape) {

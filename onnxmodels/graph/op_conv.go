@@ -15,6 +15,9 @@ type Window struct {
 // has its larger half at the bottom and right.
 func Same(k, s, height, width int) Window {
 	w := Window{Kernel: [2]int{k, k}, Strides: [2]int{s, s}}
+	if s < 1 {
+		return w // which fits nothing
+	}
 	for i, size := range []int{height, width} {
 		total := max(((size+s-1)/s-1)*s+k-size, 0)
 		w.Pads[i], w.Pads[i+2] = total/2, total-total/2

@@ -36,6 +36,9 @@ func (g *Graph) Gemm(name string, a, b, c *Value, o GemmOptions) *Value {
 // MatMul appends the product of the matrix a [m, k] and each of the matrices b
 // [..., k, n].
 func (g *Graph) MatMul(name string, a, b *Value) *Value {
+	if !g.given("MatMul", name, a, b) {
+		return a
+	}
 	at := len(b.Shape) - 2
 	if !g.expect("MatMul", name, a, Float, 2, 2) || at < 0 || a.Shape[1] != b.Shape[at] {
 		g.Fail("MatMul %q: inputs %s and %s do not fit", name, a, b)
@@ -46,14 +49,22 @@ func (g *Graph) MatMul(name string, a, b *Value) *Value {
 	return g.op("MatMul", name, a.Elem, shape, []*Value{a, b})
 }
 
-// ReduceSum appends the sum of x over the axes, which are kept as 1 if keep.
+// ReduceSum appends the sum of x over the axes, counted from 0, which are kept as 1
+// if keep.
 func (g *Graph) ReduceSum(name string, x *Value, keep bool, axes ...int64) *Value {
+	if !g.hasAll("ReduceSum", name, x, axes) {
+		return x
+	}
 	return g.op("ReduceSum", name, x.Elem, reduced(x.Shape, keep, axes),
 		[]*Value{x, g.Ints(name+".axes", axes...)}, keepAttribute(keep))
 }
 
-// ReduceMean appends the mean of x over the axes, which are kept as 1 if keep.
+// ReduceMean appends the mean of x over the axes, counted from 0, which are kept as 1
+// if keep.
 func (g *Graph) ReduceMean(name string, x *Value, keep bool, axes ...int64) *Value {
+	if !g.hasAll("ReduceMean", name, x, axes) {
+		return x
+	}
 	return g.op("ReduceMean", name, x.Elem, reduced(x.Shape, keep, axes),
 		[]*Value{x}, Attribute{"axes", axes}, keepAttribute(keep))
 }
@@ -61,13 +72,29 @@ func (g *Graph) ReduceMean(name string, x *Value, keep bool, axes ...int64) *Val
 // ArgMax appends the index of the largest element along the last dimension,
 // which is dropped.
 func (g *Graph) ArgMax(name string, x *Value) *Value {
+	if !g.has("ArgMax", name, x, 0) {
+		return x
+	}
 	return g.op("ArgMax", name, Int64, x.Shape[:len(x.Shape)-1], []*Value{x},
 		Attribute{"axis", int64(-1)}, keepAttribute(false))
 }
 
 // Softmax appends the softmax of x over its last dimension.
 func (g *Graph) Softmax(name string, x *Value) *Value {
+	if !g.has("Softmax", name, x, 0) {
+		return x
+	}
 	return g.op("Softmax", name, x.Elem, x.Shape, []*Value{x}, Attribute{"axis", int64(-1)})
+}
+
+// hasAll checks that x has the axes, counted from 0.
+func (g *Graph) hasAll(op, name string, x *Value, axes []int64) bool {
+	for _, a := range axes {
+		if !g.has(op, name, x, int(a)) {
+			return false
+		}
+	}
+	return g.given(op, name, x)
 }
 
 func keepAttribute(keep bool) Attribute {

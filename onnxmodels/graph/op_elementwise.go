@@ -5,18 +5,27 @@ import "strings"
 // Unary appends an elementwise operator of one input whose output has the
 // input's type and shape: "Relu", "Neg", "Sqrt", "Exp", "Identity", ….
 func (g *Graph) Unary(op, name string, x *Value) *Value {
+	if !g.given(op, name, x) {
+		return x
+	}
 	return g.op(op, name, x.Elem, x.Shape, []*Value{x})
 }
 
 // Binary appends an elementwise operator of two inputs of one element type,
 // broadcast as ONNX (and NumPy) broadcasts: "Add", "Sub", "Mul", "Div", "Mod",
-// "Max".
+// "Max", "Min".
 func (g *Graph) Binary(op, name string, a, b *Value) *Value {
+	if !g.given(op, name, a, b) {
+		return a
+	}
 	return g.op(op, name, a.Elem, g.broadcast(op, name, a, b), []*Value{a, b})
 }
 
 // Compare appends "Equal" or "Less": a boolean for each pair of elements.
 func (g *Graph) Compare(op, name string, a, b *Value) *Value {
+	if !g.given(op, name, a, b) {
+		return a
+	}
 	return g.op(op, name, Bool, g.broadcast(op, name, a, b), []*Value{a, b})
 }
 
@@ -45,14 +54,23 @@ func (g *Graph) broadcast(op, name string, a, b *Value) Shape {
 
 // Sum appends the sum of values of one type and shape.
 func (g *Graph) Sum(name string, values ...*Value) *Value {
-	for _, v := range values[1:] {
-		g.same("Sum", name, values[0], v)
+	if len(values) == 0 {
+		g.Fail("Sum %q: there are no inputs", name)
+		return nil
+	}
+	for _, v := range values {
+		if !g.same("Sum", name, values[0], v) {
+			return v
+		}
 	}
 	return g.op("Sum", name, values[0].Elem, values[0].Shape, values)
 }
 
 // Cast appends a conversion of x to another element type.
 func (g *Graph) Cast(name string, x *Value, to Elem) *Value {
+	if !g.given("Cast", name, x) {
+		return x
+	}
 	return g.op("Cast", name, to, x.Shape, []*Value{x}, Attribute{"to", int64(to)})
 }
 

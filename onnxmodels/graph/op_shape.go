@@ -4,9 +4,15 @@ import "slices"
 
 // Transpose appends a permutation of the dimensions of x.
 func (g *Graph) Transpose(name string, x *Value, permutation ...int) *Value {
-	if len(permutation) != len(x.Shape) {
-		g.Fail("Transpose %q: permutation %v of %s", name, permutation, x)
+	if !g.given("Transpose", name, x) {
 		return x
+	}
+	sorted := slices.Sorted(slices.Values(permutation))
+	for i := range max(len(sorted), len(x.Shape)) {
+		if len(sorted) != len(x.Shape) || sorted[i] != i {
+			g.Fail("Transpose %q: permutation %v of %s", name, permutation, x)
+			return x
+		}
 	}
 	shape := make(Shape, len(permutation))
 	perm := make([]int64, len(permutation))
@@ -40,6 +46,9 @@ func (g *Graph) View(name string, x *Value, sizes ...int) *Value {
 // Flatten appends x as a matrix of its first dimension and the product of the
 // others.
 func (g *Graph) Flatten(name string, x *Value) *Value {
+	if !g.has("Flatten", name, x, 0) {
+		return x
+	}
 	n := 1
 	for _, size := range x.fixed(1) {
 		n *= size
@@ -101,6 +110,10 @@ func (g *Graph) Range(name string, limit *Value, symbol string) *Value {
 // Split appends the n equal parts of x along its first dimension, whose size
 // is then the symbol if it was one, or an nth.
 func (g *Graph) Split(name string, x *Value, n int, symbol string) []*Value {
+	if !g.has("Split", name, x, 0) || n < 1 {
+		g.Fail("Split %q: %d parts are fewer than 1", name, n)
+		return nil
+	}
 	part := typed{".out", x.Elem, append(Shape{Symbol(symbol)}, x.Shape[1:]...)}
 	if x.Shape[0].Symbol == "" {
 		if x.Shape[0].Size%int64(n) != 0 {
@@ -118,6 +131,15 @@ func (g *Graph) Split(name string, x *Value, n int, symbol string) []*Value {
 // Concat appends the parts joined along a dimension, whose size is then the
 // given one.
 func (g *Graph) Concat(name string, parts []*Value, axis int, size Dim) *Value {
+	if len(parts) == 0 {
+		g.Fail("Concat %q: there are no parts", name)
+		return nil
+	}
+	for _, p := range parts {
+		if !g.has("Concat", name, p, axis) {
+			return p
+		}
+	}
 	shape := slices.Clone(parts[0].Shape)
 	shape[axis] = size
 	for _, p := range parts[1:] {
@@ -133,6 +155,9 @@ func (g *Graph) Concat(name string, parts []*Value, axis int, size Dim) *Value {
 // Gather appends the parts of x at the indices along a dimension, in whose
 // place are those of the indices.
 func (g *Graph) Gather(name string, x, indices *Value, axis int) *Value {
+	if !g.has("Gather", name, x, axis) || !g.given("Gather", name, x, indices) {
+		return x
+	}
 	shape := slices.Concat(x.Shape[:axis], indices.Shape, x.Shape[axis+1:])
 	return g.op("Gather", name, x.Elem, shape, []*Value{x, indices}, Attribute{"axis", int64(axis)})
 }
@@ -147,6 +172,10 @@ func (g *Graph) ScatterAdd(name string, into, indices, updates *Value) *Value {
 // Upsample appends x [n, c, h, w] with every element repeated kh x kw times.
 func (g *Graph) Upsample(name string, x *Value, kh, kw int) *Value {
 	if !g.expect("Resize", name, x, Float, 4, 1) {
+		return x
+	}
+	if kh < 1 || kw < 1 {
+		g.Fail("Resize %q: %s repeated %dx%d times", name, x, kh, kw)
 		return x
 	}
 	scales := g.Floats(name+".scales", []int{4}, []float32{1, 1, float32(kh), float32(kw)})
