@@ -37,7 +37,13 @@ func (r Recording) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("record outputs: hash of the model: %w", err)
 	}
-	n := len(r.Images) / (r.Height * r.Width * 3)
+	size, o := r.Height*r.Width*3, r.Outputs
+	if r.Height < 1 || r.Width < 1 || o.Classes < 1 || len(r.Images) == 0 || len(r.Images)%size != 0 ||
+		len(o.Logits) != len(r.Images)/size*o.Classes || len(o.Probabilities) != len(o.Logits) {
+		return fmt.Errorf("record outputs: %d bytes of images of %dx%d pixels, %d logits and %d probabilities of %d classes do not go together",
+			len(r.Images), r.Height, r.Width, len(o.Logits), len(o.Probabilities), o.Classes)
+	}
+	n := len(r.Images) / size
 	archive := npz.Archive{
 		arrayModel:         npz.Uint8s(hash, len(hash)),
 		arrayImages:        npz.Uint8s(r.Images, n, r.Height, r.Width, 3),

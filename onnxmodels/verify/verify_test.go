@@ -342,6 +342,16 @@ func TestRecording(t *testing.T) {
 	if report, err := Compare(r.Outputs, got.Outputs, 0); err != nil || report.Err() != nil {
 		t.Errorf("outputs %+v: %v, %v", got.Outputs, err, report.Err())
 	}
+	for _, wrong := range []Recording{
+		{},
+		{Height: -1, Width: 2, Images: r.Images, Outputs: r.Outputs},
+		{Height: 1, Width: 4, Images: r.Images, Outputs: r.Outputs},
+		{Height: 1, Width: 2, Images: r.Images, Outputs: Outputs{Classes: 3, Logits: r.Outputs.Logits, Probabilities: r.Outputs.Probabilities}},
+	} {
+		if err := wrong.Write(path); err == nil || !strings.Contains(err.Error(), "do not go together") {
+			t.Errorf("%+v: error %v", wrong, err)
+		}
+	}
 	r.ModelSHA256 = "0a"
 	if err := r.Write(path); err != nil {
 		t.Fatal(err)

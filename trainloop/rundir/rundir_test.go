@@ -26,6 +26,9 @@ func touch(t *testing.T, text string, path ...string) {
 }
 
 func TestSummarize(t *testing.T) {
+	if none := Summarize(nil); none.Status != "" || none.Epochs != 0 {
+		t.Errorf("no epochs are %+v", none)
+	}
 	got := Summarize([]Epoch{
 		{Epoch: 0, Step: 10, ValAccuracy: 0.5, Loss: 2, ImagesPerSecond: 100, DataWait: 0.5, Seconds: 3},
 		{Epoch: 1, Step: 20, ValAccuracy: 0.75, Loss: 1, ImagesPerSecond: 300, Seconds: 2},

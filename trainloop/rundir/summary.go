@@ -62,8 +62,11 @@ type Verification struct {
 }
 
 // Summarize fills in what the history says: losses, accuracies, epochs, steps
-// and times, and the status StatusDone. The history has one epoch or more.
+// and times, and the status StatusDone. Without an epoch there is nothing to say.
 func Summarize(history []Epoch) Summary {
+	if len(history) == 0 {
+		return Summary{}
+	}
 	last := history[len(history)-1]
 	s := Summary{
 		ValAccuracy: last.ValAccuracy, ValLoss: last.ValLoss, Accuracy: last.Accuracy, Loss: last.Loss,

@@ -52,6 +52,9 @@ const stopPatience = 2 * time.Minute
 // under way, which save their state, and returns the context's error.
 func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
 	var outcome Outcome
+	if o.Command == nil {
+		return outcome, errors.New("run sweep: the options have no command that trains a cell")
+	}
 	var mu sync.Mutex
 	group := errgroup.Group{}
 	group.SetLimit(max(o.Jobs, 1))

@@ -94,6 +94,14 @@ func TestNoProcess(t *testing.T) {
 	}
 }
 
+// TestNoCommand: options that say not how a cell is trained start none.
+func TestNoCommand(t *testing.T) {
+	p := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
+	if outcome, err := p.Run(t.Context(), Options{}); err == nil || outcome != (Outcome{}) {
+		t.Errorf("outcome %+v, error %v", outcome, err)
+	}
+}
+
 // TestJobs: as many cells run at once as are to, and no more.
 func TestJobs(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{1, 2, 4, 8, 16, 32}, 1), t.TempDir())
