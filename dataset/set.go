@@ -47,6 +47,9 @@ func (s *Set) Validate() error {
 	if want := s.Len() * s.imageSize(); s.drawing == nil && len(s.Pixels) != want {
 		return wrong(NoRecord, "%d images of %dx%d pixels have %d bytes, got %d", s.Len(), s.Height, s.Width, want, len(s.Pixels))
 	}
+	if len(s.Classes) == 0 {
+		return wrong(NoRecord, "the set has no names of classes")
+	}
 	for i, label := range s.Labels {
 		if label < 0 || int(label) >= len(s.Classes) {
 			return wrong(i, "label %d is outside 0..%d", label, len(s.Classes)-1)

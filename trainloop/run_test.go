@@ -276,8 +276,8 @@ func TestMadeWrong(t *testing.T) {
 		{func(o *Options) { o.Experiment.Train.Replicas = 0 }, "train.replicas: 0 is outside"},
 		{func(o *Options) { o.Experiment.Train.Epochs = -1 }, "train.epochs: -1 is outside"},
 		{func(o *Options) { o.Experiment.Optimizer.LearningRate = math.NaN() }, "optimizer.learning_rate: NaN is outside"},
-		{func(o *Options) { o.Train = broken(o, func(s *dataset.Set) { s.Pixels = s.Pixels[:100] }) }, "have 122880 bytes, got 100"},
-		{func(o *Options) { o.Validation = broken(o, func(s *dataset.Set) { s.Labels[3] = -1 }) }, "record 3: label -1 is outside 0..9"},
+		{func(o *Options) { o.Train = broken(o, func(s *dataset.Set) { s.Pixels = s.Pixels[:100] }) }, "training images: 40 images of 32x32 pixels have 122880 bytes, got 100"},
+		{func(o *Options) { o.Validation = broken(o, func(s *dataset.Set) { s.Labels[3] = -1 }) }, "validation images: record 3: label -1 is outside 0..9"},
 	} {
 		o := small(t)
 		c.change(&o)

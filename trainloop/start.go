@@ -124,7 +124,10 @@ func check(o Options) error {
 	if err := o.Experiment.ValidateFor("model", "augment", "train", "optimizer", "schedule", "runtime"); err != nil {
 		return err
 	}
-	return errors.Join(checkTraining(o.Experiment, o.Train), o.Validation.Validate())
+	if err := o.Validation.Validate(); err != nil {
+		return fmt.Errorf("validation images: %w", err)
+	}
+	return checkTraining(o.Experiment, o.Train)
 }
 
 // checkTraining tells what does not go together between the experiment and the
@@ -134,7 +137,7 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 		return errors.New("train: want training images (dataset.Load)")
 	}
 	if err := train.Validate(); err != nil {
-		return err
+		return fmt.Errorf("training images: %w", err)
 	}
 	if err := checkBatch(e); err != nil {
 		return err
