@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 )
@@ -80,7 +81,7 @@ type tensor struct {
 }
 
 // ModelSubject prepares a model for Diff.
-func ModelSubject(m *onnxpb.Model) Subject {
+func ModelSubject(m *onnxmodels.Model) Subject {
 	s := Subject{model: m, metadata: map[string]string{}, tensors: map[string]tensor{}}
 	for _, p := range m.GetMetadataProps() {
 		s.metadata[p.GetKey()] = p.GetValue()

@@ -55,7 +55,7 @@ type OperatorReport struct {
 }
 
 // Model describes a model that onnxmodels.CheckModel accepts.
-func Model(m *onnxpb.Model) *ModelReport {
+func Model(m *onnxmodels.Model) *ModelReport {
 	g := m.GetGraph()
 	r := &ModelReport{
 		Producer: m.GetProducerName(), IRVersion: m.GetIrVersion(),
