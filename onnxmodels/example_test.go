@@ -2,6 +2,7 @@ package onnxmodels_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -95,7 +96,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	white := bytes.Repeat([]byte{255}, 8*8*3)
-	_, probabilities, err := runner.Predict(append(white, make([]uint8, 8*8*3)...)) // and black
+	_, probabilities, err := runner.Predict(context.Background(), append(white, make([]uint8, 8*8*3)...)) // and black
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func (c *classifier) measure(ctx context.Context, opts *benchPredictOptions) ([]
 		images = append(images, images[:min(len(images), size-len(images))]...)
 	}
 	images = images[:opts.batch*c.Height*c.Width*3]
-	if _, _, err := c.Predict(images); err != nil {
+	if _, _, err := c.Predict(ctx, images); err != nil {
 		return nil, err
 	}
 	var rates []float64
@@ -111,7 +111,7 @@ func (c *classifier) measure(ctx context.Context, opts *benchPredictOptions) ([]
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if _, _, err := c.Predict(images); err != nil {
+			if _, _, err := c.Predict(ctx, images); err != nil {
 				return nil, err
 			}
 			done += opts.batch

@@ -13,7 +13,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/gorun"
-	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 )
@@ -63,8 +62,8 @@ type classifier struct {
 
 // Predict runs the model. One that does not run is bad data, and so is one that
 // answers with what is no number.
-func (c *classifier) Predict(images []uint8) (logits, probabilities []float32, err error) {
-	if logits, probabilities, err = c.Predictor.Predict(images); err != nil {
+func (c *classifier) Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error) {
+	if logits, probabilities, err = c.Predictor.Predict(ctx, images); err != nil {
 		return nil, nil, &dataError{fmt.Errorf("run %q: %w", c.Path, err)}
 	}
 	for i := range logits {
@@ -73,17 +72,6 @@ func (c *classifier) Predict(images []uint8) (logits, probabilities []float32, e
 		}
 	}
 	return logits, probabilities, nil
-}
-
-// pureGo is a model that takes seconds for a batch, and ends with ctx.
-type pureGo struct {
-	ctx   context.Context
-	model *gorun.Model
-}
-
-func (p pureGo) Predict(images []uint8) (logits, probabilities []float32, err error) {
-	o, err := verify.Run(p.ctx, p.model, images)
-	return o.Logits, o.Probabilities, err
 }
 
 // notFiniteError is an answer of a model that is no finite number.
@@ -126,11 +114,9 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 		return nil, err
 	}
 	if f.runtime == runtimeGo {
-		model, err := gorun.New(data)
-		if err != nil {
+		if c.Predictor, err = gorun.New(data); err != nil {
 			return nil, &dataError{fmt.Errorf("run %q in pure Go: %w", c.Path, err)}
 		}
-		c.Predictor = pureGo{ctx, model}
 		return c, nil
 	}
 	if c.Predictor, c.Close, err = openNative(ctx, data, r, stderr); err != nil {

@@ -142,7 +142,7 @@ func (c *classifier) classify(ctx context.Context, paths []string, top int) (pre
 	if len(predictions) == 0 {
 		return nil, bad, nil
 	}
-	_, probabilities, err := c.Predict(pixels)
+	_, probabilities, err := c.Predict(ctx, pixels)
 	var wrong *notFiniteError
 	if errors.As(err, &wrong) {
 		err = fmt.Errorf("classify %q: %w", predictions[wrong.image].Image, err)

@@ -62,18 +62,18 @@ func TestPureGoInterrupted(t *testing.T) {
 	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
 	flags := modelFlags{run: dir, runtime: runtimeGo}
-	c, err := flags.openAlone(ctx, io.Discard)
+	c, err := flags.openAlone(t.Context(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	images := randomImages(32, 32).pixels[:2*32*32*3]
-	if logits, _, err := c.Predict(images); err != nil || len(logits) != 2*10 {
+	ctx, cancel := context.WithCancel(t.Context())
+	if logits, _, err := c.Predict(ctx, images); err != nil || len(logits) != 2*10 {
 		t.Errorf("%d logits, %v", len(logits), err)
 	}
 	cancel()
-	if _, _, err := c.Predict(images); !errors.Is(err, context.Canceled) {
+	if _, _, err := c.Predict(ctx, images); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 }
@@ -91,7 +91,7 @@ func probabilitiesIn(t *testing.T, runtime, dir string, set *dataset.Set) []floa
 	}
 	var all []float32
 	for from := 0; from < set.Len(); from += 100 {
-		_, probabilities, err := c.Predict(set.Images(from, from+100))
+		_, probabilities, err := c.Predict(t.Context(), set.Images(from, from+100))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ func compareLayers(ctx context.Context, s subject, images []uint8, options sessi
 		return nil, s.failedNative(err)
 	}
 	defer func() { err = errors.Join(err, probe.Close()) }()
-	for batch := range verify.Batches(s.model, images) {
+	for batch := range s.model.Batches(images) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -148,7 +148,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	m.SecondsPerStep = median(m.Seconds)
 	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep
 	m.PeakBytes = PeakBytes()
-	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.network)
+	m.EvaluationImagesPerSecond, err = evaluationRate(ctx, e, s.network)
 	return m, err
 }
 
@@ -162,7 +162,7 @@ func precision(r configs.Runtime) string {
 
 // evaluationRate is how many images a second the network classifies, by the median
 // of five batches after a first one.
-func evaluationRate(e configs.Experiment, n *onnxmodels.Network) (rate float64, err error) {
+func evaluationRate(ctx context.Context, e configs.Experiment, n *onnxmodels.Network) (rate float64, err error) {
 	height, width := n.Size()
 	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, e.Model.Classes)
 	data, err := inferenceModel(n, n.Initialize(e.Seed), nil, Target(e.Runtime.Device))
@@ -177,7 +177,7 @@ func evaluationRate(e configs.Experiment, n *onnxmodels.Network) (rate float64, 
 	var seconds []float64
 	for range 6 {
 		begun := time.Now()
-		if _, _, err := m.Predict(images); err != nil {
+		if _, _, err := m.Predict(ctx, images); err != nil {
 			return 0, err
 		}
 		seconds = append(seconds, time.Since(begun).Seconds())

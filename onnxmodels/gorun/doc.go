@@ -3,7 +3,7 @@
 // are this package's own.
 //
 //	model, err := gorun.New(data)
-//	logits, probabilities, err := model.Predict(images)
+//	logits, probabilities, err := model.Predict(ctx, images)
 //
 // It runs what [onnxlab/onnxmodels.Network.Inference] writes and other models of
 // the same operators, with one input, image, and the outputs logits and

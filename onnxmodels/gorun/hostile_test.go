@@ -133,7 +133,7 @@ func TestHostile(t *testing.T) {
 		}
 		model, err := New(data)
 		if err == nil {
-			_, _, err = model.Predict(images(1, 8*12*3))
+			_, _, err = model.Predict(t.Context(), images(1, 8*12*3))
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
@@ -157,7 +157,7 @@ func TestDeclaredShapes(t *testing.T) {
 func TestImages(t *testing.T) {
 	m := mustNew(t, hostile(t))
 	for _, n := range []int{0, 1, 8*12*3 - 1, 8*12*3 + 1} {
-		if _, _, err := m.Predict(make([]uint8, n)); err == nil || !strings.Contains(err.Error(), "are not images of 8x12x3") {
+		if _, _, err := m.Predict(t.Context(), make([]uint8, n)); err == nil || !strings.Contains(err.Error(), "are not images of 8x12x3") {
 			t.Errorf("%d bytes: error %v", n, err)
 		}
 	}
@@ -172,7 +172,7 @@ func TestManyCallers(t *testing.T) {
 	for n := 1; n <= 6; n++ {
 		group.Go(func() {
 			for range 20 {
-				got, _, err := m.Predict(pixels[:n*8*12*3])
+				got, _, err := m.Predict(t.Context(), pixels[:n*8*12*3])
 				if err != nil || difference(t, got, want[:len(got)]) > 1e-6 {
 					t.Errorf("%d images: error %v, logits %v", n, err, got)
 				}
@@ -232,7 +232,7 @@ func FuzzNew(f *testing.F) {
 		if h*w > 1024 || padded(t, data) > 64 {
 			return
 		}
-		logits, probabilities, err := m.Predict(bytes.Repeat([]byte{7}, h*w*3))
+		logits, probabilities, err := m.Predict(t.Context(), bytes.Repeat([]byte{7}, h*w*3))
 		if err == nil && (len(logits) != m.Classes() || len(probabilities) != m.Classes()) {
 			t.Errorf("%d logits and %d probabilities of %d classes", len(logits), len(probabilities), m.Classes())
 		}

@@ -1,7 +1,11 @@
 package gorun
 
 import (
+	"context"
 	"fmt"
+	"iter"
+	"runtime"
+	"slices"
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
@@ -101,28 +105,59 @@ func (m *Model) Size() (height, width int) { return m.height, m.width }
 // 0..255: these themselves, or as float32 [n, 3, height, width] in 0..1 for a
 // model whose input that is.
 func (m *Model) Input(images []uint8) (*Value, error) {
-	size := m.height * m.width * 3
-	if len(images) == 0 || len(images)%size != 0 {
-		return nil, fmt.Errorf("%d bytes are not images of %dx%dx3", len(images), m.height, m.width)
+	n, err := m.count(images)
+	if err != nil {
+		return nil, err
 	}
-	n := len(images) / size
 	v := &Value{Name: onnxmodels.InputImage, Elem: graph.Uint8, Shape: []int{n, m.height, m.width, 3}, Uint8: images}
 	if m.bytes {
 		return v, nil
 	}
-	area := m.height * m.width
-	planes := make([]float32, len(images))
-	for i, p := range images {
-		image, pixel, channel := i/size, i%size/3, i%3
-		planes[image*size+channel*area+pixel] = float32(p) / 255
-	}
-	return &Value{Name: v.Name, Elem: graph.Float, Shape: []int{n, 3, m.height, m.width}, Float32: planes}, nil
+	return &Value{
+		Name: v.Name, Elem: graph.Float, Shape: []int{n, 3, m.height, m.width},
+		Float32: onnxmodels.Planes(images, m.height, m.width),
+	}, nil
 }
 
-// Predict runs the model on images [n, height, width, 3] of 0..255 and returns
-// the logits and the probabilities, both [n, classes]. The memory that it takes
-// grows with n; batches of up to a hundred are as fast as larger ones.
-func (m *Model) Predict(images []uint8) (logits, probabilities []float32, err error) {
+// count returns how many images there are.
+func (m *Model) count(images []uint8) (int, error) {
+	size := m.height * m.width * 3
+	if len(images) == 0 || len(images)%size != 0 {
+		return 0, fmt.Errorf("%d bytes are not images of %dx%dx3", len(images), m.height, m.width)
+	}
+	return len(images) / size, nil
+}
+
+// Batches are images [n, height, width, 3] in pieces that take about a second of
+// a large network: Predict is interrupted between them, and the values in between
+// of more take gigabytes.
+func (m *Model) Batches(images []uint8) iter.Seq[[]uint8] {
+	batch := max(16, runtime.GOMAXPROCS(0)) // there is a processor for each image
+	return slices.Chunk(images, batch*m.height*m.width*3)
+}
+
+// Predict runs the model on images [n, height, width, 3] of 0..255, in batches,
+// and returns the logits and the probabilities, both [n, classes]. It ends with
+// ctx, whose error it then returns.
+func (m *Model) Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error) {
+	if _, err := m.count(images); err != nil {
+		return nil, nil, fmt.Errorf("run model: %w", err)
+	}
+	for batch := range m.Batches(images) {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		l, p, err := m.predict(batch)
+		if err != nil {
+			return nil, nil, err
+		}
+		logits, probabilities = append(logits, l...), append(probabilities, p...)
+	}
+	return logits, probabilities, nil
+}
+
+// predict is Predict of one batch.
+func (m *Model) predict(images []uint8) (logits, probabilities []float32, err error) {
 	values, err := m.run(images, false)
 	if err != nil {
 		return nil, nil, err

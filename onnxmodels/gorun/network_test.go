@@ -92,7 +92,7 @@ func images(n, size int) []uint8 {
 
 func mustPredict(t testing.TB, m *Model, pixels []uint8) (logits, probabilities []float32) {
 	t.Helper()
-	logits, probabilities, err := m.Predict(pixels)
+	logits, probabilities, err := m.Predict(t.Context(), pixels)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
-	"iter"
 	"math"
-	"runtime"
-	"slices"
 
 	"onnxlab/onnxmodels/gorun"
 )
@@ -25,29 +22,10 @@ type Outputs struct {
 	Logits, Probabilities []float32
 }
 
-// Run runs the model in pure Go on images [n, height, width, 3], batch by batch.
+// Run runs the model in pure Go on images [n, height, width, 3].
 func Run(ctx context.Context, m *gorun.Model, images []uint8) (Outputs, error) {
-	o := Outputs{Runtime: "pure Go", Classes: m.Classes()}
-	for batch := range Batches(m, images) {
-		if err := ctx.Err(); err != nil {
-			return o, err
-		}
-		logits, probabilities, err := m.Predict(batch)
-		if err != nil {
-			return o, err
-		}
-		o.Logits, o.Probabilities = append(o.Logits, logits...), append(o.Probabilities, probabilities...)
-	}
-	return o, nil
-}
-
-// Batches are images [n, height, width, 3] in pieces that a runtime takes about a
-// second for: it is interrupted between them, and the values in between of more
-// take gigabytes.
-func Batches(m *gorun.Model, images []uint8) iter.Seq[[]uint8] {
-	batch := max(16, runtime.GOMAXPROCS(0)) // pure Go has a processor for each image
-	height, width := m.Size()
-	return slices.Chunk(images, batch*height*width*3)
+	logits, probabilities, err := m.Predict(ctx, images)
+	return Outputs{Runtime: "pure Go", Classes: m.Classes(), Logits: logits, Probabilities: probabilities}, err
 }
 
 // Difference is how far two runtimes are apart in one output.

@@ -272,7 +272,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, images := decoded(t, proto), pixels(37)
-	logits, probabilities, err := m.Predict(images)
+	logits, probabilities, err := m.Predict(t.Context(), images)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,9 +25,10 @@ import (
 const Batch = 100
 
 // Predictor runs a classifier on images [n, height, width, 3] of 0..255 and
-// returns logits and probabilities, both [n, classes].
+// returns logits and probabilities, both [n, classes]. One that takes seconds ends
+// with ctx.
 type Predictor interface {
-	Predict(images []uint8) (logits, probabilities []float32, err error)
+	Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error)
 }
 
 // Report is how a classifier does on a set.
@@ -83,7 +84,7 @@ func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 			return nil, err
 		}
 		to := min(from+Batch, set.Len())
-		logits, _, err := p.Predict(set.Images(from, to))
+		logits, _, err := p.Predict(ctx, set.Images(from, to))
 		if err != nil {
 			return nil, err
 		}

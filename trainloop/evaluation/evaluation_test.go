@@ -18,7 +18,7 @@ type table struct {
 	at      int
 }
 
-func (t *table) Predict(images []uint8) (logits, probabilities []float32, err error) {
+func (t *table) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
 	n := len(images) / t.size * t.classes
 	logits = t.logits[t.at : t.at+n]
 	t.at += n

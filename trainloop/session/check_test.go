@@ -142,7 +142,7 @@ func TestCloseInUse(t *testing.T) {
 		for range 2 {
 			calls.Go(func() {
 				var err error
-				for started <- struct{}{}; err == nil; _, _, err = m.Predict(images) {
+				for started <- struct{}{}; err == nil; _, _, err = m.Predict(t.Context(), images) {
 				}
 				if !errors.Is(err, errClosed) {
 					t.Error(err)

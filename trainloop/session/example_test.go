@@ -91,7 +91,7 @@ func Example() {
 	classifier, err := session.NewModel(data, session.Options{})
 	check(err)
 	defer classifier.Close()
-	_, probabilities, err := classifier.Predict(tints(60).Image(2))
+	_, probabilities, err := classifier.Predict(ctx, tints(60).Image(2))
 	check(err)
 	fmt.Println("a red image is red:", probabilities[2] > 0.9)
 	// Output:

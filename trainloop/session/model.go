@@ -3,6 +3,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -40,8 +41,8 @@ func NewModel(data []byte, o Options) (*Model, error) {
 
 // Predict runs the model on images [n, height, width, 3] of 0..255, whatever
 // form its input has, and returns the logits and the probabilities, both [n,
-// classes].
-func (m *Model) Predict(images []uint8) (logits, probabilities []float32, err error) {
+// classes]. ONNX Runtime is not interrupted meanwhile.
+func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
 	size, classes := m.form.Height*m.form.Width*3, len(m.form.Classes)
 	n := len(images) / size
 	if n == 0 || n*size != len(images) {

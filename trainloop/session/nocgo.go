@@ -51,7 +51,7 @@ type Model struct{}
 func NewModel([]byte, Options) (*Model, error) { return nil, ErrNoCgo }
 
 // Predict returns ErrNoCgo.
-func (*Model) Predict([]uint8) (logits, probabilities []float32, err error) {
+func (*Model) Predict(context.Context, []uint8) (logits, probabilities []float32, err error) {
 	return nil, nil, ErrNoCgo
 }
 

@@ -18,7 +18,7 @@ func Outputs(ctx context.Context, data []byte, m *gorun.Model, images []uint8, o
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	all := verify.Outputs{Runtime: "ONNX Runtime", Classes: m.Classes()}
-	for batch := range verify.Batches(m, images) {
+	for batch := range m.Batches(images) {
 		if err := ctx.Err(); err != nil {
 			return all, err
 		}

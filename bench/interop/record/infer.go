@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -19,7 +20,7 @@ var inferred = []int{1, 32}
 
 // infer writes each form of inference model of the checkpoint last, what it
 // gives, and the logits of the first batch.
-func infer(dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error {
+func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error {
 	c, err := checkpoint.Read(filepath.Join(dir, "last"))
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func infer(dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error
 			if keep {
 				form = "kept-" + input
 			}
-			if err := inferForm(filepath.Join(dir, form), model, set); err != nil {
+			if err := inferForm(ctx, filepath.Join(dir, form), model, set); err != nil {
 				return err
 			}
 		}
@@ -51,7 +52,7 @@ func infer(dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error
 	if err != nil {
 		return err
 	}
-	logits, _, err := m.Predict(set.Images(0, batch))
+	logits, _, err := m.Predict(ctx, set.Images(0, batch))
 	if err := errors.Join(err, m.Close()); err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func infer(dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error
 
 // inferForm writes one model, and what it gives in both runtimes, to files
 // whose paths begin with prefix.
-func inferForm(prefix string, model *onnxmodels.Model, set *dataset.Set) (err error) {
+func inferForm(ctx context.Context, prefix string, model *onnxmodels.Model, set *dataset.Set) (err error) {
 	data, err := onnxmodels.Marshal(model)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func inferForm(prefix string, model *onnxmodels.Model, set *dataset.Set) (err er
 	}
 	for _, count := range inferred {
 		for runtime, m := range map[string]evaluation.Predictor{"session": native, "gorun": pure} {
-			logits, probabilities, err := m.Predict(set.Images(0, count))
+			logits, probabilities, err := m.Predict(ctx, set.Images(0, count))
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", runtime, filepath.Base(prefix), err)
 			}

@@ -108,7 +108,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err := train(&r, o, e, set); err != nil {
 		return err
 	}
-	if err := infer(o.out, network, set, batch); err != nil {
+	if err := infer(ctx, o.out, network, set, batch); err != nil {
 		return err
 	}
 	return r.write(o.out, set)
