@@ -110,7 +110,8 @@ func word(name string) *yaml.Node {
 // Hash names what decides the trained weights: two runs of experiments with
 // the same hash on the same data give the same model. The name, paths, how
 // often checkpoints are written, the sweep that a run belongs to, and what only
-// another device heeds are left out; the data itself is the data set's hash. It is 64 hexadecimal digits.
+// another device heeds are left out; the data itself is the data set's hash. It
+// is 64 hexadecimal digits.
 func (e Experiment) Hash() string {
 	var text strings.Builder
 	for _, s := range newKeys().settings {

@@ -29,8 +29,7 @@ func defaultTarLimits() tarLimits {
 // unpack extracts a compressed tar of plain files and folders into dir, which
 // is empty. Anything else in it (links, devices, files with holes, names that
 // lead out of dir, names that come twice) is refused, and so is more than the
-// limits allow.
-// What was extracted before stays: dir is to be thrown away.
+// limits allow. What was extracted before stays: dir is to be thrown away.
 func unpack(ctx context.Context, archive, dir string, limits tarLimits) error {
 	file, err := os.Open(archive)
 	if err != nil {

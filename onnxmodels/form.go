@@ -60,8 +60,8 @@ func FormOf(m *Model) (Form, error) {
 	return f, nil
 }
 
-// The most pixels a side and an image, and classes, that a form may have: beyond them, sizes
-// are damage.
+// The most pixels a side and an image, and classes, that a form may have: beyond
+// them, sizes are damage.
 const (
 	maxSide    = 1 << 14
 	maxArea    = 1 << 24 // an image of it is 200 MB as float32

@@ -155,8 +155,8 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	return nil
 }
 
-// claim refuses the directory of another run or of a sweep, and tells whether this one has
-// begun in it.
+// claim refuses the directory of another run or of a sweep, and tells whether
+// this one has begun in it.
 func (r *run) claim() (begun bool, err error) {
 	began, err := rundir.ReadConfig(r.Dir)
 	if errors.Is(err, fs.ErrNotExist) {

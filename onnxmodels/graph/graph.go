@@ -154,9 +154,9 @@ func (g *Graph) Fail(format string, args ...any) {
 }
 
 // expect checks that v is of the element type, or for Float of any that is
-// floating, and of the rank, and that its
-// dimensions from `fixed` on have fixed sizes. After a failure the caller
-// returns v or any other value: the graph is void.
+// floating, and of the rank, and that its dimensions from `fixed` on have fixed
+// sizes. After a failure the caller returns v or any other value: the graph is
+// void.
 func (g *Graph) expect(op, name string, v *Value, elem Elem, rank, fixed int) bool {
 	if g.err != nil || !g.given(op, name, v) {
 		return false

@@ -62,7 +62,7 @@ func (p palette) batch(i, n int) color.RGBA {
 	return color.RGBA{R: mix(a.R, b.R), G: mix(a.G, b.G), B: mix(a.B, b.B), A: 255}
 }
 
-// print is the theme of a file of its own, on white.
+// printed is the theme of a file of its own, on white.
 func printed() theme {
 	p := light()
 	return theme{

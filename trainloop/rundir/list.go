@@ -56,8 +56,8 @@ type Run struct {
 // returns none if root is neither. Other directories are passed over.
 //
 // The cell of a run in a sweep is told by its path; what the path does not
-// tell, and the cell of root, by config.yaml or summary.json. An error is a root that cannot be read, or a
-// damaged file that had to be asked.
+// tell, and the cell of root, by config.yaml or summary.json. An error is a root
+// that cannot be read, or a damaged file that had to be asked.
 func List(root string) ([]Run, error) {
 	conditions, err := directories(root)
 	if err != nil {

@@ -10,7 +10,7 @@
 //	err = trainer.Save(s.CheckpointPath())
 //	path, err := s.Commit(manifest)
 //
-//	manifest, path, err := snapshot.Latest(dir)
+//	manifest, path, damaged, err := snapshot.Latest(dir)
 package snapshot
 
 import (
@@ -116,8 +116,8 @@ func (p *Pending) CheckpointPath() string { return filepath.Join(p.tmp, checkpoi
 func (p *Pending) Abort() error { return os.RemoveAll(p.tmp) }
 
 // Commit makes the snapshot visible, durably, and returns its path. Format and
-// the sizes and hashes are filled in. A whole
-// snapshot of the same step that is there already is kept in its place.
+// the sizes and hashes are filled in. A whole snapshot of the same step that is
+// there already is kept in its place.
 func (p *Pending) Commit(m Manifest) (string, error) {
 	path, err := p.commit(m)
 	if err != nil {

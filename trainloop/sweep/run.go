@@ -47,9 +47,10 @@ type Outcome struct {
 // before it is killed.
 const stopPatience = 2 * time.Minute
 
-// Run runs the cells that are not complete, in the directory that Claim has. A cell that fails is marked in its
-// directory and does not stop the others. Cancelling ctx interrupts the cells
-// under way, which save their state, and returns the context's error.
+// Run runs the cells that are not complete, in the directory that Claim has. A
+// cell that fails is marked in its directory and does not stop the others.
+// Cancelling ctx interrupts the cells under way, which save their state, and
+// returns the context's error.
 func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
 	var outcome Outcome
 	if o.Command == nil {

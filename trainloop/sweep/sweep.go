@@ -2,7 +2,7 @@
 // size with every seed.
 //
 //	plan, err := sweep.New(experiment, "runs/study")
-//	err = plan.Claim(resume)
+//	release, err := plan.Claim(resume)
 //	outcome, err := plan.Run(ctx, sweep.Options{Command: command})
 //
 // Each cell of the grid is a process of its own, so that one that runs out of
