@@ -18,9 +18,7 @@ import (
 )
 
 type dataInfoOptions struct {
-	experimentFlags
-	source  string
-	path    string
+	dataFlags
 	sheet   string
 	samples int
 	json    bool
@@ -40,10 +38,8 @@ and the SHA-256 of both splits, which runs keep in environment.json.
 			return runDataInfo(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
 	}
-	opts.add(cmd)
+	opts.add(cmd, "path")
 	flags := cmd.Flags()
-	flags.StringVar(&opts.source, "source", "", "short for --set data.source=…")
-	flags.StringVar(&opts.path, "path", "", "short for --set data.path=…")
 	flags.StringVar(&opts.sheet, "sheet", "", "write a picture of training images of each class to this PNG file")
 	flags.IntVar(&opts.samples, "samples", 10, "images of each class on the sheet")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
@@ -54,12 +50,6 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	const mostSamples = 100
 	if opts.samples < 1 || opts.samples > mostSamples {
 		return &usageError{fmt.Errorf("--samples: %d is outside 1..%d", opts.samples, mostSamples)}
-	}
-	if opts.source != "" {
-		opts.sets = append(opts.sets, "data.source="+opts.source)
-	}
-	if opts.path != "" {
-		opts.sets = append(opts.sets, "data.path="+opts.path)
 	}
 	experiment, err := opts.load("data")
 	if err != nil {

@@ -10,18 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/trainloop/evaluation"
 )
 
 type evaluateOptions struct {
-	experimentFlags
+	dataFlags
 	modelFlags
-	source, data string
-	out          string
-	wrong        int
-	json         bool
+	out   string
+	wrong int
+	json  bool
 }
 
 func newEvaluateCommand() *cobra.Command {
@@ -48,26 +46,13 @@ highest probability.
 			return runEvaluate(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.experimentFlags.add(cmd)
+	opts.dataFlags.add(cmd, "data")
 	opts.modelFlags.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&opts.source, "source", "", "short for --set data.source=…")
-	flags.StringVar(&opts.data, "data", "", "short for --set data.path=…")
 	flags.StringVar(&opts.out, "out", "", "directory for the files")
 	flags.IntVar(&opts.wrong, "wrong", 24, "how many of the images that were classified wrong to list and show")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
-}
-
-// experiment is the run's, or that of --config and --set.
-func (o *evaluateOptions) experiment() (*configs.Experiment, error) {
-	if o.source != "" {
-		o.sets = append(o.sets, "data.source="+o.source)
-	}
-	if o.data != "" {
-		o.sets = append(o.sets, "data.path="+o.data)
-	}
-	return o.loadOrOfRun(o.run)
 }
 
 // evaluated is what is told of an evaluation.
@@ -89,7 +74,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if err := refuseDirectory("out", opts.out, evaluationFiles(), opts.path()); err != nil {
 		return err
 	}
-	experiment, err := opts.experiment()
+	experiment, err := opts.loadOrOfRun(opts.run)
 	if err != nil {
 		return err
 	}

@@ -77,6 +77,36 @@ func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, 
 	return r, dir, nil
 }
 
+// dataFlags are experimentFlags with short forms of the two settings that say
+// where the images are.
+type dataFlags struct {
+	experimentFlags
+	dataSource, dataPath string
+}
+
+// add adds the flags, that of the path under the given name.
+func (f *dataFlags) add(cmd *cobra.Command, path string) {
+	f.experimentFlags.add(cmd)
+	cmd.Flags().StringVar(&f.dataSource, "source", "", "short for --set data.source=…")
+	cmd.Flags().StringVar(&f.dataPath, path, "", "short for --set data.path=…")
+}
+
+// load is that of experimentFlags, after the short forms.
+func (f *dataFlags) load(sections ...string) (*configs.Experiment, error) {
+	f.expand()
+	return f.experimentFlags.load(sections...)
+}
+
+// expand makes settings of the short forms.
+func (f *dataFlags) expand() {
+	if f.dataSource != "" {
+		f.sets = append(f.sets, "data.source="+f.dataSource)
+	}
+	if f.dataPath != "" {
+		f.sets = append(f.sets, "data.path="+f.dataPath)
+	}
+}
+
 // checkRun tells why dir is not that of a run.
 func checkRun(dir string) error {
 	layout := rundir.Layout{Dir: dir}
@@ -102,7 +132,8 @@ func explainMissing(dir string, cause error) error {
 // if one is named. The library that it names is left out: a run may be a
 // stranger's, and the library is code. So is the precision, which is of training:
 // models are in float32 and run on any device.
-func (f *experimentFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
+func (f *dataFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
+	f.expand()
 	path, err := f.file(dir != "", dir)
 	if err != nil {
 		return nil, err

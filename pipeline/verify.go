@@ -24,9 +24,8 @@ import (
 )
 
 type verifyOptions struct {
-	experimentFlags
+	dataFlags
 	run, model      string
-	source, data    string
 	count           int
 	tolerance       float64
 	layers          bool
@@ -59,12 +58,10 @@ pure Go with such a file, and needs neither the library nor the data.
 			return runVerify(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.add(cmd, "data")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.run, "run", "", "run directory")
 	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
-	flags.StringVar(&opts.source, "source", "", "short for --set data.source=…")
-	flags.StringVar(&opts.data, "data", "", "short for --set data.path=…")
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
 	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
@@ -166,7 +163,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		}
 		return o.compareWith(ctx, r.Outputs, s, r.Images)
 	}
-	e, err := o.experiment()
+	e, err := o.loadOrOfRun(o.run)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -210,17 +207,6 @@ func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 			o.against, s.path, r.ModelSHA256, s.sha256)
 	}
 	return r, nil
-}
-
-// experiment is the run's, or that of --config and --set.
-func (o *verifyOptions) experiment() (*configs.Experiment, error) {
-	if o.source != "" {
-		o.sets = append(o.sets, "data.source="+o.source)
-	}
-	if o.data != "" {
-		o.sets = append(o.sets, "data.path="+o.data)
-	}
-	return o.loadOrOfRun(o.run)
 }
 
 // images returns the first validation images, which must be of the model's
