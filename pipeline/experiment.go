@@ -77,6 +77,29 @@ func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, 
 	return r, dir, nil
 }
 
+// runName is the experiment's name, or that of its file.
+func runName(config, name string) string {
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
+	}
+	if name == "." || !filepath.IsLocal(name) {
+		return "train"
+	}
+	return name
+}
+
+// resumeCommand is what goes on with the run or sweep in dir.
+func (f *experimentFlags) resumeCommand(name, dir string) string {
+	words := []string{"pipeline", name}
+	if f.config != "" {
+		words = append(words, "--config", quoted(f.config))
+	}
+	for _, s := range f.sets {
+		words = append(words, "--set", quoted(s))
+	}
+	return strings.Join(append(words, "--out", quoted(dir), "--resume"), " ")
+}
+
 // dataFlags are experimentFlags with short forms of the two settings that say
 // where the images are.
 type dataFlags struct {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,4 +82,11 @@ func samePath(a, b string) bool {
 // wouldReplace refuses an output for what would be lost.
 func wouldReplace(flag, path, what, instead string) error {
 	return &usageError{fmt.Errorf("--%s %q %s: %s", flag, path, what, instead)}
+}
+
+// printJSON prints what --json asks for.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }

@@ -29,3 +29,11 @@ func shortLines(message string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$&|;<>()*?[]#~`!{}", r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

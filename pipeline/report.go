@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -115,12 +114,6 @@ func runCompare(opts *reportOptions, a, b string, stdout io.Writer) error {
 		return printJSON(stdout, comparison)
 	}
 	return comparison.WriteText(stdout)
-}
-
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }
 
 // writeReport is what a sweep ends with.

@@ -149,7 +149,7 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	}
 	if err != nil {
 		return &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
-			resumeCommand("sweep", &opts.experimentFlags, plan.Root))}
+			opts.resumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
 		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)

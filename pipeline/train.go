@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -115,17 +113,6 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	return writeSummary(stdout, dir, summary, opts.json)
 }
 
-// runName is the experiment's name, or that of its file.
-func runName(config, name string) string {
-	if name == "" {
-		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
-	}
-	if name == "." || !filepath.IsLocal(name) {
-		return "train"
-	}
-	return name
-}
-
 // withResumeHint ends the error of an interrupted run with the command that
 // goes on with it.
 func withResumeHint(err error, opts *trainOptions, dir string) error {
@@ -133,27 +120,7 @@ func withResumeHint(err error, opts *trainOptions, dir string) error {
 	if !errors.As(err, &interrupted) {
 		return err
 	}
-	return fmt.Errorf("%w\ngo on with: %s", err, resumeCommand("train", &opts.experimentFlags, dir))
-}
-
-// resumeCommand is what goes on with the run or sweep in dir.
-func resumeCommand(name string, flags *experimentFlags, dir string) string {
-	words := []string{"pipeline", name}
-	if flags.config != "" {
-		words = append(words, "--config", quoted(flags.config))
-	}
-	for _, s := range flags.sets {
-		words = append(words, "--set", quoted(s))
-	}
-	return strings.Join(append(words, "--out", quoted(dir), "--resume"), " ")
-}
-
-// quoted is a word as a shell takes it.
-func quoted(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$&|;<>()*?[]#~`!{}", r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return fmt.Errorf("%w\ngo on with: %s", err, opts.resumeCommand("train", dir))
 }
 
 func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error {
