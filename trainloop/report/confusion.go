@@ -120,7 +120,5 @@ func (m confusionCells) Plot(c draw.Canvas, p *plot.Plot) {
 // shade goes from the palette's panel to its first batch colour. The root lets
 // few mistakes be seen.
 func shade(share float64) color.Color {
-	from, to, f := light().Panel, light().batches[1], math.Sqrt(share)
-	mix := func(a, b uint8) uint8 { return uint8(float64(a) + f*(float64(b)-float64(a)) + 0.5) }
-	return color.RGBA{R: mix(from.R, to.R), G: mix(from.G, to.G), B: mix(from.B, to.B), A: 255}
+	return blend(light().Panel, light().batches[1], math.Sqrt(share))
 }

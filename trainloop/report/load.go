@@ -58,18 +58,6 @@ func (r *Run) Last() rundir.Epoch {
 	return r.History[len(r.History)-1]
 }
 
-// Best is the first epoch with the highest validation accuracy; zero if no
-// epoch is finished.
-func (r *Run) Best() rundir.Epoch {
-	var best rundir.Epoch
-	for i, e := range r.History {
-		if i == 0 || e.ValAccuracy > best.ValAccuracy {
-			best = e
-		}
-	}
-	return best
-}
-
 // Sweep is a set of runs: every condition at every batch size with every seed.
 type Sweep struct {
 	// Dir is the directory as it was given to Load.

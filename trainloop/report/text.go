@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"onnxlab/trainloop/rundir"
 )
 
 // Text is what the cell says in a table, in percent.
@@ -113,13 +115,10 @@ func means(runs []Run) []string {
 		if r.State != Done {
 			continue
 		}
-		last, seconds := r.Last(), 0.0
-		for _, e := range r.History {
-			seconds += e.Seconds
-		}
+		sum := rundir.Summarize(r.History)
 		for k, v := range []float64{
-			r.Best().ValAccuracy, last.ValLoss, last.Accuracy, last.Loss,
-			float64(len(r.History)), float64(last.Step), seconds,
+			sum.BestValAccuracy, sum.ValLoss, sum.Accuracy, sum.Loss,
+			float64(sum.Epochs), float64(sum.Steps), sum.Seconds,
 		} {
 			fields[k] = append(fields[k], v)
 		}

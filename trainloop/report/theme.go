@@ -57,7 +57,11 @@ func (p palette) condition(i int) color.RGBA { return p.conditions[i%len(p.condi
 func (p palette) batch(i, n int) color.RGBA {
 	at := float64(i) / float64(max(n-1, 1)) * float64(len(p.batches)-1)
 	k := min(int(at), len(p.batches)-2)
-	a, b, f := p.batches[k], p.batches[k+1], at-float64(k)
+	return blend(p.batches[k], p.batches[k+1], at-float64(k))
+}
+
+// blend is the share f of the way from a to b.
+func blend(a, b color.RGBA, f float64) color.RGBA {
 	mix := func(x, y uint8) uint8 { return uint8(float64(x) + f*(float64(y)-float64(x)) + 0.5) }
 	return color.RGBA{R: mix(a.R, b.R), G: mix(a.G, b.G), B: mix(a.B, b.B), A: 255}
 }
