@@ -144,9 +144,6 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Cell), outcomeText(r))
 		},
 	})
-	if err != nil && ctx.Err() == nil {
-		return err
-	}
 	if err != nil {
 		return &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
 			opts.resumeCommand("sweep", plan.Root))}
