@@ -11,7 +11,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
@@ -109,13 +108,10 @@ type StepTime struct {
 
 // timeSteps does one step and then as many as told, at least one, and tells
 // what these took.
-func timeSteps(ctx context.Context, s interface {
-	Step(context.Context) (StepTime, error)
-}, steps int,
-) ([]StepTime, error) {
+func timeSteps(ctx context.Context, step func(context.Context) (StepTime, error), steps int) ([]StepTime, error) {
 	var times []StepTime
 	for i := range max(steps, 1) + 1 {
-		t, err := s.Step(ctx)
+		t, err := step(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +130,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 		return m, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	times, err := timeSteps(ctx, s, steps)
+	times, err := timeSteps(ctx, s.Step, steps)
 	if err != nil {
 		return m, err
 	}
@@ -189,31 +185,4 @@ func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// newTrainer returns a session of the artifacts for what comes after the position
-// at, whose parameters are those of state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
-	training, err := onnxmodels.Marshal(a.Training)
-	if err != nil {
-		return nil, err
-	}
-	optimizer, err := onnxmodels.Marshal(a.Optimizer)
-	if err != nil {
-		return nil, err
-	}
-	scale := at.LossScale
-	if a.Mixed && scale == nil {
-		scale = lossscale.New()
-	}
-	return session.NewTrainer(session.Training{
-		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
-		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
-	}, sessionOptions(e.Runtime))
-}
-
-// sessionOptions are the settings of sessions in the session's form.
-func sessionOptions(r configs.Runtime) session.Options {
-	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }

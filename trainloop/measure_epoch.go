@@ -92,7 +92,7 @@ func MeasureEpoch(ctx context.Context, e configs.Experiment, train *dataset.Set,
 	if images == 0 {
 		images = train.Len()
 	}
-	times, err := timeSteps(ctx, s, images/e.Train.BatchSize)
+	times, err := timeSteps(ctx, s.Step, images/e.Train.BatchSize)
 	if err != nil {
 		return m, err
 	}

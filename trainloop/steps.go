@@ -9,6 +9,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
+	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
@@ -64,6 +65,33 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	}
 	s.images, s.labels = s.trainer.Batch()
 	return nil
+}
+
+// newTrainer returns a session of the artifacts for what comes after the position
+// at, whose parameters are those of state.
+func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
+	training, err := onnxmodels.Marshal(a.Training)
+	if err != nil {
+		return nil, err
+	}
+	optimizer, err := onnxmodels.Marshal(a.Optimizer)
+	if err != nil {
+		return nil, err
+	}
+	scale := at.LossScale
+	if a.Mixed && scale == nil {
+		scale = lossscale.New()
+	}
+	return session.NewTrainer(session.Training{
+		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
+		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
+		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
+	}, sessionOptions(e.Runtime))
+}
+
+// sessionOptions are the settings of sessions in the session's form.
+func sessionOptions(r configs.Runtime) session.Options {
+	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }
 
 // optimize does the next step, whose number counts from 0 over all epochs, and
