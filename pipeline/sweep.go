@@ -128,7 +128,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 // parallelCells is how many cells the cores have threads for. A cell on a GPU
 // has it for itself, and one of all threads all cores.
 func parallelCells(r configs.Runtime, cores int) int {
-	if r.Device != "cpu" || r.Threads == 0 {
+	if r.Device != ortlib.CPU || r.Threads == 0 {
 		return 1
 	}
 	return max(cores/r.Threads, 1)

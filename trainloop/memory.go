@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 )
 
@@ -31,7 +32,7 @@ func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (i
 // checkMemory refuses a micro-batch for which the machine has no memory, with
 // the setting that makes it fit.
 func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, available int64) error {
-	if e.Runtime.Device != "cpu" {
+	if e.Runtime.Device != ortlib.CPU {
 		return nil
 	}
 	need, err := MemoryNeeded(n, e, target)

@@ -45,7 +45,7 @@ func MicroBatch(e configs.Experiment) int {
 
 // Target is the form of the training model for a device, "cpu" or "cuda".
 func Target(device string) string {
-	if device == "cuda" {
+	if device == ortlib.CUDA {
 		return onnxmodels.TargetCUDA
 	}
 	return onnxmodels.TargetNative

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 )
@@ -89,7 +90,7 @@ func checkStep(labels []int64, rate float64) error {
 }
 
 func (o Options) check() error {
-	if o.Device != "" && o.Device != "cpu" && o.Device != "cuda" {
+	if o.Device != "" && o.Device != ortlib.CPU && o.Device != ortlib.CUDA {
 		return fmt.Errorf("runtime.device: %q is not \"cpu\" or \"cuda\"", o.Device)
 	}
 	return nil

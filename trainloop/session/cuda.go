@@ -8,6 +8,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
 )
@@ -62,7 +63,7 @@ func (o Options) applyCUDA(s *ort.SessionOptions, how search) error {
 // makes one, of a model that only negates a number: that there is no GPU shows
 // no sooner. The error then is a [*DeviceError].
 func Check(o Options) error {
-	if o.Device != "cuda" {
+	if o.Device != ortlib.CUDA {
 		return o.check()
 	}
 	g := graph.New("check")
@@ -94,7 +95,7 @@ var failure = regexp.MustCompile(`(CUDA|CUDNN|CUBLAS) failure \d+: [^;]*[^; ]`)
 // blame makes a DeviceError of an error whose cause the GPU is, for which ONNX
 // Runtime has no code of its own.
 func (o Options) blame(err error) error {
-	if err == nil || o.Device != "cuda" {
+	if err == nil || o.Device != ortlib.CUDA {
 		return err
 	}
 	if text := failure.FindString(err.Error()); text != "" {

@@ -119,7 +119,7 @@ func (o Options) apply(s *ort.SessionOptions, how search) error {
 	if err := s.SetIntraOpNumThreads(o.Threads); err != nil {
 		return err
 	}
-	if o.Device != "cuda" {
+	if o.Device != ortlib.CUDA {
 		return kernels.Add(ortlib.Path(), s)
 	}
 	if err := o.applyCUDA(s, how); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -68,7 +69,7 @@ func (t *Trainer) allocate(o Training, device string) (err error) {
 	n := int64(t.micro)
 	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), 3)
 	var pixels []uint8
-	if device == "cuda" {
+	if device == ortlib.CUDA {
 		pixels, t.unpin = pinned(int(shape.FlattenedSize()))
 	}
 	if pixels == nil {
