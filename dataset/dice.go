@@ -1,6 +1,10 @@
 package dataset
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"onnxlab/internal/keyed"
+)
 
 // What random numbers of the synthetic set are drawn for.
 const (
@@ -15,17 +19,8 @@ type dice struct{ source *rand.PCG }
 
 // newDice is keyed by its arguments: no stream is shared between images.
 func newDice(seed, split, index, purpose uint64) dice {
-	key := mix(mix(mix(seed)^split) ^ purpose)
-	return dice{rand.NewPCG(mix(key^index), mix(key+index))}
-}
-
-// mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014): it sends
-// neighbouring keys far apart.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	key := keyed.Mix(keyed.Mix(keyed.Mix(seed)^split) ^ purpose)
+	return dice{rand.NewPCG(keyed.Mix(key^index), keyed.Mix(key+index))}
 }
 
 // unit is uniform in [0, 1), in steps of 2^-24.

@@ -8,6 +8,7 @@ import (
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
@@ -121,8 +122,5 @@ func isFinite(loss float64) bool { return !math.IsNaN(loss) && !math.IsInf(loss,
 
 // dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.
 func dropoutSeed(seed uint64, step int) uint64 {
-	z := seed + uint64(step+1)*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	return keyed.Mix(seed + uint64(step)*keyed.Gamma)
 }

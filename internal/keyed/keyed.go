@@ -21,24 +21,25 @@ const (
 	Shuffle Purpose = 1
 	// Augment draws the plan of a sample in an epoch.
 	Augment Purpose = 2
-	// Preview chooses what is shown, and does not change what is trained.
-	Preview Purpose = 3
 )
 
 // Seed puts source at the start of the stream of a key. It does not allocate.
 func Seed(source *rand.PCG, seed, epoch, sample uint64, purpose Purpose) {
-	key := mix(seed)
+	key := Mix(seed)
 	for _, part := range [...]uint64{uint64(purpose), epoch, sample} {
-		key = mix(key ^ part)
+		key = Mix(key ^ part)
 	}
-	source.Seed(key, mix(key))
+	source.Seed(key, Mix(key))
 }
 
-// mix is one step of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable
+// Gamma is what SplitMix64 adds to its state for each of its numbers.
+const Gamma = 0x9e3779b97f4a7c15
+
+// Mix is one step of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable
 // pseudorandom number generators", figure 16): a bijection in which every bit
 // of the input changes every bit of the output half the time.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
+func Mix(x uint64) uint64 {
+	x += Gamma
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31

@@ -13,11 +13,9 @@ func first(seed, epoch, sample uint64, purpose Purpose) uint64 {
 
 // The constants of SplitMix64's reference implementation for the seed 0.
 func TestMixFollowsSplitMix64(t *testing.T) {
-	const gamma = 0x9e3779b97f4a7c15
-	second := uint64(gamma)
-	for x, want := range map[uint64]uint64{0: 0xe220a8397b1dcdaf, second: 0x6e789e6aa1b965f4} {
-		if got := mix(x); got != want {
-			t.Errorf("mix(%#x) = %#x, want %#x", x, got, want)
+	for x, want := range map[uint64]uint64{0: 0xe220a8397b1dcdaf, Gamma: 0x6e789e6aa1b965f4} {
+		if got := Mix(x); got != want {
+			t.Errorf("Mix(%#x) = %#x, want %#x", x, got, want)
 		}
 	}
 }
@@ -27,7 +25,7 @@ func TestKeysHaveStreamsOfTheirOwn(t *testing.T) {
 	for seed := range uint64(8) {
 		for epoch := range uint64(8) {
 			for sample := range uint64(64) {
-				for purpose := Shuffle; purpose <= Preview; purpose++ {
+				for purpose := Shuffle; purpose <= Augment; purpose++ {
 					key := [4]uint64{seed, epoch, sample, uint64(purpose)}
 					value := first(seed, epoch, sample, purpose)
 					if other, ok := seen[value]; ok {

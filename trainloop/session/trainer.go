@@ -8,6 +8,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/internal/keyed"
 	"onnxlab/internal/ortlib"
 	"onnxlab/trainloop/lossscale"
 )
@@ -175,7 +176,7 @@ func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed
 		}
 		copy(t.label.GetData(), labels[i*t.micro:])
 		if t.seed != nil {
-			t.seed.GetData()[0] = int64((dropoutSeed + uint64(i)*0x9e3779b97f4a7c15) % (1<<31 - 1))
+			t.seed.GetData()[0] = int64((dropoutSeed + uint64(i)*keyed.Gamma) % (1<<31 - 1))
 		}
 		if err := t.session.TrainStep(); err != nil {
 			return Result{}, fmt.Errorf("train step: %w", err)
