@@ -1,23 +1,9 @@
 package graph
 
 import (
-	"encoding/binary"
-	"math"
 	"slices"
 	"strconv"
 )
-
-// Floats returns the elements of a float constant, or nil.
-func (v *Value) Floats() []float32 {
-	if v.data == nil || v.Elem != Float {
-		return nil
-	}
-	values := make([]float32, len(v.data)/4)
-	for i := range values {
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(v.data[4*i:]))
-	}
-	return values
-}
 
 // Uses returns how many inputs of nodes and outputs of the graph v is.
 func (g *Graph) Uses(v *Value) int {

@@ -208,3 +208,34 @@ func (g *Graph) same(op, name string, a, b *Value) bool {
 	}
 	return true
 }
+
+// PeakBytes returns the most bytes that the results of nodes take at a time, if the
+// nodes run in their order and what no later one uses is forgotten. Dimensions
+// without a fixed size count as 1.
+func (g *Graph) PeakBytes() int64 {
+	last := map[*Value]int{}
+	for i, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			last[in] = i
+		}
+	}
+	for _, out := range g.Outputs {
+		last[out] = len(g.Nodes)
+	}
+	var now, peak int64
+	ending := map[int]int64{} // bytes that are forgotten after a node
+	for i, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			if out == nil {
+				continue
+			}
+			elements, _ := out.Shape.Elements()
+			bytes := int64(elements * out.Elem.Size())
+			now += bytes
+			ending[max(last[out], i)] += bytes
+		}
+		peak = max(peak, now)
+		now -= ending[i]
+	}
+	return peak
+}

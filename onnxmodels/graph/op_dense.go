@@ -28,9 +28,8 @@ func (g *Graph) Gemm(name string, a, b, c *Value, o GemmOptions) *Value {
 	if c != nil {
 		inputs = append(inputs, c)
 	}
-	flag := map[bool]int64{true: 1}
 	return g.op("Gemm", name, a.Elem, Shape{m, n}, inputs,
-		Attribute{"transA", flag[o.TransposeA]}, Attribute{"transB", flag[o.TransposeB]})
+		Attribute{"transA", flagOf(o.TransposeA)}, Attribute{"transB", flagOf(o.TransposeB)})
 }
 
 // MatMul appends the product of the matrix a [m, k] and each of the matrices b
@@ -98,18 +97,14 @@ func (g *Graph) hasAll(op, name string, x *Value, axes []int64) bool {
 }
 
 func keepAttribute(keep bool) Attribute {
-	return Attribute{"keepdims", map[bool]int64{true: 1}[keep]}
+	return Attribute{"keepdims", flagOf(keep)}
 }
 
 func reduced(s Shape, keep bool, axes []int64) Shape {
 	out := Shape{}
 	for i, d := range s {
-		dropped := false
-		for _, a := range axes {
-			dropped = dropped || int64(i) == a
-		}
 		switch {
-		case !dropped:
+		case !slices.Contains(axes, int64(i)):
 			out = append(out, d)
 		case keep:
 			out = append(out, Fixed(1))

@@ -99,10 +99,3 @@ func (n *Node) FuseImage(image *Value, scale float32) {
 	n.Inputs[0] = image
 	n.Attributes = append(n.Attributes, Attribute{"scale", scale})
 }
-
-func flagOf(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}

@@ -64,8 +64,8 @@ func (g *Graph) Accumulate(flag string, buffer, value, overwrite *Value) *Value 
 		inputs = append(inputs, overwrite)
 	}
 	v := g.node(Microsoft, "InPlaceAccumulatorV2", flag, inputs, nil, typed{"", Bool, Static(1)})[0]
-	if want := flag; v.Name != want {
-		g.Rename(v, want)
+	if v.Name != flag {
+		g.Rename(v, flag)
 	}
 	return v
 }

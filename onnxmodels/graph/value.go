@@ -1,7 +1,10 @@
 package graph
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -91,17 +94,7 @@ func Static(sizes ...int) Shape {
 }
 
 // Equal tells whether both shapes have the same dimensions.
-func (s Shape) Equal(o Shape) bool {
-	if len(s) != len(o) {
-		return false
-	}
-	for i := range s {
-		if s[i] != o[i] {
-			return false
-		}
-	}
-	return true
-}
+func (s Shape) Equal(o Shape) bool { return slices.Equal(s, o) }
 
 // Elements returns the product of the fixed dimensions, and whether all of
 // them are fixed.
@@ -145,6 +138,18 @@ type Value struct {
 // Constant tells whether the value is an initializer.
 func (v *Value) Constant() bool { return v.data != nil }
 
+// Floats returns the elements of a float constant, or nil.
+func (v *Value) Floats() []float32 {
+	if v.data == nil || v.Elem != Float {
+		return nil
+	}
+	values := make([]float32, len(v.data)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(v.data[4*i:]))
+	}
+	return values
+}
+
 // Producer returns the node that computes the value, or nil for graph inputs
 // and constants.
 func (v *Value) Producer() *Node { return v.producer }
@@ -168,6 +173,14 @@ func (v *Value) fixed(i int) []int {
 type Attribute struct {
 	Name  string
 	Value any
+}
+
+// flagOf is the value of an attribute that is true or false.
+func flagOf(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Node is one application of an operator. Inputs and outputs that are
@@ -212,35 +225,4 @@ func (n *Node) attribute(name string) any {
 		}
 	}
 	return nil
-}
-
-// PeakBytes returns the most bytes that the results of nodes take at a time, if the
-// nodes run in their order and what no later one uses is forgotten. Dimensions
-// without a fixed size count as 1.
-func (g *Graph) PeakBytes() int64 {
-	last := map[*Value]int{}
-	for i, n := range g.Nodes {
-		for _, in := range n.Inputs {
-			last[in] = i
-		}
-	}
-	for _, out := range g.Outputs {
-		last[out] = len(g.Nodes)
-	}
-	var now, peak int64
-	ending := map[int]int64{} // bytes that are forgotten after a node
-	for i, n := range g.Nodes {
-		for _, out := range n.Outputs {
-			if out == nil {
-				continue
-			}
-			elements, _ := out.Shape.Elements()
-			bytes := int64(elements * out.Elem.Size())
-			now += bytes
-			ending[max(last[out], i)] += bytes
-		}
-		peak = max(peak, now)
-		now -= ending[i]
-	}
-	return peak
 }
