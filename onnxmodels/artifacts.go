@@ -204,7 +204,7 @@ func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err er
 }
 
 func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
-	b := n.builder("training")
+	b := newBuilder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
 	b.interleaved = o.Target == TargetCUDA && b.replicas > 1
@@ -332,7 +332,7 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 const BackwardPrefix = "backward/"
 
 func (n *Network) evalModel() (*Model, error) {
-	b := n.builder("eval")
+	b := newBuilder("eval")
 	image, label := n.byteInput(b), b.labelInput()
 	logits := n.forward(b, b.normalise(image))
 	b.finish(b.loss(logits, label, 0), logits, label)
@@ -404,7 +404,7 @@ func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 		if name == InputImage || name == InputLabel {
 			continue
 		}
-		if t, want := c.Parameter(name), sizesOf(v); t == nil || !equalSizes(t.Shape, want) {
+		if t, want := c.Parameter(name), sizesOf(v); t == nil || !slices.Equal(t.Shape, want) {
 			return fmt.Errorf("the checkpoint has no parameter %q of shape %v: it is of another network", name, want)
 		}
 	}

@@ -1,7 +1,7 @@
 package onnxmodels
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"onnxlab/onnxmodels/checkpoint"
@@ -105,6 +105,19 @@ type Builder struct {
 	lossScale   *graph.Value // of mixed precision
 }
 
+// newBuilder returns one for a graph of the name whose batch is open.
+func newBuilder(name string) *Builder {
+	return &Builder{
+		Graph:    graph.New(name),
+		compute:  graph.Float,
+		values:   map[string]*graph.Value{},
+		batch:    graph.Symbol(BatchSymbol),
+		replicas: 1,
+		forgets:  map[float32]*graph.Value{},
+		share:    1,
+	}
+}
+
 // Name returns the name of a layer's own node or value: its path of scopes.
 func (b *Builder) Name(name string) string { return b.scope + name }
 
@@ -151,13 +164,11 @@ func (b *Builder) parameterValue(p Parameter) *graph.Value {
 	if t == nil {
 		b.Fail("the checkpoint has no parameter %q: it is of another network", p.Name)
 		t = &checkpoint.Tensor{}
-	} else if !equalSizes(t.Shape, p.Shape) {
+	} else if !slices.Equal(t.Shape, p.Shape) {
 		b.Fail("parameter %q: the checkpoint's shape %v is not the network's %v", p.Name, t.Shape, p.Shape)
 	}
 	return b.Floats(p.Name, t.Shape, t.Data)
 }
-
-func equalSizes(a, b []int) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
 // Weight declares a parameter of the layer whose products are taken in the type
 // that the network computes in, and returns its value in that.

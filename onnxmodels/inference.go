@@ -59,7 +59,7 @@ type InferenceOptions struct {
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
 // the wrong number of class names and an unknown target are errors.
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
-	b := n.builder("inference")
+	b := newBuilder("inference")
 	b.constants = c
 	var x *graph.Value
 	switch o.Input {

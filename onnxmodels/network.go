@@ -27,7 +27,7 @@ func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
 	if min(height, width) < 1 || max(height, width) > maxSide || height*width > maxArea {
 		return nil, fmt.Errorf("network: images of %dx%d pixels are outside 1..%d pixels of at most %d a side", height, width, maxArea, maxSide)
 	}
-	b := n.builder("network")
+	b := newBuilder("network")
 	logits := n.forward(b, n.floatInput(b))
 	if err := b.Err(); err != nil {
 		return nil, err
@@ -86,10 +86,6 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 		}
 	}
 	return c
-}
-
-func (n *Network) builder(name string) *Builder {
-	return &Builder{Graph: graph.New(name), values: map[string]*graph.Value{}, compute: graph.Float, batch: graph.Symbol(BatchSymbol), replicas: 1, share: 1, forgets: map[float32]*graph.Value{}}
 }
 
 func (n *Network) floatInput(b *Builder) *graph.Value {

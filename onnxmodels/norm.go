@@ -159,7 +159,7 @@ func (n *norm) besselFactor(part *graph.Value) (float32, *graph.Value) {
 // micro-batch: it is there only in the step's first, which the reset flag marks.
 func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
 	name, keep := running.Name, 1-n.Momentum
-	share := n.Scalar(name+".share", keep*n.share*factor/float32(max(n.replicas, 1)))
+	share := n.Scalar(name+".share", keep*n.share*factor/float32(n.replicas))
 	b := n.Binary("Mul", name+".batch", sum, share)
 	if unknown != nil {
 		b = n.Binary("Mul", name+".unbiased", b, unknown)

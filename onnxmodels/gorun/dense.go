@@ -3,6 +3,7 @@ package gorun
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
@@ -52,7 +53,7 @@ func multiply(a, b, c *Value, ta, tb bool, alpha, beta float32) (*Value, error) 
 		if err := c.want("input C", graph.Float, -1); err != nil {
 			return nil, err
 		}
-		if shape, err := broadcast(y.Shape, c.Shape); err != nil || !equal(shape, y.Shape) {
+		if shape, err := broadcast(y.Shape, c.Shape); err != nil || !slices.Equal(shape, y.Shape) {
 			return nil, fmt.Errorf("input C %s does not fit [%d, %d]", c, m, n)
 		}
 		from := strides(c.Shape, y.Shape)

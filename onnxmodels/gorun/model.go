@@ -165,7 +165,7 @@ func (m *Model) predict(images []uint8) (logits, probabilities []float32, err er
 	var out [2][]float32
 	for i, id := range m.outputs {
 		v := values[id]
-		if n := values[m.image].Shape[0]; v.Elem != graph.Float || !equal(v.Shape, []int{n, m.classes}) {
+		if n := values[m.image].Shape[0]; v.Elem != graph.Float || !slices.Equal(v.Shape, []int{n, m.classes}) {
 			return nil, nil, fmt.Errorf("run model: output %q is %s, want float32[%d %d]", m.names[id], v, n, m.classes)
 		}
 		out[i] = v.Float32

@@ -2,7 +2,6 @@ package gorun
 
 import (
 	"fmt"
-	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -97,5 +96,3 @@ func product(dims []int) int {
 	}
 	return n
 }
-
-func equal(a, b []int) bool { return slices.Equal(a, b) }

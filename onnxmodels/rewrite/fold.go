@@ -13,16 +13,12 @@ import (
 // weight of each output channel is scaled by s = γ/√(σ² + ε), and its bias
 // becomes (b − μ)·s + β. The products are formed in float64.
 func FoldBatchNorm(g *graph.Graph) {
-	for _, n := range append([]*graph.Node(nil), g.Nodes...) {
-		if n.Op != "BatchNormalization" || !constants(n.Inputs[1:]) {
-			continue
-		}
+	each(g, "BatchNormalization", func(n *graph.Node) {
 		conv := n.Inputs[0].Producer()
-		if conv == nil || conv.Op != "Conv" || !constants(conv.Inputs[1:]) || g.Uses(n.Inputs[0]) > 1 {
-			continue
+		if constants(n.Inputs[1:]) && conv != nil && conv.Op == "Conv" && constants(conv.Inputs[1:]) && g.Uses(n.Inputs[0]) == 1 {
+			fold(g, conv, n)
 		}
-		fold(g, conv, n)
-	}
+	})
 	g.Prune()
 }
 
