@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
-	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
@@ -409,25 +406,4 @@ func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 		}
 	}
 	return nil
-}
-
-// Marshal returns the model's bytes; equal models give equal bytes.
-func Marshal(m *Model) ([]byte, error) {
-	if m == nil {
-		return nil, errors.New("encode model: there is none")
-	}
-	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode model %q: %w", m.GetGraph().GetName(), err)
-	}
-	return data, nil
-}
-
-// WriteModel writes the model to path, atomically.
-func WriteModel(path string, m *Model) error {
-	data, err := Marshal(m)
-	if err != nil {
-		return err
-	}
-	return durable.WriteBytes(path, data)
 }

@@ -129,7 +129,7 @@ func openInspected(path string) (inspected, error) {
 	if err != nil {
 		return inspected{}, err
 	}
-	if onnxmodels.IsCheckpoint(head) {
+	if checkpoint.HasIdentifier(head) {
 		c, err := checkpoint.Read(path)
 		if err != nil {
 			return inspected{}, err

@@ -10,9 +10,13 @@ import (
 // errCut is what an offset or a size that leads outside the file gives.
 var errCut = errors.New("the file is damaged: an offset or a size leads outside it")
 
+// HasIdentifier tells by the first eight bytes of a file whether it is a
+// checkpoint.
+func HasIdentifier(head []byte) bool { return len(head) >= 8 && string(head[4:8]) == identifier }
+
 // Decode reads a checkpoint file's bytes.
 func Decode(data []byte) (*Checkpoint, error) {
-	if len(data) < 8 || string(data[4:8]) != identifier {
+	if !HasIdentifier(data) {
 		return nil, fmt.Errorf("not an ONNX Runtime training checkpoint (no %q at byte 4)", identifier)
 	}
 	if len(data) > math.MaxInt32 {

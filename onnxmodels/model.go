@@ -1,7 +1,6 @@
 package onnxmodels
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -51,6 +50,27 @@ func DecodeModel(data []byte) (*Model, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Marshal returns the model's bytes; equal models give equal bytes.
+func Marshal(m *Model) ([]byte, error) {
+	if m == nil {
+		return nil, errors.New("encode model: there is none")
+	}
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode model %q: %w", m.GetGraph().GetName(), err)
+	}
+	return data, nil
+}
+
+// WriteModel writes the model to path, atomically.
+func WriteModel(path string, m *Model) error {
+	data, err := Marshal(m)
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(path, data)
 }
 
 // A message in a message takes two bytes of a file when it is empty and some
@@ -244,10 +264,4 @@ func checkTensor(t *onnxpb.Tensor) error {
 		return fmt.Errorf("tensor %q: dimensions %v need %d numbers, it has %d", t.GetName(), t.GetDims(), elements, listed)
 	}
 	return nil
-}
-
-// IsCheckpoint tells by its first bytes whether a file is a training
-// checkpoint and not a model.
-func IsCheckpoint(head []byte) bool {
-	return len(head) >= 8 && bytes.Equal(head[4:8], []byte("ODTC"))
 }
