@@ -52,8 +52,8 @@ func (s *setting) check(v reflect.Value) string {
 }
 
 func (s *setting) checkList(v reflect.Value) string {
-	if v.Len() < s.shortest || v.Len() > s.longest {
-		return fmt.Sprintf("%d entries are outside %d..%d", v.Len(), s.shortest, s.longest)
+	if message := s.checkLength(v.Len()); message != "" {
+		return message
 	}
 	for i := range v.Len() {
 		if message := s.check(v.Index(i)); message != "" {

@@ -89,7 +89,7 @@ func (k *keys) readChain(path string) []*reader {
 			base = filepath.Join(filepath.Dir(path), base)
 		}
 		if message := checkBase(base, seen); message != "" {
-			r.problems = append(r.problems, Problem{r.extendsAt, fmt.Sprintf("extends: %q %s", r.extends, message)})
+			r.failAt(r.extendsAt, "extends: %q %s", r.extends, message)
 			break
 		}
 		path = base

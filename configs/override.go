@@ -37,14 +37,14 @@ func (k *keys) readEnvironment(environ []string) *reader {
 			continue
 		}
 		if s := byVariable[name]; s != nil {
-			r.override(s, Origin{Source: pair}, text)
+			r.override(s, s.key, Origin{Source: pair}, text)
 			continue
 		}
 		hint := fmt.Sprintf(" (the variable of section.key is %sSECTION_KEY)", envPrefix)
 		if near := closest(name, names); near != "" {
 			hint = fmt.Sprintf(" (did you mean %s?)", near)
 		}
-		r.problems = append(r.problems, Problem{Origin{Source: pair}, fmt.Sprintf("unknown variable %s%s: unset it", name, hint)})
+		r.failAt(Origin{Source: pair}, "unknown variable %s%s: unset it", name, hint)
 	}
 	return r
 }
@@ -54,7 +54,7 @@ func (k *keys) readSet(set string) *reader {
 	r := &reader{keys: k, source: "--set " + set}
 	origin := Origin{Source: r.source}
 	fail := func(format string, args ...any) *reader {
-		r.problems = append(r.problems, Problem{origin, fmt.Sprintf(format, args...)})
+		r.failAt(origin, format, args...)
 		return r
 	}
 	key, text, found := strings.Cut(set, "=")
@@ -62,13 +62,13 @@ func (k *keys) readSet(set string) *reader {
 		return fail("has no value: write --set section.key=value")
 	}
 	if s := k.byKey[key]; s != nil {
-		r.override(s, origin, text)
+		r.override(s, key, origin, text)
 		return r
 	}
 	if rest, ok := strings.CutPrefix(key, definitions+"."); ok {
 		name, settingKey, _ := strings.Cut(rest, ".")
 		if s := k.byKey[settingKey]; s != nil && overlayAllows(settingKey) && conditionName.MatchString(name) {
-			r.overrideAs(s, key, origin, text)
+			r.override(s, key, origin, text)
 			return r
 		}
 		return fail("%q is not %s.name.section.key", key, definitions)
@@ -76,11 +76,7 @@ func (k *keys) readSet(set string) *reader {
 	if k.sections[key] {
 		return fail("%s is a section: set one of %s", key, strings.Join(k.names(key), ", "))
 	}
-	var all []string
-	for i := range k.settings {
-		all = append(all, k.settings[i].key)
-	}
-	if near := closest(key, all); near != "" {
+	if near := closest(key, Keys()); near != "" {
 		return fail("unknown key %q (did you mean %q?)", key, near)
 	}
 	if section, name, nested := strings.Cut(key, "."); nested && k.sections[section] {
@@ -89,16 +85,12 @@ func (k *keys) readSet(set string) *reader {
 	return fail("unknown key %q%s", key, k.hint("", key))
 }
 
-func (r *reader) override(s *setting, origin Origin, text string) {
-	r.overrideAs(s, s.key, origin, text)
-}
-
-// overrideAs reads the text of a variable or flag as YAML, with two
+// override reads the text of a variable or flag as YAML, with two
 // liberties that lose nothing: a list may leave out its brackets, and text
 // its quotes, so that no path needs a second layer of quoting.
-func (r *reader) overrideAs(s *setting, key string, origin Origin, text string) {
+func (r *reader) override(s *setting, key string, origin Origin, text string) {
 	fail := func(message string) {
-		r.problems = append(r.problems, Problem{origin, key + ": " + message})
+		r.failAt(origin, "%s: %s", key, message)
 	}
 	if len(text) > longestFile {
 		fail(fmt.Sprintf("%d bytes are more than %d", len(text), longestFile))

@@ -42,8 +42,12 @@ type reader struct {
 	nodes     int
 }
 
-func (r *reader) fail(n *yaml.Node, format string, args ...any) {
-	r.problems = append(r.problems, Problem{r.at(n), fmt.Sprintf(format, args...)})
+// fail notes what is wrong with a node.
+func (r *reader) fail(n *yaml.Node, format string, args ...any) { r.failAt(r.at(n), format, args...) }
+
+// failAt notes what is wrong at a place.
+func (r *reader) failAt(origin Origin, format string, args ...any) {
+	r.problems = append(r.problems, Problem{origin, fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) at(n *yaml.Node) Origin {
@@ -55,7 +59,7 @@ func (k *keys) readFile(path string) *reader {
 	r := &reader{keys: k, source: path}
 	data, err := readBounded(path)
 	if err != nil {
-		r.problems = append(r.problems, Problem{Origin{Source: path}, err.Error()})
+		r.failAt(Origin{Source: path}, "%v", err)
 		return r
 	}
 	r.document(data)
@@ -92,7 +96,7 @@ func (r *reader) document(data []byte) {
 	var root, next yaml.Node
 	switch err := decoder.Decode(&root); {
 	case errors.Is(err, io.EOF):
-		r.problems = append(r.problems, Problem{Origin{Source: r.source}, "is empty: write at least one setting, or leave the file out for the defaults"})
+		r.failAt(Origin{Source: r.source}, "is empty: write at least one setting, or leave the file out for the defaults")
 		return
 	case err != nil:
 		r.syntax(data, err)
@@ -135,7 +139,7 @@ func (r *reader) syntax(data []byte, err error) {
 			break
 		}
 	}
-	r.problems = append(r.problems, Problem{origin, message})
+	r.failAt(origin, "%s", message)
 }
 
 // section reads a mapping. section names it in the table of keys; prefix is

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -133,6 +135,35 @@ func (r *rule) checkNumber(x float64, text string) string {
 	return fmt.Sprintf("%s is outside %s", text, r.interval())
 }
 
+// checkLength returns what is wrong with the length of a list, or "".
+func (r *rule) checkLength(n int) string {
+	if n < r.shortest || n > r.longest {
+		return fmt.Sprintf("%d entries are outside %d..%d", n, r.shortest, r.longest)
+	}
+	return ""
+}
+
+// checkOrder returns the first entry of a list that repeats another or is out
+// of order, and what is wrong with it.
+func (r *rule) checkOrder(list any) (int, string) {
+	v := reflect.ValueOf(list)
+	if !r.distinct {
+		return 0, ""
+	}
+	seen := map[any]bool{}
+	for i := range v.Len() {
+		item := v.Index(i).Interface()
+		if seen[item] {
+			return i, fmt.Sprintf("%v is in the list twice", item)
+		}
+		seen[item] = true
+		if r.ascending && i > 0 && v.Index(i).Int() < v.Index(i-1).Int() {
+			return i, fmt.Sprintf("%v comes after %v: write them in ascending order", item, v.Index(i-1))
+		}
+	}
+	return 0, ""
+}
+
 // longestText bounds every text: the longest path that Linux takes.
 const longestText = 4096
 
@@ -153,10 +184,8 @@ func (r *rule) checkText(s string) string {
 		}
 		return ""
 	}
-	for _, name := range r.names {
-		if s == name {
-			return ""
-		}
+	if slices.Contains(r.names, s) {
+		return ""
 	}
 	return fmt.Sprintf("%q is not one of %s", s, strings.Join(r.names, ", "))
 }

@@ -3,7 +3,6 @@ package configs
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +34,8 @@ func (s *setting) list(n *yaml.Node) (any, []fault) {
 	if items.Kind != yaml.SequenceNode {
 		return nil, []fault{{n, describe(n) + " is not a list: write [a, b]"}}
 	}
-	if len(items.Content) < s.shortest || len(items.Content) > s.longest && s.longest > 0 {
-		return nil, []fault{{n, fmt.Sprintf("%d entries are outside %d..%d", len(items.Content), s.shortest, s.longest)}}
+	if message := s.checkLength(len(items.Content)); message != "" {
+		return nil, []fault{{n, message}}
 	}
 	list := reflect.Zero(s.typ)
 	var faults []fault
@@ -66,27 +65,6 @@ func (s *setting) element(n *yaml.Node) (any, []fault) {
 		return nil, []fault{{n, message}}
 	}
 	return value, nil
-}
-
-// checkOrder returns the first entry of a list that repeats another or is out
-// of order, and what is wrong with it.
-func (r *rule) checkOrder(list any) (int, string) {
-	v := reflect.ValueOf(list)
-	if !r.distinct {
-		return 0, ""
-	}
-	seen := map[any]bool{}
-	for i := range v.Len() {
-		item := v.Index(i).Interface()
-		if seen[item] {
-			return i, fmt.Sprintf("%v is in the list twice", item)
-		}
-		seen[item] = true
-		if r.ascending && i > 0 && v.Index(i).Int() < v.Index(i-1).Int() {
-			return i, fmt.Sprintf("%v comes after %v: write them in ascending order", item, v.Index(i-1))
-		}
-	}
-	return 0, ""
 }
 
 // operation reads one entry of a custom recipe. Which ranges a kind has is
@@ -237,12 +215,12 @@ func shorten(s string) string {
 }
 
 func noun(kind reflect.Kind) string {
-	switch {
-	case slices.Contains([]reflect.Kind{reflect.Int, reflect.Uint64}, kind):
+	switch kind {
+	case reflect.Int, reflect.Uint64:
 		return "a whole number"
-	case kind == reflect.Float64:
+	case reflect.Float64:
 		return "a number"
-	case kind == reflect.Bool:
+	case reflect.Bool:
 		return "true or false"
 	}
 	return "text"
