@@ -10,17 +10,18 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
-)
 
-// inNamespace marks the process of this test that may mount file systems.
-const inNamespace = "ONNXLAB_TEST_MAY_MOUNT"
+	"onnxlab/internal/ownprocess"
+)
 
 // TestDiskScripts runs the scripts of testdata/disk, whose commands meet full
 // and read-only disks: small file systems in memory, mounted in a namespace of
 // the test's own, which takes them along when it ends.
 func TestDiskScripts(t *testing.T) {
-	if os.Getenv(inNamespace) == "" {
-		runInNamespace(t)
+	if !ownprocess.Is(t) {
+		if err := ownprocess.Run(t, mayMount); err != nil {
+			t.Fatalf("as root, or where users may make namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0): %v", err)
+		}
 		return
 	}
 	params := scriptParams(t, filepath.Join("testdata", "disk"), nil)
@@ -29,32 +30,14 @@ func TestDiskScripts(t *testing.T) {
 	testscript.Run(t, params)
 }
 
-// runInNamespace runs the calling test again, as one who may mount.
-func runInNamespace(t *testing.T) {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v="+verbose())
-	cmd.Env = append(os.Environ(), inNamespace+"=1")
+// mayMount gives a command a namespace in which it may mount file systems.
+func mayMount(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	output, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v (as root, or where users may make namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns=0)\n%s", err, output)
-	}
-	if !strings.Contains(string(output), "PASS") {
-		t.Fatalf("nothing was run:\n%s", output)
-	}
-	t.Logf("%s", output)
-}
-
-func verbose() string {
-	if testing.Verbose() {
-		return "true"
-	}
-	return "false"
 }
 
 // mount mounts memory at a folder, which is made, or changes what is mounted:

@@ -2,11 +2,9 @@ package trainloop
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
+	"onnxlab/internal/ownprocess"
 	"onnxlab/onnxmodels"
 )
 
@@ -30,12 +28,9 @@ func TestMeasureWithoutMemory(t *testing.T) {
 // their memory ahead (SetMemPattern) they take 280 MB. A process of its own has no
 // memory left of other tests.
 func TestStepsPlanNoMemory(t *testing.T) {
-	const alone = "TEST_IN_OWN_PROCESS"
-	if os.Getenv(alone) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-		cmd.Env = append(os.Environ(), alone+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
-			t.Errorf("%v: %s", err, out)
+	if !ownprocess.Is(t) {
+		if err := ownprocess.Run(t, nil); err != nil {
+			t.Fatal(err)
 		}
 		return
 	}

@@ -4,12 +4,12 @@ package profile_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"onnxlab/internal/fakecuda"
+	"onnxlab/internal/ownprocess"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/session/profile"
@@ -20,15 +20,14 @@ import (
 // and copies none but the flag that resets gradients. A process has one library, so
 // that this needs one of its own.
 func TestPlacement(t *testing.T) {
-	const child = "ONNXLAB_TEST_PLACEMENT"
-	if os.Getenv(child) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestPlacement$", "-test.v")
-		cmd.Env = append(os.Environ(), child+"=1")
-		for name, value := range fakecuda.Environ(t) {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestPlacement") {
-			t.Fatalf("%v\n%s", err, out)
+	if !ownprocess.Is(t) {
+		err := ownprocess.Run(t, func(cmd *exec.Cmd) {
+			for name, value := range fakecuda.Environ(t) {
+				cmd.Env = append(cmd.Env, name+"="+value)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 		return
 	}
