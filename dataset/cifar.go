@@ -299,29 +299,6 @@ func (f cifarForm) readClasses(dir string) ([]string, error) {
 	return classes, nil
 }
 
-// plainCause drops the path that the os package puts into its errors: ours
-// name it already.
-func plainCause(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
-}
-
-// kindOf is the word for what is no plain file.
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "folder"
-	case mode&fs.ModeNamedPipe != 0:
-		return "pipe"
-	case mode&fs.ModeDevice != 0:
-		return "device"
-	}
-	return "special file"
-}
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -45,4 +47,27 @@ func (e *Error) Unwrap() error { return e.Err }
 // fileError is an Error about all of the file or folder at path.
 func fileError(path string, err error) *Error {
 	return &Error{Path: path, Record: NoRecord, Err: err}
+}
+
+// plainCause drops the path that the os package puts into its errors: ours
+// name it already.
+func plainCause(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// kindOf is the word for what is no plain file.
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
 }
