@@ -106,7 +106,7 @@ static ort_status *create(const operator *o, ort_api api, const void *info, void
 	};
 	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
 		if (missing[i] != NULL)
-			((void (*)(void *))api[ORT_PLACE_release_status])(missing[i]);
+			ORT_RELEASE(api, release_status, missing[i]);
 	n->kernels = n->block == 16 ? &onnxlab_avx512 : &onnxlab_avx2;
 	n->turned = n->turned != 0;
 	n->pool = n->pool > 0 ? n->pool : 1;
@@ -131,7 +131,7 @@ static ort_status *read_input(ort_api api, void *context, size_t i, value *v) {
 		status = ORT_CALL(api, rank, shape, &v->rank);
 	if (status == NULL && v->rank <= 4)
 		status = ORT_CALL(api, dimensions, shape, v->shape, v->rank);
-	((void (*)(void *))api[ORT_PLACE_release_shape])(shape);
+	ORT_RELEASE(api, release_shape, shape);
 	return status;
 }
 
@@ -167,7 +167,7 @@ static void run_pool(const pool *p, long count, void (*task)(void *, size_t), vo
 	if (status == NULL)
 		return;
 	// Without a pool of threads, do it here.
-	((void (*)(void *))p->api[ORT_PLACE_release_status])(status);
+	ORT_RELEASE(p->api, release_status, status);
 	for (long i = 0; i < count; i++) task(of, (size_t)i);
 }
 
@@ -194,7 +194,7 @@ static ort_status *with_scratch(const node *n, void *context, size_t bytes, kern
 		f(of, p, scratch);
 		a->free(a, scratch);
 	}
-	((void (*)(void *))n->api[ORT_PLACE_release_allocator])(a);
+	ORT_RELEASE(n->api, release_allocator, a);
 	return scratch == NULL ? fail(n->api, "onnxlab: out of memory") : NULL;
 }
 
@@ -340,6 +340,6 @@ char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, in
 	if (status == NULL)
 		return NULL;
 	char *message = strdup(((const char *(*)(const void *))api[ORT_PLACE_error_message])(status));
-	((void (*)(void *))api[ORT_PLACE_release_status])(status);
+	ORT_RELEASE(api, release_status, status);
 	return message;
 }

@@ -27,6 +27,9 @@ typedef struct ort_allocator {
 // ORT_CALL calls the function at a place of the table, of the given type.
 #define ORT_CALL(api, place, ...) ((ort_status * (*)(ORT_TYPES_##place))(api)[ORT_PLACE_##place])(__VA_ARGS__)
 
+// ORT_RELEASE calls one of those that return nothing.
+#define ORT_RELEASE(api, place, what) ((void (*)(ORT_TYPES_##place))(api)[ORT_PLACE_##place])(what)
+
 #define ORT_PLACE_create_status 0
 #define ORT_TYPES_create_status int, const char *
 #define ORT_PLACE_error_message 2
