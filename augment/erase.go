@@ -14,10 +14,11 @@ type erase struct {
 	minAspect, maxAspect float64 // height over width
 }
 
+// defaultErase is the study's.
+func defaultErase() erase { return erase{0.5, 0.05, 0.2, 0.2, 0.8} }
+
 // newErase has the study's defaults.
-func newErase(r *ranges) operation {
-	return eraseFrom(r, erase{0.5, 0.05, 0.2, 0.2, 0.8})
-}
+func newErase(r *ranges) operation { return eraseFrom(r, defaultErase()) }
 
 // newPublishedErase has the defaults of the paper, section 4.2: p = 0.5,
 // s_l = 0.02, s_h = 0.4, r_1 = 0.3 and r_2 = 1/0.3.

@@ -69,7 +69,7 @@ func preset(name string) ([]operation, error) {
 			zoom{0.75, 1.25},
 			flip{0.5},
 			channelShift{50},
-			erase{0.5, 0.05, 0.2, 0.2, 0.8},
+			defaultErase(),
 		}, nil
 	}
 	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong", name)
