@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
 )
 
 // download gets one file over HTTP, going on where an earlier try stopped.
 type download struct {
 	url, path string
-	report    reporter
+	report    terminal.Reporter
 	// stall is how long the server may be silent.
 	stall time.Duration
 	// limit is the most bytes that are taken.
@@ -24,7 +25,7 @@ type download struct {
 }
 
 // newDownload has the limits for CIFAR-10, whose archive has 170 MB.
-func newDownload(url, path string, report reporter) download {
+func newDownload(url, path string, report terminal.Reporter) download {
 	return download{url: url, path: path, report: report, stall: time.Minute, limit: 1 << 29}
 }
 
@@ -135,7 +136,7 @@ func (d download) store(file *os.File, response *http.Response, have int64, watc
 	if response.ContentLength >= 0 {
 		total = have + response.ContentLength
 	}
-	shown, done := d.report.transfer("CIFAR-10", have, total)
+	shown, done := transfer(d.report, "CIFAR-10", have, total)
 	defer done()
 	body := &watched{r: response.Body, watch: watch, stall: d.stall}
 	n, err := io.Copy(io.MultiWriter(file, shown), io.LimitReader(body, d.limit-have+1))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
 )
 
 // The archive of CIFAR-10 in its binary form, by Alex Krizhevsky.
@@ -44,12 +45,12 @@ type FetchOptions struct {
 func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	opts.URL = cmp.Or(opts.URL, CIFAR10URL)
 	opts.SHA256 = cmp.Or(opts.SHA256, CIFAR10SHA256)
-	report := reporter{opts.Progress}
+	report := terminal.Reporter{W: opts.Progress}
 	if err := os.MkdirAll(opts.Dir, 0o777); err != nil {
 		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
 	}
 	unlock, err := durable.LockWait(ctx, opts.Dir, func(h durable.Holder) {
-		report.line("waiting for process %d, which is using %s", h.PID, opts.Dir)
+		report.Line("waiting for process %d, which is using %s", h.PID, opts.Dir)
 	})
 	if err != nil {
 		return "", err
@@ -75,7 +76,7 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 }
 
 // fetchArchive downloads the archive, or the rest of it, and checks its hash.
-func fetchArchive(ctx context.Context, opts FetchOptions, report reporter) (file string, err error) {
+func fetchArchive(ctx context.Context, opts FetchOptions, report terminal.Reporter) (file string, err error) {
 	from, err := url.Parse(opts.URL)
 	if err != nil {
 		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
@@ -105,7 +106,7 @@ func fetchArchive(ctx context.Context, opts FetchOptions, report reporter) (file
 			}
 		}
 		// What was there was the start of something else.
-		report.line("the parts do not fit together; fetching all of it again")
+		report.Line("the parts do not fit together; fetching all of it again")
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"onnxlab/internal/terminal"
 )
 
 // cifarArchive is an archive laid out as that of CIFAR-10, of few images.
@@ -270,7 +272,7 @@ func TestDownloadGivesUpOnSilence(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	d := newDownload(c.opts.URL, c.part(), reporter{})
+	d := newDownload(c.opts.URL, c.part(), terminal.Reporter{})
 	d.stall = 50 * time.Millisecond
 	if _, err := d.run(context.Background()); err == nil || !strings.HasSuffix(err.Error(), "no answer for 50ms") {
 		t.Errorf("error is %v", err)
@@ -282,7 +284,7 @@ func TestDownloadGivesUpOnSilence(t *testing.T) {
 
 func TestDownloadIsBounded(t *testing.T) {
 	c := newFetchCase(t, "", func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 5000)) })
-	d := newDownload(c.opts.URL, c.part(), reporter{})
+	d := newDownload(c.opts.URL, c.part(), terminal.Reporter{})
 	d.limit = 4999
 	_, err := d.run(context.Background())
 	checkFault(t, err, NoRecord, "read", "the file has more than 4999 bytes")

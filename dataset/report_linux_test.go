@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/internal/terminal"
 	"onnxlab/internal/terminal/terminaltest"
 )
 
@@ -13,7 +14,7 @@ func TestTransferOnATerminalIsABar(t *testing.T) {
 	for _, total := range []int64{1000, -1} {
 		for width, want := range map[int]string{0: "fetching CIFAR-10", 80: "fetching CIFAR-10", 12: "fetching", 1: ""} {
 			x := terminaltest.Open(t, width)
-			shown, done := reporter{x.File}.transfer("CIFAR-10", 400, total)
+			shown, done := transfer(terminal.Reporter{W: x.File}, "CIFAR-10", 400, total)
 			if _, err := shown.Write(make([]byte, 100)); err != nil {
 				t.Fatal(err)
 			}

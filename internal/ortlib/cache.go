@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
 )
 
 // cache is the folder that libraries are unpacked into, one folder each.
@@ -70,18 +71,18 @@ func (c cache) open(name string, origin Origin) (Library, error) {
 }
 
 // lock waits until no other process is changing the cache.
-func (c cache) lock(ctx context.Context, progress reporter) (unlock func() error, err error) {
+func (c cache) lock(ctx context.Context, progress terminal.Reporter) (unlock func() error, err error) {
 	if err := os.MkdirAll(c.root, 0o777); err != nil {
 		return nil, fmt.Errorf("make the cache folder: %w; set runtime.library or %s to use no cache", err, EnvLibrary)
 	}
 	return durable.LockWait(ctx, c.root, func(h durable.Holder) {
-		progress.line("waiting for process %d, which is installing ONNX Runtime", h.PID)
+		progress.Line("waiting for process %d, which is installing ONNX Runtime", h.PID)
 	})
 }
 
 // change runs work with the cache locked, in a fresh folder of it for what is
 // not finished. The folder goes when work is done.
-func (c cache) change(ctx context.Context, progress reporter, work func(tmp string) error) error {
+func (c cache) change(ctx context.Context, progress terminal.Reporter, work func(tmp string) error) error {
 	unlock, err := c.lock(ctx, progress)
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"onnxlab/internal/terminal"
 )
 
 // EnvLibrary is the environment variable that names the library to use.
@@ -59,7 +61,7 @@ func Ensure(ctx context.Context, options Options) (path string, err error) {
 		if resolveErr != nil {
 			return "", resolveErr
 		}
-		library, err = c.fetch(ctx, reporter{options.Progress}, b)
+		library, err = c.fetch(ctx, terminal.Reporter{W: options.Progress}, b)
 	}
 	if err != nil {
 		return "", err
@@ -153,7 +155,7 @@ func mainIn(dir string) (string, error) {
 }
 
 // fetch has the Maven client download the pinned build b into the cache.
-func (c cache) fetch(ctx context.Context, progress reporter, b build) (Library, error) {
+func (c cache) fetch(ctx context.Context, progress terminal.Reporter, b build) (Library, error) {
 	return c.putPinned(ctx, progress, b, func(tmp string) error {
 		jar, err := download(ctx, b, tmp, progress)
 		if err != nil {
@@ -166,7 +168,7 @@ func (c cache) fetch(ctx context.Context, progress reporter, b build) (Library, 
 // putPinned makes sure that the cache has b, whole, and that it is what find
 // finds. If another process has not put it there meanwhile, add is called, with
 // a folder for what is not finished.
-func (c cache) putPinned(ctx context.Context, progress reporter, b build, add func(tmp string) error) (library Library, err error) {
+func (c cache) putPinned(ctx context.Context, progress terminal.Reporter, b build, add func(tmp string) error) (library Library, err error) {
 	err = c.change(ctx, progress, func(tmp string) error {
 		library, err = c.open(b.cacheName(), OriginCache)
 		if err != nil || library.manifest.checkHashes(filepath.Dir(library.Path)) != nil {

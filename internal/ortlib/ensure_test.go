@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"onnxlab/internal/terminal"
 )
 
 // placeLibrary puts a library into a cache folder without looking at it.
@@ -15,7 +17,7 @@ func placeLibrary(t *testing.T, c cache, name string) {
 	source := t.TempDir()
 	writeFile(t, filepath.Join(source, namingOf(runtime.GOOS).main), name)
 	u := unpacker{naming: namingOf(runtime.GOOS), limits: defaultLimits}
-	err := c.change(t.Context(), reporter{}, func(string) error {
+	err := c.change(t.Context(), terminal.Reporter{}, func(string) error {
 		return c.add(source, name, u, func(string, *manifest) error { return nil })
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
 )
 
 // Install puts a library into the cache, where [Ensure] finds it. What is
@@ -26,7 +27,7 @@ func Install(ctx context.Context, options Options, from string) (Library, error)
 	if err != nil {
 		return Library{}, err
 	}
-	progress := reporter{options.Progress}
+	progress := terminal.Reporter{W: options.Progress}
 	if from == "" {
 		return c.fetch(ctx, progress, b)
 	}
@@ -73,7 +74,7 @@ func recognise(from string) (b build, ok bool, err error) {
 
 // installOther installs a library that is not the pinned build, if it can be
 // used.
-func (c cache) installOther(ctx context.Context, progress reporter, b build, from string) (library Library, err error) {
+func (c cache) installOther(ctx context.Context, progress terminal.Reporter, b build, from string) (library Library, err error) {
 	absolute, err := filepath.Abs(from)
 	if err != nil {
 		return Library{}, err

@@ -11,20 +11,21 @@ import (
 	"time"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
 )
 
 // mavenCopy is the Maven goal that downloads one file by its coordinates.
 const mavenCopy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 // download has the Maven client put the jar into dir and checks its SHA-256.
-func download(ctx context.Context, b build, dir string, progress reporter) (jar string, err error) {
+func download(ctx context.Context, b build, dir string, progress terminal.Reporter) (jar string, err error) {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
 		return "", fmt.Errorf("fetch ONNX Runtime: the Maven client, mvn, is not on the PATH; install Maven, or get %s "+
 			"(%s) another way and run 'pipeline runtime install --from %s', or set runtime.library or %s to a library "+
 			"that has the training API", b.jarName(), b.coordinates(), b.jarName(), EnvLibrary)
 	}
-	stop := progress.download(b, dir)
+	stop := showDownload(progress, b, dir)
 	err = runMaven(ctx, maven, b, dir)
 	stop()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
 )
 
 // testBuild makes a small jar and the build that it would be if it were pinned.
@@ -66,7 +67,7 @@ func TestFetch(t *testing.T) {
 	calls := fakeMaven(t, "cp '"+jar+"' \"$out\"")
 	c := cache{filepath.Join(t.TempDir(), "with space", "ünïcode")}
 	var talk bytes.Buffer
-	library, err := c.fetch(t.Context(), reporter{&talk}, b)
+	library, err := c.fetch(t.Context(), terminal.Reporter{W: &talk}, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestFetchAtOnceDownloadsOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			if library, err := c.fetch(t.Context(), reporter{}, b); err != nil || library.Path == "" {
+			if library, err := c.fetch(t.Context(), terminal.Reporter{}, b); err != nil || library.Path == "" {
 				t.Errorf("fetch returns %+v, error %v", library, err)
 			}
 		})
@@ -122,11 +123,11 @@ func TestFetchReplacesWhatIsDamaged(t *testing.T) {
 		"killed process": func() { writeFile(t, filepath.Join(c.root, ".tmp-0", "part"), "half") },
 	}
 	for name, damage := range damages {
-		if _, err := c.fetch(t.Context(), reporter{}, b); err != nil {
+		if _, err := c.fetch(t.Context(), terminal.Reporter{}, b); err != nil {
 			t.Fatal(err)
 		}
 		damage()
-		library, err := c.fetch(t.Context(), reporter{}, b)
+		library, err := c.fetch(t.Context(), terminal.Reporter{}, b)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -172,7 +173,7 @@ func TestFetchFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fakeMaven(t, test.script)
 			c := cache{t.TempDir()}
-			_, err := c.fetch(t.Context(), reporter{}, b)
+			_, err := c.fetch(t.Context(), terminal.Reporter{}, b)
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "Help") {
 				t.Errorf("error is %v, want %q in it", err, test.want)
 			}
@@ -195,7 +196,7 @@ func TestFetchIsInterrupted(t *testing.T) {
 	}()
 	c := cache{t.TempDir()}
 	began := time.Now()
-	if _, err := c.fetch(ctx, reporter{}, b); !errors.Is(err, context.Canceled) {
+	if _, err := c.fetch(ctx, terminal.Reporter{}, b); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want that of the context", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
@@ -207,7 +208,7 @@ func TestFetchIsInterrupted(t *testing.T) {
 func TestWaitForTheCacheIsInterrupted(t *testing.T) {
 	b, _ := testBuild(t)
 	c := cache{t.TempDir()}
-	unlock, err := c.lock(t.Context(), reporter{})
+	unlock, err := c.lock(t.Context(), terminal.Reporter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestWaitForTheCacheIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
 	defer cancel()
 	var talk bytes.Buffer
-	if _, err := c.fetch(ctx, reporter{&talk}, b); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.fetch(ctx, terminal.Reporter{W: &talk}, b); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v, want that of the context", err)
 	}
 	if want := fmt.Sprintf("waiting for process %d, which is installing ONNX Runtime\n", os.Getpid()); talk.String() != want {
@@ -227,7 +228,7 @@ func TestFetchWhereNothingCanBeWritten(t *testing.T) {
 	b, _ := testBuild(t)
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "")
-	_, err := cache{filepath.Join(file, "cache")}.fetch(t.Context(), reporter{}, b)
+	_, err := cache{filepath.Join(file, "cache")}.fetch(t.Context(), terminal.Reporter{}, b)
 	if err == nil || !strings.Contains(err.Error(), "make the cache folder") || !strings.Contains(err.Error(), EnvLibrary) {
 		t.Errorf("error is %v", err)
 	}

@@ -1,8 +1,6 @@
 package ortlib
 
 import (
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,30 +13,14 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// reporter tells the user what is going on. A nil writer keeps it silent.
-type reporter struct{ w io.Writer }
-
-// line prints one line.
-func (r reporter) line(format string, args ...any) {
-	if r.w != nil {
-		fmt.Fprintf(r.w, format+"\n", args...)
-	}
-}
-
-// download shows a download of b into dir until stop is called: a bar on a
+// showDownload shows a download of b into dir until stop is called: a bar on a
 // terminal, one line elsewhere.
-func (r reporter) download(b build, dir string) (stop func()) {
-	screen, ok := terminal.Of(r.w)
-	if !ok {
-		r.line("fetching %s (%d MB) with Maven", b.coordinates(), b.bytes/1e6)
+func showDownload(r terminal.Reporter, b build, dir string) (stop func()) {
+	bar := r.Bar("fetching ONNX Runtime", b.bytes)
+	if bar == nil {
+		r.Line("fetching %s (%d MB) with Maven", b.coordinates(), b.bytes/1e6)
 		return func() {}
 	}
-	bar := progressbar.NewOptions64(b.bytes,
-		progressbar.OptionSetWriter(screen),
-		progressbar.OptionSetDescription("fetching ONNX Runtime"),
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionFullWidth(),
-		progressbar.OptionClearOnFinish())
 	done := make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() { followFile(bar, b, dir, done) })

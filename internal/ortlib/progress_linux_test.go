@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"onnxlab/internal/terminal"
 	"onnxlab/internal/terminal/terminaltest"
 )
 
@@ -16,7 +17,7 @@ func TestProgressOnATerminalIsABar(t *testing.T) {
 		b := build{classifier: "test", bytes: 1000}
 		dir := t.TempDir()
 		t.Setenv("HOME", dir)
-		stop := reporter{x.File}.download(b, dir)
+		stop := showDownload(terminal.Reporter{W: x.File}, b, dir)
 		writeFile(t, filepath.Join(dir, b.jarName()+".tmp"), strings.Repeat("x", 500))
 		time.Sleep(300 * time.Millisecond)
 		stop()

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"onnxlab/internal/terminal"
 )
 
 func TestLargestPart(t *testing.T) {
@@ -22,9 +24,9 @@ func TestProgressElsewhereIsOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := reporter{create(t, path)}.download(b, t.TempDir())
+	stop := showDownload(terminal.Reporter{W: create(t, path)}, b, t.TempDir())
 	stop()
-	reporter{}.download(b, "")()
+	showDownload(terminal.Reporter{}, b, "")()
 	data, err := os.ReadFile(path)
 	want := "fetching org.bytedeco:onnxruntime:1.28.0-1.5.14:jar:linux-x86_64 (15 MB) with Maven\n"
 	if err != nil || string(data) != want {
