@@ -141,7 +141,7 @@ func openImage(path string) (file *os.File, pixels int64, err error) {
 		return nil, 0, err
 	}
 	if pixels, err = countPixels(file); err != nil {
-		file.Close() //nolint:errcheck // it was read
+		_ = file.Close() // it was read
 		return nil, 0, err
 	}
 	return file, pixels, nil

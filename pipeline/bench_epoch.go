@@ -61,7 +61,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
-	defer session.Close() //nolint:errcheck // the process ends
+	defer session.Close() // the process ends
 	if opts.serve {
 		s, err := trainloop.NewEpochStepper(ctx, *experiment, train)
 		if err != nil {

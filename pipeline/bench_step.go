@@ -86,7 +86,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
-	defer session.Close() //nolint:errcheck // the process ends
+	defer session.Close() // the process ends
 	if opts.serve {
 		s, err := trainloop.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
 		if err != nil {

@@ -90,7 +90,7 @@ func measure(ctx context.Context, command cellCommand, e configs.Experiment, hei
 	if err != nil {
 		return m, err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // a leftover temporary file
+	defer os.Remove(f.Name()) // a leftover temporary file
 	if _, err := f.Write(text); err != nil {
 		return m, err
 	}

@@ -99,7 +99,7 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
-	defer session.Close() //nolint:errcheck // the process ends
+	defer session.Close() // the process ends
 	header := fmt.Sprintf("%s: %d training and %d validation images (%s), batch %d, %d epochs",
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{

@@ -55,9 +55,9 @@ func browse(t *testing.T, page []byte, dark bool) (frames []measured) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Host + r.URL.Path {
 		case "report.test/":
-			w.Write(measuringPage) //nolint:errcheck // the test fails without
+			w.Write(measuringPage) // the test fails without
 		case "report.test/report.html":
-			w.Write(page) //nolint:errcheck // the test fails without
+			w.Write(page) // the test fails without
 		default:
 			http.NotFound(w, r)
 		}

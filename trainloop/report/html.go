@@ -125,7 +125,7 @@ func variablesOf(p palette, batches int) template.CSS {
 	for i := range batches {
 		text += fmt.Sprintf(" --batch-%d: %s;", i, hex(p.batch(i, batches)))
 	}
-	return template.CSS(text) //nolint:gosec // of our own colours alone
+	return template.CSS(text) // of our own colours alone
 }
 
 // draw makes the figures.
@@ -174,7 +174,7 @@ func inline(width, height vg.Length, paint func(draw.Canvas)) (template.HTML, er
 	open := strings.Index(text, "<svg")
 	end := open + strings.Index(text[open:], ">") + 1
 	text = fmt.Sprintf(`<svg viewBox="0 0 %g %g" xmlns="http://www.w3.org/2000/svg" aria-hidden="true">`, width.Points(), height.Points()) + text[end:]
-	return template.HTML(variables(text)), nil //nolint:gosec // the plotting library escapes names
+	return template.HTML(variables(text)), nil // the plotting library escapes names
 }
 
 // runRow is one line of the table of runs.

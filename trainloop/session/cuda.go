@@ -52,7 +52,7 @@ func (o Options) applyCUDA(s *ort.SessionOptions, how search) error {
 	if err != nil {
 		return err
 	}
-	defer cuda.Destroy() //nolint:errcheck // only frees memory
+	defer cuda.Destroy() // only frees memory
 	if err := cuda.Update(o.cudaSettings(how)); err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilitie
 	if err != nil {
 		return nil, nil, fmt.Errorf("predict: %w", err)
 	}
-	defer image.Destroy() //nolint:errcheck // only frees memory
+	defer image.Destroy() // only frees memory
 	logits, probabilities = make([]float32, n*classes), make([]float32, n*classes)
 	var outputs []ort.Value
 	for _, to := range [][]float32{logits, probabilities} {
@@ -60,7 +60,7 @@ func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilitie
 		if err != nil {
 			return nil, nil, fmt.Errorf("predict: %w", err)
 		}
-		defer t.Destroy() //nolint:errcheck // only frees memory
+		defer t.Destroy() // only frees memory
 		outputs = append(outputs, t)
 	}
 	if err := m.session.run([]ort.Value{image}, outputs); err != nil {
@@ -98,7 +98,7 @@ func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
 		if err != nil {
 			return err
 		}
-		defer options.Destroy() //nolint:errcheck // only frees memory
+		defer options.Destroy() // only frees memory
 		return o.blame(create(options))
 	})
 }

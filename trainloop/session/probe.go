@@ -37,7 +37,7 @@ func (p *Probe) Run(input *gorun.Value) (_ [][]float32, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("run model: %w", err)
 	}
-	defer x.Destroy() //nolint:errcheck // only frees memory
+	defer x.Destroy() // only frees memory
 	values := make([]ort.Value, len(p.outputs))
 	defer func() {
 		for _, v := range values {

@@ -60,7 +60,7 @@ func Try(t testing.TB, m *onnxpb.Model, inputs ...Input) error {
 func destroy(values []ort.Value) {
 	for _, v := range values {
 		if v != nil {
-			v.Destroy() //nolint:errcheck // only frees memory
+			_ = v.Destroy() // only frees memory
 		}
 	}
 }
@@ -92,7 +92,7 @@ func load(t testing.TB, m *onnxpb.Model) (*Session, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer options.Destroy() //nolint:errcheck // only frees memory
+	defer options.Destroy() // only frees memory
 	if err := kernels.Add(ortlib.Path(), options); err != nil {
 		t.Fatal(err)
 	}

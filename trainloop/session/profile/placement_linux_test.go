@@ -34,7 +34,7 @@ func TestPlacement(t *testing.T) {
 	if err := session.Open(t.Context(), session.LibraryOptions{Device: "cuda"}); err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close() //nolint:errcheck // the process ends
+	defer session.Close() // the process ends
 	for _, replicas := range []int{1, 2} {
 		for _, mixed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d replicas, mixed precision %v", replicas, mixed), func(t *testing.T) {
