@@ -26,6 +26,7 @@ type Trainer struct {
 	scale     *ort.Tensor[float32]
 	norm      *ort.Scalar[float32]
 	lossScale lossscale.Scale
+	values    []ort.Value // all of these
 
 	micro, count int    // images in a micro-batch, micro-batches in a batch
 	unpin        func() // frees the images' memory; nil if it is Go's
@@ -79,31 +80,50 @@ func (t *Trainer) allocate(o Training, device string) (err error) {
 	if t.image, err = ort.NewTensor(shape, pixels); err != nil {
 		return err
 	}
-	if t.label, err = ort.NewEmptyTensor[int64](ort.NewShape(n)); err != nil {
+	t.values = append(t.values, t.image)
+	if t.label, err = newVector[int64](t, n); err != nil {
 		return err
 	}
-	if t.rate, err = ort.NewEmptyTensor[float32](ort.NewShape(1)); err != nil {
+	if t.rate, err = newVector[float32](t, 1); err != nil {
 		return err
 	}
 	if o.LossScale != nil {
 		t.lossScale = *o.LossScale
-		if t.scale, err = ort.NewEmptyTensor[float32](ort.NewShape(1)); err != nil {
+		if t.scale, err = newVector[float32](t, 1); err != nil {
 			return err
 		}
-		if t.norm, err = ort.NewEmptyScalar[float32](); err != nil {
+		if t.norm, err = newScalar(t); err != nil {
 			return err
 		}
 	}
 	if o.Drops {
-		if t.seed, err = ort.NewEmptyTensor[int64](ort.NewShape(1)); err != nil {
+		if t.seed, err = newVector[int64](t, 1); err != nil {
 			return err
 		}
 	}
-	if t.loss, err = ort.NewEmptyScalar[float32](); err != nil {
+	if t.loss, err = newScalar(t); err != nil {
 		return err
 	}
-	t.correct, err = ort.NewEmptyScalar[float32]()
+	t.correct, err = newScalar(t)
 	return err
+}
+
+// newVector makes a tensor [n] that the trainer frees.
+func newVector[T ort.TensorData](t *Trainer, n int64) (*ort.Tensor[T], error) {
+	v, err := ort.NewEmptyTensor[T](ort.NewShape(n))
+	if err == nil {
+		t.values = append(t.values, v)
+	}
+	return v, err
+}
+
+// newScalar makes a scalar that the trainer frees.
+func newScalar(t *Trainer) (*ort.Scalar[float32], error) {
+	v, err := ort.NewEmptyScalar[float32]()
+	if err == nil {
+		t.values = append(t.values, v)
+	}
+	return v, err
 }
 
 // inputs lists the inputs in the order of the training model.
@@ -220,35 +240,12 @@ func (t *Trainer) Close() error {
 	var err error
 	if t.session != nil {
 		err = t.session.Destroy()
-		t.session = nil
 	}
-	// Values that were never made are nil pointers of their own types.
-	if t.image != nil {
-		err = errors.Join(err, t.image.Destroy())
+	for _, v := range t.values {
+		err = errors.Join(err, v.Destroy())
 	}
 	if t.unpin != nil {
 		t.unpin()
-	}
-	if t.label != nil {
-		err = errors.Join(err, t.label.Destroy())
-	}
-	if t.rate != nil {
-		err = errors.Join(err, t.rate.Destroy())
-	}
-	if t.seed != nil {
-		err = errors.Join(err, t.seed.Destroy())
-	}
-	if t.scale != nil {
-		err = errors.Join(err, t.scale.Destroy())
-	}
-	if t.norm != nil {
-		err = errors.Join(err, t.norm.Destroy())
-	}
-	if t.loss != nil {
-		err = errors.Join(err, t.loss.Destroy())
-	}
-	if t.correct != nil {
-		err = errors.Join(err, t.correct.Destroy())
 	}
 	*t = Trainer{}
 	return err
