@@ -14,6 +14,7 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/trainloop/session"
 )
 
@@ -133,8 +134,8 @@ func (f Feeds) values(m *onnxpb.Model) (values []ort.Value, names []string, err 
 // tensor returns the shape and the bytes of an input. A batch of any size is as
 // large as its bytes make it.
 func (f Feeds) tensor(name string, t *onnxpb.Type_TensorType) (ort.Shape, []byte, error) {
-	size, known := elementSize[t.GetElemType()]
-	if !known {
+	size := graph.Elem(t.GetElemType()).Size()
+	if size == 0 {
 		return nil, nil, fmt.Errorf("no feeds of element type %d", t.GetElemType())
 	}
 	shape, open := ort.Shape{}, -1
@@ -158,7 +159,3 @@ func (f Feeds) tensor(name string, t *onnxpb.Type_TensorType) (ort.Shape, []byte
 	}
 	return shape, data, nil
 }
-
-// elementSize are the bytes of an element, by ONNX's number of its type, which
-// is also ONNX Runtime's.
-var elementSize = map[int32]int{1: 4, 2: 1, 7: 8, 9: 1} // float, uint8, int64, bool
