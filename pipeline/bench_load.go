@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -13,13 +12,8 @@ import (
 )
 
 type benchLoadOptions struct {
-	recipe   string
-	geometry string
-	size     imageSize
-	seconds  float64
-	workers  int
-	batch    int
-	json     bool
+	imageBench
+	batch int
 }
 
 func newBenchLoadCommand() *cobra.Command {
@@ -35,22 +29,13 @@ augmented and copied into the trainer's buffers.
 			return runBenchLoad(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&opts.recipe, "recipe", "strong", "none, shift, medium or strong")
-	flags.StringVar(&opts.geometry, "geometry", "keras-2018", "keras-2018 or keras-3")
-	opts.size.add(flags)
-	flags.Float64Var(&opts.seconds, "seconds", 2, "how long to measure")
-	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 is the number of cores")
-	flags.IntVar(&opts.batch, "batch", 128, "images in a batch")
-	flags.BoolVar(&opts.json, "json", false, "print JSON")
+	opts.add(cmd, 0, "workers of the loader; 0 is the number of cores")
+	cmd.Flags().IntVar(&opts.batch, "batch", 128, "images in a batch")
 	return cmd
 }
 
 func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer) error {
-	if err := checkBench(opts.seconds, &opts.workers); err != nil {
-		return err
-	}
-	recipe, set, err := benchImages(opts.size, opts.recipe, opts.geometry)
+	recipe, set, err := opts.prepare()
 	if err != nil {
 		return err
 	}
@@ -66,13 +51,7 @@ func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	result := throughput{opts.recipe, set.height, set.width, opts.workers, images, seconds, float64(images) / seconds}
-	if opts.json {
-		return json.NewEncoder(stdout).Encode(result)
-	}
-	_, err = fmt.Fprintf(stdout, "%s %dx%d, batches of %d, %d workers: %.0f images/s (%d in %.2f s)\n",
-		result.Recipe, set.height, set.width, opts.batch, result.Workers, result.ImagesPerSecond, images, seconds)
-	return err
+	return opts.print(stdout, fmt.Sprintf("batches of %d, ", opts.batch), images, seconds)
 }
 
 // loadFor reads batches for the seconds of opts, after a first one.

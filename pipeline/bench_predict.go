@@ -46,8 +46,7 @@ of some seconds, of which the median and the range are told.
 
 func (o *benchPredictOptions) check() error {
 	const mostRounds, mostBatch = 1000, 10000
-	workers := 1
-	if err := checkBench(o.seconds, &workers); err != nil {
+	if err := checkSeconds(o.seconds); err != nil {
 		return err
 	}
 	switch {
