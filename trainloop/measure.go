@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onnxlab/configs"
+	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/evaluation"
@@ -150,7 +151,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 
 // precision is that of products, which TF32 lowers on a GPU.
 func precision(r configs.Runtime) string {
-	if r.Device == "cuda" && r.TF32 && r.Precision == configs.Float32 {
+	if r.Device == ortlib.CUDA && r.TF32 && r.Precision == configs.Float32 {
 		return "tf32"
 	}
 	return r.Precision
