@@ -26,9 +26,12 @@ func Append(g *graph.Graph, loss, seed *graph.Value, targets []*graph.Value) (ma
 	if err := g.Err(); err != nil {
 		return nil, err // its values may be nil
 	}
-	for name, v := range map[string]*graph.Value{"loss": loss, "seed": seed} {
-		if v == nil || len(v.Shape) != 0 {
-			return nil, fmt.Errorf("differentiate: the %s %v is no scalar", name, v)
+	for _, of := range []struct {
+		name string
+		v    *graph.Value
+	}{{"loss", loss}, {"seed", seed}} {
+		if of.v == nil || len(of.v.Shape) != 0 {
+			return nil, fmt.Errorf("differentiate: the %s %v is no scalar", of.name, of.v)
 		}
 	}
 	if slices.Contains(targets, nil) {
