@@ -11,7 +11,7 @@ func Default() Experiment {
 			Convolutions: 3,
 			Classes:      10,
 		},
-		Data:    Data{Source: "synthetic"},
+		Data:    Data{Source: "synthetic", ValidationShare: 0.2, Broken: "refuse", ImageMemory: 1536},
 		Augment: Augment{Recipe: "medium", Geometry: "keras-2018"},
 		Train: Train{
 			Epochs:          100,

@@ -43,7 +43,20 @@ type Data struct {
 	// Size is the height and width in pixels to which the images of a folder
 	// are resized; 0 means 32. The other sources have a size of their own.
 	Size int `yaml:"size" json:"size"`
+	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
+	// out for validation where the validation images have no folder of their own; 0
+	// means 0.2.
+	ValidationShare float64 `yaml:"validation_share" json:"validation_share"`
+	// Broken is "refuse" or BrokenSkip: what becomes of images of a folder that cannot
+	// be read.
+	Broken string `yaml:"broken" json:"broken"`
+	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
+	// may take; 0 means 1536.
+	ImageMemory int `yaml:"image_memory" json:"image_memory"`
 }
+
+// BrokenSkip leaves out images that cannot be read.
+const BrokenSkip = "skip"
 
 // Augment says what happens to each training image.
 type Augment struct {

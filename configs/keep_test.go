@@ -17,7 +17,7 @@ func changed(t *testing.T) Experiment {
 name: "012"
 seed: 18446744073709551615
 model: {widths: [8, 16], convolutions: 1, classes: 7}
-data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48}
+data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
   geometry: keras-3
@@ -107,6 +107,7 @@ func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
+		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
 		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,

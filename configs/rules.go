@@ -57,6 +57,9 @@ func rules() []rule {
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.size", doc: "Height and width in pixels to which a folder's images are resized; 0 means 32.", max: 1024},
+		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
+		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
+		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
 
 		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},

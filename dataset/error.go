@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -44,30 +43,16 @@ func (e *Error) Error() string {
 // Unwrap is the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// fileError is an Error about all of the file or folder at path.
-func fileError(path string, err error) *Error {
-	return &Error{Path: path, Record: NoRecord, Err: err}
+// FileError is an [Error] about all of the file or folder at path. It leaves out
+// the path that the os package puts into its errors.
+func FileError(path string, err error) *Error {
+	return &Error{Path: path, Record: NoRecord, Err: Cause(err)}
 }
 
-// plainCause drops the path that the os package puts into its errors: ours
-// name it already.
-func plainCause(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+// Cause is an error without the path that the os package puts into it.
+func Cause(err error) error {
+	if pathErr, ok := err.(*fs.PathError); ok {
 		return pathErr.Err
 	}
 	return err
-}
-
-// kindOf is the word for what is no plain file.
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "folder"
-	case mode&fs.ModeNamedPipe != 0:
-		return "pipe"
-	case mode&fs.ModeDevice != 0:
-		return "device"
-	}
-	return "special file"
 }

@@ -8,12 +8,14 @@ import (
 	"os"
 
 	"onnxlab/dataset"
+	"onnxlab/dataset/cifar"
+	"onnxlab/dataset/synthetic"
 )
 
 // The synthetic set is drawn, written in the form of CIFAR-10 and read back.
 func Example() {
 	ctx := context.Background()
-	train, validation, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceSynthetic, Train: 50, Validation: 10})
+	train, validation, err := synthetic.Draw(ctx, synthetic.Seed, 50, 10)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -27,16 +29,16 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := dataset.WriteCIFAR10(dir, train, validation); err != nil {
+	if err := cifar.Write(dir, train, validation); err != nil {
 		log.Fatal(err)
 	}
-	again, _, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceCIFAR10, Path: dir})
+	again, err := cifar.CIFAR10().Load(ctx, dir, dataset.Limits{}, dataset.Train)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("the same images:", again.Hash() == train.Hash())
+	fmt.Println("the same images:", again.Train.Hash() == train.Hash())
 
-	_, _, err = dataset.Load(ctx, dataset.Options{Source: dataset.SourceCIFAR10, Path: dir, Train: 60})
+	_, err = cifar.CIFAR10().Load(ctx, dir, dataset.Limits{Train: 60}, dataset.Train)
 	var bad *dataset.Error
 	fmt.Println(errors.As(err, &bad), "too many:", bad.Err)
 	// Output:

@@ -12,6 +12,9 @@ import (
 // channels is the number of colour channels of every image: red, green, blue.
 const channels = 3
 
+// maxSide is the longest side of an image, that of JPEG.
+const maxSide = 1<<16 - 1
+
 // Set is a labelled set of colour images of one size, held in memory. Nothing
 // in this package changes a Set after it is returned; share it freely, and do
 // not write to its slices. The images of one that [Load] draws are drawn when
@@ -31,8 +34,40 @@ type Set struct {
 	// Labels are the classes of the images: shape [Len], values
 	// 0..len(Classes)-1.
 	Labels []int32
+	// Files are the files that the images come from, one an image, by their paths
+	// below the set's folder with forward slashes. It is nil if they come from none.
+	Files []string
+	// Skipped are files that hold images of the set but could not be read.
+	Skipped []SkippedFile
 
-	drawing *drawing // nil if there are Pixels
+	drawing Drawing // nil if there are Pixels
+}
+
+// SkippedFile is a file that could not be read.
+type SkippedFile struct {
+	// File is its path below the set's folder, with forward slashes.
+	File   string `json:"file"`
+	Reason string `json:"reason"`
+}
+
+// Drawing makes the images of a set when they are first asked for. Several
+// goroutines use it at once.
+type Drawing interface {
+	// Image returns image i, shape [Height, Width, 3].
+	Image(i int) []uint8
+	// Draw makes the images from..to-1, until ctx is done.
+	Draw(ctx context.Context, from, to int) error
+	// Pixels are those of all images; of an image that is not drawn they are 0.
+	Pixels() []uint8
+	// KnownHash is the Hash of the first n images if it is known without drawing
+	// them, else "".
+	KnownHash(n int) string
+}
+
+// NewDrawn returns the set without its pixels, which the drawing makes.
+func NewDrawn(s Set, d Drawing) *Set {
+	s.Pixels, s.drawing = nil, d
+	return &s
 }
 
 // Validate tells whether a set that was made in Go is one: as many pixels as its
@@ -68,7 +103,7 @@ func (s *Set) Size() (height, width int) { return s.Height, s.Width }
 // memory.
 func (s *Set) Image(i int) []uint8 {
 	if s.drawing != nil {
-		return s.drawing.image(i)
+		return s.drawing.Image(i)
 	}
 	n := s.imageSize()
 	return s.Pixels[i*n : (i+1)*n : (i+1)*n]
@@ -79,8 +114,8 @@ func (s *Set) Image(i int) []uint8 {
 func (s *Set) Images(from, to int) []uint8 {
 	pixels := s.Pixels
 	if s.drawing != nil {
-		_ = s.drawing.draw(context.Background(), from, to) // is not interrupted
-		pixels = s.drawing.pixels
+		_ = s.drawing.Draw(context.Background(), from, to) // is not interrupted
+		pixels = s.drawing.Pixels()
 	}
 	n := s.imageSize()
 	return pixels[from*n : to*n : to*n]
@@ -93,7 +128,7 @@ func (s *Set) Draw(ctx context.Context) error {
 	if s.drawing == nil {
 		return nil
 	}
-	return s.drawing.draw(ctx, 0, s.Len())
+	return s.drawing.Draw(ctx, 0, s.Len())
 }
 
 // Label is the class of the i-th image.
@@ -108,6 +143,9 @@ func (s *Set) Head(n int) *Set {
 		head.Pixels = s.Pixels[: n*s.imageSize() : n*s.imageSize()]
 	}
 	head.Labels = s.Labels[:n:n]
+	if s.Files != nil {
+		head.Files = s.Files[:n:n]
+	}
 	return &head
 }
 
@@ -147,6 +185,14 @@ func (s *Set) Check() error {
 	return nil
 }
 
+// knownHash is the set's hash if it is known without drawing the set, else "".
+func (s *Set) knownHash() string {
+	if s.drawing == nil {
+		return ""
+	}
+	return s.drawing.KnownHash(s.Len())
+}
+
 func (s *Set) hash() string {
 	h := sha256.New()
 	hashInts(h, s.Len(), s.Height, s.Width, len(s.Classes))
@@ -173,12 +219,3 @@ func hashInts(h hash.Hash, values ...int) {
 
 // imageSize is the number of bytes of one image.
 func (s *Set) imageSize() int { return s.Height * s.Width * channels }
-
-// newSet makes a set of n black images with label 0.
-func newSet(name string, classes []string, height, width, n int) *Set {
-	return &Set{
-		Name: name, Classes: classes, Height: height, Width: width,
-		Pixels: make([]uint8, n*height*width*channels),
-		Labels: make([]int32, n),
-	}
-}

@@ -66,10 +66,6 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
 	}
-	drawn, _, err := Load(t.Context(), Options{Source: SourceSynthetic, Train: 10, Validation: 1})
-	if err != nil || drawn.Validate() != nil {
-		t.Errorf("the synthetic set: %v, %v", err, drawn.Validate())
-	}
 }
 
 func TestHead(t *testing.T) {

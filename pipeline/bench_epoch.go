@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/dataset"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/session"
 )
@@ -51,7 +52,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	if batch := experiment.Train.BatchSize; opts.images != 0 && opts.images < batch {
 		return &usageError{fmt.Errorf("--images: %d is less than a batch of %d", opts.images, batch)}
 	}
-	train, err := loadTraining(ctx, experiment.Data)
+	train, err := loadSplit(ctx, experiment.Data, stderr, dataset.Train)
 	if err != nil {
 		return err
 	}

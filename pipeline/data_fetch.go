@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/dataset"
+	"onnxlab/dataset/cifar"
 )
 
 type dataFetchOptions struct {
@@ -40,8 +40,8 @@ where it stopped when the command is given again.
 		},
 	}
 	cmd.Flags().StringVar(&opts.out, "out", "", "folder to unpack into (required)")
-	cmd.Flags().StringVar(&opts.url, "url", dataset.CIFAR10URL, "where the archive is")
-	cmd.Flags().StringVar(&opts.sha256, "sha256", dataset.CIFAR10SHA256, "SHA-256 that the archive must have")
+	cmd.Flags().StringVar(&opts.url, "url", cifar.URL, "where the archive is")
+	cmd.Flags().StringVar(&opts.sha256, "sha256", cifar.SHA256, "SHA-256 that the archive must have")
 	return cmd
 }
 
@@ -59,7 +59,7 @@ func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io
 	if err := refuseDeadLink("out", opts.out); err != nil {
 		return err
 	}
-	dir, err := dataset.Fetch(ctx, dataset.FetchOptions{Dir: opts.out, URL: opts.url, SHA256: opts.sha256, Progress: stderr})
+	dir, err := cifar.Fetch(ctx, cifar.FetchOptions{Dir: opts.out, URL: opts.url, SHA256: opts.sha256, Progress: stderr})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"os"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -35,7 +36,7 @@ and the SHA-256 of both splits, which runs keep in environment.json.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDataInfo(cmd.Context(), &opts, cmd.OutOrStdout())
+			return runDataInfo(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
 	opts.add(cmd, "path")
@@ -46,7 +47,7 @@ and the SHA-256 of both splits, which runs keep in environment.json.
 	return cmd
 }
 
-func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) error {
+func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.Writer) error {
 	const mostSamples = 100
 	if opts.samples < 1 || opts.samples > mostSamples {
 		return &usageError{fmt.Errorf("--samples: %d is outside 1..%d", opts.samples, mostSamples)}
@@ -58,16 +59,16 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout io.Writer) e
 	if err := errors.Join(refuseOutput("sheet", opts.sheet), refuseAmongImages("sheet", opts.sheet, filepath.Dir(opts.sheet), experiment.Data)); err != nil {
 		return err
 	}
-	train, validation, err := loadData(ctx, experiment.Data)
+	data, err := loadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
-	info, err := describeData(ctx, experiment.Data, train, validation)
+	info, err := describeData(ctx, experiment.Data, data.Train, data.Validation)
 	if err != nil {
 		return err
 	}
 	if opts.sheet != "" {
-		sheet := train.Sheet(opts.samples)
+		sheet := data.Train.Sheet(opts.samples)
 		if err := durable.WriteFile(opts.sheet, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 
 	"onnxlab/configs"
@@ -11,10 +12,11 @@ import (
 // TestDataInfoInterrupted: what is described of a set takes seconds to draw.
 func TestDataInfoInterrupted(t *testing.T) {
 	d := configs.Data{Source: "synthetic", Train: 20, Validation: 8}
-	train, validation, err := loadData(t.Context(), d)
+	data, err := loadData(t.Context(), d, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
+	train, validation := data.Train, data.Validation
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := describeData(ctx, d, train, validation); !errors.Is(err, context.Canceled) {

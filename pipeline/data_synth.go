@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/dataset"
+	"onnxlab/dataset/cifar"
+	"onnxlab/dataset/synthetic"
 	"onnxlab/internal/durable"
 )
 
@@ -42,9 +44,9 @@ data.path is empty. Image number i is the same however many are drawn.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "folder to write into (required)")
-	flags.IntVar(&opts.train, "train", dataset.SyntheticTrain, "training images, 5 or more")
-	flags.IntVar(&opts.validation, "validation", dataset.SyntheticValidation, "validation images")
-	flags.Uint64Var(&opts.seed, "seed", dataset.SyntheticSeed, "another seed draws other images")
+	flags.IntVar(&opts.train, "train", synthetic.Train, "training images, 5 or more")
+	flags.IntVar(&opts.validation, "validation", synthetic.Validation, "validation images")
+	flags.Uint64Var(&opts.seed, "seed", synthetic.Seed, "another seed draws other images")
 	flags.BoolVar(&opts.force, "force", false, "replace a set that is in the folder")
 	return cmd
 }
@@ -70,7 +72,7 @@ func runDataSynth(ctx context.Context, opts *dataSynthOptions, stdout io.Writer)
 	if err := opts.check(); err != nil {
 		return &usageError{err}
 	}
-	train, validation, err := dataset.Synthetic(ctx, opts.seed, opts.train, opts.validation)
+	train, validation, err := synthetic.Draw(ctx, opts.seed, opts.train, opts.validation)
 	if err != nil {
 		return err
 	}
@@ -94,5 +96,5 @@ func (o *dataSynthOptions) write(train, validation *dataset.Set) (err error) {
 	if err := o.check(); err != nil {
 		return &usageError{err}
 	}
-	return dataset.WriteCIFAR10(o.out, train, validation)
+	return cifar.Write(o.out, train, validation)
 }

@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/dataset"
+	"onnxlab/dataset/synthetic"
 	"onnxlab/internal/durable"
 )
 
 // TestSynthMeanwhile: a set that another process writes, or has written, while
 // this one draws its own is left alone.
 func TestSynthMeanwhile(t *testing.T) {
-	train, validation, err := dataset.Synthetic(context.Background(), 1, 5, 1)
+	train, validation, err := synthetic.Draw(context.Background(), 1, 5, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

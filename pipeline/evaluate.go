@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/source"
 	"onnxlab/trainloop/evaluation"
 )
 
@@ -19,6 +21,7 @@ type evaluateOptions struct {
 	modelFlags
 	out   string
 	wrong int
+	split string
 	json  bool
 }
 
@@ -27,13 +30,15 @@ func newEvaluateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "evaluate",
 		Short: "Tell how well a trained model does on a labelled set",
-		Long: `Classify validation images and tell how well that went: accuracy, loss (mean
+		Long: `Classify labelled images and tell how well that went: accuracy, loss (mean
 cross-entropy), the confusion matrix, and of each class precision (of what was
 taken for it, the share that was it) and recall (of what was it, the share that
 was taken for it).
 
 With --run the model and the images are the run's; --source, --data and --set take
-others. With --model the images are those of --config and --set.
+others. With --model the images are those of --config and --set. A folder with one for
+test images is evaluated on these, a folder of classes that --data names on all of its
+images, and everything else on its validation images; --split takes others.
 
 --out DIR keeps evaluation.json, confusion.csv, confusion.png, confusion.svg and,
 if any image was classified wrong, wrong.png with those whose wrong class had the
@@ -51,6 +56,7 @@ highest probability.
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "directory for the files")
 	flags.IntVar(&opts.wrong, "wrong", 24, "how many of the images that were classified wrong to list and show")
+	flags.StringVar(&opts.split, "split", "", "train, validation, test or all (default: test, all or validation, as above)")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -60,6 +66,8 @@ type evaluated struct {
 	Model   string `json:"model"`
 	Runtime string `json:"runtime"`
 	Source  string `json:"source"`
+	// Split is "train", "validation", "test" or "all".
+	Split dataset.Split `json:"split"`
 	*evaluation.Report
 }
 
@@ -70,6 +78,9 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	}
 	if err := opts.check(); err != nil {
 		return err
+	}
+	if opts.split != "" && splitNouns[dataset.Split(opts.split)] == "" {
+		return &usageError{fmt.Errorf("--split: %q is not one of train, validation, test, all", opts.split)}
 	}
 	if err := refuseDirectory("out", opts.out, evaluationFiles(), opts.path()); err != nil {
 		return err
@@ -86,7 +97,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	set, err := loadValidation(ctx, experiment.Data)
+	set, split, err := opts.images(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
@@ -98,7 +109,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return err
 	}
 	report.Wrong = report.Wrong[:min(opts.wrong, len(report.Wrong))]
-	e := evaluated{c.Path, opts.runtime, set.Name, report}
+	e := evaluated{c.Path, opts.runtime, set.Name, split, report}
 	if opts.out != "" {
 		if err := e.writeFiles(opts.out, set); err != nil {
 			return err
@@ -108,6 +119,43 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return printJSON(stdout, e)
 	}
 	return e.writeTables(stdout)
+}
+
+// images reads those that the model is evaluated on.
+func (o *evaluateOptions) images(ctx context.Context, d configs.Data, stderr io.Writer) (*dataset.Set, dataset.Split, error) {
+	split, err := o.chooseSplit(d)
+	if err != nil {
+		return nil, "", err
+	}
+	set, err := loadSplit(ctx, d, stderr, split)
+	if err == nil && set == nil {
+		err = &dataError{fmt.Errorf("%s %q has no %s", d.Source, d.Path, splitNouns[split])}
+	}
+	return set, split, err
+}
+
+// splitNouns are what the images of a split are called.
+var splitNouns = map[dataset.Split]string{
+	dataset.Train: "training images", dataset.Validation: "validation images", dataset.Test: "test images", dataset.All: "images",
+}
+
+// chooseSplit is --split, or else what no training has seen: the test images where they
+// have a folder, all images of a folder that --data names and that is not divided, and
+// those of validation elsewhere.
+func (o *evaluateOptions) chooseSplit(d configs.Data) (dataset.Split, error) {
+	if o.split != "" {
+		return dataset.Split(o.split), nil
+	}
+	own, _, err := source.Survey(d, dataset.Test)
+	switch {
+	case err != nil:
+		return "", err
+	case slices.Contains(own, dataset.Test):
+		return dataset.Test, nil
+	case len(own) == 0 && o.dataPath != "":
+		return dataset.All, nil
+	}
+	return dataset.Validation, nil
 }
 
 // fits tells what keeps the model from classifying the images of a set.
@@ -126,7 +174,7 @@ func (c *classifier) fits(set *dataset.Set) error {
 		}
 		return fmt.Errorf("class %d of %q is %.120q, of the model %q it is %.120q", i, set.Name, set.Classes[i], c.Path, c.Classes[i])
 	case set.Len() == 0:
-		return fmt.Errorf("%q has no validation images", set.Name)
+		return fmt.Errorf("%q has no images", set.Name)
 	}
 	return nil
 }

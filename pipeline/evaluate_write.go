@@ -33,7 +33,7 @@ func evaluationFiles() []string {
 
 // writeTables prints the evaluation for people.
 func (e evaluated) writeTables(w io.Writer) error {
-	fmt.Fprintf(w, "%s in %s, on %d validation images of %s\n\n", printable.Line(e.Model), e.Runtime, e.Images, e.Source)
+	fmt.Fprintf(w, "%s in %s, on %d %s of %s\n\n", printable.Line(e.Model), e.Runtime, e.Images, splitNouns[e.Split], e.Source)
 	fmt.Fprintf(w, "accuracy  %.2f %%\nloss      %.4f\n\n", 100*e.Accuracy, e.Loss)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "class\timages\tprecision\trecall\t\n")

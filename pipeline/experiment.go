@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,7 +15,9 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/source"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -169,23 +172,40 @@ func (f *dataFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
 	return e, err
 }
 
-// loadTraining reads the images that the experiment trains on.
-func loadTraining(ctx context.Context, d configs.Data) (*dataset.Set, error) {
-	d.Validation = 1 // the fewest there can be
-	train, _, err := loadData(ctx, d)
-	return train, err
+// loadData reads the wanted splits of the experiment's images, by default those that
+// training takes, and tells what was decided about them.
+func loadData(ctx context.Context, d configs.Data, stderr io.Writer, splits ...dataset.Split) (*dataset.Splits, error) {
+	loaded, err := source.Load(ctx, d, splits...)
+	if err != nil {
+		return nil, err
+	}
+	writeNotes(stderr, loaded.Notes)
+	return loaded, nil
 }
 
-// loadValidation reads the images that the experiment validates on.
-func loadValidation(ctx context.Context, d configs.Data) (*dataset.Set, error) {
-	d.Train = 1 // the fewest there can be
-	_, validation, err := loadData(ctx, d)
-	return validation, err
+// loadSplit reads one split.
+func loadSplit(ctx context.Context, d configs.Data, stderr io.Writer, split dataset.Split) (*dataset.Set, error) {
+	loaded, err := loadData(ctx, d, stderr, split)
+	if err != nil {
+		return nil, err
+	}
+	return loaded.Of(split), nil
 }
 
-// loadData reads the images that the experiment trains and validates on.
-func loadData(ctx context.Context, d configs.Data) (train, validation *dataset.Set, err error) {
-	return dataset.Load(ctx, dataset.Options{
-		Source: d.Source, Path: d.Path, Train: d.Train, Validation: d.Validation, Size: d.Size,
-	})
+// tellOfData tells what would be decided about the images that are trained on, without
+// reading them.
+func tellOfData(d configs.Data, stderr io.Writer) error {
+	_, notes, err := source.Survey(d, dataset.Train, dataset.Validation)
+	if err != nil {
+		return err
+	}
+	writeNotes(stderr, notes)
+	return nil
+}
+
+// writeNotes prints what a user should know, a line each.
+func writeNotes(w io.Writer, notes []string) {
+	for _, note := range notes {
+		fmt.Fprintf(w, "note: %s\n", printable.Line(note))
+	}
 }

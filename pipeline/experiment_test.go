@@ -2,33 +2,36 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/cifar"
+	"onnxlab/dataset/synthetic"
 )
 
 // TestOneSplitIsLoaded: whoever needs one split gets the images that both would
-// have, and nothing but the first image of the other is read.
+// have, and nothing of the other is read.
 func TestOneSplitIsLoaded(t *testing.T) {
-	train, validation, err := dataset.Synthetic(t.Context(), 1, 20, 8)
+	train, validation, err := synthetic.Draw(t.Context(), 1, 20, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := dataset.WriteCIFAR10(dir, train, validation); err != nil {
+	if err := cifar.Write(dir, train, validation); err != nil {
 		t.Fatal(err)
 	}
-	d := configs.Data{Source: dataset.SourceCIFAR10, Path: dir}
+	d := configs.Data{Source: "cifar10", Path: dir}
 	for name, load := range map[string]struct {
-		load   func() (*dataset.Set, error)
+		split  dataset.Split
 		want   *dataset.Set
 		damage string
 	}{
-		"training":   {func() (*dataset.Set, error) { return loadTraining(t.Context(), d) }, train, "test_batch.bin"},
-		"validation": {func() (*dataset.Set, error) { return loadValidation(t.Context(), d) }, validation, "data_batch_1.bin"},
+		"training":   {dataset.Train, train, "test_batch.bin"},
+		"validation": {dataset.Validation, validation, "data_batch_1.bin"},
 	} {
 		path := filepath.Join(dir, load.damage)
 		whole, err := os.ReadFile(path)
@@ -40,10 +43,10 @@ func TestOneSplitIsLoaded(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := load.load(); err != nil || got.Hash() != load.want.Hash() {
+		if got, err := loadSplit(t.Context(), d, io.Discard, load.split); err != nil || got.Hash() != load.want.Hash() {
 			t.Errorf("%s: error %v, or other images", name, err)
 		}
-		if _, _, err := loadData(t.Context(), d); err == nil {
+		if _, err := loadData(t.Context(), d, io.Discard); err == nil {
 			t.Errorf("%s: the damage to %s does not show", name, load.damage)
 		}
 		if err := os.WriteFile(path, whole, 0o600); err != nil {

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"onnxlab/configs"
-	"onnxlab/dataset"
+	"onnxlab/dataset/folder"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -47,7 +47,7 @@ func refuseDirectory(flag, dir string, names []string, inputs ...string) error {
 // refuseAmongImages refuses to write the files that a flag names into a directory
 // that the data set reads.
 func refuseAmongImages(flag, path, dir string, d configs.Data) error {
-	if path == "" || d.Source != dataset.SourceFolder || !dataset.AmongImages(d.Path, dir) {
+	if path == "" || d.Source != folder.Name || !folder.AmongImages(d.Path, dir) {
 		return nil
 	}
 	return wouldReplace(flag, path, fmt.Sprintf("is among the images of data.path %q", d.Path), "choose another directory")

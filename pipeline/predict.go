@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"os"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/dataset"
+	"onnxlab/dataset/photo"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 )
@@ -121,9 +121,12 @@ func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdou
 // read: why is in bad.
 func (c *classifier) classify(ctx context.Context, paths []string, top int) (predictions []prediction, bad []error, err error) {
 	images, faults := make([][]uint8, len(paths)), make([]error, len(paths))
-	err = dataset.OpenImages(ctx, paths, func(i int, picture *image.NRGBA, err error) error {
-		if faults[i] = err; err == nil {
-			images[i], faults[i] = c.take(paths[i], picture)
+	err = photo.ReadAll(ctx, photo.OpenFile, paths, photo.Limits{}, func(i int, p *photo.Photo, err error) error {
+		if err == nil {
+			images[i], err = c.take(p)
+		}
+		if err != nil {
+			faults[i] = dataset.FileError(paths[i], err)
 		}
 		return nil
 	})
@@ -156,13 +159,13 @@ func (c *classifier) classify(ctx context.Context, paths []string, top int) (pre
 	return predictions, bad, nil
 }
 
-// take makes of the picture at the path what the model takes.
-func (c *classifier) take(path string, picture *image.NRGBA) ([]uint8, error) {
-	if w, h := picture.Rect.Dx(), picture.Rect.Dy(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
-		return nil, &dataError{fmt.Errorf("read %q: it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
-			path, w, h, c.Width, c.Height, onnxmodels.ResizeFill)}
+// take makes of a picture what the model takes.
+func (c *classifier) take(p *photo.Photo) ([]uint8, error) {
+	if h, w := p.Size(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
+		return nil, fmt.Errorf("it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
+			w, h, c.Width, c.Height, onnxmodels.ResizeFill)
 	}
-	return dataset.Fill(picture, c.Height, c.Width), nil
+	return p.Fill(c.Height, c.Width), nil
 }
 
 // ranks returns the most likely classes, of equals the first.

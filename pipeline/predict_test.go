@@ -26,7 +26,7 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	_, set, err := dataset.Load(t.Context(), dataset.Options{Source: dataset.SourceSynthetic, Train: 1, Validation: 1000})
+	set, err := loadSplit(t.Context(), configs.Data{Source: "synthetic", Validation: 1000}, io.Discard, dataset.Validation)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ variant after variant, what the first, the second, … epoch of a training with 
 same seed sees. In DIR come sheet.png, with the drawn parameters below each picture,
 NNN-source.png and NNN-augmented.png, and last manifest.json with the plans.
 
-With --image the source is a PNG or JPEG picture of your own; one of more than
+With --image the source is a picture of your own; one of more than
 1024 pixels a side is reduced. With --plan the plans are those of a manifest, or
 of a list of plans, and are applied again exactly: to --image, else to the
 sources that the manifest names beside it, else to the training images.
@@ -48,7 +49,7 @@ An earlier preview in DIR is replaced, unless it is what is read.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runPreview(cmd.Context(), &opts, cmd.Flags().Changed("seed"), cmd.OutOrStdout())
+			return runPreview(cmd.Context(), &opts, cmd.Flags().Changed("seed"), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
 	opts.add(cmd)
@@ -57,7 +58,7 @@ An earlier preview in DIR is replaced, unless it is what is read.
 	flags.IntVar(&opts.count, "count", 24, "augmented images to make")
 	flags.IntVar(&opts.variants, "variants", 4, "images to make of one source, and in one line of the sheet")
 	flags.Uint64Var(&opts.seed, "seed", 0, "draw other plans than the experiment's seed does")
-	flags.StringVar(&opts.image, "image", "", "augment this PNG or JPEG picture")
+	flags.StringVar(&opts.image, "image", "", "augment this picture, a JPEG, PNG, GIF, BMP or WebP file")
 	flags.StringVar(&opts.plan, "plan", "", "apply the plans of this manifest.json or JSON list of plans")
 	flags.BoolVar(&opts.gif, "gif", false, "also write an animation, preview.gif")
 	return cmd
@@ -75,7 +76,7 @@ func (o *previewOptions) check() error {
 	return nil
 }
 
-func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout io.Writer) error {
+func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout, stderr io.Writer) error {
 	if err := opts.check(); err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout i
 	if err != nil {
 		return &usageError{err}
 	}
-	previews, err := opts.make(ctx, experiment, recipe)
+	previews, err := opts.make(ctx, experiment, recipe, stderr)
 	if err != nil {
 		return err
 	}
@@ -119,10 +120,10 @@ type preview struct {
 }
 
 // make says which plan is applied to which picture.
-func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe *augment.Recipe) ([]preview, error) {
+func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe *augment.Recipe, stderr io.Writer) ([]preview, error) {
 	switch {
 	case o.plan != "":
-		return o.makePlanned(ctx, e)
+		return o.makePlanned(ctx, e, stderr)
 	case o.image != "":
 		source, err := readPicture(o.image)
 		if err != nil {
@@ -134,7 +135,7 @@ func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe
 		}
 		return previews, nil
 	}
-	sources, err := firstPictures(ctx, e.Data, (o.count+o.variants-1)/o.variants)
+	sources, err := firstPictures(ctx, e.Data, (o.count+o.variants-1)/o.variants, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +149,12 @@ func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe
 }
 
 // makePlanned follows the plans of a file.
-func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment) ([]preview, error) {
+func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment, stderr io.Writer) ([]preview, error) {
 	planned, err := readPlans(o.plan)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := o.plannedSources(ctx, e, planned)
+	sources, err := o.plannedSources(ctx, e, planned, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +167,7 @@ func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment)
 
 // plannedSources returns the pictures for plans, which take turns if there
 // are fewer.
-func (o *previewOptions) plannedSources(ctx context.Context, e *configs.Experiment, planned []manifestEntry) ([]picture, error) {
+func (o *previewOptions) plannedSources(ctx context.Context, e *configs.Experiment, planned []manifestEntry, stderr io.Writer) ([]picture, error) {
 	switch {
 	case o.image != "":
 		source, err := readPicture(o.image)
@@ -174,5 +175,5 @@ func (o *previewOptions) plannedSources(ctx context.Context, e *configs.Experime
 	case planned[0].Source != "":
 		return readSources(o.plan, planned)
 	}
-	return firstPictures(ctx, e.Data, len(planned))
+	return firstPictures(ctx, e.Data, len(planned), stderr)
 }

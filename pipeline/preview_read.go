@@ -6,44 +6,39 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/disintegration/imaging"
-
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/photo"
 	"onnxlab/internal/durable"
 )
 
 // maxPictureSide is what a picture of one's own is reduced to.
 const maxPictureSide = 1024
 
-// readPicture reads a PNG or JPEG file, turned upright.
+// readPicture reads an image file, turned upright.
 func readPicture(path string) (picture, error) {
-	file, err := durable.OpenPlain(path)
+	read, err := photo.ReadFile(path, photo.Limits{})
 	if err != nil {
-		return picture{}, &dataError{err}
+		return picture{}, err
 	}
-	defer file.Close()
-	decoded, err := dataset.DecodeImage(file)
-	if err != nil {
-		return picture{}, &dataError{fmt.Errorf("read %q: %w", path, err)}
-	}
-	pixels, height, width := augment.FromImage(imaging.Fit(decoded, maxPictureSide, maxPictureSide, imaging.Lanczos))
+	pixels, height, width := augment.FromImage(read.Fit(maxPictureSide))
 	label := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	return picture{label, path, pixels, height, width}, nil
 }
 
 // firstPictures loads the first training images: count of them, or all if
 // there are fewer.
-func firstPictures(ctx context.Context, d configs.Data, count int) ([]picture, error) {
+func firstPictures(ctx context.Context, d configs.Data, count int, stderr io.Writer) ([]picture, error) {
 	if d.Train == 0 || d.Train > count {
 		d.Train = count
 	}
-	train, err := loadTraining(ctx, d)
+	train, err := loadSplit(ctx, d, stderr, dataset.Train)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func TestPreviewInterrupted(t *testing.T) {
 	earlier, later := filepath.Join(t.TempDir(), "earlier"), filepath.Join(t.TempDir(), "later")
 	preview := func(ctx context.Context, dir string, count int) error {
 		opts := &previewOptions{out: dir, count: count, variants: 1, gif: true, experimentFlags: experimentFlags{sets: []string{"augment.recipe=strong"}}}
-		return runPreview(ctx, opts, false, io.Discard)
+		return runPreview(ctx, opts, false, io.Discard, io.Discard)
 	}
 	if err := preview(t.Context(), earlier, 2); err != nil {
 		t.Fatal(err)

@@ -91,6 +91,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	if err := tellOfData(experiment.Data, stderr); err != nil {
+		return err // here, and not in every cell
+	}
 	// Once here, and not in every cell.
 	library, err := ortlib.Ensure(ctx, ortlib.Options{
 		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: stderr,
@@ -106,7 +109,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		opts.jobs = parallelCells(experiment.Runtime, runtime.NumCPU())
 	}
 	if opts.dryRun {
-		return dryRun(ctx, plan, command, opts.jobs, stdout)
+		return dryRun(ctx, plan, command, opts.jobs, stdout, stderr)
 	}
 	if experiment.Runtime.Device == ortlib.CUDA {
 		// Better once here than in every cell.

@@ -92,10 +92,11 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
-	train, validation, err := loadData(ctx, experiment.Data)
+	data, err := loadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
+	train, validation := data.Train, data.Validation
 	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset"
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/gorun"
@@ -167,7 +168,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 	if err != nil {
 		return verify.Report{}, err
 	}
-	images, err := o.images(ctx, e, s)
+	images, err := o.images(ctx, e, s, stderr)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -211,8 +212,8 @@ func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 
 // images returns the first validation images, which must be of the model's
 // size.
-func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject) ([]uint8, error) {
-	validation, err := loadValidation(ctx, e.Data)
+func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject, stderr io.Writer) ([]uint8, error) {
+	validation, err := loadSplit(ctx, e.Data, stderr, dataset.Validation)
 	if err != nil {
 		return nil, err
 	}

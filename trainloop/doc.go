@@ -2,11 +2,11 @@
 // keeps what comes of it in a run directory.
 //
 //	experiment := configs.Default()
-//	train, validation, err := dataset.Load(ctx, dataset.Options{Source: "synthetic"})
+//	data, err := source.Load(ctx, configs.Data{Source: "folder", Path: "photos"})
 //	err = session.Open(ctx, session.LibraryOptions{})
 //	defer session.Close()
 //	summary, err := trainloop.Run(ctx, trainloop.Options{
-//		Experiment: experiment, Train: train, Validation: validation, Dir: "runs/first",
+//		Experiment: experiment, Train: data.Train, Validation: data.Validation, Dir: "runs/first",
 //	})
 //
 // A run is a function of its experiment, its data and the number of threads:

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"onnxlab/configs"
-	"onnxlab/dataset"
+	"onnxlab/dataset/synthetic"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -23,7 +23,7 @@ func ExampleRun() {
 	experiment.Train.Epochs, experiment.Train.BatchSize = 1, 20
 	experiment.Schedule.DecayEpochs = nil
 
-	train, validation, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceSynthetic, Train: 80, Validation: 20})
+	train, validation, err := synthetic.Draw(ctx, synthetic.Seed, 80, 20)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -17,6 +17,9 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/cifar"
+	"onnxlab/dataset/source"
+	"onnxlab/dataset/synthetic"
 	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/rundir"
@@ -32,11 +35,11 @@ func small(t *testing.T, sets ...string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	train, validation, err := dataset.Load(t.Context(), dataset.Options{Source: "synthetic", Train: e.Data.Train, Validation: e.Data.Validation})
+	data, err := source.Load(t.Context(), e.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Experiment: *e, Train: train, Validation: validation, Dir: filepath.Join(t.TempDir(), "run")}
+	return Options{Experiment: *e, Train: data.Train, Validation: data.Validation, Dir: filepath.Join(t.TempDir(), "run")}
 }
 
 func mustRun(t *testing.T, o Options) rundir.Summary {
@@ -322,10 +325,11 @@ func TestOtherData(t *testing.T) {
 // and a run on other images than it then has does not end well.
 func TestDataIsChecked(t *testing.T) {
 	o := small(t)
-	_, whole, err := dataset.Load(t.Context(), dataset.Options{Source: "synthetic", Train: 1})
+	data, err := source.Load(t.Context(), configs.Data{Source: "synthetic"}, dataset.Validation)
 	if err != nil {
 		t.Fatal(err)
 	}
+	whole := data.Validation
 	o.Validation = whole
 	whole.Image(1234)[0] ^= 1
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "its 10000 images have the SHA-256") {
@@ -405,23 +409,23 @@ func TestMemory(t *testing.T) {
 // of CIFAR-10's format.
 func TestStudy(t *testing.T) {
 	ortlibtest.Open(t)
-	train, validation, err := dataset.Load(t.Context(), dataset.Options{Source: "synthetic", Train: 256, Validation: 20})
+	train, validation, err := synthetic.Draw(t.Context(), synthetic.Seed, 256, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := t.TempDir()
-	if err := dataset.WriteCIFAR10(files, train, validation); err != nil {
+	if err := cifar.Write(files, train, validation); err != nil {
 		t.Fatal(err)
 	}
 	e, err := configs.Load(filepath.Join("..", "configs", "study.yaml"), []string{"data.path=" + files, "train.epochs=1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	train, validation, err = dataset.Load(t.Context(), dataset.Options{Source: e.Data.Source, Path: e.Data.Path})
+	data, err := source.Load(t.Context(), e.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := mustRun(t, Options{Experiment: *e, Train: train, Validation: validation, Dir: filepath.Join(t.TempDir(), "study")})
+	s := mustRun(t, Options{Experiment: *e, Train: data.Train, Validation: data.Validation, Dir: filepath.Join(t.TempDir(), "study")})
 	if s.Steps != 2 || s.Parameters != 1927946 {
 		t.Errorf("%d steps of %d parameters, want 2 of 1,927,946", s.Steps, s.Parameters)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ func (r *run) checkData() error {
 // check tells what does not go together between the experiment and the data.
 func check(o Options) error {
 	if o.Train == nil || o.Validation == nil {
-		return errors.New("train: want training and validation images (dataset.Load)")
+		return errors.New("train: want training and validation images (source.Load)")
 	}
 	th, tw := o.Train.Size()
 	vh, vw := o.Validation.Size()
@@ -134,7 +135,7 @@ func check(o Options) error {
 // images that it trains on.
 func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	if train == nil {
-		return errors.New("train: want training images (dataset.Load)")
+		return errors.New("train: want training images (source.Load)")
 	}
 	if err := train.Validate(); err != nil {
 		return fmt.Errorf("training images: %w", err)
@@ -186,6 +187,7 @@ func (r *run) describe() error {
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
 	e.Data.Classes = r.Train.Classes
+	e.Data.Skipped = slices.Concat(r.Train.Skipped, r.Validation.Skipped)
 	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"onnxlab/dataset"
 )
 
 // Environment is environment.json: what a run ran on, and on what data.
@@ -46,6 +48,8 @@ type Data struct {
 	Height  int      `json:"height"`
 	Width   int      `json:"width"`
 	Classes []string `json:"classes"`
+	// Skipped are files that were left out, as they could not be read.
+	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }
 
 // Collect gives what the process itself knows: Toolkit, Go, Platform, CPU and,

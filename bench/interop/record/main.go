@@ -35,6 +35,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/synthetic"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop"
@@ -85,7 +86,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	batch := e.Train.BatchSize
-	set, _, err := dataset.Load(ctx, dataset.Options{Source: dataset.SourceSynthetic, Train: o.steps * batch, Validation: 1})
+	set, _, err := synthetic.Draw(ctx, synthetic.Seed, o.steps*batch, 0)
 	if err != nil {
 		return err
 	}

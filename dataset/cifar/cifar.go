@@ -1,0 +1,387 @@
+// Package cifar reads CIFAR-10 and CIFAR-100 in their binary form, writes sets of
+// one's own in that of CIFAR-10, and fetches CIFAR-10 itself:
+//
+//	dir, err := cifar.Fetch(ctx, cifar.FetchOptions{Dir: "data"})
+//	splits, err := cifar.CIFAR10().Load(ctx, dir, dataset.Limits{}, dataset.Train, dataset.Validation)
+//
+// The test images of both are taken for validation, as in most of the literature.
+// Files are taken for hostile: nothing is allocated that their size does not vouch for.
+package cifar
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"onnxlab/dataset"
+	"onnxlab/internal/durable"
+	"onnxlab/internal/parallel"
+)
+
+// Every image of the CIFAR sets is 32x32 pixels.
+const (
+	side       = 32
+	channels   = 3
+	planeBytes = side * side
+	imageBytes = channels * planeBytes
+)
+
+// mostRecords bounds what one file takes of the memory to 3.2 GB. The sets have
+// 10,000 or 50,000 records in a file; one of terabytes of zeros, which are
+// images of label 0, may take no room on the disk.
+const mostRecords = 1 << 20
+
+// Form describes a set in CIFAR's binary form: files of records, each of
+// some label bytes and then the red, the green and the blue plane of an image,
+// row by row (Krizhevsky 2009; cs.toronto.edu/~kriz/cifar.html, "Binary
+// version").
+type Form struct {
+	name string
+	// folder is what the files are unpacked to; they are found in the path
+	// itself or in this folder below it.
+	folder string
+	// labels are the highest values of a record's label bytes, plus one; the
+	// last label byte is the one that counts.
+	labels []int
+	// train and validation are the files of the splits.
+	train, validation []string
+	// archive is what the files come in. pythonFolder, pythonFile and pythonArchive
+	// are a folder, a file and the archive of the form for Python.
+	archive                                 string
+	pythonFolder, pythonFile, pythonArchive string
+	// meta is the file of class names.
+	meta string
+	// classes are used when there is no such file.
+	classes []string
+	// fix is how to get the files.
+	fix string
+}
+
+// CIFAR10 is CIFAR-10: 50,000 training images and 10,000 others in ten classes.
+func CIFAR10() Form {
+	return Form{
+		name:       "cifar10",
+		folder:     "cifar-10-batches-bin",
+		labels:     []int{10},
+		train:      []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
+		validation: []string{"test_batch.bin"},
+		meta:       "batches.meta.txt",
+		archive:    "cifar-10-binary.tar.gz",
+
+		pythonFolder: "cifar-10-batches-py", pythonFile: "data_batch_1", pythonArchive: "cifar-10-python.tar.gz",
+
+		classes: []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
+		fix:     "get the files with 'pipeline data fetch --out DIR', then use --set data.path=DIR",
+	}
+}
+
+// CIFAR100 is CIFAR-100 with its 100 fine classes.
+func CIFAR100() Form {
+	classes := make([]string, 100)
+	for i := range classes {
+		classes[i] = fmt.Sprintf("class %d", i)
+	}
+	return Form{
+		name:       "cifar100",
+		folder:     "cifar-100-binary",
+		labels:     []int{20, 100},
+		train:      []string{"train.bin"},
+		validation: []string{"test.bin"},
+		meta:       "fine_label_names.txt",
+		archive:    "cifar-100-binary.tar.gz",
+
+		pythonFolder: "cifar-100-python", pythonFile: "train", pythonArchive: "cifar-100-python.tar.gz",
+
+		classes: classes,
+		fix:     "unpack cifar-100-binary.tar.gz in DIR, then use --set data.path=DIR",
+	}
+}
+
+// recordSize is the number of bytes of one record.
+func (f Form) recordSize() int { return len(f.labels) + imageBytes }
+
+// recordFile is one file of a split and how many records it has.
+type recordFile struct {
+	path    string
+	records int
+}
+
+// As is the form under another name, with other classes. fix says how to get its files.
+func (f Form) As(name string, classes []string, fix string) Form {
+	f.name, f.classes, f.fix = name, classes, fix
+	return f
+}
+
+// Load reads splits, train, validation or all, from the files in the folder at path, or in
+// the folder of the form's own name below it. What is wrong with the files, or
+// missing, is a [*dataset.Error].
+func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
+	dir, err := f.locate(path)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := f.readClasses(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkNotSwapped(dir); err != nil {
+		return nil, err
+	}
+	loaded := &dataset.Splits{}
+	for _, split := range splits {
+		if split == dataset.Test {
+			continue // there is none
+		}
+		set, err := f.readSplit(ctx, dir, classes, split, limits)
+		if err != nil {
+			return nil, err
+		}
+		loaded.Put(split, set)
+	}
+	return loaded, nil
+}
+
+// files are the names of the files of a split.
+func (f Form) files(split dataset.Split) []string {
+	switch split {
+	case dataset.Train:
+		return f.train
+	case dataset.All:
+		return slices.Concat(f.train, f.validation)
+	}
+	return f.validation
+}
+
+// locate finds the folder with the files at path or below it.
+func (f Form) locate(path string) (string, error) {
+	if path == "" {
+		return "", &dataset.Error{Record: dataset.NoRecord, Err: fmt.Errorf("no path is set for the files of %s", f.name), Fix: f.fix}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.IsDir() && isArchive(path):
+		err = errors.New("is an archive: unpack it with 'tar xzf', and use the folder that comes out")
+	case err == nil && !info.IsDir():
+		err = errors.New("is not a folder")
+	}
+	if err != nil {
+		return "", &dataset.Error{Path: path, Record: dataset.NoRecord, Err: dataset.Cause(err), Fix: f.fix}
+	}
+	if exists(filepath.Join(path, f.train[0])) {
+		return path, nil
+	}
+	below := filepath.Join(path, f.folder)
+	if info, err := os.Stat(below); err == nil && info.IsDir() {
+		return below, nil
+	}
+	return path, f.explainOtherForm(path)
+}
+
+func isArchive(path string) bool {
+	return strings.HasSuffix(path, ".tar.gz") || strings.HasSuffix(path, ".tgz") || strings.HasSuffix(path, ".tar")
+}
+
+// explainOtherForm returns an error if the folder has the set in a form that is not
+// read, which people take for the right one: that for Python, or an archive.
+func (f Form) explainOtherForm(path string) error {
+	fault := func(path, problem string) error {
+		return &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New(problem), Fix: f.fix}
+	}
+	other := "is the Python form of the set, which is not read: take the binary one, " + f.archive
+	for _, name := range []string{f.pythonFile, filepath.Join(f.pythonFolder, f.pythonFile), f.pythonArchive} {
+		if name := filepath.Join(path, name); exists(name) {
+			return fault(name, other)
+		}
+	}
+	if name := filepath.Join(path, f.archive); exists(name) {
+		return fault(name, "is an archive: unpack it with 'tar xzf'")
+	}
+	return nil
+}
+
+// checkNotSwapped refuses splits of one file each of which that for training is
+// the smaller one. Nothing in the files says which they are.
+func (f Form) checkNotSwapped(dir string) error {
+	if len(f.train) != 1 || len(f.validation) != 1 {
+		return nil
+	}
+	train, trainErr := f.countRecords(filepath.Join(dir, f.train[0]))
+	validation, validationErr := f.countRecords(filepath.Join(dir, f.validation[0]))
+	if err := errors.Join(trainErr, validationErr); err != nil || train >= validation {
+		return err
+	}
+	return &dataset.Error{
+		Path: dir, Record: dataset.NoRecord,
+		Err: fmt.Errorf("%s has %d images and %s %d: they seem to be swapped", f.train[0], train, f.validation[0], validation),
+		Fix: "exchange their names",
+	}
+}
+
+// readSplit reads the first images of a split.
+func (f Form) readSplit(ctx context.Context, dir string, classes []string, split dataset.Split, limits dataset.Limits) (*dataset.Set, error) {
+	names := f.files(split)
+	files := make([]recordFile, len(names))
+	available := 0
+	for i, name := range names {
+		path := filepath.Join(dir, name)
+		records, err := f.countRecords(path)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = recordFile{path, records}
+		available += records
+	}
+	total, err := limits.Count(dir, split, available)
+	if err != nil {
+		return nil, err
+	}
+	set := f.newSet(classes, total)
+	for at, i := 0, 0; at < total; i++ {
+		n := min(files[i].records, total-at)
+		if err := f.readFile(ctx, files[i].path, set, at, n); err != nil {
+			return nil, err
+		}
+		at += n
+	}
+	return set, nil
+}
+
+// newSet is a set of n images, all of them black and of class 0.
+func (f Form) newSet(classes []string, n int) *dataset.Set {
+	return &dataset.Set{
+		Name: f.name, Classes: classes, Height: side, Width: side,
+		Pixels: make([]uint8, n*imageBytes), Labels: make([]int32, n),
+	}
+}
+
+// countRecords checks that path is a file of whole records and counts them.
+func (f Form) countRecords(path string) (int, error) {
+	file, err := durable.OpenPlain(path)
+	if err != nil {
+		fault := dataset.FileError(path, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			fault.Fix = f.fix
+		}
+		return 0, fault
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, dataset.FileError(path, err)
+	}
+	size, record := info.Size(), int64(f.recordSize())
+	switch {
+	case size == 0:
+		return 0, dataset.FileError(path, errors.New("is empty"))
+	case size%record != 0:
+		return 0, dataset.FileError(path, fmt.Errorf("size of %d bytes is not a multiple of the record size %d: %d whole records and %d bytes left over",
+			size, record, size/record, size%record))
+	case size/record > mostRecords:
+		return 0, dataset.FileError(path, fmt.Errorf("has %d records, more than %d", size/record, mostRecords))
+	}
+	return int(size / record), nil
+}
+
+// readFile reads the first n records of the file at path into the set, from
+// its image number at on, on all cores.
+func (f Form) readFile(ctx context.Context, path string, set *dataset.Set, at, n int) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return dataset.FileError(path, err)
+	}
+	defer file.Close()
+	const chunk = 500
+	size := int64(f.recordSize())
+	return parallel.Chunks(0, n, chunk, func(from, to int) error {
+		section := io.NewSectionReader(file, int64(from)*size, int64(to-from)*size)
+		err := f.readRecords(ctx, bufio.NewReaderSize(section, 1<<16), set, at+from, to-from)
+		var fault *dataset.Error
+		if errors.As(err, &fault) {
+			fault.Path = path
+			fault.Record += from
+		}
+		return err
+	})
+}
+
+// readRecords reads n records from r into the set, from its image number at
+// on. The errors about the data lack the path, and count from r's first record.
+func (f Form) readRecords(ctx context.Context, r io.Reader, set *dataset.Set, at, n int) error {
+	record := make([]byte, f.recordSize())
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(r, record); err != nil {
+			return &dataset.Error{Record: i, Err: fmt.Errorf("read %d bytes: %w", len(record), err)}
+		}
+		label, err := f.label(record)
+		if err != nil {
+			return &dataset.Error{Record: i, Err: err}
+		}
+		set.Labels[at+i] = label
+		interleave(set.Image(at+i), record[len(f.labels):])
+	}
+	return nil
+}
+
+// label is the label of a record.
+func (f Form) label(record []byte) (int32, error) {
+	for i, classes := range f.labels {
+		if value := int(record[i]); value >= classes {
+			return 0, fmt.Errorf("label %d is outside 0..%d", value, classes-1)
+		}
+	}
+	return int32(record[len(f.labels)-1]), nil
+}
+
+// interleave turns three planes into pixels of three channels.
+func interleave(pixels, planes []byte) {
+	red, green, blue := planes[:planeBytes], planes[planeBytes:2*planeBytes], planes[2*planeBytes:3*planeBytes]
+	for i := range planeBytes {
+		pixels[channels*i] = red[i]
+		pixels[channels*i+1] = green[i]
+		pixels[channels*i+2] = blue[i]
+	}
+}
+
+// readClasses reads the class names, one a line, or takes the form's own.
+func (f Form) readClasses(dir string) ([]string, error) {
+	const limit = 1 << 16
+	path := filepath.Join(dir, f.meta)
+	file, err := durable.OpenPlain(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f.classes, nil
+	}
+	if err != nil {
+		return nil, dataset.FileError(path, err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, limit))
+	if err != nil {
+		return nil, dataset.FileError(path, err)
+	}
+	var classes []string
+	for line := range bytes.Lines(text) {
+		if name := strings.TrimSpace(string(line)); name != "" {
+			classes = append(classes, name)
+		}
+	}
+	if len(classes) != len(f.classes) {
+		return nil, dataset.FileError(path, fmt.Errorf("%d class names, not %d", len(classes), len(f.classes)))
+	}
+	return classes, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

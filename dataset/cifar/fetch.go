@@ -1,0 +1,131 @@
+package cifar
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"onnxlab/dataset"
+	"onnxlab/dataset/download"
+	"onnxlab/internal/durable"
+	"onnxlab/internal/terminal"
+)
+
+// The archive of CIFAR-10 in its binary form, by Alex Krizhevsky.
+const (
+	URL    = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+	SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+)
+
+// FetchOptions say what [Fetch] fetches and where to.
+type FetchOptions struct {
+	// Dir is the folder that gets the archive's folder; it is made if need be.
+	Dir string
+	// URL is where the archive is; empty means URL.
+	URL string
+	// SHA256 is what the archive must have, in hexadecimal; empty means
+	// SHA256.
+	SHA256 string
+	// Progress is told how far the download is: by a bar if it is a terminal,
+	// by one line if not. Nil keeps it silent.
+	Progress io.Writer
+}
+
+// Fetch puts the binary files of CIFAR-10 into a folder of opts.Dir and
+// returns that folder; nothing is done when they are there. The archive is
+// accepted only with the SHA-256 that it must have, and the folder appears
+// complete or not at all. A download that was cut off stays in a file of
+// opts.Dir that ends in ".part", and the next Fetch goes on from there. When
+// several processes fetch into one folder, one does and the others wait.
+func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
+	opts.URL = cmp.Or(opts.URL, URL)
+	opts.SHA256 = cmp.Or(opts.SHA256, SHA256)
+	report := terminal.Reporter{W: opts.Progress}
+	if err := os.MkdirAll(opts.Dir, 0o777); err != nil {
+		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
+	}
+	unlock, err := durable.LockWait(ctx, opts.Dir, func(h durable.Holder) {
+		report.Line("waiting for process %d, which is using %s", h.PID, opts.Dir)
+	})
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	form := CIFAR10()
+	dir = filepath.Join(opts.Dir, form.folder)
+	if form.complete(dir) {
+		return dir, nil
+	}
+	// What a killed process was unpacking. No one unpacks for an hour.
+	if err := durable.RemoveLeftovers(opts.Dir, time.Hour); err != nil {
+		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
+	}
+	archive, err := fetchArchive(ctx, opts, report)
+	if err != nil {
+		return "", err
+	}
+	if err := unpackCIFAR10(ctx, archive, dir); err != nil {
+		return "", err
+	}
+	return dir, os.Remove(archive)
+}
+
+// fetchArchive downloads the archive, or the rest of it, and checks its hash.
+func fetchArchive(ctx context.Context, opts FetchOptions, report terminal.Reporter) (file string, err error) {
+	const limit = 1 << 29 // the archive has 170 MB
+	from, err := url.Parse(opts.URL)
+	if err != nil {
+		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
+	}
+	name := path.Base(from.Path)
+	if !filepath.IsLocal(name) {
+		return "", fmt.Errorf("fetch CIFAR-10: URL %q names no file", opts.URL)
+	}
+	file = filepath.Join(opts.Dir, name+".part")
+	return file, download.File{
+		Name: "CIFAR-10", URL: opts.URL, Path: file, SHA256: opts.SHA256, Limit: limit, Report: report,
+	}.Fetch(ctx)
+}
+
+// archiveLimits leave CIFAR-10 room: 8 files of up to 31 MB, 184 MB in all.
+func archiveLimits() download.Limits {
+	return download.Limits{Entries: 64, FileBytes: 1 << 26, StreamBytes: 1 << 29}
+}
+
+// unpackCIFAR10 makes the folder dir appear with what the archive's folder of
+// the same name holds.
+func unpackCIFAR10(ctx context.Context, archive, dir string) error {
+	tmp, err := durable.TempDir(filepath.Dir(dir))
+	if err != nil {
+		return fmt.Errorf("unpack %q: %w", archive, err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := download.Unpack(ctx, archive, tmp, archiveLimits()); err != nil {
+		return err
+	}
+	form := CIFAR10()
+	unpacked := filepath.Join(tmp, form.folder)
+	for _, name := range append(form.train, form.validation...) {
+		if _, err := form.countRecords(filepath.Join(unpacked, name)); err != nil {
+			return dataset.FileError(archive, fmt.Errorf("%s/%s: %w", form.folder, name, errors.Unwrap(err)))
+		}
+	}
+	return durable.PublishDir(unpacked, dir, form.complete)
+}
+
+// complete tells whether the folder has all files of the form in whole records.
+func (f Form) complete(dir string) bool {
+	for _, name := range append(f.train, f.validation...) {
+		if _, err := f.countRecords(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,33 @@
+package folder
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// AmongImages tells whether the directory dir, which need not exist yet, is or would
+// be one of the folders that are read of the folder root: pictures that are written
+// there become a part of the data set.
+func AmongImages(root, dir string) bool {
+	from, rootErr := filepath.Abs(root)
+	to, dirErr := filepath.Abs(dir)
+	below, err := filepath.Rel(from, to)
+	if errors.Join(rootErr, dirErr, err) != nil || below == "." || !filepath.IsLocal(below) {
+		return false
+	}
+	o := &Options{Path: root, FS: os.DirFS(root)}
+	t := newTree(o)
+	parts := strings.Split(below, string(filepath.Separator))
+	if slices.ContainsFunc(parts, t.passes) {
+		return false
+	}
+	folders, err := t.folders(".")
+	if err != nil {
+		return false
+	}
+	l, err := findLayout(t, folders, nil)
+	return err == nil && (!l.has() || splitOf(parts[0]) != "")
+}

@@ -1,0 +1,227 @@
+package folder
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"onnxlab/dataset"
+)
+
+// imageFile is one image of a folder.
+type imageFile struct {
+	name  string // its path in the folder
+	class int
+	// order is a hash of the class and of the path below its folder. It decides
+	// the order, so that the first n images are a sample of all, and where need be
+	// the split.
+	order uint64
+}
+
+// listing is what is in a folder.
+type listing struct {
+	o       *Options
+	tree    *tree
+	layout  *layout
+	classes []string
+	files   map[dataset.Split][]imageFile
+	// empty are folders of classes without images, beside those of training.
+	empty []string
+}
+
+// list finds the classes, and the images of the wanted splits.
+func list(o Options, wanted []dataset.Split) (*listing, error) {
+	l := &listing{o: &o, files: map[dataset.Split][]imageFile{}}
+	l.tree = newTree(l.o)
+	folders, err := l.readRoot()
+	if err != nil {
+		return nil, err
+	}
+	if l.layout, err = findLayout(l.tree, folders, wanted); err != nil {
+		return nil, err
+	}
+	if l.layout.has() {
+		return l, l.listSplits(wanted)
+	}
+	all, err := l.listClasses(".", nil)
+	if err != nil {
+		return nil, err
+	}
+	l.files[dataset.All] = all
+	l.files[dataset.Train], l.files[dataset.Validation] = divide(all, len(l.classes), o.ValidationShare)
+	return l, nil
+}
+
+// readRoot returns the folders in the root, and counts what else there is.
+func (l *listing) readRoot() (folders []string, err error) {
+	entries, err := l.tree.readDir(".")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case l.tree.passes(name):
+		case l.tree.kind(name, entry).IsDir():
+			folders = append(folders, name)
+		default:
+			l.tree.other[strings.ToLower(path.Ext(name))]++
+		}
+	}
+	return folders, nil
+}
+
+// listSplits lists the images of the wanted splits where these have folders of their
+// own. The first folder, that of training if there is one, says which classes there are.
+func (l *listing) listSplits(wanted []dataset.Split) error {
+	byFolder := map[string][]imageFile{}
+	var known []string
+	for _, split := range ordered {
+		name := l.layout.split[split]
+		if name == "" || known != nil && !l.layout.reads(name, wanted) {
+			continue
+		}
+		files, err := l.listClasses(name, known)
+		if err != nil {
+			return err
+		}
+		known = l.classes
+		byFolder[name] = files
+		l.files[dataset.All] = append(l.files[dataset.All], files...)
+	}
+	for _, split := range ordered {
+		l.files[split] = byFolder[l.layout.folderFor(split)]
+	}
+	if l.layout.folderFor(dataset.Validation) == "" { // there is training alone
+		l.files[dataset.Train], l.files[dataset.Validation] = divide(l.files[dataset.All], len(l.classes), l.o.ValidationShare)
+	}
+	return nil
+}
+
+// listClasses finds the images below dir, one folder a class, in their order. If known
+// is given there may be no other classes, and folders may be empty.
+func (l *listing) listClasses(dir string, known []string) ([]imageFile, error) {
+	folders, err := l.tree.folders(dir)
+	if err != nil {
+		return nil, err
+	}
+	if known == nil {
+		if l.classes, err = l.classesOf(dir, folders); err != nil {
+			return nil, err
+		}
+	}
+	var files []imageFile
+	for _, folder := range folders {
+		class := slices.Index(l.classes, className(folder))
+		if class < 0 {
+			return nil, l.o.fault(path.Join(dir, folder), errors.New("there is no such class among the training images"+l.nearest(folder)))
+		}
+		before := len(files)
+		if files, err = l.listClass(files, path.Join(dir, folder), class); err != nil {
+			return nil, err
+		}
+		if len(files) == before && known == nil {
+			return nil, l.o.fault(path.Join(dir, folder), fmt.Errorf("has no images (%s)", formats))
+		}
+		if len(files) == before {
+			l.empty = append(l.empty, path.Join(dir, folder))
+		}
+	}
+	slices.SortFunc(files, func(a, b imageFile) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name))
+	})
+	return files, nil
+}
+
+// classesOf are the classes that folders stand for, sorted.
+func (l *listing) classesOf(dir string, folders []string) ([]string, error) {
+	var classes []string
+	for _, folder := range folders {
+		classes = append(classes, className(folder))
+	}
+	slices.Sort(classes)
+	classes = slices.Compact(classes) // one name may be written in two ways
+	if len(classes) >= 2 {
+		return classes, nil
+	}
+	fault := l.o.fault(dir, fmt.Errorf("has %s of images, one for each class; at least 2 are needed", counted(len(classes), "folder", "folders")))
+	if len(folders) == 1 {
+		if below, err := l.tree.folders(path.Join(dir, folders[0])); err == nil && len(below) > 0 {
+			fault.Fix = fmt.Sprintf("if the classes are in %q, use --set data.path=%s", folders[0], l.o.fault(path.Join(dir, folders[0]), nil).Path)
+		}
+	}
+	return nil, fault
+}
+
+// nearest suggests the class that a folder's name differs from by upper and lower case
+// or spaces alone.
+func (l *listing) nearest(folder string) string {
+	plain := func(name string) string { return strings.ToLower(strings.TrimSpace(className(name))) }
+	for _, class := range l.classes {
+		if plain(class) == plain(folder) {
+			return fmt.Sprintf(", where it is called %q", class)
+		}
+	}
+	return ""
+}
+
+// listClass adds the images of one folder of a class.
+func (l *listing) listClass(files []imageFile, folder string, class int) ([]imageFile, error) {
+	above, err := l.tree.above(folder)
+	if err != nil {
+		return nil, err
+	}
+	err = l.tree.walk(folder, above, func(name string) error {
+		below := norm.NFC.String(strings.TrimPrefix(name, folder+"/"))
+		files = append(files, imageFile{name, class, nameHash(l.classes[class] + "/" + below)})
+		return nil
+	})
+	return files, err
+}
+
+// nameHash is the same on every machine.
+func nameHash(name string) uint64 {
+	sum := sha256.Sum256([]byte(name))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// divide holds a share of each class out of the files, one image at least of a class
+// that has two: those with the lowest hashes, so that most images stay in their split
+// when others come or go. Both parts keep the files' order.
+func divide(files []imageFile, classes int, share float64) (train, validation []imageFile) {
+	size, held := make([]int, classes), make([]int, classes)
+	for _, f := range files {
+		size[f.class]++
+	}
+	for _, f := range files { // those of low hashes come first
+		wanted := int(math.Round(share * float64(size[f.class])))
+		if held[f.class] < min(max(wanted, 1), size[f.class]-1) {
+			held[f.class]++
+			validation = append(validation, f)
+		} else {
+			train = append(train, f)
+		}
+	}
+	return train, validation
+}
+
+// notes are the sentences for Splits.Notes.
+func (l *listing) notes() []string {
+	notes := l.layout.notes(l.o.Path)
+	if l.layout.folderFor(dataset.Validation) == "" {
+		all, held := len(l.files[dataset.All]), len(l.files[dataset.Validation])
+		notes = append(notes, fmt.Sprintf("%s: there is no folder of validation images: %d of %d are held out, %.0f %% of each class (data.validation_share)",
+			l.o.Path, held, all, 100*l.o.ValidationShare))
+	}
+	if len(l.empty) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: no images in %s", l.o.Path, quotedList(l.empty)))
+	}
+	return append(notes, l.tree.notes(l.o.Path)...)
+}

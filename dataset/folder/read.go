@@ -1,0 +1,117 @@
+package folder
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"onnxlab/dataset"
+	"onnxlab/dataset/photo"
+)
+
+// formats is what images may be, for messages.
+const formats = photo.Formats
+
+// brokenFile is a file that cannot be read.
+type brokenFile struct {
+	file string
+	err  error
+}
+
+// read decodes the first images of a split, without those that are broken. It returns
+// nil if there is no such split.
+func (l *listing) read(ctx context.Context, o Options, split dataset.Split) (*dataset.Set, []brokenFile, error) {
+	files := l.files[split]
+	if len(files) == 0 {
+		if split == dataset.Test {
+			return nil, nil, nil
+		}
+		return nil, nil, &dataset.Error{
+			Path: o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none fell to %s", split),
+			Fix: "add images, or sort them into the folders train and validation",
+		}
+	}
+	n, err := o.Limits.Count(o.Path, split, len(files))
+	if err != nil {
+		return nil, nil, err
+	}
+	set, broken, err := l.decode(ctx, o, files[:n])
+	if err != nil {
+		return nil, nil, err
+	}
+	if set.Len() == 0 {
+		return nil, nil, brokenError(o.Path, broken, n)
+	}
+	return set, broken, nil
+}
+
+// decode decodes the files into a set.
+func (l *listing) decode(ctx context.Context, o Options, files []imageFile) (*dataset.Set, []brokenFile, error) {
+	imageBytes := 3 * o.Height * o.Width
+	pixels := make([]uint8, len(files)*imageBytes)
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.name
+	}
+	var mu sync.Mutex
+	broken := map[int]error{}
+	err := photo.ReadAll(ctx, o.open, names, o.Photo, func(i int, p *photo.Photo, err error) error {
+		if err != nil {
+			mu.Lock()
+			broken[i] = err
+			mu.Unlock()
+			return nil
+		}
+		copy(pixels[i*imageBytes:], p.Fill(o.Height, o.Width))
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	set := &dataset.Set{Name: Name, Classes: l.classes, Height: o.Height, Width: o.Width}
+	var bad []brokenFile
+	for i, f := range files {
+		if err := broken[i]; err != nil {
+			bad = append(bad, brokenFile{f.name, err})
+			set.Skipped = append(set.Skipped, dataset.SkippedFile{File: f.name, Reason: err.Error()})
+			continue
+		}
+		kept := len(set.Labels)
+		copy(pixels[kept*imageBytes:(kept+1)*imageBytes], pixels[i*imageBytes:])
+		set.Labels = append(set.Labels, int32(f.class))
+		set.Files = append(set.Files, f.name)
+	}
+	set.Pixels = pixels[: len(set.Labels)*imageBytes : len(set.Labels)*imageBytes]
+	return set, bad, nil
+}
+
+// brokenError names the files that cannot be read, the first dozen of them.
+func brokenError(root string, broken []brokenFile, images int) error {
+	broken = slices.SortedFunc(slices.Values(broken), func(a, b brokenFile) int { return cmp.Compare(a.file, b.file) })
+	fix := "use --set data.broken=skip to leave out what cannot be read"
+	if slices.ContainsFunc(broken, func(b brokenFile) bool { return errors.As(b.err, new(*photo.TooLargeError)) }) {
+		fix += ", or raise data.image_memory for large images"
+	}
+	o := Options{Path: root}
+	if len(broken) == 1 {
+		fault := o.fault(broken[0].file, broken[0].err)
+		fault.Fix = fix
+		return fault
+	}
+	const most = 12
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d images cannot be read:", len(broken), images)
+	for _, bad := range broken[:min(len(broken), most)] {
+		fmt.Fprintf(&b, "\n  %s: %v", bad.file, bad.err)
+	}
+	if more := len(broken) - most; more > 0 {
+		fmt.Fprintf(&b, "\n  and %d more", more)
+	}
+	fault := o.fault(".", errors.New(b.String()))
+	fault.Fix = fix
+	return fault
+}

@@ -1,0 +1,73 @@
+package photo
+
+import (
+	"context"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+)
+
+// together is how much memory the pictures take that are decoded at once. One that
+// takes more by itself is decoded alone.
+const together = 512 << 20
+
+// ReadAll opens the files of these names and reads them as [Read] does, on all cores,
+// and hands each to use: from several goroutines and in any order, with its place among
+// the names, and with the error if it cannot be read. It takes no more memory than 512
+// MB, or what the largest picture takes, however many there are. An error of use ends
+// the work and is returned.
+func ReadAll(ctx context.Context, open Opener, names []string, limits Limits, use func(i int, p *Photo, err error) error) error {
+	return reader{open, limits, together, semaphore.NewWeighted(together)}.readAll(ctx, names, use)
+}
+
+// reader reads files while there is room for what they take.
+type reader struct {
+	open   Opener
+	limits Limits
+	size   int64 // of the room, in bytes
+	room   *semaphore.Weighted
+}
+
+func (r reader) readAll(ctx context.Context, names []string, use func(i int, p *Photo, err error) error) error {
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		if working.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			p, done, err := r.readOne(working, name)
+			defer done()
+			if err := working.Err(); err != nil {
+				return err
+			}
+			return use(i, p, err)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// readOne reads one file when there is room for it. done gives the room back.
+func (r reader) readOne(ctx context.Context, name string) (p *Photo, done func(), err error) {
+	done = func() {}
+	file, err := r.open(name)
+	if err != nil {
+		return nil, done, err
+	}
+	defer file.Close()
+	h, err := checkHeader(file, r.limits)
+	if err != nil {
+		return nil, done, err
+	}
+	weight := min(h.decoding, r.size)
+	if err := r.room.Acquire(ctx, weight); err != nil {
+		return nil, done, err
+	}
+	done = func() { r.room.Release(weight) }
+	p, err = decode(file, h)
+	return p, done, err
+}

@@ -1,0 +1,46 @@
+package photo
+
+import (
+	"image"
+
+	"github.com/disintegration/imaging"
+)
+
+// swaps tells whether the picture lies on its side: turning it swaps width and height.
+func (o orientation) swaps() bool { return o >= 5 }
+
+// upright turns the stored picture (EXIF 2.32, tag 0x0112).
+func (o orientation) upright(stored *image.NRGBA) *image.NRGBA {
+	switch o {
+	case 2:
+		return imaging.FlipH(stored)
+	case 3:
+		return imaging.Rotate180(stored)
+	case 4:
+		return imaging.FlipV(stored)
+	case 5:
+		return imaging.Transpose(stored)
+	case 6:
+		return imaging.Rotate270(stored)
+	case 7:
+		return imaging.Transverse(stored)
+	case 8:
+		return imaging.Rotate90(stored)
+	}
+	return stored
+}
+
+// storedPart is where a part of the upright picture is in the stored one, which has
+// the given size.
+func (o orientation) storedPart(part image.Rectangle, size image.Point) image.Rectangle {
+	if o.swaps() {
+		part = image.Rect(part.Min.Y, part.Min.X, part.Max.Y, part.Max.X)
+	}
+	if o == 2 || o == 3 || o == 7 || o == 8 {
+		part.Min.X, part.Max.X = size.X-part.Max.X, size.X-part.Min.X
+	}
+	if o == 3 || o == 4 || o == 6 || o == 7 {
+		part.Min.Y, part.Max.Y = size.Y-part.Max.Y, size.Y-part.Min.Y
+	}
+	return part
+}

@@ -1,0 +1,58 @@
+// Package source loads the images that the data settings of an experiment name,
+// wherever they come from.
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/dataset/cifar"
+	"onnxlab/dataset/folder"
+	"onnxlab/dataset/photo"
+	"onnxlab/dataset/synthetic"
+)
+
+// Load reads the wanted splits, which by default are train and validation. A split that
+// a source does not have stays nil: only folders have test images. What is wrong with
+// the data, or missing, is a [*dataset.Error].
+func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*dataset.Splits, error) {
+	if len(splits) == 0 {
+		splits = []dataset.Split{dataset.Train, dataset.Validation}
+	}
+	limits := limitsOf(d)
+	switch d.Source {
+	case "synthetic":
+		return synthetic.Load(ctx, d.Path, limits, splits...)
+	case "cifar10":
+		return cifar.CIFAR10().Load(ctx, d.Path, limits, splits...)
+	case "cifar100":
+		return cifar.CIFAR100().Load(ctx, d.Path, limits, splits...)
+	case "folder":
+		return folder.Load(ctx, folderOptions(d), splits...)
+	}
+	return nil, fmt.Errorf("load data: source %q is unknown", d.Source)
+}
+
+// Survey tells what a source has without reading its images: the splits that have files
+// of their own, which a folder of classes has not, and what Load would note about the
+// wanted ones.
+func Survey(d configs.Data, splits ...dataset.Split) (own []dataset.Split, notes []string, err error) {
+	if d.Source != "folder" {
+		return []dataset.Split{dataset.Train, dataset.Validation}, nil, nil
+	}
+	return folder.Survey(folderOptions(d), splits...)
+}
+
+func limitsOf(d configs.Data) dataset.Limits {
+	return dataset.Limits{Train: d.Train, Validation: d.Validation}
+}
+
+func folderOptions(d configs.Data) folder.Options {
+	return folder.Options{
+		Path: d.Path, Height: d.Size, Width: d.Size, Limits: limitsOf(d),
+		ValidationShare: d.ValidationShare, SkipBroken: d.Broken == configs.BrokenSkip,
+		Photo: photo.Limits{Memory: int64(d.ImageMemory) << 20},
+	}
+}

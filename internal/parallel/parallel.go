@@ -1,0 +1,26 @@
+// Package parallel spreads work over all cores.
+package parallel
+
+import (
+	"cmp"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Chunks calls do, on all cores, with the chunks of from..to-1, of which none
+// is longer than size, and returns the error of the first chunk that has one.
+func Chunks(from, to, size int, do func(from, to int) error) error {
+	errs := make([]error, (to-from+size-1)/size)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for k := range errs {
+		group.Go(func() error {
+			first := from + k*size
+			errs[k] = do(first, min(first+size, to))
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs, in their order
+	return cmp.Or(errs...)
+}
