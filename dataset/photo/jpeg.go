@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"io"
@@ -126,6 +127,9 @@ func (h *header) readFrame(marker byte, segment []byte) error {
 	if len(segment) < fixed || len(segment) < fixed+perComponent*int(segment[5]) {
 		return errors.New("the frame header is too short")
 	}
+	if problem := unreadFrame(marker, segment[0]); problem != "" {
+		return errors.New(problem + ", which is not read: save it anew as an ordinary JPEG")
+	}
 	h.height, h.width = int(binary.BigEndian.Uint16(segment[1:])), int(binary.BigEndian.Uint16(segment[3:]))
 	h.jpeg.progressive = marker&3 == 2
 	h.jpeg.sampling = nil
@@ -133,6 +137,22 @@ func (h *header) readFrame(marker byte, segment []byte) error {
 		h.jpeg.sampling = append(h.jpeg.sampling, segment[fixed+perComponent*c+1])
 	}
 	return nil
+}
+
+// unreadFrame tells what keeps image/jpeg from reading a frame of this kind (ITU T.81,
+// table B.1) with so many bits a sample, "" if nothing does.
+func unreadFrame(marker, bits byte) string {
+	switch kind := marker - markerSOF0; {
+	case kind > 8:
+		return "it has arithmetic coding"
+	case kind > 4:
+		return "it is hierarchical"
+	case kind == 3:
+		return "it is a lossless JPEG"
+	case bits != 8:
+		return fmt.Sprintf("it has %d bits a sample", bits)
+	}
+	return ""
 }
 
 // addSegment keeps the content of an APP1 segment. That of a long EXIF block goes on

@@ -203,6 +203,10 @@ func TestFaults(t *testing.T) {
 		{"JPEG cut off", photograph[:len(photograph)-20], "decode JPEG image: invalid JPEG format: short Huffman data"},
 		{"JPEG of a header", photograph[:100], "read JPEG header: unexpected EOF"},
 		{"JPEG without pixels", []byte("\xff\xd8\xff\xda\x00\x02"), "read JPEG header: there is no frame before the first scan"},
+		{"JPEG with arithmetic coding", frame(t, 0xc9, 8), "read JPEG header: it has arithmetic coding, which is not read: save it anew as an ordinary JPEG"},
+		{"lossless JPEG", frame(t, 0xc3, 8), "it is a lossless JPEG"},
+		{"hierarchical JPEG", frame(t, 0xc5, 8), "it is hierarchical"},
+		{"JPEG of 12 bits", frame(t, 0xc1, 12), "it has 12 bits a sample"},
 		{"damaged pixels", badPixels, "decode PNG image: zlib: invalid header"},
 		{"huge", pngHeader(65000, 65000, 2), "image of 65000x65000 pixels would take 48351 MB to decode, more than the 1536 MB allowed"},
 		{"large", pngHeader(12000, 12000, 2), "image of 12000x12000 pixels would take 1647 MB to decode, more than the 1536 MB allowed"},
@@ -302,6 +306,14 @@ func encodeJPEG(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// frame is encodeJPEG with a frame of another kind and precision.
+func frame(t testing.TB, marker, bits byte) []byte {
+	data := encodeJPEG(t)
+	at := bytes.Index(data, []byte{0xff, markerSOF0})
+	data[at+1], data[at+4] = marker, bits
+	return data
 }
 
 // FuzzRead wants a picture or an error, never a panic.
