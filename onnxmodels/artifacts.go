@@ -12,7 +12,11 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/rewrite"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/lower/cpu"
+	"onnxlab/onnxmodels/lower/cuda"
+	"onnxlab/onnxmodels/lower/native"
+	"onnxlab/onnxmodels/op"
 )
 
 // The names of the files of training artifacts.
@@ -60,6 +64,9 @@ type TrainingOptions struct {
 	// Target is the device that the training model is for: TargetPortable, the
 	// default, runs everywhere.
 	Target string
+	// Block is how many channels make a block for onnxlab's own operators, which
+	// TargetNative uses: session.Block. With 0 it uses none.
+	Block int
 }
 
 // The targets of models.
@@ -230,16 +237,23 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	for _, flag := range b.updated {
 		b.Output(flag)
 	}
+	b.lower(o.Target, o.Block)
+	return b, b.Err()
+}
+
+// lower makes of the graph what the target runs.
+func (b *Builder) lower(target string, block int) {
 	switch {
 	case b.Err() != nil:
-	case o.Target == TargetCPU:
-		rewrite.CPU(b.Graph)
-	case o.Target == TargetNative:
-		rewrite.Native(b.Graph)
-	case o.Target == TargetCUDA:
-		rewrite.CUDA(b.Graph)
+	case target == TargetCPU:
+		cpu.Lower(b.Graph)
+	case target == TargetNative:
+		native.Lower(b.Graph, block)
+	case target == TargetCUDA:
+		cuda.Lower(b.Graph)
+	default:
+		lower.Portable(b.Graph)
 	}
-	return b, b.Err()
 }
 
 func (b *Builder) labelInput() *graph.Value {
@@ -313,7 +327,7 @@ func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*gr
 		gradients[w] = b.Binary("Mul", w.Name+".unscaled", gradients[w], factor)
 		all = append(all, gradients[w])
 	}
-	norm := b.Norm(OutputGradientNorm, all...)
+	norm := b.L2Norm(OutputGradientNorm, all...)
 	b.Rename(norm, OutputGradientNorm)
 	b.Output(norm)
 }
@@ -333,6 +347,7 @@ func (n *Network) evalModel() (*Model, error) {
 	image, label := n.byteInput(b), b.labelInput()
 	logits := n.forward(b, b.normalise(image))
 	b.finish(b.loss(logits, label, 0), logits, label)
+	b.lower(TargetPortable, 0)
 	return b.Model()
 }
 
@@ -343,7 +358,7 @@ func (n *Network) evalModel() (*Model, error) {
 // is not used.
 func optimizerModel(momentum float32, rates []float32) (*Model, error) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
-	g := graph.New("optimizer")
+	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
 	step := g.Input("step", graph.Int64, graph.Static(1))
 	g.Optimizer("updated", optimizerRate(g, step, momentum, rates), step, sequences, []graph.Attribute{
@@ -359,7 +374,7 @@ func optimizerModel(momentum float32, rates []float32) (*Model, error) {
 
 // optimizerRate is 1/(1 − μ), times the rate of the step if there are rates;
 // the first step is 1.
-func optimizerRate(g *graph.Graph, step *graph.Value, momentum float32, rates []float32) *graph.Value {
+func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []float32) *graph.Value {
 	if len(rates) == 0 {
 		return g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
 	}

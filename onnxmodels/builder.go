@@ -6,6 +6,7 @@ import (
 
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // The names of the inputs and outputs of training artifacts and inference
@@ -79,9 +80,9 @@ type Parameter struct {
 }
 
 // Builder makes one graph of a network. Layers append operators to it by the
-// methods of graph.Graph and own the parameters that they ask it for.
+// methods of op.Builder and own the parameters that they ask it for.
 type Builder struct {
-	*graph.Graph
+	op.Builder
 
 	// Training tells that the graph is one to be trained: BatchNorm uses the
 	// batch's statistics, and Dropout drops.
@@ -108,7 +109,7 @@ type Builder struct {
 // newBuilder returns one for a graph of the name whose batch is open.
 func newBuilder(name string) *Builder {
 	return &Builder{
-		Graph:    graph.New(name),
+		Builder:  op.On(graph.New(name)),
 		compute:  graph.Float,
 		values:   map[string]*graph.Value{},
 		batch:    graph.Symbol(BatchSymbol),
@@ -176,12 +177,9 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
-// planar returns images [batch, h, w, 3] as [batch, 3, h, w], those of the
-// replicas in turns if they are interleaved.
-func (b *Builder) planar(image *graph.Value) *graph.Value {
-	if !b.interleaved {
-		return b.Transpose("image.planar", image, 0, 3, 1, 2)
-	}
+// inTurns returns images [batch, h, w, 3] as [batch, 3, h, w], those of the
+// replicas in turns.
+func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
 	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, 3),
 		graph.Shape{graph.Fixed(b.replicas), part, s[1], s[2], s[3]})
@@ -191,7 +189,7 @@ func (b *Builder) planar(image *graph.Value) *graph.Value {
 }
 
 // turns returns a vector with so many entries for each of the images in the order
-// of planar.
+// of inTurns.
 func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries int) *graph.Value {
 	if !b.interleaved {
 		return v
@@ -212,7 +210,10 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 // normalise returns x / 255 as [batch, 3, h, w], in the type that the network
 // computes in, for an image of uint8 [batch, h, w, 3].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
-	planar := b.planar(image)
-	float := b.Cast("image.float", planar, b.compute)
-	return b.Binary("Mul", "image.scaled", float, b.As(b.compute, b.Scalar("image.scale", 1.0/255)))
+	const perByte = 1.0 / 255
+	if !b.interleaved {
+		return b.ImageInput("image", image, perByte, b.compute)
+	}
+	float := b.Cast("image.float", b.inTurns(image), b.compute)
+	return b.Binary("Mul", "image.scaled", float, b.As(b.compute, b.Scalar("image.scale", perByte)))
 }

@@ -10,9 +10,9 @@ import (
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/onnxmodels/gorun"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/onnxmodels/interp"
 )
 
 // scale multiplies each channel of [n, channels, h, w] by a number that is trained.
@@ -91,7 +91,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	runner, err := gorun.New(data)
+	runner, err := interp.New(data)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/rewrite"
+	"onnxlab/onnxmodels/lower"
 )
 
 // The forms of input that an inference model can have.
@@ -52,6 +52,8 @@ type InferenceOptions struct {
 	// Target is what the model is for. It is one for all of Targets, of which
 	// TargetPortable is the default; that for TargetNative has other operators.
 	Target string
+	// Block is that of TrainingOptions.
+	Block int
 }
 
 // Inference returns the network with the checkpoint's parameters as an ONNX
@@ -84,11 +86,12 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 	b.Output(logits)
 	b.Output(probabilities)
 	if b.Err() == nil && !o.KeepBatchNorm {
-		rewrite.FoldBatchNorm(b.Graph)
+		lower.FoldBatchNorm(b.Graph)
 	}
-	if b.Err() == nil && o.Target == TargetNative {
-		rewrite.Native(b.Graph)
+	if o.Target != TargetNative {
+		o.Target = TargetPortable // one model for all of them
 	}
+	b.lower(o.Target, o.Block)
 	return b.Model(metadata(o)...)
 }
 

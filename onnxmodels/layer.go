@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // layerFunc is a layer made of a function.
@@ -119,15 +120,15 @@ func Conv(name string, o ConvOptions) Layer {
 }
 
 // slidingWindow returns the window of a layer over the image x.
-func slidingWindow(b *Builder, name string, x *graph.Value, kernel, stride int, valid bool) (graph.Window, bool) {
+func slidingWindow(b *Builder, name string, x *graph.Value, kernel, stride int, valid bool) (op.Window, bool) {
 	if len(x.Shape) != 4 || kernel < 1 || stride < 1 {
 		b.Fail("layer %q: a %dx%d window with stride %d over %s, want [n, c, h, w]", b.Name(name), kernel, kernel, stride, x)
-		return graph.Window{}, false
+		return op.Window{}, false
 	}
 	if valid {
-		return graph.Valid(kernel, stride), true
+		return op.Valid(kernel, stride), true
 	}
-	return graph.Same(kernel, stride, int(x.Shape[2].Size), int(x.Shape[3].Size)), true
+	return op.Same(kernel, stride, int(x.Shape[2].Size), int(x.Shape[3].Size)), true
 }
 
 // Dense is a matrix product and a sum: x·W + b of [n, features], with the
@@ -147,7 +148,7 @@ func Dense(name string, units int) Layer {
 				GlorotUniform(features, units))
 			bias = b.Weight(Parameter{Name: "bias", Shape: []int{units}, Trainable: true}, Zeros)
 		})
-		return b.Gemm(b.Name(name), x, weight, bias, graph.GemmOptions{})
+		return b.Gemm(b.Name(name), x, weight, bias, op.GemmOptions{})
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 
 // Model is an ONNX model, a protobuf message with the fields of ONNX's
 // ModelProto. Package inspect tells what is in one, package verify exposes its
-// values, and what runs models (session, gorun) takes the bytes of Marshal.
+// values, and what runs models (session, interp) takes the bytes of Marshal.
 type Model = onnxpb.Model
 
 // maxModelBytes is protobuf's own limit.

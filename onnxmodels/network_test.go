@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/internal/kernels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
@@ -158,8 +159,8 @@ func compareForms(t *testing.T, n *Network, native int) {
 		{Input: InputFloat32NCHW, KeepBatchNorm: true},
 		{Input: InputUint8NHWC},
 		{Input: InputFloat32NCHW},
-		{Input: InputUint8NHWC, Target: TargetNative},
-		{Input: InputFloat32NCHW, Target: TargetNative},
+		{Input: InputUint8NHWC, Target: TargetNative, Block: kernels.Block()},
+		{Input: InputFloat32NCHW, Target: TargetNative, Block: kernels.Block()},
 	} {
 		m, err := n.Inference(c, o)
 		if err != nil {

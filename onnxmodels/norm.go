@@ -76,7 +76,7 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 	for _, part := range parts {
 		bn := n.BatchNormTraining(n.name, part, n.scale, n.bias, n.mean, n.variance, n.Epsilon)
 		outputs, means = append(outputs, bn.Y), append(means, bn.Mean)
-		variances = append(variances, n.biasedVariance(bn.InverseDeviation))
+		variances = append(variances, bn.Variance)
 	}
 	n.move(n.mean, n.sum("mean", means), 1, nil)
 	factor, unknown := n.besselFactor(parts[0])
@@ -108,7 +108,7 @@ func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 	}
 	n.move(n.mean, over("mean", bn.Mean), 1, nil)
 	factor, unknown := n.besselFactor(part)
-	n.move(n.variance, over("variance", n.biasedVariance(bn.InverseDeviation)), factor, unknown)
+	n.move(n.variance, over("variance", bn.Variance), factor, unknown)
 	return together(n.name+".joined", bn.Y, x.Shape[0], channels)
 }
 
@@ -124,16 +124,6 @@ func (n *norm) sum(what string, values []*graph.Value) *graph.Value {
 		return values[0]
 	}
 	return n.Sum(n.name+"."+what+".sum", values...)
-}
-
-// biasedVariance takes the variance from what the operator gives, which is
-// 1/sqrt(variance + epsilon).
-func (n *norm) biasedVariance(inverseDeviation *graph.Value) *graph.Value {
-	name := n.name + ".variance"
-	square := n.Binary("Mul", name+".inverse", inverseDeviation, inverseDeviation)
-	sum := n.Unary("Reciprocal", name+".with_epsilon", square)
-	difference := n.Binary("Sub", name+".difference", sum, n.Scalar(name+".epsilon", n.Epsilon))
-	return n.Binary("Max", name, difference, n.Scalar(name+".zero", 0))
 }
 
 // besselFactor is count/(count − 1) for the count of elements that one

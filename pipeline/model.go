@@ -12,7 +12,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 )
@@ -114,7 +114,7 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 		return nil, err
 	}
 	if f.runtime == runtimeGo {
-		if c.Predictor, err = gorun.New(data); err != nil {
+		if c.Predictor, err = interp.New(data); err != nil {
 			return nil, &dataError{fmt.Errorf("run %q in pure Go: %w", c.Path, err)}
 		}
 		return c, nil

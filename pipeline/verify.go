@@ -19,7 +19,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 )
@@ -93,7 +93,7 @@ func (o *verifyOptions) check() error {
 type subject struct {
 	path, sha256 string
 	data         []byte
-	model        *gorun.Model
+	model        *interp.Model
 }
 
 func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Writer) error {
@@ -149,7 +149,7 @@ func (o *verifyOptions) subject() (s subject, err error) {
 				s.path, s.sha256, summary.ModelSHA256, quoted(o.run), quoted(s.path))
 		}
 	}
-	if s.model, err = gorun.New(s.data); err != nil {
+	if s.model, err = interp.New(s.data); err != nil {
 		err = fmt.Errorf("read model %q: %w", s.path, err)
 	}
 	return s, err

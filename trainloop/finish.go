@@ -11,7 +11,7 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -68,7 +68,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	failed := func(err error) error {
 		return fmt.Errorf("verify %q: %w (pipeline verify --layers --model FILE shows where)", r.layout.Model(), err)
 	}
-	model, err := gorun.New(data)
+	model, err := interp.New(data)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -107,7 +107,7 @@ func (r *run) exported(path, target string) ([]byte, error) {
 // inferenceModel returns the network with the parameters of the checkpoint and
 // BatchNorm folded.
 func inferenceModel(n *onnxmodels.Network, c *checkpoint.Checkpoint, classes []string, target string) ([]byte, error) {
-	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes, Target: target})
+	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes, Target: target, Block: session.Block()})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/schedule"
+	"onnxlab/trainloop/session"
 )
 
 // Network returns the network that the experiment describes, for images of
@@ -85,6 +86,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 		DecayAll:       e.Optimizer.DecayAll,
 		Mixed:          e.Runtime.Precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA,
 		Target:         target,
+		Block:          session.Block(),
 	}
 	if target != onnxmodels.TargetPortable {
 		o.Batch = micro

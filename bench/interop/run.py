@@ -200,7 +200,7 @@ def compare_inference(case, data):
     for form in FORMS:
         for count in INFERRED:
             got = infer(data.folder / f"{form}.onnx", images[:count])
-            for runtime in ("session", "gorun"):
+            for runtime in ("session", "interp"):
                 difference = apart(got, data.inferred(form, count, runtime))
                 yield Check(case, f"{form} x {count}, {runtime}", difference, INFERENCE_TOLERANCE)
 

@@ -3,12 +3,9 @@
 //
 //	gradients, err := gradient.Append(g, loss, seed, parameters)
 //
-// Each operator has one rule, in the table of rules.go: Identity, Add, Sub, Mul,
-// Neg, Log, Cast, Relu, Softmax, Flatten, Reshape, Split, Concat, ReduceSum,
-// ReduceMean, Gemm, Conv, MaxPool, AveragePool, GlobalAveragePool,
-// SoftmaxCrossEntropyLoss and BatchNormInternal. The rules build operators that
-// ONNX Runtime has on every device and that are right for a symbolic batch; its own
-// pool gradients are neither.
+// What the gradient of an operator is, package op tells. It is built of operators that
+// are right for a symbolic batch and that ONNX Runtime has on every device, or marked ones
+// that a target replaces; ONNX Runtime's own pool gradients are neither.
 package gradient
 
 import (
@@ -16,6 +13,7 @@ import (
 	"slices"
 
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // Append appends the nodes that compute the gradient of loss, a scalar, by
@@ -37,9 +35,12 @@ func Append(g *graph.Graph, loss, seed *graph.Value, targets []*graph.Value) (ma
 	if slices.Contains(targets, nil) {
 		return nil, fmt.Errorf("differentiate %q: a target is nil", loss.Name)
 	}
+	depends := dependents(g, targets)
 	b := &backward{
-		Graph:    g,
-		depends:  dependents(g, targets),
+		Backward: op.Backward{
+			Builder: op.On(g),
+			Wants:   func(v *graph.Value) bool { return v != nil && depends[v] },
+		},
 		partials: map[*graph.Value][]*graph.Value{loss: {seed}},
 	}
 	forward := g.Nodes
@@ -83,13 +84,9 @@ func dependents(g *graph.Graph, targets []*graph.Value) map[*graph.Value]bool {
 
 // backward is the pass through the nodes in reverse order.
 type backward struct {
-	*graph.Graph
-	depends  map[*graph.Value]bool
+	op.Backward
 	partials map[*graph.Value][]*graph.Value // by each use of a value
 }
-
-// wants tells whether the gradient by v is needed.
-func (b *backward) wants(v *graph.Value) bool { return v != nil && b.depends[v] }
 
 // total returns the sum of v's partial gradients, or nil if there is none.
 func (b *backward) total(v *graph.Value) *graph.Value {
@@ -105,7 +102,7 @@ func (b *backward) total(v *graph.Value) *graph.Value {
 	return sum
 }
 
-// node applies the rule of n, if a gradient reaches n and leads on from it.
+// node appends the gradient of n, if a gradient reaches n and leads on from it.
 func (b *backward) node(n *graph.Node) error {
 	reached, leads := false, false
 	dy := make([]*graph.Value, len(n.Outputs))
@@ -115,17 +112,17 @@ func (b *backward) node(n *graph.Node) error {
 		}
 	}
 	for _, in := range n.Inputs {
-		leads = leads || b.wants(in)
+		leads = leads || b.Wants(in)
 	}
 	if !reached || !leads {
 		return nil
 	}
-	rule, ok := rules[operator{n.Domain, n.Op}]
-	if !ok {
-		return fmt.Errorf("differentiate %q: no gradient rule for operator %q", n.Name, n.Op)
+	o := op.Of(n)
+	if o == nil || o.Gradient == nil {
+		return fmt.Errorf("differentiate %q: operator %q has no gradient", n.Name, n.Op)
 	}
-	for i, d := range rule(b, n, dy) {
-		if d == nil || !b.wants(n.Inputs[i]) {
+	for i, d := range o.Gradient(&b.Backward, n, dy) {
+		if d == nil || !b.Wants(n.Inputs[i]) {
 			continue
 		}
 		if !d.Shape.Equal(n.Inputs[i].Shape) {

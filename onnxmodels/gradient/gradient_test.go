@@ -10,6 +10,8 @@ import (
 
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/op"
 )
 
 // A probe is a small graph around one operator, to be differentiated by its
@@ -20,7 +22,7 @@ type probe struct {
 	// symbolic is set, and operands of fixed sizes.
 	inputs   []ortrun.Input
 	symbolic bool
-	build    func(g *graph.Graph, in []*graph.Value) *graph.Value
+	build    func(g op.Builder, in []*graph.Value) *graph.Value
 }
 
 // input returns distinct values at least 0.05 apart, so that no step of the
@@ -65,41 +67,41 @@ func small(in ortrun.Input) ortrun.Input {
 	return in
 }
 
-func unary(op string, shapes ...[]int) []probe {
+func unary(name string, shapes ...[]int) []probe {
 	var list []probe
 	for _, s := range shapes {
 		list = append(list, probe{
-			fmt.Sprint(op, s),
+			fmt.Sprint(name, s),
 			[]ortrun.Input{input("x", s...)},
 			true,
-			func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Unary(op, "op", in[0]) },
+			func(g op.Builder, in []*graph.Value) *graph.Value { return g.Unary(name, "op", in[0]) },
 		})
 	}
 	return list
 }
 
-func binary(op string, a, b []int) probe {
+func binary(name string, a, b []int) probe {
 	return probe{
-		fmt.Sprint(op, a, b),
+		fmt.Sprint(name, a, b),
 		[]ortrun.Input{small(input("a", a...)), small(input("bb", b...))},
 		false,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value { return g.Binary(op, "op", in[0], in[1]) },
+		func(g op.Builder, in []*graph.Value) *graph.Value { return g.Binary(name, "op", in[0], in[1]) },
 	}
 }
 
 // half builds in float16, which ONNX Runtime on a CPU computes in float32.
-func half(build func(g *graph.Graph, x *graph.Value) *graph.Value) func(g *graph.Graph, x *graph.Value) *graph.Value {
-	return func(g *graph.Graph, x *graph.Value) *graph.Value {
+func half(build func(g op.Builder, x *graph.Value) *graph.Value) func(g op.Builder, x *graph.Value) *graph.Value {
+	return func(g op.Builder, x *graph.Value) *graph.Value {
 		return g.As(graph.Float, build(g, g.As(graph.Float16, x)))
 	}
 }
 
-func convProbe(w graph.Window, x, weight []int, bias bool) probe {
+func convProbe(w op.Window, x, weight []int, bias bool) probe {
 	inputs := []ortrun.Input{small(input("x", x...)), small(input("weight", weight...))}
 	if bias {
 		inputs = append(inputs, input("bias", weight[0]))
 	}
-	return probe{fmt.Sprint("Conv", x, weight, w), inputs, true, func(g *graph.Graph, in []*graph.Value) *graph.Value {
+	return probe{fmt.Sprint("Conv", x, weight, w), inputs, true, func(g op.Builder, in []*graph.Value) *graph.Value {
 		var b *graph.Value
 		if bias {
 			b = in[2]
@@ -108,13 +110,13 @@ func convProbe(w graph.Window, x, weight []int, bias bool) probe {
 	}}
 }
 
-func poolProbe(op string, w graph.Window, shape ...int) probe {
+func poolProbe(name string, w op.Window, shape ...int) probe {
 	return probe{
-		fmt.Sprint(op, shape, w),
+		fmt.Sprint(name, shape, w),
 		[]ortrun.Input{input("x", shape...)},
 		true,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value {
-			if op == "AveragePool" {
+		func(g op.Builder, in []*graph.Value) *graph.Value {
+			if name == "AveragePool" {
 				return g.AveragePool("op", in[0], w)
 			}
 			y, _ := g.MaxPool("op", in[0], w)
@@ -123,12 +125,12 @@ func poolProbe(op string, w graph.Window, shape ...int) probe {
 	}
 }
 
-func gemmProbe(o graph.GemmOptions, a, b []int, c ...int) probe {
+func gemmProbe(o op.GemmOptions, a, b []int, c ...int) probe {
 	inputs := []ortrun.Input{small(input("a", a...)), small(input("bb", b...))}
 	if c != nil {
 		inputs = append(inputs, input("c", c...))
 	}
-	return probe{fmt.Sprint("Gemm", o, a, b), inputs, !o.TransposeA, func(g *graph.Graph, in []*graph.Value) *graph.Value {
+	return probe{fmt.Sprint("Gemm", o, a, b), inputs, !o.TransposeA, func(g op.Builder, in []*graph.Value) *graph.Value {
 		return g.Gemm("op", in[0], in[1], append(in, nil)[2], o)
 	}}
 }
@@ -139,7 +141,7 @@ func batchNormProbe(n, c, h, w int) probe {
 		fmt.Sprint("BatchNormInternal", []int{n, c, h, w}),
 		[]ortrun.Input{small(input("x", n, c, h, w)), vector("scale"), vector("bias"), vector("mean"), vector("variance")},
 		true,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value {
+		func(g op.Builder, in []*graph.Value) *graph.Value {
 			return g.BatchNormTraining("op", in[0], in[1], in[2], in[3], in[4], 1e-3).Y
 		},
 	}
@@ -150,7 +152,7 @@ func crossEntropyProbe(n, classes int, useLogProbabilities bool) probe {
 		fmt.Sprint("SoftmaxCrossEntropyLoss", n, classes, useLogProbabilities),
 		[]ortrun.Input{input("logits", n, classes), labels(n, classes)},
 		true,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value {
+		func(g op.Builder, in []*graph.Value) *graph.Value {
 			loss, lp := g.SoftmaxCrossEntropy("op", in[0], in[1])
 			if !useLogProbabilities {
 				return loss
@@ -160,18 +162,18 @@ func crossEntropyProbe(n, classes int, useLogProbabilities bool) probe {
 	}
 }
 
-func single(op string, in ortrun.Input, build func(g *graph.Graph, x *graph.Value) *graph.Value) probe {
+func single(name string, in ortrun.Input, build func(g op.Builder, x *graph.Value) *graph.Value) probe {
 	return probe{
-		fmt.Sprint(op, in.Shape),
+		fmt.Sprint(name, in.Shape),
 		[]ortrun.Input{in},
 		false,
-		func(g *graph.Graph, in []*graph.Value) *graph.Value { return build(g, in[0]) },
+		func(g op.Builder, in []*graph.Value) *graph.Value { return build(g, in[0]) },
 	}
 }
 
 func probes() []probe {
-	join := func(n int) func(*graph.Graph, *graph.Value) *graph.Value {
-		return func(g *graph.Graph, x *graph.Value) *graph.Value {
+	join := func(n int) func(op.Builder, *graph.Value) *graph.Value {
+		return func(g op.Builder, x *graph.Value) *graph.Value {
 			parts := g.Split("cut", x, n, "part")
 			parts[0] = g.Binary("Mul", "uneven", parts[0], g.Scalar("two", 2))
 			return g.Concat("op", parts, 0, x.Shape[0])
@@ -186,66 +188,66 @@ func probes() []probe {
 		binary("Add", []int{2, 3, 4}, []int{2, 3, 4}), binary("Add", []int{2, 3, 4}, []int{3, 1}),
 		binary("Add", []int{4}, []int{2, 4}), binary("Sub", []int{2, 3}, []int{2, 3}), binary("Sub", []int{2, 3}, []int{3}),
 		binary("Mul", []int{2, 3, 4}, []int{2, 3, 4}), binary("Mul", []int{2, 3, 4}, []int{3, 1}), binary("Mul", []int{4}, []int{2, 4}),
-		convProbe(graph.Same(3, 1, 5, 5), []int{2, 3, 5, 5}, []int{4, 3, 3, 3}, true),
-		convProbe(graph.Same(3, 2, 6, 5), []int{1, 2, 6, 5}, []int{3, 2, 3, 3}, true),
-		convProbe(graph.Valid(1, 1), []int{3, 4, 3, 2}, []int{2, 4, 1, 1}, false),
-		convProbe(graph.Valid(5, 2), []int{1, 1, 9, 7}, []int{2, 1, 5, 5}, true),
-		poolProbe("AveragePool", graph.Valid(2, 2), 2, 3, 4, 6), poolProbe("AveragePool", graph.Valid(2, 2), 1, 2, 5, 7),
-		poolProbe("AveragePool", graph.Valid(3, 2), 2, 2, 7, 8), poolProbe("AveragePool", graph.Same(3, 2, 5, 6), 2, 2, 5, 6),
-		poolProbe("MaxPool", graph.Valid(2, 2), 2, 3, 4, 6), poolProbe("MaxPool", graph.Valid(3, 2), 2, 2, 7, 9),
-		poolProbe("MaxPool", graph.Same(3, 1, 4, 3), 1, 2, 4, 3),
-		gemmProbe(graph.GemmOptions{}, []int{3, 4}, []int{4, 5}, 5), gemmProbe(graph.GemmOptions{TransposeB: true}, []int{1, 4}, []int{2, 4}),
-		gemmProbe(graph.GemmOptions{TransposeA: true}, []int{4, 3}, []int{4, 5}),
-		gemmProbe(graph.GemmOptions{TransposeA: true, TransposeB: true}, []int{4, 3}, []int{5, 4}, 5),
+		convProbe(op.Same(3, 1, 5, 5), []int{2, 3, 5, 5}, []int{4, 3, 3, 3}, true),
+		convProbe(op.Same(3, 2, 6, 5), []int{1, 2, 6, 5}, []int{3, 2, 3, 3}, true),
+		convProbe(op.Valid(1, 1), []int{3, 4, 3, 2}, []int{2, 4, 1, 1}, false),
+		convProbe(op.Valid(5, 2), []int{1, 1, 9, 7}, []int{2, 1, 5, 5}, true),
+		poolProbe("AveragePool", op.Valid(2, 2), 2, 3, 4, 6), poolProbe("AveragePool", op.Valid(2, 2), 1, 2, 5, 7),
+		poolProbe("AveragePool", op.Valid(3, 2), 2, 2, 7, 8), poolProbe("AveragePool", op.Same(3, 2, 5, 6), 2, 2, 5, 6),
+		poolProbe("MaxPool", op.Valid(2, 2), 2, 3, 4, 6), poolProbe("MaxPool", op.Valid(3, 2), 2, 2, 7, 9),
+		poolProbe("MaxPool", op.Same(3, 1, 4, 3), 1, 2, 4, 3),
+		gemmProbe(op.GemmOptions{}, []int{3, 4}, []int{4, 5}, 5), gemmProbe(op.GemmOptions{TransposeB: true}, []int{1, 4}, []int{2, 4}),
+		gemmProbe(op.GemmOptions{TransposeA: true}, []int{4, 3}, []int{4, 5}),
+		gemmProbe(op.GemmOptions{TransposeA: true, TransposeB: true}, []int{4, 3}, []int{5, 4}, 5),
 		batchNormProbe(4, 3, 2, 2), batchNormProbe(1, 2, 3, 5), batchNormProbe(7, 1, 1, 1),
 		crossEntropyProbe(1, 2, false), crossEntropyProbe(5, 10, false), crossEntropyProbe(4, 3, true),
-		single("GlobalAveragePool", input("x", 2, 3, 4, 5), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.GlobalAveragePool("op", x) }),
-		single("GlobalAveragePool", input("x", 3, 1, 1, 1), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.GlobalAveragePool("op", x) }),
-		single("Flatten", input("x", 2, 3, 2, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),
-		single("Reshape", input("x", 2, 6), func(g *graph.Graph, x *graph.Value) *graph.Value {
+		single("GlobalAveragePool", input("x", 2, 3, 4, 5), func(g op.Builder, x *graph.Value) *graph.Value { return g.GlobalAveragePool("op", x) }),
+		single("GlobalAveragePool", input("x", 3, 1, 1, 1), func(g op.Builder, x *graph.Value) *graph.Value { return g.GlobalAveragePool("op", x) }),
+		single("Flatten", input("x", 2, 3, 2, 2), func(g op.Builder, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),
+		single("Reshape", input("x", 2, 6), func(g op.Builder, x *graph.Value) *graph.Value {
 			return g.Reshape("op", x, g.Ints("to", -1, 3), graph.Shape{graph.Symbol("rows"), graph.Fixed(3)})
 		}),
 		single("Split+Concat", input("x", 4, 3), join(2)), single("Split+Concat", input("x", 6, 1, 2), join(3)),
-		single("Split, one part unused", input("x", 4, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] }),
-		single("Cast", input("x", 2, 3), half(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Neg", "op", x) })),
-		single("Cast of parts", input("x", 4, 3), half(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] })),
-		single("Cast of a mean", input("x", 2, 3, 4, 5), half(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, true, 2, 3) })),
-		single("Cast of a pool", input("x", 2, 2, 4, 4), half(func(g *graph.Graph, x *graph.Value) *graph.Value {
-			return g.GlobalAveragePool("global", g.AveragePool("op", x, graph.Same(3, 2, 4, 4)))
+		single("Split, one part unused", input("x", 4, 3), func(g op.Builder, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] }),
+		single("Cast", input("x", 2, 3), half(func(g op.Builder, x *graph.Value) *graph.Value { return g.Unary("Neg", "op", x) })),
+		single("Cast of parts", input("x", 4, 3), half(func(g op.Builder, x *graph.Value) *graph.Value { return g.Split("op", x, 2, "part")[1] })),
+		single("Cast of a mean", input("x", 2, 3, 4, 5), half(func(g op.Builder, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, true, 2, 3) })),
+		single("Cast of a pool", input("x", 2, 2, 4, 4), half(func(g op.Builder, x *graph.Value) *graph.Value {
+			return g.GlobalAveragePool("global", g.AveragePool("op", x, op.Same(3, 2, 4, 4)))
 		})),
-		single("Softmax", small(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
-		single("Softmax", small(input("x", 1, 2)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
-		single("Flatten", input("x", 1, 5, 1, 3), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),
-		single("Reshape", input("x", 3, 2, 2), func(g *graph.Graph, x *graph.Value) *graph.Value {
+		single("Softmax", small(input("x", 3, 5)), func(g op.Builder, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
+		single("Softmax", small(input("x", 1, 2)), func(g op.Builder, x *graph.Value) *graph.Value { return g.Softmax("op", x) }),
+		single("Flatten", input("x", 1, 5, 1, 3), func(g op.Builder, x *graph.Value) *graph.Value { return g.Flatten("op", x) }),
+		single("Reshape", input("x", 3, 2, 2), func(g op.Builder, x *graph.Value) *graph.Value {
 			return g.Reshape("op", x, g.Ints("to", -1, 3), graph.Shape{graph.Symbol("rows"), graph.Fixed(3)})
 		}),
-		single("Log", positive(input("x", 2, 1, 4, 2)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
-		single("Log", positive(input("x", 3, 5)), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
-		single("ReduceSum", input("x", 3, 4, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, true, 1) }),
-		single("ReduceSum to a scalar", input("x", 3, 4), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, false, 0, 1) }),
-		single("ReduceMean", input("x", 3, 4, 2), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, true, 0, 2) }),
-		single("ReduceMean to a scalar", input("x", 3, 4), func(g *graph.Graph, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, false, 0, 1) }),
-		single("a value used three times", input("x", 2, 3), func(g *graph.Graph, x *graph.Value) *graph.Value {
+		single("Log", positive(input("x", 2, 1, 4, 2)), func(g op.Builder, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
+		single("Log", positive(input("x", 3, 5)), func(g op.Builder, x *graph.Value) *graph.Value { return g.Unary("Log", "op", x) }),
+		single("ReduceSum", input("x", 3, 4, 2), func(g op.Builder, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, true, 1) }),
+		single("ReduceSum to a scalar", input("x", 3, 4), func(g op.Builder, x *graph.Value) *graph.Value { return g.ReduceSum("op", x, false, 0, 1) }),
+		single("ReduceMean", input("x", 3, 4, 2), func(g op.Builder, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, true, 0, 2) }),
+		single("ReduceMean to a scalar", input("x", 3, 4), func(g op.Builder, x *graph.Value) *graph.Value { return g.ReduceMean("op", x, false, 0, 1) }),
+		single("a value used three times", input("x", 2, 3), func(g op.Builder, x *graph.Value) *graph.Value {
 			return g.Binary("Mul", "product", g.Unary("Relu", "relu", x), g.Binary("Add", "sum", x, x))
 		}),
 	)
 }
 
-// TestRules compares each rule with central differences.
-func TestRules(t *testing.T) {
-	tested := map[operator]bool{}
+// TestGradients compares that of each operator with central differences.
+func TestGradients(t *testing.T) {
+	tested := map[*graph.Schema]bool{}
 	for _, p := range probes() {
 		t.Run(p.name, func(t *testing.T) { checkProbe(t, p, tested) })
 	}
-	for op := range rules {
-		if !tested[op] {
-			t.Errorf("the rule of %q has no probe", op.op)
+	for _, o := range op.All() {
+		if o.Gradient != nil && !tested[&o.Schema] {
+			t.Errorf("the gradient of %q has no probe", o.Op)
 		}
 	}
 }
 
-func checkProbe(t *testing.T, p probe, tested map[operator]bool) {
-	g := graph.New("probe")
+func checkProbe(t *testing.T, p probe, tested map[*graph.Schema]bool) {
+	g := op.On(graph.New("probe"))
 	var in, targets []*graph.Value
 	for i, x := range p.inputs {
 		elem := graph.Float
@@ -263,7 +265,7 @@ func checkProbe(t *testing.T, p probe, tested map[operator]bool) {
 	}
 	y := p.build(g, in)
 	for _, n := range g.Nodes {
-		tested[operator{n.Domain, n.Op}] = true
+		tested[n.Schema] = true
 	}
 	loss := y
 	if len(y.Shape) > 0 {
@@ -273,7 +275,7 @@ func checkProbe(t *testing.T, p probe, tested map[operator]bool) {
 		}
 		loss = g.ReduceSum("loss", g.Binary("Mul", "weighted", y, g.Input("r", graph.Float, y.Shape)), false, axes...)
 	}
-	gradients, err := Append(g, loss, g.Scalar("seed", 1), targets)
+	gradients, err := Append(g.Graph, loss, g.Scalar("seed", 1), targets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,6 +284,7 @@ func checkProbe(t *testing.T, p probe, tested map[operator]bool) {
 	for _, x := range targets {
 		g.Output(gradients[x])
 	}
+	lower.Portable(g.Graph)
 	model, err := g.Model()
 	if err != nil {
 		t.Fatal(err)
@@ -361,7 +364,7 @@ func agree(t *testing.T, name string, got []float32, want []float64) {
 // TestWrongArguments: a loss or a seed that is no scalar, and values that are not
 // there, also after a mistake in the graph.
 func TestWrongArguments(t *testing.T) {
-	g := graph.New("arguments")
+	g := op.On(graph.New("arguments"))
 	x := g.Input("x", graph.Float, graph.Static(3))
 	loss, seed := g.ReduceSum("loss", x, false, 0), g.Scalar("seed", 1)
 	for _, c := range []struct {
@@ -373,27 +376,27 @@ func TestWrongArguments(t *testing.T) {
 		{loss, x, x, "seed x float32[3] is no scalar"},
 		{loss, seed, nil, "a target is nil"},
 	} {
-		if _, err := Append(g, c.loss, c.seed, []*graph.Value{c.target}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Append(g.Graph, c.loss, c.seed, []*graph.Value{c.target}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want one that has %q", err, c.want)
 		}
 	}
 	g.Unary("Relu", "mistake", nil)
-	if _, err := Append(g, nil, seed, nil); err == nil || err.Error() != g.Err().Error() {
+	if _, err := Append(g.Graph, nil, seed, nil); err == nil || err.Error() != g.Err().Error() {
 		t.Errorf("error %v, want %v", err, g.Err())
 	}
 }
 
 // TestErrors names what cannot be differentiated.
 func TestErrors(t *testing.T) {
-	g := graph.New("errors")
+	g := op.On(graph.New("errors"))
 	x := g.Input("x", graph.Float, graph.Static(3))
 	z := g.Input("z", graph.Float, graph.Static(3))
-	loss := g.ReduceSum("loss", g.Unary("Tanh", "op", x), false, 0)
+	loss := g.ReduceSum("loss", g.Unary("Exp", "op", x), false, 0)
 	for want, target := range map[string]*graph.Value{
-		`no gradient rule for operator "Tanh"`: x,
-		`by "z": the one does not depend`:      z,
+		`operator "Exp" has no gradient`:  x,
+		`by "z": the one does not depend`: z,
 	} {
-		_, err := Append(g, loss, g.Scalar("seed", 1), []*graph.Value{target})
+		_, err := Append(g.Graph, loss, g.Scalar("seed", 1), []*graph.Value{target})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that has %q", err, want)
 		}

@@ -9,50 +9,52 @@ import (
 	"onnxlab/internal/npz"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/op"
 )
 
 // layers builds each layer of testdata/layers.npz from its input x and its
 // parameters, by their names there.
-var layers = map[string]func(g *graph.Graph, in map[string]*graph.Value, w graph.Window) *graph.Value{
-	"conv": func(g *graph.Graph, in map[string]*graph.Value, w graph.Window) *graph.Value {
+var layers = map[string]func(g op.Builder, in map[string]*graph.Value, w op.Window) *graph.Value{
+	"conv": func(g op.Builder, in map[string]*graph.Value, w op.Window) *graph.Value {
 		return g.Conv("conv", in["x"], in["w"], in["b"], w)
 	},
-	"batchnorm": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
+	"batchnorm": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
 		mean := g.Floats("mean", []int{int(in["w"].Shape[0].Size)}, make([]float32, in["w"].Shape[0].Size))
 		return g.BatchNormTraining("norm", in["x"], in["w"], in["b"], mean, mean, 1e-3).Y
 	},
-	"relu": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
+	"relu": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
 		return g.Unary("Relu", "relu", in["x"])
 	},
-	"averagepool": func(g *graph.Graph, in map[string]*graph.Value, w graph.Window) *graph.Value {
+	"averagepool": func(g op.Builder, in map[string]*graph.Value, w op.Window) *graph.Value {
 		return g.AveragePool("pool", in["x"], w)
 	},
-	"maxpool": func(g *graph.Graph, in map[string]*graph.Value, w graph.Window) *graph.Value {
+	"maxpool": func(g op.Builder, in map[string]*graph.Value, w op.Window) *graph.Value {
 		y, _ := g.MaxPool("pool", in["x"], w)
 		return y
 	},
-	"globalaveragepool": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
+	"globalaveragepool": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
 		return g.Flatten("flat", g.GlobalAveragePool("pool", in["x"]))
 	},
-	"dense": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
-		return g.Gemm("dense", in["x"], in["w"], in["b"], graph.GemmOptions{})
+	"dense": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
+		return g.Gemm("dense", in["x"], in["w"], in["b"], op.GemmOptions{})
 	},
-	"residual": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
+	"residual": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
 		return g.Binary("Add", "add", in["x"], g.Unary("Relu", "relu", conv3x3(g, in)))
 	},
-	"projection": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
-		shortcut := g.Conv("shortcut", in["x"], in["sw"], in["sb"], graph.Valid(1, 1))
+	"projection": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
+		shortcut := g.Conv("shortcut", in["x"], in["sw"], in["sb"], op.Valid(1, 1))
 		return g.Binary("Add", "add", shortcut, conv3x3(g, in))
 	},
-	"crossentropy": func(g *graph.Graph, in map[string]*graph.Value, _ graph.Window) *graph.Value {
+	"crossentropy": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {
 		loss, _ := g.SoftmaxCrossEntropy("loss", in["x"], in["label"])
 		return loss
 	},
 }
 
-func conv3x3(g *graph.Graph, in map[string]*graph.Value) *graph.Value {
+func conv3x3(g op.Builder, in map[string]*graph.Value) *graph.Value {
 	height, width := int(in["x"].Shape[2].Size), int(in["x"].Shape[3].Size)
-	return g.Conv("conv", in["x"], in["w"], in["b"], graph.Same(3, 1, height, width))
+	return g.Conv("conv", in["x"], in["w"], in["b"], op.Same(3, 1, height, width))
 }
 
 // TestLayersAgreeWithPyTorch compares the output and every gradient of single
@@ -85,7 +87,7 @@ func TestLayersAgreeWithPyTorch(t *testing.T) {
 
 // checkLayer differentiates the sum of y · dy and compares.
 func checkLayer(t *testing.T, layer string, arrays npz.Archive) {
-	g, in := graph.New(layer), map[string]*graph.Value{}
+	g, in := op.On(graph.New(layer)), map[string]*graph.Value{}
 	var inputs []ortrun.Input
 	var targets []string
 	for _, name := range []string{"x", "w", "b", "sw", "sb", "label"} {
@@ -115,12 +117,12 @@ func checkLayer(t *testing.T, layer string, arrays npz.Archive) {
 	compareLayer(t, g, y, loss, in, targets, inputs, arrays)
 }
 
-func compareLayer(t *testing.T, g *graph.Graph, y, loss *graph.Value, in map[string]*graph.Value, targets []string, inputs []ortrun.Input, arrays npz.Archive) {
+func compareLayer(t *testing.T, g op.Builder, y, loss *graph.Value, in map[string]*graph.Value, targets []string, inputs []ortrun.Input, arrays npz.Archive) {
 	var values []*graph.Value
 	for _, name := range targets {
 		values = append(values, in[name])
 	}
-	gradients, err := Append(g, loss, g.Scalar("seed", 1), values)
+	gradients, err := Append(g.Graph, loss, g.Scalar("seed", 1), values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +131,7 @@ func compareLayer(t *testing.T, g *graph.Graph, y, loss *graph.Value, in map[str
 	for _, v := range values {
 		g.Output(gradients[v])
 	}
+	lower.Portable(g.Graph)
 	model, err := g.Model()
 	if err != nil {
 		t.Fatal(err)
@@ -141,11 +144,11 @@ func compareLayer(t *testing.T, g *graph.Graph, y, loss *graph.Value, in map[str
 }
 
 // windowOf returns the window of a case that has one.
-func windowOf(arrays npz.Archive) graph.Window {
+func windowOf(arrays npz.Archive) op.Window {
 	if _, ok := arrays["kernel"]; !ok {
-		return graph.Window{}
+		return op.Window{}
 	}
-	return graph.Window{
+	return op.Window{
 		Kernel:  [2]int(ints(arrays["kernel"])),
 		Strides: [2]int(ints(arrays["stride"])),
 		Pads:    [4]int(ints(arrays["pad"])),

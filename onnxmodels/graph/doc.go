@@ -1,19 +1,14 @@
-// Package graph is a typed graph of ONNX operators: every value has an element
-// type and a shape whose dimensions are fixed sizes or symbols such as
-// "batch".
+// Package graph is a typed graph of ONNX operators: every value has an element type and
+// a shape whose dimensions are fixed sizes or symbols such as "batch". What operators
+// there are, and what they do, is told in package op, whose Builder appends them:
 //
-// A graph is built by calling one method an operator, which checks its inputs,
-// infers its outputs and appends a node:
+//	b := op.On(graph.New("example"))
+//	x := b.Input("x", graph.Float, graph.Shape{graph.Symbol("batch"), graph.Fixed(4)})
+//	w := b.Input("w", graph.Float, graph.Static(4, 10))
+//	b.Output(b.Gemm("dense", x, w, nil, op.GemmOptions{}))
+//	model, err := b.Model()
 //
-//	g := graph.New("example")
-//	x := g.Input("x", graph.Float, graph.Shape{graph.Symbol("batch"), graph.Fixed(4)})
-//	w := g.Input("w", graph.Float, graph.Static(4, 10))
-//	y := g.Gemm("dense", x, w, nil, graph.GemmOptions{})
-//	g.Output(y)
-//	model, err := g.Model()
-//
-// Nodes are therefore always in topological order. The first mistake is kept
-// and reported by Err and by Model; what is built after it does not count.
-// The operators follow the ONNX operator set of Opset, and the domain
-// com.microsoft of ONNX Runtime.
+// Nodes are appended after what they need, and therefore always in topological order.
+// The first mistake is kept and reported by Err and by Model; what is built after it does
+// not count.
 package graph

@@ -1,9 +1,6 @@
 package graph
 
-import (
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // Uses returns how many inputs of nodes and outputs of the graph v is.
 func (g *Graph) Uses(v *Value) int {
@@ -65,19 +62,31 @@ func (g *Graph) Prune() {
 // Copy appends a node like n with other inputs, of the same types, and returns
 // its outputs.
 func (g *Graph) Copy(n *Node, inputs []*Value) []*Value {
-	outputs := make([]typed, len(n.Outputs))
+	outputs := make([]Type, len(n.Outputs))
 	for i, out := range n.Outputs {
 		if out != nil {
-			outputs[i] = like(".out"+strconv.Itoa(i), out)
+			outputs[i] = out.Type()
 		}
 	}
 	prefix := g.prefix
 	defer func() { g.prefix = prefix }()
 	g.prefix = ""
-	return slices.Clone(g.node(n.Domain, n.Op, n.Name, inputs, n.Attributes, outputs...))
+	return slices.Clone(g.Append(n.Schema, n.Name, inputs, n.Attributes, outputs...).Outputs)
 }
 
-// After puts the nodes that build appends right behind n.
+// Users returns the nodes that v is an input of.
+func (g *Graph) Users(v *Value) []*Node {
+	var users []*Node
+	for _, n := range g.Nodes {
+		if slices.Contains(n.Inputs, v) {
+			users = append(users, n)
+		}
+	}
+	return users
+}
+
+// After puts the nodes that build appends right behind n, and their constants behind
+// those that were there before n.
 func (g *Graph) After(n *Node, build func()) {
 	at := slices.Index(g.Nodes, n)
 	if at < 0 {
@@ -86,16 +95,29 @@ func (g *Graph) After(n *Node, build func()) {
 	}
 	behind := slices.Clone(g.Nodes[at+1:])
 	g.Nodes = g.Nodes[: at+1 : at+1]
+	constants := g.Constants
+	g.Constants = nil
 	build()
 	g.Nodes = append(g.Nodes, behind...)
+	place := slices.Index(constants, n.before) + 1
+	if n.before != nil && place == 0 {
+		place = len(constants)
+	}
+	g.Constants = slices.Insert(constants, place, g.Constants...)
 }
 
-// Substitute replaces the node n by what build appends, in n's place. build
-// returns a value for each output of n, nil for one that nothing uses.
+// Substitute replaces the node n by what build appends, in n's place, and frees its names
+// for it. build returns a value for each output of n, nil for one that nothing uses.
 func (g *Graph) Substitute(n *Node, build func() []*Value) {
 	var values []*Value
 	g.After(n, func() {
 		g.Nodes = g.Nodes[:len(g.Nodes)-1]
+		delete(g.nodes, n.Name)
+		for _, out := range n.Outputs {
+			if out != nil {
+				delete(g.names, out.Name)
+			}
+		}
 		values = build()
 	})
 	for i, v := range values {

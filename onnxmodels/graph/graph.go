@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
-
-// Microsoft is the domain of ONNX Runtime's own operators.
-const Microsoft = "com.microsoft"
 
 // Graph is a graph under construction. The zero value is not usable; see New.
 type Graph struct {
@@ -35,6 +33,9 @@ func (g *Graph) Err() error { return g.err }
 // Prefix puts s before the names of the nodes that are appended from now on,
 // so that parts of a graph can be told apart.
 func (g *Graph) Prefix(s string) { g.prefix = s }
+
+// Local returns a name without the prefix that is put before names now.
+func (g *Graph) Local(name string) string { return strings.TrimPrefix(name, g.prefix) }
 
 // Input appends a graph input.
 func (g *Graph) Input(name string, elem Elem, shape Shape) *Value {
@@ -114,36 +115,32 @@ func unique(taken map[string]bool, name string) string {
 	return free
 }
 
-// typed is the type and shape of an output that is to be made.
-type typed struct {
-	suffix string // of the output's name after the node's
-	elem   Elem
-	shape  Shape
-}
-
-func like(suffix string, v *Value) typed { return typed{suffix, v.Elem, v.Shape} }
-
-// node appends a node and returns its outputs; an output of no element type
-// is left out.
-func (g *Graph) node(domain, op, name string, inputs []*Value, attributes []Attribute, outputs ...typed) []*Value {
-	name = unique(g.nodes, g.prefix+name)
-	n := &Node{Op: op, Domain: domain, Name: name, Inputs: inputs, Attributes: attributes}
-	for _, t := range outputs {
-		if t.elem == 0 {
+// Append appends a node of the operator and returns it. Each type makes an output; a
+// type without elements leaves the output out. Names that are taken get a number.
+func (g *Graph) Append(s *Schema, name string, inputs []*Value, attributes []Attribute, outputs ...Type) *Node {
+	n := &Node{Schema: s, Name: unique(g.nodes, g.prefix+name), Asked: g.prefix + name, Inputs: inputs, Attributes: attributes}
+	if last := len(g.Constants) - 1; last >= 0 {
+		n.before = g.Constants[last]
+	}
+	for i, t := range outputs {
+		if t.Elem == 0 {
 			n.Outputs = append(n.Outputs, nil)
 			continue
 		}
-		v := g.value(name+t.suffix, t.elem, t.shape)
+		v := g.value(n.Name+s.suffix(i), t.Elem, t.Shape)
 		v.producer = n
 		n.Outputs = append(n.Outputs, v)
 	}
 	g.Nodes = append(g.Nodes, n)
-	return n.Outputs
+	return n
 }
 
-// op appends a node of ONNX's own domain with one output.
-func (g *Graph) op(op, name string, elem Elem, shape Shape, inputs []*Value, attributes ...Attribute) *Value {
-	return g.node("", op, name, inputs, attributes, typed{".out", elem, shape})[0]
+// AddOutput gives a node of the graph one more output.
+func (g *Graph) AddOutput(n *Node, suffix string, t Type) *Value {
+	v := g.value(n.Name+suffix, t.Elem, t.Shape)
+	v.producer = n
+	n.Outputs = append(n.Outputs, v)
+	return v
 }
 
 // Fail records a mistake; the first one is kept.
@@ -151,62 +148,6 @@ func (g *Graph) Fail(format string, args ...any) {
 	if g.err == nil {
 		g.err = fmt.Errorf("build graph %q: "+format, append([]any{g.Name}, args...)...)
 	}
-}
-
-// expect checks that v is of the element type, or for Float of any that is
-// floating, and of the rank, and that its dimensions from `fixed` on have fixed
-// sizes. After a failure the caller returns v or any other value: the graph is
-// void.
-func (g *Graph) expect(op, name string, v *Value, elem Elem, rank, fixed int) bool {
-	if g.err != nil || !g.given(op, name, v) {
-		return false
-	}
-	if v.Elem != elem && (elem != Float || !v.Elem.Floating()) || len(v.Shape) != rank {
-		g.Fail("%s %q: input %s, want %s of rank %d", op, name, v, elem, rank)
-		return false
-	}
-	for _, d := range v.Shape[min(fixed, rank):] {
-		if d.Symbol != "" {
-			g.Fail("%s %q: input %s, want fixed sizes from dimension %d on", op, name, v, fixed)
-			return false
-		}
-	}
-	return true
-}
-
-// given checks that no input is nil.
-func (g *Graph) given(op, name string, inputs ...*Value) bool {
-	for i, v := range inputs {
-		if v == nil {
-			g.Fail("%s %q: input %d is nil", op, name, i)
-			return false
-		}
-	}
-	return true
-}
-
-// has checks that v has the dimension, counted from 0.
-func (g *Graph) has(op, name string, v *Value, dimension int) bool {
-	if !g.given(op, name, v) {
-		return false
-	}
-	if dimension < 0 || dimension >= len(v.Shape) {
-		g.Fail("%s %q: input %s has no dimension %d", op, name, v, dimension)
-		return false
-	}
-	return true
-}
-
-// same checks that a and b have one type and shape.
-func (g *Graph) same(op, name string, a, b *Value) bool {
-	if g.err != nil || !g.given(op, name, a, b) {
-		return false
-	}
-	if a.Elem != b.Elem || !a.Shape.Equal(b.Shape) {
-		g.Fail("%s %q: inputs %s and %s differ", op, name, a, b)
-		return false
-	}
-	return true
 }
 
 // PeakBytes returns the most bytes that the results of nodes take at a time, if the

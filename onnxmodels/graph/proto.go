@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,10 +13,13 @@ import (
 // The versions that every model declares. They are the oldest that have all
 // operators used, so that old runtimes can load the models.
 const (
-	IRVersion        = 8
-	Opset            = 17
-	MicrosoftVersion = 1
+	IRVersion = 8
+	Opset     = 17
 )
+
+// Marked is the domain of operators that a target replaces before the graph is a model:
+// see package op.
+const Marked = "onnxlab.marked"
 
 // Property is one entry of a model's metadata.
 type Property struct{ Key, Value string }
@@ -28,6 +33,9 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 	graph := &onnxpb.Graph{Name: proto.String(g.Name)}
 	domains := map[string]bool{}
 	for _, n := range g.Nodes {
+		if n.Domain == Marked {
+			return nil, fmt.Errorf("build graph %q: %s %q is to be lowered for a target first", g.Name, n.Op, n.Name)
+		}
 		p, err := n.proto()
 		if err != nil {
 			return nil, err
@@ -36,7 +44,7 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 		domains[n.Domain] = true
 	}
 	for _, c := range g.Constants {
-		graph.Initializer = append(graph.Initializer, Tensor(c.Name, c.Elem, c.fixed(0), c.data))
+		graph.Initializer = append(graph.Initializer, Tensor(c.Name, c.Elem, c.Shape.Sizes(), c.data))
 	}
 	graph.Input, graph.Output = infos(g.Inputs), infos(g.Outputs)
 	graph.ValueInfo = infos(g.intermediates())
@@ -46,11 +54,9 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 		Graph:        graph,
 		OpsetImport:  []*onnxpb.OperatorSet{{Domain: proto.String(""), Version: proto.Int64(Opset)}},
 	}
-	for _, d := range []string{Microsoft, Blocked, Native} {
-		if domains[d] {
-			m.OpsetImport = append(m.OpsetImport,
-				&onnxpb.OperatorSet{Domain: proto.String(d), Version: proto.Int64(MicrosoftVersion)})
-		}
+	delete(domains, "")
+	for _, d := range slices.Sorted(maps.Keys(domains)) {
+		m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSet{Domain: proto.String(d), Version: proto.Int64(1)})
 	}
 	for _, p := range metadata {
 		m.MetadataProps = append(m.MetadataProps,
@@ -108,7 +114,7 @@ func (v *Value) proto() *onnxpb.Type {
 
 func (d Dim) proto() *onnxpb.TensorShape_Dimension {
 	if d.Symbol != "" {
-		return &onnxpb.TensorShape_Dimension{Value: &onnxpb.TensorShape_Dimension_DimParam{DimParam: d.Symbol}}
+		return &onnxpb.TensorShape_Dimension{Value: &onnxpb.TensorShape_Dimension_DimParam{DimParam: d.String()}}
 	}
 	return &onnxpb.TensorShape_Dimension{Value: &onnxpb.TensorShape_Dimension_DimValue{DimValue: d.Size}}
 }

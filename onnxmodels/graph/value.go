@@ -59,25 +59,30 @@ func (e Elem) String() string {
 	return "type " + strconv.Itoa(int(e))
 }
 
-// Dim is one dimension: a fixed size, or a symbol whose size is known only
-// when the graph runs.
+// Dim is one dimension: a fixed size, or a multiple of a symbol whose size is known
+// only when the graph runs.
 type Dim struct {
-	Size   int64  // of a fixed dimension
-	Symbol string // of a symbolic dimension; empty if fixed
+	// Size is that of a fixed dimension, or what the symbol is multiplied by.
+	Size int64
+	// Symbol is empty in a fixed dimension.
+	Symbol string
 }
 
 // Fixed returns a dimension of n.
 func Fixed(n int) Dim { return Dim{Size: int64(n)} }
 
 // Symbol returns a symbolic dimension.
-func Symbol(name string) Dim { return Dim{Symbol: name} }
+func Symbol(name string) Dim { return Dim{1, name} }
 
-// String returns the size or the symbol.
+// String returns the size, or the symbol as "batch" or "4*batch".
 func (d Dim) String() string {
-	if d.Symbol != "" {
+	switch {
+	case d.Symbol == "":
+		return strconv.FormatInt(d.Size, 10)
+	case d.Size == 1:
 		return d.Symbol
 	}
-	return strconv.FormatInt(d.Size, 10)
+	return strconv.FormatInt(d.Size, 10) + "*" + d.Symbol
 }
 
 // Shape is the dimensions of a tensor, outermost first; an empty one is a
@@ -96,18 +101,24 @@ func Static(sizes ...int) Shape {
 // Equal tells whether both shapes have the same dimensions.
 func (s Shape) Equal(o Shape) bool { return slices.Equal(s, o) }
 
-// Elements returns the product of the fixed dimensions, and whether all of
-// them are fixed.
+// Elements returns the product of the dimensions, in which symbols count as 1, and
+// whether all of them are fixed.
 func (s Shape) Elements() (n int, static bool) {
 	n, static = 1, true
 	for _, d := range s {
-		if d.Symbol != "" {
-			static = false
-			continue
-		}
+		static = static && d.Symbol == ""
 		n *= int(d.Size)
 	}
 	return n, static
+}
+
+// Sizes returns the sizes of fixed dimensions.
+func (s Shape) Sizes() []int {
+	sizes := make([]int, len(s))
+	for i, d := range s {
+		sizes[i] = int(d.Size)
+	}
+	return sizes
 }
 
 // String returns for example "[batch, 64, 32, 32]".
@@ -118,6 +129,15 @@ func (s Shape) String() string {
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
+
+// Type is the type of the elements of a tensor and its shape.
+type Type struct {
+	Elem  Elem
+	Shape Shape
+}
+
+// String returns for example "float32[batch, 64]".
+func (t Type) String() string { return t.Elem.String() + t.Shape.String() }
 
 // Value is a tensor that flows along the edges of a graph. Values are made by
 // the methods of Graph and compared by identity.
@@ -150,6 +170,27 @@ func (v *Value) Floats() []float32 {
 	return values
 }
 
+// Type returns the value's type.
+func (v *Value) Type() Type { return Type{v.Elem, v.Shape} }
+
+// Ints returns the elements of an int64 constant, or nil.
+func (v *Value) Ints() []int64 {
+	if v.data == nil || v.Elem != Int64 {
+		return nil
+	}
+	values := make([]int64, len(v.data)/8)
+	for i := range values {
+		values[i] = int64(binary.LittleEndian.Uint64(v.data[8*i:]))
+	}
+	return values
+}
+
+// Data returns the elements of a constant, little-endian, or nil.
+func (v *Value) Data() []byte { return v.data }
+
+// Size returns the size of a fixed dimension.
+func (v *Value) Size(i int) int { return int(v.Shape[i].Size) }
+
 // Producer returns the node that computes the value, or nil for graph inputs
 // and constants.
 func (v *Value) Producer() *Node { return v.producer }
@@ -157,72 +198,4 @@ func (v *Value) Producer() *Node { return v.producer }
 // String returns the value's name, type and shape.
 func (v *Value) String() string {
 	return fmt.Sprintf("%s %s%s", v.Name, v.Elem, v.Shape)
-}
-
-// fixed returns the sizes of dimensions from i on, which must be fixed.
-func (v *Value) fixed(i int) []int {
-	sizes := make([]int, 0, len(v.Shape)-i)
-	for _, d := range v.Shape[i:] {
-		sizes = append(sizes, int(d.Size))
-	}
-	return sizes
-}
-
-// Attribute is a named constant of a node. Its value is an int64, a float32,
-// a string, an []int64 or a []float32.
-type Attribute struct {
-	Name  string
-	Value any
-}
-
-// flagOf is the value of an attribute that is true or false.
-func flagOf(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// Node is one application of an operator. Inputs and outputs that are
-// optional and left out are nil.
-type Node struct {
-	Op      string
-	Domain  string // empty for ONNX's own operators
-	Name    string
-	Inputs  []*Value
-	Outputs []*Value
-
-	Attributes []Attribute
-}
-
-// Int returns the value of an integer attribute, or def if it is absent.
-func (n *Node) Int(name string, def int64) int64 {
-	if v, ok := n.attribute(name).(int64); ok {
-		return v
-	}
-	return def
-}
-
-// Ints returns the value of an attribute that is a list of integers, or nil.
-func (n *Node) Ints(name string) []int64 {
-	v, _ := n.attribute(name).([]int64)
-	return v
-}
-
-// Float returns the value of a floating-point attribute, or def if it is
-// absent.
-func (n *Node) Float(name string, def float32) float32 {
-	if v, ok := n.attribute(name).(float32); ok {
-		return v
-	}
-	return def
-}
-
-func (n *Node) attribute(name string) any {
-	for _, a := range n.Attributes {
-		if a.Name == name {
-			return a.Value
-		}
-	}
-	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	_ "onnxlab/onnxmodels/lower/native" // whose operators are counted, too
+	"onnxlab/onnxmodels/op"
 )
 
 // shapes knows the types of the values of a graph.
@@ -101,57 +103,64 @@ func (s *shapes) cost(n *onnxpb.Node) *Cost {
 	return &c
 }
 
-// multiplyAdds is 0 for operators that are not counted. Shapes of the blocked
-// layout say what the plain ones would.
+// multiplyAdds is 0 for operators that are not counted. It is not known where a shape
+// is not.
 func (s *shapes) multiplyAdds(n *onnxpb.Node) (count, by int64, ok bool) {
-	// The product of the dimensions of one value, by those of the weight that
-	// each of its elements meets.
-	slide := func(over, weight string) (int64, int64, bool) {
-		dims, by, ok := s.sizes(over)
-		w, _, known := s.sizes(weight)
-		if !ok || !known || len(w) < 2 {
-			return 0, 1, false
-		}
-		count, ok := product(dims, w[1:])
-		return count, by, ok
-	}
-	in, out := n.GetInput(), n.GetOutput()
-	if len(in) < 2 || len(out) == 0 {
+	o := op.Lookup(n.GetDomain(), n.GetOpType())
+	if o == nil || o.Cost == nil {
 		return 0, 1, true
 	}
-	switch n.GetOpType() {
-	case "Conv":
-		return slide(out[0], in[1])
-	case "ConvTranspose":
-		return slide(in[0], in[1])
-	case "ConvGrad": // of dy, x, weight: dx, dweight, dbias
-		count, by, ok = slide(in[0], in[2])
-		wanted := int64(0)
-		for i, name := range out {
-			if name != "" && i < 2 {
-				wanted++
+	node := &graph.Node{Schema: &o.Schema, Name: n.GetName()}
+	by = 1
+	for _, values := range []struct {
+		names []string
+		to    *[]*graph.Value
+	}{{n.GetInput(), &node.Inputs}, {n.GetOutput(), &node.Outputs}} {
+		for _, name := range values.names {
+			v, share, known := s.value(name)
+			if !known {
+				return 0, 1, false
 			}
+			by = max(by, share)
+			*values.to = append(*values.to, v)
 		}
-		return count * wanted, by, ok
-	case "Gemm", "MatMul", "FusedMatMul":
-		return s.matrixProduct(n)
 	}
-	return 0, 1, true
+	for _, a := range n.GetAttribute() {
+		if a.GetType() == onnxpb.Attribute_INT {
+			node.Attributes = append(node.Attributes, graph.Attribute{Name: a.GetName(), Value: a.GetI()})
+		}
+	}
+	count, ok = safeCost(o, node)
+	return count, by, ok
 }
 
-// matrixProduct is the elements of the output by the length of the sums.
-func (s *shapes) matrixProduct(n *onnxpb.Node) (count, by int64, ok bool) {
-	a, _, known := s.sizes(n.GetInput()[0])
-	y, by, ok := s.sizes(n.GetOutput()[0])
-	if !known || !ok || len(a) < 2 {
-		return 0, 1, false
+// safeCost is not known of a node that has not what its operator needs: a stranger's model
+// may say anything.
+func safeCost(o *op.Operator, n *graph.Node) (count int64, ok bool) {
+	var fault error
+	func() {
+		defer op.Recovered(&fault)
+		count = o.Cost(n)
+	}()
+	return count, fault == nil && count >= 0 && count < math.MaxInt64
+}
+
+// value returns a value with its shape, and what the number of its elements is to be
+// divided by for one image; nil for one that is left out.
+func (s *shapes) value(name string) (v *graph.Value, by int64, ok bool) {
+	if name == "" {
+		return nil, 1, true
 	}
-	inner := a[len(a)-1]
-	for _, attribute := range n.GetAttribute() {
-		if attribute.GetName() == "transA" && attribute.GetI() != 0 {
-			inner = a[len(a)-2]
-		}
+	dims, by, ok := s.sizes(name)
+	if !ok {
+		return nil, 1, false
 	}
-	count, ok = product(y, []int64{inner})
-	return count, by, ok
+	if _, ok = product(dims); !ok {
+		return nil, 1, false
+	}
+	v = &graph.Value{Name: name}
+	for _, d := range dims {
+		v.Shape = append(v.Shape, graph.Dim{Size: d})
+	}
+	return v, by, true
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 )
 
 // Tolerance is how far two runtimes may be apart. Both round to float32 at each
@@ -23,7 +23,7 @@ type Outputs struct {
 }
 
 // Run runs the model in pure Go on images [n, height, width, 3].
-func Run(ctx context.Context, m *gorun.Model, images []uint8) (Outputs, error) {
+func Run(ctx context.Context, m *interp.Model, images []uint8) (Outputs, error) {
 	logits, probabilities, err := m.Predict(ctx, images)
 	return Outputs{Runtime: "pure Go", Classes: m.Classes(), Logits: logits, Probabilities: probabilities}, err
 }

@@ -1,5 +1,5 @@
 // Package verify compares two runtimes on one inference model: ONNX Runtime, of
-// which it knows only what it gave, and [onnxlab/onnxmodels/gorun], which shares
+// which it knows only what it gave, and [onnxlab/onnxmodels/interp], which shares
 // no code with it.
 //
 //	got, err := verify.Run(ctx, model, images)     // in pure Go

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
-	"onnxlab/onnxmodels/gorun"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/interp"
 )
 
 // Layer is how far the runtimes are apart in one value of the graph.
@@ -48,21 +48,21 @@ func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
 }
 
 // Layers compares what each node gives: native maps the names that Exposed
-// returned to ONNX Runtime's values, values are gorun's.
-func Layers(native map[string][]float32, values []*gorun.Value) ([]Layer, error) {
+// returned to ONNX Runtime's values, values are interp's.
+func Layers(native map[string][]float32, values []*interp.Value) ([]Layer, error) {
 	var layers []Layer
 	for _, v := range values {
 		other, ok := native[v.Name]
 		if !ok || v.Elem != graph.Float {
 			continue
 		}
-		if len(other) != len(v.Float32) {
+		if len(other) != len(v.Floats) {
 			return nil, fmt.Errorf("compare %q: %d values by ONNX Runtime, %s by pure Go", v.Name, len(other), v)
 		}
-		d, place := differ(other, v.Float32)
+		d, place := differ(other, v.Floats)
 		if place >= 0 {
 			return nil, fmt.Errorf("compare %q: value %d is %v by ONNX Runtime, %v by pure Go, want finite numbers",
-				v.Name, place, other[place], v.Float32[place])
+				v.Name, place, other[place], v.Floats[place])
 		}
 		layers = append(layers, Layer{v.Name, v.Shape, d.Largest, d.Mean, d.Scale})
 	}

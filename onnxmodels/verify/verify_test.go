@@ -16,9 +16,10 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/gorun"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/op"
 )
 
 // studyModel is the study's network with logits of the order of 1.
@@ -43,13 +44,13 @@ func studyModel(t *testing.T, o onnxmodels.InferenceOptions) *onnxpb.Model {
 	return m
 }
 
-func decoded(t *testing.T, m *onnxpb.Model) *gorun.Model {
+func decoded(t *testing.T, m *onnxpb.Model) *interp.Model {
 	t.Helper()
 	data, err := onnxmodels.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	model, err := gorun.New(data)
+	model, err := interp.New(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,8 +243,8 @@ func TestJoin(t *testing.T) {
 	native := []float32{1, 2, 3, 4, 5, -60, 7, 8, 9, 10}
 	own := []float32{1, 2.5, 3, 4, 5, -60, 7, 8, 8, 10}
 	of := func(from, to int) []Layer {
-		v := gorun.Value{Name: "dense.out", Elem: graph.Float, Shape: []int{to - from, 2}, Float32: own[2*from : 2*to]}
-		layers, err := Layers(map[string][]float32{v.Name: native[2*from : 2*to]}, []*gorun.Value{&v})
+		v := interp.Value{Name: "dense.out", Tensor: &op.Tensor{Elem: graph.Float, Shape: []int{to - from, 2}, Floats: own[2*from : 2*to]}}
+		layers, err := Layers(map[string][]float32{v.Name: native[2*from : 2*to]}, []*interp.Value{&v})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 )
 
 // tiny is a network of 4x4 images and three classes, and its training.
@@ -123,7 +123,7 @@ func TestCloseInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := marshal(t, inference)
-	decoded, err := gorun.New(data)
+	decoded, err := interp.New(data)
 	if err != nil {
 		t.Fatal(err)
 	}

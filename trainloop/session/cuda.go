@@ -11,6 +11,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // search is how cuDNN picks the algorithm of a convolution.
@@ -66,7 +67,7 @@ func Check(o Options) error {
 	if o.Device != ortlib.CUDA {
 		return o.check()
 	}
-	g := graph.New("check")
+	g := op.On(graph.New("check"))
 	x := g.Input("x", graph.Float, graph.Static(1))
 	y := g.Unary("Neg", "y", x)
 	g.Output(y)

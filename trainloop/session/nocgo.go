@@ -5,7 +5,7 @@ package session
 import (
 	"context"
 
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -65,7 +65,7 @@ type Probe struct{}
 func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
 
 // Run returns ErrNoCgo.
-func (*Probe) Run(*gorun.Value) ([][]float32, error) { return nil, ErrNoCgo }
+func (*Probe) Run(*interp.Value) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Close does nothing.
 func (*Probe) Close() error { return nil }

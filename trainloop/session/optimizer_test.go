@@ -10,6 +10,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // TestOptimizerAgreesWithKeras feeds the optimizer the gradients that Keras's
@@ -17,7 +18,7 @@ import (
 func TestOptimizerAgreesWithKeras(t *testing.T) {
 	ortlibtest.Open(t)
 	a := reference(t, "sgd.npz")
-	g := graph.New("optimizer test")
+	g := op.On(graph.New("optimizer test"))
 	rate := g.Input("learning_rate", graph.Float, graph.Static(1))
 	reset := g.Input("lazy_reset_grad", graph.Bool, graph.Static(1))
 	state := &checkpoint.Checkpoint{}
@@ -54,7 +55,7 @@ func TestOptimizerAgreesWithKeras(t *testing.T) {
 	for _, f := range flags {
 		g.Output(f)
 	}
-	tr := trainingOf(t, g, state, values)
+	tr := trainingOf(t, g.Graph, state, values)
 	for step, rate := range a["rate"].Float64() {
 		inputs[0].GetData()[0] = float32(rate)
 		for i := range 2 {

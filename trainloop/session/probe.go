@@ -8,8 +8,8 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"onnxlab/onnxmodels/gorun"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/interp"
 )
 
 // Probe runs a model of one input, of either form, and gives any of its float32
@@ -32,7 +32,7 @@ func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, e
 }
 
 // Run runs the model on the input and returns the outputs in their order.
-func (p *Probe) Run(input *gorun.Value) (_ [][]float32, err error) {
+func (p *Probe) Run(input *interp.Value) (_ [][]float32, err error) {
 	x, err := native(input)
 	if err != nil {
 		return nil, fmt.Errorf("run model: %w", err)
@@ -63,13 +63,17 @@ func (p *Probe) Run(input *gorun.Value) (_ [][]float32, err error) {
 // Close frees the session, after the calls under way. It may be called again.
 func (p *Probe) Close() error { return p.session.close() }
 
-func native(v *gorun.Value) (ort.Value, error) {
+func native(v *interp.Value) (ort.Value, error) {
 	shape := make(ort.Shape, len(v.Shape))
 	for i, n := range v.Shape {
 		shape[i] = int64(n)
 	}
 	if v.Elem == graph.Uint8 {
-		return ort.NewTensor(shape, v.Uint8)
+		bytes := make([]uint8, len(v.Ints))
+		for i, value := range v.Ints {
+			bytes[i] = uint8(value)
+		}
+		return ort.NewTensor(shape, bytes)
 	}
-	return ort.NewTensor(shape, v.Float32)
+	return ort.NewTensor(shape, v.Floats)
 }

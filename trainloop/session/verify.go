@@ -5,13 +5,13 @@ import (
 	"errors"
 
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/verify"
 )
 
 // Outputs runs the inference model of the given bytes, which m has decoded, on
 // images [n, height, width, 3], for a comparison with m.
-func Outputs(ctx context.Context, data []byte, m *gorun.Model, images []uint8, o Options) (_ verify.Outputs, err error) {
+func Outputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, o Options) (_ verify.Outputs, err error) {
 	p, err := NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
 		return verify.Outputs{}, err
@@ -40,12 +40,12 @@ func Outputs(ctx context.Context, data []byte, m *gorun.Model, images []uint8, o
 // rounds otherwise.
 type LayerProbe struct {
 	*Probe
-	model *gorun.Model
+	model *interp.Model
 	names []string // of the values
 }
 
 // NewLayerProbe returns one of the model of the given bytes, which m has decoded.
-func NewLayerProbe(data []byte, m *gorun.Model, o Options) (*LayerProbe, error) {
+func NewLayerProbe(data []byte, m *interp.Model, o Options) (*LayerProbe, error) {
 	model, err := onnxmodels.DecodeModel(data)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/onnxmodels/gorun"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 )
@@ -71,12 +71,12 @@ func inferForm(ctx context.Context, prefix string, model *onnxmodels.Model, set 
 		return err
 	}
 	defer func() { err = errors.Join(err, native.Close()) }()
-	pure, err := gorun.New(data)
+	pure, err := interp.New(data)
 	if err != nil {
 		return err
 	}
 	for _, count := range inferred {
-		for runtime, m := range map[string]evaluation.Predictor{"session": native, "gorun": pure} {
+		for runtime, m := range map[string]evaluation.Predictor{"session": native, "interp": pure} {
 			logits, probabilities, err := m.Predict(ctx, set.Images(0, count))
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", runtime, filepath.Base(prefix), err)

@@ -19,7 +19,7 @@
 //	FORM.onnx             the model
 //	FORM-n.session.f32    what it gives for the first n images in ONNX Runtime:
 //	                      float32, logits and probabilities [2, n, classes]
-//	FORM-n.gorun.f32      what it gives in pure Go
+//	FORM-n.interp.f32      what it gives in pure Go
 package main
 
 import (

@@ -1,0 +1,155 @@
+package graph
+
+import "fmt"
+
+// Schema is the form of an operator, as ONNX's operator schemas have it: the names of
+// its operands and attributes. What an operator does is told in package op.
+type Schema struct {
+	// Domain is empty for ONNX's own operators.
+	Domain string
+	// Op is the operator's name.
+	Op string
+	// Takes and Gives are the inputs and outputs in their order.
+	Takes, Gives []Operand
+	// Fields are the attributes.
+	Fields []Field
+}
+
+// Operand is an input or an output of an operator.
+type Operand struct {
+	Name string
+	// Optional operands may be left out.
+	Optional bool
+	// Variadic, of the last operand, is any number of values, one at least.
+	Variadic bool
+	// Suffix follows the node's name in that of an output's value.
+	Suffix string
+}
+
+// Field is an attribute that an operator knows.
+type Field struct {
+	Name string
+	// Default is what a node has that does not give the attribute. Its type is that
+	// of the attribute: int64, float32, string, []int64 or []float32.
+	Default any
+	// Required attributes have no default.
+	Required bool
+}
+
+// suffix is that of the name of output i.
+func (s *Schema) suffix(i int) string {
+	if len(s.Gives) == 0 {
+		return fmt.Sprint(".out", i)
+	}
+	return s.Gives[min(i, len(s.Gives)-1)].Suffix
+}
+
+// place is where an operand of the name is.
+func place(operands []Operand, name string) int {
+	for i, o := range operands {
+		if o.Name == name {
+			return i
+		}
+	}
+	panic("no operand is called " + name) // by whoever wrote the call
+}
+
+// Attribute is a named constant of a node. Its value is an int64, a float32,
+// a string, an []int64 or a []float32.
+type Attribute struct {
+	Name  string
+	Value any
+}
+
+// Node is one application of an operator. Inputs and outputs that are
+// optional and left out are nil.
+type Node struct {
+	*Schema
+	Name string
+	// Asked is the name that was asked for, without the number that Name has where
+	// it was taken.
+	Asked      string
+	Inputs     []*Value
+	Outputs    []*Value
+	Attributes []Attribute
+
+	before *Value // the last constant when the node was appended
+}
+
+// Is tells whether the node is one of this operator.
+func (n *Node) Is(domain, op string) bool { return n != nil && n.Domain == domain && n.Op == op }
+
+// In returns the input of the given name, nil if it is left out.
+func (n *Node) In(name string) *Value { return at(n.Inputs, place(n.Takes, name)) }
+
+// Out returns the output of the given name, nil if it is left out.
+func (n *Node) Out(name string) *Value { return at(n.Outputs, place(n.Gives, name)) }
+
+func at(values []*Value, i int) *Value {
+	if i >= len(values) {
+		return nil
+	}
+	return values[i]
+}
+
+// SetIn makes v the input of the given name.
+func (n *Node) SetIn(name string, v *Value) {
+	i := place(n.Takes, name)
+	for len(n.Inputs) <= i {
+		n.Inputs = append(n.Inputs, nil)
+	}
+	n.Inputs[i] = v
+}
+
+// Int returns the value of an integer attribute, or its default.
+func (n *Node) Int(name string) int64 {
+	v, _ := n.Attribute(name).(int64)
+	return v
+}
+
+// Flag tells whether an integer attribute is not 0.
+func (n *Node) Flag(name string) bool { return n.Int(name) != 0 }
+
+// Ints returns the value of an attribute that is a list of integers, or its default.
+func (n *Node) Ints(name string) []int64 {
+	v, _ := n.Attribute(name).([]int64)
+	return v
+}
+
+// Float returns the value of a floating-point attribute, or its default.
+func (n *Node) Float(name string) float32 {
+	v, _ := n.Attribute(name).(float32)
+	return v
+}
+
+// Text returns the value of an attribute that is a string, or its default.
+func (n *Node) Text(name string) string {
+	v, _ := n.Attribute(name).(string)
+	return v
+}
+
+// Attribute returns the value of an attribute, or its default; nil if it has none.
+func (n *Node) Attribute(name string) any {
+	for _, a := range n.Attributes {
+		if a.Name == name {
+			return a.Value
+		}
+	}
+	for _, f := range n.Fields {
+		if f.Name == name {
+			return f.Default
+		}
+	}
+	return nil
+}
+
+// Set gives the node an attribute, in place of one of that name.
+func (n *Node) Set(name string, value any) {
+	for i, a := range n.Attributes {
+		if a.Name == name {
+			n.Attributes[i].Value = value
+			return
+		}
+	}
+	n.Attributes = append(n.Attributes, Attribute{name, value})
+}

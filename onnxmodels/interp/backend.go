@@ -1,0 +1,150 @@
+package interp
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/owulveryck/onnx-go"
+	gonum "gonum.org/v1/gonum/graph"
+	"gonum.org/v1/gonum/graph/simple"
+	"gorgonia.org/tensor"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
+)
+
+// backend is the onnx.Backend that onnx-go decodes a model into: a list of the
+// values, and of the steps that compute them. Edges go from what a node gives
+// to what it takes, weighted by the input's place.
+type backend struct {
+	*simple.WeightedDirectedGraph
+	values []*node
+	steps  []step
+	// protos are the graph's nodes in the order in which onnx-go applies
+	// them; it does not hand over their names.
+	protos []*onnxpb.Node
+}
+
+var _ onnx.Backend = (*backend)(nil)
+
+// node is a value of the graph.
+type node struct {
+	id     int64
+	name   string
+	inputs []*node // of the operation that computes it
+	data   tensor.Tensor
+}
+
+// ID implements gonum's graph.Node.
+func (n *node) ID() int64 { return n.id }
+
+// SetName implements onnx.Namer.
+func (n *node) SetName(name string) { n.name = name }
+
+// GetName implements onnx.Namer.
+func (n *node) GetName() string { return n.name }
+
+// SetTensor implements onnx.DataCarrier.
+func (n *node) SetTensor(t tensor.Tensor) error {
+	n.data = t
+	return nil
+}
+
+// GetTensor implements onnx.DataCarrier.
+func (n *node) GetTensor() tensor.Tensor { return n.data }
+
+func newBackend(protos []*onnxpb.Node) *backend {
+	return &backend{WeightedDirectedGraph: simple.NewWeightedDirectedGraph(0, 0), protos: protos}
+}
+
+// NewNode implements gonum's graph.NodeAdder.
+func (b *backend) NewNode() gonum.Node { return &node{id: int64(len(b.values))} }
+
+// AddNode implements gonum's graph.NodeAdder.
+func (b *backend) AddNode(n gonum.Node) {
+	b.WeightedDirectedGraph.AddNode(n)
+	b.values = append(b.values, n.(*node))
+}
+
+// SetWeightedEdge implements gonum's graph.WeightedEdgeAdder. A node's inputs
+// come in order; the graph has one edge where a value is an input twice, as in
+// Add(x, x), and so they are listed here.
+func (b *backend) SetWeightedEdge(e gonum.WeightedEdge) {
+	b.WeightedDirectedGraph.SetWeightedEdge(e)
+	from := e.From().(*node)
+	from.inputs = append(from.inputs, e.To().(*node))
+}
+
+// ApplyOperation implements onnx.OperationCarrier. It is called once for each
+// node of the graph, in order.
+func (b *backend) ApplyOperation(operation onnx.Operation, outputs ...gonum.Node) error {
+	if len(b.steps) == len(b.protos) || len(outputs) == 0 {
+		return fmt.Errorf("operator %s has no node or no output", operation.Name)
+	}
+	proto := b.protos[len(b.steps)]
+	s := step{node: &graph.Node{Name: proto.GetName()}}
+	if s.operator = op.Lookup("", operation.Name); s.operator == nil || s.operator.Eval == nil {
+		s.node.Schema = &graph.Schema{Op: operation.Name}
+		return s.failed(errors.New("the operator is not supported in pure Go"))
+	}
+	s.node.Schema = &s.operator.Schema
+	for _, name := range slices.Sorted(maps.Keys(operation.Attributes)) {
+		s.node.Attributes = append(s.node.Attributes, graph.Attribute{Name: name, Value: operation.Attributes[name]})
+	}
+	if err := op.CheckAttributes(s.node.Schema, s.node.Attributes); err != nil {
+		return s.failed(err)
+	}
+	for _, out := range outputs {
+		s.outputs = append(s.outputs, place(out.(*node)))
+	}
+	if s.outputs[0] == absent {
+		return s.failed(errors.New("its first output is left out"))
+	}
+	for _, in := range outputs[0].(*node).inputs {
+		s.inputs = append(s.inputs, place(in))
+	}
+	if err := s.checkInputs(); err != nil {
+		return s.failed(err)
+	}
+	b.steps = append(b.steps, s)
+	return nil
+}
+
+// place is the number of a value, which has no name if it is left out.
+func place(n *node) int {
+	if n.name == "" {
+		return absent
+	}
+	return int(n.id)
+}
+
+// constant returns the node's tensor, or nil if it has none.
+func (n *node) constant() (*op.Tensor, error) {
+	if n.data == nil {
+		return nil, nil
+	}
+	t := &op.Tensor{Shape: append([]int{}, n.data.Shape()...)}
+	switch data := n.data.Data().(type) {
+	case float32:
+		t.Elem, t.Floats = graph.Float, []float32{data}
+	case []float32:
+		t.Elem, t.Floats = graph.Float, data
+	case int64:
+		t.Elem, t.Ints = graph.Int64, []int64{data}
+	case []int64:
+		t.Elem, t.Ints = graph.Int64, data
+	default:
+		return nil, fmt.Errorf("tensor %q is of %s, want float32 or int64", n.name, n.data.Dtype())
+	}
+	want := 1
+	for _, d := range t.Shape {
+		want *= d
+	}
+	if want != t.Len() {
+		return nil, fmt.Errorf("tensor %q has %d elements for its shape %v", n.name, t.Len(), t.Shape)
+	}
+	return t, nil
+}

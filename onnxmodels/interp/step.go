@@ -1,0 +1,73 @@
+package interp
+
+import (
+	"fmt"
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
+)
+
+// absent is the place of an optional input or output that is left out.
+const absent = -1
+
+// step is one node: it makes values[outputs] of values[inputs].
+type step struct {
+	node            *graph.Node
+	operator        *op.Operator
+	inputs, outputs []int
+	// last are the inputs that no later step needs.
+	last []int
+}
+
+func (s *step) failed(err error) error {
+	return fmt.Errorf("node %q (%s): %w", s.node.Name, s.node.Op, err)
+}
+
+// do runs the step on the graph's values.
+func (s *step) do(values []*op.Tensor) error {
+	in := make([]*op.Tensor, len(s.inputs))
+	for i, id := range s.inputs {
+		if id == absent {
+			continue
+		}
+		if in[i] = values[id]; in[i] == nil {
+			return s.failed(fmt.Errorf("input %d is computed by no node", i))
+		}
+	}
+	out, err := s.operator.Eval(s.node, in)
+	if err != nil {
+		return s.failed(err)
+	}
+	for i, id := range s.outputs {
+		if id == absent {
+			continue
+		}
+		if i >= len(out) || out[i] == nil {
+			return s.failed(fmt.Errorf("output %d is not computed in pure Go", i))
+		}
+		values[id] = out[i]
+	}
+	return nil
+}
+
+// checkInputs checks the number of the node's inputs, and that none is missing.
+func (s *step) checkInputs() error {
+	takes := s.operator.Takes
+	variadic := takes[len(takes)-1].Variadic
+	least := len(takes)
+	for least > 0 && takes[least-1].Optional {
+		least--
+	}
+	if n := len(s.inputs); n < least || n > len(takes) && !variadic {
+		return fmt.Errorf("%d inputs, want %d to %d", n, least, len(takes))
+	}
+	required := least
+	if variadic {
+		required = len(s.inputs)
+	}
+	if i := slices.Index(s.inputs[:required], absent); i >= 0 {
+		return fmt.Errorf("input %d is missing", i)
+	}
+	return nil
+}

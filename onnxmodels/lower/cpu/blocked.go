@@ -1,0 +1,197 @@
+package cpu
+
+import (
+	"runtime"
+	"slices"
+
+	"golang.org/x/sys/cpu"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/op"
+)
+
+// BlockSize is how many channels make a block in the blocked layout of ONNX
+// Runtime's kernels on this processor, or 0 if it has no such kernels that are
+// known to be faster: mlas's NchwcBlockSize is 16 with AVX-512 and 8 with AVX.
+func BlockSize() int {
+	switch {
+	case runtime.GOARCH != "amd64":
+		return 0
+	case cpu.X86.HasAVX512F:
+		return 16
+	case cpu.X86.HasAVX2:
+		return 8
+	}
+	return 0
+}
+
+// FitsBlocks tells whether v is images [n, c, h, w] of whole blocks of channels.
+func FitsBlocks(v *graph.Value, block int) bool {
+	return v != nil && v.Elem == graph.Float && len(v.Shape) == 4 && v.Shape[1].Symbol == "" &&
+		v.Shape[1].Size%int64(block) == 0
+}
+
+// isBlocked tells whether v was in the blocked layout before a reorder.
+func isBlocked(v *graph.Value) bool {
+	n := v.Producer()
+	return n.Is(Blocked, "ReorderOutput") && !n.Flag("channels_last")
+}
+
+// IsFew tells whether images have fewer channels than a block, which the
+// operators take in the plain layout.
+func IsFew(x *graph.Value, block int) bool {
+	return x.Elem == graph.Float && len(x.Shape) == 4 && x.Shape[1].Symbol == "" && x.Size(1) < block
+}
+
+// AsTaken returns images as convolutions take them: in blocks, or plain if they have few
+// channels.
+func (b Builder) AsTaken(name string, x *graph.Value) *graph.Value {
+	if IsFew(x, b.Block) {
+		return x
+	}
+	return b.ToBlocks(name, x)
+}
+
+// blockConv gives convolutions the layout in which their kernel is fastest.
+// ONNX Runtime does so itself where weights are constants, which they are not
+// in training: here they are brought into that layout in each step, which costs
+// little beside the images.
+func (b Builder) blockConv() {
+	lower.Each(b.Graph, "", "Conv", func(n *graph.Node) {
+		x, weight := n.In("X"), n.In("W")
+		few := IsFew(x, b.Block) // the kernel then takes them in the plain layout
+		if weight.Size(0)%b.Block != 0 || !few && weight.Size(1)%b.Block != 0 || n.Int("group") != 1 {
+			return
+		}
+		b.Substitute(n, func() []*graph.Value {
+			name := n.Name + ".blocked"
+			x := b.AsTaken(name+".in", x)
+			y := b.BlockedConv(name, x, b.BlockWeight(name+".weight", weight), op.WindowOf(n), ConvOptions{Bias: n.In("B")})
+			return []*graph.Value{b.ToPlain(name+".plain", y)}
+		})
+	})
+}
+
+// blockPool gives average pools, and the repetition that is their gradient, the
+// blocked layout.
+func (b Builder) blockPool() {
+	pool := func(n *graph.Node) {
+		x := n.In("X")
+		if !FitsBlocks(x, b.Block) {
+			return
+		}
+		b.Substitute(n, func() []*graph.Value {
+			name := n.Name + ".blocked"
+			y := b.BlockedPool(n.Op, name, b.ToBlocks(name+".in", x), op.WindowOf(n))
+			return []*graph.Value{b.ToPlain(name+".plain", y)}
+		})
+	}
+	lower.Each(b.Graph, "", "AveragePool", pool)
+	lower.Each(b.Graph, "", "GlobalAveragePool", pool)
+	lower.Each(b.Graph, "", "Resize", b.blockRepeat)
+	lower.Each(b.Graph, "", "Expand", func(n *graph.Node) {
+		if x := n.In("input"); FitsBlocks(x, b.Block) && x.Shape[2] == graph.Fixed(1) && x.Shape[3] == graph.Fixed(1) {
+			b.blockRepeat(n)
+		}
+	})
+}
+
+// blockRepeat gives an operator that repeats the pixels of its first input the blocked
+// layout.
+func (b Builder) blockRepeat(n *graph.Node) {
+	x, y := n.Inputs[0], n.Outputs[0]
+	if !FitsBlocks(x, b.Block) || !FitsBlocks(y, b.Block) || x.Shape[0] != y.Shape[0] || x.Shape[1] != y.Shape[1] {
+		return
+	}
+	b.Substitute(n, func() []*graph.Value {
+		name := n.Name + ".blocked"
+		repeated := b.BlockedUpsample(name, b.ToBlocks(name+".in", x), y.Size(2)/x.Size(2), y.Size(3)/x.Size(3))
+		return []*graph.Value{b.ToPlain(name+".plain", repeated)}
+	})
+}
+
+// anyLayout are operators that do the same in every layout of their inputs, if
+// all have the same: elementwise ones, and those that cut and join the batch.
+var anyLayout = []string{"Relu", "HardSigmoid", "Mul", "Add", "Sum", "Split", "Concat"}
+
+// keepBlocked leaves images in the blocked layout through such operators if one
+// of their inputs has it.
+func (b Builder) keepBlocked() {
+	for _, n := range slices.Clone(b.Nodes) {
+		if n.Domain != "" || !slices.Contains(anyLayout, n.Op) || !canStayBlocked(n, b.Block) {
+			continue
+		}
+		b.Substitute(n, func() []*graph.Value {
+			inputs := slices.Clone(n.Inputs)
+			for i, in := range inputs {
+				if FitsBlocks(in, b.Block) {
+					inputs[i] = b.ToBlocks(n.Name+".blocked", in)
+				}
+			}
+			outputs := b.Copy(n, inputs)
+			for i, out := range outputs {
+				outputs[i] = b.ToPlain(n.Name+".plain", out)
+			}
+			return outputs
+		})
+	}
+}
+
+// canStayBlocked tells whether an input is blocked, and each is images or one
+// number. Images of different sizes would be broadcast.
+func canStayBlocked(n *graph.Node, block int) bool {
+	some := false
+	var first *graph.Value
+	for _, in := range n.Inputs {
+		if len(in.Shape) == 0 {
+			continue
+		}
+		if first == nil {
+			first = in
+		}
+		if !FitsBlocks(in, block) || !in.Shape.Equal(first.Shape) {
+			return false
+		}
+		some = some || isBlocked(in)
+	}
+	return some
+}
+
+// joinReorders takes away the reorders that undo each other, those that bring a
+// value into a layout that it has elsewhere already, and those that nothing
+// needs any more.
+func (b Builder) joinReorders() {
+	blocked := map[*graph.Value]*graph.Value{}
+	for _, n := range slices.Clone(b.Nodes) {
+		switch {
+		case n.Is(Blocked, "ReorderInput"):
+			switch x := n.In("X"); {
+			case isBlocked(x):
+				b.Replace(n.Out("Y"), x.Producer().In("X"))
+			case blocked[x] != nil:
+				b.Replace(n.Out("Y"), blocked[x])
+			default:
+				blocked[x] = n.Out("Y")
+			}
+		case n.Is("", "Transpose") && isBlocked(n.In("data")) && slices.Equal(n.Ints("perm"), []int64{0, 2, 3, 1}):
+			b.Substitute(n, func() []*graph.Value {
+				return []*graph.Value{b.ToPlainLast(n.Name+".from_blocked", n.In("data").Producer().In("X"))}
+			})
+		}
+	}
+	b.Prune()
+}
+
+// fuseReLU lets a blocked convolution apply the ReLU that alone uses its result.
+func (b Builder) fuseReLU() {
+	lower.Each(b.Graph, "", "Relu", func(n *graph.Node) {
+		x := n.In("X")
+		conv := x.Producer()
+		if !conv.Is(Blocked, "Conv") || b.Uses(x) > 1 {
+			return
+		}
+		conv.Set("activation", "Relu")
+		b.Substitute(n, func() []*graph.Value { return []*graph.Value{x} })
+	})
+}

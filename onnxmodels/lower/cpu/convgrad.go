@@ -1,0 +1,131 @@
+package cpu
+
+import (
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/op"
+)
+
+// splitConvGrad computes the gradients of a convolution of stride 1 by
+// convolutions, whose forward kernel is faster than that of ConvGrad.
+func (b Builder) splitConvGrad() {
+	lower.Each(b.Graph, op.Microsoft, "ConvGrad", func(n *graph.Node) {
+		if c := b.GradientOf(n); c.window.Strides == [2]int{1, 1} && n.Int("group") == 1 {
+			b.Substitute(n, func() []*graph.Value { return c.split(n.Outputs) })
+		}
+	})
+}
+
+// ConvGrad is the gradient of one convolution being rewritten.
+type ConvGrad struct {
+	Builder
+	name          string
+	window        op.Window
+	dy, x, weight *graph.Value
+}
+
+// GradientOf is that of a node ConvGrad.
+func (b Builder) GradientOf(n *graph.Node) *ConvGrad {
+	return &ConvGrad{b, n.Name, op.WindowOf(n), n.In("dY"), n.In("X"), n.In("W")}
+}
+
+// split returns what replaces the outputs of ConvGrad: the gradients by the
+// input, the weight and the bias, nil for those that nothing uses.
+func (c *ConvGrad) split(outputs []*graph.Value) []*graph.Value {
+	results := make([]*graph.Value, 3)
+	wants := func(i int) bool { return len(outputs) > i && outputs[i] != nil }
+	if wants(0) {
+		results[0] = c.inputGradient()
+	}
+	if c.fits() {
+		if wants(1) {
+			results[1] = c.weightGradient()
+		}
+		if wants(2) {
+			results[2] = c.BiasGradient()
+		}
+	} else if wants(1) || wants(2) {
+		_, results[1], results[2] = c.ConvGrad(c.name+".parameters", c.dy, c.x, c.weight, c.window, false, wants(1), wants(2))
+	}
+	return results[:len(outputs)]
+}
+
+// inputGradient is the convolution of dy with the weights turned by 180 degrees
+// and their channels exchanged.
+func (c *ConvGrad) inputGradient() *graph.Value {
+	turned := c.Turn180(c.name+".turned", c.Transpose(c.name+".exchanged", c.weight, 1, 0, 2, 3))
+	full := op.Window{Kernel: c.window.Kernel, Strides: c.window.Strides}
+	for i := range full.Pads {
+		full.Pads[i] = c.window.Kernel[i%2] - 1 - c.window.Pads[i]
+	}
+	return c.Conv(c.name+".dx", c.dy, turned, nil, full)
+}
+
+// BiasGradient is the sum of dy over images and pixels. Where dy comes out of a
+// batch normalisation, which takes the mean away, that is 0.
+func (c *ConvGrad) BiasGradient() *graph.Value {
+	if c.dy.Producer().Is(op.Microsoft, "BatchNormalizationGrad") {
+		return c.Floats(c.name+".no_bias", []int{c.dy.Size(1)}, make([]float32, c.dy.Size(1)))
+	}
+	return c.ReduceSum(c.name+".bias", c.dy, false, 0, 2, 3)
+}
+
+// fits tells whether weightGradient can be used: the batch must be known, and
+// the kernel takes whole blocks of images and of output channels.
+func (c *ConvGrad) fits() bool {
+	block, images, channels := c.Block, c.dy.Shape[0], c.dy.Shape[1].Size
+	return block > 0 && images.Symbol == "" && (images.Size < int64(block) || images.Size%int64(block) == 0) &&
+		channels%int64(block) == 0
+}
+
+// weightGradient is the gradient by the weight as one convolution:
+//
+//	dw[o, c, i, j] = Σ_n Σ_h,w dy[n, o, h, w] · x[n, c, h+i, w+j]
+//
+// for x with its pads. For each image n, x as a plane of h rows and w·c columns
+// is convolved with dy as the kernel, the columns of which are c apart: the
+// result has one row for each i and one column for each j and c. Images are
+// groups of the convolution, a few at a time being the channels of one, so that
+// the sum over them that is left is short. In the blocked layout dy has the
+// order of a blocked kernel already.
+func (c *ConvGrad) weightGradient() *graph.Value {
+	name, block := c.name+".dw", c.Block
+	images, outputs, rows, columns := c.dy.Size(0), c.dy.Size(1), c.dy.Size(2), c.dy.Size(3)
+	inputs, top, left, bottom, right := c.x.Size(1), c.window.Pads[0], c.window.Pads[1], c.window.Pads[2], c.window.Pads[3]
+	together := imagesTogether(images, rows*columns, block)
+	groups := images / together
+
+	x := c.Transpose(name+".channels_last", c.x, 0, 2, 3, 1)
+	if left+right > 0 {
+		x = c.PadColumns(name+".padded", x, left, right)
+	}
+	plane := c.View(name+".plane", x, 1, images, x.Size(1), x.Size(2)*inputs)
+	kernel := c.ToBlocks(name+".blocked", c.dy)
+	if together > 1 {
+		kernel = c.View(name+".groups", kernel, groups, together, outputs/block, rows*columns*block)
+		kernel = c.Transpose(name+".grouped", kernel, 0, 2, 1, 3)
+	}
+	kernel = c.View(name+".kernel", kernel, groups*outputs, together, rows, columns)
+	parts := c.BlockedConv(name+".parts", plane, kernel, op.Window{
+		Kernel: [2]int{rows, columns}, Strides: [2]int{1, 1}, Dilations: [2]int{1, inputs},
+		Pads: [4]int{top, 0, bottom, 0},
+	}, ConvOptions{Groups: groups})
+
+	height, width := c.window.Kernel[0], c.window.Kernel[1]
+	sum := c.ReduceSum(name+".sum", c.View(name+".parts_list", parts, groups, outputs*inputs*height*width), false, 0)
+	sum = c.View(name+".sum_blocks", sum, outputs/block, height, width, inputs, block)
+	return c.View(name, c.Transpose(name+".plain", sum, 0, 4, 3, 1, 2), outputs, inputs, height, width)
+}
+
+// imagesTogether is how many images are the channels of one group: as many as
+// make the sum within a group, of the given number of products an image, about
+// worth the work of storing its result, and few enough for the kernel, which
+// takes less than a block of plain channels. bench/step found it.
+func imagesTogether(images, products, block int) int {
+	const enough = 512
+	n := 1
+	for n*products < enough && 2*n < block && images%(2*n) == 0 {
+		n *= 2
+	}
+	return n
+}

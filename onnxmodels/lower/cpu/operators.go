@@ -1,0 +1,161 @@
+package cpu
+
+import (
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
+)
+
+// Blocked is the domain of ONNX Runtime's operators on the blocked layout of
+// its CPU kernels, [n, c/block, h, w, block], of which shapes still say
+// [n, c, h, w].
+const Blocked = "com.microsoft.nchwc"
+
+// window are the attributes of a window in this domain.
+func window(more ...any) []graph.Field {
+	none := []int64(nil)
+	return op.Fields(append([]any{"auto_pad", "NOTSET", "kernel_shape", none, "pads", none, "strides", none, "dilations", none}, more...)...)
+}
+
+func same(n *graph.Node) ([]graph.Type, error) { return []graph.Type{n.Inputs[0].Type()}, nil }
+
+var _ = []*op.Operator{
+	op.Register(&op.Operator{
+		Schema: graph.Schema{Domain: Blocked, Op: "ReorderInput", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: op.Fields("channels_last", int64(0))},
+		Infer:  same,
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			Domain: Blocked, Op: "ReorderOutput", Takes: op.Takes("X"), Gives: op.Gives("Y"),
+			Fields: op.Fields("channels", int64(0), "channels_last", int64(0)),
+		},
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x := n.In("X")
+			shape := x.Shape
+			if n.Flag("channels_last") {
+				shape = graph.Shape{x.Shape[0], x.Shape[2], x.Shape[3], x.Shape[1]}
+			}
+			return []graph.Type{{Elem: x.Elem, Shape: shape}}, nil
+		},
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			Domain: Blocked, Op: "Conv", Takes: op.Takes("X", "W", "B?", "Sum?"), Gives: op.Gives("Y"),
+			Fields: window("group", int64(1), "activation", "", "activation_params", []float32(nil)),
+		},
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			return op.WindowOf(n).Slide(n.In("X"), n.In("W").Shape[0])
+		},
+		Cost: func(n *graph.Node) int64 { return op.Lookup("", "Conv").Cost(n) },
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			Domain: Blocked, Op: "AveragePool", Takes: op.Takes("X"), Gives: op.Gives("Y"),
+			Fields: window("ceil_mode", int64(0), "count_include_pad", int64(0)),
+		},
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x := n.In("X")
+			return op.WindowOf(n).Slide(x, x.Shape[1])
+		},
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{Domain: Blocked, Op: "GlobalAveragePool", Takes: op.Takes("X"), Gives: op.Gives("Y")},
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x := n.In("X")
+			return []graph.Type{{Elem: x.Elem, Shape: graph.Shape{x.Shape[0], x.Shape[1], graph.Fixed(1), graph.Fixed(1)}}}, nil
+		},
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			Domain: Blocked, Op: "Upsample", Takes: op.Takes("X"), Gives: op.Gives("Y"),
+			Fields: op.Fields("scales", []int64(nil), "mode", "nearest"),
+		},
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x, scales := n.In("X"), n.Ints("scales")
+			shape := graph.Shape{x.Shape[0], x.Shape[1], graph.Fixed(x.Size(2) * int(scales[2])), graph.Fixed(x.Size(3) * int(scales[3]))}
+			return []graph.Type{{Elem: x.Elem, Shape: shape}}, nil
+		},
+	}),
+}
+
+// Builder appends operators on the blocked layout, besides all others.
+type Builder struct {
+	op.Builder
+	// Block is how many channels make a block.
+	Block int
+}
+
+// On returns a builder for the graph.
+func On(g *graph.Graph, block int) Builder { return Builder{op.On(g), block} }
+
+func (b Builder) blocked(op_, name string, inputs []*graph.Value, attributes ...graph.Attribute) *graph.Value {
+	return b.Do(Blocked, op_, op.Call{Name: name, Inputs: inputs, Attributes: attributes})[0]
+}
+
+// ToBlocks appends x [n, c, h, w] in the blocked layout; c is a multiple of the
+// block.
+func (b Builder) ToBlocks(name string, x *graph.Value) *graph.Value {
+	return b.blocked("ReorderInput", name, []*graph.Value{x})
+}
+
+// ToPlain appends the blocked x in the plain layout.
+func (b Builder) ToPlain(name string, x *graph.Value) *graph.Value {
+	return b.blocked("ReorderOutput", name, []*graph.Value{x}, graph.Attribute{Name: "channels", Value: x.Shape[1].Size})
+}
+
+// ToPlainLast appends the blocked x [n, c, h, w] with its channels last:
+// [n, h, w, c].
+func (b Builder) ToPlainLast(name string, x *graph.Value) *graph.Value {
+	return b.blocked("ReorderOutput", name, []*graph.Value{x},
+		graph.Attribute{Name: "channels", Value: x.Shape[1].Size}, graph.Attribute{Name: "channels_last", Value: int64(1)})
+}
+
+// ConvOptions are what a convolution in the blocked layout can have.
+type ConvOptions struct {
+	Bias *graph.Value // [m], or nil
+	// Sum, if not nil, is blocked and added to the result.
+	Sum *graph.Value
+	// Groups is into how many parts the channels are cut, each convolved by
+	// itself; 0 means 1.
+	Groups int
+}
+
+// BlockedConv appends a convolution of a blocked x, or of a plain one if its
+// groups have fewer channels than a block, with a blocked result. The weight
+// has its output channels, and with a blocked x its input channels, in blocks:
+// see BlockWeight.
+func (b Builder) BlockedConv(name string, x, weight *graph.Value, w op.Window, o ConvOptions) *graph.Value {
+	attributes := w.Attributes()
+	if o.Groups > 1 {
+		attributes = append(attributes, graph.Attribute{Name: "group", Value: int64(o.Groups)})
+	}
+	return b.blocked("Conv", name, []*graph.Value{x, weight, o.Bias, o.Sum}, attributes...)
+}
+
+// BlockedPool appends "AveragePool" or "GlobalAveragePool" of a blocked x, with
+// a blocked result. GlobalAveragePool has no window.
+func (b Builder) BlockedPool(pool, name string, x *graph.Value, w op.Window) *graph.Value {
+	if pool == "GlobalAveragePool" {
+		return b.blocked(pool, name, []*graph.Value{x})
+	}
+	return b.blocked(pool, name, []*graph.Value{x}, w.Attributes()...)
+}
+
+// BlockedUpsample appends a blocked x with every element repeated kh x kw
+// times.
+func (b Builder) BlockedUpsample(name string, x *graph.Value, kh, kw int) *graph.Value {
+	return b.blocked("Upsample", name, []*graph.Value{x},
+		graph.Attribute{Name: "scales", Value: []int64{1, 1, int64(kh), int64(kw)}}, graph.Attribute{Name: "mode", Value: "nearest"})
+}
+
+// BlockWeight appends the weight [m, c, kh, kw] as BlockedConv takes it: in the
+// order [m/block, c/block, kh, kw, block of c, block of m], or, for a plain
+// input of fewer than block channels, [m/block, c, kh, kw, block of m].
+func (b Builder) BlockWeight(name string, weight *graph.Value) *graph.Value {
+	w := weight.Shape.Sizes()
+	if w[1] < b.Block {
+		cut := b.View(name+".cut", weight, w[0]/b.Block, b.Block, w[1], w[2], w[3])
+		return b.View(name, b.Transpose(name+".turned", cut, 0, 2, 3, 4, 1), w...)
+	}
+	cut := b.View(name+".cut", weight, w[0]/b.Block, b.Block, w[1]/b.Block, b.Block, w[2], w[3])
+	return b.View(name, b.Transpose(name+".turned", cut, 0, 2, 4, 5, 3, 1), w...)
+}

@@ -1,0 +1,102 @@
+// Package cuda lowers graphs for ONNX Runtime's CUDA provider.
+package cuda
+
+import (
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/op"
+)
+
+// Lower changes a training graph into one of the same values that a GPU computes in
+// fewer passes over its images: convolutions whose results are only normalised lose
+// their biases.
+func Lower(g *graph.Graph) {
+	lower.Portable(g)
+	dropBias(g)
+	g.Prune()
+}
+
+// dropBias takes the bias out of each convolution whose results are only
+// normalised: the normalisation takes their mean away, and the bias with it. The
+// means that it gives have the bias added, and the bias has no gradient. cuDNN adds
+// a bias, and sums its gradient, in passes of their own.
+func dropBias(g *graph.Graph) {
+	lower.Each(g, "", "Conv", func(n *graph.Node) {
+		bias := n.In("B")
+		if bias == nil {
+			return
+		}
+		norms, ok := normalisers(g, n.Out("Y"))
+		if !ok {
+			return
+		}
+		if p := bias.Producer(); p.Is("", "Cast") {
+			bias = p.In("input") // means are float32
+		}
+		n.Inputs = n.Inputs[:2]
+		for _, norm := range norms {
+			shiftMean(g, norm, bias)
+		}
+		lower.Each(g, op.Microsoft, "ConvGrad", func(grad *graph.Node) {
+			if grad.In("X") == n.In("X") && grad.In("W") == n.In("W") && grad.Out("dB") != nil {
+				dropBiasGradient(g, grad, bias.Size(0))
+			}
+		})
+	})
+}
+
+// dropBiasGradient makes the gradient by a bias of so many channels zeros.
+func dropBiasGradient(g *graph.Graph, grad *graph.Node, channels int) {
+	var none *graph.Value
+	g.After(grad, func() {
+		b := op.On(g)
+		none = b.As(grad.Out("dB").Elem, b.Floats(grad.Name+".no_bias", []int{channels}, make([]float32, channels)))
+	})
+	g.Replace(grad.Out("dB"), none)
+	grad.Outputs = grad.Outputs[:2]
+}
+
+// normalisers lists the normalisations of y, or of it in the shape in which replicas
+// are normalised apart, and tells whether nothing but these and their gradients uses
+// it.
+func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
+	if slices.Contains(g.Outputs, y) {
+		return nil, false
+	}
+	for _, n := range g.Nodes {
+		if !slices.Contains(n.Inputs, y) {
+			continue
+		}
+		switch {
+		case n.Is(op.Microsoft, "BatchNormInternal") && n.In("X") == y:
+			norms = append(norms, n)
+		case n.Is(op.Microsoft, "BatchNormalizationGrad") && n.In("X") == y && n.In("dY") != y:
+		case n.Is("", "Reshape"):
+			more, ok := normalisers(g, n.Out("reshaped"))
+			if !ok {
+				return nil, false
+			}
+			norms = append(norms, more...)
+		default:
+			return nil, false
+		}
+	}
+	return norms, len(norms) > 0
+}
+
+// shiftMean adds the bias to the mean that a normalisation gives, for all but its
+// gradient.
+func shiftMean(g *graph.Graph, norm *graph.Node, bias *graph.Value) {
+	mean := norm.Out("saved_mean")
+	users := slices.DeleteFunc(g.Users(mean), func(n *graph.Node) bool { return n.Is(op.Microsoft, "BatchNormalizationGrad") })
+	g.After(norm, func() {
+		b, name, channels := op.On(g), norm.Name+".biased_mean", bias.Size(0)
+		replicas := b.View(name+".replicas", mean, mean.Size(0)/channels, channels)
+		shifted := b.View(name, b.Binary("Add", name+".rows", replicas, bias), mean.Size(0))
+		for _, n := range users {
+			n.Inputs[slices.Index(n.Inputs, mean)] = shifted
+		}
+	})
+}

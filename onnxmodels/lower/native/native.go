@@ -1,0 +1,234 @@
+// Package native lowers graphs into onnxlab's own operators where there are any: only
+// sessions that are given its kernels run them.
+package native
+
+import (
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/lower/cpu"
+	"onnxlab/onnxmodels/op"
+)
+
+// Lower changes a graph, also one of inference, as package cpu does, but into onnxlab's
+// own operators on blocks of so many channels. With block 0 there are none, and it is
+// cpu.Lower.
+//
+//	Conv 3x3, ConvGrad    Conv, ConvWeightGrad; they read an ImageInput's bytes
+//	BatchNorm             BatchNorm, with the ReLU after it and the average pool after that
+//	BatchNormGrad         BatchNormGrad, with the gradients of these two before it
+//
+// Where convolutions alone read a normalisation's result they compute it themselves, and
+// the convolution before one measures the moments that it needs.
+func Lower(g *graph.Graph, block int) {
+	if block == 0 {
+		cpu.Lower(g)
+		return
+	}
+	b := On(g, block)
+	b.convolutions()
+	b.images()
+	b.normalisations()
+	lower.Portable(g)
+	b.Passes()
+	b.fuse()
+}
+
+// fits tells whether a convolution of images can be onnxlab's own
+// operator: they are of whole blocks of channels, or few.
+func (b Builder) fits(x, weight *graph.Value, n *graph.Node) bool {
+	images := cpu.FitsBlocks(x, b.Block) || cpu.IsFew(x, b.Block)
+	return images && weight.Size(0)%b.Block == 0 && n.Int("group") == 1 && op.WindowOf(n) == op.Same(3, 1, x.Size(2), x.Size(3))
+}
+
+// convolutions makes convolutions and their gradients native operators.
+func (b Builder) convolutions() {
+	lower.Each(b.Graph, op.Microsoft, "ConvGrad", func(n *graph.Node) {
+		x := n.In("X")
+		if b.fits(x, n.In("W"), n) && (n.Out("dX") == nil || !cpu.IsFew(x, b.Block)) {
+			b.Substitute(n, func() []*graph.Value { return b.convGrad(n) })
+		}
+	})
+	lower.Each(b.Graph, "", "Conv", func(n *graph.Node) {
+		x, weight := n.In("X"), n.In("W")
+		if !b.fits(x, weight, n) {
+			return
+		}
+		b.Substitute(n, func() []*graph.Value {
+			y := b.NativeConv(n.Name+".native", b.AsTaken(n.Name+".in", x), weight, n.In("B"), false)
+			return []*graph.Value{b.ToPlain(n.Name+".plain", y)}
+		})
+	})
+}
+
+// convGrad returns what replaces the outputs of a ConvGrad.
+func (b Builder) convGrad(n *graph.Node) []*graph.Value {
+	name, dy, x := n.Name, n.In("dY"), n.In("X")
+	results := make([]*graph.Value, 3)
+	if n.Out("dX") != nil {
+		dx := b.NativeConv(name+".dx", b.ToBlocks(name+".dy", dy), n.In("W"), nil, true)
+		results[0] = b.ToPlain(name+".dx_plain", dx)
+	}
+	if n.Out("dW") != nil {
+		results[1] = b.NativeConvWeightGrad(name+".dw", b.AsTaken(name+".x", x), b.ToBlocks(name+".dw_dy", dy))
+	}
+	if n.Out("dB") != nil {
+		results[2] = b.GradientOf(n).BiasGradient()
+	}
+	return results[:len(n.Outputs)]
+}
+
+// images lets native operators read the bytes of an image input.
+func (b Builder) images() {
+	for _, n := range b.Nodes {
+		if n.Domain != Domain {
+			continue
+		}
+		if image := n.In("X").Producer(); image.Is(op.Marked, "ImageInput") {
+			n.SetIn("X", image.In("Bytes"))
+			n.Set("scale", image.Float("scale"))
+		}
+	}
+}
+
+// normalisations makes batch normalisations native operators, with the ReLU and the
+// average pool that alone follow them, and so their gradients.
+func (b Builder) normalisations() {
+	lower.Each(b.Graph, op.Microsoft, "BatchNormalizationGrad", b.normGrad)
+	b.Prune() // the gradients of ReLUs and pools that are now within
+	lower.Each(b.Graph, op.Marked, "BatchNorm", b.norm)
+}
+
+// relu returns the ReLU that alone uses the result of a normalisation, or nil.
+func (b Builder) relu(norm *graph.Node) *graph.Node { return b.only(norm.Out("Y"), "Relu") }
+
+// only returns the node of an operator of ONNX's own that alone uses a value, or nil.
+func (b Builder) only(v *graph.Value, name string) *graph.Node {
+	users := b.Users(v)
+	if len(users) != 1 || b.Uses(v) != 1 || !users[0].Is("", name) {
+		return nil
+	}
+	return users[0]
+}
+
+func (b Builder) norm(n *graph.Node) {
+	x := n.In("X")
+	if !cpu.FitsBlocks(x, b.Block) {
+		return
+	}
+	relu := b.relu(n)
+	end := n.Out("Y") // of what one operator does
+	if relu != nil {
+		end = relu.Out("Y")
+	}
+	pool, side := b.pool(end)
+	var y *graph.Value
+	b.Substitute(n, func() []*graph.Value {
+		out := b.NativeNorm(n.Name+".native", b.ToBlocks(n.Name+".in", x), n.In("Scale"), n.In("Bias"), n.Float("epsilon"),
+			NormOptions{ReLU: relu != nil, Pool: side})
+		y = b.ToPlain(n.Name+".plain", out.Y)
+		return []*graph.Value{y, out.Mean, out.InverseDeviation, out.Variance}
+	})
+	for _, within := range []*graph.Node{relu, pool} {
+		if within != nil {
+			b.Substitute(within, func() []*graph.Value { return []*graph.Value{y} })
+		}
+	}
+}
+
+// pool returns the average pool that alone uses images, and the height and width of its
+// windows, if these are square and tile them.
+func (b Builder) pool(images *graph.Value) (*graph.Node, int) {
+	if n := b.only(images, "GlobalAveragePool"); n != nil && images.Size(2) == images.Size(3) {
+		return n, images.Size(2)
+	}
+	if n := b.only(images, "AveragePool"); n != nil {
+		if w := op.WindowOf(n); lower.Tiles(w, images) && w.Kernel[0] == w.Kernel[1] {
+			return n, w.Kernel[0]
+		}
+	}
+	return nil, 0
+}
+
+func (b Builder) normGrad(n *graph.Node) {
+	dy, x, norm := n.In("dY"), n.In("X"), n.In("mean").Producer()
+	if !cpu.FitsBlocks(x, b.Block) || !norm.Is(op.Marked, "BatchNorm") {
+		return
+	}
+	relu := b.relu(norm)
+	if relu != nil {
+		mask := dy.Producer()
+		if !mask.Is(op.Microsoft, "ReluGrad") || mask.In("X") != relu.Out("Y") {
+			return
+		}
+		dy = mask.In("dY")
+	}
+	dy, side, share := spread(dy)
+	b.Substitute(n, func() []*graph.Value {
+		dx, dscale, dbias := b.NativeNormGrad(n.Name+".native", b.ToBlocks(n.Name+".in", dy), b.ToBlocks(n.Name+".x", x),
+			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, NormOptions{ReLU: relu != nil, Pool: side})
+		return []*graph.Value{b.ToPlain(n.Name+".plain", dx), dscale, dbias}
+	})
+}
+
+// spread returns the gradient by the result of an average pool, if that by its images is
+// made of it by square windows that tile these, and the share of it that each pixel gets.
+func spread(dy *graph.Value) (pooled *graph.Value, side int, share float32) {
+	n := dy.Producer()
+	switch {
+	case n.Is(op.Marked, "GlobalAveragePoolGrad"):
+		if x := n.In("X"); x.Size(2) == x.Size(3) {
+			return n.In("dY"), x.Size(2), 1 / float32(x.Size(2)*x.Size(3))
+		}
+	case n.Is(op.Marked, "AveragePoolGrad"):
+		if w := op.WindowOf(n); lower.Tiles(w, n.In("X")) && w.Kernel[0] == w.Kernel[1] {
+			return n.In("dY"), w.Kernel[0], 1 / float32(w.Kernel[0]*w.Kernel[1])
+		}
+	}
+	return dy, 0, 1
+}
+
+// fuse lets convolutions compute the result of a normalisation that they alone read, and
+// the moments that one needs.
+func (b Builder) fuse() {
+	lower.Each(b.Graph, Domain, "BatchNorm", func(norm *graph.Node) {
+		y := norm.Out("Y")
+		readers := b.Users(y)
+		reads := func(n *graph.Node) bool {
+			return n.Domain == Domain && (n.Op == "Conv" || n.Op == "ConvWeightGrad") && n.In("X") == y
+		}
+		if norm.Int("pool") == 1 && len(readers) > 0 && b.Uses(y) == len(readers) && !slices.ContainsFunc(readers, func(n *graph.Node) bool { return !reads(n) }) {
+			for _, reader := range readers {
+				normalise(reader, norm)
+			}
+			norm.Outputs[0] = nil
+		}
+	})
+	lower.Each(b.Graph, Domain, "BatchNorm", func(norm *graph.Node) {
+		if conv := norm.In("X").Producer(); conv.Is(Domain, "Conv") && !conv.Flag("turned") {
+			b.measure(conv, norm)
+		}
+	})
+	b.Prune()
+}
+
+// normalise makes an operator whose X is the Y of a normalisation compute that itself
+// from the X of that.
+func normalise(reader, norm *graph.Node) {
+	reader.SetIn("X", norm.In("X"))
+	reader.SetIn("Scale", norm.In("Scale"))
+	reader.SetIn("Bias", norm.In("Bias"))
+	reader.SetIn("Mean", norm.Out("Mean"))
+	reader.SetIn("InverseDeviation", norm.Out("InverseDeviation"))
+	reader.Set("relu", norm.Int("relu"))
+}
+
+// measure makes a convolution measure the moments of its result, and the normalisation
+// of that take them.
+func (b Builder) measure(conv, norm *graph.Node) {
+	if conv.Out("Moments") == nil { // else another normalisation takes them as well
+		b.AddOutput(conv, ".moments", momentsOf(conv.Name, conv.Out("Y").Shape[1]))
+	}
+	norm.SetIn("Moments", conv.Out("Moments"))
+}

@@ -1,0 +1,107 @@
+package onnxmodels
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/onnxmodels/lower/cpu"
+	"onnxlab/onnxmodels/op"
+)
+
+// kinds lists how many nodes of each operator a training step has, and of all. The blocked
+// forms are those of 16 channels, on every processor.
+func kinds(t *testing.T, n *Network, target string) string {
+	t.Helper()
+	const block = 16
+	o := TrainingOptions{Momentum: 0.9, Batch: 128, Target: target, Block: block}
+	if target == TargetCPU {
+		o.Target = TargetPortable
+	}
+	b, err := n.trainingGraph(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target == TargetCPU {
+		cpu.On(b.Graph, block).Passes()
+	}
+	counts := map[string]int{}
+	for _, node := range b.Nodes {
+		if node.Domain == op.Marked {
+			t.Errorf("%s %q is not lowered", node.Op, node.Name)
+		}
+		name := node.Op
+		if i := strings.LastIndex(node.Domain, "."); node.Domain != "" {
+			name = node.Domain[i+1:] + "." + node.Op
+		}
+		counts[name]++
+	}
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
+	text := fmt.Sprintf("%d nodes", len(b.Nodes))
+	for _, name := range names {
+		text += fmt.Sprintf("\n%d %s", counts[name], name)
+	}
+	return text
+}
+
+// residual is a network with what the study's has not: shortcuts, strides, a maximum pool
+// and a pool whose windows overlap.
+func residual(t *testing.T) *Network {
+	t.Helper()
+	conv := func(name string, filters, kernel, stride int) Layer {
+		return Conv(name, ConvOptions{Filters: filters, Kernel: kernel, Stride: stride, NoBias: true})
+	}
+	norm := func(name string) Layer { return BatchNorm(name, BatchNormOptions{}) }
+	n, err := NewNetwork(32, 32,
+		conv("first", 32, 3, 1), norm("norm"), ReLU("relu"),
+		MaxPool("max", PoolOptions{Size: 3, Stride: 2, Same: true}),
+		Residual("same", nil, conv("conv1", 32, 3, 1), norm("norm1"), ReLU("relu1"), conv("conv2", 32, 3, 1), norm("norm2")),
+		Residual("half", Sequential(conv("shortcut", 64, 1, 2), norm("norm3")),
+			conv("conv1", 64, 3, 2), norm("norm1"), ReLU("relu1"), conv("conv2", 64, 3, 1), norm("norm2")),
+		ReLU("last"), AveragePool("average", PoolOptions{Size: 3, Stride: 2}), GlobalAveragePool("pool"), Dense("dense", 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+var update = flag.Bool("update", false, "write testdata/lowering.txt anew")
+
+// TestLowering: each target's step has so many nodes of each kind, so that an operator
+// that is no longer fused or replaced does not go unnoticed.
+func TestLowering(t *testing.T) {
+	study, err := CNN(CNNOptions{Height: 32, Width: 32, Widths: []int{64, 128, 256}, Convolutions: 3, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, network := range []struct {
+		name string
+		*Network
+	}{{"study", study}, {"residual", residual(t)}} {
+		for _, target := range []string{TargetPortable, TargetCPU, TargetNative, TargetCUDA} {
+			got += fmt.Sprintf("%s for %s: %s\n\n", network.name, target, kinds(t, network.Network, target))
+		}
+	}
+	const golden = "testdata/lowering.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := strings.Split(string(want), "\n\n")
+	for i, step := range strings.Split(got, "\n\n") {
+		if i >= len(wanted) || step != wanted[i] {
+			t.Errorf("got\n%s\nwant\n%s\n(if that is right, go test ./onnxmodels -run TestLowering -update)", step, wanted[min(i, len(wanted)-1)])
+		}
+	}
+}

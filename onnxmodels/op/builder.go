@@ -1,0 +1,236 @@
+package op
+
+import (
+	"fmt"
+	"reflect"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Builder appends operators to a graph. The first mistake is kept as the graph's, and
+// what is built after it does not count.
+type Builder struct{ *graph.Graph }
+
+// On returns a builder for the graph.
+func On(g *graph.Graph) Builder { return Builder{g} }
+
+// Call is one use of an operator.
+type Call struct {
+	// Name is what the node is called.
+	Name string
+	// Inputs are in the operator's order; those left out are nil.
+	Inputs     []*graph.Value
+	Attributes []graph.Attribute
+	// Want says which outputs there are; nil means all that are not optional. For a
+	// variadic output it says how many there are.
+	Want []bool
+	// Types, if given, are those of the outputs where they cannot be told from the
+	// inputs, or where their symbols are to have other names. They must fit what can
+	// be told.
+	Types []graph.Type
+}
+
+// Do appends a node of the operator and returns its outputs, nil for those that are not
+// wanted. After a mistake it returns other values that are not nil.
+func (b Builder) Do(domain, op string, c Call) []*graph.Value {
+	o := Lookup(domain, op)
+	if o == nil {
+		b.Fail("%s %q: there is no such operator", op, c.Name)
+		return b.void(c)
+	}
+	if c.Want == nil {
+		for _, out := range o.Gives {
+			if !out.Optional {
+				c.Want = append(c.Want, true)
+			}
+		}
+	}
+	for n := len(c.Inputs); n > 0 && n <= len(o.Takes) && o.Takes[n-1].Optional && c.Inputs[n-1] == nil; n-- {
+		c.Inputs = c.Inputs[:n-1]
+	}
+	if b.Err() != nil {
+		return b.void(c)
+	}
+	types, err := o.typesOf(c)
+	if err != nil {
+		b.Fail("%s %q: %w", o.Op, c.Name, err)
+		return b.void(c)
+	}
+	for i, want := range c.Want {
+		if !want {
+			types[i] = graph.Type{}
+		}
+	}
+	return b.Append(&o.Schema, c.Name, c.Inputs, c.Attributes, types...).Outputs
+}
+
+// one is Do for an operator of ONNX's own with one output.
+func (b Builder) one(op, name string, inputs []*graph.Value, attributes ...graph.Attribute) *graph.Value {
+	return b.in("", op, name, inputs, attributes...)
+}
+
+// in is Do for an operator of the domain with one output.
+func (b Builder) in(domain, op, name string, inputs []*graph.Value, attributes ...graph.Attribute) *graph.Value {
+	return b.Do(domain, op, Call{Name: name, Inputs: inputs, Attributes: attributes})[0]
+}
+
+// void returns values in place of what a mistake has not made.
+func (b Builder) void(c Call) []*graph.Value {
+	v := &graph.Value{Name: c.Name, Elem: graph.Float}
+	for _, in := range c.Inputs {
+		if in != nil {
+			v = in
+			break
+		}
+	}
+	values := make([]*graph.Value, max(len(c.Want), 1))
+	for i := range values {
+		values[i] = v
+	}
+	return values
+}
+
+// typesOf checks the call and returns the types of its outputs.
+func (o *Operator) typesOf(c Call) ([]graph.Type, error) {
+	if err := checkInputs(o.Takes, c.Inputs); err != nil {
+		return nil, err
+	}
+	if err := CheckAttributes(&o.Schema, c.Attributes); err != nil {
+		return nil, err
+	}
+	n := &graph.Node{Schema: &o.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
+	types, err := o.Infer(n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.Types {
+		if !fits(c.Types[i], types[i]) {
+			return nil, fmt.Errorf("its output is %s, not %s", types[i], c.Types[i])
+		}
+		types[i] = c.Types[i]
+	}
+	return types[:len(c.Want)], nil
+}
+
+// fits tells whether a declared type can be the inferred one: the dimensions that are
+// fixed in both are equal. An inferred shape of nil is any.
+func fits(declared, inferred graph.Type) bool {
+	if declared.Elem != inferred.Elem {
+		return false
+	}
+	if inferred.Shape == nil {
+		return true
+	}
+	if len(declared.Shape) != len(inferred.Shape) {
+		return false
+	}
+	for i, d := range declared.Shape {
+		if e := inferred.Shape[i]; d.Symbol == "" && e.Symbol == "" && d != e {
+			return false
+		}
+	}
+	return true
+}
+
+// checkInputs checks that no input is missing and none too many.
+func checkInputs(takes []graph.Operand, inputs []*graph.Value) error {
+	variadic := len(takes) > 0 && takes[len(takes)-1].Variadic
+	switch {
+	case variadic && len(inputs) < len(takes):
+		return fmt.Errorf("there are no inputs")
+	case !variadic && len(inputs) > len(takes):
+		return fmt.Errorf("%d inputs, want at most %d", len(inputs), len(takes))
+	}
+	for i, o := range takes {
+		if !o.Optional && (i >= len(inputs) || inputs[i] == nil) {
+			return fmt.Errorf("input %s is missing", o.Name)
+		}
+	}
+	if variadic {
+		for i, v := range inputs {
+			if v == nil {
+				return fmt.Errorf("input %d is missing", i)
+			}
+		}
+	}
+	return nil
+}
+
+// CheckAttributes tells which attribute is not known to the operator, of the wrong type
+// or missing.
+func CheckAttributes(s *graph.Schema, attributes []graph.Attribute) error {
+	given := map[string]bool{}
+	for _, a := range attributes {
+		field := fieldOf(s, a.Name)
+		switch {
+		case field == nil:
+			return fmt.Errorf("attribute %q is not supported", a.Name)
+		case reflect.TypeOf(field.Default) != reflect.TypeOf(a.Value):
+			return fmt.Errorf("attribute %q is of the wrong type", a.Name)
+		}
+		given[a.Name] = true
+	}
+	for _, f := range s.Fields {
+		if f.Required && !given[f.Name] {
+			return fmt.Errorf("attribute %q is missing", f.Name)
+		}
+	}
+	return nil
+}
+
+func fieldOf(s *graph.Schema, name string) *graph.Field {
+	for i := range s.Fields {
+		if s.Fields[i].Name == name {
+			return &s.Fields[i]
+		}
+	}
+	return nil
+}
+
+// What Infer functions check and return.
+
+// same is one output of the type of the first input.
+func same(n *graph.Node) ([]graph.Type, error) {
+	return []graph.Type{n.Inputs[0].Type()}, nil
+}
+
+// like are outputs of the types of these values.
+func like(values ...*graph.Value) ([]graph.Type, error) {
+	types := make([]graph.Type, len(values))
+	for i, v := range values {
+		types[i] = v.Type()
+	}
+	return types, nil
+}
+
+// typed is one output of a type.
+func typed(elem graph.Elem, shape graph.Shape) ([]graph.Type, error) {
+	return []graph.Type{{Elem: elem, Shape: shape}}, nil
+}
+
+// wantRank checks the rank of an input, and that it is of floating point numbers.
+func wantRank(v *graph.Value, rank int) error {
+	if !v.Elem.Floating() || len(v.Shape) != rank {
+		return fmt.Errorf("input %s, want float32 of rank %d", v, rank)
+	}
+	return nil
+}
+
+// wantFixed checks that dimensions from i on are of fixed sizes.
+func wantFixed(v *graph.Value, i int) error {
+	for _, d := range v.Shape[min(i, len(v.Shape)):] {
+		if d.Symbol != "" {
+			return fmt.Errorf("input %s, want fixed sizes from dimension %d on", v, i)
+		}
+	}
+	return nil
+}
+
+// axisOf is an axis that may count from the end, counted from 0.
+func axisOf(v *graph.Value, axis int64) (int, error) {
+	rank := int64(len(v.Shape))
+	if axis < -rank || axis >= rank {
+		return 0, fmt.Errorf("input %s has no dimension %d", v, axis)
+	}
+	return int((axis + rank) % rank), nil
+}
