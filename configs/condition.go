@@ -183,11 +183,11 @@ func (e *Experiment) clone() Experiment {
 
 func (e *Experiment) unknownCondition(name string) string {
 	known := Conditions()
-	for defined := range e.Sweep.Definitions {
-		known = append(known, defined)
+	for _, defined := range slices.Sorted(maps.Keys(e.Sweep.Definitions)) {
+		if !slices.Contains(known, defined) { // it may replace a built-in one
+			known = append(known, defined)
+		}
 	}
-	slices.Sort(known[len(Conditions()):])
-	known = slices.Compact(known)
 	if near := closest(name, known); near != "" {
 		return fmt.Sprintf("unknown condition %q (did you mean %q?)", name, near)
 	}

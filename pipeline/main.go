@@ -98,6 +98,8 @@ func exitStatus(ctx context.Context, err error) int {
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case isAny[*cellsFailedError](err): // whatever came of the report
+		return exitFailed
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
 		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err):
 		return exitUsage

@@ -36,7 +36,8 @@ These files are written into DIR, or where --out says:
   curves.png                  loss and accuracy against epochs
   summary.csv                 one row for each condition and batch size
   da_type_<condition>.json    {batch size: {loss, acc, val_loss, val_acc}}, and
-                              .pkl for Python, of the lowest seed
+                              .pkl for Python, of the lowest seed that is done,
+                              or if none is, that has finished an epoch
   tensorboard/                the histories as TensorBoard events
 
 --compare prints the difference of two sweeps, or two runs, cell by cell, and
@@ -117,6 +118,6 @@ func runCompare(opts *reportOptions, a, b string, stdout io.Writer) error {
 }
 
 // writeReport is what a sweep ends with.
-func writeReport(dir string, stdout, stderr io.Writer) error {
-	return runReport(&reportOptions{drop: report.DefaultDrop}, dir, stdout, stderr)
+func writeReport(dir string, asJSON bool, stdout, stderr io.Writer) error {
+	return runReport(&reportOptions{drop: report.DefaultDrop, json: asJSON}, dir, stdout, stderr)
 }

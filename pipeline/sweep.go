@@ -25,6 +25,7 @@ type sweepOptions struct {
 	out    string
 	resume bool
 	dryRun bool
+	json   bool
 	jobs   int
 }
 
@@ -39,8 +40,10 @@ with every seed of its section "sweep", each in a run directory
 write the report: see "pipeline report".
 
 Each cell is a process of its own. One that fails is marked, its messages are in
-train.log of its directory, and the others go on. Interrupted by Ctrl-C, the
-sweep saves the state of the cells under way; --resume goes on from there.
+train.log of its directory, and the others go on. Once they and the report are
+done, the sweep then ends with status 1, and --resume tries again what failed.
+Interrupted by Ctrl-C, the sweep saves the state of the cells under way;
+--resume goes on from there.
 
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
@@ -58,6 +61,7 @@ for the quickstart and, on two cores, minutes for the study.
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "measure a few steps, and print what would be run and how long it would take")
+	flags.BoolVar(&opts.json, "json", false, "print the report's table as JSON")
 	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads)")
 	return cmd
 }
@@ -79,6 +83,9 @@ func (o *sweepOptions) experiment() (*configs.Experiment, string, error) {
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
 	if opts.jobs < 0 {
 		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
+	}
+	if opts.json && opts.dryRun {
+		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
 	}
 	experiment, root, err := opts.experiment()
 	if err != nil {
@@ -121,11 +128,12 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	err = trainCells(ctx, plan, opts, command, stderr)
-	if err == nil {
-		err = writeReport(root, stdout, stderr)
+	failed, err := trainCells(ctx, plan, opts, command, stderr)
+	if err != nil {
+		return errors.Join(err, release())
 	}
-	return errors.Join(err, release())
+	err = writeReport(root, opts.json, stdout, stderr)
+	return errors.Join(err, release(), opts.failure(plan, failed)) // the last line is what to do next
 }
 
 // parallelCells is how many cells the cores have threads for. A cell on a GPU
@@ -137,26 +145,46 @@ func parallelCells(r configs.Runtime, cores int) int {
 	return max(cores/r.Threads, 1)
 }
 
-func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, command cellCommand, stderr io.Writer) error {
+// trainCells runs the cells and returns those that failed.
+func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, command cellCommand, stderr io.Writer) (failed []sweep.Cell, err error) {
 	begun, ended := time.Now(), 0
 	fmt.Fprintf(stderr, "%s: %d cells\n", plan.Root, len(plan.Cells))
 	outcome, err := plan.Run(ctx, sweep.Options{
 		Jobs: opts.jobs, Command: command.train,
 		Finished: func(r sweep.Result) {
 			ended++
+			if r.Err != nil {
+				failed = append(failed, r.Cell)
+			}
 			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Cell), outcomeText(r))
 		},
 	})
 	if err != nil {
-		return &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
+		return nil, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
 			opts.resumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
 		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
-	if outcome.Done+outcome.Passed == 0 {
-		return fmt.Errorf("all %d cells failed; see %s", outcome.Failed, plan.Cells[0].Log())
+	return failed, nil
+}
+
+// cellsFailedError ends a sweep of which cells failed.
+type cellsFailedError struct{ message string }
+
+func (e *cellsFailedError) Error() string { return e.message }
+
+// failure tells in one line how many cells of the sweep failed and what to do
+// next. It is nil if none did.
+func (o *sweepOptions) failure(plan *sweep.Plan, failed []sweep.Cell) error {
+	if len(failed) == 0 {
+		return nil
 	}
-	return nil
+	which := ""
+	if len(failed) > 1 {
+		which = " for the first of them"
+	}
+	return &cellsFailedError{fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
+		len(failed), len(plan.Cells), failed[0].Log(), which, o.resumeCommand("sweep", plan.Root))}
 }
 
 // interruptedError tells an interruption in other words than its cause does.

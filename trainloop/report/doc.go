@@ -26,5 +26,6 @@
 // The accuracy of a run is its val_accuracy after its last epoch, not its best.
 // That of a cell is the mean over its finished runs, with the sample standard
 // deviation (n-1) when there are two or more. A condition holds to the largest
-// batch size whose mean is within some points of the condition's best mean.
+// batch size whose mean is within some points of the condition's best mean. In
+// the figure, no line leads over a batch size at which no run is done.
 package report

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,13 +52,16 @@ func grid(th theme) *plotter.Grid {
 	return g
 }
 
-// series is one line of the figure and how it looks.
+// series is one condition in the figure and how it looks.
 type series struct {
 	name   string
 	points plotter.XYs
 	spread plotter.YErrors
-	line   draw.LineStyle
-	glyph  draw.GlyphStyle
+	// lines are the points again, those of neighbouring batch sizes together:
+	// no line leads over a batch size at which no run is done.
+	lines []plotter.XYs
+	line  draw.LineStyle
+	glyph draw.GlyphStyle
 }
 
 // accuracySeries takes the cells with finished runs, in percent against the
@@ -75,11 +79,16 @@ func (t Table) accuracySeries(th theme) []series {
 			line:  draw.LineStyle{Color: ink, Width: vg.Points(1.5), Dashes: dashes[i%len(dashes)]},
 			glyph: draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: shapes[i%len(shapes)]},
 		}
+		s.lines = []plotter.XYs{nil}
 		for _, cell := range c.Cells {
 			if cell.Accuracy == nil {
+				s.lines = append(s.lines, nil)
 				continue
 			}
-			s.points = append(s.points, plotter.XY{X: position(cell.BatchSize), Y: 100 * *cell.Accuracy})
+			point := plotter.XY{X: position(cell.BatchSize), Y: 100 * *cell.Accuracy}
+			s.points = append(s.points, point)
+			last := &s.lines[len(s.lines)-1]
+			*last = append(*last, point)
 			var sd float64
 			if cell.SD != nil {
 				sd = 100 * *cell.SD
@@ -123,18 +132,32 @@ func (t Table) accuracyPlot(th theme, title string) (*plot.Plot, error) {
 	return p, nil
 }
 
-// addTo draws the line, its points and, where there is any spread, its bars.
+// addTo draws the lines, the points and, where there is any spread, its bars. A
+// condition without points is named in the legend, which says why it is not drawn.
 func (s series) addTo(p *plot.Plot) error {
-	line, points, err := plotter.NewLinePoints(emptyOr(s.points))
+	if len(s.points) == 0 {
+		p.Legend.Add(s.name + " (no run done)")
+		return nil
+	}
+	line, points, err := plotter.NewLinePoints(s.points)
 	if err != nil {
 		return err
 	}
 	line.LineStyle, points.GlyphStyle = s.line, s.glyph
 	p.Legend.Add(s.name, line, points)
-	if len(s.points) == 0 {
+	for _, part := range s.lines {
+		if len(part) > 1 {
+			p.Add(&plotter.Line{XYs: part, LineStyle: s.line})
+		}
+	}
+	p.Add(points)
+	return s.addBars(p)
+}
+
+func (s series) addBars(p *plot.Plot) error {
+	if !slices.ContainsFunc(s.spread, func(e struct{ Low, High float64 }) bool { return e.High > 0 }) {
 		return nil
 	}
-	p.Add(line, points)
 	bars, err := plotter.NewYErrorBars(struct {
 		plotter.XYs
 		plotter.YErrors
@@ -143,22 +166,8 @@ func (s series) addTo(p *plot.Plot) error {
 		return err
 	}
 	bars.LineStyle = draw.LineStyle{Color: s.line.Color, Width: vg.Points(1)}
-	for _, e := range s.spread {
-		if e.High > 0 {
-			p.Add(bars)
-			break
-		}
-	}
+	p.Add(bars)
 	return nil
-}
-
-// emptyOr stands in for no points: the library draws none, but for a legend's
-// entry it needs a line.
-func emptyOr(points plotter.XYs) plotter.XYs {
-	if len(points) == 0 {
-		return plotter.XYs{{}}
-	}
-	return points
 }
 
 // position is where a batch size is on the axis; a run alone may not say its

@@ -85,9 +85,12 @@ func (s *Sweep) extent() string {
 		}
 		epochs = max(epochs, s.Runs[i].Epochs)
 	}
-	text := fmt.Sprintf("%s × %s × %s = %s, %d of them done; up to %s each",
+	text := fmt.Sprintf("%s × %s × %s = %s, %d of them done",
 		counted(len(s.Conditions), "condition"), counted(len(s.BatchSizes), "batch size"),
-		counted(len(s.Seeds), "seed"), counted(len(s.Runs), "run"), done, counted(epochs, "epoch"))
+		counted(len(s.Seeds), "seed"), counted(len(s.Runs), "run"), done)
+	if epochs > 0 {
+		text += fmt.Sprintf("; up to %s each", counted(epochs, "epoch"))
+	}
 	if parameters > 0 {
 		text += fmt.Sprintf("; a network of %d parameters", parameters)
 	}

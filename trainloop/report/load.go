@@ -36,6 +36,9 @@ const (
 // Run is one run and what its directory says about it.
 type Run struct {
 	rundir.Cell
+	// seedUnknown is set until place has found the seed of a run that does not
+	// tell its own.
+	seedUnknown bool
 	// Dir is empty for a run that is missing.
 	Dir     string
 	State   State
@@ -135,7 +138,7 @@ func optional[T any](v T, err error) (*T, error) {
 
 // loadRun reads a run directory. Its state is settled by settle.
 func loadRun(f rundir.Run) (Run, error) {
-	r := Run{Cell: f.Cell, Dir: f.Dir}
+	r := Run{Cell: f.Cell, seedUnknown: f.SeedUnknown, Dir: f.Dir}
 	if r.Condition == "" {
 		r.Condition = "run" // trained alone, without a condition's name
 	}
@@ -168,60 +171,6 @@ func loadRun(f rundir.Run) (Run, error) {
 	}
 	r.Config, err = optional(rundir.ReadConfig(f.Dir))
 	return r, err
-}
-
-// place finds the rows and columns and puts each run in its cell.
-func (s *Sweep) place(runs []Run) {
-	longest := 0
-	if plan := s.Config; plan != nil {
-		s.Conditions = slices.Clone(plan.Sweep.Conditions)
-		s.BatchSizes = slices.Clone(plan.Sweep.BatchSizes)
-		s.Seeds = slices.Clone(plan.Sweep.Seeds)
-		longest = plan.Train.Epochs
-	}
-	known := append(slices.Clone(s.Conditions), configs.Conditions()...)
-	at := map[rundir.Cell]Run{}
-	for _, r := range runs {
-		if r.Seed == 0 && r.Config == nil && len(s.Seeds) == 1 {
-			r.Seed = s.Seeds[0] // a path without a seed is of the only one
-		}
-		at[r.Cell] = r
-		s.Conditions = append(s.Conditions, r.Condition)
-		s.BatchSizes = append(s.BatchSizes, r.BatchSize)
-		s.Seeds = append(s.Seeds, r.Seed)
-		longest = max(longest, len(r.History))
-	}
-	s.Conditions = ordered(s.Conditions, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank(known, a), rank(known, b)), cmp.Compare(a, b))
-	})
-	s.BatchSizes = ordered(s.BatchSizes, cmp.Compare)
-	s.Seeds = ordered(s.Seeds, cmp.Compare)
-	for _, condition := range s.Conditions {
-		for _, batch := range s.BatchSizes {
-			for _, seed := range s.Seeds {
-				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
-				r, ok := at[cell]
-				if !ok {
-					r = Run{Cell: cell, State: Missing}
-				}
-				r.settle(longest)
-				s.Runs = append(s.Runs, r)
-			}
-		}
-	}
-}
-
-func ordered[T comparable](list []T, compare func(a, b T) int) []T {
-	slices.SortFunc(list, compare)
-	return slices.Compact(list)
-}
-
-// rank is the place of name in the list, or behind it.
-func rank(list []string, name string) int {
-	if i := slices.Index(list, name); i >= 0 {
-		return i
-	}
-	return len(list)
 }
 
 // settle decides the state. A run without summary or configuration, of which

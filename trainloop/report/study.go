@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"onnxlab/trainloop/rundir"
@@ -20,15 +21,17 @@ type course struct {
 func courseNames() [4]string { return [4]string{"loss", "acc", "val_loss", "val_acc"} }
 
 // courses takes one run for each batch size of a condition: that of the lowest
-// seed that has finished an epoch.
+// seed that is done, or if none is, of the lowest that has finished an epoch.
 func (s *Sweep) courses(condition string) []course {
 	var list []course
 	for _, batch := range s.BatchSizes {
-		for _, r := range s.cell(condition, batch) {
-			if len(r.History) > 0 {
-				list = append(list, newCourse(batch, r.History))
-				break
-			}
+		runs := s.cell(condition, batch)
+		i := slices.IndexFunc(runs, func(r Run) bool { return r.State == Done })
+		if i < 0 {
+			i = slices.IndexFunc(runs, func(r Run) bool { return len(r.History) > 0 })
+		}
+		if i >= 0 {
+			list = append(list, newCourse(batch, runs[i].History))
 		}
 	}
 	return list

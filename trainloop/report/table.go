@@ -50,7 +50,7 @@ type Cell struct {
 	// State is Done when all runs are, else the worst of its runs' states.
 	State State `json:"state"`
 	// Progress, for a cell in which no run is done, is the furthest run's last
-	// epoch.
+	// epoch, and says so if that run failed there.
 	Progress string `json:"progress,omitempty"`
 }
 
@@ -94,6 +94,9 @@ func newCell(batch int, runs []Run) Cell {
 	c.Accuracy, c.SD = spread(accuracies)
 	if c.N == 0 && furthest != nil {
 		c.Progress = fmt.Sprintf("%.2f at %d/%d", 100*furthest.Last().ValAccuracy, len(furthest.History), furthest.Epochs)
+		if furthest.State == Failed {
+			c.Progress = "failed, " + c.Progress
+		}
 	}
 	return c
 }

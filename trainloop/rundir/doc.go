@@ -7,7 +7,7 @@
 //	checkpoints/       what a run resumes from
 //	model.onnx         the trained network
 //	summary.json       the run in one object: Summary. Written last
-//	failure.json       why the run failed: Failure. Gone when it runs again
+//	failure.json       which run failed, and why: Failure. Gone when it runs again
 //
 // A run is complete when summary.json is there. Every file appears whole or not
 // at all.

@@ -15,9 +15,9 @@ import (
 
 // Cell is one run of a sweep.
 type Cell struct {
-	Condition string
-	BatchSize int
-	Seed      uint64
+	Condition string `json:"condition"`
+	BatchSize int    `json:"batch_size"`
+	Seed      uint64 `json:"seed"`
 }
 
 // Compare orders cells by condition, batch size and seed.
@@ -27,17 +27,19 @@ func (c Cell) Compare(d Cell) int {
 
 // CellDir is the run directory of a cell in the sweep directory root.
 // severalSeeds is whether the sweep has more than one. A run that began when the
-// sweep had one seed stays where it is when it has several, and the reverse.
+// sweep had one seed stays where it is when it has several, and the reverse. So
+// does one that failed before it began.
 func CellDir(root string, c Cell, severalSeeds bool) string {
 	alone := filepath.Join(root, c.Condition, strconv.Itoa(c.BatchSize))
 	among := filepath.Join(alone, seedPrefix+strconv.FormatUint(c.Seed, 10))
-	if isRun(alone) {
-		if began, err := cellOf(alone); err != nil || began.Seed == c.Seed {
-			return alone
-		}
-		return among
-	}
-	if severalSeeds || isRun(among) {
+	there, err := cellOf(alone)
+	told := err == nil && !there.SeedUnknown
+	switch {
+	case err != nil && hasBegun(alone):
+		return alone // where the run will say what is damaged
+	case told && there.Seed == c.Seed:
+		return alone
+	case told, hasBegun(alone), severalSeeds, isRun(among):
 		return among
 	}
 	return alone
@@ -49,6 +51,9 @@ const seedPrefix = "seed-"
 type Run struct {
 	Dir string
 	Cell
+	// SeedUnknown is set when neither the path nor a file tells the seed, which
+	// is 0 then. A history that was kept alone is such a run.
+	SeedUnknown bool
 }
 
 // List finds the runs in root, ordered by condition, batch size and seed:
@@ -56,8 +61,8 @@ type Run struct {
 // returns none if root is neither. Other directories are passed over.
 //
 // The cell of a run in a sweep is told by its path; what the path does not
-// tell, and the cell of root, by config.yaml or summary.json. An error is a root
-// that cannot be read, or a damaged file that had to be asked.
+// tell, and the cell of root, by config.yaml, summary.json or failure.json. An
+// error is a root that cannot be read, or a damaged file that had to be asked.
 func List(root string) ([]Run, error) {
 	conditions, err := directories(root)
 	if err != nil {
@@ -72,8 +77,8 @@ func List(root string) ([]Run, error) {
 		runs = append(runs, found...)
 	}
 	if len(runs) == 0 && isRun(root) {
-		cell, err := cellOf(root)
-		return []Run{{root, cell}}, err
+		run, err := cellOf(root)
+		return []Run{run}, err
 	}
 	slices.SortFunc(runs, func(a, b Run) int { return a.Compare(b.Cell) })
 	return runs, nil
@@ -104,12 +109,12 @@ func listCondition(root, condition string) ([]Run, error) {
 func listSeeds(dir string, c Cell) ([]Run, error) {
 	var runs []Run
 	if isRun(dir) {
-		told, err := cellOf(dir)
+		alone, err := cellOf(dir)
 		if err != nil {
 			return nil, err
 		}
-		c.Seed = told.Seed
-		runs = append(runs, Run{dir, c})
+		alone.Condition, alone.BatchSize = c.Condition, c.BatchSize
+		runs = append(runs, alone)
 	}
 	seeds, err := directories(dir)
 	if err != nil {
@@ -118,10 +123,10 @@ func listSeeds(dir string, c Cell) ([]Run, error) {
 	for _, name := range seeds {
 		digits, named := strings.CutPrefix(name, seedPrefix)
 		seed, err := strconv.ParseUint(digits, 10, 64)
-		known := len(runs) > 0 && runs[0].Seed == seed
+		known := len(runs) > 0 && !runs[0].SeedUnknown && runs[0].Seed == seed
 		if path := filepath.Join(dir, name); named && err == nil && !known && isRun(path) {
 			c.Seed = seed
-			runs = append(runs, Run{path, c})
+			runs = append(runs, Run{Dir: path, Cell: c})
 		}
 	}
 	return runs, nil
@@ -146,54 +151,90 @@ func directories(dir string) ([]string, error) {
 	return names, nil
 }
 
-// isRun tells whether a run has begun in dir.
-func isRun(dir string) bool {
+// isRun tells whether a run has begun in dir, or failed before it began.
+func isRun(dir string) bool { return hasBegun(dir) || exists(Layout{dir}.Failure()) }
+
+// hasBegun tells whether a run has written anything of its own into dir.
+func hasBegun(dir string) bool {
 	l := Layout{dir}
-	return slices.ContainsFunc([]string{l.Config(), l.History(), l.Summary(), l.Failure()}, exists)
+	return slices.ContainsFunc([]string{l.Config(), l.History(), l.Summary()}, exists)
 }
 
-// cellOf asks the files of a run directory which cell it is. The configuration
-// of a cell has itself as its sweep.
-func cellOf(dir string) (Cell, error) {
-	e, err := ReadConfig(dir)
-	if err == nil {
-		c := Cell{BatchSize: e.Train.BatchSize, Seed: e.Seed}
-		if len(e.Sweep.Conditions) == 1 {
-			c.Condition = e.Sweep.Conditions[0]
+// cellOf asks the files of a run directory which cell it is, and the path where
+// they do not tell.
+func cellOf(dir string) (Run, error) {
+	for _, ask := range []func(dir string) (*Cell, error){cellOfConfig, cellOfSummary, cellOfFailure} {
+		c, err := ask(dir)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && c == nil {
+			continue
 		}
-		return c, nil
+		if err != nil {
+			return Run{Dir: dir}, err
+		}
+		return Run{Dir: dir, Cell: *c}, nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return Cell{}, err
+	return cellOfPath(dir)
+}
+
+// cellOfConfig reads config.yaml: that of a cell has the cell itself as its
+// sweep.
+func cellOfConfig(dir string) (*Cell, error) {
+	e, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
 	}
+	c := Cell{BatchSize: e.Train.BatchSize, Seed: e.Seed}
+	if len(e.Sweep.Conditions) == 1 {
+		c.Condition = e.Sweep.Conditions[0]
+	}
+	return &c, nil
+}
+
+func cellOfSummary(dir string) (*Cell, error) {
 	s, err := ReadSummary(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return cellOfPath(dir)
+	if err != nil {
+		return nil, err
 	}
-	if strings.ContainsFunc(s.Condition, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
-		// It becomes part of the report's file names.
-		return Cell{}, &DataError{Path: Layout{dir}.Summary(), Message: fmt.Sprintf("condition %q is not the name of a folder", s.Condition)}
+	return &Cell{s.Condition, s.BatchSize, s.Seed}, checkCondition(Layout{dir}.Summary(), s.Condition)
+}
+
+// cellOfFailure gives nil where the mark does not tell the cell.
+func cellOfFailure(dir string) (*Cell, error) {
+	f, err := ReadFailure(dir)
+	if err != nil || f.Cell == nil {
+		return nil, err
 	}
-	return Cell{Condition: s.Condition, BatchSize: s.BatchSize, Seed: s.Seed}, err
+	return f.Cell, checkCondition(Layout{dir}.Failure(), f.Cell.Condition)
+}
+
+// checkCondition refuses a condition in the file at path that could not be the
+// name of a folder: it becomes part of the report's file names.
+func checkCondition(path, condition string) error {
+	if strings.ContainsFunc(condition, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
+		return &DataError{Path: path, Message: fmt.Sprintf("condition %q is not the name of a folder", condition)}
+	}
+	return nil
 }
 
 // cellOfPath is the inverse of CellDir, for a history that was kept alone. A
 // path that is not of a sweep gives no cell.
-func cellOfPath(dir string) (Cell, error) {
+func cellOfPath(dir string) (Run, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
-		return Cell{}, err
+		return Run{}, err
 	}
-	var c Cell
+	unknown := Run{Dir: dir, SeedUnknown: true}
+	r := unknown
 	if digits, named := strings.CutPrefix(filepath.Base(path), seedPrefix); named {
-		if c.Seed, err = strconv.ParseUint(digits, 10, 64); err != nil {
-			return Cell{}, nil
+		if r.Seed, err = strconv.ParseUint(digits, 10, 64); err != nil {
+			return unknown, nil
 		}
+		r.SeedUnknown = false
 		path = filepath.Dir(path)
 	}
-	if c.BatchSize, err = strconv.Atoi(filepath.Base(path)); err != nil || c.BatchSize < 1 {
-		return Cell{}, nil
+	if r.BatchSize, err = strconv.Atoi(filepath.Base(path)); err != nil || r.BatchSize < 1 {
+		return unknown, nil
 	}
-	c.Condition = filepath.Base(filepath.Dir(path))
-	return c, nil
+	r.Condition = filepath.Base(filepath.Dir(path))
+	return r, nil
 }

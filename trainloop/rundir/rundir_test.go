@@ -98,25 +98,6 @@ func TestSummaryFile(t *testing.T) {
 	}
 }
 
-func TestFailureFile(t *testing.T) {
-	dir := t.TempDir()
-	want := Failure{Error: "out of memory", ExitStatus: 1}
-	if err := WriteFailure(dir, want); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ReadFailure(dir); err != nil || got != want {
-		t.Errorf("got %v, %v", got, err)
-	}
-	for range 2 {
-		if err := ClearFailure(dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := ReadFailure(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("after clearing: %v", err)
-	}
-}
-
 func TestEnvironmentFile(t *testing.T) {
 	dir, want := t.TempDir(), Collect()
 	want.Threads, want.Data = 2, Data{Source: "synthetic", Train: 100}
@@ -197,7 +178,7 @@ func TestListOneSeed(t *testing.T) {
 	touch(t, string(text), dir, "config.yaml")
 	for _, from := range []string{root, dir} {
 		runs, err := List(from)
-		if err != nil || len(runs) != 1 || runs[0] != (Run{dir, want}) {
+		if err != nil || len(runs) != 1 || runs[0] != (Run{Dir: dir, Cell: want}) {
 			t.Errorf("%v, %v", runs, err)
 		}
 	}
@@ -247,9 +228,9 @@ func TestSeedsAddedAndLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Run{
-		{filepath.Join(root, "none", "128"), cell(128, 1)},
-		{filepath.Join(root, "none", "128", "seed-2"), cell(128, 2)},
-		{filepath.Join(root, "none", "256", "seed-2"), cell(256, 2)},
+		{Dir: filepath.Join(root, "none", "128"), Cell: cell(128, 1)},
+		{Dir: filepath.Join(root, "none", "128", "seed-2"), Cell: cell(128, 2)},
+		{Dir: filepath.Join(root, "none", "256", "seed-2"), Cell: cell(256, 2)},
 	}
 	if !reflect.DeepEqual(runs, want) {
 		t.Errorf("got %v, want %v", runs, want)
@@ -262,7 +243,7 @@ func TestListSummaryAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs, err := List(dir)
-	if want := []Run{{dir, Cell{"none", 32, 3}}}; err != nil || !reflect.DeepEqual(runs, want) {
+	if want := []Run{{Dir: dir, Cell: Cell{"none", 32, 3}}}; err != nil || !reflect.DeepEqual(runs, want) {
 		t.Errorf("%v, %v", runs, err)
 	}
 }
@@ -270,16 +251,18 @@ func TestListSummaryAlone(t *testing.T) {
 // TestListHistoryAlone has nothing but the path to tell the cell.
 func TestListHistoryAlone(t *testing.T) {
 	root := t.TempDir()
-	for path, want := range map[string]Cell{
-		"none/128":        {"none", 128, 0},
-		"none/256/seed-3": {"none", 256, 3},
-		"none/seed-x":     {},
-		"first":           {},
+	for path, want := range map[string]Run{
+		"none/128":        {Cell: Cell{"none", 128, 0}, SeedUnknown: true},
+		"none/256/seed-3": {Cell: Cell{"none", 256, 3}},
+		"none/256/seed-0": {Cell: Cell{"none", 256, 0}},
+		"none/seed-x":     {SeedUnknown: true},
+		"first":           {SeedUnknown: true},
 	} {
 		dir := filepath.Join(root, filepath.FromSlash(path))
 		touch(t, firstLine, dir, "history.csv")
+		want.Dir = dir
 		runs, err := List(dir)
-		if err != nil || len(runs) != 1 || runs[0] != (Run{dir, want}) {
+		if err != nil || len(runs) != 1 || runs[0] != want {
 			t.Errorf("%s: %v, %v", path, runs, err)
 		}
 	}

@@ -116,6 +116,9 @@ type Failure struct {
 	Error string `json:"error"`
 	// ExitStatus is that of its process; -1 when a signal ended it.
 	ExitStatus int `json:"exit_status"`
+	// Cell is which run failed. A run can fail before it has written anything
+	// else that tells its seed. It is nil in marks of earlier versions.
+	Cell *Cell `json:"cell,omitempty"`
 }
 
 // WriteFailure marks the run in dir as failed.

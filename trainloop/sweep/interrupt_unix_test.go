@@ -13,8 +13,9 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestInterrupted: the cell under way may save its state and has not failed, the
-// next does not begin. One that ended well at that moment is done.
+// TestInterrupted: the cell under way may save its state and has not failed, even
+// if it had failed before, and the next does not begin. One that ended well at that
+// moment is done.
 func TestInterrupted(t *testing.T) {
 	for _, c := range []struct {
 		what, log string
@@ -24,6 +25,9 @@ func TestInterrupted(t *testing.T) {
 		{"ends", "state saved\nepoch 2/2\n", Outcome{Done: 1}},
 	} {
 		p := mustPlan(t, grid([]string{"none", "strong"}, []int{64}, 1), t.TempDir())
+		if err := errors.Join(os.MkdirAll(p.Cells[0].Dir, 0o755), mark(p.Cells[0], errors.New("before"))); err != nil {
+			t.Fatal(err)
+		}
 		runs, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)

@@ -110,6 +110,9 @@ func train(ctx context.Context, c Cell, template *exec.Cmd) (err error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
+	if err := rundir.ClearFailure(c.Dir); err != nil { // it is tried again now
+		return err
+	}
 	if err := durable.RefuseLink(c.Log()); err != nil {
 		return err
 	}
@@ -155,7 +158,7 @@ func (e *CellError) Unwrap() error { return e.err }
 
 // mark writes down that the cell failed.
 func mark(c Cell, err error) error {
-	f := rundir.Failure{Error: err.Error(), ExitStatus: -1}
+	f := rundir.Failure{Error: err.Error(), ExitStatus: -1, Cell: &c.Cell}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		f.ExitStatus = exit.ExitCode()

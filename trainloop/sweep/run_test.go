@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +68,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check("failure", failure, rundir.Failure{Error: "loss is NaN (exit status 3)", ExitStatus: 3})
+	check("failure", failure, rundir.Failure{Error: "loss is NaN (exit status 3)", ExitStatus: 3, Cell: &bad.Cell})
 
 	begun, all, outcome = ran(t, p, func(Cell) string { return "trains" })
 	check("started again", begun, []string{b})
@@ -78,6 +79,50 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("log", string(log), "epoch 1/2\npipeline: loss is NaN\nepoch 2/2\n")
+	if _, err := rundir.ReadFailure(bad.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still marked as failed, or error %v", err)
+	}
+}
+
+// TestFailedAgain: a sweep that is planned anew, with further seeds too, tries a
+// cell that failed before it began where it was, and marks each under its seed.
+func TestFailedAgain(t *testing.T) {
+	for _, c := range []struct{ first, later []uint64 }{
+		{[]uint64{1}, []uint64{1}},
+		{[]uint64{0}, []uint64{0}},
+		{[]uint64{1}, []uint64{1, 2}},
+		{[]uint64{7}, []uint64{0, 7}},
+		{[]uint64{0}, []uint64{3, 0}},
+		{[]uint64{1}, []uint64{2}},
+		{[]uint64{1, 2}, []uint64{2}},
+	} {
+		root := t.TempDir()
+		dirs := map[rundir.Cell]string{}
+		for _, seeds := range [][]uint64{c.first, c.later} {
+			p, err := New(grid([]string{"none"}, []int{64}, seeds...), root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, outcome := ran(t, p, func(Cell) string { return "fails" })
+			if outcome != (Outcome{Failed: len(seeds)}) {
+				t.Errorf("%v: outcome %+v", c, outcome)
+			}
+			for _, cell := range p.Cells {
+				if before, again := dirs[cell.Cell]; again && before != cell.Dir {
+					t.Errorf("%v: %s was in %s and is in %s", c, Name(cell.Cell), before, cell.Dir)
+				}
+				dirs[cell.Cell] = cell.Dir
+			}
+		}
+		for cell, dir := range dirs {
+			if f, err := rundir.ReadFailure(dir); err != nil || f.Cell == nil || *f.Cell != cell {
+				t.Errorf("%v: the mark of %s tells %+v, error %v", c, Name(cell), f.Cell, err)
+			}
+		}
+		if found, err := rundir.List(root); err != nil || len(found) != len(dirs) {
+			t.Errorf("%v: runs %v, error %v, want %v", c, found, err, dirs)
+		}
+	}
 }
 
 // TestNoProcess: a cell whose process cannot be started has failed.

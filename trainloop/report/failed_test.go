@@ -1,0 +1,272 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/trainloop/rundir"
+)
+
+// TestFailedCells: each failed cell is that of its own seed, and there are no
+// other seeds.
+func TestFailedCells(t *testing.T) {
+	eachFailing(t, func(t *testing.T, f failing) {
+		s := load(t, f.write(t, t.TempDir()))
+		if !slices.Equal(s.Seeds, f.seeds) || len(s.Runs) != len(f.seeds)*len(f.batches) {
+			t.Fatalf("seeds %v, %d runs", s.Seeds, len(s.Runs))
+		}
+		for i := range s.Runs {
+			r, want := &s.Runs[i], Done
+			if slices.Contains(f.failed, r.Cell) {
+				want = Failed
+			}
+			if r.State != want {
+				t.Errorf("%v is %s, want %s", r.Cell, r.State, want)
+			}
+		}
+		f.checkTable(t, s)
+		f.checkCSV(t, s)
+	})
+}
+
+// TestFailedFiles: what is written is of epochs that there were, and the page
+// names the same runs.
+func TestFailedFiles(t *testing.T) {
+	for _, f := range []failing{
+		{[]uint64{7}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 64, Seed: 7}}, failsBefore, true},
+		{[]uint64{7}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16, Seed: 7}}, failsLater, false},
+		{[]uint64{0}, []int{64}, []rundir.Cell{{Condition: "none", BatchSize: 64}}, failsBefore, false},
+		{[]uint64{0}, []int{64}, []rundir.Cell{{Condition: "none", BatchSize: 64}}, failsFirst, true},
+		{[]uint64{0, 3}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64, Seed: 3}}, failsLater, true},
+	} {
+		root := f.write(t, t.TempDir())
+		s := load(t, root)
+		must(t, s.Write(root, DefaultDrop))
+		written := files(t, root)
+		events := map[string]bool{}
+		for i := range s.Runs {
+			r := &s.Runs[i]
+			row := fmt.Sprintf(`<tr><th scope="row">none</th><td>%d</td><td>%d</td><td class="state `, r.BatchSize, r.Seed)
+			if n := strings.Count(written["report.html"], row); n != 1 {
+				t.Errorf("%+v: %v is on the page %d times", f, r.Cell, n)
+			}
+			if len(r.History) > 0 {
+				events[fmt.Sprintf("tensorboard/none-%d-%d", r.BatchSize, r.Seed)] = true
+			}
+		}
+		if n := strings.Count(written["report.html"], `<tr><th scope="row">none</th>`); n != len(s.Runs) {
+			t.Errorf("%+v: %d runs are on the page, not %d", f, n, len(s.Runs))
+		}
+		for name := range written {
+			if dir := filepath.ToSlash(filepath.Dir(name)); strings.HasPrefix(dir, "tensorboard") && !events[dir] {
+				t.Errorf("%+v: %s is of no epoch", f, name)
+			} else {
+				delete(events, dir)
+			}
+		}
+		if len(events) > 0 {
+			t.Errorf("%+v: no events in %v", f, slices.Collect(maps.Keys(events)))
+		}
+		if _, there := written["da_type_none.json"]; there != (len(s.courses("none")) > 0) {
+			t.Errorf("%+v: da_type_none.json is there: %v", f, there)
+		}
+	}
+}
+
+// TestCoursesOfFailed: of a batch size, the study's files have the lowest seed
+// that is done, and one that failed only where none is.
+func TestCoursesOfFailed(t *testing.T) {
+	cell := func(batch int, seed uint64) rundir.Cell {
+		return rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}
+	}
+	f := failing{[]uint64{1, 2}, []int{16, 32, 64}, []rundir.Cell{cell(16, 1), cell(32, 1), cell(32, 2)}, failsLater, true}
+	courses := load(t, f.write(t, t.TempDir())).courses("none")
+	history := sample{epochs: 2}.history
+	want := []course{
+		newCourse(16, history(cell(16, 2), 0)), newCourse(32, history(cell(32, 1), 0)[:1]), newCourse(64, history(cell(64, 1), 0)),
+	}
+	if !slices.EqualFunc(courses, want, func(a, b course) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
+		t.Errorf("got  %v\nwant %v", courses, want)
+	}
+}
+
+// TestFailedProgress: a cell whose furthest run failed is not one under way.
+func TestFailedProgress(t *testing.T) {
+	c := rundir.Cell{Condition: "none", BatchSize: 16, Seed: 1}
+	f := failing{[]uint64{1}, []int{16}, []rundir.Cell{c}, failsLater, true}
+	root := f.write(t, t.TempDir())
+	accuracy := fmt.Sprintf("%.2f", 100*sample{epochs: 2}.history(c, 0)[0].ValAccuracy)
+	text := func() string { return load(t, root).Table(DefaultDrop).Conditions[0].Cells[0].Text() }
+	if got := text(); got != "failed, "+accuracy+" at 1/2" {
+		t.Errorf("failed: %q", got)
+	}
+	must(t, rundir.ClearFailure(rundir.CellDir(root, c, false)))
+	if got := text(); got != accuracy+" at 1/2" {
+		t.Errorf("under way: %q", got)
+	}
+}
+
+// TestFailedFigure: a line leads from one batch size to the next, and not over
+// one whose runs failed. What has no line has none in the legend either.
+func TestFailedFigure(t *testing.T) {
+	accuracy := 0.5
+	cells := func(done ...bool) (list []Cell) {
+		for i, there := range done {
+			c := Cell{BatchSize: 16 << i, State: Failed}
+			if there {
+				c.Accuracy = &accuracy
+			}
+			list = append(list, c)
+		}
+		return list
+	}
+	for _, c := range []struct {
+		done         []bool
+		points       int
+		lines        string
+		legend, lack string
+	}{
+		{[]bool{true, true, true, true}, 4, "[4]", ">none<", "no run done"},
+		{[]bool{true, true, false, true}, 3, "[2 1]", ">none<", "no run done"},
+		{[]bool{false, true, true, false}, 2, "[0 2 0]", ">none<", "no run done"},
+		{[]bool{true, false, true, false}, 2, "[1 1 0]", ">none<", "no run done"},
+		{[]bool{false, false, false, false}, 0, "[0 0 0 0 0]", ">none (no run done)<", ">none<"},
+	} {
+		table := Table{Name: "failed", BatchSizes: []int{16, 32, 64, 128}, Conditions: []Condition{{Name: "none", Cells: cells(c.done...)}}}
+		s := table.accuracySeries(printed())[0]
+		var lengths []int
+		for _, line := range s.lines {
+			lengths = append(lengths, len(line))
+		}
+		if len(s.points) != c.points || fmt.Sprint(lengths) != c.lines {
+			t.Errorf("%v: %d points in lines of %v", c.done, len(s.points), lengths)
+		}
+		var b bytes.Buffer
+		must(t, table.accuracySVG(&b))
+		if !strings.Contains(b.String(), c.legend) || strings.Contains(b.String(), c.lack) {
+			t.Errorf("%v: the legend lacks %q or has %q", c.done, c.legend, c.lack)
+		}
+	}
+}
+
+// TestSeedsAdded: a sweep that began with one seed has others now, and its cells
+// are in both kinds of directories.
+func TestSeedsAdded(t *testing.T) {
+	e := configs.Default()
+	e.Train.Epochs = 2
+	cell := func(batch int, seed uint64) rundir.Cell {
+		return rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}
+	}
+	for _, first := range []uint64{0, 1, 7} {
+		for _, where := range []string{failsBefore, failsUnmarked, failsFirst, failsLater} {
+			for _, plan := range []bool{true, false} {
+				began := failing{[]uint64{first}, []int{16, 64}, []rundir.Cell{cell(64, first)}, where, false}
+				root := began.write(t, t.TempDir())
+				grown := failing{[]uint64{0, 1, 7}, []int{16, 64}, []rundir.Cell{cell(64, first)}, where, plan}
+				for _, seed := range grown.seeds {
+					for _, batch := range grown.batches {
+						if seed == first {
+							continue
+						}
+						dir := rundir.CellDir(root, cell(batch, seed), true)
+						if name := filepath.Base(dir); name != fmt.Sprintf("seed-%d", seed) {
+							t.Fatalf("seed %d is in %s", seed, dir)
+						}
+						keepCell(t, dir, cell(batch, seed), e)
+						sample{epochs: 2}.writeRun(t, dir, cell(batch, seed), 0)
+					}
+				}
+				if e.Sweep.Conditions, e.Sweep.BatchSizes, e.Sweep.Seeds = []string{"none"}, grown.batches, grown.seeds; plan {
+					keepConfig(t, root, e)
+				}
+				s := load(t, root)
+				if !slices.Equal(s.Seeds, grown.seeds) {
+					t.Fatalf("began with %d, failed %s, plan %v: seeds %v", first, where, plan, s.Seeds)
+				}
+				grown.checkTable(t, s)
+				grown.checkCSV(t, s)
+			}
+		}
+	}
+}
+
+// TestMarksLeftBehind: of a mark that does not tell its seed nothing is left
+// once its cell has run again elsewhere; a history is kept.
+func TestMarksLeftBehind(t *testing.T) {
+	e := configs.Default()
+	c := rundir.Cell{Condition: "none", BatchSize: 64, Seed: 1}
+	root := failing{[]uint64{1}, []int{16, 64}, []rundir.Cell{c}, failsUnmarked, true}.write(t, t.TempDir())
+	alone := filepath.Join(root, "none", "64")
+	again := filepath.Join(alone, "seed-1")
+	keepCell(t, again, c, e)
+	sample{epochs: 2}.writeRun(t, again, c, 0)
+	s := load(t, root)
+	if !slices.Equal(s.Seeds, []uint64{1}) || len(s.Table(DefaultDrop).Open) != 0 {
+		t.Errorf("seeds %v, not done %q", s.Seeds, s.Table(DefaultDrop).Open)
+	}
+	must(t, errors.Join(os.Remove(rundir.Layout{Dir: alone}.Failure()),
+		rundir.WriteHistory(rundir.Layout{Dir: alone}.History(), sample{epochs: 2}.history(c, 0))))
+	if s := load(t, root); !slices.Equal(s.Seeds, []uint64{0, 1}) {
+		t.Errorf("with a history that does not tell its seed: seeds %v", s.Seeds)
+	}
+}
+
+// TestWithSeeds: which seed a run has at batch size 64 that does not tell it.
+func TestWithSeeds(t *testing.T) {
+	told := func(dir string, batch int, seed uint64) Run {
+		return Run{Cell: rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}, Dir: filepath.FromSlash(dir)}
+	}
+	mark := Run{Cell: rundir.Cell{Condition: "none", BatchSize: 64}, seedUnknown: true, Dir: filepath.FromSlash("none/64")}
+	history := mark
+	history.History = sample{epochs: 1}.history(mark.Cell, 0)
+	for _, c := range []struct {
+		what    string
+		others  []Run
+		unknown Run
+		planned []uint64
+		want    []uint64 // none if it is dropped
+	}{
+		{"nothing tells", nil, mark, nil, []uint64{0}},
+		{"nothing tells of a history", nil, history, nil, []uint64{0}},
+		{"the plan does", nil, mark, []uint64{5}, []uint64{5}},
+		{"another of the time of one seed does", []Run{told("none/16", 16, 7)}, mark, []uint64{0, 1, 7}, []uint64{7}},
+		{"the same, without a plan", []Run{told("none/16", 16, 7), told("none/16/seed-1", 16, 1)}, mark, nil, []uint64{7}},
+		{"another seed has run there", []Run{told("none/64/seed-3", 64, 3)}, mark, []uint64{3, 5}, []uint64{5}},
+		{"another cell has that seed", []Run{told("none/16/seed-3", 16, 3)}, mark, []uint64{3, 5}, []uint64{3}},
+		{"other cells alone tell", []Run{told("none/16/seed-3", 16, 3)}, mark, nil, []uint64{3}},
+		{"all have run", []Run{told("none/64/seed-3", 64, 3), told("none/64/seed-5", 64, 5)}, mark, []uint64{3, 5}, nil},
+		{"a history, and all have run", []Run{told("none/64/seed-0", 64, 0), told("none/64/seed-1", 64, 1)}, history, []uint64{0, 1}, []uint64{2}},
+	} {
+		var got []uint64
+		for _, r := range withSeeds(append(c.others, c.unknown), c.planned) {
+			if r.Dir == c.unknown.Dir {
+				got = append(got, r.Seed)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: seeds %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// TestMarksAlone: a directory of nothing but marks that tell nothing can be
+// reported.
+func TestMarksAlone(t *testing.T) {
+	f := failing{[]uint64{0}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64}}, failsUnmarked, false}
+	root := f.write(t, t.TempDir())
+	s := load(t, root)
+	must(t, s.Write(root, DefaultDrop))
+	f.checkTable(t, s)
+	f.checkCSV(t, s)
+	if page := files(t, root)["report.html"]; !strings.Contains(page, "2 runs, 0 of them done.") {
+		t.Error("the page tells of epochs")
+	}
+}
