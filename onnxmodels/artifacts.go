@@ -16,6 +16,7 @@ import (
 	"onnxlab/onnxmodels/lower/cpu"
 	"onnxlab/onnxmodels/lower/cuda"
 	"onnxlab/onnxmodels/lower/native"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -149,11 +150,11 @@ type Artifacts struct {
 	// Training computes the loss and accumulates the gradients; its inputs are
 	// image, label and learning_rate, which scales the gradients, and
 	// dropout_seed if the network drops.
-	Training *Model
+	Training *modelfile.Model
 	// Eval computes loss and correct without training.
-	Eval *Model
+	Eval *modelfile.Model
 	// Optimizer applies the accumulated gradients.
-	Optimizer *Model
+	Optimizer *modelfile.Model
 	// Drops tells that Training has the input dropout_seed.
 	Drops bool
 	// Mixed tells that Training has the input loss_scale.
@@ -198,7 +199,7 @@ func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 	return b.PeakBytes(), nil
 }
 
-func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err error) {
+func (n *Network) trainingModel(o TrainingOptions) (m *modelfile.Model, drops bool, err error) {
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, false, err
@@ -342,7 +343,7 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 // BackwardPrefix begins the names of all nodes of the backward pass.
 const BackwardPrefix = "backward/"
 
-func (n *Network) evalModel() (*Model, error) {
+func (n *Network) evalModel() (*modelfile.Model, error) {
 	b := newBuilder("eval")
 	image, label := n.byteInput(b), b.labelInput()
 	logits := n.forward(b, b.normalise(image))
@@ -356,7 +357,7 @@ func (n *Network) evalModel() (*Model, error) {
 // the factor 1/(1 − μ) in its rate undoes the factor 1 − μ on each gradient.
 // Its inputs are those that ONNX Runtime expects by name; the rate among them
 // is not used.
-func optimizerModel(momentum float32, rates []float32) (*Model, error) {
+func optimizerModel(momentum float32, rates []float32) (*modelfile.Model, error) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
 	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
@@ -396,10 +397,10 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}
-	for name, m := range map[string]*Model{
+	for name, m := range map[string]*modelfile.Model{
 		TrainingModelFile: a.Training, EvalModelFile: a.Eval, OptimizerModelFile: a.Optimizer,
 	} {
-		if err := WriteModel(filepath.Join(dir, name), m); err != nil {
+		if err := modelfile.Write(filepath.Join(dir, name), m); err != nil {
 			return err
 		}
 	}

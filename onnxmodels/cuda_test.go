@@ -3,6 +3,7 @@ package onnxmodels
 import (
 	"fmt"
 	"maps"
+	"onnxlab/onnxmodels/modelfile"
 	"slices"
 	"testing"
 )
@@ -23,7 +24,7 @@ var cudaKernels = []string{
 }
 
 // operators counts those of the model.
-func operators(m *Model) map[string]int {
+func operators(m *modelfile.Model) map[string]int {
 	counts := map[string]int{}
 	for _, n := range m.GetGraph().GetNode() {
 		counts[n.GetOpType()]++

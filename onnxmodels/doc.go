@@ -17,7 +17,7 @@
 //
 //	state, err := checkpoint.Read("checkpoint")
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
-//	err = onnxmodels.WriteModel("model.onnx", model)
+//	err = modelfile.Write("model.onnx", model)
 //
 // CNN is the study's network. A layer of your own implements Layer: it appends
 // operators to the graph, of which each has a gradient rule in package

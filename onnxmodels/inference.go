@@ -7,6 +7,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // The forms of input that an inference model can have.
@@ -60,7 +61,7 @@ type InferenceOptions struct {
 // model of one input, image, and two outputs: logits and probabilities, both
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
 // the wrong number of class names and an unknown target are errors.
-func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
+func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	b := newBuilder("inference")
 	b.constants = c
 	var x *graph.Value

@@ -13,6 +13,7 @@ import (
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -161,7 +162,7 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(path), err)}
 	}
-	if err := onnxmodels.WriteModel(opts.out, model); err != nil {
+	if err := modelfile.Write(opts.out, model); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "from %s\n", path)

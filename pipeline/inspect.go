@@ -13,6 +13,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -136,7 +137,7 @@ func openInspected(path string) (inspected, error) {
 		}
 		return inspected{inspect.Checkpoint(c), inspect.CheckpointSubject(c)}, nil
 	}
-	m, err := onnxmodels.ReadModel(path)
+	m, err := modelfile.Read(path)
 	if err != nil {
 		return inspected{}, err
 	}

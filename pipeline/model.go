@@ -13,6 +13,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 )
@@ -99,7 +100,7 @@ func (f *modelFlags) openAlone(ctx context.Context, stderr io.Writer) (*classifi
 // open reads the model and makes it ready to run. The caller closes it.
 func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writer) (*classifier, error) {
 	c := &classifier{Path: f.path(), Close: func() error { return nil }}
-	m, err := onnxmodels.ReadModel(c.Path)
+	m, err := modelfile.Read(c.Path)
 	if errors.Is(err, os.ErrNotExist) && f.run != "" {
 		err = explainMissing(f.run, err)
 	}
@@ -109,7 +110,7 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 	if c.Form, err = onnxmodels.FormOf(m); err != nil {
 		return nil, &dataError{fmt.Errorf("read model %q: %w", c.Path, err)}
 	}
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		return nil, err
 	}

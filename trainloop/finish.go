@@ -12,6 +12,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -111,7 +112,7 @@ func inferenceModel(n *onnxmodels.Network, c *checkpoint.Checkpoint, classes []s
 	if err != nil {
 		return nil, err
 	}
-	return onnxmodels.Marshal(m)
+	return modelfile.Marshal(m)
 }
 
 // lastFinite returns the latest snapshot in dir whose parameters are all

@@ -1,6 +1,6 @@
 // Package inspect tells people what is in a model or a checkpoint.
 //
-//	m, err := onnxmodels.ReadModel("model.onnx")
+//	m, err := modelfile.Read("model.onnx")
 //	err = inspect.Model(m).WriteTable(os.Stdout)
 package inspect
 
@@ -16,6 +16,7 @@ import (
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // ModelReport is what is in an ONNX model.
@@ -54,8 +55,8 @@ type OperatorReport struct {
 	Backward int    `json:"backward"`
 }
 
-// Model describes a model that onnxmodels.CheckModel accepts.
-func Model(m *onnxmodels.Model) *ModelReport {
+// Model describes a model that modelfile.Check accepts.
+func Model(m *modelfile.Model) *ModelReport {
 	g := m.GetGraph()
 	r := &ModelReport{
 		Producer: m.GetProducerName(), IRVersion: m.GetIrVersion(),

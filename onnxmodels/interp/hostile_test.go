@@ -11,6 +11,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // hostile returns a small good model to damage.
@@ -124,7 +125,7 @@ func TestHostile(t *testing.T) {
 	for want, damage := range damages {
 		m := hostile(t)
 		damage(m)
-		data, err := onnxmodels.Marshal(m)
+		data, err := modelfile.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +182,7 @@ func TestManyCallers(t *testing.T) {
 
 // padded is the largest pad of a model's nodes.
 func padded(t *testing.T, data []byte) (largest int64) {
-	m, err := onnxmodels.DecodeModel(data)
+	m, err := modelfile.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +200,7 @@ func padded(t *testing.T, data []byte) (largest int64) {
 // models that would be right to take long: of large images or pads.
 func FuzzNew(f *testing.F) {
 	add := func(m *onnxpb.Model) {
-		data, err := onnxmodels.Marshal(m)
+		data, err := modelfile.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
 		}

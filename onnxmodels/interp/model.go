@@ -9,6 +9,7 @@ import (
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -22,10 +23,10 @@ type Model struct {
 	outputs   [2]int
 }
 
-// New returns the model of the given bytes, as onnxmodels.Marshal makes them and
+// New returns the model of the given bytes, as modelfile.Marshal makes them and
 // model.onnx holds them.
 func New(data []byte) (*Model, error) {
-	proto, err := onnxmodels.DecodeModel(data)
+	proto, err := modelfile.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
