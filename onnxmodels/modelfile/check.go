@@ -142,15 +142,12 @@ func checkNode(n *onnxpb.Node, known map[string]bool) error {
 }
 
 func checkTensor(t *onnxpb.Tensor) error {
-	if t.GetDataLocation() == onnxpb.Tensor_EXTERNAL || len(t.GetExternalData()) > 0 {
-		return fmt.Errorf("tensor %q has its data in another file, which is not supported", t.GetName())
+	if external(t) {
+		return fmt.Errorf("tensor %q has its data in another file, and there is no folder to look for it", t.GetName())
 	}
-	elements := int64(1)
-	for i, d := range t.GetDims() {
-		if d < 0 || d > maxModelBytes || elements*d > maxModelBytes {
-			return fmt.Errorf("tensor %q: dimension %d of %v is out of range", t.GetName(), i, t.GetDims())
-		}
-		elements *= d
+	elements, err := elementsOf(t)
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 	}
 	size := int64(graph.Elem(t.GetDataType()).Size())
 	if size == 0 {
@@ -159,9 +156,21 @@ func checkTensor(t *onnxpb.Tensor) error {
 	if raw := t.GetRawData(); len(raw) > 0 && int64(len(raw)) != elements*size {
 		return fmt.Errorf("tensor %q: dimensions %v need %d bytes, it has %d", t.GetName(), t.GetDims(), elements*size, len(raw))
 	}
-	listed := len(t.GetFloatData()) + len(t.GetInt32Data()) + len(t.GetInt64Data())
+	listed := len(t.GetFloatData()) + len(t.GetInt32Data()) + len(t.GetInt64Data()) + len(t.GetDoubleData()) + len(t.GetUint64Data())
 	if len(t.GetRawData()) == 0 && int64(listed) != elements {
 		return fmt.Errorf("tensor %q: dimensions %v need %d numbers, it has %d", t.GetName(), t.GetDims(), elements, listed)
 	}
 	return nil
+}
+
+// elementsOf is how many elements a tensor's shape has.
+func elementsOf(t *onnxpb.Tensor) (int64, error) {
+	elements := int64(1)
+	for i, d := range t.GetDims() {
+		if d < 0 || d > maxModelBytes || elements*d > maxModelBytes {
+			return 0, fmt.Errorf("dimension %d of %v is out of range", i, t.GetDims())
+		}
+		elements *= d
+	}
+	return elements, nil
 }

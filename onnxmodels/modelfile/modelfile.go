@@ -17,22 +17,22 @@ type Model = onnxpb.Model
 // maxModelBytes is protobuf's own limit.
 const maxModelBytes = 1<<31 - 1
 
-// Read reads the ONNX model at path and checks what it says of itself:
-// see Check.
+// Read reads the ONNX model at path, with its external data: see ReadFile.
 func Read(path string) (*Model, error) {
-	data, err := durable.ReadPlain(path, maxModelBytes)
+	f, err := ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, err
 	}
-	m, err := Decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("read model %q: %w", path, err)
-	}
-	return m, nil
+	return f.Model, nil
 }
 
-// Decode decodes and checks a model's bytes.
+// Decode decodes and checks a model's bytes. Data in other files is an error.
 func Decode(data []byte) (*Model, error) {
+	return decode(data, func(*Model) error { return nil })
+}
+
+// decode decodes a model, lets takeIn bring in what lies elsewhere, and checks it.
+func decode(data []byte, takeIn func(*Model) error) (*Model, error) {
 	m := &Model{}
 	left := maxMessages
 	if err := countMessages(data, m.ProtoReflect().Descriptor(), &left, maxDepth); err != nil {
@@ -40,6 +40,9 @@ func Decode(data []byte) (*Model, error) {
 	}
 	if err := proto.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("not an ONNX model: %w", err)
+	}
+	if err := takeIn(m); err != nil {
+		return nil, err
 	}
 	if err := Check(m); err != nil {
 		return nil, err

@@ -47,8 +47,6 @@ func TestRead(t *testing.T) {
 	for want, damage := range map[string]func(m *onnxpb.Model){
 		"":                           func(*onnxpb.Model) {},
 		"no graph":                   func(m *onnxpb.Model) { m.Graph = nil },
-		"data in another file":       func(m *onnxpb.Model) { tensor(m).DataLocation = onnxpb.Tensor_EXTERNAL.Enum() },
-		"has its data":               func(m *onnxpb.Model) { tensor(m).ExternalData = []*onnxpb.Property{{Key: proto.String("location")}} },
 		"dimension 0 of [-1]":        func(m *onnxpb.Model) { tensor(m).Dims = []int64{-1} },
 		"dimension 1 of [2 461":      func(m *onnxpb.Model) { tensor(m).Dims = []int64{2, 1 << 62} },
 		"dimension 2 of [65536":      func(m *onnxpb.Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
