@@ -146,6 +146,8 @@ type Value struct {
 
 	// data holds a constant's elements, little-endian; nil for others.
 	data []byte
+	// known holds the elements of a shape that is computed, if they are known.
+	known []Dim
 	// producer is the node that computes the value; nil for inputs and
 	// constants.
 	producer *Node
@@ -180,6 +182,23 @@ func (v *Value) Ints() []int64 {
 	}
 	return values
 }
+
+// Known returns the elements of a list of integers (or of a single one) as far as they can
+// be told without running the graph: those of a constant, or multiples of symbols, as in a
+// shape that is computed. It returns nil if they are not known.
+func (v *Value) Known() []Dim {
+	if v.data == nil || v.Elem != Int64 {
+		return v.known
+	}
+	known := make([]Dim, 0, len(v.data)/8)
+	for _, n := range v.Ints() {
+		known = append(known, Dim{Size: n})
+	}
+	return known
+}
+
+// SetKnown says what the elements of a list of integers will be.
+func (v *Value) SetKnown(elements []Dim) { v.known = elements }
 
 // Data returns the elements of a constant, little-endian, or nil.
 func (v *Value) Data() []byte { return v.data }

@@ -63,7 +63,7 @@ var damages = map[string]func(m *onnxpb.Model){
 	`attribute "pads": 2 is not smaller than the kern`: func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "pads", []int64{0, 2, 0, 0}) },
 	`attribute "ceil_mode" is 1`:                       func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "ceil_mode", int64(1)) },
 	`attribute "training_mode" is 1`:                   func(m *onnxpb.Model) { set(nodeOf(m, "BatchNormalization"), "training_mode", int64(1)) },
-	`Mul): input 0 is int64[1`:                         func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
+	`Mul): inputs int64[1 3 8 12] and float32[] differ`:                         func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
 	`attribute "value" is not supported`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Relu")
 		n.Attribute = []*onnxpb.Attribute{{

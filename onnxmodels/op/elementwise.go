@@ -10,13 +10,20 @@ import (
 // Elementwise operators of one input. In the comments dy is the gradient by the output
 // y.
 var (
-	_ = unary("Identity", func(_ *Backward, _ *graph.Node, dy *graph.Value) *graph.Value { return dy }, nil) // dx = dy
-	_ = unary("Relu", reluGradient, func(x float32) float32 { return max(x, 0) })                            // dx = dy where y > 0
-	_ = unary("Neg", negGradient, func(x float32) float32 { return -x })                                     // dx = −dy
-	_ = unary("Log", logGradient, float(math.Log))                                                           // dx = dy/x
-	_ = unary("Exp", nil, float(math.Exp))
-	_ = unary("Sqrt", nil, float(math.Sqrt))
-	_ = unary("Reciprocal", nil, func(x float32) float32 { return 1 / x })
+	_ = unary("Relu", reluGradient, func(x float64) float64 { return max(x, 0) }) // dx = dy where y > 0
+	_ = unary("Neg", negGradient, func(x float64) float64 { return -x })          // dx = −dy
+	_ = unary("Log", logGradient, math.Log)                                       // dx = dy/x
+	_ = unary("Exp", nil, math.Exp)
+	_ = unary("Sqrt", nil, math.Sqrt)
+	_ = unary("Reciprocal", nil, func(x float64) float64 { return 1 / x })
+	_ = Register(&Operator{
+		Schema: graph.Schema{Op: "Identity", Takes: Takes("input"), Gives: Gives("output")},
+		Infer:  same,
+		// dx = dy
+		Gradient: func(_ *Backward, _ *graph.Node, dy []*graph.Value) []*graph.Value { return dy },
+		Eval:     func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) { return one(in[0]) },
+		Moves:    true,
+	})
 	_ = Register(&Operator{
 		Schema: graph.Schema{Domain: Microsoft, Op: "ReluGrad", Takes: Takes("dY", "X"), Gives: Gives("dX")},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -29,39 +36,27 @@ var (
 	})
 )
 
-// unary declares an operator of one input that keeps its type.
-func unary(name string, gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value, f func(x float32) float32) *Operator {
+// unary declares an operator of one input that keeps its type. f computes one element,
+// which is then rounded to it.
+func unary(name string, gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value, f func(x float64) float64) *Operator {
 	o := &Operator{Schema: graph.Schema{Op: name, Takes: Takes("X"), Gives: Gives("Y")}, Infer: same}
 	if gradient != nil {
 		o.Gradient = func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{gradient(b, n, dy[0])}
 		}
 	}
-	o.Eval = func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		if f == nil {
-			return one(in[0])
-		}
-		return mapped(in[0], f)
-	}
+	o.Eval = func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) { return mapped(in[0], f) }
 	return Register(o)
 }
 
-// float makes a function of float64 one of float32.
-func float(f func(float64) float64) func(float32) float32 {
-	return func(x float32) float32 { return float32(f(float64(x))) }
-}
-
 // mapped applies f to each element.
-func mapped(x *Tensor, f func(float32) float32) ([]*Tensor, error) {
-	if err := x.want("input", graph.Float, -1); err != nil {
-		return nil, err
-	}
-	y, err := newFloats(x.Shape...)
+func mapped(x *Tensor, f func(float64) float64) ([]*Tensor, error) {
+	y, err := newTensor(x.Elem, x.Shape...)
 	if err != nil {
 		return nil, err
 	}
-	for i, v := range x.Floats {
-		y.Floats[i] = f(v)
+	for i := range y.Len() {
+		y.set(i, f(x.At(i)))
 	}
 	return one(y)
 }
@@ -108,7 +103,17 @@ var _ = Register(&Operator{
 		return []*graph.Value{b.As(n.In("input").Elem, dy[0])} // dx = dy in the type of x
 	},
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		return castTo(in[0], graph.Elem(n.Int("to")))
+		y, err := Converted(in[0], graph.Elem(n.Int("to")))
+		if err != nil {
+			return nil, err
+		}
+		return one(y)
+	},
+	Known: func(n *graph.Node) []graph.Dim {
+		if v := n.In("input"); v.Elem == graph.Int64 || v.Elem == graph.Int32 {
+			return v.Known()
+		}
+		return nil
 	},
 })
 
@@ -124,28 +129,4 @@ func (b Builder) As(elem graph.Elem, x *graph.Value) *graph.Value {
 		return x
 	}
 	return b.Cast(b.Local(x.Name)+"."+elem.String(), x, elem)
-}
-
-// castTo converts to float32 and int64.
-func castTo(x *Tensor, to graph.Elem) ([]*Tensor, error) {
-	y := &Tensor{Elem: to, Shape: x.Shape}
-	switch {
-	case to == x.Elem:
-		return one(x)
-	case to == graph.Float:
-		y.Floats = make([]float32, len(x.Ints))
-		for i, v := range x.Ints {
-			y.Floats[i] = float32(v)
-		}
-	case to == graph.Int64 && x.Elem == graph.Float:
-		y.Ints = make([]int64, len(x.Floats))
-		for i, v := range x.Floats {
-			y.Ints[i] = int64(v)
-		}
-	case to == graph.Int64:
-		y.Ints = x.Ints
-	default:
-		return nil, fmt.Errorf("a conversion from %s to %s is not supported in pure Go", x.Elem, to)
-	}
-	return one(y)
 }
