@@ -98,6 +98,7 @@ func (e *Experiment) conflicts() []conflict {
 	e.checkBatch(add)
 	e.checkData(add)
 	e.checkSchedule(add)
+	e.checkCourse(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:

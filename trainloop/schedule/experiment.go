@@ -3,14 +3,16 @@ package schedule
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/trainloop/monitor"
 )
 
 // New gives the schedule of an experiment whose epochs have stepsPerEpoch
 // steps, at least 1. Epochs count from 0: a decay at epoch 60 holds from step
-// 60 x stepsPerEpoch on. A warmup takes the place of the first epochs, and the
-// kinds that go down all along (cosine, one-cycle, polynomial) start after it.
+// 60 x stepsPerEpoch on. A warmup takes the place of the first epochs, and all
+// kinds but step start after it.
 //
 // Warmup rises from the rate of the reference batch. At batches smaller than
 // that, whose rate is lower, it starts from their own rate: it never begins
@@ -65,6 +67,13 @@ func afterWarmup(c configs.Schedule, peak float64, stepsPerEpoch, begin, end int
 			at[i] = epoch * stepsPerEpoch
 		}
 		return Step(peak, c.DecayFactor, at), nil
+	case "exponential":
+		return Exponential(peak, c.DecayFactor, begin, stepsPerEpoch), nil
+	case "plateau":
+		return Plateau{
+			Monitor: Monitor(c), Factor: c.DecayFactor, Patience: c.Patience, Cooldown: c.Cooldown,
+			Least: c.MinRate, Begin: begin / stepsPerEpoch, StepsPerEpoch: stepsPerEpoch,
+		}.Schedule(peak), nil
 	case "cosine":
 		return Cosine(peak, final, begin, end), nil
 	case "polynomial":
@@ -72,5 +81,10 @@ func afterWarmup(c configs.Schedule, peak float64, stepsPerEpoch, begin, end int
 	case "one-cycle":
 		return OneCycle(peak*c.StartFraction, peak, final, c.PeakAt, begin, end), nil
 	}
-	return Schedule{}, fmt.Errorf("schedule.kind: %q is not one of step, constant, cosine, one-cycle, polynomial", c.Kind)
+	return Schedule{}, fmt.Errorf("schedule.kind: %q is not one of %s", c.Kind, strings.Join(configs.Choices("schedule.kind"), ", "))
+}
+
+// Monitor is what the settings say that a plateau schedule follows.
+func Monitor(c configs.Schedule) monitor.Monitor {
+	return monitor.Monitor{Quantity: c.Monitor, MinDelta: c.MinDelta}
 }
