@@ -29,7 +29,8 @@ func newConfigPlotCommand() *cobra.Command {
 		Short: "Draw the learning rate over the epochs",
 		Long: `Draw the learning rate over the epochs: one line, or where the configuration
 gives a sweep one for each batch size, dashed for the conditions whose schedule
-differs. The path of the picture is printed.
+differs. A schedule of the kind plateau is drawn as it is before the first
+plateau, which only the run knows. The path of the picture is printed.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), opts) },
@@ -70,7 +71,9 @@ func runConfigPlot(out io.Writer, opts configOptions) error {
 
 // curve is one line of the plot: a schedule and what it is drawn like.
 type curve struct {
-	label         string
+	label string
+	// until tells of rates that depend on how the run goes; empty for others.
+	until         string
 	color         int
 	dashed        bool
 	epochs        int
@@ -83,7 +86,7 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 	e := resolved.Experiment
 	if !resolved.GivesSweep() {
 		c, err := curveOf(e)
-		c.label = "batch " + strconv.Itoa(e.Train.BatchSize)
+		c.label = "batch " + strconv.Itoa(e.Train.BatchSize) + c.until
 		return []curve{c}, err
 	}
 	var curves []curve
@@ -101,7 +104,7 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 			if slices.ContainsFunc(drawn, c.covers) {
 				continue
 			}
-			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize), i, len(drawn) > 0
+			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize)+c.until, i, len(drawn) > 0
 			if c.dashed {
 				c.label += ", " + condition
 			}
@@ -113,7 +116,9 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 }
 
 // covers reports whether other has the same rates.
-func (c curve) covers(other curve) bool { return slices.Equal(c.points(), other.points()) }
+func (c curve) covers(other curve) bool {
+	return c.until == other.until && slices.Equal(c.points(), other.points())
+}
 
 func curveOf(e configs.Experiment) (curve, error) {
 	images := e.TrainImages()
@@ -122,7 +127,11 @@ func curveOf(e configs.Experiment) (curve, error) {
 	}
 	steps := images / e.Train.BatchSize
 	s, err := schedule.New(e, steps)
-	return curve{epochs: e.Train.Epochs, stepsPerEpoch: steps, schedule: s}, err
+	c := curve{epochs: e.Train.Epochs, stepsPerEpoch: steps, schedule: s}
+	if e.Schedule.Kind == configs.KindPlateau {
+		c.until = ", until a plateau"
+	}
+	return c, err
 }
 
 // mostPoints bounds the points of a curve; more are finer than a pixel.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -50,7 +51,12 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int
 		}
 	}
 	sum := fmt.Sprintf("%d cells, %d at once", len(plan.Cells), jobs)
-	_, err = fmt.Fprintf(stdout, "%-*s%s\n", len(lines[0]), sum, (total / time.Duration(jobs)).Round(time.Second))
+	if _, err = fmt.Fprintf(stdout, "%-*s%s\n", len(lines[0]), sum, (total / time.Duration(jobs)).Round(time.Second)); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(plan.Cells, func(c sweep.Cell) bool { return c.Experiment.Train.StopPatience > 0 }) {
+		_, err = fmt.Fprintln(stdout, "Cells with train.stop_patience may end earlier: these are the times of all their epochs.")
+	}
 	return err
 }
 

@@ -115,7 +115,9 @@ func newExportModelCommand() *cobra.Command {
 		Use:   "model",
 		Short: "Write the inference model of a run",
 		Long: `Write the network that a run has trained as an ONNX model for inference, with
-the outputs logits and probabilities. The class names are in its metadata.
+the outputs logits and probabilities. The class names are in its metadata. The
+parameters are those of the latest checkpoint, or with train.stop_restore_best of
+that of the best epoch, as in the run's own model.onnx.
 
 The input image is uint8 [batch, height, width, 3] as images are stored, or with
 --input float32-nchw float32 [batch, 3, height, width] in 0..1.
@@ -129,7 +131,7 @@ The input image is uint8 [batch, height, width, 3] as images are stored, or with
 	cmd.Flags().StringVar(&opts.out, "out", "", "file to write (required)")
 	cmd.Flags().StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+" or "+onnxmodels.InputFloat32NCHW)
 	cmd.Flags().BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
-	cmd.Flags().BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy, not the latest")
+	cmd.Flags().BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
 	return cmd
 }
 
@@ -183,11 +185,10 @@ func trainedNetwork(dir string, best bool) (n *onnxmodels.Network, path string, 
 	if err != nil {
 		return nil, "", nil, err
 	}
-	checkpoints := rundir.Layout{Dir: dir}.Checkpoints()
 	if best {
-		path, err = snapshot.Best(checkpoints)
+		path, err = snapshot.Best(rundir.Layout{Dir: dir}.Checkpoints())
 	} else {
-		_, path, _, err = snapshot.Latest(checkpoints)
+		path, err = trainloop.TrainedSnapshot(dir)
 	}
 	if err != nil {
 		return nil, "", nil, err

@@ -111,7 +111,7 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return withResumeHint(err, opts, dir)
 	}
-	return writeSummary(stdout, dir, summary, opts.json)
+	return writeSummary(stdout, dir, summary, experiment.Train.Epochs, opts.json)
 }
 
 // withResumeHint ends the error of an interrupted run with the command that
@@ -124,7 +124,8 @@ func withResumeHint(err error, opts *trainOptions, dir string) error {
 	return fmt.Errorf("%w\ngo on with: %s", err, opts.resumeCommand("train", dir))
 }
 
-func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error {
+// writeSummary prints what came of the run in dir, which was to have the epochs.
+func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, s)
 	}
@@ -133,6 +134,13 @@ func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error 
 	fmt.Fprintf(t, "training accuracy\t%.2f %%\tloss %.4f\n", 100*s.Accuracy, s.Loss)
 	fmt.Fprintf(t, "parameters\t%d\n", s.Parameters)
 	fmt.Fprintf(t, "steps\t%d\t%d epochs in %.1f s, %.0f images/s\n", s.Steps, s.Epochs, s.Seconds, s.ImagesPerSecond)
-	fmt.Fprintf(t, "model\t%s\n", rundir.Layout{Dir: dir}.Model())
+	if stopped := stoppedText(s, epochs); stopped != "" {
+		fmt.Fprintf(t, "stopped early\t%s\t%s\n", stopped, s.StopReason)
+	}
+	fmt.Fprintf(t, "model\t%s", rundir.Layout{Dir: dir}.Model())
+	if restored := restoredText(s); restored != "" {
+		fmt.Fprintf(t, "\t%s", restored)
+	}
+	fmt.Fprintln(t)
 	return t.Flush()
 }

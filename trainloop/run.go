@@ -38,7 +38,8 @@ type Options struct {
 
 // Observer watches a run. Its methods are called from the run's goroutine.
 type Observer interface {
-	// Started is called once, with the place where the run starts.
+	// Started is called once, with the place where the run starts. Where no epoch
+	// is left to train, also as the run has stopped early, it is at the end.
 	Started(p Position)
 	// Stepped is called after each optimizer step, with the mean loss and the
 	// accuracy (0..1) of its batch.
@@ -73,8 +74,12 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	if r.complete {
 		return rundir.ReadSummary(o.Dir)
 	}
-	r.observe().Started(r.position())
-	for r.at.Epoch < r.Experiment.Train.Epochs {
+	begin := r.position()
+	if r.ended() {
+		begin.Epochs = begin.Epoch
+	}
+	r.observe().Started(begin)
+	for !r.ended() {
 		if err := r.epoch(ctx); err != nil {
 			return rundir.Summary{}, err
 		}
@@ -194,11 +199,12 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return errors.Join(err, pending.Abort())
 	}
 	r.history = append(r.history, row)
+	r.learn()
 	r.at.Epoch++
 	r.at.Partial = snapshot.Partial{}
 	r.commit(pending, &row.ValAccuracy, slices.Clone(r.history))
 	r.observe().Finished(r.position(), row)
-	if ctx.Err() != nil && r.at.Epoch < r.Experiment.Train.Epochs {
+	if ctx.Err() != nil && !r.ended() {
 		return r.stopped(ctx)
 	}
 	return nil

@@ -208,6 +208,7 @@ func (r *run) prepare() error {
 	if r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device)); err != nil {
 		return err
 	}
+	r.learn()
 	r.at.DataHash, err = r.dataHash()
 	return err
 }
