@@ -22,6 +22,7 @@ import (
 
 type sweepOptions struct {
 	experimentFlags
+	fromFlags
 	out    string
 	resume bool
 	dryRun bool
@@ -45,6 +46,10 @@ done, the sweep then ends with status 1, and --resume tries again what failed.
 Interrupted by Ctrl-C, the sweep saves the state of the cells under way;
 --resume goes on from there.
 
+With --from every cell begins with the parameters of a run, a model or a
+checkpoint, as by train --from. The sweep keeps a copy of them, and goes on with
+that.
+
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
 for the quickstart and, on two cores, minutes for the study.
@@ -56,7 +61,8 @@ for the quickstart and, on two cores, minutes for the study.
 			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.experimentFlags.add(cmd)
+	opts.fromFlags.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
@@ -98,6 +104,12 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	if plan.From, err = opts.read(); err != nil {
+		return err
+	}
+	if err := checkFrom(plan, plan.From); err != nil {
+		return err
+	}
 	if err := tellOfData(experiment.Data, stderr); err != nil {
 		return err // here, and not in every cell
 	}
@@ -127,6 +139,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	release, err := plan.Claim(opts.resume)
 	if err != nil {
 		return err
+	}
+	if command.from = plan.FromFile(); command.from != "" {
+		writeNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
 	}
 	failed, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
@@ -215,18 +230,26 @@ func outcomeText(r sweep.Result) string {
 }
 
 // cellCommand makes the commands that train cells: this program, as "train".
-type cellCommand struct{ program, root, library string }
+type cellCommand struct {
+	program, root, library string
+	// from is the file whose parameters the cells begin with; empty for none.
+	from string
+}
 
 func newCellCommand(root, library string) (cellCommand, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return cellCommand{}, fmt.Errorf("find this program: %w", err)
 	}
-	return cellCommand{program, root, library}, nil
+	return cellCommand{program: program, root: root, library: library}, nil
 }
 
 func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
-	return c.command("train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json")
+	args := []string{"train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
+	if c.from != "" {
+		args = append(args, "--from", c.from)
+	}
+	return c.command(args...)
 }
 
 func (c cellCommand) command(args ...string) *exec.Cmd {

@@ -19,6 +19,7 @@ import (
 
 type trainOptions struct {
 	experimentFlags
+	fromFlags
 	out    string
 	resume bool
 	json   bool
@@ -52,15 +53,32 @@ Interrupted by Ctrl-C, it finishes the step, saves its state and says how to go
 on. Resumed, it ends as if it had never been interrupted. --resume without
 --config takes the configuration of the run in --out; with --config or --set it
 begins one where there is none yet.
+
+--resume --set train.epochs=N gives a run more epochs, also one that is complete:
+it ends as if it had been started with N. That is refused where the epochs that are
+done would have had other learning rates, as with the schedules cosine, one-cycle
+and polynomial, which end with the run.
+
+--from begins with the parameters of the latest or, with --best, the best
+checkpoint of a run, of a checkpoint file, or of a model of export model
+--fold=false, BatchNorm's statistics included; the optimizer starts anew. Where the
+classes are others, so does the classifier. The run keeps a copy, and is resumed
+without --from.
+
+train.stop_patience=N ends the run where train.stop_monitor has not improved for N
+epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 ` + exitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
-  pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study`,
+  pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study
+  pipeline train --out runs/study --resume --set train.epochs=120
+  pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runTrain(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.experimentFlags.add(cmd)
+	opts.fromFlags.add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "run directory (default runs/<name>)")
 	cmd.Flags().BoolVar(&opts.resume, "resume", false, "go on with the run in the directory")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
@@ -92,6 +110,10 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
+	from, err := opts.read()
+	if err != nil {
+		return err
+	}
 	data, err := loadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
@@ -105,7 +127,8 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
-		Dir: dir, Resume: opts.resume, Patience: opts.patience(),
+		Dir: dir, Resume: opts.resume, Patience: opts.patience(), From: from,
+		Note:     func(text string) { writeNotes(stderr, []string{text}) },
 		Observer: newProgress(stderr, header),
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop/warmstart"
 )
 
 // Options say what is run and where it is kept.
@@ -30,8 +31,17 @@ type Options struct {
 	// Patience is how long Run waits for another process to leave Dir before it
 	// fails; 0 does not wait.
 	Patience time.Duration
-	// Resume goes on from the latest snapshot in Dir, if there is one.
+	// Resume goes on from the latest snapshot in Dir, if there is one. The
+	// experiment is that which the run began with, or has another number of epochs:
+	// then the run goes on as if it had begun with it, which is a *Mismatch where
+	// the learning rates of the epochs that are done would have been others.
 	Resume bool
+	// From, if not nil, are the parameters that the run begins with in place of
+	// random ones. It keeps a copy of them, and goes on without From: a run that is
+	// resumed with other parameters than it began with is a *Mismatch.
+	From *warmstart.Source
+	// Note, if not nil, is told in a line what a user should know.
+	Note func(text string)
 	// Observer, if not nil, is told how the run goes.
 	Observer Observer
 }
@@ -63,7 +73,8 @@ type Position struct {
 // *Interrupted. The other errors that can be told apart are *configs.Error for
 // settings that are not possible, *SettingError for an experiment that does not
 // go with the images, *dataset.Error for images and labels that do not go
-// together, *Occupied, *Mismatch, *Diverged, *snapshot.DamagedError and
+// together, *warmstart.Misfit for parameters of another network, *Occupied,
+// *Mismatch, *Diverged, *rundir.DataError, *snapshot.DamagedError and
 // *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	r, err := start(ctx, o)
@@ -93,8 +104,14 @@ type run struct {
 	layout   rundir.Layout
 	unlock   func() error
 	complete bool
+	// environment is what was written when the run began.
+	environment rundir.Environment
+	// began is the experiment that the run had before it was given another number
+	// of epochs; nil if that is the same.
+	began *configs.Experiment
 
 	network *onnxmodels.Network
+	origin  origin
 	*steps  // nil until prepare
 	options session.Options
 	// tolerance is how far two runtimes may be apart on the exported model.
@@ -111,6 +128,12 @@ type run struct {
 
 func (r *run) position() Position {
 	return Position{r.at.Epoch, r.at.Partial.Steps, r.Experiment.Train.Epochs, r.loader.StepsPerEpoch()}
+}
+
+func (r *run) note(text string) {
+	if r.Note != nil {
+		r.Note(text)
+	}
 }
 
 func (r *run) observe() Observer {

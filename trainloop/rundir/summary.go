@@ -120,6 +120,14 @@ func WriteSummary(dir string, s Summary) error { return writeJSON(Layout{dir}.Su
 // complete is an error that wraps fs.ErrNotExist.
 func ReadSummary(dir string) (Summary, error) { return readJSON[Summary](Layout{dir}.Summary()) }
 
+// RemoveSummary makes the run in dir one that is not complete, durably.
+func RemoveSummary(dir string) error {
+	if err := os.Remove(Layout{dir}.Summary()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return durable.SyncDir(dir)
+}
+
 // Failure is failure.json: why a run ended without a summary.
 type Failure struct {
 	// Error is the message that the run ended with.

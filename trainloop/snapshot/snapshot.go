@@ -60,6 +60,9 @@ type Manifest struct {
 
 	ConfigHash string `json:"config_hash"`
 	DataHash   string `json:"data_hash"`
+	// FromHash is that of the parameters of another run that this one began with;
+	// empty if it did not.
+	FromHash string `json:"from_hash,omitempty"`
 
 	CheckpointBytes  int64  `json:"checkpoint_bytes"`
 	CheckpointSHA256 string `json:"checkpoint_sha256"`
