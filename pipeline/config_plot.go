@@ -72,8 +72,8 @@ func runConfigPlot(out io.Writer, opts configOptions) error {
 // curve is one line of the plot: a schedule and what it is drawn like.
 type curve struct {
 	label string
-	// until tells of rates that depend on how the run goes; empty for others.
-	until         string
+	// mark stands after the label where the rates also depend on how the run goes.
+	mark          string
 	color         int
 	dashed        bool
 	epochs        int
@@ -86,7 +86,7 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 	e := resolved.Experiment
 	if !resolved.GivesSweep() {
 		c, err := curveOf(e)
-		c.label = "batch " + strconv.Itoa(e.Train.BatchSize) + c.until
+		c.label = "batch " + strconv.Itoa(e.Train.BatchSize) + c.mark
 		return []curve{c}, err
 	}
 	var curves []curve
@@ -104,7 +104,7 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 			if slices.ContainsFunc(drawn, c.covers) {
 				continue
 			}
-			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize)+c.until, i, len(drawn) > 0
+			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize)+c.mark, i, len(drawn) > 0
 			if c.dashed {
 				c.label += ", " + condition
 			}
@@ -115,9 +115,12 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 	return curves, nil
 }
 
+// plateauMark is the mark of schedules of the kind plateau.
+const plateauMark = "*"
+
 // covers reports whether other has the same rates.
 func (c curve) covers(other curve) bool {
-	return c.until == other.until && slices.Equal(c.points(), other.points())
+	return c.mark == other.mark && slices.Equal(c.points(), other.points())
 }
 
 func curveOf(e configs.Experiment) (curve, error) {
@@ -129,7 +132,7 @@ func curveOf(e configs.Experiment) (curve, error) {
 	s, err := schedule.New(e, steps)
 	c := curve{epochs: e.Train.Epochs, stepsPerEpoch: steps, schedule: s}
 	if e.Schedule.Kind == configs.KindPlateau {
-		c.until = ", until a plateau"
+		c.mark = plateauMark
 	}
 	return c, err
 }
@@ -160,6 +163,9 @@ func drawCurves(name string, curves []curve, log bool, format string) (io.Writer
 	p := plot.New()
 	p.Title.Text = strings.TrimSuffix("Learning rate: "+name, ": ")
 	p.X.Label.Text = "epoch"
+	if slices.ContainsFunc(curves, func(c curve) bool { return c.mark != "" }) {
+		p.X.Label.Text += " (" + plateauMark + " until the first plateau)"
+	}
 	p.Y.Label.Text = "learning rate"
 	p.Add(plotter.NewGrid())
 	legend := plot.NewLegend()

@@ -54,7 +54,7 @@ func TestFrom(t *testing.T) {
 			t.Fatalf("%v: %q, %v", again, p.FromFile(), err)
 		}
 		kept, err := warmstart.Read(p.FromFile())
-		if err != nil || kept.SHA256() != source(t, "first", 1).SHA256() || kept.String() != `"first" (epoch 1, step 2)` {
+		if err != nil || kept.SHA256() != source(t, "first", 1).SHA256() || kept.Place != `of "first" (epoch 1, step 2)` {
 			t.Errorf("%v: the sweep keeps %v, %v", again, kept, err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestFrom(t *testing.T) {
 	}
 	other := source(t, "other", 2)
 	for dir, want := range map[string]string{
-		root: fmt.Sprintf(`--from: "first" (epoch 1, step 2) with SHA-256 %.12s became "other" (epoch 1, step 2) with %.12s`, source(t, "", 1).SHA256(), other.SHA256()),
+		root: fmt.Sprintf(`from.checkpoint" (of "first" (epoch 1, step 2)) with SHA-256 %.12s became "other" (epoch 1, step 2) with %.12s`, source(t, "", 1).SHA256(), other.SHA256()),
 		cold: `--from: nothing became "other" (epoch 1, step 2)`,
 	} {
 		var mismatch *trainloop.Mismatch

@@ -14,6 +14,7 @@ import (
 
 	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -92,8 +93,7 @@ func readSnapshot(named, path string) (*Source, error) {
 
 // The properties of a checkpoint in which Write keeps what parameters do not tell.
 const (
-	propertyPath    = "onnxlab.from"
-	propertyPlace   = "onnxlab.place"
+	propertyFrom    = "onnxlab.from"
 	propertyClasses = "onnxlab.classes"
 )
 
@@ -105,8 +105,8 @@ func readCheckpoint(named, path string) (*Source, error) {
 		return nil, fault(named, err)
 	}
 	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
-	if from := c.Properties.Strings[propertyPath]; from != "" {
-		s.Path, s.Place = from, c.Properties.Strings[propertyPlace]
+	if from := c.Properties.Strings[propertyFrom]; from != "" {
+		s.Place = "of " + printable.Name(from)
 	}
 	if text, ok := c.Properties.Strings[propertyClasses]; ok {
 		if err := json.Unmarshal([]byte(text), &s.Classes); err != nil {
@@ -138,10 +138,11 @@ func (s *Source) askRun(checkpoints string) error {
 	return nil
 }
 
-// Write keeps the source in a checkpoint file, from which Read gives it back.
+// Write keeps the source in a checkpoint file. Read gives it back, with what it was
+// from as its place.
 func (s *Source) Write(path string) error {
 	c := &checkpoint.Checkpoint{Trainable: s.Parameters}
-	c.Properties.Strings = map[string]string{propertyPath: s.Path, propertyPlace: s.Place}
+	c.Properties.Strings = map[string]string{propertyFrom: s.String()}
 	if len(s.Classes) > 0 {
 		text, err := json.Marshal(s.Classes)
 		if err != nil {

@@ -30,8 +30,8 @@ import (
 type Source struct {
 	// Path is what they are from, as the user named it.
 	Path string
-	// Place is where in a run they are from, as "epoch 3, step 12"; empty where that
-	// is not known.
+	// Place is where in a run they are from, as "epoch 3, step 12", or for a copy what
+	// it is of; empty where that is not known.
 	Place string
 	// Parameters are the trainable ones and BatchNorm's running statistics.
 	Parameters []checkpoint.Tensor

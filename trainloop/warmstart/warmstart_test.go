@@ -144,7 +144,7 @@ func TestWrite(t *testing.T) {
 		must(t, s.Write(path))
 		got, err := Read(path)
 		must(t, err)
-		if got.SHA256() != s.SHA256() || got.String() != s.String() || !slices.Equal(got.Classes, s.Classes) {
+		if got.SHA256() != s.SHA256() || got.String() != fmt.Sprintf("%q (of %s)", path, s) || !slices.Equal(got.Classes, s.Classes) {
 			t.Errorf("%v came back as %v", s, got)
 		}
 	}
