@@ -46,27 +46,6 @@ type Options struct {
 	Observer Observer
 }
 
-// Observer watches a run. Its methods are called from the run's goroutine.
-type Observer interface {
-	// Started is called once, with the place where the run starts. Where no epoch
-	// is left to train, also as the run has stopped early, it is at the end.
-	Started(p Position)
-	// Stepped is called after each optimizer step, with the mean loss and the
-	// accuracy (0..1) of its batch.
-	Stepped(p Position, loss, accuracy, imagesPerSecond float64)
-	// Finished is called after each epoch, when its row and its snapshot may
-	// still be on their way to the disk.
-	Finished(p Position, e rundir.Epoch)
-}
-
-// Position is a place in a run.
-type Position struct {
-	// Epoch counts from 0; Step is the number of steps done in it.
-	Epoch, Step int
-	// Epochs and StepsPerEpoch are the run's length.
-	Epochs, StepsPerEpoch int
-}
-
 // Run trains, and returns the summary that it wrote last.
 //
 // When ctx is cancelled it finishes the step, saves a snapshot and returns an
@@ -125,29 +104,6 @@ type run struct {
 	// checked tells that the images have the hash in at.
 	checked bool
 }
-
-func (r *run) position() Position {
-	return Position{r.at.Epoch, r.at.Partial.Steps, r.Experiment.Train.Epochs, r.loader.StepsPerEpoch()}
-}
-
-func (r *run) note(text string) {
-	if r.Note != nil {
-		r.Note(text)
-	}
-}
-
-func (r *run) observe() Observer {
-	if r.Observer == nil {
-		return silent{}
-	}
-	return r.Observer
-}
-
-type silent struct{}
-
-func (silent) Started(Position)                            {}
-func (silent) Stepped(Position, float64, float64, float64) {}
-func (silent) Finished(Position, rundir.Epoch)             {}
 
 // epoch trains to the end of the current epoch, evaluates and saves.
 func (r *run) epoch(ctx context.Context) error {

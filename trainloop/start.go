@@ -15,12 +15,9 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
-	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
-	"onnxlab/trainloop/snapshot"
 )
 
 // start claims the run directory and makes everything that the first step
@@ -234,60 +231,6 @@ func (r *run) prepare() error {
 	r.learn()
 	r.at.DataHash, err = r.dataHash()
 	return err
-}
-
-// resume returns the checkpoint to begin with, and moves the run to its
-// position.
-func (r *run) resume() ([]byte, error) {
-	m, path, _, err := snapshot.Latest(r.layout.Checkpoints())
-	if errors.Is(err, fs.ErrNotExist) {
-		return r.first()
-	}
-	if err != nil {
-		return nil, err
-	}
-	if r.at.DataHash, err = r.dataHash(); err != nil {
-		return nil, err
-	}
-	if !r.knows(m.ConfigHash) || m.DataHash != r.at.DataHash || m.FromHash != r.at.FromHash {
-		return nil, &Mismatch{Dir: r.Dir, Differences: []string{
-			fmt.Sprintf("snapshot %q: configuration %.12s, data %.12s and first parameters %.12q, now %.12s, %.12s and %.12q",
-				path, m.ConfigHash, m.DataHash, m.FromHash, r.at.ConfigHash, r.at.DataHash, r.at.FromHash),
-		}}
-	}
-	hash := r.at.ConfigHash
-	r.at, r.at.ConfigHash = m, hash
-	history, err := rundir.ReadHistory(r.layout.History())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if len(history) < m.Epoch {
-		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q comes after %d", r.Dir, len(history), path, m.Epoch)
-	}
-	r.history = history[:m.Epoch]
-	if r.began != nil {
-		if err := r.checkLength(m, r.history); err != nil {
-			return nil, err
-		}
-	}
-	return r.readState(snapshot.CheckpointPath(path))
-}
-
-// readState reads a checkpoint, which must have the network's parameters: of
-// one that has not, ONNX Runtime names neither the file nor the parameter.
-func (r *run) readState(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c, err := checkpoint.Decode(data)
-	if err == nil {
-		_, err = r.network.Inference(c, onnxmodels.InferenceOptions{KeepBatchNorm: true})
-	}
-	if err != nil {
-		return nil, &rundir.DataError{Path: path, Message: err.Error()}
-	}
-	return data, nil
 }
 
 // Recipe returns the recipe that the settings name.

@@ -64,16 +64,16 @@ func aRun(t *testing.T, n *onnxmodels.Network, classes []string) string {
 	return dir
 }
 
-var threeClasses = []string{"cat", "dog", "ant"}
+func threeClasses() []string { return []string{"cat", "dog", "ant"} }
 
 // TestRead reads the same parameters from every kind of file.
 func TestRead(t *testing.T) {
 	n := network(t, 3, 4, 8)
-	dir := aRun(t, n, threeClasses)
+	dir := aRun(t, n, threeClasses())
 	latest := snapshot.Path(rundir.Layout{Dir: dir}.Checkpoints(), 20)
 	elsewhere := filepath.Join(t.TempDir(), "checkpoint")
 	must(t, checkpoint.Write(elsewhere, n.Initialize(2)))
-	named := onnxmodels.InferenceOptions{KeepBatchNorm: true, Classes: threeClasses}
+	named := onnxmodels.InferenceOptions{KeepBatchNorm: true, Classes: threeClasses()}
 	planes := onnxmodels.InferenceOptions{KeepBatchNorm: true, Input: onnxmodels.InputFloat32NCHW}
 	for _, c := range []struct {
 		path, place string
@@ -89,12 +89,12 @@ func TestRead(t *testing.T) {
 		s, err := Read(c.path)
 		must(t, err)
 		want := checkpoint.Encode(n.Initialize(2))
-		got, start, err := s.Fit(n, threeClasses, 9)
+		got, start, err := s.Fit(n, threeClasses(), 9)
 		must(t, err)
 		if string(checkpoint.Encode(got)) != string(want) || start.Taken != 14 || len(start.New) != 0 {
 			t.Errorf("%s: other parameters, or %+v", c.path, start)
 		}
-		if s.Path != c.path || s.Place != c.place || (s.Classes != nil) != c.named || c.named && !slices.Equal(s.Classes, threeClasses) {
+		if s.Path != c.path || s.Place != c.place || (s.Classes != nil) != c.named || c.named && !slices.Equal(s.Classes, threeClasses()) {
 			t.Errorf("%s: %+v", c.path, s)
 		}
 		if hash := s.SHA256(); hash != (&Source{Parameters: append(n.Initialize(2).Frozen, n.Initialize(2).Trainable...)}).SHA256() || len(hash) != 64 {
@@ -137,7 +137,7 @@ func TestHash(t *testing.T) {
 func TestWrite(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	for _, s := range []*Source{
-		{Path: "runs/first", Place: "epoch 3, step 12", Parameters: n.Initialize(1).Trainable, Classes: threeClasses},
+		{Path: "runs/first", Place: "epoch 3, step 12", Parameters: n.Initialize(1).Trainable, Classes: threeClasses()},
 		{Path: "checkpoint", Parameters: n.Initialize(1).Trainable},
 	} {
 		path := filepath.Join(t.TempDir(), "from.checkpoint")
@@ -147,6 +147,26 @@ func TestWrite(t *testing.T) {
 		if got.SHA256() != s.SHA256() || got.String() != fmt.Sprintf("%q (of %s)", path, s) || !slices.Equal(got.Classes, s.Classes) {
 			t.Errorf("%v came back as %v", s, got)
 		}
+	}
+}
+
+// TestStrangersProperties: what a checkpoint says of itself neither commands the
+// terminal nor has no end, and classes that are none are an error.
+func TestStrangersProperties(t *testing.T) {
+	n := network(t, 3, 4, 8)
+	c := n.Initialize(1)
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	c.Properties.Strings = map[string]string{propertyFrom: "a\x1b[2J" + strings.Repeat("b", 10_000)}
+	must(t, checkpoint.Write(path, c))
+	s, err := Read(path)
+	must(t, err)
+	if s.Path != path || !strings.HasPrefix(s.Place, "of a\uFFFD[2Jbb") || len(s.Place) > 200 {
+		t.Errorf("from %v", s)
+	}
+	c.Properties.Strings = map[string]string{propertyClasses: "many"}
+	must(t, checkpoint.Write(path, c))
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "property onnxlab.classes: ") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -206,7 +226,7 @@ set the section model as it was there`},
 // that has it.
 func TestFolded(t *testing.T) {
 	n := network(t, 3, 4, 8)
-	dir := aRun(t, n, threeClasses)
+	dir := aRun(t, n, threeClasses())
 	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{})
 	must(t, err)
 	must(t, onnxmodels.WriteModel(rundir.Layout{Dir: dir}.Model(), m))
@@ -237,11 +257,11 @@ func TestOtherClasses(t *testing.T) {
 		names  []string
 		reason string
 	}{
-		{from(3, threeClasses...), threeClasses, ""},
-		{from(3), threeClasses, ""},
-		{from(3, threeClasses...), nil, ""},
-		{from(3, "ant", "cat", "dog"), threeClasses, "its classes have other names there"},
-		{from(7), threeClasses, "it has 7 classes there and 3 here"},
+		{from(3, threeClasses()...), threeClasses(), ""},
+		{from(3), threeClasses(), ""},
+		{from(3, threeClasses()...), nil, ""},
+		{from(3, "ant", "cat", "dog"), threeClasses(), "its classes have other names there"},
+		{from(7), threeClasses(), "it has 7 classes there and 3 here"},
 		{from(7), nil, "it has 7 classes there and 3 here"},
 	} {
 		got, start, err := c.source.Fit(n, c.names, 5)
@@ -271,7 +291,7 @@ func TestFaults(t *testing.T) {
 		must(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	damaged := aRun(t, n, threeClasses)
+	damaged := aRun(t, n, threeClasses())
 	latest := snapshot.Path(rundir.Layout{Dir: damaged}.Checkpoints(), 20)
 	must(t, os.WriteFile(snapshot.CheckpointPath(latest), []byte("x"), 0o600))
 	artifacts, err := n.Artifacts(onnxmodels.TrainingOptions{})
