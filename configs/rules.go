@@ -87,7 +87,7 @@ func rules() []rule {
 		{key: "schedule.power", doc: "Exponent of polynomial; 1 is a straight line.", max: 100, above: true},
 		{key: "schedule.start_fraction", doc: "First rate of one-cycle as a fraction of the peak.", max: 1, above: true},
 		{key: "schedule.peak_at", doc: "Share of the run after which one-cycle is at its peak.", max: 1, above: true, below: true},
-		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one; 0 is no warmup.", max: maxCount},
+		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 is no warmup.", max: maxCount},
 		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 

@@ -45,6 +45,9 @@ done, the sweep then ends with status 1, and --resume tries again what failed.
 Interrupted by Ctrl-C, the sweep saves the state of the cells under way;
 --resume goes on from there.
 
+What is possible, but may not be meant, is told once for all cells, in lines that
+begin with "note:" (see "pipeline config check").
+
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
 for the quickstart and, on two cores, minutes for the study.
@@ -68,8 +71,8 @@ for the quickstart and, on two cores, minutes for the study.
 
 // experiment returns the experiment and the sweep directory. A file that is about
 // a single run is refused: it gives no sweep, and the default's, the study's,
-// would go on for days.
-func (o *sweepOptions) experiment() (*configs.Experiment, string, error) {
+// would go on for days. So are cells that the settings do not allow.
+func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
 	r, dir, err := o.follow(o.resume, o.out)
 	if err != nil {
 		return nil, "", err
@@ -77,7 +80,10 @@ func (o *sweepOptions) experiment() (*configs.Experiment, string, error) {
 	if o.config != "" && !r.GivesSweep() {
 		return nil, "", &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
 	}
-	return &r.Experiment, dir, nil
+	if _, err := r.Cells(); err != nil {
+		return nil, "", err
+	}
+	return r, dir, nil
 }
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
@@ -87,10 +93,11 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.json && opts.dryRun {
 		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
 	}
-	experiment, root, err := opts.experiment()
+	resolved, root, err := opts.experiment()
 	if err != nil {
 		return err
 	}
+	experiment := &resolved.Experiment
 	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
 		return err
 	}
@@ -98,7 +105,11 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	if err := tellOfData(experiment.Data, stderr); err != nil {
+	told := stderr
+	if opts.dryRun {
+		told = io.Discard // it reads the images, and tells of them then
+	}
+	if err := tellOfData(experiment.Data, told); err != nil {
 		return err // here, and not in every cell
 	}
 	// Once here, and not in every cell.
@@ -116,7 +127,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		opts.jobs = parallelCells(experiment.Runtime, runtime.NumCPU())
 	}
 	if opts.dryRun {
-		return dryRun(ctx, plan, command, opts.jobs, stdout, stderr)
+		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
 	if experiment.Runtime.Device == ortlib.CUDA {
 		// Better once here than in every cell.
@@ -128,6 +139,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	writeNotes(stderr, noteLines(resolved.SweepNotes(0))) // here, and not for every cell
 	failed, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
 		return errors.Join(err, release())
