@@ -45,9 +45,10 @@ config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
 model.onnx and, last, summary.json. The model is verified at the end, as by
 pipeline verify. Files and settings count epochs from 0, messages from 1.
 
-Lines that begin with "note:" tell of what is possible, but may not be meant: a
-warmup that does nothing or takes the whole run, decays beyond its last epoch, and
-images that every epoch leaves out, as they do not fill a batch.
+Lines that begin with "note:" tell what was decided about the images, and what is
+possible, but may not be meant: a warmup that does nothing or takes the whole run,
+decays beyond its last epoch, and images that every epoch leaves out, as they do
+not fill a batch.
 
 The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.
