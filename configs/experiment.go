@@ -165,7 +165,9 @@ type Schedule struct {
 	MinDelta float64 `yaml:"min_delta" json:"min_delta"`
 	MinRate  float64 `yaml:"min_rate" json:"min_rate"`
 	// WarmupEpochs is how long the rate rises linearly from the unscaled rate
-	// to the scaled one (Goyal et al. 2017, section 2.2); 0 is no warmup.
+	// to the scaled one (Goyal et al. 2017, section 2.2); 0 is no warmup. It is
+	// at most the run's epochs, and less for the kinds that fall after it; all of
+	// DecayEpochs come later, and "one-cycle", which warms up by itself, has none.
 	WarmupEpochs int `yaml:"warmup_epochs" json:"warmup_epochs"`
 	// WarmupBy is "step" or "epoch": when the rising rate changes.
 	WarmupBy string `yaml:"warmup_by" json:"warmup_by"`

@@ -102,7 +102,7 @@ func rules() []rule {
 		{key: "schedule.cooldown", doc: "Epochs after plateau has lowered the rate that do not count; the last of them does.", max: maxCount, when: onPlateau},
 		{key: "schedule.min_delta", doc: "By more than how much monitor has to become better to count as an improvement.", max: 1000, when: onPlateau},
 		{key: "schedule.min_rate", doc: "The rate that plateau does not go below.", max: 1000, when: onPlateau},
-		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one; 0 is no warmup.", max: maxCount},
+		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 is no warmup.", max: maxCount},
 		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 

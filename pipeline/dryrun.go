@@ -22,12 +22,13 @@ import (
 // images, and the time from an evaluation too, one measurement for each size of
 // micro-batch, in a process of its own so that its memory can be told. The total
 // takes it that cells do not slow each other.
-func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int, stdout, stderr io.Writer) error {
+func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, command cellCommand, jobs int, stdout, stderr io.Writer) error {
 	data, err := loadData(ctx, plan.Experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
 	train, validation := data.Train, data.Validation
+	writeNotes(stderr, noteLines(resolved.SweepNotes(train.Len())))
 	height, width := train.Size()
 	steps := func(e configs.Experiment) int { return e.Train.Epochs * (train.Len() / e.Train.BatchSize) }
 	lines := plannedLines(plan, steps)

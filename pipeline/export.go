@@ -1,13 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,78 +23,6 @@ func newExportCommand() *cobra.Command {
 	}
 	cmd.AddCommand(newExportArtifactsCommand(), newExportModelCommand())
 	return cmd
-}
-
-type exportArtifactsOptions struct {
-	experimentFlags
-	out           string
-	target        string
-	size          imageSize
-	stepsPerEpoch int
-}
-
-func newExportArtifactsCommand() *cobra.Command {
-	var opts exportArtifactsOptions
-	cmd := &cobra.Command{
-		Use:   "artifacts",
-		Short: "Write the training artifacts of an experiment",
-		Long: `Write what any client of ONNX Runtime's training API needs to train the network
-of an experiment: ` + onnxmodels.TrainingModelFile + `, ` + onnxmodels.EvalModelFile + `, ` + onnxmodels.OptimizerModelFile + ` and ` + onnxmodels.CheckpointFile + `
-with the initial parameters.
-
-The training model takes image (uint8 [batch, height, width, 3]), label (int64
-[batch]) and learning_rate (float32 [1]), and gives loss and correct. The rate
-scales the gradients: feed it with each micro-batch, divided by their number.
-With --target cpu or cuda the batch is the experiment's micro-batch, else it is open.
-
-With --target cuda and runtime.precision mixed_float16 it also takes loss_scale
-(float32 [1]) and gives gradient_norm: leave out the optimizer's step and lower the
-scale where that is not finite. Other targets are in float32.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runExportArtifacts(&opts, cmd.OutOrStdout())
-		},
-	}
-	opts.add(cmd)
-	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
-	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
-	opts.size.add(cmd.Flags())
-	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, which momentum correction needs")
-	return cmd
-}
-
-func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
-	if opts.out == "" {
-		return &usageError{fmt.Errorf("--out DIR is required")}
-	}
-	if !slices.Contains(onnxmodels.Targets(), opts.target) {
-		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
-	}
-	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
-		return err
-	}
-	experiment, err := opts.load()
-	if err != nil {
-		return err
-	}
-	if experiment.Optimizer.MomentumCorrection && opts.stepsPerEpoch < 1 {
-		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
-	}
-	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
-	if err != nil {
-		return &usageError{err}
-	}
-	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
-	if err != nil {
-		return err
-	}
-	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
-		return err
-	}
-	total, trainable := network.Count()
-	_, err = fmt.Fprintf(stdout, "%s: training artifacts of %d parameters, %d of them trainable\n", opts.out, total, trainable)
-	return err
 }
 
 type exportModelOptions struct {

@@ -44,7 +44,12 @@ func newTrainCommand() *cobra.Command {
 		Long: `Train the network of an experiment and keep what comes of it in a run directory:
 config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
 model.onnx and, last, summary.json. The model is verified at the end, as by
-pipeline verify. Files count epochs from 0, messages from 1.
+pipeline verify. Files and settings count epochs from 0, messages from 1.
+
+Lines that begin with "note:" tell what was decided about the images, and what is
+possible, but may not be meant: a warmup that does nothing or takes the whole run,
+decays beyond its last epoch, and images that every epoch leaves out, as they do
+not fill a batch.
 
 The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.
@@ -90,23 +95,23 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 }
 
 // experiment returns the experiment and the run directory.
-func (o *trainOptions) experiment() (*configs.Experiment, string, error) {
-	if o.cell != "" {
-		e, err := cellExperiment(o.sweep, o.cell)
-		return e, o.out, err
+func (o *trainOptions) experiment() (*configs.Resolved, string, error) {
+	if o.cell == "" {
+		return o.follow(o.resume, o.out)
 	}
-	r, dir, err := o.follow(o.resume, o.out)
+	e, err := cellExperiment(o.sweep, o.cell)
 	if err != nil {
 		return nil, "", err
 	}
-	return &r.Experiment, dir, nil
+	return &configs.Resolved{Experiment: *e}, o.out, nil
 }
 
 func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
-	experiment, dir, err := opts.experiment()
+	resolved, dir, err := opts.experiment()
 	if err != nil {
 		return err
 	}
+	experiment := &resolved.Experiment
 	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
@@ -129,7 +134,7 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		Experiment: *experiment, Train: train, Validation: validation,
 		Dir: dir, Resume: opts.resume, Patience: opts.patience(), From: from,
 		Note:     func(text string) { writeNotes(stderr, []string{text}) },
-		Observer: newProgress(stderr, header),
+		Observer: newProgress(stderr, header, noteLines(resolved.Notes(train.Len()))),
 	})
 	if err != nil {
 		return withResumeHint(err, opts, dir)

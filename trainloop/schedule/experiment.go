@@ -16,7 +16,8 @@ import (
 //
 // Warmup rises from the rate of the reference batch. At batches smaller than
 // that, whose rate is lower, it starts from their own rate: it never begins
-// above what it leads to.
+// above what it leads to. One that would fall, since a decay or the start of
+// one-cycle lies below where it begins, or that is longer than the run, is an error.
 func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	if stepsPerEpoch < 1 {
 		return Schedule{}, fmt.Errorf("make the learning-rate schedule: %d steps in an epoch are fewer than 1: the batch size %d is more than the training images", stepsPerEpoch, e.Train.BatchSize)
@@ -27,6 +28,9 @@ func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	}
 	begin := e.Schedule.WarmupEpochs * stepsPerEpoch
 	end := e.Train.Epochs * stepsPerEpoch
+	if begin > end {
+		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: %d is more than train.epochs %d", e.Schedule.WarmupEpochs, e.Train.Epochs)
+	}
 	s, err := afterWarmup(e.Schedule, peak, stepsPerEpoch, begin, end)
 	if err != nil {
 		return Schedule{}, err
@@ -34,6 +38,10 @@ func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	ramp := Ramp{From: min(e.Optimizer.LearningRate, peak), Steps: begin, Every: 1}
 	if e.Schedule.WarmupBy == "epoch" {
 		ramp.Every = stepsPerEpoch
+	}
+	const rounding = 1e-9 // of a cosine that begins at the peak, too
+	if full := s.Rate(begin); begin > 0 && full < ramp.From*(1-rounding) {
+		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: the rate would fall from %.4g to %.4g within the warmup, where it is to rise", ramp.From, full)
 	}
 	return s.After(ramp), nil
 }

@@ -146,19 +146,23 @@ func TestWarmupOfSmallBatches(t *testing.T) {
 	}
 }
 
-// A decay inside the warmup lowers what it leads to; there is no jump.
-func TestDecayInsideWarmup(t *testing.T) {
-	s := study(t, 1024, func(e *configs.Experiment) {
-		e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 5, []int{3}
-	})
-	near(t, "last of warmup", s.Rate(49), 0.08+0.02/50)
-	near(t, "seam", s.Rate(50), 0.08)
-}
-
 func TestNewFaults(t *testing.T) {
 	for want, change := range map[string]func(*configs.Experiment){
 		`schedule.kind: "stairs" is not one of step`:     func(e *configs.Experiment) { e.Schedule.Kind = "stairs" },
 		`schedule.scaling: "cubic" is not one of linear`: func(e *configs.Experiment) { e.Schedule.Scaling = "cubic" },
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0.08 within": func(e *configs.Experiment) {
+			e.Train.BatchSize, e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 1024, 5, []int{3}
+		},
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0.01 within": func(e *configs.Experiment) {
+			e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 1, []int{1} // at the reference batch
+		},
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0.032 within": func(e *configs.Experiment) {
+			e.Train.BatchSize, e.Schedule.WarmupEpochs, e.Schedule.Kind = 1024, 5, "one-cycle"
+		},
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0 within": func(e *configs.Experiment) {
+			e.Train.BatchSize, e.Schedule.WarmupEpochs, e.Schedule.Kind = 1024, 100, "cosine"
+		},
+		"schedule.warmup_epochs: 101 is more than train.epochs 100": func(e *configs.Experiment) { e.Schedule.WarmupEpochs = 101 },
 	} {
 		e := configs.Default()
 		change(&e)
