@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"onnxlab/internal/terminal"
@@ -266,20 +268,38 @@ func TestFetchOfNothing(t *testing.T) {
 	}
 }
 
+// roundTrip takes the place of the network.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestDownloadGivesUpOnSilence has a server that sends four bytes after 50 seconds
+// and is silent from then on. Clocks are those of a bubble: on a real one the answer
+// of a server may take longer than any short time that is waited for it.
 func TestDownloadGivesUpOnSilence(t *testing.T) {
-	c := newFetchCase(t, "", func(w http.ResponseWriter, r *http.Request) {
-		w.Write([]byte("some"))
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
+	network := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = network })
+	http.DefaultTransport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		body, server := io.Pipe()
+		go func() {
+			time.Sleep(50 * time.Second)
+			io.WriteString(server, "some")
+			<-r.Context().Done()
+			server.CloseWithError(r.Context().Err())
+		}()
+		return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Body: body, Request: r}, nil
 	})
-	d := newDownload(c.opts.URL, c.part(), terminal.Reporter{})
-	d.stall = 50 * time.Millisecond
-	if _, err := d.run(context.Background()); err == nil || !strings.HasSuffix(err.Error(), "no answer for 50ms") {
-		t.Errorf("error is %v", err)
-	}
-	if got, _ := os.ReadFile(c.part()); string(got) != "some" {
-		t.Errorf("kept %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		part := filepath.Join(t.TempDir(), "part")
+		begun := time.Now()
+		_, err := newDownload("http://localhost"+archivePath, part, terminal.Reporter{}).run(t.Context())
+		if took := time.Since(begun); err == nil || !strings.HasSuffix(err.Error(), "no answer for 1m0s") || took != 110*time.Second {
+			t.Errorf("after %v: error %v, want that of a minute's silence after 50 s", took, err)
+		}
+		if got, _ := os.ReadFile(part); string(got) != "some" {
+			t.Errorf("kept %q", got)
+		}
+	})
 }
 
 func TestDownloadIsBounded(t *testing.T) {
