@@ -43,33 +43,6 @@ func started(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer)
 	return cmd, stderr
 }
 
-// TestSecondSignalEndsAtOnce: the first waits for the step, here one of many
-// seconds on one thread of any machine, and the second does not.
-func TestSecondSignalEndsAtOnce(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "run")
-	cmd, stderr := started(t, "train", "--out", dir, "--set", "data.source=synthetic", "--set", "data.train=1024",
-		"--set", "data.validation=10", "--set", "train.batch_size=1024", "--set", "augment.recipe=none", "--set", "runtime.threads=1")
-	waitFor(t, rundir.Layout{Dir: dir}.Config()) // the step is done whatever comes now
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	interrupt := func() {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-	}
-	interrupt()
-	select {
-	case <-done:
-		t.Fatalf("after one signal: %v\n%s", cmd.ProcessState, stderr)
-	case <-time.After(time.Second):
-	}
-	interrupt()
-	<-done
-	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
-		t.Errorf("after two signals: %v, want it ended by the second\n%s", cmd.ProcessState, stderr)
-	}
-}
-
 // TestClosedTerminalSaves: SIGHUP saves the state as Ctrl-C does.
 func TestClosedTerminalSaves(t *testing.T) {
 	// Under nohup the signal is ignored, also by what is started, unless it is caught.
