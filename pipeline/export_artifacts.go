@@ -14,6 +14,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop"
 )
 
@@ -183,7 +184,7 @@ func clientMeanings(microBatches int, correction bool) func(name string) string 
 	}
 }
 
-func tensorsOf(file string, m *onnxmodels.Model, meaning func(name string) string) artifactTensors {
+func tensorsOf(file string, m *modelfile.Model, meaning func(name string) string) artifactTensors {
 	described := func(values []inspect.ValueReport) []artifactTensor {
 		var list []artifactTensor
 		for _, v := range values {
