@@ -54,16 +54,16 @@ var damages = map[string]func(m *onnxpb.Model){
 	`"stage1.conv1" (Conv): attribute "scale" is not`: func(m *onnxpb.Model) {
 		set(nodeOf(m, "Conv"), "scale", int64(1))
 	},
-	`attribute "auto_pad" is SAME_UPPER, of`:           func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "auto_pad", "SAME_UPPER") },
-	`attribute "pads" is of the wrong type`:            func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", int64(1)) },
-	`attribute "pads" has 2 numbers, want 4`:           func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{1, 1}) },
-	`attribute "pads": -1 is outside 0..65535`:         func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{-1, 0, 0, 0}) },
-	`attribute "strides": 0 is outside 1..65535`:       func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "strides", []int64{0, 1}) },
-	`attribute "kernel_shape" is missing`:              func(m *onnxpb.Model) { nodeOf(m, "AveragePool").Attribute = nil },
-	`attribute "pads": 2 is not smaller than the kern`: func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "pads", []int64{0, 2, 0, 0}) },
-	`attribute "ceil_mode" is 1`:                       func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "ceil_mode", int64(1)) },
-	`attribute "training_mode" is 1`:                   func(m *onnxpb.Model) { set(nodeOf(m, "BatchNormalization"), "training_mode", int64(1)) },
-	`Mul): inputs int64[1 3 8 12] and float32[] differ`:                         func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
+	`attribute "auto_pad" is SAME_UPPER, of`:            func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "auto_pad", "SAME_UPPER") },
+	`attribute "pads" is of the wrong type`:             func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", int64(1)) },
+	`attribute "pads" has 2 numbers, want 4`:            func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{1, 1}) },
+	`attribute "pads": -1 is outside 0..65535`:          func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{-1, 0, 0, 0}) },
+	`attribute "strides": 0 is outside 1..65535`:        func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "strides", []int64{0, 1}) },
+	`attribute "kernel_shape" is missing`:               func(m *onnxpb.Model) { nodeOf(m, "AveragePool").Attribute = nil },
+	`attribute "pads": 2 is not smaller than the kern`:  func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "pads", []int64{0, 2, 0, 0}) },
+	`attribute "ceil_mode" is 1`:                        func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "ceil_mode", int64(1)) },
+	`attribute "training_mode" is 1`:                    func(m *onnxpb.Model) { set(nodeOf(m, "BatchNormalization"), "training_mode", int64(1)) },
+	`Mul): inputs int64[1 3 8 12] and float32[] differ`: func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
 	`attribute "value" is not supported`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Relu")
 		n.Attribute = []*onnxpb.Attribute{{

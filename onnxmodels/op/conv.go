@@ -11,7 +11,7 @@ import (
 
 // convOperator is Conv of X [n, c, h, w] with W [m, c/group, kh, kw] and B [m].
 var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "Conv", Takes: Takes("X", "W", "B?"), Gives: Gives("Y"), Fields: windowFields("group", int64(1))},
+	Schema: graph.Schema{Op: "Conv", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"), Fields: windowFields("group", int64(1))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		x, weight, window := n.In("X"), n.In("W"), WindowOf(n)
 		if err := images(x); err != nil {
@@ -89,7 +89,7 @@ func (b Builder) ConvGrad(name string, dy, x, weight *graph.Value, window Window
 // convTranspose is ConvTranspose of X [n, c, h, w] with W [c, m/group, kh, kw].
 var _ = Register(&Operator{
 	Schema: graph.Schema{
-		Op: "ConvTranspose", Takes: Takes("X", "W", "B?"), Gives: Gives("Y"),
+		Op: "ConvTranspose", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"),
 		Fields: windowFields("group", int64(1), "output_padding", []int64(nil), "output_shape", []int64(nil)),
 	},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {

@@ -14,7 +14,7 @@ import (
 // broadcast or missing.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
-		Op: "Gemm", Takes: Takes("A", "B", "C?"), Gives: Gives("Y"),
+		Op: "Gemm", Takes: Takes("A!", "B!", "C!?"), Gives: Gives("Y"),
 		Fields: Fields("alpha", float32(1), "beta", float32(1), "transA", int64(0), "transB", int64(0)),
 	},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -47,7 +47,7 @@ var _ = Register(&Operator{
 
 // matMul is MatMul of the matrix A [m, k] and each of the matrices B [..., k, n].
 var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "MatMul", Takes: Takes("A", "B"), Gives: Gives("Y")},
+	Schema: graph.Schema{Op: "MatMul", Takes: Takes("A!", "B!"), Gives: Gives("Y")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		a, b := n.In("A"), n.In("B")
 		at := len(b.Shape) - 2

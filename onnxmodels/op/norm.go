@@ -11,7 +11,7 @@ import (
 // (X − mean)·scale/√(var + epsilon) + B, for each channel.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
-		Op: "BatchNormalization", Takes: Takes("X", "scale", "B", "input_mean", "input_var"), Gives: Gives("Y"),
+		Op: "BatchNormalization", Takes: Takes("X", "scale!", "B!", "input_mean!", "input_var!"), Gives: Gives("Y"),
 		Fields: Fields("epsilon", float32(1e-5), "momentum", float32(0.9), "training_mode", int64(0)),
 	},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -22,6 +22,40 @@ var _ = Register(&Operator{
 	},
 	Eval: evalBatchNormalization,
 })
+
+// Models may have it in the form that trains, whose running statistics are further outputs
+// and, until opset 8, per element. What is taken here is the normalisation and that it
+// trains: moving the statistics is left to training.
+var _ = RegisterForms(
+	batchNormalizationForm(0, 8, "spatial", int64(1)),
+	batchNormalizationForm(9, 13),
+	batchNormalizationForm(14, 0, "training_mode", int64(0)),
+)
+
+func batchNormalizationForm(from, until int, fields ...any) *Form {
+	return &Form{
+		Schema: graph.Schema{
+			Op: "BatchNormalization", Takes: Takes("X", "scale!", "B!", "input_mean!", "input_var!"),
+			Gives:  Gives("Y", "running_mean?", "running_var?", "saved_mean?", "saved_var?"),
+			Fields: Fields(append([]any{"epsilon", float32(1e-5), "momentum", float32(0.9)}, fields...)...),
+		},
+		From: from, Until: until,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			if len(fields) > 0 && fields[0] == "spatial" && n.Int("spatial") == 0 {
+				return nil, fmt.Errorf("attribute \"spatial\" is 0, of which only 1 is supported")
+			}
+			training := len(n.Outputs) > 1
+			if from >= 14 {
+				training = n.Flag("training_mode")
+			}
+			y := b.one("BatchNormalization", n.Name, n.Inputs,
+				graph.Attribute{Name: "epsilon", Value: n.Float("epsilon")}, graph.Attribute{Name: "momentum", Value: n.Float("momentum")},
+				graph.Attribute{Name: "training_mode", Value: flag(training)})
+			mean, variance := n.In("input_mean"), n.In("input_var")
+			return []*graph.Value{y, mean, variance, mean, variance}[:max(len(n.Outputs), 1)], nil
+		},
+	}
+}
 
 // checkChannels checks that the inputs after the first are vectors of its channels.
 func checkChannels(n *graph.Node) error {

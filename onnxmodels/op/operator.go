@@ -86,7 +86,7 @@ func All() []*Operator {
 }
 
 // Takes declares inputs by their names. One that ends in "?" is optional, one in "*"
-// variadic.
+// variadic; "!" marks what networks learn.
 func Takes(names ...string) []graph.Operand { return operands(names) }
 
 // Gives declares outputs as Takes does inputs. After the name and a space comes the
@@ -101,8 +101,8 @@ func operands(names []string) []graph.Operand {
 			suffix = ".out"
 		}
 		list[i] = graph.Operand{
-			Name: strings.TrimRight(name, "?*"), Suffix: suffix,
-			Optional: strings.HasSuffix(name, "?"), Variadic: strings.HasSuffix(name, "*"),
+			Name: strings.TrimRight(name, "?*!"), Suffix: suffix,
+			Optional: strings.Contains(name, "?"), Variadic: strings.Contains(name, "*"), Learned: strings.Contains(name, "!"),
 		}
 	}
 	return list

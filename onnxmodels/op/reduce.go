@@ -12,6 +12,7 @@ var _ = Register(&Operator{
 		Op: "ReduceSum", Takes: Takes("data", "axes?"), Gives: Gives("reduced"),
 		Fields: Fields("keepdims", int64(1), "noop_with_empty_axes", int64(0)),
 	},
+	From: 13,
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		var axes []int64
 		if v := n.In("axes"); v != nil {
@@ -21,7 +22,11 @@ var _ = Register(&Operator{
 	},
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value { // dx = dy, expanded
 		x := n.In("data")
-		return []*graph.Value{b.expandLike(n.Name, b.keepDims(n, x, dy[0]), x), nil}[:len(n.Inputs)]
+		var axes []int64
+		if v := n.In("axes"); v != nil {
+			axes = v.Ints()
+		}
+		return []*graph.Value{b.expandLike(n.Name, b.keepDims(n, x, dy[0], axes), x), nil}[:len(n.Inputs)]
 	},
 })
 
@@ -31,6 +36,7 @@ var _ = Register(&Operator{
 		Op: "ReduceMean", Takes: Takes("data"), Gives: Gives("reduced"),
 		Fields: Fields("axes", []int64(nil), "keepdims", int64(1)),
 	},
+	Until: 17,
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		return inferReduced(n, n.In("data"), n.Ints("axes"))
 	},
@@ -38,10 +44,62 @@ var _ = Register(&Operator{
 	// the batch.
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		x, y, name := n.In("data"), n.Out("reduced"), n.Name
-		d := b.Binary("Div", name+".scaled", b.keepDims(n, x, dy[0]), b.As(x.Elem, b.ratio(name, x, y)))
+		d := b.Binary("Div", name+".scaled", b.keepDims(n, x, dy[0], n.Ints("axes")), b.As(x.Elem, b.ratio(name, x, y)))
 		return []*graph.Value{b.expandLike(name, d, x)}
 	},
 })
+
+// The axes of reductions became an input, of ReduceSum with opset 13 and of the others with
+// 18.
+var _ = RegisterForms(
+	axesAttributeForm("ReduceSum", 12),
+	axesInputForm("ReduceMean"),
+)
+
+// axesAttributeForm is a reduction whose axes are an attribute until an opset.
+func axesAttributeForm(name string, until int) *Form {
+	return &Form{
+		Schema: graph.Schema{Op: name, Takes: Takes("data"), Gives: Gives("reduced"), Fields: Fields("axes", []int64(nil), "keepdims", int64(1))},
+		Until:  until,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			inputs := []*graph.Value{n.In("data")}
+			if axes := n.Ints("axes"); len(axes) > 0 {
+				inputs = append(inputs, b.Ints(n.Name+".axes", axes...))
+			}
+			return []*graph.Value{b.one(name, n.Name, inputs, keepdims(n.Flag("keepdims")))}, nil
+		},
+	}
+}
+
+// axesInputForm is a reduction whose axes are an input since opset 18.
+func axesInputForm(name string) *Form {
+	return &Form{
+		Schema: graph.Schema{
+			Op: name, Takes: Takes("data", "axes?"), Gives: Gives("reduced"),
+			Fields: Fields("keepdims", int64(1), "noop_with_empty_axes", int64(0)),
+		},
+		From: 18,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			x := n.In("data")
+			axes, err := axesOf(n.In("axes"), len(x.Shape))
+			if err != nil {
+				return nil, err
+			}
+			if len(axes) == 0 && n.Flag("noop_with_empty_axes") {
+				return []*graph.Value{b.Unary("Identity", n.Name, x)}, nil
+			}
+			attributes := []graph.Attribute{keepdims(n.Flag("keepdims"))}
+			if len(axes) > 0 {
+				list := make([]int64, len(axes))
+				for i, a := range axes {
+					list[i] = int64(a)
+				}
+				attributes = append(attributes, graph.Attribute{Name: "axes", Value: list})
+			}
+			return []*graph.Value{b.one(name, n.Name, []*graph.Value{x}, attributes...)}, nil
+		},
+	}
+}
 
 // argMax is ArgMax.
 var _ = Register(&Operator{
@@ -130,18 +188,23 @@ func (b *Backward) ratio(name string, x, y *graph.Value) *graph.Value {
 
 // keepDims returns the gradient of a reduction of x in the shape that the
 // reduction has when it keeps the reduced dimensions as 1.
-func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value) *graph.Value {
+func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value, axes []int64) *graph.Value {
 	if len(dy.Shape) == len(x.Shape) {
 		return dy
 	}
-	if len(dy.Shape) == 0 {
-		ones := make([]int, len(x.Shape))
-		sizes := make([]int64, len(x.Shape))
-		for i := range ones {
-			ones[i], sizes[i] = 1, 1
+	shape := slices.Clone(x.Shape)
+	for i := range shape {
+		if len(axes) == 0 {
+			shape[i] = graph.Fixed(1)
 		}
-		return b.Reshape(n.Name+".ones", dy, b.Ints(n.Name+".sizes", sizes...), graph.Static(ones...))
 	}
-	b.Fail("differentiate %q: the reduction drops some dimensions only", n.Name)
-	return dy
+	for _, a := range axes {
+		axis, err := axisOf(x, a)
+		if err != nil {
+			b.Fail("differentiate %q: %w", n.Name, err)
+			return dy
+		}
+		shape[axis] = graph.Fixed(1)
+	}
+	return b.Shaped(n.Name+".kept", dy, shape)
 }
