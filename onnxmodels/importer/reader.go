@@ -177,12 +177,18 @@ func (r *reader) node(n *onnxpb.Node) error {
 	for len(c.Want) > 0 && !c.Want[len(c.Want)-1] {
 		c.Want = c.Want[:len(c.Want)-1]
 	}
+	if len(c.Want) == 0 {
+		return nil // nothing uses it
+	}
 	if len(c.Want) > len(form.Gives) && !form.Gives[len(form.Gives)-1].Variadic {
 		return fmt.Errorf("it has %d outputs, where %d are known", len(c.Want), len(form.Gives))
 	}
 	r.openBatch(n, &c)
 	values, err := r.b.Express(form, c)
 	if err != nil {
+		if inner := errors.Unwrap(err); inner != nil && r.b.Err() != nil {
+			err = inner // the node is named already
+		}
 		r.b.ClearErr()
 		return err
 	}

@@ -151,14 +151,31 @@ func broadcast(a, b graph.Shape) (graph.Shape, bool) {
 	shape := append(graph.Shape{}, a...)
 	offset := len(a) - len(b)
 	for i, d := range b {
-		switch one := graph.Fixed(1); {
-		case shape[offset+i] == one:
-			shape[offset+i] = d
-		case d != one && d != shape[offset+i]:
-			return nil, false
+		at := &shape[offset+i]
+		switch unit := graph.Fixed(1); {
+		case *at == unit:
+			*at = d
+		case d == unit:
+		default:
+			var ok bool
+			if *at, ok = unify(*at, d); !ok {
+				return nil, false
+			}
 		}
 	}
 	return shape, true
+}
+
+// unify returns what two dimensions are that have to be equal when the graph runs, and
+// whether they can be: a symbol can be any number or another symbol.
+func unify(a, b graph.Dim) (graph.Dim, bool) {
+	switch {
+	case a.Symbol == "":
+		return a, b.Symbol != "" || a == b
+	case b.Symbol == "":
+		return b, true
+	}
+	return a, a.Symbol != b.Symbol || a == b
 }
 
 func addGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {

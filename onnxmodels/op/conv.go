@@ -38,6 +38,22 @@ var _ = Register(&Operator{
 	Eval: evalConv,
 })
 
+// In models, attributes may be left out, and pads computed.
+var _ = RegisterForms(&Form{
+	Schema: graph.Schema{Op: "Conv", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"), Fields: windowFields("group", int64(1))},
+	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		weight := n.In("W")
+		if err := wantRank(weight, 4); err != nil {
+			return nil, err
+		}
+		attributes, err := fullWindow(n, n.In("X"), [2]int{weight.Size(2), weight.Size(3)})
+		if err != nil {
+			return nil, err
+		}
+		return []*graph.Value{b.one("Conv", n.Name, n.Inputs, attributes...)}, nil
+	},
+})
+
 // products are the multiplications of each element of one value with those of a weight
 // that it meets.
 func products(over, weight *graph.Value) int64 {

@@ -26,7 +26,7 @@ var _ = Register(&Operator{
 		}
 		m, k := sides(a, n.Flag("transA"))
 		k2, columns := sides(b, n.Flag("transB"))
-		if k != k2 || a.Elem != b.Elem {
+		if _, ok := unify(k, k2); !ok || a.Elem != b.Elem {
 			return nil, fmt.Errorf("inputs %s and %s do not fit", a, b)
 		}
 		return typed(a.Elem, graph.Shape{m, columns})

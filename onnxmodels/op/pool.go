@@ -67,6 +67,33 @@ var _ = Register(&Operator{
 	},
 })
 
+// In models, attributes may be left out, and pads computed.
+var _ = RegisterForms(
+	poolForm("AveragePool", Gives("Y"), "count_include_pad", int64(0)),
+	poolForm("MaxPool", Gives("Y", "Indices? .indices"), "storage_order", int64(0)),
+)
+
+func poolForm(name string, gives []graph.Operand, fields ...any) *Form {
+	fields = append([]any{"ceil_mode", int64(0)}, fields...)
+	return &Form{
+		Schema: graph.Schema{Op: name, Takes: Takes("X"), Gives: gives, Fields: windowFields(fields...)},
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			if n.Ints("kernel_shape") == nil {
+				return nil, fmt.Errorf("attribute \"kernel_shape\" is missing")
+			}
+			attributes, err := fullWindow(n, n.In("X"), [2]int{})
+			if err != nil {
+				return nil, err
+			}
+			c := Call{Name: n.Name, Inputs: n.Inputs, Attributes: attributes}
+			for range n.Outputs {
+				c.Want = append(c.Want, true)
+			}
+			return b.Do("", name, c), nil
+		},
+	}
+}
+
 // globalAveragePool is GlobalAveragePool: the mean of each channel, [n, c, 1, 1].
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GlobalAveragePool", Takes: Takes("X"), Gives: Gives("Y")},

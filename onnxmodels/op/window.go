@@ -93,6 +93,70 @@ func WindowOf(n *graph.Node) Window {
 	return w
 }
 
+// fullWindow returns a node's attributes with nothing left open, for a window over x
+// [n, c, h, w]: the kernel's size, strides, dilations, and pads in numbers.
+func fullWindow(n *graph.Node, x *graph.Value, kernel [2]int) ([]graph.Attribute, error) {
+	if err := images(x); err != nil {
+		return nil, err
+	}
+	w := Window{Kernel: kernel, Strides: [2]int{1, 1}, Dilations: [2]int{1, 1}}
+	for name, to := range map[string][]int{
+		"kernel_shape": w.Kernel[:], "pads": w.Pads[:], "strides": w.Strides[:], "dilations": w.Dilations[:],
+	} {
+		list := n.Ints(name)
+		if list != nil && len(list) != len(to) {
+			return nil, fmt.Errorf("attribute %q has %d numbers, want %d", name, len(list), len(to))
+		}
+		for i, v := range list {
+			least := int64(1)
+			if name == "pads" {
+				least = 0
+			}
+			if v < least || v > maxWindow {
+				return nil, fmt.Errorf("attribute %q: %d is outside %d..%d", name, v, least, maxWindow)
+			}
+			to[i] = int(v)
+		}
+	}
+	switch pad := n.Text("auto_pad"); pad {
+	case "NOTSET", "":
+	case "VALID":
+		w.Pads = [4]int{}
+	case "SAME_UPPER", "SAME_LOWER":
+		w.padSame(x.Size(2), x.Size(3), pad == "SAME_LOWER")
+	default:
+		return nil, fmt.Errorf("attribute \"auto_pad\" is %s, which is not known", pad)
+	}
+	if w.Dilations == [2]int{1, 1} {
+		w.Dilations = [2]int{}
+	}
+	list := w.Attributes()
+	for _, a := range n.Attributes {
+		switch a.Name {
+		case "kernel_shape", "pads", "strides", "dilations", "auto_pad":
+		default:
+			list = append(list, a)
+		}
+	}
+	return list, nil
+}
+
+// maxWindow is the largest number of a window's that makes sense.
+const maxWindow = 1<<16 - 1
+
+// padSame pads so that the output is ceil(size/stride). Of an odd pad the larger half is
+// at the end, or at the beginning if lower.
+func (w *Window) padSame(height, width int, lower bool) {
+	for i, size := range []int{height, width} {
+		reach := (w.Kernel[i]-1)*w.Dilations[i] + 1
+		total := max(((size+w.Strides[i]-1)/w.Strides[i]-1)*w.Strides[i]+reach-size, 0)
+		w.Pads[i], w.Pads[i+2] = total/2, total-total/2
+		if lower {
+			w.Pads[i], w.Pads[i+2] = w.Pads[i+2], w.Pads[i]
+		}
+	}
+}
+
 // Slide returns the type of a window's output over x [n, c, h, w], which has so many
 // channels.
 func (w Window) Slide(x *graph.Value, channels graph.Dim) ([]graph.Type, error) {
