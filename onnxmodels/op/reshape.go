@@ -63,6 +63,9 @@ func constantSizes(from, to graph.Shape) []int64 {
 	return list
 }
 
+// maxRank is how many dimensions a tensor may have. Networks have 4 or 5.
+const maxRank = 64
+
 // inferReshape tells the shape if its sizes are known. Elsewhere who builds the
 // graph has to say it.
 func inferReshape(n *graph.Node) ([]graph.Type, error) {
@@ -70,6 +73,9 @@ func inferReshape(n *graph.Node) ([]graph.Type, error) {
 	list := sizes.Known()
 	if list == nil && !sizes.Constant() {
 		return typed(x.Elem, nil)
+	}
+	if len(list) > maxRank {
+		return nil, fmt.Errorf("a shape of %d dimensions, more than %d, for input %s", len(list), maxRank, x)
 	}
 	shape, open := make(graph.Shape, len(list)), -1
 	for i, d := range list {
@@ -176,10 +182,9 @@ func evalReshape(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	if err := in[1].want("shape", graph.Int64, 1); err != nil {
 		return nil, err
 	}
-	const most = 64 // dimensions, of which networks have 4
 	sizes := in[1].Ints
-	if n := len(sizes); n > most {
-		return nil, fmt.Errorf("shape of %d dimensions, more than %d, for input %s", n, most, x)
+	if n := len(sizes); n > maxRank {
+		return nil, fmt.Errorf("a shape of %d dimensions, more than %d, for input %s", n, maxRank, x)
 	}
 	shape, left := make([]int, len(sizes)), -1
 	known := 1
