@@ -3,9 +3,10 @@ package onnxmodels
 import (
 	"fmt"
 	"maps"
-	"onnxlab/onnxmodels/modelfile"
 	"slices"
 	"testing"
+
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // cudaKernels are the operators of which the CUDA provider of ONNX Runtime

@@ -38,7 +38,7 @@ func (r *reader) attribute(a *onnxpb.Attribute) (any, error) {
 	case onnxpb.Attribute_FLOATS:
 		return append([]float32{}, a.GetFloats()...), nil
 	case onnxpb.Attribute_TENSOR:
-		elem, sizes, data, err := contents(a.GetT())
+		elem, sizes, data, err := Contents(a.GetT())
 		if err != nil {
 			return nil, err
 		}

@@ -119,7 +119,7 @@ func describe(n *onnxpb.Node, place int) string {
 
 // tensor makes a constant, or an input for a parameter, of a tensor of the file.
 func (r *reader) tensor(name string, t *onnxpb.Tensor) {
-	elem, sizes, data, err := contents(t)
+	elem, sizes, data, err := Contents(t)
 	if err != nil {
 		r.faults = append(r.faults, fmt.Errorf("tensor %q: %w", name, err))
 		r.broken[name] = true

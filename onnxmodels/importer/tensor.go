@@ -9,10 +9,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// contents returns the type, the sizes and the little-endian elements of a tensor, which
+// Contents returns the type, the sizes and the little-endian elements of a tensor, which
 // has them as raw bytes or in a list of numbers (ONNX's TensorProto). Its data has been
 // checked to fit its sizes.
-func contents(t *onnxpb.Tensor) (elem graph.Elem, sizes []int, data []byte, err error) {
+func Contents(t *onnxpb.Tensor) (elem graph.Elem, sizes []int, data []byte, err error) {
 	elem = graph.Elem(t.GetDataType())
 	if elem.Size() == 0 {
 		return 0, nil, nil, fmt.Errorf("elements of %s are not supported", elem)

@@ -3,6 +3,7 @@ package modelfile
 import (
 	"errors"
 	"fmt"
+
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels/graph"

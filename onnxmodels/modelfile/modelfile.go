@@ -3,6 +3,7 @@ package modelfile
 import (
 	"errors"
 	"fmt"
+
 	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
 

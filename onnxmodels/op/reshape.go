@@ -330,8 +330,9 @@ var _ = Register(&Operator{
 
 // unsqueezed is the shape with ones at the axes.
 func unsqueezed[D any](shape []D, axes []int, unit D) []D {
-	wide := make([]D, 0, len(shape)+len(axes))
-	for len(wide) < len(shape)+len(axes) {
+	rank := len(shape) + len(axes)
+	wide := make([]D, 0, rank)
+	for len(wide) < rank {
 		if slices.Contains(axes, len(wide)) {
 			wide = append(wide, unit)
 		} else {

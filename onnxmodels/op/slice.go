@@ -32,8 +32,10 @@ var _ = Register(&Operator{
 // In models, bounds that are computed become constants where they are known.
 var _ = RegisterForms(
 	&Form{
-		Schema: graph.Schema{Op: "Slice", Takes: Takes("data"), Gives: Gives("output"),
-			Fields: Fields("starts", Required{[]int64(nil)}, "ends", Required{[]int64(nil)}, "axes", []int64(nil))},
+		Schema: graph.Schema{
+			Op: "Slice", Takes: Takes("data"), Gives: Gives("output"),
+			Fields: Fields("starts", Required{[]int64(nil)}, "ends", Required{[]int64(nil)}, "axes", []int64(nil)),
+		},
 		Until: 9,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			inputs := []*graph.Value{n.In("data"), b.Ints(n.Name+".starts", n.Ints("starts")...), b.Ints(n.Name+".ends", n.Ints("ends")...)}
