@@ -101,6 +101,7 @@ func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experime
 	if err := overlay.apply(&cell, condition); err != nil {
 		return Experiment{}, err
 	}
+	cell.settleClasses()
 	cell.Train.BatchSize = batchSize
 	cell.Seed = seed
 	cell.Sweep = Sweep{Conditions: []string{condition}, BatchSizes: []int{batchSize}, Seeds: []uint64{seed}}

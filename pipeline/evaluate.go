@@ -146,13 +146,13 @@ func (o *evaluateOptions) chooseSplit(d configs.Data) (dataset.Split, error) {
 	if o.split != "" {
 		return dataset.Split(o.split), nil
 	}
-	own, _, err := source.Survey(d, dataset.Test)
+	found, err := source.Survey(d, dataset.Test)
 	switch {
 	case err != nil:
 		return "", err
-	case slices.Contains(own, dataset.Test):
+	case slices.Contains(found.Own, dataset.Test):
 		return dataset.Test, nil
-	case len(own) == 0 && o.dataPath != "":
+	case len(found.Own) == 0 && o.dataPath != "":
 		return dataset.All, nil
 	}
 	return dataset.Validation, nil

@@ -22,7 +22,7 @@ type Options struct {
 	// settings are kept with the run and not used.
 	Experiment configs.Experiment
 	// Train and Validation have images of one size, one image or more, and as
-	// many classes as the experiment's model.
+	// many classes as the experiment's model, of which 0 are as many as these.
 	Train, Validation *dataset.Set
 	// Dir is the run directory. It is made if it does not exist, and must not
 	// hold another run.

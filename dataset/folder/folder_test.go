@@ -510,7 +510,7 @@ func TestOptionFaults(t *testing.T) {
 	}
 }
 
-// TestSurvey tells the splits without reading images.
+// TestSurvey tells the splits and the classes without reading images.
 func TestSurvey(t *testing.T) {
 	for _, test := range []struct {
 		all  map[string][]byte
@@ -525,9 +525,9 @@ func TestSurvey(t *testing.T) {
 		} else {
 			delete(test.all, "a/empty.png")
 		}
-		own, notes, err := Survey(Options{Path: datatest.WriteFiles(t, test.all)}, dataset.Train)
-		if err != nil || !slices.Equal(own, test.want) || len(notes) != 1 {
-			t.Errorf("%v, notes %q, error %v, want %v", own, notes, err, test.want)
+		got, err := Survey(Options{Path: datatest.WriteFiles(t, test.all)}, dataset.Train)
+		if err != nil || !slices.Equal(got.Own, test.want) || !slices.Equal(got.Classes, []string{"a", "b"}) || len(got.Notes) != 1 {
+			t.Errorf("%+v, error %v, want %v", got, err, test.want)
 		}
 	}
 }
