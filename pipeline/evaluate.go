@@ -53,6 +53,7 @@ highest probability.
 	}
 	opts.dataFlags.add(cmd, "data")
 	opts.modelFlags.add(cmd)
+	opts.addBest(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "directory for the files")
 	flags.IntVar(&opts.wrong, "wrong", 24, "how many of the images that were classified wrong to list and show")

@@ -50,6 +50,7 @@ classified, and the exit status is 3.
 		},
 	}
 	opts.add(cmd)
+	opts.addBest(cmd)
 	cmd.Flags().IntVar(&opts.top, "top", 3, "how many classes to show of each image")
 	cmd.Flags().StringVar(&opts.resize, "resize", "", onnxmodels.ResizeFill+" or "+onnxmodels.ResizeExact+" (default: the model's)")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
