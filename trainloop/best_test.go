@@ -51,11 +51,15 @@ func TestBestSnapshot(t *testing.T) {
 		{"another of equals", []float64{0.5, 0.75, 0.75}, []int{2}, "step-00000012"},
 		{"a digit", []float64{0.1 + 0.2, 0.3}, []int{0, 1}, "step-00000004"},
 		{
-			"lost", []float64{0.5, 0.75, 0.7}, []int{0, 2},
+			"lost",
+			[]float64{0.5, 0.75, 0.7},
+			[]int{0, 2},
 			": the checkpoint of epoch 2 (step 8), the best with a validation accuracy of 75.00 %, is not kept any more; of those that are, the best is of epoch 3, with 70.00 %",
 		},
 		{
-			"all lost", []float64{0.5}, nil,
+			"all lost",
+			[]float64{0.5},
+			nil,
 			": the checkpoint of epoch 1 (step 4), the best with a validation accuracy of 50.00 %, is not kept any more; nor is that of any other epoch",
 		},
 	} {
