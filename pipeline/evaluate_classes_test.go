@@ -112,9 +112,9 @@ func TestPredictionsFile(t *testing.T) {
 	var got bytes.Buffer
 	// The probability is e/(e + 2).
 	want := `file,class,predicted,probability,correct
-"d/a, ""0"".png",d,d,0.57611686,true
 "b, c/a, ""1"".png","b, c","b, c",0.57611686,true
 "b, c/a, ""2"".png","b, c",a,0.57611686,false
+"d/a, ""0"".png",d,d,0.57611686,true
 `
 	if err := (evaluated{Report: report}).writePredictions(&got, set); err != nil || got.String() != want {
 		t.Errorf("%s%v, want %s", &got, err, want)

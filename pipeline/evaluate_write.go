@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"onnxlab/augment"
 	"onnxlab/augment/sheet"
@@ -88,8 +90,8 @@ func (e evaluated) writeCSV(w io.Writer) error {
 	return c.Error()
 }
 
-// writePredictions writes what each image was taken for, one a row, by its file or, if
-// it comes from none, by its number in the set.
+// writePredictions writes what each image was taken for, one a row, in the order of
+// their files or, if they come from none, of their numbers in the set.
 func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
 	c := csv.NewWriter(w)
 	names, head := set.Files, "file"
@@ -99,8 +101,15 @@ func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
 	if err := c.Write([]string{head, "class", "predicted", "probability", "correct"}); err != nil {
 		return err
 	}
-	for i, p := range e.Predictions {
-		name, label := strconv.Itoa(i), int(set.Label(i))
+	order := make([]int, set.Len())
+	for i := range order {
+		order[i] = i
+	}
+	if names != nil {
+		slices.SortFunc(order, func(i, k int) int { return strings.Compare(names[i], names[k]) })
+	}
+	for _, i := range order {
+		name, label, p := strconv.Itoa(i), int(set.Label(i)), e.Predictions[i]
 		if names != nil {
 			name = names[i]
 		}
