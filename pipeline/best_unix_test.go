@@ -50,7 +50,7 @@ func TestBest(t *testing.T) {
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	smoke := filepath.Join("..", "configs", "smoke.yaml")
 	mustRun(t, "train", "--config", smoke, "--set", "train.epochs=1", "--out", one)
-	mustRun(t, "train", "--config", smoke, "--out", two)
+	mustRun(t, "train", "--config", smoke, "--set", "train.epochs=2", "--out", two)
 	mustRun(t, "preview", "--config", smoke, "--count", "1", "--variants", "1", "--out", filepath.Join(dir, "p"))
 	l, picture := rundir.Layout{Dir: two}, filepath.Join(dir, "p", "000-source.png")
 	claim(t, l, [2]float64{0.75, 0.5})
@@ -80,5 +80,6 @@ func TestBest(t *testing.T) {
 		{"predict", "--run", two, "--best", picture},
 		{"evaluate", "--run", two, "--best"},
 		{"verify", "--run", two, "--best"},
+		{"train", "--config", smoke, "--from", two, "--best", "--out", filepath.Join(dir, "three")},
 	})
 }

@@ -214,6 +214,15 @@ func settleClasses(e *configs.Experiment) error {
 	return err
 }
 
+// noteLines are the notes of an experiment.
+func noteLines(notes []configs.Note) []string {
+	var lines []string
+	for _, n := range notes {
+		lines = append(lines, n.String())
+	}
+	return lines
+}
+
 // writeNotes prints what a user should know, a line each.
 func writeNotes(w io.Writer, notes []string) {
 	for _, note := range notes {

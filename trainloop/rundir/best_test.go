@@ -1,4 +1,4 @@
-package trainloop
+package rundir
 
 import (
 	"errors"
@@ -6,20 +6,19 @@ import (
 	"path/filepath"
 	"testing"
 
-	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
 
 // keptRun is a run directory with a history of these validation accuracies, four steps
 // an epoch, and the snapshots of some of its epochs.
-func keptRun(t *testing.T, accuracies []float64, kept ...int) rundir.Layout {
+func keptRun(t *testing.T, accuracies []float64, kept ...int) Layout {
 	t.Helper()
-	l := rundir.Layout{Dir: t.TempDir()}
-	var history []rundir.Epoch
+	l := Layout{Dir: t.TempDir()}
+	var history []Epoch
 	for i, a := range accuracies {
-		history = append(history, rundir.Epoch{Epoch: i, Step: 4 * (i + 1), ValAccuracy: a})
+		history = append(history, Epoch{Epoch: i, Step: 4 * (i + 1), ValAccuracy: a})
 	}
-	if err := rundir.WriteHistory(l.History(), history); err != nil {
+	if err := WriteHistory(l.History(), history); err != nil {
 		t.Fatal(err)
 	}
 	for _, epoch := range kept {
@@ -65,7 +64,7 @@ func TestBestSnapshot(t *testing.T) {
 	} {
 		l := keptRun(t, c.accuracies, c.kept...)
 		path, err := BestSnapshot(l.Dir)
-		var damaged *rundir.DataError
+		var damaged *DataError
 		switch {
 		case err == nil && path == filepath.Join(l.Checkpoints(), c.want):
 		case errors.As(err, &damaged) && err.Error() == l.Checkpoints()+c.want:

@@ -1,27 +1,26 @@
-package trainloop
+package rundir
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 
-	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
 
 // BestSnapshot returns the path of the snapshot with the best validation accuracy
 // among the epochs of the run in dir, the earliest of equals. The run keeps it beside
-// the latest ones; where it is not there any more the error is a *rundir.DataError
+// the latest ones; where it is not there any more the error is a *DataError
 // that says which it was, as the best of the others may be any.
 func BestSnapshot(dir string) (string, error) {
-	layout := rundir.Layout{Dir: dir}
-	history, err := rundir.ReadHistory(layout.History())
+	layout := Layout{Dir: dir}
+	history, err := ReadHistory(layout.History())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	lost := func(kept string) error {
-		s := rundir.Summarize(history)
-		return &rundir.DataError{Path: layout.Checkpoints(), Message: fmt.Sprintf(
+		s := Summarize(history)
+		return &DataError{Path: layout.Checkpoints(), Message: fmt.Sprintf(
 			"the checkpoint of epoch %d (step %d), the best with a validation accuracy of %.2f %%, is not kept any more; %s",
 			s.BestEpoch+1, history[s.BestEpoch].Step, 100*s.BestValAccuracy, kept)}
 	}
@@ -36,7 +35,7 @@ func BestSnapshot(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if *m.ValAccuracy < rundir.Summarize(history).BestValAccuracy {
+	if *m.ValAccuracy < Summarize(history).BestValAccuracy {
 		return "", lost(fmt.Sprintf("of those that are, the best is of epoch %d, with %.2f %%", m.Epoch, 100**m.ValAccuracy))
 	}
 	return path, nil
