@@ -13,9 +13,9 @@ import (
 // and what stays is what there is without a terminal.
 func TestTrainOnTerminals(t *testing.T) {
 	bars := map[int]string{
-		200: `^epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d %  \d+ images/s +\d+% \|[█ ]{20}\|  \[0s:\d+s\]$`,
-		80:  `^epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d %  \d+ images/s +\d+% \|[█ ]*\|  \[0s:`,
-		0:   `^epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d %  \d+ images/s +\d+% \|[█ ]*\|  \[0s:`,
+		200: `^epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d %  \d+ images/s +\d+% \|[█ ]{20}\|  \[[\dms]+:[\dms]+\]$`,
+		80:  `^epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d %  \d+ images/s +\d+% \|[█ ]*\|  \[[\dms]+:`,
+		0:   `^epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d %  \d+ images/s +\d+% \|[█ ]*\|  \[[\dms]+:`,
 		20:  `^epoch 1/1  loss \d\.\d$`,
 		2:   `^e$`,
 		1:   ``,
