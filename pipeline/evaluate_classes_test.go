@@ -125,3 +125,16 @@ func TestPredictionsFile(t *testing.T) {
 		t.Errorf("without files: %s%v", &got, err)
 	}
 }
+
+// TestTopOf: five of more than ten classes, unless another number is asked for, of
+// which the model has as many.
+func TestTopOf(t *testing.T) {
+	for _, c := range []struct{ asked, classes, want int }{
+		{0, 2, 0}, {0, 10, 0}, {0, 11, 5}, {0, 100, 5}, {1, 2, 1}, {2, 2, 2}, {7, 100, 7}, {3, 2, -1},
+	} {
+		got, err := (&evaluateOptions{top: c.asked}).topOf(c.classes)
+		if isAny[*usageError](err) != (c.want < 0) || err == nil && got != c.want {
+			t.Errorf("--top %d of %d classes: %d, %v, want %d", c.asked, c.classes, got, err, c.want)
+		}
+	}
+}

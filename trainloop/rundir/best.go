@@ -10,8 +10,8 @@ import (
 
 // BestSnapshot returns the path of the snapshot with the best validation accuracy
 // among the epochs of the run in dir, the earliest of equals. The run keeps it beside
-// the latest ones; where it is not there any more the error is a *DataError
-// that says which it was, as the best of the others may be any.
+// the latest ones. Where it is gone the error is a *DataError that names its epoch: the
+// best of those that are left may be far worse.
 func BestSnapshot(dir string) (string, error) {
 	layout := Layout{Dir: dir}
 	history, err := ReadHistory(layout.History())
