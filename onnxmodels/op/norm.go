@@ -79,9 +79,53 @@ func batchNormalizationForm(from, until int, fields ...any) *Form {
 				graph.Attribute{Name: "epsilon", Value: n.Float("epsilon")}, graph.Attribute{Name: "momentum", Value: n.Float("momentum")},
 				graph.Attribute{Name: "training_mode", Value: flag(training)})
 			mean, variance := n.In("input_mean"), n.In("input_var")
+			if training && len(n.Outputs) > 1 {
+				mean, variance = b.moved(n)
+			}
 			return []*graph.Value{y, mean, variance, mean, variance}[:max(len(n.Outputs), 1)], nil
 		},
 	}
+}
+
+// moved appends the running mean and variance after a step, as ONNX has them: with the biased
+// variance of the batch. Only models that are run as they are use them.
+func (b Builder) moved(n *graph.Node) (mean, variance *graph.Value) {
+	batchMean, batchVariance := b.batchMoments(n.Name+".moved", n.In("X"))
+	keep := b.Scalar(n.Name+".keep", n.Float("momentum"))
+	take := b.Scalar(n.Name+".take", 1-n.Float("momentum"))
+	move := func(name string, running, batch *graph.Value) *graph.Value {
+		batch = b.Shaped(name+".flat", batch, running.Shape)
+		return b.Binary("Add", name, b.Binary("Mul", name+".kept", running, b.As(running.Elem, keep)),
+			b.Binary("Mul", name+".taken", b.As(running.Elem, batch), b.As(running.Elem, take)))
+	}
+	return move(n.Name+".running_mean", n.In("input_mean"), batchMean), move(n.Name+".running_var", n.In("input_var"), batchVariance)
+}
+
+// batchMoments appends the mean and the biased variance of each channel of x [n, c, …], as
+// [1, c, 1, …].
+func (b Builder) batchMoments(name string, x *graph.Value) (mean, variance *graph.Value) {
+	axes := []int64{0}
+	for i := range x.Shape[2:] {
+		axes = append(axes, int64(2+i))
+	}
+	mean = b.ReduceMean(name+".mean", x, true, axes...)
+	centred := b.Binary("Sub", name+".centred", x, mean)
+	return mean, b.ReduceMean(name+".variance", b.Binary("Mul", name+".squares", centred, centred), true, axes...)
+}
+
+// BatchNormByBatch appends what a node BatchNormalization in training mode gives, by ordinary
+// operators.
+func (b Builder) BatchNormByBatch(n *graph.Node) *graph.Value {
+	x, name := n.In("X"), n.Name
+	mean, variance := b.batchMoments(name+".batch", x)
+	column := graph.Shape{n.In("scale").Shape[0]}
+	for range x.Shape[2:] {
+		column = append(column, graph.Fixed(1))
+	}
+	deviation := b.Unary("Sqrt", name+".deviation", b.Binary("Add", name+".positive", variance, b.As(x.Elem, b.Scalar(name+".epsilon", n.Float("epsilon")))))
+	normalised := b.Binary("Div", name+".normalised", b.Binary("Sub", name+".centred", x, mean), deviation)
+	scaled := b.Binary("Mul", name+".scaled", normalised, b.As(x.Elem, b.Shaped(name+".scale", n.In("scale"), column)))
+	return b.Binary("Add", name, scaled, b.As(x.Elem, b.Shaped(name+".bias", n.In("B"), column)))
 }
 
 // checkChannels checks that the inputs after the first are vectors of its channels.
@@ -211,9 +255,6 @@ func evalBatchNormalization(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		}
 	}
 	mean, variance := in[3], in[4]
-	if n.Flag("training_mode") {
-		mean, variance = channelMoments(x)
-	}
 	factor, shift := make([]float64, channels), make([]float64, channels)
 	for c := range channels {
 		factor[c] = in[1].At(c) / math.Sqrt(variance.At(c)+epsilon)
@@ -238,22 +279,4 @@ func evalBatchNormalization(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 			}
 		}
 	})
-}
-
-// channelMoments are the mean and the variance of each channel of [n, c, …].
-func channelMoments(x *Tensor) (mean, variance *Tensor) {
-	channels, area := x.Shape[1], product(x.Shape[2:])
-	mean = &Tensor{Elem: graph.Double, Shape: []int{channels}, Doubles: make([]float64, channels)}
-	variance = &Tensor{Elem: graph.Double, Shape: []int{channels}, Doubles: make([]float64, channels)}
-	each := func(add func(c int, v float64)) {
-		for i := range x.Shape[0] * channels {
-			for k := i * area; k < (i+1)*area; k++ {
-				add(i%channels, x.At(k))
-			}
-		}
-	}
-	count := float64(x.Shape[0] * area)
-	each(func(c int, v float64) { mean.Doubles[c] += v / count })
-	each(func(c int, v float64) { d := v - mean.Doubles[c]; variance.Doubles[c] += d * d / count })
-	return mean, variance
 }
