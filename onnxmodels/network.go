@@ -11,10 +11,10 @@ import (
 // gives the logits of the classes.
 type Network struct {
 	height, width int
-	layers                  []Layer
-	parameters              []Parameter
-	classes                 int
-	given                   *given // of a model from outside, nil of others
+	layers        []Layer
+	parameters    []Parameter
+	classes       int
+	given         *given // of a model from outside, nil of others
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
