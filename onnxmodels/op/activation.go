@@ -39,9 +39,9 @@ func (b Builder) activation(n *graph.Node) *graph.Value {
 	if err != nil {
 		return nil
 	}
-	for _, gate := range productOf(n, 3, nil).factors {
+	for _, gate := range factorsOf(n, 3, nil).factors {
 		for _, a := range b.gatedBy(gate.Producer()) {
-			p := productOf(n, 3, a.x)
+			p := factorsOf(n, 3, a.x)
 			whole := len(p.factors) == 2 && slices.Contains(p.factors, a.x) && slices.Contains(p.factors, gate)
 			if whole && near(p.scale, a.scale) && a.x.Elem == graph.Float && a.x.Shape.Equal(types[0].Shape) {
 				return a.apply(n.Name, a.x)
@@ -65,13 +65,13 @@ func (b Builder) gatedBy(gate *graph.Node) []gated {
 	case gate.Is("", "HardSigmoid") && near(float64(gate.Float("alpha")), 1./6) && near(float64(gate.Float("beta")), 0.5):
 		return []gated{{gate.In("X"), 1, hardSwish}}
 	case gate.Is("", "Clip"):
-		x, added := sumOf(gate.In("input"))
+		x, added := addendsOf(gate.In("input"))
 		low, _ := numberOf(gate.In("min"))
 		if high, _ := numberOf(gate.In("max")); x != nil && added == 3 && low == 0 && high == 6 {
 			return []gated{{x, 1. / 6, hardSwish}}
 		}
 	case gate.Is("", "Add"):
-		if f, added := sumOf(gate.Out("C")); f != nil && added == 1 {
+		if f, added := addendsOf(gate.Out("C")); f != nil && added == 1 {
 			return b.geluOf(f.Producer())
 		}
 	}
@@ -93,7 +93,7 @@ func (b Builder) geluOf(f *graph.Node) []gated {
 			return nil
 		}
 		for i, x := range n.Inputs {
-			if p := productOfValue(n.Inputs[1-i], 3, x); near(p.scale, geluCubic) && p.isCube(x) {
+			if p := factorsOfValue(n.Inputs[1-i], 3, x); near(p.scale, geluCubic) && p.isCube(x) {
 				return []gated{{x, 0.5, b.FastGelu}}
 			}
 		}
@@ -120,12 +120,12 @@ func (p factored) isCube(x *graph.Value) bool {
 	return slices.Equal(p.factors, []*graph.Value{x, x, x})
 }
 
-// productOf are the factors of a product or of a quotient by a number, and of those that it is
+// factorsOf are the factors of a product or of a quotient by a number, and of those that it is
 // made of, so deep; x is not taken apart.
-func productOf(n *graph.Node, depth int, x *graph.Value) factored {
-	a := productOfValue(n.In("A"), depth-1, x)
+func factorsOf(n *graph.Node, depth int, x *graph.Value) factored {
+	a := factorsOfValue(n.In("A"), depth-1, x)
 	if n.Op == "Mul" {
-		b := productOfValue(n.In("B"), depth-1, x)
+		b := factorsOfValue(n.In("B"), depth-1, x)
 		return factored{a.scale * b.scale, slices.Concat(a.factors, b.factors)}
 	}
 	if c, ok := numberOf(n.In("B")); ok {
@@ -134,12 +134,12 @@ func productOf(n *graph.Node, depth int, x *graph.Value) factored {
 	return factored{scale: 1}
 }
 
-func productOfValue(v *graph.Value, depth int, x *graph.Value) factored {
+func factorsOfValue(v *graph.Value, depth int, x *graph.Value) factored {
 	if c, ok := numberOf(v); ok {
 		return factored{scale: c}
 	}
 	if n := v.Producer(); depth > 0 && v != x && (n.Is("", "Mul") || n.Is("", "Div")) {
-		if p := productOf(n, depth, x); len(p.factors) > 0 {
+		if p := factorsOf(n, depth, x); len(p.factors) > 0 {
 			return p
 		}
 	}
@@ -149,15 +149,15 @@ func productOfValue(v *graph.Value, depth int, x *graph.Value) factored {
 // multipleOf takes a value apart into another one and a number that it is multiplied by, which
 // may be 1.
 func multipleOf(v *graph.Value) (of *graph.Value, scale float64) {
-	if p := productOfValue(v, 1, nil); len(p.factors) == 1 {
+	if p := factorsOfValue(v, 1, nil); len(p.factors) == 1 {
 		return p.factors[0], p.scale
 	}
 	return v, 1
 }
 
-// sumOf takes a value apart into another one and a number that is added to it; it returns nil
+// addendsOf takes a value apart into another one and a number that is added to it; it returns nil
 // if it is no such sum.
-func sumOf(v *graph.Value) (of *graph.Value, added float64) {
+func addendsOf(v *graph.Value) (of *graph.Value, added float64) {
 	n := v.Producer()
 	if !n.Is("", "Add") {
 		return nil, 0

@@ -4,8 +4,8 @@ import "onnxlab/onnxmodels/graph"
 
 // Operators of any number of inputs of one type, broadcast.
 var (
-	_ = variadic("Max", "max", numbers, 0, extremumGradient, largerOf)
-	_ = variadic("Min", "min", numbers, 0, extremumGradient, smallerOf)
+	_ = variadic("Max", "max", numbers, 0, chosenGradient, largerOf)
+	_ = variadic("Min", "min", numbers, 0, chosenGradient, smallerOf)
 	_ = variadic("Sum", "sum", floats, 0, addGradient, arithmetic{floats: addRow[float32], doubles: addRow[float64]})
 )
 
@@ -39,8 +39,8 @@ func variadic(name, gives string, k kind, from int, gradient func(b *Backward, n
 	})
 }
 
-// extremumGradient gives dy to the input that y is, the first one if there are several.
-func extremumGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+// chosenGradient gives dy to the input that y is, the first one if there are several.
+func chosenGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	grads := make([]*graph.Value, len(n.Inputs))
 	y, left := n.Outputs[0], dy[0]
 	last := 0 // after which no input wants a gradient

@@ -50,7 +50,11 @@ var _ = Register(&Operator{
 		return append(types, graph.Type{Elem: graph.Int64, Shape: types[0].Shape}), nil
 	},
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value { // dy added at the index of each maximum
-		return []*graph.Value{b.in(Marked, "MaxPoolGrad", n.Name, []*graph.Value{dy[0], n.Out("Indices"), n.In("X")})}
+		indices := n.Out("Indices")
+		if indices == nil {
+			indices = b.AddOutput(n, ".indices", graph.Type{Elem: graph.Int64, Shape: n.Out("Y").Shape})
+		}
+		return []*graph.Value{b.in(Marked, "MaxPoolGrad", n.Name, []*graph.Value{dy[0], indices, n.In("X")})}
 	},
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		return evalPool(n, in[0], func(w sliding, plane []float32, width, y0, y1, x0, x1 int) (float32, int) {

@@ -101,8 +101,9 @@ binary("FastGelu", lambda a, b: F.gelu(a + b, approximate="tanh"), "bias", value
 # Bounds.
 def clip(name, low, high, opset=17, constant=True, step=0.3):
     inputs = {"x": apart(2, 3, 4, step=step)}
-    inputs["low"] = None if low is None else np.float32(low)
-    inputs["high"] = None if high is None else np.float32(high)
+    shape = [] if constant else [1]
+    inputs["low"] = None if low is None else np.full(shape, low, np.float32)
+    inputs["high"] = None if high is None else np.full(shape, high, np.float32)
     while inputs[list(inputs)[-1]] is None:
         inputs.popitem()
     constants = [n for n in ("low", "high") if constant]
@@ -122,12 +123,17 @@ clip("as ReLU", 0, None)
 clip("from above", None, 0.7)
 clip("from below", -1.3, None)
 clip("uneven", -0.1, 1.23456)
-clip("huge", -3e38, 0.5, step=0.2)
+clip("huge", -3e38, 0.5)
 clip("by values", -1.1, 1.1, constant=False)
 clip("below a value", None, 1.1, constant=False)
 kinked("Clip", lambda x: torch.clamp(x, -1, 1), "by attributes", opset=7, min=-1.0, max=1.0)
 kinked("Clip", F.relu, "as ReLU by attributes", opset=10, min=0.0)
 kinked("Shrink", lambda x: torch.where(x < -1, x + 0.3, torch.where(x > 1, x - 0.3, 0 * x)), bias=0.3, lambd=1.0)
+
+def between(*shape, step=0.05, part=0.5):
+    """Numbers that are a part of a step from those that apart gives."""
+    return (apart(*shape, seed=5, step=step) + part * step).astype(np.float32)
+
 
 # Arithmetic.
 for op, function in {"Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div}.items():
@@ -145,17 +151,17 @@ binary("Pow", torch.pow, "of zero", np.array([[0, 1.5, 2], [0.5, 0, 3]], np.floa
 binary("Pow", torch.pow, "whole", values(2, 3, low=0.5), np.array([2, 3, 0], np.int64))
 binary("Mod", torch.fmod, "plain", values(3, 4, low=0.1, high=5), values(4, low=0.6, high=2), fmod=1)
 for op, function in {"Max": torch.maximum, "Min": torch.minimum}.items():
-    binary(op, function, "plain", apart(2, 3, 4), apart(2, 3, 4, seed=5, step=0.047))
-    binary(op, function, "channels", apart(2, 3, 4), apart(3, 1, seed=5, step=0.047))
+    binary(op, function, "plain", apart(2, 3, 4), between(2, 3, 4))
+    binary(op, function, "channels", apart(2, 3, 4), between(3, 1))
     binary(op, function, "constant", apart(2, 3, 4), np.float32(0.1), constants=["b"])
-    binary(op, function, "frozen first", apart(2, 3, 4), apart(2, 3, 4, seed=5, step=0.047), frozen=["a"])
-    case("elementwise", "three", op, {"a": apart(2, 3), "b": apart(2, 3, seed=1, step=0.03), "c": apart(3, seed=2, step=0.04)},
+    binary(op, function, "frozen first", apart(2, 3, 4), between(2, 3, 4), frozen=["a"])
+    case("elementwise", "three", op, {"a": apart(2, 3, step=0.1), "b": between(2, 3, step=0.1, part=1 / 3), "c": between(3, step=0.1, part=2 / 3)},
          lambda a, b, c, f=function: f(f(a, b), c))
 case("elementwise", "one", "Max", {"a": apart(2, 3)}, lambda a: a)
 for op, function in {"Sum": lambda *t: sum(t), "Mean": lambda *t: sum(t) / len(t)}.items():
     case("elementwise", "three", op, {"a": values(2, 3), "b": values(2, 3, seed=1), "c": values(3)}, function)
     case("elementwise", "one", op, {"a": values(2, 3)}, function, opset=8)
 condition = np.array([[True, False, True], [False, False, True]])
-case("elementwise", "plain", "Where", {"c": condition, "x": values(2, 3), "y": values(2, 3, seed=1)}, torch.where)
-case("elementwise", "broadcast", "Where", {"c": condition, "x": values(4, 1, 3), "y": values(1)}, torch.where, batch=False)
-case("elementwise", "constant", "Where", {"c": condition, "x": values(2, 3), "y": np.float32(0)}, torch.where, constants=["y"])
+case("elementwise", "plain", "Where", {"c": condition, "a": values(2, 3), "b": values(2, 3, seed=1)}, torch.where)
+case("elementwise", "broadcast", "Where", {"c": condition, "a": values(4, 1, 3), "b": values(1)}, torch.where, batch=False)
+case("elementwise", "constant", "Where", {"c": condition, "a": values(2, 3), "b": np.float32(0)}, torch.where, constants=["b"])
