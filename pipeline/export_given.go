@@ -61,7 +61,7 @@ func (f *givenFlags) network(size imageSize) (*onnxmodels.Network, error) {
 	}
 	o := onnxmodels.GivenOptions{Train: f.train, BatchNorm: f.batchNorm}
 	if f.normalize != "" {
-		n, err := onnxmodels.NormalizationNamed(f.normalize)
+		n, err := onnxmodels.ParseNormalization(f.normalize)
 		if err != nil {
 			return nil, &usageError{err}
 		}
