@@ -17,27 +17,31 @@ func tanhGelu(x float64) float64 {
 	return x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) / 2
 }
 
-// writtenOut is an activation as models write it in several operators.
-type writtenOut struct {
-	name string
-	// build returns the activation of x; c makes constants, and do a node of one output.
-	build func(x *graph.Value, c func(float32) *graph.Value, do func(op string, in ...*graph.Value) *graph.Value) *graph.Value
-	// want are the operators that it is read as.
-	want string
-	is   func(x float64) float64
-}
-
 type (
 	value    = *graph.Value
 	constant = func(float32) *graph.Value
 	node     = func(op string, in ...*graph.Value) *graph.Value
 )
 
+// writtenOut is an activation as models write it in several operators.
+type writtenOut struct {
+	name string
+	// build returns the activation of x; c makes constants, and do a node of one output.
+	build func(x value, c constant, do node) value
+	// want are the operators that it is read as.
+	want string
+	is   func(x float64) float64
+}
+
 var activations = []writtenOut{
-	{"swish", func(x value, _ constant, do node) value { return do("Mul", x, do("Sigmoid", x)) }, "QuickGelu",
-		func(x float64) float64 { return x * sigmoid(x) }},
-	{"swish of a multiple", func(x value, c constant, do node) value { return do("Mul", do("Sigmoid", do("Mul", x, c(1.702))), x) }, "QuickGelu",
-		func(x float64) float64 { return x * sigmoid(1.702*x) }},
+	{
+		"swish", func(x value, _ constant, do node) value { return do("Mul", x, do("Sigmoid", x)) }, "QuickGelu",
+		func(x float64) float64 { return x * sigmoid(x) },
+	},
+	{
+		"swish of a multiple", func(x value, c constant, do node) value { return do("Mul", do("Sigmoid", do("Mul", x, c(1.702))), x) }, "QuickGelu",
+		func(x float64) float64 { return x * sigmoid(1.702*x) },
+	},
 	{"hard swish by HardSigmoid", func(x value, _ constant, do node) value { return do("Mul", x, do("HardSigmoid/6", x)) }, "HardSwish", hardSwish},
 	{"hard swish by Clip", func(x value, c constant, do node) value {
 		return do("Div", do("Mul", x, do("Clip", do("Add", x, c(3)), c(0), c(6))), c(6))
@@ -60,8 +64,10 @@ var activations = []writtenOut{
 		return do("Mul", do("Mul", c(0.5), x), do("Add", c(1), do("Tanh", do("Mul", c(0.7978845608), sum))))
 	}, "FastGelu", tanhGelu},
 	// What looks alike but is something else stays as it is.
-	{"another value's gate", func(x value, _ constant, do node) value { return do("Mul", x, do("Sigmoid", do("Neg", x))) }, "Neg Sigmoid Mul",
-		func(x float64) float64 { return x * sigmoid(-x) }},
+	{
+		"another value's gate", func(x value, _ constant, do node) value { return do("Mul", x, do("Sigmoid", do("Neg", x))) }, "Neg Sigmoid Mul",
+		func(x float64) float64 { return x * sigmoid(-x) },
+	},
 	{"a Clip that is moved elsewhere", func(x value, c constant, do node) value {
 		return do("Div", do("Mul", x, do("Clip", do("Add", x, c(2)), c(0), c(6))), c(6))
 	}, "Add Clip Mul Div", func(x float64) float64 { return x * min(max(x+2, 0), 6) / 6 }},
@@ -71,8 +77,10 @@ var activations = []writtenOut{
 	{"a Gelu without its half", func(x value, c constant, do node) value {
 		return do("Mul", x, do("Add", do("Erf", do("Div", x, c(math.Sqrt2))), c(1)))
 	}, "Div Erf Add Mul", func(x float64) float64 { return x * (1 + math.Erf(x/math.Sqrt2)) }},
-	{"a square times its gate", func(x value, _ constant, do node) value { return do("Mul", do("Mul", x, x), do("Sigmoid", x)) }, "Mul Sigmoid Mul",
-		func(x float64) float64 { return x * x * sigmoid(x) }},
+	{
+		"a square times its gate", func(x value, _ constant, do node) value { return do("Mul", do("Mul", x, x), do("Sigmoid", x)) }, "Mul Sigmoid Mul",
+		func(x float64) float64 { return x * x * sigmoid(x) },
+	},
 }
 
 func hardSwish(x float64) float64 { return x * min(max(x+3, 0), 6) / 6 }
