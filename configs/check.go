@@ -193,6 +193,9 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	if ofONNX(e) && e.Model.Path == "" {
 		add("model.path", "model.kind", "is empty: model.kind %s needs the path of a model", KindONNX)
 	}
+	if ofONNX(e) && e.Model.Normalize == "" {
+		add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
+	}
 	if d.Size != 0 && d.Source != "folder" {
 		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}

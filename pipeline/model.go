@@ -148,7 +148,7 @@ func (f *modelFlags) read(stderr io.Writer) (m *modelfile.Model, path string, er
 		}
 		return m, path, err
 	}
-	m, err = readModel(f.path())
+	m, err = modelfile.Read(f.path())
 	if errors.Is(err, os.ErrNotExist) && f.run != "" {
 		err = explainMissing(f.run, err)
 	}

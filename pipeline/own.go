@@ -23,15 +23,6 @@ func (f *ownFlags) add(flags *pflag.FlagSet) {
 	flags.Var(&f.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
 }
 
-// readModel reads a model with its external data.
-func readModel(path string) (*modelfile.Model, error) {
-	file, err := modelfile.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return file.Model, nil
-}
-
 // inference returns the model of a file in the form that export model writes.
 func (f *ownFlags) inference(m *modelfile.Model, path string) (*modelfile.Model, error) {
 	o := onnxmodels.OwnOptions{Height: f.size.height, Width: f.size.width}

@@ -21,7 +21,7 @@ func (o *verifyOptions) verifyOwn(ctx context.Context, stdout, stderr io.Writer)
 	if o.model == "" {
 		return false, nil
 	}
-	m, err := readModel(o.model)
+	m, err := modelfile.Read(o.model)
 	if err != nil {
 		return true, &dataError{err}
 	}

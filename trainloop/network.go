@@ -27,11 +27,7 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	switch e.Model.Kind {
 	case "cnn":
 	case configs.KindONNX:
-		g, err := readGiven(e.Model, height, width)
-		if err != nil {
-			return nil, err
-		}
-		n, err := g.network(e.Model)
+		n, err := Given(e.Model, onnxmodels.BatchNormAuto, height, width)
 		if err != nil {
 			return nil, err
 		}
