@@ -136,6 +136,11 @@ func (o official) check(t *testing.T, m *modelfile.Model, only []string) string 
 			return "other types" // bfloat16 as the bits of uint16
 		}
 	}
+	for i, out := range m.GetGraph().GetOutput() {
+		if i < len(outputs) && graph.Elem(out.GetType().GetTensorType().GetElemType()) != outputs[i].Elem {
+			return "other types"
+		}
+	}
 	p, m, err := o.compile(m, inputs)
 	if err != nil {
 		t.Errorf("%s %s: %v", o.release, o.name, err)
@@ -287,6 +292,11 @@ func tensorFrom(data []byte) (*op.Tensor, error) {
 func same(got, want *op.Tensor) error {
 	if got.Elem != want.Elem || !slices.Equal(got.Shape, want.Shape) {
 		return fmt.Errorf("it is %s, want %s", got, want)
+	}
+	for i, w := range want.Ints {
+		if got.Ints[i] != w {
+			return fmt.Errorf("element %d of %s is %d, want %d", i, want, got.Ints[i], w)
+		}
 	}
 	for i := range want.Len() {
 		g, w := got.At(i), want.At(i)

@@ -80,7 +80,7 @@ def write(family):
         y = c.function(*tensors.values())
         rng = np.random.default_rng(len(name))
         dy = rng.uniform(0.5, 1.5, tuple(y.shape))
-        gradients = torch.autograd.grad(y, [tensors[n] for n in c.targets], torch.tensor(dy))
+        gradients = torch.autograd.grad(y, [tensors[n] for n in c.targets], torch.tensor(dy)) if c.targets else []
         archive[f"{name}/model"] = np.frombuffer(c.model.SerializeToString(), np.uint8)
         for i in c.model.graph.input:
             archive[f"{name}/in/{i.name}"] = c.inputs[i.name]
