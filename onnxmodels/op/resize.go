@@ -30,13 +30,18 @@ var _ = Register(&Operator{
 	},
 })
 
-// Upsample appends x [n, c, h, w] with every element repeated kh x kw times.
-func (b Builder) Upsample(name string, x *graph.Value, kh, kw int) *graph.Value {
-	if kh < 1 || kw < 1 {
-		b.Fail("Resize %q: %v repeated %dx%d times", name, x, kh, kw)
+// Upsample appends images x [n, c, …] with every element repeated so many times in each
+// dimension.
+func (b Builder) Upsample(name string, x *graph.Value, times ...int) *graph.Value {
+	if slices.ContainsFunc(times, func(n int) bool { return n < 1 }) || x == nil || len(x.Shape) != 2+len(times) {
+		b.Fail("Resize %q: %v repeated %v times", name, x, times)
 		return x
 	}
-	scales := b.Floats(name+".scales", []int{4}, []float32{1, 1, float32(kh), float32(kw)})
+	list := []float32{1, 1}
+	for _, n := range times {
+		list = append(list, float32(n))
+	}
+	scales := b.Floats(name+".scales", []int{len(list)}, list)
 	return b.one("Resize", name, []*graph.Value{x, nil, scales},
 		graph.Attribute{Name: "coordinate_transformation_mode", Value: "asymmetric"},
 		graph.Attribute{Name: "mode", Value: "nearest"}, graph.Attribute{Name: "nearest_mode", Value: "floor"})
