@@ -151,6 +151,9 @@ type Artifacts struct {
 	// image, label and learning_rate, which scales the gradients, and
 	// dropout_seed if the network drops.
 	Training *modelfile.Model
+	// Image is the name of the input of images: InputImage, but for models from outside
+	// that keep their own input.
+	Image string
 	// Eval computes loss and correct without training.
 	Eval *modelfile.Model
 	// Logits names the value of Eval that is the network's output, float32 [batch,
@@ -175,7 +178,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixed: o.Mixed}
+	a := &Artifacts{Mixed: o.Mixed, Image: n.InputName()}
 	var err error
 	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
 		return nil, err
@@ -221,7 +224,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
-	image, label := n.byteInput(b), b.labelInput()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
 	if o.Mixed {
 		b.compute = graph.Float16
@@ -230,7 +233,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
 	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
 
-	logits := b.As(graph.Float, n.forward(b, b.normalise(image)))
+	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
@@ -350,8 +353,8 @@ const BackwardPrefix = "backward/"
 
 func (n *Network) evalModel() (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
-	image, label := n.byteInput(b), b.labelInput()
-	logits := n.forward(b, b.normalise(image))
+	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	b.lower(TargetPortable, 0)
 	m, err = b.Model()
@@ -420,7 +423,7 @@ func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 	}
 	for _, v := range a.Eval.GetGraph().GetInput() {
 		name := v.GetName()
-		if name == InputImage || name == InputLabel {
+		if name == a.Image || name == InputLabel {
 			continue
 		}
 		if t, want := c.Parameter(name), sizesOf(v); t == nil || !slices.Equal(t.Shape, want) {

@@ -64,16 +64,17 @@ type InferenceOptions struct {
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	b := newBuilder("inference")
 	b.constants = c
-	var x *graph.Value
 	switch o.Input {
-	case InputUint8NHWC, "":
+	case "":
 		o.Input = InputUint8NHWC
-		x = b.normalise(n.byteInput(b))
-	case InputFloat32NCHW:
-		x = n.floatInput(b)
+	case InputUint8NHWC, InputFloat32NCHW:
 	default:
 		return nil, fmt.Errorf("inference model: input %q is neither %q nor %q", o.Input, InputUint8NHWC, InputFloat32NCHW)
 	}
+	if n.ownInput() {
+		return nil, fmt.Errorf("inference model: the normalisation of the given model's input %q is not told", n.InputName())
+	}
+	x := n.prepare(b, n.input(b, o.Input))
 	if len(o.Classes) > 0 && len(o.Classes) != n.classes {
 		return nil, fmt.Errorf("inference model: %d class names for %d classes", len(o.Classes), n.classes)
 	}

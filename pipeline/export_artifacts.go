@@ -25,6 +25,7 @@ type exportArtifactsOptions struct {
 	size          imageSize
 	stepsPerEpoch int
 	json          bool
+	given         givenFlags
 }
 
 func newExportArtifactsCommand() *cobra.Command {
@@ -70,10 +71,14 @@ calls):
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opts.given.check(cmd.Flags()); err != nil {
+				return err
+			}
 			return runExportArtifacts(&opts, cmd.OutOrStdout())
 		},
 	}
 	opts.add(cmd)
+	opts.given.add(cmd.Flags())
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
 	opts.size.add(cmd.Flags())
@@ -92,12 +97,18 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
 		return err
 	}
+	if opts.given.model != "" {
+		return exportGiven(opts, stdout)
+	}
 	experiment, err := opts.load()
 	if err != nil {
 		return err
 	}
 	if experiment.Optimizer.MomentumCorrection && opts.stepsPerEpoch < 1 {
 		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
+	}
+	if err := settleClasses(experiment); err != nil {
+		return err
 	}
 	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
 	if err != nil {
@@ -110,8 +121,13 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
 		return err
 	}
-	report := describeArtifacts(opts.out, network, artifacts, *experiment)
-	if opts.json {
+	return opts.report(stdout, network, artifacts, *experiment)
+}
+
+// report prints how a client trains with the artifacts.
+func (o *exportArtifactsOptions) report(stdout io.Writer, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) error {
+	report := describeArtifacts(o.out, n, a, e)
+	if o.json {
 		return printJSON(stdout, report)
 	}
 	return report.writeTable(stdout)

@@ -58,8 +58,13 @@ func checkVector(t *testing.T, archive npz.Archive, name string) {
 		}
 	}
 	dy := archive[name+"/dy"]
-	weights := g.Input("dy", graph.Float, y.Shape)
-	inputs = append(inputs, ortrun.Input{Name: "dy", Shape: dy.Shape, Float32: narrow(dy.Float64())})
+	var weights *graph.Value
+	if len(dy.Shape) == 0 { // the binding takes no scalars
+		weights = g.Scalar("dy", float32(dy.Float64()[0]))
+	} else {
+		weights = g.Input("dy", graph.Float, y.Shape)
+		inputs = append(inputs, ortrun.Input{Name: "dy", Shape: dy.Shape, Float32: narrow(dy.Float64())})
+	}
 	axes := make([]int64, len(y.Shape))
 	for i := range axes {
 		axes[i] = int64(i)

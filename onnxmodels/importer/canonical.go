@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
@@ -39,7 +40,18 @@ func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 		r.b.Output(r.asOutput(v, out.GetName()))
 	}
 	r.b.Prune()
+	r.normaliseByBatch()
 	return r.b.Graph, r.b.Err()
+}
+
+// normaliseByBatch replaces batch normalisations in training mode, whose running statistics
+// are values of their own by now.
+func (r *reader) normaliseByBatch() {
+	for _, n := range slices.Clone(r.b.Nodes) {
+		if n.Is("", "BatchNormalization") && n.Flag("training_mode") {
+			r.b.Substitute(n, func() []*graph.Value { return []*graph.Value{r.b.BatchNormByBatch(n)} })
+		}
+	}
 }
 
 // asOutput returns the value under the name of an output of the model.

@@ -30,6 +30,19 @@ type Parameter struct {
 	Tensor *onnxpb.Tensor
 }
 
+// Floats returns the elements that the file has, as float32.
+func (p Parameter) Floats() []float32 {
+	elem, sizes, data, err := Contents(p.Tensor)
+	if err != nil {
+		return nil // reading the model has told
+	}
+	t, err := op.Converted(op.FromBytes(elem, sizes, data), graph.Float)
+	if err != nil {
+		return nil
+	}
+	return t.Floats
+}
+
 // findParameters tells which tensors of the file are parameters, in the order in which they
 // are used first.
 //

@@ -166,6 +166,19 @@ func broadcast(a, b graph.Shape) (graph.Shape, bool) {
 	return shape, true
 }
 
+// Compatible tells whether two shapes can be the same when the graph runs.
+func Compatible(a, b graph.Shape) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if _, ok := unify(a[i], b[i]); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // unify returns what two dimensions are that have to be equal when the graph runs, and
 // whether they can be: a symbol can be any number or another symbol.
 func unify(a, b graph.Dim) (graph.Dim, bool) {

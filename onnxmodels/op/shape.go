@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -108,20 +109,36 @@ var _ = Register(&Operator{
 		if err != nil {
 			return nil, err
 		}
-		y, err := empty(in[0].Elem, shape...)
+		y, err := expanded(in[0], shape)
 		if err != nil {
 			return nil, err
 		}
-		from := strides(in[0].Shape, shape)
-		walk(shape, from, from, func(_, n, i, _, step, _ int) {
-			for k := range n {
-				y.extend(in[0], i+k*step, i+k*step+1)
-			}
-		})
 		return one(y)
 	},
 	Moves: true,
 })
+
+// expanded repeats a tensor's elements to fill a shape that it can be broadcast to.
+func expanded(x *Tensor, shape []int) (*Tensor, error) {
+	if both, err := broadcastSizes(x.Shape, shape); err != nil || !slices.Equal(both, shape) {
+		return nil, fmt.Errorf("input %s cannot be expanded to %v", x, shape)
+	}
+	y, err := empty(x.Elem, shape...)
+	if err != nil {
+		return nil, err
+	}
+	from := strides(x.Shape, shape)
+	walk(shape, from, from, func(_, n, i, _, step, _ int) {
+		if step == 1 {
+			y.extend(x, i, i+n)
+			return
+		}
+		for k := range n {
+			y.extend(x, i+k*step, i+k*step+1)
+		}
+	})
+	return y, nil
+}
 
 // Expand appends x broadcast to the shape that the tensor `sizes` holds.
 func (b Builder) Expand(name string, x, sizes *graph.Value, shape graph.Shape) *graph.Value {
