@@ -29,14 +29,14 @@ var _ = RegisterForms(
 		From:   11,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			rank := len(n.In("data").Shape)
-			list, err := numbers("pads", n.In("pads"))
+			list, err := integersOf("pads", n.In("pads"))
 			if err != nil {
 				return nil, err
 			}
 			if n.In("axes") == nil {
 				return b.padded(n, list, n.In("constant_value"))
 			}
-			named, err := numbers("axes", n.In("axes"))
+			named, err := integersOf("axes", n.In("axes"))
 			if err != nil {
 				return nil, err
 			}
@@ -56,9 +56,9 @@ var _ = RegisterForms(
 	},
 )
 
-// numbers returns the integers that an input holds, which must be known before the model
+// integersOf returns the integers that an input holds, which must be known before the model
 // runs.
-func numbers(what string, v *graph.Value) ([]int64, error) {
+func integersOf(what string, v *graph.Value) ([]int64, error) {
 	if t := TensorOf(v); t != nil && t.Ints != nil {
 		return t.Ints, nil
 	}
