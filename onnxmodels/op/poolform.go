@@ -149,16 +149,10 @@ func buildAveragePool(b Builder, n *graph.Node) ([]*graph.Value, error) {
 
 // averageOf appends the mean of each window, of which pads count if they are counted.
 func (b Builder) averageOf(name string, x *graph.Value, w *poolWindow, counted bool) (*graph.Value, error) {
-	if !slices.Equal(w.Dilations, ones(len(w.Dilations))) {
-		y := b.dilatedAverage(name, x, w.Sliding)
-		return b.recounted(name, y, w, counted), nil
+	if !counted && !w.dilated() {
+		return b.one("AveragePool", name, []*graph.Value{x}, w.Attributes()...), nil
 	}
-	attributes := w.Attributes()
-	if !counted || !w.Padded() {
-		return b.one("AveragePool", name, []*graph.Value{x}, attributes...), nil
-	}
-	y := b.one("AveragePool", name, []*graph.Value{x}, append(attributes, graph.Attribute{Name: "count_include_pad", Value: int64(1)})...)
-	return b.recounted(name, y, w, true), nil
+	return b.recounted(name, b.paddedMean(name, x, w.Sliding), w, counted), nil
 }
 
 // dilatedAverage appends the sum over each window divided by the kernel's size: as a

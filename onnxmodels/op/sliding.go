@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -71,6 +72,11 @@ func (s Sliding) Padded() bool {
 	return false
 }
 
+// dilated tells whether elements of the kernel are apart.
+func (s Sliding) dilated() bool {
+	return slices.ContainsFunc(s.Dilations, func(d int) bool { return d != 1 })
+}
+
 // Elements is how many elements the kernel has.
 func (s Sliding) Elements() int { return product(s.Kernel) }
 
@@ -109,10 +115,8 @@ func (s Sliding) Attributes() []graph.Attribute {
 		{Name: "pads", Value: append(wide(s.Before), wide(s.After)...)},
 		{Name: "strides", Value: wide(s.Strides)},
 	}
-	for _, d := range s.Dilations {
-		if d != 1 {
-			return append(list, graph.Attribute{Name: "dilations", Value: wide(s.Dilations)})
-		}
+	if s.dilated() {
+		list = append(list, graph.Attribute{Name: "dilations", Value: wide(s.Dilations)})
 	}
 	return list
 }

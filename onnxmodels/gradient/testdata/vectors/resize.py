@@ -103,3 +103,22 @@ pad("edge and cut", (2, 4, 5), [0, -1, 2, 0, 1, -2], "edge")
 pad("axes", (2, 3, 4, 5), [2, 1, 0, 1], opset=18, axes=[3, -2], value=0.5)
 case("resize", "of opset 10", "Pad", {"data": values(2, 3, 4)}, lambda x: F.pad(x, (1, 2), value=0.25),
      opset=10, pads=[0, 0, 1, 0, 0, 2], value=0.25)
+
+
+def moved(x, block, mode, down):
+    n, c, h, w = x.shape
+    if down:  # SpaceToDepth
+        parts = x.reshape(n, c, h // block, block, w // block, block)
+        order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+        return parts.permute(*order).reshape(n, c * block * block, h // block, w // block)
+    if mode == "CRD":
+        return F.pixel_shuffle(x, block)
+    depth = c // block**2
+    return x.reshape(n, block, block, depth, h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, depth, h * block, w * block)
+
+
+case("resize", "of opset 9", "DepthToSpace", {"input": values(2, 8, 2, 3)}, lambda x: moved(x, 2, "DCR", False), opset=9, blocksize=2)
+for mode in ("DCR", "CRD"):
+    case("resize", mode, "DepthToSpace", {"input": values(2, 18, 2, 1)}, lambda x, m=mode: moved(x, 3, m, False), blocksize=3, mode=mode)
+    case("resize", mode, "SpaceToDepth", {"input": values(2, 2, 4, 6)}, lambda x, m=mode: moved(x, 2, m, True), opset=28, blocksize=2, mode=mode)
+case("resize", "of opset 13", "SpaceToDepth", {"input": values(2, 3, 4, 2)}, lambda x: moved(x, 2, "DCR", True), opset=13, blocksize=2)

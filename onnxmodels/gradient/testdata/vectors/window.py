@@ -168,3 +168,46 @@ for op, f in (("GlobalAveragePool", lambda x: x.mean(-1)), ("GlobalMaxPool", lam
     for name, shape in (("line", (3, 2, 5)), ("picture", (2, 3, 4, 3)), ("volume", (2, 2, 3, 2, 4)), ("pixel", (2, 3, 1, 1))):
         case("window", name, op, {"X": apart(*shape)},
              lambda x, f=f: f(x.flatten(2)).reshape(*x.shape[:2], *[1] * (x.dim() - 2)))
+
+
+def lp_pool(name, shape, kernel, p, opset=17, dilations=None, strides=None, pads=None, **attributes):
+    n = len(kernel)
+    d, s = dilations or [1] * n, strides or [1] * n
+    for key, value in (("dilations", dilations), ("strides", strides), ("pads", pads)):
+        if value:
+            attributes[key] = value
+
+    def function(x):
+        x = padded(x.abs() ** p, pads or [0] * (2 * n))
+        ones = torch.ones(shape[1], 1, *kernel, dtype=x.dtype)
+        f = [F.conv1d, F.conv2d, F.conv3d][n - 1]
+        return f(x, ones, stride=s, dilation=d, groups=shape[1]) ** (1 / p)
+
+    case("window", name, "LpPool", {"X": apart(*shape)}, function, opset=opset, kernel_shape=list(kernel), p=p, **attributes)
+
+
+lp_pool("squares", (2, 3, 5, 4), (3, 2), 2, strides=[2, 1], pads=[1, 0, 1, 1], opset=11)
+lp_pool("cubes", (2, 2, 4, 4), (2, 2), 3, strides=[2, 2])
+lp_pool("sizes", (2, 2, 7), (3,), 1, pads=[1, 1])
+lp_pool("dilated", (2, 2, 7, 6), (2, 3), 2, dilations=[2, 2], pads=[1, 1, 0, 1], opset=18)
+for p in (1, 2, 3):
+    case("window", f"p {p}", "GlobalLpPool", {"X": apart(2, 3, 4, 3)},
+         lambda x, p=p: ((x.abs() ** p).sum((2, 3), keepdim=True)) ** (1 / p), p=p)
+
+
+def lrn(x, size=5, alpha=1e-4, beta=0.75, bias=1.0):
+    squares = F.pad(x.flatten(2).square(), (0, 0, (size - 1) // 2, size // 2))
+    sums = torch.stack([squares[:, c:c + size].sum(1) for c in range(x.shape[1])], 1).reshape(x.shape)
+    return x / (bias + alpha / size * sums) ** beta
+
+
+for name, shape, attributes in (
+    ("five", (2, 8, 3, 4), {"size": 5}),
+    ("strong", (2, 6, 2, 3), {"size": 3, "alpha": 0.5, "beta": 0.6, "bias": 2.0}),
+    ("one", (2, 3, 2, 2), {"size": 1, "alpha": 0.25}),
+    ("wide", (2, 3, 2, 3), {"size": 7, "alpha": 0.75}),
+    ("even", (2, 6, 2, 2), {"size": 4, "alpha": 0.5}),
+    ("line", (2, 5, 4), {"size": 3, "alpha": 0.5}),
+    ("volume", (2, 5, 2, 3, 2), {"size": 3, "alpha": 0.5}),
+):
+    case("window", name, "LRN", {"X": values(*shape)}, lambda x, a=attributes: lrn(x, **a), **attributes)
