@@ -62,7 +62,6 @@ var damages = map[string]func(m *onnxpb.Model){
 	`attribute "kernel_shape" is missing`:                                                          func(m *onnxpb.Model) { nodeOf(m, "AveragePool").Attribute = nil },
 	`attribute "pads": 2 is not smaller than the kern`:                                             func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "pads", []int64{0, 2, 0, 0}) },
 	`attribute "auto_pad" is SAME, which is not known`:                                             func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "auto_pad", "SAME") },
-	`attribute "training_mode" is 1`:                                                               func(m *onnxpb.Model) { set(nodeOf(m, "BatchNormalization"), "training_mode", int64(1)) },
 	`Mul): inputs image.float.out int64[batch, 3, 8, 12] and image.scale float32[] differ in type`: func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
 	`attribute "value" is not supported`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Relu")
