@@ -9,10 +9,10 @@ import (
 // DepthToSpace and SpaceToDepth move elements between channels and places. Here they are a
 // Transpose between two Reshapes, which has kernels for every type, and gradients.
 var _ = RegisterForms(
-	blockForm("DepthToSpace", 0, 10, (Builder).depthToSpace, "blocksize", Required{int64(0)}),
-	blockForm("DepthToSpace", 11, 0, (Builder).depthToSpace, "blocksize", Required{int64(0)}, "mode", "DCR"),
-	blockForm("SpaceToDepth", 0, 27, (Builder).spaceToDepth, "blocksize", Required{int64(0)}),
-	blockForm("SpaceToDepth", 28, 0, (Builder).spaceToDepth, "blocksize", Required{int64(0)}, "mode", "DCR"),
+	blockForm("DepthToSpace", 0, 10, Builder.depthToSpace, "blocksize", Required{int64(0)}),
+	blockForm("DepthToSpace", 11, 0, Builder.depthToSpace, "blocksize", Required{int64(0)}, "mode", "DCR"),
+	blockForm("SpaceToDepth", 0, 27, Builder.spaceToDepth, "blocksize", Required{int64(0)}),
+	blockForm("SpaceToDepth", 28, 0, Builder.spaceToDepth, "blocksize", Required{int64(0)}, "mode", "DCR"),
 )
 
 type blockBuild func(b Builder, name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error)

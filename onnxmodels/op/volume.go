@@ -7,13 +7,8 @@ type volume struct {
 	size, out                          [3]int // of an image and of the output
 }
 
-// volumeOf lays the window over images of the sizes behind the channels.
-func volumeOf(s Sliding, sizes []int) (volume, error) {
-	out, err := s.Output(sizes)
-	return newVolume(s, sizes, out), err
-}
-
-// newVolume is a window between images of two sizes.
+// newVolume lays the window over images of the sizes behind the channels, for an output of
+// those sizes.
 func newVolume(s Sliding, sizes, out []int) volume {
 	v := volume{}
 	for _, one := range []*[3]int{&v.kernel, &v.strides, &v.dilations, &v.size, &v.out} {
