@@ -1,7 +1,9 @@
 package gradient_test
 
 import (
+	"maps"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,6 +46,7 @@ func checkVector(t *testing.T, archive npz.Archive, name string) {
 		t.Fatal(err)
 	}
 	checkPureGo(t, archive, name, m)
+	checkDifferences(t, archive, name, m)
 	canonical, err := importer.Canonical(m)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +55,7 @@ func checkVector(t *testing.T, archive npz.Archive, name string) {
 	var inputs []ortrun.Input
 	var targets []*graph.Value
 	for _, in := range g.Inputs {
-		inputs = append(inputs, inputOf(in.Name, archive[name+"/in/"+in.Name]))
+		inputs = append(inputs, inputOf(in, archive[name+"/in/"+in.Name]))
 		if _, target := archive[name+"/grad/"+in.Name]; target {
 			targets = append(targets, in)
 		}
@@ -105,18 +108,7 @@ func checkPureGo(t *testing.T, archive npz.Archive, name string, m *modelfile.Mo
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs := map[string]*op.Tensor{}
-	for _, in := range p.Inputs() {
-		a := archive[name+"/in/"+in.Name]
-		x := &op.Tensor{Elem: in.Elem, Shape: a.Shape}
-		if in.Elem == graph.Float {
-			x.Floats = a.Float32()
-		} else {
-			x.Ints = a.Int64()
-		}
-		inputs[in.Name] = x
-	}
-	out, err := p.Run(inputs)
+	out, err := p.Run(tensorsOf(p, archive, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +119,82 @@ func checkPureGo(t *testing.T, archive npz.Archive, name string, m *modelfile.Mo
 	agreeWith(t, "output in pure Go", out[0].Floats, want.Float64())
 }
 
-func inputOf(name string, a npz.Array) ortrun.Input {
-	in := ortrun.Input{Name: name, Shape: a.Shape}
-	if in.Float32 = a.Float32(); in.Float32 == nil {
+// tensorsOf are the inputs of a case.
+func tensorsOf(p *interp.Program, archive npz.Archive, name string) map[string]*op.Tensor {
+	inputs := map[string]*op.Tensor{}
+	for _, in := range p.Inputs() {
+		a := archive[name+"/in/"+in.Name]
+		x := &op.Tensor{Elem: in.Elem, Shape: a.Shape}
+		switch in.Elem {
+		case graph.Float:
+			x.Floats = a.Float32()
+		case graph.Bool:
+			for _, v := range a.Uint8() {
+				x.Ints = append(x.Ints, int64(v))
+			}
+		default:
+			x.Ints = a.Int64()
+		}
+		inputs[in.Name] = x
+	}
+	return inputs
+}
+
+// checkDifferences compares the gradients of PyTorch with central differences in pure Go, along
+// one direction in which each element goes up or down by a step that is smaller than the
+// distance of any from a kink.
+func checkDifferences(t *testing.T, archive npz.Archive, name string, m *modelfile.Model) {
+	t.Helper()
+	const step = 1. / 128
+	p, err := interp.Compile(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := tensorsOf(p, archive, name)
+	slope, size := 0.0, 0.0
+	ahead, behind := maps.Clone(inputs), maps.Clone(inputs)
+	rng := rand.New(rand.NewPCG(1, uint64(len(name))))
+	for _, in := range p.Inputs() {
+		gradient, ok := archive[name+"/grad/"+in.Name]
+		if !ok {
+			continue
+		}
+		up, down := *inputs[in.Name], *inputs[in.Name]
+		up.Floats, down.Floats = slices.Clone(up.Floats), slices.Clone(down.Floats)
+		for i, g := range gradient.Float64() {
+			sign := float64(1 - 2*rng.IntN(2))
+			up.Floats[i] += float32(sign * step)
+			down.Floats[i] -= float32(sign * step)
+			slope += sign * g
+			size += math.Abs(g)
+		}
+		ahead[in.Name], behind[in.Name] = &up, &down
+	}
+	loss := func(inputs map[string]*op.Tensor) (sum float64) {
+		out, err := p.Run(inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, dy := range archive[name+"/dy"].Float64() {
+			sum += dy * float64(out[0].Floats[i])
+		}
+		return sum
+	}
+	if got := (loss(ahead) - loss(behind)) / (2 * step); math.Abs(got-slope) > 5e-3*size+1e-4 {
+		t.Errorf("the slope by differences is %.5g, by gradients %.5g", got, slope)
+	}
+}
+
+func inputOf(v *graph.Value, a npz.Array) ortrun.Input {
+	in := ortrun.Input{Name: v.Name, Shape: a.Shape}
+	switch v.Elem {
+	case graph.Float:
+		in.Float32 = a.Float32()
+	case graph.Bool:
+		for _, b := range a.Uint8() {
+			in.Bool = append(in.Bool, b != 0)
+		}
+	default:
 		in.Int64 = a.Int64()
 	}
 	return in
