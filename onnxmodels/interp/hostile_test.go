@@ -49,7 +49,7 @@ var damages = map[string]func(m *onnxpb.Model){
 	"are of opset 6; those of 7":              func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(6) },
 	"are of opset 99; those of 7 to 28":       func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
 	"are of opset 0; those of 7":              func(m *onnxpb.Model) { m.OpsetImport = nil },
-	`node "stage1.relu1" (LeakyRelu): the op`: func(m *onnxpb.Model) { nodeOf(m, "Relu").OpType = proto.String("LeakyRelu") },
+	`node "stage1.relu1" (LeakyReLU): the op`: func(m *onnxpb.Model) { nodeOf(m, "Relu").OpType = proto.String("LeakyReLU") },
 	`"stage1.relu1" (com.microsoft.Relu)`:     func(m *onnxpb.Model) { nodeOf(m, "Relu").Domain = proto.String("com.microsoft") },
 	`"stage1.conv1" (Conv): attribute "scale" is not`: func(m *onnxpb.Model) {
 		set(nodeOf(m, "Conv"), "scale", int64(1))

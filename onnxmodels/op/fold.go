@@ -18,7 +18,7 @@ const foldLimit = 1 << 22
 // if they are not, or if it has no pure Go form.
 func (b Builder) fold(o *Operator, c Call, types []graph.Type) []*graph.Value {
 	n := &graph.Node{Schema: &o.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
-	if o.Known != nil {
+	if o.Known != nil && len(types[0].Shape) <= 1 && !types[0].Elem.Floating() {
 		if known := o.Known(n); fixed(known) {
 			return []*graph.Value{b.constant(c.Name+o.Gives[0].Suffix, knownTensor(known, types[0]))}
 		}
