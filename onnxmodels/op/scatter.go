@@ -95,17 +95,17 @@ func write(y, x *Tensor, at []int, size int, reduction string) {
 			case reduction == "none" && y.Ints != nil:
 				y.Ints[place] = x.Ints[from]
 			case y.Ints != nil:
-				y.Ints[place] = wrap(y.Elem, mergedInts(reduction, y.Ints[place], x.Ints[from], y.Elem))
+				y.Ints[place] = wrap(y.Elem, scatteredInts(reduction, y.Ints[place], x.Ints[from], y.Elem))
 			case reduction == "none":
 				y.set(place, x.At(from))
 			default:
-				y.set(place, merged(reduction, y.At(place), x.At(from)))
+				y.set(place, scattered(reduction, y.At(place), x.At(from)))
 			}
 		}
 	}
 }
 
-func merged(reduction string, a, b float64) float64 {
+func scattered(reduction string, a, b float64) float64 {
 	switch reduction {
 	case "add":
 		return a + b
@@ -117,7 +117,7 @@ func merged(reduction string, a, b float64) float64 {
 	return math.Min(a, b)
 }
 
-func mergedInts(reduction string, a, b int64, elem graph.Elem) int64 {
+func scatteredInts(reduction string, a, b int64, elem graph.Elem) int64 {
 	less := a < b
 	if elem == graph.Uint64 {
 		less = uint64(a) < uint64(b)
