@@ -10,6 +10,7 @@ func Default() Experiment {
 			Widths:       []int{64, 128, 256},
 			Convolutions: 3,
 			Classes:      10,
+			BatchNorm:    BatchNorm{Momentum: 0.99, Epsilon: 1e-3, Statistics: StatisticsKeras},
 		},
 		Data:    Data{Source: "synthetic", ValidationShare: 0.2, Broken: "refuse", ImageMemory: 1536},
 		Augment: Augment{Recipe: "medium", Geometry: "keras-2018"},

@@ -42,6 +42,8 @@ func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
 func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
 func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
 
+func otherBatchNorm(e *Experiment) bool { return e.Model.BatchNorm != Default().Model.BatchNorm }
+
 const (
 	maxCount  = 1_000_000
 	maxImages = 100_000_000
@@ -57,6 +59,10 @@ func rules() []rule {
 		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
 		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
 		{key: "model.classes", doc: "Outputs of the network.", min: 2, max: 100_000},
+		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps.", max: 1, above: true, below: true, when: otherBatchNorm},
+		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances.", max: 1, above: true, when: otherBatchNorm},
+		{key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is corrected where data.source is folder.",
+			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
