@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -77,7 +76,7 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &dataError{err}
 	}
-	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	state, err := snapshot.Parameters(path)
 	if err != nil {
 		return &dataError{err}
 	}

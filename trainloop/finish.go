@@ -28,7 +28,11 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err != nil {
 		return rundir.Summary{}, err
 	}
-	model, err := r.exported(snapshot.CheckpointPath(path), onnxmodels.TargetPortable)
+	parameters, err := snapshot.Parameters(path)
+	if err != nil {
+		return rundir.Summary{}, err
+	}
+	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, onnxmodels.TargetPortable)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
@@ -49,6 +53,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if l := r.at.LossScale; l != nil {
 		s.SkippedSteps = l.Skipped
 	}
+	r.summarizeStatistics(&s)
 	sum := sha256.Sum256(model)
 	s.ModelSHA256, s.Verification = hex.EncodeToString(sum[:]), verification
 	if err := rundir.WriteSummary(r.Dir, s); err != nil {
@@ -93,16 +98,6 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	return &rundir.Verification{
 		Samples: report.Samples, LargestDifference: report.Probabilities.Largest, Tolerance: report.Tolerance,
 	}, nil
-}
-
-// exported returns the network with the parameters of a checkpoint file in the form
-// for the target.
-func (r *run) exported(path, target string) ([]byte, error) {
-	c, err := checkpoint.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	return inferenceModel(r.network, c, r.Validation.Classes, target)
 }
 
 // inferenceModel returns the network with the parameters of the checkpoint and
