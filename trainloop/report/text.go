@@ -76,6 +76,9 @@ func (t Table) WriteText(w io.Writer) error {
 	if len(t.Open) > 0 {
 		text += "\nNot done:\n  " + strings.Join(t.Open, "\n  ") + "\n"
 	}
+	if len(t.Initial) > 0 {
+		text += "\n" + t.InitialTitle() + ":\n  " + strings.Join(t.Initial, "\n  ") + "\n"
+	}
 	_, err := io.WriteString(w, text)
 	return err
 }
