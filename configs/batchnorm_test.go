@@ -14,11 +14,11 @@ func TestStatisticsFollowTheSource(t *testing.T) {
 	folder := "data: {source: folder, path: photos}\n"
 	for text, want := range map[string]string{
 		"seed: 1\n": StatisticsKeras,
-		folder:      StatisticsCorrected,
-		folder + "model: {batchnorm: {statistics: keras}}\n":        StatisticsKeras,
-		folder + "model: {batchnorm: {statistics: recalibrated}}\n": StatisticsRecalibrated,
-		folder + "model: {batchnorm: {momentum: 0.9}}\n":            StatisticsCorrected,
-		"model: {batchnorm: {statistics: corrected}}\n":             StatisticsCorrected,
+		folder:      StatisticsRecalibrated,
+		folder + "model: {batchnorm: {statistics: keras}}\n":     StatisticsKeras,
+		folder + "model: {batchnorm: {statistics: corrected}}\n": StatisticsCorrected,
+		folder + "model: {batchnorm: {momentum: 0.9}}\n":         StatisticsRecalibrated,
+		"model: {batchnorm: {statistics: corrected}}\n":          StatisticsCorrected,
 	} {
 		path := write(t, text)
 		e, err := Load(path, nil)
@@ -30,11 +30,14 @@ func TestStatisticsFollowTheSource(t *testing.T) {
 		}
 	}
 	e, err := Load("", []string{"data.source=folder", "data.path=photos"})
-	if err != nil || e.Model.BatchNorm.Statistics != StatisticsCorrected {
+	if err != nil || e.Model.BatchNorm.Statistics != StatisticsRecalibrated {
 		t.Errorf("by flags: %+v, %v", e, err)
 	}
 	if e, err = Read(write(t, folder)); err != nil || e.Model.BatchNorm != Default().Model.BatchNorm {
 		t.Errorf("an earlier run's configuration: %+v, %v", e, err)
+	}
+	if r, err := LoadBegun(write(t, folder), []string{"model.batchnorm.momentum=0.9"}); err != nil || r.Experiment.Model.BatchNorm != (BatchNorm{0.9, 1e-3, StatisticsKeras}) {
+		t.Errorf("an earlier run that goes on: %+v, %v", r, err)
 	}
 	if e, err = Load("study.yaml", nil); err != nil || e.Model.BatchNorm != Default().Model.BatchNorm {
 		t.Errorf("the study: %+v, %v", e, err)

@@ -53,6 +53,14 @@ func Read(path string) (*Experiment, error) {
 // LoadResolved is Load that also tells where each setting was given.
 func LoadResolved(path string, sets []string) (*Resolved, error) { return loadResolved(path, sets) }
 
+// LoadBegun is LoadResolved for the configuration that a run or a sweep keeps of itself.
+// Settings that were not there yet when it began have the values of Default, which are
+// those that it began with.
+func LoadBegun(path string, sets []string) (*Resolved, error) {
+	k := newKeys()
+	return k.resolve(k.layers(path, sets))
+}
+
 func loadResolved(path string, sets []string, sections ...string) (*Resolved, error) {
 	k := newKeys()
 	r, err := k.resolve(k.layers(path, sets), sections...)
@@ -64,12 +72,13 @@ func loadResolved(path string, sets []string, sections ...string) (*Resolved, er
 }
 
 // followSource fills in the default that depends on where the images come from. Folders
-// of photographs are small, and training on them is short: with Keras's running
-// statistics their models would be evaluated on initial values.
+// of photographs are small, and training on them is short. There Keras's running statistics
+// are made of the values that they began with, and corrected ones of those of parameters
+// long since changed: bench/README.md has figures.
 func (r *Resolved) followSource() {
 	const key = "model.batchnorm.statistics"
 	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {
-		r.Experiment.Model.BatchNorm.Statistics = StatisticsCorrected
+		r.Experiment.Model.BatchNorm.Statistics = StatisticsRecalibrated
 	}
 }
 
@@ -167,6 +176,10 @@ func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) 
 		}
 	}
 	k.fill(&resolved.Experiment, v)
+	if resolved.Origins["model.classes"].Source == byDefault {
+		resolved.Experiment.Model.Classes = 0
+	}
+	resolved.Experiment.settleClasses()
 	for _, c := range resolved.Experiment.conflicts().within(sections) {
 		problems = append(problems, Problem{resolved.place(c), c.String()})
 	}
