@@ -61,8 +61,10 @@ func rules() []rule {
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
 		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps.", max: 1, above: true, below: true, when: otherBatchNorm},
 		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances.", max: 1, above: true, when: otherBatchNorm},
-		{key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
-			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm},
+		{
+			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
+			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,
+		},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
