@@ -109,6 +109,6 @@ func (r *run) summarizeStatistics(s *rundir.Summary) {
 		return
 	}
 	s.InitialStatistics = share
-	r.note(fmt.Sprintf("after %d steps, BatchNorm's running statistics are still made of %.3g %% of the values that they began with, which spoils validation and model.onnx: set model.batchnorm.statistics to %s",
-		s.Steps, 100*share, configs.StatisticsCorrected))
+	r.note(fmt.Sprintf("after %d steps, %.3g %% of BatchNorm's running statistics is still what they began with, which spoils validation and model.onnx: set model.batchnorm.statistics to %s",
+		s.Steps, 100*share, configs.StatisticsRecalibrated))
 }

@@ -160,8 +160,15 @@ func checkMeasured(t *testing.T, o Options, n *onnxmodels.Network, state, measur
 
 func TestMeasuredBatches(t *testing.T) {
 	for _, c := range []struct{ images, micro, batch, batches int }{
-		{360, 16, 90, 4}, {128, 16, 64, 2}, {100, 16, 100, 1}, {1, 1, 1, 1}, {101, 1, 50, 2},
-		{50_000, 128, 128, 16}, {50_000, 8192, 2048, 1}, {50_000, 1024, 1024, 2}, {50_000, 16, 97, 21},
+		{360, 16, 90, 4},
+		{128, 16, 64, 2},
+		{100, 16, 100, 1},
+		{1, 1, 1, 1},
+		{101, 1, 50, 2},
+		{50_000, 128, 128, 16},
+		{50_000, 8192, 2048, 1},
+		{50_000, 1024, 1024, 2},
+		{50_000, 16, 97, 21},
 	} {
 		if batch, batches := measuredBatches(c.images, c.micro); batch != c.batch || batches != c.batches {
 			t.Errorf("%d images, %d at once: %d batches of %d, want %d of %d", c.images, c.micro, batches, batch, c.batches, c.batch)
@@ -188,7 +195,7 @@ func TestInitialStatistics(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.sets, s.InitialStatistics, c.share)
 		}
 		told := slices.ContainsFunc(notes, func(text string) bool {
-			return strings.HasPrefix(text, "after 12 steps, BatchNorm's running statistics are still made of 88.6 % of")
+			return strings.HasPrefix(text, "after 12 steps, 88.6 % of BatchNorm's running statistics is still")
 		})
 		if told != (c.share > 0) || len(notes) > 1 {
 			t.Errorf("%v: notes %q", c.sets, notes)

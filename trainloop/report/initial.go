@@ -28,6 +28,6 @@ func (s *Sweep) initial() []string {
 
 // InitialTitle is the line above Initial.
 func (t Table) InitialTitle() string {
-	return fmt.Sprintf("BatchNorm's running statistics were still made of more than %g %% of the values that they began with, which spoils the last evaluation (model.batchnorm.statistics)",
+	return fmt.Sprintf("More than %g %% of BatchNorm's running statistics was still what they began with, which spoils the last evaluation (model.batchnorm.statistics)",
 		100*rundir.MostInitialStatistics)
 }

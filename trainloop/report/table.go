@@ -21,8 +21,8 @@ type Table struct {
 	Conditions []Condition `json:"conditions"`
 	// Open are the runs that are not done, in words.
 	Open []string `json:"open"`
-	// Initial are the cells of which BatchNorm's running statistics were still made
-	// of what they began with, in words; see rundir.Summary.InitialStatistics.
+	// Initial are the cells in which part of BatchNorm's running statistics was still
+	// what they began with, in words; see rundir.Summary.InitialStatistics.
 	Initial []string `json:"initial_statistics,omitempty"`
 }
 
