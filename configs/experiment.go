@@ -116,23 +116,58 @@ const (
 // KindPlateau is the one kind of schedule that follows the history.
 const KindPlateau = "plateau"
 
-// Optimizer is momentum SGD in Keras's form: v <- mu v - rate g; w <- w + v.
+// The optimizers.
+const (
+	// SGD is gradient descent with momentum, in Keras's form: v <- mu v - rate g;
+	// w <- w + v.
+	SGD = "sgd"
+	// Adam is that of Kingma and Ba 2015, in PyTorch's form.
+	Adam = "adam"
+	// AdamW is Adam with a weight decay that is no part of the gradient (Loshchilov and
+	// Hutter 2019).
+	AdamW = "adamw"
+)
+
+// Optimizer says how gradients change the weights.
 type Optimizer struct {
+	// Kind is SGD, Adam or AdamW.
+	Kind string `yaml:"kind" json:"kind"`
 	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
-	// Momentum is in [0, 1).
+	// Momentum of SGD is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// Nesterov takes the step of SGD that the next velocity would be of with the same
+	// gradient: w <- w + mu v - rate g.
+	Nesterov bool `yaml:"nesterov" json:"nesterov"`
 	// MomentumCorrection multiplies the velocity by the ratio of this step's
-	// rate to the one before (Goyal et al. 2017, section 3, remark 2). A step that
-	// mixed precision leaves out takes none of the rates, which then come a step
-	// later.
+	// rate to the one before (Goyal et al. 2017, section 3, remark 2): the velocity
+	// then is PyTorch's. In mixed precision, where it holds the rates (HoldsRates), a
+	// step that is left out takes none of them, and they come a step later.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
-	// WeightDecay is the coupled L2 coefficient lambda: g <- g + lambda w.
+	// Beta1 and Beta2, in [0, 1), are what Adam and AdamW keep of the averages of the
+	// gradients and of their squares; Epsilon is added to the root of the latter.
+	Beta1   float64 `yaml:"beta1" json:"beta1"`
+	Beta2   float64 `yaml:"beta2" json:"beta2"`
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// ClipNorm, if above 0, is the norm of all gradients of a step together that
+	// larger ones are scaled down to, before any weight decay.
+	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm"`
+	// WeightDecay is lambda: of SGD and Adam the coupled L2 coefficient, g <- g +
+	// lambda w, of AdamW the decoupled one, w <- w - rate lambda w.
 	// It leaves out biases and BatchNorm's parameters unless DecayAll.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
+}
+
+// IsAdam tells whether the optimizer is a form of Adam.
+func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW }
+
+// HoldsRates tells whether the learning rates of all steps are kept in the optimizer's
+// model, and so are known before the first one.
+func (o Optimizer) HoldsRates() bool {
+	return o.MomentumCorrection && !o.IsAdam() && !o.Nesterov && o.ClipNorm == 0
 }
 
 // Schedule says how the learning rate changes over the run. Package schedule

@@ -42,6 +42,11 @@ func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
 func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
 func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
 
+func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
+func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
+func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
+func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
+
 const (
 	maxCount  = 1_000_000
 	maxImages = 100_000_000
@@ -83,11 +88,17 @@ func rules() []rule {
 		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
 		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum, adam, or adamw, whose weight decay is no part of the gradient.", names: []string{SGD, Adam, AdamW}, when: byAdam},
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
-		{key: "optimizer.momentum", doc: "The share of the velocity that is kept each step.", max: 1, below: true},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity when the rate changes (Goyal et al. 2017, remark 2)."},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.momentum", doc: "The share of the velocity that sgd keeps each step.", max: 1, below: true, when: bySGD},
+		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd: the one with the velocity that would come next.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.beta1", doc: "The share of the average gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "What adam and adamw add to the root of the average squared gradient.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd and adam, decoupled one of adamw; leaves out biases and BatchNorm unless decay_all.", max: 1000},
 		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},

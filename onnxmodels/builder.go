@@ -103,7 +103,8 @@ type Builder struct {
 	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
 	dropoutSeed *graph.Value
-	lossScale   *graph.Value // of mixed precision
+	lossScale   *graph.Value        // of mixed precision
+	state       []checkpoint.Tensor // of the optimizer
 }
 
 // newBuilder returns one for a graph of the name whose batch is open.

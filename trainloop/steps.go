@@ -10,6 +10,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
@@ -79,6 +80,9 @@ func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manif
 	if err != nil {
 		return nil, err
 	}
+	if state, err = completed(a, state); err != nil {
+		return nil, err
+	}
 	scale := at.LossScale
 	if a.Mixed && scale == nil {
 		scale = lossscale.New()
@@ -88,6 +92,19 @@ func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manif
 		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
+}
+
+// completed returns the bytes of a checkpoint with the optimizer's state, which that of a
+// run that is resumed has.
+func completed(a *onnxmodels.Artifacts, state []byte) ([]byte, error) {
+	if len(a.State) == 0 {
+		return state, nil
+	}
+	c, err := checkpoint.Decode(state)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.Encode(a.Complete(c)), nil
 }
 
 // sessionOptions are the settings of sessions in the session's form.
@@ -102,7 +119,7 @@ func (s *steps) optimize(ctx context.Context, number int) (result session.Result
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
-	if s.experiment.Optimizer.MomentumCorrection {
+	if s.experiment.Optimizer.HoldsRates() {
 		rate = 1 // the optimizer model holds the rates
 	}
 	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))

@@ -34,6 +34,8 @@ type ModelReport struct {
 	// Trainable are those that have a gradient.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
+	// State are what a training model remembers for the optimizer, and no parameters.
+	State []ValueReport `json:"state,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
@@ -85,6 +87,9 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	parameters := parametersOf(g)
 	for _, v := range g.GetInput() {
 		switch name := v.GetName(); {
+		case onnxmodels.IsState(name):
+			delete(parameters, name)
+			r.State = append(r.State, value(v))
 		case parameters[name].elements > 0:
 			r.Parameters = append(r.Parameters, value(v))
 		case !onnxmodels.IsGradientInput(name):
@@ -173,6 +178,9 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
 	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
+	if len(r.State) > 0 {
+		fmt.Fprintf(t, "optimizer\t%d tensors of state\n", len(r.State))
+	}
 	for _, part := range []struct {
 		name string
 		Total

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"onnxlab/internal/durable"
@@ -108,7 +109,8 @@ func readCheckpoint(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
-	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
+	parameters := slices.DeleteFunc(append(c.Trainable, c.Frozen...), func(t checkpoint.Tensor) bool { return onnxmodels.IsState(t.Name) })
+	s := &Source{Path: named, Parameters: parameters}
 	if from := c.Properties.Strings[propertyFrom]; from != "" {
 		s.Place = "of " + printable.Name(from)
 	}
