@@ -103,12 +103,12 @@ func (r *rule) momentum(g *graph.Value) *graph.Value {
 		g = r.scaled("rated", g, r.rate)
 	}
 	step := g
-	if mu := r.vector("mu", r.Momentum); r.Momentum > 0 {
+	if r.Momentum > 0 {
 		v := r.state("velocity", int(g.Shape[0].Size))
 		change := r.Binary("Sub", "velocity.change", g, r.scaled("velocity.lost", v, r.vector("one_less_mu", 1-r.Momentum)))
 		step = r.moved("velocity", v, change)
 		if r.Nesterov {
-			step = r.Binary("Add", "nesterov", g, r.scaled("nesterov.ahead", step, mu))
+			step = r.Binary("Add", "nesterov", g, r.scaled("nesterov.ahead", step, r.vector("mu", r.Momentum)))
 		}
 	}
 	if r.MomentumCorrection {
@@ -133,10 +133,10 @@ func (r *rule) adam(g *graph.Value) *graph.Value {
 		return r.scaled("step", step, rate)
 	}
 	step = r.scaled("adam", step, rate)
-	if decay := r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))); decay != nil {
-		step = r.Binary("Add", "step", step, decay)
+	if r.decaying() == 0 {
+		return step
 	}
-	return step
+	return r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
 }
 
 // average moves the average a ← a + (1 − β)·(x − a), and returns it with that of ones,
@@ -174,23 +174,25 @@ func (r *rule) finish(g, step *graph.Value) {
 
 // decayed is g + λ·w for the parameters w that decay.
 func (r *rule) decayed(g *graph.Value) *graph.Value {
-	if decay := r.decay(r.vector("decay.factor", r.WeightDecay)); decay != nil {
-		return r.Binary("Add", "gradient.decayed", g, decay)
+	if r.decaying() == 0 {
+		return g
 	}
-	return g
+	return r.Binary("Add", "gradient.decayed", g, r.decay(r.vector("decay.factor", r.WeightDecay)))
 }
 
-// decay is the factor times the parameters that decay, and zeros for the others; nil if
-// none does.
-func (r *rule) decay(factor *graph.Value) *graph.Value {
+// decaying is how many of the parameters decay; they are the first ones.
+func (r *rule) decaying() int {
 	n := 0
-	for n < len(r.parameters) && (r.parameters[n].Decay || r.DecayAll) {
+	for r.WeightDecay > 0 && n < len(r.parameters) && (r.parameters[n].Decay || r.DecayAll) {
 		n++
 	}
-	if n == 0 || r.WeightDecay == 0 {
-		return nil
-	}
-	parts, rest := slices.Clone(r.weights[:n]), 0
+	return n
+}
+
+// decay is the factor times the parameters that decay, and zeros for the others.
+func (r *rule) decay(factor *graph.Value) *graph.Value {
+	n, rest := r.decaying(), 0
+	parts := slices.Clone(r.weights[:n])
 	for _, p := range r.parameters[n:] {
 		rest += elements(p.Shape)
 	}

@@ -68,10 +68,12 @@ CASES = {
         "portable", ["model.widths=8,12,16", "model.convolutions=3", "optimizer.learning_rate=0.001"]),
     "decay and smoothing": ("portable", ["optimizer.weight_decay=0.0005", "train.label_smoothing=0.1"]),
     "momentum correction": ("portable", ["optimizer.momentum_correction=true"]),
-    "adam accumulated": ("portable", ["optimizer.kind=adam", "optimizer.learning_rate=0.001"]),
+    # Without this epsilon Adam makes whole steps of gradients that are rounding alone.
+    "adam accumulated": (
+        "portable", ["optimizer.kind=adam", "optimizer.learning_rate=0.001", "optimizer.epsilon=1e-5"]),
     "adamw clipped": ("portable", [
         "optimizer.kind=adamw", "optimizer.learning_rate=0.001", "optimizer.weight_decay=0.05",
-        "optimizer.clip_norm=0.5", "train.micro_batch=64"]),
+        "optimizer.epsilon=1e-5", "optimizer.clip_norm=0.5", "train.micro_batch=64"]),
     "nesterov for CPUs": ("cpu", ["optimizer.nesterov=true", "optimizer.clip_norm=1"]),
     "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
 }

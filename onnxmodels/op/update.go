@@ -43,6 +43,7 @@ var _ = Register(&Operator{
 		Domain: Microsoft, Op: "SGDOptimizerV2", Takes: Takes("lr", "weights", "gradients"), Gives: Gives("update_completed"),
 	},
 	Infer: func(*graph.Node) ([]graph.Type, error) {
+		// ONNX Runtime infers a scalar, warns of the difference, and gives this.
 		return typed(graph.Bool, graph.Static(1))
 	},
 })
