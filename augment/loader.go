@@ -28,6 +28,10 @@ type LoaderOptions struct {
 	BatchSize int
 	// Recipe changes the images; nil changes nothing.
 	Recipe *Recipe
+	// Balance makes epochs of as many images, of which as many are of every class that
+	// has some: those of small classes come several times, each changed in another way,
+	// and of large ones not all do.
+	Balance bool
 	// Workers is how many goroutines make images; 0 takes GOMAXPROCS. It does
 	// not change what is in a batch.
 	Workers int

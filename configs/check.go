@@ -119,6 +119,7 @@ func (e *Experiment) conflicts() findings {
 	e.checkSchedule(add)
 	e.checkCourse(add)
 	e.checkOptimizer(add)
+	e.checkBalance(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:

@@ -19,6 +19,7 @@ func Default() Experiment {
 			Replicas:        1,
 			KeepCheckpoints: 2,
 			StopMonitor:     ValLoss,
+			Balance:         BalanceNone,
 		},
 		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
 		Schedule: Schedule{

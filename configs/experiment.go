@@ -90,6 +90,12 @@ type Train struct {
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	// Balance is BalanceNone, BalanceWeights or BalanceSampling: what is done about
+	// classes of which there are more training images than of others.
+	Balance string `yaml:"balance" json:"balance"`
+	// ClassWeights, if not empty, has for each class the factor of the losses of its
+	// training images.
+	ClassWeights []float64 `yaml:"class_weights" json:"class_weights"`
 	// CheckpointSteps is after how many steps a checkpoint is written besides
 	// the one at the end of each epoch; 0 is only at the end of each epoch.
 	CheckpointSteps int `yaml:"checkpoint_steps" json:"checkpoint_steps"`
@@ -106,6 +112,15 @@ type Train struct {
 	// StopMonitor, and not of the last one.
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
+
+// What is done about classes of unequal numbers of images.
+const (
+	BalanceNone = "none"
+	// BalanceWeights weighs losses inversely to how many images a class has.
+	BalanceWeights = "weights"
+	// BalanceSampling draws as many images of every class in each epoch.
+	BalanceSampling = "sampling"
+)
 
 // The quantities of the history that can be monitored.
 const (

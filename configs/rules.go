@@ -47,6 +47,9 @@ func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
 func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
 func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
 
+func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
+func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
+
 const (
 	maxCount  = 1_000_000
 	maxImages = 100_000_000
@@ -81,6 +84,8 @@ func rules() []rule {
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
+		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
+		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
 		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 never does.", max: maxCount, when: stopsEarly},

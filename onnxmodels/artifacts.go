@@ -56,6 +56,10 @@ type TrainingOptions struct {
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
 	LabelSmoothing float32
+	// ClassWeights, if not empty, has for each class the factor, of 0 or more, of the
+	// losses of its images. The loss is divided by the number of images as without, as
+	// Keras does with class_weight, and not by the sum of their weights.
+	ClassWeights []float32
 	// WeightDecay λ adds λ·w to the gradient of each parameter w that decays,
 	// or of every trainable one if DecayAll; the loss does not include it.
 	// OptimizerAdamW subtracts rate·λ·w from the parameter instead.
@@ -232,6 +236,9 @@ func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 }
 
 func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
+	if err := o.validateWeights(n.classes); err != nil {
+		return nil, err
+	}
 	b := newBuilder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
@@ -253,7 +260,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
 	label = b.turns(InputLabel, label, b.batch, 1)
-	loss := b.loss(logits, label, o.LabelSmoothing)
+	loss := b.trainingLoss(logits, label, o)
 	b.finish(loss, logits, label)
 	if err := b.backward(loss, rate, reset, o); err != nil {
 		return nil, err

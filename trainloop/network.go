@@ -70,10 +70,14 @@ func Target(device string) string {
 // target, one of onnxmodels.Targets or TargetNative; those for a device take
 // micro-batches of the experiment's size alone. Those of an optimizer that holds the
 // rates (configs.Optimizer.HoldsRates) have that of every step, for which stepsPerEpoch
-// counts; else it does not matter.
+// counts; else it does not matter. An experiment that takes the weights of classes from
+// the training images is a *SettingError.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
 	if err := checkBatch(e); err != nil {
 		return nil, err
+	}
+	if e.Train.Balance == configs.BalanceWeights {
+		return nil, &SettingError{"train.balance", configs.BalanceWeights + " takes the weights from the training images, which are not read here: set train.class_weights"}
 	}
 	o := trainingOptions(e, target)
 	if e.Optimizer.HoldsRates() {
@@ -95,6 +99,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
+		ClassWeights:   weightsOf(e),
 		Mixed:          e.Runtime.Precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA,
 		Target:         target,
 		Block:          session.Block(),

@@ -58,7 +58,7 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	if err != nil {
 		return p, err
 	}
-	artifacts, err := Artifacts(network, e, 1, target)
+	artifacts, err := Artifacts(network, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return p, err
 	}

@@ -38,12 +38,13 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	}
 	loader, err := augment.NewLoader(train, augment.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
-		Epoch: at.Epoch, Step: at.Partial.Steps,
+		Balance: e.Train.Balance == configs.BalanceSampling,
+		Epoch:   at.Epoch, Step: at.Partial.Steps,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &steps{experiment: e, loader: loader}
+	s := &steps{experiment: withWeights(e, train), loader: loader}
 	if err := s.open(n, at, state, target); err != nil {
 		loader.Close()
 		return nil, err

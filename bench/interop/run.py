@@ -68,6 +68,8 @@ CASES = {
         "portable", ["model.widths=8,12,16", "model.convolutions=3", "optimizer.learning_rate=0.001"]),
     "decay and smoothing": ("portable", ["optimizer.weight_decay=0.0005", "train.label_smoothing=0.1"]),
     "momentum correction": ("portable", ["optimizer.momentum_correction=true"]),
+    "class weights": (
+        "portable", ["train.class_weights=[1,0.5,2,1,1,0,3,1,1,1]", "train.label_smoothing=0.1"]),
     # Without this epsilon Adam makes whole steps of gradients that are rounding alone.
     "adam accumulated": (
         "portable", ["optimizer.kind=adam", "optimizer.learning_rate=0.001", "optimizer.epsilon=1e-5"]),
