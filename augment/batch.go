@@ -11,6 +11,9 @@ type batch struct {
 	picks  []pick
 	images []uint8
 	labels []int64
+	// second and shares are those of mixed images; nil if none is mixed.
+	second []int64
+	shares []float32
 	// wrong is the error of an image that is not what the source says; nil if
 	// all are.
 	wrong atomic.Pointer[error]
@@ -20,13 +23,17 @@ type batch struct {
 	ready   chan struct{}
 }
 
-func newBatch(size, imageBytes int) *batch {
-	return &batch{
+func newBatch(size, imageBytes int, mixed bool) *batch {
+	b := &batch{
 		picks:  make([]pick, size),
 		images: make([]uint8, size*imageBytes),
 		labels: make([]int64, size),
 		ready:  make(chan struct{}, 1),
 	}
+	if mixed {
+		b.second, b.shares = make([]int64, size), make([]float32, size)
+	}
+	return b
 }
 
 // task is the images from..to of a batch.
@@ -82,6 +89,11 @@ func (l *Loader) hand(epoch uint64, picks []pick) bool {
 func (l *Loader) work() {
 	a := newArtist()
 	var space Workspace
+	var last []uint8 // image of a batch that is mixed
+	if l.options.Mixing.mixes() {
+		height, width := l.source.Size()
+		last = make([]uint8, height*width*3)
+	}
 	for {
 		select {
 		case t := <-l.tasks:
@@ -89,6 +101,9 @@ func (l *Loader) work() {
 				l.make(t.batch, i, a, &space)
 			}
 			if t.missing.Add(int64(t.from-t.to)) == 0 {
+				if last != nil {
+					l.mix(t.batch, last)
+				}
 				t.ready <- struct{}{}
 			}
 		case <-l.stopped.Done():

@@ -67,7 +67,14 @@ type Augment struct {
 	Geometry string `yaml:"geometry" json:"geometry"`
 	// Operations is the list that the recipe "custom" applies.
 	Operations []Operation `yaml:"operations,omitempty" json:"operations,omitempty"`
+	// Mixup and CutMix, if above 0, are alpha of the Beta distribution that the shares of
+	// two mixed images are drawn from. With both, a coin is tossed for each image.
+	Mixup  float64 `yaml:"mixup" json:"mixup"`
+	CutMix float64 `yaml:"cutmix" json:"cutmix"`
 }
+
+// Mixes tells whether images are mixed with others.
+func (a Augment) Mixes() bool { return a.Mixup > 0 || a.CutMix > 0 }
 
 // Operation is one augmentation of a custom recipe: its kind and its ranges.
 type Operation struct {

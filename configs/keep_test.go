@@ -22,6 +22,8 @@ augment:
   recipe: custom
   geometry: keras-3
   operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
+  mixup: 0.2
+  cutmix: 1
 train:
   {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, checkpoint_steps: 9, keep_checkpoints: 3, stop_patience: 4, stop_min_delta: 0.1, stop_monitor: val_accuracy, stop_restore_best: true, balance: sampling, class_weights: [1, 0, 0.5, 2, 3, 4, 1e3]}
 optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0.5, nesterov: true, momentum_correction: true, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, clip_norm: 2, weight_decay: 5e-4, decay_all: true}

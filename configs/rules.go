@@ -47,6 +47,9 @@ func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
 func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
 func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
 
+func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
+func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
+
 func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
 func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
@@ -78,6 +81,9 @@ func rules() []rule {
 		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
+
+		{key: "augment.mixup", doc: "Alpha of mixup (Zhang et al. 2018), 0.2 for instance: each image becomes a mean of itself and of another of its batch, by shares drawn from Beta(alpha, alpha), and so does its loss; 0 leaves images whole.", max: 100, when: mixesUp},
+		{key: "augment.cutmix", doc: "Alpha of CutMix (Yun et al. 2019), 1 for instance: a box of another image is pasted into each image. With mixup too, each image gets one or the other; 0 leaves images whole.", max: 100, when: cutMixes},
 
 		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},

@@ -60,6 +60,10 @@ type TrainingOptions struct {
 	// losses of its images. The loss is divided by the number of images as without, as
 	// Keras does with class_weight, and not by the sum of their weights.
 	ClassWeights []float32
+	// Mixes makes the loss of an image one against two labels, each by its share, as
+	// mixup and CutMix need it. The training model then has the inputs second_label and
+	// label_share.
+	Mixes bool
 	// WeightDecay λ adds λ·w to the gradient of each parameter w that decays,
 	// or of every trainable one if DecayAll; the loss does not include it.
 	// OptimizerAdamW subtracts rate·λ·w from the parameter instead.
@@ -188,6 +192,8 @@ type Artifacts struct {
 	State []checkpoint.Tensor
 	// Drops tells that Training has the input dropout_seed.
 	Drops bool
+	// Mixes tells that Training has the inputs second_label and label_share.
+	Mixes bool
 	// Mixed tells that Training has the input loss_scale.
 	Mixed bool
 }
@@ -202,7 +208,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixed: o.Mixed}
+	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed}
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, err
@@ -248,6 +254,10 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	}
 	image, label := n.byteInput(b), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	if o.Mixes {
+		b.secondLabel = b.Input(InputSecondLabel, graph.Int64, graph.Shape{b.batch})
+		b.labelShare = b.Input(InputLabelShare, graph.Float, graph.Shape{b.batch})
+	}
 	if o.Mixed {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))

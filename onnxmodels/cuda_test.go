@@ -71,13 +71,14 @@ func TestCUDAKernels(t *testing.T) {
 }
 
 // TestCUDAKernelsOfRules holds the same of the optimizers that are a part of the training
-// model, and of losses with weights.
+// model, and of losses with weights or of mixed images.
 func TestCUDAKernelsOfRules(t *testing.T) {
 	adamW := adamOptions(OptimizerAdamW)
 	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1
 	for name, o := range map[string]TrainingOptions{
 		"adamw":    adamW,
 		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
+		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
 		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 	} {
 		for _, count := range []int{1, 2} {

@@ -54,6 +54,9 @@
 // The logits are the output of the last layer, whose name they have with ".out":
 // [Artifacts.Logits].
 //
+// With [TrainingOptions.Mixes] the training model also takes second_label, int64 [batch],
+// and label_share, float32 [batch], after the rate.
+//
 // In momentum SGD the rate scales the gradients, which the optimizer model adds to the
 // velocity. Every other rule, such as Adam, is a part of the training model: in the last
 // micro-batch of a batch it puts the step in place of the accumulated gradients, which

@@ -178,6 +178,8 @@ func clientMeanings(microBatches int, holdsRates bool) func(name string) string 
 		return map[string]string{
 			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
 			onnxmodels.InputLabel:         "class of each image, counted from 0",
+			onnxmodels.InputSecondLabel:   "class of the image that is mixed into each image",
+			onnxmodels.InputLabelShare:    "share of label, 0..1; the rest is second_label's",
 			onnxmodels.InputLearningRate:  rate + why,
 			onnxmodels.InputDropoutSeed:   "another one for each step",
 			onnxmodels.InputLossScale:     "factor of the loss before it is differentiated",

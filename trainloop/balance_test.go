@@ -40,8 +40,8 @@ func TestWeightsNeedImages(t *testing.T) {
 	}
 }
 
-// TestBalancedRuns: each kind of balance trains another model, and goes on as a run that
-// was not interrupted.
+// TestBalancedRuns: each kind of balance and of mixing trains another model, and goes on
+// as a run that was not interrupted.
 func TestBalancedRuns(t *testing.T) {
 	var models [][]byte
 	for _, sets := range [][]string{
@@ -49,6 +49,9 @@ func TestBalancedRuns(t *testing.T) {
 		{"train.balance=weights"},
 		{"train.balance=sampling"},
 		{"train.class_weights=[1,2,1,1,1,1,1,1,1,0.5]"},
+		{"augment.mixup=0.3", "train.micro_batch=32"},
+		{"augment.cutmix=1", "train.balance=weights"},
+		{"augment.mixup=0.3", "augment.cutmix=1", "train.balance=sampling", "train.label_smoothing=0.1"},
 	} {
 		o := small(t, sets...)
 		mustRun(t, o)

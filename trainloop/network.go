@@ -100,6 +100,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 		MicroBatches:   e.Train.BatchSize / micro,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
 		ClassWeights:   weightsOf(e),
+		Mixes:          e.Augment.Mixes(),
 		Mixed:          e.Runtime.Precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA,
 		Target:         target,
 		Block:          session.Block(),

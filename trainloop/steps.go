@@ -27,6 +27,9 @@ type steps struct {
 
 	images []uint8
 	labels []int64
+	// second and shares are those of mixed images; nil if none is mixed.
+	second []int64
+	shares []float32
 }
 
 // newSteps makes the loader and the session for what comes after the position
@@ -39,6 +42,7 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	loader, err := augment.NewLoader(train, augment.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
 		Balance: e.Train.Balance == configs.BalanceSampling,
+		Mixing:  augment.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
 		Epoch:   at.Epoch, Step: at.Partial.Steps,
 	})
 	if err != nil {
@@ -67,6 +71,9 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 		return err
 	}
 	s.images, s.labels = s.trainer.Batch()
+	if s.experiment.Augment.Mixes() {
+		s.second, s.shares = make([]int64, len(s.labels)), make([]float32, len(s.labels))
+	}
 	return nil
 }
 
@@ -90,7 +97,7 @@ func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manif
 	}
 	return session.NewTrainer(session.Training{
 		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
+		Drops: a.Drops, Mixes: a.Mixes, LossScale: scale, Height: height, Width: width,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
 }
@@ -116,18 +123,26 @@ func sessionOptions(r configs.Runtime) session.Options {
 // optimize does the next step, whose number counts from 0 over all epochs, and
 // tells how long its batch was not ready.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
-	if wait, err = s.loader.Next(ctx, s.images, s.labels); err != nil {
+	if wait, err = s.load(ctx); err != nil {
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
 	if s.experiment.Optimizer.HoldsRates() {
 		rate = 1 // the optimizer model holds the rates
 	}
-	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))
+	result, err = s.trainer.StepMixed(s.images, s.labels, s.second, s.shares, rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
 		return result, wait, explainMemory(err, s.experiment)
 	}
 	return result, wait, nil
+}
+
+// load reads the next batch.
+func (s *steps) load(ctx context.Context) (wait time.Duration, err error) {
+	if s.second == nil {
+		return s.loader.Next(ctx, s.images, s.labels)
+	}
+	return s.loader.NextMixed(ctx, s.images, s.labels, s.second, s.shares)
 }
 
 func (s *steps) close() error {

@@ -32,9 +32,20 @@ def weighted(logits, label, smoothing=0.0):
     return loss(target, logits, sample_weight=torch.tensor(WEIGHTS[label]))
 
 
+def mixed(logits, label, second, share, **options):
+    """PyTorch's loss against the shares of two classes."""
+    own, other = (F.one_hot(torch.tensor(v), 10).double() for v in (label, second))
+    share = torch.tensor(share, dtype=torch.float64)[:, None]
+    return F.cross_entropy(logits, own * share + other * (1 - share), **options)
+
+
+# The loss of logits for a batch's labels, second labels and shares.
 CASES = {
-    "weights": weighted,
-    "weights-smoothing": lambda logits, label: weighted(logits, label, 0.1),
+    "weights": lambda logits, label, *_: weighted(logits, label),
+    "weights-smoothing": lambda logits, label, *_: weighted(logits, label, 0.1),
+    "mixed": mixed,
+    "mixed-smoothing": lambda *batch: mixed(*batch, label_smoothing=0.1),
+    "mixed-weights": lambda *batch: mixed(*batch, weight=torch.tensor(WEIGHTS)),
 }
 
 
@@ -61,7 +72,13 @@ def main():
     training = np.load(HERE / "training.npz")
     start = {k.removeprefix("param/"): training[k] for k in training if k.startswith("param/")}
     batches = [(training[f"batch/{i}/image"], training[f"batch/{i}/label"]) for i in range(len(RATES))]
+    rng = np.random.default_rng(5)
     out = {"weights": WEIGHTS.astype(np.float32)}
+    for i, batch in enumerate(batches):
+        second, share = rng.integers(0, 10, len(batch[1])), rng.uniform(0, 1, len(batch[1])).astype(np.float32)
+        share[i % 8] = i % 2
+        batches[i] = (*batch, second, share)
+        out |= {f"batch/{i}/second": second, f"batch/{i}/share": share}
     for case, loss_of in CASES.items():
         losses, final = train(start, batches, loss_of)
         out |= {f"{case}/loss": np.float64(losses)} | {f"{case}/final/{k}": v for k, v in final.items()}

@@ -54,7 +54,7 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 	}
 	height, width := n.Size()
 	training := Training{
-		Checkpoint: checkpoint.Encode(a.Complete(c)), Drops: a.Drops,
+		Checkpoint: checkpoint.Encode(a.Complete(c)), Drops: a.Drops, Mixes: a.Mixes,
 		Height: height, Width: width, BatchSize: s.batch, MicroBatch: s.micro,
 	}
 	if training.TrainingModel, err = onnxmodels.Marshal(a.Training); err != nil {
