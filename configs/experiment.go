@@ -1,5 +1,7 @@
 package configs
 
+import "cmp"
+
 // Experiment is one resolved experiment: every setting that decides what a
 // training run or a sweep does. The zero value is not usable; Default and
 // Load give complete ones.
@@ -41,9 +43,11 @@ type Data struct {
 	// Train and Validation limit the number of images; 0 takes all there are.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
-	// Size is the height and width in pixels to which the images of a folder
-	// are resized; 0 means 32. The other sources have a size of their own.
-	Size int `yaml:"size" json:"size"`
+	// Size is the height in pixels to which the images of a folder are resized; 0
+	// means 32. Width is the width; 0 means that of the height. The other sources have
+	// a size of their own.
+	Size  int `yaml:"size" json:"size"`
+	Width int `yaml:"width" json:"width"`
 	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
@@ -54,6 +58,13 @@ type Data struct {
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
+}
+
+// Sides are the height and the width in pixels to which the images of a folder are
+// resized.
+func (d Data) Sides() (height, width int) {
+	height = cmp.Or(d.Size, 32)
+	return height, cmp.Or(d.Width, height)
 }
 
 // BrokenSkip leaves out images that cannot be read.

@@ -17,7 +17,7 @@ func changed(t *testing.T) Experiment {
 name: "012"
 seed: 18446744073709551615
 model: {widths: [8, 16], convolutions: 1, classes: 7}
-data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, validation_share: 0.3, broken: skip, image_memory: 200}
+data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
   geometry: keras-3

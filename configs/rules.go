@@ -47,6 +47,8 @@ func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
 func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
 func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
 
+func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
@@ -73,7 +75,8 @@ func rules() []rule {
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
-		{key: "data.size", doc: "Height and width in pixels to which a folder's images are resized; 0 means 32.", max: 1024},
+		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images are resized after the largest part of these proportions is cut out of their middle; 0 means 32.", max: 1024},
+		{key: "data.width", doc: "Width in pixels to which a folder's images are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},

@@ -173,6 +173,25 @@ func TestGradientsAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
+// TestOblongImagesAgreeWithPyTorch compares one step on images that are not square, of
+// even and of odd sides, in the form for each target.
+func TestOblongImagesAgreeWithPyTorch(t *testing.T) {
+	a := reference(t, "oblong.npz")
+	for _, size := range [][3]int{{12, 20, 16}, {21, 10, 5}} {
+		n, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: size[0], Width: size[1], Widths: []int{16, 32}, Convolutions: 1, Classes: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
+			key := fmt.Sprintf("case/%dx%d/", size[0], size[1])
+			t.Run(key+target, func(t *testing.T) {
+				o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target}
+				compareStep(t, trainer(t, n, parametersOf(n, a, "param/"), setup{o, size[2], size[2]}), a, key)
+			})
+		}
+	}
+}
+
 func compareStep(t *testing.T, tr *Trainer, a npz.Archive, key string) {
 	r, err := tr.Step(a[key+"image"].Uint8(), a[key+"label"].Int64(), 1, 0)
 	if err != nil {
