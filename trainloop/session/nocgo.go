@@ -32,6 +32,11 @@ func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
 }
 
+// StepMixed returns ErrNoCgo.
+func (*Trainer) StepMixed([]uint8, []int64, []int64, []float32, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
 // LossScale is nil.
 func (*Trainer) LossScale() *lossscale.Scale { return nil }
 
