@@ -7,7 +7,7 @@ import (
 )
 
 // splitFastGeluGrad replaces FastGeluGrad, whose kernel takes four times as long as these
-// operators. With v = x·(a + b·x²) and s the sigmoid of v, y = x·s, so
+// operators. With v = x·(a + c·x²) and s the sigmoid of v, y = x·s, so
 // dx = dy·(s + x·v'·s·(1 − s)), where x·v' = 3v − 2a·x.
 func (b Builder) splitFastGeluGrad() {
 	const (
