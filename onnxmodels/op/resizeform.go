@@ -20,7 +20,7 @@ var _ = RegisterForms(
 		},
 	},
 	upsampleForm("Upsample", 9, 9),
-	upsampleForm("Resize", 0, 10),
+	upsampleForm("Resize", 10, 10),
 	&Form{
 		Schema: graph.Schema{
 			Op: "Resize", Takes: Takes("X", "roi?", "scales?", "sizes?"), Gives: Gives("Y"),
