@@ -3,13 +3,16 @@ package onnxmodels
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -29,17 +32,53 @@ var presets = map[string]Normalization{
 	"imagenet": {Mean: []float32{0.485, 0.456, 0.406}, Deviation: []float32{0.229, 0.224, 0.225}},
 }
 
-// NormalizationNamed returns a preset: 0..1, -1..1 (also tf), 0..255 or imagenet (the mean
-// and deviation of torchvision's models).
-func NormalizationNamed(name string) (Normalization, error) {
-	if name == "tf" {
-		name = "-1..1"
+// ParseNormalization reads a preset, which is 0..1, -1..1 (also tf), 0..255 or imagenet (the
+// mean and deviation of torchvision's models), or "MEAN,…/DEVIATION,…", with a number for each
+// channel of images in 0..1, or one for all.
+func ParseNormalization(text string) (n Normalization, err error) {
+	if text == "tf" {
+		text = "-1..1"
 	}
-	n, ok := presets[name]
-	if !ok {
-		return n, fmt.Errorf("normalisation %q is none of 0..1, -1..1, tf, 0..255 and imagenet", name)
+	if preset, ok := presets[text]; ok {
+		return preset, nil
+	}
+	mean, deviation, two := strings.Cut(text, "/")
+	if !two {
+		return n, fmt.Errorf("normalisation %q is none of 0..1, -1..1, tf, 0..255, imagenet and MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION", text)
+	}
+	for _, list := range []struct {
+		to   *[]float32
+		text string
+	}{{&n.Mean, mean}, {&n.Deviation, deviation}} {
+		for word := range strings.SplitSeq(list.text, ",") {
+			f, err := strconv.ParseFloat(strings.TrimSpace(word), 32)
+			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+				return n, fmt.Errorf("normalisation %q: %q is no number", text, word)
+			}
+			*list.to = append(*list.to, float32(f))
+		}
 	}
 	return n, nil
+}
+
+// NormalizationOf is what a model's metadata say, as Windows Machine Learning reads them. A
+// model of bytes needs none.
+func NormalizationOf(m *modelfile.Model) (Normalization, error) {
+	ranges := map[string]string{"NominalRange_0_255": "0..255", "Normalized_0_1": "0..1", "Normalized_1_1": "-1..1"}
+	for _, p := range m.GetMetadataProps() {
+		if p.GetKey() == "Image.BitmapPixelFormat" && strings.HasPrefix(p.GetValue(), "Bgr") {
+			return Normalization{}, fmt.Errorf("metadata %q: channels in the order of %s are not supported", p.GetKey(), p.GetValue())
+		}
+	}
+	for _, p := range m.GetMetadataProps() {
+		if preset := ranges[p.GetValue()]; p.GetKey() == "Image.NominalPixelRange" && preset != "" {
+			return presets[preset], nil
+		}
+	}
+	if v, err := importer.ImageInput(m); err == nil && graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Uint8 {
+		return Normalization{}, nil
+	}
+	return Normalization{}, errors.New("the model's metadata do not tell how it takes images: say 0..1, -1..1, 0..255, imagenet or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION")
 }
 
 // GivenOptions say how a model from outside is trained.
@@ -50,6 +89,9 @@ type GivenOptions struct {
 	// Train names the parameters that are trained, by patterns as path.Match has them, or
 	// "all"; one that begins with "-" takes those that it matches out again. None is all.
 	Train []string
+	// New names parameters that begin with random numbers in place of the file's: the
+	// weight and the bias of a new classifier.
+	New []string
 	// BatchNorm says what normalises in training: BatchNormAuto, the default,
 	// BatchNormTrain or BatchNormFreeze.
 	BatchNorm string
@@ -57,7 +99,8 @@ type GivenOptions struct {
 
 // What the BatchNormalization of a given model does in training.
 const (
-	// BatchNormAuto is as the file has it: trained where it is in the form that trains.
+	// BatchNormAuto trains what the file has in the form that trains, unless scale and bias
+	// are both frozen: then it keeps the file's running statistics, as in Keras.
 	BatchNormAuto = "auto"
 	// BatchNormTrain normalises by the batch's statistics and moves the running ones.
 	BatchNormTrain = "train"
@@ -80,16 +123,21 @@ func Given(m *importer.Model, o GivenOptions) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{layers: []Layer{g}, given: g}
-	n.height, n.width, n.channels = g.size()
+	n.height, n.width, _ = g.size()
 	if o.Normalization != nil {
-		if err := checkNormalization(*o.Normalization, n.channels); err != nil {
+		if err := g.checkNormalization(); err != nil {
 			return nil, err
 		}
 	}
 	return n, n.declare()
 }
 
-func checkNormalization(n Normalization, channels int) error {
+func (g *given) checkNormalization() error {
+	n := *g.Normalization
+	_, _, channels := g.size()
+	if g.Image.Elem == graph.Uint8 && (channels == 1 || len(n.Mean)+len(n.Deviation) > 0) {
+		return errors.New("normalisation: a model that takes bytes is given red, green and blue as they are (0..255)")
+	}
 	for _, list := range [][]float32{n.Mean, n.Deviation} {
 		if len(list) > 1 && len(list) != channels {
 			return fmt.Errorf("normalisation: %d numbers for images of %d channels", len(list), channels)
@@ -169,7 +217,7 @@ func (g *given) input(b *Builder) *graph.Value {
 
 // prepare makes the model's input of bytes [n, h, w, c].
 func (g *given) prepare(b *Builder, bytes *graph.Value) *graph.Value {
-	if g.Image.Elem == graph.Uint8 {
+	if _, _, channels := g.size(); g.Image.Elem == graph.Uint8 && channels == 3 {
 		if g.channelsLast() {
 			return bytes
 		}
@@ -179,10 +227,20 @@ func (g *given) prepare(b *Builder, bytes *graph.Value) *graph.Value {
 	return g.normalise(b, b.ImageInput("image", bytes, perByte, graph.Float))
 }
 
-// normalise makes the model's input of planes [n, c, h, w] of 0..1.
+// grey makes planes [n, 1, h, w] of luminance of those of red, green and blue, by the weights
+// of ITU-R BT.601, as Pillow's mode "L" has them.
+func grey(b *Builder, x *graph.Value) *graph.Value {
+	weights := b.Floats("image.luminance_weights", []int{3, 1, 1}, []float32{0.299, 0.587, 0.114})
+	return b.ReduceSum("image.luminance", b.Binary("Mul", "image.weighted", x, weights), true, 1)
+}
+
+// normalise makes the model's input of planes [n, 3, h, w] of 0..1.
 func (g *given) normalise(b *Builder, x *graph.Value) *graph.Value {
 	constant := func(name string, list []float32) *graph.Value {
 		return b.Floats(name, []int{len(list), 1, 1}, list)
+	}
+	if _, _, channels := g.size(); channels == 1 {
+		x = grey(b, x)
 	}
 	if mean := g.Normalization.Mean; len(mean) > 0 {
 		x = b.Binary("Sub", "image.centred", x, constant("image.mean", mean))
@@ -219,7 +277,7 @@ func (g *given) Build(b *Builder, x *graph.Value) *graph.Value {
 	values := map[*graph.Value]*graph.Value{nil: nil, g.Image: x}
 	for _, p := range g.Parameters {
 		shape := p.Value.Shape.Sizes()
-		values[p.Value] = b.Parameter(Parameter{Name: p.Name, Shape: shape, Trainable: !g.frozen[p.Name], Decay: len(shape) > 1}, fromFile(p))
+		values[p.Value] = b.Parameter(Parameter{Name: p.Name, Shape: shape, Trainable: !g.frozen[p.Name], Decay: len(shape) > 1}, g.initializer(p))
 	}
 	for _, c := range g.Graph.Constants {
 		values[c] = b.Constant(c.Name, c.Elem, c.Shape.Sizes(), c.Data())
@@ -260,10 +318,17 @@ func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*
 	}
 }
 
+// normTrains tells whether a normalisation takes the statistics of the batch in training.
+func (g *given) normTrains(n *graph.Node) bool {
+	if g.BatchNorm == BatchNormAuto {
+		return n.Flag("training_mode") && !(g.frozen[n.In("scale").Name] && g.frozen[n.In("B").Name])
+	}
+	return g.BatchNorm == BatchNormTrain
+}
+
 // batchNorm appends a normalisation in the form that the options say.
 func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.Value {
-	trains := b.Training && (g.BatchNorm == BatchNormTrain || g.BatchNorm == BatchNormAuto && n.Flag("training_mode"))
-	if !trains {
+	if !b.Training || !g.normTrains(n) {
 		return b.BatchNormInference(n.Name, in[0], in[1], in[2], in[3], in[4], n.Float("epsilon"))
 	}
 	l := &norm{
@@ -286,7 +351,14 @@ func (g *given) dropout(b *Builder, n *graph.Node, x *graph.Value) *graph.Value 
 	return Dropout(n.Name, rate).Build(b, x)
 }
 
-// fromFile is the initializer of a parameter of the file.
-func fromFile(p importer.Parameter) Initializer {
+// initializer gives a parameter the file's values, or those of a new layer.
+func (g *given) initializer(p importer.Parameter) Initializer {
+	if slices.Contains(g.New, p.Name) {
+		shape := p.Value.Shape.Sizes()
+		if len(shape) < 2 {
+			return Zeros
+		}
+		return GlorotUniform(shape[0], shape[1]) // of a matrix, in either order
+	}
 	return func(*rand.Rand, int) []float32 { return p.Floats() }
 }

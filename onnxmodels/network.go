@@ -10,11 +10,11 @@ import (
 // Network is a stack of layers over RGB images of one size, whose last layer
 // gives the logits of the classes.
 type Network struct {
-	height, width, channels int
-	layers                  []Layer
-	parameters              []Parameter
-	classes                 int
-	given                   *given // of a model from outside, nil of others
+	height, width int
+	layers        []Layer
+	parameters    []Parameter
+	classes       int
+	given         *given // of a model from outside, nil of others
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -24,7 +24,7 @@ const replicaSymbol = "replica_batch"
 // each in 1..16384 pixels and 2²⁴ together. Layers that do not fit each other are
 // an error.
 func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
-	n := &Network{height: height, width: width, channels: 3, layers: layers}
+	n := &Network{height: height, width: width, layers: layers}
 	if min(height, width) < 1 || max(height, width) > maxSide || height*width > maxArea {
 		return nil, fmt.Errorf("network: images of %dx%d pixels are outside 1..%d pixels of at most %d a side", height, width, maxArea, maxSide)
 	}
@@ -97,7 +97,7 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 // input declares the input of images in one of the forms that inference models have. A model
 // from outside whose normalisation is not told has an input of its own form alone.
 func (n *Network) input(b *Builder, form string) *graph.Value {
-	channels, height, width := graph.Fixed(n.channels), graph.Fixed(n.height), graph.Fixed(n.width)
+	channels, height, width := graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
 	case n.ownInput():
 		return n.given.input(b)

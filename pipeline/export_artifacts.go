@@ -164,7 +164,7 @@ type artifactTensor struct {
 func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) artifactsReport {
 	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
 	r.Parameters, r.Trainable = n.Count()
-	meanings := clientMeanings(r.MicroBatches, e.Optimizer.MomentumCorrection)
+	meanings := clientMeanings(a.Image, r.MicroBatches, e.Optimizer.MomentumCorrection)
 	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
 	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
@@ -177,7 +177,7 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 }
 
 // clientMeanings says what the tensors are that a client feeds and reads.
-func clientMeanings(microBatches int, correction bool) func(name string) string {
+func clientMeanings(image string, microBatches int, correction bool) func(name string) string {
 	rate, why := "rate of the step", ""
 	if correction {
 		rate, why = "1", "; the optimizer model holds the rates"
@@ -187,6 +187,9 @@ func clientMeanings(microBatches int, correction bool) func(name string) string 
 		why += fmt.Sprintf("; %d micro-batches make a step", microBatches)
 	}
 	return func(name string) string {
+		if name == image && name != onnxmodels.InputImage {
+			return "images as the model takes them"
+		}
 		return map[string]string{
 			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
 			onnxmodels.InputLabel:         "class of each image, counted from 0",

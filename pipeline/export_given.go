@@ -8,14 +8,15 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/importer"
-	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/trainloop"
 )
 
 // givenFlags describe a model from outside that is to be trained.
 type givenFlags struct {
 	model     string
+	classes   int
 	train     []string
 	batchNorm string
 	normalize string
@@ -24,9 +25,10 @@ type givenFlags struct {
 
 func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.model, "model", "", "ONNX classifier to train, in place of the experiment's network")
-	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train, by a pattern of their names, or all; -PATTERN takes some out again (repeatable; default all)")
+	flags.IntVar(&f.classes, "classes", 0, "with --model: put a new last layer of so many classes in place of the model's (default: keep it)")
+	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
 	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
-	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255 or imagenet (default: the model's own input)")
+	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
 	flags.StringVar(&f.optimizer, "optimizer", optimizerSGD, "with --model: "+optimizerSGD)
 }
 
@@ -38,10 +40,13 @@ func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	if f.optimizer != optimizerSGD {
 		return &usageError{fmt.Errorf("--optimizer %q is not known; %s is", f.optimizer, optimizerSGD)}
 	}
+	if f.classes < 0 || f.classes == 1 {
+		return &usageError{fmt.Errorf("--classes %d: a classifier has at least 2", f.classes)}
+	}
 	if f.model != "" {
 		return nil
 	}
-	for _, name := range []string{"train", "batchnorm", "normalize", "optimizer"} {
+	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer"} {
 		if flags.Changed(name) {
 			return &usageError{fmt.Errorf("--%s goes with --model", name)}
 		}
@@ -49,29 +54,16 @@ func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// network reads the model as a network.
-func (f *givenFlags) network(size imageSize) (*onnxmodels.Network, error) {
-	m, err := modelfile.Read(f.model)
-	if err != nil {
-		return nil, &dataError{err}
+// settings are the flags as those of an experiment.
+func (f *givenFlags) settings() configs.Model {
+	m := configs.Model{
+		Kind: configs.KindONNX, Path: f.model, Classes: f.classes, Head: configs.HeadAuto,
+		Train: f.train, Normalize: f.normalize,
 	}
-	read, err := importer.Read(m, importer.Options{Height: size.height, Width: size.width})
-	if err != nil {
-		return nil, &dataError{fmt.Errorf("read model %q: %w", f.model, err)}
+	if f.classes > 0 {
+		m.Head = configs.HeadReplace
 	}
-	o := onnxmodels.GivenOptions{Train: f.train, BatchNorm: f.batchNorm}
-	if f.normalize != "" {
-		n, err := onnxmodels.NormalizationNamed(f.normalize)
-		if err != nil {
-			return nil, &usageError{err}
-		}
-		o.Normalization = &n
-	}
-	network, err := onnxmodels.Given(read, o)
-	if err != nil {
-		return nil, &usageError{fmt.Errorf("model %q: %w", f.model, err)}
-	}
-	return network, nil
+	return m
 }
 
 // exportGiven writes the training artifacts of a model from outside.
@@ -83,7 +75,7 @@ func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if slices.Contains(opts.sets, "") || opts.config != "" {
 		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
 	}
-	network, err := opts.given.network(opts.size)
+	network, err := trainloop.Given(opts.given.settings(), opts.given.batchNorm, opts.size.height, opts.size.width)
 	if err != nil {
 		return err
 	}

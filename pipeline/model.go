@@ -28,12 +28,14 @@ const (
 type modelFlags struct {
 	model, run, runtime string
 	best                bool
+	own                 ownFlags
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.model, "model", "", "model file, as export model writes them")
+	cmd.Flags().StringVar(&f.model, "model", "", "model file: any ONNX classifier")
 	cmd.Flags().StringVar(&f.run, "run", "", "run directory, whose model.onnx is taken")
 	cmd.Flags().StringVar(&f.runtime, "runtime", defaultRuntime, runtimeNative+", or "+runtimeGo+" for pure Go")
+	f.own.add(cmd.Flags())
 }
 
 // addBest adds the flag that takes another checkpoint of a run than model.onnx.
@@ -152,6 +154,9 @@ func (f *modelFlags) read(stderr io.Writer) (m *modelfile.Model, path string, er
 	}
 	if err != nil {
 		return nil, "", &dataError{err}
+	}
+	if m, err = f.own.inference(m, f.path()); err != nil {
+		return nil, "", err
 	}
 	return m, f.path(), nil
 }

@@ -14,10 +14,13 @@ import (
 
 // openBatch changes the inputs of a call where they say the fixed number of images.
 func (r *reader) openBatch(n *onnxpb.Node, c *op.Call) {
+	name := nodeName(n)
+	if r.batch != 0 && n.GetOpType() == "Resize" {
+		r.openResize(name, c)
+	}
 	if r.batch == 0 || slices.Contains(c.Inputs, nil) {
 		return
 	}
-	name := nodeName(n)
 	switch n.GetOpType() {
 	case "Reshape":
 		if len(c.Inputs) == 2 {
@@ -62,6 +65,22 @@ func (r *reader) openGather(n *onnxpb.Node, c *op.Call) *graph.Value {
 	name := nodeName(n)
 	images := r.b.Shaped(name+".images", x, graph.Shape{graph.Symbol(BatchSymbol), {Size: size}})
 	return r.b.Gather(name, images, r.b.IntTensor(name+".one", indices.Shape[1:], indices.Ints[:each]), 1)
+}
+
+// openResize makes the sizes of a Resize those of the batch.
+func (r *reader) openResize(name string, c *op.Call) {
+	const at = 3
+	if len(c.Inputs) != at+1 || c.Inputs[0] == nil || c.Inputs[at] == nil {
+		return
+	}
+	x, list := c.Inputs[0], c.Inputs[at].Ints()
+	if batchAt(x.Shape) != 0 || len(list) != len(x.Shape) || list[0] != r.batch*x.Shape[0].Size {
+		return
+	}
+	first := r.b.Do("", "Shape", op.Call{
+		Name: name + ".batch", Inputs: []*graph.Value{x}, Attributes: []graph.Attribute{{Name: "end", Value: int64(1)}},
+	})[0]
+	c.Inputs[at] = r.b.Concat(name+".sizes", []*graph.Value{first, r.b.Ints(name+".rest", list[1:]...)}, 0, graph.Fixed(len(list)))
 }
 
 // reopen makes a list of numbers an input of the call, if there is one.

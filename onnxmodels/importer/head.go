@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
@@ -105,29 +103,28 @@ func (c *Model) parameterOf(v *graph.Value) *Parameter {
 	return nil
 }
 
-// ReplaceHead returns a copy of the model with a last layer of so many classes in place of its
-// own, whose parameters are 0. Their names are returned.
-func ReplaceHead(m *modelfile.Model, o Options, classes int) (*modelfile.Model, *Head, error) {
-	copied := proto.CloneOf(m)
-	c, err := Read(copied, o)
+// ReplaceHead gives the model a last layer of so many classes in place of its own. The
+// parameters of the new layer are 0 and have the names of the old ones. It returns the layer.
+func ReplaceHead(m *modelfile.Model, o Options, classes int) (*Head, error) {
+	c, err := Read(m, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	h, err := c.Head()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	old := int64(c.Logits.Size(1))
 	resize(h.Weight.Tensor, h.axis, int64(classes))
 	if h.Bias != nil {
 		axis := slices.Index(h.Bias.Tensor.Dims, old)
 		if axis < 0 {
-			return nil, nil, errNoHead
+			return nil, errNoHead
 		}
 		resize(h.Bias.Tensor, axis, int64(classes))
 	}
-	forgetShapes(copied.GetGraph(), h.Names(), old, int64(classes))
-	return copied, h, nil
+	forgetShapes(m.GetGraph(), h.Names(), old, int64(classes))
+	return h, nil
 }
 
 // resize gives a tensor another size along an axis, and zeros for its elements.

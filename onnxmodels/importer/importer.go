@@ -44,7 +44,7 @@ const BatchSymbol = "batch"
 func Read(m *modelfile.Model, o Options) (*Model, error) {
 	r := newReader(m)
 	r.float32 = true
-	info, err := imageInput(m.GetGraph())
+	info, err := ImageInput(m)
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +82,9 @@ func (c *Model) keepUsed(r *reader) {
 	c.Graph.Inputs = inputs
 }
 
-// imageInput finds the input of images: the only one that is no initializer.
-func imageInput(g *onnxpb.Graph) (*onnxpb.ValueInfo, error) {
+// ImageInput finds the input of images: the only one that is no initializer.
+func ImageInput(m *modelfile.Model) (*onnxpb.ValueInfo, error) {
+	g := m.GetGraph()
 	initializer := map[string]bool{}
 	for _, t := range g.GetInitializer() {
 		initializer[t.GetName()] = true
@@ -98,6 +99,24 @@ func imageInput(g *onnxpb.Graph) (*onnxpb.ValueInfo, error) {
 		return nil, fmt.Errorf("it has %d inputs, where a classifier of images has one", len(inputs))
 	}
 	return inputs[0], nil
+}
+
+// ImageSize is the height and width of the images that a model takes, 0 where it leaves them
+// open.
+func ImageSize(m *modelfile.Model) (height, width int, err error) {
+	info, err := ImageInput(m)
+	if err != nil {
+		return 0, 0, err
+	}
+	dims := info.GetType().GetTensorType().GetShape().GetDim()
+	if len(dims) != 4 {
+		return 0, 0, fmt.Errorf("its input %q has %d dimensions, where a classifier of images takes 4", info.GetName(), len(dims))
+	}
+	first := 2
+	if isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue()) {
+		first = 1
+	}
+	return int(max(dims[first].GetDimValue(), 0)), int(max(dims[first+1].GetDimValue(), 0)), nil
 }
 
 // image declares the input of images, with the batch as a symbol.

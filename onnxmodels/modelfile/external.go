@@ -167,8 +167,8 @@ func readPlace(folder string, p place) ([]byte, error) {
 	return data, err
 }
 
-// Write writes the model to path. Data that was external when it was read, and whose
-// length has not changed, goes to a file beside it: NAME.onnx.data for NAME.onnx.
+// Write writes the model to path. Data that was external when it was read goes to a file
+// beside it: NAME.onnx.data for NAME.onnx.
 // Everything else is written as it was.
 func (f *File) Write(path string) error {
 	if len(f.external) == 0 {
@@ -182,7 +182,7 @@ func (f *File) Write(path string) error {
 	for _, p := range f.external {
 		raw := p.tensor.GetRawData()
 		t := twins[p.tensor]
-		if t == nil || int64(len(raw)) != p.length {
+		if t == nil || len(raw) == 0 {
 			continue
 		}
 		if rest := len(data) % alignment; rest != 0 && len(raw) >= alignment {

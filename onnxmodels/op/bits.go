@@ -2,7 +2,6 @@ package op
 
 import (
 	"fmt"
-	"math"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -108,41 +107,41 @@ func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Valu
 			elem := n.In("A").Elem
 			x, y := b.As(graph.Int64, n.In("A")), b.As(graph.Int64, n.In("B"))
 			both := b.Binary("Mul", n.Name+".both", b.bitsOf(n.Name+".a", x, elem), b.bitsOf(n.Name+".b", y, elem))
-			places := b.placesOf(n.Name+".places", elem)
-			sum := b.ReduceSum(n.Name+".and", b.Binary("Mul", n.Name+".weighed", both, places), false, int64(len(both.Shape)-1))
-			return []*graph.Value{b.As(elem, of(b, n.Name, x, y, sum))}, nil
+			return []*graph.Value{b.As(elem, of(b, n.Name, x, y, b.fromBits(n.Name+".and", both, elem)))}, nil
 		},
 	}
 }
 
-// bitsOf appends the bits of x, 0 or 1, along a new last dimension: what a division by each
-// power of two leaves of 2. The bit of 2⁶³ is that of negative numbers.
+// bitsOf appends the bits of x, 0 or 1, along a new last dimension, the lowest first.
 func (b Builder) bitsOf(name string, x *graph.Value, elem graph.Elem) *graph.Value {
-	x = b.one("Unsqueeze", name+".apart", []*graph.Value{x, b.Ints(name+".axis", int64(len(x.Shape)))})
-	powers := b.Ints(name+".powers", powersOfTwo(min(8*elem.Size(), 63))...)
-	below := b.Binary("Mod", name+".below", x, powers)
-	whole := b.Binary("Div", name+".whole", b.Binary("Sub", name+".rest", x, below), powers)
-	bits := b.Binary("Mod", name+".bits", whole, b.IntTensor(name+".two", nil, []int64{2}))
+	x = b.one("Unsqueeze", name+".apart", []*graph.Value{b.As(graph.Uint64, x), b.Ints(name+".axis", int64(len(x.Shape)))})
+	places := &Tensor{Elem: graph.Uint64, Shape: []int{8 * elem.Size()}}
+	for i := range places.Shape[0] {
+		places.Ints = append(places.Ints, int64(i))
+	}
+	shifted := b.one("BitShift", name+".shifted", []*graph.Value{x, b.constant(name+".places", places)},
+		graph.Attribute{Name: "direction", Value: "RIGHT"})
+	return b.As(graph.Int64, b.Binary("Mod", name, shifted, b.number(name+".two", shifted, 2)))
+}
+
+// fromBits appends the numbers of 64 bits that have these bits along their last dimension. ONNX
+// Runtime sums integers in float64, which holds half of their bits.
+func (b Builder) fromBits(name string, bits *graph.Value, elem graph.Elem) *graph.Value {
+	const half = 32
+	number := func(name string, from int, sign int64) *graph.Value {
+		places := make([]int64, 8*elem.Size())
+		for i := from; i < min(from+half, len(places)); i++ {
+			places[i] = 1 << (i - from)
+		}
+		if from+half == len(places) {
+			places[len(places)-1] *= sign
+		}
+		return b.ReduceSum(name, b.Binary("Mul", name+".weighed", bits, b.Ints(name+".places", places...)), false, int64(len(bits.Shape)-1))
+	}
+	low := number(name+".low", 0, 1)
 	if elem.Size() < 8 {
-		return bits
+		return low
 	}
-	sign := b.As(graph.Int64, b.Compare("Less", name+".is_negative", x, b.IntTensor(name+".zero", nil, []int64{0})))
-	return b.one("Concat", name, []*graph.Value{bits, sign}, graph.Attribute{Name: "axis", Value: int64(-1)})
-}
-
-// placesOf appends what each of these bits stands for.
-func (b Builder) placesOf(name string, elem graph.Elem) *graph.Value {
-	places := powersOfTwo(min(8*elem.Size(), 63))
-	if elem.Size() == 8 {
-		places = append(places, math.MinInt64)
-	}
-	return b.Ints(name, places...)
-}
-
-func powersOfTwo(n int) []int64 {
-	powers := make([]int64, n)
-	for i := range powers {
-		powers[i] = 1 << i
-	}
-	return powers
+	high := b.scaled(name+".shifted", number(name+".high", half, -1), 1<<half)
+	return b.Binary("Add", name, high, low)
 }

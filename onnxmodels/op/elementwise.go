@@ -42,19 +42,22 @@ var (
 		},
 		float: math.Sqrt,
 	})
-	_ = unary("Exp", floats, rule{names: inputOutput, // dx = dy·y
+	_ = unary("Exp", floats, rule{ // dx = dy·y
+		names: inputOutput,
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			return b.Binary("Mul", n.Name, dy, n.Out("output"))
 		},
 		float: math.Exp,
 	})
-	_ = unary("Log", floats, rule{names: inputOutput, // dx = dy/x
+	_ = unary("Log", floats, rule{ // dx = dy/x
+		names: inputOutput,
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			return b.Binary("Div", n.Name, dy, n.In("input"))
 		},
 		float: math.Log,
 	})
-	_ = unary("Erf", numbers, rule{from: 9, names: inputOutput, // dx = dy·(2/√π)·e^−x²
+	_ = unary("Erf", numbers, rule{ // dx = dy·(2/√π)·e^−x²
+		from: 9, names: inputOutput,
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			x, name := n.In("input"), n.Name
 			bell := b.Unary("Exp", name+".bell", b.Unary("Neg", name+".minus", b.Binary("Mul", name+".square", x, x)))

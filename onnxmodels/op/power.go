@@ -22,27 +22,30 @@ var _ = Register(&Operator{
 		return typed(x.Elem, shape)
 	},
 	Gradient: powGradient,
-	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		exponents, err := exponentsFor(in[0], in[1])
-		if err != nil {
-			return nil, err
-		}
-		y, err := powerOf.of(in[0], exponents)
-		return []*Tensor{y}, err
-	},
+	Eval:     func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) { return powers(in[0], in[1]) },
 })
 
-// exponentsFor are the exponents in the type of x, or, if x has integers and they are none,
-// both are numbers of 64 bits.
-func exponentsFor(x, y *Tensor) (*Tensor, error) {
+// powers computes in the type of x, or in float64 if x has integers and the exponents may have
+// fractions.
+func powers(x, y *Tensor) ([]*Tensor, error) {
+	in := x.Elem
 	if x.Ints != nil && y.Ints == nil {
-		for i := range y.Len() {
-			if f := y.At(i); f != math.Trunc(f) {
-				return nil, fmt.Errorf("powers of integers %s with fractions %s are not supported in pure Go", x, y)
-			}
-		}
+		in = graph.Double
 	}
-	return Converted(y, x.Elem)
+	base, err := Converted(x, in)
+	if err != nil {
+		return nil, err
+	}
+	exponents, err := Converted(y, in)
+	if err != nil {
+		return nil, err
+	}
+	z, err := powerOf.of(base, exponents)
+	if err != nil {
+		return nil, err
+	}
+	z, err = Converted(z, x.Elem)
+	return []*Tensor{z}, err
 }
 
 // dx = dy·y·x^(y − 1), 0 where y is; dy = dz·z·ln x, 0 where x is.
@@ -134,11 +137,12 @@ var _ = Register(&Operator{
 	},
 })
 
-// Since opset 28 floating point numbers, too, may leave what has the sign of B: what the cut
-// quotient leaves, and B once more where the two have different signs.
+// Since opset 28 floating point numbers, too, may leave what has the sign of B, and models of
+// older opsets have used it: it is what the cut quotient leaves, and B once more where the two
+// have different signs.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Mod", Takes: Takes("A", "B"), Gives: Gives("C"), Fields: Fields("fmod", int64(0))},
-	From:   28,
+	From:   10,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		by, name := n.In("B"), n.Name
 		if !by.Elem.Floating() || n.Flag("fmod") {

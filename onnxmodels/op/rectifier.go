@@ -36,7 +36,7 @@ var (
 		},
 	})
 	_ = unary("ThresholdedRelu", floats, rule{ // dx = dy where x > alpha
-		from: 10, fields: Fields("alpha", float32(1)),
+		fields: Fields("alpha", float32(1)),
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			x, alpha := n.In("X"), float64(n.Float("alpha"))
 			if alpha >= 0 {

@@ -38,7 +38,8 @@ var (
 		},
 		float: func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
 	})
-	_ = unary("Softsign", floats, rule{names: inputOutput, // dx = dy/(1 + |x|)²
+	_ = unary("Softsign", floats, rule{ // dx = dy/(1 + |x|)²
+		names: inputOutput,
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			below := b.shifted(n.Name+".below", b.Unary("Abs", n.Name+".abs", n.In("input")), 1)
 			return b.Binary("Div", n.Name, b.Binary("Div", n.Name+".once", dy, below), below)
