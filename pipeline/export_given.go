@@ -30,7 +30,7 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
 	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
 	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
-	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… says how")
+	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… says how, and AdamW decays all parameters by 0.01 by default")
 }
 
 // optimizers are the values of --optimizer, those of the setting optimizer.kind.
@@ -68,12 +68,22 @@ func (f *givenFlags) settings() configs.Model {
 	return m
 }
 
+// optimizerSettings are those of the optimizer. AdamW's are PyTorch's defaults, which decay all
+// parameters.
+func (f *givenFlags) optimizerSettings() []string {
+	settings := []string{"optimizer.kind=" + f.optimizer}
+	if f.optimizer == configs.AdamW {
+		settings = append(settings, "optimizer.weight_decay=0.01", "optimizer.decay_all=true")
+	}
+	return settings
+}
+
 // exportGiven writes the training artifacts of a model from outside.
 func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if opts.config != "" {
 		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
 	}
-	opts.sets = append([]string{"optimizer.kind=" + opts.given.optimizer}, opts.sets...)
+	opts.sets = append(opts.given.optimizerSettings(), opts.sets...)
 	experiment, err := opts.load("optimizer", "train")
 	if err != nil {
 		return err
