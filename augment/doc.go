@@ -27,6 +27,9 @@
 // on the number of workers or on where the loader started. In the steady
 // state no image costs an allocation.
 //
+// With [Mixing] each image of a batch is then mixed with another of it, by mixup or
+// CutMix, and NextMixed gives the labels of both.
+//
 // # Custom recipes
 //
 // Custom takes a list of operations. Their kinds, and their ranges with what

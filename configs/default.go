@@ -13,6 +13,7 @@ func Default() Experiment {
 			Train:        []string{"all"},
 			Normalize:    NormalizeAuto,
 			Classes:      10,
+			BatchNorm:    BatchNorm{Momentum: 0.99, Epsilon: 1e-3, Statistics: StatisticsKeras, Mode: BatchNormAuto},
 		},
 		Data:    Data{Source: "synthetic", ValidationShare: 0.2, Broken: "refuse", ImageMemory: 1536},
 		Augment: Augment{Recipe: "medium", Geometry: "keras-2018"},
@@ -22,8 +23,9 @@ func Default() Experiment {
 			Replicas:        1,
 			KeepCheckpoints: 2,
 			StopMonitor:     ValLoss,
+			Balance:         BalanceNone,
 		},
-		Optimizer: Optimizer{LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9},
+		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
 		Schedule: Schedule{
 			Kind:          "step",
 			DecayEpochs:   []int{60, 85},

@@ -59,7 +59,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err := checkMemory(network, e, target, availableMemory()); err != nil {
 		return nil, err
 	}
-	artifacts, err := Artifacts(network, e, 1, target)
+	artifacts, err := Artifacts(network, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return nil, err
 	}

@@ -152,7 +152,8 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	}
 	for _, v := range g.GetInput()[1:] { // the first are the images, whatever their name
 		switch name := v.GetName(); name {
-		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed:
+		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed,
+			onnxmodels.InputSecondLabel, onnxmodels.InputLabelShare:
 		default:
 			if !onnxmodels.IsGradientInput(name) {
 				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+onnxmodels.GradientBufferSuffix]}

@@ -58,6 +58,8 @@ type Training struct {
 	TrainingModel, OptimizerModel, Checkpoint []byte
 	// Drops tells that the training model has the input dropout_seed.
 	Drops bool
+	// Mixes tells that the training model has the inputs second_label and label_share.
+	Mixes bool
 	// LossScale is where that of a training model of mixed precision begins; nil
 	// for others.
 	LossScale *lossscale.Scale

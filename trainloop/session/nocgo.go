@@ -32,6 +32,11 @@ func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
 }
 
+// StepMixed returns ErrNoCgo.
+func (*Trainer) StepMixed([]uint8, []int64, []int64, []float32, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
 // LossScale is nil.
 func (*Trainer) LossScale() *lossscale.Scale { return nil }
 
@@ -63,6 +68,9 @@ type Probe struct{}
 
 // NewProbe returns ErrNoCgo.
 func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
+
+// RunImages returns ErrNoCgo.
+func (*Probe) RunImages([]uint8, int, int) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Run returns ErrNoCgo.
 func (*Probe) Run(*interp.Value) ([][]float32, error) { return nil, ErrNoCgo }
