@@ -29,6 +29,7 @@ CLASSES = 10
 SIZE = 64
 FORM = "tf2onnx"
 OPSET = 17
+IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])**2  # mean and variance
 CANDIDATES = (8, 6, 8, 6, 8)  # images of each batch, as zoo.py of the reference has them
 
 
@@ -77,7 +78,10 @@ def build(name, variant=0):
     draw = np.random.default_rng([zlib.crc32(name.encode()), variant])
     model = MODELS[name][0]()
     for layer in model.layers:
-        if layer.weights and not isinstance(layer, layers.Normalization):
+        if isinstance(layer, layers.Normalization):  # what trained models have there, no training changes it
+            layer.set_weights([*IMAGENET, np.int64(0)])
+            layer.finalize_state()
+        elif layer.weights:
             layer.set_weights([enliven(v, w, draw) for v, w in zip(layer.variables, layer.get_weights())])
     settle(model, images(name, draw, 32))
     return model

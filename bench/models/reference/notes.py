@@ -11,20 +11,19 @@ WEIGHT_OPERANDS = {
     "LayerNormalization:1", "LayerNormalization:2", "InstanceNormalization:1", "InstanceNormalization:2",
 }
 ARITHMETIC = {f"{name}:{i}" for name in ("Add", "Sub", "Mul", "Div", "Concat") for i in (0, 1, 2)}
-INTO_PLACES = ("Reshape:", "Slice:", "Pad:", "Clip:", "Dropout:", "Expand:", "Pow:", "Where:")
 
 
 class Candidate:
     """A floating constant as a rule sees it."""
 
-    def __init__(self, name, constant, ways):
+    def __init__(self, name, constant, found):
         self.name = name
         self.initializer = constant.kind == "initializer"
         self.elements = constant.value.size
         self.rank = constant.value.ndim
         self.direct = {f"{use.operator}:{use.operand}" for use in constant.uses}
-        self.ends = {way.split(" > ")[-1] for way in ways}
-        self.constant_value = constant.value.size > 1 and (constant.value == constant.value.flat[0]).all()
+        self.ends = {meeting.end for meeting in found}
+        self.late_ends = {meeting.end for meeting in found if meeting.late}
 
 
 # What a reader might ask of a floating constant that is no running statistic.
@@ -37,9 +36,8 @@ RULES = {
     "meets data there, perhaps through Transpose, Reshape, …": lambda c: bool(c.ends & WEIGHT_OPERANDS),
     "the same, or meets data in Add, Sub, Mul, Div, Concat with more than one element":
         lambda c: bool(c.ends & WEIGHT_OPERANDS) or (c.elements > 1 and bool(c.ends & ARITHMETIC)),
-    "the same, and not all of its elements are equal":
-        lambda c: (bool(c.ends & WEIGHT_OPERANDS) or (c.elements > 1 and bool(c.ends & ARITHMETIC)))
-        and not c.constant_value,
+    "the same, but in Add, … only with data that has passed a Conv, Gemm or MatMul":
+        lambda c: bool(c.ends & WEIGHT_OPERANDS) or (c.elements > 1 and bool(c.late_ends & ARITHMETIC)),
 }
 
 
@@ -53,9 +51,10 @@ class File:
         self.program = Program(folder / about["file"])
         statistics = {n for norm in self.program.norms for n in (norm.mean, norm.variance)}
         self.parameters = [n for n in about["weights"] if n not in statistics]
-        self.ways = meetings(self.program)
+        found = meetings(self.program)
+        self.ways = {name: list(dict.fromkeys(m.way for m in ms)) for name, ms in found.items()}
         self.candidates = {
-            name: Candidate(name, constant, self.ways[name])
+            name: Candidate(name, constant, found[name])
             for name, constant in self.program.constants.items()
             if constant.floating and name not in statistics and constant.uses}
 
@@ -148,7 +147,8 @@ def attributes(nodes):
     values = defaultdict(Counter)
     for node in nodes:
         for name in node.attributes:
-            values[name][str(node.get(name)).replace("\n", " ")[:40]] += 1
+            value = node.get(name)
+            values[name][f"{value:.6g}" if isinstance(value, float) else str(value).replace("\n", " ")[:40]] += 1
         values["inputs"][sum(map(bool, node.inputs))] += 1
         if len(node.outputs) > 1:
             values["outputs"][len(node.outputs)] += 1

@@ -364,7 +364,7 @@ def gather(node, context, x, indices):
     axis = node.get("axis", 0) % x.ndim
     indices = torch.where(indices < 0, indices + x.shape[axis], indices)
     flat = x.index_select(axis, indices.reshape(-1))
-    return flat.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1:])
+    return torch.reshape(flat, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1:]))
 
 
 @operator("GatherND")
