@@ -81,9 +81,9 @@ def load_candidates(folder):
 def refer(folder):
     """Computes the references of an exported file, unless they are there."""
     facts = folder / "facts.json"
-    if made(facts, STAMP):
-        return
     about = json.loads((folder / "exported.json").read_text())
+    if made(facts, STAMP) or about["form"] == "dropout":
+        return
     path = folder / about["file"]
     program = Program(path)
     statistics = {n for norm in program.norms for n in (norm.mean, norm.variance)}
@@ -129,12 +129,12 @@ def place(constant):
 def wanted(work, models, forms):
     """The folders of what is asked for, each exported when it is its turn. Others' exports are there already."""
     for name in zoo.MODELS:
-        for form in export.FORMS:
+        for form in (*export.FORMS, *(["dropout"] if name == zoo.WITH_DROPOUT else [])):
             if (not models or name in models) and (not forms or form in forms):
                 yield exported(work, name, form)
     for about in sorted(work.glob("*/*/exported.json")):
         form, name = about.parent.name, about.parent.parent.name
-        if form not in export.FORMS and (not models or name in models) and (not forms or form in forms):
+        if name not in zoo.MODELS and (not models or name in models) and (not forms or form in forms):
             yield about.parent
 
 
