@@ -163,6 +163,9 @@ type Artifacts struct {
 	Drops bool
 	// Mixed tells that Training has the input loss_scale.
 	Mixed bool
+	// Batch and MicroBatches are those of the options: how many images Training takes
+	// at once, 0 for any number, and how many of these micro-batches make a step.
+	Batch, MicroBatches int
 }
 
 // Artifacts differentiates the network and returns its training models.
@@ -174,7 +177,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixed: o.Mixed}
+	a := &Artifacts{Mixed: o.Mixed, Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
 	var err error
 	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
 		return nil, err

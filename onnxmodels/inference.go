@@ -9,7 +9,7 @@ import (
 	"onnxlab/onnxmodels/lower"
 )
 
-// The forms of input that an inference model can have.
+// The forms of input that an inference model can have: the values of MetadataInput.
 const (
 	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
 	// stored: rows from the top, pixels of red, green and blue.
@@ -19,18 +19,39 @@ const (
 	InputFloat32NCHW = "float32-nchw"
 )
 
-// The keys of an inference model's metadata.
+// The keys of an inference model's metadata, which ONNX keeps as pairs of strings
+// (metadata_props). A model that was trained on photographs of cats and dogs has
+//
+//	input    uint8-nhwc
+//	resize   fill
+//	classes  ["cat","dog"]
+//
+// With these, and the size in the type of its input, a client knows all that it has to
+// do to an image. [FormOf] reads them; in Python they are
+// session.get_modelmeta().custom_metadata_map.
 const (
-	// MetadataClasses is a JSON list of the class names.
+	// MetadataClasses is a JSON list of the names of the classes: number i of the
+	// outputs logits and probabilities is that of name i. It is left out of a model
+	// without names.
 	MetadataClasses = "classes"
-	// MetadataInput is the form of the input. It says all of the preprocessing
-	// but the size of images.
+	// MetadataInput is what the input, image, takes. Nothing else is to be done to
+	// pixels: no mean is taken off and no channels are exchanged.
+	//
+	//	uint8-nhwc    [batch, height, width, 3] of 0..255, as images are stored:
+	//	              rows from the top, pixels of red, green and blue
+	//	float32-nchw  [batch, 3, height, width] of 0..1: the same divided by 255, a
+	//	              plane a colour
 	MetadataInput = "input"
-	// MetadataResize is how images come to the model's size: ResizeFill.
+	// MetadataResize is how an image of another size comes to that of the input, once it
+	// stands upright. Models without it are taken for fill.
+	//
+	//	fill   cut the largest part of the input's proportions out of the middle, and
+	//	       resize it with the Catmull-Rom spline (Pillow: ImageOps.fit with BICUBIC)
+	//	exact  it does not: images have the input's size already
 	MetadataResize = "resize"
 )
 
-// How images of other sizes are brought to a model's.
+// How images of other sizes are brought to a model's: the values of MetadataResize.
 const (
 	// ResizeFill takes the largest part of the model's proportions in the
 	// middle of an image and resizes it with the Catmull-Rom spline, as images

@@ -1,0 +1,75 @@
+//go:build cgo
+
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/lossscale"
+)
+
+// complete fills in what follows from the network and its artifacts, and checks how the
+// batch is divided.
+func (t *Training) complete() error {
+	if (t.Network == nil) != (t.Artifacts == nil) {
+		return errors.New("one of Network and Artifacts is nil: they go together")
+	}
+	if t.Artifacts != nil {
+		if err := t.fillIn(); err != nil {
+			return err
+		}
+	}
+	if t.MicroBatch == 0 {
+		t.MicroBatch = t.BatchSize
+	}
+	switch {
+	case t.MicroBatch < 1 || t.BatchSize%t.MicroBatch != 0:
+		return fmt.Errorf("micro-batches of %d images do not divide a batch of %d", t.MicroBatch, t.BatchSize)
+	case t.Artifacts != nil && t.BatchSize/t.MicroBatch != t.Artifacts.MicroBatches:
+		return fmt.Errorf("a batch of %d images has %d micro-batches of %d, but the artifacts are for %d (TrainingOptions.MicroBatches)",
+			t.BatchSize, t.BatchSize/t.MicroBatch, t.MicroBatch, t.Artifacts.MicroBatches)
+	}
+	return nil
+}
+
+// fillIn fills in fields that are empty.
+func (t *Training) fillIn() (err error) {
+	a := t.Artifacts
+	for _, f := range []struct {
+		to    *[]byte
+		model *onnxmodels.Model
+	}{{&t.TrainingModel, a.Training}, {&t.OptimizerModel, a.Optimizer}} {
+		if *f.to != nil {
+			continue
+		}
+		if *f.to, err = onnxmodels.Marshal(f.model); err != nil {
+			return err
+		}
+	}
+	if t.Checkpoint == nil {
+		t.Checkpoint = checkpoint.Encode(t.Network.Initialize(1))
+	}
+	if a.Mixed && t.LossScale == nil {
+		t.LossScale = lossscale.New()
+	}
+	t.Drops = a.Drops
+	if t.Height == 0 && t.Width == 0 {
+		t.Height, t.Width = t.Network.Size()
+	}
+	if t.MicroBatch == 0 {
+		t.MicroBatch = a.Batch
+	}
+	switch {
+	case t.BatchSize == 0:
+		t.BatchSize = t.MicroBatch * a.MicroBatches
+	case t.MicroBatch == 0:
+		t.MicroBatch = t.BatchSize / a.MicroBatches
+	}
+	if t.BatchSize == 0 {
+		return errors.New("BatchSize is 0, and the artifacts are for any number of images")
+	}
+	return nil
+}
