@@ -1,6 +1,7 @@
 package onnxmodels
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -49,6 +50,17 @@ const (
 	//	       resize it with the Catmull-Rom spline (Pillow: ImageOps.fit with BICUBIC)
 	//	exact  it does not: images have the input's size already
 	MetadataResize = "resize"
+	// MetadataPrecision is what the network computes in, float16 or int8. It is left out
+	// of models in float32. Inputs and outputs are the same in all of them.
+	MetadataPrecision = "precision"
+)
+
+// What an inference model computes in: the values of MetadataPrecision.
+const (
+	PrecisionFloat32 = "float32"
+	// PrecisionFloat16 is half the size. GPUs and processors with float16 are faster with
+	// it, others convert to float32 when they load it.
+	PrecisionFloat16 = "float16"
 )
 
 // How images of other sizes are brought to a model's: the values of MetadataResize.
@@ -70,6 +82,10 @@ type InferenceOptions struct {
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
+	// Precision is PrecisionFloat32, the default, or PrecisionFloat16, with weights,
+	// images and what is between in float16; BatchNorm operators that are kept have their
+	// parameters in float32. Weights beyond 65504 are an error.
+	Precision string
 	// Target is what the model is for. It is one for all of Targets, of which
 	// TargetPortable is the default; that for TargetNative has other operators.
 	Target string
@@ -82,25 +98,25 @@ type InferenceOptions struct {
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
 // the wrong number of class names and an unknown target are errors.
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
+	if err := n.checkInference(&o); err != nil {
+		return nil, fmt.Errorf("inference model: %w", err)
+	}
 	b := newBuilder("inference")
 	b.constants = c
 	var x *graph.Value
-	switch o.Input {
-	case InputUint8NHWC, "":
-		o.Input = InputUint8NHWC
-		x = b.normalise(n.byteInput(b))
-	case InputFloat32NCHW:
+	if o.Input == InputFloat32NCHW {
 		x = n.floatInput(b)
-	default:
-		return nil, fmt.Errorf("inference model: input %q is neither %q nor %q", o.Input, InputUint8NHWC, InputFloat32NCHW)
+	} else {
+		x = b.normalise(n.byteInput(b))
 	}
-	if len(o.Classes) > 0 && len(o.Classes) != n.classes {
-		return nil, fmt.Errorf("inference model: %d class names for %d classes", len(o.Classes), n.classes)
-	}
-	if err := checkTarget(o.Target); err != nil {
-		return nil, fmt.Errorf("inference model: %w", err)
+	half := o.Precision == PrecisionFloat16
+	if half && o.Input == InputFloat32NCHW {
+		x = b.Cast("image.half", x, graph.Float) // Half makes it one to float16
 	}
 	logits := n.forward(b, x)
+	if half {
+		logits = b.Cast("logits.float", logits, graph.Float)
+	}
 	probabilities := b.Softmax(OutputProbabilities, logits)
 	b.Rename(logits, OutputLogits)
 	b.Rename(probabilities, OutputProbabilities)
@@ -109,15 +125,40 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 	if b.Err() == nil && !o.KeepBatchNorm {
 		lower.FoldBatchNorm(b.Graph)
 	}
+	b.lower(o.Target, o.Block)
+	if b.Err() == nil && half {
+		lower.Half(b.Graph, logits.Producer())
+	}
+	return b.Model(metadata(o)...)
+}
+
+// checkInference tells which options are not possible, and fills in the defaults.
+func (n *Network) checkInference(o *InferenceOptions) error {
+	o.Input, o.Precision = cmp.Or(o.Input, InputUint8NHWC), cmp.Or(o.Precision, PrecisionFloat32)
+	switch {
+	case o.Input != InputUint8NHWC && o.Input != InputFloat32NCHW:
+		return fmt.Errorf("input %q is neither %q nor %q", o.Input, InputUint8NHWC, InputFloat32NCHW)
+	case o.Precision != PrecisionFloat32 && o.Precision != PrecisionFloat16:
+		return fmt.Errorf("precision %q is neither %q nor %q", o.Precision, PrecisionFloat32, PrecisionFloat16)
+	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
+		return fmt.Errorf("%d class names for %d classes", len(o.Classes), n.classes)
+	}
+	if err := checkTarget(o.Target); err != nil {
+		return err
+	}
 	if o.Target != TargetNative {
 		o.Target = TargetPortable // one model for all of them
+	} else if o.Precision != PrecisionFloat32 {
+		return fmt.Errorf("target %q has no precision %s", o.Target, o.Precision)
 	}
-	b.lower(o.Target, o.Block)
-	return b.Model(metadata(o)...)
+	return nil
 }
 
 func metadata(o InferenceOptions) []graph.Property {
 	list := []graph.Property{{Key: MetadataInput, Value: o.Input}, {Key: MetadataResize, Value: ResizeFill}}
+	if o.Precision != PrecisionFloat32 {
+		list = append(list, graph.Property{Key: MetadataPrecision, Value: o.Precision})
+	}
 	if len(o.Classes) > 0 {
 		names, _ := json.Marshal(o.Classes) // strings always have a JSON form
 		list = append(list, graph.Property{Key: MetadataClasses, Value: string(names)})

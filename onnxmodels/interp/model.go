@@ -33,6 +33,7 @@ func New(data []byte) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
+	widen(proto)
 	b, err := decode(proto)
 	if err != nil {
 		return nil, fmt.Errorf("decode model with onnx-go: %w", err)
