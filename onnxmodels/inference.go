@@ -3,6 +3,7 @@ package onnxmodels
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"onnxlab/onnxmodels/checkpoint"
@@ -61,6 +62,10 @@ const (
 	// PrecisionFloat16 is half the size. GPUs and processors with float16 are faster with
 	// it, others convert to float32 when they load it.
 	PrecisionFloat16 = "float16"
+	// PrecisionInt8 is a quarter of the size, in ONNX's QDQ form: integers of 8 bits,
+	// which stand for multiples of scales. Processors multiply more of them at a time
+	// than of float32.
+	PrecisionInt8 = "int8"
 )
 
 // How images of other sizes are brought to a model's: the values of MetadataResize.
@@ -82,10 +87,13 @@ type InferenceOptions struct {
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
-	// Precision is PrecisionFloat32, the default, or PrecisionFloat16, with weights,
-	// images and what is between in float16; BatchNorm operators that are kept have their
-	// parameters in float32. Weights beyond 65504 are an error.
+	// Precision is PrecisionFloat32, the default, PrecisionFloat16 or PrecisionInt8. In
+	// float16 are weights, images and what is between; BatchNorm operators that are kept
+	// have their parameters in float32, and weights beyond 65504 are an error. In int8 no
+	// BatchNorm is kept: see package lower, Quantize.
 	Precision string
+	// Ranges are between what the values of the model in float32 lie, for PrecisionInt8.
+	Ranges Ranges
 	// Target is what the model is for. It is one for all of Targets, of which
 	// TargetPortable is the default; that for TargetNative has other operators.
 	Target string
@@ -103,17 +111,8 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 	}
 	b := newBuilder("inference")
 	b.constants = c
-	var x *graph.Value
-	if o.Input == InputFloat32NCHW {
-		x = n.floatInput(b)
-	} else {
-		x = b.normalise(n.byteInput(b))
-	}
 	half := o.Precision == PrecisionFloat16
-	if half && o.Input == InputFloat32NCHW {
-		x = b.Cast("image.half", x, graph.Float) // Half makes it one to float16
-	}
-	logits := n.forward(b, x)
+	logits := n.forward(b, n.inferenceInput(b, o))
 	if half {
 		logits = b.Cast("logits.float", logits, graph.Float)
 	}
@@ -125,11 +124,37 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 	if b.Err() == nil && !o.KeepBatchNorm {
 		lower.FoldBatchNorm(b.Graph)
 	}
+	if b.Err() == nil && o.Precision == PrecisionInt8 {
+		lower.Quantize(b.Graph, o.Ranges)
+	}
 	b.lower(o.Target, o.Block)
 	if b.Err() == nil && half {
 		lower.Half(b.Graph, logits.Producer())
 	}
 	return b.Model(metadata(o)...)
+}
+
+// inferenceInput appends the input, and what the layers take of it.
+func (n *Network) inferenceInput(b *Builder, o InferenceOptions) *graph.Value {
+	bytes := o.Input == InputUint8NHWC
+	switch {
+	case o.Precision == PrecisionInt8 && bytes: // they are quantized as they come
+		scale, zero := b.imageSteps()
+		return b.Dequantize("image.dequantize", b.Transpose("image.planar", n.byteInput(b), 0, 3, 1, 2), scale, zero, 1)
+	case bytes:
+		return b.normalise(n.byteInput(b))
+	case o.Precision == PrecisionInt8:
+		scale, zero := b.imageSteps()
+		return b.Dequantize("image.dequantize", b.Quantize("image.quantize", n.floatInput(b), scale, zero), scale, zero, 1)
+	case o.Precision == PrecisionFloat16:
+		return b.Cast("image.half", n.floatInput(b), graph.Float) // Half makes it one to float16
+	}
+	return n.floatInput(b)
+}
+
+// imageSteps are the scale and the zero point of bytes that stand for 0..1.
+func (b *Builder) imageSteps() (scale, zero *graph.Value) {
+	return b.Scalar("image.scale", perByte), b.Constant("image.zero_point", graph.Uint8, nil, []byte{0})
 }
 
 // checkInference tells which options are not possible, and fills in the defaults.
@@ -138,8 +163,10 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 	switch {
 	case o.Input != InputUint8NHWC && o.Input != InputFloat32NCHW:
 		return fmt.Errorf("input %q is neither %q nor %q", o.Input, InputUint8NHWC, InputFloat32NCHW)
-	case o.Precision != PrecisionFloat32 && o.Precision != PrecisionFloat16:
-		return fmt.Errorf("precision %q is neither %q nor %q", o.Precision, PrecisionFloat32, PrecisionFloat16)
+	case o.Precision != PrecisionFloat32 && o.Precision != PrecisionFloat16 && o.Precision != PrecisionInt8:
+		return fmt.Errorf("precision %q is none of %s, %s and %s", o.Precision, PrecisionFloat32, PrecisionFloat16, PrecisionInt8)
+	case o.Precision == PrecisionInt8 && o.KeepBatchNorm:
+		return errors.New("BatchNorm is folded in int8, it cannot be kept")
 	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
 		return fmt.Errorf("%d class names for %d classes", len(o.Classes), n.classes)
 	}

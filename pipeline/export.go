@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -26,12 +27,14 @@ func newExportCommand() *cobra.Command {
 }
 
 type exportModelOptions struct {
-	run   string
-	out   string
-	input string
-	fold  bool
-	best  bool
-	fp16  bool
+	dataFlags
+	run         string
+	out         string
+	input       string
+	fold        bool
+	best        bool
+	fp16, int8  bool
+	calibration int
 }
 
 func newExportModelCommand() *cobra.Command {
@@ -50,32 +53,63 @@ The input image is uint8 [batch, height, width, 3] as images are stored, or with
 --fp16 writes the network in float16, in half the bytes. Inputs and outputs stay what
 they are. GPUs and processors that compute in float16 are faster with it; others
 convert the weights when they load it, and are as fast as with float32.
+
+--int8 writes it in integers of 8 bits, in a quarter of the bytes, as ONNX's pairs of
+QuantizeLinear and DequantizeLinear (QDQ). Weights are int8, with a scale for each
+channel. The scales of what is between are those of its ranges on the run's first
+training images, as many as --calibration says. How well the model does on the
+validation images is printed beside the model in float32. --source, --data and --set
+take other images than the run's.
 ` + exitHelp,
 		Example: `  pipeline export model --run runs/pets --out pets.onnx
-  pipeline export model --run runs/pets --best --out pets-fp16.onnx --fp16`,
+  pipeline export model --run runs/pets --best --out pets-fp16.onnx --fp16
+  pipeline export model --run runs/pets --out pets-int8.onnx --int8 --calibration 1000`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runExportModel(&opts, cmd.OutOrStdout(), os.Stderr)
+			return runExportModel(cmd.Context(), &opts, cmd.Flags().Changed, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	cmd.Flags().StringVar(&opts.run, "run", "", "run directory (required)")
-	cmd.Flags().StringVar(&opts.out, "out", "", "file to write (required)")
-	cmd.Flags().StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+" or "+onnxmodels.InputFloat32NCHW)
-	cmd.Flags().BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
-	cmd.Flags().BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
-	cmd.Flags().BoolVar(&opts.fp16, "fp16", false, "compute in float16")
+	opts.add(cmd, "data")
+	flags := cmd.Flags()
+	flags.StringVar(&opts.run, "run", "", "run directory (required)")
+	flags.StringVar(&opts.out, "out", "", "file to write (required)")
+	flags.StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+" or "+onnxmodels.InputFloat32NCHW)
+	flags.BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
+	flags.BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
+	flags.BoolVar(&opts.fp16, "fp16", false, "compute in float16")
+	flags.BoolVar(&opts.int8, "int8", false, "compute in integers of 8 bits")
+	flags.IntVar(&opts.calibration, "calibration", 500, "how many training images to measure ranges on for --int8")
 	return cmd
 }
 
-func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
-	if opts.run == "" || opts.out == "" {
-		return &usageError{fmt.Errorf("--run DIR and --out FILE are required")}
+// check tells which options do not go together. changed tells whether a flag was given.
+func (o *exportModelOptions) check(changed func(flag string) bool) error {
+	switch {
+	case o.run == "" || o.out == "":
+		return fmt.Errorf("--run DIR and --out FILE are required")
+	case o.input != onnxmodels.InputUint8NHWC && o.input != onnxmodels.InputFloat32NCHW:
+		return fmt.Errorf("--input %q is neither %q nor %q", o.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)
+	case o.fp16 && o.int8:
+		return fmt.Errorf("--fp16 and --int8 are two precisions: leave one out")
+	case o.int8 && !o.fold:
+		return fmt.Errorf("--int8 folds BatchNorm: leave --fold=false out")
+	case o.calibration < 1:
+		return fmt.Errorf("--calibration: %d is below 1", o.calibration)
 	}
-	if opts.input != onnxmodels.InputUint8NHWC && opts.input != onnxmodels.InputFloat32NCHW {
-		return &usageError{fmt.Errorf("--input %q is neither %q nor %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)}
+	for _, flag := range []string{"config", "set", "source", "data", "calibration"} {
+		if !o.int8 && changed(flag) {
+			return fmt.Errorf("--%s says which images --int8 is calibrated on: leave it out, or give --int8", flag)
+		}
+	}
+	return nil
+}
+
+func runExportModel(ctx context.Context, opts *exportModelOptions, changed func(string) bool, stdout, stderr io.Writer) error {
+	if err := opts.check(changed); err != nil {
+		return &usageError{err}
 	}
 	again := samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
-		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best && !opts.fp16
+		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best && !opts.fp16 && !opts.int8
 	if !again {
 		if err := refuseOutput("out", opts.out); err != nil {
 			return err
@@ -85,14 +119,21 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	if opts.fp16 {
 		o.Precision = onnxmodels.PrecisionFloat16
 	}
-	model, path, err := trainedModel(opts.run, opts.best, o)
+	t, err := readTrained(opts.run, opts.best)
+	if err != nil {
+		return err
+	}
+	if opts.int8 {
+		return opts.exportInt8(ctx, t, o, stdout, stderr)
+	}
+	model, err := t.model(o)
 	if err != nil {
 		return err
 	}
 	if err := onnxmodels.WriteModel(opts.out, model); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "from %s\n", path)
+	fmt.Fprintf(stderr, "from %s\n", t.path)
 	_, err = fmt.Fprintln(stdout, opts.out)
 	return err
 }
@@ -100,20 +141,42 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 // trainedModel makes an inference model of the best or the latest checkpoint of a run,
 // with the names of its classes, and tells the path of its snapshot.
 func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*onnxmodels.Model, string, error) {
-	network, path, classes, err := trainedNetwork(dir, best)
+	t, err := readTrained(dir, best)
 	if err != nil {
-		return nil, "", &dataError{err}
+		return nil, "", err
 	}
-	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	m, err := t.model(o)
+	return m, t.path, err
+}
+
+// trained is what a run has trained: a network with its parameters, the path of the
+// snapshot that they are of, and the names of the classes.
+type trained struct {
+	network *onnxmodels.Network
+	state   *checkpoint.Checkpoint
+	path    string
+	classes []string
+}
+
+// readTrained reads the best or the latest checkpoint of a run.
+func readTrained(dir string, best bool) (t trained, err error) {
+	if t.network, t.path, t.classes, err = trainedNetwork(dir, best); err != nil {
+		return t, &dataError{err}
+	}
+	if t.state, err = checkpoint.Read(snapshot.CheckpointPath(t.path)); err != nil {
+		return t, &dataError{err}
+	}
+	return t, nil
+}
+
+// model makes an inference model of it.
+func (t trained) model(o onnxmodels.InferenceOptions) (*onnxmodels.Model, error) {
+	o.Classes = t.classes
+	m, err := t.network.Inference(t.state, o)
 	if err != nil {
-		return nil, "", &dataError{err}
+		return nil, &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(t.path), err)}
 	}
-	o.Classes = classes
-	model, err := network.Inference(state, o)
-	if err != nil {
-		return nil, "", &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(path), err)}
-	}
-	return model, path, nil
+	return m, nil
 }
 
 // trainedNetwork returns the network of a run, and the path of its snapshot

@@ -67,7 +67,7 @@ func (g *Graph) Floats(name string, sizes []int, elements []float32) *Value {
 	for _, f := range elements {
 		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(f))
 	}
-	return g.constant(name, Float, sizes, data)
+	return g.Constant(name, Float, sizes, data)
 }
 
 // Scalar appends a constant without dimensions.
@@ -87,10 +87,11 @@ func (g *Graph) IntTensor(name string, sizes []int, elements []int64) *Value {
 	for _, n := range elements {
 		data = binary.LittleEndian.AppendUint64(data, uint64(n))
 	}
-	return g.constant(name, Int64, sizes, data)
+	return g.Constant(name, Int64, sizes, data)
 }
 
-func (g *Graph) constant(name string, elem Elem, sizes []int, data []byte) *Value {
+// Constant appends a constant of the given type and sizes, whose elements are little-endian.
+func (g *Graph) Constant(name string, elem Elem, sizes []int, data []byte) *Value {
 	v := g.value(g.prefix+name, elem, Static(sizes...))
 	if n, _ := v.Shape.Elements(); n*elem.Size() != len(data) {
 		g.Fail("constant %q: shape %s needs %d elements, got %d", name, v.Shape, n, len(data)/elem.Size())

@@ -16,6 +16,7 @@ type Elem int32
 const (
 	Float   Elem = 1
 	Uint8   Elem = 2
+	Int8    Elem = 3
 	Int32   Elem = 6
 	Int64   Elem = 7
 	Bool    Elem = 9
@@ -30,7 +31,7 @@ func (e Elem) Size() int {
 	switch e {
 	case Float, Int32:
 		return 4
-	case Uint8, Bool:
+	case Uint8, Int8, Bool:
 		return 1
 	case Float16:
 		return 2
@@ -47,6 +48,8 @@ func (e Elem) String() string {
 		return "float32"
 	case Uint8:
 		return "uint8"
+	case Int8:
+		return "int8"
 	case Int32:
 		return "int32"
 	case Int64:

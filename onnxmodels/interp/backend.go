@@ -36,6 +36,8 @@ type node struct {
 	name   string
 	inputs []*node // of the operation that computes it
 	data   tensor.Tensor
+	// integers are a constant of a type that onnx-go does not read; nil for others.
+	integers *op.Tensor
 }
 
 // ID implements gonum's graph.Node.
@@ -124,7 +126,7 @@ func place(n *node) int {
 // constant returns the node's tensor, or nil if it has none.
 func (n *node) constant() (*op.Tensor, error) {
 	if n.data == nil {
-		return nil, nil
+		return n.integers, nil
 	}
 	t := &op.Tensor{Shape: append([]int{}, n.data.Shape()...)}
 	switch data := n.data.Data().(type) {

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/owulveryck/onnx-go"
 	"google.golang.org/protobuf/proto"
@@ -31,7 +32,11 @@ func decode(m *onnxpb.Model) (b *backend, err error) {
 		return nil, err
 	}
 	b = newBackend(m.GetGraph().GetNode())
-	return b, onnx.NewModel(b).UnmarshalBinary(data)
+	if err := onnx.NewModel(b).UnmarshalBinary(data); err != nil {
+		return nil, err
+	}
+	b.setIntegers(m.GetGraph().GetInitializer())
+	return b, nil
 }
 
 // checkOperators checks what onnx-go leaves out: where the operators are from.
@@ -73,6 +78,7 @@ func bare(m *onnxpb.Model) ([]byte, error) {
 			return nil, err
 		}
 	}
+	g.Initializer = slices.DeleteFunc(g.Initializer, isInteger)
 	for _, n := range g.GetNode() {
 		for _, a := range n.GetAttribute() {
 			if a.GetT() != nil {
@@ -93,8 +99,8 @@ func checkData(t *onnxpb.Tensor) error {
 	typed := map[graph.Elem]int{graph.Float: len(t.GetFloatData()), graph.Int64: len(t.GetInt64Data())}
 	elem := graph.Elem(t.GetDataType())
 	n, known := typed[elem]
-	if !known {
-		return fmt.Errorf("tensor %q is of %s, want float32 or int64", t.GetName(), elem)
+	if !known && (!isInteger(t) || t.RawData == nil) {
+		return fmt.Errorf("tensor %q is of %s, want float32, int64 or, in its raw data, int8, uint8 or int32", t.GetName(), elem)
 	}
 	if t.RawData != nil {
 		n = len(t.GetRawData()) / elem.Size()

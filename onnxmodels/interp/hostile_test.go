@@ -78,7 +78,9 @@ var damages = map[string]func(m *onnxpb.Model){
 	},
 	"it has not one input":               func(m *onnxpb.Model) { m.Graph.Input[0].Type = nil },
 	"it has no output \"probabilities\"": func(m *onnxpb.Model) { m.Graph.Output = m.Graph.Output[:1] },
-	"is of int32, want float32 or int64": func(m *onnxpb.Model) { m.Graph.Initializer[0].DataType = proto.Int32(int32(graph.Int32)) },
+	"is of bool, want float32, int64 or": func(m *onnxpb.Model) {
+		m.Graph.Initializer = append(m.Graph.Initializer, graph.Tensor("flag", graph.Bool, []int{1}, []byte{1}))
+	},
 	"need 1000000000 numbers, it has 1": func(m *onnxpb.Model) {
 		i := m.Graph.Initializer[0]
 		i.Dims, i.RawData, i.FloatData = []int64{1e9}, nil, []float32{1}
@@ -206,6 +208,8 @@ func FuzzNew(f *testing.F) {
 		f.Add(data)
 	}
 	add(hostile(f))
+	network, state := small(f)
+	add(quantized(f, network, state, onnxmodels.InferenceOptions{}, images(2, 8*12*3)))
 	for _, damage := range damages {
 		m := hostile(f)
 		damage(m)
