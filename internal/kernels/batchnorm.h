@@ -73,7 +73,7 @@ SIMD_INLINE void pooled_norm(const batchnorm_job *job, long task, long pool) {
 		}
 }
 
-// normalise_block has loops of their own for the common windows.
+// The compiler makes a loop of its own for each constant window.
 SIMD static void normalise_block(void *argument, size_t task) {
 	batchnorm_job *job = argument;
 	switch (job->b->pool) {

@@ -16,9 +16,8 @@
 #include "simd.h"
 
 enum {
-	TAPS = 9,           // weights of a 3x3 convolution
-	DIRECT_PIXELS = 8,  // neighbours of a row that are computed together: eight sums in registers share each weight
-	DIRECT_SPLITS = 16, // sums that make a gradient by the weight, each over its share of the images
+	DIRECT_PIXELS = 8,  // neighbours in a row, computed together: eight sums in registers share each weight
+	DIRECT_SPLITS = 16, // partial sums of a gradient by the weights, each over its share of the images
 };
 
 typedef struct {
@@ -72,7 +71,7 @@ SIMD_INLINE void direct_pixels(const direct_job *job, const float *x, const floa
 	for (long i = 0; i < job->conv->inputs; i++)
 		UNROLL for (int k = 0; k < TAPS; k++) {
 			vec weight = load(w + (i * TAPS + k) * BLOCK);
-			const float *from = x + i * job->channel + k / 3 * job->row + k % 3;
+			const float *from = x + i * job->channel + k / FILTER * job->row + k % FILTER;
 			UNROLL for (int p = 0; p < DIRECT_PIXELS; p++) sums[p] += from[p] * weight;
 		}
 }
@@ -151,7 +150,7 @@ SIMD_INLINE void add_weight_gradient(const direct_job *job, const float *x, cons
 		for (long c = 0; c < job->conv->width; c++) {
 			vec d = load(dy + (r * job->conv->width + c) * BLOCK);
 			const float *from = x + r * job->row + c;
-			UNROLL for (int k = 0; k < TAPS; k++) sums[k] += from[k / 3 * job->row + k % 3] * d;
+			UNROLL for (int k = 0; k < TAPS; k++) sums[k] += from[k / FILTER * job->row + k % FILTER] * d;
 		}
 	UNROLL for (int k = 0; k < TAPS; k++) store(to + k * BLOCK, load(to + k * BLOCK) + sums[k]);
 }

@@ -40,7 +40,7 @@ enum {
 };
 
 typedef struct {
-	tiling tiles;
+	tile_grid grid;
 	long splits, split_tiles;          // tiles in a split
 	long chunk_tiles;                  // tiles in a chunk, at most
 	long first, n;                     // the shared chunk: its first tile and how many there are
@@ -51,8 +51,8 @@ typedef struct {
 } winograd_grad_job;
 
 static winograd_grad_job winograd_grad_job_of(const convolution *c) {
-	winograd_grad_job job = {.tiles = tiling_of(c)};
-	if (c->inputs * c->outputs <= SPLIT_WEIGHTS && job.tiles.tiles >= 2 * GRAD_SPLITS * SPLIT_CHUNK) {
+	winograd_grad_job job = {.grid = tile_grid_of(c)};
+	if (c->inputs * c->outputs <= SPLIT_WEIGHTS && job.grid.tiles >= 2 * GRAD_SPLITS * SPLIT_CHUNK) {
 		job.splits = GRAD_SPLITS;
 		job.chunk_tiles = SPLIT_CHUNK;
 	} else {
@@ -60,7 +60,7 @@ static winograd_grad_job winograd_grad_job_of(const convolution *c) {
 		job.splits = 1;
 		job.chunk_tiles = fit > LEAST_SHARED_CHUNK ? fit : LEAST_SHARED_CHUNK;
 	}
-	job.split_tiles = (job.tiles.tiles + job.splits - 1) / job.splits;
+	job.split_tiles = (job.grid.tiles + job.splits - 1) / job.splits;
 	job.chunk_tiles = smaller(job.chunk_tiles, job.split_tiles);
 	job.v_stride = padded_stride(job.chunk_tiles * c->inputs);
 	job.e_stride = padded_stride(job.chunk_tiles * c->outputs);
@@ -80,7 +80,7 @@ static inline tile_matrix matrix_of(const winograd_grad_job *job, float *matrice
 
 // add_element adds the products of n transformed tiles to one element of S.
 SIMD static void add_element(const winograd_grad_job *job, long n, long element, tile_matrix v, tile_matrix e, float *s) {
-	const convolution *c = job->tiles.conv;
+	const convolution *c = job->grid.conv;
 	const product_size size = {n, c->inputs, c->outputs, v.block_stride};
 	multiply_accumulate(&size, v.data + element * v.element_stride, e.data + element * e.element_stride, s + element * job->s_stride);
 }
@@ -93,11 +93,11 @@ SIMD static void sum_grad_split(void *argument, size_t split) {
 	const tile_matrix e = matrix_of(job, job->e, (long)split, job->e_stride);
 	memset(s, 0, sizeof(float) * (size_t)(ELEMENTS * job->s_stride));
 	long first = (long)split * job->split_tiles;
-	const long end = smaller(first + job->split_tiles, job->tiles.tiles);
+	const long end = smaller(first + job->split_tiles, job->grid.tiles);
 	for (; first < end; first += job->chunk_tiles) {
 		const long n = smaller(end - first, job->chunk_tiles);
-		transform_inputs(&job->tiles, first, n, v);
-		transform_gradients(&job->tiles, first, n, e);
+		transform_inputs(&job->grid, first, n, v);
+		transform_gradients(&job->grid, first, n, e);
 		for (long element = 0; element < ELEMENTS; element++) add_element(job, n, element, v, e, s);
 	}
 }
@@ -105,7 +105,7 @@ SIMD static void sum_grad_split(void *argument, size_t split) {
 // join_splits adds one element of S of all splits to that of the first.
 SIMD static void join_splits(void *argument, size_t element) {
 	winograd_grad_job *job = argument;
-	const convolution *c = job->tiles.conv;
+	const convolution *c = job->grid.conv;
 	float *sum = job->s + (long)element * job->s_stride;
 	for (long split = 1; split < job->splits; split++) {
 		const float *other = sum + split * ELEMENTS * job->s_stride;
@@ -120,8 +120,8 @@ SIMD static void transform_shared(void *argument, size_t task) {
 	tile_matrix v = matrix_of(job, job->v, 0, job->v_stride), e = matrix_of(job, job->e, 0, job->e_stride);
 	v.data += t * BLOCK;
 	e.data += t * BLOCK;
-	transform_inputs(&job->tiles, job->first + t, n, v);
-	transform_gradients(&job->tiles, job->first + t, n, e);
+	transform_inputs(&job->grid, job->first + t, n, v);
+	transform_gradients(&job->grid, job->first + t, n, e);
 }
 
 // sum_shared adds the shared chunk to one element of S.
@@ -135,19 +135,19 @@ SIMD static void sum_shared(void *argument, size_t element) {
 // write_weight_gradient writes dw = Gᵀ S G for one block of outputs.
 SIMD static void write_weight_gradient(void *argument, size_t block) {
 	winograd_grad_job *job = argument;
-	const convolution *c = job->tiles.conv;
+	const convolution *c = job->grid.conv;
 	for (long i = 0; i < c->inputs; i++) {
-		float taps[9 * BLOCK];
+		float taps[TAPS * BLOCK];
 		transform_weight_gradient(job->s + i * c->outputs + (long)block * BLOCK, job->s_stride, taps);
 		for (long k = 0; k < BLOCK; k++)
-			for (int tap = 0; tap < 9; tap++)
-				c->dweight[9 * (((long)block * BLOCK + k) * c->inputs + i) + tap] = taps[tap * BLOCK + k];
+			for (int tap = 0; tap < TAPS; tap++)
+				c->dweight[TAPS * (((long)block * BLOCK + k) * c->inputs + i) + tap] = taps[tap * BLOCK + k];
 	}
 }
 
 static void winograd_weight_grad(const convolution *c, const threads *t, float *scratch) {
 	winograd_grad_job job = winograd_grad_job_of(c);
-	prepare_norm(&job.tiles, scratch);
+	prepare_norm(&job.grid, scratch);
 	job.s = scratch + norm_floats(c);
 	job.v = job.s + job.splits * ELEMENTS * job.s_stride;
 	job.e = job.v + job.splits * ELEMENTS * job.v_stride;
@@ -155,8 +155,8 @@ static void winograd_weight_grad(const convolution *c, const threads *t, float *
 		t->parallel_for(t, job.splits, sum_grad_split, &job);
 		t->parallel_for(t, ELEMENTS, join_splits, &job);
 	} else {
-		for (; job.first < job.tiles.tiles; job.first += job.chunk_tiles) {
-			job.n = smaller(job.tiles.tiles - job.first, job.chunk_tiles);
+		for (; job.first < job.grid.tiles; job.first += job.chunk_tiles) {
+			job.n = smaller(job.grid.tiles - job.first, job.chunk_tiles);
 			t->parallel_for(t, (job.n + TASK_TILES - 1) / TASK_TILES, transform_shared, &job);
 			t->parallel_for(t, ELEMENTS, sum_shared, &job);
 		}

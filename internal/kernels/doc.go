@@ -8,7 +8,7 @@
 // Results do not depend on the number of threads. They differ between the two
 // instruction sets by rounding.
 //
-// The C files, in an order to read them:
+// The C files, in an order to read them (compile_flags.txt is for clangd):
 //
 //	kernels.h              what kernels compute: shapes, layouts, formulas
 //	reference.c            the same as plain loops, which the tests compare kernels with

@@ -11,7 +11,11 @@
 
 #include <stddef.h>
 
-enum { ALIGNMENT = 64 }; // bytes: one AVX-512 vector, one line of the cache
+enum {
+	ALIGNMENT = 64,         // bytes: one AVX-512 vector, one line of the cache
+	FILTER = 3,             // height and width of a convolution's weights
+	TAPS = FILTER * FILTER, // weights between one input and one output
+};
 
 // The threads that share the work of a kernel.
 typedef struct threads threads;
@@ -47,17 +51,18 @@ typedef struct {
 typedef struct {
 	long images, inputs, outputs, height, width; // inputs and outputs are channels
 
-	const float *x;               // [images, inputs, height, width], or NULL: then x is bytes·byte_scale
-	const unsigned char *bytes;   // [images, height, width, inputs], fewer inputs than a block
+	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale
+	const unsigned char *bytes; // [images, height, width, inputs], with fewer inputs than a block
 	float byte_scale;
-	channel_norm x_norm;          // normalises x as it is read if x_norm.scale is not NULL; x must be blocked
+	channel_norm x_norm; // normalises x as it is read, unless x_norm.scale is NULL; only for blocked x
 
-	// For conv.
+	// For conv. If flipped is set, the weight is [inputs, outputs, 3, 3] and is turned by
+	// 180 degrees before use. With dy as x, this computes the gradient by a convolution's x.
 	const float *weight; // [outputs, inputs, 3, 3]
-	int flipped;         // weight is [inputs, outputs, 3, 3] and turned by 180 degrees: the gradient by a convolution's x
-	const float *bias;   // [outputs], or NULL
-	float *y;            // result: [images, outputs, height, width]
-	float *moments;      // result: the moments of y in conv_chunks chunks, or NULL
+	int flipped;
+	const float *bias; // [outputs], or NULL
+	float *y;          // result: [images, outputs, height, width]
+	float *moments;    // result, or NULL: the moments of y in conv_chunks chunks
 
 	// For conv_weight_grad.
 	const float *dy; // [images, outputs, height, width]
@@ -69,31 +74,31 @@ typedef struct {
 typedef struct {
 	long images, channels, height, width;
 	long pool;         // side of the pooling windows, which tile the images; 1 for none
-	channel_norm norm; // for batchnorm only scale, bias and relu are set
+	channel_norm norm; // batchnorm reads scale, bias and relu; batchnorm_grad reads all of it
 
 	const float *x; // [images, channels, height, width]
 
 	// For batchnorm.
 	float epsilon;
-	const float *moments;                          // of x, in so many chunks; if NULL, batchnorm computes them
-	long chunks;
-	float *y;                                      // result: [images, channels, height/pool, width/pool], or NULL
-	float *mean, *variance, *inverse_deviation;    // results: [channels]; inverse_deviation = 1/√(variance + epsilon)
+	const float *moments; // the moments of x, or NULL: then batchnorm computes them
+	long chunks;          // in moments
+	float *y;             // result, or NULL: [images, channels, height/pool, width/pool]
+	float *mean, *variance, *inverse_deviation; // results: [channels]; inverse_deviation = 1/√(variance + epsilon)
 
 	// For batchnorm_grad.
-	const float *dy;             // like y
-	float dy_scale;              // each pixel of a window gets dy·dy_scale: 1/pool² if y is an average
-	float *dx, *dscale, *dbias;  // results: like x, [channels], [channels]
+	const float *dy;            // like y
+	float dy_scale;             // each pixel of a window gets dy·dy_scale; 1/pool² for averages
+	float *dx, *dscale, *dbias; // results: like x, [channels], [channels]
 } batchnorm;
 
-// The kernels for one instruction set. Results do not depend on the threads. Each
-// kernel needs scratch memory, aligned to ALIGNMENT bytes, of the size that the
-// function before it tells in bytes.
+// The kernels for one instruction set. Their results do not depend on the threads.
+// Each needs scratch memory, aligned to ALIGNMENT bytes; the functions whose names
+// end in _scratch return how many bytes.
 typedef struct {
 	long block; // channels in a block
 	size_t (*conv_scratch)(const convolution *, long workers);
 	void (*conv)(const convolution *, const threads *, float *scratch);
-	long (*conv_chunks)(const convolution *); // the number of chunks that moments has
+	long (*conv_chunks)(const convolution *); // how many chunks conv's moments have
 	size_t (*conv_weight_grad_scratch)(const convolution *);
 	void (*conv_weight_grad)(const convolution *, const threads *, float *scratch);
 	size_t (*batchnorm_scratch)(const batchnorm *); // for batchnorm and batchnorm_grad

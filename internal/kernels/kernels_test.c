@@ -66,23 +66,25 @@ static void check_moments(const convolution *c, const float *moments) {
 	FREE(y, b.mean, b.variance, b.inverse_deviation, r.mean, r.variance, r.inverse_deviation);
 }
 
-// check_conv runs the convolution r, whose images are plain, and c, whose images are as
-// kernels take them.
+// Kernels must give the same bits with many threads and with one. r is the same problem
+// for the reference, with plain images.
+
 static void check_conv(convolution c, convolution r) {
 	const long shape[] = {c.images, c.outputs, c.height * c.width}, n = shape[0] * shape[1] * shape[2];
 	const long moments = tested->conv_chunks(&c) * 3 * c.outputs;
-	c.y = new_floats(n), c.moments = new_floats(moments);
-	r.y = new_floats(n);
+	convolution d = c, unmeasured = c;
+	c.y = new_floats(n), d.y = new_floats(n), r.y = new_floats(n), unmeasured.y = new_floats(n);
+	c.moments = new_floats(moments), d.moments = new_floats(moments);
 	run_conv(&c, &many);
+	run_conv(&d, &one);
+	run_conv(&unmeasured, &many);
 	conv_reference(&r);
 	compare_images("y", c.y, r.y, shape);
 	check_moments(&c, c.moments);
-
-	convolution d = c;
-	d.y = new_floats(n), d.moments = NULL;
-	run_conv(&d, &one);
-	compare_threads("y", c.y, d.y, n);
-	FREE(c.y, d.y, r.y, c.moments);
+	compare_bits("y", c.y, d.y, n);
+	compare_bits("moments", c.moments, d.moments, moments);
+	compare_bits("y without moments", c.y, unmeasured.y, n);
+	FREE(c.y, d.y, r.y, unmeasured.y, c.moments, d.moments);
 }
 
 static void check_weight_grad(convolution c, convolution r) {
@@ -93,7 +95,7 @@ static void check_weight_grad(convolution c, convolution r) {
 	run_weight_grad(&d, &one);
 	conv_weight_grad_reference(&r);
 	compare("dweight", c.dweight, r.dweight, n);
-	compare_threads("dweight", c.dweight, d.dweight, n);
+	compare_bits("dweight", c.dweight, d.dweight, n);
 	FREE(c.dweight, d.dweight, r.dweight);
 }
 
@@ -158,14 +160,14 @@ static void test_convs(void) {
 				test_conv((conv_case){1 + option % 2, inputs[i], outputs, sizes[s][0], sizes[s][1],
 				                      .bias = option % 2, .bytes = direct && option % 5 > 2, .norm = norm, .relu = norm && option % 3 > 1});
 			}
-	// Several chunks, of both sizes, and so many images of few channels that splits have several.
-	test_conv((conv_case){70, block, block, 3, 7, .bias = 1});
-	test_conv((conv_case){2, 6 * block, 5 * block, 9, 12, .norm = 1, .relu = 1});
-	test_conv((conv_case){40, 3, block, 5, 6, .bytes = 1});
-	// Gradients: a split sum, and sums of several shared chunks with few channels and many.
-	test_conv((conv_case){770, block, block, 3, 5, .norm = 1});
-	test_conv((conv_case){1001, 3 * block, 2 * block, 1, 2, .bias = 0});
-	test_conv((conv_case){260, 17 * block, block, 2, 1, .bias = 0});
+	// Several chunks, large ones and small ones, and direct gradients with several images in a split.
+	test_conv((conv_case){.images = 70, .inputs = block, .outputs = block, .height = 3, .width = 7, .bias = 1});
+	test_conv((conv_case){.images = 2, .inputs = 6 * block, .outputs = 5 * block, .height = 9, .width = 12, .norm = 1, .relu = 1});
+	test_conv((conv_case){.images = 40, .inputs = 3, .outputs = block, .height = 5, .width = 6, .bytes = 1});
+	// Gradients: a split sum, and sums of several shared chunks, with few channels and with many.
+	test_conv((conv_case){.images = 770, .inputs = block, .outputs = block, .height = 3, .width = 5, .norm = 1});
+	test_conv((conv_case){.images = 1001, .inputs = 3 * block, .outputs = 2 * block, .height = 1, .width = 2});
+	test_conv((conv_case){.images = 260, .inputs = 17 * block, .outputs = block, .height = 2, .width = 1});
 }
 
 // Batch normalisation.
@@ -225,8 +227,8 @@ static void test_batchnorm(batchnorm_case k) {
 	run_both(&b, &r, &many);
 	run_both(&d, &r, &one);
 	compare_batchnorm(&b, &r);
-	compare_threads("y", b.y, d.y, k.images * k.channels * pooled);
-	compare_threads("dx", b.dx, d.dx, k.images * k.channels * pixels);
+	compare_bits("y", b.y, d.y, k.images * k.channels * pooled);
+	compare_bits("dx", b.dx, d.dx, k.images * k.channels * pixels);
 	free_results(&b), free_results(&d), free_results(&r);
 	FREE(x, dy, blocked_x, blocked_dy, scale, bias);
 }
@@ -237,8 +239,9 @@ static void test_batchnorms(void) {
 		for (int relu = 0; relu < 2; relu++)
 			for (double mean = 1; mean <= 10; mean += 9)
 				test_batchnorm((batchnorm_case){7, pool * block, 5 * pool, 3 * pool, pool, relu, mean});
-	test_batchnorm((batchnorm_case){9, block, 1, 1, 1, 1, 1});
-	test_batchnorm((batchnorm_case){33, 64, 32, 64, 2, 1, 1}); // so large that dx is streamed
+	test_batchnorm((batchnorm_case){.images = 9, .channels = block, .height = 1, .width = 1, .pool = 1, .relu = 1, .mean = 1});
+	// So large that dx is streamed.
+	test_batchnorm((batchnorm_case){.images = 33, .channels = 64, .height = 32, .width = 64, .pool = 2, .relu = 1, .mean = 1});
 }
 
 int main(int argc, char **argv) {

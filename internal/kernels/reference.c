@@ -1,6 +1,6 @@
 //go:build ignore
 
-// TestKernels compiles this file. The package does without it.
+// Only TestKernels compiles this file.
 
 #include "reference.h"
 

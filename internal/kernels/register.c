@@ -31,7 +31,7 @@ typedef struct {
 } node;
 
 // Made once and kept until the process ends, since sessions refer to them.
-static int64_t max_block;
+static int64_t supported_block; // the largest that the processor has kernels for
 static OrtCustomOpDomain *domain;
 static OrtMemoryInfo *cpu_memory;
 
@@ -108,7 +108,7 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 static OrtStatus *create_node(const OrtCustomOp *o, const OrtApi *api, const OrtKernelInfo *info, void **result) {
 	const attributes a = read_attributes(api, info);
 	const kernels *k = a.block == onnxlab_avx512.block ? &onnxlab_avx512 : &onnxlab_avx2;
-	if (a.block != k->block || a.block > max_block)
+	if (a.block != k->block || a.block > supported_block)
 		return onnxlab_error(api, "onnxlab: this processor has no kernels for the operator's block of channels");
 	node *n = malloc(sizeof *n);
 	if (n == NULL)
@@ -214,8 +214,8 @@ static OrtStatus *add(const OrtApi *api, OrtSessionOptions *options) {
 	return api->AddCustomOpDomain(options, domain);
 }
 
-char *onnxlab_add_operators(const OrtApiBase *base, OrtSessionOptions *options, int block) {
-	max_block = block;
+char *onnxlab_add_operators(const OrtApiBase *base, OrtSessionOptions *options, int max_block) {
+	supported_block = max_block;
 	const OrtApi *api = base->GetApi(ORT_API_VERSION);
 	if (api == NULL)
 		return strdup("the library does not have version 19 of the API");

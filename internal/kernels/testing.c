@@ -1,6 +1,6 @@
 //go:build ignore
 
-// TestKernels compiles this file. The package does without it.
+// Only TestKernels compiles this file.
 
 #include "testing.h"
 
@@ -110,12 +110,12 @@ void compare_images(const char *what, const float *blocked, const float *want, c
 	free(got);
 }
 
-void compare_threads(const char *what, const float *a, const float *b, long n) {
+void compare_bits(const char *what, const float *a, const float *b, long n) {
 	comparisons++;
 	if (memcmp(a, b, sizeof(float) * (size_t)n) == 0)
 		return;
 	failures++;
-	printf("%s: %s depends on the number of threads\n", name, what);
+	printf("%s: %s has other bits in the second run\n", name, what);
 }
 
 void free_all(float *const *arrays, size_t n) {

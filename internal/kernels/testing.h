@@ -35,8 +35,8 @@ void compare(const char *what, const float *got, const float *want, long n);
 // compare_images does so for images, [images, channels, pixels], blocked and plain.
 void compare_images(const char *what, const float *blocked, const float *want, const long shape[3]);
 
-// compare_threads wants the same bits from different numbers of threads.
-void compare_threads(const char *what, const float *a, const float *b, long n);
+// compare_bits wants the same bits from two runs.
+void compare_bits(const char *what, const float *a, const float *b, long n);
 
 // FREE frees all its arguments.
 #define FREE(...) free_all((float *[]){__VA_ARGS__}, sizeof((float *[]){__VA_ARGS__}) / sizeof(float *))

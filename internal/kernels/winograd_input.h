@@ -27,7 +27,7 @@ SIMD_INLINE void normalise_pixels(const float *from, long n, const block_norm *n
 // read_strip reads the pixels of one block of channels that the n tiles from p on
 // depend on, normalised if x is to be. Outside the image they are 0, as the
 // convolution's padding is after the normalisation.
-SIMD static void read_strip(const tiling *g, long block, position p, long n, float *to) {
+SIMD static void read_strip(const tile_grid *g, long block, position p, long n, float *to) {
 	const convolution *c = g->conv;
 	const long columns = n * OUT_TILE + 2; // from p.x − 1 on
 	const long left = p.x == 0, right = smaller(c->width + 1 - p.x, columns); // those from left to right are inside
@@ -50,12 +50,13 @@ SIMD static void read_strip(const tiling *g, long block, position p, long n, flo
 	}
 }
 
-// transform_input writes the 36 elements of Bᵀ x B for one tile of a strip, while it
-// prefetches another. It computes three rows at a time: 18 vectors of them and 6 of
-// the column or row at work are what the registers hold.
+// transform_input writes the 36 elements of Bᵀ x B for one tile of a strip and
+// prefetches the tile at `prefetch`. All 36 vectors of Bᵀ x would not fit in the
+// registers, so it works on three rows at a time: 18 vectors, and six more for the
+// column or row that is being transformed.
 //
-// The functions for one tile are not inlined, or GCC keeps the addresses of all 36
-// elements in registers across the loops around them.
+// The functions for one tile must not be inlined. Otherwise GCC keeps the addresses of
+// all 36 elements across the loops around them, and has no registers left.
 SIMD_NOINLINE void transform_input(const float *x, float *v, long element_stride, const float *prefetch, long prefetch_stride) {
 	UNROLL for (int lower = 0; lower < 2; lower++) {
 		vec half[HALF_TILE][IN_TILE]; // three rows of Bᵀ x
@@ -78,7 +79,7 @@ SIMD_NOINLINE void transform_input(const float *x, float *v, long element_stride
 }
 
 // transform_inputs writes V = Bᵀ x B of n tiles from the first on.
-SIMD static void transform_inputs(const tiling *g, long first, long n, tile_matrix v) {
+SIMD static void transform_inputs(const tile_grid *g, long first, long n, tile_matrix v) {
 	const convolution *c = g->conv;
 	const long blocks = c->inputs / BLOCK;
 	float strip[IN_TILE * STRIP_ROW];

@@ -41,12 +41,12 @@ SIMD_NOINLINE void transform_gradient(const float *dy, const tile_extent *extent
 	}
 }
 
-// prefetch_distance is how many tiles ahead dy is prefetched: a tile of few blocks of
-// channels takes less time than memory does.
+// prefetch_distance is how many tiles ahead dy is prefetched. With few blocks of
+// channels, transforming one tile takes less time than fetching one from memory.
 static inline long prefetch_distance(long blocks) { return 1 + 3 / blocks; }
 
 // transform_gradients writes E = A dy Aᵀ of n tiles from the first on.
-SIMD static void transform_gradients(const tiling *g, long first, long n, tile_matrix e) {
+SIMD static void transform_gradients(const tile_grid *g, long first, long n, tile_matrix e) {
 	const convolution *c = g->conv;
 	const long blocks = c->outputs / BLOCK;
 	position p = tile_position(g, first), ahead = tile_position(g, first + prefetch_distance(blocks));
@@ -58,10 +58,10 @@ SIMD static void transform_gradients(const tiling *g, long first, long n, tile_m
 	}
 }
 
-// The moments of some tiles while these are written.
+// The moments of the tiles that have been written so far.
 typedef struct {
 	moments sums;
-	int empty; // the next pixel becomes the pivot
+	int empty; // none yet: the next pixel becomes the pivot
 } measurement;
 
 // transform_output writes Aᵀ m A plus the bias to one tile of y and adds its pixels to
@@ -93,8 +93,8 @@ SIMD_NOINLINE void write_tile(const float *m, long element_stride, vec bias, flo
 	transform_output(m, element_stride, bias, y, extent, NULL);
 }
 
-// A measurement of one block of channels between two tiles: pivot, sum and squares,
-// [3, channels].
+// Where the measurement of one block of channels is kept from one tile to the next:
+// [3, channels] with pivot, sum and squares.
 typedef struct {
 	float *data;
 	long channels;
@@ -114,9 +114,9 @@ SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, v
 }
 
 // write_outputs writes y = Aᵀ m A plus the bias for n tiles from the first on. If
-// measured is not NULL, it gets their moments, [3, outputs], and until these are
-// complete holds the measurements.
-SIMD static void write_outputs(const tiling *g, long first, long n, tile_matrix m, float *measured) {
+// measured is not NULL, it gets their moments, [3, outputs]; until the last tile is
+// done, the measurements are kept there.
+SIMD static void write_outputs(const tile_grid *g, long first, long n, tile_matrix m, float *measured) {
 	const convolution *c = g->conv;
 	const long blocks = c->outputs / BLOCK;
 	long pixels = 0;

@@ -67,8 +67,8 @@ typedef struct {
 	long block_stride; // floats from one block of channels of V, M or E to the next
 } product_size;
 
-// multiply writes M = V·U. It writes whole groups of PRODUCT_ROWS tiles, so V and M must have
-// room for them.
+// multiply writes M = V·U. It works on groups of PRODUCT_ROWS tiles, so V and M must have
+// room for a whole number of groups.
 SIMD_NOINLINE void multiply(const product_size *s, const float *v, const float *u, float *m) {
 	for (long b = 0; b < s->outputs; b += 2 * BLOCK, m += 2 * s->block_stride)
 		for (long t = 0; t < s->tiles; t += PRODUCT_ROWS)

@@ -24,18 +24,18 @@ typedef struct {
 	long rows, columns;          // of tiles, in one image
 	long tiles;                  // of all images
 	const float *factor, *shift; // [inputs]: how x is normalised as it is read; NULL if it is not
-} tiling;
+} tile_grid;
 
-static inline tiling tiling_of(const convolution *c) {
+static inline tile_grid tile_grid_of(const convolution *c) {
 	const long rows = round_up(c->height, OUT_TILE) / OUT_TILE, columns = round_up(c->width, OUT_TILE) / OUT_TILE;
-	return (tiling){.conv = c, .rows = rows, .columns = columns, .tiles = c->images * rows * columns};
+	return (tile_grid){.conv = c, .rows = rows, .columns = columns, .tiles = c->images * rows * columns};
 }
 
-// norm_floats is the scratch memory that prepare_norm needs.
+// norm_floats is how many floats of scratch memory prepare_norm needs.
 static inline long norm_floats(const convolution *c) { return c->x_norm.scale == NULL ? 0 : 2 * c->inputs; }
 
 // prepare_norm computes how x is normalised, if it is.
-static inline void prepare_norm(tiling *g, float *scratch) {
+static inline void prepare_norm(tile_grid *g, float *scratch) {
 	const convolution *c = g->conv;
 	if (c->x_norm.scale == NULL)
 		return;
@@ -62,12 +62,12 @@ static inline long pixel_offset(const convolution *c, long blocks, long block, p
 }
 
 // tile_position is the first pixel of a tile.
-static inline position tile_position(const tiling *g, long tile) {
+static inline position tile_position(const tile_grid *g, long tile) {
 	const long in_image = tile % (g->rows * g->columns);
 	return (position){tile / (g->rows * g->columns), in_image / g->columns * OUT_TILE, in_image % g->columns * OUT_TILE};
 }
 
-static inline position next_tile(const tiling *g, position p) {
+static inline position next_tile(const tile_grid *g, position p) {
 	p.x += OUT_TILE;
 	if (p.x == g->columns * OUT_TILE) {
 		p.x = 0;

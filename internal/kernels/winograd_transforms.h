@@ -30,14 +30,14 @@
 #ifndef ONNXLAB_WINOGRAD_TRANSFORMS_H
 #define ONNXLAB_WINOGRAD_TRANSFORMS_H
 
+#include "kernels.h"
 #include "simd.h"
 
 enum {
-	OUT_TILE = 4,                   // side of a tile of results
-	IN_TILE = 6,                    // side of the pixels that it depends on
+	OUT_TILE = 4,                     // side of a tile of results
+	IN_TILE = OUT_TILE + FILTER - 1,  // side of the pixels that it depends on
 	HALF_TILE = IN_TILE / 2,
-	ELEMENTS = IN_TILE * IN_TILE,   // of a transformed tile
-	TAPS_SIDE = 3,                  // side of the weights
+	ELEMENTS = IN_TILE * IN_TILE,     // of a transformed tile
 };
 
 // input_transform computes three rows of Bᵀ d: the upper or the lower ones.
@@ -78,7 +78,7 @@ SIMD_INLINE void output_gradient_transform(const vec d[OUT_TILE], vec out[IN_TIL
 }
 
 // weight_transform is G d.
-SIMD_INLINE void weight_transform(const vec d[TAPS_SIDE], vec out[IN_TILE]) {
+SIMD_INLINE void weight_transform(const vec d[FILTER], vec out[IN_TILE]) {
 	vec even1 = d[0] * (-128.f / 243) - d[2] * (8.f / 27), odd1 = d[1] * (32.f / 81);
 	vec even2 = d[0] * (32.f / 243) + d[2] * (8.f / 27), odd2 = d[1] * (16.f / 81);
 	out[0] = d[0] * (64.f / 81);
@@ -90,7 +90,7 @@ SIMD_INLINE void weight_transform(const vec d[TAPS_SIDE], vec out[IN_TILE]) {
 }
 
 // weight_gradient_transform is Gᵀ d.
-SIMD_INLINE void weight_gradient_transform(const vec d[IN_TILE], vec out[TAPS_SIDE]) {
+SIMD_INLINE void weight_gradient_transform(const vec d[IN_TILE], vec out[FILTER]) {
 	vec sum1 = d[1] + d[2], difference1 = d[2] - d[1];
 	vec sum2 = d[3] + d[4], difference2 = d[3] - d[4];
 	out[0] = d[0] * (64.f / 81) - sum1 * (128.f / 243) + sum2 * (32.f / 243);
@@ -99,12 +99,12 @@ SIMD_INLINE void weight_gradient_transform(const vec d[IN_TILE], vec out[TAPS_SI
 }
 
 // transform_weights writes the 36 elements of G w Gᵀ, `stride` floats apart.
-SIMD_INLINE void transform_weights(const vec w[TAPS_SIDE][TAPS_SIDE], float *u, long stride) {
-	vec half[TAPS_SIDE][IN_TILE]; // w Gᵀ
-	UNROLL for (int i = 0; i < TAPS_SIDE; i++) weight_transform(w[i], half[i]);
+SIMD_INLINE void transform_weights(const vec w[FILTER][FILTER], float *u, long stride) {
+	vec half[FILTER][IN_TILE]; // w Gᵀ
+	UNROLL for (int i = 0; i < FILTER; i++) weight_transform(w[i], half[i]);
 	UNROLL for (int j = 0; j < IN_TILE; j++) {
-		vec column[TAPS_SIDE], out[IN_TILE];
-		UNROLL for (int i = 0; i < TAPS_SIDE; i++) column[i] = half[i][j];
+		vec column[FILTER], out[IN_TILE];
+		UNROLL for (int i = 0; i < FILTER; i++) column[i] = half[i][j];
 		weight_transform(column, out);
 		UNROLL for (int i = 0; i < IN_TILE; i++) store(u + (i * IN_TILE + j) * stride, out[i]);
 	}
@@ -113,17 +113,17 @@ SIMD_INLINE void transform_weights(const vec w[TAPS_SIDE][TAPS_SIDE], float *u, 
 // transform_weight_gradient writes Gᵀ s G, [3, 3, BLOCK], of 36 elements s that are
 // `stride` floats apart.
 SIMD_INLINE void transform_weight_gradient(const float *s, long stride, float *dw) {
-	vec half[IN_TILE][TAPS_SIDE]; // s G
+	vec half[IN_TILE][FILTER]; // s G
 	UNROLL for (int i = 0; i < IN_TILE; i++) {
 		vec row[IN_TILE];
 		UNROLL for (int j = 0; j < IN_TILE; j++) row[j] = load(s + (i * IN_TILE + j) * stride);
 		weight_gradient_transform(row, half[i]);
 	}
-	UNROLL for (int j = 0; j < TAPS_SIDE; j++) {
-		vec column[IN_TILE], out[TAPS_SIDE];
+	UNROLL for (int j = 0; j < FILTER; j++) {
+		vec column[IN_TILE], out[FILTER];
 		UNROLL for (int i = 0; i < IN_TILE; i++) column[i] = half[i][j];
 		weight_gradient_transform(column, out);
-		UNROLL for (int i = 0; i < TAPS_SIDE; i++) store(dw + (i * TAPS_SIDE + j) * BLOCK, out[i]);
+		UNROLL for (int i = 0; i < FILTER; i++) store(dw + (i * FILTER + j) * BLOCK, out[i]);
 	}
 }
 
