@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -243,30 +244,34 @@ func TestCancellationLosesNoBatch(t *testing.T) {
 	}
 }
 
+// TestCloseEndsAllGoroutines: after Close none of them works, and the bubble, which
+// would fail the test otherwise, sees all of them return.
 func TestCloseEndsAllGoroutines(t *testing.T) {
-	before := runtime.NumGoroutine()
-	for i := range 20 {
-		l, err := NewLoader(newImages(64, 16, 16), LoaderOptions{BatchSize: 32, Recipe: strong(t), Workers: 1 + i%8})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pixels, labels := make([]uint8, 32*768), make([]int64, 32)
-		ctx, cancel := context.WithCancel(t.Context())
-		for range i {
-			if _, err := l.Next(ctx, pixels, labels); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		stacks := make([]byte, 1<<20)
+		for i := range 20 {
+			l, err := NewLoader(newImages(64, 16, 16), LoaderOptions{BatchSize: 32, Recipe: strong(t), Workers: 1 + i%8})
+			if err != nil {
 				t.Fatal(err)
 			}
+			pixels, labels := make([]uint8, 32*768), make([]int64, 32)
+			ctx, cancel := context.WithCancel(t.Context())
+			for range i {
+				if _, err := l.Next(ctx, pixels, labels); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cancel()
+			l.Close()
+			if text := stacks[:runtime.Stack(stacks, true)]; bytes.Contains(text, []byte("augment.(*Loader)")) {
+				t.Fatalf("after Close some work:\n%s", text)
+			}
+			l.Close()
+			if _, err := l.Next(t.Context(), pixels, labels); !errors.Is(err, ErrClosed) {
+				t.Errorf("error %v after Close, want ErrClosed", err)
+			}
 		}
-		cancel()
-		l.Close()
-		l.Close()
-		if _, err := l.Next(t.Context(), pixels, labels); !errors.Is(err, ErrClosed) {
-			t.Errorf("error %v after Close, want ErrClosed", err)
-		}
-	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
-	}
+	})
 }
 
 func TestLoaderDoesNotAllocateInTheSteadyState(t *testing.T) {

@@ -17,19 +17,25 @@ func (e Experiment) Validate() error { return e.ValidateFor() }
 // Validate. Training on images of one's own uses all but "data" and "sweep".
 func (e Experiment) ValidateFor(sections ...string) error {
 	var problems []Problem
-	for _, s := range newKeys().settings {
-		if message := s.check(reflect.ValueOf(s.get(&e))); message != "" {
-			problems = append(problems, Problem{Message: s.key + ": " + message})
-		}
-	}
-	if len(problems) == 0 {
-		for _, c := range e.conflicts() {
-			if len(sections) == 0 || c.within(sections) {
-				problems = append(problems, Problem{Message: c.String()})
-			}
-		}
+	for _, f := range e.mistakes(sections...) {
+		problems = append(problems, Problem{Message: f.String()})
 	}
 	return asError(problems)
+}
+
+// mistakes finds the values that are not accepted, or if there are none, the
+// conflicts within the sections.
+func (e *Experiment) mistakes(sections ...string) findings {
+	var found findings
+	for _, s := range newKeys().settings {
+		if message := s.check(reflect.ValueOf(s.get(e))); message != "" {
+			found.add(s.key, s.key, "%s", message)
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	return e.conflicts().within(sections)
 }
 
 // check returns what is wrong with a value of the setting's type, or "".
@@ -77,27 +83,41 @@ func checkOperation(op Operation) string {
 	return ""
 }
 
-// conflict is a setting that does not go with another one.
-type conflict struct{ key, other, message string }
+// finding is what there is to say of a setting beside another one: that they do
+// not go together, or what they do together that may not be meant.
+type finding struct{ key, other, message string }
 
-func (c conflict) String() string { return c.key + ": " + c.message }
+func (f finding) String() string { return f.key + ": " + f.message }
 
-// within reports whether both settings are in the sections.
-func (c conflict) within(sections []string) bool {
-	of := func(key string) string { section, _, _ := strings.Cut(key, "."); return section }
-	return slices.Contains(sections, of(c.key)) && slices.Contains(sections, of(c.other))
+// findings collects them.
+type findings []finding
+
+func (f *findings) add(key, other, format string, args ...any) {
+	*f = append(*f, finding{key, other, fmt.Sprintf(format, args...)})
+}
+
+// within keeps those of which both settings are in the sections. No sections are
+// all of them.
+func (f findings) within(sections []string) findings {
+	if len(sections) == 0 {
+		return f
+	}
+	in := func(key string) bool {
+		section, _, _ := strings.Cut(key, ".")
+		return slices.Contains(sections, section)
+	}
+	return slices.DeleteFunc(f, func(f finding) bool { return !in(f.key) || !in(f.other) })
 }
 
 // conflicts finds settings that are sound alone but not together. Single
 // values have been checked before.
-func (e *Experiment) conflicts() []conflict {
-	var found []conflict
-	add := func(key, other, format string, args ...any) {
-		found = append(found, conflict{key, other, fmt.Sprintf(format, args...)})
-	}
+func (e *Experiment) conflicts() findings {
+	var found findings
+	add := found.add
 	e.checkBatch(add)
 	e.checkData(add)
 	e.checkSchedule(add)
+	e.checkCourse(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:
@@ -141,6 +161,14 @@ func sourceClasses(source string) int {
 	return 0
 }
 
+// settleClasses fills in the number of classes where that is left to the data and
+// every data set of the source has as many.
+func (e *Experiment) settleClasses() {
+	if e.Model.Classes == 0 {
+		e.Model.Classes = sourceClasses(e.Data.Source)
+	}
+}
+
 // TrainImages is how many training images the experiment has, 0 when only the
 // data can tell: an unlimited folder.
 func (e Experiment) TrainImages() int {
@@ -157,7 +185,9 @@ func (e Experiment) TrainImages() int {
 
 func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
-	if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes != classes {
+	if e.Model.Classes == 1 {
+		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
+	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && d.Source != "folder" {
@@ -172,16 +202,5 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	}
 	if halvings := len(e.Model.Widths) - 1; side>>halvings == 0 {
 		add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
-	}
-}
-
-func (e *Experiment) checkSchedule(add func(key, other, format string, args ...any)) {
-	s := e.Schedule
-	annealed := s.Kind == "cosine" || s.Kind == "one-cycle" || s.Kind == "polynomial"
-	if annealed && s.WarmupEpochs >= e.Train.Epochs {
-		add("schedule.warmup_epochs", "train.epochs", "%d leaves nothing of train.epochs %d for the schedule %s", s.WarmupEpochs, e.Train.Epochs, s.Kind)
-	}
-	if s.WarmupEpochs > 0 && s.Scaling == "none" {
-		add("schedule.warmup_epochs", "schedule.scaling", "%d does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt", s.WarmupEpochs)
 	}
 }

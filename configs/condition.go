@@ -56,18 +56,18 @@ func Conditions() []string {
 	return []string{"none", "medium", "strong", "warmup", "shift-only"}
 }
 
-// builtin gives what a built-in condition changes. "warmup" is "medium" with
-// the rate rising from the unscaled to the scaled one over 5 epochs, step by
-// step, as in Goyal et al. 2017, section 2.2. The others have no warmup,
-// whatever the experiment has.
-func builtin(name string) Overlay {
+// builtin gives what a built-in condition changes in runs of so many epochs.
+// "warmup" is "medium" with the rate rising from the unscaled to the scaled one
+// over 5 epochs, or all of a shorter run, step by step, as in Goyal et al. 2017,
+// section 2.2. The others have no warmup, whatever the experiment has.
+func builtin(name string, epochs int) Overlay {
 	recipe, warmup := name, 0
 	switch name {
 	case "none", "medium", "strong":
 	case "shift-only":
 		recipe = "shift"
 	case "warmup":
-		recipe, warmup = "medium", 5
+		recipe, warmup = "medium", min(5, epochs)
 	default:
 		return nil
 	}
@@ -84,7 +84,7 @@ func (e *Experiment) condition(name string) Overlay {
 	if o := e.Sweep.Definitions[name]; o != nil {
 		return o
 	}
-	return builtin(name)
+	return builtin(name, e.Train.Epochs)
 }
 
 // Cell gives the single run of a sweep: the experiment under the named
@@ -93,6 +93,18 @@ func (e *Experiment) condition(name string) Overlay {
 // it came from. The error is an *Error, also when the settings do not go
 // together, such as replicas that do not divide the batch.
 func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experiment, error) {
+	cell, err := e.overlaid(condition, batchSize, seed)
+	if err != nil {
+		return Experiment{}, err
+	}
+	if problems := cellProblems(&cell, nil); len(problems) > 0 {
+		return Experiment{}, asError(problems)
+	}
+	return cell, nil
+}
+
+// overlaid is Cell without a check of what comes out.
+func (e *Experiment) overlaid(condition string, batchSize int, seed uint64) (Experiment, error) {
 	overlay := e.condition(condition)
 	if overlay == nil {
 		return Experiment{}, mistake("sweep.conditions: %s", e.unknownCondition(condition))
@@ -101,14 +113,12 @@ func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experime
 	if err := overlay.apply(&cell, condition); err != nil {
 		return Experiment{}, err
 	}
+	cell.settleClasses()
 	cell.Train.BatchSize = batchSize
 	cell.Seed = seed
 	cell.Sweep = Sweep{Conditions: []string{condition}, BatchSizes: []int{batchSize}, Seeds: []uint64{seed}}
 	if e.Sweep.Definitions[condition] != nil {
 		cell.Sweep.Definitions = map[string]Overlay{condition: overlay}
-	}
-	if err := cell.Validate(); err != nil {
-		return Experiment{}, cellError(condition, batchSize, err)
 	}
 	return cell, nil
 }
@@ -116,16 +126,27 @@ func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experime
 // Cells gives every run of the sweep, by condition, then batch size, then
 // seed. The *Error names every cell that cannot be run; a fault of all seeds
 // is named once.
-func (e Experiment) Cells() ([]Experiment, error) {
+func (e Experiment) Cells() ([]Experiment, error) { return e.cells(nil) }
+
+// Cells gives every run of the sweep, as those of the experiment. Of what is wrong
+// with them it also tells the place.
+func (r *Resolved) Cells() ([]Experiment, error) { return r.Experiment.cells(r) }
+
+// cells makes the runs of the sweep; r, if not nil, knows the places.
+func (e *Experiment) cells(r *Resolved) ([]Experiment, error) {
 	var cells []Experiment
 	var problems []Problem
 	for _, condition := range e.Sweep.Conditions {
 		for _, batchSize := range e.Sweep.BatchSizes {
 			for i, seed := range e.Sweep.Seeds {
-				cell, err := e.Cell(condition, batchSize, seed)
+				cell, err := e.overlaid(condition, batchSize, seed)
 				var wrong *Error
-				if errors.As(err, &wrong) && i == 0 {
+				switch {
+				case i > 0:
+				case errors.As(err, &wrong):
 					problems = append(problems, wrong.Problems...)
+				default:
+					problems = append(problems, cellProblems(&cell, r)...)
 				}
 				cells = append(cells, cell)
 			}
@@ -135,6 +156,23 @@ func (e Experiment) Cells() ([]Experiment, error) {
 		return nil, asError(problems)
 	}
 	return cells, nil
+}
+
+// cellProblems says what is wrong with a cell, and which it is.
+func cellProblems(cell *Experiment, r *Resolved) []Problem {
+	condition := cell.Sweep.Conditions[0]
+	var problems []Problem
+	for _, f := range cell.mistakes() {
+		message := fmt.Sprintf("condition %s at batch size %d: %s", condition, cell.Train.BatchSize, f)
+		for _, key := range []string{f.key, f.other} {
+			if _, set := builtin(condition, 1)[key]; set && cell.Sweep.Definitions == nil {
+				message += fmt.Sprintf(" (the condition %s sets %s: define it anew in %s.%s)", condition, key, definitions, condition)
+				break
+			}
+		}
+		problems = append(problems, Problem{r.placeInCell(condition, f), message})
+	}
+	return problems
 }
 
 // apply writes the overlay's settings to e.
@@ -151,20 +189,6 @@ func (o Overlay) apply(e *Experiment, condition string) error {
 		s.set(e, value)
 	}
 	return nil
-}
-
-// cellError says which cell has the problems of err, if it is an *Error.
-func cellError(condition string, batchSize int, err error) error {
-	var wrong *Error
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	named := &Error{}
-	for _, p := range wrong.Problems {
-		p.Message = fmt.Sprintf("condition %s at batch size %d: %s", condition, batchSize, p.Message)
-		named.Problems = append(named.Problems, p)
-	}
-	return named
 }
 
 // mistake is an *Error of one problem that no file has.

@@ -18,6 +18,7 @@ func Default() Experiment {
 			BatchSize:       128,
 			Replicas:        1,
 			KeepCheckpoints: 2,
+			StopMonitor:     ValLoss,
 		},
 		Optimizer: Optimizer{LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9},
 		Schedule: Schedule{
@@ -27,6 +28,9 @@ func Default() Experiment {
 			Power:         1,
 			StartFraction: 0.04,
 			PeakAt:        0.3,
+			Monitor:       ValLoss,
+			Patience:      10,
+			MinDelta:      1e-4,
 			WarmupBy:      "step",
 			Scaling:       "linear",
 		},

@@ -30,14 +30,23 @@
 // second document, an unknown ONNXLAB_ variable and settings that contradict
 // each other are mistakes, and an *Error lists all of them with file, line and
 // column. Files are bounded in size and in what aliases make of them, so that
-// reading a hostile one ends soon.
+// reading a hostile one ends soon. One may begin with %YAML 1.1 or %YAML 1.2, which
+// make no difference here; it has no other directives.
+//
+// # Notes
+//
+// What is possible, but may not be meant, is no mistake: a warmup that does nothing
+// or takes the whole run, decays beyond its last epoch, images that every epoch leaves
+// out. Notes tells of it in a line each, with the place, and SweepNotes once for all
+// runs of a sweep.
 //
 // # Conditions
 //
 // A sweep runs every condition of Sweep.Conditions at every batch size with
 // every seed. A condition is an Overlay on the experiment; Cell gives the
 // single run. The names none, medium, strong, warmup and shift-only are built
-// in; sweep.definitions adds others or replaces these.
+// in; sweep.definitions adds others or replaces these. What is wrong with a cell is told
+// with its place by Resolved.Cells.
 //
 // # Keeping
 //

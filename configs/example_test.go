@@ -11,7 +11,7 @@ import (
 // A file, with one setting over it, and the runs of its sweep. What is wrong is
 // told with its place.
 func Example() {
-	e, err := configs.Load("quickstart.yaml", []string{"train.epochs=3"})
+	e, err := configs.Load("quickstart.yaml", []string{"train.epochs=30"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func Example() {
 		fmt.Println(wrong.Problems[0].Message)
 	}
 	// Output:
-	// quickstart medium 3 epochs of batches of 16
+	// quickstart medium 30 epochs of batches of 16
 	// 16 runs, the last: warmup 128 5 epochs of warmup
 	// unknown key "train.epcohs" (did you mean "train.epochs"?)
 }

@@ -26,7 +26,8 @@ type Model struct {
 	Widths []int `yaml:"widths" json:"widths"`
 	// Convolutions is how many 3x3 convolutions each stage has.
 	Convolutions int `yaml:"convolutions" json:"convolutions"`
-	// Classes is the number of outputs, at least 2.
+	// Classes is the number of outputs, at least 2; 0 means as many as the data has
+	// classes.
 	Classes int `yaml:"classes" json:"classes"`
 }
 
@@ -95,7 +96,25 @@ type Train struct {
 	// KeepCheckpoints is how many of the latest checkpoints are kept besides
 	// the best one.
 	KeepCheckpoints int `yaml:"keep_checkpoints" json:"keep_checkpoints"`
+	// StopPatience ends the run early, after so many epochs in a row in which
+	// StopMonitor has not become better by more than StopMinDelta; 0 never does.
+	StopPatience int     `yaml:"stop_patience" json:"stop_patience"`
+	StopMinDelta float64 `yaml:"stop_min_delta" json:"stop_min_delta"`
+	// StopMonitor is ValLoss or ValAccuracy.
+	StopMonitor string `yaml:"stop_monitor" json:"stop_monitor"`
+	// StopRestoreBest makes the trained model that of the best epoch by
+	// StopMonitor, and not of the last one.
+	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
+
+// The quantities of the history that can be monitored.
+const (
+	ValLoss     = "val_loss"
+	ValAccuracy = "val_accuracy"
+)
+
+// KindPlateau is the one kind of schedule that follows the history.
+const KindPlateau = "plateau"
 
 // Optimizer is momentum SGD in Keras's form: v <- mu v - rate g; w <- w + v.
 type Optimizer struct {
@@ -119,11 +138,14 @@ type Optimizer struct {
 // Schedule says how the learning rate changes over the run. Package schedule
 // below trainloop turns it into a function of the step.
 type Schedule struct {
-	// Kind is "step", "constant", "cosine", "one-cycle" or "polynomial".
+	// Kind is "step", "constant", "exponential", "cosine", "one-cycle",
+	// "polynomial" or KindPlateau.
 	Kind string `yaml:"kind" json:"kind"`
 	// DecayEpochs are the epochs, counted from 0, at whose start the rate is
 	// multiplied by DecayFactor. Kind "step" alone uses them.
-	DecayEpochs []int   `yaml:"decay_epochs" json:"decay_epochs"`
+	DecayEpochs []int `yaml:"decay_epochs" json:"decay_epochs"`
+	// DecayFactor is what "step" multiplies the rate by at each of DecayEpochs,
+	// "exponential" after every epoch and "plateau" at every plateau.
 	DecayFactor float64 `yaml:"decay_factor" json:"decay_factor"`
 	// FinalFraction is the rate at the end of the run as a fraction of the
 	// peak, for "cosine", "one-cycle" and "polynomial".
@@ -134,8 +156,19 @@ type Schedule struct {
 	// peak, and PeakAt the share of the run after which it is at the peak.
 	StartFraction float64 `yaml:"start_fraction" json:"start_fraction"`
 	PeakAt        float64 `yaml:"peak_at" json:"peak_at"`
+	// Monitor is ValLoss or ValAccuracy. Where it has not become better by more
+	// than MinDelta for Patience epochs in a row, "plateau" lowers the rate, but
+	// not below MinRate; the Cooldown epochs after that do not count. These are
+	// the parameters of Keras's ReduceLROnPlateau.
+	Monitor  string  `yaml:"monitor" json:"monitor"`
+	Patience int     `yaml:"patience" json:"patience"`
+	Cooldown int     `yaml:"cooldown" json:"cooldown"`
+	MinDelta float64 `yaml:"min_delta" json:"min_delta"`
+	MinRate  float64 `yaml:"min_rate" json:"min_rate"`
 	// WarmupEpochs is how long the rate rises linearly from the unscaled rate
-	// to the scaled one (Goyal et al. 2017, section 2.2); 0 is no warmup.
+	// to the scaled one (Goyal et al. 2017, section 2.2); 0 is no warmup. It is
+	// at most the run's epochs, and less for the kinds that fall after it; all of
+	// DecayEpochs come later, and "one-cycle", which warms up by itself, has none.
 	WarmupEpochs int `yaml:"warmup_epochs" json:"warmup_epochs"`
 	// WarmupBy is "step" or "epoch": when the rising rate changes.
 	WarmupBy string `yaml:"warmup_by" json:"warmup_by"`

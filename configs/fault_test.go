@@ -97,13 +97,46 @@ func TestFaults(t *testing.T) {
 			`FILE:1:35: train.micro_batch: 48 is not a multiple of 32 (train.batch_size 128 / train.replicas 4) that divides 128: set 0 to leave it to the device`,
 		},
 		"classes":            {"data: {source: cifar100}\nmodel: {classes: 10}\n", `FILE:2:18: model.classes: 10 does not fit data.source cifar100, which has 100`},
-		"classes by default": {"data: {source: cifar100}\n", `FILE:1:16: model.classes: 10 does not fit data.source cifar100, which has 100`},
+		"one class":          {"data: {source: folder}\nmodel: {classes: 1}\n", `FILE:2:18: model.classes: 1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has`},
+		"classes below zero": {"model: {classes: -1}\n", `FILE:1:18: model.classes: -1 is outside 0..100000`},
 		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no step`},
 		"size of synthetic":  {"data: {size: 64}\n", `FILE:1:14: data.size: 64 does nothing, since synthetic images have a size of their own: only a folder's are resized`},
 		"too many stages":    {"model: {widths: [1, 1, 1, 1, 1, 1, 1]}\n", `FILE:1:17: model.widths: 7 stages halve an image of 32 pixels to nothing`},
 		"float16 on a CPU":   {"runtime: {precision: mixed_float16}\n", `FILE:1:22: runtime.precision: mixed_float16 is for runtime.device cuda: a CPU has no kernels for it`},
 		"unused operations":  {"augment: {operations: [{kind: flip}]}\n", `FILE:1:23: augment.operations: the recipe medium does not use them: set augment.recipe to custom, or augment.operations to []`},
 		"warmup to the end":  {"train: {epochs: 5}\nschedule: {kind: cosine, warmup_epochs: 5}\n", `FILE:2:41: schedule.warmup_epochs: 5 leaves nothing of train.epochs 5 for the schedule cosine`},
+		"warmup with one-cycle": {
+			"schedule: {kind: one-cycle, warmup_epochs: 5}\n",
+			`FILE:1:44: schedule.warmup_epochs: 5 comes before a schedule that warms up by itself: set it to 0, and let schedule.start_fraction and schedule.peak_at say how one-cycle rises`,
+		},
+		"warmup never ends": {
+			"train: {epochs: 2}\nschedule: {warmup_epochs: 5, decay_epochs: []}\n",
+			`FILE:2:27: schedule.warmup_epochs: 5 is more than train.epochs 2: the run would end within the warmup`,
+		},
+		"constant warmup never ends": {
+			"schedule: {kind: constant, warmup_epochs: 101}\n",
+			`FILE:1:43: schedule.warmup_epochs: 101 is more than train.epochs 100: the run would end within the warmup`,
+		},
+		"polynomial warmup to the end": {
+			"train: {epochs: 5}\nschedule: {kind: polynomial, warmup_epochs: 6}\n",
+			`FILE:2:45: schedule.warmup_epochs: 6 leaves nothing of train.epochs 5 for the schedule polynomial`,
+		},
+		"decay within the warmup": {
+			"train: {epochs: 5, batch_size: 64}\noptimizer: {reference_batch: 32}\nschedule: {warmup_epochs: 3, decay_epochs: [2]}\n",
+			`FILE:3:44: schedule.decay_epochs: 2 is not above schedule.warmup_epochs 3: no step would have the full rate`,
+		},
+		"decay at the warmup's end": {
+			"train: {epochs: 2, batch_size: 64}\noptimizer: {reference_batch: 32}\nschedule:\n  decay_epochs: [1]\n  warmup_epochs: 1\n",
+			`FILE:4:17: schedule.decay_epochs: 1 is not above schedule.warmup_epochs 1: no step would have the full rate`,
+		},
+		"decays by default within the warmup": {
+			"schedule:\n  warmup_epochs: 60\n  warmup_by: epoch\n",
+			`FILE:2:18: schedule.decay_epochs: 60 is not above schedule.warmup_epochs 60: no step would have the full rate`,
+		},
+		"decay within a warmup of the reference batch": {
+			"schedule: {warmup_epochs: 5, decay_epochs: [4, 90], scaling: sqrt}\n",
+			`FILE:1:44: schedule.decay_epochs: 4 is not above schedule.warmup_epochs 5: no step would have the full rate`,
+		},
 		"warmup to nowhere": {
 			"schedule: {scaling: none, warmup_epochs: 5}\n",
 			`FILE:1:42: schedule.warmup_epochs: 5 does nothing, since warmup rises from the unscaled rate to the scaled one: set schedule.scaling to linear or sqrt`,
@@ -123,7 +156,7 @@ func TestFaultsInFlags(t *testing.T) {
 		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, validation_share, broken, image_memory)`,
 		"train.epcohs=3":                `--set train.epcohs=3: unknown key "train.epcohs" (did you mean "train.epochs"?)`,
 		"train.epochs":                  `--set train.epochs: has no value: write --set section.key=value`,
-		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, label_smoothing, checkpoint_steps, keep_checkpoints`,
+		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, label_smoothing, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best`,
 		"train.epochs=":                 `--set train.epochs=: train.epochs: an empty value is not a whole number in 1..1000000`,
 		"train.epochs='3'":              `--set train.epochs='3': train.epochs: "3" (text) is not a whole number in 1..1000000`,
 		"train.epochs=[":                `--set train.epochs=[: train.epochs: line 1: did not find expected node content`,

@@ -16,6 +16,8 @@ func FuzzLoad(f *testing.F) {
 		"sweep: {definitions: {a: {train: {epochs: 2}}, b: {schedule: {decay_epochs: [1, 2]}}}}\n",
 		"augment: {recipe: custom, operations: [{kind: flip, probability: 0.5}]}\n",
 		"train: &t\n  epochs: 1_0\nmodel: *t\n", "? [a]\n: b\n", "name: !!binary aGk=\n", "%YAML 1.1\n--- |\n x\n",
+		"\ufeff%YAML 1.2 # c\r\n---\r\nseed: 1\r\n", "%TAG ! x\n%YAML\n %Y\n", "\xff\xfe%\x00\n\x00", "\xfe\xff\x00",
+		"schedule: {warmup_epochs: 3, decay_epochs: [2, 200]}\ntrain: {epochs: 2}\n",
 	} {
 		f.Add([]byte(text))
 	}

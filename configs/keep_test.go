@@ -23,10 +23,10 @@ augment:
   geometry: keras-3
   operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
 train:
-  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, checkpoint_steps: 9, keep_checkpoints: 3}
+  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, checkpoint_steps: 9, keep_checkpoints: 3, stop_patience: 4, stop_min_delta: 0.1, stop_monitor: val_accuracy, stop_restore_best: true}
 optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0, momentum_correction: true, weight_decay: 5e-4, decay_all: true}
 schedule:
-  {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
+  {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, monitor: val_accuracy, patience: 3, cooldown: 1, min_delta: 0.01, min_rate: 1e-5, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
 runtime: {device: cuda, threads: 2, tf32: false, precision: mixed_float16, library: lib.so}
 sweep:
   conditions: [none, "123"]
@@ -110,6 +110,8 @@ func TestHashAndDiff(t *testing.T) {
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
+		"train.stop_min_delta": true, "train.stop_monitor": true, "train.stop_restore_best": true, // without patience
+		"schedule.monitor": true, "schedule.patience": true, "schedule.cooldown": true, "schedule.min_delta": true, "schedule.min_rate": true, // without a plateau
 		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,
 	}
 	for _, s := range newKeys().settings {
@@ -323,6 +325,9 @@ func TestSchema(t *testing.T) {
 	momentum := schema.Properties["optimizer"].Properties["momentum"]
 	if momentum["type"] != "number" || momentum["minimum"] != 0.0 || momentum["exclusiveMaximum"] != 1.0 || momentum["default"] != 0.9 {
 		t.Errorf("momentum: %v", momentum)
+	}
+	if classes := schema.Properties["model"].Properties["classes"]; classes["type"] != "integer" || classes["default"] != nil {
+		t.Errorf("classes, whose default the data decides: %v", classes)
 	}
 	for _, s := range newKeys().settings {
 		section, name, nested := strings.Cut(s.key, ".")

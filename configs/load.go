@@ -38,10 +38,12 @@ func LoadFor(path string, sets []string, sections ...string) (*Experiment, error
 
 // Read reads the experiment in one file as it stands, for files that Marshal
 // wrote: neither the environment nor flags change it. Data settings that do not
-// go with others are no mistake in it, as a program may train on images of its own.
+// go with others are no mistake in it, as a program may train on images of its own,
+// nor is a schedule that does not, by which a network may have been trained before
+// it was one.
 func Read(path string) (*Experiment, error) {
 	k := newKeys()
-	r, err := k.resolve(k.readChain(path), "model", "augment", "train", "optimizer", "schedule", "runtime", "sweep")
+	r, err := k.resolve(k.readChain(path), "model", "augment", "train", "optimizer", "runtime", "sweep")
 	if err != nil {
 		return nil, err
 	}
@@ -148,15 +150,12 @@ func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) 
 		}
 	}
 	k.fill(&resolved.Experiment, v)
-	for _, c := range resolved.Experiment.conflicts() {
-		if len(sections) > 0 && !c.within(sections) {
-			continue
-		}
-		at := resolved.Origins[c.key]
-		if other, given := resolved.Origins[c.other]; at.Source == byDefault && given {
-			at = other // nobody wrote the default
-		}
-		problems = append(problems, Problem{at, c.String()})
+	if resolved.Origins["model.classes"].Source == byDefault {
+		resolved.Experiment.Model.Classes = 0
+	}
+	resolved.Experiment.settleClasses()
+	for _, c := range resolved.Experiment.conflicts().within(sections) {
+		problems = append(problems, Problem{resolved.place(c), c.String()})
 	}
 	if len(problems) > 0 {
 		return nil, asError(problems)
@@ -212,4 +211,45 @@ func (r *Resolved) gives(prefix string) bool {
 		}
 	}
 	return false
+}
+
+// place is where the settings of a finding were given: the other one if nobody wrote
+// the first. A nil Resolved, of an experiment that was made in Go, has no places.
+func (r *Resolved) place(f finding) Origin {
+	if r == nil {
+		return Origin{}
+	}
+	return firstGiven(r.Origins[f.key], r.Origins[f.other])
+}
+
+// placeInCell is place in a cell of the sweep, where a setting is given by the
+// condition's definition, the list of conditions or that of batch sizes, if by one.
+func (r *Resolved) placeInCell(condition string, f finding) Origin {
+	if r == nil {
+		return Origin{}
+	}
+	at := func(key string) Origin {
+		if origin, defined := r.Origins[definitions+"."+condition+"."+key]; defined {
+			return origin
+		}
+		_, overlaid := r.Experiment.condition(condition)[key]
+		switch {
+		case overlaid:
+			return r.Origins["sweep.conditions"]
+		case key == "train.batch_size":
+			return r.Origins["sweep.batch_sizes"]
+		}
+		return r.Origins[key]
+	}
+	return firstGiven(at(f.key), at(f.other))
+}
+
+// firstGiven is the origin that somebody wrote, or none.
+func firstGiven(origins ...Origin) Origin {
+	for _, o := range origins {
+		if o.Source != "" && o.Source != byDefault {
+			return o
+		}
+	}
+	return Origin{}
 }

@@ -92,6 +92,9 @@ func readBounded(path string) ([]byte, error) {
 
 // document reads one YAML document and refuses what else there is.
 func (r *reader) document(data []byte) {
+	if data = r.directives(data); len(r.problems) > 0 {
+		return
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root, next yaml.Node
 	switch err := decoder.Decode(&root); {
@@ -123,8 +126,8 @@ var (
 	tabIndent  = regexp.MustCompile(`^ *\t\s*\S`)
 )
 
-// syntax places the parser's own error, which has a line but no file, and
-// names the one mistake that cannot be seen: tabs.
+// syntax places the parser's own error, which has a line but no file, and says in
+// other words what it does not explain: tabs, which cannot be seen, and directives.
 func (r *reader) syntax(data []byte, err error) {
 	origin := Origin{Source: r.source}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
@@ -132,10 +135,16 @@ func (r *reader) syntax(data []byte, err error) {
 		origin.Line, _ = strconv.Atoi(m[1])
 		message = m[2]
 	}
+	directive := message == "found incompatible YAML document" // those before the first document are taken out
 	for i, line := range strings.Split(string(data), "\n") {
 		if tabIndent.MatchString(line) {
 			origin = Origin{r.source, i + 1, strings.IndexByte(line, '\t') + 1}
 			message = "a tab in the indentation: YAML is indented with spaces"
+			break
+		}
+		if directive && strings.HasPrefix(line, "%YAML") {
+			origin = Origin{r.source, i + 1, 1}
+			message = "a second document starts here: an experiment is one document"
 			break
 		}
 	}

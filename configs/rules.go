@@ -31,10 +31,16 @@ type rule struct {
 	distinct, ascending bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
-	// device names the one device on which the setting changes the trained
-	// weights; empty is any.
-	device string
+	// when tells for which experiments the setting changes the trained weights;
+	// nil is for all.
+	when func(e *Experiment) bool
 }
+
+// The experiments in which some settings change the trained weights: those that
+// do not heed a setting hash as they did before there was one.
+func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
+func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
+func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
 
 const (
 	maxCount  = 1_000_000
@@ -50,7 +56,7 @@ func rules() []rule {
 		{key: "model.kind", doc: "The architecture: cnn is the study's network.", names: []string{"cnn"}},
 		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
 		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
-		{key: "model.classes", doc: "Outputs of the network.", min: 2, max: 100_000},
+		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
@@ -72,6 +78,10 @@ func rules() []rule {
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
+		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 never does.", max: maxCount, when: stopsEarly},
+		{key: "train.stop_min_delta", doc: "By more than how much stop_monitor has to become better to count as an improvement.", max: 1000, when: stopsEarly},
+		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
+		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
 		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
@@ -80,21 +90,26 @@ func rules() []rule {
 		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient; leaves out biases and BatchNorm unless decay_all.", max: 1000},
 		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
 
-		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "cosine", "one-cycle", "polynomial"}},
+		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},
 		{key: "schedule.decay_epochs", doc: "Epochs, counted from 0, at whose start step multiplies the rate by decay_factor.", min: 1, max: maxCount, longest: 1000, distinct: true, ascending: true},
-		{key: "schedule.decay_factor", doc: "What step multiplies the rate by at each of decay_epochs.", max: 1, above: true},
+		{key: "schedule.decay_factor", doc: "What step multiplies the rate by at each of decay_epochs, exponential after every epoch, and plateau at every plateau.", max: 1, above: true},
 		{key: "schedule.final_fraction", doc: "Rate at the end as a fraction of the peak, for cosine, one-cycle and polynomial.", max: 1},
 		{key: "schedule.power", doc: "Exponent of polynomial; 1 is a straight line.", max: 100, above: true},
 		{key: "schedule.start_fraction", doc: "First rate of one-cycle as a fraction of the peak.", max: 1, above: true},
 		{key: "schedule.peak_at", doc: "Share of the run after which one-cycle is at its peak.", max: 1, above: true, below: true},
-		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one; 0 is no warmup.", max: maxCount},
+		{key: "schedule.monitor", doc: "What has to improve, or else plateau lowers the rate.", names: []string{ValLoss, ValAccuracy}, when: onPlateau},
+		{key: "schedule.patience", doc: "Epochs in a row without an improvement after which plateau lowers the rate.", min: 1, max: maxCount, when: onPlateau},
+		{key: "schedule.cooldown", doc: "Epochs after plateau has lowered the rate that do not count; the last of them does.", max: maxCount, when: onPlateau},
+		{key: "schedule.min_delta", doc: "By more than how much monitor has to become better to count as an improvement.", max: 1000, when: onPlateau},
+		{key: "schedule.min_rate", doc: "The rate that plateau does not go below.", max: 1000, when: onPlateau},
+		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 is no warmup.", max: maxCount},
 		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
-		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", device: "cuda"},
-		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, device: "cuda"},
+		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: onGPU},
+		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, when: onGPU},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
 
 		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
@@ -105,7 +120,7 @@ func rules() []rule {
 
 // decides reports whether the setting changes the weights that e trains.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && (r.device == "" || r.device == e.Runtime.Device)
+	return !r.aside && (r.when == nil || r.when(e))
 }
 
 // accepts reports whether a number is in range.

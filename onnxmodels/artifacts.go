@@ -152,6 +152,11 @@ type Artifacts struct {
 	Training *Model
 	// Eval computes loss and correct without training.
 	Eval *Model
+	// Logits names the value of Eval that is the network's output, float32 [batch,
+	// classes], before softmax: "dense.out" if its last layer is Dense("dense", …).
+	// It is no output of Eval, but what ONNX Runtime is told to export a trained
+	// model with (ExportModelForInferencing).
+	Logits string
 	// Optimizer applies the accumulated gradients.
 	Optimizer *Model
 	// Drops tells that Training has the input dropout_seed.
@@ -174,7 +179,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
 		return nil, err
 	}
-	if a.Eval, err = n.evalModel(); err != nil {
+	if a.Eval, a.Logits, err = n.evalModel(); err != nil {
 		return nil, err
 	}
 	a.Optimizer, err = optimizerModel(o.Momentum, o.Rates)
@@ -342,13 +347,14 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 // BackwardPrefix begins the names of all nodes of the backward pass.
 const BackwardPrefix = "backward/"
 
-func (n *Network) evalModel() (*Model, error) {
+func (n *Network) evalModel() (m *Model, logitsName string, err error) {
 	b := newBuilder("eval")
 	image, label := n.byteInput(b), b.labelInput()
 	logits := n.forward(b, b.normalise(image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	b.lower(TargetPortable, 0)
-	return b.Model()
+	m, err = b.Model()
+	return m, logits.Name, err
 }
 
 // optimizerModel is one AdamWOptimizer whose constants make it momentum SGD:

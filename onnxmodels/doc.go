@@ -19,6 +19,43 @@
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
 //	err = onnxmodels.WriteModel("model.onnx", model)
 //
+// # Training artifacts
+//
+// A client of ONNX Runtime's training API feeds and reads these tensors, in this order;
+// what else the models have it feeds itself. "pipeline export artifacts" tells those of
+// an experiment.
+//
+//	training_model.onnx   input   image          uint8 [batch, height, width, 3]
+//	                      input   label          int64 [batch], classes from 0
+//	                      input   learning_rate  float32 [1]
+//	                      input   loss_scale     float32 [1], only in mixed precision
+//	                      input   dropout_seed   int64 [1], only with Dropout
+//	                      output  loss           float32 [], mean cross-entropy
+//	                      output  correct        float32 [], images classified right
+//	                      output  gradient_norm  float32 [], only in mixed precision
+//	eval_model.onnx       input   image, label
+//	                      output  loss, correct
+//	                      inside  dense.out      float32 [batch, classes], the logits
+//	optimizer_model.onnx                         all by ONNX Runtime
+//
+// The rate scales the gradients, so that the client feeds it at each step, divided by
+// the number of micro-batches if there are several; the optimizer's own rate and the
+// API's schedulers of it do nothing. A step is, in Python,
+//
+//	module.train()
+//	loss, correct = module(image, label, np.array([rate], np.float32))
+//	optimizer.step()
+//	module.lazy_reset_grad()
+//
+// and the trained model, with the input image and the output dense.out,
+//
+//	module.export_model_for_inferencing("model.onnx", ["dense.out"])
+//
+// The logits are the output of the last layer, whose name they have with ".out":
+// [Artifacts.Logits].
+//
+// # Networks
+//
 // CNN is the study's network. A layer of your own implements Layer: it appends
 // operators to the graph, of which each has a gradient rule in package
 // gradient.

@@ -132,6 +132,40 @@ func random(n *Network) *checkpoint.Checkpoint {
 	return c
 }
 
+// TestLogitsOfArtifacts: they name what the loss of the evaluation model is computed of,
+// whatever the last layer is.
+func TestLogitsOfArtifacts(t *testing.T) {
+	head := []Layer{Conv("conv", ConvOptions{Filters: 4, Kernel: 3}), GlobalAveragePool("pool")}
+	for want, last := range map[string][]Layer{
+		"dense.out":     {Dense("dense", 5)},
+		"head.last.out": {Scope("head", Dense("hidden", 7), ReLU("relu"), Dense("last", 5))},
+		"short.add.out": {Residual("short", Dense("direct", 5), Dense("long", 5))},
+		"activated.out": {Dense("dense", 5), ReLU("activated")},
+		"pool.flat.out": {}, // a class for each channel
+		"after.out":     {Dropout("drop", 0.5), Dense("after", 5)},
+	} {
+		n, err := NewNetwork(8, 8, append(slices.Clone(head), last...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range Targets() {
+			a, err := n.Artifacts(TrainingOptions{Momentum: 0.9, Target: target, Batch: 4, LabelSmoothing: 0.1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var of string
+			for _, node := range a.Eval.GetGraph().GetNode() {
+				if node.GetOpType() == "SoftmaxCrossEntropyLoss" {
+					of = node.GetInput()[0]
+				}
+			}
+			if a.Logits != want || of != want {
+				t.Errorf("%s: logits %q, the loss is of %q, want %q", target, a.Logits, of, want)
+			}
+		}
+	}
+}
+
 // TestInferenceForms compares logits and probabilities of the forms of an
 // inference model, of networks that native operators fit and do not.
 func TestInferenceForms(t *testing.T) {

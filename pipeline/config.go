@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,11 @@ func newConfigCheckCommand() *cobra.Command {
 		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
 it. Where a sweep is given, each of its runs is checked too. No data is needed.
 "check --config FILE" is the same as "check FILE".
+
+Below "FILE: ok" there is a line with "note:" for what is possible, but may not be
+meant: a warmup that does nothing or takes the whole run, decays beyond its last
+epoch, and images that every epoch leaves out, where the settings tell how many
+there are. Training tells the same when it begins. Notes leave the exit status 0.
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, args []string) error { return runConfigCheck(cmd.OutOrStdout(), opts, args) },
 	}
@@ -98,11 +104,14 @@ func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
 	var found strings.Builder
 	faulty := 0
 	for _, file := range files {
-		err := checkExperiment(file, opts.sets)
+		notes, err := checkExperiment(file, opts.sets)
 		var wrong *configs.Error
 		switch {
 		case err == nil:
 			fmt.Fprintf(&found, "%s: ok\n", file)
+			for _, n := range notes {
+				fmt.Fprintln(&found, noteOf(file, n))
+			}
 		case errors.As(err, &wrong):
 			faulty++
 			for i, problem := range wrong.Problems {
@@ -133,20 +142,29 @@ func problemOf(file string, p configs.Problem) string {
 	return p.String()
 }
 
+// noteOf writes a note as compilers do, of the file if no line of it is behind it.
+func noteOf(file string, n configs.Note) string {
+	at := n.Origin.String()
+	if n.Origin.Source == "" {
+		at = file
+	}
+	return at + ": note: " + n.Message
+}
+
 // checkExperiment checks a file, its recipe, and the runs of its sweep if it
-// gives one.
-func checkExperiment(file string, sets []string) error {
+// gives one, and returns what there is to note of them.
+func checkExperiment(file string, sets []string) ([]configs.Note, error) {
 	resolved, err := configs.LoadResolved(file, sets)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	runs := []configs.Experiment{resolved.Experiment}
+	runs, notes := []configs.Experiment{resolved.Experiment}, resolved.Notes(0)
 	if resolved.GivesSweep() {
-		cells, err := resolved.Experiment.Cells()
+		cells, err := resolved.Cells()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		runs = append(runs, cells...)
+		runs, notes = append(runs, cells...), withSweep(notes, resolved)
 	}
 	for _, e := range runs {
 		if _, err := trainloop.Recipe(e.Augment); err != nil {
@@ -154,10 +172,22 @@ func checkExperiment(file string, sets []string) error {
 			if len(resolved.Experiment.Augment.Operations) > 0 {
 				problem.Origin = resolved.Origins["augment.operations"]
 			}
-			return &configs.Error{Problems: []configs.Problem{problem}}
+			return nil, &configs.Error{Problems: []configs.Problem{problem}}
 		}
 	}
-	return nil
+	return notes, nil
+}
+
+// withSweep adds the notes of the sweep to those of the run that the file also is,
+// without those that both have: one of the sweep names the images that its batch
+// sizes leave out.
+func withSweep(notes []configs.Note, r *configs.Resolved) []configs.Note {
+	ofSweep := r.SweepNotes(0)
+	notes = slices.DeleteFunc(notes, func(n configs.Note) bool {
+		return slices.Contains(ofSweep, n) ||
+			n.Key == "train.batch_size" && slices.Contains(r.Experiment.Sweep.BatchSizes, r.Experiment.Train.BatchSize)
+	})
+	return append(notes, ofSweep...)
 }
 
 func newConfigSchemaCommand() *cobra.Command {

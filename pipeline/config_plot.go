@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -29,10 +31,14 @@ func newConfigPlotCommand() *cobra.Command {
 		Short: "Draw the learning rate over the epochs",
 		Long: `Draw the learning rate over the epochs: one line, or where the configuration
 gives a sweep one for each batch size, dashed for the conditions whose schedule
-differs. The path of the picture is printed.
+differs. A schedule of the kind plateau is drawn as it is before the first
+plateau, which only the run knows. A dotted line shows where a warmup ends. Below
+the plot stands what is possible, but may not be meant: a warmup that does nothing
+or takes the whole run, and decays beyond its last epoch. The path of the picture
+is printed.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), os.Stderr, opts) },
 	}
 	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "schedule.png", "picture to write, .png or .svg")
@@ -40,7 +46,7 @@ differs. The path of the picture is printed.
 	return cmd
 }
 
-func runConfigPlot(out io.Writer, opts configOptions) error {
+func runConfigPlot(out, stderr io.Writer, opts configOptions) error {
 	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(opts.out)), ".")
 	if format != "png" && format != "svg" {
 		return &usageError{fmt.Errorf("plot the schedule: %q ends neither in .png nor in .svg: set --out", opts.out)}
@@ -53,7 +59,8 @@ func runConfigPlot(out io.Writer, opts configOptions) error {
 	if err != nil {
 		return err
 	}
-	canvas, err := drawCurves(resolved.Experiment.Name, curves, opts.log, format)
+	notes := scheduleNotes(resolved)
+	canvas, err := drawCurves(resolved.Experiment.Name, curves, notes, opts.log, format)
 	if err != nil {
 		return fmt.Errorf("plot the schedule: %w", err)
 	}
@@ -64,16 +71,20 @@ func runConfigPlot(out io.Writer, opts configOptions) error {
 	if err := durable.WriteFile(opts.out, write); err != nil {
 		return err
 	}
+	writeNotes(stderr, noteLines(notes))
 	_, err = fmt.Fprintln(out, opts.out)
 	return err
 }
 
 // curve is one line of the plot: a schedule and what it is drawn like.
 type curve struct {
-	label         string
+	label string
+	// mark stands after the label where the rates also depend on how the run goes.
+	mark          string
 	color         int
 	dashed        bool
 	epochs        int
+	warmup        int // epochs of it
 	stepsPerEpoch int
 	schedule      schedule.Schedule
 }
@@ -83,7 +94,7 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 	e := resolved.Experiment
 	if !resolved.GivesSweep() {
 		c, err := curveOf(e)
-		c.label = "batch " + strconv.Itoa(e.Train.BatchSize)
+		c.label = "batch " + strconv.Itoa(e.Train.BatchSize) + c.mark
 		return []curve{c}, err
 	}
 	var curves []curve
@@ -101,7 +112,7 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 			if slices.ContainsFunc(drawn, c.covers) {
 				continue
 			}
-			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize), i, len(drawn) > 0
+			c.label, c.color, c.dashed = "batch "+strconv.Itoa(batchSize)+c.mark, i, len(drawn) > 0
 			if c.dashed {
 				c.label += ", " + condition
 			}
@@ -112,8 +123,13 @@ func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 	return curves, nil
 }
 
+// plateauMark is the mark of schedules of the kind plateau.
+const plateauMark = "*"
+
 // covers reports whether other has the same rates.
-func (c curve) covers(other curve) bool { return slices.Equal(c.points(), other.points()) }
+func (c curve) covers(other curve) bool {
+	return c.mark == other.mark && slices.Equal(c.points(), other.points())
+}
 
 func curveOf(e configs.Experiment) (curve, error) {
 	images := e.TrainImages()
@@ -122,7 +138,11 @@ func curveOf(e configs.Experiment) (curve, error) {
 	}
 	steps := images / e.Train.BatchSize
 	s, err := schedule.New(e, steps)
-	return curve{epochs: e.Train.Epochs, stepsPerEpoch: steps, schedule: s}, err
+	c := curve{epochs: e.Train.Epochs, warmup: e.Schedule.WarmupEpochs, stepsPerEpoch: steps, schedule: s}
+	if e.Schedule.Kind == configs.KindPlateau {
+		c.mark = plateauMark
+	}
+	return c, err
 }
 
 // mostPoints bounds the points of a curve; more are finer than a pixel.
@@ -140,17 +160,22 @@ func (c curve) points() plotter.XYs {
 	return append(points, plotter.XY{X: float64(c.epochs), Y: c.schedule.Rate(steps - 1)})
 }
 
-// The picture's size, and the width of the legend beside the curves.
+// The picture's size without the notes, the width of the legend beside the curves, and
+// the size of the notes' letters.
 const (
 	pictureWidth  = 20 * vg.Centimeter
 	pictureHeight = 10 * vg.Centimeter
 	legendWidth   = 5 * vg.Centimeter
+	noteSize      = vg.Length(9) // points
 )
 
-func drawCurves(name string, curves []curve, log bool, format string) (io.WriterTo, error) {
+func drawCurves(name string, curves []curve, notes []configs.Note, log bool, format string) (io.WriterTo, error) {
 	p := plot.New()
 	p.Title.Text = strings.TrimSuffix("Learning rate: "+name, ": ")
 	p.X.Label.Text = "epoch"
+	if slices.ContainsFunc(curves, func(c curve) bool { return c.mark != "" }) {
+		p.X.Label.Text += " (" + plateauMark + " until the first plateau)"
+	}
 	p.Y.Label.Text = "learning rate"
 	p.Add(plotter.NewGrid())
 	legend := plot.NewLegend()
@@ -158,6 +183,7 @@ func drawCurves(name string, curves []curve, log bool, format string) (io.Writer
 	if err := addCurves(p, &legend, curves); err != nil {
 		return nil, err
 	}
+	addWarmupEnds(p, &legend, curves)
 	if log {
 		if err := makeLogarithmic(p); err != nil {
 			return nil, err
@@ -165,16 +191,28 @@ func drawCurves(name string, curves []curve, log bool, format string) (io.Writer
 	} else {
 		p.Y.Min = 0
 	}
-	canvas, err := draw.NewFormattedCanvas(pictureWidth, pictureHeight, format)
+	return drawPicture(p, legend, notes, format)
+}
+
+// drawPicture draws the plot with the legend beside it and the notes below.
+func drawPicture(p *plot.Plot, legend plot.Legend, notes []configs.Note, format string) (io.WriterTo, error) {
+	margin := vg.Points(8)
+	style := p.X.Label.TextStyle
+	style.Font.Size, style.XAlign, style.YAlign = noteSize, text.XLeft, text.YTop
+	lines := wrapped(notes, style, pictureWidth-2*margin)
+	below := noteSize * 1.3 * vg.Length(len(lines))
+	canvas, err := draw.NewFormattedCanvas(pictureWidth, pictureHeight+below, format)
 	if err != nil {
 		return nil, err
 	}
 	whole := draw.New(canvas)
 	whole.SetColor(color.White)
 	whole.Fill(whole.Path())
-	margin := vg.Points(8)
-	p.Draw(draw.Crop(whole, margin, -legendWidth, margin, -margin))
-	legend.Draw(draw.Crop(whole, pictureWidth-legendWidth+margin, 0, margin, -4*margin))
+	for i, line := range lines {
+		whole.FillText(style, vg.Point{X: margin, Y: margin + below - noteSize*1.3*vg.Length(i)}, line)
+	}
+	p.Draw(draw.Crop(whole, margin, -legendWidth, margin+below, -margin))
+	legend.Draw(draw.Crop(whole, pictureWidth-legendWidth+margin, 0, margin+below, -4*margin))
 	return canvas, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -21,12 +22,13 @@ import (
 // images, and the time from an evaluation too, one measurement for each size of
 // micro-batch, in a process of its own so that its memory can be told. The total
 // takes it that cells do not slow each other.
-func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int, stdout, stderr io.Writer) error {
+func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, command cellCommand, jobs int, stdout, stderr io.Writer) error {
 	data, err := loadData(ctx, plan.Experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
 	train, validation := data.Train, data.Validation
+	writeNotes(stderr, noteLines(resolved.SweepNotes(train.Len())))
 	height, width := train.Size()
 	steps := func(e configs.Experiment) int { return e.Train.Epochs * (train.Len() / e.Train.BatchSize) }
 	lines := plannedLines(plan, steps)
@@ -50,7 +52,12 @@ func dryRun(ctx context.Context, plan *sweep.Plan, command cellCommand, jobs int
 		}
 	}
 	sum := fmt.Sprintf("%d cells, %d at once", len(plan.Cells), jobs)
-	_, err = fmt.Fprintf(stdout, "%-*s%s\n", len(lines[0]), sum, (total / time.Duration(jobs)).Round(time.Second))
+	if _, err = fmt.Fprintf(stdout, "%-*s%s\n", len(lines[0]), sum, (total / time.Duration(jobs)).Round(time.Second)); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(plan.Cells, func(c sweep.Cell) bool { return c.Experiment.Train.StopPatience > 0 }) {
+		_, err = fmt.Fprintln(stdout, "Cells with train.stop_patience may end earlier: these are the times of all their epochs.")
+	}
 	return err
 }
 

@@ -43,32 +43,6 @@ func started(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer)
 	return cmd, stderr
 }
 
-// TestSecondSignalEndsAtOnce: the first waits for the step, here one of many
-// seconds, and the second does not.
-func TestSecondSignalEndsAtOnce(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "run")
-	cmd, stderr := started(t, "train", "--out", dir, "--set", "data.source=synthetic", "--set", "data.train=1024",
-		"--set", "data.validation=10", "--set", "train.batch_size=1024", "--set", "augment.recipe=none")
-	waitFor(t, rundir.Layout{Dir: dir}.Config())
-	time.Sleep(time.Second) // into the step
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	for i, patience := range []time.Duration{time.Second, time.Second} {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-done:
-			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); i == 0 || !status.Signaled() || status.Signal() != syscall.SIGINT {
-				t.Fatalf("after signal %d: %v\n%s", i+1, cmd.ProcessState, stderr)
-			}
-			return
-		case <-time.After(patience):
-		}
-	}
-	t.Fatal("it goes on after two signals")
-}
-
 // TestClosedTerminalSaves: SIGHUP saves the state as Ctrl-C does.
 func TestClosedTerminalSaves(t *testing.T) {
 	// Under nohup the signal is ignored, also by what is started, unless it is caught.

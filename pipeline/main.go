@@ -25,6 +25,7 @@ import (
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop/warmstart"
 )
 
 // The exit statuses of the command.
@@ -101,7 +102,7 @@ func exitStatus(ctx context.Context, err error) int {
 	case isAny[*cellsFailedError](err): // whatever came of the report
 		return exitFailed
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
-		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err):
+		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err), isAny[*warmstart.Misfit](err):
 		return exitUsage
 	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*snapshot.DamagedError](err), isAny[*report.NoRunsError](err), isAny[*session.LibraryError](err), isAny[*session.DeviceError](err):
 		return exitData

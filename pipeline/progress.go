@@ -15,21 +15,23 @@ import (
 // It counts epochs and steps from 1.
 type progress struct {
 	out io.Writer
-	// header is what the run begins with.
+	// header is what the run begins with, and notes what a user should know of it.
 	header string
+	notes  []string
 	bar    *progressbar.ProgressBar
 	// screen is the terminal that out is, or nil.
 	screen *terminal.Screen
 }
 
-func newProgress(out io.Writer, header string) *progress {
+func newProgress(out io.Writer, header string, notes []string) *progress {
 	screen, _ := terminal.Of(out)
-	return &progress{out: out, header: header, screen: screen}
+	return &progress{out: out, header: header, notes: notes, screen: screen}
 }
 
 // Started implements trainloop.Observer.
 func (p *progress) Started(at trainloop.Position) {
 	fmt.Fprintln(p.out, p.header)
+	writeNotes(p.out, p.notes)
 	switch {
 	case at.Epoch == at.Epochs:
 		fmt.Fprintln(p.out, "going on after the last epoch")

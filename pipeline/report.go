@@ -92,11 +92,11 @@ func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error 
 	} else if opts.out == "" {
 		unwritten = fmt.Errorf("%w (pipeline report %s --out DIR writes it elsewhere)", unwritten, quoted(dir))
 	}
-	table := sweep.Table(opts.drop)
+	table, stopped := sweep.Table(opts.drop), stoppedRuns(sweep)
 	if opts.json {
-		err = printJSON(stdout, table)
-	} else {
-		err = table.WriteText(stdout)
+		err = printJSON(stdout, tableWithStops{table, stopped})
+	} else if err = table.WriteText(stdout); err == nil {
+		err = writeStopped(stdout, stopped)
 	}
 	return errors.Join(err, unwritten)
 }

@@ -22,6 +22,7 @@ import (
 
 type sweepOptions struct {
 	experimentFlags
+	fromFlags
 	out    string
 	resume bool
 	dryRun bool
@@ -45,6 +46,13 @@ done, the sweep then ends with status 1, and --resume tries again what failed.
 Interrupted by Ctrl-C, the sweep saves the state of the cells under way;
 --resume goes on from there.
 
+With --from every cell begins with the parameters of a run, a model or a
+checkpoint, as by train --from. The sweep keeps a copy of them, and goes on with
+that.
+
+What is possible, but may not be meant, is told once for all cells, in lines that
+begin with "note:" (see "pipeline config check").
+
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
 for the quickstart and, on two cores, minutes for the study.
@@ -56,7 +64,8 @@ for the quickstart and, on two cores, minutes for the study.
 			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.experimentFlags.add(cmd)
+	opts.fromFlags.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
@@ -68,8 +77,8 @@ for the quickstart and, on two cores, minutes for the study.
 
 // experiment returns the experiment and the sweep directory. A file that is about
 // a single run is refused: it gives no sweep, and the default's, the study's,
-// would go on for days.
-func (o *sweepOptions) experiment() (*configs.Experiment, string, error) {
+// would go on for days. So are cells that the settings do not allow.
+func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
 	r, dir, err := o.follow(o.resume, o.out)
 	if err != nil {
 		return nil, "", err
@@ -77,7 +86,10 @@ func (o *sweepOptions) experiment() (*configs.Experiment, string, error) {
 	if o.config != "" && !r.GivesSweep() {
 		return nil, "", &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
 	}
-	return &r.Experiment, dir, nil
+	if _, err := r.Cells(); err != nil {
+		return nil, "", err
+	}
+	return r, dir, nil
 }
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
@@ -87,18 +99,32 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.json && opts.dryRun {
 		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
 	}
-	experiment, root, err := opts.experiment()
+	resolved, root, err := opts.experiment()
 	if err != nil {
 		return err
 	}
+	experiment := &resolved.Experiment
 	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
+		return err
+	}
+	if err := settleClasses(experiment); err != nil {
 		return err
 	}
 	plan, err := sweep.New(*experiment, root)
 	if err != nil {
 		return err
 	}
-	if err := tellOfData(experiment.Data, stderr); err != nil {
+	told := stderr
+	if opts.dryRun {
+		told = io.Discard // it reads the images, and tells of them then
+	}
+	if plan.From, err = opts.read(); err != nil {
+		return err
+	}
+	if err := checkFrom(plan, plan.From); err != nil {
+		return err
+	}
+	if err := tellOfData(experiment.Data, told); err != nil {
 		return err // here, and not in every cell
 	}
 	// Once here, and not in every cell.
@@ -116,7 +142,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		opts.jobs = parallelCells(experiment.Runtime, runtime.NumCPU())
 	}
 	if opts.dryRun {
-		return dryRun(ctx, plan, command, opts.jobs, stdout, stderr)
+		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
 	if experiment.Runtime.Device == ortlib.CUDA {
 		// Better once here than in every cell.
@@ -128,6 +154,10 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
+	if command.from = plan.FromFile(); command.from != "" {
+		writeNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
+	}
+	writeNotes(stderr, noteLines(resolved.SweepNotes(0))) // here, and not for every cell
 	failed, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
 		return errors.Join(err, release())
@@ -205,6 +235,9 @@ func outcomeText(r sweep.Result) string {
 		return fmt.Sprintf("failed: %v", err)
 	}
 	text := fmt.Sprintf("val_accuracy %.2f %%", 100*s.ValAccuracy)
+	if stopped := stoppedText(s, r.Experiment.Train.Epochs); stopped != "" {
+		text += "  stopped " + stopped
+	}
 	if r.Passed {
 		return text + "  (complete before)"
 	}
@@ -212,18 +245,26 @@ func outcomeText(r sweep.Result) string {
 }
 
 // cellCommand makes the commands that train cells: this program, as "train".
-type cellCommand struct{ program, root, library string }
+type cellCommand struct {
+	program, root, library string
+	// from is the file whose parameters the cells begin with; empty for none.
+	from string
+}
 
 func newCellCommand(root, library string) (cellCommand, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return cellCommand{}, fmt.Errorf("find this program: %w", err)
 	}
-	return cellCommand{program, root, library}, nil
+	return cellCommand{program: program, root: root, library: library}, nil
 }
 
 func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
-	return c.command("train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json")
+	args := []string{"train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
+	if c.from != "" {
+		args = append(args, "--from", c.from)
+	}
+	return c.command(args...)
 }
 
 func (c cellCommand) command(args ...string) *exec.Cmd {

@@ -19,6 +19,7 @@ import (
 
 type trainOptions struct {
 	experimentFlags
+	fromFlags
 	out    string
 	resume bool
 	json   bool
@@ -43,7 +44,12 @@ func newTrainCommand() *cobra.Command {
 		Long: `Train the network of an experiment and keep what comes of it in a run directory:
 config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
 model.onnx and, last, summary.json. The model is verified at the end, as by
-pipeline verify. Files count epochs from 0, messages from 1.
+pipeline verify. Files and settings count epochs from 0, messages from 1.
+
+Lines that begin with "note:" tell what was decided about the images, and what is
+possible, but may not be meant: a warmup that does nothing or takes the whole run,
+decays beyond its last epoch, and images that every epoch leaves out, as they do
+not fill a batch.
 
 The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.
@@ -52,15 +58,32 @@ Interrupted by Ctrl-C, it finishes the step, saves its state and says how to go
 on. Resumed, it ends as if it had never been interrupted. --resume without
 --config takes the configuration of the run in --out; with --config or --set it
 begins one where there is none yet.
+
+--resume --set train.epochs=N gives a run more epochs, also one that is complete:
+it ends as if it had been started with N. That is refused where the epochs that are
+done would have had other learning rates, as with the schedules cosine, one-cycle
+and polynomial, which end with the run.
+
+--from begins with the parameters of the latest or, with --best, the best
+checkpoint of a run, of a checkpoint file, or of a model of export model
+--fold=false, BatchNorm's statistics included; the optimizer starts anew. Where the
+classes are others, so does the classifier. The run keeps a copy, and is resumed
+without --from.
+
+train.stop_patience=N ends the run where train.stop_monitor has not improved for N
+epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 ` + exitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
-  pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study`,
+  pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study
+  pipeline train --out runs/study --resume --set train.epochs=120
+  pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runTrain(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.experimentFlags.add(cmd)
+	opts.fromFlags.add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "run directory (default runs/<name>)")
 	cmd.Flags().BoolVar(&opts.resume, "resume", false, "go on with the run in the directory")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
@@ -72,24 +95,28 @@ begins one where there is none yet.
 }
 
 // experiment returns the experiment and the run directory.
-func (o *trainOptions) experiment() (*configs.Experiment, string, error) {
-	if o.cell != "" {
-		e, err := cellExperiment(o.sweep, o.cell)
-		return e, o.out, err
+func (o *trainOptions) experiment() (*configs.Resolved, string, error) {
+	if o.cell == "" {
+		return o.follow(o.resume, o.out)
 	}
-	r, dir, err := o.follow(o.resume, o.out)
+	e, err := cellExperiment(o.sweep, o.cell)
 	if err != nil {
 		return nil, "", err
 	}
-	return &r.Experiment, dir, nil
+	return &configs.Resolved{Experiment: *e}, o.out, nil
 }
 
 func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
-	experiment, dir, err := opts.experiment()
+	resolved, dir, err := opts.experiment()
 	if err != nil {
 		return err
 	}
+	experiment := &resolved.Experiment
 	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
+		return err
+	}
+	from, err := opts.read()
+	if err != nil {
 		return err
 	}
 	data, err := loadData(ctx, experiment.Data, stderr)
@@ -105,13 +132,14 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
-		Dir: dir, Resume: opts.resume, Patience: opts.patience(),
-		Observer: newProgress(stderr, header),
+		Dir: dir, Resume: opts.resume, Patience: opts.patience(), From: from,
+		Note:     func(text string) { writeNotes(stderr, []string{text}) },
+		Observer: newProgress(stderr, header, noteLines(resolved.Notes(train.Len()))),
 	})
 	if err != nil {
 		return withResumeHint(err, opts, dir)
 	}
-	return writeSummary(stdout, dir, summary, opts.json)
+	return writeSummary(stdout, dir, summary, experiment.Train.Epochs, opts.json)
 }
 
 // withResumeHint ends the error of an interrupted run with the command that
@@ -124,7 +152,8 @@ func withResumeHint(err error, opts *trainOptions, dir string) error {
 	return fmt.Errorf("%w\ngo on with: %s", err, opts.resumeCommand("train", dir))
 }
 
-func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error {
+// writeSummary prints what came of the run in dir, which was to have the epochs.
+func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, s)
 	}
@@ -133,6 +162,13 @@ func writeSummary(w io.Writer, dir string, s rundir.Summary, asJSON bool) error 
 	fmt.Fprintf(t, "training accuracy\t%.2f %%\tloss %.4f\n", 100*s.Accuracy, s.Loss)
 	fmt.Fprintf(t, "parameters\t%d\n", s.Parameters)
 	fmt.Fprintf(t, "steps\t%d\t%d epochs in %.1f s, %.0f images/s\n", s.Steps, s.Epochs, s.Seconds, s.ImagesPerSecond)
-	fmt.Fprintf(t, "model\t%s\n", rundir.Layout{Dir: dir}.Model())
+	if stopped := stoppedText(s, epochs); stopped != "" {
+		fmt.Fprintf(t, "stopped early\t%s\t%s\n", stopped, s.StopReason)
+	}
+	fmt.Fprintf(t, "model\t%s", rundir.Layout{Dir: dir}.Model())
+	if restored := restoredText(s); restored != "" {
+		fmt.Fprintf(t, "\t%s", restored)
+	}
+	fmt.Fprintln(t)
 	return t.Flush()
 }

@@ -2,6 +2,7 @@
 // keeps what comes of it in a run directory.
 //
 //	experiment := configs.Default()
+//	experiment.Model.Classes = 0 // as many as the photographs have
 //	data, err := source.Load(ctx, configs.Data{Source: "folder", Path: "photos"})
 //	err = session.Open(ctx, session.LibraryOptions{})
 //	defer session.Close()
@@ -12,7 +13,12 @@
 // A run is a function of its experiment, its data and the number of threads:
 // two runs write the same history, timings aside, and the same model.onnx, on
 // one kind of CPU. One that was interrupted and is resumed ends as if it never
-// had been.
+// had been, and one that is given more epochs as if it had had them from the
+// start. What the history decides, when the rate is lowered and when a run stops
+// early, it decides alone.
+//
+// A run can begin with the parameters of another one, by Options.From: see package
+// warmstart.
 //
 // Each epoch ends with the evaluation of the network on all validation images,
 // with BatchNorm folded as in the exported model. The epoch's row in history.csv

@@ -1,6 +1,7 @@
 package trainloop
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -53,6 +54,8 @@ type Mismatch struct {
 	Dir string
 	// Differences say what differs, one a line.
 	Differences []string
+	// Advice says what to do; empty is to resume it as it began, or elsewhere.
+	Advice string
 }
 
 // NewMismatch is the error of going on in dir with the experiment now where it
@@ -67,8 +70,8 @@ func NewMismatch(dir string, began, now configs.Experiment) *Mismatch {
 
 // Error implements error.
 func (e *Mismatch) Error() string {
-	return fmt.Sprintf("resume %q: it began otherwise:\n  %s\nresume it as it began, or give another directory with --out",
-		e.Dir, strings.Join(e.Differences, "\n  "))
+	return fmt.Sprintf("resume %q: it began otherwise:\n  %s\n%s",
+		e.Dir, strings.Join(e.Differences, "\n  "), cmp.Or(e.Advice, "resume it as it began, or give another directory with --out"))
 }
 
 // Occupied is the error of starting a run or a sweep in a directory that holds

@@ -24,7 +24,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if _, err := r.saver.wait(); err != nil {
 		return rundir.Summary{}, err
 	}
-	_, path, _, err := snapshot.Latest(r.layout.Checkpoints())
+	path, err := trainedSnapshot(r.layout, r.Experiment.Train, r.history)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
@@ -40,6 +40,7 @@ func (r *run) finish() (rundir.Summary, error) {
 		return rundir.Summary{}, err
 	}
 	s := rundir.Summarize(r.history)
+	summarizeCourse(&s, r.Experiment.Train, r.history)
 	s.Name, s.Seed, s.BatchSize = r.Experiment.Name, r.Experiment.Seed, r.Experiment.Train.BatchSize
 	if c := r.Experiment.Sweep.Conditions; len(c) == 1 {
 		s.Condition = c[0]

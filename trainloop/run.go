@@ -13,6 +13,7 @@ import (
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop/warmstart"
 )
 
 // Options say what is run and where it is kept.
@@ -22,7 +23,8 @@ type Options struct {
 	// settings are kept with the run and not used.
 	Experiment configs.Experiment
 	// Train and Validation have images of one size, one image or more, and as
-	// many classes as the experiment's model.
+	// many classes as the experiment's model. If that says 0, the model gets as
+	// many as they have.
 	Train, Validation *dataset.Set
 	// Dir is the run directory. It is made if it does not exist, and must not
 	// hold another run.
@@ -30,30 +32,19 @@ type Options struct {
 	// Patience is how long Run waits for another process to leave Dir before it
 	// fails; 0 does not wait.
 	Patience time.Duration
-	// Resume goes on from the latest snapshot in Dir, if there is one.
+	// Resume goes on from the latest snapshot in Dir, if there is one. The
+	// experiment is that which the run began with, or has another number of epochs:
+	// then the run goes on as if it had begun with it, which is a *Mismatch where
+	// the learning rates of the epochs that are done would have been others.
 	Resume bool
+	// From, if not nil, are the parameters that the run begins with in place of
+	// random ones. It keeps a copy of them, and goes on without From: a run that is
+	// resumed with other parameters than it began with is a *Mismatch.
+	From *warmstart.Source
+	// Note, if not nil, is told in a line what a user should know.
+	Note func(text string)
 	// Observer, if not nil, is told how the run goes.
 	Observer Observer
-}
-
-// Observer watches a run. Its methods are called from the run's goroutine.
-type Observer interface {
-	// Started is called once, with the place where the run starts.
-	Started(p Position)
-	// Stepped is called after each optimizer step, with the mean loss and the
-	// accuracy (0..1) of its batch.
-	Stepped(p Position, loss, accuracy, imagesPerSecond float64)
-	// Finished is called after each epoch, when its row and its snapshot may
-	// still be on their way to the disk.
-	Finished(p Position, e rundir.Epoch)
-}
-
-// Position is a place in a run.
-type Position struct {
-	// Epoch counts from 0; Step is the number of steps done in it.
-	Epoch, Step int
-	// Epochs and StepsPerEpoch are the run's length.
-	Epochs, StepsPerEpoch int
 }
 
 // Run trains, and returns the summary that it wrote last.
@@ -62,7 +53,8 @@ type Position struct {
 // *Interrupted. The other errors that can be told apart are *configs.Error for
 // settings that are not possible, *SettingError for an experiment that does not
 // go with the images, *dataset.Error for images and labels that do not go
-// together, *Occupied, *Mismatch, *Diverged, *snapshot.DamagedError and
+// together, *warmstart.Misfit for parameters of another network, *Occupied,
+// *Mismatch, *Diverged, *rundir.DataError, *snapshot.DamagedError and
 // *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	r, err := start(ctx, o)
@@ -73,8 +65,12 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	if r.complete {
 		return rundir.ReadSummary(o.Dir)
 	}
-	r.observe().Started(r.position())
-	for r.at.Epoch < r.Experiment.Train.Epochs {
+	begin := r.position()
+	if r.ended() {
+		begin.Epochs = begin.Epoch
+	}
+	r.observe().Started(begin)
+	for !r.ended() {
 		if err := r.epoch(ctx); err != nil {
 			return rundir.Summary{}, err
 		}
@@ -88,8 +84,14 @@ type run struct {
 	layout   rundir.Layout
 	unlock   func() error
 	complete bool
+	// environment is what was written when the run began.
+	environment rundir.Environment
+	// began is the experiment that the run had before it was given another number
+	// of epochs; nil if that is the same.
+	began *configs.Experiment
 
 	network *onnxmodels.Network
+	origin  origin
 	*steps  // nil until prepare
 	options session.Options
 	// tolerance is how far two runtimes may be apart on the exported model.
@@ -103,23 +105,6 @@ type run struct {
 	// checked tells that the images have the hash in at.
 	checked bool
 }
-
-func (r *run) position() Position {
-	return Position{r.at.Epoch, r.at.Partial.Steps, r.Experiment.Train.Epochs, r.loader.StepsPerEpoch()}
-}
-
-func (r *run) observe() Observer {
-	if r.Observer == nil {
-		return silent{}
-	}
-	return r.Observer
-}
-
-type silent struct{}
-
-func (silent) Started(Position)                            {}
-func (silent) Stepped(Position, float64, float64, float64) {}
-func (silent) Finished(Position, rundir.Epoch)             {}
 
 // epoch trains to the end of the current epoch, evaluates and saves.
 func (r *run) epoch(ctx context.Context) error {
@@ -194,11 +179,12 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return errors.Join(err, pending.Abort())
 	}
 	r.history = append(r.history, row)
+	r.learn()
 	r.at.Epoch++
 	r.at.Partial = snapshot.Partial{}
 	r.commit(pending, &row.ValAccuracy, slices.Clone(r.history))
 	r.observe().Finished(r.position(), row)
-	if ctx.Err() != nil && r.at.Epoch < r.Experiment.Train.Epochs {
+	if ctx.Err() != nil && !r.ended() {
 		return r.stopped(ctx)
 	}
 	return nil

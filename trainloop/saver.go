@@ -91,7 +91,7 @@ func (r *run) checkpoint() (*snapshot.Pending, error) {
 // first: rows beyond the snapshot are dropped on resume, but one that is
 // missing could not be made again.
 func (r *run) commit(pending *snapshot.Pending, accuracy *float64, history []rundir.Epoch) {
-	m, layout, keep := r.at, r.layout, r.Experiment.Train.KeepCheckpoints
+	m, layout, keep, also := r.at, r.layout, r.Experiment.Train.KeepCheckpoints, r.keptSteps()
 	m.ValAccuracy = accuracy
 	r.saver.start(func() (string, error) {
 		if history != nil {
@@ -103,6 +103,6 @@ func (r *run) commit(pending *snapshot.Pending, accuracy *float64, history []run
 		if err != nil {
 			return "", err
 		}
-		return path, snapshot.Prune(layout.Checkpoints(), keep)
+		return path, snapshot.Prune(layout.Checkpoints(), keep, also...)
 	})
 }

@@ -15,17 +15,15 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
-	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
-	"onnxlab/trainloop/snapshot"
 )
 
 // start claims the run directory and makes everything that the first step
 // needs.
 func start(ctx context.Context, o Options) (_ *run, err error) {
+	o.Experiment = withClasses(o.Experiment, o.Train)
 	if err := check(o); err != nil {
 		return nil, err
 	}
@@ -41,16 +39,18 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := session.Check(options); err != nil {
 		return nil, err // before there is a directory to go on with
 	}
+	r := &run{
+		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network,
+		options: options, tolerance: verify.Tolerance,
+	}
+	if r.origin, err = r.originOf(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	unlock, err := lock(ctx, o.Dir, o.Patience)
-	if err != nil {
+	if r.unlock, err = lock(ctx, o.Dir, o.Patience); err != nil {
 		return nil, err
-	}
-	r := &run{
-		Options: o, layout: rundir.Layout{Dir: o.Dir}, unlock: unlock, network: network,
-		options: options, tolerance: verify.Tolerance,
 	}
 	defer func() {
 		if err != nil {
@@ -63,10 +63,16 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, err
 	}
 	r.dataHash = hashData(ctx, o)
-	if err := r.prepare(); err != nil || begun {
+	if err := r.prepare(); err != nil {
 		return r, err
 	}
-	return r, r.describe()
+	switch {
+	case !begun:
+		return r, r.describe()
+	case r.began != nil:
+		return r, r.changeLength()
+	}
+	return r, nil
 }
 
 // lock keeps other processes out of the directory, once one that is in it has left
@@ -161,7 +167,8 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 func (r *run) claim() (begun bool, err error) {
 	began, err := rundir.ReadConfig(r.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		r.environment.From = r.origin.from
+		return false, r.checkOrigin()
 	}
 	if err != nil {
 		return false, err
@@ -169,17 +176,25 @@ func (r *run) claim() (begun bool, err error) {
 	if kind := rundir.KindOf(r.Dir); !r.Resume || kind != rundir.OfRun {
 		return false, &Occupied{Dir: r.Dir, Holds: kind, Wanted: rundir.OfRun}
 	}
-	if began.Hash() != r.at.ConfigHash {
+	if r.environment, err = rundir.ReadEnvironment(r.Dir); err != nil {
+		return false, err
+	}
+	switch {
+	case began.Hash() == r.at.ConfigHash:
+		r.complete = rundir.Complete(r.Dir)
+	case differsInLength(began, r.Experiment):
+		r.beganAs(began)
+	default:
 		return false, NewMismatch(r.Dir, began, r.Experiment)
 	}
-	r.complete = rundir.Complete(r.Dir)
-	return true, nil
+	return true, r.checkOrigin()
 }
 
 // describe writes what the run is. The configuration goes last: with it the
 // directory is this run's.
 func (r *run) describe() error {
 	e := rundir.Collect()
+	e.From = r.origin.from
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
 	if e.Threads = r.options.Threads; e.Threads == 0 {
 		e.Threads = runtime.NumCPU()
@@ -190,6 +205,12 @@ func (r *run) describe() error {
 	e.Data.Skipped = slices.Concat(r.Train.Skipped, r.Validation.Skipped)
 	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
 		return err
+	}
+	if err := r.keepOrigin(); err != nil {
+		return err
+	}
+	if e.From != nil {
+		r.note(r.origin.start.String())
 	}
 	text, err := configs.Marshal(r.Experiment)
 	if err != nil {
@@ -208,56 +229,9 @@ func (r *run) prepare() error {
 	if r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device)); err != nil {
 		return err
 	}
+	r.learn()
 	r.at.DataHash, err = r.dataHash()
 	return err
-}
-
-// resume returns the checkpoint to begin with, and moves the run to its
-// position.
-func (r *run) resume() ([]byte, error) {
-	m, path, _, err := snapshot.Latest(r.layout.Checkpoints())
-	if errors.Is(err, fs.ErrNotExist) {
-		return checkpoint.Encode(r.network.Initialize(r.Experiment.Seed)), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if r.at.DataHash, err = r.dataHash(); err != nil {
-		return nil, err
-	}
-	if m.ConfigHash != r.at.ConfigHash || m.DataHash != r.at.DataHash {
-		return nil, &Mismatch{Dir: r.Dir, Differences: []string{
-			fmt.Sprintf("snapshot %q: configuration %.12s and data %.12s, now %.12s and %.12s",
-				path, m.ConfigHash, m.DataHash, r.at.ConfigHash, r.at.DataHash),
-		}}
-	}
-	r.at = m
-	history, err := rundir.ReadHistory(r.layout.History())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if len(history) < m.Epoch {
-		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q comes after %d", r.Dir, len(history), path, m.Epoch)
-	}
-	r.history = history[:m.Epoch]
-	return r.readState(snapshot.CheckpointPath(path))
-}
-
-// readState reads a checkpoint, which must have the network's parameters: of
-// one that has not, ONNX Runtime names neither the file nor the parameter.
-func (r *run) readState(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c, err := checkpoint.Decode(data)
-	if err == nil {
-		_, err = r.network.Inference(c, onnxmodels.InferenceOptions{KeepBatchNorm: true})
-	}
-	if err != nil {
-		return nil, &rundir.DataError{Path: path, Message: err.Error()}
-	}
-	return data, nil
 }
 
 // Recipe returns the recipe that the settings name.

@@ -10,6 +10,9 @@ For each case below it exports training artifacts, trains them in Go
     checkpoint  one that onnxlab read and wrote back holds the same bytes of
                 every parameter, and training goes on from it as in Go
     eval model  its loss and hits agree with the inference model's logits
+    told        the names of tensors that the export prints are those that the
+                client has, and the one of the logits exports a model whose
+                loss is the eval model's
     inference   every form of exported model gives, for 1 and 32 images, the
                 logits and probabilities that Go got in ONNX Runtime and in
                 onnxlab's own runtime in pure Go, to 1e-5
@@ -89,6 +92,7 @@ class Record:
     def __init__(self, folder):
         self.folder = folder
         self.facts = facts = json.loads((folder / "record.json").read_text())
+        self.told = json.loads((folder / "told.json").read_text())
         steps, batch = facts["steps"], facts["batch"]
         self.images = np.fromfile(folder / "images.u8", np.uint8).reshape(
             steps, batch, facts["height"], facts["width"], 3)
@@ -110,10 +114,11 @@ def build(folder):
 def record(programs, folder, target, sets, steps):
     overrides = ["--set=" + s for s in sets]
     artifacts = folder / "artifacts"
-    subprocess.run(
+    exported = subprocess.run(
         [programs / "pipeline", "export", "artifacts", "--config", CONFIG, "--out", artifacts,
-         "--target", target, "--steps-per-epoch", str(steps), *overrides],
-        check=True, stdout=subprocess.DEVNULL)
+         "--target", target, "--steps-per-epoch", str(steps), "--json", *overrides],
+        check=True, stdout=subprocess.PIPE)
+    (folder / "told.json").write_bytes(exported.stdout)
     subprocess.run(
         [programs / "record", "-config", CONFIG, "-artifacts", artifacts, "-out", folder,
          "-steps", str(steps), *overrides],
@@ -205,6 +210,22 @@ def compare_inference(case, data):
                 yield Check(case, f"{form} x {count}, {runtime}", difference, INFERENCE_TOLERANCE)
 
 
+def compare_told(case, trainer, data):
+    """Yields the checks of what the export has told of the tensors."""
+    models = {m["file"]: m for m in data.told["models"]}
+    for choose, file in ((trainer.module.train, "training_model.onnx"), (trainer.module.eval, "eval_model.onnx")):
+        choose()
+        has = [trainer.module.input_names(), trainer.module.output_names()]
+        told = [[t["name"] for t in models[file][part]] for part in ("inputs", "outputs")]
+        yield Check(case, f"told: {file}", 0 if has == told else 1, 0)
+    path = str(data.folder / "told.onnx")
+    trainer.module.export_model_for_inferencing(path, [data.told["logits"]])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    logits, = session.run([data.told["logits"]], {"image": data.images[0]})
+    loss, _ = trainer.evaluate(data.images[0], data.labels[0])
+    yield Check(case, "told: logits", relative(cross_entropy(logits, data.labels[0]), loss), INFERENCE_TOLERANCE)
+
+
 def compare(case, artifacts, data):
     """Yields the checks of one case."""
     for path in [*sorted(artifacts.glob("*.onnx")), *(data.folder / f"{form}.onnx" for form in FORMS)]:
@@ -228,6 +249,7 @@ def compare(case, artifacts, data):
     yield Check(case, "eval model: loss", relative(loss, cross_entropy(data.logits, labels)), TOLERANCE)
     yield Check(case, "eval model: hits", abs(correct - (data.logits.argmax(1) == labels).sum()), 1)
 
+    yield from compare_told(case, trainer, data)
     yield from compare_inference(case, data)
 
 

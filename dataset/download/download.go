@@ -30,11 +30,10 @@ type File struct {
 	Limit int64
 	// Report is told how far the download is.
 	Report terminal.Reporter
-
-	stall time.Duration // how long the server may be silent; 0 is defaultStall
 }
 
-const defaultStall = time.Minute
+// stall is how long the server may be silent.
+const stall = time.Minute
 
 // Fetch downloads the file, or the rest of it, and checks its hash. A file with
 // another hash is removed: if an earlier try had left a part of it, all of it is
@@ -81,7 +80,6 @@ func (f File) run(ctx context.Context) (resumed bool, err error) {
 			os.Remove(f.Path)
 		}
 	}()
-	f.stall = cmp.Or(f.stall, defaultStall)
 	have, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return false, fmt.Errorf("download: %w", err)
@@ -89,7 +87,7 @@ func (f File) run(ctx context.Context) (resumed bool, err error) {
 	watching, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Every byte that arrives sets the watch back.
-	watch := time.AfterFunc(f.stall, func() { cancel(fmt.Errorf("no answer for %v", f.stall)) })
+	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("no answer for %v", stall)) })
 	defer watch.Stop()
 	have, err = f.receive(watching, file, have, watch)
 	if err != nil {
@@ -174,7 +172,7 @@ func (f File) store(file *os.File, response *http.Response, have int64, watch *t
 	}
 	shown, done := transfer(f.Report, f.Name, have, total)
 	defer done()
-	body := &watched{r: response.Body, watch: watch, stall: f.stall}
+	body := &watched{r: response.Body, watch: watch}
 	n, err := io.Copy(io.MultiWriter(file, shown), io.LimitReader(body, f.Limit-have+1))
 	switch {
 	case have+n > f.Limit:
@@ -190,13 +188,12 @@ func (f File) store(file *os.File, response *http.Response, have int64, watch *t
 type watched struct {
 	r     io.Reader
 	watch *time.Timer
-	stall time.Duration
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	if n > 0 {
-		w.watch.Reset(w.stall)
+		w.watch.Reset(stall)
 	}
 	return n, err
 }

@@ -2,12 +2,14 @@ package download
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"onnxlab/dataset"
@@ -22,19 +24,38 @@ func newFile(t *testing.T, handler http.HandlerFunc) File {
 	return File{Name: "file", URL: server.URL, Path: filepath.Join(t.TempDir(), "file.part"), Limit: 1 << 20}
 }
 
+// roundTrip takes the place of the network.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestDownloadGivesUpOnSilence has a server that sends four bytes after 50 seconds
+// and is silent from then on. Clocks are those of a bubble: on a real one the answer
+// of a server may take longer than any short time that is waited for it.
 func TestDownloadGivesUpOnSilence(t *testing.T) {
-	f := newFile(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Write([]byte("some"))
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
+	network := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = network })
+	http.DefaultTransport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		body, server := io.Pipe()
+		go func() {
+			time.Sleep(50 * time.Second)
+			io.WriteString(server, "some")
+			<-r.Context().Done()
+			server.CloseWithError(r.Context().Err())
+		}()
+		return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Body: body, Request: r}, nil
 	})
-	f.stall = 50 * time.Millisecond
-	if _, err := f.run(context.Background()); err == nil || !strings.HasSuffix(err.Error(), "no answer for 50ms") {
-		t.Errorf("error is %v", err)
-	}
-	if got, _ := os.ReadFile(f.Path); string(got) != "some" {
-		t.Errorf("kept %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := File{Name: "part", URL: "http://localhost/part", Path: filepath.Join(t.TempDir(), "part"), Limit: 1 << 20}
+		begun := time.Now()
+		_, err := f.run(t.Context())
+		if took := time.Since(begun); err == nil || !strings.HasSuffix(err.Error(), "no answer for 1m0s") || took != 110*time.Second {
+			t.Errorf("after %v: error %v, want that of a minute's silence after 50 s", took, err)
+		}
+		if got, _ := os.ReadFile(f.Path); string(got) != "some" {
+			t.Errorf("kept %q", got)
+		}
+	})
 }
 
 func TestDownloadIsBounded(t *testing.T) {

@@ -20,7 +20,8 @@
 // <condition>/<batch size>, with /seed-<n> when there are several seeds; runs of
 // before keep their places when seeds are added or left out. List finds them. The
 // config.yaml of the sweep directory itself, if there is one, says which cells are
-// planned.
+// planned, and its from.checkpoint holds the parameters that they begin with, if
+// those are not random.
 //
 // Reading is strict. What is wrong with a file is a *DataError that names the
 // file, the place in it and the value.

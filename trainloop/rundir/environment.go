@@ -2,8 +2,10 @@ package rundir
 
 import (
 	"cmp"
+	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"onnxlab/dataset"
@@ -25,6 +27,41 @@ type Environment struct {
 	Data        Data   `json:"data"`
 	// Started is when the run first started, to the second.
 	Started time.Time `json:"started"`
+	// EarlierEpochs are the values of train.epochs that the run had before the one
+	// in config.yaml.
+	EarlierEpochs []int `json:"earlier_epochs,omitempty"`
+	// From is whose parameters the run began with; nil if they were random.
+	From *From `json:"from,omitempty"`
+}
+
+// From names the parameters that a run began with.
+type From struct {
+	// Path is what they were read from, as the user named it, and Place where in a
+	// run that is.
+	Path  string `json:"path"`
+	Place string `json:"place,omitempty"`
+	// SHA256 is the hash of all of them, in hexadecimal digits
+	// (warmstart.Source.SHA256).
+	SHA256 string `json:"sha256"`
+	// New are the parameters that were initialised instead, those of the
+	// classifier of other classes.
+	New []string `json:"new,omitempty"`
+}
+
+// String names them in messages; nil are the parameters that the seed gives.
+func (f *From) String() string {
+	if f == nil {
+		return "nothing"
+	}
+	text := fmt.Sprintf("%q", f.Path)
+	if f.Place != "" {
+		text += " (" + f.Place + ")"
+	}
+	text = fmt.Sprintf("%s with SHA-256 %.12s", text, f.SHA256)
+	if len(f.New) > 0 {
+		text += " but " + strings.Join(f.New, " and ")
+	}
+	return text
 }
 
 // CPU is the machine's processor.

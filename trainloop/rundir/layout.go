@@ -43,6 +43,9 @@ func (l Layout) Summary() string { return filepath.Join(l.Dir, "summary.json") }
 // Failure tells why the run failed.
 func (l Layout) Failure() string { return filepath.Join(l.Dir, "failure.json") }
 
+// From is, in the directory of a sweep, the parameters that its cells begin with.
+func (l Layout) From() string { return filepath.Join(l.Dir, "from.checkpoint") }
+
 // Kind is what a directory holds.
 type Kind string
 
@@ -70,7 +73,7 @@ func KindOf(dir string) Kind {
 func Complete(dir string) bool { return exists(Layout{dir}.Summary()) }
 
 // Keeps tells whether the file at path is one of those of a run, in its directory
-// or among its checkpoints, or the configuration of a sweep. Where no run has
+// or among its checkpoints, or what a sweep trains its cells by. Where neither has
 // begun, the names are anyone's.
 func Keeps(path string) bool {
 	path, err := filepath.Abs(path)
@@ -81,7 +84,7 @@ func Keeps(path string) bool {
 		l := Layout{filepath.Dir(path)}
 		own := []string{l.Config(), l.Environment(), l.History(), l.Checkpoints(), l.Model(), l.Summary(), l.Failure()}
 		kind := KindOf(l.Dir)
-		if kind == OfRun && slices.Contains(own, path) || kind == OfSweep && path == l.Config() {
+		if kind == OfRun && slices.Contains(own, path) || kind == OfSweep && (path == l.Config() || path == l.From()) {
 			return true
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// StatusDone is the Status of a run that trained all its epochs.
+// StatusDone is the Status of a run that trained all its epochs, or as many as
+// there were to train before it stopped early.
 const StatusDone = "done"
 
 // Summary is summary.json: a complete run in one object.
@@ -33,6 +34,15 @@ type Summary struct {
 	Loss     float64 `json:"loss"`
 	Epochs   int     `json:"epochs"`
 	Steps    int     `json:"steps"`
+	// StoppedEpoch is the last epoch, counted from 0, of a run that ended before
+	// all its epochs were trained, and StopReason why it did; nil and empty for
+	// others.
+	StoppedEpoch *int   `json:"stopped_epoch,omitempty"`
+	StopReason   string `json:"stop_reason,omitempty"`
+	// RestoredEpoch is the epoch, counted from 0, whose parameters model.onnx has,
+	// and RestoredValAccuracy (0..1) its accuracy; nil where it has the last one's.
+	RestoredEpoch       *int     `json:"restored_epoch,omitempty"`
+	RestoredValAccuracy *float64 `json:"restored_val_accuracy,omitempty"`
 	// SkippedSteps are those of Steps that mixed precision left out, as their
 	// gradients were not finite.
 	SkippedSteps int `json:"skipped_steps,omitempty"`
@@ -109,6 +119,14 @@ func WriteSummary(dir string, s Summary) error { return writeJSON(Layout{dir}.Su
 // ReadSummary reads summary.json of the run directory dir. A run that is not
 // complete is an error that wraps fs.ErrNotExist.
 func ReadSummary(dir string) (Summary, error) { return readJSON[Summary](Layout{dir}.Summary()) }
+
+// RemoveSummary makes the run in dir one that is not complete, durably.
+func RemoveSummary(dir string) error {
+	if err := os.Remove(Layout{dir}.Summary()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return durable.SyncDir(dir)
+}
 
 // Failure is failure.json: why a run ended without a summary.
 type Failure struct {

@@ -1,10 +1,13 @@
 // Package schedule gives the learning rate of every step of a run.
 //
 // A Schedule is a pure function of the step, so resuming needs no state and a
-// rate can be looked up, tested and drawn for any step:
+// rate can be looked up, tested and drawn for any step. One that waits for a
+// plateau is a pure function of the step and of the history so far, which a run
+// keeps anyway:
 //
 //	s, err := schedule.New(experiment, stepsPerEpoch)
 //	rate := s.Rate(step) // step counts from 0 over the whole run
+//	s = s.Given(schedule.Monitor(experiment.Schedule).Values(history)) // after each epoch
 //
 // New follows the configuration: the rate of the reference batch is scaled to
 // the batch size, changes by the schedule's kind, and is preceded by a gradual
@@ -21,6 +24,8 @@
 //   - one-cycle: Smith and Topin 2018, "Super-Convergence", in the shape of
 //     PyTorch's OneCycleLR with cosine annealing and without cycled momentum
 //   - polynomial: Keras's PolynomialDecay
+//   - exponential: PyTorch's ExponentialLR, once an epoch
+//   - plateau: Keras's ReduceLROnPlateau
 //
 // All rates are float64; nothing here depends on the native library.
 package schedule

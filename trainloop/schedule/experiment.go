@@ -3,18 +3,21 @@ package schedule
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/trainloop/monitor"
 )
 
 // New gives the schedule of an experiment whose epochs have stepsPerEpoch
 // steps, at least 1. Epochs count from 0: a decay at epoch 60 holds from step
-// 60 x stepsPerEpoch on. A warmup takes the place of the first epochs, and the
-// kinds that go down all along (cosine, one-cycle, polynomial) start after it.
+// 60 x stepsPerEpoch on. A warmup takes the place of the first epochs, and all
+// kinds but step start after it.
 //
 // Warmup rises from the rate of the reference batch. At batches smaller than
 // that, whose rate is lower, it starts from their own rate: it never begins
-// above what it leads to.
+// above what it leads to. One that would fall, since a decay or the start of
+// one-cycle lies below where it begins, or that is longer than the run, is an error.
 func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	if stepsPerEpoch < 1 {
 		return Schedule{}, fmt.Errorf("make the learning-rate schedule: %d steps in an epoch are fewer than 1: the batch size %d is more than the training images", stepsPerEpoch, e.Train.BatchSize)
@@ -25,6 +28,9 @@ func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	}
 	begin := e.Schedule.WarmupEpochs * stepsPerEpoch
 	end := e.Train.Epochs * stepsPerEpoch
+	if begin > end {
+		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: %d is more than train.epochs %d", e.Schedule.WarmupEpochs, e.Train.Epochs)
+	}
 	s, err := afterWarmup(e.Schedule, peak, stepsPerEpoch, begin, end)
 	if err != nil {
 		return Schedule{}, err
@@ -32,6 +38,10 @@ func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	ramp := Ramp{From: min(e.Optimizer.LearningRate, peak), Steps: begin, Every: 1}
 	if e.Schedule.WarmupBy == "epoch" {
 		ramp.Every = stepsPerEpoch
+	}
+	const rounding = 1e-9 // of a cosine that begins at the peak, too
+	if full := s.Rate(begin); begin > 0 && full < ramp.From*(1-rounding) {
+		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: the rate would fall from %.4g to %.4g within the warmup, where it is to rise", ramp.From, full)
 	}
 	return s.After(ramp), nil
 }
@@ -65,6 +75,13 @@ func afterWarmup(c configs.Schedule, peak float64, stepsPerEpoch, begin, end int
 			at[i] = epoch * stepsPerEpoch
 		}
 		return Step(peak, c.DecayFactor, at), nil
+	case "exponential":
+		return Exponential(peak, c.DecayFactor, begin, stepsPerEpoch), nil
+	case "plateau":
+		return Plateau{
+			Monitor: Monitor(c), Factor: c.DecayFactor, Patience: c.Patience, Cooldown: c.Cooldown,
+			Least: c.MinRate, Begin: begin / stepsPerEpoch, StepsPerEpoch: stepsPerEpoch,
+		}.Schedule(peak), nil
 	case "cosine":
 		return Cosine(peak, final, begin, end), nil
 	case "polynomial":
@@ -72,5 +89,10 @@ func afterWarmup(c configs.Schedule, peak float64, stepsPerEpoch, begin, end int
 	case "one-cycle":
 		return OneCycle(peak*c.StartFraction, peak, final, c.PeakAt, begin, end), nil
 	}
-	return Schedule{}, fmt.Errorf("schedule.kind: %q is not one of step, constant, cosine, one-cycle, polynomial", c.Kind)
+	return Schedule{}, fmt.Errorf("schedule.kind: %q is not one of %s", c.Kind, strings.Join(configs.Choices("schedule.kind"), ", "))
+}
+
+// Monitor is what the settings say that a plateau schedule follows.
+func Monitor(c configs.Schedule) monitor.Monitor {
+	return monitor.Monitor{Quantity: c.Monitor, MinDelta: c.MinDelta}
 }

@@ -58,6 +58,49 @@ func TestPolynomialSeams(t *testing.T) {
 	near(t, "line", line.Rate(250), 0.04+0.36*0.75)
 }
 
+// An exponential schedule counts epochs from the end of the warmup.
+func TestExponentialSeams(t *testing.T) {
+	s := kind(t, "exponential", func(c *configs.Schedule) { c.DecayFactor = 0.9 })
+	for step, want := range map[int]float64{-1: 0.4, 0: 0.4, 9: 0.4, 10: 0.36, 19: 0.36, 20: 0.324, 999: 0.4 * math.Pow(0.9, 99), 1000: 0.4 * math.Pow(0.9, 100)} {
+		near(t, "rate", s.Rate(step), want)
+	}
+	s = kind(t, "exponential", func(c *configs.Schedule) { c.DecayFactor, c.WarmupEpochs = 0.9, 5 })
+	near(t, "last of warmup", s.Rate(49), 0.4-0.3/50)
+	near(t, "seam", s.Rate(50), 0.4)
+	near(t, "first epoch after it", s.Rate(59), 0.4)
+	near(t, "second epoch after it", s.Rate(60), 0.36)
+}
+
+// A plateau schedule starts at the peak, and what its warmup came to counts for
+// nothing.
+func TestPlateauSeams(t *testing.T) {
+	s := kind(t, "plateau", func(c *configs.Schedule) { c.Patience, c.WarmupEpochs = 2, 3 })
+	warmup := []float64{1, 5, 5} // would be the best, and a plateau
+	for _, c := range []struct {
+		seen []float64
+		step int
+		want float64
+	}{
+		{nil, 0, 0.1},
+		{warmup[:2], 29, 0.4 - 0.3/30},
+		{warmup, 30, 0.4},
+		{append(warmup, 4, 3, 3), 60, 0.4},
+		{append(warmup, 4, 3, 3, 3), 69, 0.4},
+		{append(warmup, 4, 3, 3, 3), 70, 0.04},
+		{append(warmup, 4, 3, 3, 3), 5000, 0.04},
+		{append(warmup, 4, 3, 3, 3), 29, 0.4 - 0.3/30},
+		{append(warmup, 4, 3, 3, 3), 59, 0.4},
+	} {
+		near(t, "rate", s.Given(c.seen).Rate(c.step), c.want)
+	}
+	rising := kind(t, "plateau", func(c *configs.Schedule) { c.Patience, c.Monitor = 1, configs.ValAccuracy })
+	near(t, "after a fall", rising.Given([]float64{0.5, 0.4}).Rate(20), 0.04)
+	near(t, "after a rise", rising.Given([]float64{0.4, 0.5}).Rate(20), 0.4)
+	if a, b := kind(t, "cosine", nil), kind(t, "cosine", nil).Given([]float64{1, 1, 1}); a.Rate(500) != b.Rate(500) {
+		t.Error("cosine follows the history")
+	}
+}
+
 func TestOneCycleSeams(t *testing.T) {
 	s := kind(t, "one-cycle", nil)
 	near(t, "start", s.Rate(0), 0.016)
@@ -103,19 +146,23 @@ func TestWarmupOfSmallBatches(t *testing.T) {
 	}
 }
 
-// A decay inside the warmup lowers what it leads to; there is no jump.
-func TestDecayInsideWarmup(t *testing.T) {
-	s := study(t, 1024, func(e *configs.Experiment) {
-		e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 5, []int{3}
-	})
-	near(t, "last of warmup", s.Rate(49), 0.08+0.02/50)
-	near(t, "seam", s.Rate(50), 0.08)
-}
-
 func TestNewFaults(t *testing.T) {
 	for want, change := range map[string]func(*configs.Experiment){
 		`schedule.kind: "stairs" is not one of step`:     func(e *configs.Experiment) { e.Schedule.Kind = "stairs" },
 		`schedule.scaling: "cubic" is not one of linear`: func(e *configs.Experiment) { e.Schedule.Scaling = "cubic" },
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0.08 within": func(e *configs.Experiment) {
+			e.Train.BatchSize, e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 1024, 5, []int{3}
+		},
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0.01 within": func(e *configs.Experiment) {
+			e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 1, []int{1} // at the reference batch
+		},
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0.032 within": func(e *configs.Experiment) {
+			e.Train.BatchSize, e.Schedule.WarmupEpochs, e.Schedule.Kind = 1024, 5, "one-cycle"
+		},
+		"schedule.warmup_epochs: the rate would fall from 0.1 to 0 within": func(e *configs.Experiment) {
+			e.Train.BatchSize, e.Schedule.WarmupEpochs, e.Schedule.Kind = 1024, 100, "cosine"
+		},
+		"schedule.warmup_epochs: 101 is more than train.epochs 100": func(e *configs.Experiment) { e.Schedule.WarmupEpochs = 101 },
 	} {
 		e := configs.Default()
 		change(&e)

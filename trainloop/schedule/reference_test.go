@@ -8,12 +8,22 @@ import (
 	"testing"
 
 	"onnxlab/configs"
+	"onnxlab/trainloop/monitor"
 )
 
 // reference is what testdata/reference.py wrote.
 type reference struct {
 	Schedules map[string][]float64
 	Momentum  struct{ Rates, Gradients, Weights []float64 }
+	// Watched are the quantities that the plateaus follow, a value an epoch.
+	Watched  map[string][]float64
+	Plateaus map[string]struct {
+		Quantity           string
+		Factor, Least      float64
+		Patience, Cooldown int
+		MinDelta           float64 `json:"min_delta"`
+		Keras, Torch       []float64
+	}
 }
 
 func loadReference(t *testing.T) reference {
@@ -38,6 +48,8 @@ func TestSchedulersOfPyTorchAndKeras(t *testing.T) {
 		"torch one-cycle":     OneCycle(0.032, 0.8, 0.008, 0.3, 0, 100),
 		"torch polynomial":    Polynomial(0.8, 0, 2, 0, 100),
 		"torch warmup cosine": Cosine(0.8, 0, 20, 100).After(ramp),
+		"torch exponential":   Exponential(0.8, 0.9, 0, 10),
+		"keras exponential":   Exponential(0.8, 0.9, 0, 10),
 		"keras cosine":        Cosine(0.8, 0.008, 0, 100),
 		"keras polynomial":    Polynomial(0.8, 0.08, 0.5, 0, 100),
 		"keras step":          Step(0.8, 0.1, []int{60, 85}),
@@ -59,6 +71,40 @@ func TestSchedulersOfPyTorchAndKeras(t *testing.T) {
 		for step, want := range rates {
 			if got := s.Rate(step); math.Abs(got-want) > within {
 				t.Errorf("%s: step %d: %.9g, want %.9g", name, step, got, want)
+			}
+		}
+	}
+}
+
+// TestPlateausOfPyTorchAndKeras follows a history of 50 epochs with each: the
+// rates before each epoch and after the last one, all known from the epochs
+// before it alone.
+func TestPlateausOfPyTorchAndKeras(t *testing.T) {
+	const steps = 3
+	ref := loadReference(t)
+	if len(ref.Plateaus) != 7 {
+		t.Errorf("%d recorded plateaus", len(ref.Plateaus))
+	}
+	for name, c := range ref.Plateaus {
+		seen := ref.Watched[c.Quantity]
+		s := Plateau{
+			Monitor: monitor.Monitor{Quantity: c.Quantity, MinDelta: c.MinDelta}, Factor: c.Factor,
+			Patience: c.Patience, Cooldown: c.Cooldown, Least: c.Least, StepsPerEpoch: steps,
+		}.Schedule(0.8)
+		if len(seen) != 50 || len(c.Keras) != 51 || len(c.Torch) != 51 {
+			t.Fatalf("%s: %d values, %d and %d rates", name, len(seen), len(c.Keras), len(c.Torch))
+		}
+		whole := s.Given(seen)
+		for epoch := range 51 {
+			for _, step := range []int{epoch * steps, epoch*steps + steps - 1} {
+				got := s.Given(seen[:epoch]).Rate(step)
+				// Keras keeps rates as float32.
+				if math.Abs(got-c.Torch[epoch]) > 1e-12 || math.Abs(got-c.Keras[epoch]) > 1e-6*c.Keras[epoch] {
+					t.Errorf("%s: epoch %d: %.9g, PyTorch %.9g, Keras %.9g", name, epoch, got, c.Torch[epoch], c.Keras[epoch])
+				}
+				if later := whole.Rate(step); later != got {
+					t.Errorf("%s: epoch %d: %g, but %g when all epochs are known", name, epoch, got, later)
+				}
 			}
 		}
 	}

@@ -6,6 +6,17 @@ import "math"
 // rate 0 everywhere.
 type Schedule struct {
 	rate func(step int) float64
+	// given is nil if the history does not matter.
+	given func(seen []float64) Schedule
+}
+
+// Given returns the schedule after epochs in which the quantity that it monitors
+// came to these values: Plateau follows them, all others are what they were.
+func (s Schedule) Given(seen []float64) Schedule {
+	if s.given == nil {
+		return s
+	}
+	return s.given(seen)
 }
 
 // Rate is the learning rate of a step, counted from 0. Steps before the first
@@ -42,14 +53,14 @@ func (s Schedule) MomentumCorrection(step int) float64 {
 
 // Constant keeps one rate.
 func Constant(rate float64) Schedule {
-	return Schedule{func(int) float64 { return rate }}
+	return Schedule{rate: func(int) float64 { return rate }}
 }
 
 // Step multiplies the rate by factor from each step of at on, which is in
 // ascending order.
 func Step(rate, factor float64, at []int) Schedule {
 	at = append([]int(nil), at...)
-	return Schedule{func(step int) float64 {
+	return Schedule{rate: func(step int) float64 {
 		now := rate
 		for _, from := range at {
 			if step >= from {
@@ -60,12 +71,21 @@ func Step(rate, factor float64, at []int) Schedule {
 	}}
 }
 
+// Exponential multiplies the rate by factor after every epoch of stepsPerEpoch
+// steps, from the step begin on. It is PyTorch's ExponentialLR, stepped once an
+// epoch, and Keras's ExponentialDecay with decay_steps stepsPerEpoch and staircase.
+func Exponential(rate, factor float64, begin, stepsPerEpoch int) Schedule {
+	return Schedule{rate: func(step int) float64 {
+		return rate * math.Pow(factor, float64(max(step-begin, 0)/stepsPerEpoch))
+	}}
+}
+
 // Cosine falls from peak at the step begin to final at the step end along
 // half a cosine (Loshchilov and Hutter 2017, equation 5):
 //
 //	final + (peak - final) (1 + cos(pi (step - begin) / (end - begin))) / 2
 func Cosine(peak, final float64, begin, end int) Schedule {
-	return Schedule{func(step int) float64 {
+	return Schedule{rate: func(step int) float64 {
 		return anneal(peak, final, share(step, begin, end))
 	}}
 }
@@ -74,7 +94,7 @@ func Cosine(peak, final float64, begin, end int) Schedule {
 //
 //	final + (peak - final) (1 - (step - begin) / (end - begin))^power
 func Polynomial(peak, final, power float64, begin, end int) Schedule {
-	return Schedule{func(step int) float64 {
+	return Schedule{rate: func(step int) float64 {
 		return final + (peak-final)*math.Pow(1-share(step, begin, end), power)
 	}}
 }
@@ -87,7 +107,7 @@ func Polynomial(peak, final, power float64, begin, end int) Schedule {
 func OneCycle(start, peak, final, peakAt float64, begin, end int) Schedule {
 	last := float64(end - begin - 1)
 	top := peakAt*float64(end-begin) - 1
-	return Schedule{func(step int) float64 {
+	return Schedule{rate: func(step int) float64 {
 		at := min(max(float64(step-begin), 0), last)
 		switch {
 		case at <= top && top > 0:

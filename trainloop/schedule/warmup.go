@@ -21,11 +21,14 @@ func (s Schedule) After(warmup Ramp) Schedule {
 	}
 	every := max(warmup.Every, 1)
 	full := s.Rate(warmup.Steps)
-	return Schedule{func(step int) float64 {
-		if step >= warmup.Steps {
-			return s.Rate(step)
-		}
-		at := float64(step-step%every) / float64(warmup.Steps)
-		return warmup.From + (full-warmup.From)*at
-	}}
+	return Schedule{
+		rate: func(step int) float64 {
+			if step >= warmup.Steps {
+				return s.Rate(step)
+			}
+			at := float64(step-step%every) / float64(warmup.Steps)
+			return warmup.From + (full-warmup.From)*at
+		},
+		given: func(seen []float64) Schedule { return s.Given(seen).After(warmup) },
+	}
 }

@@ -9,18 +9,25 @@ import (
 )
 
 // inference is a session that any number of goroutines run while one may close
-// it: ONNX Runtime itself would read what is freed.
+// it: ONNX Runtime itself would read what is freed. On a GPU it runs one call at a
+// time.
 type inference struct {
+	thread  *thread
 	mu      sync.RWMutex
 	session *ort.DynamicAdvancedSession // nil when closed
 }
 
 func newInference(data []byte, inputs, outputs []string, o Options) (*inference, error) {
-	i := &inference{}
-	err := o.start(heuristic, func(options *ort.SessionOptions) (err error) {
-		i.session, err = ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
-		return err
+	i := &inference{thread: o.newThread()}
+	err := i.thread.do(func() error {
+		return o.start(heuristic, func(options *ort.SessionOptions) (err error) {
+			i.session, err = ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+			return err
+		})
 	})
+	if err != nil {
+		i.thread.close()
+	}
 	return i, err
 }
 
@@ -30,7 +37,7 @@ func (i *inference) run(inputs, outputs []ort.Value) error {
 	if i.session == nil {
 		return errClosed
 	}
-	return i.session.Run(inputs, outputs)
+	return i.thread.do(func() error { return i.session.Run(inputs, outputs) })
 }
 
 // close is what Close of those who have one does.
@@ -40,7 +47,8 @@ func (i *inference) close() error {
 	if i.session == nil {
 		return nil
 	}
-	err := i.session.Destroy()
+	err := i.thread.do(i.session.Destroy)
+	i.thread.close()
 	i.session = nil
 	return err
 }

@@ -60,6 +60,9 @@ type Manifest struct {
 
 	ConfigHash string `json:"config_hash"`
 	DataHash   string `json:"data_hash"`
+	// FromHash is that of the parameters of another run that this one began with;
+	// empty if it did not.
+	FromHash string `json:"from_hash,omitempty"`
 
 	CheckpointBytes  int64  `json:"checkpoint_bytes"`
 	CheckpointSHA256 string `json:"checkpoint_sha256"`
@@ -139,7 +142,7 @@ func (p *Pending) commit(m Manifest) (string, error) {
 	if err := durable.WriteBytes(filepath.Join(p.tmp, manifestFile), data); err != nil {
 		return "", err
 	}
-	path := filepath.Join(p.dir, fmt.Sprintf("%s%08d", prefix, m.Step))
+	path := Path(p.dir, m.Step)
 	complete := func(dir string) bool { _, err := Check(dir); return err == nil }
 	return path, durable.PublishDir(p.tmp, path, complete)
 }
@@ -213,6 +216,11 @@ func readManifest(path string) (Manifest, error) {
 		return m, fmt.Errorf("read snapshot %q: it is damaged: its SHA-256 is not the %.80q that it names", path, m.ManifestSHA256)
 	}
 	return m, nil
+}
+
+// Path is where Commit puts the snapshot of a step in dir.
+func Path(dir string, step int) string {
+	return filepath.Join(dir, fmt.Sprintf("%s%08d", prefix, step))
 }
 
 // CheckpointPath is the checkpoint of the snapshot at path.
@@ -293,9 +301,10 @@ func Best(dir string) (string, error) {
 }
 
 // Prune removes all snapshots in dir but the latest `keep`, at least one, the
-// one with the best validation accuracy, and leftovers of killed processes.
-// Call it only when the latest one is known to be whole.
-func Prune(dir string, keep int) error {
+// one with the best validation accuracy and those of the steps in also, and
+// leftovers of killed processes. Call it only when the latest one is known to be
+// whole.
+func Prune(dir string, keep int, also ...int) error {
 	paths, err := List(dir)
 	if err != nil {
 		return err
@@ -304,9 +313,12 @@ func Prune(dir string, keep int) error {
 	if len(paths) <= keep {
 		return durable.RemoveLeftovers(dir, 0)
 	}
-	best := bestOf(paths)
+	stay := []string{bestOf(paths)}
+	for _, step := range also {
+		stay = append(stay, Path(dir, step))
+	}
 	for _, p := range paths[keep:] {
-		if p == best {
+		if slices.Contains(stay, p) {
 			continue
 		}
 		// The manifest goes first: what is left of a removal that is cut

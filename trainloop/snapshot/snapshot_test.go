@@ -48,17 +48,17 @@ func TestLatestAndBest(t *testing.T) {
 	}
 }
 
-// TestPrune keeps the latest ones and the best, and clears away what killed
-// processes left.
+// TestPrune keeps the latest ones, the best and the one that it is told, and
+// clears away what killed processes left.
 func TestPrune(t *testing.T) {
 	dir := t.TempDir()
-	for i, a := range []float64{0.1, 0.9, 0.2, 0.3, 0.4} {
+	for i, a := range []float64{0.1, 0.9, 0.2, 0.3, 0.4, 0.5} {
 		write(t, dir, Manifest{Step: i, ValAccuracy: accuracy(a)}, "x")
 	}
 	if _, err := Begin(dir); err != nil { // as a process that is killed leaves it
 		t.Fatal(err)
 	}
-	if err := Prune(dir, 2); err != nil {
+	if err := Prune(dir, 2, 2, 100); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -69,7 +69,7 @@ func TestPrune(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if got := strings.Join(names, " "); got != "step-00000001 step-00000003 step-00000004" {
+	if got := strings.Join(names, " "); got != "step-00000001 step-00000002 step-00000004 step-00000005" {
 		t.Errorf("left %s", got)
 	}
 }

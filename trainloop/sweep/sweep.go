@@ -21,6 +21,7 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/warmstart"
 )
 
 // Cell is one run of the grid.
@@ -37,6 +38,9 @@ type Plan struct {
 	Root       string
 	Experiment configs.Experiment
 	Cells      []Cell
+	// From is the parameters that every cell begins with; nil for random ones. Where
+	// it is not set, Claim sets it to that of the sweep that goes on.
+	From *warmstart.Source
 }
 
 // New lays out the cells of the experiment's grid in the directory root. All
@@ -77,7 +81,7 @@ func Name(c rundir.Cell) string {
 // Claim makes the sweep directory, keeps other sweeps out of it until it is released
 // and writes the sweep's configuration. A directory that holds a run is refused, and
 // so is one that holds a sweep, unless resume is set and the two differ at most in
-// the grid.
+// the grid and begin with the same parameters.
 func (p *Plan) Claim(resume bool) (release func() error, err error) {
 	if err := p.check(resume); err != nil {
 		return nil, err // and nothing is made
@@ -110,11 +114,20 @@ func (p *Plan) check(resume bool) error {
 	case !resume || kind != rundir.OfSweep:
 		return &trainloop.Occupied{Dir: p.Root, Holds: kind, Wanted: rundir.OfSweep}
 	}
-	return p.compatible(began)
+	if err := p.compatible(began); err != nil {
+		return err
+	}
+	return p.checkFrom()
 }
 
-// describe writes the sweep's configuration, from which its cells take theirs.
+// describe writes the sweep's configuration, from which its cells take theirs, and
+// before that, with which the directory is a sweep's, what they begin with.
 func (p *Plan) describe() error {
+	if rundir.KindOf(p.Root) == rundir.Neither {
+		if err := p.keepFrom(); err != nil {
+			return err
+		}
+	}
 	text, err := configs.MarshalSweep(p.Experiment)
 	if err != nil {
 		return err

@@ -3,14 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static FILE *file;
+
+// The file is open before any thread can call told.
+__attribute__((constructor)) static void open_log(void) {
+	const char *path = getenv("FAKECUDA_LOG");
+	if (path)
+		file = fopen(path, "a");
+}
+
 static void told(const char *format, ...) {
-	static FILE *file;
-	static int known;
-	if (!known) {
-		const char *path = getenv("FAKECUDA_LOG");
-		file = path ? fopen(path, "a") : 0;
-		known = 1;
-	}
 	if (!file)
 		return;
 	va_list values;

@@ -1,4 +1,5 @@
-"""Writes schedules.json: learning rates of PyTorch's and Keras's schedulers.
+"""Writes schedules.json: learning rates of PyTorch's and Keras's schedulers, and
+when Keras's EarlyStopping stops.
 
     pip install -r requirements.txt
     python reference.py
@@ -20,6 +21,7 @@ from torch.optim import lr_scheduler  # noqa: E402
 
 warnings.filterwarnings("ignore")
 STEPS = 100
+EPOCHS = 50
 
 
 def torch_rates(make, rate=0.8):
@@ -38,6 +40,99 @@ def keras_rates(schedule):
     return [float(schedule(step)) for step in range(STEPS)]
 
 
+def watched():
+    """Two values an epoch, one that should fall and one that should rise: with
+    noise, stretches without progress and ties, the same ones every time."""
+    falls, rises = [], []
+    for epoch in range(EPOCHS):
+        level = max(0.25, 2.0 * 0.8 ** min(epoch % 17, epoch / 2))
+        falls.append(level + ((7 * epoch) % 5) / 16)
+        rises.append(1 - falls[-1] / 4)
+    return {"val_loss": falls, "val_accuracy": rises}
+
+
+# How each callback is called: what it monitors, its factor, patience, cooldown,
+# min_delta and least rate.
+PLATEAUS = {
+    "plain": ("val_loss", 0.5, 3, 0, 0.0, 0.0),
+    "impatient": ("val_loss", 0.5, 1, 0, 0.0, 0.0),
+    "cooldown": ("val_loss", 0.3, 2, 4, 0.0, 0.0),
+    "cooldown of one": ("val_loss", 0.3, 2, 1, 0.0, 0.0),
+    "delta": ("val_loss", 0.7, 3, 2, 0.15, 0.0),
+    "least": ("val_loss", 0.1, 2, 0, 0.0, 0.005),
+    "rising": ("val_accuracy", 0.5, 3, 2, 0.01, 0.0),
+}
+
+
+def mode_of(quantity):
+    return "max" if quantity == "val_accuracy" else "min"
+
+
+def torch_plateau(quantity, factor, patience, cooldown, min_delta, least):
+    # PyTorch waits one epoch longer and counts none of the cooldown's epochs.
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
+    scheduler = lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode=mode_of(quantity), factor=factor, patience=patience - 1, cooldown=max(cooldown - 1, 0),
+        threshold=min_delta, threshold_mode="abs", min_lr=least, eps=0,
+    )
+    rates = []
+    for value in watched()[quantity]:
+        rates.append(optimizer.param_groups[0]["lr"])
+        scheduler.step(value)
+    return rates + [optimizer.param_groups[0]["lr"]]
+
+
+def keras_callback(callback, quantity):
+    """The learning rates before each epoch and after the last one that ran."""
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(0.8), loss="mse")
+    callback.set_model(model)
+    callback.on_train_begin()
+    rates = []
+    for epoch, value in enumerate(watched()[quantity]):
+        rates.append(float(model.optimizer.learning_rate))
+        callback.on_epoch_end(epoch, {quantity: value})
+        if model.stop_training:
+            break
+    return rates + [float(model.optimizer.learning_rate)]
+
+
+def keras_plateau(quantity, factor, patience, cooldown, min_delta, least):
+    return keras_callback(
+        keras.callbacks.ReduceLROnPlateau(
+            monitor=quantity, mode=mode_of(quantity), factor=factor, patience=patience, cooldown=cooldown,
+            min_delta=min_delta, min_lr=least,
+        ),
+        quantity,
+    )
+
+
+# What EarlyStopping monitors, its patience and its min_delta.
+STOPS = {
+    "plain": ("val_loss", 3, 0.0),
+    "impatient": ("val_loss", 1, 0.0),
+    "delta": ("val_loss", 4, 0.15),
+    "rising": ("val_accuracy", 4, 0.0),
+    "patient": ("val_loss", 60, 0.0),
+}
+
+
+def keras_stop(quantity, patience, min_delta):
+    callback = keras.callbacks.EarlyStopping(
+        monitor=quantity, mode=mode_of(quantity), patience=patience, min_delta=min_delta, restore_best_weights=True
+    )
+    keras_callback(callback, quantity)
+    return {
+        "quantity": quantity, "patience": patience, "min_delta": min_delta,
+        "stopped": callback.stopped_epoch > 0, "epoch": callback.stopped_epoch, "best": callback.best_epoch,
+    }
+
+
+def plateau_case(options):
+    names = ["quantity", "factor", "patience", "cooldown", "min_delta", "least"]
+    return dict(zip(names, options)) | {"keras": keras_plateau(*options), "torch": torch_plateau(*options)}
+
+
 def torch_weights(rates, gradients, momentum):
     weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
     optimizer = torch.optim.SGD([weight], lr=1.0, momentum=momentum)
@@ -48,6 +143,11 @@ def torch_weights(rates, gradients, momentum):
         optimizer.step()
         weights.append(weight.item())
     return weights
+
+
+def staircase(rates):
+    """One rate for each of the epochs of 10 steps, for the scheduler is stepped once an epoch."""
+    return [rates[step // 10] for step in range(STEPS)]
 
 
 def warmup_then(optimizer, then):
@@ -69,6 +169,8 @@ def main():
         ),
         "torch polynomial": torch_rates(lambda o: lr_scheduler.PolynomialLR(o, total_iters=STEPS, power=2.0)),
         "torch warmup cosine": warm,
+        "torch exponential": staircase(torch_rates(lambda o: lr_scheduler.ExponentialLR(o, gamma=0.9))),
+        "keras exponential": keras_rates(schedules.ExponentialDecay(0.8, 10, 0.9, staircase=True)),
         "keras cosine": keras_rates(schedules.CosineDecay(0.8, STEPS, alpha=0.01)),
         "keras polynomial": keras_rates(schedules.PolynomialDecay(0.8, STEPS, end_learning_rate=0.08, power=0.5)),
         "keras step": keras_rates(schedules.PiecewiseConstantDecay([59, 84], [0.8, 0.08, 0.008])),
@@ -78,7 +180,11 @@ def main():
     }
     momentum = {"rates": warm, "gradients": gradients, "weights": torch_weights(warm, gradients, 0.9)}
     out = pathlib.Path(__file__).with_name("schedules.json")
-    text = json.dumps({"schedules": cases, "momentum": momentum}, indent=0)
+    text = json.dumps({
+        "schedules": cases, "momentum": momentum, "watched": watched(),
+        "plateaus": {name: plateau_case(options) for name, options in PLATEAUS.items()},
+        "stops": {name: keras_stop(*options) for name, options in STOPS.items()},
+    }, indent=0)
     out.write_text(text + "\n")
 
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/proto"
@@ -61,6 +62,10 @@ func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 		values, results = append(values, r), append(results, r)
 	}
 	inputs := values[:len(names)]
+	// On a GPU another thread would begin with a stream, handles and memory of its
+	// own, and take its time for that within the trace.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	s, err := newSession(m, names, outputs, o.Session, dir)
 	if err != nil {
 		return err

@@ -1,0 +1,35 @@
+package configs
+
+import "math"
+
+// checkCourse finds settings of kinds of schedules, and of stopping early, that
+// do nothing or undo each other.
+func (e *Experiment) checkCourse(add func(key, other, format string, args ...any)) {
+	s := e.Schedule
+	switch {
+	case s.Kind != KindPlateau:
+	case e.Optimizer.MomentumCorrection:
+		add("schedule.kind", "optimizer.momentum_correction", "%s does not go with optimizer.momentum_correction, for which the rates of all steps are known before the first one: set it to false", s.Kind)
+	case s.DecayFactor == 1:
+		add("schedule.decay_factor", "schedule.kind", "1 lowers no rate, which schedule.kind %s is for: set it below 1", s.Kind)
+	}
+	if epoch := e.vanishes(); epoch < e.Train.Epochs {
+		add("schedule.decay_factor", "schedule.kind", "%s after every epoch makes the rate 0 from about epoch %d on, of train.epochs %d: schedule.kind %s wants a factor near 1, such as 0.95",
+			number(s.DecayFactor), epoch, e.Train.Epochs, s.Kind)
+	}
+	if e.Train.StopRestoreBest && e.Train.StopPatience == 0 {
+		add("train.stop_restore_best", "train.stop_patience", "it does nothing without train.stop_patience, which is 0: set that to how many epochs may pass without an improvement, or to train.epochs to stop at none")
+	}
+}
+
+// vanishes is the epoch, counted from 0, from which on an exponential schedule
+// has rates that are 0 in float32, as steps take them; of others it is none.
+func (e *Experiment) vanishes() int {
+	factor := e.Schedule.DecayFactor
+	if e.Schedule.Kind != "exponential" || factor == 1 {
+		return math.MaxInt
+	}
+	// A rate of half the smallest number above 0 is rounded to 0.
+	epochs := math.Log(math.SmallestNonzeroFloat32/2/e.Optimizer.LearningRate) / math.Log(factor)
+	return e.Schedule.WarmupEpochs + int(max(math.Ceil(epochs), 0))
+}

@@ -1,0 +1,192 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Note is what a user should know of settings that are possible, but may do other
+// things than were meant: nothing is wrong.
+type Note struct {
+	// Key is the setting, as "schedule.warmup_epochs".
+	Key string
+	// Origin is where it was given, or the setting that makes it so; empty if
+	// nobody wrote either, and for an experiment that was made in Go.
+	Origin Origin
+	// Message says it in one line, of a sweep for which of its runs.
+	Message string
+}
+
+// String writes the note after where its setting was given.
+func (n Note) String() string { return Problem{n.Origin, n.Message}.String() }
+
+// Notes tells what a user should know of the run: of a warmup and of decays that do
+// nothing, and of images that every epoch leaves out. It trains on so many images, or
+// for 0 on as many as the settings say, if they do. The experiment is one that Validate
+// accepts.
+func (e Experiment) Notes(images int) []Note { return e.notes(images, nil) }
+
+// Notes is that of the experiment, with the places.
+func (r *Resolved) Notes(images int) []Note { return r.Experiment.notes(images, r) }
+
+// SweepNotes is Notes for all runs of the sweep, each told once. The experiment is one
+// whose Cells are possible.
+func (e Experiment) SweepNotes(images int) []Note { return e.sweepNotes(images, nil) }
+
+// SweepNotes is that of the experiment, with the places.
+func (r *Resolved) SweepNotes(images int) []Note { return r.Experiment.sweepNotes(images, r) }
+
+// remarks finds what there is to note of a run, but for what its number of images
+// makes of it.
+func (e *Experiment) remarks() findings {
+	var found findings
+	e.remarkSchedule(found.add)
+	return found
+}
+
+func (e *Experiment) notes(images int, r *Resolved) []Note {
+	found := e.remarks()
+	e.remarkLeftOut(found.add, images)
+	var notes []Note
+	for _, f := range found {
+		notes = append(notes, Note{f.key, r.place(f), f.String()})
+	}
+	return notes
+}
+
+// orKnown is the number of training images, if it is not 0, or what the settings tell of
+// it, if they do: a folder may have fewer than its limit.
+func (e *Experiment) orKnown(images int) int {
+	if images > 0 || e.Data.Source == "folder" {
+		return images
+	}
+	return e.TrainImages()
+}
+
+// remarkLeftOut tells of the incomplete last batch of an epoch, which is dropped.
+func (e *Experiment) remarkLeftOut(add func(key, other, format string, args ...any), images int) {
+	images = e.orKnown(images)
+	if left := images % e.Train.BatchSize; left > 0 {
+		add("train.batch_size", "data.train", "every epoch leaves out %d of %d training images, which do not fill a batch of %d (not the same ones each time)",
+			left, images, e.Train.BatchSize)
+	}
+}
+
+// remarkSweepLeftOut is remarkLeftOut for all batch sizes of the sweep.
+func (e *Experiment) remarkSweepLeftOut(add func(key, other, format string, args ...any), images int) {
+	images = e.orKnown(images)
+	var order []int
+	sizes := map[int][]int{} // by how many images are left out
+	for _, size := range e.Sweep.BatchSizes {
+		left := images % size
+		if left == 0 || size > images {
+			continue
+		}
+		if sizes[left] == nil {
+			order = append(order, left)
+		}
+		sizes[left] = append(sizes[left], size)
+	}
+	var parts []string
+	for _, left := range order {
+		parts = append(parts, fmt.Sprintf("%d at %s", left, listed(sizes[left])))
+	}
+	if len(parts) > 0 {
+		add("sweep.batch_sizes", "data.train", "of %d training images every epoch leaves out some that do not fill a batch: %s", images, strings.Join(parts, "; "))
+	}
+}
+
+// spread is where a sweep has a remark: at which batch sizes of each condition.
+type spread map[string][]int
+
+func (e *Experiment) sweepNotes(images int, r *Resolved) []Note {
+	var order findings
+	where := map[finding]spread{}
+	for _, condition := range e.Sweep.Conditions {
+		for _, size := range e.Sweep.BatchSizes {
+			cell, err := e.overlaid(condition, size, 0)
+			if err != nil {
+				continue // there is no such run
+			}
+			for _, f := range cell.remarks() {
+				if where[f] == nil {
+					where[f], order = spread{}, append(order, f)
+				}
+				where[f][condition] = append(where[f][condition], size)
+			}
+		}
+	}
+	var notes []Note
+	for _, f := range order {
+		notes = append(notes, e.merged(f, where[f], r)...)
+	}
+	var found findings
+	e.remarkSweepLeftOut(found.add, images)
+	for _, f := range found {
+		notes = append(notes, Note{f.key, r.place(f), f.String()})
+	}
+	return notes
+}
+
+// merged makes one note of a remark for all conditions that have it at the same batch
+// sizes.
+func (e *Experiment) merged(f finding, where spread, r *Resolved) []Note {
+	var notes []Note
+	left := slices.Clone(e.Sweep.Conditions)
+	for len(left) > 0 {
+		first, sizes := left[0], where[left[0]]
+		same := func(condition string) bool { return slices.Equal(where[condition], sizes) }
+		if len(sizes) > 0 {
+			with := slices.DeleteFunc(slices.Clone(left), func(c string) bool { return !same(c) })
+			notes = append(notes, Note{f.key, r.placeInCell(first, f), e.whereText(with, sizes) + f.String()})
+		}
+		left = slices.DeleteFunc(left, same)
+	}
+	return notes
+}
+
+// whereText names some runs of the sweep: "condition warmup at batch size 128: ", or
+// nothing for all of them.
+func (e *Experiment) whereText(conditions []string, sizes []int) string {
+	var parts []string
+	if len(conditions) < len(e.Sweep.Conditions) {
+		parts = append(parts, plural(len(conditions), "condition")+" "+listed(conditions))
+	}
+	if len(sizes) < len(e.Sweep.BatchSizes) {
+		parts = append(parts, "at "+plural(len(sizes), "batch size")+" "+listed(sizes))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, " ") + ": "
+}
+
+// mostListed bounds what is listed in a line.
+const mostListed = 8
+
+// listed writes "60, 70 and 85".
+func listed[T any](values []T) string {
+	var words []string
+	for _, v := range values {
+		words = append(words, fmt.Sprint(v))
+	}
+	if more := len(words) - mostListed; more > 1 {
+		words = append(words[:mostListed:mostListed], fmt.Sprintf("%d more", more))
+	}
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// counted writes "1 epoch" and "2 epochs".
+func counted(n int, noun string) string { return fmt.Sprintf("%d %s", n, plural(n, noun)) }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/inspect"
+	"onnxlab/trainloop"
+)
+
+type exportArtifactsOptions struct {
+	experimentFlags
+	out           string
+	target        string
+	size          imageSize
+	stepsPerEpoch int
+	json          bool
+}
+
+func newExportArtifactsCommand() *cobra.Command {
+	var opts exportArtifactsOptions
+	cmd := &cobra.Command{
+		Use:   "artifacts",
+		Short: "Write the training artifacts of an experiment",
+		Long: `Write what any client of ONNX Runtime's training API needs to train the network
+of an experiment: ` + onnxmodels.TrainingModelFile + `, ` + onnxmodels.EvalModelFile + `, ` + onnxmodels.OptimizerModelFile + ` and ` + onnxmodels.CheckpointFile + `
+with the initial parameters. Print the tensors that a client feeds and reads: their
+names, types and shapes, in the order of the API.
+
+  training_model.onnx  image (uint8 [batch, height, width, 3]), label (int64 [batch])
+                       and learning_rate (float32 [1]) give loss and correct
+                       (float32 scalars)
+  eval_model.onnx      image and label give loss and correct; within it the logits
+                       are dense.out (float32 [batch, classes])
+  optimizer_model.onnx ONNX Runtime feeds it
+
+The rate scales the gradients: feed it with each micro-batch, divided by their number.
+The optimizer's own rate does nothing. With optimizer.momentum_correction the
+optimizer model holds the rates, and learning_rate is 1 in place of them.
+With --target cpu or cuda the batch is the experiment's micro-batch, else it is open.
+
+With --target cuda and runtime.precision mixed_float16 the training model also takes
+loss_scale (float32 [1]) and gives gradient_norm: leave out the optimizer's step and
+lower the scale where that is not finite. Other targets are in float32.
+
+A client in Python, of steps of one micro-batch (C, C++, C# and Java have the same
+calls):
+
+  import numpy as np
+  from onnxruntime.training.api import CheckpointState, Module, Optimizer
+  state = CheckpointState.load_checkpoint("DIR/checkpoint")
+  module = Module("DIR/training_model.onnx", state, "DIR/eval_model.onnx")
+  optimizer = Optimizer("DIR/optimizer_model.onnx", module)
+  for image, label, rate in batches:
+      module.train()
+      loss, correct = module(image, label, np.array([rate], np.float32))
+      optimizer.step()
+      module.lazy_reset_grad()
+  module.export_model_for_inferencing("model.onnx", ["dense.out"])
+` + exitHelp,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runExportArtifacts(&opts, cmd.OutOrStdout())
+		},
+	}
+	opts.add(cmd)
+	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
+	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
+	opts.size.add(cmd.Flags())
+	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, which momentum correction needs")
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print the tensors as JSON")
+	return cmd
+}
+
+func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
+	if opts.out == "" {
+		return &usageError{fmt.Errorf("--out DIR is required")}
+	}
+	if !slices.Contains(onnxmodels.Targets(), opts.target) {
+		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
+	}
+	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
+		return err
+	}
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	if experiment.Optimizer.MomentumCorrection && opts.stepsPerEpoch < 1 {
+		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
+	}
+	if err := settleClasses(experiment); err != nil {
+		return err
+	}
+	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
+	if err != nil {
+		return &usageError{err}
+	}
+	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
+	if err != nil {
+		return err
+	}
+	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
+		return err
+	}
+	report := describeArtifacts(opts.out, network, artifacts, *experiment)
+	if opts.json {
+		return printJSON(stdout, report)
+	}
+	return report.writeTable(stdout)
+}
+
+// artifactsReport says how a client trains with artifacts.
+type artifactsReport struct {
+	// Directory is where they are.
+	Directory  string `json:"directory"`
+	Parameters int    `json:"parameters"`
+	Trainable  int    `json:"trainable"`
+	// MicroBatches is how many make one step of the optimizer.
+	MicroBatches int `json:"micro_batches"`
+	// Logits is the tensor of the evaluation model to export an inference model with.
+	Logits string            `json:"logits"`
+	Models []artifactTensors `json:"models"`
+}
+
+// artifactTensors are those of one model that a client can name, in the order of the API.
+type artifactTensors struct {
+	File    string           `json:"file"`
+	Inputs  []artifactTensor `json:"inputs"`
+	Outputs []artifactTensor `json:"outputs"`
+	// Inside are values that are no outputs, but may be made such.
+	Inside []artifactTensor `json:"inside,omitempty"`
+}
+
+// artifactTensor is an input or output, and what it stands for.
+type artifactTensor struct {
+	inspect.ValueReport
+	Meaning string `json:"meaning"`
+}
+
+func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) artifactsReport {
+	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
+	r.Parameters, r.Trainable = n.Count()
+	meanings := clientMeanings(r.MicroBatches, e.Optimizer.MomentumCorrection)
+	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
+	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
+	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
+	eval.Inside = []artifactTensor{{
+		inspect.ValueReport{Name: a.Logits, Type: fmt.Sprintf("float32[%s, %d]", onnxmodels.BatchSymbol, n.Classes())},
+		"logits: the output to export an inference model with",
+	}}
+	r.Models = []artifactTensors{training, eval, optimizer}
+	return r
+}
+
+// clientMeanings says what the tensors are that a client feeds and reads.
+func clientMeanings(microBatches int, correction bool) func(name string) string {
+	rate, why := "rate of the step", ""
+	if correction {
+		rate, why = "1", "; the optimizer model holds the rates"
+	}
+	if microBatches > 1 {
+		rate = fmt.Sprintf("%s / %d", rate, microBatches)
+		why += fmt.Sprintf("; %d micro-batches make a step", microBatches)
+	}
+	return func(name string) string {
+		return map[string]string{
+			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
+			onnxmodels.InputLabel:         "class of each image, counted from 0",
+			onnxmodels.InputLearningRate:  rate + why,
+			onnxmodels.InputDropoutSeed:   "another one for each step",
+			onnxmodels.InputLossScale:     "factor of the loss before it is differentiated",
+			onnxmodels.OutputLoss:         "mean cross-entropy of the batch",
+			onnxmodels.OutputCorrect:      "how many images are classified right",
+			onnxmodels.OutputGradientNorm: "not finite where loss_scale is too large",
+		}[name]
+	}
+}
+
+func tensorsOf(file string, m *onnxmodels.Model, meaning func(name string) string) artifactTensors {
+	described := func(values []inspect.ValueReport) []artifactTensor {
+		var list []artifactTensor
+		for _, v := range values {
+			list = append(list, artifactTensor{v, meaning(v.Name)})
+		}
+		return list
+	}
+	r := inspect.Model(m)
+	return artifactTensors{File: file, Inputs: described(r.Inputs), Outputs: described(r.Outputs)}
+}
+
+func (r artifactsReport) writeTable(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "%s: training artifacts of %d parameters, %d of them trainable\n", r.Directory, r.Parameters, r.Trainable)
+	fmt.Fprintf(t, "\nmodel\ttensor\tname\ttype\tmeaning\n")
+	for _, m := range r.Models {
+		for _, part := range []struct {
+			name string
+			list []artifactTensor
+		}{{"input", m.Inputs}, {"output", m.Outputs}, {"inside", m.Inside}} {
+			for _, v := range part.list {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.File, part.name, v.Name, v.Type, v.Meaning)
+			}
+		}
+	}
+	return t.Flush()
+}

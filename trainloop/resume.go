@@ -1,0 +1,83 @@
+package trainloop
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/snapshot"
+)
+
+// resume returns the checkpoint to begin with, and moves the run to its
+// position.
+func (r *run) resume() ([]byte, error) {
+	m, path, _, err := snapshot.Latest(r.layout.Checkpoints())
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.first()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.at.DataHash, err = r.dataHash(); err != nil {
+		return nil, err
+	}
+	if differences := r.differences(path, m); len(differences) > 0 {
+		return nil, &Mismatch{Dir: r.Dir, Differences: differences}
+	}
+	hash := r.at.ConfigHash
+	r.at, r.at.ConfigHash = m, hash
+	history, err := rundir.ReadHistory(r.layout.History())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(history) < m.Epoch {
+		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q comes after %d", r.Dir, len(history), path, m.Epoch)
+	}
+	r.history = history[:m.Epoch]
+	if r.began != nil {
+		if err := r.checkLength(m, r.history); err != nil {
+			return nil, err
+		}
+	}
+	return r.readState(snapshot.CheckpointPath(path))
+}
+
+// differences tell by which hashes the snapshot at path is another run's.
+func (r *run) differences(path string, m snapshot.Manifest) []string {
+	var list []string
+	differs := func(what, then, now string) {
+		list = append(list, fmt.Sprintf("snapshot %q: %s with SHA-256 %.12s became %.12s", path, what, cmp.Or(then, "none"), cmp.Or(now, "none")))
+	}
+	if !r.knows(m.ConfigHash) {
+		differs("configuration", m.ConfigHash, r.at.ConfigHash)
+	}
+	if m.DataHash != r.at.DataHash {
+		differs("data", m.DataHash, r.at.DataHash)
+	}
+	if m.FromHash != r.at.FromHash {
+		differs("first parameters", m.FromHash, r.at.FromHash)
+	}
+	return list
+}
+
+// readState reads a checkpoint, which must have the network's parameters: of
+// one that has not, ONNX Runtime names neither the file nor the parameter.
+func (r *run) readState(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := checkpoint.Decode(data)
+	if err == nil {
+		_, err = r.network.Inference(c, onnxmodels.InferenceOptions{KeepBatchNorm: true})
+	}
+	if err != nil {
+		return nil, &rundir.DataError{Path: path, Message: err.Error()}
+	}
+	return data, nil
+}

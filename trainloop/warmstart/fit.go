@@ -1,0 +1,157 @@
+package warmstart
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"onnxlab/internal/printable"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/rundir"
+)
+
+// Misfit is the error of parameters that are those of another network.
+type Misfit struct {
+	// From names the source.
+	From string
+	// Differences say what does not fit, a parameter a line.
+	Differences []string
+	// Network says by which settings the source's network was made; empty if that
+	// is not known.
+	Network string
+}
+
+// mostDifferences is how many a message lists: more are not read.
+const mostDifferences = 12
+
+// Error lists the first differences and counts the others.
+func (e *Misfit) Error() string {
+	lines := slices.Clone(e.Differences[:min(len(e.Differences), mostDifferences)])
+	if more := len(e.Differences) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	advice := "set the section model as it was there"
+	if e.Network != "" {
+		advice = "there the network has " + e.Network
+	}
+	return fmt.Sprintf("the parameters of %s do not fit the network:\n  %s\n%s", e.From, strings.Join(lines, "\n  "), advice)
+}
+
+// Fit returns the parameters that the network, for these classes, begins with:
+// the source's, but for a classifier of other classes, whose are drawn by the seed.
+// Where one side does not name its classes they are taken to be the same if they are
+// as many. Another network is a *Misfit, and parameters that no network can go on
+// with are a *rundir.DataError.
+func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*checkpoint.Checkpoint, Start, error) {
+	start := Start{From: s.String()}
+	own := map[string]checkpoint.Tensor{}
+	for _, t := range s.Parameters {
+		own[t.Name] = t
+	}
+	classifier := lastLayer(n)
+	var err error
+	if start.Reason, err = s.compare(n, own, classifier); err != nil {
+		return nil, start, err
+	}
+	if start.Reason == "" && len(classes) > 0 && len(s.Classes) > 0 && !slices.Equal(classes, s.Classes) {
+		start.Reason = "its classes have other names there"
+	}
+	c := n.Initialize(seed)
+	for _, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
+		for i := range list {
+			name := list[i].Name
+			if start.Reason != "" && slices.Contains(classifier, name) {
+				start.New = append(start.New, name)
+				continue
+			}
+			if !finite(own[name].Data) {
+				return nil, start, s.fault("parameter %s has numbers that are not finite, as after a training that diverged: take an earlier checkpoint", name)
+			}
+			list[i].Data = own[name].Data
+			start.Taken++
+		}
+	}
+	return c, start, nil
+}
+
+// compare returns a *Misfit for what does not fit, and why the classifier does not
+// if it is the number of classes.
+func (s *Source) compare(n *onnxmodels.Network, own map[string]checkpoint.Tensor, classifier []string) (reason string, err error) {
+	other := maps.Clone(own)
+	misfit := &Misfit{From: s.String(), Network: s.Network}
+	differs := func(name, format string, args ...any) {
+		misfit.Differences = append(misfit.Differences, printable.Name(name)+": "+fmt.Sprintf(format, args...))
+	}
+	normalised := false
+	for _, p := range n.Parameters() {
+		normalised = normalised || !p.Trainable
+		t, found := own[p.Name]
+		delete(other, p.Name)
+		switch {
+		case !found:
+			differs(p.Name, "is missing there")
+		case elements(t.Shape) != len(t.Data):
+			differs(p.Name, "has %d numbers there, not %d", len(t.Data), elements(t.Shape))
+		case slices.Equal(t.Shape, p.Shape):
+		case slices.Contains(classifier, p.Name) && differInLast(t.Shape, p.Shape):
+			reason = fmt.Sprintf("it has %d classes there and %d here", t.Shape[len(t.Shape)-1], p.Shape[len(p.Shape)-1])
+		default:
+			differs(p.Name, "is %v there, not %v", t.Shape, p.Shape)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(other)) {
+		differs(name, "is not in the network")
+	}
+	if len(misfit.Differences) == 0 {
+		return reason, nil
+	}
+	if s.folded && normalised {
+		return "", s.foldedFault()
+	}
+	return "", misfit
+}
+
+// lastLayer returns the names of the parameters of the network's last layer, which
+// is its classifier.
+func lastLayer(n *onnxmodels.Network) []string {
+	parameters := n.Parameters()
+	if len(parameters) == 0 {
+		return nil
+	}
+	last := parameters[len(parameters)-1].Name
+	layer := last[:strings.LastIndex(last, ".")+1]
+	var names []string
+	for _, p := range parameters {
+		if strings.HasPrefix(p.Name, layer) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// differInLast tells whether two shapes are the same but for the last dimension,
+// which is that of the classes.
+func differInLast(a, b []int) bool {
+	k := len(a) - 1
+	return len(a) == len(b) && k >= 0 && slices.Equal(a[:k], b[:k])
+}
+
+func elements(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+func finite(values []float32) bool {
+	return !slices.ContainsFunc(values, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+}
+
+// fault is an error of the source's file.
+func (s *Source) fault(format string, args ...any) error {
+	return &rundir.DataError{Path: s.Path, Message: fmt.Sprintf(format, args...)}
+}

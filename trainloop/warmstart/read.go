@@ -1,0 +1,240 @@
+package warmstart
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"onnxlab/internal/durable"
+	"onnxlab/internal/onnxpb"
+	"onnxlab/internal/printable"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/inspect"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/snapshot"
+)
+
+// Read reads the parameters of what is at path: the latest checkpoint of a run,
+// a snapshot in one, a checkpoint file, or a model that package onnxmodels wrote
+// with its BatchNorm kept. What is none of these, or damaged, is a
+// *rundir.DataError.
+func Read(path string) (*Source, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fault(path, err)
+	case info.IsDir() && isFile(snapshot.CheckpointPath(path)):
+		return readSnapshot(path, path)
+	case info.IsDir():
+		return readRun(path, func(dir string) (string, error) {
+			_, latest, _, err := snapshot.Latest(rundir.Layout{Dir: dir}.Checkpoints())
+			return latest, err
+		})
+	}
+	head, err := firstBytes(path)
+	if err != nil {
+		return nil, fault(path, err)
+	}
+	if checkpoint.HasIdentifier(head) {
+		return readCheckpoint(path, path)
+	}
+	return readModel(path)
+}
+
+// ReadBest reads the parameters of the checkpoint of a run that has the best
+// validation accuracy.
+func ReadBest(dir string) (*Source, error) { return readRun(dir, rundir.BestSnapshot) }
+
+// fault is the error of the file or the directory at path.
+func fault(path string, err error) error {
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) && cause.Path == path {
+		err = cause.Err
+	}
+	return &rundir.DataError{Path: path, Message: err.Error()}
+}
+
+// readRun reads the snapshot of a run that choose finds in its directory.
+func readRun(dir string, choose func(dir string) (string, error)) (*Source, error) {
+	switch rundir.KindOf(dir) {
+	case rundir.OfSweep:
+		return nil, fault(dir, errors.New("is a sweep: take one of its runs, <condition>/<batch size>"))
+	case rundir.Neither:
+		return nil, fault(dir, errors.New("is no run: take the directory of a run, a checkpoint or a model.onnx"))
+	}
+	path, err := choose(dir)
+	var named *rundir.DataError // which has its own path
+	switch {
+	case errors.As(err, &named):
+		return nil, err
+	case err != nil:
+		return nil, fault(dir, err)
+	}
+	return readSnapshot(dir, path)
+}
+
+// readSnapshot reads the snapshot at path. Messages are to name it as named.
+func readSnapshot(named, path string) (*Source, error) {
+	m, err := snapshot.Check(path)
+	if err != nil {
+		return nil, fault(named, err)
+	}
+	s, err := readCheckpoint(named, snapshot.CheckpointPath(path))
+	if err != nil {
+		return nil, err
+	}
+	s.Place = fmt.Sprintf("epoch %d, step %d", m.Epoch+min(m.Partial.Steps, 1), m.Step)
+	return s, nil
+}
+
+// The properties of a checkpoint in which Write keeps what parameters do not tell.
+const (
+	propertyFrom    = "onnxlab.from"
+	propertyClasses = "onnxlab.classes"
+)
+
+// readCheckpoint reads the checkpoint file at path. That of a run's snapshot has
+// the run's classes.
+func readCheckpoint(named, path string) (*Source, error) {
+	c, err := checkpoint.Read(path)
+	if err != nil {
+		return nil, fault(named, err)
+	}
+	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
+	if from := c.Properties.Strings[propertyFrom]; from != "" {
+		s.Place = "of " + printable.Name(from)
+	}
+	if text, ok := c.Properties.Strings[propertyClasses]; ok {
+		if err := json.Unmarshal([]byte(text), &s.Classes); err != nil {
+			return nil, fault(named, fmt.Errorf("property %s: %w", propertyClasses, err))
+		}
+		return s, nil
+	}
+	return s, s.askRun(filepath.Dir(filepath.Dir(path)))
+}
+
+// askRun takes from the files of the run whose checkpoints these are, if they are
+// one's, what checkpoints do not tell.
+func (s *Source) askRun(checkpoints string) error {
+	dir := filepath.Dir(checkpoints)
+	if (rundir.Layout{Dir: dir}).Checkpoints() != checkpoints || rundir.KindOf(dir) != rundir.OfRun {
+		return nil
+	}
+	environment, err := rundir.ReadEnvironment(dir)
+	if err != nil {
+		return err
+	}
+	experiment, err := rundir.ReadConfig(dir)
+	if err != nil {
+		return err
+	}
+	s.Classes = environment.Data.Classes
+	s.Network = fmt.Sprintf("model.widths %s and model.convolutions %d",
+		strings.ReplaceAll(fmt.Sprint(experiment.Model.Widths), " ", ", "), experiment.Model.Convolutions)
+	return nil
+}
+
+// Write keeps the source in a checkpoint file. Read gives it back, with what it was
+// from as its place.
+func (s *Source) Write(path string) error {
+	c := &checkpoint.Checkpoint{Trainable: s.Parameters}
+	c.Properties.Strings = map[string]string{propertyFrom: s.String()}
+	if len(s.Classes) > 0 {
+		text, err := json.Marshal(s.Classes)
+		if err != nil {
+			return err
+		}
+		c.Properties.Strings[propertyClasses] = string(text)
+	}
+	return checkpoint.Write(path, c)
+}
+
+// readModel reads the parameters of a model. Which of its initializers are those
+// and not constants, package inspect tells.
+func readModel(path string) (*Source, error) {
+	m, err := onnxmodels.ReadModel(path)
+	if err != nil {
+		return nil, fault(path, err)
+	}
+	form, err := onnxmodels.FormOf(m)
+	if err != nil {
+		return nil, fault(path, err)
+	}
+	s := &Source{Path: path}
+	if !form.Unnamed {
+		s.Classes = form.Classes
+	}
+	report := inspect.Model(m)
+	parameters := map[string]bool{}
+	for _, p := range report.Parameters {
+		parameters[p.Name] = true
+	}
+	for _, t := range m.GetGraph().GetInitializer() {
+		if parameters[t.GetName()] {
+			s.Parameters = append(s.Parameters, tensorOf(t))
+		}
+	}
+	s.folded = true
+	for _, o := range report.Operators {
+		s.folded = s.folded && o.Operator != "BatchNormalization"
+	}
+	return s, nil
+}
+
+// tensorOf returns an initializer, without data if that is not float32.
+func tensorOf(t *onnxpb.Tensor) checkpoint.Tensor {
+	x := checkpoint.Tensor{Name: t.GetName(), Shape: []int{}}
+	for _, d := range t.GetDims() {
+		x.Shape = append(x.Shape, int(d))
+	}
+	if graph.Elem(t.GetDataType()) != graph.Float {
+		return x
+	}
+	if x.Data = t.GetFloatData(); len(x.Data) > 0 {
+		return x
+	}
+	raw := t.GetRawData()
+	x.Data = make([]float32, len(raw)/4)
+	for i := range x.Data {
+		x.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return x
+}
+
+// foldedFault is the error of a model whose BatchNorm is folded, with the command
+// that makes one in which it is kept.
+func (s *Source) foldedFault() error {
+	run := "RUN"
+	if dir := filepath.Dir(s.Path); rundir.KindOf(dir) == rundir.OfRun {
+		run = dir
+	}
+	return s.fault("its BatchNorm is folded into the convolutions, and cannot be trained on: take the run, --from %s, or what 'pipeline export model --run %s --fold=false --out unfolded.onnx' writes", run, run)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// firstBytes returns up to eight.
+func firstBytes(path string) ([]byte, error) {
+	f, err := durable.OpenPlain(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, 8)
+	n, err := io.ReadFull(f, head)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return head[:n], err
+}
