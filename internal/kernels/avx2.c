@@ -1,4 +1,4 @@
-//go:build amd64
+//go:build amd64 && !windows
 
 // The kernels for AVX2 with FMA: vectors of 8 floats, 16 registers.
 

@@ -1,4 +1,4 @@
-//go:build amd64
+//go:build amd64 && !windows
 
 // The kernels for AVX-512: vectors of 16 floats, 32 registers.
 

@@ -1,4 +1,4 @@
-//go:build amd64
+//go:build amd64 && !windows
 
 // How ONNX Runtime gets to know the operators, makes nodes of them and runs these.
 
