@@ -1,5 +1,5 @@
-// Convolutions and their gradients by the weights: directly if x has fewer channels
-// than a block, else by Winograd's algorithm.
+// Chooses how convolutions and their gradients by the weights are computed: directly
+// if x has fewer channels than a block, otherwise by Winograd's algorithm.
 
 #ifndef ONNXLAB_CONV_H
 #define ONNXLAB_CONV_H

@@ -55,7 +55,8 @@ static void copy_into_frame(const direct_job *job, long image, float *to) {
 		for (long y = 0; y < c->height; y++) {
 			float *row = to + i * job->channel + (y + 1) * job->row + 1;
 			if (c->x != NULL) {
-				memcpy(row, c->x + ((image * c->inputs + i) * c->height + y) * c->width, sizeof(float) * (size_t)c->width);
+				const float *from = c->x + ((image * c->inputs + i) * c->height + y) * c->width;
+				memcpy(row, from, sizeof(float) * (size_t)c->width);
 				continue;
 			}
 			const unsigned char *from = c->bytes + (image * c->height + y) * c->width * c->inputs + i;
@@ -63,10 +64,14 @@ static void copy_into_frame(const direct_job *job, long image, float *to) {
 		}
 }
 
-// direct_pixels computes DIRECT_PIXELS neighbours of a row, for one block of
-// outputs. x is at the top left of the first pixel's 3x3 neighbourhood, w is
-// [inputs, TAPS, BLOCK].
-SIMD_INLINE void direct_pixels(const direct_job *job, const float *x, const float *w, vec bias, vec sums[DIRECT_PIXELS]) {
+// direct_pixels computes DIRECT_PIXELS neighbours of a row, for one block of outputs:
+//
+//	sums[p][o] = bias[o] + Σ over i, j, k: w[i,j,k,o]·x[i,j,p+k]
+//
+// x is at the top left of the first pixel's 3x3 neighbourhood, and w is [inputs, TAPS,
+// BLOCK].
+SIMD_INLINE void direct_pixels(const direct_job *job, const float *x, const float *w, vec bias,
+                               vec sums[DIRECT_PIXELS]) {
 	UNROLL for (int p = 0; p < DIRECT_PIXELS; p++) sums[p] = bias;
 	for (long i = 0; i < job->conv->inputs; i++)
 		UNROLL for (int k = 0; k < TAPS; k++) {

@@ -18,8 +18,8 @@
 #include "winograd_transforms.h"
 
 // Tiles in a chunk, a multiple of PRODUCT_ROWS. With more than FEW_CHANNELS inputs and
-// outputs together, U needs most of the cache, so chunks are smaller. bench/step showed
-// where to change.
+// outputs together, U needs most of the cache, so chunks are smaller. The limits are those
+// with which bench/step was fastest.
 enum { SMALL_CHUNK = 24, LARGE_CHUNK = 48, FEW_CHANNELS = 64 };
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
 	long next;                         // the next chunk that no worker has taken
 	long u_stride, v_stride, m_stride; // floats between the 36 elements
 	float *u;                          // [ELEMENTS][outputs/BLOCK][inputs][BLOCK]
-	float *v;                          // [workers], each V [ELEMENTS][inputs/BLOCK][chunk_tiles][BLOCK], then M likewise
+	float *v;                          // [workers], each V, then M: [ELEMENTS][channels/BLOCK][chunk_tiles][BLOCK]
 } winograd_job;
 
 static winograd_job winograd_job_of(const convolution *c) {
@@ -47,7 +47,7 @@ static size_t winograd_conv_scratch(const convolution *c, long workers) {
 	return sizeof(float) * (norm_floats(c) + ELEMENTS * matrices);
 }
 
-// winograd_weights writes U for one block of outputs.
+// winograd_weights writes U = G w Gᵀ for one block of outputs.
 SIMD static void winograd_weights(void *argument, size_t block) {
 	winograd_job *job = argument;
 	const convolution *c = job->grid.conv;
@@ -79,7 +79,8 @@ SIMD static void convolve_chunks(void *argument, size_t worker) {
 		transform_inputs(&job->grid, first, n, v);
 		for (int e = 0; e < ELEMENTS; e++)
 			multiply(&size, v.data + e * job->v_stride, job->u + e * job->u_stride, m.data + e * job->m_stride);
-		write_outputs(&job->grid, first, n, m, c->moments == NULL ? NULL : c->moments + chunk * 3 * c->outputs);
+		float *moments_of_chunk = c->moments == NULL ? NULL : c->moments + chunk * 3 * c->outputs;
+		write_outputs(&job->grid, first, n, m, moments_of_chunk);
 	}
 }
 

@@ -32,11 +32,11 @@
 
 enum {
 	GRAD_SPLITS = 16,
-	SPLIT_CHUNK = 48,            // tiles in a chunk of a split
-	SPLIT_WEIGHTS = 64 * 64,     // most inputs·outputs that are split
-	SHARED_FLOATS = 1 << 20,     // of V and E in a shared chunk, about
-	LEAST_SHARED_CHUNK = 256,    // tiles
-	TASK_TILES = 16,             // tiles of a shared chunk that one task transforms
+	SPLIT_CHUNK = 48,         // tiles in a chunk of a split
+	SPLIT_WEIGHTS = 64 * 64,  // most inputs·outputs that are split
+	SHARED_FLOATS = 1 << 20,  // of V and E in a shared chunk, about
+	LEAST_SHARED_CHUNK = 256, // tiles
+	TASK_TILES = 16,          // tiles of a shared chunk that one task transforms
 };
 
 typedef struct {
@@ -73,19 +73,22 @@ static size_t winograd_weight_grad_scratch(const convolution *c) {
 	return sizeof(float) * (norm_floats(c) + ELEMENTS * job.splits * (job.s_stride + job.v_stride + job.e_stride));
 }
 
-// matrix_of is the matrix of a split, where elements are so far apart.
+// matrix_of returns V or E of one split. matrices has those of all splits, one after
+// the other.
 static inline tile_matrix matrix_of(const winograd_grad_job *job, float *matrices, long split, long element_stride) {
 	return (tile_matrix){matrices + split * ELEMENTS * element_stride, element_stride, job->chunk_tiles * BLOCK};
 }
 
-// add_element adds the products of n transformed tiles to one element of S.
-SIMD static void add_element(const winograd_grad_job *job, long n, long element, tile_matrix v, tile_matrix e, float *s) {
+// add_element adds the products Vᵀ·E of n transformed tiles to one element of S.
+SIMD static void add_element(const winograd_grad_job *job, long n, long element,
+                             tile_matrix v, tile_matrix e, float *s) {
 	const convolution *c = job->grid.conv;
 	const product_size size = {n, c->inputs, c->outputs, v.block_stride};
-	multiply_accumulate(&size, v.data + element * v.element_stride, e.data + element * e.element_stride, s + element * job->s_stride);
+	multiply_accumulate(&size, v.data + element * v.element_stride, e.data + element * e.element_stride,
+	                    s + element * job->s_stride);
 }
 
-// sum_split computes S of one split.
+// sum_grad_split computes S of one split, chunk by chunk.
 SIMD static void sum_grad_split(void *argument, size_t split) {
 	winograd_grad_job *job = argument;
 	float *s = job->s + (long)split * ELEMENTS * job->s_stride;
@@ -102,7 +105,7 @@ SIMD static void sum_grad_split(void *argument, size_t split) {
 	}
 }
 
-// join_splits adds one element of S of all splits to that of the first.
+// join_splits adds up one element of S over all splits, into that of the first.
 SIMD static void join_splits(void *argument, size_t element) {
 	winograd_grad_job *job = argument;
 	const convolution *c = job->grid.conv;
@@ -124,12 +127,13 @@ SIMD static void transform_shared(void *argument, size_t task) {
 	transform_gradients(&job->grid, job->first + t, n, e);
 }
 
-// sum_shared adds the shared chunk to one element of S.
+// sum_shared adds the products of the shared chunk to one element of S.
 SIMD static void sum_shared(void *argument, size_t element) {
 	winograd_grad_job *job = argument;
 	if (job->first == 0)
 		memset(job->s + (long)element * job->s_stride, 0, sizeof(float) * (size_t)job->s_stride);
-	add_element(job, job->n, (long)element, matrix_of(job, job->v, 0, job->v_stride), matrix_of(job, job->e, 0, job->e_stride), job->s);
+	const tile_matrix v = matrix_of(job, job->v, 0, job->v_stride), e = matrix_of(job, job->e, 0, job->e_stride);
+	add_element(job, job->n, (long)element, v, e, job->s);
 }
 
 // write_weight_gradient writes dw = Gᵀ S G for one block of outputs.

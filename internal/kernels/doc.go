@@ -2,8 +2,8 @@
 // networks on processors with AVX2 or AVX-512: 3x3 convolutions and their gradients,
 // and batch normalisation with the ReLU and average pool after it. They are
 // operators of the domain "onnxlab", which package onnxlab/onnxmodels/lower/native
-// writes into graphs. [Add] gives them to a session, [Block] tells for which layout of
-// images.
+// writes into graphs. [Add] gives them to a session, and [Block] says which layout of
+// images they use.
 //
 // Results do not depend on the number of threads. They differ between the two
 // instruction sets by rounding.
@@ -17,9 +17,9 @@
 //	  moments.h            mean and variance of pixels as they are written
 //	  normalise.h          normalisation of pixels as they are read
 //	  statistics.c         mean, variance and terms of the gradient over the batch
-//	conv.h                 which algorithm convolves
-//	  conv_direct.h        few channels: directly
-//	  conv_winograd.h      else by Winograd's algorithm
+//	conv.h                 chooses the algorithm of a convolution
+//	  conv_direct.h        few channels: as the convolution is defined
+//	  conv_winograd.h      otherwise: Winograd's algorithm
 //	  conv_winograd_grad.h the gradient by the weights
 //	    winograd_transforms.h  the algorithm's matrices
 //	    winograd_tiles.h       how images are cut into tiles
@@ -27,8 +27,8 @@
 //	    winograd_output.h      writing y, and reading the gradient by it
 //	    winograd_products.h    the multiplications
 //	avx512.c, avx2.c       compile the above for one instruction set each
-//	operators.c            what runs a node: checks shapes, calls a kernel
+//	operators.c            runs a node: checks shapes, calls a kernel
 //	  tensor.c             a node's inputs, outputs and scratch memory
-//	register.c             how ONNX Runtime gets to know the operators
+//	register.c             registers the operators with ONNX Runtime
 //	ort.h                  the part of its C API that this needs
 package kernels

@@ -57,7 +57,8 @@ typedef struct {
 	channel_norm x_norm; // normalises x as it is read, unless x_norm.scale is NULL; only for blocked x
 
 	// For conv. If flipped is set, the weight is [inputs, outputs, 3, 3] and is turned by
-	// 180 degrees before use. With dy as x, this computes the gradient by a convolution's x.
+	// 180 degrees before use. With the weight and the dy of a convolution as weight and x,
+	// y is then the gradient by that convolution's x.
 	const float *weight; // [outputs, inputs, 3, 3]
 	int flipped;
 	const float *bias; // [outputs], or NULL
@@ -65,8 +66,8 @@ typedef struct {
 	float *moments;    // result, or NULL: the moments of y in conv_chunks chunks
 
 	// For conv_weight_grad.
-	const float *dy; // [images, outputs, height, width]
-	float *dweight;  // result: [outputs, inputs, 3, 3]
+	const float *dy; // the gradient by y: [images, outputs, height, width]
+	float *dweight;  // result: the gradient by the weight, [outputs, inputs, 3, 3]
 } convolution;
 
 // Batch normalisation: each channel is normalised by its mean and deviation over
@@ -83,12 +84,13 @@ typedef struct {
 	const float *moments; // the moments of x, or NULL: then batchnorm computes them
 	long chunks;          // in moments
 	float *y;             // result, or NULL: [images, channels, height/pool, width/pool]
-	float *mean, *variance, *inverse_deviation; // results: [channels]; inverse_deviation = 1/√(variance + epsilon)
+	// Results, [channels], with inverse_deviation = 1/√(variance + epsilon).
+	float *mean, *variance, *inverse_deviation;
 
 	// For batchnorm_grad.
-	const float *dy;            // like y
+	const float *dy;            // the gradient by y, with the shape of y
 	float dy_scale;             // each pixel of a window gets dy·dy_scale; 1/pool² for averages
-	float *dx, *dscale, *dbias; // results: like x, [channels], [channels]
+	float *dx, *dscale, *dbias; // results: the shape of x, [channels], [channels]
 } batchnorm;
 
 // The kernels for one instruction set. Their results do not depend on the threads.

@@ -2,8 +2,8 @@
 
 #include "operators.h"
 
-// Models of strangers may have inputs of any shape. Kernels get none that they were
-// not made for.
+// A model may give an operator inputs of any shape. The operators refuse the shapes that
+// the kernels were not made for, because a kernel trusts the sizes that it is given.
 
 static OrtStatus *require(const call *c, int fits) {
 	return fits ? NULL : onnxlab_error(c->run->api, "onnxlab: the inputs do not have the shapes of this operator");
@@ -40,8 +40,8 @@ static int read_images(const call *c, const tensor *x, convolution *conv) {
 	return x->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT && (conv->inputs < block || conv->inputs % block == 0);
 }
 
-// read_norm reads how so many channels are normalised from the inputs scale, bias,
-// mean and inverse deviation.
+// read_norm reads how an image's channels are normalised. Its four inputs are scale,
+// bias, mean and inverse deviation.
 static int read_norm(const call *c, const tensor in[4], int64_t channels, channel_norm *norm) {
 	*norm = (channel_norm){
 		.scale = in[0].data,
@@ -56,8 +56,8 @@ static int read_norm(const call *c, const tensor in[4], int64_t channels, channe
 	return 1;
 }
 
-// read_x_norm does so for a convolution's x, which must then be blocked. The inputs may
-// be left out.
+// read_x_norm reads the same four inputs for a convolution's x, which must then be
+// blocked. All four may be left out.
 static int read_x_norm(const call *c, const tensor in[4], const tensor *x, channel_norm *norm) {
 	return in[0].data == NULL || (is_blocked(c, x) && read_norm(c, in, x->shape[1], norm));
 }
@@ -110,8 +110,10 @@ OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
 OrtStatus *onnxlab_run_batchnorm(const call *c) {
 	const tensor *x = &c->in[0], *scale = &c->in[1], *bias = &c->in[2], *moments = &c->in[3];
 	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool;
-	TRY(require(c, is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) && is_vector(scale, channels) && is_vector(bias, channels) &&
-	                   (moments->data == NULL || (moments->rank == 3 && moments->shape[1] == 3 && moments->shape[2] == channels))));
+	TRY(require(c, is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) &&
+	                   is_vector(scale, channels) && is_vector(bias, channels) &&
+	                   (moments->data == NULL ||
+	                    (moments->rank == 3 && moments->shape[1] == 3 && moments->shape[2] == channels))));
 	batchnorm b = {
 		.images = shape[0],
 		.channels = channels,

@@ -74,7 +74,8 @@ typedef struct {
 	void *unused133[120];
 	OrtStatus *(*KernelContext_GetAllocator)(const OrtKernelContext *, const OrtMemoryInfo *, OrtAllocator **);
 	void *unused254[20];
-	OrtStatus *(*KernelContext_ParallelFor)(const OrtKernelContext *, void (*task)(void *, size_t), size_t total, size_t num_batch, void *usr_data);
+	OrtStatus *(*KernelContext_ParallelFor)(const OrtKernelContext *, void (*task)(void *, size_t), size_t total,
+	                                        size_t num_batch, void *usr_data);
 } OrtApi;
 
 typedef struct {

@@ -118,8 +118,8 @@ void batchnorm_reference(const batchnorm *b) {
 				}
 }
 
-// before_relu is the gradient by a normalised pixel of an image's channel.
-static double before_relu(const batchnorm *b, long image, long channel, long pixel) {
+// gradient_before_relu is the gradient by one normalised pixel of an image's channel.
+static double gradient_before_relu(const batchnorm *b, long image, long channel, long pixel) {
 	const long plane = image * b->channels + channel, row = pixel / b->width, column = pixel % b->width;
 	if (normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]) <= 0 && b->norm.relu)
 		return 0;
@@ -127,8 +127,9 @@ static double before_relu(const batchnorm *b, long image, long channel, long pix
 	return b->dy_scale * (double)b->dy[(plane * height + row / b->pool) * width + column / b->pool];
 }
 
-// The mean and the deviation depend on x, too, so with x̂ = (x − mean)·inverse and means
-// over the batch, dx = scale·inverse·(g − mean of g − x̂·mean of g·x̂).
+// With x̂ = (x − mean)·inverse, and since the mean and the deviation depend on x, too:
+//
+//	dbias = Σ g,  dscale = Σ g·x̂,  dx = scale·inverse·(g − dbias/count − x̂·dscale/count)
 void batchnorm_grad_reference(const batchnorm *b) {
 	const long pixels = b->height * b->width;
 	const double count = (double)b->images * pixels;
@@ -137,7 +138,7 @@ void batchnorm_grad_reference(const batchnorm *b) {
 		double sum = 0, dot = 0;
 		for (long n = 0; n < b->images; n++)
 			for (long p = 0; p < pixels; p++) {
-				double g = before_relu(b, n, c, p), x = b->x[(n * b->channels + c) * pixels + p];
+				double g = gradient_before_relu(b, n, c, p), x = b->x[(n * b->channels + c) * pixels + p];
 				sum += g;
 				dot += g * (x - mean) * inverse;
 			}
@@ -146,7 +147,7 @@ void batchnorm_grad_reference(const batchnorm *b) {
 		for (long n = 0; n < b->images; n++)
 			for (long p = 0; p < pixels; p++) {
 				const long at = (n * b->channels + c) * pixels + p;
-				double g = before_relu(b, n, c, p), normal = (b->x[at] - mean) * inverse;
+				double g = gradient_before_relu(b, n, c, p), normal = (b->x[at] - mean) * inverse;
 				b->dx[at] = b->norm.scale[c] * inverse * (g - sum / count - normal * dot / count);
 			}
 	}

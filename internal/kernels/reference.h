@@ -22,7 +22,7 @@ void conv_weight_grad_reference(const convolution *);
 // moments_reference writes mean, variance and inverse_deviation from x.
 void moments_reference(const batchnorm *);
 
-// batchnorm_reference writes these and y.
+// batchnorm_reference writes mean, variance, inverse_deviation and y.
 void batchnorm_reference(const batchnorm *);
 
 // batchnorm_grad_reference writes dx, dscale and dbias.

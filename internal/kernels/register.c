@@ -1,6 +1,7 @@
 //go:build amd64 && !windows
 
-// How ONNX Runtime gets to know the operators, makes nodes of them and runs these.
+// Registers the operators with ONNX Runtime, which then calls back: to learn what they
+// take and give, to create a node, and to run it.
 
 #include "register.h"
 
@@ -12,7 +13,8 @@
 #include "operators.h"
 #include "tensor.h"
 
-// ONNX Runtime gets a pointer to the first member and hands it back.
+// One row of the table of operators below. ONNX Runtime gets a pointer to callbacks and
+// hands it to each callback, which finds the row there: callbacks must come first.
 typedef struct {
 	OrtCustomOp callbacks;
 	const char *name;
@@ -49,7 +51,9 @@ static size_t get_input_count(const OrtCustomOp *o) { return operator_of(o)->inp
 static size_t get_output_count(const OrtCustomOp *o) { return operator_of(o)->outputs; }
 
 static ONNXTensorElementDataType get_input_type(const OrtCustomOp *o, size_t index) {
-	return index == 0 && operator_of(o)->takes_any_type ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+	if (index == 0 && operator_of(o)->takes_any_type)
+		return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+	return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
 }
 
 static ONNXTensorElementDataType get_output_type(const OrtCustomOp *o, size_t index) {
@@ -58,7 +62,8 @@ static ONNXTensorElementDataType get_output_type(const OrtCustomOp *o, size_t in
 }
 
 static OrtCustomOpInputOutputCharacteristic get_input_characteristic(const OrtCustomOp *o, size_t index) {
-	return index >= operator_of(o)->inputs - operator_of(o)->optional_inputs ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
+	const size_t required = operator_of(o)->inputs - operator_of(o)->optional_inputs;
+	return index < required ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
 }
 
 static OrtCustomOpInputOutputCharacteristic get_output_characteristic(const OrtCustomOp *o, size_t index) {
@@ -140,7 +145,8 @@ static OrtStatus *run_node(void *kernel, OrtKernelContext *context) {
 	for (size_t i = 0; i < count && i < n->operator->inputs; i++) TRY(onnxlab_read_input(&r, i, &in[i]));
 	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	const threads t = {.parallel_for = parallel_for, .workers = processors > 0 ? processors : 1, .context = &r};
-	return n->operator->run(&(call){.run = &r, .attributes = &n->attributes, .kernels = n->kernels, .threads = &t, .in = in});
+	const call c = {.run = &r, .attributes = &n->attributes, .kernels = n->kernels, .threads = &t, .in = in};
+	return n->operator->run(&c);
 }
 
 static const OrtCustomOp callbacks = {

@@ -7,7 +7,8 @@
 
 #include "kernels.h"
 
-// onnxlab_affine writes normalisation as y = factor·x + shift. Both are [channels].
+// onnxlab_affine computes the factors and shifts, [channels], with which normalisation
+// is y = factor·x + shift: factor = scale·inverse_deviation, shift = bias − mean·factor.
 void onnxlab_affine(const channel_norm *, long channels, float *factor, float *shift);
 
 // onnxlab_batch_statistics sets b's mean, variance and inverse_deviation from the
@@ -24,8 +25,8 @@ typedef struct {
 } input_gradient;
 
 // onnxlab_gradient_terms sets b's dscale and dbias, and slope and offset of the
-// gradient by x; factor is that of onnxlab_affine. sums and dots are [images,
-// channels]: Σ g and Σ g·(x − mean) over the pixels of each image.
+// gradient by x. It reads factor, which onnxlab_affine has computed. sums and dots are
+// [images, channels]: Σ g and Σ g·(x − mean) over the pixels of each image.
 //
 // With m elements in a channel and factor = scale·inverse_deviation,
 //

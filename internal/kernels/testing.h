@@ -32,7 +32,8 @@ float *to_plain(const float *blocked, long images, long channels, long pixels);
 // the wanted values. Winograd's algorithm comes to 1.6e-6.
 void compare(const char *what, const float *got, const float *want, long n);
 
-// compare_images does so for images, [images, channels, pixels], blocked and plain.
+// compare_images does the same for blocked and plain images of shape [images, channels,
+// pixels].
 void compare_images(const char *what, const float *blocked, const float *want, const long shape[3]);
 
 // compare_bits wants the same bits from two runs.

@@ -1,4 +1,4 @@
-// How Winograd's algorithm reads x: V = Bᵀ x B of some tiles.
+// How Winograd's algorithm reads x: it computes V = Bᵀ x B of some tiles.
 
 #ifndef ONNXLAB_WINOGRAD_INPUT_H
 #define ONNXLAB_WINOGRAD_INPUT_H
@@ -24,13 +24,14 @@ SIMD_INLINE void normalise_pixels(const float *from, long n, const block_norm *n
 	for (long i = 0; i < n * BLOCK; i += BLOCK) store(to + i, normalise(norm, load(from + i)));
 }
 
-// read_strip reads the pixels of one block of channels that the n tiles from p on
-// depend on, normalised if x is to be. Outside the image they are 0, as the
-// convolution's padding is after the normalisation.
+// read_strip reads the pixels of one block of channels that n neighbouring tiles depend
+// on, the first tile being at p. It normalises them if x_norm says so. Outside the image
+// they are 0, since the convolution pads x after its normalisation.
 SIMD static void read_strip(const tile_grid *g, long block, position p, long n, float *to) {
 	const convolution *c = g->conv;
 	const long columns = n * OUT_TILE + 2; // from p.x − 1 on
-	const long left = p.x == 0, right = smaller(c->width + 1 - p.x, columns); // those from left to right are inside
+	// Columns from left to right − 1 are inside the image.
+	const long left = p.x == 0, right = smaller(c->width + 1 - p.x, columns);
 	block_norm norm = {0};
 	if (g->factor != NULL)
 		norm = block_norm_at(g->factor, g->shift, block * BLOCK, c->x_norm.relu);
@@ -57,7 +58,8 @@ SIMD static void read_strip(const tile_grid *g, long block, position p, long n, 
 //
 // The functions for one tile must not be inlined. Otherwise GCC keeps the addresses of
 // all 36 elements across the loops around them, and has no registers left.
-SIMD_NOINLINE void transform_input(const float *x, float *v, long element_stride, const float *prefetch, long prefetch_stride) {
+SIMD_NOINLINE void transform_input(const float *x, float *v, long element_stride,
+                                   const float *prefetch, long prefetch_stride) {
 	UNROLL for (int lower = 0; lower < 2; lower++) {
 		vec half[HALF_TILE][IN_TILE]; // three rows of Bᵀ x
 		UNROLL for (int j = 0; j < IN_TILE; j++) {
@@ -78,7 +80,7 @@ SIMD_NOINLINE void transform_input(const float *x, float *v, long element_stride
 	}
 }
 
-// transform_inputs writes V = Bᵀ x B of n tiles from the first on.
+// transform_inputs writes V = Bᵀ x B of n tiles, starting with tile number `first`.
 SIMD static void transform_inputs(const tile_grid *g, long first, long n, tile_matrix v) {
 	const convolution *c = g->conv;
 	const long blocks = c->inputs / BLOCK;
@@ -91,9 +93,11 @@ SIMD static void transform_inputs(const tile_grid *g, long first, long n, tile_m
 		for (long b = 0; b < blocks; b++) {
 			read_strip(g, b, p, tiles, strip);
 			position ahead = next;
-			for (long t = 0; t < tiles; t++, ahead = next_tile(g, ahead))
+			for (long t = 0; t < tiles; t++, ahead = next_tile(g, ahead)) {
+				const position inner = {ahead.image, ahead.y + 1, ahead.x + 1};
 				transform_input(strip + t * OUT_TILE * BLOCK, v.data + b * v.block_stride + t * BLOCK, v.element_stride,
-				                c->x + pixel_offset(c, blocks, b, (position){ahead.image, ahead.y + 1, ahead.x + 1}), c->width * BLOCK);
+				                c->x + pixel_offset(c, blocks, b, inner), c->width * BLOCK);
+			}
 		}
 	}
 }

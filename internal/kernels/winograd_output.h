@@ -1,5 +1,5 @@
-// How Winograd's algorithm writes y and measures its moments, y = Aᵀ M A of some
-// tiles, and how it reads the gradient by y, E = A dy Aᵀ.
+// How Winograd's algorithm writes y = Aᵀ M A of some tiles and measures its moments, and
+// how it reads dy: it computes E = A dy Aᵀ.
 
 #ifndef ONNXLAB_WINOGRAD_OUTPUT_H
 #define ONNXLAB_WINOGRAD_OUTPUT_H
@@ -22,7 +22,8 @@ static inline tile_extent extent_of(const convolution *c, position p) {
 
 // transform_gradient writes the 36 elements of A dy Aᵀ for one tile. Beyond the
 // image's edge dy is 0.
-SIMD_NOINLINE void transform_gradient(const float *dy, const tile_extent *extent, float *e, long element_stride, const float *prefetch) {
+SIMD_NOINLINE void transform_gradient(const float *dy, const tile_extent *extent, float *e, long element_stride,
+                                      const float *prefetch) {
 	const long rows = extent->rows, columns = extent->columns, row_stride = extent->row_stride;
 	vec half[IN_TILE][OUT_TILE]; // A dy
 	UNROLL for (int j = 0; j < OUT_TILE; j++) {
@@ -45,7 +46,7 @@ SIMD_NOINLINE void transform_gradient(const float *dy, const tile_extent *extent
 // channels, transforming one tile takes less time than fetching one from memory.
 static inline long prefetch_distance(long blocks) { return 1 + 3 / blocks; }
 
-// transform_gradients writes E = A dy Aᵀ of n tiles from the first on.
+// transform_gradients writes E = A dy Aᵀ of n tiles, starting with tile number `first`.
 SIMD static void transform_gradients(const tile_grid *g, long first, long n, tile_matrix e) {
 	const convolution *c = g->conv;
 	const long blocks = c->outputs / BLOCK;
@@ -66,7 +67,8 @@ typedef struct {
 
 // transform_output writes Aᵀ m A plus the bias to one tile of y and adds its pixels to
 // the measurement unless that is NULL.
-SIMD_INLINE void transform_output(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent, measurement *measured) {
+SIMD_INLINE void transform_output(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent,
+                                  measurement *measured) {
 	const long rows = extent->rows, columns = extent->columns, row_stride = extent->row_stride;
 	vec half[OUT_TILE][IN_TILE]; // Aᵀ m
 	UNROLL for (int j = 0; j < IN_TILE; j++, m += element_stride) {
@@ -105,7 +107,8 @@ SIMD_INLINE moments load_moments(const stored_measurement *s) {
 	return (moments){load(s->data), load(s->data + s->channels), load(s->data + 2 * s->channels)};
 }
 
-SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent, const stored_measurement *s) {
+SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, vec bias, float *y,
+                                          const tile_extent *extent, const stored_measurement *s) {
 	measurement measured = {load_moments(s), s->empty};
 	transform_output(m, element_stride, bias, y, extent, &measured);
 	store(s->data, measured.sums.pivot);
@@ -113,9 +116,9 @@ SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, v
 	store(s->data + 2 * s->channels, measured.sums.squares);
 }
 
-// write_outputs writes y = Aᵀ m A plus the bias for n tiles from the first on. If
-// measured is not NULL, it gets their moments, [3, outputs]; until the last tile is
-// done, the measurements are kept there.
+// write_outputs writes y = Aᵀ M A plus the bias for n tiles, starting with tile number
+// `first`. If measured is not NULL, it gets their moments, [3, outputs]. Until the last
+// tile is done, it holds the stored measurements.
 SIMD static void write_outputs(const tile_grid *g, long first, long n, tile_matrix m, float *measured) {
 	const convolution *c = g->conv;
 	const long blocks = c->outputs / BLOCK;
@@ -128,10 +131,12 @@ SIMD static void write_outputs(const tile_grid *g, long first, long n, tile_matr
 			const float *from = m.data + b * m.block_stride;
 			float *y = c->y + pixel_offset(c, blocks, b, p);
 			const vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
-			if (measured == NULL)
+			if (measured == NULL) {
 				write_tile(from, m.element_stride, bias, y, &extent);
-			else
-				write_and_measure_tile(from, m.element_stride, bias, y, &extent, &(stored_measurement){measured + b * BLOCK, c->outputs, t == 0});
+				continue;
+			}
+			const stored_measurement s = {measured + b * BLOCK, c->outputs, .empty = t == 0};
+			write_and_measure_tile(from, m.element_stride, bias, y, &extent, &s);
 		}
 	}
 	stream_fence();

@@ -34,7 +34,7 @@ static inline tile_grid tile_grid_of(const convolution *c) {
 // norm_floats is how many floats of scratch memory prepare_norm needs.
 static inline long norm_floats(const convolution *c) { return c->x_norm.scale == NULL ? 0 : 2 * c->inputs; }
 
-// prepare_norm computes how x is normalised, if it is.
+// prepare_norm computes factor and shift if x is normalised as it is read.
 static inline void prepare_norm(tile_grid *g, float *scratch) {
 	const convolution *c = g->conv;
 	if (c->x_norm.scale == NULL)
@@ -56,7 +56,8 @@ typedef struct {
 	long image, y, x;
 } position;
 
-// pixel_offset is where a pixel of a block of channels is in blocked images.
+// pixel_offset is where the pixel at p of one of the `blocks` blocks of channels lies in
+// blocked images, in floats from their start.
 static inline long pixel_offset(const convolution *c, long blocks, long block, position p) {
 	return (((p.image * blocks + block) * c->height + p.y) * c->width + p.x) * BLOCK;
 }
@@ -64,7 +65,11 @@ static inline long pixel_offset(const convolution *c, long blocks, long block, p
 // tile_position is the first pixel of a tile.
 static inline position tile_position(const tile_grid *g, long tile) {
 	const long in_image = tile % (g->rows * g->columns);
-	return (position){tile / (g->rows * g->columns), in_image / g->columns * OUT_TILE, in_image % g->columns * OUT_TILE};
+	return (position){
+		.image = tile / (g->rows * g->columns),
+		.y = in_image / g->columns * OUT_TILE,
+		.x = in_image % g->columns * OUT_TILE,
+	};
 }
 
 static inline position next_tile(const tile_grid *g, position p) {

@@ -34,13 +34,14 @@
 #include "simd.h"
 
 enum {
-	OUT_TILE = 4,                     // side of a tile of results
-	IN_TILE = OUT_TILE + FILTER - 1,  // side of the pixels that it depends on
+	OUT_TILE = 4,                    // side of a tile of results
+	IN_TILE = OUT_TILE + FILTER - 1, // side of the pixels that it depends on
 	HALF_TILE = IN_TILE / 2,
-	ELEMENTS = IN_TILE * IN_TILE,     // of a transformed tile
+	ELEMENTS = IN_TILE * IN_TILE,    // of a transformed tile
 };
 
-// input_transform computes three rows of Bᵀ d: the upper or the lower ones.
+// input_transform computes three rows of Bᵀ d: the lower ones if `lower` is set, else
+// the upper ones.
 SIMD_INLINE void input_transform(int lower, const vec d[IN_TILE], vec out[HALF_TILE]) {
 	if (lower) {
 		vec even = d[4] - d[2] * (9.f / 16), odd = d[3] - d[1] * (9.f / 16);
@@ -110,7 +111,7 @@ SIMD_INLINE void transform_weights(const vec w[FILTER][FILTER], float *u, long s
 	}
 }
 
-// transform_weight_gradient writes Gᵀ s G, [3, 3, BLOCK], of 36 elements s that are
+// transform_weight_gradient writes dw = Gᵀ s G, [3, 3, BLOCK]. The 36 elements of s are
 // `stride` floats apart.
 SIMD_INLINE void transform_weight_gradient(const float *s, long stride, float *dw) {
 	vec half[IN_TILE][FILTER]; // s G
