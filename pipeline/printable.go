@@ -31,9 +31,4 @@ func shortLines(message string) string {
 }
 
 // quoted is a word as a shell takes it.
-func quoted(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$&|;<>()*?[]#~`!{}", r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func quoted(s string) string { return printable.ShellWord(s) }
