@@ -161,6 +161,14 @@ func sourceClasses(source string) int {
 	return 0
 }
 
+// settleClasses fills in the number of classes where that is left to the data and
+// every data set of the source has as many.
+func (e *Experiment) settleClasses() {
+	if e.Model.Classes == 0 {
+		e.Model.Classes = sourceClasses(e.Data.Source)
+	}
+}
+
 // TrainImages is how many training images the experiment has, 0 when only the
 // data can tell: an unlimited folder.
 func (e Experiment) TrainImages() int {
@@ -177,7 +185,9 @@ func (e Experiment) TrainImages() int {
 
 func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
-	if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes != classes {
+	if e.Model.Classes == 1 {
+		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
+	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && d.Source != "folder" {

@@ -113,6 +113,7 @@ func (e *Experiment) overlaid(condition string, batchSize int, seed uint64) (Exp
 	if err := overlay.apply(&cell, condition); err != nil {
 		return Experiment{}, err
 	}
+	cell.settleClasses()
 	cell.Train.BatchSize = batchSize
 	cell.Seed = seed
 	cell.Sweep = Sweep{Conditions: []string{condition}, BatchSizes: []int{batchSize}, Seeds: []uint64{seed}}

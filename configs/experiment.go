@@ -26,7 +26,8 @@ type Model struct {
 	Widths []int `yaml:"widths" json:"widths"`
 	// Convolutions is how many 3x3 convolutions each stage has.
 	Convolutions int `yaml:"convolutions" json:"convolutions"`
-	// Classes is the number of outputs, at least 2.
+	// Classes is the number of outputs, at least 2; 0 means as many as the data has
+	// classes.
 	Classes int `yaml:"classes" json:"classes"`
 }
 

@@ -346,6 +346,9 @@ func TestSchema(t *testing.T) {
 	if momentum["type"] != "number" || momentum["minimum"] != 0.0 || momentum["exclusiveMaximum"] != 1.0 || momentum["default"] != 0.9 {
 		t.Errorf("momentum: %v", momentum)
 	}
+	if classes := schema.Properties["model"].Properties["classes"]; classes["type"] != "integer" || classes["default"] != nil {
+		t.Errorf("classes, whose default the data decides: %v", classes)
+	}
 	for _, s := range newKeys().settings {
 		section, name, nested := strings.Cut(s.key, ".")
 		described, found := schema.Properties[section]

@@ -150,6 +150,10 @@ func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) 
 		}
 	}
 	k.fill(&resolved.Experiment, v)
+	if resolved.Origins["model.classes"].Source == byDefault {
+		resolved.Experiment.Model.Classes = 0
+	}
+	resolved.Experiment.settleClasses()
 	for _, c := range resolved.Experiment.conflicts().within(sections) {
 		problems = append(problems, Problem{resolved.place(c), c.String()})
 	}

@@ -36,7 +36,7 @@ func TestLoadFor(t *testing.T) {
 		data bool // whether it matters to who uses the data alone
 	}{
 		{"data.train=100", false},
-		{"data.source=cifar100", false},
+		{"model.classes=7", false},
 		{"data.size=64", true},
 		{"train.epochs=0", true},
 	} {

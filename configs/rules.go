@@ -56,7 +56,7 @@ func rules() []rule {
 		{key: "model.kind", doc: "The architecture: cnn is the study's network.", names: []string{"cnn"}},
 		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
 		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
-		{key: "model.classes", doc: "Outputs of the network.", min: 2, max: 100_000},
+		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},

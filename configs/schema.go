@@ -50,7 +50,8 @@ func (k *keys) properties(allowed func(string) bool) map[string]any {
 		}
 		described := s.describe(s.typ)
 		described["description"] = s.doc
-		if value := reflect.ValueOf(s.get(&defaults)); value.Kind() != reflect.Slice || value.Len() > 0 {
+		value := reflect.ValueOf(s.get(&defaults))
+		if s.key != "model.classes" && (value.Kind() != reflect.Slice || value.Len() > 0) { // the data decides
 			described["default"] = value.Interface()
 		}
 		section, name, nested := strings.Cut(s.key, ".")

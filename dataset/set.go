@@ -71,7 +71,7 @@ func NewDrawn(s Set, d Drawing) *Set {
 }
 
 // Validate tells whether a set that was made in Go is one: as many pixels as its
-// labels and its size say, and each label that of a class.
+// labels and its size say, as many files if it names any, and each label that of a class.
 func (s *Set) Validate() error {
 	wrong := func(record int, format string, args ...any) error {
 		return &Error{Record: record, Err: fmt.Errorf(format, args...)}
@@ -81,6 +81,9 @@ func (s *Set) Validate() error {
 	}
 	if want := s.Len() * s.imageSize(); s.drawing == nil && len(s.Pixels) != want {
 		return wrong(NoRecord, "%d images of %dx%d pixels have %d bytes, got %d", s.Len(), s.Height, s.Width, want, len(s.Pixels))
+	}
+	if s.Files != nil && len(s.Files) != s.Len() {
+		return wrong(NoRecord, "%d files for %d images", len(s.Files), s.Len())
 	}
 	if len(s.Classes) == 0 {
 		return wrong(NoRecord, "the set has no names of classes")

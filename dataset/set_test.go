@@ -54,6 +54,7 @@ func TestValidate(t *testing.T) {
 		{"zero", func(s *Set) { *s = Set{} }, "images of 0x0 pixels: a side is outside 1..65535"},
 		{"pixels", func(s *Set) { s.Pixels = s.Pixels[:7] }, "2 images of 1x2 pixels have 12 bytes, got 7"},
 		{"labels", func(s *Set) { s.Labels = s.Labels[:1] }, "1 images of 1x2 pixels have 6 bytes, got 12"},
+		{"files", func(s *Set) { s.Files = []string{"a.png"} }, "1 files for 2 images"},
 		{"classes", func(s *Set) { s.Classes = nil }, "the set has no names of classes"},
 		{"label", func(s *Set) { s.Labels[1] = 2 }, "record 1: label 2 is outside 0..1"},
 		{"negative", func(s *Set) { s.Labels[0] = -1 }, "record 0: label -1 is outside 0..1"},

@@ -49,6 +49,18 @@ func (s *Splits) Put(split Split, set *Set) {
 	}
 }
 
+// Survey is what can be told of a labelled set without reading its images.
+type Survey struct {
+	// Own are the splits that have files of their own; none if one folder of each
+	// class has them all.
+	Own []Split
+	// Classes are the names of the classes, nil where every set of the source has the
+	// same.
+	Classes []string
+	// Notes are those of Splits.
+	Notes []string
+}
+
 // Limits are the most images that a reader takes of each split, from the first
 // one on; 0 takes all there are.
 type Limits struct{ Train, Validation int }

@@ -74,6 +74,9 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if err != nil {
 		return err
 	}
+	if err := settleClasses(experiment); err != nil {
+		return err
+	}
 	if opts.profile && opts.serve {
 		return &usageError{errors.New("--profile does not go with --serve")}
 	}

@@ -48,7 +48,7 @@ func arguments() map[string]cobra.CompletionFunc {
 	return map[string]cobra.CompletionFunc{
 		"pipeline config check": files("yaml", "yml"),
 		"pipeline inspect":      anyFile,
-		"pipeline predict":      files("png", "jpg", "jpeg"),
+		"pipeline predict":      files("png", "jpg", "jpeg", "gif", "bmp", "webp"),
 		"pipeline report":       directories,
 	}
 }

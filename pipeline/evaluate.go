@@ -19,10 +19,12 @@ import (
 type evaluateOptions struct {
 	dataFlags
 	modelFlags
-	out   string
-	wrong int
-	split string
-	json  bool
+	out    string
+	top    int
+	wrong  int
+	split  string
+	memory int
+	json   bool
 }
 
 func newEvaluateCommand() *cobra.Command {
@@ -32,19 +34,24 @@ func newEvaluateCommand() *cobra.Command {
 		Short: "Tell how well a trained model does on a labelled set",
 		Long: `Classify labelled images and tell how well that went: accuracy, loss (mean
 cross-entropy), the confusion matrix, and of each class precision (of what was
-taken for it, the share that was it) and recall (of what was it, the share that
-was taken for it).
+taken for it, the share that was it), recall (of what was it, the share that was
+taken for it) and F1 (their harmonic mean). Macro averages are means over the
+classes that have images. With --top 5, or of more than 10 classes, it also tells
+the share of images whose class is among the five most likely.
 
 With --run the model and the images are the run's; --source, --data and --set take
 others. With --model the images are those of --config and --set. A folder with one for
 test images is evaluated on these, a folder of classes that --data names on all of its
-images, and everything else on its validation images; --split takes others.
+images, and everything else on its validation images; --split takes others. Their
+classes may be some of the model's, in any order: they are told apart by their names.
 
---out DIR keeps evaluation.json, confusion.csv, confusion.png, confusion.svg and,
-if any image was classified wrong, wrong.png with those whose wrong class had the
-highest probability.
+--out DIR keeps evaluation.json, confusion.csv, confusion.png, confusion.svg,
+predictions.csv with what each image was taken for (file,class,predicted,probability,
+correct; an index where images come from no files) and, if any image was classified
+wrong, wrong.png with those whose wrong class had the highest probability.
 ` + exitHelp,
 		Example: `  pipeline evaluate --run runs/quickstart/medium/16 --out evaluation
+  pipeline evaluate --run runs/pets --best --data more-photos --top 2
   pipeline evaluate --model model.onnx --source cifar10 --data cifar --runtime go`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,10 +60,13 @@ highest probability.
 	}
 	opts.dataFlags.add(cmd, "data")
 	opts.modelFlags.add(cmd)
+	opts.addBest(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "directory for the files")
+	flags.IntVar(&opts.top, "top", 0, "also tell how often the class is among so many most likely ones (default: 5 of more than 10 classes)")
 	flags.IntVar(&opts.wrong, "wrong", 24, "how many of the images that were classified wrong to list and show")
 	flags.StringVar(&opts.split, "split", "", "train, validation, test or all (default: test, all or validation, as above)")
+	flags.IntVar(&opts.memory, "image-memory", 0, "short for --set data.image_memory=…: megabytes that decoding one image of a folder may take")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -68,21 +78,45 @@ type evaluated struct {
 	Source  string `json:"source"`
 	// Split is "train", "validation", "test" or "all".
 	Split dataset.Split `json:"split"`
+	// Top is how often the class of an image is among the most likely; nil if that is
+	// not told.
+	Top *topAccuracy `json:"top,omitempty"`
 	*evaluation.Report
+	// Skipped are files that hold images but were left out, as they cannot be read.
+	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
+}
+
+// topAccuracy is the share of images, 0..1, whose class is among the K most likely.
+type topAccuracy struct {
+	K        int     `json:"k"`
+	Accuracy float64 `json:"accuracy"`
+}
+
+// check tells what is wrong with the options, before anything is read.
+func (o *evaluateOptions) check() error {
+	const mostWrong = 1000 // a sheet of 20 megapixels
+	switch {
+	case o.wrong < 0 || o.wrong > mostWrong:
+		return &usageError{fmt.Errorf("--wrong: %d is outside 0..%d", o.wrong, mostWrong)}
+	case o.top < 0:
+		return &usageError{fmt.Errorf("--top: %d is below 1", o.top)}
+	case o.split != "" && splitNouns[dataset.Split(o.split)] == "":
+		return &usageError{fmt.Errorf("--split: %q is not one of train, validation, test, all", o.split)}
+	}
+	if o.memory != 0 {
+		if err := checkImageMemory(o.memory); err != nil {
+			return err
+		}
+		o.sets = append(o.sets, fmt.Sprintf("data.image_memory=%d", o.memory))
+	}
+	if err := o.modelFlags.check(); err != nil {
+		return err
+	}
+	return refuseDirectory("out", o.out, evaluationFiles(), o.path())
 }
 
 func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.Writer) (err error) {
-	const mostWrong = 1000 // a sheet of 20 megapixels
-	if opts.wrong < 0 || opts.wrong > mostWrong {
-		return &usageError{fmt.Errorf("--wrong: %d is outside 0..%d", opts.wrong, mostWrong)}
-	}
 	if err := opts.check(); err != nil {
-		return err
-	}
-	if opts.split != "" && splitNouns[dataset.Split(opts.split)] == "" {
-		return &usageError{fmt.Errorf("--split: %q is not one of train, validation, test, all", opts.split)}
-	}
-	if err := refuseDirectory("out", opts.out, evaluationFiles(), opts.path()); err != nil {
 		return err
 	}
 	experiment, err := opts.loadOrOfRun(opts.run)
@@ -97,11 +131,15 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	top, err := opts.topOf(len(c.Classes))
+	if err != nil {
+		return err
+	}
 	set, split, err := opts.images(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
-	if err := c.fits(set); err != nil {
+	if set, err = c.adopt(set, stderr); err != nil {
 		return &dataError{err}
 	}
 	report, err := evaluation.Run(ctx, c, set)
@@ -109,7 +147,10 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return err
 	}
 	report.Wrong = report.Wrong[:min(opts.wrong, len(report.Wrong))]
-	e := evaluated{c.Path, opts.runtime, set.Name, split, report}
+	e := evaluated{Model: c.Path, Runtime: opts.runtime, Source: set.Name, Split: split, Report: report, Skipped: set.Skipped}
+	if top > 0 {
+		e.Top = &topAccuracy{top, report.TopAccuracy(top)}
+	}
 	if opts.out != "" {
 		if err := e.writeFiles(opts.out, set); err != nil {
 			return err
@@ -119,6 +160,19 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return printJSON(stdout, e)
 	}
 	return e.writeTables(stdout)
+}
+
+// topOf is --top, or else 5 where there are classes enough for that to say something;
+// 0 for none.
+func (o *evaluateOptions) topOf(classes int) (int, error) {
+	const usual, enough = 5, 10
+	switch {
+	case o.top > classes:
+		return 0, &usageError{fmt.Errorf("--top: %d is outside 1..%d, of as many classes as the model has", o.top, classes)}
+	case o.top == 0 && classes > enough:
+		return usual, nil
+	}
+	return o.top, nil
 }
 
 // images reads those that the model is evaluated on.
@@ -146,35 +200,14 @@ func (o *evaluateOptions) chooseSplit(d configs.Data) (dataset.Split, error) {
 	if o.split != "" {
 		return dataset.Split(o.split), nil
 	}
-	own, _, err := source.Survey(d, dataset.Test)
+	found, err := source.Survey(d, dataset.Test)
 	switch {
 	case err != nil:
 		return "", err
-	case slices.Contains(own, dataset.Test):
+	case slices.Contains(found.Own, dataset.Test):
 		return dataset.Test, nil
-	case len(own) == 0 && o.dataPath != "":
+	case len(found.Own) == 0 && o.dataPath != "":
 		return dataset.All, nil
 	}
 	return dataset.Validation, nil
-}
-
-// fits tells what keeps the model from classifying the images of a set.
-func (c *classifier) fits(set *dataset.Set) error {
-	height, width := set.Size()
-	switch {
-	case height != c.Height || width != c.Width:
-		return fmt.Errorf("the images of %q have %dx%d pixels, the model %q takes %dx%d (--set data.size=N resizes those of folders)",
-			set.Name, width, height, c.Path, c.Width, c.Height)
-	case len(set.Classes) != len(c.Classes):
-		return fmt.Errorf("the images of %q have %d classes, the model %q has %d", set.Name, len(set.Classes), c.Path, len(c.Classes))
-	case !c.Unnamed && !slices.Equal(set.Classes, c.Classes):
-		i := 0
-		for set.Classes[i] == c.Classes[i] {
-			i++
-		}
-		return fmt.Errorf("class %d of %q is %.120q, of the model %q it is %.120q", i, set.Name, set.Classes[i], c.Path, c.Classes[i])
-	case set.Len() == 0:
-		return fmt.Errorf("%q has no images", set.Name)
-	}
-	return nil
 }

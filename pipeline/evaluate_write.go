@@ -7,8 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"text/tabwriter"
+	"strings"
 
 	"onnxlab/augment"
 	"onnxlab/augment/sheet"
@@ -24,52 +25,12 @@ const (
 	confusionCSVFile = "confusion.csv"
 	confusionPNGFile = "confusion.png"
 	confusionSVGFile = "confusion.svg"
+	predictionsFile  = "predictions.csv"
 	wrongFile        = "wrong.png"
 )
 
 func evaluationFiles() []string {
-	return []string{evaluationFile, confusionCSVFile, confusionPNGFile, confusionSVGFile, wrongFile}
-}
-
-// writeTables prints the evaluation for people.
-func (e evaluated) writeTables(w io.Writer) error {
-	fmt.Fprintf(w, "%s in %s, on %d %s of %s\n\n", printable.Line(e.Model), e.Runtime, e.Images, splitNouns[e.Split], e.Source)
-	fmt.Fprintf(w, "accuracy  %.2f %%\nloss      %.4f\n\n", 100*e.Accuracy, e.Loss)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "class\timages\tprecision\trecall\t\n")
-	for _, c := range e.Classes {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%.2f %%\t\n", printable.Name(c.Name), c.Images, precision(c.Precision, c.Predicted), 100*c.Recall)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	const most = 25 // columns that terminals have room for
-	if len(e.Classes) > most {
-		_, err := fmt.Fprintf(w, "\nthe confusion matrix of %d classes is not printed; --out DIR has it\n", len(e.Classes))
-		return err
-	}
-	fmt.Fprint(w, "\nrows: class, columns: taken for\n")
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, c := range e.Classes {
-		fmt.Fprintf(t, "\t%s", printable.Name(c.Name))
-	}
-	fmt.Fprint(t, "\t\n")
-	for i, row := range e.Confusion {
-		fmt.Fprint(t, printable.Name(e.Classes[i].Name))
-		for _, n := range row {
-			fmt.Fprintf(t, "\t%d", n)
-		}
-		fmt.Fprint(t, "\t\n")
-	}
-	return t.Flush()
-}
-
-// precision has no value for a class that nothing was taken for.
-func precision(p float64, predicted int) string {
-	if predicted == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.2f %%", 100*p)
+	return []string{evaluationFile, confusionCSVFile, confusionPNGFile, confusionSVGFile, predictionsFile, wrongFile}
 }
 
 // writeFiles writes the files into dir, each whole or not at all.
@@ -85,6 +46,7 @@ func (e evaluated) writeFiles(dir string, set *dataset.Set) error {
 		{confusionCSVFile, e.writeCSV},
 		{confusionPNGFile, m.WritePNG},
 		{confusionSVGFile, m.WriteSVG},
+		{predictionsFile, func(w io.Writer) error { return e.writePredictions(w, set) }},
 		{wrongFile, func(w io.Writer) error { return e.writeWrong(w, set) }},
 		{evaluationFile, func(w io.Writer) error { return printJSON(w, e) }},
 	}
@@ -128,6 +90,38 @@ func (e evaluated) writeCSV(w io.Writer) error {
 	return c.Error()
 }
 
+// writePredictions writes what each image was taken for, one a row, in the order of
+// their files or, if they come from none, of their numbers in the set.
+func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
+	c := csv.NewWriter(w)
+	names, head := set.Files, "file"
+	if names == nil {
+		head = "index"
+	}
+	if err := c.Write([]string{head, "class", "predicted", "probability", "correct"}); err != nil {
+		return err
+	}
+	order := make([]int, set.Len())
+	for i := range order {
+		order[i] = i
+	}
+	if names != nil {
+		slices.SortFunc(order, func(i, k int) int { return strings.Compare(names[i], names[k]) })
+	}
+	for _, i := range order {
+		name, label, p := strconv.Itoa(i), int(set.Label(i)), e.Predictions[i]
+		if names != nil {
+			name = names[i]
+		}
+		row := []string{name, set.Classes[label], set.Classes[p.Predicted], csvProbability(p.Probability), strconv.FormatBool(p.Predicted == label)}
+		if err := c.Write(row); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
 // writeWrong draws the images that were classified wrong.
 func (e evaluated) writeWrong(w io.Writer, set *dataset.Set) error {
 	const columns = 6
@@ -138,12 +132,14 @@ func (e evaluated) writeWrong(w io.Writer, set *dataset.Set) error {
 		if err != nil {
 			return err
 		}
+		is := "is " + set.Classes[m.Label]
+		if m.File == "" {
+			is += fmt.Sprintf(" (%d)", m.Index)
+		}
 		pictures = append(pictures, sheet.Variant{
-			Image: picture,
-			Caption: []string{
-				fmt.Sprintf("%s %.1f %%", set.Classes[m.Predicted], 100*m.Probability),
-				fmt.Sprintf("is %s (%d)", set.Classes[m.Label], m.Index),
-			},
+			Image:   picture,
+			Caption: []string{fmt.Sprintf("%s %.1f %%", set.Classes[m.Predicted], 100*m.Probability), is},
+			Name:    printable.Line(m.File),
 		})
 	}
 	picture, err := sheet.Grid(pictures, columns)

@@ -195,12 +195,23 @@ func loadSplit(ctx context.Context, d configs.Data, stderr io.Writer, split data
 // tellOfData tells what would be decided about the images that are trained on, without
 // reading them.
 func tellOfData(d configs.Data, stderr io.Writer) error {
-	_, notes, err := source.Survey(d, dataset.Train, dataset.Validation)
+	found, err := source.Survey(d, dataset.Train, dataset.Validation)
 	if err != nil {
 		return err
 	}
-	writeNotes(stderr, notes)
+	writeNotes(stderr, found.Notes)
 	return nil
+}
+
+// settleClasses asks the data how many classes the network tells apart, if the
+// experiment leaves that to it. Training itself does that with the images it has.
+func settleClasses(e *configs.Experiment) error {
+	if e.Model.Classes != 0 {
+		return nil
+	}
+	found, err := source.Survey(e.Data, dataset.Train)
+	e.Model.Classes = len(found.Classes)
+	return err
 }
 
 // noteLines are the notes of an experiment.

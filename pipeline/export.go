@@ -73,19 +73,9 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	network, path, classes, err := trainedNetwork(opts.run, opts.best)
+	model, path, err := trainedModel(opts.run, opts.best, onnxmodels.InferenceOptions{Input: opts.input, KeepBatchNorm: !opts.fold})
 	if err != nil {
-		return &dataError{err}
-	}
-	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
-	if err != nil {
-		return &dataError{err}
-	}
-	model, err := network.Inference(state, onnxmodels.InferenceOptions{
-		Input: opts.input, KeepBatchNorm: !opts.fold, Classes: classes,
-	})
-	if err != nil {
-		return &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(path), err)}
+		return err
 	}
 	if err := onnxmodels.WriteModel(opts.out, model); err != nil {
 		return err
@@ -93,6 +83,25 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "from %s\n", path)
 	_, err = fmt.Fprintln(stdout, opts.out)
 	return err
+}
+
+// trainedModel makes an inference model of the best or the latest checkpoint of a run,
+// with the names of its classes, and tells the path of its snapshot.
+func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*onnxmodels.Model, string, error) {
+	network, path, classes, err := trainedNetwork(dir, best)
+	if err != nil {
+		return nil, "", &dataError{err}
+	}
+	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	if err != nil {
+		return nil, "", &dataError{err}
+	}
+	o.Classes = classes
+	model, err := network.Inference(state, o)
+	if err != nil {
+		return nil, "", &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(path), err)}
+	}
+	return model, path, nil
 }
 
 // trainedNetwork returns the network of a run, and the path of its snapshot
@@ -110,7 +119,7 @@ func trainedNetwork(dir string, best bool) (n *onnxmodels.Network, path string, 
 		return nil, "", nil, err
 	}
 	if best {
-		path, err = snapshot.Best(rundir.Layout{Dir: dir}.Checkpoints())
+		path, err = rundir.BestSnapshot(dir)
 	} else {
 		path, err = trainloop.TrainedSnapshot(dir)
 	}

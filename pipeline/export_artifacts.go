@@ -98,6 +98,9 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if experiment.Optimizer.MomentumCorrection && opts.stepsPerEpoch < 1 {
 		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
 	}
+	if err := settleClasses(experiment); err != nil {
+		return err
+	}
 	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
 	if err != nil {
 		return &usageError{err}

@@ -26,6 +26,7 @@ const (
 // modelFlags say which inference model runs, and in what.
 type modelFlags struct {
 	model, run, runtime string
+	best                bool
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
@@ -34,15 +35,27 @@ func (f *modelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.runtime, "runtime", defaultRuntime, runtimeNative+", or "+runtimeGo+" for pure Go")
 }
 
+// addBest adds the flag that takes another checkpoint of a run than model.onnx.
+func (f *modelFlags) addBest(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.best, "best", false, bestUsage)
+}
+
+// bestUsage is the help of --best.
+const bestUsage = "take the run's checkpoint with the best validation accuracy, not the model that it ended with"
+
 func (f *modelFlags) check() error {
 	switch {
 	case (f.model == "") == (f.run == ""):
 		return &usageError{errors.New("--model FILE or --run DIR is required, and not both")}
+	case f.best && f.run == "":
+		return &usageError{errBestOfNoRun}
 	case f.runtime != runtimeNative && f.runtime != runtimeGo:
 		return &usageError{fmt.Errorf("--runtime %q is neither %q nor %q", f.runtime, runtimeNative, runtimeGo)}
 	}
 	return nil
 }
+
+var errBestOfNoRun = errors.New("--best needs --run DIR, whose checkpoints it chooses from")
 
 // path is the file of the model.
 func (f *modelFlags) path() string {
@@ -98,14 +111,12 @@ func (f *modelFlags) openAlone(ctx context.Context, stderr io.Writer) (*classifi
 
 // open reads the model and makes it ready to run. The caller closes it.
 func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writer) (*classifier, error) {
-	c := &classifier{Path: f.path(), Close: func() error { return nil }}
-	m, err := onnxmodels.ReadModel(c.Path)
-	if errors.Is(err, os.ErrNotExist) && f.run != "" {
-		err = explainMissing(f.run, err)
-	}
+	c := &classifier{Close: func() error { return nil }}
+	m, path, err := f.read(stderr)
 	if err != nil {
-		return nil, &dataError{err}
+		return nil, err
 	}
+	c.Path = path
 	if c.Form, err = onnxmodels.FormOf(m); err != nil {
 		return nil, &dataError{fmt.Errorf("read model %q: %w", c.Path, err)}
 	}
@@ -123,4 +134,23 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 		return nil, fmt.Errorf("run %q: %w", c.Path, err)
 	}
 	return c, nil
+}
+
+// read reads the model, or makes it of the run's best checkpoint, and tells where it
+// comes from.
+func (f *modelFlags) read(stderr io.Writer) (m *onnxmodels.Model, path string, err error) {
+	if f.best {
+		if m, path, err = trainedModel(f.run, true, onnxmodels.InferenceOptions{}); err == nil {
+			fmt.Fprintf(stderr, "from %s\n", path)
+		}
+		return m, path, err
+	}
+	m, err = onnxmodels.ReadModel(f.path())
+	if errors.Is(err, os.ErrNotExist) && f.run != "" {
+		err = explainMissing(f.run, err)
+	}
+	if err != nil {
+		return nil, "", &dataError{err}
+	}
+	return m, f.path(), nil
 }

@@ -352,7 +352,7 @@ func TestNamesDoNotCommandTheTerminal(t *testing.T) {
 		}
 	}
 	args := []string{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4"}
-	refused(t, path, `"\x1b[2J"`, [][]string{args})
+	refused(t, path, `does not know 2 of the 10 classes of "synthetic": "disc", "ring" (it knows "\x1b[2J", "\u009b\a", "square", `, [][]string{args})
 }
 
 // TestNamesStayInTheirPlace: those of classes and of images make no line or
@@ -373,7 +373,7 @@ func TestNamesStayInTheirPlace(t *testing.T) {
 		t.Errorf("it shows %.3000q", out)
 	}
 	args := []string{"evaluate", "--model", path, "--set", "data.train=128", "--set", "data.validation=4"}
-	refused(t, path, `class 0 of "synthetic" is "disc"`, [][]string{args})
+	refused(t, path, `does not know 2 of the 10 classes of "synthetic": "disc", "ring" (it knows "forged.png\tcat 99 %\nforged.png", "xxxx`, [][]string{args})
 }
 
 // TestAnswersThatAreNoNumbers: a model of such weights is bad data, however its

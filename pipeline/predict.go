@@ -1,48 +1,56 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/dataset"
 	"onnxlab/dataset/photo"
-	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 )
 
 type predictOptions struct {
 	modelFlags
-	top    int
-	resize string
-	json   bool
+	top       int
+	resize    string
+	memory    int
+	recursive bool
+	json, csv bool
 }
 
 func newPredictCommand() *cobra.Command {
 	var opts predictOptions
 	cmd := &cobra.Command{
-		Use:   "predict IMAGE...",
+		Use:   "predict IMAGE|DIR...",
 		Short: "Classify images with a trained model",
-		Long: `Classify PNG and JPEG images: a line for each, with the most likely classes and
-their probabilities, separated by tabs. Class names and the form of the input are
-those in the model's metadata; without names, classes are numbers.
+		Long: `Classify JPEG, PNG, GIF, BMP and WebP images: a line for each, with the most likely
+classes and their probabilities, separated by tabs. Class names and the form of the
+input are those in the model's metadata; without names, classes are numbers.
+
+Of a directory, all images in it are taken in the order of their names, and with
+--recursive also those in the directories below it. They are known by their content,
+whatever they are called. Hidden files and what is no image are passed over, and told
+on standard error. Images are classified a hundred at a time while others are still
+looked for, so that there may be any number of them.
 
 Images may have any size. With --resize fill, the default of models that onnxlab
 writes, the largest part of the model's proportions in the middle of the image is
 resized to the model's size (Catmull-Rom), as the images of folders are for
-training. With --resize exact other sizes are refused. JPEG pictures are turned as
-their EXIF data says, and transparent parts are seen on white.
+training. With --resize exact other sizes are refused. Pictures are turned as
+their EXIF or XMP data says, and transparent parts are seen on white.
+
+--csv prints a row for each image below the header file,class,probability,
+class_2,probability_2 and so on, up to --top. Probabilities are in 0..1.
 
 An image that cannot be read is named on standard error, the others are
 classified, and the exit status is 3.
 ` + exitHelp,
 		Example: `  pipeline predict --run runs/quickstart/medium/16 cat.png
+  pipeline predict --run runs/pets --best --recursive --csv photos > classes.csv
   pipeline predict --model model.onnx --runtime go --json photos/*.jpg`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,9 +58,14 @@ classified, and the exit status is 3.
 		},
 	}
 	opts.add(cmd)
-	cmd.Flags().IntVar(&opts.top, "top", 3, "how many classes to show of each image")
-	cmd.Flags().StringVar(&opts.resize, "resize", "", onnxmodels.ResizeFill+" or "+onnxmodels.ResizeExact+" (default: the model's)")
-	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
+	opts.addBest(cmd)
+	flags := cmd.Flags()
+	flags.IntVar(&opts.top, "top", 3, "how many classes to show of each image")
+	flags.StringVar(&opts.resize, "resize", "", onnxmodels.ResizeFill+" or "+onnxmodels.ResizeExact+" (default: the model's)")
+	flags.BoolVar(&opts.recursive, "recursive", false, "take the images in directories below a directory, too")
+	flags.IntVar(&opts.memory, "image-memory", photo.DefaultMemory>>20, "megabytes that decoding one image may take")
+	flags.BoolVar(&opts.json, "json", false, "print JSON")
+	flags.BoolVar(&opts.csv, "csv", false, "print CSV")
 	return cmd
 }
 
@@ -65,21 +78,20 @@ func (o *predictOptions) check() error {
 		return &usageError{fmt.Errorf("--top: %d is below 1", o.top)}
 	case o.resize != "" && o.resize != onnxmodels.ResizeFill && o.resize != onnxmodels.ResizeExact:
 		return &usageError{fmt.Errorf("--resize %q is neither %q nor %q", o.resize, onnxmodels.ResizeFill, onnxmodels.ResizeExact)}
+	case o.json && o.csv:
+		return &usageError{errors.New("--json and --csv are two forms of the output: leave one out")}
+	}
+	return checkImageMemory(o.memory)
+}
+
+// checkImageMemory tells whether --image-memory is a number of megabytes as
+// data.image_memory may be one.
+func checkImageMemory(megabytes int) error {
+	const most = 1_000_000
+	if megabytes < 1 || megabytes > most {
+		return &usageError{fmt.Errorf("--image-memory: %d is outside 1..%d", megabytes, most)}
 	}
 	return nil
-}
-
-// prediction is what is told about one image.
-type prediction struct {
-	Image string `json:"image"`
-	Top   []rank `json:"top"`
-}
-
-// rank is one class of an image, the most likely first.
-type rank struct {
-	Class       string  `json:"class"`
-	Label       int     `json:"label"`
-	Probability float64 `json:"probability"`
 }
 
 func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdout, stderr io.Writer) (err error) {
@@ -94,99 +106,11 @@ func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdou
 	if opts.resize != "" {
 		c.Resize = opts.resize
 	}
-	// Few enough for their pixels to need little memory, however many come.
-	const atOnce = 100
-	all, bad := []prediction{}, []error(nil)
-	for some := range slices.Chunk(paths, atOnce) {
-		predictions, unread, err := c.classify(ctx, some, opts.top)
-		if err != nil {
-			return err
-		}
-		bad = append(bad, unread...)
-		if opts.json {
-			all = append(all, predictions...)
-		} else if err := writePredictions(stdout, predictions); err != nil {
-			return err
+	p := &predicting{classifier: c, opts: opts, out: newPredictionWriter(opts, stdout, len(c.Classes)), stderr: stderr}
+	for _, path := range paths {
+		if err := p.take(ctx, path); err != nil {
+			return p.end(err)
 		}
 	}
-	if opts.json {
-		if err := printJSON(stdout, all); err != nil {
-			return err
-		}
-	}
-	return errors.Join(bad...)
-}
-
-// classify answers for the images at the paths, but for those that cannot be
-// read: why is in bad.
-func (c *classifier) classify(ctx context.Context, paths []string, top int) (predictions []prediction, bad []error, err error) {
-	images, faults := make([][]uint8, len(paths)), make([]error, len(paths))
-	err = photo.ReadAll(ctx, photo.OpenFile, paths, photo.Limits{}, func(i int, p *photo.Photo, err error) error {
-		if err == nil {
-			images[i], err = c.take(p)
-		}
-		if err != nil {
-			faults[i] = dataset.FileError(paths[i], err)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	var pixels []uint8
-	for i, path := range paths {
-		if faults[i] != nil {
-			bad = append(bad, faults[i])
-			continue
-		}
-		pixels = append(pixels, images[i]...)
-		predictions = append(predictions, prediction{Image: path})
-	}
-	if len(predictions) == 0 {
-		return nil, bad, nil
-	}
-	_, probabilities, err := c.Predict(ctx, pixels)
-	var wrong *notFiniteError
-	if errors.As(err, &wrong) {
-		err = fmt.Errorf("classify %q: %w", predictions[wrong.image].Image, err)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range predictions {
-		predictions[i].Top = ranks(probabilities[i*len(c.Classes):(i+1)*len(c.Classes)], c.Classes, top)
-	}
-	return predictions, bad, nil
-}
-
-// take makes of a picture what the model takes.
-func (c *classifier) take(p *photo.Photo) ([]uint8, error) {
-	if h, w := p.Size(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
-		return nil, fmt.Errorf("it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
-			w, h, c.Width, c.Height, onnxmodels.ResizeFill)
-	}
-	return p.Fill(c.Height, c.Width), nil
-}
-
-// ranks returns the most likely classes, of equals the first.
-func ranks(probabilities []float32, classes []string, top int) []rank {
-	all := make([]rank, len(classes))
-	for i, p := range probabilities {
-		all[i] = rank{classes[i], i, float64(p)}
-	}
-	slices.SortStableFunc(all, func(a, b rank) int { return cmp.Compare(b.Probability, a.Probability) })
-	return all[:min(top, len(all))]
-}
-
-func writePredictions(w io.Writer, predictions []prediction) error {
-	for _, p := range predictions {
-		line := printable.Line(p.Image)
-		for _, r := range p.Top {
-			line += fmt.Sprintf("\t%s %.2f %%", printable.Name(r.Class), 100*r.Probability)
-		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.end(p.flush(ctx))
 }

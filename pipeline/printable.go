@@ -23,11 +23,19 @@ func shortLines(message string) string {
 	const most = 10_000
 	lines := strings.Split(message, "\n")
 	for i, line := range lines {
-		if runes := []rune(line); len(runes) > most {
-			lines[i] = string(runes[:most/2]) + " … " + string(runes[len(runes)-most/2:])
-		}
+		lines[i] = withoutMiddle(line, most, " … ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// withoutMiddle puts a mark in the place of as much of the middle as keeps most
+// characters beside it.
+func withoutMiddle(text string, most int, mark string) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most/2]) + mark + string(runes[len(runes)-most/2:])
 }
 
 // quoted is a word as a shell takes it.

@@ -107,6 +107,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
 		return err
 	}
+	if err := settleClasses(experiment); err != nil {
+		return err
+	}
 	plan, err := sweep.New(*experiment, root)
 	if err != nil {
 		return err

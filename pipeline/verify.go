@@ -27,6 +27,7 @@ import (
 type verifyOptions struct {
 	dataFlags
 	run, model      string
+	best            bool
 	count           int
 	tolerance       float64
 	layers          bool
@@ -44,8 +45,9 @@ validation images, and compare what they give. A probability that differs by mor
 than the tolerance, or a logit by more than it of the largest logit, fails.
 
 With --run the model is the run's model.onnx, which must be the one that its
-summary.json names, and the images are the run's. With --model it is any model
-that export model wrote, on the images of the run or of --config and --set.
+summary.json names, or with --best the one that export model --best writes, and the
+images are the run's. With --model it is any model that export model wrote, on the
+images of the run or of --config and --set.
 
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
@@ -63,6 +65,7 @@ pure Go with such a file, and needs neither the library nor the data.
 	flags := cmd.Flags()
 	flags.StringVar(&opts.run, "run", "", "run directory")
 	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
+	flags.BoolVar(&opts.best, "best", false, bestUsage)
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
 	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
@@ -79,6 +82,8 @@ func (o *verifyOptions) check() error {
 		return errors.New("--run DIR or --model FILE is required")
 	case o.run != "" && o.config != "":
 		return errors.New("--run and --config both say which images to take: leave one out")
+	case o.best && (o.run == "" || o.model != ""):
+		return errBestOfNoRun
 	case o.count < 1:
 		return fmt.Errorf("--count: %d is below 1", o.count)
 	case !(o.tolerance >= 0) || math.IsInf(o.tolerance, 0):
@@ -104,6 +109,9 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err != nil {
 		return &dataError{err}
 	}
+	if opts.best {
+		fmt.Fprintf(stderr, "from %s\n", s.path)
+	}
 	if err := refuseOutput("record", opts.record, s.path); err != nil {
 		return err
 	}
@@ -123,36 +131,66 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 
 // subject reads the model. That of a run must be the one that was trained.
 func (o *verifyOptions) subject() (s subject, err error) {
-	s.path = o.model
-	if s.path == "" {
-		s.path = rundir.Layout{Dir: o.run}.Model()
+	if o.best {
+		s.path, s.data, err = bestModel(o.run)
+	} else {
+		s.path, s.data, err = o.readModel()
 	}
-	s.data, err = durable.ReadPlain(s.path, 1<<31-1)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && o.model == "":
-		return s, explainMissing(o.run, err)
-	case err != nil:
-		return s, fmt.Errorf("read model: %w", err)
+	if err != nil {
+		return s, err
 	}
 	sum := sha256.Sum256(s.data)
 	s.sha256 = hex.EncodeToString(sum[:])
-	if o.model == "" {
-		summary, err := rundir.ReadSummary(o.run)
-		if errors.Is(err, fs.ErrNotExist) {
-			return s, explainMissing(o.run, err)
-		}
-		if err != nil {
+	if o.model == "" && !o.best {
+		if err := s.checkOfRun(o.run); err != nil {
 			return s, err
-		}
-		if summary.ModelSHA256 != s.sha256 {
-			return s, fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s --out %s makes it again)",
-				s.path, s.sha256, summary.ModelSHA256, quoted(o.run), quoted(s.path))
 		}
 	}
 	if s.model, err = interp.New(s.data); err != nil {
 		err = fmt.Errorf("read model %q: %w", s.path, err)
 	}
 	return s, err
+}
+
+// bestModel makes the model of the best checkpoint of a run, and tells its path.
+func bestModel(dir string) (path string, data []byte, err error) {
+	m, path, err := trainedModel(dir, true, onnxmodels.InferenceOptions{})
+	if err != nil {
+		return "", nil, err
+	}
+	data, err = onnxmodels.Marshal(m)
+	return path, data, err
+}
+
+// readModel reads the file of the model, and tells its path.
+func (o *verifyOptions) readModel() (path string, data []byte, err error) {
+	path = o.model
+	if path == "" {
+		path = rundir.Layout{Dir: o.run}.Model()
+	}
+	data, err = durable.ReadPlain(path, 1<<31-1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.model == "":
+		err = explainMissing(o.run, err)
+	case err != nil:
+		err = fmt.Errorf("read model: %w", err)
+	}
+	return path, data, err
+}
+
+// checkOfRun tells whether the model is the one that the run's summary names.
+func (s subject) checkOfRun(dir string) error {
+	summary, err := rundir.ReadSummary(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return explainMissing(dir, err)
+	case err != nil:
+		return err
+	case summary.ModelSHA256 != s.sha256:
+		return fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s --out %s makes it again)",
+			s.path, s.sha256, summary.ModelSHA256, quoted(dir), quoted(s.path))
+	}
+	return nil
 }
 
 // compare runs the model in both runtimes, or in pure Go alone.

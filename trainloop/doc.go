@@ -2,6 +2,7 @@
 // keeps what comes of it in a run directory.
 //
 //	experiment := configs.Default()
+//	experiment.Model.Classes = 0 // as many as the photographs have
 //	data, err := source.Load(ctx, configs.Data{Source: "folder", Path: "photos"})
 //	err = session.Open(ctx, session.LibraryOptions{})
 //	defer session.Close()

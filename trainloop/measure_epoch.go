@@ -39,6 +39,7 @@ type EpochStepper struct {
 // NewEpochStepper returns a stepper that trains on the images, all of which it
 // brings into memory: drawing them is not what it times.
 func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
+	e = withClasses(e, train)
 	if err := checkTraining(e, train); err != nil {
 		return nil, err
 	}

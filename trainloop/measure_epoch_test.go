@@ -96,4 +96,13 @@ func TestEpochStepperSettings(t *testing.T) {
 			t.Errorf("%v, want a *SettingError of %s", err, key)
 		}
 	}
+	open := small(t)
+	open.Experiment.Model.Classes = 0
+	if m, err := MeasureEpoch(t.Context(), open.Experiment, open.Train, 32); err != nil || m.Images != 32 {
+		t.Errorf("the number of classes is left to the data: %+v, %v", m, err)
+	}
+	var setting *SettingError
+	if _, err := Network(open.Experiment, 32, 32); !errors.As(err, &setting) || setting.Key != "model.classes" {
+		t.Errorf("without data: %v, want a *SettingError", err)
+	}
 }

@@ -4,17 +4,31 @@ import (
 	"fmt"
 
 	"onnxlab/configs"
+	"onnxlab/dataset"
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 )
 
+// withClasses returns the experiment with as many classes as the images have, where
+// it leaves their number to them.
+func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
+	if e.Model.Classes == 0 && images != nil {
+		e.Model.Classes = len(images.Classes)
+	}
+	return e
+}
+
 // Network returns the network that the experiment describes, for images of
-// height x width pixels.
+// height x width pixels. An experiment that leaves the number of classes to the data
+// is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	if e.Model.Kind != "cnn" {
 		return nil, fmt.Errorf("model.kind: %q is not a known architecture; \"cnn\" is", e.Model.Kind)
+	}
+	if e.Model.Classes == 0 {
+		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
 	}
 	return onnxmodels.CNN(onnxmodels.CNNOptions{
 		Height: height, Width: width,

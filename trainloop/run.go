@@ -23,7 +23,8 @@ type Options struct {
 	// settings are kept with the run and not used.
 	Experiment configs.Experiment
 	// Train and Validation have images of one size, one image or more, and as
-	// many classes as the experiment's model.
+	// many classes as the experiment's model. If that says 0, the model gets as
+	// many as they have.
 	Train, Validation *dataset.Set
 	// Dir is the run directory. It is made if it does not exist, and must not
 	// hold another run.

@@ -236,8 +236,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestOwnImages: a run on images of which its data settings know nothing is
-// stopped and goes on.
+// TestOwnImages: a run on images of which its data settings know nothing, not even
+// how many classes they have, is stopped and goes on, but not with another number.
 func TestOwnImages(t *testing.T) {
 	o := small(t, "train.epochs=2")
 	set := &dataset.Set{Name: "own", Classes: []string{"dark", "light", "both"}, Height: 8, Width: 6}
@@ -245,7 +245,7 @@ func TestOwnImages(t *testing.T) {
 		set.Pixels = append(set.Pixels, bytes.Repeat([]uint8{uint8(i % 3 * 100)}, 8*6*3)...)
 		set.Labels = append(set.Labels, int32(i%3))
 	}
-	o.Train, o.Validation, o.Experiment.Model.Classes = set, set, 3
+	o.Train, o.Validation, o.Experiment.Model.Classes = set, set, 0
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	o.Observer = &stopAt{left: 1, stop: stop}
@@ -256,6 +256,18 @@ func TestOwnImages(t *testing.T) {
 	o.Observer, o.Resume = nil, true
 	if s := mustRun(t, o); s.Epochs != 2 {
 		t.Errorf("summary %+v", s)
+	}
+	kept, err := rundir.ReadConfig(o.Dir)
+	if o.Experiment.Model.Classes = 3; err != nil || kept.Hash() != o.Experiment.Hash() {
+		t.Errorf("the run keeps %+v, %v, want the number of its classes", kept.Model, err)
+	}
+	mustRun(t, o) // the number may be given now, as it is the same
+	more := *set
+	more.Classes = append(slices.Clone(set.Classes), "neither")
+	o.Train, o.Validation, o.Experiment.Model.Classes = &more, &more, 0
+	var mismatch *Mismatch
+	if _, err := Run(t.Context(), o); !errors.As(err, &mismatch) || !slices.Equal(mismatch.Differences, []string{"model.classes: 3 became 4"}) {
+		t.Errorf("with one more class: %v", err)
 	}
 }
 

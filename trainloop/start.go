@@ -23,6 +23,7 @@ import (
 // start claims the run directory and makes everything that the first step
 // needs.
 func start(ctx context.Context, o Options) (_ *run, err error) {
+	o.Experiment = withClasses(o.Experiment, o.Train)
 	if err := check(o); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,17 @@ type Row struct {
 type Variant struct {
 	Image   *image.NRGBA
 	Caption []string
+	// Name, if there is one, is one more line, as that of a file: where it is too
+	// long, its middle is left out.
+	Name string
+}
+
+// lines are those below the variant.
+func (v Variant) lines(face font.Face) []string {
+	if v.Name == "" {
+		return v.Caption
+	}
+	return append(slices.Clone(v.Caption), shortenMiddle(&font.Drawer{Face: face}, v.Name))
 }
 
 // Sizes in pixels of the sheet.
@@ -59,7 +70,7 @@ func Draw(rows []Row) (*image.NRGBA, error) {
 		write(sheet, face, ink(), 0, top+tile, []string{row.Label})
 		for i, v := range row.Variants {
 			place(sheet, v.Image, i+1, top)
-			write(sheet, face, faint(), i+1, top+tile, v.Caption)
+			write(sheet, face, faint(), i+1, top+tile, v.lines(face))
 		}
 		top += row.height()
 	}
@@ -97,7 +108,7 @@ func Grid(pictures []Variant, columns int) (*image.NRGBA, error) {
 	for _, line := range lines {
 		for i, v := range line.Variants {
 			place(sheet, v.Image, i, top)
-			write(sheet, face, ink(), i, top+tile, v.Caption)
+			write(sheet, face, ink(), i, top+tile, v.lines(face))
 		}
 		top += line.height()
 	}
@@ -136,6 +147,9 @@ func (r Row) height() int {
 	lines := 1
 	for _, v := range r.Variants {
 		lines = max(lines, len(v.Caption))
+		if v.Name != "" {
+			lines = max(lines, len(v.Caption)+1)
+		}
 	}
 	return tile + lines*lineHeight + margin + lineHeight/2
 }
@@ -184,4 +198,15 @@ func shorten(d *font.Drawer, line string) string {
 		line = string(runes[:n-1]) + "…"
 	}
 	return line
+}
+
+// shortenMiddle leaves out as much of the middle as is too wide for a tile. The end of
+// a name says more than its start.
+func shortenMiddle(d *font.Drawer, name string) string {
+	const most = tile / 2 // characters: a tile has no room for more
+	runes := []rune(name)
+	for n := min(len(runes)-1, most); d.MeasureString(name) > fixed.I(tile) && n > 0; n-- {
+		name = string(runes[:n/2]) + "…" + string(runes[len(runes)-(n-n/2):])
+	}
+	return name
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/disintegration/imaging"
+	"golang.org/x/image/font"
+	"golang.org/x/image/math/fixed"
 
 	"onnxlab/augment"
 )
@@ -43,8 +45,8 @@ func plain(width, height int, c color.Color) *image.NRGBA { return imaging.New(w
 func rows() []Row {
 	return []Row{
 		{"first", plain(32, 32, color.NRGBA{255, 0, 0, 255}), []Variant{
-			{plain(32, 32, color.NRGBA{0, 255, 0, 255}), []string{"one", "two"}},
-			{plain(32, 32, color.NRGBA{0, 0, 255, 255}), nil},
+			{Image: plain(32, 32, color.NRGBA{0, 255, 0, 255}), Caption: []string{"one", "two"}},
+			{Image: plain(32, 32, color.NRGBA{0, 0, 255, 255})},
 		}},
 		{strings.Repeat("a label far too long ", 5), plain(300, 10, color.NRGBA{9, 9, 9, 255}), nil},
 		{"", plain(1, 1, color.NRGBA{1, 2, 3, 255}), nil},
@@ -97,7 +99,7 @@ func TestGridBreaksLines(t *testing.T) {
 	colors := []color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}}
 	var pictures []Variant
 	for _, c := range colors {
-		pictures = append(pictures, Variant{plain(32, 32, c), []string{"one", "two"}})
+		pictures = append(pictures, Variant{Image: plain(32, 32, c), Caption: []string{"one", "two"}})
 	}
 	sheet, err := Grid(pictures, 2)
 	if err != nil {
@@ -119,6 +121,38 @@ func TestGridBreaksLines(t *testing.T) {
 	}
 	if _, err := Grid(pictures, 0); err == nil {
 		t.Error("no error for lines of 0")
+	}
+}
+
+// TestNames: one that is too long keeps its start and its end, and takes a line of its
+// own below the caption.
+func TestNames(t *testing.T) {
+	face, err := newFace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer face.Close()
+	for name, want := range map[string]string{
+		"cat/1.png": "cat/1.png",
+		"photographs/2019/holidays/IMG_20190704_1234.jpg": "photograp…_1234.jpg",
+		strings.Repeat("W", 5000) + ".png":                "WWWWW…WW.png",
+		strings.Repeat("日", 300):                          "",
+	} {
+		v := Variant{Caption: []string{"one"}, Name: name}
+		lines := v.lines(face)
+		if got := lines[len(lines)-1]; len(lines) != 2 || want != "" && got != want {
+			t.Errorf("%.50q becomes %q, want %q", name, lines, want)
+		}
+		if width := font.MeasureString(face, lines[1]); width > fixed.I(tile) {
+			t.Errorf("%q is %v wide, more than %d", lines[1], width, tile)
+		}
+		if with, without := (Row{Variants: []Variant{v}}), (Row{Variants: []Variant{{Caption: v.Caption}}}); with.height() != without.height()+lineHeight {
+			t.Errorf("the name takes %d pixels, want %d", with.height()-without.height(), lineHeight)
+		}
+	}
+	v := Variant{Caption: []string{"one"}}
+	if got := v.lines(face); !slices.Equal(got, v.Caption) {
+		t.Errorf("without a name: %q", got)
 	}
 }
 

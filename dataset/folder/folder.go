@@ -90,22 +90,22 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 	return loaded, nil
 }
 
-// Survey tells what Load would read, without reading the images: the splits that have
-// folders of their own, none if the folders are classes, and the notes.
-func Survey(o Options, splits ...dataset.Split) (own []dataset.Split, notes []string, err error) {
+// Survey tells what Load would read, without reading the images.
+func Survey(o Options, splits ...dataset.Split) (dataset.Survey, error) {
 	if err := o.complete(); err != nil {
-		return nil, nil, err
+		return dataset.Survey{}, err
 	}
 	l, err := list(o, splits)
 	if err != nil {
-		return nil, nil, err
+		return dataset.Survey{}, err
 	}
+	s := dataset.Survey{Classes: l.classes, Notes: l.notes()}
 	for _, split := range ordered {
 		if l.layout.split[split] != "" {
-			own = append(own, split)
+			s.Own = append(s.Own, split)
 		}
 	}
-	return own, l.notes(), nil
+	return s, nil
 }
 
 // complete fills in the defaults and returns what is wrong.

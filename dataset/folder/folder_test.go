@@ -451,8 +451,8 @@ func TestMemoryLimit(t *testing.T) {
 	all := join(files(t, "", 3), map[string][]byte{"a/large.png": encode(t, 1000, 500, red)})
 	o := Options{Path: datatest.WriteFiles(t, all), Photo: photo.Limits{Memory: 1 << 20}}
 	_, err := Load(t.Context(), o, dataset.All)
-	datatest.CheckFault(t, err, dataset.NoRecord, "read", "a/large.png\": image of 1000x500 pixels would take 5 MB to decode, more than the 1 MB allowed; "+
-		"use --set data.broken=skip to leave out what cannot be read, or raise data.image_memory for large images")
+	datatest.CheckFault(t, err, dataset.NoRecord, "read", "a/large.png\": image of 1000x500 pixels would take 6 MB to decode, more than the 1 MB allowed; "+
+		"use --set data.broken=skip to leave out what cannot be read, or data.image_memory=6 to read large ones (pipeline evaluate: --image-memory 6)")
 	o.Photo.Memory = 6 << 20
 	if _, err := Load(t.Context(), o, dataset.All); err != nil {
 		t.Error(err)
@@ -510,7 +510,7 @@ func TestOptionFaults(t *testing.T) {
 	}
 }
 
-// TestSurvey tells the splits without reading images.
+// TestSurvey tells the splits and the classes without reading images.
 func TestSurvey(t *testing.T) {
 	for _, test := range []struct {
 		all  map[string][]byte
@@ -525,9 +525,9 @@ func TestSurvey(t *testing.T) {
 		} else {
 			delete(test.all, "a/empty.png")
 		}
-		own, notes, err := Survey(Options{Path: datatest.WriteFiles(t, test.all)}, dataset.Train)
-		if err != nil || !slices.Equal(own, test.want) || len(notes) != 1 {
-			t.Errorf("%v, notes %q, error %v, want %v", own, notes, err, test.want)
+		got, err := Survey(Options{Path: datatest.WriteFiles(t, test.all)}, dataset.Train)
+		if err != nil || !slices.Equal(got.Own, test.want) || !slices.Equal(got.Classes, []string{"a", "b"}) || len(got.Notes) != 1 {
+			t.Errorf("%+v, error %v, want %v", got, err, test.want)
 		}
 	}
 }

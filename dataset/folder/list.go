@@ -33,6 +33,8 @@ type listing struct {
 	layout  *layout
 	classes []string
 	files   map[dataset.Split][]imageFile
+	// divided tells that images are held out for validation, and of a wanted split.
+	divided bool
 	// empty are folders of classes without images, beside those of training.
 	empty []string
 }
@@ -48,6 +50,8 @@ func list(o Options, wanted []dataset.Split) (*listing, error) {
 	if l.layout, err = findLayout(l.tree, folders, wanted); err != nil {
 		return nil, err
 	}
+	l.divided = l.layout.folderFor(dataset.Validation) == "" &&
+		(slices.Contains(wanted, dataset.Train) || slices.Contains(wanted, dataset.Validation))
 	if l.layout.has() {
 		return l, l.listSplits(wanted)
 	}
@@ -215,7 +219,7 @@ func divide(files []imageFile, classes int, share float64) (train, validation []
 // notes are the sentences for Splits.Notes.
 func (l *listing) notes() []string {
 	notes := l.layout.notes(l.o.Path)
-	if l.layout.folderFor(dataset.Validation) == "" {
+	if l.divided {
 		all, held := len(l.files[dataset.All]), len(l.files[dataset.Validation])
 		notes = append(notes, fmt.Sprintf("%s: there is no folder of validation images: %d of %d are held out, %.0f %% of each class (data.validation_share)",
 			l.o.Path, held, all, 100*l.o.ValidationShare))

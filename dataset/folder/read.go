@@ -89,12 +89,24 @@ func (l *listing) decode(ctx context.Context, o Options, files []imageFile) (*da
 	return set, bad, nil
 }
 
+// largest is how many megabytes would do for those of the files that are refused for
+// what they would take; 0 if none is.
+func largest(broken []brokenFile) (megabytes int64) {
+	for _, b := range broken {
+		var large *photo.TooLargeError
+		if errors.As(b.err, &large) {
+			megabytes = max(megabytes, large.Megabytes())
+		}
+	}
+	return megabytes
+}
+
 // brokenError names the files that cannot be read, the first dozen of them.
 func brokenError(root string, broken []brokenFile, images int) error {
 	broken = slices.SortedFunc(slices.Values(broken), func(a, b brokenFile) int { return cmp.Compare(a.file, b.file) })
 	fix := "use --set data.broken=skip to leave out what cannot be read"
-	if slices.ContainsFunc(broken, func(b brokenFile) bool { return errors.As(b.err, new(*photo.TooLargeError)) }) {
-		fix += ", or raise data.image_memory for large images"
+	if enough := largest(broken); enough > 0 {
+		fix += fmt.Sprintf(", or data.image_memory=%d to read large ones (pipeline evaluate: --image-memory %d)", enough, enough)
 	}
 	o := Options{Path: root}
 	if len(broken) == 1 {

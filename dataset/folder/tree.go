@@ -23,6 +23,14 @@ type tree struct {
 	// hidden counts files and folders whose name starts with a dot, archive those
 	// that macOS puts into archives, loops folders that lead back to one above.
 	hidden, archive, loops int
+	// flat leaves out folders in the root, which below counts.
+	flat  bool
+	below int
+	// unread, if not nil, is told why a folder cannot be read, which is then passed
+	// over unless it returns an error.
+	unread func(err error) error
+	// stop, if not nil, is asked for an error that ends the walk.
+	stop func() error
 }
 
 func newTree(o *Options) *tree { return &tree{o: o, other: map[string]int{}} }
@@ -50,7 +58,7 @@ func (t *tree) readDir(dir string) ([]fs.DirEntry, error) {
 		return entries, nil
 	}
 	fault := t.o.fault(dir, err)
-	if dir == "." {
+	if dir == "." && t.unread == nil {
 		fault.Fix = "use --set data.path=DIR with a folder that has one folder of images for each class"
 	}
 	return nil, fault
@@ -110,18 +118,18 @@ func (t *tree) above(dir string) ([]fs.FileInfo, error) {
 func (t *tree) walk(dir string, above []fs.FileInfo, image func(name string) error) error {
 	here, err := fs.Stat(t.o.FS, dir)
 	if err != nil {
-		return t.o.fault(dir, err)
+		return t.fail(t.o.fault(dir, err))
 	}
 	if slices.ContainsFunc(above, func(info fs.FileInfo) bool { return os.SameFile(info, here) }) {
 		t.loops++
 		return nil
 	}
 	if len(above) == deepest {
-		return t.o.fault(dir, fmt.Errorf("is more than %d folders deep", deepest))
+		return t.fail(t.o.fault(dir, fmt.Errorf("is more than %d folders deep", deepest)))
 	}
 	entries, err := t.readDir(dir)
 	if err != nil {
-		return err
+		return t.fail(err)
 	}
 	above = append(above, here)
 	for _, entry := range entries {
@@ -132,13 +140,29 @@ func (t *tree) walk(dir string, above []fs.FileInfo, image func(name string) err
 	return nil
 }
 
+// fail is what becomes of a folder that cannot be read.
+func (t *tree) fail(err error) error {
+	if t.unread == nil {
+		return err
+	}
+	return t.unread(err)
+}
+
 // visit is walk for one entry of a folder.
 func (t *tree) visit(dir string, entry fs.DirEntry, above []fs.FileInfo, image func(name string) error) error {
+	if t.stop != nil {
+		if err := t.stop(); err != nil {
+			return err
+		}
+	}
 	if t.passes(entry.Name()) {
 		return nil
 	}
 	name := path.Join(dir, entry.Name())
 	switch kind := t.kind(name, entry); {
+	case kind.IsDir() && t.flat:
+		t.below++
+		return nil
 	case kind.IsDir():
 		return t.walk(name, above, image)
 	case photo.HasImageName(name), kind.IsRegular() && photo.IsImage(t.o.open, name):
@@ -180,6 +204,7 @@ func (t *tree) notes(root string) []string {
 		{t.hidden, "hidden file or folder", "hidden files or folders"},
 		{t.archive, "folder __MACOSX", "folders __MACOSX"},
 		{t.loops, "link to a folder above", "links to folders above"},
+		{t.below, "folder (--recursive reads it)", "folders (--recursive reads them)"},
 	} {
 		if c.n > 0 {
 			parts = append(parts, counted(c.n, c.one, c.many))

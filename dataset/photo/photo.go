@@ -60,11 +60,15 @@ type TooLargeError struct {
 	Memory, Limit int64
 }
 
+const megabyte = 1 << 20
+
+// Megabytes is how many of 2^20 bytes would do.
+func (e *TooLargeError) Megabytes() int64 { return (e.Memory + megabyte - 1) / megabyte }
+
 // Error implements error.
 func (e *TooLargeError) Error() string {
-	const megabyte = 1 << 20
 	return fmt.Sprintf("image of %dx%d pixels would take %d MB to decode, more than the %d MB allowed",
-		e.Width, e.Height, e.Memory/megabyte, e.Limit/megabyte)
+		e.Width, e.Height, e.Megabytes(), e.Limit/megabyte)
 }
 
 // decode decodes the picture whose header was read.

@@ -35,12 +35,11 @@ func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*datase
 	return nil, fmt.Errorf("load data: source %q is unknown", d.Source)
 }
 
-// Survey tells what a source has without reading its images: the splits that have files
-// of their own, which a folder of classes has not, and what Load would note about the
-// wanted ones.
-func Survey(d configs.Data, splits ...dataset.Split) (own []dataset.Split, notes []string, err error) {
+// Survey tells what a source has without reading its images, with what Load would note
+// about the wanted splits.
+func Survey(d configs.Data, splits ...dataset.Split) (dataset.Survey, error) {
 	if d.Source != "folder" {
-		return []dataset.Split{dataset.Train, dataset.Validation}, nil, nil
+		return dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}}, nil
 	}
 	return folder.Survey(folderOptions(d), splits...)
 }

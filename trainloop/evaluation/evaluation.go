@@ -1,9 +1,10 @@
 // Package evaluation tells how well a classifier does on a labelled set:
-// accuracy, loss, the confusion matrix, precision and recall of each class, and
-// which images it is most certain about and wrong.
+// accuracy, also among the k most likely classes, loss, the confusion matrix,
+// precision, recall and F1 of each class and their averages, what each image was
+// taken for, and which images it is most certain about and wrong.
 //
 //	report, err := evaluation.Run(ctx, model, set)
-//	fmt.Println(report.Accuracy, report.Classes[3].Recall)
+//	fmt.Println(report.Accuracy, report.TopAccuracy(5), report.Classes[3].Recall)
 //	for _, w := range report.Wrong[:10] { … set.Image(w.Index) … }
 //
 // A model is anything with Predict: a session of ONNX Runtime
@@ -11,11 +12,7 @@
 package evaluation
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"math"
-	"slices"
 
 	"onnxlab/dataset"
 )
@@ -38,6 +35,9 @@ type Report struct {
 	Accuracy float64 `json:"accuracy"`
 	// Loss is the mean cross-entropy, with natural logarithms.
 	Loss float64 `json:"loss"`
+	// Macro are the means over the classes that have images, each of them counting
+	// the same however many it has.
+	Macro Averages `json:"macro"`
 	// Confusion counts the images of the class of the row that were taken for
 	// the class of the column.
 	Confusion [][]int `json:"confusion"`
@@ -46,6 +46,16 @@ type Report struct {
 	// Wrong are the images that were classified wrong, those with the highest
 	// probability of the wrong class first.
 	Wrong []Mistake `json:"wrong"`
+	// Predictions is what was found for each image, in the order of the set.
+	Predictions []Prediction `json:"-"`
+}
+
+// Averages are means over classes, 0..1. Macro recall is also called balanced
+// accuracy.
+type Averages struct {
+	Precision float64 `json:"precision"`
+	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
 }
 
 // Class is how a classifier does on one class.
@@ -56,15 +66,29 @@ type Class struct {
 	Images    int `json:"images"`
 	Predicted int `json:"predicted"`
 	Correct   int `json:"correct"`
-	// Precision is Correct/Predicted and Recall Correct/Images; 0/0 is 0.
+	// Precision is Correct/Predicted, Recall Correct/Images and F1 their harmonic
+	// mean, 2 Correct/(Images + Predicted); 0/0 is 0.
 	Precision float64 `json:"precision"`
 	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
+}
+
+// Prediction is what was found for one image.
+type Prediction struct {
+	// Predicted is the most likely class, the first of equals, and Probability
+	// (0..1) its probability.
+	Predicted   int
+	Probability float64
+	// Rank is the place of the image's own class among all, the most likely
+	// first: 0 if the image is classified right. Of equals the first comes first.
+	Rank int
 }
 
 // Mistake is one image that was classified wrong.
 type Mistake struct {
-	// Index is its number in the set.
-	Index int `json:"index"`
+	// Index is its number in the set, and File its file, if it comes from one.
+	Index int    `json:"index"`
+	File  string `json:"file,omitempty"`
 	// Label is its class and Predicted the one that it was taken for.
 	Label     int `json:"label"`
 	Predicted int `json:"predicted"`
@@ -92,80 +116,22 @@ func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 			return nil, err
 		}
 	}
-	return tally.report(), nil
-}
-
-// tally is a report under way: its loss is still a sum.
-type tally struct{ Report }
-
-func newTally(classes []string) *tally {
-	t := &tally{}
-	t.Wrong = []Mistake{} // an empty list in JSON
-	for _, name := range classes {
-		t.Classes = append(t.Classes, Class{Name: name})
-		t.Confusion = append(t.Confusion, make([]int, len(classes)))
-	}
-	return t
-}
-
-// add takes in the next images, of which logits are [images, classes].
-func (t *tally) add(logits []float32, labels []int32) error {
-	classes := len(t.Classes)
-	if len(logits) != len(labels)*classes {
-		return fmt.Errorf("evaluate: %d logits for %d images of %d classes", len(logits), len(labels), classes)
-	}
-	for i, label := range labels {
-		loss, best, probability := crossEntropy(logits[i*classes:(i+1)*classes], int(label))
-		t.Loss += loss
-		t.Confusion[label][best]++
-		if best != int(label) {
-			t.Wrong = append(t.Wrong, Mistake{t.Images, int(label), best, probability})
-		}
-		t.Images++
-	}
-	return nil
-}
-
-// report computes what follows from the counts.
-func (t *tally) report() *Report {
-	r := &t.Report
-	correct := 0
-	for i := range r.Classes {
-		c := &r.Classes[i]
-		c.Correct = r.Confusion[i][i]
-		for k := range r.Classes {
-			c.Images += r.Confusion[i][k]
-			c.Predicted += r.Confusion[k][i]
-		}
-		c.Precision, c.Recall = share(c.Correct, c.Predicted), share(c.Correct, c.Images)
-		correct += c.Correct
-	}
-	r.Accuracy = share(correct, r.Images)
-	if r.Images > 0 {
-		r.Loss /= float64(r.Images)
-	}
-	slices.SortStableFunc(r.Wrong, func(a, b Mistake) int { return cmp.Compare(b.Probability, a.Probability) })
-	return r
-}
-
-func share(n, of int) float64 {
-	if of == 0 {
-		return 0
-	}
-	return float64(n) / float64(of)
-}
-
-// crossEntropy returns −log softmax(logits)[label], the class of the largest
-// logit, the first of equals, and its probability.
-func crossEntropy(logits []float32, label int) (loss float64, best int, probability float64) {
-	for i, l := range logits {
-		if l > logits[best] {
-			best = i
+	r := tally.report()
+	for i := range r.Wrong {
+		if set.Files != nil {
+			r.Wrong[i].File = set.Files[r.Wrong[i].Index]
 		}
 	}
-	sum := 0.0
-	for _, l := range logits {
-		sum += math.Exp(float64(l) - float64(logits[best]))
+	return r, nil
+}
+
+// TopAccuracy is the share of images, 0..1, whose class is among the k most likely.
+func (r *Report) TopAccuracy(k int) float64 {
+	found := 0
+	for _, p := range r.Predictions {
+		if p.Rank < k {
+			found++
+		}
 	}
-	return math.Log(sum) - (float64(logits[label]) - float64(logits[best])), best, 1 / sum
+	return share(found, r.Images)
 }

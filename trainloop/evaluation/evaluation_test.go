@@ -48,34 +48,50 @@ func TestRun(t *testing.T) {
 		ln(0.5, 0.25, 0.25),    // a, right
 		ln(0.25, 0.5, 0.25),    // a taken for b
 		ln(0.125, 0.75, 0.125), // b, right
-		ln(0.8, 0.1, 0.1),      // b taken for a
+		ln(0.8, 0.05, 0.15),    // b taken for a, and rather for c
 		ln(0.25, 0.625, 0.125), // a taken for b
 	} {
 		model.logits = append(model.logits, row...)
 	}
-	r, err := Run(t.Context(), model, threeClasses(0, 0, 1, 1, 0))
+	set := threeClasses(0, 0, 1, 1, 0)
+	set.Files = []string{"a/1.png", "a/2.png", "b/3.png", "b/4.png", "a/5.png"}
+	r, err := Run(t.Context(), model, set)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Images != 5 || r.Accuracy != 0.4 {
 		t.Errorf("%d images, accuracy %v, want 5 and 0.4", r.Images, r.Accuracy)
 	}
-	// −(ln 1/2 + ln 1/4 + ln 3/4 + ln 1/10 + ln 1/4)/5
-	if want := 1.2112006; math.Abs(r.Loss-want) > 1e-6 {
+	// −(ln 1/2 + ln 1/4 + ln 3/4 + ln 1/20 + ln 1/4)/5
+	if want := 1.3498301; math.Abs(r.Loss-want) > 1e-6 {
 		t.Errorf("loss %v, want %v", r.Loss, want)
 	}
 	if want := [][]int{{1, 2, 0}, {1, 1, 0}, {0, 0, 0}}; !reflect.DeepEqual(r.Confusion, want) {
 		t.Errorf("confusion %v, want %v", r.Confusion, want)
 	}
 	want := []Class{
-		{Name: "a", Images: 3, Predicted: 2, Correct: 1, Precision: 1. / 2, Recall: 1. / 3},
-		{Name: "b", Images: 2, Predicted: 3, Correct: 1, Precision: 1. / 3, Recall: 1. / 2},
+		{Name: "a", Images: 3, Predicted: 2, Correct: 1, Precision: 1. / 2, Recall: 1. / 3, F1: 2. / 5},
+		{Name: "b", Images: 2, Predicted: 3, Correct: 1, Precision: 1. / 3, Recall: 1. / 2, F1: 2. / 5},
 		{Name: "c"},
 	}
 	if !reflect.DeepEqual(r.Classes, want) {
 		t.Errorf("classes %v, want %v", r.Classes, want)
 	}
-	wrong := []Mistake{{3, 1, 0, 0.8}, {4, 0, 1, 0.625}, {1, 0, 1, 0.5}}
+	// Class c has no images: it is not one of those that are averaged.
+	if want := (Averages{Precision: 5. / 12, Recall: 5. / 12, F1: 2. / 5}); math.Abs(r.Macro.Precision-want.Precision) > 1e-15 ||
+		math.Abs(r.Macro.Recall-want.Recall) > 1e-15 || r.Macro.F1 != want.F1 {
+		t.Errorf("averages %v, want %v", r.Macro, want)
+	}
+	for k, want := range map[int]float64{0: 0, 1: 0.4, 2: 0.8, 3: 1, 4: 1} {
+		if got := r.TopAccuracy(k); got != want {
+			t.Errorf("among the %d most likely: %v, want %v", k, got, want)
+		}
+	}
+	wrong := []Mistake{
+		{Index: 3, File: "b/4.png", Label: 1, Predicted: 0, Probability: 0.8},
+		{Index: 4, File: "a/5.png", Label: 0, Predicted: 1, Probability: 0.625},
+		{Index: 1, File: "a/2.png", Label: 0, Predicted: 1, Probability: 0.5},
+	}
 	if len(r.Wrong) != len(wrong) {
 		t.Fatalf("wrong %v, want %v", r.Wrong, wrong)
 	}
@@ -102,6 +118,9 @@ func TestRunBatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(r.Predictions) != 207 || r.Predictions[1].Rank != 1 || r.Predictions[2].Rank != 2 {
+		t.Errorf("%d predictions, those of the first images %v", len(r.Predictions), r.Predictions[:3])
+	}
 	if r.Images != 207 || r.Classes[0].Correct != 69 || r.Classes[0].Predicted != 207 || len(r.Wrong) != 138 {
 		t.Errorf("%d images, class a %+v, %d wrong", r.Images, r.Classes[0], len(r.Wrong))
 	}
@@ -119,6 +138,16 @@ func TestCrossEntropy(t *testing.T) {
 	loss, best, p = crossEntropy([]float32{2, 2}, 1)
 	if math.Abs(loss-math.Ln2) > 1e-15 || best != 0 || p != 0.5 {
 		t.Errorf("loss %v, best %d, probability %v; want ln 2, 0, 0.5", loss, best, p)
+	}
+}
+
+// TestRank has equal logits: the first of them comes first.
+func TestRank(t *testing.T) {
+	logits := []float32{1, 3, 2, 3, 1}
+	for label, want := range []int{3, 0, 2, 1, 4} {
+		if got := rank(logits, label); got != want {
+			t.Errorf("label %d has rank %d, want %d", label, got, want)
+		}
 	}
 }
 

@@ -35,8 +35,8 @@ func Read(path string) (*Source, error) {
 	case info.IsDir() && isFile(snapshot.CheckpointPath(path)):
 		return readSnapshot(path, path)
 	case info.IsDir():
-		return readRun(path, func(checkpoints string) (string, error) {
-			_, latest, _, err := snapshot.Latest(checkpoints)
+		return readRun(path, func(dir string) (string, error) {
+			_, latest, _, err := snapshot.Latest(rundir.Layout{Dir: dir}.Checkpoints())
 			return latest, err
 		})
 	}
@@ -52,7 +52,7 @@ func Read(path string) (*Source, error) {
 
 // ReadBest reads the parameters of the checkpoint of a run that has the best
 // validation accuracy.
-func ReadBest(dir string) (*Source, error) { return readRun(dir, snapshot.Best) }
+func ReadBest(dir string) (*Source, error) { return readRun(dir, rundir.BestSnapshot) }
 
 // fault is the error of the file or the directory at path.
 func fault(path string, err error) error {
@@ -62,16 +62,20 @@ func fault(path string, err error) error {
 	return &rundir.DataError{Path: path, Message: err.Error()}
 }
 
-// readRun reads the snapshot of a run that choose finds among its checkpoints.
-func readRun(dir string, choose func(checkpoints string) (string, error)) (*Source, error) {
+// readRun reads the snapshot of a run that choose finds in its directory.
+func readRun(dir string, choose func(dir string) (string, error)) (*Source, error) {
 	switch rundir.KindOf(dir) {
 	case rundir.OfSweep:
 		return nil, fault(dir, errors.New("is a sweep: take one of its runs, <condition>/<batch size>"))
 	case rundir.Neither:
 		return nil, fault(dir, errors.New("is no run: take the directory of a run, a checkpoint or a model.onnx"))
 	}
-	path, err := choose(rundir.Layout{Dir: dir}.Checkpoints())
-	if err != nil {
+	path, err := choose(dir)
+	var named *rundir.DataError // which has its own path
+	switch {
+	case errors.As(err, &named):
+		return nil, err
+	case err != nil:
 		return nil, fault(dir, err)
 	}
 	return readSnapshot(dir, path)

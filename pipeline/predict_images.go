@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"onnxlab/dataset"
+	"onnxlab/dataset/folder"
+	"onnxlab/dataset/photo"
+	"onnxlab/internal/printable"
+	"onnxlab/onnxmodels"
+)
+
+// predicting is the classification of images, of which not all are known yet.
+type predicting struct {
+	*classifier
+	opts   *predictOptions
+	out    predictionWriter
+	stderr io.Writer
+	// waiting are images that were found and not classified, images how many were
+	// found and broken how many of them cannot be read.
+	waiting        []string
+	images, broken int
+	// folders counts those that have no images or cannot be read.
+	folders int
+	// first is the first fault, as long as there is no other.
+	first error
+}
+
+// take classifies the image, or the images of the folder, at path.
+func (p *predicting) take(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return p.add(ctx, path)
+	}
+	before := p.images + p.folders
+	notes, err := folder.Walk(ctx, path, p.opts.recursive,
+		func(image string) error { return p.add(ctx, image) },
+		func(err error) error {
+			p.folders++
+			p.tell(err)
+			return nil
+		})
+	writeNotes(p.stderr, notes)
+	if err == nil && p.images+p.folders == before {
+		p.folders++
+		p.tell(dataset.FileError(path, errors.New("has no images ("+photo.Formats+")")))
+	}
+	return err
+}
+
+// add takes one image, and classifies those that wait when there are enough.
+func (p *predicting) add(ctx context.Context, image string) error {
+	// Few enough for their pixels to need little memory, however many come.
+	const atOnce = 100
+	p.images++
+	p.waiting = append(p.waiting, image)
+	if len(p.waiting) < atOnce {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+// flush classifies the images that wait.
+func (p *predicting) flush(ctx context.Context) error {
+	predictions, bad, err := p.classify(ctx, p.waiting, p.opts.top, photo.Limits{Memory: int64(p.opts.memory) << 20})
+	if err != nil {
+		return err
+	}
+	p.waiting = p.waiting[:0]
+	for _, fault := range bad {
+		p.broken++
+		p.tell(fault)
+	}
+	return p.out.write(predictions)
+}
+
+// tell names what cannot be read. It keeps the first fault back: if there is no
+// other, that is the error that the command ends with.
+func (p *predicting) tell(fault error) {
+	switch p.broken + p.folders {
+	case 1:
+		p.first = fault
+		return
+	case 2:
+		p.print(p.first)
+	}
+	p.print(fault)
+}
+
+func (p *predicting) print(fault error) {
+	fmt.Fprintln(p.stderr, printable.Line(fault.Error()))
+}
+
+// end ends the output, unless err ended it, and returns what the command ends with.
+func (p *predicting) end(err error) error {
+	if err == nil {
+		err = p.out.end()
+	}
+	faults := p.broken + p.folders
+	switch {
+	case faults == 1:
+		return errors.Join(err, p.first)
+	case err != nil || faults == 0:
+		return err
+	case p.folders == 0:
+		return &dataError{fmt.Errorf("%d of %d images cannot be read", p.broken, p.images)}
+	}
+	return &dataError{fmt.Errorf("%d of %d images cannot be read; folders without images, or that cannot be read: %d", p.broken, p.images, p.folders)}
+}
+
+// unreadImage is the error of an image that cannot be read.
+func unreadImage(path string, err error) *dataset.Error {
+	fault := dataset.FileError(path, err)
+	var large *photo.TooLargeError
+	if errors.As(err, &large) {
+		fault.Fix = fmt.Sprintf("--image-memory %d allows it", large.Megabytes())
+	}
+	return fault
+}
+
+// classify answers for the images at the paths, but for those that cannot be
+// read: why is in bad.
+func (c *classifier) classify(ctx context.Context, paths []string, top int, limits photo.Limits) (predictions []prediction, bad []error, err error) {
+	images, faults := make([][]uint8, len(paths)), make([]error, len(paths))
+	err = photo.ReadAll(ctx, photo.OpenFile, paths, limits, func(i int, p *photo.Photo, err error) error {
+		if err == nil {
+			images[i], err = c.resized(p)
+		}
+		if err != nil {
+			faults[i] = unreadImage(paths[i], err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var pixels []uint8
+	for i, path := range paths {
+		if faults[i] != nil {
+			bad = append(bad, faults[i])
+			continue
+		}
+		pixels = append(pixels, images[i]...)
+		predictions = append(predictions, prediction{Image: path})
+	}
+	if len(predictions) == 0 {
+		return nil, bad, nil
+	}
+	_, probabilities, err := c.Predict(ctx, pixels)
+	var wrong *notFiniteError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("classify %q: %w", predictions[wrong.image].Image, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range predictions {
+		predictions[i].Top = ranks(probabilities[i*len(c.Classes):(i+1)*len(c.Classes)], c.Classes, top)
+	}
+	return predictions, bad, nil
+}
+
+// resized makes of a picture what the model takes.
+func (c *classifier) resized(p *photo.Photo) ([]uint8, error) {
+	if h, w := p.Size(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
+		return nil, fmt.Errorf("it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
+			w, h, c.Width, c.Height, onnxmodels.ResizeFill)
+	}
+	return p.Fill(c.Height, c.Width), nil
+}
