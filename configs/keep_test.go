@@ -16,7 +16,7 @@ func changed(t *testing.T) Experiment {
 	e, err := Load(write(t, `
 name: "012"
 seed: 18446744073709551615
-model: {widths: [8, 16], convolutions: 1, classes: 7}
+model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, widths: [8, 16], convolutions: 1, classes: 7}
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
@@ -46,7 +46,7 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	reflected, defaults := reflect.ValueOf(want), Default()
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
-		if r.key != "model.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
+		if reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
 			t.Errorf("%s is not tried: it is the default", r.key)
 		}
 	}
@@ -127,6 +127,7 @@ func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
+		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, // without a model from outside
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
@@ -137,7 +138,7 @@ func TestHashAndDiff(t *testing.T) {
 	for _, s := range newKeys().settings {
 		one := a.clone()
 		s.set(&one, s.get(&b))
-		differs := !aside[s.key] && s.key != "model.kind"
+		differs := !aside[s.key]
 		if got := one.Hash() != a.Hash(); got != differs {
 			t.Errorf("%s changes the hash: %v", s.key, got)
 		}

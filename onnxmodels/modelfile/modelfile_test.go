@@ -1,4 +1,4 @@
-package onnxmodels
+package modelfile_test
 
 import (
 	"bytes"
@@ -11,14 +11,17 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/modelfile"
 )
 
-func exampleModel(t testing.TB) *Model {
-	n, err := CNN(CNNOptions{Height: 4, Width: 4, Widths: []int{2}, Convolutions: 1, Classes: 2})
+// exampleModel returns a small model of a network.
+func exampleModel(t testing.TB) *modelfile.Model {
+	n, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 4, Width: 4, Widths: []int{2}, Convolutions: 1, Classes: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := n.Inference(n.Initialize(1), InferenceOptions{Classes: []string{"a", "b"}})
+	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{Classes: []string{"a", "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +41,12 @@ func attribute(m *onnxpb.Model) *onnxpb.Attribute {
 	return a
 }
 
-// TestReadModel names what is wrong with models from outside.
-func TestReadModel(t *testing.T) {
+// TestRead names what is wrong with models from outside.
+func TestRead(t *testing.T) {
 	tensor := func(m *onnxpb.Model) *onnxpb.Tensor { return m.Graph.Initializer[0] }
 	for want, damage := range map[string]func(m *onnxpb.Model){
 		"":                           func(*onnxpb.Model) {},
 		"no graph":                   func(m *onnxpb.Model) { m.Graph = nil },
-		"data in another file":       func(m *onnxpb.Model) { tensor(m).DataLocation = onnxpb.Tensor_EXTERNAL.Enum() },
-		"has its data":               func(m *onnxpb.Model) { tensor(m).ExternalData = []*onnxpb.Property{{Key: proto.String("location")}} },
 		"dimension 0 of [-1]":        func(m *onnxpb.Model) { tensor(m).Dims = []int64{-1} },
 		"dimension 1 of [2 461":      func(m *onnxpb.Model) { tensor(m).Dims = []int64{2, 1 << 62} },
 		"dimension 2 of [65536":      func(m *onnxpb.Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
@@ -70,10 +71,10 @@ func TestReadModel(t *testing.T) {
 		m := exampleModel(t)
 		damage(m)
 		path := filepath.Join(t.TempDir(), "model.onnx")
-		if err := WriteModel(path, m); err != nil {
+		if err := modelfile.Write(path, m); err != nil {
 			t.Fatal(err)
 		}
-		_, err := ReadModel(path)
+		_, err := modelfile.Read(path)
 		switch {
 		case want == "" && err != nil:
 			t.Errorf("a good model was refused: %v", err)
@@ -81,7 +82,7 @@ func TestReadModel(t *testing.T) {
 			t.Errorf("error %v, want one that has %q and the path", err, want)
 		}
 	}
-	if _, err := ReadModel(t.TempDir()); err == nil {
+	if _, err := modelfile.Read(t.TempDir()); err == nil {
 		t.Error("a directory was read")
 	}
 }
@@ -92,11 +93,11 @@ func TestDeepSubgraphs(t *testing.T) {
 	for range 11_000 {
 		g = &onnxpb.Graph{Node: []*onnxpb.Node{{Attribute: []*onnxpb.Attribute{{G: g}}}}}
 	}
-	data, err := proto.Marshal(&Model{IrVersion: proto.Int64(8), Graph: g})
+	data, err := proto.Marshal(&modelfile.Model{IrVersion: proto.Int64(8), Graph: g})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := DecodeModel(data); err == nil {
+	if _, err := modelfile.Decode(data); err == nil {
 		t.Error("a graph 11,000 deep was accepted")
 	}
 }
@@ -107,10 +108,13 @@ func TestLengthPrefix(t *testing.T) {
 	if err := os.WriteFile(path, []byte("\x3a\x80\x80\x80\x80\x0c\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadModel(path); err == nil {
+	if _, err := modelfile.Read(path); err == nil {
 		t.Error("a model with a false length was accepted")
 	}
 }
+
+// maxMessages is how many parts a model may have.
+const maxMessages = 1 << 18
 
 // TestManyParts: two bytes a part are refused before each of them takes some
 // hundreds of memory.
@@ -126,24 +130,24 @@ func TestManyParts(t *testing.T) {
 		"metadata":     repeat("\x72\x00"),
 		"two graphs":   bytes.Repeat(within(7, bytes.Repeat([]byte("\x0a\x00"), maxMessages/2)), 2),
 	} {
-		if _, err := DecodeModel(append([]byte("\x08\x08\x72\x00"), data...)); err == nil || !strings.Contains(err.Error(), "more than 262144 nodes") {
+		if _, err := modelfile.Decode(append([]byte("\x08\x08\x72\x00"), data...)); err == nil || !strings.Contains(err.Error(), "more than 262144 nodes") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 	model := append([]byte("\x08\x08"), within(7, bytes.Repeat([]byte("\x72\x00"), maxMessages-1))...) // fields that are not read
-	if _, err := DecodeModel(model); err != nil {
+	if _, err := modelfile.Decode(model); err != nil {
 		t.Error(err)
 	}
 }
 
-// FuzzDecodeModel: no input panics.
-func FuzzDecodeModel(f *testing.F) {
-	data, err := Marshal(exampleModel(f))
+// FuzzDecode: no input panics.
+func FuzzDecode(f *testing.F) {
+	data, err := modelfile.Marshal(exampleModel(f))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		_, _ = DecodeModel(data)
+		_, _ = modelfile.Decode(data)
 	})
 }

@@ -1,121 +1,22 @@
-package onnxmodels
+package modelfile
 
 import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels/graph"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
-// Model is an ONNX model, a protobuf message with the fields of ONNX's
-// ModelProto. Package inspect tells what is in one, package verify exposes its
-// values, and what runs models (session, interp) takes the bytes of Marshal.
-type Model = onnxpb.Model
-
-// maxModelBytes is protobuf's own limit.
-const maxModelBytes = 1<<31 - 1
-
-// ReadModel reads the ONNX model at path and checks what it says of itself:
-// see CheckModel.
-func ReadModel(path string) (*Model, error) {
-	data, err := durable.ReadPlain(path, maxModelBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
-	}
-	m, err := DecodeModel(data)
-	if err != nil {
-		return nil, fmt.Errorf("read model %q: %w", path, err)
-	}
-	return m, nil
-}
-
-// DecodeModel decodes and checks a model's bytes.
-func DecodeModel(data []byte) (*Model, error) {
-	m := &Model{}
-	left := maxMessages
-	if err := countMessages(data, m.ProtoReflect().Descriptor(), &left, maxDepth); err != nil {
-		return nil, fmt.Errorf("not an ONNX model: %w", err)
-	}
-	if err := proto.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("not an ONNX model: %w", err)
-	}
-	if err := CheckModel(m); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
-// Marshal returns the model's bytes; equal models give equal bytes.
-func Marshal(m *Model) ([]byte, error) {
-	if m == nil {
-		return nil, errors.New("encode model: there is none")
-	}
-	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode model %q: %w", m.GetGraph().GetName(), err)
-	}
-	return data, nil
-}
-
-// WriteModel writes the model to path, atomically.
-func WriteModel(path string, m *Model) error {
-	data, err := Marshal(m)
-	if err != nil {
-		return err
-	}
-	return durable.WriteBytes(path, data)
-}
-
-// A message in a message takes two bytes of a file when it is empty and some
-// hundreds of memory when it is decoded. The largest published models have a
-// tenth of this many.
-const (
-	maxMessages = 1 << 18
-	maxDepth    = 100
-)
-
-// countMessages takes the messages in data, which are those of the type, from
-// left, and returns an error when none are left. What cannot be read as protobuf
-// is told when it is decoded.
-func countMessages(data []byte, of protoreflect.MessageDescriptor, left *int, depth int) error {
-	if depth == 0 {
-		return fmt.Errorf("its parts are nested more than %d deep", maxDepth)
-	}
-	for len(data) > 0 {
-		number, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
-			return nil
-		}
-		length := protowire.ConsumeFieldValue(number, kind, data[n:])
-		if length < 0 {
-			return nil
-		}
-		if field := of.Fields().ByNumber(number); kind == protowire.BytesType && field != nil && field.Message() != nil {
-			if *left--; *left < 0 {
-				return fmt.Errorf("it has more than %d nodes, values, attributes and other parts", maxMessages)
-			}
-			inner, _ := protowire.ConsumeBytes(data[n : n+length])
-			if err := countMessages(inner, field.Message(), left, depth-1); err != nil {
-				return err
-			}
-		}
-		data = data[n+length:]
-	}
-	return nil
-}
-
-// CheckModel tells what is wrong with a model from outside: tensors whose data
+// Check tells what is wrong with a model from outside: tensors whose data
 // is in other files or does not fit their shape, nodes that use a value before
 // it is computed, values computed twice, names with control characters, and
 // subgraphs, which no network of this module has.
-func CheckModel(m *Model) error {
+func Check(m *Model) error {
 	g := m.GetGraph()
 	if g == nil || m.GetIrVersion() == 0 {
 		return errors.New("not an ONNX model: it has no graph or no IR version")
@@ -242,15 +143,12 @@ func checkNode(n *onnxpb.Node, known map[string]bool) error {
 }
 
 func checkTensor(t *onnxpb.Tensor) error {
-	if t.GetDataLocation() == onnxpb.Tensor_EXTERNAL || len(t.GetExternalData()) > 0 {
-		return fmt.Errorf("tensor %q has its data in another file, which is not supported", t.GetName())
+	if external(t) {
+		return fmt.Errorf("tensor %q has its data in another file, and there is no folder to look for it", t.GetName())
 	}
-	elements := int64(1)
-	for i, d := range t.GetDims() {
-		if d < 0 || d > maxModelBytes || elements*d > maxModelBytes {
-			return fmt.Errorf("tensor %q: dimension %d of %v is out of range", t.GetName(), i, t.GetDims())
-		}
-		elements *= d
+	elements, err := elementsOf(t)
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 	}
 	size := int64(graph.Elem(t.GetDataType()).Size())
 	if size == 0 {
@@ -259,9 +157,21 @@ func checkTensor(t *onnxpb.Tensor) error {
 	if raw := t.GetRawData(); len(raw) > 0 && int64(len(raw)) != elements*size {
 		return fmt.Errorf("tensor %q: dimensions %v need %d bytes, it has %d", t.GetName(), t.GetDims(), elements*size, len(raw))
 	}
-	listed := len(t.GetFloatData()) + len(t.GetInt32Data()) + len(t.GetInt64Data())
+	listed := len(t.GetFloatData()) + len(t.GetInt32Data()) + len(t.GetInt64Data()) + len(t.GetDoubleData()) + len(t.GetUint64Data())
 	if len(t.GetRawData()) == 0 && int64(listed) != elements {
 		return fmt.Errorf("tensor %q: dimensions %v need %d numbers, it has %d", t.GetName(), t.GetDims(), elements, listed)
 	}
 	return nil
+}
+
+// elementsOf is how many elements a tensor's shape has.
+func elementsOf(t *onnxpb.Tensor) (int64, error) {
+	elements := int64(1)
+	for i, d := range t.GetDims() {
+		if d < 0 || d > maxModelBytes || elements*d > maxModelBytes {
+			return 0, fmt.Errorf("dimension %d of %v is out of range", i, t.GetDims())
+		}
+		elements *= d
+	}
+	return elements, nil
 }
