@@ -16,6 +16,7 @@ import (
 	"onnxlab/onnxmodels/lower/cpu"
 	"onnxlab/onnxmodels/lower/cuda"
 	"onnxlab/onnxmodels/lower/native"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -149,16 +150,19 @@ type Artifacts struct {
 	// Training computes the loss and accumulates the gradients; its inputs are
 	// image, label and learning_rate, which scales the gradients, and
 	// dropout_seed if the network drops.
-	Training *Model
+	Training *modelfile.Model
+	// Image is the name of the input of images: InputImage, but for models from outside
+	// that keep their own input.
+	Image string
 	// Eval computes loss and correct without training.
-	Eval *Model
+	Eval *modelfile.Model
 	// Logits names the value of Eval that is the network's output, float32 [batch,
 	// classes], before softmax: "dense.out" if its last layer is Dense("dense", …).
 	// It is no output of Eval, but what ONNX Runtime is told to export a trained
 	// model with (ExportModelForInferencing).
 	Logits string
 	// Optimizer applies the accumulated gradients.
-	Optimizer *Model
+	Optimizer *modelfile.Model
 	// Drops tells that Training has the input dropout_seed.
 	Drops bool
 	// Mixed tells that Training has the input loss_scale.
@@ -177,7 +181,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixed: o.Mixed, Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
+	a := &Artifacts{Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
 	var err error
 	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
 		return nil, err
@@ -206,7 +210,7 @@ func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 	return b.PeakBytes(), nil
 }
 
-func (n *Network) trainingModel(o TrainingOptions) (m *Model, drops bool, err error) {
+func (n *Network) trainingModel(o TrainingOptions) (m *modelfile.Model, drops bool, err error) {
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, false, err
@@ -223,7 +227,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
-	image, label := n.byteInput(b), b.labelInput()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
 	if o.Mixed {
 		b.compute = graph.Float16
@@ -232,7 +236,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
 	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
 
-	logits := b.As(graph.Float, n.forward(b, b.normalise(image)))
+	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
@@ -350,10 +354,10 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 // BackwardPrefix begins the names of all nodes of the backward pass.
 const BackwardPrefix = "backward/"
 
-func (n *Network) evalModel() (m *Model, logitsName string, err error) {
+func (n *Network) evalModel() (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
-	image, label := n.byteInput(b), b.labelInput()
-	logits := n.forward(b, b.normalise(image))
+	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	b.lower(TargetPortable, 0)
 	m, err = b.Model()
@@ -365,7 +369,7 @@ func (n *Network) evalModel() (m *Model, logitsName string, err error) {
 // the factor 1/(1 − μ) in its rate undoes the factor 1 − μ on each gradient.
 // Its inputs are those that ONNX Runtime expects by name; the rate among them
 // is not used.
-func optimizerModel(momentum float32, rates []float32) (*Model, error) {
+func optimizerModel(momentum float32, rates []float32) (*modelfile.Model, error) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
 	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
@@ -405,10 +409,10 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}
-	for name, m := range map[string]*Model{
+	for name, m := range map[string]*modelfile.Model{
 		TrainingModelFile: a.Training, EvalModelFile: a.Eval, OptimizerModelFile: a.Optimizer,
 	} {
-		if err := WriteModel(filepath.Join(dir, name), m); err != nil {
+		if err := modelfile.Write(filepath.Join(dir, name), m); err != nil {
 			return err
 		}
 	}
@@ -422,7 +426,7 @@ func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 	}
 	for _, v := range a.Eval.GetGraph().GetInput() {
 		name := v.GetName()
-		if name == InputImage || name == InputLabel {
+		if name == a.Image || name == InputLabel {
 			continue
 		}
 		if t, want := c.Parameter(name), sizesOf(v); t == nil || !slices.Equal(t.Shape, want) {

@@ -17,7 +17,7 @@
 //
 //	state, err := checkpoint.Read("checkpoint")
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
-//	err = onnxmodels.WriteModel("model.onnx", model)
+//	err = modelfile.Write("model.onnx", model)
 //
 // "go doc" leaves out the examples of this package, a network from its layers to its
 // files and a layer of one's own. They are in onnxmodels/example_test.go, and go test -v

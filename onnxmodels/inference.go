@@ -9,6 +9,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // The forms of input that an inference model can have: the values of MetadataInput.
@@ -105,7 +106,7 @@ type InferenceOptions struct {
 // model of one input, image, and two outputs: logits and probabilities, both
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
 // the wrong number of class names and an unknown target are errors.
-func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
+func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	if err := n.checkInference(&o); err != nil {
 		return nil, fmt.Errorf("inference model: %w", err)
 	}
@@ -136,25 +137,25 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Mode
 
 // inferenceInput appends the input, and what the layers take of it.
 func (n *Network) inferenceInput(b *Builder, o InferenceOptions) *graph.Value {
-	bytes := o.Input == InputUint8NHWC
+	image := n.input(b, o.Input)
 	switch {
-	case o.Precision == PrecisionInt8 && bytes: // they are quantized as they come
-		scale, zero := b.imageSteps()
-		return b.Dequantize("image.dequantize", b.Transpose("image.planar", n.byteInput(b), 0, 3, 1, 2), scale, zero, 1)
-	case bytes:
-		return b.normalise(n.byteInput(b))
-	case o.Precision == PrecisionInt8:
-		scale, zero := b.imageSteps()
-		return b.Dequantize("image.dequantize", b.Quantize("image.quantize", n.floatInput(b), scale, zero), scale, zero, 1)
-	case o.Precision == PrecisionFloat16:
-		return b.Cast("image.half", n.floatInput(b), graph.Float) // Half makes it one to float16
+	case o.Precision == PrecisionInt8 && n.given == nil:
+		return b.quantizedImage(image)
+	case o.Precision == PrecisionFloat16 && image.Elem == graph.Float:
+		image = b.Cast("image.half", image, graph.Float) // Half makes it one to float16
 	}
-	return n.floatInput(b)
+	return n.prepare(b, image)
 }
 
-// imageSteps are the scale and the zero point of bytes that stand for 0..1.
-func (b *Builder) imageSteps() (scale, zero *graph.Value) {
-	return b.Scalar("image.scale", perByte), b.Constant("image.zero_point", graph.Uint8, nil, []byte{0})
+// quantizedImage is an image whose bytes stand for 0..1. They are quantized as they come.
+func (b *Builder) quantizedImage(image *graph.Value) *graph.Value {
+	scale, zero := b.Scalar("image.scale", perByte), b.Constant("image.zero_point", graph.Uint8, nil, []byte{0})
+	if image.Elem == graph.Uint8 {
+		image = b.Transpose("image.planar", image, 0, 3, 1, 2)
+	} else {
+		image = b.Quantize("image.quantize", image, scale, zero)
+	}
+	return b.Dequantize("image.dequantize", image, scale, zero, 1)
 }
 
 // checkInference tells which options are not possible, and fills in the defaults.
@@ -167,6 +168,8 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 		return fmt.Errorf("precision %q is none of %s, %s and %s", o.Precision, PrecisionFloat32, PrecisionFloat16, PrecisionInt8)
 	case o.Precision == PrecisionInt8 && o.KeepBatchNorm:
 		return errors.New("BatchNorm is folded in int8, it cannot be kept")
+	case n.ownInput():
+		return fmt.Errorf("the normalisation of the given model's input %q is not told", n.InputName())
 	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
 		return fmt.Errorf("%d class names for %d classes", len(o.Classes), n.classes)
 	}

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -48,7 +50,9 @@ parameters are those of the latest checkpoint, or with train.stop_restore_best o
 that of the best epoch, as in the run's own model.onnx.
 
 The input image is uint8 [batch, height, width, 3] as images are stored, or with
---input float32-nchw float32 [batch, 3, height, width] in 0..1.
+--input float32-nchw float32 [batch, 3, height, width] in 0..1. With --input own, of a
+run of model.kind onnx, it is the model that was given with its new parameters, as
+the run's own finetuned.onnx: names, metadata and inputs as they were.
 
 --fp16 writes the network in float16, in half the bytes. Inputs and outputs stay what
 they are. GPUs and processors that compute in float16 are faster with it; others
@@ -73,7 +77,7 @@ take other images than the run's.
 	flags := cmd.Flags()
 	flags.StringVar(&opts.run, "run", "", "run directory (required)")
 	flags.StringVar(&opts.out, "out", "", "file to write (required)")
-	flags.StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+" or "+onnxmodels.InputFloat32NCHW)
+	flags.StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+", "+onnxmodels.InputFloat32NCHW+" or "+inputOwn)
 	flags.BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
 	flags.BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
 	flags.BoolVar(&opts.fp16, "fp16", false, "compute in float16")
@@ -87,8 +91,10 @@ func (o *exportModelOptions) check(changed func(flag string) bool) error {
 	switch {
 	case o.run == "" || o.out == "":
 		return fmt.Errorf("--run DIR and --out FILE are required")
-	case o.input != onnxmodels.InputUint8NHWC && o.input != onnxmodels.InputFloat32NCHW:
-		return fmt.Errorf("--input %q is neither %q nor %q", o.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)
+	case !slices.Contains([]string{onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn}, o.input):
+		return fmt.Errorf("--input %q is none of %q, %q and %q", o.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn)
+	case o.input == inputOwn && (o.fp16 || o.int8):
+		return fmt.Errorf("--input %s keeps the precision of the given model: leave --fp16 and --int8 out", inputOwn)
 	case o.fp16 && o.int8:
 		return fmt.Errorf("--fp16 and --int8 are two precisions: leave one out")
 	case o.int8 && !o.fold:
@@ -115,32 +121,42 @@ func runExportModel(ctx context.Context, opts *exportModelOptions, changed func(
 			return err
 		}
 	}
-	o := onnxmodels.InferenceOptions{Input: opts.input, KeepBatchNorm: !opts.fold}
-	if opts.fp16 {
-		o.Precision = onnxmodels.PrecisionFloat16
-	}
-	t, err := readTrained(opts.run, opts.best)
-	if err != nil {
-		return err
-	}
 	if opts.int8 {
-		return opts.exportInt8(ctx, t, o, stdout, stderr)
+		return opts.exportInt8(ctx, stdout, stderr)
 	}
-	model, err := t.model(o)
+	path, err := opts.write()
 	if err != nil {
 		return err
 	}
-	if err := onnxmodels.WriteModel(opts.out, model); err != nil {
-		return err
-	}
-	fmt.Fprintf(stderr, "from %s\n", t.path)
+	fmt.Fprintf(stderr, "from %s\n", path)
 	_, err = fmt.Fprintln(stdout, opts.out)
 	return err
 }
 
+// write writes the model, and tells the path of the snapshot that it is of.
+func (o *exportModelOptions) write() (path string, err error) {
+	if o.input == inputOwn {
+		return exportFineTuned(o)
+	}
+	model, path, err := trainedModel(o.run, o.best, o.form())
+	if err != nil {
+		return "", err
+	}
+	return path, modelfile.Write(o.out, model)
+}
+
+// form is that of the model to write.
+func (o *exportModelOptions) form() onnxmodels.InferenceOptions {
+	form := onnxmodels.InferenceOptions{Input: o.input, KeepBatchNorm: !o.fold}
+	if o.fp16 {
+		form.Precision = onnxmodels.PrecisionFloat16
+	}
+	return form
+}
+
 // trainedModel makes an inference model of the best or the latest checkpoint of a run,
 // with the names of its classes, and tells the path of its snapshot.
-func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*onnxmodels.Model, string, error) {
+func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelfile.Model, string, error) {
 	t, err := readTrained(dir, best)
 	if err != nil {
 		return nil, "", err
@@ -170,7 +186,7 @@ func readTrained(dir string, best bool) (t trained, err error) {
 }
 
 // model makes an inference model of it.
-func (t trained) model(o onnxmodels.InferenceOptions) (*onnxmodels.Model, error) {
+func (t trained) model(o onnxmodels.InferenceOptions) (*modelfile.Model, error) {
 	o.Classes = t.classes
 	m, err := t.network.Inference(t.state, o)
 	if err != nil {

@@ -12,11 +12,16 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/evaluation"
 )
 
 // exportInt8 writes the network in int8 and prints how well it does beside float32.
-func (o *exportModelOptions) exportInt8(ctx context.Context, t trained, form onnxmodels.InferenceOptions, stdout, stderr io.Writer) error {
+func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.Writer) error {
+	t, err := readTrained(o.run, o.best)
+	if err != nil {
+		return err
+	}
 	e, err := o.loadOrOfRun(o.run)
 	if err != nil {
 		return err
@@ -29,6 +34,7 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, t trained, form onn
 	if err != nil {
 		return err
 	}
+	form := o.form()
 	single, err := t.model(form)
 	if err != nil {
 		return err
@@ -43,14 +49,14 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, t trained, form onn
 		return err
 	}
 	var rows []precisionRow
-	for _, m := range []*onnxmodels.Model{single, quantized} {
+	for _, m := range []*modelfile.Model{single, quantized} {
 		row, err := evaluatePrecision(ctx, m, o.out, images.Validation, e.Runtime, stderr)
 		if err != nil {
 			return err
 		}
 		rows = append(rows, row)
 	}
-	if err := onnxmodels.WriteModel(o.out, quantized); err != nil {
+	if err := modelfile.Write(o.out, quantized); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "from %s\n", t.path)
@@ -59,8 +65,8 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, t trained, form onn
 
 // measureRanges runs the model in float32 on the images and returns the ranges of its
 // values.
-func measureRanges(ctx context.Context, m *onnxmodels.Model, set *dataset.Set, r configs.Runtime, stderr io.Writer) (ranges onnxmodels.Ranges, err error) {
-	data, err := onnxmodels.Marshal(m)
+func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r configs.Runtime, stderr io.Writer) (ranges onnxmodels.Ranges, err error) {
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +115,7 @@ type precisionRow struct {
 }
 
 // evaluatePrecision evaluates a model on the set.
-func evaluatePrecision(ctx context.Context, m *onnxmodels.Model, path string, set *dataset.Set, r configs.Runtime, stderr io.Writer) (row precisionRow, err error) {
+func evaluatePrecision(ctx context.Context, m *modelfile.Model, path string, set *dataset.Set, r configs.Runtime, stderr io.Writer) (row precisionRow, err error) {
 	c, err := openModel(ctx, m, path, defaultRuntime, r, stderr)
 	if err != nil {
 		return row, err
@@ -122,7 +128,7 @@ func evaluatePrecision(ctx context.Context, m *onnxmodels.Model, path string, se
 	if err != nil {
 		return row, err
 	}
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	return precisionRow{c.Precision, report.Accuracy, report.Loss, len(data)}, err
 }
 

@@ -27,6 +27,7 @@ type verifyOptions struct {
 	tolerant        bool // the tolerance is given
 	layers          bool
 	json            bool
+	size            imageSize
 	record, against string
 }
 
@@ -43,8 +44,10 @@ says otherwise.
 
 With --run the model is the run's model.onnx, which must be the one that its
 summary.json names, or with --best the one that export model --best writes, and the
-images are the run's. With --model it is any model that export model wrote, on the
+images are the run's. With --model it is any ONNX classifier, on the
 images of the run or of --config and --set.
+
+A model from elsewhere is compared as its file has it, on images of noise.
 
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
@@ -65,7 +68,8 @@ pure Go with such a file, and needs neither the library nor the data.
 	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
 	flags.BoolVar(&opts.best, "best", false, bestUsage)
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
-	flags.Float64Var(&opts.tolerance, "tolerance", 0, "how far the runtimes may be apart (default: as above)")
+	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
+	flags.Var(&opts.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.StringVar(&opts.record, "record", "", "write ONNX Runtime's outputs and the images to this .npz file")
@@ -96,6 +100,9 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err := opts.check(); err != nil {
 		return &usageError{err}
 	}
+	if own, err := opts.verifyOwn(ctx, stdout, stderr); own {
+		return err
+	}
 	s, err := opts.subject()
 	if err != nil {
 		return &dataError{err}
@@ -110,8 +117,13 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
+	return opts.conclude(stdout, s, report)
+}
+
+// conclude prints the report, and fails if the runtimes disagree.
+func (o *verifyOptions) conclude(stdout io.Writer, s subject, report verify.Report) error {
 	failure := report.Err()
-	if err := opts.print(stdout, s, report, failure == nil); err != nil {
+	if err := o.print(stdout, s, report, failure == nil); err != nil {
 		return err
 	}
 	if failure != nil {

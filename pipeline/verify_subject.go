@@ -10,6 +10,7 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 )
@@ -49,7 +50,7 @@ func (o *verifyOptions) subject() (s subject, err error) {
 
 // usualTolerance is that of a model's precision.
 func usualTolerance(data []byte) float64 {
-	m, err := onnxmodels.DecodeModel(data)
+	m, err := modelfile.Decode(data)
 	if err != nil {
 		return verify.Tolerance
 	}
@@ -63,7 +64,7 @@ func bestModel(dir string) (path string, data []byte, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	data, err = onnxmodels.Marshal(m)
+	data, err = modelfile.Marshal(m)
 	return path, data, err
 }
 
@@ -96,4 +97,8 @@ func (s subject) checkOfRun(dir string) error {
 			s.path, s.sha256, summary.ModelSHA256, quoted(dir), quoted(s.path))
 	}
 	return nil
+}
+
+func (s subject) failedNative(err error) error {
+	return &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
 }

@@ -23,6 +23,7 @@ import (
 	"onnxlab/dataset/photo"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 )
@@ -49,7 +50,7 @@ func open(ctx context.Context, path string) (form onnxmodels.Form, model evaluat
 	if err != nil {
 		return form, nil, err
 	}
-	decoded, err := onnxmodels.DecodeModel(data)
+	decoded, err := modelfile.Decode(data)
 	if err != nil {
 		return form, nil, err
 	}

@@ -22,6 +22,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // writeModel writes a model of three classes whose logits are four times the means of an
@@ -39,7 +40,7 @@ func writeModel(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "model.onnx")
-	if err := onnxmodels.WriteModel(path, m); err != nil {
+	if err := modelfile.Write(path, m); err != nil {
 		t.Fatal(err)
 	}
 	return path

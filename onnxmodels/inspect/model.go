@@ -1,6 +1,6 @@
 // Package inspect tells people what is in a model or a checkpoint.
 //
-//	m, err := onnxmodels.ReadModel("model.onnx")
+//	m, err := modelfile.Read("model.onnx")
 //	err = inspect.Model(m).WriteTable(os.Stdout)
 package inspect
 
@@ -16,6 +16,7 @@ import (
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // ModelReport is what is in an ONNX model.
@@ -34,6 +35,9 @@ type ModelReport struct {
 	// Trainable are those that have a gradient.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
+	// Training is whether training artifacts can be made of the model; nil of models that
+	// are no classifiers of images.
+	Training *onnxmodels.Trainability `json:"training,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
@@ -54,8 +58,8 @@ type OperatorReport struct {
 	Backward int    `json:"backward"`
 }
 
-// Model describes a model that onnxmodels.CheckModel accepts.
-func Model(m *onnxmodels.Model) *ModelReport {
+// Model describes a model that modelfile.Check accepts.
+func Model(m *modelfile.Model) *ModelReport {
 	g := m.GetGraph()
 	r := &ModelReport{
 		Producer: m.GetProducerName(), IRVersion: m.GetIrVersion(),
@@ -173,6 +177,7 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
 	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
+	r.writeTraining(t)
 	for _, part := range []struct {
 		name string
 		Total
@@ -207,6 +212,20 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 		return err
 	}
 	return r.writeNodes(w)
+}
+
+// writeTraining writes what training artifacts of the model would train, or what keeps them
+// from being made.
+func (r *ModelReport) writeTraining(w io.Writer) {
+	switch training := r.Training; {
+	case training == nil:
+	case len(training.Refused) == 0:
+		fmt.Fprintf(w, "training\tall %d parameters have gradients, and batch normalisation has %d running statistics\n", training.Parameters, training.Statistics)
+	default:
+		for i, line := range training.Refused {
+			fmt.Fprintf(w, "%s\t%s\n", map[bool]string{true: "training"}[i == 0], printable.Line("cannot: "+line))
+		}
+	}
 }
 
 // writeNodes writes the graph as a table.

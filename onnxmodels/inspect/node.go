@@ -138,7 +138,7 @@ type parameterInfo struct {
 // trainable.
 func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	list := map[string]parameterInfo{}
-	if !takesParameters(g) {
+	if !takesParameters(g) || len(g.GetInput()) == 0 {
 		dequantized, steps := quantizedBy(g)
 		for _, t := range g.GetInitializer() {
 			if name := t.GetName(); (graph.Elem(t.GetDataType()).Floating() || dequantized[name]) && !steps[name] && len(t.GetDims()) > 0 {
@@ -152,9 +152,9 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	for _, v := range g.GetInput() {
 		inputs[v.GetName()] = true
 	}
-	for _, v := range g.GetInput() {
+	for _, v := range g.GetInput()[1:] { // the first are the images, whatever their name
 		switch name := v.GetName(); name {
-		case onnxmodels.InputImage, onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed:
+		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed:
 		default:
 			if !onnxmodels.IsGradientInput(name) {
 				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+onnxmodels.GradientBufferSuffix]}

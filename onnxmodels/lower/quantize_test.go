@@ -21,7 +21,7 @@ func branches() (b op.Builder, ranges map[string]Range) {
 	window := op.Valid(1, 1)
 	weight := b.Floats("weight", []int{2, 2, 1, 1}, []float32{32, -0.5, 0, 0})
 	y := b.Unary("Relu", "relu", b.Conv("conv", x, weight, b.Floats("bias", []int{2}, []float32{0.125, 3}), window))
-	y, _ = b.MaxPool("max", y, op.Valid(2, 2))
+	y = b.MaxPool("max", y, op.Valid(2, 2))
 	z := b.Conv("plain", y, b.Floats("second", []int{2, 2, 1, 1}, []float32{1, 2, 3, 4}), nil, window)
 	sum := b.Unary("Relu", "sum.relu", b.Binary("Add", "sum", y, z))
 	pooled := b.Flatten("flat", b.AveragePool("average", sum, op.Valid(2, 2)))

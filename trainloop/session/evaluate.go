@@ -13,6 +13,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/evaluation"
 )
 
@@ -69,7 +70,7 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return onnxmodels.Marshal(m)
+	return modelfile.Marshal(m)
 }
 
 // state returns the parameters, which ONNX Runtime gives in a file alone.

@@ -13,6 +13,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 )
@@ -82,7 +83,7 @@ func Example() {
 	check(err)
 	model, err := network.Inference(state, onnxmodels.InferenceOptions{Classes: tints(1).Classes})
 	check(err)
-	data, err := onnxmodels.Marshal(model)
+	data, err := modelfile.Marshal(model)
 	check(err)
 	classifier, err := session.NewModel(data, session.Options{})
 	check(err)

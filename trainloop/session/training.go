@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -40,12 +40,12 @@ func (t *Training) fillIn() (err error) {
 	a := t.Artifacts
 	for _, f := range []struct {
 		to    *[]byte
-		model *onnxmodels.Model
+		model *modelfile.Model
 	}{{&t.TrainingModel, a.Training}, {&t.OptimizerModel, a.Optimizer}} {
 		if *f.to != nil {
 			continue
 		}
-		if *f.to, err = onnxmodels.Marshal(f.model); err != nil {
+		if *f.to, err = modelfile.Marshal(f.model); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/session"
 )
 
@@ -42,9 +43,9 @@ func TestQuantizedRunsInIntegers(t *testing.T) {
 	}
 	counts := operatorsOf(t, quantized(t, n, pixels), pixels)
 	for operator, want := range map[string]int{
-		"QLinearConv": 2, "QLinearAdd": 1, "QLinearAveragePool": 1, "QLinearGlobalAveragePool": 1, "QGemm": 1, "MaxPool": 1,
-		// None of these is left to compute in float32. Pairs around Flatten may be.
-		"Conv": 0, "FusedConv": 0, "Add": 0, "Relu": 0, "AveragePool": 0, "GlobalAveragePool": 0, "Gemm": 0,
+		"QLinearConv": 2, "QLinearAdd": 1, "QLinearAveragePool": 1, "QLinearGlobalAveragePool": 1, "QGemm": 1, "NhwcMaxPool": 1,
+		// None of these is left.
+		"Conv": 0, "FusedConv": 0, "Add": 0, "Relu": 0, "AveragePool": 0, "GlobalAveragePool": 0, "Gemm": 0, "DequantizeLinear": 0, "QuantizeLinear": 0,
 	} {
 		if counts[operator] != want {
 			t.Errorf("%d nodes of %s, want %d; all are %v", counts[operator], operator, want, counts)
@@ -60,7 +61,7 @@ func quantized(t *testing.T, n *onnxmodels.Network, pixels []uint8) *onnxpb.Mode
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
