@@ -209,13 +209,13 @@ func TestHostileIntegers(t *testing.T) {
 		`uint8[batch, 3, 8, 12] does not go with the zero point image.zero_point int8[]`: func(m *onnxpb.Model) {
 			initializer(m, "image.zero_point").DataType = proto.Int32(int32(graph.Int8))
 		},
-		`(QuantizeLinear): from float32 to float32: want float32 to int8 or uint8`: func(m *onnxpb.Model) {
+		`(QuantizeLinear): from float32 to float32: want float32 to integers of 8`: func(m *onnxpb.Model) {
 			nodeOf(m, "QuantizeLinear").Input[2] = "image.scale"
 		},
-		`(QuantizeLinear): from uint8 to uint8: want float32 to int8 or uint8`: func(m *onnxpb.Model) {
+		`(QuantizeLinear): from uint8 to uint8: want float32 to integers of 8`: func(m *onnxpb.Model) {
 			nodeOf(m, "QuantizeLinear").Input[0] = nodeOf(m, "Transpose").Output[0]
 		},
-		`attribute "block_size" is not supported`: func(m *onnxpb.Model) { set(nodeOf(m, "DequantizeLinear"), "block_size", int64(2)) },
+		`attribute "blocks" is not supported`: func(m *onnxpb.Model) { set(nodeOf(m, "DequantizeLinear"), "blocks", int64(2)) },
 		`int8[4, 3, 3, 3] has no dimension 9`: func(m *onnxpb.Model) {
 			for _, n := range m.Graph.Node {
 				if n.GetName() == "stage1.conv1.weight.folded.dequantize" {

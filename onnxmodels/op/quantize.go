@@ -3,15 +3,14 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
 
 // Quantized numbers are integers q that stand for (q − zero point)·scale. Scale and zero
-// point are scalars, or have one element for each place along an axis.
-//
-// The attributes are those of opset 13: later ones, of blocks and of types of 8 bits of
-// floating point, are not supported.
+// point are scalars, or have one element for each place along an axis. Blocks of places,
+// types of fewer than 8 bits and of 8 bits of floating point are not supported.
 
 // quantizeLinear is the nearest integer to x/scale, ties to even, plus the zero point,
 // within the range of its type.
@@ -26,7 +25,7 @@ var _ = Register(&Operator{
 			elem = zero.Elem
 		}
 		if _, _, ok := integerRange(elem); !ok || x.Elem != graph.Float {
-			return nil, fmt.Errorf("from %s to %s: want float32 to int8 or uint8", x.Elem, elem)
+			return nil, fmt.Errorf("from %s to %s: want float32 to integers of 8 or 16 bits", x.Elem, elem)
 		}
 		if err := checkScale(n, "y_scale", "y_zero_point"); err != nil {
 			return nil, err
@@ -38,7 +37,7 @@ var _ = Register(&Operator{
 		if err := x.want("x", graph.Float, -1); err != nil {
 			return nil, err
 		}
-		steps, err := newSteps(x, in[1:], n.Int("axis"))
+		steps, err := newSteps(n, x, in[1:])
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +47,7 @@ var _ = Register(&Operator{
 		}
 		least, most, ok := integerRange(elem)
 		if !ok {
-			return nil, fmt.Errorf("zero point is %s, want int8 or uint8", steps.zero)
+			return nil, fmt.Errorf("zero point is %s, want integers of 8 or 16 bits", steps.zero)
 		}
 		y := &Tensor{Elem: elem, Shape: x.Shape, Ints: make([]int64, len(x.Floats))}
 		steps.each(func(i int, scale float32, zero int64) {
@@ -68,7 +67,7 @@ var _ = Register(&Operator{
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		x := n.In("x")
 		if _, _, ok := integerRange(x.Elem); !ok && x.Elem != graph.Int32 {
-			return nil, fmt.Errorf("input %s, want int8, uint8 or int32", x)
+			return nil, fmt.Errorf("input %s, want integers of 8, 16 or 32 bits", x)
 		}
 		if zero := n.In("x_zero_point"); zero != nil && zero.Elem != x.Elem {
 			return nil, fmt.Errorf("input %s does not go with the zero point %s", x, zero)
@@ -81,9 +80,9 @@ var _ = Register(&Operator{
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		x := in[0]
 		if _, _, ok := integerRange(x.Elem); !ok && x.Elem != graph.Int32 {
-			return nil, fmt.Errorf("x is %s, want int8, uint8 or int32", x)
+			return nil, fmt.Errorf("x is %s, want integers of 8, 16 or 32 bits", x)
 		}
-		steps, err := newSteps(x, in[1:], n.Int("axis"))
+		steps, err := newSteps(n, x, in[1:])
 		if err != nil {
 			return nil, err
 		}
@@ -99,6 +98,47 @@ var _ = Register(&Operator{
 	},
 })
 
+// Since opset 19 there are attributes for what is not supported, and one for the type of
+// integers without a zero point.
+var _ = RegisterForms(
+	&Form{
+		Schema: graph.Schema{
+			Op: "QuantizeLinear", Takes: Takes("x", "y_scale", "y_zero_point?"), Gives: Gives("y"),
+			Fields: Fields("axis", int64(1), "block_size", int64(0), "output_dtype", int64(0), "precision", int64(0), "saturate", int64(1)),
+		},
+		From: 19,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			scale, zero := n.In("y_scale"), n.In("y_zero_point")
+			if to := graph.Elem(n.Int("output_dtype")); to != 0 && zero == nil {
+				elements, fixed := scale.Shape.Elements()
+				if !fixed || to.Size() == 0 {
+					return nil, fmt.Errorf("attribute \"output_dtype\": %s with the scale %s is not supported", to, scale)
+				}
+				zero = b.Constant(n.Name+".zero_point", to, scale.Shape.Sizes(), make([]byte, elements*to.Size()))
+			}
+			return b.unblocked(n, n.In("x"), scale, zero)
+		},
+	},
+	&Form{
+		Schema: graph.Schema{
+			Op: "DequantizeLinear", Takes: Takes("x", "x_scale", "x_zero_point?"), Gives: Gives("y"),
+			Fields: Fields("axis", int64(1), "block_size", int64(0), "output_dtype", int64(0)),
+		},
+		From: 19,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			return b.unblocked(n, n.In("x"), n.In("x_scale"), n.In("x_zero_point"))
+		},
+	},
+)
+
+// unblocked appends the operator of the node n without its later attributes.
+func (b Builder) unblocked(n *graph.Node, inputs ...*graph.Value) ([]*graph.Value, error) {
+	if block := n.Int("block_size"); block != 0 {
+		return nil, fmt.Errorf("attribute \"block_size\" is %d: blocks are not supported", block)
+	}
+	return []*graph.Value{b.one(n.Op, n.Name, inputs, graph.Attribute{Name: "axis", Value: n.Int("axis")})}, nil
+}
+
 // integerRange is that of the types that numbers are quantized to.
 func integerRange(e graph.Elem) (least, most int64, ok bool) {
 	switch e {
@@ -106,6 +146,10 @@ func integerRange(e graph.Elem) (least, most int64, ok bool) {
 		return 0, math.MaxUint8, true
 	case graph.Int8:
 		return math.MinInt8, math.MaxInt8, true
+	case graph.Uint16:
+		return 0, math.MaxUint16, true
+	case graph.Int16:
+		return math.MinInt16, math.MaxInt16, true
 	}
 	return 0, 0, false
 }
@@ -126,7 +170,7 @@ func checkScale(n *graph.Node, scaleName, zeroName string) error {
 	if err != nil {
 		return err
 	}
-	if len(scale.Shape) != 1 || scale.Shape[0] != x.Shape[axis] && scale.Shape[0] != graph.Fixed(1) {
+	if !scale.Shape.Equal(graph.Shape{x.Shape[axis]}) && !scale.Shape.Equal(graph.Static(1)) {
 		return fmt.Errorf("scale %s does not fit dimension %d of %s", scale, axis, x)
 	}
 	return nil
@@ -139,8 +183,8 @@ type steps struct {
 	inner       int // elements for each place along the axis
 }
 
-// newSteps reads the inputs scale and zero point for the elements of x.
-func newSteps(x *Tensor, in []*Tensor, axis int64) (*steps, error) {
+// newSteps reads the inputs scale and zero point of a node for the elements of x.
+func newSteps(n *graph.Node, x *Tensor, in []*Tensor) (*steps, error) {
 	s := &steps{scale: in[0], of: x, inner: 1}
 	if err := s.scale.want("scale", graph.Float, -1); err != nil {
 		return nil, err
@@ -148,36 +192,35 @@ func newSteps(x *Tensor, in []*Tensor, axis int64) (*steps, error) {
 	if len(in) > 1 {
 		s.zero = in[1]
 	}
-	if s.zero != nil && s.zero.Len() != s.scale.Len() || s.zero != nil && s.zero.Ints == nil {
+	if s.zero != nil && (s.zero.Ints == nil || s.zero.Len() != s.scale.Len()) {
 		return nil, fmt.Errorf("zero point is %s, the scale %s", s.zero, s.scale)
 	}
 	if s.scale.Len() == 1 {
 		return s, nil
 	}
-	place, err := axisIn(axis, len(x.Shape))
+	axis, err := axisIn(n.Int("axis"), len(x.Shape))
 	if err != nil {
 		return nil, err
 	}
-	if len(s.scale.Shape) != 1 || s.scale.Shape[0] != x.Shape[place] {
-		return nil, fmt.Errorf("scale is %s, want [%d]", s.scale, x.Shape[place])
+	if !slices.Equal(s.scale.Shape, x.Shape[axis:axis+1]) {
+		return nil, fmt.Errorf("scale is %s, want [%d]", s.scale, x.Shape[axis])
 	}
-	s.inner = product(x.Shape[place+1:])
+	s.inner = product(x.Shape[axis+1:])
 	return s, nil
 }
 
 // each calls f with every element's scale and zero point.
 func (s *steps) each(f func(i int, scale float32, zero int64)) {
-	channels := s.scale.Len()
+	places := s.scale.Len()
 	for i := range s.of.Len() {
-		c := 0
-		if channels > 1 {
-			c = i / s.inner % channels
+		place, zero := 0, int64(0)
+		if places > 1 {
+			place = i / s.inner % places
 		}
-		zero := int64(0)
 		if s.zero != nil {
-			zero = s.zero.Ints[c]
+			zero = s.zero.Ints[place]
 		}
-		f(i, s.scale.Floats[c], zero)
+		f(i, s.scale.Floats[place], zero)
 	}
 }
 
