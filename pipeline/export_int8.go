@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"onnxlab/configs"
@@ -63,6 +64,10 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 	return printPrecisions(stdout, o.out, rows, calibration.Len(), images.Validation)
 }
 
+// measuredPixels is how many pixels are run at once: the values of all nodes are kept,
+// of a large network a hundred megabytes an image of 224x224.
+const measuredPixels = 1 << 16
+
 // measureRanges runs the model in float32 on the images and returns the ranges of its
 // values.
 func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r configs.Runtime, stderr io.Writer) (ranges onnxmodels.Ranges, err error) {
@@ -74,9 +79,9 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 	if err != nil {
 		return nil, err
 	}
-	if h, w := set.Size(); set.Len() == 0 || !sameSize(model, h, w) {
-		height, width := model.Size()
-		return nil, &dataError{fmt.Errorf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), h, w, height, width)}
+	h, w := model.Size()
+	if height, width := set.Size(); set.Len() == 0 || height != h || width != w {
+		return nil, &dataError{fmt.Errorf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), height, width, h, w)}
 	}
 	values, closeValues, err := openValues(ctx, data, model, r, stderr)
 	if err != nil {
@@ -87,7 +92,8 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 		return nil, err
 	}
 	ranges = onnxmodels.Ranges{}
-	for batch := range model.Batches(set.Images(0, set.Len())) {
+	together := max(1, measuredPixels/(h*w))
+	for batch := range slices.Chunk(set.Images(0, set.Len()), 3*h*w*together) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -100,11 +106,6 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 		}
 	}
 	return ranges, nil
-}
-
-func sameSize(m *interp.Model, height, width int) bool {
-	h, w := m.Size()
-	return h == height && w == width
 }
 
 // precisionRow is how well a model does in one precision.
