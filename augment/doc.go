@@ -15,6 +15,10 @@
 // shear and zoom are one affine warp: bilinear, and outside the image the
 // nearest pixel of its edge. Its two geometries are those of two Keras.
 //
+// "go doc" leaves out the examples of this package: a loader that fills batches, a recipe
+// of one's own, and a plan that is kept and applied again. They are in
+// augment/example_test.go, and go test -v -run Example onnxlab/augment runs them.
+//
 // # Batches
 //
 // A Loader shuffles a Source each epoch and fills the caller's buffers:

@@ -94,6 +94,26 @@ func TestMarshalOfASingleRunHasNoSweep(t *testing.T) {
 	}
 }
 
+// TestValues: all settings in the documented order, then those of own conditions.
+func TestValues(t *testing.T) {
+	e := Default()
+	e.Train.Epochs = 7
+	e.Sweep.Definitions = map[string]Overlay{"mine": {"train.epochs": 9, "augment.recipe": "none"}}
+	var keys []string
+	values := map[string]any{}
+	for _, v := range e.Values() {
+		keys = append(keys, v.Key)
+		values[v.Key] = v.Value
+	}
+	want := append(Keys(), "sweep.definitions.mine.augment.recipe", "sweep.definitions.mine.train.epochs")
+	if !slices.Equal(keys, want) {
+		t.Errorf("got %q", keys)
+	}
+	if values["train.epochs"] != 7 || values["sweep.definitions.mine.train.epochs"] != 9 {
+		t.Errorf("epochs are %v and %v", values["train.epochs"], values["sweep.definitions.mine.train.epochs"])
+	}
+}
+
 func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 	text, err := MarshalSweep(Default())
 	if err != nil {

@@ -200,6 +200,9 @@ type Artifacts struct {
 	Mixes bool
 	// Mixed tells that Training has the input loss_scale.
 	Mixed bool
+	// Batch and MicroBatches are those of the options: how many images Training takes
+	// at once, 0 for any number, and how many of these micro-batches make a step.
+	Batch, MicroBatches int
 }
 
 // Artifacts differentiates the network and returns its training models.
@@ -212,7 +215,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed, Image: n.InputName()}
+	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, err

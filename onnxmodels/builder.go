@@ -231,10 +231,12 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 	return graph.Fixed(int(d.Size) / b.replicas)
 }
 
+// perByte is what a step of a byte is to the network.
+const perByte = 1.0 / 255
+
 // normalise returns x / 255 as [batch, 3, h, w], in the type that the network
 // computes in, for an image of uint8 [batch, h, w, 3].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
-	const perByte = 1.0 / 255
 	if !b.interleaved {
 		return b.ImageInput("image", image, perByte, b.compute)
 	}

@@ -19,6 +19,11 @@
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
 //	err = modelfile.Write("model.onnx", model)
 //
+// "go doc" leaves out the examples of this package, a network from its layers to its
+// files and a layer of one's own. They are in onnxmodels/example_test.go, and go test -v
+// -run Example onnxlab/onnxmodels runs them. That of onnxlab/trainloop/session trains a
+// network of one's own.
+//
 // # Training artifacts
 //
 // A client of ONNX Runtime's training API feeds and reads these tensors, in this order;

@@ -63,7 +63,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
-	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
+	trainer, err := newTrainer(e, network, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)))
 	if err != nil {
 		return nil, err
 	}

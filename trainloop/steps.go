@@ -10,9 +10,6 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
@@ -63,12 +60,11 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
 		return err
 	}
-	height, width := n.Size()
 	artifacts, err := Artifacts(n, s.experiment, perEpoch, target)
 	if err != nil {
 		return err
 	}
-	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width); err != nil {
+	if s.trainer, err = newTrainer(s.experiment, n, artifacts, at, state); err != nil {
 		return err
 	}
 	s.images, s.labels = s.trainer.Batch()
@@ -78,42 +74,13 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	return nil
 }
 
-// newTrainer returns a session of the artifacts for what comes after the position
-// at, whose parameters are those of state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
-	training, err := modelfile.Marshal(a.Training)
-	if err != nil {
-		return nil, err
-	}
-	optimizer, err := modelfile.Marshal(a.Optimizer)
-	if err != nil {
-		return nil, err
-	}
-	if state, err = completed(a, state); err != nil {
-		return nil, err
-	}
-	scale := at.LossScale
-	if a.Mixed && scale == nil {
-		scale = lossscale.New()
-	}
+// newTrainer returns a session of the network for what comes after the position at,
+// whose parameters are those of state.
+func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte) (*session.Trainer, error) {
 	return session.NewTrainer(session.Training{
-		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, Mixes: a.Mixes, LossScale: scale, Height: height, Width: width,
+		Network: n, Artifacts: a, Checkpoint: state, LossScale: at.LossScale,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
-}
-
-// completed returns the bytes of a checkpoint with the optimizer's state, which that of a
-// run that is resumed has.
-func completed(a *onnxmodels.Artifacts, state []byte) ([]byte, error) {
-	if len(a.State) == 0 {
-		return state, nil
-	}
-	c, err := checkpoint.Decode(state)
-	if err != nil {
-		return nil, err
-	}
-	return checkpoint.Encode(a.Complete(c)), nil
 }
 
 // sessionOptions are the settings of sessions in the session's form.

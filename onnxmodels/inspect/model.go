@@ -102,7 +102,7 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 	for _, t := range g.GetInitializer() {
 		if _, ok := parameters[t.GetName()]; ok {
-			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Float, t.GetDims())})
+			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Elem(t.GetDataType()), t.GetDims())})
 		} else {
 			r.Constants++
 		}

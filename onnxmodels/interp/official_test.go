@@ -160,6 +160,9 @@ func (o official) check(t *testing.T, m *modelfile.Model, only []string) string 
 		return "random"
 	}
 	p, m, err := o.compile(m, inputs)
+	if err != nil && strings.Contains(err.Error(), "blocks are not supported") {
+		return "refused, of quantization in blocks"
+	}
 	if err != nil {
 		t.Errorf("%s %s: %v", o.release, o.name, err)
 		return "failed"

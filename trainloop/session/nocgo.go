@@ -5,7 +5,9 @@ package session
 import (
 	"context"
 
+	"onnxlab/dataset"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -35,6 +37,11 @@ func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 // StepMixed returns ErrNoCgo.
 func (*Trainer) StepMixed([]uint8, []int64, []int64, []float32, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
+}
+
+// Evaluate returns ErrNoCgo.
+func (*Trainer) Evaluate(context.Context, *dataset.Set) (*evaluation.Report, error) {
+	return nil, ErrNoCgo
 }
 
 // LossScale is nil.

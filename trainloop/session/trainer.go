@@ -10,6 +10,7 @@ import (
 
 	"onnxlab/internal/keyed"
 	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -34,21 +35,24 @@ type Trainer struct {
 
 	micro, count int    // images in a micro-batch, micro-batches in a batch
 	unpin        func() // frees the images' memory; nil if it is Go's
+
+	network *onnxmodels.Network // nil if the training has none
+	options Options
 }
 
 // NewTrainer returns a trainer at the training's checkpoint. Models, checkpoint
 // and sizes that do not go together are an error.
 func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
-	if t.MicroBatch == 0 {
-		t.MicroBatch = t.BatchSize
-	}
-	if t.MicroBatch < 1 || t.BatchSize%t.MicroBatch != 0 {
-		return nil, fmt.Errorf("start training: micro-batches of %d images do not divide a batch of %d", t.MicroBatch, t.BatchSize)
+	if err := t.complete(); err != nil {
+		return nil, fmt.Errorf("start training: %w", err)
 	}
 	if err := t.check(); err != nil {
 		return nil, fmt.Errorf("start training: %w", err)
 	}
-	tr := &Trainer{thread: o.newThread(), micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch}
+	tr := &Trainer{
+		thread: o.newThread(), micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch,
+		network: t.Network, options: o,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start training: %w", err), tr.Close())
