@@ -8,8 +8,8 @@
 //	optimizer, err := onnxmodels.Marshal(artifacts.Optimizer)
 //	trainer, err := session.NewTrainer(session.Training{
 //		TrainingModel: training, OptimizerModel: optimizer,
-//		Checkpoint: checkpoint.Encode(network.Initialize(1)),
-//		Drops: artifacts.Drops, Height: 32, Width: 32, BatchSize: 128,
+//		Checkpoint: checkpoint.Encode(artifacts.Complete(network.Initialize(1))),
+//		Drops: artifacts.Drops, Mixes: artifacts.Mixes, Height: 32, Width: 32, BatchSize: 128,
 //	}, session.Options{})
 //	defer trainer.Close()
 //	result, err := trainer.Step(images, labels, 0.1, 0)
