@@ -22,8 +22,19 @@ type Experiment struct {
 
 // Model describes the network. The input size is that of the data.
 type Model struct {
-	// Kind is the architecture: "cnn", the study's network.
+	// Kind is the architecture: "cnn", the study's network, or KindONNX.
 	Kind string `yaml:"kind" json:"kind"`
+	// Path is the ONNX model of KindONNX.
+	Path string `yaml:"path,omitempty" json:"path,omitempty"`
+	// Head is HeadAuto, HeadKeep or HeadReplace: what becomes of the classifier of
+	// KindONNX.
+	Head string `yaml:"head,omitempty" json:"head,omitempty"`
+	// Train names the parameters of KindONNX that are trained: "all", "head", or patterns
+	// of their names; "-" before one takes what it names out again.
+	Train []string `yaml:"train,omitempty" json:"train,omitempty"`
+	// Normalize says how KindONNX takes images: NormalizeAuto, a preset, or
+	// "MEAN,…/DEVIATION,…" for the channels of images in 0..1.
+	Normalize string `yaml:"normalize,omitempty" json:"normalize,omitempty"`
 	// Widths are the channels of each stage, at least one stage.
 	Widths []int `yaml:"widths" json:"widths"`
 	// Convolutions is how many 3x3 convolutions each stage has.
@@ -32,6 +43,22 @@ type Model struct {
 	// classes.
 	Classes int `yaml:"classes" json:"classes"`
 }
+
+// KindONNX is a classifier that is read from an ONNX file.
+const KindONNX = "onnx"
+
+// What becomes of the classifier of a model that is read.
+const (
+	// HeadAuto replaces it if the data has another number of classes.
+	HeadAuto = "auto"
+	// HeadKeep leaves it as it is.
+	HeadKeep = "keep"
+	// HeadReplace puts a new, initialised one in its place.
+	HeadReplace = "replace"
+)
+
+// NormalizeAuto takes the normalisation that the model's metadata tell.
+const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
 type Data struct {
@@ -65,6 +92,16 @@ type Data struct {
 func (d Data) Sides() (height, width int) {
 	height = cmp.Or(d.Size, 32)
 	return height, cmp.Or(d.Width, height)
+}
+
+// OpenSize tells whether neither side is given.
+func (d Data) OpenSize() bool { return d.Size == 0 && d.Width == 0 }
+
+// SetSize makes the images of a folder height x width pixels.
+func (d *Data) SetSize(height, width int) {
+	if d.Size, d.Width = height, width; width == height {
+		d.Width = 0
+	}
 }
 
 // BrokenSkip leaves out images that cannot be read.

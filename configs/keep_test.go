@@ -16,7 +16,7 @@ func changed(t *testing.T) Experiment {
 	e, err := Load(write(t, `
 name: "012"
 seed: 18446744073709551615
-model: {widths: [8, 16], convolutions: 1, classes: 7}
+model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, widths: [8, 16], convolutions: 1, classes: 7}
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
@@ -48,7 +48,7 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	reflected, defaults := reflect.ValueOf(want), Default()
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
-		if r.key != "model.kind" && r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
+		if r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
 			t.Errorf("%s is not tried: it is the default", r.key)
 		}
 	}
@@ -93,6 +93,26 @@ func TestMarshalOfASingleRunHasNoSweep(t *testing.T) {
 	}
 }
 
+// TestValues: all settings in the documented order, then those of own conditions.
+func TestValues(t *testing.T) {
+	e := Default()
+	e.Train.Epochs = 7
+	e.Sweep.Definitions = map[string]Overlay{"mine": {"train.epochs": 9, "augment.recipe": "none"}}
+	var keys []string
+	values := map[string]any{}
+	for _, v := range e.Values() {
+		keys = append(keys, v.Key)
+		values[v.Key] = v.Value
+	}
+	want := append(Keys(), "sweep.definitions.mine.augment.recipe", "sweep.definitions.mine.train.epochs")
+	if !slices.Equal(keys, want) {
+		t.Errorf("got %q", keys)
+	}
+	if values["train.epochs"] != 7 || values["sweep.definitions.mine.train.epochs"] != 9 {
+		t.Errorf("epochs are %v and %v", values["train.epochs"], values["sweep.definitions.mine.train.epochs"])
+	}
+}
+
 func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 	text, err := MarshalSweep(Default())
 	if err != nil {
@@ -109,6 +129,7 @@ func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
+		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, // without a model from outside
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"optimizer.beta1": true, "optimizer.beta2": true, "optimizer.epsilon": true, // of SGD
@@ -120,7 +141,7 @@ func TestHashAndDiff(t *testing.T) {
 	for _, s := range newKeys().settings {
 		one := a.clone()
 		s.set(&one, s.get(&b))
-		differs := !aside[s.key] && s.key != "model.kind" && s.key != "optimizer.kind"
+		differs := !aside[s.key] && s.key != "optimizer.kind"
 		if got := one.Hash() != a.Hash(); got != differs {
 			t.Errorf("%s changes the hash: %v", s.key, got)
 		}

@@ -16,6 +16,7 @@ import (
 	"onnxlab/onnxmodels/lower/cpu"
 	"onnxlab/onnxmodels/lower/cuda"
 	"onnxlab/onnxmodels/lower/native"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // The names of the files of training artifacts.
@@ -174,9 +175,12 @@ type Artifacts struct {
 	// Training computes the loss and accumulates the gradients; its inputs are
 	// image, label and learning_rate, which scales the gradients, and
 	// dropout_seed if the network drops.
-	Training *Model
+	Training *modelfile.Model
+	// Image is the name of the input of images: InputImage, but for models from outside
+	// that keep their own input.
+	Image string
 	// Eval computes loss and correct without training.
-	Eval *Model
+	Eval *modelfile.Model
 	// Logits names the value of Eval that is the network's output, float32 [batch,
 	// classes], before softmax: "dense.out" if its last layer is Dense("dense", …).
 	// It is no output of Eval, but what ONNX Runtime is told to export a trained
@@ -184,7 +188,7 @@ type Artifacts struct {
 	Logits string
 	// Optimizer applies the accumulated gradients, or the step that the training model
 	// has made of them.
-	Optimizer *Model
+	Optimizer *modelfile.Model
 	// State are the tensors that the training model remembers from step to step for
 	// the optimizer, as they are before the first: zeros. A checkpoint has them among
 	// its frozen parameters ([Artifacts.Complete]), with names that begin with
@@ -208,7 +212,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed}
+	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed, Image: n.InputName()}
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, err
@@ -252,7 +256,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
-	image, label := n.byteInput(b), b.labelInput()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
 	if o.Mixes {
 		b.secondLabel = b.Input(InputSecondLabel, graph.Int64, graph.Shape{b.batch})
@@ -265,7 +269,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
 	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
 
-	logits := b.As(graph.Float, n.forward(b, b.normalise(image)))
+	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
@@ -354,6 +358,9 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 		b.unscale(gradients, targets, factor)
 	}
 	if o.updates() {
+		if err := checkState(b.parameters); err != nil {
+			return err
+		}
 		b.appendRule(trainable, targets, gradients, rate, reset, o)
 		return b.Err()
 	}
@@ -394,10 +401,10 @@ const BackwardPrefix = "backward/"
 
 // evalModel takes the optimizer's state too, which it does not use: ONNX Runtime feeds it
 // the parameters of the training model, in their order.
-func (n *Network) evalModel(state []checkpoint.Tensor) (m *Model, logitsName string, err error) {
+func (n *Network) evalModel(state []checkpoint.Tensor) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
-	image, label := n.byteInput(b), b.labelInput()
-	logits := n.forward(b, b.normalise(image))
+	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	for _, t := range state {
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
@@ -418,10 +425,10 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}
-	for name, m := range map[string]*Model{
+	for name, m := range map[string]*modelfile.Model{
 		TrainingModelFile: a.Training, EvalModelFile: a.Eval, OptimizerModelFile: a.Optimizer,
 	} {
-		if err := WriteModel(filepath.Join(dir, name), m); err != nil {
+		if err := modelfile.Write(filepath.Join(dir, name), m); err != nil {
 			return err
 		}
 	}
@@ -435,7 +442,7 @@ func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 	}
 	for _, v := range a.Eval.GetGraph().GetInput() {
 		name := v.GetName()
-		if name == InputImage || name == InputLabel {
+		if name == a.Image || name == InputLabel {
 			continue
 		}
 		if t, want := c.Parameter(name), sizesOf(v); t == nil || !slices.Equal(t.Shape, want) {

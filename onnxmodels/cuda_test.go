@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // cudaKernels are the operators of which the CUDA provider of ONNX Runtime
@@ -23,7 +25,7 @@ var cudaKernels = []string{
 }
 
 // operators counts those of the model.
-func operators(m *Model) map[string]int {
+func operators(m *modelfile.Model) map[string]int {
 	counts := map[string]int{}
 	for _, n := range m.GetGraph().GetNode() {
 		counts[n.GetOpType()]++

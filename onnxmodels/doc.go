@@ -17,7 +17,7 @@
 //
 //	state, err := checkpoint.Read("checkpoint")
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
-//	err = onnxmodels.WriteModel("model.onnx", model)
+//	err = modelfile.Write("model.onnx", model)
 //
 // # Training artifacts
 //

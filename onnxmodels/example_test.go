@@ -13,6 +13,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // scale multiplies each channel of [n, channels, h, w] by a number that is trained.
@@ -87,7 +88,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	data, err := onnxmodels.Marshal(model)
+	data, err := modelfile.Marshal(model)
 	if err != nil {
 		log.Fatal(err)
 	}

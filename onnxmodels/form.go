@@ -6,6 +6,7 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // Form is how an inference model takes images and what its outputs stand for.
@@ -26,7 +27,7 @@ type Form struct {
 // FormOf reads the form of an inference model from its graph and its metadata.
 // The input is image, and the output probabilities is [batch, classes]; other
 // models have no form.
-func FormOf(m *Model) (Form, error) {
+func FormOf(m *modelfile.Model) (Form, error) {
 	f, err := inputForm(m.GetGraph())
 	if err != nil {
 		return f, err

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // TestFormOf reads back what Inference wrote.
@@ -45,24 +46,24 @@ func TestFormOf(t *testing.T) {
 
 // TestFormOfNamesFaults has models that are no classifiers, and bad metadata.
 func TestFormOfNamesFaults(t *testing.T) {
-	property := func(m *Model, key, value string) {
+	property := func(m *modelfile.Model, key, value string) {
 		for _, p := range m.MetadataProps {
 			if p.GetKey() == key {
 				p.Value = proto.String(value)
 			}
 		}
 	}
-	for want, damage := range map[string]func(m *Model){
-		`no input "image"`: func(m *Model) { m.Graph.Input[0].Name = proto.String("picture") },
-		`no input "image" of uint8`: func(m *Model) { // either side alone may be that long
+	for want, damage := range map[string]func(m *modelfile.Model){
+		`no input "image"`: func(m *modelfile.Model) { m.Graph.Input[0].Name = proto.String("picture") },
+		`no input "image" of uint8`: func(m *modelfile.Model) { // either side alone may be that long
 			for _, d := range m.Graph.Input[0].Type.GetTensorType().Shape.Dim[1:3] {
 				d.Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: maxSide}
 			}
 		},
-		`no output "probabilities"`:   func(m *Model) { m.Graph.Output = m.Graph.Output[:1] },
-		`names of 2 classes: "[\"a\"`: func(m *Model) { property(m, MetadataClasses, `["a"]`) },
-		`names of 2 classes: "a, b"`:  func(m *Model) { property(m, MetadataClasses, "a, b") },
-		`"stretch" is neither`:        func(m *Model) { property(m, MetadataResize, "stretch") },
+		`no output "probabilities"`:   func(m *modelfile.Model) { m.Graph.Output = m.Graph.Output[:1] },
+		`names of 2 classes: "[\"a\"`: func(m *modelfile.Model) { property(m, MetadataClasses, `["a"]`) },
+		`names of 2 classes: "a, b"`:  func(m *modelfile.Model) { property(m, MetadataClasses, "a, b") },
+		`"stretch" is neither`:        func(m *modelfile.Model) { property(m, MetadataResize, "stretch") },
 	} {
 		m := exampleModel(t)
 		damage(m)
@@ -79,4 +80,16 @@ func TestPlanes(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("planes %v, want %v", got, want)
 	}
+}
+
+func exampleModel(t testing.TB) *modelfile.Model {
+	n, err := CNN(CNNOptions{Height: 4, Width: 4, Widths: []int{2}, Convolutions: 1, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := n.Inference(n.Initialize(1), InferenceOptions{Classes: []string{"a", "b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

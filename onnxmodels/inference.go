@@ -7,6 +7,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // The forms of input that an inference model can have.
@@ -60,19 +61,20 @@ type InferenceOptions struct {
 // model of one input, image, and two outputs: logits and probabilities, both
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
 // the wrong number of class names and an unknown target are errors.
-func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*Model, error) {
+func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	b := newBuilder("inference")
 	b.constants = c
-	var x *graph.Value
 	switch o.Input {
-	case InputUint8NHWC, "":
+	case "":
 		o.Input = InputUint8NHWC
-		x = b.normalise(n.byteInput(b))
-	case InputFloat32NCHW:
-		x = n.floatInput(b)
+	case InputUint8NHWC, InputFloat32NCHW:
 	default:
 		return nil, fmt.Errorf("inference model: input %q is neither %q nor %q", o.Input, InputUint8NHWC, InputFloat32NCHW)
 	}
+	if n.ownInput() {
+		return nil, fmt.Errorf("inference model: the normalisation of the given model's input %q is not told", n.InputName())
+	}
+	x := n.prepare(b, n.input(b, o.Input))
 	if len(o.Classes) > 0 && len(o.Classes) != n.classes {
 		return nil, fmt.Errorf("inference model: %d class names for %d classes", len(o.Classes), n.classes)
 	}

@@ -187,8 +187,7 @@ func MaxPool(name string, o PoolOptions) Layer {
 		if !ok {
 			return x
 		}
-		y, _ := b.MaxPool(b.Name(name), x, window)
-		return y
+		return b.MaxPool(b.Name(name), x, window)
 	})
 }
 

@@ -14,6 +14,7 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
+	given         *given // of a model from outside, nil of others
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -27,16 +28,21 @@ func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
 	if min(height, width) < 1 || max(height, width) > maxSide || height*width > maxArea {
 		return nil, fmt.Errorf("network: images of %dx%d pixels are outside 1..%d pixels of at most %d a side", height, width, maxArea, maxSide)
 	}
+	return n, n.declare()
+}
+
+// declare finds the parameters and the classes of the layers.
+func (n *Network) declare() error {
 	b := newBuilder("network")
-	logits := n.forward(b, n.floatInput(b))
+	logits := n.forward(b, n.prepare(b, n.input(b, InputFloat32NCHW)))
 	if err := b.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	if len(logits.Shape) != 2 {
-		return nil, fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
+		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
-	return n, nil
+	return nil
 }
 
 // Size returns the height and width of the images, in pixels.
@@ -88,14 +94,41 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 	return c
 }
 
-func (n *Network) floatInput(b *Builder) *graph.Value {
-	return b.Input(InputImage, graph.Float,
-		graph.Shape{b.batch, graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)})
+// input declares the input of images in one of the forms that inference models have. A model
+// from outside whose normalisation is not told has an input of its own form alone.
+func (n *Network) input(b *Builder, form string) *graph.Value {
+	channels, height, width := graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)
+	switch {
+	case n.ownInput():
+		return n.given.input(b)
+	case form == InputFloat32NCHW:
+		return b.Input(InputImage, graph.Float, graph.Shape{b.batch, channels, height, width})
+	}
+	return b.Input(InputImage, graph.Uint8, graph.Shape{b.batch, height, width, channels})
 }
 
-func (n *Network) byteInput(b *Builder) *graph.Value {
-	return b.Input(InputImage, graph.Uint8,
-		graph.Shape{b.batch, graph.Fixed(n.height), graph.Fixed(n.width), graph.Fixed(3)})
+// ownInput tells whether images come in as a model from outside takes them.
+func (n *Network) ownInput() bool { return n.given != nil && n.given.Normalization == nil }
+
+// prepare makes what the layers take of the input of images.
+func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
+	switch {
+	case n.ownInput() || n.given == nil && image.Elem == graph.Float:
+		return image
+	case n.given == nil:
+		return b.normalise(image)
+	case image.Elem == graph.Float:
+		return n.given.normalise(b, image)
+	}
+	return n.given.prepare(b, image)
+}
+
+// InputName is the name of the input of images.
+func (n *Network) InputName() string {
+	if n.ownInput() {
+		return n.given.Image.Name
+	}
+	return InputImage
 }
 
 // forward appends the layers and returns the logits.

@@ -16,6 +16,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 func mustCNN(t *testing.T, size int, widths []int, convolutions, classes int) *Network {
@@ -233,7 +234,7 @@ func TestInferenceRefuses(t *testing.T) {
 	}
 }
 
-func count(m *Model, domain, op string) int {
+func count(m *modelfile.Model, domain, op string) int {
 	n := 0
 	for _, node := range m.GetGraph().GetNode() {
 		if node.GetDomain() == domain && node.GetOpType() == op {
@@ -352,7 +353,7 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("artifacts were written with the checkpoint %v", c)
 		}
 	}
-	if err := WriteModel(dir, nil); err == nil {
+	if err := modelfile.Write(dir, nil); err == nil {
 		t.Error("no model was written")
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,7 @@ import (
 
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -32,6 +33,16 @@ const StatePrefix = "optimizer."
 
 // IsState tells whether a tensor of a checkpoint is the optimizer's and no parameter.
 func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
+
+// checkState refuses parameters that would be taken for the optimizer's state.
+func checkState(parameters []Parameter) error {
+	for _, p := range parameters {
+		if IsState(p.Name) {
+			return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", p.Name, StatePrefix)
+		}
+	}
+	return nil
+}
 
 // updates tells whether the training model computes the step itself, and the optimizer
 // model only subtracts it. Momentum SGD alone is what ONNX Runtime's optimizer can do.
@@ -78,7 +89,7 @@ func (o TrainingOptions) validateOptimizer() error {
 // optimizerModel applies what the training model has left in the gradients' buffers.
 // Its inputs are those that ONNX Runtime expects by name; the rate among them is not
 // used.
-func optimizerModel(o TrainingOptions) (*Model, error) {
+func optimizerModel(o TrainingOptions) (*modelfile.Model, error) {
 	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
 	step := g.Input("step", graph.Int64, graph.Static(1))

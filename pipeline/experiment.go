@@ -18,6 +18,7 @@ import (
 	"onnxlab/dataset/source"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/printable"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -35,7 +36,22 @@ func (f *experimentFlags) add(cmd *cobra.Command) {
 
 // load reads the experiment, of which the sections are used, or without any all.
 func (f *experimentFlags) load(sections ...string) (*configs.Experiment, error) {
-	return configs.LoadFor(f.config, f.sets, sections...)
+	e, err := configs.LoadFor(f.config, f.sets, sections...)
+	if err != nil {
+		return nil, err
+	}
+	return e, settleSize(e)
+}
+
+// settleSize gives a folder's images the size that a model from outside takes, where the
+// experiment leaves it open.
+func settleSize(e *configs.Experiment) error {
+	if e.Data.Source != "folder" || !e.Data.OpenSize() {
+		return nil
+	}
+	height, width, err := trainloop.GivenSize(*e)
+	e.Data.SetSize(height, width)
+	return err
 }
 
 // file is the configuration to load: that in dir if it is to be resumed, has one
@@ -66,6 +82,9 @@ func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, 
 		return nil, "", err
 	}
 	if r, err = configs.LoadResolved(path, f.sets); err != nil {
+		return nil, "", err
+	}
+	if err := settleSize(&r.Experiment); err != nil {
 		return nil, "", err
 	}
 	if dir = out; dir == "" {

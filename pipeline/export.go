@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -44,7 +46,9 @@ parameters are those of the latest checkpoint, or with train.stop_restore_best o
 that of the best epoch, as in the run's own model.onnx.
 
 The input image is uint8 [batch, height, width, 3] as images are stored, or with
---input float32-nchw float32 [batch, 3, height, width] in 0..1.
+--input float32-nchw float32 [batch, 3, height, width] in 0..1. With --input own, of a
+run of model.kind onnx, it is the model that was given with its new parameters, as
+the run's own finetuned.onnx: names, metadata and inputs as they were.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,7 +57,7 @@ The input image is uint8 [batch, height, width, 3] as images are stored, or with
 	}
 	cmd.Flags().StringVar(&opts.run, "run", "", "run directory (required)")
 	cmd.Flags().StringVar(&opts.out, "out", "", "file to write (required)")
-	cmd.Flags().StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+" or "+onnxmodels.InputFloat32NCHW)
+	cmd.Flags().StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+", "+onnxmodels.InputFloat32NCHW+" or "+inputOwn)
 	cmd.Flags().BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
 	cmd.Flags().BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
 	return cmd
@@ -63,8 +67,8 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	if opts.run == "" || opts.out == "" {
 		return &usageError{fmt.Errorf("--run DIR and --out FILE are required")}
 	}
-	if opts.input != onnxmodels.InputUint8NHWC && opts.input != onnxmodels.InputFloat32NCHW {
-		return &usageError{fmt.Errorf("--input %q is neither %q nor %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW)}
+	if !slices.Contains([]string{onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn}, opts.input) {
+		return &usageError{fmt.Errorf("--input %q is none of %q, %q and %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn)}
 	}
 	again := samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
 		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best
@@ -73,11 +77,8 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	model, path, err := trainedModel(opts.run, opts.best, onnxmodels.InferenceOptions{Input: opts.input, KeepBatchNorm: !opts.fold})
+	path, err := opts.write()
 	if err != nil {
-		return err
-	}
-	if err := onnxmodels.WriteModel(opts.out, model); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "from %s\n", path)
@@ -85,9 +86,21 @@ func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
 	return err
 }
 
+// write writes the model, and tells the path of the snapshot that it is of.
+func (o *exportModelOptions) write() (path string, err error) {
+	if o.input == inputOwn {
+		return exportFineTuned(o)
+	}
+	model, path, err := trainedModel(o.run, o.best, onnxmodels.InferenceOptions{Input: o.input, KeepBatchNorm: !o.fold})
+	if err != nil {
+		return "", err
+	}
+	return path, modelfile.Write(o.out, model)
+}
+
 // trainedModel makes an inference model of the best or the latest checkpoint of a run,
 // with the names of its classes, and tells the path of its snapshot.
-func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*onnxmodels.Model, string, error) {
+func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelfile.Model, string, error) {
 	network, path, classes, err := trainedNetwork(dir, best)
 	if err != nil {
 		return nil, "", &dataError{err}

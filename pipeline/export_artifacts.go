@@ -14,6 +14,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop"
 )
 
@@ -24,6 +25,7 @@ type exportArtifactsOptions struct {
 	size          imageSize
 	stepsPerEpoch int
 	json          bool
+	given         givenFlags
 }
 
 func newExportArtifactsCommand() *cobra.Command {
@@ -71,10 +73,14 @@ calls):
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opts.given.check(cmd.Flags()); err != nil {
+				return err
+			}
 			return runExportArtifacts(&opts, cmd.OutOrStdout())
 		},
 	}
 	opts.add(cmd)
+	opts.given.add(cmd.Flags())
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
 	opts.size.add(cmd.Flags())
@@ -92,6 +98,9 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	}
 	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
 		return err
+	}
+	if opts.given.model != "" {
+		return exportGiven(opts, stdout)
 	}
 	experiment, err := opts.load()
 	if err != nil {
@@ -114,8 +123,13 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
 		return err
 	}
-	report := describeArtifacts(opts.out, network, artifacts, *experiment)
-	if opts.json {
+	return opts.report(stdout, network, artifacts, *experiment)
+}
+
+// report prints how a client trains with the artifacts.
+func (o *exportArtifactsOptions) report(stdout io.Writer, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) error {
+	report := describeArtifacts(o.out, n, a, e)
+	if o.json {
 		return printJSON(stdout, report)
 	}
 	return report.writeTable(stdout)
@@ -152,7 +166,7 @@ type artifactTensor struct {
 func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) artifactsReport {
 	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
 	r.Parameters, r.Trainable = n.Count()
-	meanings := clientMeanings(r.MicroBatches, e.Optimizer.HoldsRates())
+	meanings := clientMeanings(a.Image, r.MicroBatches, e.Optimizer.HoldsRates())
 	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
 	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
@@ -165,7 +179,7 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 }
 
 // clientMeanings says what the tensors are that a client feeds and reads.
-func clientMeanings(microBatches int, holdsRates bool) func(name string) string {
+func clientMeanings(image string, microBatches int, holdsRates bool) func(name string) string {
 	rate, why := "rate of the step", ""
 	if holdsRates {
 		rate, why = "1", "; the optimizer model holds the rates"
@@ -175,6 +189,9 @@ func clientMeanings(microBatches int, holdsRates bool) func(name string) string 
 		why += fmt.Sprintf("; %d micro-batches make a step", microBatches)
 	}
 	return func(name string) string {
+		if name == image && name != onnxmodels.InputImage {
+			return "images as the model takes them"
+		}
 		return map[string]string{
 			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
 			onnxmodels.InputLabel:         "class of each image, counted from 0",
@@ -190,7 +207,7 @@ func clientMeanings(microBatches int, holdsRates bool) func(name string) string 
 	}
 }
 
-func tensorsOf(file string, m *onnxmodels.Model, meaning func(name string) string) artifactTensors {
+func tensorsOf(file string, m *modelfile.Model, meaning func(name string) string) artifactTensors {
 	described := func(values []inspect.ValueReport) []artifactTensor {
 		var list []artifactTensor
 		for _, v := range values {

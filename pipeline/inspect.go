@@ -12,7 +12,9 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -32,7 +34,8 @@ trainable, operators, and each node with its output, its parameters, and what it
 costs for one image: multiply-adds of convolutions, matrix products and their
 gradients (pads count, other operators do not; a multiply-add is two FLOP), and
 the bytes of what it gives. The nodes of a training model are those of the forward
-or of the backward part.
+or of the backward part. Of a classifier it says whether it can be trained, and which
+nodes keep it from that.
 
 Of a checkpoint of ONNX Runtime's training API, or a snapshot folder of a run, show
 the parameters with their statistics, momenta and the optimizer's step.
@@ -136,11 +139,16 @@ func openInspected(path string) (inspected, error) {
 		}
 		return inspected{inspect.Checkpoint(c), inspect.CheckpointSubject(c)}, nil
 	}
-	m, err := onnxmodels.ReadModel(path)
+	m, err := modelfile.Read(path)
 	if err != nil {
 		return inspected{}, err
 	}
-	return inspected{inspect.Model(m), inspect.ModelSubject(m)}, nil
+	report := inspect.Model(m)
+	if _, _, err := importer.ImageSize(m); err == nil {
+		training := onnxmodels.Trains(m)
+		report.Training = &training
+	}
+	return inspected{report, inspect.ModelSubject(m)}, nil
 }
 
 // newestWithin is what can be inspected of the directory of a run, of its

@@ -31,11 +31,16 @@ func runScripts(t *testing.T, dir string, more map[string]string) {
 
 // scriptParams are those of the scripts in dir. They have the ONNX Runtime
 // library, which their home folder could not cache, and in $BIN the folder that
-// the command itself is in. $CONFIGS is the folder of the shipped experiments.
+// the command itself is in. $CONFIGS is the folder of the shipped experiments, $MODELS that of
+// the classifiers of 5 classes that PyTorch has exported.
 func scriptParams(t *testing.T, dir string, more map[string]string) testscript.Params {
 	t.Helper()
 	library := ortlibtest.Path(t)
 	configs, err := filepath.Abs(filepath.Join("..", "configs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, err := filepath.Abs(filepath.Join("..", "onnxmodels", "importer", "testdata"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +51,7 @@ func scriptParams(t *testing.T, dir string, more map[string]string) testscript.P
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(ortlib.EnvLibrary, library)
 			env.Setenv("CONFIGS", configs)
+			env.Setenv("MODELS", models)
 			for name, value := range more {
 				env.Setenv(name, value)
 			}

@@ -13,6 +13,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 )
@@ -27,12 +28,14 @@ const (
 type modelFlags struct {
 	model, run, runtime string
 	best                bool
+	own                 ownFlags
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.model, "model", "", "model file, as export model writes them")
+	cmd.Flags().StringVar(&f.model, "model", "", "model file: any ONNX classifier")
 	cmd.Flags().StringVar(&f.run, "run", "", "run directory, whose model.onnx is taken")
 	cmd.Flags().StringVar(&f.runtime, "runtime", defaultRuntime, runtimeNative+", or "+runtimeGo+" for pure Go")
+	f.own.add(cmd.Flags())
 }
 
 // addBest adds the flag that takes another checkpoint of a run than model.onnx.
@@ -120,7 +123,7 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 	if c.Form, err = onnxmodels.FormOf(m); err != nil {
 		return nil, &dataError{fmt.Errorf("read model %q: %w", c.Path, err)}
 	}
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
@@ -138,19 +141,22 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 
 // read reads the model, or makes it of the run's best checkpoint, and tells where it
 // comes from.
-func (f *modelFlags) read(stderr io.Writer) (m *onnxmodels.Model, path string, err error) {
+func (f *modelFlags) read(stderr io.Writer) (m *modelfile.Model, path string, err error) {
 	if f.best {
 		if m, path, err = trainedModel(f.run, true, onnxmodels.InferenceOptions{}); err == nil {
 			fmt.Fprintf(stderr, "from %s\n", path)
 		}
 		return m, path, err
 	}
-	m, err = onnxmodels.ReadModel(f.path())
+	m, err = modelfile.Read(f.path())
 	if errors.Is(err, os.ErrNotExist) && f.run != "" {
 		err = explainMissing(f.run, err)
 	}
 	if err != nil {
 		return nil, "", &dataError{err}
+	}
+	if m, err = f.own.inference(m, f.path()); err != nil {
+		return nil, "", err
 	}
 	return m, f.path(), nil
 }

@@ -19,6 +19,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -100,7 +101,7 @@ func newFixture(t *testing.T) fixture {
 		mustRun(t, args...)
 	}
 	var err error
-	if f.model, err = onnxmodels.ReadModel(f.modelPath()); err != nil {
+	if f.model, err = modelfile.Read(f.modelPath()); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -111,7 +112,7 @@ func (f fixture) plant(t *testing.T, damage func(*onnxpb.Model)) string {
 	t.Helper()
 	m := proto.Clone(f.model).(*onnxpb.Model)
 	damage(m)
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func refused(t *testing.T, path, want string, commands [][]string) {
 // what would lead it elsewhere.
 func TestPlantedModels(t *testing.T) {
 	f := newFixture(t)
-	good, err := onnxmodels.Marshal(f.model)
+	good, err := modelfile.Marshal(f.model)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,12 @@ func (s *imageSize) Set(text string) error {
 }
 
 // String is the flag as Set reads it.
-func (s *imageSize) String() string { return fmt.Sprintf("%dx%d", s.height, s.width) }
+func (s *imageSize) String() string {
+	if *s == (imageSize{}) {
+		return ""
+	}
+	return fmt.Sprintf("%dx%d", s.height, s.width)
+}
 
 // Type stands for the flag's value in the help.
 func (s *imageSize) Type() string { return "size" }

@@ -20,6 +20,7 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 )
@@ -32,6 +33,7 @@ type verifyOptions struct {
 	tolerance       float64
 	layers          bool
 	json            bool
+	size            imageSize
 	record, against string
 }
 
@@ -46,8 +48,10 @@ than the tolerance, or a logit by more than it of the largest logit, fails.
 
 With --run the model is the run's model.onnx, which must be the one that its
 summary.json names, or with --best the one that export model --best writes, and the
-images are the run's. With --model it is any model that export model wrote, on the
+images are the run's. With --model it is any ONNX classifier, on the
 images of the run or of --config and --set.
+
+A model from elsewhere is compared as its file has it, on images of noise.
 
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
@@ -68,6 +72,7 @@ pure Go with such a file, and needs neither the library nor the data.
 	flags.BoolVar(&opts.best, "best", false, bestUsage)
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
 	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
+	flags.Var(&opts.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.StringVar(&opts.record, "record", "", "write ONNX Runtime's outputs and the images to this .npz file")
@@ -105,6 +110,9 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err := opts.check(); err != nil {
 		return &usageError{err}
 	}
+	if own, err := opts.verifyOwn(ctx, stdout, stderr); own {
+		return err
+	}
 	s, err := opts.subject()
 	if err != nil {
 		return &dataError{err}
@@ -119,8 +127,13 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
+	return opts.conclude(stdout, s, report)
+}
+
+// conclude prints the report, and fails if the runtimes disagree.
+func (o *verifyOptions) conclude(stdout io.Writer, s subject, report verify.Report) error {
 	failure := report.Err()
-	if err := opts.print(stdout, s, report, failure == nil); err != nil {
+	if err := o.print(stdout, s, report, failure == nil); err != nil {
 		return err
 	}
 	if failure != nil {
@@ -158,7 +171,7 @@ func bestModel(dir string) (path string, data []byte, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	data, err = onnxmodels.Marshal(m)
+	data, err = modelfile.Marshal(m)
 	return path, data, err
 }
 
@@ -176,6 +189,10 @@ func (o *verifyOptions) readModel() (path string, data []byte, err error) {
 		err = fmt.Errorf("read model: %w", err)
 	}
 	return path, data, err
+}
+
+func (s subject) failedNative(err error) error {
+	return &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
 }
 
 // checkOfRun tells whether the model is the one that the run's summary names.

@@ -5,10 +5,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"onnxlab/configs"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/session"
 )
@@ -60,6 +60,21 @@ func compareLayers(ctx context.Context, s subject, images []uint8, options sessi
 	return layers, nil
 }
 
-func (s subject) failedNative(err error) error {
-	return &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
+// nativeRun returns what runs a model from elsewhere in ONNX Runtime, on the CPU.
+func nativeRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Own, stderr io.Writer) (run runOwn, done func() error, err error) {
+	if err := openLibrary(ctx, r, stderr); err != nil {
+		return nil, nil, err
+	}
+	probe, err := session.NewProbe(s.data, model.Input, []string{model.Output}, session.Options{Threads: r.Threads})
+	if err != nil {
+		return nil, nil, errors.Join(s.failedNative(err), session.Close())
+	}
+	run = func(v *interp.Value) ([]float32, error) {
+		outputs, err := probe.Run(v)
+		if err != nil {
+			return nil, err
+		}
+		return outputs[0], nil
+	}
+	return run, func() error { return errors.Join(probe.Close(), session.Close()) }, nil
 }

@@ -18,3 +18,8 @@ func nativeOutputs(context.Context, *verifyOptions, *configs.Experiment, subject
 ) {
 	return verify.Outputs{}, nil, fmt.Errorf("%w; give outputs that another build recorded with --record by --against FILE", session.ErrNoCgo)
 }
+
+// nativeRun fails: this build has no ONNX Runtime to compare with.
+func nativeRun(context.Context, configs.Runtime, subject, *verify.Own, io.Writer) (runOwn, func() error, error) {
+	return nil, nil, session.ErrNoCgo
+}

@@ -8,10 +8,12 @@ import (
 	"math"
 	"os"
 
+	"onnxlab/configs"
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -35,6 +37,9 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err := durable.WriteBytes(r.layout.Model(), model); err != nil {
 		return rundir.Summary{}, err
 	}
+	if err := r.writeFineTuned(snapshot.CheckpointPath(path)); err != nil {
+		return rundir.Summary{}, err
+	}
 	verification, err := r.verify(model)
 	if err != nil {
 		return rundir.Summary{}, err
@@ -55,6 +60,20 @@ func (r *run) finish() (rundir.Summary, error) {
 		return rundir.Summary{}, err
 	}
 	return s, rundir.ClearFailure(r.Dir)
+}
+
+// writeFineTuned writes the model that was given, if one was, with the parameters of a
+// checkpoint file.
+func (r *run) writeFineTuned(path string) error {
+	if r.Experiment.Model.Kind != configs.KindONNX {
+		return nil
+	}
+	state, err := checkpoint.Read(path)
+	if err != nil {
+		return err
+	}
+	height, width := r.Train.Size()
+	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, state)
 }
 
 // verifiedSamples is how many validation images the exported model is compared
@@ -112,7 +131,7 @@ func inferenceModel(n *onnxmodels.Network, c *checkpoint.Checkpoint, classes []s
 	if err != nil {
 		return nil, err
 	}
-	return onnxmodels.Marshal(m)
+	return modelfile.Marshal(m)
 }
 
 // lastFinite returns the latest snapshot in dir whose parameters are all

@@ -24,8 +24,19 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
-	if e.Model.Kind != "cnn" {
-		return nil, fmt.Errorf("model.kind: %q is not a known architecture; \"cnn\" is", e.Model.Kind)
+	switch e.Model.Kind {
+	case "cnn":
+	case configs.KindONNX:
+		n, err := Given(e.Model, onnxmodels.BatchNormAuto, height, width)
+		if err != nil {
+			return nil, err
+		}
+		if h, w := n.Size(); h != height || w != width {
+			return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d", height, width, e.Model.Path, h, w)}
+		}
+		return n, nil
+	default:
+		return nil, fmt.Errorf("model.kind: %q is not a known architecture; \"cnn\" and %q are", e.Model.Kind, configs.KindONNX)
 	}
 	if e.Model.Classes == 0 {
 		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}

@@ -179,6 +179,9 @@ func (r *run) claim() (begun bool, err error) {
 	if r.environment, err = rundir.ReadEnvironment(r.Dir); err != nil {
 		return false, err
 	}
+	if err := r.checkModel(); err != nil {
+		return true, err
+	}
 	switch {
 	case began.Hash() == r.at.ConfigHash:
 		r.complete = rundir.Complete(r.Dir)
@@ -198,6 +201,10 @@ func (r *run) describe() error {
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
 	if e.Threads = r.options.Threads; e.Threads == 0 {
 		e.Threads = runtime.NumCPU()
+	}
+	var err error
+	if e.Model, err = modelFile(r.Experiment.Model); err != nil {
+		return err
 	}
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()

@@ -11,6 +11,7 @@ import (
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
@@ -80,11 +81,11 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 // newTrainer returns a session of the artifacts for what comes after the position
 // at, whose parameters are those of state.
 func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
-	training, err := onnxmodels.Marshal(a.Training)
+	training, err := modelfile.Marshal(a.Training)
 	if err != nil {
 		return nil, err
 	}
-	optimizer, err := onnxmodels.Marshal(a.Optimizer)
+	optimizer, err := modelfile.Marshal(a.Optimizer)
 	if err != nil {
 		return nil, err
 	}

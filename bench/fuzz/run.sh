@@ -4,7 +4,7 @@
 # 10m; 2000x is 2000 inputs), each on one core and as many at once as there are cores, and prints a
 # line a target and their sum:
 #
-#   onnxmodels FuzzDecodeModel: 1234567 inputs in 600 s, 89 of them new
+#   onnxmodels/modelfile FuzzDecode: 1234567 inputs in 600 s, 89 of them new
 #   12 targets: 23456789 inputs
 #
 # It ends with status 1 if a target fails at an input. Go leaves that input in

@@ -677,9 +677,12 @@ type Tensor struct {
 	DataType      *int32                 `protobuf:"varint,2,opt,name=data_type,json=dataType" json:"data_type,omitempty"`
 	FloatData     []float32              `protobuf:"fixed32,4,rep,packed,name=float_data,json=floatData" json:"float_data,omitempty"`
 	Int32Data     []int32                `protobuf:"varint,5,rep,packed,name=int32_data,json=int32Data" json:"int32_data,omitempty"`
+	StringData    [][]byte               `protobuf:"bytes,6,rep,name=string_data,json=stringData" json:"string_data,omitempty"`
 	Int64Data     []int64                `protobuf:"varint,7,rep,packed,name=int64_data,json=int64Data" json:"int64_data,omitempty"`
 	Name          *string                `protobuf:"bytes,8,opt,name=name" json:"name,omitempty"`
 	RawData       []byte                 `protobuf:"bytes,9,opt,name=raw_data,json=rawData" json:"raw_data,omitempty"`
+	DoubleData    []float64              `protobuf:"fixed64,10,rep,packed,name=double_data,json=doubleData" json:"double_data,omitempty"`
+	Uint64Data    []uint64               `protobuf:"varint,11,rep,packed,name=uint64_data,json=uint64Data" json:"uint64_data,omitempty"`
 	ExternalData  []*Property            `protobuf:"bytes,13,rep,name=external_data,json=externalData" json:"external_data,omitempty"`
 	DataLocation  *Tensor_Location       `protobuf:"varint,14,opt,name=data_location,json=dataLocation,enum=onnxlab.onnxpb.Tensor_Location" json:"data_location,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -744,6 +747,13 @@ func (x *Tensor) GetInt32Data() []int32 {
 	return nil
 }
 
+func (x *Tensor) GetStringData() [][]byte {
+	if x != nil {
+		return x.StringData
+	}
+	return nil
+}
+
 func (x *Tensor) GetInt64Data() []int64 {
 	if x != nil {
 		return x.Int64Data
@@ -761,6 +771,20 @@ func (x *Tensor) GetName() string {
 func (x *Tensor) GetRawData() []byte {
 	if x != nil {
 		return x.RawData
+	}
+	return nil
+}
+
+func (x *Tensor) GetDoubleData() []float64 {
+	if x != nil {
+		return x.DoubleData
+	}
+	return nil
+}
+
+func (x *Tensor) GetUint64Data() []uint64 {
+	if x != nil {
+		return x.Uint64Data
 	}
 	return nil
 }
@@ -1201,18 +1225,25 @@ const file_internal_onnxpb_onnx_proto_rawDesc = "" +
 	"\x05input\x18\v \x03(\v2\x19.onnxlab.onnxpb.ValueInfoR\x05input\x121\n" +
 	"\x06output\x18\f \x03(\v2\x19.onnxlab.onnxpb.ValueInfoR\x06output\x128\n" +
 	"\n" +
-	"value_info\x18\r \x03(\v2\x19.onnxlab.onnxpb.ValueInfoR\tvalueInfo\"\xfd\x02\n" +
+	"value_info\x18\r \x03(\v2\x19.onnxlab.onnxpb.ValueInfoR\tvalueInfo\"\xe8\x03\n" +
 	"\x06Tensor\x12\x12\n" +
 	"\x04dims\x18\x01 \x03(\x03R\x04dims\x12\x1b\n" +
 	"\tdata_type\x18\x02 \x01(\x05R\bdataType\x12!\n" +
 	"\n" +
 	"float_data\x18\x04 \x03(\x02B\x02\x10\x01R\tfloatData\x12!\n" +
 	"\n" +
-	"int32_data\x18\x05 \x03(\x05B\x02\x10\x01R\tint32Data\x12!\n" +
+	"int32_data\x18\x05 \x03(\x05B\x02\x10\x01R\tint32Data\x12\x1f\n" +
+	"\vstring_data\x18\x06 \x03(\fR\n" +
+	"stringData\x12!\n" +
 	"\n" +
 	"int64_data\x18\a \x03(\x03B\x02\x10\x01R\tint64Data\x12\x12\n" +
 	"\x04name\x18\b \x01(\tR\x04name\x12\x19\n" +
-	"\braw_data\x18\t \x01(\fR\arawData\x12=\n" +
+	"\braw_data\x18\t \x01(\fR\arawData\x12#\n" +
+	"\vdouble_data\x18\n" +
+	" \x03(\x01B\x02\x10\x01R\n" +
+	"doubleData\x12#\n" +
+	"\vuint64_data\x18\v \x03(\x04B\x02\x10\x01R\n" +
+	"uint64Data\x12=\n" +
 	"\rexternal_data\x18\r \x03(\v2\x18.onnxlab.onnxpb.PropertyR\fexternalData\x12D\n" +
 	"\rdata_location\x18\x0e \x01(\x0e2\x1f.onnxlab.onnxpb.Tensor.LocationR\fdataLocation\"%\n" +
 	"\bLocation\x12\v\n" +

@@ -125,7 +125,7 @@ func (b *backward) node(n *graph.Node) error {
 		if d == nil || !b.Wants(n.Inputs[i]) {
 			continue
 		}
-		if !d.Shape.Equal(n.Inputs[i].Shape) {
+		if !op.Compatible(d.Shape, n.Inputs[i].Shape) {
 			return fmt.Errorf("differentiate %q: gradient %s does not fit input %s", n.Name, d, n.Inputs[i])
 		}
 		b.partials[n.Inputs[i]] = append(b.partials[n.Inputs[i]], d)

@@ -50,6 +50,9 @@ func (g *Graph) Input(name string, elem Elem, shape Shape) *Value {
 // Output makes v a graph output.
 func (g *Graph) Output(v *Value) { g.Outputs = append(g.Outputs, v) }
 
+// Named tells whether a value has the name.
+func (g *Graph) Named(name string) bool { return g.names[name] }
+
 // Rename gives v another name, for outputs whose names matter outside.
 func (g *Graph) Rename(v *Value, name string) {
 	if g.names[name] {
@@ -67,7 +70,7 @@ func (g *Graph) Floats(name string, sizes []int, elements []float32) *Value {
 	for _, f := range elements {
 		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(f))
 	}
-	return g.constant(name, Float, sizes, data)
+	return g.Constant(name, Float, sizes, data)
 }
 
 // Scalar appends a constant without dimensions.
@@ -87,15 +90,18 @@ func (g *Graph) IntTensor(name string, sizes []int, elements []int64) *Value {
 	for _, n := range elements {
 		data = binary.LittleEndian.AppendUint64(data, uint64(n))
 	}
-	return g.constant(name, Int64, sizes, data)
+	return g.Constant(name, Int64, sizes, data)
 }
 
-func (g *Graph) constant(name string, elem Elem, sizes []int, data []byte) *Value {
+// Constant appends a constant of the given type and sizes, whose elements are little-endian.
+func (g *Graph) Constant(name string, elem Elem, sizes []int, data []byte) *Value {
 	v := g.value(g.prefix+name, elem, Static(sizes...))
 	if n, _ := v.Shape.Elements(); n*elem.Size() != len(data) {
 		g.Fail("constant %q: shape %s needs %d elements, got %d", name, v.Shape, n, len(data)/elem.Size())
 	}
-	v.data = data
+	if v.data = data; data == nil {
+		v.data = []byte{}
+	}
 	g.Constants = append(g.Constants, v)
 	return v
 }
@@ -149,6 +155,9 @@ func (g *Graph) Fail(format string, args ...any) {
 		g.err = fmt.Errorf("build graph %q: "+format, append([]any{g.Name}, args...)...)
 	}
 }
+
+// ClearErr forgets the first mistake, for who reads a graph and tells of all of them.
+func (g *Graph) ClearErr() { g.err = nil }
 
 // PeakBytes returns the most bytes that the results of nodes take at a time, if the
 // nodes run in their order and what no later one uses is forgotten. Dimensions

@@ -22,6 +22,8 @@ type Operand struct {
 	Optional bool
 	// Variadic, of the last operand, is any number of values, one at least.
 	Variadic bool
+	// Learned marks an input that networks learn, such as the weight of a convolution.
+	Learned bool
 	// Suffix follows the node's name in that of an output's value.
 	Suffix string
 }
@@ -55,10 +57,17 @@ func place(operands []Operand, name string) int {
 }
 
 // Attribute is a named constant of a node. Its value is an int64, a float32,
-// a string, an []int64 or a []float32.
+// a string, an []int64, a []float32 or a *Literal.
 type Attribute struct {
 	Name  string
 	Value any
+}
+
+// Literal is a tensor that is an attribute. Its elements are little-endian.
+type Literal struct {
+	Elem  Elem
+	Sizes []int
+	Data  []byte
 }
 
 // Node is one application of an operator. Inputs and outputs that are

@@ -158,6 +158,8 @@ func (a Attribute) proto() (*onnxpb.Attribute, error) {
 		p.S, p.Type = []byte(v), onnxpb.Attribute_STRING.Enum()
 	case []int64:
 		p.Ints, p.Type = v, onnxpb.Attribute_INTS.Enum()
+	case *Literal:
+		p.T, p.Type = Tensor("", v.Elem, v.Sizes, v.Data), onnxpb.Attribute_TENSOR.Enum()
 	case []float32:
 		p.Floats, p.Type = v, onnxpb.Attribute_FLOATS.Enum()
 	default:

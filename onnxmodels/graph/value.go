@@ -12,49 +12,45 @@ import (
 // Elem is the element type of a tensor, numbered as in ONNX.
 type Elem int32
 
-// The element types that the graphs of this module use.
+// The element types that graphs know. Float8 and smaller types, complex numbers and
+// strings have none here.
 const (
-	Float   Elem = 1
-	Uint8   Elem = 2
-	Int32   Elem = 6
-	Int64   Elem = 7
-	Bool    Elem = 9
-	Float16 Elem = 10
+	Float    Elem = 1
+	Uint8    Elem = 2
+	Int8     Elem = 3
+	Uint16   Elem = 4
+	Int16    Elem = 5
+	Int32    Elem = 6
+	Int64    Elem = 7
+	Bool     Elem = 9
+	Float16  Elem = 10
+	Double   Elem = 11
+	Uint32   Elem = 12
+	Uint64   Elem = 13
+	BFloat16 Elem = 16
 )
 
-// Floating tells whether the type is Float or Float16.
-func (e Elem) Floating() bool { return e == Float || e == Float16 }
+// elems are the bytes and the names of the element types.
+var elems = map[Elem]struct {
+	size int
+	name string
+}{
+	Float: {4, "float32"}, Double: {8, "float64"}, Float16: {2, "float16"}, BFloat16: {2, "bfloat16"},
+	Int8: {1, "int8"}, Int16: {2, "int16"}, Int32: {4, "int32"}, Int64: {8, "int64"},
+	Uint8: {1, "uint8"}, Uint16: {2, "uint16"}, Uint32: {4, "uint32"}, Uint64: {8, "uint64"},
+	Bool: {1, "bool"},
+}
+
+// Floating tells whether the elements are floating point numbers.
+func (e Elem) Floating() bool { return e == Float || e == Float16 || e == Double || e == BFloat16 }
 
 // Size returns the bytes of one element, or 0 for a type not listed above.
-func (e Elem) Size() int {
-	switch e {
-	case Float, Int32:
-		return 4
-	case Uint8, Bool:
-		return 1
-	case Float16:
-		return 2
-	case Int64:
-		return 8
-	}
-	return 0
-}
+func (e Elem) Size() int { return elems[e].size }
 
 // String returns the name of the type, for example "float32".
 func (e Elem) String() string {
-	switch e {
-	case Float:
-		return "float32"
-	case Uint8:
-		return "uint8"
-	case Int32:
-		return "int32"
-	case Int64:
-		return "int64"
-	case Bool:
-		return "bool"
-	case Float16:
-		return "float16"
+	if known, ok := elems[e]; ok {
+		return known.name
 	}
 	return "type " + strconv.Itoa(int(e))
 }
@@ -150,6 +146,8 @@ type Value struct {
 
 	// data holds a constant's elements, little-endian; nil for others.
 	data []byte
+	// known holds the elements of a shape that is computed, if they are known.
+	known []Dim
 	// producer is the node that computes the value; nil for inputs and
 	// constants.
 	producer *Node
@@ -184,6 +182,23 @@ func (v *Value) Ints() []int64 {
 	}
 	return values
 }
+
+// Known returns the elements of a list of integers (or of a single one) as far as they can
+// be told without running the graph: those of a constant, or multiples of symbols, as in a
+// shape that is computed. It returns nil if they are not known.
+func (v *Value) Known() []Dim {
+	if v.data == nil || v.Elem != Int64 {
+		return v.known
+	}
+	known := make([]Dim, 0, len(v.data)/8)
+	for _, n := range v.Ints() {
+		known = append(known, Dim{Size: n})
+	}
+	return known
+}
+
+// SetKnown says what the elements of a list of integers will be.
+func (v *Value) SetKnown(elements []Dim) { v.known = elements }
 
 // Data returns the elements of a constant, little-endian, or nil.
 func (v *Value) Data() []byte { return v.data }

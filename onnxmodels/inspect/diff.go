@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
-	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // How something differs between two files.
@@ -81,7 +81,7 @@ type tensor struct {
 }
 
 // ModelSubject prepares a model for Diff.
-func ModelSubject(m *onnxmodels.Model) Subject {
+func ModelSubject(m *modelfile.Model) Subject {
 	s := Subject{model: m, metadata: map[string]string{}, tensors: map[string]tensor{}}
 	for _, p := range m.GetMetadataProps() {
 		s.metadata[p.GetKey()] = p.GetValue()

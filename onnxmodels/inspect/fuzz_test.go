@@ -8,6 +8,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // FuzzReports: whatever is read as a model or a checkpoint can be described.
@@ -26,7 +27,7 @@ func FuzzReports(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, m := range []*onnxpb.Model{m, a.Training, a.Optimizer} {
-		data, err := onnxmodels.Marshal(m)
+		data, err := modelfile.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func FuzzReports(f *testing.F) {
 	f.Add(checkpoint.Encode(state))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var report interface{ WriteTable(io.Writer) error }
-		if m, err := onnxmodels.DecodeModel(data); err == nil {
+		if m, err := modelfile.Decode(data); err == nil {
 			report = Model(m)
 		} else if c, err := checkpoint.Decode(data); err == nil {
 			report = Checkpoint(c)

@@ -1,6 +1,6 @@
 // Package inspect tells people what is in a model or a checkpoint.
 //
-//	m, err := onnxmodels.ReadModel("model.onnx")
+//	m, err := modelfile.Read("model.onnx")
 //	err = inspect.Model(m).WriteTable(os.Stdout)
 package inspect
 
@@ -16,6 +16,7 @@ import (
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // ModelReport is what is in an ONNX model.
@@ -36,6 +37,9 @@ type ModelReport struct {
 	Trainable int `json:"trainable"`
 	// State are what a training model remembers for the optimizer, and no parameters.
 	State []ValueReport `json:"state,omitempty"`
+	// Training is whether training artifacts can be made of the model; nil of models that
+	// are no classifiers of images.
+	Training *onnxmodels.Trainability `json:"training,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
@@ -56,8 +60,8 @@ type OperatorReport struct {
 	Backward int    `json:"backward"`
 }
 
-// Model describes a model that onnxmodels.CheckModel accepts.
-func Model(m *onnxmodels.Model) *ModelReport {
+// Model describes a model that modelfile.Check accepts.
+func Model(m *modelfile.Model) *ModelReport {
 	g := m.GetGraph()
 	r := &ModelReport{
 		Producer: m.GetProducerName(), IRVersion: m.GetIrVersion(),
@@ -181,6 +185,7 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	if len(r.State) > 0 {
 		fmt.Fprintf(t, "optimizer\t%d tensors of state\n", len(r.State))
 	}
+	r.writeTraining(t)
 	for _, part := range []struct {
 		name string
 		Total
@@ -215,6 +220,20 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 		return err
 	}
 	return r.writeNodes(w)
+}
+
+// writeTraining writes what training artifacts of the model would train, or what keeps them
+// from being made.
+func (r *ModelReport) writeTraining(w io.Writer) {
+	switch training := r.Training; {
+	case training == nil:
+	case len(training.Refused) == 0:
+		fmt.Fprintf(w, "training\tall %d parameters have gradients, and batch normalisation has %d running statistics\n", training.Parameters, training.Statistics)
+	default:
+		for i, line := range training.Refused {
+			fmt.Fprintf(w, "%s\t%s\n", map[bool]string{true: "training"}[i == 0], printable.Line("cannot: "+line))
+		}
+	}
 }
 
 // writeNodes writes the graph as a table.

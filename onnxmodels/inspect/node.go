@@ -137,7 +137,7 @@ type parameterInfo struct {
 // which are inputs. Those with a gradient are trainable.
 func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	list := map[string]parameterInfo{}
-	if !takesParameters(g) {
+	if !takesParameters(g) || len(g.GetInput()) == 0 {
 		for _, t := range g.GetInitializer() {
 			if graph.Elem(t.GetDataType()) == graph.Float && len(t.GetDims()) > 0 {
 				n, _ := product(t.GetDims()) // which CheckModel has bounded
@@ -150,9 +150,9 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	for _, v := range g.GetInput() {
 		inputs[v.GetName()] = true
 	}
-	for _, v := range g.GetInput() {
+	for _, v := range g.GetInput()[1:] { // the first are the images, whatever their name
 		switch name := v.GetName(); name {
-		case onnxmodels.InputImage, onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed,
+		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed,
 			onnxmodels.InputSecondLabel, onnxmodels.InputLabelShare:
 		default:
 			if !onnxmodels.IsGradientInput(name) {

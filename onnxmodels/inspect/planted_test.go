@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
-	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // plain is a value of float32 with the given sizes; 0 stands for the symbol.
@@ -43,7 +43,7 @@ func planted(nodes []*onnxpb.Node, image *onnxpb.ValueInfo, inner ...*onnxpb.Val
 // described is what people and programs are told of a model.
 func described(t *testing.T, m *onnxpb.Model) (r *ModelReport, table, svg string) {
 	t.Helper()
-	if err := onnxmodels.CheckModel(m); err != nil {
+	if err := modelfile.Check(m); err != nil {
 		t.Fatal(err)
 	}
 	r = Model(m)

@@ -3,15 +3,12 @@ package interp
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/owulveryck/onnx-go"
 	gonum "gonum.org/v1/gonum/graph"
 	"gonum.org/v1/gonum/graph/simple"
 	"gorgonia.org/tensor"
 
-	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/op"
 )
@@ -23,9 +20,9 @@ type backend struct {
 	*simple.WeightedDirectedGraph
 	values []*node
 	steps  []step
-	// protos are the graph's nodes in the order in which onnx-go applies
-	// them; it does not hand over their names.
-	protos []*onnxpb.Node
+	// nodes are the graph's in the order in which onnx-go applies them; it does not hand
+	// over their names.
+	nodes []*graph.Node
 }
 
 var _ onnx.Backend = (*backend)(nil)
@@ -56,10 +53,6 @@ func (n *node) SetTensor(t tensor.Tensor) error {
 // GetTensor implements onnx.DataCarrier.
 func (n *node) GetTensor() tensor.Tensor { return n.data }
 
-func newBackend(protos []*onnxpb.Node) *backend {
-	return &backend{WeightedDirectedGraph: simple.NewWeightedDirectedGraph(0, 0), protos: protos}
-}
-
 // NewNode implements gonum's graph.NodeAdder.
 func (b *backend) NewNode() gonum.Node { return &node{id: int64(len(b.values))} }
 
@@ -81,33 +74,18 @@ func (b *backend) SetWeightedEdge(e gonum.WeightedEdge) {
 // ApplyOperation implements onnx.OperationCarrier. It is called once for each
 // node of the graph, in order.
 func (b *backend) ApplyOperation(operation onnx.Operation, outputs ...gonum.Node) error {
-	if len(b.steps) == len(b.protos) || len(outputs) == 0 {
+	if len(b.steps) == len(b.nodes) || len(outputs) == 0 {
 		return fmt.Errorf("operator %s has no node or no output", operation.Name)
 	}
-	proto := b.protos[len(b.steps)]
-	s := step{node: &graph.Node{Name: proto.GetName()}}
-	if s.operator = op.Lookup("", operation.Name); s.operator == nil || s.operator.Eval == nil {
-		s.node.Schema = &graph.Schema{Op: operation.Name}
+	s := step{node: b.nodes[len(b.steps)]}
+	if s.operator = op.Of(s.node); s.operator == nil || s.operator.Eval == nil || s.node.Op != operation.Name {
 		return s.failed(errors.New("the operator is not supported in pure Go"))
-	}
-	s.node.Schema = &s.operator.Schema
-	for _, name := range slices.Sorted(maps.Keys(operation.Attributes)) {
-		s.node.Attributes = append(s.node.Attributes, graph.Attribute{Name: name, Value: operation.Attributes[name]})
-	}
-	if err := op.CheckAttributes(s.node.Schema, s.node.Attributes); err != nil {
-		return s.failed(err)
 	}
 	for _, out := range outputs {
 		s.outputs = append(s.outputs, place(out.(*node)))
 	}
-	if s.outputs[0] == absent {
-		return s.failed(errors.New("its first output is left out"))
-	}
 	for _, in := range outputs[0].(*node).inputs {
 		s.inputs = append(s.inputs, place(in))
-	}
-	if err := s.checkInputs(); err != nil {
-		return s.failed(err)
 	}
 	b.steps = append(b.steps, s)
 	return nil

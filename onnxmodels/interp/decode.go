@@ -2,8 +2,10 @@ package interp
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/owulveryck/onnx-go"
+	"gonum.org/v1/gonum/graph/simple"
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
@@ -12,101 +14,38 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// The opsets whose forms of the operators are implemented: with 13 Softmax got
-// its present meaning, and 22 is the newest there has been a look at. onnx-go
-// does not hand over the version.
-const (
-	oldestOpset = 13
-	newestOpset = 22
-)
-
-// decode has onnx-go decode the model into a backend.
-func decode(m *onnxpb.Model) (b *backend, err error) {
+// decode has onnx-go decode a graph of canonical operators into a backend.
+func decode(g *graph.Graph) (b *backend, err error) {
 	defer op.Recovered(&err)
-	if err := checkOperators(m); err != nil {
+	m, err := g.Model()
+	if err != nil {
 		return nil, err
 	}
 	data, err := bare(m)
 	if err != nil {
 		return nil, err
 	}
-	b = newBackend(m.GetGraph().GetNode())
+	b = &backend{WeightedDirectedGraph: simple.NewWeightedDirectedGraph(0, 0), nodes: g.Nodes}
 	return b, onnx.NewModel(b).UnmarshalBinary(data)
 }
 
-// checkOperators checks what onnx-go leaves out: where the operators are from.
-func checkOperators(m *onnxpb.Model) error {
-	version := int64(0)
-	for _, o := range m.GetOpsetImport() {
-		if standard(o.GetDomain()) {
-			version = o.GetVersion()
-		}
-	}
-	if version < oldestOpset || version > newestOpset {
-		return fmt.Errorf("opset %d is not supported in pure Go, %d to %d are", version, oldestOpset, newestOpset)
-	}
-	for _, n := range m.GetGraph().GetNode() {
-		if !standard(n.GetDomain()) {
-			return fmt.Errorf("node %q (%s.%s): the operator is not supported in pure Go", n.GetName(), n.GetDomain(), n.GetOpType())
-		}
-	}
-	return nil
-}
-
-func standard(domain string) bool { return domain == "" || domain == "ai.onnx" }
-
-// bare returns the model's bytes without what this package does not need and
-// onnx-go would make tensors of: it allocates for the shape that a value only
-// declares, however large. Unknown fields, which may be nested deep, go too.
+// bare returns the model's bytes without what onnx-go makes wrong tensors of, and the
+// program takes from the graph: shapes that values declare, attributes, and constants of
+// other types than float32 and int64.
 func bare(m *onnxpb.Model) ([]byte, error) {
-	full, err := proto.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	m = &onnxpb.Model{}
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(full, m); err != nil {
-		return nil, err
-	}
 	g := m.GetGraph()
-	for _, t := range g.GetInitializer() {
-		if err := checkData(t); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range g.GetNode() {
-		for _, a := range n.GetAttribute() {
-			if a.GetT() != nil {
-				return nil, fmt.Errorf("node %q (%s): attribute %q is not supported", n.GetName(), n.GetOpType(), a.GetName())
-			}
-		}
-	}
 	g.ValueInfo = nil
 	for _, v := range append(g.GetInput(), g.GetOutput()...) {
 		v.Type = nil
 	}
+	for _, n := range g.GetNode() {
+		n.Attribute = nil
+	}
+	g.Initializer = slices.DeleteFunc(g.Initializer, func(t *onnxpb.Tensor) bool {
+		elem := graph.Elem(t.GetDataType())
+		return elem != graph.Float && elem != graph.Int64 || len(t.GetRawData()) == 0
+	})
 	return proto.Marshal(m)
-}
-
-// checkData checks that a tensor has as many elements as its shape, in the one
-// field that its type has for them.
-func checkData(t *onnxpb.Tensor) error {
-	typed := map[graph.Elem]int{graph.Float: len(t.GetFloatData()), graph.Int64: len(t.GetInt64Data())}
-	elem := graph.Elem(t.GetDataType())
-	n, known := typed[elem]
-	if !known {
-		return fmt.Errorf("tensor %q is of %s, want float32 or int64", t.GetName(), elem)
-	}
-	if t.RawData != nil {
-		n = len(t.GetRawData()) / elem.Size()
-	}
-	want := int64(1)
-	for _, d := range t.GetDims() {
-		want *= d // cannot overflow: CheckModel has seen it
-	}
-	if int64(n) != want || n == 0 {
-		return fmt.Errorf("tensor %q: dimensions %v need %d elements, it has %d", t.GetName(), t.GetDims(), want, n)
-	}
-	return nil
 }
 
 // form is what the graph's declarations say of the input and the outputs.

@@ -9,23 +9,20 @@ import (
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
-// Model is an inference model, ready to run.
+// Model is an inference model of images, ready to run.
 type Model struct {
 	form
-	names     []string
-	constants []*op.Tensor // by the number of the value; nil for others
-	steps     []step
-	image     int // the numbers of the input and of the outputs
-	outputs   [2]int
+	*Program
 }
 
-// New returns the model of the given bytes, as onnxmodels.Marshal makes them and
+// New returns the model of the given bytes, as modelfile.Marshal makes them and
 // model.onnx holds them.
 func New(data []byte) (*Model, error) {
-	proto, err := onnxmodels.DecodeModel(data)
+	proto, err := modelfile.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
@@ -33,71 +30,11 @@ func New(data []byte) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
-	b, err := decode(proto)
+	p, err := Compile(proto)
 	if err != nil {
-		return nil, fmt.Errorf("decode model with onnx-go: %w", err)
-	}
-	m := &Model{form: f, steps: b.steps}
-	if err := m.link(b.values); err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
-	return m, nil
-}
-
-// link finds the constants, the input and the outputs among the values, and
-// where each value is needed last.
-func (m *Model) link(values []*node) error {
-	byName := map[string]int{}
-	known := make([]bool, len(values))
-	for i, v := range values {
-		c, err := v.constant()
-		if err != nil {
-			return err
-		}
-		m.names, m.constants = append(m.names, v.name), append(m.constants, c)
-		byName[v.name], known[i] = i, c != nil
-	}
-	m.image = byName[onnxmodels.InputImage] // formOf has seen it
-	known[m.image] = true
-	for i := range m.steps {
-		s := &m.steps[i]
-		for place, id := range s.inputs {
-			if id != absent && !known[id] {
-				return s.failed(fmt.Errorf("input %d, %q, is not computed in pure Go", place, m.names[id]))
-			}
-		}
-		for _, id := range s.outputs {
-			if id != absent {
-				known[id] = true
-			}
-		}
-	}
-	for i, name := range []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities} {
-		id, ok := byName[name]
-		if !ok || !known[id] {
-			return fmt.Errorf("output %q is computed by no node", name)
-		}
-		m.outputs[i] = id
-	}
-	m.findLast(len(values))
-	return nil
-}
-
-// findLast tells each step which values no later one needs.
-func (m *Model) findLast(values int) {
-	needed := make([]bool, values)
-	for _, id := range m.outputs {
-		needed[id] = true
-	}
-	for i := len(m.steps) - 1; i >= 0; i-- {
-		s := &m.steps[i]
-		for _, id := range s.inputs {
-			if id != absent && !needed[id] && m.constants[id] == nil {
-				s.last = append(s.last, id)
-				needed[id] = true
-			}
-		}
-	}
+	return &Model{f, p}, nil
 }
 
 // Classes returns the number of classes.
@@ -166,15 +103,19 @@ func (m *Model) Predict(ctx context.Context, images []uint8) (logits, probabilit
 
 // predict is Predict of one batch.
 func (m *Model) predict(images []uint8) (logits, probabilities []float32, err error) {
-	values, err := m.run(images, false)
+	input, err := m.Input(images)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("run model: %w", err)
+	}
+	values, err := m.run(map[string]*op.Tensor{input.Name: input.Tensor}, false)
+	if err != nil {
+		return nil, nil, fmt.Errorf("run model: %w", err)
 	}
 	var out [2][]float32
-	for i, id := range m.outputs {
-		v := values[id]
-		if n := values[m.image].Shape[0]; v.Elem != graph.Float || !slices.Equal(v.Shape, []int{n, m.classes}) {
-			return nil, nil, fmt.Errorf("run model: output %q is %s, want float32[%d %d]", m.names[id], v, n, m.classes)
+	for i, name := range []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities} {
+		v := values[m.ids[name]]
+		if n := input.Shape[0]; v.Elem != graph.Float || !slices.Equal(v.Shape, []int{n, m.classes}) {
+			return nil, nil, fmt.Errorf("run model: output %q is %s, want float32[%d %d]", name, v, n, m.classes)
 		}
 		out[i] = v.Floats
 	}
@@ -184,49 +125,9 @@ func (m *Model) predict(images []uint8) (logits, probabilities []float32, err er
 // Values runs the model as Predict does and returns what each node gives, in
 // the order of the graph.
 func (m *Model) Values(images []uint8) ([]*Value, error) {
-	values, err := m.run(images, true)
-	if err != nil {
-		return nil, err
-	}
-	var list []*Value
-	for _, s := range m.steps {
-		for _, id := range s.outputs {
-			if id != absent {
-				list = append(list, &Value{m.names[id], values[id]})
-			}
-		}
-	}
-	return list, nil
-}
-
-// run computes the values; those that are no longer needed it drops, unless
-// keep is true.
-func (m *Model) run(images []uint8, keep bool) (values []*op.Tensor, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("run model: %w", err)
-		}
-	}()
-	defer op.Recovered(&err)
-	values = append(values, m.constants...)
 	input, err := m.Input(images)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("run model: %w", err)
 	}
-	values[m.image] = input.Tensor
-	for i := range m.steps {
-		s := &m.steps[i]
-		if err := s.do(values); err != nil {
-			return nil, err
-		}
-		if keep {
-			continue
-		}
-		for _, id := range s.last {
-			if id != m.image {
-				values[id] = nil
-			}
-		}
-	}
-	return values, nil
+	return m.Program.Values(map[string]*op.Tensor{input.Name: input.Tensor})
 }

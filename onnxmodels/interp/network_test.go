@@ -10,6 +10,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // tolerance is how far the runtimes may be apart, in probabilities.
@@ -70,7 +71,7 @@ func inference(t testing.TB, n *onnxmodels.Network, c *checkpoint.Checkpoint, o 
 
 func mustNew(t testing.TB, m *onnxpb.Model) *Model {
 	t.Helper()
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package interp
 
 import (
 	"fmt"
-	"slices"
 
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/op"
@@ -47,27 +46,6 @@ func (s *step) do(values []*op.Tensor) error {
 			return s.failed(fmt.Errorf("output %d is not computed in pure Go", i))
 		}
 		values[id] = out[i]
-	}
-	return nil
-}
-
-// checkInputs checks the number of the node's inputs, and that none is missing.
-func (s *step) checkInputs() error {
-	takes := s.operator.Takes
-	variadic := takes[len(takes)-1].Variadic
-	least := len(takes)
-	for least > 0 && takes[least-1].Optional {
-		least--
-	}
-	if n := len(s.inputs); n < least || n > len(takes) && !variadic {
-		return fmt.Errorf("%d inputs, want %d to %d", n, least, len(takes))
-	}
-	required := least
-	if variadic {
-		required = len(s.inputs)
-	}
-	if i := slices.Index(s.inputs[:required], absent); i >= 0 {
-		return fmt.Errorf("input %d is missing", i)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (b *Backward) reduceTo(name string, d, x *graph.Value) *graph.Value {
 		switch {
 		case i < lead:
 			outer = append(outer, int64(i))
-		case x.Shape[i-lead] != dim:
+		case x.Shape[i-lead] == graph.Fixed(1) && dim != graph.Fixed(1):
 			inner = append(inner, int64(i-lead))
 		}
 	}

@@ -1,94 +1,84 @@
 package op
 
 import (
-	"fmt"
-
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators of two inputs of one element type, broadcast as ONNX (and NumPy)
-// broadcasts. In the comments dy is the gradient by the output; gradients are summed
-// over what was broadcast.
+// Arithmetic of two inputs of one element type, broadcast. In the comments dy is the gradient
+// by the output; gradients are summed over what was broadcast.
 var (
-	_ = binary("Add", addGradient, func(a, b float32) float32 { return a + b }) // da = db = dy
-	_ = binary("Sub", subGradient, func(a, b float32) float32 { return a - b }) // da = dy, db = −dy
-	_ = binary("Mul", mulGradient, func(a, b float32) float32 { return a * b }) // da = dy·b, db = dy·a
-	_ = binary("Div", nil, func(a, b float32) float32 { return a / b })
-	_ = Register(&Operator{
-		Schema: graph.Schema{Op: "Mod", Takes: Takes("A", "B"), Gives: Gives("C"), Fields: Fields("fmod", int64(0))},
-		Infer:  inferBinary,
-	})
-	_ = compare("Equal")
-	_ = compare("Less")
-	_ = extremum("Max")
-	_ = extremum("Min")
+	// da = db = dy
+	_ = arithmeticOf("Add", addGradient, plusDims, arithmetic{addRow[float32], addRow[float64], ofAnyType(addRow[int64])})
+	// da = dy, db = −dy
+	_ = arithmeticOf("Sub", subGradient, minusDims, arithmetic{subRow[float32], subRow[float64], ofAnyType(subRow[int64])})
+	// da = dy·b, db = dy·a
+	_ = arithmeticOf("Mul", mulGradient, timesDims, arithmetic{mulRow[float32], mulRow[float64], ofAnyType(mulRow[int64])})
+	// da = dy/b, db = −dy·y/b
+	_ = arithmeticOf("Div", divGradient, overDims, arithmetic{divRow[float32], divRow[float64], quotientRow})
 )
 
-// binary declares an arithmetic operator of two inputs.
-func binary(name string, gradient func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value, f func(a, b float32) float32) *Operator {
+// arithmeticOf declares an arithmetic operator of two inputs.
+func arithmeticOf(name string, gradient func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value, known func(x, y graph.Dim) (graph.Dim, bool), f arithmetic) *Operator {
 	return Register(&Operator{
 		Schema:   graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
-		Infer:    inferBinary,
+		Infer:    numbers.broadcast,
 		Gradient: gradient,
-		Eval:     func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) { return combined(in[0], in[1], f) },
-	})
-}
-
-// compare declares an operator that gives a boolean for each pair of elements.
-func compare(name string) *Operator {
-	return Register(&Operator{
-		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
-		Infer: func(n *graph.Node) ([]graph.Type, error) {
-			types, err := inferBinary(n)
-			if err != nil {
-				return nil, err
-			}
-			types[0].Elem = graph.Bool
-			return types, nil
+		Known:    func(n *graph.Node) []graph.Dim { return alongside(n.Inputs[0], n.Inputs[1], known) },
+		Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
+			y, err := f.of(in[0], in[1])
+			return []*Tensor{y}, err
 		},
 	})
 }
 
-// extremum declares an operator of any number of inputs.
-func extremum(name string) *Operator {
-	return Register(&Operator{
-		Schema: graph.Schema{Op: name, Takes: Takes("data_0*"), Gives: Gives("max")},
-		Infer:  inferBinary,
-	})
+type number interface{ float32 | float64 | int64 }
+
+func addRow[T number](y, a, b []T, da, db int) {
+	for k := range y {
+		y[k] = a[k*da] + b[k*db]
+	}
 }
 
-// inferBinary is the shape that all inputs have together.
-func inferBinary(n *graph.Node) ([]graph.Type, error) {
-	t := n.Inputs[0].Type()
-	for _, v := range n.Inputs[1:] {
-		if v.Elem != t.Elem {
-			return nil, fmt.Errorf("inputs %s and %s differ in type", n.Inputs[0], v)
-		}
-		shape, ok := broadcast(t.Shape, v.Shape)
-		if !ok {
-			return nil, fmt.Errorf("inputs %s and %s cannot be broadcast", n.Inputs[0], v)
-		}
-		t.Shape = shape
+func subRow[T number](y, a, b []T, da, db int) {
+	for k := range y {
+		y[k] = a[k*da] - b[k*db]
 	}
-	return []graph.Type{t}, nil
 }
 
-// broadcast returns the shape that a and b have together, if there is one.
-func broadcast(a, b graph.Shape) (graph.Shape, bool) {
-	if len(b) > len(a) {
-		a, b = b, a
+func mulRow[T number](y, a, b []T, da, db int) {
+	for k := range y {
+		y[k] = a[k*da] * b[k*db]
 	}
-	shape := append(graph.Shape{}, a...)
-	offset := len(a) - len(b)
-	for i, d := range b {
-		switch one := graph.Fixed(1); {
-		case shape[offset+i] == one:
-			shape[offset+i] = d
-		case d != one && d != shape[offset+i]:
-			return nil, false
-		}
+}
+
+func divRow[T float32 | float64](y, a, b []T, da, db int) {
+	for k := range y {
+		y[k] = a[k*da] / b[k*db]
 	}
-	return shape, true
+}
+
+// ofAnyType is for integers that wrap, which is the same for all types.
+func ofAnyType(row func(y, a, b []int64, da, db int)) func(elem graph.Elem, y, a, b []int64, da, db int) {
+	return func(_ graph.Elem, y, a, b []int64, da, db int) { row(y, a, b, da, db) }
+}
+
+func quotientRow(elem graph.Elem, y, a, b []int64, da, db int) {
+	for k := range y {
+		y[k] = quotientOf(elem, a[k*da], b[k*db])
+	}
+}
+
+// quotientOf is a/b of integers, cut towards 0; a division by 0 is 0.
+func quotientOf(elem graph.Elem, a, b int64) int64 {
+	switch {
+	case b == 0:
+		return 0
+	case elem == graph.Uint64:
+		return int64(uint64(a) / uint64(b))
+	case b == -1:
+		return -a // which a division of the smallest integer cannot give
+	}
+	return a / b
 }
 
 func addGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
@@ -111,6 +101,10 @@ func subGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 
 func mulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	grads := make([]*graph.Value, 2)
+	if x := n.In("A"); x == n.In("B") { // a square
+		grads[0] = b.Binary("Mul", n.Name, dy[0], b.Binary("Add", n.Name+".twice", x, x))
+		return grads
+	}
 	for i, in := range n.Inputs {
 		if b.Wants(in) {
 			grads[i] = b.reduceTo(n.Name, b.Binary("Mul", n.Name, dy[0], n.Inputs[1-i]), in)
@@ -119,48 +113,38 @@ func mulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	return grads
 }
 
-// Binary appends an elementwise operator of two inputs of one element type: "Add",
-// "Sub", "Mul", "Div", "Mod", "Max", "Min".
+// dy/b, and −dy·y/b where y = a/b
+func divGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	by, grads := n.In("B"), make([]*graph.Value, 2)
+	share := b.Binary("Div", n.Name+".da", dy[0], by)
+	if b.Wants(n.In("A")) {
+		grads[0] = b.reduceTo(n.Name+".da", share, n.In("A"))
+	}
+	if b.Wants(by) {
+		grads[1] = b.Unary("Neg", n.Name+".negated", b.reduceTo(n.Name+".db", b.Binary("Mul", n.Name+".db", share, n.Out("C")), by))
+	}
+	return grads
+}
+
+// Binary appends an elementwise operator of two inputs of one element type, whose output has
+// it, too: "Add", "Sub", "Mul", "Div", "Mod", "Max", "Min".
 func (b Builder) Binary(op, name string, x, y *graph.Value) *graph.Value {
 	return b.one(op, name, []*graph.Value{x, y})
 }
 
-// Compare appends "Equal" or "Less": a boolean for each pair of elements.
-func (b Builder) Compare(op, name string, x, y *graph.Value) *graph.Value {
-	return b.one(op, name, []*graph.Value{x, y})
+// number appends a constant without dimensions, of the type of x.
+func (b Builder) number(name string, x *graph.Value, f float64) *graph.Value {
+	t, _ := newTensor(x.Elem)
+	t.set(0, f)
+	return b.constant(name, t)
 }
 
-// Sum adds values of one type and shape.
-var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "Sum", Takes: Takes("data_0*"), Gives: Gives("sum")},
-	Infer:  inferBinary,
-})
-
-// Sum appends the sum of values of one type and shape.
-func (b Builder) Sum(name string, values ...*graph.Value) *graph.Value {
-	return b.one("Sum", name, values)
+// scaled appends x times a constant number.
+func (b Builder) scaled(name string, x *graph.Value, f float64) *graph.Value {
+	return b.Binary("Mul", name, x, b.number(name+".factor", x, f))
 }
 
-// combined applies f to each pair of elements.
-func combined(a, b *Tensor, f func(a, b float32) float32) ([]*Tensor, error) {
-	for i, v := range []*Tensor{a, b} {
-		if err := v.want(fmt.Sprintf("input %d", i), graph.Float, -1); err != nil {
-			return nil, err
-		}
-	}
-	shape, err := broadcastSizes(a.Shape, b.Shape)
-	if err != nil {
-		return nil, err
-	}
-	y, err := newFloats(shape...)
-	if err != nil {
-		return nil, err
-	}
-	as, bs := strides(a.Shape, shape), strides(b.Shape, shape)
-	walk(shape, as, bs, func(to, n, i, j, di, dj int) {
-		for k := range n {
-			y.Floats[to+k] = f(a.Floats[i+k*di], b.Floats[j+k*dj])
-		}
-	})
-	return one(y)
+// shifted appends x plus a constant number.
+func (b Builder) shifted(name string, x *graph.Value, f float64) *graph.Value {
+	return b.Binary("Add", name, x, b.number(name+".addend", x, f))
 }

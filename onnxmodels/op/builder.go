@@ -9,10 +9,17 @@ import (
 
 // Builder appends operators to a graph. The first mistake is kept as the graph's, and
 // what is built after it does not count.
-type Builder struct{ *graph.Graph }
+type Builder struct {
+	*graph.Graph
+	folds bool
+}
 
 // On returns a builder for the graph.
-func On(g *graph.Graph) Builder { return Builder{g} }
+func On(g *graph.Graph) Builder { return Builder{Graph: g} }
+
+// Folding returns a builder that computes what constants determine, and what the types of
+// values say of their shapes, when it is appended: see fold.
+func Folding(g *graph.Graph) Builder { return Builder{Graph: g, folds: true} }
 
 // Call is one use of an operator.
 type Call struct {
@@ -56,12 +63,21 @@ func (b Builder) Do(domain, op string, c Call) []*graph.Value {
 		b.Fail("%s %q: %w", o.Op, c.Name, err)
 		return b.void(c)
 	}
+	if b.folds {
+		if constants := b.fold(o, c, types); constants != nil {
+			return constants
+		}
+	}
 	for i, want := range c.Want {
 		if !want {
 			types[i] = graph.Type{}
 		}
 	}
-	return b.Append(&o.Schema, c.Name, c.Inputs, c.Attributes, types...).Outputs
+	n := b.Append(&o.Schema, c.Name, c.Inputs, c.Attributes, types...)
+	if b.folds {
+		o.know(n)
+	}
+	return n.Outputs
 }
 
 // one is Do for an operator of ONNX's own with one output.
@@ -226,11 +242,4 @@ func wantFixed(v *graph.Value, i int) error {
 	return nil
 }
 
-// axisOf is an axis that may count from the end, counted from 0.
-func axisOf(v *graph.Value, axis int64) (int, error) {
-	rank := int64(len(v.Shape))
-	if axis < -rank || axis >= rank {
-		return 0, fmt.Errorf("input %s has no dimension %d", v, axis)
-	}
-	return int((axis + rank) % rank), nil
-}
+func errDiffer(a, b *graph.Value) error { return fmt.Errorf("inputs %s and %s differ", a, b) }

@@ -7,9 +7,15 @@
 //   - what it costs, in multiplications with additions (Cost);
 //   - how it is computed in pure Go (Eval).
 //
-// [Lookup] finds an operator by its name. To add one, declare it with register in the
-// file of its family, and test it there: the builder of graphs, the gradient pass,
-// importing, costs and the pure Go runtime all ask that table.
+// [Lookup] finds an operator by its name. To add one, declare it with [Register] in the
+// file of its family: the builder of graphs, the gradient pass, importing, costs and the
+// pure Go runtime all ask that table. Its tests are vectors beside package gradient, and the
+// official ones of the package onnx that package interp runs.
+//
+// Graphs have operators as opset 17 has them. Models have those of other opsets too: where
+// the operator had other attributes or operands, where it is newer, or where others say the
+// same, a [Form] beside it tells how to say it in those of the table. [Resolve] finds the
+// form that a model's node has.
 //
 // A [Builder] appends operators to a graph, with a method for those that networks and
 // gradients use most:

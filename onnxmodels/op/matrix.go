@@ -14,59 +14,38 @@ import (
 // broadcast or missing.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
-		Op: "Gemm", Takes: Takes("A", "B", "C?"), Gives: Gives("Y"),
+		Op: "Gemm", Takes: Takes("A!", "B!", "C!?"), Gives: Gives("Y"),
 		Fields: Fields("alpha", float32(1), "beta", float32(1), "transA", int64(0), "transB", int64(0)),
 	},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		a, b := n.In("A"), n.In("B")
-		for _, v := range []*graph.Value{a, b} {
-			if err := wantRank(v, 2); err != nil {
-				return nil, err
-			}
+		if len(a.Shape) != 2 || len(b.Shape) != 2 {
+			return nil, fmt.Errorf("inputs %s and %s, want matrices", a, b)
 		}
 		m, k := sides(a, n.Flag("transA"))
 		k2, columns := sides(b, n.Flag("transB"))
-		if k != k2 || a.Elem != b.Elem {
+		if _, ok := unify(k, k2); !ok || a.Elem != b.Elem {
 			return nil, fmt.Errorf("inputs %s and %s do not fit", a, b)
 		}
 		return typed(a.Elem, graph.Shape{m, columns})
 	},
-	Gradient: gemmGradient, // dA = dy·Bᵀ, dB = Aᵀ·dy, dC = Σ dy
+	Gradient: gemmGradient, // dA = alpha·dy·Bᵀ, dB = alpha·Aᵀ·dy, dC = beta·Σ dy
 	Cost: func(n *graph.Node) int64 {
 		_, inner := sides(n.In("A"), n.Flag("transA"))
 		return matrixCost(n.Out("Y"), inner)
 	},
-	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		var c *Tensor
-		if len(in) > 2 {
-			c = in[2]
-		}
-		return multiply(in[0], in[1], c, n.Flag("transA"), n.Flag("transB"), n.Float("alpha"), n.Float("beta"))
-	},
+	Eval: evalGemm,
 })
 
-// matMul is MatMul of the matrix A [m, k] and each of the matrices B [..., k, n].
-var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "MatMul", Takes: Takes("A", "B"), Gives: Gives("Y")},
-	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		a, b := n.In("A"), n.In("B")
-		at := len(b.Shape) - 2
-		if err := wantRank(a, 2); err != nil {
-			return nil, err
-		}
-		if at < 0 || a.Shape[1] != b.Shape[at] {
-			return nil, fmt.Errorf("inputs %s and %s do not fit", a, b)
-		}
-		shape := slices.Clone(b.Shape)
-		shape[at] = a.Shape[0]
-		return typed(a.Elem, shape)
+// Until opset 10, C could not be left out.
+var _ = RegisterForms(&Form{
+	Schema: graph.Schema{
+		Op: "Gemm", Takes: Takes("A!", "B!", "C!"), Gives: Gives("Y"),
+		Fields: Fields("alpha", float32(1), "beta", float32(1), "transA", int64(0), "transB", int64(0)),
 	},
-	Cost: func(n *graph.Node) int64 {
-		a := n.In("A")
-		return matrixCost(n.Out("Y"), a.Shape[len(a.Shape)-1])
-	},
-	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		return multiply(in[0], in[1], nil, false, false, 1, 1)
+	Until: 10,
+	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		return []*graph.Value{b.one("Gemm", n.Name, n.Inputs, n.Attributes...)}, nil
 	},
 })
 
@@ -86,19 +65,18 @@ func sides(v *graph.Value, transposed bool) (rows, columns graph.Dim) {
 // GemmOptions are the transpositions of Gemm's operands.
 type GemmOptions struct {
 	TransposeA, TransposeB bool
+	// Alpha is the factor of the product; 0 means 1.
+	Alpha float32
 }
 
 // Gemm appends the matrix product of x [m, k] and y [k, n], plus the vector c
 // [n], which may be nil.
 func (b Builder) Gemm(name string, x, y, c *graph.Value, o GemmOptions) *graph.Value {
-	return b.one("Gemm", name, []*graph.Value{x, y, c},
-		graph.Attribute{Name: "transA", Value: flag(o.TransposeA)}, graph.Attribute{Name: "transB", Value: flag(o.TransposeB)})
-}
-
-// MatMul appends the product of the matrix x [m, k] and each of the matrices y
-// [..., k, n].
-func (b Builder) MatMul(name string, x, y *graph.Value) *graph.Value {
-	return b.one("MatMul", name, []*graph.Value{x, y})
+	attributes := []graph.Attribute{{Name: "transA", Value: flag(o.TransposeA)}, {Name: "transB", Value: flag(o.TransposeB)}}
+	if o.Alpha != 0 && o.Alpha != 1 {
+		attributes = append(attributes, graph.Attribute{Name: "alpha", Value: o.Alpha})
+	}
+	return b.one("Gemm", name, []*graph.Value{x, y, c}, attributes...)
 }
 
 // flag is the value of an attribute that is true or false.
@@ -111,62 +89,120 @@ func flag(b bool) int64 {
 
 func gemmGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, w, c, d := n.In("A"), n.In("B"), n.In("C"), dy[0]
-	ta, tb := n.Flag("transA"), n.Flag("transB")
+	ta, tb, alpha := n.Flag("transA"), n.Flag("transB"), n.Float("alpha")
 	grads := make([]*graph.Value, len(n.Inputs))
 	if b.Wants(x) {
 		if ta {
-			grads[0] = b.Gemm(n.Name+".dxt", w, d, nil, GemmOptions{TransposeA: tb, TransposeB: true})
+			grads[0] = b.Gemm(n.Name+".dxt", w, d, nil, GemmOptions{TransposeA: tb, TransposeB: true, Alpha: alpha})
 		} else {
-			grads[0] = b.Gemm(n.Name+".dx", d, w, nil, GemmOptions{TransposeB: !tb})
+			grads[0] = b.Gemm(n.Name+".dx", d, w, nil, GemmOptions{TransposeB: !tb, Alpha: alpha})
 		}
 	}
 	if b.Wants(w) {
-		grads[1] = b.gemmWeight(n.Name+".dw", x, d, ta, tb)
+		grads[1] = b.gemmWeight(n.Name+".dw", x, d, GemmOptions{ta, tb, alpha})
 	}
 	if c != nil && b.Wants(c) {
-		grads[2] = b.ReduceSum(n.Name+".db", d, false, 0)
+		if grads[2] = b.gemmBias(n, d, c); n.Float("beta") != 1 {
+			grads[2] = b.Binary("Mul", n.Name+".beta", grads[2], b.As(c.Elem, b.Scalar(n.Name+".factor", n.Float("beta"))))
+		}
 	}
 	return grads
 }
 
-func (b *Backward) gemmWeight(name string, x, d *graph.Value, ta, tb bool) *graph.Value {
-	if tb {
-		return b.Gemm(name, d, x, nil, GemmOptions{TransposeA: true, TransposeB: ta})
+func (b *Backward) gemmWeight(name string, x, d *graph.Value, o GemmOptions) *graph.Value {
+	if o.TransposeB {
+		return b.Gemm(name, d, x, nil, GemmOptions{TransposeA: true, TransposeB: o.TransposeA, Alpha: o.Alpha})
 	}
-	return b.Gemm(name, x, d, nil, GemmOptions{TransposeA: !ta})
+	return b.Gemm(name, x, d, nil, GemmOptions{TransposeA: !o.TransposeA, Alpha: o.Alpha})
 }
 
-// multiply is alpha·a·b + beta·c of matrices.
-func multiply(a, b, c *Tensor, ta, tb bool, alpha, beta float32) ([]*Tensor, error) {
-	if err := a.want("input A", graph.Float, 2); err != nil {
-		return nil, err
+func (b *Backward) gemmBias(n *graph.Node, d, c *graph.Value) *graph.Value {
+	if len(c.Shape) == 1 && c.Shape[0] == d.Shape[1] {
+		return b.ReduceSum(n.Name+".db", d, false, 0)
 	}
-	if err := b.want("input B", graph.Float, 2); err != nil {
-		return nil, err
+	return b.reduceTo(n.Name+".db", d, c)
+}
+
+// evalGemm is Gemm of matrices of one type.
+func evalGemm(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+	a, b := in[0], in[1]
+	if a.Elem != b.Elem || len(a.Shape) != 2 || len(b.Shape) != 2 {
+		return nil, fmt.Errorf("inputs %s and %s are no matrices of one type", a, b)
 	}
+	ta, tb := n.Flag("transA"), n.Flag("transB")
 	m, k := oriented(a, ta)
-	k2, n := oriented(b, tb)
-	if k != k2 || k == 0 || m == 0 || n == 0 {
+	k2, columns := oriented(b, tb)
+	if k != k2 {
 		return nil, fmt.Errorf("inputs %s and %s cannot be multiplied", a, b)
 	}
-	y, err := newFloats(m, n)
+	y, err := newTensor(a.Elem, m, columns)
 	if err != nil {
 		return nil, err
 	}
-	if c != nil {
-		if err := fillScaled(y, c, beta); err != nil {
+	if len(in) > 2 && in[2] != nil {
+		if err := fillScaled(y, in[2], float64(n.Float("beta"))); err != nil {
 			return nil, err
 		}
 	}
-	transposed := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
-	gonum.Implementation{}.Sgemm(transposed[ta], transposed[tb], m, n, k, alpha, a.Floats, a.Shape[1], b.Floats, b.Shape[1], 1, y.Floats, n)
+	multiplyInto(y, a, b, product2{m, k, columns, ta, tb, n.Float("alpha")}, 0, 0, 0)
 	return one(y)
 }
 
+// product2 is the size and the form of a product of two matrices.
+type product2 struct {
+	m, k, n int
+	ta, tb  bool
+	alpha   float32
+}
+
+// multiplyInto adds alpha·a·b to y, for the matrices that begin at those elements.
+func multiplyInto(y, a, b *Tensor, p product2, atY, atA, atB int) {
+	if p.m == 0 || p.n == 0 || p.k == 0 {
+		return
+	}
+	stepA, stepB := p.k, p.n
+	if p.ta {
+		stepA = p.m
+	}
+	if p.tb {
+		stepB = p.k
+	}
+	if y.Elem == graph.Float {
+		transposed := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
+		gonum.Implementation{}.Sgemm(transposed[p.ta], transposed[p.tb], p.m, p.n, p.k, p.alpha, a.Floats[atA:], stepA, b.Floats[atB:], stepB, 1, y.Floats[atY:], p.n)
+		return
+	}
+	at := func(step int, transposed bool, row, column int) int {
+		if transposed {
+			return column*step + row
+		}
+		return row*step + column
+	}
+	for i := range p.m {
+		for j := range p.n {
+			sum, whole := 0.0, int64(0)
+			for l := range p.k {
+				x, w := atA+at(stepA, p.ta, i, l), atB+at(stepB, p.tb, l, j)
+				if y.Ints != nil {
+					whole += a.Ints[x] * b.Ints[w]
+				} else {
+					sum += a.At(x) * b.At(w)
+				}
+			}
+			to := atY + i*p.n + j
+			if y.Ints != nil {
+				y.Ints[to] = wrap(y.Elem, y.Ints[to]+int64(p.alpha)*whole)
+			} else {
+				y.set(to, y.At(to)+float64(p.alpha)*sum)
+			}
+		}
+	}
+}
+
 // fillScaled sets the matrix y to beta·c, broadcast.
-func fillScaled(y, c *Tensor, beta float32) error {
-	if err := c.want("input C", graph.Float, -1); err != nil {
-		return err
+func fillScaled(y, c *Tensor, beta float64) error {
+	if c.Elem != y.Elem {
+		return fmt.Errorf("input C %s is of another type than %s", c, y)
 	}
 	if shape, err := broadcastSizes(y.Shape, c.Shape); err != nil || !slices.Equal(shape, y.Shape) {
 		return fmt.Errorf("input C %s does not fit %v", c, y.Shape)
@@ -174,7 +210,7 @@ func fillScaled(y, c *Tensor, beta float32) error {
 	from, n := strides(c.Shape, y.Shape), y.Shape[1]
 	for i := range y.Shape[0] {
 		for j := range n {
-			y.Floats[i*n+j] = beta * c.Floats[i*from[0]+j*from[1]]
+			y.set(i*n+j, beta*c.At(i*from[0]+j*from[1]))
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 // (X − mean)·scale/√(var + epsilon) + B, for each channel.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
-		Op: "BatchNormalization", Takes: Takes("X", "scale", "B", "input_mean", "input_var"), Gives: Gives("Y"),
+		Op: "BatchNormalization", Takes: Takes("X", "scale!", "B!", "input_mean!", "input_var!"), Gives: Gives("Y"),
 		Fields: Fields("epsilon", float32(1e-5), "momentum", float32(0.9), "training_mode", int64(0)),
 	},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -20,14 +20,119 @@ var _ = Register(&Operator{
 		}
 		return same(n)
 	},
-	Eval: evalBatchNormalization,
+	Gradient: batchNormalizationGradient,
+	Eval:     evalBatchNormalization,
 })
+
+// batchNormalizationGradient is that of statistics that are constants, for r = 1/√(var +
+// epsilon): dX = dy·scale·r, dscale = r·Σ dy·(X − mean), dB = Σ dy.
+func batchNormalizationGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x, scale, bias, mean, variance := n.In("X"), n.In("scale"), n.In("B"), n.In("input_mean"), n.In("input_var")
+	d, name, grads := dy[0], n.Name, make([]*graph.Value, 5)
+	column := graph.Shape{scale.Shape[0]}
+	axes := []int64{0}
+	for i := range x.Shape[2:] {
+		column, axes = append(column, graph.Fixed(1)), append(axes, int64(2+i))
+	}
+	deviation := b.Unary("Sqrt", name+".deviation", b.Binary("Add", name+".positive", variance, b.As(variance.Elem, b.Scalar(name+".epsilon", n.Float("epsilon")))))
+	if b.Wants(x) {
+		factor := b.Binary("Div", name+".factor", scale, deviation)
+		grads[0] = b.Binary("Mul", name+".dx", d, b.Shaped(name+".column", factor, column))
+	}
+	if b.Wants(bias) || b.Wants(scale) {
+		grads[2] = b.ReduceSum(name+".db", d, false, axes...)
+	}
+	if b.Wants(scale) {
+		dot := b.ReduceSum(name+".dot", b.Binary("Mul", name+".products", d, x), false, axes...)
+		centred := b.Binary("Sub", name+".centred", dot, b.Binary("Mul", name+".shift", mean, grads[2]))
+		grads[1] = b.Binary("Div", name+".dscale", centred, deviation)
+	}
+	return grads
+}
+
+// Models may have it in the form that trains, whose running statistics are further outputs
+// and, until opset 8, per element. What is taken here is the normalisation and that it
+// trains: moving the statistics is left to training.
+var _ = RegisterForms(
+	batchNormalizationForm(0, 8, "spatial", int64(1)),
+	batchNormalizationForm(9, 13),
+	batchNormalizationForm(14, 0, "training_mode", int64(0)),
+)
+
+func batchNormalizationForm(from, until int, fields ...any) *Form {
+	return &Form{
+		Schema: graph.Schema{
+			Op: "BatchNormalization", Takes: Takes("X", "scale!", "B!", "input_mean!", "input_var!"),
+			Gives:  Gives("Y", "running_mean?", "running_var?", "saved_mean?", "saved_var?"),
+			Fields: Fields(append([]any{"epsilon", float32(1e-5), "momentum", float32(0.9)}, fields...)...),
+		},
+		From: from, Until: until,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			if len(fields) > 0 && fields[0] == "spatial" && n.Int("spatial") == 0 {
+				return nil, fmt.Errorf("attribute \"spatial\" is 0, of which only 1 is supported")
+			}
+			training := len(n.Outputs) > 1
+			if from >= 14 {
+				training = n.Flag("training_mode")
+			}
+			y := b.one("BatchNormalization", n.Name, n.Inputs,
+				graph.Attribute{Name: "epsilon", Value: n.Float("epsilon")}, graph.Attribute{Name: "momentum", Value: n.Float("momentum")},
+				graph.Attribute{Name: "training_mode", Value: flag(training)})
+			mean, variance := n.In("input_mean"), n.In("input_var")
+			if training && len(n.Outputs) > 1 {
+				mean, variance = b.moved(n)
+			}
+			return []*graph.Value{y, mean, variance, mean, variance}[:max(len(n.Outputs), 1)], nil
+		},
+	}
+}
+
+// moved appends the running mean and variance after a step, as ONNX has them: with the biased
+// variance of the batch. Only models that are run as they are use them.
+func (b Builder) moved(n *graph.Node) (mean, variance *graph.Value) {
+	batchMean, batchVariance := b.batchMoments(n.Name+".moved", n.In("X"))
+	keep := b.Scalar(n.Name+".keep", n.Float("momentum"))
+	take := b.Scalar(n.Name+".take", 1-n.Float("momentum"))
+	move := func(name string, running, batch *graph.Value) *graph.Value {
+		batch = b.Shaped(name+".flat", batch, running.Shape)
+		return b.Binary("Add", name, b.Binary("Mul", name+".kept", running, b.As(running.Elem, keep)),
+			b.Binary("Mul", name+".taken", b.As(running.Elem, batch), b.As(running.Elem, take)))
+	}
+	return move(n.Name+".running_mean", n.In("input_mean"), batchMean), move(n.Name+".running_var", n.In("input_var"), batchVariance)
+}
+
+// batchMoments appends the mean and the biased variance of each channel of x [n, c, …], as
+// [1, c, 1, …].
+func (b Builder) batchMoments(name string, x *graph.Value) (mean, variance *graph.Value) {
+	axes := []int64{0}
+	for i := range x.Shape[2:] {
+		axes = append(axes, int64(2+i))
+	}
+	mean = b.ReduceMean(name+".mean", x, true, axes...)
+	centred := b.Binary("Sub", name+".centred", x, mean)
+	return mean, b.ReduceMean(name+".variance", b.Binary("Mul", name+".squares", centred, centred), true, axes...)
+}
+
+// BatchNormByBatch appends what a node BatchNormalization in training mode gives, by ordinary
+// operators.
+func (b Builder) BatchNormByBatch(n *graph.Node) *graph.Value {
+	x, name := n.In("X"), n.Name
+	mean, variance := b.batchMoments(name+".batch", x)
+	column := graph.Shape{n.In("scale").Shape[0]}
+	for range x.Shape[2:] {
+		column = append(column, graph.Fixed(1))
+	}
+	deviation := b.Unary("Sqrt", name+".deviation", b.Binary("Add", name+".positive", variance, b.As(x.Elem, b.Scalar(name+".epsilon", n.Float("epsilon")))))
+	normalised := b.Binary("Div", name+".normalised", b.Binary("Sub", name+".centred", x, mean), deviation)
+	scaled := b.Binary("Mul", name+".scaled", normalised, b.As(x.Elem, b.Shaped(name+".scale", n.In("scale"), column)))
+	return b.Binary("Add", name, scaled, b.As(x.Elem, b.Shaped(name+".bias", n.In("B"), column)))
+}
 
 // checkChannels checks that the inputs after the first are vectors of its channels.
 func checkChannels(n *graph.Node) error {
 	x := n.In("X")
-	if err := images(x); err != nil {
-		return err
+	if !x.Elem.Floating() || len(x.Shape) < 2 {
+		return fmt.Errorf("input %s, want floating point numbers [n, channels, …]", x)
 	}
 	for _, v := range n.Inputs[1:] {
 		if v != nil && (len(v.Shape) != 1 || v.Shape[0] != x.Shape[1]) {
@@ -139,34 +244,38 @@ func (b Builder) BatchNormGrad(name string, dy, x, scale, mean, inverseDeviation
 }
 
 func evalBatchNormalization(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-	if n.Flag("training_mode") {
-		return nil, fmt.Errorf("attribute \"training_mode\" is 1, of which only 0 is supported")
-	}
 	x, epsilon := in[0], float64(n.Float("epsilon"))
-	if err := x.want("input", graph.Float, 4); err != nil {
-		return nil, err
+	if len(x.Shape) < 2 {
+		return nil, fmt.Errorf("input is %s, want [n, channels, …]", x)
 	}
-	channels, area := x.Shape[1], x.Shape[2]*x.Shape[3]
+	channels, area := x.Shape[1], product(x.Shape[2:])
 	for i, what := range []string{"scale", "bias", "mean", "variance"} {
-		if err := in[i+1].wantVector(what, channels); err != nil {
-			return nil, err
+		if v := in[i+1]; v == nil || len(v.Shape) != 1 || v.Shape[0] != channels || !v.Elem.Floating() {
+			return nil, fmt.Errorf("%s is %v, want [%d]", what, v, channels)
 		}
 	}
-	factor, shift := make([]float32, channels), make([]float32, channels)
+	mean, variance := in[3], in[4]
+	factor, shift := make([]float64, channels), make([]float64, channels)
 	for c := range channels {
-		f := float64(in[1].Floats[c]) / math.Sqrt(float64(in[4].Floats[c])+epsilon)
-		factor[c], shift[c] = float32(f), float32(float64(in[2].Floats[c])-float64(in[3].Floats[c])*f)
+		factor[c] = in[1].At(c) / math.Sqrt(variance.At(c)+epsilon)
+		shift[c] = in[2].At(c) - mean.At(c)*factor[c]
 	}
-	y, err := newFloats(x.Shape...)
+	y, err := newTensor(x.Elem, x.Shape...)
 	if err != nil {
 		return nil, err
 	}
 	return []*Tensor{y}, parallel(x.Shape[0], func(image int) {
 		for c := range channels {
 			from := (image*channels + c) * area
-			to := y.Floats[from : from+area]
-			for i, v := range x.Floats[from : from+area] {
-				to[i] = v*factor[c] + shift[c]
+			if y.Elem == graph.Float {
+				f, s, to := float32(factor[c]), float32(shift[c]), y.Floats[from:from+area]
+				for i, v := range x.Floats[from : from+area] {
+					to[i] = v*f + s
+				}
+				continue
+			}
+			for i := from; i < from+area; i++ {
+				y.set(i, x.At(i)*factor[c]+shift[c])
 			}
 		}
 	})

@@ -36,6 +36,19 @@ type Operator struct {
 	// Eval computes the outputs of a node from those of its inputs that are there.
 	// It must not write to them. Nil means that there is no pure Go form.
 	Eval func(n *graph.Node, in []*Tensor) ([]*Tensor, error)
+	// Moves tells that every element of the outputs is one of the first input (of any
+	// input, if they are variadic), whatever it is, at a place that only shapes,
+	// attributes and further inputs decide.
+	Moves bool
+	// Known tells the elements of the first output where it is a list of integers of
+	// which the inputs' are known: see [graph.Value.Known]. It returns nil if they
+	// cannot be told. It is nil itself for most operators.
+	Known func(n *graph.Node) []graph.Dim
+	// From and Until are the first and the last opset in which ONNX has the operator in
+	// this form. 0 is the oldest, or the newest, that this module knows; opset 17,
+	// in which graphs are written, is always between them. Other opsets have other
+	// forms: see [Form].
+	From, Until int
 }
 
 type key struct{ domain, op string }
@@ -73,7 +86,7 @@ func All() []*Operator {
 }
 
 // Takes declares inputs by their names. One that ends in "?" is optional, one in "*"
-// variadic.
+// variadic; "!" marks what networks learn.
 func Takes(names ...string) []graph.Operand { return operands(names) }
 
 // Gives declares outputs as Takes does inputs. After the name and a space comes the
@@ -88,8 +101,8 @@ func operands(names []string) []graph.Operand {
 			suffix = ".out"
 		}
 		list[i] = graph.Operand{
-			Name: strings.TrimRight(name, "?*"), Suffix: suffix,
-			Optional: strings.HasSuffix(name, "?"), Variadic: strings.HasSuffix(name, "*"),
+			Name: strings.TrimRight(name, "?*!"), Suffix: suffix,
+			Optional: strings.Contains(name, "?"), Variadic: strings.Contains(name, "*"), Learned: strings.Contains(name, "!"),
 		}
 	}
 	return list

@@ -1,10 +1,14 @@
 package op
 
 import (
+	"math"
 	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
+
+// Reductions over axes, or over all dimensions. Those of opset 17 have the axes as an
+// attribute, but for ReduceSum, which has had them as an input since opset 13.
 
 // reduceSum is ReduceSum, whose axes are an input.
 var _ = Register(&Operator{
@@ -12,52 +16,247 @@ var _ = Register(&Operator{
 		Op: "ReduceSum", Takes: Takes("data", "axes?"), Gives: Gives("reduced"),
 		Fields: Fields("keepdims", int64(1), "noop_with_empty_axes", int64(0)),
 	},
+	From: 13,
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		var axes []int64
-		if v := n.In("axes"); v != nil {
-			axes = v.Ints()
+		axes, err := sumAxes(n)
+		if err != nil {
+			return nil, err
 		}
 		return inferReduced(n, n.In("data"), axes)
 	},
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value { // dx = dy, expanded
 		x := n.In("data")
-		return []*graph.Value{b.expandLike(n.Name, b.keepDims(n, x, dy[0]), x), nil}[:len(n.Inputs)]
+		axes, err := sumAxes(n)
+		if err != nil {
+			b.Fail("differentiate %q: %w", n.Name, err)
+		}
+		return []*graph.Value{b.expandLike(n.Name, b.keepDims(n, x, dy[0], axes), x), nil}[:len(n.Inputs)]
 	},
-})
-
-// reduceMean is ReduceMean, whose axes are an attribute.
-var _ = Register(&Operator{
-	Schema: graph.Schema{
-		Op: "ReduceMean", Takes: Takes("data"), Gives: Gives("reduced"),
-		Fields: Fields("axes", []int64(nil), "keepdims", int64(1)),
-	},
-	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		return inferReduced(n, n.In("data"), n.Ints("axes"))
-	},
-	// dx = dy/n, expanded. How many elements each mean was taken over may depend on
-	// the batch.
-	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
-		x, y, name := n.In("data"), n.Out("reduced"), n.Name
-		d := b.Binary("Div", name+".scaled", b.keepDims(n, x, dy[0]), b.As(x.Elem, b.ratio(name, x, y)))
-		return []*graph.Value{b.expandLike(name, d, x)}
-	},
-})
-
-// argMax is ArgMax.
-var _ = Register(&Operator{
-	Schema: graph.Schema{
-		Op: "ArgMax", Takes: Takes("data"), Gives: Gives("reduced"),
-		Fields: Fields("axis", int64(0), "keepdims", int64(1), "select_last_index", int64(0)),
-	},
-	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		types, err := inferReduced(n, n.In("data"), []int64{n.Int("axis")})
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		axes, err := axesFrom(in, 1, len(in[0].Shape))
 		if err != nil {
 			return nil, err
 		}
-		types[0].Elem = graph.Int64
-		return types, nil
+		if len(axes) == 0 && n.Flag("noop_with_empty_axes") {
+			return one(in[0])
+		}
+		return folded(n, in[0], axes, sumOf)
 	},
 })
+
+// sumAxes are the axes of a node ReduceSum, counted from 0; none are all.
+func sumAxes(n *graph.Node) ([]int64, error) {
+	rank := len(n.In("data").Shape)
+	axes, err := axesOf(n.In("axes"), rank)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]int64, 0, rank)
+	for _, a := range axes {
+		list = append(list, int64(a))
+	}
+	return list, nil
+}
+
+var (
+	// dx = dy/n, expanded. How many elements each mean was taken over may depend on the
+	// batch.
+	_ = reduction("ReduceMean", meanOf, func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
+		x, y, name := n.In("data"), n.Out("reduced"), n.Name
+		d := b.Binary("Div", name+".scaled", dy, b.As(x.Elem, b.ratio(name, x, y)))
+		return b.expandLike(name, d, x)
+	})
+	// dx = dy·y/x. An x of 0 gives no number, as a quotient does.
+	_ = reduction("ReduceProd", productOf, func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
+		x := n.In("data")
+		y := b.keepDims(n, x, n.Out("reduced"), n.Ints("axes"))
+		return b.Binary("Div", n.Name, b.Binary("Mul", n.Name+".share", dy, y), x)
+	})
+	// dy, shared by those of x that are the extremum
+	_ = reduction("ReduceMax", largestOf, extremumGradient)
+	_ = reduction("ReduceMin", smallestOf, extremumGradient)
+)
+
+func extremumGradient(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
+	x, name := n.In("data"), n.Name
+	y := b.keepDims(n, x, n.Out("reduced"), n.Ints("axes"))
+	hit := b.Cast(name+".hit", b.Compare("Equal", name+".equal", x, y), x.Elem)
+	axes := slices.Clone(n.Ints("axes"))
+	for i := range x.Shape {
+		if len(n.Ints("axes")) == 0 {
+			axes = append(axes, int64(i))
+		}
+	}
+	count := b.ReduceSum(name+".count", hit, true, axes...)
+	return b.Binary("Mul", name, hit, b.Binary("Div", name+".share", dy, count))
+}
+
+// fold makes one number of those of a tensor at the places.
+type fold func(x *Tensor, places []int) (float64, int64)
+
+// reduction declares one whose axes are an attribute. gradient takes dy with the reduced
+// dimensions as 1.
+func reduction(name string, f fold, gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value) *Operator {
+	return Register(&Operator{
+		Schema: graph.Schema{Op: name, Takes: Takes("data"), Gives: Gives("reduced"), Fields: Fields("axes", []int64(nil), "keepdims", int64(1))},
+		Until:  17,
+		Infer:  func(n *graph.Node) ([]graph.Type, error) { return inferReduced(n, n.In("data"), n.Ints("axes")) },
+		Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+			return []*graph.Value{gradient(b, n, b.keepDims(n, n.In("data"), dy[0], n.Ints("axes")))}
+		},
+		Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+			axes, err := axesList(n.Ints("axes"), len(in[0].Shape))
+			if err != nil {
+				return nil, err
+			}
+			return folded(n, in[0], axes, f)
+		},
+	})
+}
+
+// folded applies f along the axes, or to all elements if there are none.
+func folded(n *graph.Node, x *Tensor, axes []int, f fold) ([]*Tensor, error) {
+	if len(axes) == 0 {
+		for i := range x.Shape {
+			axes = append(axes, i)
+		}
+	}
+	var outer, inner, kept []int // dimensions that stay, those that go, and the shape
+	var outerStep, innerStep []int
+	step := strides2(x.Shape)
+	for i, d := range x.Shape {
+		if slices.Contains(axes, i) {
+			inner, innerStep = append(inner, d), append(innerStep, step[i])
+			if n.Flag("keepdims") {
+				kept = append(kept, 1)
+			}
+			continue
+		}
+		outer, outerStep = append(outer, d), append(outerStep, step[i])
+		kept = append(kept, d)
+	}
+	y, err := newTensor(x.Elem, append([]int{}, kept...)...)
+	if err != nil {
+		return nil, err
+	}
+	reach := placesOf(inner, innerStep)
+	places := make([]int, len(reach))
+	for i, from := range placesOf(outer, outerStep) {
+		for k, p := range reach {
+			places[k] = from + p
+		}
+		number, whole := f(x, places)
+		if y.Ints != nil {
+			y.Ints[i] = wrap(y.Elem, whole)
+		} else {
+			y.set(i, number)
+		}
+	}
+	return one(y)
+}
+
+// strides2 are how far apart the elements of a tensor are along each dimension.
+func strides2(shape []int) []int {
+	steps, n := make([]int, len(shape)), 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		steps[i] = n
+		n *= shape[i]
+	}
+	return steps
+}
+
+// placesOf lists where the elements of a part are, in their order.
+func placesOf(shape, steps []int) []int {
+	list := make([]int, 0, product(shape))
+	walk(shape, steps, steps, func(_, n, i, _, step, _ int) {
+		for k := range n {
+			list = append(list, i+k*step)
+		}
+	})
+	return list
+}
+
+func sumOf(x *Tensor, places []int) (sum float64, whole int64) {
+	for _, p := range places {
+		if x.Ints != nil {
+			whole += x.Ints[p]
+		} else {
+			sum += x.At(p)
+		}
+	}
+	return sum, whole
+}
+
+func meanOf(x *Tensor, places []int) (float64, int64) {
+	sum, whole := sumOf(x, places)
+	return sum / float64(len(places)), whole / int64(max(len(places), 1))
+}
+
+func productOf(x *Tensor, places []int) (float64, int64) {
+	number, whole := 1.0, int64(1)
+	for _, p := range places {
+		if x.Ints != nil {
+			whole *= x.Ints[p]
+		} else {
+			number *= x.At(p)
+		}
+	}
+	return number, whole
+}
+
+func largestOf(x *Tensor, places []int) (float64, int64) {
+	number, whole := math.Inf(-1), lowest(x.Elem)
+	for i, p := range places {
+		if x.Ints == nil {
+			number = max(number, x.At(p))
+		} else if i == 0 || less(x.Elem, whole, x.Ints[p]) {
+			whole = x.Ints[p]
+		}
+	}
+	return number, whole
+}
+
+func smallestOf(x *Tensor, places []int) (float64, int64) {
+	number, whole := math.Inf(1), highest(x.Elem)
+	for i, p := range places {
+		if x.Ints == nil {
+			number = min(number, x.At(p))
+		} else if i == 0 || less(x.Elem, x.Ints[p], whole) {
+			whole = x.Ints[p]
+		}
+	}
+	return number, whole
+}
+
+// less compares integers of a type.
+func less(elem graph.Elem, a, b int64) bool {
+	if elem == graph.Uint64 {
+		return uint64(a) < uint64(b)
+	}
+	return a < b
+}
+
+// lowest and highest are the ends of the range of an integer type: what an extremum of no
+// elements is.
+func lowest(elem graph.Elem) int64 {
+	switch elem {
+	case graph.Int8, graph.Int16, graph.Int32, graph.Int64:
+		return -1 << (8*elem.Size() - 1)
+	}
+	return 0
+}
+
+func highest(elem graph.Elem) int64 {
+	switch elem {
+	case graph.Bool:
+		return 1
+	case graph.Int64:
+		return math.MaxInt64
+	case graph.Uint64:
+		return -1 // all bits
+	}
+	return wrap(elem, lowest(elem)-1)
+}
 
 // inferReduced is x without the axes, or with them of size 1. No axes are all of them.
 func inferReduced(n *graph.Node, x *graph.Value, axes []int64) ([]graph.Type, error) {
@@ -72,7 +271,7 @@ func inferReduced(n *graph.Node, x *graph.Value, axes []int64) ([]graph.Type, er
 	shape := graph.Shape{}
 	for i, d := range x.Shape {
 		switch {
-		case len(axes) > 0 && !slices.Contains(reduced, i):
+		case len(axes) == 0 && n.Flag("noop_with_empty_axes"), len(axes) > 0 && !slices.Contains(reduced, i):
 			shape = append(shape, d)
 		case n.Flag("keepdims"):
 			shape = append(shape, graph.Fixed(1))
@@ -93,14 +292,43 @@ func (b Builder) ReduceMean(name string, x *graph.Value, keep bool, axes ...int6
 	return b.one("ReduceMean", name, []*graph.Value{x}, graph.Attribute{Name: "axes", Value: axes}, keepdims(keep))
 }
 
-// ArgMax appends the index of the largest element along the last dimension,
-// which is dropped.
-func (b Builder) ArgMax(name string, x *graph.Value) *graph.Value {
-	return b.one("ArgMax", name, []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(-1)}, keepdims(false))
-}
-
 func keepdims(keep bool) graph.Attribute {
 	return graph.Attribute{Name: "keepdims", Value: flag(keep)}
+}
+
+// ratio is how many elements x has for each of y, a constant if both sizes are
+// fixed.
+func (b *Backward) ratio(name string, x, y *graph.Value) *graph.Value {
+	if d, err := quotient(x.Shape, y.Shape); err == nil && d.Symbol == "" {
+		return b.Scalar(name+".count", float32(d.Size))
+	}
+	size := func(v *graph.Value) *graph.Value {
+		return b.Cast(name+".float_size", b.SizeOf(name+".size", v), graph.Float)
+	}
+	return b.Binary("Div", name+".count", size(x), size(y))
+}
+
+// keepDims returns the gradient of a reduction of x in the shape that the
+// reduction has when it keeps the reduced dimensions as 1.
+func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value, axes []int64) *graph.Value {
+	if len(dy.Shape) == len(x.Shape) {
+		return dy
+	}
+	shape := slices.Clone(x.Shape)
+	for i := range shape {
+		if len(axes) == 0 {
+			shape[i] = graph.Fixed(1)
+		}
+	}
+	for _, a := range axes {
+		axis, err := axisOf(x, a)
+		if err != nil {
+			b.Fail("differentiate %q: %w", n.Name, err)
+			return dy
+		}
+		shape[axis] = graph.Fixed(1)
+	}
+	return b.Shaped(n.Name+".kept", dy, shape)
 }
 
 // reduceAllL2 is the L2 norm of all inputs' elements together (com.microsoft).
@@ -115,33 +343,24 @@ func (b Builder) L2Norm(name string, values ...*graph.Value) *graph.Value {
 	return b.in(Microsoft, "ReduceAllL2", name, values)
 }
 
-// ratio is how many elements x has for each of y, a constant if both sizes are
-// fixed.
-func (b *Backward) ratio(name string, x, y *graph.Value) *graph.Value {
-	numerator, fixed := x.Shape.Elements()
-	if denominator, both := y.Shape.Elements(); fixed && both {
-		return b.Scalar(name+".count", float32(numerator)/float32(denominator))
-	}
-	size := func(v *graph.Value) *graph.Value {
-		return b.Cast(name+".float_size", b.SizeOf(name+".size", v), graph.Float)
-	}
-	return b.Binary("Div", name+".count", size(x), size(y))
-}
-
-// keepDims returns the gradient of a reduction of x in the shape that the
-// reduction has when it keeps the reduced dimensions as 1.
-func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value) *graph.Value {
-	if len(dy.Shape) == len(x.Shape) {
-		return dy
-	}
-	if len(dy.Shape) == 0 {
-		ones := make([]int, len(x.Shape))
-		sizes := make([]int64, len(x.Shape))
-		for i := range ones {
-			ones[i], sizes[i] = 1, 1
+// argMax is ArgMax.
+var _ = Register(&Operator{
+	Schema: graph.Schema{
+		Op: "ArgMax", Takes: Takes("data"), Gives: Gives("reduced"),
+		Fields: Fields("axis", int64(0), "keepdims", int64(1), "select_last_index", int64(0)),
+	},
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		types, err := inferReduced(n, n.In("data"), []int64{n.Int("axis")})
+		if err != nil {
+			return nil, err
 		}
-		return b.Reshape(n.Name+".ones", dy, b.Ints(n.Name+".sizes", sizes...), graph.Static(ones...))
-	}
-	b.Fail("differentiate %q: the reduction drops some dimensions only", n.Name)
-	return dy
+		types[0].Elem = graph.Int64
+		return types, nil
+	},
+})
+
+// ArgMax appends the index of the largest element along the last dimension,
+// which is dropped.
+func (b Builder) ArgMax(name string, x *graph.Value) *graph.Value {
+	return b.one("ArgMax", name, []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(-1)}, keepdims(false))
 }

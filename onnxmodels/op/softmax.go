@@ -7,63 +7,134 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// softmaxOperator is Softmax along one axis.
-var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "Softmax", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(-1))},
-	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		if _, err := axisOf(n.In("input"), n.Int("axis")); err != nil {
-			return nil, err
-		}
-		return same(n)
-	},
+// Softmax and its relatives along one axis.
+var (
 	// dx = y·(dy − Σ dy·y)
-	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
-		y, name := n.Out("output"), n.Name
-		axis, _ := axisOf(y, n.Int("axis"))
-		sum := b.ReduceSum(name+".sum", b.Binary("Mul", name+".dot", dy[0], y), true, int64(axis))
-		return []*graph.Value{b.Binary("Mul", name, y, b.Binary("Sub", name+".centred", dy[0], sum))}
-	},
-	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		x := in[0]
-		if err := x.want("input", graph.Float, -1); err != nil {
-			return nil, err
-		}
-		d, err := axisIn(n.Int("axis"), len(x.Shape))
-		if err != nil {
-			return nil, err
-		}
-		y, err := newFloats(x.Shape...)
-		if err != nil {
-			return nil, err
-		}
-		length, step := x.Shape[d], product(x.Shape[d+1:])
-		for outer := range product(x.Shape[:d]) {
-			for inner := range step {
-				from := outer*length*step + inner
-				softmaxOf(y.Floats[from:], x.Floats[from:], length, step)
+	_ = alongAxis("Softmax", softmaxGradient, softmaxOf)
+	// dx = dy − exp(y)·Σ dy
+	_ = alongAxis("LogSoftmax", logSoftmaxGradient, logSoftmaxOf)
+	_ = alongAxis("Hardmax", nil, hardmaxOf)
+)
+
+// alongAxis declares an operator of the numbers along one axis; f computes n of them, which
+// are so many elements apart.
+func alongAxis(name string, gradient func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value, f func(y, x *Tensor, from, n, step int)) *Operator {
+	schema := graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(-1))}
+	flat := schema
+	flat.Fields = Fields("axis", int64(1))
+	RegisterForms(&Form{Schema: flat, Until: 12, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) { return b.overRows(name, n) }})
+	return Register(&Operator{
+		Schema: schema, From: 13,
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			if _, err := axisOf(n.In("input"), n.Int("axis")); err != nil {
+				return nil, err
 			}
-		}
-		return one(y)
-	},
-})
+			return same(n)
+		},
+		Gradient: gradient,
+		Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+			x := in[0]
+			d, err := axisIn(n.Int("axis"), len(x.Shape))
+			if err != nil {
+				return nil, err
+			}
+			y, err := newTensor(x.Elem, x.Shape...)
+			if err != nil {
+				return nil, err
+			}
+			length, step := x.Shape[d], product(x.Shape[d+1:])
+			for outer := range product(x.Shape[:d]) {
+				for inner := range step {
+					f(y, x, outer*length*step+inner, length, step)
+				}
+			}
+			return one(y)
+		},
+	})
+}
+
+// overRows is the form of opsets before 13: x as a matrix of the dimensions before the axis
+// and those from it on, along whose rows it goes.
+func (b Builder) overRows(name string, n *graph.Node) ([]*graph.Value, error) {
+	x := n.In("input")
+	axis, err := flattenAxis(n.Int("axis"), len(x.Shape))
+	if err != nil {
+		return nil, err
+	}
+	last := graph.Attribute{Name: "axis", Value: int64(-1)}
+	if axis == len(x.Shape)-1 {
+		return []*graph.Value{b.one(name, n.Name, []*graph.Value{x}, last)}, nil
+	}
+	matrix := b.one("Flatten", n.Name+".rows", []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(axis)})
+	return []*graph.Value{b.Shaped(n.Name+".back", b.one(name, n.Name, []*graph.Value{matrix}, last), x.Shape)}, nil
+}
+
+// softmaxGradients are the gradients of Softmax and LogSoftmax, given what these gave
+// (com.microsoft).
+var (
+	_ = softmaxGrad("SoftmaxGrad_13")
+	_ = softmaxGrad("LogSoftmaxGrad_13")
+)
+
+func softmaxGrad(name string) *Operator {
+	return Register(&Operator{
+		Schema: graph.Schema{Domain: Microsoft, Op: name, Takes: Takes("dY", "Y"), Gives: Gives("dX"), Fields: Fields("axis", int64(-1))},
+		Infer:  same,
+	})
+}
+
+func softmaxGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	axis := graph.Attribute{Name: "axis", Value: n.Int("axis")}
+	return []*graph.Value{b.in(Microsoft, "SoftmaxGrad_13", n.Name, []*graph.Value{dy[0], n.Out("output")}, axis)}
+}
+
+func logSoftmaxGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	axis := graph.Attribute{Name: "axis", Value: n.Int("axis")}
+	return []*graph.Value{b.in(Microsoft, "LogSoftmaxGrad_13", n.Name, []*graph.Value{dy[0], n.Out("output")}, axis)}
+}
 
 // Softmax appends the softmax of x over its last dimension.
 func (b Builder) Softmax(name string, x *graph.Value) *graph.Value {
 	return b.one("Softmax", name, []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(-1)})
 }
 
-// softmaxOf sets n elements of y, step apart, to the softmax of those of x.
-func softmaxOf(y, x []float32, n, step int) {
-	largest := float32(math.Inf(-1))
+// exponents returns the largest of n elements, and the sum of the exponents of what they are
+// more than it.
+func exponents(x *Tensor, from, n, step int) (largest, sum float64) {
+	largest = math.Inf(-1)
 	for i := range n {
-		largest = max(largest, x[i*step])
-	}
-	sum := 0.0
-	for i := range n {
-		sum += math.Exp(float64(x[i*step]) - float64(largest))
+		largest = max(largest, x.At(from+i*step))
 	}
 	for i := range n {
-		y[i*step] = float32(math.Exp(float64(x[i*step])-float64(largest)) / sum)
+		sum += math.Exp(x.At(from+i*step) - largest)
+	}
+	return largest, sum
+}
+
+func softmaxOf(y, x *Tensor, from, n, step int) {
+	largest, sum := exponents(x, from, n, step)
+	for i := range n {
+		y.set(from+i*step, math.Exp(x.At(from+i*step)-largest)/sum)
+	}
+}
+
+func logSoftmaxOf(y, x *Tensor, from, n, step int) {
+	largest, sum := exponents(x, from, n, step)
+	for i := range n {
+		y.set(from+i*step, x.At(from+i*step)-largest-math.Log(sum))
+	}
+}
+
+// hardmaxOf is 1 at the first of the largest elements and 0 elsewhere.
+func hardmaxOf(y, x *Tensor, from, n, step int) {
+	at := 0
+	for i := range n {
+		if x.At(from+i*step) > x.At(from+at*step) {
+			at = i
+		}
+	}
+	if n > 0 {
+		y.set(from+at*step, 1)
 	}
 }
 

@@ -13,9 +13,14 @@ import (
 type Tensor struct {
 	Elem  graph.Elem
 	Shape []int
-	// Floats holds the elements of graph.Float, Ints those of integers and booleans.
+	// Floats holds the elements of graph.Float, and those of graph.Float16 and
+	// graph.BFloat16, each rounded to what its type can hold.
 	Floats []float32
-	Ints   []int64
+	// Doubles holds the elements of graph.Double.
+	Doubles []float64
+	// Ints holds integers and booleans. An element of graph.Uint64 beyond 2⁶³−1 has the
+	// bits of its number.
+	Ints []int64
 }
 
 // ElementLimit is how many elements a tensor may have: a gigabyte of float32.
@@ -25,32 +30,28 @@ const ElementLimit = 1 << 28
 func (t *Tensor) String() string { return fmt.Sprintf("%s%v", t.Elem, t.Shape) }
 
 // Len is how many elements the tensor holds.
-func (t *Tensor) Len() int { return len(t.Floats) + len(t.Ints) }
+func (t *Tensor) Len() int { return len(t.Floats) + len(t.Doubles) + len(t.Ints) }
 
-// TensorOf returns a constant of a graph as a tensor, or nil if it is none.
-func TensorOf(v *graph.Value) *Tensor {
-	t := &Tensor{Elem: v.Elem, Shape: v.Shape.Sizes()}
-	switch {
-	case !v.Constant():
-		return nil
-	case v.Elem == graph.Float:
-		t.Floats = v.Floats()
-	case v.Elem == graph.Int64:
-		t.Ints = v.Ints()
-	default:
-		return nil
-	}
-	return t
-}
-
-// newFloats is a new tensor of zeros.
-func newFloats(shape ...int) (*Tensor, error) {
+// newTensor is a new tensor of zeros.
+func newTensor(elem graph.Elem, shape ...int) (*Tensor, error) {
 	n, err := elements(shape)
 	if err != nil {
 		return nil, err
 	}
-	return &Tensor{Shape: shape, Elem: graph.Float, Floats: make([]float32, n)}, nil
+	t := &Tensor{Elem: elem, Shape: shape}
+	switch {
+	case elem == graph.Double:
+		t.Doubles = make([]float64, n)
+	case elem.Floating():
+		t.Floats = make([]float32, n)
+	default:
+		t.Ints = make([]int64, n)
+	}
+	return t, nil
 }
+
+// newFloats is a new tensor of float32 zeros.
+func newFloats(shape ...int) (*Tensor, error) { return newTensor(graph.Float, shape...) }
 
 // elements is the number of elements of a shape, or an error if it is not a shape
 // or has more than the limit.
@@ -63,6 +64,28 @@ func elements(shape []int) (int, error) {
 		n *= d
 	}
 	return n, nil
+}
+
+// extend appends the elements [from, to) of x, which is of the same type.
+func (t *Tensor) extend(x *Tensor, from, to int) {
+	switch {
+	case x.Floats != nil:
+		t.Floats = append(t.Floats, x.Floats[from:to]...)
+	case x.Doubles != nil:
+		t.Doubles = append(t.Doubles, x.Doubles[from:to]...)
+	default:
+		t.Ints = append(t.Ints, x.Ints[from:to]...)
+	}
+}
+
+// empty is a tensor of a type and a shape, with room for its elements but none of them.
+func empty(elem graph.Elem, shape ...int) (*Tensor, error) {
+	t, err := newTensor(elem, shape...)
+	if err != nil {
+		return nil, err
+	}
+	t.Floats, t.Doubles, t.Ints = t.Floats[:0], t.Doubles[:0], t.Ints[:0]
+	return t, nil
 }
 
 // one is a list of one tensor: what most operators give.
@@ -86,28 +109,6 @@ func (t *Tensor) want(what string, elem graph.Elem, rank int) error {
 		return fmt.Errorf("%s is %s, want %d dimensions", what, t, rank)
 	}
 	return nil
-}
-
-// wantVector checks that t is float32 [n].
-func (t *Tensor) wantVector(what string, n int) error {
-	if err := t.want(what, graph.Float, 1); err != nil {
-		return err
-	}
-	if t.Shape[0] != n {
-		return fmt.Errorf("%s is %s, want [%d]", what, t, n)
-	}
-	return nil
-}
-
-// axisIn makes an axis that counts from the end one from the start.
-func axisIn(a int64, rank int) (int, error) {
-	if a < 0 {
-		a += int64(rank)
-	}
-	if a < 0 || a >= int64(rank) {
-		return 0, fmt.Errorf("axis %d is outside %d dimensions", a, rank)
-	}
-	return int(a), nil
 }
 
 // product is the number of elements of dimensions that a tensor has.
@@ -149,6 +150,27 @@ func strides(s, to []int) []int {
 		n *= s[i]
 	}
 	return steps
+}
+
+// picked is a tensor of the shape whose element i is the one of x that from(i) tells, and 0
+// where that is -1.
+func picked(x *Tensor, shape []int, from func(i int) int) (*Tensor, error) {
+	y, err := newTensor(x.Elem, shape...)
+	if err != nil {
+		return nil, err
+	}
+	pickInto(y.Floats, x.Floats, from)
+	pickInto(y.Doubles, x.Doubles, from)
+	pickInto(y.Ints, x.Ints, from)
+	return y, nil
+}
+
+func pickInto[T any](y, x []T, from func(i int) int) {
+	for i := range y {
+		if k := from(i); k >= 0 {
+			y[i] = x[k]
+		}
+	}
 }
 
 // walk calls row for each row along the last dimension of shape: its place and

@@ -4,18 +4,10 @@ import "onnxlab/onnxmodels/graph"
 
 // Operators of updates that a training graph computes itself.
 
-// where is Where: a where the condition is true, else b.
-var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "Where", Takes: Takes("condition", "X", "Y"), Gives: Gives("output")},
-	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		return inferBinary(&graph.Node{Schema: n.Schema, Inputs: n.Inputs[1:]})
-	},
-})
-
-// Where appends a choice between two values, which are broadcast to one shape: x if the
-// boolean vector [1] is true, else y.
+// Where appends a choice between two values, which are broadcast to one shape: x where
+// the boolean condition holds, else y.
 func (b Builder) Where(name string, condition, x, y *graph.Value) *graph.Value {
-	return b.one("Where", name, []*graph.Value{condition, x, y})
+	return b.where(name, condition, x, y)
 }
 
 // Moved appends Accumulate and returns the buffer as it is afterwards. Nothing else may

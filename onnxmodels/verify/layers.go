@@ -22,7 +22,7 @@ type Layer struct {
 	Scale   float64 `json:"scale"`
 }
 
-// Exposed returns the model, an onnxmodels.Model that onnxmodels.CheckModel accepts,
+// Exposed returns the model, an modelfile.Model that modelfile.Check accepts,
 // with every float32 value that a node gives as a graph output, and the names of
 // these in order. The model given stays as it is.
 func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {

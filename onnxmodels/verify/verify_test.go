@@ -19,6 +19,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -46,7 +47,7 @@ func studyModel(t *testing.T, o onnxmodels.InferenceOptions) *onnxpb.Model {
 
 func decoded(t *testing.T, m *onnxpb.Model) *interp.Model {
 	t.Helper()
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}

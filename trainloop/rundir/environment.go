@@ -30,8 +30,18 @@ type Environment struct {
 	// EarlierEpochs are the values of train.epochs that the run had before the one
 	// in config.yaml.
 	EarlierEpochs []int `json:"earlier_epochs,omitempty"`
+	// Model is the model from outside that is trained; nil of other kinds.
+	Model *ModelFile `json:"model,omitempty"`
 	// From is whose parameters the run began with; nil if they were random.
 	From *From `json:"from,omitempty"`
+}
+
+// ModelFile names a model from outside.
+type ModelFile struct {
+	// Path is that of the ONNX file, as the user named it, and SHA256 its hash in
+	// hexadecimal digits, without that of weights that lie in another file.
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
 }
 
 // From names the parameters that a run began with.

@@ -37,6 +37,10 @@ func (l Layout) Checkpoints() string { return filepath.Join(l.Dir, "checkpoints"
 // Model is the trained network for inference.
 func (l Layout) Model() string { return filepath.Join(l.Dir, "model.onnx") }
 
+// FineTuned is the model from outside that was trained, as it was given, with the parameters
+// that it has now.
+func (l Layout) FineTuned() string { return filepath.Join(l.Dir, "finetuned.onnx") }
+
 // Summary makes the run complete.
 func (l Layout) Summary() string { return filepath.Join(l.Dir, "summary.json") }
 
@@ -82,7 +86,7 @@ func Keeps(path string) bool {
 	}
 	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
 		l := Layout{filepath.Dir(path)}
-		own := []string{l.Config(), l.Environment(), l.History(), l.Checkpoints(), l.Model(), l.Summary(), l.Failure()}
+		own := []string{l.Config(), l.Environment(), l.History(), l.Checkpoints(), l.Model(), l.FineTuned(), l.Summary(), l.Failure()}
 		kind := KindOf(l.Dir)
 		if kind == OfRun && slices.Contains(own, path) || kind == OfSweep && (path == l.Config() || path == l.From()) {
 			return true

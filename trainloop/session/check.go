@@ -10,6 +10,7 @@ import (
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 var errClosed = errors.New("the session is closed")
@@ -18,7 +19,7 @@ var errClosed = errors.New("the session is closed")
 // Runtime finds most of it too, but at the first step, and names neither the
 // parameter nor the setting.
 func (t Training) check() error {
-	m, err := onnxmodels.DecodeModel(t.TrainingModel)
+	m, err := modelfile.Decode(t.TrainingModel)
 	if err != nil {
 		return fmt.Errorf("training model: %w", err)
 	}

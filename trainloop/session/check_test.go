@@ -13,6 +13,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // tiny is a network of 4x4 images and three classes, and its training.
@@ -33,9 +34,9 @@ func tiny(t *testing.T) (*onnxmodels.Network, Training) {
 	}
 }
 
-func marshal(t *testing.T, m *onnxmodels.Model) []byte {
+func marshal(t *testing.T, m *modelfile.Model) []byte {
 	t.Helper()
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}

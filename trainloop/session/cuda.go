@@ -9,8 +9,8 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"onnxlab/internal/ortlib"
-	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -75,7 +75,7 @@ func Check(o Options) error {
 	if err != nil {
 		return err
 	}
-	data, err := onnxmodels.Marshal(m)
+	data, err := modelfile.Marshal(m)
 	if err != nil {
 		return err
 	}

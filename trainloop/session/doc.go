@@ -4,8 +4,8 @@
 //	err := session.Open(ctx, session.LibraryOptions{})
 //	defer session.Close()
 //	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9})
-//	training, err := onnxmodels.Marshal(artifacts.Training)
-//	optimizer, err := onnxmodels.Marshal(artifacts.Optimizer)
+//	training, err := modelfile.Marshal(artifacts.Training)
+//	optimizer, err := modelfile.Marshal(artifacts.Optimizer)
 //	trainer, err := session.NewTrainer(session.Training{
 //		TrainingModel: training, OptimizerModel: optimizer,
 //		Checkpoint: checkpoint.Encode(artifacts.Complete(network.Initialize(1))),

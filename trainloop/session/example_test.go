@@ -12,6 +12,7 @@ import (
 	"onnxlab/augment"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 )
@@ -45,9 +46,9 @@ func Example() {
 	const batch = 12
 	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: batch, Target: onnxmodels.TargetCPU})
 	check(err)
-	training, err := onnxmodels.Marshal(artifacts.Training)
+	training, err := modelfile.Marshal(artifacts.Training)
 	check(err)
-	optimizer, err := onnxmodels.Marshal(artifacts.Optimizer)
+	optimizer, err := modelfile.Marshal(artifacts.Optimizer)
 	check(err)
 
 	check(session.Open(ctx, session.LibraryOptions{Progress: os.Stderr}))
@@ -86,7 +87,7 @@ func Example() {
 	check(err)
 	model, err := network.Inference(state, onnxmodels.InferenceOptions{Classes: []string{"dark", "light", "red"}})
 	check(err)
-	data, err := onnxmodels.Marshal(model)
+	data, err := modelfile.Marshal(model)
 	check(err)
 	classifier, err := session.NewModel(data, session.Options{})
 	check(err)

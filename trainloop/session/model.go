@@ -9,6 +9,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // Model runs an inference model. It is safe for concurrent use.
@@ -20,7 +21,7 @@ type Model struct {
 // NewModel returns the inference model of the given bytes, of either form that
 // onnxmodels.Network.Inference makes.
 func NewModel(data []byte, o Options) (*Model, error) {
-	decoded, err := onnxmodels.DecodeModel(data)
+	decoded, err := modelfile.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}

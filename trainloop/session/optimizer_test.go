@@ -10,6 +10,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -83,7 +84,7 @@ func trainingOf(t *testing.T, g *graph.Graph, state *checkpoint.Checkpoint, inpu
 	if err != nil {
 		t.Fatal(err)
 	}
-	training, err := onnxmodels.Marshal(m)
+	training, err := modelfile.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func trainingOf(t *testing.T, g *graph.Graph, state *checkpoint.Checkpoint, inpu
 	if err != nil {
 		t.Fatal(err)
 	}
-	optimizer, err := onnxmodels.Marshal(a.Optimizer)
+	optimizer, err := modelfile.Marshal(a.Optimizer)
 	if err != nil {
 		t.Fatal(err)
 	}

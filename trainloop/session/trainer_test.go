@@ -13,6 +13,7 @@ import (
 	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -57,10 +58,10 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 		Checkpoint: checkpoint.Encode(a.Complete(c)), Drops: a.Drops, Mixes: a.Mixes,
 		Height: height, Width: width, BatchSize: s.batch, MicroBatch: s.micro,
 	}
-	if training.TrainingModel, err = onnxmodels.Marshal(a.Training); err != nil {
+	if training.TrainingModel, err = modelfile.Marshal(a.Training); err != nil {
 		t.Fatal(err)
 	}
-	if training.OptimizerModel, err = onnxmodels.Marshal(a.Optimizer); err != nil {
+	if training.OptimizerModel, err = modelfile.Marshal(a.Optimizer); err != nil {
 		t.Fatal(err)
 	}
 	if s.options.Mixed {

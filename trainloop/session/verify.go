@@ -6,6 +6,7 @@ import (
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
 )
 
@@ -46,12 +47,12 @@ type LayerProbe struct {
 
 // NewLayerProbe returns one of the model of the given bytes, which m has decoded.
 func NewLayerProbe(data []byte, m *interp.Model, o Options) (*LayerProbe, error) {
-	model, err := onnxmodels.DecodeModel(data)
+	model, err := modelfile.Decode(data)
 	if err != nil {
 		return nil, err
 	}
 	exposed, names := verify.Exposed(model)
-	bytes, err := onnxmodels.Marshal(exposed)
+	bytes, err := modelfile.Marshal(exposed)
 	if err != nil {
 		return nil, err
 	}

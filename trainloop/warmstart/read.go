@@ -20,6 +20,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/inspect"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -162,7 +163,7 @@ func (s *Source) Write(path string) error {
 // readModel reads the parameters of a model. Which of its initializers are those
 // and not constants, package inspect tells.
 func readModel(path string) (*Source, error) {
-	m, err := onnxmodels.ReadModel(path)
+	m, err := modelfile.Read(path)
 	if err != nil {
 		return nil, fault(path, err)
 	}

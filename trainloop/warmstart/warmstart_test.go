@@ -14,6 +14,7 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -38,7 +39,7 @@ func model(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o onnx
 	m, err := n.Inference(c, o)
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "model.onnx")
-	must(t, onnxmodels.WriteModel(path, m))
+	must(t, modelfile.Write(path, m))
 	return path
 }
 
@@ -229,7 +230,7 @@ func TestFolded(t *testing.T) {
 	dir := aRun(t, n, threeClasses())
 	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{})
 	must(t, err)
-	must(t, onnxmodels.WriteModel(rundir.Layout{Dir: dir}.Model(), m))
+	must(t, modelfile.Write(rundir.Layout{Dir: dir}.Model(), m))
 	for path, run := range map[string]string{
 		rundir.Layout{Dir: dir}.Model():                             dir,
 		model(t, n, n.Initialize(1), onnxmodels.InferenceOptions{}): "RUN",
@@ -297,7 +298,7 @@ func TestFaults(t *testing.T) {
 	artifacts, err := n.Artifacts(onnxmodels.TrainingOptions{})
 	must(t, err)
 	training := filepath.Join(dir, "training_model.onnx")
-	must(t, onnxmodels.WriteModel(training, artifacts.Training))
+	must(t, modelfile.Write(training, artifacts.Training))
 	for path, want := range map[string]string{
 		filepath.Join(dir, "nothing"):                        "no such file or directory",
 		file("empty/x", "")[:len(dir)+6]:                     "is no run: take the directory of a run, a checkpoint or a model.onnx",

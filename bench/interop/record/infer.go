@@ -11,6 +11,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 )
@@ -44,7 +45,7 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 	if err != nil {
 		return err
 	}
-	data, err := onnxmodels.Marshal(model)
+	data, err := modelfile.Marshal(model)
 	if err != nil {
 		return err
 	}
@@ -61,8 +62,8 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 
 // inferForm writes one model, and what it gives in both runtimes, to files
 // whose paths begin with prefix.
-func inferForm(ctx context.Context, prefix string, model *onnxmodels.Model, set *dataset.Set) (err error) {
-	data, err := onnxmodels.Marshal(model)
+func inferForm(ctx context.Context, prefix string, model *modelfile.Model, set *dataset.Set) (err error) {
+	data, err := modelfile.Marshal(model)
 	if err != nil {
 		return err
 	}
@@ -87,5 +88,5 @@ func inferForm(ctx context.Context, prefix string, model *onnxmodels.Model, set 
 			}
 		}
 	}
-	return onnxmodels.WriteModel(prefix+".onnx", model)
+	return modelfile.Write(prefix+".onnx", model)
 }

@@ -2,7 +2,9 @@
 package ortrun
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -12,6 +14,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/ortlib"
 	"onnxlab/internal/ortlib/ortlibtest"
+	"onnxlab/onnxmodels/graph"
 )
 
 // Input is one input of a model: a Float32, an Int64, a Uint8 or a Bool.
@@ -160,4 +163,46 @@ func (in Input) value(t testing.TB) ort.Value {
 		t.Fatalf("input %q: %v", in.Name, err)
 	}
 	return v
+}
+
+// Raw is a tensor of any type: its elements are little-endian.
+type Raw struct {
+	Elem  graph.Elem
+	Shape []int
+	Data  []byte
+}
+
+// ErrForm says that a model has no inputs, or a tensor no elements or no dimensions, which
+// the binding does not pass on.
+var ErrForm = errors.New("there are no inputs, or a tensor has no elements or no dimensions")
+
+// RunRaw runs the model on inputs in the order of the graph and writes what it gives to the
+// outputs, which are of its types and shapes.
+func RunRaw(t testing.TB, m *onnxpb.Model, inputs, outputs []Raw) error {
+	t.Helper()
+	ortlibtest.Open(t)
+	if len(inputs) == 0 {
+		return ErrForm
+	}
+	values := make([]ort.Value, 0, len(inputs)+len(outputs))
+	defer func() { destroy(values) }()
+	for _, r := range append(slices.Clone(inputs), outputs...) {
+		if len(r.Data) == 0 || len(r.Shape) == 0 {
+			return ErrForm
+		}
+		shape := make(ort.Shape, len(r.Shape))
+		for i, n := range r.Shape {
+			shape[i] = int64(n)
+		}
+		v, err := ort.NewCustomDataTensor(shape, r.Data, ort.TensorElementDataType(r.Elem))
+		if err != nil {
+			return err
+		}
+		values = append(values, v)
+	}
+	s, err := load(t, m)
+	if err != nil {
+		return err
+	}
+	return s.session.Run(values[:len(inputs)], values[len(inputs):])
 }

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
-	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/session"
 )
 
@@ -95,7 +95,7 @@ func newSession(m *onnxpb.Model, inputs, outputs []string, o session.Options, di
 		Key:   proto.String("ort_config"),
 		Value: proto.String(`{"session_options": {"enable_profiling": 1}}`),
 	})
-	data, err := onnxmodels.Marshal(profiled)
+	data, err := modelfile.Marshal(profiled)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,364 @@
+package onnxmodels
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
+)
+
+// Normalization is what is done to the bytes of images before a given model: (byte/255 −
+// Mean)/Deviation of each channel.
+type Normalization struct {
+	// Mean and Deviation have one number for each channel, or one for all; without any,
+	// they are 0 and 1.
+	Mean, Deviation []float32
+}
+
+// The presets of normalisations, by the name that the setting model.normalize has for them.
+var presets = map[string]Normalization{
+	"0..1":     {},
+	"-1..1":    {Mean: []float32{0.5}, Deviation: []float32{0.5}},
+	"0..255":   {Deviation: []float32{1.0 / 255}},
+	"imagenet": {Mean: []float32{0.485, 0.456, 0.406}, Deviation: []float32{0.229, 0.224, 0.225}},
+}
+
+// ParseNormalization reads a preset, which is 0..1, -1..1 (also tf), 0..255 or imagenet (the
+// mean and deviation of torchvision's models), or "MEAN,…/DEVIATION,…", with a number for each
+// channel of images in 0..1, or one for all.
+func ParseNormalization(text string) (n Normalization, err error) {
+	if text == "tf" {
+		text = "-1..1"
+	}
+	if preset, ok := presets[text]; ok {
+		return preset, nil
+	}
+	mean, deviation, two := strings.Cut(text, "/")
+	if !two {
+		return n, fmt.Errorf("normalisation %q is none of 0..1, -1..1, tf, 0..255, imagenet and MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION", text)
+	}
+	for _, list := range []struct {
+		to   *[]float32
+		text string
+	}{{&n.Mean, mean}, {&n.Deviation, deviation}} {
+		for word := range strings.SplitSeq(list.text, ",") {
+			f, err := strconv.ParseFloat(strings.TrimSpace(word), 32)
+			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+				return n, fmt.Errorf("normalisation %q: %q is no number", text, word)
+			}
+			*list.to = append(*list.to, float32(f))
+		}
+	}
+	return n, nil
+}
+
+// NormalizationOf is what a model's metadata say, as Windows Machine Learning reads them. A
+// model of bytes needs none.
+func NormalizationOf(m *modelfile.Model) (Normalization, error) {
+	ranges := map[string]string{"NominalRange_0_255": "0..255", "Normalized_0_1": "0..1", "Normalized_1_1": "-1..1"}
+	for _, p := range m.GetMetadataProps() {
+		if p.GetKey() == "Image.BitmapPixelFormat" && strings.HasPrefix(p.GetValue(), "Bgr") {
+			return Normalization{}, fmt.Errorf("metadata %q: channels in the order of %s are not supported", p.GetKey(), p.GetValue())
+		}
+	}
+	for _, p := range m.GetMetadataProps() {
+		if preset := ranges[p.GetValue()]; p.GetKey() == "Image.NominalPixelRange" && preset != "" {
+			return presets[preset], nil
+		}
+	}
+	if v, err := importer.ImageInput(m); err == nil && graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Uint8 {
+		return Normalization{}, nil
+	}
+	return Normalization{}, errors.New("the model's metadata do not tell how it takes images: say 0..1, -1..1, 0..255, imagenet or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION")
+}
+
+// GivenOptions say how a model from outside is trained.
+type GivenOptions struct {
+	// Normalization, if not nil, is put before the model, whose input then is InputImage
+	// as that of other networks. Else the input is the model's own.
+	Normalization *Normalization
+	// Train names the parameters that are trained, by patterns as path.Match has them, or
+	// "all"; one that begins with "-" takes those that it matches out again. None is all.
+	Train []string
+	// New names parameters that begin with random numbers in place of the file's: the
+	// weight and the bias of a new classifier.
+	New []string
+	// BatchNorm says what normalises in training: BatchNormAuto, the default,
+	// BatchNormTrain or BatchNormFreeze.
+	BatchNorm string
+}
+
+// What the BatchNormalization of a given model does in training.
+const (
+	// BatchNormAuto trains what the file has in the form that trains, unless scale and bias
+	// are both frozen: then it keeps the file's running statistics, as in Keras.
+	BatchNormAuto = "auto"
+	// BatchNormTrain normalises by the batch's statistics and moves the running ones.
+	BatchNormTrain = "train"
+	// BatchNormFreeze normalises by the file's running statistics.
+	BatchNormFreeze = "freeze"
+)
+
+// Given returns the network of a model from outside. Its parameters have the names that the
+// file has for them, and begin with the file's values.
+func Given(m *importer.Model, o GivenOptions) (*Network, error) {
+	switch o.BatchNorm {
+	case "":
+		o.BatchNorm = BatchNormAuto
+	case BatchNormAuto, BatchNormTrain, BatchNormFreeze:
+	default:
+		return nil, fmt.Errorf("batch normalisation %q is none of auto, train and freeze", o.BatchNorm)
+	}
+	g := &given{Model: m, GivenOptions: o}
+	if err := g.choose(); err != nil {
+		return nil, err
+	}
+	n := &Network{layers: []Layer{g}, given: g}
+	n.height, n.width, _ = g.size()
+	if o.Normalization != nil {
+		if err := g.checkNormalization(); err != nil {
+			return nil, err
+		}
+	}
+	return n, n.declare()
+}
+
+func (g *given) checkNormalization() error {
+	n := *g.Normalization
+	_, _, channels := g.size()
+	if g.Image.Elem == graph.Uint8 && (channels == 1 || len(n.Mean)+len(n.Deviation) > 0) {
+		return errors.New("normalisation: a model that takes bytes is given red, green and blue as they are (0..255)")
+	}
+	for _, list := range [][]float32{n.Mean, n.Deviation} {
+		if len(list) > 1 && len(list) != channels {
+			return fmt.Errorf("normalisation: %d numbers for images of %d channels", len(list), channels)
+		}
+	}
+	if slices.Contains(n.Deviation, 0) {
+		return errors.New("normalisation: a deviation is 0")
+	}
+	return nil
+}
+
+// given is the layers of a model from outside.
+type given struct {
+	*importer.Model
+	GivenOptions
+	frozen map[string]bool
+}
+
+// choose finds which parameters are trained.
+func (g *given) choose() error {
+	g.frozen = map[string]bool{}
+	patterns := g.Train
+	if len(patterns) == 0 || strings.HasPrefix(patterns[0], "-") {
+		patterns = append([]string{"all"}, patterns...)
+	}
+	used := make([]bool, len(patterns))
+	trained := 0
+	for _, p := range g.Parameters {
+		chosen := false
+		for i, pattern := range patterns {
+			bare, out := strings.CutPrefix(pattern, "-")
+			matches := bare == "all"
+			if !matches {
+				var err error
+				if matches, err = path.Match(bare, p.Name); err != nil {
+					return fmt.Errorf("pattern %q of parameters: %w", pattern, err)
+				}
+			}
+			if matches {
+				chosen, used[i] = !out, true
+			}
+		}
+		if g.frozen[p.Name] = !chosen || p.Kind == importer.Statistic; !g.frozen[p.Name] {
+			trained++
+		}
+	}
+	for i, u := range used {
+		if !u {
+			return fmt.Errorf("pattern %q matches no parameter", patterns[i])
+		}
+	}
+	if trained == 0 {
+		return errors.New("no parameter is left to train")
+	}
+	return nil
+}
+
+// size is that of the images.
+func (g *given) size() (height, width, channels int) {
+	s := g.Image.Shape
+	if g.channelsLast() {
+		return int(s[1].Size), int(s[2].Size), int(s[3].Size)
+	}
+	return int(s[2].Size), int(s[3].Size), int(s[1].Size)
+}
+
+// channelsLast tells whether the model takes [batch, height, width, channels].
+func (g *given) channelsLast() bool {
+	channels := func(i int) bool { return g.Image.Shape[i].Size == 1 || g.Image.Shape[i].Size == 3 }
+	return channels(3) && !channels(1)
+}
+
+// input declares the input of the model's own form.
+func (g *given) input(b *Builder) *graph.Value {
+	return b.Input(g.Image.Name, g.Image.Elem, g.fixed(b, g.Image.Shape))
+}
+
+// prepare makes the model's input of bytes [n, h, w, c].
+func (g *given) prepare(b *Builder, bytes *graph.Value) *graph.Value {
+	if _, _, channels := g.size(); g.Image.Elem == graph.Uint8 && channels == 3 {
+		if g.channelsLast() {
+			return bytes
+		}
+		return b.Transpose("image.planar", bytes, 0, 3, 1, 2)
+	}
+	const perByte = 1.0 / 255
+	return g.normalise(b, b.ImageInput("image", bytes, perByte, graph.Float))
+}
+
+// grey makes planes [n, 1, h, w] of luminance of those of red, green and blue, by the weights
+// of ITU-R BT.601, as Pillow's mode "L" has them.
+func grey(b *Builder, x *graph.Value) *graph.Value {
+	weights := b.Floats("image.luminance_weights", []int{3, 1, 1}, []float32{0.299, 0.587, 0.114})
+	return b.ReduceSum("image.luminance", b.Binary("Mul", "image.weighted", x, weights), true, 1)
+}
+
+// normalise makes the model's input of planes [n, 3, h, w] of 0..1.
+func (g *given) normalise(b *Builder, x *graph.Value) *graph.Value {
+	constant := func(name string, list []float32) *graph.Value {
+		return b.Floats(name, []int{len(list), 1, 1}, list)
+	}
+	if _, _, channels := g.size(); channels == 1 {
+		x = grey(b, x)
+	}
+	if mean := g.Normalization.Mean; len(mean) > 0 {
+		x = b.Binary("Sub", "image.centred", x, constant("image.mean", mean))
+	}
+	if deviation := g.Normalization.Deviation; len(deviation) > 0 {
+		inverse := make([]float32, len(deviation))
+		for i, d := range deviation {
+			inverse[i] = 1 / d
+		}
+		x = b.Binary("Mul", "image.normalised", x, constant("image.inverse_deviation", inverse))
+	}
+	if g.channelsLast() {
+		x = b.Transpose("image.last", x, 0, 2, 3, 1)
+	}
+	return x
+}
+
+// fixed is the shape with the builder's batch in place of the symbol.
+func (g *given) fixed(b *Builder, s graph.Shape) graph.Shape {
+	if b.batch.Symbol == BatchSymbol || s == nil {
+		return s
+	}
+	fixed := slices.Clone(s)
+	for i, d := range fixed {
+		if d.Symbol == importer.BatchSymbol {
+			fixed[i] = graph.Dim{Size: d.Size * b.batch.Size}
+		}
+	}
+	return fixed
+}
+
+// Build implements Layer: it appends the model's operators.
+func (g *given) Build(b *Builder, x *graph.Value) *graph.Value {
+	values := map[*graph.Value]*graph.Value{nil: nil, g.Image: x}
+	for _, p := range g.Parameters {
+		shape := p.Value.Shape.Sizes()
+		values[p.Value] = b.Parameter(Parameter{Name: p.Name, Shape: shape, Trainable: !g.frozen[p.Name], Decay: len(shape) > 1}, g.initializer(p))
+	}
+	for _, c := range g.Graph.Constants {
+		values[c] = b.Constant(c.Name, c.Elem, c.Shape.Sizes(), c.Data())
+	}
+	folding := op.Folding(b.Graph)
+	for _, n := range g.Graph.Nodes {
+		g.node(b, folding, n, values)
+	}
+	return values[g.Logits]
+}
+
+// node appends one node of the model.
+func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*graph.Value]*graph.Value) {
+	c := op.Call{Name: n.Name, Attributes: n.Attributes}
+	for _, in := range n.Inputs {
+		c.Inputs = append(c.Inputs, values[in])
+	}
+	switch {
+	case n.Is("", "BatchNormalization"):
+		values[n.Outputs[0]] = g.batchNorm(b, n, c.Inputs)
+		return
+	case n.Is("", "Dropout"):
+		values[n.Outputs[0]] = g.dropout(b, n, c.Inputs[0])
+		return
+	}
+	for _, out := range n.Outputs {
+		if out == nil {
+			c.Want, c.Types = append(c.Want, false), append(c.Types, graph.Type{})
+			continue
+		}
+		c.Want = append(c.Want, true)
+		c.Types = append(c.Types, graph.Type{Elem: out.Elem, Shape: g.fixed(b, out.Shape)})
+	}
+	for i, v := range folding.Do(n.Domain, n.Op, c) {
+		if i < len(n.Outputs) {
+			values[n.Outputs[i]] = v
+		}
+	}
+}
+
+// normTrains tells whether a normalisation takes the statistics of the batch in training.
+func (g *given) normTrains(n *graph.Node) bool {
+	if g.BatchNorm == BatchNormAuto {
+		return n.Flag("training_mode") && !(g.frozen[n.In("scale").Name] && g.frozen[n.In("B").Name])
+	}
+	return g.BatchNorm == BatchNormTrain
+}
+
+// batchNorm appends a normalisation in the form that the options say.
+func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.Value {
+	if !b.Training || !g.normTrains(n) {
+		return b.BatchNormInference(n.Name, in[0], in[1], in[2], in[3], in[4], n.Float("epsilon"))
+	}
+	l := &norm{
+		Builder: b, name: n.Name, BatchNormOptions: BatchNormOptions{Momentum: n.Float("momentum"), Epsilon: n.Float("epsilon")},
+		scale: in[1], bias: in[2], mean: in[3], variance: in[4],
+	}
+	return l.train(in[0])
+}
+
+// dropout drops values in training where the model is in the form that trains.
+func (g *given) dropout(b *Builder, n *graph.Node, x *graph.Value) *graph.Value {
+	mode, ratio := n.In("training_mode"), n.In("ratio")
+	if mode == nil || op.TensorOf(mode) == nil || op.TensorOf(mode).Ints[0] == 0 {
+		return x
+	}
+	rate := float32(0.5)
+	if ratio != nil {
+		rate = ratio.Floats()[0]
+	}
+	return Dropout(n.Name, rate).Build(b, x)
+}
+
+// initializer gives a parameter the file's values, or those of a new layer.
+func (g *given) initializer(p importer.Parameter) Initializer {
+	if slices.Contains(g.New, p.Name) {
+		shape := p.Value.Shape.Sizes()
+		if len(shape) < 2 {
+			return Zeros
+		}
+		return GlorotUniform(shape[0], shape[1]) // of a matrix, in either order
+	}
+	return func(*rand.Rand, int) []float32 { return p.Floats() }
+}

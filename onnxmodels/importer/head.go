@@ -1,0 +1,197 @@
+package importer
+
+import (
+	"fmt"
+	"slices"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
+)
+
+// Head is the last layer of a classifier: what makes one number a class of features.
+type Head struct {
+	// Weight and Bias are its parameters; Bias is nil if it has none.
+	Weight, Bias *Parameter
+	// Features is how many numbers it makes each class's of.
+	Features int
+
+	axis int // of Weight's dimensions, the one of the classes
+}
+
+// Names are those of the head's parameters.
+func (h *Head) Names() []string {
+	names := []string{h.Weight.Name}
+	if h.Bias != nil {
+		names = append(names, h.Bias.Name)
+	}
+	return names
+}
+
+// Head finds the classifier's last layer: a product of matrices or a convolution of 1×1,
+// after which there are no others.
+func (c *Model) Head() (*Head, error) {
+	h := &Head{}
+	for v := c.Logits; v != nil && v.Producer() != nil; {
+		n := v.Producer()
+		switch {
+		case n.Is("", "Gemm"):
+			return h.found(c, n.In("B"), n.In("C"), n.Flag("transB"))
+		case n.Is("", "MatMul"):
+			return h.found(c, n.In("B"), nil, false)
+		case n.Is("", "Conv") && isPointwise(n.In("W")):
+			return h.found(c, n.In("W"), n.In("B"), true)
+		case n.Is("", "Add"):
+			if v = h.behindBias(c, n); v == nil {
+				return nil, errNoHead
+			}
+		case passes[n.Op]:
+			v = n.Inputs[0]
+		default:
+			return nil, errNoHead
+		}
+	}
+	return nil, errNoHead
+}
+
+var errNoHead = fmt.Errorf("its last layer is no Gemm, MatMul or Conv of 1×1 on parameters, so that it cannot be replaced")
+
+// passes are the operators that a head may have behind it.
+var passes = names("Flatten", "Reshape", "Squeeze", "Identity", "Cast", "GlobalAveragePool", "ReduceMean", "Relu", "Dropout", "AveragePool", "Transpose")
+
+func isPointwise(weight *graph.Value) bool {
+	return weight != nil && len(weight.Shape) == 4 && weight.Size(2) == 1 && weight.Size(3) == 1
+}
+
+// behindBias takes the bias of a sum of one and what a layer gives, and returns the latter.
+func (h *Head) behindBias(c *Model, n *graph.Node) *graph.Value {
+	for i, in := range n.Inputs {
+		if p := c.parameterOf(in); p != nil && h.Bias == nil && c.parameterOf(n.Inputs[1-i]) == nil {
+			h.Bias = p
+			return n.Inputs[1-i]
+		}
+	}
+	return nil
+}
+
+// found completes the head: first tells that the classes are the weight's first dimension.
+func (h *Head) found(c *Model, weight, bias *graph.Value, first bool) (*Head, error) {
+	if n := weight.Producer(); n.Is("", "Transpose") && len(weight.Shape) == 2 {
+		weight, first = n.Inputs[0], !first
+	}
+	h.Weight = c.parameterOf(weight)
+	if bias != nil {
+		h.Bias = c.parameterOf(bias)
+	}
+	if h.Weight == nil || bias != nil && h.Bias == nil || c.Graph.Uses(weight) > 1 {
+		return nil, errNoHead
+	}
+	if h.axis = 1; first {
+		h.axis = 0
+	}
+	h.Features = weight.Size(1 - h.axis)
+	return h, nil
+}
+
+// parameterOf returns the parameter that a value is, or nil.
+func (c *Model) parameterOf(v *graph.Value) *Parameter {
+	for i := range c.Parameters {
+		if c.Parameters[i].Value == v {
+			return &c.Parameters[i]
+		}
+	}
+	return nil
+}
+
+// ReplaceHead gives the model a last layer of so many classes in place of its own. The
+// parameters of the new layer are 0 and have the names of the old ones. It returns the layer.
+func ReplaceHead(m *modelfile.Model, o Options, classes int) (*Head, error) {
+	c, err := Read(m, o)
+	if err != nil {
+		return nil, err
+	}
+	h, err := c.Head()
+	if err != nil {
+		return nil, err
+	}
+	old := int64(c.Logits.Size(1))
+	resize(h.Weight.Tensor, h.axis, int64(classes))
+	if h.Bias != nil {
+		axis := slices.Index(h.Bias.Tensor.Dims, old)
+		if axis < 0 {
+			return nil, errNoHead
+		}
+		resize(h.Bias.Tensor, axis, int64(classes))
+	}
+	forgetShapes(m.GetGraph(), h.Names(), old, int64(classes))
+	return h, nil
+}
+
+// resize gives a tensor another size along an axis, and zeros for its elements.
+func resize(t *onnxpb.Tensor, axis int, size int64) {
+	t.Dims = slices.Clone(t.Dims)
+	t.Dims[axis] = size
+	setData(t, make([]byte, count(t)*int64(graph.Elem(t.GetDataType()).Size())))
+}
+
+// setData gives a tensor raw data in place of what it has.
+func setData(t *onnxpb.Tensor, data []byte) {
+	t.RawData = data
+	t.FloatData, t.Int32Data, t.Int64Data, t.DoubleData, t.Uint64Data = nil, nil, nil, nil, nil
+}
+
+// forgetShapes brings what the graph says of values behind the head to another number of
+// classes: declared shapes, and constants that Reshape takes.
+func forgetShapes(g *onnxpb.Graph, head []string, old, classes int64) {
+	behind := map[string]bool{}
+	for _, name := range head {
+		behind[name] = true
+	}
+	constants := map[string]*onnxpb.Tensor{}
+	for _, t := range g.GetInitializer() {
+		constants[t.GetName()] = t
+	}
+	for _, n := range g.GetNode() {
+		if isConstant(n) && len(n.GetAttribute()) == 1 && n.GetAttribute()[0].GetT() != nil {
+			constants[n.GetOutput()[0]] = n.GetAttribute()[0].GetT()
+		}
+		if !slices.ContainsFunc(n.GetInput(), func(in string) bool { return behind[in] }) {
+			continue
+		}
+		for _, out := range n.GetOutput() {
+			behind[out] = true
+		}
+		if n.GetOpType() != "Reshape" || len(n.GetInput()) < 2 || constants[n.GetInput()[1]] == nil {
+			continue
+		}
+		t := constants[n.GetInput()[1]]
+		if elem, _, data, err := Contents(t); err == nil && elem == graph.Int64 {
+			setData(t, replaced(data, old, classes))
+		}
+	}
+	for _, v := range append(slices.Clone(g.GetOutput()), g.GetInput()...) {
+		for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+			if (behind[v.GetName()] || slices.Contains(head, v.GetName())) && d.GetDimValue() == old {
+				d.Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: classes}
+			}
+		}
+	}
+	g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfo) bool { return behind[v.GetName()] })
+}
+
+// replaced is a list of int64 with one number in place of another.
+func replaced(data []byte, old, by int64) []byte {
+	list := slices.Clone(data)
+	for i := 0; i+8 <= len(list); i += 8 {
+		v := int64(0)
+		for k := 7; k >= 0; k-- {
+			v = v<<8 | int64(list[i+k])
+		}
+		if v == old {
+			for k := range 8 {
+				list[i+k] = byte(by >> (8 * k))
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,184 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
+)
+
+// Options say how a model is read.
+type Options struct {
+	// Height and Width are those of the images where the model leaves them open; 0 if
+	// it must not.
+	Height, Width int
+}
+
+// Model is a classifier of images that was read from a file.
+type Model struct {
+	// File is the model as it was.
+	File *modelfile.Model
+	// Graph computes the logits. Its inputs are the image and the parameters, its output
+	// the logits. It may have BatchNormalization and Dropout in the form that trains.
+	Graph *graph.Graph
+	// Image is the input of images, float32 or uint8, [batch, channels, height, width]
+	// or [batch, height, width, channels].
+	Image *graph.Value
+	// Logits is [batch, classes], before softmax.
+	Logits *graph.Value
+	// Probabilities tells that the file's own output is the softmax of the logits.
+	Probabilities bool
+	// Parameters are what training may change, in the order in which the model uses them.
+	Parameters []Parameter
+	// Batch is the number of images that the file is for, which is opened; 0 if it is
+	// open in the file.
+	Batch int
+}
+
+// BatchSymbol is the dimension of the batch.
+const BatchSymbol = "batch"
+
+// Read makes a graph of a classifier of images.
+func Read(m *modelfile.Model, o Options) (*Model, error) {
+	r := newReader(m)
+	r.float32 = true
+	info, err := ImageInput(m)
+	if err != nil {
+		return nil, err
+	}
+	c := &Model{File: m, Parameters: r.findParameters(info.GetName())}
+	for _, p := range c.Parameters {
+		r.parameters[p.Name] = true
+	}
+	if c.Image, err = r.image(info, o); err != nil {
+		return nil, err
+	}
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	if err := c.findLogits(r); err != nil {
+		return nil, err
+	}
+	c.Batch = int(r.batch)
+	c.Graph = r.b.Graph
+	c.Graph.Prune()
+	c.keepUsed(r)
+	return c, c.Graph.Err()
+}
+
+// keepUsed drops the parameters that the logits do not depend on.
+func (c *Model) keepUsed(r *reader) {
+	list := c.Parameters
+	c.Parameters = nil
+	inputs := []*graph.Value{c.Image}
+	for _, p := range list {
+		if p.Value = r.values[p.Name]; c.Graph.Uses(p.Value) > 0 {
+			c.Parameters = append(c.Parameters, p)
+			inputs = append(inputs, p.Value)
+		}
+	}
+	c.Graph.Inputs = inputs
+}
+
+// ImageInput finds the input of images: the only one that is no initializer.
+func ImageInput(m *modelfile.Model) (*onnxpb.ValueInfo, error) {
+	g := m.GetGraph()
+	initializer := map[string]bool{}
+	for _, t := range g.GetInitializer() {
+		initializer[t.GetName()] = true
+	}
+	var inputs []*onnxpb.ValueInfo
+	for _, in := range g.GetInput() {
+		if !initializer[in.GetName()] {
+			inputs = append(inputs, in)
+		}
+	}
+	if len(inputs) != 1 {
+		return nil, fmt.Errorf("it has %d inputs, where a classifier of images has one", len(inputs))
+	}
+	return inputs[0], nil
+}
+
+// ImageSize is the height and width of the images that a model takes, 0 where it leaves them
+// open.
+func ImageSize(m *modelfile.Model) (height, width int, err error) {
+	info, err := ImageInput(m)
+	if err != nil {
+		return 0, 0, err
+	}
+	dims := info.GetType().GetTensorType().GetShape().GetDim()
+	if len(dims) != 4 {
+		return 0, 0, fmt.Errorf("its input %q has %d dimensions, where a classifier of images takes 4", info.GetName(), len(dims))
+	}
+	first := 2
+	if isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue()) {
+		first = 1
+	}
+	return int(max(dims[first].GetDimValue(), 0)), int(max(dims[first+1].GetDimValue(), 0)), nil
+}
+
+// image declares the input of images, with the batch as a symbol.
+func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) {
+	t := info.GetType().GetTensorType()
+	elem := r.elem(graph.Elem(t.GetElemType()))
+	dims := t.GetShape().GetDim()
+	if elem != graph.Float && elem != graph.Uint8 || len(dims) != 4 {
+		return nil, fmt.Errorf("its input %q is %s of %d dimensions, where a classifier of images takes float32 or uint8 of 4", info.GetName(), graph.Elem(t.GetElemType()), len(dims))
+	}
+	shape := graph.Shape{graph.Symbol(BatchSymbol)}
+	r.batch = max(dims[0].GetDimValue(), 0)
+	last := isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue())
+	for i, d := range dims[1:] {
+		size := d.GetDimValue()
+		if size < 1 { // open
+			place := i // 0 channels, 1 height, 2 width
+			if last {
+				place = (i + 1) % 3
+			}
+			size = int64([]int{3, o.Height, o.Width}[place])
+			if size == 0 {
+				return nil, fmt.Errorf("its input %q leaves the size of images open: say it with data.size", info.GetName())
+			}
+		}
+		shape = append(shape, graph.Dim{Size: size})
+	}
+	v := r.b.Input(info.GetName(), elem, shape)
+	r.values[info.GetName()] = v
+	return v, nil
+}
+
+// isChannels tells whether a dimension can be that of channels: grey or colour.
+func isChannels(n int64) bool { return n == 1 || n == 3 }
+
+// findLogits finds the output of one number a class, and goes back over a last softmax
+// and what only changes its form.
+func (c *Model) findLogits(r *reader) error {
+	outputs := r.model.GetGraph().GetOutput()
+	if len(outputs) == 0 {
+		return errors.New("it has no output")
+	}
+	v := r.values[outputs[0].GetName()]
+	for n := v.Producer(); n != nil; n = v.Producer() {
+		switch {
+		case n.Is("", "Softmax") || n.Is("", "LogSoftmax"):
+			c.Probabilities = true
+			v = n.Inputs[0]
+			continue
+		case n.Is("", "Identity"):
+			v = n.Inputs[0]
+			continue
+		}
+		break
+	}
+	if len(v.Shape) > 2 { // [batch, classes, 1, 1]
+		v = r.b.Flatten("logits", v)
+	}
+	if len(v.Shape) != 2 || v.Shape[0] != graph.Symbol(BatchSymbol) || v.Shape[1].Symbol != "" || v.Elem != graph.Float {
+		return fmt.Errorf("its output %q is %s, where a classifier gives float32 [batch, classes]", outputs[0].GetName(), v)
+	}
+	c.Logits = v
+	r.b.Output(v)
+	return r.b.Err()
+}

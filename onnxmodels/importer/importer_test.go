@@ -1,0 +1,147 @@
+package importer_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
+)
+
+// The forms in which PyTorch exports the classifier that testdata/make.py makes.
+var forms = []string{"training", "inference", "default"}
+
+func read(t *testing.T, form string) (*modelfile.File, *importer.Model) {
+	t.Helper()
+	file, err := modelfile.ReadFile(filepath.Join("testdata", "small_"+form+".onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := importer.Read(file.Model, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, m
+}
+
+func TestParameters(t *testing.T) {
+	want := map[string]string{
+		"training":  "depthwise.bias depthwise.weight head.bias head.weight norm.bias norm.running_mean* norm.running_var* norm.weight norm2.bias norm2.running_mean* norm2.running_var* norm2.weight project.weight stem.weight",
+		"inference": "depthwise.bias depthwise.weight head.bias head.weight onnx::Conv_29 onnx::Conv_30 onnx::Conv_32 onnx::Conv_33",
+		"default":   "depthwise.bias depthwise.weight head.bias head.weight project.weight project.weight_bias stem.weight stem.weight_bias",
+	}
+	for _, form := range forms {
+		_, m := read(t, form)
+		var names []string
+		for _, p := range m.Parameters {
+			if name := p.Name; p.Kind == importer.Statistic {
+				names = append(names, name+"*")
+			} else {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, " "); got != want[form] {
+			t.Errorf("%s: %s, want %s", form, got, want[form])
+		}
+		if got := m.Logits.Shape; got[0].Symbol != importer.BatchSymbol || got[1].Size != 5 {
+			t.Errorf("%s: logits %v", form, got)
+		}
+	}
+}
+
+func TestReplaceHead(t *testing.T) {
+	for _, form := range forms {
+		file, before := read(t, form)
+		was := proto.CloneOf(file.Model)
+		h, err := importer.ReplaceHead(file.Model, importer.Options{}, 3)
+		if err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		if got := h.Names(); !slices.Equal(got, []string{"head.weight", "head.bias"}) || h.Features != 8 {
+			t.Errorf("%s: head %v of %d features", form, got, h.Features)
+		}
+		after, err := importer.Read(file.Model, importer.Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		if after.Logits.Size(1) != 3 || len(after.Parameters) != len(before.Parameters) {
+			t.Errorf("%s: %d classes, %d parameters", form, after.Logits.Size(1), len(after.Parameters))
+		}
+		for i, tensor := range file.Model.GetGraph().GetInitializer() {
+			then := was.GetGraph().GetInitializer()[i]
+			if name := tensor.GetName(); strings.HasPrefix(name, "head.") == proto.Equal(tensor, then) {
+				t.Errorf("%s: %q stayed: %t", form, name, proto.Equal(tensor, then))
+			}
+		}
+	}
+}
+
+// What is written is the file as it was, with other values of its parameters, and with its
+// data where it was: inside or beside.
+func TestWriteBack(t *testing.T) {
+	for _, form := range forms {
+		file, m := read(t, form)
+		was := proto.CloneOf(file.Model)
+		value := float32(0)
+		err := m.SetParameters(func(name string) ([]float32, error) {
+			for _, p := range m.Parameters {
+				if p.Name == name {
+					list := make([]float32, len(p.Floats()))
+					for i := range list {
+						value++
+						list[i] = value
+					}
+					return list, nil
+				}
+			}
+			return nil, fmt.Errorf("no %q", name)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "written.onnx")
+		if err := file.Write(path); err != nil {
+			t.Fatal(err)
+		}
+		beside, err := filepath.Glob(path + ".data")
+		if err != nil || (len(beside) == 1) != (form == "default") {
+			t.Errorf("%s: %v, %v", form, beside, err)
+		}
+		again, err := modelfile.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := importer.Read(again.Model, importer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := float32(0)
+		for _, p := range read.Parameters {
+			for _, got := range p.Floats() {
+				if want++; got != want {
+					t.Fatalf("%s: %q has %v, want %v", form, p.Name, got, want)
+				}
+			}
+			restore(again.Model, was, p.Name)
+		}
+		if !proto.Equal(again.Model, was) {
+			t.Errorf("%s: more than the parameters has changed", form)
+		}
+	}
+}
+
+// restore gives a tensor of a model the data that it had.
+func restore(m, was *modelfile.Model, name string) {
+	for i, tensor := range m.GetGraph().GetInitializer() {
+		if tensor.GetName() == name {
+			proto.Reset(tensor)
+			proto.Merge(tensor, was.GetGraph().GetInitializer()[i])
+		}
+	}
+}

@@ -1,0 +1,228 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
+)
+
+// reader makes a graph of a model, node by node.
+type reader struct {
+	model  *modelfile.Model
+	opsets map[string]int
+	b      op.Builder
+	values map[string]*graph.Value
+	// broken has the names of values that could not be made, so that what depends on
+	// them is not told as a mistake of its own.
+	broken map[string]bool
+	named  map[*graph.Value]bool
+	faults []error
+	// float32 makes all floating point numbers float32.
+	float32 bool
+	// parameters are the tensors that become inputs of the graph.
+	parameters map[string]bool
+	// batch is the fixed size that the file's first dimension has, which is opened; 0 if
+	// it is open in the file.
+	batch int64
+}
+
+func newReader(m *modelfile.Model) *reader {
+	r := &reader{
+		model: m, opsets: map[string]int{}, b: op.Folding(graph.New(m.GetGraph().GetName())),
+		values: map[string]*graph.Value{"": nil}, broken: map[string]bool{}, parameters: map[string]bool{}, named: map[*graph.Value]bool{},
+	}
+	for _, o := range m.GetOpsetImport() {
+		domain := o.GetDomain()
+		if domain == "ai.onnx" {
+			domain = ""
+		}
+		r.opsets[domain] = int(o.GetVersion())
+	}
+	return r
+}
+
+// checkOpset checks the version of ONNX's own operators.
+func (r *reader) checkOpset() error {
+	if v := r.opsets[""]; v < op.OldestOpset || v > op.NewestOpset {
+		return fmt.Errorf("its operators are of opset %d; those of %d to %d are known", v, op.OldestOpset, op.NewestOpset)
+	}
+	return nil
+}
+
+// read appends the initializers and nodes. The inputs are there already.
+func (r *reader) read() error {
+	if err := r.checkOpset(); err != nil {
+		return err
+	}
+	for _, t := range r.model.GetGraph().GetInitializer() {
+		r.tensor(t.GetName(), t)
+	}
+	r.unknown()
+	for i, n := range r.model.GetGraph().GetNode() {
+		if err := r.node(n); err != nil {
+			r.faults = append(r.faults, fmt.Errorf("node %s: %w", describe(n, i), err))
+			for _, out := range n.GetOutput() {
+				r.broken[out] = true
+			}
+		}
+	}
+	return r.failed()
+}
+
+// unknown tells of all nodes whose operators are not known, whether or not others before
+// them are.
+func (r *reader) unknown() {
+	for i, n := range r.model.GetGraph().GetNode() {
+		if isConstant(n) {
+			continue
+		}
+		if _, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""]); err != nil {
+			r.faults = append(r.faults, fmt.Errorf("node %s: %w", describe(n, i), err))
+			for _, out := range n.GetOutput() {
+				r.broken[out] = true
+			}
+		}
+	}
+}
+
+func isConstant(n *onnxpb.Node) bool {
+	return n.GetOpType() == "Constant" && (n.GetDomain() == "" || n.GetDomain() == "ai.onnx")
+}
+
+// failed returns all that was wrong as one error.
+func (r *reader) failed() error {
+	const most = 20
+	list := r.faults
+	if more := len(list) - most; more > 0 {
+		list = append(list[:most:most], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(list...)
+}
+
+// describe names a node for a message.
+func describe(n *onnxpb.Node, place int) string {
+	name := n.GetOpType()
+	if d := n.GetDomain(); d != "" && d != "ai.onnx" {
+		name = d + "." + name
+	}
+	if n.GetName() == "" {
+		return fmt.Sprintf("%d (%s)", place, name)
+	}
+	return fmt.Sprintf("%q (%s)", n.GetName(), name)
+}
+
+// tensor makes a constant, or an input for a parameter, of a tensor of the file.
+func (r *reader) tensor(name string, t *onnxpb.Tensor) {
+	elem, sizes, data, err := Contents(t)
+	if err != nil {
+		r.faults = append(r.faults, fmt.Errorf("tensor %q: %w", name, err))
+		r.broken[name] = true
+		return
+	}
+	if r.parameters[name] {
+		r.values[name] = r.b.Input(name, r.elem(elem), graph.Static(sizes...))
+		return
+	}
+	if to := r.elem(elem); to != elem {
+		converted, err := op.Converted(op.FromBytes(elem, sizes, data), to)
+		if err != nil {
+			r.faults = append(r.faults, fmt.Errorf("tensor %q: %w", name, err))
+			return
+		}
+		elem, data = to, converted.Bytes()
+	}
+	r.values[name] = r.b.Constant(name, elem, sizes, data)
+}
+
+// elem is the type that values of an element type have in the graph.
+func (r *reader) elem(e graph.Elem) graph.Elem {
+	if r.float32 && e.Floating() {
+		return graph.Float
+	}
+	return e
+}
+
+// node appends what a node of the file computes.
+func (r *reader) node(n *onnxpb.Node) error {
+	isBroken := func(name string) bool { return r.broken[name] }
+	if slices.ContainsFunc(n.GetInput(), isBroken) || slices.ContainsFunc(n.GetOutput(), isBroken) {
+		for _, out := range n.GetOutput() {
+			r.broken[out] = true
+		}
+		return nil
+	}
+	if isConstant(n) {
+		return r.constant(n)
+	}
+	form, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
+	if err != nil {
+		return err
+	}
+	c := op.Call{Name: nodeName(n)}
+	if c.Attributes, err = r.attributes(&form.Schema, n); err != nil {
+		return err
+	}
+	for _, in := range n.GetInput() {
+		c.Inputs = append(c.Inputs, r.values[in])
+	}
+	for _, out := range n.GetOutput() {
+		c.Want = append(c.Want, out != "")
+	}
+	for len(c.Want) > 0 && !c.Want[len(c.Want)-1] {
+		c.Want = c.Want[:len(c.Want)-1]
+	}
+	if len(c.Want) == 0 {
+		return nil // nothing uses it
+	}
+	if len(c.Want) > len(form.Gives) && !form.Gives[len(form.Gives)-1].Variadic {
+		return fmt.Errorf("it has %d outputs, where %d are known", len(c.Want), len(form.Gives))
+	}
+	r.openBatch(n, &c)
+	values, err := r.b.Express(form, c)
+	if err != nil {
+		if inner := errors.Unwrap(err); inner != nil && r.b.Err() != nil {
+			err = inner // the node is named already
+		}
+		r.b.ClearErr()
+		return err
+	}
+	for i, out := range n.GetOutput() {
+		if out == "" {
+			continue
+		}
+		if i >= len(values) || values[i] == nil {
+			return fmt.Errorf("its output %d is not known", i)
+		}
+		r.values[out] = values[i]
+		r.keepName(values[i], out)
+	}
+	return nil
+}
+
+// keepName gives a value that a node computes its name in the file, so that messages and
+// comparisons can name it.
+func (r *reader) keepName(v *graph.Value, name string) {
+	if v.Producer() != nil && !r.named[v] && !r.b.Named(name) {
+		r.b.Rename(v, name)
+	}
+	r.named[v] = true
+}
+
+// nodeName is the name of a node, or what stands for it.
+func nodeName(n *onnxpb.Node) string {
+	if name := n.GetName(); name != "" {
+		return name
+	}
+	for _, out := range n.GetOutput() {
+		if out != "" {
+			return out
+		}
+	}
+	return strings.ToLower(n.GetOpType())
+}

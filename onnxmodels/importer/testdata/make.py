@@ -1,0 +1,105 @@
+"""Makes the models and the reference values beside this file, with PyTorch.
+
+    pip install torch onnx onnxscript numpy
+    python make.py
+
+A small classifier, in the three forms that PyTorch exports: legacy for training, legacy for
+inference, and the default with the weights in a file of their own. references.npz has, in
+float64: a batch of images of bytes with their labels, and the loss of each of three steps of SGD with
+momentum with every parameter trained, the parameters and running statistics after them, and
+the same with batch normalisation frozen, and with the last layer alone trained.
+"""
+
+import copy
+import pathlib
+import warnings
+
+import numpy
+import onnx
+import torch
+from torch import nn
+
+HERE = pathlib.Path(__file__).parent
+MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+RATE, MOMENTUM, STEPS = 0.05, 0.9, 3
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.depthwise = nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8)
+        self.project = nn.Conv2d(8, 8, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(8, momentum=0.3)
+        self.skip = nn.AvgPool2d(2)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.stem(x)))
+        x = self.skip(x) + self.norm2(self.project(torch.relu(self.depthwise(x))))
+        return self.head(x.mean((2, 3)))
+
+
+def restore(path, model):
+    """Gives the file the running statistics that the model had before tracing it moved them."""
+    exported, state = onnx.load(path), model.state_dict()
+    for tensor in exported.graph.initializer:
+        if "running" in tensor.name:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(state[tensor.name].numpy(), tensor.name))
+    onnx.save(exported, path)
+
+
+def export(model):
+    image = torch.zeros(2, 3, 12, 12)
+    names = {"input_names": ["input"], "output_names": ["logits"]}
+    for name, mode in {"training": torch.onnx.TrainingMode.TRAINING, "inference": torch.onnx.TrainingMode.EVAL}.items():
+        torch.onnx.export(
+            copy.deepcopy(model), (image,), HERE / f"small_{name}.onnx", dynamo=False, opset_version=17, training=mode,
+            do_constant_folding=mode == torch.onnx.TrainingMode.EVAL, dynamic_axes={"input": {0: "n"}, "logits": {0: "n"}}, **names)
+    restore(HERE / "small_training.onnx", model)
+    torch.onnx.export(
+        model.eval(), (image,), HERE / "small_default.onnx", dynamo=True, external_data=True,
+        dynamic_shapes=({0: torch.export.Dim("n")},), **names)
+
+
+def train(model, images, labels, norms, only=None):
+    """The losses of the steps, and the state after them."""
+    model = copy.deepcopy(model).double().train(norms)
+    trained = [p for name, p in model.named_parameters() if only is None or name.startswith(only)]
+    optimizer = torch.optim.SGD(trained, lr=RATE, momentum=MOMENTUM)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    state = {k: v.numpy() for k, v in model.state_dict().items() if "num_batches" not in k}
+    return losses, state
+
+
+def main():
+    warnings.simplefilter("ignore")
+    torch.manual_seed(1)
+    model = Small()
+    with torch.no_grad():
+        for norm in (model.norm, model.norm2):
+            norm.weight.uniform_(0.5, 1.5)
+            norm.bias.uniform_(-0.5, 0.5)
+            norm.running_mean.uniform_(-0.2, 0.2)
+            norm.running_var.uniform_(0.5, 1.5)
+    pixels = torch.randint(0, 256, (6, 12, 12, 3), dtype=torch.uint8)
+    images = ((pixels.double() / 255 - torch.tensor(MEAN)) / torch.tensor(DEVIATION)).permute(0, 3, 1, 2)
+    labels = torch.tensor([0, 1, 2, 3, 4, 0])
+    arrays = {"images": pixels.numpy(), "labels": labels.numpy()}
+    arrays["logits"] = copy.deepcopy(model).double().eval()(images).detach().numpy()
+    for name, options in {"all": (True,), "frozen": (False,), "head": (False, "head")}.items():
+        losses, state = train(model, images, labels, *options)
+        arrays[f"{name}.losses"] = numpy.array(losses)
+        arrays.update({f"{name}.{key}": value for key, value in state.items()})
+    numpy.savez_compressed(HERE / "references.npz", **arrays)
+    export(model)
+
+
+main()

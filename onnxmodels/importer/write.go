@@ -1,0 +1,30 @@
+package importer
+
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
+)
+
+// SetParameters gives the model's file new values for its parameters, in the types that it
+// has them in. Everything else stays as it was.
+func (c *Model) SetParameters(values func(name string) ([]float32, error)) error {
+	for _, p := range c.Parameters {
+		list, err := values(p.Name)
+		if err != nil {
+			return err
+		}
+		elem := graph.Elem(p.Tensor.GetDataType())
+		shape := p.Value.Shape.Sizes()
+		if n, _ := p.Value.Shape.Elements(); n != len(list) {
+			return fmt.Errorf("parameter %q: %d numbers for %v", p.Name, len(list), shape)
+		}
+		t, err := op.Converted(&op.Tensor{Elem: graph.Float, Shape: shape, Floats: list}, elem)
+		if err != nil {
+			return fmt.Errorf("parameter %q: %w", p.Name, err)
+		}
+		setData(p.Tensor, t.Bytes())
+	}
+	return nil
+}

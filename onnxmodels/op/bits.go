@@ -1,0 +1,147 @@
+package op
+
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Operators on the bits of integers.
+
+// bitShift is BitShift of unsigned integers.
+var _ = Register(&Operator{
+	Schema: graph.Schema{Op: "BitShift", Takes: Takes("X", "Y"), Gives: Gives("Z"), Fields: Fields("direction", Required{""})},
+	From:   11, Until: 27,
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		if d := n.Text("direction"); d != "LEFT" && d != "RIGHT" {
+			return nil, fmt.Errorf("attribute \"direction\" is %q, want LEFT or RIGHT", d)
+		}
+		return unsigned.broadcast(n)
+	},
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		f := rightShift
+		if n.Text("direction") == "LEFT" {
+			f = leftShift
+		}
+		y, err := f.of(in[0], in[1])
+		return []*Tensor{y}, err
+	},
+})
+
+var (
+	leftShift  = pairwise(nil, func(_ graph.Elem, x, y int64) int64 { return int64(uint64(x) << uint64(y)) })
+	rightShift = pairwise(nil, func(_ graph.Elem, x, y int64) int64 { return int64(uint64(x) >> uint64(y)) })
+)
+
+// Since opset 28 signed integers are shifted, too, and since 18 there are operators on bits.
+// Graphs have neither: these are said in integers of 64 bits.
+var _ = RegisterForms(
+	&Form{
+		Schema: graph.Schema{Op: "BitShift", Takes: Takes("X", "Y"), Gives: Gives("Z"), Fields: Fields("direction", Required{""})},
+		From:   28, Build: buildShift,
+	},
+	bitwise("BitwiseAnd", func(_ Builder, _ string, _, _, both *graph.Value) *graph.Value { return both }),
+	bitwise("BitwiseOr", func(b Builder, name string, x, y, both *graph.Value) *graph.Value {
+		return b.Binary("Sub", name, b.Binary("Add", name+".sum", x, y), both)
+	}),
+	bitwise("BitwiseXor", func(b Builder, name string, x, y, both *graph.Value) *graph.Value {
+		return b.Binary("Sub", name, b.Binary("Add", name+".sum", x, y), b.Binary("Add", name+".twice", both, both))
+	}),
+	&Form{
+		Schema: graph.Schema{Op: "BitwiseNot", Takes: Takes("X"), Gives: Gives("Y")},
+		From:   18,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			x := n.In("X")
+			if err := integers.check(x); err != nil {
+				return nil, err
+			}
+			return []*graph.Value{b.complement(n.Name, x)}, nil
+		},
+	},
+)
+
+// complement appends −1 − x, which has all bits of the other kind.
+func (b Builder) complement(name string, x *graph.Value) *graph.Value {
+	return b.Binary("Sub", name, b.allBits(name+".all", x.Elem), x)
+}
+
+// allBits appends the number that has all bits: −1, or the largest one.
+func (b Builder) allBits(name string, elem graph.Elem) *graph.Value {
+	return b.constant(name, &Tensor{Elem: elem, Shape: []int{}, Ints: []int64{-1}})
+}
+
+// buildShift shifts by 0 to 63 bits. By all others nothing is left of a number, or the sign.
+func buildShift(b Builder, n *graph.Node) ([]*graph.Value, error) {
+	x, name, right := n.In("X"), n.Name, n.Text("direction") == "RIGHT"
+	if err := integers.check(n.Inputs...); err != nil {
+		return nil, err
+	}
+	wide := b.As(graph.Int64, x)
+	zero := b.IntTensor(name+".zero", nil, []int64{0})
+	var negative *graph.Value
+	if right && signed.has(x.Elem) { // −1 − x is shifted as any other, and turned back
+		negative = b.Compare("Less", name+".is_negative", wide, zero)
+		wide = b.where(name+".positive", negative, b.complement(name+".turned", wide), wide)
+	}
+	by := b.As(graph.Uint64, b.As(graph.Int64, n.In("Y")))
+	few := b.Compare("Less", name+".is_few", by, b.number(name+".bits", by, 64))
+	most := b.Binary("Min", name+".by", by, b.number(name+".most", by, 63))
+	shifted := b.one("BitShift", name+".shifted", []*graph.Value{b.As(graph.Uint64, wide), most}, n.Attributes...)
+	y := b.where(name+".left", few, b.As(graph.Int64, shifted), zero)
+	if negative != nil {
+		y = b.where(name+".signed", negative, b.complement(name+".back", y), y)
+	}
+	return []*graph.Value{b.As(x.Elem, y)}, nil
+}
+
+// bitwise is an operator on pairs of bits. It is made of two numbers and of the bits that both
+// have: x or y is x + y without those, and so on.
+func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Value) *graph.Value) *Form {
+	return &Form{
+		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
+		From:   18,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			if _, err := integers.broadcast(n); err != nil {
+				return nil, err
+			}
+			elem := n.In("A").Elem
+			x, y := b.As(graph.Int64, n.In("A")), b.As(graph.Int64, n.In("B"))
+			both := b.Binary("Mul", n.Name+".both", b.bitsOf(n.Name+".a", x, elem), b.bitsOf(n.Name+".b", y, elem))
+			return []*graph.Value{b.As(elem, of(b, n.Name, x, y, b.fromBits(n.Name+".and", both, elem)))}, nil
+		},
+	}
+}
+
+// bitsOf appends the bits of x, 0 or 1, along a new last dimension, the lowest first.
+func (b Builder) bitsOf(name string, x *graph.Value, elem graph.Elem) *graph.Value {
+	x = b.one("Unsqueeze", name+".apart", []*graph.Value{b.As(graph.Uint64, x), b.Ints(name+".axis", int64(len(x.Shape)))})
+	places := &Tensor{Elem: graph.Uint64, Shape: []int{8 * elem.Size()}}
+	for i := range places.Shape[0] {
+		places.Ints = append(places.Ints, int64(i))
+	}
+	shifted := b.one("BitShift", name+".shifted", []*graph.Value{x, b.constant(name+".places", places)},
+		graph.Attribute{Name: "direction", Value: "RIGHT"})
+	return b.As(graph.Int64, b.Binary("Mod", name, shifted, b.number(name+".two", shifted, 2)))
+}
+
+// fromBits appends the numbers of 64 bits that have these bits along their last dimension. ONNX
+// Runtime sums integers in float64, which holds half of their bits.
+func (b Builder) fromBits(name string, bits *graph.Value, elem graph.Elem) *graph.Value {
+	const half = 32
+	number := func(name string, from int, sign int64) *graph.Value {
+		places := make([]int64, 8*elem.Size())
+		for i := from; i < min(from+half, len(places)); i++ {
+			places[i] = 1 << (i - from)
+		}
+		if from+half == len(places) {
+			places[len(places)-1] *= sign
+		}
+		return b.ReduceSum(name, b.Binary("Mul", name+".weighed", bits, b.Ints(name+".places", places...)), false, int64(len(bits.Shape)-1))
+	}
+	low := number(name+".low", 0, 1)
+	if elem.Size() < 8 {
+		return low
+	}
+	high := b.scaled(name+".shifted", number(name+".high", half, -1), 1<<half)
+	return b.Binary("Add", name, high, low)
+}

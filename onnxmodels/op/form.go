@@ -1,0 +1,106 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// OldestOpset and NewestOpset are the versions of ONNX's operators that models may have
+// which are read.
+const (
+	OldestOpset = 7
+	NewestOpset = 28
+)
+
+// Form is an operator as models of some opsets have it, where that is not the form that
+// graphs have: older ones, newer ones, and operators that graphs do not have at all because
+// others say the same.
+type Form struct {
+	graph.Schema
+	// From and Until are the first and the last opset that has this form; 0 is the
+	// oldest, or the newest, that is known. Other domains than ONNX's own have no opsets.
+	From, Until int
+	// Build appends operators of the table that compute what the node n does, and
+	// returns the outputs, nil for those that n does not have. The node is not part of
+	// the graph; its inputs are, and have types, and its Outputs are as for Infer.
+	Build func(b Builder, n *graph.Node) ([]*graph.Value, error)
+}
+
+// forms has the forms of operators, those of one name in the order of their opsets.
+var forms = map[key][]*Form{}
+
+// RegisterForms adds forms of operators. It is called while packages are initialised.
+func RegisterForms(list ...*Form) struct{} {
+	for _, f := range list {
+		k := key{f.Domain, f.Op}
+		forms[k] = append(forms[k], f)
+	}
+	return struct{}{}
+}
+
+// Resolve returns the form that a model's operator has in an opset. Build is nil if
+// that is the operator's own, of the table. An error says that the operator, or its form in
+// this opset, is not known.
+func Resolve(domain, name string, opset int) (*Form, error) {
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	in := func(from, until int) bool {
+		return domain != "" || opset >= from && (until == 0 || opset <= until)
+	}
+	k := key{domain, name}
+	for _, f := range forms[k] {
+		if in(f.From, f.Until) {
+			return f, nil
+		}
+	}
+	o := table[k]
+	switch {
+	case o != nil && o.Domain != Marked && in(o.From, o.Until):
+		return &Form{Schema: o.Schema}, nil
+	case o == nil && forms[k] == nil:
+		return nil, fmt.Errorf("the operator is not known")
+	}
+	return nil, fmt.Errorf("the form that the operator has in opset %d is not known", opset)
+}
+
+// Claims returns the names of ONNX's own operators that models may have in some opset, in
+// alphabetical order.
+func Claims() []string {
+	var names []string
+	for k, o := range table {
+		if k.domain == "" && o.Eval != nil {
+			names = append(names, k.op)
+		}
+	}
+	for k := range forms {
+		if k.domain == "" && !slices.Contains(names, k.op) {
+			names = append(names, k.op)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Express appends operators that compute a node of a form and returns its outputs, nil for those that are not
+// wanted. The node has the form's schema, and its inputs have been read from a model.
+func (b Builder) Express(f *Form, c Call) ([]*graph.Value, error) {
+	if err := checkInputs(f.Takes, c.Inputs); err != nil {
+		return nil, err
+	}
+	if err := CheckAttributes(&f.Schema, c.Attributes); err != nil {
+		return nil, err
+	}
+	if f.Build == nil {
+		out := b.Do(f.Domain, f.Op, c)
+		return out, b.Err()
+	}
+	n := &graph.Node{Schema: &f.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
+	out, err := f.Build(b, n)
+	if err == nil {
+		err = b.Err()
+	}
+	return out, err
+}

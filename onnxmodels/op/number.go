@@ -1,0 +1,214 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// This file converts single numbers: from and to the bytes of constants, and to what an
+// element type can hold.
+
+// TensorOf returns a constant of a graph as a tensor, or nil if it is none.
+func TensorOf(v *graph.Value) *Tensor {
+	if !v.Constant() {
+		return nil
+	}
+	return FromBytes(v.Elem, v.Shape.Sizes(), v.Data())
+}
+
+// FromBytes returns the tensor of little-endian elements, as ONNX's raw data has them.
+// It returns nil if they do not fit the shape.
+func FromBytes(elem graph.Elem, shape []int, data []byte) *Tensor {
+	t, err := newTensor(elem, shape...)
+	if err != nil || elem.Size() == 0 || len(data) != t.Len()*elem.Size() {
+		return nil
+	}
+	size := elem.Size()
+	for i := range t.Len() {
+		bits := uint64(0)
+		for k := size - 1; k >= 0; k-- {
+			bits = bits<<8 | uint64(data[i*size+k])
+		}
+		t.setBits(i, bits)
+	}
+	return t
+}
+
+// setBits sets element i from the bits of its type.
+func (t *Tensor) setBits(i int, bits uint64) {
+	switch t.Elem {
+	case graph.Float:
+		t.Floats[i] = math.Float32frombits(uint32(bits))
+	case graph.Float16:
+		t.Floats[i] = fromHalf(uint16(bits))
+	case graph.BFloat16:
+		t.Floats[i] = math.Float32frombits(uint32(bits) << 16)
+	case graph.Double:
+		t.Doubles[i] = math.Float64frombits(bits)
+	default:
+		t.Ints[i] = wrap(t.Elem, int64(bits))
+	}
+}
+
+// Bytes returns the elements little-endian, as ONNX's raw data has them.
+func (t *Tensor) Bytes() []byte {
+	data := make([]byte, 0, t.Len()*t.Elem.Size())
+	for _, f := range t.Floats {
+		switch t.Elem {
+		case graph.Float16:
+			data = binary.LittleEndian.AppendUint16(data, toHalf(f))
+		case graph.BFloat16:
+			data = binary.LittleEndian.AppendUint16(data, uint16(math.Float32bits(f)>>16))
+		default:
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(f))
+		}
+	}
+	for _, f := range t.Doubles {
+		data = binary.LittleEndian.AppendUint64(data, math.Float64bits(f))
+	}
+	size := t.Elem.Size()
+	for _, v := range t.Ints {
+		for k := range size {
+			data = append(data, byte(v>>(8*k)))
+		}
+	}
+	return data
+}
+
+// At returns element i as a float64.
+func (t *Tensor) At(i int) float64 {
+	switch {
+	case t.Floats != nil:
+		return float64(t.Floats[i])
+	case t.Doubles != nil:
+		return t.Doubles[i]
+	case t.Elem == graph.Uint64:
+		return float64(uint64(t.Ints[i]))
+	}
+	return float64(t.Ints[i])
+}
+
+// set rounds f to the element type and makes it element i. An integer has the fraction
+// cut off; one beyond its type's range wraps.
+func (t *Tensor) set(i int, f float64) {
+	switch {
+	case t.Doubles != nil:
+		t.Doubles[i] = f
+	case t.Floats != nil:
+		t.Floats[i] = rounded(t.Elem, f)
+	case t.Elem == graph.Bool:
+		t.Ints[i] = flag(f != 0)
+	case t.Elem == graph.Uint64 && f >= 1<<63:
+		t.Ints[i] = int64(uint64(f))
+	default:
+		t.Ints[i] = wrap(t.Elem, int64(f))
+	}
+}
+
+// rounded is f as a floating point number of at most 32 bits.
+func rounded(elem graph.Elem, f float64) float32 {
+	switch elem {
+	case graph.Float16:
+		return fromHalf(toHalf(float32(f)))
+	case graph.BFloat16:
+		return toBFloat16(float32(f))
+	}
+	return float32(f)
+}
+
+// wrap is v as an integer of the type, which keeps its lowest bits.
+func wrap(elem graph.Elem, v int64) int64 {
+	switch elem {
+	case graph.Int8:
+		return int64(int8(v))
+	case graph.Int16:
+		return int64(int16(v))
+	case graph.Int32:
+		return int64(int32(v))
+	case graph.Uint8:
+		return int64(uint8(v))
+	case graph.Uint16:
+		return int64(uint16(v))
+	case graph.Uint32:
+		return int64(uint32(v))
+	case graph.Bool:
+		return flag(v != 0)
+	}
+	return v
+}
+
+// toHalf rounds to the nearest float16, ties to even (IEEE 754).
+func toHalf(f float32) uint16 {
+	bits := math.Float32bits(f)
+	sign := uint16(bits>>16) & 0x8000
+	exponent, fraction := int(bits>>23&0xff)-127, bits&0x7fffff
+	switch {
+	case exponent == 128 && fraction != 0:
+		return sign | 0x7e00 // NaN
+	case exponent > 15:
+		return sign | 0x7c00
+	case exponent < -25:
+		return sign
+	}
+	shift := uint(13)
+	whole := fraction | 1<<23
+	base := uint32(exponent+14) << 10 // the leading bit of whole adds 1 to the exponent
+	if exponent < -14 {
+		shift, base = uint(13-14-exponent), 0
+	}
+	half := whole >> shift
+	rest, tie := whole&(1<<shift-1), uint32(1)<<(shift-1)
+	if rest > tie || rest == tie && half&1 == 1 {
+		half++
+	}
+	return sign | uint16(base+half) // may carry into infinity, as it should
+}
+
+// fromHalf is the value of a float16.
+func fromHalf(h uint16) float32 {
+	sign, exponent, fraction := uint32(h&0x8000)<<16, int(h>>10&0x1f), uint32(h&0x3ff)
+	switch exponent {
+	case 0:
+		f := float32(fraction) / (1 << 24)
+		return math.Float32frombits(sign | math.Float32bits(f))
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	}
+	return math.Float32frombits(sign | uint32(exponent+112)<<23 | fraction<<13)
+}
+
+// toBFloat16 rounds to the nearest bfloat16, ties to even.
+func toBFloat16(f float32) float32 {
+	if f != f {
+		return f
+	}
+	bits := math.Float32bits(f)
+	bits += 0x7fff + bits>>16&1
+	return math.Float32frombits(bits &^ 0xffff)
+}
+
+// Converted returns the elements in another type: a floating point number becomes an
+// integer by cutting its fraction off.
+func Converted(x *Tensor, to graph.Elem) (*Tensor, error) {
+	if x.Elem == to {
+		return x, nil
+	}
+	if to.Size() == 0 {
+		return nil, fmt.Errorf("a conversion from %s to %s is not supported in pure Go", x.Elem, to)
+	}
+	y, err := newTensor(to, x.Shape...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range y.Len() {
+		if x.Ints != nil && y.Ints != nil {
+			y.Ints[i] = wrap(to, x.Ints[i])
+		} else {
+			y.set(i, x.At(i))
+		}
+	}
+	return y, nil
+}

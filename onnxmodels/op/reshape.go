@@ -1,0 +1,363 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Operators that give the elements of a tensor, in their order, another shape.
+
+// reshapeOperator is Reshape: 0 keeps a dimension, and one -1 takes what is left.
+var _ = Register(&Operator{
+	Schema:   graph.Schema{Op: "Reshape", Takes: Takes("data", "shape"), Gives: Gives("reshaped"), Fields: Fields("allowzero", int64(0))},
+	Infer:    inferReshape,
+	Gradient: restoreShape, // dx = dy in the shape of x
+	Eval:     evalReshape,
+	Moves:    true,
+})
+
+// In models, sizes that are computed become constants where they are known.
+var _ = RegisterForms(&Form{
+	Schema: graph.Schema{Op: "Reshape", Takes: Takes("data", "shape"), Gives: Gives("reshaped"), Fields: Fields("allowzero", int64(0))},
+	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		x, sizes := n.In("data"), n.In("shape")
+		types, err := inferReshape(n)
+		if err != nil {
+			return nil, err
+		}
+		shape, attributes := types[0].Shape, n.Attributes
+		if list := constantSizes(x.Shape, shape); !sizes.Constant() && list != nil {
+			sizes, attributes = b.Ints(n.Name+".sizes", list...), nil
+		}
+		if shape == nil {
+			return nil, fmt.Errorf("the shape that it gives is not known before the model runs")
+		}
+		return b.Do("", "Reshape", Call{Name: n.Name, Inputs: []*graph.Value{x, sizes}, Attributes: attributes, Types: types}), nil
+	},
+})
+
+// constantSizes are the numbers by which Reshape makes the shape of one that is known: -1
+// for its only symbol, or else 0 for those that stay where they are. It returns nil if
+// there are none.
+func constantSizes(from, to graph.Shape) []int64 {
+	if to == nil {
+		return nil
+	}
+	list, open := make([]int64, len(to)), 0
+	for i, d := range to {
+		switch {
+		case d.Symbol == "" && d.Size != 0:
+			list[i] = d.Size
+		case i < len(from) && from[i] == d:
+			list[i] = 0
+		default:
+			list[i] = -1
+			open++
+		}
+	}
+	if open > 1 {
+		return nil
+	}
+	return list
+}
+
+// maxRank is how many dimensions a tensor may have. Networks have 4 or 5.
+const maxRank = 64
+
+// inferReshape tells the shape if its sizes are known. Elsewhere who builds the
+// graph has to say it.
+func inferReshape(n *graph.Node) ([]graph.Type, error) {
+	x, sizes := n.In("data"), n.In("shape")
+	list := sizes.Known()
+	if list == nil && !sizes.Constant() {
+		return typed(x.Elem, nil)
+	}
+	if len(list) > maxRank {
+		return nil, fmt.Errorf("a shape of %d dimensions, more than %d, for input %s", len(list), maxRank, x)
+	}
+	shape, open := make(graph.Shape, len(list)), -1
+	for i, d := range list {
+		switch {
+		case d.Symbol != "":
+			shape[i] = d
+		case d.Size == -1 && open < 0:
+			open = i
+		case d.Size == 0 && !n.Flag("allowzero") && i < len(x.Shape):
+			shape[i] = x.Shape[i]
+		case d.Size < 0:
+			return nil, fmt.Errorf("shape %v for input %s", list, x)
+		default:
+			shape[i] = d
+		}
+	}
+	if open >= 0 {
+		rest, err := quotient(x.Shape, slices.Delete(slices.Clone(shape), open, open+1))
+		if _, static := x.Shape.Elements(); err != nil && static {
+			return nil, fmt.Errorf("%v does not fit input %s", list, x)
+		} else if err != nil {
+			rest = graph.Symbol(n.Name + ".rest") // such as a half of the batch
+		}
+		shape[open] = rest
+	}
+	have, static := x.Shape.Elements()
+	want, both := shape.Elements()
+	if static && both && have != want {
+		return nil, fmt.Errorf("%s as %s", x, shape)
+	}
+	return typed(x.Elem, shape)
+}
+
+// quotient is the product of dimensions by that of others.
+func quotient(of, by graph.Shape) (graph.Dim, error) {
+	size := func(s graph.Shape) (n int64, symbols map[string]int) {
+		n, symbols = 1, map[string]int{}
+		for _, d := range s {
+			n *= d.Size
+			if d.Symbol != "" {
+				symbols[d.Symbol]++
+			}
+		}
+		return n, symbols
+	}
+	n, above := size(of)
+	m, below := size(by)
+	left := graph.Dim{}
+	for symbol, times := range above {
+		switch times - below[symbol] {
+		case 0:
+		case 1:
+			if left.Symbol != "" {
+				return left, fmt.Errorf("two symbols are left")
+			}
+			left.Symbol = symbol
+		default:
+			return left, fmt.Errorf("%s is left %d times", symbol, times-below[symbol])
+		}
+		delete(below, symbol)
+	}
+	if len(below) > 0 || m == 0 || n%m != 0 {
+		return left, fmt.Errorf("%s by %s is no dimension", of, by)
+	}
+	left.Size = n / m
+	return left, nil
+}
+
+// Reshape appends x with another shape, given also as the tensor `sizes` that
+// the operator reads: constants (-1 for the one symbolic size) or computed.
+func (b Builder) Reshape(name string, x, sizes *graph.Value, shape graph.Shape) *graph.Value {
+	if x == nil {
+		b.Fail("Reshape %q: input data is missing", name)
+		return x
+	}
+	return b.Do("", "Reshape", Call{Name: name, Inputs: []*graph.Value{x, sizes}, Types: []graph.Type{{Elem: x.Elem, Shape: shape}}})[0]
+}
+
+// View appends x with other, fixed sizes.
+func (b Builder) View(name string, x *graph.Value, sizes ...int) *graph.Value {
+	list := make([]int64, len(sizes))
+	for i, n := range sizes {
+		list[i] = int64(n)
+	}
+	return b.Reshape(name, x, b.Ints(name+".sizes", list...), graph.Static(sizes...))
+}
+
+// Shaped appends x with a shape of as many elements, of whose dimensions one at most is a
+// symbol that x does not have at the same place.
+func (b Builder) Shaped(name string, x *graph.Value, shape graph.Shape) *graph.Value {
+	if x.Shape.Equal(shape) {
+		return x
+	}
+	list := constantSizes(x.Shape, shape)
+	if list == nil {
+		b.Fail("Reshape %q: %s as %s has more than one open dimension", name, x, shape)
+		return x
+	}
+	return b.Reshape(name, x, b.Ints(name+".sizes", list...), shape)
+}
+
+func evalReshape(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+	x := in[0]
+	if err := in[1].want("shape", graph.Int64, 1); err != nil {
+		return nil, err
+	}
+	sizes := in[1].Ints
+	if n := len(sizes); n > maxRank {
+		return nil, fmt.Errorf("a shape of %d dimensions, more than %d, for input %s", n, maxRank, x)
+	}
+	shape, left := make([]int, len(sizes)), -1
+	known := 1
+	for i, d := range sizes {
+		switch {
+		case d == -1 && left < 0:
+			left = i
+			continue
+		case d == 0 && !n.Flag("allowzero") && i < len(x.Shape):
+			d = int64(x.Shape[i])
+		case d < 0 || d > ElementLimit:
+			return nil, fmt.Errorf("shape %v for input %s", sizes, x)
+		}
+		if shape[i] = int(d); known <= ElementLimit {
+			known *= shape[i]
+		}
+	}
+	total := product(x.Shape)
+	if left >= 0 && known > 0 {
+		shape[left] = total / known
+		known *= shape[left]
+	}
+	if known != total {
+		return nil, fmt.Errorf("shape %v does not fit input %s", sizes, x)
+	}
+	return one(x.reshaped(shape...))
+}
+
+// flattenOperator is Flatten: a matrix of the dimensions before the axis and those from
+// it on.
+var _ = Register(&Operator{
+	Schema: graph.Schema{Op: "Flatten", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(1))},
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		x := n.In("input")
+		axis, err := flattenAxis(n.Int("axis"), len(x.Shape))
+		if err != nil {
+			return nil, fmt.Errorf("input %s has no dimension %d", x, n.Int("axis"))
+		}
+		shape := make(graph.Shape, 2)
+		for i, part := range []graph.Shape{x.Shape[:axis], x.Shape[axis:]} {
+			if shape[i], err = quotient(part, nil); err != nil {
+				return nil, fmt.Errorf("input %s has more than one open dimension", x)
+			}
+		}
+		return typed(x.Elem, shape)
+	},
+	Gradient: restoreShape, // dx = dy in the shape of x
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		s := in[0].Shape
+		d, err := flattenAxis(n.Int("axis"), len(s))
+		if err != nil {
+			return nil, fmt.Errorf("axis %d is outside the dimensions of input %s", n.Int("axis"), in[0])
+		}
+		return one(in[0].reshaped(product(s[:d]), product(s[d:])))
+	},
+	Moves: true,
+})
+
+// flattenAxis is an axis of Flatten, which may be behind the last dimension.
+func flattenAxis(axis int64, rank int) (int, error) {
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	if axis < 0 || axis > int64(rank) {
+		return 0, fmt.Errorf("axis %d is outside %d dimensions", axis, rank)
+	}
+	return int(axis), nil
+}
+
+// Flatten appends x as a matrix of its first dimension and the product of the
+// others.
+func (b Builder) Flatten(name string, x *graph.Value) *graph.Value {
+	return b.one("Flatten", name, []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(1)})
+}
+
+// squeezeOperator is Squeeze: without the dimensions of size 1 that are named, or without
+// all of them.
+var _ = Register(&Operator{
+	Schema: graph.Schema{Op: "Squeeze", Takes: Takes("data", "axes?"), Gives: Gives("squeezed")},
+	From:   13,
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		x := n.In("data")
+		axes, err := axesOf(n.In("axes"), len(x.Shape))
+		if err != nil {
+			return nil, err
+		}
+		shape := graph.Shape{}
+		for i, d := range x.Shape {
+			drop := d == graph.Fixed(1) && axes == nil || slices.Contains(axes, i)
+			if drop && d != graph.Fixed(1) {
+				return nil, fmt.Errorf("dimension %d of input %s is not 1", i, x)
+			}
+			if !drop {
+				shape = append(shape, d)
+			}
+		}
+		return typed(x.Elem, shape)
+	},
+	Gradient: restoreShape,
+	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		axes, err := axesFrom(in, 1, len(in[0].Shape))
+		if err != nil {
+			return nil, err
+		}
+		shape := []int{}
+		for i, d := range in[0].Shape {
+			drop := d == 1 && axes == nil || slices.Contains(axes, i)
+			if drop && d != 1 {
+				return nil, fmt.Errorf("dimension %d of input %s is not 1", i, in[0])
+			}
+			if !drop {
+				shape = append(shape, d)
+			}
+		}
+		return one(in[0].reshaped(shape...))
+	},
+	Moves: true,
+})
+
+// unsqueezeOperator is Unsqueeze: with dimensions of size 1 where the axes of the result
+// name them.
+var _ = Register(&Operator{
+	Schema: graph.Schema{Op: "Unsqueeze", Takes: Takes("data", "axes"), Gives: Gives("expanded")},
+	From:   13,
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		x, list := n.In("data"), n.In("axes")
+		axes, err := axesOf(list, len(x.Shape)+len(list.Ints()))
+		if err != nil {
+			return nil, err
+		}
+		return typed(x.Elem, unsqueezed(x.Shape, axes, graph.Fixed(1)))
+	},
+	Gradient: restoreShape,
+	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		axes, err := axesFrom(in, 1, len(in[0].Shape)+len(in[1].Ints))
+		if err != nil {
+			return nil, err
+		}
+		return one(in[0].reshaped(unsqueezed(in[0].Shape, axes, 1)...))
+	},
+	Moves: true,
+})
+
+// unsqueezed is the shape with ones at the axes.
+func unsqueezed[D any](shape []D, axes []int, unit D) []D {
+	rank := len(shape) + len(axes)
+	wide := make([]D, 0, rank)
+	for len(wide) < rank {
+		if slices.Contains(axes, len(wide)) {
+			wide = append(wide, unit)
+		} else {
+			wide, shape = append(wide, shape[0]), shape[1:]
+		}
+	}
+	return wide
+}
+
+// Until opset 12 the axes were attributes.
+var _ = RegisterForms(
+	axesForm("Squeeze", Gives("squeezed"), []int64(nil)),
+	axesForm("Unsqueeze", Gives("expanded"), Required{[]int64(nil)}),
+)
+
+func axesForm(name string, gives []graph.Operand, axes any) *Form {
+	return &Form{
+		Schema: graph.Schema{Op: name, Takes: Takes("data"), Gives: gives, Fields: Fields("axes", axes)},
+		Until:  12,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			inputs := []*graph.Value{n.In("data")}
+			if axes := n.Ints("axes"); axes != nil {
+				inputs = append(inputs, b.Ints(n.Name+".axes", axes...))
+			}
+			return []*graph.Value{b.one(name, n.Name, inputs)}, nil
+		},
+	}
+}

@@ -1,0 +1,90 @@
+package op
+
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// transposeOperator is Transpose; without a permutation it reverses the dimensions.
+var _ = Register(&Operator{
+	Schema: graph.Schema{Op: "Transpose", Takes: Takes("data"), Gives: Gives("transposed"), Fields: Fields("perm", []int64(nil))},
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		x := n.In("data")
+		order, err := permutation(n.Ints("perm"), len(x.Shape))
+		if err != nil {
+			return nil, fmt.Errorf("%w of %s", err, x)
+		}
+		shape := make(graph.Shape, len(order))
+		for i, d := range order {
+			shape[i] = x.Shape[d]
+		}
+		return typed(x.Elem, shape)
+	},
+	// dx = dy, its dimensions put back
+	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+		order, err := permutation(n.Ints("perm"), len(n.In("data").Shape))
+		if err != nil {
+			b.Fail("differentiate %q: %w", n.Name, err)
+			return dy
+		}
+		back := make([]int, len(order))
+		for i, d := range order {
+			back[d] = i
+		}
+		return []*graph.Value{b.Transpose(n.Name, dy[0], back...)}
+	},
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		x := in[0]
+		order, err := permutation(n.Ints("perm"), len(x.Shape))
+		if err != nil {
+			return nil, err
+		}
+		own := strides(x.Shape, x.Shape)
+		shape, from := make([]int, len(order)), make([]int, len(order))
+		for i, d := range order {
+			shape[i], from[i] = x.Shape[d], own[d]
+		}
+		y, err := empty(x.Elem, shape...)
+		if err != nil {
+			return nil, err
+		}
+		walk(shape, from, from, func(_, n, i, _, step, _ int) {
+			for k := range n {
+				y.extend(x, i+k*step, i+k*step+1)
+			}
+		})
+		return one(y)
+	},
+	Moves: true,
+})
+
+// permutation is the dimensions in their new order.
+func permutation(perm []int64, rank int) ([]int, error) {
+	order, seen := make([]int, rank), make([]bool, rank)
+	for i := range order {
+		order[i] = rank - 1 - i
+	}
+	if perm == nil {
+		return order, nil
+	}
+	if len(perm) != rank {
+		return nil, fmt.Errorf("permutation %v", perm)
+	}
+	for i, p := range perm {
+		if p < 0 || int(p) >= rank || seen[p] {
+			return nil, fmt.Errorf("permutation %v", perm)
+		}
+		order[i], seen[p] = int(p), true
+	}
+	return order, nil
+}
+
+// Transpose appends a permutation of the dimensions of x.
+func (b Builder) Transpose(name string, x *graph.Value, order ...int) *graph.Value {
+	perm := make([]int64, len(order))
+	for i, p := range order {
+		perm[i] = int64(p)
+	}
+	return b.one("Transpose", name, []*graph.Value{x}, graph.Attribute{Name: "perm", Value: perm})
+}

@@ -1,0 +1,52 @@
+package onnxmodels
+
+import (
+	"errors"
+	"fmt"
+
+	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
+)
+
+// OwnOptions say how a model in a form of its own takes images.
+type OwnOptions struct {
+	// Normalization is what becomes of bytes; nil is what NormalizationOf finds.
+	Normalization *Normalization
+	// Height and Width are the size of images of a model that leaves it open.
+	Height, Width int
+}
+
+// ErrOpenSize is the error of a model that takes images of any size, where none is given.
+var ErrOpenSize = errors.New("it takes images of any size, and none is given")
+
+// InferenceOf returns a classifier from outside as an inference model, which FormOf tells the
+// form of: bytes in, logits and probabilities out. A model that is one already is returned as
+// it is. What keeps a model from being read is an error.
+func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
+	if _, err := FormOf(m); err == nil {
+		return m, nil
+	}
+	height, width, err := importer.ImageSize(m)
+	switch {
+	case err != nil:
+		return nil, err
+	case height*width == 0 && o.Height*o.Width == 0:
+		return nil, ErrOpenSize
+	}
+	read, err := importer.Read(m, importer.Options{Height: o.Height, Width: o.Width})
+	if err != nil {
+		return nil, err
+	}
+	if o.Normalization == nil {
+		found, err := NormalizationOf(m)
+		if err != nil {
+			return nil, fmt.Errorf("normalisation: %w", err)
+		}
+		o.Normalization = &found
+	}
+	n, err := Given(read, GivenOptions{Normalization: o.Normalization, BatchNorm: BatchNormFreeze})
+	if err != nil {
+		return nil, err
+	}
+	return n.Inference(n.Initialize(0), InferenceOptions{})
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/trainloop"
+)
+
+// givenFlags describe a model from outside that is to be trained.
+type givenFlags struct {
+	model     string
+	classes   int
+	train     []string
+	batchNorm string
+	normalize string
+	optimizer string
+}
+
+func (f *givenFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.model, "model", "", "ONNX classifier to train, in place of the experiment's network")
+	flags.IntVar(&f.classes, "classes", 0, "with --model: put a new last layer of so many classes in place of the model's (default: keep it)")
+	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
+	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
+	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
+	flags.StringVar(&f.optimizer, "optimizer", optimizerSGD, "with --model: "+optimizerSGD)
+}
+
+// optimizerSGD is stochastic gradient descent with momentum.
+const optimizerSGD = "sgd"
+
+// check refuses what goes with --model alone.
+func (f *givenFlags) check(flags *pflag.FlagSet) error {
+	if f.optimizer != optimizerSGD {
+		return &usageError{fmt.Errorf("--optimizer %q is not known; %s is", f.optimizer, optimizerSGD)}
+	}
+	if f.classes < 0 || f.classes == 1 {
+		return &usageError{fmt.Errorf("--classes %d: a classifier has at least 2", f.classes)}
+	}
+	if f.model != "" {
+		return nil
+	}
+	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer"} {
+		if flags.Changed(name) {
+			return &usageError{fmt.Errorf("--%s goes with --model", name)}
+		}
+	}
+	return nil
+}
+
+// settings are the flags as those of an experiment.
+func (f *givenFlags) settings() configs.Model {
+	m := configs.Model{
+		Kind: configs.KindONNX, Path: f.model, Classes: f.classes, Head: configs.HeadAuto,
+		Train: f.train, Normalize: f.normalize,
+	}
+	if f.classes > 0 {
+		m.Head = configs.HeadReplace
+	}
+	return m
+}
+
+// exportGiven writes the training artifacts of a model from outside.
+func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
+	experiment, err := opts.load()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(opts.sets, "") || opts.config != "" {
+		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
+	}
+	network, err := trainloop.Given(opts.given.settings(), opts.given.batchNorm, opts.size.height, opts.size.width)
+	if err != nil {
+		return err
+	}
+	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: float32(experiment.Optimizer.Momentum), Target: opts.target})
+	if err != nil {
+		return &dataError{fmt.Errorf("model %q: %w", opts.given.model, err)}
+	}
+	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
+		return err
+	}
+	experiment.Train.BatchSize, experiment.Train.Replicas, experiment.Train.MicroBatch = 1, 1, 1
+	return opts.report(stdout, network, artifacts, *experiment)
+}

@@ -1,0 +1,133 @@
+package trainloop
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/trainloop/rundir"
+)
+
+// givenModel is the path of a small classifier of 5 classes in a form in which PyTorch
+// exports it: onnxmodels/importer/testdata/make.py.
+func givenModel(form string) string {
+	return filepath.Join("..", "onnxmodels", "importer", "testdata", "small_"+form+".onnx")
+}
+
+// smallGiven trains the classifier on 48 images of 3 plain colours.
+func smallGiven(t *testing.T, form string, sets ...string) Options {
+	t.Helper()
+	o := small(t, append([]string{"model.kind=onnx", "model.path=" + givenModel(form), "model.normalize=imagenet", "augment.recipe=none", "train.batch_size=12"}, sets...)...)
+	set := &dataset.Set{Name: "own", Classes: []string{"dark", "grey", "light"}, Height: 12, Width: 12}
+	for i := range 48 {
+		set.Pixels = append(set.Pixels, bytes.Repeat([]uint8{uint8(i%3*100 + i)}, 12*12*3)...)
+		set.Labels = append(set.Labels, int32(i%3))
+	}
+	o.Train, o.Validation, o.Experiment.Model.Classes = set, set, 0
+	return o
+}
+
+// TestGiven: a classifier from outside is trained with a new last layer for the classes of the
+// images, and written back as it was but for its parameters.
+func TestGiven(t *testing.T) {
+	for _, form := range []string{"training", "inference", "default"} {
+		o := smallGiven(t, form, "model.train=[head]")
+		s := mustRun(t, o)
+		if s.Parameters == 0 {
+			t.Errorf("%s: summary %+v", form, s)
+		}
+		written, was := initializers(t, rundir.Layout{Dir: o.Dir}.FineTuned()), initializers(t, givenModel(form))
+		for name, data := range was {
+			if got := written[name]; got == nil || strings.HasPrefix(name, "head.") == bytes.Equal(got, data) {
+				t.Errorf("%s: %q stayed: %t", form, name, bytes.Equal(got, data))
+			}
+		}
+		e, err := rundir.ReadEnvironment(o.Dir)
+		if err != nil || e.Model == nil || e.Model.Path != givenModel(form) || len(e.Model.SHA256) != 64 {
+			t.Errorf("%s: environment.json has the model %+v, %v", form, e.Model, err)
+		}
+	}
+}
+
+// initializers are the data of a model's parameters.
+func initializers(t *testing.T, path string) map[string][]byte {
+	t.Helper()
+	file, err := modelfile.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := importer.Read(file.Model, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := map[string][]byte{}
+	for _, p := range m.Parameters {
+		data[p.Name] = p.Tensor.GetRawData()
+	}
+	return data
+}
+
+// TestGivenResumes: a run of a classifier from outside ends the same when it is stopped in
+// between, and does not go on with another model.
+func TestGivenResumes(t *testing.T) {
+	o := smallGiven(t, "training")
+	mustRun(t, o)
+	cut := beside(o, "cut")
+	cutAfter(t, cut, 5)
+	other := longer(cut, o.Experiment.Train.Epochs)
+	other.Experiment.Model.Path = givenModel("inference")
+	var mismatch *Mismatch
+	if _, err := Run(t.Context(), other); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "model.path: ") {
+		t.Errorf("with another model: %v", err)
+	}
+	cut.Resume = true
+	mustRun(t, cut)
+	sameOutcome(t, o.Dir, cut.Dir)
+	a, err := os.ReadFile(rundir.Layout{Dir: o.Dir}.FineTuned())
+	b, err2 := os.ReadFile(rundir.Layout{Dir: cut.Dir}.FineTuned())
+	if err != nil || err2 != nil || !bytes.Equal(a, b) {
+		t.Errorf("the written models differ: %v, %v", err, err2)
+	}
+}
+
+func TestGivenRefusals(t *testing.T) {
+	damaged := filepath.Join(t.TempDir(), "damaged.onnx")
+	if err := os.WriteFile(damaged, []byte("no model"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		change func(m *configs.Model)
+		want   []string
+	}{
+		{func(m *configs.Model) { m.Path = "" }, []string{"model.path"}},
+		{func(m *configs.Model) { m.Path = "missing.onnx" }, []string{"missing.onnx"}},
+		{func(m *configs.Model) { m.Path = damaged }, []string{"damaged.onnx"}},
+		{func(m *configs.Model) { m.Head = configs.HeadKeep }, []string{"model.classes", "has 5"}},
+		{func(m *configs.Model) { m.Train = []string{"tail.*"} }, []string{"model.train", `"tail.*"`}},
+		{func(m *configs.Model) { m.Train = []string{"all", "-*"} }, []string{"model.train", "no parameter is left"}},
+		{func(m *configs.Model) { m.Normalize = "auto" }, []string{"model.normalize", "metadata"}},
+		{func(m *configs.Model) { m.Normalize = "0,0/1,1" }, []string{"2 numbers for images of 3 channels"}},
+		{func(m *configs.Model) { m.Normalize = "0/x" }, []string{"model.normalize", `"x" is no number`}},
+	} {
+		o := smallGiven(t, "training")
+		c.change(&o.Experiment.Model)
+		_, err := Run(t.Context(), o)
+		if err == nil || slices.ContainsFunc(c.want, func(part string) bool { return !strings.Contains(err.Error(), part) }) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+	o := smallGiven(t, "training")
+	o.Train = &dataset.Set{Name: "wide", Classes: o.Train.Classes, Height: 12, Width: 16, Pixels: make([]uint8, 48*12*16*3), Labels: o.Train.Labels}
+	o.Validation = o.Train
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "takes 12x12") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,77 @@
+package session
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"onnxlab/internal/npz"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
+)
+
+// Steps of a classifier from outside give the losses, parameters and running statistics that
+// PyTorch gives, from each form that PyTorch exports: onnxmodels/importer/testdata/make.py.
+func TestGivenTrains(t *testing.T) {
+	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
+	a, err := npz.Read(filepath.Join(dir, "references.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imagenet, err := onnxmodels.ParseNormalization("imagenet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		form, reference string
+		options         onnxmodels.GivenOptions
+		parameters      bool // the file has those of the reference
+	}{
+		{"training", "all", onnxmodels.GivenOptions{}, true},
+		{"training", "frozen", onnxmodels.GivenOptions{BatchNorm: onnxmodels.BatchNormFreeze}, true},
+		{"training", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, true},
+		{"inference", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
+		{"default", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
+	} {
+		for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative} {
+			t.Run(c.form+"/"+c.reference+"/"+target, func(t *testing.T) {
+				file, err := modelfile.ReadFile(filepath.Join(dir, "small_"+c.form+".onnx"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := importer.Read(file.Model, importer.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.options.Normalization = &imagenet
+				n, err := onnxmodels.Given(m, c.options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := setup{onnxmodels.TrainingOptions{Momentum: 0.9, Target: target, Block: Block()}, 6, 6}
+				tr := trainer(t, n, n.Initialize(1), s)
+				images, labels := a["images"].Uint8(), a["labels"].Int64()
+				for i, want := range a[c.reference+".losses"].Float64() {
+					got, err := tr.Step(images, labels, 0.05, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if math.Abs(float64(got.Loss)-want) > 1e-5*want {
+						t.Errorf("step %d: loss %v, want %v", i, got.Loss, want)
+					}
+				}
+				state := saved(t, tr)
+				for _, p := range n.Parameters() {
+					if !c.parameters {
+						break
+					}
+					got, want := float64s(state.Parameter(p.Name).Data), a[c.reference+"."+p.Name].Float64()
+					if r := relativeRMS(got, want); !(r < 1e-5) {
+						t.Errorf("%s after %d steps: %.2g off", p.Name, len(a[c.reference+".losses"].Float64()), r)
+					}
+				}
+			})
+		}
+	}
+}
