@@ -24,6 +24,7 @@ func TestShippedExperiments(t *testing.T) {
 		"quickstart": {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"smoke":      {"strong", 1, 4, 2},
+		"folder":     {"medium", 0, 0, 1},
 	} {
 		r, err := LoadResolved(name+".yaml", nil)
 		if err != nil {
@@ -42,7 +43,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 10 {
+	if err != nil || len(files) != 11 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }
