@@ -16,7 +16,7 @@ func changed(t *testing.T) Experiment {
 	e, err := Load(write(t, `
 name: "012"
 seed: 18446744073709551615
-model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, widths: [8, 16], convolutions: 1, classes: 7}
+model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, form: imagenet, depth: 50, width_factor: 0.5, widths: [8, 16], convolutions: 1, classes: 7}
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
@@ -108,6 +108,7 @@ func TestHashAndDiff(t *testing.T) {
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, // without a model from outside
+		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,

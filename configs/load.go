@@ -154,7 +154,11 @@ func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) 
 		resolved.Experiment.Model.Classes = 0
 	}
 	resolved.Experiment.settleClasses()
-	for _, c := range resolved.Experiment.conflicts().within(sections) {
+	found := resolved.Experiment.conflicts().within(sections)
+	if len(sections) == 0 {
+		resolved.Experiment.refuseOwn(found.add)
+	}
+	for _, c := range found {
 		problems = append(problems, Problem{resolved.place(c), c.String()})
 	}
 	if len(problems) > 0 {

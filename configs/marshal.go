@@ -14,8 +14,9 @@ import (
 )
 
 // Marshal writes an experiment as YAML with every setting in its documented
-// order, as a run directory keeps it. Load gives an equal experiment back. The
-// default sweep is left out, so that a single run does not claim to be one.
+// order, as a run directory keeps it, but for defaults of other kinds of networks.
+// Load gives an equal experiment back. The default sweep is left out, so that a
+// single run does not claim to be one.
 func Marshal(e Experiment) ([]byte, error) {
 	single := reflect.DeepEqual(e.Sweep, Default().Sweep)
 	omit := func(key string) bool { return single && strings.HasPrefix(key, "sweep.") }
@@ -44,7 +45,8 @@ func marshal(e *Experiment, omit func(key string) bool, comment func(key string)
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range newKeys().settings {
 		value := s.get(e)
-		if omit(s.key) || s.key == "augment.operations" && len(value.([]Operation)) == 0 {
+		none := s.key == "augment.operations" && len(value.([]Operation)) == 0
+		if omit(s.key) || none || s.unheeded(e) && s.isDefault(e) {
 			continue
 		}
 		if err := put(root, s.key, value, comment(s.key)); err != nil {

@@ -40,7 +40,6 @@ type rule struct {
 // do not heed a setting hash as they did before there was one.
 func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
 func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
-func ofONNX(e *Experiment) bool     { return e.Model.Kind == KindONNX }
 func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
 
 const (
@@ -54,13 +53,16 @@ func rules() []rule {
 		{key: "name", doc: "What the run is called in tables and reports.", aside: true, folder: true},
 		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
 
-		{key: "model.kind", doc: "The architecture: cnn, the study's network, or onnx, a classifier in an ONNX file.", names: []string{"cnn", KindONNX}},
+		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; onnx, a classifier in an ONNX file; own is what a program gave.", names: []string{KindCNN, KindResNet, KindONNX, KindOwn}},
 		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", when: ofONNX, aside: true},
 		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, when: ofONNX},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, when: ofONNX},
 		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", when: ofONNX},
-		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
-		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
+		{key: "model.form", doc: "For which images resnet is: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which it makes smaller at first.", names: []string{FormCIFAR, FormImageNet}, when: ofResNet},
+		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, when: ofResNet},
+		{key: "model.width_factor", doc: "What the channels of every layer of resnet are multiplied by.", max: 64, above: true, when: ofResNet},
+		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, when: ofCNN},
+		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, when: ofCNN},
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
