@@ -191,9 +191,6 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
-	if ofONNX(e) && e.Model.Normalize == "" {
-		add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
-	}
 	if d.Size != 0 && d.Source != "folder" {
 		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}

@@ -102,7 +102,7 @@ func TestFaults(t *testing.T) {
 		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no step`},
 		"size of synthetic":  {"data: {size: 64}\n", `FILE:1:14: data.size: 64 does nothing, since synthetic images have a size of their own: only a folder's are resized`},
 		"depth of a form":    {"model: {kind: resnet, depth: 50, form: imagenet, width_factor: 65}\n", `FILE:1:64: model.width_factor: 65 is outside 0..64, 0 excluded`},
-		"depth 18 of cifar":  {"model: {kind: resnet, depth: 18}\n", `FILE:1:31: model.depth: 18 is not 6n+2, as 20, 32, 44, 56 and 110, which model.form cifar has; set that to imagenet for 18, 34, 50, 101 and 152`},
+		"depth 18 of cifar":  {"model: {kind: resnet, depth: 18}\n", `FILE:1:30: model.depth: 18 is not 6n+2, as 20, 32, 44, 56 and 110, which model.form cifar has; set that to imagenet for 18, 34, 50, 101 and 152`},
 		"a program's own":    {"model: {kind: own}\n", `FILE:1:15: model.kind: own is a network that a program gives (trainloop.Options.Network), which no file describes: set cnn, resnet or onnx`},
 		"too many stages":    {"model: {widths: [1, 1, 1, 1, 1, 1, 1]}\n", `FILE:1:17: model.widths: 7 stages halve an image of 32 pixels to nothing`},
 		"float16 on a CPU":   {"runtime: {precision: mixed_float16}\n", `FILE:1:22: runtime.precision: mixed_float16 is for runtime.device cuda: a CPU has no kernels for it`},

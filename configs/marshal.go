@@ -46,7 +46,7 @@ func marshal(e *Experiment, omit func(key string) bool, comment func(key string)
 	for _, s := range newKeys().settings {
 		value := s.get(e)
 		none := s.key == "augment.operations" && len(value.([]Operation)) == 0
-		if omit(s.key) || none || s.unheeded(e) && s.isDefault(e) {
+		if omit(s.key) || none || !s.heeded(e) && s.isDefault(e) {
 			continue
 		}
 		if err := put(root, s.key, value, comment(s.key)); err != nil {

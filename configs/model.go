@@ -26,10 +26,6 @@ const (
 	FormImageNet = "imagenet"
 )
 
-func ofCNN(e *Experiment) bool    { return e.Model.Kind == KindCNN }
-func ofResNet(e *Experiment) bool { return e.Model.Kind == KindResNet }
-func ofONNX(e *Experiment) bool   { return e.Model.Kind == KindONNX }
-
 // checkModel finds settings of the network that do not go together or with the images.
 func (e *Experiment) checkModel(add func(key, other, format string, args ...any)) {
 	m := e.Model
@@ -37,6 +33,9 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 	case KindONNX:
 		if m.Path == "" {
 			add("model.path", "model.kind", "is empty: model.kind %s needs the path of a model", KindONNX)
+		}
+		if m.Normalize == "" {
+			add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
 		}
 	case KindCNN:
 		side := 32
@@ -78,15 +77,10 @@ func depthProblem(form string, depth int) string {
 // remarkModel finds settings that the kind of network does not heed.
 func (e *Experiment) remarkModel(add func(key, other, format string, args ...any)) {
 	for _, s := range newKeys().settings {
-		if s.unheeded(e) && !s.isDefault(e) {
+		if !s.heeded(e) && !s.isDefault(e) {
 			add(s.key, "model.kind", "%v does nothing, since model.kind %s has no such setting", s.get(e), e.Model.Kind)
 		}
 	}
-}
-
-// unheeded tells of a setting of networks of another kind.
-func (s *setting) unheeded(e *Experiment) bool {
-	return strings.HasPrefix(s.key, "model.") && s.when != nil && !s.when(e)
 }
 
 // isDefault tells whether the setting is what it is when nothing is said.

@@ -31,6 +31,8 @@ type rule struct {
 	distinct, ascending bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
+	// kinds are the kinds of networks that have the setting; nil is all.
+	kinds []string
 	// when tells for which experiments the setting changes the trained weights;
 	// nil is for all.
 	when func(e *Experiment) bool
@@ -41,6 +43,11 @@ type rule struct {
 func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
 func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
 func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
+
+func otherBatchNorm(e *Experiment) bool {
+	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
+	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
+}
 
 const (
 	maxCount  = 1_000_000
@@ -54,16 +61,26 @@ func rules() []rule {
 		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
 
 		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; onnx, a classifier in an ONNX file; own is what a program gave.", names: []string{KindCNN, KindResNet, KindONNX, KindOwn}},
-		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", when: ofONNX, aside: true},
-		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, when: ofONNX},
-		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, when: ofONNX},
-		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", when: ofONNX},
-		{key: "model.form", doc: "For which images resnet is: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which it makes smaller at first.", names: []string{FormCIFAR, FormImageNet}, when: ofResNet},
-		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, when: ofResNet},
-		{key: "model.width_factor", doc: "What the channels of every layer of resnet are multiplied by.", max: 64, above: true, when: ofResNet},
-		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, when: ofCNN},
-		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, when: ofCNN},
+		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", kinds: []string{KindONNX}, aside: true},
+		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
+		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
+		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", kinds: []string{KindONNX}},
+		{key: "model.form", doc: "For which images resnet is: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which it makes smaller at first.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet}},
+		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
+		{key: "model.width_factor", doc: "What the channels of every layer of resnet are multiplied by.", max: 64, above: true, kinds: []string{KindResNet}},
+		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, kinds: []string{KindCNN}},
+		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, kinds: []string{KindCNN}},
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
+		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps.", max: 1, above: true, below: true, when: otherBatchNorm},
+		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances.", max: 1, above: true, when: otherBatchNorm},
+		{
+			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
+			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,
+		},
+		{
+			key: "model.batchnorm.mode", doc: "What BatchNormalization of kind onnx does in training: train normalises by the batch, freeze by the model's running statistics; auto trains what the model has in the form that trains, unless scale and bias are frozen. model.batchnorm: freeze is short for it.",
+			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
+		},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
@@ -127,7 +144,12 @@ func rules() []rule {
 
 // decides reports whether the setting changes the weights that e trains.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && (r.when == nil || r.when(e))
+	return !r.aside && r.heeded(e) && (r.when == nil || r.when(e))
+}
+
+// heeded reports whether the kind of network that e trains has the setting.
+func (r *rule) heeded(e *Experiment) bool {
+	return r.kinds == nil || slices.Contains(r.kinds, e.Model.Kind)
 }
 
 // accepts reports whether a number is in range.

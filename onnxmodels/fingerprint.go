@@ -18,7 +18,7 @@ import (
 func (n *Network) Fingerprint(seed uint64) (string, error) {
 	b := newBuilder("network")
 	b.Training = true
-	b.resetFlag = b.Input(InputResetGrad, graph.Float, graph.Static(1))
+	b.takeReset()
 	n.forward(b, n.prepare(b, n.input(b, InputUint8NHWC)))
 	if err := b.Err(); err != nil {
 		return "", err

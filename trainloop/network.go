@@ -39,13 +39,24 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	case configs.KindCNN:
 		return onnxmodels.CNN(onnxmodels.CNNOptions{
 			Height: height, Width: width, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
+			BatchNorm: batchNorm(m.BatchNorm),
 		})
 	case configs.KindResNet:
 		return onnxmodels.ResNet(onnxmodels.ResNetOptions{
 			Height: height, Width: width, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			BatchNorm: batchNorm(m.BatchNorm),
 		})
 	}
 	return nil, fmt.Errorf("model.kind: %q is not a known architecture; %s are", m.Kind, strings.Join(configs.Choices("model.kind"), ", "))
+}
+
+// batchNorm is the settings in the network's form. Artifacts of recalibrated statistics
+// have corrected ones, for clients that do not measure them anew.
+func batchNorm(b configs.BatchNorm) onnxmodels.BatchNormOptions {
+	return onnxmodels.BatchNormOptions{
+		Momentum: float32(b.Momentum), Epsilon: float32(b.Epsilon),
+		Corrected: b.Statistics == configs.StatisticsCorrected || b.Statistics == configs.StatisticsRecalibrated,
+	}
 }
 
 // checkBatch refuses sizes that the others are not fractions of, as those of an

@@ -65,7 +65,7 @@ func TestOwnNetwork(t *testing.T) {
 }
 
 func TestOwnNetworkRefusals(t *testing.T) {
-	given, err := Given(configs.Model{Path: givenModel("training"), Head: configs.HeadKeep}, onnxmodels.BatchNormAuto, 12, 12)
+	given, err := Given(configs.Model{Path: givenModel("training"), Head: configs.HeadKeep, BatchNorm: configs.BatchNorm{Mode: configs.BatchNormAuto}}, 12, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
