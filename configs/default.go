@@ -10,6 +10,7 @@ func Default() Experiment {
 			Form:         FormCIFAR,
 			Depth:        20,
 			WidthFactor:  1,
+			Activation:   ActivationAuto,
 			Widths:       []int{64, 128, 256},
 			Convolutions: 3,
 			Head:         HeadAuto,

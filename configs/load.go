@@ -73,11 +73,11 @@ func loadResolved(path string, sets []string, sections ...string) (*Resolved, er
 }
 
 // followKind fills in the defaults of batch normalisation that depend on the network: those
-// of PyTorch, with which residual networks are trained, move the running statistics ten times
+// of PyTorch, with which these networks are trained, move the running statistics ten times
 // as fast as Keras's.
 func (r *Resolved) followKind() {
 	b := &r.Experiment.Model.BatchNorm
-	if r.Experiment.Model.Kind != KindResNet {
+	if k := r.Experiment.Model.Kind; k != KindResNet && k != KindMobileNet {
 		return
 	}
 	if r.Origins["model.batchnorm.momentum"].Source == byDefault {

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,8 @@ const (
 	KindCNN = "cnn"
 	// KindResNet is a residual network (He et al. 2016).
 	KindResNet = "resnet"
+	// KindMobileNet is MobileNetV2 (Sandler et al. 2018).
+	KindMobileNet = "mobilenet"
 	// KindONNX is a classifier that is read from an ONNX file.
 	KindONNX = "onnx"
 	// KindOwn is a network that a program gives (trainloop.Options.Network). No file
@@ -25,6 +28,25 @@ const (
 	// FormImageNet is for large images, which it makes smaller at first.
 	FormImageNet = "imagenet"
 )
+
+// ActivationAuto is the activation that a kind of network has by itself.
+const ActivationAuto = "auto"
+
+// built are the kinds of networks that the settings describe.
+func built() []string { return []string{KindCNN, KindResNet, KindMobileNet} }
+
+// stages is how many stages the network has.
+func (m *Model) stages() int {
+	switch {
+	case m.Kind == KindCNN:
+		return len(m.Widths)
+	case m.Kind == KindMobileNet:
+		return 7
+	case m.Form == FormImageNet:
+		return 4
+	}
+	return 3
+}
 
 // checkModel finds settings of the network that do not go together or with the images.
 func (e *Experiment) checkModel(add func(key, other, format string, args ...any)) {
@@ -42,7 +64,7 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 		if e.Data.Size != 0 {
 			side = e.Data.Size
 		}
-		if halvings := len(m.Widths) - 1; side>>halvings == 0 {
+		if halvings := len(m.Widths) - 1; len(m.Strides) == 0 && side>>halvings == 0 {
 			add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
 		}
 	case KindResNet:
@@ -50,14 +72,17 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 			add("model.depth", "model.form", "%s", problem)
 		}
 	}
+	if n := m.stages(); slices.Contains(built(), m.Kind) && len(m.Strides) != 0 && len(m.Strides) != n {
+		add("model.strides", "model.kind", "there are %d, but the network has %d stages: give one for each, or []", len(m.Strides), n)
+	}
 }
 
 // refuseOwn finds that a file asks for a network that only a program can give. The files of runs,
 // and experiments that are made in Go, may name it.
 func (e *Experiment) refuseOwn(add func(key, other, format string, args ...any)) {
 	if e.Model.Kind == KindOwn {
-		add("model.kind", "model.kind", "%s is a network that a program gives (trainloop.Options.Network), which no file describes: set %s, %s or %s",
-			KindOwn, KindCNN, KindResNet, KindONNX)
+		add("model.kind", "model.kind", "%s is a network that a program gives (trainloop.Options.Network), which no file describes: set %s or %s",
+			KindOwn, strings.Join(built(), ", "), KindONNX)
 	}
 }
 

@@ -56,7 +56,8 @@
 //
 // # Networks
 //
-// CNN is the study's network, ResNet those of He et al. 2016. A layer of your own implements Layer: it appends
+// CNN is the study's network, ResNet and MobileNet are those of the literature. A layer of
+// your own implements Layer: it appends
 // operators to the graph, of which each has a gradient rule in package
 // gradient.
 //

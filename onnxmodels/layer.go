@@ -2,7 +2,6 @@ package onnxmodels
 
 import (
 	"cmp"
-	"fmt"
 
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/op"
@@ -222,50 +221,4 @@ func GlobalAveragePool(name string) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		return b.Flatten(b.Name(name)+".flat", b.GlobalAveragePool(b.Name(name), x))
 	})
-}
-
-// CNNOptions describe the study's network.
-type CNNOptions struct {
-	// Height and Width are those of the images, in pixels.
-	Height, Width int
-	// Widths are the channels of each stage.
-	Widths []int
-	// Convolutions is how many convolutions each stage has.
-	Convolutions int
-	// Classes is the number of outputs.
-	Classes int
-	// BatchNorm describes every batch normalisation.
-	BatchNorm BatchNormOptions
-}
-
-// CNN is the study's network: in each stage Convolutions times a 3x3
-// convolution, BatchNorm and ReLU, between the stages 2x2 average pools, then
-// a global average pool and a dense layer. At widths 64, 128, 256, three
-// convolutions and ten classes it has 1,927,946 parameters, running statistics
-// included.
-func CNN(o CNNOptions) (*Network, error) {
-	if len(o.Widths) == 0 || o.Convolutions < 1 || o.Classes < 2 {
-		return nil, fmt.Errorf("cnn: %d stages of %d convolutions and %d classes; want at least 1, 1 and 2",
-			len(o.Widths), o.Convolutions, o.Classes)
-	}
-	var layers []Layer
-	for i, width := range o.Widths {
-		if i > 0 {
-			layers = append(layers, AveragePool(fmt.Sprintf("pool%d", i), PoolOptions{Size: 2}))
-		}
-		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), stage(width, o.Convolutions, o.BatchNorm)))
-	}
-	layers = append(layers, GlobalAveragePool("pool"), Dense("dense", o.Classes))
-	return NewNetwork(o.Height, o.Width, layers...)
-}
-
-func stage(width, convolutions int, norm BatchNormOptions) Layer {
-	var layers []Layer
-	for i := 1; i <= convolutions; i++ {
-		layers = append(layers,
-			Conv(fmt.Sprintf("conv%d", i), ConvOptions{Filters: width, Kernel: 3}),
-			BatchNorm(fmt.Sprintf("norm%d", i), norm),
-			ReLU(fmt.Sprintf("relu%d", i)))
-	}
-	return Sequential(layers...)
 }

@@ -29,6 +29,13 @@ type ResNetOptions struct {
 	Depth int
 	// WidthFactor multiplies the channels of every layer, which are rounded; 0 means 1.
 	WidthFactor float64
+	// Strides are those of the stages, of which FormCIFAR has three and FormImageNet four; none
+	// are the form's own.
+	Strides []int
+	// Activation is one of Activations; "" is ActivationReLU.
+	Activation string
+	// Dropout is the share of values before the classifier that training drops, in [0, 1).
+	Dropout float32
 	// BatchNorm describes every batch normalisation. Its zero values are momentum 0.9 and
 	// epsilon 1e-5, which are PyTorch's defaults.
 	BatchNorm BatchNormOptions
@@ -58,8 +65,7 @@ func ResNet(o ResNetOptions) (*Network, error) {
 	for i := range p.blocks {
 		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), p.stage(i)))
 	}
-	layers = append(layers, GlobalAveragePool("pool"), Dense("dense", o.Classes))
-	return NewNetwork(o.Height, o.Width, layers...)
+	return NewNetwork(o.Height, o.Width, append(layers, classifier(o.Dropout, o.Classes)...)...)
 }
 
 // resnet is a residual network being built.
@@ -67,16 +73,17 @@ type resnet struct {
 	blocks, widths, strides []int // of each stage
 	expansion               int   // of the channels in a block: 4 in bottlenecks, else 1
 	padded                  bool  // shortcuts have no parameters
+	activation              string
 	norm                    BatchNormOptions
 }
 
 // plan tells what the network has in each stage.
 func (o ResNetOptions) plan() (*resnet, error) {
 	factor := cmp.Or(o.WidthFactor, 1)
-	if !(factor > 0 && factor <= maxWidthFactor) || o.Classes < 2 {
-		return nil, fmt.Errorf("resnet: width factor %v and %d classes; want above 0 up to %d, and at least 2", factor, o.Classes, maxWidthFactor)
+	r := &resnet{expansion: 1, norm: pytorchNorm(o.BatchNorm), activation: cmp.Or(o.Activation, ActivationReLU)}
+	if err := checkStaged("resnet", factor, o.Classes, r.activation); err != nil {
+		return nil, err
 	}
-	r := &resnet{expansion: 1, norm: pytorchNorm(o.BatchNorm)}
 	switch o.Form {
 	case FormCIFAR, "":
 		n := (o.Depth - 2) / 6
@@ -99,14 +106,13 @@ func (o ResNetOptions) plan() (*resnet, error) {
 	for i, width := range r.widths {
 		r.widths[i] = max(int(math.Round(float64(width)*factor)), 1)
 	}
-	return r, nil
+	var err error
+	r.strides, err = stridesOr("resnet", o.Strides, r.strides)
+	return r, err
 }
 
-// The most blocks of a stage, and times of a network's own width, that make sense.
-const (
-	maxBlocks      = 1000
-	maxWidthFactor = 64
-)
+// maxBlocks is the most blocks of a stage that make sense.
+const maxBlocks = 1000
 
 // pytorchNorm is options whose zero values are PyTorch's defaults.
 func pytorchNorm(o BatchNormOptions) BatchNormOptions {
@@ -118,12 +124,14 @@ func pytorchNorm(o BatchNormOptions) BatchNormOptions {
 func (r *resnet) stem(form string) []Layer {
 	if form == FormImageNet {
 		return []Layer{
-			Scope("stem", r.conv("conv", r.widths[0], 7, 2), BatchNorm("norm", r.norm), ReLU("relu"),
+			Scope("stem", r.conv("conv", r.widths[0], 7, 2), BatchNorm("norm", r.norm), r.act("act"),
 				MaxPool("pool", PoolOptions{Size: 3, Stride: 2, Pad: 1})),
 		}
 	}
-	return []Layer{Scope("stem", r.conv("conv", r.widths[0], 3, 1), BatchNorm("norm", r.norm), ReLU("relu"))}
+	return []Layer{Scope("stem", r.conv("conv", r.widths[0], 3, 1), BatchNorm("norm", r.norm), r.act("act"))}
 }
+
+func (r *resnet) act(name string) Layer { return Activation(name, r.activation) }
 
 // conv is a convolution without bias, padded evenly.
 func (r *resnet) conv(name string, filters, kernel, stride int) Layer {
@@ -146,7 +154,7 @@ func (r *resnet) stage(i int) Layer {
 		if out := width * r.expansion; in != out || stride != 1 {
 			shortcut = r.shortcut(out, stride)
 		}
-		layers = append(layers, Residual(name, shortcut, r.block(width, stride)), ReLU(name+".relu"))
+		layers = append(layers, Residual(name, shortcut, r.block(width, stride)), r.act(name+".act"))
 		in, stride = width*r.expansion, 1
 	}
 	return Sequential(layers...)
@@ -156,12 +164,12 @@ func (r *resnet) stage(i int) Layer {
 func (r *resnet) block(width, stride int) Layer {
 	if r.expansion == 1 {
 		return Sequential(
-			r.conv("conv1", width, 3, stride), BatchNorm("norm1", r.norm), ReLU("relu1"),
+			r.conv("conv1", width, 3, stride), BatchNorm("norm1", r.norm), r.act("act1"),
 			r.conv("conv2", width, 3, 1), BatchNorm("norm2", r.norm))
 	}
 	return Sequential(
-		r.conv("conv1", width, 1, 1), BatchNorm("norm1", r.norm), ReLU("relu1"),
-		r.conv("conv2", width, 3, stride), BatchNorm("norm2", r.norm), ReLU("relu2"),
+		r.conv("conv1", width, 1, 1), BatchNorm("norm1", r.norm), r.act("act1"),
+		r.conv("conv2", width, 3, stride), BatchNorm("norm2", r.norm), r.act("act2"),
 		r.conv("conv3", width*r.expansion, 1, 1), BatchNorm("norm3", r.norm))
 }
 

@@ -7,7 +7,7 @@ import (
 
 // TestResNetCounts compares the number of trainable parameters with torchvision's networks, and
 // those of FormCIFAR with the paper's (0.27 M, 0.46 M, 0.66 M, 0.85 M and 1.7 M in its table 6).
-// testdata/networks.py prints the same numbers.
+// testdata/networks/make.py prints the same numbers.
 func TestResNetCounts(t *testing.T) {
 	for _, c := range []struct {
 		form                 string
@@ -41,9 +41,13 @@ func TestResNetRefuses(t *testing.T) {
 		"depth 6008 is not 6n+2":    {Depth: 6008, Classes: 10},
 		"depth 20 is none of":       {Form: FormImageNet, Depth: 20, Classes: 10},
 		`form "vgg" is neither`:     {Form: "vgg", Depth: 20, Classes: 10},
-		"and 1 classes":             {Depth: 20, Classes: 1},
-		"width factor -1 and":       {Depth: 20, Classes: 10, WidthFactor: -1},
-		"width factor 65 and":       {Depth: 20, Classes: 10, WidthFactor: 65},
+		"1 classes, want":           {Depth: 20, Classes: 1},
+		"width factor -1 is":        {Depth: 20, Classes: 10, WidthFactor: -1},
+		"width factor 65 is":        {Depth: 20, Classes: 10, WidthFactor: 65},
+		"2 strides for 3 stages":    {Depth: 20, Classes: 10, Strides: []int{1, 2}},
+		"stride 0 is below 1":       {Depth: 20, Classes: 10, Strides: []int{1, 2, 0}},
+		`activation "tanh" is none`: {Depth: 20, Classes: 10, Activation: "tanh"},
+		"rate 1 is outside 0..1":    {Depth: 20, Classes: 10, Dropout: 1},
 		"images of 0x32 pixels are": {Depth: 20, Classes: 10},
 	} {
 		if !strings.Contains(want, "0x32") {

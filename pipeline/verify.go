@@ -31,6 +31,7 @@ type verifyOptions struct {
 	best            bool
 	count           int
 	tolerance       float64
+	toleranceGiven  bool
 	layers          bool
 	json            bool
 	size            imageSize
@@ -62,6 +63,7 @@ pure Go with such a file, and needs neither the library nor the data.
   pipeline verify --model model.onnx --against outputs.npz`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.toleranceGiven = cmd.Flags().Changed("tolerance")
 			return runVerify(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
@@ -71,7 +73,7 @@ pure Go with such a file, and needs neither the library nor the data.
 	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
 	flags.BoolVar(&opts.best, "best", false, bestUsage)
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
-	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
+	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart (the default grows with models of more than 10 layers)")
 	flags.Var(&opts.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
@@ -249,7 +251,15 @@ func (o *verifyOptions) compareWith(ctx context.Context, native verify.Outputs, 
 	if err != nil {
 		return verify.Report{}, &dataError{fmt.Errorf("run %q in pure Go: %w", s.path, err)}
 	}
-	return verify.Compare(native, own, o.tolerance)
+	tolerance := o.tolerance
+	if !o.toleranceGiven {
+		m, err := modelfile.Decode(s.data)
+		if err != nil {
+			return verify.Report{}, &dataError{fmt.Errorf("read model %q: %w", s.path, err)}
+		}
+		tolerance = verify.ToleranceOf(m)
+	}
+	return verify.Compare(native, own, tolerance)
 }
 
 // recording reads the file of --against, which must be of this model.

@@ -35,16 +35,25 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	if m.Classes == 0 {
 		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
 	}
+	norm, dropout, activation := batchNorm(m.BatchNorm), float32(m.Dropout), m.Activation
+	if activation == configs.ActivationAuto {
+		activation = "" // what each network has by itself
+	}
 	switch m.Kind {
 	case configs.KindCNN:
 		return onnxmodels.CNN(onnxmodels.CNNOptions{
 			Height: height, Width: width, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
-			BatchNorm: batchNorm(m.BatchNorm),
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	case configs.KindResNet:
 		return onnxmodels.ResNet(onnxmodels.ResNetOptions{
 			Height: height, Width: width, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
-			BatchNorm: batchNorm(m.BatchNorm),
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	case configs.KindMobileNet:
+		return onnxmodels.MobileNet(onnxmodels.MobileNetOptions{
+			Height: height, Width: width, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	}
 	return nil, fmt.Errorf("model.kind: %q is not a known architecture; %s are", m.Kind, strings.Join(configs.Choices("model.kind"), ", "))

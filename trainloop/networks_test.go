@@ -1,13 +1,14 @@
 package trainloop
 
-import (
-	"testing"
-)
+import "testing"
 
-// kinds are the settings of a small network of each kind of networks of the literature.
+// kinds are the settings of a small network of each kind, and of the study's with what it can
+// have beside.
 var kinds = map[string][]string{
 	"resnet cifar":    {"model.kind=resnet", "model.depth=8", "model.width_factor=0.5"},
 	"resnet imagenet": {"model.kind=resnet", "model.form=imagenet", "model.depth=18", "model.width_factor=0.125"},
+	"mobilenet":       {"model.kind=mobilenet", "model.width_factor=0.1", "model.strides=[1,2,2,2,1,1,1]", "model.dropout=0.2"},
+	"cnn":             {"model.strides=[1,2]", "model.activation=gelu", "model.dropout=0.3"},
 }
 
 // TestKinds: each kind of network trains, and a run that is resumed ends in the same bytes.

@@ -2,6 +2,7 @@ package trainloop
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ func ownNetwork(t *testing.T, size, filters, classes int, rate float32) *onnxmod
 	t.Helper()
 	n, err := onnxmodels.NewNetwork(size, size,
 		onnxmodels.Conv("conv", onnxmodels.ConvOptions{Filters: filters, Kernel: 3, Stride: 2, NoBias: true}),
-		onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{}), onnxmodels.ReLU("relu"),
+		onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{Momentum: 0.9}), onnxmodels.ReLU("relu"),
 		onnxmodels.GlobalAveragePool("pool"), onnxmodels.Dropout("drop", rate), onnxmodels.Dense("dense", classes))
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +32,9 @@ func TestOwnNetwork(t *testing.T) {
 	s := mustRun(t, o)
 	if total, _ := o.Network.Count(); s.Parameters != total || s.Epochs != 3 {
 		t.Errorf("summary %+v, want %d parameters", s, total)
+	}
+	if want := math.Pow(0.9, 12); math.Abs(s.InitialStatistics-want) > 1e-6 {
+		t.Errorf("%v of the running statistics is what they began with, want %v", s.InitialStatistics, want)
 	}
 	e, err := rundir.ReadConfig(o.Dir)
 	if err != nil || e.Model.Kind != configs.KindOwn || e.Model.Classes != 10 {

@@ -102,7 +102,8 @@ type run struct {
 	origin      origin
 	*steps      // nil until prepare
 	options     session.Options
-	// tolerance is how far two runtimes may be apart on the exported model.
+	// tolerance is how far two runtimes may be apart on the exported model; 0 is what is
+	// usual for it.
 	tolerance float64
 
 	at snapshot.Manifest // where the run is, and the hashes of what it is

@@ -15,7 +15,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
-	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
 )
@@ -40,7 +39,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network,
-		options: options, tolerance: verify.Tolerance,
+		options: options,
 	}
 	if r.origin, err = r.originOf(); err != nil {
 		return nil, err

@@ -161,6 +161,8 @@ func settingsOf(m configs.Model) string {
 		return fmt.Sprintf("model.widths %s and model.convolutions %d", strings.ReplaceAll(fmt.Sprint(m.Widths), " ", ", "), m.Convolutions)
 	case configs.KindResNet:
 		return fmt.Sprintf("model.kind %s, model.form %s, model.depth %d and model.width_factor %v", m.Kind, m.Form, m.Depth, m.WidthFactor)
+	case configs.KindMobileNet:
+		return fmt.Sprintf("model.kind %s and model.width_factor %v", m.Kind, m.WidthFactor)
 	case configs.KindONNX:
 		return fmt.Sprintf("model.kind %s and model.path %s", m.Kind, printable.Name(m.Path))
 	}
