@@ -119,6 +119,8 @@ func (e *Experiment) conflicts() findings {
 	e.checkModel(add)
 	e.checkSchedule(add)
 	e.checkCourse(add)
+	e.checkOptimizer(add)
+	e.checkBalance(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:
@@ -196,5 +198,8 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
+	}
+	if d.Width != 0 && d.Source != "folder" {
+		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Width, d.Source)
 	}
 }

@@ -8,7 +8,7 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	s := e.Schedule
 	switch {
 	case s.Kind != KindPlateau:
-	case e.Optimizer.MomentumCorrection:
+	case e.Optimizer.HoldsRates():
 		add("schedule.kind", "optimizer.momentum_correction", "%s does not go with optimizer.momentum_correction, for which the rates of all steps are known before the first one: set it to false", s.Kind)
 	case s.DecayFactor == 1:
 		add("schedule.decay_factor", "schedule.kind", "1 lowers no rate, which schedule.kind %s is for: set it below 1", s.Kind)

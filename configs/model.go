@@ -60,10 +60,7 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 			add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
 		}
 	case KindCNN:
-		side := 32
-		if e.Data.Size != 0 {
-			side = e.Data.Size
-		}
+		side := min(e.Data.Sides())
 		if halvings := len(m.Widths) - 1; len(m.Strides) == 0 && side>>halvings == 0 {
 			add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
 		}

@@ -16,7 +16,7 @@ type Network struct {
 	parameters    []Parameter
 	classes       int
 	keeps         float32 // of running statistics in each step
-	given         *given // of a model from outside, nil of others
+	given         *given  // of a model from outside, nil of others
 }
 
 // replicaSymbol is the size of one replica's part of a batch.

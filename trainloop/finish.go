@@ -124,7 +124,7 @@ func (r *run) toleranceOf(data []byte) (float64, error) {
 		return r.tolerance, nil
 	}
 	m, err := modelfile.Decode(data)
-	return verify.ToleranceOf(m), err
+	return verify.ToleranceOfDepth(m), err
 }
 
 // inferenceModel returns the network with the parameters of the checkpoint and

@@ -59,11 +59,11 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err := checkMemory(network, e, target, availableMemory()); err != nil {
 		return nil, err
 	}
-	artifacts, err := Artifacts(network, e, 1, target)
+	artifacts, err := Artifacts(network, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return nil, err
 	}
-	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
+	trainer, err := newTrainer(e, network, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)))
 	if err != nil {
 		return nil, err
 	}

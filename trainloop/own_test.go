@@ -27,7 +27,7 @@ func ownNetwork(t *testing.T, size, filters, classes int, rate float32) *onnxmod
 // TestOwnNetwork: a network of one's own has the whole loop, and is resumed exactly where it is
 // the same.
 func TestOwnNetwork(t *testing.T) {
-	o := small(t)
+	o := small(t, "model.batchnorm.statistics=keras")
 	o.Network = ownNetwork(t, 32, 6, 10, 0.25)
 	s := mustRun(t, o)
 	if total, _ := o.Network.Count(); s.Parameters != total || s.Epochs != 3 {

@@ -58,7 +58,7 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	if err != nil {
 		return p, err
 	}
-	artifacts, err := Artifacts(network, e, 1, target)
+	artifacts, err := Artifacts(network, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return p, err
 	}
@@ -100,7 +100,9 @@ func profileFeeds(e configs.Experiment, c *checkpoint.Checkpoint, height, width 
 	}
 	for _, l := range labels {
 		feeds[onnxmodels.InputLabel] = binary.LittleEndian.AppendUint64(feeds[onnxmodels.InputLabel], uint64(l))
+		feeds[onnxmodels.InputLabelShare] = binary.LittleEndian.AppendUint32(feeds[onnxmodels.InputLabelShare], math.Float32bits(1))
 	}
+	feeds[onnxmodels.InputSecondLabel] = feeds[onnxmodels.InputLabel]
 	for _, p := range slices.Concat(c.Trainable, c.Frozen) {
 		data := make([]byte, 0, 4*len(p.Data))
 		for _, x := range p.Data {

@@ -10,8 +10,6 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
@@ -27,6 +25,9 @@ type steps struct {
 
 	images []uint8
 	labels []int64
+	// second and shares are those of mixed images; nil if none is mixed.
+	second []int64
+	shares []float32
 }
 
 // newSteps makes the loader and the session for what comes after the position
@@ -38,12 +39,14 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	}
 	loader, err := augment.NewLoader(train, augment.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
-		Epoch: at.Epoch, Step: at.Partial.Steps,
+		Balance: e.Train.Balance == configs.BalanceSampling,
+		Mixing:  augment.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
+		Epoch:   at.Epoch, Step: at.Partial.Steps,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &steps{experiment: e, loader: loader}
+	s := &steps{experiment: withWeights(e, train), loader: loader}
 	if err := s.open(n, at, state, target); err != nil {
 		loader.Close()
 		return nil, err
@@ -57,36 +60,25 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
 		return err
 	}
-	height, width := n.Size()
 	artifacts, err := Artifacts(n, s.experiment, perEpoch, target)
 	if err != nil {
 		return err
 	}
-	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width); err != nil {
+	if s.trainer, err = newTrainer(s.experiment, n, artifacts, at, state); err != nil {
 		return err
 	}
 	s.images, s.labels = s.trainer.Batch()
+	if s.experiment.Augment.Mixes() {
+		s.second, s.shares = make([]int64, len(s.labels)), make([]float32, len(s.labels))
+	}
 	return nil
 }
 
-// newTrainer returns a session of the artifacts for what comes after the position
-// at, whose parameters are those of state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
-	training, err := modelfile.Marshal(a.Training)
-	if err != nil {
-		return nil, err
-	}
-	optimizer, err := modelfile.Marshal(a.Optimizer)
-	if err != nil {
-		return nil, err
-	}
-	scale := at.LossScale
-	if a.Mixed && scale == nil {
-		scale = lossscale.New()
-	}
+// newTrainer returns a session of the network for what comes after the position at,
+// whose parameters are those of state.
+func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte) (*session.Trainer, error) {
 	return session.NewTrainer(session.Training{
-		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
+		Network: n, Artifacts: a, Checkpoint: state, LossScale: at.LossScale,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
 }
@@ -99,18 +91,26 @@ func sessionOptions(r configs.Runtime) session.Options {
 // optimize does the next step, whose number counts from 0 over all epochs, and
 // tells how long its batch was not ready.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
-	if wait, err = s.loader.Next(ctx, s.images, s.labels); err != nil {
+	if wait, err = s.load(ctx); err != nil {
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
-	if s.experiment.Optimizer.MomentumCorrection {
+	if s.experiment.Optimizer.HoldsRates() {
 		rate = 1 // the optimizer model holds the rates
 	}
-	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))
+	result, err = s.trainer.StepMixed(s.images, s.labels, s.second, s.shares, rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
 		return result, wait, explainMemory(err, s.experiment)
 	}
 	return result, wait, nil
+}
+
+// load reads the next batch.
+func (s *steps) load(ctx context.Context) (wait time.Duration, err error) {
+	if s.second == nil {
+		return s.loader.Next(ctx, s.images, s.labels)
+	}
+	return s.loader.NextMixed(ctx, s.images, s.labels, s.second, s.shares)
 }
 
 func (s *steps) close() error {

@@ -27,7 +27,7 @@ func (t Training) check() error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	var image, drops, scales bool
+	var image, drops, mixes, scales bool
 	for _, v := range m.GetGraph().GetInput() {
 		var sizes []int // 0 for a symbol
 		for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
@@ -39,11 +39,15 @@ func (t Training) check() error {
 			err = t.checkImage(sizes)
 		case name == onnxmodels.InputDropoutSeed:
 			drops = true
+		case name == onnxmodels.InputSecondLabel:
+			mixes = true
 		case name == onnxmodels.InputLossScale:
 			scales = true
-		case name == onnxmodels.InputLabel, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
+		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
 		default:
-			if p := c.Parameter(name); p == nil {
+			if p := c.Parameter(name); p == nil && onnxmodels.IsState(name) {
+				err = fmt.Errorf("the checkpoint has no %q, which the optimizer remembers (Artifacts.Complete adds it)", name)
+			} else if p == nil {
 				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)
 			} else if !slices.Equal(p.Shape, sizes) {
 				err = fmt.Errorf("parameter %q: the checkpoint's shape %v is not the training model's %v", name, p.Shape, sizes)
@@ -58,6 +62,8 @@ func (t Training) check() error {
 		return fmt.Errorf("the training model has no input %q", onnxmodels.InputImage)
 	case drops != t.Drops:
 		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
+	case mixes != t.Mixes:
+		return fmt.Errorf("the training model has the input %q: %t, but Mixes is %t", onnxmodels.InputSecondLabel, mixes, t.Mixes)
 	case scales != (t.LossScale != nil):
 		return fmt.Errorf("the training model has the input %q: %t, but LossScale is given: %t", onnxmodels.InputLossScale, scales, t.LossScale != nil)
 	}
@@ -85,6 +91,19 @@ func checkStep(labels []int64, rate float64) error {
 	for i, label := range labels {
 		if label < 0 {
 			return fmt.Errorf("image %d: label %d is below 0", i, label)
+		}
+	}
+	return nil
+}
+
+// checkMixed is checkStep for the second labels and the shares of labels.
+func checkMixed(second []int64, shares []float32) error {
+	for i, share := range shares {
+		if !(share >= 0 && share <= 1) {
+			return fmt.Errorf("image %d: share %v of its label is outside 0..1", i, share)
+		}
+		if second[i] < 0 {
+			return fmt.Errorf("image %d: second label %d is below 0", i, second[i])
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"onnxlab/internal/keyed"
 	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -21,6 +22,9 @@ type Trainer struct {
 	label   *ort.Tensor[int64]
 	rate    *ort.Tensor[float32]
 	seed    *ort.Tensor[int64] // nil if the network has no dropout
+	// second and share are nil if no images are mixed.
+	second  *ort.Tensor[int64]
+	share   *ort.Tensor[float32]
 	loss    *ort.Scalar[float32]
 	correct *ort.Scalar[float32]
 	// scale and norm are nil if nothing is scaled.
@@ -31,21 +35,24 @@ type Trainer struct {
 
 	micro, count int    // images in a micro-batch, micro-batches in a batch
 	unpin        func() // frees the images' memory; nil if it is Go's
+
+	network *onnxmodels.Network // nil if the training has none
+	options Options
 }
 
 // NewTrainer returns a trainer at the training's checkpoint. Models, checkpoint
 // and sizes that do not go together are an error.
 func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
-	if t.MicroBatch == 0 {
-		t.MicroBatch = t.BatchSize
-	}
-	if t.MicroBatch < 1 || t.BatchSize%t.MicroBatch != 0 {
-		return nil, fmt.Errorf("start training: micro-batches of %d images do not divide a batch of %d", t.MicroBatch, t.BatchSize)
+	if err := t.complete(); err != nil {
+		return nil, fmt.Errorf("start training: %w", err)
 	}
 	if err := t.check(); err != nil {
 		return nil, fmt.Errorf("start training: %w", err)
 	}
-	tr := &Trainer{thread: o.newThread(), micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch}
+	tr := &Trainer{
+		thread: o.newThread(), micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch,
+		network: t.Network, options: o,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start training: %w", err), tr.Close())
@@ -92,6 +99,14 @@ func (t *Trainer) allocate(o Training, device string) (err error) {
 	if t.rate, err = newVector[float32](t, 1); err != nil {
 		return err
 	}
+	if o.Mixes {
+		if t.second, err = newVector[int64](t, n); err != nil {
+			return err
+		}
+		if t.share, err = newVector[float32](t, n); err != nil {
+			return err
+		}
+	}
 	if o.LossScale != nil {
 		t.lossScale = *o.LossScale
 		if t.scale, err = newVector[float32](t, 1); err != nil {
@@ -134,6 +149,9 @@ func newScalar(t *Trainer) (*ort.Scalar[float32], error) {
 // inputs lists the inputs in the order of the training model.
 func (t *Trainer) inputs() []ort.Value {
 	list := []ort.Value{t.image, t.label, t.rate}
+	if t.second != nil {
+		list = append(list, t.second, t.share)
+	}
 	if t.scale != nil {
 		list = append(list, t.scale)
 	}
@@ -179,6 +197,13 @@ func (t *Trainer) Batch() (images []uint8, labels []int64) {
 // dropoutSeed, which should differ from step to step. A rate or a label below 0 is
 // an error, as is a label beyond the classes.
 func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
+	return t.StepMixed(images, labels, nil, nil, rate, dropoutSeed)
+}
+
+// StepMixed is Step for images that others are mixed into: second are the labels of
+// these, and shares, 0..1, those of the labels in the loss, BatchSize each. Without them
+// the images are whole. A trainer whose Training does not mix takes none.
+func (t *Trainer) StepMixed(images []uint8, labels, second []int64, shares []float32, rate float64, dropoutSeed uint64) (Result, error) {
 	if t.session == nil {
 		return Result{}, fmt.Errorf("train step: %w", errClosed)
 	}
@@ -187,19 +212,20 @@ func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed
 		return Result{}, fmt.Errorf("train step: %d bytes of images and %d labels, want %d and %d",
 			len(images), len(labels), t.count*size, t.count*t.micro)
 	}
-	if err := checkStep(labels, rate); err != nil {
+	m := mixed{second, shares}
+	if err := errors.Join(checkStep(labels, rate), m.check(t, labels)); err != nil {
 		return Result{}, fmt.Errorf("train step: %w", err)
 	}
 	var r Result
 	err := t.thread.do(func() (err error) {
-		r, err = t.step(images, labels, rate, dropoutSeed)
+		r, err = t.step(images, labels, m, rate, dropoutSeed)
 		return err
 	})
 	return r, err
 }
 
 // step does the step on the session's thread.
-func (t *Trainer) step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
+func (t *Trainer) step(images []uint8, labels []int64, m mixed, rate float64, dropoutSeed uint64) (Result, error) {
 	size := len(t.image.GetData())
 	var r Result
 	t.rate.GetData()[0] = float32(rate / float64(t.count))
@@ -211,6 +237,7 @@ func (t *Trainer) step(images []uint8, labels []int64, rate float64, dropoutSeed
 			copy(to, images[i*size:])
 		}
 		copy(t.label.GetData(), labels[i*t.micro:])
+		m.feed(t, labels, i*t.micro)
 		if t.seed != nil {
 			t.seed.GetData()[0] = int64((dropoutSeed + uint64(i)*keyed.Gamma) % (1<<31 - 1))
 		}
