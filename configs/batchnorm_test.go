@@ -74,7 +74,7 @@ func TestBatchNormSection(t *testing.T) {
 		"model: {batchnorm: {colour: red}}\n":                         `FILE:1:21: unknown key "model.batchnorm.colour" (known: momentum, epsilon, statistics, mode)`,
 		"model: {batchnorm: keras}\n":                                 `FILE:1:20: model.batchnorm.mode: "keras" is not one of auto, train, freeze`,
 		"schedule: {momentum: 0.9}\n":                                 `FILE:1:12: unknown key "schedule.momentum" (did you mean "optimizer.momentum"?)`,
-		"model: {colour: red}\n":                                      `FILE:1:9: unknown key "model.colour" (known: kind, path, head, train, normalize, widths, convolutions, classes, batchnorm)`,
+		"model: {colour: red}\n":                                      `FILE:1:9: unknown key "model.colour" (known: kind, path, head, train, normalize, form, depth, width_factor, strides, activation, dropout, widths, convolutions, classes, batchnorm)`,
 		"model: {statistics: corrected}\n":                            `FILE:1:9: unknown key "model.statistics" (did you mean "model.batchnorm.statistics"?)`,
 		"model: {batchnorm: {epsilon: 1}, batchnorm: {epsilon: 1}}\n": `FILE:1:34: duplicate key "model.batchnorm": it is already on line 1`,
 	} {
@@ -144,5 +144,23 @@ func TestBatchNormMode(t *testing.T) {
 	}
 	if _, err = Load(write(t, "model: {batchnorm: thaw}\n"), nil); err == nil || !strings.Contains(err.Error(), "model.batchnorm.mode") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestBatchNormOfKinds: the networks of PyTorch have PyTorch's defaults, unless something else is said.
+func TestBatchNormOfKinds(t *testing.T) {
+	for text, want := range map[string]BatchNorm{
+		"model: {kind: cnn}\n":       {0.99, 1e-3, StatisticsKeras, BatchNormAuto},
+		"model: {kind: resnet}\n":    {0.9, 1e-5, StatisticsKeras, BatchNormAuto},
+		"model: {kind: mobilenet}\n": {0.9, 1e-5, StatisticsKeras, BatchNormAuto},
+		"model: {kind: resnet, batchnorm: {momentum: 0.99}}\ndata: {source: folder}\n": {0.99, 1e-5, StatisticsRecalibrated, BatchNormAuto},
+	} {
+		e, err := Load(write(t, text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Model.BatchNorm != want {
+			t.Errorf("%q gives %+v, want %+v", text, e.Model.BatchNorm, want)
+		}
 	}
 }

@@ -6,7 +6,11 @@ func Default() Experiment {
 	return Experiment{
 		Seed: 1,
 		Model: Model{
-			Kind:         "cnn",
+			Kind:         KindCNN,
+			Form:         FormCIFAR,
+			Depth:        20,
+			WidthFactor:  1,
+			Activation:   ActivationAuto,
 			Widths:       []int{64, 128, 256},
 			Convolutions: 3,
 			Head:         HeadAuto,

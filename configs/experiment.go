@@ -25,7 +25,7 @@ type Experiment struct {
 
 // Model describes the network. The input size is that of the data.
 type Model struct {
-	// Kind is the architecture: "cnn", the study's network, or KindONNX.
+	// Kind is the architecture: KindCNN, KindResNet, KindMobileNet, KindONNX or KindOwn.
 	Kind string `yaml:"kind" json:"kind"`
 	// Path is the ONNX model of KindONNX.
 	Path string `yaml:"path,omitempty" json:"path,omitempty"`
@@ -38,9 +38,24 @@ type Model struct {
 	// Normalize says how KindONNX takes images: NormalizeAuto, a preset, or
 	// "MEAN,…/DEVIATION,…" for the channels of images in 0..1.
 	Normalize string `yaml:"normalize,omitempty" json:"normalize,omitempty"`
-	// Widths are the channels of each stage, at least one stage.
+	// Form is FormCIFAR or FormImageNet: for which images KindResNet and KindMobileNet are.
+	Form string `yaml:"form,omitempty" json:"form,omitempty"`
+	// Depth is the number of layers of KindResNet: 6n+2 in FormCIFAR, and 18, 34, 50, 101
+	// or 152 in FormImageNet.
+	Depth int `yaml:"depth,omitempty" json:"depth,omitempty"`
+	// WidthFactor multiplies the channels of KindResNet and KindMobileNet.
+	WidthFactor float64 `yaml:"width_factor,omitempty" json:"width_factor,omitempty"`
+	// Strides are those of the stages of all kinds that are built here. Without any, KindCNN
+	// has pools between its stages, and the others have their form's strides.
+	Strides []int `yaml:"strides,omitempty" json:"strides,omitempty"`
+	// Activation is ActivationAuto, which is relu6 in KindMobileNet and relu in others, or
+	// relu, relu6, leaky_relu, elu, silu, hard_swish or gelu.
+	Activation string `yaml:"activation,omitempty" json:"activation,omitempty"`
+	// Dropout is the share of values before the classifier that training drops, in [0, 1).
+	Dropout float64 `yaml:"dropout,omitempty" json:"dropout,omitempty"`
+	// Widths are the channels of each stage of KindCNN, at least one stage.
 	Widths []int `yaml:"widths" json:"widths"`
-	// Convolutions is how many 3x3 convolutions each stage has.
+	// Convolutions is how many 3x3 convolutions each stage of KindCNN has.
 	Convolutions int `yaml:"convolutions" json:"convolutions"`
 	// Classes is the number of outputs, at least 2; 0 means as many as the data has
 	// classes.
@@ -102,9 +117,6 @@ func (b BatchNorm) KeepsInitial(steps int) float64 {
 	}
 	return math.Pow(b.Momentum, float64(steps))
 }
-
-// KindONNX is a classifier that is read from an ONNX file.
-const KindONNX = "onnx"
 
 // What becomes of the classifier of a model that is read.
 const (

@@ -17,7 +17,7 @@ func changed(t *testing.T) Experiment {
 	e, err := Load(write(t, `
 name: "012"
 seed: 18446744073709551615
-model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, widths: [8, 16], convolutions: 1, classes: 7, batchnorm: {momentum: 0.9, epsilon: 1e-5, statistics: recalibrated, mode: freeze}}
+model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, form: imagenet, depth: 50, width_factor: 0.5, strides: [2, 1], activation: gelu, dropout: 0.5, widths: [8, 16], convolutions: 1, classes: 7, batchnorm: {momentum: 0.9, epsilon: 1e-5, statistics: recalibrated, mode: freeze}}
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
@@ -131,6 +131,7 @@ func TestHashAndDiff(t *testing.T) {
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
+		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"optimizer.beta1": true, "optimizer.beta2": true, "optimizer.epsilon": true, // of SGD

@@ -68,7 +68,24 @@ func loadResolved(path string, sets []string, sections ...string) (*Resolved, er
 		return nil, err
 	}
 	r.followSource()
+	r.followKind()
 	return r, nil
+}
+
+// followKind fills in the defaults of batch normalisation that depend on the network: those
+// of PyTorch, with which these networks are trained, move the running statistics ten times
+// as fast as Keras's.
+func (r *Resolved) followKind() {
+	b := &r.Experiment.Model.BatchNorm
+	if k := r.Experiment.Model.Kind; k != KindResNet && k != KindMobileNet {
+		return
+	}
+	if r.Origins["model.batchnorm.momentum"].Source == byDefault {
+		b.Momentum = 0.9
+	}
+	if r.Origins["model.batchnorm.epsilon"].Source == byDefault {
+		b.Epsilon = 1e-5
+	}
 }
 
 // followSource fills in the default that depends on where the images come from. Folders
@@ -180,7 +197,11 @@ func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) 
 		resolved.Experiment.Model.Classes = 0
 	}
 	resolved.Experiment.settleClasses()
-	for _, c := range resolved.Experiment.conflicts().within(sections) {
+	found := resolved.Experiment.conflicts().within(sections)
+	if len(sections) == 0 {
+		resolved.Experiment.refuseOwn(found.add)
+	}
+	for _, c := range found {
 		problems = append(problems, Problem{resolved.place(c), c.String()})
 	}
 	if len(problems) > 0 {

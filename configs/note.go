@@ -42,6 +42,7 @@ func (r *Resolved) SweepNotes(images int) []Note { return r.Experiment.sweepNote
 // makes of it.
 func (e *Experiment) remarks() findings {
 	var found findings
+	e.remarkModel(found.add)
 	e.remarkSchedule(found.add)
 	e.remarkOptimizer(found.add)
 	return found

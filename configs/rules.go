@@ -31,6 +31,8 @@ type rule struct {
 	distinct, ascending bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
+	// kinds are the kinds of networks that have the setting; nil is all.
+	kinds []string
 	// when tells for which experiments the setting changes the trained weights;
 	// nil is for all.
 	when func(e *Experiment) bool
@@ -38,10 +40,12 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
-func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
-func ofONNX(e *Experiment) bool     { return e.Model.Kind == KindONNX }
-func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
+func onGPU(e *Experiment) bool         { return e.Runtime.Device == "cuda" }
+func stopsEarly(e *Experiment) bool    { return e.Train.StopPatience > 0 }
+func hasStrides(e *Experiment) bool    { return len(e.Model.Strides) > 0 }
+func hasActivation(e *Experiment) bool { return e.Model.Activation != ActivationAuto }
+func hasDropout(e *Experiment) bool    { return e.Model.Dropout != 0 }
+func onPlateau(e *Experiment) bool     { return e.Schedule.Kind == KindPlateau }
 
 func otherBatchNorm(e *Experiment) bool {
 	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
@@ -71,13 +75,19 @@ func rules() []rule {
 		{key: "name", doc: "What the run is called in tables and reports.", aside: true, folder: true},
 		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
 
-		{key: "model.kind", doc: "The architecture: cnn, the study's network, or onnx, a classifier in an ONNX file.", names: []string{"cnn", KindONNX}},
-		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", when: ofONNX, aside: true},
-		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, when: ofONNX},
-		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, when: ofONNX},
-		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", when: ofONNX},
-		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
-		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
+		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; mobilenet, MobileNetV2; onnx, a classifier in an ONNX file; own is what a program gave.", names: append(built(), KindONNX, KindOwn)},
+		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", kinds: []string{KindONNX}, aside: true},
+		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
+		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
+		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", kinds: []string{KindONNX}},
+		{key: "model.form", doc: "For which images resnet and mobilenet are: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which they make smaller at first.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
+		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
+		{key: "model.width_factor", doc: "What the channels of every layer of resnet and mobilenet are multiplied by.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
+		{key: "model.strides", doc: "Strides of the stages, 3 of resnet in form cifar and 4 in imagenet, 7 of mobilenet, and of cnn one for each of widths, in place of its pools; [] is what the kind has by itself.", min: 1, max: 64, longest: 8, kinds: built(), when: hasStrides},
+		{key: "model.activation", doc: "What follows normalisations; auto is relu, and relu6 in mobilenet.", names: []string{ActivationAuto, "relu", "relu6", "leaky_relu", "elu", "silu", "hard_swish", "gelu"}, kinds: built(), when: hasActivation},
+		{key: "model.dropout", doc: "Share of values before the classifier that training drops.", max: 1, below: true, kinds: built(), when: hasDropout},
+		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, kinds: []string{KindCNN}},
+		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, kinds: []string{KindCNN}},
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
 		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps.", max: 1, above: true, below: true, when: otherBatchNorm},
 		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances.", max: 1, above: true, when: otherBatchNorm},
@@ -87,7 +97,7 @@ func rules() []rule {
 		},
 		{
 			key: "model.batchnorm.mode", doc: "What BatchNormalization of kind onnx does in training: train normalises by the batch, freeze by the model's running statistics; auto trains what the model has in the form that trains, unless scale and bias are frozen. model.batchnorm: freeze is short for it.",
-			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, when: ofONNX,
+			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
@@ -164,7 +174,12 @@ func rules() []rule {
 
 // decides reports whether the setting changes the weights that e trains.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && (r.when == nil || r.when(e))
+	return !r.aside && r.heeded(e) && (r.when == nil || r.when(e))
+}
+
+// heeded reports whether the kind of network that e trains has the setting.
+func (r *rule) heeded(e *Experiment) bool {
+	return r.kinds == nil || slices.Contains(r.kinds, e.Model.Kind)
 }
 
 // accepts reports whether a number is in range.

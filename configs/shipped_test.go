@@ -23,6 +23,7 @@ func TestShippedExperiments(t *testing.T) {
 		"study":      {"medium", 0, 28, 8},
 		"quickstart": {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
+		"resnet":     {"medium", 0, 4, 1},
 		"smoke":      {"strong", 1, 4, 2},
 		"folder":     {"medium", 0, 0, 1},
 	} {

@@ -269,8 +269,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
 	}
-	b.reset = b.Input(InputResetGrad, graph.Bool, graph.Static(1))
-	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
+	b.takeReset()
 
 	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
@@ -287,6 +286,12 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	}
 	b.lower(o.Target, o.Block)
 	return b, b.Err()
+}
+
+// takeReset declares the input that tells a step's first micro-batch.
+func (b *Builder) takeReset() {
+	b.reset = b.Input(InputResetGrad, graph.Bool, graph.Static(1))
+	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 }
 
 // lower makes of the graph what the target runs.

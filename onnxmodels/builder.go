@@ -114,6 +114,7 @@ type Builder struct {
 	weights     map[float32]weights
 	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
+	keeps       float32 // of running statistics, the most that a step of any normalisation keeps
 	dropoutSeed *graph.Value
 	lossScale   *graph.Value        // of mixed precision
 	state       []checkpoint.Tensor // of the optimizer

@@ -12,16 +12,16 @@ import (
 // cudaKernels are the operators of which the CUDA provider of ONNX Runtime
 // 1.28.0 has kernels for opset 17 and the element types that the graphs use, as
 // the names of the kernels tell that the library holds
-// (kCudaExecutionProvider_ArgMax_kOnnxDomain_ver13_float, ...). HardSigmoid,
-// MaxPoolGrad and the operators of the blocked layout are not among them.
+// (kCudaExecutionProvider_ArgMax_kOnnxDomain_ver13_float, ...). MaxPoolGrad and the
+// operators of the blocked layout are not among them.
 var cudaKernels = []string{
-	"Add", "ArgMax", "AveragePool", "Cast", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
-	"Div", "Equal", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "Less", "Max", "MaxPool", "Min",
+	"Abs", "Add", "ArgMax", "AveragePool", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
+	"Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "LeakyRelu", "Less", "Max", "MaxPool", "Min",
 	"Mod", "Mul", "Neg", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize",
-	"ScatterElements", "Shape", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sqrt", "Sub", "Sum", "Transpose", "Where",
+	"ScatterElements", "Shape", "Sigmoid", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sqrt", "Sub", "Sum", "Transpose", "Where",
 
-	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
-	"ReluGrad", "SGDOptimizerV2", "SoftmaxCrossEntropyLossGrad",
+	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "Gelu", "GeluGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
+	"LeakyReluGrad", "QuickGelu", "QuickGeluGrad", "ReluGrad", "SGDOptimizerV2", "SigmoidGrad", "SoftmaxCrossEntropyLossGrad",
 }
 
 // operators counts those of the model.
@@ -51,6 +51,20 @@ func every(t *testing.T) *Network {
 // that a fixed batch leaves no shapes to compute.
 func TestCUDAKernels(t *testing.T) {
 	networks := map[string]*Network{"study": mustCNN(t, 32, []int{64, 128, 256}, 3, 10), "every layer": every(t)}
+	for _, activation := range Activations() {
+		n, err := MobileNet(MobileNetOptions{Height: 8, Width: 8, Activation: activation, Dropout: 0.2, Classes: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks["mobilenet with "+activation] = n
+	}
+	for form, depth := range map[string]int{FormCIFAR: 8, FormImageNet: 50} {
+		n, err := ResNet(ResNetOptions{Height: 32, Width: 32, Form: form, Depth: depth, Classes: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks["resnet "+form] = n
+	}
 	for name, n := range networks {
 		for _, replicas := range []int{1, 8} {
 			for _, batch := range []int{0, 16} {

@@ -70,12 +70,13 @@
 //
 // # Networks
 //
-// CNN is the study's network. A layer of your own implements Layer: it appends
+// CNN is the study's network, ResNet and MobileNet are those of the literature. A layer of
+// your own implements Layer: it appends
 // operators to the graph, of which each has a gradient rule in package
 // gradient.
 //
 // Images are RGB, uint8 [batch, height, width, 3]; the first nodes of every
-// graph make float32 [batch, 3, height, width] in 0..1 of them. Defaults are
+// graph make float32 [batch, 3, height, width] in 0..1 of them. Layers' defaults are
 // Keras's: Glorot uniform kernels, zero biases, BatchNorm with momentum 0.99 and
 // epsilon 1e-3.
 package onnxmodels

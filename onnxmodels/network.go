@@ -2,6 +2,7 @@ package onnxmodels
 
 import (
 	"fmt"
+	"math"
 
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -14,7 +15,8 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	given         *given // of a model from outside, nil of others
+	keeps         float32 // of running statistics in each step
+	given         *given  // of a model from outside, nil of others
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -41,6 +43,7 @@ func (n *Network) declare() error {
 	if len(logits.Shape) != 2 {
 		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
+	n.keeps = b.keeps
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
 	return nil
 }
@@ -50,6 +53,11 @@ func (n *Network) Size() (height, width int) { return n.height, n.width }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }
+
+// KeepsInitial is the share of BatchNorm's running statistics that is still what they began with
+// after so many steps, of the layer that keeps the most: momentum^steps, and 0 where they are
+// corrected.
+func (n *Network) KeepsInitial(steps int) float64 { return math.Pow(float64(n.keeps), float64(steps)) }
 
 // Parameters returns the parameters in the order of the layers.
 func (n *Network) Parameters() []Parameter { return append([]Parameter(nil), n.parameters...) }

@@ -59,6 +59,9 @@ func BatchNorm(name string, o BatchNormOptions) Layer {
 		if o.Corrected && b.constants == nil {
 			n.steps = b.countSteps()
 		}
+		if !o.Corrected {
+			b.keeps = max(b.keeps, o.Momentum)
+		}
 		b.in(name, func() { n.declare(int(x.Shape[1].Size)) })
 		if b.measuring {
 			return n.measure(x)

@@ -48,14 +48,14 @@ func (o *verifyOptions) subject() (s subject, err error) {
 	return s, nil
 }
 
-// usualTolerance is that of a model's precision.
+// usualTolerance is that of a model's precision and depth.
 func usualTolerance(data []byte) float64 {
 	m, err := modelfile.Decode(data)
 	if err != nil {
 		return verify.Tolerance
 	}
 	form, _ := onnxmodels.FormOf(m) // of a model without one, float32 is as good as any
-	return verify.ToleranceOf(form.Precision)
+	return max(verify.ToleranceOf(form.Precision), verify.ToleranceOfDepth(m))
 }
 
 // bestModel makes the model of the best checkpoint of a run, and tells its path.

@@ -34,8 +34,12 @@
 // Options, whatever its data settings say. The files of the directory are those
 // of package rundir.
 //
-// Networks that no experiment describes are trained step by step by package
-// session, on what onnxmodels makes and augment.Loader fills.
+// A network that no experiment describes is given by Options.Network and has the same loop.
+// The kind of its model is "own" in config.yaml, and environment.json has its fingerprint: a run
+// is resumed with the same network alone. A program sweeps it as it does others, by package
+// sweep, with Experiment.Model.Kind set to configs.KindOwn and a command that starts the program
+// itself. One step at a time is for package session, on what onnxmodels makes and
+// augment.Loader fills.
 //
 // The native library must be open: session.Open.
 package trainloop

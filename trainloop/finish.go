@@ -101,7 +101,11 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	report, err := verify.Compare(native, own, r.tolerance)
+	tolerance, err := r.toleranceOf(data)
+	if err != nil {
+		return nil, failed(err)
+	}
+	report, err := verify.Compare(native, own, tolerance)
 	if err == nil {
 		err = report.Err()
 	}
@@ -111,6 +115,15 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	return &rundir.Verification{
 		Samples: report.Samples, LargestDifference: report.Probabilities.Largest, Tolerance: report.Tolerance,
 	}, nil
+}
+
+// toleranceOf is how far two runtimes may be apart on the exported model.
+func (r *run) toleranceOf(data []byte) (float64, error) {
+	if r.tolerance > 0 {
+		return r.tolerance, nil
+	}
+	m, err := modelfile.Decode(data)
+	return verify.ToleranceOfDepth(m), err
 }
 
 // inferenceModel returns the network with the parameters of the checkpoint and

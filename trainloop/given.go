@@ -67,6 +67,19 @@ func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	return g.network(m)
 }
 
+// givenNetwork is the network of the model from outside that the settings name, for images of
+// height x width pixels.
+func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, error) {
+	n, err := Given(m, height, width)
+	if err != nil {
+		return nil, err
+	}
+	if h, w := n.Size(); h != height || w != width {
+		return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d", height, width, m.Path, h, w)}
+	}
+	return n, nil
+}
+
 // network is the network of the model.
 func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 	if classes := g.model.Logits.Size(1); m.Classes != 0 && m.Classes != classes {

@@ -63,7 +63,18 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, ava
 				fmt.Sprintf("; set train.replicas to %d%s, for which BatchNorm normalises parts of %d images by themselves", parts.Train.Replicas, and, MicroBatch(parts))}
 		}
 	}
-	return &SettingError{"model.widths", problem + "; even a single image does not fit"}
+	return &SettingError{sizeSetting(e.Model.Kind), problem + "; even a single image does not fit"}
+}
+
+// sizeSetting is the setting that makes a network of the kind smaller.
+func sizeSetting(kind string) string {
+	switch kind {
+	case configs.KindCNN:
+		return "model.widths"
+	case configs.KindONNX, configs.KindOwn:
+		return "data.size"
+	}
+	return "model.width_factor"
 }
 
 // explainMemory says what to do about a step that memory was not enough for,

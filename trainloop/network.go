@@ -2,6 +2,7 @@ package trainloop
 
 import (
 	"fmt"
+	"strings"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
@@ -24,28 +25,38 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
-	switch e.Model.Kind {
-	case "cnn":
+	m := e.Model
+	switch m.Kind {
 	case configs.KindONNX:
-		n, err := Given(e.Model, height, width)
-		if err != nil {
-			return nil, err
-		}
-		if h, w := n.Size(); h != height || w != width {
-			return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d", height, width, e.Model.Path, h, w)}
-		}
-		return n, nil
-	default:
-		return nil, fmt.Errorf("model.kind: %q is not a known architecture; \"cnn\" and %q are", e.Model.Kind, configs.KindONNX)
+		return givenNetwork(m, height, width)
+	case configs.KindOwn:
+		return nil, &SettingError{"model.kind", configs.KindOwn + " is a network that only the program that made it can give (trainloop.Options.Network); of a complete run, use the file model.onnx"}
 	}
-	if e.Model.Classes == 0 {
+	if m.Classes == 0 {
 		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
 	}
-	return onnxmodels.CNN(onnxmodels.CNNOptions{
-		Height: height, Width: width,
-		Widths: e.Model.Widths, Convolutions: e.Model.Convolutions, Classes: e.Model.Classes,
-		BatchNorm: batchNorm(e.Model.BatchNorm),
-	})
+	norm, dropout, activation := batchNorm(m.BatchNorm), float32(m.Dropout), m.Activation
+	if activation == configs.ActivationAuto {
+		activation = "" // what each network has by itself
+	}
+	switch m.Kind {
+	case configs.KindCNN:
+		return onnxmodels.CNN(onnxmodels.CNNOptions{
+			Height: height, Width: width, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	case configs.KindResNet:
+		return onnxmodels.ResNet(onnxmodels.ResNetOptions{
+			Height: height, Width: width, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	case configs.KindMobileNet:
+		return onnxmodels.MobileNet(onnxmodels.MobileNetOptions{
+			Height: height, Width: width, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	}
+	return nil, fmt.Errorf("model.kind: %q is not a known architecture; %s are", m.Kind, strings.Join(configs.Choices("model.kind"), ", "))
 }
 
 // batchNorm converts the settings for package onnxmodels. With recalibrated statistics

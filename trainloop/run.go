@@ -23,6 +23,11 @@ type Options struct {
 	// of which its method ValidateFor tells whether they are possible. Its data
 	// settings are kept with the run and not used.
 	Experiment configs.Experiment
+	// Network, if not nil, is trained in place of the one that Experiment.Model describes,
+	// whose Kind then becomes configs.KindOwn and whose Classes those of the network. It
+	// takes images of the size of Train's as bytes. The run keeps its fingerprint
+	// (onnxmodels.Network.Fingerprint): to resume it with another network is a *Mismatch.
+	Network *onnxmodels.Network
 	// Train and Validation have images of one size, one image or more, and as
 	// many classes as the experiment's model. If that says 0, the model gets as
 	// many as they have.
@@ -92,10 +97,13 @@ type run struct {
 	began *configs.Experiment
 
 	network *onnxmodels.Network
-	origin  origin
-	*steps  // nil until prepare
-	options session.Options
-	// tolerance is how far two runtimes may be apart on the exported model.
+	// fingerprint is that of Options.Network, "" without one.
+	fingerprint string
+	origin      origin
+	*steps      // nil until prepare
+	options     session.Options
+	// tolerance is how far two runtimes may be apart on the exported model; 0 is what is
+	// usual for it.
 	tolerance float64
 
 	at snapshot.Manifest // where the run is, and the hashes of what it is

@@ -15,7 +15,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
-	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
 )
@@ -23,12 +22,11 @@ import (
 // start claims the run directory and makes everything that the first step
 // needs.
 func start(ctx context.Context, o Options) (_ *run, err error) {
-	o.Experiment = withClasses(o.Experiment, o.Train)
+	o.Experiment = withClasses(withNetwork(o.Experiment, o.Network), o.Train)
 	if err := check(o); err != nil {
 		return nil, err
 	}
-	height, width := o.Train.Size()
-	network, err := Network(o.Experiment, height, width)
+	network, err := o.network()
 	if err != nil {
 		return nil, err
 	}
@@ -41,9 +39,12 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network,
-		options: options, tolerance: verify.Tolerance,
+		options: options,
 	}
 	if r.origin, err = r.originOf(); err != nil {
+		return nil, err
+	}
+	if r.fingerprint, err = o.fingerprint(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
@@ -190,6 +191,9 @@ func (r *run) claim() (begun bool, err error) {
 	default:
 		return false, NewMismatch(r.Dir, began, r.Experiment)
 	}
+	if err := r.checkNetwork(); err != nil {
+		return true, err
+	}
 	return true, r.checkOrigin()
 }
 
@@ -206,6 +210,7 @@ func (r *run) describe() error {
 	if e.Model, err = modelFile(r.Experiment.Model); err != nil {
 		return err
 	}
+	e.Network = r.fingerprint
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
 	e.Data.Classes = r.Train.Classes

@@ -109,8 +109,12 @@ func measuredBatches(images, micro int) (batch, batches int) {
 // is still what they began with, where that is enough to spoil the last evaluation. Those of
 // a model from outside began as what it had measured.
 func (r *run) summarizeStatistics(s *rundir.Summary) {
-	share := r.Experiment.Model.BatchNorm.KeepsInitial(s.Steps)
-	if share <= rundir.MostInitialStatistics || !hasStatistics(r.network) || r.Experiment.Model.Kind == configs.KindONNX {
+	m := r.Experiment.Model
+	share := m.BatchNorm.KeepsInitial(s.Steps)
+	if m.Kind == configs.KindOwn && m.BatchNorm.Statistics != configs.StatisticsRecalibrated {
+		share = r.network.KeepsInitial(s.Steps) // which the settings do not tell
+	}
+	if share <= rundir.MostInitialStatistics || !hasStatistics(r.network) || m.Kind == configs.KindONNX {
 		return
 	}
 	s.InitialStatistics = share

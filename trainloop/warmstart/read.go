@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"onnxlab/configs"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/printable"
@@ -151,9 +152,23 @@ func (s *Source) askRun(checkpoints string) error {
 		return err
 	}
 	s.Classes = environment.Data.Classes
-	s.Network = fmt.Sprintf("model.widths %s and model.convolutions %d",
-		strings.ReplaceAll(fmt.Sprint(experiment.Model.Widths), " ", ", "), experiment.Model.Convolutions)
+	s.Network = settingsOf(experiment.Model)
 	return nil
+}
+
+// settingsOf says by which settings a network was made, for the advice to make one like it.
+func settingsOf(m configs.Model) string {
+	switch m.Kind {
+	case configs.KindCNN:
+		return fmt.Sprintf("model.widths %s and model.convolutions %d", strings.ReplaceAll(fmt.Sprint(m.Widths), " ", ", "), m.Convolutions)
+	case configs.KindResNet:
+		return fmt.Sprintf("model.kind %s, model.form %s, model.depth %d and model.width_factor %v", m.Kind, m.Form, m.Depth, m.WidthFactor)
+	case configs.KindMobileNet:
+		return fmt.Sprintf("model.kind %s and model.width_factor %v", m.Kind, m.WidthFactor)
+	case configs.KindONNX:
+		return fmt.Sprintf("model.kind %s and model.path %s", m.Kind, printable.Name(m.Path))
+	}
+	return ""
 }
 
 // Write keeps the source in a checkpoint file. Read gives it back, with what it was
