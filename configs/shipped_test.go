@@ -44,7 +44,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 11 {
+	if err != nil || len(files) != 12 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }
