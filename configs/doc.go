@@ -25,7 +25,9 @@
 //  3. the environment: ONNXLAB_TRAIN_EPOCHS=3 is train.epochs
 //  4. --set train.epochs=3, in their order
 //
-// LoadResolved also tells where each setting was given.
+// LoadResolved also tells where each setting was given. One default depends on another
+// setting: model.batchnorm.statistics is StatisticsRecalibrated where data.source is
+// "folder", and else StatisticsKeras.
 //
 // # Strictness
 //

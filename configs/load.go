@@ -91,7 +91,7 @@ func (r *Resolved) followKind() {
 // followSource fills in the default that depends on where the images come from. Folders
 // of photographs are small, and training on them is short. There Keras's running statistics
 // are made of the values that they began with, and corrected ones of those of parameters
-// long since changed: bench/README.md has figures.
+// long since changed: bench/folder has figures.
 func (r *Resolved) followSource() {
 	const key = "model.batchnorm.statistics"
 	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {

@@ -25,6 +25,7 @@ func TestShippedExperiments(t *testing.T) {
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
 		"smoke":      {"strong", 1, 4, 2},
+		"folder":     {"medium", 0, 0, 1},
 	} {
 		r, err := LoadResolved(name+".yaml", nil)
 		if err != nil {
@@ -43,7 +44,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 11 {
+	if err != nil || len(files) != 12 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }

@@ -67,7 +67,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	return s, rundir.ClearFailure(r.Dir)
 }
 
-// writeFineTuned writes the model that was given, if one was, with the parameters.
+// writeFineTuned writes the parameters back into the model that the run was given, if any.
 func (r *run) writeFineTuned(parameters *checkpoint.Checkpoint) error {
 	if r.Experiment.Model.Kind != configs.KindONNX {
 		return nil
@@ -76,14 +76,13 @@ func (r *run) writeFineTuned(parameters *checkpoint.Checkpoint) error {
 	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, parameters)
 }
 
-// verifiedSamples is how many validation images the exported model is compared
-// on at the end of each run: enough to see a wrong operator or parameter, which
-// any image shows, in a fraction of a second.
+// verifiedSamples is how many validation images the two runtimes are compared on at the
+// end of each run. A wrong operator or parameter shows on any image, and so few take a
+// fraction of a second.
 const verifiedSamples = 4
 
-// verify compares ONNX Runtime and pure Go on the exported model, on the CPU on
-// any device. Runtimes that disagree fail the run: its model is saved, but what
-// it is worth is in doubt.
+// verify compares ONNX Runtime and pure Go on the exported model, always on the CPU. If
+// they disagree, the run fails: its model is saved, but cannot be trusted.
 func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	failed := func(err error) error {
 		return fmt.Errorf("verify %q: %w (pipeline verify --layers --model FILE shows where)", r.layout.Model(), err)
@@ -92,7 +91,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	ctx := context.Background() // the run is through, and this takes no second
+	ctx := context.Background() // the run is done, and this takes less than a second
 	images := r.Validation.Images(0, min(verifiedSamples, r.Validation.Len()))
 	native, err := session.Outputs(ctx, data, model, images, session.Options{Threads: r.options.Threads})
 	if err != nil {

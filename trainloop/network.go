@@ -12,8 +12,8 @@ import (
 	"onnxlab/trainloop/session"
 )
 
-// withClasses returns the experiment with as many classes as the images have, where
-// it leaves their number to them.
+// withClasses returns the experiment with the number of classes that the images have, if
+// it does not say one itself.
 func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 	if e.Model.Classes == 0 && images != nil {
 		e.Model.Classes = len(images.Classes)
@@ -59,8 +59,8 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	return nil, fmt.Errorf("model.kind: %q is not a known architecture; %s are", m.Kind, strings.Join(configs.Choices("model.kind"), ", "))
 }
 
-// batchNorm is the settings in the network's form. Artifacts of recalibrated statistics
-// have corrected ones, for clients that do not measure them anew.
+// batchNorm converts the settings for package onnxmodels. With recalibrated statistics
+// the training model keeps corrected ones, which other clients can use as they are.
 func batchNorm(b configs.BatchNorm) onnxmodels.BatchNormOptions {
 	return onnxmodels.BatchNormOptions{
 		Momentum: float32(b.Momentum), Epsilon: float32(b.Epsilon),
@@ -68,8 +68,8 @@ func batchNorm(b configs.BatchNorm) onnxmodels.BatchNormOptions {
 	}
 }
 
-// checkBatch refuses sizes that the others are not fractions of, as those of an
-// experiment that was made in Go from nothing.
+// checkBatch refuses batch sizes and replicas below 1, which an experiment that was not
+// loaded from a file may have: other sizes are computed by dividing by them.
 func checkBatch(e configs.Experiment) error {
 	if e.Train.BatchSize < 1 || e.Train.Replicas < 1 {
 		return &SettingError{"train.batch_size", fmt.Sprintf("%d in %d replicas, want 1 or more of both", e.Train.BatchSize, e.Train.Replicas)}
@@ -77,9 +77,9 @@ func checkBatch(e configs.Experiment) error {
 	return nil
 }
 
-// MicroBatch returns how many images go through the network at once: if the
-// experiment leaves it open, a replica's on a CPU, for its caches and its memory,
-// and all on a GPU, which is as fast as it has work at once.
+// MicroBatch returns how many images go through the network at once. If the experiment
+// leaves it open, a CPU takes one replica's, which saves memory and suits its caches. A
+// GPU takes the whole batch, because it is faster the more work it has at once.
 func MicroBatch(e configs.Experiment) int {
 	switch {
 	case e.Train.MicroBatch > 0:
@@ -90,7 +90,7 @@ func MicroBatch(e configs.Experiment) int {
 	return e.Train.BatchSize / max(e.Train.Replicas, 1)
 }
 
-// Target is the form of the training model for a device, "cpu" or "cuda".
+// Target returns the target of training models for a device, "cpu" or "cuda".
 func Target(device string) string {
 	if device == ortlib.CUDA {
 		return onnxmodels.TargetCUDA
@@ -99,11 +99,11 @@ func Target(device string) string {
 }
 
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets or TargetNative; those for a device take
-// micro-batches of the experiment's size alone. Those of an optimizer that holds the
-// rates (configs.Optimizer.HoldsRates) have that of every step, for which stepsPerEpoch
-// counts; else it does not matter. An experiment that takes the weights of classes from
-// the training images is a *SettingError.
+// target, one of onnxmodels.Targets or TargetNative. Except for the portable target they
+// take only micro-batches of the experiment's size. stepsPerEpoch matters only if the
+// optimizer model holds the rates of all steps (configs.Optimizer.HoldsRates). An
+// experiment that takes the weights of classes from the training images is a
+// *SettingError.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
 	if err := checkBatch(e); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	return n.Artifacts(o)
 }
 
-// trainingOptions are those of Artifacts, without the rates.
+// trainingOptions returns the options of Artifacts, except the rates.
 func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOptions {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{
@@ -144,7 +144,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 	return o
 }
 
-// setOptimizer puts the settings of the optimizer into the options, without the rates.
+// setOptimizer copies the optimizer's settings into the options, except the rates.
 func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
 	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll

@@ -76,20 +76,20 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	return r, nil
 }
 
-// lock keeps other processes out of the directory, once one that is in it has left
-// or patience is over.
+// lock keeps other processes out of the directory. If one is in it, lock waits for it
+// to leave until patience is over.
 func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	unlock, err = durable.LockWait(patient, dir, nil)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return durable.Lock(dir) // or who is in it
+		return durable.Lock(dir) // its error names the process in it
 	}
 	return unlock, err
 }
 
-// hashData hashes both splits while the session is made, and returns what waits
-// for it.
+// hashData hashes both splits in the background, while the session is made, and returns
+// a function that waits for the hash.
 func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	done := make(chan struct{})
 	var train, validation string
@@ -106,8 +106,8 @@ func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	}
 }
 
-// checkData tells, once in a process, whether the images have the hash that was
-// known before they were drawn. It comes after an epoch, which has drawn them.
+// checkData checks, once in a process, that drawn images have the hash that is known
+// for them in advance. It runs after an epoch, when all of them have been drawn.
 func (r *run) checkData() error {
 	if r.checked {
 		return nil
@@ -116,7 +116,7 @@ func (r *run) checkData() error {
 	return errors.Join(r.Train.Check(), r.Validation.Check())
 }
 
-// check tells what does not go together between the experiment and the data.
+// check finds where the experiment and the data contradict each other.
 func check(o Options) error {
 	if o.Train == nil || o.Validation == nil {
 		return errors.New("train: want training and validation images (source.Load)")
@@ -138,8 +138,8 @@ func check(o Options) error {
 	return checkTraining(o.Experiment, o.Train)
 }
 
-// checkTraining tells what does not go together between the experiment and the
-// images that it trains on.
+// checkTraining finds where the experiment and its training images contradict each
+// other.
 func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	if train == nil {
 		return errors.New("train: want training images (source.Load)")
@@ -197,8 +197,8 @@ func (r *run) claim() (begun bool, err error) {
 	return true, r.checkOrigin()
 }
 
-// describe writes what the run is. The configuration goes last: with it the
-// directory is this run's.
+// describe writes the files that say what the run is. The configuration goes last:
+// once it is there, the directory belongs to this run.
 func (r *run) describe() error {
 	e := rundir.Collect()
 	e.From = r.origin.from
@@ -231,8 +231,8 @@ func (r *run) describe() error {
 	return durable.WriteBytes(r.layout.Config(), text)
 }
 
-// prepare makes the session and the loader at the position of the latest
-// snapshot, or at the beginning.
+// prepare makes the session and the loader, at the position of the latest snapshot or,
+// without one, at the beginning.
 func (r *run) prepare() error {
 	state, err := r.resume()
 	if err != nil {

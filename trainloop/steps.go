@@ -25,13 +25,14 @@ type steps struct {
 
 	images []uint8
 	labels []int64
-	// second and shares are those of mixed images; nil if none is mixed.
+	// second and shares are the second labels of mixed images and the shares of the
+	// first; nil if no image is mixed.
 	second []int64
 	shares []float32
 }
 
-// newSteps makes the loader and the session for what comes after the position
-// at, with the parameters of the checkpoint state, in the form for the target.
+// newSteps makes the loader and the session for the steps after the position at. The
+// parameters come from the checkpoint state; the training model is for the target.
 func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
 	recipe, err := Recipe(e.Augment)
 	if err != nil {
@@ -54,7 +55,7 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	return s, nil
 }
 
-// open makes what needs the loader's number of steps.
+// open makes the schedule and the trainer, which need the loader's number of steps.
 func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (err error) {
 	perEpoch := s.loader.StepsPerEpoch()
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
@@ -83,13 +84,13 @@ func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artif
 	}, sessionOptions(e.Runtime))
 }
 
-// sessionOptions are the settings of sessions in the session's form.
+// sessionOptions converts the runtime settings for package session.
 func sessionOptions(r configs.Runtime) session.Options {
 	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }
 
-// optimize does the next step, whose number counts from 0 over all epochs, and
-// tells how long its batch was not ready.
+// optimize does the next step, and returns how long it waited for its batch. Numbers
+// of steps count from 0 over all epochs.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
 	if wait, err = s.load(ctx); err != nil {
 		return result, wait, err
@@ -118,7 +119,7 @@ func (s *steps) close() error {
 	return s.trainer.Close()
 }
 
-// isFinite tells whether a loss is a number to go on with.
+// isFinite tells whether training can go on with this loss.
 func isFinite(loss float64) bool { return !math.IsNaN(loss) && !math.IsInf(loss, 0) }
 
 // dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.

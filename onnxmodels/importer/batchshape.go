@@ -6,7 +6,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// batchAt is which dimension is a multiple of the batch, or -1 if none or several are.
+// batchAt returns the index of the dimension that is a multiple of the batch; -1 if none or
+// several are symbolic.
 func batchAt(s graph.Shape) int {
 	at := -1
 	for i, d := range s {
@@ -20,9 +21,10 @@ func batchAt(s graph.Shape) int {
 	return at
 }
 
-// openSizes returns the sizes of a Reshape, which are for n images, with -1 where the batch
-// is; nil if they can stay. x is the shape before it. Inner tells that in its dimension of
-// the batch the images are not apart, but beside each other for each of something else.
+// openSizes takes the target sizes of a Reshape in a file for n images and returns them with
+// -1 in place of the batch, so that any number of images fits; nil if they can stay as they
+// are. x is the shape before the Reshape. Inner tells that x's batch dimension is ordered
+// with the image as the inner index, as [2, batch] flattened to [2*batch].
 func openSizes(x graph.Shape, inner bool, sizes []int64, n int64) []int64 {
 	at := batchAt(x)
 	if at < 0 || len(sizes) == 0 || at < len(sizes) && sizes[at] == 0 {
@@ -55,8 +57,8 @@ func openSizes(x graph.Shape, inner bool, sizes []int64, n int64) []int64 {
 	return whole
 }
 
-// wholeSizes returns sizes with numbers in place of 0 and -1, and which was -1. It returns nil
-// if they do not fit x.
+// wholeSizes returns sizes with 0 and -1 replaced by the numbers they stand for, and the index
+// of the -1, or -1 if there is none. It returns nil if the sizes do not fit x.
 func wholeSizes(x graph.Shape, sizes []int64, n int64) (whole []int64, rest int) {
 	whole, rest = slices.Clone(sizes), -1
 	total, known := n, int64(1)
@@ -81,8 +83,8 @@ func wholeSizes(x graph.Shape, sizes []int64, n int64) (whole []int64, rest int)
 	return whole, rest
 }
 
-// placeOfMany is which of the sizes has the batch of n images, of which so many elements of
-// outer dimensions are before it.
+// placeOfMany returns the index of the size that contains the batch of n images; -1 if none
+// does. before is the product of the dimensions outside of the batch.
 func placeOfMany(before int64, sizes []int64, n int64) int {
 	outer := int64(1)
 	for i, size := range sizes {
@@ -94,15 +96,16 @@ func placeOfMany(before int64, sizes []int64, n int64) int {
 	return -1
 }
 
-// keeps tells whether the sizes have the same dimensions as x until the batch, and it.
+// keeps tells whether the sizes equal x's dimensions up to and including the batch.
 func keeps(x graph.Shape, at int, sizes []int64) bool {
 	return at < len(sizes) && slices.EqualFunc(x[:at+1], sizes[:at+1], func(d graph.Dim, size int64) bool { return d.Size == size })
 }
 
-// placeOfOne is which of the sizes has the batch, of one image. They alone do not always tell
-// it. It is taken to be before the dimensions that x has behind it, if they stay what they
-// are; else where as many elements are before it as in x, though not in the last dimension,
-// which is of features.
+// placeOfOne returns the index of the size that is the batch in a file for one image; -1 if
+// none can be. A size of 1 does not tell by itself, so this is a guess. If the dimensions after
+// the batch stay the same, the batch is right before them. Otherwise it is where the sizes
+// before it have the same product as in x, but not in the last dimension, which holds
+// features.
 func placeOfOne(behind graph.Shape, before int64, sizes []int64) int {
 	last := len(sizes) - 1
 	if start := len(sizes) - len(behind); before > 1 && len(behind) > 0 && start > 0 {
@@ -122,8 +125,8 @@ func placeOfOne(behind graph.Shape, before int64, sizes []int64) int {
 	return -1
 }
 
-// innerBatch tells whether the images of the batch are beside each other in a dimension of v
-// that is a multiple of it: [2, batch] as [2*batch], unlike [batch, 2].
+// innerBatch tells how v's batch dimension is ordered if it is a multiple of the batch: true
+// for [2, batch] flattened to [2*batch], false for [batch, 2].
 func innerBatch(v *graph.Value) bool {
 	at := batchAt(v.Shape)
 	if at < 0 || v.Shape[at].Size == 1 {
@@ -146,8 +149,8 @@ func innerBatch(v *graph.Value) bool {
 	return false
 }
 
-// keepBatch returns the sizes of an Expand of x with 1, which keeps what x has, where they
-// are the batch of x; nil if they can stay.
+// keepBatch returns the sizes of an Expand of x with 1 in place of the batch, because Expand
+// then keeps x's own size; nil if they can stay as they are.
 func keepBatch(x graph.Shape, sizes []int64, n int64) []int64 {
 	at := batchAt(x)
 	i := at + len(sizes) - len(x)

@@ -12,8 +12,8 @@ import (
 
 // Options say how a model is read.
 type Options struct {
-	// Height and Width are those of the images where the model leaves them open; 0 if
-	// it must not.
+	// Height and Width are the image size for models that leave it open. With 0, such a
+	// model is an error.
 	Height, Width int
 }
 
@@ -33,8 +33,8 @@ type Model struct {
 	Probabilities bool
 	// Parameters are what training may change, in the order in which the model uses them.
 	Parameters []Parameter
-	// Batch is the number of images that the file is for, which is opened; 0 if it is
-	// open in the file.
+	// Batch is the number of images that the file fixes, which is a symbol in Graph; 0 if
+	// the file leaves it open.
 	Batch int
 }
 
@@ -155,8 +155,8 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 // isChannels tells whether a dimension can be that of channels: grey or colour.
 func isChannels(n int64) bool { return n == 1 || n == 3 }
 
-// findLogits finds the output of one number a class, and goes back over a last softmax
-// and what only changes its form.
+// findLogits finds the output with one number a class, and goes back from it to the value
+// before a final softmax.
 func (c *Model) findLogits(r *reader) error {
 	outputs := r.model.GetGraph().GetOutput()
 	if len(outputs) == 0 {

@@ -18,8 +18,8 @@ type reader struct {
 	opsets map[string]int
 	b      op.Builder
 	values map[string]*graph.Value
-	// broken has the names of values that could not be made, so that what depends on
-	// them is not told as a mistake of its own.
+	// broken has the names of values that could not be made. Nodes that depend on them are
+	// skipped without a report of their own.
 	broken map[string]bool
 	named  map[*graph.Value]bool
 	faults []error
@@ -27,8 +27,8 @@ type reader struct {
 	float32 bool
 	// parameters are the tensors that become inputs of the graph.
 	parameters map[string]bool
-	// batch is the fixed size that the file's first dimension has, which is opened; 0 if
-	// it is open in the file.
+	// batch is the batch size that the file fixes, which becomes a symbol here; 0 if the
+	// file leaves it open.
 	batch int64
 }
 
@@ -80,8 +80,8 @@ func (r *reader) nodes(list []*onnxpb.Node) {
 	}
 }
 
-// unknown tells of all nodes whose operators are not known, whether or not others before
-// them are.
+// unknown reports every node whose operator is not known, also those that depend on
+// other such nodes.
 func (r *reader) unknown() {
 	for i, n := range r.model.GetGraph().GetNode() {
 		if isConstant(n) || isBranch(n) {
@@ -145,7 +145,7 @@ func (r *reader) tensor(name string, t *onnxpb.Tensor) {
 	r.values[name] = r.b.Constant(name, elem, sizes, data)
 }
 
-// elem is the type that values of an element type have in the graph.
+// elem returns the element type that the graph uses for one of the file.
 func (r *reader) elem(e graph.Elem) graph.Elem {
 	if r.float32 && e.Floating() {
 		return graph.Float
@@ -228,7 +228,7 @@ func (r *reader) keepName(v *graph.Value, name string) {
 	r.named[v] = true
 }
 
-// nodeName is the name of a node, or what stands for it.
+// nodeName returns the node's name, else the name of its first output, else its operator.
 func nodeName(n *onnxpb.Node) string {
 	if name := n.GetName(); name != "" {
 		return name

@@ -163,14 +163,14 @@ func checkScale(n *graph.Node, scaleName, zeroName string) error {
 	if zero != nil && !zero.Shape.Equal(scale.Shape) {
 		return fmt.Errorf("zero point %s is not of the shape of the scale %s", zero, scale)
 	}
-	if len(scale.Shape) == 0 {
-		return nil
+	if len(scale.Shape) == 0 || scale.Shape.Equal(graph.Static(1)) {
+		return nil // one for all elements
 	}
 	axis, err := axisOf(x, n.Int("axis"))
 	if err != nil {
 		return err
 	}
-	if !scale.Shape.Equal(graph.Shape{x.Shape[axis]}) && !scale.Shape.Equal(graph.Static(1)) {
+	if !scale.Shape.Equal(graph.Shape{x.Shape[axis]}) {
 		return fmt.Errorf("scale %s does not fit dimension %d of %s", scale, axis, x)
 	}
 	return nil

@@ -15,9 +15,9 @@ import (
 
 var errClosed = errors.New("the session is closed")
 
-// check tells what does not go together in a training whose batch is divided. ONNX
-// Runtime finds most of it too, but at the first step, and names neither the
-// parameter nor the setting.
+// check finds settings of the training that contradict each other or its models. ONNX
+// Runtime finds most of these mistakes too, but only at the first step, and without
+// naming the parameter or the setting.
 func (t Training) check() error {
 	m, err := modelfile.Decode(t.TrainingModel)
 	if err != nil {
@@ -70,8 +70,8 @@ func (t Training) check() error {
 	return nil
 }
 
-// checkImage compares the images that the training model takes, [batch, height,
-// width, 3], of which the batch may be open, with those of the training.
+// checkImage compares the image input of the training model, [batch, height, width, 3]
+// with 0 for an open batch, with the size of the training's images.
 func (t Training) checkImage(sizes []int) error {
 	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != 3 {
 		return fmt.Errorf("images of %dx%d pixels, but the training model takes %v", t.Height, t.Width, sizes)
@@ -82,8 +82,8 @@ func (t Training) checkImage(sizes []int) error {
 	return nil
 }
 
-// checkStep refuses what would spoil the parameters without an error: a rate that
-// is none, and labels below 0, which ONNX leaves out of the loss.
+// checkStep refuses what would spoil the parameters silently: a rate that is
+// negative or not a number, and labels below 0, which ONNX would leave out of the loss.
 func checkStep(labels []int64, rate float64) error {
 	if !(rate >= 0) {
 		return fmt.Errorf("learning rate %v is not a number of 0 or more", rate)
@@ -96,7 +96,7 @@ func checkStep(labels []int64, rate float64) error {
 	return nil
 }
 
-// checkMixed is checkStep for the second labels and the shares of labels.
+// checkMixed does the same for the second labels and their shares.
 func checkMixed(second []int64, shares []float32) error {
 	for i, share := range shares {
 		if !(share >= 0 && share <= 1) {
