@@ -89,8 +89,8 @@ func rules() []rule {
 		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, kinds: []string{KindCNN}},
 		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, kinds: []string{KindCNN}},
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
-		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps.", max: 1, above: true, below: true, when: otherBatchNorm},
-		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances.", max: 1, above: true, when: otherBatchNorm},
+		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps. The default is 0.9, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, below: true, when: otherBatchNorm},
+		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances. The default is 0.00001, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, when: otherBatchNorm},
 		{
 			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
 			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,

@@ -70,10 +70,9 @@
 //
 // # Networks
 //
-// CNN is the study's network, ResNet and MobileNet are those of the literature. A layer of
-// your own implements Layer: it appends
-// operators to the graph, of which each has a gradient rule in package
-// gradient.
+// CNN is the study's network, ResNet and MobileNet are networks of the literature. A
+// layer of your own implements Layer: it appends operators to the graph, of which each
+// has a gradient rule in package gradient.
 //
 // Images are RGB, uint8 [batch, height, width, 3]; the first nodes of every
 // graph make float32 [batch, 3, height, width] in 0..1 of them. Layers' defaults are
