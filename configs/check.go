@@ -118,6 +118,7 @@ func (e *Experiment) conflicts() findings {
 	e.checkData(add)
 	e.checkSchedule(add)
 	e.checkCourse(add)
+	e.checkCache(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:

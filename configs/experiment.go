@@ -117,6 +117,9 @@ type Train struct {
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	// CacheFeatures runs the frozen lower layers of a model from outside once over the
+	// images, and trains the layers above them on what these give.
+	CacheFeatures bool `yaml:"cache_features" json:"cache_features"`
 	// CheckpointSteps is after how many steps a checkpoint is written besides
 	// the one at the end of each epoch; 0 is only at the end of each epoch.
 	CheckpointSteps int `yaml:"checkpoint_steps" json:"checkpoint_steps"`

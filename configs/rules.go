@@ -38,10 +38,11 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
-func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
-func ofONNX(e *Experiment) bool     { return e.Model.Kind == KindONNX }
-func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
+func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
+func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
+func ofONNX(e *Experiment) bool         { return e.Model.Kind == KindONNX }
+func cachesFeatures(e *Experiment) bool { return e.Train.CacheFeatures }
+func onPlateau(e *Experiment) bool      { return e.Schedule.Kind == KindPlateau }
 
 const (
 	maxCount  = 1_000_000
@@ -81,6 +82,7 @@ func rules() []rule {
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
+		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx once over the images, keeps what they give in memory, and trains the layers above them on that. It needs augment.recipe none.", when: cachesFeatures},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
 		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 never does.", max: maxCount, when: stopsEarly},

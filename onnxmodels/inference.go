@@ -60,7 +60,8 @@ type InferenceOptions struct {
 // Inference returns the network with the checkpoint's parameters as an ONNX
 // model of one input, image, and two outputs: logits and probabilities, both
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
-// the wrong number of class names and an unknown target are errors.
+// the wrong number of class names and an unknown target are errors. The upper part of a [Cut]
+// has the input features, whatever the options say.
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	b := newBuilder("inference")
 	b.constants = c
@@ -73,6 +74,9 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	}
 	if n.ownInput() {
 		return nil, fmt.Errorf("inference model: the normalisation of the given model's input %q is not told", n.InputName())
+	}
+	if n.features > 0 {
+		o.Input = InputFeatures
 	}
 	x := n.prepare(b, n.input(b, o.Input))
 	if len(o.Classes) > 0 && len(o.Classes) != n.classes {

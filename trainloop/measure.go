@@ -56,6 +56,9 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
+	if e.Train.CacheFeatures {
+		return nil, &SettingError{"train.cache_features", "a step on features is not measured alone: set it to false, or measure an epoch"}
+	}
 	if err := checkMemory(network, e, target, availableMemory()); err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
-	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
+	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), network)
 	if err != nil {
 		return nil, err
 	}

@@ -91,9 +91,12 @@ type run struct {
 	began *configs.Experiment
 
 	network *onnxmodels.Network
-	origin  origin
-	*steps  // nil until prepare
-	options session.Options
+	// cut is nil, and so are features, unless features are kept.
+	cut      *onnxmodels.Cut
+	features *features
+	origin   origin
+	*steps   // nil until prepare
+	options  session.Options
 	// tolerance is how far two runtimes may be apart on the exported model.
 	tolerance float64
 
@@ -109,14 +112,14 @@ type run struct {
 // epoch trains to the end of the current epoch, evaluates and saves.
 func (r *run) epoch(ctx context.Context) error {
 	begun := time.Now()
-	for r.at.Partial.Steps < r.loader.StepsPerEpoch() {
+	for r.at.Partial.Steps < r.feed.StepsPerEpoch() {
 		if err := r.saver.failed(); err != nil {
 			return err
 		}
 		if err := r.step(ctx); err != nil {
 			return err
 		}
-		if r.at.Partial.Steps == r.loader.StepsPerEpoch() {
+		if r.at.Partial.Steps == r.feed.StepsPerEpoch() {
 			break
 		}
 		if ctx.Err() != nil {
@@ -151,7 +154,7 @@ func (r *run) step(ctx context.Context) error {
 	p.Correct += result.Correct
 	p.Seconds += time.Since(begun).Seconds()
 	p.Wait += wait.Seconds()
-	images := float64(p.Steps * len(r.labels))
+	images := float64(p.Steps * r.Experiment.Train.BatchSize)
 	r.observe().Stepped(r.position(), p.Loss/float64(p.Steps), float64(p.Correct)/images, images/p.Seconds)
 	return nil
 }
@@ -211,7 +214,7 @@ func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (
 // processes too if it was resumed within, and of the evaluation.
 func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	p := r.at.Partial
-	images := float64(p.Steps * len(r.labels))
+	images := float64(p.Steps * r.Experiment.Train.BatchSize)
 	return rundir.Epoch{
 		Epoch: r.at.Epoch, Step: r.at.Step, LearningRate: rate,
 		Loss: p.Loss / float64(p.Steps), Accuracy: float64(p.Correct) / images,
@@ -224,6 +227,9 @@ func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 // evaluate runs the network with the parameters of the checkpoint file on the
 // validation images, with BatchNorm folded as in the exported model.
 func (r *run) evaluate(ctx context.Context, path string) (e *evaluation.Report, err error) {
+	if r.features != nil {
+		return r.features.evaluate(ctx, path, r.Validation, Target(r.options.Device), r.options)
+	}
 	model, err := r.exported(path, Target(r.options.Device))
 	if err != nil {
 		return nil, err

@@ -17,16 +17,48 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// steps does the optimizer steps of an experiment: the loader makes batches
+// steps does the optimizer steps of an experiment: its feed makes batches
 // while the session trains on the one before.
 type steps struct {
 	experiment configs.Experiment
 	schedule   schedule.Schedule
-	loader     *augment.Loader
+	feed       feed
 	trainer    *session.Trainer
+}
 
-	images []uint8
-	labels []int64
+// feed brings the batches of an experiment to a trainer.
+type feed interface {
+	// StepsPerEpoch is the number of full batches in an epoch.
+	StepsPerEpoch() int
+	// into has the batches made in memory of the trainer, before the first one is.
+	into(*session.Trainer)
+	// next makes the next batch, and tells how long it was not ready.
+	next(context.Context) (wait time.Duration, err error)
+	// train does a step on the batch.
+	train(rate float64, dropoutSeed uint64) (session.Result, error)
+	// Close stops what makes batches.
+	Close()
+}
+
+// imageFeed is the feed of images.
+type imageFeed struct {
+	*augment.Loader
+	trainer *session.Trainer
+	images  []uint8
+	labels  []int64
+}
+
+func (f *imageFeed) into(t *session.Trainer) {
+	f.trainer = t
+	f.images, f.labels = t.Batch()
+}
+
+func (f *imageFeed) next(ctx context.Context) (wait time.Duration, err error) {
+	return f.Next(ctx, f.images, f.labels)
+}
+
+func (f *imageFeed) train(rate float64, dropoutSeed uint64) (session.Result, error) {
+	return f.trainer.Step(f.images, f.labels, rate, dropoutSeed)
 }
 
 // newSteps makes the loader and the session for what comes after the position
@@ -43,35 +75,39 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	if err != nil {
 		return nil, err
 	}
-	s := &steps{experiment: e, loader: loader}
+	return stepsOf(&imageFeed{Loader: loader}, e, n, at, state, target)
+}
+
+// stepsOf makes the session that trains on what is fed. It closes the feed if it fails.
+func stepsOf(f feed, e configs.Experiment, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
+	s := &steps{experiment: e, feed: f}
 	if err := s.open(n, at, state, target); err != nil {
-		loader.Close()
+		f.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// open makes what needs the loader's number of steps.
+// open makes what needs the number of steps in an epoch.
 func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (err error) {
-	perEpoch := s.loader.StepsPerEpoch()
+	perEpoch := s.feed.StepsPerEpoch()
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
 		return err
 	}
-	height, width := n.Size()
 	artifacts, err := Artifacts(n, s.experiment, perEpoch, target)
 	if err != nil {
 		return err
 	}
-	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width); err != nil {
+	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, n); err != nil {
 		return err
 	}
-	s.images, s.labels = s.trainer.Batch()
+	s.feed.into(s.trainer)
 	return nil
 }
 
 // newTrainer returns a session of the artifacts for what comes after the position
-// at, whose parameters are those of state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
+// at of the network, whose parameters are those of state.
+func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, n *onnxmodels.Network) (*session.Trainer, error) {
 	training, err := modelfile.Marshal(a.Training)
 	if err != nil {
 		return nil, err
@@ -84,9 +120,10 @@ func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manif
 	if a.Mixed && scale == nil {
 		scale = lossscale.New()
 	}
+	height, width := n.Size()
 	return session.NewTrainer(session.Training{
 		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
+		Drops: a.Drops, LossScale: scale, Height: height, Width: width, Features: n.Features(),
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
 }
@@ -99,14 +136,14 @@ func sessionOptions(r configs.Runtime) session.Options {
 // optimize does the next step, whose number counts from 0 over all epochs, and
 // tells how long its batch was not ready.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
-	if wait, err = s.loader.Next(ctx, s.images, s.labels); err != nil {
+	if wait, err = s.feed.next(ctx); err != nil {
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
 	if s.experiment.Optimizer.MomentumCorrection {
 		rate = 1 // the optimizer model holds the rates
 	}
-	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))
+	result, err = s.feed.train(rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
 		return result, wait, explainMemory(err, s.experiment)
 	}
@@ -114,7 +151,7 @@ func (s *steps) optimize(ctx context.Context, number int) (result session.Result
 }
 
 func (s *steps) close() error {
-	s.loader.Close()
+	s.feed.Close()
 	return s.trainer.Close()
 }
 

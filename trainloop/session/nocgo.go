@@ -32,6 +32,14 @@ func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
 }
 
+// FeatureBatch returns nothing.
+func (*Trainer) FeatureBatch() (features []float32, labels []int64) { return nil, nil }
+
+// StepFeatures returns ErrNoCgo.
+func (*Trainer) StepFeatures([]float32, []int64, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
 // LossScale is nil.
 func (*Trainer) LossScale() *lossscale.Scale { return nil }
 
@@ -57,6 +65,30 @@ func (*Model) Predict(context.Context, []uint8) (logits, probabilities []float32
 
 // Close does nothing.
 func (*Model) Close() error { return nil }
+
+// Extractor is not available without cgo.
+type Extractor struct{}
+
+// NewExtractor returns ErrNoCgo.
+func NewExtractor([]byte, int, int, int, Options) (*Extractor, error) { return nil, ErrNoCgo }
+
+// Features returns ErrNoCgo.
+func (*Extractor) Features(context.Context, []uint8, []float32) error { return ErrNoCgo }
+
+// Close does nothing.
+func (*Extractor) Close() error { return nil }
+
+// Head is not available without cgo.
+type Head struct{}
+
+// NewHead returns ErrNoCgo.
+func NewHead([]byte, int, int, Options) (*Head, error) { return nil, ErrNoCgo }
+
+// Logits returns ErrNoCgo.
+func (*Head) Logits(context.Context, []float32) ([]float32, error) { return nil, ErrNoCgo }
+
+// Close does nothing.
+func (*Head) Close() error { return nil }
 
 // Probe is not available without cgo.
 type Probe struct{}
