@@ -5,11 +5,14 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/session/profile"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -143,5 +146,26 @@ func TestFeatureMemory(t *testing.T) {
 	var setting *SettingError
 	if err := checkFeatureMemory(cut, images, 32e9-1); !errors.As(err, &setting) || !strings.Contains(err.Error(), "8 features of each of 1000000000 images need 32.0 GB") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestCachedFeaturesMeasured: steps, profiles and epochs on features are measured as those on
+// images are.
+func TestCachedFeaturesMeasured(t *testing.T) {
+	o := noisy(smallGiven(t, "training", "model.train=[head]", "train.cache_features=true"))
+	e := withClasses(o.Experiment, o.Train)
+	p, err := Profile(t.Context(), e, 12, 12, 1, onnxmodels.TargetNative)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(p.SecondsPerStep > 0 && p.EvaluationImagesPerSecond > 0 && p.GraphSeconds > 0) {
+		t.Errorf("measured %+v", p.Measurement)
+	}
+	if slices.ContainsFunc(p.Nodes, func(n profile.Node) bool { return strings.Contains(n.Operator, "Conv") }) {
+		t.Error("a step on features runs the frozen convolutions")
+	}
+	m, err := MeasureEpoch(t.Context(), e, o.Train, 0)
+	if err != nil || m.Images != 48 || !(m.ImagesPerSecond > 0) {
+		t.Errorf("an epoch: %+v, %v", m, err)
 	}
 }
