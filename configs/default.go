@@ -13,6 +13,7 @@ func Default() Experiment {
 			Train:        []string{"all"},
 			Normalize:    NormalizeAuto,
 			Classes:      10,
+			BatchNorm:    BatchNorm{Momentum: 0.99, Epsilon: 1e-3, Statistics: StatisticsKeras, Mode: BatchNormAuto},
 		},
 		Data:    Data{Source: "synthetic", ValidationShare: 0.2, Broken: "refuse", ImageMemory: 1536},
 		Augment: Augment{Recipe: "medium", Geometry: "keras-2018"},

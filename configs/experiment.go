@@ -1,5 +1,7 @@
 package configs
 
+import "math"
+
 // Experiment is one resolved experiment: every setting that decides what a
 // training run or a sweep does. The zero value is not usable; Default and
 // Load give complete ones.
@@ -40,6 +42,62 @@ type Model struct {
 	// Classes is the number of outputs, at least 2; 0 means as many as the data has
 	// classes.
 	Classes int `yaml:"classes" json:"classes"`
+	// BatchNorm is the same for all layers of batch normalisation.
+	BatchNorm BatchNorm `yaml:"batchnorm" json:"batchnorm"`
+}
+
+// BatchNorm describes batch normalisation (Ioffe and Szegedy 2015), which uses
+// the batch's own mean and variance in training and running statistics of them
+// afterwards.
+type BatchNorm struct {
+	// Momentum is the share of the running statistics that a step keeps, between
+	// 0 and 1.
+	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// Epsilon is added to variances, above 0.
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// Statistics is StatisticsKeras, StatisticsCorrected or
+	// StatisticsRecalibrated: where the statistics of evaluations and of
+	// exported models come from.
+	Statistics string `yaml:"statistics" json:"statistics"`
+	// Mode is what the batch normalisation of KindONNX does in training: BatchNormAuto,
+	// BatchNormTrain or BatchNormFreeze. In YAML, "batchnorm: freeze" is short for it.
+	Mode string `yaml:"mode" json:"mode"`
+}
+
+// The modes of [BatchNorm].
+const (
+	// BatchNormAuto trains what the model has in the form that trains, unless its scale and
+	// bias are both frozen.
+	BatchNormAuto = "auto"
+	// BatchNormTrain normalises by the batch and moves the running statistics.
+	BatchNormTrain = "train"
+	// BatchNormFreeze normalises by the model's running statistics.
+	BatchNormFreeze = "freeze"
+)
+
+// The running statistics of [BatchNorm].
+const (
+	// StatisticsKeras keeps the share Momentum at every step, as Keras does and
+	// as the study ran. After n steps, the share Momentum^n is still the values
+	// that the statistics began with.
+	StatisticsKeras = "keras"
+	// StatisticsCorrected keeps min(Momentum, 1 - 1/n) at step n, counted from
+	// 1: the statistics are the plain mean over the first 1/(1 - Momentum)
+	// steps, and hold nothing of the values that they began with.
+	StatisticsCorrected = "corrected"
+	// StatisticsRecalibrated is StatisticsCorrected within an epoch. At its end
+	// the statistics are measured anew on training images, all with the
+	// parameters of that moment (Wu and Johnson 2021, section 3, "PreciseBN").
+	StatisticsRecalibrated = "recalibrated"
+)
+
+// KeepsInitial is the share of BatchNorm's running statistics that is still what
+// they began with after so many steps: 0 but for StatisticsKeras.
+func (b BatchNorm) KeepsInitial(steps int) float64 {
+	if b.Statistics != StatisticsKeras {
+		return 0
+	}
+	return math.Pow(b.Momentum, float64(steps))
 }
 
 // KindONNX is a classifier that is read from an ONNX file.

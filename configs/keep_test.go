@@ -2,6 +2,7 @@ package configs
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,7 +17,7 @@ func changed(t *testing.T) Experiment {
 	e, err := Load(write(t, `
 name: "012"
 seed: 18446744073709551615
-model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, widths: [8, 16], convolutions: 1, classes: 7}
+model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, widths: [8, 16], convolutions: 1, classes: 7, batchnorm: {momentum: 0.9, epsilon: 1e-5, statistics: recalibrated, mode: freeze}}
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
@@ -111,7 +112,7 @@ func TestHashAndDiff(t *testing.T) {
 	b.Train.CacheFeatures = true
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
-		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, // without a model from outside
+		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
@@ -320,11 +321,11 @@ func TestSchema(t *testing.T) {
 	}
 	var schema struct {
 		Properties map[string]struct {
-			AdditionalProperties *bool
-			Properties           map[string]map[string]any
+			Properties map[string]map[string]any
 		}
 	}
-	if err := json.Unmarshal(text, &schema); err != nil {
+	var root map[string]any
+	if err := errors.Join(json.Unmarshal(text, &schema), json.Unmarshal(text, &root)); err != nil {
 		t.Fatal(err)
 	}
 	momentum := schema.Properties["optimizer"].Properties["momentum"]
@@ -335,14 +336,14 @@ func TestSchema(t *testing.T) {
 		t.Errorf("classes, whose default the data decides: %v", classes)
 	}
 	for _, s := range newKeys().settings {
-		section, name, nested := strings.Cut(s.key, ".")
-		described, found := schema.Properties[section]
-		if nested {
-			_, found = described.Properties[name]
-			found = found && described.AdditionalProperties != nil && !*described.AdditionalProperties
+		at, strict := root, true
+		for part := range strings.SplitSeq(s.key, ".") {
+			strict = strict && at["additionalProperties"] == false
+			properties, _ := at["properties"].(map[string]any)
+			at, _ = properties[part].(map[string]any)
 		}
-		if !found {
-			t.Errorf("%s is not described strictly", s.key)
+		if at["description"] != s.doc || !strict {
+			t.Errorf("%s is not described strictly: %v", s.key, at)
 		}
 	}
 }

@@ -44,6 +44,11 @@ func ofONNX(e *Experiment) bool         { return e.Model.Kind == KindONNX }
 func cachesFeatures(e *Experiment) bool { return e.Train.CacheFeatures }
 func onPlateau(e *Experiment) bool      { return e.Schedule.Kind == KindPlateau }
 
+func otherBatchNorm(e *Experiment) bool {
+	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
+	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
+}
+
 const (
 	maxCount  = 1_000_000
 	maxImages = 100_000_000
@@ -63,6 +68,16 @@ func rules() []rule {
 		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
 		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
+		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps.", max: 1, above: true, below: true, when: otherBatchNorm},
+		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances.", max: 1, above: true, when: otherBatchNorm},
+		{
+			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
+			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,
+		},
+		{
+			key: "model.batchnorm.mode", doc: "What BatchNormalization of kind onnx does in training: train normalises by the batch, freeze by the model's running statistics; auto trains what the model has in the form that trains, unless scale and bias are frozen. model.batchnorm: freeze is short for it.",
+			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, when: ofONNX,
+		},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},

@@ -231,8 +231,8 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
 	}
-	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
-	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
+	b.reset = b.Input(InputResetGrad, graph.Bool, graph.Static(1))
+	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 
 	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
@@ -241,7 +241,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	label = b.turns(InputLabel, label, b.batch, 1)
 	loss := b.loss(logits, label, o.LabelSmoothing)
 	b.finish(loss, logits, label)
-	if err := b.backward(loss, rate, reset, o); err != nil {
+	if err := b.backward(loss, rate, o); err != nil {
 		return nil, err
 	}
 	for _, flag := range b.updated {
@@ -295,7 +295,7 @@ func (b *Builder) finish(loss, logits, label *graph.Value) {
 
 // backward appends the gradients by the trainable parameters, times the
 // learning rate, and their accumulation over micro-batches.
-func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) error {
+func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	var trainable []Parameter
 	var targets []*graph.Value
 	for _, p := range b.parameters {
@@ -323,7 +323,7 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
 		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
-		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, reset))
+		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
 	}
 	return b.Err()
 }

@@ -70,7 +70,7 @@ type Parameter struct {
 	Name  string
 	Shape []int
 	// Trainable parameters are changed by the optimizer; the others are the
-	// running statistics of BatchNorm.
+	// running statistics of BatchNorm and the counter of their steps.
 	Trainable bool
 	// Decay tells that weight decay applies: to the weights of convolutions
 	// and dense layers, not to biases and BatchNorm.
@@ -94,12 +94,18 @@ type Builder struct {
 	values     map[string]*graph.Value
 	// constants, if set, makes parameters initializers of these values.
 	constants *checkpoint.Checkpoint
+	// measuring makes the moments of batches outputs: see Moments.
+	measuring bool
+	measured  []string // the statistics of these outputs
 
 	batch       graph.Dim
 	replicas    int
 	interleaved bool         // images of the replicas take turns
-	resetFlag   *graph.Value // lazy_reset_grad
+	reset       *graph.Value // lazy_reset_grad
+	resetFlag   *graph.Value // the same as 0 or 1
 	forgets     map[float32]*graph.Value
+	steps       *graph.Value // of StepCounter, with this one
+	weights     map[float32]weights
 	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
 	dropoutSeed *graph.Value
@@ -115,6 +121,7 @@ func newBuilder(name string) *Builder {
 		batch:    graph.Symbol(BatchSymbol),
 		replicas: 1,
 		forgets:  map[float32]*graph.Value{},
+		weights:  map[float32]weights{},
 		share:    1,
 	}
 }
@@ -126,6 +133,14 @@ func (b *Builder) Name(name string) string { return b.scope + name }
 func (b *Builder) in(name string, build func()) {
 	outer := b.scope
 	b.scope = outer + name + "."
+	build()
+	b.scope = outer
+}
+
+// atTop runs build outside of all scopes.
+func (b *Builder) atTop(build func()) {
+	outer := b.scope
+	b.scope = ""
 	build()
 	b.scope = outer
 }

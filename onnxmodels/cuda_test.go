@@ -37,7 +37,7 @@ func operators(m *modelfile.Model) map[string]int {
 func every(t *testing.T) *Network {
 	t.Helper()
 	n, err := NewNetwork(8, 8,
-		Conv("conv", ConvOptions{Filters: 8, Kernel: 3}), BatchNorm("norm", BatchNormOptions{}), ReLU("relu"),
+		Conv("conv", ConvOptions{Filters: 8, Kernel: 3}), BatchNorm("norm", BatchNormOptions{Corrected: true}), ReLU("relu"),
 		MaxPool("max", PoolOptions{Size: 2}), Dropout("drop", 0.5),
 		AveragePool("average", PoolOptions{Size: 3, Stride: 1, Same: true}),
 		GlobalAveragePool("global"), Flatten("flat"), Dense("dense", 10))

@@ -344,12 +344,15 @@ func (g *given) normTrains(n *graph.Node) bool {
 
 // batchNorm appends a normalisation in the form that the options say.
 func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.Value {
-	if !b.Training || !g.normTrains(n) {
+	if !b.Training && !b.measuring || !g.normTrains(n) {
 		return b.BatchNormInference(n.Name, in[0], in[1], in[2], in[3], in[4], n.Float("epsilon"))
 	}
 	l := &norm{
 		Builder: b, name: n.Name, BatchNormOptions: BatchNormOptions{Momentum: n.Float("momentum"), Epsilon: n.Float("epsilon")},
 		scale: in[1], bias: in[2], mean: in[3], variance: in[4],
+	}
+	if b.measuring {
+		return l.measure(in[0])
 	}
 	return l.train(in[0])
 }

@@ -187,8 +187,7 @@ func MaxPool(name string, o PoolOptions) Layer {
 		if !ok {
 			return x
 		}
-		y, _ := b.MaxPool(b.Name(name), x, window)
-		return y
+		return b.MaxPool(b.Name(name), x, window)
 	})
 }
 
@@ -209,6 +208,8 @@ type CNNOptions struct {
 	Convolutions int
 	// Classes is the number of outputs.
 	Classes int
+	// BatchNorm describes every batch normalisation.
+	BatchNorm BatchNormOptions
 }
 
 // CNN is the study's network: in each stage Convolutions times a 3x3
@@ -226,18 +227,18 @@ func CNN(o CNNOptions) (*Network, error) {
 		if i > 0 {
 			layers = append(layers, AveragePool(fmt.Sprintf("pool%d", i), PoolOptions{Size: 2}))
 		}
-		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), stage(width, o.Convolutions)))
+		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), stage(width, o.Convolutions, o.BatchNorm)))
 	}
 	layers = append(layers, GlobalAveragePool("pool"), Dense("dense", o.Classes))
 	return NewNetwork(o.Height, o.Width, layers...)
 }
 
-func stage(width, convolutions int) Layer {
+func stage(width, convolutions int, norm BatchNormOptions) Layer {
 	var layers []Layer
 	for i := 1; i <= convolutions; i++ {
 		layers = append(layers,
 			Conv(fmt.Sprintf("conv%d", i), ConvOptions{Filters: width, Kernel: 3}),
-			BatchNorm(fmt.Sprintf("norm%d", i), BatchNormOptions{}),
+			BatchNorm(fmt.Sprintf("norm%d", i), norm),
 			ReLU(fmt.Sprintf("relu%d", i)))
 	}
 	return Sequential(layers...)

@@ -60,9 +60,13 @@ func (n *Network) Classes() int { return n.classes }
 func (n *Network) Parameters() []Parameter { return append([]Parameter(nil), n.parameters...) }
 
 // Count returns the number of elements of all parameters, running statistics
-// included, as Keras's summary counts them, and of the trainable ones.
+// included, as Keras's summary counts them, and of the trainable ones. StepCounter is
+// no part of the network's function and does not count.
 func (n *Network) Count() (total, trainable int) {
 	for _, p := range n.parameters {
+		if p.Name == StepCounter {
+			continue
+		}
 		size := elements(p.Shape)
 		total += size
 		if p.Trainable {

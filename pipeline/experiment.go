@@ -84,7 +84,11 @@ func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, 
 	if err != nil {
 		return nil, "", err
 	}
-	if r, err = configs.LoadResolved(path, f.sets); err != nil {
+	load := configs.LoadResolved
+	if path != f.config {
+		load = configs.LoadBegun
+	}
+	if r, err = load(path, f.sets); err != nil {
 		return nil, "", err
 	}
 	if err := settleSize(&r.Experiment); err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
@@ -105,7 +104,7 @@ func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelf
 	if err != nil {
 		return nil, "", &dataError{err}
 	}
-	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	state, err := snapshot.Parameters(path)
 	if err != nil {
 		return nil, "", &dataError{err}
 	}

@@ -59,6 +59,7 @@ func (f *givenFlags) settings() configs.Model {
 	m := configs.Model{
 		Kind: configs.KindONNX, Path: f.model, Classes: f.classes, Head: configs.HeadAuto,
 		Train: f.train, Normalize: f.normalize,
+		BatchNorm: configs.BatchNorm{Mode: f.batchNorm},
 	}
 	if f.classes > 0 {
 		m.Head = configs.HeadReplace
@@ -75,7 +76,7 @@ func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if slices.Contains(opts.sets, "") || opts.config != "" {
 		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
 	}
-	network, err := trainloop.Given(opts.given.settings(), opts.given.batchNorm, opts.size.height, opts.size.width)
+	network, err := trainloop.Given(opts.given.settings(), opts.size.height, opts.size.width)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,10 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
@@ -73,21 +76,21 @@ func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut,
 	if err := checkFeatureMemory(cut, images, availableMemory()); err != nil {
 		return nil, err
 	}
-	extractor, err := newExtractor(e, cut, state, train)
+	lower, err := openLower(e, cut, state)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, extractor.Close()) }()
+	defer func() { err = errors.Join(err, lower.Close()) }()
 	f := &features{upper: cut.Upper, labels: train.Labels}
-	if f.training, err = f.extract(ctx, extractor, train); err != nil || validation == nil {
+	if f.training, err = f.extract(ctx, lower, train); err != nil || validation == nil {
 		return f, err
 	}
-	f.validation, err = f.extract(ctx, extractor, validation)
+	f.validation, err = f.extract(ctx, lower, validation)
 	return f, err
 }
 
-// newExtractor makes the session of the lower layers.
-func newExtractor(e configs.Experiment, cut *onnxmodels.Cut, state []byte, set *dataset.Set) (*session.Extractor, error) {
+// openLower makes the session of the lower layers.
+func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*session.Probe, error) {
 	c, err := checkpoint.Decode(state)
 	if err != nil {
 		return nil, err
@@ -100,29 +103,30 @@ func newExtractor(e configs.Experiment, cut *onnxmodels.Cut, state []byte, set *
 	if err != nil {
 		return nil, err
 	}
-	height, width := set.Size()
-	return session.NewExtractor(data, height, width, cut.Upper.Features(), sessionOptions(e.Runtime))
+	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, sessionOptions(e.Runtime))
 }
 
 // extract returns the features of a set. Of the first image it takes them alone, too: were
 // they others than beside other images, they could not be kept.
-func (f *features) extract(ctx context.Context, extractor *session.Extractor, set *dataset.Set) ([]float32, error) {
+func (f *features) extract(ctx context.Context, lower *session.Probe, set *dataset.Set) ([]float32, error) {
+	height, width := set.Size()
 	size := f.upper.Features()
-	all := make([]float32, set.Len()*size)
+	all := make([]float32, 0, set.Len()*size)
 	for from := 0; from < set.Len(); from += evaluation.Batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+evaluation.Batch, set.Len())
-		if err := extractor.Features(ctx, set.Images(from, to), all[from*size:to*size]); err != nil {
+		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width)
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, values[0]...)
 	}
-	alone := make([]float32, size)
-	if err := extractor.Features(ctx, set.Images(0, 1), alone); err != nil {
+	alone, err := lower.RunImages(set.Images(0, 1), height, width)
+	if err != nil {
 		return nil, err
 	}
-	if d := relativeDistance(alone, all[:size]); d > featureTolerance {
+	if d := relativeDistance(alone[0], all[:size]); d > featureTolerance {
 		return nil, &SettingError{"train.cache_features", fmt.Sprintf("the frozen layers give an image other features (%.2g apart) alone than beside others, so they cannot be kept: set it to false", d)}
 	}
 	return all, nil
@@ -201,24 +205,72 @@ func (f *featureFeed) train(rate float64, dropoutSeed uint64) (session.Result, e
 // Close implements feed.
 func (f *featureFeed) Close() {}
 
-// evaluate runs the upper layers, with the parameters of a checkpoint file, on the features
-// of the validation images.
-func (f *features) evaluate(ctx context.Context, path string, set *dataset.Set, target string, o session.Options) (_ *evaluation.Report, err error) {
-	c, err := checkpoint.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := inferenceModel(f.upper, c, set.Classes, target)
-	if err != nil {
-		return nil, err
-	}
-	n := f.upper.Features()
-	head, err := session.NewHead(data, n, f.upper.Classes(), o)
+// evaluate runs the upper layers, with the parameters, on the features of the validation
+// images.
+func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint, set *dataset.Set, o session.Options) (_ *evaluation.Report, err error) {
+	head, err := openUpper(f.upper, parameters, o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, head.Close()) }()
-	return evaluation.RunBy(ctx, func(ctx context.Context, from, to int) ([]float32, error) {
-		return head.Logits(ctx, f.validation[from*n:to*n])
+	n := f.upper.Features()
+	return evaluation.RunBy(ctx, func(_ context.Context, from, to int) ([]float32, error) {
+		return logits(head, f.validation[from*n:to*n], n)
 	}, set)
+}
+
+// openUpper makes a session of the upper layers for inference.
+func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
+	data, err := inferenceModel(upper, parameters, nil, Target(o.Device))
+	if err != nil {
+		return nil, err
+	}
+	return session.NewProbe(data, onnxmodels.InputFeatures, []string{onnxmodels.OutputLogits}, o)
+}
+
+// logits are what the upper layers give for a list of features, n of each image.
+func logits(head *session.Probe, list []float32, n int) ([]float32, error) {
+	values, err := head.Run(matrix(list, n))
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
+}
+
+// matrix is a list of features, n of each image, as the input of a session.
+func matrix(list []float32, n int) *interp.Value {
+	return &interp.Value{Name: onnxmodels.InputFeatures, Tensor: &op.Tensor{Elem: graph.Float, Shape: []int{len(list) / n, n}, Floats: list}}
+}
+
+// measure adds the moments that BatchNorm in the upper layers has over the epoch's first
+// training images.
+func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
+	batch, batches := measuredBatches(len(f.labels), MicroBatch(e))
+	data, err := modelfile.Marshal(m.Model)
+	if err != nil {
+		return err
+	}
+	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, sessionOptions(e.Runtime))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, probe.Close()) }()
+	n := f.upper.Features()
+	feed := &featureFeed{
+		features: f, seed: e.Seed, size: batch, epoch: epoch,
+		batch: make([]float32, batch*n), batchLabels: make([]int64, batch),
+	}
+	for range batches {
+		if _, err := feed.next(ctx); err != nil {
+			return err
+		}
+		values, err := probe.Run(matrix(feed.batch, n))
+		if err != nil {
+			return explainMemory(err, e)
+		}
+		if err := m.Add(values); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -36,6 +36,7 @@ func TestCachedFeatures(t *testing.T) {
 		{"default", "[head]", nil},
 		{"training", "[head, 'project.*']", []string{"train.label_smoothing=0.1"}}, // features of two layers
 		{"training", "[head, 'norm2.*']", []string{"train.replicas=2"}},            // which normalises by the batch
+		{"training", "[head, 'norm2.*']", []string{"model.batchnorm.statistics=recalibrated"}},
 	} {
 		o := noisy(smallGiven(t, c.form, append(c.more, "model.train="+c.train)...))
 		cached := beside(o, "cached")

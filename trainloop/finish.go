@@ -30,14 +30,18 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err != nil {
 		return rundir.Summary{}, err
 	}
-	model, err := r.exported(snapshot.CheckpointPath(path), onnxmodels.TargetPortable)
+	parameters, err := snapshot.Parameters(path)
+	if err != nil {
+		return rundir.Summary{}, err
+	}
+	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, onnxmodels.TargetPortable)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
 	if err := durable.WriteBytes(r.layout.Model(), model); err != nil {
 		return rundir.Summary{}, err
 	}
-	if err := r.writeFineTuned(snapshot.CheckpointPath(path)); err != nil {
+	if err := r.writeFineTuned(parameters); err != nil {
 		return rundir.Summary{}, err
 	}
 	verification, err := r.verify(model)
@@ -54,6 +58,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if l := r.at.LossScale; l != nil {
 		s.SkippedSteps = l.Skipped
 	}
+	r.summarizeStatistics(&s)
 	sum := sha256.Sum256(model)
 	s.ModelSHA256, s.Verification = hex.EncodeToString(sum[:]), verification
 	if err := rundir.WriteSummary(r.Dir, s); err != nil {
@@ -62,18 +67,13 @@ func (r *run) finish() (rundir.Summary, error) {
 	return s, rundir.ClearFailure(r.Dir)
 }
 
-// writeFineTuned writes the model that was given, if one was, with the parameters of a
-// checkpoint file.
-func (r *run) writeFineTuned(path string) error {
+// writeFineTuned writes the model that was given, if one was, with the parameters.
+func (r *run) writeFineTuned(parameters *checkpoint.Checkpoint) error {
 	if r.Experiment.Model.Kind != configs.KindONNX {
 		return nil
 	}
-	state, err := checkpoint.Read(path)
-	if err != nil {
-		return err
-	}
 	height, width := r.Train.Size()
-	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, state)
+	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, parameters)
 }
 
 // verifiedSamples is how many validation images the exported model is compared
@@ -112,16 +112,6 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	return &rundir.Verification{
 		Samples: report.Samples, LargestDifference: report.Probabilities.Largest, Tolerance: report.Tolerance,
 	}, nil
-}
-
-// exported returns the network with the parameters of a checkpoint file in the form
-// for the target.
-func (r *run) exported(path, target string) ([]byte, error) {
-	c, err := checkpoint.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	return inferenceModel(r.network, c, r.Validation.Classes, target)
 }
 
 // inferenceModel returns the network with the parameters of the checkpoint and

@@ -173,7 +173,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	m.SecondsPerStep = median(m.Seconds)
 	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep
 	m.PeakBytes = PeakBytes()
-	m.EvaluationImagesPerSecond, err = evaluationRate(ctx, e, s.network, s.state)
+	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.network, s.state)
 	return m, err
 }
 
@@ -187,12 +187,8 @@ func precision(r configs.Runtime) string {
 
 // evaluationRate is how many images a second the network classifies, by the median
 // of five batches after a first one.
-func evaluationRate(ctx context.Context, e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (rate float64, err error) {
-	data, err := inferenceModel(n, state, nil, Target(e.Runtime.Device))
-	if err != nil {
-		return 0, err
-	}
-	classify, closeModel, err := classifier(e, n, data)
+func evaluationRate(e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (rate float64, err error) {
+	classify, closeModel, err := randomClassifier(e, n, state)
 	if err != nil {
 		return 0, err
 	}
@@ -200,7 +196,7 @@ func evaluationRate(ctx context.Context, e configs.Experiment, n *onnxmodels.Net
 	var seconds []float64
 	for range 6 {
 		begun := time.Now()
-		if err := classify(ctx); err != nil {
+		if err := classify(); err != nil {
 			return 0, err
 		}
 		seconds = append(seconds, time.Since(begun).Seconds())
@@ -208,18 +204,19 @@ func evaluationRate(ctx context.Context, e configs.Experiment, n *onnxmodels.Net
 	return evaluation.Batch / median(seconds[1:]), nil
 }
 
-// classifier returns what classifies evaluation.Batch random images, or their features.
-func classifier(e configs.Experiment, n *onnxmodels.Network, data []byte) (classify func(context.Context) error, closeModel func() error, err error) {
+// randomClassifier returns what classifies evaluation.Batch random images, or their features.
+func randomClassifier(e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (classify, closeModel func() error, err error) {
 	if size := n.Features(); size > 0 {
-		head, err := session.NewHead(data, size, n.Classes(), sessionOptions(e.Runtime))
+		head, err := openUpper(n, state, sessionOptions(e.Runtime))
 		if err != nil {
 			return nil, nil, err
 		}
-		features := randomFeatures(e.Seed, evaluation.Batch*size)
-		return func(ctx context.Context) error {
-			_, err := head.Logits(ctx, features)
-			return err
-		}, head.Close, nil
+		list := randomFeatures(e.Seed, evaluation.Batch*size)
+		return func() error { _, err := logits(head, list, size); return err }, head.Close, nil
+	}
+	data, err := inferenceModel(n, state, nil, Target(e.Runtime.Device))
+	if err != nil {
+		return nil, nil, err
 	}
 	m, err := session.NewModel(data, sessionOptions(e.Runtime))
 	if err != nil {
@@ -227,10 +224,7 @@ func classifier(e configs.Experiment, n *onnxmodels.Network, data []byte) (class
 	}
 	height, width := n.Size()
 	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, n.Classes())
-	return func(ctx context.Context) error {
-		_, _, err := m.Predict(ctx, images)
-		return err
-	}, m.Close, nil
+	return func() error { _, _, err := m.Predict(context.Background(), images); return err }, m.Close, nil
 }
 
 func median(values []float64) float64 {

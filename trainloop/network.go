@@ -27,7 +27,7 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	switch e.Model.Kind {
 	case "cnn":
 	case configs.KindONNX:
-		n, err := Given(e.Model, onnxmodels.BatchNormAuto, height, width)
+		n, err := Given(e.Model, height, width)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +44,17 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	return onnxmodels.CNN(onnxmodels.CNNOptions{
 		Height: height, Width: width,
 		Widths: e.Model.Widths, Convolutions: e.Model.Convolutions, Classes: e.Model.Classes,
+		BatchNorm: batchNorm(e.Model.BatchNorm),
 	})
+}
+
+// batchNorm is the settings in the network's form. Artifacts of recalibrated statistics
+// have corrected ones, for clients that do not measure them anew.
+func batchNorm(b configs.BatchNorm) onnxmodels.BatchNormOptions {
+	return onnxmodels.BatchNormOptions{
+		Momentum: float32(b.Momentum), Epsilon: float32(b.Epsilon),
+		Corrected: b.Statistics == configs.StatisticsCorrected || b.Statistics == configs.StatisticsRecalibrated,
+	}
 }
 
 // checkBatch refuses sizes that the others are not fractions of, as those of an

@@ -9,6 +9,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -177,7 +178,7 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return err
 	}
 	// An interruption now would only repeat the evaluation.
-	row, err := r.evaluateEpoch(context.WithoutCancel(ctx), pending.CheckpointPath(), begun)
+	row, err := r.evaluateEpoch(context.WithoutCancel(ctx), pending, begun)
 	if err != nil {
 		return errors.Join(err, pending.Abort())
 	}
@@ -193,10 +194,17 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 	return nil
 }
 
-// evaluateEpoch returns the row of the current epoch, at whose end the network
-// has the parameters of the checkpoint file.
-func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (rundir.Epoch, error) {
-	evaluation, err := r.evaluate(ctx, path)
+// evaluateEpoch returns the row of the current epoch, of which the snapshot has the
+// parameters, and if the settings ask for it measures their statistics before.
+func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begun time.Time) (rundir.Epoch, error) {
+	if err := r.recalibrate(ctx, pending); err != nil {
+		return rundir.Epoch{}, err
+	}
+	parameters, err := pending.Parameters()
+	if err != nil {
+		return rundir.Epoch{}, err
+	}
+	evaluation, err := r.evaluate(ctx, parameters)
 	if err != nil {
 		return rundir.Epoch{}, err
 	}
@@ -224,13 +232,13 @@ func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	}
 }
 
-// evaluate runs the network with the parameters of the checkpoint file on the
-// validation images, with BatchNorm folded as in the exported model.
-func (r *run) evaluate(ctx context.Context, path string) (e *evaluation.Report, err error) {
+// evaluate runs the network with the parameters on the validation images, with
+// BatchNorm folded as in the exported model.
+func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (e *evaluation.Report, err error) {
 	if r.features != nil {
-		return r.features.evaluate(ctx, path, r.Validation, Target(r.options.Device), r.options)
+		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
 	}
-	model, err := r.exported(path, Target(r.options.Device))
+	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
 	if err != nil {
 		return nil, err
 	}

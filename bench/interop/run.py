@@ -6,7 +6,8 @@ For each case below it exports training artifacts, trains them in Go
 (record/main.go) and again here on the same batches, and compares:
 
     models      onnx.checker with full_check accepts all of them
-    training    loss and hits of every step
+    training    loss and hits of every step, and after the last BatchNorm's
+                running statistics
     checkpoint  one that onnxlab read and wrote back holds the same bytes of
                 every parameter, and training goes on from it as in Go
     eval model  its loss and hits agree with the inference model's logits
@@ -68,6 +69,11 @@ CASES = {
         "portable", ["model.widths=8,12,16", "model.convolutions=3", "optimizer.learning_rate=0.001"]),
     "decay and smoothing": ("portable", ["optimizer.weight_decay=0.0005", "train.label_smoothing=0.1"]),
     "momentum correction": ("portable", ["optimizer.momentum_correction=true"]),
+    "Keras's statistics": ("portable", ["model.batchnorm.statistics=keras", "model.batchnorm.momentum=0.9"]),
+    # The momentum counts from the fifth step on.
+    "corrected statistics": (
+        "cpu", ["model.batchnorm.statistics=corrected", "model.batchnorm.momentum=0.75",
+                "train.replicas=4", "train.micro_batch=32"]),
     "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
 }
 
@@ -176,6 +182,15 @@ def parameters(state):
     return {name: p.data.tobytes() for name, p in state.parameters}
 
 
+def statistics_apart(state, last):
+    """How far the parameters that are not trained are apart, relative to the largest of each."""
+    want = {name: p.data for name, p in CheckpointState.load_checkpoint(str(last)).parameters if not p.requires_grad}
+    got = {name: p.data for name, p in state.parameters if not p.requires_grad}
+    if got.keys() != want.keys():
+        return float("nan")
+    return max(relative(got[name], want[name]) for name in want)
+
+
 def cross_entropy(logits, labels):
     logits = logits.astype(np.float64)
     logits -= logits.max(1, keepdims=True)
@@ -236,6 +251,7 @@ def compare(case, artifacts, data):
     losses, hits = train(trainer, data, 0)
     yield Check(case, "training: losses", losses, TOLERANCE)
     yield Check(case, "training: hits", hits, 1)  # two classes may be equally likely but for rounding
+    yield Check(case, "training: statistics", statistics_apart(trainer.state, data.folder / "last"), TOLERANCE)
 
     rewritten = Trainer(artifacts, data.folder / "rewritten", data.facts["micro_batch"])
     saved = CheckpointState.load_checkpoint(str(data.folder / "saved"))
@@ -273,7 +289,7 @@ def main():
         programs.mkdir(parents=True, exist_ok=True)
         build(f"{programs}/")
         for case, (target, sets) in CASES.items():
-            artifacts, data = record(programs, folder / case.replace(" ", "-"), target, sets, options.steps)
+            artifacts, data = record(programs, folder / case.replace(" ", "-").replace("'", ""), target, sets, options.steps)
             checks += compare(case, artifacts, data)
     print(f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}, {options.steps} steps a case")
     show(checks)

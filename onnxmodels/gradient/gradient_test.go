@@ -122,7 +122,7 @@ func poolProbe(name string, w op.Window, shape ...int) probe {
 			if name == "AveragePool" {
 				return g.AveragePool("op", in[0], w)
 			}
-			y, _ := g.MaxPool("op", in[0], w)
+			y := g.MaxPool("op", in[0], w)
 			return y
 		},
 	}

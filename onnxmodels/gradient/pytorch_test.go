@@ -30,7 +30,7 @@ var layers = map[string]func(g op.Builder, in map[string]*graph.Value, w op.Wind
 		return g.AveragePool("pool", in["x"], w)
 	},
 	"maxpool": func(g op.Builder, in map[string]*graph.Value, w op.Window) *graph.Value {
-		y, _ := g.MaxPool("pool", in["x"], w)
+		y := g.MaxPool("pool", in["x"], w)
 		return y
 	},
 	"globalaveragepool": func(g op.Builder, in map[string]*graph.Value, _ op.Window) *graph.Value {

@@ -184,7 +184,13 @@ func (r *reader) node(n *onnxpb.Node) error {
 		return fmt.Errorf("it has %d outputs, where %d are known", len(c.Want), len(form.Gives))
 	}
 	r.openBatch(n, &c)
-	values, err := r.b.Express(form, c)
+	values := []*graph.Value{r.openGather(n, &c)}
+	if values[0] == nil {
+		values, err = r.b.Express(form, c)
+	}
+	if err == nil {
+		err = r.b.Err()
+	}
 	if err != nil {
 		if inner := errors.Unwrap(err); inner != nil && r.b.Err() != nil {
 			err = inner // the node is named already

@@ -61,8 +61,7 @@ var damages = map[string]func(m *onnxpb.Model){
 	`attribute "strides": 0 is outside 1..65535`:                                                   func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "strides", []int64{0, 1}) },
 	`attribute "kernel_shape" is missing`:                                                          func(m *onnxpb.Model) { nodeOf(m, "AveragePool").Attribute = nil },
 	`attribute "pads": 2 is not smaller than the kern`:                                             func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "pads", []int64{0, 2, 0, 0}) },
-	`attribute "ceil_mode" is 1`:                                                                   func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "ceil_mode", int64(1)) },
-	`attribute "training_mode" is 1`:                                                               func(m *onnxpb.Model) { set(nodeOf(m, "BatchNormalization"), "training_mode", int64(1)) },
+	`attribute "auto_pad" is SAME, which is not known`:                                             func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "auto_pad", "SAME") },
 	`Mul): inputs image.float.out int64[batch, 3, 8, 12] and image.scale float32[] differ in type`: func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
 	`attribute "value" is not supported`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Relu")
@@ -83,8 +82,8 @@ var damages = map[string]func(m *onnxpb.Model){
 
 	// What Predict finds.
 	`node "stage1.conv1" (Conv): weight stage1.conv1.weight float32[4, 3, 3, 3] and kernel [5 5]`: func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "kernel_shape", []int64{5, 5}) },
-	`(Conv): a kernel of`:          func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "dilations", []int64{9, 9}) },
-	`more than 268435456 elements`: func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{65535, 65535, 65535, 65535}) },
+	`: a kernel of [3 3] with dilations [9 9] and`:                                                func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "dilations", []int64{9, 9}) },
+	`more than 268435456 elements`:                                                                func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{65535, 65535, 65535, 65535}) },
 	`(BatchNormalization): stage1.conv1.weight float32[4, 3, 3, 3] does not fit`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "BatchNormalization")
 		n.Input[1] = nodeOf(m, "Conv").Input[1]

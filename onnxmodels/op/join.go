@@ -27,7 +27,8 @@ var _ = Register(&Operator{
 		}
 		return []*graph.Value{b.Concat(n.Name, parts, axis, x.Shape[axis]), nil}[:len(n.Inputs)]
 	},
-	Eval: evalSplit,
+	Eval:  evalSplit,
+	Moves: true,
 })
 
 func inferSplit(n *graph.Node) ([]graph.Type, error) {

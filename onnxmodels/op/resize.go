@@ -1,13 +1,15 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
 
-// resizeOperator is Resize by constant scales.
+// resizeOperator is Resize by constant scales, in what ONNX Runtime's kernels do as ONNX says.
+// Models may have more: see resizeform.go.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "Resize", Takes: Takes("X", "roi?", "scales?", "sizes?"), Gives: Gives("Y"),
@@ -16,7 +18,7 @@ var _ = Register(&Operator{
 	},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		x, scales := n.In("X"), n.In("scales")
-		if scales == nil || len(scales.Floats()) != len(x.Shape) {
+		if scales == nil || !scales.Constant() || scales.Elem != graph.Float || len(scales.Floats()) != len(x.Shape) {
 			return nil, fmt.Errorf("the scales are no constants, one for each dimension of %s", x)
 		}
 		shape := slices.Clone(x.Shape)
@@ -24,19 +26,201 @@ var _ = Register(&Operator{
 			if s != 1 && shape[i].Symbol != "" {
 				return nil, fmt.Errorf("%s is resized along dimension %d", x, i)
 			}
-			shape[i].Size = int64(float32(shape[i].Size) * s)
+			shape[i].Size = int64(scaled(int(shape[i].Size), s))
+		}
+		if _, err := resizing(n, x.Shape.Sizes(), scales.Floats()); err != nil {
+			return nil, err
 		}
 		return typed(x.Elem, shape)
 	},
+	Gradient: resizeGradient,
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		if len(in) < 3 || in[2] == nil || in[2].Elem != graph.Float || in[2].Len() != len(in[0].Shape) {
+			return nil, errors.New("the scales are missing")
+		}
+		list, err := resizing(n, in[0].Shape, in[2].Floats)
+		if err != nil {
+			return nil, err
+		}
+		x := in[0]
+		for axis, t := range list {
+			if !t.identity() {
+				if x, err = sampled(x, axis, t); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return one(x)
+	},
 })
 
-// Upsample appends x [n, c, h, w] with every element repeated kh x kw times.
-func (b Builder) Upsample(name string, x *graph.Value, kh, kw int) *graph.Value {
-	if kh < 1 || kw < 1 {
-		b.Fail("Resize %q: %v repeated %dx%d times", name, x, kh, kw)
+// unchanged are the taps of a dimension that is not resized, whatever its size.
+var unchanged = taps{size: 1, count: 1, at: []int{0}, weights: []float64{1}}
+
+// scaled is the size of a dimension that is resized (ONNX Resize-13).
+func scaled(size int, scale float32) int { return int(float32(size) * scale) }
+
+// resizing returns what a node reads in each dimension of x, whose symbolic ones have a size
+// of 0.
+func resizing(n *graph.Node, sizes []int, scales []float32) ([]taps, error) {
+	s, err := samplingOf(n)
+	if err != nil {
+		return nil, err
+	}
+	if s.coordinates == "tf_crop_and_resize" || s.coordinates == "half_pixel_symmetric" {
+		return nil, fmt.Errorf("attribute \"coordinate_transformation_mode\" is %q", s.coordinates)
+	}
+	list := make([]taps, len(sizes))
+	for i, size := range sizes {
+		if scales[i] == 1 {
+			list[i] = unchanged
+			continue
+		}
+		along, err := s.along(size, scaled(size, scales[i]), float64(scales[i]))
+		if err != nil {
+			return nil, err
+		}
+		list[i] = along.taps(along.kernelPosition)
+	}
+	return list, nil
+}
+
+// resizeGradient gives each element of X the sum of what it was given, times its weight there:
+// an AveragePool where elements are repeated, else products with the weights as matrices.
+func resizeGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x, d := n.In("X"), dy[0]
+	grads := make([]*graph.Value, len(n.Inputs))
+	list, err := resizing(n, x.Shape.Sizes(), n.In("scales").Floats())
+	if err != nil {
+		b.Fail("differentiate %q: %w", n.Name, err)
+		return grads
+	}
+	if grads[0] = b.gathered(n.Name, d, list); grads[0] != nil {
+		return grads
+	}
+	for axis, t := range list {
+		if !t.identity() {
+			m := t.matrix()
+			d = b.product(fmt.Sprint(n.Name, ".", axis), d, axis, transposed(m, t.size), t.size)
+		}
+	}
+	grads[0] = d
+	return grads
+}
+
+// gathered is the gradient if elements of images are repeated, else nil.
+func (b *Backward) gathered(name string, d *graph.Value, list []taps) *graph.Value {
+	times := make([]int, len(list))
+	for i, t := range list {
+		times[i] = t.repeats()
+	}
+	if len(list) < 4 || len(list) > 5 || times[0] != 1 || times[1] != 1 || slices.Contains(times, 0) {
+		return nil
+	}
+	k := times[2:]
+	w := Sliding{Kernel: k, Strides: k, Dilations: ones(len(k)), Before: make([]int, len(k)), After: make([]int, len(k))}
+	mean := b.one("AveragePool", name+".mean", []*graph.Value{d}, w.Attributes()...)
+	return b.Binary("Mul", name, mean, b.As(d.Elem, b.Scalar(name+".times", float32(product(k)))))
+}
+
+// transposed is a matrix with so many columns, transposed.
+func transposed(m []float64, columns int) []float64 {
+	t, rows := make([]float64, len(m)), len(m)/max(columns, 1)
+	for i := range m {
+		t[i%columns*rows+i/columns] = m[i]
+	}
+	return t
+}
+
+// product appends x with the matrix m, of so many rows, applied along one dimension.
+func (b Builder) product(name string, x *graph.Value, axis int, m []float64, rows int) *graph.Value {
+	if b.Err() != nil {
 		return x
 	}
-	scales := b.Floats(name+".scales", []int{4}, []float32{1, 1, float32(kh), float32(kw)})
+	last, columns := len(x.Shape)-1, len(m)/max(rows, 1)
+	if axis == last-1 {
+		return b.MatMul(name, b.matrixOf(name, x, m, rows, columns), x)
+	}
+	right := b.matrixOf(name, x, transposed(m, columns), columns, rows)
+	if axis == last {
+		return b.MatMul(name, x, right)
+	}
+	order := make([]int, len(x.Shape))
+	for i := range order {
+		order[i] = i
+	}
+	order[axis], order[last] = last, axis
+	y := b.MatMul(name, b.Transpose(name+".last", x, order...), right)
+	return b.Transpose(name+".back", y, order...)
+}
+
+// matrixOf appends a constant matrix of the element type of x.
+func (b Builder) matrixOf(name string, x *graph.Value, m []float64, rows, columns int) *graph.Value {
+	t := &Tensor{Elem: graph.Double, Shape: []int{rows, columns}, Doubles: m}
+	c, err := Converted(t, x.Elem)
+	if err != nil {
+		b.Fail("Resize %q: %w", name, err)
+		return x
+	}
+	return b.constant(name+".weights", c)
+}
+
+// sampled is x with one dimension read as taps say.
+func sampled(x *Tensor, axis int, t taps) (*Tensor, error) {
+	out := len(t.at) / max(t.count, 1)
+	shape := slices.Clone(x.Shape)
+	shape[axis] = out
+	y, err := newTensor(x.Elem, shape...)
+	if err != nil {
+		return nil, err
+	}
+	inner, size := product(shape[axis+1:]), x.Shape[axis]
+	err = parallel(product(shape[:axis]), func(outer int) {
+		from, to := outer*size*inner, outer*out*inner
+		switch {
+		case x.Doubles != nil:
+			sampleInto(y.Doubles[to:to+out*inner], x.Doubles[from:from+size*inner], t, inner)
+		case x.Floats != nil:
+			sampleInto(y.Floats[to:to+out*inner], x.Floats[from:from+size*inner], t, inner)
+		default:
+			sampleInto(y.Ints[to:to+out*inner], x.Ints[from:from+size*inner], t, inner)
+		}
+	})
+	y.round()
+	return y, err
+}
+
+func sampleInto[T float32 | float64 | int64](y, x []T, t taps, inner int) {
+	for i := range len(y) / max(inner, 1) {
+		row := y[i*inner : (i+1)*inner]
+		for k := i * t.count; k < (i+1)*t.count; k++ {
+			from := x[t.at[k]*inner : (t.at[k]+1)*inner]
+			if t.weights[k] == 1 {
+				for j, v := range from {
+					row[j] += v
+				}
+				continue
+			}
+			weight := T(t.weights[k])
+			for j, v := range from {
+				row[j] += weight * v
+			}
+		}
+	}
+}
+
+// Upsample appends images x [n, c, …] with every element repeated so many times in each
+// dimension.
+func (b Builder) Upsample(name string, x *graph.Value, times ...int) *graph.Value {
+	if slices.ContainsFunc(times, func(n int) bool { return n < 1 }) || x == nil || len(x.Shape) != 2+len(times) {
+		b.Fail("Resize %q: %v repeated %v times", name, x, times)
+		return x
+	}
+	list := []float32{1, 1}
+	for _, n := range times {
+		list = append(list, float32(n))
+	}
+	scales := b.Floats(name+".scales", []int{len(list)}, list)
 	return b.one("Resize", name, []*graph.Value{x, nil, scales},
 		graph.Attribute{Name: "coordinate_transformation_mode", Value: "asymmetric"},
 		graph.Attribute{Name: "mode", Value: "nearest"}, graph.Attribute{Name: "nearest_mode", Value: "floor"})

@@ -111,17 +111,6 @@ func (t *Tensor) want(what string, elem graph.Elem, rank int) error {
 	return nil
 }
 
-// wantVector checks that t is float32 [n].
-func (t *Tensor) wantVector(what string, n int) error {
-	if err := t.want(what, graph.Float, 1); err != nil {
-		return err
-	}
-	if t.Shape[0] != n {
-		return fmt.Errorf("%s is %s, want [%d]", what, t, n)
-	}
-	return nil
-}
-
 // product is the number of elements of dimensions that a tensor has.
 func product(dims []int) int {
 	n := 1

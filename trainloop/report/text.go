@@ -73,6 +73,9 @@ func (t Table) WriteText(w io.Writer) error {
 		return err
 	}
 	text := "\n" + t.Definition + "\n"
+	if len(t.Initial) > 0 {
+		text += "\n" + t.InitialTitle() + ":\n  " + strings.Join(t.Initial, "\n  ") + "\n"
+	}
 	if len(t.Open) > 0 {
 		text += "\nNot done:\n  " + strings.Join(t.Open, "\n  ") + "\n"
 	}

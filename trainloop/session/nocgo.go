@@ -66,35 +66,14 @@ func (*Model) Predict(context.Context, []uint8) (logits, probabilities []float32
 // Close does nothing.
 func (*Model) Close() error { return nil }
 
-// Extractor is not available without cgo.
-type Extractor struct{}
-
-// NewExtractor returns ErrNoCgo.
-func NewExtractor([]byte, int, int, int, Options) (*Extractor, error) { return nil, ErrNoCgo }
-
-// Features returns ErrNoCgo.
-func (*Extractor) Features(context.Context, []uint8, []float32) error { return ErrNoCgo }
-
-// Close does nothing.
-func (*Extractor) Close() error { return nil }
-
-// Head is not available without cgo.
-type Head struct{}
-
-// NewHead returns ErrNoCgo.
-func NewHead([]byte, int, int, Options) (*Head, error) { return nil, ErrNoCgo }
-
-// Logits returns ErrNoCgo.
-func (*Head) Logits(context.Context, []float32) ([]float32, error) { return nil, ErrNoCgo }
-
-// Close does nothing.
-func (*Head) Close() error { return nil }
-
 // Probe is not available without cgo.
 type Probe struct{}
 
 // NewProbe returns ErrNoCgo.
 func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
+
+// RunImages returns ErrNoCgo.
+func (*Probe) RunImages([]uint8, int, int) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Run returns ErrNoCgo.
 func (*Probe) Run(*interp.Value) ([][]float32, error) { return nil, ErrNoCgo }

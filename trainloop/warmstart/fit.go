@@ -63,6 +63,9 @@ func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*che
 	for _, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
 		for i := range list {
 			name := list[i].Name
+			if name == onnxmodels.StepCounter {
+				continue // counts the steps of this run
+			}
 			if start.Reason != "" && slices.Contains(classifier, name) {
 				start.New = append(start.New, name)
 				continue
@@ -81,12 +84,16 @@ func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*che
 // if it is the number of classes.
 func (s *Source) compare(n *onnxmodels.Network, own map[string]checkpoint.Tensor, classifier []string) (reason string, err error) {
 	other := maps.Clone(own)
+	delete(other, onnxmodels.StepCounter)
 	misfit := &Misfit{From: s.String(), Network: s.Network}
 	differs := func(name, format string, args ...any) {
 		misfit.Differences = append(misfit.Differences, printable.Name(name)+": "+fmt.Sprintf(format, args...))
 	}
 	normalised := false
 	for _, p := range n.Parameters() {
+		if p.Name == onnxmodels.StepCounter {
+			continue
+		}
 		normalised = normalised || !p.Trainable
 		t, found := own[p.Name]
 		delete(other, p.Name)

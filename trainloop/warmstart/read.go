@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"onnxlab/internal/durable"
@@ -88,7 +89,11 @@ func readSnapshot(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
-	s, err := readCheckpoint(named, snapshot.CheckpointPath(path))
+	c, err := snapshot.Parameters(path)
+	if err != nil {
+		return nil, fault(named, err)
+	}
+	s, err := sourceOf(c, named, snapshot.CheckpointPath(path))
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +114,13 @@ func readCheckpoint(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
+	return sourceOf(c, named, path)
+}
+
+// sourceOf makes a source of the checkpoint at path.
+func sourceOf(c *checkpoint.Checkpoint, named, path string) (*Source, error) {
 	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
+	s.Parameters = slices.DeleteFunc(s.Parameters, func(t checkpoint.Tensor) bool { return t.Name == onnxmodels.StepCounter })
 	if from := c.Properties.Strings[propertyFrom]; from != "" {
 		s.Place = "of " + printable.Name(from)
 	}

@@ -1,0 +1,255 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// sampling is how Resize reads one dimension of its input (ONNX Resize-19).
+type sampling struct {
+	in, out     int
+	scale       float64
+	coordinates string // coordinate_transformation_mode
+	mode        string
+	nearest     string // nearest_mode
+	cubic       float64
+	// antialias widens the kernel where the dimension shrinks; inside leaves out elements
+	// beyond the ends instead of repeating the last.
+	antialias, inside bool
+	// start and end are the part of the dimension that tf_crop_and_resize reads, where 1 is
+	// the last element.
+	start, end float64
+}
+
+// samplingOf reads what a node says for all dimensions.
+func samplingOf(n *graph.Node) (sampling, error) {
+	s := sampling{
+		coordinates: n.Text("coordinate_transformation_mode"), mode: n.Text("mode"), nearest: n.Text("nearest_mode"),
+		cubic: float64(n.Float("cubic_coeff_a")), inside: n.Flag("exclude_outside"), antialias: n.Flag("antialias"),
+	}
+	return s, s.check()
+}
+
+// check tells what is not known.
+func (s sampling) check() error {
+	for name, is := range map[string]struct {
+		value string
+		known []string
+	}{
+		"mode":         {s.mode, []string{"nearest", "linear", "cubic"}},
+		"nearest_mode": {s.nearest, []string{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}},
+		"coordinate_transformation_mode": {s.coordinates, []string{
+			"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize", "tf_half_pixel_for_nn",
+		}},
+	} {
+		if !slices.Contains(is.known, is.value) {
+			return fmt.Errorf("attribute %q is %q, which is not known", name, is.value)
+		}
+	}
+	if s.antialias && s.mode == "nearest" {
+		return errors.New("attribute \"antialias\" is 1 in the mode \"nearest\"")
+	}
+	return nil
+}
+
+// matrixLimit is how many elements the weights of a dimension may have as a matrix.
+const matrixLimit = 1 << 24
+
+// along is the sampling of one dimension.
+func (s sampling) along(in, out int, scale float64) (sampling, error) {
+	s.in, s.out, s.scale = in, out, scale
+	if in < 1 || out < 1 || in > matrixLimit || out > matrixLimit/in || !(scale > 0 && scale <= maxWindow) {
+		return s, fmt.Errorf("a dimension of %d elements cannot be resized to %d by a scale of %v", in, out, scale)
+	}
+	return s, nil
+}
+
+// position returns where in the input the element i of the output lies.
+func (s sampling) position(i int) float64 {
+	x, last := float64(i), float64(s.in-1)
+	length := s.scale * float64(s.in) // of the output, with a fraction
+	switch s.coordinates {
+	case "align_corners":
+		if length == 1 {
+			return 0
+		}
+		return x * last / (length - 1)
+	case "asymmetric":
+		return x / s.scale
+	case "tf_half_pixel_for_nn": // until opset 12
+		return (x + 0.5) / s.scale
+	case "tf_crop_and_resize":
+		if length == 1 {
+			return (s.start + s.end) / 2 * last
+		}
+		return s.start*last + x*(s.end-s.start)*last/(length-1)
+	case "pytorch_half_pixel":
+		if length == 1 {
+			return -0.5
+		}
+	case "half_pixel_symmetric":
+		return float64(s.in)/2*(1-float64(s.out)/length) + (x+0.5)/s.scale - 0.5
+	}
+	return (x+0.5)/s.scale - 0.5
+}
+
+// kernelPosition is position as ONNX Runtime's kernel computes it: in float32, and with the
+// whole length of the output.
+func (s sampling) kernelPosition(i int) float64 {
+	x, scale := float32(i), float32(s.scale)
+	switch s.coordinates {
+	case "align_corners":
+		if s.out == 1 {
+			return 0
+		}
+		return float64(x * float32(s.in-1) / float32(s.out-1))
+	case "asymmetric":
+		return float64(x / scale)
+	case "tf_half_pixel_for_nn":
+		return float64((x + 0.5) / scale)
+	case "pytorch_half_pixel":
+		if s.out == 1 {
+			return 0
+		}
+	}
+	return float64((x+0.5)/scale - 0.5)
+}
+
+// taps are the elements of the input that those of the output are sums of: count for each,
+// with their weights.
+type taps struct {
+	size, count int // of the input, and of what is summed
+	at          []int
+	weights     []float64
+}
+
+// taps returns them for positions as ONNX says, or as ONNX Runtime's kernel has them.
+func (s sampling) taps(position func(i int) float64) taps {
+	t := taps{size: s.in}
+	for i := range s.out {
+		at, weights := s.around(position(i))
+		t.count = len(at)
+		sum := 0.0
+		for k := range at {
+			if s.inside && s.mode != "nearest" && (at[k] < 0 || at[k] >= s.in) {
+				weights[k] = 0
+			}
+			sum += weights[k]
+		}
+		for k := range at {
+			if sum != 0 {
+				weights[k] /= sum
+			}
+			at[k] = max(0, min(at[k], s.in-1))
+		}
+		t.at, t.weights = append(t.at, at...), append(t.weights, weights...)
+	}
+	return t
+}
+
+// around returns the elements around a position and their weights.
+func (s sampling) around(x float64) (at []int, weights []float64) {
+	floor := math.Floor(x)
+	if s.mode == "nearest" {
+		return []int{s.nearestTo(x)}, []float64{1}
+	}
+	first, kernel, scale := 0, linearKernel, 1.0
+	if s.mode == "cubic" {
+		first, kernel = -1, s.cubicKernel
+	}
+	if s.antialias && s.scale < 1 {
+		scale = s.scale
+		first = int(math.Floor(float64(first-1)/scale) + 1)
+		if x == floor {
+			floor-- // the window is the earlier one
+		}
+	}
+	for i := first; i <= 1-first; i++ {
+		at, weights = append(at, int(floor)+i), append(weights, kernel((floor+float64(i)-x)*scale))
+	}
+	return at, weights
+}
+
+// nearestTo is the element nearest to a position.
+func (s sampling) nearestTo(x float64) int {
+	switch s.nearest {
+	case "floor":
+		x = math.Floor(x)
+	case "ceil":
+		x = math.Ceil(x)
+	case "round_prefer_ceil":
+		x = math.Floor(x + 0.5)
+	default:
+		x = math.Ceil(x - 0.5)
+	}
+	return int(x)
+}
+
+// linearKernel and cubicKernel (Keys, 1981) are the weights of elements at a distance.
+func linearKernel(x float64) float64 { return max(0, 1-math.Abs(x)) }
+
+func (s sampling) cubicKernel(x float64) float64 {
+	a := s.cubic
+	switch x = math.Abs(x); {
+	case x <= 1:
+		return ((a+2)*x-(a+3))*x*x + 1
+	case x < 2:
+		return ((a*x-5*a)*x+8*a)*x - 4*a
+	}
+	return 0
+}
+
+// matrix is the weights as a matrix [out, in], in rows.
+func (t taps) matrix() []float64 {
+	m := make([]float64, len(t.at)/max(t.count, 1)*t.size)
+	for k, at := range t.at {
+		m[k/t.count*t.size+at] += t.weights[k]
+	}
+	return m
+}
+
+// identity tells whether every element is itself.
+func (t taps) identity() bool {
+	m := t.matrix()
+	if len(m) != t.size*t.size {
+		return false
+	}
+	for i, w := range m {
+		if (i%(t.size+1) == 0) != (w == 1) || w != 0 && w != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// near tells whether two give the same, but for rounding.
+func (t taps) near(u taps) bool {
+	a, b := t.matrix(), u.matrix()
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if math.Abs(a[i]-b[i]) > 1e-4 {
+			return false
+		}
+	}
+	return true
+}
+
+// repeats is how many times in a row each element is taken, 0 if not all are as often.
+func (t taps) repeats() int {
+	n := len(t.at) / max(t.size, 1)
+	if t.count != 1 || n*t.size != len(t.at) {
+		return 0
+	}
+	for k, at := range t.at {
+		if at != k/n {
+			return 0
+		}
+	}
+	return n
+}

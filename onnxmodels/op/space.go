@@ -1,0 +1,81 @@
+package op
+
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// DepthToSpace and SpaceToDepth move elements between channels and places. Here they are a
+// Transpose between two Reshapes, which has kernels for every type, and gradients.
+var _ = RegisterForms(
+	blockForm("DepthToSpace", 0, 10, Builder.depthToSpace, "blocksize", Required{int64(0)}),
+	blockForm("DepthToSpace", 11, 0, Builder.depthToSpace, "blocksize", Required{int64(0)}, "mode", "DCR"),
+	blockForm("SpaceToDepth", 0, 27, Builder.spaceToDepth, "blocksize", Required{int64(0)}),
+	blockForm("SpaceToDepth", 28, 0, Builder.spaceToDepth, "blocksize", Required{int64(0)}, "mode", "DCR"),
+)
+
+type blockBuild func(b Builder, name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error)
+
+// blockForm is an operator on blocks of images, whose channels are in the order depth, column,
+// row or else column, row, depth.
+func blockForm(name string, from, until int, build blockBuild, fields ...any) *Form {
+	return &Form{
+		Schema: graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields(fields...)},
+		From:   from, Until: until,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			x, size, mode := n.In("input"), n.Int("blocksize"), n.Text("mode")
+			switch {
+			case len(x.Shape) != 4:
+				return nil, fmt.Errorf("input %s, want images [n, c, h, w]", x)
+			case size < 1 || size > maxWindow:
+				return nil, fmt.Errorf("attribute \"blocksize\": %d is outside 1..%d", size, maxWindow)
+			case mode != "" && mode != "DCR" && mode != "CRD":
+				return nil, fmt.Errorf("attribute \"mode\" is %q, which is not known", mode)
+			}
+			if err := wantFixed(x, 1); err != nil {
+				return nil, err
+			}
+			y, err := build(b, n.Name, x, int(size), mode == "CRD")
+			return []*graph.Value{y}, err
+		},
+	}
+}
+
+// depthToSpace appends x with the channels of each place as a block of places.
+func (b Builder) depthToSpace(name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error) {
+	c, h, w := x.Size(1), x.Size(2), x.Size(3)
+	if c%(size*size) != 0 {
+		return nil, fmt.Errorf("input %s has no channels for blocks of %dx%d", x, size, size)
+	}
+	depth := c / (size * size)
+	parts, order := []int{size, size, depth, h, w}, []int{0, 3, 4, 1, 5, 2}
+	if depthLast {
+		parts, order = []int{depth, size, size, h, w}, []int{0, 1, 4, 2, 5, 3}
+	}
+	return b.rearranged(name, x, parts, order, []int{depth, h * size, w * size}), b.Err()
+}
+
+// spaceToDepth appends x with each block of places as the channels of one.
+func (b Builder) spaceToDepth(name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error) {
+	c, h, w := x.Size(1), x.Size(2), x.Size(3)
+	if h%size != 0 || w%size != 0 {
+		return nil, fmt.Errorf("input %s is not tiled by blocks of %dx%d", x, size, size)
+	}
+	order := []int{0, 3, 5, 1, 2, 4}
+	if depthLast {
+		order = []int{0, 1, 3, 5, 2, 4}
+	}
+	return b.rearranged(name, x, []int{c, h / size, size, w / size, size}, order, []int{c * size * size, h / size, w / size}), b.Err()
+}
+
+// rearranged appends x with the dimensions behind the first in parts, these in another order,
+// and all of that in the sizes.
+func (b Builder) rearranged(name string, x *graph.Value, parts, order, sizes []int) *graph.Value {
+	lead := x.Shape[:1:1]
+	y := b.Transpose(name+".moved", b.Shaped(name+".parts", x, append(lead, graph.Static(parts...)...)), order...)
+	if b.Err() != nil {
+		return y
+	}
+	return b.Shaped(name, y, append(lead, graph.Static(sizes...)...))
+}
