@@ -118,6 +118,8 @@ func (e *Experiment) conflicts() findings {
 	e.checkData(add)
 	e.checkSchedule(add)
 	e.checkCourse(add)
+	e.checkOptimizer(add)
+	e.checkBalance(add)
 	e.checkCache(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
@@ -203,11 +205,11 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
-	side := 32
-	if d.Size != 0 {
-		side = d.Size
+	if d.Width != 0 && d.Source != "folder" {
+		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Width, d.Source)
 	}
-	if halvings := len(e.Model.Widths) - 1; !ofONNX(e) && side>>halvings == 0 {
-		add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
+	height, width := d.Sides()
+	if halvings := len(e.Model.Widths) - 1; !ofONNX(e) && min(height, width)>>halvings == 0 {
+		add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, min(height, width))
 	}
 }

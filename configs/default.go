@@ -23,8 +23,9 @@ func Default() Experiment {
 			Replicas:        1,
 			KeepCheckpoints: 2,
 			StopMonitor:     ValLoss,
+			Balance:         BalanceNone,
 		},
-		Optimizer: Optimizer{LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9},
+		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
 		Schedule: Schedule{
 			Kind:          "step",
 			DecayEpochs:   []int{60, 85},

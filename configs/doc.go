@@ -12,6 +12,10 @@
 //	  definitions:
 //	    long: {schedule: {warmup_epochs: 10}}
 //
+// "go doc" leaves out the example, which loads a file and shows what a mistake in it
+// says. It is in configs/example_test.go, and go test -v -run Example onnxlab/configs
+// runs it.
+//
 // # Layers
 //
 // Later ones win, setting by setting; a list replaces a list:

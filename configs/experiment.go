@@ -1,6 +1,9 @@
 package configs
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Experiment is one resolved experiment: every setting that decides what a
 // training run or a sweep does. The zero value is not usable; Default and
@@ -126,9 +129,11 @@ type Data struct {
 	// Train and Validation limit the number of images; 0 takes all there are.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
-	// Size is the height and width in pixels to which the images of a folder
-	// are resized; 0 means 32. The other sources have a size of their own.
-	Size int `yaml:"size" json:"size"`
+	// Size is the height in pixels to which the images of a folder are resized; 0
+	// means 32. Width is the width; 0 means that of the height. The other sources have
+	// a size of their own.
+	Size  int `yaml:"size" json:"size"`
+	Width int `yaml:"width" json:"width"`
 	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
@@ -139,6 +144,13 @@ type Data struct {
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
+}
+
+// Sides are the height and the width in pixels to which the images of a folder are
+// resized.
+func (d Data) Sides() (height, width int) {
+	height = cmp.Or(d.Size, 32)
+	return height, cmp.Or(d.Width, height)
 }
 
 // BrokenSkip leaves out images that cannot be read.
@@ -152,7 +164,14 @@ type Augment struct {
 	Geometry string `yaml:"geometry" json:"geometry"`
 	// Operations is the list that the recipe "custom" applies.
 	Operations []Operation `yaml:"operations,omitempty" json:"operations,omitempty"`
+	// Mixup and CutMix, if above 0, are alpha of the Beta distribution that the shares of
+	// two mixed images are drawn from. With both, a coin is tossed for each image.
+	Mixup  float64 `yaml:"mixup" json:"mixup"`
+	CutMix float64 `yaml:"cutmix" json:"cutmix"`
 }
+
+// Mixes tells whether images are mixed with others.
+func (a Augment) Mixes() bool { return a.Mixup > 0 || a.CutMix > 0 }
 
 // Operation is one augmentation of a custom recipe: its kind and its ranges.
 type Operation struct {
@@ -175,6 +194,12 @@ type Train struct {
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	// Balance is BalanceNone, BalanceWeights or BalanceSampling: what is done about
+	// classes of which there are more training images than of others.
+	Balance string `yaml:"balance" json:"balance"`
+	// ClassWeights, if not empty, has for each class the factor of the losses of its
+	// training images.
+	ClassWeights []float64 `yaml:"class_weights" json:"class_weights"`
 	// CacheFeatures runs the frozen lower layers of a model from outside once over the
 	// images, and trains the layers above them on what these give.
 	CacheFeatures bool `yaml:"cache_features" json:"cache_features"`
@@ -195,6 +220,15 @@ type Train struct {
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
 
+// What is done about classes of unequal numbers of images.
+const (
+	BalanceNone = "none"
+	// BalanceWeights weighs losses inversely to how many images a class has.
+	BalanceWeights = "weights"
+	// BalanceSampling draws as many images of every class in each epoch.
+	BalanceSampling = "sampling"
+)
+
 // The quantities of the history that can be monitored.
 const (
 	ValLoss     = "val_loss"
@@ -204,23 +238,58 @@ const (
 // KindPlateau is the one kind of schedule that follows the history.
 const KindPlateau = "plateau"
 
-// Optimizer is momentum SGD in Keras's form: v <- mu v - rate g; w <- w + v.
+// The optimizers.
+const (
+	// SGD is gradient descent with momentum, in Keras's form: v <- mu v - rate g;
+	// w <- w + v.
+	SGD = "sgd"
+	// Adam is that of Kingma and Ba 2015, in PyTorch's form.
+	Adam = "adam"
+	// AdamW is Adam with a weight decay that is no part of the gradient (Loshchilov and
+	// Hutter 2019).
+	AdamW = "adamw"
+)
+
+// Optimizer says how gradients change the weights.
 type Optimizer struct {
+	// Kind is SGD, Adam or AdamW.
+	Kind string `yaml:"kind" json:"kind"`
 	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
-	// Momentum is in [0, 1).
+	// Momentum of SGD is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// Nesterov takes the step of SGD that the next velocity would be of with the same
+	// gradient: w <- w + mu v - rate g.
+	Nesterov bool `yaml:"nesterov" json:"nesterov"`
 	// MomentumCorrection multiplies the velocity by the ratio of this step's
-	// rate to the one before (Goyal et al. 2017, section 3, remark 2). A step that
-	// mixed precision leaves out takes none of the rates, which then come a step
-	// later.
+	// rate to the one before (Goyal et al. 2017, section 3, remark 2): the velocity
+	// then is PyTorch's. In mixed precision, where it holds the rates (HoldsRates), a
+	// step that is left out takes none of them, and they come a step later.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
-	// WeightDecay is the coupled L2 coefficient lambda: g <- g + lambda w.
+	// Beta1 and Beta2, in [0, 1), are what Adam and AdamW keep of the averages of the
+	// gradients and of their squares; Epsilon is added to the root of the latter.
+	Beta1   float64 `yaml:"beta1" json:"beta1"`
+	Beta2   float64 `yaml:"beta2" json:"beta2"`
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// ClipNorm, if above 0, is the norm of all gradients of a step together that
+	// larger ones are scaled down to, before any weight decay.
+	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm"`
+	// WeightDecay is lambda: of SGD and Adam the coupled L2 coefficient, g <- g +
+	// lambda w, of AdamW the decoupled one, w <- w - rate lambda w.
 	// It leaves out biases and BatchNorm's parameters unless DecayAll.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
+}
+
+// IsAdam tells whether the optimizer is a form of Adam.
+func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW }
+
+// HoldsRates tells whether the learning rates of all steps are kept in the optimizer's
+// model, and so are known before the first one.
+func (o Optimizer) HoldsRates() bool {
+	return o.MomentumCorrection && !o.IsAdam() && !o.Nesterov && o.ClipNorm == 0
 }
 
 // Schedule says how the learning rate changes over the run. Package schedule

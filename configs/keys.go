@@ -97,6 +97,8 @@ func clone(value any) any {
 		return slices.Clone(list)
 	case []uint64:
 		return slices.Clone(list)
+	case []float64:
+		return slices.Clone(list)
 	case []string:
 		return slices.Clone(list)
 	case []Operation:

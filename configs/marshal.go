@@ -42,22 +42,13 @@ func noComment(string) string { return "" }
 // stands after each.
 func marshal(e *Experiment, omit func(key string) bool, comment func(key string) string) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
-	for _, s := range newKeys().settings {
-		value := s.get(e)
-		if omit(s.key) || s.key == "augment.operations" && len(value.([]Operation)) == 0 {
+	for _, v := range e.Values() {
+		_, operations := v.Value.([]Operation)
+		if omit(v.Key) || operations && len(e.Augment.Operations) == 0 {
 			continue
 		}
-		if err := put(root, s.key, value, comment(s.key)); err != nil {
+		if err := put(root, v.Key, v.Value, comment(v.Key)); err != nil {
 			return nil, err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.Sweep.Definitions)) {
-		overlay := e.Sweep.Definitions[name]
-		for _, key := range slices.Sorted(maps.Keys(overlay)) {
-			full := definitions + "." + name + "." + key
-			if err := put(root, full, overlay[key], comment(full)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	var out bytes.Buffer
@@ -67,6 +58,31 @@ func marshal(e *Experiment, omit func(key string) bool, comment func(key string)
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// Value is one setting of an experiment.
+type Value struct {
+	// Key is "section.key", that of a condition of the experiment's own
+	// "sweep.definitions.<name>.<section>.<key>".
+	Key string
+	// Value has the type of the setting's field in Experiment.
+	Value any
+}
+
+// Values lists all settings of e in their documented order, then those that its own
+// conditions change.
+func (e Experiment) Values() []Value {
+	var list []Value
+	for _, s := range newKeys().settings {
+		list = append(list, Value{s.key, s.get(&e)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Sweep.Definitions)) {
+		overlay := e.Sweep.Definitions[name]
+		for _, key := range slices.Sorted(maps.Keys(overlay)) {
+			list = append(list, Value{definitions + "." + name + "." + key, overlay[key]})
+		}
+	}
+	return list
 }
 
 // put adds a setting below the sections that its key names.

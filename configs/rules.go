@@ -48,6 +48,18 @@ func otherBatchNorm(e *Experiment) bool {
 	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
 	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
 }
+func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
+func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
+func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
+func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
+
+func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+
+func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
+func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
+
+func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
+func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
 const (
 	maxCount  = 1_000_000
@@ -83,7 +95,8 @@ func rules() []rule {
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
-		{key: "data.size", doc: "Height and width in pixels to which a folder's images are resized; 0 means 32.", max: 1024},
+		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images are resized after the largest part of these proportions is cut out of their middle; 0 means 32.", max: 1024},
+		{key: "data.width", doc: "Width in pixels to which a folder's images are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
@@ -92,11 +105,16 @@ func rules() []rule {
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
 
+		{key: "augment.mixup", doc: "Alpha of mixup (Zhang et al. 2018), 0.2 for instance: each image becomes a mean of itself and of another of its batch, by shares drawn from Beta(alpha, alpha), and so does its loss; 0 leaves images whole.", max: 100, when: mixesUp},
+		{key: "augment.cutmix", doc: "Alpha of CutMix (Yun et al. 2019), 1 for instance: a box of another image is pasted into each image. With mixup too, each image gets one or the other; 0 leaves images whole.", max: 100, when: cutMixes},
+
 		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
+		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
+		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
 		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx once over the images, keeps what they give in memory, and trains the layers above them on that. It needs augment.recipe none.", when: cachesFeatures},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
@@ -105,11 +123,17 @@ func rules() []rule {
 		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
 		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum, adam, or adamw, whose weight decay is no part of the gradient.", names: []string{SGD, Adam, AdamW}, when: byAdam},
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
-		{key: "optimizer.momentum", doc: "The share of the velocity that is kept each step.", max: 1, below: true},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity when the rate changes (Goyal et al. 2017, remark 2)."},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.momentum", doc: "The share of the velocity that sgd keeps each step.", max: 1, below: true, when: bySGD},
+		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd: the one with the velocity that would come next.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.beta1", doc: "The share of the average gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "What adam and adamw add to the root of the average squared gradient.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd and adam, decoupled one of adamw; leaves out biases and BatchNorm unless decay_all.", max: 1000},
 		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},

@@ -25,6 +25,12 @@ const (
 	// InputResetGrad tells whether gradients begin anew or are accumulated.
 	InputResetGrad = "lazy_reset_grad"
 
+	// InputSecondLabel is int64 [batch], the class of the image that is mixed into each
+	// image, and InputLabelShare float32 [batch], 0..1, the share that is of the label;
+	// the rest is of the second one. They exist only in training models of mixed images.
+	InputSecondLabel = "second_label"
+	InputLabelShare  = "label_share"
+
 	// InputLossScale is float32 [1], by which the loss is multiplied before it is
 	// differentiated. It exists only in training models of mixed precision.
 	InputLossScale = "loss_scale"
@@ -109,7 +115,10 @@ type Builder struct {
 	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
 	dropoutSeed *graph.Value
-	lossScale   *graph.Value // of mixed precision
+	lossScale   *graph.Value        // of mixed precision
+	state       []checkpoint.Tensor // of the optimizer
+	// secondLabel and labelShare are inputs for mixed images; nil without.
+	secondLabel, labelShare *graph.Value
 }
 
 // newBuilder returns one for a graph of the name whose batch is open.
@@ -222,10 +231,12 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 	return graph.Fixed(int(d.Size) / b.replicas)
 }
 
+// perByte is what a step of a byte is to the network.
+const perByte = 1.0 / 255
+
 // normalise returns x / 255 as [batch, 3, h, w], in the type that the network
 // computes in, for an image of uint8 [batch, h, w, 3].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
-	const perByte = 1.0 / 255
 	if !b.interleaved {
 		return b.ImageInput("image", image, perByte, b.compute)
 	}

@@ -18,10 +18,10 @@ var cudaKernels = []string{
 	"Add", "ArgMax", "AveragePool", "Cast", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
 	"Div", "Equal", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "Less", "Max", "MaxPool", "Min",
 	"Mod", "Mul", "Neg", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize",
-	"ScatterElements", "Shape", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sub", "Sum", "Transpose",
+	"ScatterElements", "Shape", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sqrt", "Sub", "Sum", "Transpose", "Where",
 
 	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
-	"ReluGrad", "SoftmaxCrossEntropyLossGrad",
+	"ReluGrad", "SGDOptimizerV2", "SoftmaxCrossEntropyLossGrad",
 }
 
 // operators counts those of the model.
@@ -67,6 +67,33 @@ func TestCUDAKernels(t *testing.T) {
 						checkCUDA(t, operators(a.Optimizer), true)
 					})
 				}
+			}
+		}
+	}
+}
+
+// TestCUDAKernelsOfRules holds the same of the optimizers that are a part of the training
+// model, and of losses with weights or of mixed images.
+func TestCUDAKernelsOfRules(t *testing.T) {
+	adamW := adamOptions(OptimizerAdamW)
+	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1
+	for name, o := range map[string]TrainingOptions{
+		"adamw":    adamW,
+		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
+		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
+		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+	} {
+		for _, count := range []int{1, 2} {
+			for _, mixed := range []bool{false, true} {
+				o.MicroBatches, o.Batch, o.Mixed, o.Target = count, 16, mixed, TargetCUDA
+				t.Run(fmt.Sprintf("%s, %d micro-batches, mixed precision %v", name, count, mixed), func(t *testing.T) {
+					a, err := every(t).Artifacts(o)
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkCUDA(t, operators(a.Training), true)
+					checkCUDA(t, operators(a.Optimizer), true)
+				})
 			}
 		}
 	}

@@ -19,6 +19,8 @@ type Form struct {
 	// the metadata, their numbers.
 	Classes []string
 	Unnamed bool
+	// Precision is what it computes in: PrecisionFloat32 if the metadata say nothing.
+	Precision string
 	// Resize is how an image of another size is brought to this one:
 	// ResizeFill, or ResizeExact for none.
 	Resize string
@@ -41,13 +43,15 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	if classes < 1 || classes > maxClasses {
 		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
 	}
-	f.Resize = ResizeFill
+	f.Resize, f.Precision = ResizeFill, PrecisionFloat32
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
 			if err := json.Unmarshal([]byte(p.GetValue()), &f.Classes); err != nil || len(f.Classes) != classes {
 				return f, fmt.Errorf("metadata %q is no list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
 			}
+		case MetadataPrecision:
+			f.Precision = p.GetValue()
 		case MetadataResize:
 			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
 				return f, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, f.Resize, ResizeFill, ResizeExact)

@@ -337,7 +337,7 @@ func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*
 // normTrains tells whether a normalisation takes the statistics of the batch in training.
 func (g *given) normTrains(n *graph.Node) bool {
 	if g.BatchNorm == BatchNormAuto {
-		return n.Flag("training_mode") && !(g.frozen[n.In("scale").Name] && g.frozen[n.In("B").Name])
+		return n.Flag("training_mode") && (!g.frozen[n.In("scale").Name] || !g.frozen[n.In("B").Name])
 	}
 	return g.BatchNorm == BatchNormTrain
 }

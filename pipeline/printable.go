@@ -39,9 +39,4 @@ func withoutMiddle(text string, most int, mark string) string {
 }
 
 // quoted is a word as a shell takes it.
-func quoted(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\$&|;<>()*?[]#~`!{}", r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func quoted(s string) string { return printable.ShellWord(s) }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -18,7 +20,9 @@ type progress struct {
 	// header is what the run begins with, and notes what a user should know of it.
 	header string
 	notes  []string
+	// bar is that of the epoch under way, or nil, and layout what is on its line.
 	bar    *progressbar.ProgressBar
+	layout barLayout
 	// screen is the terminal that out is, or nil.
 	screen *terminal.Screen
 }
@@ -45,31 +49,70 @@ func (p *progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecon
 	if p.screen == nil {
 		return
 	}
-	text := fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.1f %%  %.0f images/s",
-		at.Epoch+1, at.Epochs, loss, 100*accuracy, imagesPerSecond)
-	if p.bar == nil {
-		p.bar = newBar(p.screen, len(text), at.StepsPerEpoch)
+	parts := []string{
+		epochOf(at.Epoch, at.Epochs), fmt.Sprintf("loss %.4f", loss),
+		fmt.Sprintf("accuracy %4.1f %%", 100*accuracy), fmt.Sprintf("%5.0f images/s", imagesPerSecond),
 	}
-	p.bar.Describe(text)
+	if p.bar == nil {
+		p.layout = newBarLayout(p.screen.Columns(), parts)
+		p.bar = p.layout.bar(p.screen, at.StepsPerEpoch)
+	}
+	p.bar.Describe(p.layout.text(parts))
 	// A terminal that cannot be written to does not stop the training.
 	_ = p.bar.Set(at.Step)
 }
 
-// newBar is as wide as there is room for beside the text and its own figures.
-func newBar(screen *terminal.Screen, text, steps int) *progressbar.ProgressBar {
-	const widest, figures = 20, len("  100% ||  [10m10s:10m10s]")
-	return progressbar.NewOptions(steps,
-		progressbar.OptionSetWriter(screen), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetWidth(min(max(screen.Columns()-text-figures, 0), widest)),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100e6))
+// barLayout is what there is room for on a line: so many of the parts of the text,
+// a bar of so many columns, and the times.
+type barLayout struct {
+	parts, width int
+	times        bool
 }
 
-// Finished implements trainloop.Observer.
+// newBarLayout leaves out the last parts of the text, then the times, until the
+// bar is wide enough to be read. The bar has what is left then, but never nothing.
+func newBarLayout(columns int, parts []string) barLayout {
+	const widest, readable = 20, 8
+	for n := len(parts); n > 0; n-- {
+		l := barLayout{parts: n, times: true}
+		if l.width = min(columns-l.beside(parts), widest); l.width >= readable {
+			return l
+		}
+	}
+	l := barLayout{parts: 1}
+	l.width = min(max(columns-l.beside(parts), 1), widest)
+	return l
+}
+
+func (l barLayout) text(parts []string) string { return strings.Join(parts[:l.parts], "  ") }
+
+// beside is how many columns there are beside the bar.
+func (l barLayout) beside(parts []string) int {
+	const figures, times = "  100% ||", "  [10m10s:10m10s]"
+	n := len(l.text(parts)) + len(figures)
+	if l.times {
+		n += len(times)
+	}
+	return n
+}
+
+func (l barLayout) bar(screen *terminal.Screen, steps int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(steps,
+		progressbar.OptionSetWriter(screen), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(l.width),
+		progressbar.OptionSetPredictTime(l.times), progressbar.OptionSetElapsedTime(l.times), progressbar.OptionThrottle(100e6))
+}
+
+// epochOf counts an epoch from 1, as wide for each one of a run.
+func epochOf(epoch, epochs int) string {
+	return fmt.Sprintf("epoch %*d/%d", len(strconv.Itoa(epochs)), epoch+1, epochs)
+}
+
+// Finished implements trainloop.Observer. The figures of all epochs are in columns.
 func (p *progress) Finished(at trainloop.Position, e rundir.Epoch) {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 		p.bar = nil
 	}
-	fmt.Fprintf(p.out, "epoch %d/%d  rate %.4g  loss %.4f  accuracy %.2f %%  val_loss %.4f  val_accuracy %.2f %%  %.0f images/s  %.1f s\n",
-		e.Epoch+1, at.Epochs, e.LearningRate, e.Loss, 100*e.Accuracy, e.ValLoss, 100*e.ValAccuracy, e.ImagesPerSecond, e.Seconds)
+	fmt.Fprintf(p.out, "%s  rate %-9.4g  loss %.4f  accuracy %5.2f %%  val_loss %.4f  val_accuracy %5.2f %%  %5.0f images/s  %.1f s\n",
+		epochOf(e.Epoch, at.Epochs), e.LearningRate, e.Loss, 100*e.Accuracy, e.ValLoss, 100*e.ValAccuracy, e.ImagesPerSecond, e.Seconds)
 }

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"onnxlab/trainloop/report"
 )
@@ -15,6 +19,8 @@ import (
 // reportOptions are the flags of "pipeline report".
 type reportOptions struct {
 	compare bool
+	watch   bool
+	every   time.Duration
 	json    bool
 	out     string
 	drop    float64
@@ -23,12 +29,12 @@ type reportOptions struct {
 func newReportCommand() *cobra.Command {
 	var opts reportOptions
 	cmd := &cobra.Command{
-		Use:   "report DIR | report --compare A B",
+		Use:   "report DIR | report --compare A B...",
 		Short: "Show accuracy against batch size: table, figures, page",
 		Long: `Print the accuracy of each condition at each batch size, and where each
 condition falls off, from the histories of the sweep in DIR. Runs that are
 missing, under way or failed are shown as such, so that it can be asked at any
-time. DIR can be a single run, too.
+time. DIR can be a single run, too, whose page leads with its curves.
 
 These files are written into DIR, or where --out says:
   report.html                 all of it, for any browser, without network
@@ -39,42 +45,67 @@ These files are written into DIR, or where --out says:
                               .pkl for Python, of the lowest seed that is done,
                               or if none is, that has finished an epoch
   tensorboard/                the histories as TensorBoard events
+A run that was trained without a condition has the experiment's name in its place.
 
---compare prints the difference of two sweeps, or two runs, cell by cell, and
-writes no files.
+--watch renews the page and the TensorBoard files while a run or a sweep goes on,
+at most every 5 s, or as --every says, and writes the others when no run is under
+way or missing any more. Ctrl-C ends it before that, and the training goes on.
+Open the page once: the browser loads it again by itself.
+
+--compare prints the settings that differ between sweeps, or runs, and the
+difference of each to the first, cell by cell. It writes no files.
 ` + exitHelp,
 		Example: `  pipeline report runs/study
   pipeline report runs/study --json --drop 1
+  pipeline report runs/study --watch
   pipeline report --compare runs/study runs/study-lower-rate`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			want := 1
 			if opts.compare {
-				want = 2
+				return usageArgs(cobra.MinimumNArgs(2))(cmd, args)
 			}
-			return usageArgs(cobra.ExactArgs(want))(cmd, args)
+			return usageArgs(cobra.ExactArgs(1))(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if flags := cmd.Flags(); opts.compare && (flags.Changed("out") || flags.Changed("drop")) {
-				return &usageError{errors.New("--compare: it writes no files and has no table: leave out --out and --drop")}
+			if err := opts.check(cmd.Flags()); err != nil {
+				return err
 			}
-			if opts.compare {
-				return runCompare(&opts, args[0], args[1], cmd.OutOrStdout())
+			switch {
+			case opts.compare:
+				return runCompare(&opts, args, cmd.OutOrStdout())
+			case opts.watch:
+				return runWatch(cmd.Context(), &opts, args[0], cmd.OutOrStdout(), os.Stderr)
 			}
 			return runReport(&opts, args[0], cmd.OutOrStdout(), os.Stderr)
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&opts.compare, "compare", false, "compare two directories instead")
+	flags.BoolVar(&opts.compare, "compare", false, "compare directories instead: the first with each of the others")
+	flags.BoolVar(&opts.watch, "watch", false, "renew page and TensorBoard files until all runs are done")
+	flags.DurationVar(&opts.every, "every", 5*time.Second, "least time between two renewals of --watch")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.StringVar(&opts.out, "out", "", "directory to write the files into (default DIR)")
 	flags.Float64Var(&opts.drop, "drop", report.DefaultDrop, "percentage points below its best at which a condition has fallen off")
 	return cmd
 }
 
-func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error {
-	if !(opts.drop >= 0 && opts.drop <= 100) {
-		return &usageError{fmt.Errorf("--drop: %v is outside 0..100", opts.drop)}
+// check refuses flags that do not go together, and what is out of range.
+func (o *reportOptions) check(flags *pflag.FlagSet) error {
+	switch {
+	case o.compare && (flags.Changed("out") || flags.Changed("drop")):
+		return &usageError{errors.New("--compare: it writes no files and has no table: leave out --out and --drop")}
+	case o.compare && o.watch:
+		return &usageError{errors.New("--compare: it writes no files that --watch could renew: leave out one of the two")}
+	case flags.Changed("every") && !o.watch:
+		return &usageError{errors.New("--every: it is for --watch, which is not given")}
+	case o.every < time.Second:
+		return &usageError{fmt.Errorf("--every: %v is less than 1 s", o.every)}
+	case !(o.drop >= 0 && o.drop <= 100):
+		return &usageError{fmt.Errorf("--drop: %v is outside 0..100", o.drop)}
 	}
+	return nil
+}
+
+func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error {
 	if err := refuseDirectory("out", opts.out, nil); err != nil {
 		return err
 	}
@@ -82,35 +113,64 @@ func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	out := opts.out
-	if out == "" {
-		out = dir
-	}
-	unwritten := sweep.Write(out, opts.drop)
+	out := cmp.Or(opts.out, dir)
+	unwritten := opts.hint(dir, sweep.Write(out, opts.drop))
 	if unwritten == nil {
 		fmt.Fprintf(stderr, "the page is %s\n", filepath.Join(out, "report.html"))
-	} else if opts.out == "" {
-		unwritten = fmt.Errorf("%w (pipeline report %s --out DIR writes it elsewhere)", unwritten, quoted(dir))
 	}
-	table, stopped := sweep.Table(opts.drop), stoppedRuns(sweep)
-	if opts.json {
-		err = printJSON(stdout, tableWithStops{table, stopped})
-	} else if err = table.WriteText(stdout); err == nil {
-		err = writeStopped(stdout, stopped)
-	}
-	return errors.Join(err, unwritten)
+	return errors.Join(opts.print(sweep, stdout), unwritten)
 }
 
-func runCompare(opts *reportOptions, a, b string, stdout io.Writer) error {
-	before, err := report.Load(a)
-	if err != nil {
+// hint adds to an error of writing into dir what can be done about it.
+func (o *reportOptions) hint(dir string, err error) error {
+	if err == nil || o.out != "" || !isAny[*report.WriteError](err) {
 		return err
 	}
-	after, err := report.Load(b)
-	if err != nil {
+	return fmt.Errorf("%w (pipeline report %s --out DIR writes it elsewhere)", err, quoted(dir))
+}
+
+func (o *reportOptions) print(sweep *report.Sweep, stdout io.Writer) error {
+	table := sweep.Table(o.drop)
+	if o.json {
+		return printJSON(stdout, table)
+	}
+	return table.WriteText(stdout)
+}
+
+// runWatch renews the report until all runs have ended, then prints the table.
+func runWatch(ctx context.Context, opts *reportOptions, dir string, stdout, stderr io.Writer) error {
+	if err := refuseDirectory("out", opts.out, nil); err != nil {
 		return err
 	}
-	comparison := report.Compare(before, after)
+	out := cmp.Or(opts.out, dir)
+	told := false
+	watch := report.Watch{
+		Dir: dir, Out: out, DropPoints: opts.drop, Interval: opts.every,
+		Renewed: func(s *report.Sweep) {
+			if !told {
+				fmt.Fprintf(stderr, "the page is %s, and is renewed until all runs are done; Ctrl-C ends this before\n", filepath.Join(out, "report.html"))
+			}
+			told = true
+			fmt.Fprintf(stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), s.Progress())
+		},
+	}
+	sweep, err := watch.Run(ctx)
+	if err != nil {
+		return opts.hint(dir, err)
+	}
+	fmt.Fprintf(stderr, "all runs have ended: the page is %s\n", filepath.Join(out, "report.html"))
+	return opts.print(sweep, stdout)
+}
+
+func runCompare(opts *reportOptions, dirs []string, stdout io.Writer) error {
+	sweeps := make([]*report.Sweep, len(dirs))
+	for i, dir := range dirs {
+		var err error
+		if sweeps[i], err = report.Load(dir); err != nil {
+			return err
+		}
+	}
+	comparison := report.Compare(sweeps[0], sweeps[1:]...)
 	if opts.json {
 		return printJSON(stdout, comparison)
 	}

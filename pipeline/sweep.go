@@ -235,7 +235,7 @@ func outcomeText(r sweep.Result) string {
 		return fmt.Sprintf("failed: %v", err)
 	}
 	text := fmt.Sprintf("val_accuracy %.2f %%", 100*s.ValAccuracy)
-	if stopped := stoppedText(s, r.Experiment.Train.Epochs); stopped != "" {
+	if stopped := s.StoppedText(r.Experiment.Train.Epochs); stopped != "" {
 		text += "  stopped " + stopped
 	}
 	if r.Passed {

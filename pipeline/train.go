@@ -162,12 +162,13 @@ func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON 
 	fmt.Fprintf(t, "training accuracy\t%.2f %%\tloss %.4f\n", 100*s.Accuracy, s.Loss)
 	fmt.Fprintf(t, "parameters\t%d\n", s.Parameters)
 	fmt.Fprintf(t, "steps\t%d\t%d epochs in %.1f s, %.0f images/s\n", s.Steps, s.Epochs, s.Seconds, s.ImagesPerSecond)
-	if stopped := stoppedText(s, epochs); stopped != "" {
-		fmt.Fprintf(t, "stopped early\t%s\t%s\n", stopped, s.StopReason)
+	// What is not ended by a tab leaves the columns of the other lines as narrow as they are.
+	if stopped := s.StoppedText(epochs); stopped != "" {
+		fmt.Fprintf(t, "stopped early\t%s: %s\n", stopped, s.StopReason)
 	}
 	fmt.Fprintf(t, "model\t%s", rundir.Layout{Dir: dir}.Model())
-	if restored := restoredText(s); restored != "" {
-		fmt.Fprintf(t, "\t%s", restored)
+	if restored := s.RestoredText(); restored != "" {
+		fmt.Fprintf(t, "  %s", restored)
 	}
 	fmt.Fprintln(t)
 	return t.Flush()

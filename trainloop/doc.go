@@ -10,6 +10,10 @@
 //		Experiment: experiment, Train: data.Train, Validation: data.Validation, Dir: "runs/first",
 //	})
 //
+// "go doc" leaves out the example, which trains a small network from Go and reads its
+// history. It is in trainloop/example_test.go, and go test -v -run Example
+// onnxlab/trainloop runs it.
+//
 // A run is a function of its experiment, its data and the number of threads:
 // two runs write the same history, timings aside, and the same model.onnx, on
 // one kind of CPU. One that was interrupted and is resumed ends as if it never

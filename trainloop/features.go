@@ -27,7 +27,7 @@ type features struct {
 	upper *onnxmodels.Network
 	// training and validation have upper.Features() numbers for each image of the sets.
 	training, validation []float32
-	labels               []int32 // of the training images
+	set                  *dataset.Set // of training images
 }
 
 // cutFor cuts the network of an experiment with train.cache_features, and returns nil for
@@ -81,7 +81,7 @@ func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lower.Close()) }()
-	f := &features{upper: cut.Upper, labels: train.Labels}
+	f := &features{upper: cut.Upper, set: train}
 	if f.training, err = f.extract(ctx, lower, train); err != nil || validation == nil {
 		return f, err
 	}
@@ -152,18 +152,23 @@ func relativeDistance(a, b []float32) float64 {
 // steps makes the session of the upper layers for what comes after the position at.
 func (f *features) steps(e configs.Experiment, at snapshot.Manifest, state []byte, target string) (*steps, error) {
 	feed := &featureFeed{
-		features: f, seed: e.Seed, size: e.Train.BatchSize, epoch: at.Epoch, step: at.Partial.Steps,
+		features: f, options: orderOf(e), size: e.Train.BatchSize, epoch: at.Epoch, step: at.Partial.Steps,
 	}
-	return stepsOf(feed, e, f.upper, at, state, target)
+	return stepsOf(feed, withWeights(e, f.set), f.upper, at, state, target)
+}
+
+// orderOf are the options of a loader on which the order of the images depends.
+func orderOf(e configs.Experiment) augment.LoaderOptions {
+	return augment.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
 }
 
 // featureFeed is the feed of features, in the order in which augment.Loader has the images.
 type featureFeed struct {
 	*features
 	trainer     *session.Trainer
-	seed        uint64
-	size        int // of a batch
-	epoch, step int // of the next batch
+	options     augment.LoaderOptions // that tell the order
+	size        int                   // of a batch
+	epoch, step int                   // of the next batch
 	order       []int32
 
 	batch       []float32
@@ -171,7 +176,7 @@ type featureFeed struct {
 }
 
 // StepsPerEpoch implements feed.
-func (f *featureFeed) StepsPerEpoch() int { return len(f.labels) / f.size }
+func (f *featureFeed) StepsPerEpoch() int { return f.set.Len() / f.size }
 
 func (f *featureFeed) into(t *session.Trainer) {
 	f.trainer = t
@@ -185,12 +190,12 @@ func (f *featureFeed) next(ctx context.Context) (wait time.Duration, err error) 
 	}
 	begun := time.Now()
 	if f.order == nil {
-		f.order = augment.Order(len(f.labels), f.seed, uint64(f.epoch))
+		f.order = augment.Picks(f.set, f.options, uint64(f.epoch))
 	}
 	n := f.upper.Features()
 	for i, image := range f.order[f.step*f.size : (f.step+1)*f.size] {
 		copy(f.batch[i*n:(i+1)*n], f.training[int(image)*n:])
-		f.batchLabels[i] = int64(f.labels[image])
+		f.batchLabels[i] = int64(f.set.Label(int(image)))
 	}
 	if f.step++; f.step == f.StepsPerEpoch() {
 		f.epoch, f.step, f.order = f.epoch+1, 0, nil
@@ -245,7 +250,7 @@ func matrix(list []float32, n int) *interp.Value {
 // measure adds the moments that BatchNorm in the upper layers has over the epoch's first
 // training images.
 func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
-	batch, batches := measuredBatches(len(f.labels), MicroBatch(e))
+	batch, batches := measuredBatches(f.set.Len(), MicroBatch(e))
 	data, err := modelfile.Marshal(m.Model)
 	if err != nil {
 		return err
@@ -257,7 +262,7 @@ func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	n := f.upper.Features()
 	feed := &featureFeed{
-		features: f, seed: e.Seed, size: batch, epoch: epoch,
+		features: f, options: augment.LoaderOptions{Seed: e.Seed}, size: batch, epoch: epoch,
 		batch: make([]float32, batch*n), batchLabels: make([]int64, batch),
 	}
 	for range batches {

@@ -16,8 +16,9 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// noisy gives the images of a small run pixels that differ.
+// noisy gives the images of a small run pixels that differ, and one class fewer images.
 func noisy(o Options) Options {
+	o.Train.Labels[0], o.Train.Labels[3] = 1, 2 // classes of unequal numbers
 	pixels, _ := randomBatch(7, o.Train.Len(), o.Train.Height, o.Train.Width, 3)
 	for i := range pixels {
 		o.Train.Pixels[i] = o.Train.Pixels[i]/2 + pixels[i]/2
@@ -32,8 +33,8 @@ func TestCachedFeatures(t *testing.T) {
 		more        []string
 	}{
 		{"training", "[head]", []string{"train.replicas=2", "train.micro_batch=6"}},
-		{"inference", "[head]", nil},
-		{"default", "[head]", nil},
+		{"inference", "[head]", []string{"train.balance=sampling"}},
+		{"default", "[head]", []string{"train.balance=weights", "optimizer.kind=adamw", "optimizer.learning_rate=0.01"}},
 		{"training", "[head, 'project.*']", []string{"train.label_smoothing=0.1"}}, // features of two layers
 		{"training", "[head, 'norm2.*']", []string{"train.replicas=2"}},            // which normalises by the batch
 		{"training", "[head, 'norm2.*']", []string{"model.batchnorm.statistics=recalibrated"}},

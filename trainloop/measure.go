@@ -64,12 +64,12 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err := checkMemory(upper, e, target, availableMemory()); err != nil {
 		return nil, err
 	}
-	artifacts, err := Artifacts(upper, e, 1, target)
+	artifacts, err := Artifacts(upper, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return nil, err
 	}
 	state := network.Initialize(e.Seed)
-	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(state), upper)
+	trainer, err := newTrainer(e, upper, artifacts, snapshot.Manifest{}, checkpoint.Encode(state))
 	if err != nil {
 		return nil, err
 	}

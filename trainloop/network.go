@@ -89,15 +89,19 @@ func Target(device string) string {
 
 // Artifacts returns the training models of the experiment's network for the
 // target, one of onnxmodels.Targets or TargetNative; those for a device take
-// micro-batches of the experiment's size alone. With momentum correction they
-// hold the learning rate of every step, for which stepsPerEpoch counts; else it
-// does not matter.
+// micro-batches of the experiment's size alone. Those of an optimizer that holds the
+// rates (configs.Optimizer.HoldsRates) have that of every step, for which stepsPerEpoch
+// counts; else it does not matter. An experiment that takes the weights of classes from
+// the training images is a *SettingError.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
 	if err := checkBatch(e); err != nil {
 		return nil, err
 	}
+	if e.Train.Balance == configs.BalanceWeights {
+		return nil, &SettingError{"train.balance", configs.BalanceWeights + " takes the weights from the training images, which are not read here: set train.class_weights"}
+	}
 	o := trainingOptions(e, target)
-	if e.Optimizer.MomentumCorrection {
+	if e.Optimizer.HoldsRates() {
 		s, err := schedule.New(e, stepsPerEpoch)
 		if err != nil {
 			return nil, err
@@ -113,12 +117,11 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOptions {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{
-		Momentum:       float32(e.Optimizer.Momentum),
 		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
-		WeightDecay:    float32(e.Optimizer.WeightDecay),
-		DecayAll:       e.Optimizer.DecayAll,
+		ClassWeights:   weightsOf(e),
+		Mixes:          e.Augment.Mixes(),
 		Mixed:          e.Runtime.Precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA,
 		Target:         target,
 		Block:          session.Block(),
@@ -126,5 +129,18 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 	if target != onnxmodels.TargetPortable {
 		o.Batch = micro
 	}
+	setOptimizer(&o, e.Optimizer)
 	return o
+}
+
+// setOptimizer puts the settings of the optimizer into the options, without the rates.
+func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
+	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
+	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
+	if s.IsAdam() {
+		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
+		return
+	}
+	o.Momentum, o.Nesterov = float32(s.Momentum), s.Nesterov
+	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
 }

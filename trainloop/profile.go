@@ -62,7 +62,7 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 		return p, err
 	}
 	upper := trained(network, cut)
-	artifacts, err := Artifacts(upper, e, 1, target)
+	artifacts, err := Artifacts(upper, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return p, err
 	}
@@ -114,7 +114,9 @@ func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
 	}
 	for _, l := range labels {
 		feeds[onnxmodels.InputLabel] = binary.LittleEndian.AppendUint64(feeds[onnxmodels.InputLabel], uint64(l))
+		feeds[onnxmodels.InputLabelShare] = binary.LittleEndian.AppendUint32(feeds[onnxmodels.InputLabelShare], math.Float32bits(1))
 	}
+	feeds[onnxmodels.InputSecondLabel] = feeds[onnxmodels.InputLabel]
 	if n.Features() > 0 {
 		feeds[onnxmodels.InputFeatures] = floatBytes(randomFeatures(e.Seed, MicroBatch(e)*n.Features()))
 	}

@@ -10,8 +10,6 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
@@ -26,41 +24,6 @@ type steps struct {
 	trainer    *session.Trainer
 }
 
-// feed brings the batches of an experiment to a trainer.
-type feed interface {
-	// StepsPerEpoch is the number of full batches in an epoch.
-	StepsPerEpoch() int
-	// into has the batches made in memory of the trainer, before the first one is.
-	into(*session.Trainer)
-	// next makes the next batch, and tells how long it was not ready.
-	next(context.Context) (wait time.Duration, err error)
-	// train does a step on the batch.
-	train(rate float64, dropoutSeed uint64) (session.Result, error)
-	// Close stops what makes batches.
-	Close()
-}
-
-// imageFeed is the feed of images.
-type imageFeed struct {
-	*augment.Loader
-	trainer *session.Trainer
-	images  []uint8
-	labels  []int64
-}
-
-func (f *imageFeed) into(t *session.Trainer) {
-	f.trainer = t
-	f.images, f.labels = t.Batch()
-}
-
-func (f *imageFeed) next(ctx context.Context) (wait time.Duration, err error) {
-	return f.Next(ctx, f.images, f.labels)
-}
-
-func (f *imageFeed) train(rate float64, dropoutSeed uint64) (session.Result, error) {
-	return f.trainer.Step(f.images, f.labels, rate, dropoutSeed)
-}
-
 // newSteps makes the loader and the session for what comes after the position
 // at, with the parameters of the checkpoint state, in the form for the target.
 func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
@@ -70,12 +33,15 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	}
 	loader, err := augment.NewLoader(train, augment.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
-		Epoch: at.Epoch, Step: at.Partial.Steps,
+		Balance: e.Train.Balance == configs.BalanceSampling,
+		Mixing:  augment.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
+		Epoch:   at.Epoch, Step: at.Partial.Steps,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return stepsOf(&imageFeed{Loader: loader}, e, n, at, state, target)
+	f := &imageFeed{Loader: loader, mixes: e.Augment.Mixes()}
+	return stepsOf(f, withWeights(e, train), n, at, state, target)
 }
 
 // stepsOf makes the session that trains on what is fed. It closes the feed if it fails.
@@ -98,32 +64,18 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	if err != nil {
 		return err
 	}
-	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, n); err != nil {
+	if s.trainer, err = newTrainer(s.experiment, n, artifacts, at, state); err != nil {
 		return err
 	}
 	s.feed.into(s.trainer)
 	return nil
 }
 
-// newTrainer returns a session of the artifacts for what comes after the position
-// at of the network, whose parameters are those of state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, n *onnxmodels.Network) (*session.Trainer, error) {
-	training, err := modelfile.Marshal(a.Training)
-	if err != nil {
-		return nil, err
-	}
-	optimizer, err := modelfile.Marshal(a.Optimizer)
-	if err != nil {
-		return nil, err
-	}
-	scale := at.LossScale
-	if a.Mixed && scale == nil {
-		scale = lossscale.New()
-	}
-	height, width := n.Size()
+// newTrainer returns a session of the network for what comes after the position at,
+// whose parameters are those of state.
+func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte) (*session.Trainer, error) {
 	return session.NewTrainer(session.Training{
-		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, LossScale: scale, Height: height, Width: width, Features: n.Features(),
+		Network: n, Artifacts: a, Checkpoint: state, LossScale: at.LossScale,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
 }
@@ -140,7 +92,7 @@ func (s *steps) optimize(ctx context.Context, number int) (result session.Result
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
-	if s.experiment.Optimizer.MomentumCorrection {
+	if s.experiment.Optimizer.HoldsRates() {
 		rate = 1 // the optimizer model holds the rates
 	}
 	result, err = s.feed.train(rate, dropoutSeed(s.experiment.Seed, number))

@@ -16,7 +16,7 @@ For each case below it exports training artifacts, trains them in Go
                 loss is the eval model's
     inference   every form of exported model gives, for 1 and 32 images, the
                 logits and probabilities that Go got in ONNX Runtime and in
-                onnxlab's own runtime in pure Go, to 1e-5
+                onnxlab's own runtime in pure Go, to 1e-5, in int8 to 0.05
 
 The exit status is 1 if anything disagrees.
 """
@@ -56,7 +56,9 @@ TOLERANCE = 1e-4  # relative, of losses and logits after training anew
 # Between runtimes on one model: of probabilities, and of logits relative to the
 # largest, or to 1 if that is larger.
 INFERENCE_TOLERANCE = 1e-5
-FORMS = [f"{norm}-{layout}" for norm in ("folded", "kept") for layout in ("uint8-nhwc", "float32-nchw")]
+# In int8, a number halfway between two integers goes to either.
+INT8_TOLERANCE = 0.05
+FORMS = [f"{form}-{layout}" for form in ("folded", "kept", "float16", "int8") for layout in ("uint8-nhwc", "float32-nchw")]
 INFERRED = (1, 32)  # images at once
 
 # What each case changes in configs/smoke.yaml, and the target it is exported for.
@@ -74,6 +76,15 @@ CASES = {
     "corrected statistics": (
         "cpu", ["model.batchnorm.statistics=corrected", "model.batchnorm.momentum=0.75",
                 "train.replicas=4", "train.micro_batch=32"]),
+    "class weights": (
+        "portable", ["train.class_weights=[1,0.5,2,1,1,0,3,1,1,1]", "train.label_smoothing=0.1"]),
+    # Without this epsilon Adam makes whole steps of gradients that are rounding alone.
+    "adam accumulated": (
+        "portable", ["optimizer.kind=adam", "optimizer.learning_rate=0.001", "optimizer.epsilon=1e-5"]),
+    "adamw clipped": ("portable", [
+        "optimizer.kind=adamw", "optimizer.learning_rate=0.001", "optimizer.weight_decay=0.05",
+        "optimizer.epsilon=1e-5", "optimizer.clip_norm=0.5", "train.micro_batch=64"]),
+    "nesterov for CPUs": ("cpu", ["optimizer.nesterov=true", "optimizer.clip_norm=1"]),
     "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
 }
 
@@ -222,7 +233,8 @@ def compare_inference(case, data):
             got = infer(data.folder / f"{form}.onnx", images[:count])
             for runtime in ("session", "interp"):
                 difference = apart(got, data.inferred(form, count, runtime))
-                yield Check(case, f"{form} x {count}, {runtime}", difference, INFERENCE_TOLERANCE)
+                limit = INT8_TOLERANCE if form.startswith("int8") else INFERENCE_TOLERANCE
+                yield Check(case, f"{form} x {count}, {runtime}", difference, limit)
 
 
 def compare_told(case, trainer, data):

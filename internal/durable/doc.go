@@ -6,7 +6,8 @@
 // writes to a temporary file beside the target, syncs it, renames it over the
 // target and syncs the directory. A reader, or a process killed half-way, sees
 // the old content or the new one, never a mixture; on any failure the old
-// content stays and the temporary file goes.
+// content stays and the temporary file goes. [GrowFile] is for the readers that
+// would not look for another file.
 //
 // A directory is built the same way: fill one made by [TempDir], then give it
 // to [PublishDir].

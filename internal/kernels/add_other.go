@@ -4,5 +4,5 @@ package kernels
 
 import ort "github.com/yalue/onnxruntime_go"
 
-// Add does nothing: this build has no kernels.
+// Add does nothing, since this build has no kernels.
 func Add(string, *ort.SessionOptions) error { return nil }

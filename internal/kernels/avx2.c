@@ -1,7 +1,22 @@
-//go:build amd64
+//go:build amd64 && !windows
 
-#define KERNELS onnxlab_avx2
+// The kernels for AVX2 with FMA: vectors of 8 floats, 16 registers.
+
 #define BLOCK 8
 #define TARGET "avx2,fma"
 
-#include "block.h"
+#include "batchnorm.h"
+#include "conv.h"
+#include "kernels.h"
+
+const kernels onnxlab_avx2 = {
+	.block = BLOCK,
+	.conv_scratch = conv_scratch,
+	.conv = conv,
+	.conv_chunks = conv_chunks,
+	.conv_weight_grad_scratch = conv_weight_grad_scratch,
+	.conv_weight_grad = conv_weight_grad,
+	.batchnorm_scratch = batchnorm_scratch,
+	.batchnorm = batchnorm_forward,
+	.batchnorm_grad = batchnorm_grad,
+};

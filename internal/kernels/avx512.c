@@ -1,7 +1,22 @@
-//go:build amd64
+//go:build amd64 && !windows
 
-#define KERNELS onnxlab_avx512
+// The kernels for AVX-512: vectors of 16 floats, 32 registers.
+
 #define BLOCK 16
 #define TARGET "avx512f"
 
-#include "block.h"
+#include "batchnorm.h"
+#include "conv.h"
+#include "kernels.h"
+
+const kernels onnxlab_avx512 = {
+	.block = BLOCK,
+	.conv_scratch = conv_scratch,
+	.conv = conv,
+	.conv_chunks = conv_chunks,
+	.conv_weight_grad_scratch = conv_weight_grad_scratch,
+	.conv_weight_grad = conv_weight_grad,
+	.batchnorm_scratch = batchnorm_scratch,
+	.batchnorm = batchnorm_forward,
+	.batchnorm_grad = batchnorm_grad,
+};

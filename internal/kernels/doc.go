@@ -1,12 +1,34 @@
-// Package kernels has kernels for processors with AVX2 or AVX-512 that ONNX
-// Runtime runs in its sessions as operators of the domain "onnxlab": convolutions
-// of 3x3 and their gradients, by Winograd's algorithm or, of few channels,
-// directly, and batch normalisation with the ReLU and the average pool after it.
-// What stands between two is computed where it is read. They are faster than
-// ONNX Runtime's own operators that compute the same, and results do not depend
-// on the number of threads.
+// Package kernels gives ONNX Runtime faster operators for training convolutional
+// networks on processors with AVX2 or AVX-512: 3x3 convolutions and their gradients,
+// and batch normalisation with the ReLU and average pool after it. They are
+// operators of the domain "onnxlab", which package onnxlab/onnxmodels/lower/native
+// writes into graphs. [Add] gives them to a session, and [Block] says which layout of
+// images they use.
 //
-// operators.c is what ONNX Runtime calls, with the part of its interface that it
-// needs in ort.h; kernels.h lists the kernels, which block.h compiles for each
-// size of blocks, as avx512.c and avx2.c ask for.
+// Results do not depend on the number of threads. They differ between the two
+// instruction sets by rounding.
+//
+// The C files, in an order to read them (compile_flags.txt is for clangd):
+//
+//	kernels.h              what kernels compute: shapes, layouts, formulas
+//	reference.c            the same as plain loops, which the tests compare kernels with
+//	simd.h                 vectors of floats
+//	batchnorm.h            batch normalisation, ReLU and average pool, and the gradient
+//	  moments.h            mean and variance of pixels as they are written
+//	  normalise.h          normalisation of pixels as they are read
+//	  statistics.c         mean, variance and terms of the gradient over the batch
+//	conv.h                 chooses the algorithm of a convolution
+//	  conv_direct.h        few channels: as the convolution is defined
+//	  conv_winograd.h      otherwise: Winograd's algorithm
+//	  conv_winograd_grad.h the gradient by the weights
+//	    winograd_transforms.h  the algorithm's matrices
+//	    winograd_tiles.h       how images are cut into tiles
+//	    winograd_input.h       reading x, tile by tile
+//	    winograd_output.h      writing y, and reading the gradient by it
+//	    winograd_products.h    the multiplications
+//	avx512.c, avx2.c       compile the above for one instruction set each
+//	operators.c            runs a node: checks shapes, calls a kernel
+//	  tensor.c             a node's inputs, outputs and scratch memory
+//	register.c             registers the operators with ONNX Runtime
+//	ort.h                  the part of its C API that this needs
 package kernels

@@ -1,81 +1,114 @@
-// The kernels, each once for every block of channels: 16 floats with AVX-512, 8
-// with AVX2. Values are float32; images are blocked, [n, c/block, h, w, block].
+// The interface between the operators (operators.c) and the kernels (avx512.c,
+// avx2.c).
+//
+// All values are float32. Images are either plain, [images, channels, height,
+// width], or blocked: [images, channels/block, height, width, block], where the
+// `block` channels of a pixel lie side by side and make one vector. ONNX Runtime
+// calls this layout NCHWc. Blocked images must be aligned to ALIGNMENT bytes.
 
 #ifndef ONNXLAB_KERNELS_H
 #define ONNXLAB_KERNELS_H
 
 #include <stddef.h>
 
-// A pool runs task(of, i) for all i below count, in parallel.
-typedef struct pool {
-	void (*run)(const struct pool *, long count, void (*task)(void *of, size_t i), void *of);
-	long workers; // how many tasks can run at a time
-	const void *const *api;
-	void *context;
-} pool;
+enum {
+	ALIGNMENT = 64,         // bytes: one AVX-512 vector, one line of the cache
+	FILTER = 3,             // height and width of a convolution's weights
+	TAPS = FILTER * FILTER, // weights between one input and one output
+};
 
-// How channels are normalised: y = scale·(x − mean)·inverse + bias, and then, if
-// relu, max(0, y).
+// The threads that share the work of a kernel.
+typedef struct threads threads;
+struct threads {
+	// parallel_for calls task(argument, i) for each i from 0 to count-1, in any order
+	// and in parallel, and returns when all of them are done.
+	void (*parallel_for)(const threads *, long count, void (*task)(void *argument, size_t i), void *argument);
+	long workers;  // the most tasks that run at the same time
+	void *context; // belongs to parallel_for
+};
+
+// How each channel of some images is normalised:
+//
+//	y = scale·(x − mean)·inverse_deviation + bias,  then max(0, y) if relu is set
+//
+// Each array is [channels].
 typedef struct {
-	const float *scale, *bias, *mean, *inverse;
+	const float *scale, *bias, *mean, *inverse_deviation;
 	int relu;
 } channel_norm;
 
-// Moments are those of each channel of a part of some images, [parts, 3, channels]:
-// the number of pixels, their mean, and the sum of the squares of what differs from
-// it.
+// Moments describe the pixels of each channel in one chunk of a batch, [3, channels]:
+// the number of pixels, their mean, and the sum of their squared distances to that
+// mean. Moments of several chunks are [chunks, 3, channels].
 
-// A convolution of 3x3 with pads of 1. Images of fewer inputs than a block are
-// plain, [n, c, h, w].
+// A convolution with 3x3 weights, stride 1 and one pixel of padding on each side,
+// so that y is as high and wide as x:
+//
+//	y[n,o,r,c] = bias[o] + Σ over i, j, k: weight[o,i,j,k]·x[n,i,r+j−1,c+k−1]
+//
+// y and dy are blocked. x is plain if it has fewer channels than a block, else
+// blocked. The weights are plain.
 typedef struct {
-	long images, inputs, outputs, height, width;
-	int turned;          // the weight is [inputs, outputs, 3, 3] and turned by 180 degrees
-	const float *x;      // [images, inputs, height, width], or, if NULL:
-	const unsigned char *bytes; // [images, height, width, inputs], of which x is so many times
-	float scale;
-	channel_norm norm;   // what x is taken through first, if it has a scale; not of plain images
-	const float *factor, *shift; // of norm; the kernels set them
+	long images, inputs, outputs, height, width; // inputs and outputs are channels
+
+	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale
+	const unsigned char *bytes; // [images, height, width, inputs], with fewer inputs than a block
+	float byte_scale;
+	channel_norm x_norm; // normalises x as it is read, unless x_norm.scale is NULL; only for blocked x
+
+	// For conv. If flipped is set, the weight is [inputs, outputs, 3, 3] and is turned by
+	// 180 degrees before use. With the weight and the dy of a convolution as weight and x,
+	// y is then the gradient by that convolution's x.
 	const float *weight; // [outputs, inputs, 3, 3]
-	const float *bias;   // [outputs], or NULL
-	float *y;            // [images, outputs, height, width]
-	float *moments;      // of y, in conv_parts parts, or NULL
-	const float *dy;     // like y
-	float *dweight;      // like weight
+	int flipped;
+	const float *bias; // [outputs], or NULL
+	float *y;          // result: [images, outputs, height, width]
+	float *moments;    // result, or NULL: the moments of y in conv_chunks chunks
+
+	// For conv_weight_grad.
+	const float *dy; // the gradient by y: [images, outputs, height, width]
+	float *dweight;  // result: the gradient by the weight, [outputs, inputs, 3, 3]
 } convolution;
 
-// A normalisation of each channel over the batch, and the average of each window
-// of the result, of pool x pool pixels.
+// Batch normalisation: each channel is normalised by its mean and deviation over
+// the batch. ReLU and average pooling may follow. Images are blocked.
 typedef struct {
-	long images, channels, height, width, pool;
-	float epsilon;
-	const float *x;
-	const float *moments;      // of x, in so many parts, or NULL
-	long parts;
-	channel_norm norm;         // without mean and inverse if they are to be computed
-	float *y;                  // [images, channels, height/pool, width/pool], or NULL
-	float *mean, *inverse, *variance; // inverse is 1/√(variance + epsilon): [channels]
-	const float *dy;           // like y
-	float share;               // what each pixel of a window gets of dy
-	float *dx, *dscale, *dbias;
-} normalisation;
+	long images, channels, height, width;
+	long pool;         // side of the pooling windows, which tile the images; 1 for none
+	channel_norm norm; // batchnorm reads scale, bias and relu; batchnorm_grad reads all of it
 
+	const float *x; // [images, channels, height, width]
+
+	// For batchnorm.
+	float epsilon;
+	const float *moments; // the moments of x, or NULL: then batchnorm computes them
+	long chunks;          // in moments
+	float *y;             // result, or NULL: [images, channels, height/pool, width/pool]
+	// Results, [channels], with inverse_deviation = 1/√(variance + epsilon).
+	float *mean, *variance, *inverse_deviation;
+
+	// For batchnorm_grad.
+	const float *dy;            // the gradient by y, with the shape of y
+	float dy_scale;             // each pixel of a window gets dy·dy_scale; 1/pool² for averages
+	float *dx, *dscale, *dbias; // results: the shape of x, [channels], [channels]
+} batchnorm;
+
+// The kernels for one instruction set. Their results do not depend on the threads.
+// Each needs scratch memory, aligned to ALIGNMENT bytes; the functions whose names
+// end in _scratch return how many bytes.
 typedef struct {
-	long block;
-	size_t (*conv_scratch)(const convolution *, long workers); // bytes
-	void (*conv)(const convolution *, const pool *, float *scratch);
-	long (*conv_parts)(const convolution *); // the parts of its moments
-	size_t (*conv_grad_scratch)(const convolution *, long workers);
-	void (*conv_grad)(const convolution *, const pool *, float *scratch);
-	size_t (*norm_scratch)(const normalisation *);
-	void (*norm)(const normalisation *, const pool *, float *scratch);
-	void (*norm_grad)(const normalisation *, const pool *, float *scratch);
+	long block; // channels in a block
+	size_t (*conv_scratch)(const convolution *, long workers);
+	void (*conv)(const convolution *, const threads *, float *scratch);
+	long (*conv_chunks)(const convolution *); // how many chunks conv's moments have
+	size_t (*conv_weight_grad_scratch)(const convolution *);
+	void (*conv_weight_grad)(const convolution *, const threads *, float *scratch);
+	size_t (*batchnorm_scratch)(const batchnorm *); // for batchnorm and batchnorm_grad
+	void (*batchnorm)(const batchnorm *, const threads *, float *scratch);
+	void (*batchnorm_grad)(const batchnorm *, const threads *, float *scratch);
 } kernels;
 
-extern const kernels onnxlab_avx512, onnxlab_avx2;
-
-// onnxlab_add_kernels gives sessions of the options the operators, in blocks of
-// at most `most` channels, and returns what went wrong, to be freed, or NULL.
-// One thread may call it at a time.
-char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int most);
+extern const kernels onnxlab_avx512; // blocks of 16 channels
+extern const kernels onnxlab_avx2;   // blocks of 8 channels
 
 #endif

@@ -8,17 +8,14 @@ package kernels
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels.h"
+#include "register.h"
 
-// find returns a function of the library, which is open.
-static void *(*find(const char *library, const char *function))(void) {
+typedef const OrtApiBase *(*get_api_base)(void);
+
+static char *add_operators(const char *library, void *options, int max_block) {
 	void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
-	return handle == NULL ? NULL : (void *(*)(void))dlsym(handle, function);
-}
-
-static char *add_kernels(const char *library, void *options, int block) {
-	void *(*get)(void) = find(library, "OrtGetApiBase");
-	return get == NULL ? strdup("the library is not open") : onnxlab_add_kernels(get, options, block);
+	get_api_base get = handle == NULL ? NULL : (get_api_base)dlsym(handle, "OrtGetApiBase");
+	return get == NULL ? strdup("the library is not open") : onnxlab_add_operators(get(), options, max_block);
 }
 */
 import "C"
@@ -33,8 +30,9 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// Block is how many channels make a block in the layout of images that the
-// kernels and ONNX Runtime's own have on this processor; 0 if it has none.
+// Block returns how many channels make a block in the layout of images that our
+// kernels, and ONNX Runtime's, use on this processor: 16 with AVX-512, 8 with AVX2 and
+// FMA. It returns 0 if there are no kernels for it.
 func Block() int {
 	switch {
 	case cpu.X86.HasAVX512F:
@@ -45,14 +43,15 @@ func Block() int {
 	return 0
 }
 
-// adding is held while operators are made, which all sessions share.
+// adding guards the operators, which all sessions share and the first call makes.
 var adding sync.Mutex
 
-// Add gives the sessions that are made with the options the operators, if this
-// processor has kernels; library is the path of ONNX Runtime's, which is open.
+// Add gives sessions that are made with the options onnxlab's operators. It does
+// nothing if Block is 0. library is the path of ONNX Runtime's library, which must be
+// open; otherwise, or if its API is older than version 19, Add returns an error.
 //
-// The binding has no function for that: it keeps ONNX Runtime's own options as
-// the only field of its.
+// The binding has no function for custom operators, so Add reads the pointer to ONNX
+// Runtime's options from the first field of the binding's.
 func Add(library string, options *ort.SessionOptions) error {
 	if Block() == 0 {
 		return nil
@@ -61,8 +60,8 @@ func Add(library string, options *ort.SessionOptions) error {
 	defer adding.Unlock()
 	path := C.CString(library)
 	defer C.free(unsafe.Pointer(path))
-	native := reflect.ValueOf(options).Elem().Field(0).UnsafePointer()
-	if message := C.add_kernels(path, native, C.int(Block())); message != nil {
+	pointer := reflect.ValueOf(options).Elem().Field(0).UnsafePointer()
+	if message := C.add_operators(path, pointer, C.int(Block())); message != nil {
 		defer C.free(unsafe.Pointer(message))
 		return fmt.Errorf("add kernels to ONNX Runtime: %s", C.GoString(message))
 	}

@@ -2,5 +2,5 @@
 
 package kernels
 
-// Block is 0: this build has no kernels.
+// Block returns 0, since this build has no kernels.
 func Block() int { return 0 }

@@ -1,345 +1,166 @@
-//go:build amd64
+//go:build amd64 && !windows
 
-// The kernels as operators of ONNX Runtime, in the domain "onnxlab".
+#include "operators.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+// A model may give an operator inputs of any shape. The operators refuse the shapes that
+// the kernels were not made for, because a kernel trusts the sizes that it is given.
 
-#include "kernels.h"
-#include "ort.h"
-
-enum { most_values = 7, alignment = 64 }; // bytes of a vector
-
-// An operator is what ONNX Runtime calls OrtCustomOp, in its version 19, with
-// what it does after that.
-typedef struct operator operator;
-
-typedef struct {
-	const operator *of;
-	const kernels *kernels;
-	ort_api api;
-	int64_t block, turned, relu, pool;
-	float epsilon, share, scale;
-} node;
-
-typedef struct {
-	void *data;
-	int type;
-	size_t rank;
-	int64_t shape[4]; // if rank <= 4
-} value;
-
-// What add makes once, as long as the process: sessions refer to it.
-static int64_t most_block; // that the processor has kernels for
-static void *domain, *cpu_memory;
-
-struct operator {
-	uint32_t version;
-	void *(*create_unused)(const operator *, ort_api, const void *);
-	const char *(*name)(const operator *);
-	const char *(*provider)(const operator *);
-	int (*input_type)(const operator *, size_t);
-	size_t (*input_count)(const operator *);
-	int (*output_type)(const operator *, size_t);
-	size_t (*output_count)(const operator *);
-	void (*compute_unused)(void *, void *);
-	void (*destroy)(void *);
-	int (*input_kind)(const operator *, size_t);
-	int (*output_kind)(const operator *, size_t);
-	int (*input_memory)(const operator *, size_t);
-	int (*variadic[4])(const operator *);
-	ort_status *(*create)(const operator *, ort_api, const void *info, void **);
-	ort_status *(*compute)(void *, void *context);
-	void *infer_shape;
-	int (*start_version)(const operator *);
-	int (*end_version)(const operator *);
-	void *in_place[4];
-
-	const char *is;
-	size_t inputs, outputs, optional; // the last inputs may be left out
-	int sparable;                     // this output, too, or -1
-	int bytes;                        // the first input may be of these
-	ort_status *(*run)(const node *, void *context, const pool *, const value *in);
-};
-
-static const char *name(const operator *o) { return o->is; }
-static const char *provider(const operator *o) { return (void)o, "CPUExecutionProvider"; }
-static int input_type(const operator *o, size_t i) { return i == 0 && o->bytes ? ort_any : ort_float; }
-static int output_type(const operator *o, size_t i) { return (void)o, (void)i, ort_float; }
-static size_t input_count(const operator *o) { return o->inputs; }
-static size_t output_count(const operator *o) { return o->outputs; }
-static int input_kind(const operator *o, size_t i) { return i >= o->inputs - o->optional; }
-static int output_kind(const operator *o, size_t i) { return (int)i == o->sparable; }
-static int zero_of(const operator *o, size_t i) { return (void)o, (void)i, 0; }
-static int zero(const operator *o) { return (void)o, 0; }
-static int one(const operator *o) { return (void)o, 1; }
-static int last_version(const operator *o) { return (void)o, INT32_MAX; }
-static void destroy(void *n) { free(n); }
-
-// TRY returns the status of a call if it failed.
-#define TRY(call)                        \
-	do {                                 \
-		ort_status *status_ = (call);    \
-		if (status_ != NULL)             \
-			return status_;              \
-	} while (0)
-
-static ort_status *fail(ort_api api, const char *message) { return ORT_CALL(api, create_status, ort_fail, message); }
-
-static ort_status *create(const operator *o, ort_api api, const void *info, void **result) {
-	node *n = calloc(1, sizeof *n);
-	if (n == NULL)
-		return fail(api, "onnxlab: out of memory");
-	n->of = o;
-	n->api = api;
-	// Each operator has some of the attributes.
-	ort_status *missing[] = {
-		ORT_CALL(api, attribute_int, info, "block", &n->block),
-		ORT_CALL(api, attribute_int, info, "turned", &n->turned),
-		ORT_CALL(api, attribute_int, info, "relu", &n->relu),
-		ORT_CALL(api, attribute_int, info, "pool", &n->pool),
-		ORT_CALL(api, attribute_float, info, "epsilon", &n->epsilon),
-		ORT_CALL(api, attribute_float, info, "share", &n->share),
-		ORT_CALL(api, attribute_float, info, "scale", &n->scale),
-	};
-	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
-		if (missing[i] != NULL)
-			ORT_RELEASE(api, release_status, missing[i]);
-	n->kernels = n->block == 16 ? &onnxlab_avx512 : &onnxlab_avx2;
-	n->turned = n->turned != 0;
-	n->pool = n->pool > 0 ? n->pool : 1;
-	if (n->block != n->kernels->block || n->block > most_block) {
-		free(n);
-		return fail(api, "onnxlab: this processor has no kernels for the operator's block of channels");
-	}
-	*result = n;
-	return NULL;
+static OrtStatus *require(const call *c, int fits) {
+	return fits ? NULL : onnxlab_error(c->run->api, "onnxlab: the inputs do not have the shapes of this operator");
 }
 
-static ort_status *read_input(ort_api api, void *context, size_t i, value *v) {
-	const void *input = NULL;
-	void *shape = NULL;
-	TRY(ORT_CALL(api, input, context, i, &input));
-	if (input == NULL)
-		return NULL;
-	TRY(ORT_CALL(api, tensor_data, (void *)input, &v->data));
-	TRY(ORT_CALL(api, shape, input, &shape));
-	ort_status *status = ORT_CALL(api, element_type, shape, &v->type);
-	if (status == NULL)
-		status = ORT_CALL(api, rank, shape, &v->rank);
-	if (status == NULL && v->rank <= 4)
-		status = ORT_CALL(api, dimensions, shape, v->shape, v->rank);
-	ORT_RELEASE(api, release_shape, shape);
-	return status;
+static int is_vector(const tensor *t, int64_t size) { return t->rank == 1 && t->shape[0] == size; }
+
+static int has_pixels(const tensor *t) {
+	return t->rank == 4 && t->shape[1] > 0 && t->shape[2] > 0 && t->shape[3] > 0;
 }
 
-// advise asks for large pages where many will be read and written: it takes
-// looking up fewer of them.
-static void advise(void *data, size_t bytes) {
-#ifdef MADV_HUGEPAGE
-	enum { page = 1 << 21, many = 2 * page };
-	uintptr_t first = (uintptr_t)data / page * page, end = ((uintptr_t)data + bytes + page - 1) / page * page;
-	if (bytes >= many)
-		madvise((void *)first, end - first, MADV_HUGEPAGE);
-#else
-	(void)data, (void)bytes;
-#endif
+static int is_blocked(const call *c, const tensor *t) {
+	return t->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT && has_pixels(t) && t->shape[1] % c->attributes->block == 0;
 }
 
-static ort_status *new_output(ort_api api, void *context, size_t i, const int64_t *shape, size_t rank, float **data) {
-	void *output = NULL;
-	TRY(ORT_CALL(api, output, context, i, shape, rank, &output));
-	if (output == NULL) // it is left out
-		return NULL;
-	TRY(ORT_CALL(api, tensor_data, output, (void **)data));
-	if (rank == 4 && (uintptr_t)*data % alignment != 0) // images, which are streamed
-		return fail(api, "onnxlab: a result is not aligned");
-	size_t bytes = sizeof **data;
-	for (size_t k = 0; k < rank; k++) bytes *= (size_t)shape[k];
-	advise(*data, bytes);
-	return NULL;
+static int is_pooled(const call *c, const int64_t *x) {
+	return x[2] % c->attributes->pool == 0 && x[3] % c->attributes->pool == 0;
 }
 
-static void run_pool(const pool *p, long count, void (*task)(void *, size_t), void *of) {
-	ort_status *status = ORT_CALL(p->api, parallel, p->context, task, (size_t)count, 0, of);
-	if (status == NULL)
-		return;
-	// Without a pool of threads, do it here.
-	ORT_RELEASE(p->api, release_status, status);
-	for (long i = 0; i < count; i++) task(of, (size_t)i);
-}
-
-static ort_status *compute(void *kernel, void *context) {
-	const node *n = kernel;
-	value in[most_values] = {{0}};
-	size_t count = 0;
-	TRY(ORT_CALL(n->api, input_count, context, &count));
-	for (size_t i = 0; i < count && i < n->of->inputs; i++) TRY(read_input(n->api, context, i, &in[i]));
-	long workers = sysconf(_SC_NPROCESSORS_ONLN);
-	pool p = {run_pool, workers > 0 ? workers : 1, n->api, context};
-	return n->of->run(n, context, &p, in);
-}
-
-typedef void (*kernel_of)(const void *of, const pool *, float *scratch);
-
-// with_scratch calls f with memory of the session's own allocator.
-static ort_status *with_scratch(const node *n, void *context, size_t bytes, kernel_of f, const void *of, const pool *p) {
-	ort_allocator *a = NULL;
-	TRY(ORT_CALL(n->api, allocator, context, cpu_memory, &a));
-	float *scratch = a->alloc(a, bytes);
-	if (scratch != NULL) {
-		advise(scratch, bytes);
-		f(of, p, scratch);
-		a->free(a, scratch);
-	}
-	ORT_RELEASE(n->api, release_allocator, a);
-	return scratch == NULL ? fail(n->api, "onnxlab: out of memory") : NULL;
-}
-
-// The shapes that the kernels take. Models of strangers can have any.
-
-static int is_vector(const value *v, int64_t size) { return v->rank == 1 && v->shape[0] == size; }
-
-static int has_pixels(const value *v) {
-	return v->rank == 4 && v->shape[1] > 0 && v->shape[2] > 0 && v->shape[3] > 0;
-}
-
-static int in_blocks(const node *n, const value *v) {
-	return v->type == ort_float && has_pixels(v) && v->shape[1] % n->block == 0;
-}
-
-// read_images takes what a convolution is of, if it is in blocks, or plain with
-// fewer channels, or bytes.
-static int read_images(const node *n, const value *v, convolution *c) {
-	const int64_t *s = v->shape;
-	if (!has_pixels(v))
+// read_images sets a convolution's x and its sizes: blocked images, or plain ones or
+// bytes with fewer channels than a block.
+static int read_images(const call *c, const tensor *x, convolution *conv) {
+	const int64_t *shape = x->shape, block = c->attributes->block;
+	if (!has_pixels(x))
 		return 0;
-	c->images = s[0];
-	if (v->type == ort_uint8) {
-		c->height = s[1], c->width = s[2], c->inputs = s[3];
-		c->bytes = v->data, c->scale = n->scale;
-		return c->inputs < n->block;
+	conv->images = shape[0];
+	if (x->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8) {
+		conv->height = shape[1], conv->width = shape[2], conv->inputs = shape[3];
+		conv->bytes = x->data, conv->byte_scale = c->attributes->scale;
+		return conv->inputs < block;
 	}
-	c->inputs = s[1], c->height = s[2], c->width = s[3];
-	c->x = v->data;
-	return v->type == ort_float && (c->inputs < n->block || c->inputs % n->block == 0);
+	conv->inputs = shape[1], conv->height = shape[2], conv->width = shape[3];
+	conv->x = x->data;
+	return x->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT && (conv->inputs < block || conv->inputs % block == 0);
 }
 
-static ort_status *check(const node *n, int fits) {
-	return fits ? NULL : fail(n->api, "onnxlab: the inputs do not have the shapes of this operator");
-}
-
-// read_norm takes the norm of values with so many channels out of four inputs.
-static int read_norm(const node *n, const value *in, int64_t channels, channel_norm *norm) {
-	*norm = (channel_norm){in[0].data, in[1].data, in[2].data, in[3].data, (int)n->relu};
+// read_norm reads how an image's channels are normalised. Its four inputs are scale,
+// bias, mean and inverse deviation.
+static int read_norm(const call *c, const tensor in[4], int64_t channels, channel_norm *norm) {
+	*norm = (channel_norm){
+		.scale = in[0].data,
+		.bias = in[1].data,
+		.mean = in[2].data,
+		.inverse_deviation = in[3].data,
+		.relu = (int)c->attributes->relu,
+	};
 	for (int i = 0; i < 4; i++)
 		if (!is_vector(&in[i], channels))
 			return 0;
 	return 1;
 }
 
-// read_optional_norm does so if there is one; x then has to be in blocks.
-static int read_optional_norm(const node *n, const value *in, const value *x, channel_norm *norm) {
-	return in[0].data == NULL || (in_blocks(n, x) && read_norm(n, in, x->shape[1], norm));
+// read_x_norm reads the same four inputs for a convolution's x, which must then be
+// blocked. All four may be left out.
+static int read_x_norm(const call *c, const tensor in[4], const tensor *x, channel_norm *norm) {
+	return in[0].data == NULL || (is_blocked(c, x) && read_norm(c, in, x->shape[1], norm));
 }
 
-static ort_status *run_conv(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *w = in[1].shape;
-	convolution c = {.turned = (int)n->turned, .weight = in[1].data, .bias = in[2].data};
-	TRY(check(n, read_images(n, &in[0], &c) && (!n->turned || in_blocks(n, &in[0])) && in[1].rank == 4 && w[2] == 3 && w[3] == 3 &&
-	                 w[!n->turned] == c.inputs && w[n->turned] > 0 && w[n->turned] % n->block == 0 &&
-	                 (in[2].data == NULL || is_vector(&in[2], w[n->turned])) && read_optional_norm(n, in + 3, &in[0], &c.norm)));
-	c.outputs = w[n->turned];
-	int64_t y[] = {c.images, c.outputs, c.height, c.width};
-	TRY(new_output(n->api, context, 0, y, 4, &c.y));
-	int64_t moments[] = {n->kernels->conv_parts(&c), 3, c.outputs};
-	TRY(new_output(n->api, context, 1, moments, 3, &c.moments));
-	return with_scratch(n, context, n->kernels->conv_scratch(&c, p->workers), (kernel_of)n->kernels->conv, &c, p);
+// read_weight sets the weight and its outputs: [outputs, inputs, 3, 3], or flipped
+// [inputs, outputs, 3, 3].
+static int read_weight(const call *c, const tensor *weight, convolution *conv) {
+	const int flipped = c->attributes->flipped != 0;
+	const int64_t *shape = weight->shape, inputs = shape[!flipped], outputs = shape[flipped];
+	conv->flipped = flipped;
+	conv->weight = weight->data;
+	conv->outputs = outputs;
+	return weight->rank == 4 && shape[2] == 3 && shape[3] == 3 && inputs == conv->inputs &&
+	       outputs > 0 && outputs % c->attributes->block == 0;
 }
 
-static ort_status *run_conv_grad(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *dy = in[1].shape;
-	convolution c = {.outputs = dy[1], .dy = in[1].data};
-	TRY(check(n, read_images(n, &in[0], &c) && c.images > 0 && in_blocks(n, &in[1]) && dy[0] == c.images && dy[2] == c.height && dy[3] == c.width &&
-	                 read_optional_norm(n, in + 2, &in[0], &c.norm)));
-	int64_t w[] = {c.outputs, c.inputs, 3, 3};
-	TRY(new_output(n->api, context, 0, w, 4, &c.dweight));
-	return with_scratch(n, context, n->kernels->conv_grad_scratch(&c, p->workers), (kernel_of)n->kernels->conv_grad, &c, p);
+OrtStatus *onnxlab_run_conv(const call *c) {
+	const tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3];
+	convolution conv = {.bias = bias->data};
+	TRY(require(c, read_images(c, x, &conv) && read_weight(c, weight, &conv) &&
+	                   (!conv.flipped || is_blocked(c, x)) &&
+	                   (bias->data == NULL || is_vector(bias, conv.outputs)) &&
+	                   read_x_norm(c, x_norm, x, &conv.x_norm)));
+	const int64_t y_shape[] = {conv.images, conv.outputs, conv.height, conv.width};
+	TRY(onnxlab_new_output(c->run, 0, y_shape, 4, &conv.y));
+	const int64_t moments_shape[] = {c->kernels->conv_chunks(&conv), 3, conv.outputs};
+	TRY(onnxlab_new_output(c->run, 1, moments_shape, 3, &conv.moments));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(&conv, c->threads->workers), &s));
+	c->kernels->conv(&conv, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
 }
 
-static int pools(const node *n, const int64_t *x) { return x[2] % n->pool == 0 && x[3] % n->pool == 0; }
+OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
+	const tensor *x = &c->in[0], *dy = &c->in[1], *x_norm = &c->in[2];
+	convolution conv = {.outputs = dy->shape[1], .dy = dy->data};
+	TRY(require(c, read_images(c, x, &conv) && conv.images > 0 && is_blocked(c, dy) &&
+	                   dy->shape[0] == conv.images && dy->shape[2] == conv.height && dy->shape[3] == conv.width &&
+	                   read_x_norm(c, x_norm, x, &conv.x_norm)));
+	const int64_t weight_shape[] = {conv.outputs, conv.inputs, 3, 3};
+	TRY(onnxlab_new_output(c->run, 0, weight_shape, 4, &conv.dweight));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(&conv), &s));
+	c->kernels->conv_weight_grad(&conv, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
 
-static ort_status *run_norm(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *x = in[0].shape, *m = in[3].shape;
-	TRY(check(n, in_blocks(n, &in[0]) && x[0] > 0 && pools(n, x) && is_vector(&in[1], x[1]) && is_vector(&in[2], x[1]) &&
-	                 (in[3].data == NULL || (in[3].rank == 3 && m[1] == 3 && m[2] == x[1]))));
-	normalisation b = {
-		.images = x[0], .channels = x[1], .height = x[2], .width = x[3], .pool = n->pool, .epsilon = n->epsilon,
-		.x = in[0].data, .moments = in[3].data, .parts = m[0], .norm = {.scale = in[1].data, .bias = in[2].data, .relu = (int)n->relu},
+OrtStatus *onnxlab_run_batchnorm(const call *c) {
+	const tensor *x = &c->in[0], *scale = &c->in[1], *bias = &c->in[2], *moments = &c->in[3];
+	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool;
+	TRY(require(c, is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) &&
+	                   is_vector(scale, channels) && is_vector(bias, channels) &&
+	                   (moments->data == NULL ||
+	                    (moments->rank == 3 && moments->shape[1] == 3 && moments->shape[2] == channels))));
+	batchnorm b = {
+		.images = shape[0],
+		.channels = channels,
+		.height = shape[2],
+		.width = shape[3],
+		.pool = pool,
+		.norm = {.scale = scale->data, .bias = bias->data, .relu = (int)c->attributes->relu},
+		.x = x->data,
+		.epsilon = c->attributes->epsilon,
+		.moments = moments->data,
+		.chunks = moments->shape[0],
 	};
-	int64_t y[] = {x[0], x[1], x[2] / n->pool, x[3] / n->pool};
-	TRY(new_output(n->api, context, 0, y, 4, &b.y));
-	TRY(new_output(n->api, context, 1, x + 1, 1, &b.mean));
-	TRY(new_output(n->api, context, 2, x + 1, 1, &b.inverse));
-	TRY(new_output(n->api, context, 3, x + 1, 1, &b.variance));
-	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm, &b, p);
+	const int64_t y_shape[] = {shape[0], channels, shape[2] / pool, shape[3] / pool};
+	TRY(onnxlab_new_output(c->run, 0, y_shape, 4, &b.y));
+	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.mean));
+	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.inverse_deviation));
+	TRY(onnxlab_new_output(c->run, 3, &channels, 1, &b.variance));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(&b), &s));
+	c->kernels->batchnorm(&b, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
 }
 
-static ort_status *run_norm_grad(const node *n, void *context, const pool *p, const value *in) {
-	const int64_t *dy = in[0].shape, *x = in[1].shape;
-	channel_norm norm;
-	TRY(check(n, in_blocks(n, &in[0]) && in_blocks(n, &in[1]) && x[0] > 0 && pools(n, x) && dy[0] == x[0] && dy[1] == x[1] &&
-	                 dy[2] == x[2] / n->pool && dy[3] == x[3] / n->pool && read_norm(n, in + 2, x[1], &norm)));
-	normalisation b = {
-		.images = x[0], .channels = x[1], .height = x[2], .width = x[3], .pool = n->pool,
-		.x = in[1].data, .norm = norm, .dy = in[0].data, .share = n->share,
+OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
+	const tensor *dy = &c->in[0], *x = &c->in[1], *norm = &c->in[2];
+	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool;
+	batchnorm b = {
+		.images = shape[0],
+		.channels = channels,
+		.height = shape[2],
+		.width = shape[3],
+		.pool = pool,
+		.x = x->data,
+		.dy = dy->data,
+		.dy_scale = c->attributes->dy_scale,
 	};
-	TRY(new_output(n->api, context, 0, x, 4, &b.dx));
-	TRY(new_output(n->api, context, 1, x + 1, 1, &b.dscale));
-	TRY(new_output(n->api, context, 2, x + 1, 1, &b.dbias));
-	return with_scratch(n, context, n->kernels->norm_scratch(&b), (kernel_of)n->kernels->norm_grad, &b, p);
-}
-
-#define OPERATOR(is, inputs, optional, outputs, sparable, bytes, run)                                     \
-	{                                                                                                     \
-		ort_api_version, NULL, name, provider, input_type, input_count, output_type, output_count, NULL,  \
-			destroy, input_kind, output_kind, zero_of, {zero, zero, zero, zero}, create, compute, NULL,   \
-			one, last_version, {NULL}, is, inputs, outputs, optional, sparable, bytes, run                \
-	}
-
-static operator operators[] = {
-	// x, weight, bias, the norm of x; y, its moments
-	OPERATOR("Conv", 7, 5, 2, 1, 1, run_conv),
-	// x, dy, the norm of x; dweight
-	OPERATOR("ConvWeightGrad", 6, 4, 1, -1, 1, run_conv_grad),
-	// x, scale, bias, the moments of x; y, mean, inverse, variance
-	OPERATOR("BatchNorm", 4, 1, 4, 0, 0, run_norm),
-	// dy, x, scale, bias, mean, inverse; dx, dscale, dbias
-	OPERATOR("BatchNormGrad", 6, 0, 3, -1, 0, run_norm_grad),
-};
-
-static ort_status *add(ort_api api, void *options) {
-	if (cpu_memory == NULL)
-		TRY(ORT_CALL(api, cpu_memory, 1, 0, &cpu_memory));
-	if (domain == NULL) {
-		TRY(ORT_CALL(api, create_domain, "onnxlab", &domain));
-		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) TRY(ORT_CALL(api, add_op, domain, &operators[i]));
-	}
-	return ORT_CALL(api, add_domain, options, domain);
-}
-
-char *onnxlab_add_kernels(void *(*get_api_base)(void), void *session_options, int most) {
-	most_block = most;
-	const ort_api_base *base = get_api_base();
-	ort_api api = base->get_api(ort_api_version);
-	if (api == NULL)
-		return strdup("the library does not have version 19 of the API");
-	ort_status *status = add(api, session_options);
-	if (status == NULL)
-		return NULL;
-	char *message = strdup(((const char *(*)(const void *))api[ORT_PLACE_error_message])(status));
-	ORT_RELEASE(api, release_status, status);
-	return message;
+	TRY(require(c, is_blocked(c, dy) && is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) &&
+	                   dy->shape[0] == shape[0] && dy->shape[1] == channels &&
+	                   dy->shape[2] == shape[2] / pool && dy->shape[3] == shape[3] / pool &&
+	                   read_norm(c, norm, channels, &b.norm)));
+	TRY(onnxlab_new_output(c->run, 0, shape, 4, &b.dx));
+	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.dscale));
+	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.dbias));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(&b), &s));
+	c->kernels->batchnorm_grad(&b, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
 }

@@ -45,3 +45,11 @@ func replace(text string, unwanted func(rune) bool) string {
 		return r
 	}, text)
 }
+
+// ShellWord is a word as a shell takes it.
+func ShellWord(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

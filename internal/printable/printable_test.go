@@ -32,3 +32,17 @@ func TestName(t *testing.T) {
 		}
 	}
 }
+
+func TestShellWord(t *testing.T) {
+	for word, want := range map[string]string{
+		"runs/first":   "runs/first",
+		"my run":       "'my run'",
+		"":             "''",
+		"it's $HOME":   `'it'\''s $HOME'`,
+		"a;rm -rf b\n": "'a;rm -rf b\n'",
+	} {
+		if got := ShellWord(word); got != want {
+			t.Errorf("%q: %s, want %s", word, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 )
@@ -24,10 +25,19 @@ func (r Reporter) Bar(description string, total int64) *progressbar.ProgressBar 
 	if !ok {
 		return nil
 	}
+	const figures = "  100% ||  (999 MB/s) [10m10s:10m10s]"
 	return progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription(description),
 		progressbar.OptionShowBytes(true),
-		progressbar.OptionFullWidth(),
+		// OptionFullWidth takes 80 columns on whatever is no *os.File, such as a Screen.
+		progressbar.OptionSetWidth(screen.BarWidth(utf8.RuneCountInString(description)+len(figures))),
 		progressbar.OptionClearOnFinish())
+}
+
+// BarWidth is how wide a bar is on the screen beside so many characters of text.
+// It is never too narrow to be seen: rather, the end of the text is cut off.
+func (s *Screen) BarWidth(text int) int {
+	const narrowest = 8
+	return max(s.Columns()-text, narrowest)
 }

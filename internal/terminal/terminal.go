@@ -4,12 +4,12 @@ package terminal
 import (
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/term"
 )
 
-// assumedColumns is the width of a terminal that does not tell its own, as
-// serial lines and some containers do not.
+// assumedColumns is the width of a terminal of which nothing tells the width.
 const assumedColumns = 80
 
 // Screen is a terminal for one line that is drawn again and again. It is not
@@ -33,9 +33,21 @@ func Of(w io.Writer) (*Screen, bool) {
 func (s *Screen) Columns() int {
 	columns, _, err := term.GetSize(int(s.file.Fd()))
 	if err != nil || columns <= 0 {
-		columns = assumedColumns
+		columns = toldColumns()
 	}
 	return columns - 1
+}
+
+// toldColumns is the width of a terminal that does not tell its own, as serial
+// lines, some containers and the terminals of build servers do not: what the
+// user says in $COLUMNS, or else the usual.
+func toldColumns() int {
+	const most = 10_000
+	columns, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil || columns < 1 || columns > most {
+		return assumedColumns
+	}
+	return columns
 }
 
 // Write shows of each line as much as there are columns for. A longer one would

@@ -39,7 +39,7 @@ func openSizes(x graph.Shape, inner bool, sizes []int64, n int64) []int64 {
 	if inner {
 		before *= x[at].Size
 	}
-	to := -1
+	var to int
 	switch {
 	case n > 1:
 		to = placeOfMany(before, whole, n)

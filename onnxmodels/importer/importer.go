@@ -7,6 +7,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
 )
 
 // Options say how a model is read.
@@ -63,6 +64,8 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 	}
 	c.Batch = int(r.batch)
 	c.Graph = r.b.Graph
+	c.Graph.Prune()
+	op.SplitParts(c.Graph)
 	c.Graph.Prune()
 	c.keepUsed(r)
 	return c, c.Graph.Err()

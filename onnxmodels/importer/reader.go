@@ -64,7 +64,13 @@ func (r *reader) read() error {
 		r.tensor(t.GetName(), t)
 	}
 	r.unknown()
-	for i, n := range r.model.GetGraph().GetNode() {
+	r.nodes(r.model.GetGraph().GetNode())
+	return r.failed()
+}
+
+// nodes appends what nodes compute, and keeps what is wrong with them.
+func (r *reader) nodes(list []*onnxpb.Node) {
+	for i, n := range list {
 		if err := r.node(n); err != nil {
 			r.faults = append(r.faults, fmt.Errorf("node %s: %w", describe(n, i), err))
 			for _, out := range n.GetOutput() {
@@ -72,14 +78,13 @@ func (r *reader) read() error {
 			}
 		}
 	}
-	return r.failed()
 }
 
 // unknown tells of all nodes whose operators are not known, whether or not others before
 // them are.
 func (r *reader) unknown() {
 	for i, n := range r.model.GetGraph().GetNode() {
-		if isConstant(n) {
+		if isConstant(n) || isBranch(n) {
 			continue
 		}
 		if _, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""]); err != nil {
@@ -159,6 +164,9 @@ func (r *reader) node(n *onnxpb.Node) error {
 	}
 	if isConstant(n) {
 		return r.constant(n)
+	}
+	if isBranch(n) {
+		return r.branch(n)
 	}
 	form, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
 	if err != nil {

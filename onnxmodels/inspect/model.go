@@ -38,6 +38,8 @@ type ModelReport struct {
 	// Training is whether training artifacts can be made of the model; nil of models that
 	// are no classifiers of images.
 	Training *onnxmodels.Trainability `json:"training,omitempty"`
+	// State are what a training model remembers for the optimizer, and no parameters.
+	State []ValueReport `json:"state,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
@@ -89,6 +91,9 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	parameters := parametersOf(g)
 	for _, v := range g.GetInput() {
 		switch name := v.GetName(); {
+		case onnxmodels.IsState(name):
+			delete(parameters, name)
+			r.State = append(r.State, value(v))
 		case parameters[name].elements > 0:
 			r.Parameters = append(r.Parameters, value(v))
 		case !onnxmodels.IsGradientInput(name):
@@ -97,7 +102,7 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 	for _, t := range g.GetInitializer() {
 		if _, ok := parameters[t.GetName()]; ok {
-			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Float, t.GetDims())})
+			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Elem(t.GetDataType()), t.GetDims())})
 		} else {
 			r.Constants++
 		}
@@ -178,6 +183,9 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
 	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
 	r.writeTraining(t)
+	if len(r.State) > 0 {
+		fmt.Fprintf(t, "optimizer\t%d tensors of state\n", len(r.State))
+	}
 	for _, part := range []struct {
 		name string
 		Total

@@ -156,7 +156,13 @@ func (o official) check(t *testing.T, m *modelfile.Model, only []string) string 
 			return "other types"
 		}
 	}
+	if strings.HasPrefix(o.name, "test_training_dropout") && !strings.Contains(o.name, "zero_ratio") {
+		return "random"
+	}
 	p, m, err := o.compile(m, inputs)
+	if err != nil && strings.Contains(err.Error(), "blocks are not supported") {
+		return "refused, of quantization in blocks"
+	}
 	if err != nil {
 		t.Errorf("%s %s: %v", o.release, o.name, err)
 		return "failed"

@@ -184,3 +184,19 @@ func fillOf(n *graph.Node) (*Tensor, error) {
 func (b Builder) Zeros(name string, sizes *graph.Value, shape graph.Shape) *graph.Value {
 	return b.Do("", "ConstantOfShape", Call{Name: name, Inputs: []*graph.Value{sizes}, Types: []graph.Type{{Elem: graph.Float, Shape: shape}}})[0]
 }
+
+// In models, the shapes that these give must be known up to the batch.
+var _ = RegisterForms(
+	shapedForm(8, graph.Schema{Op: "Expand", Takes: Takes("input", "shape"), Gives: Gives("output")}),
+	shapedForm(9, graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))}),
+)
+
+func shapedForm(from int, s graph.Schema) *Form {
+	return &Form{Schema: s, From: from, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		y := b.one(n.Op, n.Name, n.Inputs, n.Attributes...)
+		if b.Err() == nil && y.Shape == nil {
+			return nil, fmt.Errorf("the shape that it gives is not known before the model runs")
+		}
+		return []*graph.Value{y}, nil
+	}}
+}

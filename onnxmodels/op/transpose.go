@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -52,6 +53,32 @@ var _ = Register(&Operator{
 		return one(y)
 	},
 	Moves: true,
+})
+
+// In models, one after another is a single one, or none where they cancel.
+var _ = RegisterForms(&Form{
+	Schema: graph.Schema{Op: "Transpose", Takes: Takes("data"), Gives: Gives("transposed"), Fields: Fields("perm", []int64(nil))},
+	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		x := n.In("data")
+		order, err := permutation(n.Ints("perm"), len(x.Shape))
+		if err != nil {
+			return nil, fmt.Errorf("%w of %s", err, x)
+		}
+		if before := x.Producer(); before.Is("", "Transpose") {
+			x = before.In("data")
+			first, err := permutation(before.Ints("perm"), len(x.Shape))
+			if err != nil {
+				return nil, err
+			}
+			for i, d := range order {
+				order[i] = first[d]
+			}
+		}
+		if slices.IsSorted(order) {
+			return []*graph.Value{x}, nil
+		}
+		return []*graph.Value{b.Transpose(n.Name, x, order...)}, nil
+	},
 })
 
 // permutation is the dimensions in their new order.

@@ -2,16 +2,24 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 )
 
-// Comparison is two sweeps, or two runs, side by side.
+// Comparison is sweeps, or runs, side by side: the first with each of the others.
 type Comparison struct {
+	// Directories are as they were given to Load. In text they are A, B and so on.
+	Directories []string `json:"directories"`
+	// Settings are those that differ. Unkept are the directories that did not keep
+	// theirs, which are left out there.
+	Settings []Setting `json:"settings"`
+	Unkept   []string  `json:"settings_unkept,omitempty"`
+	// Pairs are the first directory and each of the others, in their order.
+	Pairs []Pair `json:"comparisons"`
+}
+
+// Pair is two sweeps, or two runs.
+type Pair struct {
 	// A and B are the directories.
 	A string `json:"a"`
 	B string `json:"b"`
@@ -42,10 +50,25 @@ type Difference struct {
 	Error *float64 `json:"standard_error"`
 }
 
-// Compare sets the cells of a and b against each other. Two single runs are
-// compared whatever their conditions and batch sizes.
-func Compare(a, b *Sweep) Comparison {
-	c := Comparison{
+// Compare sets the first sweep against each of the others, of which there is one at
+// least, and names the settings that differ. Two single runs are compared whatever
+// their conditions and batch sizes.
+func Compare(first *Sweep, others ...*Sweep) Comparison {
+	all := append([]*Sweep{first}, others...)
+	var c Comparison
+	c.Settings, c.Unkept = differing(all)
+	for i, s := range all {
+		c.Directories = append(c.Directories, s.Dir)
+		if i > 0 {
+			c.Pairs = append(c.Pairs, compare(first, s))
+		}
+	}
+	return c
+}
+
+// compare sets the cells of a and b against each other.
+func compare(a, b *Sweep) Pair {
+	c := Pair{
 		A: a.Dir, B: b.Dir, Cells: []Difference{}, OnlyA: []string{}, OnlyB: []string{},
 		OpenA: a.Table(DefaultDrop).Open, OpenB: b.Table(DefaultDrop).Open,
 	}
@@ -109,49 +132,4 @@ func difference(a, b namedCell) Difference {
 		d.Error = &e
 	}
 	return d
-}
-
-// WriteText prints the comparison for a terminal.
-func (c Comparison) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "A: %s\nB: %s\n\n", c.A, c.B)
-	if err := c.writeCells(w); err != nil {
-		return err
-	}
-	for _, part := range []struct {
-		title string
-		lines []string
-	}{{"Only in A", c.OnlyA}, {"Only in B", c.OnlyB}, {"Not done in A", c.OpenA}, {"Not done in B", c.OpenB}} {
-		if len(part.lines) > 0 {
-			fmt.Fprintf(w, "\n%s:\n  %s\n", part.title, strings.Join(part.lines, "\n  "))
-		}
-	}
-	return nil
-}
-
-func (c Comparison) writeCells(w io.Writer) error {
-	if len(c.Cells) == 0 {
-		_, err := io.WriteString(w, "No cell is done in both.\n")
-		return err
-	}
-	fmt.Fprint(w, "Final validation accuracy in percent, and the difference B - A in points\n± its standard error, sqrt(sdA²/nA + sdB²/nB).\n\n")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "condition\tbatch size\tA\tn\tB\tn\tB - A\t")
-	for _, d := range c.Cells {
-		text := fmt.Sprintf("%+.2f", 100*d.Accuracy)
-		if d.Error != nil {
-			text += fmt.Sprintf(" ± %.2f", 100**d.Error)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%.2f\t%d\t%.2f\t%d\t%s\t\n",
-			ofBoth(d.Condition, d.ConditionB), ofBoth(strconv.Itoa(d.A.BatchSize), strconv.Itoa(d.B.BatchSize)),
-			100**d.A.Accuracy, d.A.N, 100**d.B.Accuracy, d.B.N, text)
-	}
-	return t.Flush()
-}
-
-// ofBoth is what A and B share, or else the one and the other.
-func ofBoth(a, b string) string {
-	if a == b {
-		return a
-	}
-	return a + " / " + b
 }

@@ -4,7 +4,6 @@ import (
 	"image/color"
 	"io"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -38,22 +37,72 @@ func accuracyCurve() curve {
 	}
 }
 
-// logarithm is where a loss is on its axis, which ends at 1e-4: a loss below is
-// drawn there. The library's own logarithmic axis leaves a gap above the plot.
-func logarithm(loss float64) float64 { return math.Log10(max(loss, 1e-4)) }
+// look is how the two curves of a run are drawn.
+type look struct {
+	validation, training draw.LineStyle
+	// glyph marks both, from epoch from on, at each step of epochs; its Shape is nil
+	// for none.
+	glyph      draw.GlyphStyle
+	from, step int
+}
 
-// curvePlot draws the runs of a condition, validation solid and training
-// dashed, a colour for each batch size.
+// plain tells whether all runs have one batch size and one seed, so that colours can
+// tell training from validation.
+func (s *Sweep) plain() bool { return len(s.BatchSizes) == 1 && len(s.Seeds) == 1 }
+
+// hues is how many colours the curves have: one for each batch size, or for each seed
+// where there is one batch size alone.
+func (s *Sweep) hues() int {
+	if len(s.BatchSizes) == 1 {
+		return len(s.Seeds)
+	}
+	return len(s.BatchSizes)
+}
+
+// look chooses the colour by the batch size, or by the seed where there is one batch
+// size alone. Each of several seeds has a marker of its own, and at other epochs than
+// the others.
+func (s *Sweep) look(th theme, batch, seed int) look {
+	hue := batch
+	if len(s.BatchSizes) == 1 {
+		hue = seed
+	}
+	validation, training := th.batch(hue, s.hues()), th.batch(hue, s.hues())
+	if s.plain() {
+		validation, training = th.condition(1), th.condition(2)
+	}
+	l := look{
+		validation: draw.LineStyle{Color: validation, Width: vg.Points(1.3)},
+		training:   draw.LineStyle{Color: training, Width: vg.Points(0.8), Dashes: []vg.Length{3, 2}},
+	}
+	if len(s.Seeds) > 1 {
+		const marks = 3 // on a curve
+		l.glyph = draw.GlyphStyle{Color: validation, Radius: vg.Points(2.4), Shape: marker(seed)}
+		l.step = max(s.longest()/marks, 1)
+		l.from = l.step * (seed % len(s.Seeds)) / len(s.Seeds)
+	}
+	return l
+}
+
+// longest is the number of epochs of the longest history, at least 1.
+func (s *Sweep) longest() int {
+	longest := 1
+	for i := range s.Runs {
+		longest = max(longest, len(s.Runs[i].History))
+	}
+	return longest
+}
+
+// curvePlot draws the runs of a condition, validation solid and training dashed.
 func (s *Sweep) curvePlot(th theme, title, condition string, q curve) (*plot.Plot, error) {
 	p := newPlot(th, title, "epoch", q.label)
 	p.Add(grid(th))
 	for i, batch := range s.BatchSizes {
-		ink := th.batch(i, len(s.BatchSizes))
-		for _, r := range s.cell(condition, batch) {
+		for k, r := range s.cell(condition, batch) {
 			if len(r.History) == 0 {
 				continue
 			}
-			if err := addCurves(p, r.History, q, ink); err != nil {
+			if err := s.look(th, i, k).addTo(p, r.History, q); err != nil {
 				return nil, err
 			}
 		}
@@ -62,15 +111,13 @@ func (s *Sweep) curvePlot(th theme, title, condition string, q curve) (*plot.Plo
 	return p, nil
 }
 
-func addCurves(p *plot.Plot, history []rundir.Epoch, q curve, ink color.Color) error {
+// addTo draws a run. Where a marker would be, and where a single epoch has no line,
+// there is a point.
+func (l look) addTo(p *plot.Plot, history []rundir.Epoch, q curve) error {
 	for _, part := range []struct {
-		value  func(rundir.Epoch) float64
-		width  vg.Length
-		dashes []vg.Length
-	}{
-		{q.training, vg.Points(0.7), []vg.Length{2, 2}},
-		{q.validate, vg.Points(1.2), nil},
-	} {
+		value func(rundir.Epoch) float64
+		style draw.LineStyle
+	}{{q.training, l.training}, {q.validate, l.validation}} {
 		points := make(plotter.XYs, len(history))
 		for i, e := range history {
 			points[i] = plotter.XY{X: float64(e.Epoch + 1), Y: part.value(e)}
@@ -82,30 +129,50 @@ func addCurves(p *plot.Plot, history []rundir.Epoch, q curve, ink color.Color) e
 		if err != nil {
 			return err
 		}
-		line.LineStyle = draw.LineStyle{Color: ink, Width: part.width, Dashes: part.dashes}
+		line.LineStyle = part.style
 		p.Add(line)
-		if len(points) == 1 { // a line of one point would not be seen
-			p.Add(&plotter.Scatter{XYs: points, GlyphStyle: draw.GlyphStyle{Color: ink, Radius: 2, Shape: draw.CircleGlyph{}}})
+		if marked := l.marked(points); len(marked) > 0 {
+			p.Add(&plotter.Scatter{XYs: marked, GlyphStyle: l.glyph})
+		} else if len(points) == 1 {
+			p.Add(&plotter.Scatter{XYs: points, GlyphStyle: pointOf(part.style.Color)})
 		}
 	}
 	return nil
 }
 
+// marked are the points of a curve that have a marker, the last one of a short curve.
+func (l look) marked(points plotter.XYs) plotter.XYs {
+	if l.glyph.Shape == nil {
+		return nil
+	}
+	var marked plotter.XYs
+	for i := l.from; i < len(points); i += l.step {
+		marked = append(marked, points[i])
+	}
+	if len(marked) == 0 {
+		marked = points[len(points)-1:]
+	}
+	return marked
+}
+
+func pointOf(c color.Color) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: c, Radius: vg.Points(2), Shape: draw.CircleGlyph{}}
+}
+
 // setAxes gives all panels of a quantity the same axes.
 func (s *Sweep) setAxes(p *plot.Plot, q curve) {
-	longest, low, high := 1, math.Inf(1), math.Inf(-1)
+	low, high := math.Inf(1), math.Inf(-1)
 	for i := range s.Runs {
-		longest = max(longest, len(s.Runs[i].History))
 		for _, e := range s.Runs[i].History {
 			low = min(low, q.training(e), q.validate(e))
 			high = max(high, q.training(e), q.validate(e))
 		}
 	}
-	p.X.Min, p.X.Max = 0, float64(longest)
+	p.X.Min, p.X.Max = epochRange(s.longest())
 	p.X.Tick.Marker = plot.TickerFunc(wholeTicks)
 	if !q.loss {
-		p.Y.Min, p.Y.Max = 0, 100
-		p.Y.Tick.Marker = percentTicks(0, 100)
+		p.Y.Min, p.Y.Max = percentRange(low, high)
+		p.Y.Tick.Marker = percentTicks(p.Y.Min, p.Y.Max)
 		return
 	}
 	if low > high {
@@ -114,58 +181,6 @@ func (s *Sweep) setAxes(p *plot.Plot, q curve) {
 	ticks := lossTicks(low, high)
 	p.Y.Tick.Marker = ticks
 	p.Y.Min, p.Y.Max = ticks[0].Value, ticks[len(ticks)-1].Value
-}
-
-// wholeTicks labels epochs, which have no fractions.
-func wholeTicks(low, high float64) []plot.Tick {
-	step := 1.0
-	for _, step = range []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5} {
-		if (high-low)/step <= 5 {
-			break
-		}
-	}
-	var ticks []plot.Tick
-	for x := low; x <= high; x += step {
-		ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'f', 0, 64)})
-	}
-	return ticks
-}
-
-// lossTicks are 1, 2 and 5 times the powers of ten from the last at or below
-// low to the first at or above high.
-func lossTicks(low, high float64) plot.ConstantTicks {
-	var ticks plot.ConstantTicks
-	for k := math.Floor(logarithm(low)); ; k++ {
-		for _, mantissa := range []float64{1, 2, 5} {
-			v := mantissa * math.Pow(10, k)
-			if v <= low {
-				ticks = ticks[:0]
-			}
-			label := strconv.FormatFloat(v, 'g', 1, 64)
-			if k < 5 {
-				label = strconv.FormatFloat(v, 'f', max(0, int(-k)), 64)
-			}
-			ticks = append(ticks, plot.Tick{Value: logarithm(v), Label: label})
-			if len(ticks) > 1 && v >= high {
-				return onlyPowers(ticks)
-			}
-		}
-	}
-}
-
-// onlyPowers leaves labels to powers of ten alone, at most about seven of them,
-// when there are many ticks.
-func onlyPowers(ticks plot.ConstantTicks) plot.ConstantTicks {
-	if len(ticks) <= 7 {
-		return ticks
-	}
-	every := math.Ceil(float64(len(ticks)) / 3 / 7)
-	for i := range ticks {
-		if k := ticks[i].Value; math.Abs(k-every*math.Round(k/every)) > 1e-9 {
-			ticks[i].Label = ""
-		}
-	}
-	return ticks
 }
 
 // The size of one panel of the curves.
@@ -179,14 +194,15 @@ const (
 func (s *Sweep) curvesPNG(w io.Writer) error {
 	th := printed()
 	columns := len(s.Conditions)
-	keyHeight := vg.Points(34)
-	c := newPNG(vg.Length(max(columns, 2))*panelWidth, 2*panelHeight+keyHeight)
+	width := vg.Length(max(columns, 2)) * panelWidth
+	key := newKeyRows(s.key(th), keyText(th), width)
+	c := newPNG(width, 2*panelHeight+key.height())
 	canvas := draw.New(c)
 	tiles := draw.Tiles{
 		Rows: 2, Cols: columns, PadX: vg.Points(10), PadY: vg.Points(10),
 		PadTop: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(8),
 	}
-	panels := draw.Crop(canvas, 0, 0, keyHeight, 0)
+	panels := draw.Crop(canvas, 0, 0, key.height(), 0)
 	for row, q := range []curve{lossCurve(), accuracyCurve()} {
 		for column, condition := range s.Conditions {
 			p, err := s.curvePlot(th, condition, condition, q)
@@ -196,26 +212,7 @@ func (s *Sweep) curvesPNG(w io.Writer) error {
 			p.Draw(tiles.At(panels, column, row))
 		}
 	}
-	s.drawKey(th, canvas, keyHeight)
+	key.draw(canvas)
 	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
 	return err
-}
-
-// drawKey writes the batch sizes in their colours along the bottom.
-func (s *Sweep) drawKey(th theme, c draw.Canvas, height vg.Length) {
-	style := newPlot(th, "", "", "").X.Label.TextStyle
-	at := vg.Point{X: vg.Points(12), Y: c.Min.Y + height/2 - vg.Points(4)}
-	write := func(text string) {
-		c.FillText(style, at, text)
-		at.X += style.Width(text) + vg.Points(14)
-	}
-	style.XAlign = draw.XLeft
-	write("solid: validation, dashed: training; batch size")
-	for i, batch := range s.BatchSizes {
-		ink := th.batch(i, len(s.BatchSizes))
-		y := at.Y + vg.Points(4)
-		c.StrokeLine2(draw.LineStyle{Color: ink, Width: vg.Points(2)}, at.X, y, at.X+vg.Points(16), y)
-		at.X += vg.Points(20)
-		write(strconv.Itoa(batch))
-	}
 }

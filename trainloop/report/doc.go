@@ -11,13 +11,17 @@
 //	summary.csv                 one row for each condition and batch size
 //	accuracy.png, accuracy.svg  accuracy against batch size
 //	curves.png                  loss and accuracy against epochs
-//	report.html                 all of it on one page that needs nothing else
+//	report.html                 all of it on one page that needs nothing else;
+//	                            that of a single run leads with its curves
 //	da_type_<condition>.json    {batch size: {loss, acc, val_loss, val_acc}}
 //	da_type_<condition>.pkl     the same for Python's pickle
 //	tensorboard/<run>/          the histories as TensorBoard events
 //
 // Each file appears whole or not at all, and the same run directories give the
-// same bytes.
+// same bytes. Only TensorBoard's files grow in place, as it keeps them open.
+//
+// A Watch renews the page and TensorBoard's files while runs go on. Compare sets
+// sweeps or runs side by side and names the settings that differ.
 //
 // A Confusion draws the confusion matrix of one model.
 //
@@ -27,5 +31,6 @@
 // That of a cell is the mean over its finished runs, with the sample standard
 // deviation (n-1) when there are two or more. A condition holds to the largest
 // batch size whose mean is within some points of the condition's best mean. In
-// the figure, no line leads over a batch size at which no run is done.
+// the figure, no line leads over a batch size at which no run is done. Conditions
+// with error bars stand side by side around their batch size.
 package report

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -21,6 +19,8 @@ import (
 const (
 	textSize = vg.Length(10) // points
 	dpi      = 144           // of the PNG files
+	// axisMargin is how much axis there is beyond the first and the last batch size.
+	axisMargin = 0.25
 )
 
 // newPlot is an empty plot in the theme's colours with a sans-serif font.
@@ -64,20 +64,58 @@ type series struct {
 	glyph draw.GlyphStyle
 }
 
+// marker is the i-th of the shapes that can be told apart; after nine they begin
+// again.
+func marker(i int) draw.GlyphDrawer {
+	shapes := []draw.GlyphDrawer{
+		draw.CircleGlyph{},
+		draw.BoxGlyph{},
+		draw.PyramidGlyph{},
+		diamondGlyph{},
+		draw.CrossGlyph{},
+		draw.RingGlyph{},
+		draw.SquareGlyph{},
+		draw.TriangleGlyph{},
+		draw.PlusGlyph{},
+	}
+	return shapes[i%len(shapes)]
+}
+
+// sideBySide is how far apart the conditions of one batch size are drawn, on the axis
+// of position: bars of a spread would hide each other in one place. It is as little as
+// separates them on the page, and 0 without bars. Where there is one batch size alone,
+// the axis is theirs.
+func (t Table) sideBySide() float64 {
+	const share = 0.016 // of the axis
+	first, last := position(t.BatchSizes[0]), position(t.BatchSizes[len(t.BatchSizes)-1])
+	if first == last {
+		return 1
+	}
+	bars := slices.ContainsFunc(t.Conditions, func(c Condition) bool {
+		return slices.ContainsFunc(c.Cells, func(c Cell) bool { return c.SD != nil && *c.SD > 0 })
+	})
+	if !bars {
+		return 0
+	}
+	gap := last - first // to the next batch size, at least
+	for i := 1; i < len(t.BatchSizes); i++ {
+		gap = min(gap, position(t.BatchSizes[i])-position(t.BatchSizes[i-1]))
+	}
+	return min(share*(last-first+2*axisMargin), 0.6*gap/float64(len(t.Conditions)))
+}
+
 // accuracySeries takes the cells with finished runs, in percent against the
 // logarithm of the batch size.
 func (t Table) accuracySeries(th theme) []series {
-	shapes := []draw.GlyphDrawer{
-		draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, diamondGlyph{}, draw.CrossGlyph{}, draw.RingGlyph{},
-	}
 	dashes := [][]vg.Length{nil, {6, 2}, {2, 2}, {6, 2, 2, 2}}
+	apart, middle := t.sideBySide(), float64(len(t.Conditions)-1)/2
 	var list []series
 	for i, c := range t.Conditions {
 		ink := th.condition(i)
 		s := series{
 			name:  c.Name,
 			line:  draw.LineStyle{Color: ink, Width: vg.Points(1.5), Dashes: dashes[i%len(dashes)]},
-			glyph: draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: shapes[i%len(shapes)]},
+			glyph: draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: marker(i)},
 		}
 		s.lines = []plotter.XYs{nil}
 		for _, cell := range c.Cells {
@@ -85,7 +123,7 @@ func (t Table) accuracySeries(th theme) []series {
 				s.lines = append(s.lines, nil)
 				continue
 			}
-			point := plotter.XY{X: position(cell.BatchSize), Y: 100 * *cell.Accuracy}
+			point := plotter.XY{X: position(cell.BatchSize) + apart*(float64(i)-middle), Y: 100 * *cell.Accuracy}
 			s.points = append(s.points, point)
 			last := &s.lines[len(s.lines)-1]
 			*last = append(*last, point)
@@ -126,7 +164,8 @@ func (t Table) accuracyPlot(th theme, title string) (*plot.Plot, error) {
 		}
 	}
 	p.X.Tick.Marker = batchTicks(t.BatchSizes)
-	p.X.Min, p.X.Max = position(t.BatchSizes[0])-0.25, position(t.BatchSizes[len(t.BatchSizes)-1])+0.25
+	margin := max(axisMargin, t.sideBySide()*float64(len(t.Conditions))/2)
+	p.X.Min, p.X.Max = position(t.BatchSizes[0])-margin, position(t.BatchSizes[len(t.BatchSizes)-1])+margin
 	p.Y.Min, p.Y.Max = percentRange(p.Y.Min, p.Y.Max)
 	p.Y.Tick.Marker = percentTicks(p.Y.Min, p.Y.Max)
 	return p, nil
@@ -166,49 +205,9 @@ func (s series) addBars(p *plot.Plot) error {
 		return err
 	}
 	bars.LineStyle = draw.LineStyle{Color: s.line.Color, Width: vg.Points(1)}
+	bars.CapWidth = vg.Points(3.5) // of six conditions on a narrow page, side by side
 	p.Add(bars)
 	return nil
-}
-
-// position is where a batch size is on the axis; a run alone may not say its
-// own, which is then 0.
-func position(batch int) float64 { return math.Log2(float64(max(batch, 1))) }
-
-// batchTicks labels each batch size.
-func batchTicks(sizes []int) plot.ConstantTicks {
-	ticks := make(plot.ConstantTicks, len(sizes))
-	for i, size := range sizes {
-		ticks[i] = plot.Tick{Value: position(size), Label: strconv.Itoa(size)}
-	}
-	return ticks
-}
-
-// percentRange widens a range of data to whole multiples of 5 within 0..100;
-// no data is all of it.
-func percentRange(low, high float64) (lowest, highest float64) {
-	if low > high {
-		return 0, 100
-	}
-	lowest, highest = max(0, 5*math.Floor(low/5)), min(100, 5*math.Ceil(high/5))
-	if lowest == highest {
-		lowest, highest = max(0, lowest-5), min(100, highest+5)
-	}
-	return lowest, highest
-}
-
-// percentTicks labels multiples of a round step, about five of them.
-func percentTicks(low, high float64) plot.ConstantTicks {
-	step := 20.0
-	for _, finer := range []float64{10, 5, 2, 1} {
-		if (high-low)/finer <= 6 {
-			step = finer
-		}
-	}
-	var ticks plot.ConstantTicks
-	for y := step * math.Ceil(low/step); y <= high; y += step {
-		ticks = append(ticks, plot.Tick{Value: y, Label: strconv.FormatFloat(y, 'f', 0, 64)})
-	}
-	return ticks
 }
 
 // drawWithLegend puts the legend right of the plot, or above it when narrow.

@@ -108,6 +108,53 @@ func TestErrorBars(t *testing.T) {
 	}
 }
 
+// TestSideBySide: bars of one batch size stand apart, around its place on the axis and
+// nearer to it than to the next one. Without bars, points stay where they belong.
+func TestSideBySide(t *testing.T) {
+	list := load(t, threeSeeds().write(t, t.TempDir())).Table(2).accuracySeries(printed())
+	for k, batch := range threeSeeds().batches {
+		sum := 0.0
+		for i, s := range list {
+			sum += s.points[k].X - position(batch)
+			if math.Abs(s.points[k].X-position(batch)) > 0.5 {
+				t.Errorf("%s at %d is drawn at %v, not around %v", s.name, batch, s.points[k].X, position(batch))
+			}
+			if i == 0 {
+				continue
+			}
+			// Of 300 points of a narrow page, some 240 are the axis: bars are 3.5 wide.
+			if apart := (s.points[k].X - list[i-1].points[k].X) / 6.5 * 240; apart < 3.5 {
+				t.Errorf("%s at %d is %.1f points right of the condition before", s.name, batch, apart)
+			}
+		}
+		if math.Abs(sum) > 1e-9 {
+			t.Errorf("at %d the bars are not around the tick: %v", batch, sum)
+		}
+	}
+	for _, s := range load(t, study().write(t, t.TempDir())).Table(2).accuracySeries(printed()) {
+		if s.points[0].X != position(128) {
+			t.Errorf("%s at 128 is drawn at %v", s.name, s.points[0].X)
+		}
+	}
+}
+
+// TestOneBatchSize: the conditions share the axis, within its ends.
+func TestOneBatchSize(t *testing.T) {
+	one := study()
+	one.batches = []int{512}
+	table := load(t, one.write(t, t.TempDir())).Table(2)
+	p, err := table.accuracyPlot(printed(), "")
+	must(t, err)
+	for i, s := range table.accuracySeries(printed()) {
+		if want := position(512) + float64(i) - 1.5; s.points[0].X != want || want < p.X.Min || want > p.X.Max {
+			t.Errorf("%s is at %v of %v..%v, want %v", s.name, s.points[0].X, p.X.Min, p.X.Max, want)
+		}
+	}
+	if got := table.heading(); got != "Accuracy by condition" {
+		t.Errorf("the heading is %q", got)
+	}
+}
+
 func TestPNG(t *testing.T) {
 	root := study().write(t, t.TempDir())
 	must(t, load(t, root).Write(root, DefaultDrop))
@@ -161,7 +208,7 @@ func TestPage(t *testing.T) {
 	if i := strings.Index(rest, "://"); i >= 0 {
 		t.Errorf("an address is in the page: %q", rest[max(0, i-20):i+20])
 	}
-	if !strings.Contains(html, "&lt;script&gt;") || !strings.Contains(html, "var(--condition-0)") {
+	if !strings.Contains(html, "&lt;script&gt;") || !strings.Contains(html, "var(--condition-1)") {
 		t.Error("the condition's name or its colour is not in the page")
 	}
 }
@@ -179,9 +226,10 @@ func TestAxes(t *testing.T) {
 		want      string
 	}{
 		{0.07, 2.8, "0.05 0.1 0.2 0.5 1 2 5"},
-		{0.5, 0.6, "0.5 1"},
-		{1.1, 1.9, "1 2"},
-		{2, 2, "2 5"},
+		{0.5, 0.6, "0.50 0.52 0.54 0.56 0.58 0.60"},
+		{1.1, 1.9, "1.0 1.2 1.4 1.6 1.8 2.0"},
+		{2, 2, "1.95 2.00 2.05"},
+		{30, 110, "20 40 60 80 100 120"},
 		{0, 0.0003, "0.0001 0.0002 0.0005"},
 		{0.01, 30, "0.01 - - 0.1 - - 1 - - 10 - -"},
 	} {

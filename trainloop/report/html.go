@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"onnxlab/configs"
+	"onnxlab/internal/printable"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -21,22 +21,42 @@ var pageText string
 // page is what the template shows.
 type page struct {
 	Table        Table
+	Lists        []list
+	Title        string
+	Heading      string
 	Extent       string
+	Reload       int // seconds until the browser asks again; 0 for never
+	One          bool
+	Result       string // of one run
 	Alt          string
 	Light, Dark  template.CSS
 	Wide, Narrow template.HTML
+	Key          []keyLines
 	Panels       []panel
 	RunColumns   []string
 	Runs         []runRow
+	Facts        []fact // of one run
 	Environments []environment
 	Config       string
 	Command      string
+	From         string
 }
 
 // panel is the course of one condition.
 type panel struct {
 	Condition      string
 	Loss, Accuracy template.HTML
+}
+
+// keyLines is a group of the key, keySample an entry.
+type keyLines struct {
+	Name    string
+	Samples []keySample
+}
+
+type keySample struct {
+	Text   string
+	Figure template.HTML
 }
 
 // writeHTML writes the page: one file that asks for nothing from elsewhere.
@@ -46,24 +66,53 @@ func (s *Sweep) writeHTML(w io.Writer, t Table) error {
 		return err
 	}
 	p := page{
-		Table: t, Extent: s.extent(), Alt: t.alt(),
-		Light: variablesOf(light(), len(t.BatchSizes)), Dark: variablesOf(dark(), len(t.BatchSizes)),
-		RunColumns: runColumns(), Runs: s.runRows(), Environments: s.environments(),
+		Table: t, Lists: t.lists(), Title: t.Name + ": " + strings.ToLower(t.heading()), Heading: t.heading(), Extent: s.extent(), Reload: int(s.reload.Seconds()), Alt: t.alt(),
+		Light: variablesOf(light(), s.hues()), Dark: variablesOf(dark(), s.hues()),
+		RunColumns: s.runColumns(), Runs: s.runRows(), Environments: s.environments(),
+	}
+	if s.one() {
+		r := &s.Runs[0]
+		p.One, p.Title, p.Extent, p.Result, p.Facts = true, t.Name+": training curves", s.extentOfOne(r), r.result(), r.results()
 	}
 	if err := p.draw(s); err != nil {
 		return err
 	}
-	if s.Config != nil {
-		text, err := configs.Marshal(*s.Config)
-		if err != nil {
-			return err
-		}
-		p.Config, p.Command = string(text), "pipeline sweep --config experiment.yaml --out DIR"
-		if len(s.Runs) == 1 {
-			p.Command = "pipeline train --config experiment.yaml --out DIR"
-		}
+	if p.Config, p.Command, p.From, err = s.making(); err != nil {
+		return err
 	}
 	return parsed.Execute(w, p)
+}
+
+// making is how the runs are made again: the experiment, the command, and whose
+// parameters they began with. They are empty where the runs did not keep them.
+func (s *Sweep) making() (config, command, from string, err error) {
+	if s.Config == nil {
+		return "", "", "", nil
+	}
+	text, err := configs.Marshal(*s.Config)
+	if err != nil {
+		return "", "", "", err
+	}
+	command = "pipeline sweep"
+	if s.alone {
+		command = "pipeline train"
+	}
+	command += " --config experiment.yaml --out DIR"
+	if f := s.from(); f != nil {
+		command += " --from " + printable.ShellWord(f.Path)
+		from = f.String()
+	}
+	return string(text), command, from, nil
+}
+
+// from is whose parameters the runs began with: nil for none, or where nothing tells.
+func (s *Sweep) from() *rundir.From {
+	for i := range s.Runs {
+		if e := s.Runs[i].Environment; e != nil && e.From != nil {
+			return e.From
+		}
+	}
+	return nil
 }
 
 // bound lets a line break only before the words that follow a number, not
@@ -92,16 +141,47 @@ func (s *Sweep) extent() string {
 		text += fmt.Sprintf("; up to %s each", counted(epochs, "epoch"))
 	}
 	if parameters > 0 {
-		text += fmt.Sprintf("; a network of %d parameters", parameters)
+		text += fmt.Sprintf("; a network of %s parameters", grouped(parameters))
 	}
 	return text + "."
 }
 
-func counted(n int, name string) string {
-	if n == 1 {
-		return "1 " + name
+// extentOfOne says which run it is and how far it has come.
+func (s *Sweep) extentOfOne(r *Run) string {
+	text := fmt.Sprintf("Batch size %d, seed %d", r.BatchSize, r.Seed)
+	if r.Condition != s.Name {
+		text = fmt.Sprintf("Condition %s, batch size %d, seed %d", r.Condition, r.BatchSize, r.Seed)
 	}
-	return fmt.Sprintf("%d %ss", n, name)
+	switch stopped := r.stopped(); {
+	case stopped != "":
+		text += "; stopped early " + stopped
+	case r.State == Done:
+		text += "; " + counted(r.Epochs, "epoch") + ", all done"
+	default:
+		text += "; " + r.describe()
+	}
+	if r.Summary != nil && r.Summary.Parameters > 0 {
+		text += fmt.Sprintf("; a network of %s parameters", grouped(r.Summary.Parameters))
+	}
+	return text + "."
+}
+
+// result is what a run has come to, in a sentence; empty before its first epoch.
+func (r *Run) result() string {
+	if len(r.History) == 0 {
+		return ""
+	}
+	sum := rundir.Summarize(r.History)
+	return fmt.Sprintf("Validation accuracy %s %% after epoch %d; the best was %s %%, after epoch %d.",
+		percent(sum.ValAccuracy), sum.Epochs, percent(sum.BestValAccuracy), sum.BestEpoch+1)
+}
+
+// heading is that of the figure.
+func (t Table) heading() string {
+	if !t.judges() {
+		return "Accuracy by condition"
+	}
+	return "Accuracy against batch size"
 }
 
 // alt says in words what the figure shows.
@@ -131,13 +211,16 @@ func variablesOf(p palette, batches int) template.CSS {
 	return template.CSS(text) // of our own colours alone
 }
 
-// draw makes the figures.
-func (p *page) draw(s *Sweep) error {
+// draw makes the figures. One run needs none of accuracy against batch size.
+func (p *page) draw(s *Sweep) (err error) {
 	for _, f := range []struct {
 		to            *template.HTML
 		width, height vg.Length
 		narrow        bool
 	}{{&p.Wide, 540, 320, false}, {&p.Narrow, 270, 300, true}} {
+		if s.one() {
+			break
+		}
 		plot, err := p.Table.accuracyPlot(inPage(), "")
 		if err != nil {
 			return err
@@ -146,6 +229,26 @@ func (p *page) draw(s *Sweep) error {
 		if err != nil {
 			return err
 		}
+	}
+	for _, group := range s.key(inPage()) {
+		lines := keyLines{Name: group.name}
+		for _, e := range group.entries {
+			figure, err := inline(sampleWidth, 8, e.sample)
+			if err != nil {
+				return err
+			}
+			lines.Samples = append(lines.Samples, keySample{e.text, figure})
+		}
+		p.Key = append(p.Key, lines)
+	}
+	return p.drawPanels(s)
+}
+
+// drawPanels draws the curves: larger where there are few conditions.
+func (p *page) drawPanels(s *Sweep) (err error) {
+	width, height := panelWidth*0.8, panelHeight*0.85
+	if len(s.Conditions) < 3 {
+		width, height = panelWidth*1.3, panelHeight*1.15
 	}
 	for _, condition := range s.Conditions {
 		panel := panel{Condition: condition}
@@ -157,7 +260,7 @@ func (p *page) draw(s *Sweep) error {
 			if err != nil {
 				return err
 			}
-			*part.to, err = inline(panelWidth*0.8, panelHeight*0.85, func(c draw.Canvas) { plot.Draw(draw.Crop(c, 2, -6, 2, -6)) })
+			*part.to, err = inline(width, height, func(c draw.Canvas) { plot.Draw(draw.Crop(c, 2, -6, 2, -6)) })
 			if err != nil {
 				return err
 			}
@@ -178,89 +281,4 @@ func inline(width, height vg.Length, paint func(draw.Canvas)) (template.HTML, er
 	end := open + strings.Index(text[open:], ">") + 1
 	text = fmt.Sprintf(`<svg viewBox="0 0 %g %g" xmlns="http://www.w3.org/2000/svg" aria-hidden="true">`, width.Points(), height.Points()) + text[end:]
 	return template.HTML(variables(text)), nil // the plotting library escapes names
-}
-
-// runRow is one line of the table of runs.
-type runRow struct {
-	rundir.Cell
-	State  State
-	Values []string
-}
-
-func runColumns() []string {
-	return []string{
-		"batch size", "seed", "state", "accuracy", "best", "in epoch", "training", "val. loss", "tr. loss", "epochs", "steps", "images/s", "waiting", "minutes",
-	}
-}
-
-func (s *Sweep) runRows() []runRow {
-	rows := make([]runRow, len(s.Runs))
-	for i := range s.Runs {
-		r := &s.Runs[i]
-		rows[i] = runRow{Cell: r.Cell, State: r.State}
-		if len(r.History) == 0 {
-			rows[i].Values = slices.Repeat([]string{"–"}, len(runColumns())-3)
-			continue
-		}
-		sum, last := rundir.Summarize(r.History), r.Last()
-		rows[i].Values = []string{
-			percent(last.ValAccuracy), percent(sum.BestValAccuracy), fmt.Sprint(sum.BestEpoch + 1), percent(last.Accuracy),
-			fmt.Sprintf("%.4f", last.ValLoss), fmt.Sprintf("%.4f", last.Loss),
-			fmt.Sprintf("%d/%d", len(r.History), r.Epochs), fmt.Sprint(last.Step),
-			fmt.Sprintf("%.0f", sum.ImagesPerSecond), fmt.Sprintf("%.1f %%", 100*sum.DataWait), fmt.Sprintf("%.1f", sum.Seconds/60),
-		}
-	}
-	return rows
-}
-
-func percent(share float64) string { return fmt.Sprintf("%.2f", 100*share) }
-
-// environment is what some of the runs ran on.
-type environment struct {
-	Runs  string // whose it is
-	Facts []fact
-}
-
-type fact struct{ Name, Value string }
-
-// environments groups the runs by what they ran on, whenever they did.
-func (s *Sweep) environments() []environment {
-	var list []environment
-	var names [][]string
-	for i := range s.Runs {
-		r := &s.Runs[i]
-		if r.Environment == nil {
-			continue
-		}
-		facts := r.facts()
-		k := slices.IndexFunc(list, func(e environment) bool { return slices.Equal(e.Facts, facts) })
-		if k < 0 {
-			k = len(list)
-			list, names = append(list, environment{Facts: facts}), append(names, nil)
-		}
-		names[k] = append(names[k], s.label(r))
-	}
-	for k := range list {
-		list[k].Runs = strings.Join(names[k], "; ")
-	}
-	return list
-}
-
-// facts are the environment in words, without what is not known.
-func (r *Run) facts() []fact {
-	e := r.Environment
-	facts := []fact{
-		{"onnxlab", e.Toolkit},
-		{"ONNX Runtime", e.ONNXRuntime},
-		{"Go", e.Go},
-		{"platform", e.Platform},
-		{"processor", e.CPU.Model},
-		{"cores", fmt.Sprint(e.CPU.Cores)},
-		{"threads", fmt.Sprint(e.Threads)},
-		{"device", e.Device},
-		{"data", e.Data.Source},
-		{"images", fmt.Sprintf("%d for training, %d for validation", e.Data.Train, e.Data.Validation)},
-		{"data SHA-256", e.Data.Hash},
-	}
-	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" || f.Value == "0" })
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"onnxlab/configs"
 	"onnxlab/trainloop/rundir"
@@ -43,7 +44,7 @@ type Run struct {
 	Dir     string
 	State   State
 	History []rundir.Epoch
-	// Epochs is how many the run was to have.
+	// Epochs is how many the run was to have, also where it stopped early.
 	Epochs int
 	// Failure is why it failed, in one line.
 	Failure string
@@ -76,6 +77,11 @@ type Sweep struct {
 	// Config is the experiment: the sweep's, or else that of its first run;
 	// nil where neither is kept.
 	Config *configs.Experiment
+
+	// alone is set for the directory of a run, not of a sweep.
+	alone bool
+	// reload is after how long the page asks the browser to read it again; 0 for never.
+	reload time.Duration
 }
 
 // Load reads the runs in dir, a sweep directory or a run directory. Cells that
@@ -93,9 +99,11 @@ func Load(dir string) (*Sweep, error) {
 	if len(found) == 0 {
 		return nil, &NoRunsError{dir}
 	}
-	single := len(found) == 1 && found[0].Dir == dir
-	s := &Sweep{Dir: dir}
-	if !single {
+	s := &Sweep{Dir: dir, alone: len(found) == 1 && found[0].Dir == dir}
+	if s.alone && onlyPlanned(dir) {
+		s.alone, found = false, nil
+	}
+	if !s.alone {
 		if s.Config, err = optional(rundir.ReadConfig(dir)); err != nil {
 			return nil, err
 		}
@@ -106,14 +114,29 @@ func Load(dir string) (*Sweep, error) {
 			return nil, err
 		}
 	}
+	if s.alone && runs[0].Condition == "" {
+		if runs[0].Condition, err = nameAlone(&runs[0]); err != nil {
+			return nil, err
+		}
+	}
 	s.place(runs)
-	if s.Config == nil {
+	if s.Config == nil { // so runs were found
 		s.Config = s.Runs[slices.IndexFunc(s.Runs, func(r Run) bool { return r.State != Missing })].Config
 	}
 	if s.Name, err = name(s.Config, dir); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// onlyPlanned tells whether dir has the configuration of a sweep and nothing else yet.
+func onlyPlanned(dir string) bool {
+	l := rundir.Layout{Dir: dir}
+	return rundir.KindOf(dir) == rundir.OfSweep &&
+		!slices.ContainsFunc([]string{l.History(), l.Summary(), l.Failure()}, func(path string) bool {
+			_, err := os.Stat(path)
+			return err == nil
+		})
 }
 
 // name is the experiment's, or the last element of the directory's path.
@@ -123,6 +146,16 @@ func name(config *configs.Experiment, dir string) (string, error) {
 	}
 	path, err := filepath.Abs(dir)
 	return filepath.Base(path), err
+}
+
+// nameAlone is what takes the place of a condition's name where a run was trained
+// without one: the experiment's, which can be a path, and which names files here.
+func nameAlone(r *Run) (string, error) {
+	name, err := name(r.Config, r.Dir)
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	return cmp.Or(name, "run"), err
 }
 
 // optional makes nil of a file that is not there.
@@ -139,9 +172,6 @@ func optional[T any](v T, err error) (*T, error) {
 // loadRun reads a run directory. Its state is settled by settle.
 func loadRun(f rundir.Run) (Run, error) {
 	r := Run{Cell: f.Cell, seedUnknown: f.SeedUnknown, Dir: f.Dir}
-	if r.Condition == "" {
-		r.Condition = "run" // trained alone, without a condition's name
-	}
 	history, err := optional(rundir.ReadHistory(rundir.Layout{Dir: f.Dir}.History()))
 	if err != nil {
 		return r, err
@@ -183,7 +213,10 @@ func (r *Run) settle(longest int) {
 	switch {
 	case r.State == Missing:
 	case r.Summary != nil && r.Summary.Status == rundir.StatusDone:
-		r.State, r.Failure, r.Epochs = Done, "", len(r.History)
+		r.State, r.Failure = Done, ""
+		if r.Summary.StoppedEpoch == nil {
+			r.Epochs = len(r.History)
+		}
 	case r.Summary != nil:
 		r.State, r.Failure = Failed, cmp.Or(r.Failure, r.Summary.Status)
 	case r.State == Failed:
@@ -193,6 +226,9 @@ func (r *Run) settle(longest int) {
 		r.State = Running
 	}
 }
+
+// one tells whether there is a single run, which needs no comparison.
+func (s *Sweep) one() bool { return len(s.Runs) == 1 }
 
 // cell gives the runs of a condition at a batch size, one for each seed.
 func (s *Sweep) cell(condition string, batch int) []Run {

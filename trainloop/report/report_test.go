@@ -165,36 +165,3 @@ func TestFailedThenDone(t *testing.T) {
 		t.Errorf("got %s, %q", r.State, r.Failure)
 	}
 }
-
-func TestCompare(t *testing.T) {
-	a := oneEpoch(t, map[rundir.Cell]float64{
-		{Condition: "x", BatchSize: 1, Seed: 1}: 0.50, {Condition: "x", BatchSize: 1, Seed: 2}: 0.54, {Condition: "x", BatchSize: 2, Seed: 1}: 0.4,
-	})
-	b := oneEpoch(t, map[rundir.Cell]float64{
-		{Condition: "x", BatchSize: 1, Seed: 1}: 0.60, {Condition: "x", BatchSize: 1, Seed: 2}: 0.62, {Condition: "y", BatchSize: 2, Seed: 1}: 0.4,
-	})
-	c := Compare(load(t, a), load(t, b))
-	if len(c.Cells) != 1 || len(c.OnlyA) != 1 || c.OnlyA[0] != "x, batch size 2" || len(c.OnlyB) != 1 || c.OnlyB[0] != "y, batch size 2" {
-		t.Fatalf("got %+v", c)
-	}
-	// Variances 8e-4 and 2e-4, two runs each: sqrt(4e-4 + 1e-4).
-	d := c.Cells[0]
-	if math.Abs(d.Accuracy-0.09) > 1e-12 || math.Abs(*d.Error-math.Sqrt(5e-4)) > 1e-12 {
-		t.Errorf("got %v ± %v", d.Accuracy, *d.Error)
-	}
-	var out bytes.Buffer
-	must(t, c.WriteText(&out))
-	if !strings.Contains(out.String(), "+9.00 ± 2.24") || !strings.Contains(out.String(), "Only in B:\n  y, batch size 2\n") {
-		t.Errorf("got\n%s", out.String())
-	}
-}
-
-func TestCompareRuns(t *testing.T) {
-	sample := study()
-	sample.batches = []int{128, 256}
-	root := sample.write(t, t.TempDir())
-	c := Compare(load(t, filepath.Join(root, "none", "128")), load(t, filepath.Join(root, "strong", "256")))
-	if len(c.Cells) != 1 || c.Cells[0].Accuracy < 0.03 || c.Cells[0].Error != nil || c.Cells[0].B.BatchSize != 256 || c.Cells[0].ConditionB != "strong" {
-		t.Errorf("got %+v", c)
-	}
-}

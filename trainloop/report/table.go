@@ -19,8 +19,10 @@ type Table struct {
 	DropPoints float64     `json:"drop_points"`
 	Definition string      `json:"definition"`
 	Conditions []Condition `json:"conditions"`
-	// Open are the runs that are not done, in words.
-	Open []string `json:"open"`
+	// Open are the runs that are not done, Stopped those that ended before all their
+	// epochs were trained, in words.
+	Open    []string `json:"open"`
+	Stopped []string `json:"stopped_early,omitempty"`
 	// Initial are the cells in which part of BatchNorm's running statistics was still
 	// what they began with, in words; see rundir.Summary.InitialStatistics.
 	Initial []string `json:"initial_statistics,omitempty"`
@@ -74,8 +76,11 @@ func (s *Sweep) Table(dropPoints float64) Table {
 		t.Conditions = append(t.Conditions, c)
 	}
 	for i := range s.Runs {
-		if s.Runs[i].State != Done {
-			t.Open = append(t.Open, s.describe(&s.Runs[i]))
+		r := &s.Runs[i]
+		if r.State != Done {
+			t.Open = append(t.Open, s.label(r)+": "+r.describe())
+		} else if stopped := r.stopped(); stopped != "" {
+			t.Stopped = append(t.Stopped, s.label(r)+": "+stopped)
 		}
 	}
 	return t
@@ -152,18 +157,33 @@ func (c *Condition) judge(dropPoints float64) {
 	}
 }
 
-// describe says in words which run it is and how far it has come.
-func (s *Sweep) describe(r *Run) string {
-	text := s.label(r) + ": "
+// describe says in words how far the run has come.
+func (r *Run) describe() string {
 	switch {
 	case r.State == Missing:
-		return text + "missing"
+		return "missing"
 	case r.State == Failed && len(r.History) == 0:
-		return text + "failed: " + r.Failure
+		return "failed: " + r.Failure
 	case r.State == Failed:
-		return text + fmt.Sprintf("failed after %d of %d epochs: %s", len(r.History), r.Epochs, r.Failure)
+		return fmt.Sprintf("failed after %d of %d epochs: %s", len(r.History), r.Epochs, r.Failure)
 	}
-	return text + fmt.Sprintf("%d of %d epochs done", len(r.History), r.Epochs)
+	return fmt.Sprintf("%d of %d epochs done", len(r.History), r.Epochs)
+}
+
+// stopped says after which epoch the run stopped early, why, and of which epoch its
+// model is; it is empty if the run did not.
+func (r *Run) stopped() string {
+	if r.Summary == nil || r.Summary.StoppedEpoch == nil {
+		return ""
+	}
+	text := r.Summary.StoppedText(r.Epochs)
+	if r.Summary.StopReason != "" {
+		text += ", as " + r.Summary.StopReason
+	}
+	if restored := r.Summary.RestoredText(); restored != "" {
+		text += "; its model is " + restored
+	}
+	return text
 }
 
 // label names a run: with its seed only where there are several.

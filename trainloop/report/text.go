@@ -59,7 +59,8 @@ func (c Condition) HoldsText() string {
 	return strconv.Itoa(*c.HoldsTo)
 }
 
-// WriteText prints the table for a terminal.
+// WriteText prints the table for a terminal. Of a single batch size there is no best
+// one, and none that a condition holds to.
 func (t Table) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", t.Caption())
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -67,21 +68,36 @@ func (t Table) WriteText(w io.Writer) error {
 	for i, batch := range t.BatchSizes {
 		t.row(table, strconv.Itoa(batch), func(c Condition) string { return c.Cells[i].Text() })
 	}
-	t.row(table, "best", Condition.BestText)
-	t.row(table, "holds to", Condition.HoldsText)
+	text := ""
+	if t.judges() {
+		t.row(table, "best", Condition.BestText)
+		t.row(table, "holds to", Condition.HoldsText)
+		text = "\n" + t.Definition + "\n"
+	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	text := "\n" + t.Definition + "\n"
-	if len(t.Initial) > 0 {
-		text += "\n" + t.InitialTitle() + ":\n  " + strings.Join(t.Initial, "\n  ") + "\n"
-	}
-	if len(t.Open) > 0 {
-		text += "\nNot done:\n  " + strings.Join(t.Open, "\n  ") + "\n"
+	for _, l := range t.lists() {
+		text += "\n" + l.Title + ":\n  " + strings.Join(l.Items, "\n  ") + "\n"
 	}
 	_, err := io.WriteString(w, text)
 	return err
 }
+
+// list is what there is to say of some runs, a line each.
+type list struct {
+	Title string
+	Items []string
+}
+
+// lists are those that are not empty.
+func (t Table) lists() []list {
+	all := []list{{"Not done", t.Open}, {"Stopped early", t.Stopped}, {t.InitialTitle(), t.Initial}}
+	return slices.DeleteFunc(all, func(l list) bool { return len(l.Items) == 0 })
+}
+
+// judges tells whether there are batch sizes to choose from.
+func (t Table) judges() bool { return len(t.BatchSizes) > 1 }
 
 func (t Table) row(w io.Writer, name string, text func(Condition) string) {
 	fmt.Fprint(w, name, "\t")
@@ -140,4 +156,20 @@ func digits(x *float64) string {
 		return ""
 	}
 	return strconv.FormatFloat(*x, 'g', 10, 64)
+}
+
+func counted(n int, name string) string {
+	if n == 1 {
+		return "1 " + name
+	}
+	return fmt.Sprintf("%d %ss", n, name)
+}
+
+// grouped writes a number with a comma between each three digits.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -9,17 +10,37 @@ import (
 	"onnxlab/internal/durable"
 )
 
+// pageName is the file that people open.
+const pageName = "report.html"
+
+// WriteError is a file of the report that cannot be written. The runs are as they were.
+type WriteError struct{ err error }
+
+// Error names the file.
+func (e *WriteError) Error() string { return fmt.Sprintf("write report: %v", e.err) }
+
+// Unwrap returns the cause.
+func (e *WriteError) Unwrap() error { return e.err }
+
 // Write makes all files of the report in dir, which is made if it is not there.
 // dropPoints is that of Table.
 func (s *Sweep) Write(dir string, dropPoints float64) error {
+	return s.write(dir, dropPoints, func(file) bool { return true })
+}
+
+// write makes those files of the report that are wanted.
+func (s *Sweep) write(dir string, dropPoints float64, wanted func(file) bool) error {
 	t := s.Table(dropPoints)
 	for _, file := range s.files(t) {
+		if !wanted(file) {
+			continue
+		}
 		path := filepath.Join(dir, filepath.FromSlash(file.name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return fmt.Errorf("write report: %w", err)
+			return &WriteError{err}
 		}
-		if err := durable.WriteFile(path, file.write); err != nil {
-			return fmt.Errorf("write report: %w", err)
+		if err := file.writeTo(path); err != nil {
+			return &WriteError{err}
 		}
 	}
 	return nil
@@ -29,15 +50,30 @@ func (s *Sweep) Write(dir string, dropPoints float64) error {
 type file struct {
 	name  string // with slashes
 	write func(io.Writer) error
+	// live files are renewed while runs go on.
+	live bool
+	// grows is set for a file that its readers keep open.
+	grows bool
+}
+
+func (f file) writeTo(path string) error {
+	if !f.grows {
+		return durable.WriteFile(path, f.write)
+	}
+	var b bytes.Buffer
+	if err := f.write(&b); err != nil {
+		return err
+	}
+	return durable.GrowFile(path, b.Bytes())
 }
 
 func (s *Sweep) files(t Table) []file {
 	files := []file{
-		{"summary.csv", func(w io.Writer) error { return s.writeCSV(w, t) }},
-		{"accuracy.png", t.accuracyPNG},
-		{"accuracy.svg", t.accuracySVG},
-		{"curves.png", s.curvesPNG},
-		{"report.html", func(w io.Writer) error { return s.writeHTML(w, t) }},
+		{name: "summary.csv", write: func(w io.Writer) error { return s.writeCSV(w, t) }},
+		{name: "accuracy.png", write: t.accuracyPNG},
+		{name: "accuracy.svg", write: t.accuracySVG},
+		{name: "curves.png", write: s.curvesPNG},
+		{name: pageName, write: func(w io.Writer) error { return s.writeHTML(w, t) }, live: true},
 	}
 	for _, condition := range s.Conditions {
 		courses := s.courses(condition)
@@ -45,8 +81,8 @@ func (s *Sweep) files(t Table) []file {
 			continue
 		}
 		files = append(files,
-			file{"da_type_" + condition + ".json", func(w io.Writer) error { return writeStudyJSON(w, courses) }},
-			file{"da_type_" + condition + ".pkl", func(w io.Writer) error { return writePickle(w, courses) }},
+			file{name: "da_type_" + condition + ".json", write: func(w io.Writer) error { return writeStudyJSON(w, courses) }},
+			file{name: "da_type_" + condition + ".pkl", write: func(w io.Writer) error { return writePickle(w, courses) }},
 		)
 	}
 	for i := range s.Runs {
@@ -57,12 +93,13 @@ func (s *Sweep) files(t Table) []file {
 	return files
 }
 
-// events is the run's event file. TensorBoard wants the time in its name.
+// events is the run's event file. TensorBoard wants the time in its name, and reads
+// on where it was: it would not see another file in the place of the first.
 func (r *Run) events() file {
 	var started int64
 	if r.Environment != nil {
 		started = r.Environment.Started.Unix()
 	}
 	name := fmt.Sprintf("tensorboard/%s-%d-%d/events.out.tfevents.%010d.onnxlab", r.Condition, r.BatchSize, r.Seed, started)
-	return file{name, func(w io.Writer) error { return writeEvents(w, float64(started), r.History) }}
+	return file{name: name, write: func(w io.Writer) error { return writeEvents(w, float64(started), r.History) }, live: true, grows: true}
 }

@@ -70,6 +70,24 @@ type Summary struct {
 	Status       string        `json:"status"`
 }
 
+// StoppedText says after which of its planned epochs a run stopped early, counted
+// from 1; it is empty if the run did not.
+func (s Summary) StoppedText(planned int) string {
+	if s.StoppedEpoch == nil {
+		return ""
+	}
+	return fmt.Sprintf("after epoch %d of %d", *s.StoppedEpoch+1, planned)
+}
+
+// RestoredText says of which epoch, counted from 1, the model of a run is; it is
+// empty if of the last one.
+func (s Summary) RestoredText() string {
+	if s.RestoredEpoch == nil || s.RestoredValAccuracy == nil {
+		return ""
+	}
+	return fmt.Sprintf("of epoch %d, validation accuracy %.2f %%", *s.RestoredEpoch+1, 100**s.RestoredValAccuracy)
+}
+
 // Verification is how far ONNX Runtime and pure Go are apart on model.onnx.
 type Verification struct {
 	// Samples is how many validation images were compared, the first ones.

@@ -31,7 +31,7 @@ func (t Training) check() error {
 	if t.Features > 0 {
 		input, fits = onnxmodels.InputFeatures, t.checkFeatures
 	}
-	var image, drops, scales bool
+	var image, drops, mixes, scales bool
 	for _, v := range m.GetGraph().GetInput() {
 		var sizes []int // 0 for a symbol
 		for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
@@ -43,9 +43,11 @@ func (t Training) check() error {
 			err = fits(sizes)
 		case name == onnxmodels.InputDropoutSeed:
 			drops = true
+		case name == onnxmodels.InputSecondLabel:
+			mixes = true
 		case name == onnxmodels.InputLossScale:
 			scales = true
-		case name == onnxmodels.InputLabel, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
+		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
 		default:
 			if p := c.Parameter(name); p == nil {
 				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)
@@ -62,6 +64,8 @@ func (t Training) check() error {
 		return fmt.Errorf("the training model has no input %q", input)
 	case drops != t.Drops:
 		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
+	case mixes != t.Mixes:
+		return fmt.Errorf("the training model has the input %q: %t, but Mixes is %t", onnxmodels.InputSecondLabel, mixes, t.Mixes)
 	case scales != (t.LossScale != nil):
 		return fmt.Errorf("the training model has the input %q: %t, but LossScale is given: %t", onnxmodels.InputLossScale, scales, t.LossScale != nil)
 	}
@@ -103,6 +107,19 @@ func checkStep(labels []int64, rate float64) error {
 	for i, label := range labels {
 		if label < 0 {
 			return fmt.Errorf("image %d: label %d is below 0", i, label)
+		}
+	}
+	return nil
+}
+
+// checkMixed is checkStep for the second labels and the shares of labels.
+func checkMixed(second []int64, shares []float32) error {
+	for i, share := range shares {
+		if !(share >= 0 && share <= 1) {
+			return fmt.Errorf("image %d: share %v of its label is outside 0..1", i, share)
+		}
+		if second[i] < 0 {
+			return fmt.Errorf("image %d: second label %d is below 0", i, second[i])
 		}
 	}
 	return nil

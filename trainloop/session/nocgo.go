@@ -5,7 +5,9 @@ package session
 import (
 	"context"
 
+	"onnxlab/dataset"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -30,6 +32,16 @@ func (*Trainer) Batch() (images []uint8, labels []int64) { return nil, nil }
 // Step returns ErrNoCgo.
 func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
+}
+
+// StepMixed returns ErrNoCgo.
+func (*Trainer) StepMixed([]uint8, []int64, []int64, []float32, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
+// Evaluate returns ErrNoCgo.
+func (*Trainer) Evaluate(context.Context, *dataset.Set) (*evaluation.Report, error) {
+	return nil, ErrNoCgo
 }
 
 // FeatureBatch returns nothing.

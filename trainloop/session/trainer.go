@@ -10,6 +10,7 @@ import (
 
 	"onnxlab/internal/keyed"
 	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -23,8 +24,11 @@ type Trainer struct {
 	label    *ort.Tensor[int64]
 	rate     *ort.Tensor[float32]
 	seed     *ort.Tensor[int64] // nil if the network has no dropout
-	loss     *ort.Scalar[float32]
-	correct  *ort.Scalar[float32]
+	// second and share are nil if no images are mixed.
+	second  *ort.Tensor[int64]
+	share   *ort.Tensor[float32]
+	loss    *ort.Scalar[float32]
+	correct *ort.Scalar[float32]
 	// scale and norm are nil if nothing is scaled.
 	scale     *ort.Tensor[float32]
 	norm      *ort.Scalar[float32]
@@ -33,21 +37,24 @@ type Trainer struct {
 
 	micro, count int    // images in a micro-batch, micro-batches in a batch
 	unpin        func() // frees the images' memory; nil if it is Go's
+
+	network *onnxmodels.Network // nil if the training has none
+	options Options
 }
 
 // NewTrainer returns a trainer at the training's checkpoint. Models, checkpoint
 // and sizes that do not go together are an error.
 func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
-	if t.MicroBatch == 0 {
-		t.MicroBatch = t.BatchSize
-	}
-	if t.MicroBatch < 1 || t.BatchSize%t.MicroBatch != 0 {
-		return nil, fmt.Errorf("start training: micro-batches of %d images do not divide a batch of %d", t.MicroBatch, t.BatchSize)
+	if err := t.complete(); err != nil {
+		return nil, fmt.Errorf("start training: %w", err)
 	}
 	if err := t.check(); err != nil {
 		return nil, fmt.Errorf("start training: %w", err)
 	}
-	tr := &Trainer{thread: o.newThread(), micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch}
+	tr := &Trainer{
+		thread: o.newThread(), micro: t.MicroBatch, count: t.BatchSize / t.MicroBatch,
+		network: t.Network, options: o,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start training: %w", err), tr.Close())
@@ -84,6 +91,14 @@ func (t *Trainer) allocate(o Training, device string) (err error) {
 	}
 	if t.rate, err = newVector[float32](t, 1); err != nil {
 		return err
+	}
+	if o.Mixes {
+		if t.second, err = newVector[int64](t, n); err != nil {
+			return err
+		}
+		if t.share, err = newVector[float32](t, n); err != nil {
+			return err
+		}
 	}
 	if o.LossScale != nil {
 		t.lossScale = *o.LossScale
@@ -155,6 +170,9 @@ func (t *Trainer) inputs() []ort.Value {
 	} else {
 		list = append([]ort.Value{t.image}, list...)
 	}
+	if t.second != nil {
+		list = append(list, t.second, t.share)
+	}
 	if t.scale != nil {
 		list = append(list, t.scale)
 	}
@@ -214,16 +232,23 @@ func batchOf[T ort.TensorData](t *Trainer, input *ort.Tensor[T]) ([]T, []int64) 
 // dropoutSeed, which should differ from step to step. A rate or a label below 0 is
 // an error, as is a label beyond the classes.
 func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
-	return stepOn(t, t.image, "bytes of images", images, labels, rate, dropoutSeed)
+	return t.StepMixed(images, labels, nil, nil, rate, dropoutSeed)
+}
+
+// StepMixed is Step for images that others are mixed into: second are the labels of
+// these, and shares, 0..1, those of the labels in the loss, BatchSize each. Without them
+// the images are whole. A trainer whose Training does not mix takes none.
+func (t *Trainer) StepMixed(images []uint8, labels, second []int64, shares []float32, rate float64, dropoutSeed uint64) (Result, error) {
+	return stepOn(t, t.image, "bytes of images", images, labels, mixed{second, shares}, rate, dropoutSeed)
 }
 
 // StepFeatures is what Step is, on the features [batch, features] of a batch's images.
 func (t *Trainer) StepFeatures(features []float32, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
-	return stepOn(t, t.features, "features", features, labels, rate, dropoutSeed)
+	return stepOn(t, t.features, "features", features, labels, mixed{}, rate, dropoutSeed)
 }
 
 // stepOn does a step on a batch, of which input takes a micro-batch at a time.
-func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, batch []T, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
+func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, batch []T, labels []int64, m mixed, rate float64, dropoutSeed uint64) (Result, error) {
 	switch {
 	case t.session == nil:
 		return Result{}, fmt.Errorf("train step: %w", errClosed)
@@ -235,7 +260,7 @@ func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, bat
 		return Result{}, fmt.Errorf("train step: %d %s and %d labels, want %d and %d",
 			len(batch), what, len(labels), t.count*size, t.count*t.micro)
 	}
-	if err := checkStep(labels, rate); err != nil {
+	if err := errors.Join(checkStep(labels, rate), m.check(t, labels)); err != nil {
 		return Result{}, fmt.Errorf("train step: %w", err)
 	}
 	feed := func(i int) {
@@ -243,6 +268,7 @@ func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, bat
 			copy(to, batch[i*size:])
 		}
 		copy(t.label.GetData(), labels[i*t.micro:])
+		m.feed(t, labels, i*t.micro)
 	}
 	var r Result
 	err := t.thread.do(func() (err error) {

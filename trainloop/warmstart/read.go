@@ -120,7 +120,9 @@ func readCheckpoint(named, path string) (*Source, error) {
 // sourceOf makes a source of the checkpoint at path.
 func sourceOf(c *checkpoint.Checkpoint, named, path string) (*Source, error) {
 	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
-	s.Parameters = slices.DeleteFunc(s.Parameters, func(t checkpoint.Tensor) bool { return t.Name == onnxmodels.StepCounter })
+	s.Parameters = slices.DeleteFunc(s.Parameters, func(t checkpoint.Tensor) bool {
+		return t.Name == onnxmodels.StepCounter || onnxmodels.IsState(t.Name)
+	})
 	if from := c.Properties.Strings[propertyFrom]; from != "" {
 		s.Place = "of " + printable.Name(from)
 	}

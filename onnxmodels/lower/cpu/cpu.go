@@ -12,6 +12,7 @@ import (
 // depends on the vector instructions. Most of it needs a batch of known size.
 //
 //	ReluGrad                    Mul by a HardSigmoid, whose kernels have threads
+//	FastGeluGrad                products, sums and a Sigmoid
 //	ConvGrad                    convolutions
 //	Conv, average pools         those in the blocked layout
 //	BatchNormInternal, its Grad convolutions in the blocked layout
@@ -26,6 +27,7 @@ func Lower(g *graph.Graph) {
 // it, which joinReorders takes away between two such operators.
 func (b Builder) Passes() {
 	b.threadReluGrad()
+	b.splitFastGeluGrad()
 	b.splitConvGrad()
 	if b.Block == 0 {
 		return

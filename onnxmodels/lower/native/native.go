@@ -206,7 +206,7 @@ func (b Builder) fuse() {
 		}
 	})
 	lower.Each(b.Graph, Domain, "BatchNorm", func(norm *graph.Node) {
-		if conv := norm.In("X").Producer(); conv.Is(Domain, "Conv") && !conv.Flag("turned") {
+		if conv := norm.In("X").Producer(); conv.Is(Domain, "Conv") && !conv.Flag("flipped") {
 			b.measure(conv, norm)
 		}
 	})

@@ -37,7 +37,7 @@ func pack(b *lowertest.Builder, name string, x *graph.Value, block int) *graph.V
 		return x
 	}
 	cut := b.View(name+".cut", x, n, c/block, block, h, w)
-	return b.View(name+".packed", b.Transpose(name+".turned", cut, 0, 1, 3, 4, 2), n, c, h, w)
+	return b.View(name+".packed", b.Transpose(name+".inner", cut, 0, 1, 3, 4, 2), n, c, h, w)
 }
 
 func unpack(b *lowertest.Builder, name string, x *graph.Value, block int) *graph.Value {
@@ -58,9 +58,11 @@ func check(t *testing.T, limit float64, plain, native func(b *lowertest.Builder)
 	}
 }
 
-// TestNativeConv has images that are not of whole tiles, channels of one block
-// and several, and few; and, for the gradient, so many tiles of few channels
-// that lanes sum them, and so many of many that there are several parts.
+// TestNativeConv compares with ONNX Runtime's operators. It has images that are not of
+// whole tiles, and few, one block or several blocks of channels. For the gradient, "split"
+// has so many tiles and so few channels that the sum is split, and "many channels" is summed
+// in more than one chunk. Package internal/kernels compares the kernels themselves with
+// plain loops over more shapes.
 func TestNativeConv(t *testing.T) {
 	for _, block := range blocks(t) {
 		for name, c := range map[string]struct{ images, inputs, outputs, height, width int }{
@@ -68,7 +70,7 @@ func TestNativeConv(t *testing.T) {
 			"pieces":        {3, 32, 16, 7, 9},
 			"one pixel":     {5, 16, 16, 1, 1},
 			"many channels": {5, 48, 96, 32, 32},
-			"lanes":         {33, 16, 32, 32, 28},
+			"split":         {33, 16, 32, 32, 28},
 			"colours":       {19, 3, 32, 11, 13},
 			"greys":         {2, 1, 16, 8, 8},
 		} {

@@ -6,27 +6,29 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Domain is that of onnxlab's own operators, whose kernels sessions are given: on images
-// in blocks of the number of channels that the attribute "block" says.
+// Domain is the domain of onnxlab's own operators, which package internal/kernels gives to
+// sessions. Their images are blocked: [n, c/block, h, w, block], though shapes in the graph
+// still say [n, c, h, w]. The attribute "block" is the number of channels in a block.
 const Domain = "onnxlab"
 
-// A convolution, and its gradient by the weight, may compute what its X is made of by
-// itself, so that it is never in memory: of bytes, if "scale" is not 0, or of the x of a
-// normalisation whose Scale, Bias, Mean and InverseDeviation are inputs.
+// A convolution and its gradient by the weight can compute their x as they read it, so that
+// it is never in memory. If X holds bytes, x = X·scale. If Scale, Bias, Mean and
+// InverseDeviation are given, x is X normalised by them, with ReLU if "relu" is set.
 var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "Conv",
 			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
 			Gives: op.Gives("Y", "Moments? .moments"),
-			// A turned weight is [c, m, 3, 3] and turned by 180 degrees: the gradient
-			// by the input of a convolution, from that by its result.
-			Fields: op.Fields("block", int64(0), "turned", int64(0), "relu", int64(0), "scale", float32(0)),
+			// If "flipped" is set, W is [c, m, 3, 3] and is turned by 180 degrees before use.
+			// With a convolution's weight and the gradient by its result, this gives the
+			// gradient by its input.
+			Fields: op.Fields("block", int64(0), "flipped", int64(0), "relu", int64(0), "scale", float32(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, weight := n.In("X"), n.In("W")
 			channels := weight.Shape[0]
-			if n.Flag("turned") {
+			if n.Flag("flipped") {
 				channels = weight.Shape[1]
 			}
 			return []graph.Type{
@@ -66,9 +68,10 @@ var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "BatchNormGrad",
-			Takes:  op.Takes("dY", "X", "Scale", "Bias", "Mean", "InverseDeviation"),
-			Gives:  op.Gives("dX .dx", "dScale .dscale", "dBias .dbias"),
-			Fields: op.Fields("block", int64(0), "relu", int64(0), "pool", int64(1), "share", float32(1)),
+			Takes: op.Takes("dY", "X", "Scale", "Bias", "Mean", "InverseDeviation"),
+			Gives: op.Gives("dX .dx", "dScale .dscale", "dBias .dbias"),
+			// Each pixel of a pooling window gets dY·dy_scale.
+			Fields: op.Fields("block", int64(0), "relu", int64(0), "pool", int64(1), "dy_scale", float32(1)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x := n.In("X")
@@ -84,10 +87,11 @@ func costOf(y, weight *graph.Value) int64 {
 	return op.Times(op.Elements(y.Shape), op.Elements(weight.Shape[1:]))
 }
 
-// momentsOf is the type of what a convolution measures of its results: of each part of the
-// tiles a pivot and the sums of the differences to it, and of their squares.
+// momentsOf returns the type of a convolution's Moments. They describe each channel of its
+// result in several chunks, [chunks, 3, c]: the number of pixels, their mean, and the sum of
+// their squared distances to that mean.
 func momentsOf(name string, channels graph.Dim) graph.Type {
-	return graph.Type{Elem: graph.Float, Shape: graph.Shape{graph.Symbol(name + ".parts"), graph.Fixed(3), channels}}
+	return graph.Type{Elem: graph.Float, Shape: graph.Shape{graph.Symbol(name + ".chunks"), graph.Fixed(3), channels}}
 }
 
 // Builder appends onnxlab's own operators, besides all others.
@@ -107,14 +111,14 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// NativeConv appends the convolution of x [n, c, h, w], which is blocked, or
-// plain if it has fewer channels than a block, with the plain weight [m, c, 3,
-// 3] and pads of 1; the result is blocked. bias is [m] or nil. A turned weight is
-// [c, m, 3, 3] and turned by 180 degrees.
-func (b Builder) NativeConv(name string, x, weight, bias *graph.Value, turned bool) *graph.Value {
+// NativeConv appends the convolution of x [n, c, h, w] with the weight [m, c, 3, 3] and
+// pads of 1. x is blocked, or plain if it has fewer channels than a block; the result
+// [n, m, h, w] is blocked. bias is [m] or nil. If flipped, the weight is [c, m, 3, 3] and is
+// turned by 180 degrees before use.
+func (b Builder) NativeConv(name string, x, weight, bias *graph.Value, flipped bool) *graph.Value {
 	return b.Do(Domain, "Conv", op.Call{
 		Name: name, Inputs: []*graph.Value{x, weight, bias},
-		Attributes: []graph.Attribute{b.block(), {Name: "turned", Value: flag(turned)}},
+		Attributes: []graph.Attribute{b.block(), {Name: "flipped", Value: flag(flipped)}},
 	})[0]
 }
 
@@ -148,12 +152,13 @@ func (b Builder) NativeNorm(name string, x, scale, bias *graph.Value, epsilon fl
 	return op.BatchNorm{Y: out[0], Mean: out[1], InverseDeviation: out[2], Variance: out[3]}
 }
 
-// NativeNormGrad appends the gradients by x, scale and bias of NativeNorm, from
-// the blocked dy by its y, of which each pixel of a window gets the share.
-func (b Builder) NativeNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, share float32, o NormOptions) (dx, dscale, dbias *graph.Value) {
+// NativeNormGrad appends the gradients by x, scale and bias of NativeNorm, from dy, the
+// blocked gradient by its y. Each pixel of a pooling window gets dy·dyScale, which is 1 over
+// the number of its pixels where y is their average.
+func (b Builder) NativeNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, dyScale float32, o NormOptions) (dx, dscale, dbias *graph.Value) {
 	out := b.Do(Domain, "BatchNormGrad", op.Call{
 		Name: name, Inputs: []*graph.Value{dy, x, scale, bias, mean, inverse},
-		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "share", Value: share}),
+		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "dy_scale", Value: dyScale}),
 	})
 	return out[0], out[1], out[2]
 }

@@ -1,0 +1,96 @@
+// The 3x3 convolution of blocked images by Winograd's algorithm, in two steps:
+//
+//	1. U = G w Gᵀ, once for all images
+//	2. for each chunk of tiles: V = Bᵀ x B, then 36 products M = V·U, then y = Aᵀ M A
+//
+// A worker takes one chunk after the other. Its V and M are so small that they stay
+// in its second-level cache between the parts of step 2.
+
+#ifndef ONNXLAB_CONV_WINOGRAD_H
+#define ONNXLAB_CONV_WINOGRAD_H
+
+#include "kernels.h"
+#include "simd.h"
+#include "winograd_input.h"
+#include "winograd_output.h"
+#include "winograd_products.h"
+#include "winograd_tiles.h"
+#include "winograd_transforms.h"
+
+// Tiles in a chunk, a multiple of PRODUCT_ROWS. With more than FEW_CHANNELS inputs and
+// outputs together, U needs most of the cache, so chunks are smaller. The limits are those
+// with which bench/step was fastest.
+enum { SMALL_CHUNK = 24, LARGE_CHUNK = 48, FEW_CHANNELS = 64 };
+
+typedef struct {
+	tile_grid grid;
+	long chunk_tiles, chunks;
+	long next;                         // the next chunk that no worker has taken
+	long u_stride, v_stride, m_stride; // floats between the 36 elements
+	float *u;                          // [ELEMENTS][outputs/BLOCK][inputs][BLOCK]
+	float *v;                          // [workers], each V, then M: [ELEMENTS][channels/BLOCK][chunk_tiles][BLOCK]
+} winograd_job;
+
+static winograd_job winograd_job_of(const convolution *c) {
+	winograd_job job = {.grid = tile_grid_of(c)};
+	job.chunk_tiles = c->inputs + c->outputs > FEW_CHANNELS ? SMALL_CHUNK : LARGE_CHUNK;
+	job.chunks = (job.grid.tiles + job.chunk_tiles - 1) / job.chunk_tiles;
+	job.u_stride = padded_stride(c->inputs * c->outputs);
+	job.v_stride = padded_stride(job.chunk_tiles * c->inputs);
+	job.m_stride = padded_stride(job.chunk_tiles * c->outputs);
+	return job;
+}
+
+static size_t winograd_conv_scratch(const convolution *c, long workers) {
+	const winograd_job job = winograd_job_of(c);
+	const long matrices = job.u_stride + smaller(workers, job.chunks) * (job.v_stride + job.m_stride);
+	return sizeof(float) * (norm_floats(c) + ELEMENTS * matrices);
+}
+
+// winograd_weights writes U = G w Gᵀ for one block of outputs.
+SIMD static void winograd_weights(void *argument, size_t block) {
+	winograd_job *job = argument;
+	const convolution *c = job->grid.conv;
+	for (long i = 0; i < c->inputs; i++) {
+		float taps[TAPS][BLOCK];
+		for (long k = 0; k < BLOCK; k++) {
+			const long o = (long)block * BLOCK + k;
+			const float *w = c->weight + TAPS * (c->flipped ? i * c->outputs + o : o * c->inputs + i);
+			for (int tap = 0; tap < TAPS; tap++) taps[tap][k] = w[c->flipped ? TAPS - 1 - tap : tap];
+		}
+		vec w[FILTER][FILTER];
+		UNROLL for (int tap = 0; tap < TAPS; tap++) w[tap / FILTER][tap % FILTER] = load(taps[tap]);
+		transform_weights(w, job->u + ((long)block * c->inputs + i) * BLOCK, job->u_stride);
+	}
+}
+
+// convolve_chunks is what one worker does: it takes the next chunk until none is left.
+SIMD static void convolve_chunks(void *argument, size_t worker) {
+	winograd_job *job = argument;
+	const convolution *c = job->grid.conv;
+	const long block_stride = job->chunk_tiles * BLOCK;
+	float *scratch = job->v + (long)worker * ELEMENTS * (job->v_stride + job->m_stride);
+	const tile_matrix v = {scratch, job->v_stride, block_stride};
+	const tile_matrix m = {scratch + ELEMENTS * job->v_stride, job->m_stride, block_stride};
+	long chunk;
+	while ((chunk = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->chunks) {
+		const long first = chunk * job->chunk_tiles, n = smaller(job->grid.tiles - first, job->chunk_tiles);
+		const product_size size = {n, c->inputs, c->outputs, block_stride};
+		transform_inputs(&job->grid, first, n, v);
+		for (int e = 0; e < ELEMENTS; e++)
+			multiply(&size, v.data + e * job->v_stride, job->u + e * job->u_stride, m.data + e * job->m_stride);
+		float *moments_of_chunk = c->moments == NULL ? NULL : c->moments + chunk * 3 * c->outputs;
+		write_outputs(&job->grid, first, n, m, moments_of_chunk);
+	}
+}
+
+static void winograd_conv(const convolution *c, const threads *t, float *scratch) {
+	winograd_job job = winograd_job_of(c);
+	prepare_norm(&job.grid, scratch);
+	job.u = scratch + norm_floats(c);
+	job.v = job.u + ELEMENTS * job.u_stride;
+	t->parallel_for(t, c->outputs / BLOCK, winograd_weights, &job);
+	t->parallel_for(t, smaller(t->workers, job.chunks), convolve_chunks, &job);
+}
+
+#endif

@@ -1,0 +1,258 @@
+//go:build ignore
+
+// Compares the kernels for one size of blocks with reference.c:
+//
+//	kernels_test 8|16
+//
+// It prints each result that differs and exits with status 1 if any does.
+// TestKernels compiles and runs it.
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kernels.h"
+#include "reference.h"
+#include "testing.h"
+
+static const threads many = {.parallel_for = run_parallel, .workers = 3};
+static const threads one = {.parallel_for = run_parallel, .workers = 1};
+
+// Convolutions.
+
+typedef struct {
+	long images, inputs, outputs, height, width;
+	int bias, bytes, norm, relu;
+} conv_case;
+
+static void run_conv(const convolution *c, const threads *t) {
+	float *scratch = new_floats((long)(tested->conv_scratch(c, t->workers) / sizeof(float)));
+	tested->conv(c, t, scratch);
+	free(scratch);
+}
+
+static void run_weight_grad(const convolution *c, const threads *t) {
+	float *scratch = new_floats((long)(tested->conv_weight_grad_scratch(c) / sizeof(float)));
+	tested->conv_weight_grad(c, t, scratch);
+	free(scratch);
+}
+
+static void run_batchnorm(void (*kernel)(const batchnorm *, const threads *, float *), const batchnorm *b, const threads *t) {
+	float *scratch = new_floats((long)(tested->batchnorm_scratch(b) / sizeof(float)));
+	kernel(b, t, scratch);
+	free(scratch);
+}
+
+// check_moments compares the statistics that a convolution's moments tell with those of
+// the y that it wrote.
+static void check_moments(const convolution *c, const float *moments) {
+	const long chunks = tested->conv_chunks(c), pixels = c->height * c->width;
+	double count = 0;
+	for (long i = 0; i < chunks; i++) count += moments[i * 3 * c->outputs];
+	float counted = count, want = c->images * pixels;
+	compare("count of the moments", &counted, &want, 1);
+
+	float *y = to_plain(c->y, c->images, c->outputs, pixels);
+	batchnorm b = {.images = c->images, .channels = c->outputs, .height = c->height, .width = c->width, .pool = 1, .epsilon = 1e-3};
+	batchnorm r = b;
+	b.x = c->y, b.moments = moments, b.chunks = chunks;
+	b.mean = new_floats(c->outputs), b.variance = new_floats(c->outputs), b.inverse_deviation = new_floats(c->outputs);
+	r.x = y;
+	r.mean = new_floats(c->outputs), r.variance = new_floats(c->outputs), r.inverse_deviation = new_floats(c->outputs);
+	run_batchnorm(tested->batchnorm, &b, &many);
+	moments_reference(&r);
+	compare("mean of the moments", b.mean, r.mean, c->outputs);
+	if (want > 1)
+		compare("variance of the moments", b.variance, r.variance, c->outputs);
+	FREE(y, b.mean, b.variance, b.inverse_deviation, r.mean, r.variance, r.inverse_deviation);
+}
+
+// Kernels must give the same bits with many threads and with one. r is the same problem
+// for the reference, with plain images.
+
+static void check_conv(convolution c, convolution r) {
+	const long shape[] = {c.images, c.outputs, c.height * c.width}, n = shape[0] * shape[1] * shape[2];
+	const long moments = tested->conv_chunks(&c) * 3 * c.outputs;
+	convolution d = c, unmeasured = c;
+	c.y = new_floats(n), d.y = new_floats(n), r.y = new_floats(n), unmeasured.y = new_floats(n);
+	c.moments = new_floats(moments), d.moments = new_floats(moments);
+	run_conv(&c, &many);
+	run_conv(&d, &one);
+	run_conv(&unmeasured, &many);
+	conv_reference(&r);
+	compare_images("y", c.y, r.y, shape);
+	check_moments(&c, c.moments);
+	compare_bits("y", c.y, d.y, n);
+	compare_bits("moments", c.moments, d.moments, moments);
+	compare_bits("y without moments", c.y, unmeasured.y, n);
+	FREE(c.y, d.y, r.y, unmeasured.y, c.moments, d.moments);
+}
+
+static void check_weight_grad(convolution c, convolution r) {
+	const long n = c.outputs * c.inputs * 9;
+	convolution d = c;
+	c.dweight = new_floats(n), d.dweight = new_floats(n), r.dweight = new_floats(n);
+	run_weight_grad(&c, &many);
+	run_weight_grad(&d, &one);
+	conv_weight_grad_reference(&r);
+	compare("dweight", c.dweight, r.dweight, n);
+	compare_bits("dweight", c.dweight, d.dweight, n);
+	FREE(c.dweight, d.dweight, r.dweight);
+}
+
+// check_input_grad runs the flipped convolution of dy.
+static void check_input_grad(const convolution *c, const convolution *r) {
+	const long n = c->images * c->inputs * c->height * c->width, shape[] = {c->images, c->inputs, c->height * c->width};
+	convolution g = {.images = c->images, .inputs = c->outputs, .outputs = c->inputs, .height = c->height, .width = c->width};
+	g.x = c->dy, g.weight = c->weight, g.flipped = 1, g.y = new_floats(n);
+	float *dx = new_floats(n);
+	run_conv(&g, &many);
+	conv_input_grad_reference(r, dx);
+	compare_images("dx", g.y, dx, shape);
+	FREE(g.y, dx);
+}
+
+static void test_conv(conv_case k) {
+	set_name("%ldx%ld, %ld images, %ld to %ld channels%s%s%s%s", k.height, k.width, k.images, k.inputs, k.outputs,
+	         k.bias ? ", bias" : "", k.bytes ? ", bytes" : "", k.norm ? ", normalised" : "", k.relu ? " with ReLU" : "");
+	const long pixels = k.height * k.width, n = k.images * k.inputs * pixels;
+	const int direct = k.inputs < tested->block;
+	float *x = random_floats(n, 0.2, 1), *weight = random_floats(k.inputs * k.outputs * 9, 0, 1);
+	float *dy = random_floats(k.images * k.outputs * pixels, 0, 1), *bias = random_floats(k.outputs, 10, 3);
+	float *blocked_x = direct ? NULL : to_blocked(x, k.images, k.inputs, pixels);
+	float *blocked_dy = to_blocked(dy, k.images, k.outputs, pixels);
+	float *scale = random_floats(k.inputs, 1, 1), *shift = random_floats(k.inputs, 0, 1);
+	float *mean = random_floats(k.inputs, 0, 0.3), *inverse = random_floats(k.inputs, 2, 1);
+	unsigned char *bytes = malloc((size_t)n);
+	for (long i = 0; i < n; i++) bytes[i] = (unsigned char)(128 + 127 * uniform());
+
+	convolution r = {.images = k.images, .inputs = k.inputs, .outputs = k.outputs, .height = k.height, .width = k.width};
+	r.weight = weight, r.bias = k.bias ? bias : NULL;
+	if (k.bytes)
+		r.bytes = bytes, r.byte_scale = 1 / 255.f;
+	else
+		r.x = x;
+	if (k.norm)
+		r.x_norm = (channel_norm){scale, shift, mean, inverse, k.relu};
+	r.dy = dy;
+	convolution c = r;
+	c.dy = blocked_dy;
+	if (!direct)
+		c.x = blocked_x;
+	check_conv(c, r);
+	check_weight_grad(c, r);
+	if (!direct)
+		check_input_grad(&c, &r);
+	free(bytes);
+	FREE(x, weight, dy, bias, blocked_x, blocked_dy, scale, shift, mean, inverse);
+}
+
+// Images that are smaller than a tile, of whole tiles, not of whole tiles, and wider
+// than a strip of tiles or than a group of pixels.
+static const long sizes[][2] = {{1, 1}, {1, 5}, {2, 3}, {4, 4}, {5, 7}, {8, 12}, {13, 11}, {6, 41}};
+
+static void test_convs(void) {
+	const long block = tested->block, inputs[] = {1, 3, block - 1, block, 2 * block, 3 * block};
+	int option = 0;
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+		for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+			for (long outputs = block; outputs <= 3 * block; outputs += block, option++) {
+				const int direct = inputs[i] < block, norm = !direct && option % 3 > 0;
+				test_conv((conv_case){1 + option % 2, inputs[i], outputs, sizes[s][0], sizes[s][1],
+				                      .bias = option % 2, .bytes = direct && option % 5 > 2, .norm = norm, .relu = norm && option % 3 > 1});
+			}
+	// Several chunks, large ones and small ones, and direct gradients with several images in a split.
+	test_conv((conv_case){.images = 70, .inputs = block, .outputs = block, .height = 3, .width = 7, .bias = 1});
+	test_conv((conv_case){.images = 2, .inputs = 6 * block, .outputs = 5 * block, .height = 9, .width = 12, .norm = 1, .relu = 1});
+	test_conv((conv_case){.images = 40, .inputs = 3, .outputs = block, .height = 5, .width = 6, .bytes = 1});
+	// Gradients: a split sum, and sums of several shared chunks, with few channels and with many.
+	test_conv((conv_case){.images = 770, .inputs = block, .outputs = block, .height = 3, .width = 5, .norm = 1});
+	test_conv((conv_case){.images = 1001, .inputs = 3 * block, .outputs = 2 * block, .height = 1, .width = 2});
+	test_conv((conv_case){.images = 260, .inputs = 17 * block, .outputs = block, .height = 2, .width = 1});
+}
+
+// Batch normalisation.
+
+typedef struct {
+	long images, channels, height, width, pool;
+	int relu;
+	double mean;
+} batchnorm_case;
+
+static batchnorm with_results(batchnorm b) {
+	const long n = b.images * b.channels * b.height * b.width;
+	b.y = new_floats(n / (b.pool * b.pool)), b.dx = new_floats(n);
+	b.mean = new_floats(b.channels), b.variance = new_floats(b.channels), b.inverse_deviation = new_floats(b.channels);
+	b.dscale = new_floats(b.channels), b.dbias = new_floats(b.channels);
+	return b;
+}
+
+static void free_results(const batchnorm *b) { FREE(b->y, b->dx, b->mean, b->variance, b->inverse_deviation, b->dscale, b->dbias); }
+
+// run_both runs the normalisation and its gradient with the statistics of r.
+static void run_both(batchnorm *b, const batchnorm *r, const threads *t) {
+	run_batchnorm(tested->batchnorm, b, t);
+	b->norm.mean = r->mean;
+	b->norm.inverse_deviation = r->inverse_deviation;
+	run_batchnorm(tested->batchnorm_grad, b, t);
+}
+
+static void compare_batchnorm(const batchnorm *b, const batchnorm *r) {
+	const long pixels = b->height * b->width, channels = b->channels;
+	compare("mean", b->mean, r->mean, channels);
+	compare("variance", b->variance, r->variance, channels);
+	compare("inverse deviation", b->inverse_deviation, r->inverse_deviation, channels);
+	compare_images("y", b->y, r->y, (const long[]){b->images, channels, pixels / (b->pool * b->pool)});
+	compare_images("dx", b->dx, r->dx, (const long[]){b->images, channels, pixels});
+	compare("dscale", b->dscale, r->dscale, channels);
+	compare("dbias", b->dbias, r->dbias, channels);
+}
+
+static void test_batchnorm(batchnorm_case k) {
+	set_name("batchnorm of %ldx%ld, %ld images, %ld channels, pool %ld%s, mean %g", k.height, k.width, k.images, k.channels, k.pool,
+	         k.relu ? ", ReLU" : "", k.mean);
+	const long pixels = k.height * k.width, pooled = pixels / (k.pool * k.pool);
+	float *x = random_floats(k.images * k.channels * pixels, k.mean, 1), *dy = random_floats(k.images * k.channels * pooled, 0.1, 1);
+	float *blocked_x = to_blocked(x, k.images, k.channels, pixels), *blocked_dy = to_blocked(dy, k.images, k.channels, pooled);
+	float *scale = random_floats(k.channels, 1, 1), *bias = random_floats(k.channels, 0, 1);
+	batchnorm all = {.images = k.images, .channels = k.channels, .height = k.height, .width = k.width, .pool = k.pool, .epsilon = 1e-3};
+	all.norm = (channel_norm){.scale = scale, .bias = bias, .relu = k.relu};
+	all.dy_scale = 0.5f / (k.pool * k.pool);
+	batchnorm b = with_results(all), d = with_results(all), r = with_results(all);
+	b.x = d.x = blocked_x, b.dy = d.dy = blocked_dy;
+	r.x = x, r.dy = dy;
+
+	batchnorm_reference(&r);
+	r.norm.mean = r.mean, r.norm.inverse_deviation = r.inverse_deviation;
+	batchnorm_grad_reference(&r);
+	run_both(&b, &r, &many);
+	run_both(&d, &r, &one);
+	compare_batchnorm(&b, &r);
+	compare_bits("y", b.y, d.y, k.images * k.channels * pooled);
+	compare_bits("dx", b.dx, d.dx, k.images * k.channels * pixels);
+	free_results(&b), free_results(&d), free_results(&r);
+	FREE(x, dy, blocked_x, blocked_dy, scale, bias);
+}
+
+static void test_batchnorms(void) {
+	const long block = tested->block;
+	for (long pool = 1; pool <= 4; pool++)
+		for (int relu = 0; relu < 2; relu++)
+			for (double mean = 1; mean <= 10; mean += 9)
+				test_batchnorm((batchnorm_case){7, pool * block, 5 * pool, 3 * pool, pool, relu, mean});
+	test_batchnorm((batchnorm_case){.images = 9, .channels = block, .height = 1, .width = 1, .pool = 1, .relu = 1, .mean = 1});
+	// So large that dx is streamed.
+	test_batchnorm((batchnorm_case){.images = 33, .channels = 64, .height = 32, .width = 64, .pool = 2, .relu = 1, .mean = 1});
+}
+
+int main(int argc, char **argv) {
+	const long block = argc == 2 ? atol(argv[1]) : 0;
+	tested = block == onnxlab_avx512.block ? &onnxlab_avx512 : &onnxlab_avx2;
+	if (block != tested->block) {
+		fprintf(stderr, "usage: kernels_test 8|16\n");
+		return 2;
+	}
+	test_convs();
+	test_batchnorms();
+	printf("%d comparisons, %d failures\n", comparisons, failures);
+	return failures > 0;
+}

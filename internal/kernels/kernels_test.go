@@ -1,0 +1,99 @@
+//go:build cgo && amd64 && !windows
+
+package kernels
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// output runs a command and returns what it printed. The test fails if the command does.
+func output(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(command, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", command, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// compiler returns the C compiler that cgo uses, with the flags that it is given for this
+// package, and warnings as errors.
+func compiler(t *testing.T) []string {
+	t.Helper()
+	return append(strings.Fields(output(t, "go", "env", "CC")), "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
+}
+
+func compile(t *testing.T, cc []string, args ...string) {
+	t.Helper()
+	output(t, cc[0], slices.Concat(cc[1:], args)...)
+}
+
+// TestKernels compares the kernels with reference.c, as they are compiled for the
+// package, and with sanitizers for memory and undefined behaviour.
+func TestKernels(t *testing.T) {
+	if Block() == 0 {
+		t.Skip("this processor has no kernels")
+	}
+	cc := compiler(t)
+	for name, flags := range map[string][]string{
+		"optimized": nil,
+		"sanitized": {"-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "kernels_test")
+			sources := []string{"kernels_test.c", "testing.c", "reference.c", "avx512.c", "avx2.c", "statistics.c"}
+			compile(t, cc, slices.Concat(flags, []string{"-o", program}, sources, []string{"-lm", "-pthread"})...)
+			for block := 8; block <= Block(); block *= 2 {
+				t.Run(fmt.Sprint("blocks of ", block), func(t *testing.T) {
+					t.Log(output(t, program, fmt.Sprint(block)))
+				})
+			}
+		})
+	}
+}
+
+// TestFiles compiles each C file by itself, also the headers: each includes what it
+// needs.
+func TestFiles(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"*.c", "*.h"} {
+		matches, err := filepath.Glob(pattern)
+		if err != nil || len(matches) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(matches), err)
+		}
+		files = append(files, matches...)
+	}
+	cc := compiler(t)
+	for _, file := range files {
+		if file != "api_test.c" { // TestAPI compiles it
+			compile(t, cc, "-fsyntax-only", "-Wno-unused-function", "-x", "c", file)
+		}
+	}
+}
+
+// TestAPI compares the places of functions and fields in ort.h with those in ONNX
+// Runtime's header, which comes with the binding.
+func TestAPI(t *testing.T) {
+	binding := strings.TrimSpace(output(t, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/yalue/onnxruntime_go"))
+	cc := compiler(t)
+	places := func(name string, flags ...string) string {
+		program := filepath.Join(t.TempDir(), name)
+		compile(t, cc, append(flags, "-o", program, "api_test.c")...)
+		return output(t, program)
+	}
+	got, want := places("ours"), places("original", "-DORIGINAL", "-isystem", binding)
+	if lines := strings.Count(want, "\n"); lines < 50 {
+		t.Fatalf("api_test.c printed %d lines", lines)
+	}
+	gotLines := strings.Split(got, "\n")
+	for i, line := range strings.Split(want, "\n") {
+		if i >= len(gotLines) || gotLines[i] != line {
+			t.Fatalf("ort.h has %q, ONNX Runtime %q", gotLines[min(i, len(gotLines)-1)], line)
+		}
+	}
+}

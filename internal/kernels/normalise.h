@@ -1,0 +1,32 @@
+// Normalisation of one block of channels, followed by ReLU or not.
+
+#ifndef ONNXLAB_NORMALISE_H
+#define ONNXLAB_NORMALISE_H
+
+#include <math.h>
+
+#include "kernels.h"
+#include "simd.h"
+
+// y = max(floor, factor·x + shift)
+typedef struct {
+	vec factor, shift;
+	float floor; // 0 with ReLU, else −∞
+} block_norm;
+
+// block_norm_at reads the factors and shifts, [channels], from channel c on.
+SIMD_INLINE block_norm block_norm_at(const float *factor, const float *shift, long c, int relu) {
+	return (block_norm){load(factor + c), load(shift + c), relu ? 0 : -INFINITY};
+}
+
+SIMD_INLINE vec before_relu(const block_norm *n, vec x) { return x * n->factor + n->shift; }
+
+// passes_relu tells where ReLU keeps a value. NaN is kept, so that it shows in the loss.
+SIMD_INLINE mask passes_relu(const block_norm *n, vec v) { return ~(v <= broadcast(n->floor)); }
+
+SIMD_INLINE vec normalise(const block_norm *n, vec x) {
+	vec v = before_relu(n, x);
+	return choose(passes_relu(n, v), v, broadcast(n->floor));
+}
+
+#endif

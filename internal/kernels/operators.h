@@ -1,0 +1,48 @@
+// What onnxlab's operators do when ONNX Runtime runs a node: check the shapes of the
+// inputs, allocate the outputs and call a kernel. Package
+// onnxlab/onnxmodels/lower/native makes the nodes and documents inputs, outputs and
+// attributes.
+
+#ifndef ONNXLAB_OPERATORS_H
+#define ONNXLAB_OPERATORS_H
+
+#include <stdint.h>
+
+#include "kernels.h"
+#include "ort.h"
+#include "tensor.h"
+
+enum { MAX_INPUTS = 7 };
+
+// The attributes of a node. Those that its operator does not have are 0.
+typedef struct {
+	int64_t block, flipped, relu, pool;
+	float epsilon, dy_scale, scale;
+} attributes;
+
+// One run of a node.
+typedef struct {
+	const run *run;
+	const attributes *attributes;
+	const kernels *kernels; // those for attributes->block
+	const threads *threads;
+	const tensor *in; // [MAX_INPUTS]
+} call;
+
+// The inputs and outputs of each operator, in their order; those in brackets may be
+// left out.
+
+// [x, weight, [bias], [scale, bias, mean and inverse deviation that normalise x]] →
+// [y, [moments of y]]
+OrtStatus *onnxlab_run_conv(const call *);
+
+// [x, dy, [scale, bias, mean and inverse deviation that normalise x]] → [dweight]
+OrtStatus *onnxlab_run_conv_weight_grad(const call *);
+
+// [x, scale, bias, [moments of x]] → [[y], mean, inverse deviation, variance]
+OrtStatus *onnxlab_run_batchnorm(const call *);
+
+// [dy, x, scale, bias, mean, inverse deviation] → [dx, dscale, dbias]
+OrtStatus *onnxlab_run_batchnorm_grad(const call *);
+
+#endif

@@ -1,0 +1,154 @@
+//go:build ignore
+
+// Only TestKernels compiles this file.
+
+#include "reference.h"
+
+#include <math.h>
+
+static double normalise(const channel_norm *n, long channel, double x) {
+	double y = n->scale[channel] * (x - n->mean[channel]) * n->inverse_deviation[channel] + n->bias[channel];
+	return n->relu && y <= 0 ? 0 : y;
+}
+
+// pixel_of is a pixel of a convolution's x as the weights see it: 0 outside the
+// image, else scaled or normalised.
+static double pixel_of(const convolution *c, long image, long input, long row, long column) {
+	if (row < 0 || row >= c->height || column < 0 || column >= c->width)
+		return 0;
+	if (c->x == NULL)
+		return c->bytes[((image * c->height + row) * c->width + column) * c->inputs + input] * (double)c->byte_scale;
+	double x = c->x[((image * c->inputs + input) * c->height + row) * c->width + column];
+	return c->x_norm.scale == NULL ? x : normalise(&c->x_norm, input, x);
+}
+
+static double weight_of(const convolution *c, long output, long input, long j, long k) {
+	if (c->flipped)
+		return c->weight[((input * c->outputs + output) * 3 + 2 - j) * 3 + 2 - k];
+	return c->weight[((output * c->inputs + input) * 3 + j) * 3 + k];
+}
+
+void conv_reference(const convolution *c) {
+	float *y = c->y;
+	for (long n = 0; n < c->images; n++)
+		for (long o = 0; o < c->outputs; o++)
+			for (long row = 0; row < c->height; row++)
+				for (long column = 0; column < c->width; column++) {
+					double sum = c->bias == NULL ? 0 : c->bias[o];
+					for (long i = 0; i < c->inputs; i++)
+						for (long j = 0; j < 3; j++)
+							for (long k = 0; k < 3; k++)
+								sum += weight_of(c, o, i, j, k) * pixel_of(c, n, i, row + j - 1, column + k - 1);
+					*y++ = sum;
+				}
+}
+
+// Each pixel of x adds to up to nine pixels of y: dx sums over them.
+void conv_input_grad_reference(const convolution *c, float *dx) {
+	for (long n = 0; n < c->images; n++)
+		for (long i = 0; i < c->inputs; i++)
+			for (long row = 0; row < c->height; row++)
+				for (long column = 0; column < c->width; column++) {
+					double sum = 0;
+					for (long o = 0; o < c->outputs; o++)
+						for (long j = 0; j < 3; j++)
+							for (long k = 0; k < 3; k++) {
+								long y_row = row - j + 1, y_column = column - k + 1;
+								if (y_row < 0 || y_row >= c->height || y_column < 0 || y_column >= c->width)
+									continue;
+								double dy = c->dy[((n * c->outputs + o) * c->height + y_row) * c->width + y_column];
+								sum += weight_of(c, o, i, j, k) * dy;
+							}
+					*dx++ = sum;
+				}
+}
+
+void conv_weight_grad_reference(const convolution *c) {
+	float *dweight = c->dweight;
+	for (long o = 0; o < c->outputs; o++)
+		for (long i = 0; i < c->inputs; i++)
+			for (long j = 0; j < 3; j++)
+				for (long k = 0; k < 3; k++) {
+					double sum = 0;
+					for (long n = 0; n < c->images; n++)
+						for (long row = 0; row < c->height; row++)
+							for (long column = 0; column < c->width; column++) {
+								double dy = c->dy[((n * c->outputs + o) * c->height + row) * c->width + column];
+								sum += dy * pixel_of(c, n, i, row + j - 1, column + k - 1);
+							}
+					*dweight++ = sum;
+				}
+}
+
+void moments_reference(const batchnorm *b) {
+	const long pixels = b->height * b->width;
+	const double count = (double)b->images * pixels;
+	for (long c = 0; c < b->channels; c++) {
+		double sum = 0, squares = 0;
+		for (long n = 0; n < b->images; n++)
+			for (long p = 0; p < pixels; p++) sum += b->x[(n * b->channels + c) * pixels + p];
+		const double mean = sum / count;
+		for (long n = 0; n < b->images; n++)
+			for (long p = 0; p < pixels; p++) {
+				double d = b->x[(n * b->channels + c) * pixels + p] - mean;
+				squares += d * d;
+			}
+		b->mean[c] = mean;
+		b->variance[c] = squares / count;
+		b->inverse_deviation[c] = 1 / sqrt(squares / count + b->epsilon);
+	}
+}
+
+void batchnorm_reference(const batchnorm *b) {
+	moments_reference(b);
+	channel_norm norm = b->norm;
+	norm.mean = b->mean;
+	norm.inverse_deviation = b->inverse_deviation;
+	float *y = b->y;
+	for (long n = 0; n < b->images; n++)
+		for (long c = 0; c < b->channels; c++)
+			for (long top = 0; top < b->height; top += b->pool)
+				for (long left = 0; left < b->width; left += b->pool) {
+					const float *x = b->x + (n * b->channels + c) * b->height * b->width;
+					double sum = 0;
+					for (long row = top; row < top + b->pool; row++)
+						for (long column = left; column < left + b->pool; column++)
+							sum += normalise(&norm, c, x[row * b->width + column]);
+					*y++ = sum / (b->pool * b->pool);
+				}
+}
+
+// gradient_before_relu is the gradient by one normalised pixel of an image's channel.
+static double gradient_before_relu(const batchnorm *b, long image, long channel, long pixel) {
+	const long plane = image * b->channels + channel, row = pixel / b->width, column = pixel % b->width;
+	if (normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]) <= 0 && b->norm.relu)
+		return 0;
+	const long height = b->height / b->pool, width = b->width / b->pool;
+	return b->dy_scale * (double)b->dy[(plane * height + row / b->pool) * width + column / b->pool];
+}
+
+// With x̂ = (x − mean)·inverse, and since the mean and the deviation depend on x, too:
+//
+//	dbias = Σ g,  dscale = Σ g·x̂,  dx = scale·inverse·(g − dbias/count − x̂·dscale/count)
+void batchnorm_grad_reference(const batchnorm *b) {
+	const long pixels = b->height * b->width;
+	const double count = (double)b->images * pixels;
+	for (long c = 0; c < b->channels; c++) {
+		const double mean = b->norm.mean[c], inverse = b->norm.inverse_deviation[c];
+		double sum = 0, dot = 0;
+		for (long n = 0; n < b->images; n++)
+			for (long p = 0; p < pixels; p++) {
+				double g = gradient_before_relu(b, n, c, p), x = b->x[(n * b->channels + c) * pixels + p];
+				sum += g;
+				dot += g * (x - mean) * inverse;
+			}
+		b->dbias[c] = sum;
+		b->dscale[c] = dot;
+		for (long n = 0; n < b->images; n++)
+			for (long p = 0; p < pixels; p++) {
+				const long at = (n * b->channels + c) * pixels + p;
+				double g = gradient_before_relu(b, n, c, p), normal = (b->x[at] - mean) * inverse;
+				b->dx[at] = b->norm.scale[c] * inverse * (g - sum / count - normal * dot / count);
+			}
+	}
+}

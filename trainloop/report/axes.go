@@ -1,0 +1,140 @@
+package report
+
+import (
+	"math"
+	"strconv"
+
+	"gonum.org/v1/plot"
+)
+
+// position is where a batch size is on the axis; a run alone may not say its
+// own, which is then 0.
+func position(batch int) float64 { return math.Log2(float64(max(batch, 1))) }
+
+// batchTicks labels each batch size.
+func batchTicks(sizes []int) plot.ConstantTicks {
+	ticks := make(plot.ConstantTicks, len(sizes))
+	for i, size := range sizes {
+		ticks[i] = plot.Tick{Value: position(size), Label: strconv.Itoa(size)}
+	}
+	return ticks
+}
+
+// percentRange widens a range of data to whole multiples of 5 within 0..100;
+// no data is all of it.
+func percentRange(low, high float64) (lowest, highest float64) {
+	if low > high {
+		return 0, 100
+	}
+	lowest, highest = max(0, 5*math.Floor(low/5)), min(100, 5*math.Ceil(high/5))
+	if lowest == highest {
+		lowest, highest = max(0, lowest-5), min(100, highest+5)
+	}
+	return lowest, highest
+}
+
+// percentTicks labels multiples of a round step, about five of them.
+func percentTicks(low, high float64) plot.ConstantTicks {
+	step := 20.0
+	for _, finer := range []float64{10, 5, 2, 1} {
+		if (high-low)/finer <= 6 {
+			step = finer
+		}
+	}
+	var ticks plot.ConstantTicks
+	for y := step * math.Ceil(low/step); y <= high; y += step {
+		ticks = append(ticks, plot.Tick{Value: y, Label: strconv.FormatFloat(y, 'f', 0, 64)})
+	}
+	return ticks
+}
+
+// epochRange is the axis of epochs, which count from 1.
+func epochRange(longest int) (low, high float64) {
+	if longest <= 1 {
+		return 0.5, 1.5
+	}
+	return 1, float64(longest)
+}
+
+// wholeTicks labels epochs, which have no fractions.
+func wholeTicks(low, high float64) []plot.Tick {
+	step := 1.0
+	for _, step = range []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5} {
+		if (high-low)/step <= 5 {
+			break
+		}
+	}
+	var ticks []plot.Tick
+	for x := step * math.Ceil(low/step); x <= high; x += step {
+		ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'f', 0, 64)})
+	}
+	return ticks
+}
+
+// logarithm is where a loss is on its axis, which ends at 1e-4: a loss below is
+// drawn there. The library's own logarithmic axis leaves a gap above the plot.
+func logarithm(loss float64) float64 { return math.Log10(max(loss, 1e-4)) }
+
+// lossTicks are 1, 2 and 5 times the powers of ten from the last at or below
+// low to the first at or above high, or closer ones where these would be few.
+func lossTicks(low, high float64) plot.ConstantTicks {
+	if logarithm(high)-logarithm(low) < math.Log10(4) && low > 1e-4 {
+		return evenTicks(low, high)
+	}
+	var ticks plot.ConstantTicks
+	for k := math.Floor(logarithm(low)); ; k++ {
+		for _, mantissa := range []float64{1, 2, 5} {
+			v := mantissa * math.Pow(10, k)
+			if v <= low {
+				ticks = ticks[:0]
+			}
+			label := strconv.FormatFloat(v, 'g', 1, 64)
+			if k < 5 {
+				label = strconv.FormatFloat(v, 'f', max(0, int(-k)), 64)
+			}
+			ticks = append(ticks, plot.Tick{Value: logarithm(v), Label: label})
+			if len(ticks) > 1 && v >= high {
+				return onlyPowers(ticks)
+			}
+		}
+	}
+}
+
+// evenTicks are about five multiples of a round step around low and high, on the
+// logarithmic axis.
+func evenTicks(low, high float64) plot.ConstantTicks {
+	const rounding = 1e-9
+	span := max(high-low, 0.1*high) / 5
+	digit := math.Floor(math.Log10(span))
+	step := 10 * math.Pow(10, digit)
+	for _, mantissa := range []float64{5, 2, 1} {
+		if finer := mantissa * math.Pow(10, digit); finer >= span*(1-rounding) {
+			step = finer
+		}
+	}
+	first, last := math.Floor(low/step+rounding), math.Ceil(high/step-rounding)
+	if first == last {
+		first, last = first-1, last+1
+	}
+	var ticks plot.ConstantTicks
+	for k := first; k <= last; k++ {
+		label := strconv.FormatFloat(k*step, 'f', max(0, int(-math.Floor(math.Log10(step)+rounding))), 64)
+		ticks = append(ticks, plot.Tick{Value: logarithm(k * step), Label: label})
+	}
+	return ticks
+}
+
+// onlyPowers leaves labels to powers of ten alone, at most about seven of them,
+// when there are many ticks.
+func onlyPowers(ticks plot.ConstantTicks) plot.ConstantTicks {
+	if len(ticks) <= 7 {
+		return ticks
+	}
+	every := math.Ceil(float64(len(ticks)) / 3 / 7)
+	for i := range ticks {
+		if k := ticks[i].Value; math.Abs(k-every*math.Round(k/every)) > 1e-9 {
+			ticks[i].Label = ""
+		}
+	}
+	return ticks
+}
