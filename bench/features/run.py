@@ -20,25 +20,22 @@ import onnx
 import torch
 import torchvision
 from PIL import Image
+from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).resolve().parents[2]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE, CLASSES, BATCH, RATE, MOMENTUM = 64, 10, 50, 0.02, 0.9
-RECORD = 1 + 3 * 32 * 32  # of CIFAR-10's binary form
 
 
-def draw(pipeline, folder, images, validation):
-    """Writes the synthetic set as a folder of PNG files, of twice its height and width."""
-    subprocess.run([pipeline, "data", "synth", "--out", folder / "binary", "--train", str(images), "--validation", str(validation)], check=True)
-    for split, count, files in (("train", images, "data_batch_*.bin"), ("validation", validation, "test_batch.bin")):
-        data = b"".join(path.read_bytes() for path in sorted((folder / "binary").glob(files)))
-        for i in range(count):
-            record = numpy.frombuffer(data, numpy.uint8, RECORD, i * RECORD)
-            pixels = record[1:].reshape(3, 32, 32).transpose(1, 2, 0).repeat(2, 0).repeat(2, 1)
-            path = folder / "images" / split / str(record[0]) / f"{i:05}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
-    return folder / "images"
+def draw(folder, images, validation):
+    """Writes scikit-learn's digits, 8x8 pixels in 17 greys, as a folder of PNG files of 64x64."""
+    digits = load_digits()
+    for i in range(images + validation):
+        grey = (digits.images[i] * 255 / 16).round().astype(numpy.uint8)
+        path = folder / ("train" if i < images else "validation") / str(digits.target[i]) / f"{i:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grey.repeat(SIDE // 8, 0).repeat(SIDE // 8, 1)).convert("RGB").save(path)
+    return folder
 
 
 def load(folder):
@@ -166,7 +163,7 @@ def main():
         pipeline = options.pipeline or folder / "pipeline"
         if not options.pipeline:
             subprocess.run(["go", "build", "-o", pipeline, "./pipeline"], cwd=ROOT, check=True)
-        data = draw(pipeline, folder, options.images, options.validation)
+        data = draw(folder / "images", options.images, options.validation)
         train, validation = load(data / "train"), load(data / "validation")
         compare(pipeline, options, folder, data, train, validation)
         seconds = time(pipeline, options, folder, data)
