@@ -153,6 +153,16 @@ func (d Data) Sides() (height, width int) {
 	return height, cmp.Or(d.Width, height)
 }
 
+// OpenSize tells whether neither side is given.
+func (d Data) OpenSize() bool { return d.Size == 0 && d.Width == 0 }
+
+// SetSize makes the images of a folder height x width pixels.
+func (d *Data) SetSize(height, width int) {
+	if d.Size, d.Width = height, width; width == height {
+		d.Width = 0
+	}
+}
+
 // BrokenSkip leaves out images that cannot be read.
 const BrokenSkip = "skip"
 

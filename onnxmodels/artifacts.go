@@ -362,6 +362,9 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 		b.unscale(gradients, targets, factor)
 	}
 	if o.updates() {
+		if err := checkState(b.parameters); err != nil {
+			return err
+		}
 		b.appendRule(trainable, targets, gradients, rate, b.reset, o)
 		return b.Err()
 	}

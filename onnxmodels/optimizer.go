@@ -34,6 +34,16 @@ const StatePrefix = "optimizer."
 // IsState tells whether a tensor of a checkpoint is the optimizer's and no parameter.
 func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
 
+// checkState refuses parameters that would be taken for the optimizer's state.
+func checkState(parameters []Parameter) error {
+	for _, p := range parameters {
+		if IsState(p.Name) {
+			return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", p.Name, StatePrefix)
+		}
+	}
+	return nil
+}
+
 // updates tells whether the training model computes the step itself, and the optimizer
 // model only subtracts it. Momentum SGD alone is what ONNX Runtime's optimizer can do.
 func (o TrainingOptions) updates() bool {

@@ -37,6 +37,20 @@ func TestOptimizerMistakes(t *testing.T) {
 	}
 }
 
+// TestNamesOfState: parameters that would be taken for the optimizer's state are refused.
+func TestNamesOfState(t *testing.T) {
+	n, err := NewNetwork(2, 2, Flatten("flat"), Dense("optimizer", 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Artifacts(adamOptions(OptimizerAdam)); err == nil || !strings.Contains(err.Error(), `the name of parameter "optimizer.weight" begins with "optimizer."`) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := n.Artifacts(TrainingOptions{Momentum: 0.9}); err != nil {
+		t.Errorf("momentum SGD: %v", err)
+	}
+}
+
 // TestState: what the optimizer remembers is as long as all trainable parameters
 // together, and a checkpoint gets it where it has none.
 func TestState(t *testing.T) {

@@ -39,7 +39,8 @@ func newVerifyCommand() *cobra.Command {
 		Long: `Run an exported model in ONNX Runtime and in pure Go, where onnx-go decodes it, on
 validation images, and compare what they give. A probability that differs by more
 than the tolerance, or a logit by more than it of the largest logit, fails. The
-tolerance is 1e-05, of models in float16 0.01 and in int8 0.05, unless --tolerance
+tolerance is 1e-05, of models in float16 0.01, in int8 0.05 and of models from
+elsewhere, which are deeper, 0.0001, unless --tolerance
 says otherwise.
 
 With --run the model is the run's model.onnx, which must be the one that its

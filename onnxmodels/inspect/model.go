@@ -35,11 +35,11 @@ type ModelReport struct {
 	// Trainable are those that have a gradient.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
+	// State are what a training model remembers for the optimizer, and no parameters.
+	State []ValueReport `json:"state,omitempty"`
 	// Training is whether training artifacts can be made of the model; nil of models that
 	// are no classifiers of images.
 	Training *onnxmodels.Trainability `json:"training,omitempty"`
-	// State are what a training model remembers for the optimizer, and no parameters.
-	State []ValueReport `json:"state,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
@@ -182,10 +182,10 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
 	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
-	r.writeTraining(t)
 	if len(r.State) > 0 {
 		fmt.Fprintf(t, "optimizer\t%d tensors of state\n", len(r.State))
 	}
+	r.writeTraining(t)
 	for _, part := range []struct {
 		name string
 		Total

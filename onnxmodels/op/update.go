@@ -4,10 +4,10 @@ import "onnxlab/onnxmodels/graph"
 
 // Operators of updates that a training graph computes itself.
 
-// Where appends a choice between two values, which are broadcast to one shape: x if the
-// boolean vector [1] is true, else y.
+// Where appends a choice between two values, which are broadcast to one shape: x where
+// the boolean condition holds, else y.
 func (b Builder) Where(name string, condition, x, y *graph.Value) *graph.Value {
-	return b.one("Where", name, []*graph.Value{condition, x, y})
+	return b.where(name, condition, x, y)
 }
 
 // Moved appends Accumulate and returns the buffer as it is afterwards. Nothing else may

@@ -49,7 +49,9 @@ func (t Training) check() error {
 			scales = true
 		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
 		default:
-			if p := c.Parameter(name); p == nil {
+			if p := c.Parameter(name); p == nil && onnxmodels.IsState(name) {
+				err = fmt.Errorf("the checkpoint has no %q, which the optimizer remembers (Artifacts.Complete adds it)", name)
+			} else if p == nil {
 				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)
 			} else if !slices.Equal(p.Shape, sizes) {
 				err = fmt.Errorf("parameter %q: the checkpoint's shape %v is not the training model's %v", name, p.Shape, sizes)
