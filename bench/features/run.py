@@ -54,12 +54,16 @@ def order(seed, epochs, data, places):
 
 
 def build(seed, images):
-    """A resnet18 of random weights whose running statistics are those of the images."""
+    """A resnet18 of random weights whose running statistics are those of images."""
     torch.manual_seed(seed)
     model = torchvision.models.resnet18(num_classes=CLASSES)
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the mean over the batches, which is one
     with torch.no_grad():
-        for _ in range(20):
-            model(images[:256])
+        model(images[:256])
+    for norm in norms:
+        norm.momentum = 0.1
     return model.eval()
 
 
