@@ -38,6 +38,16 @@ func newOrder(source Source, o LoaderOptions) *order {
 	return l
 }
 
+// Picks returns which images of the source a Loader with these options gives out in an
+// epoch, in their order.
+func Picks(source Source, o LoaderOptions, epoch uint64) []int32 {
+	list := make([]int32, source.Len())
+	for i, p := range newOrder(source, o).epoch(epoch) {
+		list[i] = p.image
+	}
+	return list
+}
+
 // epoch returns the images of an epoch in their order, until it is called again.
 func (l *order) epoch(epoch uint64) []pick {
 	shuffle(l.places, l.seed, epoch)

@@ -121,6 +121,7 @@ func (e *Experiment) conflicts() findings {
 	e.checkCourse(add)
 	e.checkOptimizer(add)
 	e.checkBalance(add)
+	e.checkCache(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:

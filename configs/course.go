@@ -22,6 +22,21 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	}
 }
 
+// checkCache finds what keeps features from being the same in every epoch.
+func (e *Experiment) checkCache(add func(key, other, format string, args ...any)) {
+	switch {
+	case !e.Train.CacheFeatures:
+	case e.Model.Kind != KindONNX:
+		add("train.cache_features", "model.kind", "model.kind %s has no frozen layers, whose features could be kept: only %s has", e.Model.Kind, KindONNX)
+	case e.Augment.Recipe != "none":
+		add("train.cache_features", "augment.recipe", "augment.recipe %s changes the images in every epoch, and their features with them: set it to none, or this to false", e.Augment.Recipe)
+	case e.Augment.Mixup > 0:
+		add("train.cache_features", "augment.mixup", "augment.mixup mixes the images in every epoch, and features are not kept of mixtures: set it to 0, or this to false")
+	case e.Augment.CutMix > 0:
+		add("train.cache_features", "augment.cutmix", "augment.cutmix mixes the images in every epoch, and features are not kept of mixtures: set it to 0, or this to false")
+	}
+}
+
 // vanishes is the epoch, counted from 0, from which on an exponential schedule
 // has rates that are 0 in float32, as steps take them; of others it is none.
 func (e *Experiment) vanishes() int {

@@ -222,6 +222,9 @@ type Train struct {
 	// ClassWeights, if not empty, has for each class the factor of the losses of its
 	// training images.
 	ClassWeights []float64 `yaml:"class_weights" json:"class_weights"`
+	// CacheFeatures runs the frozen lower layers of a model from outside once over the
+	// images, and trains the layers above them on what these give.
+	CacheFeatures bool `yaml:"cache_features" json:"cache_features"`
 	// CheckpointSteps is after how many steps a checkpoint is written besides
 	// the one at the end of each epoch; 0 is only at the end of each epoch.
 	CheckpointSteps int `yaml:"checkpoint_steps" json:"checkpoint_steps"`

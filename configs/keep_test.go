@@ -49,6 +49,9 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	reflected, defaults := reflect.ValueOf(want), Default()
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
+		if r.key == "train.cache_features" {
+			continue // it does not go with operations: TestCacheFeatures tries it
+		}
 		if r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
 			t.Errorf("%s is not tried: it is the default", r.key)
 		}
@@ -128,6 +131,7 @@ func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 // Hash and Diff see every setting that decides the weights, and no other.
 func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
+	b.Train.CacheFeatures = true
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
@@ -380,5 +384,35 @@ func TestChoices(t *testing.T) {
 	}
 	if a, b := Choices("data.path"), Choices("nothing"); a != nil || b != nil {
 		t.Errorf("choices %v and %v, want none", a, b)
+	}
+}
+
+// TestCacheFeatures: features are kept of a model from outside, whose images nothing changes.
+func TestCacheFeatures(t *testing.T) {
+	const given = "model: {kind: onnx, path: m.onnx, normalize: imagenet}\ntrain: {cache_features: true}\n"
+	for text, want := range map[string]string{
+		given + "augment: {recipe: none}\n": "",
+		given:                               "augment.recipe medium changes the images in every epoch",
+		given + "augment: {recipe: none, mixup: 0.2}\n":            "augment.mixup mixes the images",
+		given + "augment: {recipe: none, cutmix: 1}\n":             "augment.cutmix mixes the images",
+		"train: {cache_features: true}\naugment: {recipe: none}\n": "model.kind cnn has no frozen layers",
+	} {
+		e, err := Load(write(t, text), nil)
+		if want != "" {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %v, want %q", text, err, want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := Marshal(*e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Load(write(t, string(written)), nil); err != nil || !again.Train.CacheFeatures {
+			t.Errorf("it is not kept: %v\n%s", err, written)
+		}
 	}
 }

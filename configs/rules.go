@@ -40,12 +40,13 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool         { return e.Runtime.Device == "cuda" }
-func stopsEarly(e *Experiment) bool    { return e.Train.StopPatience > 0 }
-func hasStrides(e *Experiment) bool    { return len(e.Model.Strides) > 0 }
-func hasActivation(e *Experiment) bool { return e.Model.Activation != ActivationAuto }
-func hasDropout(e *Experiment) bool    { return e.Model.Dropout != 0 }
-func onPlateau(e *Experiment) bool     { return e.Schedule.Kind == KindPlateau }
+func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
+func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
+func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
+func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
+func hasDropout(e *Experiment) bool     { return e.Model.Dropout != 0 }
+func cachesFeatures(e *Experiment) bool { return e.Train.CacheFeatures }
+func onPlateau(e *Experiment) bool      { return e.Schedule.Kind == KindPlateau }
 
 func otherBatchNorm(e *Experiment) bool {
 	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
@@ -124,6 +125,7 @@ func rules() []rule {
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
+		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx once over the images, keeps what they give in memory, and trains the layers above them on that. It needs augment.recipe none.", when: cachesFeatures},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
 		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 never does.", max: maxCount, when: stopsEarly},

@@ -255,7 +255,8 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	b := newBuilder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
-	b.interleaved = o.Target == TargetCUDA && b.replicas > 1
+	// Only our own input of images brings them into that order.
+	b.interleaved = o.Target == TargetCUDA && b.replicas > 1 && n.given == nil && n.features == 0
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}

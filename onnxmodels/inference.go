@@ -105,7 +105,8 @@ type InferenceOptions struct {
 // Inference returns the network with the checkpoint's parameters as an ONNX
 // model of one input, image, and two outputs: logits and probabilities, both
 // [batch, classes]. The checkpoint of another network, an unknown form of input,
-// the wrong number of class names and an unknown target are errors.
+// the wrong number of class names and an unknown target are errors. The upper part of a [Cut]
+// has the input features, whatever the options say.
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	if err := n.checkInference(&o); err != nil {
 		return nil, fmt.Errorf("inference model: %w", err)
@@ -139,6 +140,8 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 func (n *Network) inferenceInput(b *Builder, o InferenceOptions) *graph.Value {
 	image := n.input(b, o.Input)
 	switch {
+	case n.features > 0:
+		return image
 	case o.Precision == PrecisionInt8 && n.given == nil:
 		return b.quantizedImage(image)
 	case o.Precision == PrecisionFloat16 && image.Elem == graph.Float:
@@ -168,6 +171,8 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 		return fmt.Errorf("precision %q is none of %s, %s and %s", o.Precision, PrecisionFloat32, PrecisionFloat16, PrecisionInt8)
 	case o.Precision == PrecisionInt8 && o.KeepBatchNorm:
 		return errors.New("BatchNorm is folded in int8, it cannot be kept")
+	case n.features > 0 && o.Precision != PrecisionFloat32:
+		return fmt.Errorf("features are float32, and precision is %s", o.Precision)
 	case n.ownInput():
 		return fmt.Errorf("the normalisation of the given model's input %q is not told", n.InputName())
 	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
@@ -175,6 +180,9 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 	}
 	if err := checkTarget(o.Target); err != nil {
 		return err
+	}
+	if n.features > 0 {
+		o.Input = InputFeatures
 	}
 	if o.Target != TargetNative {
 		o.Target = TargetPortable // one model for all of them

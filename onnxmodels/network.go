@@ -17,6 +17,7 @@ type Network struct {
 	classes       int
 	keeps         float32 // of running statistics in each step
 	given         *given  // of a model from outside, nil of others
+	features      int     // of each image, if the network takes features in place of images
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -50,6 +51,10 @@ func (n *Network) declare() error {
 
 // Size returns the height and width of the images, in pixels.
 func (n *Network) Size() (height, width int) { return n.height, n.width }
+
+// Features returns how many numbers of each image the network takes in place of the image:
+// 0 unless it is the upper part of a [Cut].
+func (n *Network) Features() int { return n.features }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }
@@ -111,6 +116,8 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 func (n *Network) input(b *Builder, form string) *graph.Value {
 	channels, height, width := graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
+	case n.features > 0:
+		return b.Input(InputFeatures, graph.Float, graph.Shape{b.batch, graph.Fixed(n.features)})
 	case n.ownInput():
 		return n.given.input(b)
 	case form == InputFloat32NCHW:
@@ -135,9 +142,12 @@ func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	return n.given.prepare(b, image)
 }
 
-// InputName is the name of the input of images.
+// InputName is the name of the input of images, or of features.
 func (n *Network) InputName() string {
-	if n.ownInput() {
+	switch {
+	case n.features > 0:
+		return InputFeatures
+	case n.ownInput():
 		return n.given.Image.Name
 	}
 	return InputImage

@@ -99,9 +99,12 @@ type run struct {
 	network *onnxmodels.Network
 	// fingerprint is that of Options.Network, "" without one.
 	fingerprint string
-	origin      origin
-	*steps      // nil until prepare
-	options     session.Options
+	// cut is nil, and so are features, unless features are kept.
+	cut      *onnxmodels.Cut
+	features *features
+	origin   origin
+	*steps   // nil until prepare
+	options  session.Options
 	// tolerance is how far two runtimes may be apart on the exported model; 0 is what is
 	// usual for it.
 	tolerance float64
@@ -118,14 +121,14 @@ type run struct {
 // epoch trains to the end of the current epoch, evaluates and saves.
 func (r *run) epoch(ctx context.Context) error {
 	begun := time.Now()
-	for r.at.Partial.Steps < r.loader.StepsPerEpoch() {
+	for r.at.Partial.Steps < r.feed.StepsPerEpoch() {
 		if err := r.saver.failed(); err != nil {
 			return err
 		}
 		if err := r.step(ctx); err != nil {
 			return err
 		}
-		if r.at.Partial.Steps == r.loader.StepsPerEpoch() {
+		if r.at.Partial.Steps == r.feed.StepsPerEpoch() {
 			break
 		}
 		if ctx.Err() != nil {
@@ -160,7 +163,7 @@ func (r *run) step(ctx context.Context) error {
 	p.Correct += result.Correct
 	p.Seconds += time.Since(begun).Seconds()
 	p.Wait += wait.Seconds()
-	images := float64(p.Steps * len(r.labels))
+	images := float64(p.Steps * r.Experiment.Train.BatchSize)
 	r.observe().Stepped(r.position(), p.Loss/float64(p.Steps), float64(p.Correct)/images, images/p.Seconds)
 	return nil
 }
@@ -227,7 +230,7 @@ func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begu
 // processes too if it was resumed within, and of the evaluation.
 func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	p := r.at.Partial
-	images := float64(p.Steps * len(r.labels))
+	images := float64(p.Steps * r.Experiment.Train.BatchSize)
 	return rundir.Epoch{
 		Epoch: r.at.Epoch, Step: r.at.Step, LearningRate: rate,
 		Loss: p.Loss / float64(p.Steps), Accuracy: float64(p.Correct) / images,
@@ -240,6 +243,9 @@ func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 // evaluate runs the network with the parameters on the validation images, with
 // BatchNorm folded as in the exported model.
 func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (e *evaluation.Report, err error) {
+	if r.features != nil {
+		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
+	}
 	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
 	if err != nil {
 		return nil, err

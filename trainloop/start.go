@@ -30,7 +30,11 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
+	cut, err := cutFor(o.Experiment, network)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
 		return nil, err
 	}
 	options := sessionOptions(o.Experiment.Runtime)
@@ -38,7 +42,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return nil, err // before there is a directory to go on with
 	}
 	r := &run{
-		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network,
+		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network, cut: cut,
 		options: options,
 	}
 	if r.origin, err = r.originOf(); err != nil {
@@ -64,7 +68,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, err
 	}
 	r.dataHash = hashData(ctx, o)
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return r, err
 	}
 	switch {
@@ -233,17 +237,31 @@ func (r *run) describe() error {
 
 // prepare makes the session and the loader, at the position of the latest snapshot or,
 // without one, at the beginning.
-func (r *run) prepare() error {
+func (r *run) prepare(ctx context.Context) error {
 	state, err := r.resume()
 	if err != nil {
 		return err
 	}
-	if r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device)); err != nil {
+	if r.steps, err = r.newSteps(ctx, state); err != nil {
 		return err
 	}
 	r.learn()
 	r.at.DataHash, err = r.dataHash()
 	return err
+}
+
+// newSteps makes the steps on images, or on their features.
+func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
+	target := Target(r.options.Device)
+	if r.cut == nil {
+		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
+	}
+	images, size := r.Train.Len()+r.Validation.Len(), r.cut.Upper.Features()
+	r.note(fmt.Sprintf("the frozen layers run once over %d images, and %d features of each are kept: %.1f MB", images, size, float64(featureBytes(r.cut, images))/1e6))
+	if r.features, err = newFeatures(ctx, r.Experiment, r.cut, state, r.Train, r.Validation); err != nil {
+		return nil, err
+	}
+	return r.features.steps(r.Experiment, r.at, state, target)
 }
 
 // Recipe returns the recipe that the settings name.

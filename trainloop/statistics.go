@@ -34,14 +34,19 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 	if err != nil {
 		return err
 	}
-	m, err := r.network.Moments(parameters, onnxmodels.InferenceOptions{Target: Target(r.options.Device), Block: session.Block()})
+	m, err := trained(r.network, r.cut).Moments(parameters, onnxmodels.InferenceOptions{Target: Target(r.options.Device), Block: session.Block()})
 	if errors.Is(err, onnxmodels.ErrNoStatistics) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.measure(ctx, m); err != nil {
+	if r.features != nil {
+		err = r.features.measure(ctx, m, r.Experiment, r.at.Epoch)
+	} else {
+		err = r.measure(ctx, m)
+	}
+	if err != nil {
 		return err
 	}
 	return pending.WriteStatistics(m.Statistics())

@@ -15,20 +15,13 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// steps does the optimizer steps of an experiment: the loader makes batches
+// steps does the optimizer steps of an experiment: its feed makes batches
 // while the session trains on the one before.
 type steps struct {
 	experiment configs.Experiment
 	schedule   schedule.Schedule
-	loader     *augment.Loader
+	feed       feed
 	trainer    *session.Trainer
-
-	images []uint8
-	labels []int64
-	// second and shares are the second labels of mixed images and the shares of the
-	// first; nil if no image is mixed.
-	second []int64
-	shares []float32
 }
 
 // newSteps makes the loader and the session for the steps after the position at. The
@@ -47,9 +40,15 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	if err != nil {
 		return nil, err
 	}
-	s := &steps{experiment: withWeights(e, train), loader: loader}
+	f := &imageFeed{Loader: loader, mixes: e.Augment.Mixes()}
+	return stepsOf(f, withWeights(e, train), n, at, state, target)
+}
+
+// stepsOf makes the session that trains on what is fed. It closes the feed if it fails.
+func stepsOf(f feed, e configs.Experiment, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
+	s := &steps{experiment: e, feed: f}
 	if err := s.open(n, at, state, target); err != nil {
-		loader.Close()
+		f.Close()
 		return nil, err
 	}
 	return s, nil
@@ -57,7 +56,7 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 
 // open makes the schedule and the trainer, which need the loader's number of steps.
 func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (err error) {
-	perEpoch := s.loader.StepsPerEpoch()
+	perEpoch := s.feed.StepsPerEpoch()
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
 		return err
 	}
@@ -68,10 +67,7 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	if s.trainer, err = newTrainer(s.experiment, n, artifacts, at, state); err != nil {
 		return err
 	}
-	s.images, s.labels = s.trainer.Batch()
-	if s.experiment.Augment.Mixes() {
-		s.second, s.shares = make([]int64, len(s.labels)), make([]float32, len(s.labels))
-	}
+	s.feed.into(s.trainer)
 	return nil
 }
 
@@ -92,30 +88,22 @@ func sessionOptions(r configs.Runtime) session.Options {
 // optimize does the next step, and returns how long it waited for its batch. Numbers
 // of steps count from 0 over all epochs.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
-	if wait, err = s.load(ctx); err != nil {
+	if wait, err = s.feed.next(ctx); err != nil {
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
 	if s.experiment.Optimizer.HoldsRates() {
 		rate = 1 // the optimizer model holds the rates
 	}
-	result, err = s.trainer.StepMixed(s.images, s.labels, s.second, s.shares, rate, dropoutSeed(s.experiment.Seed, number))
+	result, err = s.feed.train(rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
 		return result, wait, explainMemory(err, s.experiment)
 	}
 	return result, wait, nil
 }
 
-// load reads the next batch.
-func (s *steps) load(ctx context.Context) (wait time.Duration, err error) {
-	if s.second == nil {
-		return s.loader.Next(ctx, s.images, s.labels)
-	}
-	return s.loader.NextMixed(ctx, s.images, s.labels, s.second, s.shares)
-}
-
 func (s *steps) close() error {
-	s.loader.Close()
+	s.feed.Close()
 	return s.trainer.Close()
 }
 

@@ -201,3 +201,11 @@ func evalSlice(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 func (b Builder) Turn180(name string, x *graph.Value) *graph.Value {
 	return b.turn(name, x, []int{2, 3})
 }
+
+// Columns appends the columns from..to−1 of a matrix x.
+func (b Builder) Columns(name string, x *graph.Value, from, to int) *graph.Value {
+	inputs := []*graph.Value{
+		x, b.Ints(name+".begin", int64(from)), b.Ints(name+".end", int64(to)), b.Ints(name+".axes", 1),
+	}
+	return b.one("Slice", name, inputs)
+}

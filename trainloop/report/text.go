@@ -92,7 +92,7 @@ type list struct {
 
 // lists are those that are not empty.
 func (t Table) lists() []list {
-	all := []list{{"Not done", t.Open}, {"Stopped early", t.Stopped}, {t.InitialTitle(), t.Initial}}
+	all := []list{{t.InitialTitle(), t.Initial}, {"Not done", t.Open}, {"Stopped early", t.Stopped}}
 	return slices.DeleteFunc(all, func(l list) bool { return len(l.Items) == 0 })
 }
 

@@ -27,6 +27,10 @@ func (t Training) check() error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	input, fits := onnxmodels.InputImage, t.checkImage
+	if t.Features > 0 {
+		input, fits = onnxmodels.InputFeatures, t.checkFeatures
+	}
 	var image, drops, mixes, scales bool
 	for _, v := range m.GetGraph().GetInput() {
 		var sizes []int // 0 for a symbol
@@ -34,9 +38,9 @@ func (t Training) check() error {
 			sizes = append(sizes, int(d.GetDimValue()))
 		}
 		switch name := v.GetName(); {
-		case name == onnxmodels.InputImage:
+		case name == input:
 			image = true
-			err = t.checkImage(sizes)
+			err = fits(sizes)
 		case name == onnxmodels.InputDropoutSeed:
 			drops = true
 		case name == onnxmodels.InputSecondLabel:
@@ -59,7 +63,7 @@ func (t Training) check() error {
 	}
 	switch {
 	case !image:
-		return fmt.Errorf("the training model has no input %q", onnxmodels.InputImage)
+		return fmt.Errorf("the training model has no input %q", input)
 	case drops != t.Drops:
 		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
 	case mixes != t.Mixes:
@@ -76,8 +80,22 @@ func (t Training) checkImage(sizes []int) error {
 	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != 3 {
 		return fmt.Errorf("images of %dx%d pixels, but the training model takes %v", t.Height, t.Width, sizes)
 	}
-	if sizes[0] != 0 && sizes[0] != t.MicroBatch {
-		return fmt.Errorf("micro-batches of %d images, but the training model is for %d at once", t.MicroBatch, sizes[0])
+	return t.checkMicroBatch(sizes[0])
+}
+
+// checkFeatures compares the features that the training model takes, [batch, features],
+// with those of the training.
+func (t Training) checkFeatures(sizes []int) error {
+	if len(sizes) != 2 || sizes[1] != t.Features {
+		return fmt.Errorf("%d features for each image, but the training model takes %v", t.Features, sizes)
+	}
+	return t.checkMicroBatch(sizes[0])
+}
+
+// checkMicroBatch compares the batch that the training model takes, 0 if that is open.
+func (t Training) checkMicroBatch(size int) error {
+	if size != 0 && size != t.MicroBatch {
+		return fmt.Errorf("micro-batches of %d images, but the training model is for %d at once", t.MicroBatch, size)
 	}
 	return nil
 }

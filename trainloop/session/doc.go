@@ -75,6 +75,9 @@ type Training struct {
 	LossScale *lossscale.Scale
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
+	// Features, if not 0, is how many float32 each image has in the training model's input
+	// features (onnxmodels.Cut), which then takes the place of images.
+	Features int
 	// BatchSize is the number of images of an optimizer step. It may be left out if
 	// the Artifacts are for one number of images alone.
 	BatchSize int

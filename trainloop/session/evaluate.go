@@ -51,6 +51,9 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if t.network == nil {
 		return nil, errors.New("the training was given as bytes alone: set Training.Network and Training.Artifacts")
 	}
+	if t.network.Features() > 0 {
+		return nil, errors.New("the network takes features, and no images")
+	}
 	height, width := t.network.Size()
 	if h, w := set.Size(); h != height || w != width {
 		return nil, fmt.Errorf("images of %dx%d pixels, but the network takes %dx%d", h, w, height, width)

@@ -44,6 +44,14 @@ func (*Trainer) Evaluate(context.Context, *dataset.Set) (*evaluation.Report, err
 	return nil, ErrNoCgo
 }
 
+// FeatureBatch returns nothing.
+func (*Trainer) FeatureBatch() (features []float32, labels []int64) { return nil, nil }
+
+// StepFeatures returns ErrNoCgo.
+func (*Trainer) StepFeatures([]float32, []int64, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
 // LossScale is nil.
 func (*Trainer) LossScale() *lossscale.Scale { return nil }
 

@@ -59,7 +59,7 @@ func (t *Training) fillIn() (err error) {
 	if a.Mixed && t.LossScale == nil {
 		t.LossScale = lossscale.New()
 	}
-	t.Drops, t.Mixes = a.Drops, a.Mixes
+	t.Drops, t.Mixes, t.Features = a.Drops, a.Mixes, t.Network.Features()
 	if t.Height == 0 && t.Width == 0 {
 		t.Height, t.Width = t.Network.Size()
 	}
