@@ -68,7 +68,7 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 	op.SplitParts(c.Graph)
 	c.Graph.Prune()
 	c.keepUsed(r)
-	return c, c.Graph.Err()
+	return c, errors.Join(c.Graph.Err(), checkSizes(c.Graph))
 }
 
 // keepUsed drops the parameters that the logits do not depend on.
@@ -145,11 +145,42 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 				return nil, fmt.Errorf("its input %q leaves the size of images open: say it with data.size", info.GetName())
 			}
 		}
+		if size > MaxSide {
+			return nil, fmt.Errorf("its input %q has a dimension of %d: images have at most %d pixels a side", info.GetName(), size, MaxSide)
+		}
 		shape = append(shape, graph.Dim{Size: size})
 	}
 	v := r.b.Input(info.GetName(), elem, shape)
 	r.values[info.GetName()] = v
 	return v, nil
+}
+
+// MaxSide is the largest height and width of images: beyond it, sizes are damage or meant to
+// take all memory.
+const MaxSide = 1 << 14
+
+// maxElements is how many elements a value may have for each image.
+const maxElements = 1 << 31
+
+// checkSizes refuses values whose shapes explode, as those of pads of 65535 do.
+func checkSizes(g *graph.Graph) error {
+	var list []error
+	for _, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			if out != nil && explodes(out.Shape) {
+				list = append(list, fmt.Errorf("node %q (%s): its output would be %s, beyond %d elements for each image", n.Name, n.Op, out, maxElements))
+			}
+		}
+	}
+	return errors.Join(list...)
+}
+
+func explodes(s graph.Shape) bool {
+	elements := 1.0
+	for _, d := range s {
+		elements *= float64(d.Size)
+	}
+	return elements > maxElements
 }
 
 // isChannels tells whether a dimension can be that of channels: grey or colour.

@@ -51,11 +51,14 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 func (o *Own) settle(m *modelfile.Model, in *onnxpb.ValueInfo, height, width int) error {
 	if h, w, err := importer.ImageSize(m); err != nil {
 		return err
-	} else if h*w > 0 {
+	} else if h > 0 && w > 0 {
 		height, width = h, w
 	}
-	if height*width == 0 {
+	if height == 0 || width == 0 {
 		return ErrOpenSize
+	}
+	if most := importer.MaxSide; height > most || width > most {
+		return fmt.Errorf("its input %q is of images of %dx%d: they have at most %d pixels a side", o.Input, height, width, most)
 	}
 	if o.image.Elem != graph.Float && o.image.Elem != graph.Uint8 {
 		return fmt.Errorf("its input %q is of %s, where float32 or uint8 is supported", o.Input, o.image.Elem)
