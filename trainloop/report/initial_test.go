@@ -38,7 +38,7 @@ func TestInitialStatistics(t *testing.T) {
 	if !strings.HasSuffix(text, title+"\n  medium, batch size 8192: 17 %\n") {
 		t.Errorf("the text ends with\n%s", text[max(0, len(text)-300):])
 	}
-	if !strings.Contains(html.UnescapeString(page), title) || !strings.Contains(page, "<li>medium, batch size 8192: 17 %</li>") {
+	if !strings.Contains(html.UnescapeString(page), strings.TrimSuffix(title, ":")) || !strings.Contains(page, "<li>medium, batch size 8192: 17 %</li>") {
 		t.Error("the page does not say so")
 	}
 }
