@@ -12,6 +12,7 @@ require (
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10
 	github.com/spf13/viper v1.21.0
+	github.com/x448/float16 v0.8.4
 	github.com/yalue/onnxruntime_go v1.12.1
 	go.yaml.in/yaml/v3 v3.0.4
 	golang.org/x/image v0.47.0

@@ -144,7 +144,7 @@ func BenchmarkRecipe(b *testing.B) {
 				dst := make([]uint8, len(src))
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					a.draw(recipe, 1, 0, i, size, size)
+					a.draw(recipe, 1, 0, uint64(i), size, size)
 					space.apply(&a.plan, dst, src, size, size)
 				}
 			})

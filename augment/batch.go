@@ -7,10 +7,13 @@ import (
 
 // batch is one that is being made or waits to be read.
 type batch struct {
-	epoch   uint64
-	indices []int32 // of the images in the source
-	images  []uint8
-	labels  []int64
+	epoch  uint64
+	picks  []pick
+	images []uint8
+	labels []int64
+	// second and shares are those of mixed images; nil if none is mixed.
+	second []int64
+	shares []float32
 	// wrong is the error of an image that is not what the source says; nil if
 	// all are.
 	wrong atomic.Pointer[error]
@@ -20,13 +23,17 @@ type batch struct {
 	ready   chan struct{}
 }
 
-func newBatch(size, imageBytes int) *batch {
-	return &batch{
-		indices: make([]int32, size),
-		images:  make([]uint8, size*imageBytes),
-		labels:  make([]int64, size),
-		ready:   make(chan struct{}, 1),
+func newBatch(size, imageBytes int, mixed bool) *batch {
+	b := &batch{
+		picks:  make([]pick, size),
+		images: make([]uint8, size*imageBytes),
+		labels: make([]int64, size),
+		ready:  make(chan struct{}, 1),
 	}
+	if mixed {
+		b.second, b.shares = make([]int64, size), make([]float32, size)
+	}
+	return b
 }
 
 // task is the images from..to of a batch.
@@ -41,13 +48,13 @@ const taskImages = 16
 
 // schedule says what is in each batch and hands out its images.
 func (l *Loader) schedule() {
-	order := make([]int32, l.source.Len())
+	order := newOrder(l.source, l.options)
 	step := l.options.Step
 	for epoch := uint64(l.options.Epoch); ; epoch++ {
-		shuffle(order, l.options.Seed, epoch)
+		picks := order.epoch(epoch)
 		for ; step < l.StepsPerEpoch(); step++ {
 			size := l.options.BatchSize
-			if !l.hand(epoch, order[step*size:(step+1)*size]) {
+			if !l.hand(epoch, picks[step*size:(step+1)*size]) {
 				return
 			}
 		}
@@ -56,7 +63,7 @@ func (l *Loader) schedule() {
 }
 
 // hand hands out one batch, unless the loader is closed first.
-func (l *Loader) hand(epoch uint64, indices []int32) bool {
+func (l *Loader) hand(epoch uint64, picks []pick) bool {
 	var b *batch
 	select {
 	case b = <-l.free:
@@ -64,13 +71,13 @@ func (l *Loader) hand(epoch uint64, indices []int32) bool {
 		return false
 	}
 	b.epoch = epoch
-	copy(b.indices, indices)
+	copy(b.picks, picks)
 	b.wrong.Store(nil)
-	b.missing.Store(int64(len(indices)))
+	b.missing.Store(int64(len(picks)))
 	l.ordered <- b // has room for all batches
-	for from := 0; from < len(indices); from += taskImages {
+	for from := 0; from < len(picks); from += taskImages {
 		select {
-		case l.tasks <- task{b, from, min(from+taskImages, len(indices))}:
+		case l.tasks <- task{b, from, min(from+taskImages, len(picks))}:
 		case <-l.stopped.Done():
 			return false
 		}
@@ -82,6 +89,11 @@ func (l *Loader) hand(epoch uint64, indices []int32) bool {
 func (l *Loader) work() {
 	a := newArtist()
 	var space Workspace
+	var last []uint8 // image of a batch that is mixed
+	if l.options.Mixing.mixes() {
+		height, width := l.source.Size()
+		last = make([]uint8, height*width*3)
+	}
 	for {
 		select {
 		case t := <-l.tasks:
@@ -89,6 +101,9 @@ func (l *Loader) work() {
 				l.make(t.batch, i, a, &space)
 			}
 			if t.missing.Add(int64(t.from-t.to)) == 0 {
+				if last != nil {
+					l.mix(t.batch, last)
+				}
 				t.ready <- struct{}{}
 			}
 		case <-l.stopped.Done():
@@ -100,8 +115,9 @@ func (l *Loader) work() {
 // make makes the image and the label at a position of a batch.
 func (l *Loader) make(b *batch, position int, a *artist, space *Workspace) {
 	height, width := l.source.Size()
-	index := int(b.indices[position])
-	a.draw(l.options.Recipe, l.options.Seed, b.epoch, index, height, width)
+	picked := b.picks[position]
+	index := int(picked.image)
+	a.draw(l.options.Recipe, l.options.Seed, b.epoch, picked.sample(), height, width)
 	size, image := height*width*3, l.source.Image(index)
 	if len(image) != size {
 		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx3", index, len(image), size, height, width)

@@ -15,6 +15,10 @@
 // shear and zoom are one affine warp: bilinear, and outside the image the
 // nearest pixel of its edge. Its two geometries are those of two Keras.
 //
+// "go doc" leaves out the examples of this package: a loader that fills batches, a recipe
+// of one's own, and a plan that is kept and applied again. They are in
+// augment/example_test.go, and go test -v -run Example onnxlab/augment runs them.
+//
 // # Batches
 //
 // A Loader shuffles a Source each epoch and fills the caller's buffers:
@@ -26,6 +30,9 @@
 // What is in a batch depends on the seed, the epoch and the step alone, not
 // on the number of workers or on where the loader started. In the steady
 // state no image costs an allocation.
+//
+// With [Mixing] each image of a batch is then mixed with another of it, by mixup or
+// CutMix, and NextMixed gives the labels of both.
 //
 // # Custom recipes
 //

@@ -221,7 +221,7 @@ func TestCustomOperationsDrawTheirRanges(t *testing.T) {
 func TestDrawDoesNotAllocate(t *testing.T) {
 	recipe, a := strong(t), newArtist()
 	i := 0
-	if n := testing.AllocsPerRun(1000, func() { a.draw(recipe, 1, 0, i, 32, 32); i++ }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { a.draw(recipe, 1, 0, uint64(i), 32, 32); i++ }); n != 0 {
 		t.Errorf("drawing allocates %v times", n)
 	}
 }
@@ -229,6 +229,6 @@ func TestDrawDoesNotAllocate(t *testing.T) {
 func BenchmarkDraw(b *testing.B) {
 	recipe, a := strong(b), newArtist()
 	for i := 0; b.Loop(); i++ {
-		a.draw(recipe, 1, 0, i, 32, 32)
+		a.draw(recipe, 1, 0, uint64(i), 32, 32)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Order returns the order in which a Loader with this seed gives out the
-// images 0..images-1 in an epoch.
+// images 0..images-1 in an epoch, if it does not balance them.
 func Order(images int, seed, epoch uint64) []int32 {
 	order := make([]int32, images)
 	shuffle(order, seed, epoch)
@@ -29,7 +29,7 @@ func shuffle(order []int32, seed, epoch uint64) {
 // an image, by its index in the source, in an epoch.
 func (r *Recipe) PlanFor(seed, epoch uint64, image, height, width int) Plan {
 	a := newArtist()
-	a.draw(r, seed, epoch, image, height, width)
+	a.draw(r, seed, epoch, uint64(image), height, width)
 	return a.plan
 }
 
@@ -46,7 +46,7 @@ func newArtist() *artist {
 	return a
 }
 
-func (a *artist) draw(r *Recipe, seed, epoch uint64, image, height, width int) {
-	keyed.Seed(&a.source, seed, epoch, uint64(image), keyed.Augment)
+func (a *artist) draw(r *Recipe, seed, epoch, sample uint64, height, width int) {
+	keyed.Seed(&a.source, seed, epoch, sample, keyed.Augment)
 	r.draw(a.rng, height, width, &a.plan)
 }

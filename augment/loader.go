@@ -28,6 +28,13 @@ type LoaderOptions struct {
 	BatchSize int
 	// Recipe changes the images; nil changes nothing.
 	Recipe *Recipe
+	// Balance makes epochs of as many images, of which as many are of every class that
+	// has some: those of small classes come several times, each changed in another way,
+	// and of large ones not all do.
+	Balance bool
+	// Mixing mixes each image of a batch, when it is changed, with the one before it;
+	// the first one with the last. Such batches are read with NextMixed.
+	Mixing Mixing
 	// Workers is how many goroutines make images; 0 takes GOMAXPROCS. It does
 	// not change what is in a batch.
 	Workers int
@@ -55,6 +62,9 @@ func (o *LoaderOptions) check(images int) error {
 		return fmt.Errorf("epoch: %d is below 0", o.Epoch)
 	case o.Step < 0 || o.Step >= images/o.BatchSize:
 		return fmt.Errorf("step: %d is outside 0..%d, the steps of an epoch", o.Step, images/o.BatchSize-1)
+	}
+	if err := o.Mixing.check(); err != nil {
+		return err
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -106,7 +116,7 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 	}
 	l.stopped, l.stop = context.WithCancel(context.Background())
 	for range options.Prefetch {
-		l.free <- newBatch(options.BatchSize, height*width*3)
+		l.free <- newBatch(options.BatchSize, height*width*3, options.Mixing.mixes())
 	}
 	l.running.Go(l.schedule)
 	for range options.Workers {
@@ -124,6 +134,24 @@ func (l *Loader) StepsPerEpoch() int { return l.source.Len() / l.options.BatchSi
 // batch is not lost: the next call gives it. A batch that has an image of
 // another size than the source's is an error.
 func (l *Loader) Next(ctx context.Context, images []uint8, labels []int64) (wait time.Duration, err error) {
+	if l.options.Mixing.mixes() {
+		return 0, errors.New("read batch: its images are mixed, and have two labels each (NextMixed)")
+	}
+	return l.read(ctx, images, labels, nil, nil)
+}
+
+// NextMixed is Next for batches that are mixed. It also fills second, BatchSize labels of
+// the images mixed in, and shares, BatchSize shares 0..1 of the images that have labels;
+// the rest of 1 is the second one's. Images that are not mixed have the share 1.
+func (l *Loader) NextMixed(ctx context.Context, images []uint8, labels, second []int64, shares []float32) (wait time.Duration, err error) {
+	if n := l.options.BatchSize; len(second) != n || len(shares) != n {
+		return 0, fmt.Errorf("read batch: needs room for %d second labels and shares, got %d and %d", n, len(second), len(shares))
+	}
+	return l.read(ctx, images, labels, second, shares)
+}
+
+// read is NextMixed; second and shares are nil if they are not asked for.
+func (l *Loader) read(ctx context.Context, images []uint8, labels, second []int64, shares []float32) (wait time.Duration, err error) {
 	height, width := l.source.Size()
 	if size := l.options.BatchSize * height * width * 3; len(images) != size || len(labels) != l.options.BatchSize {
 		return 0, fmt.Errorf("read batch: needs room for %d bytes and %d labels, got %d and %d", size, l.options.BatchSize, len(images), len(labels))
@@ -139,6 +167,7 @@ func (l *Loader) Next(ctx context.Context, images []uint8, labels []int64) (wait
 	}
 	copy(images, b.images)
 	copy(labels, b.labels)
+	b.copyMixed(second, shares)
 	if wrong := b.wrong.Load(); wrong != nil {
 		err = *wrong
 	}

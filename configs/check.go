@@ -116,8 +116,12 @@ func (e *Experiment) conflicts() findings {
 	add := found.add
 	e.checkBatch(add)
 	e.checkData(add)
+	e.checkModel(add)
 	e.checkSchedule(add)
 	e.checkCourse(add)
+	e.checkOptimizer(add)
+	e.checkBalance(add)
+	e.checkCache(add)
 	custom, operations := e.Augment.Recipe == "custom", len(e.Augment.Operations)
 	switch {
 	case custom && operations == 0:
@@ -190,23 +194,13 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
-	if ofONNX(e) && e.Model.Path == "" {
-		add("model.path", "model.kind", "is empty: model.kind %s needs the path of a model", KindONNX)
-	}
-	if ofONNX(e) && e.Model.Normalize == "" {
-		add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
-	}
 	if d.Size != 0 && d.Source != "folder" {
 		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
-	side := 32
-	if d.Size != 0 {
-		side = d.Size
-	}
-	if halvings := len(e.Model.Widths) - 1; !ofONNX(e) && side>>halvings == 0 {
-		add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
+	if d.Width != 0 && d.Source != "folder" {
+		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Width, d.Source)
 	}
 }

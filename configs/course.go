@@ -8,7 +8,7 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	s := e.Schedule
 	switch {
 	case s.Kind != KindPlateau:
-	case e.Optimizer.MomentumCorrection:
+	case e.Optimizer.HoldsRates():
 		add("schedule.kind", "optimizer.momentum_correction", "%s does not go with optimizer.momentum_correction, for which the rates of all steps are known before the first one: set it to false", s.Kind)
 	case s.DecayFactor == 1:
 		add("schedule.decay_factor", "schedule.kind", "1 lowers no rate, which schedule.kind %s is for: set it below 1", s.Kind)
@@ -19,6 +19,21 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	}
 	if e.Train.StopRestoreBest && e.Train.StopPatience == 0 {
 		add("train.stop_restore_best", "train.stop_patience", "it does nothing without train.stop_patience, which is 0: set that to how many epochs may pass without an improvement, or to train.epochs to stop at none")
+	}
+}
+
+// checkCache finds what keeps features from being the same in every epoch.
+func (e *Experiment) checkCache(add func(key, other, format string, args ...any)) {
+	switch {
+	case !e.Train.CacheFeatures:
+	case e.Model.Kind != KindONNX:
+		add("train.cache_features", "model.kind", "model.kind %s has no frozen layers, whose features could be kept: only %s has", e.Model.Kind, KindONNX)
+	case e.Augment.Recipe != "none":
+		add("train.cache_features", "augment.recipe", "augment.recipe %s changes the images in every epoch, and their features with them: set it to none, or this to false", e.Augment.Recipe)
+	case e.Augment.Mixup > 0:
+		add("train.cache_features", "augment.mixup", "augment.mixup mixes the images in every epoch, and features are not kept of mixtures: set it to 0, or this to false")
+	case e.Augment.CutMix > 0:
+		add("train.cache_features", "augment.cutmix", "augment.cutmix mixes the images in every epoch, and features are not kept of mixtures: set it to 0, or this to false")
 	}
 }
 

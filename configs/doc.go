@@ -12,6 +12,10 @@
 //	  definitions:
 //	    long: {schedule: {warmup_epochs: 10}}
 //
+// "go doc" leaves out the example, which loads a file and shows what a mistake in it
+// says. It is in configs/example_test.go, and go test -v -run Example onnxlab/configs
+// runs it.
+//
 // # Layers
 //
 // Later ones win, setting by setting; a list replaces a list:
@@ -21,7 +25,9 @@
 //  3. the environment: ONNXLAB_TRAIN_EPOCHS=3 is train.epochs
 //  4. --set train.epochs=3, in their order
 //
-// LoadResolved also tells where each setting was given.
+// LoadResolved also tells where each setting was given. One default depends on another
+// setting: model.batchnorm.statistics is StatisticsRecalibrated where data.source is
+// "folder", and else StatisticsKeras.
 //
 // # Strictness
 //

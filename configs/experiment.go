@@ -1,5 +1,10 @@
 package configs
 
+import (
+	"cmp"
+	"math"
+)
+
 // Experiment is one resolved experiment: every setting that decides what a
 // training run or a sweep does. The zero value is not usable; Default and
 // Load give complete ones.
@@ -20,7 +25,7 @@ type Experiment struct {
 
 // Model describes the network. The input size is that of the data.
 type Model struct {
-	// Kind is the architecture: "cnn", the study's network, or KindONNX.
+	// Kind is the architecture: KindCNN, KindResNet, KindMobileNet, KindONNX or KindOwn.
 	Kind string `yaml:"kind" json:"kind"`
 	// Path is the ONNX model of KindONNX.
 	Path string `yaml:"path,omitempty" json:"path,omitempty"`
@@ -33,17 +38,85 @@ type Model struct {
 	// Normalize says how KindONNX takes images: NormalizeAuto, a preset, or
 	// "MEAN,…/DEVIATION,…" for the channels of images in 0..1.
 	Normalize string `yaml:"normalize,omitempty" json:"normalize,omitempty"`
-	// Widths are the channels of each stage, at least one stage.
+	// Form is FormCIFAR or FormImageNet: for which images KindResNet and KindMobileNet are.
+	Form string `yaml:"form,omitempty" json:"form,omitempty"`
+	// Depth is the number of layers of KindResNet: 6n+2 in FormCIFAR, and 18, 34, 50, 101
+	// or 152 in FormImageNet.
+	Depth int `yaml:"depth,omitempty" json:"depth,omitempty"`
+	// WidthFactor multiplies the channels of KindResNet and KindMobileNet.
+	WidthFactor float64 `yaml:"width_factor,omitempty" json:"width_factor,omitempty"`
+	// Strides are those of the stages of all kinds that are built here. Without any, KindCNN
+	// has pools between its stages, and the others have their form's strides.
+	Strides []int `yaml:"strides,omitempty" json:"strides,omitempty"`
+	// Activation is ActivationAuto, which is relu6 in KindMobileNet and relu in others, or
+	// relu, relu6, leaky_relu, elu, silu, hard_swish or gelu.
+	Activation string `yaml:"activation,omitempty" json:"activation,omitempty"`
+	// Dropout is the share of values before the classifier that training drops, in [0, 1).
+	Dropout float64 `yaml:"dropout,omitempty" json:"dropout,omitempty"`
+	// Widths are the channels of each stage of KindCNN, at least one stage.
 	Widths []int `yaml:"widths" json:"widths"`
-	// Convolutions is how many 3x3 convolutions each stage has.
+	// Convolutions is how many 3x3 convolutions each stage of KindCNN has.
 	Convolutions int `yaml:"convolutions" json:"convolutions"`
 	// Classes is the number of outputs, at least 2; 0 means as many as the data has
 	// classes.
 	Classes int `yaml:"classes" json:"classes"`
+	// BatchNorm is the same for all layers of batch normalisation.
+	BatchNorm BatchNorm `yaml:"batchnorm" json:"batchnorm"`
 }
 
-// KindONNX is a classifier that is read from an ONNX file.
-const KindONNX = "onnx"
+// BatchNorm describes batch normalisation (Ioffe and Szegedy 2015), which uses
+// the batch's own mean and variance in training and running statistics of them
+// afterwards.
+type BatchNorm struct {
+	// Momentum is the share of the running statistics that a step keeps, between
+	// 0 and 1.
+	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// Epsilon is added to variances, above 0.
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// Statistics is StatisticsKeras, StatisticsCorrected or
+	// StatisticsRecalibrated: where the statistics of evaluations and of
+	// exported models come from.
+	Statistics string `yaml:"statistics" json:"statistics"`
+	// Mode is what the batch normalisation of KindONNX does in training: BatchNormAuto,
+	// BatchNormTrain or BatchNormFreeze. In YAML, "batchnorm: freeze" is short for it.
+	Mode string `yaml:"mode" json:"mode"`
+}
+
+// The modes of [BatchNorm].
+const (
+	// BatchNormAuto trains what the model has in the form that trains, unless its scale and
+	// bias are both frozen.
+	BatchNormAuto = "auto"
+	// BatchNormTrain normalises by the batch and moves the running statistics.
+	BatchNormTrain = "train"
+	// BatchNormFreeze normalises by the model's running statistics.
+	BatchNormFreeze = "freeze"
+)
+
+// The running statistics of [BatchNorm].
+const (
+	// StatisticsKeras keeps the share Momentum at every step, as Keras does and
+	// as the study ran. After n steps, the share Momentum^n is still the values
+	// that the statistics began with.
+	StatisticsKeras = "keras"
+	// StatisticsCorrected keeps min(Momentum, 1 - 1/n) at step n, counted from
+	// 1: the statistics are the plain mean over the first 1/(1 - Momentum)
+	// steps, and hold nothing of the values that they began with.
+	StatisticsCorrected = "corrected"
+	// StatisticsRecalibrated is StatisticsCorrected within an epoch. At its end
+	// the statistics are measured anew on training images, all with the
+	// parameters of that moment (Wu and Johnson 2021, section 3, "PreciseBN").
+	StatisticsRecalibrated = "recalibrated"
+)
+
+// KeepsInitial is the share of BatchNorm's running statistics that is still what
+// they began with after so many steps: 0 but for StatisticsKeras.
+func (b BatchNorm) KeepsInitial(steps int) float64 {
+	if b.Statistics != StatisticsKeras {
+		return 0
+	}
+	return math.Pow(b.Momentum, float64(steps))
+}
 
 // What becomes of the classifier of a model that is read.
 const (
@@ -68,9 +141,11 @@ type Data struct {
 	// Train and Validation limit the number of images; 0 takes all there are.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
-	// Size is the height and width in pixels to which the images of a folder
-	// are resized; 0 means 32. The other sources have a size of their own.
-	Size int `yaml:"size" json:"size"`
+	// Size is the height in pixels to which the images of a folder are resized; 0
+	// means 32. Width is the width; 0 means that of the height. The other sources have
+	// a size of their own.
+	Size  int `yaml:"size" json:"size"`
+	Width int `yaml:"width" json:"width"`
 	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
@@ -81,6 +156,23 @@ type Data struct {
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
+}
+
+// Sides are the height and the width in pixels to which the images of a folder are
+// resized.
+func (d Data) Sides() (height, width int) {
+	height = cmp.Or(d.Size, 32)
+	return height, cmp.Or(d.Width, height)
+}
+
+// OpenSize tells whether neither side is given.
+func (d Data) OpenSize() bool { return d.Size == 0 && d.Width == 0 }
+
+// SetSize makes the images of a folder height x width pixels.
+func (d *Data) SetSize(height, width int) {
+	if d.Size, d.Width = height, width; width == height {
+		d.Width = 0
+	}
 }
 
 // BrokenSkip leaves out images that cannot be read.
@@ -94,7 +186,14 @@ type Augment struct {
 	Geometry string `yaml:"geometry" json:"geometry"`
 	// Operations is the list that the recipe "custom" applies.
 	Operations []Operation `yaml:"operations,omitempty" json:"operations,omitempty"`
+	// Mixup and CutMix, if above 0, are alpha of the Beta distribution that the shares of
+	// two mixed images are drawn from. With both, a coin is tossed for each image.
+	Mixup  float64 `yaml:"mixup" json:"mixup"`
+	CutMix float64 `yaml:"cutmix" json:"cutmix"`
 }
+
+// Mixes tells whether images are mixed with others.
+func (a Augment) Mixes() bool { return a.Mixup > 0 || a.CutMix > 0 }
 
 // Operation is one augmentation of a custom recipe: its kind and its ranges.
 type Operation struct {
@@ -117,6 +216,15 @@ type Train struct {
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
+	// Balance is BalanceNone, BalanceWeights or BalanceSampling: what is done about
+	// classes of which there are more training images than of others.
+	Balance string `yaml:"balance" json:"balance"`
+	// ClassWeights, if not empty, has for each class the factor of the losses of its
+	// training images.
+	ClassWeights []float64 `yaml:"class_weights" json:"class_weights"`
+	// CacheFeatures runs the frozen lower layers of a model from outside once over the
+	// images, and trains the layers above them on what these give.
+	CacheFeatures bool `yaml:"cache_features" json:"cache_features"`
 	// CheckpointSteps is after how many steps a checkpoint is written besides
 	// the one at the end of each epoch; 0 is only at the end of each epoch.
 	CheckpointSteps int `yaml:"checkpoint_steps" json:"checkpoint_steps"`
@@ -134,6 +242,15 @@ type Train struct {
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
 
+// What is done about classes of unequal numbers of images.
+const (
+	BalanceNone = "none"
+	// BalanceWeights weighs losses inversely to how many images a class has.
+	BalanceWeights = "weights"
+	// BalanceSampling draws as many images of every class in each epoch.
+	BalanceSampling = "sampling"
+)
+
 // The quantities of the history that can be monitored.
 const (
 	ValLoss     = "val_loss"
@@ -143,23 +260,58 @@ const (
 // KindPlateau is the one kind of schedule that follows the history.
 const KindPlateau = "plateau"
 
-// Optimizer is momentum SGD in Keras's form: v <- mu v - rate g; w <- w + v.
+// The optimizers.
+const (
+	// SGD is gradient descent with momentum, in Keras's form: v <- mu v - rate g;
+	// w <- w + v.
+	SGD = "sgd"
+	// Adam is that of Kingma and Ba 2015, in PyTorch's form.
+	Adam = "adam"
+	// AdamW is Adam with a weight decay that is no part of the gradient (Loshchilov and
+	// Hutter 2019).
+	AdamW = "adamw"
+)
+
+// Optimizer says how gradients change the weights.
 type Optimizer struct {
+	// Kind is SGD, Adam or AdamW.
+	Kind string `yaml:"kind" json:"kind"`
 	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
-	// Momentum is in [0, 1).
+	// Momentum of SGD is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// Nesterov takes the step of SGD that the next velocity would be of with the same
+	// gradient: w <- w + mu v - rate g.
+	Nesterov bool `yaml:"nesterov" json:"nesterov"`
 	// MomentumCorrection multiplies the velocity by the ratio of this step's
-	// rate to the one before (Goyal et al. 2017, section 3, remark 2). A step that
-	// mixed precision leaves out takes none of the rates, which then come a step
-	// later.
+	// rate to the one before (Goyal et al. 2017, section 3, remark 2): the velocity
+	// then is PyTorch's. In mixed precision, where it holds the rates (HoldsRates), a
+	// step that is left out takes none of them, and they come a step later.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
-	// WeightDecay is the coupled L2 coefficient lambda: g <- g + lambda w.
+	// Beta1 and Beta2, in [0, 1), are what Adam and AdamW keep of the averages of the
+	// gradients and of their squares; Epsilon is added to the root of the latter.
+	Beta1   float64 `yaml:"beta1" json:"beta1"`
+	Beta2   float64 `yaml:"beta2" json:"beta2"`
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// ClipNorm, if above 0, is the norm of all gradients of a step together that
+	// larger ones are scaled down to, before any weight decay.
+	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm"`
+	// WeightDecay is lambda: of SGD and Adam the coupled L2 coefficient, g <- g +
+	// lambda w, of AdamW the decoupled one, w <- w - rate lambda w.
 	// It leaves out biases and BatchNorm's parameters unless DecayAll.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
+}
+
+// IsAdam tells whether the optimizer is a form of Adam.
+func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW }
+
+// HoldsRates tells whether the learning rates of all steps are kept in the optimizer's
+// model, and so are known before the first one.
+func (o Optimizer) HoldsRates() bool {
+	return o.MomentumCorrection && !o.IsAdam() && !o.Nesterov && o.ClipNorm == 0
 }
 
 // Schedule says how the learning rate changes over the run. Package schedule

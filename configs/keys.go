@@ -36,8 +36,10 @@ func newKeys() *keys {
 	for i := range k.settings {
 		s := &k.settings[i]
 		k.byKey[s.key] = s
-		if section, _, nested := strings.Cut(s.key, "."); nested {
-			k.sections[section] = true
+		for i, c := range s.key {
+			if c == '.' {
+				k.sections[s.key[:i]] = true
+			}
 		}
 	}
 	return k
@@ -95,6 +97,8 @@ func clone(value any) any {
 		return slices.Clone(list)
 	case []uint64:
 		return slices.Clone(list)
+	case []float64:
+		return slices.Clone(list)
 	case []string:
 		return slices.Clone(list)
 	case []Operation:
@@ -110,13 +114,15 @@ func clone(value any) any {
 // names lists the keys of one section ("" is the top), as users write them.
 func (k *keys) names(section string) []string {
 	var names []string
+	prefix := ""
+	if section != "" {
+		prefix = section + "."
+	}
 	for i := range k.settings {
-		first, rest, nested := strings.Cut(k.settings[i].key, ".")
-		switch {
-		case section == "" && !slices.Contains(names, first):
-			names = append(names, first)
-		case nested && section == first:
-			names = append(names, rest)
+		rest, within := strings.CutPrefix(k.settings[i].key, prefix)
+		name, _, _ := strings.Cut(rest, ".")
+		if within && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	switch section {
@@ -138,14 +144,16 @@ func (k *keys) nearest(section, name string) string {
 	if near := closest(name, k.names(section)); near != "" {
 		return prefix + near
 	}
-	// The right name in the wrong section.
+	// The right name in the wrong section, of which the outer ones are better known.
+	found := ""
 	for i := range k.settings {
 		key := k.settings[i].key
-		if _, rest, nested := strings.Cut(key, "."); nested && strings.EqualFold(rest, name) {
-			return key
+		dot := strings.LastIndexByte(key, '.')
+		if dot >= 0 && strings.EqualFold(key[dot+1:], name) && (found == "" || strings.Count(key, ".") < strings.Count(found, ".")) {
+			found = key
 		}
 	}
-	return ""
+	return found
 }
 
 // closest finds the candidate that is nearest to name by edits, and near

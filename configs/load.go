@@ -28,8 +28,7 @@ func Load(path string, sets []string) (*Experiment, error) { return LoadFor(path
 // LoadFor is Load for what uses some sections alone: settings that do not go
 // together are no mistake unless both are in these. Without any it is Load.
 func LoadFor(path string, sets []string, sections ...string) (*Experiment, error) {
-	k := newKeys()
-	r, err := k.resolve(k.layers(path, sets), sections...)
+	r, err := loadResolved(path, sets, sections...)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +39,8 @@ func LoadFor(path string, sets []string, sections ...string) (*Experiment, error
 // wrote: neither the environment nor flags change it. Data settings that do not
 // go with others are no mistake in it, as a program may train on images of its own,
 // nor is a schedule that does not, by which a network may have been trained before
-// it was one.
+// it was one. Settings that were not there yet when it was written have the values
+// of Default.
 func Read(path string) (*Experiment, error) {
 	k := newKeys()
 	r, err := k.resolve(k.readChain(path), "model", "augment", "train", "optimizer", "runtime", "sweep")
@@ -51,9 +51,52 @@ func Read(path string) (*Experiment, error) {
 }
 
 // LoadResolved is Load that also tells where each setting was given.
-func LoadResolved(path string, sets []string) (*Resolved, error) {
+func LoadResolved(path string, sets []string) (*Resolved, error) { return loadResolved(path, sets) }
+
+// LoadBegun is LoadResolved for the configuration that a run or a sweep keeps of itself.
+// Settings that were not there yet when it began have the values of Default, which are
+// those that it began with.
+func LoadBegun(path string, sets []string) (*Resolved, error) {
 	k := newKeys()
 	return k.resolve(k.layers(path, sets))
+}
+
+func loadResolved(path string, sets []string, sections ...string) (*Resolved, error) {
+	k := newKeys()
+	r, err := k.resolve(k.layers(path, sets), sections...)
+	if err != nil {
+		return nil, err
+	}
+	r.followSource()
+	r.followKind()
+	return r, nil
+}
+
+// followKind fills in the defaults of batch normalisation that depend on the network: those
+// of PyTorch, with which these networks are trained, move the running statistics ten times
+// as fast as Keras's.
+func (r *Resolved) followKind() {
+	b := &r.Experiment.Model.BatchNorm
+	if k := r.Experiment.Model.Kind; k != KindResNet && k != KindMobileNet {
+		return
+	}
+	if r.Origins["model.batchnorm.momentum"].Source == byDefault {
+		b.Momentum = 0.9
+	}
+	if r.Origins["model.batchnorm.epsilon"].Source == byDefault {
+		b.Epsilon = 1e-5
+	}
+}
+
+// followSource fills in the default that depends on where the images come from. Folders
+// of photographs are small, and training on them is short. There Keras's running statistics
+// are made of the values that they began with, and corrected ones of those of parameters
+// long since changed: bench/folder has figures.
+func (r *Resolved) followSource() {
+	const key = "model.batchnorm.statistics"
+	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {
+		r.Experiment.Model.BatchNorm.Statistics = StatisticsRecalibrated
+	}
 }
 
 // layers reads all that gives settings, the weakest first.
@@ -154,7 +197,11 @@ func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) 
 		resolved.Experiment.Model.Classes = 0
 	}
 	resolved.Experiment.settleClasses()
-	for _, c := range resolved.Experiment.conflicts().within(sections) {
+	found := resolved.Experiment.conflicts().within(sections)
+	if len(sections) == 0 {
+		resolved.Experiment.refuseOwn(found.add)
+	}
+	for _, c := range found {
 		problems = append(problems, Problem{resolved.place(c), c.String()})
 	}
 	if len(problems) > 0 {

@@ -68,21 +68,20 @@ func TestGivesAny(t *testing.T) {
 
 func TestEveryFieldHasARule(t *testing.T) {
 	var want []string
-	experiment := reflect.TypeFor[Experiment]()
-	for i := range experiment.NumField() {
-		field := experiment.Field(i)
-		name := field.Tag.Get("yaml")
-		if field.Type.Kind() != reflect.Struct {
-			want = append(want, name)
-			continue
-		}
-		for j := range field.Type.NumField() {
-			inner, _, _ := strings.Cut(field.Type.Field(j).Tag.Get("yaml"), ",")
-			if key := name + "." + inner; key != definitions {
+	var list func(prefix string, typ reflect.Type)
+	list = func(prefix string, typ reflect.Type) {
+		for i := range typ.NumField() {
+			field := typ.Field(i)
+			name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			switch key := prefix + name; {
+			case field.Type.Kind() == reflect.Struct:
+				list(key+".", field.Type)
+			case key != definitions:
 				want = append(want, key)
 			}
 		}
 	}
+	list("", reflect.TypeFor[Experiment]())
 	var got []string
 	for _, r := range rules() {
 		got = append(got, r.key)

@@ -14,8 +14,9 @@ import (
 )
 
 // Marshal writes an experiment as YAML with every setting in its documented
-// order, as a run directory keeps it. Load gives an equal experiment back. The
-// default sweep is left out, so that a single run does not claim to be one.
+// order, as a run directory keeps it, but for defaults of other kinds of networks.
+// Load gives an equal experiment back. The default sweep is left out, so that a
+// single run does not claim to be one.
 func Marshal(e Experiment) ([]byte, error) {
 	single := reflect.DeepEqual(e.Sweep, Default().Sweep)
 	omit := func(key string) bool { return single && strings.HasPrefix(key, "sweep.") }
@@ -42,9 +43,11 @@ func noComment(string) string { return "" }
 // stands after each.
 func marshal(e *Experiment, omit func(key string) bool, comment func(key string) string) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
+	keys := newKeys()
 	for _, v := range e.Values() {
 		_, operations := v.Value.([]Operation)
-		if omit(v.Key) || operations && len(e.Augment.Operations) == 0 {
+		s := keys.byKey[v.Key] // nil of what a condition changes
+		if omit(v.Key) || operations && len(e.Augment.Operations) == 0 || s != nil && !s.heeded(e) && s.isDefault(e) {
 			continue
 		}
 		if err := put(root, v.Key, v.Value, comment(v.Key)); err != nil {

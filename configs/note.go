@@ -22,7 +22,8 @@ type Note struct {
 func (n Note) String() string { return Problem{n.Origin, n.Message}.String() }
 
 // Notes tells what a user should know of the run: of a warmup and of decays that do
-// nothing, and of images that every epoch leaves out. It trains on so many images, or
+// nothing, of a rate that is not for the optimizer, and of images that every epoch
+// leaves out. It trains on so many images, or
 // for 0 on as many as the settings say, if they do. The experiment is one that Validate
 // accepts.
 func (e Experiment) Notes(images int) []Note { return e.notes(images, nil) }
@@ -41,7 +42,9 @@ func (r *Resolved) SweepNotes(images int) []Note { return r.Experiment.sweepNote
 // makes of it.
 func (e *Experiment) remarks() findings {
 	var found findings
+	e.remarkModel(found.add)
 	e.remarkSchedule(found.add)
+	e.remarkOptimizer(found.add)
 	return found
 }
 

@@ -61,6 +61,15 @@ func TestNotes(t *testing.T) {
 			fits + "train: {epochs: 3, batch_size: 256}\nschedule: {kind: constant, warmup_epochs: 3, warmup_by: epoch}\n", 0,
 			"FILE:3:43: schedule.warmup_epochs: a warmup of 3 epochs takes the whole run: no step has the full rate",
 		},
+		"settings of another kind": {
+			fits + "model: {kind: resnet, depth: 32, convolutions: 2, train: [head]}\n", 0,
+			`FILE:2:58: model.train: [head] does nothing, since model.kind resnet has no such setting
+FILE:2:48: model.convolutions: 2 does nothing, since model.kind resnet has no such setting`,
+		},
+		"depth of the study's": {
+			fits + "model: {depth: 32}\n", 0,
+			"FILE:2:16: model.depth: 32 does nothing, since model.kind cnn has no such setting",
+		},
 		"decay just beyond": {
 			fits + "train: {epochs: 20}\nschedule: {decay_epochs: [10, 20]}\n", 0,
 			"FILE:3:26: schedule.decay_epochs: 20 lies beyond the run of 20 epochs (counted from 0), and does nothing",

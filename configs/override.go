@@ -61,6 +61,9 @@ func (k *keys) readSet(set string) *reader {
 	if !found {
 		return fail("has no value: write --set section.key=value")
 	}
+	if long := shorthands[key]; long != "" && text != "" {
+		key = long
+	}
 	if s := k.byKey[key]; s != nil {
 		r.override(s, key, origin, text)
 		return r
@@ -76,11 +79,11 @@ func (k *keys) readSet(set string) *reader {
 	if k.sections[key] {
 		return fail("%s is a section: set one of %s", key, strings.Join(k.names(key), ", "))
 	}
+	if dot := strings.LastIndexByte(key, '.'); dot >= 0 && k.sections[key[:dot]] {
+		return fail("unknown key %q%s", key, k.hint(key[:dot], key[dot+1:]))
+	}
 	if near := closest(key, Keys()); near != "" {
 		return fail("unknown key %q (did you mean %q?)", key, near)
-	}
-	if section, name, nested := strings.Cut(key, "."); nested && k.sections[section] {
-		return fail("unknown key %q%s", key, k.hint(section, name))
 	}
 	return fail("unknown key %q%s", key, k.hint("", key))
 }

@@ -190,9 +190,14 @@ func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed fun
 	}
 }
 
+// shorthands are the settings that a section with a single word stands for.
+var shorthands = map[string]string{"model.batchnorm": "model.batchnorm.mode"}
+
 func (r *reader) subsection(key, prefix string, value *yaml.Node, allowed func(string) bool) {
 	mapping := resolve(value)
 	switch {
+	case mapping.Kind == yaml.ScalarNode && mapping.ShortTag() == "!!str" && shorthands[key] != "":
+		r.setting(r.keys.byKey[shorthands[key]], prefix, value)
 	case mapping.Kind == yaml.MappingNode:
 		r.section(mapping, key, prefix, allowed)
 	case mapping.Kind == yaml.ScalarNode && mapping.ShortTag() == "!!null":

@@ -31,6 +31,8 @@ type rule struct {
 	distinct, ascending bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
+	// kinds are the kinds of networks that have the setting; nil is all.
+	kinds []string
 	// when tells for which experiments the setting changes the trained weights;
 	// nil is for all.
 	when func(e *Experiment) bool
@@ -38,10 +40,30 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool      { return e.Runtime.Device == "cuda" }
-func stopsEarly(e *Experiment) bool { return e.Train.StopPatience > 0 }
-func ofONNX(e *Experiment) bool     { return e.Model.Kind == KindONNX }
-func onPlateau(e *Experiment) bool  { return e.Schedule.Kind == KindPlateau }
+func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
+func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
+func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
+func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
+func hasDropout(e *Experiment) bool     { return e.Model.Dropout != 0 }
+func cachesFeatures(e *Experiment) bool { return e.Train.CacheFeatures }
+func onPlateau(e *Experiment) bool      { return e.Schedule.Kind == KindPlateau }
+
+func otherBatchNorm(e *Experiment) bool {
+	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
+	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
+}
+func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
+func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
+func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
+func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
+
+func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+
+func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
+func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
+
+func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
+func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
 const (
 	maxCount  = 1_000_000
@@ -54,20 +76,37 @@ func rules() []rule {
 		{key: "name", doc: "What the run is called in tables and reports.", aside: true, folder: true},
 		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
 
-		{key: "model.kind", doc: "The architecture: cnn, the study's network, or onnx, a classifier in an ONNX file.", names: []string{"cnn", KindONNX}},
-		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", when: ofONNX, aside: true},
-		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, when: ofONNX},
-		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, when: ofONNX},
-		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", when: ofONNX},
-		{key: "model.widths", doc: "Channels of each stage; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8},
-		{key: "model.convolutions", doc: "3x3 convolutions in each stage.", min: 1, max: 64},
+		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; mobilenet, MobileNetV2; onnx, a classifier in an ONNX file; own is what a program gave.", names: append(built(), KindONNX, KindOwn)},
+		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", kinds: []string{KindONNX}, aside: true},
+		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
+		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
+		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", kinds: []string{KindONNX}},
+		{key: "model.form", doc: "For which images resnet and mobilenet are: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which they make smaller at first.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
+		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
+		{key: "model.width_factor", doc: "What the channels of every layer of resnet and mobilenet are multiplied by.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
+		{key: "model.strides", doc: "Strides of the stages, 3 of resnet in form cifar and 4 in imagenet, 7 of mobilenet, and of cnn one for each of widths, in place of its pools; [] is what the kind has by itself.", min: 1, max: 64, longest: 8, kinds: built(), when: hasStrides},
+		{key: "model.activation", doc: "What follows normalisations; auto is relu, and relu6 in mobilenet.", names: []string{ActivationAuto, "relu", "relu6", "leaky_relu", "elu", "silu", "hard_swish", "gelu"}, kinds: built(), when: hasActivation},
+		{key: "model.dropout", doc: "Share of values before the classifier that training drops.", max: 1, below: true, kinds: built(), when: hasDropout},
+		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, kinds: []string{KindCNN}},
+		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, kinds: []string{KindCNN}},
 		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
+		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps. The default is 0.9, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, below: true, when: otherBatchNorm},
+		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances. The default is 0.00001, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, when: otherBatchNorm},
+		{
+			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
+			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,
+		},
+		{
+			key: "model.batchnorm.mode", doc: "What BatchNormalization of kind onnx does in training: train normalises by the batch, freeze by the model's running statistics; auto trains what the model has in the form that trains, unless scale and bias are frozen. model.batchnorm: freeze is short for it.",
+			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
+		},
 
 		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
-		{key: "data.size", doc: "Height and width in pixels to which a folder's images are resized; 0 means 32.", max: 1024},
+		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images are resized after the largest part of these proportions is cut out of their middle; 0 means 32.", max: 1024},
+		{key: "data.width", doc: "Width in pixels to which a folder's images are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
@@ -76,11 +115,17 @@ func rules() []rule {
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
 
+		{key: "augment.mixup", doc: "Alpha of mixup (Zhang et al. 2018), 0.2 for instance: each image becomes a mean of itself and of another of its batch, by shares drawn from Beta(alpha, alpha), and so does its loss; 0 leaves images whole.", max: 100, when: mixesUp},
+		{key: "augment.cutmix", doc: "Alpha of CutMix (Yun et al. 2019), 1 for instance: a box of another image is pasted into each image. With mixup too, each image gets one or the other; 0 leaves images whole.", max: 100, when: cutMixes},
+
 		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
+		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
+		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
+		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx once over the images, keeps what they give in memory, and trains the layers above them on that. It needs augment.recipe none.", when: cachesFeatures},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
 		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 never does.", max: maxCount, when: stopsEarly},
@@ -88,11 +133,17 @@ func rules() []rule {
 		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
 		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum, adam, or adamw, whose weight decay is no part of the gradient.", names: []string{SGD, Adam, AdamW}, when: byAdam},
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
-		{key: "optimizer.momentum", doc: "The share of the velocity that is kept each step.", max: 1, below: true},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity when the rate changes (Goyal et al. 2017, remark 2)."},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.momentum", doc: "The share of the velocity that sgd keeps each step.", max: 1, below: true, when: bySGD},
+		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd: the one with the velocity that would come next.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.beta1", doc: "The share of the average gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "What adam and adamw add to the root of the average squared gradient.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd and adam, decoupled one of adamw; leaves out biases and BatchNorm unless decay_all.", max: 1000},
 		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},
@@ -125,7 +176,12 @@ func rules() []rule {
 
 // decides reports whether the setting changes the weights that e trains.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && (r.when == nil || r.when(e))
+	return !r.aside && r.heeded(e) && (r.when == nil || r.when(e))
+}
+
+// heeded reports whether the kind of network that e trains has the setting.
+func (r *rule) heeded(e *Experiment) bool {
+	return r.kinds == nil || slices.Contains(r.kinds, e.Model.Kind)
 }
 
 // accepts reports whether a number is in range.

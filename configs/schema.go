@@ -54,19 +54,26 @@ func (k *keys) properties(allowed func(string) bool) map[string]any {
 		if s.key != "model.classes" && (value.Kind() != reflect.Slice || value.Len() > 0) { // the data decides
 			described["default"] = value.Interface()
 		}
-		section, name, nested := strings.Cut(s.key, ".")
-		if !nested {
-			top[s.key] = described
-			continue
+		at := top
+		parts := strings.Split(s.key, ".")
+		for _, section := range parts[:len(parts)-1] {
+			at = propertiesBelow(at, section)
 		}
-		if top[section] == nil {
-			top[section] = map[string]any{
-				"type": []string{"object", "null"}, "additionalProperties": false, "properties": map[string]any{},
-			}
-		}
-		top[section].(map[string]any)["properties"].(map[string]any)[name] = described
+		at[parts[len(parts)-1]] = described
 	}
 	return top
+}
+
+// propertiesBelow finds or adds the section called name, and returns its properties.
+func propertiesBelow(properties map[string]any, name string) map[string]any {
+	section, known := properties[name].(map[string]any)
+	if !known {
+		section = map[string]any{
+			"type": []string{"object", "null"}, "additionalProperties": false, "properties": map[string]any{},
+		}
+		properties[name] = section
+	}
+	return section["properties"].(map[string]any)
 }
 
 // describe gives the schema of one type under the setting's rule.

@@ -23,7 +23,9 @@ func TestShippedExperiments(t *testing.T) {
 		"study":      {"medium", 0, 28, 8},
 		"quickstart": {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
+		"resnet":     {"medium", 0, 4, 1},
 		"smoke":      {"strong", 1, 4, 2},
+		"folder":     {"medium", 0, 0, 1},
 	} {
 		r, err := LoadResolved(name+".yaml", nil)
 		if err != nil {
@@ -42,7 +44,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 10 {
+	if err != nil || len(files) != 12 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }

@@ -6,7 +6,16 @@
 //
 // The packages below it read them: folder from folders of photographs, one folder a
 // class, cifar from the files of CIFAR-10 and CIFAR-100, synthetic from nothing, as it
-// draws them. source chooses among these by the settings of an experiment.
+// draws them. source chooses among these by the settings of an experiment. Images that a
+// program has already make a set, and those in an embed.FS or an archive are read in
+// place:
+//
+//	set, err := dataset.New(pixels, labels, []string{"cat", "dog"})
+//	splits, err := folder.FromFS(ctx, files, 64, 64)
+//
+// "go doc" leaves out the example, which draws a set, writes it, reads it back and makes
+// one of its own pixels. It is in dataset/example_test.go, and go test -v -run Example
+// onnxlab/dataset runs it.
 //
 // A [Set] is never changed once it is there, and may be shared. Its [Set.Hash]
 // identifies the images, so that a run can say what it was trained on.

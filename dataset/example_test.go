@@ -38,6 +38,13 @@ func Example() {
 	}
 	fmt.Println("the same images:", again.Train.Hash() == train.Hash())
 
+	// Three black images of 2x2 pixels, of a program's own.
+	own, err := dataset.New(make([]uint8, 3*2*2*3), []int{1, 0, 1}, []string{"day", "night"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(own.Len(), "images, the first is", own.Classes[own.Label(0)])
+
 	_, err = cifar.CIFAR10().Load(ctx, dir, dataset.Limits{Train: 60}, dataset.Train)
 	var bad *dataset.Error
 	fmt.Println(errors.As(err, &bad), "too many:", bad.Err)
@@ -46,5 +53,6 @@ func Example() {
 	// the third is a square
 	// images of each class: [5 5 5 5 5 5 5 5 5 5]
 	// the same images: true
+	// 3 images, the first is night
 	// true too many: 60 train images wanted, 50 available
 }

@@ -17,7 +17,6 @@ import (
 	"onnxlab/onnxmodels/lower/cuda"
 	"onnxlab/onnxmodels/lower/native"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/onnxmodels/op"
 )
 
 // The names of the files of training artifacts.
@@ -30,8 +29,25 @@ const (
 
 // TrainingOptions say how a network is trained.
 type TrainingOptions struct {
-	// Momentum of the optimizer, in [0, 1).
+	// Optimizer is the rule by which gradients change parameters: OptimizerSGD, the
+	// default, OptimizerAdam or OptimizerAdamW.
+	Optimizer string
+	// Momentum of OptimizerSGD, in [0, 1).
 	Momentum float32
+	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
+	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
+	Nesterov bool
+	// MomentumCorrection makes the velocity one of gradients, v ← μ·v + g, whose steps
+	// are lr·v: that of PyTorch, and equation 9 of Goyal et al. 2017.
+	MomentumCorrection bool
+	// Beta1 and Beta2, in [0, 1), are what OptimizerAdam and OptimizerAdamW keep of
+	// the averages of the gradients and of their squares, and Epsilon, in (0, 1], is
+	// added to the root of the second. 0.9, 0.999 and 1e-8 are usual.
+	Beta1, Beta2, Epsilon float64
+	// ClipNorm, if above 0, is the L2 norm of all gradients of a step together down to
+	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
+	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
+	ClipNorm float32
 	// Replicas is into how many equal parts each micro-batch is cut for
 	// BatchNorm, each normalised by itself; 0 means 1.
 	Replicas int
@@ -41,14 +57,23 @@ type TrainingOptions struct {
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
 	LabelSmoothing float32
+	// ClassWeights, if not empty, has for each class the factor, of 0 or more, of the
+	// losses of its images. The loss is divided by the number of images as without, as
+	// Keras does with class_weight, and not by the sum of their weights.
+	ClassWeights []float32
+	// Mixes makes the loss of an image one against two labels, each by its share, as
+	// mixup and CutMix need it. The training model then has the inputs second_label and
+	// label_share.
+	Mixes bool
 	// WeightDecay λ adds λ·w to the gradient of each parameter w that decays,
 	// or of every trainable one if DecayAll; the loss does not include it.
+	// OptimizerAdamW subtracts rate·λ·w from the parameter instead.
 	WeightDecay float32
 	DecayAll    bool
 	// Rates, if not empty, are the learning rates of the steps, kept in the
 	// optimizer model, and the input learning_rate is fed 1 in place of the
 	// rate. The velocity then is of gradients and not of gradients times
-	// rates, which is the momentum correction of Goyal et al. 2017 (remark 2).
+	// rates: another form of MomentumCorrection, for momentum SGD alone.
 	// Steps beyond the last have its rate; one that the caller leaves out, as it
 	// does in mixed precision, takes none.
 	Rates []float32
@@ -135,7 +160,7 @@ func (o TrainingOptions) validate() error {
 	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
 		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
 	}
-	return nil
+	return o.validateOptimizer()
 }
 
 func checkTarget(target string) error {
@@ -161,32 +186,48 @@ type Artifacts struct {
 	// It is no output of Eval, but what ONNX Runtime is told to export a trained
 	// model with (ExportModelForInferencing).
 	Logits string
-	// Optimizer applies the accumulated gradients.
+	// Optimizer applies the accumulated gradients, or the step that the training model
+	// has made of them.
 	Optimizer *modelfile.Model
+	// State are the tensors that the training model remembers from step to step for
+	// the optimizer, as they are before the first: zeros. A checkpoint has them among
+	// its frozen parameters ([Artifacts.Complete]), with names that begin with
+	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
+	State []checkpoint.Tensor
 	// Drops tells that Training has the input dropout_seed.
 	Drops bool
+	// Mixes tells that Training has the inputs second_label and label_share.
+	Mixes bool
 	// Mixed tells that Training has the input loss_scale.
 	Mixed bool
+	// Batch and MicroBatches are those of the options: how many images Training takes
+	// at once, 0 for any number, and how many of these micro-batches make a step.
+	Batch, MicroBatches int
 }
 
 // Artifacts differentiates the network and returns its training models.
 //
-// The learning rate is an input of the training model and scales the loss's
-// gradient, so that the optimizer's own rate is a constant: together they are
-// momentum SGD in Keras's form, v ← μ·v − lr·g, w ← w + v.
+// The learning rate is an input of the training model, and the optimizer's own rate is
+// a constant. In momentum SGD it scales the loss's gradient: together they are Keras's
+// form, v ← μ·v − lr·g, w ← w + v. For all other rules the training model computes the
+// step itself, in the last micro-batch of a batch, and the optimizer subtracts it.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixed: o.Mixed, Image: n.InputName()}
-	var err error
-	if a.Training, a.Drops, err = n.trainingModel(o); err != nil {
+	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
+	b, err := n.trainingGraph(o)
+	if err != nil {
 		return nil, err
 	}
-	if a.Eval, a.Logits, err = n.evalModel(); err != nil {
+	a.Drops, a.State = b.dropoutSeed != nil, b.state
+	if a.Training, err = b.Model(); err != nil {
 		return nil, err
 	}
-	a.Optimizer, err = optimizerModel(o.Momentum, o.Rates)
+	if a.Eval, a.Logits, err = n.evalModel(a.State); err != nil {
+		return nil, err
+	}
+	a.Optimizer, err = optimizerModel(o)
 	return a, err
 }
 
@@ -207,40 +248,38 @@ func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 	return b.PeakBytes(), nil
 }
 
-func (n *Network) trainingModel(o TrainingOptions) (m *modelfile.Model, drops bool, err error) {
-	b, err := n.trainingGraph(o)
-	if err != nil {
-		return nil, false, err
-	}
-	m, err = b.Model()
-	return m, b.dropoutSeed != nil, err
-}
-
 func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
+	if err := o.validateWeights(n.classes); err != nil {
+		return nil, err
+	}
 	b := newBuilder("training")
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
-	b.interleaved = o.Target == TargetCUDA && b.replicas > 1
+	// Only our own input of images brings them into that order.
+	b.interleaved = o.Target == TargetCUDA && b.replicas > 1 && n.given == nil && n.features == 0
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	if o.Mixes {
+		b.secondLabel = b.Input(InputSecondLabel, graph.Int64, graph.Shape{b.batch})
+		b.labelShare = b.Input(InputLabelShare, graph.Float, graph.Shape{b.batch})
+	}
 	if o.Mixed {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
 	}
-	reset := b.Input(InputResetGrad, graph.Bool, graph.Static(1))
-	b.resetFlag = b.Cast(InputResetGrad+".float", reset, graph.Float)
+	b.takeReset()
 
 	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
 	label = b.turns(InputLabel, label, b.batch, 1)
-	loss := b.loss(logits, label, o.LabelSmoothing)
+	loss := b.trainingLoss(logits, label, o)
 	b.finish(loss, logits, label)
-	if err := b.backward(loss, rate, reset, o); err != nil {
+	if err := b.backward(loss, rate, o); err != nil {
 		return nil, err
 	}
 	for _, flag := range b.updated {
@@ -248,6 +287,12 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	}
 	b.lower(o.Target, o.Block)
 	return b, b.Err()
+}
+
+// takeReset declares the input that tells a step's first micro-batch.
+func (b *Builder) takeReset() {
+	b.reset = b.Input(InputResetGrad, graph.Bool, graph.Static(1))
+	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 }
 
 // lower makes of the graph what the target runs.
@@ -293,8 +338,9 @@ func (b *Builder) finish(loss, logits, label *graph.Value) {
 }
 
 // backward appends the gradients by the trainable parameters, times the
-// learning rate, and their accumulation over micro-batches.
-func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) error {
+// learning rate, and their accumulation over micro-batches, or what the optimizer makes
+// of them.
+func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	var trainable []Parameter
 	var targets []*graph.Value
 	for _, p := range b.parameters {
@@ -304,7 +350,11 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 	}
 	b.Prefix(BackwardPrefix)
 	defer b.Prefix("")
-	seed := rate
+	factor := rate // of all gradients
+	if o.updates() {
+		factor = b.Floats("share", []int{1}, []float32{b.share})
+	}
+	seed := factor
 	if b.lossScale != nil {
 		seed = b.lossScale
 	}
@@ -314,7 +364,14 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 		return err
 	}
 	if b.lossScale != nil {
-		b.unscale(gradients, targets, rate)
+		b.unscale(gradients, targets, factor)
+	}
+	if o.updates() {
+		if err := checkState(b.parameters); err != nil {
+			return err
+		}
+		b.appendRule(trainable, targets, gradients, rate, b.reset, o)
+		return b.Err()
 	}
 	for i, w := range targets {
 		g := gradients[w]
@@ -322,15 +379,15 @@ func (b *Builder) backward(loss, rate, reset *graph.Value, o TrainingOptions) er
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
 		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
-		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, reset))
+		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
 	}
 	return b.Err()
 }
 
-// unscale makes gradients of the scaled loss such of the loss, times the rate,
-// and their norm an output.
-func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*graph.Value, rate *graph.Value) {
-	factor := b.Binary("Div", "unscale", rate, b.lossScale)
+// unscale multiplies the gradients of the scaled loss by factor/scale, and makes their
+// norm an output.
+func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*graph.Value, factor *graph.Value) {
+	factor = b.Binary("Div", "unscale", factor, b.lossScale)
 	var all []*graph.Value
 	for _, w := range targets {
 		gradients[w] = b.Binary("Mul", w.Name+".unscaled", gradients[w], factor)
@@ -351,55 +408,26 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 // BackwardPrefix begins the names of all nodes of the backward pass.
 const BackwardPrefix = "backward/"
 
-func (n *Network) evalModel() (m *modelfile.Model, logitsName string, err error) {
+// evalModel takes the optimizer's state too, which it does not use: ONNX Runtime feeds it
+// the parameters of the training model, in their order.
+func (n *Network) evalModel(state []checkpoint.Tensor) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
+	for _, t := range state {
+		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
+	}
 	b.lower(TargetPortable, 0)
 	m, err = b.Model()
 	return m, logits.Name, err
 }
 
-// optimizerModel is one AdamWOptimizer whose constants make it momentum SGD:
-// with beta 1 its second moment stays 0, with epsilon 1 its divisor is 1, and
-// the factor 1/(1 − μ) in its rate undoes the factor 1 − μ on each gradient.
-// Its inputs are those that ONNX Runtime expects by name; the rate among them
-// is not used.
-func optimizerModel(momentum float32, rates []float32) (*modelfile.Model, error) {
-	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
-	g := op.On(graph.New("optimizer"))
-	g.Input(InputLearningRate, graph.Float, graph.Static(1))
-	step := g.Input("step", graph.Int64, graph.Static(1))
-	g.Optimizer("updated", optimizerRate(g, step, momentum, rates), step, sequences, []graph.Attribute{
-		{Name: "alpha", Value: momentum},
-		{Name: "beta", Value: float32(1)},
-		{Name: "epsilon", Value: float32(1)},
-		{Name: "weight_decay", Value: float32(0)},
-		{Name: "adam_mode", Value: int64(1)},
-		{Name: "correct_bias", Value: int64(0)},
-	})
-	return g.Model()
-}
-
-// optimizerRate is 1/(1 − μ), times the rate of the step if there are rates;
-// the first step is 1.
-func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []float32) *graph.Value {
-	if len(rates) == 0 {
-		return g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
-	}
-	scaled := make([]float32, len(rates))
-	for i, r := range rates {
-		scaled[i] = r / (1 - momentum)
-	}
-	index := g.Binary("Sub", "rate.index", step, g.Ints("rate.first", 1))
-	index = g.Binary("Min", "rate.clamped", index, g.Ints("rate.last", int64(len(rates)-1)))
-	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index, 0)
-}
-
 // Write writes the artifacts and the checkpoint into dir, which is made if it
-// does not exist, under their usual names. The checkpoint is one of the network's.
+// does not exist, under their usual names. The checkpoint is one of the network's; the
+// optimizer's state begins anew if it has none.
 func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
+	c = a.Complete(c)
 	if err := a.fits(c); err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}

@@ -25,6 +25,12 @@ const (
 	// InputResetGrad tells whether gradients begin anew or are accumulated.
 	InputResetGrad = "lazy_reset_grad"
 
+	// InputSecondLabel is int64 [batch], the class of the image that is mixed into each
+	// image, and InputLabelShare float32 [batch], 0..1, the share that is of the label;
+	// the rest is of the second one. They exist only in training models of mixed images.
+	InputSecondLabel = "second_label"
+	InputLabelShare  = "label_share"
+
 	// InputLossScale is float32 [1], by which the loss is multiplied before it is
 	// differentiated. It exists only in training models of mixed precision.
 	InputLossScale = "loss_scale"
@@ -70,7 +76,7 @@ type Parameter struct {
 	Name  string
 	Shape []int
 	// Trainable parameters are changed by the optimizer; the others are the
-	// running statistics of BatchNorm.
+	// running statistics of BatchNorm and the counter of their steps.
 	Trainable bool
 	// Decay tells that weight decay applies: to the weights of convolutions
 	// and dense layers, not to biases and BatchNorm.
@@ -94,16 +100,26 @@ type Builder struct {
 	values     map[string]*graph.Value
 	// constants, if set, makes parameters initializers of these values.
 	constants *checkpoint.Checkpoint
+	// measuring makes the moments of batches outputs: see Moments.
+	measuring bool
+	measured  []string // the statistics of these outputs
 
 	batch       graph.Dim
 	replicas    int
 	interleaved bool         // images of the replicas take turns
-	resetFlag   *graph.Value // lazy_reset_grad
+	reset       *graph.Value // lazy_reset_grad
+	resetFlag   *graph.Value // the same as 0 or 1
 	forgets     map[float32]*graph.Value
+	steps       *graph.Value // of StepCounter, with this one
+	weights     map[float32]weights
 	share       float32 // of one micro-batch in a batch
 	updated     []*graph.Value
+	keeps       float32 // of running statistics, the most that a step of any normalisation keeps
 	dropoutSeed *graph.Value
-	lossScale   *graph.Value // of mixed precision
+	lossScale   *graph.Value        // of mixed precision
+	state       []checkpoint.Tensor // of the optimizer
+	// secondLabel and labelShare are inputs for mixed images; nil without.
+	secondLabel, labelShare *graph.Value
 }
 
 // newBuilder returns one for a graph of the name whose batch is open.
@@ -115,6 +131,7 @@ func newBuilder(name string) *Builder {
 		batch:    graph.Symbol(BatchSymbol),
 		replicas: 1,
 		forgets:  map[float32]*graph.Value{},
+		weights:  map[float32]weights{},
 		share:    1,
 	}
 }
@@ -126,6 +143,14 @@ func (b *Builder) Name(name string) string { return b.scope + name }
 func (b *Builder) in(name string, build func()) {
 	outer := b.scope
 	b.scope = outer + name + "."
+	build()
+	b.scope = outer
+}
+
+// atTop runs build outside of all scopes.
+func (b *Builder) atTop(build func()) {
+	outer := b.scope
+	b.scope = ""
 	build()
 	b.scope = outer
 }
@@ -207,10 +232,12 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 	return graph.Fixed(int(d.Size) / b.replicas)
 }
 
+// perByte is what a step of a byte is to the network.
+const perByte = 1.0 / 255
+
 // normalise returns x / 255 as [batch, 3, h, w], in the type that the network
 // computes in, for an image of uint8 [batch, h, w, 3].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
-	const perByte = 1.0 / 255
 	if !b.interleaved {
 		return b.ImageInput("image", image, perByte, b.compute)
 	}

@@ -12,16 +12,16 @@ import (
 // cudaKernels are the operators of which the CUDA provider of ONNX Runtime
 // 1.28.0 has kernels for opset 17 and the element types that the graphs use, as
 // the names of the kernels tell that the library holds
-// (kCudaExecutionProvider_ArgMax_kOnnxDomain_ver13_float, ...). HardSigmoid,
-// MaxPoolGrad and the operators of the blocked layout are not among them.
+// (kCudaExecutionProvider_ArgMax_kOnnxDomain_ver13_float, ...). MaxPoolGrad and the
+// operators of the blocked layout are not among them.
 var cudaKernels = []string{
-	"Add", "ArgMax", "AveragePool", "Cast", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
-	"Div", "Equal", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "Less", "Max", "MaxPool", "Min",
+	"Abs", "Add", "ArgMax", "AveragePool", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
+	"Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "LeakyRelu", "Less", "Max", "MaxPool", "Min",
 	"Mod", "Mul", "Neg", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize",
-	"ScatterElements", "Shape", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sub", "Sum", "Transpose",
+	"ScatterElements", "Shape", "Sigmoid", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sqrt", "Sub", "Sum", "Transpose", "Where",
 
-	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
-	"ReluGrad", "SoftmaxCrossEntropyLossGrad",
+	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "Gelu", "GeluGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
+	"LeakyReluGrad", "QuickGelu", "QuickGeluGrad", "ReluGrad", "SGDOptimizerV2", "SigmoidGrad", "SoftmaxCrossEntropyLossGrad",
 }
 
 // operators counts those of the model.
@@ -37,7 +37,7 @@ func operators(m *modelfile.Model) map[string]int {
 func every(t *testing.T) *Network {
 	t.Helper()
 	n, err := NewNetwork(8, 8,
-		Conv("conv", ConvOptions{Filters: 8, Kernel: 3}), BatchNorm("norm", BatchNormOptions{}), ReLU("relu"),
+		Conv("conv", ConvOptions{Filters: 8, Kernel: 3}), BatchNorm("norm", BatchNormOptions{Corrected: true}), ReLU("relu"),
 		MaxPool("max", PoolOptions{Size: 2}), Dropout("drop", 0.5),
 		AveragePool("average", PoolOptions{Size: 3, Stride: 1, Same: true}),
 		GlobalAveragePool("global"), Flatten("flat"), Dense("dense", 10))
@@ -51,6 +51,20 @@ func every(t *testing.T) *Network {
 // that a fixed batch leaves no shapes to compute.
 func TestCUDAKernels(t *testing.T) {
 	networks := map[string]*Network{"study": mustCNN(t, 32, []int{64, 128, 256}, 3, 10), "every layer": every(t)}
+	for _, activation := range Activations() {
+		n, err := MobileNet(MobileNetOptions{Height: 8, Width: 8, Activation: activation, Dropout: 0.2, Classes: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks["mobilenet with "+activation] = n
+	}
+	for form, depth := range map[string]int{FormCIFAR: 8, FormImageNet: 50} {
+		n, err := ResNet(ResNetOptions{Height: 32, Width: 32, Form: form, Depth: depth, Classes: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks["resnet "+form] = n
+	}
 	for name, n := range networks {
 		for _, replicas := range []int{1, 8} {
 			for _, batch := range []int{0, 16} {
@@ -67,6 +81,33 @@ func TestCUDAKernels(t *testing.T) {
 						checkCUDA(t, operators(a.Optimizer), true)
 					})
 				}
+			}
+		}
+	}
+}
+
+// TestCUDAKernelsOfRules holds the same of the optimizers that are a part of the training
+// model, and of losses with weights or of mixed images.
+func TestCUDAKernelsOfRules(t *testing.T) {
+	adamW := adamOptions(OptimizerAdamW)
+	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1
+	for name, o := range map[string]TrainingOptions{
+		"adamw":    adamW,
+		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
+		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
+		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+	} {
+		for _, count := range []int{1, 2} {
+			for _, mixed := range []bool{false, true} {
+				o.MicroBatches, o.Batch, o.Mixed, o.Target = count, 16, mixed, TargetCUDA
+				t.Run(fmt.Sprintf("%s, %d micro-batches, mixed precision %v", name, count, mixed), func(t *testing.T) {
+					a, err := every(t).Artifacts(o)
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkCUDA(t, operators(a.Training), true)
+					checkCUDA(t, operators(a.Optimizer), true)
+				})
 			}
 		}
 	}

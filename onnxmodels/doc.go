@@ -19,6 +19,11 @@
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
 //	err = modelfile.Write("model.onnx", model)
 //
+// "go doc" leaves out the examples of this package, a network from its layers to its
+// files and a layer of one's own. They are in onnxmodels/example_test.go, and go test -v
+// -run Example onnxlab/onnxmodels runs them. That of onnxlab/trainloop/session trains a
+// network of one's own.
+//
 // # Training artifacts
 //
 // A client of ONNX Runtime's training API feeds and reads these tensors, in this order;
@@ -38,9 +43,9 @@
 //	                      inside  dense.out      float32 [batch, classes], the logits
 //	optimizer_model.onnx                         all by ONNX Runtime
 //
-// The rate scales the gradients, so that the client feeds it at each step, divided by
-// the number of micro-batches if there are several; the optimizer's own rate and the
-// API's schedulers of it do nothing. A step is, in Python,
+// The client feeds the rate at each step, divided by the number of micro-batches if
+// there are several, whatever the optimizer; the optimizer's own rate and the API's
+// schedulers of it do nothing. A step is, in Python,
 //
 //	module.train()
 //	loss, correct = module(image, label, np.array([rate], np.float32))
@@ -54,14 +59,23 @@
 // The logits are the output of the last layer, whose name they have with ".out":
 // [Artifacts.Logits].
 //
+// With [TrainingOptions.Mixes] the training model also takes second_label, int64 [batch],
+// and label_share, float32 [batch], after the rate.
+//
+// In momentum SGD the rate scales the gradients, which the optimizer model adds to the
+// velocity. Every other rule, such as Adam, is a part of the training model: in the last
+// micro-batch of a batch it puts the step in place of the accumulated gradients, which
+// the optimizer model subtracts. What it remembers, such as Adam's moments, are frozen
+// parameters of the checkpoint, [Artifacts.State].
+//
 // # Networks
 //
-// CNN is the study's network. A layer of your own implements Layer: it appends
-// operators to the graph, of which each has a gradient rule in package
-// gradient.
+// CNN is the study's network, ResNet and MobileNet are networks of the literature. A
+// layer of your own implements Layer: it appends operators to the graph, of which each
+// has a gradient rule in package gradient.
 //
 // Images are RGB, uint8 [batch, height, width, 3]; the first nodes of every
-// graph make float32 [batch, 3, height, width] in 0..1 of them. Defaults are
+// graph make float32 [batch, 3, height, width] in 0..1 of them. Layers' defaults are
 // Keras's: Glorot uniform kernels, zero biases, BatchNorm with momentum 0.99 and
 // epsilon 1e-3.
 package onnxmodels

@@ -15,12 +15,14 @@ type Form struct {
 	Input string
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
-	// Classes are the names of the classes, or if Unnamed, for want of them in
-	// the metadata, their numbers.
+	// Classes are the names of the classes. If the metadata have none, they are numbers
+	// and Unnamed is true.
 	Classes []string
 	Unnamed bool
-	// Resize is how an image of another size is brought to this one:
-	// ResizeFill, or ResizeExact for none.
+	// Precision is what it computes in: PrecisionFloat32 if the metadata say nothing.
+	Precision string
+	// Resize says what happens to an image of another size: ResizeFill resizes it,
+	// ResizeExact refuses it.
 	Resize string
 }
 
@@ -41,13 +43,15 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	if classes < 1 || classes > maxClasses {
 		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
 	}
-	f.Resize = ResizeFill
+	f.Resize, f.Precision = ResizeFill, PrecisionFloat32
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
 			if err := json.Unmarshal([]byte(p.GetValue()), &f.Classes); err != nil || len(f.Classes) != classes {
 				return f, fmt.Errorf("metadata %q is no list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
 			}
+		case MetadataPrecision:
+			f.Precision = p.GetValue()
 		case MetadataResize:
 			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
 				return f, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, f.Resize, ResizeFill, ResizeExact)
@@ -61,8 +65,8 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	return f, nil
 }
 
-// The most pixels a side and an image, and classes, that a form may have: beyond
-// them, sizes are damage.
+// The most pixels a side, pixels an image, and classes that a form may have. A model that
+// claims more is damaged.
 const (
 	maxSide    = 1 << 14
 	maxArea    = 1 << 24 // an image of it is 200 MB as float32
@@ -96,8 +100,8 @@ func sizesOf(v *onnxpb.ValueInfo) []int {
 	return sizes
 }
 
-// Planes returns images [n, height, width, 3] of 0..255 as InputFloat32NCHW has
-// them: [n, 3, height, width] in 0..1.
+// Planes converts images from [n, height, width, 3] in 0..255 to the form of
+// InputFloat32NCHW: [n, 3, height, width] in 0..1.
 func Planes(images []uint8, height, width int) []float32 {
 	area := height * width
 	planes := make([]float32, len(images))

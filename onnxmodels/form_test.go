@@ -1,6 +1,7 @@
 package onnxmodels
 
 import (
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,11 +24,11 @@ func TestFormOf(t *testing.T) {
 	}{
 		{
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Resize: ResizeFill},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill},
 		},
 		{
-			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Resize: ResizeFill},
+			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill},
 		},
 	} {
 		m, err := n.Inference(n.Initialize(1), test.options)
@@ -70,6 +71,39 @@ func TestFormOfNamesFaults(t *testing.T) {
 		if _, err := FormOf(m); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+}
+
+// TestPrecisionsThatAreNotPossible are errors that say which are.
+func TestPrecisionsThatAreNotPossible(t *testing.T) {
+	n := mustCNN(t, 8, []int{2}, 1, 3)
+	for want, o := range map[string]InferenceOptions{
+		`input "uint8-nchw" is neither "uint8-nhwc" nor "float32-nchw"`: {Input: "uint8-nchw"},
+		`precision "int4" is none of float32, float16 and int8`:         {Precision: "int4"},
+		"BatchNorm is folded in int8, it cannot be kept":                {Precision: PrecisionInt8, KeepBatchNorm: true},
+		`target "native" has no precision float16`:                      {Precision: PrecisionFloat16, Target: TargetNative},
+		`the range of "stage1.relu1.out" is not known`:                  {Precision: PrecisionInt8},
+		"2 class names for 3 classes":                                   {Classes: []string{"a", "b"}},
+	} {
+		if _, err := n.Inference(n.Initialize(1), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+// TestRanges widens a range by each list of numbers, and keeps what is no number.
+func TestRanges(t *testing.T) {
+	r := Ranges{}
+	for _, values := range [][]float32{{1, 2}, nil, {-3, 0}, {5}} {
+		r.Observe("a", values)
+	}
+	r.Observe("empty", nil)
+	if want := (Ranges{"a": {Min: -3, Max: 5}}); !reflect.DeepEqual(r, want) {
+		t.Errorf("%v, want %v", r, want)
+	}
+	r.Observe("a", []float32{0, float32(math.NaN())})
+	if a := r["a"]; a.Min == a.Min || a.Max == a.Max {
+		t.Errorf("%v, want what is no number", a)
 	}
 }
 

@@ -275,18 +275,34 @@ func (g *given) fixed(b *Builder, s graph.Shape) graph.Shape {
 // Build implements Layer: it appends the model's operators.
 func (g *given) Build(b *Builder, x *graph.Value) *graph.Value {
 	values := map[*graph.Value]*graph.Value{nil: nil, g.Image: x}
+	g.append(b, g.Graph.Nodes, values)
+	return values[g.Logits]
+}
+
+// append appends nodes of the model, with the parameters and constants that they take. values
+// has the values of b that stand for the model's.
+func (g *given) append(b *Builder, nodes []*graph.Node, values map[*graph.Value]*graph.Value) {
+	taken := map[*graph.Value]bool{}
+	for _, n := range nodes {
+		for _, in := range n.Inputs {
+			taken[in] = true
+		}
+	}
 	for _, p := range g.Parameters {
-		shape := p.Value.Shape.Sizes()
-		values[p.Value] = b.Parameter(Parameter{Name: p.Name, Shape: shape, Trainable: !g.frozen[p.Name], Decay: len(shape) > 1}, g.initializer(p))
+		if taken[p.Value] {
+			shape := p.Value.Shape.Sizes()
+			values[p.Value] = b.Parameter(Parameter{Name: p.Name, Shape: shape, Trainable: !g.frozen[p.Name], Decay: len(shape) > 1}, g.initializer(p))
+		}
 	}
 	for _, c := range g.Graph.Constants {
-		values[c] = b.Constant(c.Name, c.Elem, c.Shape.Sizes(), c.Data())
+		if taken[c] {
+			values[c] = b.Constant(c.Name, c.Elem, c.Shape.Sizes(), c.Data())
+		}
 	}
 	folding := op.Folding(b.Graph)
-	for _, n := range g.Graph.Nodes {
+	for _, n := range nodes {
 		g.node(b, folding, n, values)
 	}
-	return values[g.Logits]
 }
 
 // node appends one node of the model.
@@ -321,34 +337,45 @@ func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*
 // normTrains tells whether a normalisation takes the statistics of the batch in training.
 func (g *given) normTrains(n *graph.Node) bool {
 	if g.BatchNorm == BatchNormAuto {
-		return n.Flag("training_mode") && !(g.frozen[n.In("scale").Name] && g.frozen[n.In("B").Name])
+		return n.Flag("training_mode") && (!g.frozen[n.In("scale").Name] || !g.frozen[n.In("B").Name])
 	}
 	return g.BatchNorm == BatchNormTrain
 }
 
 // batchNorm appends a normalisation in the form that the options say.
 func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.Value {
-	if !b.Training || !g.normTrains(n) {
+	if !b.Training && !b.measuring || !g.normTrains(n) {
 		return b.BatchNormInference(n.Name, in[0], in[1], in[2], in[3], in[4], n.Float("epsilon"))
 	}
 	l := &norm{
 		Builder: b, name: n.Name, BatchNormOptions: BatchNormOptions{Momentum: n.Float("momentum"), Epsilon: n.Float("epsilon")},
 		scale: in[1], bias: in[2], mean: in[3], variance: in[4],
 	}
+	if b.measuring {
+		return l.measure(in[0])
+	}
 	return l.train(in[0])
 }
 
 // dropout drops values in training where the model is in the form that trains.
 func (g *given) dropout(b *Builder, n *graph.Node, x *graph.Value) *graph.Value {
+	if rate := dropRate(n); rate > 0 {
+		return Dropout(n.Name, rate).Build(b, x)
+	}
+	return x
+}
+
+// dropRate is the share of values that a Dropout drops in training: 0 if it is in the form
+// for inference.
+func dropRate(n *graph.Node) float32 {
 	mode, ratio := n.In("training_mode"), n.In("ratio")
-	if mode == nil || op.TensorOf(mode) == nil || op.TensorOf(mode).Ints[0] == 0 {
-		return x
+	switch {
+	case mode == nil || op.TensorOf(mode) == nil || op.TensorOf(mode).Ints[0] == 0:
+		return 0
+	case ratio != nil:
+		return ratio.Floats()[0]
 	}
-	rate := float32(0.5)
-	if ratio != nil {
-		rate = ratio.Floats()[0]
-	}
-	return Dropout(n.Name, rate).Build(b, x)
+	return 0.5
 }
 
 // initializer gives a parameter the file's values, or those of a new layer.

@@ -25,7 +25,20 @@ func Ones(_ *rand.Rand, n int) []float32 {
 // l = sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010, equation 16). For a
 // convolution the fans count the kernel's elements: channels x height x width.
 func GlorotUniform(fanIn, fanOut int) Initializer {
-	limit := math.Sqrt(6 / float64(fanIn+fanOut))
+	return uniform(math.Sqrt(6 / float64(fanIn+fanOut)))
+}
+
+// HeUniform is Keras's he_uniform: uniform in [-l, l] with l = sqrt(6 / fan), of which the
+// variance is that of He et al. 2015 (equation 10, and equation 14 for the fan out), so that
+// layers before ReLUs neither shrink nor grow what goes through them.
+func HeUniform(fan int) Initializer { return uniform(math.Sqrt(6 / float64(fan))) }
+
+// HeFanOut is HeUniform by the number of outputs that an input meets, as torchvision's
+// networks begin.
+func HeFanOut(_, fanOut int) Initializer { return HeUniform(fanOut) }
+
+// uniform draws from [-limit, limit].
+func uniform(limit float64) Initializer {
 	return func(rng *rand.Rand, n int) []float32 {
 		values := make([]float32, n)
 		for i := range values {

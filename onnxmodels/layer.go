@@ -1,7 +1,7 @@
 package onnxmodels
 
 import (
-	"fmt"
+	"cmp"
 
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/op"
@@ -88,47 +88,73 @@ type ConvOptions struct {
 	// Valid leaves out the padding; else the output is as large as the input
 	// divided by the stride, as Keras's padding "same".
 	Valid bool
+	// Pad, if not 0, pads each side by so many pixels instead, as PyTorch's padding
+	// does. With a stride, that is not Keras's "same".
+	Pad int
+	// Groups is into how many parts the channels are cut, each of which is convolved by
+	// itself; 0 means 1. With as many groups as channels the convolution is depthwise.
+	Groups int
 	// NoBias leaves out the bias.
 	NoBias bool
+	// Initial gives the first values of the weight, by the number of its elements that
+	// meet in one output and that one input meets; nil means GlorotUniform.
+	Initial func(fanIn, fanOut int) Initializer
 }
 
 // Conv is a two-dimensional convolution (Keras's Conv2D) of [n, c, h, w], with
-// the parameters "<name>.weight" [filters, c, kernel, kernel], Glorot uniform,
+// the parameters "<name>.weight" [filters, c/groups, kernel, kernel], Glorot uniform,
 // and "<name>.bias" [filters], zeros.
 func Conv(name string, o ConvOptions) Layer {
+	o.Stride, o.Groups = cmp.Or(o.Stride, 1), cmp.Or(o.Groups, 1)
+	if o.Initial == nil {
+		o.Initial = GlorotUniform
+	}
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
-		if o.Stride == 0 {
-			o.Stride = 1
-		}
-		window, ok := slidingWindow(b, name, x, o.Kernel, o.Stride, o.Valid)
+		window, ok := slidingWindow(b, name, x, sliding{o.Kernel, o.Stride, o.Pad, o.Valid})
 		if !ok || o.Filters < 1 {
 			b.Fail("conv %q: %d filters of %dx%d over %s", b.Name(name), o.Filters, o.Kernel, o.Kernel, x.Shape)
 			return x
 		}
-		channels, area := int(x.Shape[1].Size), o.Kernel*o.Kernel
+		if o.Groups < 1 || x.Size(1)%o.Groups != 0 || o.Filters%o.Groups != 0 {
+			b.Fail("conv %q: %d groups do not divide %d filters over %s", b.Name(name), o.Groups, o.Filters, x.Shape)
+			return x
+		}
+		channels, area := x.Size(1)/o.Groups, o.Kernel*o.Kernel
 		var weight, bias *graph.Value
 		b.in(name, func() {
 			weight = b.Weight(
 				Parameter{Name: "weight", Shape: []int{o.Filters, channels, o.Kernel, o.Kernel}, Trainable: true, Decay: true},
-				GlorotUniform(channels*area, o.Filters*area))
+				o.Initial(channels*area, o.Filters/o.Groups*area))
 			if !o.NoBias {
 				bias = b.Weight(Parameter{Name: "bias", Shape: []int{o.Filters}, Trainable: true}, Zeros)
 			}
 		})
-		return b.Conv(b.Name(name), x, weight, bias, window)
+		return b.GroupedConv(b.Name(name), x, weight, bias, window, o.Groups)
 	})
 }
 
+// sliding is how the window of a layer moves over images.
+type sliding struct {
+	kernel, stride, pad int
+	valid               bool
+}
+
 // slidingWindow returns the window of a layer over the image x.
-func slidingWindow(b *Builder, name string, x *graph.Value, kernel, stride int, valid bool) (op.Window, bool) {
-	if len(x.Shape) != 4 || kernel < 1 || stride < 1 {
-		b.Fail("layer %q: a %dx%d window with stride %d over %s, want [n, c, h, w]", b.Name(name), kernel, kernel, stride, x)
+func slidingWindow(b *Builder, name string, x *graph.Value, s sliding) (op.Window, bool) {
+	if len(x.Shape) != 4 || s.kernel < 1 || s.stride < 1 || s.pad < 0 || s.pad >= s.kernel {
+		b.Fail("layer %q: a %dx%d window with stride %d and %d pixels of padding over %s, want [n, c, h, w]",
+			b.Name(name), s.kernel, s.kernel, s.stride, s.pad, x)
 		return op.Window{}, false
 	}
-	if valid {
-		return op.Valid(kernel, stride), true
+	switch {
+	case s.pad > 0:
+		w := op.Valid(s.kernel, s.stride)
+		w.Pads = [4]int{s.pad, s.pad, s.pad, s.pad}
+		return w, true
+	case s.valid:
+		return op.Valid(s.kernel, s.stride), true
 	}
-	return op.Same(kernel, stride, int(x.Shape[2].Size), int(x.Shape[3].Size)), true
+	return op.Same(s.kernel, s.stride, x.Size(2), x.Size(3)), true
 }
 
 // Dense is a matrix product and a sum: x·W + b of [n, features], with the
@@ -160,19 +186,18 @@ type PoolOptions struct {
 	Stride int
 	// Same pads as Keras's padding "same"; pads never count.
 	Same bool
+	// Pad, if not 0, pads each side by so many pixels instead, as PyTorch's padding does.
+	Pad int
 }
 
-func (o PoolOptions) stride() int {
-	if o.Stride == 0 {
-		return o.Size
-	}
-	return o.Stride
+func (o PoolOptions) sliding() sliding {
+	return sliding{o.Size, cmp.Or(o.Stride, o.Size), o.Pad, !o.Same}
 }
 
 // AveragePool is the mean of each window.
 func AveragePool(name string, o PoolOptions) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
-		window, ok := slidingWindow(b, name, x, o.Size, o.stride(), !o.Same)
+		window, ok := slidingWindow(b, name, x, o.sliding())
 		if !ok {
 			return x
 		}
@@ -183,7 +208,7 @@ func AveragePool(name string, o PoolOptions) Layer {
 // MaxPool is the largest element of each window.
 func MaxPool(name string, o PoolOptions) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
-		window, ok := slidingWindow(b, name, x, o.Size, o.stride(), !o.Same)
+		window, ok := slidingWindow(b, name, x, o.sliding())
 		if !ok {
 			return x
 		}
@@ -196,48 +221,4 @@ func GlobalAveragePool(name string) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		return b.Flatten(b.Name(name)+".flat", b.GlobalAveragePool(b.Name(name), x))
 	})
-}
-
-// CNNOptions describe the study's network.
-type CNNOptions struct {
-	// Height and Width are those of the images, in pixels.
-	Height, Width int
-	// Widths are the channels of each stage.
-	Widths []int
-	// Convolutions is how many convolutions each stage has.
-	Convolutions int
-	// Classes is the number of outputs.
-	Classes int
-}
-
-// CNN is the study's network: in each stage Convolutions times a 3x3
-// convolution, BatchNorm and ReLU, between the stages 2x2 average pools, then
-// a global average pool and a dense layer. At widths 64, 128, 256, three
-// convolutions and ten classes it has 1,927,946 parameters, running statistics
-// included.
-func CNN(o CNNOptions) (*Network, error) {
-	if len(o.Widths) == 0 || o.Convolutions < 1 || o.Classes < 2 {
-		return nil, fmt.Errorf("cnn: %d stages of %d convolutions and %d classes; want at least 1, 1 and 2",
-			len(o.Widths), o.Convolutions, o.Classes)
-	}
-	var layers []Layer
-	for i, width := range o.Widths {
-		if i > 0 {
-			layers = append(layers, AveragePool(fmt.Sprintf("pool%d", i), PoolOptions{Size: 2}))
-		}
-		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), stage(width, o.Convolutions)))
-	}
-	layers = append(layers, GlobalAveragePool("pool"), Dense("dense", o.Classes))
-	return NewNetwork(o.Height, o.Width, layers...)
-}
-
-func stage(width, convolutions int) Layer {
-	var layers []Layer
-	for i := 1; i <= convolutions; i++ {
-		layers = append(layers,
-			Conv(fmt.Sprintf("conv%d", i), ConvOptions{Filters: width, Kernel: 3}),
-			BatchNorm(fmt.Sprintf("norm%d", i), BatchNormOptions{}),
-			ReLU(fmt.Sprintf("relu%d", i)))
-	}
-	return Sequential(layers...)
 }

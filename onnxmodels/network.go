@@ -2,6 +2,7 @@ package onnxmodels
 
 import (
 	"fmt"
+	"math"
 
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -14,7 +15,9 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	given         *given // of a model from outside, nil of others
+	keeps         float32 // of running statistics in each step
+	given         *given  // of a model from outside, nil of others
+	features      int     // of each image, if the network takes features in place of images
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -41,6 +44,7 @@ func (n *Network) declare() error {
 	if len(logits.Shape) != 2 {
 		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
+	n.keeps = b.keeps
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
 	return nil
 }
@@ -48,16 +52,29 @@ func (n *Network) declare() error {
 // Size returns the height and width of the images, in pixels.
 func (n *Network) Size() (height, width int) { return n.height, n.width }
 
+// Features returns how many numbers of each image the network takes in place of the image:
+// 0 unless it is the upper part of a [Cut].
+func (n *Network) Features() int { return n.features }
+
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }
+
+// KeepsInitial is the share of BatchNorm's running statistics that is still what they began with
+// after so many steps, of the layer that keeps the most: momentum^steps, and 0 where they are
+// corrected.
+func (n *Network) KeepsInitial(steps int) float64 { return math.Pow(float64(n.keeps), float64(steps)) }
 
 // Parameters returns the parameters in the order of the layers.
 func (n *Network) Parameters() []Parameter { return append([]Parameter(nil), n.parameters...) }
 
 // Count returns the number of elements of all parameters, running statistics
-// included, as Keras's summary counts them, and of the trainable ones.
+// included, as Keras's summary counts them, and of the trainable ones. StepCounter is
+// no part of the network's function and does not count.
 func (n *Network) Count() (total, trainable int) {
 	for _, p := range n.parameters {
+		if p.Name == StepCounter {
+			continue
+		}
 		size := elements(p.Shape)
 		total += size
 		if p.Trainable {
@@ -99,6 +116,8 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 func (n *Network) input(b *Builder, form string) *graph.Value {
 	channels, height, width := graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
+	case n.features > 0:
+		return b.Input(InputFeatures, graph.Float, graph.Shape{b.batch, graph.Fixed(n.features)})
 	case n.ownInput():
 		return n.given.input(b)
 	case form == InputFloat32NCHW:
@@ -123,9 +142,12 @@ func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	return n.given.prepare(b, image)
 }
 
-// InputName is the name of the input of images.
+// InputName is the name of the input of images, or of features.
 func (n *Network) InputName() string {
-	if n.ownInput() {
+	switch {
+	case n.features > 0:
+		return InputFeatures
+	case n.ownInput():
 		return n.given.Image.Name
 	}
 	return InputImage

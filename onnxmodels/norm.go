@@ -10,7 +10,24 @@ type BatchNormOptions struct {
 	Momentum float32
 	// Epsilon is added to the variance, in 0..1; 0 means 1e-3.
 	Epsilon float32
+	// Corrected takes the first values out of the running statistics: see
+	// [StepCounter].
+	Corrected bool
 }
+
+// StepCounter is the parameter that counts training steps in networks with corrected
+// running statistics, float32 [1]. It is frozen, begins at 0, and the training model
+// moves it, so that every client of the artifacts has the same statistics. A step
+// keeps the share min(momentum, 1 − 1/n) of them, where n is the counter with this
+// step: the first replaces what was there, and until momentum is less the statistics
+// are the plain mean over the steps.
+//
+// The count is a parameter, and no state of the optimizer, since the training model
+// sees nothing of that; and the statistics themselves are right at every moment, so
+// that what exports or folds them need not know of it. A debiased moving average, as
+// Adam's, would need a division there. Beyond 2²⁴ steps the counter stands still,
+// where 1/n no longer matters.
+const StepCounter = "batchnorm.steps"
 
 // BatchNorm normalises each channel of [n, c, h, w] by the batch's statistics
 // while training and by the running ones after (Ioffe and Szegedy 2015), with
@@ -20,7 +37,8 @@ type BatchNormOptions struct {
 // A training step moves the running statistics as Keras's fused kernel does:
 // r ← momentum·r + (1 − momentum)·b, where b is the batch's mean or its
 // unbiased variance. With several replicas b is the mean over the replicas, and
-// with several micro-batches over these: one step moves them once.
+// with several micro-batches over these: one step moves them once. Corrected ones
+// keep less than the momentum at first.
 func BatchNorm(name string, o BatchNormOptions) Layer {
 	if o.Momentum == 0 {
 		o.Momentum = 0.99
@@ -38,7 +56,16 @@ func BatchNorm(name string, o BatchNormOptions) Layer {
 			return x
 		}
 		n := &norm{Builder: b, name: b.Name(name), BatchNormOptions: o}
+		if o.Corrected && b.constants == nil {
+			n.steps = b.countSteps()
+		}
+		if !o.Corrected {
+			b.keeps = max(b.keeps, o.Momentum)
+		}
 		b.in(name, func() { n.declare(int(x.Shape[1].Size)) })
+		if b.measuring {
+			return n.measure(x)
+		}
 		if !b.Training {
 			return b.BatchNormInference(n.name, x, n.scale, n.bias, n.mean, n.variance, o.Epsilon)
 		}
@@ -52,6 +79,7 @@ type norm struct {
 	BatchNormOptions
 	name                        string
 	scale, bias, mean, variance *graph.Value
+	steps                       *graph.Value // with this one; nil where nothing is corrected
 }
 
 func (n *norm) declare(channels int) {
@@ -98,10 +126,7 @@ func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 			graph.Shape{images, graph.Fixed(int(channels)), v.Shape[2], v.Shape[3]})
 	}
 	part := together(n.name+".replicas", x, n.partOf(x.Shape[0]), int64(wide))
-	unused := func(what string) *graph.Value {
-		return n.Floats(n.name+"."+what+".unused", []int{wide}, make([]float32, wide))
-	}
-	bn := n.BatchNormTraining(n.name, part, n.repeat(n.scale), n.repeat(n.bias), unused("mean"), unused("variance"), n.Epsilon)
+	bn := n.BatchNormTraining(n.name, part, n.repeat(n.scale), n.repeat(n.bias), n.unused("mean", wide), n.unused("variance", wide), n.Epsilon)
 	over := func(what string, v *graph.Value) *graph.Value {
 		rows := n.View(n.name+"."+what+".replicas", v, n.replicas, int(channels))
 		return n.ReduceSum(n.name+"."+what+".sum", rows, false, 0)
@@ -110,6 +135,11 @@ func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 	factor, unknown := n.besselFactor(part)
 	n.move(n.variance, over("variance", bn.Variance), factor, unknown)
 	return together(n.name+".joined", bn.Y, x.Shape[0], channels)
+}
+
+// unused stands for running statistics that a normalisation takes and leaves as they are.
+func (n *norm) unused(what string, channels int) *graph.Value {
+	return n.Floats(n.name+"."+what+".unused", []int{channels}, make([]float32, channels))
 }
 
 // repeat returns the vector as often as there are replicas.
@@ -141,31 +171,4 @@ func (n *norm) besselFactor(part *graph.Value) (float32, *graph.Value) {
 	count := n.Binary("Div", name+".count", size, channels)
 	less := n.Binary("Max", name+".less", n.Binary("Sub", name+".minus", count, one), one)
 	return 1, n.Binary("Div", name, count, less)
-}
-
-// move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
-// r in place, where b is the mean over the replicas and share that of this
-// micro-batch in the batch. The term −r belongs to the step and not to each
-// micro-batch: it is there only in the step's first, which the reset flag marks.
-func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
-	name, keep := running.Name, 1-n.Momentum
-	share := n.Scalar(name+".share", keep*n.share*factor/float32(n.replicas))
-	b := n.Binary("Mul", name+".batch", sum, share)
-	if unknown != nil {
-		b = n.Binary("Mul", name+".unbiased", b, unknown)
-	}
-	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, n.forget(keep)))
-	n.updated = append(n.updated, n.Accumulate(running.Name+GradientFlagSuffix, running, delta, nil))
-}
-
-// forget is the share of running statistics that a micro-batch takes from them:
-// all of a step's in its first.
-func (n *norm) forget(share float32) *graph.Value {
-	rate, known := n.forgets[share]
-	if !known {
-		name := InputResetGrad + ".forget"
-		rate = n.Binary("Mul", name, n.resetFlag, n.Scalar(name+".share", share))
-		n.forgets[share] = rate
-	}
-	return rate
 }

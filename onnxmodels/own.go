@@ -30,7 +30,7 @@ func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case height*width == 0 && o.Height*o.Width == 0:
+	case (height == 0 || width == 0) && (o.Height == 0 || o.Width == 0):
 		return nil, ErrOpenSize
 	}
 	read, err := importer.Read(m, importer.Options{Height: o.Height, Width: o.Width})

@@ -191,7 +191,8 @@ func withSweep(notes []configs.Note, r *configs.Resolved) []configs.Note {
 }
 
 func newConfigSchemaCommand() *cobra.Command {
-	return &cobra.Command{
+	var markdown bool
+	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of experiments, for editors",
 		Long: `Print the JSON Schema (draft 2020-12) of experiments, made of the same table as
@@ -199,15 +200,26 @@ the checks. An editor with the YAML language server completes and checks a file
 that starts with
 
   # yaml-language-server: $schema=FILE
+
+--markdown prints the table itself for people: every setting with its default, what
+it accepts and what it does. docs/settings.md is made so.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			schema, err := configs.Schema()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", schema)
-			return err
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigSchema(cmd.OutOrStdout(), markdown) },
 	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "print a page in Markdown")
+	return cmd
+}
+
+func runConfigSchema(out io.Writer, markdown bool) error {
+	if markdown {
+		_, err := io.WriteString(out, configs.SettingsPage())
+		return err
+	}
+	schema, err := configs.Schema()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\n", schema)
+	return err
 }

@@ -37,7 +37,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 	total := time.Duration(0)
 	for i, c := range plan.Cells {
 		e := c.Experiment
-		key := fmt.Sprint(e.Model, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
+		key := fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
 		m, ok := measured[key]
 		if !ok {
 			if m, err = measure(ctx, command, e, height, width); err != nil {

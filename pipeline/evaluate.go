@@ -135,8 +135,8 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
-	if d := &experiment.Data; d.Source == "folder" && d.Size == 0 && c.Height == c.Width {
-		d.Size = c.Height
+	if d := &experiment.Data; d.Source == "folder" && d.OpenSize() {
+		d.SetSize(c.Height, c.Width)
 	}
 	set, split, err := opts.images(ctx, experiment.Data, stderr)
 	if err != nil {

@@ -17,8 +17,8 @@ func (c *classifier) adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, er
 	height, width := set.Size()
 	switch {
 	case height != c.Height || width != c.Width:
-		return nil, fmt.Errorf("the images of %q have %dx%d pixels, the model %q takes %dx%d (--set data.size=N resizes those of folders)",
-			set.Name, width, height, c.Path, c.Width, c.Height)
+		return nil, fmt.Errorf("the images of %q have %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
+			set.Name, width, height, c.Path, c.Width, c.Height, c.Height, c.Width)
 	case set.Len() == 0:
 		return nil, fmt.Errorf("%q has no images", set.Name)
 	case c.Unnamed && len(set.Classes) != len(c.Classes):

@@ -46,14 +46,11 @@ func (f *experimentFlags) load(sections ...string) (*configs.Experiment, error) 
 // settleSize gives a folder's images the size that a model from outside takes, where the
 // experiment leaves it open.
 func settleSize(e *configs.Experiment) error {
-	if e.Data.Source != "folder" || e.Data.Size != 0 {
+	if e.Data.Source != "folder" || !e.Data.OpenSize() {
 		return nil
 	}
 	height, width, err := trainloop.GivenSize(*e)
-	if height != width {
-		return &dataError{fmt.Errorf("model %q takes images of %dx%d pixels: only square ones are supported", e.Model.Path, height, width)}
-	}
-	e.Data.Size = height
+	e.Data.SetSize(height, width)
 	return err
 }
 
@@ -84,7 +81,11 @@ func (f *experimentFlags) follow(resume bool, out string) (r *configs.Resolved, 
 	if err != nil {
 		return nil, "", err
 	}
-	if r, err = configs.LoadResolved(path, f.sets); err != nil {
+	load := configs.LoadResolved
+	if path != f.config {
+		load = configs.LoadBegun
+	}
+	if r, err = load(path, f.sets); err != nil {
 		return nil, "", err
 	}
 	if err := settleSize(&r.Experiment); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -28,11 +29,14 @@ func newExportCommand() *cobra.Command {
 }
 
 type exportModelOptions struct {
-	run   string
-	out   string
-	input string
-	fold  bool
-	best  bool
+	dataFlags
+	run         string
+	out         string
+	input       string
+	fold        bool
+	best        bool
+	fp16, int8  bool
+	calibration int
 }
 
 func newExportModelCommand() *cobra.Command {
@@ -49,33 +53,76 @@ The input image is uint8 [batch, height, width, 3] as images are stored, or with
 --input float32-nchw float32 [batch, 3, height, width] in 0..1. With --input own, of a
 run of model.kind onnx, it is the model that was given with its new parameters, as
 the run's own finetuned.onnx: names, metadata and inputs as they were.
+
+--fp16 writes the network in float16, in half the bytes. Inputs and outputs stay what
+they are. GPUs and processors that compute in float16 are faster with it; others
+convert the weights when they load it, and are as fast as with float32.
+
+--int8 writes it in integers of 8 bits, in a quarter of the bytes, as ONNX's pairs of
+QuantizeLinear and DequantizeLinear (QDQ). Weights are int8, with a scale for each
+channel. The scales of what is between are those of its ranges on the run's first
+training images, as many as --calibration says. How well the model does on the
+validation images is printed beside the model in float32. --source, --data and --set
+take other images than the run's.
 ` + exitHelp,
+		Example: `  pipeline export model --run runs/pets --out pets.onnx
+  pipeline export model --run runs/pets --best --out pets-fp16.onnx --fp16
+  pipeline export model --run runs/pets --out pets-int8.onnx --int8 --calibration 1000`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runExportModel(&opts, cmd.OutOrStdout(), os.Stderr)
+			return runExportModel(cmd.Context(), &opts, cmd.Flags().Changed, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	cmd.Flags().StringVar(&opts.run, "run", "", "run directory (required)")
-	cmd.Flags().StringVar(&opts.out, "out", "", "file to write (required)")
-	cmd.Flags().StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+", "+onnxmodels.InputFloat32NCHW+" or "+inputOwn)
-	cmd.Flags().BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
-	cmd.Flags().BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
+	opts.add(cmd, "data")
+	flags := cmd.Flags()
+	flags.StringVar(&opts.run, "run", "", "run directory (required)")
+	flags.StringVar(&opts.out, "out", "", "file to write (required)")
+	flags.StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+", "+onnxmodels.InputFloat32NCHW+" or "+inputOwn)
+	flags.BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
+	flags.BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
+	flags.BoolVar(&opts.fp16, "fp16", false, "compute in float16")
+	flags.BoolVar(&opts.int8, "int8", false, "compute in integers of 8 bits")
+	flags.IntVar(&opts.calibration, "calibration", 500, "how many training images to measure ranges on for --int8")
 	return cmd
 }
 
-func runExportModel(opts *exportModelOptions, stdout, stderr io.Writer) error {
-	if opts.run == "" || opts.out == "" {
-		return &usageError{fmt.Errorf("--run DIR and --out FILE are required")}
+// check tells which options do not go together. changed tells whether a flag was given.
+func (o *exportModelOptions) check(changed func(flag string) bool) error {
+	switch {
+	case o.run == "" || o.out == "":
+		return fmt.Errorf("--run DIR and --out FILE are required")
+	case !slices.Contains([]string{onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn}, o.input):
+		return fmt.Errorf("--input %q is none of %q, %q and %q", o.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn)
+	case o.input == inputOwn && (o.fp16 || o.int8):
+		return fmt.Errorf("--input %s keeps the precision of the given model: leave --fp16 and --int8 out", inputOwn)
+	case o.fp16 && o.int8:
+		return fmt.Errorf("--fp16 and --int8 are two precisions: leave one out")
+	case o.int8 && !o.fold:
+		return fmt.Errorf("--int8 folds BatchNorm: leave --fold=false out")
+	case o.calibration < 1:
+		return fmt.Errorf("--calibration: %d is below 1", o.calibration)
 	}
-	if !slices.Contains([]string{onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn}, opts.input) {
-		return &usageError{fmt.Errorf("--input %q is none of %q, %q and %q", opts.input, onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW, inputOwn)}
+	for _, flag := range []string{"config", "set", "source", "data", "calibration"} {
+		if !o.int8 && changed(flag) {
+			return fmt.Errorf("--%s says which images --int8 is calibrated on: leave it out, or give --int8", flag)
+		}
+	}
+	return nil
+}
+
+func runExportModel(ctx context.Context, opts *exportModelOptions, changed func(string) bool, stdout, stderr io.Writer) error {
+	if err := opts.check(changed); err != nil {
+		return &usageError{err}
 	}
 	again := samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
-		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best
+		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best && !opts.fp16 && !opts.int8
 	if !again {
 		if err := refuseOutput("out", opts.out); err != nil {
 			return err
 		}
+	}
+	if opts.int8 {
+		return opts.exportInt8(ctx, stdout, stderr)
 	}
 	path, err := opts.write()
 	if err != nil {
@@ -91,30 +138,61 @@ func (o *exportModelOptions) write() (path string, err error) {
 	if o.input == inputOwn {
 		return exportFineTuned(o)
 	}
-	model, path, err := trainedModel(o.run, o.best, onnxmodels.InferenceOptions{Input: o.input, KeepBatchNorm: !o.fold})
+	model, path, err := trainedModel(o.run, o.best, o.form())
 	if err != nil {
 		return "", err
 	}
 	return path, modelfile.Write(o.out, model)
 }
 
+// form is that of the model to write.
+func (o *exportModelOptions) form() onnxmodels.InferenceOptions {
+	form := onnxmodels.InferenceOptions{Input: o.input, KeepBatchNorm: !o.fold}
+	if o.fp16 {
+		form.Precision = onnxmodels.PrecisionFloat16
+	}
+	return form
+}
+
 // trainedModel makes an inference model of the best or the latest checkpoint of a run,
 // with the names of its classes, and tells the path of its snapshot.
 func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelfile.Model, string, error) {
-	network, path, classes, err := trainedNetwork(dir, best)
+	t, err := readTrained(dir, best)
 	if err != nil {
-		return nil, "", &dataError{err}
+		return nil, "", err
 	}
-	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	m, err := t.model(o)
+	return m, t.path, err
+}
+
+// trained is what a run has trained: a network with its parameters, the path of the
+// snapshot that they are of, and the names of the classes.
+type trained struct {
+	network *onnxmodels.Network
+	state   *checkpoint.Checkpoint
+	path    string
+	classes []string
+}
+
+// readTrained reads the best or the latest checkpoint of a run.
+func readTrained(dir string, best bool) (t trained, err error) {
+	if t.network, t.path, t.classes, err = trainedNetwork(dir, best); err != nil {
+		return t, &dataError{err}
+	}
+	if t.state, err = snapshot.Parameters(t.path); err != nil {
+		return t, &dataError{err}
+	}
+	return t, nil
+}
+
+// model makes an inference model of it.
+func (t trained) model(o onnxmodels.InferenceOptions) (*modelfile.Model, error) {
+	o.Classes = t.classes
+	m, err := t.network.Inference(t.state, o)
 	if err != nil {
-		return nil, "", &dataError{err}
+		return nil, &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(t.path), err)}
 	}
-	o.Classes = classes
-	model, err := network.Inference(state, o)
-	if err != nil {
-		return nil, "", &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(path), err)}
-	}
-	return model, path, nil
+	return m, nil
 }
 
 // trainedNetwork returns the network of a run, and the path of its snapshot

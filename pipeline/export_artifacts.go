@@ -45,9 +45,11 @@ names, types and shapes, in the order of the API.
                        are dense.out (float32 [batch, classes])
   optimizer_model.onnx ONNX Runtime feeds it
 
-The rate scales the gradients: feed it with each micro-batch, divided by their number.
-The optimizer's own rate does nothing. With optimizer.momentum_correction the
-optimizer model holds the rates, and learning_rate is 1 in place of them.
+Feed the rate with each micro-batch, divided by their number, whatever the optimizer:
+the optimizer's own rate (set_learning_rate, a scheduler) does nothing. What adam and
+adamw remember are frozen parameters of the checkpoint. With sgd and
+optimizer.momentum_correction alone the optimizer model holds the rates, and
+learning_rate is 1 in place of them.
 With --target cpu or cuda the batch is the experiment's micro-batch, else it is open.
 
 With --target cuda and runtime.precision mixed_float16 the training model also takes
@@ -82,7 +84,7 @@ calls):
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
 	opts.size.add(cmd.Flags())
-	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, which momentum correction needs")
+	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, for an optimizer model that holds the rates")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the tensors as JSON")
 	return cmd
 }
@@ -104,7 +106,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if experiment.Optimizer.MomentumCorrection && opts.stepsPerEpoch < 1 {
+	if experiment.Optimizer.HoldsRates() && opts.stepsPerEpoch < 1 {
 		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
 	}
 	if err := settleClasses(experiment); err != nil {
@@ -164,7 +166,7 @@ type artifactTensor struct {
 func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) artifactsReport {
 	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
 	r.Parameters, r.Trainable = n.Count()
-	meanings := clientMeanings(a.Image, r.MicroBatches, e.Optimizer.MomentumCorrection)
+	meanings := clientMeanings(a.Image, r.MicroBatches, e.Optimizer.HoldsRates())
 	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
 	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
@@ -177,9 +179,9 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 }
 
 // clientMeanings says what the tensors are that a client feeds and reads.
-func clientMeanings(image string, microBatches int, correction bool) func(name string) string {
+func clientMeanings(image string, microBatches int, holdsRates bool) func(name string) string {
 	rate, why := "rate of the step", ""
-	if correction {
+	if holdsRates {
 		rate, why = "1", "; the optimizer model holds the rates"
 	}
 	if microBatches > 1 {
@@ -193,6 +195,8 @@ func clientMeanings(image string, microBatches int, correction bool) func(name s
 		return map[string]string{
 			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
 			onnxmodels.InputLabel:         "class of each image, counted from 0",
+			onnxmodels.InputSecondLabel:   "class of the image that is mixed into each image",
+			onnxmodels.InputLabelShare:    "share of label, 0..1; the rest is second_label's",
 			onnxmodels.InputLearningRate:  rate + why,
 			onnxmodels.InputDropoutSeed:   "another one for each step",
 			onnxmodels.InputLossScale:     "factor of the loss before it is differentiated",

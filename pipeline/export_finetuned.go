@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"onnxlab/configs"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -31,7 +30,7 @@ func exportFineTuned(opts *exportModelOptions) (path string, err error) {
 	if err != nil {
 		return "", &dataError{err}
 	}
-	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	state, err := snapshot.Parameters(path)
 	if err != nil {
 		return "", &dataError{err}
 	}

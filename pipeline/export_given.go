@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -29,16 +30,16 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
 	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
 	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
-	flags.StringVar(&f.optimizer, "optimizer", optimizerSGD, "with --model: "+optimizerSGD)
+	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… says how, and AdamW decays all parameters by 0.01 by default")
 }
 
-// optimizerSGD is stochastic gradient descent with momentum.
-const optimizerSGD = "sgd"
+// optimizers are the values of --optimizer, those of the setting optimizer.kind.
+var optimizers = []string{configs.SGD, configs.Adam, configs.AdamW}
 
 // check refuses what goes with --model alone.
 func (f *givenFlags) check(flags *pflag.FlagSet) error {
-	if f.optimizer != optimizerSGD {
-		return &usageError{fmt.Errorf("--optimizer %q is not known; %s is", f.optimizer, optimizerSGD)}
+	if !slices.Contains(optimizers, f.optimizer) {
+		return &usageError{fmt.Errorf("--optimizer %q is none of %s", f.optimizer, strings.Join(optimizers, ", "))}
 	}
 	if f.classes < 0 || f.classes == 1 {
 		return &usageError{fmt.Errorf("--classes %d: a classifier has at least 2", f.classes)}
@@ -59,6 +60,7 @@ func (f *givenFlags) settings() configs.Model {
 	m := configs.Model{
 		Kind: configs.KindONNX, Path: f.model, Classes: f.classes, Head: configs.HeadAuto,
 		Train: f.train, Normalize: f.normalize,
+		BatchNorm: configs.BatchNorm{Mode: f.batchNorm},
 	}
 	if f.classes > 0 {
 		m.Head = configs.HeadReplace
@@ -66,26 +68,36 @@ func (f *givenFlags) settings() configs.Model {
 	return m
 }
 
+// optimizerSettings are those of the optimizer. AdamW's are PyTorch's defaults, which decay all
+// parameters.
+func (f *givenFlags) optimizerSettings() []string {
+	settings := []string{"optimizer.kind=" + f.optimizer}
+	if f.optimizer == configs.AdamW {
+		settings = append(settings, "optimizer.weight_decay=0.01", "optimizer.decay_all=true")
+	}
+	return settings
+}
+
 // exportGiven writes the training artifacts of a model from outside.
 func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
-	experiment, err := opts.load()
-	if err != nil {
-		return err
-	}
-	if slices.Contains(opts.sets, "") || opts.config != "" {
+	if opts.config != "" {
 		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
 	}
-	network, err := trainloop.Given(opts.given.settings(), opts.given.batchNorm, opts.size.height, opts.size.width)
+	opts.sets = append(opts.given.optimizerSettings(), opts.sets...)
+	experiment, err := opts.load("optimizer", "train")
 	if err != nil {
 		return err
 	}
-	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: float32(experiment.Optimizer.Momentum), Target: opts.target})
+	network, err := trainloop.Given(opts.given.settings(), opts.size.height, opts.size.width)
+	if err != nil {
+		return err
+	}
+	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
 	if err != nil {
 		return &dataError{fmt.Errorf("model %q: %w", opts.given.model, err)}
 	}
 	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
 		return err
 	}
-	experiment.Train.BatchSize, experiment.Train.Replicas, experiment.Train.MicroBatch = 1, 1, 1
 	return opts.report(stdout, network, artifacts, *experiment)
 }

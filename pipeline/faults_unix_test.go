@@ -105,7 +105,7 @@ func TestKilledReportIsWhole(t *testing.T) {
 	begun := time.Now()
 	run("report", dir)
 	length := time.Since(begun)
-	files := []string{"report.html", "summary.csv", "accuracy.png", "da_type_run.json"}
+	files := []string{"report.html", "summary.csv", "accuracy.png", "da_type_smoke.json"}
 	want := map[string]string{}
 	for _, name := range files {
 		want[name] = mustRead(t, filepath.Join(dir, name))

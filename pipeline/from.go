@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/configs"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/sweep"
 	"onnxlab/trainloop/warmstart"
@@ -46,7 +45,8 @@ func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
 			continue
 		}
 		checked[key] = true
-		network, err := trainloop.Network(c.Experiment, side(c.Experiment.Data), side(c.Experiment.Data))
+		height, width := c.Experiment.Data.Sides() // on which no parameter depends
+		network, err := trainloop.Network(c.Experiment, height, width)
 		if err != nil {
 			return err
 		}
@@ -55,13 +55,4 @@ func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
 		}
 	}
 	return nil
-}
-
-// side is the height of images, on which no parameter depends, for a network that
-// is not trained.
-func side(d configs.Data) int {
-	if d.Size > 0 {
-		return d.Size
-	}
-	return 32
 }

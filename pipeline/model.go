@@ -114,12 +114,17 @@ func (f *modelFlags) openAlone(ctx context.Context, stderr io.Writer) (*classifi
 
 // open reads the model and makes it ready to run. The caller closes it.
 func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writer) (*classifier, error) {
-	c := &classifier{Close: func() error { return nil }}
 	m, path, err := f.read(stderr)
 	if err != nil {
 		return nil, err
 	}
-	c.Path = path
+	return openModel(ctx, m, path, f.runtime, r, stderr)
+}
+
+// openModel makes a model ready to run in one of the runtimes. The path is for messages.
+// The caller closes it.
+func openModel(ctx context.Context, m *modelfile.Model, path, runtime string, r configs.Runtime, stderr io.Writer) (_ *classifier, err error) {
+	c := &classifier{Path: path, Close: func() error { return nil }}
 	if c.Form, err = onnxmodels.FormOf(m); err != nil {
 		return nil, &dataError{fmt.Errorf("read model %q: %w", c.Path, err)}
 	}
@@ -127,7 +132,7 @@ func (f *modelFlags) open(ctx context.Context, r configs.Runtime, stderr io.Writ
 	if err != nil {
 		return nil, err
 	}
-	if f.runtime == runtimeGo {
+	if runtime == runtimeGo {
 		if c.Predictor, err = interp.New(data); err != nil {
 			return nil, &dataError{fmt.Errorf("run %q in pure Go: %w", c.Path, err)}
 		}

@@ -27,7 +27,7 @@ import (
 // plantedModels are models that strangers could send, by what the command says
 // of them.
 var plantedModels = map[string]func(m *onnxpb.Model){
-	`tensor "stage1.conv1.weight" has its data in another file`: func(m *onnxpb.Model) {
+	`tensor "stage1.conv1.weight": external data: location "../../../../etc/passwd" is outside the folder of the model`: func(m *onnxpb.Model) {
 		w := m.Graph.Initializer[0]
 		w.Name, w.RawData, w.DataLocation = proto.String("stage1.conv1.weight"), nil, onnxpb.Tensor_EXTERNAL.Enum()
 		w.ExternalData = []*onnxpb.Property{{Key: proto.String("location"), Value: proto.String("../../../../etc/passwd")}}
@@ -189,10 +189,10 @@ func TestPlantedModels(t *testing.T) {
 // unrunnableModels are models that can be described and not run, by what the
 // command says of them.
 var unrunnableModels = map[string]func(m *onnxpb.Model){
-	"Evil":                      func(m *onnxpb.Model) { operator(m, "Relu").OpType = proto.String("Evil") },
-	"com.evil":                  func(m *onnxpb.Model) { operator(m, "Relu").Domain = proto.String("com.evil") },
-	"pset 99":                   func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
-	"[batch, height, width, 3]": func(m *onnxpb.Model) { widen(m.Graph.Input[0]) },
+	"Evil":                        func(m *onnxpb.Model) { operator(m, "Relu").OpType = proto.String("Evil") },
+	"com.evil":                    func(m *onnxpb.Model) { operator(m, "Relu").Domain = proto.String("com.evil") },
+	"pset 99":                     func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
+	"at most 16384 pixels a side": func(m *onnxpb.Model) { widen(m.Graph.Input[0]) },
 	// Found when they run.
 	"Conv": func(m *onnxpb.Model) { attributeOf(operator(m, "Conv"), "kernel_shape").Ints = []int64{5, 5} },
 	`run "`: func(m *onnxpb.Model) {
@@ -236,9 +236,9 @@ func TestUnrunnableModels(t *testing.T) {
 	artifacts := filepath.Join(t.TempDir(), "artifacts")
 	mustRun(t, "export", "artifacts", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", artifacts)
 	for name, want := range map[string]string{
-		onnxmodels.TrainingModelFile:  "it has no",
-		onnxmodels.EvalModelFile:      "it has no",
-		onnxmodels.OptimizerModelFile: "it has no",
+		onnxmodels.TrainingModelFile:  "where a classifier of images has one",
+		onnxmodels.EvalModelFile:      "where a classifier of images has one",
+		onnxmodels.OptimizerModelFile: "where a classifier of images has one",
 		onnxmodels.CheckpointFile:     "not an ONNX model",
 	} {
 		path := filepath.Join(artifacts, name)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 )
@@ -37,4 +38,19 @@ func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.W
 		return nil, nil, errors.Join(&dataError{err}, session.Close())
 	}
 	return m, func() error { return errors.Join(m.Close(), session.Close()) }, nil
+}
+
+// openValues makes a model ready to give what each of its nodes computes, by name. m has
+// decoded its bytes.
+func openValues(ctx context.Context, data []byte, m *interp.Model, r configs.Runtime, stderr io.Writer) (
+	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
+) {
+	if err := openLibrary(ctx, r, stderr); err != nil {
+		return nil, nil, err
+	}
+	p, err := session.NewLayerProbe(data, m, session.Options{Threads: r.Threads})
+	if err != nil {
+		return nil, nil, errors.Join(err, session.Close())
+	}
+	return p.Values, func() error { return errors.Join(p.Close(), session.Close()) }, nil
 }

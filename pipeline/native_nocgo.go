@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/session"
 )
@@ -35,4 +36,20 @@ func openLibrary(context.Context, configs.Runtime, io.Writer) error { return ses
 // openNative fails.
 func openNative(context.Context, []byte, configs.Runtime, io.Writer) (evaluation.Predictor, func() error, error) {
 	return nil, nil, fmt.Errorf("%w; --runtime %s runs it in this one", session.ErrNoCgo, runtimeGo)
+}
+
+// openValues makes a model ready to give what each of its nodes computes, by name, in
+// pure Go.
+func openValues(_ context.Context, _ []byte, m *interp.Model, _ configs.Runtime, _ io.Writer) (
+	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
+) {
+	values = func(images []uint8) (map[string][]float32, error) {
+		list, err := m.Values(images)
+		of := map[string][]float32{}
+		for _, v := range list {
+			of[v.Name] = v.Floats // nil for integers
+		}
+		return of, err
+	}
+	return values, func() error { return nil }, nil
 }

@@ -26,7 +26,7 @@ func (f *ownFlags) add(flags *pflag.FlagSet) {
 // inference returns the model of a file in the form that export model writes.
 func (f *ownFlags) inference(m *modelfile.Model, path string) (*modelfile.Model, error) {
 	o := onnxmodels.OwnOptions{Height: f.size.height, Width: f.size.width}
-	if f.normalize != configs.NormalizeAuto {
+	if f.normalize != "" && f.normalize != configs.NormalizeAuto {
 		n, err := onnxmodels.ParseNormalization(f.normalize)
 		if err != nil {
 			return nil, &usageError{fmt.Errorf("--normalize: %w", err)}

@@ -20,7 +20,7 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 		config: filepath.Join("..", "configs", "smoke.yaml"),
 		sets: []string{
 			"augment.recipe=none", "data.train=1024", "train.epochs=12", "train.replicas=1", "train.batch_size=32",
-			"optimizer.learning_rate=0.2", "model.convolutions=2", "schedule.decay_epochs=10",
+			"optimizer.learning_rate=0.02", "model.convolutions=2", "schedule.decay_epochs=10",
 		},
 	}}
 	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {

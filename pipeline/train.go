@@ -74,6 +74,7 @@ train.stop_patience=N ends the run where train.stop_monitor has not improved for
 epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 ` + exitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
+  pipeline train --config configs/folder.yaml --set data.path=photos
   pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study
   pipeline train --out runs/study --resume --set train.epochs=120
   pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,

@@ -10,6 +10,10 @@
 //		Experiment: experiment, Train: data.Train, Validation: data.Validation, Dir: "runs/first",
 //	})
 //
+// "go doc" leaves out the example, which trains a small network from Go and reads its
+// history. It is in trainloop/example_test.go, and go test -v -run Example
+// onnxlab/trainloop runs it.
+//
 // A run is a function of its experiment, its data and the number of threads:
 // two runs write the same history, timings aside, and the same model.onnx, on
 // one kind of CPU. One that was interrupted and is resumed ends as if it never
@@ -30,8 +34,12 @@
 // Options, whatever its data settings say. The files of the directory are those
 // of package rundir.
 //
-// Networks that no experiment describes are trained step by step by package
-// session, on what onnxmodels makes and augment.Loader fills.
+// A network that no experiment describes is given by Options.Network and has the same loop.
+// The kind of its model is "own" in config.yaml, and environment.json has its fingerprint: a run
+// is resumed with the same network alone. A program sweeps it as it does others, by package
+// sweep, with Experiment.Model.Kind set to configs.KindOwn and a command that starts the program
+// itself. One step at a time is for package session, on what onnxmodels makes and
+// augment.Loader fills.
 //
 // The native library must be open: session.Open.
 package trainloop

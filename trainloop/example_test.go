@@ -9,6 +9,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset/synthetic"
+	"onnxlab/onnxmodels"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -55,4 +56,52 @@ func ExampleRun() {
 	// done 1 epoch 4 steps 546 parameters
 	// learning rate 0.0156
 	// two runtimes agree: true
+}
+
+// A network that no experiment describes has the whole loop: history, snapshots, resuming,
+// model.onnx. The other settings are those of the experiment.
+func ExampleOptions_network() {
+	ctx := context.Background()
+	conv := func(name string, filters, stride int) onnxmodels.Layer {
+		return onnxmodels.Conv(name, onnxmodels.ConvOptions{Filters: filters, Kernel: 3, Stride: stride, NoBias: true})
+	}
+	norm := func(name string) onnxmodels.Layer { return onnxmodels.BatchNorm(name, onnxmodels.BatchNormOptions{}) }
+	network, err := onnxmodels.NewNetwork(32, 32,
+		conv("conv", 8, 2), norm("norm"), onnxmodels.ReLU("relu"),
+		onnxmodels.Residual("block", nil, conv("conv", 8, 1), norm("norm"), onnxmodels.ReLU("relu")),
+		onnxmodels.GlobalAveragePool("pool"), onnxmodels.Dropout("drop", 0.2), onnxmodels.Dense("dense", 10))
+	if err != nil {
+		log.Fatal(err)
+	}
+	experiment := configs.Default()
+	experiment.Train.Epochs, experiment.Train.BatchSize = 1, 20
+	experiment.Schedule.DecayEpochs = nil
+	train, validation, err := synthetic.Draw(ctx, synthetic.Seed, 80, 20)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := session.Open(ctx, session.LibraryOptions{Progress: os.Stderr}); err != nil {
+		log.Fatal(err)
+	}
+	defer session.Close()
+
+	root, err := os.MkdirTemp("", "run")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(root)
+	dir := filepath.Join(root, "own")
+	summary, err := trainloop.Run(ctx, trainloop.Options{
+		Experiment: experiment, Network: network, Train: train, Validation: validation, Dir: dir,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	kept, err := rundir.ReadConfig(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(summary.Status, summary.Steps, "steps", summary.Parameters, "parameters, kind", kept.Model.Kind)
+	// Output:
+	// done 4 steps 946 parameters, kind own
 }

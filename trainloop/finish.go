@@ -30,14 +30,18 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err != nil {
 		return rundir.Summary{}, err
 	}
-	model, err := r.exported(snapshot.CheckpointPath(path), onnxmodels.TargetPortable)
+	parameters, err := snapshot.Parameters(path)
+	if err != nil {
+		return rundir.Summary{}, err
+	}
+	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, onnxmodels.TargetPortable)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
 	if err := durable.WriteBytes(r.layout.Model(), model); err != nil {
 		return rundir.Summary{}, err
 	}
-	if err := r.writeFineTuned(snapshot.CheckpointPath(path)); err != nil {
+	if err := r.writeFineTuned(parameters); err != nil {
 		return rundir.Summary{}, err
 	}
 	verification, err := r.verify(model)
@@ -54,6 +58,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if l := r.at.LossScale; l != nil {
 		s.SkippedSteps = l.Skipped
 	}
+	r.summarizeStatistics(&s)
 	sum := sha256.Sum256(model)
 	s.ModelSHA256, s.Verification = hex.EncodeToString(sum[:]), verification
 	if err := rundir.WriteSummary(r.Dir, s); err != nil {
@@ -62,28 +67,22 @@ func (r *run) finish() (rundir.Summary, error) {
 	return s, rundir.ClearFailure(r.Dir)
 }
 
-// writeFineTuned writes the model that was given, if one was, with the parameters of a
-// checkpoint file.
-func (r *run) writeFineTuned(path string) error {
+// writeFineTuned writes the parameters back into the model that the run was given, if any.
+func (r *run) writeFineTuned(parameters *checkpoint.Checkpoint) error {
 	if r.Experiment.Model.Kind != configs.KindONNX {
 		return nil
 	}
-	state, err := checkpoint.Read(path)
-	if err != nil {
-		return err
-	}
 	height, width := r.Train.Size()
-	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, state)
+	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, parameters)
 }
 
-// verifiedSamples is how many validation images the exported model is compared
-// on at the end of each run: enough to see a wrong operator or parameter, which
-// any image shows, in a fraction of a second.
+// verifiedSamples is how many validation images the two runtimes are compared on at the
+// end of each run. A wrong operator or parameter shows on any image, and so few take a
+// fraction of a second.
 const verifiedSamples = 4
 
-// verify compares ONNX Runtime and pure Go on the exported model, on the CPU on
-// any device. Runtimes that disagree fail the run: its model is saved, but what
-// it is worth is in doubt.
+// verify compares ONNX Runtime and pure Go on the exported model, always on the CPU. If
+// they disagree, the run fails: its model is saved, but cannot be trusted.
 func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	failed := func(err error) error {
 		return fmt.Errorf("verify %q: %w (pipeline verify --layers --model FILE shows where)", r.layout.Model(), err)
@@ -92,7 +91,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	ctx := context.Background() // the run is through, and this takes no second
+	ctx := context.Background() // the run is done, and this takes less than a second
 	images := r.Validation.Images(0, min(verifiedSamples, r.Validation.Len()))
 	native, err := session.Outputs(ctx, data, model, images, session.Options{Threads: r.options.Threads})
 	if err != nil {
@@ -102,7 +101,11 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	report, err := verify.Compare(native, own, r.tolerance)
+	tolerance, err := r.toleranceOf(data)
+	if err != nil {
+		return nil, failed(err)
+	}
+	report, err := verify.Compare(native, own, tolerance)
 	if err == nil {
 		err = report.Err()
 	}
@@ -114,14 +117,13 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	}, nil
 }
 
-// exported returns the network with the parameters of a checkpoint file in the form
-// for the target.
-func (r *run) exported(path, target string) ([]byte, error) {
-	c, err := checkpoint.Read(path)
-	if err != nil {
-		return nil, err
+// toleranceOf is how far two runtimes may be apart on the exported model.
+func (r *run) toleranceOf(data []byte) (float64, error) {
+	if r.tolerance > 0 {
+		return r.tolerance, nil
 	}
-	return inferenceModel(r.network, c, r.Validation.Classes, target)
+	m, err := modelfile.Decode(data)
+	return verify.ToleranceOfDepth(m), err
 }
 
 // inferenceModel returns the network with the parameters of the checkpoint and

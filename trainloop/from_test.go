@@ -12,6 +12,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -52,12 +53,15 @@ func TestFrom(t *testing.T) {
 	if want := fmt.Sprintf("begins with all 14 parameters of %q (epoch 3, step 12)", o.Dir); !slices.Equal(notes, []string{want}) {
 		t.Errorf("notes %q, want %q", notes, want)
 	}
-	was, err := checkpoint.Read(snapshot.CheckpointPath(last))
+	was, err := snapshot.Parameters(last)
 	if err != nil {
 		t.Fatal(err)
 	}
 	is := firstState(t, warm.Dir)
 	for _, p := range slices.Concat(was.Trainable, was.Frozen) {
+		if p.Name == onnxmodels.StepCounter {
+			p.Data = []float32{0} // it counts its own steps
+		}
 		if got := is.Parameter(p.Name); got == nil || !slices.Equal(got.Data, p.Data) {
 			t.Errorf("%s is another", p.Name)
 		}

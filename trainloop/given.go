@@ -56,24 +56,36 @@ func replaces(m configs.Model, classes int) bool {
 	return m.Head == configs.HeadReplace || m.Head == configs.HeadAuto && m.Classes != 0 && m.Classes != classes
 }
 
-// Given returns the network of the model from outside that the settings name. What its batch
-// normalisation does in training is one of onnxmodels.BatchNormAuto and its like. Images have
+// Given returns the network of the model from outside that the settings name. Images have
 // height x width pixels where the model leaves that open. Without a normalisation in the
 // settings, the network takes what the model itself takes.
-func Given(m configs.Model, batchNorm string, height, width int) (*onnxmodels.Network, error) {
+func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	g, err := readGiven(m, height, width)
 	if err != nil {
 		return nil, err
 	}
-	return g.network(m, batchNorm)
+	return g.network(m)
+}
+
+// givenNetwork is the network of the model from outside that the settings name, for images of
+// height x width pixels.
+func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, error) {
+	n, err := Given(m, height, width)
+	if err != nil {
+		return nil, err
+	}
+	if h, w := n.Size(); h != height || w != width {
+		return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d", height, width, m.Path, h, w)}
+	}
+	return n, nil
 }
 
 // network is the network of the model.
-func (g *given) network(m configs.Model, batchNorm string) (*onnxmodels.Network, error) {
+func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 	if classes := g.model.Logits.Size(1); m.Classes != 0 && m.Classes != classes {
 		return nil, &SettingError{"model.classes", fmt.Sprintf("%d, but %q has %d: set model.head to replace", m.Classes, m.Path, classes)}
 	}
-	o := onnxmodels.GivenOptions{Train: g.patterns(m.Train), BatchNorm: batchNorm}
+	o := onnxmodels.GivenOptions{Train: g.patterns(m.Train), BatchNorm: m.BatchNorm.Mode}
 	if m.Normalize != "" {
 		n, err := g.normalization(m)
 		if err != nil {

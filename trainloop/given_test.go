@@ -131,3 +131,10 @@ func TestGivenRefusals(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// fiveClasses is the training images with as many classes as the model has.
+func fiveClasses(o Options) *dataset.Set {
+	set := *o.Train
+	set.Classes = []string{"dark", "grey", "light", "red", "blue"}
+	return &set
+}

@@ -39,13 +39,13 @@ type Measurement struct {
 	PeakBytes int64 `json:"peak_bytes"`
 }
 
-// Stepper does training steps of an experiment on random images: what they
-// cost does not depend on the images.
+// Stepper does training steps of an experiment on random images, or on random
+// features with train.cache_features: what they cost does not depend on them.
 type Stepper struct {
-	network *onnxmodels.Network
+	network *onnxmodels.Network // that is trained
+	state   *checkpoint.Checkpoint
 	trainer *session.Trainer
-	images  []uint8
-	labels  []int64
+	step    func() (session.Result, error)
 }
 
 // NewStepper returns a stepper for images of height x width, in the form for
@@ -56,23 +56,51 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, e, target, availableMemory()); err != nil {
-		return nil, err
-	}
-	artifacts, err := Artifacts(network, e, 1, target)
+	cut, err := cutFor(e, network)
 	if err != nil {
 		return nil, err
 	}
-	trainer, err := newTrainer(e, artifacts, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), height, width)
+	upper := trained(network, cut)
+	if err := checkMemory(upper, e, target, availableMemory()); err != nil {
+		return nil, err
+	}
+	artifacts, err := Artifacts(upper, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stepper{network: network, trainer: trainer}
-	s.images, s.labels = trainer.Batch()
-	images, labels := randomBatch(e.Seed, e.Train.BatchSize, height, width, e.Model.Classes)
-	copy(s.images, images)
-	copy(s.labels, labels)
-	return s, nil
+	state := network.Initialize(e.Seed)
+	trainer, err := newTrainer(e, upper, artifacts, snapshot.Manifest{}, checkpoint.Encode(state))
+	if err != nil {
+		return nil, err
+	}
+	return &Stepper{upper, state, trainer, randomStep(e, upper, trainer)}, nil
+}
+
+// randomStep returns what does a step on a random batch.
+func randomStep(e configs.Experiment, n *onnxmodels.Network, t *session.Trainer) func() (session.Result, error) {
+	const rate = 0.001
+	height, width := n.Size()
+	randomImages, randomLabels := randomBatch(e.Seed, e.Train.BatchSize, height, width, n.Classes())
+	if n.Features() > 0 {
+		features, labels := t.FeatureBatch()
+		copy(features, randomFeatures(e.Seed, len(features)))
+		copy(labels, randomLabels)
+		return func() (session.Result, error) { return t.StepFeatures(features, labels, rate, 0) }
+	}
+	images, labels := t.Batch()
+	copy(images, randomImages)
+	copy(labels, randomLabels)
+	return func() (session.Result, error) { return t.Step(images, labels, rate, 0) }
+}
+
+// randomFeatures returns n numbers in 0..1.
+func randomFeatures(seed uint64, n int) []float32 {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	list := make([]float32, n)
+	for i := range list {
+		list[i] = rng.Float32()
+	}
+	return list
 }
 
 // randomBatch returns n images [n, height, width, 3] and their labels.
@@ -93,7 +121,7 @@ func (s *Stepper) Step(ctx context.Context) (StepTime, error) {
 		return StepTime{}, err
 	}
 	begun := time.Now()
-	_, err := s.trainer.Step(s.images, s.labels, 0.001, 0)
+	_, err := s.step()
 	return StepTime{Seconds: time.Since(begun).Seconds()}, err
 }
 
@@ -145,7 +173,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	m.SecondsPerStep = median(m.Seconds)
 	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep
 	m.PeakBytes = PeakBytes()
-	m.EvaluationImagesPerSecond, err = evaluationRate(ctx, e, s.network)
+	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.network, s.state)
 	return m, err
 }
 
@@ -159,27 +187,44 @@ func precision(r configs.Runtime) string {
 
 // evaluationRate is how many images a second the network classifies, by the median
 // of five batches after a first one.
-func evaluationRate(ctx context.Context, e configs.Experiment, n *onnxmodels.Network) (rate float64, err error) {
-	height, width := n.Size()
-	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, e.Model.Classes)
-	data, err := inferenceModel(n, n.Initialize(e.Seed), nil, Target(e.Runtime.Device))
+func evaluationRate(e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (rate float64, err error) {
+	classify, closeModel, err := randomClassifier(e, n, state)
 	if err != nil {
 		return 0, err
 	}
-	m, err := session.NewModel(data, sessionOptions(e.Runtime))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
+	defer func() { err = errors.Join(err, closeModel()) }()
 	var seconds []float64
 	for range 6 {
 		begun := time.Now()
-		if _, _, err := m.Predict(ctx, images); err != nil {
+		if err := classify(); err != nil {
 			return 0, err
 		}
 		seconds = append(seconds, time.Since(begun).Seconds())
 	}
 	return evaluation.Batch / median(seconds[1:]), nil
+}
+
+// randomClassifier returns what classifies evaluation.Batch random images, or their features.
+func randomClassifier(e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (classify, closeModel func() error, err error) {
+	if size := n.Features(); size > 0 {
+		head, err := openUpper(n, state, sessionOptions(e.Runtime))
+		if err != nil {
+			return nil, nil, err
+		}
+		list := randomFeatures(e.Seed, evaluation.Batch*size)
+		return func() error { _, err := logits(head, list, size); return err }, head.Close, nil
+	}
+	data, err := inferenceModel(n, state, nil, Target(e.Runtime.Device))
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := session.NewModel(data, sessionOptions(e.Runtime))
+	if err != nil {
+		return nil, nil, err
+	}
+	height, width := n.Size()
+	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, n.Classes())
+	return func() error { _, _, err := m.Predict(context.Background(), images); return err }, m.Close, nil
 }
 
 func median(values []float64) float64 {

@@ -37,7 +37,8 @@ type EpochStepper struct {
 }
 
 // NewEpochStepper returns a stepper that trains on the images, all of which it
-// brings into memory: drawing them is not what it times.
+// brings into memory: drawing them is not what it times. Nor is what makes the features
+// with train.cache_features.
 func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
 	e = withClasses(e, train)
 	if err := checkTraining(e, train); err != nil {
@@ -48,10 +49,27 @@ func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.S
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, e, Target(e.Runtime.Device), availableMemory()); err != nil {
+	cut, err := cutFor(e, network)
+	if err != nil {
 		return nil, err
 	}
-	s, err := newSteps(e, train, network, snapshot.Manifest{}, checkpoint.Encode(network.Initialize(e.Seed)), Target(e.Runtime.Device))
+	target := Target(e.Runtime.Device)
+	if err := checkMemory(trained(network, cut), e, target, availableMemory()); err != nil {
+		return nil, err
+	}
+	state := checkpoint.Encode(network.Initialize(e.Seed))
+	if cut != nil {
+		f, err := newFeatures(ctx, e, cut, state, train, nil)
+		if err != nil {
+			return nil, err
+		}
+		s, err := f.steps(e, snapshot.Manifest{}, state, target)
+		if err != nil {
+			return nil, err
+		}
+		return &EpochStepper{steps: s}, nil
+	}
+	s, err := newSteps(e, train, network, snapshot.Manifest{}, state, target)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +89,7 @@ func (s *EpochStepper) Step(ctx context.Context) (StepTime, error) {
 	}
 	if !isFinite(result.Loss) {
 		return StepTime{}, &Diverged{
-			Step: s.done, Epoch: s.done / s.steps.loader.StepsPerEpoch(),
+			Step: s.done, Epoch: s.done / s.steps.feed.StepsPerEpoch(),
 			Loss: result.Loss, Rate: s.steps.schedule.Rate(s.done),
 		}
 	}

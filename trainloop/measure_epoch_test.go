@@ -22,7 +22,7 @@ func TestEpochStepper(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	steps := s.steps.loader.StepsPerEpoch()
+	steps := s.steps.feed.StepsPerEpoch()
 	for _, epoch := range history {
 		loss := 0.0
 		for range steps {

@@ -17,7 +17,7 @@ import (
 
 // MemoryNeeded estimates how many bytes training in the form for the target takes:
 // those of a step, but for what an operator needs while it runs, and parameters
-// four times, with their gradients and two momenta.
+// four times, with their gradients and two momenta, or what else the optimizer keeps.
 func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (int64, error) {
 	if err := checkBatch(e); err != nil {
 		return 0, err
@@ -26,7 +26,11 @@ func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (i
 	o.Batch = MicroBatch(e)
 	step, err := n.StepBytes(o)
 	total, _ := n.Count()
-	return step + 4*4*int64(total), err
+	arrays := 4
+	if e.Optimizer.IsAdam() {
+		arrays = 5
+	}
+	return step + 4*int64(arrays*total), err
 }
 
 // checkMemory refuses a micro-batch for which the machine has no memory, with
@@ -59,7 +63,18 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, ava
 				fmt.Sprintf("; set train.replicas to %d%s, for which BatchNorm normalises parts of %d images by themselves", parts.Train.Replicas, and, MicroBatch(parts))}
 		}
 	}
-	return &SettingError{"model.widths", problem + "; even a single image does not fit"}
+	return &SettingError{sizeSetting(e.Model.Kind), problem + "; even a single image does not fit"}
+}
+
+// sizeSetting is the setting that makes a network of the kind smaller.
+func sizeSetting(kind string) string {
+	switch kind {
+	case configs.KindCNN:
+		return "model.widths"
+	case configs.KindONNX, configs.KindOwn:
+		return "data.size"
+	}
+	return "model.width_factor"
 }
 
 // explainMemory says what to do about a step that memory was not enough for,

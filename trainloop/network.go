@@ -2,6 +2,7 @@ package trainloop
 
 import (
 	"fmt"
+	"strings"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
@@ -11,8 +12,8 @@ import (
 	"onnxlab/trainloop/session"
 )
 
-// withClasses returns the experiment with as many classes as the images have, where
-// it leaves their number to them.
+// withClasses returns the experiment with the number of classes that the images have, if
+// it does not say one itself.
 func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 	if e.Model.Classes == 0 && images != nil {
 		e.Model.Classes = len(images.Classes)
@@ -24,31 +25,51 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
-	switch e.Model.Kind {
-	case "cnn":
+	m := e.Model
+	switch m.Kind {
 	case configs.KindONNX:
-		n, err := Given(e.Model, onnxmodels.BatchNormAuto, height, width)
-		if err != nil {
-			return nil, err
-		}
-		if h, w := n.Size(); h != height || w != width {
-			return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d", height, width, e.Model.Path, h, w)}
-		}
-		return n, nil
-	default:
-		return nil, fmt.Errorf("model.kind: %q is not a known architecture; \"cnn\" and %q are", e.Model.Kind, configs.KindONNX)
+		return givenNetwork(m, height, width)
+	case configs.KindOwn:
+		return nil, &SettingError{"model.kind", configs.KindOwn + " is a network that only the program that made it can give (trainloop.Options.Network); of a complete run, use the file model.onnx"}
 	}
-	if e.Model.Classes == 0 {
+	if m.Classes == 0 {
 		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
 	}
-	return onnxmodels.CNN(onnxmodels.CNNOptions{
-		Height: height, Width: width,
-		Widths: e.Model.Widths, Convolutions: e.Model.Convolutions, Classes: e.Model.Classes,
-	})
+	norm, dropout, activation := batchNorm(m.BatchNorm), float32(m.Dropout), m.Activation
+	if activation == configs.ActivationAuto {
+		activation = "" // what each network has by itself
+	}
+	switch m.Kind {
+	case configs.KindCNN:
+		return onnxmodels.CNN(onnxmodels.CNNOptions{
+			Height: height, Width: width, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	case configs.KindResNet:
+		return onnxmodels.ResNet(onnxmodels.ResNetOptions{
+			Height: height, Width: width, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	case configs.KindMobileNet:
+		return onnxmodels.MobileNet(onnxmodels.MobileNetOptions{
+			Height: height, Width: width, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
+		})
+	}
+	return nil, fmt.Errorf("model.kind: %q is not a known architecture; %s are", m.Kind, strings.Join(configs.Choices("model.kind"), ", "))
 }
 
-// checkBatch refuses sizes that the others are not fractions of, as those of an
-// experiment that was made in Go from nothing.
+// batchNorm converts the settings for package onnxmodels. With recalibrated statistics
+// the training model keeps corrected ones, which other clients can use as they are.
+func batchNorm(b configs.BatchNorm) onnxmodels.BatchNormOptions {
+	return onnxmodels.BatchNormOptions{
+		Momentum: float32(b.Momentum), Epsilon: float32(b.Epsilon),
+		Corrected: b.Statistics == configs.StatisticsCorrected || b.Statistics == configs.StatisticsRecalibrated,
+	}
+}
+
+// checkBatch refuses batch sizes and replicas below 1, which an experiment that was not
+// loaded from a file may have: other sizes are computed by dividing by them.
 func checkBatch(e configs.Experiment) error {
 	if e.Train.BatchSize < 1 || e.Train.Replicas < 1 {
 		return &SettingError{"train.batch_size", fmt.Sprintf("%d in %d replicas, want 1 or more of both", e.Train.BatchSize, e.Train.Replicas)}
@@ -56,9 +77,9 @@ func checkBatch(e configs.Experiment) error {
 	return nil
 }
 
-// MicroBatch returns how many images go through the network at once: if the
-// experiment leaves it open, a replica's on a CPU, for its caches and its memory,
-// and all on a GPU, which is as fast as it has work at once.
+// MicroBatch returns how many images go through the network at once. If the experiment
+// leaves it open, a CPU takes one replica's, which saves memory and suits its caches. A
+// GPU takes the whole batch, because it is faster the more work it has at once.
 func MicroBatch(e configs.Experiment) int {
 	switch {
 	case e.Train.MicroBatch > 0:
@@ -69,7 +90,7 @@ func MicroBatch(e configs.Experiment) int {
 	return e.Train.BatchSize / max(e.Train.Replicas, 1)
 }
 
-// Target is the form of the training model for a device, "cpu" or "cuda".
+// Target returns the target of training models for a device, "cpu" or "cuda".
 func Target(device string) string {
 	if device == ortlib.CUDA {
 		return onnxmodels.TargetCUDA
@@ -78,16 +99,20 @@ func Target(device string) string {
 }
 
 // Artifacts returns the training models of the experiment's network for the
-// target, one of onnxmodels.Targets or TargetNative; those for a device take
-// micro-batches of the experiment's size alone. With momentum correction they
-// hold the learning rate of every step, for which stepsPerEpoch counts; else it
-// does not matter.
+// target, one of onnxmodels.Targets or TargetNative. Except for the portable target they
+// take only micro-batches of the experiment's size. stepsPerEpoch matters only if the
+// optimizer model holds the rates of all steps (configs.Optimizer.HoldsRates). An
+// experiment that takes the weights of classes from the training images is a
+// *SettingError.
 func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, target string) (*onnxmodels.Artifacts, error) {
 	if err := checkBatch(e); err != nil {
 		return nil, err
 	}
+	if e.Train.Balance == configs.BalanceWeights {
+		return nil, &SettingError{"train.balance", configs.BalanceWeights + " takes the weights from the training images, which are not read here: set train.class_weights"}
+	}
 	o := trainingOptions(e, target)
-	if e.Optimizer.MomentumCorrection {
+	if e.Optimizer.HoldsRates() {
 		s, err := schedule.New(e, stepsPerEpoch)
 		if err != nil {
 			return nil, err
@@ -99,16 +124,15 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	return n.Artifacts(o)
 }
 
-// trainingOptions are those of Artifacts, without the rates.
+// trainingOptions returns the options of Artifacts, except the rates.
 func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOptions {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{
-		Momentum:       float32(e.Optimizer.Momentum),
 		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
-		WeightDecay:    float32(e.Optimizer.WeightDecay),
-		DecayAll:       e.Optimizer.DecayAll,
+		ClassWeights:   weightsOf(e),
+		Mixes:          e.Augment.Mixes(),
 		Mixed:          e.Runtime.Precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA,
 		Target:         target,
 		Block:          session.Block(),
@@ -116,5 +140,18 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 	if target != onnxmodels.TargetPortable {
 		o.Batch = micro
 	}
+	setOptimizer(&o, e.Optimizer)
 	return o
+}
+
+// setOptimizer copies the optimizer's settings into the options, except the rates.
+func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
+	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
+	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
+	if s.IsAdam() {
+		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
+		return
+	}
+	o.Momentum, o.Nesterov = float32(s.Momentum), s.Nesterov
+	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
 }

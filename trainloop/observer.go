@@ -24,7 +24,7 @@ type Position struct {
 }
 
 func (r *run) position() Position {
-	return Position{r.at.Epoch, r.at.Partial.Steps, r.Experiment.Train.Epochs, r.loader.StepsPerEpoch()}
+	return Position{r.at.Epoch, r.at.Partial.Steps, r.Experiment.Train.Epochs, r.feed.StepsPerEpoch()}
 }
 
 func (r *run) note(text string) {

@@ -11,7 +11,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/session/profile"
 )
@@ -58,12 +57,17 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	if err != nil {
 		return p, err
 	}
-	artifacts, err := Artifacts(network, e, 1, target)
+	cut, err := cutFor(e, network)
+	if err != nil {
+		return p, err
+	}
+	upper := trained(network, cut)
+	artifacts, err := Artifacts(upper, evenlyWeighed(e), 1, target)
 	if err != nil {
 		return p, err
 	}
 	passes := p.BatchSize / p.MicroBatch
-	trace, err := profile.Run(ctx, artifacts.Training, profileFeeds(e, network.Initialize(e.Seed), height, width),
+	trace, err := profile.Run(ctx, artifacts.Training, profileFeeds(e, upper),
 		[]string{onnxmodels.OutputLoss, onnxmodels.OutputCorrect},
 		profile.Options{Session: sessionOptions(e.Runtime), Runs: max(steps, 1) * passes})
 	if err != nil {
@@ -89,9 +93,19 @@ func fallbacks(nodes []profile.Node) (list []profile.Node) {
 	return list
 }
 
+// floatBytes is a list of float32 as the bytes of a tensor.
+func floatBytes(list []float32) []byte {
+	data := make([]byte, 0, 4*len(list))
+	for _, x := range list {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	return data
+}
+
 // profileFeeds are the inputs of the training model as in the first step.
-func profileFeeds(e configs.Experiment, c *checkpoint.Checkpoint, height, width int) profile.Feeds {
-	images, labels := randomBatch(e.Seed, MicroBatch(e), height, width, e.Model.Classes)
+func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
+	height, width := n.Size()
+	images, labels := randomBatch(e.Seed, MicroBatch(e), height, width, n.Classes())
 	feeds := profile.Feeds{
 		onnxmodels.InputImage:        images,
 		onnxmodels.InputLearningRate: binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.001)),
@@ -100,13 +114,15 @@ func profileFeeds(e configs.Experiment, c *checkpoint.Checkpoint, height, width 
 	}
 	for _, l := range labels {
 		feeds[onnxmodels.InputLabel] = binary.LittleEndian.AppendUint64(feeds[onnxmodels.InputLabel], uint64(l))
+		feeds[onnxmodels.InputLabelShare] = binary.LittleEndian.AppendUint32(feeds[onnxmodels.InputLabelShare], math.Float32bits(1))
 	}
+	feeds[onnxmodels.InputSecondLabel] = feeds[onnxmodels.InputLabel]
+	if n.Features() > 0 {
+		feeds[onnxmodels.InputFeatures] = floatBytes(randomFeatures(e.Seed, MicroBatch(e)*n.Features()))
+	}
+	c := n.Initialize(e.Seed)
 	for _, p := range slices.Concat(c.Trainable, c.Frozen) {
-		data := make([]byte, 0, 4*len(p.Data))
-		for _, x := range p.Data {
-			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
-		}
-		feeds[p.Name] = data
+		feeds[p.Name] = floatBytes(p.Data)
 	}
 	return feeds
 }

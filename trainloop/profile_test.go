@@ -76,7 +76,7 @@ func TestProfileFeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feeds := profileFeeds(e, n.Initialize(1), 8, 8)
+	feeds := profileFeeds(e, n)
 	for _, input := range a.Training.GetGraph().GetInput() {
 		name := input.GetName()
 		if _, fed := feeds[name]; fed == strings.HasSuffix(name, onnxmodels.GradientBufferSuffix) {

@@ -9,6 +9,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
@@ -22,6 +23,11 @@ type Options struct {
 	// of which its method ValidateFor tells whether they are possible. Its data
 	// settings are kept with the run and not used.
 	Experiment configs.Experiment
+	// Network, if not nil, is trained in place of the one that Experiment.Model describes,
+	// whose Kind then becomes configs.KindOwn and whose Classes those of the network. It
+	// takes images of the size of Train's as bytes. The run keeps its fingerprint
+	// (onnxmodels.Network.Fingerprint): to resume it with another network is a *Mismatch.
+	Network *onnxmodels.Network
 	// Train and Validation have images of one size, one image or more, and as
 	// many classes as the experiment's model. If that says 0, the model gets as
 	// many as they have.
@@ -91,10 +97,16 @@ type run struct {
 	began *configs.Experiment
 
 	network *onnxmodels.Network
-	origin  origin
-	*steps  // nil until prepare
-	options session.Options
-	// tolerance is how far two runtimes may be apart on the exported model.
+	// fingerprint is that of Options.Network, "" without one.
+	fingerprint string
+	// cut is nil, and so are features, unless features are kept.
+	cut      *onnxmodels.Cut
+	features *features
+	origin   origin
+	*steps   // nil until prepare
+	options  session.Options
+	// tolerance is how far two runtimes may be apart on the exported model; 0 is what is
+	// usual for it.
 	tolerance float64
 
 	at snapshot.Manifest // where the run is, and the hashes of what it is
@@ -109,14 +121,14 @@ type run struct {
 // epoch trains to the end of the current epoch, evaluates and saves.
 func (r *run) epoch(ctx context.Context) error {
 	begun := time.Now()
-	for r.at.Partial.Steps < r.loader.StepsPerEpoch() {
+	for r.at.Partial.Steps < r.feed.StepsPerEpoch() {
 		if err := r.saver.failed(); err != nil {
 			return err
 		}
 		if err := r.step(ctx); err != nil {
 			return err
 		}
-		if r.at.Partial.Steps == r.loader.StepsPerEpoch() {
+		if r.at.Partial.Steps == r.feed.StepsPerEpoch() {
 			break
 		}
 		if ctx.Err() != nil {
@@ -151,7 +163,7 @@ func (r *run) step(ctx context.Context) error {
 	p.Correct += result.Correct
 	p.Seconds += time.Since(begun).Seconds()
 	p.Wait += wait.Seconds()
-	images := float64(p.Steps * len(r.labels))
+	images := float64(p.Steps * r.Experiment.Train.BatchSize)
 	r.observe().Stepped(r.position(), p.Loss/float64(p.Steps), float64(p.Correct)/images, images/p.Seconds)
 	return nil
 }
@@ -174,7 +186,7 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 		return err
 	}
 	// An interruption now would only repeat the evaluation.
-	row, err := r.evaluateEpoch(context.WithoutCancel(ctx), pending.CheckpointPath(), begun)
+	row, err := r.evaluateEpoch(context.WithoutCancel(ctx), pending, begun)
 	if err != nil {
 		return errors.Join(err, pending.Abort())
 	}
@@ -190,10 +202,17 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 	return nil
 }
 
-// evaluateEpoch returns the row of the current epoch, at whose end the network
-// has the parameters of the checkpoint file.
-func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (rundir.Epoch, error) {
-	evaluation, err := r.evaluate(ctx, path)
+// evaluateEpoch returns the row of the current epoch, of which the snapshot has the
+// parameters, and if the settings ask for it measures their statistics before.
+func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begun time.Time) (rundir.Epoch, error) {
+	if err := r.recalibrate(ctx, pending); err != nil {
+		return rundir.Epoch{}, err
+	}
+	parameters, err := pending.Parameters()
+	if err != nil {
+		return rundir.Epoch{}, err
+	}
+	evaluation, err := r.evaluate(ctx, parameters)
 	if err != nil {
 		return rundir.Epoch{}, err
 	}
@@ -211,7 +230,7 @@ func (r *run) evaluateEpoch(ctx context.Context, path string, begun time.Time) (
 // processes too if it was resumed within, and of the evaluation.
 func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	p := r.at.Partial
-	images := float64(p.Steps * len(r.labels))
+	images := float64(p.Steps * r.Experiment.Train.BatchSize)
 	return rundir.Epoch{
 		Epoch: r.at.Epoch, Step: r.at.Step, LearningRate: rate,
 		Loss: p.Loss / float64(p.Steps), Accuracy: float64(p.Correct) / images,
@@ -221,10 +240,13 @@ func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	}
 }
 
-// evaluate runs the network with the parameters of the checkpoint file on the
-// validation images, with BatchNorm folded as in the exported model.
-func (r *run) evaluate(ctx context.Context, path string) (e *evaluation.Report, err error) {
-	model, err := r.exported(path, Target(r.options.Device))
+// evaluate runs the network with the parameters on the validation images, with
+// BatchNorm folded as in the exported model.
+func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (e *evaluation.Report, err error) {
+	if r.features != nil {
+		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
+	}
+	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
 	if err != nil {
 		return nil, err
 	}

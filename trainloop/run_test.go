@@ -352,20 +352,25 @@ func TestDataIsChecked(t *testing.T) {
 	}
 }
 
-// TestDiverged: a loss that is not finite stops the run and names step, rate
-// and the last good checkpoint.
+// TestDiverged: a loss that is not finite, of a step or of an evaluation, stops the run
+// and names step, rate and the last good checkpoint.
 func TestDiverged(t *testing.T) {
-	o := small(t, "train.checkpoint_steps=1", "optimizer.learning_rate=1000", "optimizer.reference_batch=1", "schedule.warmup_epochs=0")
-	_, err := Run(t.Context(), o)
-	var d *Diverged
-	if !errors.As(err, &d) {
-		t.Fatalf("error %v, want a Diverged", err)
-	}
-	if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 32000 || !strings.Contains(err.Error(), fmt.Sprintf("step %d (epoch %d)", d.Step+1, d.Epoch+1)) {
-		t.Errorf("error %v", err)
-	}
-	if _, err := os.Stat(rundir.Layout{Dir: o.Dir}.Summary()); err == nil {
-		t.Error("the run has a summary")
+	for cause, evaluation := range map[string]bool{statistics("keras"): true, "optimizer.weight_decay=0.9": false} {
+		o := small(t, "data.train=512", "train.checkpoint_steps=1", "optimizer.learning_rate=1000", "optimizer.reference_batch=1", "schedule.warmup_epochs=0", cause)
+		_, err := Run(t.Context(), o)
+		var d *Diverged
+		if !errors.As(err, &d) {
+			t.Fatalf("%s: error %v, want a Diverged", cause, err)
+		}
+		if !math.IsNaN(d.Loss) && !math.IsInf(d.Loss, 0) || d.Rate != 32000 || !strings.Contains(err.Error(), fmt.Sprintf("step %d (epoch %d)", d.Step+1, d.Epoch+1)) {
+			t.Errorf("%s: error %v", cause, err)
+		}
+		if (d.Step+1 == 16) != evaluation {
+			t.Errorf("%s: error %v, want it of the evaluation after 16 steps: %v", cause, err, evaluation)
+		}
+		if _, err := os.Stat(rundir.Layout{Dir: o.Dir}.Summary()); err == nil {
+			t.Errorf("%s: the run has a summary", cause)
+		}
 	}
 }
 

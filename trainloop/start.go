@@ -15,7 +15,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
-	"onnxlab/onnxmodels/verify"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/session"
 )
@@ -23,16 +22,19 @@ import (
 // start claims the run directory and makes everything that the first step
 // needs.
 func start(ctx context.Context, o Options) (_ *run, err error) {
-	o.Experiment = withClasses(o.Experiment, o.Train)
+	o.Experiment = withClasses(withNetwork(o.Experiment, o.Network), o.Train)
 	if err := check(o); err != nil {
 		return nil, err
 	}
-	height, width := o.Train.Size()
-	network, err := Network(o.Experiment, height, width)
+	network, err := o.network()
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(network, o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
+	cut, err := cutFor(o.Experiment, network)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
 		return nil, err
 	}
 	options := sessionOptions(o.Experiment.Runtime)
@@ -40,10 +42,13 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return nil, err // before there is a directory to go on with
 	}
 	r := &run{
-		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network,
-		options: options, tolerance: verify.Tolerance,
+		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network, cut: cut,
+		options: options,
 	}
 	if r.origin, err = r.originOf(); err != nil {
+		return nil, err
+	}
+	if r.fingerprint, err = o.fingerprint(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
@@ -63,7 +68,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, err
 	}
 	r.dataHash = hashData(ctx, o)
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return r, err
 	}
 	switch {
@@ -75,20 +80,20 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	return r, nil
 }
 
-// lock keeps other processes out of the directory, once one that is in it has left
-// or patience is over.
+// lock keeps other processes out of the directory. If one is in it, lock waits for it
+// to leave until patience is over.
 func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	unlock, err = durable.LockWait(patient, dir, nil)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return durable.Lock(dir) // or who is in it
+		return durable.Lock(dir) // its error names the process in it
 	}
 	return unlock, err
 }
 
-// hashData hashes both splits while the session is made, and returns what waits
-// for it.
+// hashData hashes both splits in the background, while the session is made, and returns
+// a function that waits for the hash.
 func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	done := make(chan struct{})
 	var train, validation string
@@ -105,8 +110,8 @@ func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	}
 }
 
-// checkData tells, once in a process, whether the images have the hash that was
-// known before they were drawn. It comes after an epoch, which has drawn them.
+// checkData checks, once in a process, that drawn images have the hash that is known
+// for them in advance. It runs after an epoch, when all of them have been drawn.
 func (r *run) checkData() error {
 	if r.checked {
 		return nil
@@ -115,7 +120,7 @@ func (r *run) checkData() error {
 	return errors.Join(r.Train.Check(), r.Validation.Check())
 }
 
-// check tells what does not go together between the experiment and the data.
+// check finds where the experiment and the data contradict each other.
 func check(o Options) error {
 	if o.Train == nil || o.Validation == nil {
 		return errors.New("train: want training and validation images (source.Load)")
@@ -137,8 +142,8 @@ func check(o Options) error {
 	return checkTraining(o.Experiment, o.Train)
 }
 
-// checkTraining tells what does not go together between the experiment and the
-// images that it trains on.
+// checkTraining finds where the experiment and its training images contradict each
+// other.
 func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	if train == nil {
 		return errors.New("train: want training images (source.Load)")
@@ -190,11 +195,14 @@ func (r *run) claim() (begun bool, err error) {
 	default:
 		return false, NewMismatch(r.Dir, began, r.Experiment)
 	}
+	if err := r.checkNetwork(); err != nil {
+		return true, err
+	}
 	return true, r.checkOrigin()
 }
 
-// describe writes what the run is. The configuration goes last: with it the
-// directory is this run's.
+// describe writes the files that say what the run is. The configuration goes last:
+// once it is there, the directory belongs to this run.
 func (r *run) describe() error {
 	e := rundir.Collect()
 	e.From = r.origin.from
@@ -206,6 +214,7 @@ func (r *run) describe() error {
 	if e.Model, err = modelFile(r.Experiment.Model); err != nil {
 		return err
 	}
+	e.Network = r.fingerprint
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
 	e.Data.Classes = r.Train.Classes
@@ -226,19 +235,33 @@ func (r *run) describe() error {
 	return durable.WriteBytes(r.layout.Config(), text)
 }
 
-// prepare makes the session and the loader at the position of the latest
-// snapshot, or at the beginning.
-func (r *run) prepare() error {
+// prepare makes the session and the loader, at the position of the latest snapshot or,
+// without one, at the beginning.
+func (r *run) prepare(ctx context.Context) error {
 	state, err := r.resume()
 	if err != nil {
 		return err
 	}
-	if r.steps, err = newSteps(r.Experiment, r.Train, r.network, r.at, state, Target(r.options.Device)); err != nil {
+	if r.steps, err = r.newSteps(ctx, state); err != nil {
 		return err
 	}
 	r.learn()
 	r.at.DataHash, err = r.dataHash()
 	return err
+}
+
+// newSteps makes the steps on images, or on their features.
+func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
+	target := Target(r.options.Device)
+	if r.cut == nil {
+		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
+	}
+	images, size := r.Train.Len()+r.Validation.Len(), r.cut.Upper.Features()
+	r.note(fmt.Sprintf("the frozen layers run once over %d images, and %d features of each are kept: %.1f MB", images, size, float64(featureBytes(r.cut, images))/1e6))
+	if r.features, err = newFeatures(ctx, r.Experiment, r.cut, state, r.Train, r.Validation); err != nil {
+		return nil, err
+	}
+	return r.features.steps(r.Experiment, r.at, state, target)
 }
 
 // Recipe returns the recipe that the settings name.

@@ -10,27 +10,22 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/lossscale"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 
-// steps does the optimizer steps of an experiment: the loader makes batches
+// steps does the optimizer steps of an experiment: its feed makes batches
 // while the session trains on the one before.
 type steps struct {
 	experiment configs.Experiment
 	schedule   schedule.Schedule
-	loader     *augment.Loader
+	feed       feed
 	trainer    *session.Trainer
-
-	images []uint8
-	labels []int64
 }
 
-// newSteps makes the loader and the session for what comes after the position
-// at, with the parameters of the checkpoint state, in the form for the target.
+// newSteps makes the loader and the session for the steps after the position at. The
+// parameters come from the checkpoint state; the training model is for the target.
 func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
 	recipe, err := Recipe(e.Augment)
 	if err != nil {
@@ -38,75 +33,69 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	}
 	loader, err := augment.NewLoader(train, augment.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
-		Epoch: at.Epoch, Step: at.Partial.Steps,
+		Balance: e.Train.Balance == configs.BalanceSampling,
+		Mixing:  augment.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
+		Epoch:   at.Epoch, Step: at.Partial.Steps,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &steps{experiment: e, loader: loader}
+	f := &imageFeed{Loader: loader, mixes: e.Augment.Mixes()}
+	return stepsOf(f, withWeights(e, train), n, at, state, target)
+}
+
+// stepsOf makes the session that trains on what is fed. It closes the feed if it fails.
+func stepsOf(f feed, e configs.Experiment, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
+	s := &steps{experiment: e, feed: f}
 	if err := s.open(n, at, state, target); err != nil {
-		loader.Close()
+		f.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// open makes what needs the loader's number of steps.
+// open makes the schedule and the trainer, which need the loader's number of steps.
 func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (err error) {
-	perEpoch := s.loader.StepsPerEpoch()
+	perEpoch := s.feed.StepsPerEpoch()
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
 		return err
 	}
-	height, width := n.Size()
 	artifacts, err := Artifacts(n, s.experiment, perEpoch, target)
 	if err != nil {
 		return err
 	}
-	if s.trainer, err = newTrainer(s.experiment, artifacts, at, state, height, width); err != nil {
+	if s.trainer, err = newTrainer(s.experiment, n, artifacts, at, state); err != nil {
 		return err
 	}
-	s.images, s.labels = s.trainer.Batch()
+	s.feed.into(s.trainer)
 	return nil
 }
 
-// newTrainer returns a session of the artifacts for what comes after the position
-// at, whose parameters are those of state.
-func newTrainer(e configs.Experiment, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte, height, width int) (*session.Trainer, error) {
-	training, err := modelfile.Marshal(a.Training)
-	if err != nil {
-		return nil, err
-	}
-	optimizer, err := modelfile.Marshal(a.Optimizer)
-	if err != nil {
-		return nil, err
-	}
-	scale := at.LossScale
-	if a.Mixed && scale == nil {
-		scale = lossscale.New()
-	}
+// newTrainer returns a session of the network for what comes after the position at,
+// whose parameters are those of state.
+func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte) (*session.Trainer, error) {
 	return session.NewTrainer(session.Training{
-		TrainingModel: training, OptimizerModel: optimizer, Checkpoint: state,
-		Drops: a.Drops, LossScale: scale, Height: height, Width: width,
+		Network: n, Artifacts: a, Checkpoint: state, LossScale: at.LossScale,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
 	}, sessionOptions(e.Runtime))
 }
 
-// sessionOptions are the settings of sessions in the session's form.
+// sessionOptions converts the runtime settings for package session.
 func sessionOptions(r configs.Runtime) session.Options {
 	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }
 
-// optimize does the next step, whose number counts from 0 over all epochs, and
-// tells how long its batch was not ready.
+// optimize does the next step, and returns how long it waited for its batch. Numbers
+// of steps count from 0 over all epochs.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
-	if wait, err = s.loader.Next(ctx, s.images, s.labels); err != nil {
+	if wait, err = s.feed.next(ctx); err != nil {
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
-	if s.experiment.Optimizer.MomentumCorrection {
+	if s.experiment.Optimizer.HoldsRates() {
 		rate = 1 // the optimizer model holds the rates
 	}
-	result, err = s.trainer.Step(s.images, s.labels, rate, dropoutSeed(s.experiment.Seed, number))
+	result, err = s.feed.train(rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
 		return result, wait, explainMemory(err, s.experiment)
 	}
@@ -114,11 +103,11 @@ func (s *steps) optimize(ctx context.Context, number int) (result session.Result
 }
 
 func (s *steps) close() error {
-	s.loader.Close()
+	s.feed.Close()
 	return s.trainer.Close()
 }
 
-// isFinite tells whether a loss is a number to go on with.
+// isFinite tells whether training can go on with this loss.
 func isFinite(loss float64) bool { return !math.IsNaN(loss) && !math.IsInf(loss, 0) }
 
 // dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.

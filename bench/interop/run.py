@@ -6,7 +6,8 @@ For each case below it exports training artifacts, trains them in Go
 (record/main.go) and again here on the same batches, and compares:
 
     models      onnx.checker with full_check accepts all of them
-    training    loss and hits of every step
+    training    loss and hits of every step, and after the last BatchNorm's
+                running statistics
     checkpoint  one that onnxlab read and wrote back holds the same bytes of
                 every parameter, and training goes on from it as in Go
     eval model  its loss and hits agree with the inference model's logits
@@ -15,7 +16,7 @@ For each case below it exports training artifacts, trains them in Go
                 loss is the eval model's
     inference   every form of exported model gives, for 1 and 32 images, the
                 logits and probabilities that Go got in ONNX Runtime and in
-                onnxlab's own runtime in pure Go, to 1e-5
+                onnxlab's own runtime in pure Go, to 1e-5, in int8 to 0.05
 
 The exit status is 1 if anything disagrees.
 """
@@ -55,7 +56,9 @@ TOLERANCE = 1e-4  # relative, of losses and logits after training anew
 # Between runtimes on one model: of probabilities, and of logits relative to the
 # largest, or to 1 if that is larger.
 INFERENCE_TOLERANCE = 1e-5
-FORMS = [f"{norm}-{layout}" for norm in ("folded", "kept") for layout in ("uint8-nhwc", "float32-nchw")]
+# In int8, a number halfway between two integers goes to either.
+INT8_TOLERANCE = 0.05
+FORMS = [f"{form}-{layout}" for form in ("folded", "kept", "float16", "int8") for layout in ("uint8-nhwc", "float32-nchw")]
 INFERRED = (1, 32)  # images at once
 
 # What each case changes in configs/smoke.yaml, and the target it is exported for.
@@ -68,6 +71,20 @@ CASES = {
         "portable", ["model.widths=8,12,16", "model.convolutions=3", "optimizer.learning_rate=0.001"]),
     "decay and smoothing": ("portable", ["optimizer.weight_decay=0.0005", "train.label_smoothing=0.1"]),
     "momentum correction": ("portable", ["optimizer.momentum_correction=true"]),
+    "Keras's statistics": ("portable", ["model.batchnorm.statistics=keras", "model.batchnorm.momentum=0.9"]),
+    # The momentum counts from the fifth step on.
+    "corrected statistics": (
+        "cpu", ["model.batchnorm.statistics=corrected", "model.batchnorm.momentum=0.75",
+                "train.replicas=4", "train.micro_batch=32"]),
+    "class weights": (
+        "portable", ["train.class_weights=[1,0.5,2,1,1,0,3,1,1,1]", "train.label_smoothing=0.1"]),
+    # Without this epsilon Adam makes whole steps of gradients that are rounding alone.
+    "adam accumulated": (
+        "portable", ["optimizer.kind=adam", "optimizer.learning_rate=0.001", "optimizer.epsilon=1e-5"]),
+    "adamw clipped": ("portable", [
+        "optimizer.kind=adamw", "optimizer.learning_rate=0.001", "optimizer.weight_decay=0.05",
+        "optimizer.epsilon=1e-5", "optimizer.clip_norm=0.5", "train.micro_batch=64"]),
+    "nesterov for CPUs": ("cpu", ["optimizer.nesterov=true", "optimizer.clip_norm=1"]),
     "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
 }
 
@@ -176,6 +193,15 @@ def parameters(state):
     return {name: p.data.tobytes() for name, p in state.parameters}
 
 
+def statistics_apart(state, last):
+    """How far the parameters that are not trained are apart, relative to the largest of each."""
+    want = {name: p.data for name, p in CheckpointState.load_checkpoint(str(last)).parameters if not p.requires_grad}
+    got = {name: p.data for name, p in state.parameters if not p.requires_grad}
+    if got.keys() != want.keys():
+        return float("nan")
+    return max(relative(got[name], want[name]) for name in want)
+
+
 def cross_entropy(logits, labels):
     logits = logits.astype(np.float64)
     logits -= logits.max(1, keepdims=True)
@@ -207,7 +233,8 @@ def compare_inference(case, data):
             got = infer(data.folder / f"{form}.onnx", images[:count])
             for runtime in ("session", "interp"):
                 difference = apart(got, data.inferred(form, count, runtime))
-                yield Check(case, f"{form} x {count}, {runtime}", difference, INFERENCE_TOLERANCE)
+                limit = INT8_TOLERANCE if form.startswith("int8") else INFERENCE_TOLERANCE
+                yield Check(case, f"{form} x {count}, {runtime}", difference, limit)
 
 
 def compare_told(case, trainer, data):
@@ -236,6 +263,7 @@ def compare(case, artifacts, data):
     losses, hits = train(trainer, data, 0)
     yield Check(case, "training: losses", losses, TOLERANCE)
     yield Check(case, "training: hits", hits, 1)  # two classes may be equally likely but for rounding
+    yield Check(case, "training: statistics", statistics_apart(trainer.state, data.folder / "last"), TOLERANCE)
 
     rewritten = Trainer(artifacts, data.folder / "rewritten", data.facts["micro_batch"])
     saved = CheckpointState.load_checkpoint(str(data.folder / "saved"))
@@ -273,7 +301,7 @@ def main():
         programs.mkdir(parents=True, exist_ok=True)
         build(f"{programs}/")
         for case, (target, sets) in CASES.items():
-            artifacts, data = record(programs, folder / case.replace(" ", "-"), target, sets, options.steps)
+            artifacts, data = record(programs, folder / case.replace(" ", "-").replace("'", ""), target, sets, options.steps)
             checks += compare(case, artifacts, data)
     print(f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}, {options.steps} steps a case")
     show(checks)

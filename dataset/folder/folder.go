@@ -10,6 +10,9 @@
 // case are the same. Without a folder of validation images a share of each class is held
 // out of the training images, or test serves if there is one. [dataset.Splits.Notes]
 // says which folders were taken for what, and what was passed over.
+//
+//	splits, err := folder.Load(ctx, folder.Options{Path: "photos", Height: 64, Width: 64}, dataset.Train, dataset.Validation)
+//	splits, err := folder.FromFS(ctx, zipReader, 64, 64) // in any fs.FS
 package folder
 
 import (
@@ -34,7 +37,7 @@ type Options struct {
 	// Path is the folder, DIR above.
 	Path string
 	// FS has the folder in its root, where it is not one of the operating system's;
-	// Path then only names it in messages.
+	// Path then only names it in messages, and may be empty.
 	FS fs.FS
 	// Height and Width are what images are resized to, in pixels, after the largest
 	// part of these proportions is cut out of their middle; 0 means 32.
@@ -56,6 +59,17 @@ const (
 	defaultSide            = 32
 	defaultValidationShare = 0.2
 )
+
+// FromFS reads folders of photographs in the root of a file system, such as an
+// embed.FS, a *zip.Reader or what fs.Sub gives of one, resized to height x width
+// pixels. It is [Load] with these options alone; without splits it reads those of
+// training and validation.
+func FromFS(ctx context.Context, fsys fs.FS, height, width int, splits ...dataset.Split) (*dataset.Splits, error) {
+	if len(splits) == 0 {
+		splits = []dataset.Split{dataset.Train, dataset.Validation}
+	}
+	return Load(ctx, Options{FS: fsys, Height: height, Width: width}, splits...)
+}
 
 // Load reads the splits. What is wrong with the folder or its files is a
 // [*dataset.Error].
@@ -123,6 +137,7 @@ func (o *Options) complete() error {
 	if o.FS == nil {
 		o.FS = os.DirFS(o.Path)
 	}
+	o.Path = cmp.Or(o.Path, ".")
 	return nil
 }
 

@@ -1,12 +1,14 @@
 package folder
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
 	"fmt"
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -400,6 +402,61 @@ func TestFileSystems(t *testing.T) {
 	fsys["a/bad.png"] = &fstest.MapFile{Data: []byte("no image")}
 	_, err = Load(t.Context(), Options{FS: fsys, Path: "embedded"}, dataset.All)
 	datatest.CheckFault(t, err, dataset.NoRecord, `read "embedded/a/bad.png": is no JPEG`, "data.broken=skip to leave out what cannot be read")
+}
+
+// TestFromFS reads the same images from an archive, whose files cannot be sought in, as
+// from a directory, and names its files by their paths within.
+func TestFromFS(t *testing.T) {
+	all := join(files(t, "train/", 4), files(t, "test/", 2))
+	archive := zipped(t, all)
+	splits, err := FromFS(t.Context(), archive, 6, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sizes(splits), [4]int{8, 4, -1, -1}; got != want {
+		t.Errorf("%v images, want %v", got, want)
+	}
+	checkColours(t, splits.Train)
+	same, err := Load(t.Context(), Options{Path: datatest.WriteFiles(t, all), Height: 6, Width: 9}, dataset.Train)
+	if err != nil || same.Train.Hash() != splits.Train.Hash() {
+		t.Errorf("the images differ from those of the directory, error %v", err)
+	}
+	below, err := fs.Sub(archive, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if splits, err = FromFS(t.Context(), below, 8, 8, dataset.All); err != nil || splits.All.Len() != 4 {
+		t.Errorf("%v, error %v, want the four images below", splits, err)
+	}
+	all["train/a/bad.png"] = []byte("no image")
+	_, err = FromFS(t.Context(), zipped(t, all), 8, 8)
+	datatest.CheckFault(t, err, dataset.NoRecord, `read "train/a/bad.png": is no JPEG`, "to leave out what cannot be read")
+	_, err = FromFS(t.Context(), fstest.MapFS{}, 8, 8)
+	datatest.CheckFault(t, err, dataset.NoRecord, `read ".": `, "")
+}
+
+// zipped is an archive of the files.
+func zipped(t *testing.T, all map[string][]byte) *zip.Reader {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for name, data := range all {
+		f, err := w.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // TestBrokenFiles names all that cannot be read, in both splits, a dozen at most.

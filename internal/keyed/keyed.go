@@ -21,6 +21,11 @@ const (
 	Shuffle Purpose = 1
 	// Augment draws the plan of a sample in an epoch.
 	Augment Purpose = 2
+	// Balance draws the images of an epoch that has as many of every class; its sample
+	// is 0.
+	Balance Purpose = 3
+	// Mixing draws how a sample is mixed with another in an epoch.
+	Mixing Purpose = 4
 )
 
 // Seed puts source at the start of the stream of a key. It does not allocate.

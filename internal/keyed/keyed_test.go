@@ -25,7 +25,7 @@ func TestKeysHaveStreamsOfTheirOwn(t *testing.T) {
 	for seed := range uint64(8) {
 		for epoch := range uint64(8) {
 			for sample := range uint64(64) {
-				for purpose := Shuffle; purpose <= Augment; purpose++ {
+				for purpose := Shuffle; purpose <= Mixing; purpose++ {
 					key := [4]uint64{seed, epoch, sample, uint64(purpose)}
 					value := first(seed, epoch, sample, purpose)
 					if other, ok := seen[value]; ok {

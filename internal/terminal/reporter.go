@@ -26,12 +26,16 @@ func (r Reporter) Bar(description string, total int64) *progressbar.ProgressBar 
 		return nil
 	}
 	const figures = "  100% ||  (999 MB/s) [10m10s:10m10s]"
+	// OptionFullWidth takes 80 columns on whatever is no *os.File, such as a Screen.
+	width := progressbar.OptionSetWidth(screen.BarWidth(utf8.RuneCountInString(description) + len(figures)))
+	if total < 0 {
+		width = progressbar.OptionFullWidth() // a spinner, which is drawn at once only with this
+	}
 	return progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription(description),
 		progressbar.OptionShowBytes(true),
-		// OptionFullWidth takes 80 columns on whatever is no *os.File, such as a Screen.
-		progressbar.OptionSetWidth(screen.BarWidth(utf8.RuneCountInString(description)+len(figures))),
+		width,
 		progressbar.OptionClearOnFinish())
 }
 

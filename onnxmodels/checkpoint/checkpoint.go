@@ -46,7 +46,7 @@ type Checkpoint struct {
 	Frozen []Tensor
 	// Optimizer is nil if the file holds no optimizer state.
 	Optimizer *Optimizer
-	// Properties are named texts, numbers and fractions of the user's.
+	// Properties are texts, integers and floating-point numbers that a user added.
 	Properties Properties
 }
 
@@ -100,8 +100,8 @@ func Read(path string) (*Checkpoint, error) {
 	return c, nil
 }
 
-// check tells whether every tensor has as many elements as its shape says, without
-// which Read refuses the file.
+// check tells whether every tensor has as many elements as its shape says. Read would
+// refuse the file otherwise.
 func (c *Checkpoint) check() error {
 	if c == nil {
 		return errors.New("there is no checkpoint")

@@ -34,7 +34,7 @@ func (g *Graph) Err() error { return g.err }
 // so that parts of a graph can be told apart.
 func (g *Graph) Prefix(s string) { g.prefix = s }
 
-// Local returns a name without the prefix that is put before names now.
+// Local returns a name without the current prefix.
 func (g *Graph) Local(name string) string { return strings.TrimPrefix(name, g.prefix) }
 
 // Input appends a graph input.
@@ -156,12 +156,12 @@ func (g *Graph) Fail(format string, args ...any) {
 	}
 }
 
-// ClearErr forgets the first mistake, for who reads a graph and tells of all of them.
+// ClearErr forgets the mistake, for readers that report each node's mistake and go on.
 func (g *Graph) ClearErr() { g.err = nil }
 
-// PeakBytes returns the most bytes that the results of nodes take at a time, if the
-// nodes run in their order and what no later one uses is forgotten. Dimensions
-// without a fixed size count as 1.
+// PeakBytes returns the most bytes that the nodes' results take at any time, if the nodes
+// run in their order and each result is freed after its last use. Symbolic dimensions
+// count as 1.
 func (g *Graph) PeakBytes() int64 {
 	last := map[*Value]int{}
 	for i, n := range g.Nodes {
@@ -173,7 +173,7 @@ func (g *Graph) PeakBytes() int64 {
 		last[out] = len(g.Nodes)
 	}
 	var now, peak int64
-	ending := map[int]int64{} // bytes that are forgotten after a node
+	ending := map[int]int64{} // bytes that are freed after a node
 	for i, n := range g.Nodes {
 		for _, out := range n.Outputs {
 			if out == nil {

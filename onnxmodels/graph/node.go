@@ -2,8 +2,8 @@ package graph
 
 import "fmt"
 
-// Schema is the form of an operator, as ONNX's operator schemas have it: the names of
-// its operands and attributes. What an operator does is told in package op.
+// Schema lists an operator's operands and attributes by name, as ONNX's operator schemas
+// do. What the operator does is in package op.
 type Schema struct {
 	// Domain is empty for ONNX's own operators.
 	Domain string
@@ -20,25 +20,25 @@ type Operand struct {
 	Name string
 	// Optional operands may be left out.
 	Optional bool
-	// Variadic, of the last operand, is any number of values, one at least.
+	// Variadic lets the last operand stand for any number of values, at least one.
 	Variadic bool
 	// Learned marks an input that networks learn, such as the weight of a convolution.
 	Learned bool
-	// Suffix follows the node's name in that of an output's value.
+	// Suffix is appended to the node's name to name an output's value.
 	Suffix string
 }
 
 // Field is an attribute that an operator knows.
 type Field struct {
 	Name string
-	// Default is what a node has that does not give the attribute. Its type is that
-	// of the attribute: int64, float32, string, []int64 or []float32.
+	// Default is the value for nodes that do not give the attribute. Its type is the
+	// attribute's: int64, float32, string, []int64 or []float32.
 	Default any
 	// Required attributes have no default.
 	Required bool
 }
 
-// suffix is that of the name of output i.
+// suffix returns the suffix of output i.
 func (s *Schema) suffix(i int) string {
 	if len(s.Gives) == 0 {
 		return fmt.Sprint(".out", i)
@@ -46,14 +46,14 @@ func (s *Schema) suffix(i int) string {
 	return s.Gives[min(i, len(s.Gives)-1)].Suffix
 }
 
-// place is where an operand of the name is.
+// place returns the index of the operand of that name.
 func place(operands []Operand, name string) int {
 	for i, o := range operands {
 		if o.Name == name {
 			return i
 		}
 	}
-	panic("no operand is called " + name) // by whoever wrote the call
+	panic("no operand is called " + name) // a mistake in the calling code
 }
 
 // Attribute is a named constant of a node. Its value is an int64, a float32,
@@ -75,8 +75,8 @@ type Literal struct {
 type Node struct {
 	*Schema
 	Name string
-	// Asked is the name that was asked for, without the number that Name has where
-	// it was taken.
+	// Asked is the name that the caller wanted. Name has a number appended if that
+	// was taken.
 	Asked      string
 	Inputs     []*Value
 	Outputs    []*Value

@@ -203,6 +203,9 @@ func (v *Value) SetKnown(elements []Dim) { v.known = elements }
 // Data returns the elements of a constant, little-endian, or nil.
 func (v *Value) Data() []byte { return v.data }
 
+// SetData gives a constant other elements, of the type elem and as many, little-endian.
+func (v *Value) SetData(elem Elem, data []byte) { v.Elem, v.data = elem, data }
+
 // Size returns the size of a fixed dimension.
 func (v *Value) Size(i int) int { return int(v.Shape[i].Size) }
 

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"math"
 	"slices"
 
 	"onnxlab/internal/onnxpb"
@@ -8,27 +9,176 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// openBatch opens the batch where a model for a fixed number of images says it in the
-// constants of a Reshape or a Resize: [1, -1] of one image is [batch, -1].
+// This file opens the batch of models that are for a fixed number of images: that number is
+// in the constants of operators that shape, and in what they repeat for each image.
+
+// openBatch changes the inputs of a call where they say the fixed number of images.
 func (r *reader) openBatch(n *onnxpb.Node, c *op.Call) {
-	at, known := map[string]int{"Reshape": 1, "Resize": 3}[n.GetOpType()]
-	if r.batch == 0 || !known || len(c.Inputs) != at+1 || c.Inputs[0] == nil || c.Inputs[at] == nil {
+	name := nodeName(n)
+	if r.batch != 0 && n.GetOpType() == "Resize" {
+		r.openResize(name, c)
+	}
+	if r.batch == 0 || slices.Contains(c.Inputs, nil) {
 		return
 	}
-	x, name := c.Inputs[0], nodeName(n)+".sizes"
-	list := c.Inputs[at].Ints()
-	if len(x.Shape) == 0 || x.Shape[0].Symbol == "" || len(list) == 0 || list[0] != r.batch*x.Shape[0].Size {
+	switch n.GetOpType() {
+	case "Reshape":
+		if len(c.Inputs) == 2 {
+			r.reopen(name, c, 1, openSizes(c.Inputs[0].Shape, innerBatch(c.Inputs[0]), c.Inputs[1].Ints(), r.batch))
+		}
+	case "Expand":
+		r.reopen(name, c, 1, keepBatch(c.Inputs[0].Shape, c.Inputs[1].Ints(), r.batch))
+	case "Slice":
+		if len(c.Inputs) > 2 {
+			r.reopen(name, c, 2, r.openEnds(c.Inputs))
+		}
+	case "Concat":
+		axis := 0
+		for _, a := range n.GetAttribute() {
+			if a.GetName() == "axis" {
+				axis = int(a.GetI())
+			}
+		}
+		r.openParts(name, c, axis)
+	case "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Where", "Equal", "Less", "Greater", "And", "Or", "MatMul":
+		r.openOperands(c)
+	}
+}
+
+// openGather returns what a Gather of all elements takes from each image, where its indices
+// are those of the fixed number of them; nil if it is another. Models have that for tensors
+// whose dimensions were in another order in memory.
+func (r *reader) openGather(n *onnxpb.Node, c *op.Call) *graph.Value {
+	if r.batch == 0 || n.GetOpType() != "Gather" || len(c.Inputs) != 2 || c.Inputs[0] == nil || c.Inputs[1] == nil || len(c.Inputs[0].Shape) != 1 || batchAt(c.Inputs[0].Shape) < 0 {
+		return nil
+	}
+	x, indices := c.Inputs[0], op.TensorOf(c.Inputs[1])
+	if indices == nil || len(indices.Shape) < 2 || int64(indices.Shape[0]) != r.batch {
+		return nil
+	}
+	each, size := indices.Len()/int(r.batch), x.Shape[0].Size
+	for i, k := range indices.Ints {
+		if from := k - int64(i/each)*size; from < 0 || from >= size || from != indices.Ints[i%each] {
+			return nil
+		}
+	}
+	name := nodeName(n)
+	images := r.b.Shaped(name+".images", x, graph.Shape{graph.Symbol(BatchSymbol), {Size: size}})
+	return r.b.Gather(name, images, r.b.IntTensor(name+".one", indices.Shape[1:], indices.Ints[:each]), 1)
+}
+
+// openResize makes the sizes of a Resize those of the batch.
+func (r *reader) openResize(name string, c *op.Call) {
+	const at = 3
+	if len(c.Inputs) != at+1 || c.Inputs[0] == nil || c.Inputs[at] == nil {
 		return
 	}
-	if at == 3 && len(list) == len(x.Shape) {
-		first := r.b.Do("", "Shape", op.Call{
-			Name: name + ".batch", Inputs: []*graph.Value{x}, Attributes: []graph.Attribute{{Name: "end", Value: int64(1)}},
-		})[0]
-		c.Inputs[at] = r.b.Concat(name, []*graph.Value{first, r.b.Ints(name+".rest", list[1:]...)}, 0, graph.Fixed(len(list)))
+	x, list := c.Inputs[0], c.Inputs[at].Ints()
+	if batchAt(x.Shape) != 0 || len(list) != len(x.Shape) || list[0] != r.batch*x.Shape[0].Size {
+		return
 	}
-	if at == 1 {
-		open := slices.Clone(list)
-		open[0] = 0 // as x has it
-		c.Inputs[at] = r.b.Ints(name, open...)
+	first := r.b.Do("", "Shape", op.Call{
+		Name: name + ".batch", Inputs: []*graph.Value{x}, Attributes: []graph.Attribute{{Name: "end", Value: int64(1)}},
+	})[0]
+	c.Inputs[at] = r.b.Concat(name+".sizes", []*graph.Value{first, r.b.Ints(name+".rest", list[1:]...)}, 0, graph.Fixed(len(list)))
+}
+
+// reopen makes a list of numbers an input of the call, if there is one.
+func (r *reader) reopen(name string, c *op.Call, input int, list []int64) {
+	if list != nil {
+		c.Inputs[input] = r.b.Ints(name+".open", list...)
 	}
+}
+
+// openEnds returns the ends of a Slice with those at the last image at the end of the batch,
+// nil if they can stay.
+func (r *reader) openEnds(in []*graph.Value) []int64 {
+	x, ends := in[0].Shape, in[2].Ints()
+	at := batchAt(x)
+	open := slices.Clone(ends)
+	for i, end := range ends {
+		axis := int64(i)
+		if len(in) > 3 {
+			axes := in[3].Ints()
+			if len(axes) != len(ends) {
+				return nil
+			}
+			if axis = axes[i]; axis < 0 {
+				axis += int64(len(x))
+			}
+		}
+		if axis == int64(at) && end == r.batch*x[at].Size {
+			open[i] = math.MaxInt64
+			return open
+		}
+	}
+	return nil
+}
+
+// openParts repeats parts of a Concat that are for the fixed number of images, such as a
+// token of classes, for each of the batch.
+func (r *reader) openParts(name string, c *op.Call, axis int) {
+	like, at := r.batched(c.Inputs)
+	if like == nil {
+		return
+	}
+	if axis < 0 {
+		axis += len(like.Shape)
+	}
+	for i, v := range c.Inputs {
+		if at == axis || len(v.Shape) != len(like.Shape) || v.Shape[at] != (graph.Dim{Size: r.batch}) || like.Shape[at].Size != 1 {
+			continue
+		}
+		if v = r.ofOneImage(v, at); v != nil {
+			c.Inputs[i] = r.b.Repeat(name+".each", v, like, at)
+		}
+	}
+}
+
+// openOperands replaces operands that repeat the same for the fixed number of images by what
+// is for one, which broadcasts.
+func (r *reader) openOperands(c *op.Call) {
+	like, at := r.batched(c.Inputs)
+	if like == nil || r.batch == 1 || like.Shape[at].Size != 1 {
+		return
+	}
+	for i, v := range c.Inputs {
+		k := at - len(like.Shape) + len(v.Shape)
+		if k < 0 || v.Shape[k] != (graph.Dim{Size: r.batch}) {
+			continue
+		}
+		if v = r.ofOneImage(v, k); v != nil {
+			c.Inputs[i] = v
+		}
+	}
+}
+
+// batched finds the input of the most dimensions that has the batch, and where.
+func (r *reader) batched(inputs []*graph.Value) (like *graph.Value, at int) {
+	for _, v := range inputs {
+		if k := batchAt(v.Shape); k >= 0 && (like == nil || len(v.Shape) > len(like.Shape)) {
+			like, at = v, k
+		}
+	}
+	return like, at
+}
+
+// ofOneImage returns what a value says of each image, where its dimension is the fixed
+// number of them and all are the same; or nil.
+func (r *reader) ofOneImage(v *graph.Value, at int) *graph.Value {
+	if r.batch == 1 {
+		return v
+	}
+	if n := v.Producer(); n.Is("", "Expand") || n.Is("", "Tile") {
+		x := n.Inputs[0]
+		if k := at - len(v.Shape) + len(x.Shape); k < 0 {
+			return nil
+		} else if x.Shape[k] == graph.Fixed(1) && slices.Equal(x.Shape[k+1:], v.Shape[at+1:]) {
+			return x
+		}
+	}
+	if t := op.TensorOf(v); t != nil {
+		return r.b.First(v.Name+".first", t, at)
+	}
+	return nil
 }

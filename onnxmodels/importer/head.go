@@ -9,17 +9,17 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Head is the last layer of a classifier: what makes one number a class of features.
+// Head is the last layer of a classifier, which turns features into one logit a class.
 type Head struct {
 	// Weight and Bias are its parameters; Bias is nil if it has none.
 	Weight, Bias *Parameter
-	// Features is how many numbers it makes each class's of.
+	// Features is how many numbers go into each logit.
 	Features int
 
-	axis int // of Weight's dimensions, the one of the classes
+	axis int // the dimension of Weight that counts the classes
 }
 
-// Names are those of the head's parameters.
+// Names returns the names of the head's parameters.
 func (h *Head) Names() []string {
 	names := []string{h.Weight.Name}
 	if h.Bias != nil {
@@ -28,8 +28,8 @@ func (h *Head) Names() []string {
 	return names
 }
 
-// Head finds the classifier's last layer: a product of matrices or a convolution of 1×1,
-// after which there are no others.
+// Head finds the classifier's last layer: the last Gemm, MatMul or 1×1 Conv before the
+// logits.
 func (c *Model) Head() (*Head, error) {
 	h := &Head{}
 	for v := c.Logits; v != nil && v.Producer() != nil; {
@@ -56,14 +56,15 @@ func (c *Model) Head() (*Head, error) {
 
 var errNoHead = fmt.Errorf("its last layer is no Gemm, MatMul or Conv of 1×1 on parameters, so that it cannot be replaced")
 
-// passes are the operators that a head may have behind it.
+// passes are the operators that may stand between the head and the logits.
 var passes = names("Flatten", "Reshape", "Squeeze", "Identity", "Cast", "GlobalAveragePool", "ReduceMean", "Relu", "Dropout", "AveragePool", "Transpose")
 
 func isPointwise(weight *graph.Value) bool {
 	return weight != nil && len(weight.Shape) == 4 && weight.Size(2) == 1 && weight.Size(3) == 1
 }
 
-// behindBias takes the bias of a sum of one and what a layer gives, and returns the latter.
+// behindBias handles an Add of a layer's result and a bias: it keeps the bias and returns
+// the layer's result. It returns nil if the Add is something else.
 func (h *Head) behindBias(c *Model, n *graph.Node) *graph.Value {
 	for i, in := range n.Inputs {
 		if p := c.parameterOf(in); p != nil && h.Bias == nil && c.parameterOf(n.Inputs[1-i]) == nil {
@@ -74,7 +75,7 @@ func (h *Head) behindBias(c *Model, n *graph.Node) *graph.Value {
 	return nil
 }
 
-// found completes the head: first tells that the classes are the weight's first dimension.
+// found completes the head. first tells whether the classes are the weight's first dimension.
 func (h *Head) found(c *Model, weight, bias *graph.Value, first bool) (*Head, error) {
 	if n := weight.Producer(); n.Is("", "Transpose") && len(weight.Shape) == 2 {
 		weight, first = n.Inputs[0], !first
@@ -93,7 +94,7 @@ func (h *Head) found(c *Model, weight, bias *graph.Value, first bool) (*Head, er
 	return h, nil
 }
 
-// parameterOf returns the parameter that a value is, or nil.
+// parameterOf returns the parameter that the value holds, or nil.
 func (c *Model) parameterOf(v *graph.Value) *Parameter {
 	for i := range c.Parameters {
 		if c.Parameters[i].Value == v {
@@ -140,8 +141,8 @@ func setData(t *onnxpb.Tensor, data []byte) {
 	t.FloatData, t.Int32Data, t.Int64Data, t.DoubleData, t.Uint64Data = nil, nil, nil, nil, nil
 }
 
-// forgetShapes brings what the graph says of values behind the head to another number of
-// classes: declared shapes, and constants that Reshape takes.
+// forgetShapes changes the number of classes wherever the graph states it after the head:
+// in declared shapes, and in the constant shapes that Reshape takes.
 func forgetShapes(g *onnxpb.Graph, head []string, old, classes int64) {
 	behind := map[string]bool{}
 	for _, name := range head {
@@ -179,7 +180,7 @@ func forgetShapes(g *onnxpb.Graph, head []string, old, classes int64) {
 	g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfo) bool { return behind[v.GetName()] })
 }
 
-// replaced is a list of int64 with one number in place of another.
+// replaced returns a little-endian list of int64 with by in place of each element old.
 func replaced(data []byte, old, by int64) []byte {
 	list := slices.Clone(data)
 	for i := 0; i+8 <= len(list); i += 8 {

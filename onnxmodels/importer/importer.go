@@ -7,12 +7,13 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
 )
 
 // Options say how a model is read.
 type Options struct {
-	// Height and Width are those of the images where the model leaves them open; 0 if
-	// it must not.
+	// Height and Width are the image size for models that leave it open. With 0, such a
+	// model is an error.
 	Height, Width int
 }
 
@@ -32,8 +33,8 @@ type Model struct {
 	Probabilities bool
 	// Parameters are what training may change, in the order in which the model uses them.
 	Parameters []Parameter
-	// Batch is the number of images that the file is for, which is opened; 0 if it is
-	// open in the file.
+	// Batch is the number of images that the file fixes, which is a symbol in Graph; 0 if
+	// the file leaves it open.
 	Batch int
 }
 
@@ -64,8 +65,10 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 	c.Batch = int(r.batch)
 	c.Graph = r.b.Graph
 	c.Graph.Prune()
+	op.SplitParts(c.Graph)
+	c.Graph.Prune()
 	c.keepUsed(r)
-	return c, c.Graph.Err()
+	return c, errors.Join(c.Graph.Err(), checkSizes(c.Graph))
 }
 
 // keepUsed drops the parameters that the logits do not depend on.
@@ -142,6 +145,9 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 				return nil, fmt.Errorf("its input %q leaves the size of images open: say it with data.size", info.GetName())
 			}
 		}
+		if size > MaxSide {
+			return nil, fmt.Errorf("its input %q has a dimension of %d: images have at most %d pixels a side", info.GetName(), size, MaxSide)
+		}
 		shape = append(shape, graph.Dim{Size: size})
 	}
 	v := r.b.Input(info.GetName(), elem, shape)
@@ -149,11 +155,39 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 	return v, nil
 }
 
+// MaxSide is the largest height and width of images: beyond it, sizes are damage or meant to
+// take all memory.
+const MaxSide = 1 << 14
+
+// maxElements is how many elements a value may have for each image.
+const maxElements = 1 << 31
+
+// checkSizes refuses values whose shapes explode, as those of pads of 65535 do.
+func checkSizes(g *graph.Graph) error {
+	var list []error
+	for _, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			if out != nil && explodes(out.Shape) {
+				list = append(list, fmt.Errorf("node %q (%s): its output would be %s, beyond %d elements for each image", n.Name, n.Op, out, maxElements))
+			}
+		}
+	}
+	return errors.Join(list...)
+}
+
+func explodes(s graph.Shape) bool {
+	elements := 1.0
+	for _, d := range s {
+		elements *= float64(d.Size)
+	}
+	return elements > maxElements
+}
+
 // isChannels tells whether a dimension can be that of channels: grey or colour.
 func isChannels(n int64) bool { return n == 1 || n == 3 }
 
-// findLogits finds the output of one number a class, and goes back over a last softmax
-// and what only changes its form.
+// findLogits finds the output with one number a class, and goes back from it to the value
+// before a final softmax.
 func (c *Model) findLogits(r *reader) error {
 	outputs := r.model.GetGraph().GetOutput()
 	if len(outputs) == 0 {

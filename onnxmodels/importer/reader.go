@@ -18,8 +18,8 @@ type reader struct {
 	opsets map[string]int
 	b      op.Builder
 	values map[string]*graph.Value
-	// broken has the names of values that could not be made, so that what depends on
-	// them is not told as a mistake of its own.
+	// broken has the names of values that could not be made. Nodes that depend on them are
+	// skipped without a report of their own.
 	broken map[string]bool
 	named  map[*graph.Value]bool
 	faults []error
@@ -27,8 +27,8 @@ type reader struct {
 	float32 bool
 	// parameters are the tensors that become inputs of the graph.
 	parameters map[string]bool
-	// batch is the fixed size that the file's first dimension has, which is opened; 0 if
-	// it is open in the file.
+	// batch is the batch size that the file fixes, which becomes a symbol here; 0 if the
+	// file leaves it open.
 	batch int64
 }
 
@@ -64,7 +64,13 @@ func (r *reader) read() error {
 		r.tensor(t.GetName(), t)
 	}
 	r.unknown()
-	for i, n := range r.model.GetGraph().GetNode() {
+	r.nodes(r.model.GetGraph().GetNode())
+	return r.failed()
+}
+
+// nodes appends what nodes compute, and keeps what is wrong with them.
+func (r *reader) nodes(list []*onnxpb.Node) {
+	for i, n := range list {
 		if err := r.node(n); err != nil {
 			r.faults = append(r.faults, fmt.Errorf("node %s: %w", describe(n, i), err))
 			for _, out := range n.GetOutput() {
@@ -72,14 +78,13 @@ func (r *reader) read() error {
 			}
 		}
 	}
-	return r.failed()
 }
 
-// unknown tells of all nodes whose operators are not known, whether or not others before
-// them are.
+// unknown reports every node whose operator is not known, also those that depend on
+// other such nodes.
 func (r *reader) unknown() {
 	for i, n := range r.model.GetGraph().GetNode() {
-		if isConstant(n) {
+		if isConstant(n) || isBranch(n) {
 			continue
 		}
 		if _, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""]); err != nil {
@@ -140,7 +145,7 @@ func (r *reader) tensor(name string, t *onnxpb.Tensor) {
 	r.values[name] = r.b.Constant(name, elem, sizes, data)
 }
 
-// elem is the type that values of an element type have in the graph.
+// elem returns the element type that the graph uses for one of the file.
 func (r *reader) elem(e graph.Elem) graph.Elem {
 	if r.float32 && e.Floating() {
 		return graph.Float
@@ -159,6 +164,9 @@ func (r *reader) node(n *onnxpb.Node) error {
 	}
 	if isConstant(n) {
 		return r.constant(n)
+	}
+	if isBranch(n) {
+		return r.branch(n)
 	}
 	form, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
 	if err != nil {
@@ -184,7 +192,13 @@ func (r *reader) node(n *onnxpb.Node) error {
 		return fmt.Errorf("it has %d outputs, where %d are known", len(c.Want), len(form.Gives))
 	}
 	r.openBatch(n, &c)
-	values, err := r.b.Express(form, c)
+	values := []*graph.Value{r.openGather(n, &c)}
+	if values[0] == nil {
+		values, err = r.b.Express(form, c)
+	}
+	if err == nil {
+		err = r.b.Err()
+	}
 	if err != nil {
 		if inner := errors.Unwrap(err); inner != nil && r.b.Err() != nil {
 			err = inner // the node is named already
@@ -214,7 +228,7 @@ func (r *reader) keepName(v *graph.Value, name string) {
 	r.named[v] = true
 }
 
-// nodeName is the name of a node, or what stands for it.
+// nodeName returns the node's name, else the name of its first output, else its operator.
 func nodeName(n *onnxpb.Node) string {
 	if name := n.GetName(); name != "" {
 		return name

@@ -32,7 +32,8 @@ func Contents(t *onnxpb.Tensor) (elem graph.Elem, sizes []int, data []byte, err 
 	return elem, sizes, data, nil
 }
 
-// listed is the elements of a tensor whose numbers are in the list for its type.
+// listed returns the elements of a tensor that keeps them in the list for its type, and not as
+// raw bytes.
 func listed(elem graph.Elem, t *onnxpb.Tensor) []byte {
 	data := []byte{}
 	put := func(bits uint64) {
@@ -57,7 +58,7 @@ func listed(elem graph.Elem, t *onnxpb.Tensor) []byte {
 		for _, v := range t.GetUint64Data() {
 			put(v)
 		}
-	default: // of smaller integers, and of the bits of float16
+	default: // int32 and smaller integers, bool, and the bits of float16
 		for _, v := range t.GetInt32Data() {
 			put(uint64(v))
 		}

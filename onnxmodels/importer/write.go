@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// SetParameters gives the model's file new values for its parameters, in the types that it
-// has them in. Everything else stays as it was.
+// SetParameters writes new values of the parameters into the model's file, in the element
+// types that the file uses. Everything else stays as it was.
 func (c *Model) SetParameters(values func(name string) ([]float32, error)) error {
 	for _, p := range c.Parameters {
 		list, err := values(p.Name)

@@ -8,29 +8,34 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/internal/printable"
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
 // CheckpointReport is what is in a checkpoint.
 type CheckpointReport struct {
 	Parameters []ParameterReport `json:"parameters"`
-	// Elements counts the numbers of all parameters, Trainable those that the
-	// optimizer changes.
+	// Elements counts the numbers of all parameters of layers, Trainable those that
+	// the optimizer changes.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
 	// OptimizerStep is how many steps were done; nil without optimizer state.
 	OptimizerStep *int64 `json:"optimizer_step,omitempty"`
-	// Momenta counts the tensors of the optimizer's state.
+	// Momenta counts the tensors of the optimizer's state, and State those among the
+	// parameters, which are no parameters of a layer.
 	Momenta int `json:"momenta"`
+	State   int `json:"state,omitempty"`
 }
 
 // ParameterReport is one parameter and its statistics.
 type ParameterReport struct {
-	Name      string  `json:"name"`
-	Shape     []int   `json:"shape"`
-	Elements  int     `json:"elements"`
-	Trainable bool    `json:"trainable"`
-	Mean      float64 `json:"mean"`
+	Name      string `json:"name"`
+	Shape     []int  `json:"shape"`
+	Elements  int    `json:"elements"`
+	Trainable bool   `json:"trainable"`
+	// State marks what the optimizer remembers in place of a parameter.
+	State bool    `json:"state,omitempty"`
+	Mean  float64 `json:"mean"`
 	// Deviation is the standard deviation over the elements.
 	Deviation float64 `json:"deviation"`
 	Min       float64 `json:"min"`
@@ -46,10 +51,15 @@ func Checkpoint(c *checkpoint.Checkpoint) *CheckpointReport {
 	for i, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
 		for _, t := range list {
 			p := parameter(t)
-			p.Trainable = i == 0
-			r.Elements += p.Elements
-			if p.Trainable {
+			p.Trainable, p.State = i == 0, onnxmodels.IsState(t.Name)
+			switch {
+			case p.State:
+				r.State++
+			case p.Trainable:
 				r.Trainable += p.Elements
+				fallthrough
+			default:
+				r.Elements += p.Elements
 			}
 			r.Parameters = append(r.Parameters, p)
 		}
@@ -97,10 +107,14 @@ func parameter(t checkpoint.Tensor) ParameterReport {
 func (r *CheckpointReport) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "training checkpoint\t%d parameters, %d trainable\n", r.Elements, r.Trainable)
+	own := ""
+	if r.State > 0 {
+		own = fmt.Sprintf(", %d tensors of the training model's", r.State)
+	}
 	if r.OptimizerStep != nil {
-		fmt.Fprintf(t, "optimizer\tstep %d, %d momentum tensors\n", *r.OptimizerStep, r.Momenta)
+		fmt.Fprintf(t, "optimizer\tstep %d, %d momentum tensors%s\n", *r.OptimizerStep, r.Momenta, own)
 	} else {
-		fmt.Fprintf(t, "optimizer\tno state\n")
+		fmt.Fprintf(t, "optimizer\tno state%s\n", own)
 	}
 	fmt.Fprintf(t, "\nparameter\tshape\telements\ttrainable\tmean\tdeviation\tmin\tmax\t\n")
 	for _, p := range r.Parameters {
@@ -109,9 +123,20 @@ func (r *CheckpointReport) WriteTable(w io.Writer) error {
 			warning = fmt.Sprintf("%d not finite", p.NotFinite)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%.4g\t%.4g\t%.4g\t%.4g\t%s\n", printable.Name(p.Name), sizes(p.Shape), p.Elements,
-			map[bool]string{true: "yes", false: "no"}[p.Trainable], p.Mean, p.Deviation, p.Min, p.Max, warning)
+			p.trains(), p.Mean, p.Deviation, p.Min, p.Max, warning)
 	}
 	return t.Flush()
+}
+
+// trains says whether the optimizer changes it.
+func (p ParameterReport) trains() string {
+	switch {
+	case p.State:
+		return "optimizer"
+	case p.Trainable:
+		return "yes"
+	}
+	return "no"
 }
 
 func sizes(shape []int) string {

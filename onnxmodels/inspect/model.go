@@ -30,14 +30,16 @@ type ModelReport struct {
 	Operators  []OperatorReport  `json:"operators"`
 	Constants  int               `json:"constants"`
 	Parameters []ValueReport     `json:"parameters"`
-	// Elements counts the numbers of the parameters: of the initializers, and
-	// in training and evaluation models of the inputs that are no data.
-	// Trainable are those that have a gradient.
+	// Elements counts the numbers in all parameters. These are initializers, and in
+	// training and evaluation models the inputs that are not data. Trainable counts
+	// those with a gradient.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
-	// Training is whether training artifacts can be made of the model; nil of models that
-	// are no classifiers of images.
+	// Training tells whether training artifacts can be made of the model; nil if it is
+	// no classifier of images.
 	Training *onnxmodels.Trainability `json:"training,omitempty"`
+	// State lists what a training model remembers for the optimizer besides parameters.
+	State []ValueReport `json:"state,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
@@ -82,13 +84,16 @@ func Model(m *modelfile.Model) *ModelReport {
 	return r
 }
 
-// values tells parameters, which training models have as inputs, from what a
-// user feeds, and from constants. The buffers and flags of gradient
-// accumulation are left out.
+// values sorts the graph's values into parameters, inputs that a user feeds, and
+// constants. Parameters of training models are inputs too. The buffers and flags of
+// gradient accumulation are left out.
 func (r *ModelReport) values(g *onnxpb.Graph) {
 	parameters := parametersOf(g)
 	for _, v := range g.GetInput() {
 		switch name := v.GetName(); {
+		case onnxmodels.IsState(name):
+			delete(parameters, name)
+			r.State = append(r.State, value(v))
 		case parameters[name].elements > 0:
 			r.Parameters = append(r.Parameters, value(v))
 		case !onnxmodels.IsGradientInput(name):
@@ -97,7 +102,7 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 	for _, t := range g.GetInitializer() {
 		if _, ok := parameters[t.GetName()]; ok {
-			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Float, t.GetDims())})
+			r.Parameters = append(r.Parameters, ValueReport{t.GetName(), typeOf(graph.Elem(t.GetDataType()), t.GetDims())})
 		} else {
 			r.Constants++
 		}
@@ -110,7 +115,8 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 }
 
-// elements takes a symbol for one, and what is beyond any parameter for none.
+// elements returns the number of elements of a shape, in which symbols count as 1. It is
+// 0 if that is more than any parameter has.
 func elements(s *onnxpb.TensorShape) int {
 	var dims []int64
 	for _, d := range s.GetDim() {
@@ -177,6 +183,9 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
 	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
+	if len(r.State) > 0 {
+		fmt.Fprintf(t, "optimizer\t%d tensors of state\n", len(r.State))
+	}
 	r.writeTraining(t)
 	for _, part := range []struct {
 		name string

@@ -132,14 +132,16 @@ type parameterInfo struct {
 	trainable bool
 }
 
-// parametersOf returns the parameters of an inference model, which are float
-// initializers of one dimension or more, or of a training or evaluation model,
-// which are inputs. Those with a gradient are trainable.
+// parametersOf returns the parameters of an inference model, which are initializers
+// of one dimension or more, of floating point numbers or of integers that stand for such,
+// or of a training or evaluation model, which are inputs. Those with a gradient are
+// trainable.
 func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	list := map[string]parameterInfo{}
 	if !takesParameters(g) || len(g.GetInput()) == 0 {
+		dequantized, steps := quantizedBy(g)
 		for _, t := range g.GetInitializer() {
-			if graph.Elem(t.GetDataType()) == graph.Float && len(t.GetDims()) > 0 {
+			if name := t.GetName(); (graph.Elem(t.GetDataType()).Floating() || dequantized[name]) && !steps[name] && len(t.GetDims()) > 0 {
 				n, _ := product(t.GetDims()) // which CheckModel has bounded
 				list[t.GetName()] = parameterInfo{elements: int(n)}
 			}
@@ -152,7 +154,8 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	}
 	for _, v := range g.GetInput()[1:] { // the first are the images, whatever their name
 		switch name := v.GetName(); name {
-		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed:
+		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed,
+			onnxmodels.InputSecondLabel, onnxmodels.InputLabelShare:
 		default:
 			if !onnxmodels.IsGradientInput(name) {
 				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+onnxmodels.GradientBufferSuffix]}
@@ -160,6 +163,22 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 		}
 	}
 	return list
+}
+
+// quantizedBy returns the values that are dequantized, and those that are the scales and
+// zero points of such.
+func quantizedBy(g *onnxpb.Graph) (dequantized, steps map[string]bool) {
+	dequantized, steps = map[string]bool{}, map[string]bool{}
+	for _, n := range g.GetNode() {
+		if n.GetOpType() != "DequantizeLinear" || len(n.GetInput()) == 0 {
+			continue
+		}
+		dequantized[n.GetInput()[0]] = true
+		for _, name := range n.GetInput()[1:] {
+			steps[name] = true
+		}
+	}
+	return dequantized, steps
 }
 
 // takesParameters tells training and evaluation models, whose parameters are

@@ -29,9 +29,9 @@ func decode(g *graph.Graph) (b *backend, err error) {
 	return b, onnx.NewModel(b).UnmarshalBinary(data)
 }
 
-// bare returns the model's bytes without what onnx-go makes wrong tensors of, and the
-// program takes from the graph: shapes that values declare, attributes, and constants of
-// other types than float32 and int64.
+// bare returns the model's bytes without declared shapes, attributes, and constants other
+// than float32 and int64. onnx-go would make wrong tensors of them; the program takes
+// them from the graph instead.
 func bare(m *onnxpb.Model) ([]byte, error) {
 	g := m.GetGraph()
 	g.ValueInfo = nil

@@ -9,7 +9,8 @@
 // the same operators, with one input, image, and the outputs logits and
 // probabilities. What it does not know, an operator, an attribute, an element
 // type, an opset, is an error of [New] that names the node: no model is run in
-// part or in another way than ONNX describes it.
+// part or in another way than ONNX describes it. Models in float16 compute in float32,
+// as ONNX Runtime has them do on most processors.
 //
 // Models may come from anywhere. Every error is returned, also for bytes that
 // make onnx-go panic, and a value beyond a gigabyte is refused before it is

@@ -199,6 +199,8 @@ func FuzzNew(f *testing.F) {
 		f.Add(data)
 	}
 	add(hostile(f))
+	network, state := small(f)
+	add(quantized(f, network, state, onnxmodels.InferenceOptions{}, images(2, 8*12*3)))
 	for _, damage := range damages {
 		m := hostile(f)
 		damage(m)

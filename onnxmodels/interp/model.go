@@ -30,6 +30,7 @@ func New(data []byte) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
+	widen(proto)
 	p, err := Compile(proto)
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)

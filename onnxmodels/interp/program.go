@@ -13,7 +13,7 @@ import (
 // changes: any number of goroutines may use it.
 type Program struct {
 	names     []string
-	constants []*op.Tensor // by the number of the value; nil for others
+	constants []*op.Tensor // indexed by value; nil where it is no constant
 	steps     []step
 	inputs    []*graph.Value
 	ids       map[string]int // of inputs and outputs
@@ -144,8 +144,7 @@ func (p *Program) Values(inputs map[string]*op.Tensor) ([]*Value, error) {
 	return list, nil
 }
 
-// run computes the values; those that are no longer needed it drops, unless
-// keep is true.
+// run computes the values. It drops each after its last use unless keep is true.
 func (p *Program) run(inputs map[string]*op.Tensor, keep bool) (values []*op.Tensor, err error) {
 	defer op.Recovered(&err)
 	values = append(values, p.constants...)
@@ -173,8 +172,8 @@ func (p *Program) run(inputs map[string]*op.Tensor, keep bool) (values []*op.Ten
 	return values, nil
 }
 
-// checkInput checks that a tensor is what the program takes: of its type, and of its shape
-// but for symbolic dimensions.
+// checkInput checks a tensor's type and shape against those of the input. A symbolic
+// dimension may have any size.
 func checkInput(in *graph.Value, t *op.Tensor) error {
 	if t == nil {
 		return fmt.Errorf("input %q is missing", in.Name)

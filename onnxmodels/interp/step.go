@@ -7,10 +7,10 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// absent is the place of an optional input or output that is left out.
+// absent stands for an optional input or output that is left out.
 const absent = -1
 
-// step is one node: it makes values[outputs] of values[inputs].
+// step is one node: it computes values[outputs] from values[inputs].
 type step struct {
 	node            *graph.Node
 	operator        *op.Operator

@@ -100,7 +100,17 @@ func products(over, weight *graph.Value) int64 {
 // Conv appends a convolution of x [n, c, h, w] with the weight [m, c, kh, kw]
 // and the bias [m], which may be nil.
 func (b Builder) Conv(name string, x, weight, bias *graph.Value, window Window) *graph.Value {
-	return b.one("Conv", name, []*graph.Value{x, weight, bias}, window.Attributes()...)
+	return b.GroupedConv(name, x, weight, bias, window, 1)
+}
+
+// GroupedConv appends a convolution of so many parts of the channels of x [n, c, h, w], each by
+// itself, with the weight [m, c/groups, kh, kw] and the bias [m], which may be nil.
+func (b Builder) GroupedConv(name string, x, weight, bias *graph.Value, window Window, groups int) *graph.Value {
+	attributes := window.Attributes()
+	if groups > 1 {
+		attributes = append(attributes, graph.Attribute{Name: "group", Value: int64(groups)})
+	}
+	return b.one("Conv", name, []*graph.Value{x, weight, bias}, attributes...)
 }
 
 // convGrad is the gradients of Conv (com.microsoft).

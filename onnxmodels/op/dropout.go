@@ -1,6 +1,10 @@
 package op
 
-import "onnxlab/onnxmodels/graph"
+import (
+	"fmt"
+
+	"onnxlab/onnxmodels/graph"
+)
 
 // dropoutOperator is Dropout. What it drops in training is told by its ratio; without
 // training_mode it leaves its input as it is. Training replaces it: see
@@ -15,17 +19,42 @@ var _ = Register(&Operator{
 		x := n.In("data")
 		return []graph.Type{x.Type(), {Elem: graph.Bool, Shape: x.Shape}}, nil
 	},
-})
-
-// Until opset 11 the ratio was an attribute, and a model did not say whether it trains.
-var _ = RegisterForms(&Form{
-	Schema: graph.Schema{Op: "Dropout", Takes: Takes("data"), Gives: Gives("output", "mask?"), Fields: Fields("ratio", float32(0.5))},
-	Until:  11,
-	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
-		c := Call{Name: n.Name, Inputs: []*graph.Value{n.In("data"), b.Scalar(n.Name+".ratio", n.Float("ratio"))}}
-		for range n.Outputs {
-			c.Want = append(c.Want, true)
+	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		given := func(i int) bool { return i < len(in) && in[i] != nil && in[i].Len() == 1 }
+		if given(2) && in[2].Ints[0] != 0 && !(given(1) && in[1].At(0) == 0) {
+			return nil, fmt.Errorf("elements that are dropped at random are not supported in pure Go")
 		}
-		return b.Do("", "Dropout", c), nil
+		mask, err := newTensor(graph.Bool, in[0].Shape...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range mask.Ints {
+			mask.Ints[i] = 1
+		}
+		return []*Tensor{in[0], mask}, nil
 	},
 })
+
+// Until opset 11 the ratio was an attribute, and a model did not say whether it trains. Until
+// opset 9 the mask had the type of the data.
+var _ = RegisterForms(oldDropout(0, 9, func(b Builder, x, mask *graph.Value) *graph.Value { return b.As(x.Elem, mask) }),
+	oldDropout(10, 11, func(_ Builder, _, mask *graph.Value) *graph.Value { return mask }))
+
+func oldDropout(from, until int, asMask func(b Builder, x, mask *graph.Value) *graph.Value) *Form {
+	return &Form{
+		Schema: graph.Schema{Op: "Dropout", Takes: Takes("data"), Gives: Gives("output", "mask?"), Fields: Fields("ratio", float32(0.5))},
+		From:   from, Until: until,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			x := n.In("data")
+			c := Call{Name: n.Name, Inputs: []*graph.Value{x, b.Scalar(n.Name+".ratio", n.Float("ratio"))}}
+			for range n.Outputs {
+				c.Want = append(c.Want, true)
+			}
+			out := b.Do("", "Dropout", c)
+			if len(out) > 1 {
+				out[1] = asMask(b, x, out[1])
+			}
+			return out, nil
+		},
+	}
+}

@@ -119,7 +119,7 @@ func spellOut(term string, rank int) (letters []rune, dots int, err error) {
 		return nil, 0, fmt.Errorf("term %q does not fit %d dimensions", term, rank)
 	}
 	for _, r := range before + after {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
 			return nil, 0, fmt.Errorf("term %q has %q, which is no letter", term, r)
 		}
 	}

@@ -18,10 +18,8 @@ const foldLimit = 1 << 22
 // if they are not, or if it has no pure Go form.
 func (b Builder) fold(o *Operator, c Call, types []graph.Type) []*graph.Value {
 	n := &graph.Node{Schema: &o.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
-	if o.Known != nil && len(types[0].Shape) <= 1 && !types[0].Elem.Floating() {
-		if known := o.Known(n); fixed(known) {
-			return []*graph.Value{b.constant(c.Name+o.Gives[0].Suffix, knownTensor(known, types[0]))}
-		}
+	if values := b.constants(o, c, o.told(n, types), types); values != nil {
+		return values
 	}
 	if o.Eval == nil || len(c.Inputs) == 0 {
 		return nil
@@ -66,7 +64,9 @@ func fixed(known []graph.Dim) bool {
 func knownTensor(known []graph.Dim, t graph.Type) *Tensor {
 	x := &Tensor{Elem: t.Elem, Shape: make([]int, len(t.Shape)), Ints: make([]int64, len(known))}
 	for i := range x.Shape {
-		x.Shape[i] = len(known) // a list, or a scalar without dimensions
+		if x.Shape[i] = int(t.Shape[i].Size); len(x.Shape) == 1 {
+			x.Shape[i] = len(known) // a list, or a scalar without dimensions
+		}
 	}
 	for i, d := range known {
 		x.Ints[i] = wrap(t.Elem, d.Size)
@@ -74,24 +74,54 @@ func knownTensor(known []graph.Dim, t graph.Type) *Tensor {
 	return x
 }
 
-// know finds the elements of the node's first output, if it is a list of integers that
-// can be told.
+// constants appends the outputs of a call as constants, if all their elements are known
+// numbers.
+func (b Builder) constants(o *Operator, c Call, lists [][]graph.Dim, types []graph.Type) []*graph.Value {
+	for i, want := range c.Want {
+		if want && (i >= len(lists) || !fixed(lists[i])) {
+			return nil
+		}
+	}
+	values := make([]*graph.Value, len(c.Want))
+	for i, want := range c.Want {
+		if want {
+			values[i] = b.constant(c.Name+o.Gives[min(i, len(o.Gives)-1)].Suffix, knownTensor(lists[i], types[i]))
+		}
+	}
+	return values
+}
+
+// know finds the elements of the node's outputs, if they are integers that can be told.
 func (o *Operator) know(n *graph.Node) {
-	y := n.Outputs[0]
-	if y == nil || y.Elem != graph.Int64 && y.Elem != graph.Int32 || len(y.Shape) > 1 {
-		return
+	types := make([]graph.Type, len(n.Outputs))
+	for i, y := range n.Outputs {
+		if y != nil {
+			types[i] = y.Type()
+		}
 	}
+	for i, known := range o.told(n, types) {
+		if y := n.Outputs[i]; y != nil && (y.Elem == graph.Int64 || y.Elem == graph.Int32) {
+			y.SetKnown(known)
+		}
+	}
+}
+
+// told returns the elements of the outputs as far as they can be told, nil for those of which
+// they cannot.
+func (o *Operator) told(n *graph.Node, types []graph.Type) [][]graph.Dim {
 	switch {
-	case o.Known != nil:
-		y.SetKnown(o.Known(n))
+	case types[0].Elem.Floating():
+	case o.Known != nil && len(types[0].Shape) <= 1:
+		return [][]graph.Dim{o.Known(n)}
 	case o.Moves:
-		y.SetKnown(o.moved(n))
+		return o.moved(n)
 	}
+	return nil
 }
 
 // moved tells which elements an operator that moves them puts where: it moves their
 // numbers instead.
-func (o *Operator) moved(n *graph.Node) []graph.Dim {
+func (o *Operator) moved(n *graph.Node) [][]graph.Dim {
 	var known []graph.Dim
 	in := make([]*Tensor, len(n.Inputs))
 	data := 1 // how many inputs hold what is moved
@@ -119,14 +149,17 @@ func (o *Operator) moved(n *graph.Node) []graph.Dim {
 		}
 	}
 	out, err := o.Eval(n, in)
-	if err != nil || len(out) == 0 {
+	if err != nil || len(out) != len(n.Outputs) {
 		return nil
 	}
-	moved := make([]graph.Dim, len(out[0].Ints))
-	for i, k := range out[0].Ints {
-		moved[i] = known[k]
+	lists := make([][]graph.Dim, len(out))
+	for i, y := range out {
+		lists[i] = make([]graph.Dim, len(y.Ints))
+		for k, from := range y.Ints {
+			lists[i][k] = known[from]
+		}
 	}
-	return moved
+	return lists
 }
 
 // alongside returns what f makes of each pair of known elements, of which a single one

@@ -31,6 +31,11 @@ func (b Builder) ReluGrad(name string, dy, y *graph.Value) *graph.Value {
 	return b.in(Microsoft, "ReluGrad", name, []*graph.Value{dy, y})
 }
 
+// SigmoidGrad appends the gradient of y = Sigmoid(x), given y (com.microsoft).
+func (b Builder) SigmoidGrad(name string, dy, y *graph.Value) *graph.Value {
+	return b.in(Microsoft, "SigmoidGrad", name, []*graph.Value{dy, y})
+}
+
 // inside appends 1 where |t| is smaller than half, and 0 elsewhere. HardSigmoid, which is
 // max(0, min(1, alpha·t + beta)), is this step where alpha is so large that it takes the
 // smallest difference that a number of this type can tell from half to 1 or more.

@@ -7,7 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that read and write elements at indices.
+// Operators that read elements at indices. Theirs, and those of their gradients, count from
+// the end if they are negative.
 
 // gatherOperator is Gather along an axis.
 var _ = Register(&Operator{
@@ -20,6 +21,7 @@ var _ = Register(&Operator{
 		}
 		return typed(x.Elem, slices.Concat(x.Shape[:axis], indices.Shape, x.Shape[axis+1:]))
 	},
+	Gradient: gatherGradient,
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		x, indices := in[0], in[1]
 		axis, err := axisIn(n.Int("axis"), len(x.Shape))
@@ -52,18 +54,122 @@ func (b Builder) Gather(name string, x, indices *graph.Value, axis int) *graph.V
 	return b.one("Gather", name, []*graph.Value{x, indices}, graph.Attribute{Name: "axis", Value: int64(axis)})
 }
 
-// scatterElements is ScatterElements.
+// gatherGrad is GatherGrad (com.microsoft): dY added up at the indices, in zeros of the shape.
 var _ = Register(&Operator{
-	Schema: graph.Schema{
-		Op: "ScatterElements", Takes: Takes("data", "indices", "updates"), Gives: Gives("output"),
-		Fields: Fields("axis", int64(0), "reduction", "none"),
-	},
-	Infer: same,
+	Schema: graph.Schema{Domain: Microsoft, Op: "GatherGrad", Takes: Takes("shape", "indices", "dY"), Gives: Gives("dX"), Fields: Fields("axis", int64(0))},
+	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("dY").Elem, n.In("shape").Known()) },
 })
 
-// ScatterAdd appends the vector `into` with each element of the vector
-// `updates` added at its index.
-func (b Builder) ScatterAdd(name string, into, indices, updates *graph.Value) *graph.Value {
-	return b.one("ScatterElements", name, []*graph.Value{into, indices, updates},
-		graph.Attribute{Name: "axis", Value: int64(0)}, graph.Attribute{Name: "reduction", Value: "add"})
+// gatherGradient: dx is dy added up at the indices. A single index is where dy stands among
+// zeros.
+func gatherGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x, indices, d := n.In("data"), n.In("indices"), dy[0]
+	axis, err := axisOf(x, n.Int("axis"))
+	if err != nil {
+		b.Fail("differentiate %q: %w", n.Name, err)
+		return []*graph.Value{nil, nil}
+	}
+	size := x.Shape[axis]
+	if at := TensorOf(indices); at != nil && at.Len() == 1 && size.Symbol == "" {
+		if start, err := axisIn(at.Ints[0], int(size.Size)); err == nil {
+			wide := slices.Concat(x.Shape[:axis], graph.Static(1), x.Shape[axis+1:])
+			d = b.Shaped(n.Name+".part", d, wide)
+			return []*graph.Value{b.spread(n.Name, d, x, []cut{{axis: axis, start: int64(start), end: int64(start) + 1, step: 1}}), nil}
+		}
+	}
+	dx := b.Do(Microsoft, "GatherGrad", Call{
+		Name: n.Name, Inputs: []*graph.Value{b.ShapeOf(n.Name+".shape", x), indices, d},
+		Attributes: []graph.Attribute{{Name: "axis", Value: int64(axis)}}, Types: []graph.Type{x.Type()},
+	})[0]
+	return []*graph.Value{dx, nil}
+}
+
+// gatherElements is GatherElements: one element of each line along an axis, or several.
+var _ = Register(&Operator{
+	Schema: graph.Schema{Op: "GatherElements", Takes: Takes("data", "indices"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
+	From:   11,
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		if _, err := axisOf(n.In("data"), n.Int("axis")); err != nil {
+			return nil, err
+		}
+		if err := sameRank(n.In("data"), n.In("indices")); err != nil {
+			return nil, err
+		}
+		return typed(n.In("data").Elem, n.In("indices").Shape)
+	},
+	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+		return []*graph.Value{b.elementsGrad(n.Name, dy[0], n.In("data"), n.In("indices"), n.Int("axis")), nil}
+	},
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		at, err := linePlaces(in[0], in[1], n.Int("axis"))
+		if err != nil {
+			return nil, err
+		}
+		y, err := picked(in[0], in[1].Shape, func(i int) int { return at[i] })
+		return []*Tensor{y}, err
+	},
+	Moves: true,
+})
+
+func sameRank(x, indices *graph.Value) error {
+	if len(x.Shape) != len(indices.Shape) {
+		return fmt.Errorf("input %s and indices %s differ in rank", x, indices)
+	}
+	return nil
+}
+
+// linePlaces tells where in x the elements are that the indices name, which count along the
+// axis: the other parts of their places are those of the indices themselves.
+func linePlaces(x, indices *Tensor, along int64) ([]int, error) {
+	axis, err := axisIn(along, len(x.Shape))
+	if err != nil {
+		return nil, err
+	}
+	fits := len(x.Shape) == len(indices.Shape)
+	for i := 0; fits && i < len(x.Shape); i++ {
+		fits = i == axis || indices.Shape[i] <= x.Shape[i]
+	}
+	if !fits {
+		return nil, fmt.Errorf("indices %s do not fit input %s along dimension %d", indices, x, axis)
+	}
+	steps := places(x.Shape)
+	size, step := x.Shape[axis], steps[axis]
+	steps[axis] = 0
+	at := make([]int, indices.Len())
+	walk(indices.Shape, steps, steps, func(to, n, i, _, by, _ int) {
+		for k := range n {
+			var line int
+			if line, err = axisIn(indices.Ints[to+k], size); err != nil {
+				err = fmt.Errorf("index %d is outside the dimension %d of input %s", indices.Ints[to+k], axis, x)
+				return
+			}
+			at[to+k] = i + k*by + line*step
+		}
+	})
+	return at, err
+}
+
+// places are how far apart the elements of a tensor are along its dimensions.
+func places(shape []int) []int {
+	steps, n := make([]int, len(shape)), 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		steps[i] = n
+		n *= shape[i]
+	}
+	return steps
+}
+
+// elementsGradOperator is GatherElementsGrad (com.microsoft).
+var _ = Register(&Operator{
+	Schema: graph.Schema{Domain: Microsoft, Op: "GatherElementsGrad", Takes: Takes("dY", "shape", "indices"), Gives: Gives("dX"), Fields: Fields("axis", int64(0))},
+	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("dY").Elem, n.In("shape").Known()) },
+})
+
+// elementsGrad adds dy up where the indices took it from in x (com.microsoft
+// GatherElementsGrad).
+func (b *Backward) elementsGrad(name string, dy, x, indices *graph.Value, axis int64) *graph.Value {
+	return b.Do(Microsoft, "GatherElementsGrad", Call{
+		Name: name, Inputs: []*graph.Value{dy, b.ShapeOf(name+".shape", x), indices},
+		Attributes: []graph.Attribute{{Name: "axis", Value: axis}}, Types: []graph.Type{x.Type()},
+	})[0]
 }

@@ -27,7 +27,8 @@ var _ = Register(&Operator{
 		}
 		return []*graph.Value{b.Concat(n.Name, parts, axis, x.Shape[axis]), nil}[:len(n.Inputs)]
 	},
-	Eval: evalSplit,
+	Eval:  evalSplit,
+	Moves: true,
 })
 
 func inferSplit(n *graph.Node) ([]graph.Type, error) {
@@ -56,8 +57,13 @@ func inferSplit(n *graph.Node) ([]graph.Type, error) {
 	types := make([]graph.Type, parts)
 	for i := range types {
 		shape := slices.Clone(x.Shape)
-		if d.Symbol == "" {
+		switch {
+		case d.Symbol == "":
 			shape[axis].Size = sizes[i]
+		case d.Size%int64(parts) == 0:
+			shape[axis].Size /= int64(parts)
+		default:
+			shape[axis] = graph.Symbol(n.Name + ".part") // such as a half of the batch
 		}
 		types[i] = graph.Type{Elem: x.Elem, Shape: shape}
 	}
@@ -184,7 +190,14 @@ var _ = Register(&Operator{
 			b.Fail("differentiate %q: %w", n.Name, err)
 			return n.Inputs
 		}
-		if first := n.Inputs[0].Shape[axis]; first.Symbol != "" {
+		first := n.Inputs[0].Shape[axis]
+		other := slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool { return v.Shape[axis] != first })
+		open := slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool { return v.Shape[axis].Symbol != "" })
+		switch {
+		case open && other:
+			b.Fail("differentiate %q: its parts are of different open sizes", n.Name)
+			return n.Inputs
+		case open:
 			return b.Split(n.Name, dy[0], len(n.Inputs), first.Symbol)
 		}
 		c := Call{Name: n.Name, Inputs: []*graph.Value{dy[0], nil}, Attributes: []graph.Attribute{{Name: "axis", Value: int64(axis)}}}
@@ -217,6 +230,8 @@ func inferConcat(n *graph.Node) ([]graph.Type, error) {
 		}
 		if v.Shape[axis].Symbol == shape[axis].Symbol {
 			shape[axis].Size += v.Shape[axis].Size
+		} else {
+			shape[axis] = graph.Symbol(n.Name + ".joined") // such as the batch and one more
 		}
 	}
 	return typed(first.Elem, shape)

@@ -7,7 +7,7 @@ import (
 )
 
 // LpPool is the p-norm of what is under each window, and GlobalLpPool that of each channel.
-// Here they are the root of a pool of powers.
+// Here they become the root of an average pool of powers, times the kernel's size.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "LpPool", Takes: Takes("X"), Gives: Gives("Y"), Fields: openFields("ceil_mode", int64(0), "p", int64(2))},

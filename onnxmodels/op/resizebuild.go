@@ -8,13 +8,13 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// resize is a Resize of a model that is being said.
+// resize is what a Resize node of a model does, dimension by dimension.
 type resize struct {
 	sampling // what the dimensions share
 	name     string
 	x        *graph.Value
 	dims     []resized
-	beyond   float32 // what elements from outside are
+	beyond   float32 // the value of elements from outside the input
 }
 
 // resized is what becomes of a dimension.
@@ -30,12 +30,12 @@ func newResize(n *graph.Node, s sampling) *resize {
 	return &resize{sampling: s, name: n.Name, x: x, dims: make([]resized, len(x.Shape)), beyond: n.Float("extrapolation_value")}
 }
 
-// byScale says the size of a dimension by its scale.
+// byScale resizes a dimension by a scale.
 func (r *resize) byScale(s sampling, axis int, scale float32) error {
 	return r.set(s, axis, int(float64(r.x.Size(axis))*float64(scale)), float64(scale))
 }
 
-// set says what becomes of a dimension. One of an open size has to stay as it is.
+// set resizes a dimension. One of an open size cannot be resized.
 func (r *resize) set(s sampling, axis, out int, scale float64) error {
 	crops := s.coordinates == "tf_crop_and_resize"
 	if r.x.Shape[axis].Symbol != "" {
@@ -100,8 +100,8 @@ func (b Builder) resized(r *resize) ([]*graph.Value, error) {
 	return []*graph.Value{y}, b.Err()
 }
 
-// kernelScales are the scales with which ONNX Runtime's kernel gives what is wanted, nil if it
-// does not.
+// kernelScales returns scales with which ONNX Runtime's kernel gives what the model means, or
+// nil if there are none.
 func (r *resize) kernelScales() []float32 {
 	images := func(ranks ...int) bool {
 		return slices.Contains(ranks, len(r.dims)) && !r.dims[0].changed && !r.dims[1].changed
@@ -121,12 +121,12 @@ func (r *resize) kernelScales() []float32 {
 			continue
 		}
 		scales[i] = float32(d.scale)
-		if float64(d.in)*float64(scales[i]) < float64(d.out) { // ONNX Runtime multiplies in both types
+		if float64(d.in)*float64(scales[i]) < float64(d.out) { // ONNX Runtime multiplies in float32, its shape inference in float64
 			scales[i] = math.Nextafter32(scales[i], math.MaxFloat32)
 		}
 		s := r.sampling
 		s.in, s.out, s.scale = d.in, d.out, float64(scales[i])
-		if scaled(d.in, scales[i]) != d.out || !s.taps(s.kernelPosition).near(d.taps) {
+		if scaled(d.in, scales[i]) != d.out || !s.taps(s.kernelPosition).near(d.taps, 1e-4) {
 			return nil
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Resize in models has more than opset 17 or than ONNX Runtime's kernels: that is said by
-// products with matrices. Upsample is what it was called until opset 9.
+// A model's Resize can do more than that of opset 17, or than ONNX Runtime's kernels. Products
+// with constant matrices do the rest. Until opset 9 the operator was called Upsample.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "Upsample", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("mode", "nearest", "scales", Required{[]float32(nil)})},
@@ -20,7 +20,7 @@ var _ = RegisterForms(
 		},
 	},
 	upsampleForm("Upsample", 9, 9),
-	upsampleForm("Resize", 0, 10),
+	upsampleForm("Resize", 10, 10),
 	&Form{
 		Schema: graph.Schema{
 			Op: "Resize", Takes: Takes("X", "roi?", "scales?", "sizes?"), Gives: Gives("Y"),
@@ -56,8 +56,8 @@ func scalesOf(n *graph.Node) ([]float32, error) {
 	return t.Floats, nil
 }
 
-// upsampled appends what older models say by scales alone. The element of a place between two
-// was the one before it, or, in a dimension that shrinks, the one behind it.
+// upsampled appends the Resize of older models, which have scales alone. Between two elements
+// "nearest" was the first of them, or the second where the dimension shrinks.
 func (b Builder) upsampled(n *graph.Node, scales []float32) ([]*graph.Value, error) {
 	s := sampling{coordinates: "asymmetric", mode: n.Text("mode"), nearest: "floor", cubic: -0.75}
 	if err := s.check(); err != nil {

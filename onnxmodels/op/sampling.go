@@ -212,29 +212,44 @@ func (t taps) matrix() []float64 {
 	return m
 }
 
-// identity tells whether every element is itself.
-func (t taps) identity() bool {
-	m := t.matrix()
-	if len(m) != t.size*t.size {
-		return false
+// row is the weights of one element of the output, by elements of the input.
+func (t taps) row(i int) map[int]float64 {
+	row := map[int]float64{}
+	for k := i * t.count; k < (i+1)*t.count; k++ {
+		row[t.at[k]] += t.weights[k]
 	}
-	for i, w := range m {
-		if (i%(t.size+1) == 0) != (w == 1) || w != 0 && w != 1 {
-			return false
-		}
-	}
-	return true
+	return row
 }
 
-// near tells whether two give the same, but for rounding.
-func (t taps) near(u taps) bool {
-	a, b := t.matrix(), u.matrix()
-	if len(a) != len(b) {
+// identity tells whether every element is itself.
+func (t taps) identity() bool {
+	return t.near(taps{size: t.size, count: 1, at: t.ordered(), weights: slices.Repeat([]float64{1}, t.size)}, 0)
+}
+
+// ordered is the places of all elements of the input.
+func (t taps) ordered() []int {
+	list := make([]int, t.size)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// near tells whether two have the same weights, up to a difference.
+func (t taps) near(u taps, difference float64) bool {
+	out := len(t.at) / max(t.count, 1)
+	if t.size != u.size || out != len(u.at)/max(u.count, 1) {
 		return false
 	}
-	for i := range a {
-		if math.Abs(a[i]-b[i]) > 1e-4 {
-			return false
+	for i := range out {
+		row := t.row(i)
+		for at, weight := range u.row(i) {
+			row[at] -= weight
+		}
+		for _, d := range row {
+			if math.Abs(d) > difference {
+				return false
+			}
 		}
 	}
 	return true

@@ -123,21 +123,7 @@ func expanded(x *Tensor, shape []int) (*Tensor, error) {
 	if both, err := broadcastSizes(x.Shape, shape); err != nil || !slices.Equal(both, shape) {
 		return nil, fmt.Errorf("input %s cannot be expanded to %v", x, shape)
 	}
-	y, err := empty(x.Elem, shape...)
-	if err != nil {
-		return nil, err
-	}
-	from := strides(x.Shape, shape)
-	walk(shape, from, from, func(_, n, i, _, step, _ int) {
-		if step == 1 {
-			y.extend(x, i, i+n)
-			return
-		}
-		for k := range n {
-			y.extend(x, i+k*step, i+k*step+1)
-		}
-	})
-	return y, nil
+	return strided(x, shape, strides(x.Shape, shape), 0)
 }
 
 // Expand appends x broadcast to the shape that the tensor `sizes` holds.
@@ -145,17 +131,23 @@ func (b Builder) Expand(name string, x, sizes *graph.Value, shape graph.Shape) *
 	return b.Do("", "Expand", Call{Name: name, Inputs: []*graph.Value{x, sizes}, Types: []graph.Type{{Elem: x.Elem, Shape: shape}}})[0]
 }
 
-// constantOfShape is ConstantOfShape of zeros.
+// constantOfShape is ConstantOfShape: a tensor of one value everywhere, 0 in float32 if none
+// is given.
 var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output")},
+	Schema: graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))},
+	From:   9,
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		fill, err := fillOf(n)
+		if err != nil {
+			return nil, err
+		}
 		known := n.In("input").Known()
 		if known == nil && !n.In("input").Constant() {
-			return typed(graph.Float, nil)
+			return typed(fill.Elem, nil)
 		}
-		return typed(graph.Float, append(graph.Shape{}, known...))
+		return typed(fill.Elem, append(graph.Shape{}, known...))
 	},
-	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		if err := in[0].want("shape", graph.Int64, 1); err != nil {
 			return nil, err
 		}
@@ -163,32 +155,48 @@ var _ = Register(&Operator{
 		for i, d := range in[0].Ints {
 			shape[i] = int(d)
 		}
-		y, err := newFloats(shape...)
+		if _, err := elements(shape); err != nil {
+			return nil, err
+		}
+		fill, err := fillOf(n)
 		if err != nil {
 			return nil, err
 		}
-		return one(y)
+		y, err := strided(fill, shape, make([]int, len(shape)), 0)
+		return []*Tensor{y}, err
 	},
 })
+
+// fillOf is the value that a ConstantOfShape repeats.
+func fillOf(n *graph.Node) (*Tensor, error) {
+	given, _ := n.Attribute("value").(*graph.Literal)
+	if given == nil {
+		return newFloats(1)
+	}
+	fill := FromBytes(given.Elem, given.Sizes, given.Data)
+	if fill == nil || fill.Len() != 1 {
+		return nil, fmt.Errorf("attribute \"value\" is not one element, of a type that is supported")
+	}
+	return fill, nil
+}
 
 // Zeros appends a tensor of float zeros of the shape that `sizes` holds.
 func (b Builder) Zeros(name string, sizes *graph.Value, shape graph.Shape) *graph.Value {
 	return b.Do("", "ConstantOfShape", Call{Name: name, Inputs: []*graph.Value{sizes}, Types: []graph.Type{{Elem: graph.Float, Shape: shape}}})[0]
 }
 
-// rangeOperator is Range.
-var _ = Register(&Operator{
-	Schema: graph.Schema{Op: "Range", Takes: Takes("start", "limit", "delta"), Gives: Gives("output")},
-	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("start").Elem, nil) },
-})
+// In models, the shapes that these give must be known up to the batch.
+var _ = RegisterForms(
+	shapedForm(8, graph.Schema{Op: "Expand", Takes: Takes("input", "shape"), Gives: Gives("output")}),
+	shapedForm(9, graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))}),
+)
 
-// Range appends the integers 0, 1, … below the scalar `limit`, in a vector
-// whose length is the symbol.
-func (b Builder) Range(name string, limit *graph.Value, symbol string) *graph.Value {
-	start := b.IntTensor(name+".start", nil, []int64{0})
-	delta := b.IntTensor(name+".delta", nil, []int64{1})
-	return b.Do("", "Range", Call{
-		Name: name, Inputs: []*graph.Value{start, limit, delta},
-		Types: []graph.Type{{Elem: graph.Int64, Shape: graph.Shape{graph.Symbol(symbol)}}},
-	})[0]
+func shapedForm(from int, s graph.Schema) *Form {
+	return &Form{Schema: s, From: from, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		y := b.one(n.Op, n.Name, n.Inputs, n.Attributes...)
+		if b.Err() == nil && y.Shape == nil {
+			return nil, fmt.Errorf("the shape that it gives is not known before the model runs")
+		}
+		return []*graph.Value{y}, nil
+	}}
 }

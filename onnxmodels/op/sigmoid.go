@@ -10,7 +10,7 @@ import (
 var (
 	_ = unary("Sigmoid", floats, rule{ // dx = dy·y·(1 − y)
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
-			return b.fused("SigmoidGrad", n.Name, dy, n.Out("Y"))
+			return b.SigmoidGrad(n.Name, dy, n.Out("Y"))
 		},
 		float: sigmoid,
 	})

@@ -25,8 +25,9 @@ var _ = Register(&Operator{
 		}
 		return typed(n.In("data").Elem, shape)
 	},
-	Eval:  evalSlice,
-	Moves: true,
+	Gradient: sliceGradient,
+	Eval:     evalSlice,
+	Moves:    true,
 })
 
 // In models, bounds that are computed become constants where they are known.
@@ -165,6 +166,9 @@ func cutsFrom(in []*Tensor, rank int) ([]cut, error) {
 		if steps != nil {
 			cuts[i].step = steps[i]
 		}
+		if slices.ContainsFunc(cuts[:i], func(c cut) bool { return c.axis == cuts[i].axis }) {
+			return nil, fmt.Errorf("dimension %d is cut twice", cuts[i].axis)
+		}
 		if cuts[i].step == 0 || cuts[i].step == math.MinInt64 || cuts[i].axis >= rank {
 			return nil, fmt.Errorf("dimension %d of %d is cut with step %d", cuts[i].axis, rank, cuts[i].step)
 		}
@@ -186,31 +190,22 @@ func evalSlice(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		shape[c.axis] = int(count)
 		step[c.axis] *= int(c.step)
 	}
-	y, err := empty(x.Elem, shape...)
+	y, err := strided(x, shape, step, first)
 	if err != nil {
 		return nil, err
 	}
-	if product(shape) == 0 {
-		return one(y)
-	}
-	walk(shape, step, step, func(_, n, i, _, d, _ int) {
-		if d == 1 {
-			y.extend(x, first+i, first+i+n)
-			return
-		}
-		for k := range n {
-			y.extend(x, first+i+k*d, first+i+k*d+1)
-		}
-	})
 	return one(y)
 }
 
 // Turn180 appends x [a, b, h, w] with its rows and columns in reverse.
 func (b Builder) Turn180(name string, x *graph.Value) *graph.Value {
-	const begin, end = -1, -1 << 31 // from the last element to before the first
+	return b.turn(name, x, []int{2, 3})
+}
+
+// Columns appends the columns from..to−1 of a matrix x.
+func (b Builder) Columns(name string, x *graph.Value, from, to int) *graph.Value {
 	inputs := []*graph.Value{
-		x, b.Ints(name+".begin", begin, begin), b.Ints(name+".end", end, end),
-		b.Ints(name+".axes", 2, 3), b.Ints(name+".steps", -1, -1),
+		x, b.Ints(name+".begin", int64(from)), b.Ints(name+".end", int64(to)), b.Ints(name+".axes", 1),
 	}
 	return b.one("Slice", name, inputs)
 }

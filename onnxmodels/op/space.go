@@ -17,8 +17,9 @@ var _ = RegisterForms(
 
 type blockBuild func(b Builder, name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error)
 
-// blockForm is an operator on blocks of images, whose channels are in the order depth, column,
-// row or else column, row, depth.
+// blockForm declares an operator that moves elements between channels and blocks of pixels.
+// In its mode DCR the channels are in the order row, column, depth (depthLast is false), in
+// CRD depth, row, column.
 func blockForm(name string, from, until int, build blockBuild, fields ...any) *Form {
 	return &Form{
 		Schema: graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields(fields...)},
@@ -42,7 +43,7 @@ func blockForm(name string, from, until int, build blockBuild, fields ...any) *F
 	}
 }
 
-// depthToSpace appends x with the channels of each place as a block of places.
+// depthToSpace appends x with the channels of each pixel spread over a block of pixels.
 func (b Builder) depthToSpace(name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error) {
 	c, h, w := x.Size(1), x.Size(2), x.Size(3)
 	if c%(size*size) != 0 {
@@ -56,7 +57,7 @@ func (b Builder) depthToSpace(name string, x *graph.Value, size int, depthLast b
 	return b.rearranged(name, x, parts, order, []int{depth, h * size, w * size}), b.Err()
 }
 
-// spaceToDepth appends x with each block of places as the channels of one.
+// spaceToDepth appends x with each block of pixels gathered into the channels of one.
 func (b Builder) spaceToDepth(name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error) {
 	c, h, w := x.Size(1), x.Size(2), x.Size(3)
 	if h%size != 0 || w%size != 0 {
@@ -69,8 +70,8 @@ func (b Builder) spaceToDepth(name string, x *graph.Value, size int, depthLast b
 	return b.rearranged(name, x, []int{c, h / size, size, w / size, size}, order, []int{c * size * size, h / size, w / size}), b.Err()
 }
 
-// rearranged appends x with the dimensions behind the first in parts, these in another order,
-// and all of that in the sizes.
+// rearranged splits the dimensions after the first into parts, transposes them into the
+// order, and joins them to the sizes.
 func (b Builder) rearranged(name string, x *graph.Value, parts, order, sizes []int) *graph.Value {
 	lead := x.Shape[:1:1]
 	y := b.Transpose(name+".moved", b.Shaped(name+".parts", x, append(lead, graph.Static(parts...)...)), order...)

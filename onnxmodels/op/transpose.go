@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -45,18 +46,39 @@ var _ = Register(&Operator{
 		for i, d := range order {
 			shape[i], from[i] = x.Shape[d], own[d]
 		}
-		y, err := empty(x.Elem, shape...)
+		y, err := strided(x, shape, from, 0)
 		if err != nil {
 			return nil, err
 		}
-		walk(shape, from, from, func(_, n, i, _, step, _ int) {
-			for k := range n {
-				y.extend(x, i+k*step, i+k*step+1)
-			}
-		})
 		return one(y)
 	},
 	Moves: true,
+})
+
+// In models, one after another is a single one, or none where they cancel.
+var _ = RegisterForms(&Form{
+	Schema: graph.Schema{Op: "Transpose", Takes: Takes("data"), Gives: Gives("transposed"), Fields: Fields("perm", []int64(nil))},
+	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		x := n.In("data")
+		order, err := permutation(n.Ints("perm"), len(x.Shape))
+		if err != nil {
+			return nil, fmt.Errorf("%w of %s", err, x)
+		}
+		if before := x.Producer(); before.Is("", "Transpose") {
+			x = before.In("data")
+			first, err := permutation(before.Ints("perm"), len(x.Shape))
+			if err != nil {
+				return nil, err
+			}
+			for i, d := range order {
+				order[i] = first[d]
+			}
+		}
+		if slices.IsSorted(order) {
+			return []*graph.Value{x}, nil
+		}
+		return []*graph.Value{b.Transpose(n.Name, x, order...)}, nil
+	},
 })
 
 // permutation is the dimensions in their new order.

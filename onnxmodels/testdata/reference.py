@@ -7,6 +7,7 @@ writes, beside this file:
 
 network.npz   loss, gradients and running statistics of one step of the study's
               network at narrow widths, by PyTorch in float64
+oblong.npz    the same of images that are not square, at widths of whole blocks
 training.npz  ten training steps of a small network, with and without weight
               decay and label smoothing, by PyTorch in float64
 sgd.npz       ten steps of Keras's SGD with momentum at a changing rate
@@ -121,6 +122,25 @@ def network():
     np.savez_compressed(HERE / "network.npz", **out)
 
 
+def oblong():
+    rng = np.random.default_rng(4)
+    p = parameters(rng, [16, 32], 1, 10)
+    out = {f"param/{k}": v for k, v in p.items()}
+    for height, width, size in ((12, 20, 16), (21, 10, 5)):
+        key = f"case/{height}x{width}/"
+        image = rng.integers(0, 256, (size, height, width, 3), dtype=np.uint8)
+        label = rng.integers(0, 10, size)
+        t, stats = tensors(p, torch.float64), {}
+        logits = forward(image, t, 2, 1, 1, stats)
+        loss = F.cross_entropy(logits, torch.tensor(label))
+        loss.backward()
+        out |= {key + "image": image, key + "label": label, key + "loss": np.float64([loss.item()]),
+                key + "correct": np.int64([(logits.argmax(1).numpy() == label).sum()])}
+        out |= {f"{key}grad/{k}": v.grad.numpy().astype(np.float32) for k, v in t.items() if v.requires_grad}
+        out |= {f"{key}stat/{k}": v.numpy().astype(np.float32) for k, v in stats.items()}
+    np.savez_compressed(HERE / "oblong.npz", **out)
+
+
 def training():
     rng = np.random.default_rng(2)
     p = parameters(rng, [4, 6], 1, 10)
@@ -182,6 +202,7 @@ def counts():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     network()
+    oblong()
     training()
     sgd()
     counts()

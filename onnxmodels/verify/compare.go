@@ -5,12 +5,26 @@ import (
 	"fmt"
 	"math"
 
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 )
 
 // Tolerance is how far two runtimes may be apart. Both round to float32 at each
 // step, in their own order; the study's network is ten times below it.
 const Tolerance = 1e-5
+
+// ToleranceOf is that of a model in a precision, one of onnxmodels.PrecisionFloat32 and
+// so on: 0.01 for float16, since some processors round every sum to it and others none,
+// and 0.05 for int8, where a number halfway between two integers goes to either.
+func ToleranceOf(precision string) float64 {
+	switch precision {
+	case onnxmodels.PrecisionFloat16:
+		return 0.01
+	case onnxmodels.PrecisionInt8:
+		return 0.05
+	}
+	return Tolerance
+}
 
 // Outputs are what a runtime gives for some images.
 type Outputs struct {

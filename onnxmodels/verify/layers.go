@@ -24,7 +24,8 @@ type Layer struct {
 
 // Exposed returns the model, an modelfile.Model that modelfile.Check accepts,
 // with every float32 value that a node gives as a graph output, and the names of
-// these in order. The model given stays as it is.
+// these in order; but for dequantized weights, which hang on no image. The model given
+// stays as it is.
 func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
 	exposed := proto.CloneOf(m)
 	g := exposed.GetGraph()
@@ -34,7 +35,14 @@ func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
 	}
 	var names []string
 	g.Output, g.ValueInfo = nil, nil
+	constant := map[string]bool{}
+	for _, t := range g.GetInitializer() {
+		constant[t.GetName()] = true
+	}
 	for _, n := range g.GetNode() {
+		if n.GetOpType() == "DequantizeLinear" && len(n.GetInput()) > 0 && constant[n.GetInput()[0]] {
+			continue
+		}
 		for _, name := range n.GetOutput() {
 			v := declared[name]
 			if v == nil || graph.Elem(v.GetType().GetTensorType().GetElemType()) != graph.Float {

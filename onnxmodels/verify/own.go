@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
+	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/interp"
@@ -19,7 +21,8 @@ type Own struct {
 	// Input and Output are the names of the images and of what is compared, the first output.
 	Input, Output string
 	program       *interp.Program
-	image         interp.Value
+	image         interp.Value // one image
+	open          bool         // takes any number of images at once
 }
 
 // NewOwn reads a model. Height and width count where it leaves the size of images open.
@@ -41,22 +44,27 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 			o.image = v
 		}
 	}
-	return o, o.settle(m, height, width)
+	return o, o.settle(m, in, height, width)
 }
 
 // settle makes the shape of one image of the input's.
-func (o *Own) settle(m *modelfile.Model, height, width int) error {
+func (o *Own) settle(m *modelfile.Model, in *onnxpb.ValueInfo, height, width int) error {
 	if h, w, err := importer.ImageSize(m); err != nil {
 		return err
-	} else if h*w > 0 {
+	} else if h > 0 && w > 0 {
 		height, width = h, w
 	}
-	if height*width == 0 {
+	if height == 0 || width == 0 {
 		return ErrOpenSize
+	}
+	if most := importer.MaxSide; height > most || width > most {
+		return fmt.Errorf("its input %q is of images of %dx%d: they have at most %d pixels a side", o.Input, height, width, most)
 	}
 	if o.image.Elem != graph.Float && o.image.Elem != graph.Uint8 {
 		return fmt.Errorf("its input %q is of %s, where float32 or uint8 is supported", o.Input, o.image.Elem)
 	}
+	first := in.GetType().GetTensorType().GetShape().GetDim()[0]
+	o.open = first.GetDimValue() == 0
 	shape := []int{1, o.image.Shape[1], height, width}
 	if last := o.image.Shape[3]; (last == 1 || last == 3) && shape[1] != 1 && shape[1] != 3 {
 		shape = []int{1, height, width, last}
@@ -68,11 +76,12 @@ func (o *Own) settle(m *modelfile.Model, height, width int) error {
 // ErrOpenSize is the error of a model that takes images of any size, where none is given.
 var ErrOpenSize = errors.New("it takes images of any size, and none is given")
 
-// Noise returns an image of random values, of -1..1 or of bytes, which the seed keys.
-func (o *Own) Noise(seed uint64) *interp.Value {
+// Noise returns images of random values, of -1..1 or of bytes, which the seed keys.
+func (o *Own) Noise(seed uint64, count int) *interp.Value {
 	random := rand.New(rand.NewPCG(seed, 0))
-	t := &op.Tensor{Elem: o.image.Elem, Shape: o.image.Shape}
-	for range o.image.Shape[1] * o.image.Shape[2] * o.image.Shape[3] {
+	t := &op.Tensor{Elem: o.image.Elem, Shape: slices.Clone(o.image.Shape)}
+	t.Shape[0] = count
+	for range count * o.image.Shape[1] * o.image.Shape[2] * o.image.Shape[3] {
 		if t.Elem == graph.Uint8 {
 			t.Ints = append(t.Ints, random.Int64N(256))
 		} else {
@@ -82,7 +91,7 @@ func (o *Own) Noise(seed uint64) *interp.Value {
 	return &interp.Value{Name: o.Input, Tensor: t}
 }
 
-// Run runs the model in pure Go on noise of the seeds from 0 on.
+// Run runs the model in pure Go on so many images of noise.
 func (o *Own) Run(ctx context.Context, count int) (Outputs, error) {
 	return o.RunWith(ctx, count, "pure Go", func(v *interp.Value) ([]float32, error) {
 		outputs, err := o.program.Run(map[string]*op.Tensor{o.Input: v.Tensor})
@@ -97,20 +106,27 @@ func (o *Own) Run(ctx context.Context, count int) (Outputs, error) {
 }
 
 // RunWith runs the model on the same noise in a runtime of the name, which gives the first
-// output for an image.
+// output: on all images at once where the model takes them, since one whose batch
+// normalisation trains normalises by the batch.
 func (o *Own) RunWith(ctx context.Context, count int, name string, run func(*interp.Value) ([]float32, error)) (Outputs, error) {
 	all := Outputs{Runtime: name}
-	for i := range count {
+	at := 1
+	if o.open {
+		at = count
+	}
+	for i := range count / at {
 		if err := ctx.Err(); err != nil {
 			return all, err
 		}
-		logits, err := run(o.Noise(uint64(i)))
+		logits, err := run(o.Noise(uint64(i), at))
 		if err != nil {
 			return all, err
 		}
-		all.Classes = len(logits)
+		all.Classes = len(logits) / at
 		all.Logits = append(all.Logits, logits...)
-		all.Probabilities = append(all.Probabilities, softmax(logits)...)
+		for row := range slices.Chunk(logits, all.Classes) {
+			all.Probabilities = append(all.Probabilities, softmax(row)...)
+		}
 	}
 	return all, nil
 }

@@ -99,6 +99,15 @@ type Mistake struct {
 // Run classifies every image of the set. The classifier has the set's classes. A
 // set whose images and labels do not go together is a *dataset.Error.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
+	return RunBy(ctx, func(ctx context.Context, from, to int) ([]float32, error) {
+		logits, _, err := p.Predict(ctx, set.Images(from, to))
+		return logits, err
+	}, set)
+}
+
+// RunBy is Run by a function that returns the logits [to−from, classes] of the images
+// from..to−1 of the set, at most Batch of them.
+func RunBy(ctx context.Context, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
@@ -108,11 +117,11 @@ func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 			return nil, err
 		}
 		to := min(from+Batch, set.Len())
-		logits, _, err := p.Predict(ctx, set.Images(from, to))
+		list, err := logits(ctx, from, to)
 		if err != nil {
 			return nil, err
 		}
-		if err := tally.add(logits, set.Labels[from:to]); err != nil {
+		if err := tally.add(list, set.Labels[from:to]); err != nil {
 			return nil, err
 		}
 	}

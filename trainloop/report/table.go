@@ -23,6 +23,9 @@ type Table struct {
 	// epochs were trained, in words.
 	Open    []string `json:"open"`
 	Stopped []string `json:"stopped_early,omitempty"`
+	// Initial are the cells in which part of BatchNorm's running statistics was still
+	// what they began with, in words; see rundir.Summary.InitialStatistics.
+	Initial []string `json:"initial_statistics,omitempty"`
 }
 
 // Condition is one line of the figure.
@@ -62,6 +65,7 @@ func (s *Sweep) Table(dropPoints float64) Table {
 		Name: s.Name, BatchSizes: s.BatchSizes, Seeds: s.Seeds, DropPoints: dropPoints,
 		Definition: fmt.Sprintf("A condition holds to the largest batch size whose mean accuracy is within %.4g points of the condition's best.", dropPoints),
 		Open:       []string{},
+		Initial:    s.initial(),
 	}
 	for _, name := range s.Conditions {
 		c := Condition{Name: name}

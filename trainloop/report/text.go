@@ -92,7 +92,8 @@ type list struct {
 
 // lists are those that are not empty.
 func (t Table) lists() []list {
-	return slices.DeleteFunc([]list{{"Not done", t.Open}, {"Stopped early", t.Stopped}}, func(l list) bool { return len(l.Items) == 0 })
+	all := []list{{t.InitialTitle(), t.Initial}, {"Not done", t.Open}, {"Stopped early", t.Stopped}}
+	return slices.DeleteFunc(all, func(l list) bool { return len(l.Items) == 0 })
 }
 
 // judges tells whether there are batch sizes to choose from.

@@ -32,6 +32,9 @@ type Environment struct {
 	EarlierEpochs []int `json:"earlier_epochs,omitempty"`
 	// Model is the model from outside that is trained; nil of other kinds.
 	Model *ModelFile `json:"model,omitempty"`
+	// Network is the fingerprint of a network that a program gave
+	// (onnxmodels.Network.Fingerprint); empty of those that config.yaml describes.
+	Network string `json:"network,omitempty"`
 	// From is whose parameters the run began with; nil if they were random.
 	From *From `json:"from,omitempty"`
 }

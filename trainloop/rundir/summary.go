@@ -15,6 +15,11 @@ import (
 // there were to train before it stopped early.
 const StatusDone = "done"
 
+// MostInitialStatistics is the share of BatchNorm's running statistics that may still
+// be what they began with without a word: beyond it evaluations measure these values
+// as well.
+const MostInitialStatistics = 0.01
+
 // Summary is summary.json: a complete run in one object.
 type Summary struct {
 	// Name is the experiment's, Condition the sweep's; each may be empty.
@@ -43,6 +48,10 @@ type Summary struct {
 	// and RestoredValAccuracy (0..1) its accuracy; nil where it has the last one's.
 	RestoredEpoch       *int     `json:"restored_epoch,omitempty"`
 	RestoredValAccuracy *float64 `json:"restored_val_accuracy,omitempty"`
+	// InitialStatistics is the share (0..1) of BatchNorm's running statistics that
+	// was still what they began with when the last epoch was evaluated. It is there
+	// where it is above MostInitialStatistics.
+	InitialStatistics float64 `json:"initial_statistics,omitempty"`
 	// SkippedSteps are those of Steps that mixed precision left out, as their
 	// gradients were not finite.
 	SkippedSteps int `json:"skipped_steps,omitempty"`

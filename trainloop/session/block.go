@@ -2,6 +2,7 @@ package session
 
 import "onnxlab/internal/kernels"
 
-// Block is how many channels make a block for onnxlab's own operators on this processor,
-// 0 if there are none: that of [onnxlab/onnxmodels.TrainingOptions].
+// Block returns the number of channels in a block of onnxlab's own operators on this
+// processor; 0 if it has none. It is meant for the field Block of
+// [onnxlab/onnxmodels.TrainingOptions].
 func Block() int { return kernels.Block() }

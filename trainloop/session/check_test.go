@@ -46,6 +46,11 @@ func marshal(t *testing.T, m *modelfile.Model) []byte {
 // TestTrainingsThatDoNotGoTogether are errors of NewTrainer that name what is wrong.
 func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 	n, good := tiny(t)
+	a, err := n.Artifacts(onnxmodels.TrainingOptions{Batch: 2, Momentum: 0.9, Nesterov: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nesterov := marshal(t, a.Training)
 	for _, c := range []struct {
 		change func(t *Training, c *checkpoint.Checkpoint)
 		want   string
@@ -59,6 +64,8 @@ func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Trainable = nil }, `the checkpoint has no parameter "dense.weight": it is of another network`},
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Parameter("dense.weight").Shape = []int{3, 48} }, `parameter "dense.weight": the checkpoint's shape [3 48] is not the training model's [48 3]`},
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Parameter("dense.weight").Data = nil }, `checkpoint: tensor "dense.weight": shape [48 3] needs 576 bytes, the file has 0`},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.Mixes = true }, `the training model has the input "second_label": false, but Mixes is true`},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = nesterov }, `the checkpoint has no "optimizer.velocity", which the optimizer remembers (Artifacts.Complete adds it)`},
 	} {
 		training, state := good, n.Initialize(1)
 		c.change(&training, state)

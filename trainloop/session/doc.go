@@ -4,16 +4,17 @@
 //	err := session.Open(ctx, session.LibraryOptions{})
 //	defer session.Close()
 //	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9})
-//	training, err := modelfile.Marshal(artifacts.Training)
-//	optimizer, err := modelfile.Marshal(artifacts.Optimizer)
 //	trainer, err := session.NewTrainer(session.Training{
-//		TrainingModel: training, OptimizerModel: optimizer,
-//		Checkpoint: checkpoint.Encode(network.Initialize(1)),
-//		Drops: artifacts.Drops, Height: 32, Width: 32, BatchSize: 128,
+//		Network: network, Artifacts: artifacts, BatchSize: 128,
 //	}, session.Options{})
 //	defer trainer.Close()
 //	result, err := trainer.Step(images, labels, 0.1, 0)
+//	report, err := trainer.Evaluate(ctx, set)
 //	err = trainer.Save("checkpoint")
+//
+// "go doc" leaves out the example, a whole program: a network, images and a loop of
+// one's own, up to the trained model. It is in trainloop/session/example_test.go, and
+// go test -v -run Example onnxlab/trainloop/session runs it.
 //
 // [Open] finds or fetches the native library, and nothing here works before it.
 // A build without cgo has the same names, and they return ErrNoCgo.
@@ -23,6 +24,7 @@ import (
 	"errors"
 	"io"
 
+	"onnxlab/onnxmodels"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -52,21 +54,35 @@ type Options struct {
 	TF32 bool
 }
 
-// Training is what a Trainer trains.
+// Training is what a Trainer trains: Network by its Artifacts, or artifacts as bytes.
 type Training struct {
-	// TrainingModel, OptimizerModel and Checkpoint are the artifacts' bytes.
-	TrainingModel, OptimizerModel, Checkpoint []byte
+	// Network is what is trained, and Artifacts are its own. The fields that follow are
+	// filled in from them where they are empty.
+	Network   *onnxmodels.Network
+	Artifacts *onnxmodels.Artifacts
+	// TrainingModel and OptimizerModel are the artifacts' bytes, which together with
+	// Checkpoint train without Network, as it is where they come from files.
+	TrainingModel, OptimizerModel []byte
+	// Checkpoint is where the training begins, as package checkpoint encodes it. Nil,
+	// if there is a Network, means Network.Initialize(1).
+	Checkpoint []byte
 	// Drops tells that the training model has the input dropout_seed.
 	Drops bool
+	// Mixes tells that the training model has the inputs second_label and label_share.
+	Mixes bool
 	// LossScale is where that of a training model of mixed precision begins; nil
 	// for others.
 	LossScale *lossscale.Scale
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
-	// BatchSize is the number of images of an optimizer step.
+	// Features, if not 0, is how many float32 each image has in the training model's input
+	// features (onnxmodels.Cut), which then takes the place of images.
+	Features int
+	// BatchSize is the number of images of an optimizer step. It may be left out if
+	// the Artifacts are for one number of images alone.
 	BatchSize int
 	// MicroBatch is how many of them go through the network at once; it
-	// divides BatchSize. 0 means BatchSize.
+	// divides BatchSize. 0 means BatchSize, or what the Artifacts are for.
 	MicroBatch int
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"onnxlab/augment"
+	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
@@ -18,17 +19,18 @@ import (
 )
 
 // tints is a set of plain images: dark, light and red ones.
-type tints int
-
-func (t tints) Len() int                { return int(t) }
-func (tints) Size() (height, width int) { return 8, 8 }
-func (tints) Label(i int) int32         { return int32(i % 3) }
-func (tints) Image(i int) (pixels []uint8) {
-	colour := [][]uint8{{20, 20, 20}, {230, 230, 230}, {230, 20, 20}}[i%3]
-	for range 8 * 8 {
-		pixels = append(pixels, colour...)
+func tints(n int) *dataset.Set {
+	var pixels []uint8
+	labels := make([]int, n)
+	for i := range n {
+		labels[i] = i % 3
+		for range 8 * 8 {
+			pixels = append(pixels, [][]uint8{{20, 20, 20}, {230, 230, 230}, {230, 20, 20}}[labels[i]]...)
+		}
 	}
-	return pixels
+	set, err := dataset.New(pixels, labels, []string{"dark", "light", "red"})
+	check(err)
+	return set
 }
 
 // A network, images and a loop of your own: the loader fills the trainer's memory, the
@@ -46,18 +48,9 @@ func Example() {
 	const batch = 12
 	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: batch, Target: onnxmodels.TargetCPU})
 	check(err)
-	training, err := modelfile.Marshal(artifacts.Training)
-	check(err)
-	optimizer, err := modelfile.Marshal(artifacts.Optimizer)
-	check(err)
-
 	check(session.Open(ctx, session.LibraryOptions{Progress: os.Stderr}))
 	defer session.Close()
-	trainer, err := session.NewTrainer(session.Training{
-		TrainingModel: training, OptimizerModel: optimizer,
-		Checkpoint: checkpoint.Encode(network.Initialize(1)),
-		Drops:      artifacts.Drops, Height: 8, Width: 8, BatchSize: batch,
-	}, session.Options{})
+	trainer, err := session.NewTrainer(session.Training{Network: network, Artifacts: artifacts}, session.Options{})
 	check(err)
 	defer trainer.Close()
 
@@ -77,6 +70,9 @@ func Example() {
 		check(err)
 	}
 	fmt.Println("last batch:", last.Correct, "of", batch, "right")
+	report, err := trainer.Evaluate(ctx, tints(9))
+	check(err)
+	fmt.Println("accuracy:", report.Accuracy, "recall of light:", report.Classes[1].Recall)
 
 	dir, err := os.MkdirTemp("", "own")
 	check(err)
@@ -85,7 +81,7 @@ func Example() {
 	check(trainer.Save(path))
 	state, err := checkpoint.Read(path)
 	check(err)
-	model, err := network.Inference(state, onnxmodels.InferenceOptions{Classes: []string{"dark", "light", "red"}})
+	model, err := network.Inference(state, onnxmodels.InferenceOptions{Classes: tints(1).Classes})
 	check(err)
 	data, err := modelfile.Marshal(model)
 	check(err)
@@ -97,6 +93,7 @@ func Example() {
 	fmt.Println("a red image is red:", probabilities[2] > 0.9)
 	// Output:
 	// last batch: 12 of 12 right
+	// accuracy: 1 recall of light: 1
 	// a red image is red: true
 }
 

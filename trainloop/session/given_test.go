@@ -75,3 +75,58 @@ func TestGivenTrains(t *testing.T) {
 		}
 	}
 }
+
+// TestGivenReplicas: each form of the training graph normalises the same parts of a batch of a
+// classifier from outside, beside the labels of their images.
+func TestGivenReplicas(t *testing.T) {
+	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
+	file, err := modelfile.ReadFile(filepath.Join(dir, "small_training.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := importer.Read(file.Model, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := onnxmodels.Given(m, onnxmodels.GivenOptions{Normalization: &onnxmodels.Normalization{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := npz.Read(filepath.Join(dir, "references.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, labels := a["images"].Uint8(), a["labels"].Int64()
+	var want []float64
+	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative, onnxmodels.TargetCUDA} {
+		tr := trainer(t, n, n.Initialize(1), setup{onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: 2, Target: target, Block: Block()}, 6, 6})
+		for i := range 3 {
+			r, err := tr.Step(images, labels, 0.05, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if target == onnxmodels.TargetPortable {
+				want = append(want, r.Loss)
+			} else if math.Abs(r.Loss-want[i]) > within(1e-5, 1e-2)*want[i] {
+				t.Errorf("%s, step %d: loss %v, want %v", target, i, r.Loss, want[i])
+			}
+		}
+	}
+}
+
+// TestFeatureSizes: a trainer takes images or features, of its own number.
+func TestFeatureSizes(t *testing.T) {
+	n := plain(t)
+	tr := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{}, 4, 4})
+	if _, err := tr.StepFeatures(make([]float32, 4), make([]int64, 4), 0.1, 0); err == nil {
+		t.Error("a trainer of images takes features")
+	}
+	if features, labels := tr.FeatureBatch(); features != nil || labels != nil {
+		t.Error("a trainer of images has memory for features")
+	}
+	for sizes, want := range map[[2]int]bool{{0, 8}: true, {4, 8}: true, {2, 8}: false, {4, 9}: false} {
+		if err := (Training{Features: 8, MicroBatch: 4}).checkFeatures(sizes[:]); (err == nil) != want {
+			t.Errorf("features %v: error %v", sizes, err)
+		}
+	}
+}

@@ -5,7 +5,9 @@ package session
 import (
 	"context"
 
+	"onnxlab/dataset"
 	"onnxlab/onnxmodels/interp"
+	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/lossscale"
 )
 
@@ -29,6 +31,24 @@ func (*Trainer) Batch() (images []uint8, labels []int64) { return nil, nil }
 
 // Step returns ErrNoCgo.
 func (*Trainer) Step([]uint8, []int64, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
+// StepMixed returns ErrNoCgo.
+func (*Trainer) StepMixed([]uint8, []int64, []int64, []float32, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
+// Evaluate returns ErrNoCgo.
+func (*Trainer) Evaluate(context.Context, *dataset.Set) (*evaluation.Report, error) {
+	return nil, ErrNoCgo
+}
+
+// FeatureBatch returns nothing.
+func (*Trainer) FeatureBatch() (features []float32, labels []int64) { return nil, nil }
+
+// StepFeatures returns ErrNoCgo.
+func (*Trainer) StepFeatures([]float32, []int64, float64, uint64) (Result, error) {
 	return Result{}, ErrNoCgo
 }
 
@@ -63,6 +83,9 @@ type Probe struct{}
 
 // NewProbe returns ErrNoCgo.
 func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
+
+// RunImages returns ErrNoCgo.
+func (*Probe) RunImages([]uint8, int, int) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Run returns ErrNoCgo.
 func (*Probe) Run(*interp.Value) ([][]float32, error) { return nil, ErrNoCgo }

@@ -32,11 +32,27 @@ func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, e
 }
 
 // Run runs the model on the input and returns the outputs in their order.
-func (p *Probe) Run(input *interp.Value) (_ [][]float32, err error) {
+func (p *Probe) Run(input *interp.Value) ([][]float32, error) {
 	x, err := native(input)
 	if err != nil {
 		return nil, fmt.Errorf("run model: %w", err)
 	}
+	return p.run(x)
+}
+
+// RunImages is Run on images [n, height, width, 3] of 0..255, of which nothing is copied
+// but to a GPU.
+func (p *Probe) RunImages(images []uint8, height, width int) ([][]float32, error) {
+	n := len(images) / (height * width * 3)
+	x, err := ort.NewTensor(ort.NewShape(int64(n), int64(height), int64(width), 3), images)
+	if err != nil {
+		return nil, fmt.Errorf("run model: %w", err)
+	}
+	return p.run(x)
+}
+
+// run runs the model on x, which it frees.
+func (p *Probe) run(x ort.Value) (_ [][]float32, err error) {
 	defer x.Destroy() // only frees memory
 	values := make([]ort.Value, len(p.outputs))
 	defer func() {

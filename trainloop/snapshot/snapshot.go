@@ -4,7 +4,9 @@
 // Runtime writes it, and "manifest.json", which holds the position in the run,
 // the hashes of its configuration and data, the size and SHA-256 of the
 // checkpoint, and the SHA-256 of itself. It appears by rename when it is
-// complete; one that is damaged since is refused by name.
+// complete; one that is damaged since is refused by name. The file "statistics",
+// of the same form, has running statistics that were measured anew for models;
+// training goes on without them.
 //
 //	s, err := snapshot.Begin(dir)           // in a temporary directory
 //	err = trainer.Save(s.CheckpointPath())
@@ -66,6 +68,10 @@ type Manifest struct {
 
 	CheckpointBytes  int64  `json:"checkpoint_bytes"`
 	CheckpointSHA256 string `json:"checkpoint_sha256"`
+	// StatisticsBytes and StatisticsSHA256 are those of the statistics that were
+	// measured anew; 0 and empty where there are none.
+	StatisticsBytes  int64  `json:"statistics_bytes,omitempty"`
+	StatisticsSHA256 string `json:"statistics_sha256,omitempty"`
 
 	// ManifestSHA256 is that of the manifest's file in which this is empty.
 	ManifestSHA256 string `json:"manifest_sha256"`
@@ -135,6 +141,10 @@ func (p *Pending) commit(m Manifest) (string, error) {
 	if m.CheckpointBytes, m.CheckpointSHA256, err = syncAndHash(p.CheckpointPath()); err != nil {
 		return "", err
 	}
+	m.StatisticsBytes, m.StatisticsSHA256, err = syncAndHash(filepath.Join(p.tmp, statisticsFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
 	data, err := m.encode()
 	if err != nil {
 		return "", err
@@ -174,25 +184,39 @@ func Check(path string) (Manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	f, err := durable.OpenPlain(CheckpointPath(path))
+	if err := checkFile(path, checkpointFile, m.CheckpointBytes, m.CheckpointSHA256); err != nil {
+		return m, err
+	}
+	if m.StatisticsSHA256 != "" {
+		return m, checkFile(path, statisticsFile, m.StatisticsBytes, m.StatisticsSHA256)
+	}
+	if _, err := os.Lstat(filepath.Join(path, statisticsFile)); err == nil {
+		return m, fmt.Errorf("snapshot %q is damaged: it has statistics, of which its manifest does not tell", path)
+	}
+	return m, nil
+}
+
+// checkFile verifies a file of the snapshot at path.
+func checkFile(path, name string, wantSize int64, wantSum string) error {
+	f, err := durable.OpenPlain(filepath.Join(path, name))
 	if err != nil {
-		return m, fmt.Errorf("check snapshot %q: %w", path, err)
+		return fmt.Errorf("check snapshot %q: %w", path, err)
 	}
 	defer f.Close()
 	// One byte more tells that the file is longer: it may be of terabytes of
 	// zeros that take no room.
-	size, sum, err := hashOf(io.LimitReader(f, max(m.CheckpointBytes, 0)+1))
+	size, sum, err := hashOf(io.LimitReader(f, max(wantSize, 0)+1))
 	if err != nil {
-		return m, fmt.Errorf("check snapshot %q: %w", path, err)
+		return fmt.Errorf("check snapshot %q: %w", path, err)
 	}
-	if size > m.CheckpointBytes {
-		return m, fmt.Errorf("snapshot %q is damaged: its checkpoint has more than the %d bytes that the manifest says", path, m.CheckpointBytes)
+	if size > wantSize {
+		return fmt.Errorf("snapshot %q is damaged: its %s has more than the %d bytes that the manifest says", path, name, wantSize)
 	}
-	if size != m.CheckpointBytes || sum != m.CheckpointSHA256 {
-		return m, fmt.Errorf("snapshot %q is damaged: its checkpoint has %d bytes and SHA-256 %s, the manifest says %d and %s",
-			path, size, sum, m.CheckpointBytes, m.CheckpointSHA256)
+	if size != wantSize || sum != wantSum {
+		return fmt.Errorf("snapshot %q is damaged: its %s has %d bytes and SHA-256 %s, the manifest says %d and %s",
+			path, name, size, sum, wantSize, wantSum)
 	}
-	return m, nil
+	return nil
 }
 
 func readManifest(path string) (Manifest, error) {

@@ -126,11 +126,22 @@ func TestDamage(t *testing.T) {
 // TestEachByte: wherever a byte of a snapshot is another, or its files end, it
 // is refused by name.
 func TestEachByte(t *testing.T) {
-	accuracy := 0.75
-	path := write(t, t.TempDir(), Manifest{
-		Step: 12, Epoch: 2, Partial: Partial{Steps: 3, Loss: 1.5, Correct: 9}, ValAccuracy: &accuracy, ConfigHash: "c", DataHash: "d",
-	}, "twelve steps")
-	for _, name := range []string{checkpointFile, manifestFile} {
+	p, err := Begin(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(os.WriteFile(p.CheckpointPath(), []byte("twelve steps"), 0o600),
+		os.WriteFile(filepath.Join(p.tmp, statisticsFile), []byte("measured anew"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := p.Commit(Manifest{
+		Step: 12, Epoch: 2, Partial: Partial{Steps: 3, Loss: 1.5, Correct: 9}, ValAccuracy: accuracy(0.75), ConfigHash: "c", DataHash: "d",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{checkpointFile, statisticsFile, manifestFile} {
 		file := filepath.Join(path, name)
 		good, err := os.ReadFile(file)
 		if err != nil {

@@ -13,18 +13,17 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// Misfit is the error of parameters that are those of another network.
+// Misfit is the error for parameters that belong to another network.
 type Misfit struct {
 	// From names the source.
 	From string
 	// Differences say what does not fit, a parameter a line.
 	Differences []string
-	// Network says by which settings the source's network was made; empty if that
-	// is not known.
+	// Network names the settings of the source's network; empty if they are unknown.
 	Network string
 }
 
-// mostDifferences is how many a message lists: more are not read.
+// mostDifferences is how many a message lists; nobody reads more.
 const mostDifferences = 12
 
 // Error lists the first differences and counts the others.
@@ -40,11 +39,11 @@ func (e *Misfit) Error() string {
 	return fmt.Sprintf("the parameters of %s do not fit the network:\n  %s\n%s", e.From, strings.Join(lines, "\n  "), advice)
 }
 
-// Fit returns the parameters that the network, for these classes, begins with:
-// the source's, but for a classifier of other classes, whose are drawn by the seed.
-// Where one side does not name its classes they are taken to be the same if they are
-// as many. Another network is a *Misfit, and parameters that no network can go on
-// with are a *rundir.DataError.
+// Fit returns the parameters that the network begins with: those of the source. If the
+// source has other classes, the parameters of the last layer are drawn by the seed
+// instead. Classes are the same if their names are, or if one side has no names and
+// there are as many. Parameters of another network are a *Misfit; parameters that are
+// not finite are a *rundir.DataError.
 func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*checkpoint.Checkpoint, Start, error) {
 	start := Start{From: s.String()}
 	own := map[string]checkpoint.Tensor{}
@@ -63,6 +62,9 @@ func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*che
 	for _, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
 		for i := range list {
 			name := list[i].Name
+			if name == onnxmodels.StepCounter {
+				continue // counts the steps of this run
+			}
 			if start.Reason != "" && slices.Contains(classifier, name) {
 				start.New = append(start.New, name)
 				continue
@@ -77,16 +79,20 @@ func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*che
 	return c, start, nil
 }
 
-// compare returns a *Misfit for what does not fit, and why the classifier does not
-// if it is the number of classes.
+// compare returns a *Misfit if parameters do not fit. If only the number of classes
+// differs, it returns that as the reason to draw a new classifier instead.
 func (s *Source) compare(n *onnxmodels.Network, own map[string]checkpoint.Tensor, classifier []string) (reason string, err error) {
 	other := maps.Clone(own)
+	delete(other, onnxmodels.StepCounter)
 	misfit := &Misfit{From: s.String(), Network: s.Network}
 	differs := func(name, format string, args ...any) {
 		misfit.Differences = append(misfit.Differences, printable.Name(name)+": "+fmt.Sprintf(format, args...))
 	}
 	normalised := false
 	for _, p := range n.Parameters() {
+		if p.Name == onnxmodels.StepCounter {
+			continue
+		}
 		normalised = normalised || !p.Trainable
 		t, found := own[p.Name]
 		delete(other, p.Name)
@@ -151,7 +157,7 @@ func finite(values []float32) bool {
 	return !slices.ContainsFunc(values, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
 }
 
-// fault is an error of the source's file.
+// fault returns an error that names the source's file.
 func (s *Source) fault(format string, args ...any) error {
 	return &rundir.DataError{Path: s.Path, Message: fmt.Sprintf(format, args...)}
 }

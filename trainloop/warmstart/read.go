@@ -10,8 +10,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"onnxlab/configs"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/printable"
@@ -88,7 +90,11 @@ func readSnapshot(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
-	s, err := readCheckpoint(named, snapshot.CheckpointPath(path))
+	c, err := snapshot.Parameters(path)
+	if err != nil {
+		return nil, fault(named, err)
+	}
+	s, err := sourceOf(c, named, snapshot.CheckpointPath(path))
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +115,15 @@ func readCheckpoint(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
+	return sourceOf(c, named, path)
+}
+
+// sourceOf makes a source of the checkpoint at path.
+func sourceOf(c *checkpoint.Checkpoint, named, path string) (*Source, error) {
 	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
+	s.Parameters = slices.DeleteFunc(s.Parameters, func(t checkpoint.Tensor) bool {
+		return t.Name == onnxmodels.StepCounter || onnxmodels.IsState(t.Name)
+	})
 	if from := c.Properties.Strings[propertyFrom]; from != "" {
 		s.Place = "of " + printable.Name(from)
 	}
@@ -138,9 +152,23 @@ func (s *Source) askRun(checkpoints string) error {
 		return err
 	}
 	s.Classes = environment.Data.Classes
-	s.Network = fmt.Sprintf("model.widths %s and model.convolutions %d",
-		strings.ReplaceAll(fmt.Sprint(experiment.Model.Widths), " ", ", "), experiment.Model.Convolutions)
+	s.Network = settingsOf(experiment.Model)
 	return nil
+}
+
+// settingsOf says by which settings a network was made, for the advice to make one like it.
+func settingsOf(m configs.Model) string {
+	switch m.Kind {
+	case configs.KindCNN:
+		return fmt.Sprintf("model.widths %s and model.convolutions %d", strings.ReplaceAll(fmt.Sprint(m.Widths), " ", ", "), m.Convolutions)
+	case configs.KindResNet:
+		return fmt.Sprintf("model.kind %s, model.form %s, model.depth %d and model.width_factor %v", m.Kind, m.Form, m.Depth, m.WidthFactor)
+	case configs.KindMobileNet:
+		return fmt.Sprintf("model.kind %s and model.width_factor %v", m.Kind, m.WidthFactor)
+	case configs.KindONNX:
+		return fmt.Sprintf("model.kind %s and model.path %s", m.Kind, printable.Name(m.Path))
+	}
+	return ""
 }
 
 // Write keeps the source in a checkpoint file. Read gives it back, with what it was

@@ -11,7 +11,10 @@
 // The parameters are found by their names. A network for other classes gets all
 // but those of its classifier, the last layer, which are initialised from the
 // seed. Any other difference is a *Misfit. BatchNorm's running statistics come
-// along; the state of the optimizer does not.
+// along; the state of the optimizer does not, nor does the counter of corrected
+// statistics (onnxmodels.StepCounter), which begins at 0 again. With it the
+// statistics that came along, which are those of other images and of other
+// parameters, count as the values of any beginning do: the first step replaces them.
 package warmstart
 
 import (

@@ -26,17 +26,22 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 	if err != nil {
 		return err
 	}
-	for _, keep := range []bool{false, true} {
+	ranges, err := rangesOf(n, c, set)
+	if err != nil {
+		return err
+	}
+	for name, o := range map[string]onnxmodels.InferenceOptions{
+		"folded": {}, "kept": {KeepBatchNorm: true},
+		"float16": {Precision: onnxmodels.PrecisionFloat16},
+		"int8":    {Precision: onnxmodels.PrecisionInt8, Ranges: ranges},
+	} {
 		for _, input := range []string{onnxmodels.InputUint8NHWC, onnxmodels.InputFloat32NCHW} {
-			model, err := n.Inference(c, onnxmodels.InferenceOptions{Input: input, KeepBatchNorm: keep})
+			o.Input = input
+			model, err := n.Inference(c, o)
 			if err != nil {
 				return err
 			}
-			form := "folded-" + input
-			if keep {
-				form = "kept-" + input
-			}
-			if err := inferForm(ctx, filepath.Join(dir, form), model, set); err != nil {
+			if err := inferForm(ctx, filepath.Join(dir, name+"-"+input), model, set); err != nil {
 				return err
 			}
 		}
@@ -58,6 +63,31 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 		return err
 	}
 	return writeRaw(dir, "logits.f32", logits)
+}
+
+// rangesOf are the ranges of the network's values on the images that are inferred.
+func rangesOf(n *onnxmodels.Network, c *checkpoint.Checkpoint, set *dataset.Set) (onnxmodels.Ranges, error) {
+	model, err := n.Inference(c, onnxmodels.InferenceOptions{})
+	if err != nil {
+		return nil, err
+	}
+	data, err := modelfile.Marshal(model)
+	if err != nil {
+		return nil, err
+	}
+	pure, err := interp.New(data)
+	if err != nil {
+		return nil, err
+	}
+	values, err := pure.Values(set.Images(0, slices.Max(inferred)))
+	if err != nil {
+		return nil, err
+	}
+	ranges := onnxmodels.Ranges{}
+	for _, v := range values {
+		ranges.Observe(v.Name, v.Floats)
+	}
+	return ranges, nil
 }
 
 // inferForm writes one model, and what it gives in both runtimes, to files

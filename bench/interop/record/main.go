@@ -134,7 +134,7 @@ func train(r *report, o options, e *configs.Experiment, set *dataset.Set) (err e
 			}
 		}
 		rate := rates.Rate(step)
-		if e.Optimizer.MomentumCorrection {
+		if e.Optimizer.HoldsRates() {
 			rate = 1 // the optimizer model holds the rates
 		}
 		images, labels := batchOf(set, step, r.Batch)

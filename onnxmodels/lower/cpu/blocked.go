@@ -113,13 +113,19 @@ func (b Builder) blockRepeat(n *graph.Node) {
 
 // anyLayout are operators that do the same in every layout of their inputs, if
 // all have the same: elementwise ones, and those that cut and join the batch.
-var anyLayout = []string{"Relu", "HardSigmoid", "Mul", "Add", "Sum", "Split", "Concat"}
+var anyLayout = map[string][]string{
+	"": {
+		"Relu", "LeakyRelu", "Elu", "Selu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Softplus", "Tanh",
+		"Mul", "Add", "Sub", "Div", "Sum", "Max", "Min", "Neg", "Abs", "Exp", "Log", "Erf", "Sqrt", "Reciprocal", "Split", "Concat",
+	},
+	op.Microsoft: {"Gelu", "GeluGrad", "FastGelu", "QuickGelu", "QuickGeluGrad", "LeakyReluGrad", "SigmoidGrad", "TanhGrad"},
+}
 
 // keepBlocked leaves images in the blocked layout through such operators if one
 // of their inputs has it.
 func (b Builder) keepBlocked() {
 	for _, n := range slices.Clone(b.Nodes) {
-		if n.Domain != "" || !slices.Contains(anyLayout, n.Op) || !canStayBlocked(n, b.Block) {
+		if !slices.Contains(anyLayout[n.Domain], n.Op) || !canStayBlocked(n, b.Block) {
 			continue
 		}
 		b.Substitute(n, func() []*graph.Value {
@@ -138,13 +144,13 @@ func (b Builder) keepBlocked() {
 	}
 }
 
-// canStayBlocked tells whether an input is blocked, and each is images or one
+// canStayBlocked tells whether an input is blocked, and each that there is is images or one
 // number. Images of different sizes would be broadcast.
 func canStayBlocked(n *graph.Node, block int) bool {
 	some := false
 	var first *graph.Value
 	for _, in := range n.Inputs {
-		if len(in.Shape) == 0 {
+		if in == nil || len(in.Shape) == 0 {
 			continue
 		}
 		if first == nil {

@@ -24,7 +24,7 @@ type ConvGrad struct {
 	dy, x, weight *graph.Value
 }
 
-// GradientOf is that of a node ConvGrad.
+// GradientOf returns the gradient that a ConvGrad node computes.
 func (b Builder) GradientOf(n *graph.Node) *ConvGrad {
 	return &ConvGrad{b, n.Name, op.WindowOf(n), n.In("dY"), n.In("X"), n.In("W")}
 }
@@ -70,8 +70,8 @@ func (c *ConvGrad) BiasGradient() *graph.Value {
 	return c.ReduceSum(c.name+".bias", c.dy, false, 0, 2, 3)
 }
 
-// fits tells whether weightGradient can be used: the batch must be known, and
-// the kernel takes whole blocks of images and of output channels.
+// fits tells whether weightGradient can be used. It needs a known batch, output channels
+// in whole blocks, and images in whole blocks too unless they are fewer than one.
 func (c *ConvGrad) fits() bool {
 	block, images, channels := c.Block, c.dy.Shape[0], c.dy.Shape[1].Size
 	return block > 0 && images.Symbol == "" && (images.Size < int64(block) || images.Size%int64(block) == 0) &&
@@ -82,12 +82,13 @@ func (c *ConvGrad) fits() bool {
 //
 //	dw[o, c, i, j] = Σ_n Σ_h,w dy[n, o, h, w] · x[n, c, h+i, w+j]
 //
-// for x with its pads. For each image n, x as a plane of h rows and w·c columns
-// is convolved with dy as the kernel, the columns of which are c apart: the
-// result has one row for each i and one column for each j and c. Images are
-// groups of the convolution, a few at a time being the channels of one, so that
-// the sum over them that is left is short. In the blocked layout dy has the
-// order of a blocked kernel already.
+// where x includes its pads. Each image of x is laid out as a plane of h rows and
+// w·c columns, and dy is the kernel that slides over it, dilated by c columns. The
+// result has a row for each i and a column for each pair of j and c.
+//
+// Images become groups of that convolution. Several images share a group, as its
+// channels, so that fewer partial sums are left to add at the end. The blocked
+// layout of dy is also the layout of a blocked kernel: it needs no reordering.
 func (c *ConvGrad) weightGradient() *graph.Value {
 	name, block := c.name+".dw", c.Block
 	images, outputs, rows, columns := c.dy.Size(0), c.dy.Size(1), c.dy.Size(2), c.dy.Size(3)
@@ -117,10 +118,10 @@ func (c *ConvGrad) weightGradient() *graph.Value {
 	return c.View(name, c.Transpose(name+".plain", sum, 0, 4, 3, 1, 2), outputs, inputs, height, width)
 }
 
-// imagesTogether is how many images are the channels of one group: as many as
-// make the sum within a group, of the given number of products an image, about
-// worth the work of storing its result, and few enough for the kernel, which
-// takes less than a block of plain channels. bench/step found it.
+// imagesTogether returns how many images share a group. Each image adds the given
+// number of products to every sum of the group. There should be enough of them to
+// outweigh storing the result, but the kernel takes fewer plain channels than a
+// block. The constant was found with bench/step.
 func imagesTogether(images, products, block int) int {
 	const enough = 512
 	n := 1

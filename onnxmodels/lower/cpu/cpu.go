@@ -7,11 +7,13 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Lower changes a training graph into one of the same values that ONNX Runtime's
-// CPU provider runs faster, on processors like this one: the layout of images
-// depends on the vector instructions. Most of it needs a batch of known size.
+// Lower rewrites a training graph so that ONNX Runtime's CPU provider runs it faster.
+// The values stay the same. The result is for processors like this one, since the
+// layout of images depends on the vector instructions. Most passes need a batch of
+// known size.
 //
 //	ReluGrad                    Mul by a HardSigmoid, whose kernels have threads
+//	FastGeluGrad                products, sums and a Sigmoid
 //	ConvGrad                    convolutions
 //	Conv, average pools         those in the blocked layout
 //	BatchNormInternal, its Grad convolutions in the blocked layout
@@ -20,12 +22,13 @@ func Lower(g *graph.Graph) {
 	On(g, BlockSize()).Passes()
 }
 
-// Passes are those of Lower on a graph without marked operators.
+// Passes runs the passes of Lower on a graph that has no marked operators left.
 //
-// Each pass that moves an operator to the blocked layout puts reorders around
-// it, which joinReorders takes away between two such operators.
+// A pass that moves an operator to the blocked layout reorders its input before it and
+// its output after it. joinReorders then removes the pairs between two such operators.
 func (b Builder) Passes() {
 	b.threadReluGrad()
+	b.splitFastGeluGrad()
 	b.splitConvGrad()
 	if b.Block == 0 {
 		return
@@ -38,10 +41,10 @@ func (b Builder) Passes() {
 	b.fuseReLU()
 }
 
-// threadReluGrad replaces ReluGrad, whose kernel is serial, by a product with
-// the step function of y, which two threaded kernels compute: dy · [y > 0].
-// HardSigmoid is max(0, min(1, alpha·y)): with a huge alpha it is 0 at y = 0
-// and 1 at every y that a ReLU gives and a float32 tells from 0.
+// threadReluGrad replaces ReluGrad, whose kernel uses one thread, by dy · [y > 0], for
+// which two kernels use all threads. The step function [y > 0] is a HardSigmoid,
+// max(0, min(1, alpha·y)), with alpha = 1e30: it is 0 at y = 0, and 1 at every y of
+// 1e-30 or more.
 func (b Builder) threadReluGrad() {
 	lower.Each(b.Graph, op.Microsoft, "ReluGrad", func(n *graph.Node) {
 		b.Substitute(n, func() []*graph.Value {

@@ -26,6 +26,36 @@ func TestThreadReluGrad(t *testing.T) {
 	})
 }
 
+func TestSplitFastGeluGrad(t *testing.T) {
+	lowertest.Compare(t, op.Microsoft, "FastGeluGrad", 1e-6, func(g *graph.Graph) { On(g, 0).splitFastGeluGrad() }, func(b *lowertest.Builder) []*graph.Value {
+		x, dy := b.In("x", 0, 2, 3, 4, 50), b.In("dy", 0, 2, 3, 4, 50)
+		return []*graph.Value{b.Do(op.Microsoft, "FastGeluGrad", op.Call{Name: "grad", Inputs: []*graph.Value{dy, x}})[0]}
+	})
+}
+
+// TestStayBlocked has activations of images between convolutions, and their gradients: the
+// images go into blocks and come out of them once each.
+func TestStayBlocked(t *testing.T) {
+	size := block(t)
+	build := func(b *lowertest.Builder) []*graph.Value {
+		weight, window := b.In("weight", 0, size, size, 3, 3), op.Same(3, 1, 5, 6)
+		x := b.Conv("first", b.In("x", 0, 2, size, 5, 6), weight, nil, window)
+		y := b.Swish("swish", b.Gelu("gelu", x), 1)
+		y = b.Do("", "Clip", op.Call{Name: "clip", Inputs: []*graph.Value{y, nil, b.Scalar("high", 1)}})[0]
+		y = b.SigmoidGrad("slope", y, b.Unary("Sigmoid", "sigmoid", x))
+		return []*graph.Value{b.Conv("second", y, weight, nil, window)}
+	}
+	plain, blocked := lowertest.New(), lowertest.New()
+	want := plain.Run(t, build(plain), lowertest.Nothing)
+	got := blocked.Run(t, build(blocked), func(g *graph.Graph) { On(g, size).Passes() })
+	lowertest.CheckClose(t, got, want, 1e-5)
+	for name, count := range map[string]int{"ReorderInput": 1, "ReorderOutput": 1} {
+		if n := blocked.Count(Blocked, name); n != count {
+			t.Errorf("%d %s are left, want %d", n, name, count)
+		}
+	}
+}
+
 // TestSplitConvGrad has kernels and pads of several forms, images of which
 // some are the channels of one group, and channels that do not make blocks.
 func TestSplitConvGrad(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package native lowers graphs into onnxlab's own operators where there are any: only
-// sessions that are given its kernels run them.
+// Package native lowers graphs into onnxlab's own operators, wherever one fits. Only
+// sessions that have the kernels of internal/kernels can run the result.
 package native
 
 import (
@@ -11,16 +11,17 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Lower changes a graph, also one of inference, as package cpu does, but into onnxlab's
-// own operators on blocks of so many channels. With block 0 there are none, and it is
-// cpu.Lower.
+// Lower rewrites a graph, for training or for inference, as package cpu does, but uses
+// onnxlab's own operators, which work on blocks of so many channels. With block 0 there
+// are no such operators, and Lower is cpu.Lower.
 //
 //	Conv 3x3, ConvGrad    Conv, ConvWeightGrad; they read an ImageInput's bytes
 //	BatchNorm             BatchNorm, with the ReLU after it and the average pool after that
 //	BatchNormGrad         BatchNormGrad, with the gradients of these two before it
 //
-// Where convolutions alone read a normalisation's result they compute it themselves, and
-// the convolution before one measures the moments that it needs.
+// Where only convolutions read the result of a normalisation, they compute it themselves
+// while they read its input. The convolution before a normalisation measures the mean
+// and the variance that it needs.
 func Lower(g *graph.Graph, block int) {
 	if block == 0 {
 		cpu.Lower(g)
@@ -35,8 +36,9 @@ func Lower(g *graph.Graph, block int) {
 	b.fuse()
 }
 
-// fits tells whether a convolution of images can be onnxlab's own
-// operator: they are of whole blocks of channels, or few.
+// fits tells whether onnxlab's own operator can compute a convolution: it is 3x3 with
+// stride 1 and one group, its output has whole blocks of channels, and its input has
+// whole blocks or few channels.
 func (b Builder) fits(x, weight *graph.Value, n *graph.Node) bool {
 	images := cpu.FitsBlocks(x, b.Block) || cpu.IsFew(x, b.Block)
 	return images && weight.Size(0)%b.Block == 0 && n.Int("group") == 1 && op.WindowOf(n) == op.Same(3, 1, x.Size(2), x.Size(3))
@@ -92,18 +94,20 @@ func (b Builder) images() {
 	}
 }
 
-// normalisations makes batch normalisations native operators, with the ReLU and the
-// average pool that alone follow them, and so their gradients.
+// normalisations makes batch normalisations and their gradients native operators. Each
+// takes in the ReLU and then the average pool that follow it, if nothing else reads
+// what lies between.
 func (b Builder) normalisations() {
 	lower.Each(b.Graph, op.Microsoft, "BatchNormalizationGrad", b.normGrad)
-	b.Prune() // the gradients of ReLUs and pools that are now within
+	b.Prune() // the gradients of ReLUs and pools are now part of the new operators
 	lower.Each(b.Graph, op.Marked, "BatchNorm", b.norm)
 }
 
-// relu returns the ReLU that alone uses the result of a normalisation, or nil.
+// relu returns the ReLU that is the only user of a normalisation's result, or nil.
 func (b Builder) relu(norm *graph.Node) *graph.Node { return b.only(norm.Out("Y"), "Relu") }
 
-// only returns the node of an operator of ONNX's own that alone uses a value, or nil.
+// only returns the node that is the only user of a value, if it is the named ONNX
+// operator; otherwise nil.
 func (b Builder) only(v *graph.Value, name string) *graph.Node {
 	users := b.Users(v)
 	if len(users) != 1 || b.Uses(v) != 1 || !users[0].Is("", name) {
@@ -118,7 +122,7 @@ func (b Builder) norm(n *graph.Node) {
 		return
 	}
 	relu := b.relu(n)
-	end := n.Out("Y") // of what one operator does
+	end := n.Out("Y") // the last value that the new operator covers
 	if relu != nil {
 		end = relu.Out("Y")
 	}
@@ -137,8 +141,9 @@ func (b Builder) norm(n *graph.Node) {
 	}
 }
 
-// pool returns the average pool that alone uses images, and the height and width of its
-// windows, if these are square and tile them.
+// pool returns the average pool that is the only user of the images, and the side of its
+// windows; nil and 0 if there is none, or its windows are not square or do not tile the
+// images.
 func (b Builder) pool(images *graph.Value) (*graph.Node, int) {
 	if n := b.only(images, "GlobalAveragePool"); n != nil && images.Size(2) == images.Size(3) {
 		return n, images.Size(2)
@@ -172,8 +177,10 @@ func (b Builder) normGrad(n *graph.Node) {
 	})
 }
 
-// spread returns the gradient by the result of an average pool, if that by its images is
-// made of it by square windows that tile these, and the share of it that each pixel gets.
+// spread looks through the gradient of an average pool. If dy is what such a gradient
+// spread over square windows that tile the images, it returns the gradient by the
+// pool's result, the side of the windows, and the share of it that each pixel got.
+// Otherwise it returns dy, 0 and 1.
 func spread(dy *graph.Value) (pooled *graph.Value, side int, share float32) {
 	n := dy.Producer()
 	switch {
@@ -189,8 +196,8 @@ func spread(dy *graph.Value) (pooled *graph.Value, side int, share float32) {
 	return dy, 0, 1
 }
 
-// fuse lets convolutions compute the result of a normalisation that they alone read, and
-// the moments that one needs.
+// fuse lets convolutions compute a normalisation's result if nothing else reads it, and
+// lets the convolution before a normalisation measure the moments.
 func (b Builder) fuse() {
 	lower.Each(b.Graph, Domain, "BatchNorm", func(norm *graph.Node) {
 		y := norm.Out("Y")
@@ -213,8 +220,8 @@ func (b Builder) fuse() {
 	b.Prune()
 }
 
-// normalise makes an operator whose X is the Y of a normalisation compute that itself
-// from the X of that.
+// normalise makes reader, whose X is the normalisation's Y, take the normalisation's X
+// instead and normalise it while reading.
 func normalise(reader, norm *graph.Node) {
 	reader.SetIn("X", norm.In("X"))
 	reader.SetIn("Scale", norm.In("Scale"))
@@ -224,10 +231,10 @@ func normalise(reader, norm *graph.Node) {
 	reader.Set("relu", norm.Int("relu"))
 }
 
-// measure makes a convolution measure the moments of its result, and the normalisation
-// of that take them.
+// measure makes a convolution output the moments of its result, and the normalisation
+// that follows take them.
 func (b Builder) measure(conv, norm *graph.Node) {
-	if conv.Out("Moments") == nil { // else another normalisation takes them as well
+	if conv.Out("Moments") == nil { // it has them already if another normalisation takes them too
 		b.AddOutput(conv, ".moments", momentsOf(conv.Name, conv.Out("Y").Shape[1]))
 	}
 	norm.SetIn("Moments", conv.Out("Moments"))

@@ -53,6 +53,7 @@ func place(t *testing.T, o onnxmodels.TrainingOptions) {
 	}
 	n, err := onnxmodels.NewNetwork(8, 8,
 		conv("conv"), onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{}), onnxmodels.ReLU("relu"),
+		conv("second"), onnxmodels.BatchNorm("corrected", onnxmodels.BatchNormOptions{Corrected: true}),
 		onnxmodels.MaxPool("max", onnxmodels.PoolOptions{Size: 2}), onnxmodels.Dropout("drop", 0.5),
 		onnxmodels.AveragePool("average", onnxmodels.PoolOptions{Size: 3, Stride: 1, Same: true}),
 		onnxmodels.Residual("residual", nil, conv("conv")),

@@ -50,7 +50,7 @@ def case(family, name, op, inputs, function, opset=17, constants=(), frozen=(), 
     by, integers neither. function takes tensors, in float64 where they are numbers, and returns
     one. With batch the first dimension of the first input is open."""
     names = [n if a is not None else "" for n, a in inputs.items()]
-    given = {n: np.asarray(a) for n, a in inputs.items() if a is not None}
+    given = {n: np.array(a, order="C") for n, a in inputs.items() if a is not None}
     kind = {n: helper.np_dtype_to_tensor_dtype(a.dtype) for n, a in given.items()}
     node = helper.make_node(op, names, [f"y{i}" if i else "y" for i in range(outputs)], name="tested", domain=domain, **attributes)
     infos = []
@@ -84,9 +84,9 @@ def write(family):
         archive[f"{name}/model"] = np.frombuffer(c.model.SerializeToString(), np.uint8)
         for i in c.model.graph.input:
             archive[f"{name}/in/{i.name}"] = c.inputs[i.name]
-        archive[f"{name}/out"] = y.detach().numpy()
+        archive[f"{name}/out"] = y.detach().contiguous().numpy()
         archive[f"{name}/dy"] = dy
         for n, g in zip(c.targets, gradients):
-            archive[f"{name}/grad/{n}"] = g.numpy()
+            archive[f"{name}/grad/{n}"] = g.contiguous().numpy()
     np.savez_compressed(f"{family}.npz", **archive)
     print(f"{family}: {len(CASES[family])} cases")

@@ -1,0 +1,213 @@
+"""Computes the references of one file."""
+
+import contextlib
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import zoo
+from models import layout
+
+# The variants of PyTorch's float32 whose distance from float64 tells what rounding alone does:
+# with its own convolutions and with those of oneDNN, which round differently.
+FLOAT32_VARIANTS = (True, False)
+
+JITTERS = (1, 2, 3)  # seeds of changes to the weights
+NEAR = 1e-4  # relative root mean square error of every gradient, where no gate is at its edge
+
+
+class Trial:
+    """A program with its weights as tensors of one type."""
+
+    def __init__(self, program, names, dtype):
+        self.program = program
+        self.dtype = dtype
+        self.parameters = program.values(names, dtype)
+        for tensor in self.parameters.values():
+            tensor.requires_grad_()
+        norms = [norm for norm in program.norms if norm.trains]
+        self.statistics = program.values([n for norm in norms for n in (norm.mean, norm.variance)], dtype)
+
+    def shake(self, seed):
+        """Moves each weight by up to two units of float32's last place."""
+        draw = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for tensor in self.parameters.values():
+                tensor *= 1 + 2.0**-22 * (2 * torch.rand(tensor.shape, generator=draw, dtype=self.dtype) - 1)
+
+    def logits(self, images, training):
+        given = {**self.parameters, **self.statistics}
+        return self.program.run(torch.tensor(images, dtype=self.dtype), given, training)
+
+    def evaluate(self, images):
+        with torch.no_grad():
+            return self.logits(images, False).numpy().astype(np.float64)
+
+    def loss(self, images, labels, training):
+        return F.cross_entropy(self.logits(images, training), torch.from_numpy(labels))
+
+    def gradients(self, images, labels):
+        """The loss of a batch in training mode, and its gradient by parameter."""
+        loss = self.loss(images, labels, True)
+        found = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
+        unused = [name for name, g in zip(self.parameters, found) if g is None]
+        if unused:
+            raise ValueError(f"the loss does not depend on {unused}")
+        return loss.item(), {name: g.numpy() for name, g in zip(self.parameters, found)}
+
+    def train(self, optimizer, batches):
+        """The loss of each step, before its update."""
+        step = {"sgd": keras_momentum, "adamw": adamw}[optimizer](list(self.parameters.values()))
+        losses = []
+        for images, labels in batches[:layout.STEPS]:
+            for tensor in self.parameters.values():
+                tensor.grad = None
+            loss = self.loss(images, labels, True)
+            loss.backward()
+            step()
+            losses.append(loss.item())
+        return losses
+
+
+def keras_momentum(parameters):
+    """Keras's form: v ← μv − lr·g, w ← w + v."""
+    rate, momentum = layout.SGD["learning_rate"], layout.SGD["momentum"]
+    velocities = [torch.zeros_like(p) for p in parameters]
+
+    @torch.no_grad()
+    def step():
+        for p, v in zip(parameters, velocities):
+            v.mul_(momentum).sub_(rate * p.grad)
+            p.add_(v)
+    return step
+
+
+def adamw(parameters):
+    options = layout.ADAMW
+    return torch.optim.AdamW(
+        parameters, lr=options["learning_rate"], betas=(options["beta1"], options["beta2"]),
+        eps=options["epsilon"], weight_decay=options["weight_decay"]).step
+
+
+@contextlib.contextmanager
+def convolutions_of_onednn(wanted):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # flags sets others too, of which PyTorch warns where there is no such GPU
+        with torch.backends.mkldnn.flags(enabled=wanted):
+            yield
+
+
+@dataclass(eq=False)
+class Gradients:
+    """What a batch gives in float64, rounded to float32, and how far a computation in float32 is from it."""
+
+    batch: tuple
+    loss: float
+    want: dict
+    statistics: dict
+    errors: dict  # by parameter
+    statistics_error: float
+
+    @property
+    def worst(self):
+        return worst(self.errors.values())
+
+
+def worst(numbers):
+    return max(numbers, default=0.0)
+
+
+def compute(program, names, candidates):
+    """The chosen batches, the arrays of references.npz, and the figures that go into facts.json."""
+    found = choose(program, names, candidates)
+    batches = [f.batch for f in found]
+    arrays = {}
+    logits_error = 0.0
+    for i, (images, labels) in enumerate(batches):
+        arrays[f"images/{i}"], arrays[f"labels/{i}"] = images, labels
+        arrays[f"logits/{i}"] = want = Trial(program, [], torch.float64).evaluate(images).astype(np.float32)
+        arrays |= {
+            f"gradient/{i}/{name}": g if i == 0 else layout.pick(g) for name, g in found[i].want.items()}
+        logits_error = max(logits_error, *(
+            layout.error(logits32(program, images, onednn), want) for onednn in FLOAT32_VARIANTS))
+    arrays |= {f"statistics/{name}": s.astype(np.float32) for name, s in found[0].statistics.items()}
+    return batches, arrays, {
+        "loss": [f.loss for f in found],
+        "gradient_rms": [layout.root_mean_square(f.want.values()) for f in found],
+        "float32": {
+            "logits": logits_error,
+            "gradient": {name: [f.errors[name] for f in found] for name in names},
+            "statistics": found[0].statistics_error,
+        },
+        "training": {optimizer: training(program, names, batches, optimizer) for optimizer in layout.OPTIMIZERS},
+    }
+
+
+def choose(program, names, candidates):
+    """Of the candidates of each size those where float32 is nearest to float64, the nearest first; the first
+    ones that are near enough will do.
+
+    A gate, as ReLU's, at whose edge a value of a batch lies is open in one program and shut in another:
+    that moves the gradients before it by as much as a percent, and says nothing about either program.
+    """
+    found = []
+    for batch in candidates:
+        sizes = Counter(len(f.batch[1]) for f in found if f.worst < NEAR)
+        if sizes[len(batch[1])] < zoo.BATCHES.count(len(batch[1])):
+            found.append(gradients(program, names, batch))
+    found.sort(key=lambda f: f.worst)
+    chosen = []
+    for count in zoo.BATCHES:
+        best = next(f for f in found if len(f.batch[1]) == count)
+        found.remove(best)
+        chosen.append(best)
+    return chosen
+
+
+def gradients(program, names, batch):
+    exact = Trial(program, names, torch.float64)
+    loss, want = exact.gradients(*batch)
+    moved = {n: s.numpy() for n, s in exact.statistics.items()}
+    errors, statistics_errors = dict.fromkeys(names, 0.0), []
+    for onednn in FLOAT32_VARIANTS:
+        with convolutions_of_onednn(onednn):
+            trial = Trial(program, names, torch.float32)
+            _, got = trial.gradients(*batch)
+        errors = {n: max(e, errors[n]) for n, e in layout.errors(got, want).items()}
+        statistics_errors += [layout.error(s.numpy(), moved[n]) for n, s in trial.statistics.items()]
+    want = {name: g.astype(np.float32) for name, g in want.items()}
+    return Gradients(batch, loss, want, moved, errors, worst(statistics_errors))
+
+
+def logits32(program, images, onednn):
+    with convolutions_of_onednn(onednn):
+        return Trial(program, [], torch.float32).evaluate(images)
+
+
+def training(program, names, batches, optimizer):
+    """Three steps: the loss before each, and that of batch 0 in eval mode after them.
+
+    Steps carry on whichever way a gate fell. How far float32 may be from float64 is therefore also tried
+    with weights that are off by their rounding.
+    """
+    def train(dtype, jitter=None):
+        trial = Trial(program, names, dtype)
+        if jitter is not None:
+            trial.shake(jitter)
+        losses = trial.train(optimizer, batches)
+        with torch.no_grad():
+            return np.array([*losses, trial.loss(*batches[0], False).item()])
+
+    want = train(torch.float64)
+    apart = np.zeros(len(want))
+    for onednn, jitter in [*((onednn, None) for onednn in FLOAT32_VARIANTS), *((True, seed) for seed in JITTERS)]:
+        with convolutions_of_onednn(onednn):
+            apart = np.maximum(apart, np.abs(train(torch.float32, jitter) / want - 1))
+    return {
+        "losses": want[:-1].tolist(), "evaluated": want[-1],
+        "float32": {"losses": apart[:-1].tolist(), "evaluated": apart[-1]},
+    }

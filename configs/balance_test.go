@@ -1,0 +1,34 @@
+package configs
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestBalanceFaults: weights are one for each class, some above 0, and given once.
+func TestBalanceFaults(t *testing.T) {
+	for text, want := range map[string]string{
+		"train: {balance: even}\n":          `FILE:1:18: train.balance: "even" is not one of none, weights, sampling`,
+		"train: {class_weights: [1, -1]}\n": "FILE:1:28: train.class_weights: -1 is outside 0..1000000",
+		"train: {class_weights: [1, 2]}\n":  "FILE:1:24: train.class_weights: 2 weights are not one for each of the 10 classes",
+		"model: {classes: 2}\ndata: {source: folder}\ntrain: {class_weights: [0, 0]}\n":                      "FILE:3:24: train.class_weights: all are 0, which leaves nothing to learn",
+		"model: {classes: 2}\ndata: {source: folder}\ntrain: {class_weights: [1, 2], balance: weights}\n":    "FILE:3:24: train.class_weights: train.balance weights takes the weights from the numbers of images: set it to none, or train.class_weights to []",
+		"model: {classes: 2}\ndata: {source: folder}\ntrain: {class_weights: [0, 2.5], balance: sampling}\n": "",
+		"data: {source: folder}\ntrain: {class_weights: [1, 2, 3]}\n":                                        "",
+		"sweep: {conditions: [a], definitions: {a: {train: {balance: weights}}}}\n":                          "",
+		"sweep: {conditions: [a], definitions: {a: {train: {class_weights: [1,1,1,1,1,1,1,1,1,2]}}}}\n":      "",
+	} {
+		if got := strings.Join(problems(t, text), "\n"); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+	weighed, err := Load("", []string{"train.class_weights=[1,1,1,1,1,1,1,1,1,2]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := weighed.clone()
+	copied.Train.ClassWeights[0] = 5
+	if weighed.Train.ClassWeights[0] != 1 || weighed.Hash() == copied.Hash() || weighed.Hash() == Default().Hash() {
+		t.Errorf("weights %v are shared with a copy, or do not count", weighed.Train.ClassWeights)
+	}
+}

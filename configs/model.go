@@ -1,0 +1,112 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The architectures of [Model].
+const (
+	// KindCNN is the study's network.
+	KindCNN = "cnn"
+	// KindResNet is a residual network (He et al. 2016).
+	KindResNet = "resnet"
+	// KindMobileNet is MobileNetV2 (Sandler et al. 2018).
+	KindMobileNet = "mobilenet"
+	// KindONNX is a classifier that is read from an ONNX file.
+	KindONNX = "onnx"
+	// KindOwn is a network that a program gives (trainloop.Options.Network). No file
+	// describes it.
+	KindOwn = "own"
+)
+
+// The forms of networks of the literature.
+const (
+	// FormCIFAR is for small images: it leaves them as large as they are at first.
+	FormCIFAR = "cifar"
+	// FormImageNet is for large images, which it makes smaller at first.
+	FormImageNet = "imagenet"
+)
+
+// ActivationAuto is the activation that a kind of network has by itself.
+const ActivationAuto = "auto"
+
+// built are the kinds of networks that the settings describe.
+func built() []string { return []string{KindCNN, KindResNet, KindMobileNet} }
+
+// stages is how many stages the network has.
+func (m *Model) stages() int {
+	switch {
+	case m.Kind == KindCNN:
+		return len(m.Widths)
+	case m.Kind == KindMobileNet:
+		return 7
+	case m.Form == FormImageNet:
+		return 4
+	}
+	return 3
+}
+
+// checkModel finds settings of the network that do not go together or with the images.
+func (e *Experiment) checkModel(add func(key, other, format string, args ...any)) {
+	m := e.Model
+	switch m.Kind {
+	case KindONNX:
+		if m.Path == "" {
+			add("model.path", "model.kind", "is empty: model.kind %s needs the path of a model", KindONNX)
+		}
+		if m.Normalize == "" {
+			add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
+		}
+	case KindCNN:
+		side := min(e.Data.Sides())
+		if halvings := len(m.Widths) - 1; len(m.Strides) == 0 && side>>halvings == 0 {
+			add("model.widths", "data.size", "%d stages halve an image of %d pixels to nothing", halvings+1, side)
+		}
+	case KindResNet:
+		if problem := depthProblem(m.Form, m.Depth); problem != "" {
+			add("model.depth", "model.form", "%s", problem)
+		}
+	}
+	if n := m.stages(); slices.Contains(built(), m.Kind) && len(m.Strides) != 0 && len(m.Strides) != n {
+		add("model.strides", "model.kind", "there are %d, but the network has %d stages: give one for each, or []", len(m.Strides), n)
+	}
+}
+
+// refuseOwn finds that a file asks for a network that only a program can give. The files of runs,
+// and experiments that are made in Go, may name it.
+func (e *Experiment) refuseOwn(add func(key, other, format string, args ...any)) {
+	if e.Model.Kind == KindOwn {
+		add("model.kind", "model.kind", "%s is a network that a program gives (trainloop.Options.Network), which no file describes: set %s or %s",
+			KindOwn, strings.Join(built(), ", "), KindONNX)
+	}
+}
+
+// depthProblem tells why a form has no network of so many layers, or "".
+func depthProblem(form string, depth int) string {
+	const large = "18, 34, 50, 101 and 152"
+	named := strings.Contains(" 18 34 50 101 152 ", fmt.Sprintf(" %d ", depth))
+	switch {
+	case form == FormImageNet && !named:
+		return fmt.Sprintf("%d is none of %s, which model.form %s has", depth, large, form)
+	case form == FormCIFAR && (depth < 8 || (depth-2)%6 != 0):
+		return fmt.Sprintf("%d is not 6n+2, as 20, 32, 44, 56 and 110, which model.form %s has; set that to %s for %s", depth, form, FormImageNet, large)
+	}
+	return ""
+}
+
+// remarkModel finds settings that the kind of network does not heed.
+func (e *Experiment) remarkModel(add func(key, other, format string, args ...any)) {
+	for _, s := range newKeys().settings {
+		if !s.heeded(e) && !s.isDefault(e) {
+			add(s.key, "model.kind", "%v does nothing, since model.kind %s has no such setting", s.get(e), e.Model.Kind)
+		}
+	}
+}
+
+// isDefault tells whether the setting is what it is when nothing is said.
+func (s *setting) isDefault(e *Experiment) bool {
+	defaults := Default()
+	return equal(s.get(e), s.get(&defaults))
+}

@@ -1,0 +1,34 @@
+package configs
+
+// checkOptimizer finds settings that the optimizer does not have.
+func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...any)) {
+	o := e.Optimizer
+	if o.Nesterov && !o.IsAdam() && o.Momentum == 0 {
+		add("optimizer.nesterov", "optimizer.momentum", "it is a form of momentum, and optimizer.momentum is 0: set that to 0.9, or optimizer.nesterov to false")
+	}
+	for _, only := range []struct {
+		key string
+		set bool
+	}{{"optimizer.nesterov", o.Nesterov}, {"optimizer.momentum_correction", o.MomentumCorrection}} {
+		if only.set && o.IsAdam() {
+			add(only.key, "optimizer.kind", "it is for optimizer.kind %s, and %s has no such velocity: set it to false", SGD, o.Kind)
+		}
+	}
+}
+
+// usualAdam is the rate of Adam's authors, and mostAdam one at which few networks learn.
+const (
+	usualAdam = 0.001
+	mostAdam  = 0.03
+)
+
+// remarkOptimizer finds an optimizer that may not be what was meant.
+func (e *Experiment) remarkOptimizer(add func(key, other, format string, args ...any)) {
+	o := e.Optimizer
+	if o.IsAdam() && o.LearningRate >= mostAdam {
+		add("optimizer.learning_rate", "optimizer.kind", "%s is a rate for %s: every step of %s moves each weight by about its rate, and %s is usual", number(o.LearningRate), SGD, o.Kind, number(usualAdam))
+	}
+	if o.Kind == AdamW && o.WeightDecay == 0 {
+		add("optimizer.kind", "optimizer.weight_decay", "%s without optimizer.weight_decay is %s: 0.01 is usual", AdamW, Adam)
+	}
+}

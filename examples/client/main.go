@@ -1,0 +1,52 @@
+// Client asks a server, as examples/serve is one, what is in images:
+//
+//	go run ./examples/client [-server http://localhost:8080] photo.jpg …
+//
+// It prints a line for each: the file, its class and the probability of that.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+)
+
+func main() {
+	server := flag.String("server", "http://localhost:8080", "address of the server")
+	flag.Parse()
+	for _, path := range flag.Args() {
+		a, err := ask(*server, path)
+		if err != nil {
+			log.Fatalf("%s: %v", path, err)
+		}
+		fmt.Printf("%s\t%s\t%.2f %%\n", path, a.Class, 100*a.Probability)
+	}
+}
+
+// answer is what the server says of one image.
+type answer struct {
+	Class         string             `json:"class"`
+	Probability   float64            `json:"probability"`
+	Probabilities map[string]float64 `json:"probabilities"` // of all classes
+}
+
+func ask(server, path string) (a answer, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return a, err
+	}
+	response, err := http.Post(server, "application/octet-stream", file) // which closes the file
+	if err != nil {
+		return a, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(response.Body) // why is in it
+		return a, fmt.Errorf("%s: %s", response.Status, text)
+	}
+	return a, json.NewDecoder(response.Body).Decode(&a)
+}

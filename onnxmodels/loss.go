@@ -1,0 +1,82 @@
+package onnxmodels
+
+import (
+	"fmt"
+	"math"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// validateWeights tells what is wrong with weights of so many classes.
+func (o TrainingOptions) validateWeights(classes int) error {
+	if len(o.ClassWeights) == 0 {
+		return nil
+	}
+	if len(o.ClassWeights) != classes {
+		return fmt.Errorf("training artifacts: %d class weights for %d classes", len(o.ClassWeights), classes)
+	}
+	largest := float32(0)
+	for class, w := range o.ClassWeights {
+		if !(w >= 0 && w <= math.MaxFloat32) {
+			return fmt.Errorf("training artifacts: weight %v of class %d is no finite number of 0 or more", w, class)
+		}
+		largest = max(largest, w)
+	}
+	if largest == 0 {
+		return fmt.Errorf("training artifacts: all class weights are 0")
+	}
+	return nil
+}
+
+// trainingLoss appends the loss that the options ask for.
+func (b *Builder) trainingLoss(logits, label *graph.Value, o TrainingOptions) *graph.Value {
+	if len(o.ClassWeights) == 0 && !o.Mixes {
+		return b.loss(logits, label, o.LabelSmoothing)
+	}
+	return b.softLoss(logits, label, o)
+}
+
+// softLoss appends the mean cross-entropy against targets that are no single classes:
+// −Σₖ tₖ·log pₖ, where t is the one-hot label, or that and the second one by their
+// shares, each times its class's weight. The smoothing then spreads a share of t over all
+// classes.
+func (b *Builder) softLoss(logits, label *graph.Value, o TrainingOptions) *graph.Value {
+	_, logProbabilities := b.SoftmaxCrossEntropy("cross_entropy", logits, label)
+	classes := int(logits.Shape[1].Size)
+	target := b.oneHot("target", label, classes)
+	if o.Mixes {
+		target = b.mixedTarget(target, classes)
+	}
+	if len(o.ClassWeights) > 0 {
+		target = b.Binary("Mul", "target.weighted", target, b.Floats("target.weights", []int{1, classes}, o.ClassWeights))
+	}
+	if s := o.LabelSmoothing; s > 0 {
+		mass := b.ReduceSum("smoothing.mass", target, true, 1)
+		hard := b.Binary("Mul", "smoothing.hard", target, b.Scalar("smoothing.rest", 1-s))
+		target = b.Binary("Add", "smoothing", hard, b.Binary("Mul", "smoothing.soft", mass, b.Scalar("smoothing.share", s/float32(classes))))
+	}
+	mean := b.ReduceMean("cross_entropy.mean", b.Binary("Mul", "cross_entropy.parts", logProbabilities, target), false, 0, 1)
+	return b.Binary("Mul", "cross_entropy.loss", mean, b.Scalar("cross_entropy.factor", -float32(classes)))
+}
+
+// mixedTarget appends the share of the target that is its, and that of the second label.
+func (b *Builder) mixedTarget(target *graph.Value, classes int) *graph.Value {
+	share := b.column("target.share", b.turns(InputLabelShare, b.labelShare, b.batch, 1))
+	rest := b.Binary("Sub", "target.rest", b.Scalar("target.whole", 1), share)
+	second := b.oneHot("target.second", b.turns(InputSecondLabel, b.secondLabel, b.batch, 1), classes)
+	return b.Binary("Add", "target.mixed", b.Binary("Mul", "target.first", target, share), b.Binary("Mul", "target.other", second, rest))
+}
+
+// column appends a view of [batch] as [batch, 1].
+func (b *Builder) column(name string, v *graph.Value) *graph.Value {
+	return b.Reshape(name, v, b.Ints(name+".sizes", -1, 1), graph.Shape{b.batch, graph.Fixed(1)})
+}
+
+// oneHot appends [batch, classes], 1 at each label and else 0.
+func (b *Builder) oneHot(name string, label *graph.Value, classes int) *graph.Value {
+	numbers := make([]int64, classes)
+	for i := range numbers {
+		numbers[i] = int64(i)
+	}
+	return b.Cast(name, b.Compare("Equal", name+".hit", b.column(name+".column", label), b.Ints(name+".classes", numbers...)), graph.Float)
+}

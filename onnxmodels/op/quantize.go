@@ -1,0 +1,237 @@
+package op
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Quantized numbers are integers q that stand for (q − zero point)·scale. Scale and zero
+// point are scalars, or have one element for each place along an axis. Blocks of places,
+// types of fewer than 8 bits and of 8 bits of floating point are not supported.
+
+// quantizeLinear is the nearest integer to x/scale, ties to even, plus the zero point,
+// within the range of its type.
+var _ = Register(&Operator{
+	Schema: graph.Schema{
+		Op: "QuantizeLinear", Takes: Takes("x", "y_scale", "y_zero_point?"), Gives: Gives("y"),
+		Fields: Fields("axis", int64(1)),
+	},
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		x, elem := n.In("x"), graph.Uint8
+		if zero := n.In("y_zero_point"); zero != nil {
+			elem = zero.Elem
+		}
+		if _, _, ok := integerRange(elem); !ok || x.Elem != graph.Float {
+			return nil, fmt.Errorf("from %s to %s: want float32 to integers of 8 or 16 bits", x.Elem, elem)
+		}
+		if err := checkScale(n, "y_scale", "y_zero_point"); err != nil {
+			return nil, err
+		}
+		return typed(elem, x.Shape)
+	},
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		x := in[0]
+		if err := x.want("x", graph.Float, -1); err != nil {
+			return nil, err
+		}
+		steps, err := newSteps(n, x, in[1:])
+		if err != nil {
+			return nil, err
+		}
+		elem := graph.Uint8
+		if steps.zero != nil {
+			elem = steps.zero.Elem
+		}
+		least, most, ok := integerRange(elem)
+		if !ok {
+			return nil, fmt.Errorf("zero point is %s, want integers of 8 or 16 bits", steps.zero)
+		}
+		y := &Tensor{Elem: elem, Shape: x.Shape, Ints: make([]int64, len(x.Floats))}
+		steps.each(func(i int, scale float32, zero int64) {
+			q := math.RoundToEven(float64(x.Floats[i]/scale)) + float64(zero)
+			y.Ints[i] = int64(min(max(q, float64(least)), float64(most)))
+		})
+		return one(y)
+	},
+})
+
+// dequantizeLinear is (x − zero point)·scale.
+var _ = Register(&Operator{
+	Schema: graph.Schema{
+		Op: "DequantizeLinear", Takes: Takes("x", "x_scale", "x_zero_point?"), Gives: Gives("y"),
+		Fields: Fields("axis", int64(1)),
+	},
+	Infer: func(n *graph.Node) ([]graph.Type, error) {
+		x := n.In("x")
+		if _, _, ok := integerRange(x.Elem); !ok && x.Elem != graph.Int32 {
+			return nil, fmt.Errorf("input %s, want integers of 8, 16 or 32 bits", x)
+		}
+		if zero := n.In("x_zero_point"); zero != nil && zero.Elem != x.Elem {
+			return nil, fmt.Errorf("input %s does not go with the zero point %s", x, zero)
+		}
+		if err := checkScale(n, "x_scale", "x_zero_point"); err != nil {
+			return nil, err
+		}
+		return typed(graph.Float, x.Shape)
+	},
+	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+		x := in[0]
+		if _, _, ok := integerRange(x.Elem); !ok && x.Elem != graph.Int32 {
+			return nil, fmt.Errorf("x is %s, want integers of 8, 16 or 32 bits", x)
+		}
+		steps, err := newSteps(n, x, in[1:])
+		if err != nil {
+			return nil, err
+		}
+		if steps.zero != nil && steps.zero.Elem != x.Elem {
+			return nil, fmt.Errorf("x is %s, the zero point %s", x, steps.zero)
+		}
+		y, err := newFloats(x.Shape...)
+		if err != nil {
+			return nil, err
+		}
+		steps.each(func(i int, scale float32, zero int64) { y.Floats[i] = float32(x.Ints[i]-zero) * scale })
+		return one(y)
+	},
+})
+
+// Since opset 19 there are attributes for what is not supported, and one for the type of
+// integers without a zero point.
+var _ = RegisterForms(
+	&Form{
+		Schema: graph.Schema{
+			Op: "QuantizeLinear", Takes: Takes("x", "y_scale", "y_zero_point?"), Gives: Gives("y"),
+			Fields: Fields("axis", int64(1), "block_size", int64(0), "output_dtype", int64(0), "precision", int64(0), "saturate", int64(1)),
+		},
+		From: 19,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			scale, zero := n.In("y_scale"), n.In("y_zero_point")
+			if to := graph.Elem(n.Int("output_dtype")); to != 0 && zero == nil {
+				elements, fixed := scale.Shape.Elements()
+				if !fixed || to.Size() == 0 {
+					return nil, fmt.Errorf("attribute \"output_dtype\": %s with the scale %s is not supported", to, scale)
+				}
+				zero = b.Constant(n.Name+".zero_point", to, scale.Shape.Sizes(), make([]byte, elements*to.Size()))
+			}
+			return b.unblocked(n, n.In("x"), scale, zero)
+		},
+	},
+	&Form{
+		Schema: graph.Schema{
+			Op: "DequantizeLinear", Takes: Takes("x", "x_scale", "x_zero_point?"), Gives: Gives("y"),
+			Fields: Fields("axis", int64(1), "block_size", int64(0), "output_dtype", int64(0)),
+		},
+		From: 19,
+		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+			return b.unblocked(n, n.In("x"), n.In("x_scale"), n.In("x_zero_point"))
+		},
+	},
+)
+
+// unblocked appends the operator of the node n without its later attributes.
+func (b Builder) unblocked(n *graph.Node, inputs ...*graph.Value) ([]*graph.Value, error) {
+	if block := n.Int("block_size"); block != 0 {
+		return nil, fmt.Errorf("attribute \"block_size\" is %d: blocks are not supported", block)
+	}
+	return []*graph.Value{b.one(n.Op, n.Name, inputs, graph.Attribute{Name: "axis", Value: n.Int("axis")})}, nil
+}
+
+// integerRange is that of the types that numbers are quantized to.
+func integerRange(e graph.Elem) (least, most int64, ok bool) {
+	switch e {
+	case graph.Uint8:
+		return 0, math.MaxUint8, true
+	case graph.Int8:
+		return math.MinInt8, math.MaxInt8, true
+	case graph.Uint16:
+		return 0, math.MaxUint16, true
+	case graph.Int16:
+		return math.MinInt16, math.MaxInt16, true
+	}
+	return 0, 0, false
+}
+
+// checkScale checks a scale and its zero point, which may be left out.
+func checkScale(n *graph.Node, scaleName, zeroName string) error {
+	x, scale, zero := n.Inputs[0], n.In(scaleName), n.In(zeroName)
+	if scale.Elem != graph.Float {
+		return fmt.Errorf("scale %s, want float32", scale)
+	}
+	if zero != nil && !zero.Shape.Equal(scale.Shape) {
+		return fmt.Errorf("zero point %s is not of the shape of the scale %s", zero, scale)
+	}
+	if len(scale.Shape) == 0 || scale.Shape.Equal(graph.Static(1)) {
+		return nil // one for all elements
+	}
+	axis, err := axisOf(x, n.Int("axis"))
+	if err != nil {
+		return err
+	}
+	if !scale.Shape.Equal(graph.Shape{x.Shape[axis]}) {
+		return fmt.Errorf("scale %s does not fit dimension %d of %s", scale, axis, x)
+	}
+	return nil
+}
+
+// steps are the scale and the zero point of each element of a tensor.
+type steps struct {
+	scale, zero *Tensor // zero may be nil
+	of          *Tensor
+	inner       int // elements for each place along the axis
+}
+
+// newSteps reads the inputs scale and zero point of a node for the elements of x.
+func newSteps(n *graph.Node, x *Tensor, in []*Tensor) (*steps, error) {
+	s := &steps{scale: in[0], of: x, inner: 1}
+	if err := s.scale.want("scale", graph.Float, -1); err != nil {
+		return nil, err
+	}
+	if len(in) > 1 {
+		s.zero = in[1]
+	}
+	if s.zero != nil && (s.zero.Ints == nil || s.zero.Len() != s.scale.Len()) {
+		return nil, fmt.Errorf("zero point is %s, the scale %s", s.zero, s.scale)
+	}
+	if s.scale.Len() == 1 {
+		return s, nil
+	}
+	axis, err := axisIn(n.Int("axis"), len(x.Shape))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(s.scale.Shape, x.Shape[axis:axis+1]) {
+		return nil, fmt.Errorf("scale is %s, want [%d]", s.scale, x.Shape[axis])
+	}
+	s.inner = product(x.Shape[axis+1:])
+	return s, nil
+}
+
+// each calls f with every element's scale and zero point.
+func (s *steps) each(f func(i int, scale float32, zero int64)) {
+	places := s.scale.Len()
+	for i := range s.of.Len() {
+		place, zero := 0, int64(0)
+		if places > 1 {
+			place = i / s.inner % places
+		}
+		if s.zero != nil {
+			zero = s.zero.Ints[place]
+		}
+		f(i, s.scale.Floats[place], zero)
+	}
+}
+
+// Quantize appends the integers for x, of the type of the zero point, which like scale is
+// a scalar.
+func (b Builder) Quantize(name string, x, scale, zero *graph.Value) *graph.Value {
+	return b.one("QuantizeLinear", name, []*graph.Value{x, scale, zero})
+}
+
+// Dequantize appends what the integers x stand for. Scale and zero point, which may be
+// nil for 0, are scalars or have an element for each place along the axis.
+func (b Builder) Dequantize(name string, x, scale, zero *graph.Value, axis int) *graph.Value {
+	return b.one("DequantizeLinear", name, []*graph.Value{x, scale, zero}, graph.Attribute{Name: "axis", Value: int64(axis)})
+}

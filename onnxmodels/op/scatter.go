@@ -1,0 +1,186 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Operators that write elements at indices into a copy of a tensor: in place of what is
+// there, or added, multiplied, or as the larger or smaller of both.
+
+var (
+	_ = scatter("ScatterElements", Fields("axis", int64(0), "reduction", "none"), scatterElementsGradient, func(n *graph.Node, in []*Tensor) ([]int, int, error) {
+		at, err := linePlaces(in[0], in[1], n.Int("axis"))
+		if err == nil && in[2].Len() != len(at) {
+			err = fmt.Errorf("updates %s do not fit indices %s", in[2], in[1])
+		}
+		return at, 1, err
+	})
+	_ = scatter("ScatterND", Fields("reduction", "none"), scatterNDGradient, func(_ *graph.Node, in []*Tensor) ([]int, int, error) {
+		at, part, err := partPlaces(in[0], in[1], 0)
+		size := product(part)
+		if err == nil && in[2].Len() != len(at)*size {
+			err = fmt.Errorf("updates %s do not fit indices %s", in[2], in[1])
+		}
+		return at, size, err
+	})
+)
+
+// scatter declares an operator that writes parts. begins tells where each begins and how many
+// elements it has.
+func scatter(name string, fields []graph.Field, gradient func(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Value, begins func(n *graph.Node, in []*Tensor) (at []int, size int, err error)) *Operator {
+	return Register(&Operator{
+		Schema: graph.Schema{Op: name, Takes: Takes("data", "indices", "updates"), Gives: Gives("output"), Fields: fields},
+		From:   11,
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x, indices, updates := n.In("data"), n.In("indices"), n.In("updates")
+			if x.Elem != updates.Elem {
+				return nil, errDiffer(x, updates)
+			}
+			err := error(nil)
+			if name == "ScatterElements" {
+				if _, err = axisOf(x, n.Int("axis")); err == nil {
+					err = sameRank(x, indices)
+				}
+			} else {
+				_, _, err = depthOf(x, indices, 0)
+			}
+			if reduction := n.Text("reduction"); err == nil && !isReduction(reduction) {
+				err = fmt.Errorf("attribute \"reduction\": %q is not known", reduction)
+			}
+			if err != nil {
+				return nil, err
+			}
+			return same(n)
+		},
+		Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
+			if r := n.Text("reduction"); r != "none" && r != "add" {
+				b.Fail("differentiate %q: %s has no gradient for the reduction %q", n.Name, name, r)
+				return make([]*graph.Value, 3)
+			}
+			return gradient(b, n, dy[0])
+		},
+		Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
+			at, size, err := begins(n, in)
+			if err != nil {
+				return nil, err
+			}
+			y, err := empty(in[0].Elem, in[0].Shape...)
+			if err != nil {
+				return nil, err
+			}
+			y.extend(in[0], 0, in[0].Len())
+			write(y, in[2], at, size, n.Text("reduction"))
+			return one(y)
+		},
+	})
+}
+
+func isReduction(name string) bool {
+	switch name {
+	case "none", "add", "mul", "max", "min":
+		return true
+	}
+	return false
+}
+
+// write puts parts of x, of so many elements, at their places in y.
+func write(y, x *Tensor, at []int, size int, reduction string) {
+	for i, to := range at {
+		for k := range size {
+			place, from := to+k, i*size+k
+			switch {
+			case reduction == "none" && y.Ints != nil:
+				y.Ints[place] = x.Ints[from]
+			case y.Ints != nil:
+				y.Ints[place] = wrap(y.Elem, scatteredInts(reduction, y.Ints[place], x.Ints[from], y.Elem))
+			case reduction == "none":
+				y.set(place, x.At(from))
+			default:
+				y.set(place, scattered(reduction, y.At(place), x.At(from)))
+			}
+		}
+	}
+}
+
+func scattered(reduction string, a, b float64) float64 {
+	switch reduction {
+	case "add":
+		return a + b
+	case "mul":
+		return a * b
+	case "max":
+		return math.Max(a, b)
+	}
+	return math.Min(a, b)
+}
+
+func scatteredInts(reduction string, a, b int64, elem graph.Elem) int64 {
+	less := a < b
+	if elem == graph.Uint64 {
+		less = uint64(a) < uint64(b)
+	}
+	switch {
+	case reduction == "add":
+		return a + b
+	case reduction == "mul":
+		return a * b
+	case (reduction == "max") == less:
+		return b
+	}
+	return a
+}
+
+// The gradient by data is dy, with zeros where updates took the place of it; that by updates
+// is dy at the indices.
+
+func scatterElementsGradient(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Value {
+	indices, axis := n.In("indices"), graph.Attribute{Name: "axis", Value: n.Int("axis")}
+	grads := make([]*graph.Value, 3)
+	if b.Wants(n.In("data")) {
+		grads[0] = b.without(n, dy)
+	}
+	if b.Wants(n.In("updates")) {
+		grads[2] = b.one("GatherElements", n.Name+".updates", []*graph.Value{dy, indices}, axis)
+	}
+	return grads
+}
+
+func scatterNDGradient(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Value {
+	grads := make([]*graph.Value, 3)
+	if b.Wants(n.In("data")) {
+		grads[0] = b.without(n, dy)
+	}
+	if b.Wants(n.In("updates")) {
+		grads[2] = b.one("GatherND", n.Name+".updates", []*graph.Value{dy, n.In("indices")})
+	}
+	return grads
+}
+
+// without is dy where updates left the data of a scatter as it was, and 0 elsewhere.
+func (b *Backward) without(n *graph.Node, dy *graph.Value) *graph.Value {
+	if n.Text("reduction") == "add" {
+		return dy
+	}
+	updates := n.In("updates")
+	zeros := b.As(dy.Elem, b.Zeros(n.Name+".zeros", b.ShapeOf(n.Name+".zeros.shape", updates), updates.Shape))
+	return b.one(n.Op, n.Name+".data", []*graph.Value{dy, n.In("indices"), zeros}, n.Attributes...)
+}
+
+// Until opset 10 ScatterElements was called Scatter.
+var _ = RegisterForms(&Form{
+	Schema: graph.Schema{Op: "Scatter", Takes: Takes("data", "indices", "updates"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
+	From:   9,
+	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+		return []*graph.Value{b.one("ScatterElements", n.Name, n.Inputs, n.Attributes...)}, nil
+	},
+})
+
+// ScatterAdd appends the vector `into` with each element of the vector
+// `updates` added at its index.
+func (b Builder) ScatterAdd(name string, into, indices, updates *graph.Value) *graph.Value {
+	return b.one("ScatterElements", name, []*graph.Value{into, indices, updates},
+		graph.Attribute{Name: "axis", Value: int64(0)}, graph.Attribute{Name: "reduction", Value: "add"})
+}

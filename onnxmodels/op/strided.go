@@ -1,0 +1,31 @@
+package op
+
+// strided is a tensor of the shape whose elements are those of x that the steps lead to from
+// the first one: one step for each dimension of the shape.
+func strided(x *Tensor, shape, steps []int, first int) (*Tensor, error) {
+	y, err := newTensor(x.Elem, shape...)
+	if err != nil {
+		return nil, err
+	}
+	walk(shape, steps, steps, func(to, n, i, _, step, _ int) {
+		copyRow(y.Floats, x.Floats, to, n, first+i, step)
+		copyRow(y.Doubles, x.Doubles, to, n, first+i, step)
+		copyRow(y.Ints, x.Ints, to, n, first+i, step)
+	})
+	return y, nil
+}
+
+// copyRow copies n elements of x, so many apart, to y. Both are empty for other types.
+func copyRow[T any](y, x []T, to, n, from, step int) {
+	if len(y) == 0 {
+		return
+	}
+	row := y[to : to+n]
+	if step == 1 {
+		copy(row, x[from:])
+		return
+	}
+	for k := range row {
+		row[k] = x[from+k*step]
+	}
+}

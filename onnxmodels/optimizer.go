@@ -1,0 +1,151 @@
+package onnxmodels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
+)
+
+// The rules by which gradients change parameters, for [TrainingOptions].
+const (
+	// OptimizerSGD is gradient descent, with momentum or without.
+	OptimizerSGD = "sgd"
+	// OptimizerAdam is Adam (Kingma and Ba 2015), whose weight decay is part of the
+	// gradient.
+	OptimizerAdam = "adam"
+	// OptimizerAdamW is Adam whose weight decay is a step of its own (Loshchilov and
+	// Hutter 2019).
+	OptimizerAdamW = "adamw"
+)
+
+// Optimizers lists the kinds of optimizers.
+func Optimizers() []string { return []string{OptimizerSGD, OptimizerAdam, OptimizerAdamW} }
+
+// StatePrefix begins the names of the tensors in a checkpoint that belong to the
+// optimizer and to no layer. See [Artifacts.State].
+const StatePrefix = "optimizer."
+
+// IsState tells whether a tensor of a checkpoint is the optimizer's and no parameter.
+func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
+
+// checkState refuses parameters that would be taken for the optimizer's state.
+func checkState(parameters []Parameter) error {
+	for _, p := range parameters {
+		if IsState(p.Name) {
+			return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", p.Name, StatePrefix)
+		}
+	}
+	return nil
+}
+
+// updates tells whether the training model computes the step itself, and the optimizer
+// model only subtracts it. Momentum SGD alone is what ONNX Runtime's optimizer can do.
+func (o TrainingOptions) updates() bool {
+	return o.adaptive() || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection
+}
+
+// adaptive tells whether the optimizer is a form of Adam.
+func (o TrainingOptions) adaptive() bool {
+	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW
+}
+
+func (o TrainingOptions) validateOptimizer() error {
+	if o.Optimizer != "" && !slices.Contains(Optimizers(), o.Optimizer) {
+		return fmt.Errorf("training artifacts: optimizer %q is none of %s", o.Optimizer, strings.Join(Optimizers(), ", "))
+	}
+	if !(o.ClipNorm >= 0 && o.ClipNorm <= math.MaxFloat32) {
+		return fmt.Errorf("training artifacts: clipping norm %v is no finite number of 0 or more", o.ClipNorm)
+	}
+	if len(o.Rates) > 0 && o.updates() {
+		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v and momentum correction %t",
+			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection)
+	}
+	if !o.adaptive() {
+		if o.Nesterov && o.Momentum == 0 {
+			return fmt.Errorf("training artifacts: Nesterov's form needs a momentum above 0")
+		}
+		return nil
+	}
+	if o.Nesterov || o.MomentumCorrection {
+		return fmt.Errorf("training artifacts: optimizer %q has neither Nesterov's form nor a momentum correction", o.Optimizer)
+	}
+	for i, beta := range []float64{o.Beta1, o.Beta2} {
+		if !(beta >= 0 && beta < 1) {
+			return fmt.Errorf("training artifacts: beta%d %v is outside 0..1 (1 excluded)", i+1, beta)
+		}
+	}
+	if !(o.Epsilon > 0 && o.Epsilon <= 1) {
+		return fmt.Errorf("training artifacts: epsilon %v of optimizer %q is outside 0..1 (0 excluded); 1e-8 is usual", o.Epsilon, o.Optimizer)
+	}
+	return nil
+}
+
+// optimizerModel applies what the training model has left in the gradients' buffers.
+// Its inputs are those that ONNX Runtime expects by name; the rate among them is not
+// used.
+func optimizerModel(o TrainingOptions) (*modelfile.Model, error) {
+	g := op.On(graph.New("optimizer"))
+	g.Input(InputLearningRate, graph.Float, graph.Static(1))
+	step := g.Input("step", graph.Int64, graph.Static(1))
+	if !o.updates() {
+		momentumSGD(g, step, o.Momentum, o.Rates)
+		return g.Model()
+	}
+	weights, steps := g.Sequence("params"), g.Sequence("gradients")
+	g.Sequence("first_order_moments")
+	g.Descend("updated", g.Floats("rate", []int{1}, []float32{1}), weights, steps)
+	return g.Model()
+}
+
+// momentumSGD is one AdamWOptimizer whose constants make it momentum SGD: with beta 1
+// its second moment stays 0, with epsilon 1 its divisor is 1, and the factor 1/(1 − μ)
+// in its rate undoes the factor 1 − μ on each gradient.
+func momentumSGD(g op.Builder, step *graph.Value, momentum float32, rates []float32) {
+	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
+	g.Optimizer("updated", optimizerRate(g, step, momentum, rates), step, sequences, []graph.Attribute{
+		{Name: "alpha", Value: momentum},
+		{Name: "beta", Value: float32(1)},
+		{Name: "epsilon", Value: float32(1)},
+		{Name: "weight_decay", Value: float32(0)},
+		{Name: "adam_mode", Value: int64(1)},
+		{Name: "correct_bias", Value: int64(0)},
+	})
+}
+
+// optimizerRate is 1/(1 − μ), times the rate of the step if there are rates;
+// the first step is 1.
+func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []float32) *graph.Value {
+	if len(rates) == 0 {
+		return g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
+	}
+	scaled := make([]float32, len(rates))
+	for i, r := range rates {
+		scaled[i] = r / (1 - momentum)
+	}
+	index := g.Binary("Sub", "rate.index", step, g.Ints("rate.first", 1))
+	index = g.Binary("Min", "rate.clamped", index, g.Ints("rate.last", int64(len(rates)-1)))
+	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index, 0)
+}
+
+// Complete returns the checkpoint with the optimizer's state, as it is before the first
+// step, where it has none. It leaves c as it is.
+func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
+	if c == nil {
+		return nil
+	}
+	complete := *c
+	complete.Frozen = slices.Clone(c.Frozen)
+	for _, t := range a.State {
+		if c.Parameter(t.Name) == nil {
+			t.Data = slices.Clone(t.Data)
+			complete.Frozen = append(complete.Frozen, t)
+		}
+	}
+	return &complete
+}

@@ -1,0 +1,240 @@
+package onnxmodels
+
+import (
+	"slices"
+
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+)
+
+// rule is the optimizer's rule as a part of the training graph. It takes the mean
+// gradient of a batch, and leaves in the buffers of the gradients what the optimizer
+// model then subtracts from the parameters.
+//
+// All parameters make one vector, those that decay first, so that the rule is a few
+// operators over long vectors, and so is what it remembers: tensors of the checkpoint
+// that are no parameters of a layer, and are moved in place as running statistics are.
+type rule struct {
+	*Builder
+	TrainingOptions
+	parameters         []Parameter
+	weights, gradients []*graph.Value // of these parameters
+	buffers            []*graph.Value
+	rate               *graph.Value // of the step, float32 [1]
+	// missing is how many micro-batches of the step are to come, and last tells that
+	// there are none; nil where a step has but one. ready is that, and that the
+	// gradients are finite where they may not be; nil if there is nothing to ask.
+	missing, last, ready *graph.Value
+}
+
+// appendRule appends the rule of the options for the gradients of the parameters.
+func (b *Builder) appendRule(parameters []Parameter, weights []*graph.Value, gradients map[*graph.Value]*graph.Value, rate, reset *graph.Value, o TrainingOptions) {
+	b.Prefix(BackwardPrefix + StatePrefix) // one layer in a profile
+	r := &rule{Builder: b, TrainingOptions: o, rate: rate}
+	for _, decays := range []bool{true, false} {
+		for i, p := range parameters {
+			if (p.Decay || o.DecayAll) == decays {
+				r.parameters, r.weights = append(r.parameters, p), append(r.weights, weights[i])
+				r.gradients = append(r.gradients, gradients[weights[i]])
+			}
+		}
+	}
+	for _, w := range r.weights {
+		r.buffers = append(r.buffers, b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape))
+	}
+	r.accumulate(reset)
+	g := r.flat("gradient", r.gradients)
+	g = r.clipped(g)
+	if o.adaptive() {
+		r.finish(g, r.adam(g))
+	} else {
+		r.finish(g, r.momentum(g))
+	}
+}
+
+// accumulate adds up the gradients of a step's micro-batches, and counts these.
+func (r *rule) accumulate(reset *graph.Value) {
+	if r.MicroBatches <= 1 {
+		return
+	}
+	for i := range r.weights {
+		r.gradients[i] = r.Moved("sum", r.buffers[i], r.gradients[i], reset)
+	}
+	count := r.Moved("micro_batch", r.state("micro_batch", 1), r.vector("one", 1), reset)
+	r.missing = r.Binary("Sub", "missing", r.vector("micro_batches", float32(r.MicroBatches)), count)
+	r.last = r.Compare("Equal", "last", r.missing, r.vector("none", 0))
+	r.ready = r.last
+	r.rate = r.Binary("Mul", "rate", r.rate, r.vector("micro_batches", float32(r.MicroBatches)))
+}
+
+// clipped scales the gradient down to the norm that it may have, as PyTorch's
+// clip_grad_norm_ does, and finds out whether it is finite if it may not be.
+func (r *rule) clipped(g *graph.Value) *graph.Value {
+	if r.ClipNorm == 0 && !r.Mixed {
+		return g
+	}
+	norm := r.View("norm", r.L2Norm("norm.scalar", g), 1)
+	if r.Mixed {
+		r.askFinite(norm)
+	}
+	if r.ClipNorm == 0 {
+		return g
+	}
+	most := r.Binary("Div", "clip.ratio", r.vector("clip.norm", r.ClipNorm), r.Binary("Add", "clip.above", norm, r.vector("clip.epsilon", 1e-6)))
+	return r.scaled("clip", g, r.Binary("Min", "clip.factor", most, r.vector("clip.one", 1)))
+}
+
+// askFinite makes ready ask for a finite norm too: what is not finite less itself is no
+// number, and equal to none.
+func (r *rule) askFinite(norm *graph.Value) {
+	difference := r.Binary("Sub", "finite", norm, norm)
+	if r.last != nil {
+		difference = r.Binary("Add", "finite.last", difference, r.missing)
+	}
+	r.ready = r.Compare("Equal", "ready", difference, r.vector("zero", 0))
+}
+
+// momentum is SGD: v ← μ·v + rate·g, and with a momentum correction v ← μ·v + g. The
+// step is v, times the rate in the second form; Nesterov's is what the next v would be
+// with the same gradient.
+func (r *rule) momentum(g *graph.Value) *graph.Value {
+	g = r.decayed(g)
+	if !r.MomentumCorrection {
+		g = r.scaled("rated", g, r.rate)
+	}
+	step := g
+	if r.Momentum > 0 {
+		v := r.state("velocity", int(g.Shape[0].Size))
+		change := r.Binary("Sub", "velocity.change", g, r.scaled("velocity.lost", v, r.vector("one_less_mu", 1-r.Momentum)))
+		step = r.moved("velocity", v, change)
+		if r.Nesterov {
+			step = r.Binary("Add", "nesterov", g, r.scaled("nesterov.ahead", step, r.vector("mu", r.Momentum)))
+		}
+	}
+	if r.MomentumCorrection {
+		step = r.scaled("rated", step, r.rate)
+	}
+	return step
+}
+
+// adam is Adam in PyTorch's form: rate/(1 − β₁ᵗ)·m / (√(v/(1 − β₂ᵗ)) + ε) for the
+// moving averages m of the gradients and v of their squares. AdamW adds rate·λ·w.
+func (r *rule) adam(g *graph.Value) *graph.Value {
+	if r.Optimizer == OptimizerAdam {
+		g = r.decayed(g)
+	}
+	m, filled1 := r.average("first_moment", g, r.Beta1)
+	v, filled2 := r.average("second_moment", r.Binary("Mul", "square", g, g), r.Beta2)
+	root := r.Binary("Div", "deviation", r.Unary("Sqrt", "root", v), r.Unary("Sqrt", "second_moment.correction", filled2))
+	divisor := r.Binary("Add", "divisor", root, r.vector("epsilon", float32(r.Epsilon)))
+	step := r.Binary("Div", "direction", m, divisor)
+	rate := r.Binary("Div", "first_moment.rate", r.rate, filled1)
+	if r.Optimizer == OptimizerAdam {
+		return r.scaled("step", step, rate)
+	}
+	step = r.scaled("adam", step, rate)
+	if r.decaying() == 0 {
+		return step
+	}
+	return r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
+}
+
+// average moves the average a ← a + (1 − β)·(x − a), and returns it with that of ones,
+// which is 1 − βᵗ after t steps: the share of a that is of x and not of the zeros that it
+// began with. Taken as an average it has no rounding of a power near 1.
+func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *graph.Value) {
+	share := r.vector(name+".share", float32(1-beta))
+	move := func(name string, x *graph.Value, size int) *graph.Value {
+		old := r.state(name, size)
+		return r.moved(name, old, r.scaled(name+".change", r.Binary("Sub", name+".distance", x, old), share))
+	}
+	return move(name, x, int(x.Shape[0].Size)), move(name+"_filled", r.vector("one", 1), 1)
+}
+
+// finish leaves the step in the buffers: where the micro-batch is not the last the sum
+// of the gradients stays, and where they are not finite the step is zeros.
+func (r *rule) finish(g, step *graph.Value) {
+	if r.Mixed {
+		step = r.Where("step.finite", r.ready, step, r.vector("zero", 0))
+	}
+	if r.last != nil {
+		step = r.Where("step.last", r.last, step, r.flat("sums", r.gradients))
+	}
+	sizes := make([]int, len(r.weights))
+	for i, p := range r.parameters {
+		sizes[i] = elements(p.Shape)
+	}
+	always := r.Cast("always", r.vector("one", 1), graph.Bool)
+	for i, part := range r.Parts("steps", step, sizes...) {
+		w := r.weights[i]
+		shaped := r.View("step.part", part, w.Shape.Sizes()...)
+		r.updated = append(r.updated, r.Accumulate(w.Name+GradientFlagSuffix, r.buffers[i], shaped, always))
+	}
+}
+
+// decayed is g + λ·w for the parameters w that decay.
+func (r *rule) decayed(g *graph.Value) *graph.Value {
+	if r.decaying() == 0 {
+		return g
+	}
+	return r.Binary("Add", "gradient.decayed", g, r.decay(r.vector("decay.factor", r.WeightDecay)))
+}
+
+// decaying is how many of the parameters decay; they are the first ones.
+func (r *rule) decaying() int {
+	n := 0
+	for r.WeightDecay > 0 && n < len(r.parameters) && (r.parameters[n].Decay || r.DecayAll) {
+		n++
+	}
+	return n
+}
+
+// decay is the factor times the parameters that decay, and zeros for the others.
+func (r *rule) decay(factor *graph.Value) *graph.Value {
+	n, rest := r.decaying(), 0
+	parts := slices.Clone(r.weights[:n])
+	for _, p := range r.parameters[n:] {
+		rest += elements(p.Shape)
+	}
+	if rest > 0 {
+		parts = append(parts, r.Floats("decay.none", []int{rest}, make([]float32, rest)))
+	}
+	return r.scaled("decay", r.flat("decay.weights", parts), factor)
+}
+
+// state declares a tensor of the checkpoint that is 0 before the first step.
+func (r *rule) state(name string, size int) *graph.Value {
+	t := checkpoint.Tensor{Name: StatePrefix + name, Shape: []int{size}, Data: make([]float32, size)}
+	r.Builder.state = append(r.Builder.state, t)
+	return r.Input(t.Name, graph.Float, graph.Static(size))
+}
+
+// moved adds the change to the state if the update is ready, and returns it.
+func (r *rule) moved(name string, state, change *graph.Value) *graph.Value {
+	if r.ready != nil {
+		change = r.Where(name+".ready", r.ready, change, r.vector("zero", 0))
+	}
+	return r.Moved(name, state, change, nil)
+}
+
+// flat joins values to one vector.
+func (r *rule) flat(name string, values []*graph.Value) *graph.Value {
+	parts, size := make([]*graph.Value, len(values)), 0
+	for i, v := range values {
+		n, _ := v.Shape.Elements()
+		if parts[i] = v; len(v.Shape) != 1 {
+			parts[i] = r.View(name+".part", v, n)
+		}
+		size += n
+	}
+	return r.Concat(name, parts, 0, graph.Fixed(size))
+}
+
+func (r *rule) scaled(name string, x, factor *graph.Value) *graph.Value {
+	return r.Binary("Mul", name, x, factor)
+}
+
+// vector is a constant of one element.
+func (r *rule) vector(name string, value float32) *graph.Value {
+	return r.Floats(name, []int{1}, []float32{value})
+}

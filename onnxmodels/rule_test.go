@@ -1,0 +1,117 @@
+package onnxmodels
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/onnxmodels/checkpoint"
+)
+
+func adamOptions(kind string) TrainingOptions {
+	return TrainingOptions{Optimizer: kind, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}
+}
+
+// TestOptimizerMistakes: options that an optimizer does not have are errors.
+func TestOptimizerMistakes(t *testing.T) {
+	n := mustCNN(t, 8, []int{4}, 1, 3)
+	with := func(change func(o *TrainingOptions)) TrainingOptions {
+		o := adamOptions(OptimizerAdamW)
+		change(&o)
+		return o
+	}
+	for want, o := range map[string]TrainingOptions{
+		`optimizer "lion" is none of sgd, adam, adamw`: {Optimizer: "lion"},
+		`clipping norm -1 is no finite number`:         {ClipNorm: -1},
+		`Nesterov's form needs a momentum above 0`:     {Nesterov: true},
+		`rates of the steps are for momentum SGD`:      {Momentum: 0.9, Nesterov: true, Rates: []float32{1}},
+		`epsilon 0 of optimizer "adam" is outside`:     {Optimizer: OptimizerAdam},
+		`beta1 1 is outside 0..1`:                      with(func(o *TrainingOptions) { o.Beta1 = 1 }),
+		`beta2 -1 is outside 0..1`:                     with(func(o *TrainingOptions) { o.Beta2 = -1 }),
+		`has neither Nesterov's form`:                  with(func(o *TrainingOptions) { o.Nesterov = true }),
+		`nor a momentum correction`:                    with(func(o *TrainingOptions) { o.MomentumCorrection = true }),
+	} {
+		if _, err := n.Artifacts(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+}
+
+// TestNamesOfState: parameters that would be taken for the optimizer's state are refused.
+func TestNamesOfState(t *testing.T) {
+	n, err := NewNetwork(2, 2, Flatten("flat"), Dense("optimizer", 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Artifacts(adamOptions(OptimizerAdam)); err == nil || !strings.Contains(err.Error(), `the name of parameter "optimizer.weight" begins with "optimizer."`) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := n.Artifacts(TrainingOptions{Momentum: 0.9}); err != nil {
+		t.Errorf("momentum SGD: %v", err)
+	}
+}
+
+// TestState: what the optimizer remembers is as long as all trainable parameters
+// together, and a checkpoint gets it where it has none.
+func TestState(t *testing.T) {
+	n := mustCNN(t, 8, []int{4}, 1, 3)
+	_, size := n.Count()
+	one := func(names ...string) map[string]int {
+		sizes := map[string]int{}
+		for i, name := range names {
+			sizes[StatePrefix+name] = []int{size, size, 1, 1, 1}[i]
+		}
+		return sizes
+	}
+	accumulated := adamOptions(OptimizerAdam)
+	accumulated.MicroBatches = 2
+	for _, c := range []struct {
+		o    TrainingOptions
+		want map[string]int
+	}{
+		{TrainingOptions{Momentum: 0.9}, one()},
+		{TrainingOptions{ClipNorm: 1}, one()},
+		{TrainingOptions{Momentum: 0.9, Nesterov: true}, one("velocity")},
+		{accumulated, one("first_moment", "second_moment", "first_moment_filled", "second_moment_filled", "micro_batch")},
+	} {
+		a, err := n.Artifacts(c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := n.Initialize(1)
+		complete := a.Complete(before)
+		added := complete.Frozen[len(before.Frozen):]
+		if len(added) != len(c.want) || len(before.Frozen) != len(n.Initialize(1).Frozen) {
+			t.Errorf("%+v: %d tensors were added, want %d", c.o, len(added), len(c.want))
+		}
+		for _, s := range added {
+			if len(s.Data) != c.want[s.Name] || slices.ContainsFunc(s.Data, func(x float32) bool { return x != 0 }) {
+				t.Errorf("%+v: %s has %d elements, want %d zeros", c.o, s.Name, len(s.Data), c.want[s.Name])
+			}
+			s.Data[0] = 7
+		}
+		if again := a.Complete(complete); len(again.Frozen) != len(complete.Frozen) {
+			t.Errorf("%+v: state was added to a checkpoint that has it", c.o)
+		}
+	}
+	if (&Artifacts{}).Complete(nil) != nil {
+		t.Error("no checkpoint was completed")
+	}
+}
+
+// TestWriteCompletes: the checkpoint that is written has the optimizer's state.
+func TestWriteCompletes(t *testing.T) {
+	n := mustCNN(t, 8, []int{4}, 1, 3)
+	a, err := n.Artifacts(adamOptions(OptimizerAdamW))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := a.Write(dir, n.Initialize(1)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := checkpoint.Read(dir + "/" + CheckpointFile)
+	if err != nil || c.Parameter(StatePrefix+"second_moment") == nil {
+		t.Errorf("checkpoint %v, error %v", c, err)
+	}
+}

@@ -1,0 +1,82 @@
+package onnxmodels
+
+import "onnxlab/onnxmodels/graph"
+
+// move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
+// r in place, where b is the mean over the replicas and share that of this
+// micro-batch in the batch. The term −r belongs to the step and not to each
+// micro-batch: it is there only in the step's first, which the reset flag marks.
+func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
+	if n.steps != nil {
+		n.moveCorrected(running, sum, factor, unknown)
+		return
+	}
+	name, keep := running.Name, 1-n.Momentum
+	share := n.Scalar(name+".share", keep*n.share*factor/float32(n.replicas))
+	b := n.Binary("Mul", name+".batch", sum, share)
+	if unknown != nil {
+		b = n.Binary("Mul", name+".unbiased", b, unknown)
+	}
+	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, n.forget(keep)))
+	n.updated = append(n.updated, n.Accumulate(running.Name+GradientFlagSuffix, running, delta, nil))
+}
+
+// forget is the share of running statistics that a micro-batch takes from them:
+// all of a step's in its first.
+func (n *norm) forget(share float32) *graph.Value {
+	rate, known := n.forgets[share]
+	if !known {
+		name := InputResetGrad + ".forget"
+		rate = n.Binary("Mul", name, n.resetFlag, n.Scalar(name+".share", share))
+		n.forgets[share] = rate
+	}
+	return rate
+}
+
+// moveCorrected makes the running statistic r to (1 − w)·r + w·share·factor·unknown·b,
+// where w is the weight of this step. The step's first micro-batch, which the reset flag
+// marks, overwrites r, and the others add their shares: so nothing is left of the first
+// values, not even their rounding.
+func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown *graph.Value) {
+	name, weight := running.Name, n.weightOf(1-n.Momentum)
+	share := n.Binary("Mul", name+".share", weight.new, n.Scalar(name+".part", n.share*factor/float32(n.replicas)))
+	if unknown != nil {
+		share = n.Binary("Mul", name+".unbiased", share, unknown)
+	}
+	value := n.Binary("Add", name+".moved", n.Binary("Mul", name+".kept", running, weight.old), n.Binary("Mul", name+".batch", sum, share))
+	n.updated = append(n.updated, n.Accumulate(name+GradientFlagSuffix, running, value, n.reset))
+}
+
+// weights are those of this step in running statistics: of the batch's, and of what was
+// there before, which is 0 but in the step's first micro-batch.
+type weights struct{ new, old *graph.Value }
+
+// weightOf returns the weights for statistics that a step moves by the least share.
+func (n *norm) weightOf(least float32) weights {
+	w, known := n.weights[least]
+	if !known {
+		const name = StepCounter
+		w.new = n.Binary("Max", name+".weight", n.Unary("Reciprocal", name+".inverse", n.steps), n.Scalar(name+".least", least))
+		w.old = n.Binary("Mul", name+".rest", n.resetFlag, n.Binary("Sub", name+".complement", n.Scalar(name+".one", 1), w.new))
+		n.weights[least] = w
+	}
+	return w
+}
+
+// countSteps declares the network's step counter, once, and returns how many steps there
+// are with this one. Graphs that are not trained declare it too where their parameters are
+// inputs: ONNX Runtime feeds these by their places in the training model.
+func (b *Builder) countSteps() *graph.Value {
+	if b.steps != nil {
+		return b.steps
+	}
+	var counter *graph.Value
+	b.atTop(func() { counter = b.Parameter(Parameter{Name: StepCounter, Shape: []int{1}}, Zeros) })
+	if b.steps = counter; b.Training {
+		// What overwrites the counter depends on what was read of it, and no more is.
+		b.steps = b.Binary("Add", StepCounter+".now", counter, b.resetFlag)
+		moved := b.Binary("Mul", StepCounter+".moved", b.steps, b.resetFlag)
+		b.updated = append(b.updated, b.Accumulate(StepCounter+GradientFlagSuffix, counter, moved, b.reset))
+	}
+	return b.steps
+}

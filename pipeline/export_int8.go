@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/internal/ortlib"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/trainloop/evaluation"
+)
+
+// exportInt8 writes the network in int8 and prints how well it does beside float32.
+func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.Writer) error {
+	t, err := readTrained(o.run, o.best)
+	if err != nil {
+		return err
+	}
+	e, err := o.loadOrOfRun(o.run)
+	if err != nil {
+		return err
+	}
+	if err := refuseAmongImages("out", o.out, o.out, e.Data); err != nil {
+		return err
+	}
+	e.Runtime.Device = ortlib.CPU // which has operators of integers
+	images, err := loadData(ctx, e.Data, stderr, dataset.Train, dataset.Validation)
+	if err != nil {
+		return err
+	}
+	form := o.form()
+	single, err := t.model(form)
+	if err != nil {
+		return err
+	}
+	calibration := images.Train.Head(o.calibration)
+	if form.Ranges, err = measureRanges(ctx, single, calibration, e.Runtime, stderr); err != nil {
+		return err
+	}
+	form.Precision = onnxmodels.PrecisionInt8
+	quantized, err := t.model(form)
+	if err != nil {
+		return err
+	}
+	var rows []precisionRow
+	for _, m := range []*modelfile.Model{single, quantized} {
+		row, err := evaluatePrecision(ctx, m, o.out, images.Validation, e.Runtime, stderr)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	if err := modelfile.Write(o.out, quantized); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "from %s\n", t.path)
+	return printPrecisions(stdout, o.out, rows, calibration.Len(), images.Validation)
+}
+
+// measuredPixels is how many pixels are run at once: the values of all nodes are kept,
+// of a large network a hundred megabytes an image of 224x224.
+const measuredPixels = 1 << 16
+
+// measureRanges runs the model in float32 on the images and returns the ranges of its
+// values.
+func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r configs.Runtime, stderr io.Writer) (ranges onnxmodels.Ranges, err error) {
+	data, err := modelfile.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	model, err := interp.New(data)
+	if err != nil {
+		return nil, err
+	}
+	h, w := model.Size()
+	if height, width := set.Size(); set.Len() == 0 || height != h || width != w {
+		return nil, &dataError{fmt.Errorf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), height, width, h, w)}
+	}
+	values, closeValues, err := openValues(ctx, data, model, r, stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeValues()) }()
+	if err := set.Draw(ctx); err != nil {
+		return nil, err
+	}
+	ranges = onnxmodels.Ranges{}
+	together := max(1, measuredPixels/(h*w))
+	for batch := range slices.Chunk(set.Images(0, set.Len()), 3*h*w*together) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		of, err := values(batch)
+		if err != nil {
+			return nil, err
+		}
+		for name, numbers := range of {
+			ranges.Observe(name, numbers)
+		}
+	}
+	return ranges, nil
+}
+
+// precisionRow is how well a model does in one precision.
+type precisionRow struct {
+	precision      string
+	accuracy, loss float64
+	bytes          int
+}
+
+// evaluatePrecision evaluates a model on the set.
+func evaluatePrecision(ctx context.Context, m *modelfile.Model, path string, set *dataset.Set, r configs.Runtime, stderr io.Writer) (row precisionRow, err error) {
+	c, err := openModel(ctx, m, path, defaultRuntime, r, stderr)
+	if err != nil {
+		return row, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if set, err = c.adopt(set, io.Discard); err != nil {
+		return row, &dataError{err}
+	}
+	report, err := evaluation.Run(ctx, c, set)
+	if err != nil {
+		return row, err
+	}
+	data, err := modelfile.Marshal(m)
+	return precisionRow{c.Precision, report.Accuracy, report.Loss, len(data)}, err
+}
+
+func printPrecisions(w io.Writer, path string, rows []precisionRow, calibration int, set *dataset.Set) error {
+	fmt.Fprintf(w, "%s\n\n", path)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "precision\taccuracy\tloss\tbytes\t\n")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%.2f %%\t%.4f\t%d\t\n", r.precision, 100*r.accuracy, r.loss, r.bytes)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\non %d validation images of %s, in %s; ranges of %d training images\n", set.Len(), set.Name, defaultRuntime, calibration)
+	return err
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"onnxlab/internal/durable"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/verify"
+	"onnxlab/trainloop/rundir"
+)
+
+// subject is the model that is verified.
+type subject struct {
+	path, sha256 string
+	data         []byte
+	model        *interp.Model
+}
+
+// subject reads the model. That of a run must be the one that was trained.
+func (o *verifyOptions) subject() (s subject, err error) {
+	if o.best {
+		s.path, s.data, err = bestModel(o.run)
+	} else {
+		s.path, s.data, err = o.readModel()
+	}
+	if err != nil {
+		return s, err
+	}
+	sum := sha256.Sum256(s.data)
+	s.sha256 = hex.EncodeToString(sum[:])
+	if o.model == "" && !o.best {
+		if err := s.checkOfRun(o.run); err != nil {
+			return s, err
+		}
+	}
+	if s.model, err = interp.New(s.data); err != nil {
+		return s, fmt.Errorf("read model %q: %w", s.path, err)
+	}
+	if !o.tolerant {
+		o.tolerance = usualTolerance(s.data)
+	}
+	return s, nil
+}
+
+// usualTolerance is that of a model's precision and depth.
+func usualTolerance(data []byte) float64 {
+	m, err := modelfile.Decode(data)
+	if err != nil {
+		return verify.Tolerance
+	}
+	form, _ := onnxmodels.FormOf(m) // of a model without one, float32 is as good as any
+	return max(verify.ToleranceOf(form.Precision), verify.ToleranceOfDepth(m))
+}
+
+// bestModel makes the model of the best checkpoint of a run, and tells its path.
+func bestModel(dir string) (path string, data []byte, err error) {
+	m, path, err := trainedModel(dir, true, onnxmodels.InferenceOptions{})
+	if err != nil {
+		return "", nil, err
+	}
+	data, err = modelfile.Marshal(m)
+	return path, data, err
+}
+
+// readModel reads the file of the model, and tells its path.
+func (o *verifyOptions) readModel() (path string, data []byte, err error) {
+	path = o.model
+	if path == "" {
+		path = rundir.Layout{Dir: o.run}.Model()
+	}
+	data, err = durable.ReadPlain(path, 1<<31-1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.model == "":
+		err = explainMissing(o.run, err)
+	case err != nil:
+		err = fmt.Errorf("read model: %w", err)
+	}
+	return path, data, err
+}
+
+// checkOfRun tells whether the model is the one that the run's summary names.
+func (s subject) checkOfRun(dir string) error {
+	summary, err := rundir.ReadSummary(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return explainMissing(dir, err)
+	case err != nil:
+		return err
+	case summary.ModelSHA256 != s.sha256:
+		return fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s --out %s makes it again)",
+			s.path, s.sha256, summary.ModelSHA256, quoted(dir), quoted(s.path))
+	}
+	return nil
+}
+
+func (s subject) failedNative(err error) error {
+	return &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
+}

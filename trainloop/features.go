@@ -1,0 +1,281 @@
+package trainloop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
+	"onnxlab/trainloop/evaluation"
+	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
+)
+
+// features are what the frozen lower layers of a network give for images, with which the
+// layers above them are trained and evaluated in place of the images.
+type features struct {
+	upper *onnxmodels.Network
+	// training and validation have upper.Features() numbers for each image of the sets.
+	training, validation []float32
+	set                  *dataset.Set // of training images
+}
+
+// cutFor cuts the network of an experiment with train.cache_features, and returns nil for
+// others. A network without frozen lower layers is a *SettingError.
+func cutFor(e configs.Experiment, n *onnxmodels.Network) (*onnxmodels.Cut, error) {
+	if !e.Train.CacheFeatures {
+		return nil, nil
+	}
+	cut, err := n.Cut()
+	if err != nil {
+		return nil, &SettingError{"train.cache_features", err.Error() + ": set it to false, or name fewer parameters in model.train"}
+	}
+	return cut, nil
+}
+
+// trained is the network that the steps are of: the upper part of one that is cut.
+func trained(n *onnxmodels.Network, cut *onnxmodels.Cut) *onnxmodels.Network {
+	if cut == nil {
+		return n
+	}
+	return cut.Upper
+}
+
+// featureBytes is what the features of so many images take.
+func featureBytes(cut *onnxmodels.Cut, images int) int64 {
+	return 4 * int64(cut.Upper.Features()) * int64(images)
+}
+
+// checkFeatureMemory refuses features for which the machine has no memory.
+func checkFeatureMemory(cut *onnxmodels.Cut, images int, available int64) error {
+	if need := featureBytes(cut, images); need > available {
+		return &SettingError{"train.cache_features", fmt.Sprintf(
+			"%d features of each of %d images need %.1f GB of memory, %.1f GB are free: set it to false, or freeze layers further up, whose features are fewer",
+			cut.Upper.Features(), images, gigabytes(need), gigabytes(available))}
+	}
+	return nil
+}
+
+// newFeatures runs the lower layers, with the parameters of the checkpoint state, over the
+// images. validation may be nil.
+func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut, state []byte, train, validation *dataset.Set) (_ *features, err error) {
+	images := train.Len()
+	if validation != nil {
+		images += validation.Len()
+	}
+	if err := checkFeatureMemory(cut, images, availableMemory()); err != nil {
+		return nil, err
+	}
+	lower, err := openLower(e, cut, state)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lower.Close()) }()
+	f := &features{upper: cut.Upper, set: train}
+	if f.training, err = f.extract(ctx, lower, train); err != nil || validation == nil {
+		return f, err
+	}
+	f.validation, err = f.extract(ctx, lower, validation)
+	return f, err
+}
+
+// openLower makes the session of the lower layers.
+func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*session.Probe, error) {
+	c, err := checkpoint.Decode(state)
+	if err != nil {
+		return nil, err
+	}
+	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: Target(e.Runtime.Device), Block: session.Block()})
+	if err != nil {
+		return nil, err
+	}
+	data, err := modelfile.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, sessionOptions(e.Runtime))
+}
+
+// extract returns the features of a set. Of the first image it takes them alone, too: were
+// they others than beside other images, they could not be kept.
+func (f *features) extract(ctx context.Context, lower *session.Probe, set *dataset.Set) ([]float32, error) {
+	height, width := set.Size()
+	size := f.upper.Features()
+	all := make([]float32, 0, set.Len()*size)
+	for from := 0; from < set.Len(); from += evaluation.Batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, values[0]...)
+	}
+	alone, err := lower.RunImages(set.Images(0, 1), height, width)
+	if err != nil {
+		return nil, err
+	}
+	if d := relativeDistance(alone[0], all[:size]); d > featureTolerance {
+		return nil, &SettingError{"train.cache_features", fmt.Sprintf("the frozen layers give an image other features (%.2g apart) alone than beside others, so they cannot be kept: set it to false", d)}
+	}
+	return all, nil
+}
+
+// featureTolerance is how far rounding may bring features apart, relative to their size.
+const featureTolerance = 1e-3
+
+// relativeDistance is the Euclidean distance of a and b over the length of b.
+func relativeDistance(a, b []float32) float64 {
+	var distance, size float64
+	for i, x := range b {
+		d := float64(a[i]) - float64(x)
+		distance += d * d
+		size += float64(x) * float64(x)
+	}
+	if distance == 0 {
+		return 0
+	}
+	return math.Sqrt(distance / size)
+}
+
+// steps makes the session of the upper layers for what comes after the position at.
+func (f *features) steps(e configs.Experiment, at snapshot.Manifest, state []byte, target string) (*steps, error) {
+	feed := &featureFeed{
+		features: f, options: orderOf(e), size: e.Train.BatchSize, epoch: at.Epoch, step: at.Partial.Steps,
+	}
+	return stepsOf(feed, withWeights(e, f.set), f.upper, at, state, target)
+}
+
+// orderOf are the options of a loader on which the order of the images depends.
+func orderOf(e configs.Experiment) augment.LoaderOptions {
+	return augment.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
+}
+
+// featureFeed is the feed of features, in the order in which augment.Loader has the images.
+type featureFeed struct {
+	*features
+	trainer     *session.Trainer
+	options     augment.LoaderOptions // that tell the order
+	size        int                   // of a batch
+	epoch, step int                   // of the next batch
+	order       []int32
+
+	batch       []float32
+	batchLabels []int64
+}
+
+// StepsPerEpoch implements feed.
+func (f *featureFeed) StepsPerEpoch() int { return f.set.Len() / f.size }
+
+func (f *featureFeed) into(t *session.Trainer) {
+	f.trainer = t
+	f.batch, f.batchLabels = t.FeatureBatch()
+}
+
+// next gathers the batch, which takes so little that none is made ahead.
+func (f *featureFeed) next(ctx context.Context) (wait time.Duration, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	begun := time.Now()
+	if f.order == nil {
+		f.order = augment.Picks(f.set, f.options, uint64(f.epoch))
+	}
+	n := f.upper.Features()
+	for i, image := range f.order[f.step*f.size : (f.step+1)*f.size] {
+		copy(f.batch[i*n:(i+1)*n], f.training[int(image)*n:])
+		f.batchLabels[i] = int64(f.set.Label(int(image)))
+	}
+	if f.step++; f.step == f.StepsPerEpoch() {
+		f.epoch, f.step, f.order = f.epoch+1, 0, nil
+	}
+	return time.Since(begun), nil
+}
+
+func (f *featureFeed) train(rate float64, dropoutSeed uint64) (session.Result, error) {
+	return f.trainer.StepFeatures(f.batch, f.batchLabels, rate, dropoutSeed)
+}
+
+// Close implements feed.
+func (f *featureFeed) Close() {}
+
+// evaluate runs the upper layers, with the parameters, on the features of the validation
+// images.
+func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint, set *dataset.Set, o session.Options) (_ *evaluation.Report, err error) {
+	head, err := openUpper(f.upper, parameters, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, head.Close()) }()
+	n := f.upper.Features()
+	return evaluation.RunBy(ctx, func(_ context.Context, from, to int) ([]float32, error) {
+		return logits(head, f.validation[from*n:to*n], n)
+	}, set)
+}
+
+// openUpper makes a session of the upper layers for inference.
+func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
+	data, err := inferenceModel(upper, parameters, nil, Target(o.Device))
+	if err != nil {
+		return nil, err
+	}
+	return session.NewProbe(data, onnxmodels.InputFeatures, []string{onnxmodels.OutputLogits}, o)
+}
+
+// logits are what the upper layers give for a list of features, n of each image.
+func logits(head *session.Probe, list []float32, n int) ([]float32, error) {
+	values, err := head.Run(matrix(list, n))
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
+}
+
+// matrix is a list of features, n of each image, as the input of a session.
+func matrix(list []float32, n int) *interp.Value {
+	return &interp.Value{Name: onnxmodels.InputFeatures, Tensor: &op.Tensor{Elem: graph.Float, Shape: []int{len(list) / n, n}, Floats: list}}
+}
+
+// measure adds the moments that BatchNorm in the upper layers has over the epoch's first
+// training images.
+func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
+	batch, batches := measuredBatches(f.set.Len(), MicroBatch(e))
+	data, err := modelfile.Marshal(m.Model)
+	if err != nil {
+		return err
+	}
+	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, sessionOptions(e.Runtime))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, probe.Close()) }()
+	n := f.upper.Features()
+	feed := &featureFeed{
+		features: f, options: augment.LoaderOptions{Seed: e.Seed}, size: batch, epoch: epoch,
+		batch: make([]float32, batch*n), batchLabels: make([]int64, batch),
+	}
+	for range batches {
+		if _, err := feed.next(ctx); err != nil {
+			return err
+		}
+		values, err := probe.Run(matrix(feed.batch, n))
+		if err != nil {
+			return explainMemory(err, e)
+		}
+		if err := m.Add(values); err != nil {
+			return err
+		}
+	}
+	return nil
+}

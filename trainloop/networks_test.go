@@ -1,0 +1,34 @@
+package trainloop
+
+import "testing"
+
+// kinds are the settings of a small network of each kind, and of the study's with what it can
+// have beside.
+var kinds = map[string][]string{
+	"resnet cifar":    {"model.kind=resnet", "model.depth=8", "model.width_factor=0.5"},
+	"resnet imagenet": {"model.kind=resnet", "model.form=imagenet", "model.depth=18", "model.width_factor=0.125"},
+	"mobilenet":       {"model.kind=mobilenet", "model.width_factor=0.1", "model.strides=[1,2,2,2,1,1,1]", "model.dropout=0.2"},
+	"cnn":             {"model.strides=[1,2]", "model.activation=gelu", "model.dropout=0.3"},
+}
+
+// TestKinds: each kind of network trains, and a run that is resumed ends in the same bytes.
+func TestKinds(t *testing.T) {
+	for name, sets := range kinds {
+		t.Run(name, func(t *testing.T) {
+			o := small(t, append([]string{"train.epochs=2", "train.replicas=1", "schedule.decay_epochs=[]"}, sets...)...)
+			s := mustRun(t, o)
+			network, err := o.network()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if total, _ := network.Count(); s.Parameters != total || s.Verification.LargestDifference > s.Verification.Tolerance {
+				t.Errorf("summary %+v, want %d parameters", s, total)
+			}
+			cut := beside(o, "cut")
+			cutAfter(t, cut, 5)
+			cut.Resume = true
+			mustRun(t, cut)
+			sameOutcome(t, o.Dir, cut.Dir)
+		})
+	}
+}

@@ -1,0 +1,65 @@
+package trainloop
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/trainloop/snapshot"
+)
+
+// TestKindsOfOptimizers: the settings have the kinds that networks are trained by.
+func TestKindsOfOptimizers(t *testing.T) {
+	if got := configs.Choices("optimizer.kind"); !slices.Equal(got, onnxmodels.Optimizers()) {
+		t.Errorf("the settings have %v, networks %v", got, onnxmodels.Optimizers())
+	}
+}
+
+// TestOptimizersGoOn: runs by each optimizer end as those that were interrupted, between
+// epochs and within, and each comes to another model.
+func TestOptimizersGoOn(t *testing.T) {
+	var models [][]byte
+	for _, sets := range [][]string{
+		{"optimizer.kind=adam", "optimizer.learning_rate=0.001"},
+		{"optimizer.kind=adamw", "optimizer.learning_rate=0.001", "optimizer.weight_decay=0.5", "optimizer.clip_norm=1"},
+		{"optimizer.kind=adamw", "optimizer.learning_rate=0.001", "optimizer.weight_decay=0.5", "optimizer.decay_all=true", "train.micro_batch=32"},
+		{"optimizer.nesterov=true", "schedule.kind=plateau", "schedule.patience=1", "schedule.min_delta=100"},
+		{"optimizer.clip_norm=0.5"},
+		{"optimizer.nesterov=true", "optimizer.clip_norm=0.5", "optimizer.momentum_correction=true"},
+		{"optimizer.momentum_correction=true"},
+		nil,
+	} {
+		o := small(t, sets...)
+		mustRun(t, o)
+		endsTheSame(t, o, 3, 9)
+		model, _ := outcome(t, o.Dir)
+		for _, other := range models {
+			if bytes.Equal(model, other) {
+				t.Errorf("%v ends as other settings", sets)
+			}
+		}
+		models = append(models, model)
+	}
+}
+
+// TestStateIsKept: a run's checkpoints have the optimizer's state, and a run that begins
+// with the parameters of one begins with a state of its own.
+func TestStateIsKept(t *testing.T) {
+	o := small(t, "optimizer.kind=adam", "optimizer.learning_rate=0.001")
+	mustRun(t, o)
+	_, path, _, err := snapshot.Latest(o.Dir + "/checkpoints")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moment := c.Parameter(onnxmodels.StatePrefix + "second_moment")
+	if moment == nil || !slices.ContainsFunc(moment.Data, func(v float32) bool { return v > 0 }) {
+		t.Errorf("the last checkpoint has the second moment %v", moment)
+	}
+}

@@ -1,0 +1,49 @@
+package trainloop
+
+import (
+	"fmt"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+)
+
+// withNetwork returns the experiment with what the network of the options, if there is one,
+// says of itself.
+func withNetwork(e configs.Experiment, n *onnxmodels.Network) configs.Experiment {
+	if n != nil {
+		e.Model.Kind, e.Model.Classes = configs.KindOwn, n.Classes()
+	}
+	return e
+}
+
+// network returns what is trained.
+func (o *Options) network() (*onnxmodels.Network, error) {
+	height, width := o.Train.Size()
+	n := o.Network
+	if n == nil {
+		return Network(o.Experiment, height, width)
+	}
+	if h, w := n.Size(); h != height || w != width {
+		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images have %dx%d", h, w, height, width)}
+	}
+	if name := n.InputName(); name != onnxmodels.InputImage {
+		return nil, &SettingError{"network", fmt.Sprintf("its input %q is that of a model from outside, which does not tell how it takes bytes: give onnxmodels.GivenOptions.Normalization", name)}
+	}
+	return n, nil
+}
+
+// fingerprint is that of the network of the options, "" if they have none.
+func (o *Options) fingerprint() (string, error) {
+	if o.Network == nil {
+		return "", nil
+	}
+	return o.Network.Fingerprint(o.Experiment.Seed)
+}
+
+// checkNetwork tells whether the run that has begun did so with the network that is given now.
+func (r *run) checkNetwork() error {
+	if began := r.environment.Network; began != r.fingerprint {
+		return &Mismatch{Dir: r.Dir, Differences: []string{fmt.Sprintf("network: one with fingerprint %.12s became one with %.12s", began, r.fingerprint)}}
+	}
+	return nil
+}

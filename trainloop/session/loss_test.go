@@ -1,0 +1,143 @@
+package session
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"onnxlab/onnxmodels"
+)
+
+// TestLossesAgreeWithPyTorchAndKeras compares ten steps of losses with weights of classes
+// and of mixed images, with and without label smoothing, in the form for each target.
+func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
+	a, want := reference(t, "training.npz"), reference(t, "losses.npz")
+	n := cnn(t, 8, []int{4, 6}, 1)
+	weights := want["weights"].Float32()
+	for key, o := range map[string]onnxmodels.TrainingOptions{
+		"weights":           {ClassWeights: weights},
+		"weights-smoothing": {ClassWeights: weights, LabelSmoothing: 0.1},
+		"mixed":             {Mixes: true},
+		"mixed-smoothing":   {Mixes: true, LabelSmoothing: 0.1},
+		"mixed-weights":     {Mixes: true, ClassWeights: weights},
+	} {
+		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
+			o.Momentum, o.Target = 0.9, target
+			t.Run(key+" "+target, func(t *testing.T) {
+				tr := trainer(t, n, parametersOf(n, a, "param/"), setup{o, 8, 8})
+				for step, rate := range a["rate"].Float64() {
+					batch := fmt.Sprintf("batch/%d/", step)
+					var second []int64
+					var shares []float32
+					if o.Mixes {
+						second, shares = want[batch+"second"].Int64(), want[batch+"share"].Float32()
+					}
+					r, err := tr.StepMixed(a[batch+"image"].Uint8(), a[batch+"label"].Int64(), second, shares, rate, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if loss := want[key+"/loss"].Float64()[step]; math.Abs(r.Loss-loss) > within(2e-5, 1e-3)*loss {
+						t.Errorf("step %d: loss %v, reference %v", step, r.Loss, loss)
+					}
+				}
+				for _, p := range saved(t, tr).Trainable {
+					if e := relativeRMS(float64s(p.Data), want[key+"/final/"+p.Name].Float64()); !(e < within(2e-5, 1e-3)) && !strings.HasSuffix(p.Name, "conv1.bias") {
+						t.Errorf("%s after ten steps: relative error %v", p.Name, e)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestMixedInParts: images that are not mixed have the loss of whole ones, micro-batches
+// and replicas of mixed ones that of the batch, and labels that are none are refused.
+func TestMixedInParts(t *testing.T) {
+	n := plain(t)
+	images, labels := randomBatch(12, 8)
+	second, shares := slices.Clone(labels), make([]float32, 12)
+	slices.Reverse(second)
+	for i := range shares {
+		shares[i] = float32(i) / 11
+	}
+	step := func(o onnxmodels.TrainingOptions, micro int, second []int64, shares []float32) float64 {
+		t.Helper()
+		r, err := trainer(t, n, n.Initialize(3), setup{o, 12, micro}).StepMixed(images, labels, second, shares, 0.1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Loss
+	}
+	close := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 1e-5*want {
+			t.Errorf("%s: loss %v, want %v", what, got, want)
+		}
+	}
+	close("whole images", step(onnxmodels.TrainingOptions{Mixes: true, LabelSmoothing: 0.1}, 12, nil, nil),
+		step(onnxmodels.TrainingOptions{LabelSmoothing: 0.1}, 12, nil, nil))
+	want := step(onnxmodels.TrainingOptions{Mixes: true}, 12, second, shares)
+	for _, count := range []int{2, 3, 12} {
+		close(fmt.Sprint(count, " micro-batches"), step(onnxmodels.TrainingOptions{Mixes: true, MicroBatches: count}, 12/count, second, shares), want)
+	}
+	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCUDA} {
+		close("replicas for "+target, step(onnxmodels.TrainingOptions{Mixes: true, Replicas: 3, Target: target}, 12, second, shares), want)
+	}
+	mixes := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{Mixes: true}, 12, 12})
+	whole := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{}, 12, 12})
+	for want, c := range map[string]struct {
+		tr     *Trainer
+		second []int64
+		shares []float32
+	}{
+		"does not mix images":                 {whole, second, shares},
+		"11 second labels and 12 shares":      {mixes, second[1:], shares},
+		"12 second labels and 0 shares":       {mixes, second, nil},
+		"share 1.5 of its label":              {mixes, second, append([]float32{1.5}, shares[1:]...)},
+		"image 0: second label -1 is below 0": {mixes, append([]int64{-1}, second[1:]...), shares},
+	} {
+		if _, err := c.tr.StepMixed(images, labels, c.second, c.shares, 0.1, 0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+}
+
+// TestWeightsInParts: micro-batches and replicas of a batch add up to the loss of the
+// whole, and a class without weight teaches nothing.
+func TestWeightsInParts(t *testing.T) {
+	n := plain(t)
+	images, labels := randomBatch(12, 8)
+	weights := make([]float32, n.Classes())
+	for class := range weights {
+		weights[class] = float32(class % 3)
+	}
+	var want float64
+	for _, count := range []int{1, 2, 3, 12} {
+		o := onnxmodels.TrainingOptions{ClassWeights: weights, LabelSmoothing: 0.1, MicroBatches: count}
+		r, err := trainer(t, n, n.Initialize(3), setup{o, 12, 12 / count}).Step(images, labels, 0.1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count == 1 {
+			want = r.Loss
+		}
+		if math.Abs(r.Loss-want) > 1e-5*want {
+			t.Errorf("%d micro-batches: loss %v, want %v", count, r.Loss, want)
+		}
+	}
+	for i := range labels {
+		labels[i] = 3
+	}
+	o := onnxmodels.TrainingOptions{ClassWeights: weights, LabelSmoothing: 0.1}
+	tr := trainer(t, n, n.Initialize(3), setup{o, 12, 12})
+	if r, err := tr.Step(images, labels, 0.1, 0); err != nil || r.Loss != 0 {
+		t.Errorf("loss %v, error %v, want 0", r.Loss, err)
+	}
+	for _, p := range saved(t, tr).Trainable {
+		if !slices.Equal(p.Data, n.Initialize(3).Parameter(p.Name).Data) {
+			t.Errorf("%s has changed", p.Name)
+		}
+	}
+}

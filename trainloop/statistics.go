@@ -1,0 +1,128 @@
+package trainloop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"onnxlab/augment"
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/trainloop/evaluation"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/session"
+	"onnxlab/trainloop/snapshot"
+)
+
+// mostMeasured is on how many training images BatchNorm's statistics are measured anew, at
+// most: Wu and Johnson (2021, section 3.2) see no gain beyond some thousands. So it takes
+// the time of this many images in a forward pass, a third of training on them, and no more
+// for larger sets.
+const mostMeasured = 2048
+
+// recalibrate measures BatchNorm's statistics for the parameters of the snapshot, at the
+// end of the current epoch, and adds them to it, if the settings ask for it. The trainer's
+// own stay as they are: training goes on from the same state as without.
+func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error {
+	if r.Experiment.Model.BatchNorm.Statistics != configs.StatisticsRecalibrated {
+		return nil
+	}
+	parameters, err := checkpoint.Read(pending.CheckpointPath())
+	if err != nil {
+		return err
+	}
+	m, err := trained(r.network, r.cut).Moments(parameters, onnxmodels.InferenceOptions{Target: Target(r.options.Device), Block: session.Block()})
+	if errors.Is(err, onnxmodels.ErrNoStatistics) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.features != nil {
+		err = r.features.measure(ctx, m, r.Experiment, r.at.Epoch)
+	} else {
+		err = r.measure(ctx, m)
+	}
+	if err != nil {
+		return err
+	}
+	return pending.WriteStatistics(m.Statistics())
+}
+
+// measure adds the moments of the epoch's first training images, augmented as the epoch
+// had them.
+func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
+	batch, batches := measuredBatches(r.Train.Len(), MicroBatch(r.Experiment))
+	recipe, err := Recipe(r.Experiment.Augment)
+	if err != nil {
+		return err
+	}
+	loader, err := augment.NewLoader(r.Train, augment.LoaderOptions{
+		Seed: r.Experiment.Seed, BatchSize: batch, Recipe: recipe, Epoch: r.at.Epoch,
+	})
+	if err != nil {
+		return err
+	}
+	defer loader.Close()
+	model, err := modelfile.Marshal(m.Model)
+	if err != nil {
+		return err
+	}
+	probe, err := session.NewProbe(model, onnxmodels.InputImage, m.Outputs, r.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, probe.Close()) }()
+	height, width := r.network.Size()
+	images, labels := make([]uint8, batch*height*width*3), make([]int64, batch)
+	for range batches {
+		if _, err := loader.Next(ctx, images, labels); err != nil {
+			return err
+		}
+		values, err := probe.RunImages(images, height, width)
+		if err != nil {
+			return explainMemory(err, r.Experiment)
+		}
+		if err := m.Add(values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasStatistics tells whether the network has running statistics.
+func hasStatistics(n *onnxmodels.Network) bool {
+	return slices.ContainsFunc(n.Parameters(), func(p onnxmodels.Parameter) bool { return !p.Trainable })
+}
+
+// measuredBatches is into how many batches of one size the images that are measured are
+// divided. Batches are normalised by themselves, and the larger they are the nearer are
+// they to how images are normalised afterwards. So they are as large as those that are
+// evaluated at once, or as the micro-batches if these are larger: the machine has memory
+// for both.
+func measuredBatches(images, micro int) (batch, batches int) {
+	measured := min(images, mostMeasured)
+	most := max(micro, evaluation.Batch)
+	batches = (measured + most - 1) / most
+	return measured / batches, batches
+}
+
+// summarizeStatistics tells, and adds to the summary, how much of the running statistics
+// is still what they began with, where that is enough to spoil the last evaluation. Those of
+// a model from outside began as what it had measured.
+func (r *run) summarizeStatistics(s *rundir.Summary) {
+	m := r.Experiment.Model
+	share := m.BatchNorm.KeepsInitial(s.Steps)
+	if m.Kind == configs.KindOwn && m.BatchNorm.Statistics != configs.StatisticsRecalibrated {
+		share = r.network.KeepsInitial(s.Steps) // which the settings do not tell
+	}
+	if share <= rundir.MostInitialStatistics || !hasStatistics(r.network) || m.Kind == configs.KindONNX {
+		return
+	}
+	s.InitialStatistics = share
+	r.note(fmt.Sprintf("after %d steps, %.3g %% of BatchNorm's running statistics is still what they began with, which spoils validation and model.onnx: set model.batchnorm.statistics to %s",
+		s.Steps, 100*share, configs.StatisticsRecalibrated))
+}
