@@ -26,16 +26,17 @@ func (r Reporter) Bar(description string, total int64) *progressbar.ProgressBar 
 		return nil
 	}
 	const figures = "  100% ||  (999 MB/s) [10m10s:10m10s]"
-	// OptionFullWidth takes 80 columns on whatever is no *os.File, such as a Screen.
-	width := progressbar.OptionSetWidth(screen.BarWidth(utf8.RuneCountInString(description) + len(figures)))
-	if total < 0 {
-		width = progressbar.OptionFullWidth() // a spinner, which is drawn at once only with this
-	}
 	return progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription(description),
 		progressbar.OptionShowBytes(true),
-		width,
+		// OptionFullWidth takes 80 columns on whatever is no *os.File, such as a Screen.
+		progressbar.OptionSetWidth(screen.BarWidth(utf8.RuneCountInString(description)+len(figures))),
+		// Without a length there is a spinner. It is drawn at once and turns when bytes
+		// arrive: a goroutine that turns it all the time would go on after the terminal is
+		// closed.
+		progressbar.OptionSetRenderBlankState(total < 0),
+		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionClearOnFinish())
 }
 
