@@ -186,3 +186,23 @@ func restore(m, was *modelfile.Model, name string) {
 		}
 	}
 }
+
+// TestHostile: models whose shapes explode, and cyclic ones, are refused before they take any
+// memory (testdata/hostile.py).
+func TestHostile(t *testing.T) {
+	for name, want := range map[string]string{
+		"constant_of_shape": "beyond 2147483648 elements",
+		"expand":            "beyond 2147483648 elements",
+		"tile":              "beyond 2147483648 elements",
+		"range":             "more than 268435456 elements",
+		"cycle":             "cyclic or out of order",
+	} {
+		m, err := modelfile.Read(filepath.Join("testdata", "hostile_"+name+".onnx"))
+		if err == nil {
+			_, err = importer.Read(m, importer.Options{})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, want)
+		}
+	}
+}
