@@ -107,19 +107,40 @@ func ImageInput(m *modelfile.Model) (*onnxpb.ValueInfo, error) {
 // ImageSize is the height and width of the images that a model takes, 0 where it leaves them
 // open.
 func ImageSize(m *modelfile.Model) (height, width int, err error) {
-	info, err := ImageInput(m)
+	rows, columns, err := imageSides(m)
 	if err != nil {
 		return 0, 0, err
 	}
+	return int(max(rows.GetDimValue(), 0)), int(max(columns.GetDimValue(), 0)), nil
+}
+
+// SetImageSize declares that the images of a model have height x width pixels, in place of
+// what the model said of them.
+func SetImageSize(m *modelfile.Model, height, width int) error {
+	rows, columns, err := imageSides(m)
+	if err != nil {
+		return err
+	}
+	rows.Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: int64(height)}
+	columns.Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: int64(width)}
+	return nil
+}
+
+// imageSides are the dimensions of the input of images that count rows and columns.
+func imageSides(m *modelfile.Model) (rows, columns *onnxpb.TensorShape_Dimension, err error) {
+	info, err := ImageInput(m)
+	if err != nil {
+		return nil, nil, err
+	}
 	dims := info.GetType().GetTensorType().GetShape().GetDim()
 	if len(dims) != 4 {
-		return 0, 0, fmt.Errorf("its input %q has %d dimensions, where a classifier of images takes 4", info.GetName(), len(dims))
+		return nil, nil, fmt.Errorf("its input %q has %d dimensions, where a classifier of images takes 4", info.GetName(), len(dims))
 	}
 	first := 2
 	if isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue()) {
 		first = 1
 	}
-	return int(max(dims[first].GetDimValue(), 0)), int(max(dims[first+1].GetDimValue(), 0)), nil
+	return dims[first], dims[first+1], nil
 }
 
 // image declares the input of images, with the batch as a symbol.

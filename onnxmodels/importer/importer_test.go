@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
 )
@@ -82,6 +83,46 @@ func TestReplaceHead(t *testing.T) {
 	}
 }
 
+// The last layer is found, and replaced, where the model is as PaddlePaddle's are: all weights
+// are of nodes Constant, and a bias is added to a matrix product.
+func TestReplaceHeadOfConstants(t *testing.T) {
+	file, before := read(t, "inference")
+	g := file.Model.GetGraph()
+	var nodes []*onnxpb.Node
+	for _, tensor := range g.GetInitializer() {
+		if tensor.GetName() == "head.weight" {
+			slices.Reverse(tensor.Dims)
+		}
+		nodes = append(nodes, &onnxpb.Node{OpType: proto.String("Constant"), Output: []string{tensor.GetName()}, Attribute: []*onnxpb.Attribute{{
+			Name: proto.String("value"), Type: onnxpb.Attribute_TENSOR.Enum(), T: tensor,
+		}}})
+	}
+	for _, n := range g.GetNode() {
+		if n.GetOpType() != "Gemm" {
+			nodes = append(nodes, n)
+			continue
+		}
+		nodes = append(nodes,
+			&onnxpb.Node{OpType: proto.String("MatMul"), Input: n.GetInput()[:2], Output: []string{"product"}},
+			&onnxpb.Node{OpType: proto.String("Add"), Input: []string{"product", n.GetInput()[2]}, Output: n.GetOutput()})
+	}
+	g.Initializer, g.Node = nil, nodes
+	h, err := importer.ReplaceHead(file.Model, importer.Options{}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Names(); !slices.Equal(got, []string{"head.weight", "head.bias"}) || h.Features != 8 {
+		t.Errorf("head %v of %d features", got, h.Features)
+	}
+	after, err := importer.Read(file.Model, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Logits.Size(1) != 3 || len(after.Parameters) != len(before.Parameters) {
+		t.Errorf("%d classes, %d parameters, want 3 and %d", after.Logits.Size(1), len(after.Parameters), len(before.Parameters))
+	}
+}
+
 // What is written is the file as it was, with other values of its parameters, and with its
 // data where it was: inside or beside.
 func TestWriteBack(t *testing.T) {
@@ -142,6 +183,26 @@ func restore(m, was *modelfile.Model, name string) {
 		if tensor.GetName() == name {
 			proto.Reset(tensor)
 			proto.Merge(tensor, was.GetGraph().GetInitializer()[i])
+		}
+	}
+}
+
+// TestHostile: models whose shapes explode, and cyclic ones, are refused before they take any
+// memory (testdata/hostile.py).
+func TestHostile(t *testing.T) {
+	for name, want := range map[string]string{
+		"constant_of_shape": "beyond 2147483648 elements",
+		"expand":            "beyond 2147483648 elements",
+		"tile":              "beyond 2147483648 elements",
+		"range":             "more than 268435456 elements",
+		"cycle":             "cyclic or out of order",
+	} {
+		m, err := modelfile.Read(filepath.Join("testdata", "hostile_"+name+".onnx"))
+		if err == nil {
+			_, err = importer.Read(m, importer.Options{})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, want)
 		}
 	}
 }

@@ -50,10 +50,13 @@ func (p Parameter) Floats() []float32 {
 // operator has something to learn: the weights and biases of convolutions, matrix products
 // and normalisations. Other initializers of more than one element are taken for it where
 // they are added, multiplied or moved, as embeddings, class tokens and scales of layers are,
-// but not where they only prepare the image.
+// but not where they only prepare the image. Constants of more than one element are taken for
+// it where they are added to a convolution or matrix product, as the biases in PaddlePaddle's
+// models are.
 func (r *reader) findParameters(image string) []Parameter {
 	tensors := r.floatTensors()
 	plain := map[string]bool{image: true} // what is made of the image and constants alone
+	products := map[string]bool{}         // what is made with a learned weight, and may have a bias
 	var list []Parameter
 	found := map[string]int{}
 	for _, n := range r.model.GetGraph().GetNode() {
@@ -61,7 +64,7 @@ func (r *reader) findParameters(image string) []Parameter {
 		if err != nil {
 			continue // read tells
 		}
-		prepares := preparing[n.GetOpType()] && slices.ContainsFunc(n.GetInput(), func(in string) bool { return plain[in] })
+		prepares := preparing[n.GetOpType()] && anyIn(plain, n.GetInput())
 		for i, in := range n.GetInput() {
 			t, ok := tensors[in]
 			if !ok {
@@ -69,7 +72,8 @@ func (r *reader) findParameters(image string) []Parameter {
 			}
 			operand := form.Takes[min(i, len(form.Takes)-1)]
 			several := count(t.tensor) > 1 && (i == 0 || pairwise[n.GetOpType()])
-			if !operand.Learned && (t.constant || !several || prepares) {
+			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
+			if !operand.Learned && (t.constant && !biases || !several || prepares) {
 				continue
 			}
 			kind := Weight
@@ -85,16 +89,29 @@ func (r *reader) findParameters(image string) []Parameter {
 			list[at].Kind = min(list[at].Kind, kind)
 		}
 		for _, out := range n.GetOutput() {
-			plain[out] = prepares
+			if prepares {
+				plain[out] = true
+			}
+			if weighs[n.GetOpType()] && anyIn(found, n.GetInput()) {
+				products[out] = true
+			}
 		}
 	}
 	return list
+}
+
+// anyIn tells whether the map has one of the names.
+func anyIn[T any](m map[string]T, list []string) bool {
+	return slices.ContainsFunc(list, func(name string) bool { _, ok := m[name]; return ok })
 }
 
 // preparing are the operators by which models prepare images: what they take beside the
 // image is not learned.
 var preparing = names("Cast", "Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Gather", "Concat", "Pad",
 	"Resize", "Upsample", "Add", "Sub", "Mul", "Div", "Split")
+
+// weighs are the operators whose result a bias is added to.
+var weighs = names("Conv", "ConvTranspose", "MatMul")
 
 // pairwise are the operators whose inputs are all alike.
 var pairwise = names("Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "Where", "Concat")

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
@@ -36,6 +38,19 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 		return nil, errors.New("it has no output")
 	}
 	o.Output = m.GetGraph().GetOutput()[0].GetName()
+	switch h, w, err := importer.ImageSize(m); {
+	case err != nil:
+		return nil, err
+	case h > 0 && w > 0:
+		height, width = h, w
+	case height == 0 || width == 0:
+		return nil, ErrOpenSize
+	default:
+		m = proto.CloneOf(m)
+		if err := importer.SetImageSize(m, height, width); err != nil {
+			return nil, err
+		}
+	}
 	if o.program, err = interp.Compile(m); err != nil {
 		return nil, err
 	}
@@ -44,19 +59,11 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 			o.image = v
 		}
 	}
-	return o, o.settle(m, in, height, width)
+	return o, o.settle(in, height, width)
 }
 
 // settle makes the shape of one image of the input's.
-func (o *Own) settle(m *modelfile.Model, in *onnxpb.ValueInfo, height, width int) error {
-	if h, w, err := importer.ImageSize(m); err != nil {
-		return err
-	} else if h > 0 && w > 0 {
-		height, width = h, w
-	}
-	if height == 0 || width == 0 {
-		return ErrOpenSize
-	}
+func (o *Own) settle(in *onnxpb.ValueInfo, height, width int) error {
 	if most := importer.MaxSide; height > most || width > most {
 		return fmt.Errorf("its input %q is of images of %dx%d: they have at most %d pixels a side", o.Input, height, width, most)
 	}
