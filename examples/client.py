@@ -27,6 +27,8 @@ def main():
     parser.add_argument("--server", default="http://localhost:8080")
     parser.add_argument("images", nargs="+")
     options = parser.parse_args()
+    if "://" not in options.server:
+        options.server = "http://" + options.server
     for path in options.images:
         try:
             answer = ask(options.server, path)

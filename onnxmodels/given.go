@@ -163,6 +163,9 @@ func (g *given) choose() error {
 	if len(patterns) == 0 || strings.HasPrefix(patterns[0], "-") {
 		patterns = append([]string{"all"}, patterns...)
 	}
+	if len(g.Parameters) == 0 {
+		return errors.New("it has no parameters of floating point, as models in int8 have none, so that nothing can be trained")
+	}
 	used := make([]bool, len(patterns))
 	trained := 0
 	for _, p := range g.Parameters {

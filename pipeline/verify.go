@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -25,6 +26,7 @@ type verifyOptions struct {
 	count           int
 	tolerance       float64
 	tolerant        bool // the tolerance is given
+	counted         bool // the count is given
 	layers          bool
 	json            bool
 	size            imageSize
@@ -46,7 +48,8 @@ unless --tolerance says otherwise.
 With --run the model is the run's model.onnx, which must be the one that its
 summary.json names, or with --best the one that export model --best writes, and the
 images are the run's. With --model it is any ONNX classifier, on the
-images of the run or of --config and --set.
+images of the run or of --config and --set; without any, on noise where the model
+takes images of another size than the synthetic set's.
 
 A model from elsewhere is compared as its file has it, on images of noise.
 
@@ -60,6 +63,7 @@ pure Go with such a file, and needs neither the library nor the data.
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.tolerant = cmd.Flags().Changed("tolerance")
+			opts.counted = cmd.Flags().Changed("count")
 			return runVerify(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
@@ -68,7 +72,7 @@ pure Go with such a file, and needs neither the library nor the data.
 	flags.StringVar(&opts.run, "run", "", "run directory")
 	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
 	flags.BoolVar(&opts.best, "best", false, bestUsage)
-	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones")
+	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones; fewer if there are no more and this is not given")
 	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
 	flags.Var(&opts.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
@@ -191,21 +195,41 @@ func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 // images returns the first validation images, which must be of the model's
 // size.
 func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject, stderr io.Writer) ([]uint8, error) {
+	height, width := s.model.Size()
+	if d := &e.Data; d.Source == "folder" && d.Size == 0 {
+		d.Size, d.Width = height, width
+	}
 	validation, err := loadSplit(ctx, e.Data, stderr, dataset.Validation)
 	if err != nil {
 		return nil, err
 	}
-	height, width := s.model.Size()
 	if h, w := validation.Size(); h != height || w != width {
-		return nil, &dataError{fmt.Errorf("the validation images are of %dx%d pixels, the model %q takes %dx%d", h, w, s.path, height, width)}
+		if o.run == "" && o.config == "" && len(o.sets) == 0 {
+			return noise(o.count * height * width * 3), nil // no images are named
+		}
+		return nil, &dataError{fmt.Errorf("the validation images are of %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
+			h, w, s.path, height, width, height, width)}
 	}
-	if validation.Len() < o.count {
-		return nil, &dataError{fmt.Errorf("%d validation images wanted, %d available: use --count %d", o.count, validation.Len(), validation.Len())}
+	count := o.count
+	switch available := validation.Len(); {
+	case available < count && o.counted:
+		return nil, &dataError{fmt.Errorf("%d validation images wanted, %d available: use --count %d", count, available, available)}
+	case available < count:
+		count = available
 	}
-	if err := validation.Head(o.count).Draw(ctx); err != nil {
+	if err := validation.Head(count).Draw(ctx); err != nil {
 		return nil, err
 	}
-	return validation.Images(0, o.count), nil
+	return validation.Images(0, count), nil
+}
+
+// noise returns random bytes, always the same.
+func noise(n int) []uint8 {
+	random, bytes := rand.New(rand.NewPCG(1, 0)), make([]uint8, n)
+	for i := range bytes {
+		bytes[i] = uint8(random.UintN(256))
+	}
+	return bytes
 }
 
 func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree bool) error {

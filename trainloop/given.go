@@ -75,7 +75,7 @@ func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, erro
 		return nil, err
 	}
 	if h, w := n.Size(); h != height || w != width {
-		return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d", height, width, m.Path, h, w)}
+		return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d; where data.size is left out or 0, those of folders are resized to that", height, width, m.Path, h, w)}
 	}
 	return n, nil
 }

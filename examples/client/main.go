@@ -13,11 +13,18 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 )
 
 func main() {
 	server := flag.String("server", "http://localhost:8080", "address of the server")
 	flag.Parse()
+	if !strings.Contains(*server, "://") {
+		*server = "http://" + *server
+	}
+	if flag.NArg() == 0 {
+		log.Fatal("give images: client [-server http://localhost:8080] photo.jpg …")
+	}
 	for _, path := range flag.Args() {
 		a, err := ask(*server, path)
 		if err != nil {

@@ -34,7 +34,7 @@ func main() {
 	flag.Parse()
 	form, model, err := open(context.Background(), *path)
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("%s: %v (serve a run's model.onnx, or what pipeline export model wrote)", *path, err)
 	}
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {

@@ -30,8 +30,15 @@ func newShapes(g *onnxpb.Graph) *shapes {
 	for _, t := range g.GetInitializer() {
 		s.fixed[t.GetName()] = t
 	}
-	if d := s.infos[onnxmodels.InputImage].GetType().GetTensorType().GetShape().GetDim(); len(d) > 0 && d[0].GetDimValue() > 0 {
-		s.images = d[0].GetDimValue()
+	image := s.infos[onnxmodels.InputImage]
+	if image == nil && len(g.GetInput()) > 0 {
+		image = g.GetInput()[0] // of a model from elsewhere
+	}
+	if d := image.GetType().GetTensorType().GetShape().GetDim(); len(d) > 0 {
+		s.images = max(d[0].GetDimValue(), 1)
+		if d[0].GetDimParam() != "" {
+			s.shares[d[0].GetDimParam()] = 1
+		}
 	}
 	for _, n := range g.GetNode() {
 		if n.GetOpType() != "Split" || len(n.GetOutput()) == 0 {

@@ -182,7 +182,9 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 		fmt.Fprintf(t, "operators\t%s version %d\n", printable.Line(d), r.Opsets[d])
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
-	fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
+	if r.Training == nil { // else that says it
+		fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
+	}
 	if len(r.State) > 0 {
 		fmt.Fprintf(t, "optimizer\t%d tensors of state\n", len(r.State))
 	}
