@@ -30,7 +30,7 @@ func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
 			return err
 		}
 		defer options.Destroy() // only frees memory
-		return o.blame(create(options))
+		return o.blame(kernels.Making(func() error { return create(options) }))
 	})
 }
 

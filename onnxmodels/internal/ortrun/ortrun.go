@@ -99,7 +99,11 @@ func load(t testing.TB, m *onnxpb.Model) (*Session, error) {
 	if err := kernels.Add(ortlib.Path(), options); err != nil {
 		t.Fatal(err)
 	}
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+	var s *ort.DynamicAdvancedSession
+	err = kernels.Making(func() (err error) {
+		s, err = ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
