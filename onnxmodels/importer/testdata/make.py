@@ -50,6 +50,17 @@ def restore(path, model):
     onnx.save(exported, path)
 
 
+def forget_places(path):
+    """Takes out where in whose files PyTorch found each operator."""
+    exported = onnx.load(path, load_external_data=False)
+    graph = exported.graph
+    for part in [*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer, graph]:
+        kept = [p for p in part.metadata_props if "stack_trace" not in p.key]
+        del part.metadata_props[:]
+        part.metadata_props.extend(kept)
+    onnx.save(exported, path)
+
+
 def export(model):
     image = torch.zeros(2, 3, 12, 12)
     names = {"input_names": ["input"], "output_names": ["logits"]}
@@ -61,6 +72,7 @@ def export(model):
     torch.onnx.export(
         model.eval(), (image,), HERE / "small_default.onnx", dynamo=True, external_data=True,
         dynamic_shapes=({0: torch.export.Dim("n")},), **names)
+    forget_places(HERE / "small_default.onnx")
 
 
 def train(model, images, labels, norms, only=None):
