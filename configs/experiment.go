@@ -165,11 +165,14 @@ func (d Data) Sides() (height, width int) {
 	return height, cmp.Or(d.Width, height)
 }
 
-// OpenSize tells whether neither side is given.
-func (d Data) OpenSize() bool { return d.Size == 0 && d.Width == 0 }
+// LeavesSize tells whether the size of a folder's images is left open.
+func (d Data) LeavesSize() bool { return d.Source == "folder" && d.Size == 0 && d.Width == 0 }
 
-// SetSize makes the images of a folder height x width pixels.
-func (d *Data) SetSize(height, width int) {
+// SettleSize resizes a folder's images to height x width pixels where their size is left open.
+func (d *Data) SettleSize(height, width int) {
+	if !d.LeavesSize() {
+		return
+	}
 	if d.Size, d.Width = height, width; width == height {
 		d.Width = 0
 	}

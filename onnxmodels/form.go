@@ -6,6 +6,7 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -68,7 +69,7 @@ func FormOf(m *modelfile.Model) (Form, error) {
 // The most pixels a side, pixels an image, and classes that a form may have. A model that
 // claims more is damaged.
 const (
-	maxSide    = 1 << 14
+	maxSide    = importer.MaxSide
 	maxArea    = 1 << 24 // an image of it is 200 MB as float32
 	maxClasses = 1 << 20
 )

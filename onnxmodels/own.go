@@ -1,7 +1,6 @@
 package onnxmodels
 
 import (
-	"errors"
 	"fmt"
 
 	"onnxlab/onnxmodels/importer"
@@ -16,22 +15,15 @@ type OwnOptions struct {
 	Height, Width int
 }
 
-// ErrOpenSize is the error of a model that takes images of any size, where none is given.
-var ErrOpenSize = errors.New("it takes images of any size, and none is given")
-
 // InferenceOf returns a classifier from outside as an inference model, which FormOf tells the
 // form of: bytes in, logits and probabilities out. A model that is one already is returned as
-// it is. What keeps a model from being read is an error.
+// it is. What keeps a model from being read is an error, importer.ErrOpenSize among them.
 func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 	if _, err := FormOf(m); err == nil {
 		return m, nil
 	}
-	height, width, err := importer.ImageSize(m)
-	switch {
-	case err != nil:
+	if _, _, _, err := importer.SizeFor(m, o.Height, o.Width); err != nil {
 		return nil, err
-	case (height == 0 || width == 0) && (o.Height == 0 || o.Width == 0):
-		return nil, ErrOpenSize
 	}
 	read, err := importer.Read(m, importer.Options{Height: o.Height, Width: o.Width})
 	if err != nil {

@@ -41,7 +41,7 @@ func Trains(m *modelfile.Model) (t Trainability) {
 	if err != nil {
 		return refuse(err)
 	}
-	if _, err := n.Artifacts(TrainingOptions{Target: TargetPortable}); err != nil {
+	if _, err := n.trainingGraph(TrainingOptions{Target: TargetPortable}); err != nil {
 		return refuse(err)
 	}
 	return t

@@ -135,9 +135,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
-	if d := &experiment.Data; d.Source == "folder" && d.OpenSize() {
-		d.SetSize(c.Height, c.Width)
-	}
+	experiment.Data.SettleSize(c.Height, c.Width)
 	set, split, err := opts.images(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err

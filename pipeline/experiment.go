@@ -46,11 +46,11 @@ func (f *experimentFlags) load(sections ...string) (*configs.Experiment, error) 
 // settleSize gives a folder's images the size that a model from outside takes, where the
 // experiment leaves it open.
 func settleSize(e *configs.Experiment) error {
-	if e.Data.Source != "folder" || !e.Data.OpenSize() {
+	if !e.Data.LeavesSize() {
 		return nil
 	}
 	height, width, err := trainloop.GivenSize(*e)
-	e.Data.SetSize(height, width)
+	e.Data.SettleSize(height, width)
 	return err
 }
 

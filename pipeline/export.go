@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
@@ -176,7 +177,12 @@ type trained struct {
 
 // readTrained reads the best or the latest checkpoint of a run.
 func readTrained(dir string, best bool) (t trained, err error) {
-	if t.network, t.path, t.classes, err = trainedNetwork(dir, best); err != nil {
+	experiment, data, path, err := readRun(dir, best)
+	if err != nil {
+		return t, &dataError{err}
+	}
+	t.path, t.classes = path, data.Classes
+	if t.network, err = trainloop.Network(experiment, data.Height, data.Width); err != nil {
 		return t, &dataError{err}
 	}
 	if t.state, err = snapshot.Parameters(t.path); err != nil {
@@ -195,28 +201,22 @@ func (t trained) model(o onnxmodels.InferenceOptions) (*modelfile.Model, error) 
 	return m, nil
 }
 
-// trainedNetwork returns the network of a run, and the path of its snapshot
-// and the names of its classes.
-func trainedNetwork(dir string, best bool) (n *onnxmodels.Network, path string, classes []string, err error) {
+// readRun reads what a run says of itself, and finds its best or its latest snapshot.
+func readRun(dir string, best bool) (e configs.Experiment, d rundir.Data, path string, err error) {
 	if err := checkRun(dir); err != nil {
-		return nil, "", nil, err
+		return e, d, "", err
 	}
-	experiment, err := rundir.ReadConfig(dir)
-	if err != nil {
-		return nil, "", nil, err
+	if e, err = rundir.ReadConfig(dir); err != nil {
+		return e, d, "", err
 	}
 	environment, err := rundir.ReadEnvironment(dir)
 	if err != nil {
-		return nil, "", nil, err
+		return e, d, "", err
 	}
 	if best {
 		path, err = rundir.BestSnapshot(dir)
 	} else {
 		path, err = trainloop.TrainedSnapshot(dir)
 	}
-	if err != nil {
-		return nil, "", nil, err
-	}
-	n, err = trainloop.Network(experiment, environment.Data.Height, environment.Data.Width)
-	return n, path, environment.Data.Classes, err
+	return e, environment.Data, path, err
 }

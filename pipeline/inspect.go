@@ -83,6 +83,9 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 	report := files[0].report
 	if len(files) == 2 {
 		report = inspect.Diff(files[0].subject, files[1].subject)
+	} else if files[0].classifier != nil {
+		training := onnxmodels.Trains(files[0].classifier)
+		report.(*inspect.ModelReport).Training = &training
 	}
 	if err := opts.draw(paths[0], report); err != nil {
 		return err
@@ -117,6 +120,8 @@ type table interface{ WriteTable(w io.Writer) error }
 type inspected struct {
 	report  table
 	subject inspect.Subject
+	// classifier is the model, nil if it is no classifier of images.
+	classifier *modelfile.Model
 }
 
 // openInspected tells models and checkpoints apart by their first bytes. Of a
@@ -137,18 +142,17 @@ func openInspected(path string) (inspected, error) {
 		if err != nil {
 			return inspected{}, err
 		}
-		return inspected{inspect.Checkpoint(c), inspect.CheckpointSubject(c)}, nil
+		return inspected{report: inspect.Checkpoint(c), subject: inspect.CheckpointSubject(c)}, nil
 	}
 	m, err := modelfile.Read(path)
 	if err != nil {
 		return inspected{}, err
 	}
-	report := inspect.Model(m)
+	f := inspected{report: inspect.Model(m), subject: inspect.ModelSubject(m)}
 	if _, _, err := importer.ImageSize(m); err == nil {
-		training := onnxmodels.Trains(m)
-		report.Training = &training
+		f.classifier = m
 	}
-	return inspected{report, inspect.ModelSubject(m)}, nil
+	return f, nil
 }
 
 // newestWithin is what can be inspected of the directory of a run, of its

@@ -8,6 +8,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -34,7 +35,7 @@ func (f *ownFlags) inference(m *modelfile.Model, path string) (*modelfile.Model,
 		o.Normalization = &n
 	}
 	inference, err := onnxmodels.InferenceOf(m, o)
-	if errors.Is(err, onnxmodels.ErrOpenSize) {
+	if errors.Is(err, importer.ErrOpenSize) {
 		return nil, &usageError{fmt.Errorf("model %q: %w: give --size", path, err)}
 	}
 	if err != nil {

@@ -196,9 +196,7 @@ func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 // size.
 func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject, stderr io.Writer) ([]uint8, error) {
 	height, width := s.model.Size()
-	if d := &e.Data; d.Source == "folder" && d.Size == 0 {
-		d.Size, d.Width = height, width
-	}
+	e.Data.SettleSize(height, width)
 	validation, err := loadSplit(ctx, e.Data, stderr, dataset.Validation)
 	if err != nil {
 		return nil, err

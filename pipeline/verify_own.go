@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
@@ -35,8 +34,7 @@ func (o *verifyOptions) verifyOwn(ctx context.Context, stdout, stderr io.Writer)
 	if err != nil {
 		return true, err
 	}
-	sum := sha256.Sum256(data)
-	s := subject{path: o.model, data: data, sha256: hex.EncodeToString(sum[:])}
+	s := newSubject(o.model, data)
 	report, err := o.compareOwn(ctx, m, s, stderr)
 	if err != nil {
 		return true, err
@@ -50,7 +48,7 @@ func (o *verifyOptions) compareOwn(ctx context.Context, m *modelfile.Model, s su
 		return verify.Report{}, err
 	}
 	model, err := verify.NewOwn(m, o.size.height, o.size.width)
-	if errors.Is(err, verify.ErrOpenSize) {
+	if errors.Is(err, importer.ErrOpenSize) {
 		return verify.Report{}, &usageError{fmt.Errorf("model %q: %w: give --size", s.path, err)}
 	}
 	if err != nil {

@@ -22,18 +22,23 @@ type subject struct {
 	model        *interp.Model
 }
 
+// newSubject names the bytes of a model.
+func newSubject(path string, data []byte) subject {
+	sum := sha256.Sum256(data)
+	return subject{path: path, data: data, sha256: hex.EncodeToString(sum[:])}
+}
+
 // subject reads the model. That of a run must be the one that was trained.
 func (o *verifyOptions) subject() (s subject, err error) {
+	read := o.readModel
 	if o.best {
-		s.path, s.data, err = bestModel(o.run)
-	} else {
-		s.path, s.data, err = o.readModel()
+		read = o.bestModel
 	}
+	path, data, err := read()
 	if err != nil {
-		return s, err
+		return subject{path: path, data: data}, err
 	}
-	sum := sha256.Sum256(s.data)
-	s.sha256 = hex.EncodeToString(sum[:])
+	s = newSubject(path, data)
 	if o.model == "" && !o.best {
 		if err := s.checkOfRun(o.run); err != nil {
 			return s, err
@@ -59,8 +64,8 @@ func usualTolerance(data []byte) float64 {
 }
 
 // bestModel makes the model of the best checkpoint of a run, and tells its path.
-func bestModel(dir string) (path string, data []byte, err error) {
-	m, path, err := trainedModel(dir, true, onnxmodels.InferenceOptions{})
+func (o *verifyOptions) bestModel() (path string, data []byte, err error) {
+	m, path, err := trainedModel(o.run, true, onnxmodels.InferenceOptions{})
 	if err != nil {
 		return "", nil, err
 	}

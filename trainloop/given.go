@@ -42,7 +42,7 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	if m.Classes == 0 {
 		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
 	}
-	if g.head, err = importer.ReplaceHead(file.Model, options, m.Classes); err != nil {
+	if g.head, err = g.model.ReplaceHead(m.Classes); err != nil {
 		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
 	}
 	if g.model, err = importer.Read(file.Model, options); err != nil {

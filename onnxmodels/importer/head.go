@@ -6,7 +6,6 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/modelfile"
 )
 
 // Head is the last layer of a classifier, which turns features into one logit a class.
@@ -104,13 +103,10 @@ func (c *Model) parameterOf(v *graph.Value) *Parameter {
 	return nil
 }
 
-// ReplaceHead gives the model a last layer of so many classes in place of its own. The
+// ReplaceHead gives the model's file a last layer of so many classes in place of its own. The
 // parameters of the new layer are 0 and have the names of the old ones. It returns the layer.
-func ReplaceHead(m *modelfile.Model, o Options, classes int) (*Head, error) {
-	c, err := Read(m, o)
-	if err != nil {
-		return nil, err
-	}
+// The file is then to be read again: c is what it was.
+func (c *Model) ReplaceHead(classes int) (*Head, error) {
 	h, err := c.Head()
 	if err != nil {
 		return nil, err
@@ -124,7 +120,7 @@ func ReplaceHead(m *modelfile.Model, o Options, classes int) (*Head, error) {
 		}
 		resize(h.Bias.Tensor, axis, int64(classes))
 	}
-	forgetShapes(m.GetGraph(), h.Names(), old, int64(classes))
+	forgetShapes(c.File.GetGraph(), h.Names(), old, int64(classes))
 	return h, nil
 }
 

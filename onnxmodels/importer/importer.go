@@ -114,6 +114,22 @@ func ImageSize(m *modelfile.Model) (height, width int, err error) {
 	return int(max(rows.GetDimValue(), 0)), int(max(columns.GetDimValue(), 0)), nil
 }
 
+// ErrOpenSize is the error of a model that takes images of any size, where none is given.
+var ErrOpenSize = errors.New("it takes images of any size, and none is given")
+
+// SizeFor is the height and width of the images that a model takes, those given where it
+// leaves them open: told by open. It is ErrOpenSize if neither says them.
+func SizeFor(m *modelfile.Model, height, width int) (h, w int, open bool, err error) {
+	h, w, err = ImageSize(m)
+	switch {
+	case err != nil || h > 0 && w > 0:
+		return h, w, false, err
+	case height == 0 || width == 0:
+		return 0, 0, true, ErrOpenSize
+	}
+	return height, width, true, nil
+}
+
 // SetImageSize declares that the images of a model have height x width pixels, in place of
 // what the model said of them.
 func SetImageSize(m *modelfile.Model, height, width int) error {

@@ -60,7 +60,7 @@ func TestReplaceHead(t *testing.T) {
 	for _, form := range forms {
 		file, before := read(t, form)
 		was := proto.CloneOf(file.Model)
-		h, err := importer.ReplaceHead(file.Model, importer.Options{}, 3)
+		h, err := before.ReplaceHead(3)
 		if err != nil {
 			t.Fatalf("%s: %v", form, err)
 		}
@@ -107,7 +107,11 @@ func TestReplaceHeadOfConstants(t *testing.T) {
 			&onnxpb.Node{OpType: proto.String("Add"), Input: []string{"product", n.GetInput()[2]}, Output: n.GetOutput()})
 	}
 	g.Initializer, g.Node = nil, nodes
-	h, err := importer.ReplaceHead(file.Model, importer.Options{}, 3)
+	m, err := importer.Read(file.Model, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := m.ReplaceHead(3)
 	if err != nil {
 		t.Fatal(err)
 	}

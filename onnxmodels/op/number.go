@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/x448/float16"
+
 	"onnxlab/onnxmodels/graph"
 )
 
@@ -43,7 +45,7 @@ func (t *Tensor) setBits(i int, bits uint64) {
 	case graph.Float:
 		t.Floats[i] = math.Float32frombits(uint32(bits))
 	case graph.Float16:
-		t.Floats[i] = fromHalf(uint16(bits))
+		t.Floats[i] = float16.Frombits(uint16(bits)).Float32()
 	case graph.BFloat16:
 		t.Floats[i] = math.Float32frombits(uint32(bits) << 16)
 	case graph.Double:
@@ -59,7 +61,7 @@ func (t *Tensor) Bytes() []byte {
 	for _, f := range t.Floats {
 		switch t.Elem {
 		case graph.Float16:
-			data = binary.LittleEndian.AppendUint16(data, toHalf(f))
+			data = binary.LittleEndian.AppendUint16(data, float16.Fromfloat32(f).Bits())
 		case graph.BFloat16:
 			data = binary.LittleEndian.AppendUint16(data, uint16(math.Float32bits(f)>>16))
 		default:
@@ -112,7 +114,7 @@ func (t *Tensor) set(i int, f float64) {
 func rounded(elem graph.Elem, f float64) float32 {
 	switch elem {
 	case graph.Float16:
-		return fromHalf(toHalf(float32(f)))
+		return float16.Fromfloat32(float32(f)).Float32()
 	case graph.BFloat16:
 		return toBFloat16(float32(f))
 	}
@@ -138,46 +140,6 @@ func wrap(elem graph.Elem, v int64) int64 {
 		return flag(v != 0)
 	}
 	return v
-}
-
-// toHalf rounds to the nearest float16, ties to even (IEEE 754).
-func toHalf(f float32) uint16 {
-	bits := math.Float32bits(f)
-	sign := uint16(bits>>16) & 0x8000
-	exponent, fraction := int(bits>>23&0xff)-127, bits&0x7fffff
-	switch {
-	case exponent == 128 && fraction != 0:
-		return sign | 0x7e00 // NaN
-	case exponent > 15:
-		return sign | 0x7c00
-	case exponent < -25:
-		return sign
-	}
-	shift := uint(13)
-	whole := fraction | 1<<23
-	base := uint32(exponent+14) << 10 // the leading bit of whole adds 1 to the exponent
-	if exponent < -14 {
-		shift, base = uint(13-14-exponent), 0
-	}
-	half := whole >> shift
-	rest, tie := whole&(1<<shift-1), uint32(1)<<(shift-1)
-	if rest > tie || rest == tie && half&1 == 1 {
-		half++
-	}
-	return sign | uint16(base+half) // may carry into infinity, as it should
-}
-
-// fromHalf is the value of a float16.
-func fromHalf(h uint16) float32 {
-	sign, exponent, fraction := uint32(h&0x8000)<<16, int(h>>10&0x1f), uint32(h&0x3ff)
-	switch exponent {
-	case 0:
-		f := float32(fraction) / (1 << 24)
-		return math.Float32frombits(sign | math.Float32bits(f))
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	}
-	return math.Float32frombits(sign | uint32(exponent+112)<<23 | fraction<<13)
 }
 
 // toBFloat16 rounds to the nearest bfloat16, ties to even.

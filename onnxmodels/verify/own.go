@@ -27,7 +27,7 @@ type Own struct {
 	open          bool         // takes any number of images at once
 }
 
-// NewOwn reads a model. Height and width count where it leaves the size of images open.
+// NewOwn reads a model. Height and width count where it leaves the size of images open; importer.ErrOpenSize is that of one for which they are 0.
 func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 	in, err := importer.ImageInput(m)
 	if err != nil {
@@ -38,14 +38,11 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 		return nil, errors.New("it has no output")
 	}
 	o.Output = m.GetGraph().GetOutput()[0].GetName()
-	switch h, w, err := importer.ImageSize(m); {
-	case err != nil:
+	height, width, open, err := importer.SizeFor(m, height, width)
+	if err != nil {
 		return nil, err
-	case h > 0 && w > 0:
-		height, width = h, w
-	case height == 0 || width == 0:
-		return nil, ErrOpenSize
-	default:
+	}
+	if open {
 		m = proto.CloneOf(m)
 		if err := importer.SetImageSize(m, height, width); err != nil {
 			return nil, err
@@ -79,9 +76,6 @@ func (o *Own) settle(in *onnxpb.ValueInfo, height, width int) error {
 	o.image.Tensor = &op.Tensor{Elem: o.image.Elem, Shape: shape}
 	return nil
 }
-
-// ErrOpenSize is the error of a model that takes images of any size, where none is given.
-var ErrOpenSize = errors.New("it takes images of any size, and none is given")
 
 // Noise returns images of random values, of -1..1 or of bytes, which the seed keys.
 func (o *Own) Noise(seed uint64, count int) *interp.Value {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -35,7 +36,7 @@ func TestOwnOfOpenSize(t *testing.T) {
 	if got := outputs(m); len(want) != 10 || !slices.Equal(got, want) {
 		t.Errorf("logits %v, want %v", got, want)
 	}
-	if _, err := NewOwn(m, 0, 0); !errors.Is(err, ErrOpenSize) {
+	if _, err := NewOwn(m, 0, 0); !errors.Is(err, importer.ErrOpenSize) {
 		t.Errorf("without a size: %v", err)
 	}
 }
