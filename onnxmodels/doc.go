@@ -21,7 +21,7 @@
 //
 // "go doc" leaves out the examples of this package, a network from its layers to its
 // files and a layer of one's own. They are in onnxmodels/example_test.go, and go test -v
-// -run Example onnxlab/onnxmodels runs them. That of onnxlab/trainloop/session trains a
+// -run Example onnxlab/onnxmodels runs them. That of onnxlab/ort/session trains a
 // network of one's own.
 //
 // # Training artifacts

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/internal/kernels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/ort/kernels"
+	"onnxlab/ort/ortrun"
 )
 
 func mustCNN(t *testing.T, size int, widths []int, convolutions, classes int) *Network {

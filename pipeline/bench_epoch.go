@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/dataset"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
-	"onnxlab/trainloop/session"
 )
 
 type benchEpochOptions struct {

@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
+	"onnxlab/ort/library"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
-	"onnxlab/trainloop/session"
 )
 
 type benchStepOptions struct {
@@ -112,7 +112,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 
 func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
 	device := "CPU"
-	if m.Device == ortlib.CUDA {
+	if m.Device == library.CUDA {
 		device = "GPU"
 	}
 	_, err := fmt.Fprintf(w, "form %s, on the %s in %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/internal/fakecuda"
+	"onnxlab/ort/fakecuda"
 )
 
 // TestFakeGPU runs the scripts of testdata/cuda on a GPU that computes nothing.

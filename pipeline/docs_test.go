@@ -101,7 +101,7 @@ func declared(t *testing.T) (functions map[string][]string, packages []string) {
 			return nil
 		}
 		folder := filepath.Dir(path)
-		forTests := strings.HasSuffix(folder, "test") || strings.HasSuffix(folder, "onnxmodels/internal/ortrun")
+		forTests := strings.HasSuffix(folder, "test") || strings.HasSuffix(folder, "ort/ortrun")
 		if !forTests && !slices.Contains(packages, folder) {
 			packages = append(packages, folder)
 		}

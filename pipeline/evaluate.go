@@ -12,8 +12,8 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/dataset/source"
-	"onnxlab/trainloop/evaluation"
 )
 
 type evaluateOptions struct {

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"onnxlab/dataset"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
-	"onnxlab/trainloop/evaluation"
 )
 
 // first finds the class whose number is the first byte of an image.

@@ -10,11 +10,11 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
-	"onnxlab/internal/ortlib"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/evaluation"
+	"onnxlab/ort/library"
 )
 
 // exportInt8 writes the network in int8 and prints how well it does beside float32.
@@ -30,7 +30,7 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 	if err := refuseAmongImages("out", o.out, o.out, e.Data); err != nil {
 		return err
 	}
-	e.Runtime.Device = ortlib.CPU // which has operators of integers
+	e.Runtime.Device = library.CPU // which has operators of integers
 	images, err := loadData(ctx, e.Data, stderr, dataset.Train, dataset.Validation)
 	if err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"onnxlab/internal/ortlib"
-	"onnxlab/internal/ortlib/ortlibtest"
+	"onnxlab/ort/library"
+	"onnxlab/ort/library/librarytest"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -25,7 +25,7 @@ import (
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("pipeline", args...)
-	cmd.Env = append(os.Environ(), ortlib.EnvLibrary+"="+ortlibtest.Path(t))
+	cmd.Env = append(os.Environ(), library.EnvLibrary+"="+librarytest.Path(t))
 	return cmd
 }
 

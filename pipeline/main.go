@@ -20,10 +20,10 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 	"onnxlab/trainloop/warmstart"
 )
@@ -104,7 +104,7 @@ func exitStatus(ctx context.Context, err error) int {
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
 		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err), isAny[*warmstart.Misfit](err):
 		return exitUsage
-	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*snapshot.DamagedError](err), isAny[*report.NoRunsError](err), isAny[*session.LibraryError](err), isAny[*session.DeviceError](err):
+	case isAny[*dataError](err), isAny[*dataset.Error](err), isAny[*rundir.DataError](err), isAny[*snapshot.DamagedError](err), isAny[*report.NoRunsError](err), isAny[*session.Error](err), isAny[*session.DeviceError](err):
 		return exitData
 	}
 	return exitFailed

@@ -10,8 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"onnxlab/internal/ortlib"
-	"onnxlab/internal/ortlib/ortlibtest"
+	"onnxlab/ort/library"
+	"onnxlab/ort/library/librarytest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func runScripts(t *testing.T, dir string, more map[string]string) {
 // the classifiers of 5 classes that PyTorch has exported.
 func scriptParams(t *testing.T, dir string, more map[string]string) testscript.Params {
 	t.Helper()
-	library := ortlibtest.Path(t)
+	path := librarytest.Path(t)
 	configs, err := filepath.Abs(filepath.Join("..", "configs"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func scriptParams(t *testing.T, dir string, more map[string]string) testscript.P
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 		Setup: func(env *testscript.Env) error {
-			env.Setenv(ortlib.EnvLibrary, library)
+			env.Setenv(library.EnvLibrary, path)
 			env.Setenv("CONFIGS", configs)
 			env.Setenv("MODELS", models)
 			for name, value := range more {

@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/evaluation"
 	"onnxlab/trainloop/rundir"
 )
 

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels/interp"
-	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // What a build with cgo has and native_nocgo.go has not.

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels/interp"
-	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // A build without cgo has what needs no training. Here is what the rest says.

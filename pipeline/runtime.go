@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/library"
+	"onnxlab/ort/session"
 )
 
 func newRuntimeCommand() *cobra.Command {
@@ -46,12 +46,12 @@ func (o *runtimeOptions) addFlags(cmd *cobra.Command) {
 }
 
 // resolve is what the configuration and the flags ask for.
-func (o *runtimeOptions) resolve(progress io.Writer) (ortlib.Options, error) {
+func (o *runtimeOptions) resolve(progress io.Writer) (library.Options, error) {
 	experiment, err := configs.Load(o.config, o.set)
 	if err != nil {
-		return ortlib.Options{}, err
+		return library.Options{}, err
 	}
-	options := ortlib.Options{
+	options := library.Options{
 		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: progress,
 	}
 	if o.library != "" {
@@ -59,10 +59,10 @@ func (o *runtimeOptions) resolve(progress io.Writer) (ortlib.Options, error) {
 	}
 	switch o.device {
 	case "":
-	case ortlib.CPU, ortlib.CUDA:
+	case library.CPU, library.CUDA:
 		options.Device = o.device
 	default:
-		return ortlib.Options{}, &usageError{fmt.Errorf("--device: %q is not %q or %q", o.device, ortlib.CPU, ortlib.CUDA)}
+		return library.Options{}, &usageError{fmt.Errorf("--device: %q is not %q or %q", o.device, library.CPU, library.CUDA)}
 	}
 	return options, nil
 }
@@ -96,11 +96,11 @@ func runRuntimeInstall(ctx context.Context, opts *runtimeOptions, stdout, stderr
 	if err != nil {
 		return err
 	}
-	library, err := ortlib.Install(ctx, options, opts.from)
+	installed, err := library.Install(ctx, options, opts.from)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, library.Path)
+	_, err = fmt.Fprintln(stdout, installed.Path)
 	return err
 }
 
@@ -115,7 +115,7 @@ are, as nvidia-smi tells. Nothing is fetched. With --device cuda it fails if a
 session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
-the environment variable ` + ortlib.EnvLibrary + `; the cache.
+the environment variable ` + library.EnvLibrary + `; the cache.
 ` + exitHelp,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -135,8 +135,8 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	info, unusable := ortlib.Describe(ctx, options)
-	if unusable == nil && options.Device == ortlib.CUDA {
+	info, unusable := library.Describe(ctx, options)
+	if unusable == nil && options.Device == library.CUDA {
 		if unusable = tryGPU(info.Path); unusable != nil {
 			info.CUDA, info.Error = false, unusable.Error()
 		}
@@ -154,15 +154,15 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 
 // tryGPU makes a session on the GPU: the libraries may all be there, and no
 // GPU.
-func tryGPU(library string) error {
-	if err := ortlib.Open(library); err != nil {
+func tryGPU(path string) error {
+	if err := library.Open(path); err != nil {
 		return err
 	}
-	return errors.Join(session.Check(session.Options{Device: ortlib.CUDA}), ortlib.Close())
+	return errors.Join(session.Check(session.Options{Device: library.CUDA}), library.Close())
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.
-func writeRuntimeInfo(w io.Writer, info ortlib.Info) error {
+func writeRuntimeInfo(w io.Writer, info library.Info) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
@@ -194,7 +194,7 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
-func cudaText(info ortlib.Info) string {
+func cudaText(info library.Info) string {
 	switch libraries := info.CUDALibraries; {
 	case libraries.Provider == "":
 		return "no, this library is for the CPU alone"
@@ -205,7 +205,7 @@ func cudaText(info ortlib.Info) string {
 }
 
 // gpuTexts is a text for each GPU, or one that says that there are none.
-func gpuTexts(info ortlib.Info) []string {
+func gpuTexts(info library.Info) []string {
 	if info.GPUError != "" {
 		return []string{"none found: " + info.GPUError}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
+	"onnxlab/ort/library"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
 )
@@ -128,13 +128,13 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return err // here, and not in every cell
 	}
 	// Once here, and not in every cell.
-	library, err := ortlib.Ensure(ctx, ortlib.Options{
+	path, err := library.Ensure(ctx, library.Options{
 		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: stderr,
 	})
 	if err != nil {
 		return err
 	}
-	command, err := newCellCommand(root, library)
+	command, err := newCellCommand(root, path)
 	if err != nil {
 		return err
 	}
@@ -144,9 +144,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.dryRun {
 		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
-	if experiment.Runtime.Device == ortlib.CUDA {
+	if experiment.Runtime.Device == library.CUDA {
 		// Better once here than in every cell.
-		if _, err := command.output(ctx, "runtime", "info", "--device", ortlib.CUDA); err != nil {
+		if _, err := command.output(ctx, "runtime", "info", "--device", library.CUDA); err != nil {
 			return err
 		}
 	}
@@ -169,7 +169,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 // parallelCells is how many cells the cores have threads for. A cell on a GPU
 // has it for itself, and one of all threads all cores.
 func parallelCells(r configs.Runtime, cores int) int {
-	if r.Device != ortlib.CPU || r.Threads == 0 {
+	if r.Device != library.CPU || r.Threads == 0 {
 		return 1
 	}
 	return max(cores/r.Threads, 1)
@@ -269,7 +269,7 @@ func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
 
 func (c cellCommand) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(c.program, args...)
-	cmd.Env = append(os.Environ(), ortlib.EnvLibrary+"="+c.library)
+	cmd.Env = append(os.Environ(), library.EnvLibrary+"="+c.library)
 	return cmd
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 )
 
 type trainOptions struct {

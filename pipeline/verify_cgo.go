@@ -10,7 +10,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/verify"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // nativeOutputs runs the model in ONNX Runtime, on the CPU. The layers are compared

@@ -9,7 +9,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels/verify"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // nativeOutputs fails: this build compares with recorded outputs only.

@@ -10,9 +10,9 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset/synthetic"
 	"onnxlab/onnxmodels"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 )
 
 // A network of two convolutions is trained for one epoch.

@@ -10,14 +10,14 @@ import (
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
-	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/snapshot"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/ort/profile"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session/profile"
 	"onnxlab/trainloop/snapshot"
 )
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"onnxlab/augment"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // feed brings the batches of an experiment to a trainer.

@@ -13,7 +13,7 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // A classifier of five classes, which PyTorch exported, gets a last layer for two others, which

@@ -15,8 +15,8 @@ import (
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/library"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -179,7 +179,7 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 
 // precision is that of products, which TF32 lowers on a GPU.
 func precision(r configs.Runtime) string {
-	if r.Device == ortlib.CUDA && r.TF32 && r.Precision == configs.Float32 {
+	if r.Device == library.CUDA && r.TF32 && r.Precision == configs.Float32 {
 		return "tf32"
 	}
 	return r.Precision

@@ -6,7 +6,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/trainloop/lossscale"
+	"onnxlab/ort/lossscale"
 	"onnxlab/trainloop/snapshot"
 )
 

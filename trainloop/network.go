@@ -6,10 +6,10 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
-	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
+	"onnxlab/ort/library"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/schedule"
-	"onnxlab/trainloop/session"
 )
 
 // withClasses returns the experiment with the number of classes that the images have, if
@@ -84,7 +84,7 @@ func MicroBatch(e configs.Experiment) int {
 	switch {
 	case e.Train.MicroBatch > 0:
 		return e.Train.MicroBatch
-	case e.Runtime.Device == ortlib.CUDA:
+	case e.Runtime.Device == library.CUDA:
 		return e.Train.BatchSize
 	}
 	return e.Train.BatchSize / max(e.Train.Replicas, 1)
@@ -92,7 +92,7 @@ func MicroBatch(e configs.Experiment) int {
 
 // Target returns the target of training models for a device, "cpu" or "cuda".
 func Target(device string) string {
-	if device == ortlib.CUDA {
+	if device == library.CUDA {
 		return onnxmodels.TargetCUDA
 	}
 	return onnxmodels.TargetNative

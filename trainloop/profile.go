@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib"
 	"onnxlab/onnxmodels"
-	"onnxlab/trainloop/lossscale"
-	"onnxlab/trainloop/session/profile"
+	"onnxlab/ort/library"
+	"onnxlab/ort/lossscale"
+	"onnxlab/ort/profile"
 )
 
 // StepProfile is where the time of a training step goes.
@@ -75,7 +75,7 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	}
 	p.GraphSeconds = trace.Seconds * float64(passes)
 	p.Nodes = trace.Nodes
-	if e.Runtime.Device == ortlib.CUDA {
+	if e.Runtime.Device == library.CUDA {
 		p.Fallbacks = fallbacks(trace.Nodes)
 	}
 	p.Operators = shares(trace.Nodes, passes, func(n profile.Node) string { return n.Operator })

@@ -7,15 +7,15 @@ import (
 	"testing"
 
 	"onnxlab/configs"
-	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
-	"onnxlab/trainloop/session/profile"
+	"onnxlab/ort/library/librarytest"
+	"onnxlab/ort/profile"
 )
 
 // TestProfile counts what the profile of a small network must hold, at two
 // micro-batches a step.
 func TestProfile(t *testing.T) {
-	ortlibtest.Open(t)
+	librarytest.Open(t)
 	e, err := configs.Load("", []string{"model.widths=4,8", "model.convolutions=1", "train.batch_size=8", "train.replicas=2", "runtime.threads=1"})
 	if err != nil {
 		t.Fatal(err)

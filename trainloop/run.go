@@ -8,11 +8,11 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/trainloop/evaluation"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 	"onnxlab/trainloop/warmstart"
 )

@@ -20,8 +20,8 @@ import (
 	"onnxlab/dataset/cifar"
 	"onnxlab/dataset/source"
 	"onnxlab/dataset/synthetic"
-	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
+	"onnxlab/ort/library/librarytest"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -29,7 +29,7 @@ import (
 // small is an experiment of a second, of 3 epochs of 4 steps.
 func small(t *testing.T, sets ...string) Options {
 	t.Helper()
-	ortlibtest.Open(t)
+	librarytest.Open(t)
 	e, err := configs.Load(filepath.Join("..", "configs", "smoke.yaml"),
 		append([]string{"train.epochs=3", "data.train=128", "data.validation=40", "train.batch_size=32"}, sets...))
 	if err != nil {
@@ -425,7 +425,7 @@ func TestMemory(t *testing.T) {
 // TestStudy trains two steps of the study's own network and settings on files
 // of CIFAR-10's format.
 func TestStudy(t *testing.T) {
-	ortlibtest.Open(t)
+	librarytest.Open(t)
 	train, validation, err := synthetic.Draw(t.Context(), synthetic.Seed, 256, 20)
 	if err != nil {
 		t.Fatal(err)

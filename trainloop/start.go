@@ -15,8 +15,8 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 )
 
 // start claims the run directory and makes everything that the first step

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"onnxlab/internal/durable"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // TestStartWithoutSession: where no session can be made, as on a GPU by a library

@@ -8,12 +8,12 @@ import (
 
 	"onnxlab/augment"
 	"onnxlab/configs"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/evaluation"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 

@@ -17,8 +17,8 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 	"onnxlab/trainloop/warmstart"
 )

@@ -10,8 +10,8 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop/schedule"
-	"onnxlab/trainloop/session"
 	"onnxlab/trainloop/snapshot"
 )
 

@@ -20,12 +20,12 @@ import (
 	"net/http"
 	"os"
 
+	"onnxlab/dataset/evaluation"
 	"onnxlab/dataset/photo"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 func main() {

@@ -19,10 +19,10 @@ import (
 	"testing"
 	"time"
 
-	"onnxlab/internal/ortlib"
-	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/ort/library"
+	"onnxlab/ort/library/librarytest"
 )
 
 // writeModel writes a model of three classes whose logits are four times the means of an
@@ -56,7 +56,7 @@ func plain(c color.Color) image.Image {
 // returns its address.
 func start(t *testing.T, cgo string) string {
 	t.Helper()
-	library := ortlibtest.Path(t)
+	ortLibrary := librarytest.Path(t)
 	program := filepath.Join(t.TempDir(), "serve")
 	build := exec.Command("go", "build", "-o", program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
@@ -64,7 +64,7 @@ func start(t *testing.T, cgo string) string {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	server := exec.Command(program, "-model", writeModel(t), "-listen", "127.0.0.1:0")
-	server.Env = append(os.Environ(), ortlib.EnvLibrary+"="+library)
+	server.Env = append(os.Environ(), library.EnvLibrary+"="+ortLibrary)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

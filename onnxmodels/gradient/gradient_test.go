@@ -12,9 +12,9 @@ import (
 
 	"onnxlab/internal/npz"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/lower"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // A probe is a small graph around one operator, to be differentiated by its

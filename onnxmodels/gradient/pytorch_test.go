@@ -8,9 +8,9 @@ import (
 
 	"onnxlab/internal/npz"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/lower"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // layers builds each layer of testdata/layers.npz from its input x and its

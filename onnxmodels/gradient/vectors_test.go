@@ -13,11 +13,11 @@ import (
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/lower"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // TestVectors compares operators as models from outside have them, and their gradients, with

@@ -8,7 +8,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/ort/ortrun"
 )
 
 // TestHalf compares models in float16 with the same in float32, in both runtimes and in

@@ -10,8 +10,8 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // operation is a graph around one node: image [batch, 3, 5, 7] goes in, and the

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/internal/ortrun"
+	"onnxlab/ort/ortrun"
 )
 
 // TestLayers compares networks of every layer that onnxmodels has, in forms

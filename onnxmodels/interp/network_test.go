@@ -9,8 +9,8 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/ort/ortrun"
 )
 
 // tolerance is how far the runtimes may be apart, in probabilities.

@@ -24,9 +24,9 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // official is one of the tests of operators that the Python package onnx brings: a model,

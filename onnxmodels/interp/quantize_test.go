@@ -12,9 +12,9 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // quantized returns a network in int8, with the ranges of its values on images.

@@ -17,10 +17,10 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // studyModel is the study's network with logits of the order of 1.

@@ -30,7 +30,7 @@ import (
 	"strings"
 
 	"onnxlab/internal/durable"
-	"onnxlab/trainloop/lossscale"
+	"onnxlab/ort/lossscale"
 )
 
 // Format is the version of the manifest that this package writes and reads.

@@ -11,12 +11,12 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset/synthetic"
-	"onnxlab/internal/ortlib/ortlibtest"
 	"onnxlab/onnxmodels"
+	"onnxlab/ort/library/librarytest"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/session"
 )
 
 // ownSweep is a sweep of a network that no experiment describes.
@@ -60,7 +60,7 @@ func trainOwn(root, number string) error {
 
 // TestOwnNetwork: a program sweeps a network of its own, and the report is as of others.
 func TestOwnNetwork(t *testing.T) {
-	ortlibtest.Open(t) // has the library fetched once
+	librarytest.Open(t) // has the library fetched once
 	root := filepath.Join(t.TempDir(), "sweep")
 	p, err := ownSweep(root)
 	if err != nil {

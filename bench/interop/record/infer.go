@@ -8,12 +8,12 @@ import (
 	"slices"
 
 	"onnxlab/dataset"
+	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop/evaluation"
-	"onnxlab/trainloop/session"
+	"onnxlab/ort/session"
 )
 
 // inferred are the numbers of images that both runtimes are given.

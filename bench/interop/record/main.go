@@ -38,9 +38,9 @@ import (
 	"onnxlab/dataset/synthetic"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/schedule"
-	"onnxlab/trainloop/session"
 )
 
 type options struct {

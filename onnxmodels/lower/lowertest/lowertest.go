@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/lower"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/ortrun"
 )
 
 // Builder is a graph whose inputs are of random numbers.

@@ -1,5 +1,5 @@
 // Package native lowers graphs into onnxlab's own operators, wherever one fits. Only
-// sessions that have the kernels of internal/kernels can run the result.
+// sessions that have the kernels of ort/kernels can run the result.
 package native
 
 import (

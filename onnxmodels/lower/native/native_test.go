@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/internal/kernels"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/internal/ortrun"
 	"onnxlab/onnxmodels/lower/cpu"
 	"onnxlab/onnxmodels/lower/lowertest"
 	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/kernels"
+	"onnxlab/ort/ortrun"
 )
 
 // blocks lists the sizes that this processor has kernels for.
@@ -61,7 +61,7 @@ func check(t *testing.T, limit float64, plain, native func(b *lowertest.Builder)
 // TestNativeConv compares with ONNX Runtime's operators. It has images that are not of
 // whole tiles, and few, one block or several blocks of channels. For the gradient, "split"
 // has so many tiles and so few channels that the sum is split, and "many channels" is summed
-// in more than one chunk. Package internal/kernels compares the kernels themselves with
+// in more than one chunk. Package ort/kernels compares the kernels themselves with
 // plain loops over more shapes.
 func TestNativeConv(t *testing.T) {
 	for _, block := range blocks(t) {

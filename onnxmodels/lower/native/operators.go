@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Domain is the domain of onnxlab's own operators, which package internal/kernels gives to
+// Domain is the domain of onnxlab's own operators, which package ort/kernels gives to
 // sessions. Their images are blocked: [n, c/block, h, w, block], though shapes in the graph
 // still say [n, c, h, w]. The attribute "block" is the number of channels in a block.
 const Domain = "onnxlab"

@@ -1,0 +1,146 @@
+// Package evaluation tells how well a classifier does on a labelled set:
+// accuracy, also among the k most likely classes, loss, the confusion matrix,
+// precision, recall and F1 of each class and their averages, what each image was
+// taken for, and which images it is most certain about and wrong.
+//
+//	report, err := evaluation.Run(ctx, model, set)
+//	fmt.Println(report.Accuracy, report.TopAccuracy(5), report.Classes[3].Recall)
+//	for _, w := range report.Wrong[:10] { … set.Image(w.Index) … }
+//
+// A model is anything with Predict: a session of ONNX Runtime
+// (onnxlab/ort/session) or the same in pure Go.
+package evaluation
+
+import (
+	"context"
+
+	"onnxlab/dataset"
+)
+
+// Batch is how many images are classified at once: enough to keep the threads
+// busy, few enough for the activations to stay in the caches.
+const Batch = 100
+
+// Predictor runs a classifier on images [n, height, width, 3] of 0..255 and
+// returns logits and probabilities, both [n, classes]. One that takes seconds ends
+// with ctx.
+type Predictor interface {
+	Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error)
+}
+
+// Report is how a classifier does on a set.
+type Report struct {
+	Images int `json:"images"`
+	// Accuracy is the share of images that are classified right, 0..1.
+	Accuracy float64 `json:"accuracy"`
+	// Loss is the mean cross-entropy, with natural logarithms.
+	Loss float64 `json:"loss"`
+	// Macro are the means over the classes that have images, each of them counting
+	// the same however many it has.
+	Macro Averages `json:"macro"`
+	// Confusion counts the images of the class of the row that were taken for
+	// the class of the column.
+	Confusion [][]int `json:"confusion"`
+	// Classes is in the order of the labels.
+	Classes []Class `json:"classes"`
+	// Wrong are the images that were classified wrong, those with the highest
+	// probability of the wrong class first.
+	Wrong []Mistake `json:"wrong"`
+	// Predictions is what was found for each image, in the order of the set.
+	Predictions []Prediction `json:"-"`
+}
+
+// Averages are means over classes, 0..1. Macro recall is also called balanced
+// accuracy.
+type Averages struct {
+	Precision float64 `json:"precision"`
+	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
+}
+
+// Class is how a classifier does on one class.
+type Class struct {
+	Name string `json:"name"`
+	// Images is how many there are, Predicted how many were taken for it and
+	// Correct how many of both.
+	Images    int `json:"images"`
+	Predicted int `json:"predicted"`
+	Correct   int `json:"correct"`
+	// Precision is Correct/Predicted, Recall Correct/Images and F1 their harmonic
+	// mean, 2 Correct/(Images + Predicted); 0/0 is 0.
+	Precision float64 `json:"precision"`
+	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
+}
+
+// Prediction is what was found for one image.
+type Prediction struct {
+	// Predicted is the most likely class, the first of equals, and Probability
+	// (0..1) its probability.
+	Predicted   int
+	Probability float64
+	// Rank is the place of the image's own class among all, the most likely
+	// first: 0 if the image is classified right. Of equals the first comes first.
+	Rank int
+}
+
+// Mistake is one image that was classified wrong.
+type Mistake struct {
+	// Index is its number in the set, and File its file, if it comes from one.
+	Index int    `json:"index"`
+	File  string `json:"file,omitempty"`
+	// Label is its class and Predicted the one that it was taken for.
+	Label     int `json:"label"`
+	Predicted int `json:"predicted"`
+	// Probability is that of Predicted.
+	Probability float64 `json:"probability"`
+}
+
+// Run classifies every image of the set. The classifier has the set's classes. A
+// set whose images and labels do not go together is a *dataset.Error.
+func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
+	return RunBy(ctx, func(ctx context.Context, from, to int) ([]float32, error) {
+		logits, _, err := p.Predict(ctx, set.Images(from, to))
+		return logits, err
+	}, set)
+}
+
+// RunBy is Run by a function that returns the logits [to−from, classes] of the images
+// from..to−1 of the set, at most Batch of them.
+func RunBy(ctx context.Context, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
+	tally := newTally(set.Classes)
+	for from := 0; from < set.Len(); from += Batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		to := min(from+Batch, set.Len())
+		list, err := logits(ctx, from, to)
+		if err != nil {
+			return nil, err
+		}
+		if err := tally.add(list, set.Labels[from:to]); err != nil {
+			return nil, err
+		}
+	}
+	r := tally.report()
+	for i := range r.Wrong {
+		if set.Files != nil {
+			r.Wrong[i].File = set.Files[r.Wrong[i].Index]
+		}
+	}
+	return r, nil
+}
+
+// TopAccuracy is the share of images, 0..1, whose class is among the k most likely.
+func (r *Report) TopAccuracy(k int) float64 {
+	found := 0
+	for _, p := range r.Predictions {
+		if p.Rank < k {
+			found++
+		}
+	}
+	return share(found, r.Images)
+}

@@ -1,0 +1,93 @@
+package library
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+)
+
+// Info is what is known about the library that [Ensure] would return.
+type Info struct {
+	// Path is empty if no library is there yet.
+	Path   string `json:"path"`
+	Origin Origin `json:"origin"`
+	// Source is what a library in the cache was unpacked from: Maven
+	// coordinates or a path.
+	Source  string `json:"source,omitempty"`
+	Version string `json:"version"`
+	// Training tells that the training API answers.
+	Training bool `json:"training"`
+	// CUDA tells that the device "cuda" can be used, as far as libraries go;
+	// CUDALibraries tells why not.
+	CUDA          bool     `json:"cuda"`
+	CUDALibraries CUDAInfo `json:"cuda_libraries"`
+	// GPUs are those of this machine; GPUError says why they are not known.
+	GPUs     []GPU  `json:"gpus,omitempty"`
+	GPUError string `json:"gpu_error,omitempty"`
+	// Device and Platform are what was asked for and what it takes here.
+	Device   string `json:"device"`
+	Platform string `json:"platform"`
+	Cache    string `json:"cache"`
+	// Error says why the library cannot be used; empty if it can.
+	Error string `json:"error,omitempty"`
+}
+
+// Describe finds the library without fetching one, compares the SHA-256 of a
+// cached one, and opens it. The Info is as complete as it can be even when
+// there is an error, which says why the library cannot be used.
+func Describe(ctx context.Context, options Options) (Info, error) {
+	info := Info{Device: cmp.Or(options.Device, CPU)}
+	var unknown error
+	if info.GPUs, unknown = findGPUs(ctx); unknown != nil {
+		info.GPUError = unknown.Error()
+	}
+	err := info.fill(options)
+	if err != nil {
+		info.Error = err.Error()
+	}
+	return info, err
+}
+
+func (info *Info) fill(options Options) error {
+	b, c, err := options.resolve()
+	if err == nil {
+		info.Platform, info.Cache = b.classifier, c.root
+	}
+	library, err := find(options)
+	info.Origin = library.Origin
+	if errors.Is(err, errNotInstalled) {
+		return &Error{Path: info.Cache, Err: err, Hint: "run 'pipeline runtime install'"}
+	}
+	if err != nil {
+		return err
+	}
+	info.Path = library.Path
+	if m := library.manifest; m != nil {
+		info.Source = m.Source
+		if err := m.checkHashes(filepath.Dir(library.Path)); err != nil {
+			return &Error{Path: library.Path, Err: err, Hint: "run 'pipeline runtime install' to replace it"}
+		}
+	}
+	if info.CUDALibraries, err = inspectCUDA(library.Path); err != nil {
+		return &Error{Path: library.Path, Err: err}
+	}
+	info.CUDA = info.CUDALibraries.usable()
+	if err := info.open(); err != nil {
+		return err
+	}
+	if info.Device == CUDA {
+		return info.CUDALibraries.require(library.Path)
+	}
+	return nil
+}
+
+// open learns what only the open library tells.
+func (info *Info) open() error {
+	if err := Open(info.Path); err != nil {
+		return err
+	}
+	info.Version = Version()
+	info.Training = true // or Open had refused it
+	return Close()
+}

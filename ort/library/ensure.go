@@ -1,0 +1,198 @@
+package library
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"onnxlab/internal/terminal"
+)
+
+// EnvLibrary is the environment variable that names the library to use.
+const EnvLibrary = "ONNXLAB_ORT_LIBRARY"
+
+// Options say which library is wanted.
+type Options struct {
+	// Library is the setting runtime.library: the path of the library or of
+	// the folder it is in. Empty: find or fetch one.
+	Library string
+	// Device is CPU or CUDA; empty means CPU.
+	Device string
+	// Progress is told about downloads: a bar if it is a terminal, else a
+	// line. Nil: silent.
+	Progress io.Writer
+}
+
+// Origin says where a library came from.
+type Origin string
+
+// The origins, in the order they are looked for.
+const (
+	OriginSetting     Origin = "setting"     // Options.Library
+	OriginEnvironment Origin = "environment" // EnvLibrary
+	OriginInstalled   Origin = "installed"   // Install, from a file that is not a pinned jar
+	OriginCache       Origin = "cache"       // the pinned build
+)
+
+// Library is a library that was found.
+type Library struct {
+	Path   string // absolute
+	Origin Origin
+	// manifest is nil outside the cache.
+	manifest *manifest
+}
+
+// Ensure finds the library, and fetches the pinned build if there is none. The
+// path is absolute. A library of Options.Library or of EnvLibrary must exist:
+// nothing is fetched in its place. For CUDA it is an error, which names them,
+// if the provider or any CUDA or cuDNN library it needs is missing. Errors
+// about a library that is there are [*Error].
+func Ensure(ctx context.Context, options Options) (path string, err error) {
+	library, err := find(options)
+	if err != nil && library.Origin == OriginCache && !errors.Is(err, fs.ErrPermission) {
+		// It is not there, or damaged.
+		b, c, resolveErr := options.resolve()
+		if resolveErr != nil {
+			return "", resolveErr
+		}
+		library, err = c.fetch(ctx, terminal.Reporter{W: options.Progress}, b)
+	}
+	if err != nil {
+		return "", err
+	}
+	if options.Device == CUDA {
+		if err := requireCUDA(library.Path); err != nil {
+			return "", err
+		}
+	}
+	return library.Path, nil
+}
+
+// requireCUDA refuses a library that cannot use the device "cuda".
+func requireCUDA(library string) error {
+	info, err := inspectCUDA(library)
+	if err != nil {
+		return &Error{Path: library, Err: err}
+	}
+	return info.require(library)
+}
+
+// find looks for a library that is already there. Of one that cannot be used
+// it returns the origin; of none, that of the cache and errNotInstalled.
+func find(options Options) (Library, error) {
+	if options.Library != "" {
+		return given(options.Library, OriginSetting)
+	}
+	if path := os.Getenv(EnvLibrary); path != "" {
+		return given(path, OriginEnvironment)
+	}
+	b, c, err := options.resolve()
+	if err != nil {
+		return Library{}, err
+	}
+	return c.find(b)
+}
+
+// resolve is the pinned build for this machine and where it would be cached.
+func (o Options) resolve() (build, cache, error) {
+	b, err := buildFor(runtime.GOOS, runtime.GOARCH, cmp.Or(o.Device, CPU))
+	if err != nil {
+		return build{}, cache{}, err
+	}
+	c, err := userCache()
+	return b, c, err
+}
+
+// given is the library at a path that the user gave: a file, or a folder that
+// holds one.
+func given(path string, origin Origin) (Library, error) {
+	hint := fmt.Sprintf("set %s to the library or its folder, or leave it empty to have one fetched", settingOf(origin))
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return Library{Origin: origin}, &Error{Path: path, Err: err, Hint: hint}
+	}
+	info, err := os.Stat(absolute)
+	if err != nil {
+		err = errors.Unwrap(err) // the path is told already
+	} else if info.IsDir() {
+		absolute, err = mainIn(absolute)
+	}
+	if err != nil {
+		return Library{Origin: origin}, &Error{Path: path, Err: err, Hint: hint}
+	}
+	return Library{Path: absolute, Origin: origin}, nil
+}
+
+func settingOf(origin Origin) string {
+	if origin == OriginEnvironment {
+		return EnvLibrary
+	}
+	return "runtime.library"
+}
+
+// mainIn is the library in a folder.
+func mainIn(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	naming := namingOf(runtime.GOOS)
+	name := naming.pickMain(names)
+	if name == "" {
+		return "", fmt.Errorf("the folder holds no %s", naming.main)
+	}
+	return filepath.Join(dir, name), nil
+}
+
+// fetch has the Maven client download the pinned build b into the cache.
+func (c cache) fetch(ctx context.Context, progress terminal.Reporter, b build) (Library, error) {
+	return c.putPinned(ctx, progress, b, func(tmp string) error {
+		jar, err := download(ctx, b, tmp, progress)
+		if err != nil {
+			return err
+		}
+		return addPinned(c, b, jar)
+	})
+}
+
+// putPinned makes sure that the cache has b, whole, and that it is what find
+// finds. If another process has not put it there meanwhile, add is called, with
+// a folder for what is not finished.
+func (c cache) putPinned(ctx context.Context, progress terminal.Reporter, b build, add func(tmp string) error) (library Library, err error) {
+	err = c.change(ctx, progress, func(tmp string) error {
+		library, err = c.open(b.cacheName(), OriginCache)
+		if err != nil || library.manifest.checkHashes(filepath.Dir(library.Path)) != nil {
+			if err := add(tmp); err != nil {
+				return err
+			}
+			if library, err = c.open(b.cacheName(), OriginCache); err != nil {
+				return err
+			}
+		}
+		return c.remove(installedName(b))
+	})
+	return library, err
+}
+
+// addPinned unpacks a jar whose SHA-256 is that of b into the cache.
+func addPinned(c cache, b build, jar string) error {
+	u := unpacker{naming: namingOf(b.goos), limits: defaultLimits, folder: b.folder()}
+	err := c.add(jar, b.cacheName(), u, func(_ string, m *manifest) error {
+		m.Source = b.coordinates()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("unpack %q: %w", jar, err)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package library
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestEnsureTellsACacheThatCannotBeRead: it may be another user's and whole, so
+// that it is neither damaged nor fetched again.
+func TestEnsureTellsACacheThatCannotBeRead(t *testing.T) {
+	b, c := emptyCache(t)
+	placeLibrary(t, c, b.cacheName())
+	dir := filepath.Join(c.root, b.cacheName())
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	obeyModes(t)
+	_, err := Ensure(t.Context(), Options{})
+	if err == nil || !strings.Contains(err.Error(), "it cannot be read: ") || strings.Contains(err.Error(), "damaged") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// obeyModes makes the modes of files hold for the test, as they do not for root:
+// its thread opens them as nobody.
+func obeyModes(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	const nobody = 65534
+	runtime.LockOSThread()
+	if err := syscall.Setfsuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Setfsuid(0) // which it was
+		runtime.UnlockOSThread()
+	})
+}

@@ -1,0 +1,7 @@
+//go:build cgo && !linux
+
+package library
+
+// preloadCUDA does nothing: on Windows the loader looks in the folders that
+// CUDA's installers add to PATH, and for macOS there is no CUDA.
+func preloadCUDA(string) error { return nil }

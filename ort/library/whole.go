@@ -1,0 +1,33 @@
+package library
+
+import (
+	"debug/elf"
+	"fmt"
+	"os"
+)
+
+// checkWhole refuses an ELF library whose file ends before what its header
+// says is in it, as a copy that was cut short does: loading it would end the
+// process with SIGBUS, which no caller can catch. Libraries of macOS and
+// Windows are refused by their systems.
+func checkWhole(path, magic string) error {
+	if magic != elf.ELFMAG {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	library, err := elf.Open(path)
+	if err != nil {
+		return fmt.Errorf("it is damaged: %w", err)
+	}
+	defer library.Close()
+	size := uint64(info.Size())
+	for _, part := range library.Progs {
+		if part.Off > size || part.Filesz > size-part.Off {
+			return fmt.Errorf("it is damaged: it has %d bytes, and one of its parts %d from byte %d on", size, part.Filesz, part.Off)
+		}
+	}
+	return nil
+}

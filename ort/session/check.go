@@ -1,0 +1,135 @@
+//go:build cgo
+
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/ort/library"
+)
+
+var errClosed = errors.New("the session is closed")
+
+// check finds settings of the training that contradict each other or its models. ONNX
+// Runtime finds most of these mistakes too, but only at the first step, and without
+// naming the parameter or the setting.
+func (t Training) check() error {
+	m, err := modelfile.Decode(t.TrainingModel)
+	if err != nil {
+		return fmt.Errorf("training model: %w", err)
+	}
+	c, err := checkpoint.Decode(t.Checkpoint)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	input, fits := onnxmodels.InputImage, t.checkImage
+	if t.Features > 0 {
+		input, fits = onnxmodels.InputFeatures, t.checkFeatures
+	}
+	var image, drops, mixes, scales bool
+	for _, v := range m.GetGraph().GetInput() {
+		var sizes []int // 0 for a symbol
+		for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+			sizes = append(sizes, int(d.GetDimValue()))
+		}
+		switch name := v.GetName(); {
+		case name == input:
+			image = true
+			err = fits(sizes)
+		case name == onnxmodels.InputDropoutSeed:
+			drops = true
+		case name == onnxmodels.InputSecondLabel:
+			mixes = true
+		case name == onnxmodels.InputLossScale:
+			scales = true
+		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
+		default:
+			if p := c.Parameter(name); p == nil && onnxmodels.IsState(name) {
+				err = fmt.Errorf("the checkpoint has no %q, which the optimizer remembers (Artifacts.Complete adds it)", name)
+			} else if p == nil {
+				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)
+			} else if !slices.Equal(p.Shape, sizes) {
+				err = fmt.Errorf("parameter %q: the checkpoint's shape %v is not the training model's %v", name, p.Shape, sizes)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case !image:
+		return fmt.Errorf("the training model has no input %q", input)
+	case drops != t.Drops:
+		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
+	case mixes != t.Mixes:
+		return fmt.Errorf("the training model has the input %q: %t, but Mixes is %t", onnxmodels.InputSecondLabel, mixes, t.Mixes)
+	case scales != (t.LossScale != nil):
+		return fmt.Errorf("the training model has the input %q: %t, but LossScale is given: %t", onnxmodels.InputLossScale, scales, t.LossScale != nil)
+	}
+	return nil
+}
+
+// checkImage compares the image input of the training model, [batch, height, width, 3]
+// with 0 for an open batch, with the size of the training's images.
+func (t Training) checkImage(sizes []int) error {
+	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != 3 {
+		return fmt.Errorf("images of %dx%d pixels, but the training model takes %v", t.Height, t.Width, sizes)
+	}
+	return t.checkMicroBatch(sizes[0])
+}
+
+// checkFeatures compares the features that the training model takes, [batch, features],
+// with those of the training.
+func (t Training) checkFeatures(sizes []int) error {
+	if len(sizes) != 2 || sizes[1] != t.Features {
+		return fmt.Errorf("%d features for each image, but the training model takes %v", t.Features, sizes)
+	}
+	return t.checkMicroBatch(sizes[0])
+}
+
+// checkMicroBatch compares the batch that the training model takes, 0 if that is open.
+func (t Training) checkMicroBatch(size int) error {
+	if size != 0 && size != t.MicroBatch {
+		return fmt.Errorf("micro-batches of %d images, but the training model is for %d at once", t.MicroBatch, size)
+	}
+	return nil
+}
+
+// checkStep refuses what would spoil the parameters silently: a rate that is
+// negative or not a number, and labels below 0, which ONNX would leave out of the loss.
+func checkStep(labels []int64, rate float64) error {
+	if !(rate >= 0) {
+		return fmt.Errorf("learning rate %v is not a number of 0 or more", rate)
+	}
+	for i, label := range labels {
+		if label < 0 {
+			return fmt.Errorf("image %d: label %d is below 0", i, label)
+		}
+	}
+	return nil
+}
+
+// checkMixed does the same for the second labels and their shares.
+func checkMixed(second []int64, shares []float32) error {
+	for i, share := range shares {
+		if !(share >= 0 && share <= 1) {
+			return fmt.Errorf("image %d: share %v of its label is outside 0..1", i, share)
+		}
+		if second[i] < 0 {
+			return fmt.Errorf("image %d: second label %d is below 0", i, second[i])
+		}
+	}
+	return nil
+}
+
+func (o Options) check() error {
+	if o.Device != "" && o.Device != library.CPU && o.Device != library.CUDA {
+		return fmt.Errorf("runtime.device: %q is not \"cpu\" or \"cuda\"", o.Device)
+	}
+	return nil
+}

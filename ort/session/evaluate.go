@@ -1,0 +1,91 @@
+//go:build cgo
+
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"onnxlab/dataset"
+	"onnxlab/dataset/evaluation"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/ort/library"
+)
+
+// Evaluate classifies every image of the set with the parameters that the network has
+// now, which it does not change. The network runs as an exported model does: without
+// dropout, BatchNorm by its running statistics and folded. The set has images of the
+// network's size and as many classes. Trainings without a Network have no Evaluate.
+//
+// It makes a session for itself, on the trainer's device, which takes a fraction of a
+// second: it is meant for the ends of epochs.
+func (t *Trainer) Evaluate(ctx context.Context, set *dataset.Set) (_ *evaluation.Report, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("evaluate: %w", err)
+		}
+	}()
+	model, err := t.exported(set)
+	if err != nil {
+		return nil, err
+	}
+	m, err := NewModel(model, t.options)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	return evaluation.Run(ctx, m, set)
+}
+
+// exported is the network as a model that is fast on the trainer's device, for a set
+// of images that it can classify.
+func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
+	if t.session == nil {
+		return nil, errClosed
+	}
+	if t.network == nil {
+		return nil, errors.New("the training was given as bytes alone: set Training.Network and Training.Artifacts")
+	}
+	if t.network.Features() > 0 {
+		return nil, errors.New("the network takes features, and no images")
+	}
+	height, width := t.network.Size()
+	if h, w := set.Size(); h != height || w != width {
+		return nil, fmt.Errorf("images of %dx%d pixels, but the network takes %dx%d", h, w, height, width)
+	}
+	if len(set.Classes) != t.network.Classes() {
+		return nil, fmt.Errorf("the set has %d classes, the network %d", len(set.Classes), t.network.Classes())
+	}
+	state, err := t.state()
+	if err != nil {
+		return nil, err
+	}
+	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: onnxmodels.TargetNative, Block: Block()}
+	if t.options.Device == library.CUDA {
+		o.Target = onnxmodels.TargetCUDA
+	}
+	m, err := t.network.Inference(state, o)
+	if err != nil {
+		return nil, err
+	}
+	return modelfile.Marshal(m)
+}
+
+// state returns the parameters, which ONNX Runtime gives in a file alone.
+func (t *Trainer) state() (_ *checkpoint.Checkpoint, err error) {
+	dir, err := os.MkdirTemp("", "onnxlab-evaluate-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, onnxmodels.CheckpointFile)
+	if err := t.Save(path); err != nil {
+		return nil, err
+	}
+	return checkpoint.Read(path)
+}
