@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"onnxlab/augment"
 	"onnxlab/configs"
@@ -54,7 +53,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	if r.unlock, err = lock(ctx, o.Dir, o.Patience); err != nil {
+	if r.unlock, err = lock(ctx, o.Dir, o.Patience, o.Handover); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -78,18 +77,6 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, r.changeLength()
 	}
 	return r, nil
-}
-
-// lock keeps other processes out of the directory. If one is in it, lock waits for it
-// to leave until patience is over.
-func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
-	patient, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	unlock, err = durable.LockWait(patient, dir, nil)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return durable.Lock(dir) // its error names the process in it
-	}
-	return unlock, err
 }
 
 // hashData hashes both splits in the background, while the session is made, and returns
