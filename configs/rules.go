@@ -163,7 +163,7 @@ func rules() []rule {
 		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
-		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
+		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: onGPU},
 		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, when: onGPU},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},

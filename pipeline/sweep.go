@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/internal/allocation"
 	"onnxlab/ort/library"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
@@ -65,7 +65,7 @@ for the quickstart and, on two cores, minutes for the study.
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir := opts.about(); dir != "" {
-				return runAbout(cmd.Context(), &opts, dir, cmd.Flags(), cmd.OutOrStdout())
+				return runAbout(cmd.Context(), &opts, dir, cmd.Flags(), cmd.OutOrStdout(), os.Stderr)
 			}
 			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
@@ -129,7 +129,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return err
 	}
 	if opts.jobs == 0 {
-		opts.jobs = parallelCells(experiment.Runtime, runtime.NumCPU())
+		opts.jobs = parallelCells(experiment.Runtime, allocation.CPUs())
 	}
 	if opts.dryRun {
 		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
@@ -256,9 +256,6 @@ func (e *cellsBusyError) Error() string   { return e.message }
 // next. It is nil if none did.
 func (o *sweepOptions) failure(plan *sweep.Plan, left unfinished) error {
 	next := o.resumeCommand("sweep", plan.Root)
-	if o.on != onLocal {
-		next += " --on " + o.on
-	}
 	if len(left.failed) == 0 {
 		if len(left.busy) == 0 {
 			return nil

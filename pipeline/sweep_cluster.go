@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
@@ -15,6 +16,7 @@ import (
 	"onnxlab/ort/library"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
+	"onnxlab/trainloop/sweep/kubernetes"
 	"onnxlab/trainloop/sweep/local"
 	"onnxlab/trainloop/sweep/slurm"
 )
@@ -30,6 +32,10 @@ can, and goes on later. --dry-run prints the script. Each cell gets the processo
 runtime.threads and the memory that a measured step takes; --slurm adds options of
 sbatch. The sweep directory must be on a file system that all nodes have.
 
+--on kubernetes writes an Indexed Job to stdout, or gives it to the cluster with
+--apply. Its pods have the volume of --claim at the same path as this host. When they
+have ended, "pipeline report" writes the report, as --wait does.
+
 --status prints where each cell of a sweep is, of a local one too: complete, failed
 with its reason, running with its epoch, pending with its reason, or lost. --resume
 submits those that failed or are lost, and leaves alone what the scheduler still has.
@@ -38,8 +44,9 @@ submits those that failed or are lost, and leaves alone what the scheduler still
 
 // clusterFlags say where the cells run, and what to do with a sweep that runs.
 type clusterFlags struct {
-	on             string
-	slurm          []string
+	on    string
+	slurm []string
+	kubernetesFlags
 	wait           bool
 	status, cancel string
 	// options are those of slurm, word by word.
@@ -48,13 +55,17 @@ type clusterFlags struct {
 
 func (f *clusterFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.on, "on", onLocal, "where the cells run: local or slurm")
+	flags.StringVar(&f.on, "on", onLocal, "where the cells run: local, slurm or kubernetes")
 	flags.StringArrayVar(&f.slurm, "slurm", nil, "further options of sbatch, as '--partition=x --time=2:00:00' (repeatable)")
-	flags.BoolVar(&f.wait, "wait", false, "follow the cells on a cluster until they have ended, then print the report")
+	f.kubernetesFlags.add(flags)
+	flags.BoolVar(&f.wait, "wait", false, "follow the cells on a cluster, also with --status, until they have ended, then print the report")
 	flags.StringVar(&f.status, "status", "", "print where the cells of the sweep in this directory are")
 	flags.StringVar(&f.cancel, "cancel", "", "cancel the cells of the sweep in this directory that run or wait")
-	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions([]string{onLocal, slurm.Name}, cobra.ShellCompDirectiveNoFileComp)) // fails for unknown flags only
+	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // fails for unknown flags only
 }
+
+// known are the values of --on.
+var known = []string{onLocal, slurm.Name, kubernetes.Name}
 
 // ownOptions are sbatch's options that the sweep sets itself.
 var ownOptions = []string{"array", "dependency", "parsable", "wrap", "wait", "requeue", "no-requeue", "open-mode", "signal", "output", "error", "chdir", "job-name"}
@@ -62,12 +73,15 @@ var ownOptions = []string{"array", "dependency", "parsable", "wrap", "wait", "re
 // check reads the flags and refuses what does not go together.
 func (f *clusterFlags) check() error {
 	switch {
-	case f.on != onLocal && f.on != slurm.Name:
-		return &usageError{fmt.Errorf("--on: unknown launcher %q (known: %s, %s)", f.on, onLocal, slurm.Name)}
+	case !slices.Contains(known, f.on):
+		return &usageError{fmt.Errorf("--on: unknown launcher %q (known: %s)", f.on, strings.Join(known, ", "))}
 	case f.on != slurm.Name && len(f.slurm) > 0:
 		return &usageError{errors.New("--slurm: it is for --on slurm, which is not given")}
-	case f.on == onLocal && f.wait:
+	case f.on == onLocal && f.wait: // and no --status
 		return &usageError{errors.New("--wait: a local sweep is always waited for: leave it out")}
+	}
+	if err := f.kubernetesFlags.check(f.on, f.wait); err != nil {
+		return err
 	}
 	for _, text := range f.slurm {
 		words, err := shellquote.Split(text)
@@ -79,10 +93,8 @@ func (f *clusterFlags) check() error {
 			if !strings.HasPrefix(word, "--") {
 				return &usageError{fmt.Errorf("--slurm: %q: write options as --name=value", word)}
 			}
-			for _, own := range ownOptions {
-				if name == own {
-					return &usageError{fmt.Errorf("--slurm: the sweep sets --%s itself: leave it out", name)}
-				}
+			if slices.Contains(ownOptions, name) {
+				return &usageError{fmt.Errorf("--slurm: the sweep sets --%s itself: leave it out", name)}
 			}
 			f.options = append(f.options, word)
 		}
@@ -103,14 +115,40 @@ func (f *clusterFlags) gives(names ...string) bool {
 }
 
 // clusters are the launchers that go on when the command has ended.
-func clusters() []sweep.Launcher { return []sweep.Launcher{&slurm.Launcher{}} }
+func clusters() []sweep.Launcher {
+	return []sweep.Launcher{&slurm.Launcher{}, &kubernetes.Launcher{}}
+}
 
 // launchers are all that may have cells of a sweep.
 func launchers() []sweep.Launcher { return append(clusters(), &local.Launcher{}) }
 
+// scheduler is a launcher of a cluster.
+type scheduler interface {
+	sweep.Launcher
+	// Script is what it would submit, for people to look at.
+	Script(*sweep.Plan) (string, error)
+}
+
+// newScheduler prepares the launcher that --on names. from is the file whose parameters
+// the cells will begin with.
+func newScheduler(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stdout, stderr io.Writer) (_ scheduler, from *string, err error) {
+	if opts.on == kubernetes.Name {
+		l, err := newKubernetes(ctx, opts, plan, stdout, stderr)
+		if err != nil {
+			return nil, nil, err
+		}
+		return l, &l.From, nil
+	}
+	l, err := newSlurm(ctx, opts, plan, stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, &l.From, nil
+}
+
 // runCluster submits the cells of the sweep.
 func runCluster(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, resolved *configs.Resolved, stdout, stderr io.Writer) error {
-	launcher, err := newSlurm(ctx, opts, plan, stderr)
+	launcher, from, err := newScheduler(ctx, opts, plan, stdout, stderr)
 	if err != nil {
 		return err
 	}
@@ -126,13 +164,19 @@ func runCluster(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, resol
 		return err
 	}
 	writeNotes(stderr, noteLines(resolved.SweepNotes(0)))
-	launcher.From = plan.FromFile()
+	*from = plan.FromFile()
 	jobs, err := submit(ctx, opts, plan, launcher, stderr)
+	if isAny[*slurm.CommandError](err) {
+		err = fmt.Errorf("%w\nnothing was submitted: mend that, then go on with: %s --on %s", err, opts.resumeCommand("sweep", plan.Root), opts.on)
+	}
 	if err := errors.Join(err, release()); err != nil {
 		return err
 	}
-	if opts.wait {
-		return follow(ctx, opts, plan, stdout, stderr)
+	switch {
+	case opts.wait:
+		return follow(ctx, opts, plan.Root, stdout, stderr)
+	case opts.on == kubernetes.Name && !opts.apply:
+		return writeSubmitted(stderr, plan, jobs, false) // the Job is on stdout
 	}
 	return writeSubmitted(stdout, plan, jobs, opts.json)
 }
@@ -166,30 +210,37 @@ func submit(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, launcher 
 // memory a step takes.
 func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr io.Writer) (*slurm.Launcher, error) {
 	r := plan.Experiment.Runtime
-	if r.Threads == 0 && r.Device == library.CPU {
-		return nil, &usageError{errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8")}
-	}
-	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr})
-	if err != nil {
-		return nil, err
-	}
-	command, err := newCellCommand(plan.Root, path)
+	command, err := clusterCommand(ctx, plan, stderr)
 	if err != nil {
 		return nil, err
 	}
 	o := slurm.Options{
-		Program: command.program, Library: path, CellFlag: cellFlag, AtOnce: opts.jobs, More: opts.options,
+		Program: command.program, Library: command.library, CellFlag: cellFlag, AtOnce: opts.jobs, More: opts.options,
 		Threads: max(r.Threads, 1), GPU: r.Device == library.CUDA && !opts.gives("gres", "gpus", "gpus-per-node", "gpus-per-task"),
 	}
 	if r.Device == library.CPU && !opts.gives("mem", "mem-per-cpu") {
-		o.Memory, err = memoryOfCells(ctx, plan, command, stderr)
+		o.Memory, err = memoryOfCells(ctx, plan, command, "--slurm '--mem=…'", stderr)
 	}
 	return &slurm.Launcher{Options: o}, err
 }
 
+// clusterCommand is the command of cells, once the native library is there. Cells on
+// processors must say how many they take.
+func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (cellCommand, error) {
+	r := plan.Experiment.Runtime
+	if r.Threads == 0 && r.Device == library.CPU {
+		return cellCommand{}, &usageError{errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8")}
+	}
+	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr})
+	if err != nil {
+		return cellCommand{}, err
+	}
+	return newCellCommand(plan.Root, path)
+}
+
 // memoryOfCells is how many bytes of memory any of the unfinished cells takes, by a few
 // measured steps: those of a step with a fifth to spare, and the images.
-func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, stderr io.Writer) (int64, error) {
+func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, without string, stderr io.Writer) (int64, error) {
 	data, err := loadData(ctx, plan.Experiment.Data, io.Discard)
 	if err != nil {
 		return 0, err
@@ -203,7 +254,7 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, s
 			continue
 		}
 		if len(measured) == 0 {
-			fmt.Fprintln(stderr, "measuring how much memory steps take (--slurm '--mem=…' leaves that out)")
+			fmt.Fprintf(stderr, "measuring how much memory steps take (%s leaves that out)\n", without)
 		}
 		measured[key] = true
 		m, err := measure(ctx, command, c.Experiment, height, width)
@@ -226,13 +277,16 @@ func writeSubmitted(w io.Writer, plan *sweep.Plan, jobs []sweep.Job, asJSON bool
 		return printJSON(w, map[string]any{"dir": plan.Root, "jobs": jobs})
 	}
 	var arrays []string
-	cells := 0
+	cells, report := 0, ""
 	for _, j := range jobs {
 		if j.IsReport() {
-			fmt.Fprintf(w, "submitted %d cells as job %s, and the report as job %s, which follows them\n", cells, strings.Join(arrays, ", "), j.ID)
+			report = ", and the report as job " + j.ID + ", which follows them"
 			continue
 		}
 		arrays, cells = append(arrays, j.ID), cells+len(j.Tasks)
+	}
+	if len(jobs) > 0 {
+		fmt.Fprintf(w, "submitted %d cells as job %s%s\n", cells, strings.Join(arrays, ", "), report)
 	}
 	_, err := fmt.Fprintf(w, "sweep directory: %s\nlook after it with: pipeline sweep --status %s\n", plan.Root, quoted(plan.Root))
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,11 +27,16 @@ func (f *clusterFlags) about() string {
 }
 
 // runAbout tells where the cells of a sweep are, or cancels them.
-func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.FlagSet, stdout io.Writer) error {
+func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.FlagSet, stdout, stderr io.Writer) error {
 	var err error
 	flags.Visit(func(f *pflag.Flag) {
-		if f.Name != "status" && f.Name != "cancel" && f.Name != "json" || opts.status != "" && f.Name == "cancel" || opts.cancel != "" && f.Name == "json" {
-			err = &usageError{fmt.Errorf("--%s: it does not go with --%s: leave it out", f.Name, map[bool]string{true: "status", false: "cancel"}[opts.status != ""])}
+		known := []string{"status", "json", "wait"}
+		what := "status"
+		if opts.status == "" {
+			known, what = []string{"cancel"}, "cancel"
+		}
+		if !slices.Contains(known, f.Name) {
+			err = &usageError{fmt.Errorf("--%s: it does not go with --%s: leave it out", f.Name, what)}
 		}
 	})
 	if err == nil {
@@ -41,6 +47,9 @@ func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.
 	}
 	if opts.cancel != "" {
 		return cancelSweep(ctx, dir, stdout)
+	}
+	if opts.wait {
+		return follow(ctx, opts, dir, stdout, stderr)
 	}
 	list, err := sweep.Statuses(ctx, dir, launchers()...)
 	if err != nil {
@@ -146,36 +155,42 @@ func writeNext(w io.Writer, dir string, list []sweep.Status) error {
 	var err error
 	switch {
 	case undone > 0:
-		on := ""
-		for _, l := range clusters() {
-			if jobs, err := sweep.ReadJobs(dir, l.Name()); err == nil && len(jobs) > 0 {
-				on = " --on " + l.Name()
-			}
-		}
-		_, err = fmt.Fprintf(w, "train what is not complete: pipeline sweep --out %s --resume%s\n", quoted(dir), on)
+		_, err = fmt.Fprintf(w, "train what is not complete: pipeline sweep --out %s --resume%s\n", quoted(dir), onFlag(dir))
 	case alive == 0:
 		_, err = fmt.Fprintf(w, "print the table: pipeline report %s\n", quoted(dir))
 	}
 	return err
 }
 
+// onFlag is the flag --on with which the sweep in dir was submitted last.
+func onFlag(dir string) string {
+	on, last := "", time.Time{}
+	for _, l := range clusters() {
+		jobs, err := sweep.ReadJobs(dir, l.Name())
+		if err == nil && len(jobs) > 0 && jobs[len(jobs)-1].Submitted.After(last) {
+			on, last = " --on "+l.Name(), jobs[len(jobs)-1].Submitted
+		}
+	}
+	return on
+}
+
 // follow tells how the cells go until all have ended, then writes the report.
-func follow(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stdout, stderr io.Writer) error {
+func follow(ctx context.Context, opts *sweepOptions, dir string, stdout, stderr io.Writer) error {
 	const often = 3 * time.Second
 	screen, _ := terminal.Of(stderr)
 	before := map[string]string{}
 	for {
-		list, err := sweep.Statuses(ctx, plan.Root, launchers()...)
+		list, err := sweep.Statuses(ctx, dir, launchers()...)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if ctx.Err() != nil {
-			return &interruptedError{ctx.Err(), fmt.Sprintf("interrupted: the cells go on without this command\nlook after them with: pipeline sweep --status %s", quoted(plan.Root))}
+			return &interruptedError{ctx.Err(), fmt.Sprintf("interrupted: the cells go on without this command\nlook after them with: pipeline sweep --status %s", quoted(dir))}
 		}
 		tellChanges(stderr, list, before)
 		if alive, _ := open(list); alive == 0 {
 			clearLine(screen)
-			return opts.ended(plan, list, stdout, stderr)
+			return opts.ended(dir, list, stdout, stderr)
 		}
 		if screen != nil {
 			fmt.Fprintf(screen, "\r%-*s", screen.Columns(), sumText(list)+runningText(list))
@@ -226,14 +241,18 @@ func clearLine(screen *terminal.Screen) {
 }
 
 // ended writes the report of cells that have ended, and tells which are not complete.
-func (o *sweepOptions) ended(plan *sweep.Plan, list []sweep.Status, stdout, stderr io.Writer) error {
+func (o *sweepOptions) ended(dir string, list []sweep.Status, stdout, stderr io.Writer) error {
 	fmt.Fprintln(stderr, sumText(list))
-	err := writeReport(plan.Root, o.json, stdout, stderr)
-	var left unfinished
-	for i, s := range list {
+	err := writeReport(dir, o.json, stdout, stderr)
+	var left []sweep.Status
+	for _, s := range list {
 		if s.State != sweep.Complete {
-			left.failed = append(left.failed, plan.Cells[i])
+			left = append(left, s)
 		}
 	}
-	return errors.Join(err, o.failure(plan, left))
+	if len(left) == 0 {
+		return err
+	}
+	return errors.Join(err, &cellsFailedError{fmt.Sprintf("%d of %d cells are not complete: see %s, mend the cause, then go on with: pipeline sweep --out %s --resume%s",
+		len(left), len(list), sweep.Cell{Dir: left[0].Dir}.Log(), quoted(dir), onFlag(dir))})
 }

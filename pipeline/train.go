@@ -25,6 +25,8 @@ type trainOptions struct {
 	json   bool
 	// sweep and cell are how a sweep names the experiment of one of its cells.
 	sweep, cell string
+	// cells is a file of cells, one of which the scheduler's environment numbers.
+	cells string
 	// takeOver is set by the schedulers' jobs, giveUp by what knows that a cell failed.
 	takeOver bool
 	giveUp   string
@@ -87,6 +89,11 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
   pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.cells != "" {
+				if err := opts.readCell(os.Getenv(envIndex)); err != nil {
+					return err
+				}
+			}
 			if opts.cell != "" {
 				return runCell(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 			}
@@ -100,9 +107,10 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
 	cmd.Flags().StringVar(&opts.sweep, "sweep", "", "sweep directory of the cell")
 	cmd.Flags().StringVar(&opts.cell, "cell", "", "cell of the sweep, condition:batch:seed")
+	cmd.Flags().StringVar(&opts.cells, "cells", "", "file of cells of the sweep, of which $"+envIndex+" numbers one")
 	cmd.Flags().BoolVar(&opts.takeOver, "take-over", false, "ask a process that has the run directory to save and leave")
 	cmd.Flags().StringVar(&opts.giveUp, "give-up", "", "mark the cell as failed, for this reason")
-	for _, name := range []string{"sweep", "cell", "take-over", "give-up"} {
+	for _, name := range []string{"sweep", "cell", "cells", "take-over", "give-up"} {
 		_ = cmd.Flags().MarkHidden(name) // fails for unknown flags only
 	}
 	return cmd

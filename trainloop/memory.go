@@ -108,10 +108,20 @@ func fewerAtOnce(e configs.Experiment) string {
 func gigabytes(bytes int64) float64 { return float64(bytes) / 1e9 }
 
 // availableMemory is how many bytes the system can give the process, as Linux
-// and the limits of its control groups tell it; elsewhere it is not known, and
+// and the limits of its control groups and of its job tell it; elsewhere it is not known, and
 // taken to be enough.
 func availableMemory() int64 {
-	return min(freeMemory("/proc/meminfo"), groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"))
+	return min(freeMemory("/proc/meminfo"), groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), jobMemory(os.Getenv("SLURM_MEM_PER_NODE")))
+}
+
+// jobMemory is what Slurm lets a job have, in bytes: it kills one that takes more, also
+// where it makes no control groups. It is given in megabytes, and empty outside of jobs.
+func jobMemory(megabytes string) int64 {
+	n, err := strconv.ParseInt(megabytes, 10, 64)
+	if err != nil || n <= 0 || n > math.MaxInt64>>20 {
+		return math.MaxInt64
+	}
+	return n << 20
 }
 
 // freeMemory reads MemAvailable of /proc/meminfo.

@@ -1,6 +1,7 @@
 package trainloop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/allocation"
 	"onnxlab/internal/durable"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
@@ -195,7 +197,7 @@ func (r *run) describe() error {
 	e.From = r.origin.from
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
 	if e.Threads = r.options.Threads; e.Threads == 0 {
-		e.Threads = runtime.NumCPU()
+		e.Threads = cmp.Or(allocation.Threads(), runtime.NumCPU())
 	}
 	var err error
 	if e.Model, err = modelFile(r.Experiment.Model); err != nil {

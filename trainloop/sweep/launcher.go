@@ -51,7 +51,9 @@ type Alive struct {
 
 // Job is what a scheduler was given: an array of cells, or the report.
 type Job struct {
-	ID        string    `json:"id"`
+	ID string `json:"id"`
+	// Namespace is that of Kubernetes; empty for the usual one.
+	Namespace string    `json:"namespace,omitempty"`
 	Submitted time.Time `json:"submitted"`
 	// Tasks are the cells, none of the report.
 	Tasks []Task `json:"tasks,omitempty"`
@@ -150,11 +152,11 @@ func (p *Plan) Unfinished(alive []Alive) []Cell {
 	return cells
 }
 
-// Prepare makes the directory of a cell that is to be trained, and clears away the mark
-// of an earlier failure.
+// Prepare makes the directory of a cell that is to be trained, and clears away what is
+// left of an earlier failure.
 func Prepare(c Cell) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	return rundir.ClearFailure(c.Dir)
+	return errors.Join(rundir.ClearFailure(c.Dir), rundir.ForgetStarts(c.Dir))
 }

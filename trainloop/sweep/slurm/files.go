@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -84,6 +85,7 @@ func (l *Launcher) list(root string, cells []sweep.Cell) ([]sweep.Task, error) {
 		}
 		tasks = append(tasks, sweep.Task{Index: lines[line], Cell: c.Cell})
 	}
+	slices.SortFunc(tasks, func(a, b sweep.Task) int { return a.Index - b.Index })
 	return tasks, durable.WriteBytes(path, data)
 }
 
