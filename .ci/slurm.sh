@@ -72,6 +72,7 @@ within() {
 
 is() { [ "$(field "$1" "$2")" = "$3" ]; }
 has_snapshot() { compgen -G "$root/$1/16/checkpoints/step-*" >/dev/null; }
+told_to_stop() { [ $((16#$(awk '/^ShdPnd/ {print $2}' "/proc/$1/status") & 16#4000)) != 0 ]; } # by SIGTERM
 is_back() { [ "$(field "$1" restarts)" != "" ] || is "$1" state complete; }
 job() { field "$1" job; }
 
@@ -130,7 +131,7 @@ scontrol requeue "$(job c2)"
 urgent=$(sbatch --parsable --partition=first --nodelist="$node_of_preempted" --ntasks=1 --cpus-per-task=2 \
   --output=/dev/null --wrap 'sleep 3')
 sleep 1
-kill -CONT "${held[@]:0:4}" 2>/dev/null || true # some have ended
+kill -CONT "${held[0]}" "${held[2]}" "${held[3]}" 2>/dev/null || true # some have ended
 
 within 30 "c0 is cancelled" is c0 state lost
 echo "c0 is lost after $SECONDS s; only it is submitted again"
@@ -139,8 +140,10 @@ grep -q 'are pending or running and are left alone' "$work/again" || fail "$(cat
 grep -q '^submitted 1 cells as job' "$work/again" || fail "$(cat "$work/again")"
 [ "$(field c0 state)" != lost ] || fail "c0 is still lost"
 
-within 60 "c1 is back from its time limit" is_back c1
-scontrol update JobId="${first_job}_1" TimeLimit=30 2>/dev/null || true
+within 60 "c1 is told that its time is up" told_to_stop "${held[1]}"
+kill -CONT "${held[1]}"
+within 60 "c1 is back in the queue" is_back c1
+scontrol update JobId="${first_job}_1" TimeLimit=30
 within 60 "c2 is back in the queue" is_back c2
 within 60 "c3 is back from its preemption" is_back c3
 echo "c1, c2 and c3 are back after $SECONDS s"
@@ -163,5 +166,11 @@ for i in 0 1 2 3 4 5 6 7 8 9 10; do
   cmp "$work/local/c$i/16/model.onnx" "$root/c$i/16/model.onnx" || fail "the model of c$i differs"
 done
 grep -q '^diverges,16,1,1,failed' "$root/summary.csv" || grep -q '^diverges,.*failed' "$root/summary.csv" || fail "the report does not tell the failure"
-grep -q 'handed over\|state saved' "$root"/slurm/*.log || fail "no cell has saved and come back"
+for i in 1 2 3 4 5; do
+  grep -q "^.* job ${first_job}_$i, restart 1, after step-" "$root/slurm/${first_job}_$i.log" || fail "c$i was not started again"
+done
+grep -q 'state saved: back into the queue' "$root/slurm/${first_job}_1.log" || fail "c1 has not asked for its return"
+for i in 4 5; do
+  grep -q 'ended with status 130' "$root/slurm/${first_job}_$i.log" || fail "c$i has not left its directory to its successor"
+done
 echo "all models have the bytes of the local sweep"

@@ -25,6 +25,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,9 +90,20 @@ func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell
 	return jobs, nil
 }
 
-// submitAll submits the arrays and the report, and returns what Slurm has taken.
+// submitAll submits the arrays and the report, which also waits for cells that were
+// submitted before. It returns what Slurm has taken.
 func (l *Launcher) submitAll(ctx context.Context, root string, arrays []array) (jobs []sweep.Job, err error) {
-	folder, dependency := sweep.Folder(root, Name), "--dependency=afterany"
+	folder := sweep.Folder(root, Name)
+	before, err := l.Alive(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	var waits []string
+	for _, a := range before {
+		if id, _, _ := strings.Cut(a.Job, "_"); !slices.Contains(waits, id) {
+			waits = append(waits, id)
+		}
+	}
 	submit := func(tasks []sweep.Task, args ...string) error {
 		out, err := command(ctx, "sbatch", append([]string{"--parsable"}, args...)...)
 		if err != nil {
@@ -110,8 +122,9 @@ func (l *Launcher) submitAll(ctx context.Context, root string, arrays []array) (
 		if err := submit(a.tasks, spec, filepath.Join(folder, jobScript), strconv.Itoa(a.offset)); err != nil {
 			return jobs, err
 		}
-		dependency += ":" + jobs[len(jobs)-1].ID
+		waits = append(waits, jobs[len(jobs)-1].ID)
 	}
+	dependency := "--dependency=afterany:" + strings.Join(waits, ":")
 	return jobs, submit(nil, dependency, filepath.Join(folder, reportScript))
 }
 

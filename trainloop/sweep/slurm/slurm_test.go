@@ -67,7 +67,7 @@ const answers = `case "$*" in *report.sh*) echo 8;; *) echo 7;; esac`
 // TestSubmit: the cells are cut into arrays at MaxArraySize, throttled, and the report
 // follows all of them; a cell keeps its line when others are submitted later.
 func TestSubmit(t *testing.T) {
-	dir := commands(t, map[string]string{"scontrol": `echo "MaxArraySize            = 3"`, "sbatch": answers})
+	dir := commands(t, map[string]string{"scontrol": `echo "MaxArraySize            = 3"`, "sbatch": answers, "squeue": `[ -z "$RECORDED" ] || printf '%s' "$RECORDED"`})
 	root := t.TempDir()
 	p := plan(t, root, 16, 32, 64, 128, 256)
 	l := launcher(t)
@@ -93,6 +93,7 @@ func TestSubmit(t *testing.T) {
 		t.Errorf("the program is %q in %s", text, l.Program)
 	}
 
+	t.Setenv("RECORDED", strings.ReplaceAll(recorded, "7                   0 ", "6                   0 "))
 	again, err := l.Submit(t.Context(), p, []sweep.Cell{p.Cells[1], p.Cells[4]})
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +101,9 @@ func TestSubmit(t *testing.T) {
 	wantTasks := []sweep.Task{{Index: 0, Cell: p.Cells[4].Cell}, {Index: 1, Cell: p.Cells[1].Cell}}
 	if len(again) != 2 || !reflect.DeepEqual(again[0].Tasks, wantTasks) {
 		t.Errorf("submitted again %+v", again)
+	}
+	if calls := read(t, filepath.Join(dir, "calls")); !strings.HasSuffix(calls, "--dependency=afterany:7:7 "+folder+"/report.sh\n") {
+		t.Errorf("the report does not wait for what was submitted before:\n%s", calls)
 	}
 	lines := ""
 	for _, i := range []int{0, 2, 3, 4, 1} {
