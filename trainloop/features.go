@@ -11,6 +11,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
+	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -73,7 +74,7 @@ func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut,
 	if validation != nil {
 		images += validation.Len()
 	}
-	if err := checkFeatureMemory(cut, images, availableMemory()); err != nil {
+	if err := checkFeatureMemory(cut, images, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	lower, err := openLower(e, cut, state)
@@ -103,7 +104,7 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	if err != nil {
 		return nil, err
 	}
-	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, sessionOptions(e.Runtime))
+	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, SessionOptions(e.Runtime))
 }
 
 // extract returns the features of a set. Of the first image it takes them alone, too: were
@@ -226,7 +227,7 @@ func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoi
 
 // openUpper makes a session of the upper layers for inference.
 func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
-	data, err := inferenceModel(upper, parameters, nil, Target(o.Device))
+	data, err := InferenceModel(upper, parameters, nil, Target(o.Device))
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +256,7 @@ func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs
 	if err != nil {
 		return err
 	}
-	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, sessionOptions(e.Runtime))
+	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, SessionOptions(e.Runtime))
 	if err != nil {
 		return err
 	}

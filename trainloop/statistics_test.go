@@ -109,7 +109,7 @@ func TestRecalibrated(t *testing.T) {
 	}
 	checkMeasured(t, o, network, state, measured)
 	for want, c := range map[bool]*checkpoint.Checkpoint{true: measured, false: state} {
-		model, err := inferenceModel(network, c, o.Validation.Classes, onnxmodels.TargetPortable)
+		model, err := InferenceModel(network, c, o.Validation.Classes, onnxmodels.TargetPortable)
 		if err != nil {
 			t.Fatal(err)
 		}
