@@ -19,7 +19,7 @@ import (
 // noisy gives the images of a small run pixels that differ, and one class fewer images.
 func noisy(o Options) Options {
 	o.Train.Labels[0], o.Train.Labels[3] = 1, 2 // classes of unequal numbers
-	pixels, _ := randomBatch(7, o.Train.Len(), o.Train.Height, o.Train.Width, 3)
+	pixels, _ := randomBatch(7, o.Train.Len(), o.Train.Height*o.Train.Width*3, 3)
 	for i := range pixels {
 		o.Train.Pixels[i] = o.Train.Pixels[i]/2 + pixels[i]/2
 	}
