@@ -85,7 +85,7 @@ type Probe struct{}
 func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
 
 // RunImages returns ErrNoCgo.
-func (*Probe) RunImages([]uint8, int, int) ([][]float32, error) { return nil, ErrNoCgo }
+func (*Probe) RunImages([]uint8, int, int, int) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Run returns ErrNoCgo.
 func (*Probe) Run(*interp.Value) ([][]float32, error) { return nil, ErrNoCgo }
