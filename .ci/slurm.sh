@@ -15,6 +15,7 @@ trap '.ci/cluster.sh down "$work/cluster" || true; rm -rf "$work"' EXIT
 
 fail() {
   echo ".ci/slurm.sh: $1" >&2
+  [ -d "$root" ] || exit 1
   "$pipeline" sweep --status "$root" >&2 || true
   tail -n 15 "$root"/slurm/*.log >&2 || true
   exit 1
@@ -86,8 +87,24 @@ status_of() {
 # The process that trains a cell.
 trainer() { pgrep -f -- "pipeline-[0-9a-f]* train --sweep $root --cell $1:16:1 .*--resume" | head -n 1; }
 
+# The image's command trains in its own root, which has nothing but what it needs.
+check_image() {
+  docker/root.sh "$pipeline" "$work/image"
+  mkdir "$work/image/proc" "$work/image/sys" "$work/image/dev" "$work/image/data"
+  cp configs/smoke.yaml "$work/image/data"
+  unshare --mount bash -euc '
+    mount -t proc proc "$1/proc"
+    mount --rbind /sys "$1/sys"
+    mount --rbind /dev "$1/dev"
+    exec env -i PATH=/usr/bin HOME=/tmp ONNXLAB_ORT_LIBRARY=/usr/lib/onnxruntime "$2" "$1" /usr/bin/pipeline \
+      train --config /data/smoke.yaml --set train.epochs=1 --out /data/run
+  ' image "$work/image" "$(command -v chroot)" >"$work/out" 2>&1 || fail "the image: $(cat "$work/out")"
+  [ -s "$work/image/data/run/summary.json" ] || fail "the image has trained nothing"
+}
+
 install_packages
 go build -o "$pipeline" ./pipeline
+check_image
 experiment >"$work/twelve.yaml"
 
 echo "a local sweep, for comparison"

@@ -30,9 +30,9 @@ const (
 // TrainingOptions say how a network is trained.
 type TrainingOptions struct {
 	// Optimizer is the rule by which gradients change parameters: OptimizerSGD, the
-	// default, OptimizerAdam or OptimizerAdamW.
+	// default, or another of Optimizers.
 	Optimizer string
-	// Momentum of OptimizerSGD, in [0, 1).
+	// Momentum of OptimizerSGD and OptimizerLARS, in [0, 1).
 	Momentum float32
 	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
 	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
@@ -40,10 +40,22 @@ type TrainingOptions struct {
 	// MomentumCorrection makes the velocity one of gradients, v ← μ·v + g, whose steps
 	// are lr·v: that of PyTorch, and equation 9 of Goyal et al. 2017.
 	MomentumCorrection bool
-	// Beta1 and Beta2, in [0, 1), are what OptimizerAdam and OptimizerAdamW keep of
-	// the averages of the gradients and of their squares, and Epsilon, in (0, 1], is
-	// added to the root of the second. 0.9, 0.999 and 1e-8 are usual.
+	// Beta1 and Beta2, in [0, 1), are what the forms of Adam keep of the averages of
+	// the gradients and of their squares, and Epsilon, in (0, 1], is added to the root of
+	// the second. 0.9, 0.999 and 1e-8 are usual, for OptimizerLAMB 1e-6.
 	Beta1, Beta2, Epsilon float64
+	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
+	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of parameters that
+	// decay, and of all if DecayAll, whether or not there is a weight decay.
+	TrustCoefficient float32
+	// EMADecay, if above 0 and below 1, keeps an exponential moving average of each
+	// trainable parameter, which begins as the parameter: a ← a + (1 − d)·(w − a) after
+	// each step, where d is EMADecay. With EMAWarmup, d is min(EMADecay, (1 + t)/(10 + t))
+	// after t steps, as in TensorFlow's ExponentialMovingAverage, so that short runs keep
+	// nothing of the first values. The evaluation model takes the averages in place of the
+	// parameters. See [Averaged].
+	EMADecay  float64
+	EMAWarmup bool
 	// ClipNorm, if above 0, is the L2 norm of all gradients of a step together down to
 	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
 	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
@@ -190,7 +202,8 @@ type Artifacts struct {
 	// has made of them.
 	Optimizer *modelfile.Model
 	// State are the tensors that the training model remembers from step to step for
-	// the optimizer, as they are before the first: zeros. A checkpoint has them among
+	// the optimizer, as they are before the first: zeros, but for averages of parameters,
+	// which begin as these. A checkpoint has them among
 	// its frozen parameters ([Artifacts.Complete]), with names that begin with
 	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
 	State []checkpoint.Tensor
@@ -224,7 +237,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Training, err = b.Model(); err != nil {
 		return nil, err
 	}
-	if a.Eval, a.Logits, err = n.evalModel(a.State); err != nil {
+	if a.Eval, a.Logits, err = n.evalModel(a.State, o); err != nil {
 		return nil, err
 	}
 	a.Optimizer, err = optimizerModel(o)
@@ -253,6 +266,25 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		return nil, err
 	}
 	b := newBuilder("training")
+	b.averages = o.averages()
+	logits, label, err := n.trainingForward(b, o)
+	if err != nil {
+		return nil, err
+	}
+	loss := b.trainingLoss(logits, label, o)
+	b.finish(loss, logits, label)
+	if err := b.backward(loss, b.rate, o); err != nil {
+		return nil, err
+	}
+	for _, flag := range b.updated {
+		b.Output(flag)
+	}
+	b.lower(o.Target, o.Block)
+	return b, b.Err()
+}
+
+// trainingForward declares the inputs of a graph that trains, and appends the layers to it.
+func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label *graph.Value, err error) {
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
 	// Only our own input of images brings them into that order.
@@ -261,7 +293,9 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.batch = graph.Fixed(o.Batch)
 	}
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
-	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	if !b.stateless {
+		b.rate = b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	}
 	if o.Mixes {
 		b.secondLabel = b.Input(InputSecondLabel, graph.Int64, graph.Shape{b.batch})
 		b.labelShare = b.Input(InputLabelShare, graph.Float, graph.Shape{b.batch})
@@ -270,23 +304,15 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
 	}
-	b.takeReset()
+	if !b.stateless {
+		b.takeReset()
+	}
 
-	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
+	logits = b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	label = b.turns(InputLabel, label, b.batch, 1)
-	loss := b.trainingLoss(logits, label, o)
-	b.finish(loss, logits, label)
-	if err := b.backward(loss, rate, o); err != nil {
-		return nil, err
-	}
-	for _, flag := range b.updated {
-		b.Output(flag)
-	}
-	b.lower(o.Target, o.Block)
-	return b, b.Err()
+	return logits, b.turns(InputLabel, label, b.batch, 1), b.Err()
 }
 
 // takeReset declares the input that tells a step's first micro-batch.
@@ -341,13 +367,7 @@ func (b *Builder) finish(loss, logits, label *graph.Value) {
 // learning rate, and their accumulation over micro-batches, or what the optimizer makes
 // of them.
 func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
-	var trainable []Parameter
-	var targets []*graph.Value
-	for _, p := range b.parameters {
-		if p.Trainable {
-			trainable, targets = append(trainable, p), append(targets, b.values[p.Name])
-		}
-	}
+	trainable, targets := b.trainable()
 	b.Prefix(BackwardPrefix)
 	defer b.Prefix("")
 	factor := rate // of all gradients
@@ -384,6 +404,16 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	return b.Err()
 }
 
+// trainable returns the parameters that are trained, and their values.
+func (b *Builder) trainable() (trainable []Parameter, values []*graph.Value) {
+	for _, p := range b.parameters {
+		if p.Trainable {
+			trainable, values = append(trainable, p), append(values, b.values[p.Name])
+		}
+	}
+	return trainable, values
+}
+
 // unscale multiplies the gradients of the scaled loss by factor/scale, and makes their
 // norm an output.
 func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*graph.Value, factor *graph.Value) {
@@ -409,13 +439,18 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 const BackwardPrefix = "backward/"
 
 // evalModel takes the optimizer's state too, which it does not use: ONNX Runtime feeds it
-// the parameters of the training model, in their order.
-func (n *Network) evalModel(state []checkpoint.Tensor) (m *modelfile.Model, logitsName string, err error) {
+// the parameters of the training model, in their order. Of parameters that are averaged, it
+// computes with the averages.
+func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
+	b.averages = o.averages()
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	for _, t := range state {
+		if averagedName(t.Name) != "" {
+			continue // beside its parameter
+		}
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
 	}
 	b.lower(TargetPortable, 0)

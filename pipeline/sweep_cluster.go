@@ -257,7 +257,7 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, w
 			fmt.Fprintf(stderr, "measuring how much memory steps take (%s leaves that out)\n", without)
 		}
 		measured[key] = true
-		m, err := measure(ctx, command, c.Experiment, height, width)
+		m, err := measureCell(ctx, command, c.Experiment, height, width)
 		if err != nil {
 			return 0, fmt.Errorf("measure %s: %w", sweep.Name(c.Cell), err)
 		}
