@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -253,6 +254,15 @@ func (o *sweepOptions) ended(dir string, list []sweep.Status, stdout, stderr io.
 	if len(left) == 0 {
 		return err
 	}
+	see := "pipeline sweep --status " + quoted(dir)
+	if log := (sweep.Cell{Dir: left[0].Dir}).Log(); isFile(log) {
+		see = log
+	}
 	return errors.Join(err, &cellsFailedError{fmt.Sprintf("%d of %d cells are not complete: see %s, mend the cause, then go on with: pipeline sweep --out %s --resume%s",
-		len(left), len(list), sweep.Cell{Dir: left[0].Dir}.Log(), quoted(dir), onFlag(dir))})
+		len(left), len(list), see, quoted(dir), onFlag(dir))})
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
