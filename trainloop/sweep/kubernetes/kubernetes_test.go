@@ -234,17 +234,26 @@ func TestStates(t *testing.T) {
 		want      []sweep.Alive
 	}{
 		{"it has failed", `{"status": {"conditions": [{"type": "Failed", "status": "True"}], "failedIndexes": "1"}}`, nil, nil},
-		{"it is not failed", `{"status": {"conditions": [{"type": "Failed", "status": "False"}], "completedIndexes": "0-2,5", "failedIndexes": "3"}}`, nil,
-			[]sweep.Alive{{Reason: "waits for its turn"}}},
+		{
+			"it is not failed", `{"status": {"conditions": [{"type": "Failed", "status": "False"}], "completedIndexes": "0-2,5", "failedIndexes": "3"}}`, nil,
+			[]sweep.Alive{{Reason: "waits for its turn"}},
+		},
 		{"it is suspended", `{"spec": {"suspend": true}, "status": {"completedIndexes": "0-3,5"}}`, nil, []sweep.Alive{{Reason: "the Job is suspended"}}},
-		{"a pod was evicted", `{"status": {"completedIndexes": "0-3,5"}}`, []string{`{"phase": "Failed"}`, `{"phase": "Running"}`},
-			[]sweep.Alive{{Running: true, Node: "n2", Restarts: 1}}},
-		{"no node has room", `{"status": {"completedIndexes": "0-3,5"}}`,
+		{
+			"a pod was evicted", `{"status": {"completedIndexes": "0-3,5"}}`,
+			[]string{`{"phase": "Failed"}`, `{"phase": "Running"}`},
+			[]sweep.Alive{{Running: true, Node: "n2", Restarts: 1}},
+		},
+		{
+			"no node has room", `{"status": {"completedIndexes": "0-3,5"}}`,
 			[]string{`{"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]}`},
-			[]sweep.Alive{{Reason: "Unschedulable: 0/3 nodes are available"}}},
-		{"there is no image", `{"status": {"completedIndexes": "0-3,5"}}`,
+			[]sweep.Alive{{Reason: "Unschedulable: 0/3 nodes are available"}},
+		},
+		{
+			"there is no image", `{"status": {"completedIndexes": "0-3,5"}}`,
 			[]string{`{"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}`},
-			[]sweep.Alive{{Reason: "ImagePullBackOff"}}},
+			[]sweep.Alive{{Reason: "ImagePullBackOff"}},
+		},
 	} {
 		root := t.TempDir()
 		p := plan(t, root)
