@@ -121,7 +121,10 @@ func aboutText(s sweep.Status) string {
 	if s.Node != "" {
 		parts = append(parts, "on "+s.Node)
 	}
-	if s.Restarts > 0 {
+	switch {
+	case s.Restarts == 1:
+		parts = append(parts, "restarted once")
+	case s.Restarts > 1:
 		parts = append(parts, fmt.Sprintf("restarted %d times", s.Restarts))
 	}
 	if s.Reason != "" {
