@@ -106,7 +106,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.json && opts.dryRun {
 		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
 	}
-	if err := opts.clusterFlags.check(); err != nil {
+	if err := opts.check(); err != nil {
 		return err
 	}
 	plan, resolved, err := opts.plan(stderr)
