@@ -8,17 +8,18 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/measure"
 )
 
 // profileStep prints where the time of a training step goes.
 func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experiment, stdout io.Writer) error {
-	p, err := measure.Profile(ctx, e, opts.size.height, opts.size.width, opts.steps, opts.target)
+	p, err := measure.Profile(ctx, e, opts.size.Height, opts.size.Width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, p)
+		return cli.PrintJSON(stdout, p)
 	}
 	if err := writeMeasurement(stdout, p.Measurement); err != nil {
 		return err

@@ -15,13 +15,14 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/measure"
 )
 
 type benchStepOptions struct {
-	experimentFlags
-	size   imageSize
+	cli.ExperimentFlags
+	size   cli.ImageSize
 	steps  int
 	target string
 	serve  bool
@@ -45,14 +46,14 @@ goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
 graph on all threads; the optimizer is not part of the graph. On a GPU they are
 what it takes to start the operators, not to compute them, and the nodes that
 fell back to the CPU are listed.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBenchStep(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
-	opts.size.add(cmd.Flags())
+	opts.Add(cmd)
+	opts.size.Add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
 	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
 	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
@@ -66,33 +67,33 @@ func stepTargets() []string { return append(onnxmodels.Targets(), onnxmodels.Tar
 
 func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
 	if opts.steps < 1 {
-		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
+		return cli.BadUsagef("--steps: %d is below 1", opts.steps)
 	}
 	if targets := stepTargets(); opts.target != "" && !slices.Contains(targets, opts.target) {
-		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(targets, ", "))}
+		return cli.BadUsagef("--target %q is none of %s", opts.target, strings.Join(targets, ", "))
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.Load()
 	if err != nil {
 		return err
 	}
-	if err := settleClasses(experiment); err != nil {
+	if err := cli.SettleClasses(experiment); err != nil {
 		return err
 	}
 	if opts.profile && opts.serve {
-		return &usageError{errors.New("--profile does not go with --serve")}
+		return cli.BadUsage(errors.New("--profile does not go with --serve"))
 	}
 	if opts.target == "" {
 		opts.target = trainloop.Target(experiment.Runtime.Device)
 	}
 	if opts.target != onnxmodels.TargetCUDA && experiment.Runtime.Precision == configs.MixedFloat16 {
-		return &usageError{fmt.Errorf("--target %s is in float32: leave it out, or runtime.precision", opts.target)}
+		return cli.BadUsagef("--target %s is in float32: leave it out, or runtime.precision", opts.target)
 	}
-	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
 	defer session.Close() // the process ends
 	if opts.serve {
-		s, err := measure.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
+		s, err := measure.NewStepper(*experiment, opts.size.Height, opts.size.Width, opts.target)
 		if err != nil {
 			return err
 		}
@@ -101,12 +102,12 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.profile {
 		return profileStep(ctx, opts, *experiment, stdout)
 	}
-	m, err := measure.Steps(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
+	m, err := measure.Steps(ctx, *experiment, opts.size.Height, opts.size.Width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, m)
+		return cli.PrintJSON(stdout, m)
 	}
 	return writeMeasurement(stdout, m)
 }

@@ -14,16 +14,17 @@ import (
 	"onnxlab/configs"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 )
 
 func newRuntimeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtime",
 		Short: "Install and describe the ONNX Runtime library",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(needsLibrary(newRuntimeInstallCommand()), needsLibrary(newRuntimeInfoCommand()))
+	cmd.AddCommand(cli.NeedsLibrary(newRuntimeInstallCommand()), cli.NeedsLibrary(newRuntimeInfoCommand()))
 	return cmd
 }
 
@@ -62,7 +63,7 @@ func (o *runtimeOptions) resolve(progress io.Writer) (library.Options, error) {
 	case library.CPU, library.CUDA:
 		options.Device = o.device
 	default:
-		return library.Options{}, &usageError{fmt.Errorf("--device: %q is not %q or %q", o.device, library.CPU, library.CUDA)}
+		return library.Options{}, cli.BadUsagef("--device: %q is not %q or %q", o.device, library.CPU, library.CUDA)
 	}
 	return options, nil
 }
@@ -80,8 +81,8 @@ is no library yet. With --from, nothing is fetched: FILE is a jar, a zip, a tgz,
 a shared library, or a folder that holds one. A library that is not the pinned
 build is accepted if its training API answers, and is then used until install
 is called without --from.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRuntimeInstall(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
@@ -116,8 +117,8 @@ session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + library.EnvLibrary + `; the cache.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRuntimeInfo(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
@@ -142,7 +143,7 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 		}
 	}
 	if opts.json {
-		err = printJSON(stdout, info)
+		err = cli.PrintJSON(stdout, info)
 	} else {
 		err = writeRuntimeInfo(stdout, info)
 	}

@@ -16,13 +16,16 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
+	"onnxlab/trainloop/warmstart"
 )
 
 type sweepOptions struct {
-	experimentFlags
-	fromFlags
+	cli.ExperimentFlags
+	cli.FromFlags
 	out    string
 	resume bool
 	dryRun bool
@@ -56,16 +59,16 @@ begin with "note:" (see "pipeline config check").
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
 for the quickstart and, on two cores, minutes for the study.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline sweep --config configs/quickstart.yaml
   pipeline sweep --config configs/study.yaml --set data.path=cifar --dry-run`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.experimentFlags.add(cmd)
-	opts.fromFlags.add(cmd)
+	opts.ExperimentFlags.Add(cmd)
+	opts.FromFlags.Add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
@@ -79,12 +82,12 @@ for the quickstart and, on two cores, minutes for the study.
 // a single run is refused: it gives no sweep, and the default's, the study's,
 // would go on for days. So are cells that the settings do not allow.
 func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
-	r, dir, err := o.follow(o.resume, o.out)
+	r, dir, err := o.Follow(o.resume, o.out)
 	if err != nil {
 		return nil, "", err
 	}
-	if o.config != "" && !r.GivesSweep() {
-		return nil, "", &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
+	if o.Config != "" && !r.GivesSweep() {
+		return nil, "", cli.BadUsagef("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.Config)
 	}
 	if _, err := r.Cells(); err != nil {
 		return nil, "", err
@@ -94,20 +97,20 @@ func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
 	if opts.jobs < 0 {
-		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
+		return cli.BadUsagef("--jobs: %d is negative", opts.jobs)
 	}
 	if opts.json && opts.dryRun {
-		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
+		return cli.BadUsage(errors.New("--json: a dry run makes no report: leave out one of the two"))
 	}
 	resolved, root, err := opts.experiment()
 	if err != nil {
 		return err
 	}
 	experiment := &resolved.Experiment
-	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", root, root, experiment.Data); err != nil {
 		return err
 	}
-	if err := settleClasses(experiment); err != nil {
+	if err := cli.SettleClasses(experiment); err != nil {
 		return err
 	}
 	plan, err := sweep.New(*experiment, root)
@@ -118,13 +121,13 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.dryRun {
 		told = io.Discard // it reads the images, and tells of them then
 	}
-	if plan.From, err = opts.read(); err != nil {
+	if plan.From, err = opts.Read(); err != nil {
 		return err
 	}
 	if err := checkFrom(plan, plan.From); err != nil {
 		return err
 	}
-	if err := tellOfData(experiment.Data, told); err != nil {
+	if err := cli.NoteData(experiment.Data, told); err != nil {
 		return err // here, and not in every cell
 	}
 	// Once here, and not in every cell.
@@ -155,9 +158,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return err
 	}
 	if command.from = plan.FromFile(); command.from != "" {
-		writeNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
+		cli.WriteNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
 	}
-	writeNotes(stderr, noteLines(resolved.SweepNotes(0))) // here, and not for every cell
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(0))) // here, and not for every cell
 	failed, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
 		return errors.Join(err, release())
@@ -191,17 +194,12 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	})
 	if err != nil {
 		return nil, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
-			opts.resumeCommand("sweep", plan.Root))}
+			opts.ResumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
 		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
 	return failed, nil
 }
-
-// cellsFailedError ends a sweep of which cells failed.
-type cellsFailedError struct{ message string }
-
-func (e *cellsFailedError) Error() string { return e.message }
 
 // failure tells in one line how many cells of the sweep failed and what to do
 // next. It is nil if none did.
@@ -213,8 +211,8 @@ func (o *sweepOptions) failure(plan *sweep.Plan, failed []sweep.Cell) error {
 	if len(failed) > 1 {
 		which = " for the first of them"
 	}
-	return &cellsFailedError{fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
-		len(failed), len(plan.Cells), failed[0].Log(), which, o.resumeCommand("sweep", plan.Root))}
+	return cli.EndsFailed(fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
+		len(failed), len(plan.Cells), failed[0].Log(), which, o.ResumeCommand("sweep", plan.Root)))
 }
 
 // interruptedError tells an interruption in other words than its cause does.
@@ -260,7 +258,7 @@ func newCellCommand(root, library string) (cellCommand, error) {
 }
 
 func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
-	args := []string{"train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
+	args := []string{"train", "--sweep", c.root, "--cell", cli.CellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
 	if c.from != "" {
 		args = append(args, "--from", c.from)
 	}
@@ -289,8 +287,30 @@ func (c cellCommand) output(ctx context.Context, args ...string) ([]byte, error)
 		return out, nil
 	}
 	err = fmt.Errorf("%s (%w)", strings.TrimPrefix(strings.TrimSpace(stderr.String()), "pipeline: "), err)
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitData {
-		return nil, &dataError{err}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == cli.ExitData {
+		return nil, cli.BadData(err)
 	}
 	return nil, err
+}
+
+// checkFrom tells of parameters that do not fit a cell of the sweep here, and not
+// in every cell. The names of its classes are known to its images alone.
+func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
+	checked := map[string]bool{}
+	for _, c := range plan.Cells {
+		key := fmt.Sprint(c.Experiment.Model)
+		if from == nil || checked[key] {
+			continue
+		}
+		checked[key] = true
+		height, width := c.Experiment.Data.Sides() // on which no parameter depends
+		network, err := trainloop.Network(c.Experiment, height, width)
+		if err != nil {
+			return err
+		}
+		if _, _, err := from.Fit(network, nil, c.Seed); err != nil {
+			return fmt.Errorf("cell %s: %w", sweep.Name(c.Cell), err)
+		}
+	}
+	return nil
 }
