@@ -168,7 +168,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		return report, nil
 	}
 	height, width := s.model.Size()
-	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Images: images, Outputs: native}
+	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: native}
 	return report, r.Write(o.record)
 }
 
@@ -219,7 +219,7 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	if err := validation.Head(count).Draw(ctx); err != nil {
 		return nil, err
 	}
-	return validation.Images(0, count), nil
+	return validation.Head(count).WithChannels(s.model.Channels()).Images(0, count), nil
 }
 
 // noise returns random bytes, always the same.

@@ -117,13 +117,13 @@ func (f *features) extract(ctx context.Context, lower *session.Probe, set *datas
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width)
+		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width, set.Channels())
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, values[0]...)
 	}
-	alone, err := lower.RunImages(set.Images(0, 1), height, width)
+	alone, err := lower.RunImages(set.Images(0, 1), height, width, set.Channels())
 	if err != nil {
 		return nil, err
 	}

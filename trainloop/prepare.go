@@ -71,8 +71,7 @@ func NewSteps(ctx context.Context, e configs.Experiment, train *dataset.Set) (*S
 	if err := checkTraining(e, train); err != nil {
 		return nil, err
 	}
-	height, width := train.Size()
-	network, err := Network(e, height, width)
+	network, err := networkFor(e, train)
 	if err != nil {
 		return nil, err
 	}

@@ -77,12 +77,12 @@ func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
 	}
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	height, width := r.network.Size()
-	images, labels := make([]uint8, size*height*width*3), make([]int64, size)
+	images, labels := make([]uint8, size*height*width*r.network.Channels()), make([]int64, size)
 	for range batches {
 		if _, err := loader.Next(ctx, images, labels); err != nil {
 			return err
 		}
-		values, err := probe.RunImages(images, height, width)
+		values, err := probe.RunImages(images, height, width, r.network.Channels())
 		if err != nil {
 			return explainMemory(err, r.Experiment)
 		}

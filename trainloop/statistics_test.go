@@ -138,7 +138,7 @@ func checkMeasured(t *testing.T, o Options, n *onnxmodels.Network, state, measur
 		t.Fatal(err)
 	}
 	defer probe.Close()
-	values, err := probe.RunImages(epochImages(t, o, 2), 32, 32)
+	values, err := probe.RunImages(epochImages(t, o, 2), 32, 32, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

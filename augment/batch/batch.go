@@ -93,7 +93,7 @@ func (l *Loader) work() {
 	var last []uint8 // image of a batch that is mixed
 	if l.options.Mixing.mixes() {
 		height, width := l.source.Size()
-		last = make([]uint8, height*width*3)
+		last = make([]uint8, height*width*channelsOf(l.source))
 	}
 	for {
 		select {
@@ -124,9 +124,10 @@ func (l *Loader) make(b *batch, position int, w *worker) {
 	height, width := l.source.Size()
 	picked := b.picks[position]
 	index := int(picked.image)
-	size, image := height*width*3, l.source.Image(index)
+	channels := channelsOf(l.source)
+	size, image := height*width*channels, l.source.Image(index)
 	if len(image) != size {
-		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx3", index, len(image), size, height, width)
+		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx%d", index, len(image), size, height, width, channels)
 		b.wrong.Store(&err)
 		return
 	}

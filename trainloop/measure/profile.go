@@ -97,7 +97,7 @@ func floatBytes(list []float32) []byte {
 // profileFeeds are the inputs of the training model as in the first step.
 func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
 	height, width := n.Size()
-	images, labels := randomBatch(e.Seed, trainloop.MicroBatch(e), height, width, n.Classes())
+	images, labels := randomBatch(e.Seed, trainloop.MicroBatch(e), height*width*n.Channels(), n.Classes())
 	feeds := profile.Feeds{
 		onnxmodels.InputImage:        images,
 		onnxmodels.InputLearningRate: binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.001)),

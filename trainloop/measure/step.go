@@ -69,7 +69,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 func randomStep(e configs.Experiment, n *onnxmodels.Network, t *session.Trainer) func() (session.Result, error) {
 	const rate = 0.001
 	height, width := n.Size()
-	randomImages, randomLabels := randomBatch(e.Seed, e.Train.BatchSize, height, width, n.Classes())
+	randomImages, randomLabels := randomBatch(e.Seed, e.Train.BatchSize, height*width*n.Channels(), n.Classes())
 	if n.Features() > 0 {
 		features, labels := t.FeatureBatch()
 		copy(features, randomFeatures(e.Seed, len(features)))
@@ -92,10 +92,10 @@ func randomFeatures(seed uint64, n int) []float32 {
 	return list
 }
 
-// randomBatch returns n images [n, height, width, 3] and their labels.
-func randomBatch(seed uint64, n, height, width, classes int) (images []uint8, labels []int64) {
+// randomBatch returns n images of so many bytes and their labels.
+func randomBatch(seed uint64, n, size, classes int) (images []uint8, labels []int64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for range n * height * width * 3 {
+	for range n * size {
 		images = append(images, uint8(rng.Uint32()))
 	}
 	for range n {
@@ -207,7 +207,7 @@ func randomClassifier(e configs.Experiment, p *trainloop.Prepared) (classify, cl
 		return nil, nil, err
 	}
 	height, width := n.Size()
-	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, n.Classes())
+	images, _ := randomBatch(e.Seed, evaluation.Batch, height*width*n.Channels(), n.Classes())
 	return func() error { _, _, err := m.Predict(context.Background(), images); return err }, m.Close, nil
 }
 

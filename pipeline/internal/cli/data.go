@@ -64,6 +64,9 @@ func (f *DataFlags) LoadOrOfRun(dir string) (*configs.Experiment, error) {
 // LoadData reads the wanted splits of the experiment's images, by default those that
 // training takes, and tells what was decided about them.
 func LoadData(ctx context.Context, d configs.Data, stderr io.Writer, splits ...dataset.Split) (*dataset.Splits, error) {
+	if err := source.Fetch(ctx, d, stderr); err != nil {
+		return nil, err
+	}
 	loaded, err := source.Load(ctx, d, splits...)
 	if err != nil {
 		return nil, err

@@ -38,8 +38,11 @@ func (f *ExperimentFlags) Load(sections ...string) (*configs.Experiment, error) 
 }
 
 // settleSize gives a folder's images the size that a model from outside takes, where the
-// experiment leaves it open.
+// experiment leaves it open, and those in grey its three channels.
 func settleSize(e *configs.Experiment) error {
+	if e.Model.Kind == configs.KindONNX {
+		e.Data.SettleChannels(3)
+	}
 	if !e.Data.LeavesSize() {
 		return nil
 	}
