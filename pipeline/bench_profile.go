@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/configs"
-	"onnxlab/ort/library"
 	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/measure"
 )
@@ -48,7 +47,7 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if p.Device == library.CUDA {
+	if p.Device.Traits().Provider != configs.ProviderCPU {
 		writeFallbacks(stdout, p)
 	}
 	_, err = fmt.Fprintf(stdout, "\nThe graph takes %.2f ms a step under the profiler, %.2f of them between its operators;\na step without it, with the optimizer and the images' copying, takes %.2f ms.\n",

@@ -13,10 +13,8 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/pipeline/internal/cli"
-	"onnxlab/trainloop"
 	"onnxlab/trainloop/measure"
 )
 
@@ -83,7 +81,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 		return cli.BadUsage(errors.New("--profile does not go with --serve"))
 	}
 	if opts.target == "" {
-		opts.target = trainloop.Target(experiment.Runtime.Device)
+		opts.target = experiment.Runtime.Device.Traits().Target
 	}
 	if opts.target != onnxmodels.TargetCUDA && experiment.Runtime.Precision == configs.MixedFloat16 {
 		return cli.BadUsagef("--target %s is in float32: leave it out, or runtime.precision", opts.target)
@@ -113,11 +111,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 }
 
 func writeMeasurement(w io.Writer, m measure.Measurement) error {
-	device := "CPU"
-	if m.Device == library.CUDA {
-		device = "GPU"
-	}
 	_, err := fmt.Fprintf(w, "form %s, on the %s in %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",
-		m.Target, device, m.Precision, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
+		m.Target, m.Device.Traits().Kind, m.Precision, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
 	return err
 }

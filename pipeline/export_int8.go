@@ -14,7 +14,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 	"onnxlab/pipeline/internal/cli"
 )
 
@@ -31,7 +30,7 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 	if err := cli.RefuseAmongImages("out", o.out, o.out, e.Data); err != nil {
 		return err
 	}
-	e.Runtime.Device = library.CPU // which has operators of integers
+	e.Runtime.Device = configs.CPU // which has operators of integers
 	images, err := cli.LoadData(ctx, e.Data, stderr, dataset.Train, dataset.Validation)
 	if err != nil {
 		return err

@@ -58,12 +58,11 @@ func (o *runtimeOptions) resolve(progress io.Writer) (library.Options, error) {
 	if o.library != "" {
 		options.Library = o.library
 	}
-	switch o.device {
-	case "":
-	case library.CPU, library.CUDA:
-		options.Device = o.device
-	default:
-		return library.Options{}, cli.BadUsagef("--device: %q is not %q or %q", o.device, library.CPU, library.CUDA)
+	if o.device != "" {
+		options.Device = configs.Device(o.device)
+	}
+	if err := options.Device.Check(); err != nil {
+		return library.Options{}, cli.BadUsagef("--device: %w", err)
 	}
 	return options, nil
 }
@@ -137,8 +136,8 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 		return err
 	}
 	info, unusable := library.Describe(ctx, options)
-	if unusable == nil && options.Device == library.CUDA {
-		if unusable = tryGPU(info.Path); unusable != nil {
+	if unusable == nil && options.Device.Traits().Tried {
+		if unusable = try(info.Path, options.Device); unusable != nil {
 			info.CUDA, info.Error = false, unusable.Error()
 		}
 	}
@@ -153,13 +152,12 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	return err
 }
 
-// tryGPU makes a session on the GPU: the libraries may all be there, and no
-// GPU.
-func tryGPU(path string) error {
+// try makes a session on the device: the libraries may all be there, and no device.
+func try(path string, device configs.Device) error {
 	if err := library.Open(path); err != nil {
 		return err
 	}
-	return errors.Join(session.Check(session.Options{Device: library.CUDA}), library.Close())
+	return errors.Join(session.Check(session.Options{Device: device}), library.Close())
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.
@@ -182,7 +180,7 @@ func writeRuntimeInfo(w io.Writer, info library.Info) error {
 	}
 	row("origin", string(info.Origin))
 	row("source", info.Source)
-	row("device", info.Device)
+	row("device", string(info.Device))
 	row("platform", info.Platform)
 	row("cache", info.Cache)
 	return table.Flush()

@@ -147,9 +147,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.dryRun {
 		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
-	if experiment.Runtime.Device == library.CUDA {
+	if experiment.Runtime.Device.Traits().Tried {
 		// Better once here than in every cell.
-		if _, err := command.output(ctx, "runtime", "info", "--device", library.CUDA); err != nil {
+		if _, err := command.output(ctx, "runtime", "info", "--device", string(experiment.Runtime.Device)); err != nil {
 			return err
 		}
 	}
@@ -169,10 +169,10 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	return errors.Join(err, release(), opts.failure(plan, failed)) // the last line is what to do next
 }
 
-// parallelCells is how many cells the cores have threads for. A cell on a GPU
-// has it for itself, and one of all threads all cores.
+// parallelCells is how many cells the cores have threads for. A cell on a
+// GPU has it for itself, and so has one of all threads the cores.
 func parallelCells(r configs.Runtime, cores int) int {
-	if r.Device != library.CPU || r.Threads == 0 {
+	if r.Device.Traits().Exclusive || r.Threads == 0 {
 		return 1
 	}
 	return max(cores/r.Threads, 1)

@@ -53,7 +53,7 @@ func (f *DataFlags) LoadOrOfRun(dir string) (*configs.Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := configs.LoadFor(path, append([]string{"runtime.precision=" + configs.Float32}, f.Sets...), "data", "runtime")
+	e, err := configs.LoadFor(path, append([]string{"runtime.precision=" + string(configs.Float32)}, f.Sets...), "data", "runtime")
 	named := func(set string) bool { return strings.HasPrefix(set, "runtime.library=") }
 	if err == nil && dir != "" && f.Config == "" && !slices.ContainsFunc(f.Sets, named) {
 		e.Runtime.Library = ""
