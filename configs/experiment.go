@@ -240,8 +240,8 @@ type Train struct {
 	// normalised by itself; it divides BatchSize.
 	Replicas int `yaml:"replicas" json:"replicas"`
 	// MicroBatch is how many images go through the network at once; 0 means
-	// BatchSize/Replicas, and on "cuda" BatchSize. It is a multiple of
-	// BatchSize/Replicas and divides BatchSize.
+	// BatchSize/Replicas, or BatchSize on a device with [Traits].WholeBatch. It is a
+	// multiple of BatchSize/Replicas and divides BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
 	// LabelSmoothing is the share s in [0, 1) of the target that is spread
 	// evenly over the K classes: the true class gets 1 - s + s/K
@@ -414,16 +414,9 @@ type Diagnose struct {
 	TimeShare float64 `yaml:"time_share" json:"time_share"`
 }
 
-// The precisions of [Runtime].
-const (
-	Float32      = "float32"
-	MixedFloat16 = "mixed_float16"
-)
-
 // Runtime says where the arithmetic runs.
 type Runtime struct {
-	// Device is "cpu" or "cuda".
-	Device string `yaml:"device" json:"device"`
+	Device Device `yaml:"device" json:"device"`
 	// Threads is the number of intra-operator threads; 0 takes all cores that the
 	// process may use.
 	Threads int `yaml:"threads" json:"threads"`
@@ -434,7 +427,7 @@ type Runtime struct {
 	// Precision is "float32", or "mixed_float16" for images and their gradients
 	// in float16 on a GPU, with parameters, sums and statistics in float32 and the
 	// loss scaled: Keras's names. CPUs have no such kernels.
-	Precision string `yaml:"precision" json:"precision"`
+	Precision Precision `yaml:"precision" json:"precision"`
 	// Library is the path of ONNX Runtime's shared library; empty finds or
 	// fetches it.
 	Library string `yaml:"library" json:"library"`

@@ -40,7 +40,8 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
+func hasTF32(e *Experiment) bool        { return e.Runtime.Device.Traits().TF32 }
+func hasPrecisions(e *Experiment) bool  { return len(e.Runtime.Device.Traits().Precisions) > 1 }
 func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
 func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
 func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
@@ -177,10 +178,10 @@ func rules() []rule {
 		{key: "diagnose.images", doc: "Images whose gradients show the noise scale; a quarter of them show the sharpness, nine times each. More of them see larger noise scales, and take longer.", min: 32, max: maxCount, aside: true},
 		{key: "diagnose.time_share", doc: "Most of a run's time that its measurements take. They time themselves, and are passed over, or come less often than diagnose.every says and mostly in the first epochs, where they would take more; 1 makes all of them.", max: 1, above: true, aside: true},
 
-		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
+		{key: "runtime.device", doc: "Where the arithmetic runs.", names: texts(Devices())},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
-		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: onGPU},
-		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, when: onGPU},
+		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: hasTF32},
+		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
 
 		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},

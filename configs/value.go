@@ -25,7 +25,7 @@ func (s *setting) value(n *yaml.Node) (any, []fault) {
 	if message != "" {
 		return nil, []fault{{n, message}}
 	}
-	return value, nil
+	return reflect.ValueOf(value).Convert(s.typ).Interface(), nil
 }
 
 // list reads a sequence. An empty one is nil, as in Default.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/dataset/cifar"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataFetchOptions struct {
@@ -33,8 +34,8 @@ below the folder given with --out. Printed is the folder to use as data.path:
 
 What is there already is not fetched again. A download that was cut off goes on
 where it stopped when the command is given again.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataFetch(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
@@ -50,13 +51,13 @@ var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io.Writer) error {
 	switch {
 	case opts.out == "":
-		return &usageError{errors.New("--out DIR is required")}
+		return cli.BadUsage(errors.New("--out DIR is required"))
 	case !strings.HasPrefix(opts.url, "https://") && !strings.HasPrefix(opts.url, "http://"):
-		return &usageError{fmt.Errorf("--url %q begins with neither https:// nor http://", opts.url)}
+		return cli.BadUsagef("--url %q begins with neither https:// nor http://", opts.url)
 	case !hexSHA256.MatchString(opts.sha256):
-		return &usageError{fmt.Errorf("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)}
+		return cli.BadUsagef("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)
 	}
-	if err := refuseDeadLink("out", opts.out); err != nil {
+	if err := cli.RefuseDeadLink("out", opts.out); err != nil {
 		return err
 	}
 	dir, err := cifar.Fetch(ctx, cifar.FetchOptions{Dir: opts.out, URL: opts.url, SHA256: opts.sha256, Progress: stderr})

@@ -50,7 +50,7 @@ func newProber(e configs.Experiment, n *onnxmodels.Network, set *dataset.Set, f 
 	e = withWeights(e, set)
 	e.Train.BatchSize, e.Train.Replicas, e.Train.MicroBatch = p.size, 1, p.size
 	e.Runtime.Precision = configs.Float32
-	o := trainingOptions(e, Target(e.Runtime.Device))
+	o := trainingOptions(e, e.Runtime.Device.Traits().Target)
 	var err error
 	if p.model, err = n.Gradients(o); err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), sysmem.Available()); err != nil {
+	if err := checkMemory(trained(network, cut), o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	options := SessionOptions(o.Experiment.Runtime)
@@ -245,7 +245,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // newSteps makes the steps on images, or on their features.
 func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
-	target := Target(r.options.Device)
+	target := r.options.Device.Traits().Target
 	if r.cut == nil {
 		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
 	}
