@@ -129,9 +129,6 @@ func (e *Experiment) conflicts() findings {
 	case !custom && operations > 0:
 		add("augment.operations", "augment.recipe", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
 	}
-	if custom && len(e.Augment.Without) > 0 {
-		add("augment.without", "augment.recipe", "the recipe custom has what augment.operations lists: take it out there")
-	}
 	if e.Runtime.Precision == MixedFloat16 && e.Runtime.Device != "cuda" {
 		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", MixedFloat16)
 	}
