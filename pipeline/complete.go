@@ -75,6 +75,7 @@ func values() map[string]cobra.CompletionFunc {
 		"--url":      cobra.NoFileCompletions,
 
 		"pipeline bench step --target": choice(stepTargets()),
+		"pipeline data fetch --source": choice([]string{fetchCIFAR10, configs.SourceMNIST}),
 		"pipeline config plot --out":   files("png", "svg"),
 		"pipeline export model --out":  anyFile,
 	}
