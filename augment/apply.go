@@ -76,7 +76,9 @@ func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) {
 // maxPixels keeps the places in a workspace within 32 bits.
 const maxPixels = 1 << 28
 
-func checkSides(height, width int) error {
+// CheckSides returns an error unless plans can be applied to images of height·width
+// pixels: sides of 1..65,536 pixels, and not more than 2²⁸ pixels in all.
+func CheckSides(height, width int) error {
 	if height < 1 || width < 1 || height > maxSide || width > maxSide {
 		return fmt.Errorf("image of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
 	}
@@ -87,7 +89,7 @@ func checkSides(height, width int) error {
 }
 
 func checkSize(dst, src, height, width int) error {
-	if err := checkSides(height, width); err != nil {
+	if err := CheckSides(height, width); err != nil {
 		return err
 	}
 	if want := height * width * 3; dst != src || src != want && src != height*width {

@@ -19,6 +19,7 @@ type Experiment struct {
 	Train     Train     `yaml:"train" json:"train"`
 	Optimizer Optimizer `yaml:"optimizer" json:"optimizer"`
 	Schedule  Schedule  `yaml:"schedule" json:"schedule"`
+	Diagnose  Diagnose  `yaml:"diagnose" json:"diagnose"`
 	Runtime   Runtime   `yaml:"runtime" json:"runtime"`
 	Sweep     Sweep     `yaml:"sweep" json:"sweep"`
 }
@@ -384,6 +385,17 @@ type Schedule struct {
 	// Scaling is how the rate follows the batch size: "linear", "sqrt" or
 	// "none".
 	Scaling string `yaml:"scaling" json:"scaling"`
+}
+
+// Diagnose says when it is measured why a run goes as it does. It changes nothing of the run.
+type Diagnose struct {
+	// Every is the number of epochs from one measurement to the next; 0 makes none.
+	Every int `yaml:"every" json:"every"`
+	// Images is how many images' gradients show the noise scale.
+	Images int `yaml:"images" json:"images"`
+	// TimeShare is the most of a run's time, in (0, 1], that measurements take; 1 is no
+	// bound.
+	TimeShare float64 `yaml:"time_share" json:"time_share"`
 }
 
 // The precisions of [Runtime].

@@ -167,6 +167,10 @@ func rules() []rule {
 		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 
+		{key: "diagnose.every", doc: "Epochs between measurements of why a run goes as it does: gradient noise scale, sharpness and how far steps move each layer, as further columns of history.csv. They change nothing of the run; 0 makes none.", max: maxCount, aside: true},
+		{key: "diagnose.images", doc: "Images whose gradients show the noise scale; a quarter of them show the sharpness, nine times each. More of them see larger noise scales, and take longer.", min: 32, max: maxCount, aside: true},
+		{key: "diagnose.time_share", doc: "Most of a run's time that its measurements take. They time themselves, and are passed over, or come less often than diagnose.every says and mostly in the first epochs, where they would take more; 1 makes all of them.", max: 1, above: true, aside: true},
+
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: onGPU},

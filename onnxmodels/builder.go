@@ -105,7 +105,12 @@ type Builder struct {
 	measuring bool
 	measured  []string // the statistics of these outputs
 
+	// stateless leaves out what a training step remembers: it has no rate, and moves no
+	// running statistics.
+	stateless bool
+
 	batch       graph.Dim
+	rate        *graph.Value // learning_rate
 	replicas    int
 	interleaved bool         // images of the replicas take turns
 	reset       *graph.Value // lazy_reset_grad

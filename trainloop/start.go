@@ -15,6 +15,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/sysmem"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
 )
@@ -34,10 +35,10 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
+	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), sysmem.Available()); err != nil {
 		return nil, err
 	}
-	options := sessionOptions(o.Experiment.Runtime)
+	options := SessionOptions(o.Experiment.Runtime)
 	if err := session.Check(options); err != nil {
 		return nil, err // before there is a directory to go on with
 	}

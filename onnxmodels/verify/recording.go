@@ -18,7 +18,7 @@ type Recording struct {
 	// Images are [n, Height, Width, Channels].
 	Height, Width, Channels int
 	Images                  []uint8
-	Outputs       Outputs
+	Outputs                 Outputs
 }
 
 // The arrays of a recording.
