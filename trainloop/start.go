@@ -262,9 +262,11 @@ func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
 		return augment.NewRecipe(a.Recipe, a.Geometry, a.Without...)
 	}
-	specs := make([]augment.Spec, len(a.Operations))
-	for i, op := range a.Operations {
-		specs[i] = augment.Spec{Kind: op.Kind, Ranges: op.Ranges}
+	var specs []augment.Spec
+	for _, op := range a.Operations {
+		if !slices.Contains(a.Without, op.Kind) {
+			specs = append(specs, augment.Spec{Kind: op.Kind, Ranges: op.Ranges})
+		}
 	}
 	return augment.Custom(a.Geometry, specs)
 }
