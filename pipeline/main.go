@@ -143,7 +143,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), needsLibrary(newSweepCommand()), needsLibrary(newTrainCommand()), newVerifyCommand())
+	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), needsLibrary(newSweepCommand()), needsLibrary(newTrainCommand()), needsLibrary(newTuneCommand()), newVerifyCommand())
 	addCompletion(root)
 	return root
 }
