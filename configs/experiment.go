@@ -289,6 +289,10 @@ type Optimizer struct {
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
+	// RateMultipliers are of the form PATTERN=FACTOR: what the rate is multiplied by for
+	// the parameters whose names the pattern matches. Of several that match, the last
+	// counts. In YAML they may be a section of PATTERN: FACTOR.
+	RateMultipliers []string `yaml:"rate_multipliers" json:"rate_multipliers"`
 	// Momentum of SGD and LARS is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
 	// Nesterov takes the step of SGD that the next velocity would be of with the same

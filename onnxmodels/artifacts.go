@@ -60,6 +60,9 @@ type TrainingOptions struct {
 	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
 	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
 	ClipNorm float32
+	// RateMultipliers multiply the learning rate of some parameters; with weight decay they
+	// multiply that too, as it is a part of the step.
+	RateMultipliers []RateMultiplier
 	// Replicas is into how many equal parts each micro-batch is cut for
 	// BatchNorm, each normalised by itself; 0 means 1.
 	Replicas int
@@ -265,7 +268,12 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if err := o.validateWeights(n.classes); err != nil {
 		return nil, err
 	}
+	multipliers, err := n.Multipliers(o.RateMultipliers)
+	if err != nil {
+		return nil, fmt.Errorf("training artifacts: rate multipliers: %w", err)
+	}
 	b := newBuilder("training")
+	b.multipliers = multipliers
 	b.Training, b.averages = true, o.averages()
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
 	// Only our own input of images brings them into that order.
@@ -391,6 +399,7 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 		if o.WeightDecay > 0 && (trainable[i].Decay || o.DecayAll) {
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
+		g = b.multiplied(w.Name, g)
 		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
 		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
 	}

@@ -121,6 +121,7 @@ type Builder struct {
 	// averages tells that trainable parameters have averages, which are below their names.
 	averages      bool
 	averageValues map[string]*graph.Value
+	multipliers   map[string]float32 // of rates, by the names of parameters
 	// secondLabel and labelShare are inputs for mixed images; nil without.
 	secondLabel, labelShare *graph.Value
 }

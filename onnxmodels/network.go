@@ -15,9 +15,10 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	keeps         float32 // of running statistics in each step
-	given         *given  // of a model from outside, nil of others
-	features      int     // of each image, if the network takes features in place of images
+	keeps         float32  // of running statistics in each step
+	given         *given   // of a model from outside, nil of others
+	head          []string // the parameters of the last layer
+	features      int      // of each image, if the network takes features in place of images
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -45,6 +46,9 @@ func (n *Network) declare() error {
 		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
 	n.keeps = b.keeps
+	if n.head == nil {
+		n.head = headOf(b.parameters)
+	}
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
 	return nil
 }

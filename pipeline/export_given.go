@@ -34,7 +34,7 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 }
 
 // optimizers are the values of --optimizer, those of the setting optimizer.kind.
-var optimizers = []string{configs.SGD, configs.Adam, configs.AdamW}
+var optimizers = configs.Choices("optimizer.kind")
 
 // check refuses what goes with --model alone.
 func (f *givenFlags) check(flags *pflag.FlagSet) error {

@@ -111,6 +111,9 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	if e.Train.Balance == configs.BalanceWeights {
 		return nil, &SettingError{"train.balance", configs.BalanceWeights + " takes the weights from the training images, which are not read here: set train.class_weights"}
 	}
+	if err := checkMultipliers(n, e.Optimizer); err != nil {
+		return nil, err
+	}
 	o := trainingOptions(e, target)
 	if e.Optimizer.HoldsRates() {
 		s, err := schedule.New(e, stepsPerEpoch)
@@ -149,10 +152,28 @@ func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
 	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
 	o.EMADecay, o.EMAWarmup = s.EMADecay, s.EMAWarmup
+	o.RateMultipliers = multipliers(s)
 	if s.IsAdam() {
 		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
 		return
 	}
 	o.Momentum, o.Nesterov, o.TrustCoefficient = float32(s.Momentum), s.Nesterov, float32(s.TrustCoefficient)
 	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
+}
+
+// multipliers are the optimizer's multipliers of rates, in the form of artifacts.
+func multipliers(s configs.Optimizer) []onnxmodels.RateMultiplier {
+	var list []onnxmodels.RateMultiplier
+	for _, m := range s.Multipliers() {
+		list = append(list, onnxmodels.RateMultiplier{Pattern: m.Pattern, Factor: float32(m.Factor)})
+	}
+	return list
+}
+
+// checkMultipliers refuses patterns that match none of the network's parameters.
+func checkMultipliers(n *onnxmodels.Network, s configs.Optimizer) error {
+	if _, err := n.Multipliers(multipliers(s)); err != nil {
+		return &SettingError{"optimizer.rate_multipliers", err.Error()}
+	}
+	return nil
 }

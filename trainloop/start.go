@@ -34,6 +34,9 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMultipliers(trained(network, cut), o.Experiment.Optimizer); err != nil {
+		return nil, err
+	}
 	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
 		return nil, err
 	}
