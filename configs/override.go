@@ -103,7 +103,8 @@ func (r *reader) override(s *setting, key string, origin Origin, text string) {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
 	if s.typ.Kind() != reflect.String || quoted {
 		bare := strings.TrimSpace(text)
-		if s.typ.Kind() == reflect.Slice && !strings.HasPrefix(bare, "[") && !(s.pairs && strings.HasPrefix(bare, "{")) {
+		bracketed := strings.HasPrefix(bare, "[") || s.pairs && strings.HasPrefix(bare, "{")
+		if s.typ.Kind() == reflect.Slice && !bracketed {
 			text = "[" + text + "]"
 		}
 		var document yaml.Node
