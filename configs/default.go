@@ -43,7 +43,8 @@ func Default() Experiment {
 			WarmupBy:      "step",
 			Scaling:       "linear",
 		},
-		Runtime: Runtime{Device: "cpu", TF32: true, Precision: Float32},
+		Diagnose: Diagnose{Images: 512, TimeShare: 0.1},
+		Runtime:  Runtime{Device: "cpu", TF32: true, Precision: Float32},
 		Sweep: Sweep{
 			Conditions: []string{"none", "medium", "strong", "warmup"},
 			BatchSizes: []int{128, 256, 512, 1024, 2048, 4096, 8192},

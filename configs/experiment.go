@@ -19,6 +19,7 @@ type Experiment struct {
 	Train     Train     `yaml:"train" json:"train"`
 	Optimizer Optimizer `yaml:"optimizer" json:"optimizer"`
 	Schedule  Schedule  `yaml:"schedule" json:"schedule"`
+	Diagnose  Diagnose  `yaml:"diagnose" json:"diagnose"`
 	Runtime   Runtime   `yaml:"runtime" json:"runtime"`
 	Sweep     Sweep     `yaml:"sweep" json:"sweep"`
 }
@@ -133,10 +134,10 @@ const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
 type Data struct {
-	// Source is "synthetic", "cifar10", "cifar100" or "folder".
+	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST or "folder".
 	Source string `yaml:"source" json:"source"`
 	// Path is the folder that holds the files; empty means the embedded
-	// default, which only "synthetic" has.
+	// default, which only "synthetic" has, and for SourceMNIST what is fetched.
 	Path string `yaml:"path" json:"path"`
 	// Train and Validation limit the number of images; 0 takes all there are.
 	Train      int `yaml:"train" json:"train"`
@@ -146,6 +147,9 @@ type Data struct {
 	// a size of their own.
 	Size  int `yaml:"size" json:"size"`
 	Width int `yaml:"width" json:"width"`
+	// Channels is 1 for grey images and 3 for those in colour, which others are turned
+	// into; 0 means as many as the source has: 1 of SourceMNIST, 3 of the others.
+	Channels int `yaml:"channels" json:"channels"`
 	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
@@ -178,6 +182,28 @@ func (d *Data) SettleSize(height, width int) {
 	}
 }
 
+// SourceMNIST is MNIST, or with a path any set of grey images in IDX files.
+const SourceMNIST = "mnist"
+
+// ImageChannels is how many channels the images have: 1 if they are grey, else 3.
+func (d Data) ImageChannels() int {
+	switch {
+	case d.Channels != 0:
+		return d.Channels
+	case d.Source == SourceMNIST:
+		return 1
+	}
+	return 3
+}
+
+// SettleChannels gives images so many channels where the number is left open and theirs is
+// another.
+func (d *Data) SettleChannels(channels int) {
+	if d.Channels == 0 && d.ImageChannels() != channels {
+		d.Channels = channels
+	}
+}
+
 // BrokenSkip leaves out images that cannot be read.
 const BrokenSkip = "skip"
 
@@ -185,6 +211,8 @@ const BrokenSkip = "skip"
 type Augment struct {
 	// Recipe is "none", "shift", "medium", "strong" or "custom".
 	Recipe string `yaml:"recipe" json:"recipe"`
+	// Without are kinds of operations that the recipe leaves out, if it has them.
+	Without []string `yaml:"without" json:"without"`
 	// Geometry is "keras-2018" or "keras-3".
 	Geometry string `yaml:"geometry" json:"geometry"`
 	// Operations is the list that the recipe "custom" applies.
@@ -377,6 +405,17 @@ type Schedule struct {
 	// Scaling is how the rate follows the batch size: "linear", "sqrt" or
 	// "none".
 	Scaling string `yaml:"scaling" json:"scaling"`
+}
+
+// Diagnose says when it is measured why a run goes as it does. It changes nothing of the run.
+type Diagnose struct {
+	// Every is the number of epochs from one measurement to the next; 0 makes none.
+	Every int `yaml:"every" json:"every"`
+	// Images is how many images' gradients show the noise scale.
+	Images int `yaml:"images" json:"images"`
+	// TimeShare is the most of a run's time, in (0, 1], that measurements take; 1 is no
+	// bound.
+	TimeShare float64 `yaml:"time_share" json:"time_share"`
 }
 
 // The precisions of [Runtime].

@@ -30,6 +30,7 @@ train:
 optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0.5, nesterov: true, momentum_correction: true, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, clip_norm: 2, weight_decay: 5e-4, decay_all: true, trust_coefficient: 0.02, ema_decay: 0.99, ema_warmup: false, rate_multipliers: {"layer4.*": 0.1, head: 10}}
 schedule:
   {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, monitor: val_accuracy, patience: 3, cooldown: 1, min_delta: 0.01, min_rate: 1e-5, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
+diagnose: {every: 2, images: 64, time_share: 0.5}
 runtime: {device: cuda, threads: 2, tf32: false, precision: mixed_float16, library: lib.so}
 sweep:
   conditions: [none, "123"]
@@ -143,6 +144,7 @@ func TestHashAndDiff(t *testing.T) {
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
 		"train.stop_min_delta": true, "train.stop_monitor": true, "train.stop_restore_best": true, // without patience
 		"schedule.monitor": true, "schedule.patience": true, "schedule.cooldown": true, "schedule.min_delta": true, "schedule.min_rate": true, // without a plateau
+		"diagnose.every": true, "diagnose.images": true, "diagnose.time_share": true,
 		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,
 	}
 	for _, s := range newKeys().settings {

@@ -273,8 +273,26 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		return nil, fmt.Errorf("training artifacts: rate multipliers: %w", err)
 	}
 	b := newBuilder("training")
-	b.multipliers = multipliers
-	b.Training, b.averages = true, o.averages()
+	b.multipliers, b.averages = multipliers, o.averages()
+	logits, label, err := n.trainingForward(b, o)
+	if err != nil {
+		return nil, err
+	}
+	loss := b.trainingLoss(logits, label, o)
+	b.finish(loss, logits, label)
+	if err := b.backward(loss, b.rate, o); err != nil {
+		return nil, err
+	}
+	for _, flag := range b.updated {
+		b.Output(flag)
+	}
+	b.lower(o.Target, o.Block)
+	return b, b.Err()
+}
+
+// trainingForward declares the inputs of a graph that trains, and appends the layers to it.
+func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label *graph.Value, err error) {
+	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
 	// Only our own input of images brings them into that order.
 	b.interleaved = o.Target == TargetCUDA && b.replicas > 1 && n.given == nil && n.features == 0
@@ -282,7 +300,9 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.batch = graph.Fixed(o.Batch)
 	}
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
-	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	if !b.stateless {
+		b.rate = b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	}
 	if o.Mixes {
 		b.secondLabel = b.Input(InputSecondLabel, graph.Int64, graph.Shape{b.batch})
 		b.labelShare = b.Input(InputLabelShare, graph.Float, graph.Shape{b.batch})
@@ -291,23 +311,15 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
 	}
-	b.takeReset()
+	if !b.stateless {
+		b.takeReset()
+	}
 
-	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
+	logits = b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	label = b.turns(InputLabel, label, b.batch, 1)
-	loss := b.trainingLoss(logits, label, o)
-	b.finish(loss, logits, label)
-	if err := b.backward(loss, rate, o); err != nil {
-		return nil, err
-	}
-	for _, flag := range b.updated {
-		b.Output(flag)
-	}
-	b.lower(o.Target, o.Block)
-	return b, b.Err()
+	return logits, b.turns(InputLabel, label, b.batch, 1), b.Err()
 }
 
 // takeReset declares the input that tells a step's first micro-batch.
@@ -362,13 +374,7 @@ func (b *Builder) finish(loss, logits, label *graph.Value) {
 // learning rate, and their accumulation over micro-batches, or what the optimizer makes
 // of them.
 func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
-	var trainable []Parameter
-	var targets []*graph.Value
-	for _, p := range b.parameters {
-		if p.Trainable {
-			trainable, targets = append(trainable, p), append(targets, b.values[p.Name])
-		}
-	}
+	trainable, targets := b.trainable()
 	b.Prefix(BackwardPrefix)
 	defer b.Prefix("")
 	factor := rate // of all gradients
@@ -404,6 +410,16 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
 	}
 	return b.Err()
+}
+
+// trainable returns the parameters that are trained, and their values.
+func (b *Builder) trainable() (trainable []Parameter, values []*graph.Value) {
+	for _, p := range b.parameters {
+		if p.Trainable {
+			trainable, values = append(trainable, p), append(values, b.values[p.Name])
+		}
+	}
+	return trainable, values
 }
 
 // unscale multiplies the gradients of the scaled loss by factor/scale, and makes their

@@ -12,8 +12,9 @@ import (
 // The names of the inputs and outputs of training artifacts and inference
 // models, and of the symbolic batch size.
 const (
-	// InputImage is uint8 [batch, height, width, 3], 0..255; an inference model
-	// may have it as float32 [batch, 3, height, width], 0..1.
+	// InputImage is uint8 [batch, height, width, channels], 0..255; an inference model
+	// may have it as float32 [batch, channels, height, width], 0..1. There are 3 channels,
+	// or 1 if images are grey.
 	InputImage = "image"
 	// InputLabel is int64 [batch], the class of each image, counted from 0.
 	InputLabel = "label"
@@ -104,7 +105,12 @@ type Builder struct {
 	measuring bool
 	measured  []string // the statistics of these outputs
 
+	// stateless leaves out what a training step remembers: it has no rate, and moves no
+	// running statistics.
+	stateless bool
+
 	batch       graph.Dim
+	rate        *graph.Value // learning_rate
 	replicas    int
 	interleaved bool         // images of the replicas take turns
 	reset       *graph.Value // lazy_reset_grad
@@ -211,14 +217,14 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
-// inTurns returns images [batch, h, w, 3] as [batch, 3, h, w], those of the
+// inTurns returns images [batch, h, w, c] as [batch, c, h, w], those of the
 // replicas in turns.
 func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
-	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, 3),
+	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, s[3].Size),
 		graph.Shape{graph.Fixed(b.replicas), part, s[1], s[2], s[3]})
 	turns := b.Transpose("image.planar", parts, 1, 0, 4, 2, 3)
-	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, 3, s[1].Size, s[2].Size),
+	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, s[3].Size, s[1].Size, s[2].Size),
 		graph.Shape{s[0], s[3], s[1], s[2]})
 }
 
@@ -244,8 +250,8 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 // perByte is what a step of a byte is to the network.
 const perByte = 1.0 / 255
 
-// normalise returns x / 255 as [batch, 3, h, w], in the type that the network
-// computes in, for an image of uint8 [batch, h, w, 3].
+// normalise returns x / 255 as [batch, c, h, w], in the type that the network
+// computes in, for an image of uint8 [batch, h, w, c].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
 	if !b.interleaved {
 		return b.ImageInput("image", image, perByte, b.compute)

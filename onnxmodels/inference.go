@@ -15,10 +15,11 @@ import (
 // The forms of input that an inference model can have: the values of MetadataInput.
 const (
 	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
-	// stored: rows from the top, pixels of red, green and blue.
+	// stored: rows from the top, pixels of red, green and blue. Models of grey images
+	// have [batch, height, width, 1].
 	InputUint8NHWC = "uint8-nhwc"
 	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1: the same
-	// divided by 255, a plane a colour.
+	// divided by 255, a plane a colour, or [batch, 1, height, width].
 	InputFloat32NCHW = "float32-nchw"
 )
 
@@ -41,7 +42,8 @@ const (
 	// pixels: no mean is taken off and no channels are exchanged.
 	//
 	//	uint8-nhwc    [batch, height, width, 3] of 0..255, as images are stored:
-	//	              rows from the top, pixels of red, green and blue
+	//	              rows from the top, pixels of red, green and blue; where the
+	//	              input has 1 channel, of grey
 	//	float32-nchw  [batch, 3, height, width] of 0..1: the same divided by 255, a
 	//	              plane a colour
 	MetadataInput = "input"

@@ -19,7 +19,7 @@ const momentSuffix = ".batch"
 // BatchNorm", section 3). Run Model on a batch, give what it gives to Add, and so on; then
 // Statistics are those of all batches together.
 type Moments struct {
-	// Model has the input image, uint8 [batch, height, width, 3]. It normalises by the
+	// Model has the input image, uint8 [batch, height, width, channels]. It normalises by the
 	// batch, as in training, but drops nothing.
 	Model *modelfile.Model
 	// Outputs are the model's, for each BatchNorm the mean and the biased variance of what

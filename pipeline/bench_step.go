@@ -16,6 +16,7 @@ import (
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 )
 
 type benchStepOptions struct {
@@ -91,7 +92,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	}
 	defer session.Close() // the process ends
 	if opts.serve {
-		s, err := trainloop.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
+		s, err := measure.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
 		if err != nil {
 			return err
 		}
@@ -100,7 +101,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.profile {
 		return profileStep(ctx, opts, *experiment, stdout)
 	}
-	m, err := trainloop.Measure(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
+	m, err := measure.Steps(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	return writeMeasurement(stdout, m)
 }
 
-func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
+func writeMeasurement(w io.Writer, m measure.Measurement) error {
 	device := "CPU"
 	if m.Device == library.CUDA {
 		device = "GPU"

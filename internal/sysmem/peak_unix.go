@@ -1,6 +1,6 @@
 //go:build unix
 
-package trainloop
+package sysmem
 
 import (
 	"runtime"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PeakBytes is the most memory that the process has had, or 0 where the
-// system does not tell.
-func PeakBytes() int64 {
+// Peak returns the most bytes of memory that the process has had, or 0 where the system
+// does not tell.
+func Peak() int64 {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0

@@ -1,4 +1,4 @@
-package trainloop
+package measure
 
 import (
 	"os"
@@ -10,6 +10,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/library/librarytest"
 	"onnxlab/ort/profile"
+	"onnxlab/trainloop"
 )
 
 // TestProfile counts what the profile of a small network must hold, at two
@@ -68,11 +69,11 @@ func TestProfile(t *testing.T) {
 func TestProfileFeeds(t *testing.T) {
 	e := configs.Default()
 	e.Runtime.Precision = configs.MixedFloat16
-	n, err := Network(e, 8, 8)
+	n, err := trainloop.Network(e, 8, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := Artifacts(n, e, 1, onnxmodels.TargetCUDA)
+	a, err := trainloop.Artifacts(n, e, 1, onnxmodels.TargetCUDA)
 	if err != nil {
 		t.Fatal(err)
 	}

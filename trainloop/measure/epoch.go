@@ -1,4 +1,4 @@
-package trainloop
+package measure
 
 import (
 	"context"
@@ -7,8 +7,8 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
-	"onnxlab/onnxmodels/checkpoint"
-	"onnxlab/trainloop/snapshot"
+	"onnxlab/internal/sysmem"
+	"onnxlab/trainloop"
 )
 
 // EpochMeasurement is what the training steps of an epoch cost, with loading
@@ -29,80 +29,38 @@ type EpochMeasurement struct {
 	PeakBytes int64 `json:"peak_bytes"`
 }
 
-// EpochStepper does the training steps of an experiment as Run does them, epoch
-// after epoch, without evaluating and saving between.
-type EpochStepper struct {
-	steps *steps
-	done  int
-}
+// EpochStepper times the training steps of an experiment as a run does them, epoch after
+// epoch, without evaluating and saving in between.
+type EpochStepper struct{ steps *trainloop.Steps }
 
 // NewEpochStepper returns a stepper that trains on the images, all of which it
 // brings into memory: drawing them is not what it times. Nor is what makes the features
 // with train.cache_features.
 func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
-	e = withClasses(e, train)
-	if err := checkTraining(e, train); err != nil {
-		return nil, err
-	}
-	height, width := train.Size()
-	network, err := Network(e, height, width)
+	steps, err := trainloop.NewSteps(ctx, e, train)
 	if err != nil {
 		return nil, err
 	}
-	cut, err := cutFor(e, network)
-	if err != nil {
-		return nil, err
-	}
-	target := Target(e.Runtime.Device)
-	if err := checkMemory(trained(network, cut), e, target, availableMemory()); err != nil {
-		return nil, err
-	}
-	state := checkpoint.Encode(network.Initialize(e.Seed))
-	if cut != nil {
-		f, err := newFeatures(ctx, e, cut, state, train, nil)
-		if err != nil {
-			return nil, err
-		}
-		s, err := f.steps(e, snapshot.Manifest{}, state, target)
-		if err != nil {
-			return nil, err
-		}
-		return &EpochStepper{steps: s}, nil
-	}
-	s, err := newSteps(e, train, network, snapshot.Manifest{}, state, target)
-	if err != nil {
-		return nil, err
-	}
-	if err := train.Draw(ctx); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return &EpochStepper{steps: s}, nil
+	return &EpochStepper{steps}, nil
 }
 
 // Step does one step and tells what it took. The error of a loss that is not
-// finite is a *Diverged.
+// finite is a *trainloop.Diverged.
 func (s *EpochStepper) Step(ctx context.Context) (StepTime, error) {
 	begun := time.Now()
-	result, wait, err := s.steps.optimize(ctx, s.done)
+	_, wait, err := s.steps.Next(ctx)
 	if err != nil {
 		return StepTime{}, err
 	}
-	if !isFinite(result.Loss) {
-		return StepTime{}, &Diverged{
-			Step: s.done, Epoch: s.done / s.steps.feed.StepsPerEpoch(),
-			Loss: result.Loss, Rate: s.steps.schedule.Rate(s.done),
-		}
-	}
-	s.done++
 	return StepTime{time.Since(begun).Seconds(), wait.Seconds()}, nil
 }
 
 // Close frees the session and stops the loader.
-func (s *EpochStepper) Close() error { return s.steps.close() }
+func (s *EpochStepper) Close() error { return s.steps.Close() }
 
-// MeasureEpoch does one step and then those of as many images as told, in full
+// Epoch does one step and then those of as many images as told, in full
 // batches, and tells what these cost; 0 images are a whole epoch.
-func MeasureEpoch(ctx context.Context, e configs.Experiment, train *dataset.Set, images int) (m EpochMeasurement, err error) {
+func Epoch(ctx context.Context, e configs.Experiment, train *dataset.Set, images int) (m EpochMeasurement, err error) {
 	s, err := NewEpochStepper(ctx, e, train)
 	if err != nil {
 		return m, err
@@ -116,8 +74,8 @@ func MeasureEpoch(ctx context.Context, e configs.Experiment, train *dataset.Set,
 		return m, err
 	}
 	m = EpochMeasurement{
-		Recipe: e.Augment.Recipe, BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
-		Images: len(times) * e.Train.BatchSize, PeakBytes: PeakBytes(),
+		Recipe: e.Augment.Recipe, BatchSize: e.Train.BatchSize, MicroBatch: trainloop.MicroBatch(e),
+		Images: len(times) * e.Train.BatchSize, PeakBytes: sysmem.Peak(),
 	}
 	wait := 0.0
 	for _, t := range times {

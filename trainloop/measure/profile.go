@@ -1,4 +1,4 @@
-package trainloop
+package measure
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"onnxlab/ort/library"
 	"onnxlab/ort/lossscale"
 	"onnxlab/ort/profile"
+	"onnxlab/trainloop"
 )
 
 // StepProfile is where the time of a training step goes.
@@ -46,30 +47,21 @@ type Share struct {
 // Seconds are those of both passes.
 func (s Share) Seconds() float64 { return s.Forward + s.Backward }
 
-// Profile does as many steps as told as Measure does, and then their forward
+// Profile does as many steps as told as Steps does, and then their forward
 // and backward passes once more under ONNX Runtime's profiler. See
 // package profile for what it changes in the process meanwhile.
 func Profile(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (p StepProfile, err error) {
-	if p.Measurement, err = Measure(ctx, e, height, width, steps, target); err != nil {
+	if p.Measurement, err = Steps(ctx, e, height, width, steps, target); err != nil {
 		return p, err
 	}
-	network, err := Network(e, height, width)
-	if err != nil {
-		return p, err
-	}
-	cut, err := cutFor(e, network)
-	if err != nil {
-		return p, err
-	}
-	upper := trained(network, cut)
-	artifacts, err := Artifacts(upper, evenlyWeighed(e), 1, target)
+	prepared, err := trainloop.Prepare(e, height, width, target)
 	if err != nil {
 		return p, err
 	}
 	passes := p.BatchSize / p.MicroBatch
-	trace, err := profile.Run(ctx, artifacts.Training, profileFeeds(e, upper),
+	trace, err := profile.Run(ctx, prepared.Artifacts.Training, profileFeeds(e, prepared.Network),
 		[]string{onnxmodels.OutputLoss, onnxmodels.OutputCorrect},
-		profile.Options{Session: sessionOptions(e.Runtime), Runs: max(steps, 1) * passes})
+		profile.Options{Session: trainloop.SessionOptions(e.Runtime), Runs: max(steps, 1) * passes})
 	if err != nil {
 		return p, err
 	}
@@ -105,7 +97,7 @@ func floatBytes(list []float32) []byte {
 // profileFeeds are the inputs of the training model as in the first step.
 func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
 	height, width := n.Size()
-	images, labels := randomBatch(e.Seed, MicroBatch(e), height, width, n.Classes())
+	images, labels := randomBatch(e.Seed, trainloop.MicroBatch(e), height*width*n.Channels(), n.Classes())
 	feeds := profile.Feeds{
 		onnxmodels.InputImage:        images,
 		onnxmodels.InputLearningRate: binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.001)),
@@ -118,7 +110,7 @@ func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
 	}
 	feeds[onnxmodels.InputSecondLabel] = feeds[onnxmodels.InputLabel]
 	if n.Features() > 0 {
-		feeds[onnxmodels.InputFeatures] = floatBytes(randomFeatures(e.Seed, MicroBatch(e)*n.Features()))
+		feeds[onnxmodels.InputFeatures] = floatBytes(randomFeatures(e.Seed, trainloop.MicroBatch(e)*n.Features()))
 	}
 	c := n.Initialize(e.Seed)
 	for _, p := range slices.Concat(c.Trainable, c.Frozen) {

@@ -1,4 +1,4 @@
-package trainloop
+package measure
 
 import (
 	"context"
@@ -9,11 +9,14 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset/evaluation"
+	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/interp"
+	"onnxlab/onnxmodels/op"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
-	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop"
 )
 
 // Measurement is what training steps of an experiment cost.
@@ -42,45 +45,31 @@ type Measurement struct {
 // Stepper does training steps of an experiment on random images, or on random
 // features with train.cache_features: what they cost does not depend on them.
 type Stepper struct {
-	network *onnxmodels.Network // that is trained
-	state   *checkpoint.Checkpoint
-	trainer *session.Trainer
-	step    func() (session.Result, error)
+	prepared *trainloop.Prepared
+	trainer  *session.Trainer
+	step     func() (session.Result, error)
 }
 
 // NewStepper returns a stepper for images of height x width, in the form for
 // the target, one of onnxmodels.Targets or TargetNative. A batch that the memory
-// is not enough for is a *SettingError.
+// is not enough for is a *trainloop.SettingError.
 func NewStepper(e configs.Experiment, height, width int, target string) (*Stepper, error) {
-	network, err := Network(e, height, width)
+	prepared, err := trainloop.Prepare(e, height, width, target)
 	if err != nil {
 		return nil, err
 	}
-	cut, err := cutFor(e, network)
+	trainer, err := prepared.NewTrainer()
 	if err != nil {
 		return nil, err
 	}
-	upper := trained(network, cut)
-	if err := checkMemory(upper, e, target, availableMemory()); err != nil {
-		return nil, err
-	}
-	artifacts, err := Artifacts(upper, evenlyWeighed(e), 1, target)
-	if err != nil {
-		return nil, err
-	}
-	state := network.Initialize(e.Seed)
-	trainer, err := newTrainer(e, upper, artifacts, snapshot.Manifest{}, checkpoint.Encode(state))
-	if err != nil {
-		return nil, err
-	}
-	return &Stepper{upper, state, trainer, randomStep(e, upper, trainer)}, nil
+	return &Stepper{prepared, trainer, randomStep(e, prepared.Network, trainer)}, nil
 }
 
 // randomStep returns what does a step on a random batch.
 func randomStep(e configs.Experiment, n *onnxmodels.Network, t *session.Trainer) func() (session.Result, error) {
 	const rate = 0.001
 	height, width := n.Size()
-	randomImages, randomLabels := randomBatch(e.Seed, e.Train.BatchSize, height, width, n.Classes())
+	randomImages, randomLabels := randomBatch(e.Seed, e.Train.BatchSize, height*width*n.Channels(), n.Classes())
 	if n.Features() > 0 {
 		features, labels := t.FeatureBatch()
 		copy(features, randomFeatures(e.Seed, len(features)))
@@ -103,10 +92,10 @@ func randomFeatures(seed uint64, n int) []float32 {
 	return list
 }
 
-// randomBatch returns n images [n, height, width, 3] and their labels.
-func randomBatch(seed uint64, n, height, width, classes int) (images []uint8, labels []int64) {
+// randomBatch returns n images of so many bytes and their labels.
+func randomBatch(seed uint64, n, size, classes int) (images []uint8, labels []int64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for range n * height * width * 3 {
+	for range n * size {
 		images = append(images, uint8(rng.Uint32()))
 	}
 	for range n {
@@ -151,9 +140,8 @@ func timeSteps(ctx context.Context, step func(context.Context) (StepTime, error)
 	return times, nil
 }
 
-// Measure does one step and then as many as told, at least one, and tells what
-// these cost.
-func Measure(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (m Measurement, err error) {
+// Steps does one step and then as many as told, at least one, and tells what these cost.
+func Steps(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (m Measurement, err error) {
 	s, err := NewStepper(e, height, width, target)
 	if err != nil {
 		return m, err
@@ -165,15 +153,15 @@ func Measure(ctx context.Context, e configs.Experiment, height, width, steps int
 	}
 	m = Measurement{
 		Target: target, Device: e.Runtime.Device, Precision: precision(e.Runtime),
-		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
+		BatchSize: e.Train.BatchSize, MicroBatch: trainloop.MicroBatch(e),
 	}
 	for _, t := range times {
 		m.Seconds = append(m.Seconds, t.Seconds)
 	}
 	m.SecondsPerStep = median(m.Seconds)
 	m.ImagesPerSecond = float64(m.BatchSize) / m.SecondsPerStep
-	m.PeakBytes = PeakBytes()
-	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.network, s.state)
+	m.PeakBytes = sysmem.Peak()
+	m.EvaluationImagesPerSecond, err = evaluationRate(e, s.prepared)
 	return m, err
 }
 
@@ -187,8 +175,8 @@ func precision(r configs.Runtime) string {
 
 // evaluationRate is how many images a second the network classifies, by the median
 // of five batches after a first one.
-func evaluationRate(e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (rate float64, err error) {
-	classify, closeModel, err := randomClassifier(e, n, state)
+func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, err error) {
+	classify, closeModel, err := randomClassifier(e, p)
 	if err != nil {
 		return 0, err
 	}
@@ -205,26 +193,34 @@ func evaluationRate(e configs.Experiment, n *onnxmodels.Network, state *checkpoi
 }
 
 // randomClassifier returns what classifies evaluation.Batch random images, or their features.
-func randomClassifier(e configs.Experiment, n *onnxmodels.Network, state *checkpoint.Checkpoint) (classify, closeModel func() error, err error) {
-	if size := n.Features(); size > 0 {
-		head, err := openUpper(n, state, sessionOptions(e.Runtime))
-		if err != nil {
-			return nil, nil, err
-		}
-		list := randomFeatures(e.Seed, evaluation.Batch*size)
-		return func() error { _, err := logits(head, list, size); return err }, head.Close, nil
-	}
-	data, err := inferenceModel(n, state, nil, Target(e.Runtime.Device))
+func randomClassifier(e configs.Experiment, p *trainloop.Prepared) (classify, closeModel func() error, err error) {
+	n, options := p.Network, trainloop.SessionOptions(e.Runtime)
+	data, err := trainloop.InferenceModel(n, p.State, nil, trainloop.Target(e.Runtime.Device))
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := session.NewModel(data, sessionOptions(e.Runtime))
+	if n.Features() > 0 {
+		return featureClassifier(e.Seed, data, n.Features(), options)
+	}
+	m, err := session.NewModel(data, options)
 	if err != nil {
 		return nil, nil, err
 	}
 	height, width := n.Size()
-	images, _ := randomBatch(e.Seed, evaluation.Batch, height, width, n.Classes())
+	images, _ := randomBatch(e.Seed, evaluation.Batch, height*width*n.Channels(), n.Classes())
 	return func() error { _, _, err := m.Predict(context.Background(), images); return err }, m.Close, nil
+}
+
+// featureClassifier classifies random features of evaluation.Batch images, n of each.
+func featureClassifier(seed uint64, model []byte, n int, o session.Options) (classify, closeModel func() error, err error) {
+	head, err := session.NewProbe(model, onnxmodels.InputFeatures, []string{onnxmodels.OutputLogits}, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	input := &interp.Value{Name: onnxmodels.InputFeatures, Tensor: &op.Tensor{
+		Elem: graph.Float, Shape: []int{evaluation.Batch, n}, Floats: randomFeatures(seed, evaluation.Batch*n),
+	}}
+	return func() error { _, err := head.Run(input); return err }, head.Close, nil
 }
 
 func median(values []float64) float64 {
