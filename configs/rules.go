@@ -71,6 +71,7 @@ func leavesOut(e *Experiment) bool   { return len(e.Augment.Without) > 0 && e.Au
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
+func otherLoss(e *Experiment) bool { return e.Train.Loss != LossCrossEntropy }
 func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
 func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
@@ -133,6 +134,7 @@ func rules() []rule {
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
+		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy asks of each class by itself whether an image has it, so that images may have several; mean_squared_error is of the differences between the outputs and 1 for the classes that an image has, 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},

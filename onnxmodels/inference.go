@@ -94,7 +94,7 @@ type InferenceOptions struct {
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
-	// Loss is what the network was trained on, one of Losses, LossCrossEntropy by default:
+	// Loss is what the network was trained on, one of Losses, by default that of WithLoss:
 	// the probabilities are the softmax of the logits, with LossBinaryCrossEntropy the
 	// sigmoid of each and with LossMeanSquaredError themselves, cut to 0..1. The metadata
 	// tell it where it is not the default.
@@ -174,6 +174,7 @@ func (b *Builder) quantizedImage(image *graph.Value) *graph.Value {
 
 // checkInference tells which options are not possible, and fills in the defaults.
 func (n *Network) checkInference(o *InferenceOptions) error {
+	o.Loss = cmp.Or(o.Loss, n.Loss())
 	o.Input, o.Precision = cmp.Or(o.Input, InputUint8NHWC), cmp.Or(o.Precision, PrecisionFloat32)
 	switch {
 	case o.Input != InputUint8NHWC && o.Input != InputFloat32NCHW:
@@ -208,7 +209,7 @@ func metadata(o InferenceOptions) []graph.Property {
 	if o.Precision != PrecisionFloat32 {
 		list = append(list, graph.Property{Key: MetadataPrecision, Value: o.Precision})
 	}
-	if o.Loss != "" && o.Loss != LossCrossEntropy {
+	if o.Loss != LossCrossEntropy {
 		list = append(list, graph.Property{Key: MetadataLoss, Value: o.Loss})
 	}
 	if len(o.Classes) > 0 {

@@ -20,6 +20,7 @@ type Network struct {
 	keeps         float32  // of running statistics in each step
 	given         *given   // of a model from outside, nil of others
 	head          []string // the parameters of the last layer
+	loss          string   // what it is trained on, for inference; "" is cross-entropy
 	features      int      // of each image, if the network takes features in place of images
 }
 
@@ -84,6 +85,17 @@ func (n *Network) Channels() int { return n.channels }
 // Features returns how many numbers of each image the network takes in place of the image:
 // 0 unless it is the upper part of a [Cut].
 func (n *Network) Features() int { return n.features }
+
+// WithLoss returns the network as one that is trained on the loss, one of Losses: the
+// probabilities of inference models follow from it ([InferenceOptions]).
+func (n *Network) WithLoss(loss string) *Network {
+	with := *n
+	with.loss = loss
+	return &with
+}
+
+// Loss is that of WithLoss, else LossCrossEntropy.
+func (n *Network) Loss() string { return cmp.Or(n.loss, LossCrossEntropy) }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }

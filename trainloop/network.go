@@ -25,6 +25,15 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels, with as many channels as those of its data. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+	n, err := networkOf(e, height, width)
+	if err != nil {
+		return nil, err
+	}
+	return n.WithLoss(e.Train.Loss), nil
+}
+
+// networkOf is Network, whatever it is trained on.
+func networkOf(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	m := e.Model
 	switch m.Kind {
 	case configs.KindONNX:
@@ -134,6 +143,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 	o := onnxmodels.TrainingOptions{
 		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
+		Loss:           e.Train.Loss,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
 		ClassWeights:   weightsOf(e),
 		Mixes:          e.Augment.Mixes(),
