@@ -298,7 +298,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	for _, flag := range b.updated {
 		b.Output(flag)
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	return b, b.Err()
 }
 
@@ -344,12 +344,14 @@ func (b *Builder) takeReset() {
 	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 }
 
-// lower makes of the graph what the target runs.
-func (b *Builder) lower(target string, block int) {
+// lower makes of the graph, which may be of a model from outside, what the target runs.
+func (b *Builder) lower(target string, block int, given bool) {
 	switch {
 	case b.Err() != nil:
 	case target == TargetCPU:
 		cpu.Lower(b.Graph)
+	case target == TargetNative && given:
+		native.LowerGiven(b.Graph, block)
 	case target == TargetNative:
 		native.Lower(b.Graph, block)
 	case target == TargetCUDA:
@@ -486,7 +488,7 @@ func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *mo
 		}
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
 	}
-	b.lower(TargetPortable, 0)
+	b.lower(TargetPortable, 0, false)
 	m, err = b.Model()
 	return m, logits.Name, err
 }
