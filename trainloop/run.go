@@ -274,7 +274,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, r.Validation)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(r.Experiment.Train.Loss), r.Validation)
 }
 
 // interrupted saves the state and says so.

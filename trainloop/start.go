@@ -36,6 +36,9 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMultipliers(trained(network, cut), o.Experiment.Optimizer); err != nil {
+		return nil, err
+	}
 	if err := checkMemory(trained(network, cut), o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
 		return nil, err
 	}
