@@ -81,7 +81,7 @@ for the quickstart and, on two cores, minutes for the study.
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "measure a few steps, and print what would be run and how long it would take")
 	flags.BoolVar(&opts.json, "json", false, "print the report's table as JSON")
 	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads; on a cluster, as many as it has room for)")
-	opts.clusterFlags.add(cmd)
+	opts.add(cmd)
 	return cmd
 }
 
