@@ -89,7 +89,7 @@ func TestHalfRounds(t *testing.T) {
 	}
 	weight[3] = 65520
 	_, err = network.Inference(state, onnxmodels.InferenceOptions{Precision: onnxmodels.PrecisionFloat16})
-	if want := `build graph "inference": dense.weight: 65520 is beyond what float16 holds, 65504`; fmt.Sprint(err) != want {
+	if want := `build graph "inference": dense.weight: 65520 is beyond 65504, the largest number in float16`; fmt.Sprint(err) != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	if !math.IsInf(float64(halfOf(0x7c00)), 1) {
