@@ -11,12 +11,11 @@ import (
 	"time"
 )
 
-// lockName is the file in a directory that its lock is held on. It stays when
-// the lock is released: deleting it could split later comers over two files.
+// lockName is the file in a directory that is locked. It is not deleted when the lock
+// is released: otherwise two processes could lock two different files of that name.
 const lockName = ".lock"
 
-// errHeld is what the system's lock call is translated to when another process
-// has the lock.
+// errHeld is returned by lockFile if another process holds the lock.
 var errHeld = errors.New("lock is held")
 
 // Holder says who holds a lock.
@@ -26,14 +25,14 @@ type Holder struct {
 	Since time.Time `json:"since"`
 }
 
-// LockedError is the refusal of [Lock].
+// LockedError says that another process holds the lock.
 type LockedError struct {
 	Dir string
-	// Holder is zero when the other process had not yet written who it is.
+	// Holder is zero if the other process has not written who it is yet.
 	Holder Holder
 }
 
-// Error names the directory and, where it is known, who holds it since when.
+// Error names the directory and, if known, who has held the lock since when.
 func (e *LockedError) Error() string {
 	if e.Holder.PID == 0 {
 		return fmt.Sprintf("lock %q: another process is using it", e.Dir)
@@ -43,9 +42,8 @@ func (e *LockedError) Error() string {
 }
 
 // Lock takes the exclusive lock on dir, which must exist, without waiting. If
-// another process, or another caller in this one, holds it, the error is a
-// [*LockedError] that says who. Locks of dead processes do not exist: the
-// system drops a lock with its process.
+// another process, or another caller in this process, holds it, the error is a
+// [*LockedError] that says who. When a process ends, the system drops its locks.
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	if err := RefuseLink(path); err != nil {
@@ -69,18 +67,18 @@ func Lock(dir string) (unlock func() error, err error) {
 	return func() error { return errors.Join(file.Truncate(0), file.Close()) }, nil
 }
 
-// LockWait is [Lock], but waits while another holds the lock, until ctx is done:
-// the error then is that of ctx. The function waiting, if it is not nil, is told
-// once for whom.
+// LockWait is like [Lock], but waits while another process holds the lock. If ctx is
+// done first, it returns the error of ctx. If it has to wait, it calls the function
+// waiting once with the holder, unless waiting is nil.
 func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock func() error, err error) {
 	const pause = 100 * time.Millisecond
-	for told := false; ; told = true {
+	for reported := false; ; reported = true {
 		unlock, err = Lock(dir)
 		var locked *LockedError
 		if !errors.As(err, &locked) {
 			return unlock, err
 		}
-		if !told && waiting != nil {
+		if !reported && waiting != nil {
 			waiting(locked.Holder)
 		}
 		select {
@@ -102,7 +100,8 @@ func readHolder(file *os.File) Holder {
 	return holder
 }
 
-// writeHolder replaces what a previous holder wrote by this process.
+// writeHolder writes that this process holds the lock, in place of the previous
+// holder.
 func writeHolder(file *os.File) error {
 	host, err := os.Hostname()
 	if err != nil {
