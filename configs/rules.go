@@ -56,8 +56,14 @@ func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
 func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
 func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
 func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
+func notSGD(e *Experiment) bool       { return e.Optimizer.Kind != SGD }
+func byLARS(e *Experiment) bool       { return e.Optimizer.Kind == LARS }
+func averages(e *Experiment) bool     { return e.Optimizer.EMADecay > 0 }
 
 func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+
+func hasChannels(e *Experiment) bool { return e.Data.Channels != 0 }
+func leavesOut(e *Experiment) bool   { return len(e.Augment.Without) > 0 && e.Augment.Recipe != "none" }
 
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
@@ -101,17 +107,19 @@ func rules() []rule {
 			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
-		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
-		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
+		{key: "data.source", doc: "Where the images come from. mnist is MNIST, or with data.path any set in IDX files, as Fashion-MNIST, KMNIST and EMNIST are.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder"}},
+		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has, and for mnist what is fetched into the user's cache at first use.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images are resized after the largest part of these proportions is cut out of their middle; 0 means 32.", max: 1024},
 		{key: "data.width", doc: "Width in pixels to which a folder's images are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
+		{key: "data.channels", doc: "1 turns images grey, by luminance, and 3 turns grey ones into red, green and blue; 0 means as many as the source has: 1 of mnist, 3 of the others.", max: 3, when: hasChannels},
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
 
 		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
+		{key: "augment.without", doc: "Operations that the recipe leaves out, if it has them: [flip] for digits and letters, which are others in a mirror.", names: []string{"rotation", "shift", "zoom", "flip", "channel_shift", "erase"}, longest: 6, distinct: true, when: leavesOut},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
 
@@ -133,18 +141,21 @@ func rules() []rule {
 		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
 		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
-		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum, adam, or adamw, whose weight decay is no part of the gradient.", names: []string{SGD, Adam, AdamW}, when: byAdam},
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is no part of the gradient; and for large batches lars, which is sgd, and lamb, which is adamw, with steps of each layer that are in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
-		{key: "optimizer.momentum", doc: "The share of the velocity that sgd keeps each step.", max: 1, below: true, when: bySGD},
-		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd: the one with the velocity that would come next.", when: withNesterov},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
-		{key: "optimizer.beta1", doc: "The share of the average gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.epsilon", doc: "What adam and adamw add to the root of the average squared gradient.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
+		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd and lars: the one with the velocity that would come next.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.beta1", doc: "The share of the average gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "What adam, adamw and lamb add to the root of the average squared gradient; for lamb 0.000001 is usual.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.trust_coefficient", doc: "The share of the norm of a layer's weights that a step of lars has at learning rate 1. Biases and BatchNorm have steps of sgd, unless decay_all.", max: 1000, above: true, when: byLARS},
 		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd and adam, decoupled one of adamw; leaves out biases and BatchNorm unless decay_all.", max: 1000},
-		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd, lars and adam, decoupled one of adamw and lamb; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.decay_all", doc: "Makes weight_decay, and what lars and lamb do with layers, apply to biases and BatchNorm too."},
+		{key: "optimizer.ema_decay", doc: "Share of an exponential moving average of the weights that a step keeps, 0.999 for instance: evaluation, the best checkpoint and the trained model then take the average. 0 is no average.", max: 1, below: true, when: averages},
+		{key: "optimizer.ema_warmup", doc: "Keeps (1 + t)/(10 + t) of the average after t steps while that is less than ema_decay, so that nothing is left of the first weights.", when: averages},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},
 		{key: "schedule.decay_epochs", doc: "Epochs, counted from 0, at whose start step multiplies the rate by decay_factor.", min: 1, max: maxCount, longest: 1000, distinct: true, ascending: true},
@@ -161,6 +172,10 @@ func rules() []rule {
 		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 is no warmup.", max: maxCount},
 		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
+
+		{key: "diagnose.every", doc: "Epochs between measurements of why a run goes as it does: gradient noise scale, sharpness and how far steps move each layer, as further columns of history.csv. They change nothing of the run; 0 makes none.", max: maxCount, aside: true},
+		{key: "diagnose.images", doc: "Images whose gradients show the noise scale; a quarter of them show the sharpness, nine times each. More of them see larger noise scales, and take longer.", min: 32, max: maxCount, aside: true},
+		{key: "diagnose.time_share", doc: "Most of a run's time that its measurements take. They time themselves, and are passed over, or come less often than diagnose.every says and mostly in the first epochs, where they would take more; 1 makes all of them.", max: 1, above: true, aside: true},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},

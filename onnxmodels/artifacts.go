@@ -30,9 +30,9 @@ const (
 // TrainingOptions say how a network is trained.
 type TrainingOptions struct {
 	// Optimizer is the rule by which gradients change parameters: OptimizerSGD (the
-	// default), OptimizerAdam or OptimizerAdamW.
+	// default) or another of Optimizers.
 	Optimizer string
-	// Momentum of OptimizerSGD, in [0, 1).
+	// Momentum of OptimizerSGD and OptimizerLARS, in [0, 1).
 	Momentum float32
 	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
 	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
@@ -41,9 +41,23 @@ type TrainingOptions struct {
 	// w ← w − lr·v, as in PyTorch (Goyal et al. 2017, equation 9).
 	MomentumCorrection bool
 	// Beta1 and Beta2, in [0, 1), are the decay rates of the moving averages of the
-	// gradients and of their squares in OptimizerAdam and OptimizerAdamW. Epsilon, in
-	// (0, 1], is added to the root of the second. 0.9, 0.999 and 1e-8 are usual.
+	// gradients and of their squares in the forms of Adam. Epsilon, in (0, 1], is added
+	// to the root of the second. 0.9, 0.999 and 1e-8 (1e-6 for OptimizerLAMB) are usual.
 	Beta1, Beta2, Epsilon float64
+	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
+	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of the parameters
+	// that are subject to weight decay (of all parameters if DecayAll), even if the weight
+	// decay is 0.
+	TrustCoefficient float32
+	// EMADecay, if above 0 and below 1, keeps an exponential moving average of each
+	// trainable parameter, which starts at the parameter's value: a ← a + (1 − d)·(w − a)
+	// after each step, where d is EMADecay. With EMAWarmup, d is
+	// min(EMADecay, (1 + t)/(10 + t)) after t steps, as in TensorFlow's
+	// ExponentialMovingAverage, so that the initial values have no weight even after a
+	// short run. The evaluation model computes with the averages instead of the
+	// parameters. See [Averaged].
+	EMADecay  float64
+	EMAWarmup bool
 	// ClipNorm, if above 0, is the largest L2 norm that all gradients of a step may have
 	// together; larger gradients are scaled down to it (Pascanu et al. 2013, as PyTorch's
 	// clip_grad_norm_ does). That happens after the micro-batches are summed and before
@@ -190,7 +204,8 @@ type Artifacts struct {
 	// has computed from them.
 	Optimizer *modelfile.Model
 	// State holds the optimizer's state that is part of the training model, with its
-	// values before the first step: zeros. A checkpoint has these tensors among its
+	// values before the first step: zeros, except that averages of parameters start at
+	// the values of the parameters. A checkpoint has these tensors among its
 	// frozen parameters ([Artifacts.Complete]), with names that begin with
 	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
 	State []checkpoint.Tensor
@@ -224,7 +239,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Training, err = b.Model(); err != nil {
 		return nil, err
 	}
-	if a.Eval, a.Logits, err = n.evalModel(a.State); err != nil {
+	if a.Eval, a.Logits, err = n.evalModel(a.State, o); err != nil {
 		return nil, err
 	}
 	a.Optimizer, err = optimizerModel(o)
@@ -253,6 +268,25 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		return nil, err
 	}
 	b := newBuilder("training")
+	b.averages = o.averages()
+	logits, label, err := n.trainingForward(b, o)
+	if err != nil {
+		return nil, err
+	}
+	loss := b.trainingLoss(logits, label, o)
+	b.finish(loss, logits, label)
+	if err := b.backward(loss, b.rate, o); err != nil {
+		return nil, err
+	}
+	for _, flag := range b.updated {
+		b.Output(flag)
+	}
+	b.lower(o.Target, o.Block, n.given != nil)
+	return b, b.Err()
+}
+
+// trainingForward declares the inputs of a graph that trains, and appends the layers to it.
+func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label *graph.Value, err error) {
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
 	// Only the image input of our own networks can reorder the images like that.
@@ -261,7 +295,9 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.batch = graph.Fixed(o.Batch)
 	}
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
-	rate := b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	if !b.stateless {
+		b.rate = b.Input(InputLearningRate, graph.Float, graph.Static(1))
+	}
 	if o.Mixes {
 		b.secondLabel = b.Input(InputSecondLabel, graph.Int64, graph.Shape{b.batch})
 		b.labelShare = b.Input(InputLabelShare, graph.Float, graph.Shape{b.batch})
@@ -270,23 +306,15 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		b.compute = graph.Float16
 		b.lossScale = b.Input(InputLossScale, graph.Float, graph.Static(1))
 	}
-	b.takeReset()
+	if !b.stateless {
+		b.takeReset()
+	}
 
-	logits := b.As(graph.Float, n.forward(b, n.prepare(b, image)))
+	logits = b.As(graph.Float, n.forward(b, n.prepare(b, image)))
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	label = b.turns(InputLabel, label, b.batch, 1)
-	loss := b.trainingLoss(logits, label, o)
-	b.finish(loss, logits, label)
-	if err := b.backward(loss, rate, o); err != nil {
-		return nil, err
-	}
-	for _, flag := range b.updated {
-		b.Output(flag)
-	}
-	b.lower(o.Target, o.Block)
-	return b, b.Err()
+	return logits, b.turns(InputLabel, label, b.batch, 1), b.Err()
 }
 
 // takeReset declares the input that is true in the first micro-batch of a step.
@@ -295,12 +323,15 @@ func (b *Builder) takeReset() {
 	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 }
 
-// lower replaces operators of the graph by those that the target runs.
-func (b *Builder) lower(target string, block int) {
+// lower replaces operators of the graph by those that the target runs. given reports whether
+// the graph is that of a model from outside.
+func (b *Builder) lower(target string, block int, given bool) {
 	switch {
 	case b.Err() != nil:
 	case target == TargetCPU:
 		cpu.Lower(b.Graph)
+	case target == TargetNative && given:
+		native.LowerGiven(b.Graph, block)
 	case target == TargetNative:
 		native.Lower(b.Graph, block)
 	case target == TargetCUDA:
@@ -341,13 +372,7 @@ func (b *Builder) finish(loss, logits, label *graph.Value) {
 // it multiplies them by the learning rate and accumulates them over micro-batches; for other
 // rules it appends the computation of the step.
 func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
-	var trainable []Parameter
-	var targets []*graph.Value
-	for _, p := range b.parameters {
-		if p.Trainable {
-			trainable, targets = append(trainable, p), append(targets, b.values[p.Name])
-		}
-	}
+	trainable, targets := b.trainable()
 	b.Prefix(BackwardPrefix)
 	defer b.Prefix("")
 	factor := rate // multiplies all gradients
@@ -384,6 +409,16 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	return b.Err()
 }
 
+// trainable returns the parameters that are trained, and their values.
+func (b *Builder) trainable() (trainable []Parameter, values []*graph.Value) {
+	for _, p := range b.parameters {
+		if p.Trainable {
+			trainable, values = append(trainable, p), append(values, b.values[p.Name])
+		}
+	}
+	return trainable, values
+}
+
 // unscale multiplies the gradients of the scaled loss by factor/lossScale, and makes their norm
 // an output.
 func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*graph.Value, factor *graph.Value) {
@@ -410,16 +445,21 @@ const BackwardPrefix = "backward/"
 
 // evalModel returns the evaluation model and the name of its logits. It takes the optimizer's
 // state as inputs, although it does not use it: ONNX Runtime feeds it all parameters of the
-// training model, in their order.
-func (n *Network) evalModel(state []checkpoint.Tensor) (m *modelfile.Model, logitsName string, err error) {
+// training model, in their order. Only the averages of parameters, if there are any, are used:
+// the model computes with them instead of the parameters.
+func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
+	b.averages = o.averages()
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	for _, t := range state {
+		if averagedName(t.Name) != "" {
+			continue // beside its parameter
+		}
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
 	}
-	b.lower(TargetPortable, 0)
+	b.lower(TargetPortable, 0, false)
 	m, err = b.Model()
 	return m, logits.Name, err
 }

@@ -12,8 +12,9 @@ import (
 // The names of the inputs and outputs of training artifacts and inference
 // models, and of the symbolic batch size.
 const (
-	// InputImage is uint8 [batch, height, width, 3], 0..255; an inference model
-	// may have it as float32 [batch, 3, height, width], 0..1.
+	// InputImage is uint8 [batch, height, width, channels], 0..255; an inference model
+	// may have it as float32 [batch, channels, height, width], 0..1. There are 3 channels,
+	// or 1 if images are grey.
 	InputImage = "image"
 	// InputLabel is int64 [batch], the class of each image, counted from 0.
 	InputLabel = "label"
@@ -106,7 +107,12 @@ type Builder struct {
 	measuring bool
 	measured  []string // the running statistic that each of these outputs measures
 
+	// stateless leaves out what a training step remembers: it has no rate, and moves no
+	// running statistics.
+	stateless bool
+
 	batch       graph.Dim
+	rate        *graph.Value // learning_rate
 	replicas    int
 	interleaved bool         // the images of the replicas alternate in the batch: see inTurns
 	reset       *graph.Value // lazy_reset_grad
@@ -120,6 +126,10 @@ type Builder struct {
 	dropoutSeed *graph.Value
 	lossScale   *graph.Value        // nil without mixed precision
 	state       []checkpoint.Tensor // the optimizer's state: see Artifacts.State
+	// averages reports whether the trainable parameters have moving averages. These are in
+	// averageValues, by the names of the parameters.
+	averages      bool
+	averageValues map[string]*graph.Value
 	// secondLabel and labelShare are inputs for mixed images; else nil.
 	secondLabel, labelShare *graph.Value
 }
@@ -127,14 +137,15 @@ type Builder struct {
 // newBuilder returns a Builder for a graph with a symbolic batch.
 func newBuilder(name string) *Builder {
 	return &Builder{
-		Builder:  op.On(graph.New(name)),
-		compute:  graph.Float,
-		values:   map[string]*graph.Value{},
-		batch:    graph.Symbol(BatchSymbol),
-		replicas: 1,
-		forgets:  map[float32]*graph.Value{},
-		weights:  map[float32]weights{},
-		share:    1,
+		Builder:       op.On(graph.New(name)),
+		compute:       graph.Float,
+		values:        map[string]*graph.Value{},
+		batch:         graph.Symbol(BatchSymbol),
+		replicas:      1,
+		forgets:       map[float32]*graph.Value{},
+		averageValues: map[string]*graph.Value{},
+		weights:       map[float32]weights{},
+		share:         1,
 	}
 }
 
@@ -186,7 +197,11 @@ func (b *Builder) Parameter(p Parameter, initial Initializer) *graph.Value {
 
 func (b *Builder) parameterValue(p Parameter) *graph.Value {
 	if b.constants == nil {
-		return b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+		v := b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+		if b.averages && p.Trainable {
+			return b.averaged(p, v)
+		}
+		return v
 	}
 	t := b.constants.Parameter(p.Name)
 	if t == nil {
@@ -204,14 +219,14 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
-// inTurns returns images [batch, h, w, 3] as [batch, 3, h, w] in an order in which the
+// inTurns returns images [batch, h, w, c] as [batch, c, h, w] in an order in which the
 // replicas alternate: the first image of each replica, then the second of each, and so on.
 func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
-	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, 3),
+	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, s[3].Size),
 		graph.Shape{graph.Fixed(b.replicas), part, s[1], s[2], s[3]})
 	turns := b.Transpose("image.planar", parts, 1, 0, 4, 2, 3)
-	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, 3, s[1].Size, s[2].Size),
+	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, s[3].Size, s[1].Size, s[2].Size),
 		graph.Shape{s[0], s[3], s[1], s[2]})
 }
 
@@ -237,8 +252,8 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 // perByte is the factor that turns bytes into numbers of 0..1.
 const perByte = 1.0 / 255
 
-// normalise returns x / 255 as [batch, 3, h, w], in the type that the network
-// computes in, for an image of uint8 [batch, h, w, 3].
+// normalise returns x / 255 as [batch, c, h, w], in the type that the network
+// computes in, for an image of uint8 [batch, h, w, c].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
 	if !b.interleaved {
 		return b.ImageInput("image", image, perByte, b.compute)

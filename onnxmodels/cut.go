@@ -50,7 +50,7 @@ func (n *Network) Cut() (*Cut, error) {
 			c.upper = append(c.upper, node)
 		}
 	}
-	c.Upper = &Network{height: n.height, width: n.width, features: c.size(), layers: []Layer{layerFunc(c.buildUpper)}}
+	c.Upper = &Network{height: n.height, width: n.width, channels: n.channels, features: c.size(), layers: []Layer{layerFunc(c.buildUpper)}}
 	return c, c.Upper.declare()
 }
 
@@ -87,7 +87,7 @@ func (c *Cut) Lower(parameters *checkpoint.Checkpoint, o InferenceOptions) (*mod
 	if o.Target != TargetNative {
 		o.Target = TargetPortable
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, c.whole.given != nil)
 	return b.Model()
 }
 

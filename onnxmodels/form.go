@@ -14,8 +14,9 @@ import (
 type Form struct {
 	// Input is InputUint8NHWC or InputFloat32NCHW.
 	Input string
-	// Height and Width are the size of the images, in pixels.
-	Height, Width int
+	// Height and Width are the size of the images, in pixels. Channels is 3, or 1 if the
+	// images are grey.
+	Height, Width, Channels int
 	// Classes are the names of the classes. If the metadata have none, they are numbers
 	// and Unnamed is true.
 	Classes []string
@@ -81,16 +82,15 @@ func inputForm(g *onnxpb.Graph) (Form, error) {
 		if v.GetName() != InputImage || len(d) != 4 {
 			continue
 		}
-		f := Form{Input: InputUint8NHWC, Height: d[1], Width: d[2]}
-		channels := d[3]
+		f := Form{Input: InputUint8NHWC, Height: d[1], Width: d[2], Channels: d[3]}
 		if graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Float {
-			f, channels = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3]}, d[1]
+			f = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3], Channels: d[1]}
 		}
-		if channels == 3 && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
+		if (f.Channels == colourChannels || f.Channels == greyChannels) && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
 			return f, nil
 		}
 	}
-	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, 3] or float32 [batch, 3, height, width]", InputImage)
+	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)
 }
 
 // sizesOf returns the dimensions of a value, 0 for symbols.
@@ -102,14 +102,14 @@ func sizesOf(v *onnxpb.ValueInfo) []int {
 	return sizes
 }
 
-// Planes converts images [n, height, width, 3] in 0..255 to what InputFloat32NCHW takes:
-// [n, 3, height, width] in 0..1.
-func Planes(images []uint8, height, width int) []float32 {
+// Planes converts images [n, height, width, channels] in 0..255 to what InputFloat32NCHW takes:
+// [n, channels, height, width] in 0..1.
+func Planes(images []uint8, height, width, channels int) []float32 {
 	area := height * width
 	planes := make([]float32, len(images))
 	for i, v := range images {
-		image, pixel, channel := i/(3*area), i%(3*area)/3, i%3
-		planes[(3*image+channel)*area+pixel] = float32(v) / 255
+		image, pixel, channel := i/(channels*area), i%(channels*area)/channels, i%channels
+		planes[(channels*image+channel)*area+pixel] = float32(v) / 255
 	}
 	return planes
 }

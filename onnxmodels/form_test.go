@@ -109,7 +109,7 @@ func TestRanges(t *testing.T) {
 
 // TestPlanes has two images of 1x2 pixels.
 func TestPlanes(t *testing.T) {
-	got := Planes([]uint8{0, 51, 102, 153, 204, 255, 255, 0, 0, 0, 255, 0}, 1, 2)
+	got := Planes([]uint8{0, 51, 102, 153, 204, 255, 255, 0, 0, 0, 255, 0}, 1, 2, 3)
 	want := []float32{0, 0.6, 0.2, 0.8, 0.4, 1, 1, 0, 0, 1, 0, 0}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("planes %v, want %v", got, want)

@@ -15,10 +15,11 @@ import (
 // The inputs that an inference model can have: the values of MetadataInput.
 const (
 	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
-	// stored: rows from the top, pixels of red, green and blue.
+	// stored: rows from the top, pixels of red, green and blue. Models of grey images
+	// have [batch, height, width, 1].
 	InputUint8NHWC = "uint8-nhwc"
 	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1: the same
-	// divided by 255, one plane for each colour.
+	// divided by 255, one plane for each colour, or [batch, 1, height, width].
 	InputFloat32NCHW = "float32-nchw"
 )
 
@@ -41,7 +42,8 @@ const (
 	// pixels: no mean is subtracted and no channels are exchanged.
 	//
 	//	uint8-nhwc    [batch, height, width, 3] of 0..255, as images are stored:
-	//	              rows from the top, pixels of red, green and blue
+	//	              rows from the top, pixels of red, green and blue; if the
+	//	              input has 1 channel, grey pixels
 	//	float32-nchw  [batch, 3, height, width] of 0..1: the same divided by 255, one
 	//	              plane for each colour
 	MetadataInput = "input"
@@ -130,7 +132,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if b.Err() == nil && o.Precision == PrecisionInt8 {
 		lower.Quantize(b.Graph, o.Ranges)
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	if b.Err() == nil && half {
 		lower.Half(b.Graph, logits.Producer())
 	}

@@ -9,6 +9,8 @@ import (
 type MobileNetOptions struct {
 	// Height and Width are the size of the images, in pixels.
 	Height, Width int
+	// Channels is 1 for grey images, or 3; 0 means 3.
+	Channels int
 	// Form is FormCIFAR, the default, or FormImageNet.
 	Form string
 	// WidthFactor, the paper's width multiplier, multiplies the number of channels of every
@@ -61,7 +63,7 @@ func MobileNet(o MobileNetOptions) (*Network, error) {
 	}
 	last := max(m.channels(1280), 1280)
 	layers = append(layers, Scope("last", m.conv("", last, 1, 1, 1)))
-	return NewNetwork(o.Height, o.Width, append(layers, classifier(o.Dropout, o.Classes)...)...)
+	return newNetwork(o.Height, o.Width, o.Channels, append(layers, classifier(o.Dropout, o.Classes)...))
 }
 
 // mobile is a mobile network being built.

@@ -20,7 +20,7 @@ const momentSuffix = ".batch"
 // section 3). Run Model on each batch and pass its outputs to Add; then Statistics returns the
 // statistics of all batches together.
 type Moments struct {
-	// Model has the input image, uint8 [batch, height, width, 3]. It normalises by the
+	// Model has the input image, uint8 [batch, height, width, channels]. It normalises by the
 	// batch, as in training, but drops nothing.
 	Model *modelfile.Model
 	// Outputs are the names of the model's outputs: for each BatchNorm, the mean and the biased
@@ -57,7 +57,7 @@ func (n *Network) Moments(c *checkpoint.Checkpoint, o InferenceOptions) (*Moment
 	if o.Target != TargetNative {
 		o.Target = TargetPortable // the same model serves all other targets
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	for i, out := range b.Outputs {
 		m.Outputs = append(m.Outputs, b.measured[i]+momentSuffix)
 		m.sums = append(m.sums, make([]float64, out.Size(0)))

@@ -1,6 +1,7 @@
 package onnxmodels
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -8,10 +9,11 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Network is a stack of layers over RGB images of one size. The output of the last layer
-// are the logits of the classes.
+// Network is a stack of layers over images of one size, in colour or grey. The output of the
+// last layer are the logits of the classes.
 type Network struct {
 	height, width int
+	channels      int // of the images
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
@@ -27,7 +29,27 @@ const replicaSymbol = "replica_batch"
 // each in 1..16384 and their product at most 2²⁴. It returns an error if the layers do not
 // fit each other.
 func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
-	n := &Network{height: height, width: width, layers: layers}
+	return newNetwork(height, width, colourChannels, layers)
+}
+
+// NewGreyNetwork is NewNetwork for images of one channel: InputImage is then uint8 [batch,
+// height, width, 1].
+func NewGreyNetwork(height, width int, layers ...Layer) (*Network, error) {
+	return newNetwork(height, width, greyChannels, layers)
+}
+
+// The channels that images may have.
+const (
+	greyChannels   = 1
+	colourChannels = 3
+)
+
+// newNetwork is NewNetwork for images of so many channels; 0 means 3.
+func newNetwork(height, width, channels int, layers []Layer) (*Network, error) {
+	n := &Network{height: height, width: width, channels: cmp.Or(channels, colourChannels), layers: layers}
+	if n.channels != colourChannels && n.channels != greyChannels {
+		return nil, fmt.Errorf("network: images of %d channels, want 3, or 1 for grey ones", channels)
+	}
 	if min(height, width) < 1 || max(height, width) > maxSide || height*width > maxArea {
 		return nil, fmt.Errorf("network: images of %dx%d pixels are outside 1..%d pixels of at most %d a side", height, width, maxArea, maxSide)
 	}
@@ -51,6 +73,9 @@ func (n *Network) declare() error {
 
 // Size returns the height and width of the images, in pixels.
 func (n *Network) Size() (height, width int) { return n.height, n.width }
+
+// Channels returns how many channels the images have: 3, or 1 if they are grey.
+func (n *Network) Channels() int { return n.channels }
 
 // Features returns the number of features of each image that the network takes instead of the
 // image. It is 0 unless the network is the upper part of a [Cut].
@@ -114,7 +139,7 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 // input declares the input of images in one of the forms that inference models have. A model
 // from elsewhere without a normalisation only has its own input.
 func (n *Network) input(b *Builder, form string) *graph.Value {
-	channels, height, width := graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)
+	channels, height, width := graph.Fixed(n.channels), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
 	case n.features > 0:
 		return b.Input(InputFeatures, graph.Float, graph.Shape{b.batch, graph.Fixed(n.features)})

@@ -54,7 +54,7 @@ func BatchNorm(name string, o BatchNormOptions) Layer {
 			return x
 		}
 		n := &norm{Builder: b, name: b.Name(name), BatchNormOptions: o}
-		if o.Corrected && b.constants == nil {
+		if o.Corrected && b.constants == nil && !b.stateless {
 			n.steps = b.countSteps()
 		}
 		if !o.Corrected {
@@ -104,9 +104,11 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 		outputs, means = append(outputs, bn.Y), append(means, bn.Mean)
 		variances = append(variances, bn.Variance)
 	}
-	n.move(n.mean, n.sum("mean", means), 1, nil)
-	factor, unknown := n.besselFactor(parts[0])
-	n.move(n.variance, n.sum("variance", variances), factor, unknown)
+	if !n.stateless {
+		n.move(n.mean, n.sum("mean", means), 1, nil)
+		factor, unknown := n.besselFactor(parts[0])
+		n.move(n.variance, n.sum("variance", variances), factor, unknown)
+	}
 	if len(outputs) == 1 {
 		return outputs[0]
 	}
@@ -129,9 +131,11 @@ func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 		rows := n.View(n.name+"."+what+".replicas", v, n.replicas, int(channels))
 		return n.ReduceSum(n.name+"."+what+".sum", rows, false, 0)
 	}
-	n.move(n.mean, over("mean", bn.Mean), 1, nil)
-	factor, unknown := n.besselFactor(part)
-	n.move(n.variance, over("variance", bn.Variance), factor, unknown)
+	if !n.stateless {
+		n.move(n.mean, over("mean", bn.Mean), 1, nil)
+		factor, unknown := n.besselFactor(part)
+		n.move(n.variance, over("variance", bn.Variance), factor, unknown)
+	}
 	return together(n.name+".joined", bn.Y, x.Shape[0], channels)
 }
 

@@ -47,9 +47,9 @@ func (b *Builder) appendRule(parameters []Parameter, weights []*graph.Value, gra
 	g := r.flat("gradient", r.gradients)
 	g = r.clipped(g)
 	if o.adaptive() {
-		r.finish(g, r.adam(g))
+		r.finish(r.adam(g))
 	} else {
-		r.finish(g, r.momentum(g))
+		r.finish(r.momentum(g))
 	}
 }
 
@@ -97,9 +97,12 @@ func (r *rule) askFinite(norm *graph.Value) {
 
 // momentum appends SGD: v ← μ·v + rate·g with the step v, or, with a momentum correction,
 // v ← μ·v + g with the step rate·v. Nesterov's step uses what the next v would be with the same
-// gradient.
-func (r *rule) momentum(g *graph.Value) *graph.Value {
-	g = r.decayed(g)
+// gradient. LARS scales the gradient of each layer before that.
+func (r *rule) momentum(gradient *graph.Value) *graph.Value {
+	g := r.decayed(gradient)
+	if r.Optimizer == OptimizerLARS {
+		g = r.lars(gradient, g)
+	}
 	if !r.MomentumCorrection {
 		g = r.scaled("rated", g, r.rate)
 	}
@@ -119,7 +122,8 @@ func (r *rule) momentum(g *graph.Value) *graph.Value {
 }
 
 // adam appends Adam in PyTorch's form: rate/(1 − β₁ᵗ)·m / (√(v/(1 − β₂ᵗ)) + ε), where m and v are
-// the moving averages of the gradients and of their squares. AdamW adds rate·λ·w.
+// the moving averages of the gradients and of their squares. AdamW adds rate·λ·w; so does LAMB,
+// which then scales the step of each layer.
 func (r *rule) adam(g *graph.Value) *graph.Value {
 	if r.Optimizer == OptimizerAdam {
 		g = r.decayed(g)
@@ -134,10 +138,13 @@ func (r *rule) adam(g *graph.Value) *graph.Value {
 		return r.scaled("step", step, rate)
 	}
 	step = r.scaled("adam", step, rate)
-	if r.decaying() == 0 {
-		return step
+	if r.decaying() > 0 {
+		step = r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
 	}
-	return r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
+	if r.Optimizer == OptimizerLAMB {
+		step = r.lamb(step)
+	}
+	return step
 }
 
 // average updates the moving average a ← a + (1 − β)·(x − a). It also returns the same average of
@@ -153,24 +160,45 @@ func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *gr
 }
 
 // finish writes the step into the buffers. If the micro-batch is not the last, it writes the sum of
-// the gradients instead; if the gradients are not finite, zeros.
-func (r *rule) finish(g, step *graph.Value) {
+// the gradients instead; if the gradients are not finite, zeros. Then it updates the averages of
+// the parameters.
+func (r *rule) finish(step *graph.Value) {
 	if r.Mixed {
 		step = r.Where("step.finite", r.ready, step, r.vector("zero", 0))
 	}
 	if r.last != nil {
 		step = r.Where("step.last", r.last, step, r.flat("sums", r.gradients))
 	}
-	sizes := make([]int, len(r.weights))
-	for i, p := range r.parameters {
-		sizes[i] = elements(p.Shape)
+	var share *graph.Value
+	if r.TrainingOptions.averages() {
+		share = r.averageShare()
 	}
 	always := r.Cast("always", r.vector("one", 1), graph.Bool)
-	for i, part := range r.Parts("steps", step, sizes...) {
+	for i, part := range r.Parts("steps", step, r.sizes(len(r.weights))...) {
 		w := r.weights[i]
 		shaped := r.View("step.part", part, w.Shape.Sizes()...)
 		r.updated = append(r.updated, r.Accumulate(w.Name+GradientFlagSuffix, r.buffers[i], shaped, always))
+		if share != nil {
+			r.averageOf(r.parameters[i], w, shaped, share)
+		}
 	}
+}
+
+// sizes are those of the first n parameters, and of all others together if there are any.
+func (r *rule) sizes(n int) []int {
+	sizes := make([]int, n, n+1)
+	rest := 0
+	for i, p := range r.parameters {
+		if i < n {
+			sizes[i] = elements(p.Shape)
+		} else {
+			rest += elements(p.Shape)
+		}
+	}
+	if rest > 0 {
+		sizes = append(sizes, rest)
+	}
+	return sizes
 }
 
 // decayed appends g + λ·w for the parameters w with weight decay.

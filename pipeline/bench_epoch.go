@@ -11,7 +11,7 @@ import (
 
 	"onnxlab/dataset"
 	"onnxlab/ort/session"
-	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 )
 
 type benchEpochOptions struct {
@@ -64,13 +64,13 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	}
 	defer session.Close() // the process ends
 	if opts.serve {
-		s, err := trainloop.NewEpochStepper(ctx, *experiment, train)
+		s, err := measure.NewEpochStepper(ctx, *experiment, train)
 		if err != nil {
 			return err
 		}
 		return errors.Join(serveSteps(ctx, s.Step, stdin, stdout), s.Close())
 	}
-	m, err := trainloop.MeasureEpoch(ctx, *experiment, train, opts.images)
+	m, err := measure.Epoch(ctx, *experiment, train, opts.images)
 	if err != nil {
 		return err
 	}

@@ -96,10 +96,11 @@ func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, std
 func (c *classifier) measure(ctx context.Context, opts *benchPredictOptions) ([]float64, error) {
 	set := randomImages(c.Height, c.Width)
 	images := set.pixels
-	for size := opts.batch * c.Height * c.Width * 3; len(images) < size; {
+	size := opts.batch * c.Height * c.Width * c.Channels
+	for len(images) < size {
 		images = append(images, images[:min(len(images), size-len(images))]...)
 	}
-	images = images[:opts.batch*c.Height*c.Width*3]
+	images = images[:size]
 	if _, _, err := c.Predict(ctx, images); err != nil {
 		return nil, err
 	}

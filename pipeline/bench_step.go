@@ -16,10 +16,12 @@ import (
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 )
 
 type benchStepOptions struct {
 	experimentFlags
+	model  string
 	size   imageSize
 	steps  int
 	target string
@@ -38,6 +40,10 @@ func newBenchStepCommand() *cobra.Command {
 pass, accumulation and optimizer, without loading and augmenting. After them the
 network classifies images, as it does when an epoch ends.
 
+--model FILE times a model from elsewhere, with images of the size that it takes. It
+is short for --set model.kind=onnx --set model.path=FILE --set model.head=keep --set
+model.normalize=0..1, all of which other --set may change.
+
 ` + serveHelp + `
 With --profile it also tells which operators and layers of the graph the time
 goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
@@ -45,12 +51,16 @@ graph on all threads; the optimizer is not part of the graph. On a GPU they are
 what it takes to start the operators, not to compute them, and the nodes that
 fell back to the CPU are listed.
 ` + exitHelp,
+		Example: `  pipeline bench step --set model.widths=16,32,64 --profile
+  pipeline bench step --model resnet18.onnx --set train.batch_size=32`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.size.left = !cmd.Flags().Changed("size")
 			return runBenchStep(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
 	opts.add(cmd)
+	cmd.Flags().StringVar(&opts.model, "model", "", "ONNX file to train in place of the experiment's network")
 	opts.size.add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
 	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
@@ -70,11 +80,8 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if targets := stepTargets(); opts.target != "" && !slices.Contains(targets, opts.target) {
 		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(targets, ", "))}
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.loadModel()
 	if err != nil {
-		return err
-	}
-	if err := settleClasses(experiment); err != nil {
 		return err
 	}
 	if opts.profile && opts.serve {
@@ -91,7 +98,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	}
 	defer session.Close() // the process ends
 	if opts.serve {
-		s, err := trainloop.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
+		s, err := measure.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
 		if err != nil {
 			return err
 		}
@@ -100,7 +107,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.profile {
 		return profileStep(ctx, opts, *experiment, stdout)
 	}
-	m, err := trainloop.Measure(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
+	m, err := measure.Steps(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
@@ -110,7 +117,35 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	return writeMeasurement(stdout, m)
 }
 
-func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
+// loadModel reads the experiment, with the model that is given as a file, and settles the
+// classes and the size of images.
+func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
+	if o.model != "" {
+		o.sets = append([]string{
+			"model.kind=" + configs.KindONNX, "model.path=" + o.model, "model.head=" + configs.HeadKeep,
+			"model.classes=0", "model.normalize=0..1",
+		}, o.sets...)
+	}
+	experiment, err := o.load()
+	if err != nil {
+		return nil, err
+	}
+	if o.size.left {
+		height, width, err := trainloop.GivenSize(*experiment)
+		if err != nil {
+			return nil, err
+		}
+		if height > 0 {
+			o.size.height, o.size.width = height, width
+		}
+	}
+	if experiment.Model.Kind == configs.KindONNX && experiment.Model.Head == configs.HeadKeep {
+		return experiment, nil // which has the file's classes
+	}
+	return experiment, settleClasses(experiment)
+}
+
+func writeMeasurement(w io.Writer, m measure.Measurement) error {
 	device := "CPU"
 	if m.Device == library.CUDA {
 		device = "GPU"

@@ -91,13 +91,13 @@ type dataInfo struct {
 }
 
 // splitInfo is what is told about one split. Counts are in the order of the
-// classes; mean and deviation are those of red, green and blue.
+// classes; mean and deviation are those of red, green and blue, or of grey.
 type splitInfo struct {
-	Images    int        `json:"images"`
-	SHA256    string     `json:"sha256"`
-	Counts    []int      `json:"counts"`
-	Mean      [3]float64 `json:"mean"`
-	Deviation [3]float64 `json:"deviation"`
+	Images    int       `json:"images"`
+	SHA256    string    `json:"sha256"`
+	Counts    []int     `json:"counts"`
+	Mean      []float64 `json:"mean"`
+	Deviation []float64 `json:"deviation"`
 }
 
 func describeData(ctx context.Context, d configs.Data, train, validation *dataset.Set) (info dataInfo, err error) {
@@ -125,6 +125,9 @@ func (d dataInfo) write(w io.Writer) error {
 	path := d.Path
 	if path == "" {
 		path = "(drawn in memory)"
+		if d.Source == configs.SourceMNIST {
+			path = "(from the cache)"
+		}
 	}
 	fmt.Fprintf(w, "%s %s, %dx%d pixels, %d classes\n\n", d.Source, path, d.Height, d.Width, len(d.Classes))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -133,7 +136,11 @@ func (d dataInfo) write(w io.Writer) error {
 	for i, class := range d.Classes {
 		fmt.Fprintf(table, "  %s\t%d\t%d\n", printable.Name(class), d.Train.Counts[i], d.Validation.Counts[i])
 	}
-	for c, channel := range []string{"red", "green", "blue"} {
+	channels := []string{"red", "green", "blue"}
+	if len(d.Train.Mean) == 1 {
+		channels = []string{"grey"}
+	}
+	for c, channel := range channels {
 		fmt.Fprintf(table, "%s\t%.4f ± %.4f\t%.4f ± %.4f\n", channel,
 			d.Train.Mean[c], d.Train.Deviation[c], d.Validation.Mean[c], d.Validation.Deviation[c])
 	}

@@ -14,6 +14,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 	"onnxlab/trainloop/sweep"
 )
 
@@ -33,14 +34,14 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 	steps := func(e configs.Experiment) int { return e.Train.Epochs * (train.Len() / e.Train.BatchSize) }
 	lines := plannedLines(plan, steps)
 	fmt.Fprintf(stdout, "%stime        memory\n", lines[0])
-	measured := map[string]trainloop.Measurement{}
+	measured := map[string]measure.Measurement{}
 	total := time.Duration(0)
 	for i, c := range plan.Cells {
 		e := c.Experiment
 		key := fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
 		m, ok := measured[key]
 		if !ok {
-			if m, err = measure(ctx, command, e, height, width); err != nil {
+			if m, err = measureCell(ctx, command, e, height, width); err != nil {
 				return fmt.Errorf("measure %s: %w", sweep.Name(c.Cell), err)
 			}
 			measured[key] = m
@@ -62,7 +63,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 }
 
 // trainingTime is what so many steps and the evaluation of so many images take.
-func trainingTime(m trainloop.Measurement, steps, evaluated int) time.Duration {
+func trainingTime(m measure.Measurement, steps, evaluated int) time.Duration {
 	seconds := float64(steps)*m.SecondsPerStep + float64(evaluated)/m.EvaluationImagesPerSecond
 	return time.Duration(seconds * float64(time.Second))
 }
@@ -89,7 +90,7 @@ func stepsToTime(batch int) int {
 }
 
 // measure asks "bench step" for the experiment's steps.
-func measure(ctx context.Context, command cellCommand, e configs.Experiment, height, width int) (m trainloop.Measurement, err error) {
+func measureCell(ctx context.Context, command cellCommand, e configs.Experiment, height, width int) (m measure.Measurement, err error) {
 	text, err := configs.Marshal(e)
 	if err != nil {
 		return m, err

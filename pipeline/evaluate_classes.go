@@ -9,11 +9,12 @@ import (
 	"onnxlab/dataset"
 )
 
-// adopt returns the set with the classes of the model, which tells what its outputs
+// adopt returns the set with the channels and the classes of the model, which tells what its outputs
 // stand for: labels are mapped by the names of the classes, which stderr is told if it
 // changes them. Of a model without names the numbers count. The error says what keeps
 // the model from classifying the images.
 func (c *classifier) adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, error) {
+	set = set.WithChannels(c.Channels)
 	height, width := set.Size()
 	switch {
 	case height != c.Height || width != c.Width:

@@ -44,8 +44,11 @@ func (f *experimentFlags) load(sections ...string) (*configs.Experiment, error) 
 }
 
 // settleSize gives a folder's images the size that a model from outside takes, where the
-// experiment leaves it open.
+// experiment leaves it open, and those in grey its three channels.
 func settleSize(e *configs.Experiment) error {
+	if e.Model.Kind == configs.KindONNX {
+		e.Data.SettleChannels(3)
+	}
 	if !e.Data.LeavesSize() {
 		return nil
 	}
@@ -198,6 +201,9 @@ func (f *dataFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
 // loadData reads the wanted splits of the experiment's images, by default those that
 // training takes, and tells what was decided about them.
 func loadData(ctx context.Context, d configs.Data, stderr io.Writer, splits ...dataset.Split) (*dataset.Splits, error) {
+	if err := source.Fetch(ctx, d, stderr); err != nil {
+		return nil, err
+	}
 	loaded, err := source.Load(ctx, d, splits...)
 	if err != nil {
 		return nil, err

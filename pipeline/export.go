@@ -218,5 +218,8 @@ func readRun(dir string, best bool) (e configs.Experiment, d rundir.Data, path s
 	} else {
 		path, err = trainloop.TrainedSnapshot(dir)
 	}
+	if c := environment.Data.Channels; c != 0 {
+		e.Data.Channels = c // the images of a program need not be those of the settings
+	}
 	return e, environment.Data, path, err
 }

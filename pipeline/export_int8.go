@@ -79,6 +79,7 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 	if err != nil {
 		return nil, err
 	}
+	set = set.WithChannels(model.Channels())
 	h, w := model.Size()
 	if height, width := set.Size(); set.Len() == 0 || height != h || width != w {
 		return nil, &dataError{fmt.Errorf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), height, width, h, w)}
@@ -93,7 +94,7 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 	}
 	ranges = onnxmodels.Ranges{}
 	together := max(1, measuredPixels/(h*w))
-	for batch := range slices.Chunk(set.Images(0, set.Len()), 3*h*w*together) {
+	for batch := range slices.Chunk(set.Images(0, set.Len()), set.Channels()*h*w*together) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -169,5 +169,11 @@ func (c *classifier) resized(p *photo.Photo) ([]uint8, error) {
 		return nil, fmt.Errorf("it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
 			w, h, c.Width, c.Height, onnxmodels.ResizeFill)
 	}
-	return p.Fill(c.Height, c.Width), nil
+	pixels := p.Fill(c.Height, c.Width)
+	if c.Channels == 1 {
+		grey := make([]uint8, c.Height*c.Width)
+		dataset.GreyOf(grey, pixels)
+		return grey, nil
+	}
+	return pixels, nil
 }

@@ -9,10 +9,13 @@ import (
 )
 
 // imageSize is the flag --size: HEIGHTxWIDTH, or one number for both.
-type imageSize struct{ height, width int }
+type imageSize struct {
+	height, width int
+	left          bool // to what a model from elsewhere takes
+}
 
 func (s *imageSize) add(flags *pflag.FlagSet) {
-	*s = imageSize{32, 32}
+	*s = imageSize{height: 32, width: 32}
 	flags.Var(s, "size", "height and width of the images, in pixels, as 32x48, or 32 for both")
 }
 

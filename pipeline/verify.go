@@ -167,7 +167,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		return report, nil
 	}
 	height, width := s.model.Size()
-	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Images: images, Outputs: native}
+	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: native}
 	return report, r.Write(o.record)
 }
 
@@ -203,7 +203,7 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	}
 	if h, w := validation.Size(); h != height || w != width {
 		if o.run == "" && o.config == "" && len(o.sets) == 0 {
-			return noise(o.count * height * width * 3), nil // no images are named
+			return noise(o.count * height * width * s.model.Channels()), nil // no images are named
 		}
 		return nil, &dataError{fmt.Errorf("the validation images are of %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
 			h, w, s.path, height, width, height, width)}
@@ -218,7 +218,7 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	if err := validation.Head(count).Draw(ctx); err != nil {
 		return nil, err
 	}
-	return validation.Images(0, count), nil
+	return validation.Head(count).WithChannels(s.model.Channels()).Images(0, count), nil
 }
 
 // noise returns random bytes, always the same.

@@ -22,7 +22,7 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 }
 
 // Network returns the network that the experiment describes, for images of
-// height x width pixels. An experiment that leaves the number of classes to the data
+// height x width pixels, with as many channels as those of its data. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	m := e.Model
@@ -39,20 +39,21 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	if activation == configs.ActivationAuto {
 		activation = "" // what each network has by itself
 	}
+	channels := e.Data.ImageChannels()
 	switch m.Kind {
 	case configs.KindCNN:
 		return onnxmodels.CNN(onnxmodels.CNNOptions{
-			Height: height, Width: width, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
+			Height: height, Width: width, Channels: channels, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
 			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	case configs.KindResNet:
 		return onnxmodels.ResNet(onnxmodels.ResNetOptions{
-			Height: height, Width: width, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Height: height, Width: width, Channels: channels, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
 			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	case configs.KindMobileNet:
 		return onnxmodels.MobileNet(onnxmodels.MobileNetOptions{
-			Height: height, Width: width, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Height: height, Width: width, Channels: channels, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
 			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	}
@@ -148,10 +149,11 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
 	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
+	o.EMADecay, o.EMAWarmup = s.EMADecay, s.EMAWarmup
 	if s.IsAdam() {
 		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
 		return
 	}
-	o.Momentum, o.Nesterov = float32(s.Momentum), s.Nesterov
+	o.Momentum, o.Nesterov, o.TrustCoefficient = float32(s.Momentum), s.Nesterov, float32(s.TrustCoefficient)
 	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
 }

@@ -113,7 +113,9 @@ type run struct {
 	// dataHash waits for the hash of the images; nil if none is needed.
 	dataHash func() (string, error)
 	history  []rundir.Epoch
-	saver    saver
+	// diagnosis is empty unless the settings ask for one.
+	diagnosis diagnosis
+	saver     saver
 	// checked tells that the images have the hash in at.
 	checked bool
 }
@@ -124,6 +126,11 @@ func (r *run) epoch(ctx context.Context) error {
 	for r.at.Partial.Steps < r.feed.StepsPerEpoch() {
 		if err := r.saver.failed(); err != nil {
 			return err
+		}
+		if r.at.Partial.Steps == r.feed.StepsPerEpoch()-1 {
+			if err := r.prepareDiagnosis(); err != nil {
+				return err
+			}
 		}
 		if err := r.step(ctx); err != nil {
 			return err
@@ -223,7 +230,10 @@ func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begu
 	if err := r.checkData(); err != nil {
 		return rundir.Epoch{}, err
 	}
-	return r.row(evaluation, r.schedule.Rate(last), time.Since(begun).Seconds()), nil
+	d := r.diagnose(ctx, pending.CheckpointPath())
+	row := r.row(evaluation, r.schedule.Rate(last), time.Since(begun).Seconds())
+	row.Diagnosis = d
+	return row, nil
 }
 
 // row sums up the current epoch. Its seconds are those of its steps, of other
@@ -246,7 +256,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 	if r.features != nil {
 		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
 	}
-	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
+	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
 	if err != nil {
 		return nil, err
 	}
@@ -280,6 +290,9 @@ func (r *run) close() error {
 		_, _ = r.dataHash() // leaves no goroutine behind
 	}
 	_, err := r.saver.wait()
+	if r.diagnosis.prober != nil {
+		err = errors.Join(err, r.diagnosis.prober.Close())
+	}
 	if r.steps != nil {
 		err = errors.Join(err, r.steps.close())
 	}

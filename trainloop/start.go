@@ -15,6 +15,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/sysmem"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
 )
@@ -34,10 +35,10 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
+	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), sysmem.Available()); err != nil {
 		return nil, err
 	}
-	options := sessionOptions(o.Experiment.Runtime)
+	options := SessionOptions(o.Experiment.Runtime)
 	if err := session.Check(options); err != nil {
 		return nil, err // before there is a directory to go on with
 	}
@@ -130,6 +131,8 @@ func check(o Options) error {
 	switch {
 	case th != vh || tw != vw:
 		return &SettingError{"data.path", fmt.Sprintf("training images are %dx%d pixels, validation images %dx%d", th, tw, vh, vw)}
+	case o.Train.Grey != o.Validation.Grey:
+		return &SettingError{"data.channels", fmt.Sprintf("training images have %s, validation images %d", channelsText(o.Train.Channels()), o.Validation.Channels())}
 	case o.Validation.Len() == 0:
 		return &SettingError{"data.validation", "there are no validation images"}
 	}
@@ -217,6 +220,7 @@ func (r *run) describe() error {
 	e.Network = r.fingerprint
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
+	e.Data.Channels = r.Train.Channels()
 	e.Data.Classes = r.Train.Classes
 	e.Data.Skipped = slices.Concat(r.Train.Skipped, r.Validation.Skipped)
 	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
@@ -267,7 +271,7 @@ func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) 
 // Recipe returns the recipe that the settings name.
 func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
-		return augment.NewRecipe(a.Recipe, a.Geometry)
+		return augment.NewRecipe(a.Recipe, a.Geometry, a.Without...)
 	}
 	specs := make([]augment.Spec, len(a.Operations))
 	for i, op := range a.Operations {

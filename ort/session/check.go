@@ -74,11 +74,11 @@ func (t Training) check() error {
 	return nil
 }
 
-// checkImage compares the image input of the training model, [batch, height, width, 3]
+// checkImage compares the image input of the training model, [batch, height, width, channels]
 // with 0 for an open batch, with the size of the training's images.
 func (t Training) checkImage(sizes []int) error {
-	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != 3 {
-		return fmt.Errorf("images of %dx%d pixels, but the training model takes %v", t.Height, t.Width, sizes)
+	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != t.Channels {
+		return fmt.Errorf("images of %dx%d pixels in %d channels, but the training model takes %v", t.Height, t.Width, t.Channels, sizes)
 	}
 	return t.checkMicroBatch(sizes[0])
 }

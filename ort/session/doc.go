@@ -75,6 +75,8 @@ type Training struct {
 	LossScale *lossscale.Scale
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
+	// Channels is 3, or 1 if the images are grey; 0 means those of Network, or 3 without one.
+	Channels int
 	// Features, if not 0, is how many float32 each image has in the training model's input
 	// features (onnxmodels.Cut), which then takes the place of images.
 	Features int

@@ -58,6 +58,9 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if h, w := set.Size(); h != height || w != width {
 		return nil, fmt.Errorf("images of %dx%d pixels, but the network takes %dx%d", h, w, height, width)
 	}
+	if c := set.Channels(); c != t.network.Channels() {
+		return nil, fmt.Errorf("images of %d channels, but the network takes %d", c, t.network.Channels())
+	}
 	if len(set.Classes) != t.network.Classes() {
 		return nil, fmt.Errorf("the set has %d classes, the network %d", len(set.Classes), t.network.Classes())
 	}

@@ -130,7 +130,7 @@ func (t *Trainer) allocateInput(o Training, device string) (err error) {
 		}
 		return err
 	}
-	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), 3)
+	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), int64(o.Channels))
 	var pixels []uint8
 	if device == library.CUDA {
 		pixels, t.unpin = pinned(int(shape.FlattenedSize()))
@@ -228,7 +228,7 @@ func batchOf[T ort.TensorData](t *Trainer, input *ort.Tensor[T]) ([]T, []int64) 
 }
 
 // Step does one optimizer step on a batch of BatchSize images [batch, height,
-// width, 3] and labels, with the learning rate. Networks with dropout draw by
+// width, channels] and labels, with the learning rate. Networks with dropout draw by
 // dropoutSeed, which should differ from step to step. A rate or a label below 0 is
 // an error, as is a label beyond the classes.
 func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {

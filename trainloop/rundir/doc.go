@@ -4,6 +4,7 @@
 //	config.yaml        the resolved experiment (configs.Marshal)
 //	environment.json   versions, processor, threads, data: Environment
 //	history.csv        one row for each finished epoch: Epoch
+//	layers.csv         one row for each parameter and each epoch with a diagnosis: Layer
 //	checkpoints/       what a run resumes from
 //	model.onnx         the trained network
 //	summary.json       the run in one object: Summary. Written last

@@ -95,9 +95,11 @@ type Data struct {
 	Validation int `json:"validation"`
 	// Height and Width are the size of every image in pixels, Classes the
 	// names of the classes by label.
-	Height  int      `json:"height"`
-	Width   int      `json:"width"`
-	Classes []string `json:"classes"`
+	Height int `json:"height"`
+	Width  int `json:"width"`
+	// Channels is 1 for grey images, else 3, or 0 if the run is older than that is kept.
+	Channels int      `json:"channels"`
+	Classes  []string `json:"classes"`
 	// Skipped are files that were left out, as they could not be read.
 	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }

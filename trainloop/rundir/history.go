@@ -33,8 +33,10 @@ type Epoch struct {
 	// DataWait is the share (0..1) of the training time that was spent waiting
 	// for images.
 	DataWait float64
-	// Seconds is what the epoch took, with its evaluation.
+	// Seconds is what the epoch took, with its evaluation and its diagnosis.
 	Seconds float64
+	// Diagnosis is what was measured at the end of the epoch, if anything was.
+	Diagnosis Diagnosis
 }
 
 // column is one field of a row: its name and how it is written and read.
@@ -108,8 +110,12 @@ func header(columns []column) []string {
 
 // WriteHistory replaces the file at path by the epochs, whole or not at all.
 // It refuses what ReadHistory would refuse.
+// A history with diagnoses has further columns.
 func WriteHistory(path string, epochs []Epoch) error {
 	columns := columns()
+	if slices.ContainsFunc(epochs, func(e Epoch) bool { return e.Diagnosis.Measured() }) {
+		columns = append(columns, diagnosisColumns()...)
+	}
 	rows := [][]string{header(columns)}
 	for i := range epochs {
 		row, err := format(columns, epochs, i)
@@ -163,6 +169,7 @@ func ReadHistory(path string) ([]Epoch, error) {
 		return nil, unreadable(path, err)
 	}
 	columns := columns()
+	diagnosed := append(slices.Clone(columns), diagnosisColumns()...)
 	r := csv.NewReader(strings.NewReader(string(data)))
 	r.FieldsPerRecord = -1 // counted here, for a better message
 	var epochs []Epoch
@@ -175,6 +182,9 @@ func ReadHistory(path string) ([]Epoch, error) {
 			return epochs, whole(path, data)
 		case err != nil:
 			return nil, csvError(path, err)
+		case first && slices.Equal(row, header(diagnosed)):
+			columns = diagnosed
+			continue
 		case first && !slices.Equal(row, header(columns)):
 			return nil, &DataError{path, 1, 1, fmt.Sprintf("the header is %.160q, not %q",
 				strings.Join(row, ","), strings.Join(header(columns), ","))}

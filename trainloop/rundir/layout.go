@@ -31,6 +31,9 @@ func (l Layout) Environment() string { return filepath.Join(l.Dir, "environment.
 // History has a row for each finished epoch.
 func (l Layout) History() string { return filepath.Join(l.Dir, "history.csv") }
 
+// Layers has a row for each parameter of the network and each epoch that has a diagnosis.
+func (l Layout) Layers() string { return filepath.Join(l.Dir, "layers.csv") }
+
 // Checkpoints is the directory of what the run resumes from.
 func (l Layout) Checkpoints() string { return filepath.Join(l.Dir, "checkpoints") }
 
@@ -86,7 +89,7 @@ func Keeps(path string) bool {
 	}
 	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
 		l := Layout{filepath.Dir(path)}
-		own := []string{l.Config(), l.Environment(), l.History(), l.Checkpoints(), l.Model(), l.FineTuned(), l.Summary(), l.Failure()}
+		own := []string{l.Config(), l.Environment(), l.History(), l.Layers(), l.Checkpoints(), l.Model(), l.FineTuned(), l.Summary(), l.Failure()}
 		kind := KindOf(l.Dir)
 		if kind == OfRun && slices.Contains(own, path) || kind == OfSweep && (path == l.Config() || path == l.From()) {
 			return true
