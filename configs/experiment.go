@@ -430,7 +430,8 @@ const (
 type Runtime struct {
 	// Device is "cpu" or "cuda".
 	Device string `yaml:"device" json:"device"`
-	// Threads is the number of intra-operator threads; 0 takes all cores.
+	// Threads is the number of intra-operator threads; 0 takes all cores that the
+	// process may use.
 	Threads int `yaml:"threads" json:"threads"`
 	// TF32 lets the tensor cores of NVIDIA GPUs use only 10 of the 23 fraction
 	// bits of each factor in convolutions and matrix products; sums stay

@@ -178,7 +178,7 @@ func rules() []rule {
 		{key: "diagnose.time_share", doc: "Largest share of a run's time that the measurements take. Measurements that would take more are skipped, mostly in the first epochs, so that they come less often than diagnose.every says; 1 skips none.", max: 1, above: true, aside: true},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
-		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
+		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32, which is faster but less exact. Only cuda has it.", when: onGPU},
 		{key: "runtime.precision", doc: "Precision of images and their gradients on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, when: onGPU},
 		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", aside: true},

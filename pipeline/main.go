@@ -20,11 +20,13 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/durable"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop/sweep"
 	"onnxlab/trainloop/warmstart"
 )
 
@@ -34,6 +36,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitData        = 3
+	exitLocked      = sweep.ExitLocked
 	exitInterrupted = 130
 )
 
@@ -45,6 +48,7 @@ EXIT STATUS
   1    failed
   2    bad usage or configuration
   3    bad or missing data
+  4    the directory is in use by another process or by jobs of a cluster
   130  interrupted`
 
 func main() {
@@ -97,10 +101,12 @@ func (f *firstFault) Write(text []byte) (int, error) {
 // that a signal cancels.
 func exitStatus(ctx context.Context, err error) int {
 	switch {
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled), isAny[*trainloop.Interrupted](err):
 		return exitInterrupted
 	case isAny[*cellsFailedError](err): // whatever came of the report
 		return exitFailed
+	case isAny[*durable.LockedError](err), isAny[*sweep.BusyError](err), isAny[*cellsBusyError](err):
+		return exitLocked
 	case isAny[*usageError](err), isAny[*configs.Error](err), isAny[*trainloop.SettingError](err),
 		isAny[*trainloop.Occupied](err), isAny[*trainloop.Mismatch](err), isAny[*warmstart.Misfit](err):
 		return exitUsage

@@ -2,10 +2,8 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,21 +13,22 @@ import (
 // is released: otherwise two processes could lock two different files of that name.
 const lockName = ".lock"
 
-// errHeld is returned by lockFile if another process holds the lock.
-var errHeld = errors.New("lock is held")
+var (
+	// errHeld is returned by lockFile if another process holds the lock.
+	errHeld = errors.New("lock is held")
+	// errNoLocks is returned by lockFile if the file system has no locks.
+	errNoLocks = errors.New("the file system has no locks")
+)
 
-// Holder says who holds a lock.
-type Holder struct {
-	PID   int       `json:"pid"`
-	Host  string    `json:"host"`
-	Since time.Time `json:"since"`
-}
 
 // LockedError says that another process holds the lock.
 type LockedError struct {
 	Dir string
 	// Holder is zero if the other process has not written who it is yet.
 	Holder Holder
+	// Remove is, on file systems without locks, the file to delete once it is
+	// certain that the holder has ended; empty where the system takes care of that.
+	Remove string
 }
 
 // Error names the directory and, if known, who has held the lock since when.
@@ -37,13 +36,18 @@ func (e *LockedError) Error() string {
 	if e.Holder.PID == 0 {
 		return fmt.Sprintf("lock %q: another process is using it", e.Dir)
 	}
-	return fmt.Sprintf("lock %q: process %d on %s has been using it since %s", e.Dir,
-		e.Holder.PID, e.Holder.Host, e.Holder.Since.Format(time.DateTime))
+	text := fmt.Sprintf("lock %q: %s has been using it since %s", e.Dir, e.Holder, e.Holder.Since.Format(time.DateTime))
+	if e.Remove != "" {
+		text += fmt.Sprintf(" (the file system has no locks that end with a process: if that one is gone for good, delete %q)", e.Remove)
+	}
+	return text
 }
 
 // Lock takes the exclusive lock on dir, which must exist, without waiting. If
 // another process, or another caller in this process, holds it, the error is a
 // [*LockedError] that says who. When a process ends, the system drops its locks.
+// If the file system has no locks, files take their place, and the lock of a
+// process that is known to be gone is taken over; see [Holder.Life].
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	if err := RefuseLink(path); err != nil {
@@ -53,12 +57,21 @@ func Lock(dir string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
-	if err := lockFile(file); err != nil {
+	switch err := lockFile(file); {
+	case errors.Is(err, errHeld):
 		defer file.Close()
-		if errors.Is(err, errHeld) {
-			return nil, &LockedError{Dir: dir, Holder: readHolder(file)}
-		}
+		return nil, &LockedError{Dir: dir, Holder: readHolder(file)}
+	case errors.Is(err, errNoLocks):
+		defer file.Close()
+		return lockByGeneration(dir)
+	case err != nil:
+		defer file.Close()
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
+	}
+	// Another host may have the same file system without locks.
+	if last, holder, err := generation(dir); err == nil && holder.Life() != Gone {
+		defer file.Close()
+		return nil, &LockedError{Dir: dir, Holder: holder, Remove: generationPath(dir, last)}
 	}
 	if err := writeHolder(file); err != nil {
 		defer file.Close()
@@ -87,33 +100,4 @@ func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock fun
 		case <-time.After(pause):
 		}
 	}
-}
-
-// readHolder reads who holds the lock; it is zero if the file does not say.
-func readHolder(file *os.File) Holder {
-	const limit = 4096
-	var holder Holder
-	data, err := io.ReadAll(io.LimitReader(file, limit))
-	if err != nil || json.Unmarshal(data, &holder) != nil {
-		return Holder{}
-	}
-	return holder
-}
-
-// writeHolder writes that this process holds the lock, in place of the previous
-// holder.
-func writeHolder(file *os.File) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	data, err := json.Marshal(Holder{PID: os.Getpid(), Host: host, Since: time.Now()})
-	if err != nil {
-		return err
-	}
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err = file.WriteAt(data, 0)
-	return err
 }

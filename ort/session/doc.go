@@ -48,7 +48,8 @@ type LibraryOptions struct {
 type Options struct {
 	// Device is "cpu", the default, or "cuda".
 	Device string
-	// Threads is the number of intra-operator threads; 0 takes all cores.
+	// Threads is the number of intra-operator threads; 0 takes all cores that the
+	// process may use.
 	Threads int
 	// TF32 lets "cuda" use TF32 in convolutions and matrix products.
 	TF32 bool
