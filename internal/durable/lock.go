@@ -20,7 +20,6 @@ var (
 	errNoLocks = errors.New("the file system has no locks")
 )
 
-
 // LockedError says that another process holds the lock.
 type LockedError struct {
 	Dir string
