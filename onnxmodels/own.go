@@ -7,17 +7,18 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// OwnOptions say how a model in a form of its own takes images.
+// OwnOptions say how a model with an input of its own takes images.
 type OwnOptions struct {
-	// Normalization is what becomes of bytes; nil is what NormalizationOf finds.
+	// Normalization converts bytes to the model's input; nil means the one that
+	// NormalizationOf finds.
 	Normalization *Normalization
-	// Height and Width are the size of images of a model that leaves it open.
+	// Height and Width are the size of images, for models that leave it open.
 	Height, Width int
 }
 
-// InferenceOf returns a classifier from outside as an inference model, which FormOf tells the
-// form of: bytes in, logits and probabilities out. A model that is one already is returned as
-// it is. What keeps a model from being read is an error, importer.ErrOpenSize among them.
+// InferenceOf turns a classifier from elsewhere into an inference model as FormOf reads it: bytes
+// in, logits and probabilities out. A model that is one already is returned unchanged. Errors say
+// why a model cannot be read; importer.ErrOpenSize is one of them.
 func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 	if _, err := FormOf(m); err == nil {
 		return m, nil
