@@ -118,11 +118,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if half {
 		logits = b.Cast("logits.float", logits, graph.Float)
 	}
-	probabilities := b.Softmax(OutputProbabilities, logits)
-	b.Rename(logits, OutputLogits)
-	b.Rename(probabilities, OutputProbabilities)
-	b.Output(logits)
-	b.Output(probabilities)
+	b.classify(logits)
 	if b.Err() == nil && !o.KeepBatchNorm {
 		lower.FoldBatchNorm(b.Graph)
 	}
@@ -134,6 +130,15 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 		lower.Half(b.Graph, logits.Producer())
 	}
 	return b.Model(metadata(o)...)
+}
+
+// classify makes the outputs logits and probabilities.
+func (b *Builder) classify(logits *graph.Value) {
+	probabilities := b.Softmax(OutputProbabilities, logits)
+	b.Rename(logits, OutputLogits)
+	b.Rename(probabilities, OutputProbabilities)
+	b.Output(logits)
+	b.Output(probabilities)
 }
 
 // inferenceInput appends the input, and what the layers take of it.
