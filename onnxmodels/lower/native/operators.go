@@ -190,8 +190,13 @@ func (w Window) attributes() []graph.Attribute {
 		name  string
 		value int
 	}{
-		{"height", w.Kernel[0]}, {"width", w.Kernel[1]}, {"stride", w.Stride}, {"top", w.Before[0]}, {"left", w.Before[1]},
-		{"y_height", w.Results[0]}, {"y_width", w.Results[1]},
+		{"height", w.Kernel[0]},
+		{"width", w.Kernel[1]},
+		{"stride", w.Stride},
+		{"top", w.Before[0]},
+		{"left", w.Before[1]},
+		{"y_height", w.Results[0]},
+		{"y_width", w.Results[1]},
 	} {
 		list = append(list, graph.Attribute{Name: a.name, Value: int64(a.value)})
 	}
