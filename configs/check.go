@@ -133,8 +133,8 @@ func (e *Experiment) conflicts() findings {
 	if custom && len(e.Augment.Without) > 0 {
 		add("augment.without", "augment.recipe", "the recipe custom has what augment.operations lists: take it out there")
 	}
-	if e.Runtime.Precision == MixedFloat16 && e.Runtime.Device != "cuda" {
-		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", MixedFloat16)
+	if !e.Runtime.Device.trains(e.Runtime.Precision) {
+		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", e.Runtime.Precision)
 	}
 	for _, name := range e.Sweep.Conditions {
 		if e.condition(name) == nil {

@@ -51,17 +51,16 @@ func nest(flat map[string]any) map[string]any {
 	return nested
 }
 
-// Conditions are the names of the conditions that every experiment has.
-func Conditions() []string {
-	return []string{"none", "medium", "strong", "warmup", "shift-only"}
-}
-
 // builtin returns what a built-in condition changes in a run of that many epochs,
 // or nil for another name. "warmup" is "medium" with a warmup (Goyal et al. 2017,
 // section 2.2): at each of the steps of 5 epochs, or of a shorter run's epochs, the
 // rate rises from the unscaled to the scaled one. The other conditions have no
-// warmup, even if the experiment has one.
+// warmup, even if the experiment has one. Remedies also start from "medium".
 func builtin(name string, epochs int) Overlay {
+	if change := remedy(name); change != nil {
+		maps.Copy(change, builtin("medium", epochs))
+		return change
+	}
 	recipe, warmup := name, 0
 	switch name {
 	case "none", "medium", "strong":

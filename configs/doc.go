@@ -53,8 +53,9 @@
 // A sweep runs every condition of Sweep.Conditions at every batch size with
 // every seed. A condition is an Overlay: the settings that it changes in the experiment.
 // Cell returns a single run. The conditions none, medium, strong, warmup and shift-only
-// are built in; sweep.definitions adds others or replaces these. Resolved.Cells reports
-// problems of cells with the origins of the settings.
+// are built in, and so are the remedies for large batches that Conditions lists after
+// these, each of which is a single change to medium. sweep.definitions adds others or
+// replaces these. Resolved.Cells reports problems of cells with the origins of the settings.
 //
 // # Writing and comparing
 //

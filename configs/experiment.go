@@ -242,9 +242,11 @@ type Train struct {
 	// separately; it divides BatchSize.
 	Replicas int `yaml:"replicas" json:"replicas"`
 	// MicroBatch is how many images go through the network at once; 0 means
-	// BatchSize/Replicas, and on "cuda" BatchSize. It is a multiple of
-	// BatchSize/Replicas and divides BatchSize.
+	// BatchSize/Replicas, or BatchSize on a device with [Traits].WholeBatch. It is a
+	// multiple of BatchSize/Replicas and divides BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
+	// Loss is LossCrossEntropy, LossBinaryCrossEntropy or LossMeanSquaredError.
+	Loss string `yaml:"loss" json:"loss"`
 	// LabelSmoothing is the share s in [0, 1) of the target that is spread
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
@@ -274,6 +276,17 @@ type Train struct {
 	// the last epoch.
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
+
+// The losses of [Train].
+const (
+	// LossCrossEntropy is the cross-entropy of the softmax, for images of one class each.
+	LossCrossEntropy = "cross_entropy"
+	// LossBinaryCrossEntropy decides for each class separately whether an image has it.
+	LossBinaryCrossEntropy = "binary_cross_entropy"
+	// LossMeanSquaredError is the mean squared difference between the outputs and the
+	// targets: 1 for the classes that an image has, 0 for the others.
+	LossMeanSquaredError = "mean_squared_error"
+)
 
 // How training makes up for classes that have more images than others.
 const (
@@ -320,6 +333,10 @@ type Optimizer struct {
 	// Schedule.Scaling says how it grows with the batch size.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
+	// RateMultipliers are of the form PATTERN=FACTOR: what the rate is multiplied by for
+	// the parameters whose names the pattern matches. Of several that match, the last
+	// counts. In YAML they may be a section of PATTERN: FACTOR.
+	RateMultipliers []string `yaml:"rate_multipliers" json:"rate_multipliers"`
 	// Momentum of SGD and LARS is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
 	// Nesterov makes SGD's step that of Nesterov's momentum: w <- w + mu v - rate g, where
@@ -420,16 +437,9 @@ type Diagnose struct {
 	TimeShare float64 `yaml:"time_share" json:"time_share"`
 }
 
-// The precisions of [Runtime].
-const (
-	Float32      = "float32"
-	MixedFloat16 = "mixed_float16"
-)
-
 // Runtime says where the arithmetic runs.
 type Runtime struct {
-	// Device is "cpu" or "cuda".
-	Device string `yaml:"device" json:"device"`
+	Device Device `yaml:"device" json:"device"`
 	// Threads is the number of intra-operator threads; 0 takes all cores that the
 	// process may use.
 	Threads int `yaml:"threads" json:"threads"`
@@ -440,7 +450,7 @@ type Runtime struct {
 	// Precision is Float32 or MixedFloat16, which are Keras's names. With MixedFloat16, a
 	// GPU computes images and their gradients in float16, and parameters, sums and
 	// statistics in float32, and scales the loss. CPUs have no kernels for it.
-	Precision string `yaml:"precision" json:"precision"`
+	Precision Precision `yaml:"precision" json:"precision"`
 	// Library is the path of ONNX Runtime's shared library; if empty, it is found or
 	// fetched.
 	Library string `yaml:"library" json:"library"`

@@ -29,6 +29,8 @@ type rule struct {
 	shortest, longest int
 	// distinct forbids repeats in a list; ascending requires ascending order.
 	distinct, ascending bool
+	// pairs makes each text of a list NAME=NUMBER, and a section of NAME: NUMBER such a list.
+	pairs bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
 	// kinds are the kinds of networks that have the setting; nil is all.
@@ -40,7 +42,8 @@ type rule struct {
 
 // The conditions under which settings change the trained weights. Experiments that do not
 // use a setting keep the hash that they had before the setting existed.
-func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
+func hasTF32(e *Experiment) bool        { return e.Runtime.Device.Traits().TF32 }
+func hasPrecisions(e *Experiment) bool  { return len(e.Runtime.Device.Traits().Precisions) > 1 }
 func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
 func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
 func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
@@ -52,13 +55,14 @@ func otherBatchNorm(e *Experiment) bool {
 	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
 	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
 }
-func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
-func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
-func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
-func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
-func notSGD(e *Experiment) bool       { return e.Optimizer.Kind != SGD }
-func byLARS(e *Experiment) bool       { return e.Optimizer.Kind == LARS }
-func averages(e *Experiment) bool     { return e.Optimizer.EMADecay > 0 }
+func byAdam(e *Experiment) bool          { return e.Optimizer.IsAdam() }
+func bySGD(e *Experiment) bool           { return !e.Optimizer.IsAdam() }
+func withNesterov(e *Experiment) bool    { return e.Optimizer.Nesterov }
+func clips(e *Experiment) bool           { return e.Optimizer.ClipNorm > 0 }
+func notSGD(e *Experiment) bool          { return e.Optimizer.Kind != SGD }
+func byLARS(e *Experiment) bool          { return e.Optimizer.Kind == LARS }
+func multipliesRates(e *Experiment) bool { return len(e.Optimizer.RateMultipliers) > 0 }
+func averages(e *Experiment) bool        { return e.Optimizer.EMADecay > 0 }
 
 func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
 
@@ -68,6 +72,7 @@ func leavesOut(e *Experiment) bool   { return len(e.Augment.Without) > 0 && e.Au
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
+func otherLoss(e *Experiment) bool { return e.Train.Loss != LossCrossEntropy }
 func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
 func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
@@ -130,6 +135,7 @@ func rules() []rule {
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Number of parts of a batch that BatchNorm normalises separately; it must divide batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
+		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy asks of each class by itself whether an image has it, so that images may have several; mean_squared_error is of the differences between the outputs and 1 for the classes that an image has, 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.balance", doc: "How training makes up for classes that have more images than others: weights weights the loss of each image inversely to the number of images of its class; sampling draws the same number of images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "One factor for each class, in the order of the classes, by which the losses of its training images are multiplied; the sum of the losses is divided by the number of images, not by the sum of the factors. Empty means that all factors are 1.", max: 1e6, longest: 100_000, when: weighs},
@@ -144,6 +150,10 @@ func rules() []rule {
 		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is not part of the gradient; and for large batches lars and lamb, which are sgd and adamw with the step of each layer in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
 		{key: "optimizer.learning_rate", doc: "The learning rate for batches of reference_batch images. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
+		{
+			key: "optimizer.rate_multipliers", doc: "What the learning rate is multiplied by for some parameters: PATTERN=FACTOR, or a section of PATTERN: FACTOR, where the pattern is of their names, as layer4.*, or head, the last layer; of several that match, the last counts. Weight decay is multiplied too.",
+			longest: 1000, pairs: true, when: multipliesRates,
+		},
 		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
 		{key: "optimizer.nesterov", doc: "Uses Nesterov's form of momentum in sgd and lars.", when: withNesterov},
 		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), which is what PyTorch's form of momentum does.", when: bySGD},
@@ -177,13 +187,13 @@ func rules() []rule {
 		{key: "diagnose.images", doc: "Number of images from whose gradients the noise scale is measured; the sharpness takes a quarter of them, nine times each. With more images, larger noise scales can be measured, but it takes longer.", min: 32, max: maxCount, aside: true},
 		{key: "diagnose.time_share", doc: "Largest share of a run's time that the measurements take. Measurements that would take more are skipped, mostly in the first epochs, so that they come less often than diagnose.every says; 1 skips none.", max: 1, above: true, aside: true},
 
-		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
+		{key: "runtime.device", doc: "Where the arithmetic runs.", names: texts(Devices())},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
-		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32, which is faster but less exact. Only cuda has it.", when: onGPU},
-		{key: "runtime.precision", doc: "Precision of images and their gradients on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, when: onGPU},
+		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32, which is faster but less exact. Only cuda has it.", when: hasTF32},
+		{key: "runtime.precision", doc: "Precision of images and their gradients on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
 		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", aside: true},
 
-		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
+		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, aside: true},
 	}
@@ -275,6 +285,10 @@ func (r *rule) checkText(s string) string {
 		}
 		if r.folder && s != "" && (!filepath.IsLocal(s) || printable.Line(s) != s) {
 			return fmt.Sprintf("%q leads elsewhere, or does not show what it is: write a name, of letters and digits", shorten(s))
+		}
+		if r.pairs {
+			_, _, message := pair(s)
+			return message
 		}
 		return ""
 	}

@@ -17,9 +17,11 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	keeps         float32 // the largest share of its running statistics that a BatchNorm keeps in a step
-	given         *given  // the layers of a model from elsewhere; nil for other networks
-	features      int     // the number of features of each image, if the network takes features; else 0
+	keeps         float32  // the largest share of its running statistics that a BatchNorm keeps in a step
+	given         *given   // the layers of a given model; nil for other networks
+	head          []string // the parameters of the last layer
+	loss          string   // the loss that it is trained on; "" means cross-entropy
+	features      int      // the number of features of each image, if the network takes features; else 0
 }
 
 // replicaSymbol is the symbol of the size of one replica's part of a batch.
@@ -67,6 +69,9 @@ func (n *Network) declare() error {
 		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
 	n.keeps = b.keeps
+	if n.head == nil {
+		n.head = headOf(b.parameters)
+	}
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
 	return nil
 }
@@ -80,6 +85,17 @@ func (n *Network) Channels() int { return n.channels }
 // Features returns the number of features of each image that the network takes instead of the
 // image. It is 0 unless the network is the upper part of a [Cut].
 func (n *Network) Features() int { return n.features }
+
+// WithLoss returns the network as one that is trained on the loss, one of Losses: the
+// probabilities of inference models follow from it ([InferenceOptions]).
+func (n *Network) WithLoss(loss string) *Network {
+	with := *n
+	with.loss = loss
+	return &with
+}
+
+// Loss is that of WithLoss, else LossCrossEntropy.
+func (n *Network) Loss() string { return cmp.Or(n.loss, LossCrossEntropy) }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }

@@ -163,6 +163,7 @@ func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *gr
 // the gradients instead; if the gradients are not finite, zeros. Then it updates the averages of
 // the parameters.
 func (r *rule) finish(step *graph.Value) {
+	step = r.multipliedSteps(step)
 	if r.Mixed {
 		step = r.Where("step.finite", r.ready, step, r.vector("zero", 0))
 	}

@@ -265,7 +265,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 	if r.features != nil {
 		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
 	}
-	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
+	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, r.options.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +274,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, r.Validation)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(r.Experiment.Train.Loss), r.Validation)
 }
 
 // interrupted saves the state and says so.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+
+	"onnxlab/configs"
 )
 
 // Info describes the library that [Ensure] would return.
@@ -27,9 +29,9 @@ type Info struct {
 	GPUError string `json:"gpu_error,omitempty"`
 	// Device is the device that the caller asked for. Platform is the build that it
 	// needs on this machine.
-	Device   string `json:"device"`
-	Platform string `json:"platform"`
-	Cache    string `json:"cache"`
+	Device   configs.Device `json:"device"`
+	Platform string         `json:"platform"`
+	Cache    string         `json:"cache"`
 	// Error says why the library cannot be used; empty if it can.
 	Error string `json:"error,omitempty"`
 }
@@ -38,7 +40,7 @@ type Info struct {
 // the cache, and opens it. The error says why the library cannot be used; the Info
 // is as complete as possible even then.
 func Describe(ctx context.Context, options Options) (Info, error) {
-	info := Info{Device: cmp.Or(options.Device, CPU)}
+	info := Info{Device: cmp.Or(options.Device, configs.CPU)}
 	var unknown error
 	if info.GPUs, unknown = findGPUs(ctx); unknown != nil {
 		info.GPUError = unknown.Error()
@@ -77,7 +79,7 @@ func (info *Info) fill(options Options) error {
 	if err := info.open(); err != nil {
 		return err
 	}
-	if info.Device == CUDA {
+	if info.Device.Traits().Provider == configs.ProviderCUDA {
 		return info.CUDALibraries.require(library.Path)
 	}
 	return nil

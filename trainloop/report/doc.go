@@ -12,6 +12,8 @@
 //	summary.csv                 one row for each condition and batch size
 //	accuracy.png, accuracy.svg  accuracy against batch size
 //	curves.png                  loss and accuracy against epochs
+//	diagnosis.png               noise scale and rate × sharpness against epochs, if
+//	                            runs have diagnoses (setting diagnose.every)
 //	report.html                 all of it on one page that loads nothing from elsewhere;
 //	                            the page of a single run begins with its curves
 //	da_type_<condition>.json    {batch size: {loss, acc, val_loss, val_acc}}

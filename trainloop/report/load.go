@@ -44,6 +44,8 @@ type Run struct {
 	Dir     string
 	State   State
 	History []rundir.Epoch
+	// Layers has the rows of layers.csv, for epochs with a diagnosis.
+	Layers []rundir.Layer
 	// Epochs is the planned number of epochs, even if the run stopped early.
 	Epochs int
 	// Failure says in one line why the run failed.
@@ -180,6 +182,9 @@ func loadRun(f rundir.Run) (Run, error) {
 	}
 	if history != nil {
 		r.History = *history
+	}
+	if r.Layers, err = rundir.ReadLayers(rundir.Layout{Dir: f.Dir}.Layers()); err != nil {
+		return r, err
 	}
 	failure, err := optional(rundir.ReadFailure(f.Dir))
 	if err != nil {

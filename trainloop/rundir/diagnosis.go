@@ -16,10 +16,11 @@ import (
 // Diagnosis has the measurements of package diagnose at the end of an epoch. It is zero for an
 // epoch without measurements.
 type Diagnosis struct {
-	// GradientNorm estimates |G|, the norm of the gradient of all images, and
+	// GradientSquare estimates |G|², the squared norm of the gradient of all images, and
 	// GradientVariance estimates tr(Σ), the variance of the gradient of one image, both
-	// without bias. GradientNorm is 0 if the noise was too large to measure it.
-	GradientNorm, GradientVariance float64
+	// without bias, so that the first can be negative. GradientNorm is its root, or 0 if the
+	// noise was too large to measure it.
+	GradientNorm, GradientSquare, GradientVariance float64
 	// NoiseScale is tr(Σ)/|G|², a number of images. Batches much larger than it gain little.
 	// It is 0 if the noise was too large to measure |G|.
 	NoiseScale float64
@@ -45,6 +46,7 @@ func diagnosisColumns() []column {
 	list := []column{
 		number("noise_scale", most, func(e *Epoch) *float64 { return &e.Diagnosis.NoiseScale }),
 		number("gradient_norm", most, func(e *Epoch) *float64 { return &e.Diagnosis.GradientNorm }),
+		signed("gradient_square", func(e *Epoch) *float64 { return &e.Diagnosis.GradientSquare }),
 		number("gradient_variance", most, func(e *Epoch) *float64 { return &e.Diagnosis.GradientVariance }),
 		signed("sharpness", func(e *Epoch) *float64 { return &e.Diagnosis.Sharpness }),
 		number("stability_limit", most, func(e *Epoch) *float64 { return &e.Diagnosis.StabilityLimit }),
