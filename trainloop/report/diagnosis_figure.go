@@ -94,14 +94,14 @@ func (s *Sweep) measurePlot(th theme, title string, c Condition, m measure, t Ta
 	}
 	for i, batch := range s.BatchSizes {
 		for k := range s.cell(c.Name, batch) {
-			addMeasure(p, s.look(th, i, k), &s.cell(c.Name, batch)[k], m)
+			addMeasure(p, s.curveStyle(th, i, k), &s.cell(c.Name, batch)[k], m)
 		}
 	}
 	return p, nil
 }
 
 // addMeasure draws a run: a point where something was measured, and lines between.
-func addMeasure(p *plot.Plot, l look, r *Run, m measure) {
+func addMeasure(p *plot.Plot, l curveStyle, r *Run, m measure) {
 	var points plotter.XYs
 	for _, e := range r.diagnoses() {
 		if y := m.value(e); y > 0 {
