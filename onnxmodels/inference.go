@@ -130,11 +130,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if half {
 		logits = b.Cast("logits.float", logits, graph.Float)
 	}
-	probabilities := b.probabilities(logits, o.Loss)
-	b.Rename(logits, OutputLogits)
-	b.Rename(probabilities, OutputProbabilities)
-	b.Output(logits)
-	b.Output(probabilities)
+	b.classify(logits, o.Loss)
 	if b.Err() == nil && !o.KeepBatchNorm {
 		lower.FoldBatchNorm(b.Graph)
 	}
@@ -146,6 +142,15 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 		lower.Half(b.Graph, logits.Producer())
 	}
 	return b.Model(metadata(o)...)
+}
+
+// classify makes the outputs logits and probabilities of a network that was trained on the loss.
+func (b *Builder) classify(logits *graph.Value, loss string) {
+	probabilities := b.probabilities(logits, loss)
+	b.Rename(logits, OutputLogits)
+	b.Rename(probabilities, OutputProbabilities)
+	b.Output(logits)
+	b.Output(probabilities)
 }
 
 // inferenceInput declares the input and appends its conversion to what the layers take.

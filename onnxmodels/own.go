@@ -3,7 +3,9 @@ package onnxmodels
 import (
 	"fmt"
 
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/lower"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -42,4 +44,38 @@ func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 		return nil, err
 	}
 	return n.Inference(n.Initialize(0), InferenceOptions{})
+}
+
+// Lowered returns an inference model with the operators that sessions of package session have,
+// on blocks of so many channels (session.Block): inputs, outputs and metadata stay, and values
+// do but for rounding. A model that has such operators already, that computes in other numbers
+// than float32 or that package importer cannot read is an error.
+func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
+	form, err := FormOf(m)
+	if err != nil {
+		return nil, fmt.Errorf("lower: %w", err)
+	}
+	if block == 0 || form.Precision != PrecisionFloat32 {
+		return nil, fmt.Errorf("lower: there are no operators for %s on blocks of %d channels", form.Precision, block)
+	}
+	read, err := importer.Read(m, importer.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("lower: %w", err)
+	}
+	n, err := Given(read, GivenOptions{BatchNorm: BatchNormFreeze})
+	if err != nil {
+		return nil, fmt.Errorf("lower: %w", err)
+	}
+	b := newBuilder("inference")
+	b.constants = n.Initialize(0)
+	b.classify(n.forward(b, n.given.input(b)), form.Loss)
+	if b.Err() == nil {
+		lower.FoldBatchNorm(b.Graph)
+	}
+	b.lower(TargetNative, block, true)
+	var properties []graph.Property
+	for _, p := range m.GetMetadataProps() {
+		properties = append(properties, graph.Property{Key: p.GetKey(), Value: p.GetValue()})
+	}
+	return b.Model(properties...)
 }
