@@ -29,7 +29,7 @@ func Default() Experiment {
 			StopMonitor:     ValLoss,
 			Balance:         BalanceNone,
 		},
-		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
+		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, TrustCoefficient: 0.001, EMAWarmup: true},
 		Schedule: Schedule{
 			Kind:          "step",
 			DecayEpochs:   []int{60, 85},

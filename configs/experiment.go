@@ -301,17 +301,23 @@ const (
 	// AdamW is Adam with a weight decay that is no part of the gradient (Loshchilov and
 	// Hutter 2019).
 	AdamW = "adamw"
+	// LARS is SGD in which each layer's gradient is scaled to a share of the norm of the
+	// layer's weights (You et al. 2017).
+	LARS = "lars"
+	// LAMB is AdamW in which each layer's step is scaled to the norm of the layer's
+	// weights (You et al. 2020).
+	LAMB = "lamb"
 )
 
 // Optimizer says how gradients change the weights.
 type Optimizer struct {
-	// Kind is SGD, Adam or AdamW.
+	// Kind is SGD, Adam, AdamW, LARS or LAMB.
 	Kind string `yaml:"kind" json:"kind"`
 	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
-	// Momentum of SGD is in [0, 1).
+	// Momentum of SGD and LARS is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
 	// Nesterov takes the step of SGD that the next velocity would be of with the same
 	// gradient: w <- w + mu v - rate g.
@@ -321,11 +327,15 @@ type Optimizer struct {
 	// then is PyTorch's. In mixed precision, where it holds the rates (HoldsRates), a
 	// step that is left out takes none of them, and they come a step later.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
-	// Beta1 and Beta2, in [0, 1), are what Adam and AdamW keep of the averages of the
-	// gradients and of their squares; Epsilon is added to the root of the latter.
+	// Beta1 and Beta2, in [0, 1), are what Adam, AdamW and LAMB keep of the averages of
+	// the gradients and of their squares; Epsilon is added to the root of the latter.
 	Beta1   float64 `yaml:"beta1" json:"beta1"`
 	Beta2   float64 `yaml:"beta2" json:"beta2"`
 	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// TrustCoefficient of LARS is the share of a layer's norm that its step has at rate 1.
+	// LARS and LAMB leave biases and BatchNorm's parameters as SGD and Adam have them,
+	// unless DecayAll.
+	TrustCoefficient float64 `yaml:"trust_coefficient" json:"trust_coefficient"`
 	// ClipNorm, if above 0, is the norm of all gradients of a step together that
 	// larger ones are scaled down to, before any weight decay.
 	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm"`
@@ -334,15 +344,21 @@ type Optimizer struct {
 	// It leaves out biases and BatchNorm's parameters unless DecayAll.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
+	// EMADecay, in [0, 1), is the share d of an exponential moving average of the weights
+	// that a step keeps, a <- d a + (1 - d) w; 0 is no average. With EMAWarmup it is at
+	// most (1 + t)/(10 + t) after t steps. Evaluation and the trained model take the
+	// average, and training goes on from the weights themselves.
+	EMADecay  float64 `yaml:"ema_decay" json:"ema_decay"`
+	EMAWarmup bool    `yaml:"ema_warmup" json:"ema_warmup"`
 }
 
 // IsAdam tells whether the optimizer is a form of Adam.
-func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW }
+func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW || o.Kind == LAMB }
 
 // HoldsRates tells whether the learning rates of all steps are kept in the optimizer's
 // model, and so are known before the first one.
 func (o Optimizer) HoldsRates() bool {
-	return o.MomentumCorrection && !o.IsAdam() && !o.Nesterov && o.ClipNorm == 0
+	return o.MomentumCorrection && o.Kind == SGD && !o.Nesterov && o.ClipNorm == 0 && o.EMADecay == 0
 }
 
 // Schedule says how the learning rate changes over the run. Package schedule

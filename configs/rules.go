@@ -57,6 +57,9 @@ func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
 func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
 func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
 func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
+func notSGD(e *Experiment) bool       { return e.Optimizer.Kind != SGD }
+func byLARS(e *Experiment) bool       { return e.Optimizer.Kind == LARS }
+func averages(e *Experiment) bool     { return e.Optimizer.EMADecay > 0 }
 
 func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
 
@@ -139,18 +142,21 @@ func rules() []rule {
 		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
 		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
-		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum, adam, or adamw, whose weight decay is no part of the gradient.", names: []string{SGD, Adam, AdamW}, when: byAdam},
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is no part of the gradient; and for large batches lars, which is sgd, and lamb, which is adamw, with steps of each layer that are in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
-		{key: "optimizer.momentum", doc: "The share of the velocity that sgd keeps each step.", max: 1, below: true, when: bySGD},
-		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd: the one with the velocity that would come next.", when: withNesterov},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
-		{key: "optimizer.beta1", doc: "The share of the average gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.epsilon", doc: "What adam and adamw add to the root of the average squared gradient.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
+		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd and lars: the one with the velocity that would come next.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.beta1", doc: "The share of the average gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "What adam, adamw and lamb add to the root of the average squared gradient; for lamb 0.000001 is usual.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.trust_coefficient", doc: "The share of the norm of a layer's weights that a step of lars has at learning rate 1. Biases and BatchNorm have steps of sgd, unless decay_all.", max: 1000, above: true, when: byLARS},
 		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd and adam, decoupled one of adamw; leaves out biases and BatchNorm unless decay_all.", max: 1000},
-		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd, lars and adam, decoupled one of adamw and lamb; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.decay_all", doc: "Makes weight_decay, and what lars and lamb do with layers, apply to biases and BatchNorm too."},
+		{key: "optimizer.ema_decay", doc: "Share of an exponential moving average of the weights that a step keeps, 0.999 for instance: evaluation, the best checkpoint and the trained model then take the average. 0 is no average.", max: 1, below: true, when: averages},
+		{key: "optimizer.ema_warmup", doc: "Keeps (1 + t)/(10 + t) of the average after t steps while that is less than ema_decay, so that nothing is left of the first weights.", when: averages},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},
 		{key: "schedule.decay_epochs", doc: "Epochs, counted from 0, at whose start step multiplies the rate by decay_factor.", min: 1, max: maxCount, longest: 1000, distinct: true, ascending: true},

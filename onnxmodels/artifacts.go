@@ -30,9 +30,9 @@ const (
 // TrainingOptions say how a network is trained.
 type TrainingOptions struct {
 	// Optimizer is the rule by which gradients change parameters: OptimizerSGD, the
-	// default, OptimizerAdam or OptimizerAdamW.
+	// default, or another of Optimizers.
 	Optimizer string
-	// Momentum of OptimizerSGD, in [0, 1).
+	// Momentum of OptimizerSGD and OptimizerLARS, in [0, 1).
 	Momentum float32
 	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
 	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
@@ -40,10 +40,22 @@ type TrainingOptions struct {
 	// MomentumCorrection makes the velocity one of gradients, v ← μ·v + g, whose steps
 	// are lr·v: that of PyTorch, and equation 9 of Goyal et al. 2017.
 	MomentumCorrection bool
-	// Beta1 and Beta2, in [0, 1), are what OptimizerAdam and OptimizerAdamW keep of
-	// the averages of the gradients and of their squares, and Epsilon, in (0, 1], is
-	// added to the root of the second. 0.9, 0.999 and 1e-8 are usual.
+	// Beta1 and Beta2, in [0, 1), are what the forms of Adam keep of the averages of
+	// the gradients and of their squares, and Epsilon, in (0, 1], is added to the root of
+	// the second. 0.9, 0.999 and 1e-8 are usual, for OptimizerLAMB 1e-6.
 	Beta1, Beta2, Epsilon float64
+	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
+	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of parameters that
+	// decay, and of all if DecayAll, whether or not there is a weight decay.
+	TrustCoefficient float32
+	// EMADecay, if above 0 and below 1, keeps an exponential moving average of each
+	// trainable parameter, which begins as the parameter: a ← a + (1 − d)·(w − a) after
+	// each step, where d is EMADecay. With EMAWarmup, d is min(EMADecay, (1 + t)/(10 + t))
+	// after t steps, as in TensorFlow's ExponentialMovingAverage, so that short runs keep
+	// nothing of the first values. The evaluation model takes the averages in place of the
+	// parameters. See [Averaged].
+	EMADecay  float64
+	EMAWarmup bool
 	// ClipNorm, if above 0, is the L2 norm of all gradients of a step together down to
 	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
 	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
@@ -190,7 +202,8 @@ type Artifacts struct {
 	// has made of them.
 	Optimizer *modelfile.Model
 	// State are the tensors that the training model remembers from step to step for
-	// the optimizer, as they are before the first: zeros. A checkpoint has them among
+	// the optimizer, as they are before the first: zeros, but for averages of parameters,
+	// which begin as these. A checkpoint has them among
 	// its frozen parameters ([Artifacts.Complete]), with names that begin with
 	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
 	State []checkpoint.Tensor
@@ -224,7 +237,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Training, err = b.Model(); err != nil {
 		return nil, err
 	}
-	if a.Eval, a.Logits, err = n.evalModel(a.State); err != nil {
+	if a.Eval, a.Logits, err = n.evalModel(a.State, o); err != nil {
 		return nil, err
 	}
 	a.Optimizer, err = optimizerModel(o)
@@ -253,6 +266,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		return nil, err
 	}
 	b := newBuilder("training")
+	b.averages = o.averages()
 	logits, label, err := n.trainingForward(b, o)
 	if err != nil {
 		return nil, err
@@ -265,7 +279,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	for _, flag := range b.updated {
 		b.Output(flag)
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	return b, b.Err()
 }
 
@@ -307,12 +321,14 @@ func (b *Builder) takeReset() {
 	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 }
 
-// lower makes of the graph what the target runs.
-func (b *Builder) lower(target string, block int) {
+// lower makes of the graph, which may be of a model from outside, what the target runs.
+func (b *Builder) lower(target string, block int, given bool) {
 	switch {
 	case b.Err() != nil:
 	case target == TargetCPU:
 		cpu.Lower(b.Graph)
+	case target == TargetNative && given:
+		native.LowerGiven(b.Graph, block)
 	case target == TargetNative:
 		native.Lower(b.Graph, block)
 	case target == TargetCUDA:
@@ -425,16 +441,21 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 const BackwardPrefix = "backward/"
 
 // evalModel takes the optimizer's state too, which it does not use: ONNX Runtime feeds it
-// the parameters of the training model, in their order.
-func (n *Network) evalModel(state []checkpoint.Tensor) (m *modelfile.Model, logitsName string, err error) {
+// the parameters of the training model, in their order. Of parameters that are averaged, it
+// computes with the averages.
+func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
+	b.averages = o.averages()
 	image, label := n.input(b, InputUint8NHWC), b.labelInput()
 	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.loss(logits, label, 0), logits, label)
 	for _, t := range state {
+		if averagedName(t.Name) != "" {
+			continue // beside its parameter
+		}
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
 	}
-	b.lower(TargetPortable, 0)
+	b.lower(TargetPortable, 0, false)
 	m, err = b.Model()
 	return m, logits.Name, err
 }

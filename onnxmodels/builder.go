@@ -124,6 +124,9 @@ type Builder struct {
 	dropoutSeed *graph.Value
 	lossScale   *graph.Value        // of mixed precision
 	state       []checkpoint.Tensor // of the optimizer
+	// averages tells that trainable parameters have averages, which are below their names.
+	averages      bool
+	averageValues map[string]*graph.Value
 	// secondLabel and labelShare are inputs for mixed images; nil without.
 	secondLabel, labelShare *graph.Value
 }
@@ -131,14 +134,15 @@ type Builder struct {
 // newBuilder returns one for a graph of the name whose batch is open.
 func newBuilder(name string) *Builder {
 	return &Builder{
-		Builder:  op.On(graph.New(name)),
-		compute:  graph.Float,
-		values:   map[string]*graph.Value{},
-		batch:    graph.Symbol(BatchSymbol),
-		replicas: 1,
-		forgets:  map[float32]*graph.Value{},
-		weights:  map[float32]weights{},
-		share:    1,
+		Builder:       op.On(graph.New(name)),
+		compute:       graph.Float,
+		values:        map[string]*graph.Value{},
+		batch:         graph.Symbol(BatchSymbol),
+		replicas:      1,
+		forgets:       map[float32]*graph.Value{},
+		averageValues: map[string]*graph.Value{},
+		weights:       map[float32]weights{},
+		share:         1,
 	}
 }
 
@@ -190,7 +194,11 @@ func (b *Builder) Parameter(p Parameter, initial Initializer) *graph.Value {
 
 func (b *Builder) parameterValue(p Parameter) *graph.Value {
 	if b.constants == nil {
-		return b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+		v := b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+		if b.averages && p.Trainable {
+			return b.averaged(p, v)
+		}
+		return v
 	}
 	t := b.constants.Parameter(p.Name)
 	if t == nil {

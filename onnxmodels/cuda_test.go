@@ -91,8 +91,11 @@ func TestCUDAKernels(t *testing.T) {
 func TestCUDAKernelsOfRules(t *testing.T) {
 	adamW := adamOptions(OptimizerAdamW)
 	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1
+	lamb := adamOptions(OptimizerLAMB)
 	for name, o := range map[string]TrainingOptions{
 		"adamw":    adamW,
+		"lars":     {Optimizer: OptimizerLARS, Momentum: 0.9, TrustCoefficient: 0.001, WeightDecay: 0.01, EMADecay: 0.9, EMAWarmup: true},
+		"lamb":     lamb,
 		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
 		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
 		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},

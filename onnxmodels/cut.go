@@ -86,7 +86,7 @@ func (c *Cut) Lower(parameters *checkpoint.Checkpoint, o InferenceOptions) (*mod
 	if o.Target != TargetNative {
 		o.Target = TargetPortable
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, c.whole.given != nil)
 	return b.Model()
 }
 

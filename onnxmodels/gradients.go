@@ -53,7 +53,7 @@ func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 		return nil, err
 	}
 	b.Prune()
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	// Lowering may have put other values in the places of the outputs.
 	for _, p := range g.Parameters {
 		if p.Trainable {

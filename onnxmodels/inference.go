@@ -131,7 +131,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if b.Err() == nil && o.Precision == PrecisionInt8 {
 		lower.Quantize(b.Graph, o.Ranges)
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	if b.Err() == nil && half {
 		lower.Half(b.Graph, logits.Producer())
 	}

@@ -55,7 +55,7 @@ func (n *Network) Moments(c *checkpoint.Checkpoint, o InferenceOptions) (*Moment
 	if o.Target != TargetNative {
 		o.Target = TargetPortable // one model for all of them
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	for i, out := range b.Outputs {
 		m.Outputs = append(m.Outputs, b.measured[i]+momentSuffix)
 		m.sums = append(m.sums, make([]float64, out.Size(0)))

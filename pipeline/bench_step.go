@@ -15,15 +15,19 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/session"
 	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/measure"
 )
 
 type benchStepOptions struct {
 	cli.ExperimentFlags
-	size   cli.ImageSize
-	steps  int
-	target string
-	serve  bool
+	model string
+	size  cli.ImageSize
+	// sizeLeft leaves the size to what a given model takes.
+	sizeLeft bool
+	steps    int
+	target   string
+	serve    bool
 
 	profile bool
 	json    bool
@@ -38,6 +42,10 @@ func newBenchStepCommand() *cobra.Command {
 pass, accumulation and optimizer, without loading and augmenting. After them the
 network classifies images, as it does when an epoch ends.
 
+--model FILE times a model from elsewhere, with images of the size that it takes. It
+is short for --set model.kind=onnx --set model.path=FILE --set model.head=keep --set
+model.normalize=0..1, all of which other --set may change.
+
 ` + serveHelp + `
 With --profile it also tells which operators and layers of the graph the time
 goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
@@ -45,12 +53,16 @@ graph on all threads; the optimizer is not part of the graph. On a GPU they are
 what it takes to start the operators, not to compute them, and the nodes that
 fell back to the CPU are listed.
 ` + cli.ExitHelp,
+		Example: `  pipeline bench step --set model.widths=16,32,64 --profile
+  pipeline bench step --model resnet18.onnx --set train.batch_size=32`,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.sizeLeft = !cmd.Flags().Changed("size")
 			return runBenchStep(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
 	opts.Add(cmd)
+	cmd.Flags().StringVar(&opts.model, "model", "", "ONNX file to train in place of the experiment's network")
 	opts.size.Add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
 	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
@@ -70,11 +82,8 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if targets := stepTargets(); opts.target != "" && !slices.Contains(targets, opts.target) {
 		return cli.BadUsagef("--target %q is none of %s", opts.target, strings.Join(targets, ", "))
 	}
-	experiment, err := opts.Load()
+	experiment, err := opts.loadModel()
 	if err != nil {
-		return err
-	}
-	if err := cli.SettleClasses(experiment); err != nil {
 		return err
 	}
 	if opts.profile && opts.serve {
@@ -108,6 +117,34 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 		return cli.PrintJSON(stdout, m)
 	}
 	return writeMeasurement(stdout, m)
+}
+
+// loadModel reads the experiment, with the model that is given as a file, and settles the
+// classes and the size of images.
+func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
+	if o.model != "" {
+		o.Sets = append([]string{
+			"model.kind=" + configs.KindONNX, "model.path=" + o.model, "model.head=" + configs.HeadKeep,
+			"model.classes=0", "model.normalize=0..1",
+		}, o.Sets...)
+	}
+	experiment, err := o.Load()
+	if err != nil {
+		return nil, err
+	}
+	if o.sizeLeft {
+		height, width, err := trainloop.GivenSize(*experiment)
+		if err != nil {
+			return nil, err
+		}
+		if height > 0 {
+			o.size.Height, o.size.Width = height, width
+		}
+	}
+	if experiment.Model.Kind == configs.KindONNX && experiment.Model.Head == configs.HeadKeep {
+		return experiment, nil // which has the file's classes
+	}
+	return experiment, cli.SettleClasses(experiment)
 }
 
 func writeMeasurement(w io.Writer, m measure.Measurement) error {

@@ -117,7 +117,7 @@ func (p *prober) fill(ctx context.Context, b *probed, number int) error {
 	}
 	defer loader.Close()
 	height, width := p.set.Size()
-	b.images = make([]uint8, p.size*height*width*3)
+	b.images = make([]uint8, p.size*height*width*p.set.Channels())
 	if !e.Augment.Mixes() {
 		_, err = loader.Next(ctx, b.images, b.labels)
 		return err

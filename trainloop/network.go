@@ -140,10 +140,11 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
 	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
+	o.EMADecay, o.EMAWarmup = s.EMADecay, s.EMAWarmup
 	if s.IsAdam() {
 		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
 		return
 	}
-	o.Momentum, o.Nesterov = float32(s.Momentum), s.Nesterov
+	o.Momentum, o.Nesterov, o.TrustCoefficient = float32(s.Momentum), s.Nesterov, float32(s.TrustCoefficient)
 	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
 }

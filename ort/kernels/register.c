@@ -102,6 +102,14 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "flipped", &a.flipped));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "relu", &a.relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "pool", &a.pool));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "by_taps", &a.by_taps));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_height", &a.y_height));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_width", &a.y_width));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "height", &a.height));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "width", &a.width));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "stride", &a.stride));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "top", &a.top));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "left", &a.left));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "epsilon", &a.epsilon));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "dy_scale", &a.dy_scale));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "scale", &a.scale));
@@ -204,6 +212,20 @@ static operator operators[] = {
 		.outputs = 3,
 		.optional_output = -1,
 		.run = onnxlab_run_batchnorm_grad,
+	},
+	{
+		.name = "MaxPool",
+		.inputs = 1,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_maxpool,
+	},
+	{
+		.name = "MaxPoolGrad",
+		.inputs = 2,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_maxpool_grad,
 	},
 };
 
