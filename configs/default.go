@@ -26,6 +26,7 @@ func Default() Experiment {
 			BatchSize:       128,
 			Replicas:        1,
 			KeepCheckpoints: 2,
+			Loss:            LossCrossEntropy,
 			StopMonitor:     ValLoss,
 			Balance:         BalanceNone,
 		},

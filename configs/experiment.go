@@ -243,6 +243,8 @@ type Train struct {
 	// BatchSize/Replicas, or BatchSize on a device with [Traits].WholeBatch. It is a
 	// multiple of BatchSize/Replicas and divides BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
+	// Loss is LossCrossEntropy, LossBinaryCrossEntropy or LossMeanSquaredError.
+	Loss string `yaml:"loss" json:"loss"`
 	// LabelSmoothing is the share s in [0, 1) of the target that is spread
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
@@ -272,6 +274,17 @@ type Train struct {
 	// StopMonitor, and not of the last one.
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
+
+// The losses of [Train].
+const (
+	// LossCrossEntropy is that of the softmax, for images of one class each.
+	LossCrossEntropy = "cross_entropy"
+	// LossBinaryCrossEntropy asks of each class by itself whether an image has it.
+	LossBinaryCrossEntropy = "binary_cross_entropy"
+	// LossMeanSquaredError is of the differences between the outputs and 1 for the classes
+	// that an image has and 0 for the others.
+	LossMeanSquaredError = "mean_squared_error"
+)
 
 // What is done about classes of unequal numbers of images.
 const (
@@ -317,6 +330,10 @@ type Optimizer struct {
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
+	// RateMultipliers are of the form PATTERN=FACTOR: what the rate is multiplied by for
+	// the parameters whose names the pattern matches. Of several that match, the last
+	// counts. In YAML they may be a section of PATTERN: FACTOR.
+	RateMultipliers []string `yaml:"rate_multipliers" json:"rate_multipliers"`
 	// Momentum of SGD and LARS is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
 	// Nesterov takes the step of SGD that the next velocity would be of with the same
@@ -417,7 +434,8 @@ type Diagnose struct {
 // Runtime says where the arithmetic runs.
 type Runtime struct {
 	Device Device `yaml:"device" json:"device"`
-	// Threads is the number of intra-operator threads; 0 takes all cores.
+	// Threads is the number of intra-operator threads; 0 takes all cores that the
+	// process may use.
 	Threads int `yaml:"threads" json:"threads"`
 	// TF32 lets the tensor cores of NVIDIA GPUs take 10 of the 23 fraction
 	// bits of each factor in convolutions and matrix products; sums stay

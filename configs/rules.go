@@ -29,6 +29,8 @@ type rule struct {
 	shortest, longest int
 	// distinct forbids repeats in a list, ascending also asks for order.
 	distinct, ascending bool
+	// pairs makes each text of a list NAME=NUMBER, and a section of NAME: NUMBER such a list.
+	pairs bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
 	// kinds are the kinds of networks that have the setting; nil is all.
@@ -53,13 +55,14 @@ func otherBatchNorm(e *Experiment) bool {
 	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
 	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
 }
-func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
-func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
-func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
-func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
-func notSGD(e *Experiment) bool       { return e.Optimizer.Kind != SGD }
-func byLARS(e *Experiment) bool       { return e.Optimizer.Kind == LARS }
-func averages(e *Experiment) bool     { return e.Optimizer.EMADecay > 0 }
+func byAdam(e *Experiment) bool          { return e.Optimizer.IsAdam() }
+func bySGD(e *Experiment) bool           { return !e.Optimizer.IsAdam() }
+func withNesterov(e *Experiment) bool    { return e.Optimizer.Nesterov }
+func clips(e *Experiment) bool           { return e.Optimizer.ClipNorm > 0 }
+func notSGD(e *Experiment) bool          { return e.Optimizer.Kind != SGD }
+func byLARS(e *Experiment) bool          { return e.Optimizer.Kind == LARS }
+func multipliesRates(e *Experiment) bool { return len(e.Optimizer.RateMultipliers) > 0 }
+func averages(e *Experiment) bool        { return e.Optimizer.EMADecay > 0 }
 
 func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
 
@@ -69,6 +72,7 @@ func leavesOut(e *Experiment) bool   { return len(e.Augment.Without) > 0 && e.Au
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
+func otherLoss(e *Experiment) bool { return e.Train.Loss != LossCrossEntropy }
 func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
 func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
@@ -131,6 +135,7 @@ func rules() []rule {
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
+		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy asks of each class by itself whether an image has it, so that images may have several; mean_squared_error is of the differences between the outputs and 1 for the classes that an image has, 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
@@ -145,6 +150,10 @@ func rules() []rule {
 		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is no part of the gradient; and for large batches lars, which is sgd, and lamb, which is adamw, with steps of each layer that are in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
 		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
+		{
+			key: "optimizer.rate_multipliers", doc: "What the learning rate is multiplied by for some parameters: PATTERN=FACTOR, or a section of PATTERN: FACTOR, where the pattern is of their names, as layer4.*, or head, the last layer; of several that match, the last counts. Weight decay is multiplied too.",
+			longest: 1000, pairs: true, when: multipliesRates,
+		},
 		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
 		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd and lars: the one with the velocity that would come next.", when: withNesterov},
 		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
@@ -179,12 +188,12 @@ func rules() []rule {
 		{key: "diagnose.time_share", doc: "Most of a run's time that its measurements take. They time themselves, and are passed over, or come less often than diagnose.every says and mostly in the first epochs, where they would take more; 1 makes all of them.", max: 1, above: true, aside: true},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: texts(Devices())},
-		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
+		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: hasTF32},
 		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
 
-		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
+		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, aside: true},
 	}
@@ -276,6 +285,10 @@ func (r *rule) checkText(s string) string {
 		}
 		if r.folder && s != "" && (!filepath.IsLocal(s) || printable.Line(s) != s) {
 			return fmt.Sprintf("%q leads elsewhere, or does not show what it is: write a name, of letters and digits", shorten(s))
+		}
+		if r.pairs {
+			_, _, message := pair(s)
+			return message
 		}
 		return ""
 	}

@@ -30,7 +30,7 @@ func (s *setting) value(n *yaml.Node) (any, []fault) {
 
 // list reads a sequence. An empty one is nil, as in Default.
 func (s *setting) list(n *yaml.Node) (any, []fault) {
-	items := resolve(n)
+	items := s.asList(resolve(n))
 	if items.Kind != yaml.SequenceNode {
 		return nil, []fault{{n, describe(n) + " is not a list: write [a, b]"}}
 	}

@@ -60,12 +60,22 @@ type TrainingOptions struct {
 	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
 	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
 	ClipNorm float32
+	// RateMultipliers multiply the learning rate of some parameters; with weight decay they
+	// multiply that too, as it is a part of the step.
+	RateMultipliers []RateMultiplier
 	// Replicas is into how many equal parts each micro-batch is cut for
 	// BatchNorm, each normalised by itself; 0 means 1.
 	Replicas int
 	// MicroBatches is how many micro-batches make one optimizer step; 0 means
 	// 1. The caller feeds each with the learning rate divided by it.
 	MicroBatches int
+	// Loss is LossCrossEntropy, the default, LossBinaryCrossEntropy or
+	// LossMeanSquaredError.
+	Loss string
+	// MultiLabel makes the input label float32 [batch, classes], 1 for the classes that an
+	// image has and 0 for the others, as images of several classes need it. They are for
+	// the last two losses, with which labels of single classes become such targets too.
+	MultiLabel bool
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
 	LabelSmoothing float32
@@ -172,6 +182,9 @@ func (o TrainingOptions) validate() error {
 	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
 		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
 	}
+	if err := o.validateLoss(); err != nil {
+		return err
+	}
 	return o.validateOptimizer()
 }
 
@@ -211,6 +224,8 @@ type Artifacts struct {
 	Drops bool
 	// Mixes tells that Training has the inputs second_label and label_share.
 	Mixes bool
+	// MultiLabel tells that the label is float32 [batch, classes].
+	MultiLabel bool
 	// Mixed tells that Training has the input loss_scale.
 	Mixed bool
 	// Batch and MicroBatches are those of the options: how many images Training takes
@@ -228,7 +243,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
+	a := &Artifacts{Mixes: o.Mixes, MultiLabel: o.MultiLabel, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, err
@@ -265,14 +280,18 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if err := o.validateWeights(n.classes); err != nil {
 		return nil, err
 	}
+	multipliers, err := n.Multipliers(o.RateMultipliers)
+	if err != nil {
+		return nil, fmt.Errorf("training artifacts: rate multipliers: %w", err)
+	}
 	b := newBuilder("training")
-	b.averages = o.averages()
+	b.multipliers, b.averages = multipliers, o.averages()
 	logits, label, err := n.trainingForward(b, o)
 	if err != nil {
 		return nil, err
 	}
 	loss := b.trainingLoss(logits, label, o)
-	b.finish(loss, logits, label)
+	b.finish(loss, logits, label, o)
 	if err := b.backward(loss, b.rate, o); err != nil {
 		return nil, err
 	}
@@ -292,7 +311,7 @@ func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label 
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
-	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput(n.classes, o.MultiLabel)
 	if !b.stateless {
 		b.rate = b.Input(InputLearningRate, graph.Float, graph.Static(1))
 	}
@@ -312,7 +331,11 @@ func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label 
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	return logits, b.turns(InputLabel, label, b.batch, 1), b.Err()
+	entries := 1
+	if o.MultiLabel {
+		entries = n.classes
+	}
+	return logits, b.turns(InputLabel, label, b.batch, entries), b.Err()
 }
 
 // takeReset declares the input that tells a step's first micro-batch.
@@ -338,7 +361,11 @@ func (b *Builder) lower(target string, block int, given bool) {
 	}
 }
 
-func (b *Builder) labelInput() *graph.Value {
+// labelInput declares the labels, which are targets or numbers of classes.
+func (b *Builder) labelInput(classes int, targets bool) *graph.Value {
+	if targets {
+		return b.Input(InputLabel, graph.Float, graph.Shape{b.batch, graph.Fixed(classes)})
+	}
 	return b.Input(InputLabel, graph.Int64, graph.Shape{b.batch})
 }
 
@@ -356,9 +383,14 @@ func (b *Builder) loss(logits, label *graph.Value, s float32) *graph.Value {
 }
 
 // finish makes the outputs loss and correct.
-func (b *Builder) finish(loss, logits, label *graph.Value) {
-	hit := b.Compare("Equal", "correct.hit", b.ArgMax("correct.prediction", logits), label)
-	correct := b.ReduceSum("correct.sum", b.Cast("correct.float", hit, graph.Float), false, 0)
+func (b *Builder) finish(loss, logits, label *graph.Value, o TrainingOptions) {
+	var correct *graph.Value
+	if o.MultiLabel {
+		correct = b.allRight(logits, label, o.Loss)
+	} else {
+		hit := b.Compare("Equal", "correct.hit", b.ArgMax("correct.prediction", logits), label)
+		correct = b.ReduceSum("correct.sum", b.Cast("correct.float", hit, graph.Float), false, 0)
+	}
 	b.Rename(loss, OutputLoss)
 	b.Rename(correct, OutputCorrect)
 	b.Output(loss)
@@ -400,6 +432,7 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 		if o.WeightDecay > 0 && (trainable[i].Decay || o.DecayAll) {
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
+		g = b.multiplied(w.Name, g)
 		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
 		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
 	}
@@ -446,9 +479,9 @@ const BackwardPrefix = "backward/"
 func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
 	b.averages = o.averages()
-	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput(n.classes, o.MultiLabel)
 	logits := n.forward(b, n.prepare(b, image))
-	b.finish(b.loss(logits, label, 0), logits, label)
+	b.finish(b.trainingLoss(logits, label, TrainingOptions{Loss: o.Loss, MultiLabel: o.MultiLabel}), logits, label, o)
 	for _, t := range state {
 		if averagedName(t.Name) != "" {
 			continue // beside its parameter

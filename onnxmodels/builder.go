@@ -16,7 +16,8 @@ const (
 	// may have it as float32 [batch, channels, height, width], 0..1. There are 3 channels,
 	// or 1 if images are grey.
 	InputImage = "image"
-	// InputLabel is int64 [batch], the class of each image, counted from 0.
+	// InputLabel is int64 [batch], the class of each image, counted from 0, or with
+	// TrainingOptions.MultiLabel float32 [batch, classes].
 	InputLabel = "label"
 	// InputLearningRate is float32 [1].
 	InputLearningRate = "learning_rate"
@@ -36,9 +37,10 @@ const (
 	// differentiated. It exists only in training models of mixed precision.
 	InputLossScale = "loss_scale"
 
-	// OutputLoss is the mean cross-entropy, a float32 scalar.
+	// OutputLoss is the mean loss, by default the cross-entropy, a float32 scalar.
 	OutputLoss = "loss"
-	// OutputCorrect is how many images were classified right, a float32 scalar.
+	// OutputCorrect is how many images were classified right, with TrainingOptions.MultiLabel
+	// in all of their classes, a float32 scalar.
 	OutputCorrect = "correct"
 	// OutputGradientNorm is the L2 norm of all gradients together, times the
 	// learning rate, a float32 scalar. It exists with InputLossScale.
@@ -127,6 +129,7 @@ type Builder struct {
 	// averages tells that trainable parameters have averages, which are below their names.
 	averages      bool
 	averageValues map[string]*graph.Value
+	multipliers   map[string]float32 // of rates, by the names of parameters
 	// secondLabel and labelShare are inputs for mixed images; nil without.
 	secondLabel, labelShare *graph.Value
 }
@@ -235,7 +238,11 @@ func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries i
 	}
 	parts := b.Reshape(name+".replicas", v, b.Ints(name+".replicas.sizes", int64(b.replicas), -1, int64(entries)),
 		graph.Shape{graph.Fixed(b.replicas), b.partOf(images), graph.Fixed(entries)})
-	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", -1), v.Shape)
+	sizes := []int64{-1}
+	if len(v.Shape) > 1 {
+		sizes = append(sizes, int64(entries))
+	}
+	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", sizes...), v.Shape)
 }
 
 // partOf is the size of one replica's part of a dimension.

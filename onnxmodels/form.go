@@ -3,6 +3,7 @@ package onnxmodels
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
@@ -22,6 +23,8 @@ type Form struct {
 	Unnamed bool
 	// Precision is what it computes in: PrecisionFloat32 if the metadata say nothing.
 	Precision string
+	// Loss is what it was trained on: LossCrossEntropy if the metadata say nothing.
+	Loss string
 	// Resize says what happens to an image of another size: ResizeFill resizes it,
 	// ResizeExact refuses it.
 	Resize string
@@ -44,7 +47,7 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	if classes < 1 || classes > maxClasses {
 		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
 	}
-	f.Resize, f.Precision = ResizeFill, PrecisionFloat32
+	f.Resize, f.Precision, f.Loss = ResizeFill, PrecisionFloat32, LossCrossEntropy
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
@@ -53,6 +56,10 @@ func FormOf(m *modelfile.Model) (Form, error) {
 			}
 		case MetadataPrecision:
 			f.Precision = p.GetValue()
+		case MetadataLoss:
+			if f.Loss = p.GetValue(); checkLoss(f.Loss) != nil {
+				return f, fmt.Errorf("metadata %q: %.80q is none of %s", MetadataLoss, f.Loss, strings.Join(Losses(), ", "))
+			}
 		case MetadataResize:
 			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
 				return f, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, f.Resize, ResizeFill, ResizeExact)

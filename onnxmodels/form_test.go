@@ -24,11 +24,11 @@ func TestFormOf(t *testing.T) {
 	}{
 		{
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
 		},
 		{
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
 		},
 	} {
 		m, err := n.Inference(n.Initialize(1), test.options)

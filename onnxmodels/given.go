@@ -124,6 +124,9 @@ func Given(m *importer.Model, o GivenOptions) (*Network, error) {
 	}
 	n := &Network{channels: colourChannels, layers: []Layer{g}, given: g}
 	n.height, n.width, _ = g.size()
+	if head, err := m.Head(); err == nil {
+		n.head = head.Names()
+	}
 	if o.Normalization != nil {
 		if err := g.checkNormalization(); err != nil {
 			return nil, err

@@ -17,9 +17,11 @@ type Network struct {
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	keeps         float32 // of running statistics in each step
-	given         *given  // of a model from outside, nil of others
-	features      int     // of each image, if the network takes features in place of images
+	keeps         float32  // of running statistics in each step
+	given         *given   // of a model from outside, nil of others
+	head          []string // the parameters of the last layer
+	loss          string   // what it is trained on, for inference; "" is cross-entropy
+	features      int      // of each image, if the network takes features in place of images
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -67,6 +69,9 @@ func (n *Network) declare() error {
 		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
 	n.keeps = b.keeps
+	if n.head == nil {
+		n.head = headOf(b.parameters)
+	}
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
 	return nil
 }
@@ -80,6 +85,17 @@ func (n *Network) Channels() int { return n.channels }
 // Features returns how many numbers of each image the network takes in place of the image:
 // 0 unless it is the upper part of a [Cut].
 func (n *Network) Features() int { return n.features }
+
+// WithLoss returns the network as one that is trained on the loss, one of Losses: the
+// probabilities of inference models follow from it ([InferenceOptions]).
+func (n *Network) WithLoss(loss string) *Network {
+	with := *n
+	with.loss = loss
+	return &with
+}
+
+// Loss is that of WithLoss, else LossCrossEntropy.
+func (n *Network) Loss() string { return cmp.Or(n.loss, LossCrossEntropy) }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }

@@ -63,11 +63,6 @@ func (o TrainingOptions) adaptive() bool {
 	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW || o.Optimizer == OptimizerLAMB
 }
 
-// layerwise tells whether the optimizer scales the step of each layer by itself.
-func (o TrainingOptions) layerwise() bool {
-	return o.Optimizer == OptimizerLARS || o.Optimizer == OptimizerLAMB
-}
-
 func (o TrainingOptions) validateOptimizer() error {
 	if o.Optimizer != "" && !slices.Contains(Optimizers(), o.Optimizer) {
 		return fmt.Errorf("training artifacts: optimizer %q is none of %s", o.Optimizer, strings.Join(Optimizers(), ", "))

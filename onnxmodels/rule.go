@@ -162,6 +162,7 @@ func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *gr
 // of the gradients stays, and where they are not finite the step is zeros. Averages of the
 // parameters follow these.
 func (r *rule) finish(step *graph.Value) {
+	step = r.multipliedSteps(step)
 	if r.Mixed {
 		step = r.Where("step.finite", r.ready, step, r.vector("zero", 0))
 	}

@@ -21,13 +21,11 @@ import (
 
 type benchStepOptions struct {
 	cli.ExperimentFlags
-	model string
-	size  cli.ImageSize
-	// sizeLeft leaves the size to what a given model takes.
-	sizeLeft bool
-	steps    int
-	target   string
-	serve    bool
+	model  string
+	size   cli.ImageSize
+	steps  int
+	target string
+	serve  bool
 
 	profile bool
 	json    bool
@@ -57,7 +55,7 @@ fell back to the CPU are listed.
   pipeline bench step --model resnet18.onnx --set train.batch_size=32`,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts.sizeLeft = !cmd.Flags().Changed("size")
+			opts.size.Left = !cmd.Flags().Changed("size")
 			return runBenchStep(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
@@ -132,7 +130,7 @@ func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.sizeLeft {
+	if o.size.Left {
 		height, width, err := trainloop.GivenSize(*experiment)
 		if err != nil {
 			return nil, err

@@ -46,6 +46,7 @@ func values() map[string]cobra.CompletionFunc {
 		"--url":      cobra.NoFileCompletions,
 
 		"pipeline bench step --target": cli.Choice(stepTargets()),
+		"pipeline data fetch --source": cli.Choice([]string{fetchCIFAR10, configs.SourceMNIST}),
 		"pipeline config plot --out":   cli.Files("png", "svg"),
 		"pipeline export model --out":  cli.AnyFile,
 	}

@@ -39,7 +39,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 	total := time.Duration(0)
 	for i, c := range plan.Cells {
 		e := c.Experiment
-		key := fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
+		key := measuredAs(e)
 		m, ok := measured[key]
 		if !ok {
 			if m, err = measureCell(ctx, command, e, height, width); err != nil {
@@ -61,6 +61,11 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 		_, err = fmt.Fprintln(stdout, "Cells with train.stop_patience may end earlier: these are the times of all their epochs.")
 	}
 	return err
+}
+
+// measuredAs is the same of experiments whose steps cost the same.
+func measuredAs(e configs.Experiment) string {
+	return fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
 }
 
 // trainingTime is what so many steps and the evaluation of so many images take.

@@ -144,7 +144,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if set, err = c.Adopt(set, stderr); err != nil {
 		return cli.BadData(err)
 	}
-	report, err := evaluation.Run(ctx, c, set)
+	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ type artifactTensor struct {
 func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) artifactsReport {
 	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
 	r.Parameters, r.Trainable = n.Count()
-	meanings := clientMeanings(a.Image, r.MicroBatches, e.Optimizer.HoldsRates())
+	meanings := clientMeanings(a.Image, n.Channels(), r.MicroBatches, e.Optimizer.HoldsRates())
 	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
 	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
@@ -180,7 +180,7 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 }
 
 // clientMeanings says what the tensors are that a client feeds and reads.
-func clientMeanings(image string, microBatches int, holdsRates bool) func(name string) string {
+func clientMeanings(image string, channels, microBatches int, holdsRates bool) func(name string) string {
 	rate, why := "rate of the step", ""
 	if holdsRates {
 		rate, why = "1", "; the optimizer model holds the rates"
@@ -189,12 +189,16 @@ func clientMeanings(image string, microBatches int, holdsRates bool) func(name s
 		rate = fmt.Sprintf("%s / %d", rate, microBatches)
 		why += fmt.Sprintf("; %d micro-batches make a step", microBatches)
 	}
+	pixels := "pixels of red, green and blue"
+	if channels == 1 {
+		pixels = "grey pixels"
+	}
 	return func(name string) string {
 		if name == image && name != onnxmodels.InputImage {
 			return "images as the model takes them"
 		}
 		return map[string]string{
-			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
+			onnxmodels.InputImage:         "0..255, rows from the top, " + pixels,
 			onnxmodels.InputLabel:         "class of each image, counted from 0",
 			onnxmodels.InputSecondLabel:   "class of the image that is mixed into each image",
 			onnxmodels.InputLabelShare:    "share of label, 0..1; the rest is second_label's",

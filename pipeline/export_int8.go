@@ -126,7 +126,7 @@ func evaluatePrecision(ctx context.Context, m *modelfile.Model, path string, set
 	if set, err = c.Adopt(set, io.Discard); err != nil {
 		return row, cli.BadData(err)
 	}
-	report, err := evaluation.Run(ctx, c, set)
+	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return row, err
 	}

@@ -65,7 +65,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.BadUsagef("%w (see '%s --help')", err, cmd.CommandPath())
 	})
-	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), cli.NeedsLibrary(newSweepCommand()), cli.NeedsLibrary(newTrainCommand()), newVerifyCommand())
+	root.AddCommand(newBenchCommand(), newConfigCommand(), newDataCommand(), newEvaluateCommand(), newExportCommand(), newInspectCommand(), newPredictCommand(), newPreviewCommand(), newReportCommand(), newRuntimeCommand(), cli.NeedsLibrary(newSweepCommand()), cli.NeedsLibrary(newTrainCommand()), cli.NeedsLibrary(newTuneCommand()), newVerifyCommand())
 	addCompletion(root)
 	return root
 }

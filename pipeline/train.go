@@ -26,12 +26,21 @@ type trainOptions struct {
 	json   bool
 	// sweep and cell are how a sweep names the experiment of one of its cells.
 	sweep, cell string
+	// cells is a file of cells, one of which the scheduler's environment numbers.
+	cells string
+	// takeOver is set by the schedulers' jobs, giveUp by what knows that a cell failed.
+	takeOver bool
+	giveUp   string
 }
 
 // patience is how long the run waits for another to leave its directory: a cell of
-// a sweep for that of one that was killed, which ends a moment later.
+// a sweep for that of one that was killed, which ends a moment later, and a job for one
+// that it has asked to save and leave.
 func (o *trainOptions) patience() time.Duration {
-	if o.cell != "" {
+	switch {
+	case o.takeOver:
+		return 2 * time.Minute
+	case o.cell != "":
 		return 10 * time.Second
 	}
 	return 0
@@ -81,6 +90,14 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
   pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.cells != "" {
+				if err := opts.readCell(os.Getenv(envIndex)); err != nil {
+					return err
+				}
+			}
+			if opts.cell != "" {
+				return runCell(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
+			}
 			return runTrain(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
@@ -91,8 +108,12 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
 	cmd.Flags().StringVar(&opts.sweep, "sweep", "", "sweep directory of the cell")
 	cmd.Flags().StringVar(&opts.cell, "cell", "", "cell of the sweep, condition:batch:seed")
-	_ = cmd.Flags().MarkHidden("sweep") // fails for unknown flags only
-	_ = cmd.Flags().MarkHidden("cell")
+	cmd.Flags().StringVar(&opts.cells, "cells", "", "file of cells of the sweep, of which $"+envIndex+" numbers one")
+	cmd.Flags().BoolVar(&opts.takeOver, "take-over", false, "ask a process that has the run directory to save and leave")
+	cmd.Flags().StringVar(&opts.giveUp, "give-up", "", "mark the cell as failed, for this reason")
+	for _, name := range []string{"sweep", "cell", "cells", "take-over", "give-up"} {
+		_ = cmd.Flags().MarkHidden(name) // fails for unknown flags only
+	}
 	return cmd
 }
 
@@ -134,7 +155,7 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
-		Dir: dir, Resume: opts.resume, Patience: opts.patience(), From: from,
+		Dir: dir, Resume: opts.resume, Patience: opts.patience(), Handover: opts.takeOver, From: from,
 		Note:     func(text string) { cli.WriteNotes(stderr, []string{text}) },
 		Observer: cli.NewProgress(stderr, header, cli.NoteLines(resolved.Notes(train.Len()))),
 	})

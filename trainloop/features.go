@@ -220,7 +220,7 @@ func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoi
 	}
 	defer func() { err = errors.Join(err, head.Close()) }()
 	n := f.upper.Features()
-	return evaluation.RunBy(ctx, func(_ context.Context, from, to int) ([]float32, error) {
+	return evaluation.RunBy(ctx, evaluation.Loss(f.upper.Loss()), func(_ context.Context, from, to int) ([]float32, error) {
 		return logits(head, f.validation[from*n:to*n], n)
 	}, set)
 }

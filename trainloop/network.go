@@ -24,6 +24,15 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels, with as many channels as those of its data. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+	n, err := networkOf(e, height, width)
+	if err != nil {
+		return nil, err
+	}
+	return n.WithLoss(e.Train.Loss), nil
+}
+
+// networkOf is Network, whatever it is trained on.
+func networkOf(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	m := e.Model
 	switch m.Kind {
 	case configs.KindONNX:
@@ -103,6 +112,9 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	if e.Train.Balance == configs.BalanceWeights {
 		return nil, &SettingError{"train.balance", configs.BalanceWeights + " takes the weights from the training images, which are not read here: set train.class_weights"}
 	}
+	if err := checkMultipliers(n, e.Optimizer); err != nil {
+		return nil, err
+	}
 	o := trainingOptions(e, target)
 	if e.Optimizer.HoldsRates() {
 		s, err := schedule.New(e, stepsPerEpoch)
@@ -122,6 +134,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 	o := onnxmodels.TrainingOptions{
 		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
+		Loss:           e.Train.Loss,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
 		ClassWeights:   weightsOf(e),
 		Mixes:          e.Augment.Mixes(),
@@ -141,10 +154,28 @@ func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
 	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
 	o.EMADecay, o.EMAWarmup = s.EMADecay, s.EMAWarmup
+	o.RateMultipliers = multipliers(s)
 	if s.IsAdam() {
 		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
 		return
 	}
 	o.Momentum, o.Nesterov, o.TrustCoefficient = float32(s.Momentum), s.Nesterov, float32(s.TrustCoefficient)
 	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
+}
+
+// multipliers are the optimizer's multipliers of rates, in the form of artifacts.
+func multipliers(s configs.Optimizer) []onnxmodels.RateMultiplier {
+	var list []onnxmodels.RateMultiplier
+	for _, m := range s.Multipliers() {
+		list = append(list, onnxmodels.RateMultiplier{Pattern: m.Pattern, Factor: float32(m.Factor)})
+	}
+	return list
+}
+
+// checkMultipliers refuses patterns that match none of the network's parameters.
+func checkMultipliers(n *onnxmodels.Network, s configs.Optimizer) error {
+	if _, err := n.Multipliers(multipliers(s)); err != nil {
+		return &SettingError{"optimizer.rate_multipliers", err.Error()}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package trainloop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/allocation"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/sysmem"
 	"onnxlab/ort/session"
@@ -33,6 +34,9 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	}
 	cut, err := cutFor(o.Experiment, network)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkMultipliers(trained(network, cut), o.Experiment.Optimizer); err != nil {
 		return nil, err
 	}
 	if err := checkMemory(trained(network, cut), o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
@@ -55,7 +59,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	if r.unlock, err = lock(ctx, o.Dir, o.Patience); err != nil {
+	if r.unlock, err = lock(ctx, o.Dir, o.Patience, o.Handover); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -79,18 +83,6 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, r.changeLength()
 	}
 	return r, nil
-}
-
-// lock keeps other processes out of the directory. If one is in it, lock waits for it
-// to leave until patience is over.
-func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
-	patient, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	unlock, err = durable.LockWait(patient, dir, nil)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return durable.Lock(dir) // its error names the process in it
-	}
-	return unlock, err
 }
 
 // hashData hashes both splits in the background, while the session is made, and returns
@@ -211,7 +203,7 @@ func (r *run) describe() error {
 	e.From = r.origin.from
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
 	if e.Threads = r.options.Threads; e.Threads == 0 {
-		e.Threads = runtime.NumCPU()
+		e.Threads = cmp.Or(allocation.Threads(), runtime.NumCPU())
 	}
 	var err error
 	if e.Model, err = modelFile(r.Experiment.Model); err != nil {
@@ -273,9 +265,11 @@ func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
 		return augment.NewRecipe(a.Recipe, a.Geometry, a.Without...)
 	}
-	specs := make([]augment.Spec, len(a.Operations))
-	for i, op := range a.Operations {
-		specs[i] = augment.Spec{Kind: op.Kind, Ranges: op.Ranges}
+	var specs []augment.Spec
+	for _, op := range a.Operations {
+		if !slices.Contains(a.Without, op.Kind) {
+			specs = append(specs, augment.Spec{Kind: op.Kind, Ranges: op.Ranges})
+		}
 	}
 	return augment.Custom(a.Geometry, specs)
 }

@@ -49,7 +49,8 @@ type LibraryOptions struct {
 type Options struct {
 	// Device is where the library or the session computes; empty means the CPU.
 	Device configs.Device
-	// Threads is the number of intra-operator threads; 0 takes all cores.
+	// Threads is the number of intra-operator threads; 0 takes all cores that the
+	// process may use.
 	Threads int
 	// TF32 lets "cuda" use TF32 in convolutions and matrix products.
 	TF32 bool
@@ -71,6 +72,9 @@ type Training struct {
 	Drops bool
 	// Mixes tells that the training model has the inputs second_label and label_share.
 	Mixes bool
+	// Targets, if not 0, is the number of classes of a training model whose label is
+	// float32 [batch, classes]: Artifacts.MultiLabel.
+	Targets int
 	// LossScale is where that of a training model of mixed precision begins; nil
 	// for others.
 	LossScale *lossscale.Scale
@@ -91,9 +95,10 @@ type Training struct {
 
 // Result is what one optimizer step shows.
 type Result struct {
-	// Loss is the mean cross-entropy of the batch before the step.
+	// Loss is the mean loss of the batch before the step.
 	Loss float64
-	// Correct is how many images of the batch were classified right.
+	// Correct is how many images of the batch were classified right: of targets, in all
+	// classes.
 	Correct int
 	// Skipped tells that the step left the parameters as they are, as gradients
 	// of mixed precision went beyond float16: the next ones are scaled by less.

@@ -38,7 +38,7 @@ func (t *Trainer) Evaluate(ctx context.Context, set *dataset.Set) (_ *evaluation
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, set)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(t.network.Loss()), set)
 }
 
 // exported is the network as a model that is fast on the trainer's device, for a set

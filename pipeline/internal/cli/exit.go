@@ -7,11 +7,13 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/durable"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop/sweep"
 	"onnxlab/trainloop/warmstart"
 )
 
@@ -19,8 +21,9 @@ import (
 const (
 	ExitDone        = 0
 	ExitFailed      = 1
-	exitUsage       = 2
+	ExitUsage       = 2
 	ExitData        = 3
+	ExitLocked      = sweep.ExitLocked
 	ExitInterrupted = 130
 )
 
@@ -32,19 +35,22 @@ EXIT STATUS
   1    failed
   2    bad usage or configuration
   3    bad or missing data
+  4    the directory is in use by another process or by jobs of a cluster
   130  interrupted`
 
 // ExitStatus tells the status that err ends the process with. ctx is the one
 // that a signal cancels.
 func ExitStatus(ctx context.Context, err error) int {
 	switch {
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled), IsAny[*trainloop.Interrupted](err):
 		return ExitInterrupted
 	case IsAny[*failedError](err): // whatever else is wrong
 		return ExitFailed
+	case IsAny[*durable.LockedError](err), IsAny[*sweep.BusyError](err), IsAny[*inUseError](err):
+		return ExitLocked
 	case IsAny[*UsageError](err), IsAny[*configs.Error](err), IsAny[*trainloop.SettingError](err),
 		IsAny[*trainloop.Occupied](err), IsAny[*trainloop.Mismatch](err), IsAny[*warmstart.Misfit](err):
-		return exitUsage
+		return ExitUsage
 	case IsAny[*dataError](err), IsAny[*dataset.Error](err), IsAny[*rundir.DataError](err), IsAny[*snapshot.DamagedError](err), IsAny[*report.NoRunsError](err), IsAny[*session.Error](err), IsAny[*session.DeviceError](err):
 		return ExitData
 	}
@@ -88,3 +94,11 @@ func BadUsagef(format string, args ...any) error { return &UsageError{fmt.Errorf
 
 // EndsFailed is an error that ends the command with status 1, whatever errors are joined with it.
 func EndsFailed(message string) error { return &failedError{message} }
+
+// inUseError is that somebody else works on what the command was to work on.
+type inUseError struct{ message string }
+
+func (e *inUseError) Error() string { return e.message }
+
+// InUse is an error that says that somebody else works there: exit status 4.
+func InUse(message string) error { return &inUseError{message} }

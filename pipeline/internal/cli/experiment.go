@@ -89,7 +89,7 @@ func (f *ExperimentFlags) Follow(resume bool, out string) (r *configs.Resolved, 
 		return nil, "", err
 	}
 	if dir = out; dir == "" {
-		dir = filepath.Join("runs", runName(f.Config, r.Experiment.Name))
+		dir = filepath.Join("runs", RunName(f.Config, r.Experiment.Name))
 	}
 	if err := RefuseDeadLink("out", dir); err != nil {
 		return nil, "", err
@@ -100,8 +100,8 @@ func (f *ExperimentFlags) Follow(resume bool, out string) (r *configs.Resolved, 
 	return r, dir, nil
 }
 
-// runName is the experiment's name, or that of its file.
-func runName(config, name string) string {
+// RunName is the experiment's name, or that of its file.
+func RunName(config, name string) string {
 	if name == "" {
 		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
 	}

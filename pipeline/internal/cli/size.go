@@ -9,11 +9,14 @@ import (
 )
 
 // ImageSize is the flag --size: HEIGHTxWIDTH, or one number for both.
-type ImageSize struct{ Height, Width int }
+type ImageSize struct {
+	Height, Width int
+	Left          bool // to what a given model takes
+}
 
 // Add adds the flag --size, by default 32 x 32 pixels.
 func (s *ImageSize) Add(flags *pflag.FlagSet) {
-	*s = ImageSize{32, 32}
+	*s = ImageSize{Height: 32, Width: 32}
 	flags.Var(s, "size", "height and width of the images, in pixels, as 32x48, or 32 for both")
 }
 

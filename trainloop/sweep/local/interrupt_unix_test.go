@@ -1,6 +1,6 @@
 //go:build unix
 
-package sweep
+package local
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/sweep"
 )
 
 // TestInterrupted: the cell under way may save its state and has not failed, even
@@ -40,7 +41,7 @@ func TestInterrupted(t *testing.T) {
 			stop()
 		}()
 		begun := 0
-		outcome, err := p.Run(ctx, Options{Command: func(under Cell) *exec.Cmd {
+		outcome, err := Run(ctx, p, Options{Command: func(under sweep.Cell) *exec.Cmd {
 			begun++
 			return cell(under, c.what, runs.Addr().String())
 		}})

@@ -1,4 +1,4 @@
-package sweep
+package local
 
 import (
 	"errors"
@@ -10,7 +10,9 @@ import (
 	"sync"
 	"testing"
 
+	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/sweep"
 )
 
 // ended is what a test compares of a Result.
@@ -21,15 +23,15 @@ type ended struct {
 
 // ran runs the plan, one cell after the other: what says what each does. It
 // returns the names of those that were started, and how all ended.
-func ran(t *testing.T, p *Plan, what func(c Cell) string) (begun []string, all []ended, outcome Outcome) {
+func ran(t *testing.T, p *sweep.Plan, what func(c sweep.Cell) string) (begun []string, all []ended, outcome Outcome) {
 	t.Helper()
-	outcome, err := p.Run(t.Context(), Options{
-		Command: func(c Cell) *exec.Cmd {
-			begun = append(begun, Name(c.Cell))
+	outcome, err := Run(t.Context(), p, Options{
+		Command: func(c sweep.Cell) *exec.Cmd {
+			begun = append(begun, sweep.Name(c.Cell))
 			return cell(c, what(c))
 		},
 		Finished: func(r Result) {
-			e := ended{name: Name(r.Cell.Cell), passed: r.Passed}
+			e := ended{name: sweep.Name(r.Cell.Cell), passed: r.Passed}
 			if r.Err != nil {
 				e.err = r.Err.Error()
 			}
@@ -55,7 +57,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 
-	begun, all, outcome := ran(t, p, func(c Cell) string {
+	begun, all, outcome := ran(t, p, func(c sweep.Cell) string {
 		if c.Dir == bad.Dir {
 			return "fails"
 		}
@@ -70,7 +72,7 @@ func TestRun(t *testing.T) {
 	}
 	check("failure", failure, rundir.Failure{Error: "loss is NaN (exit status 3)", ExitStatus: 3, Cell: &bad.Cell})
 
-	begun, all, outcome = ran(t, p, func(Cell) string { return "trains" })
+	begun, all, outcome = ran(t, p, func(sweep.Cell) string { return "trains" })
 	check("started again", begun, []string{b})
 	check("ended again", all, []ended{{name: a, passed: true}, {name: b}, {name: c, passed: true}, {name: d, passed: true}})
 	check("outcome again", outcome, Outcome{Done: 1, Passed: 3})
@@ -99,24 +101,24 @@ func TestFailedAgain(t *testing.T) {
 		root := t.TempDir()
 		dirs := map[rundir.Cell]string{}
 		for _, seeds := range [][]uint64{c.first, c.later} {
-			p, err := New(grid([]string{"none"}, []int{64}, seeds...), root)
+			p, err := sweep.New(grid([]string{"none"}, []int{64}, seeds...), root)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, _, outcome := ran(t, p, func(Cell) string { return "fails" })
+			_, _, outcome := ran(t, p, func(sweep.Cell) string { return "fails" })
 			if outcome != (Outcome{Failed: len(seeds)}) {
 				t.Errorf("%v: outcome %+v", c, outcome)
 			}
 			for _, cell := range p.Cells {
 				if before, again := dirs[cell.Cell]; again && before != cell.Dir {
-					t.Errorf("%v: %s was in %s and is in %s", c, Name(cell.Cell), before, cell.Dir)
+					t.Errorf("%v: %s was in %s and is in %s", c, sweep.Name(cell.Cell), before, cell.Dir)
 				}
 				dirs[cell.Cell] = cell.Dir
 			}
 		}
 		for cell, dir := range dirs {
 			if f, err := rundir.ReadFailure(dir); err != nil || f.Cell == nil || *f.Cell != cell {
-				t.Errorf("%v: the mark of %s tells %+v, error %v", c, Name(cell), f.Cell, err)
+				t.Errorf("%v: the mark of %s tells %+v, error %v", c, sweep.Name(cell), f.Cell, err)
 			}
 		}
 		if found, err := rundir.List(root); err != nil || len(found) != len(dirs) {
@@ -129,7 +131,7 @@ func TestFailedAgain(t *testing.T) {
 func TestNoProcess(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
 	program := filepath.Join(t.TempDir(), "missing")
-	outcome, err := p.Run(t.Context(), Options{Command: func(Cell) *exec.Cmd { return exec.Command(program) }})
+	outcome, err := Run(t.Context(), p, Options{Command: func(sweep.Cell) *exec.Cmd { return exec.Command(program) }})
 	if err != nil || outcome != (Outcome{Failed: 1}) {
 		t.Errorf("outcome %+v, error %v", outcome, err)
 	}
@@ -142,7 +144,7 @@ func TestNoProcess(t *testing.T) {
 // TestNoCommand: options that say not how a cell is trained start none.
 func TestNoCommand(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
-	if outcome, err := p.Run(t.Context(), Options{}); err == nil || outcome != (Outcome{}) {
+	if outcome, err := Run(t.Context(), p, Options{}); err == nil || outcome != (Outcome{}) {
 		t.Errorf("outcome %+v, error %v", outcome, err)
 	}
 }
@@ -154,9 +156,9 @@ func TestJobs(t *testing.T) {
 	running, most, begun := 0, 0, 0
 	var both sync.WaitGroup // the first two wait for each other
 	both.Add(2)
-	outcome, err := p.Run(t.Context(), Options{
+	outcome, err := Run(t.Context(), p, Options{
 		Jobs: 2,
-		Command: func(c Cell) *exec.Cmd {
+		Command: func(c sweep.Cell) *exec.Cmd {
 			mu.Lock()
 			begun++
 			running++
@@ -177,5 +179,71 @@ func TestJobs(t *testing.T) {
 	})
 	if err != nil || outcome != (Outcome{Done: 6}) || most != 2 {
 		t.Errorf("%d at once, outcome %+v, error %v", most, outcome, err)
+	}
+}
+
+// TestBusy: a cell that another process trains has not failed.
+func TestBusy(t *testing.T) {
+	p := mustPlan(t, grid([]string{"none"}, []int{64, 128}, 1), t.TempDir())
+	if err := os.MkdirAll(p.Cells[0].Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := durable.Lock(p.Cells[0].Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	_, all, outcome := ran(t, p, func(sweep.Cell) string { return "trains" })
+	if outcome != (Outcome{Done: 1, Busy: 1}) || !strings.Contains(all[0].err, "has been using it since") {
+		t.Errorf("outcome %+v, ended %v", outcome, all)
+	}
+	if _, err := rundir.ReadFailure(p.Cells[0].Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the mark of its failure: error %v", err)
+	}
+}
+
+// TestAlive: while a sweep runs its cells are alive, but for those that have ended.
+func TestAlive(t *testing.T) {
+	p := mustPlan(t, grid([]string{"none"}, []int{16, 32, 64, 128}, 1), t.TempDir())
+	for _, c := range p.Cells[:3] {
+		if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlock, err := durable.Lock(p.Cells[2].Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	err = errors.Join(rundir.WriteSummary(p.Cells[0].Dir, rundir.Summary{Condition: "none", BatchSize: 16, Seed: 1}), rundir.WriteFailure(p.Cells[1].Dir, rundir.Failure{Error: "loss is NaN"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Launcher{}
+	alive, err := l.Alive(t.Context(), p.Root)
+	want := []sweep.Alive{{Cell: p.Cells[2].Cell, Running: true, Node: host}, {Cell: p.Cells[3].Cell, Reason: "waits for its turn"}}
+	if err != nil || !reflect.DeepEqual(alive, want) {
+		t.Errorf("alive %+v, error %v, want %+v", alive, err, want)
+	}
+	list, err := sweep.Statuses(t.Context(), p.Root, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states []sweep.State
+	for _, s := range list {
+		states = append(states, s.State)
+	}
+	if want := []sweep.State{sweep.Complete, sweep.Failed, sweep.Running, sweep.Pending}; !reflect.DeepEqual(states, want) {
+		t.Errorf("states %v, want %v", states, want)
+	}
+	if err := sweep.Elsewhere(t.Context(), p.Root, l); err == nil || !strings.Contains(err.Error(), "2 of its cells are pending or running by --on local: none, batch 64, seed 1, for one, runs") {
+		t.Errorf("error %v", err)
+	}
+	if alive, err := l.Alive(t.Context(), t.TempDir()); err != nil || len(alive) != 0 {
+		t.Errorf("where there is no sweep, alive %v, error %v", alive, err)
 	}
 }

@@ -1,4 +1,4 @@
-package sweep
+package local
 
 import (
 	"context"
@@ -17,15 +17,16 @@ import (
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/sweep"
 )
 
 // ownSweep is a sweep of a network that no experiment describes.
-func ownSweep(root string) (*Plan, error) {
+func ownSweep(root string) (*sweep.Plan, error) {
 	e := grid([]string{"none", "medium"}, []int{16, 32}, 1)
 	e.Model.Kind = configs.KindOwn
 	e.Data.Train, e.Data.Validation = 64, 16
 	e.Train.Epochs, e.Schedule.DecayEpochs = 1, nil
-	return New(e, root)
+	return sweep.New(e, root)
 }
 
 // trainOwn trains a cell of it, as a program of one's own does in the processes of its sweep.
@@ -71,7 +72,7 @@ func TestOwnNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	outcome, err := p.Run(t.Context(), Options{Command: func(c Cell) *exec.Cmd {
+	outcome, err := Run(t.Context(), p, Options{Command: func(c sweep.Cell) *exec.Cmd {
 		for i := range p.Cells {
 			if p.Cells[i].Dir == c.Dir {
 				return cell(c, "own", root, fmt.Sprint(i))
@@ -89,7 +90,7 @@ func TestOwnNetwork(t *testing.T) {
 	for _, c := range p.Cells {
 		e, err := rundir.ReadConfig(c.Dir)
 		if err != nil || e.Model.Kind != configs.KindOwn || e.Train.BatchSize != c.BatchSize {
-			t.Errorf("%s kept %+v, error %v", Name(c.Cell), e.Model, err)
+			t.Errorf("%s kept %+v, error %v", sweep.Name(c.Cell), e.Model, err)
 		}
 	}
 	study, err := report.Load(root)

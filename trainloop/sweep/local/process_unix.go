@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package sweep
+package local
 
 import (
 	"os"

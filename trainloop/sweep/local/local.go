@@ -1,4 +1,9 @@
-package sweep
+// Package local trains the cells of a sweep in processes of this machine.
+//
+//	outcome, err := local.Run(ctx, plan, local.Options{Command: command})
+//
+// It is also the launcher of that name: see sweep.Launcher.
+package local
 
 import (
 	"bytes"
@@ -16,6 +21,7 @@ import (
 
 	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/sweep"
 )
 
 // Options say how the cells are run.
@@ -23,16 +29,19 @@ type Options struct {
 	// Jobs is how many run at once; 0 means 1.
 	Jobs int
 	// Command returns the command that trains a cell, or goes on with it.
-	Command func(c Cell) *exec.Cmd
+	Command func(c sweep.Cell) *exec.Cmd
 	// Finished, if not nil, is told of each cell that ended, of one at a time.
 	Finished func(r Result)
 }
 
 // Result is how a cell ended.
 type Result struct {
-	Cell
+	sweep.Cell
 	// Passed tells that the cell was complete before.
 	Passed bool
+	// Busy tells that another process is in the cell's directory: then Err says which,
+	// and the cell has not failed.
+	Busy bool
 	// Err is set if the cell failed.
 	Err     error
 	Seconds float64
@@ -40,18 +49,22 @@ type Result struct {
 
 // Outcome counts the cells of a sweep.
 type Outcome struct {
-	Done, Passed, Failed int
+	Done, Passed, Failed, Busy int
 }
 
 // stopPatience is how long an interrupted cell may take to save its state
 // before it is killed.
 const stopPatience = 2 * time.Minute
 
-// Run runs the cells that are not complete, in the directory that Claim has. A
-// cell that fails is marked in its directory and does not stop the others.
+// Run runs the cells of the plan that are not complete, in the directory that its
+// Claim has. A cell that fails is marked in its directory and does not stop the others.
 // Cancelling ctx interrupts the cells under way, which save their state, and
 // returns the context's error.
-func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
+func Run(ctx context.Context, p *sweep.Plan, o Options) (Outcome, error) {
+	return run(ctx, p.Cells, o)
+}
+
+func run(ctx context.Context, cells []sweep.Cell, o Options) (Outcome, error) {
 	var outcome Outcome
 	if o.Command == nil {
 		return outcome, errors.New("run sweep: the options have no command that trains a cell")
@@ -59,7 +72,7 @@ func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
 	var mu sync.Mutex
 	group := errgroup.Group{}
 	group.SetLimit(max(o.Jobs, 1))
-	for _, c := range p.Cells {
+	for _, c := range cells {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return nil
@@ -83,6 +96,8 @@ func (p *Plan) Run(ctx context.Context, o Options) (Outcome, error) {
 
 func (o *Outcome) add(r Result) {
 	switch {
+	case r.Busy:
+		o.Busy++
 	case r.Err != nil:
 		o.Failed++
 	case r.Passed:
@@ -92,25 +107,23 @@ func (o *Outcome) add(r Result) {
 	}
 }
 
-func runCell(ctx context.Context, c Cell, o Options) Result {
+func runCell(ctx context.Context, c sweep.Cell, o Options) Result {
 	if rundir.Complete(c.Dir) {
 		return Result{Cell: c, Passed: true}
 	}
 	begun := time.Now()
 	err := train(ctx, c, o.Command(c))
-	if err != nil && ctx.Err() == nil {
+	busy := exitStatus(err) == sweep.ExitLocked
+	if err != nil && ctx.Err() == nil && !busy {
 		err = errors.Join(err, mark(c, err))
 	}
-	return Result{Cell: c, Err: err, Seconds: time.Since(begun).Seconds()}
+	return Result{Cell: c, Busy: busy, Err: err, Seconds: time.Since(begun).Seconds()}
 }
 
 // train runs the command, in a process group of its own so that Ctrl-C on a
 // terminal reaches it once only: from here.
-func train(ctx context.Context, c Cell, template *exec.Cmd) (err error) {
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
-		return err
-	}
-	if err := rundir.ClearFailure(c.Dir); err != nil { // it is tried again now
+func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) (err error) {
+	if err := sweep.Prepare(c); err != nil {
 		return err
 	}
 	if err := durable.RefuseLink(c.Log()); err != nil {
@@ -157,13 +170,17 @@ func (e *CellError) Error() string {
 func (e *CellError) Unwrap() error { return e.err }
 
 // mark writes down that the cell failed.
-func mark(c Cell, err error) error {
-	f := rundir.Failure{Error: err.Error(), ExitStatus: -1, Cell: &c.Cell}
+func mark(c sweep.Cell, err error) error {
+	return rundir.WriteFailure(c.Dir, rundir.Failure{Error: err.Error(), ExitStatus: exitStatus(err), Cell: &c.Cell})
+}
+
+// exitStatus is that of the process which ended with err; -1 if it did not exit.
+func exitStatus(err error) int {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		f.ExitStatus = exit.ExitCode()
+		return exit.ExitCode()
 	}
-	return rundir.WriteFailure(c.Dir, f)
+	return -1
 }
 
 // both writes to a file and to a tail.
