@@ -36,9 +36,8 @@ type Tuning struct {
 	// BatchSize is that of the test, and Rate what is suggested for it.
 	BatchSize int     `json:"batch_size"`
 	Rate      float64 `json:"rate"`
-	// BestRate is where the smoothed loss was least, and Steepest where it fell fastest.
+	// BestRate is where the smoothed loss was least.
 	BestRate float64 `json:"best_rate"`
-	Steepest float64 `json:"steepest_rate"`
 	// NoiseScale, in images, was measured in a short run with Rate; 0 where the gradient was
 	// not seen for the noise. SuggestedBatch is the power of two that is nearest to it, within
 	// what makes sense for the number of images.
@@ -70,9 +69,10 @@ const (
 	smoothing = 0.9
 	// lost is at how many times the least smoothed loss, beyond the first one, the test ends.
 	lost = 2.0
-	// belowBest is by how much the suggestion is below the rate of the least loss. That rate
-	// is one at which training is already about to be lost.
-	belowBest = 4.0
+	// mostOfTheWay is how much of its fall the smoothed loss has done at the rate that is
+	// suggested, and fewestTried after how many steps it may have run away.
+	mostOfTheWay = 0.9
+	fewestTried  = 12
 	// mostWarmup is how many epochs of warmup are suggested at most, those of Goyal et al.
 	// 2017.
 	mostWarmup = 5
@@ -192,7 +192,7 @@ func (f *Tuning) take(rate, loss float64) (away bool) {
 		least = slices.MinFunc(f.Tried, func(a, b Tried) int { return cmp.Compare(a.Smoothed, b.Smoothed) }).Smoothed
 	}
 	f.Tried = append(f.Tried, Tried{rate, loss, smoothed})
-	return len(f.Tried) > 10 && smoothed > lost*max(least, 0.1)
+	return len(f.Tried) >= fewestTried && smoothed > lost*max(least, 0.1)
 }
 
 // shortRun measures sharpness before, and gradient noise within, a run with the rate.
