@@ -6,10 +6,11 @@ import "fmt"
 // image. The zero value is ready. One goroutine at a time may use it.
 type Workspace struct {
 	source, result []uint64
+	coloured       []uint8 // a grey image in three equal channels, before and after
 }
 
 // Apply writes src changed as the plan says into dst. Both hold height rows
-// of width pixels of 3 channels, and they must not overlap. The order is
+// of width pixels of 3 channels, or of 1, and they must not overlap. The order is
 // Keras's: warp, channel shift, flip; then brightness, contrast, erasing and
 // cutout. Values are rounded to the nearest integer once, after the channel
 // shift.
@@ -34,6 +35,10 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 
 // apply is Apply for a plan and sizes that are known to be right.
 func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
+	if len(src) == height*width {
+		w.applyGrey(p, dst, src, height, width)
+		return
+	}
 	if p.moves() {
 		w.move(p, dst, src, height, width)
 	} else {
@@ -46,10 +51,34 @@ func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
 	p.Cutout.fill(dst, height, width)
 }
 
+// applyGrey is apply for images of one channel. Keras does to it what it does to each of
+// three equal ones: even the bounds of the channel shift are those of all channels.
+func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) {
+	if *p == (Plan{ZoomRows: 1, ZoomColumns: 1, Geometry: p.Geometry}) {
+		copy(dst, src)
+		return
+	}
+	size := 3 * len(src)
+	if cap(w.coloured) < 2*size {
+		w.coloured = make([]uint8, 2*size)
+	}
+	before, after := w.coloured[:size], w.coloured[size:2*size]
+	for i, v := range src {
+		pixel := before[3*i : 3*i+3 : 3*i+3]
+		pixel[0], pixel[1], pixel[2] = v, v, v
+	}
+	w.apply(p, after, before, height, width)
+	for i := range dst {
+		dst[i] = after[3*i]
+	}
+}
+
 // maxPixels keeps the places in a workspace within 32 bits.
 const maxPixels = 1 << 28
 
-func checkSides(height, width int) error {
+// CheckSides returns an error unless plans can be applied to images of height·width
+// pixels: sides of 1..65,536 pixels, and not more than 2²⁸ pixels in all.
+func CheckSides(height, width int) error {
 	if height < 1 || width < 1 || height > maxSide || width > maxSide {
 		return fmt.Errorf("image of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
 	}
@@ -60,11 +89,11 @@ func checkSides(height, width int) error {
 }
 
 func checkSize(dst, src, height, width int) error {
-	if err := checkSides(height, width); err != nil {
+	if err := CheckSides(height, width); err != nil {
 		return err
 	}
-	if want := height * width * 3; dst != want || src != want {
-		return fmt.Errorf("image of %dx%d pixels needs %d bytes, got %d and %d", height, width, want, src, dst)
+	if want := height * width * 3; dst != src || src != want && src != height*width {
+		return fmt.Errorf("image of %dx%d pixels needs %d bytes, or %d if it is grey, got %d and %d", height, width, want, height*width, src, dst)
 	}
 	return nil
 }

@@ -129,8 +129,11 @@ func (e *Experiment) conflicts() findings {
 	case !custom && operations > 0:
 		add("augment.operations", "augment.recipe", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
 	}
-	if e.Runtime.Precision == MixedFloat16 && e.Runtime.Device != "cuda" {
-		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", MixedFloat16)
+	if custom && len(e.Augment.Without) > 0 {
+		add("augment.without", "augment.recipe", "the recipe custom has what augment.operations lists: take it out there")
+	}
+	if !e.Runtime.Device.trains(e.Runtime.Precision) {
+		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", e.Runtime.Precision)
 	}
 	for _, name := range e.Sweep.Conditions {
 		if e.condition(name) == nil {
@@ -154,11 +157,15 @@ func (e *Experiment) checkBatch(add func(key, other, format string, args ...any)
 }
 
 // sourceClasses gives how many classes a source has; a folder (0) has what it
-// has.
-func sourceClasses(source string) int {
-	switch source {
+// has, and so have IDX files.
+func sourceClasses(d Data) int {
+	switch d.Source {
 	case "synthetic", "cifar10":
 		return 10
+	case SourceMNIST:
+		if d.Path == "" {
+			return 10
+		}
 	case "cifar100":
 		return 100
 	}
@@ -169,16 +176,19 @@ func sourceClasses(source string) int {
 // every data set of the source has as many.
 func (e *Experiment) settleClasses() {
 	if e.Model.Classes == 0 {
-		e.Model.Classes = sourceClasses(e.Data.Source)
+		e.Model.Classes = sourceClasses(e.Data)
 	}
 }
 
 // TrainImages is how many training images the experiment has, 0 when only the
-// data can tell: an unlimited folder.
+// data can tell: an unlimited folder, and IDX files.
 func (e Experiment) TrainImages() int {
-	const all = 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
+	all := 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
+	if e.Data.Source == SourceMNIST {
+		all = 60_000
+	}
 	switch limit := e.Data.Train; {
-	case e.Data.Source == "folder":
+	case e.Data.opensCount():
 		return limit
 	case limit == 0:
 		return all
@@ -187,15 +197,23 @@ func (e Experiment) TrainImages() int {
 	}
 }
 
+// opensCount tells whether only the files say how many images there are.
+func (d Data) opensCount() bool {
+	return d.Source == "folder" || d.Source == SourceMNIST && d.Path != ""
+}
+
 func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
 	if e.Model.Classes == 1 {
 		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
-	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
+	} else if classes := sourceClasses(d); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && d.Source != "folder" {
 		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
+	}
+	if d.Channels == 2 {
+		add("data.channels", "data.channels", "2 is neither 1, for grey images, nor 3, for images in colour")
 	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)

@@ -51,16 +51,16 @@ func nest(flat map[string]any) map[string]any {
 	return nested
 }
 
-// Conditions are the names of the conditions that every experiment has.
-func Conditions() []string {
-	return []string{"none", "medium", "strong", "warmup", "shift-only"}
-}
-
 // builtin gives what a built-in condition changes in runs of so many epochs.
 // "warmup" is "medium" with the rate rising from the unscaled to the scaled one
 // over 5 epochs, or all of a shorter run, step by step, as in Goyal et al. 2017,
-// section 2.2. The others have no warmup, whatever the experiment has.
+// section 2.2. The others have no warmup, whatever the experiment has. Remedies are
+// "medium" too.
 func builtin(name string, epochs int) Overlay {
+	if change := remedy(name); change != nil {
+		maps.Copy(change, builtin("medium", epochs))
+		return change
+	}
 	recipe, warmup := name, 0
 	switch name {
 	case "none", "medium", "strong":

@@ -51,7 +51,8 @@
 // A sweep runs every condition of Sweep.Conditions at every batch size with
 // every seed. A condition is an Overlay on the experiment; Cell gives the
 // single run. The names none, medium, strong, warmup and shift-only are built
-// in; sweep.definitions adds others or replaces these. What is wrong with a cell is told
+// in, and so are the remedies for large batches that Conditions lists after these, each a
+// single change to medium; sweep.definitions adds others or replaces these. What is wrong with a cell is told
 // with its place by Resolved.Cells.
 //
 // # Keeping

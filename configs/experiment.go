@@ -134,10 +134,10 @@ const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
 type Data struct {
-	// Source is "synthetic", "cifar10", "cifar100" or "folder".
+	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST or "folder".
 	Source string `yaml:"source" json:"source"`
 	// Path is the folder that holds the files; empty means the embedded
-	// default, which only "synthetic" has.
+	// default, which only "synthetic" has, and for SourceMNIST what is fetched.
 	Path string `yaml:"path" json:"path"`
 	// Train and Validation limit the number of images; 0 takes all there are.
 	Train      int `yaml:"train" json:"train"`
@@ -147,6 +147,9 @@ type Data struct {
 	// a size of their own.
 	Size  int `yaml:"size" json:"size"`
 	Width int `yaml:"width" json:"width"`
+	// Channels is 1 for grey images and 3 for those in colour, which others are turned
+	// into; 0 means as many as the source has: 1 of SourceMNIST, 3 of the others.
+	Channels int `yaml:"channels" json:"channels"`
 	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
@@ -179,6 +182,28 @@ func (d *Data) SettleSize(height, width int) {
 	}
 }
 
+// SourceMNIST is MNIST, or with a path any set of grey images in IDX files.
+const SourceMNIST = "mnist"
+
+// ImageChannels is how many channels the images have: 1 if they are grey, else 3.
+func (d Data) ImageChannels() int {
+	switch {
+	case d.Channels != 0:
+		return d.Channels
+	case d.Source == SourceMNIST:
+		return 1
+	}
+	return 3
+}
+
+// SettleChannels gives images so many channels where the number is left open and theirs is
+// another.
+func (d *Data) SettleChannels(channels int) {
+	if d.Channels == 0 && d.ImageChannels() != channels {
+		d.Channels = channels
+	}
+}
+
 // BrokenSkip leaves out images that cannot be read.
 const BrokenSkip = "skip"
 
@@ -186,6 +211,8 @@ const BrokenSkip = "skip"
 type Augment struct {
 	// Recipe is "none", "shift", "medium", "strong" or "custom".
 	Recipe string `yaml:"recipe" json:"recipe"`
+	// Without are kinds of operations that the recipe leaves out, if it has them.
+	Without []string `yaml:"without" json:"without"`
 	// Geometry is "keras-2018" or "keras-3".
 	Geometry string `yaml:"geometry" json:"geometry"`
 	// Operations is the list that the recipe "custom" applies.
@@ -213,9 +240,11 @@ type Train struct {
 	// normalised by itself; it divides BatchSize.
 	Replicas int `yaml:"replicas" json:"replicas"`
 	// MicroBatch is how many images go through the network at once; 0 means
-	// BatchSize/Replicas, and on "cuda" BatchSize. It is a multiple of
-	// BatchSize/Replicas and divides BatchSize.
+	// BatchSize/Replicas, or BatchSize on a device with [Traits].WholeBatch. It is a
+	// multiple of BatchSize/Replicas and divides BatchSize.
 	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
+	// Loss is LossCrossEntropy, LossBinaryCrossEntropy or LossMeanSquaredError.
+	Loss string `yaml:"loss" json:"loss"`
 	// LabelSmoothing is the share s in [0, 1) of the target that is spread
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
@@ -246,6 +275,17 @@ type Train struct {
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
 
+// The losses of [Train].
+const (
+	// LossCrossEntropy is that of the softmax, for images of one class each.
+	LossCrossEntropy = "cross_entropy"
+	// LossBinaryCrossEntropy asks of each class by itself whether an image has it.
+	LossBinaryCrossEntropy = "binary_cross_entropy"
+	// LossMeanSquaredError is of the differences between the outputs and 1 for the classes
+	// that an image has and 0 for the others.
+	LossMeanSquaredError = "mean_squared_error"
+)
+
 // What is done about classes of unequal numbers of images.
 const (
 	BalanceNone = "none"
@@ -274,17 +314,27 @@ const (
 	// AdamW is Adam with a weight decay that is no part of the gradient (Loshchilov and
 	// Hutter 2019).
 	AdamW = "adamw"
+	// LARS is SGD in which each layer's gradient is scaled to a share of the norm of the
+	// layer's weights (You et al. 2017).
+	LARS = "lars"
+	// LAMB is AdamW in which each layer's step is scaled to the norm of the layer's
+	// weights (You et al. 2020).
+	LAMB = "lamb"
 )
 
 // Optimizer says how gradients change the weights.
 type Optimizer struct {
-	// Kind is SGD, Adam or AdamW.
+	// Kind is SGD, Adam, AdamW, LARS or LAMB.
 	Kind string `yaml:"kind" json:"kind"`
 	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
 	// with the batch is Schedule.Scaling.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
-	// Momentum of SGD is in [0, 1).
+	// RateMultipliers are of the form PATTERN=FACTOR: what the rate is multiplied by for
+	// the parameters whose names the pattern matches. Of several that match, the last
+	// counts. In YAML they may be a section of PATTERN: FACTOR.
+	RateMultipliers []string `yaml:"rate_multipliers" json:"rate_multipliers"`
+	// Momentum of SGD and LARS is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
 	// Nesterov takes the step of SGD that the next velocity would be of with the same
 	// gradient: w <- w + mu v - rate g.
@@ -294,11 +344,15 @@ type Optimizer struct {
 	// then is PyTorch's. In mixed precision, where it holds the rates (HoldsRates), a
 	// step that is left out takes none of them, and they come a step later.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
-	// Beta1 and Beta2, in [0, 1), are what Adam and AdamW keep of the averages of the
-	// gradients and of their squares; Epsilon is added to the root of the latter.
+	// Beta1 and Beta2, in [0, 1), are what Adam, AdamW and LAMB keep of the averages of
+	// the gradients and of their squares; Epsilon is added to the root of the latter.
 	Beta1   float64 `yaml:"beta1" json:"beta1"`
 	Beta2   float64 `yaml:"beta2" json:"beta2"`
 	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// TrustCoefficient of LARS is the share of a layer's norm that its step has at rate 1.
+	// LARS and LAMB leave biases and BatchNorm's parameters as SGD and Adam have them,
+	// unless DecayAll.
+	TrustCoefficient float64 `yaml:"trust_coefficient" json:"trust_coefficient"`
 	// ClipNorm, if above 0, is the norm of all gradients of a step together that
 	// larger ones are scaled down to, before any weight decay.
 	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm"`
@@ -307,15 +361,21 @@ type Optimizer struct {
 	// It leaves out biases and BatchNorm's parameters unless DecayAll.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
+	// EMADecay, in [0, 1), is the share d of an exponential moving average of the weights
+	// that a step keeps, a <- d a + (1 - d) w; 0 is no average. With EMAWarmup it is at
+	// most (1 + t)/(10 + t) after t steps. Evaluation and the trained model take the
+	// average, and training goes on from the weights themselves.
+	EMADecay  float64 `yaml:"ema_decay" json:"ema_decay"`
+	EMAWarmup bool    `yaml:"ema_warmup" json:"ema_warmup"`
 }
 
 // IsAdam tells whether the optimizer is a form of Adam.
-func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW }
+func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW || o.Kind == LAMB }
 
 // HoldsRates tells whether the learning rates of all steps are kept in the optimizer's
 // model, and so are known before the first one.
 func (o Optimizer) HoldsRates() bool {
-	return o.MomentumCorrection && !o.IsAdam() && !o.Nesterov && o.ClipNorm == 0
+	return o.MomentumCorrection && o.Kind == SGD && !o.Nesterov && o.ClipNorm == 0 && o.EMADecay == 0
 }
 
 // Schedule says how the learning rate changes over the run. Package schedule
@@ -371,17 +431,11 @@ type Diagnose struct {
 	TimeShare float64 `yaml:"time_share" json:"time_share"`
 }
 
-// The precisions of [Runtime].
-const (
-	Float32      = "float32"
-	MixedFloat16 = "mixed_float16"
-)
-
 // Runtime says where the arithmetic runs.
 type Runtime struct {
-	// Device is "cpu" or "cuda".
-	Device string `yaml:"device" json:"device"`
-	// Threads is the number of intra-operator threads; 0 takes all cores.
+	Device Device `yaml:"device" json:"device"`
+	// Threads is the number of intra-operator threads; 0 takes all cores that the
+	// process may use.
 	Threads int `yaml:"threads" json:"threads"`
 	// TF32 lets the tensor cores of NVIDIA GPUs take 10 of the 23 fraction
 	// bits of each factor in convolutions and matrix products; sums stay
@@ -390,7 +444,7 @@ type Runtime struct {
 	// Precision is "float32", or "mixed_float16" for images and their gradients
 	// in float16 on a GPU, with parameters, sums and statistics in float32 and the
 	// loss scaled: Keras's names. CPUs have no such kernels.
-	Precision string `yaml:"precision" json:"precision"`
+	Precision Precision `yaml:"precision" json:"precision"`
 	// Library is the path of ONNX Runtime's shared library; empty finds or
 	// fetches it.
 	Library string `yaml:"library" json:"library"`

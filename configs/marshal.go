@@ -45,9 +45,9 @@ func marshal(e *Experiment, omit func(key string) bool, comment func(key string)
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	keys := newKeys()
 	for _, v := range e.Values() {
-		_, operations := v.Value.([]Operation)
+		list, operations := v.Value.([]Operation)
 		s := keys.byKey[v.Key] // nil of what a condition changes
-		if omit(v.Key) || operations && len(e.Augment.Operations) == 0 || s != nil && !s.heeded(e) && s.isDefault(e) {
+		if omit(v.Key) || operations && len(list) == 0 || s != nil && !s.heeded(e) && s.isDefault(e) {
 			continue
 		}
 		if err := put(root, v.Key, v.Value, comment(v.Key)); err != nil {

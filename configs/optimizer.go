@@ -1,5 +1,7 @@
 package configs
 
+import "math"
+
 // checkOptimizer finds settings that the optimizer does not have.
 func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
@@ -11,7 +13,7 @@ func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...
 		set bool
 	}{{"optimizer.nesterov", o.Nesterov}, {"optimizer.momentum_correction", o.MomentumCorrection}} {
 		if only.set && o.IsAdam() {
-			add(only.key, "optimizer.kind", "it is for optimizer.kind %s, and %s has no such velocity: set it to false", SGD, o.Kind)
+			add(only.key, "optimizer.kind", "it is for optimizer.kind %s and %s, and %s has no such velocity: set it to false", SGD, LARS, o.Kind)
 		}
 	}
 }
@@ -25,10 +27,17 @@ const (
 // remarkOptimizer finds an optimizer that may not be what was meant.
 func (e *Experiment) remarkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
-	if o.IsAdam() && o.LearningRate >= mostAdam {
+	if o.IsAdam() && o.Kind != LAMB && o.LearningRate >= mostAdam {
 		add("optimizer.learning_rate", "optimizer.kind", "%s is a rate for %s: every step of %s moves each weight by about its rate, and %s is usual", number(o.LearningRate), SGD, o.Kind, number(usualAdam))
 	}
 	if o.Kind == AdamW && o.WeightDecay == 0 {
 		add("optimizer.kind", "optimizer.weight_decay", "%s without optimizer.weight_decay is %s: 0.01 is usual", AdamW, Adam)
 	}
+	steps := e.Train.Epochs * (e.TrainImages() / e.Train.BatchSize)
+	if share := math.Pow(o.EMADecay, float64(steps)); !o.EMAWarmup && steps > 0 && o.EMADecay > 0 && share > mostInitialAverage {
+		add("optimizer.ema_decay", "train.epochs", "after %d steps, %.3g %% of the average is still the weights that the run begins with: set it lower, or optimizer.ema_warmup to true", steps, 100*share)
+	}
 }
+
+// mostInitialAverage is how much of an average of weights may be the first weights.
+const mostInitialAverage = 0.01

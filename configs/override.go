@@ -102,7 +102,9 @@ func (r *reader) override(s *setting, key string, origin Origin, text string) {
 	quoted := strings.HasPrefix(text, `"`) || strings.HasPrefix(text, "'")
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
 	if s.typ.Kind() != reflect.String || quoted {
-		if s.typ.Kind() == reflect.Slice && !strings.HasPrefix(strings.TrimSpace(text), "[") {
+		bare := strings.TrimSpace(text)
+		bracketed := strings.HasPrefix(bare, "[") || s.pairs && strings.HasPrefix(bare, "{")
+		if s.typ.Kind() == reflect.Slice && !bracketed {
 			text = "[" + text + "]"
 		}
 		var document yaml.Node

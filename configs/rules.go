@@ -29,6 +29,8 @@ type rule struct {
 	shortest, longest int
 	// distinct forbids repeats in a list, ascending also asks for order.
 	distinct, ascending bool
+	// pairs makes each text of a list NAME=NUMBER, and a section of NAME: NUMBER such a list.
+	pairs bool
 	// aside marks a setting that does not change the trained weights.
 	aside bool
 	// kinds are the kinds of networks that have the setting; nil is all.
@@ -40,7 +42,8 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
+func hasTF32(e *Experiment) bool        { return e.Runtime.Device.Traits().TF32 }
+func hasPrecisions(e *Experiment) bool  { return len(e.Runtime.Device.Traits().Precisions) > 1 }
 func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
 func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
 func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
@@ -52,16 +55,24 @@ func otherBatchNorm(e *Experiment) bool {
 	b, usual := e.Model.BatchNorm, Default().Model.BatchNorm
 	return b.Momentum != usual.Momentum || b.Epsilon != usual.Epsilon || b.Statistics != usual.Statistics
 }
-func byAdam(e *Experiment) bool       { return e.Optimizer.IsAdam() }
-func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
-func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
-func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
+func byAdam(e *Experiment) bool          { return e.Optimizer.IsAdam() }
+func bySGD(e *Experiment) bool           { return !e.Optimizer.IsAdam() }
+func withNesterov(e *Experiment) bool    { return e.Optimizer.Nesterov }
+func clips(e *Experiment) bool           { return e.Optimizer.ClipNorm > 0 }
+func notSGD(e *Experiment) bool          { return e.Optimizer.Kind != SGD }
+func byLARS(e *Experiment) bool          { return e.Optimizer.Kind == LARS }
+func multipliesRates(e *Experiment) bool { return len(e.Optimizer.RateMultipliers) > 0 }
+func averages(e *Experiment) bool        { return e.Optimizer.EMADecay > 0 }
 
 func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+
+func hasChannels(e *Experiment) bool { return e.Data.Channels != 0 }
+func leavesOut(e *Experiment) bool   { return len(e.Augment.Without) > 0 && e.Augment.Recipe != "none" }
 
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
+func otherLoss(e *Experiment) bool { return e.Train.Loss != LossCrossEntropy }
 func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
 func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
 
@@ -101,17 +112,19 @@ func rules() []rule {
 			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
-		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
-		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
+		{key: "data.source", doc: "Where the images come from. mnist is MNIST, or with data.path any set in IDX files, as Fashion-MNIST, KMNIST and EMNIST are.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder"}},
+		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has, and for mnist what is fetched into the user's cache at first use.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images are resized after the largest part of these proportions is cut out of their middle; 0 means 32.", max: 1024},
 		{key: "data.width", doc: "Width in pixels to which a folder's images are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
+		{key: "data.channels", doc: "1 turns images grey, by luminance, and 3 turns grey ones into red, green and blue; 0 means as many as the source has: 1 of mnist, 3 of the others.", max: 3, when: hasChannels},
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
 
 		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
+		{key: "augment.without", doc: "Operations that the recipe leaves out, if it has them: [flip] for digits and letters, which are others in a mirror.", names: []string{"rotation", "shift", "zoom", "flip", "channel_shift", "erase"}, longest: 6, distinct: true, when: leavesOut},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
 
@@ -122,6 +135,7 @@ func rules() []rule {
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
+		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy asks of each class by itself whether an image has it, so that images may have several; mean_squared_error is of the differences between the outputs and 1 for the classes that an image has, 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
@@ -133,18 +147,25 @@ func rules() []rule {
 		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
 		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
 
-		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum, adam, or adamw, whose weight decay is no part of the gradient.", names: []string{SGD, Adam, AdamW}, when: byAdam},
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is no part of the gradient; and for large batches lars, which is sgd, and lamb, which is adamw, with steps of each layer that are in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
+		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
-		{key: "optimizer.momentum", doc: "The share of the velocity that sgd keeps each step.", max: 1, below: true, when: bySGD},
-		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd: the one with the velocity that would come next.", when: withNesterov},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
-		{key: "optimizer.beta1", doc: "The share of the average gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam and adamw keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.epsilon", doc: "What adam and adamw add to the root of the average squared gradient.", max: 1, above: true, when: byAdam},
+		{
+			key: "optimizer.rate_multipliers", doc: "What the learning rate is multiplied by for some parameters: PATTERN=FACTOR, or a section of PATTERN: FACTOR, where the pattern is of their names, as layer4.*, or head, the last layer; of several that match, the last counts. Weight decay is multiplied too.",
+			longest: 1000, pairs: true, when: multipliesRates,
+		},
+		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
+		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd and lars: the one with the velocity that would come next.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.beta1", doc: "The share of the average gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "What adam, adamw and lamb add to the root of the average squared gradient; for lamb 0.000001 is usual.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.trust_coefficient", doc: "The share of the norm of a layer's weights that a step of lars has at learning rate 1. Biases and BatchNorm have steps of sgd, unless decay_all.", max: 1000, above: true, when: byLARS},
 		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd and adam, decoupled one of adamw; leaves out biases and BatchNorm unless decay_all.", max: 1000},
-		{key: "optimizer.decay_all", doc: "Makes weight_decay apply to biases and BatchNorm too."},
+		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd, lars and adam, decoupled one of adamw and lamb; leaves out biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.decay_all", doc: "Makes weight_decay, and what lars and lamb do with layers, apply to biases and BatchNorm too."},
+		{key: "optimizer.ema_decay", doc: "Share of an exponential moving average of the weights that a step keeps, 0.999 for instance: evaluation, the best checkpoint and the trained model then take the average. 0 is no average.", max: 1, below: true, when: averages},
+		{key: "optimizer.ema_warmup", doc: "Keeps (1 + t)/(10 + t) of the average after t steps while that is less than ema_decay, so that nothing is left of the first weights.", when: averages},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},
 		{key: "schedule.decay_epochs", doc: "Epochs, counted from 0, at whose start step multiplies the rate by decay_factor.", min: 1, max: maxCount, longest: 1000, distinct: true, ascending: true},
@@ -166,13 +187,13 @@ func rules() []rule {
 		{key: "diagnose.images", doc: "Images whose gradients show the noise scale; a quarter of them show the sharpness, nine times each. More of them see larger noise scales, and take longer.", min: 32, max: maxCount, aside: true},
 		{key: "diagnose.time_share", doc: "Most of a run's time that its measurements take. They time themselves, and are passed over, or come less often than diagnose.every says and mostly in the first epochs, where they would take more; 1 makes all of them.", max: 1, above: true, aside: true},
 
-		{key: "runtime.device", doc: "Where the arithmetic runs.", names: []string{"cpu", "cuda"}},
-		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores.", max: 1024},
-		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: onGPU},
-		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: []string{Float32, MixedFloat16}, when: onGPU},
+		{key: "runtime.device", doc: "Where the arithmetic runs.", names: texts(Devices())},
+		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
+		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: hasTF32},
+		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
 		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
 
-		{key: "sweep.conditions", doc: "Conditions of the grid: none, medium, strong, warmup, shift-only or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
+		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, aside: true},
 	}
@@ -264,6 +285,10 @@ func (r *rule) checkText(s string) string {
 		}
 		if r.folder && s != "" && (!filepath.IsLocal(s) || printable.Line(s) != s) {
 			return fmt.Sprintf("%q leads elsewhere, or does not show what it is: write a name, of letters and digits", shorten(s))
+		}
+		if r.pairs {
+			_, _, message := pair(s)
+			return message
 		}
 		return ""
 	}

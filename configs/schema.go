@@ -104,6 +104,10 @@ func (s *setting) describe(typ reflect.Type) map[string]any {
 	if s.distinct {
 		list["uniqueItems"] = true
 	}
+	if s.pairs {
+		factor := map[string]any{"type": "number", "minimum": 0, "maximum": mostFactor}
+		return map[string]any{"anyOf": []any{list, map[string]any{"type": "object", "additionalProperties": factor}}}
+	}
 	return list
 }
 

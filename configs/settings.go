@@ -85,6 +85,9 @@ func (s *setting) accepted() string {
 		return s.acceptedOf(s.typ)
 	}
 	text := "a list of " + s.acceptedOf(s.typ.Elem())
+	if s.pairs {
+		return fmt.Sprintf("a list of `PATTERN=FACTOR`, or a section of `PATTERN: FACTOR`; factors 0..%d", mostFactor)
+	}
 	switch {
 	case s.ascending:
 		text += ", ascending"

@@ -25,12 +25,12 @@ func (s *setting) value(n *yaml.Node) (any, []fault) {
 	if message != "" {
 		return nil, []fault{{n, message}}
 	}
-	return value, nil
+	return reflect.ValueOf(value).Convert(s.typ).Interface(), nil
 }
 
 // list reads a sequence. An empty one is nil, as in Default.
 func (s *setting) list(n *yaml.Node) (any, []fault) {
-	items := resolve(n)
+	items := s.asList(resolve(n))
 	if items.Kind != yaml.SequenceNode {
 		return nil, []fault{{n, describe(n) + " is not a list: write [a, b]"}}
 	}

@@ -7,13 +7,17 @@ type Stats struct {
 	// Counts are the numbers of images of each class.
 	Counts []int
 	// Mean and Deviation are those of all values of each channel, red, green
-	// and blue, in 0..1. They are 0 for an empty set.
-	Mean, Deviation [channels]float64
+	// and blue, or grey, in 0..1. They are 0 for an empty set.
+	Mean, Deviation []float64
 }
 
 // Stats counts the classes and measures the channels.
 func (s *Set) Stats() Stats {
-	stats := Stats{Counts: make([]int, len(s.Classes))}
+	channels := s.Channels()
+	stats := Stats{
+		Counts: make([]int, len(s.Classes)),
+		Mean:   make([]float64, channels), Deviation: make([]float64, channels),
+	}
 	for _, label := range s.Labels {
 		stats.Counts[label]++
 	}
@@ -22,7 +26,7 @@ func (s *Set) Stats() Stats {
 		return stats
 	}
 	// Exact, whatever the number of images.
-	var histogram [channels][256]int
+	histogram := make([][256]int, channels)
 	for i, value := range pixels {
 		histogram[i%channels][value]++
 	}

@@ -30,9 +30,9 @@ const (
 // TrainingOptions say how a network is trained.
 type TrainingOptions struct {
 	// Optimizer is the rule by which gradients change parameters: OptimizerSGD, the
-	// default, OptimizerAdam or OptimizerAdamW.
+	// default, or another of Optimizers.
 	Optimizer string
-	// Momentum of OptimizerSGD, in [0, 1).
+	// Momentum of OptimizerSGD and OptimizerLARS, in [0, 1).
 	Momentum float32
 	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
 	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
@@ -40,20 +40,42 @@ type TrainingOptions struct {
 	// MomentumCorrection makes the velocity one of gradients, v ← μ·v + g, whose steps
 	// are lr·v: that of PyTorch, and equation 9 of Goyal et al. 2017.
 	MomentumCorrection bool
-	// Beta1 and Beta2, in [0, 1), are what OptimizerAdam and OptimizerAdamW keep of
-	// the averages of the gradients and of their squares, and Epsilon, in (0, 1], is
-	// added to the root of the second. 0.9, 0.999 and 1e-8 are usual.
+	// Beta1 and Beta2, in [0, 1), are what the forms of Adam keep of the averages of
+	// the gradients and of their squares, and Epsilon, in (0, 1], is added to the root of
+	// the second. 0.9, 0.999 and 1e-8 are usual, for OptimizerLAMB 1e-6.
 	Beta1, Beta2, Epsilon float64
+	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
+	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of parameters that
+	// decay, and of all if DecayAll, whether or not there is a weight decay.
+	TrustCoefficient float32
+	// EMADecay, if above 0 and below 1, keeps an exponential moving average of each
+	// trainable parameter, which begins as the parameter: a ← a + (1 − d)·(w − a) after
+	// each step, where d is EMADecay. With EMAWarmup, d is min(EMADecay, (1 + t)/(10 + t))
+	// after t steps, as in TensorFlow's ExponentialMovingAverage, so that short runs keep
+	// nothing of the first values. The evaluation model takes the averages in place of the
+	// parameters. See [Averaged].
+	EMADecay  float64
+	EMAWarmup bool
 	// ClipNorm, if above 0, is the L2 norm of all gradients of a step together down to
 	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
 	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
 	ClipNorm float32
+	// RateMultipliers multiply the learning rate of some parameters; with weight decay they
+	// multiply that too, as it is a part of the step.
+	RateMultipliers []RateMultiplier
 	// Replicas is into how many equal parts each micro-batch is cut for
 	// BatchNorm, each normalised by itself; 0 means 1.
 	Replicas int
 	// MicroBatches is how many micro-batches make one optimizer step; 0 means
 	// 1. The caller feeds each with the learning rate divided by it.
 	MicroBatches int
+	// Loss is LossCrossEntropy, the default, LossBinaryCrossEntropy or
+	// LossMeanSquaredError.
+	Loss string
+	// MultiLabel makes the input label float32 [batch, classes], 1 for the classes that an
+	// image has and 0 for the others, as images of several classes need it. They are for
+	// the last two losses, with which labels of single classes become such targets too.
+	MultiLabel bool
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
 	LabelSmoothing float32
@@ -160,6 +182,9 @@ func (o TrainingOptions) validate() error {
 	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
 		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
 	}
+	if err := o.validateLoss(); err != nil {
+		return err
+	}
 	return o.validateOptimizer()
 }
 
@@ -190,7 +215,8 @@ type Artifacts struct {
 	// has made of them.
 	Optimizer *modelfile.Model
 	// State are the tensors that the training model remembers from step to step for
-	// the optimizer, as they are before the first: zeros. A checkpoint has them among
+	// the optimizer, as they are before the first: zeros, but for averages of parameters,
+	// which begin as these. A checkpoint has them among
 	// its frozen parameters ([Artifacts.Complete]), with names that begin with
 	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
 	State []checkpoint.Tensor
@@ -198,6 +224,8 @@ type Artifacts struct {
 	Drops bool
 	// Mixes tells that Training has the inputs second_label and label_share.
 	Mixes bool
+	// MultiLabel tells that the label is float32 [batch, classes].
+	MultiLabel bool
 	// Mixed tells that Training has the input loss_scale.
 	Mixed bool
 	// Batch and MicroBatches are those of the options: how many images Training takes
@@ -215,7 +243,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &Artifacts{Mixes: o.Mixes, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
+	a := &Artifacts{Mixes: o.Mixes, MultiLabel: o.MultiLabel, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
 	b, err := n.trainingGraph(o)
 	if err != nil {
 		return nil, err
@@ -224,7 +252,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Training, err = b.Model(); err != nil {
 		return nil, err
 	}
-	if a.Eval, a.Logits, err = n.evalModel(a.State); err != nil {
+	if a.Eval, a.Logits, err = n.evalModel(a.State, o); err != nil {
 		return nil, err
 	}
 	a.Optimizer, err = optimizerModel(o)
@@ -252,20 +280,25 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 	if err := o.validateWeights(n.classes); err != nil {
 		return nil, err
 	}
+	multipliers, err := n.Multipliers(o.RateMultipliers)
+	if err != nil {
+		return nil, fmt.Errorf("training artifacts: rate multipliers: %w", err)
+	}
 	b := newBuilder("training")
+	b.multipliers, b.averages = multipliers, o.averages()
 	logits, label, err := n.trainingForward(b, o)
 	if err != nil {
 		return nil, err
 	}
 	loss := b.trainingLoss(logits, label, o)
-	b.finish(loss, logits, label)
+	b.finish(loss, logits, label, o)
 	if err := b.backward(loss, b.rate, o); err != nil {
 		return nil, err
 	}
 	for _, flag := range b.updated {
 		b.Output(flag)
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	return b, b.Err()
 }
 
@@ -278,7 +311,7 @@ func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label 
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}
-	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput(n.classes, o.MultiLabel)
 	if !b.stateless {
 		b.rate = b.Input(InputLearningRate, graph.Float, graph.Static(1))
 	}
@@ -298,7 +331,11 @@ func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label 
 	if logits.Shape[0] != b.batch {
 		b.Fail("the layers change the batch: logits %s", logits.Shape)
 	}
-	return logits, b.turns(InputLabel, label, b.batch, 1), b.Err()
+	entries := 1
+	if o.MultiLabel {
+		entries = n.classes
+	}
+	return logits, b.turns(InputLabel, label, b.batch, entries), b.Err()
 }
 
 // takeReset declares the input that tells a step's first micro-batch.
@@ -307,12 +344,14 @@ func (b *Builder) takeReset() {
 	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
 }
 
-// lower makes of the graph what the target runs.
-func (b *Builder) lower(target string, block int) {
+// lower makes of the graph, which may be of a model from outside, what the target runs.
+func (b *Builder) lower(target string, block int, given bool) {
 	switch {
 	case b.Err() != nil:
 	case target == TargetCPU:
 		cpu.Lower(b.Graph)
+	case target == TargetNative && given:
+		native.LowerGiven(b.Graph, block)
 	case target == TargetNative:
 		native.Lower(b.Graph, block)
 	case target == TargetCUDA:
@@ -322,7 +361,11 @@ func (b *Builder) lower(target string, block int) {
 	}
 }
 
-func (b *Builder) labelInput() *graph.Value {
+// labelInput declares the labels, which are targets or numbers of classes.
+func (b *Builder) labelInput(classes int, targets bool) *graph.Value {
+	if targets {
+		return b.Input(InputLabel, graph.Float, graph.Shape{b.batch, graph.Fixed(classes)})
+	}
 	return b.Input(InputLabel, graph.Int64, graph.Shape{b.batch})
 }
 
@@ -340,9 +383,14 @@ func (b *Builder) loss(logits, label *graph.Value, s float32) *graph.Value {
 }
 
 // finish makes the outputs loss and correct.
-func (b *Builder) finish(loss, logits, label *graph.Value) {
-	hit := b.Compare("Equal", "correct.hit", b.ArgMax("correct.prediction", logits), label)
-	correct := b.ReduceSum("correct.sum", b.Cast("correct.float", hit, graph.Float), false, 0)
+func (b *Builder) finish(loss, logits, label *graph.Value, o TrainingOptions) {
+	var correct *graph.Value
+	if o.MultiLabel {
+		correct = b.allRight(logits, label, o.Loss)
+	} else {
+		hit := b.Compare("Equal", "correct.hit", b.ArgMax("correct.prediction", logits), label)
+		correct = b.ReduceSum("correct.sum", b.Cast("correct.float", hit, graph.Float), false, 0)
+	}
 	b.Rename(loss, OutputLoss)
 	b.Rename(correct, OutputCorrect)
 	b.Output(loss)
@@ -384,6 +432,7 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 		if o.WeightDecay > 0 && (trainable[i].Decay || o.DecayAll) {
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
+		g = b.multiplied(w.Name, g)
 		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
 		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
 	}
@@ -425,16 +474,21 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 const BackwardPrefix = "backward/"
 
 // evalModel takes the optimizer's state too, which it does not use: ONNX Runtime feeds it
-// the parameters of the training model, in their order.
-func (n *Network) evalModel(state []checkpoint.Tensor) (m *modelfile.Model, logitsName string, err error) {
+// the parameters of the training model, in their order. Of parameters that are averaged, it
+// computes with the averages.
+func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
-	image, label := n.input(b, InputUint8NHWC), b.labelInput()
+	b.averages = o.averages()
+	image, label := n.input(b, InputUint8NHWC), b.labelInput(n.classes, o.MultiLabel)
 	logits := n.forward(b, n.prepare(b, image))
-	b.finish(b.loss(logits, label, 0), logits, label)
+	b.finish(b.trainingLoss(logits, label, TrainingOptions{Loss: o.Loss, MultiLabel: o.MultiLabel}), logits, label, o)
 	for _, t := range state {
+		if averagedName(t.Name) != "" {
+			continue // beside its parameter
+		}
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
 	}
-	b.lower(TargetPortable, 0)
+	b.lower(TargetPortable, 0, false)
 	m, err = b.Model()
 	return m, logits.Name, err
 }

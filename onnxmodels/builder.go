@@ -12,10 +12,12 @@ import (
 // The names of the inputs and outputs of training artifacts and inference
 // models, and of the symbolic batch size.
 const (
-	// InputImage is uint8 [batch, height, width, 3], 0..255; an inference model
-	// may have it as float32 [batch, 3, height, width], 0..1.
+	// InputImage is uint8 [batch, height, width, channels], 0..255; an inference model
+	// may have it as float32 [batch, channels, height, width], 0..1. There are 3 channels,
+	// or 1 if images are grey.
 	InputImage = "image"
-	// InputLabel is int64 [batch], the class of each image, counted from 0.
+	// InputLabel is int64 [batch], the class of each image, counted from 0, or with
+	// TrainingOptions.MultiLabel float32 [batch, classes].
 	InputLabel = "label"
 	// InputLearningRate is float32 [1].
 	InputLearningRate = "learning_rate"
@@ -35,9 +37,10 @@ const (
 	// differentiated. It exists only in training models of mixed precision.
 	InputLossScale = "loss_scale"
 
-	// OutputLoss is the mean cross-entropy, a float32 scalar.
+	// OutputLoss is the mean loss, by default the cross-entropy, a float32 scalar.
 	OutputLoss = "loss"
-	// OutputCorrect is how many images were classified right, a float32 scalar.
+	// OutputCorrect is how many images were classified right, with TrainingOptions.MultiLabel
+	// in all of their classes, a float32 scalar.
 	OutputCorrect = "correct"
 	// OutputGradientNorm is the L2 norm of all gradients together, times the
 	// learning rate, a float32 scalar. It exists with InputLossScale.
@@ -123,6 +126,10 @@ type Builder struct {
 	dropoutSeed *graph.Value
 	lossScale   *graph.Value        // of mixed precision
 	state       []checkpoint.Tensor // of the optimizer
+	// averages tells that trainable parameters have averages, which are below their names.
+	averages      bool
+	averageValues map[string]*graph.Value
+	multipliers   map[string]float32 // of rates, by the names of parameters
 	// secondLabel and labelShare are inputs for mixed images; nil without.
 	secondLabel, labelShare *graph.Value
 }
@@ -130,14 +137,15 @@ type Builder struct {
 // newBuilder returns one for a graph of the name whose batch is open.
 func newBuilder(name string) *Builder {
 	return &Builder{
-		Builder:  op.On(graph.New(name)),
-		compute:  graph.Float,
-		values:   map[string]*graph.Value{},
-		batch:    graph.Symbol(BatchSymbol),
-		replicas: 1,
-		forgets:  map[float32]*graph.Value{},
-		weights:  map[float32]weights{},
-		share:    1,
+		Builder:       op.On(graph.New(name)),
+		compute:       graph.Float,
+		values:        map[string]*graph.Value{},
+		batch:         graph.Symbol(BatchSymbol),
+		replicas:      1,
+		forgets:       map[float32]*graph.Value{},
+		averageValues: map[string]*graph.Value{},
+		weights:       map[float32]weights{},
+		share:         1,
 	}
 }
 
@@ -189,7 +197,11 @@ func (b *Builder) Parameter(p Parameter, initial Initializer) *graph.Value {
 
 func (b *Builder) parameterValue(p Parameter) *graph.Value {
 	if b.constants == nil {
-		return b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+		v := b.Input(p.Name, graph.Float, graph.Static(p.Shape...))
+		if b.averages && p.Trainable {
+			return b.averaged(p, v)
+		}
+		return v
 	}
 	t := b.constants.Parameter(p.Name)
 	if t == nil {
@@ -207,14 +219,14 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
-// inTurns returns images [batch, h, w, 3] as [batch, 3, h, w], those of the
+// inTurns returns images [batch, h, w, c] as [batch, c, h, w], those of the
 // replicas in turns.
 func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
-	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, 3),
+	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, s[3].Size),
 		graph.Shape{graph.Fixed(b.replicas), part, s[1], s[2], s[3]})
 	turns := b.Transpose("image.planar", parts, 1, 0, 4, 2, 3)
-	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, 3, s[1].Size, s[2].Size),
+	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, s[3].Size, s[1].Size, s[2].Size),
 		graph.Shape{s[0], s[3], s[1], s[2]})
 }
 
@@ -226,7 +238,11 @@ func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries i
 	}
 	parts := b.Reshape(name+".replicas", v, b.Ints(name+".replicas.sizes", int64(b.replicas), -1, int64(entries)),
 		graph.Shape{graph.Fixed(b.replicas), b.partOf(images), graph.Fixed(entries)})
-	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", -1), v.Shape)
+	sizes := []int64{-1}
+	if len(v.Shape) > 1 {
+		sizes = append(sizes, int64(entries))
+	}
+	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", sizes...), v.Shape)
 }
 
 // partOf is the size of one replica's part of a dimension.
@@ -240,8 +256,8 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 // perByte is what a step of a byte is to the network.
 const perByte = 1.0 / 255
 
-// normalise returns x / 255 as [batch, 3, h, w], in the type that the network
-// computes in, for an image of uint8 [batch, h, w, 3].
+// normalise returns x / 255 as [batch, c, h, w], in the type that the network
+// computes in, for an image of uint8 [batch, h, w, c].
 func (b *Builder) normalise(image *graph.Value) *graph.Value {
 	if !b.interleaved {
 		return b.ImageInput("image", image, perByte, b.compute)

@@ -9,6 +9,8 @@ import (
 type CNNOptions struct {
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
+	// Channels is 1 for grey images, or 3; 0 means 3.
+	Channels int
 	// Widths are the channels of each stage.
 	Widths []int
 	// Convolutions is how many convolutions each stage has.
@@ -51,7 +53,7 @@ func CNN(o CNNOptions) (*Network, error) {
 		}
 		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), o.stage(width, strides[i])))
 	}
-	return NewNetwork(o.Height, o.Width, append(layers, classifier(o.Dropout, o.Classes)...)...)
+	return newNetwork(o.Height, o.Width, o.Channels, append(layers, classifier(o.Dropout, o.Classes)...))
 }
 
 // stage is a stage of so many channels, whose first convolution has the stride; 0 is 1.

@@ -49,7 +49,7 @@ func (n *Network) Cut() (*Cut, error) {
 			c.upper = append(c.upper, node)
 		}
 	}
-	c.Upper = &Network{height: n.height, width: n.width, features: c.size(), layers: []Layer{layerFunc(c.buildUpper)}}
+	c.Upper = &Network{height: n.height, width: n.width, channels: n.channels, features: c.size(), head: n.head, loss: n.loss, layers: []Layer{layerFunc(c.buildUpper)}}
 	return c, c.Upper.declare()
 }
 
@@ -86,7 +86,7 @@ func (c *Cut) Lower(parameters *checkpoint.Checkpoint, o InferenceOptions) (*mod
 	if o.Target != TargetNative {
 		o.Target = TargetPortable
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, c.whole.given != nil)
 	return b.Model()
 }
 

@@ -122,8 +122,11 @@ func Given(m *importer.Model, o GivenOptions) (*Network, error) {
 	if err := g.choose(); err != nil {
 		return nil, err
 	}
-	n := &Network{layers: []Layer{g}, given: g}
+	n := &Network{channels: colourChannels, layers: []Layer{g}, given: g}
 	n.height, n.width, _ = g.size()
+	if head, err := m.Head(); err == nil {
+		n.head = head.Names()
+	}
 	if o.Normalization != nil {
 		if err := g.checkNormalization(); err != nil {
 			return nil, err

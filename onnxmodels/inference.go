@@ -15,10 +15,11 @@ import (
 // The forms of input that an inference model can have: the values of MetadataInput.
 const (
 	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
-	// stored: rows from the top, pixels of red, green and blue.
+	// stored: rows from the top, pixels of red, green and blue. Models of grey images
+	// have [batch, height, width, 1].
 	InputUint8NHWC = "uint8-nhwc"
 	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1: the same
-	// divided by 255, a plane a colour.
+	// divided by 255, a plane a colour, or [batch, 1, height, width].
 	InputFloat32NCHW = "float32-nchw"
 )
 
@@ -41,7 +42,8 @@ const (
 	// pixels: no mean is taken off and no channels are exchanged.
 	//
 	//	uint8-nhwc    [batch, height, width, 3] of 0..255, as images are stored:
-	//	              rows from the top, pixels of red, green and blue
+	//	              rows from the top, pixels of red, green and blue; where the
+	//	              input has 1 channel, of grey
 	//	float32-nchw  [batch, 3, height, width] of 0..1: the same divided by 255, a
 	//	              plane a colour
 	MetadataInput = "input"
@@ -55,6 +57,10 @@ const (
 	// MetadataPrecision is what the network computes in, float16 or int8. It is left out
 	// of models in float32. Inputs and outputs are the same in all of them.
 	MetadataPrecision = "precision"
+	// MetadataLoss is what the network was trained on where that is no cross-entropy:
+	// binary_cross_entropy or mean_squared_error. Probabilities then are those of each class
+	// by itself, and need not add up to 1.
+	MetadataLoss = "loss"
 )
 
 // What an inference model computes in: the values of MetadataPrecision.
@@ -88,6 +94,11 @@ type InferenceOptions struct {
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
+	// Loss is what the network was trained on, one of Losses, by default that of WithLoss:
+	// the probabilities are the softmax of the logits, with LossBinaryCrossEntropy the
+	// sigmoid of each and with LossMeanSquaredError themselves, cut to 0..1. The metadata
+	// tell it where it is not the default.
+	Loss string
 	// Precision is PrecisionFloat32, the default, PrecisionFloat16 or PrecisionInt8. In
 	// float16 are weights, images and what is between; BatchNorm operators that are kept
 	// have their parameters in float32, and weights beyond 65504 are an error. In int8 no
@@ -118,7 +129,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if half {
 		logits = b.Cast("logits.float", logits, graph.Float)
 	}
-	probabilities := b.Softmax(OutputProbabilities, logits)
+	probabilities := b.probabilities(logits, o.Loss)
 	b.Rename(logits, OutputLogits)
 	b.Rename(probabilities, OutputProbabilities)
 	b.Output(logits)
@@ -129,7 +140,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if b.Err() == nil && o.Precision == PrecisionInt8 {
 		lower.Quantize(b.Graph, o.Ranges)
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	if b.Err() == nil && half {
 		lower.Half(b.Graph, logits.Producer())
 	}
@@ -163,6 +174,7 @@ func (b *Builder) quantizedImage(image *graph.Value) *graph.Value {
 
 // checkInference tells which options are not possible, and fills in the defaults.
 func (n *Network) checkInference(o *InferenceOptions) error {
+	o.Loss = cmp.Or(o.Loss, n.Loss())
 	o.Input, o.Precision = cmp.Or(o.Input, InputUint8NHWC), cmp.Or(o.Precision, PrecisionFloat32)
 	switch {
 	case o.Input != InputUint8NHWC && o.Input != InputFloat32NCHW:
@@ -178,7 +190,7 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
 		return fmt.Errorf("%d class names for %d classes", len(o.Classes), n.classes)
 	}
-	if err := checkTarget(o.Target); err != nil {
+	if err := errors.Join(checkTarget(o.Target), checkLoss(o.Loss)); err != nil {
 		return err
 	}
 	if n.features > 0 {
@@ -196,6 +208,9 @@ func metadata(o InferenceOptions) []graph.Property {
 	list := []graph.Property{{Key: MetadataInput, Value: o.Input}, {Key: MetadataResize, Value: ResizeFill}}
 	if o.Precision != PrecisionFloat32 {
 		list = append(list, graph.Property{Key: MetadataPrecision, Value: o.Precision})
+	}
+	if o.Loss != LossCrossEntropy {
+		list = append(list, graph.Property{Key: MetadataLoss, Value: o.Loss})
 	}
 	if len(o.Classes) > 0 {
 		names, _ := json.Marshal(o.Classes) // strings always have a JSON form

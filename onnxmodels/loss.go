@@ -30,7 +30,10 @@ func (o TrainingOptions) validateWeights(classes int) error {
 
 // trainingLoss appends the loss that the options ask for.
 func (b *Builder) trainingLoss(logits, label *graph.Value, o TrainingOptions) *graph.Value {
-	if len(o.ClassWeights) == 0 && !o.Mixes {
+	switch {
+	case !o.crossEntropy():
+		return b.elementLoss(logits, label, o)
+	case len(o.ClassWeights) == 0 && !o.Mixes:
 		return b.loss(logits, label, o.LabelSmoothing)
 	}
 	return b.softLoss(logits, label, o)

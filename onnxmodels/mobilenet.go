@@ -9,6 +9,8 @@ import (
 type MobileNetOptions struct {
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
+	// Channels is 1 for grey images, or 3; 0 means 3.
+	Channels int
 	// Form is FormCIFAR, the default, or FormImageNet.
 	Form string
 	// WidthFactor multiplies the channels of every layer, which become multiples of 8: the
@@ -62,7 +64,7 @@ func MobileNet(o MobileNetOptions) (*Network, error) {
 	}
 	last := max(m.channels(1280), 1280)
 	layers = append(layers, Scope("last", m.conv("", last, 1, 1, 1)))
-	return NewNetwork(o.Height, o.Width, append(layers, classifier(o.Dropout, o.Classes)...)...)
+	return newNetwork(o.Height, o.Width, o.Channels, append(layers, classifier(o.Dropout, o.Classes)...))
 }
 
 // mobile is a mobile network being built.

@@ -19,7 +19,7 @@ const momentSuffix = ".batch"
 // BatchNorm", section 3). Run Model on a batch, give what it gives to Add, and so on; then
 // Statistics are those of all batches together.
 type Moments struct {
-	// Model has the input image, uint8 [batch, height, width, 3]. It normalises by the
+	// Model has the input image, uint8 [batch, height, width, channels]. It normalises by the
 	// batch, as in training, but drops nothing.
 	Model *modelfile.Model
 	// Outputs are the model's, for each BatchNorm the mean and the biased variance of what
@@ -55,7 +55,7 @@ func (n *Network) Moments(c *checkpoint.Checkpoint, o InferenceOptions) (*Moment
 	if o.Target != TargetNative {
 		o.Target = TargetPortable // one model for all of them
 	}
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	for i, out := range b.Outputs {
 		m.Outputs = append(m.Outputs, b.measured[i]+momentSuffix)
 		m.sums = append(m.sums, make([]float64, out.Size(0)))

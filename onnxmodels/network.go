@@ -1,6 +1,7 @@
 package onnxmodels
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -8,16 +9,19 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Network is a stack of layers over RGB images of one size, whose last layer
+// Network is a stack of layers over images of one size, in colour or grey, whose last layer
 // gives the logits of the classes.
 type Network struct {
 	height, width int
+	channels      int // of the images
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	keeps         float32 // of running statistics in each step
-	given         *given  // of a model from outside, nil of others
-	features      int     // of each image, if the network takes features in place of images
+	keeps         float32  // of running statistics in each step
+	given         *given   // of a model from outside, nil of others
+	head          []string // the parameters of the last layer
+	loss          string   // what it is trained on, for inference; "" is cross-entropy
+	features      int      // of each image, if the network takes features in place of images
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -27,7 +31,27 @@ const replicaSymbol = "replica_batch"
 // each in 1..16384 pixels and 2²⁴ together. Layers that do not fit each other are
 // an error.
 func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
-	n := &Network{height: height, width: width, layers: layers}
+	return newNetwork(height, width, colourChannels, layers)
+}
+
+// NewGreyNetwork is NewNetwork for images of one channel: InputImage is then uint8 [batch,
+// height, width, 1].
+func NewGreyNetwork(height, width int, layers ...Layer) (*Network, error) {
+	return newNetwork(height, width, greyChannels, layers)
+}
+
+// The channels that images may have.
+const (
+	greyChannels   = 1
+	colourChannels = 3
+)
+
+// newNetwork is NewNetwork for images of so many channels; 0 means 3.
+func newNetwork(height, width, channels int, layers []Layer) (*Network, error) {
+	n := &Network{height: height, width: width, channels: cmp.Or(channels, colourChannels), layers: layers}
+	if n.channels != colourChannels && n.channels != greyChannels {
+		return nil, fmt.Errorf("network: images of %d channels, want 3, or 1 for grey ones", channels)
+	}
 	if min(height, width) < 1 || max(height, width) > maxSide || height*width > maxArea {
 		return nil, fmt.Errorf("network: images of %dx%d pixels are outside 1..%d pixels of at most %d a side", height, width, maxArea, maxSide)
 	}
@@ -45,6 +69,9 @@ func (n *Network) declare() error {
 		return fmt.Errorf("network: the last layer gives %s, want logits [n, classes]", logits.Shape)
 	}
 	n.keeps = b.keeps
+	if n.head == nil {
+		n.head = headOf(b.parameters)
+	}
 	n.parameters, n.classes = b.parameters, int(logits.Shape[1].Size)
 	return nil
 }
@@ -52,9 +79,23 @@ func (n *Network) declare() error {
 // Size returns the height and width of the images, in pixels.
 func (n *Network) Size() (height, width int) { return n.height, n.width }
 
+// Channels returns how many channels the images have: 3, or 1 if they are grey.
+func (n *Network) Channels() int { return n.channels }
+
 // Features returns how many numbers of each image the network takes in place of the image:
 // 0 unless it is the upper part of a [Cut].
 func (n *Network) Features() int { return n.features }
+
+// WithLoss returns the network as one that is trained on the loss, one of Losses: the
+// probabilities of inference models follow from it ([InferenceOptions]).
+func (n *Network) WithLoss(loss string) *Network {
+	with := *n
+	with.loss = loss
+	return &with
+}
+
+// Loss is that of WithLoss, else LossCrossEntropy.
+func (n *Network) Loss() string { return cmp.Or(n.loss, LossCrossEntropy) }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }
@@ -114,7 +155,7 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 // input declares the input of images in one of the forms that inference models have. A model
 // from outside whose normalisation is not told has an input of its own form alone.
 func (n *Network) input(b *Builder, form string) *graph.Value {
-	channels, height, width := graph.Fixed(3), graph.Fixed(n.height), graph.Fixed(n.width)
+	channels, height, width := graph.Fixed(n.channels), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
 	case n.features > 0:
 		return b.Input(InputFeatures, graph.Float, graph.Shape{b.batch, graph.Fixed(n.features)})

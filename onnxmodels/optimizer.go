@@ -22,10 +22,18 @@ const (
 	// OptimizerAdamW is Adam whose weight decay is a step of its own (Loshchilov and
 	// Hutter 2019).
 	OptimizerAdamW = "adamw"
+	// OptimizerLARS is gradient descent with momentum in which each layer's gradient is
+	// scaled to a share of the layer's norm (You et al. 2017).
+	OptimizerLARS = "lars"
+	// OptimizerLAMB is AdamW in which each layer's step is scaled to the layer's norm (You
+	// et al. 2020).
+	OptimizerLAMB = "lamb"
 )
 
 // Optimizers lists the kinds of optimizers.
-func Optimizers() []string { return []string{OptimizerSGD, OptimizerAdam, OptimizerAdamW} }
+func Optimizers() []string {
+	return []string{OptimizerSGD, OptimizerAdam, OptimizerAdamW, OptimizerLARS, OptimizerLAMB}
+}
 
 // StatePrefix begins the names of the tensors in a checkpoint that belong to the
 // optimizer and to no layer. See [Artifacts.State].
@@ -47,12 +55,12 @@ func checkState(parameters []Parameter) error {
 // updates tells whether the training model computes the step itself, and the optimizer
 // model only subtracts it. Momentum SGD alone is what ONNX Runtime's optimizer can do.
 func (o TrainingOptions) updates() bool {
-	return o.adaptive() || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection
+	return o.adaptive() || o.Optimizer == OptimizerLARS || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection || o.averages()
 }
 
 // adaptive tells whether the optimizer is a form of Adam.
 func (o TrainingOptions) adaptive() bool {
-	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW
+	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW || o.Optimizer == OptimizerLAMB
 }
 
 func (o TrainingOptions) validateOptimizer() error {
@@ -63,8 +71,14 @@ func (o TrainingOptions) validateOptimizer() error {
 		return fmt.Errorf("training artifacts: clipping norm %v is no finite number of 0 or more", o.ClipNorm)
 	}
 	if len(o.Rates) > 0 && o.updates() {
-		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v and momentum correction %t",
-			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection)
+		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v, momentum correction %t and EMA decay %v",
+			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection, o.EMADecay)
+	}
+	if !(o.EMADecay >= 0 && o.EMADecay < 1) {
+		return fmt.Errorf("training artifacts: EMA decay %v is outside 0..1 (1 excluded)", o.EMADecay)
+	}
+	if o.Optimizer == OptimizerLARS && !(o.TrustCoefficient > 0 && o.TrustCoefficient <= math.MaxFloat32) {
+		return fmt.Errorf("training artifacts: trust coefficient %v of optimizer %q is no finite number above 0; 0.001 is usual", o.TrustCoefficient, o.Optimizer)
 	}
 	if !o.adaptive() {
 		if o.Nesterov && o.Momentum == 0 {
@@ -134,7 +148,7 @@ func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []fl
 }
 
 // Complete returns the checkpoint with the optimizer's state, as it is before the first
-// step, where it has none. It leaves c as it is.
+// step, where it has none; averages of parameters begin as these are. It leaves c as it is.
 func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	if c == nil {
 		return nil
@@ -143,6 +157,9 @@ func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	complete.Frozen = slices.Clone(c.Frozen)
 	for _, t := range a.State {
 		if c.Parameter(t.Name) == nil {
+			if p := c.Parameter(averagedName(t.Name)); p != nil {
+				t.Data = p.Data
+			}
 			t.Data = slices.Clone(t.Data)
 			complete.Frozen = append(complete.Frozen, t)
 		}

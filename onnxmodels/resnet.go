@@ -22,6 +22,8 @@ const (
 type ResNetOptions struct {
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
+	// Channels is 1 for grey images, or 3; 0 means 3.
+	Channels int
 	// Form is FormCIFAR, the default, or FormImageNet.
 	Form string
 	// Depth is the number of layers with weights, shortcuts apart: 6n+2 as 20, 32, 44, 56
@@ -65,7 +67,7 @@ func ResNet(o ResNetOptions) (*Network, error) {
 	for i := range p.blocks {
 		layers = append(layers, Scope(fmt.Sprintf("stage%d", i+1), p.stage(i)))
 	}
-	return NewNetwork(o.Height, o.Width, append(layers, classifier(o.Dropout, o.Classes)...)...)
+	return newNetwork(o.Height, o.Width, o.Channels, append(layers, classifier(o.Dropout, o.Classes)...))
 }
 
 // resnet is a residual network being built.

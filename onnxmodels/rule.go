@@ -46,9 +46,9 @@ func (b *Builder) appendRule(parameters []Parameter, weights []*graph.Value, gra
 	g := r.flat("gradient", r.gradients)
 	g = r.clipped(g)
 	if o.adaptive() {
-		r.finish(g, r.adam(g))
+		r.finish(r.adam(g))
 	} else {
-		r.finish(g, r.momentum(g))
+		r.finish(r.momentum(g))
 	}
 }
 
@@ -96,9 +96,12 @@ func (r *rule) askFinite(norm *graph.Value) {
 
 // momentum is SGD: v ← μ·v + rate·g, and with a momentum correction v ← μ·v + g. The
 // step is v, times the rate in the second form; Nesterov's is what the next v would be
-// with the same gradient.
-func (r *rule) momentum(g *graph.Value) *graph.Value {
-	g = r.decayed(g)
+// with the same gradient. LARS scales the gradients of layers before.
+func (r *rule) momentum(gradient *graph.Value) *graph.Value {
+	g := r.decayed(gradient)
+	if r.Optimizer == OptimizerLARS {
+		g = r.lars(gradient, g)
+	}
 	if !r.MomentumCorrection {
 		g = r.scaled("rated", g, r.rate)
 	}
@@ -118,7 +121,8 @@ func (r *rule) momentum(g *graph.Value) *graph.Value {
 }
 
 // adam is Adam in PyTorch's form: rate/(1 − β₁ᵗ)·m / (√(v/(1 − β₂ᵗ)) + ε) for the
-// moving averages m of the gradients and v of their squares. AdamW adds rate·λ·w.
+// moving averages m of the gradients and v of their squares. AdamW adds rate·λ·w, and so
+// does LAMB, which then scales the steps of layers.
 func (r *rule) adam(g *graph.Value) *graph.Value {
 	if r.Optimizer == OptimizerAdam {
 		g = r.decayed(g)
@@ -133,10 +137,13 @@ func (r *rule) adam(g *graph.Value) *graph.Value {
 		return r.scaled("step", step, rate)
 	}
 	step = r.scaled("adam", step, rate)
-	if r.decaying() == 0 {
-		return step
+	if r.decaying() > 0 {
+		step = r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
 	}
-	return r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
+	if r.Optimizer == OptimizerLAMB {
+		step = r.lamb(step)
+	}
+	return step
 }
 
 // average moves the average a ← a + (1 − β)·(x − a), and returns it with that of ones,
@@ -152,24 +159,46 @@ func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *gr
 }
 
 // finish leaves the step in the buffers: where the micro-batch is not the last the sum
-// of the gradients stays, and where they are not finite the step is zeros.
-func (r *rule) finish(g, step *graph.Value) {
+// of the gradients stays, and where they are not finite the step is zeros. Averages of the
+// parameters follow these.
+func (r *rule) finish(step *graph.Value) {
+	step = r.multipliedSteps(step)
 	if r.Mixed {
 		step = r.Where("step.finite", r.ready, step, r.vector("zero", 0))
 	}
 	if r.last != nil {
 		step = r.Where("step.last", r.last, step, r.flat("sums", r.gradients))
 	}
-	sizes := make([]int, len(r.weights))
-	for i, p := range r.parameters {
-		sizes[i] = elements(p.Shape)
+	var share *graph.Value
+	if r.TrainingOptions.averages() {
+		share = r.averageShare()
 	}
 	always := r.Cast("always", r.vector("one", 1), graph.Bool)
-	for i, part := range r.Parts("steps", step, sizes...) {
+	for i, part := range r.Parts("steps", step, r.sizes(len(r.weights))...) {
 		w := r.weights[i]
 		shaped := r.View("step.part", part, w.Shape.Sizes()...)
 		r.updated = append(r.updated, r.Accumulate(w.Name+GradientFlagSuffix, r.buffers[i], shaped, always))
+		if share != nil {
+			r.averageOf(r.parameters[i], w, shaped, share)
+		}
 	}
+}
+
+// sizes are those of the first n parameters, and of all others together if there are any.
+func (r *rule) sizes(n int) []int {
+	sizes := make([]int, n, n+1)
+	rest := 0
+	for i, p := range r.parameters {
+		if i < n {
+			sizes[i] = elements(p.Shape)
+		} else {
+			rest += elements(p.Shape)
+		}
+	}
+	if rest > 0 {
+		sizes = append(sizes, rest)
+	}
+	return sizes
 }
 
 // decayed is g + λ·w for the parameters w that decay.

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"onnxlab/pipeline/internal/cli"
 )
 
 type benchPredictOptions struct {
-	modelFlags
+	cli.ModelFlags
 	seconds float64
 	rounds  int
 	batch   int
@@ -27,15 +29,15 @@ func newBenchPredictCommand() *cobra.Command {
 		Short: "Measure how many images a second a model classifies",
 		Long: `Run a model on random images, which are in memory, on all cores: several rounds
 of some seconds, of which the median and the range are told.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline bench predict --run runs/quickstart/medium/16 --batch 1
   pipeline bench predict --model model.onnx --runtime go --json`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBenchPredict(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	flags := cmd.Flags()
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long a round is at least")
 	flags.IntVar(&opts.rounds, "rounds", 5, "how many rounds to measure, after one batch")
@@ -51,11 +53,11 @@ func (o *benchPredictOptions) check() error {
 	}
 	switch {
 	case o.rounds < 1 || o.rounds > mostRounds:
-		return &usageError{fmt.Errorf("--rounds: %d is outside 1..%d", o.rounds, mostRounds)}
+		return cli.BadUsagef("--rounds: %d is outside 1..%d", o.rounds, mostRounds)
 	case o.batch < 1 || o.batch > mostBatch:
-		return &usageError{fmt.Errorf("--batch: %d is outside 1..%d", o.batch, mostBatch)}
+		return cli.BadUsagef("--batch: %d is outside 1..%d", o.batch, mostBatch)
 	}
-	return o.modelFlags.check()
+	return o.Check()
 }
 
 // predictThroughput is what a measurement of a model found.
@@ -72,20 +74,20 @@ func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, std
 	if err := opts.check(); err != nil {
 		return err
 	}
-	c, err := opts.openAlone(ctx, stderr)
+	c, err := opts.OpenAlone(ctx, stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	result := predictThroughput{Model: c.Path, Runtime: opts.runtime, Batch: opts.batch}
-	if result.Rounds, err = c.measure(ctx, opts); err != nil {
+	result := predictThroughput{Model: c.Path, Runtime: opts.Runtime, Batch: opts.batch}
+	if result.Rounds, err = opts.measure(ctx, c); err != nil {
 		return err
 	}
 	sorted := slices.Sorted(slices.Values(result.Rounds))
 	n := len(sorted)
 	result.ImagesPerSecond = (sorted[(n-1)/2] + sorted[n/2]) / 2
 	if opts.json {
-		return printJSON(stdout, result)
+		return cli.PrintJSON(stdout, result)
 	}
 	_, err = fmt.Fprintf(stdout, "%s, batches of %d: %.0f images/s (median of %d rounds, %.0f to %.0f)\n",
 		result.Runtime, result.Batch, result.ImagesPerSecond, n, sorted[0], sorted[n-1])
@@ -93,13 +95,14 @@ func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, std
 }
 
 // measure returns the images per second of each round.
-func (c *classifier) measure(ctx context.Context, opts *benchPredictOptions) ([]float64, error) {
+func (opts *benchPredictOptions) measure(ctx context.Context, c *cli.Classifier) ([]float64, error) {
 	set := randomImages(c.Height, c.Width)
 	images := set.pixels
-	for size := opts.batch * c.Height * c.Width * 3; len(images) < size; {
+	size := opts.batch * c.Height * c.Width * c.Channels
+	for len(images) < size {
 		images = append(images, images[:min(len(images), size-len(images))]...)
 	}
-	images = images[:opts.batch*c.Height*c.Width*3]
+	images = images[:size]
 	if _, _, err := c.Predict(ctx, images); err != nil {
 		return nil, err
 	}

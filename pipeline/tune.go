@@ -14,13 +14,15 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/report"
 )
 
 type tuneOptions struct {
-	experimentFlags
+	cli.ExperimentFlags
 	out   string
 	steps int
 	json  bool
@@ -50,15 +52,15 @@ full rate overshoot (Gilmer et al. 2022).
 In the directory of --out are then: tune.yaml, the experiment with these settings,
 to go on with; tune.png, the loss against the rate; and rates.csv, the range test
 step by step. docs/tune.md explains them.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline tune --config configs/quickstart.yaml
   pipeline train --config tune/quickstart/tune.yaml`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runTune(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory for the results (default tune/<name>)")
 	cmd.Flags().IntVar(&opts.steps, "steps", 200, "steps of each of the two runs")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
@@ -73,24 +75,24 @@ const (
 
 func runTune(ctx context.Context, opts *tuneOptions, stdout, stderr io.Writer) error {
 	if opts.steps < fewestTuneSteps || opts.steps > mostTuneSteps {
-		return &usageError{fmt.Errorf("--steps: %d is outside %d..%d", opts.steps, fewestTuneSteps, mostTuneSteps)}
+		return cli.BadUsagef("--steps: %d is outside %d..%d", opts.steps, fewestTuneSteps, mostTuneSteps)
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.Load()
 	if err != nil {
 		return err
 	}
 	dir := opts.out
 	if dir == "" {
-		dir = filepath.Join("tune", runName(opts.config, experiment.Name))
+		dir = filepath.Join("tune", cli.RunName(opts.Config, experiment.Name))
 	}
-	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
-	train, err := loadSplit(ctx, experiment.Data, stderr, dataset.Train)
+	train, err := cli.LoadSplit(ctx, experiment.Data, stderr, dataset.Train)
 	if err != nil {
 		return err
 	}
-	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
 	defer session.Close() // the process ends
@@ -105,7 +107,7 @@ func runTune(ctx context.Context, opts *tuneOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, found)
+		return cli.PrintJSON(stdout, found)
 	}
 	return printTuning(stdout, dir, found)
 }
@@ -167,6 +169,6 @@ go on with     pipeline train --config %s
 		warmup, t.FirstSharpness, limitText(t),
 		fmt.Sprintf("optimizer.learning_rate %.3g at reference_batch %d, train.batch_size %d, schedule.warmup_epochs %d",
 			e.Optimizer.LearningRate, e.Optimizer.ReferenceBatch, e.Train.BatchSize, e.Schedule.WarmupEpochs),
-		quoted(filepath.Join(dir, "tune.yaml")))
+		printable.ShellWord(filepath.Join(dir, "tune.yaml")))
 	return err
 }

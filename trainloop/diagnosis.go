@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
@@ -50,12 +50,12 @@ func newProber(e configs.Experiment, n *onnxmodels.Network, set *dataset.Set, f 
 	e = withWeights(e, set)
 	e.Train.BatchSize, e.Train.Replicas, e.Train.MicroBatch = p.size, 1, p.size
 	e.Runtime.Precision = configs.Float32
-	o := trainingOptions(e, Target(e.Runtime.Device))
+	o := trainingOptions(e, e.Runtime.Device.Traits().Target)
 	var err error
 	if p.model, err = n.Gradients(o); err != nil {
 		return nil, err
 	}
-	p.gradient, err = session.NewGradient(n, p.model, sessionOptions(e.Runtime))
+	p.gradient, err = session.NewGradient(n, p.model, SessionOptions(e.Runtime))
 	return p, err
 }
 
@@ -93,15 +93,15 @@ func (p *prober) seed() uint64 { return keyed.Mix(p.experiment.Seed ^ 0xd1a6) }
 // fill draws the number-th batch.
 func (p *prober) fill(ctx context.Context, b *probed, number int) error {
 	e := p.experiment
-	options := augment.LoaderOptions{
+	options := batch.LoaderOptions{
 		Seed: p.seed(), BatchSize: p.size, Balance: e.Train.Balance == configs.BalanceSampling,
-		Mixing: augment.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix}, Epoch: number, Prefetch: 1,
+		Mixing: batch.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix}, Epoch: number, Prefetch: 1,
 	}
 	b.labels = make([]int64, p.size)
 	if p.features != nil {
 		n := p.features.upper.Features()
 		b.features = make([]float32, 0, p.size*n)
-		for i, image := range augment.Picks(p.set, options, uint64(number))[:p.size] {
+		for i, image := range batch.Picks(p.set, options, uint64(number))[:p.size] {
 			b.features = append(b.features, p.features.training[int(image)*n:][:n]...)
 			b.labels[i] = int64(p.set.Label(int(image)))
 		}
@@ -111,13 +111,13 @@ func (p *prober) fill(ctx context.Context, b *probed, number int) error {
 	if options.Recipe, err = Recipe(e.Augment); err != nil {
 		return err
 	}
-	loader, err := augment.NewLoader(p.set, options)
+	loader, err := batch.NewLoader(p.set, options)
 	if err != nil {
 		return err
 	}
 	defer loader.Close()
 	height, width := p.set.Size()
-	b.images = make([]uint8, p.size*height*width*3)
+	b.images = make([]uint8, p.size*height*width*p.set.Channels())
 	if !e.Augment.Mixes() {
 		_, err = loader.Next(ctx, b.images, b.labels)
 		return err

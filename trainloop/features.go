@@ -7,10 +7,11 @@ import (
 	"math"
 	"time"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
+	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -73,7 +74,7 @@ func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut,
 	if validation != nil {
 		images += validation.Len()
 	}
-	if err := checkFeatureMemory(cut, images, availableMemory()); err != nil {
+	if err := checkFeatureMemory(cut, images, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	lower, err := openLower(e, cut, state)
@@ -95,7 +96,7 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	if err != nil {
 		return nil, err
 	}
-	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: Target(e.Runtime.Device), Block: session.Block()})
+	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: e.Runtime.Device.Traits().Target, Block: session.Block()})
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	if err != nil {
 		return nil, err
 	}
-	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, sessionOptions(e.Runtime))
+	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, SessionOptions(e.Runtime))
 }
 
 // extract returns the features of a set. Of the first image it takes them alone, too: were
@@ -116,13 +117,13 @@ func (f *features) extract(ctx context.Context, lower *session.Probe, set *datas
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width)
+		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width, set.Channels())
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, values[0]...)
 	}
-	alone, err := lower.RunImages(set.Images(0, 1), height, width)
+	alone, err := lower.RunImages(set.Images(0, 1), height, width, set.Channels())
 	if err != nil {
 		return nil, err
 	}
@@ -158,17 +159,17 @@ func (f *features) steps(e configs.Experiment, at snapshot.Manifest, state []byt
 }
 
 // orderOf are the options of a loader on which the order of the images depends.
-func orderOf(e configs.Experiment) augment.LoaderOptions {
-	return augment.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
+func orderOf(e configs.Experiment) batch.LoaderOptions {
+	return batch.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
 }
 
-// featureFeed is the feed of features, in the order in which augment.Loader has the images.
+// featureFeed is the feed of features, in the order in which batch.Loader has the images.
 type featureFeed struct {
 	*features
 	trainer     *session.Trainer
-	options     augment.LoaderOptions // that tell the order
-	size        int                   // of a batch
-	epoch, step int                   // of the next batch
+	options     batch.LoaderOptions // that tell the order
+	size        int                 // of a batch
+	epoch, step int                 // of the next batch
 	order       []int32
 
 	batch       []float32
@@ -190,7 +191,7 @@ func (f *featureFeed) next(ctx context.Context) (wait time.Duration, err error) 
 	}
 	begun := time.Now()
 	if f.order == nil {
-		f.order = augment.Picks(f.set, f.options, uint64(f.epoch))
+		f.order = batch.Picks(f.set, f.options, uint64(f.epoch))
 	}
 	n := f.upper.Features()
 	for i, image := range f.order[f.step*f.size : (f.step+1)*f.size] {
@@ -219,14 +220,14 @@ func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoi
 	}
 	defer func() { err = errors.Join(err, head.Close()) }()
 	n := f.upper.Features()
-	return evaluation.RunBy(ctx, func(_ context.Context, from, to int) ([]float32, error) {
+	return evaluation.RunBy(ctx, evaluation.Loss(f.upper.Loss()), func(_ context.Context, from, to int) ([]float32, error) {
 		return logits(head, f.validation[from*n:to*n], n)
 	}, set)
 }
 
 // openUpper makes a session of the upper layers for inference.
 func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
-	data, err := inferenceModel(upper, parameters, nil, Target(o.Device))
+	data, err := InferenceModel(upper, parameters, nil, o.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}
@@ -250,20 +251,20 @@ func matrix(list []float32, n int) *interp.Value {
 // measure adds the moments that BatchNorm in the upper layers has over the epoch's first
 // training images.
 func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
-	batch, batches := measuredBatches(f.set.Len(), MicroBatch(e))
+	size, batches := measuredBatches(f.set.Len(), MicroBatch(e))
 	data, err := modelfile.Marshal(m.Model)
 	if err != nil {
 		return err
 	}
-	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, sessionOptions(e.Runtime))
+	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, SessionOptions(e.Runtime))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	n := f.upper.Features()
 	feed := &featureFeed{
-		features: f, options: augment.LoaderOptions{Seed: e.Seed}, size: batch, epoch: epoch,
-		batch: make([]float32, batch*n), batchLabels: make([]int64, batch),
+		features: f, options: batch.LoaderOptions{Seed: e.Seed}, size: size, epoch: epoch,
+		batch: make([]float32, size*n), batchLabels: make([]int64, size),
 	}
 	for range batches {
 		if _, err := feed.next(ctx); err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
@@ -109,7 +109,7 @@ func TestRecalibrated(t *testing.T) {
 	}
 	checkMeasured(t, o, network, state, measured)
 	for want, c := range map[bool]*checkpoint.Checkpoint{true: measured, false: state} {
-		model, err := inferenceModel(network, c, o.Validation.Classes, onnxmodels.TargetPortable)
+		model, err := InferenceModel(network, c, o.Validation.Classes, onnxmodels.TargetPortable)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func checkMeasured(t *testing.T, o Options, n *onnxmodels.Network, state, measur
 		t.Fatal(err)
 	}
 	defer probe.Close()
-	values, err := probe.RunImages(epochImages(t, o, 2), 32, 32)
+	values, err := probe.RunImages(epochImages(t, o, 2), 32, 32, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func epochImages(t *testing.T, o Options, epoch int) []uint8 {
 		t.Fatal(err)
 	}
 	images := make([]uint8, o.Train.Len()*32*32*3)
-	loader, err := augment.NewLoader(o.Train, augment.LoaderOptions{Seed: o.Experiment.Seed, BatchSize: o.Train.Len(), Recipe: recipe, Epoch: epoch})
+	loader, err := batch.NewLoader(o.Train, batch.LoaderOptions{Seed: o.Experiment.Seed, BatchSize: o.Train.Len(), Recipe: recipe, Epoch: epoch})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/trainloop/diagnose"
@@ -128,7 +129,7 @@ func newTuner(o TuneOptions) (*tuner, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(n, o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
+	if err := checkMemory(n, o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	return &tuner{o, n, n.Initialize(o.Experiment.Seed)}, nil
@@ -142,7 +143,7 @@ func (t *tuner) tell(format string, args ...any) {
 
 // begin makes the steps of a run with the rates.
 func (t *tuner) begin(rates schedule.Schedule) (*steps, error) {
-	s, err := newSteps(t.Experiment, t.Train, t.network, snapshot.Manifest{}, checkpoint.Encode(t.state), Target(t.Experiment.Runtime.Device))
+	s, err := newSteps(t.Experiment, t.Train, t.network, snapshot.Manifest{}, checkpoint.Encode(t.state), t.Experiment.Runtime.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,10 @@
 //
 // [Lock] keeps two processes out of one directory. The operating system drops
 // the lock when its holder ends, however it ends, so there are no stale locks.
-// [LockWait] waits for its turn.
+// [LockWait] waits for its turn. File systems without locks have files in their
+// place, which a killed process leaves: on the same host they are taken over, and
+// elsewhere the error says which one to delete. [Ask] asks the holder to leave, if it
+// looks at [Asked].
 //
 // A process that is killed leaves its temporary names behind; they start with
 // ".tmp-" and [RemoveLeftovers] deletes them.

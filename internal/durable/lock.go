@@ -2,10 +2,8 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,22 +13,22 @@ import (
 // the lock is released: deleting it could split later comers over two files.
 const lockName = ".lock"
 
-// errHeld is what the system's lock call is translated to when another process
-// has the lock.
-var errHeld = errors.New("lock is held")
-
-// Holder says who holds a lock.
-type Holder struct {
-	PID   int       `json:"pid"`
-	Host  string    `json:"host"`
-	Since time.Time `json:"since"`
-}
+var (
+	// errHeld is what the system's lock call is translated to when another
+	// process has the lock.
+	errHeld = errors.New("lock is held")
+	// errNoLocks is what it is translated to where the file system has no locks.
+	errNoLocks = errors.New("the file system has no locks")
+)
 
 // LockedError is the refusal of [Lock].
 type LockedError struct {
 	Dir string
 	// Holder is zero when the other process had not yet written who it is.
 	Holder Holder
+	// Remove is, on file systems without locks, the file to delete once it is
+	// certain that the holder has ended; empty where the system takes care of that.
+	Remove string
 }
 
 // Error names the directory and, where it is known, who holds it since when.
@@ -38,14 +36,19 @@ func (e *LockedError) Error() string {
 	if e.Holder.PID == 0 {
 		return fmt.Sprintf("lock %q: another process is using it", e.Dir)
 	}
-	return fmt.Sprintf("lock %q: process %d on %s has been using it since %s", e.Dir,
-		e.Holder.PID, e.Holder.Host, e.Holder.Since.Format(time.DateTime))
+	text := fmt.Sprintf("lock %q: %s has been using it since %s", e.Dir, e.Holder, e.Holder.Since.Format(time.DateTime))
+	if e.Remove != "" {
+		text += fmt.Sprintf(" (the file system has no locks that end with a process: if that one is gone for good, delete %q)", e.Remove)
+	}
+	return text
 }
 
 // Lock takes the exclusive lock on dir, which must exist, without waiting. If
 // another process, or another caller in this one, holds it, the error is a
 // [*LockedError] that says who. Locks of dead processes do not exist: the
-// system drops a lock with its process.
+// system drops a lock with its process. Where the file system has no locks,
+// files take their place, and the lock of a process that is known to be gone
+// is taken over; see [Holder.Life].
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	if err := RefuseLink(path); err != nil {
@@ -55,12 +58,21 @@ func Lock(dir string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
-	if err := lockFile(file); err != nil {
+	switch err := lockFile(file); {
+	case errors.Is(err, errHeld):
 		defer file.Close()
-		if errors.Is(err, errHeld) {
-			return nil, &LockedError{Dir: dir, Holder: readHolder(file)}
-		}
+		return nil, &LockedError{Dir: dir, Holder: readHolder(file)}
+	case errors.Is(err, errNoLocks):
+		defer file.Close()
+		return lockByGeneration(dir)
+	case err != nil:
+		defer file.Close()
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
+	}
+	// Another host may have the same file system without locks.
+	if last, holder, err := generation(dir); err == nil && holder.Life() != Gone {
+		defer file.Close()
+		return nil, &LockedError{Dir: dir, Holder: holder, Remove: generationPath(dir, last)}
 	}
 	if err := writeHolder(file); err != nil {
 		defer file.Close()
@@ -89,32 +101,4 @@ func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock fun
 		case <-time.After(pause):
 		}
 	}
-}
-
-// readHolder reads who holds the lock; it is zero if the file does not say.
-func readHolder(file *os.File) Holder {
-	const limit = 4096
-	var holder Holder
-	data, err := io.ReadAll(io.LimitReader(file, limit))
-	if err != nil || json.Unmarshal(data, &holder) != nil {
-		return Holder{}
-	}
-	return holder
-}
-
-// writeHolder replaces what a previous holder wrote by this process.
-func writeHolder(file *os.File) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	data, err := json.Marshal(Holder{PID: os.Getpid(), Host: host, Since: time.Now()})
-	if err != nil {
-		return err
-	}
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err = file.WriteAt(data, 0)
-	return err
 }

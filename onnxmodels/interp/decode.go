@@ -50,8 +50,9 @@ func bare(m *onnxpb.Model) ([]byte, error) {
 
 // form is what the graph's declarations say of the input and the outputs.
 type form struct {
-	bytes         bool // uint8 [n, h, w, 3], else float32 [n, 3, h, w]
+	bytes         bool // uint8 [n, h, w, c], else float32 [n, c, h, w]
 	height, width int
+	channels      int // 3 or 1
 	classes       int
 }
 
@@ -71,14 +72,14 @@ func formOf(m *onnxpb.Model) (form, error) {
 		switch {
 		case in.GetName() != onnxmodels.InputImage || len(d) != 4:
 			images++
-		case elem == graph.Uint8 && d[3] == 3:
-			f.bytes, f.height, f.width = true, d[1], d[2]
-		case elem == graph.Float && d[1] == 3:
-			f.height, f.width = d[2], d[3]
+		case elem == graph.Uint8 && (d[3] == 3 || d[3] == 1):
+			f.bytes, f.height, f.width, f.channels = true, d[1], d[2], d[3]
+		case elem == graph.Float && (d[1] == 3 || d[1] == 1):
+			f.height, f.width, f.channels = d[2], d[3], d[1]
 		}
 	}
 	if images != 1 || f.height < 1 || f.width < 1 || f.height > 1<<14 || f.width > 1<<14 {
-		return f, fmt.Errorf("it has not one input, %q, of uint8 [batch, height, width, 3] or float32 [batch, 3, height, width]", onnxmodels.InputImage)
+		return f, fmt.Errorf("it has not one input, %q, of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", onnxmodels.InputImage)
 	}
 	for _, out := range m.GetGraph().GetOutput() {
 		if d, elem := declared(out); out.GetName() == onnxmodels.OutputProbabilities && elem == graph.Float && len(d) == 2 {

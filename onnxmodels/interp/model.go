@@ -44,45 +44,48 @@ func (m *Model) Classes() int { return m.classes }
 // Size returns the height and width of the images, in pixels.
 func (m *Model) Size() (height, width int) { return m.height, m.width }
 
-// Input returns what the model is fed for images [n, height, width, 3] of
-// 0..255: these themselves, or as float32 [n, 3, height, width] in 0..1 for a
+// Channels returns how many channels the images have: 3, or 1 if they are grey.
+func (m *Model) Channels() int { return m.channels }
+
+// Input returns what the model is fed for images [n, height, width, channels] of
+// 0..255: these themselves, or as float32 [n, channels, height, width] in 0..1 for a
 // model whose input that is.
 func (m *Model) Input(images []uint8) (*Value, error) {
 	n, err := m.count(images)
 	if err != nil {
 		return nil, err
 	}
-	t := &op.Tensor{Elem: graph.Float, Shape: []int{n, 3, m.height, m.width}}
+	t := &op.Tensor{Elem: graph.Float, Shape: []int{n, m.channels, m.height, m.width}}
 	if m.bytes {
-		t.Elem, t.Shape = graph.Uint8, []int{n, m.height, m.width, 3}
+		t.Elem, t.Shape = graph.Uint8, []int{n, m.height, m.width, m.channels}
 		t.Ints = make([]int64, len(images))
 		for i, v := range images {
 			t.Ints[i] = int64(v)
 		}
 	} else {
-		t.Floats = onnxmodels.Planes(images, m.height, m.width)
+		t.Floats = onnxmodels.Planes(images, m.height, m.width, m.channels)
 	}
 	return &Value{onnxmodels.InputImage, t}, nil
 }
 
 // count returns how many images there are.
 func (m *Model) count(images []uint8) (int, error) {
-	size := m.height * m.width * 3
+	size := m.height * m.width * m.channels
 	if len(images) == 0 || len(images)%size != 0 {
-		return 0, fmt.Errorf("%d bytes are not images of %dx%dx3", len(images), m.height, m.width)
+		return 0, fmt.Errorf("%d bytes are not images of %dx%dx%d", len(images), m.height, m.width, m.channels)
 	}
 	return len(images) / size, nil
 }
 
-// Batches are images [n, height, width, 3] in pieces that take about a second of
+// Batches are images [n, height, width, channels] in pieces that take about a second of
 // a large network: Predict is interrupted between them, and the values in between
 // of more take gigabytes.
 func (m *Model) Batches(images []uint8) iter.Seq[[]uint8] {
 	batch := max(16, runtime.GOMAXPROCS(0)) // there is a processor for each image
-	return slices.Chunk(images, batch*m.height*m.width*3)
+	return slices.Chunk(images, batch*m.height*m.width*m.channels)
 }
 
-// Predict runs the model on images [n, height, width, 3] of 0..255, in batches,
+// Predict runs the model on images [n, height, width, channels] of 0..255, in batches,
 // and returns the logits and the probabilities, both [n, classes]. It ends with
 // ctx, whose error it then returns.
 func (m *Model) Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error) {

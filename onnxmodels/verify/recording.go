@@ -15,10 +15,10 @@ import (
 type Recording struct {
 	// ModelSHA256 is the hash of the model's bytes, in hexadecimal digits.
 	ModelSHA256 string
-	// Images are [n, Height, Width, 3].
-	Height, Width int
-	Images        []uint8
-	Outputs       Outputs
+	// Images are [n, Height, Width, Channels].
+	Height, Width, Channels int
+	Images                  []uint8
+	Outputs                 Outputs
 }
 
 // The arrays of a recording.
@@ -30,15 +30,15 @@ const (
 )
 
 // Write writes the recording to a .npz file that NumPy can read: images uint8
-// [n, height, width, 3], logits and probabilities float32 [n, classes], and
+// [n, height, width, channels], logits and probabilities float32 [n, classes], and
 // model_sha256, 32 bytes.
 func (r Recording) Write(path string) error {
 	hash, err := hex.DecodeString(r.ModelSHA256)
 	if err != nil {
 		return fmt.Errorf("record outputs: hash of the model: %w", err)
 	}
-	size, o := r.Height*r.Width*3, r.Outputs
-	if r.Height < 1 || r.Width < 1 || o.Classes < 1 || len(r.Images) == 0 || len(r.Images)%size != 0 ||
+	size, o := r.Height*r.Width*r.Channels, r.Outputs
+	if r.Height < 1 || r.Width < 1 || r.Channels < 1 || o.Classes < 1 || len(r.Images) == 0 || len(r.Images)%size != 0 ||
 		len(o.Logits) != len(r.Images)/size*o.Classes || len(o.Probabilities) != len(o.Logits) {
 		return fmt.Errorf("record outputs: %d bytes of images of %dx%d pixels, %d logits and %d probabilities of %d classes do not go together",
 			len(r.Images), r.Height, r.Width, len(o.Logits), len(o.Probabilities), o.Classes)
@@ -46,7 +46,7 @@ func (r Recording) Write(path string) error {
 	n := len(r.Images) / size
 	archive := npz.Archive{
 		arrayModel:         npz.Uint8s(hash, len(hash)),
-		arrayImages:        npz.Uint8s(r.Images, n, r.Height, r.Width, 3),
+		arrayImages:        npz.Uint8s(r.Images, n, r.Height, r.Width, r.Channels),
 		arrayLogits:        npz.Float32s(r.Outputs.Logits, n, r.Outputs.Classes),
 		arrayProbabilities: npz.Float32s(r.Outputs.Probabilities, n, r.Outputs.Classes),
 	}
@@ -66,7 +66,7 @@ func ReadRecording(path string) (Recording, error) {
 	n, classes := image[0], logits[1]
 	for name, want := range map[string]npz.Array{
 		arrayModel:         {DType: "u1", Shape: []int{32}},
-		arrayImages:        {DType: "u1", Shape: []int{n, image[1], image[2], 3}},
+		arrayImages:        {DType: "u1", Shape: []int{n, image[1], image[2], image[3]}},
 		arrayLogits:        {DType: "f4", Shape: []int{n, classes}},
 		arrayProbabilities: {DType: "f4", Shape: []int{n, classes}},
 	} {
@@ -77,7 +77,7 @@ func ReadRecording(path string) (Recording, error) {
 	}
 	return Recording{
 		ModelSHA256: hex.EncodeToString(archive[arrayModel].Uint8()),
-		Height:      image[1], Width: image[2], Images: archive[arrayImages].Uint8(),
+		Height:      image[1], Width: image[2], Channels: image[3], Images: archive[arrayImages].Uint8(),
 		Outputs: Outputs{
 			Runtime: "the recording", Classes: classes,
 			Logits: archive[arrayLogits].Float32(), Probabilities: archive[arrayProbabilities].Float32(),

@@ -8,6 +8,7 @@
 #include "batchnorm.h"
 #include "conv.h"
 #include "kernels.h"
+#include "maxpool.h"
 
 const kernels onnxlab_avx2 = {
 	.block = BLOCK,
@@ -19,4 +20,6 @@ const kernels onnxlab_avx2 = {
 	.batchnorm_scratch = batchnorm_scratch,
 	.batchnorm = batchnorm_forward,
 	.batchnorm_grad = batchnorm_grad,
+	.maxpool = maxpool_forward,
+	.maxpool_grad = maxpool_backward,
 };

@@ -16,7 +16,9 @@ enum { MAX_INPUTS = 7 };
 
 // The attributes of a node. Those that its operator does not have are 0.
 typedef struct {
-	int64_t block, flipped, relu, pool;
+	int64_t block, flipped, relu, pool, by_taps;
+	int64_t y_height, y_width;                // of a window's results
+	int64_t height, width, stride, top, left; // of a window; a height of 0 is 3x3, which leaves images their size
 	float epsilon, dy_scale, scale;
 } attributes;
 
@@ -44,5 +46,11 @@ OrtStatus *onnxlab_run_batchnorm(const call *);
 
 // [dy, x, scale, bias, mean, inverse deviation] → [dx, dscale, dbias]
 OrtStatus *onnxlab_run_batchnorm_grad(const call *);
+
+// [x] → [y]
+OrtStatus *onnxlab_run_maxpool(const call *);
+
+// [dy, x] → [dx]
+OrtStatus *onnxlab_run_maxpool_grad(const call *);
 
 #endif

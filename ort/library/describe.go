@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+
+	"onnxlab/configs"
 )
 
 // Info is what is known about the library that [Ensure] would return.
@@ -26,9 +28,9 @@ type Info struct {
 	GPUs     []GPU  `json:"gpus,omitempty"`
 	GPUError string `json:"gpu_error,omitempty"`
 	// Device and Platform are what was asked for and what it takes here.
-	Device   string `json:"device"`
-	Platform string `json:"platform"`
-	Cache    string `json:"cache"`
+	Device   configs.Device `json:"device"`
+	Platform string         `json:"platform"`
+	Cache    string         `json:"cache"`
 	// Error says why the library cannot be used; empty if it can.
 	Error string `json:"error,omitempty"`
 }
@@ -37,7 +39,7 @@ type Info struct {
 // cached one, and opens it. The Info is as complete as it can be even when
 // there is an error, which says why the library cannot be used.
 func Describe(ctx context.Context, options Options) (Info, error) {
-	info := Info{Device: cmp.Or(options.Device, CPU)}
+	info := Info{Device: cmp.Or(options.Device, configs.CPU)}
 	var unknown error
 	if info.GPUs, unknown = findGPUs(ctx); unknown != nil {
 		info.GPUError = unknown.Error()
@@ -76,7 +78,7 @@ func (info *Info) fill(options Options) error {
 	if err := info.open(); err != nil {
 		return err
 	}
-	if info.Device == CUDA {
+	if info.Device.Traits().Provider == configs.ProviderCUDA {
 		return info.CUDALibraries.require(library.Path)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"onnxlab/configs"
 	"onnxlab/internal/terminal"
 )
 
@@ -22,8 +23,8 @@ type Options struct {
 	// Library is the setting runtime.library: the path of the library or of
 	// the folder it is in. Empty: find or fetch one.
 	Library string
-	// Device is CPU or CUDA; empty means CPU.
-	Device string
+	// Device is what the library is to compute on; empty means the CPU.
+	Device configs.Device
 	// Progress is told about downloads: a bar if it is a terminal, else a
 	// line. Nil: silent.
 	Progress io.Writer
@@ -66,7 +67,7 @@ func Ensure(ctx context.Context, options Options) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if options.Device == CUDA {
+	if options.Device.Traits().Provider == configs.ProviderCUDA {
 		if err := requireCUDA(library.Path); err != nil {
 			return "", err
 		}
@@ -101,7 +102,7 @@ func find(options Options) (Library, error) {
 
 // resolve is the pinned build for this machine and where it would be cached.
 func (o Options) resolve() (build, cache, error) {
-	b, err := buildFor(runtime.GOOS, runtime.GOARCH, cmp.Or(o.Device, CPU))
+	b, err := buildFor(runtime.GOOS, runtime.GOARCH, cmp.Or(o.Device, configs.CPU))
 	if err != nil {
 		return build{}, cache{}, err
 	}

@@ -36,14 +36,14 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	return &Model{session: s, form: form}, nil
 }
 
-// Predict runs the model on images [n, height, width, 3] of 0..255, whatever
+// Predict runs the model on images [n, height, width, channels] of 0..255, whatever
 // form its input has, and returns the logits and the probabilities, both [n,
 // classes]. ONNX Runtime is not interrupted meanwhile.
 func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
-	size, classes := m.form.Height*m.form.Width*3, len(m.form.Classes)
+	size, classes := m.form.Height*m.form.Width*m.form.Channels, len(m.form.Classes)
 	n := len(images) / size
 	if n == 0 || n*size != len(images) {
-		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx3", len(images), m.form.Height, m.form.Width)
+		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx%d", len(images), m.form.Height, m.form.Width, m.form.Channels)
 	}
 	image, err := m.input(images, int64(n))
 	if err != nil {
@@ -68,11 +68,11 @@ func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilitie
 
 // input returns n images as the model takes them.
 func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
-	height, width := int64(m.form.Height), int64(m.form.Width)
+	height, width, channels := int64(m.form.Height), int64(m.form.Width), int64(m.form.Channels)
 	if m.form.Input == onnxmodels.InputFloat32NCHW {
-		return ort.NewTensor(ort.NewShape(n, 3, height, width), onnxmodels.Planes(images, m.form.Height, m.form.Width))
+		return ort.NewTensor(ort.NewShape(n, channels, height, width), onnxmodels.Planes(images, m.form.Height, m.form.Width, m.form.Channels))
 	}
-	return ort.NewTensor(ort.NewShape(n, height, width, 3), images)
+	return ort.NewTensor(ort.NewShape(n, height, width, channels), images)
 }
 
 // Close frees the session, after the calls under way. It may be called again.

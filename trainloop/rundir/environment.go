@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"onnxlab/configs"
 	"onnxlab/dataset"
 )
 
@@ -20,11 +21,11 @@ type Environment struct {
 	// Platform is the operating system and the architecture, as "linux/amd64".
 	Platform string `json:"platform"`
 	CPU      CPU    `json:"cpu"`
-	// Threads is how many the arithmetic used, Device "cpu" or "cuda".
-	Threads     int    `json:"threads"`
-	Device      string `json:"device"`
-	ONNXRuntime string `json:"onnx_runtime"`
-	Data        Data   `json:"data"`
+	// Threads is how many the arithmetic used, Device where it ran.
+	Threads     int            `json:"threads"`
+	Device      configs.Device `json:"device"`
+	ONNXRuntime string         `json:"onnx_runtime"`
+	Data        Data           `json:"data"`
 	// Started is when the run first started, to the second.
 	Started time.Time `json:"started"`
 	// EarlierEpochs are the values of train.epochs that the run had before the one
@@ -95,9 +96,11 @@ type Data struct {
 	Validation int `json:"validation"`
 	// Height and Width are the size of every image in pixels, Classes the
 	// names of the classes by label.
-	Height  int      `json:"height"`
-	Width   int      `json:"width"`
-	Classes []string `json:"classes"`
+	Height int `json:"height"`
+	Width  int `json:"width"`
+	// Channels is 1 for grey images, else 3, or 0 if the run is older than that is kept.
+	Channels int      `json:"channels"`
+	Classes  []string `json:"classes"`
 	// Skipped are files that were left out, as they could not be read.
 	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
@@ -21,13 +22,14 @@ func (p *Pending) WriteStatistics(statistics []checkpoint.Tensor) error {
 func (p *Pending) Parameters() (*checkpoint.Checkpoint, error) { return Parameters(p.tmp) }
 
 // Parameters returns the parameters of the snapshot at path as models are made of them:
-// those of its checkpoint, but for running statistics that were measured anew. Training
-// goes on from the checkpoint itself.
+// those of its checkpoint, but for averages of parameters, which take their place, and
+// running statistics that were measured anew. Training goes on from the checkpoint itself.
 func Parameters(path string) (*checkpoint.Checkpoint, error) {
 	c, err := checkpoint.Read(CheckpointPath(path))
 	if err != nil {
 		return nil, err
 	}
+	c = onnxmodels.Averaged(c)
 	measured, err := checkpoint.Read(filepath.Join(path, statisticsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return c, nil

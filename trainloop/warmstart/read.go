@@ -115,7 +115,7 @@ func readCheckpoint(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
-	return sourceOf(c, named, path)
+	return sourceOf(onnxmodels.Averaged(c), named, path)
 }
 
 // sourceOf makes a source of the checkpoint at path.

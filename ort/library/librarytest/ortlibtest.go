@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"onnxlab/configs"
 	"onnxlab/ort/library"
 )
 
@@ -14,16 +15,16 @@ import (
 const EnvDevice = "ONNXLAB_TEST_DEVICE"
 
 // Device is where tests of what is for a GPU run.
-func Device() string { return cmp.Or(os.Getenv(EnvDevice), library.CPU) }
+func Device() configs.Device { return cmp.Or(configs.Device(os.Getenv(EnvDevice)), configs.CPU) }
 
 // Path is the library for the CPU, which is fetched if it is not there yet. A
 // test that cannot have it fails: nothing is skipped.
 func Path(t testing.TB) string {
 	t.Helper()
-	return path(t, library.CPU)
+	return path(t, configs.CPU)
 }
 
-func path(t testing.TB, device string) string {
+func path(t testing.TB, device configs.Device) string {
 	t.Helper()
 	path, err := library.Ensure(t.Context(), library.Options{Device: device, Progress: os.Stderr})
 	if err != nil {

@@ -1,0 +1,141 @@
+package batch
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"onnxlab/augment"
+)
+
+// batch is one that is being made or waits to be read.
+type batch struct {
+	epoch  uint64
+	picks  []pick
+	images []uint8
+	labels []int64
+	// second and shares are those of mixed images; nil if none is mixed.
+	second []int64
+	shares []float32
+	// wrong is the error of an image that is not what the source says; nil if
+	// all are.
+	wrong atomic.Pointer[error]
+	// missing counts the images that are not yet made; who makes the last
+	// one sends on ready.
+	missing atomic.Int64
+	ready   chan struct{}
+}
+
+func newBatch(size, imageBytes int, mixed bool) *batch {
+	b := &batch{
+		picks:  make([]pick, size),
+		images: make([]uint8, size*imageBytes),
+		labels: make([]int64, size),
+		ready:  make(chan struct{}, 1),
+	}
+	if mixed {
+		b.second, b.shares = make([]int64, size), make([]float32, size)
+	}
+	return b
+}
+
+// task is the images from..to of a batch.
+type task struct {
+	*batch
+	from, to int
+}
+
+// taskImages is how many images a worker takes at once: few, so that workers
+// end together, but enough that handing them out costs nothing against them.
+const taskImages = 16
+
+// schedule says what is in each batch and hands out its images.
+func (l *Loader) schedule() {
+	order := newOrder(l.source, l.options)
+	step := l.options.Step
+	for epoch := uint64(l.options.Epoch); ; epoch++ {
+		picks := order.epoch(epoch)
+		for ; step < l.StepsPerEpoch(); step++ {
+			size := l.options.BatchSize
+			if !l.hand(epoch, picks[step*size:(step+1)*size]) {
+				return
+			}
+		}
+		step = 0
+	}
+}
+
+// hand hands out one batch, unless the loader is closed first.
+func (l *Loader) hand(epoch uint64, picks []pick) bool {
+	var b *batch
+	select {
+	case b = <-l.free:
+	case <-l.stopped.Done():
+		return false
+	}
+	b.epoch = epoch
+	copy(b.picks, picks)
+	b.wrong.Store(nil)
+	b.missing.Store(int64(len(picks)))
+	l.ordered <- b // has room for all batches
+	for from := 0; from < len(picks); from += taskImages {
+		select {
+		case l.tasks <- task{b, from, min(from+taskImages, len(picks))}:
+		case <-l.stopped.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// work makes images until the loader is closed.
+func (l *Loader) work() {
+	w := worker{drawer: augment.NewDrawer(l.options.Recipe, l.options.Seed)}
+	var last []uint8 // image of a batch that is mixed
+	if l.options.Mixing.mixes() {
+		height, width := l.source.Size()
+		last = make([]uint8, height*width*channelsOf(l.source))
+	}
+	for {
+		select {
+		case t := <-l.tasks:
+			for i := t.from; i < t.to; i++ {
+				l.make(t.batch, i, &w)
+			}
+			if t.missing.Add(int64(t.from-t.to)) == 0 {
+				if last != nil {
+					l.mix(t.batch, last)
+				}
+				t.ready <- struct{}{}
+			}
+		case <-l.stopped.Done():
+			return
+		}
+	}
+}
+
+// worker is the memory in which one goroutine makes images.
+type worker struct {
+	drawer *augment.Drawer
+	space  augment.Workspace
+}
+
+// make makes the image and the label at a position of a batch.
+func (l *Loader) make(b *batch, position int, w *worker) {
+	height, width := l.source.Size()
+	picked := b.picks[position]
+	index := int(picked.image)
+	channels := channelsOf(l.source)
+	size, image := height*width*channels, l.source.Image(index)
+	if len(image) != size {
+		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx%d", index, len(image), size, height, width, channels)
+		b.wrong.Store(&err)
+		return
+	}
+	plan := w.drawer.Draw(b.epoch, picked.sample(), height, width)
+	if err := w.space.Apply(plan, b.images[position*size:(position+1)*size], image, height, width); err != nil {
+		wrong := fmt.Errorf("read batch: image %d of the source: %w", index, err)
+		b.wrong.Store(&wrong)
+		return
+	}
+	b.labels[position] = int64(l.source.Label(index))
+}
