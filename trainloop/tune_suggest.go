@@ -67,7 +67,7 @@ func (f *Tuning) suggest(e configs.Experiment, images int) {
 	}
 	e.Optimizer.LearningRate, e.Optimizer.ReferenceBatch = rate, f.SuggestedBatch
 	e.Schedule.WarmupEpochs = 0
-	if e.Optimizer.Kind == configs.SGD {
+	if hasLimit(e.Optimizer) {
 		f.StabilityLimit = diagnose.StabilityLimit(rate, e.Optimizer.Momentum, e.Optimizer.Nesterov)
 		f.suggestWarmup(&e)
 	}
