@@ -42,9 +42,9 @@ longer falls. The suggestion is the first rate at which the smoothed loss has do
 nine tenths of its fall.
 
 The second runs at that rate and measures the gradient noise scale (McCandlish et
-al. 2018), the batch size beyond which larger ones bring hardly better steps. It is
-suggested to the nearest power of two, with the rate scaled by schedule.scaling. It
-grows while a network learns: a long run bears larger batches in the end.
+al. 2018), the batch size beyond which larger ones bring hardly better steps. A
+quarter of it, where each image still teaches 80 % of what it can, is suggested to
+the nearest power of two, with the rate scaled by schedule.scaling.
 
 A warmup is suggested where the untrained network is so sharp that steps of the
 full rate overshoot (Gilmer et al. 2022).

@@ -53,7 +53,7 @@ func roundRate(rate float64) float64 {
 func (f *Tuning) suggest(e configs.Experiment, images int) {
 	f.SuggestedBatch = f.BatchSize
 	if f.NoiseScale > 0 {
-		f.SuggestedBatch = powerOfTwo(f.NoiseScale, images/fewestSteps)
+		f.SuggestedBatch = powerOfTwo(f.NoiseScale*batchShare, images/fewestSteps)
 	}
 	rate := f.Rate * float64(f.SuggestedBatch) / float64(f.BatchSize)
 	switch e.Schedule.Scaling {

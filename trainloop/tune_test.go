@@ -76,8 +76,8 @@ func TestRangeTestFaults(t *testing.T) {
 	}
 }
 
-// TestSuggestion: the batch size is the power of two nearest to the noise scale, within what
-// the images allow, with the rate scaled as the settings say; a warmup begins at a rate that
+// TestSuggestion: the batch size is the power of two nearest to a quarter of the noise scale,
+// within what the images allow, with the rate scaled as the settings say; a warmup begins at a rate that
 // the first sharpness bears.
 func TestSuggestion(t *testing.T) {
 	for _, c := range []struct {
@@ -88,16 +88,16 @@ func TestSuggestion(t *testing.T) {
 		rate             float64
 		warmup           int
 	}{
-		{"linear", 250, 1, 50000, 256, 256, 0.8, 0},
+		{"linear", 1000, 1, 50000, 256, 256, 0.8, 0},
 		{"linear", 0, 1, 50000, 32, 32, 0.1, 0}, // not seen: the batch stays
-		{"sqrt", 140, 1, 50000, 128, 128, 0.2, 0},
-		{"none", 140, 1, 50000, 128, 128, 0.1, 0},
-		{"linear", 5000, 1, 4000, 256, 256, 0.8, 0}, // 4096 would leave no step
-		{"linear", 2, 1, 4000, 8, 8, 0.025, 0},
+		{"sqrt", 560, 1, 50000, 128, 128, 0.2, 0},
+		{"none", 560, 1, 50000, 128, 128, 0.1, 0},
+		{"linear", 20000, 1, 4000, 256, 256, 0.8, 0}, // 4096 would leave no step
+		{"linear", 8, 1, 4000, 8, 8, 0.025, 0},
 		// 3.8/0.8 is 4.75, and 15 more than three times that: a quarter of the rate.
-		{"linear", 250, 15, 50000, 256, 64, 0.2, 5},
+		{"linear", 1000, 15, 50000, 256, 64, 0.2, 5},
 		// By roots, a quarter of the rate is a sixteenth of the batch.
-		{"sqrt", 140, 50, 50000, 128, 16, 0.2 / math.Sqrt(8), 5},
+		{"sqrt", 560, 50, 50000, 128, 16, 0.2 / math.Sqrt(8), 5},
 	} {
 		e := configs.Default()
 		e.Train.Epochs, e.Train.BatchSize, e.Schedule.Scaling = 40, 32, c.scaling

@@ -190,7 +190,7 @@ func (s *Sweep) stability(condition string) (c stability) {
 
 // updateText tells how far steps moved the parameters.
 func (s *Sweep) updateText() string {
-	var low, high = math.Inf(1), 0.0
+	low, high := math.Inf(1), 0.0
 	for i := range s.Runs {
 		for _, e := range s.Runs[i].diagnoses() {
 			if x := e.Diagnosis.UpdateRatio; x > 0 {
