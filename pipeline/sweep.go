@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset/source"
 	"onnxlab/ort/library"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
@@ -128,6 +129,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return err // here, and not in every cell
 	}
 	// Once here, and not in every cell.
+	if err := source.Fetch(ctx, experiment.Data, stderr); err != nil {
+		return err
+	}
 	path, err := library.Ensure(ctx, library.Options{
 		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: stderr,
 	})
