@@ -28,7 +28,7 @@ func newBenchPredictCommand() *cobra.Command {
 		Long: `Run a model on random images, which are in memory, on all cores: several rounds
 of some seconds, of which the median and the range are told.
 ` + exitHelp,
-		Example: `  pipeline bench predict --run runs/quickstart/medium/16 --batch 1
+		Example: `  pipeline bench predict --run runs/quickstart/medium/16/seed-1 --batch 1
   pipeline bench predict --model model.onnx --runtime go --json`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
