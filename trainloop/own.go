@@ -33,6 +33,7 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 	if o.Network == nil {
 		return n, nil
 	}
+	n = n.WithLoss(o.Experiment.Train.Loss)
 	if h, w := n.Size(); h != height || w != width {
 		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images have %dx%d", h, w, height, width)}
 	}

@@ -38,6 +38,10 @@ type Options struct {
 	// Patience is how long Run waits for another process to leave Dir before it
 	// fails; 0 does not wait.
 	Patience time.Duration
+	// Handover asks a process that has Dir to save and leave, and, once this one has it,
+	// does so for others that ask: a scheduler that has lost sight of a node starts its
+	// run elsewhere, while the process there may live on.
+	Handover bool
 	// Resume goes on from the latest snapshot in Dir, if there is one. The
 	// experiment is that which the run began with, or has another number of epochs:
 	// then the run goes on as if it had begun with it, which is a *Mismatch where
@@ -68,6 +72,11 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 		return rundir.Summary{}, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	if o.Handover {
+		var stop func()
+		ctx, stop = untilAsked(ctx, o.Dir)
+		defer stop()
+	}
 	if r.complete {
 		return rundir.ReadSummary(o.Dir)
 	}
@@ -256,7 +265,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 	if r.features != nil {
 		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
 	}
-	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
+	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, r.options.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +274,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, r.Validation)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(r.Experiment.Train.Loss), r.Validation)
 }
 
 // interrupted saves the state and says so.

@@ -1,6 +1,7 @@
 package trainloop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/allocation"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/sysmem"
 	"onnxlab/ort/session"
@@ -35,7 +36,10 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), sysmem.Available()); err != nil {
+	if err := checkMultipliers(trained(network, cut), o.Experiment.Optimizer); err != nil {
+		return nil, err
+	}
+	if err := checkMemory(trained(network, cut), o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	options := SessionOptions(o.Experiment.Runtime)
@@ -55,7 +59,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	if r.unlock, err = lock(ctx, o.Dir, o.Patience); err != nil {
+	if r.unlock, err = lock(ctx, o.Dir, o.Patience, o.Handover); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -79,18 +83,6 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, r.changeLength()
 	}
 	return r, nil
-}
-
-// lock keeps other processes out of the directory. If one is in it, lock waits for it
-// to leave until patience is over.
-func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
-	patient, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	unlock, err = durable.LockWait(patient, dir, nil)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return durable.Lock(dir) // its error names the process in it
-	}
-	return unlock, err
 }
 
 // hashData hashes both splits in the background, while the session is made, and returns
@@ -211,7 +203,7 @@ func (r *run) describe() error {
 	e.From = r.origin.from
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
 	if e.Threads = r.options.Threads; e.Threads == 0 {
-		e.Threads = runtime.NumCPU()
+		e.Threads = cmp.Or(allocation.Threads(), runtime.NumCPU())
 	}
 	var err error
 	if e.Model, err = modelFile(r.Experiment.Model); err != nil {
@@ -256,7 +248,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // newSteps makes the steps on images, or on their features.
 func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
-	target := Target(r.options.Device)
+	target := r.options.Device.Traits().Target
 	if r.cut == nil {
 		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
 	}

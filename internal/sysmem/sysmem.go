@@ -12,10 +12,20 @@ import (
 )
 
 // Available returns how many bytes the system can give the process, as Linux and the
-// limits of its control groups tell it. Elsewhere it is not known, and Available returns
+// limits of its control groups and of its Slurm job tell it. Elsewhere it is not known, and Available returns
 // the largest number there is.
 func Available() int64 {
-	return min(freeMemory("/proc/meminfo"), groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"))
+	return min(freeMemory("/proc/meminfo"), groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), jobMemory(os.Getenv("SLURM_MEM_PER_NODE")))
+}
+
+// jobMemory is what Slurm lets a job have, in bytes: it kills one that takes more, also
+// where it makes no control groups. It is given in megabytes, and empty outside of jobs.
+func jobMemory(megabytes string) int64 {
+	n, err := strconv.ParseInt(megabytes, 10, 64)
+	if err != nil || n <= 0 || n > math.MaxInt64>>20 {
+		return math.MaxInt64
+	}
+	return n << 20
 }
 
 // freeMemory reads MemAvailable of /proc/meminfo.

@@ -49,3 +49,12 @@ func TestGroupMemory(t *testing.T) {
 		t.Errorf("without control groups: %d bytes", got)
 	}
 }
+
+// TestJobMemory: Slurm's limit counts where there is one.
+func TestJobMemory(t *testing.T) {
+	for text, want := range map[string]int64{"512": 512 << 20, "": math.MaxInt64, "0": math.MaxInt64, "all": math.MaxInt64, "9223372036854775807": math.MaxInt64} {
+		if got := jobMemory(text); got != want {
+			t.Errorf("%q: %d bytes, want %d", text, got, want)
+		}
+	}
+}

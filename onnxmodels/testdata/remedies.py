@@ -75,6 +75,38 @@ def adamw(t):
     return of(torch.optim.AdamW(grouped(t, 0.5)))
 
 
+FACTORS = {"stage1.": 0.1, "dense.bias": 0, "dense.weight": 10}
+
+
+def factor_of(name):
+    return next((f for k, f in FACTORS.items() if name.startswith(k)), 1)
+
+
+def multiplied(t):
+    """Keras's momentum, whose velocity holds the rates, with a rate and a decay of each."""
+    velocity = {k: torch.zeros_like(v) for k, v in trained(t).items()}
+
+    @torch.no_grad()
+    def step(rate):
+        for k, w in trained(t).items():
+            g = w.grad + (5e-3 * w if is_weight(k) else 0)
+            velocity[k] = 0.9 * velocity[k] - rate * factor_of(k) * g
+            w += velocity[k]
+    return step
+
+
+def each(t, make):
+    """An optimizer of PyTorch with a group, and a rate, for each parameter."""
+    groups = [{"params": [v], "weight_decay": 5e-3 * is_weight(k), "factor": factor_of(k)} for k, v in trained(t).items()]
+    optimizer = make(groups)
+
+    def step(rate):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        optimizer.step()
+    return step
+
+
 def tensorflow_ema(decay):
     """tf.train.ExponentialMovingAverage with num_updates."""
     def average(averages, values, count):
@@ -94,6 +126,9 @@ CASES = {
     "lamb-no-decay": (lambda t: of(timm.optim.Lamb(grouped(t, 0), eps=1e-6, max_grad_norm=None)), 0.1, None),
     "sgd-ema": (sgd, 1, get_ema_multi_avg_fn(0.8)),
     "sgd-ema-warmup": (sgd, 1, tensorflow_ema(0.5)),
+    "multipliers": (multiplied, 1, None),
+    "multipliers-corrected": (lambda t: each(t, lambda groups: torch.optim.SGD(groups, momentum=0.9)), 1, None),
+    "multipliers-adamw": (lambda t: each(t, torch.optim.AdamW), 0.05, None),
     "adamw-ema": (adamw, 0.05, get_ema_multi_avg_fn(0.8)),
 }
 

@@ -130,10 +130,6 @@ SIMD_INLINE void sum_gradients(const batchnorm_job *job, long task, long pool) {
 	store(job->dots + task * BLOCK, dot);
 }
 
-// Results of more floats than this are streamed: they would not stay in the cache
-// until the next operator reads them.
-enum { CACHED_FLOATS = 1 << 22 };
-
 // write_gradient writes dx = factor·g + slope·x + offset.
 SIMD_INLINE void write_gradient(const batchnorm_job *job, long task, long pool) {
 	const batchnorm *b = job->b;

@@ -14,7 +14,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 )
 
 // Evaluate classifies every image of the set with the parameters that the network has
@@ -39,7 +38,7 @@ func (t *Trainer) Evaluate(ctx context.Context, set *dataset.Set) (_ *evaluation
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, set)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(t.network.Loss()), set)
 }
 
 // exported is the network as a model that is fast on the trainer's device, for a set
@@ -68,10 +67,7 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: onnxmodels.TargetNative, Block: Block()}
-	if t.options.Device == library.CUDA {
-		o.Target = onnxmodels.TargetCUDA
-	}
+	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: t.options.Device.Traits().Target, Block: Block()}
 	m, err := t.network.Inference(state, o)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,14 @@ func (*Trainer) Evaluate(context.Context, *dataset.Set) (*evaluation.Report, err
 	return nil, ErrNoCgo
 }
 
+// TargetBatch returns nothing.
+func (*Trainer) TargetBatch() (images []uint8, targets []float32) { return nil, nil }
+
+// StepTargets returns ErrNoCgo.
+func (*Trainer) StepTargets([]uint8, []float32, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
+}
+
 // FeatureBatch returns nothing.
 func (*Trainer) FeatureBatch() (features []float32, labels []int64) { return nil, nil }
 

@@ -21,10 +21,15 @@ func remedies() map[string]onnxmodels.TrainingOptions {
 		"lamb": lamb, "lamb-no-decay": lamb,
 		"sgd-ema":        {Momentum: 0.9, EMADecay: 0.8},
 		"sgd-ema-warmup": {Momentum: 0.9, EMADecay: 0.5, EMAWarmup: true},
-		"adamw-ema":      rules()["adamw"],
+		"multipliers":    {Momentum: 0.9}, "multipliers-corrected": {Momentum: 0.9}, "multipliers-adamw": adam(onnxmodels.OptimizerAdamW),
+		"adamw-ema": rules()["adamw"],
 	}
 	for key, o := range all {
 		o.MomentumCorrection = strings.Contains(key, "corrected")
+		if strings.HasPrefix(key, "multipliers") {
+			o.WeightDecay = 5e-3
+			o.RateMultipliers = []onnxmodels.RateMultiplier{{Pattern: "stage1.*", Factor: 0.1}, {Pattern: "head", Factor: 10}, {Pattern: "dense.bias"}}
+		}
 		o.Nesterov = strings.Contains(key, "nesterov")
 		switch key {
 		case "lamb":

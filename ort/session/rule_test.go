@@ -80,7 +80,7 @@ func TestRulesAgreeWithPyTorchAndKeras(t *testing.T) {
 // everyRule are the cases of rules, and one of each kind of the remedies.
 func everyRule() map[string]onnxmodels.TrainingOptions {
 	all, more := rules(), remedies()
-	for _, key := range []string{"lars", "lamb", "sgd-ema-warmup", "adamw-ema"} {
+	for _, key := range []string{"lars", "lamb", "sgd-ema-warmup", "adamw-ema", "multipliers", "multipliers-adamw"} {
 		all[key] = more[key]
 	}
 	return all

@@ -63,6 +63,9 @@ func (t *Training) fillIn() (err error) {
 		t.LossScale = lossscale.New()
 	}
 	t.Drops, t.Mixes, t.Features = a.Drops, a.Mixes, t.Network.Features()
+	if a.MultiLabel {
+		t.Targets = t.Network.Classes()
+	}
 	if t.Height == 0 && t.Width == 0 {
 		t.Height, t.Width = t.Network.Size()
 	}

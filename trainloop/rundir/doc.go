@@ -9,6 +9,7 @@
 //	model.onnx         the trained network
 //	summary.json       the run in one object: Summary. Written last
 //	failure.json       which run failed, and why: Failure. Gone when it runs again
+//	starts.json        how often a scheduler has started it since its last snapshot
 //
 // A run is complete when summary.json is there. Every file appears whole or not
 // at all.

@@ -50,6 +50,9 @@ func (l Layout) Summary() string { return filepath.Join(l.Dir, "summary.json") }
 // Failure tells why the run failed.
 func (l Layout) Failure() string { return filepath.Join(l.Dir, "failure.json") }
 
+// Starts counts the starts of a cell by a scheduler since its last snapshot.
+func (l Layout) Starts() string { return filepath.Join(l.Dir, "starts.json") }
+
 // From is, in the directory of a sweep, the parameters that its cells begin with.
 func (l Layout) From() string { return filepath.Join(l.Dir, "from.checkpoint") }
 
