@@ -31,7 +31,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
-	if o.Device != configs.CUDA && !o.Plain {
+	if o.Device.Traits().Provider == configs.ProviderCPU && !o.Plain {
 		data = lowered(decoded, data)
 	}
 	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
