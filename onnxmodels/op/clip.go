@@ -84,13 +84,7 @@ func constantBounds(low, high *graph.Value) (from, to float32, ok bool) {
 	return float32(f), float32(t), math.Abs(f) < most && math.Abs(t) < most
 }
 
-<<<<<<< HEAD
-// between appends dy where y is strictly between the bounds, and 0 where it is at one of them.
-// It finds that by the distance of y from the middle of the bounds, without a comparison. It
-// returns nil, for a gradient of 0, if there is no number between the bounds.
-func (b *Backward) between(name string, dy, y *graph.Value, from, to float32) *graph.Value {
-=======
-// clipGrad is the gradient of a Clip whose result is Y, between two constants.
+// clipGrad is the gradient of a Clip whose result is Y, between two constant bounds.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Marked, Op: "ClipGrad", Takes: Takes("dY", "Y"), Gives: Gives("dX"), Fields: Fields("low", float32(0), "high", float32(0)),
@@ -98,26 +92,21 @@ var _ = Register(&Operator{
 	Infer: func(n *graph.Node) ([]graph.Type, error) { return like(n.In("Y")) },
 })
 
-// Between appends dy where y, which is in these bounds, is at none of them: by how far it is
-// from their middle.
+// Between appends dy where y is strictly between the bounds, and 0 where it is at one of them.
+// It finds that by the distance of y from the middle of the bounds, without a comparison.
 func (b Builder) Between(name string, dy, y *graph.Value, from, to float32) *graph.Value {
->>>>>>> speed
 	middle := rounded(y.Elem, float64(from)/2+float64(to)/2)
 	within := b.inside(name+".inside", b.shifted(name+".centred", y, -float64(middle)), halfWidth(y.Elem, from, to))
 	return b.Binary("Mul", name, dy, within)
 }
 
-<<<<<<< HEAD
-// steepness returns an alpha with which HardSigmoid goes from 0 to 1 between half and the next
-=======
-// halfWidth is how far two bounds are from their middle, in numbers of the type.
+// halfWidth returns the distance of the bounds from their middle, as a number of the type.
 func halfWidth(elem graph.Elem, from, to float32) float32 {
 	middle := rounded(elem, float64(from)/2+float64(to)/2)
 	return min(rounded(elem, float64(to-middle)), rounded(elem, float64(middle-from)))
 }
 
-// steepness is an alpha for which HardSigmoid steps from 0 to 1 between half and the next
->>>>>>> speed
+// steepness returns an alpha with which HardSigmoid goes from 0 to 1 between half and the next
 // number of the type: see inside.
 func steepness(elem graph.Elem, half float32) float32 {
 	bits := map[graph.Elem]int{graph.Float16: 11, graph.BFloat16: 8, graph.Double: 53}[elem]
