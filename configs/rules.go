@@ -72,8 +72,8 @@ func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
 func otherLoss(e *Experiment) bool { return e.Train.Loss != LossCrossEntropy }
-func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
-func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
+func balances(e *Experiment) bool  { return e.Train.Balance != BalanceNone }
+func weighs(e *Experiment) bool    { return len(e.Train.ClassWeights) > 0 }
 
 const (
 	maxCount  = 1_000_000

@@ -24,6 +24,7 @@ func TestShippedExperiments(t *testing.T) {
 		"quickstart": {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
+		"remedies":   {"medium", 0, 90, 1},
 		"smoke":      {"strong", 1, 4, 2},
 		"folder":     {"medium", 0, 0, 1},
 	} {
@@ -44,7 +45,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 12 {
+	if err != nil || len(files) != 13 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }

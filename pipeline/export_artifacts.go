@@ -200,7 +200,7 @@ func clientMeanings(image string, microBatches int, holdsRates bool) func(name s
 			onnxmodels.InputLearningRate:  rate + why,
 			onnxmodels.InputDropoutSeed:   "another one for each step",
 			onnxmodels.InputLossScale:     "factor of the loss before it is differentiated",
-			onnxmodels.OutputLoss:         "mean cross-entropy of the batch",
+			onnxmodels.OutputLoss:         "mean loss of the batch",
 			onnxmodels.OutputCorrect:      "how many images are classified right",
 			onnxmodels.OutputGradientNorm: "not finite where loss_scale is too large",
 		}[name]
