@@ -46,6 +46,15 @@ func TestLosses(t *testing.T) {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"data: {labels: l.csv}\n":                                                               `FILE:1:16: data.labels: "l.csv" does nothing, since data.source synthetic has classes of its own: it is for a folder`,
+		"data: {source: folder, path: x, labels: l.csv}\n":                                      "FILE:1:41: data.labels: images may have several classes, and train.loss cross_entropy is for one each: set it to binary_cross_entropy",
+		"data: {source: folder, path: x, labels: l.csv}\ntrain: {loss: binary_cross_entropy}\n": "",
+	} {
+		if got := strings.Join(problems(t, text), "\n"); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
 	squared, err := Load("", []string{"train.loss=mean_squared_error"})
 	if err != nil || squared.Hash() == hashOfDefault || squared.Train.Loss != LossMeanSquaredError {
 		t.Errorf("loss %v, error %v", squared, err)

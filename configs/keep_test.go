@@ -50,7 +50,7 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	reflected, defaults := reflect.ValueOf(want), Default()
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
-		if r.key == "train.cache_features" || r.key == "train.loss" {
+		if r.key == "train.cache_features" || r.key == "train.loss" || r.key == "data.labels" {
 			continue // they do not go with operations and weights: TestCacheFeatures and TestLosses try them
 		}
 		if r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
@@ -137,7 +137,7 @@ func TestHashAndDiff(t *testing.T) {
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
 		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
-		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
+		"data.validation_share": true, "data.labels": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"optimizer.beta1": true, "optimizer.beta2": true, "optimizer.epsilon": true, // of SGD
 		"optimizer.trust_coefficient": true, "optimizer.ema_warmup": true, // of SGD without an average

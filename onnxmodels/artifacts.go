@@ -240,6 +240,7 @@ type Artifacts struct {
 // form, v ← μ·v − lr·g, w ← w + v. For all other rules the training model computes the
 // step itself, in the last micro-batch of a batch, and the optimizer subtracts it.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
+	o.MultiLabel = o.MultiLabel || n.multiLabel
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
@@ -263,6 +264,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 // take at a time, without the parameters and what belongs to them. The options
 // have a batch.
 func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
+	o.MultiLabel = o.MultiLabel || n.multiLabel
 	if err := o.validate(); err != nil {
 		return 0, err
 	}

@@ -143,13 +143,16 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if set, err = c.adopt(set, stderr); err != nil {
 		return &dataError{err}
 	}
+	if set.MultiLabel() && c.Loss == configs.LossCrossEntropy {
+		return &dataError{fmt.Errorf("the images may have several classes, and the model %q was trained on one each (train.loss %s)", c.Path, c.Loss)}
+	}
 	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return err
 	}
 	report.Wrong = report.Wrong[:min(opts.wrong, len(report.Wrong))]
 	e := evaluated{Model: c.Path, Runtime: opts.runtime, Source: set.Name, Split: split, Report: report, Skipped: set.Skipped}
-	if top > 0 {
+	if top > 0 && !set.MultiLabel() {
 		e.Top = &topAccuracy{top, report.TopAccuracy(top)}
 	}
 	if opts.out != "" {

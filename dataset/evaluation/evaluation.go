@@ -42,7 +42,8 @@ type Report struct {
 	// Micro are precision, recall and F1 of all answers for all classes together, and
 	// MeanAveragePrecision is the mean of the average precisions of the classes that have
 	// images, 0..1. They are of images that may have several classes; Micro is nil for
-	// others. Such images have neither Confusion nor Wrong nor Predictions.
+	// others. Such images have neither Confusion nor Wrong nor Predictions, but the
+	// Probabilities [images, classes].
 	Micro                *Averages `json:"micro,omitempty"`
 	MeanAveragePrecision float64   `json:"mean_average_precision,omitempty"`
 	// Confusion counts the images of the class of the row that were taken for
@@ -54,7 +55,8 @@ type Report struct {
 	// probability of the wrong class first.
 	Wrong []Mistake `json:"wrong"`
 	// Predictions is what was found for each image, in the order of the set.
-	Predictions []Prediction `json:"-"`
+	Predictions   []Prediction `json:"-"`
+	Probabilities []float32    `json:"-"`
 }
 
 // Averages are means over classes, 0..1. Macro recall is also called balanced

@@ -44,7 +44,9 @@ func multi(logits []float32, targets []uint8, names []string, loss Loss) *Report
 		for k := range classes {
 			x, t := float64(logits[i*classes+k]), targets[i*classes+k]
 			r.Loss += loss.element(x, float64(t)) / float64(classes)
-			yes := loss.probability(x) > 0.5
+			p := loss.probability(x)
+			r.Probabilities = append(r.Probabilities, float32(p))
+			yes := p > 0.5
 			r.Classes[k].count(yes, t == 1)
 			all = all && yes == (t == 1)
 		}
@@ -100,7 +102,7 @@ func (r *Report) sumUp(logits []float32, targets []uint8, names []string) {
 	r.Micro = &Averages{together.Precision, together.Recall, together.F1}
 	r.Macro = average(r.Classes)
 	if with > 0 {
-		r.MeanAveragePrecision /= float64(with)
+		r.MeanAveragePrecision = min(r.MeanAveragePrecision/float64(with), 1)
 	}
 }
 
@@ -124,5 +126,5 @@ func averagePrecision(logits []float32, targets []uint8, stride int) float64 {
 		area += share(found, n+1) * share(found-before, positives)
 		before = found
 	}
-	return area
+	return min(area, 1) // rounding may add up to more
 }
