@@ -1,7 +1,7 @@
 package configs
 
-// Default gives the settings of the study's network and training on the
-// synthetic set: what every setting is when nothing else is said.
+// Default returns the default of every setting: the study's network and training,
+// on the synthetic set.
 func Default() Experiment {
 	return Experiment{
 		Seed: 1,
@@ -45,7 +45,7 @@ func Default() Experiment {
 			Scaling:       "linear",
 		},
 		Diagnose: Diagnose{Images: 512, TimeShare: 0.1},
-		Runtime:  Runtime{Device: "cpu", TF32: true, Precision: Float32},
+		Runtime:  Runtime{Device: CPU, TF32: true, Precision: Float32},
 		Sweep: Sweep{
 			Conditions: []string{"none", "medium", "strong", "warmup"},
 			BatchSizes: []int{128, 256, 512, 1024, 2048, 4096, 8192},

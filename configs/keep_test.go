@@ -18,9 +18,10 @@ func changed(t *testing.T) Experiment {
 name: "012"
 seed: 18446744073709551615
 model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, form: imagenet, depth: 50, width_factor: 0.5, strides: [2, 1], activation: gelu, dropout: 0.5, widths: [8, 16], convolutions: 1, classes: 7, batchnorm: {momentum: 0.9, epsilon: 1e-5, statistics: recalibrated, mode: freeze}}
-data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, validation_share: 0.3, broken: skip, image_memory: 200}
+data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, channels: 1, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
+  without: [zoom]
   geometry: keras-3
   operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
   mixup: 0.2

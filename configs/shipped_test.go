@@ -21,7 +21,10 @@ func TestShippedExperiments(t *testing.T) {
 		"warmup":     {"medium", 5, 0, 8},
 		"shift-only": {"shift", 0, 0, 8},
 		"study":      {"medium", 0, 28, 8},
-		"quickstart": {"medium", 0, 16, 1},
+		"quickstart": {"medium", 0, 48, 1},
+		"digits":     {"medium", 0, 84, 1},
+		"mnist":      {"strong", 0, 3, 1},
+		"synthetic":  {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
 		"remedies":   {"medium", 0, 90, 1},
@@ -45,7 +48,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 13 {
+	if err != nil || len(files) != 16 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }

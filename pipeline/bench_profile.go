@@ -7,18 +7,18 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/configs"
-	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/measure"
 )
 
 // profileStep prints where the time of a training step goes.
 func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experiment, stdout io.Writer) error {
-	p, err := measure.Profile(ctx, e, opts.size.height, opts.size.width, opts.steps, opts.target)
+	p, err := measure.Profile(ctx, e, opts.size.Height, opts.size.Width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, p)
+		return cli.PrintJSON(stdout, p)
 	}
 	if err := writeMeasurement(stdout, p.Measurement); err != nil {
 		return err
@@ -47,7 +47,7 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if p.Device == library.CUDA {
+	if p.Device.Traits().Provider != configs.ProviderCPU {
 		writeFallbacks(stdout, p)
 	}
 	_, err = fmt.Fprintf(stdout, "\nThe graph takes %.2f ms a step under the profiler, %.2f of them between its operators;\na step without it, with the optimizer and the images' copying, takes %.2f ms.\n",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/measure"
 )
 
@@ -56,7 +57,7 @@ func sendLines(ctx context.Context, r io.Reader, lines chan<- string) error {
 func serveLine(ctx context.Context, line string, step stepper, stdout io.Writer) error {
 	var steps int
 	if _, err := fmt.Sscanf(line, "run %d", &steps); err != nil || steps < 1 {
-		return &usageError{fmt.Errorf("line %q: want \"run N\"", line)}
+		return cli.BadUsagef("line %q: want \"run N\"", line)
 	}
 	var total measure.StepTime
 	for range steps {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -61,7 +62,7 @@ func TestBest(t *testing.T) {
 	if want := mustRead(t, rundir.Layout{Dir: one}.Model()); mustRead(t, exported) != want || !strings.Contains(out, "from "+step) {
 		t.Errorf("export model --best differs from the run of one epoch: %s", out)
 	}
-	of := func(args ...string) string { return mustRun(t, append(args, "--runtime", runtimeGo)...) }
+	of := func(args ...string) string { return mustRun(t, append(args, "--runtime", cli.RuntimeGo)...) }
 	best, want := of("predict", "--run", two, "--best", picture), of("predict", "--run", one, picture)
 	if best != "from "+step+"\n"+want || strings.HasSuffix(best, of("predict", "--run", two, picture)) {
 		t.Errorf("predict --best prints %swant %s", best, want)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"onnxlab/internal/durable"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -90,8 +91,8 @@ func TestCellIsHandedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := command(t, "train", "--out", dir, "--resume")
-	if err := other.Run(); status(err) != exitLocked {
-		t.Errorf("another run ends with %v, want status %d", err, exitLocked)
+	if err := other.Run(); status(err) != cli.ExitLocked {
+		t.Errorf("another run ends with %v, want status %d", err, cli.ExitLocked)
 	}
 	second, text2 := cellCommandOf(t, root, dir)
 	if err := second.Start(); err != nil {
@@ -103,8 +104,8 @@ func TestCellIsHandedOver(t *testing.T) {
 	if err := first.Process.Signal(unix.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Wait(); status(err) != exitInterrupted {
-		t.Errorf("the first ends with %v, want status %d\n%s", err, exitInterrupted, text1)
+	if err := first.Wait(); status(err) != cli.ExitInterrupted {
+		t.Errorf("the first ends with %v, want status %d\n%s", err, cli.ExitInterrupted, text1)
 	}
 	if err := second.Wait(); err != nil {
 		t.Errorf("the second: %v\n%s", err, text2)
@@ -134,7 +135,7 @@ func TestCellsSecondSignal(t *testing.T) {
 		_ = cmd.Process.Signal(unix.SIGTERM) // it may have ended by then
 		time.Sleep(time.Millisecond)
 	}
-	if err := cmd.Wait(); status(err) != exitInterrupted || !strings.Contains(stderr.String(), "state saved in") {
+	if err := cmd.Wait(); status(err) != cli.ExitInterrupted || !strings.Contains(stderr.String(), "state saved in") {
 		t.Errorf("it ends with %v\n%s", err, stderr)
 	}
 }
@@ -149,11 +150,11 @@ func TestCellGivesUp(t *testing.T) {
 		}
 	}
 	cmd, stderr := cellCommandOf(t, root, dir)
-	if err := cmd.Run(); status(err) != exitFailed || !strings.Contains(stderr.String(), "has saved nothing new") {
+	if err := cmd.Run(); status(err) != cli.ExitFailed || !strings.Contains(stderr.String(), "has saved nothing new") {
 		t.Errorf("it ends with %v\n%s", err, stderr)
 	}
 	f, err := rundir.ReadFailure(dir)
-	if err != nil || f.ExitStatus != exitFailed || f.Cell == nil || f.Cell.BatchSize != 16 || !strings.Contains(f.Error, "has saved nothing new") {
+	if err != nil || f.ExitStatus != cli.ExitFailed || f.Cell == nil || f.Cell.BatchSize != 16 || !strings.Contains(f.Error, "has saved nothing new") {
 		t.Errorf("failure %+v, error %v", f, err)
 	}
 }
@@ -163,11 +164,11 @@ func TestCellsFailure(t *testing.T) {
 	root := longSweep(t)
 	dir := filepath.Join(root, "none", "1024")
 	cmd := command(t, "train", "--sweep", root, "--cell", "none:1024:1", "--out", dir)
-	if err := cmd.Run(); status(err) != exitUsage {
-		t.Errorf("it ends with %v, want status %d", err, exitUsage)
+	if err := cmd.Run(); status(err) != cli.ExitUsage {
+		t.Errorf("it ends with %v, want status %d", err, cli.ExitUsage)
 	}
 	f, err := rundir.ReadFailure(dir)
-	if err != nil || f.ExitStatus != exitUsage || !strings.Contains(f.Error, "train.batch_size: 1024 is more than the 512 training images") {
+	if err != nil || f.ExitStatus != cli.ExitUsage || !strings.Contains(f.Error, "train.batch_size: 1024 is more than the 512 training images") {
 		t.Errorf("failure %+v, error %v", f, err)
 	}
 }

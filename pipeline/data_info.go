@@ -16,10 +16,11 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/printable"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataInfoOptions struct {
-	dataFlags
+	cli.DataFlags
 	sheet   string
 	samples int
 	json    bool
@@ -33,13 +34,13 @@ func newDataInfoCommand() *cobra.Command {
 		Long: `Describe the images that an experiment trains and validates on: how many of each
 class, their size, the mean and the standard deviation of each channel in 0..1,
 and the SHA-256 of both splits, which runs keep in environment.json.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataInfo(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd, "path")
+	opts.Add(cmd, "path")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.sheet, "sheet", "", "write a picture of training images of each class to this PNG file")
 	flags.IntVar(&opts.samples, "samples", 10, "images of each class on the sheet")
@@ -50,16 +51,16 @@ and the SHA-256 of both splits, which runs keep in environment.json.
 func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.Writer) error {
 	const mostSamples = 100
 	if opts.samples < 1 || opts.samples > mostSamples {
-		return &usageError{fmt.Errorf("--samples: %d is outside 1..%d", opts.samples, mostSamples)}
+		return cli.BadUsagef("--samples: %d is outside 1..%d", opts.samples, mostSamples)
 	}
-	experiment, err := opts.load("data")
+	experiment, err := opts.Load("data")
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(refuseOutput("sheet", opts.sheet), refuseAmongImages("sheet", opts.sheet, filepath.Dir(opts.sheet), experiment.Data)); err != nil {
+	if err := errors.Join(cli.RefuseOutput("sheet", opts.sheet), cli.RefuseAmongImages("sheet", opts.sheet, filepath.Dir(opts.sheet), experiment.Data)); err != nil {
 		return err
 	}
-	data, err := loadData(ctx, experiment.Data, stderr)
+	data, err := cli.LoadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.W
 		}
 	}
 	if opts.json {
-		return printJSON(stdout, info)
+		return cli.PrintJSON(stdout, info)
 	}
 	return info.write(stdout)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"onnxlab/configs"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/measure"
 	"onnxlab/trainloop/sweep"
@@ -24,12 +25,12 @@ import (
 // micro-batch, in a process of its own so that its memory can be told. The total
 // takes it that cells do not slow each other.
 func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, command cellCommand, jobs int, stdout, stderr io.Writer) error {
-	data, err := loadData(ctx, plan.Experiment.Data, stderr)
+	data, err := cli.LoadData(ctx, plan.Experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
 	train, validation := data.Train, data.Validation
-	writeNotes(stderr, noteLines(resolved.SweepNotes(train.Len())))
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(train.Len())))
 	height, width := train.Size()
 	steps := func(e configs.Experiment) int { return e.Train.Epochs * (train.Len() / e.Train.BatchSize) }
 	lines := plannedLines(plan, steps)

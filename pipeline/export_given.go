@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 )
 
@@ -44,20 +44,20 @@ var optimizers = configs.Choices("optimizer.kind")
 // check refuses what goes with --model alone.
 func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	if !slices.Contains(optimizers, f.optimizer) {
-		return &usageError{fmt.Errorf("--optimizer %q is none of %s", f.optimizer, strings.Join(optimizers, ", "))}
+		return cli.BadUsagef("--optimizer %q is none of %s", f.optimizer, strings.Join(optimizers, ", "))
 	}
 	if !slices.Contains(losses, f.loss) {
-		return &usageError{fmt.Errorf("--loss %q is none of %s", f.loss, strings.Join(losses, ", "))}
+		return cli.BadUsagef("--loss %q is none of %s", f.loss, strings.Join(losses, ", "))
 	}
 	if f.classes < 0 || f.classes == 1 {
-		return &usageError{fmt.Errorf("--classes %d: a classifier has at least 2", f.classes)}
+		return cli.BadUsagef("--classes %d: a classifier has at least 2", f.classes)
 	}
 	if f.model != "" {
 		return nil
 	}
 	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer", "loss"} {
 		if flags.Changed(name) {
-			return &usageError{fmt.Errorf("--%s goes with --model", name)}
+			return cli.BadUsagef("--%s goes with --model", name)
 		}
 	}
 	return nil
@@ -88,22 +88,22 @@ func (f *givenFlags) optimizerSettings() []string {
 
 // exportGiven writes the training artifacts of a model from outside.
 func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
-	if opts.config != "" {
-		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
+	if opts.Config != "" {
+		return cli.BadUsage(errors.New("--model is trained without an experiment: give one of --model and --config"))
 	}
-	opts.sets = append(opts.given.optimizerSettings(), opts.sets...)
-	experiment, err := opts.load("optimizer", "train")
+	opts.Sets = append(opts.given.optimizerSettings(), opts.Sets...)
+	experiment, err := opts.Load("optimizer", "train")
 	if err != nil {
 		return err
 	}
-	network, err := trainloop.Given(opts.given.settings(), opts.size.height, opts.size.width)
+	network, err := trainloop.Given(opts.given.settings(), opts.size.Height, opts.size.Width)
 	if err != nil {
 		return err
 	}
 	network = network.WithLoss(opts.given.loss).WithMultiLabel(opts.given.loss != configs.LossCrossEntropy)
 	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
 	if err != nil {
-		return &dataError{fmt.Errorf("model %q: %w", opts.given.model, err)}
+		return cli.BadDataf("model %q: %w", opts.given.model, err)
 	}
 	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
 		return err

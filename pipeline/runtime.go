@@ -14,16 +14,17 @@ import (
 	"onnxlab/configs"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 )
 
 func newRuntimeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtime",
 		Short: "Install and describe the ONNX Runtime library",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(needsLibrary(newRuntimeInstallCommand()), needsLibrary(newRuntimeInfoCommand()))
+	cmd.AddCommand(cli.NeedsLibrary(newRuntimeInstallCommand()), cli.NeedsLibrary(newRuntimeInfoCommand()))
 	return cmd
 }
 
@@ -57,12 +58,11 @@ func (o *runtimeOptions) resolve(progress io.Writer) (library.Options, error) {
 	if o.library != "" {
 		options.Library = o.library
 	}
-	switch o.device {
-	case "":
-	case library.CPU, library.CUDA:
-		options.Device = o.device
-	default:
-		return library.Options{}, &usageError{fmt.Errorf("--device: %q is not %q or %q", o.device, library.CPU, library.CUDA)}
+	if o.device != "" {
+		options.Device = configs.Device(o.device)
+	}
+	if err := options.Device.Check(); err != nil {
+		return library.Options{}, cli.BadUsagef("--device: %w", err)
 	}
 	return options, nil
 }
@@ -80,8 +80,8 @@ is no library yet. With --from, nothing is fetched: FILE is a jar, a zip, a tgz,
 a shared library, or a folder that holds one. A library that is not the pinned
 build is accepted if its training API answers, and is then used until install
 is called without --from.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRuntimeInstall(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
@@ -116,8 +116,8 @@ session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + library.EnvLibrary + `; the cache.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRuntimeInfo(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
@@ -136,13 +136,13 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 		return err
 	}
 	info, unusable := library.Describe(ctx, options)
-	if unusable == nil && options.Device == library.CUDA {
-		if unusable = tryGPU(info.Path); unusable != nil {
+	if unusable == nil && options.Device.Traits().Tried {
+		if unusable = try(info.Path, options.Device); unusable != nil {
 			info.CUDA, info.Error = false, unusable.Error()
 		}
 	}
 	if opts.json {
-		err = printJSON(stdout, info)
+		err = cli.PrintJSON(stdout, info)
 	} else {
 		err = writeRuntimeInfo(stdout, info)
 	}
@@ -152,13 +152,12 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	return err
 }
 
-// tryGPU makes a session on the GPU: the libraries may all be there, and no
-// GPU.
-func tryGPU(path string) error {
+// try makes a session on the device: the libraries may all be there, and no device.
+func try(path string, device configs.Device) error {
 	if err := library.Open(path); err != nil {
 		return err
 	}
-	return errors.Join(session.Check(session.Options{Device: library.CUDA}), library.Close())
+	return errors.Join(session.Check(session.Options{Device: device}), library.Close())
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.
@@ -181,7 +180,7 @@ func writeRuntimeInfo(w io.Writer, info library.Info) error {
 	}
 	row("origin", string(info.Origin))
 	row("source", info.Source)
-	row("device", info.Device)
+	row("device", string(info.Device))
 	row("platform", info.Platform)
 	row("cache", info.Cache)
 	return table.Flush()

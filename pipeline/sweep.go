@@ -14,14 +14,17 @@ import (
 	"onnxlab/configs"
 	"onnxlab/internal/allocation"
 	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
 	"onnxlab/trainloop/sweep/local"
+	"onnxlab/trainloop/warmstart"
 )
 
 type sweepOptions struct {
-	experimentFlags
-	fromFlags
+	cli.ExperimentFlags
+	cli.FromFlags
 	out    string
 	resume bool
 	dryRun bool
@@ -56,13 +59,13 @@ begin with "note:" (see "pipeline config check").
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
 for the quickstart and, on two cores, minutes for the study.
-` + clusterHelp + exitHelp,
+` + clusterHelp + cli.ExitHelp,
 		Example: `  pipeline sweep --config configs/quickstart.yaml
   pipeline sweep --config configs/study.yaml --set data.path=cifar --dry-run
   pipeline sweep --config configs/study.yaml --set data.path=cifar --set runtime.threads=8 \
     --on slurm --slurm '--partition=long --time=2:00:00'
   pipeline sweep --status runs/study`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir := opts.about(); dir != "" {
 				return runAbout(cmd.Context(), &opts, dir, cmd.Flags(), cmd.OutOrStdout(), os.Stderr)
@@ -70,8 +73,8 @@ for the quickstart and, on two cores, minutes for the study.
 			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.experimentFlags.add(cmd)
-	opts.fromFlags.add(cmd)
+	opts.ExperimentFlags.Add(cmd)
+	opts.FromFlags.Add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
@@ -86,12 +89,12 @@ for the quickstart and, on two cores, minutes for the study.
 // a single run is refused: it gives no sweep, and the default's, the study's,
 // would go on for days. So are cells that the settings do not allow.
 func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
-	r, dir, err := o.follow(o.resume, o.out)
+	r, dir, err := o.Follow(o.resume, o.out)
 	if err != nil {
 		return nil, "", err
 	}
-	if o.config != "" && !r.GivesSweep() {
-		return nil, "", &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
+	if o.Config != "" && !r.GivesSweep() {
+		return nil, "", cli.BadUsagef("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.Config)
 	}
 	if _, err := r.Cells(); err != nil {
 		return nil, "", err
@@ -101,10 +104,10 @@ func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
 	if opts.jobs < 0 {
-		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
+		return cli.BadUsagef("--jobs: %d is negative", opts.jobs)
 	}
 	if opts.json && opts.dryRun {
-		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
+		return cli.BadUsage(errors.New("--json: a dry run makes no report: leave out one of the two"))
 	}
 	if err := opts.clusterFlags.check(); err != nil {
 		return err
@@ -134,9 +137,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.dryRun {
 		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
-	if experiment.Runtime.Device == library.CUDA {
+	if experiment.Runtime.Device.Traits().Tried {
 		// Better once here than in every cell.
-		if _, err := command.output(ctx, "runtime", "info", "--device", library.CUDA); err != nil {
+		if _, err := command.output(ctx, "runtime", "info", "--device", string(experiment.Runtime.Device)); err != nil {
 			return err
 		}
 	}
@@ -145,9 +148,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return err
 	}
 	if command.from = plan.FromFile(); command.from != "" {
-		writeNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
+		cli.WriteNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
 	}
-	writeNotes(stderr, noteLines(resolved.SweepNotes(0))) // here, and not for every cell
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(0))) // here, and not for every cell
 	unfinished, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
 		return errors.Join(err, release())
@@ -163,10 +166,10 @@ func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, e
 		return nil, nil, err
 	}
 	experiment := &resolved.Experiment
-	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", root, root, experiment.Data); err != nil {
 		return nil, nil, err
 	}
-	if err := settleClasses(experiment); err != nil {
+	if err := cli.SettleClasses(experiment); err != nil {
 		return nil, nil, err
 	}
 	if o.on != onLocal { // jobs run elsewhere
@@ -182,13 +185,13 @@ func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, e
 	if o.dryRun {
 		told = io.Discard // it reads the images, and tells of them then
 	}
-	if plan.From, err = o.read(); err != nil {
+	if plan.From, err = o.Read(); err != nil {
 		return nil, nil, err
 	}
 	if err := checkFrom(plan, plan.From); err != nil {
 		return nil, nil, err
 	}
-	return plan, resolved, tellOfData(experiment.Data, told) // here, and not in every cell
+	return plan, resolved, cli.NoteData(experiment.Data, told) // here, and not in every cell
 }
 
 // claim claims the sweep's directory, of which the launchers must have no cells.
@@ -202,10 +205,10 @@ func (o *sweepOptions) claim(ctx context.Context, plan *sweep.Plan, others ...sw
 	return release, nil
 }
 
-// parallelCells is how many cells the cores have threads for. A cell on a GPU
-// has it for itself, and one of all threads all cores.
+// parallelCells is how many cells the cores have threads for. A cell on a
+// GPU has it for itself, and so has one of all threads the cores.
 func parallelCells(r configs.Runtime, cores int) int {
-	if r.Device != library.CPU || r.Threads == 0 {
+	if r.Device.Traits().Exclusive || r.Threads == 0 {
 		return 1
 	}
 	return max(cores/r.Threads, 1)
@@ -235,40 +238,30 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	outcome := launcher.Outcome
 	if err != nil {
 		return left, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
-			opts.resumeCommand("sweep", plan.Root))}
+			opts.ResumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
 		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
 	return left, nil
 }
 
-// cellsFailedError ends a sweep of which cells failed, cellsBusyError one of which
-// other processes were in cells.
-type (
-	cellsFailedError struct{ message string }
-	cellsBusyError   struct{ message string }
-)
-
-func (e *cellsFailedError) Error() string { return e.message }
-func (e *cellsBusyError) Error() string   { return e.message }
-
 // failure tells in one line how many cells of the sweep failed and what to do
 // next. It is nil if none did.
 func (o *sweepOptions) failure(plan *sweep.Plan, left unfinished) error {
-	next := o.resumeCommand("sweep", plan.Root)
+	next := o.ResumeCommand("sweep", plan.Root)
 	if len(left.failed) == 0 {
 		if len(left.busy) == 0 {
 			return nil
 		}
-		return &cellsBusyError{fmt.Sprintf("%d of %d cells were in use by other processes: see %s, and go on once they have ended with: %s",
-			len(left.busy), len(plan.Cells), left.busy[0].Log(), next)}
+		return cli.InUse(fmt.Sprintf("%d of %d cells were in use by other processes: see %s, and go on once they have ended with: %s",
+			len(left.busy), len(plan.Cells), left.busy[0].Log(), next))
 	}
 	which := ""
 	if len(left.failed) > 1 {
 		which = " for the first of them"
 	}
-	return &cellsFailedError{fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
-		len(left.failed), len(plan.Cells), left.failed[0].Log(), which, next)}
+	return cli.EndsFailed(fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
+		len(left.failed), len(plan.Cells), left.failed[0].Log(), which, next))
 }
 
 // interruptedError tells an interruption in other words than its cause does.
@@ -299,4 +292,26 @@ func outcomeText(r local.Result) string {
 		return text + "  (complete before)"
 	}
 	return fmt.Sprintf("%s  %.0f images/s  %.1f s", text, s.ImagesPerSecond, r.Seconds)
+}
+
+// checkFrom tells of parameters that do not fit a cell of the sweep here, and not
+// in every cell. The names of its classes are known to its images alone.
+func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
+	checked := map[string]bool{}
+	for _, c := range plan.Cells {
+		key := fmt.Sprint(c.Experiment.Model)
+		if from == nil || checked[key] {
+			continue
+		}
+		checked[key] = true
+		height, width := c.Experiment.Data.Sides() // on which no parameter depends
+		network, err := trainloop.Network(c.Experiment, height, width)
+		if err != nil {
+			return err
+		}
+		if _, _, err := from.Fit(network, nil, c.Seed); err != nil {
+			return fmt.Errorf("cell %s: %w", sweep.Name(c.Cell), err)
+		}
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/sweep"
 )
 
@@ -29,7 +30,7 @@ func newCellCommand(root, library string) (cellCommand, error) {
 }
 
 func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
-	args := []string{"train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
+	args := []string{"train", "--sweep", c.root, "--cell", cli.CellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
 	if c.from != "" {
 		args = append(args, "--from", c.from)
 	}
@@ -58,8 +59,8 @@ func (c cellCommand) output(ctx context.Context, args ...string) ([]byte, error)
 		return out, nil
 	}
 	err = fmt.Errorf("%s (%w)", strings.TrimPrefix(strings.TrimSpace(stderr.String()), "pipeline: "), err)
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitData {
-		return nil, &dataError{err}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == cli.ExitData {
+		return nil, cli.BadData(err)
 	}
 	return nil, err
 }

@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/internal/printable"
 	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
 	"onnxlab/trainloop/sweep/kubernetes"
@@ -74,11 +76,11 @@ var ownOptions = []string{"array", "dependency", "parsable", "wrap", "wait", "re
 func (f *clusterFlags) check() error {
 	switch {
 	case !slices.Contains(known, f.on):
-		return &usageError{fmt.Errorf("--on: unknown launcher %q (known: %s)", f.on, strings.Join(known, ", "))}
+		return cli.BadUsagef("--on: unknown launcher %q (known: %s)", f.on, strings.Join(known, ", "))
 	case f.on != slurm.Name && len(f.slurm) > 0:
-		return &usageError{errors.New("--slurm: it is for --on slurm, which is not given")}
+		return cli.BadUsage(errors.New("--slurm: it is for --on slurm, which is not given"))
 	case f.on == onLocal && f.wait: // and no --status
-		return &usageError{errors.New("--wait: a local sweep is always waited for: leave it out")}
+		return cli.BadUsage(errors.New("--wait: a local sweep is always waited for: leave it out"))
 	}
 	if err := f.kubernetesFlags.check(f.on, f.wait); err != nil {
 		return err
@@ -86,15 +88,15 @@ func (f *clusterFlags) check() error {
 	for _, text := range f.slurm {
 		words, err := shellquote.Split(text)
 		if err != nil {
-			return &usageError{fmt.Errorf("--slurm %q: %w", text, err)}
+			return cli.BadUsagef("--slurm %q: %w", text, err)
 		}
 		for _, word := range words {
 			name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
 			if !strings.HasPrefix(word, "--") {
-				return &usageError{fmt.Errorf("--slurm: %q: write options as --name=value", word)}
+				return cli.BadUsagef("--slurm: %q: write options as --name=value", word)
 			}
 			if slices.Contains(ownOptions, name) {
-				return &usageError{fmt.Errorf("--slurm: the sweep sets --%s itself: leave it out", name)}
+				return cli.BadUsagef("--slurm: the sweep sets --%s itself: leave it out", name)
 			}
 			f.options = append(f.options, word)
 		}
@@ -163,11 +165,11 @@ func runCluster(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, resol
 	if err != nil {
 		return err
 	}
-	writeNotes(stderr, noteLines(resolved.SweepNotes(0)))
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(0)))
 	*from = plan.FromFile()
 	jobs, err := submit(ctx, opts, plan, launcher, stderr)
-	if isAny[*slurm.CommandError](err) {
-		err = fmt.Errorf("%w\nnothing was submitted: mend that, then go on with: %s --on %s", err, opts.resumeCommand("sweep", plan.Root), opts.on)
+	if cli.IsAny[*slurm.CommandError](err) {
+		err = fmt.Errorf("%w\nnothing was submitted: mend that, then go on with: %s --on %s", err, opts.ResumeCommand("sweep", plan.Root), opts.on)
 	}
 	if err := errors.Join(err, release()); err != nil {
 		return err
@@ -215,10 +217,10 @@ func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr 
 		return nil, err
 	}
 	o := slurm.Options{
-		Program: command.program, Library: command.library, CellFlag: cellFlag, AtOnce: opts.jobs, More: opts.options,
-		Threads: max(r.Threads, 1), GPU: r.Device == library.CUDA && !opts.gives("gres", "gpus", "gpus-per-node", "gpus-per-task"),
+		Program: command.program, Library: command.library, CellFlag: cli.CellFlag, AtOnce: opts.jobs, More: opts.options,
+		Threads: max(r.Threads, 1), GPU: r.Device.Traits().Exclusive && !opts.gives("gres", "gpus", "gpus-per-node", "gpus-per-task"),
 	}
-	if r.Device == library.CPU && !opts.gives("mem", "mem-per-cpu") {
+	if !r.Device.Traits().OwnMemory && !opts.gives("mem", "mem-per-cpu") {
 		o.Memory, err = memoryOfCells(ctx, plan, command, "--slurm '--mem=…'", stderr)
 	}
 	return &slurm.Launcher{Options: o}, err
@@ -228,8 +230,8 @@ func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr 
 // processors must say how many they take.
 func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (cellCommand, error) {
 	r := plan.Experiment.Runtime
-	if r.Threads == 0 && r.Device == library.CPU {
-		return cellCommand{}, &usageError{errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8")}
+	if r.Threads == 0 && !r.Device.Traits().Exclusive {
+		return cellCommand{}, cli.BadUsage(errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8"))
 	}
 	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr})
 	if err != nil {
@@ -241,7 +243,7 @@ func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (ce
 // memoryOfCells is how many bytes of memory any of the unfinished cells takes, by a few
 // measured steps: those of a step with a fifth to spare, and the images.
 func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, without string, stderr io.Writer) (int64, error) {
-	data, err := loadData(ctx, plan.Experiment.Data, io.Discard)
+	data, err := cli.LoadData(ctx, plan.Experiment.Data, io.Discard)
 	if err != nil {
 		return 0, err
 	}
@@ -274,7 +276,7 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, w
 // writeSubmitted says what was submitted and what to do next.
 func writeSubmitted(w io.Writer, plan *sweep.Plan, jobs []sweep.Job, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, map[string]any{"dir": plan.Root, "jobs": jobs})
+		return cli.PrintJSON(w, map[string]any{"dir": plan.Root, "jobs": jobs})
 	}
 	var arrays []string
 	cells, report := 0, ""
@@ -288,20 +290,20 @@ func writeSubmitted(w io.Writer, plan *sweep.Plan, jobs []sweep.Job, asJSON bool
 	if len(jobs) > 0 {
 		fmt.Fprintf(w, "submitted %d cells as job %s%s\n", cells, strings.Join(arrays, ", "), report)
 	}
-	_, err := fmt.Fprintf(w, "sweep directory: %s\nlook after it with: pipeline sweep --status %s\n", plan.Root, quoted(plan.Root))
+	_, err := fmt.Fprintf(w, "sweep directory: %s\nlook after it with: pipeline sweep --status %s\n", plan.Root, printable.ShellWord(plan.Root))
 	return err
 }
 
 // checkSweep tells why dir is not that of a sweep.
 func checkSweep(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
-		return &dataError{err}
+		return cli.BadData(err)
 	}
 	if kind := rundir.KindOf(dir); kind != rundir.OfSweep {
 		if kind == rundir.Neither {
-			return &dataError{fmt.Errorf("%q is not a sweep directory: no sweep has begun in it", dir)}
+			return cli.BadDataf("%q is not a sweep directory: no sweep has begun in it", dir)
 		}
-		return &dataError{fmt.Errorf("%q holds a %s, not a sweep", dir, kind)}
+		return cli.BadDataf("%q holds a %s, not a sweep", dir, kind)
 	}
 	return nil
 }

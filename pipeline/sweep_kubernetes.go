@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/sweep"
 	"onnxlab/trainloop/sweep/kubernetes"
 )
@@ -37,18 +37,18 @@ func (f *kubernetesFlags) check(on string, wait bool) error {
 	if on != kubernetes.Name {
 		for _, name := range []string{"image", "claim", "namespace", "memory", "apply"} {
 			if given[name] {
-				return &usageError{fmt.Errorf("--%s: it is for --on kubernetes, which is not given", name)}
+				return cli.BadUsagef("--%s: it is for --on kubernetes, which is not given", name)
 			}
 		}
 		return nil
 	}
 	for _, name := range []string{"image", "claim"} {
 		if !given[name] {
-			return &usageError{fmt.Errorf("--%s: --on kubernetes needs it", name)}
+			return cli.BadUsagef("--%s: --on kubernetes needs it", name)
 		}
 	}
 	if wait && !f.apply {
-		return &usageError{errors.New("--wait: the Job is only written out: add --apply")}
+		return cli.BadUsage(errors.New("--wait: the Job is only written out: add --apply"))
 	}
 	_, err := f.bytes()
 	return err
@@ -61,7 +61,7 @@ func (f *kubernetesFlags) bytes() (int64, error) {
 	}
 	m := regexp.MustCompile(`^([1-9][0-9]{0,9})(Mi|Gi)$`).FindStringSubmatch(f.memory)
 	if m == nil {
-		return 0, &usageError{fmt.Errorf("--memory: %q: want a number of Mi or Gi, as 512Mi or 4Gi", f.memory)}
+		return 0, cli.BadUsagef("--memory: %q: want a number of Mi or Gi, as 512Mi or 4Gi", f.memory)
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	return n << map[string]int{"Mi": 20, "Gi": 30}[m[2]], err
@@ -74,24 +74,24 @@ func newKubernetes(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, st
 		mount = plan.Root
 	}
 	if inside, err := filepath.Rel(mount, plan.Root); err != nil || !filepath.IsAbs(mount) || !filepath.IsLocal(inside) {
-		return nil, &usageError{fmt.Errorf("--claim %q: the sweep directory %q is not below %q: give --out a directory on the volume", opts.volume, plan.Root, mount)}
+		return nil, cli.BadUsagef("--claim %q: the sweep directory %q is not below %q: give --out a directory on the volume", opts.volume, plan.Root, mount)
 	}
 	data := plan.Experiment.Data.Path
 	if data != "" {
 		if inside, err := filepath.Rel(mount, data); err != nil || !filepath.IsAbs(data) || !filepath.IsLocal(inside) {
-			writeNotes(stderr, []string{fmt.Sprintf("data.path %q is not below %q, where pods have the volume: they find it only if it is in the image", data, mount)})
+			cli.WriteNotes(stderr, []string{fmt.Sprintf("data.path %q is not below %q, where pods have the volume: they find it only if it is in the image", data, mount)})
 		}
 	}
 	r := plan.Experiment.Runtime
 	o := kubernetes.Options{
-		Image: opts.image, Claim: claim, Mount: mount, Namespace: opts.namespace, CellFlag: cellFlag, AtOnce: opts.jobs,
-		Threads: max(r.Threads, 1), GPU: r.Device == library.CUDA, Apply: opts.apply, Manifest: stdout,
+		Image: opts.image, Claim: claim, Mount: mount, Namespace: opts.namespace, CellFlag: cli.CellFlag, AtOnce: opts.jobs,
+		Threads: max(r.Threads, 1), GPU: r.Device.Traits().Exclusive, Apply: opts.apply, Manifest: stdout,
 	}
 	command, err := clusterCommand(ctx, plan, stderr)
 	if err != nil {
 		return nil, err
 	}
-	if o.Memory, err = opts.bytes(); err == nil && o.Memory == 0 && r.Device == library.CPU {
+	if o.Memory, err = opts.bytes(); err == nil && o.Memory == 0 && !r.Device.Traits().OwnMemory {
 		o.Memory, err = memoryOfCells(ctx, plan, command, "--memory", stderr)
 	}
 	return &kubernetes.Launcher{Options: o}, err

@@ -14,6 +14,7 @@ import (
 
 	"onnxlab/internal/printable"
 	"onnxlab/internal/terminal"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/sweep"
 )
 
@@ -36,7 +37,7 @@ func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.
 			known, what = []string{"cancel"}, "cancel"
 		}
 		if !slices.Contains(known, f.Name) {
-			err = &usageError{fmt.Errorf("--%s: it does not go with --%s: leave it out", f.Name, what)}
+			err = cli.BadUsagef("--%s: it does not go with --%s: leave it out", f.Name, what)
 		}
 	})
 	if err == nil {
@@ -56,7 +57,7 @@ func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, map[string]any{"dir": dir, "cells": list, "counts": count(list)})
+		return cli.PrintJSON(stdout, map[string]any{"dir": dir, "cells": list, "counts": count(list)})
 	}
 	return writeStatus(stdout, dir, list)
 }
@@ -155,9 +156,9 @@ func writeNext(w io.Writer, dir string, list []sweep.Status) error {
 	var err error
 	switch {
 	case undone > 0:
-		_, err = fmt.Fprintf(w, "train what is not complete: pipeline sweep --out %s --resume%s\n", quoted(dir), onFlag(dir))
+		_, err = fmt.Fprintf(w, "train what is not complete: pipeline sweep --out %s --resume%s\n", printable.ShellWord(dir), onFlag(dir))
 	case alive == 0:
-		_, err = fmt.Fprintf(w, "print the table: pipeline report %s\n", quoted(dir))
+		_, err = fmt.Fprintf(w, "print the table: pipeline report %s\n", printable.ShellWord(dir))
 	}
 	return err
 }
@@ -185,7 +186,7 @@ func follow(ctx context.Context, opts *sweepOptions, dir string, stdout, stderr 
 			return err
 		}
 		if ctx.Err() != nil {
-			return &interruptedError{ctx.Err(), fmt.Sprintf("interrupted: the cells go on without this command\nlook after them with: pipeline sweep --status %s", quoted(dir))}
+			return &interruptedError{ctx.Err(), fmt.Sprintf("interrupted: the cells go on without this command\nlook after them with: pipeline sweep --status %s", printable.ShellWord(dir))}
 		}
 		tellChanges(stderr, list, before)
 		if alive, _ := open(list); alive == 0 {
@@ -253,6 +254,6 @@ func (o *sweepOptions) ended(dir string, list []sweep.Status, stdout, stderr io.
 	if len(left) == 0 {
 		return err
 	}
-	return errors.Join(err, &cellsFailedError{fmt.Sprintf("%d of %d cells are not complete: see %s, mend the cause, then go on with: pipeline sweep --out %s --resume%s",
-		len(left), len(list), sweep.Cell{Dir: left[0].Dir}.Log(), quoted(dir), onFlag(dir))})
+	return errors.Join(err, cli.EndsFailed(fmt.Sprintf("%d of %d cells are not complete: see %s, mend the cause, then go on with: pipeline sweep --out %s --resume%s",
+		len(left), len(list), sweep.Cell{Dir: left[0].Dir}.Log(), printable.ShellWord(dir), onFlag(dir))))
 }

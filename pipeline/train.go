@@ -13,13 +13,14 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 )
 
 type trainOptions struct {
-	experimentFlags
-	fromFlags
+	cli.ExperimentFlags
+	cli.FromFlags
 	out    string
 	resume bool
 	json   bool
@@ -81,13 +82,13 @@ without --from.
 
 train.stop_patience=N ends the run where train.stop_monitor has not improved for N
 epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
   pipeline train --config configs/folder.yaml --set data.path=photos
   pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study
   pipeline train --out runs/study --resume --set train.epochs=120
   pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opts.cells != "" {
 				if err := opts.readCell(os.Getenv(envIndex)); err != nil {
@@ -100,8 +101,8 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 			return runTrain(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.experimentFlags.add(cmd)
-	opts.fromFlags.add(cmd)
+	opts.ExperimentFlags.Add(cmd)
+	opts.FromFlags.Add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "run directory (default runs/<name>)")
 	cmd.Flags().BoolVar(&opts.resume, "resume", false, "go on with the run in the directory")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
@@ -119,9 +120,9 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 // experiment returns the experiment and the run directory.
 func (o *trainOptions) experiment() (*configs.Resolved, string, error) {
 	if o.cell == "" {
-		return o.follow(o.resume, o.out)
+		return o.Follow(o.resume, o.out)
 	}
-	e, err := cellExperiment(o.sweep, o.cell)
+	e, err := cli.CellExperiment(o.sweep, o.cell)
 	if err != nil {
 		return nil, "", err
 	}
@@ -134,19 +135,19 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		return err
 	}
 	experiment := &resolved.Experiment
-	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
-	from, err := opts.read()
+	from, err := opts.Read()
 	if err != nil {
 		return err
 	}
-	data, err := loadData(ctx, experiment.Data, stderr)
+	data, err := cli.LoadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
 	train, validation := data.Train, data.Validation
-	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
 	defer session.Close() // the process ends
@@ -155,8 +156,8 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
 		Dir: dir, Resume: opts.resume, Patience: opts.patience(), Handover: opts.takeOver, From: from,
-		Note:     func(text string) { writeNotes(stderr, []string{text}) },
-		Observer: newProgress(stderr, header, noteLines(resolved.Notes(train.Len()))),
+		Note:     func(text string) { cli.WriteNotes(stderr, []string{text}) },
+		Observer: cli.NewProgress(stderr, header, cli.NoteLines(resolved.Notes(train.Len()))),
 	})
 	if err != nil {
 		return withResumeHint(err, opts, dir)
@@ -171,13 +172,13 @@ func withResumeHint(err error, opts *trainOptions, dir string) error {
 	if !errors.As(err, &interrupted) {
 		return err
 	}
-	return fmt.Errorf("%w\ngo on with: %s", err, opts.resumeCommand("train", dir))
+	return fmt.Errorf("%w\ngo on with: %s", err, opts.ResumeCommand("train", dir))
 }
 
 // writeSummary prints what came of the run in dir, which was to have the epochs.
 func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, s)
+		return cli.PrintJSON(w, s)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "validation accuracy\t%.2f %%\tbest %.2f %% after epoch %d\n", 100*s.ValAccuracy, 100*s.BestValAccuracy, s.BestEpoch+1)

@@ -50,7 +50,7 @@ func newProber(e configs.Experiment, n *onnxmodels.Network, set *dataset.Set, f 
 	e = withWeights(e, set)
 	e.Train.BatchSize, e.Train.Replicas, e.Train.MicroBatch = p.size, 1, p.size
 	e.Runtime.Precision = configs.Float32
-	o := trainingOptions(e, Target(e.Runtime.Device))
+	o := trainingOptions(e, e.Runtime.Device.Traits().Target)
 	var err error
 	if p.model, err = n.Gradients(o); err != nil {
 		return nil, err
@@ -349,7 +349,8 @@ func (r *run) measureDiagnosis(ctx context.Context, path string) (found rundir.D
 	if found.Sharpness, err = d.prober.sharpness(batches[:min(few, len(batches))]); err != nil {
 		return found, nil, err
 	}
-	found.GradientNorm, found.GradientVariance, found.NoiseScale = noise.Norm(), max(noise.Variance, 0), scaleOf(noise)
+	found.GradientNorm, found.GradientSquare = noise.Norm(), noise.Signal
+	found.GradientVariance, found.NoiseScale = max(noise.Variance, 0), scaleOf(noise)
 	if rate := r.schedule.Rate(r.at.Step - 1); e.Optimizer.Kind == configs.SGD && rate > 0 {
 		found.StabilityLimit = diagnose.StabilityLimit(rate, e.Optimizer.Momentum, e.Optimizer.Nesterov)
 	}

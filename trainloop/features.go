@@ -96,7 +96,7 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	if err != nil {
 		return nil, err
 	}
-	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: Target(e.Runtime.Device), Block: session.Block()})
+	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: e.Runtime.Device.Traits().Target, Block: session.Block()})
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,7 @@ func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoi
 
 // openUpper makes a session of the upper layers for inference.
 func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
-	data, err := InferenceModel(upper, parameters, nil, Target(o.Device))
+	data, err := InferenceModel(upper, parameters, nil, o.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 )
 
 // MemoryNeeded estimates how many bytes training in the form for the target takes:
@@ -30,7 +29,7 @@ func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (i
 // checkMemory refuses a micro-batch for which the machine has no memory, with
 // the setting that makes it fit.
 func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, available int64) error {
-	if e.Runtime.Device != library.CPU {
+	if e.Runtime.Device.Traits().OwnMemory {
 		return nil
 	}
 	need, err := MemoryNeeded(n, e, target)

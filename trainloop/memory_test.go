@@ -18,7 +18,7 @@ func TestExplainMemory(t *testing.T) {
 		both    = "raise train.replicas and set train.micro_batch to the images of one, which computes its parts one after the other"
 	)
 	for _, c := range []struct {
-		device          string
+		device          configs.Device
 		replicas, micro int
 		images, advice  string
 	}{

@@ -7,7 +7,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/schedule"
 )
@@ -88,24 +87,16 @@ func checkBatch(e configs.Experiment) error {
 }
 
 // MicroBatch returns how many images go through the network at once. If the experiment
-// leaves it open, a CPU takes one replica's, which saves memory and suits its caches. A
-// GPU takes the whole batch, because it is faster the more work it has at once.
+// leaves it open, these are one replica's, or the whole batch on a device that is faster the
+// more work it has (configs.Traits.WholeBatch).
 func MicroBatch(e configs.Experiment) int {
 	switch {
 	case e.Train.MicroBatch > 0:
 		return e.Train.MicroBatch
-	case e.Runtime.Device == library.CUDA:
+	case e.Runtime.Device.Traits().WholeBatch:
 		return e.Train.BatchSize
 	}
 	return e.Train.BatchSize / max(e.Train.Replicas, 1)
-}
-
-// Target returns the target of training models for a device, "cpu" or "cuda".
-func Target(device string) string {
-	if device == library.CUDA {
-		return onnxmodels.TargetCUDA
-	}
-	return onnxmodels.TargetNative
 }
 
 // Artifacts returns the training models of the experiment's network for the

@@ -79,7 +79,7 @@ func NewSteps(ctx context.Context, e configs.Experiment, train *dataset.Set) (*S
 	if err != nil {
 		return nil, err
 	}
-	target := Target(e.Runtime.Device)
+	target := e.Runtime.Device.Traits().Target
 	if err := checkMemory(trained(network, cut), e, target, sysmem.Available()); err != nil {
 		return nil, err
 	}

@@ -269,7 +269,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 	if r.features != nil {
 		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
 	}
-	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
+	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, r.options.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := checkMultipliers(trained(network, cut), o.Experiment.Optimizer); err != nil {
 		return nil, err
 	}
-	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), sysmem.Available()); err != nil {
+	if err := checkMemory(trained(network, cut), o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	options := SessionOptions(o.Experiment.Runtime)
@@ -272,7 +272,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // newSteps makes the steps on images, or on their features.
 func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
-	target := Target(r.options.Device)
+	target := r.options.Device.Traits().Target
 	if r.cut == nil {
 		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
 	}
@@ -289,9 +289,11 @@ func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
 		return augment.NewRecipe(a.Recipe, a.Geometry, a.Without...)
 	}
-	specs := make([]augment.Spec, len(a.Operations))
-	for i, op := range a.Operations {
-		specs[i] = augment.Spec{Kind: op.Kind, Ranges: op.Ranges}
+	var specs []augment.Spec
+	for _, op := range a.Operations {
+		if !slices.Contains(a.Without, op.Kind) {
+			specs = append(specs, augment.Spec{Kind: op.Kind, Ranges: op.Ranges})
+		}
 	}
 	return augment.Custom(a.Geometry, specs)
 }

@@ -34,7 +34,7 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 	if err != nil {
 		return err
 	}
-	m, err := trained(r.network, r.cut).Moments(onnxmodels.Averaged(parameters), onnxmodels.InferenceOptions{Target: Target(r.options.Device), Block: session.Block()})
+	m, err := trained(r.network, r.cut).Moments(onnxmodels.Averaged(parameters), onnxmodels.InferenceOptions{Target: r.options.Device.Traits().Target, Block: session.Block()})
 	if errors.Is(err, onnxmodels.ErrNoStatistics) {
 		return nil
 	}

@@ -94,8 +94,8 @@ func (x Mix) Apply(dst, other []uint8, height, width int) error {
 	if err := augment.CheckSides(height, width); err != nil {
 		return fmt.Errorf("mix images: %w", err)
 	}
-	if size := height * width * 3; len(dst) != size || len(other) != size {
-		return fmt.Errorf("mix images: images of %dx%d pixels need %d bytes, got %d and %d", height, width, size, len(dst), len(other))
+	if size := height * width * 3; len(dst) != len(other) || len(dst) != size && len(dst) != height*width {
+		return fmt.Errorf("mix images: images of %dx%d pixels need %d bytes, or %d if they are grey, got %d and %d", height, width, size, height*width, len(dst), len(other))
 	}
 	inside := x.Row >= 0 && x.Column >= 0 && x.Height >= 0 && x.Width >= 0 && x.Row+x.Height <= height && x.Column+x.Width <= width
 	if !(x.Share >= 0 && x.Share <= 1) || !inside {

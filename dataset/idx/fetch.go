@@ -95,14 +95,14 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	if complete(dir) {
 		return dir, nil
 	}
-	if err := fetchInto(ctx, opts, dir, report); err != nil {
+	if err := fetchFrom(ctx, sources(opts), dir, report); err != nil {
 		return fail(err)
 	}
 	return dir, nil
 }
 
-// fetchInto makes dir appear with the files.
-func fetchInto(ctx context.Context, opts FetchOptions, dir string, report terminal.Reporter) error {
+// fetchFrom makes dir appear with the files of the first source that has them.
+func fetchFrom(ctx context.Context, list []source, dir string, report terminal.Reporter) error {
 	// What a killed process was fetching. No one fetches for an hour.
 	if err := durable.RemoveLeftovers(filepath.Dir(dir), time.Hour); err != nil {
 		return err
@@ -113,10 +113,13 @@ func fetchInto(ctx context.Context, opts FetchOptions, dir string, report termin
 	}
 	defer os.RemoveAll(tmp)
 	var tried []error
-	for _, from := range sources(opts) {
+	for _, from := range list {
 		err := from(ctx, tmp, report)
 		if err == nil {
 			return durable.PublishDir(tmp, dir, complete)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		tried = append(tried, err)
 	}

@@ -43,15 +43,7 @@ func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dat
 		}
 		path = dir
 	}
-	found, err := find(path)
-	if err != nil {
-		return nil, err
-	}
-	labels, err := found.labels(ctx)
-	if err != nil {
-		return nil, err
-	}
-	classes, err := found.classes(labels)
+	found, labels, classes, err := survey(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +60,24 @@ func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dat
 		loaded.Put(split, set)
 	}
 	return loaded, nil
+}
+
+// Classes are the names of the classes of the set at path, whose images it does not read.
+func Classes(ctx context.Context, path string) ([]string, error) {
+	_, _, classes, err := survey(ctx, path)
+	return classes, err
+}
+
+// survey reads what there is at path, but for the images.
+func survey(ctx context.Context, path string) (found files, labels map[dataset.Split][]byte, classes []string, err error) {
+	if found, err = find(path); err != nil {
+		return found, nil, nil, err
+	}
+	if labels, err = found.labels(ctx); err != nil {
+		return found, nil, nil, err
+	}
+	classes, err = found.classes(labels)
+	return found, labels, classes, err
 }
 
 // labels are those of both splits.

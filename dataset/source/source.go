@@ -69,10 +69,16 @@ func Fetch(ctx context.Context, d configs.Data, progress io.Writer) error {
 // Survey tells what a source has without reading its images, with what Load would note
 // about the wanted splits.
 func Survey(d configs.Data, splits ...dataset.Split) (dataset.Survey, error) {
-	if d.Source != "folder" {
-		return dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}}, nil
+	if d.Source == "folder" {
+		return folder.Survey(folderOptions(d), splits...)
 	}
-	return folder.Survey(folderOptions(d), splits...)
+	survey := dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}}
+	if d.Source != configs.SourceMNIST || d.Path == "" {
+		return survey, nil
+	}
+	var err error
+	survey.Classes, err = idx.Classes(context.Background(), d.Path) // reads a few kilobytes
+	return survey, err
 }
 
 func limitsOf(d configs.Data) dataset.Limits {

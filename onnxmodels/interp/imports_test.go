@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestImports: the pure Go runtime links no C, neither the binding of ONNX Runtime nor
-// kernels.
+// TestImports checks that the pure Go runtime links no C: neither the binding of ONNX Runtime nor
+// the kernels.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{len .CgoFiles}}", ".").CombinedOutput()
 	if err != nil {

@@ -48,6 +48,22 @@ static void conv(const convolution *c, const threads *t, float *scratch) {
 	}
 }
 
+static size_t conv_packed(const convolution *c) {
+	switch (algorithm_of(c)) {
+	case DIRECT: return sizeof(float) * weight_floats(c);
+	case WINOGRAD: return sizeof(float) * ELEMENTS * winograd_job_of(c).u_stride;
+	default: return sizeof(float) * taps_weight_floats(c);
+	}
+}
+
+static void conv_pack(const convolution *c, const threads *t, float *packed) {
+	switch (algorithm_of(c)) {
+	case DIRECT: pack_direct_weights(c, packed); break;
+	case WINOGRAD: pack_winograd_weights(c, t, packed); break;
+	default: pack_taps_weights(c, t, packed);
+	}
+}
+
 static size_t conv_weight_grad_scratch(const convolution *c, long workers) {
 	switch (algorithm_of(c)) {
 	case DIRECT: return direct_weight_grad_scratch(c);

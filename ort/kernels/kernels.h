@@ -74,9 +74,12 @@ typedef struct {
 	// over those j and k for which these are whole numbers.
 	const float *weight; // [outputs, inputs, window.height, window.width]
 	int flipped;
-	const float *bias; // [outputs], or NULL
-	float *y;          // result: [images, outputs, y_height, y_width]
-	float *moments;    // result, or NULL: the moments of y in conv_chunks chunks
+	const float *packed; // what conv_pack has made of the weight, or NULL
+	const float *bias;   // [outputs], or NULL
+	const float *sum;    // added to y, with its shape, or NULL
+	int y_relu;          // y is max(0, y) in the end
+	float *y;            // result: [images, outputs, y_height, y_width]
+	float *moments;      // result, or NULL: the moments of y in conv_chunks chunks; neither sum nor y_relu is set then
 
 	// For conv_weight_grad.
 	const float *dy; // the gradient by y: [images, outputs, y_height, y_width]
@@ -125,6 +128,9 @@ typedef struct {
 	long block; // channels in a block
 	size_t (*conv_scratch)(const convolution *, long workers);
 	void (*conv)(const convolution *, const threads *, float *scratch);
+	size_t (*conv_packed)(const convolution *); // bytes of packed weights
+	// conv_pack packs the weight, for convolutions of all sizes of images and the same by_taps.
+	void (*conv_pack)(const convolution *, const threads *, float *packed);
 	long (*conv_chunks)(const convolution *); // how many chunks conv's moments have
 	size_t (*conv_weight_grad_scratch)(const convolution *, long workers);
 	void (*conv_weight_grad)(const convolution *, const threads *, float *scratch);

@@ -83,7 +83,9 @@ static void check_moments(const convolution *c, const float *moments) {
 
 static void check_conv(convolution c, convolution r) {
 	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
+	c.moments = new_floats(1); // the chunks are those of a convolution that measures them
 	const long moments = tested->conv_chunks(&c) * 3 * c.outputs;
+	free(c.moments), c.moments = NULL;
 	convolution d = c, unmeasured = c;
 	c.y = new_floats(n), d.y = new_floats(n), r.y = new_floats(n), unmeasured.y = new_floats(n);
 	c.moments = new_floats(moments), d.moments = new_floats(moments);
@@ -109,6 +111,21 @@ static void check_weight_grad(convolution c, convolution r) {
 	compare("dweight", c.dweight, r.dweight, n);
 	compare_bits("dweight", c.dweight, d.dweight, n);
 	FREE(c.dweight, d.dweight, r.dweight);
+}
+
+// check_end adds another image to y and ends in a ReLU, and packs the weights beforehand.
+static void check_end(convolution c, convolution r) {
+	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
+	float *sum = random_floats(n, 0, 10), *blocked = to_blocked(sum, c.images, c.outputs, shape[2]);
+	float *packed = new_floats((long)(tested->conv_packed(&c) / sizeof(float)));
+	c.y = new_floats(n), r.y = new_floats(n);
+	tested->conv_pack(&c, &many, packed);
+	c.sum = blocked, c.y_relu = 1, c.packed = packed;
+	run_conv(&c, &many);
+	conv_reference(&r);
+	for (long i = 0; i < n; i++) r.y[i] = r.y[i] + sum[i] > 0 ? r.y[i] + sum[i] : 0;
+	compare_images("y with a sum and a ReLU", c.y, r.y, shape);
+	FREE(sum, blocked, packed, c.y, r.y);
 }
 
 // check_input_grad runs the flipped convolution of dy.
@@ -155,6 +172,7 @@ static void test_conv(conv_case k) {
 	if (!direct)
 		c.x = blocked_x;
 	check_conv(c, r);
+	check_end(c, r);
 	check_weight_grad(c, r);
 	if (!direct)
 		check_input_grad(&c, &r);

@@ -10,7 +10,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 )
 
 var errClosed = errors.New("the session is closed")
@@ -133,8 +132,8 @@ func checkMixed(second []int64, shares []float32) error {
 }
 
 func (o Options) check() error {
-	if o.Device != "" && o.Device != library.CPU && o.Device != library.CUDA {
-		return fmt.Errorf("runtime.device: %q is not \"cpu\" or \"cuda\"", o.Device)
+	if err := o.Device.Check(); err != nil {
+		return fmt.Errorf("runtime.device: %w", err)
 	}
 	return nil
 }

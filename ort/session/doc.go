@@ -24,6 +24,7 @@ import (
 	"errors"
 	"io"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/lossscale"
 )
@@ -37,8 +38,8 @@ type LibraryOptions struct {
 	// setting runtime.library; nothing is fetched in its place. Empty: find or
 	// fetch one.
 	Library string
-	// Device is "cpu", the default, or "cuda".
-	Device string
+	// Device is where the library or the session computes; empty means the CPU.
+	Device configs.Device
 	// Progress is told about a download: by a bar if it is a terminal, else by
 	// a line. Nil keeps it silent.
 	Progress io.Writer
@@ -46,13 +47,15 @@ type LibraryOptions struct {
 
 // Options say where a session runs.
 type Options struct {
-	// Device is "cpu", the default, or "cuda".
-	Device string
+	// Device is where the library or the session computes; empty means the CPU.
+	Device configs.Device
 	// Threads is the number of intra-operator threads; 0 takes all cores that the
 	// process may use.
 	Threads int
 	// TF32 lets "cuda" use TF32 in convolutions and matrix products.
 	TF32 bool
+	// Plain has a Model run in ONNX Runtime's own operators alone.
+	Plain bool
 }
 
 // Training is what a Trainer trains: Network by its Artifacts, or artifacts as bytes.

@@ -14,7 +14,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 )
 
 // Evaluate classifies every image of the set with the parameters that the network has
@@ -68,10 +67,7 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: onnxmodels.TargetNative, Block: Block()}
-	if t.options.Device == library.CUDA {
-		o.Target = onnxmodels.TargetCUDA
-	}
+	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: t.options.Device.Traits().Target, Block: Block()}
 	m, err := t.network.Inference(state, o)
 	if err != nil {
 		return nil, err

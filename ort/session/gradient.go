@@ -75,7 +75,7 @@ func (g *Gradient) allocateImages(n *onnxmodels.Network) (err error) {
 	if size := n.Features(); size > 0 {
 		g.features, err = input(g, g.model.Image, make([]float32, batch*int64(size)), batch, int64(size))
 	} else {
-		g.image, err = input(g, g.model.Image, make([]uint8, int(batch)*height*width*3), batch, int64(height), int64(width), 3)
+		g.image, err = input(g, g.model.Image, make([]uint8, int(batch)*height*width*n.Channels()), batch, int64(height), int64(width), int64(n.Channels()))
 	}
 	if err != nil {
 		return err

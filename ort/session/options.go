@@ -7,6 +7,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/internal/allocation"
 	"onnxlab/internal/onstack"
 	"onnxlab/ort/kernels"
@@ -57,7 +58,7 @@ func (o Options) apply(s *ort.SessionOptions, how search) error {
 	if err := s.SetIntraOpNumThreads(threads); err != nil {
 		return err
 	}
-	if o.Device != library.CUDA {
+	if o.Device.Traits().Provider == configs.ProviderCPU {
 		return kernels.Add(library.Path(), s)
 	}
 	if err := o.applyCUDA(s, how); err != nil {

@@ -8,9 +8,9 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/lossscale"
 )
 
@@ -83,7 +83,7 @@ func (t *Trainer) start(training Training, o Options) error {
 	})
 }
 
-func (t *Trainer) allocate(o Training, device string) (err error) {
+func (t *Trainer) allocate(o Training, device configs.Device) (err error) {
 	n := int64(t.micro)
 	if err := t.allocateInput(o, device); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (t *Trainer) allocateLabel(n, classes int64) (err error) {
 }
 
 // allocateInput makes the input of images or of features.
-func (t *Trainer) allocateInput(o Training, device string) (err error) {
+func (t *Trainer) allocateInput(o Training, device configs.Device) (err error) {
 	n := int64(t.micro)
 	if o.Features > 0 {
 		if t.features, err = ort.NewEmptyTensor[float32](ort.NewShape(n, int64(o.Features))); err == nil {
@@ -146,7 +146,7 @@ func (t *Trainer) allocateInput(o Training, device string) (err error) {
 	}
 	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), int64(o.Channels))
 	var pixels []uint8
-	if device == library.CUDA {
+	if device.Traits().OwnMemory {
 		pixels, t.unpin = pinned(int(shape.FlattenedSize()))
 	}
 	if pixels == nil {

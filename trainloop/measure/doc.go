@@ -1,6 +1,6 @@
 // Package measure tells what training steps of an experiment cost in time and memory.
 //
-//	m, err := measure.Steps(ctx, experiment, 32, 32, 10, trainloop.Target("cpu"))
+//	m, err := measure.Steps(ctx, experiment, 32, 32, 10, configs.CPU.Traits().Target)
 //	fmt.Println(m.ImagesPerSecond, m.PeakBytes)
 //
 // Steps times the steps alone, on random images. Epoch times them with the loading and

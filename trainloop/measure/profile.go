@@ -10,7 +10,6 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/lossscale"
 	"onnxlab/ort/profile"
 	"onnxlab/trainloop"
@@ -67,18 +66,18 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	}
 	p.GraphSeconds = trace.Seconds * float64(passes)
 	p.Nodes = trace.Nodes
-	if e.Runtime.Device == library.CUDA {
-		p.Fallbacks = fallbacks(trace.Nodes)
+	if provider := e.Runtime.Device.Traits().Provider; provider != configs.ProviderCPU {
+		p.Fallbacks = fallbacks(trace.Nodes, provider)
 	}
 	p.Operators = shares(trace.Nodes, passes, func(n profile.Node) string { return n.Operator })
 	p.Layers = shares(trace.Nodes, passes, layerOf)
 	return p, nil
 }
 
-// fallbacks are the nodes that are not on the GPU or are there to copy alone.
-func fallbacks(nodes []profile.Node) (list []profile.Node) {
+// fallbacks are the nodes that the provider does not run, or that only copy.
+func fallbacks(nodes []profile.Node, provider string) (list []profile.Node) {
 	for _, n := range nodes {
-		if n.Provider != profile.CUDA || strings.HasPrefix(n.Operator, "Memcpy") {
+		if n.Provider != provider || strings.HasPrefix(n.Operator, "Memcpy") {
 			list = append(list, n)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/op"
-	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop"
 )
@@ -22,8 +21,8 @@ import (
 // Measurement is what training steps of an experiment cost.
 type Measurement struct {
 	// Target is the form of the graph, Device what ran it.
-	Target string `json:"target"`
-	Device string `json:"device"`
+	Target string         `json:"target"`
+	Device configs.Device `json:"device"`
 	// Precision is float32, tf32 or mixed_float16.
 	Precision  string `json:"precision"`
 	BatchSize  int    `json:"batch_size"`
@@ -167,10 +166,10 @@ func Steps(ctx context.Context, e configs.Experiment, height, width, steps int, 
 
 // precision is that of products, which TF32 lowers on a GPU.
 func precision(r configs.Runtime) string {
-	if r.Device == library.CUDA && r.TF32 && r.Precision == configs.Float32 {
+	if r.Device.Traits().TF32 && r.TF32 && r.Precision == configs.Float32 {
 		return "tf32"
 	}
-	return r.Precision
+	return string(r.Precision)
 }
 
 // evaluationRate is how many images a second the network classifies, by the median
@@ -195,7 +194,7 @@ func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, 
 // randomClassifier returns what classifies evaluation.Batch random images, or their features.
 func randomClassifier(e configs.Experiment, p *trainloop.Prepared) (classify, closeModel func() error, err error) {
 	n, options := p.Network, trainloop.SessionOptions(e.Runtime)
-	data, err := trainloop.InferenceModel(n, p.State, nil, trainloop.Target(e.Runtime.Device))
+	data, err := trainloop.InferenceModel(n, p.State, nil, e.Runtime.Device.Traits().Target)
 	if err != nil {
 		return nil, nil, err
 	}

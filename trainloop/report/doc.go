@@ -11,6 +11,8 @@
 //	summary.csv                 one row for each condition and batch size
 //	accuracy.png, accuracy.svg  accuracy against batch size
 //	curves.png                  loss and accuracy against epochs
+//	diagnosis.png               noise scale and rate × sharpness against epochs, where
+//	                            runs have diagnoses (setting diagnose.every)
 //	report.html                 all of it on one page that needs nothing else;
 //	                            that of a single run leads with its curves
 //	da_type_<condition>.json    {batch size: {loss, acc, val_loss, val_acc}}

@@ -33,6 +33,8 @@ type page struct {
 	Wide, Narrow template.HTML
 	Key          []keyLines
 	Panels       []panel
+	Meaning      []string // of the diagnoses
+	Diagnoses    []diagnosisPanel
 	RunColumns   []string
 	Runs         []runRow
 	Facts        []fact // of one run
@@ -68,7 +70,7 @@ func (s *Sweep) writeHTML(w io.Writer, t Table) error {
 	p := page{
 		Table: t, Lists: t.lists(), Title: t.Name + ": " + strings.ToLower(t.heading()), Heading: t.heading(), Extent: s.extent(), Reload: int(s.reload.Seconds()), Alt: t.alt(),
 		Light: variablesOf(light(), s.hues()), Dark: variablesOf(dark(), s.hues()),
-		RunColumns: s.runColumns(), Runs: s.runRows(), Environments: s.environments(),
+		Meaning: s.meaning(t), RunColumns: s.runColumns(), Runs: s.runRows(), Environments: s.environments(),
 	}
 	if s.one() {
 		r := &s.Runs[0]
@@ -241,15 +243,15 @@ func (p *page) draw(s *Sweep) (err error) {
 		}
 		p.Key = append(p.Key, lines)
 	}
+	if err := p.drawDiagnoses(s); err != nil {
+		return err
+	}
 	return p.drawPanels(s)
 }
 
 // drawPanels draws the curves: larger where there are few conditions.
 func (p *page) drawPanels(s *Sweep) (err error) {
-	width, height := panelWidth*0.8, panelHeight*0.85
-	if len(s.Conditions) < 3 {
-		width, height = panelWidth*1.3, panelHeight*1.15
-	}
+	width, height := s.panelSize()
 	for _, condition := range s.Conditions {
 		panel := panel{Condition: condition}
 		for _, part := range []struct {
@@ -268,6 +270,14 @@ func (p *page) drawPanels(s *Sweep) (err error) {
 		p.Panels = append(p.Panels, panel)
 	}
 	return nil
+}
+
+// panelSize is that of a panel of the page.
+func (s *Sweep) panelSize() (width, height vg.Length) {
+	if len(s.Conditions) < 3 {
+		return panelWidth * 1.3, panelHeight * 1.15
+	}
+	return panelWidth * 0.8, panelHeight * 0.85
 }
 
 // inline draws a figure as an element of the page, as wide as its place, in the

@@ -44,6 +44,8 @@ type Run struct {
 	Dir     string
 	State   State
 	History []rundir.Epoch
+	// Layers are those of layers.csv, of epochs with a diagnosis.
+	Layers []rundir.Layer
 	// Epochs is how many the run was to have, also where it stopped early.
 	Epochs int
 	// Failure is why it failed, in one line.
@@ -178,6 +180,9 @@ func loadRun(f rundir.Run) (Run, error) {
 	}
 	if history != nil {
 		r.History = *history
+	}
+	if r.Layers, err = rundir.ReadLayers(rundir.Layout{Dir: f.Dir}.Layers()); err != nil {
+		return r, err
 	}
 	failure, err := optional(rundir.ReadFailure(f.Dir))
 	if err != nil {

@@ -178,7 +178,7 @@ func (r *Run) facts() []fact {
 		{"processor", e.CPU.Model},
 		{"cores", fmt.Sprint(e.CPU.Cores)},
 		{"threads", fmt.Sprint(e.Threads)},
-		{"device", e.Device},
+		{"device", string(e.Device)},
 		{"data", e.Data.Source},
 		{"images", fmt.Sprintf("%d for training, %d for validation", e.Data.Train, e.Data.Validation)},
 		{"data SHA-256", e.Data.Hash},

@@ -75,6 +75,9 @@ func (s *Sweep) files(t Table) []file {
 		{name: "curves.png", write: s.curvesPNG},
 		{name: pageName, write: func(w io.Writer) error { return s.writeHTML(w, t) }, live: true},
 	}
+	if s.diagnosed() {
+		files = append(files, file{name: "diagnosis.png", write: func(w io.Writer) error { return s.diagnosisPNG(w, t) }})
+	}
 	for _, condition := range s.Conditions {
 		courses := s.courses(condition)
 		if len(courses) == 0 {
@@ -101,5 +104,5 @@ func (r *Run) events() file {
 		started = r.Environment.Started.Unix()
 	}
 	name := fmt.Sprintf("tensorboard/%s-%d-%d/events.out.tfevents.%010d.onnxlab", r.Condition, r.BatchSize, r.Seed, started)
-	return file{name: name, write: func(w io.Writer) error { return writeEvents(w, float64(started), r.History) }, live: true, grows: true}
+	return file{name: name, write: func(w io.Writer) error { return writeEvents(w, float64(started), r.History, r.Layers) }, live: true, grows: true}
 }

@@ -16,10 +16,11 @@ import (
 // Diagnosis is what was measured at the end of an epoch of why the run goes as it does
 // (package diagnose). The zero value is that of an epoch at which nothing was.
 type Diagnosis struct {
-	// GradientNorm estimates |G|, the length of the gradient of all images, and
-	// GradientVariance tr(Σ), the variance of the gradient of one image, both without bias.
-	// GradientNorm is 0 where the gradient was not seen for the noise.
-	GradientNorm, GradientVariance float64
+	// GradientSquare estimates |G|², the squared length of the gradient of all images, and
+	// GradientVariance tr(Σ), the variance of the gradient of one image, both without bias:
+	// the first can be below 0. GradientNorm is its root, 0 where the gradient was not seen
+	// for the noise.
+	GradientNorm, GradientSquare, GradientVariance float64
 	// NoiseScale is tr(Σ)/|G|², in images: beyond it larger batches stop paying. 0 where the
 	// gradient was not seen for the noise.
 	NoiseScale float64
@@ -45,6 +46,7 @@ func diagnosisColumns() []column {
 	list := []column{
 		number("noise_scale", most, func(e *Epoch) *float64 { return &e.Diagnosis.NoiseScale }),
 		number("gradient_norm", most, func(e *Epoch) *float64 { return &e.Diagnosis.GradientNorm }),
+		signed("gradient_square", func(e *Epoch) *float64 { return &e.Diagnosis.GradientSquare }),
 		number("gradient_variance", most, func(e *Epoch) *float64 { return &e.Diagnosis.GradientVariance }),
 		signed("sharpness", func(e *Epoch) *float64 { return &e.Diagnosis.Sharpness }),
 		number("stability_limit", most, func(e *Epoch) *float64 { return &e.Diagnosis.StabilityLimit }),

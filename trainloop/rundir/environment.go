@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"onnxlab/configs"
 	"onnxlab/dataset"
 )
 
@@ -20,11 +21,11 @@ type Environment struct {
 	// Platform is the operating system and the architecture, as "linux/amd64".
 	Platform string `json:"platform"`
 	CPU      CPU    `json:"cpu"`
-	// Threads is how many the arithmetic used, Device "cpu" or "cuda".
-	Threads     int    `json:"threads"`
-	Device      string `json:"device"`
-	ONNXRuntime string `json:"onnx_runtime"`
-	Data        Data   `json:"data"`
+	// Threads is how many the arithmetic used, Device where it ran.
+	Threads     int            `json:"threads"`
+	Device      configs.Device `json:"device"`
+	ONNXRuntime string         `json:"onnx_runtime"`
+	Data        Data           `json:"data"`
 	// Started is when the run first started, to the second.
 	Started time.Time `json:"started"`
 	// EarlierEpochs are the values of train.epochs that the run had before the one

@@ -71,7 +71,7 @@ func drawDiagnosis(t *rapid.T) Diagnosis {
 		return Diagnosis{}
 	}
 	return Diagnosis{
-		positive.Draw(t, "norm"), positive.Draw(t, "variance"), positive.Draw(t, "scale"),
+		positive.Draw(t, "norm"), rapid.Float64Range(-1e9, 1e9).Draw(t, "square"), positive.Draw(t, "variance"), positive.Draw(t, "scale"),
 		rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64).Draw(t, "sharpness"), positive.Draw(t, "limit"),
 		positive.Draw(t, "update"), positive.Draw(t, "ratio"), rapid.Float64Range(1e-9, 1e9).Draw(t, "took"),
 	}
@@ -82,21 +82,21 @@ func drawDiagnosis(t *rapid.T) Diagnosis {
 func TestWriteDiagnoses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.csv")
 	epochs := []Epoch{
-		{Epoch: 0, Step: 3, Diagnosis: Diagnosis{GradientVariance: 5, Sharpness: -2.5, StabilityLimit: 38, UpdateNorm: 0.5, UpdateRatio: 0.01, Seconds: 0.25}},
+		{Epoch: 0, Step: 3, Diagnosis: Diagnosis{GradientSquare: -1, GradientVariance: 5, Sharpness: -2.5, StabilityLimit: 38, UpdateNorm: 0.5, UpdateRatio: 0.01, Seconds: 0.25}},
 		{Epoch: 1, Step: 6},
 	}
 	if err := WriteHistory(path, epochs); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.TrimSpace(firstLine) + ",noise_scale,gradient_norm,gradient_variance,sharpness,stability_limit,update_norm,update_ratio,diagnose_seconds\n" +
-		"0,3,0,0,0,0,0,0,0,0,,,5,-2.5,38,0.5,0.01,0.25\n" +
-		"1,6,0,0,0,0,0,0,0,0,,,,,,,,\n"
+	want := strings.TrimSpace(firstLine) + ",noise_scale,gradient_norm,gradient_square,gradient_variance,sharpness,stability_limit,update_norm,update_ratio,diagnose_seconds\n" +
+		"0,3,0,0,0,0,0,0,0,0,,,-1,5,-2.5,38,0.5,0.01,0.25\n" +
+		"1,6,0,0,0,0,0,0,0,0,,,,,,,,,\n"
 	if got, _ := os.ReadFile(path); string(got) != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	for _, c := range []struct{ old, new, want string }{
-		{"-2.5", "Inf", `:2:25: sharpness: "Inf" is not a finite number`},
-		{",38,", ",-38,", ":2:30: stability_limit: -38 is not a finite number of 0 or more"},
+		{"-2.5", "Inf", `:2:27: sharpness: "Inf" is not a finite number`},
+		{",38,", ",-38,", ":2:32: stability_limit: -38 is not a finite number of 0 or more"},
 		{"diagnose_seconds", "seconds", ":1:1: the header is"},
 	} {
 		bad := filepath.Join(t.TempDir(), "history.csv")

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package main
+package cli
 
 import (
 	"context"
@@ -17,35 +17,45 @@ import (
 
 // What a build with cgo has and native_nocgo.go has not.
 
-// defaultRuntime is what inference models run in.
-const defaultRuntime = runtimeNative
+// DefaultRuntime is what inference models run in.
+const DefaultRuntime = RuntimeNative
 
-// needsLibrary marks a command that does nothing without ONNX Runtime.
-func needsLibrary(cmd *cobra.Command) *cobra.Command { return cmd }
+// NeedsLibrary marks a command that does nothing without ONNX Runtime.
+func NeedsLibrary(cmd *cobra.Command) *cobra.Command { return cmd }
 
-// openLibrary finds or fetches the native library and opens it.
-func openLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) error {
+// OpenLibrary finds or fetches the native library and opens it.
+func OpenLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) error {
 	return session.Open(ctx, session.LibraryOptions{Library: r.Library, Device: r.Device, Progress: progress})
 }
 
 // openNative makes a model ready to run in ONNX Runtime.
 func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.Writer) (evaluation.Predictor, func() error, error) {
-	if err := openLibrary(ctx, r, stderr); err != nil {
+	if err := OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}
 	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32})
 	if err != nil {
-		return nil, nil, errors.Join(&dataError{err}, session.Close())
+		return nil, nil, errors.Join(BadData(err), session.Close())
 	}
 	return m, func() error { return errors.Join(m.Close(), session.Close()) }, nil
 }
 
-// openValues makes a model ready to give what each of its nodes computes, by name. m has
+// OpenPlain makes a model ready to run in ONNX Runtime's own operators alone. The library
+// must be open.
+func OpenPlain(data []byte, r configs.Runtime) (evaluation.Predictor, func() error, error) {
+	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32, Plain: true})
+	if err != nil {
+		return nil, nil, &dataError{err}
+	}
+	return m, m.Close, nil
+}
+
+// OpenValues makes a model ready to give what each of its nodes computes, by name. m has
 // decoded its bytes.
-func openValues(ctx context.Context, data []byte, m *interp.Model, r configs.Runtime, stderr io.Writer) (
+func OpenValues(ctx context.Context, data []byte, m *interp.Model, r configs.Runtime, stderr io.Writer) (
 	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
 ) {
-	if err := openLibrary(ctx, r, stderr); err != nil {
+	if err := OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}
 	p, err := session.NewLayerProbe(data, m, session.Options{Threads: r.Threads})

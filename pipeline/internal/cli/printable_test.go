@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -7,12 +7,12 @@ import (
 
 // TestShortLines cuts one line of three, in its middle.
 func TestShortLines(t *testing.T) {
-	got := shortLines("first\nbegins " + strings.Repeat("é", 200_000) + " ends\nlast")
+	got := ShortLines("first\nbegins " + strings.Repeat("é", 200_000) + " ends\nlast")
 	if lines := strings.Split(got, "\n"); len(lines) != 3 || lines[0] != "first" || lines[2] != "last" ||
 		!strings.HasPrefix(lines[1], "begins é") || !strings.HasSuffix(lines[1], "é ends") || len([]rune(lines[1])) != 10_003 {
 		t.Errorf("%d bytes: %.100q", len(got), got)
 	}
-	if line := strings.Repeat("x", 10_000); shortLines(line) != line {
+	if line := strings.Repeat("x", 10_000); ShortLines(line) != line {
 		t.Error("a line that is short enough is cut")
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !cgo
 
-package main
+package cli
 
 import (
 	"context"
@@ -18,29 +18,34 @@ import (
 
 // A build without cgo has what needs no training. Here is what the rest says.
 
-// defaultRuntime is what inference models run in.
-const defaultRuntime = runtimeGo
+// DefaultRuntime is what inference models run in.
+const DefaultRuntime = RuntimeGo
 
-// needsLibrary makes a command that does nothing without ONNX Runtime say so,
+// NeedsLibrary makes a command that does nothing without ONNX Runtime say so,
 // before it looks for data or fetches anything.
-func needsLibrary(cmd *cobra.Command) *cobra.Command {
+func NeedsLibrary(cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return fmt.Errorf("%s: %w", strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "), session.ErrNoCgo)
 	}
 	return cmd
 }
 
-// openLibrary fails.
-func openLibrary(context.Context, configs.Runtime, io.Writer) error { return session.ErrNoCgo }
+// OpenLibrary fails.
+func OpenLibrary(context.Context, configs.Runtime, io.Writer) error { return session.ErrNoCgo }
 
 // openNative fails.
 func openNative(context.Context, []byte, configs.Runtime, io.Writer) (evaluation.Predictor, func() error, error) {
-	return nil, nil, fmt.Errorf("%w; --runtime %s runs it in this one", session.ErrNoCgo, runtimeGo)
+	return nil, nil, fmt.Errorf("%w; --runtime %s runs it in this one", session.ErrNoCgo, RuntimeGo)
 }
 
-// openValues makes a model ready to give what each of its nodes computes, by name, in
+// OpenPlain fails.
+func OpenPlain([]byte, configs.Runtime) (evaluation.Predictor, func() error, error) {
+	return nil, nil, session.ErrNoCgo
+}
+
+// OpenValues makes a model ready to give what each of its nodes computes, by name, in
 // pure Go.
-func openValues(_ context.Context, _ []byte, m *interp.Model, _ configs.Runtime, _ io.Writer) (
+func OpenValues(_ context.Context, _ []byte, m *interp.Model, _ configs.Runtime, _ io.Writer) (
 	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
 ) {
 	values = func(images []uint8) (map[string][]float32, error) {

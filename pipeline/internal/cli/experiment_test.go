@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -43,10 +43,10 @@ func TestOneSplitIsLoaded(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := loadSplit(t.Context(), d, io.Discard, load.split); err != nil || got.Hash() != load.want.Hash() {
+		if got, err := LoadSplit(t.Context(), d, io.Discard, load.split); err != nil || got.Hash() != load.want.Hash() {
 			t.Errorf("%s: error %v, or other images", name, err)
 		}
-		if _, err := loadData(t.Context(), d, io.Discard); err == nil {
+		if _, err := LoadData(t.Context(), d, io.Discard); err == nil {
 			t.Errorf("%s: the damage to %s does not show", name, load.damage)
 		}
 		if err := os.WriteFile(path, whole, 0o600); err != nil {

@@ -11,46 +11,10 @@ import (
 	"strings"
 	"syscall"
 
-	"onnxlab/configs"
 	"onnxlab/internal/durable"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
-
-// cellFlag is a cell as the flag --cell takes it.
-func cellFlag(c rundir.Cell) string {
-	return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed)
-}
-
-// parseCell reads the flag --cell.
-func parseCell(flag string) (c rundir.Cell, err error) {
-	parts := strings.Split(flag, ":")
-	if len(parts) != 3 {
-		return c, &usageError{fmt.Errorf("--cell %q: want condition:batch:seed", flag)}
-	}
-	c.Condition = parts[0]
-	if c.BatchSize, err = strconv.Atoi(parts[1]); err == nil {
-		c.Seed, err = strconv.ParseUint(parts[2], 10, 64)
-	}
-	if err != nil {
-		return c, &usageError{fmt.Errorf("--cell %q: %w", flag, err)}
-	}
-	return c, nil
-}
-
-// cellExperiment is the experiment of the cell that --cell names, in the sweep
-// whose directory is root.
-func cellExperiment(root, flag string) (*configs.Experiment, error) {
-	c, err := parseCell(flag)
-	if err != nil {
-		return nil, err
-	}
-	e, err := rundir.ReadConfig(root)
-	if err != nil {
-		return nil, &dataError{err}
-	}
-	cell, err := e.Cell(c.Condition, c.BatchSize, c.Seed)
-	return &cell, err
-}
 
 // envIndex is what Kubernetes tells a pod of an Indexed Job: its number.
 const envIndex = "JOB_COMPLETION_INDEX"
@@ -60,20 +24,20 @@ const envIndex = "JOB_COMPLETION_INDEX"
 func (o *trainOptions) readCell(number string) error {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 {
-		return &usageError{fmt.Errorf("--cells: $%s is %q, want the number of a line, as pods of an Indexed Job have it", envIndex, number)}
+		return cli.BadUsagef("--cells: $%s is %q, want the number of a line, as pods of an Indexed Job have it", envIndex, number)
 	}
 	const limit = 1 << 26
 	text, err := durable.ReadPlain(o.cells, limit)
 	if err != nil {
-		return &dataError{err}
+		return cli.BadData(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	if n >= len(lines) {
-		return &dataError{fmt.Errorf("%s: it has %d lines, and $%s is %d", o.cells, len(lines), envIndex, n)}
+		return cli.BadDataf("%s: it has %d lines, and $%s is %d", o.cells, len(lines), envIndex, n)
 	}
 	var divided bool
 	if o.cell, o.out, divided = strings.Cut(lines[n], "\t"); !divided {
-		return &dataError{fmt.Errorf("%s:%d: want a cell and its directory, divided by a tab", o.cells, n+1)}
+		return cli.BadDataf("%s:%d: want a cell and its directory, divided by a tab", o.cells, n+1)
 	}
 	return nil
 }
@@ -82,7 +46,7 @@ func (o *trainOptions) readCell(number string) error {
 // directory, for the sweep and its report to tell.
 func runCell(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
 	if opts.giveUp != "" {
-		return markFailed(opts, errors.New(opts.giveUp), exitFailed)
+		return markFailed(opts, errors.New(opts.giveUp), cli.ExitFailed)
 	}
 	// A scheduler sends SIGTERM to every process of a job, and its script hands it on:
 	// a second one must not end the process while it saves.
@@ -99,8 +63,8 @@ func runCell(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) 
 	if err == nil {
 		return nil
 	}
-	switch status := exitStatus(ctx, err); status {
-	case exitInterrupted, exitLocked:
+	switch status := cli.ExitStatus(ctx, err); status {
+	case cli.ExitInterrupted, cli.ExitLocked:
 		return err
 	default:
 		return errors.Join(err, markFailed(opts, err, status))
@@ -134,7 +98,7 @@ func clearFailure(dir string) error {
 
 // markFailed writes down that the cell has failed.
 func markFailed(opts *trainOptions, failure error, status int) error {
-	cell, err := parseCell(opts.cell)
+	cell, err := cli.ParseCell(opts.cell)
 	if err != nil {
 		return err
 	}
@@ -144,5 +108,5 @@ func markFailed(opts *trainOptions, failure error, status int) error {
 	if err := os.MkdirAll(opts.out, 0o755); err != nil {
 		return err
 	}
-	return rundir.WriteFailure(opts.out, rundir.Failure{Error: shortLines(failure.Error()), ExitStatus: status, Cell: &cell})
+	return rundir.WriteFailure(opts.out, rundir.Failure{Error: cli.ShortLines(failure.Error()), ExitStatus: status, Cell: &cell})
 }

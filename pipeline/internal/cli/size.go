@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -8,19 +8,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// imageSize is the flag --size: HEIGHTxWIDTH, or one number for both.
-type imageSize struct {
-	height, width int
-	left          bool // to what a model from elsewhere takes
+// ImageSize is the flag --size: HEIGHTxWIDTH, or one number for both.
+type ImageSize struct {
+	Height, Width int
+	Left          bool // to what a given model takes
 }
 
-func (s *imageSize) add(flags *pflag.FlagSet) {
-	*s = imageSize{height: 32, width: 32}
+// Add adds the flag --size, by default 32 x 32 pixels.
+func (s *ImageSize) Add(flags *pflag.FlagSet) {
+	*s = ImageSize{Height: 32, Width: 32}
 	flags.Var(s, "size", "height and width of the images, in pixels, as 32x48, or 32 for both")
 }
 
 // Set reads the flag.
-func (s *imageSize) Set(text string) error {
+func (s *ImageSize) Set(text string) error {
 	height, width, two := strings.Cut(text, "x")
 	if !two {
 		width = height
@@ -29,7 +30,7 @@ func (s *imageSize) Set(text string) error {
 	for _, side := range []struct {
 		text string
 		n    *int
-	}{{height, &s.height}, {width, &s.width}} {
+	}{{height, &s.Height}, {width, &s.Width}} {
 		n, err := strconv.Atoi(side.text)
 		if err != nil || n < 1 || n > most {
 			return fmt.Errorf("want HEIGHTxWIDTH, or a number for both, each in 1..%d", most)
@@ -40,12 +41,12 @@ func (s *imageSize) Set(text string) error {
 }
 
 // String is the flag as Set reads it.
-func (s *imageSize) String() string {
-	if *s == (imageSize{}) {
+func (s *ImageSize) String() string {
+	if *s == (ImageSize{}) {
 		return ""
 	}
-	return fmt.Sprintf("%dx%d", s.height, s.width)
+	return fmt.Sprintf("%dx%d", s.Height, s.Width)
 }
 
 // Type stands for the flag's value in the help.
-func (s *imageSize) Type() string { return "size" }
+func (s *ImageSize) Type() string { return "size" }

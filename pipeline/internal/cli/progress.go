@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// progress shows a run: one line an epoch, and on a terminal a bar within it.
+// Progress shows a run: one line an epoch, and on a terminal a bar within it.
 // It counts epochs and steps from 1.
-type progress struct {
+type Progress struct {
 	out io.Writer
 	// header is what the run begins with, and notes what a user should know of it.
 	header string
@@ -27,15 +27,16 @@ type progress struct {
 	screen *terminal.Screen
 }
 
-func newProgress(out io.Writer, header string, notes []string) *progress {
+// NewProgress returns what shows a run on out, beginning with the header and the notes.
+func NewProgress(out io.Writer, header string, notes []string) *Progress {
 	screen, _ := terminal.Of(out)
-	return &progress{out: out, header: header, notes: notes, screen: screen}
+	return &Progress{out: out, header: header, notes: notes, screen: screen}
 }
 
 // Started implements trainloop.Observer.
-func (p *progress) Started(at trainloop.Position) {
+func (p *Progress) Started(at trainloop.Position) {
 	fmt.Fprintln(p.out, p.header)
-	writeNotes(p.out, p.notes)
+	WriteNotes(p.out, p.notes)
 	switch {
 	case at.Epoch == at.Epochs:
 		fmt.Fprintln(p.out, "going on after the last epoch")
@@ -45,7 +46,7 @@ func (p *progress) Started(at trainloop.Position) {
 }
 
 // Stepped implements trainloop.Observer.
-func (p *progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecond float64) {
+func (p *Progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecond float64) {
 	if p.screen == nil {
 		return
 	}
@@ -108,7 +109,7 @@ func epochOf(epoch, epochs int) string {
 }
 
 // Finished implements trainloop.Observer. The figures of all epochs are in columns.
-func (p *progress) Finished(at trainloop.Position, e rundir.Epoch) {
+func (p *Progress) Finished(at trainloop.Position, e rundir.Epoch) {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 		p.bar = nil

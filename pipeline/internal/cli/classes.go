@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 	"onnxlab/dataset"
 )
 
-// adopt returns the set with the channels and the classes of the model, which tells what its outputs
+// Adopt returns the set with the channels and the classes of the model, which tells what its outputs
 // stand for: labels are mapped by the names of the classes, which stderr is told if it
 // changes them. Of a model without names the numbers count. The error says what keeps
 // the model from classifying the images.
-func (c *classifier) adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, error) {
+func (c *Classifier) Adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, error) {
 	set = set.WithChannels(c.Channels)
 	height, width := set.Size()
 	switch {
@@ -49,12 +49,12 @@ func (c *classifier) adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, er
 	if len(set.Classes) == len(c.Classes) {
 		note = "the images have the classes of the model in another order: labels are mapped by their names"
 	}
-	writeNotes(stderr, []string{note})
+	WriteNotes(stderr, []string{note})
 	return &mapped, nil
 }
 
 // outputsOf are the outputs of the model that stand for the classes of the set.
-func (c *classifier) outputsOf(set *dataset.Set) ([]int32, error) {
+func (c *Classifier) outputsOf(set *dataset.Set) ([]int32, error) {
 	number := map[string]int32{}
 	for i, name := range c.Classes {
 		if _, twice := number[name]; twice {
