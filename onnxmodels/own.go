@@ -6,6 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/lower/native"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -48,8 +49,9 @@ func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 
 // Lowered returns an inference model with the operators that sessions of package session have,
 // on blocks of so many channels (session.Block): inputs, outputs and metadata stay, and values
-// do but for rounding. A model that has such operators already, that computes in other numbers
-// than float32 or that package importer cannot read is an error.
+// do but for rounding. An error is a model that has such operators already, that computes in
+// other numbers than float32, that package importer cannot read, or of which some convolutions
+// fit none: ONNX Runtime's own would then lose what it gains by planning all of them.
 func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
 	form, err := FormOf(m)
 	if err != nil {
@@ -73,6 +75,11 @@ func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
 		lower.FoldBatchNorm(b.Graph)
 	}
 	b.lower(TargetNative, block, true)
+	for _, n := range b.Nodes {
+		if n.Op == "Conv" && n.Domain != native.Domain {
+			return nil, fmt.Errorf("lower: there is no operator for %q", n.Name)
+		}
+	}
 	var properties []graph.Property
 	for _, p := range m.GetMetadataProps() {
 		properties = append(properties, graph.Property{Key: p.GetKey(), Value: p.GetValue()})

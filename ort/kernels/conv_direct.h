@@ -30,7 +30,8 @@ typedef struct {
 	float *framed;            // [workers or splits, frame]
 	float *sums;              // [splits], each like weights
 	long split_images;        // images in a split
-	long next;                // the next image that no worker has taken
+	long parts;               // of an image's outputs, so that all threads get some of few images
+	long next;                // the next image, or part of one, that no worker has taken
 } direct_job;
 
 static inline long larger(long a, long b) { return a > b ? a : b; }
@@ -148,18 +149,19 @@ SIMD_INLINE moments convolve_block(const direct_job *job, int small, const float
 	return all;
 }
 
-// convolve_images is what one worker does: it takes the next image until none is
-// left. Each image is a chunk of the moments.
+// convolve_images is what one worker does: it takes the next image, or part of its outputs,
+// until none is left. Each image is a chunk of the moments.
 SIMD static void convolve_images(void *argument, size_t worker) {
 	direct_job *job = argument;
 	const convolution *c = job->conv;
 	const long blocks = c->outputs / BLOCK, pixels = c->y_height * c->y_width;
 	const int small = is_3x3(&c->window);
 	float *framed = job->framed + (long)worker * job->frame;
-	long image;
-	while ((image = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < c->images) {
+	long task;
+	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < c->images * job->parts) {
+		const long image = task / job->parts, part = task % job->parts;
 		copy_into_frame(job, image, framed);
-		for (long b = 0; b < blocks; b++) {
+		for (long b = part; b < blocks; b += job->parts) {
 			float *y = c->y + (image * blocks + b) * pixels * BLOCK;
 			moments m = small ? convolve_block(job, 1, framed, b, y) : convolve_block(job, 0, framed, b, y);
 			if (c->moments != NULL)
@@ -185,6 +187,7 @@ static void direct_conv(const convolution *c, const threads *t, float *scratch) 
 		scratch += weight_floats(c);
 	}
 	job.framed = scratch;
+	job.parts = c->images < 2 * t->workers ? c->outputs / BLOCK : 1;
 	t->parallel_for(t, t->workers, convolve_images, &job);
 }
 

@@ -96,11 +96,11 @@ typedef struct {
 	long inputs;
 } tap_product;
 
-// add_rows adds PRODUCT_ROWS rows of V times one or two blocks of outputs to the rows of M
-// that are listed.
-SIMD_INLINE void add_rows(int vectors, const tap_product *p, const float *v, const long *rows) {
+// add_rows adds so many rows, at most PRODUCT_ROWS, of V times one or two blocks of outputs to
+// the rows of M that are listed.
+SIMD_INLINE void add_rows(int n, int vectors, const tap_product *p, const float *v, const long *rows) {
 	vec sums[2 * PRODUCT_ROWS];
-	UNROLL for (int i = 0; i < PRODUCT_ROWS; i++) {
+	UNROLL for (int i = 0; i < n; i++) {
 		sums[i * vectors] = load(p->m + rows[i] * BLOCK);
 		if (vectors > 1)
 			sums[i * vectors + 1] = load(p->m + p->m_stride + rows[i] * BLOCK);
@@ -110,28 +110,46 @@ SIMD_INLINE void add_rows(int vectors, const tap_product *p, const float *v, con
 	for (long b = 0; b < p->inputs; b += BLOCK, v += block_stride)
 		for (int c = 0; c < BLOCK; c++, u += BLOCK) {
 			vec u0 = load(u), u1 = vectors > 1 ? load(u + second) : u0;
-			multiply_add(sums, PRODUCT_ROWS, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
+			multiply_add(sums, n, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
 		}
-	UNROLL for (int i = 0; i < PRODUCT_ROWS; i++) {
+	UNROLL for (int i = 0; i < n; i++) {
 		store(p->m + rows[i] * BLOCK, sums[i * vectors]);
 		if (vectors > 1)
 			store(p->m + p->m_stride + rows[i] * BLOCK, sums[i * vectors + 1]);
 	}
 }
 
-SIMD_NOINLINE void add_one_block(const tap_product *p, const float *v, const long *rows) { add_rows(1, p, v, rows); }
+SIMD_NOINLINE void add_all_rows(int vectors, const tap_product *p, const float *v, const long *rows) {
+	if (vectors == 2)
+		add_rows(PRODUCT_ROWS, 2, p, v, rows);
+	else
+		add_rows(PRODUCT_ROWS, 1, p, v, rows);
+}
 
-SIMD_NOINLINE void add_two_blocks(const tap_product *p, const float *v, const long *rows) { add_rows(2, p, v, rows); }
+// add_last_rows adds the last n rows, which are fewer than PRODUCT_ROWS. Those that fill up
+// a third of them go to M's row that is not of the chunk, `spare`.
+SIMD_NOINLINE void add_last_rows(long n, int vectors, const tap_product *p, const float *v, const long *list, long spare) {
+	long rows[PRODUCT_ROWS];
+	for (long i = 0; i < PRODUCT_ROWS; i++) rows[i] = i < n ? list[i] : spare;
+	switch ((n + PRODUCT_THIRD - 1) / PRODUCT_THIRD * 2 + vectors) {
+	case 3: add_rows(PRODUCT_THIRD, 1, p, v, rows); break;
+	case 4: add_rows(PRODUCT_THIRD, 2, p, v, rows); break;
+	case 5: add_rows(2 * PRODUCT_THIRD, 1, p, v, rows); break;
+	case 6: add_rows(2 * PRODUCT_THIRD, 2, p, v, rows); break;
+	default: add_all_rows(vectors, p, v, rows);
+	}
+}
 
-// add_tap adds V·U of one tap to M. Rows that fill up the last PRODUCT_ROWS go to M's row
-// that is not of the chunk.
+// add_tap adds V·U of one tap to M.
 SIMD static void add_tap(tap_product p, const tap_list *list, long outputs, long spare) {
-	for (long b = 0; b < outputs; b += 2 * BLOCK, p.m += 2 * p.m_stride, p.u += 2 * p.inputs * BLOCK)
-		for (long t = 0; t < list->n; t += PRODUCT_ROWS) {
-			long rows[PRODUCT_ROWS];
-			for (long i = 0; i < PRODUCT_ROWS; i++) rows[i] = t + i < list->n ? list->row[t + i] : spare;
-			(b + BLOCK < outputs ? add_two_blocks : add_one_block)(&p, p.v + t * BLOCK, rows);
-		}
+	for (long b = 0; b < outputs; b += 2 * BLOCK, p.m += 2 * p.m_stride, p.u += 2 * p.inputs * BLOCK) {
+		const int vectors = b + BLOCK < outputs ? 2 : 1;
+		long t = 0;
+		for (; t + PRODUCT_ROWS <= list->n; t += PRODUCT_ROWS)
+			add_all_rows(vectors, &p, p.v + t * BLOCK, list->row + t);
+		if (t < list->n)
+			add_last_rows(list->n - t, vectors, &p, p.v + t * BLOCK, list->row + t, spare);
+	}
 }
 
 // write_run writes n neighbouring pixels of one block of y, as the end says, and adds them to

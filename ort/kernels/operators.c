@@ -51,6 +51,7 @@ static int read_norm(const call *c, const tensor in[4], int64_t channels, channe
 		.mean = in[2].data,
 		.inverse_deviation = in[3].data,
 		.relu = (int)c->attributes->relu,
+		.ceiling = c->attributes->ceiling,
 	};
 	for (int i = 0; i < 4; i++)
 		if (!is_vector(&in[i], channels))
@@ -108,6 +109,12 @@ static int read_weight(const call *c, const tensor *weight, convolution *conv) {
 	conv->flipped = flipped;
 	conv->weight = weight->data;
 	conv->outputs = outputs;
+	if (c->attributes->depthwise) {
+		conv->depthwise = 1;
+		conv->outputs = conv->inputs;
+		return weight->rank == 4 && shape[0] == conv->inputs && shape[1] == 1 && shape[2] == conv->window.height &&
+		       shape[3] == conv->window.width && conv->inputs % c->attributes->block == 0;
+	}
 	return weight->rank == 4 && shape[2] == conv->window.height && shape[3] == conv->window.width && inputs == conv->inputs &&
 	       outputs > 0 && outputs % c->attributes->block == 0;
 }
@@ -142,9 +149,9 @@ static OrtStatus *keep_packed(const call *c, convolution *conv) {
 
 OrtStatus *onnxlab_run_conv(const call *c) {
 	const tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3], *sum = &c->in[7];
-	convolution conv = {.bias = bias->data, .sum = sum->data, .y_relu = c->attributes->y_relu != 0};
+	convolution conv = {.bias = bias->data, .sum = sum->data, .y_relu = c->attributes->y_relu != 0, .y_ceiling = c->attributes->y_ceiling};
 	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv) && read_weight(c, weight, &conv) &&
-	                   (!conv.flipped || is_blocked(c, x)) &&
+	                   ((!conv.flipped && !conv.depthwise) || is_blocked(c, x)) &&
 	                   (bias->data == NULL || is_vector(bias, conv.outputs)) &&
 	                   read_x_norm(c, x_norm, x, &conv.x_norm) &&
 	                   (sum->data == NULL || has_shape_of_y(c, sum, &conv))));
@@ -170,7 +177,9 @@ OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
 	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv) && conv.images > 0 && is_blocked(c, dy) &&
 	                   dy->shape[0] == conv.images && dy->shape[2] == conv.y_height && dy->shape[3] == conv.y_width &&
 	                   read_x_norm(c, x_norm, x, &conv.x_norm)));
-	const int64_t weight_shape[] = {conv.outputs, conv.inputs, conv.window.height, conv.window.width};
+	conv.depthwise = c->attributes->depthwise != 0;
+	TRY(require(c, !conv.depthwise || (conv.inputs == conv.outputs && is_blocked(c, x))));
+	const int64_t weight_shape[] = {conv.outputs, conv.depthwise ? 1 : conv.inputs, conv.window.height, conv.window.width};
 	TRY(onnxlab_new_output(c->run, 0, weight_shape, 4, &conv.dweight));
 	scratch s;
 	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(&conv, c->threads->workers), &s));
@@ -192,7 +201,7 @@ OrtStatus *onnxlab_run_batchnorm(const call *c) {
 		.height = shape[2],
 		.width = shape[3],
 		.pool = pool,
-		.norm = {.scale = scale->data, .bias = bias->data, .relu = (int)c->attributes->relu},
+		.norm = {.scale = scale->data, .bias = bias->data, .relu = (int)c->attributes->relu, .ceiling = c->attributes->ceiling},
 		.x = x->data,
 		.epsilon = c->attributes->epsilon,
 		.moments = moments->data,

@@ -22,7 +22,9 @@ typedef struct {
 	int64_t constant; // its weight is the same in all runs
 	int64_t y_height, y_width;                // of a window's results
 	int64_t height, width, stride, top, left; // of a window; a height of 0 is 3x3, which leaves images their size
+	int64_t depthwise; // each channel of a convolution by itself
 	float epsilon, dy_scale, scale;
+	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
 } attributes;
 
 // The packed weights that a node keeps from its first run on, for both values of by_taps;

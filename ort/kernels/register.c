@@ -107,6 +107,9 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "by_taps", &a.by_taps));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_relu", &a.y_relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "constant", &a.constant));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "depthwise", &a.depthwise));
+	ignore(api, api->KernelInfoGetAttribute_float(info, "ceiling", &a.ceiling));
+	ignore(api, api->KernelInfoGetAttribute_float(info, "y_ceiling", &a.y_ceiling));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_height", &a.y_height));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_width", &a.y_width));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "height", &a.height));

@@ -8,9 +8,9 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 )
 
 // Model runs an inference model. It is safe for concurrent use.
@@ -31,7 +31,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
-	if o.Device != library.CUDA && !o.Plain {
+	if o.Device.Traits().Provider == configs.ProviderCPU && !o.Plain {
 		data = lowered(decoded, data)
 	}
 	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
