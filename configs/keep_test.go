@@ -21,7 +21,6 @@ model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, channels: 1, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
-  without: [zoom]
   geometry: keras-3
   operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
   mixup: 0.2
@@ -51,8 +50,8 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	reflected, defaults := reflect.ValueOf(want), Default()
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
-		if r.key == "train.cache_features" || r.key == "train.loss" || r.key == "data.labels" {
-			continue // they do not go with operations and weights: TestCacheFeatures and TestLosses try them
+		if r.key == "train.cache_features" || r.key == "train.loss" || r.key == "data.labels" || r.key == "augment.without" {
+			continue // they do not go with operations and weights: other tests try them
 		}
 		if r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
 			t.Errorf("%s is not tried: it is the default", r.key)
@@ -133,7 +132,7 @@ func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 // Hash and Diff see every setting that decides the weights, and no other.
 func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
-	b.Train.CacheFeatures, b.Train.Loss = true, LossMeanSquaredError
+	b.Train.CacheFeatures, b.Train.Loss, b.Augment.Without = true, LossMeanSquaredError, []string{"zoom"}
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
