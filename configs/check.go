@@ -205,6 +205,11 @@ func (d Data) opensCount() bool {
 
 func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
+	if d.MultiLabel() && d.Source != "folder" {
+		add("data.labels", "data.source", "%q does nothing, since data.source %s has classes of its own: it is for a folder", d.Labels, d.Source)
+	} else if d.MultiLabel() && e.Train.Loss == LossCrossEntropy {
+		add("data.labels", "train.loss", "images may have several classes, and train.loss %s is for one each: set it to %s", LossCrossEntropy, LossBinaryCrossEntropy)
+	}
 	if e.Model.Classes == 1 {
 		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
 	} else if classes := sourceClasses(d); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {

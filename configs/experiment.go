@@ -155,6 +155,9 @@ type Data struct {
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
 	ValidationShare float64 `yaml:"validation_share" json:"validation_share"`
+	// Labels is a CSV file in the folder that says which classes its images have, where
+	// they may have several and so are in no folder of a class; empty for others.
+	Labels string `yaml:"labels" json:"labels"`
 	// Broken is "refuse" or BrokenSkip: whether an image of a folder that cannot be read is
 	// an error.
 	Broken string `yaml:"broken" json:"broken"`
@@ -211,6 +214,9 @@ func (d *Data) SettleChannels(channels int) {
 		d.Channels = channels
 	}
 }
+
+// MultiLabel tells whether images may have several classes.
+func (d Data) MultiLabel() bool { return d.Labels != "" }
 
 // BrokenSkip leaves out images that cannot be read.
 const BrokenSkip = "skip"

@@ -162,10 +162,10 @@ func TestFaults(t *testing.T) {
 
 func TestFaultsInFlags(t *testing.T) {
 	for set, want := range map[string]string{
-		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, channels, validation_share, broken, image_memory)`,
+		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, channels, validation_share, labels, broken, image_memory)`,
 		"train.epcohs=3":                `--set train.epcohs=3: unknown key "train.epcohs" (did you mean "train.epochs"?)`,
 		"train.epochs":                  `--set train.epochs: has no value: write --set section.key=value`,
-		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best`,
+		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, loss, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best`,
 		"train.epochs=":                 `--set train.epochs=: train.epochs: an empty value is not a whole number in 1..1000000`,
 		"train.epochs='3'":              `--set train.epochs='3': train.epochs: "3" (text) is not a whole number in 1..1000000`,
 		"train.epochs=[":                `--set train.epochs=[: train.epochs: line 1: did not find expected node content`,

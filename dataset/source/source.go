@@ -88,7 +88,7 @@ func limitsOf(d configs.Data) dataset.Limits {
 func folderOptions(d configs.Data) folder.Options {
 	height, width := d.Sides()
 	return folder.Options{
-		Path: d.Path, Height: height, Width: width, Limits: limitsOf(d),
+		Path: d.Path, Labels: d.Labels, Height: height, Width: width, Limits: limitsOf(d),
 		ValidationShare: d.ValidationShare, SkipBroken: d.Broken == configs.BrokenSkip,
 		Photo: photo.Limits{Memory: int64(d.ImageMemory) << 20},
 	}
