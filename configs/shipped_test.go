@@ -28,7 +28,6 @@ func TestShippedExperiments(t *testing.T) {
 		"remedies":   {"medium", 0, 90, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
-		"remedies":   {"medium", 0, 90, 1},
 		"smoke":      {"strong", 1, 4, 2},
 		"folder":     {"medium", 0, 0, 1},
 	} {
