@@ -28,12 +28,6 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 	if err := checkSize(len(dst), len(src), height, width); err != nil {
 		return fmt.Errorf("apply plan: %w", err)
 	}
-	w.apply(p, dst, src, height, width)
-	return nil
-}
-
-// apply is Apply for a plan and sizes that are known to be right.
-func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
 	if p.moves() {
 		w.move(p, dst, src, height, width)
 	} else {
@@ -44,12 +38,15 @@ func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
 	stretch(dst, p.Contrast)
 	p.Erase.fill(dst, height, width)
 	p.Cutout.fill(dst, height, width)
+	return nil
 }
 
 // maxPixels keeps the places in a workspace within 32 bits.
 const maxPixels = 1 << 28
 
-func checkSides(height, width int) error {
+// CheckSides returns an error unless plans can be applied to images of height·width
+// pixels: sides of 1..65,536 pixels, and not more than 2²⁸ pixels in all.
+func CheckSides(height, width int) error {
 	if height < 1 || width < 1 || height > maxSide || width > maxSide {
 		return fmt.Errorf("image of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
 	}
@@ -60,7 +57,7 @@ func checkSides(height, width int) error {
 }
 
 func checkSize(dst, src, height, width int) error {
-	if err := checkSides(height, width); err != nil {
+	if err := CheckSides(height, width); err != nil {
 		return err
 	}
 	if want := height * width * 3; dst != want || src != want {

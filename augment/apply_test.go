@@ -138,14 +138,15 @@ func BenchmarkRecipe(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				a := newArtist()
+				d := NewDrawer(recipe, 1)
 				var space Workspace
 				src := noise(1, size, size)
 				dst := make([]uint8, len(src))
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					a.draw(recipe, 1, 0, uint64(i), size, size)
-					space.apply(&a.plan, dst, src, size, size)
+					if err := space.Apply(d.Draw(0, uint64(i), size, size), dst, src, size, size); err != nil {
+						b.Fatal(err)
+					}
 				}
 			})
 		}

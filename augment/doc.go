@@ -1,6 +1,6 @@
-// Package augment changes training images at random, and makes batches of
-// them: shift, flip, zoom, rotation, channel shift and erasing exactly as
-// Keras's ImageDataGenerator does them, and a few more of the same form.
+// Package augment changes training images at random: shift, flip, zoom, rotation,
+// channel shift and erasing exactly as Keras's ImageDataGenerator does them, and a few
+// more operations of the same kind.
 //
 // Images are uint8, rows of pixels of 3 channels, of any size. What happens
 // to an image is drawn first, as a Plan, and then applied, which is a pure
@@ -15,24 +15,12 @@
 // shear and zoom are one affine warp: bilinear, and outside the image the
 // nearest pixel of its edge. Its two geometries are those of two Keras.
 //
-// "go doc" leaves out the examples of this package: a loader that fills batches, a recipe
-// of one's own, and a plan that is kept and applied again. They are in
-// augment/example_test.go, and go test -v -run Example onnxlab/augment runs them.
+// "go doc" leaves out the examples of this package: a recipe of your own, and a plan that
+// is kept and applied again. They are in augment/example_test.go, and
+// go test -v -run Example onnxlab/augment runs them.
 //
-// # Batches
-//
-// A Loader shuffles a Source each epoch and fills the caller's buffers:
-//
-//	loader, err := augment.NewLoader(set, augment.LoaderOptions{Seed: 1, BatchSize: 128, Recipe: recipe})
-//	defer loader.Close()
-//	wait, err := loader.Next(ctx, images, labels)
-//
-// What is in a batch depends on the seed, the epoch and the step alone, not
-// on the number of workers or on where the loader started. In the steady
-// state no image costs an allocation.
-//
-// With [Mixing] each image of a batch is then mixed with another of it, by mixup or
-// CutMix, and NextMixed gives the labels of both.
+// Package batch, below this one, makes batches of images on all cores with such recipes;
+// package sheet draws previews.
 //
 // # Custom recipes
 //

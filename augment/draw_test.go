@@ -12,6 +12,15 @@ import (
 // draws is how many plans a distribution is tested with.
 const draws = 100_000
 
+func strong(t testing.TB) *Recipe {
+	t.Helper()
+	recipe, err := NewRecipe("strong", "keras-2018")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recipe
+}
+
 // plans draws plans as epochs of a training do: each from a key of its own.
 func plans(t testing.TB, recipe *Recipe, count, height, width int) []Plan {
 	t.Helper()
@@ -219,16 +228,16 @@ func TestCustomOperationsDrawTheirRanges(t *testing.T) {
 }
 
 func TestDrawDoesNotAllocate(t *testing.T) {
-	recipe, a := strong(t), newArtist()
+	d := NewDrawer(strong(t), 1)
 	i := 0
-	if n := testing.AllocsPerRun(1000, func() { a.draw(recipe, 1, 0, uint64(i), 32, 32); i++ }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { d.Draw(0, uint64(i), 32, 32); i++ }); n != 0 {
 		t.Errorf("drawing allocates %v times", n)
 	}
 }
 
 func BenchmarkDraw(b *testing.B) {
-	recipe, a := strong(b), newArtist()
+	d := NewDrawer(strong(b), 1)
 	for i := 0; b.Loop(); i++ {
-		a.draw(recipe, 1, 0, uint64(i), 32, 32)
+		d.Draw(0, uint64(i), 32, 32)
 	}
 }

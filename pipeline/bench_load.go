@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 )
 
 type benchLoadOptions struct {
@@ -42,7 +42,7 @@ func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer)
 	if opts.batch < 1 || opts.batch > set.Len() {
 		return &usageError{fmt.Errorf("--batch: %d is outside 1..%d, the images of this size there are", opts.batch, set.Len())}
 	}
-	loader, err := augment.NewLoader(set, augment.LoaderOptions{Seed: 1, BatchSize: opts.batch, Recipe: recipe, Workers: opts.workers})
+	loader, err := batch.NewLoader(set, batch.LoaderOptions{Seed: 1, BatchSize: opts.batch, Recipe: recipe, Workers: opts.workers})
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer)
 }
 
 // loadFor reads batches for the seconds of opts, after a first one.
-func loadFor(ctx context.Context, loader *augment.Loader, opts *benchLoadOptions, imageBytes int) (images int64, seconds float64, err error) {
+func loadFor(ctx context.Context, loader *batch.Loader, opts *benchLoadOptions, imageBytes int) (images int64, seconds float64, err error) {
 	pixels, labels := make([]uint8, opts.batch*imageBytes), make([]int64, opts.batch)
 	if _, err := loader.Next(ctx, pixels, labels); err != nil {
 		return 0, 0, err

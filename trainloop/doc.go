@@ -39,7 +39,7 @@
 // is resumed with the same network alone. A program sweeps it as it does others, by package
 // sweep, with Experiment.Model.Kind set to configs.KindOwn and a command that starts the program
 // itself. One step at a time is for package session, on what onnxmodels makes and
-// augment.Loader fills.
+// batch.Loader fills.
 //
 // The native library must be open: session.Open.
 package trainloop

@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
@@ -158,17 +158,17 @@ func (f *features) steps(e configs.Experiment, at snapshot.Manifest, state []byt
 }
 
 // orderOf are the options of a loader on which the order of the images depends.
-func orderOf(e configs.Experiment) augment.LoaderOptions {
-	return augment.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
+func orderOf(e configs.Experiment) batch.LoaderOptions {
+	return batch.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
 }
 
-// featureFeed is the feed of features, in the order in which augment.Loader has the images.
+// featureFeed is the feed of features, in the order in which batch.Loader has the images.
 type featureFeed struct {
 	*features
 	trainer     *session.Trainer
-	options     augment.LoaderOptions // that tell the order
-	size        int                   // of a batch
-	epoch, step int                   // of the next batch
+	options     batch.LoaderOptions // that tell the order
+	size        int                 // of a batch
+	epoch, step int                 // of the next batch
 	order       []int32
 
 	batch       []float32
@@ -190,7 +190,7 @@ func (f *featureFeed) next(ctx context.Context) (wait time.Duration, err error) 
 	}
 	begun := time.Now()
 	if f.order == nil {
-		f.order = augment.Picks(f.set, f.options, uint64(f.epoch))
+		f.order = batch.Picks(f.set, f.options, uint64(f.epoch))
 	}
 	n := f.upper.Features()
 	for i, image := range f.order[f.step*f.size : (f.step+1)*f.size] {
@@ -250,7 +250,7 @@ func matrix(list []float32, n int) *interp.Value {
 // measure adds the moments that BatchNorm in the upper layers has over the epoch's first
 // training images.
 func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
-	batch, batches := measuredBatches(f.set.Len(), MicroBatch(e))
+	size, batches := measuredBatches(f.set.Len(), MicroBatch(e))
 	data, err := modelfile.Marshal(m.Model)
 	if err != nil {
 		return err
@@ -262,8 +262,8 @@ func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	n := f.upper.Features()
 	feed := &featureFeed{
-		features: f, options: augment.LoaderOptions{Seed: e.Seed}, size: batch, epoch: epoch,
-		batch: make([]float32, batch*n), batchLabels: make([]int64, batch),
+		features: f, options: batch.LoaderOptions{Seed: e.Seed}, size: size, epoch: epoch,
+		batch: make([]float32, size*n), batchLabels: make([]int64, size),
 	}
 	for range batches {
 		if _, err := feed.next(ctx); err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/ort/session"
 )
 
@@ -24,7 +24,7 @@ type feed interface {
 
 // imageFeed is the feed of images.
 type imageFeed struct {
-	*augment.Loader
+	*batch.Loader
 	mixes   bool
 	trainer *session.Trainer
 	images  []uint8

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
@@ -35,8 +35,8 @@ func Example_fineTune() {
 	})
 	check(err)
 
-	const batch = 10
-	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: batch, Target: onnxmodels.TargetCPU})
+	const size = 10
+	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: size, Target: onnxmodels.TargetCPU})
 	check(err)
 	check(session.Open(ctx, session.LibraryOptions{Progress: os.Stderr}))
 	defer session.Close()
@@ -44,7 +44,7 @@ func Example_fineTune() {
 	check(err)
 	defer trainer.Close()
 	set := redAndBlue(40)
-	loader, err := augment.NewLoader(set, augment.LoaderOptions{Seed: 1, BatchSize: batch})
+	loader, err := batch.NewLoader(set, batch.LoaderOptions{Seed: 1, BatchSize: size})
 	check(err)
 	defer loader.Close()
 	images, labels := trainer.Batch()

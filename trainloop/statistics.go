@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
@@ -55,13 +55,13 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 // measure adds the moments of the epoch's first training images, augmented as the epoch
 // had them.
 func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
-	batch, batches := measuredBatches(r.Train.Len(), MicroBatch(r.Experiment))
+	size, batches := measuredBatches(r.Train.Len(), MicroBatch(r.Experiment))
 	recipe, err := Recipe(r.Experiment.Augment)
 	if err != nil {
 		return err
 	}
-	loader, err := augment.NewLoader(r.Train, augment.LoaderOptions{
-		Seed: r.Experiment.Seed, BatchSize: batch, Recipe: recipe, Epoch: r.at.Epoch,
+	loader, err := batch.NewLoader(r.Train, batch.LoaderOptions{
+		Seed: r.Experiment.Seed, BatchSize: size, Recipe: recipe, Epoch: r.at.Epoch,
 	})
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
 	}
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	height, width := r.network.Size()
-	images, labels := make([]uint8, batch*height*width*3), make([]int64, batch)
+	images, labels := make([]uint8, size*height*width*3), make([]int64, size)
 	for range batches {
 		if _, err := loader.Next(ctx, images, labels); err != nil {
 			return err
@@ -103,7 +103,7 @@ func hasStatistics(n *onnxmodels.Network) bool {
 // they to how images are normalised afterwards. So they are as large as those that are
 // evaluated at once, or as the micro-batches if these are larger: the machine has memory
 // for both.
-func measuredBatches(images, micro int) (batch, batches int) {
+func measuredBatches(images, micro int) (size, batches int) {
 	measured := min(images, mostMeasured)
 	most := max(micro, evaluation.Batch)
 	batches = (measured + most - 1) / most

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
@@ -254,7 +254,7 @@ func epochImages(t *testing.T, o Options, epoch int) []uint8 {
 		t.Fatal(err)
 	}
 	images := make([]uint8, o.Train.Len()*32*32*3)
-	loader, err := augment.NewLoader(o.Train, augment.LoaderOptions{Seed: o.Experiment.Seed, BatchSize: o.Train.Len(), Recipe: recipe, Epoch: epoch})
+	loader, err := batch.NewLoader(o.Train, batch.LoaderOptions{Seed: o.Experiment.Seed, BatchSize: o.Train.Len(), Recipe: recipe, Epoch: epoch})
 	if err != nil {
 		t.Fatal(err)
 	}

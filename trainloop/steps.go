@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
@@ -31,10 +31,10 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	if err != nil {
 		return nil, err
 	}
-	loader, err := augment.NewLoader(train, augment.LoaderOptions{
+	loader, err := batch.NewLoader(train, batch.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
 		Balance: e.Train.Balance == configs.BalanceSampling,
-		Mixing:  augment.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
+		Mixing:  batch.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
 		Epoch:   at.Epoch, Step: at.Partial.Steps,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
@@ -45,8 +46,8 @@ func Example() {
 		onnxmodels.Dropout("drop", 0.1),
 		onnxmodels.Dense("dense", 3))
 	check(err)
-	const batch = 12
-	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: batch, Target: onnxmodels.TargetCPU})
+	const size = 12
+	artifacts, err := network.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: size, Target: onnxmodels.TargetCPU})
 	check(err)
 	check(session.Open(ctx, session.LibraryOptions{Progress: os.Stderr}))
 	defer session.Close()
@@ -56,7 +57,7 @@ func Example() {
 
 	recipe, err := augment.NewRecipe("medium", string(augment.Keras2018))
 	check(err)
-	loader, err := augment.NewLoader(tints(60), augment.LoaderOptions{Seed: 1, BatchSize: batch, Recipe: recipe})
+	loader, err := batch.NewLoader(tints(60), batch.LoaderOptions{Seed: 1, BatchSize: size, Recipe: recipe})
 	check(err)
 	defer loader.Close()
 	steps := 10 * loader.StepsPerEpoch()
@@ -69,7 +70,7 @@ func Example() {
 		last, err = trainer.Step(images, labels, rates.Rate(step), uint64(step))
 		check(err)
 	}
-	fmt.Println("last batch:", last.Correct, "of", batch, "right")
+	fmt.Println("last batch:", last.Correct, "of", size, "right")
 	report, err := trainer.Evaluate(ctx, tints(9))
 	check(err)
 	fmt.Println("accuracy:", report.Accuracy, "recall of light:", report.Classes[1].Recall)

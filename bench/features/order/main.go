@@ -9,7 +9,7 @@ import (
 	"log"
 	"strings"
 
-	"onnxlab/augment"
+	"onnxlab/augment/batch"
 	"onnxlab/dataset"
 	"onnxlab/dataset/folder"
 )
@@ -25,7 +25,7 @@ func main() {
 	}
 	for epoch := range *epochs {
 		var files []string
-		for _, i := range augment.Order(sets.Train.Len(), *seed, uint64(epoch)) {
+		for _, i := range batch.Order(sets.Train.Len(), *seed, uint64(epoch)) {
 			files = append(files, sets.Train.Files[i])
 		}
 		fmt.Println(strings.Join(files, " "))

@@ -1,4 +1,4 @@
-package augment
+package batch
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"onnxlab/augment"
 )
 
 // Source is a set of images of one size, with 3 channels, and their labels.
@@ -27,7 +29,7 @@ type LoaderOptions struct {
 	// BatchSize is the number of images in a batch, at most the source's.
 	BatchSize int
 	// Recipe changes the images; nil changes nothing.
-	Recipe *Recipe
+	Recipe *augment.Recipe
 	// Balance makes epochs of as many images, of which as many are of every class that
 	// has some: those of small classes come several times, each changed in another way,
 	// and of large ones not all do.
@@ -101,11 +103,15 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 		return nil, err
 	}
 	height, width := source.Size()
-	if err := checkSides(height, width); err != nil {
+	if err := augment.CheckSides(height, width); err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}
 	if options.Recipe == nil {
-		options.Recipe = &Recipe{geometry: Keras2018}
+		none, err := augment.NewRecipe("none", string(augment.Keras2018))
+		if err != nil {
+			return nil, err
+		}
+		options.Recipe = none
 	}
 	l := &Loader{
 		source:  source,

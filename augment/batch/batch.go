@@ -1,8 +1,10 @@
-package augment
+package batch
 
 import (
 	"fmt"
 	"sync/atomic"
+
+	"onnxlab/augment"
 )
 
 // batch is one that is being made or waits to be read.
@@ -87,8 +89,7 @@ func (l *Loader) hand(epoch uint64, picks []pick) bool {
 
 // work makes images until the loader is closed.
 func (l *Loader) work() {
-	a := newArtist()
-	var space Workspace
+	w := worker{drawer: augment.NewDrawer(l.options.Recipe, l.options.Seed)}
 	var last []uint8 // image of a batch that is mixed
 	if l.options.Mixing.mixes() {
 		height, width := l.source.Size()
@@ -98,7 +99,7 @@ func (l *Loader) work() {
 		select {
 		case t := <-l.tasks:
 			for i := t.from; i < t.to; i++ {
-				l.make(t.batch, i, a, &space)
+				l.make(t.batch, i, &w)
 			}
 			if t.missing.Add(int64(t.from-t.to)) == 0 {
 				if last != nil {
@@ -112,18 +113,28 @@ func (l *Loader) work() {
 	}
 }
 
+// worker is the memory in which one goroutine makes images.
+type worker struct {
+	drawer *augment.Drawer
+	space  augment.Workspace
+}
+
 // make makes the image and the label at a position of a batch.
-func (l *Loader) make(b *batch, position int, a *artist, space *Workspace) {
+func (l *Loader) make(b *batch, position int, w *worker) {
 	height, width := l.source.Size()
 	picked := b.picks[position]
 	index := int(picked.image)
-	a.draw(l.options.Recipe, l.options.Seed, b.epoch, picked.sample(), height, width)
 	size, image := height*width*3, l.source.Image(index)
 	if len(image) != size {
 		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx3", index, len(image), size, height, width)
 		b.wrong.Store(&err)
 		return
 	}
-	space.apply(&a.plan, b.images[position*size:(position+1)*size], image, height, width)
+	plan := w.drawer.Draw(b.epoch, picked.sample(), height, width)
+	if err := w.space.Apply(plan, b.images[position*size:(position+1)*size], image, height, width); err != nil {
+		wrong := fmt.Errorf("read batch: image %d of the source: %w", index, err)
+		b.wrong.Store(&wrong)
+		return
+	}
 	b.labels[position] = int64(l.source.Label(index))
 }

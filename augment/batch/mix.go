@@ -1,4 +1,4 @@
-package augment
+package batch
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"onnxlab/augment"
 	"onnxlab/internal/keyed"
 )
 
@@ -90,8 +91,11 @@ func largerShare(rng *rand.Rand, alpha float64) float64 {
 // Apply mixes the other image into dst, which holds the image. Both hold height rows of
 // width pixels of 3 channels. Means are rounded to the nearest integer.
 func (x Mix) Apply(dst, other []uint8, height, width int) error {
-	if err := checkSize(len(dst), len(other), height, width); err != nil {
+	if err := augment.CheckSides(height, width); err != nil {
 		return fmt.Errorf("mix images: %w", err)
+	}
+	if size := height * width * 3; len(dst) != size || len(other) != size {
+		return fmt.Errorf("mix images: images of %dx%d pixels need %d bytes, got %d and %d", height, width, size, len(dst), len(other))
 	}
 	inside := x.Row >= 0 && x.Column >= 0 && x.Height >= 0 && x.Width >= 0 && x.Row+x.Height <= height && x.Column+x.Width <= width
 	if !(x.Share >= 0 && x.Share <= 1) || !inside {

@@ -1,16 +1,19 @@
-package augment
+package batch
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"onnxlab/augment"
 )
 
 // images is a source of random images whose labels are their indices.
@@ -27,14 +30,24 @@ func newImages(count, height, width int) *images {
 	return s
 }
 
+// noise is a random image of height·width pixels.
+func noise(seed uint64, height, width int) []uint8 {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	pixels := make([]uint8, height*width*3)
+	for i := range pixels {
+		pixels[i] = uint8(rng.Uint32())
+	}
+	return pixels
+}
+
 func (s *images) Len() int                  { return len(s.pixels) }
 func (s *images) Size() (height, width int) { return s.height, s.width }
 func (s *images) Image(i int) []uint8       { return s.pixels[i] }
 func (s *images) Label(i int) int32         { return int32(i) }
 
-func strong(t testing.TB) *Recipe {
+func strong(t testing.TB) *augment.Recipe {
 	t.Helper()
-	recipe, err := NewRecipe("strong", "keras-2018")
+	recipe, err := augment.NewRecipe("strong", "keras-2018")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +155,10 @@ func TestLoaderFollowsOrderAndPlanFor(t *testing.T) {
 			if labels[epoch][position] != int64(index) {
 				t.Fatalf("epoch %d position %d: image %d, Order says %d", epoch, position, labels[epoch][position], index)
 			}
-			want := apply(t, recipe.PlanFor(5, epoch, int(index), 11, 6), source.Image(int(index)), 11, 6)
+			plan, want := recipe.PlanFor(5, epoch, int(index), 11, 6), make([]uint8, 198)
+			if err := plan.Apply(want, source.Image(int(index)), 11, 6); err != nil {
+				t.Fatal(err)
+			}
 			if !bytes.Equal(pixels[epoch][position*198:][:198], want) {
 				t.Errorf("epoch %d image %d: not what PlanFor says", epoch, index)
 			}
@@ -192,7 +208,7 @@ func TestNextRefusesOtherSizes(t *testing.T) {
 func TestSourceThatIsNotWhatItSays(t *testing.T) {
 	source := newImages(4, 4, 4)
 	source.pixels[3] = source.pixels[3][:7]
-	for _, recipe := range []*Recipe{nil, strong(t)} {
+	for _, recipe := range []*augment.Recipe{nil, strong(t)} {
 		l, err := NewLoader(source, LoaderOptions{BatchSize: 4, Recipe: recipe})
 		if err != nil {
 			t.Fatal(err)
@@ -263,7 +279,7 @@ func TestCloseEndsAllGoroutines(t *testing.T) {
 			}
 			cancel()
 			l.Close()
-			if text := stacks[:runtime.Stack(stacks, true)]; bytes.Contains(text, []byte("augment.(*Loader)")) {
+			if text := stacks[:runtime.Stack(stacks, true)]; bytes.Contains(text, []byte("batch.(*Loader)")) {
 				t.Fatalf("after Close some work:\n%s", text)
 			}
 			l.Close()

@@ -1,0 +1,18 @@
+// Package batch makes batches of augmented images on all cores, ahead of whoever trains
+// on them. A Loader shuffles a Source each epoch and fills the caller's buffers:
+//
+//	loader, err := batch.NewLoader(set, batch.LoaderOptions{Seed: 1, BatchSize: 128, Recipe: recipe})
+//	defer loader.Close()
+//	wait, err := loader.Next(ctx, images, labels)
+//
+// What is in a batch depends on the seed, the epoch and the step alone, not on the number
+// of workers or on where the loader started. In the steady state no image costs an
+// allocation.
+//
+// With [Mixing], each image of a batch is then mixed with another of it, by mixup or
+// CutMix, and NextMixed gives the labels of both. With LoaderOptions.Balance, every class
+// comes as often.
+//
+// "go doc" leaves out the example of this package: augment/batch/example_test.go fills a
+// batch and makes one image of it again from its plan.
+package batch
