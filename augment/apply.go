@@ -1,16 +1,22 @@
 package augment
 
-import "fmt"
+import (
+	"fmt"
+
+	"onnxlab/internal/resize"
+)
 
 // Workspace is the memory that applying plans needs, reused from image to
 // image. The zero value is ready. One goroutine at a time may use it.
 type Workspace struct {
 	source, result []uint64
+	cropped        []uint8
+	resizer        resize.Resizer
 }
 
 // Apply writes src changed as the plan says into dst. Both hold height rows
-// of width pixels of 3 channels, and they must not overlap. The order is
-// Keras's: warp, channel shift, flip; then brightness, contrast, erasing and
+// of width pixels of 3 channels, and they must not overlap. The part of Crop
+// is cut out and resized first. The order then is Keras's: warp, channel shift, flip; then brightness, contrast, erasing and
 // cutout. Values are rounded to the nearest integer once, after the channel
 // shift.
 //
@@ -27,6 +33,15 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 	}
 	if err := checkSize(len(dst), len(src), height, width); err != nil {
 		return fmt.Errorf("apply plan: %w", err)
+	}
+	if !p.Crop.Empty() {
+		if len(w.cropped) != len(src) {
+			w.cropped = make([]uint8, len(src))
+		}
+		if err := p.Crop.resize(&w.resizer, w.cropped, src, height, width); err != nil {
+			return fmt.Errorf("apply plan: %w", err)
+		}
+		src = w.cropped
 	}
 	if p.moves() {
 		w.move(p, dst, src, height, width)

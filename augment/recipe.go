@@ -48,6 +48,7 @@ func kinds() []kind {
 		{"erase", newErase},
 		{"erase_published", newPublishedErase},
 		{"cutout", newCutout},
+		{"random_resized_crop", newResizedCrop},
 	}
 }
 
@@ -71,13 +72,17 @@ func preset(name string) ([]operation, error) {
 			channelShift{50},
 			defaultErase(),
 		}, nil
+	case "photo":
+		return []operation{defaultCrop(), flip{0.5}}, nil
 	}
-	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong", name)
+	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong, photo", name)
 }
 
 // NewRecipe makes a recipe of the study: "none"; "shift", 4 pixels of 32 each
 // way; "medium", shift and flip; or "strong": rotation of ±10 degrees, shift,
-// zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing.
+// zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing. Or it makes "photo", the
+// recipe of ImageNet training (Szegedy et al. 2015): a part of 8 to 100 % of the area,
+// of proportions 3:4 to 4:3, resized, and flip.
 func NewRecipe(name, geometry string) (*Recipe, error) {
 	g := Geometry(geometry)
 	if err := g.validate(); err != nil {
@@ -149,7 +154,23 @@ func (r *Recipe) Geometry() Geometry { return r.geometry }
 func (r *Recipe) Draw(rng *rand.Rand, height, width int) Plan {
 	var p Plan
 	r.draw(rng, height, width, &p)
+	p.Crop = r.crop(rng, height, width)
 	return p
+}
+
+// Crops tells whether images are random parts of their originals.
+func (r *Recipe) Crops() bool {
+	return slices.ContainsFunc(r.operations, func(o operation) bool { _, crops := o.(resizedCrop); return crops })
+}
+
+// crop draws which part of an original of height·width pixels an image is.
+func (r *Recipe) crop(rng *rand.Rand, height, width int) Crop {
+	for _, o := range r.operations {
+		if c, crops := o.(resizedCrop); crops {
+			return c.pick(rng, height, width)
+		}
+	}
+	return Crop{}
 }
 
 // draw is Draw into a plan that is there already, without allocation.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRecipesRefuseNames(t *testing.T) {
-	if _, err := NewRecipe("srtong", "keras-3"); err == nil || err.Error() != `augment.recipe: "srtong" is not one of none, shift, medium, strong` {
+	if _, err := NewRecipe("srtong", "keras-3"); err == nil || err.Error() != `augment.recipe: "srtong" is not one of none, shift, medium, strong, photo` {
 		t.Errorf("error %v", err)
 	}
 	want := `augment.geometry: "keras" is not one of keras-2018, keras-3`

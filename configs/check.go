@@ -197,6 +197,12 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	if d.Size != 0 && d.Source != "folder" {
 		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}
+	if d.Transform != TransformSquare && !d.Photographs() {
+		add("data.transform", "data.source", "%s does nothing, since %s images have a size of their own: only a folder's are cut and resized", d.Transform, d.Source)
+	}
+	if d.Read == ReadMemory && d.Photographs() && e.Augment.Crops() {
+		add("data.read", "augment.recipe", "memory keeps images of one size, but augment cuts them out of their originals: set data.read to stream or auto")
+	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}

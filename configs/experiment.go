@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"math"
+	"slices"
 )
 
 // Experiment is one resolved experiment: every setting that decides what a
@@ -156,6 +157,42 @@ type Data struct {
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
+	// Transform is how images of a folder are cut and resized where nothing is drawn at
+	// random: "square", "torchvision" or "timm".
+	Transform string `yaml:"transform" json:"transform"`
+	// Read is ReadAuto, ReadMemory or ReadStream: whether images of a folder stay in their
+	// files until they are needed.
+	Read string `yaml:"read" json:"read"`
+	// Memory is how many megabytes (of 2^20 bytes) the pixels of a folder's images may
+	// take; where they would take more, they are read when they are needed. 0 means 512.
+	Memory int `yaml:"memory" json:"memory"`
+	// Decoder is what decodes JPEG images: "auto", "libjpeg-turbo" or "go".
+	Decoder string `yaml:"decoder" json:"decoder"`
+}
+
+// Whether images stay in their files until they are needed.
+const (
+	ReadAuto   = "auto"
+	ReadMemory = "memory"
+	ReadStream = "stream"
+)
+
+// The decoders of JPEG images, and TransformSquare, the transform that there always was.
+const (
+	DecoderAuto     = "auto"
+	DecoderTurbo    = "libjpeg-turbo"
+	DecoderGo       = "go"
+	TransformSquare = "square"
+)
+
+// Photographs tells whether the images are files of any size, which are resized.
+func (d Data) Photographs() bool { return d.Source == "folder" }
+
+// Turbo tells whether JPEG images are decoded with libjpeg-turbo where it can be had:
+// always if it is asked for; by DecoderAuto where images are streamed or transformed as
+// no earlier version did it, and not where the pixels of earlier versions are wanted.
+func (d Data) Turbo() bool {
+	return d.Decoder == DecoderTurbo || d.Decoder == DecoderAuto && (d.Read == ReadStream || d.Transform != TransformSquare)
 }
 
 // Sides are the height and the width in pixels to which the images of a folder are
@@ -183,7 +220,7 @@ const BrokenSkip = "skip"
 
 // Augment says what happens to each training image.
 type Augment struct {
-	// Recipe is "none", "shift", "medium", "strong" or "custom".
+	// Recipe is "none", "shift", "medium", "strong", "photo" or "custom".
 	Recipe string `yaml:"recipe" json:"recipe"`
 	// Geometry is "keras-2018" or "keras-3".
 	Geometry string `yaml:"geometry" json:"geometry"`
@@ -193,6 +230,11 @@ type Augment struct {
 	// two mixed images are drawn from. With both, a coin is tossed for each image.
 	Mixup  float64 `yaml:"mixup" json:"mixup"`
 	CutMix float64 `yaml:"cutmix" json:"cutmix"`
+}
+
+// Crops tells whether images are random parts of their originals.
+func (a Augment) Crops() bool {
+	return a.Recipe == "photo" || a.Recipe == "custom" && slices.ContainsFunc(a.Operations, func(o Operation) bool { return o.Kind == "random_resized_crop" })
 }
 
 // Mixes tells whether images are mixed with others.

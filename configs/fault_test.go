@@ -64,7 +64,7 @@ func TestFaults(t *testing.T) {
 		"yes":                    {"optimizer: {decay_all: yes}\n", `FILE:1:24: optimizer.decay_all: "yes" (text) is neither true nor false`},
 		"number for text":        {"name: 012\n", `FILE:1:7: name: 012 is not text: quote it`},
 		"date for text":          {"name: 2024-01-01\n", `FILE:1:7: name: 2024-01-01 is not text: quote it`},
-		"unknown word":           {"augment: {recipe: srtong}\n", `FILE:1:19: augment.recipe: "srtong" is not one of none, shift, medium, strong, custom`},
+		"unknown word":           {"augment: {recipe: srtong}\n", `FILE:1:19: augment.recipe: "srtong" is not one of none, shift, medium, strong, photo, custom`},
 		"control character":      {"name: \"a\\e\"\n", `FILE:1:7: name: "a\x1b" has a control character at byte 1`},
 		"scalar for a list":      {"model: {widths: 64}\n", `FILE:1:17: model.widths: 64 is not a list: write [a, b]`},
 		"empty list":             {"model: {widths: []}\n", `FILE:1:17: model.widths: 0 entries are outside 1..8`},
@@ -162,7 +162,7 @@ func TestFaults(t *testing.T) {
 
 func TestFaultsInFlags(t *testing.T) {
 	for set, want := range map[string]string{
-		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, validation_share, broken, image_memory)`,
+		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, validation_share, broken, image_memory, transform, read, memory, decoder)`,
 		"train.epcohs=3":                `--set train.epcohs=3: unknown key "train.epcohs" (did you mean "train.epochs"?)`,
 		"train.epochs":                  `--set train.epochs: has no value: write --set section.key=value`,
 		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best`,

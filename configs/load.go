@@ -69,6 +69,7 @@ func loadResolved(path string, sets []string, sections ...string) (*Resolved, er
 	}
 	r.followSource()
 	r.followKind()
+	r.Experiment.followRecipe()
 	return r, nil
 }
 
@@ -96,6 +97,14 @@ func (r *Resolved) followSource() {
 	const key = "model.batchnorm.statistics"
 	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {
 		r.Experiment.Model.BatchNorm.Statistics = StatisticsRecalibrated
+	}
+}
+
+// followRecipe has photographs streamed of which each epoch takes other parts: pixels of one
+// size that are kept in memory would not do.
+func (e *Experiment) followRecipe() {
+	if e.Data.Photographs() && e.Data.Read == ReadAuto && e.Augment.Crops() {
+		e.Data.Read = ReadStream
 	}
 }
 

@@ -57,7 +57,8 @@ func bySGD(e *Experiment) bool        { return !e.Optimizer.IsAdam() }
 func withNesterov(e *Experiment) bool { return e.Optimizer.Nesterov }
 func clips(e *Experiment) bool        { return e.Optimizer.ClipNorm > 0 }
 
-func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+func hasWidth(e *Experiment) bool   { return e.Data.Width != 0 }
+func transforms(e *Experiment) bool { return e.Data.Transform != TransformSquare }
 
 func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
@@ -110,8 +111,12 @@ func rules() []rule {
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
+		{key: "data.transform", doc: "How a folder's images are cut and resized where nothing is drawn at random: square resizes the largest middle part of the wanted proportions; torchvision resizes the shorter side to 8/7 of what is wanted, bilinear and antialiased, and cuts out the middle, as torchvision's presets do with 256 and 224 pixels; timm does the same with a bicubic filter.", names: []string{TransformSquare, "torchvision", "timm"}, when: transforms},
+		{key: "data.read", doc: "Where a folder's images are between two epochs: memory holds the pixels of all, stream reads each from its file when it is needed; auto streams what would take more than data.memory, and where augment crops images out of their originals.", names: []string{ReadAuto, ReadMemory, ReadStream}, aside: true},
+		{key: "data.memory", doc: "Megabytes that the pixels of a folder's images may take, with data.read auto, and that decoding may take at once; 0 means 512.", max: maxCount, aside: true},
+		{key: "data.decoder", doc: "What decodes JPEG images: libjpeg-turbo, which is three times as fast, or go, Go's own. auto is go for what earlier versions read, as decoders differ in pixels, and libjpeg-turbo where images are streamed by data.read or for augment, or transformed otherwise, and where it can be had.", names: []string{DecoderAuto, DecoderTurbo, DecoderGo}, aside: true},
 
-		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
+		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "photo", "custom"}},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
 

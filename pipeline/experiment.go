@@ -198,7 +198,7 @@ func (f *dataFlags) loadOrOfRun(dir string) (*configs.Experiment, error) {
 // loadData reads the wanted splits of the experiment's images, by default those that
 // training takes, and tells what was decided about them.
 func loadData(ctx context.Context, d configs.Data, stderr io.Writer, splits ...dataset.Split) (*dataset.Splits, error) {
-	loaded, err := source.Load(ctx, d, splits...)
+	loaded, err := source.Load(source.WithProgress(ctx, stderr), d, splits...)
 	if err != nil {
 		return nil, err
 	}

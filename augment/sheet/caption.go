@@ -16,6 +16,7 @@ func Caption(p augment.Plan) []string {
 			lines = append(lines, fmt.Sprintf(format, values...))
 		}
 	}
+	add(!p.Crop.Empty(), "crop %d×%d at %d, %d", p.Crop.Height, p.Crop.Width, p.Crop.Row, p.Crop.Column)
 	add(p.Rotation != 0, "rotation %s°", tenths(p.Rotation))
 	add(p.ShiftRows != 0 || p.ShiftColumns != 0, "shift %s, %s px", tenths(p.ShiftRows), tenths(p.ShiftColumns))
 	add(p.Shear != 0, "shear %s°", tenths(p.Shear))

@@ -99,8 +99,16 @@ type Mistake struct {
 // Run classifies every image of the set. The classifier has the set's classes. A
 // set whose images and labels do not go together is a *dataset.Error.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
+	var buffer []uint8 // of images that are read when they are asked for
 	return RunBy(ctx, func(ctx context.Context, from, to int) ([]float32, error) {
-		logits, _, err := p.Predict(ctx, set.Images(from, to))
+		images, err := set.ReadImages(ctx, from, to, buffer)
+		if err != nil {
+			return nil, err
+		}
+		if set.Streams() {
+			buffer = images
+		}
+		logits, _, err := p.Predict(ctx, images)
 		return logits, err
 	}, set)
 }

@@ -24,6 +24,7 @@ type imageFile struct {
 	// the order, so that the first n images are a sample of all, and where need be
 	// the split.
 	order uint64
+	bytes int64 // its size; 0 if that is not asked for
 }
 
 // listing is what is in a folder.
@@ -184,7 +185,7 @@ func (l *listing) listClass(files []imageFile, folder string, class int) ([]imag
 	}
 	err = l.tree.walk(folder, above, func(name string) error {
 		below := norm.NFC.String(strings.TrimPrefix(name, folder+"/"))
-		files = append(files, imageFile{name, class, nameHash(l.classes[class] + "/" + below)})
+		files = append(files, imageFile{name: name, class: class, order: nameHash(l.classes[class] + "/" + below)})
 		return nil
 	})
 	return files, err

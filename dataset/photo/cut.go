@@ -42,6 +42,9 @@ type Cutter struct {
 	Decoder Decoder
 	Limits  Limits
 
+	// reserve, unless it is nil, waits for room for what decoding takes, in bytes.
+	reserve func(bytes int64) error
+
 	file, decoded, stored []uint8
 	resizer               resize.Resizer
 }
@@ -59,7 +62,17 @@ func (c *Cutter) Read(r io.ReadSeeker, choose func(height, width int) Cut, dst [
 	if err := cut.check(h, len(dst)); err != nil {
 		return err
 	}
-	if h.format == jpegFormat && c.Decoder.turbo != nil {
+	turbo := h.format == jpegFormat && c.Decoder.turbo != nil
+	if c.reserve != nil {
+		bytes := h.decoding
+		if turbo {
+			bytes = cut.decodingTurbo(h)
+		}
+		if err := c.reserve(bytes); err != nil {
+			return err
+		}
+	}
+	if turbo {
 		if err := c.readTurbo(r, h, cut, dst); err != nil {
 			return fmt.Errorf("decode JPEG image: %w", err)
 		}
@@ -204,6 +217,29 @@ func (c *Cutter) readPlain(r io.ReadSeeker, h header, cut Cut, dst []uint8) erro
 	to.Box.Left, to.Box.Right = to.Box.Left-float64(box.Min.X), to.Box.Right-float64(box.Min.X)
 	to.Box.Top, to.Box.Bottom = to.Box.Top-float64(box.Min.Y), to.Box.Bottom-float64(box.Min.Y)
 	return c.finish(dst, resize.Picture{Pixels: pixels, Height: box.Dy(), Width: box.Dx()}, to, h)
+}
+
+// decodingTurbo is about how many bytes libjpeg-turbo and the part take: rows of blocks of
+// the whole width, and of a progressive picture two bytes for each sample.
+func (cut Cut) decodingTurbo(h header) int64 {
+	const rows = 64
+	bytes := 3 * rows * int64(h.width)
+	if h.jpeg.progressive {
+		bytes += 2 * 3 * int64(h.width) * int64(h.height)
+	}
+	cut = cut.turned(h)
+	return bytes + 3*int64(cut.Box.Dx())*int64(cut.Box.Dy())
+}
+
+// trim gives back memory that an unusually large picture has taken.
+func (c *Cutter) trim() {
+	const usual = 16 << 20
+	if cap(c.file) > usual {
+		c.file = nil
+	}
+	if cap(c.decoded) > usual {
+		c.decoded = nil
+	}
 }
 
 // finish resizes the decoded part and turns it.

@@ -3,8 +3,11 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"math"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
@@ -30,9 +33,49 @@ func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*datase
 	case "cifar100":
 		return cifar.CIFAR100().Load(ctx, d.Path, limits, splits...)
 	case "folder":
-		return folder.Load(ctx, folderOptions(d), splits...)
+		return loadFolder(ctx, d, splits)
 	}
 	return nil, fmt.Errorf("load data: source %q is unknown", d.Source)
+}
+
+// loadFolder opens the decoder, and reads the folder.
+func loadFolder(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
+	o := folderOptions(d)
+	decoder, note, err := openDecoder(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	o.Decoder = decoder
+	loaded, err := folder.Load(ctx, o, splits...)
+	if err == nil && note != "" {
+		loaded.Notes = append(loaded.Notes, note)
+	}
+	return loaded, err
+}
+
+// openDecoder opens the decoder of the settings. The note says why it is not the one that
+// is faster.
+func openDecoder(ctx context.Context, d configs.Data) (decoder photo.Decoder, note string, err error) {
+	if !d.Turbo() {
+		return photo.Decoder{}, "", nil
+	}
+	decoder, err = photo.OpenDecoder(ctx, progress(ctx))
+	if err != nil && ctx.Err() == nil && d.Decoder == configs.DecoderAuto {
+		return photo.Decoder{}, fmt.Sprintf("JPEG images are decoded with Go's decoder, a third as fast: %v", err), nil
+	}
+	return decoder, "", err
+}
+
+type progressKey struct{}
+
+// WithProgress has what is fetched reported to w.
+func WithProgress(ctx context.Context, w io.Writer) context.Context {
+	return context.WithValue(ctx, progressKey{}, w)
+}
+
+func progress(ctx context.Context) io.Writer {
+	w, _ := ctx.Value(progressKey{}).(io.Writer)
+	return w
 }
 
 // Survey tells what a source has without reading its images, with what Load would note
@@ -48,11 +91,21 @@ func limitsOf(d configs.Data) dataset.Limits {
 	return dataset.Limits{Train: d.Train, Validation: d.Validation}
 }
 
+// memory is how many bytes the pixels of all images may take.
+func memory(d configs.Data) int64 {
+	if d.Read == configs.ReadMemory {
+		return math.MaxInt64
+	}
+	return int64(d.Memory) << 20
+}
+
 func folderOptions(d configs.Data) folder.Options {
 	height, width := d.Sides()
 	return folder.Options{
 		Path: d.Path, Height: height, Width: width, Limits: limitsOf(d),
 		ValidationShare: d.ValidationShare, SkipBroken: d.Broken == configs.BrokenSkip,
-		Photo: photo.Limits{Memory: int64(d.ImageMemory) << 20},
+		Photo:     photo.Limits{Memory: int64(d.ImageMemory) << 20},
+		Transform: photo.Transform(cmp.Or(d.Transform, configs.TransformSquare)),
+		Stream:    d.Read == configs.ReadStream, Memory: memory(d),
 	}
 }

@@ -98,6 +98,8 @@ type Data struct {
 	Height  int      `json:"height"`
 	Width   int      `json:"width"`
 	Classes []string `json:"classes"`
+	// Decoder is what decoded JPEG images, with its version; empty if there are none.
+	Decoder string `json:"decoder,omitempty"`
 	// Skipped are files that were left out, as they could not be read.
 	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }

@@ -83,11 +83,11 @@ static void source_skip(j_decompress_ptr cinfo, long bytes) {
 }
 
 // A progressive picture can have any number of scans over all of its pixels.
-enum { most_scans = 128 };
+enum { most_scans = 64 };
 
 static void on_progress(j_common_ptr cinfo) {
 	if (((j_decompress_ptr)cinfo)->input_scan_number > most_scans)
-		fail(of(cinfo), "it has more than 128 scans");
+		fail(of(cinfo), "it has more than 64 scans");
 }
 
 static void begin(decoding *d, const onnxlab_jpeg *lib, const uint8_t *data, size_t size, char *message) {
