@@ -10,13 +10,16 @@ import (
 // image. The zero value is ready. One goroutine at a time may use it.
 type Workspace struct {
 	source, result []uint64
-	cropped        []uint8
-	resizer        resize.Resizer
+	// cropped is the part that is cut out, before a copy of the pixels that a step changes,
+	// and blurred and sums are what a blur adds up.
+	cropped, before []uint8
+	blurred, sums   []float32
+	resizer         resize.Resizer
 }
 
 // Apply writes src changed as the plan says into dst. Both hold height rows
 // of width pixels of 3 channels, and they must not overlap. The part of Crop
-// is cut out and resized first. The order then is Keras's: warp, channel shift, flip; then brightness, contrast, erasing and
+// is cut out and resized first. The order then is Keras's: warp, channel shift, flip; then brightness, contrast, the steps, erasing and
 // cutout. Values are rounded to the nearest integer once, after the channel
 // shift.
 //
@@ -51,6 +54,7 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 	}
 	brighten(dst, p.Brightness)
 	stretch(dst, p.Contrast)
+	w.applySteps(p, dst, height, width)
 	p.Erase.fill(dst, height, width)
 	p.Cutout.fill(dst, height, width)
 	return nil

@@ -52,6 +52,8 @@ type Plan struct {
 	// Crop is the part of the original that becomes the image, before anything else. Of
 	// images that are read from larger originals it is in pixels of these.
 	Crop Crop `json:"crop,omitzero"`
+	// Steps are applied in their order, before erasing.
+	Steps []Step `json:"steps,omitempty"`
 }
 
 // Identity is the plan that changes nothing.
@@ -94,6 +96,9 @@ func (p *Plan) Validate() error {
 		return err
 	}
 	if err := p.Cutout.validate("cutout"); err != nil {
+		return err
+	}
+	if err := p.validateSteps(); err != nil {
 		return err
 	}
 	return p.Crop.validate()

@@ -49,6 +49,18 @@ func kinds() []kind {
 		{"erase_published", newPublishedErase},
 		{"cutout", newCutout},
 		{"random_resized_crop", newResizedCrop},
+		{"color_jitter", newColorJitter},
+		{"grayscale", newChance(StepGray, 0.1)},
+		{"gaussian_blur", newGaussianBlur},
+		{"posterize", newPosterize},
+		{"solarize", newSolarize},
+		{"equalize", newChance(StepEqualize, 0.5)},
+		{"autocontrast", newChance(StepAutocontrast, 0.5)},
+		{"sharpness", newSharpness},
+		{"auto_augment", newAutoAugment(imagenetPolicies)},
+		{"auto_augment_cifar10", newAutoAugment(cifarPolicies)},
+		{"rand_augment", newRandAugment},
+		{"trivial_augment", newTrivialAugment},
 	}
 }
 
@@ -175,8 +187,9 @@ func (r *Recipe) crop(rng *rand.Rand, height, width int) Crop {
 
 // draw is Draw into a plan that is there already, without allocation.
 func (r *Recipe) draw(rng *rand.Rand, height, width int, p *Plan) {
+	steps := p.Steps[:0]
 	*p = Identity()
-	p.Geometry = r.geometry
+	p.Geometry, p.Steps = r.geometry, steps
 	for _, o := range r.operations {
 		o.draw(rng, height, width, p)
 	}

@@ -3,6 +3,7 @@ package augment
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func TestCustomEqualsPreset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(plans(t, custom, 1000, 32, 40), plans(t, strong(t), 1000, 32, 40)) {
+	if !reflect.DeepEqual(plans(t, custom, 1000, 32, 40), plans(t, strong(t), 1000, 32, 40)) {
 		t.Error("other plans than strong")
 	}
 }
