@@ -178,7 +178,7 @@ func (e *Experiment) settleClasses() {
 func (e Experiment) TrainImages() int {
 	const all = 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
 	switch limit := e.Data.Train; {
-	case e.Data.Source == "folder":
+	case e.Data.Photographs():
 		return limit
 	case limit == 0:
 		return all
@@ -194,7 +194,7 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
-	if d.Size != 0 && d.Source != "folder" {
+	if d.Size != 0 && !d.Photographs() {
 		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
 	}
 	if d.Transform != TransformSquare && !d.Photographs() {
@@ -206,7 +206,7 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
-	if d.Width != 0 && d.Source != "folder" {
+	if d.Width != 0 && !d.Photographs() {
 		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Width, d.Source)
 	}
 }

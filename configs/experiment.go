@@ -134,7 +134,7 @@ const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
 type Data struct {
-	// Source is "synthetic", "cifar10", "cifar100" or "folder".
+	// Source is "synthetic", "cifar10", "cifar100", "folder" or "shards".
 	Source string `yaml:"source" json:"source"`
 	// Path is the folder that holds the files; empty means the embedded
 	// default, which only "synthetic" has.
@@ -186,13 +186,13 @@ const (
 )
 
 // Photographs tells whether the images are files of any size, which are resized.
-func (d Data) Photographs() bool { return d.Source == "folder" }
+func (d Data) Photographs() bool { return d.Source == "folder" || d.Source == "shards" }
 
 // Turbo tells whether JPEG images are decoded with libjpeg-turbo where it can be had:
 // always if it is asked for; by DecoderAuto where images are streamed or transformed as
 // no earlier version did it, and not where the pixels of earlier versions are wanted.
 func (d Data) Turbo() bool {
-	return d.Decoder == DecoderTurbo || d.Decoder == DecoderAuto && (d.Read == ReadStream || d.Transform != TransformSquare)
+	return d.Decoder == DecoderTurbo || d.Decoder == DecoderAuto && (d.Source == "shards" || d.Read == ReadStream || d.Transform != TransformSquare)
 }
 
 // Sides are the height and the width in pixels to which the images of a folder are
@@ -203,7 +203,7 @@ func (d Data) Sides() (height, width int) {
 }
 
 // LeavesSize tells whether the size of a folder's images is left open.
-func (d Data) LeavesSize() bool { return d.Source == "folder" && d.Size == 0 && d.Width == 0 }
+func (d Data) LeavesSize() bool { return d.Photographs() && d.Size == 0 && d.Width == 0 }
 
 // SettleSize resizes a folder's images to height x width pixels where their size is left open.
 func (d *Data) SettleSize(height, width int) {

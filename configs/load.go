@@ -95,7 +95,7 @@ func (r *Resolved) followKind() {
 // long since changed: bench/folder has figures.
 func (r *Resolved) followSource() {
 	const key = "model.batchnorm.statistics"
-	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {
+	if r.Experiment.Data.Photographs() && r.Origins[key].Source == byDefault {
 		r.Experiment.Model.BatchNorm.Statistics = StatisticsRecalibrated
 	}
 }

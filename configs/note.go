@@ -61,7 +61,7 @@ func (e *Experiment) notes(images int, r *Resolved) []Note {
 // orKnown is the number of training images, if it is not 0, or what the settings tell of
 // it, if they do: a folder may have fewer than its limit.
 func (e *Experiment) orKnown(images int) int {
-	if images > 0 || e.Data.Source == "folder" {
+	if images > 0 || e.Data.Photographs() {
 		return images
 	}
 	return e.TrainImages()

@@ -94,7 +94,7 @@ func rules() []rule {
 		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps. The default is 0.9, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, below: true, when: otherBatchNorm},
 		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances. The default is 0.00001, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, when: otherBatchNorm},
 		{
-			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
+			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder or shards.",
 			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,
 		},
 		{
@@ -102,7 +102,7 @@ func rules() []rule {
 			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
-		{key: "data.source", doc: "Where the images come from.", names: []string{"synthetic", "cifar10", "cifar100", "folder"}},
+		{key: "data.source", doc: "Where the images come from: folder has photographs in folders, one a class, shards in tar files, as WebDataset has them.", names: []string{"synthetic", "cifar10", "cifar100", "folder", "shards"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},

@@ -38,6 +38,8 @@ type Stream interface {
 	// WriteIdentity writes what tells the first n images from others, without reading
 	// them: their names and sizes, and how they are decoded.
 	WriteIdentity(w io.Writer, n int)
+	// Original opens the file of image i.
+	Original(i int) (io.ReadSeekCloser, error)
 }
 
 // NewStreamed returns the set without its pixels, which are read from the stream when
@@ -79,6 +81,14 @@ func resizePart(dst, src []uint8, height, width int, part image.Rectangle) error
 	})
 }
 
+// Original opens the file of image i of a set that Streams, as it is stored.
+func (s *Set) Original(i int) (io.ReadSeekCloser, error) {
+	if s.stream == nil || i < 0 || i >= s.Len() {
+		return nil, fmt.Errorf("open original: image %d of %q has no file", i, s.Name)
+	}
+	return s.stream.Original(i)
+}
+
 // ReadImages returns the images from..to-1, shape [to-from, Height, Width, 3]. Those in
 // memory share it; others are read on all cores into buffer, if it has the room.
 func (s *Set) ReadImages(ctx context.Context, from, to int, buffer []uint8) ([]uint8, error) {
@@ -106,7 +116,7 @@ func (s *Set) ReadImages(ctx context.Context, from, to int, buffer []uint8) ([]u
 // streamHash identifies a set that is not in memory.
 func (s *Set) streamHash() string {
 	h := sha256.New()
-	io.WriteString(h, "streamed images, form 1\n")
+	fmt.Fprintln(h, "streamed images, form 1")
 	s.hashHead(h)
 	s.stream.WriteIdentity(h, s.Len())
 	return hex.EncodeToString(h.Sum(nil))

@@ -11,6 +11,6 @@ func newDataCommand() *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDataFetchCommand(), newDataInfoCommand(), newDataSynthCommand())
+	cmd.AddCommand(newDataCacheCommand(), newDataFetchCommand(), newDataInfoCommand(), newDataPackCommand(), newDataSynthCommand())
 	return cmd
 }

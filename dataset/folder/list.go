@@ -2,11 +2,8 @@ package folder
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"path"
 	"slices"
 	"strings"
@@ -26,6 +23,8 @@ type imageFile struct {
 	order uint64
 	bytes int64 // its size; 0 if that is not asked for
 }
+
+func (f imageFile) label() int { return f.class }
 
 // listing is what is in a folder.
 type listing struct {
@@ -61,7 +60,7 @@ func list(o Options, wanted []dataset.Split) (*listing, error) {
 		return nil, err
 	}
 	l.files[dataset.All] = all
-	l.files[dataset.Train], l.files[dataset.Validation] = divide(all, len(l.classes), o.ValidationShare)
+	l.files[dataset.Train], l.files[dataset.Validation] = dataset.HoldOut(all, imageFile.label, len(l.classes), o.ValidationShare)
 	return l, nil
 }
 
@@ -105,7 +104,7 @@ func (l *listing) listSplits(wanted []dataset.Split) error {
 		l.files[split] = byFolder[l.layout.folderFor(split)]
 	}
 	if l.layout.folderFor(dataset.Validation) == "" { // there is training alone
-		l.files[dataset.Train], l.files[dataset.Validation] = divide(l.files[dataset.All], len(l.classes), l.o.ValidationShare)
+		l.files[dataset.Train], l.files[dataset.Validation] = dataset.HoldOut(l.files[dataset.All], imageFile.label, len(l.classes), l.o.ValidationShare)
 	}
 	return nil
 }
@@ -185,36 +184,10 @@ func (l *listing) listClass(files []imageFile, folder string, class int) ([]imag
 	}
 	err = l.tree.walk(folder, above, func(name string) error {
 		below := norm.NFC.String(strings.TrimPrefix(name, folder+"/"))
-		files = append(files, imageFile{name: name, class: class, order: nameHash(l.classes[class] + "/" + below)})
+		files = append(files, imageFile{name: name, class: class, order: dataset.NameHash(l.classes[class] + "/" + below)})
 		return nil
 	})
 	return files, err
-}
-
-// nameHash is the same on every machine.
-func nameHash(name string) uint64 {
-	sum := sha256.Sum256([]byte(name))
-	return binary.LittleEndian.Uint64(sum[:])
-}
-
-// divide holds a share of each class out of the files, one image at least of a class
-// that has two: those with the lowest hashes, so that most images stay in their split
-// when others come or go. Both parts keep the files' order.
-func divide(files []imageFile, classes int, share float64) (train, validation []imageFile) {
-	size, held := make([]int, classes), make([]int, classes)
-	for _, f := range files {
-		size[f.class]++
-	}
-	for _, f := range files { // those of low hashes come first
-		wanted := int(math.Round(share * float64(size[f.class])))
-		if held[f.class] < min(max(wanted, 1), size[f.class]-1) {
-			held[f.class]++
-			validation = append(validation, f)
-		} else {
-			train = append(train, f)
-		}
-	}
-	return train, validation
 }
 
 // notes are the sentences for Splits.Notes.

@@ -117,6 +117,15 @@ func (s *Stream) WriteIdentity(w io.Writer, n int) {
 	}
 }
 
+// Original implements [dataset.Stream].
+func (s *Stream) Original(i int) (io.ReadSeekCloser, error) {
+	file, err := s.files.Open(i)
+	if err != nil {
+		return nil, dataset.FileError(s.files.Path(i), err)
+	}
+	return file, nil
+}
+
 // ReadAll reads all pictures as they are evaluated, on all cores, and hands the pixels of
 // each to use with its number, from several goroutines and in any order, or the error if
 // it cannot be read. An error of use ends the work and is returned.

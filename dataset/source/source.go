@@ -14,6 +14,7 @@ import (
 	"onnxlab/dataset/cifar"
 	"onnxlab/dataset/folder"
 	"onnxlab/dataset/photo"
+	"onnxlab/dataset/shard"
 	"onnxlab/dataset/synthetic"
 )
 
@@ -34,6 +35,8 @@ func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*datase
 		return cifar.CIFAR100().Load(ctx, d.Path, limits, splits...)
 	case "folder":
 		return loadFolder(ctx, d, splits)
+	case "shards":
+		return loadShards(ctx, d, splits)
 	}
 	return nil, fmt.Errorf("load data: source %q is unknown", d.Source)
 }
@@ -51,6 +54,29 @@ func loadFolder(ctx context.Context, d configs.Data, splits []dataset.Split) (*d
 		loaded.Notes = append(loaded.Notes, note)
 	}
 	return loaded, err
+}
+
+// loadShards opens the decoder, and the shards.
+func loadShards(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
+	decoder, note, err := openDecoder(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	o := shardOptions(d)
+	o.Decoder = decoder
+	loaded, err := shard.Load(ctx, o, splits...)
+	if err == nil && note != "" {
+		loaded.Notes = append(loaded.Notes, note)
+	}
+	return loaded, err
+}
+
+func shardOptions(d configs.Data) shard.Options {
+	f := folderOptions(d)
+	return shard.Options{
+		Path: f.Path, Height: f.Height, Width: f.Width, Limits: f.Limits, ValidationShare: f.ValidationShare,
+		SkipBroken: f.SkipBroken, Photo: f.Photo, Transform: f.Transform, Memory: f.Memory,
+	}
 }
 
 // openDecoder opens the decoder of the settings. The note says why it is not the one that
@@ -81,6 +107,9 @@ func progress(ctx context.Context) io.Writer {
 // Survey tells what a source has without reading its images, with what Load would note
 // about the wanted splits.
 func Survey(d configs.Data, splits ...dataset.Split) (dataset.Survey, error) {
+	if d.Source == "shards" {
+		return shard.Survey(context.Background(), shardOptions(d))
+	}
 	if d.Source != "folder" {
 		return dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}}, nil
 	}
