@@ -87,8 +87,12 @@ func (s *Stream) read(ctx context.Context, i int, dst []uint8, choose func(heigh
 	defer s.cutters.Put(cutter)
 	var taken int64
 	cutter.reserve = func(bytes int64) error {
-		taken = min(bytes+s.files.Bytes(i), s.size)
-		return s.room.Acquire(ctx, taken)
+		wanted := min(bytes+s.files.Bytes(i), s.size)
+		if err := s.room.Acquire(ctx, wanted); err != nil {
+			return err
+		}
+		taken = wanted
+		return nil
 	}
 	defer func() { s.room.Release(taken) }()
 	err = cutter.Read(file, func(height, width int) Cut { return s.cut(height, width, choose) }, dst)

@@ -60,7 +60,7 @@ func indexOf(ctx context.Context, path string) (*index, error) {
 	if x, err := readIndex(beside); err == nil && x.TarBytes == info.Size() && x.Modified == info.ModTime().UnixNano() {
 		return x, nil
 	}
-	x, err := scan(ctx, path)
+	x, err := scanFile(ctx, path)
 	if err != nil {
 		return nil, dataset.FileError(path, err)
 	}
@@ -97,13 +97,18 @@ type parts struct {
 	image, class bool
 }
 
-// scan reads the headers of a tar, and the small files that say which class an image is.
-func scan(ctx context.Context, path string) (*index, error) {
+// scanFile is scan of the file at path.
+func scanFile(ctx context.Context, path string) (*index, error) {
 	file, err := durable.OpenPlain(path)
 	if err != nil {
 		return nil, dataset.Cause(err)
 	}
 	defer file.Close()
+	return scan(ctx, file)
+}
+
+// scan reads the headers of a tar, and the small files that say which class an image is.
+func scan(ctx context.Context, file io.ReadSeeker) (*index, error) {
 	x := &index{Version: indexVersion}
 	at := map[string]int{}
 	var found []parts
