@@ -9,6 +9,6 @@ func newBenchCommand() *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchAugmentCommand(), needsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPredictCommand(), needsLibrary(newBenchStepCommand()))
+	cmd.AddCommand(newBenchAugmentCommand(), needsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPhotosCommand(), newBenchPredictCommand(), needsLibrary(newBenchStepCommand()))
 	return cmd
 }
