@@ -61,17 +61,18 @@ const mostBroken = 100
 
 // ReadImage implements [dataset.Stream]. What is wrong with a file is a [*dataset.Error].
 func (s *Stream) ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error {
-	for range mostBroken {
-		err := s.read(ctx, i, dst, choose)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		if s.files.Next == nil {
-			return dataset.FileError(s.files.Path(i), err)
-		}
-		i = s.files.Next(i)
+	wanted := s.read(ctx, i, dst, choose)
+	if wanted == nil || ctx.Err() != nil {
+		return wanted
 	}
-	return dataset.FileError(s.files.Path(i), fmt.Errorf("%d images in a row cannot be read", mostBroken))
+	if s.files.Next != nil {
+		for other, tries := s.files.Next(i), 0; other != i && tries < mostBroken; other, tries = s.files.Next(other), tries+1 {
+			if err := s.read(ctx, other, dst, choose); err == nil || ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+	return dataset.FileError(s.files.Path(i), wanted)
 }
 
 func (s *Stream) read(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error {
