@@ -134,7 +134,7 @@ func TestHashAndDiff(t *testing.T) {
 	b.Train.CacheFeatures = true
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
-		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
+		"model.path": true, "model.head": true, "model.train": true, "model.batchnorm.mode": true, // without a model from outside
 		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true, "data.read": true, "data.memory": true, "data.decoder": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU

@@ -40,10 +40,13 @@ type rule struct {
 
 // The experiments in which some settings change the trained weights: those that
 // do not heed a setting hash as they did before there was one.
-func onGPU(e *Experiment) bool          { return e.Runtime.Device == "cuda" }
-func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
-func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
-func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
+func onGPU(e *Experiment) bool         { return e.Runtime.Device == "cuda" }
+func stopsEarly(e *Experiment) bool    { return e.Train.StopPatience > 0 }
+func hasStrides(e *Experiment) bool    { return len(e.Model.Strides) > 0 }
+func hasActivation(e *Experiment) bool { return e.Model.Activation != ActivationAuto }
+func normalizes(e *Experiment) bool {
+	return e.Model.Kind == KindONNX || e.Model.Normalize != NormalizeAuto
+}
 func hasDropout(e *Experiment) bool     { return e.Model.Dropout != 0 }
 func cachesFeatures(e *Experiment) bool { return e.Train.CacheFeatures }
 func onPlateau(e *Experiment) bool      { return e.Schedule.Kind == KindPlateau }
@@ -81,7 +84,7 @@ func rules() []rule {
 		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", kinds: []string{KindONNX}, aside: true},
 		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
-		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", kinds: []string{KindONNX}},
+		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto is what the metadata of kind onnx say, and 0..1 of other kinds.", kinds: append(built(), KindONNX), when: normalizes},
 		{key: "model.form", doc: "For which images resnet and mobilenet are: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which they make smaller at first.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
 		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
 		{key: "model.width_factor", doc: "What the channels of every layer of resnet and mobilenet are multiplied by.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},

@@ -18,6 +18,7 @@ type Network struct {
 	keeps         float32 // of running statistics in each step
 	given         *given  // of a model from outside, nil of others
 	features      int     // of each image, if the network takes features in place of images
+	normalization Normalization
 }
 
 // replicaSymbol is the size of one replica's part of a batch.
@@ -132,10 +133,12 @@ func (n *Network) ownInput() bool { return n.given != nil && n.given.Normalizati
 // prepare makes what the layers take of the input of images.
 func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	switch {
-	case n.ownInput() || n.given == nil && image.Elem == graph.Float:
+	case n.ownInput():
 		return image
+	case n.given == nil && image.Elem == graph.Float:
+		return n.normalization.apply(b, image)
 	case n.given == nil:
-		return b.normalise(image)
+		return n.normalization.apply(b, b.normalise(image))
 	case image.Elem == graph.Float:
 		return n.given.normalise(b, image)
 	}

@@ -25,6 +25,19 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+	n, err := network(e, height, width)
+	if m := e.Model; err != nil || m.Kind == configs.KindONNX || m.Normalize == "" || m.Normalize == configs.NormalizeAuto {
+		return n, err
+	}
+	by, err := onnxmodels.ParseNormalization(e.Model.Normalize)
+	if err != nil {
+		return nil, &SettingError{"model.normalize", err.Error()}
+	}
+	return n.Normalized(by)
+}
+
+// network is Network for images in 0..1.
+func network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	m := e.Model
 	switch m.Kind {
 	case configs.KindONNX:
