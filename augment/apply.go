@@ -2,6 +2,7 @@ package augment
 
 import (
 	"fmt"
+	"reflect"
 
 	"onnxlab/internal/resize"
 )
@@ -15,11 +16,13 @@ type Workspace struct {
 	cropped, before []uint8
 	blurred, sums   []float32
 	resizer         resize.Resizer
+	coloured        []uint8 // a grey image in three equal channels, before and after
 }
 
 // Apply writes src changed as the plan says into dst. Both hold height rows
-// of width pixels of 3 channels, and they must not overlap. The part of Crop
-// is cut out and resized first. The order then is Keras's: warp, channel shift, flip; then brightness, contrast, the steps, erasing and
+// of width pixels of 3 channels, or of 1, and they must not overlap. The part of Crop
+// is cut out and resized first. The order then is Keras's: warp, channel shift, flip;
+// then brightness, contrast, the steps, erasing and
 // cutout. Values are rounded to the nearest integer once, after the channel
 // shift.
 //
@@ -36,6 +39,14 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 	}
 	if err := checkSize(len(dst), len(src), height, width); err != nil {
 		return fmt.Errorf("apply plan: %w", err)
+	}
+	return w.apply(p, dst, src, height, width)
+}
+
+// apply is Apply for a plan and sizes that are known to be right.
+func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) error {
+	if len(src) == height*width {
+		return w.applyGrey(p, dst, src, height, width)
 	}
 	if !p.Crop.Empty() {
 		if len(w.cropped) != len(src) {
@@ -60,6 +71,38 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 	return nil
 }
 
+// applyGrey is apply for images of one channel. Keras does to it what it does to each of
+// three equal ones: even the bounds of the channel shift are those of all channels.
+func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) error {
+	if p.changesNothing() {
+		copy(dst, src)
+		return nil
+	}
+	size := 3 * len(src)
+	if cap(w.coloured) < 2*size {
+		w.coloured = make([]uint8, 2*size)
+	}
+	before, after := w.coloured[:size], w.coloured[size:2*size]
+	for i, v := range src {
+		pixel := before[3*i : 3*i+3 : 3*i+3]
+		pixel[0], pixel[1], pixel[2] = v, v, v
+	}
+	if err := w.apply(p, after, before, height, width); err != nil {
+		return err
+	}
+	for i := range dst {
+		dst[i] = after[3*i]
+	}
+	return nil
+}
+
+// changesNothing tells whether the plan leaves images as they are.
+func (p *Plan) changesNothing() bool {
+	rest := *p
+	rest.Steps = nil
+	return len(p.Steps) == 0 && reflect.DeepEqual(rest, Plan{ZoomRows: 1, ZoomColumns: 1, Geometry: p.Geometry})
+}
+
 // maxPixels keeps the places in a workspace within 32 bits.
 const maxPixels = 1 << 28
 
@@ -79,8 +122,8 @@ func checkSize(dst, src, height, width int) error {
 	if err := CheckSides(height, width); err != nil {
 		return err
 	}
-	if want := height * width * 3; dst != want || src != want {
-		return fmt.Errorf("image of %dx%d pixels needs %d bytes, got %d and %d", height, width, want, src, dst)
+	if want := height * width * 3; dst != src || src != want && src != height*width {
+		return fmt.Errorf("image of %dx%d pixels needs %d bytes, or %d if it is grey, got %d and %d", height, width, want, height*width, src, dst)
 	}
 	return nil
 }

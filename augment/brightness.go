@@ -11,6 +11,8 @@ func newBrightness(r *ranges) operation {
 	return brightness{r.need("amount", 0, 255)}
 }
 
+func (brightness) kind() string { return "brightness" }
+
 func (o brightness) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.Brightness = around(rng, o.amount)
 }

@@ -16,6 +16,13 @@ func newChance(op string, probability float64) func(*ranges) operation {
 	return func(r *ranges) operation { return chance{op, r.get("probability", probability, 0, 1)} }
 }
 
+func (o chance) kind() string {
+	if o.op == StepGray {
+		return "grayscale"
+	}
+	return o.op
+}
+
 func (o chance) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	if rng.Float64() < o.probability {
 		p.step(o.op, 0)
@@ -58,6 +65,8 @@ func newGaussianBlur(r *ranges) operation {
 	return o
 }
 
+func (gaussianBlur) kind() string { return "gaussian_blur" }
+
 func (o gaussianBlur) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	if rng.Float64() < o.probability {
 		p.step(StepBlur, between(rng, o.least, o.most))
@@ -74,6 +83,8 @@ func newColorJitter(r *ranges) operation {
 	r.needOneOf("brightness", "contrast", "saturation", "hue")
 	return colorJitter{r.get("brightness", 0, 0, most), r.get("contrast", 0, 0, most), r.get("saturation", 0, 0, most), r.get("hue", 0, 0, 0.5)}
 }
+
+func (colorJitter) kind() string { return "color_jitter" }
 
 func (o colorJitter) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	factor := func(amount float64) float64 { return between(rng, max(1-amount, 0), 1+amount) }

@@ -13,6 +13,8 @@ func newChannelShift(r *ranges) operation {
 	return channelShift{r.need("amount", 0, 255)}
 }
 
+func (channelShift) kind() string { return "channel_shift" }
+
 func (o channelShift) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.ChannelShift = around(rng, o.amount)
 }

@@ -13,6 +13,8 @@ func newContrast(r *ranges) operation {
 	return contrast{r.need("amount", 0, 1)}
 }
 
+func (contrast) kind() string { return "contrast" }
+
 func (o contrast) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.Contrast = around(rng, o.amount)
 }

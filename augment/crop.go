@@ -54,6 +54,8 @@ func newResizedCrop(r *ranges) operation {
 
 func defaultCrop() resizedCrop { return resizedCrop{0.08, 1, 3.0 / 4, 4.0 / 3} }
 
+func (resizedCrop) kind() string { return "random_resized_crop" }
+
 // draw leaves the plan as it is: the part depends on the size of the original, which is
 // known when its file has been opened.
 func (o resizedCrop) draw(*rand.Rand, int, int, *Plan) {}

@@ -19,6 +19,8 @@ func newCutout(r *ranges) operation {
 	}
 }
 
+func (cutout) kind() string { return "cutout" }
+
 func (o cutout) draw(rng *rand.Rand, height, width int, p *Plan) {
 	if rng.Float64() >= o.probability {
 		return

@@ -2,7 +2,7 @@
 // channel shift and erasing exactly as Keras's ImageDataGenerator does them, and a few
 // more operations of the same kind.
 //
-// Images are uint8, rows of pixels of 3 channels, of any size. What happens
+// Images are uint8, rows of pixels of 3 channels or, grey, of 1, of any size. What happens
 // to an image is drawn first, as a Plan, and then applied, which is a pure
 // function of the plan and the pixels:
 //

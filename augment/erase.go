@@ -38,6 +38,8 @@ func eraseFrom(r *ranges, d erase) operation {
 // few pixels or a few rows.
 const eraseTries = 100
 
+func (erase) kind() string { return "erase" }
+
 func (o erase) draw(rng *rand.Rand, height, width int, p *Plan) {
 	if rng.Float64() >= o.probability {
 		return

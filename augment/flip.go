@@ -10,6 +10,8 @@ func newFlip(r *ranges) operation {
 	return flip{r.get("probability", 0.5, 0, 1)}
 }
 
+func (flip) kind() string { return "flip" }
+
 func (o flip) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.Flip = rng.Float64() < o.probability
 }

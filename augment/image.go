@@ -20,14 +20,18 @@ func FromImage(img image.Image) (pixels []uint8, height, width int) {
 	return pixels, height, width
 }
 
-// ToImage returns pixels as an opaque image.
+// ToImage returns pixels, of 3 channels or of 1, as an opaque image.
 func ToImage(pixels []uint8, height, width int) (*image.NRGBA, error) {
 	if err := checkSize(len(pixels), len(pixels), height, width); err != nil {
 		return nil, fmt.Errorf("make image: %w", err)
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	channels := len(pixels) / (height * width)
 	for i := range height * width {
-		copy(img.Pix[4*i:], pixels[3*i:3*i+3])
+		pixel := pixels[channels*i : channels*(i+1)]
+		for c := range 3 {
+			img.Pix[4*i+c] = pixel[min(c, channels-1)]
+		}
 		img.Pix[4*i+3] = 255
 	}
 	return img, nil

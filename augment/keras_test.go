@@ -19,9 +19,9 @@ type vector struct {
 }
 
 // readVectors reads what testdata/keras_vectors.py recorded.
-func readVectors(t *testing.T, geometry Geometry) []vector {
+func readVectors(t *testing.T, name string, channels int64) []vector {
 	t.Helper()
-	arrays, err := npz.Read(filepath.Join("testdata", string(geometry)+".npz"))
+	arrays, err := npz.Read(filepath.Join("testdata", name+".npz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func readVectors(t *testing.T, geometry Geometry) []vector {
 	sizes, pixels := arrays["sizes"].Int64(), arrays["sources"].Uint8()
 	var sources [][]uint8
 	for i := 0; i < len(sizes); i += 2 {
-		n := sizes[i] * sizes[i+1] * 3
+		n := sizes[i] * sizes[i+1] * channels
 		sources, pixels = append(sources, pixels[:n]), pixels[n:]
 	}
 	outputs := arrays["outputs"].Uint8()
@@ -65,10 +65,14 @@ func apply(t *testing.T, p Plan, src []uint8, height, width int) []uint8 {
 // for weights that are rounded.
 func TestPlansAgreeWithKeras(t *testing.T) {
 	const bound = 0.5 + 0.1
-	for _, geometry := range []Geometry{Keras2018, Keras3} {
-		vectors := readVectors(t, geometry)
-		if len(vectors) < 200 {
-			t.Errorf("%s: %d plans, want 200", geometry, len(vectors))
+	for _, c := range []struct {
+		name     string
+		channels int64
+		plans    int
+	}{{"keras-2018", 3, 200}, {"keras-3", 3, 200}, {"keras-2018-grey", 1, 110}, {"keras-3-grey", 1, 110}} {
+		geometry, vectors := c.name, readVectors(t, c.name, c.channels)
+		if len(vectors) < c.plans {
+			t.Errorf("%s: %d plans, want %d", geometry, len(vectors), c.plans)
 		}
 		worst, sum, count, moved := 0.0, 0.0, 0, 0
 		for i, v := range vectors {

@@ -100,7 +100,7 @@ func TestApplyRefuses(t *testing.T) {
 		height, width int
 		want          string
 	}{
-		{nil, 11, 2, 2, "image of 2x2 pixels needs 12 bytes, got 11 and 11"},
+		{nil, 11, 2, 2, "image of 2x2 pixels needs 12 bytes, or 4 if it is grey, got 11 and 11"},
 		{nil, 0, 0, 2, "image of 0x2 pixels: a side is outside 1..65536"},
 		{nil, 0, 2, -1, "image of 2x-1 pixels: a side is outside 1..65536"},
 		{nil, 0, 65536, 65536, "4294967296 pixels are more than 268435456"},

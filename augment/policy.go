@@ -90,6 +90,8 @@ func newAutoAugment(policies []policy) func(*ranges) operation {
 	return func(*ranges) operation { return autoAugment{policies} }
 }
 
+func (autoAugment) kind() string { return "auto_augment" }
+
 func (o autoAugment) draw(rng *rand.Rand, height, width int, p *Plan) {
 	const bins = 10
 	for _, c := range o.policies[rng.IntN(len(o.policies))] {
@@ -116,6 +118,8 @@ func newRandAugment(r *ranges) operation {
 	return randAugment{int(r.get("operations", 2, 0, mostCount)), r.get("magnitude", 9, 0, mostMagnitude) / mostMagnitude}
 }
 
+func (randAugment) kind() string { return "rand_augment" }
+
 func (o randAugment) draw(rng *rand.Rand, height, width int, p *Plan) {
 	steps := randSpace[:len(randSpace)-1] // without invert
 	for range o.count {
@@ -128,6 +132,8 @@ func (o randAugment) draw(rng *rand.Rand, height, width int, p *Plan) {
 type trivialAugment struct{}
 
 func newTrivialAugment(*ranges) operation { return trivialAugment{} }
+
+func (trivialAugment) kind() string { return "trivial_augment" }
 
 func (trivialAugment) draw(rng *rand.Rand, height, width int, p *Plan) {
 	const bins = 31

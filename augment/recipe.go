@@ -17,6 +17,8 @@ type Recipe struct {
 
 // operation draws its part of a plan.
 type operation interface {
+	// kind is its name in kinds.
+	kind() string
 	draw(rng *rand.Rand, height, width int, p *Plan)
 }
 
@@ -64,7 +66,7 @@ func kinds() []kind {
 	}
 }
 
-// preset gives the operations of a recipe of the study.
+// preset gives the operations of a recipe of the study, in the order of kinds.
 func preset(name string) ([]operation, error) {
 	// 4 pixels of the study's 32.
 	const few = 4.0 / 32
@@ -94,8 +96,9 @@ func preset(name string) ([]operation, error) {
 // way; "medium", shift and flip; or "strong": rotation of ±10 degrees, shift,
 // zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing. Or it makes "photo", the
 // recipe of ImageNet training (Szegedy et al. 2015): a part of 8 to 100 % of the area,
-// of proportions 3:4 to 4:3, resized, and flip.
-func NewRecipe(name, geometry string) (*Recipe, error) {
+// of proportions 3:4 to 4:3, resized, and flip. Kinds named in without are
+// left out of it: "flip", for instance, for digits, which are others in a mirror.
+func NewRecipe(name, geometry string, without ...string) (*Recipe, error) {
 	g := Geometry(geometry)
 	if err := g.validate(); err != nil {
 		return nil, fmt.Errorf("augment.%w", err)
@@ -103,6 +106,13 @@ func NewRecipe(name, geometry string) (*Recipe, error) {
 	operations, err := preset(name)
 	if err != nil {
 		return nil, err
+	}
+	for _, left := range without {
+		i := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == left })
+		if i < 0 {
+			return nil, fmt.Errorf("augment.without: %q is no kind of operation", left)
+		}
+		operations = slices.DeleteFunc(operations, func(o operation) bool { return o.kind() == left })
 	}
 	return &Recipe{g, operations}, nil
 }

@@ -12,6 +12,8 @@ func newShear(r *ranges) operation {
 	return shear{r.need("degrees", 0, maxShear)}
 }
 
+func (shear) kind() string { return "shear" }
+
 func (o shear) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.Shear = around(rng, o.degrees)
 }

@@ -11,6 +11,8 @@ func newShift(r *ranges) operation {
 	return shift{r.get("rows", 0, 0, 1), r.get("columns", 0, 0, 1)}
 }
 
+func (shift) kind() string { return "shift" }
+
 func (o shift) draw(rng *rand.Rand, height, width int, p *Plan) {
 	p.ShiftRows = around(rng, o.rows) * float64(height)
 	p.ShiftColumns = around(rng, o.columns) * float64(width)

@@ -10,6 +10,8 @@ func newZoom(r *ranges) operation {
 	return zoom{lo, hi}
 }
 
+func (zoom) kind() string { return "zoom" }
+
 func (o zoom) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.ZoomRows = between(rng, o.lo, o.hi)
 	p.ZoomColumns = between(rng, o.lo, o.hi)

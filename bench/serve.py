@@ -20,6 +20,7 @@ def options(**choices):
     widths is the channels of each stage."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--widths", default="64,128,256")
+    parser.add_argument("--model", help="ONNX file to take in place of the study's network")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -32,11 +33,11 @@ def options(**choices):
     return parsed
 
 
-def images(count):
-    """Random images uint8 [count, 32, 32, 3] and labels [count]: what they cost
+def images(count, size=SIZE):
+    """Random images uint8 [count, size, size, 3] and labels [count]: what they cost
     does not depend on them."""
     rng = np.random.default_rng(1)
-    return rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8), rng.integers(0, CLASSES, count)
+    return rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8), rng.integers(0, CLASSES, count)
 
 
 def epoch(batch):

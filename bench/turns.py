@@ -39,8 +39,8 @@ PACKAGES = {
 
 def ours(pipeline, options, *command):
     """The command line of a bench of ours."""
-    return [pipeline, "bench", *command, "--serve",
-            "--set", f"model.widths={options.widths}", "--set", f"train.batch_size={options.batch}",
+    model = ["--model", options.model] if options.model else ["--set", f"model.widths={options.widths}"]
+    return [pipeline, "bench", *command, "--serve", *model, "--set", f"train.batch_size={options.batch}",
             "--set", f"runtime.threads={options.threads}",
             "--set", f"runtime.device={options.device}", "--set", "runtime.tf32=true"]
 
@@ -54,8 +54,9 @@ def mixed(pipeline, options, *command):
 
 def peer(script, options, *more):
     """The command line of a peer."""
-    return [sys.executable, str(script), "--widths", options.widths,
-            "--batch", str(options.batch), "--threads", str(options.threads), "--device", options.device, *more]
+    model = ["--model", options.model] if options.model else ["--widths", options.widths]
+    return [sys.executable, str(script), *model, "--batch", str(options.batch),
+            "--threads", str(options.threads), "--device", options.device, *more]
 
 
 def keras(script, options):
@@ -228,7 +229,8 @@ def versions(contestants):
 
 
 def show(report):
-    print(f"widths {report['widths']}, batch {report['batch']}, {report['threads']} threads, "
+    model = report["model"] or f"widths {report['widths']}"
+    print(f"{model}, batch {report['batch']}, {report['threads']} threads, "
           f"{report['rounds']} rounds of {report['steps']} steps")
     packages = ", ".join(f"{k} {v}" for k, v in report["versions"].items())
     print("; ".join(filter(None, (report["processor"], report["gpu"], packages))) + "\n")
@@ -243,12 +245,15 @@ def show(report):
               f"{c['peak_bytes'] / 1e6:10.0f} MB{100 * c['data_wait']:8.1f} %{workers:>9}")
 
 
-def parse(description, commands, contestants, steps):
-    """The options that every comparison has. commands(options, pipeline) are
+def parse(description, commands, contestants, steps, models=False):
+    """The options that every comparison has, with models also --model. commands(options, pipeline) are
     the command lines of those who can take part, by name; contestants, by
     device, those who do unless told otherwise."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--widths", default="64,128,256", help="channels of each stage")
+    parser.set_defaults(model=None)
+    if models:
+        parser.add_argument("--model", metavar="FILE", help="ONNX file to train in place of the study's network")
     parser.add_argument("--batch", type=int, default=128, help="images of a step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=contestants, default="cpu", help="where the arithmetic runs")
@@ -260,10 +265,12 @@ def parse(description, commands, contestants, steps):
     parser.add_argument("--pipeline", help="the pipeline binary; built if it is not given")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args()
-    options.contestants = (options.contestants or contestants[options.device]).split(",")
-    unknown = set(options.contestants) - commands(options, "").keys()
+    known = commands(options, "")
+    usual = ",".join(name for name in contestants[options.device].split(",") if name in known)
+    options.contestants = (options.contestants or usual).split(",")
+    unknown = set(options.contestants) - known.keys()
     if unknown:
-        parser.error(f"--contestants: {', '.join(sorted(unknown))} unknown; known are {', '.join(commands(options, ''))}")
+        parser.error(f"--contestants: {', '.join(sorted(unknown))} unknown; known are {', '.join(known)}")
     return options
 
 
@@ -297,6 +304,7 @@ def contest(options, commands, workers=()):
                 c.close()
     report = {
         **machine,
+        "model": options.model and Path(options.model).stem,
         **{name: getattr(options, name) for name in ("device", "widths", "batch", "threads", "rounds", "steps")},
         "contestants": results,
     }

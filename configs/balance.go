@@ -2,8 +2,16 @@ package configs
 
 import "slices"
 
-// checkBalance finds weights of classes that cannot be.
+// checkBalance finds weights of classes that cannot be, or that the loss does not have.
 func (e *Experiment) checkBalance(add func(key, other, format string, args ...any)) {
+	if loss := e.Train.Loss; loss != LossCrossEntropy {
+		if len(e.Train.ClassWeights) > 0 {
+			add("train.class_weights", "train.loss", "they are for train.loss %s, and not for %s: set it to []", LossCrossEntropy, loss)
+		}
+		if e.Train.Balance == BalanceWeights {
+			add("train.balance", "train.loss", "%s is for train.loss %s, and not for %s: set it to %s or %s", BalanceWeights, LossCrossEntropy, loss, BalanceSampling, BalanceNone)
+		}
+	}
 	weights := e.Train.ClassWeights
 	if len(weights) == 0 {
 		return

@@ -12,9 +12,10 @@ import (
 // changed in Go, as an *Error. Load has done it already.
 func (e Experiment) Validate() error { return e.ValidateFor() }
 
-// ValidateFor is Validate for what uses some sections alone: settings that do
-// not go together are no mistake unless both are in these. Without any it is
-// Validate. Training on images of one's own uses all but "data" and "sweep".
+// ValidateFor is Validate for programs that use only some sections: two settings
+// that contradict each other are a mistake only if both are in these sections.
+// Without sections it checks all of them, as Validate does. A program that trains
+// on its own images uses all sections but "data" and "sweep".
 func (e Experiment) ValidateFor(sections ...string) error {
 	var problems []Problem
 	for _, f := range e.mistakes(sections...) {
@@ -23,8 +24,8 @@ func (e Experiment) ValidateFor(sections ...string) error {
 	return asError(problems)
 }
 
-// mistakes finds the values that are not accepted, or if there are none, the
-// conflicts within the sections.
+// mistakes finds values that their settings do not accept. If there are none, it
+// finds settings in the sections that contradict each other.
 func (e *Experiment) mistakes(sections ...string) findings {
 	var found findings
 	for _, s := range newKeys().settings {
@@ -83,21 +84,21 @@ func checkOperation(op Operation) string {
 	return ""
 }
 
-// finding is what there is to say of a setting beside another one: that they do
-// not go together, or what they do together that may not be meant.
+// finding is a message about the setting key, because of its own value or that of
+// the setting other: that the two contradict each other, or that together they do
+// something that the user may not want.
 type finding struct{ key, other, message string }
 
 func (f finding) String() string { return f.key + ": " + f.message }
 
-// findings collects them.
 type findings []finding
 
 func (f *findings) add(key, other, format string, args ...any) {
 	*f = append(*f, finding{key, other, fmt.Sprintf(format, args...)})
 }
 
-// within keeps those of which both settings are in the sections. No sections are
-// all of them.
+// within keeps the findings whose settings are both in the sections. Without
+// sections it keeps all.
 func (f findings) within(sections []string) findings {
 	if len(sections) == 0 {
 		return f
@@ -109,8 +110,8 @@ func (f findings) within(sections []string) findings {
 	return slices.DeleteFunc(f, func(f finding) bool { return !in(f.key) || !in(f.other) })
 }
 
-// conflicts finds settings that are sound alone but not together. Single
-// values have been checked before.
+// conflicts finds settings whose values are accepted but contradict each other.
+// mistakes checks the single values before.
 func (e *Experiment) conflicts() findings {
 	var found findings
 	add := found.add
@@ -129,8 +130,11 @@ func (e *Experiment) conflicts() findings {
 	case !custom && operations > 0:
 		add("augment.operations", "augment.recipe", "the recipe %s does not use them: set augment.recipe to custom, or augment.operations to []", e.Augment.Recipe)
 	}
-	if e.Runtime.Precision == MixedFloat16 && e.Runtime.Device != "cuda" {
-		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", MixedFloat16)
+	if custom && len(e.Augment.Without) > 0 {
+		add("augment.without", "augment.recipe", "the recipe custom has what augment.operations lists: take it out there")
+	}
+	if !e.Runtime.Device.trains(e.Runtime.Precision) {
+		add("runtime.precision", "runtime.device", "%s is for runtime.device cuda: a CPU has no kernels for it", e.Runtime.Precision)
 	}
 	for _, name := range e.Sweep.Conditions {
 		if e.condition(name) == nil {
@@ -154,11 +158,15 @@ func (e *Experiment) checkBatch(add func(key, other, format string, args ...any)
 }
 
 // sourceClasses gives how many classes a source has; a folder (0) has what it
-// has.
-func sourceClasses(source string) int {
-	switch source {
+// has, and so have IDX files.
+func sourceClasses(d Data) int {
+	switch d.Source {
 	case "synthetic", "cifar10":
 		return 10
+	case SourceMNIST:
+		if d.Path == "" {
+			return 10
+		}
 	case "cifar100":
 		return 100
 	}
@@ -169,16 +177,19 @@ func sourceClasses(source string) int {
 // every data set of the source has as many.
 func (e *Experiment) settleClasses() {
 	if e.Model.Classes == 0 {
-		e.Model.Classes = sourceClasses(e.Data.Source)
+		e.Model.Classes = sourceClasses(e.Data)
 	}
 }
 
 // TrainImages is how many training images the experiment has, 0 when only the
-// data can tell: an unlimited folder.
+// data can tell: an unlimited folder, and IDX files.
 func (e Experiment) TrainImages() int {
-	const all = 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
+	all := 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
+	if e.Data.Source == SourceMNIST {
+		all = 60_000
+	}
 	switch limit := e.Data.Train; {
-	case e.Data.Photographs():
+	case e.Data.opensCount():
 		return limit
 	case limit == 0:
 		return all
@@ -187,11 +198,16 @@ func (e Experiment) TrainImages() int {
 	}
 }
 
+// opensCount tells whether only the files say how many images there are.
+func (d Data) opensCount() bool {
+	return d.Source == "folder" || d.Source == SourceMNIST && d.Path != ""
+}
+
 func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
 	if e.Model.Classes == 1 {
 		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
-	} else if classes := sourceClasses(d.Source); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
+	} else if classes := sourceClasses(d); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && !d.Photographs() {
@@ -202,6 +218,9 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	}
 	if d.Read == ReadMemory && d.Photographs() && e.Augment.Crops() {
 		add("data.read", "augment.recipe", "memory keeps images of one size, but augment cuts them out of their originals: set data.read to stream or auto")
+	}
+	if d.Channels == 2 {
+		add("data.channels", "data.channels", "2 is neither 1, for grey images, nor 3, for images in colour")
 	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)

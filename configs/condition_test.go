@@ -8,7 +8,7 @@ import (
 // TestUnknownConditionListsEachOnce: the built-in conditions in their order, and
 // then the definitions that do not replace one of them.
 func TestUnknownConditionListsEachOnce(t *testing.T) {
-	const builtins = "none, medium, strong, warmup, shift-only"
+	const builtins = "none, medium, strong, warmup, shift-only, sqrt-scaling, nesterov, ema, label-smoothing, mixup, cutmix, lars, lamb"
 	for _, c := range []struct {
 		defined []string
 		known   string

@@ -1,7 +1,7 @@
 package configs
 
-// Default gives the settings of the study's network and training on the
-// synthetic set: what every setting is when nothing else is said.
+// Default returns the default of every setting: the study's network and training,
+// on the synthetic set.
 func Default() Experiment {
 	return Experiment{
 		Seed: 1,
@@ -26,10 +26,11 @@ func Default() Experiment {
 			BatchSize:       128,
 			Replicas:        1,
 			KeepCheckpoints: 2,
+			Loss:            LossCrossEntropy,
 			StopMonitor:     ValLoss,
 			Balance:         BalanceNone,
 		},
-		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
+		Optimizer: Optimizer{Kind: SGD, LearningRate: 0.1, ReferenceBatch: 128, Momentum: 0.9, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, TrustCoefficient: 0.001, EMAWarmup: true},
 		Schedule: Schedule{
 			Kind:          "step",
 			DecayEpochs:   []int{60, 85},
@@ -43,7 +44,8 @@ func Default() Experiment {
 			WarmupBy:      "step",
 			Scaling:       "linear",
 		},
-		Runtime: Runtime{Device: "cpu", TF32: true, Precision: Float32},
+		Diagnose: Diagnose{Images: 512, TimeShare: 0.1},
+		Runtime:  Runtime{Device: CPU, TF32: true, Precision: Float32},
 		Sweep: Sweep{
 			Conditions: []string{"none", "medium", "strong", "warmup"},
 			BatchSizes: []int{128, 256, 512, 1024, 2048, 4096, 8192},

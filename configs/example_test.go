@@ -30,7 +30,7 @@ func Example() {
 		fmt.Println(wrong.Problems[0].Message)
 	}
 	// Output:
-	// quickstart medium 30 epochs of batches of 16
-	// 16 runs, the last: warmup 128 5 epochs of warmup
+	// quickstart medium 30 epochs of batches of 32
+	// 48 runs, the last: warmup 384 5 epochs of warmup
 	// unknown key "train.epcohs" (did you mean "train.epochs"?)
 }

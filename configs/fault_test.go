@@ -162,7 +162,7 @@ func TestFaults(t *testing.T) {
 
 func TestFaultsInFlags(t *testing.T) {
 	for set, want := range map[string]string{
-		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, validation_share, broken, image_memory, transform, read, memory, decoder)`,
+		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, channels, validation_share, broken, image_memory, transform, read, memory, decoder)`,
 		"train.epcohs=3":                `--set train.epcohs=3: unknown key "train.epcohs" (did you mean "train.epochs"?)`,
 		"train.epochs":                  `--set train.epochs: has no value: write --set section.key=value`,
 		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best`,

@@ -18,18 +18,20 @@ func changed(t *testing.T) Experiment {
 name: "012"
 seed: 18446744073709551615
 model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, form: imagenet, depth: 50, width_factor: 0.5, strides: [2, 1], activation: gelu, dropout: 0.5, widths: [8, 16], convolutions: 1, classes: 7, batchnorm: {momentum: 0.9, epsilon: 1e-5, statistics: recalibrated, mode: freeze}}
-data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, validation_share: 0.3, broken: skip, image_memory: 200, transform: timm, read: stream, memory: 100, decoder: go}
+data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, channels: 1, validation_share: 0.3, broken: skip, image_memory: 200, transform: timm, read: stream, memory: 100, decoder: go}
 augment:
   recipe: custom
+  without: [zoom]
   geometry: keras-3
   operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
   mixup: 0.2
   cutmix: 1
 train:
-  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, checkpoint_steps: 9, keep_checkpoints: 3, stop_patience: 4, stop_min_delta: 0.1, stop_monitor: val_accuracy, stop_restore_best: true, balance: sampling, class_weights: [1, 0, 0.5, 2, 3, 4, 1e3]}
-optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0.5, nesterov: true, momentum_correction: true, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, clip_norm: 2, weight_decay: 5e-4, decay_all: true}
+  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, loss: binary_cross_entropy, checkpoint_steps: 9, keep_checkpoints: 3, stop_patience: 4, stop_min_delta: 0.1, stop_monitor: val_accuracy, stop_restore_best: true, balance: sampling, class_weights: [1, 0, 0.5, 2, 3, 4, 1e3]}
+optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0.5, nesterov: true, momentum_correction: true, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, clip_norm: 2, weight_decay: 5e-4, decay_all: true, trust_coefficient: 0.02, ema_decay: 0.99, ema_warmup: false, rate_multipliers: {"layer4.*": 0.1, head: 10}}
 schedule:
   {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, monitor: val_accuracy, patience: 3, cooldown: 1, min_delta: 0.01, min_rate: 1e-5, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
+diagnose: {every: 2, images: 64, time_share: 0.5}
 runtime: {device: cuda, threads: 2, tf32: false, precision: mixed_float16, library: lib.so}
 sweep:
   conditions: [none, "123"]
@@ -139,9 +141,11 @@ func TestHashAndDiff(t *testing.T) {
 		"data.validation_share": true, "data.broken": true, "data.image_memory": true, "data.read": true, "data.memory": true, "data.decoder": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"optimizer.beta1": true, "optimizer.beta2": true, "optimizer.epsilon": true, // of SGD
+		"optimizer.trust_coefficient": true, "optimizer.ema_warmup": true, // of SGD without an average
 		"train.checkpoint_steps": true, "train.keep_checkpoints": true,
 		"train.stop_min_delta": true, "train.stop_monitor": true, "train.stop_restore_best": true, // without patience
 		"schedule.monitor": true, "schedule.patience": true, "schedule.cooldown": true, "schedule.min_delta": true, "schedule.min_rate": true, // without a plateau
+		"diagnose.every": true, "diagnose.images": true, "diagnose.time_share": true,
 		"sweep.conditions": true, "sweep.batch_sizes": true, "sweep.seeds": true,
 	}
 	for _, s := range newKeys().settings {

@@ -1,6 +1,8 @@
 package configs
 
-// checkOptimizer finds settings that the optimizer does not have.
+import "math"
+
+// checkOptimizer finds settings that the chosen optimizer does not have.
 func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
 	if o.Nesterov && !o.IsAdam() && o.Momentum == 0 {
@@ -11,7 +13,7 @@ func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...
 		set bool
 	}{{"optimizer.nesterov", o.Nesterov}, {"optimizer.momentum_correction", o.MomentumCorrection}} {
 		if only.set && o.IsAdam() {
-			add(only.key, "optimizer.kind", "it is for optimizer.kind %s, and %s has no such velocity: set it to false", SGD, o.Kind)
+			add(only.key, "optimizer.kind", "it is for optimizer.kind %s and %s, and %s has no such velocity: set it to false", SGD, LARS, o.Kind)
 		}
 	}
 }
@@ -22,13 +24,20 @@ const (
 	mostAdam  = 0.03
 )
 
-// remarkOptimizer finds an optimizer that may not be what was meant.
+// remarkOptimizer finds optimizer settings that are unusual and may be a mistake.
 func (e *Experiment) remarkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
-	if o.IsAdam() && o.LearningRate >= mostAdam {
+	if o.IsAdam() && o.Kind != LAMB && o.LearningRate >= mostAdam {
 		add("optimizer.learning_rate", "optimizer.kind", "%s is a rate for %s: every step of %s moves each weight by about its rate, and %s is usual", number(o.LearningRate), SGD, o.Kind, number(usualAdam))
 	}
 	if o.Kind == AdamW && o.WeightDecay == 0 {
 		add("optimizer.kind", "optimizer.weight_decay", "%s without optimizer.weight_decay is %s: 0.01 is usual", AdamW, Adam)
 	}
+	steps := e.Train.Epochs * (e.TrainImages() / e.Train.BatchSize)
+	if share := math.Pow(o.EMADecay, float64(steps)); !o.EMAWarmup && steps > 0 && o.EMADecay > 0 && share > mostInitialAverage {
+		add("optimizer.ema_decay", "train.epochs", "after %d steps, %.3g %% of the average is still the weights that the run begins with: set it lower, or optimizer.ema_warmup to true", steps, 100*share)
+	}
 }
+
+// mostInitialAverage is how much of an average of weights may be the first weights.
+const mostInitialAverage = 0.01

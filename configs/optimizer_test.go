@@ -31,7 +31,7 @@ func TestHashOfOptimizers(t *testing.T) {
 	if got := corrected.Hash(); got != hashOfCorrected {
 		t.Errorf("momentum correction hashes as %s", got)
 	}
-	if unheeded := load("optimizer.beta1=0.5", "optimizer.beta2=0.5", "optimizer.epsilon=0.1"); unheeded.Hash() != hashOfDefault {
+	if unheeded := load("optimizer.beta1=0.5", "optimizer.beta2=0.5", "optimizer.epsilon=0.1", "optimizer.trust_coefficient=1", "optimizer.ema_warmup=false"); unheeded.Hash() != hashOfDefault {
 		t.Error("what sgd does not heed changes its hash")
 	}
 	adam := load("optimizer.kind=adam")
@@ -45,7 +45,7 @@ func TestHashOfOptimizers(t *testing.T) {
 			t.Errorf("adam with %s: diff %v", set, diff)
 		}
 	}
-	for _, set := range []string{"optimizer.nesterov=true", "optimizer.clip_norm=1", "optimizer.kind=adam"} {
+	for _, set := range []string{"optimizer.nesterov=true", "optimizer.clip_norm=1", "optimizer.kind=adam", "optimizer.kind=lars", "optimizer.ema_decay=0.9"} {
 		if load(set).Hash() == hashOfDefault {
 			t.Errorf("%s does not change the hash", set)
 		}
@@ -54,14 +54,18 @@ func TestHashOfOptimizers(t *testing.T) {
 
 func TestOptimizerFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"optimizer: {kind: lion}\n":                                                                      `FILE:1:19: optimizer.kind: "lion" is not one of sgd, adam, adamw`,
+		"optimizer: {kind: lion}\n":                                                                      `FILE:1:19: optimizer.kind: "lion" is not one of sgd, adam, adamw, lars, lamb`,
 		"optimizer: {nesterov: true, momentum: 0}\n":                                                     "FILE:1:23: optimizer.nesterov: it is a form of momentum, and optimizer.momentum is 0: set that to 0.9, or optimizer.nesterov to false",
-		"optimizer: {kind: adam, nesterov: true}\n":                                                      "FILE:1:35: optimizer.nesterov: it is for optimizer.kind sgd, and adam has no such velocity: set it to false",
-		"optimizer: {kind: adamw, momentum_correction: true}\n":                                          "FILE:1:47: optimizer.momentum_correction: it is for optimizer.kind sgd, and adamw has no such velocity: set it to false",
+		"optimizer: {kind: adam, nesterov: true}\n":                                                      "FILE:1:35: optimizer.nesterov: it is for optimizer.kind sgd and lars, and adam has no such velocity: set it to false",
+		"optimizer: {kind: adamw, momentum_correction: true}\n":                                          "FILE:1:47: optimizer.momentum_correction: it is for optimizer.kind sgd and lars, and adamw has no such velocity: set it to false",
 		"optimizer: {beta1: 1}\n":                                                                        "FILE:1:20: optimizer.beta1: 1 is outside 0..1, 1 excluded",
 		"optimizer: {epsilon: 0}\n":                                                                      "FILE:1:22: optimizer.epsilon: 0 is outside 0..1, 0 excluded",
 		"optimizer: {clip_norm: -1}\n":                                                                   "FILE:1:24: optimizer.clip_norm: -1 is outside 0..1000000",
 		"optimizer: {kind: adam, momentum: 0, clip_norm: 1}\n":                                           "",
+		"optimizer: {kind: lars, trust_coefficient: 0}\n":                                                "FILE:1:44: optimizer.trust_coefficient: 0 is outside 0..1000, 0 excluded",
+		"optimizer: {ema_decay: 1}\n":                                                                    "FILE:1:24: optimizer.ema_decay: 1 is outside 0..1, 1 excluded",
+		"optimizer: {kind: lars, nesterov: true, momentum_correction: true, ema_decay: 0.9}\n":           "",
+		"schedule: {kind: plateau}\noptimizer: {momentum_correction: true, ema_decay: 0.9}\n":            "",
 		"optimizer: {nesterov: true, momentum_correction: true, clip_norm: 5}\n":                         "",
 		"schedule: {kind: plateau}\noptimizer: {momentum_correction: true, clip_norm: 1}\n":              "",
 		"sweep: {conditions: [a], definitions: {a: {optimizer: {kind: adamw, learning_rate: 0.001}}}}\n": "",
@@ -78,6 +82,10 @@ func TestOptimizerNotes(t *testing.T) {
 		"optimizer: {kind: adam, learning_rate: 0.003}\n":                     "",
 		"optimizer: {kind: adamw, learning_rate: 0.003}\n":                    "FILE:2:19: optimizer.kind: adamw without optimizer.weight_decay is adam: 0.01 is usual",
 		"optimizer: {kind: adamw, learning_rate: 0.003, weight_decay: 0.1}\n": "",
+		"optimizer: {kind: lamb, learning_rate: 0.05}\n":                      "",
+		"optimizer: {ema_decay: 0.9999, ema_warmup: false}\n":                 "FILE:2:24: optimizer.ema_decay: after 800 steps, 92.3 % of the average is still the weights that the run begins with: set it lower, or optimizer.ema_warmup to true",
+		"optimizer: {ema_decay: 0.9999}\n":                                    "",
+		"optimizer: {ema_decay: 0.9, ema_warmup: false}\n":                    "",
 	} {
 		if got := noted(t, false, 0, fits+text); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)

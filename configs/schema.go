@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Schema is the JSON Schema (draft 2020-12) of configuration files, for
-// editors. It is made of the same table as the checks of Load, which checks
-// more: what depends on several settings.
+// Schema returns the JSON Schema (draft 2020-12) of configuration files, for
+// editors. It is made from the table of rules that Load checks too. Load also checks
+// that settings do not contradict each other.
 func Schema() ([]byte, error) {
 	k := newKeys()
 	properties := k.properties(nil)
@@ -103,6 +103,10 @@ func (s *setting) describe(typ reflect.Type) map[string]any {
 	}
 	if s.distinct {
 		list["uniqueItems"] = true
+	}
+	if s.pairs {
+		factor := map[string]any{"type": "number", "minimum": 0, "maximum": mostFactor}
+		return map[string]any{"anyOf": []any{list, map[string]any{"type": "object", "additionalProperties": factor}}}
 	}
 	return list
 }

@@ -21,7 +21,10 @@ func TestShippedExperiments(t *testing.T) {
 		"warmup":     {"medium", 5, 0, 8},
 		"shift-only": {"shift", 0, 0, 8},
 		"study":      {"medium", 0, 28, 8},
-		"quickstart": {"medium", 0, 16, 1},
+		"quickstart": {"medium", 0, 48, 1},
+		"digits":     {"medium", 0, 84, 1},
+		"mnist":      {"strong", 0, 3, 1},
+		"synthetic":  {"medium", 0, 16, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
 		"smoke":      {"strong", 1, 4, 2},
@@ -44,7 +47,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 12 {
+	if err != nil || len(files) != 15 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }

@@ -13,12 +13,13 @@ type Integer interface {
 // New returns a set of square images that are in memory already: one after the other,
 // each row by row, each pixel as red, green, blue, so that the pixels have the shape
 // [len(labels), side, side, 3] and values 0..255. The side follows from how many there
-// are. A label is an index into the names of the classes.
+// are. A label is an index into the names of the classes. [Set.InGrey] makes grey images of
+// them; a set that is grey from the start is a [Set] with Grey.
 //
 // The set keeps the pixels, which must not change from now on, and copies the labels.
 // What does not go together is an [*Error].
 func New[L Integer](pixels []uint8, labels []L, classes []string) (*Set, error) {
-	each := channels * max(len(labels), 1)
+	each := colour * max(len(labels), 1)
 	side := int(math.Round(math.Sqrt(float64(len(pixels) / each))))
 	if len(labels) == 0 || side == 0 || side*side*each != len(pixels) {
 		return nil, &Error{Record: NoRecord, Err: fmt.Errorf("%d bytes are not %d square images of 3 channels (NewSized takes others)", len(pixels), len(labels))}

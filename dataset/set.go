@@ -9,13 +9,16 @@ import (
 	"hash"
 )
 
-// channels is the number of colour channels of every image: red, green, blue.
-const channels = 3
+// The channels of an image: grey, or red, green and blue.
+const (
+	grey   = 1
+	colour = 3
+)
 
 // maxSide is the longest side of an image, that of JPEG.
 const maxSide = 1<<16 - 1
 
-// Set is a labelled set of colour images of one size, held in memory or, if
+// Set is a labelled set of images of one size, in colour or grey, held in memory or, if
 // Streams, read when they are asked for. Nothing
 // in this package changes a Set after it is returned; share it freely, and do
 // not write to its slices. The images of one that [Load] draws are drawn when
@@ -28,8 +31,10 @@ type Set struct {
 	Classes []string
 	// Height and Width are the size of every image in pixels.
 	Height, Width int
+	// Grey images have one channel, others three: red, green and blue.
+	Grey bool
 	// Pixels are the images one after the other, each row by row, each pixel
-	// as red, green, blue: shape [Len, Height, Width, 3], values 0..255. It is
+	// channel by channel: shape [Len, Height, Width, Channels], values 0..255. It is
 	// nil in a set that Load draws, which Image and Images read, and in one that Streams.
 	Pixels []uint8
 	// Labels are the classes of the images: shape [Len], values
@@ -57,7 +62,7 @@ type SkippedFile struct {
 // Drawing makes the images of a set when they are first asked for. Several
 // goroutines use it at once.
 type Drawing interface {
-	// Image returns image i, shape [Height, Width, 3].
+	// Image returns image i, shape [Height, Width, Channels].
 	Image(i int) []uint8
 	// Draw makes the images from..to-1, until ctx is done.
 	Draw(ctx context.Context, from, to int) error
@@ -106,7 +111,15 @@ func (s *Set) Len() int { return len(s.Labels) }
 // Size is the height and the width of every image in pixels.
 func (s *Set) Size() (height, width int) { return s.Height, s.Width }
 
-// Image is the i-th image, shape [Height, Width, 3]. It shares the set's
+// Channels is 1 of grey images and 3 of others.
+func (s *Set) Channels() int {
+	if s.Grey {
+		return grey
+	}
+	return colour
+}
+
+// Image is the i-th image, shape [Height, Width, Channels]. It shares the set's
 // memory. It is nil if the set Streams.
 func (s *Set) Image(i int) []uint8 {
 	if s.stream != nil {
@@ -119,7 +132,7 @@ func (s *Set) Image(i int) []uint8 {
 	return s.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Images are the images from..to-1, shape [to-from, Height, Width, 3]. They
+// Images are the images from..to-1, shape [to-from, Height, Width, Channels]. They
 // share the set's memory, and are nil if it Streams.
 func (s *Set) Images(from, to int) []uint8 {
 	if s.stream != nil {
@@ -219,6 +232,10 @@ func (s *Set) hash() string {
 
 // hashHead adds everything but the pixels to h.
 func (s *Set) hashHead(h hash.Hash) {
+	if s.Grey {
+		// Without it, a grey image of 3x9 pixels could have the hash of one of 3x3 in colour.
+		hashInts(h, grey)
+	}
 	hashInts(h, s.Len(), s.Height, s.Width, len(s.Classes))
 	for _, class := range s.Classes {
 		// The length keeps "ab","c" and "a","bc" apart.
@@ -240,4 +257,4 @@ func hashInts(h hash.Hash, values ...int) {
 }
 
 // imageSize is the number of bytes of one image.
-func (s *Set) imageSize() int { return s.Height * s.Width * channels }
+func (s *Set) imageSize() int { return s.Height * s.Width * s.Channels() }

@@ -95,7 +95,7 @@ func TestStats(t *testing.T) {
 			t.Errorf("channel %d: %v and %v, want %v and %v", c, stats.Mean[c], stats.Deviation[c], wantMean[c], wantDeviation[c])
 		}
 	}
-	if empty := tinySet().Head(0).Stats(); empty.Mean != [3]float64{} || len(empty.Counts) != 2 {
+	if empty := tinySet().Head(0).Stats(); !slices.Equal(empty.Mean, []float64{0, 0, 0}) || len(empty.Counts) != 2 {
 		t.Errorf("empty set has %+v", empty)
 	}
 }

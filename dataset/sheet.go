@@ -55,7 +55,10 @@ func (s *Set) picture(ctx context.Context, i int) (*image.NRGBA, error) {
 		return nil, err
 	}
 	for k := range s.Height * s.Width {
-		copy(picture.Pix[4*k:], pixels[channels*k:channels*(k+1)])
+		pixel := pixels[s.Channels()*k:][:s.Channels()]
+		for c := range colour {
+			picture.Pix[4*k+c] = pixel[min(c, len(pixel)-1)]
+		}
 		picture.Pix[4*k+3] = 255
 	}
 	return picture, nil

@@ -10,8 +10,8 @@ type Stats struct {
 	// Counts are the numbers of images of each class.
 	Counts []int
 	// Mean and Deviation are those of all values of each channel, red, green
-	// and blue, in 0..1. They are 0 for an empty set.
-	Mean, Deviation [channels]float64
+	// and blue, or grey, in 0..1. They are 0 for an empty set.
+	Mean, Deviation []float64
 }
 
 // Stats counts the classes and measures the channels. Of a set that Streams the images
@@ -23,12 +23,16 @@ func (s *Set) Stats() Stats {
 
 // StatsContext is Stats, which ends with ctx and with the first image that cannot be read.
 func (s *Set) StatsContext(ctx context.Context) (Stats, error) {
-	stats := Stats{Counts: make([]int, len(s.Classes))}
+	channels := s.Channels()
+	stats := Stats{
+		Counts: make([]int, len(s.Classes)),
+		Mean:   make([]float64, channels), Deviation: make([]float64, channels),
+	}
 	for _, label := range s.Labels {
 		stats.Counts[label]++
 	}
 	// Exact, whatever the number of images.
-	var histogram [channels][256]int
+	histogram := make([][256]int, channels)
 	const together = 64
 	var buffer []uint8
 	for from := 0; from < s.Len(); from += together {

@@ -61,6 +61,9 @@ func (s *Set) ReadImage(ctx context.Context, i int, dst []uint8, choose func(hei
 	if len(dst) != s.imageSize() {
 		return fmt.Errorf("read image: room for %d bytes, %d are needed", len(dst), s.imageSize())
 	}
+	if s.Grey && (s.stream != nil || choose != nil) {
+		return s.readGrey(ctx, i, dst, choose)
+	}
 	if s.stream != nil {
 		return s.stream.ReadImage(ctx, i, dst, choose)
 	}
@@ -71,6 +74,19 @@ func (s *Set) ReadImage(ctx context.Context, i int, dst []uint8, choose func(hei
 	}
 	copy(dst, s.Image(i))
 	return nil
+}
+
+// readGrey is ReadImage by way of an image in colour.
+func (s *Set) readGrey(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) (err error) {
+	coloured := make([]uint8, colour*len(dst))
+	if s.stream != nil {
+		err = s.stream.ReadImage(ctx, i, coloured, choose)
+	} else {
+		one := Set{Classes: s.Classes, Height: s.Height, Width: s.Width, Grey: true, Pixels: s.Image(i), Labels: s.Labels[i : i+1]}
+		err = one.InColour().ReadImage(ctx, 0, coloured, choose)
+	}
+	GreyOf(dst, coloured)
+	return err
 }
 
 // resizePart resizes a part of an image to the image's own size.

@@ -18,7 +18,7 @@ var cudaKernels = []string{
 	"Abs", "Add", "ArgMax", "AveragePool", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
 	"Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "LeakyRelu", "Less", "Max", "MaxPool", "Min",
 	"Mod", "Mul", "Neg", "Range", "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize",
-	"ScatterElements", "Shape", "Sigmoid", "Size", "SoftmaxCrossEntropyLoss", "Split", "Sqrt", "Sub", "Sum", "Transpose", "Where",
+	"ScatterElements", "Shape", "Sigmoid", "Size", "Softplus", "SoftmaxCrossEntropyLoss", "Split", "Sqrt", "Sub", "Sum", "Transpose", "Where",
 
 	"AdamWOptimizer", "BatchNormInternal", "BatchNormalizationGrad", "ConvGrad", "Gelu", "GeluGrad", "InPlaceAccumulatorV2", "ReduceAllL2",
 	"LeakyReluGrad", "QuickGelu", "QuickGeluGrad", "ReluGrad", "SGDOptimizerV2", "SigmoidGrad", "SoftmaxCrossEntropyLossGrad",
@@ -91,8 +91,13 @@ func TestCUDAKernels(t *testing.T) {
 func TestCUDAKernelsOfRules(t *testing.T) {
 	adamW := adamOptions(OptimizerAdamW)
 	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1
+	lamb := adamOptions(OptimizerLAMB)
 	for name, o := range map[string]TrainingOptions{
 		"adamw":    adamW,
+		"lars":     {Optimizer: OptimizerLARS, Momentum: 0.9, TrustCoefficient: 0.001, WeightDecay: 0.01, EMADecay: 0.9, EMAWarmup: true},
+		"lamb":     lamb,
+		"bce":      {Momentum: 0.9, Loss: LossBinaryCrossEntropy, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
+		"targets":  {Momentum: 0.9, Loss: LossMeanSquaredError, MultiLabel: true, LabelSmoothing: 0.1, Replicas: 2},
 		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
 		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
 		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},

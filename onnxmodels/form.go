@@ -3,6 +3,7 @@ package onnxmodels
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
@@ -10,26 +11,30 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Form is how an inference model takes images and what its outputs stand for.
+// Form describes how an inference model takes images and what its outputs mean.
 type Form struct {
 	// Input is InputUint8NHWC or InputFloat32NCHW.
 	Input string
-	// Height and Width are those of the images, in pixels.
-	Height, Width int
+	// Height and Width are the size of the images, in pixels. Channels is 3, or 1 if the
+	// images are grey.
+	Height, Width, Channels int
 	// Classes are the names of the classes. If the metadata have none, they are numbers
 	// and Unnamed is true.
 	Classes []string
 	Unnamed bool
-	// Precision is what it computes in: PrecisionFloat32 if the metadata say nothing.
+	// Precision is the precision in which the model computes: PrecisionFloat32 if the
+	// metadata say nothing.
 	Precision string
+	// Loss is what it was trained on: LossCrossEntropy if the metadata say nothing.
+	Loss string
 	// Resize says what happens to an image of another size: ResizeFill resizes it,
 	// ResizeExact refuses it.
 	Resize string
 }
 
 // FormOf reads the form of an inference model from its graph and its metadata.
-// The input is image, and the output probabilities is [batch, classes]; other
-// models have no form.
+// It returns an error for models without the input image or the output
+// probabilities [batch, classes].
 func FormOf(m *modelfile.Model) (Form, error) {
 	f, err := inputForm(m.GetGraph())
 	if err != nil {
@@ -44,7 +49,7 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	if classes < 1 || classes > maxClasses {
 		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
 	}
-	f.Resize, f.Precision = ResizeFill, PrecisionFloat32
+	f.Resize, f.Precision, f.Loss = ResizeFill, PrecisionFloat32, LossCrossEntropy
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
@@ -53,6 +58,10 @@ func FormOf(m *modelfile.Model) (Form, error) {
 			}
 		case MetadataPrecision:
 			f.Precision = p.GetValue()
+		case MetadataLoss:
+			if f.Loss = p.GetValue(); checkLoss(f.Loss) != nil {
+				return f, fmt.Errorf("metadata %q: %.80q is none of %s", MetadataLoss, f.Loss, strings.Join(Losses(), ", "))
+			}
 		case MetadataResize:
 			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
 				return f, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, f.Resize, ResizeFill, ResizeExact)
@@ -66,11 +75,11 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	return f, nil
 }
 
-// The most pixels a side, pixels an image, and classes that a form may have. A model that
-// claims more is damaged.
+// The largest height or width, number of pixels, and number of classes that a form may have. A
+// model with more is damaged.
 const (
 	maxSide    = importer.MaxSide
-	maxArea    = 1 << 24 // an image of it is 200 MB as float32
+	maxArea    = 1 << 24 // such an image takes 200 MB as float32
 	maxClasses = 1 << 20
 )
 
@@ -80,16 +89,15 @@ func inputForm(g *onnxpb.Graph) (Form, error) {
 		if v.GetName() != InputImage || len(d) != 4 {
 			continue
 		}
-		f := Form{Input: InputUint8NHWC, Height: d[1], Width: d[2]}
-		channels := d[3]
+		f := Form{Input: InputUint8NHWC, Height: d[1], Width: d[2], Channels: d[3]}
 		if graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Float {
-			f, channels = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3]}, d[1]
+			f = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3], Channels: d[1]}
 		}
-		if channels == 3 && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
+		if (f.Channels == colourChannels || f.Channels == greyChannels) && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
 			return f, nil
 		}
 	}
-	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, 3] or float32 [batch, 3, height, width]", InputImage)
+	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)
 }
 
 // sizesOf returns the dimensions of a value, 0 for symbols.
@@ -101,14 +109,14 @@ func sizesOf(v *onnxpb.ValueInfo) []int {
 	return sizes
 }
 
-// Planes converts images from [n, height, width, 3] in 0..255 to the form of
-// InputFloat32NCHW: [n, 3, height, width] in 0..1.
-func Planes(images []uint8, height, width int) []float32 {
+// Planes converts images [n, height, width, channels] in 0..255 to what InputFloat32NCHW takes:
+// [n, channels, height, width] in 0..1.
+func Planes(images []uint8, height, width, channels int) []float32 {
 	area := height * width
 	planes := make([]float32, len(images))
 	for i, v := range images {
-		image, pixel, channel := i/(3*area), i%(3*area)/3, i%3
-		planes[(3*image+channel)*area+pixel] = float32(v) / 255
+		image, pixel, channel := i/(channels*area), i%(channels*area)/channels, i%channels
+		planes[(channels*image+channel)*area+pixel] = float32(v) / 255
 	}
 	return planes
 }

@@ -24,11 +24,11 @@ func TestFormOf(t *testing.T) {
 	}{
 		{
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
 		},
 		{
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
 		},
 	} {
 		m, err := n.Inference(n.Initialize(1), test.options)
@@ -109,7 +109,7 @@ func TestRanges(t *testing.T) {
 
 // TestPlanes has two images of 1x2 pixels.
 func TestPlanes(t *testing.T) {
-	got := Planes([]uint8{0, 51, 102, 153, 204, 255, 255, 0, 0, 0, 255, 0}, 1, 2)
+	got := Planes([]uint8{0, 51, 102, 153, 204, 255, 255, 0, 0, 0, 255, 0}, 1, 2, 3)
 	want := []float32{0, 0.6, 0.2, 0.8, 0.4, 1, 1, 0, 0, 1, 0, 0}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("planes %v, want %v", got, want)

@@ -22,19 +22,27 @@ const (
 	// OptimizerAdamW is Adam whose weight decay is a step of its own (Loshchilov and
 	// Hutter 2019).
 	OptimizerAdamW = "adamw"
+	// OptimizerLARS is gradient descent with momentum in which each layer's gradient is
+	// scaled to a share of the layer's norm (You et al. 2017).
+	OptimizerLARS = "lars"
+	// OptimizerLAMB is AdamW in which each layer's step is scaled to the layer's norm (You
+	// et al. 2020).
+	OptimizerLAMB = "lamb"
 )
 
 // Optimizers lists the kinds of optimizers.
-func Optimizers() []string { return []string{OptimizerSGD, OptimizerAdam, OptimizerAdamW} }
+func Optimizers() []string {
+	return []string{OptimizerSGD, OptimizerAdam, OptimizerAdamW, OptimizerLARS, OptimizerLAMB}
+}
 
-// StatePrefix begins the names of the tensors in a checkpoint that belong to the
-// optimizer and to no layer. See [Artifacts.State].
+// StatePrefix begins the names of the tensors in a checkpoint that hold the optimizer's state and
+// are not parameters of a layer. See [Artifacts.State].
 const StatePrefix = "optimizer."
 
-// IsState tells whether a tensor of a checkpoint is the optimizer's and no parameter.
+// IsState tells whether a tensor of a checkpoint holds the optimizer's state.
 func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
 
-// checkState refuses parameters that would be taken for the optimizer's state.
+// checkState refuses parameters whose names would make them optimizer state.
 func checkState(parameters []Parameter) error {
 	for _, p := range parameters {
 		if IsState(p.Name) {
@@ -44,15 +52,15 @@ func checkState(parameters []Parameter) error {
 	return nil
 }
 
-// updates tells whether the training model computes the step itself, and the optimizer
-// model only subtracts it. Momentum SGD alone is what ONNX Runtime's optimizer can do.
+// updates tells whether the training model computes the step itself, so that the optimizer
+// model only subtracts it. Only plain momentum SGD is left to ONNX Runtime's optimizer.
 func (o TrainingOptions) updates() bool {
-	return o.adaptive() || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection
+	return o.adaptive() || o.Optimizer == OptimizerLARS || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection || o.averages()
 }
 
-// adaptive tells whether the optimizer is a form of Adam.
+// adaptive tells whether the optimizer is Adam or AdamW.
 func (o TrainingOptions) adaptive() bool {
-	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW
+	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW || o.Optimizer == OptimizerLAMB
 }
 
 func (o TrainingOptions) validateOptimizer() error {
@@ -63,8 +71,14 @@ func (o TrainingOptions) validateOptimizer() error {
 		return fmt.Errorf("training artifacts: clipping norm %v is no finite number of 0 or more", o.ClipNorm)
 	}
 	if len(o.Rates) > 0 && o.updates() {
-		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v and momentum correction %t",
-			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection)
+		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v, momentum correction %t and EMA decay %v",
+			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection, o.EMADecay)
+	}
+	if !(o.EMADecay >= 0 && o.EMADecay < 1) {
+		return fmt.Errorf("training artifacts: EMA decay %v is outside 0..1 (1 excluded)", o.EMADecay)
+	}
+	if o.Optimizer == OptimizerLARS && !(o.TrustCoefficient > 0 && o.TrustCoefficient <= math.MaxFloat32) {
+		return fmt.Errorf("training artifacts: trust coefficient %v of optimizer %q is no finite number above 0; 0.001 is usual", o.TrustCoefficient, o.Optimizer)
 	}
 	if !o.adaptive() {
 		if o.Nesterov && o.Momentum == 0 {
@@ -86,9 +100,8 @@ func (o TrainingOptions) validateOptimizer() error {
 	return nil
 }
 
-// optimizerModel applies what the training model has left in the gradients' buffers.
-// Its inputs are those that ONNX Runtime expects by name; the rate among them is not
-// used.
+// optimizerModel returns the model that applies the contents of the gradients' buffers to the
+// parameters. Its inputs are those that ONNX Runtime expects by name; it does not use the rate.
 func optimizerModel(o TrainingOptions) (*modelfile.Model, error) {
 	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
@@ -103,9 +116,9 @@ func optimizerModel(o TrainingOptions) (*modelfile.Model, error) {
 	return g.Model()
 }
 
-// momentumSGD is one AdamWOptimizer whose constants make it momentum SGD: with beta 1
+// momentumSGD appends an AdamWOptimizer whose constants make it momentum SGD: with beta 1
 // its second moment stays 0, with epsilon 1 its divisor is 1, and the factor 1/(1 − μ)
-// in its rate undoes the factor 1 − μ on each gradient.
+// in its rate cancels the factor 1 − μ on each gradient.
 func momentumSGD(g op.Builder, step *graph.Value, momentum float32, rates []float32) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
 	g.Optimizer("updated", optimizerRate(g, step, momentum, rates), step, sequences, []graph.Attribute{
@@ -118,8 +131,8 @@ func momentumSGD(g op.Builder, step *graph.Value, momentum float32, rates []floa
 	})
 }
 
-// optimizerRate is 1/(1 − μ), times the rate of the step if there are rates;
-// the first step is 1.
+// optimizerRate returns 1/(1 − μ), multiplied by the rate of the step if there are
+// rates. step counts from 1.
 func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []float32) *graph.Value {
 	if len(rates) == 0 {
 		return g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})
@@ -133,8 +146,9 @@ func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []fl
 	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index, 0)
 }
 
-// Complete returns the checkpoint with the optimizer's state, as it is before the first
-// step, where it has none. It leaves c as it is.
+// Complete returns a copy of the checkpoint in which missing tensors of the optimizer's state are
+// added, with their values before the first step: zeros, or for averages of parameters the values
+// of the parameters.
 func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	if c == nil {
 		return nil
@@ -143,6 +157,9 @@ func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	complete.Frozen = slices.Clone(c.Frozen)
 	for _, t := range a.State {
 		if c.Parameter(t.Name) == nil {
+			if p := c.Parameter(averagedName(t.Name)); p != nil {
+				t.Data = p.Data
+			}
 			t.Data = slices.Clone(t.Data)
 			complete.Frozen = append(complete.Frozen, t)
 		}

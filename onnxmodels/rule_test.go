@@ -21,15 +21,18 @@ func TestOptimizerMistakes(t *testing.T) {
 		return o
 	}
 	for want, o := range map[string]TrainingOptions{
-		`optimizer "lion" is none of sgd, adam, adamw`: {Optimizer: "lion"},
-		`clipping norm -1 is no finite number`:         {ClipNorm: -1},
-		`Nesterov's form needs a momentum above 0`:     {Nesterov: true},
-		`rates of the steps are for momentum SGD`:      {Momentum: 0.9, Nesterov: true, Rates: []float32{1}},
-		`epsilon 0 of optimizer "adam" is outside`:     {Optimizer: OptimizerAdam},
-		`beta1 1 is outside 0..1`:                      with(func(o *TrainingOptions) { o.Beta1 = 1 }),
-		`beta2 -1 is outside 0..1`:                     with(func(o *TrainingOptions) { o.Beta2 = -1 }),
-		`has neither Nesterov's form`:                  with(func(o *TrainingOptions) { o.Nesterov = true }),
-		`nor a momentum correction`:                    with(func(o *TrainingOptions) { o.MomentumCorrection = true }),
+		`optimizer "lion" is none of sgd, adam, adamw, lars, lamb`:            {Optimizer: "lion"},
+		`EMA decay 1 is outside 0..1`:                                         {EMADecay: 1},
+		`momentum correction false and EMA decay 0.9`:                         {EMADecay: 0.9, Rates: []float32{1}},
+		`trust coefficient 0 of optimizer "lars" is no finite number above 0`: {Optimizer: OptimizerLARS},
+		`clipping norm -1 is no finite number`:                                {ClipNorm: -1},
+		`Nesterov's form needs a momentum above 0`:                            {Nesterov: true},
+		`rates of the steps are for momentum SGD`:                             {Momentum: 0.9, Nesterov: true, Rates: []float32{1}},
+		`epsilon 0 of optimizer "adam" is outside`:                            {Optimizer: OptimizerAdam},
+		`beta1 1 is outside 0..1`:                                             with(func(o *TrainingOptions) { o.Beta1 = 1 }),
+		`beta2 -1 is outside 0..1`:                                            with(func(o *TrainingOptions) { o.Beta2 = -1 }),
+		`has neither Nesterov's form`:                                         with(func(o *TrainingOptions) { o.Nesterov = true }),
+		`nor a momentum correction`:                                           with(func(o *TrainingOptions) { o.MomentumCorrection = true }),
 	} {
 		if _, err := n.Artifacts(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that has %q", err, want)
@@ -96,6 +99,49 @@ func TestState(t *testing.T) {
 	}
 	if (&Artifacts{}).Complete(nil) != nil {
 		t.Error("no checkpoint was completed")
+	}
+}
+
+// TestAveragesBegin: the averages of parameters begin as these, the evaluation model
+// computes with them, and takes all that the training model takes in the same order.
+func TestAveragesBegin(t *testing.T) {
+	n := mustCNN(t, 8, []int{4}, 1, 3)
+	a, err := n.Artifacts(TrainingOptions{Momentum: 0.9, EMADecay: 0.99, EMAWarmup: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := a.Complete(n.Initialize(1))
+	for _, p := range c.Trainable {
+		average := c.Parameter(AveragePrefix + p.Name)
+		if average == nil || !slices.Equal(average.Data, p.Data) || !slices.Equal(average.Shape, p.Shape) {
+			t.Errorf("the average of %s begins as %v", p.Name, average)
+		}
+	}
+	average := c.Parameter(AveragePrefix + "dense.bias")
+	average.Data[1] = 7
+	if got := Averaged(c); got.Parameter("dense.bias").Data[1] != 7 || c.Parameter("dense.bias").Data[1] != 0 {
+		t.Errorf("averaged %v of %v", got.Parameter("dense.bias"), c.Parameter("dense.bias"))
+	}
+	var training, eval []string
+	for _, v := range a.Training.GetGraph().GetInput() {
+		if c.Parameter(v.GetName()) != nil {
+			training = append(training, v.GetName())
+		}
+	}
+	for _, v := range a.Eval.GetGraph().GetInput() {
+		if c.Parameter(v.GetName()) != nil {
+			eval = append(eval, v.GetName())
+		}
+	}
+	if !slices.Equal(training, eval) || len(eval) != len(c.Trainable)+len(c.Frozen) {
+		t.Errorf("evaluation takes\n%v, training\n%v", eval, training)
+	}
+	for _, node := range a.Eval.GetGraph().GetNode() {
+		for _, in := range node.GetInput() {
+			if p := c.Parameter(in); p != nil && slices.ContainsFunc(c.Trainable, func(t checkpoint.Tensor) bool { return t.Name == in }) {
+				t.Errorf("evaluation computes %s with %s and not with its average", node.GetName(), in)
+			}
+		}
 	}
 }
 

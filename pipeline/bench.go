@@ -1,14 +1,18 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"onnxlab/pipeline/internal/cli"
+)
 
 func newBenchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast the parts are",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchAugmentCommand(), needsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPhotosCommand(), newBenchPredictCommand(), needsLibrary(newBenchStepCommand()))
+	cmd.AddCommand(newBenchAugmentCommand(), cli.NeedsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPhotosCommand(), newBenchPredictCommand(), cli.NeedsLibrary(newBenchStepCommand()))
 	return cmd
 }

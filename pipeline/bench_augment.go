@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/augment"
+	"onnxlab/pipeline/internal/cli"
 )
 
 func newBenchAugmentCommand() *cobra.Command {
@@ -20,8 +21,8 @@ func newBenchAugmentCommand() *cobra.Command {
 		Short: "Measure how many images a second a recipe augments",
 		Long: `Draw plans and apply them to random images, which are in memory, without
 shuffling and batching ('pipeline bench load' measures those as well).
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBenchAugment(cmd.Context(), &opts, cmd.OutOrStdout())
 		},

@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/augment"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // imageBench are the flags of what measures a recipe on random images.
 type imageBench struct {
 	recipe   string
 	geometry string
-	size     imageSize
+	size     cli.ImageSize
 	seconds  float64
 	workers  int
 	json     bool
@@ -27,7 +28,7 @@ func (b *imageBench) add(cmd *cobra.Command, workers int, help string) {
 	flags := cmd.Flags()
 	flags.StringVar(&b.recipe, "recipe", "strong", "none, shift, medium, strong or photo")
 	flags.StringVar(&b.geometry, "geometry", "keras-2018", "keras-2018 or keras-3")
-	b.size.add(flags)
+	b.size.Add(flags)
 	flags.Float64Var(&b.seconds, "seconds", 2, "how long to measure")
 	flags.IntVar(&b.workers, "workers", workers, help)
 	flags.BoolVar(&b.json, "json", false, "print JSON")
@@ -41,23 +42,23 @@ func (b *imageBench) prepare() (*augment.Recipe, *randomSet, error) {
 		return nil, nil, err
 	}
 	if b.workers < 0 || b.workers > mostWorkers {
-		return nil, nil, &usageError{fmt.Errorf("--workers: %d is outside 0..%d", b.workers, mostWorkers)}
+		return nil, nil, cli.BadUsagef("--workers: %d is outside 0..%d", b.workers, mostWorkers)
 	}
 	if b.workers == 0 {
 		b.workers = runtime.GOMAXPROCS(0)
 	}
 	recipe, err := augment.NewRecipe(b.recipe, b.geometry)
 	if err != nil {
-		return nil, nil, &usageError{err}
+		return nil, nil, cli.BadUsage(err)
 	}
-	return recipe, randomImages(b.size.height, b.size.width), nil
+	return recipe, randomImages(b.size.Height, b.size.Width), nil
 }
 
 // checkSeconds checks the flag of how long is measured.
 func checkSeconds(seconds float64) error {
 	const most = 3600
 	if !(seconds > 0 && seconds <= most) {
-		return &usageError{fmt.Errorf("--seconds: %v is outside 0..%d, 0 excluded", seconds, most)}
+		return cli.BadUsagef("--seconds: %v is outside 0..%d, 0 excluded", seconds, most)
 	}
 	return nil
 }
@@ -76,7 +77,7 @@ type throughput struct {
 // print prints how many images came in the seconds; how says, for people, in what
 // form.
 func (b *imageBench) print(w io.Writer, how string, images int64, seconds float64) error {
-	r := throughput{b.recipe, b.size.height, b.size.width, b.workers, images, seconds, float64(images) / seconds}
+	r := throughput{b.recipe, b.size.Height, b.size.Width, b.workers, images, seconds, float64(images) / seconds}
 	if b.json {
 		return json.NewEncoder(w).Encode(r)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/augment/batch"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type benchLoadOptions struct {
@@ -23,8 +24,8 @@ func newBenchLoadCommand() *cobra.Command {
 		Short: "Measure how many images a second come in batches",
 		Long: `Read batches as training does, from random images in memory: shuffled, drawn,
 augmented and copied into the trainer's buffers.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBenchLoad(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
@@ -40,7 +41,7 @@ func runBenchLoad(ctx context.Context, opts *benchLoadOptions, stdout io.Writer)
 		return err
 	}
 	if opts.batch < 1 || opts.batch > set.Len() {
-		return &usageError{fmt.Errorf("--batch: %d is outside 1..%d, the images of this size there are", opts.batch, set.Len())}
+		return cli.BadUsagef("--batch: %d is outside 1..%d, the images of this size there are", opts.batch, set.Len())
 	}
 	loader, err := batch.NewLoader(set, batch.LoaderOptions{Seed: 1, BatchSize: opts.batch, Recipe: recipe, Workers: opts.workers})
 	if err != nil {

@@ -12,11 +12,13 @@ import (
 
 	"onnxlab/augment/batch"
 	"onnxlab/dataset"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 )
 
 type benchPhotosOptions struct {
-	experimentFlags
+	cli.ExperimentFlags
 	seconds float64
 	workers int
 	serve   bool
@@ -35,13 +37,13 @@ cut, resized and augmented. It tells images per second.
   pipeline bench photos --set data.source=folder --set data.path=photos \
     --set data.size=224 --set augment.recipe=photo
 
-` + serveHelp + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + serveHelp + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBenchPhotos(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	flags := cmd.Flags()
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long to measure, after a first batch")
 	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 is the number of cores")
@@ -54,34 +56,34 @@ func runBenchPhotos(ctx context.Context, opts *benchPhotosOptions, stdin io.Read
 	if err := checkSeconds(opts.seconds); err != nil {
 		return err
 	}
-	experiment, err := opts.load("data", "augment", "train")
+	experiment, err := opts.Load("data", "augment", "train")
 	if err != nil {
 		return err
 	}
 	if !experiment.Data.Photographs() {
-		return &usageError{fmt.Errorf("data.source: %s has no photographs: use --set data.source=folder --set data.path=DIR", experiment.Data.Source)}
+		return cli.BadUsage(fmt.Errorf("data.source: %s has no photographs: use --set data.source=folder --set data.path=DIR", experiment.Data.Source))
 	}
-	train, err := loadSplit(ctx, experiment.Data, stderr, dataset.Train)
+	train, err := cli.LoadSplit(ctx, experiment.Data, stderr, dataset.Train)
 	if err != nil {
 		return err
 	}
 	recipe, err := trainloop.Recipe(experiment.Augment)
 	if err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	size := experiment.Train.BatchSize
 	loader, err := batch.NewLoader(train, batch.LoaderOptions{Seed: experiment.Seed, BatchSize: size, Recipe: recipe, Workers: opts.workers})
 	if err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	defer loader.Close()
 	height, width := train.Size()
 	images, labels := make([]uint8, size*height*width*3), make([]int64, size)
-	step := func(ctx context.Context) (trainloop.StepTime, error) {
+	step := func(ctx context.Context) (measure.StepTime, error) {
 		start := time.Now()
 		_, err := loader.Next(ctx, images, labels)
 		seconds := time.Since(start).Seconds()
-		return trainloop.StepTime{Seconds: seconds, Wait: seconds}, err
+		return measure.StepTime{Seconds: seconds, Wait: seconds}, err
 	}
 	if opts.serve {
 		return serveSteps(ctx, step, stdin, stdout)
@@ -104,7 +106,7 @@ func (o *benchPhotosOptions) measure(ctx context.Context, step stepper, t throug
 	}
 	t.ImagesPerSecond = float64(t.Images) / t.Seconds
 	if o.json {
-		return printJSON(stdout, t)
+		return cli.PrintJSON(stdout, t)
 	}
 	_, err := fmt.Fprintf(stdout, "%.0f images/s: %d photographs to %dx%d pixels, recipe %s, in %.2f s\n",
 		t.ImagesPerSecond, t.Images, t.Height, t.Width, t.Recipe, t.Seconds)

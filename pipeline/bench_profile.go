@@ -7,36 +7,36 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/configs"
-	"onnxlab/ort/library"
-	"onnxlab/trainloop"
+	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop/measure"
 )
 
 // profileStep prints where the time of a training step goes.
 func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experiment, stdout io.Writer) error {
-	p, err := trainloop.Profile(ctx, e, opts.size.height, opts.size.width, opts.steps, opts.target)
+	p, err := measure.Profile(ctx, e, opts.size.Height, opts.size.Width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, p)
+		return cli.PrintJSON(stdout, p)
 	}
 	if err := writeMeasurement(stdout, p.Measurement); err != nil {
 		return err
 	}
-	total := trainloop.Share{}
+	total := measure.Share{}
 	for _, s := range p.Operators {
 		total.Nodes += s.Nodes
 		total.Forward += s.Forward
 		total.Backward += s.Backward
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(name string, s trainloop.Share) {
+	row := func(name string, s measure.Share) {
 		fmt.Fprintf(table, "%s\t%d\t%.2f\t%.2f\t%.2f\t%.1f\t\n",
 			name, s.Nodes, 1e3*s.Forward, 1e3*s.Backward, 1e3*s.Seconds(), 100*s.Seconds()/p.GraphSeconds)
 	}
 	for _, part := range []struct {
 		title  string
-		shares []trainloop.Share
+		shares []measure.Share
 	}{{"operator", p.Operators}, {"layer", p.Layers}} {
 		fmt.Fprintf(table, "\n%s\tnodes\tforward ms\tbackward ms\tms a step\t%%\t\n", part.title)
 		for _, s := range part.shares {
@@ -47,7 +47,7 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if p.Device == library.CUDA {
+	if p.Device.Traits().Provider != configs.ProviderCPU {
 		writeFallbacks(stdout, p)
 	}
 	_, err = fmt.Fprintf(stdout, "\nThe graph takes %.2f ms a step under the profiler, %.2f of them between its operators;\na step without it, with the optimizer and the images' copying, takes %.2f ms.\n",
@@ -56,7 +56,7 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 }
 
 // writeFallbacks tells what of a GPU's step is not on the GPU.
-func writeFallbacks(w io.Writer, p trainloop.StepProfile) {
+func writeFallbacks(w io.Writer, p measure.StepProfile) {
 	if len(p.Fallbacks) == 0 {
 		fmt.Fprintf(w, "\nAll %d nodes run on the GPU.\n", len(p.Nodes))
 		return

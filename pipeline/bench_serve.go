@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"onnxlab/trainloop"
+	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop/measure"
 )
 
 // serveHelp is what the help of commands with --serve says of it.
@@ -39,7 +40,7 @@ func serveSteps(ctx context.Context, step stepper, stdin io.Reader, stdout io.Wr
 }
 
 // stepper does a step and tells what it took.
-type stepper func(context.Context) (trainloop.StepTime, error)
+type stepper func(context.Context) (measure.StepTime, error)
 
 func sendLines(ctx context.Context, r io.Reader, lines chan<- string) error {
 	scanner := bufio.NewScanner(r)
@@ -56,9 +57,9 @@ func sendLines(ctx context.Context, r io.Reader, lines chan<- string) error {
 func serveLine(ctx context.Context, line string, step stepper, stdout io.Writer) error {
 	var steps int
 	if _, err := fmt.Sscanf(line, "run %d", &steps); err != nil || steps < 1 {
-		return &usageError{fmt.Errorf("line %q: want \"run N\"", line)}
+		return cli.BadUsagef("line %q: want \"run N\"", line)
 	}
-	var total trainloop.StepTime
+	var total measure.StepTime
 	for range steps {
 		t, err := step(ctx)
 		if err != nil {

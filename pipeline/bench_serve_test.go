@@ -7,7 +7,7 @@ import (
 	"io"
 	"testing"
 
-	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 )
 
 // TestServeInterrupted interrupts the wait for a line, which never comes, after
@@ -17,8 +17,8 @@ func TestServeInterrupted(t *testing.T) {
 	stdin, asks := io.Pipe()
 	answers, stdout := io.Pipe()
 	defer asks.Close()
-	step := func(context.Context) (trainloop.StepTime, error) {
-		return trainloop.StepTime{Seconds: 2, Wait: 0.5}, nil
+	step := func(context.Context) (measure.StepTime, error) {
+		return measure.StepTime{Seconds: 2, Wait: 0.5}, nil
 	}
 	served := make(chan error, 1)
 	go func() { served <- serveSteps(ctx, step, stdin, stdout) }()

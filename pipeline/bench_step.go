@@ -13,14 +13,16 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 )
 
 type benchStepOptions struct {
-	experimentFlags
-	size   imageSize
+	cli.ExperimentFlags
+	model  string
+	size   cli.ImageSize
 	steps  int
 	target string
 	serve  bool
@@ -38,20 +40,28 @@ func newBenchStepCommand() *cobra.Command {
 pass, accumulation and optimizer, without loading and augmenting. After them the
 network classifies images, as it does when an epoch ends.
 
+--model FILE times a model from elsewhere, with images of the size that it takes. It
+is short for --set model.kind=onnx --set model.path=FILE --set model.head=keep --set
+model.normalize=0..1, all of which other --set may change.
+
 ` + serveHelp + `
 With --profile it also tells which operators and layers of the graph the time
 goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
 graph on all threads; the optimizer is not part of the graph. On a GPU they are
 what it takes to start the operators, not to compute them, and the nodes that
 fell back to the CPU are listed.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Example: `  pipeline bench step --set model.widths=16,32,64 --profile
+  pipeline bench step --model resnet18.onnx --set train.batch_size=32`,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.size.Left = !cmd.Flags().Changed("size")
 			return runBenchStep(cmd.Context(), &opts, cmd.InOrStdin(), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
-	opts.size.add(cmd.Flags())
+	opts.Add(cmd)
+	cmd.Flags().StringVar(&opts.model, "model", "", "ONNX file to train in place of the experiment's network")
+	opts.size.Add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
 	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
 	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
@@ -65,33 +75,30 @@ func stepTargets() []string { return append(onnxmodels.Targets(), onnxmodels.Tar
 
 func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
 	if opts.steps < 1 {
-		return &usageError{fmt.Errorf("--steps: %d is below 1", opts.steps)}
+		return cli.BadUsagef("--steps: %d is below 1", opts.steps)
 	}
 	if targets := stepTargets(); opts.target != "" && !slices.Contains(targets, opts.target) {
-		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(targets, ", "))}
+		return cli.BadUsagef("--target %q is none of %s", opts.target, strings.Join(targets, ", "))
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.loadModel()
 	if err != nil {
 		return err
 	}
-	if err := settleClasses(experiment); err != nil {
-		return err
-	}
 	if opts.profile && opts.serve {
-		return &usageError{errors.New("--profile does not go with --serve")}
+		return cli.BadUsage(errors.New("--profile does not go with --serve"))
 	}
 	if opts.target == "" {
-		opts.target = trainloop.Target(experiment.Runtime.Device)
+		opts.target = experiment.Runtime.Device.Traits().Target
 	}
 	if opts.target != onnxmodels.TargetCUDA && experiment.Runtime.Precision == configs.MixedFloat16 {
-		return &usageError{fmt.Errorf("--target %s is in float32: leave it out, or runtime.precision", opts.target)}
+		return cli.BadUsagef("--target %s is in float32: leave it out, or runtime.precision", opts.target)
 	}
-	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
 	defer session.Close() // the process ends
 	if opts.serve {
-		s, err := trainloop.NewStepper(*experiment, opts.size.height, opts.size.width, opts.target)
+		s, err := measure.NewStepper(*experiment, opts.size.Height, opts.size.Width, opts.target)
 		if err != nil {
 			return err
 		}
@@ -100,22 +107,46 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	if opts.profile {
 		return profileStep(ctx, opts, *experiment, stdout)
 	}
-	m, err := trainloop.Measure(ctx, *experiment, opts.size.height, opts.size.width, opts.steps, opts.target)
+	m, err := measure.Steps(ctx, *experiment, opts.size.Height, opts.size.Width, opts.steps, opts.target)
 	if err != nil {
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, m)
+		return cli.PrintJSON(stdout, m)
 	}
 	return writeMeasurement(stdout, m)
 }
 
-func writeMeasurement(w io.Writer, m trainloop.Measurement) error {
-	device := "CPU"
-	if m.Device == library.CUDA {
-		device = "GPU"
+// loadModel reads the experiment, with the model that is given as a file, and settles the
+// classes and the size of images.
+func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
+	if o.model != "" {
+		o.Sets = append([]string{
+			"model.kind=" + configs.KindONNX, "model.path=" + o.model, "model.head=" + configs.HeadKeep,
+			"model.classes=0", "model.normalize=0..1",
+		}, o.Sets...)
 	}
+	experiment, err := o.Load()
+	if err != nil {
+		return nil, err
+	}
+	if o.size.Left {
+		height, width, err := trainloop.GivenSize(*experiment)
+		if err != nil {
+			return nil, err
+		}
+		if height > 0 {
+			o.size.Height, o.size.Width = height, width
+		}
+	}
+	if experiment.Model.Kind == configs.KindONNX && experiment.Model.Head == configs.HeadKeep {
+		return experiment, nil // which has the file's classes
+	}
+	return experiment, cli.SettleClasses(experiment)
+}
+
+func writeMeasurement(w io.Writer, m measure.Measurement) error {
 	_, err := fmt.Fprintf(w, "form %s, on the %s in %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",
-		m.Target, device, m.Precision, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
+		m.Target, m.Device.Traits().Kind, m.Precision, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -61,7 +62,7 @@ func TestBest(t *testing.T) {
 	if want := mustRead(t, rundir.Layout{Dir: one}.Model()); mustRead(t, exported) != want || !strings.Contains(out, "from "+step) {
 		t.Errorf("export model --best differs from the run of one epoch: %s", out)
 	}
-	of := func(args ...string) string { return mustRun(t, append(args, "--runtime", runtimeGo)...) }
+	of := func(args ...string) string { return mustRun(t, append(args, "--runtime", cli.RuntimeGo)...) }
 	best, want := of("predict", "--run", two, "--best", picture), of("predict", "--run", one, picture)
 	if best != "from "+step+"\n"+want || strings.HasSuffix(best, of("predict", "--run", two, picture)) {
 		t.Errorf("predict --best prints %swant %s", best, want)
@@ -76,7 +77,7 @@ func TestBest(t *testing.T) {
 	if err := os.RemoveAll(step); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, l.Checkpoints(), "the checkpoint of epoch 1 (step 8), the best with a validation accuracy of 75.00 %, is not kept any more; of those that are, the best is of epoch 2, with 50.00 %", [][]string{
+	refused(t, l.Checkpoints(), "the checkpoint of epoch 1 (step 8), the best with a validation accuracy of 75.00 %, is gone; the best that is left is of epoch 2, with 50.00 %", [][]string{
 		{"export", "model", "--run", two, "--best", "--out", filepath.Join(dir, "m.onnx")},
 		{"predict", "--run", two, "--best", picture},
 		{"evaluate", "--run", two, "--best"},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 )
 
@@ -17,7 +18,7 @@ func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show, check, describe and plot experiments",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConfigShowCommand(), newConfigCheckCommand(), newConfigSchemaCommand(), newConfigPlotCommand())
@@ -26,7 +27,7 @@ func newConfigCommand() *cobra.Command {
 
 // configOptions are what the subcommands of config know.
 type configOptions struct {
-	experimentFlags
+	cli.ExperimentFlags
 	json bool
 	out  string
 	log  bool
@@ -41,17 +42,17 @@ func newConfigShowCommand() *cobra.Command {
 extends, the environment (ONNXLAB_TRAIN_EPOCHS=3 is train.epochs) and --set, in
 this order. A comment after each value says where it was given; the output is a
 configuration again.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.OutOrStdout(), opts) },
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON, with the origins under \"origins\"")
 	return cmd
 }
 
 func runConfigShow(out io.Writer, opts configOptions) error {
-	resolved, err := configs.LoadResolved(opts.config, opts.sets)
+	resolved, err := configs.LoadResolved(opts.Config, opts.Sets)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func runConfigShow(out io.Writer, opts configOptions) error {
 	for key, origin := range resolved.Origins {
 		origins[key] = origin.String()
 	}
-	return printJSON(out, struct {
+	return cli.PrintJSON(out, struct {
 		configs.Experiment
 		Origins map[string]string `json:"origins"`
 	}{resolved.Experiment, origins})
@@ -86,25 +87,25 @@ Below "FILE: ok" there is a line with "note:" for what is possible, but may not 
 meant: a warmup that does nothing or takes the whole run, decays beyond its last
 epoch, and images that every epoch leaves out, where the settings tell how many
 there are. Training tells the same when it begins. Notes leave the exit status 0.
-` + exitHelp,
+` + cli.ExitHelp,
 		RunE: func(cmd *cobra.Command, args []string) error { return runConfigCheck(cmd.OutOrStdout(), opts, args) },
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	cmd.Flags().Lookup("config").Usage = "another experiment to check, a YAML file"
 	return cmd
 }
 
 func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
-	if opts.config != "" {
-		files = append([]string{opts.config}, files...)
+	if opts.Config != "" {
+		files = append([]string{opts.Config}, files...)
 	}
 	if len(files) == 0 {
-		return &usageError{errors.New("check the configuration: no file is named: write pipeline config check FILE")}
+		return cli.BadUsage(errors.New("check the configuration: no file is named: write pipeline config check FILE"))
 	}
 	var found strings.Builder
 	faulty := 0
 	for _, file := range files {
-		notes, err := checkExperiment(file, opts.sets)
+		notes, err := checkExperiment(file, opts.Sets)
 		var wrong *configs.Error
 		switch {
 		case err == nil:
@@ -129,7 +130,7 @@ func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
 		return err
 	}
 	if faulty > 0 {
-		return &usageError{fmt.Errorf("check the configuration: %d of %d faulty", faulty, len(files))}
+		return cli.BadUsagef("check the configuration: %d of %d faulty", faulty, len(files))
 	}
 	return nil
 }
@@ -203,8 +204,8 @@ that starts with
 
 --markdown prints the table itself for people: every setting with its default, what
 it accepts and what it does. docs/settings.md is made so.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigSchema(cmd.OutOrStdout(), markdown) },
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print a page in Markdown")

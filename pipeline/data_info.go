@@ -16,10 +16,11 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/printable"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataInfoOptions struct {
-	dataFlags
+	cli.DataFlags
 	sheet   string
 	samples int
 	json    bool
@@ -33,13 +34,13 @@ func newDataInfoCommand() *cobra.Command {
 		Long: `Describe the images that an experiment trains and validates on: how many of each
 class, their size, the mean and the standard deviation of each channel in 0..1,
 and the SHA-256 of both splits, which runs keep in environment.json.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataInfo(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd, "path")
+	opts.Add(cmd, "path")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.sheet, "sheet", "", "write a picture of training images of each class to this PNG file")
 	flags.IntVar(&opts.samples, "samples", 10, "images of each class on the sheet")
@@ -50,16 +51,16 @@ and the SHA-256 of both splits, which runs keep in environment.json.
 func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.Writer) error {
 	const mostSamples = 100
 	if opts.samples < 1 || opts.samples > mostSamples {
-		return &usageError{fmt.Errorf("--samples: %d is outside 1..%d", opts.samples, mostSamples)}
+		return cli.BadUsagef("--samples: %d is outside 1..%d", opts.samples, mostSamples)
 	}
-	experiment, err := opts.load("data")
+	experiment, err := opts.Load("data")
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(refuseOutput("sheet", opts.sheet), refuseAmongImages("sheet", opts.sheet, filepath.Dir(opts.sheet), experiment.Data)); err != nil {
+	if err := errors.Join(cli.RefuseOutput("sheet", opts.sheet), cli.RefuseAmongImages("sheet", opts.sheet, filepath.Dir(opts.sheet), experiment.Data)); err != nil {
 		return err
 	}
-	data, err := loadData(ctx, experiment.Data, stderr)
+	data, err := cli.LoadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.W
 		}
 	}
 	if opts.json {
-		return printJSON(stdout, info)
+		return cli.PrintJSON(stdout, info)
 	}
 	return info.write(stdout)
 }
@@ -94,13 +95,13 @@ type dataInfo struct {
 }
 
 // splitInfo is what is told about one split. Counts are in the order of the
-// classes; mean and deviation are those of red, green and blue.
+// classes; mean and deviation are those of red, green and blue, or of grey.
 type splitInfo struct {
-	Images    int        `json:"images"`
-	SHA256    string     `json:"sha256"`
-	Counts    []int      `json:"counts"`
-	Mean      [3]float64 `json:"mean"`
-	Deviation [3]float64 `json:"deviation"`
+	Images    int       `json:"images"`
+	SHA256    string    `json:"sha256"`
+	Counts    []int     `json:"counts"`
+	Mean      []float64 `json:"mean"`
+	Deviation []float64 `json:"deviation"`
 }
 
 func describeData(ctx context.Context, d configs.Data, train, validation *dataset.Set) (info dataInfo, err error) {
@@ -131,6 +132,9 @@ func (d dataInfo) write(w io.Writer) error {
 	path := d.Path
 	if path == "" {
 		path = "(drawn in memory)"
+		if d.Source == configs.SourceMNIST {
+			path = "(from the cache)"
+		}
 	}
 	fmt.Fprintf(w, "%s %s, %dx%d pixels, %d classes\n\n", d.Source, path, d.Height, d.Width, len(d.Classes))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -139,7 +143,11 @@ func (d dataInfo) write(w io.Writer) error {
 	for i, class := range d.Classes {
 		fmt.Fprintf(table, "  %s\t%d\t%d\n", printable.Name(class), d.Train.Counts[i], d.Validation.Counts[i])
 	}
-	for c, channel := range []string{"red", "green", "blue"} {
+	channels := []string{"red", "green", "blue"}
+	if len(d.Train.Mean) == 1 {
+		channels = []string{"grey"}
+	}
+	for c, channel := range channels {
 		fmt.Fprintf(table, "%s\t%.4f ± %.4f\t%.4f ± %.4f\n", channel,
 			d.Train.Mean[c], d.Train.Deviation[c], d.Validation.Mean[c], d.Validation.Deviation[c])
 	}

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"onnxlab/configs"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // TestDataInfoInterrupted: what is described of a set takes seconds to draw.
 func TestDataInfoInterrupted(t *testing.T) {
 	d := configs.Data{Source: "synthetic", Train: 20, Validation: 8}
-	data, err := loadData(t.Context(), d, io.Discard)
+	data, err := cli.LoadData(t.Context(), d, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

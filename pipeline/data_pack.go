@@ -15,10 +15,11 @@ import (
 	"onnxlab/dataset/photo"
 	"onnxlab/dataset/shard"
 	"onnxlab/internal/terminal"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataPackOptions struct {
-	dataFlags
+	cli.DataFlags
 	out     string
 	size    int
 	short   int
@@ -38,13 +39,13 @@ their shorter side, upright, as JPEG. Train on them with
   pipeline train --set data.source=shards --set data.path=DIR
 
 DIR must not be there yet, and is there when all is written.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataPack(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd, "path")
+	opts.Add(cmd, "path")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "folder to write (required)")
 	flags.IntVar(&opts.size, "shard-size", 256, "megabytes of a shard")
@@ -67,13 +68,13 @@ on them is another one. What is printed are the settings that train on them:
 
 The folder is named by the set and these settings: where it is there already,
 nothing is done. Delete it when it is no longer needed.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataCache(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd, "path")
+	opts.Add(cmd, "path")
 	flags := cmd.Flags()
 	flags.IntVar(&opts.short, "short-side", 256, "pixels of the shorter side")
 	flags.IntVar(&opts.quality, "quality", 90, "quality of the JPEG images, 1..100")
@@ -85,27 +86,27 @@ func (o *dataPackOptions) check() error {
 	const largest, longest = 1 << 20, 1 << 14
 	switch {
 	case o.size < 1 || o.size > largest:
-		return &usageError{fmt.Errorf("--shard-size: %d is outside 1..%d", o.size, largest)}
+		return cli.BadUsage(fmt.Errorf("--shard-size: %d is outside 1..%d", o.size, largest))
 	case o.short < 0 || o.short > longest:
-		return &usageError{fmt.Errorf("--short-side: %d is outside 0..%d", o.short, longest)}
+		return cli.BadUsage(fmt.Errorf("--short-side: %d is outside 0..%d", o.short, longest))
 	case o.quality < 1 || o.quality > 100:
-		return &usageError{fmt.Errorf("--quality: %d is outside 1..100", o.quality)}
+		return cli.BadUsage(fmt.Errorf("--quality: %d is outside 1..100", o.quality))
 	}
 	return nil
 }
 
 // photographs loads the splits there are, of images that stay in their files.
 func (o *dataPackOptions) photographs(ctx context.Context, stderr io.Writer) (configs.Data, *dataset.Splits, error) {
-	experiment, err := o.load("data")
+	experiment, err := o.Load("data")
 	if err != nil {
 		return configs.Data{}, nil, err
 	}
 	d := experiment.Data
 	if !d.Photographs() {
-		return d, nil, &usageError{fmt.Errorf("data.source: %s has no photographs: use --set data.source=folder --set data.path=DIR", d.Source)}
+		return d, nil, cli.BadUsage(fmt.Errorf("data.source: %s has no photographs: use --set data.source=folder --set data.path=DIR", d.Source))
 	}
 	d.Read = configs.ReadStream
-	splits, err := loadData(ctx, d, stderr, dataset.Train, dataset.Validation, dataset.Test)
+	splits, err := cli.LoadData(ctx, d, stderr, dataset.Train, dataset.Validation, dataset.Test)
 	return d, splits, err
 }
 
@@ -139,19 +140,19 @@ func countOf(splits *dataset.Splits) (images int) {
 
 func runDataPack(ctx context.Context, opts *dataPackOptions, stdout, stderr io.Writer) error {
 	if opts.out == "" {
-		return &usageError{errors.New("--out DIR is required")}
+		return cli.BadUsage(errors.New("--out DIR is required"))
 	}
 	if err := opts.check(); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(opts.out); err == nil {
-		return wouldReplace("out", opts.out, "is there already", "choose another folder")
+		return cli.WouldReplace("out", opts.out, "is there already", "choose another folder")
 	}
 	d, splits, err := opts.photographs(ctx, stderr)
 	if err != nil {
 		return err
 	}
-	if err := refuseAmongImages("out", opts.out, opts.out, d); err != nil {
+	if err := cli.RefuseAmongImages("out", opts.out, opts.out, d); err != nil {
 		return err
 	}
 	if err := opts.write(ctx, opts.out, d, splits, stderr); err != nil {
@@ -166,7 +167,7 @@ func runDataCache(ctx context.Context, opts *dataPackOptions, stdout, stderr io.
 		return err
 	}
 	if opts.short == 0 {
-		return &usageError{errors.New("--short-side: 0 is outside 1..16384: 'pipeline data pack' keeps the size")}
+		return cli.BadUsage(errors.New("--short-side: 0 is outside 1..16384: 'pipeline data pack' keeps the size"))
 	}
 	d, splits, err := opts.photographs(ctx, stderr)
 	if err != nil {
@@ -186,6 +187,6 @@ func runDataCache(ctx context.Context, opts *dataPackOptions, stdout, stderr io.
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(stdout, "--set data.source=shards --set data.path=%s\n", quoted(dir))
+	_, err = fmt.Fprintf(stdout, "--set data.source=shards --set data.path=%s\n", dir)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"onnxlab/dataset/cifar"
 	"onnxlab/dataset/synthetic"
 	"onnxlab/internal/durable"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type dataSynthOptions struct {
@@ -36,8 +37,8 @@ binary form of CIFAR-10. Train on it with
 
 With the default seed that is what data.source=synthetic draws by itself when
 data.path is empty. Image number i is the same however many are drawn.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDataSynth(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
@@ -63,14 +64,14 @@ func (o *dataSynthOptions) check() error {
 		return fmt.Errorf("--validation: %d is outside 1..%d", o.validation, most)
 	}
 	if _, err := os.Lstat(filepath.Join(o.out, "test_batch.bin")); err == nil && !o.force {
-		return wouldReplace("out", o.out, "has a set already", "choose another folder, or replace it with --force")
+		return cli.WouldReplace("out", o.out, "has a set already", "choose another folder, or replace it with --force")
 	}
-	return refuseDeadLink("out", o.out)
+	return cli.RefuseDeadLink("out", o.out)
 }
 
 func runDataSynth(ctx context.Context, opts *dataSynthOptions, stdout io.Writer) error {
 	if err := opts.check(); err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	train, validation, err := synthetic.Draw(ctx, opts.seed, opts.train, opts.validation)
 	if err != nil {
@@ -94,7 +95,7 @@ func (o *dataSynthOptions) write(train, validation *dataset.Set) (err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	if err := o.check(); err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	return cifar.Write(o.out, train, validation)
 }

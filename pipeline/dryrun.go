@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"onnxlab/configs"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/measure"
 	"onnxlab/trainloop/sweep"
 )
 
@@ -23,24 +25,24 @@ import (
 // micro-batch, in a process of its own so that its memory can be told. The total
 // takes it that cells do not slow each other.
 func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, command cellCommand, jobs int, stdout, stderr io.Writer) error {
-	data, err := loadData(ctx, plan.Experiment.Data, stderr)
+	data, err := cli.LoadData(ctx, plan.Experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
 	train, validation := data.Train, data.Validation
-	writeNotes(stderr, noteLines(resolved.SweepNotes(train.Len())))
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(train.Len())))
 	height, width := train.Size()
 	steps := func(e configs.Experiment) int { return e.Train.Epochs * (train.Len() / e.Train.BatchSize) }
 	lines := plannedLines(plan, steps)
 	fmt.Fprintf(stdout, "%stime        memory\n", lines[0])
-	measured := map[string]trainloop.Measurement{}
+	measured := map[string]measure.Measurement{}
 	total := time.Duration(0)
 	for i, c := range plan.Cells {
 		e := c.Experiment
-		key := fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
+		key := measuredAs(e)
 		m, ok := measured[key]
 		if !ok {
-			if m, err = measure(ctx, command, e, height, width); err != nil {
+			if m, err = measureCell(ctx, command, e, height, width); err != nil {
 				return fmt.Errorf("measure %s: %w", sweep.Name(c.Cell), err)
 			}
 			measured[key] = m
@@ -61,8 +63,13 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 	return err
 }
 
+// measuredAs is the same of experiments whose steps cost the same.
+func measuredAs(e configs.Experiment) string {
+	return fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
+}
+
 // trainingTime is what so many steps and the evaluation of so many images take.
-func trainingTime(m trainloop.Measurement, steps, evaluated int) time.Duration {
+func trainingTime(m measure.Measurement, steps, evaluated int) time.Duration {
 	seconds := float64(steps)*m.SecondsPerStep + float64(evaluated)/m.EvaluationImagesPerSecond
 	return time.Duration(seconds * float64(time.Second))
 }
@@ -89,7 +96,7 @@ func stepsToTime(batch int) int {
 }
 
 // measure asks "bench step" for the experiment's steps.
-func measure(ctx context.Context, command cellCommand, e configs.Experiment, height, width int) (m trainloop.Measurement, err error) {
+func measureCell(ctx context.Context, command cellCommand, e configs.Experiment, height, width int) (m measure.Measurement, err error) {
 	text, err := configs.Marshal(e)
 	if err != nil {
 		return m, err

@@ -14,11 +14,12 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
 	"onnxlab/dataset/source"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type evaluateOptions struct {
-	dataFlags
-	modelFlags
+	cli.DataFlags
+	cli.ModelFlags
 	out    string
 	top    int
 	wrong  int
@@ -49,18 +50,18 @@ classes may be some of the model's, in any order: they are told apart by their n
 predictions.csv with what each image was taken for (file,class,predicted,probability,
 correct; an index where images come from no files) and, if any image was classified
 wrong, wrong.png with those whose wrong class had the highest probability.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline evaluate --run runs/quickstart/medium/16 --out evaluation
   pipeline evaluate --run runs/pets --best --data more-photos --top 2
   pipeline evaluate --model model.onnx --source cifar10 --data cifar --runtime go`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runEvaluate(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.dataFlags.add(cmd, "data")
-	opts.modelFlags.add(cmd)
-	opts.addBest(cmd)
+	opts.DataFlags.Add(cmd, "data")
+	opts.ModelFlags.Add(cmd)
+	opts.AddBest(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "directory for the files")
 	flags.IntVar(&opts.top, "top", 0, "also tell how often the class is among so many most likely ones (default: 5 of more than 10 classes)")
@@ -97,36 +98,36 @@ func (o *evaluateOptions) check() error {
 	const mostWrong = 1000 // a sheet of 20 megapixels
 	switch {
 	case o.wrong < 0 || o.wrong > mostWrong:
-		return &usageError{fmt.Errorf("--wrong: %d is outside 0..%d", o.wrong, mostWrong)}
+		return cli.BadUsagef("--wrong: %d is outside 0..%d", o.wrong, mostWrong)
 	case o.top < 0:
-		return &usageError{fmt.Errorf("--top: %d is below 1", o.top)}
+		return cli.BadUsagef("--top: %d is below 1", o.top)
 	case o.split != "" && splitNouns[dataset.Split(o.split)] == "":
-		return &usageError{fmt.Errorf("--split: %q is not one of train, validation, test, all", o.split)}
+		return cli.BadUsagef("--split: %q is not one of train, validation, test, all", o.split)
 	}
 	if o.memory != 0 {
 		if err := checkImageMemory(o.memory); err != nil {
 			return err
 		}
-		o.sets = append(o.sets, fmt.Sprintf("data.image_memory=%d", o.memory))
+		o.Sets = append(o.Sets, fmt.Sprintf("data.image_memory=%d", o.memory))
 	}
-	if err := o.modelFlags.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
-	return refuseDirectory("out", o.out, evaluationFiles(), o.path())
+	return cli.RefuseDirectory("out", o.out, evaluationFiles(), o.Path())
 }
 
 func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.Writer) (err error) {
 	if err := opts.check(); err != nil {
 		return err
 	}
-	experiment, err := opts.loadOrOfRun(opts.run)
+	experiment, err := opts.LoadOrOfRun(opts.Run)
 	if err != nil {
 		return err
 	}
-	if err := refuseAmongImages("out", opts.out, opts.out, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", opts.out, opts.out, experiment.Data); err != nil {
 		return err
 	}
-	c, err := opts.open(ctx, experiment.Runtime, stderr)
+	c, err := opts.Open(ctx, experiment.Runtime, stderr)
 	if err != nil {
 		return err
 	}
@@ -140,15 +141,15 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
-	if set, err = c.adopt(set, stderr); err != nil {
-		return &dataError{err}
+	if set, err = c.Adopt(set, stderr); err != nil {
+		return cli.BadData(err)
 	}
-	report, err := evaluation.Run(ctx, c, set)
+	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return err
 	}
 	report.Wrong = report.Wrong[:min(opts.wrong, len(report.Wrong))]
-	e := evaluated{Model: c.Path, Runtime: opts.runtime, Source: set.Name, Split: split, Report: report, Skipped: set.Skipped}
+	e := evaluated{Model: c.Path, Runtime: opts.Runtime, Source: set.Name, Split: split, Report: report, Skipped: set.Skipped}
 	if top > 0 {
 		e.Top = &topAccuracy{top, report.TopAccuracy(top)}
 	}
@@ -158,7 +159,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		}
 	}
 	if opts.json {
-		return printJSON(stdout, e)
+		return cli.PrintJSON(stdout, e)
 	}
 	return e.writeTables(stdout)
 }
@@ -169,7 +170,7 @@ func (o *evaluateOptions) topOf(classes int) (int, error) {
 	const usual, enough = 5, 10
 	switch {
 	case o.top > classes:
-		return 0, &usageError{fmt.Errorf("--top: %d is outside 1..%d, of as many classes as the model has", o.top, classes)}
+		return 0, cli.BadUsagef("--top: %d is outside 1..%d, of as many classes as the model has", o.top, classes)
 	case o.top == 0 && classes > enough:
 		return usual, nil
 	}
@@ -182,9 +183,9 @@ func (o *evaluateOptions) images(ctx context.Context, d configs.Data, stderr io.
 	if err != nil {
 		return nil, "", err
 	}
-	set, err := loadSplit(ctx, d, stderr, split)
+	set, err := cli.LoadSplit(ctx, d, stderr, split)
 	if err == nil && set == nil {
-		err = &dataError{fmt.Errorf("%s %q has no %s", d.Source, d.Path, splitNouns[split])}
+		err = cli.BadDataf("%s %q has no %s", d.Source, d.Path, splitNouns[split])
 	}
 	return set, split, err
 }
@@ -207,7 +208,7 @@ func (o *evaluateOptions) chooseSplit(d configs.Data) (dataset.Split, error) {
 		return "", err
 	case slices.Contains(found.Own, dataset.Test):
 		return dataset.Test, nil
-	case len(found.Own) == 0 && o.dataPath != "":
+	case len(found.Own) == 0 && o.DataPath != "":
 		return dataset.All, nil
 	}
 	return dataset.Validation, nil

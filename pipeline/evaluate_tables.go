@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/internal/printable"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // writeTables prints the evaluation for people.
@@ -112,5 +113,5 @@ func (e evaluated) writeMistakes(w io.Writer) error {
 // shortPath leaves out the middle of a path that would widen a table.
 func shortPath(path string) string {
 	const most = 80
-	return withoutMiddle(printable.Line(path), most, "…")
+	return cli.WithoutMiddle(printable.Line(path), most, "…")
 }

@@ -17,6 +17,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/printable"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/report"
 )
 
@@ -49,7 +50,7 @@ func (e evaluated) writeFiles(dir string, set *dataset.Set) error {
 		{confusionSVGFile, m.WriteSVG},
 		{predictionsFile, func(w io.Writer) error { return e.writePredictions(w, set) }},
 		{wrongFile, func(w io.Writer) error { return e.writeWrong(w, set) }},
-		{evaluationFile, func(w io.Writer) error { return printJSON(w, e) }},
+		{evaluationFile, func(w io.Writer) error { return cli.PrintJSON(w, e) }},
 	}
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)

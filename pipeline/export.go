@@ -9,20 +9,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onnxlab/configs"
 	"onnxlab/onnxmodels"
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/trainloop"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
-	"onnxlab/trainloop/snapshot"
 )
 
 func newExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write training artifacts or an inference model",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newExportArtifactsCommand(), newExportModelCommand())
@@ -30,7 +27,7 @@ func newExportCommand() *cobra.Command {
 }
 
 type exportModelOptions struct {
-	dataFlags
+	cli.DataFlags
 	run         string
 	out         string
 	input       string
@@ -65,16 +62,16 @@ channel. The scales of what is between are those of its ranges on the run's firs
 training images, as many as --calibration says. How well the model does on the
 validation images is printed beside the model in float32. --source, --data and --set
 take other images than the run's.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline export model --run runs/pets --out pets.onnx
   pipeline export model --run runs/pets --best --out pets-fp16.onnx --fp16
   pipeline export model --run runs/pets --out pets-int8.onnx --int8 --calibration 1000`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runExportModel(cmd.Context(), &opts, cmd.Flags().Changed, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd, "data")
+	opts.Add(cmd, "data")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.run, "run", "", "run directory (required)")
 	flags.StringVar(&opts.out, "out", "", "file to write (required)")
@@ -113,12 +110,12 @@ func (o *exportModelOptions) check(changed func(flag string) bool) error {
 
 func runExportModel(ctx context.Context, opts *exportModelOptions, changed func(string) bool, stdout, stderr io.Writer) error {
 	if err := opts.check(changed); err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
-	again := samePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
+	again := cli.SamePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
 		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best && !opts.fp16 && !opts.int8
 	if !again {
-		if err := refuseOutput("out", opts.out); err != nil {
+		if err := cli.RefuseOutput("out", opts.out); err != nil {
 			return err
 		}
 	}
@@ -139,7 +136,7 @@ func (o *exportModelOptions) write() (path string, err error) {
 	if o.input == inputOwn {
 		return exportFineTuned(o)
 	}
-	model, path, err := trainedModel(o.run, o.best, o.form())
+	model, path, err := cli.TrainedModel(o.run, o.best, o.form())
 	if err != nil {
 		return "", err
 	}
@@ -153,70 +150,4 @@ func (o *exportModelOptions) form() onnxmodels.InferenceOptions {
 		form.Precision = onnxmodels.PrecisionFloat16
 	}
 	return form
-}
-
-// trainedModel makes an inference model of the best or the latest checkpoint of a run,
-// with the names of its classes, and tells the path of its snapshot.
-func trainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelfile.Model, string, error) {
-	t, err := readTrained(dir, best)
-	if err != nil {
-		return nil, "", err
-	}
-	m, err := t.model(o)
-	return m, t.path, err
-}
-
-// trained is what a run has trained: a network with its parameters, the path of the
-// snapshot that they are of, and the names of the classes.
-type trained struct {
-	network *onnxmodels.Network
-	state   *checkpoint.Checkpoint
-	path    string
-	classes []string
-}
-
-// readTrained reads the best or the latest checkpoint of a run.
-func readTrained(dir string, best bool) (t trained, err error) {
-	experiment, data, path, err := readRun(dir, best)
-	if err != nil {
-		return t, &dataError{err}
-	}
-	t.path, t.classes = path, data.Classes
-	if t.network, err = trainloop.Network(experiment, data.Height, data.Width); err != nil {
-		return t, &dataError{err}
-	}
-	if t.state, err = snapshot.Parameters(t.path); err != nil {
-		return t, &dataError{err}
-	}
-	return t, nil
-}
-
-// model makes an inference model of it.
-func (t trained) model(o onnxmodels.InferenceOptions) (*modelfile.Model, error) {
-	o.Classes = t.classes
-	m, err := t.network.Inference(t.state, o)
-	if err != nil {
-		return nil, &dataError{fmt.Errorf("read %q: %w", snapshot.CheckpointPath(t.path), err)}
-	}
-	return m, nil
-}
-
-// readRun reads what a run says of itself, and finds its best or its latest snapshot.
-func readRun(dir string, best bool) (e configs.Experiment, d rundir.Data, path string, err error) {
-	if err := checkRun(dir); err != nil {
-		return e, d, "", err
-	}
-	if e, err = rundir.ReadConfig(dir); err != nil {
-		return e, d, "", err
-	}
-	environment, err := rundir.ReadEnvironment(dir)
-	if err != nil {
-		return e, d, "", err
-	}
-	if best {
-		path, err = rundir.BestSnapshot(dir)
-	} else {
-		path, err = trainloop.TrainedSnapshot(dir)
-	}
-	return e, environment.Data, path, err
 }

@@ -15,14 +15,15 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 )
 
 type exportArtifactsOptions struct {
-	experimentFlags
+	cli.ExperimentFlags
 	out           string
 	target        string
-	size          imageSize
+	size          cli.ImageSize
 	stepsPerEpoch int
 	json          bool
 	given         givenFlags
@@ -70,8 +71,8 @@ calls):
       optimizer.step()
       module.lazy_reset_grad()
   module.export_model_for_inferencing("model.onnx", ["dense.out"])
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.given.check(cmd.Flags()); err != nil {
 				return err
@@ -79,11 +80,11 @@ calls):
 			return runExportArtifacts(&opts, cmd.OutOrStdout())
 		},
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	opts.given.add(cmd.Flags())
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
-	opts.size.add(cmd.Flags())
+	opts.size.Add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, for an optimizer model that holds the rates")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the tensors as JSON")
 	return cmd
@@ -91,30 +92,30 @@ calls):
 
 func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if opts.out == "" {
-		return &usageError{fmt.Errorf("--out DIR is required")}
+		return cli.BadUsagef("--out DIR is required")
 	}
 	if !slices.Contains(onnxmodels.Targets(), opts.target) {
-		return &usageError{fmt.Errorf("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))}
+		return cli.BadUsagef("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))
 	}
-	if err := errors.Join(refuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), refuseDeadLink("out", opts.out)); err != nil {
+	if err := errors.Join(cli.RefuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), cli.RefuseDeadLink("out", opts.out)); err != nil {
 		return err
 	}
 	if opts.given.model != "" {
 		return exportGiven(opts, stdout)
 	}
-	experiment, err := opts.load()
+	experiment, err := opts.Load()
 	if err != nil {
 		return err
 	}
 	if experiment.Optimizer.HoldsRates() && opts.stepsPerEpoch < 1 {
-		return &usageError{fmt.Errorf("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")}
+		return cli.BadUsagef("optimizer.momentum_correction puts the rates into the artifacts: --steps-per-epoch N is required")
 	}
-	if err := settleClasses(experiment); err != nil {
+	if err := cli.SettleClasses(experiment); err != nil {
 		return err
 	}
-	network, err := trainloop.Network(*experiment, opts.size.height, opts.size.width)
+	network, err := trainloop.Network(*experiment, opts.size.Height, opts.size.Width)
 	if err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
 	if err != nil {
@@ -130,7 +131,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 func (o *exportArtifactsOptions) report(stdout io.Writer, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) error {
 	report := describeArtifacts(o.out, n, a, e)
 	if o.json {
-		return printJSON(stdout, report)
+		return cli.PrintJSON(stdout, report)
 	}
 	return report.writeTable(stdout)
 }
@@ -166,7 +167,7 @@ type artifactTensor struct {
 func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) artifactsReport {
 	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
 	r.Parameters, r.Trainable = n.Count()
-	meanings := clientMeanings(a.Image, r.MicroBatches, e.Optimizer.HoldsRates())
+	meanings := clientMeanings(a.Image, n.Channels(), r.MicroBatches, e.Optimizer.HoldsRates())
 	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
 	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
@@ -179,7 +180,7 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 }
 
 // clientMeanings says what the tensors are that a client feeds and reads.
-func clientMeanings(image string, microBatches int, holdsRates bool) func(name string) string {
+func clientMeanings(image string, channels, microBatches int, holdsRates bool) func(name string) string {
 	rate, why := "rate of the step", ""
 	if holdsRates {
 		rate, why = "1", "; the optimizer model holds the rates"
@@ -188,12 +189,16 @@ func clientMeanings(image string, microBatches int, holdsRates bool) func(name s
 		rate = fmt.Sprintf("%s / %d", rate, microBatches)
 		why += fmt.Sprintf("; %d micro-batches make a step", microBatches)
 	}
+	pixels := "pixels of red, green and blue"
+	if channels == 1 {
+		pixels = "grey pixels"
+	}
 	return func(name string) string {
 		if name == image && name != onnxmodels.InputImage {
 			return "images as the model takes them"
 		}
 		return map[string]string{
-			onnxmodels.InputImage:         "0..255, rows from the top, pixels of red, green and blue",
+			onnxmodels.InputImage:         "0..255, rows from the top, " + pixels,
 			onnxmodels.InputLabel:         "class of each image, counted from 0",
 			onnxmodels.InputSecondLabel:   "class of the image that is mixed into each image",
 			onnxmodels.InputLabelShare:    "share of label, 0..1; the rest is second_label's",

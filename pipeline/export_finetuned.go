@@ -1,9 +1,8 @@
 package main
 
 import (
-	"fmt"
-
 	"onnxlab/configs"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/snapshot"
 )
@@ -14,16 +13,16 @@ const inputOwn = "own"
 // exportFineTuned writes the model from outside that a run trains as it was given, with the
 // parameters of a checkpoint, and tells the path of its snapshot.
 func exportFineTuned(opts *exportModelOptions) (path string, err error) {
-	experiment, data, path, err := readRun(opts.run, opts.best)
+	experiment, data, path, err := cli.ReadRun(opts.run, opts.best)
 	if err != nil {
-		return "", &dataError{err}
+		return "", cli.BadData(err)
 	}
 	if experiment.Model.Kind != configs.KindONNX {
-		return "", &usageError{fmt.Errorf("--input %s: the run trains no model from outside, but model.kind %s", inputOwn, experiment.Model.Kind)}
+		return "", cli.BadUsagef("--input %s: the run trains no model from outside, but model.kind %s", inputOwn, experiment.Model.Kind)
 	}
 	state, err := snapshot.Parameters(path)
 	if err != nil {
-		return "", &dataError{err}
+		return "", cli.BadData(err)
 	}
 	return path, trainloop.WriteFineTuned(opts.out, experiment.Model, data.Height, data.Width, state)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 )
 
@@ -22,6 +22,7 @@ type givenFlags struct {
 	batchNorm string
 	normalize string
 	optimizer string
+	loss      string
 }
 
 func (f *givenFlags) add(flags *pflag.FlagSet) {
@@ -30,26 +31,33 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
 	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
 	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
+	flags.StringVar(&f.loss, "loss", configs.LossCrossEntropy, "with --model: "+strings.Join(losses, ", "))
 	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… says how, and AdamW decays all parameters by 0.01 by default")
 }
 
+// losses are the values of --loss, those of the setting train.loss.
+var losses = configs.Choices("train.loss")
+
 // optimizers are the values of --optimizer, those of the setting optimizer.kind.
-var optimizers = []string{configs.SGD, configs.Adam, configs.AdamW}
+var optimizers = configs.Choices("optimizer.kind")
 
 // check refuses what goes with --model alone.
 func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	if !slices.Contains(optimizers, f.optimizer) {
-		return &usageError{fmt.Errorf("--optimizer %q is none of %s", f.optimizer, strings.Join(optimizers, ", "))}
+		return cli.BadUsagef("--optimizer %q is none of %s", f.optimizer, strings.Join(optimizers, ", "))
+	}
+	if !slices.Contains(losses, f.loss) {
+		return cli.BadUsagef("--loss %q is none of %s", f.loss, strings.Join(losses, ", "))
 	}
 	if f.classes < 0 || f.classes == 1 {
-		return &usageError{fmt.Errorf("--classes %d: a classifier has at least 2", f.classes)}
+		return cli.BadUsagef("--classes %d: a classifier has at least 2", f.classes)
 	}
 	if f.model != "" {
 		return nil
 	}
-	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer"} {
+	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer", "loss"} {
 		if flags.Changed(name) {
-			return &usageError{fmt.Errorf("--%s goes with --model", name)}
+			return cli.BadUsagef("--%s goes with --model", name)
 		}
 	}
 	return nil
@@ -68,10 +76,10 @@ func (f *givenFlags) settings() configs.Model {
 	return m
 }
 
-// optimizerSettings are those of the optimizer. AdamW's are PyTorch's defaults, which decay all
+// optimizerSettings are those of the optimizer and of the loss. AdamW's are PyTorch's defaults, which decay all
 // parameters.
 func (f *givenFlags) optimizerSettings() []string {
-	settings := []string{"optimizer.kind=" + f.optimizer}
+	settings := []string{"optimizer.kind=" + f.optimizer, "train.loss=" + f.loss}
 	if f.optimizer == configs.AdamW {
 		settings = append(settings, "optimizer.weight_decay=0.01", "optimizer.decay_all=true")
 	}
@@ -80,21 +88,21 @@ func (f *givenFlags) optimizerSettings() []string {
 
 // exportGiven writes the training artifacts of a model from outside.
 func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
-	if opts.config != "" {
-		return &usageError{errors.New("--model is trained without an experiment: give one of --model and --config")}
+	if opts.Config != "" {
+		return cli.BadUsage(errors.New("--model is trained without an experiment: give one of --model and --config"))
 	}
-	opts.sets = append(opts.given.optimizerSettings(), opts.sets...)
-	experiment, err := opts.load("optimizer", "train")
+	opts.Sets = append(opts.given.optimizerSettings(), opts.Sets...)
+	experiment, err := opts.Load("optimizer", "train")
 	if err != nil {
 		return err
 	}
-	network, err := trainloop.Given(opts.given.settings(), opts.size.height, opts.size.width)
+	network, err := trainloop.Given(opts.given.settings(), opts.size.Height, opts.size.Width)
 	if err != nil {
 		return err
 	}
 	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
 	if err != nil {
-		return &dataError{fmt.Errorf("model %q: %w", opts.given.model, err)}
+		return cli.BadDataf("model %q: %w", opts.given.model, err)
 	}
 	if err := artifacts.Write(opts.out, network.Initialize(experiment.Seed)); err != nil {
 		return err

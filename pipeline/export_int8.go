@@ -13,29 +13,29 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // exportInt8 writes the network in int8 and prints how well it does beside float32.
 func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.Writer) error {
-	t, err := readTrained(o.run, o.best)
+	t, err := cli.ReadTrained(o.run, o.best)
 	if err != nil {
 		return err
 	}
-	e, err := o.loadOrOfRun(o.run)
+	e, err := o.LoadOrOfRun(o.run)
 	if err != nil {
 		return err
 	}
-	if err := refuseAmongImages("out", o.out, o.out, e.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", o.out, o.out, e.Data); err != nil {
 		return err
 	}
-	e.Runtime.Device = library.CPU // which has operators of integers
-	images, err := loadData(ctx, e.Data, stderr, dataset.Train, dataset.Validation)
+	e.Runtime.Device = configs.CPU // which has operators of integers
+	images, err := cli.LoadData(ctx, e.Data, stderr, dataset.Train, dataset.Validation)
 	if err != nil {
 		return err
 	}
 	form := o.form()
-	single, err := t.model(form)
+	single, err := t.Model(form)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 		return err
 	}
 	form.Precision = onnxmodels.PrecisionInt8
-	quantized, err := t.model(form)
+	quantized, err := t.Model(form)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 	if err := modelfile.Write(o.out, quantized); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "from %s\n", t.path)
+	fmt.Fprintf(stderr, "from %s\n", t.Path)
 	return printPrecisions(stdout, o.out, rows, calibration.Len(), images.Validation)
 }
 
@@ -78,11 +78,12 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 	if err != nil {
 		return nil, err
 	}
+	set = set.WithChannels(model.Channels())
 	h, w := model.Size()
 	if height, width := set.Size(); set.Len() == 0 || height != h || width != w {
-		return nil, &dataError{fmt.Errorf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), height, width, h, w)}
+		return nil, cli.BadDataf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), height, width, h, w)
 	}
-	values, closeValues, err := openValues(ctx, data, model, r, stderr)
+	values, closeValues, err := cli.OpenValues(ctx, data, model, r, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -117,15 +118,15 @@ type precisionRow struct {
 
 // evaluatePrecision evaluates a model on the set.
 func evaluatePrecision(ctx context.Context, m *modelfile.Model, path string, set *dataset.Set, r configs.Runtime, stderr io.Writer) (row precisionRow, err error) {
-	c, err := openModel(ctx, m, path, defaultRuntime, r, stderr)
+	c, err := cli.OpenModel(ctx, m, path, cli.DefaultRuntime, r, stderr)
 	if err != nil {
 		return row, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if set, err = c.adopt(set, io.Discard); err != nil {
-		return row, &dataError{err}
+	if set, err = c.Adopt(set, io.Discard); err != nil {
+		return row, cli.BadData(err)
 	}
-	report, err := evaluation.Run(ctx, c, set)
+	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return row, err
 	}
@@ -143,6 +144,6 @@ func printPrecisions(w io.Writer, path string, rows []precisionRow, calibration 
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\non %d validation images of %s, in %s; ranges of %d training images\n", set.Len(), set.Name, defaultRuntime, calibration)
+	_, err := fmt.Fprintf(w, "\non %d validation images of %s, in %s; ranges of %d training images\n", set.Len(), set.Name, cli.DefaultRuntime, calibration)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -56,7 +57,7 @@ func TestClosedTerminalSaves(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "state saved in") {
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != cli.ExitInterrupted || !strings.Contains(stderr.String(), "state saved in") {
 		t.Errorf("%v\n%s", err, stderr)
 	}
 }
@@ -75,7 +76,7 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 		second := command(t, args...)
 		output, err := second.CombinedOutput()
 		want := fmt.Sprintf("process %d on ", first.Process.Pid)
-		if err == nil || second.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(output), want) || !strings.Contains(string(output), dir) {
+		if err == nil || second.ProcessState.ExitCode() != cli.ExitFailed || !strings.Contains(string(output), want) || !strings.Contains(string(output), dir) {
 			t.Errorf("%s: %v, want %q\n%s", name, err, want, output)
 		}
 		_ = first.Process.Kill() // it runs, or the test above has failed
@@ -85,7 +86,7 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 		if err := third.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		if err := third.Wait(); third.ProcessState.ExitCode() != exitInterrupted {
+		if err := third.Wait(); third.ProcessState.ExitCode() != cli.ExitInterrupted {
 			t.Errorf("%s: after the first was killed: %v\n%s", name, err, stderr)
 		}
 	}

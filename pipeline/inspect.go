@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/snapshot"
 )
 
@@ -43,10 +45,10 @@ the parameters with their statistics, momenta and the optimizer's step.
 With a second file, or --diff, show what differs: nodes, metadata, and of each
 tensor the largest difference of two elements and the root mean square of all,
 relative to that of the larger tensor.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline inspect model.onnx --svg model.svg
   pipeline inspect runs/a/model.onnx --diff runs/b/model.onnx`,
-		Args: usageArgs(cobra.RangeArgs(1, 2)),
+		Args: cli.CheckArgs(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runInspect(&opts, args, cmd.OutOrStdout())
 		},
@@ -65,18 +67,18 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 	}
 	switch draws := opts.svg != "" || opts.dot != ""; {
 	case len(paths) > 2:
-		return &usageError{fmt.Errorf("--diff %q: there are two files already", opts.diff)}
+		return cli.BadUsagef("--diff %q: there are two files already", opts.diff)
 	case len(paths) == 2 && draws:
-		return &usageError{errors.New("--svg and --dot draw one model, and no difference")}
+		return cli.BadUsage(errors.New("--svg and --dot draw one model, and no difference"))
 	}
-	if err := errors.Join(refuseOutput("svg", opts.svg, paths...), refuseOutput("dot", opts.dot, paths...)); err != nil {
+	if err := errors.Join(cli.RefuseOutput("svg", opts.svg, paths...), cli.RefuseOutput("dot", opts.dot, paths...)); err != nil {
 		return err
 	}
 	var files []inspected
 	for _, path := range paths {
 		f, err := openInspected(path)
 		if err != nil {
-			return &dataError{err}
+			return cli.BadData(err)
 		}
 		files = append(files, f)
 	}
@@ -91,7 +93,7 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 		return err
 	}
 	if opts.json {
-		return printJSON(stdout, report)
+		return cli.PrintJSON(stdout, report)
 	}
 	return report.WriteTable(stdout)
 }
@@ -100,7 +102,7 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 func (o *inspectOptions) draw(path string, report table) error {
 	model, isModel := report.(*inspect.ModelReport)
 	if !isModel && (o.svg != "" || o.dot != "") {
-		return &usageError{fmt.Errorf("--svg and --dot draw models, and %q is a checkpoint", path)}
+		return cli.BadUsagef("--svg and --dot draw models, and %q is a checkpoint", path)
 	}
 	if o.svg != "" {
 		if err := durable.WriteFile(o.svg, model.WriteSVG); err != nil {
@@ -132,7 +134,7 @@ func openInspected(path string) (inspected, error) {
 	}
 	head, err := firstBytes(path)
 	if file := newestWithin(path); err != nil && file != "" {
-		err = fmt.Errorf("%w: give what is in it, as %s", err, quoted(file))
+		err = fmt.Errorf("%w: give what is in it, as %s", err, printable.ShellWord(file))
 	}
 	if err != nil {
 		return inspected{}, err

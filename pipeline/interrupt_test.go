@@ -18,6 +18,7 @@ import (
 
 	"onnxlab/ort/library"
 	"onnxlab/ort/library/librarytest"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -117,10 +118,10 @@ func stopAfter(t *testing.T, dir string, after time.Duration, signal syscall.Sig
 	}
 	// A signal before the handler is in place ends the process as any other.
 	bySignal := exit.Sys().(syscall.WaitStatus).Signaled()
-	if exit.ExitCode() != exitInterrupted && !bySignal {
+	if exit.ExitCode() != cli.ExitInterrupted && !bySignal {
 		t.Fatalf("%v: exit status %d\n%s", signal, exit.ExitCode(), stderr.String())
 	}
-	if exit.ExitCode() == exitInterrupted && strings.Contains(stderr.String(), "state saved") && !strings.Contains(stderr.String(), "--resume") {
+	if exit.ExitCode() == cli.ExitInterrupted && strings.Contains(stderr.String(), "state saved") && !strings.Contains(stderr.String(), "--resume") {
 		t.Errorf("it does not say how to go on:\n%s", stderr.String())
 	}
 	return true
@@ -153,7 +154,7 @@ func TestSweepInterrupted(t *testing.T) {
 		err := cmd.Wait()
 		timer.Stop()
 		if interrupted = err != nil; interrupted {
-			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(stderr.String(), "--resume") {
+			if code := cmd.ProcessState.ExitCode(); code != cli.ExitInterrupted || !strings.Contains(stderr.String(), "--resume") {
 				t.Fatalf("exit status %d\n%s", code, stderr.String())
 			}
 		}
@@ -197,7 +198,7 @@ func TestDryRunInterrupted(t *testing.T) {
 	}
 	_ = cmd.Wait() // its status tells
 	said := regexp.MustCompile(`\Anote: .*: 848 at 2048\npipeline: measure none, batch 2048, seed 1: interrupted\n\z`)
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !said.MatchString(stderr.String()) {
+	if code := cmd.ProcessState.ExitCode(); code != cli.ExitInterrupted || !said.MatchString(stderr.String()) {
 		t.Errorf("exit status %d, %q", code, stderr.String())
 	}
 }
@@ -219,7 +220,7 @@ func TestInterruptedSaysSo(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted || stderr.String() != "pipeline: interrupted\n" {
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != cli.ExitInterrupted || stderr.String() != "pipeline: interrupted\n" {
 			t.Errorf("%v: %v, %q", args, err, stderr.String())
 		}
 	}

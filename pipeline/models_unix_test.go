@@ -20,6 +20,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
 )
@@ -162,8 +163,8 @@ func refused(t *testing.T, path, want string, commands [][]string) {
 			t.Fatal(err)
 		}
 		text := stderr.String()
-		if code := cmd.ProcessState.ExitCode(); code != exitData || stdout.Len() > 0 || !strings.Contains(text, want) || !strings.Contains(text, path) || strings.Contains(text, "goroutine ") {
-			t.Errorf("%v: exit status %d, want %d and %q\n%s%s", args, code, exitData, want, stdout.String(), text)
+		if code := cmd.ProcessState.ExitCode(); code != cli.ExitData || stdout.Len() > 0 || !strings.Contains(text, want) || !strings.Contains(text, path) || strings.Contains(text, "goroutine ") {
+			t.Errorf("%v: exit status %d, want %d and %q\n%s%s", args, code, cli.ExitData, want, stdout.String(), text)
 		}
 	}
 }
@@ -388,7 +389,7 @@ func TestAnswersThatAreNoNumbers(t *testing.T) {
 			}
 		}
 	})
-	for _, runtime := range []string{runtimeNative, runtimeGo} {
+	for _, runtime := range []string{cli.RuntimeNative, cli.RuntimeGo} {
 		predict := []string{"predict", "--model", path, "--runtime", runtime, f.picture}
 		evaluate := []string{"evaluate", "--model", path, "--runtime", runtime, "--set", "data.train=128", "--set", "data.validation=4"}
 		refused(t, path, fmt.Sprintf("classify %q: ", f.picture), [][]string{predict, append(predict, "--json")})

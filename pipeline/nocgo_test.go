@@ -1,11 +1,38 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
+
+// TestWithoutCgoLinksNoC: built so, the command has neither cgo nor C files in it.
+func TestWithoutCgoLinksNoC(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{len .CgoFiles}} {{len .CFiles}}", ".")
+	list.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := list.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	packages := 0
+	for line := range strings.Lines(string(out)) {
+		var name string
+		var cgo, c int
+		if _, err := fmt.Sscan(line, &name, &cgo, &c); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		packages++
+		if cgo+c > 0 || name == "runtime/cgo" || strings.Contains(name, "onnxruntime_go") {
+			t.Errorf("it imports %s, with %d files of cgo and %d of C", name, cgo, c)
+		}
+	}
+	if packages < 100 {
+		t.Errorf("only %d packages are listed", packages)
+	}
+}
 
 // TestWithoutCgo builds the command as CGO_ENABLED=0 does, $NOCGO in the scripts
 // of testdata/nocgo, and runs what needs no training. The scripts have the

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -11,10 +10,11 @@ import (
 
 	"onnxlab/dataset/photo"
 	"onnxlab/onnxmodels"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type predictOptions struct {
-	modelFlags
+	cli.ModelFlags
 	top       int
 	resize    string
 	memory    int
@@ -48,17 +48,17 @@ class_2,probability_2 and so on, up to --top. Probabilities are in 0..1.
 
 An image that cannot be read is named on standard error, the others are
 classified, and the exit status is 3.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline predict --run runs/quickstart/medium/16 cat.png
   pipeline predict --run runs/pets --best --recursive --csv photos > classes.csv
   pipeline predict --model model.onnx --runtime go --json photos/*.jpg`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
+		Args: cli.CheckArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runPredict(cmd.Context(), &opts, args, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
-	opts.addBest(cmd)
+	opts.Add(cmd)
+	opts.AddBest(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&opts.top, "top", 3, "how many classes to show of each image")
 	flags.StringVar(&opts.resize, "resize", "", onnxmodels.ResizeFill+" or "+onnxmodels.ResizeExact+" (default: the model's)")
@@ -70,16 +70,16 @@ classified, and the exit status is 3.
 }
 
 func (o *predictOptions) check() error {
-	if err := o.modelFlags.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	switch {
 	case o.top < 1:
-		return &usageError{fmt.Errorf("--top: %d is below 1", o.top)}
+		return cli.BadUsagef("--top: %d is below 1", o.top)
 	case o.resize != "" && o.resize != onnxmodels.ResizeFill && o.resize != onnxmodels.ResizeExact:
-		return &usageError{fmt.Errorf("--resize %q is neither %q nor %q", o.resize, onnxmodels.ResizeFill, onnxmodels.ResizeExact)}
+		return cli.BadUsagef("--resize %q is neither %q nor %q", o.resize, onnxmodels.ResizeFill, onnxmodels.ResizeExact)
 	case o.json && o.csv:
-		return &usageError{errors.New("--json and --csv are two forms of the output: leave one out")}
+		return cli.BadUsage(errors.New("--json and --csv are two forms of the output: leave one out"))
 	}
 	return checkImageMemory(o.memory)
 }
@@ -89,7 +89,7 @@ func (o *predictOptions) check() error {
 func checkImageMemory(megabytes int) error {
 	const most = 1_000_000
 	if megabytes < 1 || megabytes > most {
-		return &usageError{fmt.Errorf("--image-memory: %d is outside 1..%d", megabytes, most)}
+		return cli.BadUsagef("--image-memory: %d is outside 1..%d", megabytes, most)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdou
 	if err := opts.check(); err != nil {
 		return err
 	}
-	c, err := opts.openAlone(ctx, stderr)
+	c, err := opts.OpenAlone(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func runPredict(ctx context.Context, opts *predictOptions, paths []string, stdou
 	if opts.resize != "" {
 		c.Resize = opts.resize
 	}
-	p := &predicting{classifier: c, opts: opts, out: newPredictionWriter(opts, stdout, len(c.Classes)), stderr: stderr}
+	p := &predicting{Classifier: c, opts: opts, out: newPredictionWriter(opts, stdout, len(c.Classes)), stderr: stderr}
 	for _, path := range paths {
 		if err := p.take(ctx, path); err != nil {
 			return p.end(err)

@@ -12,11 +12,12 @@ import (
 	"onnxlab/dataset/photo"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // predicting is the classification of images, of which not all are known yet.
 type predicting struct {
-	*classifier
+	*cli.Classifier
 	opts   *predictOptions
 	out    predictionWriter
 	stderr io.Writer
@@ -43,7 +44,7 @@ func (p *predicting) take(ctx context.Context, path string) error {
 			p.tell(err)
 			return nil
 		})
-	writeNotes(p.stderr, notes)
+	cli.WriteNotes(p.stderr, notes)
 	if err == nil && p.images+p.folders == before {
 		p.folders++
 		p.tell(dataset.FileError(path, errors.New("has no images ("+photo.Formats+")")))
@@ -65,7 +66,7 @@ func (p *predicting) add(ctx context.Context, image string) error {
 
 // flush classifies the images that wait.
 func (p *predicting) flush(ctx context.Context) error {
-	predictions, bad, err := p.classify(ctx, p.waiting, p.opts.top, photo.Limits{Memory: int64(p.opts.memory) << 20})
+	predictions, bad, err := classify(ctx, p.Classifier, p.waiting, p.opts.top, photo.Limits{Memory: int64(p.opts.memory) << 20})
 	if err != nil {
 		return err
 	}
@@ -106,9 +107,9 @@ func (p *predicting) end(err error) error {
 	case err != nil || faults == 0:
 		return err
 	case p.folders == 0:
-		return &dataError{fmt.Errorf("%d of %d images cannot be read", p.broken, p.images)}
+		return cli.BadDataf("%d of %d images cannot be read", p.broken, p.images)
 	}
-	return &dataError{fmt.Errorf("%d of %d images cannot be read; folders without images, or that cannot be read: %d", p.broken, p.images, p.folders)}
+	return cli.BadDataf("%d of %d images cannot be read; folders without images, or that cannot be read: %d", p.broken, p.images, p.folders)
 }
 
 // unreadImage is the error of an image that cannot be read.
@@ -123,11 +124,11 @@ func unreadImage(path string, err error) *dataset.Error {
 
 // classify answers for the images at the paths, but for those that cannot be
 // read: why is in bad.
-func (c *classifier) classify(ctx context.Context, paths []string, top int, limits photo.Limits) (predictions []prediction, bad []error, err error) {
+func classify(ctx context.Context, c *cli.Classifier, paths []string, top int, limits photo.Limits) (predictions []prediction, bad []error, err error) {
 	images, faults := make([][]uint8, len(paths)), make([]error, len(paths))
 	err = photo.ReadAll(ctx, photo.OpenFile, paths, limits, func(i int, p *photo.Photo, err error) error {
 		if err == nil {
-			images[i], err = c.resized(p)
+			images[i], err = resized(c, p)
 		}
 		if err != nil {
 			faults[i] = unreadImage(paths[i], err)
@@ -150,9 +151,9 @@ func (c *classifier) classify(ctx context.Context, paths []string, top int, limi
 		return nil, bad, nil
 	}
 	_, probabilities, err := c.Predict(ctx, pixels)
-	var wrong *notFiniteError
+	var wrong *cli.NotFiniteError
 	if errors.As(err, &wrong) {
-		err = fmt.Errorf("classify %q: %w", predictions[wrong.image].Image, err)
+		err = fmt.Errorf("classify %q: %w", predictions[wrong.Image].Image, err)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -164,10 +165,16 @@ func (c *classifier) classify(ctx context.Context, paths []string, top int, limi
 }
 
 // resized makes of a picture what the model takes.
-func (c *classifier) resized(p *photo.Photo) ([]uint8, error) {
+func resized(c *cli.Classifier, p *photo.Photo) ([]uint8, error) {
 	if h, w := p.Size(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
 		return nil, fmt.Errorf("it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
 			w, h, c.Width, c.Height, onnxmodels.ResizeFill)
 	}
-	return p.Fill(c.Height, c.Width), nil
+	pixels := p.Fill(c.Height, c.Width)
+	if c.Channels == 1 {
+		grey := make([]uint8, c.Height*c.Width)
+		dataset.GreyOf(grey, pixels)
+		return grey, nil
+	}
+	return pixels, nil
 }

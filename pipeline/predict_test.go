@@ -10,15 +10,16 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // TestRuntimesPredictTheSame classifies 1,000 images by a trained network in
 // both runtimes.
 func TestRuntimesPredictTheSame(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	train := &trainOptions{out: dir, experimentFlags: experimentFlags{
-		config: filepath.Join("..", "configs", "smoke.yaml"),
-		sets: []string{
+	train := &trainOptions{out: dir, ExperimentFlags: cli.ExperimentFlags{
+		Config: filepath.Join("..", "configs", "smoke.yaml"),
+		Sets: []string{
 			"augment.recipe=none", "data.train=1024", "train.epochs=12", "train.replicas=1", "train.batch_size=32",
 			"optimizer.learning_rate=0.02", "model.convolutions=2", "schedule.decay_epochs=10",
 		},
@@ -26,11 +27,11 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	set, err := loadSplit(t.Context(), configs.Data{Source: "synthetic", Validation: 1000}, io.Discard, dataset.Validation)
+	set, err := cli.LoadSplit(t.Context(), configs.Data{Source: "synthetic", Validation: 1000}, io.Discard, dataset.Validation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	native, pure := probabilitiesIn(t, runtimeNative, dir, set), probabilitiesIn(t, runtimeGo, dir, set)
+	native, pure := probabilitiesIn(t, cli.RuntimeNative, dir, set), probabilitiesIn(t, cli.RuntimeGo, dir, set)
 	classes, largest, confident := len(set.Classes), 0.0, 0
 	for i := range set.Len() {
 		a, b := native[i*classes:(i+1)*classes], pure[i*classes:(i+1)*classes]
@@ -56,14 +57,14 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 // networks, to end with the context.
 func TestPureGoInterrupted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	train := &trainOptions{out: dir, experimentFlags: experimentFlags{
-		config: filepath.Join("..", "configs", "smoke.yaml"), sets: []string{"train.epochs=1", "schedule.decay_epochs=[]"},
+	train := &trainOptions{out: dir, ExperimentFlags: cli.ExperimentFlags{
+		Config: filepath.Join("..", "configs", "smoke.yaml"), Sets: []string{"train.epochs=1", "schedule.decay_epochs=[]"},
 	}}
 	if err := runTrain(t.Context(), train, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	flags := modelFlags{run: dir, runtime: runtimeGo}
-	c, err := flags.openAlone(t.Context(), io.Discard)
+	flags := cli.ModelFlags{Run: dir, Runtime: cli.RuntimeGo}
+	c, err := flags.OpenAlone(t.Context(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +81,12 @@ func TestPureGoInterrupted(t *testing.T) {
 
 func probabilitiesIn(t *testing.T, runtime, dir string, set *dataset.Set) []float32 {
 	t.Helper()
-	flags := modelFlags{run: dir, runtime: runtime}
+	flags := cli.ModelFlags{Run: dir, Runtime: runtime}
 	experiment, err := configs.Load("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := flags.open(t.Context(), experiment.Runtime, io.Discard)
+	c, err := flags.Open(t.Context(), experiment.Runtime, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // somePredictions are n predictions of two classes, of files with awkward names.
@@ -33,7 +34,7 @@ func somePredictions(n int) []prediction {
 func writePredictions(t *testing.T, o *predictOptions, predictions []prediction) string {
 	t.Helper()
 	var b bytes.Buffer
-	w := newPredictionWriter(o, printableWriter{&b}, 2)
+	w := newPredictionWriter(o, cli.NewPrintable(&b), 2)
 	for piece := range slices.Chunk(predictions, 3) {
 		if err := w.write(piece); err != nil {
 			t.Fatal(err)
@@ -49,7 +50,7 @@ func writePredictions(t *testing.T, o *predictOptions, predictions []prediction)
 func TestJSONPredictions(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 7} {
 		var want bytes.Buffer
-		if err := printJSON(&want, somePredictions(n)); err != nil {
+		if err := cli.PrintJSON(&want, somePredictions(n)); err != nil {
 			t.Fatal(err)
 		}
 		if got := writePredictions(t, &predictOptions{json: true}, somePredictions(n)); got != want.String() {
@@ -112,8 +113,8 @@ func TestPredictStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := &classifier{Predictor: half{}, Form: onnxmodels.Form{Height: 1, Width: 1, Classes: []string{"a", "b"}}}
-	p := &predicting{classifier: c, opts: &predictOptions{top: 1, memory: 1}, stderr: io.Discard}
+	c := &cli.Classifier{Predictor: half{}, Form: onnxmodels.Form{Height: 1, Width: 1, Classes: []string{"a", "b"}}}
+	p := &predicting{Classifier: c, opts: &predictOptions{top: 1, memory: 1}, stderr: io.Discard}
 	out := &counting{p: p}
 	p.out = out
 	if err := p.take(t.Context(), dir); err != nil {

@@ -11,11 +11,12 @@ import (
 
 	"onnxlab/augment"
 	"onnxlab/configs"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 )
 
 type previewOptions struct {
-	experimentFlags
+	cli.ExperimentFlags
 	out      string
 	count    int
 	variants int
@@ -47,13 +48,13 @@ of a list of plans, and are applied again exactly: to --image, else to the
 sources that the manifest names beside it, else to the training images.
 
 An earlier preview in DIR is replaced, unless it is what is read.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runPreview(cmd.Context(), &opts, cmd.Flags().Changed("seed"), cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd)
+	opts.Add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "directory for the pictures (required)")
 	flags.IntVar(&opts.count, "count", 24, "augmented images to make")
@@ -68,11 +69,11 @@ An earlier preview in DIR is replaced, unless it is what is read.
 func (o *previewOptions) check() error {
 	switch {
 	case o.out == "":
-		return &usageError{fmt.Errorf("--out DIR is required")}
+		return cli.BadUsagef("--out DIR is required")
 	case o.count < 1 || o.count > mostPreviews:
-		return &usageError{fmt.Errorf("--count: %d is outside 1..%d", o.count, mostPreviews)}
+		return cli.BadUsagef("--count: %d is outside 1..%d", o.count, mostPreviews)
 	case o.variants < 1 || o.variants > mostVariants:
-		return &usageError{fmt.Errorf("--variants: %d is outside 1..%d", o.variants, mostVariants)}
+		return cli.BadUsagef("--variants: %d is outside 1..%d", o.variants, mostVariants)
 	}
 	return nil
 }
@@ -81,11 +82,11 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout, 
 	if err := opts.check(); err != nil {
 		return err
 	}
-	experiment, err := opts.load("data", "augment")
+	experiment, err := opts.Load("data", "augment")
 	if err != nil {
 		return err
 	}
-	if err := refuseAmongImages("out", opts.out, opts.out, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", opts.out, opts.out, experiment.Data); err != nil {
 		return err
 	}
 	if seeded {
@@ -93,7 +94,7 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout, 
 	}
 	recipe, err := trainloop.Recipe(experiment.Augment)
 	if err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	previews, err := opts.make(ctx, experiment, recipe, stderr)
 	if err != nil {

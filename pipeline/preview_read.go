@@ -17,6 +17,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/dataset/photo"
 	"onnxlab/internal/durable"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // maxPictureSide is what a picture of one's own is reduced to.
@@ -39,7 +40,7 @@ func firstPictures(ctx context.Context, d configs.Data, count int, stderr io.Wri
 	if d.Train == 0 || d.Train > count {
 		d.Train = count
 	}
-	train, err := loadSplit(ctx, d, stderr, dataset.Train)
+	train, err := cli.LoadSplit(ctx, d, stderr, dataset.Train)
 	if err != nil {
 		return nil, err
 	}
@@ -87,22 +88,22 @@ const maxPlanFile = 16 << 20
 func readPlans(path string) ([]manifestEntry, error) {
 	data, err := durable.ReadPlain(path, maxPlanFile)
 	if err != nil {
-		return nil, &dataError{err}
+		return nil, cli.BadData(err)
 	}
 	var items []json.RawMessage
 	if err := json.Unmarshal(data, &items); err != nil {
-		return nil, &dataError{fmt.Errorf("read plans %q: %w", path, err)}
+		return nil, cli.BadDataf("read plans %q: %w", path, err)
 	}
 	if len(items) < 1 || len(items) > mostPreviews {
-		return nil, &dataError{fmt.Errorf("read plans %q: %d plans are outside 1..%d", path, len(items), mostPreviews)}
+		return nil, cli.BadDataf("read plans %q: %d plans are outside 1..%d", path, len(items), mostPreviews)
 	}
 	entries := make([]manifestEntry, len(items))
 	for i, item := range items {
 		if err := readPlan(item, &entries[i]); err != nil {
-			return nil, &dataError{fmt.Errorf("read plans %q: item %d: %w", path, i, err)}
+			return nil, cli.BadDataf("read plans %q: item %d: %w", path, i, err)
 		}
 		if (entries[i].Source == "") != (entries[0].Source == "") {
-			return nil, &dataError{fmt.Errorf("read plans %q: item %d: some items have a source, and some have none", path, i)}
+			return nil, cli.BadDataf("read plans %q: item %d: some items have a source, and some have none", path, i)
 		}
 	}
 	return entries, nil
@@ -129,11 +130,11 @@ func readSources(manifest string, entries []manifestEntry) ([]picture, error) {
 	pictures := make([]picture, len(entries))
 	for i, entry := range entries {
 		if !filepath.IsLocal(entry.Source) {
-			return nil, &dataError{fmt.Errorf("read plans %q: item %d: source %q is not beside it", manifest, i, entry.Source)}
+			return nil, cli.BadDataf("read plans %q: item %d: source %q is not beside it", manifest, i, entry.Source)
 		}
 		p, err := readPicture(filepath.Join(filepath.Dir(manifest), entry.Source))
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, &dataError{fmt.Errorf("%w; give a picture with --image", err)}
+			return nil, cli.BadDataf("%w; give a picture with --image", err)
 		}
 		if err != nil {
 			return nil, err

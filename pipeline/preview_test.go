@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"onnxlab/pipeline/internal/cli"
 )
 
 // countdown is a context that is cancelled after it was looked at so many times.
@@ -47,7 +49,7 @@ func filesIn(t *testing.T, dir string) map[string]string {
 func TestPreviewInterrupted(t *testing.T) {
 	earlier, later := filepath.Join(t.TempDir(), "earlier"), filepath.Join(t.TempDir(), "later")
 	preview := func(ctx context.Context, dir string, count int) error {
-		opts := &previewOptions{out: dir, count: count, variants: 1, gif: true, experimentFlags: experimentFlags{sets: []string{"augment.recipe=strong"}}}
+		opts := &previewOptions{out: dir, count: count, variants: 1, gif: true, ExperimentFlags: cli.ExperimentFlags{Sets: []string{"augment.recipe=strong"}}}
 		return runPreview(ctx, opts, false, io.Discard, io.Discard)
 	}
 	if err := preview(t.Context(), earlier, 2); err != nil {

@@ -17,6 +17,7 @@ import (
 	"onnxlab/augment"
 	"onnxlab/augment/sheet"
 	"onnxlab/internal/durable"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // The files of a preview besides its pictures.
@@ -104,7 +105,7 @@ func makePreviews(ctx context.Context, dir string, opts *previewOptions, preview
 	if err := writeSheets(ctx, dir, rows, opts.gif); err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, manifestName), func(w io.Writer) error { return printJSON(w, manifest) })
+	return durable.WriteFile(filepath.Join(dir, manifestName), func(w io.Writer) error { return cli.PrintJSON(w, manifest) })
 }
 
 // images returns the picture before and after.
@@ -163,14 +164,14 @@ func writePNG(path string, picture image.Image) error {
 func refusePreview(opts *previewOptions, previews []preview) (earlier int, err error) {
 	entries, err := readPlans(filepath.Join(opts.out, manifestName))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, &usageError{fmt.Errorf("--out %q holds something else than a preview: %w", opts.out, err)}
+		return 0, cli.BadUsagef("--out %q holds something else than a preview: %w", opts.out, err)
 	}
 	inputs := []string{opts.plan}
 	for _, p := range previews {
 		inputs = append(inputs, p.source.path)
 	}
 	names := previewFiles(max(len(entries), len(previews)))
-	return len(entries), refuseDirectory("out", opts.out, names, slices.Compact(inputs)...)
+	return len(entries), cli.RefuseDirectory("out", opts.out, names, slices.Compact(inputs)...)
 }
 
 // removePreview removes a preview of so many images, 0 if there is none: its

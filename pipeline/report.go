@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"onnxlab/internal/printable"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/report"
 )
 
@@ -54,16 +56,16 @@ Open the page once: the browser loads it again by itself.
 
 --compare prints the settings that differ between sweeps, or runs, and the
 difference of each to the first, cell by cell. It writes no files.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline report runs/study
   pipeline report runs/study --json --drop 1
   pipeline report runs/study --watch
   pipeline report --compare runs/study runs/study-lower-rate`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if opts.compare {
-				return usageArgs(cobra.MinimumNArgs(2))(cmd, args)
+				return cli.CheckArgs(cobra.MinimumNArgs(2))(cmd, args)
 			}
-			return usageArgs(cobra.ExactArgs(1))(cmd, args)
+			return cli.CheckArgs(cobra.ExactArgs(1))(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := opts.check(cmd.Flags()); err != nil {
@@ -92,21 +94,21 @@ difference of each to the first, cell by cell. It writes no files.
 func (o *reportOptions) check(flags *pflag.FlagSet) error {
 	switch {
 	case o.compare && (flags.Changed("out") || flags.Changed("drop")):
-		return &usageError{errors.New("--compare: it writes no files and has no table: leave out --out and --drop")}
+		return cli.BadUsage(errors.New("--compare: it writes no files and has no table: leave out --out and --drop"))
 	case o.compare && o.watch:
-		return &usageError{errors.New("--compare: it writes no files that --watch could renew: leave out one of the two")}
+		return cli.BadUsage(errors.New("--compare: it writes no files that --watch could renew: leave out one of the two"))
 	case flags.Changed("every") && !o.watch:
-		return &usageError{errors.New("--every: it is for --watch, which is not given")}
+		return cli.BadUsage(errors.New("--every: it is for --watch, which is not given"))
 	case o.every < time.Second:
-		return &usageError{fmt.Errorf("--every: %v is less than 1 s", o.every)}
+		return cli.BadUsagef("--every: %v is less than 1 s", o.every)
 	case !(o.drop >= 0 && o.drop <= 100):
-		return &usageError{fmt.Errorf("--drop: %v is outside 0..100", o.drop)}
+		return cli.BadUsagef("--drop: %v is outside 0..100", o.drop)
 	}
 	return nil
 }
 
 func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error {
-	if err := refuseDirectory("out", opts.out, nil); err != nil {
+	if err := cli.RefuseDirectory("out", opts.out, nil); err != nil {
 		return err
 	}
 	sweep, err := report.Load(dir)
@@ -123,23 +125,23 @@ func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error 
 
 // hint adds to an error of writing into dir what can be done about it.
 func (o *reportOptions) hint(dir string, err error) error {
-	if err == nil || o.out != "" || !isAny[*report.WriteError](err) {
+	if err == nil || o.out != "" || !cli.IsAny[*report.WriteError](err) {
 		return err
 	}
-	return fmt.Errorf("%w (pipeline report %s --out DIR writes it elsewhere)", err, quoted(dir))
+	return fmt.Errorf("%w (pipeline report %s --out DIR writes it elsewhere)", err, printable.ShellWord(dir))
 }
 
 func (o *reportOptions) print(sweep *report.Sweep, stdout io.Writer) error {
 	table := sweep.Table(o.drop)
 	if o.json {
-		return printJSON(stdout, table)
+		return cli.PrintJSON(stdout, table)
 	}
 	return table.WriteText(stdout)
 }
 
 // runWatch renews the report until all runs have ended, then prints the table.
 func runWatch(ctx context.Context, opts *reportOptions, dir string, stdout, stderr io.Writer) error {
-	if err := refuseDirectory("out", opts.out, nil); err != nil {
+	if err := cli.RefuseDirectory("out", opts.out, nil); err != nil {
 		return err
 	}
 	out := cmp.Or(opts.out, dir)
@@ -172,7 +174,7 @@ func runCompare(opts *reportOptions, dirs []string, stdout io.Writer) error {
 	}
 	comparison := report.Compare(sweeps[0], sweeps[1:]...)
 	if opts.json {
-		return printJSON(stdout, comparison)
+		return cli.PrintJSON(stdout, comparison)
 	}
 	return comparison.WriteText(stdout)
 }

@@ -15,16 +15,17 @@ import (
 	"onnxlab/dataset/photo/jpegturbo"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 )
 
 func newRuntimeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtime",
 		Short: "Install and describe the ONNX Runtime library",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(needsLibrary(newRuntimeInstallCommand()), needsLibrary(newRuntimeInfoCommand()))
+	cmd.AddCommand(cli.NeedsLibrary(newRuntimeInstallCommand()), cli.NeedsLibrary(newRuntimeInfoCommand()))
 	return cmd
 }
 
@@ -59,12 +60,11 @@ func (o *runtimeOptions) resolve(progress io.Writer) (library.Options, error) {
 	if o.library != "" {
 		options.Library = o.library
 	}
-	switch o.device {
-	case "":
-	case library.CPU, library.CUDA:
-		options.Device = o.device
-	default:
-		return library.Options{}, &usageError{fmt.Errorf("--device: %q is not %q or %q", o.device, library.CPU, library.CUDA)}
+	if o.device != "" {
+		options.Device = configs.Device(o.device)
+	}
+	if err := options.Device.Check(); err != nil {
+		return library.Options{}, cli.BadUsagef("--device: %w", err)
 	}
 	return options, nil
 }
@@ -86,8 +86,8 @@ is called without --from.
 With --jpeg it is libjpeg-turbo that is put into its cache, which decodes JPEG
 images three times as fast as Go does. Training on photographs fetches it by itself
 where data.decoder asks for it.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRuntimeInstall(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
@@ -117,7 +117,7 @@ func runRuntimeInstall(ctx context.Context, opts *runtimeOptions, stdout, stderr
 // installJPEG fetches libjpeg-turbo and prints where it is.
 func installJPEG(ctx context.Context, opts *runtimeOptions, stdout, stderr io.Writer) error {
 	if opts.from != "" {
-		return &usageError{errors.New("--jpeg: --from is for ONNX Runtime; set " + jpegturbo.EnvLibrary + " to a library of your own")}
+		return cli.BadUsage(errors.New("--jpeg: --from is for ONNX Runtime; set " + jpegturbo.EnvLibrary + " to a library of your own"))
 	}
 	lib, err := jpegturbo.Open(ctx, jpegturbo.Options{Fetch: true, Progress: stderr})
 	if err != nil {
@@ -168,8 +168,8 @@ session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + library.EnvLibrary + `; the cache.
-` + exitHelp,
-		Args: usageArgs(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRuntimeInfo(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
@@ -190,13 +190,13 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	described, unusable := library.Describe(ctx, options)
 	info := runtimeInfo{Info: described}
 	info.describeJPEG(ctx)
-	if unusable == nil && options.Device == library.CUDA {
-		if unusable = tryGPU(info.Path); unusable != nil {
+	if unusable == nil && options.Device.Traits().Tried {
+		if unusable = try(info.Path, options.Device); unusable != nil {
 			info.CUDA, info.Error = false, unusable.Error()
 		}
 	}
 	if opts.json {
-		err = printJSON(stdout, info)
+		err = cli.PrintJSON(stdout, info)
 	} else {
 		err = writeRuntimeInfo(stdout, info)
 	}
@@ -206,13 +206,12 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	return err
 }
 
-// tryGPU makes a session on the GPU: the libraries may all be there, and no
-// GPU.
-func tryGPU(path string) error {
+// try makes a session on the device: the libraries may all be there, and no device.
+func try(path string, device configs.Device) error {
 	if err := library.Open(path); err != nil {
 		return err
 	}
-	return errors.Join(session.Check(session.Options{Device: library.CUDA}), library.Close())
+	return errors.Join(session.Check(session.Options{Device: device}), library.Close())
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.
@@ -235,7 +234,7 @@ func writeRuntimeInfo(w io.Writer, info runtimeInfo) error {
 	}
 	row("origin", string(info.Origin))
 	row("source", info.Source)
-	row("device", info.Device)
+	row("device", string(info.Device))
 	row("platform", info.Platform)
 	row("cache", info.Cache)
 	row("jpeg", info.jpegText())

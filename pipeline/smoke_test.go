@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -29,7 +30,7 @@ const (
 // records it anew.
 func TestSmokeHistory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "smoke")
-	opts := &trainOptions{experimentFlags: experimentFlags{config: filepath.Join("..", "configs", "smoke.yaml")}, out: dir}
+	opts := &trainOptions{ExperimentFlags: cli.ExperimentFlags{Config: filepath.Join("..", "configs", "smoke.yaml")}, out: dir}
 	if err := runTrain(t.Context(), opts, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}

@@ -1,33 +1,36 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
-	"strings"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/internal/allocation"
 	"onnxlab/ort/library"
+	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/sweep"
+	"onnxlab/trainloop/sweep/local"
+	"onnxlab/trainloop/warmstart"
 )
 
 type sweepOptions struct {
-	experimentFlags
-	fromFlags
+	cli.ExperimentFlags
+	cli.FromFlags
 	out    string
 	resume bool
 	dryRun bool
 	json   bool
 	jobs   int
+	clusterFlags
 }
 
 func newSweepCommand() *cobra.Command {
@@ -56,22 +59,29 @@ begin with "note:" (see "pipeline config check").
 --dry-run prints the cells, with the time and the memory that they will take. It
 measures 3 to 50 training steps of each batch size for that, which takes seconds
 for the quickstart and, on two cores, minutes for the study.
-` + exitHelp,
+` + clusterHelp + cli.ExitHelp,
 		Example: `  pipeline sweep --config configs/quickstart.yaml
-  pipeline sweep --config configs/study.yaml --set data.path=cifar --dry-run`,
-		Args: usageArgs(cobra.NoArgs),
+  pipeline sweep --config configs/study.yaml --set data.path=cifar --dry-run
+  pipeline sweep --config configs/study.yaml --set data.path=cifar --set runtime.threads=8 \
+    --on slurm --slurm '--partition=long --time=2:00:00'
+  pipeline sweep --status runs/study`,
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir := opts.about(); dir != "" {
+				return runAbout(cmd.Context(), &opts, dir, cmd.Flags(), cmd.OutOrStdout(), os.Stderr)
+			}
 			return runSweep(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.experimentFlags.add(cmd)
-	opts.fromFlags.add(cmd)
+	opts.ExperimentFlags.Add(cmd)
+	opts.FromFlags.Add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
 	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "measure a few steps, and print what would be run and how long it would take")
 	flags.BoolVar(&opts.json, "json", false, "print the report's table as JSON")
-	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads)")
+	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads; on a cluster, as many as it has room for)")
+	opts.add(cmd)
 	return cmd
 }
 
@@ -79,12 +89,12 @@ for the quickstart and, on two cores, minutes for the study.
 // a single run is refused: it gives no sweep, and the default's, the study's,
 // would go on for days. So are cells that the settings do not allow.
 func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
-	r, dir, err := o.follow(o.resume, o.out)
+	r, dir, err := o.Follow(o.resume, o.out)
 	if err != nil {
 		return nil, "", err
 	}
-	if o.config != "" && !r.GivesSweep() {
-		return nil, "", &usageError{fmt.Errorf("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.config)}
+	if o.Config != "" && !r.GivesSweep() {
+		return nil, "", cli.BadUsagef("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.Config)
 	}
 	if _, err := r.Cells(); err != nil {
 		return nil, "", err
@@ -94,38 +104,21 @@ func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
 
 func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer) error {
 	if opts.jobs < 0 {
-		return &usageError{fmt.Errorf("--jobs: %d is negative", opts.jobs)}
+		return cli.BadUsagef("--jobs: %d is negative", opts.jobs)
 	}
 	if opts.json && opts.dryRun {
-		return &usageError{errors.New("--json: a dry run makes no report: leave out one of the two")}
+		return cli.BadUsage(errors.New("--json: a dry run makes no report: leave out one of the two"))
 	}
-	resolved, root, err := opts.experiment()
+	if err := opts.check(); err != nil {
+		return err
+	}
+	plan, resolved, err := opts.plan(stderr)
 	if err != nil {
 		return err
 	}
 	experiment := &resolved.Experiment
-	if err := refuseAmongImages("out", root, root, experiment.Data); err != nil {
-		return err
-	}
-	if err := settleClasses(experiment); err != nil {
-		return err
-	}
-	plan, err := sweep.New(*experiment, root)
-	if err != nil {
-		return err
-	}
-	told := stderr
-	if opts.dryRun {
-		told = io.Discard // it reads the images, and tells of them then
-	}
-	if plan.From, err = opts.read(); err != nil {
-		return err
-	}
-	if err := checkFrom(plan, plan.From); err != nil {
-		return err
-	}
-	if err := tellOfData(experiment.Data, told); err != nil {
-		return err // here, and not in every cell
+	if opts.on != onLocal {
+		return runCluster(ctx, opts, plan, resolved, stdout, stderr)
 	}
 	// Once here, and not in every cell.
 	path, err := library.Ensure(ctx, library.Options{
@@ -134,87 +127,141 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	command, err := newCellCommand(root, path)
+	command, err := newCellCommand(plan.Root, path)
 	if err != nil {
 		return err
 	}
 	if opts.jobs == 0 {
-		opts.jobs = parallelCells(experiment.Runtime, runtime.NumCPU())
+		opts.jobs = parallelCells(experiment.Runtime, allocation.CPUs())
 	}
 	if opts.dryRun {
 		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
-	if experiment.Runtime.Device == library.CUDA {
+	if experiment.Runtime.Device.Traits().Tried {
 		// Better once here than in every cell.
-		if _, err := command.output(ctx, "runtime", "info", "--device", library.CUDA); err != nil {
+		if _, err := command.output(ctx, "runtime", "info", "--device", string(experiment.Runtime.Device)); err != nil {
 			return err
 		}
 	}
-	release, err := plan.Claim(opts.resume)
+	release, err := opts.claim(ctx, plan, clusters()...)
 	if err != nil {
 		return err
 	}
 	if command.from = plan.FromFile(); command.from != "" {
-		writeNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
+		cli.WriteNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
 	}
-	writeNotes(stderr, noteLines(resolved.SweepNotes(0))) // here, and not for every cell
-	failed, err := trainCells(ctx, plan, opts, command, stderr)
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(0))) // here, and not for every cell
+	unfinished, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
 		return errors.Join(err, release())
 	}
-	err = writeReport(root, opts.json, stdout, stderr)
-	return errors.Join(err, release(), opts.failure(plan, failed)) // the last line is what to do next
+	err = writeReport(plan.Root, opts.json, stdout, stderr)
+	return errors.Join(err, release(), opts.failure(plan, unfinished)) // the last line is what to do next
 }
 
-// parallelCells is how many cells the cores have threads for. A cell on a GPU
-// has it for itself, and one of all threads all cores.
+// plan lays out the sweep, and checks what can be told without its images.
+func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, error) {
+	resolved, root, err := o.experiment()
+	if err != nil {
+		return nil, nil, err
+	}
+	experiment := &resolved.Experiment
+	if err := cli.RefuseAmongImages("out", root, root, experiment.Data); err != nil {
+		return nil, nil, err
+	}
+	if err := cli.SettleClasses(experiment); err != nil {
+		return nil, nil, err
+	}
+	if o.on != onLocal { // jobs run elsewhere
+		if root, err = filepath.Abs(root); err != nil {
+			return nil, nil, err
+		}
+	}
+	plan, err := sweep.New(*experiment, root)
+	if err != nil {
+		return nil, nil, err
+	}
+	told := stderr
+	if o.dryRun {
+		told = io.Discard // it reads the images, and tells of them then
+	}
+	if plan.From, err = o.Read(); err != nil {
+		return nil, nil, err
+	}
+	if err := checkFrom(plan, plan.From); err != nil {
+		return nil, nil, err
+	}
+	return plan, resolved, cli.NoteData(experiment.Data, told) // here, and not in every cell
+}
+
+// claim claims the sweep's directory, of which the launchers must have no cells.
+func (o *sweepOptions) claim(ctx context.Context, plan *sweep.Plan, others ...sweep.Launcher) (release func() error, err error) {
+	if release, err = plan.Claim(o.resume); err != nil {
+		return nil, err
+	}
+	if err := sweep.Elsewhere(ctx, plan.Root, others...); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
+}
+
+// parallelCells is how many cells the cores have threads for. A cell on a
+// GPU has it for itself, and so has one of all threads the cores.
 func parallelCells(r configs.Runtime, cores int) int {
-	if r.Device != library.CPU || r.Threads == 0 {
+	if r.Device.Traits().Exclusive || r.Threads == 0 {
 		return 1
 	}
 	return max(cores/r.Threads, 1)
 }
 
-// trainCells runs the cells and returns those that failed.
-func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, command cellCommand, stderr io.Writer) (failed []sweep.Cell, err error) {
+// unfinished are the cells of a sweep that failed, and those that were in use.
+type unfinished struct{ failed, busy []sweep.Cell }
+
+// trainCells runs the cells and returns those that were not finished.
+func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, command cellCommand, stderr io.Writer) (left unfinished, err error) {
 	begun, ended := time.Now(), 0
 	fmt.Fprintf(stderr, "%s: %d cells\n", plan.Root, len(plan.Cells))
-	outcome, err := plan.Run(ctx, sweep.Options{
+	launcher := local.Launcher{Options: local.Options{
 		Jobs: opts.jobs, Command: command.train,
-		Finished: func(r sweep.Result) {
+		Finished: func(r local.Result) {
 			ended++
-			if r.Err != nil {
-				failed = append(failed, r.Cell)
+			switch {
+			case r.Busy:
+				left.busy = append(left.busy, r.Cell)
+			case r.Err != nil:
+				left.failed = append(left.failed, r.Cell)
 			}
 			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Cell), outcomeText(r))
 		},
-	})
+	}}
+	_, err = launcher.Submit(ctx, plan, plan.Cells)
+	outcome := launcher.Outcome
 	if err != nil {
-		return nil, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
-			opts.resumeCommand("sweep", plan.Root))}
+		return left, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
+			opts.ResumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
 		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
-	return failed, nil
+	return left, nil
 }
-
-// cellsFailedError ends a sweep of which cells failed.
-type cellsFailedError struct{ message string }
-
-func (e *cellsFailedError) Error() string { return e.message }
 
 // failure tells in one line how many cells of the sweep failed and what to do
 // next. It is nil if none did.
-func (o *sweepOptions) failure(plan *sweep.Plan, failed []sweep.Cell) error {
-	if len(failed) == 0 {
-		return nil
+func (o *sweepOptions) failure(plan *sweep.Plan, left unfinished) error {
+	next := o.ResumeCommand("sweep", plan.Root)
+	if len(left.failed) == 0 {
+		if len(left.busy) == 0 {
+			return nil
+		}
+		return cli.InUse(fmt.Sprintf("%d of %d cells were in use by other processes: see %s, and go on once they have ended with: %s",
+			len(left.busy), len(plan.Cells), left.busy[0].Log(), next))
 	}
 	which := ""
-	if len(failed) > 1 {
+	if len(left.failed) > 1 {
 		which = " for the first of them"
 	}
-	return &cellsFailedError{fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
-		len(failed), len(plan.Cells), failed[0].Log(), which, o.resumeCommand("sweep", plan.Root))}
+	return cli.EndsFailed(fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
+		len(left.failed), len(plan.Cells), left.failed[0].Log(), which, next))
 }
 
 // interruptedError tells an interruption in other words than its cause does.
@@ -226,7 +273,10 @@ type interruptedError struct {
 func (e *interruptedError) Error() string { return e.message }
 func (e *interruptedError) Unwrap() error { return e.err }
 
-func outcomeText(r sweep.Result) string {
+func outcomeText(r local.Result) string {
+	if r.Busy {
+		return fmt.Sprintf("in use: %v", r.Err)
+	}
 	if r.Err != nil {
 		return fmt.Sprintf("failed: %v", r.Err)
 	}
@@ -244,53 +294,24 @@ func outcomeText(r sweep.Result) string {
 	return fmt.Sprintf("%s  %.0f images/s  %.1f s", text, s.ImagesPerSecond, r.Seconds)
 }
 
-// cellCommand makes the commands that train cells: this program, as "train".
-type cellCommand struct {
-	program, root, library string
-	// from is the file whose parameters the cells begin with; empty for none.
-	from string
-}
-
-func newCellCommand(root, library string) (cellCommand, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return cellCommand{}, fmt.Errorf("find this program: %w", err)
+// checkFrom tells of parameters that do not fit a cell of the sweep here, and not
+// in every cell. The names of its classes are known to its images alone.
+func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
+	checked := map[string]bool{}
+	for _, c := range plan.Cells {
+		key := fmt.Sprint(c.Experiment.Model)
+		if from == nil || checked[key] {
+			continue
+		}
+		checked[key] = true
+		height, width := c.Experiment.Data.Sides() // on which no parameter depends
+		network, err := trainloop.Network(c.Experiment, height, width)
+		if err != nil {
+			return err
+		}
+		if _, _, err := from.Fit(network, nil, c.Seed); err != nil {
+			return fmt.Errorf("cell %s: %w", sweep.Name(c.Cell), err)
+		}
 	}
-	return cellCommand{program: program, root: root, library: library}, nil
-}
-
-func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
-	args := []string{"train", "--sweep", c.root, "--cell", cellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
-	if c.from != "" {
-		args = append(args, "--from", c.from)
-	}
-	return c.command(args...)
-}
-
-func (c cellCommand) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(c.program, args...)
-	cmd.Env = append(os.Environ(), library.EnvLibrary+"="+c.library)
-	return cmd
-}
-
-// output runs the command and returns what it prints. An error that is one of
-// the device or of data, as its exit status tells, is one of the whole sweep.
-func (c cellCommand) output(ctx context.Context, args ...string) ([]byte, error) {
-	template := c.command(args...)
-	cmd := exec.CommandContext(ctx, template.Path, template.Args[1:]...)
-	cmd.Env = template.Env
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return nil, ctx.Err() // not that the command was killed for it
-	}
-	if err == nil {
-		return out, nil
-	}
-	err = fmt.Errorf("%s (%w)", strings.TrimPrefix(strings.TrimSpace(stderr.String()), "pipeline: "), err)
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitData {
-		return nil, &dataError{err}
-	}
-	return nil, err
+	return nil
 }

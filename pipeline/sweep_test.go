@@ -8,7 +8,7 @@ import (
 
 func TestParallelCells(t *testing.T) {
 	for _, c := range []struct {
-		device         string
+		device         configs.Device
 		threads, cores int
 		want           int
 	}{

@@ -13,24 +13,34 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
 	"onnxlab/trainloop/rundir"
 )
 
 type trainOptions struct {
-	experimentFlags
-	fromFlags
+	cli.ExperimentFlags
+	cli.FromFlags
 	out    string
 	resume bool
 	json   bool
 	// sweep and cell are how a sweep names the experiment of one of its cells.
 	sweep, cell string
+	// cells is a file of cells, one of which the scheduler's environment numbers.
+	cells string
+	// takeOver is set by the schedulers' jobs, giveUp by what knows that a cell failed.
+	takeOver bool
+	giveUp   string
 }
 
 // patience is how long the run waits for another to leave its directory: a cell of
-// a sweep for that of one that was killed, which ends a moment later.
+// a sweep for that of one that was killed, which ends a moment later, and a job for one
+// that it has asked to save and leave.
 func (o *trainOptions) patience() time.Duration {
-	if o.cell != "" {
+	switch {
+	case o.takeOver:
+		return 2 * time.Minute
+	case o.cell != "":
 		return 10 * time.Second
 	}
 	return 0
@@ -72,35 +82,47 @@ without --from.
 
 train.stop_patience=N ends the run where train.stop_monitor has not improved for N
 epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
   pipeline train --config configs/folder.yaml --set data.path=photos
   pipeline train --config configs/study.yaml --set data.path=cifar --out runs/study
   pipeline train --out runs/study --resume --set train.epochs=120
   pipeline train --config photos.yaml --from runs/study --best --out runs/photos`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.cells != "" {
+				if err := opts.readCell(os.Getenv(envIndex)); err != nil {
+					return err
+				}
+			}
+			if opts.cell != "" {
+				return runCell(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
+			}
 			return runTrain(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.experimentFlags.add(cmd)
-	opts.fromFlags.add(cmd)
+	opts.ExperimentFlags.Add(cmd)
+	opts.FromFlags.Add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "run directory (default runs/<name>)")
 	cmd.Flags().BoolVar(&opts.resume, "resume", false, "go on with the run in the directory")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
 	cmd.Flags().StringVar(&opts.sweep, "sweep", "", "sweep directory of the cell")
 	cmd.Flags().StringVar(&opts.cell, "cell", "", "cell of the sweep, condition:batch:seed")
-	_ = cmd.Flags().MarkHidden("sweep") // fails for unknown flags only
-	_ = cmd.Flags().MarkHidden("cell")
+	cmd.Flags().StringVar(&opts.cells, "cells", "", "file of cells of the sweep, of which $"+envIndex+" numbers one")
+	cmd.Flags().BoolVar(&opts.takeOver, "take-over", false, "ask a process that has the run directory to save and leave")
+	cmd.Flags().StringVar(&opts.giveUp, "give-up", "", "mark the cell as failed, for this reason")
+	for _, name := range []string{"sweep", "cell", "cells", "take-over", "give-up"} {
+		_ = cmd.Flags().MarkHidden(name) // fails for unknown flags only
+	}
 	return cmd
 }
 
 // experiment returns the experiment and the run directory.
 func (o *trainOptions) experiment() (*configs.Resolved, string, error) {
 	if o.cell == "" {
-		return o.follow(o.resume, o.out)
+		return o.Follow(o.resume, o.out)
 	}
-	e, err := cellExperiment(o.sweep, o.cell)
+	e, err := cli.CellExperiment(o.sweep, o.cell)
 	if err != nil {
 		return nil, "", err
 	}
@@ -113,19 +135,19 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		return err
 	}
 	experiment := &resolved.Experiment
-	if err := refuseAmongImages("out", dir, dir, experiment.Data); err != nil {
+	if err := cli.RefuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
-	from, err := opts.read()
+	from, err := opts.Read()
 	if err != nil {
 		return err
 	}
-	data, err := loadData(ctx, experiment.Data, stderr)
+	data, err := cli.LoadData(ctx, experiment.Data, stderr)
 	if err != nil {
 		return err
 	}
 	train, validation := data.Train, data.Validation
-	if err := openLibrary(ctx, experiment.Runtime, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
 	}
 	defer session.Close() // the process ends
@@ -133,9 +155,9 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 		dir, train.Len(), validation.Len(), train.Name, experiment.Train.BatchSize, experiment.Train.Epochs)
 	summary, err := trainloop.Run(ctx, trainloop.Options{
 		Experiment: *experiment, Train: train, Validation: validation,
-		Dir: dir, Resume: opts.resume, Patience: opts.patience(), From: from,
-		Note:     func(text string) { writeNotes(stderr, []string{text}) },
-		Observer: newProgress(stderr, header, noteLines(resolved.Notes(train.Len()))),
+		Dir: dir, Resume: opts.resume, Patience: opts.patience(), Handover: opts.takeOver, From: from,
+		Note:     func(text string) { cli.WriteNotes(stderr, []string{text}) },
+		Observer: cli.NewProgress(stderr, header, cli.NoteLines(resolved.Notes(train.Len()))),
 	})
 	if err != nil {
 		return withResumeHint(err, opts, dir)
@@ -150,13 +172,13 @@ func withResumeHint(err error, opts *trainOptions, dir string) error {
 	if !errors.As(err, &interrupted) {
 		return err
 	}
-	return fmt.Errorf("%w\ngo on with: %s", err, opts.resumeCommand("train", dir))
+	return fmt.Errorf("%w\ngo on with: %s", err, opts.ResumeCommand("train", dir))
 }
 
 // writeSummary prints what came of the run in dir, which was to have the epochs.
 func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, s)
+		return cli.PrintJSON(w, s)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "validation accuracy\t%.2f %%\tbest %.2f %% after epoch %d\n", 100*s.ValAccuracy, 100*s.BestValAccuracy, s.BestEpoch+1)

@@ -17,10 +17,11 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/verify"
+	"onnxlab/pipeline/internal/cli"
 )
 
 type verifyOptions struct {
-	dataFlags
+	cli.DataFlags
 	run, model      string
 	best            bool
 	count           int
@@ -29,7 +30,7 @@ type verifyOptions struct {
 	counted         bool // the count is given
 	layers          bool
 	json            bool
-	size            imageSize
+	size            cli.ImageSize
 	record, against string
 }
 
@@ -55,23 +56,23 @@ A model from elsewhere is compared as its file has it, on images of noise.
 
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
-` + exitHelp,
+` + cli.ExitHelp,
 		Example: `  pipeline verify --run runs/quickstart/medium/16 --layers
   pipeline verify --model model.onnx --source cifar10 --data cifar --count 100
   pipeline verify --run runs/quickstart/medium/16 --record outputs.npz
   pipeline verify --model model.onnx --against outputs.npz`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.tolerant = cmd.Flags().Changed("tolerance")
 			opts.counted = cmd.Flags().Changed("count")
 			return runVerify(cmd.Context(), &opts, cmd.OutOrStdout(), os.Stderr)
 		},
 	}
-	opts.add(cmd, "data")
+	opts.Add(cmd, "data")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.run, "run", "", "run directory")
 	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
-	flags.BoolVar(&opts.best, "best", false, bestUsage)
+	flags.BoolVar(&opts.best, "best", false, cli.BestHelp)
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones; fewer if there are no more and this is not given")
 	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
 	flags.Var(&opts.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
@@ -87,10 +88,10 @@ func (o *verifyOptions) check() error {
 	switch {
 	case o.run == "" && o.model == "":
 		return errors.New("--run DIR or --model FILE is required")
-	case o.run != "" && o.config != "":
+	case o.run != "" && o.Config != "":
 		return errors.New("--run and --config both say which images to take: leave one out")
 	case o.best && (o.run == "" || o.model != ""):
-		return errBestOfNoRun
+		return cli.ErrBestOfNoRun
 	case o.count < 1:
 		return fmt.Errorf("--count: %d is below 1", o.count)
 	case !(o.tolerance >= 0) || math.IsInf(o.tolerance, 0):
@@ -103,19 +104,19 @@ func (o *verifyOptions) check() error {
 
 func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Writer) error {
 	if err := opts.check(); err != nil {
-		return &usageError{err}
+		return cli.BadUsage(err)
 	}
 	if own, err := opts.verifyOwn(ctx, stdout, stderr); own {
 		return err
 	}
 	s, err := opts.subject()
 	if err != nil {
-		return &dataError{err}
+		return cli.BadData(err)
 	}
 	if opts.best {
 		fmt.Fprintf(stderr, "from %s\n", s.path)
 	}
-	if err := refuseOutput("record", opts.record, s.path); err != nil {
+	if err := cli.RefuseOutput("record", opts.record, s.path); err != nil {
 		return err
 	}
 	report, err := opts.compare(ctx, s, stderr)
@@ -142,11 +143,11 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 	if o.against != "" {
 		r, err := o.recording(s)
 		if err != nil {
-			return verify.Report{}, &dataError{err}
+			return verify.Report{}, cli.BadData(err)
 		}
 		return o.compareWith(ctx, r.Outputs, s, r.Images)
 	}
-	e, err := o.loadOrOfRun(o.run)
+	e, err := o.LoadOrOfRun(o.run)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -167,14 +168,14 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		return report, nil
 	}
 	height, width := s.model.Size()
-	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Images: images, Outputs: native}
+	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: native}
 	return report, r.Write(o.record)
 }
 
 func (o *verifyOptions) compareWith(ctx context.Context, native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
 	own, err := verify.Run(ctx, s.model, images)
 	if err != nil {
-		return verify.Report{}, &dataError{fmt.Errorf("run %q in pure Go: %w", s.path, err)}
+		return verify.Report{}, cli.BadDataf("run %q in pure Go: %w", s.path, err)
 	}
 	return verify.Compare(native, own, o.tolerance)
 }
@@ -197,28 +198,28 @@ func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject, stderr io.Writer) ([]uint8, error) {
 	height, width := s.model.Size()
 	e.Data.SettleSize(height, width)
-	validation, err := loadSplit(ctx, e.Data, stderr, dataset.Validation)
+	validation, err := cli.LoadSplit(ctx, e.Data, stderr, dataset.Validation)
 	if err != nil {
 		return nil, err
 	}
 	if h, w := validation.Size(); h != height || w != width {
-		if o.run == "" && o.config == "" && len(o.sets) == 0 {
+		if o.run == "" && o.Config == "" && len(o.Sets) == 0 {
 			return noise(o.count * height * width * 3), nil // no images are named
 		}
-		return nil, &dataError{fmt.Errorf("the validation images are of %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
-			h, w, s.path, height, width, height, width)}
+		return nil, cli.BadDataf("the validation images are of %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
+			h, w, s.path, height, width, height, width)
 	}
 	count := o.count
 	switch available := validation.Len(); {
 	case available < count && o.counted:
-		return nil, &dataError{fmt.Errorf("%d validation images wanted, %d available: use --count %d", count, available, available)}
+		return nil, cli.BadDataf("%d validation images wanted, %d available: use --count %d", count, available, available)
 	case available < count:
 		count = available
 	}
 	if err := validation.Head(count).Draw(ctx); err != nil {
 		return nil, err
 	}
-	return validation.ReadImages(ctx, 0, count, nil)
+	return validation.WithChannels(s.model.Channels()).ReadImages(ctx, 0, count, nil)
 }
 
 // noise returns random bytes, always the same.
@@ -232,7 +233,7 @@ func noise(n int) []uint8 {
 
 func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree bool) error {
 	if o.json {
-		return printJSON(w, struct {
+		return cli.PrintJSON(w, struct {
 			Model       string `json:"model"`
 			ModelSHA256 string `json:"model_sha256"`
 			Agree       bool   `json:"agree"`

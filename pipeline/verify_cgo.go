@@ -11,6 +11,7 @@ import (
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/verify"
 	"onnxlab/ort/session"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // nativeOutputs runs the model in ONNX Runtime, on the CPU. The layers are compared
@@ -18,7 +19,7 @@ import (
 func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
 	outputs verify.Outputs, layers []verify.Layer, err error,
 ) {
-	if err := openLibrary(ctx, e.Runtime, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, e.Runtime, stderr); err != nil {
 		return outputs, nil, err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
@@ -62,7 +63,7 @@ func compareLayers(ctx context.Context, s subject, images []uint8, options sessi
 
 // nativeRun returns what runs a model from elsewhere in ONNX Runtime, on the CPU.
 func nativeRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Own, stderr io.Writer) (run runOwn, done func() error, err error) {
-	if err := openLibrary(ctx, r, stderr); err != nil {
+	if err := cli.OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}
 	probe, err := session.NewProbe(s.data, model.Input, []string{model.Output}, session.Options{Threads: r.Threads})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"onnxlab/configs"
@@ -12,6 +11,7 @@ import (
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
+	"onnxlab/pipeline/internal/cli"
 )
 
 // verifyOwn compares the runtimes on a model that export model has not written, on noise.
@@ -22,13 +22,13 @@ func (o *verifyOptions) verifyOwn(ctx context.Context, stdout, stderr io.Writer)
 	}
 	m, err := modelfile.Read(o.model)
 	if err != nil {
-		return true, &dataError{err}
+		return true, cli.BadData(err)
 	}
 	if _, err := onnxmodels.FormOf(m); err == nil {
 		return false, nil
 	}
 	if o.layers || o.record != "" || o.against != "" {
-		return true, &usageError{errors.New("--layers, --record and --against are for models that export model writes")}
+		return true, cli.BadUsage(errors.New("--layers, --record and --against are for models that export model writes"))
 	}
 	data, err := modelfile.Marshal(m)
 	if err != nil {
@@ -47,12 +47,12 @@ func (o *verifyOptions) compareOwn(ctx context.Context, m *modelfile.Model, s su
 	if err != nil {
 		return verify.Report{}, err
 	}
-	model, err := verify.NewOwn(m, o.size.height, o.size.width)
+	model, err := verify.NewOwn(m, o.size.Height, o.size.Width)
 	if errors.Is(err, importer.ErrOpenSize) {
-		return verify.Report{}, &usageError{fmt.Errorf("model %q: %w: give --size", s.path, err)}
+		return verify.Report{}, cli.BadUsagef("model %q: %w: give --size", s.path, err)
 	}
 	if err != nil {
-		return verify.Report{}, &dataError{fmt.Errorf("read model %q: %w", s.path, err)}
+		return verify.Report{}, cli.BadDataf("read model %q: %w", s.path, err)
 	}
 	run, done, err := nativeRun(ctx, e.Runtime, s, model, stderr)
 	if err != nil {
@@ -64,7 +64,7 @@ func (o *verifyOptions) compareOwn(ctx context.Context, m *modelfile.Model, s su
 	}
 	pure, err := model.Run(ctx, o.count)
 	if err != nil {
-		return verify.Report{}, &dataError{fmt.Errorf("run %q in pure Go: %w", s.path, err)}
+		return verify.Report{}, cli.BadDataf("run %q in pure Go: %w", s.path, err)
 	}
 	tolerance := o.tolerance
 	if !o.tolerant {

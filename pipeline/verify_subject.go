@@ -8,10 +8,12 @@ import (
 	"io/fs"
 
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/verify"
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -65,7 +67,7 @@ func usualTolerance(data []byte) float64 {
 
 // bestModel makes the model of the best checkpoint of a run, and tells its path.
 func (o *verifyOptions) bestModel() (path string, data []byte, err error) {
-	m, path, err := trainedModel(o.run, true, onnxmodels.InferenceOptions{})
+	m, path, err := cli.TrainedModel(o.run, true, onnxmodels.InferenceOptions{})
 	if err != nil {
 		return "", nil, err
 	}
@@ -82,7 +84,7 @@ func (o *verifyOptions) readModel() (path string, data []byte, err error) {
 	data, err = durable.ReadPlain(path, 1<<31-1)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && o.model == "":
-		err = explainMissing(o.run, err)
+		err = cli.ExplainMissing(o.run, err)
 	case err != nil:
 		err = fmt.Errorf("read model: %w", err)
 	}
@@ -94,16 +96,16 @@ func (s subject) checkOfRun(dir string) error {
 	summary, err := rundir.ReadSummary(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return explainMissing(dir, err)
+		return cli.ExplainMissing(dir, err)
 	case err != nil:
 		return err
 	case summary.ModelSHA256 != s.sha256:
 		return fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s --out %s makes it again)",
-			s.path, s.sha256, summary.ModelSHA256, quoted(dir), quoted(s.path))
+			s.path, s.sha256, summary.ModelSHA256, printable.ShellWord(dir), printable.ShellWord(s.path))
 	}
 	return nil
 }
 
 func (s subject) failedNative(err error) error {
-	return &dataError{fmt.Errorf("run %q in ONNX Runtime: %w", s.path, err)}
+	return cli.BadDataf("run %q in ONNX Runtime: %w", s.path, err)
 }

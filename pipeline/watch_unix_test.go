@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop/rundir"
 )
 
@@ -92,7 +93,7 @@ func TestReportWatchInterrupted(t *testing.T) {
 		last = lines.Text()
 	}
 	_ = watch.Wait() // its status tells
-	if code := watch.ProcessState.ExitCode(); code != exitInterrupted || last != "pipeline: interrupted" {
+	if code := watch.ProcessState.ExitCode(); code != cli.ExitInterrupted || last != "pipeline: interrupted" {
 		t.Errorf("exit status %d, %q", code, last)
 	}
 	if strings.Contains(mustRead(t, page), "refresh") {

@@ -35,7 +35,7 @@ func TestWeightsNeedImages(t *testing.T) {
 	if _, err := Artifacts(nil, e, 1, onnxmodels.TargetPortable); !errors.As(err, &setting) || setting.Key != "train.balance" {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Measure(t.Context(), small(t, "train.balance=weights").Experiment, 8, 8, 1, onnxmodels.TargetPortable); err != nil {
+	if _, err := Prepare(small(t, "train.balance=weights").Experiment, 8, 8, onnxmodels.TargetPortable); err != nil {
 		t.Errorf("measuring needs no images, but: %v", err)
 	}
 }

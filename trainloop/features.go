@@ -11,6 +11,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
+	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
@@ -73,7 +74,7 @@ func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut,
 	if validation != nil {
 		images += validation.Len()
 	}
-	if err := checkFeatureMemory(cut, images, availableMemory()); err != nil {
+	if err := checkFeatureMemory(cut, images, sysmem.Available()); err != nil {
 		return nil, err
 	}
 	lower, err := openLower(e, cut, state)
@@ -95,7 +96,7 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	if err != nil {
 		return nil, err
 	}
-	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: Target(e.Runtime.Device), Block: session.Block()})
+	m, err := cut.Lower(c, onnxmodels.InferenceOptions{Target: e.Runtime.Device.Traits().Target, Block: session.Block()})
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	if err != nil {
 		return nil, err
 	}
-	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, sessionOptions(e.Runtime))
+	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, SessionOptions(e.Runtime))
 }
 
 // extract returns the features of a set. Of the first image it takes them alone, too: were
@@ -120,7 +121,7 @@ func (f *features) extract(ctx context.Context, lower *session.Probe, set *datas
 		if err != nil {
 			return nil, err
 		}
-		values, err := lower.RunImages(images, height, width)
+		values, err := lower.RunImages(images, height, width, set.Channels())
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +131,7 @@ func (f *features) extract(ctx context.Context, lower *session.Probe, set *datas
 	if err != nil {
 		return nil, err
 	}
-	alone, err := lower.RunImages(first, height, width)
+	alone, err := lower.RunImages(first, height, width, set.Channels())
 	if err != nil {
 		return nil, err
 	}
@@ -227,14 +228,14 @@ func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoi
 	}
 	defer func() { err = errors.Join(err, head.Close()) }()
 	n := f.upper.Features()
-	return evaluation.RunBy(ctx, func(_ context.Context, from, to int) ([]float32, error) {
+	return evaluation.RunBy(ctx, evaluation.Loss(f.upper.Loss()), func(_ context.Context, from, to int) ([]float32, error) {
 		return logits(head, f.validation[from*n:to*n], n)
 	}, set)
 }
 
 // openUpper makes a session of the upper layers for inference.
 func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
-	data, err := inferenceModel(upper, parameters, nil, Target(o.Device))
+	data, err := InferenceModel(upper, parameters, nil, o.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +264,7 @@ func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs
 	if err != nil {
 		return err
 	}
-	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, sessionOptions(e.Runtime))
+	probe, err := session.NewProbe(data, onnxmodels.InputFeatures, m.Outputs, SessionOptions(e.Runtime))
 	if err != nil {
 		return err
 	}

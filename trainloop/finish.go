@@ -34,7 +34,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	if err != nil {
 		return rundir.Summary{}, err
 	}
-	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, onnxmodels.TargetPortable)
+	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, onnxmodels.TargetPortable)
 	if err != nil {
 		return rundir.Summary{}, err
 	}
@@ -127,16 +127,6 @@ func (r *run) toleranceOf(data []byte) (float64, error) {
 	}
 	m, err := modelfile.Decode(data)
 	return verify.ToleranceOfDepth(m), err
-}
-
-// inferenceModel returns the network with the parameters of the checkpoint and
-// BatchNorm folded.
-func inferenceModel(n *onnxmodels.Network, c *checkpoint.Checkpoint, classes []string, target string) ([]byte, error) {
-	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes, Target: target, Block: session.Block()})
-	if err != nil {
-		return nil, err
-	}
-	return modelfile.Marshal(m)
 }
 
 // lastFinite returns the latest snapshot in dir whose parameters are all

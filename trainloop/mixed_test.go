@@ -85,7 +85,7 @@ func TestSkippedSteps(t *testing.T) {
 func TestMixedIsForCUDA(t *testing.T) {
 	e := configs.Default()
 	e.Runtime.Device = "cuda"
-	for _, precision := range []string{configs.Float32, configs.MixedFloat16} {
+	for _, precision := range []configs.Precision{configs.Float32, configs.MixedFloat16} {
 		e.Runtime.Precision = precision
 		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
 			want := precision == configs.MixedFloat16 && target == onnxmodels.TargetCUDA

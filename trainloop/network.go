@@ -7,7 +7,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/schedule"
 )
@@ -22,10 +21,19 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 }
 
 // Network returns the network that the experiment describes, for images of
-// height x width pixels. An experiment that leaves the number of classes to the data
+// height x width pixels, with as many channels as those of its data. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
-	n, err := network(e, height, width)
+	n, err := normalizedNetwork(e, height, width)
+	if err != nil {
+		return nil, err
+	}
+	return n.WithLoss(e.Train.Loss), nil
+}
+
+// normalizedNetwork is networkOf with the mean and deviation of images that the settings ask for.
+func normalizedNetwork(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+	n, err := networkOf(e, height, width)
 	if m := e.Model; err != nil || m.Kind == configs.KindONNX || m.Normalize == "" || m.Normalize == configs.NormalizeAuto {
 		return n, err
 	}
@@ -36,8 +44,8 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	return n.Normalized(by)
 }
 
-// network is Network for images in 0..1.
-func network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+// networkOf is Network, whatever it is trained on.
+func networkOf(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	m := e.Model
 	switch m.Kind {
 	case configs.KindONNX:
@@ -52,20 +60,21 @@ func network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	if activation == configs.ActivationAuto {
 		activation = "" // what each network has by itself
 	}
+	channels := e.Data.ImageChannels()
 	switch m.Kind {
 	case configs.KindCNN:
 		return onnxmodels.CNN(onnxmodels.CNNOptions{
-			Height: height, Width: width, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
+			Height: height, Width: width, Channels: channels, Widths: m.Widths, Convolutions: m.Convolutions, Classes: m.Classes,
 			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	case configs.KindResNet:
 		return onnxmodels.ResNet(onnxmodels.ResNetOptions{
-			Height: height, Width: width, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Height: height, Width: width, Channels: channels, Form: m.Form, Depth: m.Depth, WidthFactor: m.WidthFactor, Classes: m.Classes,
 			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	case configs.KindMobileNet:
 		return onnxmodels.MobileNet(onnxmodels.MobileNetOptions{
-			Height: height, Width: width, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
+			Height: height, Width: width, Channels: channels, Form: m.Form, WidthFactor: m.WidthFactor, Classes: m.Classes,
 			Strides: m.Strides, Activation: activation, Dropout: dropout, BatchNorm: norm,
 		})
 	}
@@ -91,24 +100,16 @@ func checkBatch(e configs.Experiment) error {
 }
 
 // MicroBatch returns how many images go through the network at once. If the experiment
-// leaves it open, a CPU takes one replica's, which saves memory and suits its caches. A
-// GPU takes the whole batch, because it is faster the more work it has at once.
+// leaves it open, these are one replica's, or the whole batch on a device that is faster the
+// more work it has (configs.Traits.WholeBatch).
 func MicroBatch(e configs.Experiment) int {
 	switch {
 	case e.Train.MicroBatch > 0:
 		return e.Train.MicroBatch
-	case e.Runtime.Device == library.CUDA:
+	case e.Runtime.Device.Traits().WholeBatch:
 		return e.Train.BatchSize
 	}
 	return e.Train.BatchSize / max(e.Train.Replicas, 1)
-}
-
-// Target returns the target of training models for a device, "cpu" or "cuda".
-func Target(device string) string {
-	if device == library.CUDA {
-		return onnxmodels.TargetCUDA
-	}
-	return onnxmodels.TargetNative
 }
 
 // Artifacts returns the training models of the experiment's network for the
@@ -123,6 +124,9 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	}
 	if e.Train.Balance == configs.BalanceWeights {
 		return nil, &SettingError{"train.balance", configs.BalanceWeights + " takes the weights from the training images, which are not read here: set train.class_weights"}
+	}
+	if err := checkMultipliers(n, e.Optimizer); err != nil {
+		return nil, err
 	}
 	o := trainingOptions(e, target)
 	if e.Optimizer.HoldsRates() {
@@ -143,6 +147,7 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 	o := onnxmodels.TrainingOptions{
 		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
+		Loss:           e.Train.Loss,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),
 		ClassWeights:   weightsOf(e),
 		Mixes:          e.Augment.Mixes(),
@@ -161,10 +166,29 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.Optimizer, o.ClipNorm = s.Kind, float32(s.ClipNorm)
 	o.WeightDecay, o.DecayAll = float32(s.WeightDecay), s.DecayAll
+	o.EMADecay, o.EMAWarmup = s.EMADecay, s.EMAWarmup
+	o.RateMultipliers = multipliers(s)
 	if s.IsAdam() {
 		o.Beta1, o.Beta2, o.Epsilon = s.Beta1, s.Beta2, s.Epsilon
 		return
 	}
-	o.Momentum, o.Nesterov = float32(s.Momentum), s.Nesterov
+	o.Momentum, o.Nesterov, o.TrustCoefficient = float32(s.Momentum), s.Nesterov, float32(s.TrustCoefficient)
 	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
+}
+
+// multipliers are the optimizer's multipliers of rates, in the form of artifacts.
+func multipliers(s configs.Optimizer) []onnxmodels.RateMultiplier {
+	var list []onnxmodels.RateMultiplier
+	for _, m := range s.Multipliers() {
+		list = append(list, onnxmodels.RateMultiplier{Pattern: m.Pattern, Factor: float32(m.Factor)})
+	}
+	return list
+}
+
+// checkMultipliers refuses patterns that match none of the network's parameters.
+func checkMultipliers(n *onnxmodels.Network, s configs.Optimizer) error {
+	if _, err := n.Multipliers(multipliers(s)); err != nil {
+		return &SettingError{"optimizer.rate_multipliers", err.Error()}
+	}
+	return nil
 }

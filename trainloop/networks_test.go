@@ -1,6 +1,12 @@
 package trainloop
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/onnxmodels"
+)
 
 // kinds are the settings of a small network of each kind, and of the study's with what it can
 // have beside.
@@ -30,5 +36,15 @@ func TestKinds(t *testing.T) {
 			mustRun(t, cut)
 			sameOutcome(t, o.Dir, cut.Dir)
 		})
+	}
+}
+
+// TestTargetsOfDevices: each device has a target that there is.
+func TestTargetsOfDevices(t *testing.T) {
+	targets := append(onnxmodels.Targets(), onnxmodels.TargetNative)
+	for _, d := range configs.Devices() {
+		if target := d.Traits().Target; !slices.Contains(targets, target) {
+			t.Errorf("%s: target %q is none of %q", d, target, targets)
+		}
 	}
 }

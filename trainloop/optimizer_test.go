@@ -8,7 +8,9 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/snapshot"
+	"onnxlab/trainloop/warmstart"
 )
 
 // TestKindsOfOptimizers: the settings have the kinds that networks are trained by.
@@ -30,6 +32,11 @@ func TestOptimizersGoOn(t *testing.T) {
 		{"optimizer.clip_norm=0.5"},
 		{"optimizer.nesterov=true", "optimizer.clip_norm=0.5", "optimizer.momentum_correction=true"},
 		{"optimizer.momentum_correction=true"},
+		{"optimizer.kind=lars", "optimizer.trust_coefficient=0.02"},
+		{"optimizer.kind=lamb", "optimizer.learning_rate=0.01", "optimizer.weight_decay=0.01", "train.micro_batch=32"},
+		{"optimizer.ema_decay=0.9"},
+		{"optimizer.ema_decay=0.9", "optimizer.ema_warmup=false", "model.batchnorm.statistics=recalibrated"},
+		{"optimizer.rate_multipliers=stage1.*=0.5,head=2"},
 		nil,
 	} {
 		o := small(t, sets...)
@@ -61,5 +68,49 @@ func TestStateIsKept(t *testing.T) {
 	moment := c.Parameter(onnxmodels.StatePrefix + "second_moment")
 	if moment == nil || !slices.ContainsFunc(moment.Data, func(v float32) bool { return v > 0 }) {
 		t.Errorf("the last checkpoint has the second moment %v", moment)
+	}
+}
+
+// TestAveragesAreTheModel: a run that averages its weights evaluates and exports the
+// averages, and another run that begins with its parameters begins with them.
+func TestAveragesAreTheModel(t *testing.T) {
+	o := small(t, "optimizer.ema_decay=0.9")
+	mustRun(t, o)
+	_, path, _, err := snapshot.Latest(o.Dir + "/checkpoints")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := checkpoint.Read(snapshot.CheckpointPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, average := c.Parameter("dense.weight"), c.Parameter(onnxmodels.AveragePrefix+"dense.weight")
+	if average == nil || slices.Equal(raw.Data, average.Data) {
+		t.Fatalf("the last checkpoint has the average %v", average)
+	}
+	m, err := modelfile.Read(o.Dir + "/model.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := 0
+	for _, w := range m.GetGraph().GetInitializer() {
+		if w.GetName() == "dense.weight" {
+			exported++
+			if data := checkpoint.Encode(&checkpoint.Checkpoint{Frozen: []checkpoint.Tensor{*average}}); !bytes.Contains(data, w.GetRawData()) {
+				t.Error("the exported weights are not the average")
+			}
+		}
+	}
+	if exported != 1 {
+		t.Errorf("%d weights of the last layer are exported", exported)
+	}
+	source, err := warmstart.Read(o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range source.Parameters {
+		if p.Name == "dense.weight" && !slices.Equal(p.Data, average.Data) {
+			t.Error("another run begins with other weights than the average")
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"onnxlab/configs"
+	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
 )
 
@@ -21,8 +22,18 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 	height, width := o.Train.Size()
 	n := o.Network
 	if n == nil {
-		return Network(o.Experiment, height, width)
+		var err error
+		if n, err = networkFor(o.Experiment, o.Train); err != nil {
+			return nil, err
+		}
 	}
+	if c := o.Train.Channels(); c != n.Channels() {
+		return nil, &SettingError{"data.channels", fmt.Sprintf("the network takes images of %s, but the training images have %d: set it to %d", channelsText(n.Channels()), c, n.Channels())}
+	}
+	if o.Network == nil {
+		return n, nil
+	}
+	n = n.WithLoss(o.Experiment.Train.Loss)
 	if h, w := n.Size(); h != height || w != width {
 		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images have %dx%d", h, w, height, width)}
 	}
@@ -30,6 +41,21 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 		return nil, &SettingError{"network", fmt.Sprintf("its input %q is that of a model from outside, which does not tell how it takes bytes: give onnxmodels.GivenOptions.Normalization", name)}
 	}
 	return n, nil
+}
+
+// networkFor is the experiment's network for the images of a set, whatever the data settings
+// say: a program may have made it.
+func networkFor(e configs.Experiment, set *dataset.Set) (*onnxmodels.Network, error) {
+	height, width := set.Size()
+	e.Data.Channels = set.Channels()
+	return Network(e, height, width)
+}
+
+func channelsText(n int) string {
+	if n == 1 {
+		return "1 channel"
+	}
+	return fmt.Sprintf("%d channels", n)
 }
 
 // fingerprint is that of the network of the options, "" if they have none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
@@ -39,6 +40,11 @@ func (r *run) resume() ([]byte, error) {
 		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q comes after %d", r.Dir, len(history), path, m.Epoch)
 	}
 	r.history = history[:m.Epoch]
+	layers, err := rundir.ReadLayers(r.layout.Layers())
+	if err != nil {
+		return nil, err
+	}
+	r.diagnosis.layers = slices.DeleteFunc(layers, func(l rundir.Layer) bool { return l.Epoch >= m.Epoch })
 	if r.began != nil {
 		if err := r.checkLength(m, r.history); err != nil {
 			return nil, err

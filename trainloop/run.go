@@ -38,6 +38,10 @@ type Options struct {
 	// Patience is how long Run waits for another process to leave Dir before it
 	// fails; 0 does not wait.
 	Patience time.Duration
+	// Handover asks a process that has Dir to save and leave, and, once this one has it,
+	// does so for others that ask: a scheduler that has lost sight of a node starts its
+	// run elsewhere, while the process there may live on.
+	Handover bool
 	// Resume goes on from the latest snapshot in Dir, if there is one. The
 	// experiment is that which the run began with, or has another number of epochs:
 	// then the run goes on as if it had begun with it, which is a *Mismatch where
@@ -68,6 +72,11 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 		return rundir.Summary{}, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	if o.Handover {
+		var stop func()
+		ctx, stop = untilAsked(ctx, o.Dir)
+		defer stop()
+	}
 	if r.complete {
 		return rundir.ReadSummary(o.Dir)
 	}
@@ -113,7 +122,9 @@ type run struct {
 	// dataHash waits for the hash of the images; nil if none is needed.
 	dataHash func() (string, error)
 	history  []rundir.Epoch
-	saver    saver
+	// diagnosis is empty unless the settings ask for one.
+	diagnosis diagnosis
+	saver     saver
 	// checked tells that the images have the hash in at.
 	checked bool
 }
@@ -124,6 +135,11 @@ func (r *run) epoch(ctx context.Context) error {
 	for r.at.Partial.Steps < r.feed.StepsPerEpoch() {
 		if err := r.saver.failed(); err != nil {
 			return err
+		}
+		if r.at.Partial.Steps == r.feed.StepsPerEpoch()-1 {
+			if err := r.prepareDiagnosis(); err != nil {
+				return err
+			}
 		}
 		if err := r.step(ctx); err != nil {
 			return err
@@ -223,7 +239,10 @@ func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begu
 	if err := r.checkData(); err != nil {
 		return rundir.Epoch{}, err
 	}
-	return r.row(evaluation, r.schedule.Rate(last), time.Since(begun).Seconds()), nil
+	d := r.diagnose(ctx, pending.CheckpointPath())
+	row := r.row(evaluation, r.schedule.Rate(last), time.Since(begun).Seconds())
+	row.Diagnosis = d
+	return row, nil
 }
 
 // row sums up the current epoch. Its seconds are those of its steps, of other
@@ -246,7 +265,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 	if r.features != nil {
 		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
 	}
-	model, err := inferenceModel(r.network, parameters, r.Validation.Classes, Target(r.options.Device))
+	model, err := InferenceModel(r.network, parameters, r.Validation.Classes, r.options.Device.Traits().Target)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +274,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, r.Validation)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(r.Experiment.Train.Loss), r.Validation)
 }
 
 // interrupted saves the state and says so.
@@ -280,6 +299,9 @@ func (r *run) close() error {
 		_, _ = r.dataHash() // leaves no goroutine behind
 	}
 	_, err := r.saver.wait()
+	if r.diagnosis.prober != nil {
+		err = errors.Join(err, r.diagnosis.prober.Close())
+	}
 	if r.steps != nil {
 		err = errors.Join(err, r.steps.close())
 	}

@@ -20,6 +20,7 @@ import (
 	"onnxlab/dataset/cifar"
 	"onnxlab/dataset/source"
 	"onnxlab/dataset/synthetic"
+	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/library/librarytest"
 	"onnxlab/trainloop/rundir"
@@ -303,8 +304,8 @@ func TestMadeWrong(t *testing.T) {
 			t.Errorf("%s: the directory was made", c.want)
 		}
 	}
-	if _, err := MeasureEpoch(t.Context(), configs.Default(), nil, 0); err == nil {
-		t.Error("an epoch of no images was measured")
+	if _, err := NewSteps(t.Context(), configs.Default(), nil); err == nil {
+		t.Error("there are steps on no images")
 	}
 	if _, err := Artifacts(nil, configs.Experiment{}, 1, onnxmodels.TargetCPU); err == nil {
 		t.Error("an empty experiment has artifacts")
@@ -417,7 +418,7 @@ func TestMemory(t *testing.T) {
 			t.Errorf("replicas %d, micro-batch %d: error %v, want %q", c.replicas, c.micro, err, c.want)
 		}
 	}
-	if got := availableMemory(); got < 1e8 {
+	if got := sysmem.Available(); got < 1e8 {
 		t.Errorf("%d bytes are available", got)
 	}
 }

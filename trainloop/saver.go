@@ -2,6 +2,7 @@ package trainloop
 
 import (
 	"errors"
+	"slices"
 
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/snapshot"
@@ -92,10 +93,16 @@ func (r *run) checkpoint() (*snapshot.Pending, error) {
 // missing could not be made again.
 func (r *run) commit(pending *snapshot.Pending, accuracy *float64, history []rundir.Epoch) {
 	m, layout, keep, also := r.at, r.layout, r.Experiment.Train.KeepCheckpoints, r.keptSteps()
+	layers := slices.Clone(r.diagnosis.layers)
 	m.ValAccuracy = accuracy
 	r.saver.start(func() (string, error) {
 		if history != nil {
 			if err := rundir.WriteHistory(layout.History(), history); err != nil {
+				return "", errors.Join(err, pending.Abort())
+			}
+		}
+		if history != nil && len(layers) > 0 {
+			if err := rundir.WriteLayers(layout.Layers(), layers); err != nil {
 				return "", errors.Join(err, pending.Abort())
 			}
 		}

@@ -7,8 +7,11 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // The long form is bench/soak/run.sh.
@@ -45,6 +48,11 @@ func residentMemory(t *testing.T) float64 {
 	return float64(resident) * float64(os.Getpagesize()) / 1e6
 }
 
+// middle is the median.
+func middle(list []float64) float64 {
+	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(list)), nil)
+}
+
 // TestSoak trains many steps, with an evaluation and a snapshot every fifty:
 // once it has warmed up the memory stays what it is, and when it is over, or was
 // interrupted, no goroutine is left.
@@ -60,7 +68,7 @@ func TestSoak(t *testing.T) {
 		t.Errorf("%d steps, want %d", got.Steps, epochs*soakStepsPerEpoch)
 	}
 	quarter := len(s.resident) / 4
-	early, late := median(s.resident[2*quarter:3*quarter]), median(s.resident[3*quarter:])
+	early, late := middle(s.resident[2*quarter:3*quarter]), middle(s.resident[3*quarter:])
 	t.Logf("%d steps in %.0f s: resident %.1f MB in the third quarter, %.1f MB in the last (medians)",
 		epochs*soakStepsPerEpoch, time.Since(begun).Seconds(), early, late)
 	// It goes up and down by some MB with the pieces that the library's

@@ -1,6 +1,7 @@
 package trainloop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +10,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"onnxlab/augment"
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/allocation"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/sysmem"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
 )
@@ -34,10 +36,13 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMemory(trained(network, cut), o.Experiment, Target(o.Experiment.Runtime.Device), availableMemory()); err != nil {
+	if err := checkMultipliers(trained(network, cut), o.Experiment.Optimizer); err != nil {
 		return nil, err
 	}
-	options := sessionOptions(o.Experiment.Runtime)
+	if err := checkMemory(trained(network, cut), o.Experiment, o.Experiment.Runtime.Device.Traits().Target, sysmem.Available()); err != nil {
+		return nil, err
+	}
+	options := SessionOptions(o.Experiment.Runtime)
 	if err := session.Check(options); err != nil {
 		return nil, err // before there is a directory to go on with
 	}
@@ -54,7 +59,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	if r.unlock, err = lock(ctx, o.Dir, o.Patience); err != nil {
+	if r.unlock, err = lock(ctx, o.Dir, o.Patience, o.Handover); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -78,18 +83,6 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 		return r, r.changeLength()
 	}
 	return r, nil
-}
-
-// lock keeps other processes out of the directory. If one is in it, lock waits for it
-// to leave until patience is over.
-func lock(ctx context.Context, dir string, patience time.Duration) (unlock func() error, err error) {
-	patient, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	unlock, err = durable.LockWait(patient, dir, nil)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return durable.Lock(dir) // its error names the process in it
-	}
-	return unlock, err
 }
 
 // hashData hashes both splits in the background, while the session is made, and returns
@@ -130,6 +123,8 @@ func check(o Options) error {
 	switch {
 	case th != vh || tw != vw:
 		return &SettingError{"data.path", fmt.Sprintf("training images are %dx%d pixels, validation images %dx%d", th, tw, vh, vw)}
+	case o.Train.Grey != o.Validation.Grey:
+		return &SettingError{"data.channels", fmt.Sprintf("training images have %s, validation images %d", channelsText(o.Train.Channels()), o.Validation.Channels())}
 	case o.Validation.Len() == 0:
 		return &SettingError{"data.validation", "there are no validation images"}
 	}
@@ -208,7 +203,7 @@ func (r *run) describe() error {
 	e.From = r.origin.from
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
 	if e.Threads = r.options.Threads; e.Threads == 0 {
-		e.Threads = runtime.NumCPU()
+		e.Threads = cmp.Or(allocation.Threads(), runtime.NumCPU())
 	}
 	var err error
 	if e.Model, err = modelFile(r.Experiment.Model); err != nil {
@@ -217,6 +212,7 @@ func (r *run) describe() error {
 	e.Network = r.fingerprint
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
+	e.Data.Channels = r.Train.Channels()
 	e.Data.Classes, e.Data.Decoder = r.Train.Classes, r.Train.Decoder
 	e.Data.Skipped = slices.Concat(r.Train.Skipped, r.Validation.Skipped)
 	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
@@ -252,7 +248,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // newSteps makes the steps on images, or on their features.
 func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
-	target := Target(r.options.Device)
+	target := r.options.Device.Traits().Target
 	if r.cut == nil {
 		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
 	}
@@ -267,11 +263,13 @@ func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) 
 // Recipe returns the recipe that the settings name.
 func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
-		return augment.NewRecipe(a.Recipe, a.Geometry)
+		return augment.NewRecipe(a.Recipe, a.Geometry, a.Without...)
 	}
-	specs := make([]augment.Spec, len(a.Operations))
-	for i, op := range a.Operations {
-		specs[i] = augment.Spec{Kind: op.Kind, Ranges: op.Ranges}
+	var specs []augment.Spec
+	for _, op := range a.Operations {
+		if !slices.Contains(a.Without, op.Kind) {
+			specs = append(specs, augment.Spec{Kind: op.Kind, Ranges: op.Ranges})
+		}
 	}
 	return augment.Custom(a.Geometry, specs)
 }

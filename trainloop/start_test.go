@@ -62,7 +62,7 @@ func TestLockWaits(t *testing.T) {
 				time.AfterFunc(stopped, stop)
 			}
 			begun := time.Now()
-			unlock, err := lock(ctx, dir, c.patience)
+			unlock, err := lock(ctx, dir, c.patience, false)
 			if waited := time.Since(begun); waited != c.waits || !c.want(err) {
 				t.Errorf("left after %v, patience %v: error %v after %v, want %v", c.leaves, c.patience, err, waited, c.waits)
 			}

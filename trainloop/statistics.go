@@ -34,7 +34,7 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 	if err != nil {
 		return err
 	}
-	m, err := trained(r.network, r.cut).Moments(parameters, onnxmodels.InferenceOptions{Target: Target(r.options.Device), Block: session.Block()})
+	m, err := trained(r.network, r.cut).Moments(onnxmodels.Averaged(parameters), onnxmodels.InferenceOptions{Target: r.options.Device.Traits().Target, Block: session.Block()})
 	if errors.Is(err, onnxmodels.ErrNoStatistics) {
 		return nil
 	}
@@ -77,12 +77,12 @@ func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
 	}
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	height, width := r.network.Size()
-	images, labels := make([]uint8, size*height*width*3), make([]int64, size)
+	images, labels := make([]uint8, size*height*width*r.network.Channels()), make([]int64, size)
 	for range batches {
 		if _, err := loader.Next(ctx, images, labels); err != nil {
 			return err
 		}
-		values, err := probe.RunImages(images, height, width)
+		values, err := probe.RunImages(images, height, width, r.network.Channels())
 		if err != nil {
 			return explainMemory(err, r.Experiment)
 		}

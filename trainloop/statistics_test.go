@@ -109,7 +109,7 @@ func TestRecalibrated(t *testing.T) {
 	}
 	checkMeasured(t, o, network, state, measured)
 	for want, c := range map[bool]*checkpoint.Checkpoint{true: measured, false: state} {
-		model, err := inferenceModel(network, c, o.Validation.Classes, onnxmodels.TargetPortable)
+		model, err := InferenceModel(network, c, o.Validation.Classes, onnxmodels.TargetPortable)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func checkMeasured(t *testing.T, o Options, n *onnxmodels.Network, state, measur
 		t.Fatal(err)
 	}
 	defer probe.Close()
-	values, err := probe.RunImages(epochImages(t, o, 2), 32, 32)
+	values, err := probe.RunImages(epochImages(t, o, 2), 32, 32, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,11 +77,11 @@ func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artif
 	return session.NewTrainer(session.Training{
 		Network: n, Artifacts: a, Checkpoint: state, LossScale: at.LossScale,
 		BatchSize: e.Train.BatchSize, MicroBatch: MicroBatch(e),
-	}, sessionOptions(e.Runtime))
+	}, SessionOptions(e.Runtime))
 }
 
-// sessionOptions converts the runtime settings for package session.
-func sessionOptions(r configs.Runtime) session.Options {
+// SessionOptions converts the runtime settings for package session.
+func SessionOptions(r configs.Runtime) session.Options {
 	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }
 

@@ -94,7 +94,7 @@ func (l *Loader) work() {
 	var last []uint8 // image of a batch that is mixed
 	if l.options.Mixing.mixes() {
 		height, width := l.source.Size()
-		last = make([]uint8, height*width*3)
+		last = make([]uint8, height*width*channelsOf(l.source))
 	}
 	for {
 		select {
@@ -124,7 +124,7 @@ type worker struct {
 // make makes the image and the label at a position of a batch.
 func (l *Loader) make(b *batch, position int, w *worker) {
 	height, width := l.source.Size()
-	size, picked := height*width*3, b.picks[position]
+	size, picked := height*width*channelsOf(l.source), b.picks[position]
 	plan := w.drawer.Draw(b.epoch, picked.sample(), height, width)
 	image, err := l.image(b.epoch, picked, plan, w, size)
 	if err == nil {
@@ -160,7 +160,7 @@ func (l *Loader) image(epoch uint64, picked pick, plan *augment.Plan, w *worker,
 	pixels := l.source.Image(index)
 	if len(pixels) != size {
 		height, width := l.source.Size()
-		return nil, fmt.Errorf("has %d bytes, want the %d of %dx%dx3", len(pixels), size, height, width)
+		return nil, fmt.Errorf("has %d bytes, want the %d of %dx%dx%d", len(pixels), size, height, width, channelsOf(l.source))
 	}
 	return pixels, nil
 }

@@ -13,6 +13,7 @@
 // CutMix, and NextMixed gives the labels of both. With LoaderOptions.Balance, every class
 // comes as often.
 //
-// "go doc" leaves out the example of this package: augment/batch/example_test.go fills a
-// batch and makes one image of it again from its plan.
+// "go doc" leaves out the example of this package, which fills a batch and makes one image
+// of it again from its plan. It is in augment/batch/example_test.go, and
+// go test -v -run Example onnxlab/augment/batch runs it.
 package batch

@@ -12,12 +12,12 @@ import (
 	"onnxlab/augment"
 )
 
-// Source is a set of images of one size, with 3 channels, and their labels.
-// Several goroutines read it at once.
+// Source is a set of images of one size and their labels. They have 3 channels, or as many as
+// its method Channels() int says, if it has one: 3 or 1. Several goroutines read it at once.
 type Source interface {
 	Len() int
 	Size() (height, width int)
-	// Image is the height·width·3 bytes of image i, which the reader leaves
+	// Image is the height·width·channels bytes of image i, which the reader leaves
 	// as they are.
 	Image(i int) []uint8
 	Label(i int) int32
@@ -30,6 +30,14 @@ type Source interface {
 type Streamer interface {
 	Streams() bool
 	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
+}
+
+// channelsOf is how many channels the images of a source have.
+func channelsOf(s Source) int {
+	if c, ok := s.(interface{ Channels() int }); ok {
+		return c.Channels()
+	}
+	return 3
 }
 
 // LoaderOptions say what batches are made of, and how.
@@ -116,6 +124,9 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 	if err := augment.CheckSides(height, width); err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}
+	if c := channelsOf(source); c != 1 && c != 3 {
+		return nil, fmt.Errorf("read batches: images of %d channels, want 3 or 1", c)
+	}
 	if options.Recipe == nil {
 		none, err := augment.NewRecipe("none", string(augment.Keras2018))
 		if err != nil {
@@ -132,7 +143,7 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 	}
 	l.stopped, l.stop = context.WithCancel(context.Background())
 	for range options.Prefetch {
-		l.free <- newBatch(options.BatchSize, height*width*3, options.Mixing.mixes())
+		l.free <- newBatch(options.BatchSize, height*width*channelsOf(source), options.Mixing.mixes())
 	}
 	l.running.Go(l.schedule)
 	for range options.Workers {
@@ -144,7 +155,7 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 // StepsPerEpoch is the number of full batches in an epoch.
 func (l *Loader) StepsPerEpoch() int { return l.source.Len() / l.options.BatchSize }
 
-// Next fills images, BatchSize·height·width·3 bytes, and labels, BatchSize,
+// Next fills images, BatchSize·height·width·channels bytes, and labels, BatchSize,
 // with the next batch, and goes on from epoch to epoch without end. wait is
 // how long the batch was not ready. It does not allocate. When ctx ends, the
 // batch is not lost: the next call gives it. A batch that has an image of
@@ -169,7 +180,7 @@ func (l *Loader) NextMixed(ctx context.Context, images []uint8, labels, second [
 // read is NextMixed; second and shares are nil if they are not asked for.
 func (l *Loader) read(ctx context.Context, images []uint8, labels, second []int64, shares []float32) (wait time.Duration, err error) {
 	height, width := l.source.Size()
-	if size := l.options.BatchSize * height * width * 3; len(images) != size || len(labels) != l.options.BatchSize {
+	if size := l.options.BatchSize * height * width * channelsOf(l.source); len(images) != size || len(labels) != l.options.BatchSize {
 		return 0, fmt.Errorf("read batch: needs room for %d bytes and %d labels, got %d and %d", size, l.options.BatchSize, len(images), len(labels))
 	}
 	if l.stopped.Err() != nil {

@@ -89,27 +89,27 @@ func largerShare(rng *rand.Rand, alpha float64) float64 {
 }
 
 // Apply mixes the other image into dst, which holds the image. Both hold height rows of
-// width pixels of 3 channels. Means are rounded to the nearest integer.
+// width pixels of 3 channels, or of 1. Means are rounded to the nearest integer.
 func (x Mix) Apply(dst, other []uint8, height, width int) error {
 	if err := augment.CheckSides(height, width); err != nil {
 		return fmt.Errorf("mix images: %w", err)
 	}
-	if size := height * width * 3; len(dst) != size || len(other) != size {
-		return fmt.Errorf("mix images: images of %dx%d pixels need %d bytes, got %d and %d", height, width, size, len(dst), len(other))
+	if size := height * width * 3; len(dst) != len(other) || len(dst) != size && len(dst) != height*width {
+		return fmt.Errorf("mix images: images of %dx%d pixels need %d bytes, or %d if they are grey, got %d and %d", height, width, size, height*width, len(dst), len(other))
 	}
 	inside := x.Row >= 0 && x.Column >= 0 && x.Height >= 0 && x.Width >= 0 && x.Row+x.Height <= height && x.Column+x.Width <= width
 	if !(x.Share >= 0 && x.Share <= 1) || !inside {
 		return fmt.Errorf("mix images: %+v is no mix of images of %dx%d pixels", x, height, width)
 	}
-	x.apply(dst, other, width)
+	x.apply(dst, other, width, len(dst)/(height*width))
 	return nil
 }
 
 // apply is Apply for sizes that are known to be right.
-func (x Mix) apply(dst, other []uint8, width int) {
+func (x Mix) apply(dst, other []uint8, width, channels int) {
 	if x.Pastes {
 		for row := x.Row; row < x.Row+x.Height; row++ {
-			from, to := (row*width+x.Column)*3, (row*width+x.Column+x.Width)*3
+			from, to := (row*width+x.Column)*channels, (row*width+x.Column+x.Width)*channels
 			copy(dst[from:to], other[from:to])
 		}
 		return
@@ -125,7 +125,8 @@ func (x Mix) apply(dst, other []uint8, width int) {
 // comes when all images are made.
 func (l *Loader) mix(b *batch, last []uint8) {
 	height, width := l.source.Size()
-	size := height * width * 3
+	channels := channelsOf(l.source)
+	size := height * width * channels
 	image := func(i int) []uint8 { return b.images[i*size : (i+1)*size] }
 	end := len(b.picks) - 1
 	copy(last, image(end))
@@ -135,7 +136,7 @@ func (l *Loader) mix(b *batch, last []uint8) {
 			other, label = image(i-1), b.labels[i-1]
 		}
 		x := l.draw(b.epoch, b.picks[i])
-		x.apply(image(i), other, width)
+		x.apply(image(i), other, width, channels)
 		b.second[i], b.shares[i] = label, float32(x.Share)
 	}
 }

@@ -5,7 +5,8 @@ Run beside this file, with the packages of requirements.txt:
     KERAS_BACKEND=numpy python keras_vectors.py
 
 It writes keras-2018.npz with keras-preprocessing and keras-3.npz with Keras
-3's legacy functions. Each holds a few source images, the plans as JSON, and
+3's legacy functions, and keras-2018-grey.npz and keras-3-grey.npz of images of
+one channel. Each holds a few source images, the plans as JSON, and
 for each plan the pixels that Keras returns, times 256, as 16-bit numbers.
 """
 
@@ -40,14 +41,14 @@ SETTINGS = [
 ]
 
 
-def source(rng, height, width, kind):
+def source(rng, height, width, kind, channels):
     """Noise, which no error of position survives, or smooth colours."""
     if kind == "noise":
-        return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        return rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
     row, column = np.mgrid[:height, :width]
-    phases = rng.uniform(0, 6, 3)
+    phases = rng.uniform(0, 6, channels)
     waves = np.sin(row[..., None] / 5 + phases) * np.cos(column[..., None] / 7 - phases)
-    return (rng.uniform(80, 120, 3) + 70 * waves).astype(np.uint8)
+    return (rng.uniform(80, 120, channels) + 70 * waves).astype(np.uint8)
 
 
 def erase(rng, pixels):
@@ -88,14 +89,15 @@ def plan(drawn, geometry):
     )
 
 
-def record(generator_type, geometry, seed):
+def record(generator_type, geometry, seed, channels=3, share=1, name=""):
+    """Records the share of the plans, for images of so many channels."""
     rng = np.random.default_rng(seed)
     np.random.seed(seed)  # Keras draws from the global generator
-    sources = [source(rng, *size, "smooth" if i == 0 else "noise") for i, size in enumerate(SIZES)]
+    sources = [source(rng, *size, "smooth" if i == 0 else "noise", channels) for i, size in enumerate(SIZES)]
     cases, outputs = [], []
     for count, settings in SETTINGS:
         generator = generator_type(**settings)
-        for i in range(count):
+        for i in range(count // share):
             index = i % len(SIZES)
             image = sources[index].astype(np.float32)
             drawn = generator.get_random_transform(image.shape)
@@ -105,14 +107,16 @@ def record(generator_type, geometry, seed):
             cases.append(case)
             outputs.append(np.rint(pixels.astype(np.float64).ravel() * 256).astype("<u2"))
     np.savez_compressed(
-        geometry + ".npz",
+        geometry + name + ".npz",
         sizes=np.array(SIZES, dtype=np.int64),
         sources=np.concatenate([s.ravel() for s in sources]),
         cases=np.frombuffer(json.dumps(cases).encode(), dtype=np.uint8),
         outputs=np.concatenate(outputs).view(np.uint8),
     )
-    print(f"{geometry}: {len(cases)} plans")
+    print(f"{geometry}{name}: {len(cases)} plans")
 
 
 record(Keras2018, "keras-2018", 2018)
 record(Keras3, "keras-3", 3)
+record(Keras2018, "keras-2018", 2019, channels=1, share=2, name="-grey")
+record(Keras3, "keras-3", 4, channels=1, share=2, name="-grey")

@@ -85,6 +85,12 @@ CASES = {
         "optimizer.kind=adamw", "optimizer.learning_rate=0.001", "optimizer.weight_decay=0.05",
         "optimizer.epsilon=1e-3", "optimizer.clip_norm=0.5", "train.micro_batch=64"]),
     "nesterov for CPUs": ("cpu", ["optimizer.nesterov=true", "optimizer.clip_norm=1"]),
+    "lars averaged": ("portable", [
+        "optimizer.kind=lars", "optimizer.trust_coefficient=0.02", "optimizer.weight_decay=0.005",
+        "optimizer.ema_decay=0.8", "train.micro_batch=64"]),
+    "lamb": ("portable", [
+        "optimizer.kind=lamb", "optimizer.learning_rate=0.01", "optimizer.weight_decay=0.05",
+        "optimizer.epsilon=1e-3", "optimizer.rate_multipliers=[head=2]"]),
     "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
 }
 

@@ -1,13 +1,16 @@
 """Times training steps of onnxlab, Keras and PyTorch, taking turns.
 
     bench/step/run.sh [--widths 16,32,64] [--batch 128] [--threads 2] [--device cuda]
+    bench/step/run.sh --model resnet18.onnx [--batch 32]
 
-See README.md.
+With --model they train the model of an ONNX file. One that does not exist is exported
+from PyTorch, if zoo.py knows a model of its name. See README.md.
 """
 
 from pathlib import Path
 
 import turns
+import zoo
 
 HERE = Path(__file__).resolve().parent
 CONTESTANTS = {  # by device
@@ -22,11 +25,13 @@ def commands(options, pipeline):
         turns.OURS: turns.ours(pipeline, options, "step"),
         **turns.mixed(pipeline, options, "step"),
         "onnxlab-portable": turns.ours(pipeline, options, "step", "--target", "portable"),
-        **turns.keras(HERE / "keras_peer.py", options),
+        **({} if options.model else turns.keras(HERE / "keras_peer.py", options)),
         **{form: turns.peer(HERE / "torch_peer.py", options, *more) for form, more in turns.TORCH.items()},
     }
 
 
 if __name__ == "__main__":
-    options = turns.parse(__doc__.splitlines()[0], commands, CONTESTANTS, steps=4)
+    options = turns.parse(__doc__.splitlines()[0], commands, CONTESTANTS, steps=4, models=True)
+    if options.model and not Path(options.model).exists():
+        zoo.write(Path(options.model))
     turns.contest(options, commands)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import serve
+import zoo
 
 
 def network(widths):
@@ -29,12 +30,14 @@ def count(model):
 
 
 def trainer(options):
-    """A function that trains on images uint8 [n, 3, 32, 32] and labels, from pinned memory for a GPU."""
+    """A function that trains on images uint8 [n, 3, height, width] and labels, from pinned memory for a GPU."""
     torch.set_num_threads(options.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    model = network(options.widths).to(options.device, memory_format=torch.channels_last).train()
-    serve.check_count(count(model), options.widths)
+    model = (zoo.read(options.model) if options.model else network(options.widths)).train()
+    model = model.to(options.device, memory_format=torch.channels_last)
+    if not options.model:
+        serve.check_count(count(model), options.widths)
     optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9)
 
     def forward_backward(image, label):
@@ -59,7 +62,7 @@ def trainer(options):
 
 def main():
     options = serve.options()
-    image, label = serve.images(options.batch)
+    image, label = serve.images(options.batch, zoo.SIZE if options.model else serve.SIZE)
     # The memory of NHWC images seen as NCHW is channels-last as it is.
     batch = torch.from_numpy(image).permute(0, 3, 1, 2), torch.from_numpy(label)
     if options.device == "cuda":

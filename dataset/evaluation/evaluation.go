@@ -33,7 +33,7 @@ type Report struct {
 	Images int `json:"images"`
 	// Accuracy is the share of images that are classified right, 0..1.
 	Accuracy float64 `json:"accuracy"`
-	// Loss is the mean cross-entropy, with natural logarithms.
+	// Loss is the mean loss, by default cross-entropy, with natural logarithms.
 	Loss float64 `json:"loss"`
 	// Macro are the means over the classes that have images, each of them counting
 	// the same however many it has.
@@ -99,8 +99,13 @@ type Mistake struct {
 // Run classifies every image of the set. The classifier has the set's classes. A
 // set whose images and labels do not go together is a *dataset.Error.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
+	return RunLoss(ctx, p, CrossEntropy, set)
+}
+
+// RunLoss is Run for a classifier that was trained on another loss.
+func RunLoss(ctx context.Context, p Predictor, loss Loss, set *dataset.Set) (*Report, error) {
 	var buffer []uint8 // of images that are read when they are asked for
-	return RunBy(ctx, func(ctx context.Context, from, to int) ([]float32, error) {
+	return RunBy(ctx, loss, func(ctx context.Context, from, to int) ([]float32, error) {
 		images, err := set.ReadImages(ctx, from, to, buffer)
 		if err != nil {
 			return nil, err
@@ -115,11 +120,11 @@ func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 
 // RunBy is Run by a function that returns the logits [to−from, classes] of the images
 // from..to−1 of the set, at most Batch of them.
-func RunBy(ctx context.Context, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
+func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
-	tally := newTally(set.Classes)
+	tally := newTally(set.Classes, loss)
 	for from := 0; from < set.Len(); from += Batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -8,10 +8,13 @@ import (
 )
 
 // tally is a report under way: its loss is still a sum.
-type tally struct{ Report }
+type tally struct {
+	Report
+	loss Loss
+}
 
-func newTally(classes []string) *tally {
-	t := &tally{}
+func newTally(classes []string, loss Loss) *tally {
+	t := &tally{loss: loss}
 	t.Wrong = []Mistake{} // an empty list in JSON
 	for _, name := range classes {
 		t.Classes = append(t.Classes, Class{Name: name})
@@ -28,7 +31,7 @@ func (t *tally) add(logits []float32, labels []int32) error {
 	}
 	for i, label := range labels {
 		row := logits[i*classes : (i+1)*classes]
-		loss, best, probability := crossEntropy(row, int(label))
+		loss, best, probability := t.loss.of(row, int(label))
 		t.Loss += loss
 		t.Confusion[label][best]++
 		t.Predictions = append(t.Predictions, Prediction{best, probability, rank(row, int(label))})

@@ -13,6 +13,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/dataset/cifar"
 	"onnxlab/dataset/folder"
+	"onnxlab/dataset/idx"
 	"onnxlab/dataset/photo"
 	"onnxlab/dataset/shard"
 	"onnxlab/dataset/synthetic"
@@ -25,6 +26,23 @@ func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*datase
 	if len(splits) == 0 {
 		splits = []dataset.Split{dataset.Train, dataset.Validation}
 	}
+	loaded, err := read(ctx, d, splits)
+	if err != nil || d.Channels == 0 {
+		return loaded, err
+	}
+	for _, split := range splits {
+		if set := loaded.Of(split); set != nil {
+			if err := set.Draw(ctx); err != nil {
+				return nil, err
+			}
+			loaded.Put(split, set.WithChannels(d.Channels))
+		}
+	}
+	return loaded, nil
+}
+
+// read reads the splits with the channels that the source has.
+func read(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
 	limits := limitsOf(d)
 	switch d.Source {
 	case "synthetic":
@@ -33,6 +51,8 @@ func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*datase
 		return cifar.CIFAR10().Load(ctx, d.Path, limits, splits...)
 	case "cifar100":
 		return cifar.CIFAR100().Load(ctx, d.Path, limits, splits...)
+	case configs.SourceMNIST:
+		return idx.Load(ctx, d.Path, limits, splits...)
 	case "folder":
 		return loadFolder(ctx, d, splits)
 	case "shards":
@@ -85,23 +105,26 @@ func openDecoder(ctx context.Context, d configs.Data) (decoder photo.Decoder, no
 	if !d.Turbo() {
 		return photo.Decoder{}, "", nil
 	}
-	decoder, err = photo.OpenDecoder(ctx, progress(ctx))
+	decoder, err = photo.OpenDecoder(ctx, nil)
 	if err != nil && ctx.Err() == nil && d.Decoder == configs.DecoderAuto {
 		return photo.Decoder{}, fmt.Sprintf("JPEG images are decoded with Go's decoder, a third as fast: %v", err), nil
 	}
 	return decoder, "", err
 }
 
-type progressKey struct{}
-
-// WithProgress has what is fetched reported to w.
-func WithProgress(ctx context.Context, w io.Writer) context.Context {
-	return context.WithValue(ctx, progressKey{}, w)
-}
-
-func progress(ctx context.Context) io.Writer {
-	w, _ := ctx.Value(progressKey{}).(io.Writer)
-	return w
+// Fetch gets what [Load] would fetch from the network, and tells progress how far that is,
+// unless it is there already: MNIST, if the data settings name it without a path, and the
+// decoder of photographs. Load does without what cannot be fetched, or says why it cannot.
+func Fetch(ctx context.Context, d configs.Data, progress io.Writer) error {
+	if d.Photographs() && d.Turbo() {
+		_, _ = photo.OpenDecoder(ctx, progress)
+		return ctx.Err()
+	}
+	if d.Source != configs.SourceMNIST || d.Path != "" {
+		return nil
+	}
+	_, err := idx.Fetch(ctx, idx.FetchOptions{Progress: progress})
+	return err
 }
 
 // Survey tells what a source has without reading its images, with what Load would note
@@ -110,10 +133,16 @@ func Survey(d configs.Data, splits ...dataset.Split) (dataset.Survey, error) {
 	if d.Source == "shards" {
 		return shard.Survey(context.Background(), shardOptions(d))
 	}
-	if d.Source != "folder" {
-		return dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}}, nil
+	if d.Source == "folder" {
+		return folder.Survey(folderOptions(d), splits...)
 	}
-	return folder.Survey(folderOptions(d), splits...)
+	survey := dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}}
+	if d.Source != configs.SourceMNIST || d.Path == "" {
+		return survey, nil
+	}
+	var err error
+	survey.Classes, err = idx.Classes(context.Background(), d.Path) // reads a few kilobytes
+	return survey, err
 }
 
 func limitsOf(d configs.Data) dataset.Limits {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func TestDrawnWhenAskedFor(t *testing.T) {
 	if train.Hash() != want.Hash() || held.Head(7).Hash() != wantHeld.Head(7).Hash() {
 		t.Error("the set has another hash")
 	}
-	if train, _ := loadDrawn(t, n, 1); train.Stats().Mean != want.Stats().Mean {
+	if train, _ := loadDrawn(t, n, 1); !slices.Equal(train.Stats().Mean, want.Stats().Mean) {
 		t.Error("the statistics are of images that are not drawn")
 	}
 }

@@ -2,50 +2,51 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// lockName is the file in a directory that its lock is held on. It stays when
-// the lock is released: deleting it could split later comers over two files.
+// lockName is the file in a directory that is locked. It is not deleted when the lock
+// is released: otherwise two processes could lock two different files of that name.
 const lockName = ".lock"
 
-// errHeld is what the system's lock call is translated to when another process
-// has the lock.
-var errHeld = errors.New("lock is held")
+var (
+	// errHeld is returned by lockFile if another process holds the lock.
+	errHeld = errors.New("lock is held")
+	// errNoLocks is returned by lockFile if the file system has no locks.
+	errNoLocks = errors.New("the file system has no locks")
+)
 
-// Holder says who holds a lock.
-type Holder struct {
-	PID   int       `json:"pid"`
-	Host  string    `json:"host"`
-	Since time.Time `json:"since"`
-}
-
-// LockedError is the refusal of [Lock].
+// LockedError says that another process holds the lock.
 type LockedError struct {
 	Dir string
-	// Holder is zero when the other process had not yet written who it is.
+	// Holder is zero if the other process has not written who it is yet.
 	Holder Holder
+	// Remove is, on file systems without locks, the file to delete once it is
+	// certain that the holder has ended; empty where the system takes care of that.
+	Remove string
 }
 
-// Error names the directory and, where it is known, who holds it since when.
+// Error names the directory and, if known, who has held the lock since when.
 func (e *LockedError) Error() string {
 	if e.Holder.PID == 0 {
 		return fmt.Sprintf("lock %q: another process is using it", e.Dir)
 	}
-	return fmt.Sprintf("lock %q: process %d on %s has been using it since %s", e.Dir,
-		e.Holder.PID, e.Holder.Host, e.Holder.Since.Format(time.DateTime))
+	text := fmt.Sprintf("lock %q: %s has been using it since %s", e.Dir, e.Holder, e.Holder.Since.Format(time.DateTime))
+	if e.Remove != "" {
+		text += fmt.Sprintf(" (the file system has no locks that end with a process: if that one is gone for good, delete %q)", e.Remove)
+	}
+	return text
 }
 
 // Lock takes the exclusive lock on dir, which must exist, without waiting. If
-// another process, or another caller in this one, holds it, the error is a
-// [*LockedError] that says who. Locks of dead processes do not exist: the
-// system drops a lock with its process.
+// another process, or another caller in this process, holds it, the error is a
+// [*LockedError] that says who. When a process ends, the system drops its locks.
+// If the file system has no locks, files take their place, and the lock of a
+// process that is known to be gone is taken over; see [Holder.Life].
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	if err := RefuseLink(path); err != nil {
@@ -55,12 +56,21 @@ func Lock(dir string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
-	if err := lockFile(file); err != nil {
+	switch err := lockFile(file); {
+	case errors.Is(err, errHeld):
 		defer file.Close()
-		if errors.Is(err, errHeld) {
-			return nil, &LockedError{Dir: dir, Holder: readHolder(file)}
-		}
+		return nil, &LockedError{Dir: dir, Holder: readHolder(file)}
+	case errors.Is(err, errNoLocks):
+		defer file.Close()
+		return lockByGeneration(dir)
+	case err != nil:
+		defer file.Close()
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
+	}
+	// Another host may have the same file system without locks.
+	if last, holder, err := generation(dir); err == nil && holder.Life() != Gone {
+		defer file.Close()
+		return nil, &LockedError{Dir: dir, Holder: holder, Remove: generationPath(dir, last)}
 	}
 	if err := writeHolder(file); err != nil {
 		defer file.Close()
@@ -69,18 +79,18 @@ func Lock(dir string) (unlock func() error, err error) {
 	return func() error { return errors.Join(file.Truncate(0), file.Close()) }, nil
 }
 
-// LockWait is [Lock], but waits while another holds the lock, until ctx is done:
-// the error then is that of ctx. The function waiting, if it is not nil, is told
-// once for whom.
+// LockWait is like [Lock], but waits while another process holds the lock. If ctx is
+// done first, it returns the error of ctx. If it has to wait, it calls the function
+// waiting once with the holder, unless waiting is nil.
 func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock func() error, err error) {
 	const pause = 100 * time.Millisecond
-	for told := false; ; told = true {
+	for reported := false; ; reported = true {
 		unlock, err = Lock(dir)
 		var locked *LockedError
 		if !errors.As(err, &locked) {
 			return unlock, err
 		}
-		if !told && waiting != nil {
+		if !reported && waiting != nil {
 			waiting(locked.Holder)
 		}
 		select {
@@ -89,32 +99,4 @@ func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock fun
 		case <-time.After(pause):
 		}
 	}
-}
-
-// readHolder reads who holds the lock; it is zero if the file does not say.
-func readHolder(file *os.File) Holder {
-	const limit = 4096
-	var holder Holder
-	data, err := io.ReadAll(io.LimitReader(file, limit))
-	if err != nil || json.Unmarshal(data, &holder) != nil {
-		return Holder{}
-	}
-	return holder
-}
-
-// writeHolder replaces what a previous holder wrote by this process.
-func writeHolder(file *os.File) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	data, err := json.Marshal(Holder{PID: os.Getpid(), Host: host, Since: time.Now()})
-	if err != nil {
-		return err
-	}
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err = file.WriteAt(data, 0)
-	return err
 }

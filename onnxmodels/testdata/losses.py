@@ -39,13 +39,41 @@ def mixed(logits, label, second, share, **options):
     return F.cross_entropy(logits, own * share + other * (1 - share), **options)
 
 
-# The loss of logits for a batch's labels, second labels and shares.
+def smoothed(target, s):
+    return target * (1 - s) + s / target.shape[1]
+
+
+def one_hot(label):
+    return F.one_hot(torch.tensor(label), 10).double()
+
+
+def mixed_target(label, second, share):
+    share = torch.tensor(share, dtype=torch.float64)[:, None]
+    return one_hot(label) * share + one_hot(second) * (1 - share)
+
+
+def keras_binary(logits, targets, smoothing):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing, dtype="float64")
+    return loss(torch.tensor(targets, dtype=torch.float64), logits)
+
+
+binary, squared = F.binary_cross_entropy_with_logits, F.mse_loss
+
+# The loss of logits for a batch's labels, second labels, shares and targets.
 CASES = {
+    "binary": lambda logits, label, *_: binary(logits, one_hot(label)),
+    "binary-smoothing": lambda logits, label, *_: binary(logits, smoothed(one_hot(label), 0.1)),
+    "binary-mixed": lambda logits, label, second, share, _: binary(logits, mixed_target(label, second, share)),
+    "binary-targets": lambda logits, *batch: binary(logits, torch.tensor(batch[-1], dtype=torch.float64)),
+    "binary-targets-smoothing": lambda logits, *batch: keras_binary(logits, batch[-1], 0.1),
+    "squared": lambda logits, label, *_: squared(logits, one_hot(label)),
+    "squared-mixed-smoothing": lambda logits, label, second, share, _: squared(logits, smoothed(mixed_target(label, second, share), 0.1)),
+    "squared-targets": lambda logits, *batch: squared(logits, torch.tensor(batch[-1], dtype=torch.float64)),
     "weights": lambda logits, label, *_: weighted(logits, label),
     "weights-smoothing": lambda logits, label, *_: weighted(logits, label, 0.1),
-    "mixed": mixed,
-    "mixed-smoothing": lambda *batch: mixed(*batch, label_smoothing=0.1),
-    "mixed-weights": lambda *batch: mixed(*batch, weight=torch.tensor(WEIGHTS)),
+    "mixed": lambda *batch: mixed(*batch[:-1]),
+    "mixed-smoothing": lambda *batch: mixed(*batch[:-1], label_smoothing=0.1),
+    "mixed-weights": lambda *batch: mixed(*batch[:-1], weight=torch.tensor(WEIGHTS)),
 }
 
 
@@ -72,13 +100,14 @@ def main():
     training = np.load(HERE / "training.npz")
     start = {k.removeprefix("param/"): training[k] for k in training if k.startswith("param/")}
     batches = [(training[f"batch/{i}/image"], training[f"batch/{i}/label"]) for i in range(len(RATES))]
-    rng = np.random.default_rng(5)
+    rng, of_targets = np.random.default_rng(5), np.random.default_rng(6)
     out = {"weights": WEIGHTS.astype(np.float32)}
     for i, batch in enumerate(batches):
         second, share = rng.integers(0, 10, len(batch[1])), rng.uniform(0, 1, len(batch[1])).astype(np.float32)
         share[i % 8] = i % 2
-        batches[i] = (*batch, second, share)
-        out |= {f"batch/{i}/second": second, f"batch/{i}/share": share}
+        targets = (of_targets.uniform(0, 1, (len(batch[1]), 10)) < 0.3).astype(np.float32)
+        batches[i] = (*batch, second, share, targets)
+        out |= {f"batch/{i}/second": second, f"batch/{i}/share": share, f"batch/{i}/targets": targets}
     for case, loss_of in CASES.items():
         losses, final = train(start, batches, loss_of)
         out |= {f"{case}/loss": np.float64(losses)} | {f"{case}/final/{k}": v for k, v in final.items()}

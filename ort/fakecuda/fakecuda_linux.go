@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/configs"
 	"onnxlab/ort/library"
 )
 
@@ -33,7 +34,7 @@ const driver = "libcuda.so.1"
 // and of the libraries that it needs.
 func Environ(t testing.TB) map[string]string {
 	t.Helper()
-	installed, err := library.Install(t.Context(), library.Options{Device: library.CUDA, Progress: os.Stderr}, "")
+	installed, err := library.Install(t.Context(), library.Options{Device: configs.CUDA, Progress: os.Stderr}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

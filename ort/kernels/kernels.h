@@ -29,46 +29,78 @@ struct threads {
 
 // How each channel of some images is normalised:
 //
-//	y = scale·(x − mean)·inverse_deviation + bias,  then max(0, y) if relu is set
+//	y = scale·(x − mean)·inverse_deviation + bias,  then max(0, y) if relu is set,
+//	and min(ceiling, y) if the ceiling is not 0 then
 //
 // Each array is [channels].
 typedef struct {
 	const float *scale, *bias, *mean, *inverse_deviation;
 	int relu;
+	float ceiling;
 } channel_norm;
 
 // Moments describe the pixels of each channel in one chunk of a batch, [3, channels]:
 // the number of pixels, their mean, and the sum of their squared distances to that
 // mean. Moments of several chunks are [chunks, 3, channels].
 
-// A convolution with 3x3 weights, stride 1 and one pixel of padding on each side,
-// so that y is as high and wide as x:
+// A window that moves over images: it has height x width taps, and moves by stride pixels
+// from one result to the next. The first result's window begins top pixels above and left
+// pixels before the image. What lies outside the image is 0 for convolutions, and not
+// there for pools.
+typedef struct {
+	long height, width, stride, top, left;
+} window;
+
+// A convolution:
 //
-//	y[n,o,r,c] = bias[o] + Σ over i, j, k: weight[o,i,j,k]·x[n,i,r+j−1,c+k−1]
+//	y[n,o,r,c] = bias[o] + Σ over i, j, k: weight[o,i,j,k]·x[n,i,r·stride+j−top,c·stride+k−left]
 //
 // y and dy are blocked. x is plain if it has fewer channels than a block, else
 // blocked. The weights are plain.
 typedef struct {
-	long images, inputs, outputs, height, width; // inputs and outputs are channels
+	long images, inputs, outputs, height, width; // inputs and outputs are channels, height and width those of x
+	long y_height, y_width;
+	window window;
+	int depthwise; // each channel is convolved by itself: the weight is [channels, 1, …]; both images are blocked
+	int by_taps;   // one matrix product for each tap, also where Winograd's algorithm would do
 
 	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale
 	const unsigned char *bytes; // [images, height, width, inputs], with fewer inputs than a block
 	float byte_scale;
 	channel_norm x_norm; // normalises x as it is read, unless x_norm.scale is NULL; only for blocked x
 
-	// For conv. If flipped is set, the weight is [inputs, outputs, 3, 3] and is turned by
-	// 180 degrees before use. With the weight and the dy of a convolution as weight and x,
-	// y is then the gradient by that convolution's x.
-	const float *weight; // [outputs, inputs, 3, 3]
+	// For conv. If flipped is set, y is the gradient by x of a convolution with this window:
+	// x is the gradient by that convolution's y, and its weight [inputs, outputs, j, k].
+	//
+	//	y[n,o,r,c] = Σ over i, j, k: weight[i,o,j,k]·x[n,i,(r+top−j)/stride,(c+left−k)/stride]
+	//
+	// over those j and k for which these are whole numbers.
+	const float *weight; // [outputs, inputs, window.height, window.width]
 	int flipped;
-	const float *bias; // [outputs], or NULL
-	float *y;          // result: [images, outputs, height, width]
-	float *moments;    // result, or NULL: the moments of y in conv_chunks chunks
+	const float *packed; // what conv_pack has made of the weight, or NULL
+	const float *bias;   // [outputs], or NULL
+	const float *sum;    // added to y, with its shape, or NULL
+	int y_relu;          // y is max(0, y) in the end,
+	float y_ceiling;     // and then min(y_ceiling, y) unless that is 0
+	float *y;            // result: [images, outputs, y_height, y_width]
+	float *moments;      // result, or NULL: the moments of y in conv_chunks chunks; neither sum nor y_relu is set then
 
 	// For conv_weight_grad.
-	const float *dy; // the gradient by y: [images, outputs, height, width]
-	float *dweight;  // result: the gradient by the weight, [outputs, inputs, 3, 3]
+	const float *dy; // the gradient by y: [images, outputs, y_height, y_width]
+	float *dweight;  // result: the gradient by the weight, with its shape
 } convolution;
+
+// A pool of blocked images, whose results are the largest pixels of windows. The gradient
+// by a result goes to the first of its window's pixels, row by row, that is as large.
+typedef struct {
+	long images, channels, height, width; // of x
+	long y_height, y_width;
+	window window;
+	const float *x;
+	float *y;        // result of maxpool: [images, channels, y_height, y_width]
+	const float *dy; // for maxpool_grad, with the shape of y
+	float *dx;       // its result, with the shape of x
+} maxpool;
 
 // Batch normalisation: each channel is normalised by its mean and deviation over
 // the batch. ReLU and average pooling may follow. Images are blocked.
@@ -100,12 +132,17 @@ typedef struct {
 	long block; // channels in a block
 	size_t (*conv_scratch)(const convolution *, long workers);
 	void (*conv)(const convolution *, const threads *, float *scratch);
+	size_t (*conv_packed)(const convolution *); // bytes of packed weights
+	// conv_pack packs the weight, for convolutions of all sizes of images and the same by_taps.
+	void (*conv_pack)(const convolution *, const threads *, float *packed);
 	long (*conv_chunks)(const convolution *); // how many chunks conv's moments have
-	size_t (*conv_weight_grad_scratch)(const convolution *);
+	size_t (*conv_weight_grad_scratch)(const convolution *, long workers);
 	void (*conv_weight_grad)(const convolution *, const threads *, float *scratch);
 	size_t (*batchnorm_scratch)(const batchnorm *); // for batchnorm and batchnorm_grad
 	void (*batchnorm)(const batchnorm *, const threads *, float *scratch);
 	void (*batchnorm_grad)(const batchnorm *, const threads *, float *scratch);
+	void (*maxpool)(const maxpool *, const threads *);
+	void (*maxpool_grad)(const maxpool *, const threads *);
 } kernels;
 
 extern const kernels onnxlab_avx512; // blocks of 16 channels

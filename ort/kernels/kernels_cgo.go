@@ -12,10 +12,10 @@ package kernels
 
 typedef const OrtApiBase *(*get_api_base)(void);
 
-static char *add_operators(const char *library, void *options, int max_block) {
+static char *add_operators(const char *library, void *options, int max_block, long processors) {
 	void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
 	get_api_base get = handle == NULL ? NULL : (get_api_base)dlsym(handle, "OrtGetApiBase");
-	return get == NULL ? strdup("the library is not open") : onnxlab_add_operators(get(), options, max_block);
+	return get == NULL ? strdup("the library is not open") : onnxlab_add_operators(get(), options, max_block, processors);
 }
 */
 import "C"
@@ -28,6 +28,8 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 	"golang.org/x/sys/cpu"
+
+	"onnxlab/internal/allocation"
 )
 
 // Block returns how many channels make a block in the layout of images that our
@@ -61,7 +63,7 @@ func Add(library string, options *ort.SessionOptions) error {
 	path := C.CString(library)
 	defer C.free(unsafe.Pointer(path))
 	pointer := reflect.ValueOf(options).Elem().Field(0).UnsafePointer()
-	if message := C.add_operators(path, pointer, C.int(Block())); message != nil {
+	if message := C.add_operators(path, pointer, C.int(Block()), C.long(allocation.CPUs())); message != nil {
 		defer C.free(unsafe.Pointer(message))
 		return fmt.Errorf("add kernels to ONNX Runtime: %s", C.GoString(message))
 	}

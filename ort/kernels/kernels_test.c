@@ -22,7 +22,19 @@ static const threads one = {.parallel_for = run_parallel, .workers = 1};
 typedef struct {
 	long images, inputs, outputs, height, width;
 	int bias, bytes, norm, relu;
+	window window; // without a height, 3x3 with y as large as x
+	long more;     // pixels that y has beyond what whole windows give, below and on the right
+	int by_taps, depthwise;
 } conv_case;
+
+// set_window sets a convolution's window and the size of y.
+static void set_window(convolution *c, const conv_case *k) {
+	c->window = k->window.height > 0 ? k->window : (window){3, 3, 1, 1, 1};
+	const window *w = &c->window;
+	c->y_height = (k->height + 2 * w->top - w->height) / w->stride + 1 + k->more;
+	c->y_width = (k->width + 2 * w->left - w->width) / w->stride + 1 + k->more;
+	c->by_taps = k->by_taps, c->depthwise = k->depthwise;
+}
 
 static void run_conv(const convolution *c, const threads *t) {
 	float *scratch = new_floats((long)(tested->conv_scratch(c, t->workers) / sizeof(float)));
@@ -31,7 +43,7 @@ static void run_conv(const convolution *c, const threads *t) {
 }
 
 static void run_weight_grad(const convolution *c, const threads *t) {
-	float *scratch = new_floats((long)(tested->conv_weight_grad_scratch(c) / sizeof(float)));
+	float *scratch = new_floats((long)(tested->conv_weight_grad_scratch(c, t->workers) / sizeof(float)));
 	tested->conv_weight_grad(c, t, scratch);
 	free(scratch);
 }
@@ -45,14 +57,14 @@ static void run_batchnorm(void (*kernel)(const batchnorm *, const threads *, flo
 // check_moments compares the statistics that a convolution's moments tell with those of
 // the y that it wrote.
 static void check_moments(const convolution *c, const float *moments) {
-	const long chunks = tested->conv_chunks(c), pixels = c->height * c->width;
+	const long chunks = tested->conv_chunks(c), pixels = c->y_height * c->y_width;
 	double count = 0;
 	for (long i = 0; i < chunks; i++) count += moments[i * 3 * c->outputs];
 	float counted = count, want = c->images * pixels;
 	compare("count of the moments", &counted, &want, 1);
 
 	float *y = to_plain(c->y, c->images, c->outputs, pixels);
-	batchnorm b = {.images = c->images, .channels = c->outputs, .height = c->height, .width = c->width, .pool = 1, .epsilon = 1e-3};
+	batchnorm b = {.images = c->images, .channels = c->outputs, .height = c->y_height, .width = c->y_width, .pool = 1, .epsilon = 1e-3};
 	batchnorm r = b;
 	b.x = c->y, b.moments = moments, b.chunks = chunks;
 	b.mean = new_floats(c->outputs), b.variance = new_floats(c->outputs), b.inverse_deviation = new_floats(c->outputs);
@@ -70,8 +82,10 @@ static void check_moments(const convolution *c, const float *moments) {
 // for the reference, with plain images.
 
 static void check_conv(convolution c, convolution r) {
-	const long shape[] = {c.images, c.outputs, c.height * c.width}, n = shape[0] * shape[1] * shape[2];
+	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
+	c.moments = new_floats(1); // the chunks are those of a convolution that measures them
 	const long moments = tested->conv_chunks(&c) * 3 * c.outputs;
+	free(c.moments), c.moments = NULL;
 	convolution d = c, unmeasured = c;
 	c.y = new_floats(n), d.y = new_floats(n), r.y = new_floats(n), unmeasured.y = new_floats(n);
 	c.moments = new_floats(moments), d.moments = new_floats(moments);
@@ -88,7 +102,7 @@ static void check_conv(convolution c, convolution r) {
 }
 
 static void check_weight_grad(convolution c, convolution r) {
-	const long n = c.outputs * c.inputs * 9;
+	const long n = c.outputs * (c.depthwise ? 1 : c.inputs) * c.window.height * c.window.width;
 	convolution d = c;
 	c.dweight = new_floats(n), d.dweight = new_floats(n), r.dweight = new_floats(n);
 	run_weight_grad(&c, &many);
@@ -99,10 +113,30 @@ static void check_weight_grad(convolution c, convolution r) {
 	FREE(c.dweight, d.dweight, r.dweight);
 }
 
+// check_end adds another image to y and ends in a ReLU, and packs the weights beforehand.
+static void check_end(convolution c, convolution r) {
+	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
+	float *sum = random_floats(n, 0, 10), *blocked = to_blocked(sum, c.images, c.outputs, shape[2]);
+	float *packed = new_floats((long)(tested->conv_packed(&c) / sizeof(float)));
+	c.y = new_floats(n), r.y = new_floats(n);
+	tested->conv_pack(&c, &many, packed);
+	c.sum = blocked, c.y_relu = 1, c.y_ceiling = c.images % 2 ? 6 : 0, c.packed = packed;
+	run_conv(&c, &many);
+	conv_reference(&r);
+	for (long i = 0; i < n; i++) {
+		r.y[i] = r.y[i] + sum[i] > 0 ? r.y[i] + sum[i] : 0;
+		if (c.y_ceiling > 0 && r.y[i] > c.y_ceiling)
+			r.y[i] = c.y_ceiling;
+	}
+	compare_images("y with a sum and a ReLU", c.y, r.y, shape);
+	FREE(sum, blocked, packed, c.y, r.y);
+}
+
 // check_input_grad runs the flipped convolution of dy.
 static void check_input_grad(const convolution *c, const convolution *r) {
 	const long n = c->images * c->inputs * c->height * c->width, shape[] = {c->images, c->inputs, c->height * c->width};
-	convolution g = {.images = c->images, .inputs = c->outputs, .outputs = c->inputs, .height = c->height, .width = c->width};
+	convolution g = {.images = c->images, .inputs = c->outputs, .outputs = c->inputs, .height = c->y_height, .width = c->y_width};
+	g.window = c->window, g.y_height = c->height, g.y_width = c->width, g.by_taps = c->by_taps, g.depthwise = c->depthwise;
 	g.x = c->dy, g.weight = c->weight, g.flipped = 1, g.y = new_floats(n);
 	float *dx = new_floats(n);
 	run_conv(&g, &many);
@@ -112,33 +146,37 @@ static void check_input_grad(const convolution *c, const convolution *r) {
 }
 
 static void test_conv(conv_case k) {
-	set_name("%ldx%ld, %ld images, %ld to %ld channels%s%s%s%s", k.height, k.width, k.images, k.inputs, k.outputs,
+	const window *w = &k.window;
+	set_name("%ldx%ld, window %ldx%ld/%ld%s%s, %ld images, %ld to %ld channels%s%s%s%s", k.height, k.width, w->height, w->width,
+	         w->stride, k.by_taps ? " by taps" : "", k.depthwise ? " depthwise" : "", k.images, k.inputs, k.outputs,
 	         k.bias ? ", bias" : "", k.bytes ? ", bytes" : "", k.norm ? ", normalised" : "", k.relu ? " with ReLU" : "");
-	const long pixels = k.height * k.width, n = k.images * k.inputs * pixels;
+	convolution r = {.images = k.images, .inputs = k.inputs, .outputs = k.outputs, .height = k.height, .width = k.width};
+	set_window(&r, &k);
+	const long pixels = k.height * k.width, n = k.images * k.inputs * pixels, y_pixels = r.y_height * r.y_width;
 	const int direct = k.inputs < tested->block;
-	float *x = random_floats(n, 0.2, 1), *weight = random_floats(k.inputs * k.outputs * 9, 0, 1);
-	float *dy = random_floats(k.images * k.outputs * pixels, 0, 1), *bias = random_floats(k.outputs, 10, 3);
+	float *x = random_floats(n, 0.2, 1), *weight = random_floats(k.inputs * k.outputs * r.window.height * r.window.width, 0, 1);
+	float *dy = random_floats(k.images * k.outputs * y_pixels, 0, 1), *bias = random_floats(k.outputs, 10, 3);
 	float *blocked_x = direct ? NULL : to_blocked(x, k.images, k.inputs, pixels);
-	float *blocked_dy = to_blocked(dy, k.images, k.outputs, pixels);
+	float *blocked_dy = to_blocked(dy, k.images, k.outputs, y_pixels);
 	float *scale = random_floats(k.inputs, 1, 1), *shift = random_floats(k.inputs, 0, 1);
 	float *mean = random_floats(k.inputs, 0, 0.3), *inverse = random_floats(k.inputs, 2, 1);
 	unsigned char *bytes = malloc((size_t)n);
 	for (long i = 0; i < n; i++) bytes[i] = (unsigned char)(128 + 127 * uniform());
 
-	convolution r = {.images = k.images, .inputs = k.inputs, .outputs = k.outputs, .height = k.height, .width = k.width};
 	r.weight = weight, r.bias = k.bias ? bias : NULL;
 	if (k.bytes)
 		r.bytes = bytes, r.byte_scale = 1 / 255.f;
 	else
 		r.x = x;
 	if (k.norm)
-		r.x_norm = (channel_norm){scale, shift, mean, inverse, k.relu};
+		r.x_norm = (channel_norm){scale, shift, mean, inverse, k.relu, k.images % 2 ? 1.5f : 0};
 	r.dy = dy;
 	convolution c = r;
 	c.dy = blocked_dy;
 	if (!direct)
 		c.x = blocked_x;
 	check_conv(c, r);
+	check_end(c, r);
 	check_weight_grad(c, r);
 	if (!direct)
 		check_input_grad(&c, &r);
@@ -168,6 +206,64 @@ static void test_convs(void) {
 	test_conv((conv_case){.images = 770, .inputs = block, .outputs = block, .height = 3, .width = 5, .norm = 1});
 	test_conv((conv_case){.images = 1001, .inputs = 3 * block, .outputs = 2 * block, .height = 1, .width = 2});
 	test_conv((conv_case){.images = 260, .inputs = 17 * block, .outputs = block, .height = 2, .width = 1});
+}
+
+// test_windows has windows of all forms: they leave parts of the image out, have more padding
+// than image, or reach beyond it; images are fewer pixels than a chunk, or several chunks.
+static void test_windows(void) {
+	const long block = tested->block;
+	const window windows[] = {{3, 3, 2, 1, 1}, {1, 1, 1, 0, 0}, {1, 1, 2, 0, 0}, {7, 7, 2, 3, 3}, {5, 5, 1, 2, 2},
+	                          {1, 7, 1, 0, 3}, {2, 2, 2, 0, 0}, {3, 3, 1, 0, 0}, {4, 2, 3, 1, 1}, {2, 11, 3, 1, 5}};
+	const long inputs[] = {3, block, 3 * block};
+	int option = 0;
+	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+		for (size_t j = 0; j < sizeof inputs / sizeof *inputs; j++)
+			for (long outputs = block; outputs <= 3 * block; outputs += 2 * block, option++) {
+				const int direct = inputs[j] < block, norm = !direct && option % 3 > 0;
+				test_conv((conv_case){1 + option % 3, inputs[j], outputs, 7 + option % 5, 9 + option % 4, .bias = option % 2, .bytes = direct && option % 5 > 2,
+				                      .norm = norm, .relu = norm && option % 3 > 1, .window = windows[i], .more = option % 2});
+			}
+	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+		for (long images = 1; images <= 5; images += 2)
+			test_conv((conv_case){images, 2 * block, 2 * block, 9, 8, .bias = 1, .norm = images > 1, .relu = images > 3, .window = windows[i], .depthwise = 1});
+	test_conv((conv_case){2, block, block, 6, 7, .norm = 1, .relu = 1, .depthwise = 1});
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+		test_conv((conv_case){3, 2 * block, 3 * block, sizes[s][0], sizes[s][1], .norm = 1, .relu = 1, .by_taps = 1});
+	test_conv((conv_case){.images = 40, .inputs = 2 * block, .outputs = block, .height = 11, .width = 13, .bias = 1, .window = {3, 3, 2, 1, 1}});
+	test_conv((conv_case){.images = 40, .inputs = 5 * block, .outputs = 9 * block, .height = 2, .width = 2, .by_taps = 1});
+	test_conv((conv_case){.images = 40, .inputs = block, .outputs = 2 * block, .height = 8, .width = 9, .norm = 1, .window = {1, 1, 1, 0, 0}});
+}
+
+// Max pools.
+
+static void test_maxpool(long height, long width, const window *w, long more) {
+	const long images = 3, channels = 2 * tested->block, pixels = height * width;
+	maxpool r = {.images = images, .channels = channels, .height = height, .width = width, .window = *w};
+	r.y_height = (height + 2 * w->top - w->height) / w->stride + 1 + more;
+	r.y_width = (width + 2 * w->left - w->width) / w->stride + 1 + more;
+	set_name("max pool of %ldx%ld, window %ldx%ld/%ld", height, width, w->height, w->width, w->stride);
+	const long y_pixels = r.y_height * r.y_width;
+	float *x = random_floats(images * channels * pixels, 0, 1), *dy = random_floats(images * channels * y_pixels, 0, 1);
+	for (long i = 0; i < images * channels * pixels; i++) x[i] = x[i] < 0 ? 0 : x[i]; // many are equal
+	float *blocked_x = to_blocked(x, images, channels, pixels), *blocked_dy = to_blocked(dy, images, channels, y_pixels);
+	maxpool p = r;
+	r.x = x, r.dy = dy, r.y = new_floats(images * channels * y_pixels), r.dx = new_floats(images * channels * pixels);
+	p.x = blocked_x, p.dy = blocked_dy, p.y = new_floats(images * channels * y_pixels), p.dx = new_floats(images * channels * pixels);
+	maxpool_reference(&r);
+	maxpool_grad_reference(&r);
+	tested->maxpool(&p, &many);
+	tested->maxpool_grad(&p, &many);
+	compare_images("y", p.y, r.y, (const long[]){images, channels, y_pixels});
+	compare_images("dx", p.dx, r.dx, (const long[]){images, channels, pixels});
+	FREE(x, dy, blocked_x, blocked_dy, r.y, r.dx, p.y, p.dx);
+}
+
+static void test_maxpools(void) {
+	const window windows[] = {{3, 3, 2, 1, 1}, {2, 2, 2, 0, 0}, {3, 3, 1, 1, 1}, {3, 3, 2, 0, 0}, {2, 3, 1, 0, 1}};
+	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+		test_maxpool(8, 11, &windows[i], 0);
+		test_maxpool(5, 7, &windows[i], windows[i].stride > 1 && windows[i].top == 0);
+	}
 }
 
 // Batch normalisation.
@@ -215,7 +311,7 @@ static void test_batchnorm(batchnorm_case k) {
 	float *blocked_x = to_blocked(x, k.images, k.channels, pixels), *blocked_dy = to_blocked(dy, k.images, k.channels, pooled);
 	float *scale = random_floats(k.channels, 1, 1), *bias = random_floats(k.channels, 0, 1);
 	batchnorm all = {.images = k.images, .channels = k.channels, .height = k.height, .width = k.width, .pool = k.pool, .epsilon = 1e-3};
-	all.norm = (channel_norm){.scale = scale, .bias = bias, .relu = k.relu};
+	all.norm = (channel_norm){.scale = scale, .bias = bias, .relu = k.relu, .ceiling = k.pool % 2 ? 0.7f : 0};
 	all.dy_scale = 0.5f / (k.pool * k.pool);
 	batchnorm b = with_results(all), d = with_results(all), r = with_results(all);
 	b.x = d.x = blocked_x, b.dy = d.dy = blocked_dy;
@@ -252,6 +348,8 @@ int main(int argc, char **argv) {
 		return 2;
 	}
 	test_convs();
+	test_windows();
+	test_maxpools();
 	test_batchnorms();
 	printf("%d comparisons, %d failures\n", comparisons, failures);
 	return failures > 0;

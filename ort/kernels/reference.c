@@ -8,6 +8,8 @@
 
 static double normalise(const channel_norm *n, long channel, double x) {
 	double y = n->scale[channel] * (x - n->mean[channel]) * n->inverse_deviation[channel] + n->bias[channel];
+	if (n->relu && n->ceiling > 0 && y > n->ceiling)
+		return n->ceiling;
 	return n->relu && y <= 0 ? 0 : y;
 }
 
@@ -22,62 +24,103 @@ static double pixel_of(const convolution *c, long image, long input, long row, l
 	return c->x_norm.scale == NULL ? x : normalise(&c->x_norm, input, x);
 }
 
+// gradient_of is a pixel of dy, 0 outside the image.
+static double gradient_of(const convolution *c, long image, long output, long row, long column) {
+	if (row < 0 || row >= c->y_height || column < 0 || column >= c->y_width)
+		return 0;
+	return c->dy[((image * c->outputs + output) * c->y_height + row) * c->y_width + column];
+}
+
 static double weight_of(const convolution *c, long output, long input, long j, long k) {
-	if (c->flipped)
-		return c->weight[((input * c->outputs + output) * 3 + 2 - j) * 3 + 2 - k];
-	return c->weight[((output * c->inputs + input) * 3 + j) * 3 + k];
+	if (c->depthwise)
+		return output == input ? c->weight[(output * c->window.height + j) * c->window.width + k] : 0;
+	return c->weight[((output * c->inputs + input) * c->window.height + j) * c->window.width + k];
 }
 
 void conv_reference(const convolution *c) {
+	const window *w = &c->window;
 	float *y = c->y;
 	for (long n = 0; n < c->images; n++)
 		for (long o = 0; o < c->outputs; o++)
-			for (long row = 0; row < c->height; row++)
-				for (long column = 0; column < c->width; column++) {
+			for (long row = 0; row < c->y_height; row++)
+				for (long column = 0; column < c->y_width; column++) {
 					double sum = c->bias == NULL ? 0 : c->bias[o];
 					for (long i = 0; i < c->inputs; i++)
-						for (long j = 0; j < 3; j++)
-							for (long k = 0; k < 3; k++)
-								sum += weight_of(c, o, i, j, k) * pixel_of(c, n, i, row + j - 1, column + k - 1);
+						for (long j = 0; j < w->height; j++)
+							for (long k = 0; k < w->width; k++)
+								sum += weight_of(c, o, i, j, k) *
+								       pixel_of(c, n, i, row * w->stride + j - w->top, column * w->stride + k - w->left);
 					*y++ = sum;
 				}
 }
 
-// Each pixel of x adds to up to nine pixels of y: dx sums over them.
+// Each pixel of x adds to several pixels of y: dx sums over them.
 void conv_input_grad_reference(const convolution *c, float *dx) {
+	const window *w = &c->window;
 	for (long n = 0; n < c->images; n++)
 		for (long i = 0; i < c->inputs; i++)
 			for (long row = 0; row < c->height; row++)
 				for (long column = 0; column < c->width; column++) {
 					double sum = 0;
 					for (long o = 0; o < c->outputs; o++)
-						for (long j = 0; j < 3; j++)
-							for (long k = 0; k < 3; k++) {
-								long y_row = row - j + 1, y_column = column - k + 1;
-								if (y_row < 0 || y_row >= c->height || y_column < 0 || y_column >= c->width)
-									continue;
-								double dy = c->dy[((n * c->outputs + o) * c->height + y_row) * c->width + y_column];
-								sum += weight_of(c, o, i, j, k) * dy;
+						for (long j = 0; j < w->height; j++)
+							for (long k = 0; k < w->width; k++) {
+								long below = row + w->top - j, right = column + w->left - k;
+								if (below % w->stride == 0 && right % w->stride == 0)
+									sum += weight_of(c, o, i, j, k) * gradient_of(c, n, o, below / w->stride, right / w->stride);
 							}
 					*dx++ = sum;
 				}
 }
 
 void conv_weight_grad_reference(const convolution *c) {
+	const window *w = &c->window;
 	float *dweight = c->dweight;
 	for (long o = 0; o < c->outputs; o++)
-		for (long i = 0; i < c->inputs; i++)
-			for (long j = 0; j < 3; j++)
-				for (long k = 0; k < 3; k++) {
+		for (long i = c->depthwise ? o : 0; i < (c->depthwise ? o + 1 : c->inputs); i++)
+			for (long j = 0; j < w->height; j++)
+				for (long k = 0; k < w->width; k++) {
 					double sum = 0;
 					for (long n = 0; n < c->images; n++)
-						for (long row = 0; row < c->height; row++)
-							for (long column = 0; column < c->width; column++) {
-								double dy = c->dy[((n * c->outputs + o) * c->height + row) * c->width + column];
-								sum += dy * pixel_of(c, n, i, row + j - 1, column + k - 1);
-							}
+						for (long row = 0; row < c->y_height; row++)
+							for (long column = 0; column < c->y_width; column++)
+								sum += gradient_of(c, n, o, row, column) *
+								       pixel_of(c, n, i, row * w->stride + j - w->top, column * w->stride + k - w->left);
 					*dweight++ = sum;
 				}
+}
+
+// largest_of returns which pixel of x, [height, width], is the first of the largest in the
+// window of a pool's result.
+static long largest_of(const maxpool *p, const float *x, long y_row, long y_column) {
+	const window *w = &p->window;
+	long found = -1;
+	for (long j = 0; j < w->height; j++)
+		for (long k = 0; k < w->width; k++) {
+			const long row = y_row * w->stride + j - w->top, column = y_column * w->stride + k - w->left;
+			if (row < 0 || row >= p->height || column < 0 || column >= p->width)
+				continue;
+			if (found < 0 || x[row * p->width + column] > x[found])
+				found = row * p->width + column;
+		}
+	return found;
+}
+
+void maxpool_reference(const maxpool *p) {
+	for (long plane = 0; plane < p->images * p->channels; plane++) {
+		const float *x = p->x + plane * p->height * p->width;
+		for (long i = 0; i < p->y_height * p->y_width; i++)
+			p->y[plane * p->y_height * p->y_width + i] = x[largest_of(p, x, i / p->y_width, i % p->y_width)];
+	}
+}
+
+void maxpool_grad_reference(const maxpool *p) {
+	for (long plane = 0; plane < p->images * p->channels; plane++) {
+		const float *x = p->x + plane * p->height * p->width, *dy = p->dy + plane * p->y_height * p->y_width;
+		float *dx = p->dx + plane * p->height * p->width;
+		for (long i = 0; i < p->height * p->width; i++) dx[i] = 0;
+		for (long i = 0; i < p->y_height * p->y_width; i++) dx[largest_of(p, x, i / p->y_width, i % p->y_width)] += dy[i];
+	}
 }
 
 void moments_reference(const batchnorm *b) {
@@ -121,7 +164,8 @@ void batchnorm_reference(const batchnorm *b) {
 // gradient_before_relu is the gradient by one normalised pixel of an image's channel.
 static double gradient_before_relu(const batchnorm *b, long image, long channel, long pixel) {
 	const long plane = image * b->channels + channel, row = pixel / b->width, column = pixel % b->width;
-	if (normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]) <= 0 && b->norm.relu)
+	const double y = normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]);
+	if (b->norm.relu && (y <= 0 || (b->norm.ceiling > 0 && y >= b->norm.ceiling)))
 		return 0;
 	const long height = b->height / b->pool, width = b->width / b->pool;
 	return b->dy_scale * (double)b->dy[(plane * height + row / b->pool) * width + column / b->pool];

@@ -9,15 +9,19 @@
 
 #include "kernels.h"
 
-// conv_reference writes y.
+// conv_reference writes y. flipped is not set.
 void conv_reference(const convolution *);
 
 // conv_input_grad_reference writes dx, [images, inputs, height, width], from dy and
-// the weight [outputs, inputs, 3, 3].
+// the weight, which are those of conv_reference.
 void conv_input_grad_reference(const convolution *, float *dx);
 
 // conv_weight_grad_reference writes dweight.
 void conv_weight_grad_reference(const convolution *);
+
+// maxpool_reference writes y, and maxpool_grad_reference dx.
+void maxpool_reference(const maxpool *);
+void maxpool_grad_reference(const maxpool *);
 
 // moments_reference writes mean, variance and inverse_deviation from x.
 void moments_reference(const batchnorm *);

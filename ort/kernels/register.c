@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernels.h"
 #include "operators.h"
@@ -30,10 +29,13 @@ typedef struct {
 	const OrtApi *api;
 	const kernels *kernels;
 	attributes attributes;
+	long workers;
+	packed packed;
 } node;
 
 // Made once and kept until the process ends, since sessions refer to them.
 static int64_t supported_block; // the largest that the processor has kernels for
+static long processors;         // that the process may use
 static OrtCustomOpDomain *domain;
 static OrtMemoryInfo *cpu_memory;
 
@@ -102,6 +104,19 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "flipped", &a.flipped));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "relu", &a.relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "pool", &a.pool));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "by_taps", &a.by_taps));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_relu", &a.y_relu));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "constant", &a.constant));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "depthwise", &a.depthwise));
+	ignore(api, api->KernelInfoGetAttribute_float(info, "ceiling", &a.ceiling));
+	ignore(api, api->KernelInfoGetAttribute_float(info, "y_ceiling", &a.y_ceiling));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_height", &a.y_height));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_width", &a.y_width));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "height", &a.height));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "width", &a.width));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "stride", &a.stride));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "top", &a.top));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "left", &a.left));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "epsilon", &a.epsilon));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "dy_scale", &a.dy_scale));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "scale", &a.scale));
@@ -118,12 +133,16 @@ static OrtStatus *create_node(const OrtCustomOp *o, const OrtApi *api, const Ort
 	node *n = malloc(sizeof *n);
 	if (n == NULL)
 		return onnxlab_error(api, "onnxlab: out of memory");
-	*n = (node){.operator = operator_of(o), .api = api, .kernels = k, .attributes = a};
+	*n = (node){.operator = operator_of(o), .api = api, .kernels = k, .attributes = a, .workers = processors};
 	*result = n;
 	return NULL;
 }
 
-static void destroy_node(void *n) { free(n); }
+static void destroy_node(void *kernel) {
+	node *n = kernel;
+	for (int i = 0; i < 2; i++) free(n->packed.weights[i]);
+	free(n);
+}
 
 // parallel_for uses the session's threads.
 static void parallel_for(const threads *t, long count, void (*task)(void *, size_t), void *argument) {
@@ -137,15 +156,15 @@ static void parallel_for(const threads *t, long count, void (*task)(void *, size
 }
 
 static OrtStatus *run_node(void *kernel, OrtKernelContext *context) {
-	const node *n = kernel;
+	node *n = kernel;
 	run r = {.api = n->api, .context = context, .memory = cpu_memory};
 	tensor in[MAX_INPUTS] = {{0}};
 	size_t count = 0;
 	TRY(r.api->KernelContext_GetInputCount(context, &count));
 	for (size_t i = 0; i < count && i < n->operator->inputs; i++) TRY(onnxlab_read_input(&r, i, &in[i]));
-	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	const threads t = {.parallel_for = parallel_for, .workers = processors > 0 ? processors : 1, .context = &r};
-	const call c = {.run = &r, .attributes = &n->attributes, .kernels = n->kernels, .threads = &t, .in = in};
+	const threads t = {.parallel_for = parallel_for, .workers = n->workers, .context = &r};
+	const call c = {
+		.run = &r, .attributes = &n->attributes, .packed = &n->packed, .kernels = n->kernels, .threads = &t, .in = in};
 	return n->operator->run(&c);
 }
 
@@ -174,8 +193,8 @@ static const OrtCustomOp callbacks = {
 static operator operators[] = {
 	{
 		.name = "Conv",
-		.inputs = 7,
-		.optional_inputs = 5,
+		.inputs = 8,
+		.optional_inputs = 6,
 		.outputs = 2,
 		.optional_output = 1,
 		.takes_any_type = 1,
@@ -205,6 +224,20 @@ static operator operators[] = {
 		.optional_output = -1,
 		.run = onnxlab_run_batchnorm_grad,
 	},
+	{
+		.name = "MaxPool",
+		.inputs = 1,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_maxpool,
+	},
+	{
+		.name = "MaxPoolGrad",
+		.inputs = 2,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_maxpool_grad,
+	},
 };
 
 static OrtStatus *add(const OrtApi *api, OrtSessionOptions *options) {
@@ -220,8 +253,9 @@ static OrtStatus *add(const OrtApi *api, OrtSessionOptions *options) {
 	return api->AddCustomOpDomain(options, domain);
 }
 
-char *onnxlab_add_operators(const OrtApiBase *base, OrtSessionOptions *options, int max_block) {
+char *onnxlab_add_operators(const OrtApiBase *base, OrtSessionOptions *options, int max_block, long count) {
 	supported_block = max_block;
+	processors = count;
 	const OrtApi *api = base->GetApi(ORT_API_VERSION);
 	if (api == NULL)
 		return strdup("the library does not have version 19 of the API");

@@ -55,6 +55,10 @@ SIMD_INLINE void stream(float *to, vec v) {
 #endif
 }
 
+// Results of more floats than this are streamed: they would not stay in the cache
+// until the next operator reads them.
+enum { CACHED_FLOATS = 1 << 22 };
+
 static inline void stream_fence(void) { _mm_sfence(); }
 
 #endif

@@ -3,46 +3,43 @@ package library
 import (
 	"fmt"
 	"strings"
-)
 
-// The devices that a build is made for.
-const (
-	CPU  = "cpu"
-	CUDA = "cuda"
+	"onnxlab/configs"
 )
 
 const (
 	// mavenArtifact and pinnedVersion are the Maven coordinates of the builds.
 	mavenArtifact = "org.bytedeco:onnxruntime"
 	pinnedVersion = "1.28.0-1.5.14"
-	// minimumVersion is the oldest ONNX Runtime that serves the C API that the
-	// binding asks for, version 19.
+	// minimumVersion is the oldest ONNX Runtime with version 19 of the C API, which
+	// the binding needs.
 	minimumVersion = "1.19"
 )
 
-// build is one jar of the pinned version.
+// build is one of the jars of the pinned version.
 type build struct {
-	goos, goarch, device string
-	classifier           string // the last of the Maven coordinates, and the folder in the jar
-	bytes                int64
-	sha256               string
+	goos, goarch string
+	device       configs.Device
+	classifier   string // the last of the Maven coordinates, and the folder in the jar
+	bytes        int64
+	sha256       string
 }
 
-// pinned is every build there is of the pinned version.
+// pinned lists all builds of the pinned version.
 var pinned = [...]build{
-	{"linux", "amd64", CPU, "linux-x86_64", 15715331, "f2de034ff16d4aebe4382530b383b6070c834741d74ebc31d72696d2e57a74dc"},
-	{"linux", "arm64", CPU, "linux-arm64", 12916866, "8861ad41a47fb99b5fe06591294a4c286b7703ebb01320ac6801bab2e0885956"},
-	{"darwin", "arm64", CPU, "macosx-arm64", 11355055, "bca5811b45907b5a2394549f2890df1615ee4104da2904eaaf1539ff11d588e4"},
-	{"darwin", "amd64", CPU, "macosx-x86_64", 11400780, "22cf8a6fd5b8363bb3e10e58535bd01931ee7608c8681f29be5cf2f143fa4ae4"},
-	{"windows", "amd64", CPU, "windows-x86_64", 8090278, "706f5d70fbf87b75ec798ca3cc679798f0cba62e86e1cba7de22eb85a17fefb2"},
-	{"linux", "amd64", CUDA, "linux-x86_64-gpu", 165275041, "a1775c67abc5864dcaa3771eff343be804cd0d0232f0b187e6c9867c15d6167f"},
-	{"windows", "amd64", CUDA, "windows-x86_64-gpu", 151422503, "3ee4898ecd3166a1ad81c07552ef22a7a281019b868169af575284b57e6098ce"},
+	{"linux", "amd64", configs.CPU, "linux-x86_64", 15715331, "f2de034ff16d4aebe4382530b383b6070c834741d74ebc31d72696d2e57a74dc"},
+	{"linux", "arm64", configs.CPU, "linux-arm64", 12916866, "8861ad41a47fb99b5fe06591294a4c286b7703ebb01320ac6801bab2e0885956"},
+	{"darwin", "arm64", configs.CPU, "macosx-arm64", 11355055, "bca5811b45907b5a2394549f2890df1615ee4104da2904eaaf1539ff11d588e4"},
+	{"darwin", "amd64", configs.CPU, "macosx-x86_64", 11400780, "22cf8a6fd5b8363bb3e10e58535bd01931ee7608c8681f29be5cf2f143fa4ae4"},
+	{"windows", "amd64", configs.CPU, "windows-x86_64", 8090278, "706f5d70fbf87b75ec798ca3cc679798f0cba62e86e1cba7de22eb85a17fefb2"},
+	{"linux", "amd64", configs.CUDA, "linux-x86_64-gpu", 165275041, "a1775c67abc5864dcaa3771eff343be804cd0d0232f0b187e6c9867c15d6167f"},
+	{"windows", "amd64", configs.CUDA, "windows-x86_64-gpu", 151422503, "3ee4898ecd3166a1ad81c07552ef22a7a281019b868169af575284b57e6098ce"},
 }
 
-// buildFor is the pinned build for a platform and a device.
-func buildFor(goos, goarch, device string) (build, error) {
-	if device != CPU && device != CUDA {
-		return build{}, fmt.Errorf("runtime.device: %q is not %q or %q", device, CPU, CUDA)
+// buildFor returns the pinned build for a platform and a device.
+func buildFor(goos, goarch string, device configs.Device) (build, error) {
+	if err := device.Check(); err != nil {
+		return build{}, fmt.Errorf("runtime.device: %w", err)
 	}
 	var have []string
 	for _, b := range pinned {
@@ -56,22 +53,22 @@ func buildFor(goos, goarch, device string) (build, error) {
 		goos, goarch, device, strings.Join(have, ", "), EnvLibrary)
 }
 
-// coordinates are what the Maven client calls the jar.
+// coordinates returns the Maven coordinates of the jar.
 func (b build) coordinates() string {
 	return mavenArtifact + ":" + pinnedVersion + ":jar:" + b.classifier
 }
 
-// jarName is the file name of the jar.
+// jarName returns the file name of the jar.
 func (b build) jarName() string {
 	return "onnxruntime-" + pinnedVersion + "-" + b.classifier + ".jar"
 }
 
-// cacheName is the folder in the cache that the jar is unpacked into.
+// cacheName returns the name of the cache's folder for the unpacked jar.
 func (b build) cacheName() string {
 	return pinnedVersion + "-" + b.classifier + "-" + b.sha256[:12]
 }
 
-// folder is where the libraries are in the jar.
+// folder returns the folder of the libraries in the jar.
 func (b build) folder() string {
 	return "org/bytedeco/onnxruntime/" + b.classifier
 }

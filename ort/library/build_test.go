@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"onnxlab/configs"
 )
 
 func TestPinnedBuilds(t *testing.T) {
@@ -14,7 +16,7 @@ func TestPinnedBuilds(t *testing.T) {
 			t.Errorf("%s: SHA-256 %q is malformed, or one of the two is there twice", b.classifier, b.sha256)
 		}
 		seen[b.sha256], seen[b.classifier] = true, true
-		if (b.device == CUDA) != strings.HasSuffix(b.classifier, "-gpu") {
+		if (b.device == configs.CUDA) != strings.HasSuffix(b.classifier, "-gpu") {
 			t.Errorf("%s is said to be for the device %q", b.classifier, b.device)
 		}
 		if got, err := buildFor(b.goos, b.goarch, b.device); err != nil || got != b {
@@ -24,7 +26,7 @@ func TestPinnedBuilds(t *testing.T) {
 }
 
 func TestBuildForNames(t *testing.T) {
-	b, err := buildFor("linux", "amd64", CUDA)
+	b, err := buildFor("linux", "amd64", configs.CUDA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +43,13 @@ func TestBuildForNames(t *testing.T) {
 }
 
 func TestBuildForUnpublished(t *testing.T) {
-	for _, test := range []struct{ goos, goarch, device, want string }{
-		{"freebsd", "amd64", CPU, "freebsd/amd64"},
-		{"darwin", "arm64", CUDA, `device "cuda"`},
+	for _, test := range []struct {
+		goos, goarch string
+		device       configs.Device
+		want         string
+	}{
+		{"freebsd", "amd64", configs.CPU, "freebsd/amd64"},
+		{"darwin", "arm64", configs.CUDA, `device "cuda"`},
 		{"linux", "amd64", "tpu", `runtime.device: "tpu"`},
 	} {
 		_, err := buildFor(test.goos, test.goarch, test.device)

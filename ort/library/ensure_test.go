@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/configs"
 	"onnxlab/internal/terminal"
 )
 
@@ -138,7 +139,7 @@ func TestDescribeWithoutLibrary(t *testing.T) {
 	if !errors.Is(err, errNotInstalled) || info.Error != err.Error() {
 		t.Errorf("error is %v, and %q in the info", err, info.Error)
 	}
-	want := Info{Origin: OriginCache, Device: CPU, Platform: b.classifier, Cache: c.root, Error: info.Error}
+	want := Info{Origin: OriginCache, Device: configs.CPU, Platform: b.classifier, Cache: c.root, Error: info.Error}
 	if info.Path != want.Path || info.Cache != want.Cache || info.Platform != want.Platform || info.Training {
 		t.Errorf("info is %+v, want %+v", info, want)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"onnxlab/configs"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/terminal"
 )
@@ -21,7 +22,7 @@ import (
 // testBuild makes a small jar and the build that it would be if it were pinned.
 func testBuild(t *testing.T) (b build, jar string) {
 	t.Helper()
-	b = build{goos: "linux", goarch: "amd64", device: CPU, classifier: "test"}
+	b = build{goos: "linux", goarch: "amd64", device: configs.CPU, classifier: "test"}
 	jar = makeZip(t, b.jarName(),
 		entry{b.folder() + "/" + mainName, "main", 0}, entry{b.folder() + "/" + sharedName, "shared", 0})
 	sum, err := durable.HashFile(jar)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"onnxlab/configs"
 	"onnxlab/internal/terminal"
 )
 
@@ -20,7 +21,7 @@ func TestLargestPart(t *testing.T) {
 
 func TestProgressElsewhereIsOneLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	b, err := buildFor("linux", "amd64", CPU)
+	b, err := buildFor("linux", "amd64", configs.CPU)
 	if err != nil {
 		t.Fatal(err)
 	}

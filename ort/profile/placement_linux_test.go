@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/configs"
 	"onnxlab/internal/ownprocess"
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/fakecuda"
@@ -77,7 +78,7 @@ func place(t *testing.T, o onnxmodels.TrainingOptions) {
 	}
 	copies := 0
 	for _, node := range trace.Nodes {
-		if node.Provider != profile.CUDA {
+		if node.Provider != configs.ProviderCUDA {
 			t.Errorf("%s %q ran in the %s", node.Operator, node.Name, node.Provider)
 		}
 		if strings.HasPrefix(node.Operator, "Memcpy") {

@@ -47,18 +47,12 @@ type Trace struct {
 type Node struct {
 	Name     string `json:"name"`
 	Operator string `json:"operator"`
-	// Provider is the execution provider of ONNX Runtime that ran it: [CPU] or
-	// [CUDA].
+	// Provider is the execution provider of ONNX Runtime that ran it, such as
+	// configs.ProviderCPU.
 	Provider string `json:"provider"`
 	// Seconds are those of a run, as a median over the runs.
 	Seconds float64 `json:"seconds"`
 }
-
-// The execution providers.
-const (
-	CPU  = "CPUExecutionProvider"
-	CUDA = "CUDAExecutionProvider"
-)
 
 // event is an entry of a trace in Chrome's format. Times are in microseconds.
 type event struct {

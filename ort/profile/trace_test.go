@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"onnxlab/configs"
 )
 
 // TestParse reads a trace of three runs, which ONNX Runtime does not write in
@@ -25,7 +27,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Node{{"a", "Conv", CUDA, 200e-6}, {"b", "Relu", CPU, 40e-6}}
+	want := []Node{{"a", "Conv", configs.ProviderCUDA, 200e-6}, {"b", "Relu", configs.ProviderCPU, 40e-6}}
 	near := func(a, b Node) bool {
 		return a.Name == b.Name && a.Operator == b.Operator && a.Provider == b.Provider && a.Seconds-b.Seconds < 1e-12 && b.Seconds-a.Seconds < 1e-12
 	}

@@ -10,7 +10,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 )
 
 var errClosed = errors.New("the session is closed")
@@ -32,6 +31,7 @@ func (t Training) check() error {
 		input, fits = onnxmodels.InputFeatures, t.checkFeatures
 	}
 	var image, drops, mixes, scales bool
+	targets := 0
 	for _, v := range m.GetGraph().GetInput() {
 		var sizes []int // 0 for a symbol
 		for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
@@ -45,6 +45,8 @@ func (t Training) check() error {
 			drops = true
 		case name == onnxmodels.InputSecondLabel:
 			mixes = true
+		case name == onnxmodels.InputLabel && len(sizes) == 2:
+			targets = sizes[1]
 		case name == onnxmodels.InputLossScale:
 			scales = true
 		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
@@ -66,6 +68,8 @@ func (t Training) check() error {
 		return fmt.Errorf("the training model has no input %q", input)
 	case drops != t.Drops:
 		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
+	case targets != t.Targets:
+		return fmt.Errorf("the training model has targets of %d classes in %q (0: it has labels), but Targets is %d", targets, onnxmodels.InputLabel, t.Targets)
 	case mixes != t.Mixes:
 		return fmt.Errorf("the training model has the input %q: %t, but Mixes is %t", onnxmodels.InputSecondLabel, mixes, t.Mixes)
 	case scales != (t.LossScale != nil):
@@ -74,11 +78,11 @@ func (t Training) check() error {
 	return nil
 }
 
-// checkImage compares the image input of the training model, [batch, height, width, 3]
+// checkImage compares the image input of the training model, [batch, height, width, channels]
 // with 0 for an open batch, with the size of the training's images.
 func (t Training) checkImage(sizes []int) error {
-	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != 3 {
-		return fmt.Errorf("images of %dx%d pixels, but the training model takes %v", t.Height, t.Width, sizes)
+	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != t.Channels {
+		return fmt.Errorf("images of %dx%d pixels in %d channels, but the training model takes %v", t.Height, t.Width, t.Channels, sizes)
 	}
 	return t.checkMicroBatch(sizes[0])
 }
@@ -128,8 +132,8 @@ func checkMixed(second []int64, shares []float32) error {
 }
 
 func (o Options) check() error {
-	if o.Device != "" && o.Device != library.CPU && o.Device != library.CUDA {
-		return fmt.Errorf("runtime.device: %q is not \"cpu\" or \"cuda\"", o.Device)
+	if err := o.Device.Check(); err != nil {
+		return fmt.Errorf("runtime.device: %w", err)
 	}
 	return nil
 }

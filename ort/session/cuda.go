@@ -8,10 +8,10 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
-	"onnxlab/ort/library"
 )
 
 // search is how cuDNN picks the algorithm of a convolution.
@@ -64,7 +64,7 @@ func (o Options) applyCUDA(s *ort.SessionOptions, how search) error {
 // makes one, of a model that only negates a number: that there is no GPU shows
 // no sooner. The error then is a [*DeviceError].
 func Check(o Options) error {
-	if o.Device != library.CUDA {
+	if !o.Device.Traits().Tried {
 		return o.check()
 	}
 	g := op.On(graph.New("check"))
@@ -96,7 +96,7 @@ var failure = regexp.MustCompile(`(CUDA|CUDNN|CUBLAS) failure \d+: [^;]*[^; ]`)
 // blame makes a DeviceError of an error whose cause the GPU is, for which ONNX
 // Runtime has no code of its own.
 func (o Options) blame(err error) error {
-	if err == nil || o.Device != library.CUDA {
+	if err == nil || o.Device.Traits().Provider != configs.ProviderCUDA {
 		return err
 	}
 	if text := failure.FindString(err.Error()); text != "" {

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"io"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/lossscale"
 )
@@ -37,8 +38,8 @@ type LibraryOptions struct {
 	// setting runtime.library; nothing is fetched in its place. Empty: find or
 	// fetch one.
 	Library string
-	// Device is "cpu", the default, or "cuda".
-	Device string
+	// Device is where the library or the session computes; empty means the CPU.
+	Device configs.Device
 	// Progress is told about a download: by a bar if it is a terminal, else by
 	// a line. Nil keeps it silent.
 	Progress io.Writer
@@ -46,12 +47,15 @@ type LibraryOptions struct {
 
 // Options say where a session runs.
 type Options struct {
-	// Device is "cpu", the default, or "cuda".
-	Device string
-	// Threads is the number of intra-operator threads; 0 takes all cores.
+	// Device is where the library or the session computes; empty means the CPU.
+	Device configs.Device
+	// Threads is the number of intra-operator threads; 0 takes all cores that the
+	// process may use.
 	Threads int
 	// TF32 lets "cuda" use TF32 in convolutions and matrix products.
 	TF32 bool
+	// Plain has a Model run in ONNX Runtime's own operators alone.
+	Plain bool
 }
 
 // Training is what a Trainer trains: Network by its Artifacts, or artifacts as bytes.
@@ -70,11 +74,16 @@ type Training struct {
 	Drops bool
 	// Mixes tells that the training model has the inputs second_label and label_share.
 	Mixes bool
+	// Targets, if not 0, is the number of classes of a training model whose label is
+	// float32 [batch, classes]: Artifacts.MultiLabel.
+	Targets int
 	// LossScale is where that of a training model of mixed precision begins; nil
 	// for others.
 	LossScale *lossscale.Scale
 	// Height and Width are those of the images, in pixels.
 	Height, Width int
+	// Channels is 3, or 1 if the images are grey; 0 means those of Network, or 3 without one.
+	Channels int
 	// Features, if not 0, is how many float32 each image has in the training model's input
 	// features (onnxmodels.Cut), which then takes the place of images.
 	Features int
@@ -88,9 +97,10 @@ type Training struct {
 
 // Result is what one optimizer step shows.
 type Result struct {
-	// Loss is the mean cross-entropy of the batch before the step.
+	// Loss is the mean loss of the batch before the step.
 	Loss float64
-	// Correct is how many images of the batch were classified right.
+	// Correct is how many images of the batch were classified right: of targets, in all
+	// classes.
 	Correct int
 	// Skipped tells that the step left the parameters as they are, as gradients
 	// of mixed precision went beyond float16: the next ones are scaled by less.

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 
+	"onnxlab/configs"
 	"onnxlab/ort/library"
 )
 
@@ -10,7 +11,7 @@ import (
 // GPU, or its driver or its libraries do not go together.
 type DeviceError struct {
 	// Device is that of the Options.
-	Device string
+	Device configs.Device
 	Err    error
 }
 

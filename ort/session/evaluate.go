@@ -14,7 +14,6 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
-	"onnxlab/ort/library"
 )
 
 // Evaluate classifies every image of the set with the parameters that the network has
@@ -39,7 +38,7 @@ func (t *Trainer) Evaluate(ctx context.Context, set *dataset.Set) (_ *evaluation
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	return evaluation.Run(ctx, m, set)
+	return evaluation.RunLoss(ctx, m, evaluation.Loss(t.network.Loss()), set)
 }
 
 // exported is the network as a model that is fast on the trainer's device, for a set
@@ -58,6 +57,9 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if h, w := set.Size(); h != height || w != width {
 		return nil, fmt.Errorf("images of %dx%d pixels, but the network takes %dx%d", h, w, height, width)
 	}
+	if c := set.Channels(); c != t.network.Channels() {
+		return nil, fmt.Errorf("images of %d channels, but the network takes %d", c, t.network.Channels())
+	}
 	if len(set.Classes) != t.network.Classes() {
 		return nil, fmt.Errorf("the set has %d classes, the network %d", len(set.Classes), t.network.Classes())
 	}
@@ -65,10 +67,7 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: onnxmodels.TargetNative, Block: Block()}
-	if t.options.Device == library.CUDA {
-		o.Target = onnxmodels.TargetCUDA
-	}
+	o := onnxmodels.InferenceOptions{Classes: set.Classes, Target: t.options.Device.Traits().Target, Block: Block()}
 	m, err := t.network.Inference(state, o)
 	if err != nil {
 		return nil, err

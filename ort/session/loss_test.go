@@ -17,29 +17,43 @@ func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
 	n := cnn(t, 8, []int{4, 6}, 1)
 	weights := want["weights"].Float32()
 	for key, o := range map[string]onnxmodels.TrainingOptions{
-		"weights":           {ClassWeights: weights},
-		"weights-smoothing": {ClassWeights: weights, LabelSmoothing: 0.1},
-		"mixed":             {Mixes: true},
-		"mixed-smoothing":   {Mixes: true, LabelSmoothing: 0.1},
-		"mixed-weights":     {Mixes: true, ClassWeights: weights},
+		"weights":                  {ClassWeights: weights},
+		"weights-smoothing":        {ClassWeights: weights, LabelSmoothing: 0.1},
+		"mixed":                    {Mixes: true},
+		"mixed-smoothing":          {Mixes: true, LabelSmoothing: 0.1},
+		"mixed-weights":            {Mixes: true, ClassWeights: weights},
+		"binary":                   {Loss: onnxmodels.LossBinaryCrossEntropy},
+		"binary-smoothing":         {Loss: onnxmodels.LossBinaryCrossEntropy, LabelSmoothing: 0.1},
+		"binary-mixed":             {Loss: onnxmodels.LossBinaryCrossEntropy, Mixes: true},
+		"binary-targets":           {Loss: onnxmodels.LossBinaryCrossEntropy, MultiLabel: true},
+		"binary-targets-smoothing": {Loss: onnxmodels.LossBinaryCrossEntropy, MultiLabel: true, LabelSmoothing: 0.1},
+		"squared":                  {Loss: onnxmodels.LossMeanSquaredError},
+		"squared-mixed-smoothing":  {Loss: onnxmodels.LossMeanSquaredError, Mixes: true, LabelSmoothing: 0.1},
+		"squared-targets":          {Loss: onnxmodels.LossMeanSquaredError, MultiLabel: true},
 	} {
 		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
 			o.Momentum, o.Target = 0.9, target
 			t.Run(key+" "+target, func(t *testing.T) {
 				tr := trainer(t, n, parametersOf(n, a, "param/"), setup{o, 8, 8})
-				for step, rate := range a["rate"].Float64() {
-					batch := fmt.Sprintf("batch/%d/", step)
+				for number, rate := range a["rate"].Float64() {
+					batch := fmt.Sprintf("batch/%d/", number)
 					var second []int64
 					var shares []float32
 					if o.Mixes {
 						second, shares = want[batch+"second"].Int64(), want[batch+"share"].Float32()
 					}
-					r, err := tr.StepMixed(a[batch+"image"].Uint8(), a[batch+"label"].Int64(), second, shares, rate, 0)
+					step := func() (Result, error) {
+						if o.MultiLabel {
+							return tr.StepTargets(a[batch+"image"].Uint8(), want[batch+"targets"].Float32(), rate, 0)
+						}
+						return tr.StepMixed(a[batch+"image"].Uint8(), a[batch+"label"].Int64(), second, shares, rate, 0)
+					}
+					r, err := step()
 					if err != nil {
 						t.Fatal(err)
 					}
-					if loss := want[key+"/loss"].Float64()[step]; math.Abs(r.Loss-loss) > within(2e-5, 1e-3)*loss {
-						t.Errorf("step %d: loss %v, reference %v", step, r.Loss, loss)
+					if loss := want[key+"/loss"].Float64()[number]; math.Abs(r.Loss-loss) > within(2e-5, 1e-3)*loss {
+						t.Errorf("step %d: loss %v, reference %v", number, r.Loss, loss)
 					}
 				}
 				for _, p := range saved(t, tr).Trainable {

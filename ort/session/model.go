@@ -8,6 +8,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/modelfile"
 )
@@ -19,7 +20,8 @@ type Model struct {
 }
 
 // NewModel returns the inference model of the given bytes, of either form that
-// onnxmodels.Network.Inference makes.
+// onnxmodels.Network.Inference makes. On the CPU it runs with onnxlab's own operators where
+// there are such (onnxmodels.Lowered), unless the options ask for ONNX Runtime's alone.
 func NewModel(data []byte, o Options) (*Model, error) {
 	decoded, err := modelfile.Decode(data)
 	if err != nil {
@@ -29,6 +31,9 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
+	if o.Device.Traits().Provider == configs.ProviderCPU && !o.Plain {
+		data = lowered(decoded, data)
+	}
 	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
@@ -36,14 +41,27 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	return &Model{session: s, form: form}, nil
 }
 
-// Predict runs the model on images [n, height, width, 3] of 0..255, whatever
+// lowered is a model with onnxlab's own operators, or its bytes as they are if it cannot be
+// lowered: it then runs as well, but slower.
+func lowered(m *modelfile.Model, data []byte) []byte {
+	changed, err := onnxmodels.Lowered(m, Block())
+	if err != nil {
+		return data
+	}
+	if fast, err := modelfile.Marshal(changed); err == nil {
+		return fast
+	}
+	return data
+}
+
+// Predict runs the model on images [n, height, width, channels] of 0..255, whatever
 // form its input has, and returns the logits and the probabilities, both [n,
 // classes]. ONNX Runtime is not interrupted meanwhile.
 func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
-	size, classes := m.form.Height*m.form.Width*3, len(m.form.Classes)
+	size, classes := m.form.Height*m.form.Width*m.form.Channels, len(m.form.Classes)
 	n := len(images) / size
 	if n == 0 || n*size != len(images) {
-		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx3", len(images), m.form.Height, m.form.Width)
+		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx%d", len(images), m.form.Height, m.form.Width, m.form.Channels)
 	}
 	image, err := m.input(images, int64(n))
 	if err != nil {
@@ -68,11 +86,11 @@ func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilitie
 
 // input returns n images as the model takes them.
 func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
-	height, width := int64(m.form.Height), int64(m.form.Width)
+	height, width, channels := int64(m.form.Height), int64(m.form.Width), int64(m.form.Channels)
 	if m.form.Input == onnxmodels.InputFloat32NCHW {
-		return ort.NewTensor(ort.NewShape(n, 3, height, width), onnxmodels.Planes(images, m.form.Height, m.form.Width))
+		return ort.NewTensor(ort.NewShape(n, channels, height, width), onnxmodels.Planes(images, m.form.Height, m.form.Width, m.form.Channels))
 	}
-	return ort.NewTensor(ort.NewShape(n, height, width, 3), images)
+	return ort.NewTensor(ort.NewShape(n, height, width, channels), images)
 }
 
 // Close frees the session, after the calls under way. It may be called again.

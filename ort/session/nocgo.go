@@ -7,6 +7,8 @@ import (
 
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
+	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/ort/lossscale"
 )
@@ -42,6 +44,14 @@ func (*Trainer) StepMixed([]uint8, []int64, []int64, []float32, float64, uint64)
 // Evaluate returns ErrNoCgo.
 func (*Trainer) Evaluate(context.Context, *dataset.Set) (*evaluation.Report, error) {
 	return nil, ErrNoCgo
+}
+
+// TargetBatch returns nothing.
+func (*Trainer) TargetBatch() (images []uint8, targets []float32) { return nil, nil }
+
+// StepTargets returns ErrNoCgo.
+func (*Trainer) StepTargets([]uint8, []float32, float64, uint64) (Result, error) {
+	return Result{}, ErrNoCgo
 }
 
 // FeatureBatch returns nothing.
@@ -85,10 +95,35 @@ type Probe struct{}
 func NewProbe([]byte, string, []string, Options) (*Probe, error) { return nil, ErrNoCgo }
 
 // RunImages returns ErrNoCgo.
-func (*Probe) RunImages([]uint8, int, int) ([][]float32, error) { return nil, ErrNoCgo }
+func (*Probe) RunImages([]uint8, int, int, int) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Run returns ErrNoCgo.
 func (*Probe) Run(*interp.Value) ([][]float32, error) { return nil, ErrNoCgo }
 
 // Close does nothing.
 func (*Probe) Close() error { return nil }
+
+// Gradient is not available without cgo.
+type Gradient struct{}
+
+// NewGradient returns ErrNoCgo.
+func NewGradient(*onnxmodels.Network, *onnxmodels.Gradients, Options) (*Gradient, error) {
+	return nil, ErrNoCgo
+}
+
+// Load returns ErrNoCgo.
+func (*Gradient) Load(*checkpoint.Checkpoint) error { return ErrNoCgo }
+
+// Parameters returns nothing.
+func (*Gradient) Parameters() []float32 { return nil }
+
+// Batch returns nothing.
+func (*Gradient) Batch() (images []uint8, features []float32, labels, second []int64, shares []float32) {
+	return nil, nil, nil, nil, nil
+}
+
+// Run returns ErrNoCgo.
+func (*Gradient) Run(uint64) (float64, []float32, error) { return 0, nil, ErrNoCgo }
+
+// Close does nothing.
+func (*Gradient) Close() error { return nil }

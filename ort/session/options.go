@@ -7,6 +7,8 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
+	"onnxlab/internal/allocation"
 	"onnxlab/internal/onstack"
 	"onnxlab/ort/kernels"
 	"onnxlab/ort/library"
@@ -47,10 +49,16 @@ func (o Options) native(how search) (*ort.SessionOptions, error) {
 }
 
 func (o Options) apply(s *ort.SessionOptions, how search) error {
-	if err := s.SetIntraOpNumThreads(o.Threads); err != nil {
+	threads := o.Threads
+	if threads == 0 {
+		// Of part of a machine ONNX Runtime would take all cores, and fail to bind its
+		// threads to those that are not the process's.
+		threads = allocation.Threads()
+	}
+	if err := s.SetIntraOpNumThreads(threads); err != nil {
 		return err
 	}
-	if o.Device != library.CUDA {
+	if o.Device.Traits().Provider == configs.ProviderCPU {
 		return kernels.Add(library.Path(), s)
 	}
 	if err := o.applyCUDA(s, how); err != nil {

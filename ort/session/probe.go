@@ -40,11 +40,11 @@ func (p *Probe) Run(input *interp.Value) ([][]float32, error) {
 	return p.run(x)
 }
 
-// RunImages is Run on images [n, height, width, 3] of 0..255, of which nothing is copied
+// RunImages is Run on images [n, height, width, channels] of 0..255, of which nothing is copied
 // but to a GPU.
-func (p *Probe) RunImages(images []uint8, height, width int) ([][]float32, error) {
-	n := len(images) / (height * width * 3)
-	x, err := ort.NewTensor(ort.NewShape(int64(n), int64(height), int64(width), 3), images)
+func (p *Probe) RunImages(images []uint8, height, width, channels int) ([][]float32, error) {
+	n := len(images) / (height * width * channels)
+	x, err := ort.NewTensor(ort.NewShape(int64(n), int64(height), int64(width), int64(channels)), images)
 	if err != nil {
 		return nil, fmt.Errorf("run model: %w", err)
 	}

@@ -77,12 +77,21 @@ func TestRulesAgreeWithPyTorchAndKeras(t *testing.T) {
 	}
 }
 
+// everyRule are the cases of rules, and one of each kind of the remedies.
+func everyRule() map[string]onnxmodels.TrainingOptions {
+	all, more := rules(), remedies()
+	for _, key := range []string{"lars", "lamb", "sgd-ema-warmup", "adamw-ema", "multipliers", "multipliers-adamw"} {
+		all[key] = more[key]
+	}
+	return all
+}
+
 // TestRulesAccumulate compares one batch of 12 with 2, 3 and 12 micro-batches, over
 // three steps by every rule.
 func TestRulesAccumulate(t *testing.T) {
 	n := plain(t)
 	images, labels := randomBatch(12, 8)
-	for key, o := range rules() {
+	for key, o := range everyRule() {
 		t.Run(key, func(t *testing.T) {
 			var want *checkpoint.Checkpoint
 			for _, count := range []int{1, 2, 3, 12} {
@@ -113,7 +122,7 @@ func TestRulesAccumulate(t *testing.T) {
 func TestSavedRulesGoOn(t *testing.T) {
 	n := cnn(t, 8, []int{4}, 1)
 	images, labels := randomBatch(8, 8)
-	for key, o := range rules() {
+	for key, o := range everyRule() {
 		for _, count := range []int{1, 2} {
 			o.MicroBatches = count
 			s := setup{o, 8, 8 / count}
@@ -142,7 +151,7 @@ func TestSavedRulesGoOn(t *testing.T) {
 func TestRulesInMixedPrecision(t *testing.T) {
 	n := cnn(t, 8, []int{8, 8}, 1)
 	images, labels := randomBatch(16, 8)
-	for key, o := range rules() {
+	for key, o := range everyRule() {
 		for _, count := range []int{1, 2} {
 			o.MicroBatches, o.Target = count, onnxmodels.TargetCUDA
 			exact := trainer(t, n, n.Initialize(3), setup{o, 16, 16 / count})

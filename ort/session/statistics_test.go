@@ -185,7 +185,7 @@ func momentsOf(t *testing.T, m *onnxmodels.Moments, target string, images []uint
 		t.Fatal(err)
 	}
 	defer p.Close()
-	values, err := p.RunImages(images, 8, 8)
+	values, err := p.RunImages(images, 8, 8, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,6 @@ package session
 import (
 	"runtime"
 	"sync"
-
-	"onnxlab/ort/library"
 )
 
 // thread is a thread of the operating system on which a session does all its work,
@@ -21,10 +19,10 @@ type thread struct {
 	running sync.WaitGroup
 }
 
-// newThread returns a thread for a session of the options, until close. On the CPU
-// it is nil, for nothing is kept for a thread there.
+// newThread returns a thread for a session of the options, until close. It is nil
+// for a device that keeps nothing for a thread.
 func (o Options) newThread() *thread {
-	if o.Device != library.CUDA {
+	if !o.Device.Traits().ThreadBound {
 		return nil
 	}
 	t := &thread{calls: make(chan func())}

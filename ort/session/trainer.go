@@ -8,9 +8,9 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
-	"onnxlab/ort/library"
 	"onnxlab/ort/lossscale"
 )
 
@@ -21,9 +21,11 @@ type Trainer struct {
 	// One of image and features is nil.
 	image    *ort.Tensor[uint8]
 	features *ort.Tensor[float32]
-	label    *ort.Tensor[int64]
-	rate     *ort.Tensor[float32]
-	seed     *ort.Tensor[int64] // nil if the network has no dropout
+	// One of label and targets is nil.
+	label   *ort.Tensor[int64]
+	targets *ort.Tensor[float32]
+	rate    *ort.Tensor[float32]
+	seed    *ort.Tensor[int64] // nil if the network has no dropout
 	// second and share are nil if no images are mixed.
 	second  *ort.Tensor[int64]
 	share   *ort.Tensor[float32]
@@ -81,12 +83,12 @@ func (t *Trainer) start(training Training, o Options) error {
 	})
 }
 
-func (t *Trainer) allocate(o Training, device string) (err error) {
+func (t *Trainer) allocate(o Training, device configs.Device) (err error) {
 	n := int64(t.micro)
 	if err := t.allocateInput(o, device); err != nil {
 		return err
 	}
-	if t.label, err = newVector[int64](t, n); err != nil {
+	if err := t.allocateLabel(n, int64(o.Targets)); err != nil {
 		return err
 	}
 	if t.rate, err = newVector[float32](t, 1); err != nil {
@@ -121,8 +123,20 @@ func (t *Trainer) allocate(o Training, device string) (err error) {
 	return err
 }
 
+// allocateLabel makes the input of labels, or of targets for so many classes.
+func (t *Trainer) allocateLabel(n, classes int64) (err error) {
+	if classes == 0 {
+		t.label, err = newVector[int64](t, n)
+		return err
+	}
+	if t.targets, err = ort.NewEmptyTensor[float32](ort.NewShape(n, classes)); err == nil {
+		t.values = append(t.values, t.targets)
+	}
+	return err
+}
+
 // allocateInput makes the input of images or of features.
-func (t *Trainer) allocateInput(o Training, device string) (err error) {
+func (t *Trainer) allocateInput(o Training, device configs.Device) (err error) {
 	n := int64(t.micro)
 	if o.Features > 0 {
 		if t.features, err = ort.NewEmptyTensor[float32](ort.NewShape(n, int64(o.Features))); err == nil {
@@ -130,9 +144,9 @@ func (t *Trainer) allocateInput(o Training, device string) (err error) {
 		}
 		return err
 	}
-	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), 3)
+	shape := ort.NewShape(n, int64(o.Height), int64(o.Width), int64(o.Channels))
 	var pixels []uint8
-	if device == library.CUDA {
+	if device.Traits().OwnMemory {
 		pixels, t.unpin = pinned(int(shape.FlattenedSize()))
 	}
 	if pixels == nil {
@@ -165,6 +179,9 @@ func newScalar(t *Trainer) (*ort.Scalar[float32], error) {
 // inputs lists the inputs in the order of the training model.
 func (t *Trainer) inputs() []ort.Value {
 	list := []ort.Value{t.label, t.rate}
+	if t.targets != nil {
+		list[0] = t.targets
+	}
 	if t.features != nil {
 		list = append([]ort.Value{t.features}, list...)
 	} else {
@@ -205,7 +222,7 @@ func (t *Trainer) LossScale() *lossscale.Scale {
 // GPU. It is the trainer's, until Close, after which there is none; nor is there any for a
 // trainer of features.
 func (t *Trainer) Batch() (images []uint8, labels []int64) {
-	if t.session == nil || t.image == nil {
+	if t.session == nil || t.image == nil || t.label == nil {
 		return nil, nil
 	}
 	return batchOf(t, t.image)
@@ -213,7 +230,7 @@ func (t *Trainer) Batch() (images []uint8, labels []int64) {
 
 // FeatureBatch is what Batch is, for the features [batch, features] of a batch's images.
 func (t *Trainer) FeatureBatch() (features []float32, labels []int64) {
-	if t.session == nil || t.features == nil {
+	if t.session == nil || t.features == nil || t.label == nil {
 		return nil, nil
 	}
 	return batchOf(t, t.features)
@@ -228,7 +245,7 @@ func batchOf[T ort.TensorData](t *Trainer, input *ort.Tensor[T]) ([]T, []int64) 
 }
 
 // Step does one optimizer step on a batch of BatchSize images [batch, height,
-// width, 3] and labels, with the learning rate. Networks with dropout draw by
+// width, channels] and labels, with the learning rate. Networks with dropout draw by
 // dropoutSeed, which should differ from step to step. A rate or a label below 0 is
 // an error, as is a label beyond the classes.
 func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
@@ -252,6 +269,8 @@ func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, bat
 	switch {
 	case t.session == nil:
 		return Result{}, fmt.Errorf("train step: %w", errClosed)
+	case t.label == nil:
+		return Result{}, errors.New("train step: the training model takes targets, and no labels (StepTargets)")
 	case input == nil:
 		return Result{}, fmt.Errorf("train step: the training model takes no %s", what)
 	}

@@ -56,7 +56,10 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 	height, width := n.Size()
 	training := Training{
 		Checkpoint: checkpoint.Encode(a.Complete(c)), Drops: a.Drops, Mixes: a.Mixes,
-		Height: height, Width: width, BatchSize: s.batch, MicroBatch: s.micro,
+		Height: height, Width: width, Channels: n.Channels(), BatchSize: s.batch, MicroBatch: s.micro,
+	}
+	if a.MultiLabel {
+		training.Targets = n.Classes()
 	}
 	if training.TrainingModel, err = modelfile.Marshal(a.Training); err != nil {
 		t.Fatal(err)

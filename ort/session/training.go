@@ -23,6 +23,9 @@ func (t *Training) complete() error {
 			return err
 		}
 	}
+	if t.Channels == 0 {
+		t.Channels = 3
+	}
 	if t.MicroBatch == 0 {
 		t.MicroBatch = t.BatchSize
 	}
@@ -60,8 +63,14 @@ func (t *Training) fillIn() (err error) {
 		t.LossScale = lossscale.New()
 	}
 	t.Drops, t.Mixes, t.Features = a.Drops, a.Mixes, t.Network.Features()
+	if a.MultiLabel {
+		t.Targets = t.Network.Classes()
+	}
 	if t.Height == 0 && t.Width == 0 {
 		t.Height, t.Width = t.Network.Size()
+	}
+	if t.Channels == 0 {
+		t.Channels = t.Network.Channels()
 	}
 	if t.MicroBatch == 0 {
 		t.MicroBatch = a.Batch

@@ -11,7 +11,7 @@ import (
 )
 
 // Outputs runs the inference model of the given bytes, which m has decoded, on
-// images [n, height, width, 3], for a comparison with m.
+// images [n, height, width, channels], for a comparison with m.
 func Outputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, o Options) (_ verify.Outputs, err error) {
 	p, err := NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
@@ -63,7 +63,7 @@ func NewLayerProbe(data []byte, m *interp.Model, o Options) (*LayerProbe, error)
 	return &LayerProbe{p, m, names}, nil
 }
 
-// Values returns the values by their names, for images [n, height, width, 3].
+// Values returns the values by their names, for images [n, height, width, channels].
 func (p *LayerProbe) Values(images []uint8) (map[string][]float32, error) {
 	input, err := p.model.Input(images)
 	if err != nil {

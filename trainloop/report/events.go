@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -23,15 +24,21 @@ const (
 	valueSimple      = 2 // float
 )
 
-// writeEvents writes a history as a TensorBoard event file. Scalars are at the
-// optimizer's steps, and at the time when the epoch ended if the run started at
-// started, in seconds since 1970.
-func writeEvents(w io.Writer, started float64, history []rundir.Epoch) error {
+// writeEvents writes a history as a TensorBoard event file. The step of each scalar is
+// the optimizer's step at the end of the epoch. Its time is the end of the epoch in a run
+// that started at started, in seconds since 1970, and had no pauses. The layers are in the
+// order of their epochs.
+func writeEvents(w io.Writer, started float64, history []rundir.Epoch, layers []rundir.Layer) error {
 	version := protowire.AppendTag(wallTime(started), eventFileVersion, protowire.BytesType)
 	file := appendRecord(nil, protowire.AppendString(version, "brain.Event:2"))
 	for _, e := range history {
 		started += e.Seconds
-		file = appendRecord(file, event(started, e))
+		of := slices.IndexFunc(layers, func(l rundir.Layer) bool { return l.Epoch > e.Epoch })
+		if of < 0 {
+			of = len(layers)
+		}
+		file = appendRecord(file, event(started, e, layers[:of]))
+		layers = layers[of:]
 	}
 	_, err := w.Write(file)
 	return err
@@ -42,12 +49,34 @@ func wallTime(seconds float64) []byte {
 	return protowire.AppendFixed64(b, math.Float64bits(seconds))
 }
 
-func event(seconds float64, e rundir.Epoch) []byte {
+// scalar is a number under a tag.
+type scalar struct {
+	tag   string
+	value float64
+}
+
+// diagnosisScalars are those of an epoch with a diagnosis, without what was not measured.
+func diagnosisScalars(d rundir.Diagnosis, layers []rundir.Layer) []scalar {
+	if !d.Measured() {
+		return nil
+	}
+	list := []scalar{
+		{"diagnosis/noise_scale", d.NoiseScale},
+		{"diagnosis/gradient_norm", d.GradientNorm},
+		{"diagnosis/sharpness", d.Sharpness},
+		{"diagnosis/stability_limit", d.StabilityLimit},
+		{"diagnosis/update_norm", d.UpdateNorm},
+		{"diagnosis/update_ratio", d.UpdateRatio},
+	}
+	for _, l := range layers {
+		list = append(list, scalar{"update_ratio/" + l.Name, l.UpdateRatio}, scalar{"layer_gradient_norm/" + l.Name, l.GradientNorm})
+	}
+	return slices.DeleteFunc(list, func(s scalar) bool { return s.value == 0 })
+}
+
+func event(seconds float64, e rundir.Epoch, layers []rundir.Layer) []byte {
 	var summary []byte
-	for _, scalar := range []struct {
-		tag   string
-		value float64
-	}{
+	for _, scalar := range append([]scalar{
 		{"loss/training", e.Loss},
 		{"loss/validation", e.ValLoss},
 		{"accuracy/training", e.Accuracy},
@@ -55,7 +84,7 @@ func event(seconds float64, e rundir.Epoch) []byte {
 		{"learning_rate", e.LearningRate},
 		{"speed/images_per_second", e.ImagesPerSecond},
 		{"speed/data_wait", e.DataWait},
-	} {
+	}, diagnosisScalars(e.Diagnosis, layers)...) {
 		value := protowire.AppendTag(nil, valueTag, protowire.BytesType)
 		value = protowire.AppendString(value, scalar.tag)
 		value = protowire.AppendTag(value, valueSimple, protowire.Fixed32Type)
@@ -79,8 +108,8 @@ func appendRecord(file, data []byte) []byte {
 	return binary.LittleEndian.AppendUint32(file, maskedCRC(data))
 }
 
-// maskedCRC is CRC-32C, rotated and shifted by a constant so that a checksum of
-// data that holds checksums is no trivial one (tensorflow/core/lib/hash/crc32c.h).
+// maskedCRC returns the CRC-32C, rotated and shifted by a constant: the plain checksum of
+// data that contains checksums has problems (tensorflow/core/lib/hash/crc32c.h).
 func maskedCRC(data []byte) uint32 {
 	c := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 	return (c>>15 | c<<17) + 0xa282ead8

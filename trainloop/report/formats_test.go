@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc32"
+	"maps"
 	"math"
 	"reflect"
 	"testing"
@@ -119,7 +120,9 @@ func fields(t *testing.T, message []byte) map[protowire.Number][]any {
 func TestEvents(t *testing.T) {
 	history := study().history(rundir.Cell{BatchSize: 128}, 0)[:3]
 	var b bytes.Buffer
-	must(t, writeEvents(&b, 1000, history))
+	history[1].Diagnosis = rundir.Diagnosis{NoiseScale: 200, GradientNorm: 0.5, Sharpness: -3, StabilityLimit: 38, UpdateNorm: 0.1, UpdateRatio: 0.01, Seconds: 1}
+	layers := []rundir.Layer{{Epoch: 1, Name: "a", UpdateRatio: 0.02, GradientNorm: 0.4}, {Epoch: 1, Name: "b", UpdateRatio: 0.03}}
+	must(t, writeEvents(&b, 1000, history, layers))
 	list := records(t, b.Bytes())
 	if len(list) != 4 {
 		t.Fatalf("%d records", len(list))
@@ -145,6 +148,13 @@ func TestEvents(t *testing.T) {
 			"accuracy/training": float32(e.Accuracy), "accuracy/validation": float32(e.ValAccuracy),
 			"learning_rate": float32(e.LearningRate), "speed/images_per_second": float32(e.ImagesPerSecond),
 			"speed/data_wait": float32(e.DataWait),
+		}
+		if i == 1 {
+			maps.Copy(want, map[string]float32{
+				"diagnosis/noise_scale": 200, "diagnosis/gradient_norm": 0.5, "diagnosis/sharpness": -3, "diagnosis/stability_limit": 38,
+				"diagnosis/update_norm": 0.1, "diagnosis/update_ratio": 0.01,
+				"update_ratio/a": 0.02, "layer_gradient_norm/a": 0.4, "update_ratio/b": 0.03, // whose gradient was not seen
+			})
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("epoch %d: got %v, want %v", i, got, want)

@@ -18,8 +18,8 @@ const firstLine = "epoch,step,learning_rate,loss,accuracy,val_loss,val_accuracy,
 func TestWriteHistory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.csv")
 	epochs := []Epoch{
-		{0, 390, 0.1, 1.5, 0.4375, 1.25, 0.5, 1234.5, 0, 40},
-		{1, 780, 0.01, 1e-7, 1, 0, 0, 0.30000000000000004, 0.025, 39.5},
+		{0, 390, 0.1, 1.5, 0.4375, 1.25, 0.5, 1234.5, 0, 40, Diagnosis{}},
+		{1, 780, 0.01, 1e-7, 1, 0, 0, 0.30000000000000004, 0.025, 39.5, Diagnosis{}},
 	}
 	if err := WriteHistory(path, epochs); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestHistoryRoundTrip(t *testing.T) {
 			epochs = append(epochs, Epoch{
 				i, step, positive.Draw(t, "rate"), positive.Draw(t, "loss"), share.Draw(t, "accuracy"),
 				positive.Draw(t, "val loss"), share.Draw(t, "val accuracy"), positive.Draw(t, "speed"),
-				share.Draw(t, "wait"), positive.Draw(t, "seconds"),
+				share.Draw(t, "wait"), positive.Draw(t, "seconds"), drawDiagnosis(t),
 			})
 		}
 		path := filepath.Join(dir, "history.csv")
@@ -62,6 +62,82 @@ func TestHistoryRoundTrip(t *testing.T) {
 			t.Fatalf("got %v, want %v", got, epochs)
 		}
 	})
+}
+
+// drawDiagnosis draws that of an epoch, or none.
+func drawDiagnosis(t *rapid.T) Diagnosis {
+	positive := rapid.Float64Range(0, math.MaxFloat64)
+	if !rapid.Bool().Draw(t, "measured") {
+		return Diagnosis{}
+	}
+	return Diagnosis{
+		positive.Draw(t, "norm"), rapid.Float64Range(-1e9, 1e9).Draw(t, "square"), positive.Draw(t, "variance"), positive.Draw(t, "scale"),
+		rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64).Draw(t, "sharpness"), positive.Draw(t, "limit"),
+		positive.Draw(t, "update"), positive.Draw(t, "ratio"), rapid.Float64Range(1e-9, 1e9).Draw(t, "took"),
+	}
+}
+
+// TestWriteDiagnoses: further columns follow those of the contract, empty for epochs without
+// a diagnosis and for what could not be measured.
+func TestWriteDiagnoses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.csv")
+	epochs := []Epoch{
+		{Epoch: 0, Step: 3, Diagnosis: Diagnosis{GradientSquare: -1, GradientVariance: 5, Sharpness: -2.5, StabilityLimit: 38, UpdateNorm: 0.5, UpdateRatio: 0.01, Seconds: 0.25}},
+		{Epoch: 1, Step: 6},
+	}
+	if err := WriteHistory(path, epochs); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.TrimSpace(firstLine) + ",noise_scale,gradient_norm,gradient_square,gradient_variance,sharpness,stability_limit,update_norm,update_ratio,diagnose_seconds\n" +
+		"0,3,0,0,0,0,0,0,0,0,,,-1,5,-2.5,38,0.5,0.01,0.25\n" +
+		"1,6,0,0,0,0,0,0,0,0,,,,,,,,,\n"
+	if got, _ := os.ReadFile(path); string(got) != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"-2.5", "Inf", `:2:28: sharpness: "Inf" is not a finite number`},
+		{",38,", ",-38,", ":2:33: stability_limit: -38 is not a finite number of 0 or more"},
+		{"diagnose_seconds", "seconds", ":1:1: the header is"},
+	} {
+		bad := filepath.Join(t.TempDir(), "history.csv")
+		if err := os.WriteFile(bad, []byte(strings.Replace(want, c.old, c.new, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadHistory(bad); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s for %s: %v, want %q", c.new, c.old, err, c.want)
+		}
+	}
+}
+
+// TestLayers: what is written is read again, and nothing else is.
+func TestLayers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "layers.csv")
+	if layers, err := ReadLayers(path); err != nil || layers != nil {
+		t.Errorf("without a file: %v, %v", layers, err)
+	}
+	want := []Layer{{0, "a, b.weight", 3, 0.5, 0.125, 2, 100}, {4, "c", 0, 0, 0, 0, 0}}
+	if err := WriteLayers(path, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadLayers(path); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v (%v)", got, want, err)
+	}
+	const head = "epoch,layer,weight_norm,update_norm,update_ratio,gradient_norm,noise_scale\n"
+	for _, c := range []struct{ file, want string }{
+		{"", ":1:1: the header is not"},
+		{"epoch,layer\n", ":1:1: the header is not"},
+		{head + "0,a,1,1,1,1\n", ":2:"},
+		{head + "-1,a,1,1,1,1,1\n", `:2: epoch: "-1" is not a whole number`},
+		{head + "0,a,1,NaN,1,1,1\n", `:2: update_norm: "NaN" is not a finite number`},
+		{head + "0,a,1,1,1,1,1", "the line is cut off"},
+	} {
+		if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadLayers(path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want %q", c.file, err, c.want)
+		}
+	}
 }
 
 func TestReadHistoryRefuses(t *testing.T) {

@@ -3,11 +3,14 @@
 //
 //	plan, err := sweep.New(experiment, "runs/study")
 //	release, err := plan.Claim(resume)
-//	outcome, err := plan.Run(ctx, sweep.Options{Command: command})
+//	outcome, err := local.Run(ctx, plan, local.Options{Command: command})
 //
 // Each cell of the grid is a process of its own, so that one that runs out of
 // memory or diverges is marked as failed and the others go on. Cells that are
 // complete are passed over, and one that was interrupted goes on where it was.
+//
+// Where the processes run is the matter of a [Launcher]: those of the packages local,
+// slurm and kubernetes below this one. [Statuses] tells where each cell is.
 package sweep
 
 import (

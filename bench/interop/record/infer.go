@@ -26,6 +26,7 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 	if err != nil {
 		return err
 	}
+	c = onnxmodels.Averaged(c)
 	ranges, err := rangesOf(n, c, set)
 	if err != nil {
 		return err

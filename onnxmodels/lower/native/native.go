@@ -22,58 +22,77 @@ import (
 // Where only convolutions read the result of a normalisation, they compute it themselves
 // while they read its input. The convolution before a normalisation measures the mean
 // and the variance that it needs.
-func Lower(g *graph.Graph, block int) {
-	if block == 0 {
-		cpu.Lower(g)
-		return
-	}
+func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
+
+// LowerGiven is Lower for models from outside, in which there is more than in networks of
+// onnxlab's own layers. Besides what Lower does:
+//
+//	Conv, ConvGrad of any window    Conv, ConvWeightGrad
+//	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
+//
+// Networks of our own keep the sums that they have always had: models that are trained anew
+// from the same seed stay the same to the bit.
+func LowerGiven(g *graph.Graph, block int) {
 	b := On(g, block)
-	b.convolutions()
-	b.images()
-	b.normalisations()
-	lower.Portable(g)
-	b.Passes()
-	b.fuse()
+	b.Windows = true
+	lowerOn(b)
 }
 
-// fits tells whether onnxlab's own operator can compute a convolution: it is 3x3 with
-// stride 1 and one group, its output has whole blocks of channels, and its input has
-// whole blocks or few channels.
-func (b Builder) fits(x, weight *graph.Value, n *graph.Node) bool {
-	images := cpu.FitsBlocks(x, b.Block) || cpu.IsFew(x, b.Block)
-	return images && weight.Size(0)%b.Block == 0 && n.Int("group") == 1 && op.WindowOf(n) == op.Same(3, 1, x.Size(2), x.Size(3))
+func lowerOn(b Builder) {
+	if b.Block == 0 {
+		cpu.Lower(b.Graph)
+		return
+	}
+	b.convolutions()
+	if b.Windows {
+		b.pools()
+	}
+	b.images()
+	b.normalisations()
+	lower.Portable(b.Graph)
+	b.Passes()
+	b.fuse()
+	b.endConvolutions()
 }
 
 // convolutions makes convolutions and their gradients native operators.
 func (b Builder) convolutions() {
 	lower.Each(b.Graph, op.Microsoft, "ConvGrad", func(n *graph.Node) {
 		x := n.In("X")
-		if b.fits(x, n.In("W"), n) && (n.Out("dX") == nil || !cpu.IsFew(x, b.Block)) {
-			b.Substitute(n, func() []*graph.Value { return b.convGrad(n) })
+		if w, ok := b.window(x, n.In("W"), n.In("dY"), n); ok && (n.Out("dX") == nil || !cpu.IsFew(x, b.Block)) {
+			b.Substitute(n, func() []*graph.Value { return b.convGrad(n, w) })
 		}
 	})
 	lower.Each(b.Graph, "", "Conv", func(n *graph.Node) {
 		x, weight := n.In("X"), n.In("W")
-		if !b.fits(x, weight, n) {
+		w, ok := b.window(x, weight, n.Out("Y"), n)
+		if !ok {
 			return
 		}
 		b.Substitute(n, func() []*graph.Value {
-			y := b.NativeConv(n.Name+".native", b.AsTaken(n.Name+".in", x), weight, n.In("B"), false)
+			y := b.NativeConv(n.Name+".native", b.AsTaken(n.Name+".in", x), weight, n.In("B"), w)
+			if weight.Constant() {
+				y.Producer().Set("constant", int64(1))
+			}
 			return []*graph.Value{b.ToPlain(n.Name+".plain", y)}
 		})
 	})
 }
 
 // convGrad returns what replaces the outputs of a ConvGrad.
-func (b Builder) convGrad(n *graph.Node) []*graph.Value {
+func (b Builder) convGrad(n *graph.Node, w Window) []*graph.Value {
 	name, dy, x := n.Name, n.In("dY"), n.In("X")
 	results := make([]*graph.Value, 3)
 	if n.Out("dX") != nil {
-		dx := b.NativeConv(name+".dx", b.ToBlocks(name+".dy", dy), n.In("W"), nil, true)
+		by := w
+		if by.Stride > 0 {
+			by.Results = [2]int{x.Size(2), x.Size(3)}
+		}
+		dx := b.NativeConvInputGrad(name+".dx", b.ToBlocks(name+".dy", dy), n.In("W"), by)
 		results[0] = b.ToPlain(name+".dx_plain", dx)
 	}
 	if n.Out("dW") != nil {
-		results[1] = b.NativeConvWeightGrad(name+".dw", b.AsTaken(name+".x", x), b.ToBlocks(name+".dw_dy", dy))
+		results[1] = b.NativeConvWeightGrad(name+".dw", b.AsTaken(name+".x", x), b.ToBlocks(name+".dw_dy", dy), w)
 	}
 	if n.Out("dB") != nil {
 		results[2] = b.GradientOf(n).BiasGradient()

@@ -91,12 +91,12 @@ func TestNativeConv(t *testing.T) {
 						}
 						x, dy = pack(b, "x", x, block), pack(b, "dy", dy, block)
 						out := []*graph.Value{
-							unpack(b, "y", On(b.Graph, block).NativeConv("conv", x, weight, bias, false), block),
-							unpack(b, "z", On(b.Graph, block).NativeConv("unbiased", x, weight, nil, false), block),
-							On(b.Graph, block).NativeConvWeightGrad("dw", x, dy),
+							unpack(b, "y", On(b.Graph, block).NativeConv("conv", x, weight, bias, Window{}), block),
+							unpack(b, "z", On(b.Graph, block).NativeConv("unbiased", x, weight, nil, Window{}), block),
+							On(b.Graph, block).NativeConvWeightGrad("dw", x, dy, Window{}),
 						}
 						if c.inputs >= block {
-							out = append(out, unpack(b, "dx", On(b.Graph, block).NativeConv("dx", dy, weight, nil, true), block))
+							out = append(out, unpack(b, "dx", On(b.Graph, block).NativeConvInputGrad("dx", dy, weight, Window{}), block))
 						}
 						return out
 					}
@@ -275,10 +275,10 @@ func TestNativeRefuses(t *testing.T) {
 	block := kernels.Block()
 	for want, build := range map[string]func(b *lowertest.Builder) *graph.Value{
 		"shapes of this operator": func(b *lowertest.Builder) *graph.Value {
-			return On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 32, 8, 8), b.In("weight", 0, 32, 16, 3, 3), nil, false)
+			return On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 32, 8, 8), b.In("weight", 0, 32, 16, 3, 3), nil, Window{})
 		},
 		"the shapes": func(b *lowertest.Builder) *graph.Value {
-			return On(b.Graph, block).NativeConvWeightGrad("grad", b.In("x", 0, 2, 32, 8, 8), b.In("dy", 0, 2, 32, 8, 9))
+			return On(b.Graph, block).NativeConvWeightGrad("grad", b.In("x", 0, 2, 32, 8, 8), b.In("dy", 0, 2, 32, 8, 9), Window{})
 		},
 		"have the shapes": func(b *lowertest.Builder) *graph.Value {
 			n := On(b.Graph, block).NativeNorm("norm", b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 16), b.In("bias", 0, 32), 1e-3, NormOptions{ReLU: true})
@@ -296,26 +296,26 @@ func TestNativeRefuses(t *testing.T) {
 		"not have the shapes of": func(b *lowertest.Builder) *graph.Value { // a norm of other channels
 			v := b.In("scale", 0, 32)
 			norm := On(b.Graph, block).NativeNorm("norm", b.In("y", 0, 2, 32, 8, 8), v, v, 1e-3, NormOptions{})
-			y := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 32, 16, 3, 3), nil, false)
+			y := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 32, 16, 3, 3), nil, Window{})
 			normalise(y.Producer(), norm.Y.Producer())
 			y.Producer().Inputs[0] = b.Inputs[2]
 			return y
 		},
 		"the shapes of this": func(b *lowertest.Builder) *graph.Value { // moments of other channels
 			v := b.In("scale", 0, 32)
-			conv := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 16, 16, 3, 3), nil, false)
+			conv := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 16, 16, 3, 3), nil, Window{})
 			norm := On(b.Graph, block).NativeNorm("norm", b.In("y", 0, 2, 32, 8, 8), v, v, 1e-3, NormOptions{})
 			On(b.Graph, block).measure(conv.Producer(), norm.Y.Producer())
 			return norm.Y
 		},
 		"not have the shapes of this": func(b *lowertest.Builder) *graph.Value { // bytes of many channels
-			conv := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 16, 16, 3, 3), nil, false)
+			conv := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 16, 16, 3, 3), nil, Window{})
 			conv.Producer().SetIn("X", b.Bytes("image", 2, 8, 8, 16))
 			conv.Producer().Set("scale", float32(1))
 			return conv
 		},
 		"no kernels for the operator's block": func(b *lowertest.Builder) *graph.Value {
-			return On(b.Graph, 32).NativeConv("conv", b.In("x", 0, 2, 32, 8, 8), b.In("weight", 0, 32, 32, 3, 3), nil, false)
+			return On(b.Graph, 32).NativeConv("conv", b.In("x", 0, 2, 32, 8, 8), b.In("weight", 0, 32, 32, 3, 3), nil, Window{})
 		},
 	} {
 		b := lowertest.New()

@@ -18,12 +18,14 @@ var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "Conv",
-			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
+			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?", "Sum?"),
 			Gives: op.Gives("Y", "Moments? .moments"),
-			// If "flipped" is set, W is [c, m, 3, 3] and is turned by 180 degrees before use.
-			// With a convolution's weight and the gradient by its result, this gives the
-			// gradient by its input.
-			Fields: op.Fields("block", int64(0), "flipped", int64(0), "relu", int64(0), "scale", float32(0)),
+			// If "flipped" is set, the result is the gradient by the input of a convolution with
+			// this window, of which W is the weight and X the gradient by its result. "by_taps"
+			// is a Taps. Sum, which is blocked, is added to the result, and with "y_relu" a ReLU
+			// follows; neither goes with Moments. With "constant" the node keeps what it
+			// computes from W in its first run.
+			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "scale", float32(0), "by_taps", int64(0), "y_relu", int64(0), "constant", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, weight := n.In("X"), n.In("W")
@@ -31,25 +33,47 @@ var _ = []*op.Operator{
 			if n.Flag("flipped") {
 				channels = weight.Shape[1]
 			}
-			return []graph.Type{
-				{Elem: graph.Float, Shape: graph.Shape{x.Shape[0], channels, x.Shape[2], x.Shape[3]}},
-				momentsOf(n.Name, channels),
-			}, nil
+			return []graph.Type{{Elem: graph.Float, Shape: windowed(n, x, channels)}, momentsOf(n.Name, channels)}, nil
 		},
-		Cost: func(n *graph.Node) int64 { return costOf(n.Out("Y"), n.In("W")) },
+		Cost: func(n *graph.Node) int64 {
+			if n.Flag("flipped") {
+				return costOf(n.In("X"), n.In("W"))
+			}
+			return costOf(n.Out("Y"), n.In("W"))
+		},
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "ConvWeightGrad",
 			Takes:  op.Takes("X", "dY", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
 			Gives:  op.Gives("dW .dw"),
-			Fields: op.Fields("block", int64(0), "relu", int64(0), "scale", float32(0)),
+			Fields: windowFields("block", int64(0), "relu", int64(0), "scale", float32(0), "by_taps", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
-			shape := graph.Shape{n.In("dY").Shape[1], n.In("X").Shape[1], graph.Fixed(3), graph.Fixed(3)}
+			height, width := int64(3), int64(3)
+			if n.Int("height") > 0 {
+				height, width = n.Int("height"), n.Int("width")
+			}
+			shape := graph.Shape{n.In("dY").Shape[1], n.In("X").Shape[1], graph.Dim{Size: height}, graph.Dim{Size: width}}
 			return []graph.Type{{Elem: graph.Float, Shape: shape}}, nil
 		},
 		Cost: func(n *graph.Node) int64 { return costOf(n.In("dY"), n.Out("dW")) },
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			Domain: Domain, Op: "MaxPool", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: windowFields("block", int64(0)),
+		},
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x := n.In("X")
+			return []graph.Type{{Elem: graph.Float, Shape: windowed(n, x, x.Shape[1])}}, nil
+		},
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			// The gradient by a result goes to the first of its window's pixels that is as large.
+			Domain: Domain, Op: "MaxPoolGrad", Takes: op.Takes("dY", "X"), Gives: op.Gives("dX"), Fields: windowFields("block", int64(0)),
+		},
+		Infer: func(n *graph.Node) ([]graph.Type, error) { return []graph.Type{n.In("X").Type()}, nil },
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
@@ -95,10 +119,14 @@ func momentsOf(name string, channels graph.Dim) graph.Type {
 }
 
 // Builder appends onnxlab's own operators, besides all others.
-type Builder struct{ cpu.Builder }
+type Builder struct {
+	cpu.Builder
+	// Windows tells that windows of all forms go to onnxlab's operators, not only 3x3.
+	Windows bool
+}
 
 // On returns a builder for the graph.
-func On(g *graph.Graph, block int) Builder { return Builder{cpu.On(g, block)} }
+func On(g *graph.Graph, block int) Builder { return Builder{Builder: cpu.On(g, block)} }
 
 func (b Builder) block() graph.Attribute {
 	return graph.Attribute{Name: "block", Value: int64(b.Block)}
@@ -111,23 +139,104 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// NativeConv appends the convolution of x [n, c, h, w] with the weight [m, c, 3, 3] and
-// pads of 1. x is blocked, or plain if it has fewer channels than a block; the result
-// [n, m, h, w] is blocked. bias is [m] or nil. If flipped, the weight is [c, m, 3, 3] and is
-// turned by 180 degrees before use.
-func (b Builder) NativeConv(name string, x, weight, bias *graph.Value, flipped bool) *graph.Value {
+// windowFields are the attributes of an operator with a window: its size, by how many pixels
+// it moves, how many the first one begins above and left of the image, and the size of the
+// result. A height of 0 is a window of 3x3 that leaves images their size.
+func windowFields(more ...any) []graph.Field {
+	return op.Fields(append([]any{
+		"height", int64(0), "width", int64(0), "stride", int64(0), "top", int64(0), "left", int64(0), "y_height", int64(0), "y_width", int64(0),
+	}, more...)...)
+}
+
+// windowed is the shape of the result of an operator with a window over x.
+func windowed(n *graph.Node, x *graph.Value, channels graph.Dim) graph.Shape {
+	if n.Int("height") == 0 {
+		return graph.Shape{x.Shape[0], channels, x.Shape[2], x.Shape[3]}
+	}
+	return graph.Shape{x.Shape[0], channels, graph.Dim{Size: n.Int("y_height")}, graph.Dim{Size: n.Int("y_width")}}
+}
+
+// Window is how an operator's window moves, and the size of its result. The zero value is a
+// window of 3x3 that leaves images their size.
+type Window struct {
+	Kernel  [2]int // height, width
+	Stride  int
+	Before  [2]int // pixels that the first window begins above and left of the image
+	Results [2]int // height and width of the result
+	Taps    Taps
+}
+
+// Taps says where a convolution of 3x3 that leaves images their size is computed by a product
+// for each element of the window in place of Winograd's algorithm. Images of few pixels need
+// fewer multiplications so, and few images less memory.
+type Taps int
+
+// The values of Taps.
+const (
+	TapsNever Taps = iota
+	TapsAlways
+	TapsWhereFaster // by the number of pixels, when the convolution runs
+)
+
+func (w Window) attributes() []graph.Attribute {
+	var list []graph.Attribute
+	if w.Taps != TapsNever {
+		list = append(list, graph.Attribute{Name: "by_taps", Value: int64(w.Taps)})
+	}
+	if w.Stride == 0 {
+		return list
+	}
+	for _, a := range []struct {
+		name  string
+		value int
+	}{
+		{"height", w.Kernel[0]},
+		{"width", w.Kernel[1]},
+		{"stride", w.Stride},
+		{"top", w.Before[0]},
+		{"left", w.Before[1]},
+		{"y_height", w.Results[0]},
+		{"y_width", w.Results[1]},
+	} {
+		list = append(list, graph.Attribute{Name: a.name, Value: int64(a.value)})
+	}
+	return list
+}
+
+// NativeConv appends the convolution of x [n, c, h, w] with the weight [m, c, kh, kw] of the
+// window. x is blocked, or plain if it has fewer channels than a block; the result
+// [n, m, …] is blocked. bias is [m] or nil.
+func (b Builder) NativeConv(name string, x, weight, bias *graph.Value, w Window) *graph.Value {
 	return b.Do(Domain, "Conv", op.Call{
-		Name: name, Inputs: []*graph.Value{x, weight, bias},
-		Attributes: []graph.Attribute{b.block(), {Name: "flipped", Value: flag(flipped)}},
+		Name: name, Inputs: []*graph.Value{x, weight, bias}, Attributes: append(w.attributes(), b.block()),
 	})[0]
 }
 
-// NativeConvWeightGrad appends the gradient by the weight [m, c, 3, 3] of such
-// a convolution of x, dy being that by its blocked result.
-func (b Builder) NativeConvWeightGrad(name string, x, dy *graph.Value) *graph.Value {
-	return b.Do(Domain, "ConvWeightGrad", op.Call{
-		Name: name, Inputs: []*graph.Value{x, dy}, Attributes: []graph.Attribute{b.block()},
+// NativeConvInputGrad appends the gradient by the input of such a convolution, whose window
+// has the size of that input as its results. dy is blocked, and so is the result.
+func (b Builder) NativeConvInputGrad(name string, dy, weight *graph.Value, w Window) *graph.Value {
+	return b.Do(Domain, "Conv", op.Call{
+		Name: name, Inputs: []*graph.Value{dy, weight},
+		Attributes: append(w.attributes(), b.block(), graph.Attribute{Name: "flipped", Value: int64(1)}),
 	})[0]
+}
+
+// NativeConvWeightGrad appends the gradient by the weight [m, c, kh, kw] of such
+// a convolution of x, dy being that by its blocked result.
+func (b Builder) NativeConvWeightGrad(name string, x, dy *graph.Value, w Window) *graph.Value {
+	return b.Do(Domain, "ConvWeightGrad", op.Call{
+		Name: name, Inputs: []*graph.Value{x, dy}, Attributes: append(w.attributes(), b.block()),
+	})[0]
+}
+
+// NativeMaxPool appends the largest pixels of windows of a blocked x; the result is blocked.
+func (b Builder) NativeMaxPool(name string, x *graph.Value, w Window) *graph.Value {
+	return b.Do(Domain, "MaxPool", op.Call{Name: name, Inputs: []*graph.Value{x}, Attributes: append(w.attributes(), b.block())})[0]
+}
+
+// NativeMaxPoolGrad appends the gradient by x of NativeMaxPool, dy being that by its result.
+func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *graph.Value {
+	return b.Do(Domain, "MaxPoolGrad", op.Call{Name: name, Inputs: []*graph.Value{dy, x}, Attributes: append(w.attributes(), b.block())})[0]
 }
 
 // NormOptions are what follows a normalisation in the same operator.

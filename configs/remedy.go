@@ -1,0 +1,42 @@
+package configs
+
+// Conditions are the names of the conditions that every experiment has: those of the
+// study, and remedies for large batches.
+func Conditions() []string {
+	return []string{
+		"none", "medium", "strong", "warmup", "shift-only",
+		"sqrt-scaling", "nesterov", "ema", "label-smoothing", "mixup", "cutmix", "lars", "lamb",
+	}
+}
+
+// remedy gives what a remedy for large batches changes beside the condition "medium", nil
+// if there is none of the name. Each is one change alone, with the numbers of its paper.
+func remedy(name string) Overlay {
+	switch name {
+	case "sqrt-scaling": // Hoffer et al. 2017, section 3: the spread of steps stays the same
+		return Overlay{"schedule.scaling": "sqrt"}
+	case "nesterov": // Sutskever et al. 2013
+		return Overlay{"optimizer.nesterov": true}
+	case "ema": // Polyak and Juditsky 1992; Tarvainen and Valpola 2017
+		return Overlay{"optimizer.ema_decay": 0.999, "optimizer.ema_warmup": true}
+	case "label-smoothing": // Szegedy et al. 2016, section 7
+		return Overlay{"train.label_smoothing": 0.1}
+	case "mixup": // Zhang et al. 2018, section 3.1
+		return Overlay{"augment.mixup": 0.2}
+	case "cutmix": // Yun et al. 2019, section 3.1
+		return Overlay{"augment.cutmix": 1.0}
+	case "lars": // You et al. 2017
+		return Overlay{"optimizer.kind": LARS, "optimizer.trust_coefficient": larsTrust}
+	case "lamb": // You et al. 2020, table 4: the root of the batch size, from 0.005 at 512
+		return Overlay{
+			"optimizer.kind": LAMB, "optimizer.learning_rate": 0.005, "optimizer.reference_batch": 512,
+			"optimizer.epsilon": 1e-6, "schedule.scaling": "sqrt",
+		}
+	}
+	return nil
+}
+
+// larsTrust is the trust coefficient of the condition "lars". The paper's 0.001 is for
+// ImageNet, with rates of 10 and more; with the study's rate of 0.1 a step would be a
+// ten-thousandth of the weights.
+const larsTrust = 0.02

@@ -1,0 +1,159 @@
+// Package idx reads sets of images in IDX files, the form of MNIST, Fashion-MNIST, KMNIST
+// and EMNIST, gzipped or not, and fetches MNIST itself:
+//
+//	dir, err := idx.Fetch(ctx, idx.FetchOptions{})
+//	splits, err := idx.Load(ctx, dir, dataset.Limits{}, dataset.Train, dataset.Validation)
+//
+// Images are grey, of any size. The test images are taken for validation, as in most of the
+// literature. Files are taken for hostile: nothing is allocated that was not read.
+package idx
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"onnxlab/dataset"
+	"onnxlab/internal/durable"
+)
+
+// Name is what sets of IDX files are called.
+const Name = "mnist"
+
+// ClassesFile may hold the names of the classes, one a line, beside the files of a set.
+// Without it, classes are called by their numbers.
+const ClassesFile = "classes.txt"
+
+// fix is how to get the files.
+const fix = "use --set data.path=DIR with a folder that has train-images-idx3-ubyte.gz and the other three, or leave data.path empty to have MNIST fetched"
+
+// Load reads splits, train, validation or all, of the set at path: a folder of one set, or
+// a folder and the beginning of the names of one of several sets in it, such as
+// "gzip/emnist-letters". With an empty path it reads MNIST, which it fetches if need be. What
+// is wrong with the files, or missing, is a [*dataset.Error].
+func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
+	if path == "" {
+		dir, err := Fetch(ctx, FetchOptions{})
+		if err != nil {
+			return nil, err
+		}
+		path = dir
+	}
+	found, labels, classes, err := survey(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	loaded := &dataset.Splits{}
+	for _, split := range splits {
+		if split == dataset.Test {
+			continue // there is none
+		}
+		set, err := found.read(ctx, split, labels, limits)
+		if err != nil {
+			return nil, err
+		}
+		set.Name, set.Classes, set.Grey = Name, classes, true
+		loaded.Put(split, set)
+	}
+	return loaded, nil
+}
+
+// Classes are the names of the classes of the set at path, whose images it does not read.
+func Classes(ctx context.Context, path string) ([]string, error) {
+	_, _, classes, err := survey(ctx, path)
+	return classes, err
+}
+
+// survey reads what there is at path, but for the images.
+func survey(ctx context.Context, path string) (found files, labels map[dataset.Split][]byte, classes []string, err error) {
+	if found, err = find(path); err != nil {
+		return found, nil, nil, err
+	}
+	if labels, err = found.labels(ctx); err != nil {
+		return found, nil, nil, err
+	}
+	classes, err = found.classes(labels)
+	return found, labels, classes, err
+}
+
+// labels are those of both splits.
+func (f files) labels(ctx context.Context) (map[dataset.Split][]byte, error) {
+	labels := map[dataset.Split][]byte{}
+	for split, pair := range f.pairs {
+		data, err := readLabels(ctx, pair.labels)
+		if err != nil {
+			return nil, err
+		}
+		labels[split] = data
+	}
+	return labels, nil
+}
+
+// classes are the names of as many classes as the labels have.
+func (f files) classes(labels map[dataset.Split][]byte) ([]string, error) {
+	count := 0
+	for _, list := range labels {
+		for _, label := range list {
+			count = max(count, int(label)+1)
+		}
+	}
+	path := filepath.Join(f.dir, ClassesFile)
+	text, err := durable.ReadPlain(path, 1<<16)
+	if os.IsNotExist(err) {
+		names := make([]string, max(count, 2)) // there is nothing to tell apart in fewer
+		for i := range names {
+			names[i] = strconv.Itoa(i)
+		}
+		return names, nil
+	}
+	if err != nil {
+		return nil, dataset.FileError(path, err)
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		if name := strings.TrimSpace(line); name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) < max(count, 2) {
+		return nil, dataset.FileError(path, fmt.Errorf("%d class names, where the labels need %d", len(names), max(count, 2)))
+	}
+	return names, nil
+}
+
+// read reads the first images of a split.
+func (f files) read(ctx context.Context, split dataset.Split, labels map[dataset.Split][]byte, limits dataset.Limits) (*dataset.Set, error) {
+	parts := []dataset.Split{split}
+	if split == dataset.All {
+		parts = []dataset.Split{dataset.Train, dataset.Validation}
+	}
+	set := &dataset.Set{}
+	for _, part := range parts {
+		pair := f.pairs[part]
+		n, err := limits.Count(pair.images, part, len(labels[part]))
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, dataset.FileError(pair.labels, fmt.Errorf("has no labels"))
+		}
+		images, err := readImages(ctx, pair.images, n, len(labels[part]))
+		if err != nil {
+			return nil, err
+		}
+		if set.Len() > 0 && (images.height != set.Height || images.width != set.Width) {
+			return nil, dataset.FileError(pair.images, fmt.Errorf("images of %dx%d pixels, and of %dx%d in %q",
+				images.height, images.width, set.Height, set.Width, f.pairs[dataset.Train].images))
+		}
+		set.Height, set.Width = images.height, images.width
+		set.Pixels = slices.Concat(set.Pixels, images.pixels)
+		for _, label := range labels[part][:n] {
+			set.Labels = append(set.Labels, int32(label))
+		}
+	}
+	return set, nil
+}

@@ -1,0 +1,179 @@
+package idx
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"onnxlab/dataset"
+	"onnxlab/internal/durable"
+)
+
+// The magic numbers: two zeros, the type of unsigned bytes, and how many dimensions there are.
+const (
+	magicLabels = 0x00000801
+	magicImages = 0x00000803
+)
+
+// What one file may hold: EMNIST's largest has 814,255 images in 638 MB.
+const (
+	mostImages = 1 << 24
+	mostBytes  = 1 << 31
+	mostSide   = 1<<16 - 1
+)
+
+// images are those of one file.
+type images struct {
+	height, width int
+	pixels        []byte
+}
+
+// readLabels reads all labels of the file at path.
+func readLabels(ctx context.Context, path string) ([]byte, error) {
+	var labels []byte
+	err := open(ctx, path, func(r io.Reader) (err error) {
+		labels, err = decodeLabels(r)
+		return err
+	})
+	return labels, err
+}
+
+// readImages reads the first n images of the file at path, which must have as many images as
+// there are labels.
+func readImages(ctx context.Context, path string, n, labels int) (images, error) {
+	var read images
+	err := open(ctx, path, func(r io.Reader) (err error) {
+		read, err = decodeImages(r, n, labels)
+		return err
+	})
+	return read, err
+}
+
+// open gives the bytes of the file at path to decode, unzipped if its name ends so. Its errors
+// name the file.
+func open(ctx context.Context, path string, decode func(io.Reader) error) error {
+	file, err := durable.OpenPlain(path)
+	if err != nil {
+		return dataset.FileError(path, err)
+	}
+	defer file.Close()
+	var r io.Reader = bufio.NewReaderSize(&stopped{ctx, file}, 1<<16)
+	if strings.HasSuffix(path, ".gz") {
+		unzipped, err := gzip.NewReader(r)
+		if err != nil {
+			return dataset.FileError(path, fmt.Errorf("unzip: %w", err))
+		}
+		defer unzipped.Close() // only frees memory
+		r = unzipped
+	}
+	err = decode(r)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return dataset.FileError(path, err)
+	}
+	return nil
+}
+
+// stopped reads until the context is done.
+type stopped struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s *stopped) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
+}
+
+// header reads the magic number and so many dimensions.
+func header(r io.Reader, magic uint32, dimensions int) ([]int, error) {
+	numbers := make([]uint32, 1+dimensions)
+	data := make([]byte, 4*len(numbers))
+	if n, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("read header of %d bytes: %w", len(data), short(n, err))
+	}
+	for i := range numbers {
+		numbers[i] = binary.BigEndian.Uint32(data[4*i:])
+	}
+	if numbers[0] != magic {
+		return nil, fmt.Errorf("magic number is 0x%08x, not 0x%08x: it is no IDX file of unsigned bytes in %d dimensions", numbers[0], magic, dimensions)
+	}
+	sizes := make([]int, dimensions)
+	for i, n := range numbers[1:] {
+		sizes[i] = int(n)
+	}
+	if sizes[0] > mostImages {
+		return nil, fmt.Errorf("has %d images, more than %d", sizes[0], mostImages)
+	}
+	return sizes, nil
+}
+
+func decodeLabels(r io.Reader) ([]byte, error) {
+	sizes, err := header(r, magicLabels, 1)
+	if err != nil {
+		return nil, err
+	}
+	return body(r, int64(sizes[0]), true)
+}
+
+// decodeImages reads the first n of so many images. It reads all, to check that they are
+// there, only if all are wanted.
+func decodeImages(r io.Reader, n, labels int) (images, error) {
+	sizes, err := header(r, magicImages, 3)
+	if err != nil {
+		return images{}, err
+	}
+	count, height, width := sizes[0], sizes[1], sizes[2]
+	switch {
+	case height < 1 || width < 1 || height > mostSide || width > mostSide:
+		return images{}, fmt.Errorf("images of %dx%d pixels: a side is outside 1..%d", height, width, mostSide)
+	case count != labels:
+		return images{}, fmt.Errorf("has %d images, and there are %d labels", count, labels)
+	case int64(n)*int64(height)*int64(width) > mostBytes:
+		return images{}, fmt.Errorf("%d images of %dx%d pixels are more than %d bytes", n, height, width, mostBytes)
+	}
+	pixels, err := body(r, int64(n)*int64(height)*int64(width), n == count)
+	return images{height, width, pixels}, err
+}
+
+// body reads n bytes, and wants the end after them if they are the last. Memory grows with
+// what is read.
+func body(r io.Reader, n int64, last bool) ([]byte, error) {
+	var data bytes.Buffer
+	got, err := io.Copy(&data, io.LimitReader(r, n))
+	if err == nil && got < n {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its header says %d bytes of data: %w", n, short(int(got), err))
+	}
+	if !last {
+		return data.Bytes(), nil
+	}
+	more := make([]byte, 1)
+	switch _, err := io.ReadFull(r, more); {
+	case err == nil:
+		return nil, fmt.Errorf("has more than the %d bytes of data that its header says", n)
+	case !errors.Is(err, io.EOF): // a damaged end of a gzipped file
+		return nil, err
+	}
+	return data.Bytes(), nil
+}
+
+// short says after how many bytes a file ended too early.
+func short(n int, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it ends after %d", n)
+	}
+	return err
+}

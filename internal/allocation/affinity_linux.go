@@ -1,0 +1,19 @@
+package allocation
+
+import "golang.org/x/sys/unix"
+
+// affinity lists the processors that the process may run on; nil if the system does
+// not tell.
+func affinity() []int {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) != nil {
+		return nil // more processors than a set has room for
+	}
+	var cpus []int
+	for cpu := range len(set) * 64 {
+		if set.IsSet(cpu) {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package allocation
+
+// affinity does not know.
+func affinity() []int { return nil }

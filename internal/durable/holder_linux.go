@@ -1,0 +1,31 @@
+package durable
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// processIdentity tells the host, its start, the numbering of processes, and when the
+// process with this number started; began is empty if there is none.
+func processIdentity(pid int) (machine, boot, namespace, began string) {
+	if text, err := os.ReadFile("/etc/machine-id"); err == nil {
+		machine = strings.TrimSpace(string(text))
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		boot = strings.TrimSpace(string(text))
+	}
+	namespace, _ = os.Readlink("/proc/self/ns/pid") // without /proc there is no identity at all
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return machine, boot, namespace, ""
+	}
+	// The name of the program, in parentheses, may hold anything: count behind it.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const state, startTime = 0, 19
+	if len(fields) <= startTime || fields[state] == "Z" || fields[state] == "X" {
+		return machine, boot, namespace, ""
+	}
+	return machine, boot, namespace, fields[startTime]
+}

@@ -1,0 +1,93 @@
+package onnxmodels
+
+import (
+	"errors"
+
+	"onnxlab/onnxmodels/gradient"
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
+)
+
+// Gradients is the loss of a network and its gradients as an ordinary model: a function of
+// the images, the labels and the parameters, which it leaves as they are. The training
+// model accumulates gradients where nobody can read them; this one gives them back.
+type Gradients struct {
+	// Model has the inputs image, label, second_label and label_share if Mixes,
+	// dropout_seed if Drops, and Parameters by their names. Its outputs are loss, correct
+	// and Outputs.
+	Model *modelfile.Model
+	// Image is the name of the input of images or features.
+	Image string
+	// Parameters are those that the model takes, in the order of its inputs.
+	Parameters []Parameter
+	// Outputs are the gradients of the trainable ones among Parameters, in their order and
+	// with their shapes.
+	Outputs []string
+	// Drops, Mixes and Batch are those of Artifacts.
+	Drops, Mixes bool
+	Batch        int
+}
+
+// gradientOutputSuffix after the name of a parameter is the output that is its gradient.
+const gradientOutputSuffix = ".gradient"
+
+// Gradients differentiates the network in the form that trains: BatchNorm normalises by the
+// batch, its running statistics stay as they are, and dropout drops. Of the options it heeds
+// those of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, Replicas, Target and Block.
+// The gradients are those of the loss alone, without weight decay, in float32.
+func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
+	if err := errors.Join(o.validate(), o.validateWeights(n.classes)); err != nil {
+		return nil, err
+	}
+	o.Mixed, o.MicroBatches = false, 1
+	b := newBuilder("gradients")
+	b.stateless = true
+	logits, label, err := n.trainingForward(b, o)
+	if err != nil {
+		return nil, err
+	}
+	loss := b.trainingLoss(logits, label, o)
+	b.finish(loss, logits, label, o)
+	g := &Gradients{Image: n.InputName(), Mixes: o.Mixes, Batch: o.Batch, Parameters: b.parameters, Drops: b.dropoutSeed != nil}
+	if err := b.outputGradients(loss); err != nil {
+		return nil, err
+	}
+	b.Prune()
+	b.lower(o.Target, o.Block, n.given != nil)
+	// Lowering may have put other values in the places of the outputs.
+	for _, p := range g.Parameters {
+		if p.Trainable {
+			g.Outputs = append(g.Outputs, p.Name+gradientOutputSuffix)
+		}
+	}
+	for i, name := range g.Outputs {
+		b.Rename(b.Outputs[gradientsFrom+i], name)
+	}
+	g.Model, err = b.Model()
+	return g, err
+}
+
+// gradientsFrom is the first output that is a gradient, after loss and correct.
+const gradientsFrom = 2
+
+// outputGradients makes the gradients by the trainable parameters outputs.
+func (b *Builder) outputGradients(loss *graph.Value) error {
+	_, targets := b.trainable()
+	b.Prefix(BackwardPrefix)
+	defer b.Prefix("")
+	seed := b.Reshape("seed", b.Floats("one", []int{1}, []float32{1}), b.Ints("seed.shape"), graph.Shape{})
+	gradients, err := gradient.Append(b.Graph, loss, seed, targets)
+	if err != nil {
+		return err
+	}
+	seen := map[*graph.Value]bool{}
+	for _, w := range targets {
+		v := gradients[w]
+		if seen[v] { // outputs have names of their own
+			v = b.Unary("Identity", w.Name+gradientOutputSuffix, v)
+		}
+		seen[v] = true
+		b.Output(v)
+	}
+	return b.Err()
+}

@@ -1,0 +1,93 @@
+package native
+
+import (
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/lower/cpu"
+	"onnxlab/onnxmodels/op"
+)
+
+// window returns the window of a convolution of x with result y, and tells whether onnxlab's
+// own operator can compute it: it has one group, its output has whole blocks of channels, and
+// its input has whole blocks or few channels.
+func (b Builder) window(x, weight, y *graph.Value, n *graph.Node) (w Window, fits bool) {
+	images := cpu.FitsBlocks(x, b.Block) || cpu.IsFew(x, b.Block)
+	if !images || weight.Size(0)%b.Block != 0 || n.Int("group") != 1 {
+		return w, false
+	}
+	if op.WindowOf(n) == op.Same(3, 1, x.Size(2), x.Size(3)) {
+		switch {
+		case !b.Windows || cpu.IsFew(x, b.Block):
+		case weight.Constant():
+			w.Taps = TapsWhereFaster
+		case x.Size(2)*x.Size(3) <= fewPixels:
+			w.Taps = TapsAlways
+		}
+		return w, true
+	}
+	if !b.Windows {
+		return w, false
+	}
+	return windowOver(op.WindowOf(n), x, y)
+}
+
+// fewPixels is how large images are at most for which Winograd's algorithm, whose tiles have
+// 16 pixels, needs more multiplications than there are.
+const fewPixels = 4
+
+// windowOver is a window over x with result y, if onnxlab's operators have it: it moves by
+// the same number of pixels in both directions, is not dilated, and every one has a pixel of
+// the image.
+func windowOver(from op.Window, x, y *graph.Value) (w Window, fits bool) {
+	if from.Strides[0] != from.Strides[1] || from.Dilations[0] > 1 || from.Dilations[1] > 1 {
+		return w, false
+	}
+	w = Window{
+		Kernel: from.Kernel, Stride: from.Strides[0], Before: [2]int{from.Pads[0], from.Pads[1]}, Results: [2]int{y.Size(2), y.Size(3)},
+	}
+	for i, size := range []int{x.Size(2), x.Size(3)} {
+		last := (w.Results[i]-1)*w.Stride - w.Before[i]
+		if w.Before[i] < 0 || w.Before[i] >= w.Kernel[i] || last >= size {
+			return w, false
+		}
+	}
+	return w, true
+}
+
+// pools makes maximum pools and their gradients native operators.
+func (b Builder) pools() {
+	lower.Each(b.Graph, op.Marked, "MaxPoolGrad", func(n *graph.Node) {
+		x, dy, pool := n.In("X"), n.In("dY"), n.In("Indices").Producer()
+		if !pool.Is("", "MaxPool") || pool.In("X") != x {
+			return
+		}
+		w, fits := b.pooled(pool, x, dy)
+		if !fits {
+			return
+		}
+		b.Substitute(n, func() []*graph.Value {
+			dx := b.NativeMaxPoolGrad(n.Name+".native", b.ToBlocks(n.Name+".dy", dy), b.ToBlocks(n.Name+".x", x), w)
+			return []*graph.Value{b.ToPlain(n.Name+".plain", dx)}
+		})
+	})
+	b.Prune() // the indices of pools that nothing needs any more
+	lower.Each(b.Graph, "", "MaxPool", func(n *graph.Node) {
+		x := n.In("X")
+		w, fits := b.pooled(n, x, n.Out("Y"))
+		if indices := n.Out("Indices"); !fits || indices != nil && b.Uses(indices) > 0 {
+			return
+		}
+		b.Substitute(n, func() []*graph.Value {
+			y := b.NativeMaxPool(n.Name+".native", b.ToBlocks(n.Name+".in", x), w)
+			return []*graph.Value{b.ToPlain(n.Name+".plain", y), nil}[:len(n.Outputs)]
+		})
+	})
+}
+
+// pooled is the window of a maximum pool of x with result y, if onnxlab's operator has it.
+func (b Builder) pooled(n *graph.Node, x, y *graph.Value) (w Window, fits bool) {
+	if !cpu.FitsBlocks(x, b.Block) {
+		return w, false
+	}
+	return windowOver(op.WindowOf(n), x, y)
+}

@@ -1,0 +1,72 @@
+package native
+
+import (
+	"testing"
+
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/lower/lowertest"
+	"onnxlab/onnxmodels/op"
+	"onnxlab/ort/kernels"
+)
+
+func lowerGiven(g *graph.Graph) { LowerGiven(g, kernels.Block()) }
+
+// TestNativeWindows has convolutions of all windows that models from outside have, and their
+// gradients, by ONNX Runtime's operators and by onnxlab's.
+func TestNativeWindows(t *testing.T) {
+	for name, c := range map[string]struct {
+		inputs, outputs, height, width int
+		window                         op.Window
+	}{
+		"half":            {32, 48, 9, 12, op.Window{Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}},
+		"half, as Keras":  {16, 32, 8, 8, op.Same(3, 2, 8, 8)},
+		"pointwise":       {48, 16, 7, 5, op.Valid(1, 1)},
+		"pointwise, half": {16, 32, 8, 9, op.Valid(1, 2)},
+		"stem":            {3, 64, 20, 22, op.Window{Kernel: [2]int{7, 7}, Strides: [2]int{2, 2}, Pads: [4]int{3, 3, 3, 3}}},
+		"patches":         {3, 32, 16, 16, op.Valid(8, 8)},
+		"row":             {16, 16, 6, 9, op.Window{Kernel: [2]int{1, 7}, Strides: [2]int{1, 1}, Pads: [4]int{0, 3, 0, 3}}},
+		"few pixels":      {32, 32, 2, 2, op.Same(3, 1, 2, 2)},
+		"rest left out":   {16, 16, 8, 8, op.Valid(3, 2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := func(b *lowertest.Builder) []*graph.Value {
+				x := b.In("x", 0, 3, c.inputs, c.height, c.width)
+				weight := b.In("weight", 0, c.outputs, c.inputs, c.window.Kernel[0], c.window.Kernel[1])
+				y := b.Conv("conv", x, weight, b.In("bias", 0, c.outputs), c.window)
+				dx, dw, db := b.ConvGrad("grad", b.In("dy", 0, y.Shape.Sizes()...), x, weight, c.window, c.inputs > 3, true, true)
+				if dx == nil {
+					return []*graph.Value{y, dw, db}
+				}
+				return []*graph.Value{y, dx, dw, db}
+			}
+			lowertest.Compare(t, "", "Conv", 3e-6, lowerGiven, build)
+			lowertest.Compare(t, op.Microsoft, "ConvGrad", 3e-6, lowerGiven, build)
+		})
+	}
+}
+
+// TestNativeMaxPool has images in which many pixels are equal, as they are behind a ReLU.
+func TestNativeMaxPool(t *testing.T) {
+	for name, w := range map[string]op.Window{
+		"overlapping": {Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}},
+		"tiles":       op.Valid(2, 2),
+		"dense":       op.Same(3, 1, 9, 7),
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := func(b *lowertest.Builder) []*graph.Value {
+				x := b.Unary("Relu", "relu", b.In("x", 0, 3, 32, 9, 7))
+				pool := b.Do("", "MaxPool", op.Call{Name: "pool", Inputs: []*graph.Value{x}, Attributes: w.Attributes(), Want: []bool{true, true}})
+				dy := b.In("dy", 0, pool[0].Shape.Sizes()...)
+				dx := b.Do(op.Marked, "MaxPoolGrad", op.Call{Name: "grad", Inputs: []*graph.Value{dy, pool[1], x}})[0]
+				return []*graph.Value{pool[0], dx}
+			}
+			plain, native := lowertest.New(), lowertest.New()
+			want, got := plain.Run(t, build(plain), lower.Portable), native.Run(t, build(native), lowerGiven)
+			lowertest.CheckClose(t, got, want, 1e-6)
+			if n := native.Count("", "MaxPool") + native.Count("", "ScatterElements"); n != 0 {
+				t.Errorf("%d of ONNX Runtime's operators are left", n)
+			}
+		})
+	}
+}

@@ -1,0 +1,94 @@
+// How convolutions that go tap by tap gather pixels. For one tap of the window, a result
+// y[r,c] depends on one pixel of x, or on none where that pixel is outside the image or,
+// in a gradient by x, between two steps of the window. The results of a chunk that depend
+// on a pixel are listed, and their pixels packed side by side, so that one matrix product
+// without gaps adds the tap to all of them.
+
+#ifndef ONNXLAB_TAPS_PIXELS_H
+#define ONNXLAB_TAPS_PIXELS_H
+
+#include "kernels.h"
+#include "normalise.h"
+#include "simd.h"
+#include "winograd_products.h"
+#include "winograd_tiles.h"
+
+// The most results in a chunk.
+enum { MOST_CHUNK = 384 };
+
+// The results of one chunk that depend on a pixel of x by one tap.
+typedef struct {
+	long n;
+	long row[MOST_CHUNK];  // their places in the chunk
+	long from[MOST_CHUNK]; // where the pixel lies in x, in floats, of the first block of channels
+	long to[MOST_CHUNK];   // where the result lies in y, likewise
+} tap_list;
+
+// source returns the row of x that the tap's row j gives to row `at` of y, or −1 for none.
+// It serves columns, too.
+static inline long source(const convolution *c, long at, long j, long before, long size) {
+	const long stride = c->window.stride;
+	long from = at * stride + j - before;
+	if (c->flipped) {
+		from = at + before - j;
+		if (stride > 1) {
+			if (from % stride != 0)
+				return -1;
+			from /= stride;
+		}
+	}
+	return from < size ? from : -1; // it is negative already if it is above the image
+}
+
+// list_tap lists the results from number `first` to first + n − 1 that the tap gives
+// something to. Results are numbered along rows, row after row, image after image.
+static void list_tap(const convolution *c, long first, long n, long tap, tap_list *list) {
+	const window *w = &c->window;
+	const long x_pixels = c->height * c->width, y_pixels = c->y_height * c->y_width;
+	long image = first / y_pixels, r = first % y_pixels / c->y_width, column = first % c->y_width;
+	list->n = 0;
+	for (long i = 0; i < n; column = 0) {
+		const long end = smaller(n, i + c->y_width - column);
+		const long from_row = source(c, r, tap / w->width, w->top, c->height);
+		const long from = (image * (c->inputs / BLOCK) * x_pixels + from_row * c->width) * BLOCK;
+		const long to = (image * (c->outputs / BLOCK) * y_pixels + r * c->y_width) * BLOCK;
+		for (; from_row >= 0 && i < end; i++, column++) {
+			const long from_column = source(c, column, tap % w->width, w->left, c->width);
+			if (from_column < 0)
+				continue;
+			list->row[list->n] = i;
+			list->from[list->n] = from + from_column * BLOCK;
+			list->to[list->n++] = to + column * BLOCK;
+		}
+		i = end;
+		if (++r == c->y_height)
+			r = 0, image++;
+	}
+}
+
+// pack_block copies one block of channels of n listed pixels, which begin at `offsets`,
+// and zeros up to a whole number of PRODUCT_ROWS.
+SIMD_INLINE void pack_block(const float *from, const long *offsets, long n, const block_norm *norm, float *to) {
+	for (long i = 0; i < n; i++) {
+		vec pixel = load(from + offsets[i]);
+		store(to + i * BLOCK, norm == NULL ? pixel : normalise(norm, pixel));
+	}
+	for (long i = n; i % PRODUCT_ROWS != 0; i++) store(to + i * BLOCK, (vec){0});
+}
+
+// pack_inputs writes V, [blocks][rows][BLOCK]: the listed pixels of x, of `blocks` blocks of
+// channels from block `first` on, normalised where g says so.
+SIMD static void pack_inputs(const tile_grid *g, const tap_list *list, long first, long blocks, tile_matrix v) {
+	const convolution *c = g->conv;
+	for (long b = first; b < first + blocks; b++, v.data += v.block_stride) {
+		const float *from = c->x + b * c->height * c->width * BLOCK;
+		if (g->factor == NULL) {
+			pack_block(from, list->from, list->n, NULL, v.data);
+			continue;
+		}
+		const block_norm norm = block_norm_at(g->factor, g->shift, b * BLOCK, &c->x_norm);
+		pack_block(from, list->from, list->n, &norm, v.data);
+	}
+}
+
+#endif

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"onnxlab/configs"
+	"onnxlab/trainloop/rundir"
+)
+
+// CellFlag is a cell as the flag --cell takes it.
+func CellFlag(c rundir.Cell) string {
+	return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed)
+}
+
+// ParseCell reads the flag --cell.
+func ParseCell(flag string) (c rundir.Cell, err error) {
+	parts := strings.Split(flag, ":")
+	if len(parts) != 3 {
+		return c, BadUsagef("--cell %q: want condition:batch:seed", flag)
+	}
+	c.Condition = parts[0]
+	if c.BatchSize, err = strconv.Atoi(parts[1]); err == nil {
+		c.Seed, err = strconv.ParseUint(parts[2], 10, 64)
+	}
+	if err != nil {
+		return c, BadUsagef("--cell %q: %w", flag, err)
+	}
+	return c, nil
+}
+
+// CellExperiment is the experiment of the cell that --cell names, in the sweep
+// whose directory is root.
+func CellExperiment(root, flag string) (*configs.Experiment, error) {
+	c, err := ParseCell(flag)
+	if err != nil {
+		return nil, err
+	}
+	e, err := rundir.ReadConfig(root)
+	if err != nil {
+		return nil, BadData(err)
+	}
+	cell, err := e.Cell(c.Condition, c.BatchSize, c.Seed)
+	return &cell, err
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
+	"onnxlab/trainloop"
+	"onnxlab/trainloop/rundir"
+)
+
+// ExperimentFlags are --config and --set, which every command that follows an
+// experiment has.
+type ExperimentFlags struct {
+	Config string
+	Sets   []string
+}
+
+// Add adds the flags to a command.
+func (f *ExperimentFlags) Add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.Config, "config", "", "experiment to follow, a YAML file (default: the study's settings, on the synthetic set)")
+	cmd.Flags().StringArrayVar(&f.Sets, "set", nil, "override one setting, section.key=value (repeatable)")
+}
+
+// Load reads the experiment, of which the sections are used, or without any all.
+func (f *ExperimentFlags) Load(sections ...string) (*configs.Experiment, error) {
+	e, err := configs.LoadFor(f.Config, f.Sets, sections...)
+	if err != nil {
+		return nil, err
+	}
+	return e, settleSize(e)
+}
+
+// settleSize gives a folder's images the size that a model from outside takes, where the
+// experiment leaves it open, and those in grey its three channels.
+func settleSize(e *configs.Experiment) error {
+	if e.Model.Kind == configs.KindONNX {
+		e.Data.SettleChannels(3)
+	}
+	if !e.Data.LeavesSize() {
+		return nil
+	}
+	height, width, err := trainloop.GivenSize(*e)
+	e.Data.SettleSize(height, width)
+	return err
+}
+
+// file is the configuration to load: that in dir if it is to be resumed, has one
+// and no other is given.
+func (f *ExperimentFlags) file(resume bool, dir string) (string, error) {
+	if !resume || dir == "" || f.Config != "" {
+		return f.Config, nil
+	}
+	config := (rundir.Layout{Dir: dir}).Config()
+	// Loading it would wait for a pipe, as --config does.
+	file, err := durable.OpenPlain(config)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", BadData(err)
+	}
+	_ = file.Close() // it was only read
+	return config, nil
+}
+
+// Follow returns the experiment of a run or a sweep, and its directory: out, or
+// runs/<name>. With resume something must have begun there, or be given to begin
+// with: a mistyped directory would begin the study.
+func (f *ExperimentFlags) Follow(resume bool, out string) (r *configs.Resolved, dir string, err error) {
+	path, err := f.file(resume, out)
+	if err != nil {
+		return nil, "", err
+	}
+	load := configs.LoadResolved
+	if path != f.Config {
+		load = configs.LoadBegun
+	}
+	if r, err = load(path, f.Sets); err != nil {
+		return nil, "", err
+	}
+	if err := settleSize(&r.Experiment); err != nil {
+		return nil, "", err
+	}
+	if dir = out; dir == "" {
+		dir = filepath.Join("runs", RunName(f.Config, r.Experiment.Name))
+	}
+	if err := RefuseDeadLink("out", dir); err != nil {
+		return nil, "", err
+	}
+	if resume && rundir.KindOf(dir) == rundir.Neither && !r.GivesAny() {
+		return nil, "", BadUsagef("--resume: nothing has begun in %q: give another directory with --out, or begin with --config FILE", dir)
+	}
+	return r, dir, nil
+}
+
+// RunName is the experiment's name, or that of its file.
+func RunName(config, name string) string {
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
+	}
+	if name == "." || !filepath.IsLocal(name) {
+		return "train"
+	}
+	return name
+}
+
+// ResumeCommand is what goes on with the run or sweep in dir.
+func (f *ExperimentFlags) ResumeCommand(name, dir string) string {
+	words := []string{"pipeline", name}
+	if f.Config != "" {
+		words = append(words, "--config", printable.ShellWord(f.Config))
+	}
+	for _, s := range f.Sets {
+		words = append(words, "--set", printable.ShellWord(s))
+	}
+	return strings.Join(append(words, "--out", printable.ShellWord(dir), "--resume"), " ")
+}

@@ -1,0 +1,66 @@
+//go:build cgo
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"onnxlab/configs"
+	"onnxlab/dataset/evaluation"
+	"onnxlab/onnxmodels/interp"
+	"onnxlab/ort/session"
+)
+
+// What a build with cgo has and native_nocgo.go has not.
+
+// DefaultRuntime is what inference models run in.
+const DefaultRuntime = RuntimeNative
+
+// NeedsLibrary marks a command that does nothing without ONNX Runtime.
+func NeedsLibrary(cmd *cobra.Command) *cobra.Command { return cmd }
+
+// OpenLibrary finds or fetches the native library and opens it.
+func OpenLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) error {
+	return session.Open(ctx, session.LibraryOptions{Library: r.Library, Device: r.Device, Progress: progress})
+}
+
+// openNative makes a model ready to run in ONNX Runtime.
+func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.Writer) (evaluation.Predictor, func() error, error) {
+	if err := OpenLibrary(ctx, r, stderr); err != nil {
+		return nil, nil, err
+	}
+	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32})
+	if err != nil {
+		return nil, nil, errors.Join(BadData(err), session.Close())
+	}
+	return m, func() error { return errors.Join(m.Close(), session.Close()) }, nil
+}
+
+// OpenPlain makes a model ready to run in ONNX Runtime's own operators alone. The library
+// must be open.
+func OpenPlain(data []byte, r configs.Runtime) (evaluation.Predictor, func() error, error) {
+	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32, Plain: true})
+	if err != nil {
+		return nil, nil, &dataError{err}
+	}
+	return m, m.Close, nil
+}
+
+// OpenValues makes a model ready to give what each of its nodes computes, by name. m has
+// decoded its bytes.
+func OpenValues(ctx context.Context, data []byte, m *interp.Model, r configs.Runtime, stderr io.Writer) (
+	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
+) {
+	if err := OpenLibrary(ctx, r, stderr); err != nil {
+		return nil, nil, err
+	}
+	p, err := session.NewLayerProbe(data, m, session.Options{Threads: r.Threads})
+	if err != nil {
+		return nil, nil, errors.Join(err, session.Close())
+	}
+	return p.Values, func() error { return errors.Join(p.Close(), session.Close()) }, nil
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// ImageSize is the flag --size: HEIGHTxWIDTH, or one number for both.
+type ImageSize struct {
+	Height, Width int
+	Left          bool // to what a given model takes
+}
+
+// Add adds the flag --size, by default 32 x 32 pixels.
+func (s *ImageSize) Add(flags *pflag.FlagSet) {
+	*s = ImageSize{Height: 32, Width: 32}
+	flags.Var(s, "size", "height and width of the images, in pixels, as 32x48, or 32 for both")
+}
+
+// Set reads the flag.
+func (s *ImageSize) Set(text string) error {
+	height, width, two := strings.Cut(text, "x")
+	if !two {
+		width = height
+	}
+	const most = 4096
+	for _, side := range []struct {
+		text string
+		n    *int
+	}{{height, &s.Height}, {width, &s.Width}} {
+		n, err := strconv.Atoi(side.text)
+		if err != nil || n < 1 || n > most {
+			return fmt.Errorf("want HEIGHTxWIDTH, or a number for both, each in 1..%d", most)
+		}
+		*side.n = n
+	}
+	return nil
+}
+
+// String is the flag as Set reads it.
+func (s *ImageSize) String() string {
+	if *s == (ImageSize{}) {
+		return ""
+	}
+	return fmt.Sprintf("%dx%d", s.Height, s.Width)
+}
+
+// Type stands for the flag's value in the help.
+func (s *ImageSize) Type() string { return "size" }

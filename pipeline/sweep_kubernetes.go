@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop/sweep"
+	"onnxlab/trainloop/sweep/kubernetes"
+)
+
+// kubernetesFlags are those of --on kubernetes.
+type kubernetesFlags struct {
+	image, volume, namespace, memory string
+	apply                            bool
+}
+
+func (f *kubernetesFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.image, "image", "", "container image of --on kubernetes, as made by the Dockerfile")
+	flags.StringVar(&f.volume, "claim", "", "volume claim that has the sweep directory, NAME:PATH; PATH is where this host and the pods mount it (default: the sweep directory)")
+	flags.StringVar(&f.namespace, "namespace", "", "namespace of the Job (default: that of kubectl's context)")
+	flags.StringVar(&f.memory, "memory", "", "memory of each pod, as 4Gi (default: what a measured step takes)")
+	flags.BoolVar(&f.apply, "apply", false, "give the Job to the cluster with kubectl instead of writing it to stdout")
+}
+
+// check refuses what is missing, or is for another launcher.
+func (f *kubernetesFlags) check(on string, wait bool) error {
+	given := map[string]bool{"image": f.image != "", "claim": f.volume != "", "namespace": f.namespace != "", "memory": f.memory != "", "apply": f.apply}
+	if on != kubernetes.Name {
+		for _, name := range []string{"image", "claim", "namespace", "memory", "apply"} {
+			if given[name] {
+				return cli.BadUsagef("--%s: it is for --on kubernetes, which is not given", name)
+			}
+		}
+		return nil
+	}
+	for _, name := range []string{"image", "claim"} {
+		if !given[name] {
+			return cli.BadUsagef("--%s: --on kubernetes needs it", name)
+		}
+	}
+	if wait && !f.apply {
+		return cli.BadUsage(errors.New("--wait: the Job is only written out: add --apply"))
+	}
+	_, err := f.bytes()
+	return err
+}
+
+// bytes reads --memory; 0 if it is not given.
+func (f *kubernetesFlags) bytes() (int64, error) {
+	if f.memory == "" {
+		return 0, nil
+	}
+	m := regexp.MustCompile(`^([1-9][0-9]{0,9})(Mi|Gi)$`).FindStringSubmatch(f.memory)
+	if m == nil {
+		return 0, cli.BadUsagef("--memory: %q: want a number of Mi or Gi, as 512Mi or 4Gi", f.memory)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	return n << map[string]int{"Mi": 20, "Gi": 30}[m[2]], err
+}
+
+// newKubernetes prepares the Job of the sweep.
+func newKubernetes(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stdout, stderr io.Writer) (*kubernetes.Launcher, error) {
+	claim, mount, placed := strings.Cut(opts.volume, ":")
+	if !placed {
+		mount = plan.Root
+	}
+	if inside, err := filepath.Rel(mount, plan.Root); err != nil || !filepath.IsAbs(mount) || !filepath.IsLocal(inside) {
+		return nil, cli.BadUsagef("--claim %q: the sweep directory %q is not below %q: give --out a directory on the volume", opts.volume, plan.Root, mount)
+	}
+	data := plan.Experiment.Data.Path
+	if data != "" {
+		if inside, err := filepath.Rel(mount, data); err != nil || !filepath.IsAbs(data) || !filepath.IsLocal(inside) {
+			cli.WriteNotes(stderr, []string{fmt.Sprintf("data.path %q is not below %q, where pods have the volume: they find it only if it is in the image", data, mount)})
+		}
+	}
+	r := plan.Experiment.Runtime
+	o := kubernetes.Options{
+		Image: opts.image, Claim: claim, Mount: mount, Namespace: opts.namespace, CellFlag: cli.CellFlag, AtOnce: opts.jobs,
+		Threads: r.Threads, GPU: r.Device.Traits().Exclusive, Apply: opts.apply, Manifest: stdout,
+	}
+	command, err := clusterCommand(ctx, plan, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if o.Memory, err = opts.bytes(); err == nil && o.Memory == 0 && !r.Device.Traits().OwnMemory {
+		o.Memory, err = memoryOfCells(ctx, plan, command, "--memory", stderr)
+	}
+	return &kubernetes.Launcher{Options: o}, err
+}

@@ -1,0 +1,57 @@
+package trainloop
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"onnxlab/internal/durable"
+)
+
+// lock keeps other processes out of the directory. If one is in it, lock waits for it
+// to leave until patience is over; with ask it asks for that.
+func lock(ctx context.Context, dir string, patience time.Duration, ask bool) (unlock func() error, err error) {
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var asked error
+	unlock, err = durable.LockWait(patient, dir, func(durable.Holder) {
+		if ask {
+			asked = durable.Ask(dir)
+		}
+	})
+	switch {
+	case err == nil && ask: // whoever has asked before is not waited for
+		if err = durable.ClearAsked(dir); err != nil {
+			return nil, errors.Join(err, unlock())
+		}
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		if unlock, err = durable.Lock(dir); err != nil { // it names the process in it
+			err = errors.Join(err, asked)
+		}
+	}
+	return unlock, err
+}
+
+// untilAsked returns a context that is cancelled when another process asks for the
+// directory, whose lock the caller has.
+func untilAsked(ctx context.Context, dir string) (_ context.Context, stop func()) {
+	const often = 2 * time.Second
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		ticks := time.NewTicker(often)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks.C:
+				if durable.Asked(dir) {
+					cancel()
+				}
+			}
+		}
+	})
+	return ctx, func() { cancel(); group.Wait() }
+}

@@ -1,0 +1,88 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/internal/sysmem"
+	"onnxlab/trainloop"
+)
+
+// EpochMeasurement is what the training steps of an epoch cost, with loading
+// and augmenting.
+type EpochMeasurement struct {
+	Recipe     string `json:"recipe"`
+	BatchSize  int    `json:"batch_size"`
+	MicroBatch int    `json:"micro_batch"`
+	// Images is how many were trained on, in full batches.
+	Images          int     `json:"images"`
+	Seconds         float64 `json:"seconds"`
+	ImagesPerSecond float64 `json:"images_per_second"`
+	// DataWait is the share of Seconds, 0..1, in which a step waited for its
+	// batch.
+	DataWait float64 `json:"data_wait"`
+	// PeakBytes is the most memory that the process has had, 0 where the
+	// system does not tell.
+	PeakBytes int64 `json:"peak_bytes"`
+}
+
+// EpochStepper times the training steps of an experiment as a run does them, epoch after
+// epoch, without evaluating and saving in between.
+type EpochStepper struct{ steps *trainloop.Steps }
+
+// NewEpochStepper returns a stepper that trains on the images, all of which it
+// brings into memory: drawing them is not what it times. Nor is what makes the features
+// with train.cache_features.
+func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
+	steps, err := trainloop.NewSteps(ctx, e, train)
+	if err != nil {
+		return nil, err
+	}
+	return &EpochStepper{steps}, nil
+}
+
+// Step does one step and tells what it took. The error of a loss that is not
+// finite is a *trainloop.Diverged.
+func (s *EpochStepper) Step(ctx context.Context) (StepTime, error) {
+	begun := time.Now()
+	_, wait, err := s.steps.Next(ctx)
+	if err != nil {
+		return StepTime{}, err
+	}
+	return StepTime{time.Since(begun).Seconds(), wait.Seconds()}, nil
+}
+
+// Close frees the session and stops the loader.
+func (s *EpochStepper) Close() error { return s.steps.Close() }
+
+// Epoch does one step and then those of as many images as told, in full
+// batches, and tells what these cost; 0 images are a whole epoch.
+func Epoch(ctx context.Context, e configs.Experiment, train *dataset.Set, images int) (m EpochMeasurement, err error) {
+	s, err := NewEpochStepper(ctx, e, train)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if images == 0 {
+		images = train.Len()
+	}
+	times, err := timeSteps(ctx, s.Step, images/e.Train.BatchSize)
+	if err != nil {
+		return m, err
+	}
+	m = EpochMeasurement{
+		Recipe: e.Augment.Recipe, BatchSize: e.Train.BatchSize, MicroBatch: trainloop.MicroBatch(e),
+		Images: len(times) * e.Train.BatchSize, PeakBytes: sysmem.Peak(),
+	}
+	wait := 0.0
+	for _, t := range times {
+		m.Seconds += t.Seconds
+		wait += t.Wait
+	}
+	m.ImagesPerSecond = float64(m.Images) / m.Seconds
+	m.DataWait = wait / m.Seconds
+	return m, nil
+}

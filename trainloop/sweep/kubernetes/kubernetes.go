@@ -1,0 +1,203 @@
+// Package kubernetes has Kubernetes train the cells of a sweep, as Jobs with an index
+// for each cell.
+//
+//	launcher := &kubernetes.Launcher{Options: options}
+//	jobs, err := launcher.Submit(ctx, plan, cells)
+//
+// The sweep directory is on a volume that this host has too, at the same path, for its
+// files tell what became of each cell. In it the launcher keeps its files in the folder
+// kubernetes:
+//
+//	NAME.cells   one line a cell of the Job NAME: its name and its directory
+//	NAME.yaml    the Job
+//	jobs.json    what was submitted: sweep.Job
+//
+// A pod that is evicted or deleted saves its state and ends with status 130. Kubernetes
+// replaces it and does not count that against the Job's limit. The statuses 2 and 3, of
+// wrong settings and data, fail the cell at once.
+package kubernetes
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+	"time"
+
+	"onnxlab/internal/durable"
+	"onnxlab/trainloop/rundir"
+	"onnxlab/trainloop/sweep"
+)
+
+// Name is the launcher's name, and that of its folder.
+const Name = "kubernetes"
+
+//go:embed job.yaml.tmpl
+var manifestText string
+
+// Options say how Jobs are made.
+type Options struct {
+	// Image is the container image, which has the command "pipeline" and the native
+	// library.
+	Image string
+	// Claim is the volume claim that holds the sweep directory, and Mount the path at
+	// which pods and this host have it.
+	Claim, Mount string
+	// Namespace is where the Job is; empty for that of kubectl's context.
+	Namespace string
+	// CellFlag is a cell as "train --cell" takes it.
+	CellFlag func(rundir.Cell) string
+	// From is the file whose parameters the cells begin with; empty for none.
+	From string
+	// Threads is the processors of each cell, and Memory its bytes, 0 for no limit. GPU
+	// asks for one of NVIDIA's.
+	Threads int
+	Memory  int64
+	GPU     bool
+	// AtOnce is how many cells run at the same time at most; 0 is all of them.
+	AtOnce int
+	// Apply gives the Job to the cluster by kubectl; otherwise it is written to Manifest.
+	Apply    bool
+	Manifest io.Writer
+}
+
+// Launcher is the sweep.Launcher of Kubernetes. To ask for Jobs and to cancel them it
+// needs no options.
+type Launcher struct{ Options }
+
+var _ sweep.Launcher = (*Launcher)(nil)
+
+// Name is "kubernetes".
+func (*Launcher) Name() string { return Name }
+
+// Submit makes a Job of the cells, and applies it or writes it out.
+func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell) ([]sweep.Job, error) {
+	earlier, err := sweep.ReadJobs(p.Root, Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(sweep.Folder(p.Root, Name), 0o755); err != nil {
+		return nil, err
+	}
+	job := sweep.Job{ID: jobName(p, len(earlier)+1), Namespace: l.Namespace, Submitted: time.Now().UTC().Truncate(time.Second)}
+	var list strings.Builder
+	for i, c := range cells {
+		if err := sweep.Prepare(c); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&list, "%s\t%s\n", l.CellFlag(c.Cell), c.Dir)
+		job.Tasks = append(job.Tasks, sweep.Task{Index: i, Cell: c.Cell})
+	}
+	manifest, err := l.manifest(p, job.ID, len(cells))
+	if err != nil {
+		return nil, err
+	}
+	base := filepath.Join(sweep.Folder(p.Root, Name), job.ID)
+	if err := errors.Join(durable.WriteBytes(base+".cells", []byte(list.String())), durable.WriteBytes(base+".yaml", manifest)); err != nil {
+		return nil, err
+	}
+	if err := l.hand(ctx, base+".yaml", manifest); err != nil {
+		return nil, err
+	}
+	return []sweep.Job{job}, sweep.AddJob(p.Root, Name, job)
+}
+
+// hand gives the Job to the cluster, or to who applies it.
+func (l *Launcher) hand(ctx context.Context, path string, manifest []byte) error {
+	if !l.Apply {
+		_, err := l.Manifest.Write(manifest)
+		return err
+	}
+	_, err := kubectl(ctx, l.Namespace, "apply", "-f", path)
+	return err
+}
+
+// Script is the Job of the plan's cells, for people to look at.
+func (l *Launcher) Script(p *sweep.Plan) (string, error) {
+	text, err := l.manifest(p, jobName(p, 1), len(p.Cells))
+	return string(text), err
+}
+
+func (l *Launcher) manifest(p *sweep.Plan, name string, cells int) ([]byte, error) {
+	t, err := template.New("job").Funcs(template.FuncMap{"text": text}).Parse(manifestText)
+	if err != nil {
+		return nil, err
+	}
+	atOnce := cells
+	if l.AtOnce > 0 {
+		atOnce = min(cells, l.AtOnce)
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, map[string]any{
+		"Options": l.Options, "Name": name, "Sweep": p.Root, "Cells": cells, "AtOnce": atOnce, "Locked": sweep.ExitLocked,
+		"List": filepath.Join(sweep.Folder(p.Root, Name), name+".cells"), "Megabytes": (l.Memory + 1<<20 - 1) >> 20,
+	})
+	return b.Bytes(), err
+}
+
+// text is a string as YAML takes it.
+func text(s string) (string, error) {
+	data, err := json.Marshal(s)
+	return string(data), err
+}
+
+// jobName is a name that no other Job has: of the sweep, its directory and how many
+// Jobs it has had.
+func jobName(p *sweep.Plan, number int) string {
+	const longest = 40 // pods add to it, and have 63
+	name := p.Experiment.Name
+	if name == "" {
+		name = filepath.Base(p.Root)
+	}
+	name = strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "-"), "-")
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		name = strings.TrimRight("sweep-"+name, "-")
+	}
+	name = strings.TrimRight(name[:min(len(name), longest)], "-")
+	place := sha256.Sum256([]byte(p.Root))
+	return fmt.Sprintf("%s-%x-%d", name, place[:3], number)
+}
+
+// Cancel deletes the Jobs of the sweep in root, whose pods save their state.
+func (*Launcher) Cancel(ctx context.Context, root string) error {
+	jobs, err := sweep.ReadJobs(root, Name)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if _, err := kubectl(ctx, j.Namespace, "delete", "job", j.ID, "--ignore-not-found", "--wait=false"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kubectl runs kubectl and returns what it prints. Its error ends with what it said.
+func kubectl(ctx context.Context, namespace string, args ...string) ([]byte, error) {
+	if namespace != "" {
+		args = append(args, "--namespace="+namespace)
+	}
+	cmd := exec.CommandContext(ctx, "kubectl", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	switch {
+	case err == nil:
+		return out, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, errors.New("kubectl: there is no such command on this host: --apply and the status of cells on Kubernetes need it")
+	}
+	return nil, fmt.Errorf("kubectl %s: %s", args[0], strings.TrimSpace(stderr.String()))
+}

@@ -1,0 +1,16 @@
+//go:build unix && !linux
+
+package local
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// detach puts the command into a process group of its own.
+func detach(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}
+
+func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }

@@ -1,0 +1,150 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"onnxlab/trainloop/rundir"
+)
+
+// State is where a cell is.
+type State string
+
+// The states of a cell.
+const (
+	// Complete cells have their summary, Failed ones the mark of a failure.
+	Complete State = "complete"
+	Failed   State = "failed"
+	// Running cells train, Pending ones wait to.
+	Running State = "running"
+	Pending State = "pending"
+	// Lost cells were given to a scheduler, which no longer has them, and tell neither
+	// of a result nor of a failure: they were cancelled, or their node is gone.
+	Lost State = "lost"
+	// Stopped cells have begun, and nothing trains them. Unbegun ones have not begun.
+	Stopped State = "stopped"
+	Unbegun State = "new"
+)
+
+// Status is where a cell is, and what is known of it.
+type Status struct {
+	rundir.Cell
+	Dir   string `json:"dir"`
+	State State  `json:"state"`
+	// Reason is why it failed, waits or is lost.
+	Reason string `json:"reason,omitempty"`
+	// Done counts the epochs that are trained and evaluated, of Epochs.
+	Done   int `json:"epochs_done"`
+	Epochs int `json:"epochs"`
+	// ValAccuracy is that of the last of them, 0..1; nil before the first.
+	ValAccuracy *float64 `json:"val_accuracy,omitempty"`
+	// Node, Job and Restarts are those of Alive.
+	Node     string `json:"node,omitempty"`
+	Job      string `json:"job,omitempty"`
+	Restarts int    `json:"restarts,omitempty"`
+}
+
+// Statuses tells where the cells of the sweep in root are. The launchers are asked which
+// are alive.
+func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status, error) {
+	e, err := rundir.ReadConfig(root)
+	if err != nil {
+		return nil, err
+	}
+	p, err := New(e, root)
+	if err != nil {
+		return nil, err
+	}
+	alive, submitted := map[rundir.Cell]Alive{}, map[rundir.Cell]string{}
+	for _, l := range launchers {
+		jobs, err := ReadJobs(root, l.Name())
+		if err != nil {
+			return nil, err
+		}
+		for cell, job := range LastTasks(jobs) {
+			submitted[cell] = job
+		}
+		found, err := l.Alive(ctx, root)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range found {
+			alive[a.Cell] = a
+		}
+	}
+	list := make([]Status, len(p.Cells))
+	for i, c := range p.Cells {
+		if list[i], err = statusOf(c, alive, submitted); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// statusOf reads the cell's files before it looks at what was alive a moment ago: a
+// cell that has ended since is told as what it is.
+func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]string) (Status, error) {
+	s := Status{Cell: c.Cell, Dir: c.Dir, Epochs: c.Experiment.Train.Epochs}
+	begun, err := s.readHistory()
+	if err != nil {
+		return s, err
+	}
+	if rundir.Complete(c.Dir) {
+		s.State = Complete
+		return s, nil
+	}
+	if a, ok := alive[c.Cell]; ok {
+		s.State, s.Reason, s.Node, s.Job, s.Restarts = Pending, a.Reason, a.Node, a.Job, a.Restarts
+		if a.Running {
+			s.State = Running
+		}
+		return s, nil
+	}
+	failure, err := rundir.ReadFailure(c.Dir)
+	switch job, was := submitted[c.Cell]; {
+	case err == nil:
+		s.State, s.Reason = Failed, failure.Error
+	case !errors.Is(err, fs.ErrNotExist):
+		return s, err
+	case was:
+		s.State, s.Reason = Lost, fmt.Sprintf("job %s has ended without a word: cancelled, or lost with its node", job)
+	case begun:
+		s.State = Stopped
+	default:
+		s.State = Unbegun
+	}
+	return s, nil
+}
+
+// readHistory fills in what the cell's history tells, and returns whether the cell has
+// begun.
+func (s *Status) readHistory() (begun bool, err error) {
+	history, err := rundir.ReadHistory(rundir.Layout{Dir: s.Dir}.History())
+	if errors.Is(err, fs.ErrNotExist) {
+		return rundir.KindOf(s.Dir) == rundir.OfRun, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.Done = len(history); s.Done > 0 {
+		s.ValAccuracy = &history[s.Done-1].ValAccuracy
+	}
+	return true, nil
+}
+
+// Elsewhere is the error of starting cells of the sweep in root while one of the
+// launchers has some: a *BusyError, or one of asking it.
+func Elsewhere(ctx context.Context, root string, launchers ...Launcher) error {
+	for _, l := range launchers {
+		alive, err := l.Alive(ctx, root)
+		if err != nil {
+			return fmt.Errorf("ask %s which cells it has: %w", l.Name(), err)
+		}
+		if len(alive) > 0 {
+			return &BusyError{Root: root, Alive: alive, By: l.Name()}
+		}
+	}
+	return nil
+}
