@@ -49,7 +49,7 @@ func read(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset
 	case "cifar100":
 		return cifar.CIFAR100().Load(ctx, d.Path, limits, splits...)
 	case configs.SourceMNIST:
-		return idx.Load(ctx, d.Path, limits, splits...)
+		return idx.Load(ctx, idx.Options{Path: d.Path, Height: d.Size, Width: d.Width, Limits: limits}, splits...)
 	case "folder":
 		return folder.Load(ctx, folderOptions(d), splits...)
 	}
