@@ -7,7 +7,7 @@ import (
 
 // Stats describe the images of a set.
 type Stats struct {
-	// Counts are the numbers of images of each class.
+	// Counts are the numbers of images of each class. An image of several counts in each.
 	Counts []int
 	// Mean and Deviation are those of all values of each channel, red, green
 	// and blue, or grey, in 0..1. They are 0 for an empty set.
@@ -28,8 +28,14 @@ func (s *Set) StatsContext(ctx context.Context) (Stats, error) {
 		Counts: make([]int, len(s.Classes)),
 		Mean:   make([]float64, channels), Deviation: make([]float64, channels),
 	}
-	for _, label := range s.Labels {
-		stats.Counts[label]++
+	if s.MultiLabel() {
+		for i, target := range s.Targets {
+			stats.Counts[i%len(s.Classes)] += int(target)
+		}
+	} else {
+		for _, label := range s.Labels {
+			stats.Counts[label]++
+		}
 	}
 	// Exact, whatever the number of images.
 	histogram := make([][256]int, channels)

@@ -22,6 +22,9 @@ type imageFile struct {
 	// the split.
 	order uint64
 	bytes int64 // its size; 0 if that is not asked for
+	// targets tell of each class, 1 or 0, whether the image has it, where it may have
+	// several.
+	targets []uint8
 }
 
 func (f imageFile) label() int { return f.class }
@@ -41,6 +44,9 @@ type listing struct {
 
 // list finds the classes, and the images of the wanted splits.
 func list(o Options, wanted []dataset.Split) (*listing, error) {
+	if o.Labels != "" {
+		return listLabelled(o)
+	}
 	l := &listing{o: &o, files: map[dataset.Split][]imageFile{}}
 	l.tree = newTree(l.o)
 	folders, err := l.readRoot()
@@ -195,8 +201,12 @@ func (l *listing) notes() []string {
 	notes := l.layout.notes(l.o.Path)
 	if l.divided {
 		all, held := len(l.files[dataset.All]), len(l.files[dataset.Validation])
-		notes = append(notes, fmt.Sprintf("%s: there is no folder of validation images: %d of %d are held out, %.0f %% of each class (data.validation_share)",
-			l.o.Path, held, all, 100*l.o.ValidationShare))
+		of := "each class"
+		if l.o.Labels != "" {
+			of = "them"
+		}
+		notes = append(notes, fmt.Sprintf("%s: there is no folder of validation images: %d of %d are held out, %.0f %% of %s (data.validation_share)",
+			l.o.Path, held, all, 100*l.o.ValidationShare, of))
 	}
 	if len(l.empty) > 0 {
 		notes = append(notes, fmt.Sprintf("%s: no images in %s", l.o.Path, quotedList(l.empty)))
