@@ -215,8 +215,14 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	} else if classes := sourceClasses(d); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
-	if d.Size != 0 && d.Source != "folder" {
-		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
+	if d.Size != 0 && !d.resizes() {
+		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only photographs and mnist are resized", d.Size, d.Source)
+	}
+	if d.Transform != TransformSquare && !d.Photographs() {
+		add("data.transform", "data.source", "%s does nothing, since %s images have a size of their own: only a folder's are cut and resized", d.Transform, d.Source)
+	}
+	if d.Read == ReadMemory && d.Photographs() && e.Augment.Crops() {
+		add("data.read", "augment.recipe", "memory keeps images of one size, but augment cuts them out of their originals: set data.read to stream or auto")
 	}
 	if d.Channels == 2 {
 		add("data.channels", "data.channels", "2 is neither 1, for grey images, nor 3, for images in colour")
@@ -224,7 +230,7 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
-	if d.Width != 0 && d.Source != "folder" {
-		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Width, d.Source)
+	if d.Width != 0 && !d.resizes() {
+		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only photographs and mnist are resized", d.Width, d.Source)
 	}
 }

@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"math"
+	"slices"
 )
 
 // Experiment is one resolved experiment: every setting that decides what a
@@ -135,7 +136,7 @@ const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
 type Data struct {
-	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST or "folder".
+	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST, "folder" or "shards".
 	Source string `yaml:"source" json:"source"`
 	// Path is the folder that holds the files; empty means the embedded
 	// default, which only "synthetic" has, and for SourceMNIST what is fetched.
@@ -143,9 +144,9 @@ type Data struct {
 	// Train and Validation limit the number of images; 0 means all images.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
-	// Size is the height in pixels to which the images of a folder are resized; 0
-	// means 32. Width is the width; 0 means that of the height. The other sources have
-	// a size of their own.
+	// Size is the height in pixels to which the images of a folder, or of SourceMNIST, are
+	// resized; 0 means 32, and for SourceMNIST what they have. Width is the width; 0 means
+	// that of the height. The other sources have a size of their own.
 	Size  int `yaml:"size" json:"size"`
 	Width int `yaml:"width" json:"width"`
 	// Channels is 1 for grey images and 3 for those in colour, which others are turned
@@ -164,20 +165,62 @@ type Data struct {
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
+	// Transform is how images of a folder are cut and resized where nothing is drawn at
+	// random: "square", "torchvision" or "timm".
+	Transform string `yaml:"transform" json:"transform"`
+	// Read is ReadAuto, ReadMemory or ReadStream: whether images of a folder stay in their
+	// files until they are needed.
+	Read string `yaml:"read" json:"read"`
+	// Memory is how many megabytes (of 2^20 bytes) the pixels of a folder's images may
+	// take; where they would take more, they are read when they are needed. 0 means 512.
+	Memory int `yaml:"memory" json:"memory"`
+	// Decoder is what decodes JPEG images: "auto", "libjpeg-turbo" or "go".
+	Decoder string `yaml:"decoder" json:"decoder"`
+}
+
+// Whether images stay in their files until they are needed.
+const (
+	ReadAuto   = "auto"
+	ReadMemory = "memory"
+	ReadStream = "stream"
+)
+
+// The decoders of JPEG images, and TransformSquare, the transform that there always was.
+const (
+	DecoderAuto     = "auto"
+	DecoderTurbo    = "libjpeg-turbo"
+	DecoderGo       = "go"
+	TransformSquare = "square"
+)
+
+// Photographs tells whether the images are files of any size, which are resized.
+func (d Data) Photographs() bool { return d.Source == "folder" || d.Source == "shards" }
+
+// Turbo tells whether JPEG images are decoded with libjpeg-turbo where it can be had:
+// always if it is asked for; by DecoderAuto where images are streamed or transformed as
+// no earlier version did it, and not where the pixels of earlier versions are wanted.
+func (d Data) Turbo() bool {
+	return d.Decoder == DecoderTurbo || d.Decoder == DecoderAuto && (d.Source == "shards" || d.Read == ReadStream || d.Transform != TransformSquare)
 }
 
 // Sides are the height and the width in pixels to which the images of a folder are
-// resized.
+// resized, or those of another source have.
 func (d Data) Sides() (height, width int) {
-	height = cmp.Or(d.Size, 32)
+	own := 32
+	if d.Source == SourceMNIST {
+		own = 28 // of all sets that are known
+	}
+	height = cmp.Or(d.Size, own)
 	return height, cmp.Or(d.Width, height)
 }
 
-// LeavesSize reports whether the images come from a folder and no setting says to which
-// size they are resized.
-func (d Data) LeavesSize() bool { return d.Source == "folder" && d.Size == 0 && d.Width == 0 }
+// resizes reports whether the images of the source are resized to the size that is set.
+func (d Data) resizes() bool { return d.Photographs() || d.Source == SourceMNIST }
 
-// SettleSize sets the size of a folder's images to height x width pixels if LeavesSize.
+// LeavesSize tells whether the size of images that could be resized is left open.
+func (d Data) LeavesSize() bool { return d.resizes() && d.Size == 0 && d.Width == 0 }
+
+// SettleSize resizes images to height x width pixels where their size is left open, if it can be.
 func (d *Data) SettleSize(height, width int) {
 	if !d.LeavesSize() {
 		return
@@ -217,7 +260,7 @@ const BrokenSkip = "skip"
 
 // Augment says what happens to each training image.
 type Augment struct {
-	// Recipe is "none", "shift", "medium", "strong" or "custom".
+	// Recipe is "none", "shift", "medium", "strong", "photo" or "custom".
 	Recipe string `yaml:"recipe" json:"recipe"`
 	// Without are kinds of operations that the recipe leaves out, if it has them.
 	Without []string `yaml:"without" json:"without"`
@@ -229,6 +272,11 @@ type Augment struct {
 	// two mixed images are drawn from. With both, a coin is tossed for each image.
 	Mixup  float64 `yaml:"mixup" json:"mixup"`
 	CutMix float64 `yaml:"cutmix" json:"cutmix"`
+}
+
+// Crops tells whether images are random parts of their originals.
+func (a Augment) Crops() bool {
+	return a.Recipe == "photo" || a.Recipe == "custom" && slices.ContainsFunc(a.Operations, func(o Operation) bool { return o.Kind == "random_resized_crop" })
 }
 
 // Mixes reports whether images are mixed with others.

@@ -25,9 +25,9 @@ func TestShippedExperiments(t *testing.T) {
 		"digits":     {"medium", 0, 84, 1},
 		"mnist":      {"strong", 0, 3, 1},
 		"synthetic":  {"medium", 0, 16, 1},
+		"remedies":   {"medium", 0, 90, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
-		"remedies":   {"medium", 0, 90, 1},
 		"smoke":      {"strong", 1, 4, 2},
 		"folder":     {"medium", 0, 0, 1},
 	} {

@@ -51,7 +51,7 @@ predictions.csv with what each image was taken for (file,class,predicted,probabi
 correct; an index where images come from no files) and, if any image was classified
 wrong, wrong.png with those whose wrong class had the highest probability.
 ` + cli.ExitHelp,
-		Example: `  pipeline evaluate --run runs/quickstart/medium/16 --out evaluation
+		Example: `  pipeline evaluate --run runs/quickstart/medium/16/seed-1 --out evaluation
   pipeline evaluate --run runs/pets --best --data more-photos --top 2
   pipeline evaluate --model model.onnx --source cifar10 --data cifar --runtime go`,
 		Args: cli.CheckArgs(cobra.NoArgs),
