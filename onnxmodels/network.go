@@ -20,8 +20,11 @@ type Network struct {
 	keeps         float32  // the largest share of its running statistics that a BatchNorm keeps in a step
 	given         *given   // the layers of a given model; nil for other networks
 	head          []string // the parameters of the last layer
+	multiLabel    bool     // images may have several classes
 	loss          string   // the loss that it is trained on; "" means cross-entropy
 	features      int      // the number of features of each image, if the network takes features; else 0
+	// normalization is what images in 0..1 go through first; the zero value changes nothing.
+	normalization Normalization
 }
 
 // replicaSymbol is the symbol of the size of one replica's part of a batch.
@@ -93,6 +96,17 @@ func (n *Network) WithLoss(loss string) *Network {
 	with.loss = loss
 	return &with
 }
+
+// WithMultiLabel returns the network as one of images that may have several classes, if it
+// is so: its artifacts take targets, as with [TrainingOptions.MultiLabel].
+func (n *Network) WithMultiLabel(is bool) *Network {
+	with := *n
+	with.multiLabel = is
+	return &with
+}
+
+// MultiLabel tells whether images may have several classes.
+func (n *Network) MultiLabel() bool { return n.multiLabel }
 
 // Loss is that of WithLoss, else LossCrossEntropy.
 func (n *Network) Loss() string { return cmp.Or(n.loss, LossCrossEntropy) }
@@ -173,10 +187,12 @@ func (n *Network) ownInput() bool { return n.given != nil && n.given.Normalizati
 // prepare converts the input of images to what the layers take.
 func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	switch {
-	case n.ownInput() || n.given == nil && image.Elem == graph.Float:
+	case n.ownInput():
 		return image
+	case n.given == nil && image.Elem == graph.Float:
+		return n.normalization.apply(b, image)
 	case n.given == nil:
-		return b.normalise(image)
+		return n.normalization.apply(b, b.normalise(image))
 	case image.Elem == graph.Float:
 		return n.given.normalise(b, image)
 	}

@@ -144,13 +144,16 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if set, err = c.Adopt(set, stderr); err != nil {
 		return cli.BadData(err)
 	}
+	if set.MultiLabel() && c.Loss == configs.LossCrossEntropy {
+		return cli.BadData(fmt.Errorf("the images may have several classes, and the model %q was trained on one each (train.loss %s)", c.Path, c.Loss))
+	}
 	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return err
 	}
 	report.Wrong = report.Wrong[:min(opts.wrong, len(report.Wrong))]
 	e := evaluated{Model: c.Path, Runtime: opts.Runtime, Source: set.Name, Split: split, Report: report, Skipped: set.Skipped}
-	if top > 0 {
+	if top > 0 && !set.MultiLabel() {
 		e.Top = &topAccuracy{top, report.TopAccuracy(top)}
 	}
 	if opts.out != "" {
