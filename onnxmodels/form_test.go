@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -24,11 +25,11 @@ func TestFormOf(t *testing.T) {
 	}{
 		{
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 	} {
 		m, err := n.Inference(n.Initialize(1), test.options)
