@@ -85,7 +85,7 @@ status_of() {
 }
 
 # The process that trains a cell.
-trainer() { pgrep -f -- "pipeline-[0-9a-f]* train --sweep $root --cell $1:16:1 .*--resume" | head -n 1; }
+trainer() { pgrep -f -- "program-[0-9a-f]*/pipeline train --sweep $root --cell $1:16:1 .*--resume" | head -n 1; }
 
 # The image's command trains in its own root, which has nothing but what it needs.
 check_image() {

@@ -12,9 +12,10 @@ import (
 // changed in Go, as an *Error. Load has done it already.
 func (e Experiment) Validate() error { return e.ValidateFor() }
 
-// ValidateFor is Validate for what uses some sections alone: settings that do
-// not go together are no mistake unless both are in these. Without any it is
-// Validate. Training on images of one's own uses all but "data" and "sweep".
+// ValidateFor is Validate for programs that use only some sections: two settings
+// that contradict each other are a mistake only if both are in these sections.
+// Without sections it checks all of them, as Validate does. A program that trains
+// on its own images uses all sections but "data" and "sweep".
 func (e Experiment) ValidateFor(sections ...string) error {
 	var problems []Problem
 	for _, f := range e.mistakes(sections...) {
@@ -23,8 +24,8 @@ func (e Experiment) ValidateFor(sections ...string) error {
 	return asError(problems)
 }
 
-// mistakes finds the values that are not accepted, or if there are none, the
-// conflicts within the sections.
+// mistakes finds values that their settings do not accept. If there are none, it
+// finds settings in the sections that contradict each other.
 func (e *Experiment) mistakes(sections ...string) findings {
 	var found findings
 	for _, s := range newKeys().settings {
@@ -83,21 +84,21 @@ func checkOperation(op Operation) string {
 	return ""
 }
 
-// finding is what there is to say of a setting beside another one: that they do
-// not go together, or what they do together that may not be meant.
+// finding is a message about the setting key, because of its own value or that of
+// the setting other: that the two contradict each other, or that together they do
+// something that the user may not want.
 type finding struct{ key, other, message string }
 
 func (f finding) String() string { return f.key + ": " + f.message }
 
-// findings collects them.
 type findings []finding
 
 func (f *findings) add(key, other, format string, args ...any) {
 	*f = append(*f, finding{key, other, fmt.Sprintf(format, args...)})
 }
 
-// within keeps those of which both settings are in the sections. No sections are
-// all of them.
+// within keeps the findings whose settings are both in the sections. Without
+// sections it keeps all.
 func (f findings) within(sections []string) findings {
 	if len(sections) == 0 {
 		return f
@@ -109,8 +110,8 @@ func (f findings) within(sections []string) findings {
 	return slices.DeleteFunc(f, func(f finding) bool { return !in(f.key) || !in(f.other) })
 }
 
-// conflicts finds settings that are sound alone but not together. Single
-// values have been checked before.
+// conflicts finds settings whose values are accepted but contradict each other.
+// mistakes checks the single values before.
 func (e *Experiment) conflicts() findings {
 	var found findings
 	add := found.add

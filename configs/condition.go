@@ -51,11 +51,11 @@ func nest(flat map[string]any) map[string]any {
 	return nested
 }
 
-// builtin gives what a built-in condition changes in runs of so many epochs.
-// "warmup" is "medium" with the rate rising from the unscaled to the scaled one
-// over 5 epochs, or all of a shorter run, step by step, as in Goyal et al. 2017,
-// section 2.2. The others have no warmup, whatever the experiment has. Remedies are
-// "medium" too.
+// builtin returns what a built-in condition changes in a run of that many epochs,
+// or nil for another name. "warmup" is "medium" with a warmup (Goyal et al. 2017,
+// section 2.2): at each of the steps of 5 epochs, or of a shorter run's epochs, the
+// rate rises from the unscaled to the scaled one. The other conditions have no
+// warmup, even if the experiment has one. Remedies also start from "medium".
 func builtin(name string, epochs int) Overlay {
 	if change := remedy(name); change != nil {
 		maps.Copy(change, builtin("medium", epochs))
@@ -87,11 +87,11 @@ func (e *Experiment) condition(name string) Overlay {
 	return builtin(name, e.Train.Epochs)
 }
 
-// Cell gives the single run of a sweep: the experiment under the named
+// Cell returns a single run of a sweep: the experiment under the named
 // condition, at batchSize, with seed. The name is one of Sweep.Definitions or
-// of Conditions. The cell's own Sweep is that one cell, so that it says where
-// it came from. The error is an *Error, also when the settings do not go
-// together, such as replicas that do not divide the batch.
+// of Conditions. The Sweep of the result names only this condition, batch size
+// and seed. The error is an *Error, also if the settings contradict each other,
+// such as replicas that do not divide the batch size.
 func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experiment, error) {
 	cell, err := e.overlaid(condition, batchSize, seed)
 	if err != nil {
@@ -103,7 +103,7 @@ func (e Experiment) Cell(condition string, batchSize int, seed uint64) (Experime
 	return cell, nil
 }
 
-// overlaid is Cell without a check of what comes out.
+// overlaid is Cell without the check of the result.
 func (e *Experiment) overlaid(condition string, batchSize int, seed uint64) (Experiment, error) {
 	overlay := e.condition(condition)
 	if overlay == nil {
@@ -123,16 +123,16 @@ func (e *Experiment) overlaid(condition string, batchSize int, seed uint64) (Exp
 	return cell, nil
 }
 
-// Cells gives every run of the sweep, by condition, then batch size, then
-// seed. The *Error names every cell that cannot be run; a fault of all seeds
-// is named once.
+// Cells returns every run of the sweep, sorted by condition, then batch size, then
+// seed. The *Error names every cell that cannot be run, but a problem that all
+// seeds share only once.
 func (e Experiment) Cells() ([]Experiment, error) { return e.cells(nil) }
 
-// Cells gives every run of the sweep, as those of the experiment. Of what is wrong
-// with them it also tells the place.
+// Cells is Experiment.Cells with the origin of the setting in each Problem.
 func (r *Resolved) Cells() ([]Experiment, error) { return r.Experiment.cells(r) }
 
-// cells makes the runs of the sweep; r, if not nil, knows the places.
+// cells returns the runs of the sweep. If r is not nil, problems have the origins of
+// the settings.
 func (e *Experiment) cells(r *Resolved) ([]Experiment, error) {
 	var cells []Experiment
 	var problems []Problem
@@ -158,7 +158,7 @@ func (e *Experiment) cells(r *Resolved) ([]Experiment, error) {
 	return cells, nil
 }
 
-// cellProblems says what is wrong with a cell, and which it is.
+// cellProblems returns what is wrong with a cell. Each message names the cell.
 func cellProblems(cell *Experiment, r *Resolved) []Problem {
 	condition := cell.Sweep.Conditions[0]
 	var problems []Problem
@@ -178,7 +178,7 @@ func cellProblems(cell *Experiment, r *Resolved) []Problem {
 // apply writes the overlay's settings to e.
 func (o Overlay) apply(e *Experiment, condition string) error {
 	if recipe, other := o["augment.recipe"]; other && recipe != "custom" {
-		e.Augment.Operations = nil // those of the recipe it replaces
+		e.Augment.Operations = nil // they belong to the recipe "custom"
 	}
 	k := newKeys()
 	for _, key := range slices.Sorted(maps.Keys(o)) {
@@ -191,7 +191,7 @@ func (o Overlay) apply(e *Experiment, condition string) error {
 	return nil
 }
 
-// mistake is an *Error of one problem that no file has.
+// mistake returns an *Error of one problem without an origin.
 func mistake(format string, args ...any) error {
 	return asError([]Problem{{Message: fmt.Sprintf(format, args...)}})
 }

@@ -2,8 +2,8 @@ package configs
 
 import "math"
 
-// checkCourse finds settings of kinds of schedules, and of stopping early, that
-// do nothing or undo each other.
+// checkCourse finds settings of schedules and of early stopping that do nothing or
+// contradict each other.
 func (e *Experiment) checkCourse(add func(key, other, format string, args ...any)) {
 	s := e.Schedule
 	switch {
@@ -13,7 +13,7 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	case s.DecayFactor == 1:
 		add("schedule.decay_factor", "schedule.kind", "1 lowers no rate, which schedule.kind %s is for: set it below 1", s.Kind)
 	}
-	if epoch := e.vanishes(); epoch < e.Train.Epochs {
+	if epoch := e.zeroRateEpoch(); epoch < e.Train.Epochs {
 		add("schedule.decay_factor", "schedule.kind", "%s after every epoch makes the rate 0 from about epoch %d on, of train.epochs %d: schedule.kind %s wants a factor near 1, such as 0.95",
 			number(s.DecayFactor), epoch, e.Train.Epochs, s.Kind)
 	}
@@ -22,7 +22,8 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	}
 }
 
-// checkCache finds what keeps features from being the same in every epoch.
+// checkCache finds settings that rule out train.cache_features: the model has no frozen
+// layers, or the features of an image are not the same in every epoch.
 func (e *Experiment) checkCache(add func(key, other, format string, args ...any)) {
 	switch {
 	case !e.Train.CacheFeatures:
@@ -37,9 +38,10 @@ func (e *Experiment) checkCache(add func(key, other, format string, args ...any)
 	}
 }
 
-// vanishes is the epoch, counted from 0, from which on an exponential schedule
-// has rates that are 0 in float32, as steps take them; of others it is none.
-func (e *Experiment) vanishes() int {
+// zeroRateEpoch returns the first epoch, counted from 0, in which an exponential
+// schedule's rate is 0 in float32, the precision of the training step. For other
+// schedules it is math.MaxInt.
+func (e *Experiment) zeroRateEpoch() int {
 	factor := e.Schedule.DecayFactor
 	if e.Schedule.Kind != "exponential" || factor == 1 {
 		return math.MaxInt

@@ -1,7 +1,7 @@
 package configs
 
-// Default gives the settings of the study's network and training on the
-// synthetic set: what every setting is when nothing else is said.
+// Default returns the default of every setting: the study's network and training,
+// on the synthetic set.
 func Default() Experiment {
 	return Experiment{
 		Seed: 1,

@@ -14,13 +14,13 @@ var (
 	// prologLine is a line that may stand before the document: a directive, a comment,
 	// or nothing.
 	prologLine = regexp.MustCompile(`^(?:([ \t]*)(%.*)|[ \t]*(?:#.*)?)$`)
-	// version is the directive that says of which YAML the file is.
+	// version matches the directive that names the version of YAML.
 	version = regexp.MustCompile(`^%YAML[ \t]+([0-9]+\.[0-9]+)[ \t]*(?:[ \t]#.*)?$`)
 )
 
-// directives takes the directives from the head of a file, whose lines keep their
-// numbers: the parser knows %YAML 1.1 alone, and what an experiment is made of is the
-// same in 1.1 and 1.2. Other directives are mistakes.
+// directives turns the directives at the head of a file into comments, so that lines
+// keep their numbers. The parser accepts only %YAML 1.1, but experiments use nothing in
+// which 1.1 and 1.2 differ. All other directives are mistakes.
 func (r *reader) directives(data []byte) []byte {
 	data = asUTF8(data)
 	text, line, versions := string(data), 1, 0
@@ -42,7 +42,8 @@ func (r *reader) directives(data []byte) []byte {
 	return data
 }
 
-// directive refuses all but the first %YAML, of a version that is read.
+// directive reports a problem with any directive that is not the first %YAML of the file,
+// with version 1.1 or 1.2. versions is the number of %YAML directives so far.
 func (r *reader) directive(text string, origin Origin, versions int) {
 	name, _, _ := strings.Cut(strings.ReplaceAll(text, "\t", " "), " ")
 	m := version.FindStringSubmatch(text)
@@ -60,8 +61,9 @@ func (r *reader) directive(text string, origin Origin, versions int) {
 	}
 }
 
-// asUTF8 copies the data without its byte order mark, and what has one of UTF-16, as
-// Windows writes it, in UTF-8. What is damaged stays for the parser, which says so.
+// asUTF8 returns a copy of the data in UTF-8, without a byte order mark. Data with a byte
+// order mark of UTF-16, which Windows programs write, is converted. Damaged data is left
+// to the parser, which reports it.
 func asUTF8(data []byte) []byte {
 	decoded, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
 	if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
@@ -70,8 +72,8 @@ func asUTF8(data []byte) []byte {
 	return decoded
 }
 
-// lineLength is how long the first line is without its line break, which is one of
-// YAML 1.1.
+// lineLength is the number of bytes of the first line without its line break. All line
+// breaks of YAML 1.1 count.
 func lineLength(text string) int {
 	if i := strings.IndexAny(text, "\n\r\u0085\u2028\u2029"); i >= 0 {
 		return i
@@ -79,7 +81,8 @@ func lineLength(text string) int {
 	return len(text)
 }
 
-// breakLength is how long the line break is that the text begins with; 0 if it ends.
+// breakLength is the number of bytes of the line break at the start of the text, 0 if
+// the text is empty.
 func breakLength(text string) int {
 	for _, b := range []string{"\r\n", "\n", "\r", "\u0085", "\u2028", "\u2029"} {
 		if strings.HasPrefix(text, b) {

@@ -45,11 +45,12 @@ func (p Problem) String() string {
 	return p.Origin.String() + ": " + p.Message
 }
 
-// MostShown is how many problems are written: more are not mistakes of a
-// person.
+// MostShown is how many problems an Error writes. A file with more was probably not
+// meant to be a configuration.
 const MostShown = 20
 
-// Error writes one problem on the line, several each on a line of its own.
+// Error returns a single problem as one line, and several problems as a headline with
+// one line for each.
 func (e *Error) Error() string {
 	if len(e.Problems) == 1 {
 		return e.Problems[0].String()
@@ -65,7 +66,7 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// asError gives nil for no problems.
+// asError returns an *Error, or nil if there are no problems.
 func asError(problems []Problem) error {
 	if len(problems) == 0 {
 		return nil

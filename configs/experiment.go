@@ -30,44 +30,45 @@ type Model struct {
 	Kind string `yaml:"kind" json:"kind"`
 	// Path is the ONNX model of KindONNX.
 	Path string `yaml:"path,omitempty" json:"path,omitempty"`
-	// Head is HeadAuto, HeadKeep or HeadReplace: what becomes of the classifier of
-	// KindONNX.
+	// Head is HeadAuto, HeadKeep or HeadReplace: whether the classifier of KindONNX is
+	// replaced.
 	Head string `yaml:"head,omitempty" json:"head,omitempty"`
-	// Train names the parameters of KindONNX that are trained: "all", "head", or patterns
-	// of their names; "-" before one takes what it names out again.
+	// Train selects the parameters of KindONNX that are trained: "all", "head", or patterns
+	// of their names. "-" before a pattern deselects the parameters that match it.
 	Train []string `yaml:"train,omitempty" json:"train,omitempty"`
-	// Normalize says how KindONNX takes images: NormalizeAuto, a preset, or
-	// "MEAN,…/DEVIATION,…" for the channels of images in 0..1.
+	// Normalize is how images are normalised for KindONNX: NormalizeAuto, a preset, or
+	// "MEAN,…/DEVIATION,…" for each channel of images in 0..1.
 	Normalize string `yaml:"normalize,omitempty" json:"normalize,omitempty"`
-	// Form is FormCIFAR or FormImageNet: for which images KindResNet and KindMobileNet are.
+	// Form is FormCIFAR or FormImageNet: the size of images that KindResNet and
+	// KindMobileNet are made for.
 	Form string `yaml:"form,omitempty" json:"form,omitempty"`
 	// Depth is the number of layers of KindResNet: 6n+2 in FormCIFAR, and 18, 34, 50, 101
 	// or 152 in FormImageNet.
 	Depth int `yaml:"depth,omitempty" json:"depth,omitempty"`
 	// WidthFactor multiplies the channels of KindResNet and KindMobileNet.
 	WidthFactor float64 `yaml:"width_factor,omitempty" json:"width_factor,omitempty"`
-	// Strides are those of the stages of all kinds that are built here. Without any, KindCNN
-	// has pools between its stages, and the others have their form's strides.
+	// Strides are the strides of the stages of KindCNN, KindResNet and KindMobileNet. If
+	// empty, KindCNN pools between its stages, and the others have the strides of their form.
 	Strides []int `yaml:"strides,omitempty" json:"strides,omitempty"`
-	// Activation is ActivationAuto, which is relu6 in KindMobileNet and relu in others, or
-	// relu, relu6, leaky_relu, elu, silu, hard_swish or gelu.
+	// Activation is ActivationAuto (relu6 in KindMobileNet, relu in the others), relu, relu6,
+	// leaky_relu, elu, silu, hard_swish or gelu.
 	Activation string `yaml:"activation,omitempty" json:"activation,omitempty"`
-	// Dropout is the share of values before the classifier that training drops, in [0, 1).
+	// Dropout is the share of the classifier's inputs that training drops, in [0, 1).
 	Dropout float64 `yaml:"dropout,omitempty" json:"dropout,omitempty"`
-	// Widths are the channels of each stage of KindCNN, at least one stage.
+	// Widths is the number of channels of each stage of KindCNN. There is at least one stage.
 	Widths []int `yaml:"widths" json:"widths"`
 	// Convolutions is how many 3x3 convolutions each stage of KindCNN has.
 	Convolutions int `yaml:"convolutions" json:"convolutions"`
-	// Classes is the number of outputs, at least 2; 0 means as many as the data has
-	// classes.
+	// Classes is the number of outputs, at least 2; 0 means the number of classes of the
+	// data.
 	Classes int `yaml:"classes" json:"classes"`
 	// BatchNorm is the same for all layers of batch normalisation.
 	BatchNorm BatchNorm `yaml:"batchnorm" json:"batchnorm"`
 }
 
 // BatchNorm describes batch normalisation (Ioffe and Szegedy 2015), which uses
-// the batch's own mean and variance in training and running statistics of them
-// afterwards.
+// the mean and variance of the batch in training, and running statistics of them
+// in evaluation.
 type BatchNorm struct {
 	// Momentum is the share of the running statistics that a step keeps, between
 	// 0 and 1.
@@ -85,8 +86,8 @@ type BatchNorm struct {
 
 // The modes of [BatchNorm].
 const (
-	// BatchNormAuto trains what the model has in the form that trains, unless its scale and
-	// bias are both frozen.
+	// BatchNormAuto normalises by the batch in those layers that the model has in training
+	// mode, unless scale and bias are both frozen.
 	BatchNormAuto = "auto"
 	// BatchNormTrain normalises by the batch and moves the running statistics.
 	BatchNormTrain = "train"
@@ -96,22 +97,22 @@ const (
 
 // The running statistics of [BatchNorm].
 const (
-	// StatisticsKeras keeps the share Momentum at every step, as Keras does and
-	// as the study ran. After n steps, the share Momentum^n is still the values
-	// that the statistics began with.
+	// StatisticsKeras keeps the share Momentum at every step, as Keras and the study
+	// do. After n steps, the initial values still have the share Momentum^n in the
+	// statistics.
 	StatisticsKeras = "keras"
-	// StatisticsCorrected keeps min(Momentum, 1 - 1/n) at step n, counted from
-	// 1: the statistics are the plain mean over the first 1/(1 - Momentum)
-	// steps, and hold nothing of the values that they began with.
+	// StatisticsCorrected keeps the share min(Momentum, 1 - 1/n) at step n, counted
+	// from 1: during the first 1/(1 - Momentum) steps the statistics are the plain mean,
+	// and the initial values have no share in them.
 	StatisticsCorrected = "corrected"
-	// StatisticsRecalibrated is StatisticsCorrected within an epoch. At its end
-	// the statistics are measured anew on training images, all with the
-	// parameters of that moment (Wu and Johnson 2021, section 3, "PreciseBN").
+	// StatisticsRecalibrated is StatisticsCorrected within an epoch. At the end of the
+	// epoch, the statistics are measured again on training images, with the parameters
+	// of that moment (Wu and Johnson 2021, section 3, "PreciseBN").
 	StatisticsRecalibrated = "recalibrated"
 )
 
-// KeepsInitial is the share of BatchNorm's running statistics that is still what
-// they began with after so many steps: 0 but for StatisticsKeras.
+// KeepsInitial returns the share that the initial values still have in BatchNorm's running
+// statistics after that many steps. It is 0 except for StatisticsKeras.
 func (b BatchNorm) KeepsInitial(steps int) float64 {
 	if b.Statistics != StatisticsKeras {
 		return 0
@@ -119,17 +120,17 @@ func (b BatchNorm) KeepsInitial(steps int) float64 {
 	return math.Pow(b.Momentum, float64(steps))
 }
 
-// What becomes of the classifier of a model that is read.
+// Whether the classifier of KindONNX is replaced.
 const (
-	// HeadAuto replaces it if the data has another number of classes.
+	// HeadAuto replaces the classifier if the data has another number of classes.
 	HeadAuto = "auto"
-	// HeadKeep leaves it as it is.
+	// HeadKeep keeps the classifier of the model.
 	HeadKeep = "keep"
-	// HeadReplace puts a new, initialised one in its place.
+	// HeadReplace replaces the classifier by a new, randomly initialised one.
 	HeadReplace = "replace"
 )
 
-// NormalizeAuto takes the normalisation that the model's metadata tell.
+// NormalizeAuto reads the normalisation from the model's metadata.
 const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
@@ -139,7 +140,7 @@ type Data struct {
 	// Path is the folder that holds the files; empty means the embedded
 	// default, which only "synthetic" has, and for SourceMNIST what is fetched.
 	Path string `yaml:"path" json:"path"`
-	// Train and Validation limit the number of images; 0 takes all there are.
+	// Train and Validation limit the number of images; 0 means all images.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
 	// Size is the height in pixels to which the images of a folder are resized; 0
@@ -154,8 +155,8 @@ type Data struct {
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
 	ValidationShare float64 `yaml:"validation_share" json:"validation_share"`
-	// Broken is "refuse" or BrokenSkip: what becomes of images of a folder that cannot
-	// be read.
+	// Broken is "refuse" or BrokenSkip: whether an image of a folder that cannot be read is
+	// an error.
 	Broken string `yaml:"broken" json:"broken"`
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
@@ -169,10 +170,11 @@ func (d Data) Sides() (height, width int) {
 	return height, cmp.Or(d.Width, height)
 }
 
-// LeavesSize tells whether the size of a folder's images is left open.
+// LeavesSize reports whether the images come from a folder and no setting says to which
+// size they are resized.
 func (d Data) LeavesSize() bool { return d.Source == "folder" && d.Size == 0 && d.Width == 0 }
 
-// SettleSize resizes a folder's images to height x width pixels where their size is left open.
+// SettleSize sets the size of a folder's images to height x width pixels if LeavesSize.
 func (d *Data) SettleSize(height, width int) {
 	if !d.LeavesSize() {
 		return
@@ -196,7 +198,7 @@ func (d Data) ImageChannels() int {
 	return 3
 }
 
-// SettleChannels gives images so many channels where the number is left open and theirs is
+// SettleChannels sets the number of channels if Channels is 0 and the source's number is
 // another.
 func (d *Data) SettleChannels(channels int) {
 	if d.Channels == 0 && d.ImageChannels() != channels {
@@ -223,7 +225,7 @@ type Augment struct {
 	CutMix float64 `yaml:"cutmix" json:"cutmix"`
 }
 
-// Mixes tells whether images are mixed with others.
+// Mixes reports whether images are mixed with others.
 func (a Augment) Mixes() bool { return a.Mixup > 0 || a.CutMix > 0 }
 
 // Operation is one augmentation of a custom recipe: its kind and its ranges.
@@ -232,12 +234,12 @@ type Operation struct {
 	Ranges map[string]float64 `yaml:",inline" json:"ranges,omitempty"`
 }
 
-// Train sizes the training loop.
+// Train has the settings of the training loop.
 type Train struct {
 	Epochs    int `yaml:"epochs" json:"epochs"`
 	BatchSize int `yaml:"batch_size" json:"batch_size"`
-	// Replicas is into how many parts a batch is cut for BatchNorm, each
-	// normalised by itself; it divides BatchSize.
+	// Replicas is the number of parts of a batch that BatchNorm normalises
+	// separately; it divides BatchSize.
 	Replicas int `yaml:"replicas" json:"replicas"`
 	// MicroBatch is how many images go through the network at once; 0 means
 	// BatchSize/Replicas, or BatchSize on a device with [Traits].WholeBatch. It is a
@@ -249,59 +251,60 @@ type Train struct {
 	// evenly over the K classes: the true class gets 1 - s + s/K
 	// (Szegedy et al. 2016, section 7).
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
-	// Balance is BalanceNone, BalanceWeights or BalanceSampling: what is done about
-	// classes of which there are more training images than of others.
+	// Balance is BalanceNone, BalanceWeights or BalanceSampling: how training makes up for
+	// classes that have more images than others.
 	Balance string `yaml:"balance" json:"balance"`
-	// ClassWeights, if not empty, has for each class the factor of the losses of its
-	// training images.
+	// ClassWeights, if not empty, has one factor for each class, by which the losses of its
+	// training images are multiplied.
 	ClassWeights []float64 `yaml:"class_weights" json:"class_weights"`
-	// CacheFeatures runs the frozen lower layers of a model from outside once over the
-	// images, and trains the layers above them on what these give.
+	// CacheFeatures runs the frozen lower layers of KindONNX over the images only once, and
+	// trains the layers above them on the features that these layers return.
 	CacheFeatures bool `yaml:"cache_features" json:"cache_features"`
-	// CheckpointSteps is after how many steps a checkpoint is written besides
-	// the one at the end of each epoch; 0 is only at the end of each epoch.
+	// CheckpointSteps is the number of steps between checkpoints within an epoch. There is
+	// always one at the end of each epoch; with 0 there are no others.
 	CheckpointSteps int `yaml:"checkpoint_steps" json:"checkpoint_steps"`
-	// KeepCheckpoints is how many of the latest checkpoints are kept besides
+	// KeepCheckpoints is how many of the latest checkpoints are kept, in addition to
 	// the best one.
 	KeepCheckpoints int `yaml:"keep_checkpoints" json:"keep_checkpoints"`
-	// StopPatience ends the run early, after so many epochs in a row in which
-	// StopMonitor has not become better by more than StopMinDelta; 0 never does.
+	// StopPatience, if above 0, ends the run early: after this many epochs in a row in
+	// which StopMonitor has not improved by more than StopMinDelta.
 	StopPatience int     `yaml:"stop_patience" json:"stop_patience"`
 	StopMinDelta float64 `yaml:"stop_min_delta" json:"stop_min_delta"`
 	// StopMonitor is ValLoss or ValAccuracy.
 	StopMonitor string `yaml:"stop_monitor" json:"stop_monitor"`
-	// StopRestoreBest makes the trained model that of the best epoch by
-	// StopMonitor, and not of the last one.
+	// StopRestoreBest exports the model of the best epoch by StopMonitor instead of
+	// the last epoch.
 	StopRestoreBest bool `yaml:"stop_restore_best" json:"stop_restore_best"`
 }
 
 // The losses of [Train].
 const (
-	// LossCrossEntropy is that of the softmax, for images of one class each.
+	// LossCrossEntropy is the cross-entropy of the softmax, for images of one class each.
 	LossCrossEntropy = "cross_entropy"
-	// LossBinaryCrossEntropy asks of each class by itself whether an image has it.
+	// LossBinaryCrossEntropy decides for each class separately whether an image has it.
 	LossBinaryCrossEntropy = "binary_cross_entropy"
-	// LossMeanSquaredError is of the differences between the outputs and 1 for the classes
-	// that an image has and 0 for the others.
+	// LossMeanSquaredError is the mean squared difference between the outputs and the
+	// targets: 1 for the classes that an image has, 0 for the others.
 	LossMeanSquaredError = "mean_squared_error"
 )
 
-// What is done about classes of unequal numbers of images.
+// How training makes up for classes that have more images than others.
 const (
 	BalanceNone = "none"
-	// BalanceWeights weighs losses inversely to how many images a class has.
+	// BalanceWeights weights the loss of each image inversely to the number of images of
+	// its class.
 	BalanceWeights = "weights"
-	// BalanceSampling draws as many images of every class in each epoch.
+	// BalanceSampling draws the same number of images of every class in each epoch.
 	BalanceSampling = "sampling"
 )
 
-// The quantities of the history that can be monitored.
+// The columns of history.csv that can be monitored.
 const (
 	ValLoss     = "val_loss"
 	ValAccuracy = "val_accuracy"
 )
 
-// KindPlateau is the one kind of schedule that follows the history.
+// KindPlateau is the only kind of schedule that depends on how the run goes.
 const KindPlateau = "plateau"
 
 // The optimizers.
@@ -309,10 +312,10 @@ const (
 	// SGD is gradient descent with momentum, in Keras's form: v <- mu v - rate g;
 	// w <- w + v.
 	SGD = "sgd"
-	// Adam is that of Kingma and Ba 2015, in PyTorch's form.
+	// Adam is the optimizer of Kingma and Ba 2015, in PyTorch's form.
 	Adam = "adam"
-	// AdamW is Adam with a weight decay that is no part of the gradient (Loshchilov and
-	// Hutter 2019).
+	// AdamW is Adam with decoupled weight decay, which is not part of the gradient
+	// (Loshchilov and Hutter 2019).
 	AdamW = "adamw"
 	// LARS is SGD in which each layer's gradient is scaled to a share of the norm of the
 	// layer's weights (You et al. 2017).
@@ -326,8 +329,8 @@ const (
 type Optimizer struct {
 	// Kind is SGD, Adam, AdamW, LARS or LAMB.
 	Kind string `yaml:"kind" json:"kind"`
-	// LearningRate is the rate at ReferenceBatch images a batch. How it grows
-	// with the batch is Schedule.Scaling.
+	// LearningRate is the learning rate for batches of ReferenceBatch images.
+	// Schedule.Scaling says how it grows with the batch size.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
 	// RateMultipliers are of the form PATTERN=FACTOR: what the rate is multiplied by for
@@ -336,44 +339,45 @@ type Optimizer struct {
 	RateMultipliers []string `yaml:"rate_multipliers" json:"rate_multipliers"`
 	// Momentum of SGD and LARS is in [0, 1).
 	Momentum float64 `yaml:"momentum" json:"momentum"`
-	// Nesterov takes the step of SGD that the next velocity would be of with the same
-	// gradient: w <- w + mu v - rate g.
+	// Nesterov makes SGD's step that of Nesterov's momentum: w <- w + mu v - rate g, where
+	// v is the velocity after its update.
 	Nesterov bool `yaml:"nesterov" json:"nesterov"`
-	// MomentumCorrection multiplies the velocity by the ratio of this step's
-	// rate to the one before (Goyal et al. 2017, section 3, remark 2): the velocity
-	// then is PyTorch's. In mixed precision, where it holds the rates (HoldsRates), a
-	// step that is left out takes none of them, and they come a step later.
+	// MomentumCorrection multiplies the velocity by the ratio of this step's rate to
+	// that of the step before (Goyal et al. 2017, section 3, remark 2), which makes it
+	// equal to PyTorch's. If HoldsRates, a step that mixed precision skips uses up no rate
+	// of the schedule: later steps have the rates of one step earlier.
 	MomentumCorrection bool `yaml:"momentum_correction" json:"momentum_correction"`
-	// Beta1 and Beta2, in [0, 1), are what Adam, AdamW and LAMB keep of the averages of
-	// the gradients and of their squares; Epsilon is added to the root of the latter.
+	// Beta1 and Beta2, in [0, 1), are the shares of the moving averages of the gradients
+	// and of their squares that Adam, AdamW and LAMB keep at each step. Epsilon is added to
+	// the root of the second.
 	Beta1   float64 `yaml:"beta1" json:"beta1"`
 	Beta2   float64 `yaml:"beta2" json:"beta2"`
 	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
-	// TrustCoefficient of LARS is the share of a layer's norm that its step has at rate 1.
-	// LARS and LAMB leave biases and BatchNorm's parameters as SGD and Adam have them,
-	// unless DecayAll.
+	// TrustCoefficient of LARS is the norm of a layer's step at rate 1, as a share of the
+	// norm of its weights. For biases and BatchNorm's parameters, the steps of LARS and LAMB
+	// are those of SGD and Adam, unless DecayAll.
 	TrustCoefficient float64 `yaml:"trust_coefficient" json:"trust_coefficient"`
-	// ClipNorm, if above 0, is the norm of all gradients of a step together that
-	// larger ones are scaled down to, before any weight decay.
+	// ClipNorm, if above 0, is the largest norm that all gradients of a step may have
+	// together, before weight decay. Larger gradients are scaled down to it.
 	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm"`
-	// WeightDecay is lambda: of SGD and Adam the coupled L2 coefficient, g <- g +
-	// lambda w, of AdamW the decoupled one, w <- w - rate lambda w.
-	// It leaves out biases and BatchNorm's parameters unless DecayAll.
+	// WeightDecay is lambda: for SGD, LARS and Adam the coupled L2 coefficient,
+	// g <- g + lambda w; for AdamW and LAMB the decoupled one, w <- w - rate lambda w.
+	// It does not apply to biases and BatchNorm's parameters, unless DecayAll.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	DecayAll    bool    `yaml:"decay_all" json:"decay_all"`
 	// EMADecay, in [0, 1), is the share d of an exponential moving average of the weights
-	// that a step keeps, a <- d a + (1 - d) w; 0 is no average. With EMAWarmup it is at
-	// most (1 + t)/(10 + t) after t steps. Evaluation and the trained model take the
-	// average, and training goes on from the weights themselves.
+	// that a step keeps, a <- d a + (1 - d) w; 0 means no average. With EMAWarmup it is at
+	// most (1 + t)/(10 + t) after t steps. Evaluation and the exported model use the
+	// average; training continues with the weights themselves.
 	EMADecay  float64 `yaml:"ema_decay" json:"ema_decay"`
 	EMAWarmup bool    `yaml:"ema_warmup" json:"ema_warmup"`
 }
 
-// IsAdam tells whether the optimizer is a form of Adam.
+// IsAdam reports whether the optimizer is Adam, AdamW or LAMB.
 func (o Optimizer) IsAdam() bool { return o.Kind == Adam || o.Kind == AdamW || o.Kind == LAMB }
 
-// HoldsRates tells whether the learning rates of all steps are kept in the optimizer's
-// model, and so are known before the first one.
+// HoldsRates reports whether the optimizer's model contains the learning rates of all
+// steps, so that they must be known before the first step.
 func (o Optimizer) HoldsRates() bool {
 	return o.MomentumCorrection && o.Kind == SGD && !o.Nesterov && o.ClipNorm == 0 && o.EMADecay == 0
 }
@@ -387,8 +391,8 @@ type Schedule struct {
 	// DecayEpochs are the epochs, counted from 0, at whose start the rate is
 	// multiplied by DecayFactor. Kind "step" alone uses them.
 	DecayEpochs []int `yaml:"decay_epochs" json:"decay_epochs"`
-	// DecayFactor is what "step" multiplies the rate by at each of DecayEpochs,
-	// "exponential" after every epoch and "plateau" at every plateau.
+	// DecayFactor is the factor by which "step" multiplies the rate at each of
+	// DecayEpochs, "exponential" after every epoch and "plateau" at every plateau.
 	DecayFactor float64 `yaml:"decay_factor" json:"decay_factor"`
 	// FinalFraction is the rate at the end of the run as a fraction of the
 	// peak, for "cosine", "one-cycle" and "polynomial".
@@ -399,35 +403,37 @@ type Schedule struct {
 	// peak, and PeakAt the share of the run after which it is at the peak.
 	StartFraction float64 `yaml:"start_fraction" json:"start_fraction"`
 	PeakAt        float64 `yaml:"peak_at" json:"peak_at"`
-	// Monitor is ValLoss or ValAccuracy. Where it has not become better by more
-	// than MinDelta for Patience epochs in a row, "plateau" lowers the rate, but
-	// not below MinRate; the Cooldown epochs after that do not count. These are
-	// the parameters of Keras's ReduceLROnPlateau.
+	// Monitor is ValLoss or ValAccuracy. If it has not improved by more than MinDelta
+	// for Patience epochs in a row, "plateau" lowers the rate, but not below MinRate;
+	// the Cooldown epochs after that do not count. These are the parameters of Keras's
+	// ReduceLROnPlateau.
 	Monitor  string  `yaml:"monitor" json:"monitor"`
 	Patience int     `yaml:"patience" json:"patience"`
 	Cooldown int     `yaml:"cooldown" json:"cooldown"`
 	MinDelta float64 `yaml:"min_delta" json:"min_delta"`
 	MinRate  float64 `yaml:"min_rate" json:"min_rate"`
-	// WarmupEpochs is how long the rate rises linearly from the unscaled rate
-	// to the scaled one (Goyal et al. 2017, section 2.2); 0 is no warmup. It is
-	// at most the run's epochs, and less for the kinds that fall after it; all of
-	// DecayEpochs come later, and "one-cycle", which warms up by itself, has none.
+	// WarmupEpochs is the number of epochs in which the rate rises linearly from the
+	// unscaled rate to the scaled one (Goyal et al. 2017, section 2.2); 0 means no
+	// warmup. It is at most the run's epochs, and fewer for "cosine" and
+	// "polynomial". All of DecayEpochs come after it. It is 0 for "one-cycle", which
+	// has its own warmup.
 	WarmupEpochs int `yaml:"warmup_epochs" json:"warmup_epochs"`
-	// WarmupBy is "step" or "epoch": when the rising rate changes.
+	// WarmupBy is "step" or "epoch": whether the rate rises at every step or every epoch.
 	WarmupBy string `yaml:"warmup_by" json:"warmup_by"`
-	// Scaling is how the rate follows the batch size: "linear", "sqrt" or
+	// Scaling is how the rate grows with the batch size: "linear", "sqrt" or
 	// "none".
 	Scaling string `yaml:"scaling" json:"scaling"`
 }
 
-// Diagnose says when it is measured why a run goes as it does. It changes nothing of the run.
+// Diagnose says when a run measures the noise scale of its gradients, its sharpness and its
+// steps. The measurements do not change the run.
 type Diagnose struct {
-	// Every is the number of epochs from one measurement to the next; 0 makes none.
+	// Every is the number of epochs from one measurement to the next; 0 means none.
 	Every int `yaml:"every" json:"every"`
-	// Images is how many images' gradients show the noise scale.
+	// Images is the number of images from whose gradients the noise scale is measured.
 	Images int `yaml:"images" json:"images"`
-	// TimeShare is the most of a run's time, in (0, 1], that measurements take; 1 is no
-	// bound.
+	// TimeShare is the largest share of a run's time, in (0, 1], that measurements take; 1
+	// means no bound.
 	TimeShare float64 `yaml:"time_share" json:"time_share"`
 }
 
@@ -437,16 +443,16 @@ type Runtime struct {
 	// Threads is the number of intra-operator threads; 0 takes all cores that the
 	// process may use.
 	Threads int `yaml:"threads" json:"threads"`
-	// TF32 lets the tensor cores of NVIDIA GPUs take 10 of the 23 fraction
+	// TF32 lets the tensor cores of NVIDIA GPUs use only 10 of the 23 fraction
 	// bits of each factor in convolutions and matrix products; sums stay
 	// float32. CPUs have no such mode.
 	TF32 bool `yaml:"tf32" json:"tf32"`
-	// Precision is "float32", or "mixed_float16" for images and their gradients
-	// in float16 on a GPU, with parameters, sums and statistics in float32 and the
-	// loss scaled: Keras's names. CPUs have no such kernels.
+	// Precision is Float32 or MixedFloat16, which are Keras's names. With MixedFloat16, a
+	// GPU computes images and their gradients in float16, and parameters, sums and
+	// statistics in float32, and scales the loss. CPUs have no kernels for it.
 	Precision Precision `yaml:"precision" json:"precision"`
-	// Library is the path of ONNX Runtime's shared library; empty finds or
-	// fetches it.
+	// Library is the path of ONNX Runtime's shared library; if empty, it is found or
+	// fetched.
 	Library string `yaml:"library" json:"library"`
 }
 
@@ -458,7 +464,7 @@ type Sweep struct {
 	Conditions []string `yaml:"conditions" json:"conditions"`
 	BatchSizes []int    `yaml:"batch_sizes" json:"batch_sizes"`
 	Seeds      []uint64 `yaml:"seeds" json:"seeds"`
-	// Definitions are further conditions, or replace built-in ones: what each
-	// changes in the experiment.
+	// Definitions are additional conditions, or replacements of built-in ones, by
+	// name: the settings that each changes in the experiment.
 	Definitions map[string]Overlay `yaml:"definitions,omitempty" json:"definitions,omitempty"`
 }

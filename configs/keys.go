@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// setting is one key of an experiment: where it is in the type, and what it
-// accepts.
+// setting is one key of an experiment, with its rule and the index and type of its
+// field in Experiment.
 type setting struct {
 	rule
-	index []int
+	index []int // for reflect's FieldByIndex
 	typ   reflect.Type
 }
 
@@ -25,8 +25,8 @@ type keys struct {
 	sections map[string]bool
 }
 
-// newKeys joins the table of rules with the fields of Experiment. A test
-// holds that each has its partner.
+// newKeys joins the table of rules with the fields of Experiment. A test checks
+// that every field has a rule and every rule a field.
 func newKeys() *keys {
 	k := &keys{byKey: map[string]*setting{}, sections: map[string]bool{}}
 	for _, r := range rules() {
@@ -54,7 +54,8 @@ func Keys() []string {
 	return list
 }
 
-// Choices lists the words that a setting is one of; nil if it is none of words.
+// Choices lists the words that a setting accepts. It is nil for numbers, free text and
+// unknown keys.
 func Choices(key string) []string {
 	for _, r := range rules() {
 		if r.key == key {
@@ -111,7 +112,7 @@ func clone(value any) any {
 	return value
 }
 
-// names lists the keys of one section ("" is the top), as users write them.
+// names lists the keys in a section ("" is the top level), without the section's name.
 func (k *keys) names(section string) []string {
 	var names []string
 	prefix := ""
@@ -134,8 +135,8 @@ func (k *keys) names(section string) []string {
 	return names
 }
 
-// nearest finds what the writer of an unknown key most likely meant, as a
-// full key, or "".
+// nearest returns the full key that the writer of an unknown key most likely meant, or
+// "" if no key is similar.
 func (k *keys) nearest(section, name string) string {
 	prefix := ""
 	if section != "" {
@@ -144,7 +145,8 @@ func (k *keys) nearest(section, name string) string {
 	if near := closest(name, k.names(section)); near != "" {
 		return prefix + near
 	}
-	// The right name in the wrong section, of which the outer ones are better known.
+	// The name may be right but in the wrong section. If several sections have it, take
+	// the outermost.
 	found := ""
 	for i := range k.settings {
 		key := k.settings[i].key
@@ -156,8 +158,8 @@ func (k *keys) nearest(section, name string) string {
 	return found
 }
 
-// closest finds the candidate that is nearest to name by edits, and near
-// enough to be meant: at most a third of its letters are wrong.
+// closest returns the candidate with the smallest edit distance to name, or "" if more
+// than a third of every candidate's letters differ.
 func closest(name string, candidates []string) string {
 	best, bestEdits := "", 0
 	lower := strings.ToLower(strings.ReplaceAll(name, "-", "_"))

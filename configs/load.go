@@ -15,18 +15,19 @@ import (
 // Resolved is an experiment and where each of its settings was given.
 type Resolved struct {
 	Experiment Experiment
-	// Origins is by full key, "train.epochs".
+	// Origins maps full keys, such as "train.epochs", to where they were set.
 	Origins map[string]Origin
 }
 
-// Load reads the experiment in the file at path, which may build on others
-// with "extends", then the environment (ONNXLAB_TRAIN_EPOCHS=3), then sets
-// ("train.epochs=3"); later ones win. Without a path it starts from Default.
-// Every mistake in any of them is reported at once, as an *Error.
+// Load reads the experiment in the file at path, which may extend other files,
+// then the environment (ONNXLAB_TRAIN_EPOCHS=3), then sets ("train.epochs=3");
+// later values win. If path is "", it starts from Default. The *Error lists all
+// mistakes in all of them.
 func Load(path string, sets []string) (*Experiment, error) { return LoadFor(path, sets) }
 
-// LoadFor is Load for what uses some sections alone: settings that do not go
-// together are no mistake unless both are in these. Without any it is Load.
+// LoadFor is Load for programs that use only some sections: two settings that
+// contradict each other are a mistake only if both are in these sections. Without
+// sections it checks all of them, as Load does.
 func LoadFor(path string, sets []string, sections ...string) (*Experiment, error) {
 	r, err := loadResolved(path, sets, sections...)
 	if err != nil {
@@ -35,12 +36,11 @@ func LoadFor(path string, sets []string, sections ...string) (*Experiment, error
 	return &r.Experiment, nil
 }
 
-// Read reads the experiment in one file as it stands, for files that Marshal
-// wrote: neither the environment nor flags change it. Data settings that do not
-// go with others are no mistake in it, as a program may train on images of its own,
-// nor is a schedule that does not, by which a network may have been trained before
-// it was one. Settings that were not there yet when it was written have the values
-// of Default.
+// Read reads the experiment in a file that Marshal wrote. Neither the environment nor
+// flags change it. Data settings and schedules that contradict other settings are not
+// mistakes here: a program may have trained on its own images, and an earlier version
+// may have accepted the schedule. Settings that did not exist when the file was written
+// have the values of Default.
 func Read(path string) (*Experiment, error) {
 	k := newKeys()
 	r, err := k.resolve(k.readChain(path), "model", "augment", "train", "optimizer", "runtime", "sweep")
@@ -50,12 +50,12 @@ func Read(path string) (*Experiment, error) {
 	return &r.Experiment, nil
 }
 
-// LoadResolved is Load that also tells where each setting was given.
+// LoadResolved is Load, and also returns where each setting was set.
 func LoadResolved(path string, sets []string) (*Resolved, error) { return loadResolved(path, sets) }
 
-// LoadBegun is LoadResolved for the configuration that a run or a sweep keeps of itself.
-// Settings that were not there yet when it began have the values of Default, which are
-// those that it began with.
+// LoadBegun is LoadResolved for the configuration in the directory of a run or sweep that
+// has begun. Settings that did not exist when it began have the values of Default, so that
+// it continues as it began.
 func LoadBegun(path string, sets []string) (*Resolved, error) {
 	k := newKeys()
 	return k.resolve(k.layers(path, sets))
@@ -72,9 +72,9 @@ func loadResolved(path string, sets []string, sections ...string) (*Resolved, er
 	return r, nil
 }
 
-// followKind fills in the defaults of batch normalisation that depend on the network: those
-// of PyTorch, with which these networks are trained, move the running statistics ten times
-// as fast as Keras's.
+// followKind sets PyTorch's defaults of batch normalisation for resnet and mobilenet, which
+// are usually trained with them: the running statistics move ten times as fast as with
+// Keras's defaults.
 func (r *Resolved) followKind() {
 	b := &r.Experiment.Model.BatchNorm
 	if k := r.Experiment.Model.Kind; k != KindResNet && k != KindMobileNet {
@@ -88,10 +88,10 @@ func (r *Resolved) followKind() {
 	}
 }
 
-// followSource fills in the default that depends on where the images come from. Folders
-// of photographs are small, and training on them is short. There Keras's running statistics
-// are made of the values that they began with, and corrected ones of those of parameters
-// long since changed: bench/folder has figures.
+// followSource makes recalibrated statistics the default for folders of photographs.
+// Training on these is short: after few steps, Keras's running statistics consist mostly of
+// their initial values, and corrected ones of statistics under parameters that have changed
+// since. bench/folder has figures.
 func (r *Resolved) followSource() {
 	const key = "model.batchnorm.statistics"
 	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {
@@ -99,7 +99,8 @@ func (r *Resolved) followSource() {
 	}
 }
 
-// layers reads all that gives settings, the weakest first.
+// layers reads all sources of settings: files, environment and flags, in the order in
+// which later values win.
 func (k *keys) layers(path string, sets []string) []*reader {
 	var layers []*reader
 	if path != "" {
@@ -112,7 +113,7 @@ func (k *keys) layers(path string, sets []string) []*reader {
 	return layers
 }
 
-// byDefault is the source of what nobody set.
+// byDefault is the source of settings that nobody set.
 const byDefault = "default"
 
 // longestChain bounds how many files may extend each other.
@@ -143,7 +144,8 @@ func (k *keys) readChain(path string) []*reader {
 	return chain
 }
 
-// checkBase returns why a file cannot be extended after those seen, or "".
+// checkBase says why the file base cannot be extended by a chain of the files seen, or
+// returns "".
 func checkBase(base string, seen []string) string {
 	_, err := os.Stat(base)
 	var cause *fs.PathError
@@ -158,7 +160,7 @@ func checkBase(base string, seen []string) string {
 	return ""
 }
 
-// identity tells files apart whatever path leads to them.
+// identity returns the same path for all paths that lead to one file.
 func identity(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -169,8 +171,8 @@ func identity(path string) string {
 	return path
 }
 
-// resolve lets the layers override each other, and checks what comes out: what
-// goes together within the sections, or without any within all.
+// resolve merges the layers, of which later ones win, and checks that the settings in
+// the sections do not contradict each other. Without sections it checks all of them.
 func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) {
 	var problems []Problem
 	for _, layer := range layers {
@@ -219,8 +221,8 @@ func (k *keys) setDefaults(v *viper.Viper, origins map[string]Origin) {
 	}
 }
 
-// fill copies what viper resolved into e. The values have the fields' types
-// since reading, so nothing is coerced.
+// fill copies the values from viper into e. The readers have given them the types of
+// the fields, so that none is converted.
 func (k *keys) fill(e *Experiment, v *viper.Viper) {
 	for i := range k.settings {
 		s := &k.settings[i]
@@ -242,15 +244,15 @@ func (k *keys) fill(e *Experiment, v *viper.Viper) {
 	}
 }
 
-// GivesSweep reports whether the sweep was given by somebody, and is not just
-// the default of an experiment about a single run.
+// GivesSweep reports whether any setting of the sweep was set, so that the experiment is
+// not just about a single run.
 func (r *Resolved) GivesSweep() bool { return r.gives("sweep.") }
 
-// GivesAny reports whether anything was given by somebody, and the experiment
-// is not just Default.
+// GivesAny reports whether any setting was set, so that the experiment is not just
+// Default.
 func (r *Resolved) GivesAny() bool { return r.gives("") }
 
-// gives reports whether a setting whose key starts so was given.
+// gives reports whether any setting was set whose key has the prefix.
 func (r *Resolved) gives(prefix string) bool {
 	for key, origin := range r.Origins {
 		if strings.HasPrefix(key, prefix) && origin.Source != byDefault {
@@ -260,8 +262,8 @@ func (r *Resolved) gives(prefix string) bool {
 	return false
 }
 
-// place is where the settings of a finding were given: the other one if nobody wrote
-// the first. A nil Resolved, of an experiment that was made in Go, has no places.
+// place returns where the first setting of a finding was set, or else the other one. For
+// a nil Resolved, that of an experiment made in Go, it is empty.
 func (r *Resolved) place(f finding) Origin {
 	if r == nil {
 		return Origin{}
@@ -269,8 +271,8 @@ func (r *Resolved) place(f finding) Origin {
 	return firstGiven(r.Origins[f.key], r.Origins[f.other])
 }
 
-// placeInCell is place in a cell of the sweep, where a setting is given by the
-// condition's definition, the list of conditions or that of batch sizes, if by one.
+// placeInCell is place for a cell of the sweep. There a setting may come from the
+// definition of the condition, the list of conditions or the list of batch sizes.
 func (r *Resolved) placeInCell(condition string, f finding) Origin {
 	if r == nil {
 		return Origin{}
@@ -291,7 +293,7 @@ func (r *Resolved) placeInCell(condition string, f finding) Origin {
 	return firstGiven(at(f.key), at(f.other))
 }
 
-// firstGiven is the origin that somebody wrote, or none.
+// firstGiven returns the first origin that is not a default, or an empty one.
 func firstGiven(origins ...Origin) Origin {
 	for _, o := range origins {
 		if o.Source != "" && o.Source != byDefault {

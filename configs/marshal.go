@@ -13,18 +13,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Marshal writes an experiment as YAML with every setting in its documented
-// order, as a run directory keeps it, but for defaults of other kinds of networks.
-// Load gives an equal experiment back. The default sweep is left out, so that a
-// single run does not claim to be one.
+// Marshal writes an experiment as YAML, with every setting in the documented order,
+// as in a run directory. It leaves out settings that the kind of network does not
+// have, if they have their defaults, and the sweep if it is the default, since most
+// experiments are single runs. Load returns an equal experiment.
 func Marshal(e Experiment) ([]byte, error) {
 	single := reflect.DeepEqual(e.Sweep, Default().Sweep)
 	omit := func(key string) bool { return single && strings.HasPrefix(key, "sweep.") }
 	return marshal(&e, omit, noComment)
 }
 
-// MarshalSweep is Marshal with the sweep, even if it is the default, as the
-// directory of a sweep keeps it.
+// MarshalSweep is Marshal, but always with the sweep, as in the directory of a sweep.
 func MarshalSweep(e Experiment) ([]byte, error) {
 	return marshal(&e, omitNothing, noComment)
 }
@@ -39,14 +38,14 @@ func omitNothing(string) bool { return false }
 
 func noComment(string) string { return "" }
 
-// marshal writes the settings of e but those to omit; comment gives what
-// stands after each.
+// marshal writes the settings of e except those to omit, each followed by its comment,
+// if that is not empty.
 func marshal(e *Experiment, omit func(key string) bool, comment func(key string) string) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	keys := newKeys()
 	for _, v := range e.Values() {
 		list, operations := v.Value.([]Operation)
-		s := keys.byKey[v.Key] // nil of what a condition changes
+		s := keys.byKey[v.Key] // nil for settings of a condition
 		if omit(v.Key) || operations && len(list) == 0 || s != nil && !s.heeded(e) && s.isDefault(e) {
 			continue
 		}
@@ -65,15 +64,15 @@ func marshal(e *Experiment, omit func(key string) bool, comment func(key string)
 
 // Value is one setting of an experiment.
 type Value struct {
-	// Key is "section.key", that of a condition of the experiment's own
-	// "sweep.definitions.<name>.<section>.<key>".
+	// Key is "section.key", or "sweep.definitions.<name>.<section>.<key>" for a setting
+	// of a condition that the experiment defines.
 	Key string
 	// Value has the type of the setting's field in Experiment.
 	Value any
 }
 
-// Values lists all settings of e in their documented order, then those that its own
-// conditions change.
+// Values lists all settings of e in the documented order, then the settings of the
+// conditions that e defines.
 func (e Experiment) Values() []Value {
 	var list []Value
 	for _, s := range newKeys().settings {
@@ -92,7 +91,7 @@ func (e Experiment) Values() []Value {
 func put(mapping *yaml.Node, key string, value any, comment string) error {
 	name, rest, nested := strings.Cut(key, ".")
 	if nested {
-		return put(below(mapping, name), rest, value, comment)
+		return put(sectionNode(mapping, name), rest, value, comment)
 	}
 	node := &yaml.Node{}
 	if err := node.Encode(value); err != nil {
@@ -102,35 +101,35 @@ func put(mapping *yaml.Node, key string, value any, comment string) error {
 		node.Style = yaml.FlowStyle
 	}
 	node.LineComment = comment
-	mapping.Content = append(mapping.Content, word(name), node)
+	mapping.Content = append(mapping.Content, keyNode(name), node)
 	return nil
 }
 
-// below finds or adds the section called name.
-func below(mapping *yaml.Node, name string) *yaml.Node {
+// sectionNode finds or adds the section called name.
+func sectionNode(mapping *yaml.Node, name string) *yaml.Node {
 	for i := 0; i < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == name {
 			return mapping.Content[i+1]
 		}
 	}
 	section := &yaml.Node{Kind: yaml.MappingNode}
-	mapping.Content = append(mapping.Content, word(name), section)
+	mapping.Content = append(mapping.Content, keyNode(name), section)
 	return section
 }
 
-// word is a key, quoted by the encoder where YAML would take it for something
-// else.
-func word(name string) *yaml.Node {
+// keyNode returns a key that the encoder quotes if YAML would read the plain name as
+// something other than a string.
+func keyNode(name string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(name)
 	return n
 }
 
-// Hash names what decides the trained weights: two runs of experiments with
-// the same hash on the same data give the same model. The name, paths, how
-// often checkpoints are written, the sweep that a run belongs to, and what only
-// another device heeds are left out; the data itself is the data set's hash. It
-// is 64 hexadecimal digits.
+// Hash identifies the settings on which the trained weights depend: two runs of
+// experiments with the same hash on the same data train the same model. It is 64
+// hexadecimal digits. It leaves out the name, paths, how often checkpoints are
+// written, the sweep, and settings that have no effect on this device or with this
+// kind of network. The images are not part of it; a data set has its own hash.
 func (e Experiment) Hash() string {
 	var text strings.Builder
 	for _, s := range newKeys().settings {
@@ -142,7 +141,7 @@ func (e Experiment) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Difference is one setting that two experiments have differently.
+// Difference is one setting in which two experiments differ.
 type Difference struct {
 	Key  string
 	A, B any
@@ -153,9 +152,8 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s: %v became %v", d.Key, d.A, d.B)
 }
 
-// Diff lists the settings that a and b have differently among those that
-// decide the trained weights, in the documented order. It is empty exactly
-// when the hashes are equal.
+// Diff lists the settings in which a and b differ and on which the trained weights
+// depend, in the documented order. It is empty exactly if the hashes are equal.
 func Diff(a, b Experiment) []Difference {
 	var differences []Difference
 	for _, s := range newKeys().settings {
@@ -167,7 +165,7 @@ func Diff(a, b Experiment) []Difference {
 	return differences
 }
 
-// equal compares settings; an empty list is equal to none.
+// equal reports whether two settings are equal. An empty list equals nil.
 func equal(x, y any) bool {
 	v, w := reflect.ValueOf(x), reflect.ValueOf(y)
 	if v.Kind() == reflect.Slice && v.Len() == 0 && w.Len() == 0 {

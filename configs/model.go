@@ -23,16 +23,16 @@ const (
 
 // The forms of networks of the literature.
 const (
-	// FormCIFAR is for small images: it leaves them as large as they are at first.
+	// FormCIFAR is for small images: the first layers keep their size.
 	FormCIFAR = "cifar"
-	// FormImageNet is for large images, which it makes smaller at first.
+	// FormImageNet is for large images: the first layers reduce their size.
 	FormImageNet = "imagenet"
 )
 
-// ActivationAuto is the activation that a kind of network has by itself.
+// ActivationAuto is the usual activation of the kind of network.
 const ActivationAuto = "auto"
 
-// built are the kinds of networks that the settings describe.
+// built lists the kinds of networks that are built from settings.
 func built() []string { return []string{KindCNN, KindResNet, KindMobileNet} }
 
 // stages is how many stages the network has.
@@ -48,7 +48,8 @@ func (m *Model) stages() int {
 	return 3
 }
 
-// checkModel finds settings of the network that do not go together or with the images.
+// checkModel finds settings of the network that contradict each other or do not fit the
+// size of the images.
 func (e *Experiment) checkModel(add func(key, other, format string, args ...any)) {
 	m := e.Model
 	switch m.Kind {
@@ -74,8 +75,9 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 	}
 }
 
-// refuseOwn finds that a file asks for a network that only a program can give. The files of runs,
-// and experiments that are made in Go, may name it.
+// refuseOwn adds a finding if the kind is KindOwn, which a user's file cannot ask for since only
+// a program can supply the network. Files in run directories, and experiments made in Go, may
+// name it.
 func (e *Experiment) refuseOwn(add func(key, other, format string, args ...any)) {
 	if e.Model.Kind == KindOwn {
 		add("model.kind", "model.kind", "%s is a network that a program gives (trainloop.Options.Network), which no file describes: set %s or %s",
@@ -83,7 +85,7 @@ func (e *Experiment) refuseOwn(add func(key, other, format string, args ...any))
 	}
 }
 
-// depthProblem tells why a form has no network of so many layers, or "".
+// depthProblem says why a form has no network of that depth, or returns "".
 func depthProblem(form string, depth int) string {
 	const large = "18, 34, 50, 101 and 152"
 	named := strings.Contains(" 18 34 50 101 152 ", fmt.Sprintf(" %d ", depth))
@@ -96,7 +98,7 @@ func depthProblem(form string, depth int) string {
 	return ""
 }
 
-// remarkModel finds settings that the kind of network does not heed.
+// remarkModel finds settings that were changed but that the kind of network does not have.
 func (e *Experiment) remarkModel(add func(key, other, format string, args ...any)) {
 	for _, s := range newKeys().settings {
 		if !s.heeded(e) && !s.isDefault(e) {
@@ -105,7 +107,7 @@ func (e *Experiment) remarkModel(add func(key, other, format string, args ...any
 	}
 }
 
-// isDefault tells whether the setting is what it is when nothing is said.
+// isDefault reports whether the setting has its default.
 func (s *setting) isDefault(e *Experiment) bool {
 	defaults := Default()
 	return equal(s.get(e), s.get(&defaults))

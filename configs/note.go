@@ -6,40 +6,39 @@ import (
 	"strings"
 )
 
-// Note is what a user should know of settings that are possible, but may do other
-// things than were meant: nothing is wrong.
+// Note tells the user about a setting that is possible, but may not do what they want.
+// It is not a mistake.
 type Note struct {
 	// Key is the setting, as "schedule.warmup_epochs".
 	Key string
-	// Origin is where it was given, or the setting that makes it so; empty if
-	// nobody wrote either, and for an experiment that was made in Go.
+	// Origin is where Key was set, or else where the other setting that causes the note
+	// was set. It is empty if neither was, and for an experiment that was made in Go.
 	Origin Origin
-	// Message says it in one line, of a sweep for which of its runs.
+	// Message is one line. For a sweep, it names the runs that it is about.
 	Message string
 }
 
 // String writes the note after where its setting was given.
 func (n Note) String() string { return Problem{n.Origin, n.Message}.String() }
 
-// Notes tells what a user should know of the run: of a warmup and of decays that do
-// nothing, of a rate that is not for the optimizer, and of images that every epoch
-// leaves out. It trains on so many images, or
-// for 0 on as many as the settings say, if they do. The experiment is one that Validate
-// accepts.
+// Notes returns what the user should know about the run: a warmup or decays that do
+// nothing, a learning rate that is unusual for the optimizer, images that every epoch
+// leaves out. images is the number of training images; if it is 0, the number that the
+// settings imply is used, if they imply one. Validate must accept the experiment.
 func (e Experiment) Notes(images int) []Note { return e.notes(images, nil) }
 
-// Notes is that of the experiment, with the places.
+// Notes is Experiment.Notes, with the origins of the settings.
 func (r *Resolved) Notes(images int) []Note { return r.Experiment.notes(images, r) }
 
-// SweepNotes is Notes for all runs of the sweep, each told once. The experiment is one
-// whose Cells are possible.
+// SweepNotes is Notes for all runs of the sweep together, each note only once. Cells must
+// accept the experiment.
 func (e Experiment) SweepNotes(images int) []Note { return e.sweepNotes(images, nil) }
 
-// SweepNotes is that of the experiment, with the places.
+// SweepNotes is Experiment.SweepNotes, with the origins of the settings.
 func (r *Resolved) SweepNotes(images int) []Note { return r.Experiment.sweepNotes(images, r) }
 
-// remarks finds what there is to note of a run, but for what its number of images
-// makes of it.
+// remarks finds what there is to note about a run, except for images that are left out:
+// their number depends on the data.
 func (e *Experiment) remarks() findings {
 	var found findings
 	e.remarkModel(found.add)
@@ -58,18 +57,18 @@ func (e *Experiment) notes(images int, r *Resolved) []Note {
 	return notes
 }
 
-// orKnown is the number of training images, if it is not 0, or what the settings tell of
-// it, if they do: a folder may have fewer than its limit.
-func (e *Experiment) orKnown(images int) int {
+// trainImagesOr returns images if it is above 0, and otherwise the number of training
+// images that the settings imply, or 0 if only the data can tell.
+func (e *Experiment) trainImagesOr(images int) int {
 	if images > 0 || e.Data.opensCount() {
 		return images
 	}
 	return e.TrainImages()
 }
 
-// remarkLeftOut tells of the incomplete last batch of an epoch, which is dropped.
+// remarkLeftOut adds a finding if the last batch of an epoch is incomplete, and so dropped.
 func (e *Experiment) remarkLeftOut(add func(key, other, format string, args ...any), images int) {
-	images = e.orKnown(images)
+	images = e.trainImagesOr(images)
 	if left := images % e.Train.BatchSize; left > 0 {
 		add("train.batch_size", "data.train", "every epoch leaves out %d of %d training images, which do not fill a batch of %d (not the same ones each time)",
 			left, images, e.Train.BatchSize)
@@ -78,7 +77,7 @@ func (e *Experiment) remarkLeftOut(add func(key, other, format string, args ...a
 
 // remarkSweepLeftOut is remarkLeftOut for all batch sizes of the sweep.
 func (e *Experiment) remarkSweepLeftOut(add func(key, other, format string, args ...any), images int) {
-	images = e.orKnown(images)
+	images = e.trainImagesOr(images)
 	var order []int
 	sizes := map[int][]int{} // by how many images are left out
 	for _, size := range e.Sweep.BatchSizes {
@@ -100,12 +99,13 @@ func (e *Experiment) remarkSweepLeftOut(add func(key, other, format string, args
 	}
 }
 
-// spread is where a sweep has a remark: at which batch sizes of each condition.
-type spread map[string][]int
+// affectedRuns are the runs of a sweep that a finding is about: for each condition, the
+// batch sizes.
+type affectedRuns map[string][]int
 
 func (e *Experiment) sweepNotes(images int, r *Resolved) []Note {
 	var order findings
-	where := map[finding]spread{}
+	where := map[finding]affectedRuns{}
 	for _, condition := range e.Sweep.Conditions {
 		for _, size := range e.Sweep.BatchSizes {
 			cell, err := e.overlaid(condition, size, 0)
@@ -114,7 +114,7 @@ func (e *Experiment) sweepNotes(images int, r *Resolved) []Note {
 			}
 			for _, f := range cell.remarks() {
 				if where[f] == nil {
-					where[f], order = spread{}, append(order, f)
+					where[f], order = affectedRuns{}, append(order, f)
 				}
 				where[f][condition] = append(where[f][condition], size)
 			}
@@ -132,9 +132,9 @@ func (e *Experiment) sweepNotes(images int, r *Resolved) []Note {
 	return notes
 }
 
-// merged makes one note of a remark for all conditions that have it at the same batch
-// sizes.
-func (e *Experiment) merged(f finding, where spread, r *Resolved) []Note {
+// merged turns a finding into notes: one for all conditions that it affects at the same
+// batch sizes.
+func (e *Experiment) merged(f finding, where affectedRuns, r *Resolved) []Note {
 	var notes []Note
 	left := slices.Clone(e.Sweep.Conditions)
 	for len(left) > 0 {
@@ -149,8 +149,8 @@ func (e *Experiment) merged(f finding, where spread, r *Resolved) []Note {
 	return notes
 }
 
-// whereText names some runs of the sweep: "condition warmup at batch size 128: ", or
-// nothing for all of them.
+// whereText names runs of the sweep, as in "condition warmup at batch size 128: ". It is
+// empty if they are all runs.
 func (e *Experiment) whereText(conditions []string, sizes []int) string {
 	var parts []string
 	if len(conditions) < len(e.Sweep.Conditions) {
@@ -165,7 +165,7 @@ func (e *Experiment) whereText(conditions []string, sizes []int) string {
 	return strings.Join(parts, " ") + ": "
 }
 
-// mostListed bounds what is listed in a line.
+// mostListed is how many values a message lists.
 const mostListed = 8
 
 // listed writes "60, 70 and 85".

@@ -2,7 +2,7 @@ package configs
 
 import "math"
 
-// checkOptimizer finds settings that the optimizer does not have.
+// checkOptimizer finds settings that the chosen optimizer does not have.
 func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
 	if o.Nesterov && !o.IsAdam() && o.Momentum == 0 {
@@ -24,7 +24,7 @@ const (
 	mostAdam  = 0.03
 )
 
-// remarkOptimizer finds an optimizer that may not be what was meant.
+// remarkOptimizer finds optimizer settings that are unusual and may be a mistake.
 func (e *Experiment) remarkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
 	if o.IsAdam() && o.Kind != LAMB && o.LearningRate >= mostAdam {

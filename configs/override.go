@@ -12,10 +12,11 @@ import (
 // envPrefix starts every environment variable that sets something.
 const envPrefix = "ONNXLAB_"
 
-// notSettings are variables with the prefix that other packages read.
+// notSettings lists variables that have the prefix but are no settings: other packages
+// read them.
 func notSettings() []string { return []string{"ONNXLAB_ORT_LIBRARY"} }
 
-// variable is the environment variable of a key.
+// variable returns the name of the environment variable that sets a key.
 func variable(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
@@ -88,9 +89,9 @@ func (k *keys) readSet(set string) *reader {
 	return fail("unknown key %q%s", key, k.hint("", key))
 }
 
-// override reads the text of a variable or flag as YAML, with two
-// liberties that lose nothing: a list may leave out its brackets, and text
-// its quotes, so that no path needs a second layer of quoting.
+// override reads the value of a variable or of --set as YAML. As it is unambiguous, a
+// list may leave out its brackets, and text its quotes, so that a path needs no quotes
+// inside those of the shell.
 func (r *reader) override(s *setting, key string, origin Origin, text string) {
 	fail := func(message string) {
 		r.failAt(origin, "%s: %s", key, message)

@@ -19,18 +19,20 @@ const (
 	// longestFile is far above any experiment, and small enough to parse in
 	// well under a second.
 	longestFile = 256 << 10
-	// mostNodes bounds what aliases can multiply a file to.
+	// mostNodes bounds the number of settings that are read, since nested aliases can
+	// repeat a section very many times.
 	mostNodes = 100_000
 )
 
-// given is one value that somebody set.
+// given is one value that a source sets.
 type given struct {
 	key    string
 	value  any
 	origin Origin
 }
 
-// reader collects what one source sets, and everything that is wrong with it.
+// reader collects the values that one source (a file, the environment or a --set) sets,
+// and everything that is wrong with them.
 type reader struct {
 	keys     *keys
 	source   string
@@ -42,10 +44,10 @@ type reader struct {
 	nodes     int
 }
 
-// fail notes what is wrong with a node.
+// fail records a problem with a node.
 func (r *reader) fail(n *yaml.Node, format string, args ...any) { r.failAt(r.at(n), format, args...) }
 
-// failAt notes what is wrong at a place.
+// failAt records a problem at an origin.
 func (r *reader) failAt(origin Origin, format string, args ...any) {
 	r.problems = append(r.problems, Problem{origin, fmt.Sprintf(format, args...)})
 }
@@ -74,7 +76,7 @@ func readBounded(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, errors.New("is a directory, not a file of settings")
 	}
-	// Others than plain files might never end, nor heed a signal.
+	// Reading a pipe or a device might never end, and could not be interrupted.
 	file, err := durable.OpenPlain(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", errors.Unwrap(err))
@@ -90,7 +92,7 @@ func readBounded(path string) ([]byte, error) {
 	return data, nil
 }
 
-// document reads one YAML document and refuses what else there is.
+// document reads one YAML document. Anything else in the file is a problem.
 func (r *reader) document(data []byte) {
 	if data = r.directives(data); len(r.problems) > 0 {
 		return
@@ -126,8 +128,9 @@ var (
 	tabIndent  = regexp.MustCompile(`^ *\t\s*\S`)
 )
 
-// syntax places the parser's own error, which has a line but no file, and says in
-// other words what it does not explain: tabs, which cannot be seen, and directives.
+// syntax records an error of the YAML parser, with the file, which the parser does not
+// know. It replaces the parser's messages about tabs and about directives, which do not
+// explain the mistake.
 func (r *reader) syntax(data []byte, err error) {
 	origin := Origin{Source: r.source}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
@@ -135,7 +138,7 @@ func (r *reader) syntax(data []byte, err error) {
 		origin.Line, _ = strconv.Atoi(m[1])
 		message = m[2]
 	}
-	directive := message == "found incompatible YAML document" // those before the first document are taken out
+	directive := message == "found incompatible YAML document" // directives before the first document are gone by now
 	for i, line := range strings.Split(string(data), "\n") {
 		if tabIndent.MatchString(line) {
 			origin = Origin{r.source, i + 1, strings.IndexByte(line, '\t') + 1}
@@ -151,9 +154,9 @@ func (r *reader) syntax(data []byte, err error) {
 	r.failAt(origin, "%s", message)
 }
 
-// section reads a mapping. section names it in the table of keys; prefix is
-// put before its keys where a definition repeats sections; allowed bounds the
-// keys that a definition may set, nil is all.
+// section reads a mapping. section is its name in the table of keys. Within the
+// definition of a condition, prefix comes before the keys, and allowed reports which keys
+// the definition may set; elsewhere they are "" and nil.
 func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed func(key string) bool) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
@@ -190,7 +193,8 @@ func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed fun
 	}
 }
 
-// shorthands are the settings that a section with a single word stands for.
+// shorthands are the settings that a single word in the place of a section sets, as in
+// "batchnorm: freeze".
 var shorthands = map[string]string{"model.batchnorm": "model.batchnorm.mode"}
 
 func (r *reader) subsection(key, prefix string, value *yaml.Node, allowed func(string) bool) {
@@ -201,7 +205,7 @@ func (r *reader) subsection(key, prefix string, value *yaml.Node, allowed func(s
 	case mapping.Kind == yaml.MappingNode:
 		r.section(mapping, key, prefix, allowed)
 	case mapping.Kind == yaml.ScalarNode && mapping.ShortTag() == "!!null":
-		// A section all of whose settings are commented out.
+		// All settings of the section may be commented out.
 	default:
 		r.fail(value, "%s: %s is not a section: indent its settings below it", key, describe(value))
 	}
@@ -242,8 +246,8 @@ func (r *reader) unknown(name *yaml.Node, section, prefix string) {
 	r.fail(name, "unknown key %q%s", prefix+shorten(key), hint)
 }
 
-// hint ends the message about an unknown key with what was likely meant, or
-// with what there is.
+// hint returns the end of the message about an unknown key: the key that was probably
+// meant, or else all keys of the section.
 func (k *keys) hint(section, name string) string {
 	if near := k.nearest(section, name); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
@@ -251,7 +255,8 @@ func (k *keys) hint(section, name string) string {
 	return fmt.Sprintf(" (known: %s)", strings.Join(k.names(section), ", "))
 }
 
-// conditionName is what a condition may be called: it names a directory.
+// conditionName matches the names that a condition may have. Directories are named
+// after conditions.
 var conditionName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // definitions reads the conditions that a user adds.

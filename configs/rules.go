@@ -13,8 +13,8 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// rule is what a setting accepts and means. Loading, Validate and the JSON
-// Schema all read the same table.
+// rule says what a setting accepts and what it means. Loading, Validate, the JSON Schema
+// and docs/settings.md all use the same table of rules.
 type rule struct {
 	key, doc string
 	// min and max bound a number, or each element of a list of numbers.
@@ -23,11 +23,11 @@ type rule struct {
 	below, above bool
 	// names are the words that a text accepts; nil accepts any text.
 	names []string
-	// folder makes a text the name of a folder, or a path to one below.
+	// folder requires that a text is a relative path that stays within its folder.
 	folder bool
 	// shortest and longest bound the length of a list.
 	shortest, longest int
-	// distinct forbids repeats in a list, ascending also asks for order.
+	// distinct forbids repeats in a list; ascending requires ascending order.
 	distinct, ascending bool
 	// pairs makes each text of a list NAME=NUMBER, and a section of NAME: NUMBER such a list.
 	pairs bool
@@ -35,13 +35,13 @@ type rule struct {
 	aside bool
 	// kinds are the kinds of networks that have the setting; nil is all.
 	kinds []string
-	// when tells for which experiments the setting changes the trained weights;
-	// nil is for all.
+	// when reports whether the setting changes the trained weights of an experiment; nil
+	// means that it always does.
 	when func(e *Experiment) bool
 }
 
-// The experiments in which some settings change the trained weights: those that
-// do not heed a setting hash as they did before there was one.
+// The conditions under which settings change the trained weights. Experiments that do not
+// use a setting keep the hash that they had before the setting existed.
 func hasTF32(e *Experiment) bool        { return e.Runtime.Device.Traits().TF32 }
 func hasPrecisions(e *Experiment) bool  { return len(e.Runtime.Device.Traits().Precisions) > 1 }
 func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
@@ -73,8 +73,8 @@ func mixesUp(e *Experiment) bool  { return e.Augment.Mixup > 0 }
 func cutMixes(e *Experiment) bool { return e.Augment.CutMix > 0 }
 
 func otherLoss(e *Experiment) bool { return e.Train.Loss != LossCrossEntropy }
-func balances(e *Experiment) bool { return e.Train.Balance != BalanceNone }
-func weighs(e *Experiment) bool   { return len(e.Train.ClassWeights) > 0 }
+func balances(e *Experiment) bool  { return e.Train.Balance != BalanceNone }
+func weighs(e *Experiment) bool    { return len(e.Train.ClassWeights) > 0 }
 
 const (
 	maxCount  = 1_000_000
@@ -84,31 +84,31 @@ const (
 // rules is the table of every setting, in the order they are written.
 func rules() []rule {
 	return []rule{
-		{key: "name", doc: "What the run is called in tables and reports.", aside: true, folder: true},
-		{key: "seed", doc: "Keys every random number of the run: the first weights, the order of images, augmentation.", max: math.MaxUint64},
+		{key: "name", doc: "Name of the run in tables and reports.", aside: true, folder: true},
+		{key: "seed", doc: "Seed of all random numbers of the run: initial weights, order of images, augmentation.", max: math.MaxUint64},
 
-		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; mobilenet, MobileNetV2; onnx, a classifier in an ONNX file; own is what a program gave.", names: append(built(), KindONNX, KindOwn)},
-		{key: "model.path", doc: "The ONNX model of kind onnx; its external data lies beside it.", kinds: []string{KindONNX}, aside: true},
-		{key: "model.head", doc: "What becomes of the classifier of kind onnx: replace puts a new one in its place, keep leaves it, auto replaces it where the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
-		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of their names as layer4.*; -PATTERN takes some out again.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
-		{key: "model.normalize", doc: "How kind onnx takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto is what the model's metadata say.", kinds: []string{KindONNX}},
-		{key: "model.form", doc: "For which images resnet and mobilenet are: cifar for small ones, of 32 pixels or so, and imagenet for large ones, which they make smaller at first.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
-		{key: "model.depth", doc: "Layers of resnet: 6n+2, as 20, 32, 44, 56 and 110, in form cifar; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
-		{key: "model.width_factor", doc: "What the channels of every layer of resnet and mobilenet are multiplied by.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
-		{key: "model.strides", doc: "Strides of the stages, 3 of resnet in form cifar and 4 in imagenet, 7 of mobilenet, and of cnn one for each of widths, in place of its pools; [] is what the kind has by itself.", min: 1, max: 64, longest: 8, kinds: built(), when: hasStrides},
-		{key: "model.activation", doc: "What follows normalisations; auto is relu, and relu6 in mobilenet.", names: []string{ActivationAuto, "relu", "relu6", "leaky_relu", "elu", "silu", "hard_swish", "gelu"}, kinds: built(), when: hasActivation},
-		{key: "model.dropout", doc: "Share of values before the classifier that training drops.", max: 1, below: true, kinds: built(), when: hasDropout},
+		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; mobilenet, MobileNetV2; onnx, a classifier in an ONNX file; own, a network that a Go program supplies.", names: append(built(), KindONNX, KindOwn)},
+		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, aside: true},
+		{key: "model.head", doc: "Whether the classifier of kind onnx is replaced by a new one: replace, keep, or auto, which replaces it if the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
+		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of names such as layer4.*; -PATTERN deselects parameters.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
+		{key: "model.normalize", doc: "How images are normalised for kind onnx: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto reads it from the model's metadata.", kinds: []string{KindONNX}},
+		{key: "model.form", doc: "Size of images that resnet and mobilenet are made for: cifar for small ones of about 32 pixels, imagenet for large ones, whose size the first layers reduce.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
+		{key: "model.depth", doc: "Number of layers of resnet: 6n+2 in form cifar, such as 20, 32, 44, 56 or 110; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
+		{key: "model.width_factor", doc: "Factor of the number of channels of every layer of resnet and mobilenet.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
+		{key: "model.strides", doc: "Strides of the stages: 3 for resnet in form cifar and 4 in form imagenet, 7 for mobilenet, and for cnn as many as widths, instead of its pooling; [] means the usual strides of the kind.", min: 1, max: 64, longest: 8, kinds: built(), when: hasStrides},
+		{key: "model.activation", doc: "Activation function after batch normalisation; auto means relu6 in mobilenet and relu in the others.", names: []string{ActivationAuto, "relu", "relu6", "leaky_relu", "elu", "silu", "hard_swish", "gelu"}, kinds: built(), when: hasActivation},
+		{key: "model.dropout", doc: "Share of the classifier's inputs that training drops.", max: 1, below: true, kinds: built(), when: hasDropout},
 		{key: "model.widths", doc: "Channels of each stage of cnn; the image is halved between stages.", min: 1, max: 4096, shortest: 1, longest: 8, kinds: []string{KindCNN}},
 		{key: "model.convolutions", doc: "3x3 convolutions in each stage of cnn.", min: 1, max: 64, kinds: []string{KindCNN}},
-		{key: "model.classes", doc: "Outputs of the network, at least 2. With 0, and where it is left out, there are as many as the data has classes.", max: 100_000},
-		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps. The default is 0.9, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, below: true, when: otherBatchNorm},
-		{key: "model.batchnorm.epsilon", doc: "What BatchNorm adds to variances. The default is 0.00001, as PyTorch has it, where model.kind is resnet or mobilenet.", max: 1, above: true, when: otherBatchNorm},
+		{key: "model.classes", doc: "Number of outputs of the network, at least 2. 0, the default, means the number of classes of the data.", max: 100_000},
+		{key: "model.batchnorm.momentum", doc: "Share of BatchNorm's running statistics that a step keeps. If model.kind is resnet or mobilenet, the default is 0.9, as in PyTorch.", max: 1, above: true, below: true, when: otherBatchNorm},
+		{key: "model.batchnorm.epsilon", doc: "Number that BatchNorm adds to variances. If model.kind is resnet or mobilenet, the default is 0.00001, as in PyTorch.", max: 1, above: true, when: otherBatchNorm},
 		{
-			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum alone, so that short runs keep their initial values; corrected is the plain mean at first, without these; recalibrated measures them anew on training images before each evaluation. The default is recalibrated where data.source is folder.",
+			key: "model.batchnorm.statistics", doc: "Running statistics of BatchNorm: keras moves them by the momentum only, so that after short runs the initial values still count; corrected starts with a plain mean, in which they do not; recalibrated measures the statistics again on training images before each evaluation. If data.source is folder, the default is recalibrated.",
 			names: []string{StatisticsKeras, StatisticsCorrected, StatisticsRecalibrated}, when: otherBatchNorm,
 		},
 		{
-			key: "model.batchnorm.mode", doc: "What BatchNormalization of kind onnx does in training: train normalises by the batch, freeze by the model's running statistics; auto trains what the model has in the form that trains, unless scale and bias are frozen. model.batchnorm: freeze is short for it.",
+			key: "model.batchnorm.mode", doc: "What BatchNormalization of kind onnx does in training: train normalises by the batch, freeze by the model's running statistics; auto normalises by the batch in layers that the model has in training mode, unless their scale and bias are frozen. The short form is model.batchnorm: freeze.",
 			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
@@ -133,65 +133,65 @@ func rules() []rule {
 
 		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
-		{key: "train.replicas", doc: "Parts of a batch that BatchNorm normalises separately; divides batch_size.", min: 1, max: maxCount},
+		{key: "train.replicas", doc: "Number of parts of a batch that BatchNorm normalises separately; it must divide batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
 		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy asks of each class by itself whether an image has it, so that images may have several; mean_squared_error is of the differences between the outputs and 1 for the classes that an image has, 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
-		{key: "train.balance", doc: "What is done about classes of unequal numbers of training images: weights weighs their losses inversely to these, sampling draws as many images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
-		{key: "train.class_weights", doc: "Factors of the losses of each class's training images, in the order of the classes; the loss is divided by the number of images and not by their sum. Empty weighs all alike.", max: 1e6, longest: 100_000, when: weighs},
-		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx once over the images, keeps what they give in memory, and trains the layers above them on that. It needs augment.recipe none.", when: cachesFeatures},
+		{key: "train.balance", doc: "How training makes up for classes that have more images than others: weights weights the loss of each image inversely to the number of images of its class; sampling draws the same number of images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
+		{key: "train.class_weights", doc: "One factor for each class, in the order of the classes, by which the losses of its training images are multiplied; the sum of the losses is divided by the number of images, not by the sum of the factors. Empty means that all factors are 1.", max: 1e6, longest: 100_000, when: weighs},
+		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx over the images only once, keeps the resulting features in memory, and trains the layers above on them. It needs augment.recipe none.", when: cachesFeatures},
 		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
-		{key: "train.keep_checkpoints", doc: "Latest checkpoints that are kept, besides the best one.", min: 1, max: 1000, aside: true},
-		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 never does.", max: maxCount, when: stopsEarly},
-		{key: "train.stop_min_delta", doc: "By more than how much stop_monitor has to become better to count as an improvement.", max: 1000, when: stopsEarly},
-		{key: "train.stop_monitor", doc: "What has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
-		{key: "train.stop_restore_best", doc: "Makes model.onnx that of the best epoch by stop_monitor, not of the last one.", when: stopsEarly},
+		{key: "train.keep_checkpoints", doc: "Number of latest checkpoints that are kept, in addition to the best one.", min: 1, max: 1000, aside: true},
+		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 means never.", max: maxCount, when: stopsEarly},
+		{key: "train.stop_min_delta", doc: "Only a change of stop_monitor by more than this counts as an improvement.", max: 1000, when: stopsEarly},
+		{key: "train.stop_monitor", doc: "The quantity that has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
+		{key: "train.stop_restore_best", doc: "Exports the model of the best epoch by stop_monitor as model.onnx, instead of the last one.", when: stopsEarly},
 
-		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is no part of the gradient; and for large batches lars, which is sgd, and lamb, which is adamw, with steps of each layer that are in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
-		{key: "optimizer.learning_rate", doc: "The learning rate at reference_batch images a step. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
+		{key: "optimizer.kind", doc: "How gradients change the weights: sgd with momentum; adam; adamw, whose weight decay is not part of the gradient; and for large batches lars and lamb, which are sgd and adamw with the step of each layer in proportion to its weights.", names: []string{SGD, Adam, AdamW, LARS, LAMB}, when: notSGD},
+		{key: "optimizer.learning_rate", doc: "The learning rate for batches of reference_batch images. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
 		{
 			key: "optimizer.rate_multipliers", doc: "What the learning rate is multiplied by for some parameters: PATTERN=FACTOR, or a section of PATTERN: FACTOR, where the pattern is of their names, as layer4.*, or head, the last layer; of several that match, the last counts. Weight decay is multiplied too.",
 			longest: 1000, pairs: true, when: multipliesRates,
 		},
 		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
-		{key: "optimizer.nesterov", doc: "Takes Nesterov's step of sgd and lars: the one with the velocity that would come next.", when: withNesterov},
-		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), as PyTorch's form does.", when: bySGD},
+		{key: "optimizer.nesterov", doc: "Uses Nesterov's form of momentum in sgd and lars.", when: withNesterov},
+		{key: "optimizer.momentum_correction", doc: "Rescales the velocity of sgd and lars when the rate changes (Goyal et al. 2017, remark 2), which is what PyTorch's form of momentum does.", when: bySGD},
 		{key: "optimizer.beta1", doc: "The share of the average gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
 		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
-		{key: "optimizer.epsilon", doc: "What adam, adamw and lamb add to the root of the average squared gradient; for lamb 0.000001 is usual.", max: 1, above: true, when: byAdam},
+		{key: "optimizer.epsilon", doc: "Number that adam, adamw and lamb add to the root of the average squared gradient; for lamb 0.000001 is usual.", max: 1, above: true, when: byAdam},
 		{key: "optimizer.trust_coefficient", doc: "The share of the norm of a layer's weights that a step of lars has at learning rate 1. Biases and BatchNorm have steps of sgd, unless decay_all.", max: 1000, above: true, when: byLARS},
-		{key: "optimizer.clip_norm", doc: "The norm of all gradients of a step together that larger ones are scaled down to; 0 leaves them as they are.", max: 1e6, when: clips},
-		{key: "optimizer.weight_decay", doc: "Coupled L2 coefficient of sgd, lars and adam, decoupled one of adamw and lamb; leaves out biases and BatchNorm unless decay_all.", max: 1000},
-		{key: "optimizer.decay_all", doc: "Makes weight_decay, and what lars and lamb do with layers, apply to biases and BatchNorm too."},
-		{key: "optimizer.ema_decay", doc: "Share of an exponential moving average of the weights that a step keeps, 0.999 for instance: evaluation, the best checkpoint and the trained model then take the average. 0 is no average.", max: 1, below: true, when: averages},
-		{key: "optimizer.ema_warmup", doc: "Keeps (1 + t)/(10 + t) of the average after t steps while that is less than ema_decay, so that nothing is left of the first weights.", when: averages},
+		{key: "optimizer.clip_norm", doc: "The largest norm that all gradients of a step may have together; larger gradients are scaled down to it. 0 means no limit.", max: 1e6, when: clips},
+		{key: "optimizer.weight_decay", doc: "Weight decay: the coupled L2 coefficient of sgd, lars and adam, the decoupled one of adamw and lamb. It does not apply to biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.decay_all", doc: "Applies weight_decay, and the scaling of lars and lamb, to biases and BatchNorm too."},
+		{key: "optimizer.ema_decay", doc: "Share of an exponential moving average of the weights that a step keeps, for example 0.999. Evaluation, the best checkpoint and the exported model then use the average. 0 means no average.", max: 1, below: true, when: averages},
+		{key: "optimizer.ema_warmup", doc: "Keeps only (1 + t)/(10 + t) of the average after t steps while that is less than ema_decay, so that the initial weights soon stop counting.", when: averages},
 
 		{key: "schedule.kind", doc: "How the learning rate changes over the run.", names: []string{"step", "constant", "exponential", "cosine", "one-cycle", "polynomial", KindPlateau}},
 		{key: "schedule.decay_epochs", doc: "Epochs, counted from 0, at whose start step multiplies the rate by decay_factor.", min: 1, max: maxCount, longest: 1000, distinct: true, ascending: true},
-		{key: "schedule.decay_factor", doc: "What step multiplies the rate by at each of decay_epochs, exponential after every epoch, and plateau at every plateau.", max: 1, above: true},
+		{key: "schedule.decay_factor", doc: "Factor by which step multiplies the rate at each of decay_epochs, exponential after every epoch, and plateau at every plateau.", max: 1, above: true},
 		{key: "schedule.final_fraction", doc: "Rate at the end as a fraction of the peak, for cosine, one-cycle and polynomial.", max: 1},
 		{key: "schedule.power", doc: "Exponent of polynomial; 1 is a straight line.", max: 100, above: true},
 		{key: "schedule.start_fraction", doc: "First rate of one-cycle as a fraction of the peak.", max: 1, above: true},
 		{key: "schedule.peak_at", doc: "Share of the run after which one-cycle is at its peak.", max: 1, above: true, below: true},
-		{key: "schedule.monitor", doc: "What has to improve, or else plateau lowers the rate.", names: []string{ValLoss, ValAccuracy}, when: onPlateau},
+		{key: "schedule.monitor", doc: "The quantity that has to improve; otherwise plateau lowers the rate.", names: []string{ValLoss, ValAccuracy}, when: onPlateau},
 		{key: "schedule.patience", doc: "Epochs in a row without an improvement after which plateau lowers the rate.", min: 1, max: maxCount, when: onPlateau},
 		{key: "schedule.cooldown", doc: "Epochs after plateau has lowered the rate that do not count; the last of them does.", max: maxCount, when: onPlateau},
-		{key: "schedule.min_delta", doc: "By more than how much monitor has to become better to count as an improvement.", max: 1000, when: onPlateau},
+		{key: "schedule.min_delta", doc: "Only a change of monitor by more than this counts as an improvement.", max: 1000, when: onPlateau},
 		{key: "schedule.min_rate", doc: "The rate that plateau does not go below.", max: 1000, when: onPlateau},
-		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 is no warmup.", max: maxCount},
-		{key: "schedule.warmup_by", doc: "When the rising rate changes.", names: []string{"step", "epoch"}},
-		{key: "schedule.scaling", doc: "How the rate follows batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
+		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 means no warmup.", max: maxCount},
+		{key: "schedule.warmup_by", doc: "Whether the rate rises at every step or every epoch of the warmup.", names: []string{"step", "epoch"}},
+		{key: "schedule.scaling", doc: "How the rate grows with batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 
-		{key: "diagnose.every", doc: "Epochs between measurements of why a run goes as it does: gradient noise scale, sharpness and how far steps move each layer, as further columns of history.csv. They change nothing of the run; 0 makes none.", max: maxCount, aside: true},
-		{key: "diagnose.images", doc: "Images whose gradients show the noise scale; a quarter of them show the sharpness, nine times each. More of them see larger noise scales, and take longer.", min: 32, max: maxCount, aside: true},
-		{key: "diagnose.time_share", doc: "Most of a run's time that its measurements take. They time themselves, and are passed over, or come less often than diagnose.every says and mostly in the first epochs, where they would take more; 1 makes all of them.", max: 1, above: true, aside: true},
+		{key: "diagnose.every", doc: "Epochs between measurements of the gradient noise scale, the sharpness and how far steps move each layer, which are additional columns of history.csv. They do not change the run; 0 means none.", max: maxCount, aside: true},
+		{key: "diagnose.images", doc: "Number of images from whose gradients the noise scale is measured; the sharpness takes a quarter of them, nine times each. With more images, larger noise scales can be measured, but it takes longer.", min: 32, max: maxCount, aside: true},
+		{key: "diagnose.time_share", doc: "Largest share of a run's time that the measurements take. Measurements that would take more are skipped, mostly in the first epochs, so that they come less often than diagnose.every says; 1 skips none.", max: 1, above: true, aside: true},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: texts(Devices())},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
-		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32: faster, less exact. Only cuda has it.", when: hasTF32},
-		{key: "runtime.precision", doc: "What images and their gradients are on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
-		{key: "runtime.library", doc: "ONNX Runtime's shared library; empty finds or fetches it.", aside: true},
+		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32, which is faster but less exact. Only cuda has it.", when: hasTF32},
+		{key: "runtime.precision", doc: "Precision of images and their gradients on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
+		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", aside: true},
 
 		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
 		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
@@ -199,7 +199,7 @@ func rules() []rule {
 	}
 }
 
-// decides reports whether the setting changes the weights that e trains.
+// decides reports whether the trained weights of e depend on the setting.
 func (r *rule) decides(e *Experiment) bool {
 	return !r.aside && r.heeded(e) && (r.when == nil || r.when(e))
 }
@@ -214,7 +214,7 @@ func (r *rule) accepts(x float64) bool {
 	return x >= r.min && x <= r.max && (!r.above || x > r.min) && (!r.below || x < r.max)
 }
 
-// interval writes the accepted numbers as an error says them.
+// interval describes the accepted numbers, for messages.
 func (r *rule) interval() string {
 	if r.max == math.MaxFloat64 {
 		return "the finite numbers"
@@ -247,8 +247,8 @@ func (r *rule) checkLength(n int) string {
 	return ""
 }
 
-// checkOrder returns the first entry of a list that repeats another or is out
-// of order, and what is wrong with it.
+// checkOrder returns the index of the first entry of a list that repeats another or is
+// out of order, and what is wrong with it. The text is empty if no entry is.
 func (r *rule) checkOrder(list any) (int, string) {
 	v := reflect.ValueOf(list)
 	if !r.distinct {
@@ -268,7 +268,7 @@ func (r *rule) checkOrder(list any) (int, string) {
 	return 0, ""
 }
 
-// longestText bounds every text: the longest path that Linux takes.
+// longestText is the greatest length of a text, in bytes: that of a path on Linux.
 const longestText = 4096
 
 // checkText returns what is wrong with s, or "".
@@ -298,7 +298,7 @@ func (r *rule) checkText(s string) string {
 	return fmt.Sprintf("%q is not one of %s", s, strings.Join(r.names, ", "))
 }
 
-// number writes x without exponent where it is a whole number.
+// number formats x, without an exponent if it is a whole number.
 func number(x float64) string {
 	if x == math.MaxUint64 {
 		return "18446744073709551615" // the float64 is one more

@@ -1,7 +1,7 @@
 package configs
 
-// checkSchedule finds warmups that would not warm up. One rises to the rate that the
-// schedule has at its end, so that this must be the full rate, within the run.
+// checkSchedule finds warmups that could not work. A warmup rises to the full rate, so it
+// must end within the run and before the first decay.
 func (e *Experiment) checkSchedule(add func(key, other, format string, args ...any)) {
 	s := e.Schedule
 	if s.WarmupEpochs == 0 {
@@ -16,9 +16,9 @@ func (e *Experiment) checkSchedule(add func(key, other, format string, args ...a
 	}
 }
 
-// checkWarmupEnd finds warmups that end where there is nothing to rise to. One that
-// lasts just as long as the run is possible, so that a few epochs can be tried: it is
-// remarked on.
+// checkWarmupEnd finds warmups after whose end there is nothing to train at the full rate.
+// A warmup that is exactly as long as the run is no mistake, so that users can try a few
+// epochs: remarkSchedule adds a note about it.
 func (e *Experiment) checkWarmupEnd(add func(key, other, format string, args ...any)) {
 	s, epochs := e.Schedule, e.Train.Epochs
 	annealed := s.Kind == "cosine" || s.Kind == "polynomial"
@@ -32,8 +32,8 @@ func (e *Experiment) checkWarmupEnd(add func(key, other, format string, args ...
 	}
 }
 
-// remarkSchedule finds warmups and decays that are possible and do nothing, or less
-// than they say.
+// remarkSchedule finds warmups and decays that are possible but have no effect, or not
+// all of it.
 func (e *Experiment) remarkSchedule(add func(key, other, format string, args ...any)) {
 	s, epochs := e.Schedule, e.Train.Epochs
 	switch {

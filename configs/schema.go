@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Schema is the JSON Schema (draft 2020-12) of configuration files, for
-// editors. It is made of the same table as the checks of Load, which checks
-// more: what depends on several settings.
+// Schema returns the JSON Schema (draft 2020-12) of configuration files, for
+// editors. It is made from the table of rules that Load checks too. Load also checks
+// that settings do not contradict each other.
 func Schema() ([]byte, error) {
 	k := newKeys()
 	properties := k.properties(nil)

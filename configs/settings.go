@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// SettingsPage is a page in Markdown with every setting: its default, what it accepts
-// and what it means. It is made of the same table as the checks of Load.
+// SettingsPage returns a page in Markdown that lists every setting with its default, what
+// it accepts and what it means. It is made from the table of rules that Load checks.
 func SettingsPage() string {
 	var b strings.Builder
 	b.WriteString(settingsHead)
@@ -58,10 +58,10 @@ func heading(section string) string {
 	return "## " + section
 }
 
-// cell escapes what would end a cell of a table.
+// cell escapes text for a cell of a Markdown table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
-// defaultText writes the setting's default as YAML has it.
+// defaultText returns the setting's default in the form of YAML.
 func (s *setting) defaultText(defaults *Experiment) string {
 	value := reflect.ValueOf(s.get(defaults))
 	switch {

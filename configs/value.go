@@ -9,14 +9,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// fault is what is wrong with one node.
+// fault is a problem with one node.
 type fault struct {
 	node    *yaml.Node
 	message string
 }
 
-// value reads a node as the type of the setting, without any coercion. The
-// faults leave out the key.
+// value reads a node as a value of the setting's type; no type is converted to another.
+// The messages of the faults do not name the key.
 func (s *setting) value(n *yaml.Node) (any, []fault) {
 	if s.typ.Kind() == reflect.Slice {
 		return s.list(n)
@@ -67,8 +67,8 @@ func (s *setting) element(n *yaml.Node) (any, []fault) {
 	return value, nil
 }
 
-// operation reads one entry of a custom recipe. Which ranges a kind has is
-// known to package augment, which checks them.
+// operation reads one entry of a custom recipe. Package augment checks later whether the
+// kind exists and has these ranges.
 func (s *setting) operation(n *yaml.Node) (any, []fault) {
 	mapping := resolve(n)
 	if mapping.Kind != yaml.MappingNode {
@@ -112,8 +112,8 @@ func (s *setting) operation(n *yaml.Node) (any, []fault) {
 	return op, faults
 }
 
-// scalar reads one number, word or truth value; the message is empty when it
-// is sound.
+// scalar reads one number, text or boolean. The message says what is wrong with it, or is
+// empty.
 func (r *rule) scalar(n *yaml.Node, kind reflect.Kind) (any, string) {
 	node := resolve(n)
 	switch {
@@ -139,8 +139,8 @@ func (r *rule) scalar(n *yaml.Node, kind reflect.Kind) (any, string) {
 	return node.Value, r.checkText(node.Value)
 }
 
-// whole reads a count in plain digits. YAML 1.1 takes 012 for octal, most
-// people for twelve: it is refused.
+// whole reads a whole number in plain decimal digits. It rejects numbers such as 012,
+// which YAML 1.1 reads as octal and most people as twelve.
 func (r *rule) whole(n *yaml.Node, kind reflect.Kind) (any, string) {
 	digits := strings.TrimLeft(n.Value, "+-")
 	if n.ShortTag() != "!!int" || padded(n.Value) || strings.Trim(digits, "0123456789") != "" {
@@ -160,7 +160,7 @@ func (r *rule) whole(n *yaml.Node, kind reflect.Kind) (any, string) {
 	return i, r.checkNumber(float64(i), n.Value)
 }
 
-// decimal reads a finite number, in decimal digits like whole.
+// decimal reads a finite number. Like whole, it rejects numbers such as 012.
 func (r *rule) decimal(n *yaml.Node) (any, string) {
 	tag := n.ShortTag()
 	x, err := strconv.ParseFloat(n.Value, 64)
@@ -173,14 +173,14 @@ func (r *rule) decimal(n *yaml.Node) (any, string) {
 	return x, r.checkNumber(x, n.Value)
 }
 
-// padded reports whether a whole number starts with a zero that has no
-// meaning but the octal one of YAML 1.1.
+// padded reports whether a whole number has leading zeros, which make it octal in
+// YAML 1.1.
 func padded(text string) bool {
 	digits := strings.TrimLeft(text, "+-")
 	return len(digits) > 1 && digits[0] == '0'
 }
 
-// resolve follows an alias to what it names.
+// resolve returns the node that an alias stands for, and any other node as it is.
 func resolve(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -188,7 +188,7 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// describe says what a node holds, as its writer would call it.
+// describe names what a node holds, in the words of its writer.
 func describe(n *yaml.Node) string {
 	n = resolve(n)
 	switch n.Kind {
@@ -206,7 +206,7 @@ func describe(n *yaml.Node) string {
 	return shorten(n.Value)
 }
 
-// shorten keeps a hostile value from filling the screen.
+// shorten cuts long values, so that a message stays readable.
 func shorten(s string) string {
 	if len(s) <= 60 {
 		return s

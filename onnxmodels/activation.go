@@ -9,7 +9,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// The activations of [Activation].
+// The kinds of [Activation].
 const (
 	ActivationReLU      = "relu"       // max(0, x)
 	ActivationReLU6     = "relu6"      // min(6, max(0, x)), Sandler et al. 2018
@@ -35,7 +35,7 @@ func Activation(name, kind string) Layer {
 			bound := func(what string, v float32) *graph.Value { return b.As(x.Elem, b.Scalar(b.Name(name)+"."+what, v)) }
 			return b.Do("", "Clip", op.Call{Name: b.Name(name), Inputs: []*graph.Value{x, bound("min", 0), bound("max", 6)}})[0]
 		case ActivationLeakyReLU:
-			return b.Unary("LeakyRelu", b.Name(name), x) // whose slope is 0.01 if none is given
+			return b.Unary("LeakyRelu", b.Name(name), x) // its default slope is 0.01
 		case ActivationELU:
 			return b.Unary("Elu", b.Name(name), x)
 		case ActivationSiLU:
@@ -50,7 +50,7 @@ func Activation(name, kind string) Layer {
 	})
 }
 
-// checkActivation refuses what is none.
+// checkActivation returns an error if kind is not one of Activations.
 func checkActivation(kind string) error {
 	if !slices.Contains(Activations(), kind) {
 		return fmt.Errorf("activation %q is none of %s", kind, strings.Join(Activations(), ", "))

@@ -25,26 +25,25 @@ type Artifacts = artifact.Artifacts
 
 // The targets of models.
 const (
-	// TargetPortable is the graph as it was differentiated.
+	// TargetPortable uses operators that every ONNX Runtime has.
 	TargetPortable = "portable"
 	// TargetCPU computes the same with operators that are faster on CPUs.
 	TargetCPU = "cpu"
 	// TargetNative is TargetCPU with onnxlab's own operators, which only sessions
-	// of package session have.
+	// of package session can run.
 	TargetNative = "native"
-	// TargetCUDA computes the same in fewer passes over the images of a GPU.
-	// Each of its operators has a kernel of ONNX Runtime 1.28.0's CUDA provider
-	// for its version and types, the integers of Dropout and the indices of
-	// MaxPool and ArgMax included, and so have those of the optimizer. Tests keep
-	// the list of them, and run them in the provider.
+	// TargetCUDA computes the same in fewer passes over the images on a GPU.
+	// ONNX Runtime 1.28.0's CUDA provider has a kernel for each of its operators, in
+	// its version and types, including the integers of Dropout and the indices of
+	// MaxPool and ArgMax. The same is true for the operators of the optimizer. A
+	// test holds the list of these operators, and tests run them in the provider.
 	//
-	// Not on the GPU by design are, with these kernels, operands that say how
-	// much there is to do: the sizes that Reshape, Expand, ConstantOfShape and
-	// Range take, the axes of ReduceSum, and the flags of InPlaceAccumulatorV2,
-	// which the trainer sets and the optimizer waits for. With an open batch
-	// the sizes are computed on the CPU, by Shape and Size and what follows
-	// them, and the factors of BatchNorm's variance are copied from there in
-	// every step; with [TrainingOptions.Batch] all of these are constants.
+	// Some operands stay on the CPU by design: the sizes that Reshape, Expand,
+	// ConstantOfShape and Range take, the axes of ReduceSum, and the flags of
+	// InPlaceAccumulatorV2, which the trainer sets and the optimizer waits for. With
+	// an open batch the sizes are computed on the CPU in every step, and the factors
+	// of BatchNorm's variance are copied from there. With [TrainingOptions.Batch] all
+	// of these are constants.
 	TargetCUDA = "cuda"
 )
 
@@ -74,8 +73,8 @@ func checkTarget(target string) error {
 
 // Artifacts differentiates the network and returns its training models.
 //
-// The learning rate is an input of the training model, and the optimizer's own rate is
-// a constant. In momentum SGD it scales the loss's gradient: together they are Keras's
+// The learning rate is an input of the training model; the optimizer's own rate is
+// a constant. With momentum SGD it scales the gradient of the loss, which gives Keras's
 // form, v ← μ·v − lr·g, w ← w + v. For all other rules the training model computes the
 // step itself, in the last micro-batch of a batch, and the optimizer subtracts it.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
@@ -98,9 +97,9 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	return a, err
 }
 
-// StepBytes returns the most memory that the values of a training step's micro-batch
-// take at a time, without the parameters and what belongs to them. The options
-// have a batch.
+// StepBytes returns the peak memory, in bytes, of the values of one micro-batch in a training
+// step. It does not count the parameters, their gradients and the optimizer's state. The
+// options must have a Batch.
 func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 	if err := checkTraining(o); err != nil {
 		return 0, err
@@ -145,7 +144,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label *graph.Value, err error) {
 	b.Training = true
 	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
-	// Only our own input of images brings them into that order.
+	// Only the image input of our own networks can reorder the images like that.
 	b.interleaved = o.Target == TargetCUDA && b.replicas > 1 && n.given == nil && n.features == 0
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
@@ -177,13 +176,14 @@ func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label 
 	return logits, b.turns(InputLabel, label, b.batch, entries), b.Err()
 }
 
-// takeReset declares the input that tells a step's first micro-batch.
+// takeReset declares the input that is true in the first micro-batch of a step.
 func (b *Builder) takeReset() {
 	b.reset = b.Input(artifact.InputResetGrad, graph.Bool, graph.Static(1))
 	b.resetFlag = b.Cast(artifact.InputResetGrad+".float", b.reset, graph.Float)
 }
 
-// lower makes of the graph, which may be of a model from outside, what the target runs.
+// lower replaces operators of the graph by those that the target runs. given reports whether
+// the graph is that of a model from outside.
 func (b *Builder) lower(target string, block int, given bool) {
 	switch {
 	case b.Err() != nil:
@@ -208,7 +208,7 @@ func (b *Builder) labelInput(classes int, targets bool) *graph.Value {
 	return b.Input(InputLabel, graph.Int64, graph.Shape{b.batch})
 }
 
-// loss appends the mean cross-entropy against labels smoothed by s: each is
+// loss appends the mean cross-entropy against labels smoothed by s: the target is
 // 1 − s + s/K for the true one of K classes and s/K for the others.
 func (b *Builder) loss(logits, label *graph.Value, s float32) *graph.Value {
 	loss, logProbabilities := b.SoftmaxCrossEntropy("cross_entropy", logits, label)
@@ -236,14 +236,14 @@ func (b *Builder) finish(loss, logits, label *graph.Value, o TrainingOptions) {
 	b.Output(correct)
 }
 
-// backward appends the gradients by the trainable parameters, times the
-// learning rate, and their accumulation over micro-batches, or what the optimizer makes
-// of them.
+// backward appends the gradients with respect to the trainable parameters. For momentum SGD
+// it multiplies them by the learning rate and accumulates them over micro-batches; for other
+// rules it appends the computation of the step.
 func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	trainable, targets := b.trainable()
 	b.Prefix(artifact.BackwardPrefix)
 	defer b.Prefix("")
-	factor := rate // of all gradients
+	factor := rate // multiplies all gradients
 	if o.Updates() {
 		factor = b.Floats("share", []int{1}, []float32{b.share})
 	}
@@ -311,8 +311,8 @@ func (b *Builder) trainable() (trainable []Parameter, values []*graph.Value) {
 	return trainable, values
 }
 
-// unscale multiplies the gradients of the scaled loss by factor/scale, and makes their
-// norm an output.
+// unscale multiplies the gradients of the scaled loss by factor/lossScale, and makes their norm
+// an output.
 func (b *Builder) unscale(gradients map[*graph.Value]*graph.Value, targets []*graph.Value, factor *graph.Value) {
 	factor = b.Binary("Div", "unscale", factor, b.lossScale)
 	var all []*graph.Value
@@ -332,9 +332,10 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 	return b.Binary("Add", name+".sum", g, b.Binary("Mul", name, w, factor))
 }
 
-// evalModel takes the optimizer's state too, which it does not use: ONNX Runtime feeds it
-// the parameters of the training model, in their order. Of parameters that are averaged, it
-// computes with the averages.
+// evalModel returns the evaluation model and the name of its logits. It takes the optimizer's
+// state as inputs, although it does not use it: ONNX Runtime feeds it all parameters of the
+// training model, in their order. Only the averages of parameters, if there are any, are used:
+// the model computes with them instead of the parameters.
 func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
 	b.averages = o.Averages()

@@ -25,8 +25,8 @@ const (
 	// has a Dropout layer.
 	InputDropoutSeed = "dropout_seed"
 	// InputSecondLabel is int64 [batch], the class of the image that is mixed into each
-	// image, and InputLabelShare float32 [batch], 0..1, the share that is of the label;
-	// the rest is of the second one. They exist only in training models of mixed images.
+	// image. InputLabelShare is float32 [batch], 0..1, the share of the first label; the
+	// second label has the rest. They exist only in training models of mixed images.
 	InputSecondLabel = "second_label"
 	InputLabelShare  = "label_share"
 
@@ -36,8 +36,8 @@ const (
 
 	// OutputLoss is the mean loss, by default the cross-entropy, a float32 scalar.
 	OutputLoss = "loss"
-	// OutputCorrect is how many images were classified right, with TrainingOptions.MultiLabel
-	// in all of their classes, a float32 scalar.
+	// OutputCorrect is the number of images that were classified correctly (with
+	// TrainingOptions.MultiLabel: correctly for all classes), a float32 scalar.
 	OutputCorrect = "correct"
 	// OutputGradientNorm is the L2 norm of all gradients together, times the
 	// learning rate, a float32 scalar. It exists with InputLossScale.
@@ -46,14 +46,14 @@ const (
 	OutputLogits        = "logits"
 	OutputProbabilities = "probabilities"
 
-	// BatchSymbol is the dimension of inputs and outputs that is left open.
+	// BatchSymbol is the symbol of the batch dimension of inputs and outputs.
 	BatchSymbol = "batch"
 )
 
 // Layer is one part of a network.
 type Layer interface {
 	// Build appends the layer to the graph and returns its output for the
-	// input x. It is called once for each graph that is made of the network.
+	// input x. It is called once for each graph that is built from the network.
 	Build(b *Builder, x *graph.Value) *graph.Value
 }
 
@@ -64,31 +64,32 @@ type Parameter struct {
 	// Trainable parameters are changed by the optimizer; the others are the
 	// running statistics of BatchNorm and the counter of their steps.
 	Trainable bool
-	// Decay tells that weight decay applies: to the weights of convolutions
-	// and dense layers, not to biases and BatchNorm.
+	// Decay says that weight decay applies: to the weights of convolutions and
+	// dense layers, but not to biases and BatchNorm.
 	Decay bool
 
 	initial Initializer
 }
 
-// Builder makes one graph of a network. Layers append operators to it by the
-// methods of op.Builder and own the parameters that they ask it for.
+// Builder builds one graph of a network. Layers append operators to it with the
+// methods of op.Builder and declare their parameters with Parameter and Weight.
 type Builder struct {
 	op.Builder
 
-	// Training tells that the graph is one to be trained: BatchNorm uses the
-	// batch's statistics, and Dropout drops.
+	// Training says that the graph is for training: BatchNorm uses the batch's
+	// statistics, and Dropout drops values.
 	Training bool
 
-	compute    graph.Elem // of images and gradients; parameters are float32
+	compute    graph.Elem // the type of images and gradients; parameters are float32
 	scope      string
 	parameters []Parameter
 	values     map[string]*graph.Value
-	// constants, if set, makes parameters initializers of these values.
+	// constants, if set, holds the values of the parameters, which then are initializers
+	// instead of inputs.
 	constants *checkpoint.Checkpoint
-	// measuring makes the moments of batches outputs: see Moments.
+	// measuring makes the moments of each BatchNorm outputs: see Moments.
 	measuring bool
-	measured  []string // the statistics of these outputs
+	measured  []string // the running statistic that each of these outputs measures
 
 	// stateless leaves out what a training step remembers: it has no rate, and moves no
 	// running statistics.
@@ -97,27 +98,28 @@ type Builder struct {
 	batch       graph.Dim
 	rate        *graph.Value // learning_rate
 	replicas    int
-	interleaved bool         // images of the replicas take turns
+	interleaved bool         // the images of the replicas alternate in the batch: see inTurns
 	reset       *graph.Value // lazy_reset_grad
 	resetFlag   *graph.Value // the same as 0 or 1
 	forgets     map[float32]*graph.Value
-	steps       *graph.Value // of StepCounter, with this one
+	steps       *graph.Value // StepCounter including this step
 	weights     map[float32]weights
-	share       float32 // of one micro-batch in a batch
+	share       float32 // the share of one micro-batch in a batch
 	updated     []*graph.Value
-	keeps       float32 // of running statistics, the most that a step of any normalisation keeps
+	keeps       float32 // the largest share of its running statistics that a BatchNorm keeps in a step
 	dropoutSeed *graph.Value
-	lossScale   *graph.Value        // of mixed precision
-	state       []checkpoint.Tensor // of the optimizer
-	// averages tells that trainable parameters have averages, which are below their names.
+	lossScale   *graph.Value        // nil without mixed precision
+	state       []checkpoint.Tensor // the optimizer's state: see Artifacts.State
+	// averages reports whether the trainable parameters have moving averages. These are in
+	// averageValues, by the names of the parameters.
 	averages      bool
 	averageValues map[string]*graph.Value
-	multipliers   map[string]float32 // of rates, by the names of parameters
-	// secondLabel and labelShare are inputs for mixed images; nil without.
+	multipliers   map[string]float32 // of learning rates, by the names of parameters
+	// secondLabel and labelShare are inputs for mixed images; else nil.
 	secondLabel, labelShare *graph.Value
 }
 
-// newBuilder returns one for a graph of the name whose batch is open.
+// newBuilder returns a Builder for a graph with a symbolic batch.
 func newBuilder(name string) *Builder {
 	return &Builder{
 		Builder:       op.On(graph.New(name)),
@@ -135,7 +137,7 @@ func newBuilder(name string) *Builder {
 // Name returns the name of a layer's own node or value: its path of scopes.
 func (b *Builder) Name(name string) string { return b.scope + name }
 
-// in runs build with name appended to the scope.
+// in calls build with name appended to the scope.
 func (b *Builder) in(name string, build func()) {
 	outer := b.scope
 	b.scope = outer + name + "."
@@ -143,7 +145,7 @@ func (b *Builder) in(name string, build func()) {
 	b.scope = outer
 }
 
-// atTop runs build outside of all scopes.
+// atTop calls build outside of all scopes.
 func (b *Builder) atTop(build func()) {
 	outer := b.scope
 	b.scope = ""
@@ -151,8 +153,8 @@ func (b *Builder) atTop(build func()) {
 	b.scope = outer
 }
 
-// maxElements is how many a parameter has at most, so that sums of their bytes do not
-// overflow. Whether there is memory for fewer is another question.
+// maxElements is the most elements that a parameter may have, so that sums of their bytes do not
+// overflow. Memory usually allows far fewer.
 const maxElements = 1 << 50
 
 // Parameter declares a parameter of the layer and returns its value.
@@ -196,14 +198,14 @@ func (b *Builder) parameterValue(p Parameter) *graph.Value {
 	return b.Floats(p.Name, t.Shape, t.Data)
 }
 
-// Weight declares a parameter of the layer whose products are taken in the type
-// that the network computes in, and returns its value in that.
+// Weight declares a parameter of the layer and returns its value in the type in which
+// the network computes: float16 in mixed precision.
 func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
-// inTurns returns images [batch, h, w, c] as [batch, c, h, w], those of the
-// replicas in turns.
+// inTurns returns images [batch, h, w, c] as [batch, c, h, w] in an order in which the
+// replicas alternate: the first image of each replica, then the second of each, and so on.
 func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
 	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, s[3].Size),
@@ -213,8 +215,8 @@ func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 		graph.Shape{s[0], s[3], s[1], s[2]})
 }
 
-// turns returns a vector with so many entries for each of the images in the order
-// of inTurns.
+// turns returns a vector, which has the given number of entries for each image, in the
+// order of inTurns.
 func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries int) *graph.Value {
 	if !b.interleaved {
 		return v
@@ -228,7 +230,7 @@ func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries i
 	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", sizes...), v.Shape)
 }
 
-// partOf is the size of one replica's part of a dimension.
+// partOf returns the size of one replica's part of a dimension.
 func (b *Builder) partOf(d graph.Dim) graph.Dim {
 	if d.Symbol != "" {
 		return graph.Symbol(replicaSymbol)
@@ -236,7 +238,7 @@ func (b *Builder) partOf(d graph.Dim) graph.Dim {
 	return graph.Fixed(int(d.Size) / b.replicas)
 }
 
-// perByte is what a step of a byte is to the network.
+// perByte is the factor that turns bytes into numbers of 0..1.
 const perByte = 1.0 / 255
 
 // normalise returns x / 255 as [batch, c, h, w], in the type that the network

@@ -7,18 +7,18 @@ import (
 
 // CNNOptions describe the study's network.
 type CNNOptions struct {
-	// Height and Width are those of the images, in pixels.
+	// Height and Width are the size of the images, in pixels.
 	Height, Width int
 	// Channels is 1 for grey images, or 3; 0 means 3.
 	Channels int
 	// Widths are the channels of each stage.
 	Widths []int
-	// Convolutions is how many convolutions each stage has.
+	// Convolutions is the number of convolutions in each stage.
 	Convolutions int
 	// Classes is the number of outputs.
 	Classes int
-	// Strides, one for each stage, are those of the stages' first convolutions, in place of
-	// the pools between the stages; none leaves the pools.
+	// Strides, if not empty, has the stride of the first convolution of each stage, and
+	// replaces the pools between the stages.
 	Strides []int
 	// Activation is one of Activations; "" is ActivationReLU.
 	Activation string
@@ -28,9 +28,9 @@ type CNNOptions struct {
 	BatchNorm BatchNormOptions
 }
 
-// CNN is the study's network: in each stage Convolutions times a 3x3
-// convolution, BatchNorm and ReLU, between the stages 2x2 average pools, then
-// a global average pool and a dense layer. At widths 64, 128, 256, three
+// CNN is the study's network. Each stage has Convolutions times a 3x3 convolution,
+// BatchNorm and ReLU. 2x2 average pools separate the stages; a global average pool
+// and a dense layer follow. At widths 64, 128, 256, three
 // convolutions and ten classes it has 1,927,946 parameters, running statistics
 // included.
 func CNN(o CNNOptions) (*Network, error) {
@@ -56,7 +56,7 @@ func CNN(o CNNOptions) (*Network, error) {
 	return newNetwork(o.Height, o.Width, o.Channels, append(layers, classifier(o.Dropout, o.Classes)...))
 }
 
-// stage is a stage of so many channels, whose first convolution has the stride; 0 is 1.
+// stage returns a stage with width channels, whose first convolution has the stride; 0 means 1.
 func (o CNNOptions) stage(width, stride int) Layer {
 	var layers []Layer
 	for i := 1; i <= o.Convolutions; i++ {

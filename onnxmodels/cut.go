@@ -14,24 +14,25 @@ import (
 // InputFeatures is the input of a network that begins at a cut: float32 [batch, features].
 const InputFeatures = "features"
 
-// Cut is a model from outside in two parts. Training does not change the lower part: all its
-// parameters are frozen, its batch normalisation keeps the running statistics, and it drops
-// nothing. So what it gives for an image, the image's features, is the same in every epoch.
+// Cut is a model from elsewhere in two parts. Training does not change the lower part: all its
+// parameters are frozen, its batch normalisation uses the running statistics, and it has no
+// dropout. So its output for an image, the image's features, is the same in every epoch.
 type Cut struct {
-	// Upper is the rest of the network, which takes features in place of images. It has the
-	// parameters that it uses, by their names in the whole network.
+	// Upper is the rest of the network, which takes features instead of images. It has the
+	// parameters that it uses, under their names in the whole network.
 	Upper *Network
 
 	whole *Network
-	// values are what the upper part takes of the lower one, in their order in the features.
+	// values are the outputs of the lower part that the upper part uses, in their order in
+	// the features.
 	values []*graph.Value
 	// lower and upper are the nodes of each part, in the order of the model.
 	lower, upper []*graph.Node
 }
 
-// Cut cuts the network of a model from outside at the last values that training does not
-// change. It is an error if there is nothing to cut off: if the first layers are trained, or
-// the network is no model from outside.
+// Cut cuts the network of a model from elsewhere behind the last values that training does not
+// change. It returns an error if there are no such values because the first layers are trained,
+// or if the network is not a model from elsewhere.
 func (n *Network) Cut() (*Cut, error) {
 	if n.given == nil {
 		return nil, errors.New("cut the network: only a model from outside has frozen layers")
@@ -53,7 +54,7 @@ func (n *Network) Cut() (*Cut, error) {
 	return c, c.Upper.declare()
 }
 
-// size counts the numbers of each image in the values at the cut.
+// size returns the number of features of each image.
 func (c *Cut) size() int {
 	total := 0
 	for _, v := range c.values {
@@ -62,15 +63,15 @@ func (c *Cut) size() int {
 	return total
 }
 
-// perImage is how many elements a value [batch, ...] has for each image.
+// perImage returns the number of elements for each image of a value [batch, ...].
 func perImage(v *graph.Value) int {
 	size, _ := v.Shape[1:].Elements()
 	return size
 }
 
 // Lower returns the lower part with the checkpoint's parameters as an ONNX model of one input,
-// image, and one output, features, float32 [batch, Upper.Features()]. Of the options it heeds the
-// target and its block, and KeepBatchNorm.
+// image, and one output, features, float32 [batch, Upper.Features()]. Of the options it only uses
+// Target, Block and KeepBatchNorm.
 func (c *Cut) Lower(parameters *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	if err := checkTarget(o.Target); err != nil {
 		return nil, fmt.Errorf("model of features: %w", err)
@@ -122,24 +123,24 @@ func (c *Cut) buildUpper(b *Builder, features *graph.Value) *graph.Value {
 	return values[g.Logits]
 }
 
-// split says of each node of a model whether it is below the cut, above it, or, if it does
-// not depend on images, in both parts.
+// split records for each node of a model whether it is below the cut or above it. Nodes that do
+// not depend on images may be in both parts.
 type split struct {
 	given  *given
 	course map[*graph.Value]course
 	cut    []*graph.Value
 	below  map[*graph.Node]bool
 	above  map[*graph.Node]bool
-	images bool // the upper part takes the images themselves
+	images bool // the upper part needs the images themselves, so there is no cut
 }
 
-// course is how a value behaves in training.
+// course says how a value changes during training.
 type course int
 
 const (
-	constant course = iota // the same for all images: made of frozen parameters and constants
-	still                  // an image's own, and the same in every epoch
-	changing               // what training changes
+	constant course = iota // depends only on frozen parameters and constants
+	still                  // depends on the image, and is the same in every epoch
+	changing               // changes in training
 )
 
 // split finds the cut.
@@ -160,8 +161,8 @@ func (g *given) split() *split {
 	return s
 }
 
-// follow finds the course of a node's outputs. A value of images that has no batch among its
-// dimensions, such as a sum over all of them, is not an image's own.
+// follow finds the course of a node's outputs. A value without a batch dimension that depends on
+// images, such as a sum over the batch, depends on the other images of the batch and so changes.
 func (s *split) follow(n *graph.Node) {
 	c := constant
 	for _, in := range n.Inputs {
@@ -182,7 +183,7 @@ func (s *split) follow(n *graph.Node) {
 	}
 }
 
-// changes tells whether a node does in training what it does at no other time.
+// changes tells whether a node behaves differently in training than in inference.
 func (g *given) changes(n *graph.Node) bool {
 	switch {
 	case n.Is("", "BatchNormalization"):
@@ -195,13 +196,14 @@ func (g *given) changes(n *graph.Node) bool {
 
 func isBatch(d graph.Dim) bool { return d.Symbol != "" }
 
-// cuttable tells whether a value is float32 [batch, ...], so that each image's part can be kept.
+// cuttable tells whether a value is float32 [batch, ...], so that it can be cut into features of
+// single images.
 func cuttable(v *graph.Value) bool {
 	return v.Elem == graph.Float && len(v.Shape) > 1 && v.Shape[0].Symbol != "" && v.Shape[0].Size == 1 &&
 		!slices.ContainsFunc(v.Shape[1:], isBatch)
 }
 
-// ascend puts what v is made of into the upper part, as far down as the cut.
+// ascend puts the nodes that v depends on into the upper part, down to the cut.
 func (s *split) ascend(v *graph.Value) {
 	if v == nil || slices.Contains(s.cut, v) {
 		return
@@ -220,7 +222,7 @@ func (s *split) ascend(v *graph.Value) {
 	}
 }
 
-// descend puts what v is made of into the lower part.
+// descend puts the nodes that v depends on into the lower part.
 func (s *split) descend(v *graph.Value) {
 	if v == nil || v.Producer() == nil || s.below[v.Producer()] {
 		return

@@ -1,4 +1,4 @@
-// Package onnxmodels makes convolutional networks that ONNX Runtime can train
+// Package onnxmodels builds convolutional networks that ONNX Runtime can train
 // and run: layers build a typed graph, which is differentiated and written as
 // training artifacts or, with trained parameters, as an inference model.
 //
@@ -12,23 +12,22 @@
 //	err = artifacts.Write("artifacts", network.Initialize(1))
 //
 // writes training_model.onnx, eval_model.onnx, optimizer_model.onnx and
-// checkpoint, which every client of ONNX Runtime's training API can train. When
-// it has, the parameters come back as
+// checkpoint, which every client of ONNX Runtime's training API can train. After
+// training, read the parameters and write an inference model with
 //
 //	state, err := checkpoint.Read("checkpoint")
 //	model, err := network.Inference(state, onnxmodels.InferenceOptions{})
 //	err = modelfile.Write("model.onnx", model)
 //
-// "go doc" leaves out the examples of this package, a network from its layers to its
-// files and a layer of one's own. They are in onnxmodels/example_test.go, and go test -v
-// -run Example onnxlab/onnxmodels runs them. That of onnxlab/ort/session trains a
-// network of one's own.
+// onnxmodels/example_test.go has examples that "go doc" does not show: a network from
+// its layers to its files, and a layer of one's own. Run them with go test -v -run
+// Example onnxlab/onnxmodels. The example of onnxlab/ort/session trains a network.
 //
 // # Training artifacts
 //
-// A client of ONNX Runtime's training API feeds and reads these tensors, in this order;
-// what else the models have it feeds itself. "pipeline export artifacts" tells those of
-// an experiment.
+// A client of ONNX Runtime's training API feeds and reads these tensors, in this order.
+// ONNX Runtime feeds all other inputs itself. "pipeline export artifacts" lists the tensors
+// of an experiment.
 //
 //	training_model.onnx   input   image          uint8 [batch, height, width, 3]
 //	                      input   label          int64 [batch], classes from 0
@@ -43,9 +42,9 @@
 //	                      inside  dense.out      float32 [batch, classes], the logits
 //	optimizer_model.onnx                         all by ONNX Runtime
 //
-// The client feeds the rate at each step, divided by the number of micro-batches if
-// there are several, whatever the optimizer; the optimizer's own rate and the API's
-// schedulers of it do nothing. A step is, in Python,
+// With every optimizer, the client feeds the learning rate at each step, divided by the
+// number of micro-batches if there are several. The optimizer's own rate and the API's
+// learning-rate schedulers have no effect. In Python, a step is
 //
 //	module.train()
 //	loss, correct = module(image, label, np.array([rate], np.float32))
@@ -56,26 +55,25 @@
 //
 //	module.export_model_for_inferencing("model.onnx", ["dense.out"])
 //
-// The logits are the output of the last layer, whose name they have with ".out":
-// [Artifacts.Logits].
+// The logits have the name of the last layer followed by ".out": [Artifacts.Logits].
 //
 // With [TrainingOptions.Mixes] the training model also takes second_label, int64 [batch],
 // and label_share, float32 [batch], after the rate.
 //
 // In momentum SGD the rate scales the gradients, which the optimizer model adds to the
 // velocity. Every other rule, such as Adam, is a part of the training model: in the last
-// micro-batch of a batch it puts the step in place of the accumulated gradients, which
-// the optimizer model subtracts. What it remembers, such as Adam's moments, are frozen
-// parameters of the checkpoint, [Artifacts.State].
+// micro-batch of a batch it replaces the accumulated gradients by the step, which the
+// optimizer model subtracts from the parameters. The state of the rule, such as Adam's
+// moments, is stored in frozen parameters of the checkpoint: [Artifacts.State].
 //
 // # Networks
 //
-// CNN is the study's network, ResNet and MobileNet are networks of the literature. A
-// layer of your own implements Layer: it appends operators to the graph, of which each
-// has a gradient rule in package gradient.
+// CNN is the study's network; ResNet and MobileNet are networks of the literature. A
+// layer of your own implements Layer: it appends operators to the graph, each of which
+// must have a gradient in package op.
 //
-// Images are RGB, uint8 [batch, height, width, 3]; the first nodes of every
-// graph make float32 [batch, 3, height, width] in 0..1 of them. Layers' defaults are
-// Keras's: Glorot uniform kernels, zero biases, BatchNorm with momentum 0.99 and
+// Images are RGB, uint8 [batch, height, width, 3]. The first nodes of every graph
+// convert them to float32 [batch, 3, height, width] in 0..1. The defaults of layers are
+// those of Keras: Glorot uniform kernels, zero biases, BatchNorm with momentum 0.99 and
 // epsilon 1e-3.
 package onnxmodels

@@ -10,11 +10,11 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Fingerprint names what the network computes in training, and with which parameters it begins
-// for the seed, by 64 hexadecimal digits (SHA-256): the operators of its layers, their names,
-// attributes and constants, and its parameters. Networks that are made alike have one fingerprint
-// in every process. Another version of this module may build its layers of other operators, which
-// then have another.
+// Fingerprint returns a hash of what the network computes in training and of its first parameters
+// for the seed, as 64 hexadecimal digits (SHA-256). It covers the operators of the layers, their
+// names, attributes and constants, and the parameters. Equal networks have the same fingerprint in
+// every process. Another version of this module may build a layer from other operators, which
+// changes the fingerprint.
 func (n *Network) Fingerprint(seed uint64) (string, error) {
 	b := newBuilder("network")
 	b.Training = true
@@ -37,7 +37,7 @@ func (n *Network) Fingerprint(seed uint64) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// describe writes everything that a node is.
+// describe writes everything that defines a node.
 func describe(w io.Writer, n *graph.Node) {
 	fmt.Fprintf(w, "%q %q %q", n.Domain, n.Op, n.Name)
 	for _, list := range [][]*graph.Value{n.Inputs, n.Outputs} {

@@ -12,17 +12,19 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Form is how an inference model takes images and what its outputs stand for.
+// Form describes how an inference model takes images and what its outputs mean.
 type Form struct {
 	// Input is InputUint8NHWC or InputFloat32NCHW.
 	Input string
-	// Height and Width are those of the images, in pixels. Channels is 3, or 1 if they are grey.
+	// Height and Width are the size of the images, in pixels. Channels is 3, or 1 if the
+	// images are grey.
 	Height, Width, Channels int
 	// Classes are the names of the classes. If the metadata have none, they are numbers
 	// and Unnamed is true.
 	Classes []string
 	Unnamed bool
-	// Precision is what it computes in: PrecisionFloat32 if the metadata say nothing.
+	// Precision is the precision in which the model computes: PrecisionFloat32 if the
+	// metadata say nothing.
 	Precision string
 	// Loss is what it was trained on: LossCrossEntropy if the metadata say nothing.
 	Loss string
@@ -32,8 +34,8 @@ type Form struct {
 }
 
 // FormOf reads the form of an inference model from its graph and its metadata.
-// The input is image, and the output probabilities is [batch, classes]; other
-// models have no form.
+// It returns an error for models without the input image or the output
+// probabilities [batch, classes].
 func FormOf(m *modelfile.Model) (Form, error) {
 	f, err := inputForm(m.GetGraph())
 	if err != nil {
@@ -74,11 +76,11 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	return f, nil
 }
 
-// The most pixels a side, pixels an image, and classes that a form may have. A model that
-// claims more is damaged.
+// The largest height or width, number of pixels, and number of classes that a form may have. A
+// model with more is damaged.
 const (
 	maxSide    = importer.MaxSide
-	maxArea    = 1 << 24 // an image of it is 200 MB as float32
+	maxArea    = 1 << 24 // such an image takes 200 MB as float32
 	maxClasses = 1 << 20
 )
 
@@ -99,8 +101,8 @@ func inputForm(g *onnxpb.Graph) (Form, error) {
 	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)
 }
 
-// Planes converts images from [n, height, width, channels] in 0..255 to the form of
-// InputFloat32NCHW: [n, channels, height, width] in 0..1.
+// Planes converts images [n, height, width, channels] in 0..255 to what InputFloat32NCHW takes:
+// [n, channels, height, width] in 0..1.
 func Planes(images []uint8, height, width, channels int) []float32 {
 	area := height * width
 	planes := make([]float32, len(images))

@@ -16,15 +16,15 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Normalization is what is done to the bytes of images before a given model: (byte/255 −
-// Mean)/Deviation of each channel.
+// Normalization is the conversion of bytes to the input of a given model: (byte/255 −
+// Mean)/Deviation for each channel.
 type Normalization struct {
-	// Mean and Deviation have one number for each channel, or one for all; without any,
-	// they are 0 and 1.
+	// Mean and Deviation have one number for each channel, or one for all channels. If they
+	// are empty, they are 0 and 1.
 	Mean, Deviation []float32
 }
 
-// The presets of normalisations, by the name that the setting model.normalize has for them.
+// presets are the normalisations that have a name in the setting model.normalize.
 var presets = map[string]Normalization{
 	"0..1":     {},
 	"-1..1":    {Mean: []float32{0.5}, Deviation: []float32{0.5}},
@@ -32,9 +32,9 @@ var presets = map[string]Normalization{
 	"imagenet": {Mean: []float32{0.485, 0.456, 0.406}, Deviation: []float32{0.229, 0.224, 0.225}},
 }
 
-// ParseNormalization reads a preset, which is 0..1, -1..1 (also tf), 0..255 or imagenet (the
-// mean and deviation of torchvision's models), or "MEAN,…/DEVIATION,…", with a number for each
-// channel of images in 0..1, or one for all.
+// ParseNormalization reads a normalisation: the name of a preset, 0..1, -1..1 (or tf), 0..255 or
+// imagenet (mean and deviation of torchvision's models), or "MEAN,…/DEVIATION,…", with a number
+// for each channel of images in 0..1, or one number for all channels.
 func ParseNormalization(text string) (n Normalization, err error) {
 	if text == "tf" {
 		text = "-1..1"
@@ -61,8 +61,8 @@ func ParseNormalization(text string) (n Normalization, err error) {
 	return n, nil
 }
 
-// NormalizationOf is what a model's metadata say, as Windows Machine Learning reads them. A
-// model of bytes needs none.
+// NormalizationOf returns the normalisation that a model's metadata state, in the keys that
+// Windows Machine Learning reads. A model that takes bytes needs none.
 func NormalizationOf(m *modelfile.Model) (Normalization, error) {
 	ranges := map[string]string{"NominalRange_0_255": "0..255", "Normalized_0_1": "0..1", "Normalized_1_1": "-1..1"}
 	for _, p := range m.GetMetadataProps() {
@@ -81,35 +81,36 @@ func NormalizationOf(m *modelfile.Model) (Normalization, error) {
 	return Normalization{}, errors.New("the model's metadata do not tell how it takes images: say 0..1, -1..1, 0..255, imagenet or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION")
 }
 
-// GivenOptions say how a model from outside is trained.
+// GivenOptions say how a model from elsewhere is trained.
 type GivenOptions struct {
-	// Normalization, if not nil, is put before the model, whose input then is InputImage
-	// as that of other networks. Else the input is the model's own.
+	// Normalization, if not nil, is put before the model, whose input is then InputImage,
+	// as in other networks. If it is nil, the model keeps its own input.
 	Normalization *Normalization
-	// Train names the parameters that are trained, by patterns as path.Match has them, or
-	// "all"; one that begins with "-" takes those that it matches out again. None is all.
+	// Train selects the parameters to train, by patterns of their names (see path.Match)
+	// or "all". A pattern that begins with "-" removes the parameters that it matches. An
+	// empty list means all.
 	Train []string
-	// New names parameters that begin with random numbers in place of the file's: the
-	// weight and the bias of a new classifier.
+	// New names the parameters that start with random numbers instead of the file's values:
+	// the weight and the bias of a new classifier.
 	New []string
-	// BatchNorm says what normalises in training: BatchNormAuto, the default,
-	// BatchNormTrain or BatchNormFreeze.
+	// BatchNorm says which statistics batch normalisation uses in training: BatchNormAuto
+	// (the default), BatchNormTrain or BatchNormFreeze.
 	BatchNorm string
 }
 
-// What the BatchNormalization of a given model does in training.
+// These constants say what the BatchNormalization of a given model does in training.
 const (
-	// BatchNormAuto trains what the file has in the form that trains, unless scale and bias
-	// are both frozen: then it keeps the file's running statistics, as in Keras.
+	// BatchNormAuto is BatchNormTrain for nodes that the file has in training mode, unless
+	// their scale and bias are both frozen, and BatchNormFreeze for all others, as in Keras.
 	BatchNormAuto = "auto"
-	// BatchNormTrain normalises by the batch's statistics and moves the running ones.
+	// BatchNormTrain normalises by the batch's statistics and updates the running ones.
 	BatchNormTrain = "train"
 	// BatchNormFreeze normalises by the file's running statistics.
 	BatchNormFreeze = "freeze"
 )
 
-// Given returns the network of a model from outside. Its parameters have the names that the
-// file has for them, and begin with the file's values.
+// Given returns the network of a model from elsewhere. Its parameters have their names in the
+// file, and start with the file's values.
 func Given(m *importer.Model, o GivenOptions) (*Network, error) {
 	switch o.BatchNorm {
 	case "":
@@ -152,14 +153,14 @@ func (g *given) checkNormalization() error {
 	return nil
 }
 
-// given is the layers of a model from outside.
+// given is a model from elsewhere as a layer.
 type given struct {
 	*importer.Model
 	GivenOptions
 	frozen map[string]bool
 }
 
-// choose finds which parameters are trained.
+// choose finds the frozen parameters from the patterns of the options.
 func (g *given) choose() error {
 	g.frozen = map[string]bool{}
 	patterns := g.Train
@@ -201,7 +202,7 @@ func (g *given) choose() error {
 	return nil
 }
 
-// size is that of the images.
+// size returns the size of the images.
 func (g *given) size() (height, width, channels int) {
 	s := g.Image.Shape
 	if g.channelsLast() {
@@ -216,12 +217,12 @@ func (g *given) channelsLast() bool {
 	return channels(3) && !channels(1)
 }
 
-// input declares the input of the model's own form.
+// input declares the model's own input.
 func (g *given) input(b *Builder) *graph.Value {
 	return b.Input(g.Image.Name, g.Image.Elem, g.fixed(b, g.Image.Shape))
 }
 
-// prepare makes the model's input of bytes [n, h, w, c].
+// prepare converts bytes [n, h, w, c] to the model's input.
 func (g *given) prepare(b *Builder, bytes *graph.Value) *graph.Value {
 	if _, _, channels := g.size(); g.Image.Elem == graph.Uint8 && channels == 3 {
 		if g.channelsLast() {
@@ -233,14 +234,14 @@ func (g *given) prepare(b *Builder, bytes *graph.Value) *graph.Value {
 	return g.normalise(b, b.ImageInput("image", bytes, perByte, graph.Float))
 }
 
-// grey makes planes [n, 1, h, w] of luminance of those of red, green and blue, by the weights
-// of ITU-R BT.601, as Pillow's mode "L" has them.
+// grey converts planes of red, green and blue to planes [n, 1, h, w] of luminance, with the weights
+// of ITU-R BT.601, as Pillow's mode "L" does.
 func grey(b *Builder, x *graph.Value) *graph.Value {
 	weights := b.Floats("image.luminance_weights", []int{3, 1, 1}, []float32{0.299, 0.587, 0.114})
 	return b.ReduceSum("image.luminance", b.Binary("Mul", "image.weighted", x, weights), true, 1)
 }
 
-// normalise makes the model's input of planes [n, 3, h, w] of 0..1.
+// normalise converts planes [n, 3, h, w] of 0..1 to the model's input.
 func (g *given) normalise(b *Builder, x *graph.Value) *graph.Value {
 	constant := func(name string, list []float32) *graph.Value {
 		return b.Floats(name, []int{len(list), 1, 1}, list)
@@ -264,7 +265,7 @@ func (g *given) normalise(b *Builder, x *graph.Value) *graph.Value {
 	return x
 }
 
-// fixed is the shape with the builder's batch in place of the symbol.
+// fixed returns the shape with the builder's batch size in place of the symbol.
 func (g *given) fixed(b *Builder, s graph.Shape) graph.Shape {
 	if b.batch.Symbol == BatchSymbol || s == nil {
 		return s
@@ -285,8 +286,8 @@ func (g *given) Build(b *Builder, x *graph.Value) *graph.Value {
 	return values[g.Logits]
 }
 
-// append appends nodes of the model, with the parameters and constants that they take. values
-// has the values of b that stand for the model's.
+// append appends nodes of the model, with the parameters and constants that they need. values
+// maps the values of the model to those of b.
 func (g *given) append(b *Builder, nodes []*graph.Node, values map[*graph.Value]*graph.Value) {
 	taken := map[*graph.Value]bool{}
 	for _, n := range nodes {
@@ -340,7 +341,7 @@ func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*
 	}
 }
 
-// normTrains tells whether a normalisation takes the statistics of the batch in training.
+// normTrains tells whether a normalisation uses the statistics of the batch in training.
 func (g *given) normTrains(n *graph.Node) bool {
 	if g.BatchNorm == BatchNormAuto {
 		return n.Flag("training_mode") && (!g.frozen[n.In("scale").Name] || !g.frozen[n.In("B").Name])
@@ -348,7 +349,7 @@ func (g *given) normTrains(n *graph.Node) bool {
 	return g.BatchNorm == BatchNormTrain
 }
 
-// batchNorm appends a normalisation in the form that the options say.
+// batchNorm appends a batch normalisation, as the options say.
 func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.Value {
 	if !b.Training && !b.measuring || !g.normTrains(n) {
 		return b.BatchNormInference(n.Name, in[0], in[1], in[2], in[3], in[4], n.Float("epsilon"))
@@ -363,7 +364,7 @@ func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.V
 	return l.train(in[0])
 }
 
-// dropout drops values in training where the model is in the form that trains.
+// dropout appends a Dropout if the node is in training mode.
 func (g *given) dropout(b *Builder, n *graph.Node, x *graph.Value) *graph.Value {
 	if rate := dropRate(n); rate > 0 {
 		return Dropout(n.Name, rate).Build(b, x)
@@ -371,8 +372,8 @@ func (g *given) dropout(b *Builder, n *graph.Node, x *graph.Value) *graph.Value 
 	return x
 }
 
-// dropRate is the share of values that a Dropout drops in training: 0 if it is in the form
-// for inference.
+// dropRate returns the share of values that a Dropout drops in training: 0 if the node is not in
+// training mode.
 func dropRate(n *graph.Node) float32 {
 	mode, ratio := n.In("training_mode"), n.In("ratio")
 	switch {
@@ -384,14 +385,14 @@ func dropRate(n *graph.Node) float32 {
 	return 0.5
 }
 
-// initializer gives a parameter the file's values, or those of a new layer.
+// initializer returns the initializer of a parameter: the file's values, or those of a new layer.
 func (g *given) initializer(p importer.Parameter) Initializer {
 	if slices.Contains(g.New, p.Name) {
 		shape := p.Value.Shape.Sizes()
 		if len(shape) < 2 {
 			return Zeros
 		}
-		return GlorotUniform(shape[0], shape[1]) // of a matrix, in either order
+		return GlorotUniform(shape[0], shape[1]) // the order of the two sizes does not matter
 	}
 	return func(*rand.Rand, int) []float32 { return p.Floats() }
 }

@@ -13,14 +13,14 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// The forms of input that an inference model can have: the values of MetadataInput.
+// The inputs that an inference model can have: the values of MetadataInput.
 const (
 	// InputUint8NHWC is uint8 [batch, height, width, 3], 0..255, as images are
 	// stored: rows from the top, pixels of red, green and blue. Models of grey images
 	// have [batch, height, width, 1].
 	InputUint8NHWC = "uint8-nhwc"
 	// InputFloat32NCHW is float32 [batch, 3, height, width], 0..1: the same
-	// divided by 255, a plane a colour, or [batch, 1, height, width].
+	// divided by 255, one plane for each colour, or [batch, 1, height, width].
 	InputFloat32NCHW = "float32-nchw"
 )
 
@@ -31,32 +31,32 @@ const (
 //	resize   fill
 //	classes  ["cat","dog"]
 //
-// With these, and the size in the type of its input, a client knows all that it has to
-// do to an image. [FormOf] reads them; in Python they are
+// Together with the size, which is in the type of the input, they tell a client all that it
+// has to do to an image. [FormOf] reads them; in Python they are in
 // session.get_modelmeta().custom_metadata_map.
 const (
-	// MetadataClasses is a JSON list of the names of the classes: number i of the
-	// outputs logits and probabilities is that of name i. It is left out of a model
-	// without names.
+	// MetadataClasses is a JSON list of the names of the classes, in the order of the
+	// columns of the outputs logits and probabilities. Models without names do not have
+	// it.
 	MetadataClasses = "classes"
-	// MetadataInput is what the input, image, takes. Nothing else is to be done to
-	// pixels: no mean is taken off and no channels are exchanged.
+	// MetadataInput says what the input, image, takes. Nothing else must be done to
+	// pixels: no mean is subtracted and no channels are exchanged.
 	//
 	//	uint8-nhwc    [batch, height, width, 3] of 0..255, as images are stored:
-	//	              rows from the top, pixels of red, green and blue; where the
-	//	              input has 1 channel, of grey
-	//	float32-nchw  [batch, 3, height, width] of 0..1: the same divided by 255, a
-	//	              plane a colour
+	//	              rows from the top, pixels of red, green and blue; if the
+	//	              input has 1 channel, grey pixels
+	//	float32-nchw  [batch, 3, height, width] of 0..1: the same divided by 255, one
+	//	              plane for each colour
 	MetadataInput = "input"
-	// MetadataResize is how an image of another size comes to that of the input, once it
-	// stands upright. Models without it are taken for fill.
+	// MetadataResize says how an upright image of another size is brought to the size of
+	// the input. For models without it, fill is assumed.
 	//
 	//	fill   cut the largest part of the input's proportions out of the middle, and
 	//	       resize it with the Catmull-Rom spline (Pillow: ImageOps.fit with BICUBIC)
-	//	exact  it does not: images have the input's size already
+	//	exact  images must have the input's size already
 	MetadataResize = "resize"
-	// MetadataPrecision is what the network computes in, float16 or int8. It is left out
-	// of models in float32. Inputs and outputs are the same in all of them.
+	// MetadataPrecision is the precision in which the network computes, float16 or int8.
+	// Models in float32 do not have it. Inputs and outputs are the same in all precisions.
 	MetadataPrecision = "precision"
 	// MetadataLoss is what the network was trained on where that is no cross-entropy:
 	// binary_cross_entropy or mean_squared_error. Probabilities then are those of each class
@@ -64,60 +64,61 @@ const (
 	MetadataLoss = "loss"
 )
 
-// What an inference model computes in: the values of MetadataPrecision.
+// The precisions in which an inference model can compute: the values of MetadataPrecision.
 const (
 	PrecisionFloat32 = "float32"
-	// PrecisionFloat16 is half the size. GPUs and processors with float16 are faster with
-	// it, others convert to float32 when they load it.
+	// PrecisionFloat16 makes a model of half the size. It is faster on GPUs and processors
+	// that have float16; others convert it to float32 when they load it.
 	PrecisionFloat16 = "float16"
-	// PrecisionInt8 is a quarter of the size, in ONNX's QDQ form: integers of 8 bits,
-	// which stand for multiples of scales. Processors multiply more of them at a time
-	// than of float32.
+	// PrecisionInt8 makes a model of a quarter of the size, in ONNX's QDQ format: numbers
+	// are 8-bit integers times a scale. Processors multiply more of these at a time than
+	// float32.
 	PrecisionInt8 = "int8"
 )
 
-// How images of other sizes are brought to a model's: the values of MetadataResize.
+// The ways to bring an image to the size of a model's input: the values of MetadataResize.
 const (
-	// ResizeFill takes the largest part of the model's proportions in the
-	// middle of an image and resizes it with the Catmull-Rom spline, as images
-	// of folders are for training (onnxlab/dataset).
+	// ResizeFill cuts the largest part with the model's proportions out of the
+	// middle of an image and resizes it with the Catmull-Rom spline, as is done
+	// with images of folders for training (onnxlab/dataset/photo).
 	ResizeFill = "fill"
-	// ResizeExact takes images of the model's size alone.
+	// ResizeExact accepts only images of the model's size.
 	ResizeExact = "exact"
 )
 
-// InferenceOptions say which form an inference model has.
+// InferenceOptions describe the inference model to build.
 type InferenceOptions struct {
 	// Input is InputUint8NHWC, the default, or InputFloat32NCHW.
 	Input string
-	// KeepBatchNorm leaves the BatchNorm operators in the model; else they are
+	// KeepBatchNorm leaves the BatchNorm operators in the model. By default they are
 	// folded into the convolutions before them.
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
-	// Loss is what the network was trained on, one of Losses, by default that of WithLoss:
-	// the probabilities are the softmax of the logits, with LossBinaryCrossEntropy the
-	// sigmoid of each and with LossMeanSquaredError themselves, cut to 0..1. The metadata
-	// tell it where it is not the default.
+	// Loss is the loss that the network was trained on, one of Losses; the default is that
+	// of WithLoss. It decides what the probabilities are: the softmax of the logits; with
+	// LossBinaryCrossEntropy the sigmoid of each logit; with LossMeanSquaredError the logits
+	// themselves, clipped to 0..1. The metadata name it unless it is the cross-entropy.
 	Loss string
-	// Precision is PrecisionFloat32, the default, PrecisionFloat16 or PrecisionInt8. In
-	// float16 are weights, images and what is between; BatchNorm operators that are kept
-	// have their parameters in float32, and weights beyond 65504 are an error. In int8 no
-	// BatchNorm is kept: see package lower, Quantize.
+	// Precision is PrecisionFloat32 (the default), PrecisionFloat16 or PrecisionInt8. In
+	// float16, weights, images and intermediate values are float16; BatchNorm operators
+	// that are kept have their parameters in float32, and weights beyond 65504 are an
+	// error. In int8, BatchNorm cannot be kept: see lower.Quantize.
 	Precision string
-	// Ranges are between what the values of the model in float32 lie, for PrecisionInt8.
+	// Ranges are the ranges of the values of the model in float32, for PrecisionInt8.
 	Ranges Ranges
-	// Target is what the model is for. It is one for all of Targets, of which
-	// TargetPortable is the default; that for TargetNative has other operators.
+	// Target is the target of the model. TargetNative gives a model with onnxlab's own
+	// operators; all other targets, of which TargetPortable is the default, give the same
+	// model.
 	Target string
-	// Block is that of TrainingOptions.
+	// Block is as in TrainingOptions.
 	Block int
 }
 
-// Inference returns the network with the checkpoint's parameters as an ONNX
-// model of one input, image, and two outputs: logits and probabilities, both
-// [batch, classes]. The checkpoint of another network, an unknown form of input,
-// the wrong number of class names and an unknown target are errors. The upper part of a [Cut]
+// Inference returns the network with the checkpoint's parameters as an ONNX model with
+// one input, image, and two outputs, logits and probabilities, both [batch, classes].
+// It returns an error if the checkpoint belongs to another network, if the input or the
+// target is unknown, or if the number of class names is wrong. The upper part of a [Cut]
 // has the input features, whatever the options say.
 func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*modelfile.Model, error) {
 	if err := n.checkInference(&o); err != nil {
@@ -130,11 +131,7 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	if half {
 		logits = b.Cast("logits.float", logits, graph.Float)
 	}
-	probabilities := b.probabilities(logits, o.Loss)
-	b.Rename(logits, OutputLogits)
-	b.Rename(probabilities, OutputProbabilities)
-	b.Output(logits)
-	b.Output(probabilities)
+	b.classify(logits, o.Loss)
 	if b.Err() == nil && !o.KeepBatchNorm {
 		lower.FoldBatchNorm(b.Graph)
 	}
@@ -148,7 +145,16 @@ func (n *Network) Inference(c *checkpoint.Checkpoint, o InferenceOptions) (*mode
 	return b.Model(metadata(o)...)
 }
 
-// inferenceInput appends the input, and what the layers take of it.
+// classify makes the outputs logits and probabilities of a network that was trained on the loss.
+func (b *Builder) classify(logits *graph.Value, loss string) {
+	probabilities := b.probabilities(logits, loss)
+	b.Rename(logits, OutputLogits)
+	b.Rename(probabilities, OutputProbabilities)
+	b.Output(logits)
+	b.Output(probabilities)
+}
+
+// inferenceInput declares the input and appends its conversion to what the layers take.
 func (n *Network) inferenceInput(b *Builder, o InferenceOptions) *graph.Value {
 	image := n.input(b, o.Input)
 	switch {
@@ -157,12 +163,13 @@ func (n *Network) inferenceInput(b *Builder, o InferenceOptions) *graph.Value {
 	case o.Precision == PrecisionInt8 && n.given == nil:
 		return b.quantizedImage(image)
 	case o.Precision == PrecisionFloat16 && image.Elem == graph.Float:
-		image = b.Cast("image.half", image, graph.Float) // Half makes it one to float16
+		image = b.Cast("image.half", image, graph.Float) // lower.Half turns it into a cast to float16
 	}
 	return n.prepare(b, image)
 }
 
-// quantizedImage is an image whose bytes stand for 0..1. They are quantized as they come.
+// quantizedImage converts the input to numbers of 0..1 by dequantizing its bytes, which already are
+// quantized numbers.
 func (b *Builder) quantizedImage(image *graph.Value) *graph.Value {
 	scale, zero := b.Scalar("image.scale", perByte), b.Constant("image.zero_point", graph.Uint8, nil, []byte{0})
 	if image.Elem == graph.Uint8 {
@@ -173,7 +180,7 @@ func (b *Builder) quantizedImage(image *graph.Value) *graph.Value {
 	return b.Dequantize("image.dequantize", image, scale, zero, 1)
 }
 
-// checkInference tells which options are not possible, and fills in the defaults.
+// checkInference checks the options and fills in their defaults.
 func (n *Network) checkInference(o *InferenceOptions) error {
 	o.Loss = cmp.Or(o.Loss, n.Loss())
 	o.Input, o.Precision = cmp.Or(o.Input, InputUint8NHWC), cmp.Or(o.Precision, PrecisionFloat32)
@@ -198,7 +205,7 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 		o.Input = InputFeatures
 	}
 	if o.Target != TargetNative {
-		o.Target = TargetPortable // one model for all of them
+		o.Target = TargetPortable // the same model serves all other targets
 	} else if o.Precision != PrecisionFloat32 {
 		return fmt.Errorf("target %q has no precision %s", o.Target, o.Precision)
 	}

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 )
 
-// Initializer gives the first values of a parameter of n elements.
+// Initializer returns the first values of a parameter of n elements.
 type Initializer func(rng *rand.Rand, n int) []float32
 
 // Zeros is Keras's default for biases, BatchNorm's beta and its running mean.
@@ -28,13 +28,13 @@ func GlorotUniform(fanIn, fanOut int) Initializer {
 	return uniform(math.Sqrt(6 / float64(fanIn+fanOut)))
 }
 
-// HeUniform is Keras's he_uniform: uniform in [-l, l] with l = sqrt(6 / fan), of which the
-// variance is that of He et al. 2015 (equation 10, and equation 14 for the fan out), so that
-// layers before ReLUs neither shrink nor grow what goes through them.
+// HeUniform is Keras's he_uniform: uniform in [-l, l] with l = sqrt(6 / fan). Its variance is that
+// of He et al. 2015 (equation 10, and equation 14 for the fan out), so that layers before ReLUs
+// keep the variance of the values that go through them.
 func HeUniform(fan int) Initializer { return uniform(math.Sqrt(6 / float64(fan))) }
 
-// HeFanOut is HeUniform by the number of outputs that an input meets, as torchvision's
-// networks begin.
+// HeFanOut is HeUniform with the fan out, the number of outputs that an input affects, as in
+// torchvision's networks.
 func HeFanOut(_, fanOut int) Initializer { return HeUniform(fanOut) }
 
 // uniform draws from [-limit, limit].

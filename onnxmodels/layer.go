@@ -13,7 +13,7 @@ type layerFunc func(b *Builder, x *graph.Value) *graph.Value
 // Build implements Layer.
 func (f layerFunc) Build(b *Builder, x *graph.Value) *graph.Value { return f(b, x) }
 
-// Sequential is the layers one after the other.
+// Sequential applies the layers one after the other.
 func Sequential(layers ...Layer) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		for i, l := range layers {
@@ -23,8 +23,8 @@ func Sequential(layers ...Layer) Layer {
 	})
 }
 
-// build appends the layer at a place of a list. One that is nil, or gives nothing, is a
-// mistake of the caller's, and the layers after it may not see it.
+// build appends layer number place of a list. A layer that is nil or returns nil is a mistake of
+// the caller; the layers after it get x instead.
 func (b *Builder) build(l Layer, place int, x *graph.Value) *graph.Value {
 	if l == nil {
 		b.Fail("layer %d of %q is nil", place, b.scope)
@@ -38,8 +38,8 @@ func (b *Builder) build(l Layer, place int, x *graph.Value) *graph.Value {
 	return y
 }
 
-// Scope is the layers one after the other, with "name." before the names of
-// what they own.
+// Scope applies the layers one after the other, with "name." before the names of
+// their parameters and nodes.
 func Scope(name string, layers ...Layer) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		b.in(name, func() { x = Sequential(layers...).Build(b, x) })
@@ -47,9 +47,9 @@ func Scope(name string, layers ...Layer) Layer {
 	})
 }
 
-// Residual adds its input to the output of its layers: x + f(x), which must
-// have one shape (He et al. 2016, equation 1). A shortcut that is not nil is
-// applied to x in the sum: it changes the shape (equation 2).
+// Residual adds its input to the output of its layers: x + f(x) (He et al. 2016,
+// equation 1). Both must have the same shape. If f changes the shape, shortcut is a
+// layer that is applied to x in the sum (equation 2); otherwise it is nil.
 func Residual(name string, shortcut Layer, layers ...Layer) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		y, direct := Scope(name, layers...).Build(b, x), x
@@ -70,7 +70,7 @@ func ReLU(name string) Layer {
 	})
 }
 
-// Flatten makes a vector of each image's values.
+// Flatten turns the values of each image into a vector.
 func Flatten(name string) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		return b.Flatten(b.Name(name), x)
@@ -83,21 +83,21 @@ type ConvOptions struct {
 	Filters int
 	// Kernel is the height and width of the square kernel.
 	Kernel int
-	// Stride is by how many pixels the kernel moves; 0 means 1.
+	// Stride is the number of pixels by which the kernel moves; 0 means 1.
 	Stride int
-	// Valid leaves out the padding; else the output is as large as the input
-	// divided by the stride, as Keras's padding "same".
+	// Valid leaves out the padding. Otherwise the output is as large as the input
+	// divided by the stride, as with Keras's padding "same".
 	Valid bool
-	// Pad, if not 0, pads each side by so many pixels instead, as PyTorch's padding
-	// does. With a stride, that is not Keras's "same".
+	// Pad, if not 0, pads each side by this number of pixels instead, as PyTorch's
+	// padding does. With a stride above 1, that differs from Keras's "same".
 	Pad int
-	// Groups is into how many parts the channels are cut, each of which is convolved by
-	// itself; 0 means 1. With as many groups as channels the convolution is depthwise.
+	// Groups is the number of groups of channels, each convolved by itself; 0 means 1.
+	// With as many groups as channels the convolution is depthwise.
 	Groups int
 	// NoBias leaves out the bias.
 	NoBias bool
-	// Initial gives the first values of the weight, by the number of its elements that
-	// meet in one output and that one input meets; nil means GlorotUniform.
+	// Initial returns the initializer of the weight, given its fan in and fan out; nil
+	// means GlorotUniform.
 	Initial func(fanIn, fanOut int) Initializer
 }
 
@@ -133,7 +133,7 @@ func Conv(name string, o ConvOptions) Layer {
 	})
 }
 
-// sliding is how the window of a layer moves over images.
+// sliding describes how the window of a layer moves over images.
 type sliding struct {
 	kernel, stride, pad int
 	valid               bool
@@ -157,7 +157,7 @@ func slidingWindow(b *Builder, name string, x *graph.Value, s sliding) (op.Windo
 	return op.Same(s.kernel, s.stride, x.Size(2), x.Size(3)), true
 }
 
-// Dense is a matrix product and a sum: x·W + b of [n, features], with the
+// Dense is a fully connected layer: x·W + b for x [n, features], with the
 // parameters "<name>.weight" [features, units], Glorot uniform, and
 // "<name>.bias" [units], zeros.
 func Dense(name string, units int) Layer {
@@ -182,11 +182,12 @@ func Dense(name string, units int) Layer {
 type PoolOptions struct {
 	// Size is the height and width of the window.
 	Size int
-	// Stride is by how many pixels the window moves; 0 means Size.
+	// Stride is the number of pixels by which the window moves; 0 means Size.
 	Stride int
-	// Same pads as Keras's padding "same"; pads never count.
+	// Same pads as Keras's padding "same" does. Pads never count in a mean or maximum.
 	Same bool
-	// Pad, if not 0, pads each side by so many pixels instead, as PyTorch's padding does.
+	// Pad, if not 0, pads each side by this number of pixels instead, as PyTorch's padding
+	// does.
 	Pad int
 }
 
@@ -216,7 +217,7 @@ func MaxPool(name string, o PoolOptions) Layer {
 	})
 }
 
-// GlobalAveragePool is the mean of each channel: [n, c] of [n, c, h, w].
+// GlobalAveragePool is the mean of each channel: [n, c, h, w] becomes [n, c].
 func GlobalAveragePool(name string) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		return b.Flatten(b.Name(name)+".flat", b.GlobalAveragePool(b.Name(name), x))

@@ -15,10 +15,9 @@ func (b *Builder) trainingLoss(logits, label *graph.Value, o TrainingOptions) *g
 	return b.softLoss(logits, label, o)
 }
 
-// softLoss appends the mean cross-entropy against targets that are no single classes:
-// −Σₖ tₖ·log pₖ, where t is the one-hot label, or that and the second one by their
-// shares, each times its class's weight. The smoothing then spreads a share of t over all
-// classes.
+// softLoss appends the mean of the cross-entropy −Σₖ tₖ·log pₖ against soft targets t. t is the
+// one-hot label, or the mixture of both labels by their shares, multiplied by the class weights.
+// Label smoothing then spreads a share of t over all classes.
 func (b *Builder) softLoss(logits, label *graph.Value, o TrainingOptions) *graph.Value {
 	_, logProbabilities := b.SoftmaxCrossEntropy("cross_entropy", logits, label)
 	classes := int(logits.Shape[1].Size)
@@ -38,7 +37,7 @@ func (b *Builder) softLoss(logits, label *graph.Value, o TrainingOptions) *graph
 	return b.Binary("Mul", "cross_entropy.loss", mean, b.Scalar("cross_entropy.factor", -float32(classes)))
 }
 
-// mixedTarget appends the share of the target that is its, and that of the second label.
+// mixedTarget appends share·target + (1 − share)·(one-hot second label).
 func (b *Builder) mixedTarget(target *graph.Value, classes int) *graph.Value {
 	share := b.column("target.share", b.turns(InputLabelShare, b.labelShare, b.batch, 1))
 	rest := b.Binary("Sub", "target.rest", b.Scalar("target.whole", 1), share)
@@ -51,7 +50,7 @@ func (b *Builder) column(name string, v *graph.Value) *graph.Value {
 	return b.Reshape(name, v, b.Ints(name+".sizes", -1, 1), graph.Shape{b.batch, graph.Fixed(1)})
 }
 
-// oneHot appends [batch, classes], 1 at each label and else 0.
+// oneHot appends [batch, classes] with 1 at each label and 0 elsewhere.
 func (b *Builder) oneHot(name string, label *graph.Value, classes int) *graph.Value {
 	numbers := make([]int64, classes)
 	for i := range numbers {

@@ -7,16 +7,16 @@ import (
 
 // MobileNetOptions describe a mobile network.
 type MobileNetOptions struct {
-	// Height and Width are those of the images, in pixels.
+	// Height and Width are the size of the images, in pixels.
 	Height, Width int
 	// Channels is 1 for grey images, or 3; 0 means 3.
 	Channels int
 	// Form is FormCIFAR, the default, or FormImageNet.
 	Form string
-	// WidthFactor multiplies the channels of every layer, which become multiples of 8: the
-	// paper's width multiplier. 0 means 1.
+	// WidthFactor, the paper's width multiplier, multiplies the number of channels of every
+	// layer, which is rounded to a multiple of 8. 0 means 1.
 	WidthFactor float64
-	// Strides are those of the seven stages; none are the form's own.
+	// Strides are the strides of the seven stages. If empty, they are those of the form.
 	Strides []int
 	// Activation is one of Activations; "" is ActivationReLU6.
 	Activation string
@@ -30,7 +30,7 @@ type MobileNetOptions struct {
 	Classes int
 }
 
-// mobileStages are those of table 2 of the paper, with the strides of both forms.
+// mobileStages are the stages of table 2 of the paper, with their strides in both forms.
 var mobileStages = []struct{ expansion, channels, blocks, stride, strideCIFAR int }{
 	{1, 16, 1, 1, 1},
 	{6, 24, 2, 2, 1},
@@ -43,13 +43,12 @@ var mobileStages = []struct{ expansion, channels, blocks, stride, strideCIFAR in
 
 // MobileNet is MobileNetV2 (Sandler et al. 2018): a 3x3 convolution, seven stages of inverted
 // residual blocks, a 1x1 convolution to 1280 channels, a global average pool and a dense layer.
-// A block is a 1x1 convolution to six times as many channels, a 3x3 convolution of each channel
-// by itself (depthwise) and a 1x1 convolution without activation, with a shortcut where the shape
-// stays.
+// A block is a 1x1 convolution to six times as many channels, a depthwise 3x3 convolution and a
+// 1x1 convolution without activation, with a shortcut if the shape stays the same.
 //
-// FormImageNet makes images 32 times smaller, and FormCIFAR, which halves neither in the first
-// convolution nor in the second stage, 8 times. For 1000 classes it has 3,504,872 trainable
-// parameters, as torchvision's.
+// FormImageNet makes images 32 times smaller. FormCIFAR does not halve them in the first
+// convolution and in the second stage, and makes them 8 times smaller. For 1000 classes the network
+// has 3,504,872 trainable parameters, as torchvision's does.
 func MobileNet(o MobileNetOptions) (*Network, error) {
 	m, err := o.plan()
 	if err != nil {
@@ -70,7 +69,7 @@ func MobileNet(o MobileNetOptions) (*Network, error) {
 // mobile is a mobile network being built.
 type mobile struct {
 	factor     float64
-	stem       int // stride of the first convolution
+	stem       int // the stride of the first convolution
 	strides    []int
 	activation string
 	norm       BatchNormOptions
@@ -98,8 +97,8 @@ func (o MobileNetOptions) plan() (*mobile, error) {
 	return m, err
 }
 
-// channels is so many times the width factor, as a multiple of 8 that is not below by more than
-// a tenth.
+// channels returns n times the width factor, rounded to a multiple of 8 that is at least 0.9 times
+// the exact value.
 func (m *mobile) channels(n int) int {
 	wide := float64(n) * m.factor
 	rounded := max(8, int(wide+4)/8*8)
@@ -109,12 +108,12 @@ func (m *mobile) channels(n int) int {
 	return rounded
 }
 
-// conv is a convolution in so many groups, its normalisation and an activation.
+// conv is a grouped convolution, its normalisation and an activation.
 func (m *mobile) conv(name string, filters, kernel, stride, groups int) Layer {
 	return Sequential(m.linear(name, filters, kernel, stride, groups), Activation(name+"act", m.activation))
 }
 
-// linear is the same without activation.
+// linear is conv without the activation.
 func (m *mobile) linear(name string, filters, kernel, stride, groups int) Layer {
 	return Sequential(
 		Conv(name+"conv", ConvOptions{
@@ -123,8 +122,7 @@ func (m *mobile) linear(name string, filters, kernel, stride, groups int) Layer 
 		BatchNorm(name+"norm", m.norm))
 }
 
-// stage is the blocks of stage i, counted from 0, of so many channels. The first may change the
-// shape.
+// stage returns the blocks of stage i, counted from 0. The first block may change the shape.
 func (m *mobile) stage(i, in, out int) Layer {
 	stride := m.strides[i]
 	var layers []Layer
@@ -140,7 +138,7 @@ func (m *mobile) stage(i, in, out int) Layer {
 	return Sequential(layers...)
 }
 
-// block is the layers of figure 4d, of which the first is left out where it would not expand.
+// block returns the layers of a block (figure 4d). The first is left out if it would not expand.
 func (m *mobile) block(in, out, expansion, stride int) Layer {
 	wide := in * expansion
 	var layers []Layer

@@ -11,32 +11,34 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// momentSuffix after the name of a running statistic is the same of one batch.
+// momentSuffix after the name of a running statistic gives the name of the output that holds the
+// same statistic of one batch.
 const momentSuffix = ".batch"
 
 // Moments measures the running statistics of BatchNorm anew, on batches of images and with
-// the parameters of one moment ("PreciseBN" of Wu and Johnson 2021, "Rethinking 'Batch' in
-// BatchNorm", section 3). Run Model on a batch, give what it gives to Add, and so on; then
-// Statistics are those of all batches together.
+// fixed parameters ("PreciseBN" of Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm",
+// section 3). Run Model on each batch and pass its outputs to Add; then Statistics returns the
+// statistics of all batches together.
 type Moments struct {
 	// Model has the input image, uint8 [batch, height, width, channels]. It normalises by the
 	// batch, as in training, but drops nothing.
 	Model *modelfile.Model
-	// Outputs are the model's, for each BatchNorm the mean and the biased variance of what
-	// it normalises: float32 [channels].
+	// Outputs are the names of the model's outputs: for each BatchNorm, the mean and the biased
+	// variance of its input, float32 [channels].
 	Outputs []string
 
 	batches float64
-	sums    [][]float64 // of μ and of μ² + σ², in the order of Outputs
+	sums    [][]float64 // the sums of μ and of μ² + σ² over the batches, in the order of Outputs
 }
 
-// ErrNoStatistics is the error of measuring a network that has no BatchNorm, or none that
-// normalises by the batch in training.
+// ErrNoStatistics says that a network has no BatchNorm that normalises by the batch in training, so
+// there is nothing to measure.
 var ErrNoStatistics = errors.New("measure statistics: the network has no BatchNorm that normalises by the batch")
 
-// Moments returns what measures the running statistics of the network with the checkpoint's
-// parameters. The options' target says where the model runs. A network without BatchNorm
-// (ErrNoStatistics), the checkpoint of another network and an unknown target are errors.
+// Moments prepares a measurement of the running statistics of the network with the checkpoint's
+// parameters. The options' target says where the model runs. It returns ErrNoStatistics for a
+// network without BatchNorm, and other errors if the checkpoint belongs to another network or if
+// the target is unknown.
 func (n *Network) Moments(c *checkpoint.Checkpoint, o InferenceOptions) (*Moments, error) {
 	if err := checkTarget(o.Target); err != nil {
 		return nil, fmt.Errorf("measure statistics: %w", err)
@@ -51,22 +53,22 @@ func (n *Network) Moments(c *checkpoint.Checkpoint, o InferenceOptions) (*Moment
 		return nil, ErrNoStatistics
 	}
 	m := &Moments{}
-	b.Prune() // what comes after the last of them
+	b.Prune() // removes the layers after the last BatchNorm
 	if o.Target != TargetNative {
-		o.Target = TargetPortable // one model for all of them
+		o.Target = TargetPortable // the same model serves all other targets
 	}
 	b.lower(o.Target, o.Block, n.given != nil)
 	for i, out := range b.Outputs {
 		m.Outputs = append(m.Outputs, b.measured[i]+momentSuffix)
 		m.sums = append(m.sums, make([]float64, out.Size(0)))
-		b.Rename(out, m.Outputs[i]) // lowering may have put another value in its place
+		b.Rename(out, m.Outputs[i]) // only now, as lowering may have replaced the value
 	}
 	var err error
 	m.Model, err = b.Model()
 	return m, err
 }
 
-// measure normalises the whole batch by itself, and makes its moments outputs.
+// measure normalises by the statistics of the whole batch and makes these statistics outputs.
 func (n *norm) measure(x *graph.Value) *graph.Value {
 	channels := int(x.Shape[1].Size)
 	bn := n.BatchNormTraining(n.name, x, n.scale, n.bias, n.unused("mean", channels), n.unused("variance", channels), n.Epsilon)
@@ -76,8 +78,8 @@ func (n *norm) measure(x *graph.Value) *graph.Value {
 	return bn.Y
 }
 
-// Add takes in a batch: what the model gives for it, in the order of Outputs. Batches are to
-// be of one size, as each counts the same.
+// Add adds a batch: the outputs of the model for it, in the order of Outputs. All batches should
+// have the same size, because each counts the same.
 func (m *Moments) Add(values [][]float32) error {
 	if len(values) != len(m.Outputs) {
 		return fmt.Errorf("add moments: %d outputs, want %d", len(values), len(m.Outputs))

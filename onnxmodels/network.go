@@ -10,27 +10,27 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Network is a stack of layers over images of one size, in colour or grey, whose last layer
-// gives the logits of the classes.
+// Network is a stack of layers over images of one size, in colour or grey. The output of the
+// last layer are the logits of the classes.
 type Network struct {
 	height, width int
 	channels      int // of the images
 	layers        []Layer
 	parameters    []Parameter
 	classes       int
-	keeps         float32  // of running statistics in each step
-	given         *given   // of a model from outside, nil of others
+	keeps         float32  // the largest share of its running statistics that a BatchNorm keeps in a step
+	given         *given   // the layers of a given model; nil for other networks
 	head          []string // the parameters of the last layer
-	loss          string   // what it is trained on, for inference; "" is cross-entropy
-	features      int      // of each image, if the network takes features in place of images
+	loss          string   // the loss that it is trained on; "" means cross-entropy
+	features      int      // the number of features of each image, if the network takes features; else 0
 }
 
-// replicaSymbol is the size of one replica's part of a batch.
+// replicaSymbol is the symbol of the size of one replica's part of a batch.
 const replicaSymbol = "replica_batch"
 
-// NewNetwork returns the network of the layers over images of height x width,
-// each in 1..16384 pixels and 2²⁴ together. Layers that do not fit each other are
-// an error.
+// NewNetwork returns the network of the layers over images of height x width pixels,
+// each in 1..16384 and their product at most 2²⁴. It returns an error if the layers do not
+// fit each other.
 func NewNetwork(height, width int, layers ...Layer) (*Network, error) {
 	return newNetwork(height, width, colourChannels, layers)
 }
@@ -59,7 +59,7 @@ func newNetwork(height, width, channels int, layers []Layer) (*Network, error) {
 	return n, n.declare()
 }
 
-// declare finds the parameters and the classes of the layers.
+// declare finds the parameters of the layers and the number of classes.
 func (n *Network) declare() error {
 	b := newBuilder("network")
 	logits := n.forward(b, n.prepare(b, n.input(b, InputFloat32NCHW)))
@@ -83,8 +83,8 @@ func (n *Network) Size() (height, width int) { return n.height, n.width }
 // Channels returns how many channels the images have: 3, or 1 if they are grey.
 func (n *Network) Channels() int { return n.channels }
 
-// Features returns how many numbers of each image the network takes in place of the image:
-// 0 unless it is the upper part of a [Cut].
+// Features returns the number of features of each image that the network takes instead of the
+// image. It is 0 unless the network is the upper part of a [Cut].
 func (n *Network) Features() int { return n.features }
 
 // WithLoss returns the network as one that is trained on the loss, one of Losses: the
@@ -101,17 +101,17 @@ func (n *Network) Loss() string { return cmp.Or(n.loss, artifact.LossCrossEntrop
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }
 
-// KeepsInitial is the share of BatchNorm's running statistics that is still what they began with
-// after so many steps, of the layer that keeps the most: momentum^steps, and 0 where they are
-// corrected.
+// KeepsInitial returns the share of BatchNorm's running statistics that, after this number of
+// steps, still comes from their first values: momentum^steps for the layer with the largest
+// momentum. It is 0 if the statistics are corrected.
 func (n *Network) KeepsInitial(steps int) float64 { return math.Pow(float64(n.keeps), float64(steps)) }
 
 // Parameters returns the parameters in the order of the layers.
 func (n *Network) Parameters() []Parameter { return append([]Parameter(nil), n.parameters...) }
 
-// Count returns the number of elements of all parameters, running statistics
-// included, as Keras's summary counts them, and of the trainable ones. StepCounter is
-// no part of the network's function and does not count.
+// Count returns the number of elements of all parameters, including running statistics, as
+// Keras's summary counts them, and the number of those that are trainable. StepCounter does
+// not count, as it is not part of the network's function.
 func (n *Network) Count() (total, trainable int) {
 	for _, p := range n.parameters {
 		if p.Name == StepCounter {
@@ -134,9 +134,9 @@ func elements(shape []int) int {
 	return n
 }
 
-// Initialize returns a checkpoint of the network's first parameters: Keras's
-// default initialisation, drawn by the seed. Each parameter's values depend on
-// the seed and its name alone.
+// Initialize returns a checkpoint of the network's first parameters. For networks of this package
+// they are Keras's default initialisation. Each parameter's values depend only on the seed and the
+// parameter's name.
 func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 	c := &checkpoint.Checkpoint{}
 	for _, p := range n.parameters {
@@ -154,7 +154,7 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 }
 
 // input declares the input of images in one of the forms that inference models have. A model
-// from outside whose normalisation is not told has an input of its own form alone.
+// from elsewhere without a normalisation only has its own input.
 func (n *Network) input(b *Builder, form string) *graph.Value {
 	channels, height, width := graph.Fixed(n.channels), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
@@ -168,10 +168,10 @@ func (n *Network) input(b *Builder, form string) *graph.Value {
 	return b.Input(InputImage, graph.Uint8, graph.Shape{b.batch, height, width, channels})
 }
 
-// ownInput tells whether images come in as a model from outside takes them.
+// ownInput tells whether the network has the own input of a model from elsewhere.
 func (n *Network) ownInput() bool { return n.given != nil && n.given.Normalization == nil }
 
-// prepare makes what the layers take of the input of images.
+// prepare converts the input of images to what the layers take.
 func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	switch {
 	case n.ownInput() || n.given == nil && image.Elem == graph.Float:
@@ -184,7 +184,7 @@ func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	return n.given.prepare(b, image)
 }
 
-// InputName is the name of the input of images, or of features.
+// InputName returns the name of the input of images, or of features.
 func (n *Network) InputName() string {
 	switch {
 	case n.features > 0:

@@ -5,28 +5,26 @@ import "onnxlab/onnxmodels/graph"
 // BatchNormOptions describe a batch normalisation; zero values are Keras's
 // defaults.
 type BatchNormOptions struct {
-	// Momentum is how much of the running statistics a step keeps, in 0..1; 0
+	// Momentum is the share of the running statistics that a step keeps, in 0..1; 0
 	// means 0.99.
 	Momentum float32
 	// Epsilon is added to the variance, in 0..1; 0 means 1e-3.
 	Epsilon float32
-	// Corrected takes the first values out of the running statistics: see
-	// [StepCounter].
+	// Corrected removes the influence of the first values from the running statistics:
+	// see [StepCounter].
 	Corrected bool
 }
 
 // StepCounter is the parameter that counts training steps in networks with corrected
-// running statistics, float32 [1]. It is frozen, begins at 0, and the training model
-// moves it, so that every client of the artifacts has the same statistics. A step
-// keeps the share min(momentum, 1 − 1/n) of them, where n is the counter with this
-// step: the first replaces what was there, and until momentum is less the statistics
-// are the plain mean over the steps.
+// running statistics, float32 [1]. It is frozen and starts at 0. The training model
+// increments it, so that every client of the artifacts gets the same statistics. Step n
+// keeps the share min(momentum, 1 − 1/n) of the statistics: the first step replaces them,
+// and as long as 1 − 1/n is below the momentum they are the plain mean over the steps.
 //
-// The count is a parameter, and no state of the optimizer, since the training model
-// sees nothing of that; and the statistics themselves are right at every moment, so
-// that what exports or folds them need not know of it. A debiased moving average, as
-// Adam's, would need a division there. Beyond 2²⁴ steps the counter stands still,
-// where 1/n no longer matters.
+// The counter is a parameter because the training model cannot see the optimizer's step.
+// The statistics are correct after every step, so code that exports or folds them need not
+// know of the counter; a debiased moving average, as in Adam, would need a division there.
+// Beyond 2²⁴ steps a float32 counter stops, but by then 1/n no longer matters.
 const StepCounter = "batchnorm.steps"
 
 // BatchNorm normalises each channel of [n, c, h, w] by the batch's statistics
@@ -34,11 +32,11 @@ const StepCounter = "batchnorm.steps"
 // the parameters "<name>.weight" (Keras's gamma), "<name>.bias" (beta),
 // "<name>.running_mean" and "<name>.running_var".
 //
-// A training step moves the running statistics as Keras's fused kernel does:
+// A training step updates the running statistics as Keras's fused kernel does:
 // r ← momentum·r + (1 − momentum)·b, where b is the batch's mean or its
-// unbiased variance. With several replicas b is the mean over the replicas, and
-// with several micro-batches over these: one step moves them once. Corrected ones
-// keep less than the momentum at first.
+// unbiased variance. With several replicas or micro-batches, b is the mean over
+// them, and a step still updates the statistics once. Corrected statistics keep
+// less than the momentum at first.
 func BatchNorm(name string, o BatchNormOptions) Layer {
 	if o.Momentum == 0 {
 		o.Momentum = 0.99
@@ -79,7 +77,7 @@ type norm struct {
 	BatchNormOptions
 	name                        string
 	scale, bias, mean, variance *graph.Value
-	steps                       *graph.Value // with this one; nil where nothing is corrected
+	steps                       *graph.Value // the number of steps including this one; nil if not corrected
 }
 
 func (n *norm) declare(channels int) {
@@ -117,9 +115,9 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 	return n.Concat(n.name+".joined", outputs, 0, x.Shape[0])
 }
 
-// trainInterleaved does the same where images of the replicas take turns: then the
-// channels of one image of each lie together, and normalising replicas times as many
-// channels, of a batch that is so much shorter, copies nothing.
+// trainInterleaved does the same if the images of the replicas alternate in the batch. Then
+// one image of each replica lie side by side, and the batch can be viewed, without copying,
+// as a shorter batch with replicas times as many channels.
 func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 	channels, height, width := x.Shape[1].Size, x.Shape[2].Size, x.Shape[3].Size
 	wide := n.replicas * int(channels)
@@ -141,12 +139,12 @@ func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 	return together(n.name+".joined", bn.Y, x.Shape[0], channels)
 }
 
-// unused stands for running statistics that a normalisation takes and leaves as they are.
+// unused returns zeros for the inputs of running statistics, which the operator does not use.
 func (n *norm) unused(what string, channels int) *graph.Value {
 	return n.Floats(n.name+"."+what+".unused", []int{channels}, make([]float32, channels))
 }
 
-// repeat returns the vector as often as there are replicas.
+// repeat returns the vector repeated once for each replica.
 func (n *norm) repeat(v *graph.Value) *graph.Value {
 	channels := int(v.Shape[0].Size)
 	zeros := n.Floats(v.Name+".zeros", []int{n.replicas, channels}, make([]float32, n.replicas*channels))
@@ -160,9 +158,9 @@ func (n *norm) sum(what string, values []*graph.Value) *graph.Value {
 	return n.Sum(n.name+"."+what+".sum", values...)
 }
 
-// besselFactor is count/(count − 1) for the count of elements that one
-// channel's variance is taken over, or 1 for a single one; where it is known in
-// a run alone, it is a value.
+// besselFactor returns Bessel's correction count/(count − 1), where count is the number of
+// elements in a channel, or 1 for a single element. If the count is only known at run time,
+// the factor is the returned value.
 func (n *norm) besselFactor(part *graph.Value) (float32, *graph.Value) {
 	if elements, static := part.Shape.Elements(); static {
 		count := float32(elements) / float32(part.Shape[1].Size)

@@ -3,21 +3,25 @@ package onnxmodels
 import (
 	"fmt"
 
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/lower"
+	"onnxlab/onnxmodels/lower/native"
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// OwnOptions say how a model in a form of its own takes images.
+// OwnOptions say how a model with an input of its own takes images.
 type OwnOptions struct {
-	// Normalization is what becomes of bytes; nil is what NormalizationOf finds.
+	// Normalization converts bytes to the model's input; nil means the one that
+	// NormalizationOf finds.
 	Normalization *Normalization
-	// Height and Width are the size of images of a model that leaves it open.
+	// Height and Width are the size of images, for models that leave it open.
 	Height, Width int
 }
 
-// InferenceOf returns a classifier from outside as an inference model, which FormOf tells the
-// form of: bytes in, logits and probabilities out. A model that is one already is returned as
-// it is. What keeps a model from being read is an error, importer.ErrOpenSize among them.
+// InferenceOf turns a classifier from elsewhere into an inference model as FormOf reads it: bytes
+// in, logits and probabilities out. A model that is one already is returned unchanged. Errors say
+// why a model cannot be read; importer.ErrOpenSize is one of them.
 func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 	if _, err := FormOf(m); err == nil {
 		return m, nil
@@ -41,4 +45,44 @@ func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 		return nil, err
 	}
 	return n.Inference(n.Initialize(0), InferenceOptions{})
+}
+
+// Lowered returns an inference model with the operators that sessions of package session have,
+// on blocks of so many channels (session.Block): inputs, outputs and metadata stay, and values
+// do but for rounding. An error is a model that has such operators already, that computes in
+// other numbers than float32, that package importer cannot read, or of which some convolutions
+// fit none: ONNX Runtime's own would then lose what it gains by planning all of them.
+func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
+	form, err := FormOf(m)
+	if err != nil {
+		return nil, fmt.Errorf("lower: %w", err)
+	}
+	if block == 0 || form.Precision != PrecisionFloat32 {
+		return nil, fmt.Errorf("lower: there are no operators for %s on blocks of %d channels", form.Precision, block)
+	}
+	read, err := importer.Read(m, importer.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("lower: %w", err)
+	}
+	n, err := Given(read, GivenOptions{BatchNorm: BatchNormFreeze})
+	if err != nil {
+		return nil, fmt.Errorf("lower: %w", err)
+	}
+	b := newBuilder("inference")
+	b.constants = n.Initialize(0)
+	b.classify(n.forward(b, n.given.input(b)), form.Loss)
+	if b.Err() == nil {
+		lower.FoldBatchNorm(b.Graph)
+	}
+	b.lower(TargetNative, block, true)
+	for _, n := range b.Nodes {
+		if n.Op == "Conv" && n.Domain != native.Domain {
+			return nil, fmt.Errorf("lower: there is no operator for %q", n.Name)
+		}
+	}
+	var properties []graph.Property
+	for _, p := range m.GetMetadataProps() {
+		properties = append(properties, graph.Property{Key: p.GetKey(), Value: p.GetValue()})
+	}
+	return b.Model(properties...)
 }

@@ -2,14 +2,14 @@ package onnxmodels
 
 import "onnxlab/onnxmodels/lower"
 
-// Range is between what a value of a model lies.
+// Range is the range of a value of a model.
 type Range = lower.Range
 
-// Ranges are those of values by their names, as they are measured on images of the kind
-// that a model is for: hundreds of those that it was trained on.
+// Ranges maps the names of values to their ranges, measured on images of the kind that the model
+// is for: a few hundred of its training images.
 type Ranges map[string]Range
 
-// Observe widens the range of a value so that it holds all of these numbers.
+// Observe widens the range of a value so that it includes all of these numbers.
 func (r Ranges) Observe(name string, values []float32) {
 	if len(values) == 0 {
 		return

@@ -9,8 +9,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// The forms of networks from the literature: what they do to images at first, and how often
-// they halve them.
+// The forms of networks from the literature. They differ in the first layers and in how often they
+// halve images.
 const (
 	// FormCIFAR is for small images, such as the 32x32 pixels of CIFAR-10.
 	FormCIFAR = "cifar"
@@ -20,19 +20,19 @@ const (
 
 // ResNetOptions describe a residual network.
 type ResNetOptions struct {
-	// Height and Width are those of the images, in pixels.
+	// Height and Width are the size of the images, in pixels.
 	Height, Width int
 	// Channels is 1 for grey images, or 3; 0 means 3.
 	Channels int
 	// Form is FormCIFAR, the default, or FormImageNet.
 	Form string
-	// Depth is the number of layers with weights, shortcuts apart: 6n+2 as 20, 32, 44, 56
-	// and 110 in FormCIFAR; 18, 34, 50, 101 or 152 in FormImageNet.
+	// Depth is the number of layers with weights, not counting shortcuts: 6n+2, such as 20, 32,
+	// 44, 56 or 110, in FormCIFAR; 18, 34, 50, 101 or 152 in FormImageNet.
 	Depth int
-	// WidthFactor multiplies the channels of every layer, which are rounded; 0 means 1.
+	// WidthFactor multiplies the number of channels of every layer, which is rounded; 0 means 1.
 	WidthFactor float64
-	// Strides are those of the stages, of which FormCIFAR has three and FormImageNet four; none
-	// are the form's own.
+	// Strides are the strides of the stages: three in FormCIFAR, four in FormImageNet. If empty,
+	// they are those of the form.
 	Strides []int
 	// Activation is one of Activations; "" is ActivationReLU.
 	Activation string
@@ -47,17 +47,17 @@ type ResNetOptions struct {
 
 // ResNet is a residual network (He et al. 2016, "Deep residual learning for image recognition").
 //
-// FormCIFAR is that of section 4.2: a 3x3 convolution, three stages of n blocks of two 3x3
-// convolutions with 16, 32 and 64 channels, the second and third of which halve the image, a
-// global average pool and a dense layer. Shortcuts have no parameters ("option A"): where the
-// shape changes they take every second pixel, with zeros for the further channels. At depth 20
-// and ten classes it has 269,722 trainable parameters.
+// FormCIFAR is the network of section 4.2: a 3x3 convolution, three stages of n blocks of two 3x3
+// convolutions with 16, 32 and 64 channels, a global average pool and a dense layer. The second and
+// third stage halve the image. Shortcuts have no parameters ("option A"): where the shape changes
+// they take every second pixel, and zeros for the additional channels. At depth 20 and ten classes
+// it has 269,722 trainable parameters.
 //
-// FormImageNet is that of table 1: a 7x7 convolution and a 3x3 maximum pool, which halve the
-// image each, and four stages of blocks, of two 3x3 convolutions up to depth 34 and bottlenecks
-// beyond. Shortcuts that change the shape are 1x1 convolutions ("option B"). A bottleneck halves
-// the image in its 3x3 convolution, as torchvision's do. Depths 18, 34 and 50 have 11,689,512,
-// 21,797,672 and 25,557,032 trainable parameters for 1000 classes, as torchvision's.
+// FormImageNet is the network of table 1: a 7x7 convolution and a 3x3 max pool, each of which
+// halves the image, and four stages of blocks. Up to depth 34 a block has two 3x3 convolutions;
+// beyond, it is a bottleneck, which halves the image in its 3x3 convolution, as torchvision's do.
+// Shortcuts that change the shape are 1x1 convolutions ("option B"). Depths 18, 34 and 50 have
+// 11,689,512, 21,797,672 and 25,557,032 trainable parameters for 1000 classes, as in torchvision.
 func ResNet(o ResNetOptions) (*Network, error) {
 	p, err := o.plan()
 	if err != nil {
@@ -72,14 +72,14 @@ func ResNet(o ResNetOptions) (*Network, error) {
 
 // resnet is a residual network being built.
 type resnet struct {
-	blocks, widths, strides []int // of each stage
-	expansion               int   // of the channels in a block: 4 in bottlenecks, else 1
+	blocks, widths, strides []int // one number for each stage
+	expansion               int   // output channels of a block divided by its width: 4 in bottlenecks, else 1
 	padded                  bool  // shortcuts have no parameters
 	activation              string
 	norm                    BatchNormOptions
 }
 
-// plan tells what the network has in each stage.
+// plan checks the options and returns what each stage has.
 func (o ResNetOptions) plan() (*resnet, error) {
 	factor := cmp.Or(o.WidthFactor, 1)
 	r := &resnet{expansion: 1, norm: pytorchNorm(o.BatchNorm), activation: cmp.Or(o.Activation, ActivationReLU)}
@@ -113,16 +113,16 @@ func (o ResNetOptions) plan() (*resnet, error) {
 	return r, err
 }
 
-// maxBlocks is the most blocks of a stage that make sense.
+// maxBlocks is the most blocks that a stage may have.
 const maxBlocks = 1000
 
-// pytorchNorm is options whose zero values are PyTorch's defaults.
+// pytorchNorm replaces zero values of the options by PyTorch's defaults.
 func pytorchNorm(o BatchNormOptions) BatchNormOptions {
 	o.Momentum, o.Epsilon = cmp.Or(o.Momentum, 0.9), cmp.Or(o.Epsilon, 1e-5)
 	return o
 }
 
-// stem is what comes before the first stage.
+// stem returns the layers before the first stage.
 func (r *resnet) stem(form string) []Layer {
 	if form == FormImageNet {
 		return []Layer{
@@ -142,7 +142,7 @@ func (r *resnet) conv(name string, filters, kernel, stride int) Layer {
 	})
 }
 
-// stage is the blocks of stage i, counted from 0. The first may change the shape.
+// stage returns the blocks of stage i, counted from 0. The first block may change the shape.
 func (r *resnet) stage(i int) Layer {
 	width, stride := r.widths[i], r.strides[i]
 	in := r.widths[0]
@@ -162,7 +162,7 @@ func (r *resnet) stage(i int) Layer {
 	return Sequential(layers...)
 }
 
-// block is the layers of a residual block, of figure 5.
+// block returns the layers of a residual block (figure 5).
 func (r *resnet) block(width, stride int) Layer {
 	if r.expansion == 1 {
 		return Sequential(
@@ -175,7 +175,7 @@ func (r *resnet) block(width, stride int) Layer {
 		r.conv("conv3", width*r.expansion, 1, 1), BatchNorm("norm3", r.norm))
 }
 
-// shortcut changes the shape beside a block.
+// shortcut returns a shortcut that changes the shape as the block beside it does.
 func (r *resnet) shortcut(channels, stride int) Layer {
 	if r.padded {
 		return paddedShortcut("shortcut", channels, stride)
@@ -183,9 +183,9 @@ func (r *resnet) shortcut(channels, stride int) Layer {
 	return Scope("shortcut", r.conv("conv", channels, 1, stride), BatchNorm("norm", r.norm))
 }
 
-// paddedShortcut takes one pixel of each stride x stride, and zeros for the channels that are
-// more than those of its input. It is a convolution with a constant of zeros and ones, which
-// every target runs and differentiates.
+// paddedShortcut takes one pixel of each stride x stride pixels, and appends channels of zeros. It
+// is a convolution with a constant weight of zeros and ones, which every target can run and
+// differentiate.
 func paddedShortcut(name string, channels, stride int) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		if len(x.Shape) != 4 {

@@ -6,9 +6,9 @@ import (
 )
 
 // move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
-// r in place, where b is the mean over the replicas and share that of this
-// micro-batch in the batch. The term −r belongs to the step and not to each
-// micro-batch: it is there only in the step's first, which the reset flag marks.
+// r in place, where b is the mean over the replicas and share is the share of this
+// micro-batch in the batch. The term −r must count once in a step, so it is only
+// present in the step's first micro-batch, which the reset flag marks.
 func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
 	if n.steps != nil {
 		n.moveCorrected(running, sum, factor, unknown)
@@ -24,8 +24,8 @@ func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Va
 	n.updated = append(n.updated, n.Accumulate(running.Name+artifact.GradientFlagSuffix, running, delta, nil))
 }
 
-// forget is the share of running statistics that a micro-batch takes from them:
-// all of a step's in its first.
+// forget returns the share of the running statistics that a micro-batch removes: the
+// step's whole share in its first micro-batch, and 0 in the others.
 func (n *norm) forget(share float32) *graph.Value {
 	rate, known := n.forgets[share]
 	if !known {
@@ -36,10 +36,10 @@ func (n *norm) forget(share float32) *graph.Value {
 	return rate
 }
 
-// moveCorrected makes the running statistic r to (1 − w)·r + w·share·factor·unknown·b,
+// moveCorrected sets the running statistic r to (1 − w)·r + w·share·factor·unknown·b,
 // where w is the weight of this step. The step's first micro-batch, which the reset flag
-// marks, overwrites r, and the others add their shares: so nothing is left of the first
-// values, not even their rounding.
+// marks, overwrites r, and the others add their shares. So no trace of the first values is
+// left, not even by rounding.
 func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown *graph.Value) {
 	name, weight := running.Name, n.weightOf(1-n.Momentum)
 	share := n.Binary("Mul", name+".share", weight.new, n.Scalar(name+".part", n.share*factor/float32(n.replicas)))
@@ -50,11 +50,11 @@ func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown 
 	n.updated = append(n.updated, n.Accumulate(name+artifact.GradientFlagSuffix, running, value, n.reset))
 }
 
-// weights are those of this step in running statistics: of the batch's, and of what was
-// there before, which is 0 but in the step's first micro-batch.
+// weights are the weights of this step in running statistics: of the batch's statistics (new) and
+// of the running ones (old). old is 0 except in the step's first micro-batch.
 type weights struct{ new, old *graph.Value }
 
-// weightOf returns the weights for statistics that a step moves by the least share.
+// weightOf returns the weights for statistics of which a step replaces at least the share least.
 func (n *norm) weightOf(least float32) weights {
 	w, known := n.weights[least]
 	if !known {
@@ -66,9 +66,9 @@ func (n *norm) weightOf(least float32) weights {
 	return w
 }
 
-// countSteps declares the network's step counter, once, and returns how many steps there
-// are with this one. Graphs that are not trained declare it too where their parameters are
-// inputs: ONNX Runtime feeds these by their places in the training model.
+// countSteps declares the network's step counter, once, and returns the number of steps including
+// this one. Graphs that are not for training declare the counter too if their parameters are
+// inputs, because ONNX Runtime feeds these in the order of the training model.
 func (b *Builder) countSteps() *graph.Value {
 	if b.steps != nil {
 		return b.steps
@@ -76,7 +76,8 @@ func (b *Builder) countSteps() *graph.Value {
 	var counter *graph.Value
 	b.atTop(func() { counter = b.Parameter(Parameter{Name: StepCounter, Shape: []int{1}}, Zeros) })
 	if b.steps = counter; b.Training {
-		// What overwrites the counter depends on what was read of it, and no more is.
+		// Only b.steps reads the counter. The new value depends on b.steps, so the counter is
+		// read before it is overwritten.
 		b.steps = b.Binary("Add", StepCounter+".now", counter, b.resetFlag)
 		moved := b.Binary("Mul", StepCounter+".moved", b.steps, b.resetFlag)
 		b.updated = append(b.updated, b.Accumulate(StepCounter+artifact.GradientFlagSuffix, counter, moved, b.reset))

@@ -2,12 +2,12 @@ package onnxmodels
 
 import "fmt"
 
-// What the networks of stages have in common.
+// This file holds what the networks of stages have in common.
 
-// maxWidthFactor is the most times of a network's own width that makes sense.
+// maxWidthFactor is the largest width factor.
 const maxWidthFactor = 64
 
-// checkStaged refuses what no network has.
+// checkStaged checks the options that all networks of stages have.
 func checkStaged(network string, factor float64, classes int, activation string) error {
 	if !(factor > 0 && factor <= maxWidthFactor) {
 		return fmt.Errorf("%s: width factor %v is outside 0..%d (0 excluded)", network, factor, maxWidthFactor)
@@ -21,7 +21,7 @@ func checkStaged(network string, factor float64, classes int, activation string)
 	return nil
 }
 
-// stridesOr returns the strides of the stages that are given, or if none are, the usual ones.
+// stridesOr returns the given strides of the stages, or the usual ones if none are given.
 func stridesOr(network string, given, usual []int) ([]int, error) {
 	if len(given) == 0 {
 		return usual, nil
@@ -37,7 +37,7 @@ func stridesOr(network string, given, usual []int) ([]int, error) {
 	return given, nil
 }
 
-// classifier is a global average pool, dropout and a dense layer.
+// classifier returns a global average pool, dropout unless its rate is 0, and a dense layer.
 func classifier(rate float32, classes int) []Layer {
 	layers := []Layer{GlobalAveragePool("pool")}
 	if rate != 0 {

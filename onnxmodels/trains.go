@@ -7,17 +7,18 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Trainability is whether training artifacts can be made of a model.
+// Trainability says whether training artifacts can be made of a model.
 type Trainability struct {
 	// Parameters counts the tensors that are trained, Statistics the running means and
 	// variances of batch normalisation.
 	Parameters int `json:"parameters"`
 	Statistics int `json:"statistics"`
-	// Refused says, a line each, which nodes keep the model from being trained and why.
+	// Refused lists the reasons why the model cannot be trained, usually one line for each
+	// node concerned.
 	Refused []string `json:"refused,omitempty"`
 }
 
-// usualSide is the height and width of images that models are tried with that leave them open.
+// usualSide is the height and width of images for models that leave their size open.
 const usualSide = 224
 
 // Trains tells whether a classifier can be trained with all its parameters.

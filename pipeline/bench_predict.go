@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"onnxlab/configs"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/pipeline/internal/cli"
 )
 
@@ -19,6 +21,7 @@ type benchPredictOptions struct {
 	seconds float64
 	rounds  int
 	batch   int
+	compare bool
 	json    bool
 }
 
@@ -28,9 +31,12 @@ func newBenchPredictCommand() *cobra.Command {
 		Use:   "predict",
 		Short: "Measure how many images a second a model classifies",
 		Long: `Run a model on random images, which are in memory, on all cores: several rounds
-of some seconds, of which the median and the range are told.
+of some seconds, of which the median and the range are told. Models run with onnxlab's
+own operators where there are such; with --compare each round also runs the model in
+ONNX Runtime's operators alone, and the ratio is the median over the rounds.
 ` + cli.ExitHelp,
 		Example: `  pipeline bench predict --run runs/quickstart/medium/16 --batch 1
+  pipeline bench predict --model resnet18.onnx --normalize imagenet --batch 32 --compare
   pipeline bench predict --model model.onnx --runtime go --json`,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,6 +48,7 @@ of some seconds, of which the median and the range are told.
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long a round is at least")
 	flags.IntVar(&opts.rounds, "rounds", 5, "how many rounds to measure, after one batch")
 	flags.IntVar(&opts.batch, "batch", 100, "images in a batch")
+	flags.BoolVar(&opts.compare, "compare", false, "run the model in ONNX Runtime's operators alone, too, in turns")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -54,6 +61,8 @@ func (o *benchPredictOptions) check() error {
 	switch {
 	case o.rounds < 1 || o.rounds > mostRounds:
 		return cli.BadUsagef("--rounds: %d is outside 1..%d", o.rounds, mostRounds)
+	case o.compare && o.Runtime != cli.RuntimeNative:
+		return cli.BadUsage(errors.New("--compare goes with --runtime " + cli.RuntimeNative + " alone"))
 	case o.batch < 1 || o.batch > mostBatch:
 		return cli.BadUsagef("--batch: %d is outside 1..%d", o.batch, mostBatch)
 	}
@@ -68,57 +77,129 @@ type predictThroughput struct {
 	// ImagesPerSecond is the median of Rounds.
 	ImagesPerSecond float64   `json:"images_per_second"`
 	Rounds          []float64 `json:"rounds"`
+	// Plain is what ONNX Runtime's operators alone did in the same rounds, and Ratio the
+	// median over the rounds of how many times as fast the model is.
+	Plain *plainThroughput `json:"plain,omitempty"`
+	Ratio float64          `json:"ratio,omitempty"`
+}
+
+type plainThroughput struct {
+	ImagesPerSecond float64   `json:"images_per_second"`
+	Rounds          []float64 `json:"rounds"`
 }
 
 func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, stderr io.Writer) (err error) {
 	if err := opts.check(); err != nil {
 		return err
 	}
-	c, err := opts.OpenAlone(ctx, stderr)
+	experiment, err := configs.Load("", nil)
+	if err != nil {
+		return err
+	}
+	m, path, err := opts.Read(stderr)
+	if err != nil {
+		return err
+	}
+	c, err := cli.OpenModel(ctx, m, path, opts.Runtime, experiment.Runtime, stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	result := predictThroughput{Model: c.Path, Runtime: opts.Runtime, Batch: opts.batch}
-	if result.Rounds, err = opts.measure(ctx, c); err != nil {
+	contestants := []*cli.Classifier{c}
+	if opts.compare {
+		data, err := modelfile.Marshal(m)
+		if err != nil {
+			return err
+		}
+		plain := &cli.Classifier{Form: c.Form, Path: c.Path}
+		if plain.Predictor, plain.Close, err = cli.OpenPlain(data, experiment.Runtime); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, plain.Close()) }()
+		contestants = append(contestants, plain)
+	}
+	rounds, err := takeTurns(ctx, opts, contestants)
+	if err != nil {
 		return err
 	}
-	sorted := slices.Sorted(slices.Values(result.Rounds))
-	n := len(sorted)
-	result.ImagesPerSecond = (sorted[(n-1)/2] + sorted[n/2]) / 2
+	result := predictThroughput{Model: c.Path, Runtime: opts.Runtime, Batch: opts.batch, Rounds: rounds[0], ImagesPerSecond: median(rounds[0])}
+	if opts.compare {
+		result.Plain = &plainThroughput{median(rounds[1]), rounds[1]}
+		result.Ratio = median(ratios(rounds[0], rounds[1]))
+	}
 	if opts.json {
 		return cli.PrintJSON(stdout, result)
 	}
-	_, err = fmt.Fprintf(stdout, "%s, batches of %d: %.0f images/s (median of %d rounds, %.0f to %.0f)\n",
-		result.Runtime, result.Batch, result.ImagesPerSecond, n, sorted[0], sorted[n-1])
+	return result.write(stdout)
+}
+
+// write tells of a measurement, a line a contestant.
+func (t predictThroughput) write(w io.Writer) error {
+	line := func(name string, rounds []float64) {
+		fmt.Fprintf(w, "%s, batches of %d: %.0f images/s (median of %d rounds, %.0f to %.0f)\n",
+			name, t.Batch, median(rounds), len(rounds), slices.Min(rounds), slices.Max(rounds))
+	}
+	line(t.Runtime, t.Rounds)
+	if t.Plain == nil {
+		return nil
+	}
+	line("ONNX Runtime alone", t.Plain.Rounds)
+	list := ratios(t.Rounds, t.Plain.Rounds)
+	_, err := fmt.Fprintf(w, "%.2f times ONNX Runtime alone (median of %d rounds, %.2f to %.2f)\n", t.Ratio, len(list), slices.Min(list), slices.Max(list))
 	return err
 }
 
-// measure returns the images per second of each round.
-func (opts *benchPredictOptions) measure(ctx context.Context, c *cli.Classifier) ([]float64, error) {
+// median is the middle one of some numbers, or the mean of the two in the middle.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// ratios are those of a round's numbers.
+func ratios(a, b []float64) []float64 {
+	list := make([]float64, len(a))
+	for i := range a {
+		list[i] = a[i] / b[i]
+	}
+	return list
+}
+
+// takeTurns returns the images per second of each round, of each contestant. They take turns.
+func takeTurns(ctx context.Context, opts *benchPredictOptions, contestants []*cli.Classifier) ([][]float64, error) {
+	c := contestants[0]
 	set := randomImages(c.Height, c.Width)
 	images := set.pixels
 	size := opts.batch * c.Height * c.Width * c.Channels
 	for len(images) < size {
 		images = append(images, images[:min(len(images), size-len(images))]...)
 	}
-	images = images[:size]
-	if _, _, err := c.Predict(ctx, images); err != nil {
-		return nil, err
-	}
-	var rates []float64
-	for range opts.rounds {
-		begun, done := time.Now(), 0
-		for done == 0 || time.Since(begun).Seconds() < opts.seconds {
-			if err := ctx.Err(); err != nil {
+	rates := make([][]float64, len(contestants))
+	for round := range opts.rounds + 1 { // the first, of one batch, does not count
+		for i, c := range contestants {
+			rate, err := opts.rate(ctx, c, images[:size], round == 0)
+			if err != nil {
 				return nil, err
 			}
-			if _, _, err := c.Predict(ctx, images); err != nil {
-				return nil, err
+			if round > 0 {
+				rates[i] = append(rates[i], rate)
 			}
-			done += opts.batch
 		}
-		rates = append(rates, float64(done)/time.Since(begun).Seconds())
 	}
 	return rates, nil
+}
+
+// rate runs the model for a round, or once, and returns the images per second.
+func (opts *benchPredictOptions) rate(ctx context.Context, c *cli.Classifier, images []uint8, once bool) (float64, error) {
+	begun, done := time.Now(), 0
+	for done == 0 || !once && time.Since(begun).Seconds() < opts.seconds {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if _, _, err := c.Predict(ctx, images); err != nil {
+			return 0, err
+		}
+		done += opts.batch
+	}
+	return float64(done) / time.Since(begun).Seconds(), nil
 }

@@ -77,7 +77,7 @@ func TestBest(t *testing.T) {
 	if err := os.RemoveAll(step); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, l.Checkpoints(), "the checkpoint of epoch 1 (step 8), the best with a validation accuracy of 75.00 %, is not kept any more; of those that are, the best is of epoch 2, with 50.00 %", [][]string{
+	refused(t, l.Checkpoints(), "the checkpoint of epoch 1 (step 8), the best with a validation accuracy of 75.00 %, is gone; the best that is left is of epoch 2, with 50.00 %", [][]string{
 		{"export", "model", "--run", two, "--best", "--out", filepath.Join(dir, "m.onnx")},
 		{"predict", "--run", two, "--best", picture},
 		{"evaluate", "--run", two, "--best"},

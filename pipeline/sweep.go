@@ -81,7 +81,7 @@ for the quickstart and, on two cores, minutes for the study.
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "measure a few steps, and print what would be run and how long it would take")
 	flags.BoolVar(&opts.json, "json", false, "print the report's table as JSON")
 	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads; on a cluster, as many as it has room for)")
-	opts.clusterFlags.add(cmd)
+	opts.add(cmd)
 	return cmd
 }
 
@@ -109,7 +109,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.json && opts.dryRun {
 		return cli.BadUsage(errors.New("--json: a dry run makes no report: leave out one of the two"))
 	}
-	if err := opts.clusterFlags.check(); err != nil {
+	if err := opts.check(); err != nil {
 		return err
 	}
 	plan, resolved, err := opts.plan(stderr)

@@ -218,7 +218,7 @@ func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr 
 	}
 	o := slurm.Options{
 		Program: command.program, Library: command.library, CellFlag: cli.CellFlag, AtOnce: opts.jobs, More: opts.options,
-		Threads: max(r.Threads, 1), GPU: r.Device.Traits().Exclusive && !opts.gives("gres", "gpus", "gpus-per-node", "gpus-per-task"),
+		Threads: r.Threads, GPU: r.Device.Traits().Exclusive && !opts.gives("gres", "gpus", "gpus-per-node", "gpus-per-task"),
 	}
 	if !r.Device.Traits().OwnMemory && !opts.gives("mem", "mem-per-cpu") {
 		o.Memory, err = memoryOfCells(ctx, plan, command, "--slurm '--mem=…'", stderr)
@@ -226,11 +226,11 @@ func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr 
 	return &slurm.Launcher{Options: o}, err
 }
 
-// clusterCommand is the command of cells, once the native library is there. Cells on
-// processors must say how many they take.
+// clusterCommand is the command of cells, once the native library is there. Cells must
+// say how many processors they take.
 func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (cellCommand, error) {
 	r := plan.Experiment.Runtime
-	if r.Threads == 0 && !r.Device.Traits().Exclusive {
+	if r.Threads == 0 {
 		return cellCommand{}, cli.BadUsage(errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8"))
 	}
 	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr})

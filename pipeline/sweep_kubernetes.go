@@ -85,7 +85,7 @@ func newKubernetes(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, st
 	r := plan.Experiment.Runtime
 	o := kubernetes.Options{
 		Image: opts.image, Claim: claim, Mount: mount, Namespace: opts.namespace, CellFlag: cli.CellFlag, AtOnce: opts.jobs,
-		Threads: max(r.Threads, 1), GPU: r.Device.Traits().Exclusive, Apply: opts.apply, Manifest: stdout,
+		Threads: r.Threads, GPU: r.Device.Traits().Exclusive, Apply: opts.apply, Manifest: stdout,
 	}
 	command, err := clusterCommand(ctx, plan, stderr)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -121,7 +122,10 @@ func aboutText(s sweep.Status) string {
 	if s.Node != "" {
 		parts = append(parts, "on "+s.Node)
 	}
-	if s.Restarts > 0 {
+	switch {
+	case s.Restarts == 1:
+		parts = append(parts, "restarted once")
+	case s.Restarts > 1:
 		parts = append(parts, fmt.Sprintf("restarted %d times", s.Restarts))
 	}
 	if s.Reason != "" {
@@ -254,6 +258,15 @@ func (o *sweepOptions) ended(dir string, list []sweep.Status, stdout, stderr io.
 	if len(left) == 0 {
 		return err
 	}
+	see := "pipeline sweep --status " + printable.ShellWord(dir)
+	if log := (sweep.Cell{Dir: left[0].Dir}).Log(); isFile(log) {
+		see = log
+	}
 	return errors.Join(err, cli.EndsFailed(fmt.Sprintf("%d of %d cells are not complete: see %s, mend the cause, then go on with: pipeline sweep --out %s --resume%s",
-		len(left), len(list), sweep.Cell{Dir: left[0].Dir}.Log(), printable.ShellWord(dir), onFlag(dir))))
+		len(left), len(list), see, printable.ShellWord(dir), onFlag(dir))))
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

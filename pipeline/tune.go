@@ -37,14 +37,14 @@ func newTuneCommand() *cobra.Command {
 short runs on its training images.
 
 The first is a range test (Smith 2017): its learning rate rises from step to step,
-from one at which nothing is learnt to one at which the loss runs away. The
-suggestion is a quarter of the rate at which the smoothed loss was least, for there
-training is about to be lost.
+from one at which nothing is learnt to one at which the loss runs away, or no
+longer falls. The suggestion is the first rate at which the smoothed loss has done
+nine tenths of its fall.
 
 The second runs at that rate and measures the gradient noise scale (McCandlish et
-al. 2018), the batch size beyond which larger ones bring hardly better steps. It is
-suggested to the nearest power of two, with the rate scaled by schedule.scaling. It
-grows while a network learns: a long run bears larger batches in the end.
+al. 2018), the batch size beyond which larger ones bring hardly better steps. A
+quarter of it, where each image still teaches 80 % of what it can, is suggested to
+the nearest power of two, with the rate scaled by schedule.scaling.
 
 A warmup is suggested where the untrained network is so sharp that steps of the
 full rate overshoot (Gilmer et al. 2022).
@@ -159,12 +159,12 @@ func printTuning(w io.Writer, dir string, t *trainloop.Tuning) error {
 	if t.WarmupEpochs > 0 {
 		warmup = fmt.Sprintf("%d epochs", t.WarmupEpochs)
 	}
-	_, err := fmt.Fprintf(w, `learning rate  %.3g at batch size %d (the loss was least at %.3g, and fell fastest at %.3g)
+	_, err := fmt.Fprintf(w, `learning rate  %.3g at batch size %d (the loss was least at %.3g)
 batch size     %d (noise scale: %s)
 warmup         %s (sharpness at first %.3g; %s)
 suggestion     %s
 go on with     pipeline train --config %s
-`, t.Rate, t.BatchSize, t.BestRate, t.Steepest,
+`, t.Rate, t.BatchSize, t.BestRate,
 		t.SuggestedBatch, noiseText(t),
 		warmup, t.FirstSharpness, limitText(t),
 		fmt.Sprintf("optimizer.learning_rate %.3g at reference_batch %d, train.batch_size %d, schedule.warmup_epochs %d",

@@ -352,11 +352,17 @@ func (r *run) measureDiagnosis(ctx context.Context, path string) (found rundir.D
 	}
 	found.GradientNorm, found.GradientSquare = noise.Norm(), noise.Signal
 	found.GradientVariance, found.NoiseScale = max(noise.Variance, 0), scaleOf(noise)
-	if rate := r.schedule.Rate(r.at.Step - 1); e.Optimizer.Kind == configs.SGD && rate > 0 {
+	if rate := r.schedule.Rate(r.at.Step - 1); hasLimit(e.Optimizer) && rate > 0 {
 		found.StabilityLimit = diagnose.StabilityLimit(rate, e.Optimizer.Momentum, e.Optimizer.Nesterov)
 	}
 	found.UpdateNorm, found.UpdateRatio, layers = r.updates(now, noise)
 	return found, layers, nil
+}
+
+// hasLimit tells whether there is one stability limit for all parameters: not where each
+// layer, or even each parameter, has a rate of its own.
+func hasLimit(o configs.Optimizer) bool {
+	return o.Kind == configs.SGD && len(o.RateMultipliers) == 0
 }
 
 // scaleOf is the noise scale, 0 where it is not finite.

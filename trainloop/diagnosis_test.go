@@ -118,7 +118,8 @@ func TestDiagnosisChangesNothing(t *testing.T) {
 		nil,
 		{"model.dropout=0.5", "augment.mixup=0.2", "train.label_smoothing=0.1", "model.batchnorm.statistics=recalibrated"},
 		{"train.replicas=2", "train.balance=weights", "optimizer.kind=adamw", "optimizer.learning_rate=0.001", "augment.recipe=strong"},
-		{"train.balance=sampling", "optimizer.nesterov=true", "optimizer.weight_decay=0.001"},
+		{"optimizer.kind=lars", "optimizer.ema_decay=0.9"},
+		{"train.balance=sampling", "optimizer.rate_multipliers=[dense.*=0.5]", "optimizer.nesterov=true", "optimizer.weight_decay=0.001"},
 	} {
 		t.Run(strings.Join(special, " "), func(t *testing.T) {
 			plain, with := small(t, special...), small(t, diagnosed(special...)...)
@@ -164,6 +165,7 @@ func checkDiagnosis(t *testing.T, e configs.Experiment, row rundir.Epoch) {
 	}
 	want := 0.0
 	switch o := e.Optimizer; {
+	case len(o.RateMultipliers) > 0:
 	case o.Nesterov:
 		want = 2 * (1 + o.Momentum) / (1 + 2*o.Momentum) / row.LearningRate
 	case o.Kind == configs.SGD:

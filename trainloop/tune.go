@@ -37,12 +37,11 @@ type Tuning struct {
 	// BatchSize is that of the test, and Rate what is suggested for it.
 	BatchSize int     `json:"batch_size"`
 	Rate      float64 `json:"rate"`
-	// BestRate is where the smoothed loss was least, and Steepest where it fell fastest.
+	// BestRate is where the smoothed loss was least.
 	BestRate float64 `json:"best_rate"`
-	Steepest float64 `json:"steepest_rate"`
 	// NoiseScale, in images, was measured in a short run with Rate; 0 where the gradient was
-	// not seen for the noise. SuggestedBatch is the power of two that is nearest to it, within
-	// what makes sense for the number of images.
+	// not seen for the noise. SuggestedBatch is the power of two that is nearest to a quarter of it,
+	// so long as an epoch keeps some steps.
 	NoiseScale     float64 `json:"noise_scale"`
 	SuggestedBatch int     `json:"suggested_batch_size"`
 	// FirstSharpness is that of the untrained network, and StabilityLimit what the rate of
@@ -71,9 +70,15 @@ const (
 	smoothing = 0.9
 	// lost is at how many times the least smoothed loss, beyond the first one, the test ends.
 	lost = 2.0
-	// belowBest is by how much the suggestion is below the rate of the least loss. That rate
-	// is one at which training is already about to be lost.
-	belowBest = 4.0
+	// mostOfTheWay is how much of its fall the smoothed loss has done at the rate that is
+	// suggested, and fewestTried after how many steps it may have run away.
+	mostOfTheWay = 0.9
+	fewestTried  = 12
+	// batchShare is the share of the noise scale that is suggested as the batch size. To get as
+	// far, training on batches of B images needs 1 + B/noise scale times as many of them as on
+	// the smallest batches (McCandlish et al. 2018, section 2): of a fixed number of epochs
+	// a quarter leaves 80 % to learn from, the whole scale half.
+	batchShare = 0.25
 	// mostWarmup is how many epochs of warmup are suggested at most, those of Goyal et al.
 	// 2017.
 	mostWarmup = 5
@@ -86,8 +91,8 @@ const (
 //
 // The rates come from a range test (Smith 2017, "Cyclical Learning Rates for Training Neural
 // Networks", section 3.3): one short run whose rate rises from step to step by the same
-// factor, until the loss runs away. The batch size is the gradient noise scale (McCandlish et
-// al. 2018) in a short run with that rate, and a warmup is suggested where the untrained
+// factor, until the loss runs away. The batch size is a quarter of the gradient noise scale
+// (McCandlish et al. 2018) in a short run with that rate, and a warmup is suggested where the untrained
 // network is sharper than the rate bears (Gilmer et al. 2022).
 //
 // An experiment that does not go with the images is a *SettingError.
@@ -193,7 +198,7 @@ func (f *Tuning) take(rate, loss float64) (away bool) {
 		least = slices.MinFunc(f.Tried, func(a, b Tried) int { return cmp.Compare(a.Smoothed, b.Smoothed) }).Smoothed
 	}
 	f.Tried = append(f.Tried, Tried{rate, loss, smoothed})
-	return len(f.Tried) > 10 && smoothed > lost*max(least, 0.1)
+	return len(f.Tried) >= fewestTried && smoothed > lost*max(least, 0.1)
 }
 
 // shortRun measures sharpness before, and gradient noise within, a run with the rate.

@@ -8,34 +8,43 @@ import (
 	"onnxlab/trainloop/diagnose"
 )
 
-// choose suggests a rate.
+// choose suggests a rate: the first at which the smoothed loss has fallen most of the way to
+// its least. With batch normalisation, losses often stay near the least for rates far beyond
+// it, and where exactly they are least is chance.
 func (f *Tuning) choose() error {
-	if len(f.Tried) < 3 {
-		return fmt.Errorf("tune: the loss is not finite after %d steps, at the rate %.2g: the images or the network are at fault, not the rate", len(f.Tried), lowestRate)
+	n := len(f.Tried)
+	if n < fewestTried {
+		return fmt.Errorf("tune: the loss runs away after %d steps already, at a rate of %.2g: the images or the network are at fault, not the rate", n, f.Tried[max(n-1, 0)].Rate)
 	}
-	best := 0
+	first, best := 0.0, n/10
 	for i, x := range f.Tried {
-		if x.Smoothed < f.Tried[best].Smoothed {
+		if i < n/10 {
+			first += x.Loss / float64(n/10)
+		} else if x.Smoothed < f.Tried[best].Smoothed {
 			best = i
 		}
 	}
 	f.BestRate = f.Tried[best].Rate
-	steepest, slope := 0, math.Inf(1)
-	const across = 5 // steps to each side, between which the fall is measured
-	for i := across; i+across < len(f.Tried) && i <= best; i++ {
-		if fall := f.Tried[i+across].Smoothed - f.Tried[i-across].Smoothed; fall < slope {
-			steepest, slope = i, fall
+	border := first - mostOfTheWay*(first-f.Tried[best].Smoothed)
+	if border >= first {
+		return fmt.Errorf("tune: the loss, %.3g at first, did not fall in %d steps at any rate: set --steps to more", first, n)
+	}
+	for _, x := range f.Tried[n/10:] {
+		if x.Smoothed <= border {
+			f.Rate = roundRate(x.Rate)
+			return nil
 		}
 	}
-	f.Steepest = f.Tried[steepest].Rate
-	f.Rate = roundRate(f.BestRate / belowBest)
-	return nil
+	return nil // not reached: the least is below the border
 }
 
 // roundRate writes a rate with two digits, for more are not measured.
 func roundRate(rate float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(rate))-1)
 	digits := math.Round(rate / unit)
+	if unit >= 1 {
+		return digits * unit
+	}
 	// Not a product: 13·0.001 is 0.013000000000000001.
 	return digits / math.Round(1/unit)
 }
@@ -44,7 +53,7 @@ func roundRate(rate float64) float64 {
 func (f *Tuning) suggest(e configs.Experiment, images int) {
 	f.SuggestedBatch = f.BatchSize
 	if f.NoiseScale > 0 {
-		f.SuggestedBatch = powerOfTwo(f.NoiseScale, images/fewestSteps)
+		f.SuggestedBatch = powerOfTwo(f.NoiseScale*batchShare, images/fewestSteps)
 	}
 	rate := f.Rate * float64(f.SuggestedBatch) / float64(f.BatchSize)
 	switch e.Schedule.Scaling {
@@ -58,7 +67,7 @@ func (f *Tuning) suggest(e configs.Experiment, images int) {
 	}
 	e.Optimizer.LearningRate, e.Optimizer.ReferenceBatch = rate, f.SuggestedBatch
 	e.Schedule.WarmupEpochs = 0
-	if e.Optimizer.Kind == configs.SGD {
+	if hasLimit(e.Optimizer) {
 		f.StabilityLimit = diagnose.StabilityLimit(rate, e.Optimizer.Momentum, e.Optimizer.Nesterov)
 		f.suggestWarmup(&e)
 	}

@@ -1,11 +1,11 @@
-// Package cifar reads CIFAR-10 and CIFAR-100 in their binary form, writes sets of
-// one's own in that of CIFAR-10, and fetches CIFAR-10 itself:
+// Package cifar reads CIFAR-10 and CIFAR-100 in their binary form, writes other sets in the
+// form of CIFAR-10, and fetches CIFAR-10:
 //
 //	dir, err := cifar.Fetch(ctx, cifar.FetchOptions{Dir: "data"})
 //	splits, err := cifar.CIFAR10().Load(ctx, dir, dataset.Limits{}, dataset.Train, dataset.Validation)
 //
-// The test images of both are taken for validation, as in most of the literature.
-// Files are taken for hostile: nothing is allocated that their size does not vouch for.
+// The test images of both sets are used for validation, as in most of the literature. Files
+// may be hostile: the memory that a file takes is bounded by its size.
 package cifar
 
 import (
@@ -34,9 +34,9 @@ const (
 	imageBytes = channels * planeBytes
 )
 
-// mostRecords bounds what one file takes of the memory to 3.2 GB. The sets have
-// 10,000 or 50,000 records in a file; one of terabytes of zeros, which are
-// images of label 0, may take no room on the disk.
+// mostRecords limits the memory that a file takes to 3.2 GB. The files of the sets have
+// 10,000 or 50,000 records. A sparse file of terabytes of zeros, which are valid images
+// of label 0, may take no space on the disk.
 const mostRecords = 1 << 20
 
 // Form describes a set in CIFAR's binary form: files of records, each of
@@ -45,27 +45,27 @@ const mostRecords = 1 << 20
 // version").
 type Form struct {
 	name string
-	// folder is what the files are unpacked to; they are found in the path
-	// itself or in this folder below it.
+	// folder is the folder in the archive. The files are looked for in the given path
+	// and in this folder below it.
 	folder string
-	// labels are the highest values of a record's label bytes, plus one; the
-	// last label byte is the one that counts.
+	// labels has the number of classes of each label byte of a record. Only the last
+	// label byte is used.
 	labels []int
 	// train and validation are the files of the splits.
 	train, validation []string
-	// archive is what the files come in. pythonFolder, pythonFile and pythonArchive
-	// are a folder, a file and the archive of the form for Python.
+	// archive is the name of the archive of the files. pythonFolder, pythonFile and
+	// pythonArchive are a folder, a file and the archive of the set's version for Python.
 	archive                                 string
 	pythonFolder, pythonFile, pythonArchive string
 	// meta is the file of class names.
 	meta string
-	// classes are used when there is no such file.
+	// classes are the class names if there is no such file.
 	classes []string
-	// fix is how to get the files.
+	// fix tells the user how to get the files.
 	fix string
 }
 
-// CIFAR10 is CIFAR-10: 50,000 training images and 10,000 others in ten classes.
+// CIFAR10 describes CIFAR-10: 50,000 training images and 10,000 others in ten classes.
 func CIFAR10() Form {
 	return Form{
 		name:       "cifar10",
@@ -83,7 +83,7 @@ func CIFAR10() Form {
 	}
 }
 
-// CIFAR100 is CIFAR-100 with its 100 fine classes.
+// CIFAR100 describes CIFAR-100 with its 100 fine classes.
 func CIFAR100() Form {
 	classes := make([]string, 100)
 	for i := range classes {
@@ -105,24 +105,24 @@ func CIFAR100() Form {
 	}
 }
 
-// recordSize is the number of bytes of one record.
+// recordSize returns the number of bytes in a record.
 func (f Form) recordSize() int { return len(f.labels) + imageBytes }
 
-// recordFile is one file of a split and how many records it has.
+// recordFile is one file of a split and the number of its records.
 type recordFile struct {
 	path    string
 	records int
 }
 
-// As is the form under another name, with other classes. fix says how to get its files.
+// As returns the form under another name and with other classes. fix tells the user how to get
+// the files.
 func (f Form) As(name string, classes []string, fix string) Form {
 	f.name, f.classes, f.fix = name, classes, fix
 	return f
 }
 
-// Load reads splits, train, validation or all, from the files in the folder at path, or in
-// the folder of the form's own name below it. What is wrong with the files, or
-// missing, is a [*dataset.Error].
+// Load reads splits (train, validation or all) from the files in the folder at path, or in the
+// form's own folder below it. If files are missing or wrong, the error is a [*dataset.Error].
 func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
 	dir, err := f.locate(path)
 	if err != nil {
@@ -138,7 +138,7 @@ func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, spli
 	loaded := &dataset.Splits{}
 	for _, split := range splits {
 		if split == dataset.Test {
-			continue // there is none
+			continue // the set has no test images besides those for validation
 		}
 		set, err := f.readSplit(ctx, dir, classes, split, limits)
 		if err != nil {
@@ -149,7 +149,7 @@ func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, spli
 	return loaded, nil
 }
 
-// files are the names of the files of a split.
+// files returns the names of the files of a split.
 func (f Form) files(split dataset.Split) []string {
 	switch split {
 	case dataset.Train:
@@ -189,8 +189,8 @@ func isArchive(path string) bool {
 	return strings.HasSuffix(path, ".tar.gz") || strings.HasSuffix(path, ".tgz") || strings.HasSuffix(path, ".tar")
 }
 
-// explainOtherForm returns an error if the folder has the set in a form that is not
-// read, which people take for the right one: that for Python, or an archive.
+// explainOtherForm returns an error if the folder contains the set in a form that cannot be
+// read but is often confused with the right one: the version for Python, or an archive.
 func (f Form) explainOtherForm(path string) error {
 	fault := func(path, problem string) error {
 		return &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New(problem), Fix: f.fix}
@@ -207,8 +207,8 @@ func (f Form) explainOtherForm(path string) error {
 	return nil
 }
 
-// checkNotSwapped refuses splits of one file each of which that for training is
-// the smaller one. Nothing in the files says which they are.
+// checkNotSwapped refuses a set with one file for each split if the training file is the
+// smaller one. Nothing else in the files shows which split they are.
 func (f Form) checkNotSwapped(dir string) error {
 	if len(f.train) != 1 || len(f.validation) != 1 {
 		return nil
@@ -254,7 +254,7 @@ func (f Form) readSplit(ctx context.Context, dir string, classes []string, split
 	return set, nil
 }
 
-// newSet is a set of n images, all of them black and of class 0.
+// newSet returns a set of n black images of class 0.
 func (f Form) newSet(classes []string, n int) *dataset.Set {
 	return &dataset.Set{
 		Name: f.name, Classes: classes, Height: side, Width: side,
@@ -290,8 +290,8 @@ func (f Form) countRecords(path string) (int, error) {
 	return int(size / record), nil
 }
 
-// readFile reads the first n records of the file at path into the set, from
-// its image number at on, on all cores.
+// readFile reads the first n records of the file at path into the images of the set that begin
+// at index at, on all cores.
 func (f Form) readFile(ctx context.Context, path string, set *dataset.Set, at, n int) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -312,8 +312,8 @@ func (f Form) readFile(ctx context.Context, path string, set *dataset.Set, at, n
 	})
 }
 
-// readRecords reads n records from r into the set, from its image number at
-// on. The errors about the data lack the path, and count from r's first record.
+// readRecords reads n records from r into the images of the set that begin at index at. Its
+// errors have no path, and count records from the first one of r.
 func (f Form) readRecords(ctx context.Context, r io.Reader, set *dataset.Set, at, n int) error {
 	record := make([]byte, f.recordSize())
 	for i := range n {
@@ -333,7 +333,7 @@ func (f Form) readRecords(ctx context.Context, r io.Reader, set *dataset.Set, at
 	return nil
 }
 
-// label is the label of a record.
+// label returns the label of a record.
 func (f Form) label(record []byte) (int32, error) {
 	for i, classes := range f.labels {
 		if value := int(record[i]); value >= classes {
@@ -353,7 +353,8 @@ func interleave(pixels, planes []byte) {
 	}
 }
 
-// readClasses reads the class names, one a line, or takes the form's own.
+// readClasses reads the class names, one on each line. If there is no such file, it returns the
+// form's own names.
 func (f Form) readClasses(dir string) ([]string, error) {
 	const limit = 1 << 16
 	path := filepath.Join(dir, f.meta)

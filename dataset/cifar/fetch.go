@@ -24,26 +24,27 @@ const (
 	SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 )
 
-// FetchOptions say what [Fetch] fetches and where to.
+// FetchOptions say what [Fetch] fetches and where it puts it.
 type FetchOptions struct {
-	// Dir is the folder that gets the archive's folder; it is made if need be.
+	// Dir is the folder in which the set's folder is created. It is created too if it
+	// does not exist.
 	Dir string
-	// URL is where the archive is; empty means URL.
+	// URL is the address of the archive; empty means the constant URL.
 	URL string
-	// SHA256 is what the archive must have, in hexadecimal; empty means
-	// SHA256.
+	// SHA256 is the expected hash of the archive, in hexadecimal; empty means the
+	// constant SHA256.
 	SHA256 string
-	// Progress is told how far the download is: by a bar if it is a terminal,
-	// by one line if not. Nil keeps it silent.
+	// Progress gets reports of the download: a bar if it is a terminal, else one line.
+	// Nil means no reports.
 	Progress io.Writer
 }
 
 // Fetch puts the binary files of CIFAR-10 into a folder of opts.Dir and
-// returns that folder; nothing is done when they are there. The archive is
-// accepted only with the SHA-256 that it must have, and the folder appears
-// complete or not at all. A download that was cut off stays in a file of
-// opts.Dir that ends in ".part", and the next Fetch goes on from there. When
-// several processes fetch into one folder, one does and the others wait.
+// returns that folder. It does nothing if the files are there already. The archive
+// must have the expected SHA-256, and the folder appears complete or not at all. An
+// interrupted download stays in opts.Dir, in a file whose name ends in ".part", and
+// the next Fetch resumes it. If several processes fetch into the same folder, one
+// does and the others wait.
 func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	opts.URL = cmp.Or(opts.URL, URL)
 	opts.SHA256 = cmp.Or(opts.SHA256, SHA256)
@@ -63,7 +64,7 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	if form.complete(dir) {
 		return dir, nil
 	}
-	// What a killed process was unpacking. No one unpacks for an hour.
+	// Remove what killed processes were unpacking. Unpacking never takes an hour.
 	if err := durable.RemoveLeftovers(opts.Dir, time.Hour); err != nil {
 		return "", fmt.Errorf("fetch CIFAR-10: %w", err)
 	}
@@ -94,13 +95,12 @@ func fetchArchive(ctx context.Context, opts FetchOptions, report terminal.Report
 	}.Fetch(ctx)
 }
 
-// archiveLimits leave CIFAR-10 room: 8 files of up to 31 MB, 184 MB in all.
+// archiveLimits returns limits with room for CIFAR-10: 8 files of up to 31 MB, 184 MB in all.
 func archiveLimits() download.Limits {
 	return download.Limits{Entries: 64, FileBytes: 1 << 26, StreamBytes: 1 << 29}
 }
 
-// unpackCIFAR10 makes the folder dir appear with what the archive's folder of
-// the same name holds.
+// unpackCIFAR10 unpacks the archive's folder of the same name as dir, and publishes it as dir.
 func unpackCIFAR10(ctx context.Context, archive, dir string) error {
 	tmp, err := durable.TempDir(filepath.Dir(dir))
 	if err != nil {

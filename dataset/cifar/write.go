@@ -12,12 +12,12 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// Write writes a set of ten classes of 32x32 images to the folder dir,
-// made if need be, in the binary form of CIFAR-10: data_batch_1.bin to
-// data_batch_5.bin, test_batch.bin and batches.meta.txt. The training images
-// are spread over the five files in order, so there must be five at least.
-// Each file is complete or absent. test_batch.bin is removed first and written
-// last, so that a set half replaced is not taken for a whole one.
+// Write writes a set of ten classes of 32x32 images to the folder dir in the binary
+// form of CIFAR-10: data_batch_1.bin to data_batch_5.bin, test_batch.bin and
+// batches.meta.txt. It creates dir if it does not exist. The training images are
+// divided among the five files in order, so there must be at least five. Each file is
+// complete or absent. test_batch.bin is removed first and written last, so that a
+// half-replaced set is not mistaken for a complete one.
 func Write(dir string, train, validation *dataset.Set) error {
 	form := CIFAR10()
 	if err := errors.Join(form.fits("train", train, len(form.train)), form.fits("validation", validation, 1)); err != nil {
@@ -50,7 +50,7 @@ func Write(dir string, train, validation *dataset.Set) error {
 	return writeRecords(last, validation, 0, validation.Len())
 }
 
-// fits tells whether the form can hold the set, of at least least images.
+// fits returns an error if the form cannot hold the set, or if it has fewer than least images.
 func (f Form) fits(split string, set *dataset.Set, least int) error {
 	switch {
 	case set.Height != side || set.Width != side:

@@ -1,5 +1,5 @@
-// Package download fetches files over HTTP, going on where an earlier try stopped,
-// and unpacks archives that may be hostile.
+// Package download fetches files over HTTP, resuming interrupted downloads, and unpacks
+// archives that may be hostile.
 package download
 
 import (
@@ -19,25 +19,25 @@ import (
 
 // File is one file to fetch over HTTP.
 type File struct {
-	// Name is what messages call it.
+	// Name is the name of the file in messages.
 	Name string
-	// URL is where it is, and Path where it goes. What has arrived stays there
-	// when the rest does not, and the next Fetch goes on from there.
+	// URL is the address of the file, and Path is where it is stored. An interrupted
+	// download stays there, and the next Fetch resumes it.
 	URL, Path string
-	// SHA256 is what the file must have, in hexadecimal.
+	// SHA256 is the expected hash of the file, in hexadecimal.
 	SHA256 string
-	// Limit is the most bytes that are taken.
+	// Limit is the most bytes that the file may have.
 	Limit int64
-	// Report is told how far the download is.
+	// Report reports the progress of the download.
 	Report terminal.Reporter
 }
 
-// stall is how long the server may be silent.
+// stall is how long the server may send nothing.
 const stall = time.Minute
 
-// Fetch downloads the file, or the rest of it, and checks its hash. A file with
-// another hash is removed: if an earlier try had left a part of it, all of it is
-// fetched once more.
+// Fetch downloads the file, or the rest of it, and checks its hash. A file with another
+// hash is removed. If it consisted of parts from several attempts, Fetch downloads all of
+// it once more.
 func (f File) Fetch(ctx context.Context) error {
 	for {
 		resumed, err := f.run(ctx)
@@ -58,13 +58,13 @@ func (f File) Fetch(ctx context.Context) error {
 				Fix: "fetch it again, or give another source with --url",
 			}
 		}
-		// What was there was the start of something else.
+		// The first part was the start of another file.
 		f.Report.Line("the parts do not fit together; fetching all of it again")
 	}
 }
 
-// run downloads what is missing of the file; resumed tells whether some of it
-// was there. What has arrived stays when the rest does not; a file of nothing goes.
+// run downloads the rest of the file; resumed tells whether a part of it was there already. If
+// the download is interrupted, the received part stays, but an empty file is removed.
 func (f File) run(ctx context.Context) (resumed bool, err error) {
 	if err := durable.RefuseLink(f.Path); err != nil {
 		return false, fmt.Errorf("download: %w", err)
@@ -75,7 +75,7 @@ func (f File) run(ctx context.Context) (resumed bool, err error) {
 	}
 	defer func() {
 		size, seekErr := file.Seek(0, io.SeekEnd)
-		_ = file.Close() // run has synced it, or has an error
+		_ = file.Close() // the file has been synced, or an error is returned
 		if err != nil && seekErr == nil && size == 0 {
 			os.Remove(f.Path)
 		}
@@ -86,7 +86,7 @@ func (f File) run(ctx context.Context) (resumed bool, err error) {
 	}
 	watching, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// Every byte that arrives sets the watch back.
+	// Every read that receives data resets the timer.
 	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("no answer for %v", stall)) })
 	defer watch.Stop()
 	have, err = f.receive(watching, file, have, watch)
@@ -99,8 +99,8 @@ func (f File) run(ctx context.Context) (resumed bool, err error) {
 	return have > 0, file.Sync()
 }
 
-// receive asks for the bytes from have on and adds them to the file. It
-// returns how many of the earlier ones were kept.
+// receive requests the bytes from have on and appends them to the file. It returns how many
+// of the earlier bytes were kept.
 func (f File) receive(ctx context.Context, file *os.File, have int64, watch *time.Timer) (kept int64, err error) {
 	response, err := f.ask(ctx, have)
 	if err != nil {
@@ -110,7 +110,7 @@ func (f File) receive(ctx context.Context, file *os.File, have int64, watch *tim
 	switch response.StatusCode {
 	case http.StatusRequestedRangeNotSatisfiable:
 		if have > 0 {
-			// All of it is there, or more than there should be: the hash tells.
+			// The file is complete, or longer than it should be: the hash will show.
 			return have, nil
 		}
 		return 0, f.refused(response)
@@ -119,7 +119,7 @@ func (f File) receive(ctx context.Context, file *os.File, have int64, watch *tim
 			return 0, dataset.FileError(f.URL, fmt.Errorf("the server sends %q, not the bytes from %d on", response.Header.Get("Content-Range"), have))
 		}
 	case http.StatusOK:
-		// The server has no ranges: what it sends starts at the beginning.
+		// The server does not support ranges and sends the whole file.
 		have = 0
 	default:
 		return 0, f.refused(response)
@@ -142,12 +142,12 @@ func (f File) ask(ctx context.Context, have int64) (*http.Response, error) {
 	if have > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
-	// Else the archive may be taken for something to be uncompressed on the way.
+	// Without this header, the transport might uncompress the archive.
 	request.Header.Set("Accept-Encoding", "identity")
 	return http.DefaultClient.Do(request)
 }
 
-// refused is the error of a status that brings no file.
+// refused returns the error for a status other than success.
 func (f File) refused(response *http.Response) error {
 	return &dataset.Error{
 		Path: f.URL, Record: dataset.NoRecord,
@@ -156,15 +156,14 @@ func (f File) refused(response *http.Response) error {
 	}
 }
 
-// startsAt tells whether a partial response begins at that byte.
+// startsAt tells whether a partial response begins at byte number at.
 func startsAt(response *http.Response, at int64) bool {
 	var from int64
 	_, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes %d-", &from)
 	return err == nil && from == at
 }
 
-// store writes the body of the response to the file, whose first have bytes
-// are there.
+// store appends the body of the response to the file, which has `have` bytes already.
 func (f File) store(file *os.File, response *http.Response, have int64, watch *time.Timer) error {
 	total := int64(-1)
 	if response.ContentLength >= 0 {
@@ -184,7 +183,7 @@ func (f File) store(file *os.File, response *http.Response, have int64, watch *t
 	return nil
 }
 
-// watched sets a watch back with every byte that arrives.
+// watched is a reader that resets a timer whenever data arrives.
 type watched struct {
 	r     io.Reader
 	watch *time.Timer

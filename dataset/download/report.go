@@ -6,9 +6,9 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// transfer shows a download of total bytes, -1 if that is not known, of which
-// have are there: a bar on a terminal, one line elsewhere. What arrives is
-// written to shown; done ends it.
+// transfer shows the progress of a download of total bytes (-1 if not known), of which `have`
+// are there already: as a bar on a terminal, else as one line. The caller writes the received
+// data to shown too, and calls done at the end.
 func transfer(r terminal.Reporter, what string, have, total int64) (shown io.Writer, done func()) {
 	bar := r.Bar("fetching "+what, total)
 	if bar == nil {
@@ -22,7 +22,7 @@ func transfer(r terminal.Reporter, what string, have, total int64) (shown io.Wri
 		}
 		return io.Discard, func() {}
 	}
-	// A terminal that is gone is no failure.
+	// It does not matter if the terminal has been closed.
 	_ = bar.Set64(have)
 	return bar, func() { _ = bar.Clear() }
 }

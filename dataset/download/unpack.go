@@ -15,29 +15,29 @@ import (
 	"onnxlab/dataset"
 )
 
-// Limits bound what Unpack takes out of an archive.
+// Limits bound what Unpack extracts from an archive.
 type Limits struct {
-	// Entries is the number of files and folders.
+	// Entries is the largest number of files and folders.
 	Entries int
-	// FileBytes is the size of one file, StreamBytes that of the whole tar when it
-	// is uncompressed.
+	// FileBytes is the largest size of a file, StreamBytes that of the whole
+	// uncompressed tar.
 	FileBytes, StreamBytes int64
 }
 
-// nameBytes is the longest name of a file, with its folders.
+// nameBytes is the longest name of a file, including its folders.
 const nameBytes = 255
 
-// Unpack extracts a compressed tar of plain files and folders into dir, which
-// is empty. Anything else in it (links, devices, files with holes, names that
-// lead out of dir, names that come twice) is refused, and so is more than the
-// limits allow. What was extracted before stays: dir is to be thrown away.
+// Unpack extracts a compressed tar of plain files and folders into dir, which must be
+// empty. It refuses anything else (links, devices, sparse files, names that lead out of
+// dir, names that occur twice) and archives that exceed the limits. After an error, dir
+// contains what was extracted before, and the caller should remove it.
 func Unpack(ctx context.Context, archive, dir string, limits Limits) error {
 	file, err := os.Open(archive)
 	if err != nil {
 		return dataset.FileError(archive, err)
 	}
 	defer file.Close()
-	// A Root resolves no name to a place outside of it, whatever is in there.
+	// A Root never resolves a name to a path outside of it, whatever it contains.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("unpack %q: %w", archive, err)
@@ -85,8 +85,8 @@ func unpackEntry(archive *tar.Reader, header *tar.Header, root *os.Root, limits 
 	case header.Typeflag == tar.TypeXGlobalHeader:
 		return nil // comments about the archive
 	case len(name) > nameBytes:
-		// A name of ten thousand folders could be made, but not removed: that
-		// takes an open file for each.
+		// A name with ten thousand folders could be created but not removed, which
+		// takes an open file for each folder.
 		return fmt.Errorf("its name has %d bytes, more than %d", len(name), nameBytes)
 	case !filepath.IsLocal(name):
 		return errors.New("its name leads out of the archive")
@@ -95,7 +95,7 @@ func unpackEntry(archive *tar.Reader, header *tar.Header, root *os.Root, limits 
 	case header.Typeflag != tar.TypeReg:
 		return fmt.Errorf("is of type %q, neither a plain file nor a folder", header.Typeflag)
 	case header.PAXRecords["GNU.sparse.major"] != "" || header.PAXRecords["GNU.sparse.map"] != "":
-		return errors.New("has holes, which take no room in the archive") // and so escape StreamBytes
+		return errors.New("has holes, which take no room in the archive") // so StreamBytes would not limit them
 	case header.Size > limits.FileBytes:
 		return fmt.Errorf("has %d bytes, more than %d", header.Size, limits.FileBytes)
 	}

@@ -8,16 +8,16 @@ import (
 	"onnxlab/internal/parallel"
 )
 
-// drawing draws each image of a set when it is first asked for: all of them take
-// longer than everything else before the first training step.
+// drawing draws each image of a set when it is first needed. Drawing all images at once would
+// take longer than everything else before the first training step.
 type drawing struct {
 	seed, split uint64
 	labels      []int32
 	pixels      []uint8
-	once        []sync.Once // one an image
+	once        []sync.Once // one for each image
 }
 
-// undrawn is the first n images of a split, none of which is drawn yet.
+// undrawn returns the first n images of a split, none of which is drawn yet.
 func undrawn(seed, split uint64, n int) *dataset.Set {
 	labels := make([]int32, n)
 	for i := range labels {
@@ -29,7 +29,7 @@ func undrawn(seed, split uint64, n int) *dataset.Set {
 	)
 }
 
-// What Hash is of both splits of the default set.
+// The values of Hash for both splits of the default set.
 const (
 	hashTrain      = "b9ad3370ae79098ed7f52542adae5c373e1c1cb6674dce4811595501cec46373"
 	hashValidation = "ccb251ddaa07d1b98aa5afa57200ac1728ddc24227be7bbbe74096d9b6fa26b8"

@@ -1,10 +1,10 @@
 package synthetic
 
-// colour is red, green and blue in 0..255. Unlike an array a struct is kept in
-// registers.
+// colour is red, green and blue in 0..255. It is a struct, because the compiler keeps a
+// struct in registers but not an array.
 type colour struct{ red, green, blue float32 }
 
-// toward is c moved by the part t of the way to d.
+// toward interpolates between c (t = 0) and d (t = 1).
 func (c colour) toward(d colour, t float32) colour {
 	return colour{
 		mad(d.red-c.red, t, c.red),
@@ -13,24 +13,24 @@ func (c colour) toward(d colour, t float32) colour {
 	}
 }
 
-// distance is the root mean square difference of the channels.
+// distance returns the root mean square difference of the channels.
 func (c colour) distance(d colour) float32 {
 	red, green, blue := c.red-d.red, c.green-d.green, c.blue-d.blue
 	return sqrt(mad(blue, blue, mad(green, green, float32(red*red))) / channels)
 }
 
-// colour is uniform in the colour cube.
+// colour draws uniformly from the colour cube.
 func (d dice) colour() colour {
 	return colour{d.between(0, 255), d.between(0, 255), d.between(0, 255)}
 }
 
-// near is a colour whose channels differ from those of c by up to reach.
+// near draws a colour whose channels differ from those of c by up to reach.
 func (d dice) near(c colour, reach float32) colour {
 	near := func(value float32) float32 { return min(max(value+d.between(-reach, reach), 0), 255) }
 	return colour{near(c.red), near(c.green), near(c.blue)}
 }
 
-// pattern is how a paint goes from one of its colours to the other.
+// pattern says how a paint changes between its two colours.
 type pattern int
 
 const (
@@ -46,11 +46,11 @@ const (
 type paint struct {
 	from, to colour
 	pattern  pattern
-	// axis is the direction of the pattern, times its frequency per pixel.
+	// axis is the direction of the pattern, multiplied by its frequency per pixel.
 	axis point
 	// phase moves the pattern along the axis and across it.
 	phase point
-	// cloud has the values of a cloud at the corners of cells of 4 pixels.
+	// cloud has the values of a cloud at the corners of cells of 4x4 pixels.
 	cloud *[cloudSide * cloudSide]float32
 }
 
@@ -70,7 +70,7 @@ func (d dice) paint(base colour, reach float32) paint {
 	if p.pattern == gradient {
 		frequency = d.between(0.5, 1) / side
 	}
-	p.axis = point{}.along(direction(d.between(0, tau)), frequency)
+	p.axis = point{}.addScaled(direction(d.between(0, tau)), frequency)
 	if p.pattern == cloud {
 		p.cloud = new([cloudSide * cloudSide]float32)
 		for i := range p.cloud {
@@ -80,11 +80,10 @@ func (d dice) paint(base colour, reach float32) paint {
 	return p
 }
 
-// at is the colour of the paint at a place in the image.
+// at returns the colour of the paint at a point of the image.
 func (p *paint) at(place point) colour { return p.from.toward(p.to, p.weight(place)) }
 
-// weight is how far the paint is from its first colour to its second at a place
-// in the image, 0..1.
+// weight returns the share of the second colour at a point of the image, 0..1.
 func (p *paint) weight(place point) float32 {
 	switch p.pattern {
 	case gradient:
@@ -102,8 +101,8 @@ func (p *paint) weight(place point) float32 {
 	return 0
 }
 
-// cloudAt is the cloud's value at a place in the image, bilinear between the
-// corners of its cells.
+// cloudAt returns the cloud's value at a point of the image, by bilinear interpolation
+// between the corners of its cells.
 func cloudAt(cloud *[cloudSide * cloudSide]float32, place point) float32 {
 	u, v := place.x/cloudCell, place.y/cloudCell
 	column, row := int(u), int(v)

@@ -3,12 +3,12 @@ package synthetic
 // line is a row of an image while it is drawn.
 type line [side]colour
 
-// outline bounds what lies over the ground.
+// outline is the outline of a figure or mark that is drawn over the ground.
 type outline interface {
-	// depth is how much of the pixel at a place is covered, 0..1, below 0 the
-	// further outside and above 1 the further inside.
+	// depth returns the share of the pixel at a point that is covered, 0..1. Outside
+	// it continues below 0, and inside above 1, in proportion to the distance.
 	depth(place point) float32
-	// edge is how many pixels it takes at least for the depth to change by 1.
+	// edge returns the smallest number of pixels over which the depth changes by 1.
 	edge() float32
 }
 
@@ -36,10 +36,10 @@ func (l *line) ground(y float32, p *paint) {
 	}
 }
 
-// cover paints what is inside of the outline in the row at y. From each pixel
-// it knows how far there is no edge, and most pixels are far from one.
+// cover paints the inside of the outline in the row at y. Most pixels are far from an edge:
+// the depth says for how many pixels there is none, so these need no further depths.
 func (l *line) cover(y float32, o outline, p *paint) {
-	// Depths are rounded, by much less than this.
+	// margin allows for rounding errors of depths, which are much smaller.
 	const margin = 1. / 64
 	edge := o.edge()
 	for column := 0; column < side; {

@@ -4,8 +4,8 @@ import "math"
 
 const tau = 2 * math.Pi
 
-// scene is everything that decides an image of the synthetic set: a figure on
-// a ground, with marks behind it and in front of it.
+// scene describes an image of the synthetic set: a figure on a ground, with marks behind
+// it and in front of it.
 type scene struct {
 	ground, fill paint
 	figure       figure
@@ -16,49 +16,49 @@ type scene struct {
 	dice  dice
 }
 
-// drawScene draws what an image of that class shows.
+// drawScene draws the random scene of an image of the class.
 func drawScene(d dice, class int) *scene {
-	is := difficultyAt(d.unit())
+	level := difficultyAt(d.unit())
 	ground := d.colour()
-	// What makes the figure visible is its difference from the ground, of
-	// whatever sign and hue, never a colour of its own.
+	// Only the difference from the ground makes the figure visible, never a colour of its
+	// own.
 	fill := d.colour()
-	for fill.distance(ground) < is.contrast {
+	for fill.distance(ground) < level.contrast {
 		fill = d.colour()
 	}
 	s := &scene{
-		ground: d.paint(ground, is.groundReach),
-		fill:   d.paint(fill, is.fillReach),
-		figure: d.figure(class, is.leastRadius),
-		noise:  d.between(leastNoise, is.mostNoise),
+		ground: d.paint(ground, level.groundReach),
+		fill:   d.paint(fill, level.fillReach),
+		figure: d.figure(class, level.leastRadius),
+		noise:  d.between(leastNoise, level.mostNoise),
 		dice:   d,
 	}
-	for range d.pick(int(is.mostBehind) + 1) {
+	for range d.pick(int(level.mostBehind) + 1) {
 		s.behind = append(s.behind, d.mark(d.colour(), 1, 3.5))
 	}
-	if d.chance(is.frontChance) {
+	if d.chance(level.frontChance) {
 		s.front = append(s.front, d.mark(d.colour(), 1.5, 4.5))
 	}
 	return s
 }
 
-// difficulty bounds what an image may show. Images of every difficulty are
-// mixed: the easy ones let a network find out what it is about, the hard ones
-// leave it something to learn. Colours are in 0..255, lengths in pixels.
+// difficulty limits what an image may show. The set mixes images of all difficulties: a
+// network can begin to learn from the easy ones, and the hard ones leave room for
+// improvement. Colours are in 0..255, lengths in pixels.
 type difficulty struct {
-	// contrast is the least distance of the figure's colour from the ground's.
+	// contrast is the smallest distance of the figure's colour from the ground's.
 	contrast float32
 	// groundReach and fillReach are the variations within a texture.
 	groundReach, fillReach float32
 	mostNoise              float32
-	// mostBehind is the largest number of marks behind the figure, and
-	// frontChance how likely one is in front of it.
+	// mostBehind is the largest number of marks behind the figure, and frontChance the
+	// probability of a mark in front of it.
 	mostBehind, frontChance float32
 	leastRadius             float32
 }
 
-// difficultyAt is the difficulty at a level from 0, easy, to 1, hard. The ends
-// were tuned with bench/synthetic.
+// difficultyAt returns the difficulty at a level from 0 (easy) to 1 (hard). The values at both
+// ends were tuned with bench/synthetic.
 func difficultyAt(level float32) difficulty {
 	from := func(easy, hard float32) float32 { return mad(level, hard-easy, easy) }
 	return difficulty{
@@ -84,16 +84,16 @@ const (
 type figure struct {
 	shape  int
 	centre point
-	// way is the direction that the shape's right points to.
+	// way is the direction of the shape's own x axis.
 	way point
-	// scale is the half size along the shape's own axes in pixels.
+	// scale is half the size along the shape's own axes, in pixels.
 	scale point
 	flip  bool
 	// softness is the width of the edge in pixels.
 	softness float32
 }
 
-// figure draws the pose of a shape of at least that radius.
+// figure draws the pose of a shape whose radius is at least leastRadius.
 func (d dice) figure(class int, leastRadius float32) figure {
 	radius := d.between(leastRadius, mostRadius)
 	stretch := d.between(-mostStretch, mostStretch)
@@ -129,12 +129,12 @@ type mark struct {
 	radius   float32
 }
 
-// mark draws one of a radius in the range given, half of them dots.
+// mark draws a mark with a radius in least..most. Half of the marks are dots.
 func (d dice) mark(c colour, least, most float32) mark {
 	m := mark{fill: paint{from: c}, from: point{d.between(0, side), d.between(0, side)}, radius: d.between(least, most)}
 	m.to = m.from
 	if d.chance(0.5) {
-		m.to = m.from.along(direction(d.between(0, tau)), d.between(5, 20))
+		m.to = m.from.addScaled(direction(d.between(0, tau)), d.between(5, 20))
 		m.radius /= 2
 	}
 	return m

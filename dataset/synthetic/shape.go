@@ -2,16 +2,16 @@ package synthetic
 
 import "math"
 
-// shape is a class of the synthetic set. Shapes fill about the unit circle.
+// shape is a class of the synthetic set. Shapes roughly fill the unit circle.
 type shape struct {
 	name string
-	// distance is the signed distance of a point from the outline, negative
-	// inside (Quilez, "2D distance functions", has the method).
+	// distance returns the signed distance of a point from the outline, negative inside
+	// (see Quilez, "2D distance functions").
 	distance func(p point) float32
 }
 
-// shapes are the classes in the order of their labels. Each stays what it is
-// when it is flipped left to right or turned, stretched or cut a little.
+// shapes are the classes in the order of their labels. They can still be told apart when they
+// are flipped left to right, or rotated, stretched or cut off a little.
 var shapes = [10]shape{
 	{"disc", func(p point) float32 { return p.length() - 0.9 }},
 	{"ring", func(p point) float32 { return abs(p.length()-0.7) - 0.22 }},
@@ -32,7 +32,7 @@ var (
 	star     = starCorners()
 )
 
-// starCorners are those of a star of five points, the first upwards.
+// starCorners returns the corners of a star with five points, the first of which points upwards.
 func starCorners() (corners [10]point) {
 	const outer, inner = 1.02, 0.45
 	for i := range corners {
@@ -40,24 +40,24 @@ func starCorners() (corners [10]point) {
 		if i%2 == 1 {
 			radius = inner
 		}
-		corners[i] = point{}.along(direction(float32(i)*math.Pi/5-math.Pi/2), radius)
+		corners[i] = point{}.addScaled(direction(float32(i)*math.Pi/5-math.Pi/2), radius)
 	}
 	return corners
 }
 
-// bars are three level bars, one above the other.
+// bars are three horizontal bars, one above the other.
 func bars(p point) float32 {
 	middle := box(p, 0.85, 0.17)
 	p.y = abs(p.y) - 0.62
 	return min(middle, box(p, 0.85, 0.17))
 }
 
-// crescent is a disc less a smaller one beside its centre.
+// crescent is a disc without a smaller disc beside its centre.
 func crescent(p point) float32 {
 	return max(p.length()-0.92, 0.74-p.minus(point{0.42, 0}).length())
 }
 
-// heart is two discs that overlap, and the kite below and between them.
+// heart is two overlapping discs and a kite below and between them.
 func heart(p point) float32 {
 	const x, y, radius = 0.44, -0.32, 0.52
 	lobe := point{abs(p.x), p.y}.minus(point{x, y}).length() - radius

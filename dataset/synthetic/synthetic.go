@@ -1,7 +1,7 @@
-// Package synthetic draws a labelled set of images without any file: ten classes
-// of shapes, 32x32 pixels, told apart by form alone, in varied pose, colour, texture
-// and surroundings. It is the same, bit by bit, on every machine and from one version
-// to the next.
+// Package synthetic draws a labelled set of images, without any file: 32x32 pixels that
+// show one of ten shapes, in varied pose, colour, texture and surroundings. Only the
+// shape distinguishes the classes. The set is the same, bit for bit, on every machine
+// and in every version.
 package synthetic
 
 import (
@@ -12,7 +12,7 @@ import (
 	"onnxlab/dataset/cifar"
 )
 
-// Name is what the set is called.
+// Name is the name of the set.
 const Name = "synthetic"
 
 // The default set: as many images as CIFAR-10 has, from seed 1.
@@ -29,15 +29,15 @@ const (
 	imageBytes = channels * side * side
 )
 
-// The splits of the set, whose images have nothing in common.
+// The splits of the set. They have no images in common.
 const (
 	splitTrain uint64 = iota
 	splitValidation
 )
 
-// Draw draws the first images of both splits of the set of that seed. Image i of a
-// split depends on the seed and i alone, never on how many are drawn; every ten in a
-// row have one image of each class.
+// Draw draws the first images of both splits of the set with that seed. Image i of a split
+// depends only on the seed and i, not on how many are drawn. Images 10k to 10k+9 have one
+// image of each class.
 func Draw(ctx context.Context, seed uint64, train, validation int) (trainSet, validationSet *dataset.Set, err error) {
 	if train < 0 || validation < 0 {
 		return nil, nil, fmt.Errorf("draw synthetic set: %d and %d images: a count is negative", train, validation)
@@ -51,7 +51,7 @@ func Draw(ctx context.Context, seed uint64, train, validation int) (trainSet, va
 	return trainSet, validationSet, nil
 }
 
-// drawn is the first n images of a split, all of which are drawn.
+// drawn returns the first n images of a split, all of them drawn.
 func drawn(ctx context.Context, seed, split uint64, n int) (*dataset.Set, error) {
 	set := undrawn(seed, split, n)
 	if err := set.Draw(ctx); err != nil {
@@ -63,7 +63,7 @@ func drawn(ctx context.Context, seed, split uint64, n int) (*dataset.Set, error)
 	}, nil
 }
 
-// Classes are the names of the ten classes, in the order of their labels.
+// Classes returns the names of the ten classes, in the order of their labels.
 func Classes() []string {
 	classes := make([]string, len(shapes))
 	for i, s := range shapes {
@@ -72,13 +72,13 @@ func Classes() []string {
 	return classes
 }
 
-// classOf is the class of an image: the images 10k..10k+9 have the ten classes
-// in an order of their own.
+// classOf returns the class of an image. The images 10k..10k+9 have the ten classes in a
+// random order of their own.
 func classOf(seed, split uint64, i int) int {
 	d := newDice(seed, split, uint64(i/len(shapes)), purposeLabel)
 	var order [10]int
 	for at := range order {
-		// Fisher-Yates, inside out.
+		// The "inside-out" version of the Fisher-Yates shuffle.
 		to := d.pick(at + 1)
 		order[at] = order[to]
 		order[to] = at
@@ -86,9 +86,9 @@ func classOf(seed, split uint64, i int) int {
 	return order[i%len(order)]
 }
 
-// Load returns splits of the default set, train or validation, whose images are
-// drawn when they are first asked for. With a path it reads the files that
-// 'pipeline data synth' wrote there.
+// Load returns splits (train or validation) of the default set, whose images are drawn when
+// they are first needed. With a path, it reads the files that 'pipeline data synth' wrote
+// there.
 func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
 	if path != "" {
 		form := cifar.CIFAR10().As(Name, Classes(), "write the files with 'pipeline data synth --out DIR', then use --set data.path=DIR")
@@ -101,7 +101,7 @@ func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dat
 		case dataset.Validation:
 			number, all = splitValidation, Validation
 		case dataset.Test, dataset.All:
-			continue // there is none
+			continue // the set has no such split
 		}
 		n, err := limits.Count("", split, all)
 		if err != nil {

@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 )
 
-// PublishDir makes the finished directory tmp appear as target, atomically and
-// durably. tmp comes from [TempDir] and is in the same directory as target.
+// PublishDir renames the finished directory tmp to target, atomically and durably.
+// tmp must come from [TempDir] and be in the same directory as target.
 //
-// When target is there already, complete decides: if it accepts what is there
-// (another process was faster), tmp is dropped and that is no error; otherwise
-// tmp takes its place. A nil complete accepts anything. On failure tmp is
-// removed.
+// If target exists already, complete decides what happens: if it accepts the
+// existing directory (another process was faster), PublishDir removes tmp and returns
+// no error; otherwise tmp replaces it. A nil complete accepts anything. On failure tmp
+// is removed.
 func PublishDir(tmp, target string, complete func(dir string) bool) error {
 	if complete == nil {
 		complete = func(string) bool { return true }
@@ -51,8 +51,8 @@ func renameDir(tmp, target string, complete func(string) bool) error {
 	return err
 }
 
-// discard removes the directory or file at path, in one step for everyone
-// else. That someone else was faster is fine.
+// discard removes the directory or file at path, atomically for other processes. It
+// is no error if another process has already removed it.
 func discard(path string) error {
 	aside, err := TempDir(filepath.Dir(path))
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 )
 
 // WriteFile replaces the file at path by what write produces, atomically and
-// durably. The writer given to write is buffered and valid only during the
-// call. When write or any step after it fails, the error is returned, path is
-// what it was before, and nothing else is left in its directory.
+// durably. The writer passed to write is buffered and only valid during the call. If
+// write or any later step fails, WriteFile returns the error, path is unchanged, and
+// nothing else is left in its directory.
 //
-// A new file gets mode 0666 less the umask; a replaced one keeps its mode. A
-// symbolic link at path is replaced, not followed; a directory is refused, and so
-// is a device, a pipe or a socket, which root could replace, and a link to one of
-// these or to an open file, as /dev/stdout is. Errors name path alone, or its
-// directory: the temporary file is gone when they are read.
+// A new file gets mode 0666 minus the umask; a replaced file keeps its mode. A
+// symbolic link at path is replaced, not followed. A directory, a device, a pipe or a
+// socket at path is refused, and so is a link to one of these or to an open file, such
+// as /dev/stdout. Errors name path or its directory, not the temporary file, which is
+// removed by then.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := replaceable(path); err != nil {
@@ -30,11 +30,11 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
-	// Also on a panic in write: the deferred call then runs with done unset.
+	// This also removes the temporary file after a panic in write.
 	done := false
 	defer func() {
 		if !done {
-			_ = tmp.Close() // there is an error to tell already
+			_ = tmp.Close() // an earlier error is returned
 			os.Remove(tmp.Name())
 		}
 	}()
@@ -51,7 +51,7 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	return nil
 }
 
-// replaceable tells what speaks against a file in the place of what is at path.
+// replaceable returns an error if WriteFile must not replace what is at path.
 func replaceable(path string) error {
 	if to, err := os.Readlink(path); err == nil && strings.HasPrefix(to, "/proc/") {
 		return errors.New("is a link to an open file, not a file")

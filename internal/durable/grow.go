@@ -9,13 +9,12 @@ import (
 )
 
 // GrowFile makes data the content of the file at path, for readers that keep the
-// file open and wait for more of it. Where the file holds a beginning of data,
-// the rest is written behind it; everywhere else [WriteBytes] replaces the file.
-// Two processes may grow a file at once: they write the same bytes to the same
-// places.
+// file open and wait for more. If the file contains a prefix of data, GrowFile
+// appends the rest; otherwise [WriteBytes] replaces the file. Two processes may grow a
+// file to the same data at once: they write the same bytes at the same offsets.
 //
-// A process that is killed while the file grows leaves a shorter beginning of
-// data, which the next call completes. The rest is synced when GrowFile returns.
+// A process that is killed while it appends leaves a prefix of data, which the next
+// call completes. The file is synced when GrowFile returns.
 func GrowFile(path string, data []byte) error {
 	grown, err := grow(path, data)
 	if err != nil {
@@ -27,8 +26,8 @@ func GrowFile(path string, data []byte) error {
 	return WriteBytes(path, data)
 }
 
-// grow reports false, and leaves the file alone, where it holds no beginning of
-// data, or is none that can be written in place.
+// grow appends the rest of data. It returns false and does not change the file if the
+// file does not contain a prefix of data or cannot be written in place.
 func grow(path string, data []byte) (grown bool, err error) {
 	before, err := os.Lstat(path)
 	if err != nil || !before.Mode().IsRegular() || before.Size() == 0 || before.Size() > int64(len(data)) {
@@ -40,7 +39,7 @@ func grow(path string, data []byte) (grown bool, err error) {
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if opened, err := file.Stat(); err != nil || !os.SameFile(before, opened) {
-		return false, err // a link came between
+		return false, err // the file was replaced, perhaps by a link, after Lstat
 	}
 	there, err := io.ReadAll(io.LimitReader(file, int64(len(data))+1))
 	if err != nil || !bytes.HasPrefix(data, there) {

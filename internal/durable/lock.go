@@ -9,29 +9,28 @@ import (
 	"time"
 )
 
-// lockName is the file in a directory that its lock is held on. It stays when
-// the lock is released: deleting it could split later comers over two files.
+// lockName is the file in a directory that is locked. It is not deleted when the lock
+// is released: otherwise two processes could lock two different files of that name.
 const lockName = ".lock"
 
 var (
-	// errHeld is what the system's lock call is translated to when another
-	// process has the lock.
+	// errHeld is returned by lockFile if another process holds the lock.
 	errHeld = errors.New("lock is held")
-	// errNoLocks is what it is translated to where the file system has no locks.
+	// errNoLocks is returned by lockFile if the file system has no locks.
 	errNoLocks = errors.New("the file system has no locks")
 )
 
-// LockedError is the refusal of [Lock].
+// LockedError says that another process holds the lock.
 type LockedError struct {
 	Dir string
-	// Holder is zero when the other process had not yet written who it is.
+	// Holder is zero if the other process has not written who it is yet.
 	Holder Holder
 	// Remove is, on file systems without locks, the file to delete once it is
 	// certain that the holder has ended; empty where the system takes care of that.
 	Remove string
 }
 
-// Error names the directory and, where it is known, who holds it since when.
+// Error names the directory and, if known, who has held the lock since when.
 func (e *LockedError) Error() string {
 	if e.Holder.PID == 0 {
 		return fmt.Sprintf("lock %q: another process is using it", e.Dir)
@@ -44,11 +43,10 @@ func (e *LockedError) Error() string {
 }
 
 // Lock takes the exclusive lock on dir, which must exist, without waiting. If
-// another process, or another caller in this one, holds it, the error is a
-// [*LockedError] that says who. Locks of dead processes do not exist: the
-// system drops a lock with its process. Where the file system has no locks,
-// files take their place, and the lock of a process that is known to be gone
-// is taken over; see [Holder.Life].
+// another process, or another caller in this process, holds it, the error is a
+// [*LockedError] that says who. When a process ends, the system drops its locks.
+// If the file system has no locks, files take their place, and the lock of a
+// process that is known to be gone is taken over; see [Holder.Life].
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	if err := RefuseLink(path); err != nil {
@@ -81,18 +79,18 @@ func Lock(dir string) (unlock func() error, err error) {
 	return func() error { return errors.Join(file.Truncate(0), file.Close()) }, nil
 }
 
-// LockWait is [Lock], but waits while another holds the lock, until ctx is done:
-// the error then is that of ctx. The function waiting, if it is not nil, is told
-// once for whom.
+// LockWait is like [Lock], but waits while another process holds the lock. If ctx is
+// done first, it returns the error of ctx. If it has to wait, it calls the function
+// waiting once with the holder, unless waiting is nil.
 func LockWait(ctx context.Context, dir string, waiting func(Holder)) (unlock func() error, err error) {
 	const pause = 100 * time.Millisecond
-	for told := false; ; told = true {
+	for reported := false; ; reported = true {
 		unlock, err = Lock(dir)
 		var locked *LockedError
 		if !errors.As(err, &locked) {
 			return unlock, err
 		}
-		if !told && waiting != nil {
+		if !reported && waiting != nil {
 			waiting(locked.Holder)
 		}
 		select {

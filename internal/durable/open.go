@@ -9,14 +9,14 @@ import (
 	"os"
 )
 
-// OpenPlain opens the file at path for reading. A folder is refused, and so is
-// a pipe or a device, which a stranger's directory may hold under the name of
-// a file: reading it might never end. A link to a plain file is followed.
+// OpenPlain opens the file at path for reading. It refuses folders, pipes and devices.
+// A directory from an untrusted source may contain a pipe or a device under the name of
+// a file, and reading it might never end. OpenPlain follows links to plain files.
 func OpenPlain(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
-			cause.Op = "open" // what the caller is at
+			cause.Op = "open" // the caller does not know of Stat
 		}
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func ReadPlain(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	// The size comes first: reading on and on takes several times the memory.
+	// Allocate the size at once: growing a buffer takes several times the memory.
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -45,20 +45,19 @@ func ReadPlain(path string, limit int64) ([]byte, error) {
 	var data bytes.Buffer
 	data.Grow(int(info.Size()) + bytes.MinRead)
 	n, err := data.ReadFrom(io.LimitReader(file, limit+1))
-	if err == nil && n > limit { // it has grown meanwhile
+	if err == nil && n > limit { // the file has grown in the meantime
 		err = tooLong
 	}
 	return data.Bytes(), err
 }
 
-// RefuseLink returns an error if there is something at path that is not a
-// plain file. It goes before a file is opened for writing in place in a
-// directory that may be a stranger's: through a link, another file would be
-// written.
+// RefuseLink returns an error if there is something at path that is not a plain file.
+// Call it before you open a file for writing in place in an untrusted directory:
+// through a link, another file would be overwritten.
 func RefuseLink(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil // opening it tells
+		return nil // opening the file will report it
 	}
 	return plain("write", path, info.Mode())
 }

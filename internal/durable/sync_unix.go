@@ -4,9 +4,9 @@ package durable
 
 import "os"
 
-// SyncDir writes the names in dir through to the disk, so that a rename or a
-// new file in it survives a power failure. It does nothing on Windows, which
-// cannot do it.
+// SyncDir writes the entries of dir through to the disk, so that a rename or a new
+// file in it survives a power failure. On Windows, where that is not possible, it does
+// nothing.
 func SyncDir(dir string) error {
 	file, err := os.Open(dir)
 	if err != nil {

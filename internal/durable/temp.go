@@ -11,13 +11,12 @@ import (
 	"time"
 )
 
-// tempPrefix starts every temporary name. The names do not contain that of
-// their target, which may already be as long as a name can be.
+// tempPrefix starts every temporary name. Temporary names do not contain the name of
+// their target, which may already have the maximum length.
 const tempPrefix = ".tmp-"
 
-// TempDir makes an empty directory in parent for [PublishDir] to rename. Make
-// it in the directory that the target is in: a rename cannot cross file
-// systems.
+// TempDir makes an empty directory in parent for [PublishDir] to rename. parent must
+// be the directory of the target, because a rename cannot cross file systems.
 func TempDir(parent string) (string, error) {
 	return tempName(parent, func(path string) error { return os.Mkdir(path, 0o777) })
 }
@@ -45,12 +44,12 @@ func tempName(dir string, create func(path string) error) (string, error) {
 		}
 	}
 	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
-		err = &fs.PathError{Op: failed.Op, Path: dir, Err: failed.Err} // no name of ours is of interest
+		err = &fs.PathError{Op: failed.Op, Path: dir, Err: failed.Err} // the temporary name means nothing to the user
 	}
 	return "", err
 }
 
-// withoutTemp is what the system says of an operation on the temporary name tmp.
+// withoutTemp removes the temporary name tmp from an error: it returns the cause alone.
 func withoutTemp(err error, tmp string) error {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -1,7 +1,7 @@
-// Package keyed makes random numbers that depend on what they are for and not
-// on what was drawn before: each (seed, epoch, sample, purpose) has a stream
-// of its own. Whoever draws them, in whatever order and on however many
-// workers, gets the same ones, and resuming a run needs no generator state.
+// Package keyed makes random numbers that depend only on what they are for, not on
+// what was drawn before: each (seed, epoch, sample, purpose) has a stream of its own.
+// The numbers are the same in any order and with any number of workers, and resuming
+// a run needs no generator state.
 //
 //	var source rand.PCG
 //	rng := rand.New(&source)
@@ -11,7 +11,7 @@ package keyed
 
 import "math/rand/v2"
 
-// Purpose tells apart the streams of one (seed, epoch, sample).
+// Purpose distinguishes the streams of one (seed, epoch, sample).
 type Purpose uint64
 
 // The purposes for which numbers are drawn. Their values are part of what a
@@ -21,14 +21,14 @@ const (
 	Shuffle Purpose = 1
 	// Augment draws the plan of a sample in an epoch.
 	Augment Purpose = 2
-	// Balance draws the images of an epoch that has as many of every class; its sample
-	// is 0.
+	// Balance draws the images of an epoch that has equally many of every class; its
+	// sample is 0.
 	Balance Purpose = 3
 	// Mixing draws how a sample is mixed with another in an epoch.
 	Mixing Purpose = 4
 )
 
-// Seed puts source at the start of the stream of a key. It does not allocate.
+// Seed sets source to the start of the stream of a key. It does not allocate.
 func Seed(source *rand.PCG, seed, epoch, sample uint64, purpose Purpose) {
 	key := Mix(seed)
 	for _, part := range [...]uint64{uint64(purpose), epoch, sample} {
@@ -37,7 +37,7 @@ func Seed(source *rand.PCG, seed, epoch, sample uint64, purpose Purpose) {
 	source.Seed(key, Mix(key))
 }
 
-// Gamma is what SplitMix64 adds to its state for each of its numbers.
+// Gamma is the number that SplitMix64 adds to its state for each random number.
 const Gamma = 0x9e3779b97f4a7c15
 
 // Mix is one step of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable

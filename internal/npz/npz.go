@@ -1,5 +1,5 @@
-// Package npz reads and writes NumPy's .npz archives of little-endian arrays, the form
-// in which reference values made by Python generators are kept.
+// Package npz reads and writes NumPy's .npz archives of little-endian arrays. Python
+// generators write reference values for tests in that format.
 package npz
 
 import (
@@ -27,14 +27,14 @@ type Array struct {
 // Archive maps the names of an archive's arrays to the arrays.
 type Archive map[string]Array
 
-var headerForm = regexp.MustCompile(`'descr': '[<|]([a-z]\d)', 'fortran_order': False, 'shape': \(([\d, ]*)\)`)
+var headerPattern = regexp.MustCompile(`'descr': '[<|]([a-z]\d)', 'fortran_order': False, 'shape': \(([\d, ]*)\)`)
 
 // Read reads every array of the .npz file at path.
 func Read(path string) (Archive, error) {
 	z, err := zip.OpenReader(path)
 	if err != nil {
 		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
-			err = cause.Err // without the path again
+			err = cause.Err // the path is in the message already
 		}
 		return nil, fmt.Errorf("read %q: %w", path, err)
 	}
@@ -50,8 +50,8 @@ func Read(path string) (Archive, error) {
 	return arrays, nil
 }
 
-// maxBytes is how large an array may be: a small file can hold a zip of any
-// size.
+// maxBytes is the largest size of an array. A limit is needed because a small zip can
+// uncompress to any size.
 const maxBytes = 1 << 30
 
 func readMember(f *zip.File) (Array, error) {
@@ -79,7 +79,7 @@ func parse(data []byte) (Array, error) {
 	if end > len(data) {
 		return Array{}, fmt.Errorf("header is cut off")
 	}
-	m := headerForm.FindStringSubmatch(string(data[10:end]))
+	m := headerPattern.FindStringSubmatch(string(data[10:end]))
 	if m == nil {
 		return Array{}, fmt.Errorf("unsupported header %q", data[10:end])
 	}
@@ -95,7 +95,7 @@ func parse(data []byte) (Array, error) {
 		}
 		a.Shape = append(a.Shape, n)
 		if n > maxBytes || size*n > maxBytes {
-			return Array{}, fmt.Errorf("shape (%s) is of more than %d bytes", m[2], maxBytes)
+			return Array{}, fmt.Errorf("shape (%s) needs more than %d bytes", m[2], maxBytes)
 		}
 		size *= n
 	}

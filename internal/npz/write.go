@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// Uint8s is an array of bytes of the shape.
+// Uint8s returns an array of bytes with the shape.
 func Uint8s(data []uint8, shape ...int) Array {
 	return Array{Shape: shape, DType: "u1", raw: data}
 }
 
-// Float32s is an array of float32 of the shape.
+// Float32s returns an array of float32 with the shape.
 func Float32s(data []float32, shape ...int) Array {
 	raw := make([]byte, 0, 4*len(data))
 	for _, v := range data {
@@ -25,8 +25,8 @@ func Float32s(data []float32, shape ...int) Array {
 	return Array{Shape: shape, DType: "f4", raw: raw}
 }
 
-// Write writes the archive as numpy.savez_compressed does, the arrays in the
-// order of their names: the same archive gives the same bytes.
+// Write writes the archive as numpy.savez_compressed does, with the arrays sorted by
+// name, so that equal archives give equal bytes.
 func Write(w io.Writer, arrays Archive) error {
 	z := zip.NewWriter(w)
 	for _, name := range slices.Sorted(maps.Keys(arrays)) {

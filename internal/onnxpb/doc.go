@@ -1,5 +1,5 @@
-// Package onnxpb holds the Go types of the ONNX format, as far as onnxlab
-// writes and reads it, generated from onnx.proto.
+// Package onnxpb holds Go types for the parts of the ONNX format that onnxlab reads
+// and writes. They are generated from onnx.proto.
 package onnxpb
 
 //go:generate ./generate.sh

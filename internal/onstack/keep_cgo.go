@@ -42,8 +42,8 @@ import "C"
 
 import "errors"
 
-// Keep calls load and then sets again the signal handlers that it replaced
-// with ones that do not run on the signal stack, also if it fails. It gives
+// Keep calls load. Then it restores the signal handlers that load replaced by
+// handlers which do not run on the signal stack, even if load failed. It returns
 // load's error.
 func Keep(load func() error) error {
 	saved := C.save_handlers()

@@ -17,15 +17,15 @@ import (
 	"testing"
 )
 
-// variable is set to the test's name in its own process. Others than this begin
-// with a prefix that package configs reads.
+// variable is the environment variable that is set to the test's name in its own
+// process. It does not have the prefix of the variables that package configs reads.
 const variable = "TEST_IN_OWN_PROCESS"
 
 // Is tells whether this is the process of the test.
 func Is(t *testing.T) bool { return os.Getenv(variable) == t.Name() }
 
-// Run runs the calling test in a process of its own, after change, which may be
-// nil, has changed how that is started. The error has the output in it.
+// Run runs the calling test in a process of its own. change may adjust the command
+// first; it may be nil. The error contains the output.
 func Run(t *testing.T, change func(*exec.Cmd)) error {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Chunks calls do, on all cores, with the chunks of from..to-1, of which none
-// is longer than size, and returns the error of the first chunk that has one.
+// Chunks cuts from..to-1 into chunks of at most size elements and calls do for each
+// of them, on all cores. It returns the error of the first chunk that has one.
 func Chunks(from, to, size int, do func(from, to int) error) error {
 	errs := make([]error, (to-from+size-1)/size)
 	var group errgroup.Group

@@ -1,6 +1,6 @@
-// Package printable makes text out of strangers' files fit for people's
-// terminals and pictures: names could otherwise command the terminal, forge
-// lines of a table, or make it endlessly wide.
+// Package printable makes text from untrusted files safe to show on terminals and
+// in pictures. Otherwise names could send commands to the terminal, forge lines of a
+// table, or make it endlessly wide.
 package printable
 
 import (
@@ -9,21 +9,20 @@ import (
 	"unicode/utf8"
 )
 
-// longest is how many characters of a name are shown: more than names have that
-// people give.
+// longest is the most characters of a name that are shown. Names that people choose
+// are shorter.
 const longest = 120
 
-// Text replaces what commands a terminal: control characters, but for tabs and
-// ends of lines, and those that turn the direction of the text around.
+// Text replaces characters that control a terminal: control characters except tabs
+// and line feeds, and characters that change the direction of the text.
 func Text(text string) string {
 	return replace(text, func(r rune) bool { return r != '\n' && r != '\t' && commands(r) })
 }
 
-// Line is Text without tabs and ends of lines.
+// Line is like Text, but also replaces tabs and line feeds.
 func Line(text string) string { return replace(text, commands) }
 
-// Name is a Line of at most 120 characters, for columns, whose every row is as
-// wide as the widest.
+// Name is Line shortened to 120 characters, for the columns of tables.
 func Name(name string) string {
 	name = Line(name)
 	if utf8.RuneCountInString(name) <= longest {
@@ -32,7 +31,7 @@ func Name(name string) string {
 	return string([]rune(name)[:longest-1]) + "…"
 }
 
-// commands tells characters that do something instead of being shown.
+// commands tells whether a character controls the terminal instead of being shown.
 func commands(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
@@ -46,7 +45,7 @@ func replace(text string, unwanted func(rune) bool) string {
 	}, text)
 }
 
-// ShellWord is a word as a shell takes it.
+// ShellWord quotes a word for a shell, if necessary.
 func ShellWord(s string) string {
 	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
 		return s

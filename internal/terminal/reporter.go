@@ -8,7 +8,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// Reporter tells the user what is going on. One without a writer is silent.
+// Reporter reports progress to the user. Without a writer it is silent.
 type Reporter struct{ W io.Writer }
 
 // Line prints one line.
@@ -18,8 +18,9 @@ func (r Reporter) Line(format string, args ...any) {
 	}
 }
 
-// Bar returns a bar of so many bytes, -1 if that is not known, which is as wide as
-// the terminal and goes when it ends. Elsewhere than on a terminal it is nil.
+// Bar returns a progress bar for total bytes, -1 if the total is not known. The bar is as
+// wide as the terminal and disappears at the end. If the writer is not a terminal, Bar
+// returns nil.
 func (r Reporter) Bar(description string, total int64) *progressbar.ProgressBar {
 	screen, ok := Of(r.W)
 	if !ok {
@@ -30,18 +31,18 @@ func (r Reporter) Bar(description string, total int64) *progressbar.ProgressBar 
 		progressbar.OptionSetWriter(screen),
 		progressbar.OptionSetDescription(description),
 		progressbar.OptionShowBytes(true),
-		// OptionFullWidth takes 80 columns on whatever is no *os.File, such as a Screen.
+		// OptionFullWidth would take 80 columns, because a Screen is not an *os.File.
 		progressbar.OptionSetWidth(screen.BarWidth(utf8.RuneCountInString(description)+len(figures))),
-		// Without a length there is a spinner. It is drawn at once and turns when bytes
-		// arrive: a goroutine that turns it all the time would go on after the terminal is
+		// Without a total there is a spinner. It is drawn at once and only turns when bytes
+		// arrive: a goroutine that turned it all the time would go on after the terminal is
 		// closed.
 		progressbar.OptionSetRenderBlankState(total < 0),
 		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionClearOnFinish())
 }
 
-// BarWidth is how wide a bar is on the screen beside so many characters of text.
-// It is never too narrow to be seen: rather, the end of the text is cut off.
+// BarWidth returns the width of a bar beside text characters of text. It is never too
+// narrow to be seen; the end of the text is cut off instead.
 func (s *Screen) BarWidth(text int) int {
 	const narrowest = 8
 	return max(s.Columns()-text, narrowest)

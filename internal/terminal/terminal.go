@@ -9,17 +9,17 @@ import (
 	"golang.org/x/term"
 )
 
-// assumedColumns is the width of a terminal of which nothing tells the width.
+// assumedColumns is the width of a terminal whose width is unknown.
 const assumedColumns = 80
 
-// Screen is a terminal for one line that is drawn again and again. It is not
-// for several goroutines at once.
+// Screen is a terminal on which one line is drawn again and again. Several goroutines
+// must not use it at once.
 type Screen struct {
 	file   *os.File
 	column int
 }
 
-// Of returns the terminal that w is, and whether it is one.
+// Of returns w as a terminal, and whether it is one.
 func Of(w io.Writer) (*Screen, bool) {
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -28,20 +28,20 @@ func Of(w io.Writer) (*Screen, bool) {
 	return &Screen{file: file}, true
 }
 
-// Columns is how many characters of a line are seen. The last column is left
-// free: there some terminals begin a new line.
+// Columns returns the number of characters that fit in a line. The last column stays
+// free, because some terminals start a new line there.
 func (s *Screen) Columns() int {
 	columns, _, err := term.GetSize(int(s.file.Fd()))
 	if err != nil || columns <= 0 {
-		columns = toldColumns()
+		columns = fallbackColumns()
 	}
 	return columns - 1
 }
 
-// toldColumns is the width of a terminal that does not tell its own, as serial
-// lines, some containers and the terminals of build servers do not: what the
-// user says in $COLUMNS, or else the usual.
-func toldColumns() int {
+// fallbackColumns returns the width of a terminal that does not report its own, such as
+// serial lines, some containers and the terminals of build servers: $COLUMNS if it is
+// set, else assumedColumns.
+func fallbackColumns() int {
 	const most = 10_000
 	columns, err := strconv.Atoi(os.Getenv("COLUMNS"))
 	if err != nil || columns < 1 || columns > most {
@@ -50,9 +50,9 @@ func toldColumns() int {
 	return columns
 }
 
-// Write shows of each line as much as there are columns for. A longer one would
-// go on in the next, and "\r" would not lead back to its start. Each character
-// is taken to be one column wide, as those of progress bars are.
+// Write truncates each line to the number of columns. A longer line would continue in the
+// next one, and "\r" would not return to its start. Write assumes that each character is
+// one column wide, as the characters of progress bars are.
 func (s *Screen) Write(text []byte) (int, error) {
 	columns := s.Columns()
 	var shown []rune

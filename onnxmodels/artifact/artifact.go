@@ -21,45 +21,45 @@ const (
 
 // Artifacts are the models that ONNX Runtime's training API runs.
 type Artifacts struct {
-	// Training computes the loss and accumulates the gradients; its inputs are
+	// Training computes the loss and accumulates the gradients. Its inputs are
 	// image, label and learning_rate, which scales the gradients, and
-	// dropout_seed if the network drops.
+	// dropout_seed if the network has dropout.
 	Training *modelfile.Model
-	// Image is the name of the input of images: "image", except of given models that
-	// keep their own input.
+	// Image is the name of the input of images: "image", except for given models
+	// that keep their own input.
 	Image string
 	// Eval computes loss and correct without training.
 	Eval *modelfile.Model
-	// Logits names the value of Eval that is the network's output, float32 [batch,
-	// classes], before softmax: "dense.out" if its last layer is Dense("dense", …).
-	// It is no output of Eval, but what ONNX Runtime is told to export a trained
-	// model with (ExportModelForInferencing).
+	// Logits is the name of the value of Eval that is the network's output, float32
+	// [batch, classes], before softmax: "dense.out" if its last layer is
+	// Dense("dense", …). It is not an output of Eval. Pass it to ONNX Runtime's
+	// ExportModelForInferencing to export a trained model.
 	Logits string
 	// Optimizer applies the accumulated gradients, or the step that the training model
-	// has made of them.
+	// has computed from them.
 	Optimizer *modelfile.Model
-	// State are the tensors that the training model remembers from step to step for
-	// the optimizer, as they are before the first: zeros, but for averages of parameters,
-	// which begin as these. A checkpoint has them among
-	// its frozen parameters ([Artifacts.Complete]), with names that begin with
+	// State holds the optimizer's state that is part of the training model, with its
+	// values before the first step: zeros, except that averages of parameters start at
+	// the values of the parameters. A checkpoint has these tensors among its
+	// frozen parameters ([Artifacts.Complete]), with names that begin with
 	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
 	State []checkpoint.Tensor
-	// Drops tells that Training has the input dropout_seed.
+	// Drops says that Training has the input dropout_seed.
 	Drops bool
-	// Mixes tells that Training has the inputs second_label and label_share.
+	// Mixes says that Training has the inputs second_label and label_share.
 	Mixes bool
-	// MultiLabel tells that the label is float32 [batch, classes].
+	// MultiLabel says that the label is float32 [batch, classes].
 	MultiLabel bool
-	// Mixed tells that Training has the input loss_scale.
+	// Mixed says that Training has the input loss_scale.
 	Mixed bool
-	// Batch and MicroBatches are those of the options: how many images Training takes
-	// at once, 0 for any number, and how many of these micro-batches make a step.
+	// Batch and MicroBatches are copied from the options: the number of images that
+	// Training takes at once, 0 for any number, and the number of micro-batches in a step.
 	Batch, MicroBatches int
 }
 
-// Write writes the artifacts and the checkpoint into dir, which is made if it
-// does not exist, under their usual names. The checkpoint is one of the network's; the
-// optimizer's state begins anew if it has none.
+// Write writes the artifacts and the checkpoint into dir under their usual names. It creates dir
+// if it does not exist. The checkpoint must belong to the network. If it has no optimizer state,
+// the state before the first step is added.
 func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	c = a.Complete(c)
 	if err := a.fits(c); err != nil {
@@ -78,7 +78,7 @@ func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
 	return checkpoint.Write(filepath.Join(dir, CheckpointFile), c)
 }
 
-// fits tells whether the checkpoint has the evaluation model's parameters.
+// fits returns an error if the checkpoint lacks a parameter of the evaluation model.
 func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 	if c == nil {
 		return errors.New("there is no checkpoint (Network.Initialize makes one)")
@@ -95,8 +95,9 @@ func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
 	return nil
 }
 
-// Complete returns the checkpoint with the optimizer's state, as it is before the first
-// step, where it has none; averages of parameters begin as these are. It leaves c as it is.
+// Complete returns a copy of the checkpoint in which missing tensors of the optimizer's state are
+// added, with their values before the first step: zeros, or for averages of parameters the values
+// of the parameters.
 func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	if c == nil {
 		return nil

@@ -50,7 +50,7 @@ func (o Options) validateLoss() error {
 	return nil
 }
 
-// ValidateWeights tells what is wrong with weights of so many classes.
+// ValidateWeights checks the class weights, given the number of classes.
 func (o Options) ValidateWeights(classes int) error {
 	if len(o.ClassWeights) == 0 {
 		return nil

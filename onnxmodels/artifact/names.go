@@ -8,11 +8,11 @@ const (
 	InputLabel        = "label"
 	InputLearningRate = "learning_rate"
 
-	// InputResetGrad tells whether gradients begin anew or are accumulated.
+	// InputResetGrad says whether gradients start anew or are accumulated.
 	InputResetGrad = "lazy_reset_grad"
 
-	// GradientFlagSuffix is the suffix by which ONNX Runtime knows, and leaves out,
-	// outputs that only say that something was accumulated.
+	// GradientFlagSuffix ends the names of outputs that only say that a gradient was
+	// accumulated. ONNX Runtime recognises these outputs by it and ignores them.
 	GradientFlagSuffix = "_grad.accumulation.out"
 
 	// GradientBufferSuffix after the name of a trainable parameter is the input
@@ -20,8 +20,8 @@ const (
 	GradientBufferSuffix = "_grad.accumulation.buffer"
 )
 
-// IsGradientInput tells the inputs of a training model that ONNX Runtime feeds
-// itself: the buffers of the gradients and the flag that resets them.
+// IsGradientInput tells whether ONNX Runtime itself feeds an input of a training
+// model: the buffers of the gradients and the flag that resets them.
 func IsGradientInput(name string) bool {
 	return name == InputResetGrad || strings.HasSuffix(name, GradientBufferSuffix)
 }

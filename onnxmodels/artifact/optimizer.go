@@ -34,14 +34,14 @@ func Optimizers() []string {
 	return []string{OptimizerSGD, OptimizerAdam, OptimizerAdamW, OptimizerLARS, OptimizerLAMB}
 }
 
-// StatePrefix begins the names of the tensors in a checkpoint that belong to the
-// optimizer and to no layer. See [Artifacts.State].
+// StatePrefix begins the names of the tensors in a checkpoint that hold the optimizer's state and
+// are not parameters of a layer. See [Artifacts.State].
 const StatePrefix = "optimizer."
 
-// IsState tells whether a tensor of a checkpoint is the optimizer's and no parameter.
+// IsState tells whether a tensor of a checkpoint holds the optimizer's state.
 func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
 
-// CheckName refuses the name of a parameter that would be taken for the optimizer's state.
+// CheckName refuses the name of a parameter that would make it optimizer state.
 func CheckName(parameter string) error {
 	if IsState(parameter) {
 		return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", parameter, StatePrefix)
@@ -49,8 +49,8 @@ func CheckName(parameter string) error {
 	return nil
 }
 
-// Updates tells whether the training model computes the step itself, and the optimizer
-// model only subtracts it. Momentum SGD alone is what ONNX Runtime's optimizer can do.
+// Updates tells whether the training model computes the step itself, so that the optimizer
+// model only subtracts it. Only plain momentum SGD is left to ONNX Runtime's optimizer.
 func (o Options) Updates() bool {
 	return o.adaptive() || o.Optimizer == OptimizerLARS || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection || o.Averages()
 }
@@ -97,9 +97,8 @@ func (o Options) validateOptimizer() error {
 	return nil
 }
 
-// OptimizerModel applies what the training model has left in the gradients' buffers.
-// Its inputs are those that ONNX Runtime expects by name; the rate among them is not
-// used.
+// OptimizerModel returns the model that applies the contents of the gradients' buffers to the
+// parameters. Its inputs are those that ONNX Runtime expects by name; it does not use the rate.
 func OptimizerModel(o Options) (*modelfile.Model, error) {
 	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
@@ -114,9 +113,9 @@ func OptimizerModel(o Options) (*modelfile.Model, error) {
 	return g.Model()
 }
 
-// momentumSGD is one AdamWOptimizer whose constants make it momentum SGD: with beta 1
+// momentumSGD appends an AdamWOptimizer whose constants make it momentum SGD: with beta 1
 // its second moment stays 0, with epsilon 1 its divisor is 1, and the factor 1/(1 − μ)
-// in its rate undoes the factor 1 − μ on each gradient.
+// in its rate cancels the factor 1 − μ on each gradient.
 func momentumSGD(g op.Builder, step *graph.Value, momentum float32, rates []float32) {
 	sequences := []string{"params", "gradients", "first_order_moments", "second_order_moments"}
 	g.Optimizer("updated", optimizerRate(g, step, momentum, rates), step, sequences, []graph.Attribute{
@@ -129,8 +128,8 @@ func momentumSGD(g op.Builder, step *graph.Value, momentum float32, rates []floa
 	})
 }
 
-// optimizerRate is 1/(1 − μ), times the rate of the step if there are rates;
-// the first step is 1.
+// optimizerRate returns 1/(1 − μ), multiplied by the rate of the step if there are
+// rates. step counts from 1.
 func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []float32) *graph.Value {
 	if len(rates) == 0 {
 		return g.Floats("rate", []int{1}, []float32{1 / (1 - momentum)})

@@ -7,45 +7,48 @@ import (
 
 // Options say how a network is trained.
 type Options struct {
-	// Optimizer is the rule by which gradients change parameters: OptimizerSGD, the
-	// default, or another of Optimizers.
+	// Optimizer is the rule by which gradients change parameters: OptimizerSGD (the
+	// default) or another of Optimizers.
 	Optimizer string
 	// Momentum of OptimizerSGD and OptimizerLARS, in [0, 1).
 	Momentum float32
 	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
 	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
 	Nesterov bool
-	// MomentumCorrection makes the velocity one of gradients, v ← μ·v + g, whose steps
-	// are lr·v: that of PyTorch, and equation 9 of Goyal et al. 2017.
+	// MomentumCorrection leaves the learning rate out of the velocity: v ← μ·v + g,
+	// w ← w − lr·v, as in PyTorch (Goyal et al. 2017, equation 9).
 	MomentumCorrection bool
-	// Beta1 and Beta2, in [0, 1), are what the forms of Adam keep of the averages of
-	// the gradients and of their squares, and Epsilon, in (0, 1], is added to the root of
-	// the second. 0.9, 0.999 and 1e-8 are usual, for OptimizerLAMB 1e-6.
+	// Beta1 and Beta2, in [0, 1), are the decay rates of the moving averages of the
+	// gradients and of their squares in the forms of Adam. Epsilon, in (0, 1], is added
+	// to the root of the second. 0.9, 0.999 and 1e-8 (1e-6 for OptimizerLAMB) are usual.
 	Beta1, Beta2, Epsilon float64
 	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
-	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of parameters that
-	// decay, and of all if DecayAll, whether or not there is a weight decay.
+	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of the parameters
+	// that are subject to weight decay (of all parameters if DecayAll), even if the weight
+	// decay is 0.
 	TrustCoefficient float32
 	// EMADecay, if above 0 and below 1, keeps an exponential moving average of each
-	// trainable parameter, which begins as the parameter: a ← a + (1 − d)·(w − a) after
-	// each step, where d is EMADecay. With EMAWarmup, d is min(EMADecay, (1 + t)/(10 + t))
-	// after t steps, as in TensorFlow's ExponentialMovingAverage, so that short runs keep
-	// nothing of the first values. The evaluation model takes the averages in place of the
+	// trainable parameter, which starts at the parameter's value: a ← a + (1 − d)·(w − a)
+	// after each step, where d is EMADecay. With EMAWarmup, d is
+	// min(EMADecay, (1 + t)/(10 + t)) after t steps, as in TensorFlow's
+	// ExponentialMovingAverage, so that the initial values have no weight even after a
+	// short run. The evaluation model computes with the averages instead of the
 	// parameters. See [Averaged].
 	EMADecay  float64
 	EMAWarmup bool
-	// ClipNorm, if above 0, is the L2 norm of all gradients of a step together down to
-	// which larger ones are scaled (Pascanu et al. 2013, in PyTorch's form
-	// clip_grad_norm_): before any weight decay, after the micro-batches are summed.
+	// ClipNorm, if above 0, is the largest L2 norm that all gradients of a step may have
+	// together; larger gradients are scaled down to it (Pascanu et al. 2013, as PyTorch's
+	// clip_grad_norm_ does). That happens after the micro-batches are summed and before
+	// weight decay.
 	ClipNorm float32
-	// RateMultipliers multiply the learning rate of some parameters; with weight decay they
-	// multiply that too, as it is a part of the step.
+	// RateMultipliers multiply the learning rate of some parameters, and so also their
+	// weight decay, which is part of the step.
 	RateMultipliers []RateMultiplier
-	// Replicas is into how many equal parts each micro-batch is cut for
+	// Replicas is the number of equal parts into which each micro-batch is cut for
 	// BatchNorm, each normalised by itself; 0 means 1.
 	Replicas int
-	// MicroBatches is how many micro-batches make one optimizer step; 0 means
-	// 1. The caller feeds each with the learning rate divided by it.
+	// MicroBatches is the number of micro-batches in one optimizer step; 0 means
+	// 1. The caller feeds each of them the learning rate divided by this number.
 	MicroBatches int
 	// Loss is LossCrossEntropy, the default, LossBinaryCrossEntropy or
 	// LossMeanSquaredError.
@@ -57,11 +60,11 @@ type Options struct {
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
 	LabelSmoothing float32
-	// ClassWeights, if not empty, has for each class the factor, of 0 or more, of the
-	// losses of its images. The loss is divided by the number of images as without, as
-	// Keras does with class_weight, and not by the sum of their weights.
+	// ClassWeights, if not empty, has one factor for each class, 0 or more, by which the
+	// losses of its images are multiplied. As in Keras (class_weight), the loss is still
+	// divided by the number of images and not by the sum of their weights.
 	ClassWeights []float32
-	// Mixes makes the loss of an image one against two labels, each by its share, as
+	// Mixes computes the loss of an image against two labels, each with its share, as
 	// mixup and CutMix need it. The training model then has the inputs second_label and
 	// label_share.
 	Mixes bool
@@ -70,32 +73,32 @@ type Options struct {
 	// OptimizerAdamW subtracts rate·λ·w from the parameter instead.
 	WeightDecay float32
 	DecayAll    bool
-	// Rates, if not empty, are the learning rates of the steps, kept in the
-	// optimizer model, and the input learning_rate is fed 1 in place of the
-	// rate. The velocity then is of gradients and not of gradients times
-	// rates: another form of MomentumCorrection, for momentum SGD alone.
-	// Steps beyond the last have its rate; one that the caller leaves out, as it
-	// does in mixed precision, takes none.
+	// Rates, if not empty, are the learning rates of all steps, stored in the
+	// optimizer model. The caller then feeds learning_rate 1. The velocity does not
+	// contain the rates, as with MomentumCorrection. Rates are for momentum SGD only.
+	// Steps beyond the last have the last rate. A step that the caller skips, as in
+	// mixed precision, does not use up a rate.
 	Rates []float32
-	// Batch is how many images each micro-batch has, if the training model is
-	// for that number alone; 0 leaves it open. TargetCPU is faster with it, and
-	// TargetCUDA then computes no shapes.
+	// Batch is the fixed number of images in each micro-batch; 0 leaves it open.
+	// A fixed number makes TargetCPU faster and saves TargetCUDA the computation of
+	// shapes.
 	Batch int
 	// Mixed computes images and their gradients in float16, with parameters,
 	// statistics, sums and the loss in float32 (Micikevicius et al. 2018). The
 	// training model then has the input loss_scale and the output gradient_norm,
-	// which is not finite where the scale is too large. TargetCPU and TargetNative
+	// which is not finite if the scale is too large. TargetCPU and TargetNative
 	// have no operators for it.
 	Mixed bool
-	// Target is the device that the training model is for: TargetPortable, the
+	// Target is the device that the training model is for. TargetPortable, the
 	// default, runs everywhere.
 	Target string
-	// Block is how many channels make a block for onnxlab's own operators, which
-	// TargetNative uses: session.Block. With 0 it uses none.
+	// Block is the number of channels in a block for onnxlab's own operators, which
+	// TargetNative uses: see session.Block. With 0 it does not use them.
 	Block int
 }
 
-// maxBatch is the most of anything that a batch is made of.
+// maxBatch is the largest number of images in a batch, of its replicas and of its
+// micro-batches.
 const maxBatch = 1 << 20
 
 func (o Options) Validate() error {

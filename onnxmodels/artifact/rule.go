@@ -7,22 +7,23 @@ import (
 )
 
 // rule is the optimizer's rule as a part of the training graph. It takes the mean
-// gradient of a batch, and leaves in the buffers of the gradients what the optimizer
-// model then subtracts from the parameters.
+// gradient of a batch and writes the step into the buffers of the gradients; the optimizer
+// model subtracts it from the parameters.
 //
-// All parameters make one vector, those that decay first, so that the rule is a few
-// operators over long vectors, and so is what it remembers: tensors of the checkpoint
-// that are no parameters of a layer, and are moved in place as running statistics are.
+// All parameters are joined to one vector, those with weight decay first, so that the rule is a
+// few operators over long vectors. Its state consists of long vectors too: tensors of the
+// checkpoint that are not parameters of a layer, and that are updated in place, as running
+// statistics are.
 type rule struct {
 	op.Builder
 	Options
 	weights   []Weight
-	gradients []*graph.Value // of these weights, summed over micro-batches
+	gradients []*graph.Value // one for each weight, summed over micro-batches
 	buffers   []*graph.Value
-	rate      *graph.Value // of the step, float32 [1]
-	// missing is how many micro-batches of the step are to come, and last tells that
-	// there are none; nil where a step has but one. ready is that, and that the
-	// gradients are finite where they may not be; nil if there is nothing to ask.
+	rate      *graph.Value // the learning rate of the step, float32 [1]
+	// missing is the number of micro-batches of the step that are still to come, and last is
+	// true if there are none. Both are nil if a step has only one micro-batch. ready is true
+	// in the last micro-batch if the gradients are finite; it is nil if it is always true.
 	missing, last, ready *graph.Value
 
 	updated []*graph.Value
@@ -55,7 +56,7 @@ type Update struct {
 // are to be outputs, and the tensors that the rule remembers, as they are before the first
 // step. Without Updates there is nothing to append.
 func (u Update) Append(o Options) (updated []*graph.Value, state []checkpoint.Tensor) {
-	u.Prefix(BackwardPrefix + StatePrefix) // one layer in a profile
+	u.Prefix(BackwardPrefix + StatePrefix) // so that a profile shows the rule as one layer
 	r := &rule{Builder: u.Builder, Options: o, rate: u.Rate}
 	for _, decays := range []bool{true, false} {
 		for _, w := range u.Weights {
@@ -77,7 +78,7 @@ func (u Update) Append(o Options) (updated []*graph.Value, state []checkpoint.Te
 	return r.updated, r.tensors
 }
 
-// accumulate adds up the gradients of a step's micro-batches, and counts these.
+// accumulate adds up the gradients of a step's micro-batches and counts the micro-batches.
 func (r *rule) accumulate(reset *graph.Value) {
 	if r.MicroBatches <= 1 {
 		return
@@ -92,8 +93,8 @@ func (r *rule) accumulate(reset *graph.Value) {
 	r.rate = r.Binary("Mul", "rate", r.rate, r.vector("micro_batches", float32(r.MicroBatches)))
 }
 
-// clipped scales the gradient down to the norm that it may have, as PyTorch's
-// clip_grad_norm_ does, and finds out whether it is finite if it may not be.
+// clipped scales the gradient down to ClipNorm, as PyTorch's clip_grad_norm_ does. In mixed
+// precision it also checks whether the gradient is finite.
 func (r *rule) clipped(g *graph.Value) *graph.Value {
 	if r.ClipNorm == 0 && !r.Mixed {
 		return g
@@ -109,8 +110,8 @@ func (r *rule) clipped(g *graph.Value) *graph.Value {
 	return r.scaled("clip", g, r.Binary("Min", "clip.factor", most, r.vector("clip.one", 1)))
 }
 
-// askFinite makes ready ask for a finite norm too: what is not finite less itself is no
-// number, and equal to none.
+// askFinite makes ready require a finite norm too. If the norm is not finite, norm − norm is NaN,
+// which is not equal to 0.
 func (r *rule) askFinite(norm *graph.Value) {
 	difference := r.Binary("Sub", "finite", norm, norm)
 	if r.last != nil {
@@ -119,9 +120,9 @@ func (r *rule) askFinite(norm *graph.Value) {
 	r.ready = r.Compare("Equal", "ready", difference, r.vector("zero", 0))
 }
 
-// momentum is SGD: v ← μ·v + rate·g, and with a momentum correction v ← μ·v + g. The
-// step is v, times the rate in the second form; Nesterov's is what the next v would be
-// with the same gradient. LARS scales the gradients of layers before.
+// momentum appends SGD: v ← μ·v + rate·g with the step v, or, with a momentum correction,
+// v ← μ·v + g with the step rate·v. Nesterov's step uses what the next v would be with the same
+// gradient. LARS scales the gradient of each layer before that.
 func (r *rule) momentum(gradient *graph.Value) *graph.Value {
 	g := r.decayed(gradient)
 	if r.Options.Optimizer == OptimizerLARS {
@@ -145,9 +146,9 @@ func (r *rule) momentum(gradient *graph.Value) *graph.Value {
 	return step
 }
 
-// adam is Adam in PyTorch's form: rate/(1 − β₁ᵗ)·m / (√(v/(1 − β₂ᵗ)) + ε) for the
-// moving averages m of the gradients and v of their squares. AdamW adds rate·λ·w, and so
-// does LAMB, which then scales the steps of layers.
+// adam appends Adam in PyTorch's form: rate/(1 − β₁ᵗ)·m / (√(v/(1 − β₂ᵗ)) + ε), where m and v are
+// the moving averages of the gradients and of their squares. AdamW adds rate·λ·w; so does LAMB,
+// which then scales the step of each layer.
 func (r *rule) adam(g *graph.Value) *graph.Value {
 	if r.Options.Optimizer == OptimizerAdam {
 		g = r.decayed(g)
@@ -171,9 +172,9 @@ func (r *rule) adam(g *graph.Value) *graph.Value {
 	return step
 }
 
-// average moves the average a ← a + (1 − β)·(x − a), and returns it with that of ones,
-// which is 1 − βᵗ after t steps: the share of a that is of x and not of the zeros that it
-// began with. Taken as an average it has no rounding of a power near 1.
+// average updates the moving average a ← a + (1 − β)·(x − a). It also returns the same average of
+// ones, filled, which after t steps is 1 − βᵗ: the share of a that comes from x and not from the
+// first zeros. Computing it as an average avoids the rounding of βᵗ near 1.
 func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *graph.Value) {
 	share := r.vector(name+".share", float32(1-beta))
 	move := func(name string, x *graph.Value, size int) *graph.Value {
@@ -183,9 +184,9 @@ func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *gr
 	return move(name, x, int(x.Shape[0].Size)), move(name+"_filled", r.vector("one", 1), 1)
 }
 
-// finish leaves the step in the buffers: where the micro-batch is not the last the sum
-// of the gradients stays, and where they are not finite the step is zeros. Averages of the
-// parameters follow these.
+// finish writes the step into the buffers. If the micro-batch is not the last, it writes the sum of
+// the gradients instead; if the gradients are not finite, zeros. Then it updates the averages of
+// the parameters.
 func (r *rule) finish(step *graph.Value) {
 	step = r.multipliedSteps(step)
 	if r.Mixed {
@@ -226,7 +227,7 @@ func (r *rule) sizes(n int) []int {
 	return sizes
 }
 
-// decayed is g + λ·w for the parameters w that decay.
+// decayed appends g + λ·w for the parameters w with weight decay.
 func (r *rule) decayed(g *graph.Value) *graph.Value {
 	if r.decaying() == 0 {
 		return g
@@ -234,7 +235,7 @@ func (r *rule) decayed(g *graph.Value) *graph.Value {
 	return r.Binary("Add", "gradient.decayed", g, r.decay(r.vector("decay.factor", r.WeightDecay)))
 }
 
-// decaying is how many of the parameters decay; they are the first ones.
+// decaying returns the number of parameters with weight decay, which come first.
 func (r *rule) decaying() int {
 	n := 0
 	for r.WeightDecay > 0 && n < len(r.weights) && (r.weights[n].Decay || r.DecayAll) {
@@ -243,7 +244,7 @@ func (r *rule) decaying() int {
 	return n
 }
 
-// decay is the factor times the parameters that decay, and zeros for the others.
+// decay appends a vector: factor times the parameters with weight decay, and zeros for the others.
 func (r *rule) decay(factor *graph.Value) *graph.Value {
 	var parts []*graph.Value
 	rest := 0
@@ -268,7 +269,7 @@ func (r *rule) state(name string, size int) *graph.Value {
 	return r.Input(t.Name, graph.Float, graph.Static(size))
 }
 
-// moved adds the change to the state if the update is ready, and returns it.
+// moved adds the change to the state if ready is true, and returns the state.
 func (r *rule) moved(name string, state, change *graph.Value) *graph.Value {
 	if r.ready != nil {
 		change = r.Where(name+".ready", r.ready, change, r.vector("zero", 0))
@@ -293,7 +294,7 @@ func (r *rule) scaled(name string, x, factor *graph.Value) *graph.Value {
 	return r.Binary("Mul", name, x, factor)
 }
 
-// vector is a constant of one element.
+// vector appends a constant vector of one element.
 func (r *rule) vector(name string, value float32) *graph.Value {
 	return r.Floats(name, []int{1}, []float32{value})
 }

@@ -9,8 +9,8 @@
 // The format is that of onnxruntime/core/flatbuffers/schema's
 // ort_training_checkpoint.fbs, version 2, identifier "ODTC". Only float32
 // tensors inside the file are supported, which is what ONNX Runtime's
-// optimizers need; external data is refused. Read trusts nothing in the file:
-// a damaged one gives an error, and memory is bounded by the file's size.
+// optimizers need; external data is refused. Read does not trust the file:
+// damage gives an error, and memory is bounded by the size of the file.
 package checkpoint
 
 import (
@@ -22,7 +22,7 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// Version is the one version of the format that ONNX Runtime accepts.
+// Version is the only version of the format that ONNX Runtime accepts.
 const Version = 2
 
 // identifier are the bytes 4 to 8 of every file.
@@ -50,11 +50,11 @@ type Checkpoint struct {
 	Properties Properties
 }
 
-// Optimizer is the state of the optimizer's one group, "group0".
+// Optimizer is the state of the optimizer's only group, "group0".
 type Optimizer struct {
 	// Step counts the optimizer steps that were done.
 	Step int64
-	// InitialLearningRate is kept by ONNX Runtime but not used.
+	// InitialLearningRate is stored by ONNX Runtime but not used.
 	InitialLearningRate float32
 	// States are the momenta of each trainable parameter; none before the
 	// first step.
@@ -100,8 +100,8 @@ func Read(path string) (*Checkpoint, error) {
 	return c, nil
 }
 
-// check tells whether every tensor has as many elements as its shape says. Read would
-// refuse the file otherwise.
+// check returns an error if a tensor does not have as many elements as its shape says. Read would
+// refuse such a file.
 func (c *Checkpoint) check() error {
 	if c == nil {
 		return errors.New("there is no checkpoint")
@@ -124,8 +124,8 @@ func (c *Checkpoint) check() error {
 	return nil
 }
 
-// Write writes c to path, atomically. A tensor whose data is not of its shape is an
-// error.
+// Write writes c to path, atomically. It returns an error if a tensor's data does not fit its
+// shape.
 func Write(path string, c *Checkpoint) error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("write checkpoint %q: %w", path, err)

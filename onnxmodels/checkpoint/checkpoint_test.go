@@ -89,7 +89,7 @@ func TestRandomRoundTrip(t *testing.T) {
 	})
 }
 
-// TestTruncated: every file that was cut short is refused by name.
+// TestTruncated checks that every truncated file is refused, with its name in the error.
 func TestTruncated(t *testing.T) {
 	data := Encode(example())
 	path := filepath.Join(t.TempDir(), "cut")
@@ -108,7 +108,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestFaults names what is refused.
+// TestFaults checks that errors name what is wrong.
 func TestFaults(t *testing.T) {
 	version := Encode(example())
 	for i := range version {
@@ -131,7 +131,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestWriteRefuses what Read would not read.
+// TestWriteRefuses checks that Write refuses what Read would refuse.
 func TestWriteRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint")
 	short := example()

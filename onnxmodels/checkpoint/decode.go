@@ -7,11 +7,11 @@ import (
 	"math"
 )
 
-// errCut is what an offset or a size that leads outside the file gives.
+// errCut is the error for an offset or a size that leads outside the file.
 var errCut = errors.New("the file is damaged: an offset or a size leads outside it")
 
-// HasIdentifier tells by the first eight bytes of a file whether it is a
-// checkpoint.
+// HasIdentifier reports whether a file is a checkpoint, given its first eight
+// bytes.
 func HasIdentifier(head []byte) bool { return len(head) >= 8 && string(head[4:8]) == identifier }
 
 // Decode reads a checkpoint file's bytes.
@@ -30,15 +30,15 @@ func Decode(data []byte) (*Checkpoint, error) {
 	return c, nil
 }
 
-// decoder walks a FlatBuffers file. After the first error every read gives
-// zero values, so that the walk ends; the work done is bounded by spent.
+// decoder walks a FlatBuffers file. After the first error every read returns
+// zero values, so that the walk ends.
 type decoder struct {
 	data  []byte
-	spent int // bytes of vectors handed out, against files that refer to one place many times
+	spent int // bytes of all vectors read so far: a hostile file may refer to the same bytes many times
 	err   error
 }
 
-// table is the position of a table; 0 stands for one that is absent.
+// table is the position of a table; 0 means that it is absent.
 type table int
 
 func (d *decoder) fail(err error) {
@@ -111,8 +111,8 @@ func (d *decoder) child(t table, slot int) table {
 	return d.follow(at)
 }
 
-// vector returns where the elements of a field's vector begin and how many
-// there are, of the given size each.
+// vector returns the position of the first element of a field's vector, and
+// the number of elements. Each element has the given size in bytes.
 func (d *decoder) vector(t table, slot, size int) (at, n int) {
 	v := d.child(t, slot)
 	if v == 0 {
@@ -179,7 +179,7 @@ func (d *decoder) float32(t table, slot int) float32 {
 
 func (d *decoder) checkpoint(root table) *Checkpoint {
 	if v := d.int32(root, checkpointVersion); v != Version && d.err == nil {
-		d.fail(fmt.Errorf("version %d of the format; only version %d is known", v, Version))
+		d.fail(fmt.Errorf("it has version %d of the format; only version %d is supported", v, Version))
 	}
 	module := d.child(root, checkpointModule)
 	if module == 0 {
@@ -187,7 +187,7 @@ func (d *decoder) checkpoint(root table) *Checkpoint {
 		return nil
 	}
 	if d.bool(module, moduleExternal) || d.bool(module, moduleNominal) {
-		d.fail(errors.New("its parameters are not in the file: external and nominal checkpoints are refused"))
+		d.fail(errors.New("its parameters are not in the file: external and nominal checkpoints are not supported"))
 	}
 	c := &Checkpoint{
 		Trainable:  d.tensors(module, moduleTrainable),
@@ -196,7 +196,7 @@ func (d *decoder) checkpoint(root table) *Checkpoint {
 	}
 	for i, g := range d.tables(root, checkpointOptimizers) {
 		if name := d.text(g, groupName); name != group || i > 0 {
-			d.fail(fmt.Errorf("optimizer group %q: only one group %q is known", name, group))
+			d.fail(fmt.Errorf("optimizer group %q: only a single group %q is supported", name, group))
 		}
 		c.Optimizer = d.optimizer(g)
 	}
@@ -225,7 +225,7 @@ func (d *decoder) tensors(t table, slot int) []Tensor {
 func (d *decoder) tensor(t table) Tensor {
 	x := Tensor{Name: d.text(t, tensorName), Shape: []int{}}
 	if kind := d.int32(t, tensorType); kind != floatType && d.err == nil {
-		d.fail(fmt.Errorf("tensor %q: element type %d; only float32 (%d) is known", x.Name, kind, floatType))
+		d.fail(fmt.Errorf("tensor %q has element type %d; only float32 (%d) is supported", x.Name, kind, floatType))
 	}
 	elements := int64(1)
 	at, n := d.vector(t, tensorDims, 8)

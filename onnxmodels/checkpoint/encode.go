@@ -64,11 +64,11 @@ const (
 	entryFields
 )
 
-// group is the only optimizer group that ONNX Runtime knows.
+// group is the name of the only optimizer group that ONNX Runtime has.
 const group = "group0"
 
-// Encode returns the file's bytes; equal checkpoints give equal bytes. Each tensor has
-// as many elements as its shape says, or Decode refuses the bytes.
+// Encode returns the file's bytes; equal checkpoints give equal bytes. Each tensor must have as
+// many elements as its shape says, or Decode refuses the bytes.
 func Encode(c *Checkpoint) []byte {
 	e := encoder{flatbuffers.NewBuilder(1 << 16)}
 	module := e.table(moduleFields,

@@ -1,11 +1,12 @@
 // Package gradient differentiates graphs in reverse mode: it appends to a
-// graph the nodes that compute the gradient of one value by others.
+// graph the nodes that compute the gradient of one value with respect to others.
 //
 //	gradients, err := gradient.Append(g, loss, seed, parameters)
 //
-// What the gradient of an operator is, package op tells. It is built of operators that
-// are right for a symbolic batch and that ONNX Runtime has on every device, or marked ones
-// that a target replaces; ONNX Runtime's own pool gradients are neither.
+// The gradient of each operator is defined in package op. It consists of operators that are
+// correct for a symbolic batch and that ONNX Runtime has on every device, or of marked
+// operators, which a target replaces. ONNX Runtime's own pool gradients are neither, so pools
+// have marked ones.
 package gradient
 
 import (
@@ -16,20 +17,21 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Append appends the nodes that compute the gradient of loss, a scalar, by
-// each target, times seed, a scalar. The result holds for each target a value
-// of the target's shape; a target that loss does not depend on is an error,
-// as is an operator without a rule between the two.
+// Append appends the nodes that compute the gradient of loss with respect to
+// each target, multiplied by seed. loss and seed are scalars. The result maps
+// each target to its gradient, which has the target's shape. It is an error if
+// loss does not depend on a target, or if an operator between them has no
+// gradient.
 func Append(g *graph.Graph, loss, seed *graph.Value, targets []*graph.Value) (map[*graph.Value]*graph.Value, error) {
 	if err := g.Err(); err != nil {
-		return nil, err // its values may be nil
+		return nil, err // values of a broken graph may be nil
 	}
 	for _, of := range []struct {
 		name string
 		v    *graph.Value
 	}{{"loss", loss}, {"seed", seed}} {
 		if of.v == nil || len(of.v.Shape) != 0 {
-			return nil, fmt.Errorf("differentiate: the %s %v is no scalar", of.name, of.v)
+			return nil, fmt.Errorf("differentiate: the %s %v is not a scalar", of.name, of.v)
 		}
 	}
 	if slices.Contains(targets, nil) {
@@ -53,15 +55,15 @@ func Append(g *graph.Graph, loss, seed *graph.Value, targets []*graph.Value) (ma
 	for _, t := range targets {
 		d := b.total(t)
 		if d == nil {
-			return nil, fmt.Errorf("differentiate %q by %q: the one does not depend on the other", loss.Name, t.Name)
+			return nil, fmt.Errorf("differentiate %q: it does not depend on %q", loss.Name, t.Name)
 		}
 		gradients[t] = d
 	}
 	return gradients, g.Err()
 }
 
-// dependents returns the values that depend on a target, targets included:
-// only through these do gradients flow.
+// dependents returns the targets and the values that depend on them. Gradients
+// flow only through these values.
 func dependents(g *graph.Graph, targets []*graph.Value) map[*graph.Value]bool {
 	depends := map[*graph.Value]bool{}
 	for _, t := range targets {
@@ -82,10 +84,10 @@ func dependents(g *graph.Graph, targets []*graph.Value) map[*graph.Value]bool {
 	return depends
 }
 
-// backward is the pass through the nodes in reverse order.
+// backward is the state of the pass over the nodes in reverse order.
 type backward struct {
 	op.Backward
-	partials map[*graph.Value][]*graph.Value // by each use of a value
+	partials map[*graph.Value][]*graph.Value // for each value, one partial gradient per use
 }
 
 // total returns the sum of v's partial gradients, or nil if there is none.
@@ -102,9 +104,10 @@ func (b *backward) total(v *graph.Value) *graph.Value {
 	return sum
 }
 
-// node appends the gradient of n, if a gradient reaches n and leads on from it.
+// node appends the gradient of n, if the loss depends on an output of n and an
+// input of n depends on a target.
 func (b *backward) node(n *graph.Node) error {
-	reached, leads := false, false
+	reached, wanted := false, false
 	dy := make([]*graph.Value, len(n.Outputs))
 	for i, out := range n.Outputs {
 		if out != nil && len(b.partials[out]) > 0 {
@@ -112,9 +115,9 @@ func (b *backward) node(n *graph.Node) error {
 		}
 	}
 	for _, in := range n.Inputs {
-		leads = leads || b.Wants(in)
+		wanted = wanted || b.Wants(in)
 	}
-	if !reached || !leads {
+	if !reached || !wanted {
 		return nil
 	}
 	o := op.Of(n)

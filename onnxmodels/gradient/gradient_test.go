@@ -236,7 +236,7 @@ func probes() []probe {
 	)
 }
 
-// TestGradients compares that of each operator with central differences.
+// TestGradients compares the gradient of each operator with central differences.
 func TestGradients(t *testing.T) {
 	tested := map[*graph.Schema]bool{}
 	for _, p := range probes() {
@@ -365,7 +365,7 @@ func agree(t *testing.T, name string, got []float32, want []float64) {
 	}
 }
 
-// TestWrongArguments: a loss or a seed that is no scalar, and values that are not
+// TestWrongArguments: a loss or a seed that is not a scalar, and values that are not
 // there, also after a mistake in the graph.
 func TestWrongArguments(t *testing.T) {
 	g := op.On(graph.New("arguments"))
@@ -375,9 +375,9 @@ func TestWrongArguments(t *testing.T) {
 		loss, seed, target *graph.Value
 		want               string
 	}{
-		{nil, seed, x, "loss <nil> is no scalar"},
-		{x, seed, x, "loss x float32[3] is no scalar"},
-		{loss, x, x, "seed x float32[3] is no scalar"},
+		{nil, seed, x, "loss <nil> is not a scalar"},
+		{x, seed, x, "loss x float32[3] is not a scalar"},
+		{loss, x, x, "seed x float32[3] is not a scalar"},
 		{loss, seed, nil, "a target is nil"},
 	} {
 		if _, err := Append(g.Graph, c.loss, c.seed, []*graph.Value{c.target}); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -390,7 +390,7 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-// TestErrors names what cannot be differentiated.
+// TestErrors checks that an error names what cannot be differentiated.
 func TestErrors(t *testing.T) {
 	g := op.On(graph.New("errors"))
 	x := g.Input("x", graph.Float, graph.Static(3))
@@ -398,7 +398,7 @@ func TestErrors(t *testing.T) {
 	loss := g.ReduceSum("loss", g.ReluGrad("op", x, x), false, 0)
 	for want, target := range map[string]*graph.Value{
 		`operator "ReluGrad" has no gradient`: x,
-		`by "z": the one does not depend`:     z,
+		`does not depend on "z"`:              z,
 	} {
 		_, err := Append(g.Graph, loss, g.Scalar("seed", 1), []*graph.Value{target})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -20,8 +20,8 @@ import (
 	"onnxlab/ort/ortrun"
 )
 
-// TestVectors compares operators as models from outside have them, and their gradients, with
-// what PyTorch gave in float64: testdata/vectors/common.py says how to make them.
+// TestVectors imports models of one operator and compares its output and its gradients with
+// PyTorch's in float64. testdata/vectors/common.py says how the vectors are made.
 func TestVectors(t *testing.T) {
 	families, err := filepath.Glob("testdata/vectors/*.npz")
 	if err != nil || len(families) == 0 {
@@ -101,7 +101,7 @@ func checkVector(t *testing.T, archive npz.Archive, name string) {
 	}
 }
 
-// checkPureGo compares what the model gives in pure Go.
+// checkPureGo compares the output of the model in pure Go.
 func checkPureGo(t *testing.T, archive npz.Archive, name string, m *modelfile.Model) {
 	t.Helper()
 	p, err := interp.Compile(m)
@@ -119,7 +119,7 @@ func checkPureGo(t *testing.T, archive npz.Archive, name string, m *modelfile.Mo
 	agreeWith(t, "output in pure Go", out[0].Floats, want.Float64())
 }
 
-// tensorsOf are the inputs of a case.
+// tensorsOf returns the inputs of a case.
 func tensorsOf(p *interp.Program, archive npz.Archive, name string) map[string]*op.Tensor {
 	inputs := map[string]*op.Tensor{}
 	for _, in := range p.Inputs() {
@@ -208,7 +208,7 @@ func narrow(list []float64) []float32 {
 	return short
 }
 
-// agreeWith allows a difference of 1e-4 of the root mean square.
+// agreeWith allows differences up to 1e-4 of the root mean square.
 func agreeWith(t *testing.T, what string, got []float32, want []float64) {
 	t.Helper()
 	if len(got) != len(want) {

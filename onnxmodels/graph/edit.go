@@ -2,7 +2,7 @@ package graph
 
 import "slices"
 
-// Uses returns how many inputs of nodes and outputs of the graph v is.
+// Uses counts how often v is used: as an input of a node or as an output of the graph.
 func (g *Graph) Uses(v *Value) int {
 	n := 0
 	for _, node := range g.Nodes {
@@ -59,8 +59,8 @@ func (g *Graph) Prune() {
 	g.Constants = slices.DeleteFunc(g.Constants, func(v *Value) bool { return !needed[v] })
 }
 
-// Copy appends a node like n with other inputs, of the same types, and returns
-// its outputs.
+// Copy appends a copy of n that reads other inputs, which must have the same types, and
+// returns the outputs of the copy.
 func (g *Graph) Copy(n *Node, inputs []*Value) []*Value {
 	outputs := make([]Type, len(n.Outputs))
 	for i, out := range n.Outputs {
@@ -85,12 +85,12 @@ func (g *Graph) Users(v *Value) []*Node {
 	return users
 }
 
-// After puts the nodes that build appends right behind n, and their constants behind
-// those that were there before n.
+// After inserts the nodes that build appends right behind n. Their constants go behind
+// the last constant that was appended before n.
 func (g *Graph) After(n *Node, build func()) {
 	at := slices.Index(g.Nodes, n)
 	if at < 0 {
-		g.Fail("replace or follow %q: no node of the graph", n.Name)
+		g.Fail("insert nodes after %q: the graph has no such node", n.Name)
 		return
 	}
 	behind := slices.Clone(g.Nodes[at+1:])
@@ -99,23 +99,24 @@ func (g *Graph) After(n *Node, build func()) {
 	g.Constants = nil
 	build()
 	g.Nodes = append(g.Nodes, behind...)
-	place := slices.Index(constants, n.before) + 1
-	if n.before != nil && place == 0 {
-		place = len(constants)
+	position := slices.Index(constants, n.lastConstant) + 1
+	if n.lastConstant != nil && position == 0 {
+		position = len(constants)
 	}
-	g.Constants = slices.Insert(constants, place, g.Constants...)
+	g.Constants = slices.Insert(constants, position, g.Constants...)
 }
 
-// Substitute replaces the node n by what build appends, in n's place, and frees its names
-// for it. build returns a value for each output of n, nil for one that nothing uses.
+// Substitute removes n and puts the nodes that build appends in its place, which may take
+// the names of n and of its outputs. build returns a value for each output of n, or nil for
+// an output that nothing uses.
 func (g *Graph) Substitute(n *Node, build func() []*Value) {
 	var values []*Value
 	g.After(n, func() {
 		g.Nodes = g.Nodes[:len(g.Nodes)-1]
-		delete(g.nodes, n.Name)
+		delete(g.nodeNames, n.Name)
 		for _, out := range n.Outputs {
 			if out != nil {
-				delete(g.names, out.Name)
+				delete(g.valueNames, out.Name)
 			}
 		}
 		values = build()

@@ -16,15 +16,15 @@ type Graph struct {
 	Nodes     []*Node
 	Constants []*Value
 
-	names  map[string]bool // of values
-	nodes  map[string]bool // names of nodes
-	prefix string
-	err    error
+	valueNames map[string]bool // names that are taken
+	nodeNames  map[string]bool
+	prefix     string
+	err        error
 }
 
 // New returns an empty graph.
 func New(name string) *Graph {
-	return &Graph{Name: name, names: map[string]bool{}, nodes: map[string]bool{}}
+	return &Graph{Name: name, valueNames: map[string]bool{}, nodeNames: map[string]bool{}}
 }
 
 // Err returns the first mistake that was made in building the graph.
@@ -50,17 +50,17 @@ func (g *Graph) Input(name string, elem Elem, shape Shape) *Value {
 // Output makes v a graph output.
 func (g *Graph) Output(v *Value) { g.Outputs = append(g.Outputs, v) }
 
-// Named tells whether a value has the name.
-func (g *Graph) Named(name string) bool { return g.names[name] }
+// Named reports whether some value of the graph has the name.
+func (g *Graph) Named(name string) bool { return g.valueNames[name] }
 
-// Rename gives v another name, for outputs whose names matter outside.
+// Rename gives v another name, for outputs that callers ask for by name.
 func (g *Graph) Rename(v *Value, name string) {
-	if g.names[name] {
+	if g.valueNames[name] {
 		g.Fail("rename %q: the name %q is taken", v.Name, name)
 		return
 	}
-	delete(g.names, v.Name)
-	g.names[name] = true
+	delete(g.valueNames, v.Name)
+	g.valueNames[name] = true
 	v.Name = name
 }
 
@@ -106,12 +106,13 @@ func (g *Graph) Constant(name string, elem Elem, sizes []int, data []byte) *Valu
 	return v
 }
 
-// value makes a value with the name, or the name with a number if it is taken.
+// value makes a value. If the name is taken, a number is appended to it.
 func (g *Graph) value(name string, elem Elem, shape Shape) *Value {
-	return &Value{Name: unique(g.names, name), Elem: elem, Shape: shape}
+	return &Value{Name: unique(g.valueNames, name), Elem: elem, Shape: shape}
 }
 
-// unique returns the name, with a number if it is taken, and takes it.
+// unique marks a name as taken and returns it: name itself, or name with a number
+// appended if it was taken already.
 func unique(taken map[string]bool, name string) string {
 	free := name
 	for i := 2; taken[free]; i++ {
@@ -121,12 +122,13 @@ func unique(taken map[string]bool, name string) string {
 	return free
 }
 
-// Append appends a node of the operator and returns it. Each type makes an output; a
-// type without elements leaves the output out. Names that are taken get a number.
+// Append appends a node of the operator and returns it. It gets one output for each type;
+// a type whose Elem is 0 stands for an optional output that is left out. If the name is
+// taken, a number is appended to it.
 func (g *Graph) Append(s *Schema, name string, inputs []*Value, attributes []Attribute, outputs ...Type) *Node {
-	n := &Node{Schema: s, Name: unique(g.nodes, g.prefix+name), Asked: g.prefix + name, Inputs: inputs, Attributes: attributes}
+	n := &Node{Schema: s, Name: unique(g.nodeNames, g.prefix+name), Asked: g.prefix + name, Inputs: inputs, Attributes: attributes}
 	if last := len(g.Constants) - 1; last >= 0 {
-		n.before = g.Constants[last]
+		n.lastConstant = g.Constants[last]
 	}
 	for i, t := range outputs {
 		if t.Elem == 0 {

@@ -28,7 +28,7 @@ type Operand struct {
 	Suffix string
 }
 
-// Field is an attribute that an operator knows.
+// Field declares an attribute that an operator has.
 type Field struct {
 	Name string
 	// Default is the value for nodes that do not give the attribute. Its type is the
@@ -46,8 +46,8 @@ func (s *Schema) suffix(i int) string {
 	return s.Gives[min(i, len(s.Gives)-1)].Suffix
 }
 
-// place returns the index of the operand of that name.
-func place(operands []Operand, name string) int {
+// indexOf returns the index of the operand of that name.
+func indexOf(operands []Operand, name string) int {
 	for i, o := range operands {
 		if o.Name == name {
 			return i
@@ -57,13 +57,13 @@ func place(operands []Operand, name string) int {
 }
 
 // Attribute is a named constant of a node. Its value is an int64, a float32,
-// a string, an []int64, a []float32 or a *Literal.
+// a string, an []int64, a []float32 or a *Literal (a tensor).
 type Attribute struct {
 	Name  string
 	Value any
 }
 
-// Literal is a tensor that is an attribute. Its elements are little-endian.
+// Literal is the value of an attribute that is a tensor. Its elements are little-endian.
 type Literal struct {
 	Elem  Elem
 	Sizes []int
@@ -82,18 +82,19 @@ type Node struct {
 	Outputs    []*Value
 	Attributes []Attribute
 
-	before *Value // the last constant when the node was appended
+	lastConstant *Value // the graph's last constant when the node was appended; nil if it had none
 }
 
-// Is tells whether the node is one of this operator.
+// Is reports whether the node applies this operator.
 func (n *Node) Is(domain, op string) bool { return n != nil && n.Domain == domain && n.Op == op }
 
 // In returns the input of the given name, nil if it is left out.
-func (n *Node) In(name string) *Value { return at(n.Inputs, place(n.Takes, name)) }
+func (n *Node) In(name string) *Value { return at(n.Inputs, indexOf(n.Takes, name)) }
 
 // Out returns the output of the given name, nil if it is left out.
-func (n *Node) Out(name string) *Value { return at(n.Outputs, place(n.Gives, name)) }
+func (n *Node) Out(name string) *Value { return at(n.Outputs, indexOf(n.Gives, name)) }
 
+// at returns values[i], or nil if the trailing operands were left out.
 func at(values []*Value, i int) *Value {
 	if i >= len(values) {
 		return nil
@@ -103,7 +104,7 @@ func at(values []*Value, i int) *Value {
 
 // SetIn makes v the input of the given name.
 func (n *Node) SetIn(name string, v *Value) {
-	i := place(n.Takes, name)
+	i := indexOf(n.Takes, name)
 	for len(n.Inputs) <= i {
 		n.Inputs = append(n.Inputs, nil)
 	}
@@ -152,7 +153,7 @@ func (n *Node) Attribute(name string) any {
 	return nil
 }
 
-// Set gives the node an attribute, in place of one of that name.
+// Set sets an attribute of the node, replacing its value if the node has it already.
 func (n *Node) Set(name string, value any) {
 	for i, a := range n.Attributes {
 		if a.Name == name {

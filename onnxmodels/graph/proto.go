@@ -10,15 +10,15 @@ import (
 	"onnxlab/internal/onnxpb"
 )
 
-// The versions that every model declares. They are the oldest that have all
-// operators used, so that old runtimes can load the models.
+// The versions that every model declares. They are the oldest ones that have all the
+// operators we use, so that old runtimes can load the models.
 const (
 	IRVersion = 8
 	Opset     = 17
 )
 
-// Marked is the domain of operators that a target replaces before the graph is a model:
-// see package op.
+// Marked is the domain of operators that exist only in graphs under construction: a target
+// must replace them before the graph can become a model. See package op.
 const Marked = "onnxlab.marked"
 
 // Property is one entry of a model's metadata.
@@ -34,7 +34,7 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 	domains := map[string]bool{}
 	for _, n := range g.Nodes {
 		if n.Domain == Marked {
-			return nil, fmt.Errorf("build graph %q: %s %q is to be lowered for a target first", g.Name, n.Op, n.Name)
+			return nil, fmt.Errorf("build graph %q: %s %q must be lowered for a target first", g.Name, n.Op, n.Name)
 		}
 		p, err := n.proto()
 		if err != nil {
@@ -65,7 +65,7 @@ func (g *Graph) Model(metadata ...Property) (*onnxpb.Model, error) {
 	return m, nil
 }
 
-// intermediates returns what nodes compute and is no graph output.
+// intermediates returns the values that nodes compute and that are not outputs of the graph.
 func (g *Graph) intermediates() []*Value {
 	output := map[*Value]bool{}
 	for _, v := range g.Outputs {
@@ -163,7 +163,7 @@ func (a Attribute) proto() (*onnxpb.Attribute, error) {
 	case []float32:
 		p.Floats, p.Type = v, onnxpb.Attribute_FLOATS.Enum()
 	default:
-		return nil, fmt.Errorf("attribute %q: no ONNX form for %T", a.Name, a.Value)
+		return nil, fmt.Errorf("attribute %q: a value of type %T has no ONNX type", a.Name, a.Value)
 	}
 	return p, nil
 }

@@ -12,8 +12,8 @@ import (
 // Elem is the element type of a tensor, numbered as in ONNX.
 type Elem int32
 
-// The element types that graphs know. Float8 and smaller types, complex numbers and
-// strings have none here.
+// The element types that graphs support. Float8 and smaller types, complex numbers and
+// strings are not supported.
 const (
 	Float    Elem = 1
 	Uint8    Elem = 2
@@ -30,7 +30,7 @@ const (
 	BFloat16 Elem = 16
 )
 
-// elems are the bytes and the names of the element types.
+// elems lists the size in bytes and the name of each element type.
 var elems = map[Elem]struct {
 	size int
 	name string
@@ -41,7 +41,7 @@ var elems = map[Elem]struct {
 	Bool: {1, "bool"},
 }
 
-// Floating tells whether the elements are floating point numbers.
+// Floating reports whether the elements are floating-point numbers.
 func (e Elem) Floating() bool { return e == Float || e == Float16 || e == Double || e == BFloat16 }
 
 // Size returns the bytes of one element, or 0 for a type not listed above.
@@ -58,7 +58,7 @@ func (e Elem) String() string {
 // Dim is one dimension: a fixed size, or a multiple of a symbol whose size is known
 // only when the graph runs.
 type Dim struct {
-	// Size is that of a fixed dimension, or what the symbol is multiplied by.
+	// Size is the size of a fixed dimension, or the factor of a symbol.
 	Size int64
 	// Symbol is empty in a fixed dimension.
 	Symbol string
@@ -70,7 +70,7 @@ func Fixed(n int) Dim { return Dim{Size: int64(n)} }
 // Symbol returns a symbolic dimension.
 func Symbol(name string) Dim { return Dim{1, name} }
 
-// String returns the size, or the symbol as "batch" or "4*batch".
+// String returns the size of a fixed dimension; otherwise, for example, "batch" or "4*batch".
 func (d Dim) String() string {
 	switch {
 	case d.Symbol == "":
@@ -94,11 +94,11 @@ func Static(sizes ...int) Shape {
 	return s
 }
 
-// Equal tells whether both shapes have the same dimensions.
+// Equal reports whether both shapes have the same dimensions.
 func (s Shape) Equal(o Shape) bool { return slices.Equal(s, o) }
 
-// Elements returns the product of the dimensions, in which symbols count as 1, and
-// whether all of them are fixed.
+// Elements returns the product of the dimensions, counting each symbol as 1, and whether
+// all dimensions are fixed.
 func (s Shape) Elements() (n int, static bool) {
 	n, static = 1, true
 	for _, d := range s {
@@ -108,7 +108,7 @@ func (s Shape) Elements() (n int, static bool) {
 	return n, static
 }
 
-// Sizes returns the sizes of fixed dimensions.
+// Sizes returns the sizes of the dimensions, which must be fixed.
 func (s Shape) Sizes() []int {
 	sizes := make([]int, len(s))
 	for i, d := range s {
@@ -126,7 +126,7 @@ func (s Shape) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// Type is the type of the elements of a tensor and its shape.
+// Type is the type of a tensor: its element type and its shape.
 type Type struct {
 	Elem  Elem
 	Shape Shape
@@ -141,19 +141,19 @@ type Value struct {
 	Name  string
 	Elem  Elem
 	Shape Shape
-	// Sequence marks a list of tensors of the element type, of any shapes.
+	// Sequence marks a value that is a list of tensors: of the element type, each of any shape.
 	Sequence bool
 
 	// data holds a constant's elements, little-endian; nil for others.
 	data []byte
-	// known holds the elements of a shape that is computed, if they are known.
+	// known holds the elements of a computed shape as far as they can be told in advance; see Known.
 	known []Dim
 	// producer is the node that computes the value; nil for inputs and
 	// constants.
 	producer *Node
 }
 
-// Constant tells whether the value is an initializer.
+// Constant reports whether the value is an initializer.
 func (v *Value) Constant() bool { return v.data != nil }
 
 // Floats returns the elements of a float constant, or nil.
@@ -183,9 +183,9 @@ func (v *Value) Ints() []int64 {
 	return values
 }
 
-// Known returns the elements of a list of integers (or of a single one) as far as they can
-// be told without running the graph: those of a constant, or multiples of symbols, as in a
-// shape that is computed. It returns nil if they are not known.
+// Known returns the elements of an integer vector or scalar if they can be told without
+// running the graph. It is a constant, or a computed shape, whose elements may be multiples
+// of symbols. Known returns nil if the elements are not known.
 func (v *Value) Known() []Dim {
 	if v.data == nil || v.Elem != Int64 {
 		return v.known
@@ -197,13 +197,14 @@ func (v *Value) Known() []Dim {
 	return known
 }
 
-// SetKnown says what the elements of a list of integers will be.
+// SetKnown records what the elements of an integer vector or scalar will be; see Known.
 func (v *Value) SetKnown(elements []Dim) { v.known = elements }
 
 // Data returns the elements of a constant, little-endian, or nil.
 func (v *Value) Data() []byte { return v.data }
 
-// SetData gives a constant other elements, of the type elem and as many, little-endian.
+// SetData replaces the elements of a constant by as many others, little-endian, of the
+// type elem.
 func (v *Value) SetData(elem Elem, data []byte) { v.Elem, v.data = elem, data }
 
 // Size returns the size of a fixed dimension.

@@ -8,8 +8,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// attributes reads a node's attributes as the schema knows them. Checking them is left to
-// the builder.
+// attributes reads a node's attributes. The builder checks them against the schema.
 func (r *reader) attributes(s *graph.Schema, n *onnxpb.Node) ([]graph.Attribute, error) {
 	var list []graph.Attribute
 	for _, a := range n.GetAttribute() {
@@ -54,8 +53,8 @@ func (r *reader) attribute(a *onnxpb.Attribute) (any, error) {
 	return nil, fmt.Errorf("its type, %s, is not supported", a.GetType())
 }
 
-// constant makes a constant of a node Constant, in any of the ways in which it can say
-// its value.
+// constant appends the constant of a node Constant, whose value may be in any of several
+// attributes.
 func (r *reader) constant(n *onnxpb.Node) error {
 	if len(n.GetOutput()) != 1 || len(n.GetAttribute()) != 1 {
 		return fmt.Errorf("it has %d outputs and %d attributes, want one of each", len(n.GetOutput()), len(n.GetAttribute()))
@@ -64,7 +63,7 @@ func (r *reader) constant(n *onnxpb.Node) error {
 	switch a := n.GetAttribute()[0]; a.GetName() {
 	case "value":
 		if a.GetT() == nil {
-			return fmt.Errorf("attribute \"value\" is no tensor")
+			return fmt.Errorf("attribute \"value\" is not a tensor")
 		}
 		r.tensor(name, a.GetT())
 	case "value_float":

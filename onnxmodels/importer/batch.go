@@ -9,10 +9,11 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// This file opens the batch of models that are for a fixed number of images: that number is
-// in the constants of operators that shape, and in what they repeat for each image.
+// This file makes models that are for a fixed number of images work for any number. The fixed
+// number may be part of the constants that operators such as Reshape take as shapes, and tensors
+// may be repeated that many times. r.batch is the fixed number, 0 if there is none.
 
-// openBatch changes the inputs of a call where they say the fixed number of images.
+// openBatch replaces inputs of a call that contain the fixed number of images.
 func (r *reader) openBatch(n *onnxpb.Node, c *op.Call) {
 	name := nodeName(n)
 	if r.batch != 0 && n.GetOpType() == "Resize" {
@@ -45,9 +46,10 @@ func (r *reader) openBatch(n *onnxpb.Node, c *op.Call) {
 	}
 }
 
-// openGather returns what a Gather of all elements takes from each image, where its indices
-// are those of the fixed number of them; nil if it is another. Models have that for tensors
-// whose dimensions were in another order in memory.
+// openGather replaces a Gather over a flattened tensor whose indices select the same elements
+// from each of the fixed number of images: it returns a Gather of those elements for one image.
+// It returns nil for any other node. Models have such a Gather for tensors whose dimensions were
+// in another order in memory.
 func (r *reader) openGather(n *onnxpb.Node, c *op.Call) *graph.Value {
 	if r.batch == 0 || n.GetOpType() != "Gather" || len(c.Inputs) != 2 || c.Inputs[0] == nil || c.Inputs[1] == nil || len(c.Inputs[0].Shape) != 1 || batchAt(c.Inputs[0].Shape) < 0 {
 		return nil
@@ -67,9 +69,9 @@ func (r *reader) openGather(n *onnxpb.Node, c *op.Call) *graph.Value {
 	return r.b.Gather(name, images, r.b.IntTensor(name+".one", indices.Shape[1:], indices.Ints[:each]), 1)
 }
 
-// openResize makes the sizes of a Resize those of the batch.
+// openResize replaces the number of images in the sizes of a Resize by the size of the batch.
 func (r *reader) openResize(name string, c *op.Call) {
-	const at = 3
+	const at = 3 // the input "sizes"
 	if len(c.Inputs) != at+1 || c.Inputs[0] == nil || c.Inputs[at] == nil {
 		return
 	}
@@ -83,15 +85,15 @@ func (r *reader) openResize(name string, c *op.Call) {
 	c.Inputs[at] = r.b.Concat(name+".sizes", []*graph.Value{first, r.b.Ints(name+".rest", list[1:]...)}, 0, graph.Fixed(len(list)))
 }
 
-// reopen makes a list of numbers an input of the call, if there is one.
+// reopen makes a list of numbers an input of the call, unless the list is nil.
 func (r *reader) reopen(name string, c *op.Call, input int, list []int64) {
 	if list != nil {
 		c.Inputs[input] = r.b.Ints(name+".open", list...)
 	}
 }
 
-// openEnds returns the ends of a Slice with those at the last image at the end of the batch,
-// nil if they can stay.
+// openEnds returns the ends of a Slice, with an end at the last of the fixed number of images
+// replaced by the end of the batch. It returns nil if nothing has to change.
 func (r *reader) openEnds(in []*graph.Value) []int64 {
 	x, ends := in[0].Shape, in[2].Ints()
 	at := batchAt(x)
@@ -115,8 +117,8 @@ func (r *reader) openEnds(in []*graph.Value) []int64 {
 	return nil
 }
 
-// openParts repeats parts of a Concat that are for the fixed number of images, such as a
-// token of classes, for each of the batch.
+// openParts changes parts of a Concat that are repeated for the fixed number of images, such as
+// a class token, so that they are repeated for each image of the batch.
 func (r *reader) openParts(name string, c *op.Call, axis int) {
 	like, at := r.batched(c.Inputs)
 	if like == nil {
@@ -135,8 +137,8 @@ func (r *reader) openParts(name string, c *op.Call, axis int) {
 	}
 }
 
-// openOperands replaces operands that repeat the same for the fixed number of images by what
-// is for one, which broadcasts.
+// openOperands replaces operands that repeat the same tensor for the fixed number of images by
+// that tensor for one image, which is broadcast.
 func (r *reader) openOperands(c *op.Call) {
 	like, at := r.batched(c.Inputs)
 	if like == nil || r.batch == 1 || like.Shape[at].Size != 1 {
@@ -153,7 +155,8 @@ func (r *reader) openOperands(c *op.Call) {
 	}
 }
 
-// batched finds the input of the most dimensions that has the batch, and where.
+// batched returns the input that has a batch dimension, the one with the most dimensions if there
+// are several, and the index of that dimension.
 func (r *reader) batched(inputs []*graph.Value) (like *graph.Value, at int) {
 	for _, v := range inputs {
 		if k := batchAt(v.Shape); k >= 0 && (like == nil || len(v.Shape) > len(like.Shape)) {
@@ -163,8 +166,8 @@ func (r *reader) batched(inputs []*graph.Value) (like *graph.Value, at int) {
 	return like, at
 }
 
-// ofOneImage returns what a value says of each image, where its dimension is the fixed
-// number of them and all are the same; or nil.
+// ofOneImage returns the part of v that belongs to one image, if v repeats it for the fixed number
+// of images along dimension at. Otherwise it returns nil.
 func (r *reader) ofOneImage(v *graph.Value, at int) *graph.Value {
 	if r.batch == 1 {
 		return v

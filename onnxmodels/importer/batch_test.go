@@ -12,8 +12,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// TestFixedBatch: a model for a fixed number of images gives the same logits for each of any
-// number of them.
+// TestFixedBatch checks that a model for a fixed number of images gives an image the same logits
+// in batches of any size.
 func TestFixedBatch(t *testing.T) {
 	for _, n := range []int{1, 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -48,8 +48,9 @@ func TestFixedBatch(t *testing.T) {
 	}
 }
 
-// fixedModel is a classifier of n images of 2×4×4. It joins a token to them, adds what is
-// repeated for each, has the images inside of rows and reads all elements by their places.
+// fixedModel is a classifier of n images of 2×4×4. It joins a token to each image, adds tensors
+// that are repeated for each image, has the image as an inner index, and gathers all elements by
+// index.
 func fixedModel(n int) *graph.Graph {
 	g := op.On(graph.New("fixed"))
 	x := g.Input("image", graph.Float, graph.Static(n, 2, 4, 4))

@@ -23,8 +23,8 @@ func batchAt(s graph.Shape) int {
 
 // openSizes takes the target sizes of a Reshape in a file for n images and returns them with
 // -1 in place of the batch, so that any number of images fits; nil if they can stay as they
-// are. x is the shape before the Reshape. Inner tells that x's batch dimension is ordered
-// with the image as the inner index, as [2, batch] flattened to [2*batch].
+// are. x is the shape before the Reshape. inner says that in x's batch dimension the image is
+// the inner index, as in [2, batch] flattened to [2*batch].
 func openSizes(x graph.Shape, inner bool, sizes []int64, n int64) []int64 {
 	at := batchAt(x)
 	if at < 0 || len(sizes) == 0 || at < len(sizes) && sizes[at] == 0 {
@@ -44,11 +44,11 @@ func openSizes(x graph.Shape, inner bool, sizes []int64, n int64) []int64 {
 	var to int
 	switch {
 	case n > 1:
-		to = placeOfMany(before, whole, n)
+		to = batchSizeIndex(before, whole, n)
 	case !inner && keeps(x, at, whole):
 		to = at
 	default:
-		to = placeOfOne(x[at+1:], before, whole)
+		to = guessBatchIndex(x[at+1:], before, whole)
 	}
 	if to < 0 || to == rest {
 		return nil
@@ -83,9 +83,9 @@ func wholeSizes(x graph.Shape, sizes []int64, n int64) (whole []int64, rest int)
 	return whole, rest
 }
 
-// placeOfMany returns the index of the size that contains the batch of n images; -1 if none
+// batchSizeIndex returns the index of the size that contains the batch of n images; -1 if none
 // does. before is the product of the dimensions outside of the batch.
-func placeOfMany(before int64, sizes []int64, n int64) int {
+func batchSizeIndex(before int64, sizes []int64, n int64) int {
 	outer := int64(1)
 	for i, size := range sizes {
 		if outer <= before && before < outer*size && size%n == 0 {
@@ -96,17 +96,17 @@ func placeOfMany(before int64, sizes []int64, n int64) int {
 	return -1
 }
 
-// keeps tells whether the sizes equal x's dimensions up to and including the batch.
+// keeps reports whether the sizes equal x's dimensions up to and including the batch.
 func keeps(x graph.Shape, at int, sizes []int64) bool {
 	return at < len(sizes) && slices.EqualFunc(x[:at+1], sizes[:at+1], func(d graph.Dim, size int64) bool { return d.Size == size })
 }
 
-// placeOfOne returns the index of the size that is the batch in a file for one image; -1 if
-// none can be. A size of 1 does not tell by itself, so this is a guess. If the dimensions after
+// guessBatchIndex returns the index of the size that is the batch in a file for one image; -1 if
+// none can be. Sizes of 1 look all the same, so this is a guess. If the dimensions after
 // the batch stay the same, the batch is right before them. Otherwise it is where the sizes
 // before it have the same product as in x, but not in the last dimension, which holds
 // features.
-func placeOfOne(behind graph.Shape, before int64, sizes []int64) int {
+func guessBatchIndex(behind graph.Shape, before int64, sizes []int64) int {
 	last := len(sizes) - 1
 	if start := len(sizes) - len(behind); before > 1 && len(behind) > 0 && start > 0 {
 		if slices.EqualFunc(behind, sizes[start:], func(d graph.Dim, size int64) bool { return d.Size == size }) {
@@ -125,7 +125,7 @@ func placeOfOne(behind graph.Shape, before int64, sizes []int64) int {
 	return -1
 }
 
-// innerBatch tells how v's batch dimension is ordered if it is a multiple of the batch: true
+// innerBatch reports how v's batch dimension is ordered if it is a multiple of the batch: true
 // for [2, batch] flattened to [2*batch], false for [batch, 2].
 func innerBatch(v *graph.Value) bool {
 	at := batchAt(v.Shape)

@@ -13,16 +13,16 @@ func isBranch(n *onnxpb.Node) bool {
 	return n.GetOpType() == "If" && (n.GetDomain() == "" || n.GetDomain() == "ai.onnx")
 }
 
-// branch reads the branch of an If that its condition chooses, in place of the node. The
-// condition must be known, as those on the shapes of images are. Names of the branch are its
-// own.
+// branch reads, in place of an If, the branch that its condition chooses. The condition must be
+// known before the model runs, for example because it only depends on shapes. Names that the
+// branch defines are valid only inside it.
 func (r *reader) branch(n *onnxpb.Node) error {
 	if len(n.GetInput()) != 1 {
 		return fmt.Errorf("it has %d inputs, want one", len(n.GetInput()))
 	}
 	condition := r.values[n.GetInput()[0]]
 	if condition == nil {
-		return fmt.Errorf("its condition %q is computed by no node", n.GetInput()[0])
+		return fmt.Errorf("its condition %q is not computed by any node", n.GetInput()[0])
 	}
 	t := op.TensorOf(condition)
 	if t == nil || len(t.Ints) != 1 {
@@ -40,7 +40,7 @@ func (r *reader) branch(n *onnxpb.Node) error {
 	return fmt.Errorf("attribute %q is missing", chosen)
 }
 
-// inline reads the graph of an attribute, whose outputs become those of the node.
+// inline reads the graph of an attribute. Its outputs become the outputs of the node.
 func (r *reader) inline(n *onnxpb.Node, g *onnxpb.Graph) error {
 	if len(g.GetOutput()) < len(n.GetOutput()) {
 		return fmt.Errorf("its branch has %d outputs, want %d", len(g.GetOutput()), len(n.GetOutput()))
@@ -62,16 +62,16 @@ func (r *reader) inline(n *onnxpb.Node, g *onnxpb.Graph) error {
 		case values[i] != nil:
 			r.values[out] = values[i]
 		case len(r.faults) > faults:
-			r.broken[out] = true // what is wrong in the branch has been told
+			r.broken[out] = true // the mistake in the branch is already in r.faults
 		default:
-			return fmt.Errorf("the output %q of its branch is computed by no node", g.GetOutput()[i].GetName())
+			return fmt.Errorf("the output %q of its branch is not computed by any node", g.GetOutput()[i].GetName())
 		}
 	}
 	return nil
 }
 
-// shadow takes the names that a graph of an attribute defines out of those that are known.
-// It returns what puts them back.
+// shadow hides the values of names that the graph of an attribute defines itself. It returns a
+// function that restores them.
 func (r *reader) shadow(g *onnxpb.Graph) func() {
 	var names []string
 	for _, t := range g.GetInitializer() {

@@ -78,11 +78,11 @@ func TestBrokenBranches(t *testing.T) {
 	for want, damage := range map[string]func(g *onnxpb.Graph){
 		"its condition narrow bool[] is not known before the model runs": func(g *onnxpb.Graph) { g.Node[1].Input[1] = "first" },
 		`attribute "then_branch" is missing`:                             func(g *onnxpb.Graph) { g.Node[3].Attribute = g.Node[3].Attribute[1:] },
-		`its condition "nothing" is computed by no node`:                 func(g *onnxpb.Graph) { g.Node[3].Input[0] = "nothing" },
+		`its condition "nothing" is not computed by any node`:            func(g *onnxpb.Graph) { g.Node[3].Input[0] = "nothing" },
 		`"Squeezey" (Squeeze): dimension 0 of input x`: func(g *onnxpb.Graph) {
 			g.Node[3].Attribute[0].G.Initializer[0].Int64Data, g.Node[3].Attribute[0].G.Initializer[0].RawData = []int64{0}, nil
 		},
-		`the output "z" of its branch is computed by no node`: func(g *onnxpb.Graph) { g.Node[3].Attribute[0].G.Output[0].Name = proto.String("z") },
+		`the output "z" of its branch is not computed by any node`: func(g *onnxpb.Graph) { g.Node[3].Attribute[0].G.Output[0].Name = proto.String("z") },
 	} {
 		m := branches(1)
 		m.Graph.Initializer = append(m.Graph.Initializer, graph.Tensor("first", graph.Int64, nil, make([]byte, 8)))

@@ -10,9 +10,9 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Canonical returns the model as a graph of the same inputs, outputs and types in operators
-// of opset 17: any model, not only classifiers. Dimensions that the model leaves open are
-// symbols of its names for them.
+// Canonical returns the model as a graph of operators of opset 17, with the same inputs, outputs
+// and types. It takes any model, not only classifiers. Dimensions that the model leaves open
+// become symbols with the model's names for them.
 func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 	r := newReader(m)
 	initializer := map[string]bool{}
@@ -35,7 +35,7 @@ func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 	for _, out := range m.GetGraph().GetOutput() {
 		v := r.values[out.GetName()]
 		if v == nil {
-			return nil, fmt.Errorf("output %q is computed by no node", out.GetName())
+			return nil, fmt.Errorf("output %q is not computed by any node", out.GetName())
 		}
 		r.b.Output(r.asOutput(v, out.GetName()))
 	}
@@ -44,8 +44,8 @@ func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 	return r.b.Graph, r.b.Err()
 }
 
-// normaliseByBatch replaces batch normalisations in training mode, whose running statistics
-// are values of their own by now.
+// normaliseByBatch replaces batch normalisations in training mode by ordinary operators. Their
+// outputs of running statistics have been replaced already, by their Form in package op.
 func (r *reader) normaliseByBatch() {
 	for _, n := range slices.Clone(r.b.Nodes) {
 		if n.Is("", "BatchNormalization") && n.Flag("training_mode") {
@@ -66,12 +66,12 @@ func (r *reader) asOutput(v *graph.Value, name string) *graph.Value {
 	return copied
 }
 
-// typeOf reads the type that a model declares of a value.
+// typeOf returns the type that a model declares for an input.
 func typeOf(v *onnxpb.ValueInfo) (graph.Type, error) {
 	tensor := v.GetType().GetTensorType()
 	t := graph.Type{Elem: graph.Elem(tensor.GetElemType()), Shape: graph.Shape{}}
 	if tensor == nil || t.Elem.Size() == 0 {
-		return t, fmt.Errorf("input %q is of a type that is not supported", v.GetName())
+		return t, fmt.Errorf("input %q has a type that is not supported", v.GetName())
 	}
 	if tensor.GetShape() == nil {
 		return t, fmt.Errorf("input %q has no shape", v.GetName())

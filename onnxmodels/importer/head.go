@@ -8,11 +8,11 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Head is the last layer of a classifier, which turns features into one logit a class.
+// Head is the last layer of a classifier, which turns features into one logit for each class.
 type Head struct {
 	// Weight and Bias are its parameters; Bias is nil if it has none.
 	Weight, Bias *Parameter
-	// Features is how many numbers go into each logit.
+	// Features is the number of inputs of each logit.
 	Features int
 
 	axis int // the dimension of Weight that counts the classes
@@ -53,9 +53,9 @@ func (c *Model) Head() (*Head, error) {
 	return nil, errNoHead
 }
 
-var errNoHead = fmt.Errorf("its last layer is no Gemm, MatMul or Conv of 1×1 on parameters, so that it cannot be replaced")
+var errNoHead = fmt.Errorf("its last layer is not a Gemm, MatMul or 1×1 Conv with parameters as its weight, so it cannot be replaced")
 
-// passes are the operators that may stand between the head and the logits.
+// passes lists the operators that may stand between the head and the logits.
 var passes = names("Flatten", "Reshape", "Squeeze", "Identity", "Cast", "GlobalAveragePool", "ReduceMean", "Relu", "Dropout", "AveragePool", "Transpose")
 
 func isPointwise(weight *graph.Value) bool {
@@ -103,9 +103,9 @@ func (c *Model) parameterOf(v *graph.Value) *Parameter {
 	return nil
 }
 
-// ReplaceHead gives the model's file a last layer of so many classes in place of its own. The
-// parameters of the new layer are 0 and have the names of the old ones. It returns the layer.
-// The file is then to be read again: c is what it was.
+// ReplaceHead changes the model's file: it gives it a new last layer for the given number of
+// classes, and returns that layer. The parameters of the new layer are 0 and have the names of the
+// old ones. c itself does not change, so the caller must read the file again.
 func (c *Model) ReplaceHead(classes int) (*Head, error) {
 	h, err := c.Head()
 	if err != nil {
@@ -124,14 +124,14 @@ func (c *Model) ReplaceHead(classes int) (*Head, error) {
 	return h, nil
 }
 
-// resize gives a tensor another size along an axis, and zeros for its elements.
+// resize gives a tensor another size along an axis and sets all its elements to 0.
 func resize(t *onnxpb.Tensor, axis int, size int64) {
 	t.Dims = slices.Clone(t.Dims)
 	t.Dims[axis] = size
 	setData(t, make([]byte, count(t)*int64(graph.Elem(t.GetDataType()).Size())))
 }
 
-// setData gives a tensor raw data in place of what it has.
+// setData replaces the elements of a tensor by raw data.
 func setData(t *onnxpb.Tensor, data []byte) {
 	t.RawData = data
 	t.FloatData, t.Int32Data, t.Int64Data, t.DoubleData, t.Uint64Data = nil, nil, nil, nil, nil
@@ -176,7 +176,7 @@ func forgetShapes(g *onnxpb.Graph, head []string, old, classes int64) {
 	g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfo) bool { return behind[v.GetName()] })
 }
 
-// replaced returns a little-endian list of int64 with by in place of each element old.
+// replaced returns a little-endian list of int64 in which each element old is replaced by `by`.
 func replaced(data []byte, old, by int64) []byte {
 	list := slices.Clone(data)
 	for i := 0; i+8 <= len(list); i += 8 {

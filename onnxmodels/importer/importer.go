@@ -22,14 +22,14 @@ type Model struct {
 	// File is the model as it was.
 	File *modelfile.Model
 	// Graph computes the logits. Its inputs are the image and the parameters, its output
-	// the logits. It may have BatchNormalization and Dropout in the form that trains.
+	// the logits. It may have BatchNormalization and Dropout in training mode.
 	Graph *graph.Graph
 	// Image is the input of images, float32 or uint8, [batch, channels, height, width]
 	// or [batch, height, width, channels].
 	Image *graph.Value
 	// Logits is [batch, classes], before softmax.
 	Logits *graph.Value
-	// Probabilities tells that the file's own output is the softmax of the logits.
+	// Probabilities says that the file's own output is the softmax of the logits.
 	Probabilities bool
 	// Parameters are what training may change, in the order in which the model uses them.
 	Parameters []Parameter
@@ -38,10 +38,10 @@ type Model struct {
 	Batch int
 }
 
-// BatchSymbol is the dimension of the batch.
+// BatchSymbol is the symbol of the batch dimension.
 const BatchSymbol = "batch"
 
-// Read makes a graph of a classifier of images.
+// Read turns a classifier of images into a graph.
 func Read(m *modelfile.Model, o Options) (*Model, error) {
 	r := newReader(m)
 	r.float32 = true
@@ -85,7 +85,7 @@ func (c *Model) keepUsed(r *reader) {
 	c.Graph.Inputs = inputs
 }
 
-// ImageInput finds the input of images: the only one that is no initializer.
+// ImageInput returns the input of images: the only input that is not an initializer.
 func ImageInput(m *modelfile.Model) (*onnxpb.ValueInfo, error) {
 	g := m.GetGraph()
 	initializer := map[string]bool{}
@@ -104,8 +104,8 @@ func ImageInput(m *modelfile.Model) (*onnxpb.ValueInfo, error) {
 	return inputs[0], nil
 }
 
-// ImageSize is the height and width of the images that a model takes, 0 where it leaves them
-// open.
+// ImageSize returns the height and width of the images that a model takes, in pixels. A size that
+// the model leaves open is 0.
 func ImageSize(m *modelfile.Model) (height, width int, err error) {
 	rows, columns, err := imageSides(m)
 	if err != nil {
@@ -114,11 +114,12 @@ func ImageSize(m *modelfile.Model) (height, width int, err error) {
 	return int(max(rows.GetDimValue(), 0)), int(max(columns.GetDimValue(), 0)), nil
 }
 
-// ErrOpenSize is the error of a model that takes images of any size, where none is given.
+// ErrOpenSize is the error for a model that takes images of any size if the caller gives no size.
 var ErrOpenSize = errors.New("it takes images of any size, and none is given")
 
-// SizeFor is the height and width of the images that a model takes, those given where it
-// leaves them open: told by open. It is ErrOpenSize if neither says them.
+// SizeFor returns the height and width of the images that a model takes. If the model leaves them
+// open, they are the given ones, and open is true. If none are given (0) either, the error is
+// ErrOpenSize.
 func SizeFor(m *modelfile.Model, height, width int) (h, w int, open bool, err error) {
 	h, w, err = ImageSize(m)
 	switch {
@@ -130,8 +131,8 @@ func SizeFor(m *modelfile.Model, height, width int) (h, w int, open bool, err er
 	return height, width, true, nil
 }
 
-// SetImageSize declares that the images of a model have height x width pixels, in place of
-// what the model said of them.
+// SetImageSize declares that the images of a model have height x width pixels, whatever the model
+// declared before.
 func SetImageSize(m *modelfile.Model, height, width int) error {
 	rows, columns, err := imageSides(m)
 	if err != nil {
@@ -142,7 +143,7 @@ func SetImageSize(m *modelfile.Model, height, width int) error {
 	return nil
 }
 
-// imageSides are the dimensions of the input of images that count rows and columns.
+// imageSides returns the dimensions of the input of images that are its rows and its columns.
 func imageSides(m *modelfile.Model) (rows, columns *onnxpb.TensorShape_Dimension, err error) {
 	info, err := ImageInput(m)
 	if err != nil {
@@ -150,7 +151,7 @@ func imageSides(m *modelfile.Model) (rows, columns *onnxpb.TensorShape_Dimension
 	}
 	dims := info.GetType().GetTensorType().GetShape().GetDim()
 	if len(dims) != 4 {
-		return nil, nil, fmt.Errorf("its input %q has %d dimensions, where a classifier of images takes 4", info.GetName(), len(dims))
+		return nil, nil, fmt.Errorf("its input %q has %d dimensions, but a classifier of images takes 4", info.GetName(), len(dims))
 	}
 	first := 2
 	if isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue()) {
@@ -165,7 +166,7 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 	elem := r.elem(graph.Elem(t.GetElemType()))
 	dims := t.GetShape().GetDim()
 	if elem != graph.Float && elem != graph.Uint8 || len(dims) != 4 {
-		return nil, fmt.Errorf("its input %q is %s of %d dimensions, where a classifier of images takes float32 or uint8 of 4", info.GetName(), graph.Elem(t.GetElemType()), len(dims))
+		return nil, fmt.Errorf("its input %q is %s of %d dimensions, but a classifier of images takes float32 or uint8 of 4", info.GetName(), graph.Elem(t.GetElemType()), len(dims))
 	}
 	shape := graph.Shape{graph.Symbol(BatchSymbol)}
 	r.batch = max(dims[0].GetDimValue(), 0)
@@ -173,13 +174,13 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 	for i, d := range dims[1:] {
 		size := d.GetDimValue()
 		if size < 1 { // open
-			place := i // 0 channels, 1 height, 2 width
+			axis := i // 0 channels, 1 height, 2 width
 			if last {
-				place = (i + 1) % 3
+				axis = (i + 1) % 3
 			}
-			size = int64([]int{3, o.Height, o.Width}[place])
+			size = int64([]int{3, o.Height, o.Width}[axis])
 			if size == 0 {
-				return nil, fmt.Errorf("its input %q leaves the size of images open: say it with data.size", info.GetName())
+				return nil, fmt.Errorf("its input %q leaves the size of images open: set data.size", info.GetName())
 			}
 		}
 		if size > MaxSide {
@@ -192,20 +193,20 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 	return v, nil
 }
 
-// MaxSide is the largest height and width of images: beyond it, sizes are damage or meant to
-// take all memory.
+// MaxSide is the largest height and width of images. Larger sizes come from damaged files or from
+// files that are meant to exhaust memory.
 const MaxSide = 1 << 14
 
-// maxElements is how many elements a value may have for each image.
+// maxElements is the most elements that a value may have for each image.
 const maxElements = 1 << 31
 
-// checkSizes refuses values whose shapes explode, as those of pads of 65535 do.
+// checkSizes returns an error for values with huge shapes, as a Pad by 65535 makes.
 func checkSizes(g *graph.Graph) error {
 	var list []error
 	for _, n := range g.Nodes {
 		for _, out := range n.Outputs {
 			if out != nil && explodes(out.Shape) {
-				list = append(list, fmt.Errorf("node %q (%s): its output would be %s, beyond %d elements for each image", n.Name, n.Op, out, maxElements))
+				list = append(list, fmt.Errorf("node %q (%s): its output would be %s, more than %d elements for each image", n.Name, n.Op, out, maxElements))
 			}
 		}
 	}
@@ -220,10 +221,10 @@ func explodes(s graph.Shape) bool {
 	return elements > maxElements
 }
 
-// isChannels tells whether a dimension can be that of channels: grey or colour.
+// isChannels reports whether a dimension may be that of the channels: 1 for grey, 3 for colour.
 func isChannels(n int64) bool { return n == 1 || n == 3 }
 
-// findLogits finds the output with one number a class, and goes back from it to the value
+// findLogits finds the output with one number for each class, and goes back from it to the value
 // before a final softmax.
 func (c *Model) findLogits(r *reader) error {
 	outputs := r.model.GetGraph().GetOutput()
@@ -247,7 +248,7 @@ func (c *Model) findLogits(r *reader) error {
 		v = r.b.Flatten("logits", v)
 	}
 	if len(v.Shape) != 2 || v.Shape[0] != graph.Symbol(BatchSymbol) || v.Shape[1].Symbol != "" || v.Elem != graph.Float {
-		return fmt.Errorf("its output %q is %s, where a classifier gives float32 [batch, classes]", outputs[0].GetName(), v)
+		return fmt.Errorf("its output %q is %s, but a classifier gives float32 [batch, classes]", outputs[0].GetName(), v)
 	}
 	c.Logits = v
 	r.b.Output(v)

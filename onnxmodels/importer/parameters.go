@@ -8,33 +8,34 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Kind is what a parameter is to training.
+// Kind says how training changes a parameter.
 type Kind int
 
 // The kinds of parameters.
 const (
-	// Weight is one that an optimizer changes.
+	// Weight is a parameter that the optimizer changes.
 	Weight Kind = iota
-	// Statistic is a running mean or variance of BatchNormalization.
+	// Statistic is a running mean or variance of BatchNormalization, which follows the
+	// statistics of the batches.
 	Statistic
 )
 
 // Parameter is a tensor of the file that training may change.
 type Parameter struct {
-	// Name is that of the initializer, or of the output of the node Constant.
+	// Name is the name of the initializer, or of the output of the node Constant.
 	Name string
 	Kind Kind
-	// Value is the input of the graph that stands for it, nil if the graph does not use it.
+	// Value is the graph input for the parameter; nil if the graph does not use it.
 	Value *graph.Value
-	// Tensor is what the file has.
+	// Tensor is the tensor of the file.
 	Tensor *onnxpb.Tensor
 }
 
-// Floats returns the elements that the file has, as float32.
+// Floats returns the parameter's elements in the file, as float32.
 func (p Parameter) Floats() []float32 {
 	elem, sizes, data, err := Contents(p.Tensor)
 	if err != nil {
-		return nil // reading the model has told
+		return nil // Read has reported it
 	}
 	t, err := op.Converted(op.FromBytes(elem, sizes, data), graph.Float)
 	if err != nil {
@@ -43,26 +44,26 @@ func (p Parameter) Floats() []float32 {
 	return t.Floats
 }
 
-// findParameters tells which tensors of the file are parameters, in the order in which they
-// are used first.
+// findParameters returns the tensors of the file that are parameters, in the order of their
+// first use.
 //
-// A file does not say what was learned. Initializers and constants are taken for it where an
-// operator has something to learn: the weights and biases of convolutions, matrix products
-// and normalisations. Other initializers of more than one element are taken for it where
-// they are added, multiplied or moved, as embeddings, class tokens and scales of layers are,
-// but not where they only prepare the image. Constants of more than one element are taken for
-// it where they are added to a convolution or matrix product, as the biases in PaddlePaddle's
-// models are.
+// A file does not say which tensors were learned. These count as parameters:
+//   - initializers and constants that are weights or biases of convolutions, matrix products or
+//     normalisations;
+//   - other initializers of more than one element that are added, multiplied or moved, such as
+//     embeddings, class tokens and layer scales, unless they only prepare the image;
+//   - constants of more than one element that are added to the result of a convolution or matrix
+//     product, as the biases in PaddlePaddle's models are.
 func (r *reader) findParameters(image string) []Parameter {
 	tensors := r.floatTensors()
-	plain := map[string]bool{image: true} // what is made of the image and constants alone
-	products := map[string]bool{}         // what is made with a learned weight, and may have a bias
+	plain := map[string]bool{image: true} // values that depend only on the image and constants
+	products := map[string]bool{}         // results of convolutions and matrix products with a learned weight
 	var list []Parameter
 	found := map[string]int{}
 	for _, n := range r.model.GetGraph().GetNode() {
 		form, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
 		if err != nil {
-			continue // read tells
+			continue // read reports it
 		}
 		prepares := preparing[n.GetOpType()] && anyIn(plain, n.GetInput())
 		for i, in := range n.GetInput() {
@@ -100,20 +101,20 @@ func (r *reader) findParameters(image string) []Parameter {
 	return list
 }
 
-// anyIn tells whether the map has one of the names.
+// anyIn reports whether the map has any of the names as a key.
 func anyIn[T any](m map[string]T, list []string) bool {
 	return slices.ContainsFunc(list, func(name string) bool { _, ok := m[name]; return ok })
 }
 
-// preparing are the operators by which models prepare images: what they take beside the
-// image is not learned.
+// preparing lists the operators with which models prepare images. Their other operands are not
+// learned.
 var preparing = names("Cast", "Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Gather", "Concat", "Pad",
 	"Resize", "Upsample", "Add", "Sub", "Mul", "Div", "Split")
 
-// weighs are the operators whose result a bias is added to.
+// weighs lists the operators to whose result a bias may be added.
 var weighs = names("Conv", "ConvTranspose", "MatMul")
 
-// pairwise are the operators whose inputs are all alike.
+// pairwise lists the operators whose inputs all have the same role.
 var pairwise = names("Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "Where", "Concat")
 
 func names(list ...string) map[string]bool {
@@ -124,10 +125,10 @@ func names(list ...string) map[string]bool {
 	return set
 }
 
-// floatTensor is a tensor of floating point numbers.
+// floatTensor is a tensor of floating-point numbers in the file.
 type floatTensor struct {
 	tensor   *onnxpb.Tensor
-	constant bool // of a node Constant
+	constant bool // it belongs to a node Constant, else it is an initializer
 }
 
 func (r *reader) floatTensors() map[string]floatTensor {

@@ -12,18 +12,18 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// reader makes a graph of a model, node by node.
+// reader builds the graph of a model, node by node.
 type reader struct {
 	model  *modelfile.Model
 	opsets map[string]int
 	b      op.Builder
 	values map[string]*graph.Value
-	// broken has the names of values that could not be made. Nodes that depend on them are
-	// skipped without a report of their own.
+	// broken holds the names of values that could not be built. Nodes that depend on them
+	// are skipped without an error of their own.
 	broken map[string]bool
-	named  map[*graph.Value]bool
+	named  map[*graph.Value]bool // values that already have a name of the file: see keepName
 	faults []error
-	// float32 makes all floating point numbers float32.
+	// float32 converts all floating-point numbers to float32.
 	float32 bool
 	// parameters are the tensors that become inputs of the graph.
 	parameters map[string]bool
@@ -50,7 +50,7 @@ func newReader(m *modelfile.Model) *reader {
 // checkOpset checks the version of ONNX's own operators.
 func (r *reader) checkOpset() error {
 	if v := r.opsets[""]; v < op.OldestOpset || v > op.NewestOpset {
-		return fmt.Errorf("its operators are of opset %d; those of %d to %d are known", v, op.OldestOpset, op.NewestOpset)
+		return fmt.Errorf("it has opset %d; opsets %d to %d are supported", v, op.OldestOpset, op.NewestOpset)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (r *reader) read() error {
 	return r.failed()
 }
 
-// nodes appends what nodes compute, and keeps what is wrong with them.
+// nodes appends the operators of a list of nodes. It collects their errors in r.faults.
 func (r *reader) nodes(list []*onnxpb.Node) {
 	for i, n := range list {
 		if err := r.node(n); err != nil {
@@ -80,8 +80,8 @@ func (r *reader) nodes(list []*onnxpb.Node) {
 	}
 }
 
-// unknown reports every node whose operator is not known, also those that depend on
-// other such nodes.
+// unknown adds a fault for every node whose operator is not known, even if the node depends on
+// another such node.
 func (r *reader) unknown() {
 	for i, n := range r.model.GetGraph().GetNode() {
 		if isConstant(n) || isBranch(n) {
@@ -100,7 +100,7 @@ func isConstant(n *onnxpb.Node) bool {
 	return n.GetOpType() == "Constant" && (n.GetDomain() == "" || n.GetDomain() == "ai.onnx")
 }
 
-// failed returns all that was wrong as one error.
+// failed returns all faults as one error.
 func (r *reader) failed() error {
 	const most = 20
 	list := r.faults
@@ -111,18 +111,18 @@ func (r *reader) failed() error {
 }
 
 // describe names a node for a message.
-func describe(n *onnxpb.Node, place int) string {
+func describe(n *onnxpb.Node, index int) string {
 	name := n.GetOpType()
 	if d := n.GetDomain(); d != "" && d != "ai.onnx" {
 		name = d + "." + name
 	}
 	if n.GetName() == "" {
-		return fmt.Sprintf("%d (%s)", place, name)
+		return fmt.Sprintf("%d (%s)", index, name)
 	}
 	return fmt.Sprintf("%q (%s)", n.GetName(), name)
 }
 
-// tensor makes a constant, or an input for a parameter, of a tensor of the file.
+// tensor appends a tensor of the file as a constant, or as an input if it is a parameter.
 func (r *reader) tensor(name string, t *onnxpb.Tensor) {
 	elem, sizes, data, err := Contents(t)
 	if err != nil {
@@ -153,7 +153,7 @@ func (r *reader) elem(e graph.Elem) graph.Elem {
 	return e
 }
 
-// node appends what a node of the file computes.
+// node appends the operators for a node of the file.
 func (r *reader) node(n *onnxpb.Node) error {
 	isBroken := func(name string) bool { return r.broken[name] }
 	if slices.ContainsFunc(n.GetInput(), isBroken) || slices.ContainsFunc(n.GetOutput(), isBroken) {
@@ -189,7 +189,7 @@ func (r *reader) node(n *onnxpb.Node) error {
 		return nil // nothing uses it
 	}
 	if len(c.Want) > len(form.Gives) && !form.Gives[len(form.Gives)-1].Variadic {
-		return fmt.Errorf("it has %d outputs, where %d are known", len(c.Want), len(form.Gives))
+		return fmt.Errorf("it has %d outputs, want at most %d", len(c.Want), len(form.Gives))
 	}
 	r.openBatch(n, &c)
 	values := []*graph.Value{r.openGather(n, &c)}
@@ -201,7 +201,7 @@ func (r *reader) node(n *onnxpb.Node) error {
 	}
 	if err != nil {
 		if inner := errors.Unwrap(err); inner != nil && r.b.Err() != nil {
-			err = inner // the node is named already
+			err = inner // the caller adds the name of the node
 		}
 		r.b.ClearErr()
 		return err
@@ -211,7 +211,7 @@ func (r *reader) node(n *onnxpb.Node) error {
 			continue
 		}
 		if i >= len(values) || values[i] == nil {
-			return fmt.Errorf("its output %d is not known", i)
+			return fmt.Errorf("its output %d is not supported", i)
 		}
 		r.values[out] = values[i]
 		r.keepName(values[i], out)
@@ -219,8 +219,7 @@ func (r *reader) node(n *onnxpb.Node) error {
 	return nil
 }
 
-// keepName gives a value that a node computes its name in the file, so that messages and
-// comparisons can name it.
+// keepName gives a computed value the name that it has in the file, for messages and comparisons.
 func (r *reader) keepName(v *graph.Value, name string) {
 	if v.Producer() != nil && !r.named[v] && !r.b.Named(name) {
 		r.b.Rename(v, name)

@@ -10,8 +10,8 @@ import (
 )
 
 // Contents returns the type, the sizes and the little-endian elements of a tensor, which
-// has them as raw bytes or in a list of numbers (ONNX's TensorProto). Its data has been
-// checked to fit its sizes.
+// may hold them as raw bytes or in a list of numbers (ONNX's TensorProto). It returns an error if
+// the elements do not fit the sizes.
 func Contents(t *onnxpb.Tensor) (elem graph.Elem, sizes []int, data []byte, err error) {
 	elem = graph.Elem(t.GetDataType())
 	if elem.Size() == 0 {
@@ -32,7 +32,7 @@ func Contents(t *onnxpb.Tensor) (elem graph.Elem, sizes []int, data []byte, err 
 	return elem, sizes, data, nil
 }
 
-// listed returns the elements of a tensor that keeps them in the list for its type, and not as
+// listed returns the elements of a tensor that holds them in the list for its type instead of as
 // raw bytes.
 func listed(elem graph.Elem, t *onnxpb.Tensor) []byte {
 	data := []byte{}

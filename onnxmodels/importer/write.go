@@ -18,7 +18,7 @@ func (c *Model) SetParameters(values func(name string) ([]float32, error)) error
 		elem := graph.Elem(p.Tensor.GetDataType())
 		shape := p.Value.Shape.Sizes()
 		if n, _ := p.Value.Shape.Elements(); n != len(list) {
-			return fmt.Errorf("parameter %q: %d numbers for %v", p.Name, len(list), shape)
+			return fmt.Errorf("parameter %q: got %d numbers for the shape %v", p.Name, len(list), shape)
 		}
 		t, err := op.Converted(&op.Tensor{Elem: graph.Float, Shape: shape, Floats: list}, elem)
 		if err != nil {

@@ -12,17 +12,17 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 )
 
-// CheckpointReport is what is in a checkpoint.
+// CheckpointReport describes a checkpoint.
 type CheckpointReport struct {
 	Parameters []ParameterReport `json:"parameters"`
-	// Elements counts the numbers of all parameters of layers, Trainable those that
-	// the optimizer changes.
+	// Elements counts the elements of all parameters of layers, Trainable those of the
+	// parameters that the optimizer changes.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
-	// OptimizerStep is how many steps were done; nil without optimizer state.
+	// OptimizerStep is the number of steps done; nil if there is no optimizer state.
 	OptimizerStep *int64 `json:"optimizer_step,omitempty"`
-	// Momenta counts the tensors of the optimizer's state, and State those among the
-	// parameters, which are no parameters of a layer.
+	// Momenta counts the tensors of the optimizer's state. State counts tensors that are
+	// stored as parameters but hold optimizer state of the training model instead.
 	Momenta int `json:"momenta"`
 	State   int `json:"state,omitempty"`
 }
@@ -33,15 +33,14 @@ type ParameterReport struct {
 	Shape     []int  `json:"shape"`
 	Elements  int    `json:"elements"`
 	Trainable bool   `json:"trainable"`
-	// State marks what the optimizer remembers in place of a parameter.
+	// State marks a tensor that holds optimizer state and is no parameter of a layer.
 	State bool    `json:"state,omitempty"`
 	Mean  float64 `json:"mean"`
 	// Deviation is the standard deviation over the elements.
 	Deviation float64 `json:"deviation"`
 	Min       float64 `json:"min"`
 	Max       float64 `json:"max"`
-	// NotFinite counts NaN and infinite elements, which the statistics leave
-	// out.
+	// NotFinite counts NaN and infinite elements. The statistics leave them out.
 	NotFinite int `json:"not_finite,omitempty"`
 }
 
@@ -128,7 +127,7 @@ func (r *CheckpointReport) WriteTable(w io.Writer) error {
 	return t.Flush()
 }
 
-// trains says whether the optimizer changes it.
+// trains returns the table's entry for whether the optimizer changes the parameter.
 func (p ParameterReport) trains() string {
 	switch {
 	case p.State:

@@ -11,14 +11,15 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// shapes knows the types of the values of a graph.
+// shapes holds the types of the values of a graph.
 type shapes struct {
 	infos map[string]*onnxpb.ValueInfo
 	fixed map[string]*onnxpb.Tensor // initializers
-	// images is how many images the graph takes at once, if that is fixed, or
-	// 1: a symbol then stands for one image.
+	// images is the batch size if it is fixed. Otherwise it is 1, and the symbol of the
+	// batch counts as one image.
 	images int64
-	// shares is the part of an image that the symbols of replicas stand for.
+	// shares maps each symbol that counts images to a divisor: the symbol counts as 1/divisor
+	// of an image. It is above 1 for the parts into which a Split cuts the batch.
 	shares map[string]int64
 }
 
@@ -32,7 +33,7 @@ func newShapes(g *onnxpb.Graph) *shapes {
 	}
 	image := s.infos[onnxmodels.InputImage]
 	if image == nil && len(g.GetInput()) > 0 {
-		image = g.GetInput()[0] // of a model from elsewhere
+		image = g.GetInput()[0] // a model from elsewhere may have another name for it
 	}
 	if d := image.GetType().GetTensorType().GetShape().GetDim(); len(d) > 0 {
 		s.images = max(d[0].GetDimValue(), 1)
@@ -52,8 +53,8 @@ func newShapes(g *onnxpb.Graph) *shapes {
 	return s
 }
 
-// sizes returns the dimensions of a value for one image, and what their product
-// is to be divided by. They are not known if a symbol stands for anything else
+// sizes returns the dimensions of a value for one image; the number of elements is their product
+// divided by `by`. ok is false if the shape is unknown, or if a symbol stands for anything else
 // than images.
 func (s *shapes) sizes(name string) (dims []int64, by int64, ok bool) {
 	if t := s.fixed[name]; t != nil {
@@ -80,7 +81,7 @@ func (s *shapes) sizes(name string) (dims []int64, by int64, ok bool) {
 	return dims, by, ok
 }
 
-// cost returns what a node takes, or nil.
+// cost returns the cost of a node, or nil if a shape is unknown.
 func (s *shapes) cost(n *onnxpb.Node) *Cost {
 	var c Cost
 	for _, out := range n.GetOutput() {
@@ -110,8 +111,8 @@ func (s *shapes) cost(n *onnxpb.Node) *Cost {
 	return &c
 }
 
-// multiplyAdds is 0 for operators that are not counted. It is not known where a shape
-// is not.
+// multiplyAdds returns the multiply-adds of a node: count divided by `by`. They are 0 for
+// operators without a cost. ok is false if a shape is unknown.
 func (s *shapes) multiplyAdds(n *onnxpb.Node) (count, by int64, ok bool) {
 	o := op.Lookup(n.GetDomain(), n.GetOpType())
 	if o == nil || o.Cost == nil {
@@ -141,8 +142,8 @@ func (s *shapes) multiplyAdds(n *onnxpb.Node) (count, by int64, ok bool) {
 	return count, by, ok
 }
 
-// safeCost is not known of a node that has not what its operator needs: a stranger's model
-// may say anything.
+// safeCost returns the cost of a node. ok is false if the node does not have the operands that
+// its operator needs: the model has not been checked for that.
 func safeCost(o *op.Operator, n *graph.Node) (count int64, ok bool) {
 	var fault error
 	func() {
@@ -152,8 +153,8 @@ func safeCost(o *op.Operator, n *graph.Node) (count int64, ok bool) {
 	return count, fault == nil && count >= 0 && count < math.MaxInt64
 }
 
-// value returns a value with its shape, and what the number of its elements is to be
-// divided by for one image; nil for one that is left out.
+// value returns a value with its shape for one image; the number of its elements is to be divided
+// by `by`. The value is nil if it is left out.
 func (s *shapes) value(name string) (v *graph.Value, by int64, ok bool) {
 	if name == "" {
 		return nil, 1, true

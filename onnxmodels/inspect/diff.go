@@ -16,34 +16,34 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// How something differs between two files.
+// These constants say how an item differs between two files.
 const (
 	OnlyFirst  = "only in the first"
 	OnlySecond = "only in the second"
 	Differs    = "differs"
 )
 
-// Difference is what two models, two checkpoints, or one of each have not in
-// common.
+// Difference lists the differences between two models, two checkpoints, or a
+// model and a checkpoint.
 type Difference struct {
 	Equal bool `json:"equal"`
 	// Structure lists nodes, inputs and outputs that differ; it is empty
 	// unless both are models.
 	Structure []ItemDifference `json:"structure"`
-	// Metadata lists entries that differ, and with two checkpoints the
+	// Metadata lists entries that differ; of two checkpoints, also the
 	// optimizer's step.
 	Metadata []ItemDifference `json:"metadata"`
-	// Tensors are the parameters and constants that differ, and Same is how
-	// many are the same, bit for bit.
+	// Tensors lists the parameters and constants that differ. Same is the
+	// number of those that are equal, bit for bit.
 	Tensors []TensorDifference `json:"tensors"`
 	Same    int                `json:"same"`
 }
 
-// ItemDifference is something that is in one file alone, or different.
+// ItemDifference is an item that is only in one file, or that differs.
 type ItemDifference struct {
 	Name string `json:"name"`
 	How  string `json:"how"`
-	// First and Second say what is in the files, where both have it.
+	// First and Second describe the item in each file, if both have it.
 	First  string `json:"first,omitempty"`
 	Second string `json:"second,omitempty"`
 }
@@ -55,15 +55,16 @@ type TensorDifference struct {
 	// First and Second are the shapes.
 	First  string `json:"first,omitempty"`
 	Second string `json:"second,omitempty"`
-	// Compared is whether shapes are equal and the elements floats; only then
-	// the others mean something.
+	// Compared says that the shapes are equal and the elements are floats. The
+	// fields below are only valid then.
 	Compared bool `json:"compared"`
-	// MaxAbs is the largest difference of two elements, and RelativeRMS the
-	// root mean square of the differences by that of the larger tensor, 0..2.
+	// MaxAbs is the largest absolute difference of two elements. RelativeRMS
+	// is the root mean square of the differences divided by that of the
+	// larger tensor, 0..2.
 	MaxAbs      float64 `json:"max_abs"`
 	RelativeRMS float64 `json:"relative_rms"`
-	// NotFinite counts the elements that are NaN or infinite in one of both;
-	// they are in no other number.
+	// NotFinite counts the elements that are NaN or infinite in either file.
+	// The other fields leave them out.
 	NotFinite int `json:"not_finite,omitempty"`
 }
 
@@ -76,8 +77,8 @@ type Subject struct {
 
 type tensor struct {
 	shape  string
-	floats []float32 // nil if it has none
-	raw    []byte    // of other types
+	floats []float32 // the elements, if they are float32
+	raw    []byte    // the encoded tensor, for all other types
 }
 
 // ModelSubject prepares a model for Diff.
@@ -159,7 +160,7 @@ func Diff(a, b Subject) *Difference {
 	return d
 }
 
-// compare fills in t, and tells whether both tensors are the same.
+// compare fills in t and reports whether both tensors are equal.
 func compare(t *TensorDifference, x, y tensor) bool {
 	if x.shape != y.shape || len(x.floats) != len(y.floats) || x.raw != nil || y.raw != nil {
 		return x.shape == y.shape && len(x.floats) == len(y.floats) && bytes.Equal(x.raw, y.raw)
@@ -184,7 +185,7 @@ func compare(t *TensorDifference, x, y tensor) bool {
 	return same
 }
 
-// items compares what both have under each name.
+// items compares the entries of both maps name by name.
 func items(a, b map[string]string) []ItemDifference {
 	var list []ItemDifference
 	for _, name := range names(a, b) {
@@ -218,7 +219,7 @@ func names[T any](a, b map[string]T) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// describeItems says what each node, input and output is, in a line.
+// describeItems describes each node, input and output of a graph in a line.
 func describeItems(g *onnxpb.Graph) map[string]string {
 	list := map[string]string{}
 	for _, v := range g.GetInput() {

@@ -10,23 +10,24 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// The measures of WriteSVG in pixels.
+// The sizes that WriteSVG uses, in pixels unless they say otherwise.
 const (
 	boxHeight  = 44
 	boxGap     = 18
 	boxLeft    = 20
-	leastWidth = 420 // of boxes, which are as wide as the longest text
-	mostText   = 100 // characters; what is longer loses its middle
-	charWidth  = 7   // of sans-serif letters at 12 pixels, on the large side of fonts
-	outPort    = 40  // where arrows leave the side of a box, below those that arrive
-	laneWidth  = 9   // between the lines that pass nodes by
+	leastWidth = 420 // minimum width of boxes, which are as wide as the longest text
+	mostText   = 100 // longest text in characters; longer texts lose their middle
+	charWidth  = 7   // width of a character: a little more than most sans-serif fonts need at 12 pixels
+	outPort    = 40  // height at which arrows leave the side of a box, below those that arrive
+	laneWidth  = 9   // distance between the vertical lines beside the boxes
 	titleSpace = 34
 )
 
-// WriteSVG draws the graph in one column, from the inputs at the top to the
-// outputs, backward nodes and what they give in another colour. An arrow leads to
-// each node from each that it reads. Between two that are not neighbours it goes
-// down a lane at the right, which the arrows of one node share with no other's.
+// WriteSVG draws the graph as one column of boxes, from the inputs at the top to
+// the outputs at the bottom. Backward nodes and their arrows have another colour.
+// An arrow leads from each node to every node that reads its outputs. Between
+// boxes that are not neighbours it goes down a lane at the right, which only the
+// arrows of that node use.
 func (r *ModelReport) WriteSVG(w io.Writer) error {
 	d := r.drawing()
 	right := boxLeft + d.boxWidth()
@@ -60,7 +61,7 @@ func boxTop(i int) int { return titleSpace + i*(boxHeight+boxGap) }
 
 func escape(text string) string { return html.EscapeString(printable.Name(text)) }
 
-// shortened leaves out the middle of a text that no box is wide enough for.
+// shortened removes the middle of a text that is longer than mostText.
 func shortened(text string) string {
 	runes := []rune(printable.Line(text))
 	if len(runes) <= mostText {
@@ -79,15 +80,17 @@ func (d drawing) boxWidth() int {
 	return width
 }
 
-// route is where an arrow goes: straight down to a neighbour, and else out of
-// its box, down a lane and into a place of the other box that is its own.
+// route is the way of an arrow: straight down to a neighbour, or else out of
+// the side of its box, down a lane, and into the side of the other box at the
+// height port.
 type route struct {
 	edge
 	lane, port int
 }
 
-// routes gives each node that others than its neighbour read a lane, which is
-// free again after the last of them, and tells how many lanes there are.
+// routes returns the ways of all arrows and the number of lanes. A node gets a
+// lane if boxes other than its neighbour read it; the lane is free again after
+// the last of these.
 func (d drawing) routes() (routes []route, lanes int) {
 	last, inputs := make([]int, len(d.boxes)), make([]int, len(d.boxes))
 	for _, e := range d.edges {
@@ -120,7 +123,8 @@ func (d drawing) routes() (routes []route, lanes int) {
 	return routes, lanes
 }
 
-// path is the route in the language of SVG, beside boxes that end at right.
+// path returns the route as an SVG path, beside boxes whose right edge is at
+// right.
 func (r route) path(right int) string {
 	from, to := boxTop(r.from), boxTop(r.to)
 	if r.toNeighbour() {
@@ -146,7 +150,7 @@ func (r *ModelReport) WriteDOT(w io.Writer) error {
 	return err
 }
 
-// drawing is what both pictures show.
+// drawing is the content of both pictures, SVG and DOT.
 type drawing struct {
 	boxes []box
 	edges []edge
@@ -159,11 +163,11 @@ type edge struct{ from, to int }
 
 func (e edge) toNeighbour() bool { return e.to == e.from+1 }
 
-// drawing puts the inputs, the nodes and the outputs in a row. Parameters are
-// told in their nodes.
+// drawing lists the inputs, the nodes and the outputs in order. Parameters have
+// no boxes; their nodes state how many there are.
 func (r *ModelReport) drawing() drawing {
 	var d drawing
-	from := map[string]int{} // values to the boxes that give them
+	from := map[string]int{} // the box of each value
 	for _, v := range r.Inputs {
 		from[v.Name] = len(d.boxes)
 		d.boxes = append(d.boxes, box{"value", v.Name, "input  " + v.Type})

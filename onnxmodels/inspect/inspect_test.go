@@ -126,14 +126,14 @@ func TestNode(t *testing.T) {
 	t.Errorf("there is no node stage1.conv1 in %+v", r.Nodes)
 }
 
-// TestUnknownShape has a model from elsewhere, which says no shapes inside.
+// TestUnknownShape describes a model without declared shapes of intermediate values.
 func TestUnknownShape(t *testing.T) {
 	n := small(t)
 	m := inference(t, n, n.Initialize(1), onnxmodels.InferenceOptions{})
 	m.Graph.ValueInfo = nil
 	r := Model(m)
-	// Of all nodes, the last two give outputs of the graph; the cost of Gemm
-	// needs its input.
+	// Only the last two nodes compute outputs of the graph, whose shapes are declared. The
+	// cost of Gemm needs the shape of its input too.
 	if r.Forward.Unknown != r.Forward.Nodes-1 || r.Nodes[0].Type != "?" || r.Nodes[0].Cost != nil {
 		t.Errorf("forward %+v, first node %+v", r.Forward, r.Nodes[0])
 	}
@@ -195,8 +195,8 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// TestArrowsKeepApart: no two nodes share a piece of a lane, and no two arrows
-// the place where they arrive.
+// TestArrowsKeepApart checks that no two nodes share a part of a lane, and that no two arrows
+// arrive at the same point.
 func TestArrowsKeepApart(t *testing.T) {
 	a, err := small(t).Artifacts(onnxmodels.TrainingOptions{})
 	if err != nil {
@@ -224,7 +224,7 @@ func TestArrowsKeepApart(t *testing.T) {
 	}
 }
 
-// TestShortened: what is longer than the widest box keeps its ends.
+// TestShortened checks that a text which is too long keeps its ends.
 func TestShortened(t *testing.T) {
 	if got := shortened("begin" + strings.Repeat("ü", 1000) + "end"); len([]rune(got)) != mostText || !strings.HasPrefix(got, "begin") || !strings.HasSuffix(got, "end") {
 		t.Errorf("got %q", got)
@@ -266,7 +266,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffCheckpoints has tensors of known differences, and a model beside a
+// TestDiffCheckpoints compares tensors with known differences, and a model with a
 // checkpoint.
 func TestDiffCheckpoints(t *testing.T) {
 	make := func(step int64, data ...float32) Subject {

@@ -1,4 +1,4 @@
-// Package inspect tells people what is in a model or a checkpoint.
+// Package inspect describes models and checkpoints to people.
 //
 //	m, err := modelfile.Read("model.onnx")
 //	err = inspect.Model(m).WriteTable(os.Stdout)
@@ -20,7 +20,7 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// ModelReport is what is in an ONNX model.
+// ModelReport describes an ONNX model.
 type ModelReport struct {
 	Producer   string            `json:"producer"`
 	IRVersion  int64             `json:"ir_version"`
@@ -31,20 +31,20 @@ type ModelReport struct {
 	Operators  []OperatorReport  `json:"operators"`
 	Constants  int               `json:"constants"`
 	Parameters []ValueReport     `json:"parameters"`
-	// Elements counts the numbers in all parameters. These are initializers, and in
-	// training and evaluation models the inputs that are not data. Trainable counts
-	// those with a gradient.
+	// Elements counts the elements of all parameters. Parameters are initializers; in
+	// training and evaluation models they are the inputs that are not data. Trainable
+	// counts the elements of parameters with a gradient.
 	Elements  int `json:"elements"`
 	Trainable int `json:"trainable"`
-	// Training tells whether training artifacts can be made of the model; nil if it is
-	// no classifier of images.
+	// Training says whether training artifacts can be made of the model; nil if the model
+	// is not a classifier of images.
 	Training *onnxmodels.Trainability `json:"training,omitempty"`
-	// State lists what a training model remembers for the optimizer besides parameters.
+	// State lists the inputs of a training model that hold optimizer state.
 	State []ValueReport `json:"state,omitempty"`
 	// Forward and Backward are the costs of both parts for one image.
 	Forward  Total `json:"forward"`
 	Backward Total `json:"backward"`
-	// Nodes is the graph in its order.
+	// Nodes are the nodes of the graph, in its order.
 	Nodes []NodeReport `json:"nodes"`
 }
 
@@ -86,8 +86,8 @@ func Model(m *modelfile.Model) *ModelReport {
 }
 
 // values sorts the graph's values into parameters, inputs that a user feeds, and
-// constants. Parameters of training models are inputs too. The buffers and flags of
-// gradient accumulation are left out.
+// constants. In training models, parameters are inputs of the graph. The buffers and
+// flags of gradient accumulation are left out.
 func (r *ModelReport) values(g *onnxpb.Graph) {
 	parameters := parametersOf(g)
 	for _, v := range g.GetInput() {
@@ -116,8 +116,8 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	}
 }
 
-// elements returns the number of elements of a shape, in which symbols count as 1. It is
-// 0 if that is more than any parameter has.
+// elements returns the number of elements of a shape, counting symbols as 1. It returns 0 if
+// the number is too large for any parameter.
 func elements(s *onnxpb.TensorShape) int {
 	var dims []int64
 	for _, d := range s.GetDim() {
@@ -134,7 +134,7 @@ func domainName(domain string) string {
 	return domain
 }
 
-// typeOf writes a type as value does.
+// typeOf returns a type in the same notation as value does.
 func typeOf[T int | int64](elem graph.Elem, dims []T) string {
 	return elem.String() + strings.ReplaceAll(fmt.Sprint(dims), " ", ", ")
 }
@@ -183,7 +183,7 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 		fmt.Fprintf(t, "operators\t%s version %d\n", printable.Line(d), r.Opsets[d])
 	}
 	fmt.Fprintf(t, "parameters\t%d in %d tensors, and %d constants\n", r.Elements, len(r.Parameters), r.Constants)
-	if r.Training == nil { // else that says it
+	if r.Training == nil { // else writeTraining says it
 		fmt.Fprintf(t, "trainable\t%d\n", r.Trainable)
 	}
 	if len(r.State) > 0 {
@@ -226,8 +226,8 @@ func (r *ModelReport) WriteTable(w io.Writer) error {
 	return r.writeNodes(w)
 }
 
-// writeTraining writes what training artifacts of the model would train, or what keeps them
-// from being made.
+// writeTraining writes what training artifacts of the model would train, or why they cannot be
+// made.
 func (r *ModelReport) writeTraining(w io.Writer) {
 	switch training := r.Training; {
 	case training == nil:

@@ -11,41 +11,41 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// The parts of a training model. All of another model is forward.
+// The parts of a training model. Any other model is all forward.
 const (
 	PartForward  = "forward"
 	PartBackward = "backward"
 )
 
-// NodeReport is one node of a graph, and what it costs for one image.
+// NodeReport describes one node of a graph and its cost for one image.
 type NodeReport struct {
 	Name     string `json:"name"`
 	Operator string `json:"operator"`
 	Part     string `json:"part"`
-	// Inputs are the names of the values that it takes, parameters among them,
-	// but no constants; Outputs are those that it gives.
+	// Inputs are the names of the node's inputs, with parameters but without
+	// constants. Outputs are the names of its outputs.
 	Inputs  []string `json:"inputs"`
 	Outputs []string `json:"outputs"`
-	// Type is that of its first output, such as "float32[batch, 64, 32, 32]";
-	// "?" where the model does not say.
+	// Type is the type of the first output, such as "float32[batch, 64, 32, 32]";
+	// "?" if the model does not declare it.
 	Type string `json:"type"`
-	// Parameters counts the elements of the parameters that no node before it
-	// takes, and Trainable those that the optimizer changes.
+	// Parameters counts the elements of the node's parameters, without those that
+	// an earlier node reads too. Trainable counts those that the optimizer changes.
 	Parameters int `json:"parameters"`
 	Trainable  int `json:"trainable"`
-	// Cost is nil where a shape is not known.
+	// Cost is nil if a shape is not known.
 	Cost *Cost `json:"cost"`
 }
 
-// Cost is what a node takes for one image: where the batch has a fixed size,
-// the share of one image.
+// Cost is the cost of a node for one image. If the batch has a fixed size, it is
+// the cost of the batch divided by that size.
 type Cost struct {
-	// MultiplyAdds counts the pairs of a multiplication and an addition of
-	// convolutions, matrix products and their gradients, pads included; twice
-	// as many are the FLOPs. Other operators count for nothing: they take
-	// memory's time.
+	// MultiplyAdds counts pairs of a multiplication and an addition, in
+	// convolutions, matrix products and their gradients, including those with
+	// pads. There are twice as many FLOPs. Other operators count 0: their time
+	// is spent on memory.
 	MultiplyAdds int64 `json:"multiply_adds"`
-	// Bytes is the memory of what it gives.
+	// Bytes is the memory of the node's outputs.
 	Bytes int64 `json:"bytes"`
 }
 
@@ -53,7 +53,7 @@ type Cost struct {
 type Total struct {
 	Nodes int `json:"nodes"`
 	Cost
-	// Unknown is how many nodes' costs are not in it.
+	// Unknown is the number of nodes whose cost is unknown and not in the sum.
 	Unknown int `json:"unknown"`
 }
 
@@ -127,23 +127,23 @@ func total(nodes []NodeReport, part string) Total {
 	return t
 }
 
-// parameterInfo is what a graph tells of a parameter.
+// parameterInfo is what a graph states about a parameter.
 type parameterInfo struct {
 	elements  int
 	trainable bool
 }
 
-// parametersOf returns the parameters of an inference model, which are initializers
-// of one dimension or more, of floating point numbers or of integers that stand for such,
-// or of a training or evaluation model, which are inputs. Those with a gradient are
-// trainable.
+// parametersOf returns the parameters of a graph. In an inference model they are the
+// initializers of at least one dimension, of floating-point numbers or quantized
+// integers. In a training or evaluation model they are inputs, and those with a gradient
+// are trainable.
 func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	list := map[string]parameterInfo{}
 	if !takesParameters(g) || len(g.GetInput()) == 0 {
-		dequantized, steps := quantizedBy(g)
+		dequantized, scales := quantizedBy(g)
 		for _, t := range g.GetInitializer() {
-			if name := t.GetName(); (graph.Elem(t.GetDataType()).Floating() || dequantized[name]) && !steps[name] && len(t.GetDims()) > 0 {
-				n, _ := product(t.GetDims()) // which CheckModel has bounded
+			if name := t.GetName(); (graph.Elem(t.GetDataType()).Floating() || dequantized[name]) && !scales[name] && len(t.GetDims()) > 0 {
+				n, _ := product(t.GetDims()) // modelfile.Check has bounded it
 				list[t.GetName()] = parameterInfo{elements: int(n)}
 			}
 		}
@@ -153,7 +153,7 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	for _, v := range g.GetInput() {
 		inputs[v.GetName()] = true
 	}
-	for _, v := range g.GetInput()[1:] { // the first are the images, whatever their name
+	for _, v := range g.GetInput()[1:] { // the first input is the images, whatever its name
 		switch name := v.GetName(); name {
 		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed,
 			onnxmodels.InputSecondLabel, onnxmodels.InputLabelShare:
@@ -166,24 +166,24 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 	return list
 }
 
-// quantizedBy returns the values that are dequantized, and those that are the scales and
-// zero points of such.
-func quantizedBy(g *onnxpb.Graph) (dequantized, steps map[string]bool) {
-	dequantized, steps = map[string]bool{}, map[string]bool{}
+// quantizedBy returns the names of the values that are dequantized, and the names of their
+// scales and zero points.
+func quantizedBy(g *onnxpb.Graph) (dequantized, scales map[string]bool) {
+	dequantized, scales = map[string]bool{}, map[string]bool{}
 	for _, n := range g.GetNode() {
 		if n.GetOpType() != "DequantizeLinear" || len(n.GetInput()) == 0 {
 			continue
 		}
 		dequantized[n.GetInput()[0]] = true
 		for _, name := range n.GetInput()[1:] {
-			steps[name] = true
+			scales[name] = true
 		}
 	}
-	return dequantized, steps
+	return dequantized, scales
 }
 
-// takesParameters tells training and evaluation models, whose parameters are
-// inputs. Both give the loss.
+// takesParameters reports whether the parameters are inputs, as in training and
+// evaluation models. Only these have the loss as an output.
 func takesParameters(g *onnxpb.Graph) bool {
 	for _, v := range g.GetOutput() {
 		if v.GetName() == onnxmodels.OutputLoss {
@@ -193,10 +193,10 @@ func takesParameters(g *onnxpb.Graph) bool {
 	return false
 }
 
-// product is not known of negative numbers, nor beyond what any network
-// computes: there, a stranger's model has sizes that mean nothing.
+// product returns the product of the numbers. ok is false if a number is negative or the
+// product is larger than in any real network, as in damaged or hostile models.
 func product(numbers ...[]int64) (n int64, ok bool) {
-	const most = 1 << 56 // for which the bytes of an element still fit into the type
+	const most = 1 << 56 // so many elements of 8 bytes still fit into an int64
 	n = 1
 	for _, d := range slices.Concat(numbers...) {
 		if d < 0 || d > 0 && n > most/d {

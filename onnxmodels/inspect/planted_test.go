@@ -33,14 +33,15 @@ func node(operator string, inputs, outputs []string) *onnxpb.Node {
 	return &onnxpb.Node{Name: proto.String(operator), OpType: proto.String(operator), Input: inputs, Output: outputs}
 }
 
-// planted takes "image" and gives "y", which is of the type given last.
+// planted returns a model with the input "image" and the output "y"; the type of y is the last
+// argument.
 func planted(nodes []*onnxpb.Node, image *onnxpb.ValueInfo, inner ...*onnxpb.ValueInfo) *onnxpb.Model {
 	return &onnxpb.Model{IrVersion: proto.Int64(8), Graph: &onnxpb.Graph{
 		Node: nodes, Input: []*onnxpb.ValueInfo{image}, Output: inner[len(inner)-1:], ValueInfo: inner[:len(inner)-1],
 	}}
 }
 
-// described is what people and programs are told of a model.
+// described returns the reports of a model, for people and for programs.
 func described(t *testing.T, m *onnxpb.Model) (r *ModelReport, table, svg string) {
 	t.Helper()
 	if err := modelfile.Check(m); err != nil {
@@ -59,8 +60,8 @@ func described(t *testing.T, m *onnxpb.Model) (r *ModelReport, table, svg string
 	return r, text.String(), picture.String()
 }
 
-// TestSizesThatMeanNothing: models that pass the checks, but whose sizes are of
-// no network, have no cost, and do not crash.
+// TestSizesThatMeanNothing checks that models which pass the checks, but whose sizes no
+// network has, have no cost and do not crash.
 func TestSizesThatMeanNothing(t *testing.T) {
 	split := node("Split", []string{"image"}, []string{"a", "b"})
 	relu := node("Relu", []string{"image"}, []string{"y"})
@@ -78,14 +79,14 @@ func TestSizesThatMeanNothing(t *testing.T) {
 			t.Errorf("%s: cost %+v, in all %+v\n%s", name, last.Cost, r.Forward, table)
 		}
 	}
-	// No outputs, and as many images as 64 bits have.
+	// No outputs, and the largest number of images that 64 bits can hold.
 	nothing := node("Split", []string{"image"}, nil)
 	r, _, _ := described(t, planted([]*onnxpb.Node{nothing, split, node("Relu", []string{"a"}, []string{"y"})},
 		plain("image", "", 1<<62, 3), plain("a", "part", 0, 3), plain("y", "part", 0)))
 	if c := r.Nodes[2].Cost; c == nil || *c != (Cost{}) {
 		t.Errorf("cost %+v of 2^62 images' share", c)
 	}
-	// Many large ones, whose sum would be too large.
+	// Many large values, whose sum would be too large.
 	var nodes []*onnxpb.Node
 	values := []*onnxpb.ValueInfo{}
 	for i := range 100 {
@@ -98,9 +99,9 @@ func TestSizesThatMeanNothing(t *testing.T) {
 	}
 }
 
-// TestNamesThatCommand: metadata neither commands the terminal nor forges lines,
-// names are no markup, and no line of a table is as long as they are. Names that
-// command are refused when a model is read.
+// TestNamesThatCommand checks that metadata can neither command the terminal nor forge lines,
+// that names are not markup, and that long names are shortened in tables. Names with control
+// characters are refused when a model is read.
 func TestNamesThatCommand(t *testing.T) {
 	m := planted([]*onnxpb.Node{node("Relu", []string{"image"}, []string{"a"}), node("Relu", []string{"a"}, []string{"y"})},
 		plain("image", "<script>", 0), plain("a", "", 1), plain("y", "<script>", 0))

@@ -14,14 +14,14 @@ import (
 )
 
 // backend is the onnx.Backend that onnx-go decodes a model into: a list of the
-// values, and of the steps that compute them. Edges go from what a node gives
-// to what it takes, weighted by the input's place.
+// values, and of the steps that compute them. Edges go from a node's outputs to
+// its inputs; the weight of an edge is the index of the input.
 type backend struct {
 	*simple.WeightedDirectedGraph
 	values []*node
 	steps  []step
-	// nodes are the graph's in the order in which onnx-go applies them; it does not hand
-	// over their names.
+	// nodes are the nodes of the graph, in the order in which onnx-go applies them. They
+	// are needed because onnx-go does not hand over their names.
 	nodes []*graph.Node
 }
 
@@ -31,7 +31,7 @@ var _ onnx.Backend = (*backend)(nil)
 type node struct {
 	id     int64
 	name   string
-	inputs []*node // of the operation that computes it
+	inputs []*node // the inputs of the operation that computes the value
 	data   tensor.Tensor
 }
 
@@ -63,8 +63,8 @@ func (b *backend) AddNode(n gonum.Node) {
 }
 
 // SetWeightedEdge implements gonum's graph.WeightedEdgeAdder. A node's inputs
-// come in order; the graph has one edge where a value is an input twice, as in
-// Add(x, x), and so they are listed here.
+// come in order. They are also kept in a list, because the graph has only one
+// edge if a value is an input twice, as in Add(x, x).
 func (b *backend) SetWeightedEdge(e gonum.WeightedEdge) {
 	b.WeightedDirectedGraph.SetWeightedEdge(e)
 	from := e.From().(*node)
@@ -82,17 +82,18 @@ func (b *backend) ApplyOperation(operation onnx.Operation, outputs ...gonum.Node
 		return s.failed(errors.New("the operator is not supported in pure Go"))
 	}
 	for _, out := range outputs {
-		s.outputs = append(s.outputs, place(out.(*node)))
+		s.outputs = append(s.outputs, indexOf(out.(*node)))
 	}
 	for _, in := range outputs[0].(*node).inputs {
-		s.inputs = append(s.inputs, place(in))
+		s.inputs = append(s.inputs, indexOf(in))
 	}
 	b.steps = append(b.steps, s)
 	return nil
 }
 
-// place is the number of a value, which has no name if it is left out.
-func place(n *node) int {
+// indexOf returns the index of a value, or absent if it has no name, which
+// means that it is left out.
+func indexOf(n *node) int {
 	if n.name == "" {
 		return absent
 	}

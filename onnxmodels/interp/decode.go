@@ -29,9 +29,9 @@ func decode(g *graph.Graph) (b *backend, err error) {
 	return b, onnx.NewModel(b).UnmarshalBinary(data)
 }
 
-// bare returns the model's bytes without declared shapes, attributes, and constants other
-// than float32 and int64. onnx-go would make wrong tensors of them; the program takes
-// them from the graph instead.
+// bare returns the model's bytes without declared shapes, without attributes, and without
+// constants that are neither float32 nor int64. onnx-go would decode these wrongly, so the
+// program takes them from the graph instead.
 func bare(m *onnxpb.Model) ([]byte, error) {
 	g := m.GetGraph()
 	g.ValueInfo = nil
@@ -48,16 +48,16 @@ func bare(m *onnxpb.Model) ([]byte, error) {
 	return proto.Marshal(m)
 }
 
-// form is what the graph's declarations say of the input and the outputs.
-type form struct {
+// signature describes the input and the outputs that a model declares.
+type signature struct {
 	bytes         bool // uint8 [n, h, w, c], else float32 [n, c, h, w]
 	height, width int
 	channels      int // 3 or 1
 	classes       int
 }
 
-func formOf(m *onnxpb.Model) (form, error) {
-	var f form
+func signatureOf(m *onnxpb.Model) (signature, error) {
+	var f signature
 	constant := map[string]bool{}
 	for _, t := range m.GetGraph().GetInitializer() {
 		constant[t.GetName()] = true
@@ -79,7 +79,7 @@ func formOf(m *onnxpb.Model) (form, error) {
 		}
 	}
 	if images != 1 || f.height < 1 || f.width < 1 || f.height > 1<<14 || f.width > 1<<14 {
-		return f, fmt.Errorf("it has not one input, %q, of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", onnxmodels.InputImage)
+		return f, fmt.Errorf("it does not have exactly one input, %q, of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", onnxmodels.InputImage)
 	}
 	for _, out := range m.GetGraph().GetOutput() {
 		if d, elem := declared(out); out.GetName() == onnxmodels.OutputProbabilities && elem == graph.Float && len(d) == 2 {

@@ -11,8 +11,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// widen makes a model in float16 one in float32, as ONNX Runtime does on processors
-// without float16: constants keep their values, and what is computed is not rounded.
+// widen turns a model in float16 into one in float32, as ONNX Runtime does on processors
+// without float16: constants keep their values, and results are not rounded to float16.
 func widen(m *onnxpb.Model) {
 	g := m.GetGraph()
 	for _, t := range g.GetInitializer() {
@@ -34,7 +34,7 @@ func widen(m *onnxpb.Model) {
 	}
 }
 
-// widened are float16 elements as float32, both little-endian.
+// widened returns float16 elements as float32, both little-endian.
 func widened(data []byte) []byte {
 	wide := make([]byte, 0, 2*len(data))
 	for i := 0; i+1 < len(data); i += 2 {

@@ -11,8 +11,8 @@ import (
 	"onnxlab/ort/ortrun"
 )
 
-// TestHalf compares models in float16 with the same in float32, in both runtimes and in
-// every form: they differ by what float16 rounds off.
+// TestHalf compares models in float16 with the same models in float32, in both runtimes and with
+// every kind of input. They differ only by the rounding to float16.
 func TestHalf(t *testing.T) {
 	network, state := small(t)
 	pixels := images(7, 8*12*3)
@@ -39,8 +39,8 @@ func TestHalf(t *testing.T) {
 	}
 }
 
-// checkHalf checks that weights and what is between are float16, and inputs and outputs
-// what they are in float32.
+// checkHalf checks that weights and intermediate values are float16, and that inputs and outputs
+// have the types of the float32 model.
 func checkHalf(t *testing.T, m *onnxpb.Model, keep bool) {
 	t.Helper()
 	counts := map[graph.Elem]int{}
@@ -89,7 +89,7 @@ func TestHalfRounds(t *testing.T) {
 	}
 	weight[3] = 65520
 	_, err = network.Inference(state, onnxmodels.InferenceOptions{Precision: onnxmodels.PrecisionFloat16})
-	if want := `build graph "inference": dense.weight: 65520 is beyond what float16 holds, 65504`; fmt.Sprint(err) != want {
+	if want := `build graph "inference": dense.weight: 65520 is beyond 65504, the largest number in float16`; fmt.Sprint(err) != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	if !math.IsInf(float64(halfOf(0x7c00)), 1) {

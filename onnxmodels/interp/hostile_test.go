@@ -41,27 +41,27 @@ func set(n *onnxpb.Node, name string, value any) {
 	n.Attribute = append(n.Attribute, attributeProto(name, value))
 }
 
-// damages are what can be wrong with a model, by a part of the error that New,
-// or else Predict, gives.
+// damages damage a model, by a part of the error that New, or else Predict,
+// must return for it.
 var damages = map[string]func(m *onnxpb.Model){
-	// What New refuses.
+	// New must refuse these.
 	"not an ONNX model":                       func(m *onnxpb.Model) { m.Graph = nil },
-	"are of opset 6; those of 7":              func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(6) },
-	"are of opset 99; those of 7 to 28":       func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
-	"are of opset 0; those of 7":              func(m *onnxpb.Model) { m.OpsetImport = nil },
+	"opset 6; opsets 7 to 28 are supported":   func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(6) },
+	"opset 99; opsets 7 to 28":                func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
+	"opset 0; opsets 7":                       func(m *onnxpb.Model) { m.OpsetImport = nil },
 	`node "stage1.relu1" (LeakyReLU): the op`: func(m *onnxpb.Model) { nodeOf(m, "Relu").OpType = proto.String("LeakyReLU") },
 	`"stage1.relu1" (com.microsoft.Relu)`:     func(m *onnxpb.Model) { nodeOf(m, "Relu").Domain = proto.String("com.microsoft") },
 	`"stage1.conv1" (Conv): attribute "scale" is not`: func(m *onnxpb.Model) {
 		set(nodeOf(m, "Conv"), "scale", int64(1))
 	},
-	`attribute "auto_pad" is SAME_LEFT, wh`:                                                        func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "auto_pad", "SAME_LEFT") },
-	`attribute "pads" is of the wrong type`:                                                        func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", int64(1)) },
+	`attribute "auto_pad" is "SAME_LEFT", w`:                                                       func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "auto_pad", "SAME_LEFT") },
+	`attribute "pads" has the wrong type`:                                                          func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", int64(1)) },
 	`attribute "pads" has 2 numbers, want 4`:                                                       func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{1, 1}) },
 	`attribute "pads": -1 is outside 0..65535`:                                                     func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{-1, 0, 0, 0}) },
 	`attribute "strides": 0 is outside 1..65535`:                                                   func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "strides", []int64{0, 1}) },
 	`attribute "kernel_shape" is missing`:                                                          func(m *onnxpb.Model) { nodeOf(m, "AveragePool").Attribute = nil },
 	`attribute "pads": 2 is not smaller than the kern`:                                             func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "pads", []int64{0, 2, 0, 0}) },
-	`attribute "auto_pad" is SAME, which is not known`:                                             func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "auto_pad", "SAME") },
+	`attribute "auto_pad" is "SAME", want NOTSET`:                                                  func(m *onnxpb.Model) { set(nodeOf(m, "AveragePool"), "auto_pad", "SAME") },
 	`Mul): inputs image.float.out int64[batch, 3, 8, 12] and image.scale float32[] differ in type`: func(m *onnxpb.Model) { set(nodeOf(m, "Cast"), "to", int64(7)) },
 	`attribute "value" is not supported`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Relu")
@@ -69,7 +69,7 @@ var damages = map[string]func(m *onnxpb.Model){
 			Name: proto.String("value"), Type: onnxpb.Attribute_TENSOR.Enum(), T: graph.Tensor("t", graph.Float, []int{2}, make([]byte, 8)),
 		}}
 	},
-	"it has not one input":               func(m *onnxpb.Model) { m.Graph.Input[0].Type = nil },
+	"it does not have exactly one input": func(m *onnxpb.Model) { m.Graph.Input[0].Type = nil },
 	"it has no output \"probabilities\"": func(m *onnxpb.Model) { m.Graph.Output = m.Graph.Output[:1] },
 	"image.scale int32[] differ in type": func(m *onnxpb.Model) { m.Graph.Initializer[0].DataType = proto.Int32(int32(graph.Int32)) },
 	"need 1000000000 numbers, it has 1": func(m *onnxpb.Model) {
@@ -80,7 +80,7 @@ var damages = map[string]func(m *onnxpb.Model){
 		m.Graph.Initializer[0].RawData, m.Graph.Initializer[0].Dims = nil, []int64{3}
 	},
 
-	// What Predict finds.
+	// Predict must find these.
 	`node "stage1.conv1" (Conv): weight stage1.conv1.weight float32[4, 3, 3, 3] and kernel [5 5]`: func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "kernel_shape", []int64{5, 5}) },
 	`: a kernel of [3 3] with dilations [9 9] and`:                                                func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "dilations", []int64{9, 9}) },
 	`more than 268435456 elements`:                                                                func(m *onnxpb.Model) { set(nodeOf(m, "Conv"), "pads", []int64{65535, 65535, 65535, 65535}) },
@@ -94,8 +94,8 @@ var damages = map[string]func(m *onnxpb.Model){
 	},
 	`(Conv): input W is missing`:                                      func(m *onnxpb.Model) { nodeOf(m, "Conv").Input[1] = "" },
 	`(Gemm): inputs pool.flat.out float32[batch, 6] and dense.weight`: func(m *onnxpb.Model) { set(nodeOf(m, "Gemm"), "transB", int64(1)) },
-	`(Transpose): permutation [0 0`:                                   func(m *onnxpb.Model) { set(nodeOf(m, "Transpose"), "perm", []int64{0, 0, 1, 2}) },
-	`"pool.flat" (Reshape): a shape of 100 dimensions`: func(m *onnxpb.Model) {
+	`(Transpose): attribute "perm" is [0 0`:                           func(m *onnxpb.Model) { set(nodeOf(m, "Transpose"), "perm", []int64{0, 0, 1, 2}) },
+	`"pool.flat" (Reshape): the shape for input`: func(m *onnxpb.Model) {
 		n := nodeOf(m, "Flatten")
 		n.OpType, n.Attribute, n.Input = proto.String("Reshape"), nil, append(n.Input, "sizes")
 		m.Graph.Initializer = append(m.Graph.Initializer, graph.Tensor("sizes", graph.Int64, []int{100}, make([]byte, 800)))
@@ -112,7 +112,7 @@ var damages = map[string]func(m *onnxpb.Model){
 	},
 }
 
-// TestHostile: whatever is wrong with a model is an error that says so.
+// TestHostile checks that every damage is reported by an error that names it.
 func TestHostile(t *testing.T) {
 	for want, damage := range damages {
 		m := hostile(t)
@@ -131,8 +131,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestDeclaredShapes: onnx-go makes a tensor of each value's declared shape; it
-// is not given any.
+// TestDeclaredShapes checks that a huge declared shape takes no memory: onnx-go
+// would allocate a tensor of each value's declared shape, so it must not see any.
 func TestDeclaredShapes(t *testing.T) {
 	m := hostile(t)
 	for _, v := range m.Graph.ValueInfo {
@@ -143,7 +143,7 @@ func TestDeclaredShapes(t *testing.T) {
 	mustPredict(t, mustNew(t, m), images(1, 8*12*3))
 }
 
-// TestImages: what are no images of the model's size is an error.
+// TestImages checks that bytes which are not images of the model's size are an error.
 func TestImages(t *testing.T) {
 	m := mustNew(t, hostile(t))
 	for _, n := range []int{0, 1, 8*12*3 - 1, 8*12*3 + 1} {
@@ -153,7 +153,7 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// TestManyCallers: calls at once give what one alone gives.
+// TestManyCallers checks that simultaneous calls return what a single one returns.
 func TestManyCallers(t *testing.T) {
 	m := mustNew(t, hostile(t))
 	pixels := images(6, 8*12*3)
@@ -188,8 +188,8 @@ func padded(t *testing.T, data []byte) (largest int64) {
 	return largest
 }
 
-// FuzzNew: no bytes panic, nor does what they make of an image. It passes over
-// models that would be right to take long: of large images or pads.
+// FuzzNew checks that New and Predict never panic, whatever the bytes. It skips
+// models that may rightly take long, because their images or pads are large.
 func FuzzNew(f *testing.F) {
 	add := func(m *onnxpb.Model) {
 		data, err := modelfile.Marshal(m)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestImports: models are made, read, differentiated and run in pure Go. These packages
-// link no C, neither the binding of ONNX Runtime nor kernels.
+// TestImports checks that models are made, read, differentiated and run in pure Go: these
+// packages link no C, neither the binding of ONNX Runtime nor the kernels.
 func TestImports(t *testing.T) {
 	for _, name := range []string{"interp", "importer", "inspect", "verify", "gradient", "."} {
 		out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{len .CgoFiles}}", path.Join("onnxlab/onnxmodels", name)).CombinedOutput()

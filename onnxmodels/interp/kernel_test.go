@@ -14,8 +14,8 @@ import (
 	"onnxlab/ort/ortrun"
 )
 
-// operation is a graph around one node: image [batch, 3, 5, 7] goes in, and the
-// node's inputs are it, under the name x, and constants.
+// operation is a graph around one node. The graph's input is an image
+// [batch, 3, 5, 7]; the node's inputs are the image, under the name x, and constants.
 type operation struct {
 	op         string
 	attributes map[string]any
@@ -102,7 +102,7 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// TestMatrices does so for the operators of matrices, which take the image
+// TestMatrices does the same for operators on matrices, whose input is the image
 // flattened to [2, 105].
 func TestMatrices(t *testing.T) {
 	for name, o := range map[string]operation{
@@ -127,8 +127,8 @@ func TestMatrices(t *testing.T) {
 	}
 }
 
-// model is the graph with what New wants around it: the node's output is y, and
-// logits and probabilities are made of the image by themselves.
+// model returns the graph with the outputs that New requires: the node's output
+// is y, and logits and probabilities are computed from the image separately.
 func (o operation) model() *onnxpb.Model {
 	n := &onnxpb.Node{Name: proto.String("tested"), OpType: proto.String(o.op), Input: o.inputs, Output: []string{"y"}}
 	if o.inputs == nil {
@@ -184,7 +184,7 @@ func (o operation) model() *onnxpb.Model {
 	}
 }
 
-// elements is how many a shape has.
+// elements returns the number of elements of a shape.
 func elements(shape []int) int {
 	n := 1
 	for _, d := range shape {
@@ -222,7 +222,7 @@ func value(values []*Value, name string) *Value {
 	return &Value{Tensor: &op.Tensor{}}
 }
 
-// TestShapes checks the shapes too, which two lists of as many numbers hide.
+// TestShapes compares shapes too, not only lists of elements.
 func TestShapes(t *testing.T) {
 	for want, o := range map[string]operation{
 		"[2 5 7 3]": {op: "Transpose", attributes: map[string]any{"perm": []int64{0, 2, 3, 1}}},
@@ -258,7 +258,7 @@ func attributeProto(name string, value any) *onnxpb.Attribute {
 	return a
 }
 
-// info declares a value; a size of -1 is the batch's.
+// info declares a value; a size of -1 stands for the batch.
 func info(name string, elem graph.Elem, shape []int) *onnxpb.ValueInfo {
 	s := &onnxpb.TensorShape{}
 	for _, n := range shape {

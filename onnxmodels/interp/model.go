@@ -15,18 +15,17 @@ import (
 
 // Model is an inference model of images, ready to run.
 type Model struct {
-	form
+	signature
 	*Program
 }
 
-// New returns the model of the given bytes, as modelfile.Marshal makes them and
-// model.onnx holds them.
+// New returns the model in the given bytes, the content of a file such as model.onnx.
 func New(data []byte) (*Model, error) {
 	proto, err := modelfile.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
-	f, err := formOf(proto)
+	s, err := signatureOf(proto)
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
@@ -35,7 +34,7 @@ func New(data []byte) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode model: %w", err)
 	}
-	return &Model{f, p}, nil
+	return &Model{s, p}, nil
 }
 
 // Classes returns the number of classes.
@@ -47,9 +46,9 @@ func (m *Model) Size() (height, width int) { return m.height, m.width }
 // Channels returns how many channels the images have: 3, or 1 if they are grey.
 func (m *Model) Channels() int { return m.channels }
 
-// Input returns what the model is fed for images [n, height, width, channels] of
-// 0..255: these themselves, or as float32 [n, channels, height, width] in 0..1 for a
-// model whose input that is.
+// Input returns the model's input for images [n, height, width, channels] of 0..255:
+// the images themselves, or float32 [n, channels, height, width] in 0..1, depending on
+// the model.
 func (m *Model) Input(images []uint8) (*Value, error) {
 	n, err := m.count(images)
 	if err != nil {
@@ -77,17 +76,17 @@ func (m *Model) count(images []uint8) (int, error) {
 	return len(images) / size, nil
 }
 
-// Batches are images [n, height, width, channels] in pieces that take about a second of
-// a large network: Predict is interrupted between them, and the values in between
-// of more take gigabytes.
+// Batches cuts images [n, height, width, channels] into batches, each of which takes a
+// large network about a second. Predict can be interrupted between batches, and
+// the intermediate values of larger batches would take gigabytes.
 func (m *Model) Batches(images []uint8) iter.Seq[[]uint8] {
-	batch := max(16, runtime.GOMAXPROCS(0)) // there is a processor for each image
+	batch := max(16, runtime.GOMAXPROCS(0)) // at least one image for each processor
 	return slices.Chunk(images, batch*m.height*m.width*m.channels)
 }
 
 // Predict runs the model on images [n, height, width, channels] of 0..255, in batches,
-// and returns the logits and the probabilities, both [n, classes]. It ends with
-// ctx, whose error it then returns.
+// and returns the logits and the probabilities, both [n, classes]. It stops when
+// ctx is done and returns the error of ctx.
 func (m *Model) Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error) {
 	if _, err := m.count(images); err != nil {
 		return nil, nil, fmt.Errorf("run model: %w", err)
@@ -105,7 +104,7 @@ func (m *Model) Predict(ctx context.Context, images []uint8) (logits, probabilit
 	return logits, probabilities, nil
 }
 
-// predict is Predict of one batch.
+// predict runs one batch.
 func (m *Model) predict(images []uint8) (logits, probabilities []float32, err error) {
 	input, err := m.Input(images)
 	if err != nil {
@@ -126,7 +125,7 @@ func (m *Model) predict(images []uint8) (logits, probabilities []float32, err er
 	return out[0], out[1], nil
 }
 
-// Values runs the model as Predict does and returns what each node gives, in
+// Values runs the model as Predict does and returns the outputs of all nodes, in
 // the order of the graph.
 func (m *Model) Values(images []uint8) ([]*Value, error) {
 	input, err := m.Input(images)

@@ -9,18 +9,18 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Program is any ONNX model of the operators that package op knows, ready to run. It never
-// changes: any number of goroutines may use it.
+// Program is an ONNX model that is ready to run: any model whose operators package op supports.
+// It does not change, so any number of goroutines may use it.
 type Program struct {
 	names     []string
-	constants []*op.Tensor // indexed by value; nil where it is no constant
+	constants []*op.Tensor // indexed by value; nil if the value is not constant
 	steps     []step
 	inputs    []*graph.Value
-	ids       map[string]int // of inputs and outputs
+	ids       map[string]int // indices of the inputs and outputs, by name
 	outputs   []string
 }
 
-// Compile makes a program of a model.
+// Compile turns a model into a program.
 func Compile(m *modelfile.Model) (*Program, error) {
 	g, err := importer.Canonical(m)
 	if err != nil {
@@ -37,8 +37,8 @@ func Compile(m *modelfile.Model) (*Program, error) {
 	return p, p.link(b.values, g)
 }
 
-// link finds the constants, the inputs and the outputs among the values, and where each
-// value is needed last.
+// link finds the constants, the inputs and the outputs among the values, checks that every value
+// is computed before it is used, and finds the last use of each.
 func (p *Program) link(values []*node, g *graph.Graph) error {
 	constants := map[string]*graph.Value{}
 	for _, c := range g.Constants {
@@ -49,7 +49,7 @@ func (p *Program) link(values []*node, g *graph.Graph) error {
 	for i, v := range values {
 		t, err := v.constant()
 		if c := constants[v.name]; c != nil && t == nil {
-			t = op.TensorOf(c) // of a type that onnx-go does not read
+			t = op.TensorOf(c) // onnx-go does not read constants of this type
 		}
 		if err != nil {
 			return err
@@ -66,9 +66,9 @@ func (p *Program) link(values []*node, g *graph.Graph) error {
 	}
 	for i := range p.steps {
 		s := &p.steps[i]
-		for place, id := range s.inputs {
+		for i, id := range s.inputs {
 			if id != absent && !known[id] {
-				return s.failed(fmt.Errorf("input %d, %q, is computed by no node", place, p.names[id]))
+				return s.failed(fmt.Errorf("input %d, %q, is not computed by any node", i, p.names[id]))
 			}
 		}
 		for _, id := range s.outputs {
@@ -80,7 +80,7 @@ func (p *Program) link(values []*node, g *graph.Graph) error {
 	for _, name := range p.outputs {
 		id, ok := byName[name]
 		if !ok || !known[id] {
-			return fmt.Errorf("output %q is computed by no node", name)
+			return fmt.Errorf("output %q is not computed by any node", name)
 		}
 		p.ids[name] = id
 	}
@@ -88,7 +88,7 @@ func (p *Program) link(values []*node, g *graph.Graph) error {
 	return nil
 }
 
-// findLast tells each step which values no later one needs.
+// findLast records for each step which of its inputs no later step needs.
 func (p *Program) findLast(values int) {
 	needed := make([]bool, values)
 	for _, id := range p.ids {
@@ -105,7 +105,7 @@ func (p *Program) findLast(values int) {
 	}
 }
 
-// Inputs returns the names, types and shapes of what the program takes.
+// Inputs returns the names, types and shapes of the program's inputs.
 func (p *Program) Inputs() []Value {
 	list := make([]Value, len(p.inputs))
 	for i, in := range p.inputs {
@@ -114,7 +114,7 @@ func (p *Program) Inputs() []Value {
 	return list
 }
 
-// Run computes the outputs, in the order of the model's.
+// Run computes the outputs, in the order of the model.
 func (p *Program) Run(inputs map[string]*op.Tensor) ([]*op.Tensor, error) {
 	values, err := p.run(inputs, false)
 	if err != nil {
@@ -127,7 +127,7 @@ func (p *Program) Run(inputs map[string]*op.Tensor) ([]*op.Tensor, error) {
 	return outputs, nil
 }
 
-// Values runs the program and returns what each node gives, in the order of the graph.
+// Values runs the program and returns the outputs of all nodes, in the order of the graph.
 func (p *Program) Values(inputs map[string]*op.Tensor) ([]*Value, error) {
 	values, err := p.run(inputs, true)
 	if err != nil {

@@ -202,17 +202,17 @@ func TestHostileIntegers(t *testing.T) {
 			z := initializer(m, "stage1.conv1.weight.folded.zero_point")
 			z.Dims, z.RawData = []int64{2}, z.RawData[:2]
 		},
-		`zero_point int8[2] is not of the shape of the scale stage1.conv1.weight.folded.scale float32[4]`: func(m *onnxpb.Model) {
+		`zero_point int8[2] does not have the shape of the scale stage1.conv1.weight.folded.scale float32[4]`: func(m *onnxpb.Model) {
 			z := initializer(m, "stage1.conv1.weight.folded.zero_point")
 			z.Dims, z.RawData = []int64{2}, z.RawData[:2]
 		},
-		`uint8[batch, 3, 8, 12] does not go with the zero point image.zero_point int8[]`: func(m *onnxpb.Model) {
+		`uint8[batch, 3, 8, 12] and the zero point image.zero_point int8[] differ in type`: func(m *onnxpb.Model) {
 			initializer(m, "image.zero_point").DataType = proto.Int32(int32(graph.Int8))
 		},
-		`(QuantizeLinear): from float32 to float32: want float32 to integers of 8`: func(m *onnxpb.Model) {
+		`(QuantizeLinear): cannot quantize float32 to float32: want float32 to integers of 8`: func(m *onnxpb.Model) {
 			nodeOf(m, "QuantizeLinear").Input[2] = "image.scale"
 		},
-		`(QuantizeLinear): from uint8 to uint8: want float32 to integers of 8`: func(m *onnxpb.Model) {
+		`(QuantizeLinear): cannot quantize uint8 to uint8: want float32 to integers of 8`: func(m *onnxpb.Model) {
 			nodeOf(m, "QuantizeLinear").Input[0] = nodeOf(m, "Transpose").Output[0]
 		},
 		`attribute "blocks" is not supported`: func(m *onnxpb.Model) { set(nodeOf(m, "DequantizeLinear"), "blocks", int64(2)) },

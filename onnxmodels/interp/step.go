@@ -31,7 +31,7 @@ func (s *step) do(values []*op.Tensor) error {
 			continue
 		}
 		if in[i] = values[id]; in[i] == nil {
-			return s.failed(fmt.Errorf("input %d is computed by no node", i))
+			return s.failed(fmt.Errorf("input %d is not computed by any node", i))
 		}
 	}
 	out, err := s.operator.Eval(s.node, in)

@@ -2,7 +2,7 @@ package interp
 
 import "onnxlab/onnxmodels/op"
 
-// Value is a tensor under a name of the graph.
+// Value is a tensor with its name in the graph.
 type Value struct {
 	Name string
 	*op.Tensor

@@ -6,10 +6,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// FoldBatchNorm puts each inference BatchNormalization of constants into the
-// Conv of constants before it, if nothing else uses the convolution: the
+// FoldBatchNorm folds each BatchNormalization into the Conv before it, if the
+// parameters of both are constant and nothing else uses the convolution: the
 // weight of each output channel is scaled by s = γ/√(σ² + ε), and its bias
-// becomes (b − μ)·s + β. The products are formed in float64.
+// becomes (b − μ)·s + β. It computes them in float64.
 func FoldBatchNorm(g *graph.Graph) {
 	Each(g, "", "BatchNormalization", func(n *graph.Node) {
 		conv := n.In("X").Producer()

@@ -9,12 +9,13 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Half makes a graph of portable operators compute in float16 from its start up to the
-// node last, a conversion to float32: constants are rounded to nearest, and conversions
-// to float32 become such to float16. The inputs of the graph keep their types, so that
-// those of float32 go into a conversion. A constant beyond 65504 is a mistake.
+// Half makes a graph of portable operators compute in float16, from its start up to the
+// node last, which converts to float32. Constants are rounded to nearest, and the other
+// conversions to float32 become conversions to float16. The inputs of the graph keep their
+// types, so a conversion must follow each float32 input. A constant beyond 65504 is a mistake
+// of the graph.
 func Half(g *graph.Graph, last *graph.Node) {
-	single := singles(g)
+	single := float32Constants(g)
 	for _, n := range g.Nodes {
 		for _, in := range n.Inputs {
 			if in != nil && in.Constant() && in.Elem == graph.Float && !single[in] {
@@ -37,9 +38,9 @@ func Half(g *graph.Graph, last *graph.Node) {
 	}
 }
 
-// singles are the constants that stay float32 by the operators that take them:
-// statistics of batches, and factors of sizes.
-func singles(g *graph.Graph) map[*graph.Value]bool {
+// float32Constants returns the constants that must stay float32 because of the operators that
+// take them: the statistics of batch normalisation and the scales of Resize.
+func float32Constants(g *graph.Graph) map[*graph.Value]bool {
 	single := map[*graph.Value]bool{}
 	for _, n := range g.Nodes {
 		if n.Is("", "BatchNormalization") || n.Is("", "Resize") {
@@ -51,13 +52,13 @@ func singles(g *graph.Graph) map[*graph.Value]bool {
 	return single
 }
 
-// halve rounds a constant.
+// halve rounds a constant to float16.
 func halve(g *graph.Graph, v *graph.Value) {
 	var data []byte
 	for _, f := range v.Floats() {
 		h := float16.Fromfloat32(f)
 		if h.IsInf(0) && !math.IsInf(float64(f), 0) {
-			g.Fail("%s: %v is beyond what float16 holds, 65504", v.Name, f)
+			g.Fail("%s: %v is beyond 65504, the largest number in float16", v.Name, f)
 		}
 		data = binary.LittleEndian.AppendUint16(data, h.Bits())
 	}

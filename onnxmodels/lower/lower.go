@@ -1,7 +1,7 @@
-// Package lower turns the marked operators of a graph into those that a target runs, and
-// others into ones that it runs faster: Portable here into what every ONNX Runtime has,
-// packages cpu, native and cuda into what their targets are fast at. Each states what it
-// turns into what; the values stay the same.
+// Package lower replaces the marked operators of a graph by operators that a target runs, and
+// other operators by faster ones. Portable uses only operators that every ONNX Runtime has;
+// packages cpu, native and cuda use those that are fastest on their targets. Each of them lists
+// what it replaces by what. The values of the graph stay the same.
 package lower
 
 import (
@@ -11,7 +11,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Each calls f for the nodes of the operator, which f may replace.
+// Each calls f for each node of the operator. f may replace the node.
 func Each(g *graph.Graph, domain, name string, f func(n *graph.Node)) {
 	for _, n := range slices.Clone(g.Nodes) {
 		if n.Is(domain, name) {
@@ -21,12 +21,12 @@ func Each(g *graph.Graph, domain, name string, f func(n *graph.Node)) {
 }
 
 // Portable replaces the marked operators by operators of ONNX and of ONNX Runtime that
-// every provider has and that are right for a symbolic batch.
+// every provider has and that are correct for a symbolic batch.
 //
 //	ImageInput             Transpose, Cast, Mul
 //	BatchNorm              BatchNormInternal, and the variance from the deviation
-//	AveragePoolGrad        Resize, where the windows tile the image, AveragePool, where they
-//	                       move by 1, else ConvTranspose
+//	AveragePoolGrad        Resize if the windows tile the image, AveragePool if they move
+//	                       by 1, else ConvTranspose
 //	GlobalAveragePoolGrad  Expand
 //	MaxPoolGrad            ScatterElements
 func Portable(g *graph.Graph) {
@@ -48,7 +48,7 @@ func Portable(g *graph.Graph) {
 	}
 }
 
-// imageInput is scale·x, for x as planes.
+// imageInput appends the planes of the image in the element type `to`, times scale.
 func imageInput(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	name, to := n.Asked, graph.Elem(n.Int("to"))
 	planar := b.Transpose(name+".planar", n.In("Bytes"), 0, 3, 1, 2)
@@ -56,8 +56,8 @@ func imageInput(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	return []*graph.Value{b.Binary("Mul", name+".scaled", float, b.As(to, b.Scalar(name+".scale", n.Float("scale"))))}
 }
 
-// batchNorm takes the variance, if it is used, from what the operator gives, which is
-// 1/√(variance + epsilon).
+// batchNorm appends BatchNormInternal. If the variance is used, it is computed from the
+// operator's output 1/√(variance + epsilon).
 func batchNorm(b op.Builder, n *graph.Node, used []bool) []*graph.Value {
 	out := b.BatchNormInternal(n.Asked, n)
 	values := []*graph.Value{out.Y, out.Mean, out.InverseDeviation, nil}

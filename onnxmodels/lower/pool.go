@@ -16,8 +16,8 @@ func globalAveragePoolGrad(b op.Builder, n *graph.Node, _ []bool) []*graph.Value
 	return []*graph.Value{b.Expand(name, d, b.ShapeOf(name+".shape", x), x.Shape)}
 }
 
-// Tiles tells whether the windows of a pool over pictures x tile it: then the gradient by x
-// repeats each of those by y over its window.
+// Tiles tells whether the windows of a pool over pictures x tile them. Then the gradient with
+// respect to x repeats each element of the gradient with respect to y over its window.
 func Tiles(w op.Window, x *graph.Value) bool { return len(x.Shape) == 4 && tiles(w.Sliding(), x) }
 
 func tiles(w op.Sliding, x *graph.Value) bool {
@@ -29,8 +29,8 @@ func tiles(w op.Sliding, x *graph.Value) bool {
 	return !w.Padded()
 }
 
-// averagePoolGrad spreads each gradient over its window, after it was corrected if the mean
-// there was not over the whole kernel.
+// averagePoolGrad spreads each gradient over its window. If a mean did not count the whole kernel,
+// its gradient is corrected first.
 func averagePoolGrad(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	name, d, x := n.Asked, n.In("dY"), n.In("X")
 	w, err := op.SlidingOf(n, len(x.Shape)-2)
@@ -55,8 +55,8 @@ func averagePoolGrad(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	return []*graph.Value{spread(b, name, d, x, w)}
 }
 
-// pooledBack is the gradient of a pool whose windows move by 1: each pixel gets the mean over
-// the windows that it is in, those that there are not being 0.
+// pooledBack appends the gradient of a pool whose windows move by 1: each pixel gets the mean of d
+// over the windows that cover it. Windows outside the output count as 0.
 func pooledBack(b op.Builder, name string, d *graph.Value, w op.Sliding) *graph.Value {
 	back := w
 	back.Before, back.After = slices.Clone(w.Before), slices.Clone(w.After)
@@ -67,7 +67,7 @@ func pooledBack(b op.Builder, name string, d *graph.Value, w op.Sliding) *graph.
 	return b.Do("", "AveragePool", op.Call{Name: name, Inputs: []*graph.Value{d}, Attributes: attributes})[0]
 }
 
-// spread is the transposed convolution with the averaging kernel, of each channel by itself.
+// spread appends the transposed convolution of each channel by itself with the averaging kernel.
 func spread(b op.Builder, name string, d, x *graph.Value, w op.Sliding) *graph.Value {
 	kernel := slices.Repeat([]float32{1 / float32(w.Elements())}, w.Elements())
 	k := b.As(x.Elem, b.Floats(name+".kernel", append([]int{1, 1}, w.Kernel...), kernel))
@@ -81,8 +81,8 @@ func spread(b op.Builder, name string, d, x *graph.Value, w op.Sliding) *graph.V
 	return b.Reshape(name, whole, b.ShapeOf(name+".shape", x), x.Shape)
 }
 
-// maxPoolGrad adds each gradient at the flat index that the forward operator gave
-// for its maximum. (MaxPoolGrad of ONNX Runtime has no CUDA kernel.)
+// maxPoolGrad adds each gradient at the flat index of its maximum, which the forward operator
+// returned. (ONNX Runtime's own MaxPoolGrad has no CUDA kernel.)
 func maxPoolGrad(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	name, x := n.Asked, n.In("X")
 	flat := b.Ints(name+".flat", -1)

@@ -9,36 +9,37 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Range is between what a value lies.
+// Range is the range of a value's elements.
 type Range struct{ Min, Max float32 }
 
-// weightLimit is the largest weight as an integer, of 7 bits. With 8, processors that
-// have AVX2 or AVX-512 but not VNNI would saturate: ONNX Runtime has them add two
-// products with bytes of 0..255 in 16 bits, which hold 2·255·64 and not 2·255·127.
+// weightLimit is the largest quantized weight: weights have 7 bits. With 8 bits, processors
+// that have AVX2 or AVX-512 but not VNNI would saturate: on these, ONNX Runtime adds two
+// products with bytes of 0..255 in 16 bits, which can hold 2·255·64 but not 2·255·127.
 const weightLimit = 64
 
-// integral are the operators that ONNX Runtime computes in integers where integers come
-// in and go out.
+// integral lists the operators that ONNX Runtime computes in integers if their inputs and
+// outputs are quantized.
 var integral = map[string]bool{
 	"Conv": true, "Gemm": true, "AveragePool": true, "GlobalAveragePool": true, "MaxPool": true, "Add": true, "Flatten": true,
 }
 
-// Quantize puts pairs of QuantizeLinear and DequantizeLinear, ONNX's QDQ form, behind the
-// values that go into integral operators and come out of them, and makes weights and
-// biases dequantized constants. The graph still computes in float32; ONNX Runtime turns
-// what stands between such pairs into operators of integers.
+// Quantize converts a graph to ONNX's QDQ format. It puts a pair of QuantizeLinear and
+// DequantizeLinear behind each input and output of the integral operators, and turns weights
+// and biases into dequantized constants. The graph still computes in float32, but ONNX
+// Runtime turns operators between such pairs into operators on integers.
 //
-//	values   uint8, one scale and zero point for all of a value, of its range and 0
-//	weights  int8 in −64..64, a scale for each channel that comes out
-//	biases   int32, the scale of the products
+//	values   uint8, with one scale and zero point for the whole value, from its range
+//	         extended to 0
+//	weights  int8 in −64..64, with a scale for each output channel
+//	biases   int32, with the scale of the products
 //
-// The outputs of the graph stay float32, and so does what lies between a convolution and
-// the ReLU behind it. Ranges are by the names of values: one that is missing, or is not
-// finite, is a mistake of the graph.
+// The outputs of the graph stay float32, and so does a value between a convolution and the
+// ReLU behind it. ranges maps the names of values to their ranges. A range that is missing
+// or not finite is a mistake of the graph.
 func Quantize(g *graph.Graph, ranges map[string]Range) {
-	q := &quantizer{Builder: op.On(g), ranges: ranges, steps: map[*graph.Value]step{}}
+	q := &quantizer{Builder: op.On(g), ranges: ranges, quantized: map[*graph.Value]quantization{}}
 	Each(g, "", "DequantizeLinear", func(n *graph.Node) {
-		q.steps[n.Out("y")] = step{n.In("x_scale"), n.In("x_zero_point")}
+		q.quantized[n.Out("y")] = quantization{n.In("x_scale"), n.In("x_zero_point")}
 	})
 	for _, v := range q.chosen() {
 		q.value(v)
@@ -52,17 +53,16 @@ func Quantize(g *graph.Graph, ranges map[string]Range) {
 	g.Prune()
 }
 
-// step is how far apart the numbers are that stand next to each other in integers, and
-// which of these is 0.
-type step struct{ scale, zero *graph.Value }
+// quantization is the scale and the zero point with which a value is quantized.
+type quantization struct{ scale, zero *graph.Value }
 
 type quantizer struct {
 	op.Builder
-	ranges map[string]Range
-	steps  map[*graph.Value]step // of dequantized values
+	ranges    map[string]Range
+	quantized map[*graph.Value]quantization // by the output of DequantizeLinear
 }
 
-// chosen are the values that are quantized, in the order of the graph.
+// chosen returns the values to quantize, in the order of the graph.
 func (q *quantizer) chosen() []*graph.Value {
 	wanted := map[*graph.Value]bool{}
 	for _, n := range q.Nodes {
@@ -84,25 +84,25 @@ func (q *quantizer) chosen() []*graph.Value {
 	return chosen
 }
 
-// rectified tells whether a ReLU is all that uses the value: its own output is quantized
-// in place of this, which costs it nothing.
+// rectified tells whether only a ReLU uses the value. Then the output of the ReLU is quantized
+// instead, and the ReLU costs nothing.
 func (q *quantizer) rectified(v *graph.Value) bool {
 	users := q.Users(v)
 	return len(users) == 1 && users[0].Is("", "Relu")
 }
 
-// value puts a pair behind what computes v.
+// value puts a pair of QuantizeLinear and DequantizeLinear behind v.
 func (q *quantizer) value(v *graph.Value) {
 	n := v.Producer()
-	var s step
+	var s quantization
 	var integers, float *graph.Value
 	q.After(n, func() {
 		same := false
-		if n.Is("", "Flatten") || n.Is("", "MaxPool") { // whose numbers are those that come in
-			s, same = q.steps[n.Inputs[0]]
+		if n.Is("", "Flatten") || n.Is("", "MaxPool") { // the outputs are elements of the input
+			s, same = q.quantized[n.Inputs[0]]
 		}
 		if !same {
-			s = q.step(v)
+			s = q.quantizationOf(v)
 		}
 		integers = q.Quantize(v.Name+".quantize", v, s.scale, s.zero)
 		float = q.Dequantize(v.Name+".dequantize", integers, s.scale, s.zero, 1)
@@ -112,39 +112,39 @@ func (q *quantizer) value(v *graph.Value) {
 	}
 	q.Replace(v, float)
 	integers.Producer().SetIn("x", v)
-	q.steps[float] = s
+	q.quantized[float] = s
 }
 
-// step makes the scale and the zero point of a value from its range. The range has 0 in
-// it, which becomes an integer without error: pads are 0.
-func (q *quantizer) step(v *graph.Value) step {
+// quantizationOf computes the scale and the zero point of a value from its range. The range is
+// extended to 0, which is represented without error, because pads are 0.
+func (q *quantizer) quantizationOf(v *graph.Value) quantization {
 	r, ok := q.ranges[v.Name]
 	low, high := float64(min(r.Min, 0)), float64(max(r.Max, 0))
 	if width := high - low; !ok || math.IsNaN(width) || math.IsInf(width, 0) {
 		q.Fail("the range of %q is not known or not finite", v.Name)
-		return step{q.Scalar(v.Name+".scale", 1), q.Constant(v.Name+".zero_point", graph.Uint8, nil, []byte{0})}
+		return quantization{q.Scalar(v.Name+".scale", 1), q.Constant(v.Name+".zero_point", graph.Uint8, nil, []byte{0})}
 	}
 	scale := float32(max((high-low)/math.MaxUint8, tiny))
 	zero := uint8(math.Round(-low / float64(scale)))
-	return step{q.Scalar(v.Name+".scale", scale), q.Constant(v.Name+".zero_point", graph.Uint8, nil, []byte{zero})}
+	return quantization{q.Scalar(v.Name+".scale", scale), q.Constant(v.Name+".zero_point", graph.Uint8, nil, []byte{zero})}
 }
 
-// tiny is the smallest scale: those of values and weights that are all 0, and of their
-// products, are numbers still.
+// tiny is the smallest scale. It is the scale of values and weights that are all 0, so that
+// neither it nor the scale of their products is 0.
 const tiny = 1e-15
 
-// weights quantizes the constants of a node whose input of values is: the weight, with a
-// scale for each place along the axis, and the bias.
+// weights quantizes the constants of a node whose input is quantized: the weight, with a scale
+// for each index along the axis, and the bias.
 func (q *quantizer) weights(n *graph.Node, input, weight, bias string, axis int) {
 	x, w, b := n.In(input), n.In(weight), n.In(bias)
-	s, ok := q.steps[x]
+	s, ok := q.quantized[x]
 	if !ok || !w.Constant() || b != nil && (!b.Constant() || len(b.Shape) != 1) {
 		return
 	}
 	values, biases := w.Floats(), make([]float32, w.Size(axis))
 	if b != nil {
 		if len(b.Floats()) != len(biases) {
-			return // one for all
+			return // one bias for all channels is not supported
 		}
 		copy(biases, b.Floats())
 	}
@@ -163,8 +163,8 @@ func (q *quantizer) weights(n *graph.Node, input, weight, bias string, axis int)
 	})
 }
 
-// weightScales are those by which the weights of each channel take weightLimit at most,
-// and its bias, in steps of the products, a quarter of what an int32 holds.
+// weightScales returns a scale for each output channel, with which its quantized weights are at
+// most weightLimit, and its quantized bias is at most 2²⁹, a quarter of the range of int32.
 func weightScales(values, biases []float32, channel func(i int) int, input float32) []float32 {
 	scales := make([]float32, len(biases))
 	for c, b := range biases {
@@ -177,18 +177,18 @@ func weightScales(values, biases []float32, channel func(i int) int, input float
 	return scales
 }
 
-// bias makes a bias dequantized integers in steps of the products.
+// bias turns a bias into dequantized integers, whose scale is that of the products.
 func (q *quantizer) bias(b *graph.Value, biases, scales []float32, input float32) *graph.Value {
-	steps := make([]float32, len(scales))
+	products := make([]float32, len(scales))
 	var integers []byte
 	for c, v := range biases {
-		steps[c] = input * scales[c]
-		integers = binary.LittleEndian.AppendUint32(integers, uint32(int32(math.RoundToEven(float64(v)/float64(steps[c])))))
+		products[c] = input * scales[c]
+		integers = binary.LittleEndian.AppendUint32(integers, uint32(int32(math.RoundToEven(float64(v)/float64(products[c])))))
 	}
-	return q.constant(b, graph.Int32, integers, steps, 0)
+	return q.constant(b, graph.Int32, integers, products, 0)
 }
 
-// constant is what a constant becomes: integers, and their dequantization.
+// constant appends the quantized integers of a constant and their dequantization.
 func (q *quantizer) constant(v *graph.Value, elem graph.Elem, integers []byte, scales []float32, axis int) *graph.Value {
 	channels := []int{len(scales)}
 	quantized := q.Constant(v.Name+".quantized", elem, v.Shape.Sizes(), integers)

@@ -154,8 +154,8 @@ func TestQuantizeRefuses(t *testing.T) {
 	}
 }
 
-// TestQuantizeLeaves what is no product of constants: a weight that is computed, and a
-// sum with a factor.
+// TestQuantizeLeaves checks that only products with constants are quantized, not those with a
+// computed weight or a sum with a factor.
 func TestQuantizeLeaves(t *testing.T) {
 	b := op.On(graph.New("test"))
 	x := b.Input("x", graph.Uint8, graph.Static(1, 2))

@@ -12,10 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Check tells what is wrong with a model from outside: tensors whose data
-// is in other files or does not fit their shape, nodes that use a value before
-// it is computed, values computed twice, names with control characters, and
-// subgraphs, which no network of this module has.
+// Check returns an error if a model from elsewhere is broken or has parts that
+// are not supported: tensors whose data is in other files or does not fit their
+// shape, nodes that use a value before it is computed, values computed twice,
+// names with control characters, and subgraphs.
 func Check(m *Model) error {
 	g := m.GetGraph()
 	if g == nil || m.GetIrVersion() == 0 {
@@ -44,15 +44,15 @@ func Check(m *Model) error {
 	}
 	for _, out := range g.GetOutput() {
 		if !known[out.GetName()] {
-			return fmt.Errorf("output %q is computed by no node", out.GetName())
+			return fmt.Errorf("output %q is not computed by any node", out.GetName())
 		}
 	}
 	return nil
 }
 
-// checkUnread refuses the parts of ONNX that this module's schema leaves out
-// and that can hold tensors: what is not read cannot be checked, but ONNX
-// Runtime would follow its external data.
+// checkUnread refuses parts of ONNX that this module does not read and that may
+// hold tensors. They could not be checked, but ONNX Runtime would read their
+// external data.
 func checkUnread(m *onnxpb.Model, g *onnxpb.Graph) error {
 	if err := refuseFields(m, map[protowire.Number]string{20: "training information", 25: "functions"}); err != nil {
 		return err
@@ -71,8 +71,8 @@ func checkUnread(m *onnxpb.Model, g *onnxpb.Graph) error {
 	return nil
 }
 
-// refuseFields returns an error if m has one of the named fields of ONNX that
-// its schema here does not know.
+// refuseFields returns an error if m has one of the named fields of ONNX, which
+// the message type of this module does not declare.
 func refuseFields(m proto.Message, names map[protowire.Number]string) error {
 	for rest := m.ProtoReflect().GetUnknown(); len(rest) > 0; {
 		number, _, n := protowire.ConsumeField(rest)
@@ -87,8 +87,8 @@ func refuseFields(m proto.Message, names map[protowire.Number]string) error {
 	return nil
 }
 
-// checkNames refuses names that could command a terminal: ONNX Runtime prints
-// those of what fails as they are.
+// checkNames refuses names with control characters, which could command a
+// terminal: ONNX Runtime prints names in its messages unchanged.
 func checkNames(g *onnxpb.Graph) error {
 	var names []string
 	for _, t := range g.GetInitializer() {
@@ -120,7 +120,7 @@ func checkNames(g *onnxpb.Graph) error {
 func checkNode(n *onnxpb.Node, known map[string]bool) error {
 	for _, in := range n.GetInput() {
 		if !known[in] {
-			return fmt.Errorf("input %q is not known before it: the graph is cyclic or out of order", in)
+			return fmt.Errorf("input %q is not computed before it: the graph is cyclic or out of order", in)
 		}
 	}
 	for _, a := range n.GetAttribute() {
@@ -144,7 +144,7 @@ func checkNode(n *onnxpb.Node, known map[string]bool) error {
 
 func checkTensor(t *onnxpb.Tensor) error {
 	if external(t) {
-		return fmt.Errorf("tensor %q has its data in another file, and there is no folder to look for it", t.GetName())
+		return fmt.Errorf("tensor %q has its data in another file, which cannot be found because the model was not read from a folder", t.GetName())
 	}
 	elements, err := elementsOf(t)
 	if err != nil {
@@ -152,7 +152,7 @@ func checkTensor(t *onnxpb.Tensor) error {
 	}
 	size := int64(graph.Elem(t.GetDataType()).Size())
 	if size == 0 {
-		return nil // of a type that this module does not compute with
+		return nil // this module does not compute with elements of this type
 	}
 	if raw := t.GetRawData(); len(raw) > 0 && int64(len(raw)) != elements*size {
 		return fmt.Errorf("tensor %q: dimensions %v need %d bytes, it has %d", t.GetName(), t.GetDims(), elements*size, len(raw))
@@ -164,7 +164,7 @@ func checkTensor(t *onnxpb.Tensor) error {
 	return nil
 }
 
-// elementsOf is how many elements a tensor's shape has.
+// elementsOf returns the number of elements of a tensor's shape.
 func elementsOf(t *onnxpb.Tensor) (int64, error) {
 	elements := int64(1)
 	for i, d := range t.GetDims() {

@@ -1,5 +1,5 @@
 // Package modelfile reads, checks and writes the bytes of ONNX models. Models may come
-// from anywhere: every limit is checked before memory is taken for what a file claims.
+// from anywhere: limits are checked before memory is allocated for the sizes that a file claims.
 //
 //	model, err := modelfile.Read("model.onnx")
 //	…

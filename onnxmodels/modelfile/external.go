@@ -14,27 +14,25 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// File is a model as it lies in a folder: in one file, or with the data of its larger
-// tensors in files beside it ("external data"), as PyTorch's exporter writes it by
-// default.
+// File is a model on disk: in one file, or with the data of its larger tensors in files
+// beside it ("external data"), as PyTorch's exporter writes it by default.
 type File struct {
 	// Model has all data inside.
 	Model *Model
 	path  string
-	// external says where the data of a tensor lay.
-	external []place
+	// external lists where the data of external tensors was.
+	external []dataLocation
 }
 
-// place is where a tensor has its data.
-type place struct {
+// dataLocation says where the external data of a tensor is.
+type dataLocation struct {
 	tensor         *onnxpb.Tensor
 	location       string
 	offset, length int64
 }
 
-// ReadFile reads the model at path with its external data, and checks what it says of
-// itself: see Check. External data comes from plain files in the model's own folder, or
-// in folders below it, and nowhere else.
+// ReadFile reads the model at path with its external data and checks it: see Check. It
+// reads external data only from plain files in the model's folder or in folders below it.
 func ReadFile(path string) (*File, error) {
 	data, err := durable.ReadPlain(path, maxModelBytes)
 	if err != nil {
@@ -55,14 +53,14 @@ func (f *File) takeIn(m *Model) error {
 		if !external(t) {
 			return nil
 		}
-		p, err := placeOf(t)
+		p, err := locationOf(t)
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 		}
 		if left -= p.length; left < 0 {
 			return fmt.Errorf("tensor %q: the external data of all tensors has more than %d bytes", t.GetName(), maxModelBytes)
 		}
-		if t.RawData, err = readPlace(filepath.Dir(f.path), p); err != nil {
+		if t.RawData, err = readLocation(filepath.Dir(f.path), p); err != nil {
 			return fmt.Errorf("tensor %q: external data: %w", t.GetName(), err)
 		}
 		t.DataLocation, t.ExternalData = nil, nil
@@ -91,9 +89,9 @@ func external(t *onnxpb.Tensor) bool {
 	return t.GetDataLocation() == onnxpb.Tensor_EXTERNAL || len(t.GetExternalData()) > 0
 }
 
-// placeOf reads where a tensor has its data, and checks that it has room for the shape.
-func placeOf(t *onnxpb.Tensor) (place, error) {
-	p := place{tensor: t}
+// locationOf reads where the data of a tensor is, and checks that its length fits the shape.
+func locationOf(t *onnxpb.Tensor) (dataLocation, error) {
+	p := dataLocation{tensor: t}
 	elem := graph.Elem(t.GetDataType())
 	if elem.Size() == 0 {
 		return p, fmt.Errorf("external data of %s is not supported", elem)
@@ -110,12 +108,12 @@ func placeOf(t *onnxpb.Tensor) (place, error) {
 		case "offset", "length":
 			n, err := strconv.ParseInt(value, 10, 64)
 			if err != nil || n < 0 {
-				return p, fmt.Errorf("external data: %s %q is no number of bytes", key, value)
+				return p, fmt.Errorf("external data: %s %q is not a number of bytes", key, value)
 			}
 			if key == "offset" {
 				p.offset = n
 			} else if n != p.length {
-				return p, fmt.Errorf("external data: %d bytes for dimensions %v, which need %d", n, t.GetDims(), p.length)
+				return p, fmt.Errorf("external data: it has %d bytes, but the dimensions %v need %d", n, t.GetDims(), p.length)
 			}
 		}
 	}
@@ -125,9 +123,9 @@ func placeOf(t *onnxpb.Tensor) (place, error) {
 	return p, nil
 }
 
-// readPlace reads a tensor's data from a file below the folder. The file, and the folders
-// on the way to it, are no symbolic links.
-func readPlace(folder string, p place) ([]byte, error) {
+// readLocation reads a tensor's data from a file below the folder. Neither the file nor the
+// folders on the way to it may be symbolic links.
+func readLocation(folder string, p dataLocation) ([]byte, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, err
@@ -144,7 +142,7 @@ func readPlace(folder string, p place) ([]byte, error) {
 			return nil, err
 		}
 		if mode := info.Mode(); part == path && !mode.IsRegular() || part != path && !mode.IsDir() {
-			return nil, &fs.PathError{Op: "open", Path: part, Err: fmt.Errorf("it is a link or no plain file, from which no external data is read")}
+			return nil, &fs.PathError{Op: "open", Path: part, Err: fmt.Errorf("external data must be in a plain file, not behind a link")}
 		}
 	}
 	file, err := root.Open(path)
@@ -167,9 +165,8 @@ func readPlace(folder string, p place) ([]byte, error) {
 	return data, err
 }
 
-// Write writes the model to path. Data that was external when it was read goes to a file
-// beside it: NAME.onnx.data for NAME.onnx.
-// Everything else is written as it was.
+// Write writes the model to path. Data that was external goes to a file beside it,
+// NAME.onnx.data for NAME.onnx. Everything else is written as it was.
 func (f *File) Write(path string) error {
 	if len(f.external) == 0 {
 		return Write(path, f.Model)
@@ -203,7 +200,7 @@ func (f *File) Write(path string) error {
 	return Write(path, m)
 }
 
-// twinsOf returns for each tensor of a model that of its copy.
+// twinsOf maps each tensor of a model to the same tensor of its copy.
 func twinsOf(m, clone *Model) map[*onnxpb.Tensor]*onnxpb.Tensor {
 	twins := map[*onnxpb.Tensor]*onnxpb.Tensor{}
 	for i, t := range m.GetGraph().GetInitializer() {

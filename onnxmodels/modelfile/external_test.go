@@ -15,7 +15,7 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// setExternal says that the tensor's data lies elsewhere.
+// setExternal declares that the tensor's data is in another file.
 func setExternal(t *onnxpb.Tensor, pairs ...string) {
 	t.RawData, t.DataLocation, t.ExternalData = nil, onnxpb.Tensor_EXTERNAL.Enum(), nil
 	for i := 0; i < len(pairs); i += 2 {
@@ -24,7 +24,7 @@ func setExternal(t *onnxpb.Tensor, pairs ...string) {
 }
 
 // writeExternal writes a model to dir/model.onnx with the data of its floats in
-// dir/model.onnx.data, behind a byte that belongs to none.
+// dir/model.onnx.data, after a byte that belongs to no tensor.
 func writeExternal(t *testing.T, dir string) *modelfile.Model {
 	t.Helper()
 	m := exampleModel(t)
@@ -81,8 +81,8 @@ func TestExternalData(t *testing.T) {
 	}
 }
 
-// TestHostileExternalData: data is read from plain files below the model's folder, by
-// offsets and lengths that fit.
+// TestHostileExternalData checks that data is only read from plain files below the model's
+// folder, and only if offsets and lengths fit.
 func TestHostileExternalData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "models")
 	m := writeExternal(t, dir)
@@ -104,12 +104,12 @@ func TestHostileExternalData(t *testing.T) {
 		"inside":                    "a link",
 		"away/secret":               "a link",
 		"near/data":                 "a link",
-		"below":                     "no plain file",
+		"below":                     "must be in a plain file",
 		"nothing":                   "no such file",
-		"model.onnx.data|offset|-1": "no number of bytes",
+		"model.onnx.data|offset|-1": "not a number of bytes",
 		"model.onnx.data|offset|9223372036854775807":  "too few",
-		"model.onnx.data|offset|99999999999999999999": "no number of bytes",
-		"model.onnx.data|length|1":                    "1 bytes for dimensions",
+		"model.onnx.data|offset|99999999999999999999": "not a number of bytes",
+		"model.onnx.data|length|1":                    "it has 1 bytes, but the dimensions",
 		"model.onnx.data|offset|100000":               "too few",
 		"below/data":                                  "",
 		"below/data|offset|10|length|" + size:         "",

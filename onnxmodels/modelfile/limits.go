@@ -7,17 +7,17 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A message in a message takes two bytes of a file when it is empty and some
-// hundreds of memory when it is decoded. The largest published models have a
-// tenth of this many.
+// Limits of protobuf messages. An empty nested message takes two bytes of a file
+// but some hundred bytes of memory once it is decoded. The largest published
+// models have a tenth of maxMessages.
 const (
 	maxMessages = 1 << 18
 	maxDepth    = 100
 )
 
-// countMessages takes the messages in data, which are those of the type, from
-// left, and returns an error when none are left. What cannot be read as protobuf
-// is told when it is decoded.
+// countMessages subtracts the number of messages nested in data, a message of the
+// type, from left, and returns an error when left falls below 0. It ignores what
+// is not valid protobuf; decoding will report it.
 func countMessages(data []byte, of protoreflect.MessageDescriptor, left *int, depth int) error {
 	if depth == 0 {
 		return fmt.Errorf("its parts are nested more than %d deep", maxDepth)

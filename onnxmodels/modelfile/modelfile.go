@@ -10,12 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Model is an ONNX model, a protobuf message with the fields of ONNX's
-// ModelProto. Package inspect tells what is in one, package verify exposes its
-// values, and what runs models (session, interp) takes the bytes of Marshal.
+// Model is an ONNX model: a protobuf message with the fields of ONNX's
+// ModelProto. Package inspect describes it, package verify exposes its values,
+// and the packages that run models (session, interp) take the bytes of Marshal.
 type Model = onnxpb.Model
 
-// maxModelBytes is protobuf's own limit.
+// maxModelBytes is the limit that protobuf itself has.
 const maxModelBytes = 1<<31 - 1
 
 // Read reads the ONNX model at path, with its external data: see ReadFile.
@@ -27,12 +27,14 @@ func Read(path string) (*Model, error) {
 	return f.Model, nil
 }
 
-// Decode decodes and checks a model's bytes. Data in other files is an error.
+// Decode decodes and checks a model's bytes. It returns an error if tensors have
+// their data in other files.
 func Decode(data []byte) (*Model, error) {
 	return decode(data, func(*Model) error { return nil })
 }
 
-// decode decodes a model, lets takeIn bring in what lies elsewhere, and checks it.
+// decode decodes a model, calls takeIn to read external data into it, and checks
+// it.
 func decode(data []byte, takeIn func(*Model) error) (*Model, error) {
 	m := &Model{}
 	left := maxMessages
@@ -54,7 +56,7 @@ func decode(data []byte, takeIn func(*Model) error) (*Model, error) {
 // Marshal returns the model's bytes; equal models give equal bytes.
 func Marshal(m *Model) ([]byte, error) {
 	if m == nil {
-		return nil, errors.New("encode model: there is none")
+		return nil, errors.New("encode model: there is no model")
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {

@@ -41,32 +41,32 @@ func attribute(m *onnxpb.Model) *onnxpb.Attribute {
 	return a
 }
 
-// TestRead names what is wrong with models from outside.
+// TestRead checks that errors name what is wrong with a model.
 func TestRead(t *testing.T) {
 	tensor := func(m *onnxpb.Model) *onnxpb.Tensor { return m.Graph.Initializer[0] }
 	for want, damage := range map[string]func(m *onnxpb.Model){
-		"":                           func(*onnxpb.Model) {},
-		"no graph":                   func(m *onnxpb.Model) { m.Graph = nil },
-		"dimension 0 of [-1]":        func(m *onnxpb.Model) { tensor(m).Dims = []int64{-1} },
-		"dimension 1 of [2 461":      func(m *onnxpb.Model) { tensor(m).Dims = []int64{2, 1 << 62} },
-		"dimension 2 of [65536":      func(m *onnxpb.Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
-		"dimensions [7 9]":           func(m *onnxpb.Model) { tensor(m).Dims = []int64{7, 9} },
-		`name "\x1b[2J" has control`: func(m *onnxpb.Model) { m.Graph.Node[1].Name = proto.String("\x1b[2J") },
-		`name "Add\u009b"`:           func(m *onnxpb.Model) { m.Graph.Node[1].OpType = proto.String("Add\u009b") },
-		`name "\n" has control`:      func(m *onnxpb.Model) { m.Graph.Input[0].Name = proto.String("\n") },
-		`name "a\x00" has control`:   func(m *onnxpb.Model) { attribute(m).Name = proto.String("a\x00") },
-		"cyclic or out of order":     func(m *onnxpb.Model) { m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0] },
-		"already the name":           func(m *onnxpb.Model) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] },
-		"is computed by no node":     func(m *onnxpb.Model) { m.Graph.Output[0].Name = proto.String("nothing") },
-		"it has training inf":        func(m *onnxpb.Model) { unread(m, 20) },
-		"it has functions":           func(m *onnxpb.Model) { unread(m, 25) },
-		"sparse initializers":        func(m *onnxpb.Model) { unread(m.Graph, 15) },
-		"a list of tensors":          func(m *onnxpb.Model) { unread(attribute(m), 10) },
-		"a list of graphs":           func(m *onnxpb.Model) { unread(attribute(m), 11) },
-		"a sparse tensor":            func(m *onnxpb.Model) { unread(attribute(m), 22) },
-		"a list of sparse":           func(m *onnxpb.Model) { unread(attribute(m), 23) },
-		"need 4 numbers":             func(m *onnxpb.Model) { tensor(m).Dims, tensor(m).RawData = []int64{4}, nil },
-		"subgraph":                   func(m *onnxpb.Model) { m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{G: &onnxpb.Graph{}}} },
+		"":                            func(*onnxpb.Model) {},
+		"no graph":                    func(m *onnxpb.Model) { m.Graph = nil },
+		"dimension 0 of [-1]":         func(m *onnxpb.Model) { tensor(m).Dims = []int64{-1} },
+		"dimension 1 of [2 461":       func(m *onnxpb.Model) { tensor(m).Dims = []int64{2, 1 << 62} },
+		"dimension 2 of [65536":       func(m *onnxpb.Model) { tensor(m).Dims = []int64{1 << 16, 1 << 14, 1 << 16} },
+		"dimensions [7 9]":            func(m *onnxpb.Model) { tensor(m).Dims = []int64{7, 9} },
+		`name "\x1b[2J" has control`:  func(m *onnxpb.Model) { m.Graph.Node[1].Name = proto.String("\x1b[2J") },
+		`name "Add\u009b"`:            func(m *onnxpb.Model) { m.Graph.Node[1].OpType = proto.String("Add\u009b") },
+		`name "\n" has control`:       func(m *onnxpb.Model) { m.Graph.Input[0].Name = proto.String("\n") },
+		`name "a\x00" has control`:    func(m *onnxpb.Model) { attribute(m).Name = proto.String("a\x00") },
+		"cyclic or out of order":      func(m *onnxpb.Model) { m.Graph.Node[0].Input[0] = m.Graph.Node[1].Output[0] },
+		"already the name":            func(m *onnxpb.Model) { m.Graph.Node[1].Output[0] = m.Graph.Node[0].Output[0] },
+		"is not computed by any node": func(m *onnxpb.Model) { m.Graph.Output[0].Name = proto.String("nothing") },
+		"it has training inf":         func(m *onnxpb.Model) { unread(m, 20) },
+		"it has functions":            func(m *onnxpb.Model) { unread(m, 25) },
+		"sparse initializers":         func(m *onnxpb.Model) { unread(m.Graph, 15) },
+		"a list of tensors":           func(m *onnxpb.Model) { unread(attribute(m), 10) },
+		"a list of graphs":            func(m *onnxpb.Model) { unread(attribute(m), 11) },
+		"a sparse tensor":             func(m *onnxpb.Model) { unread(attribute(m), 22) },
+		"a list of sparse":            func(m *onnxpb.Model) { unread(attribute(m), 23) },
+		"need 4 numbers":              func(m *onnxpb.Model) { tensor(m).Dims, tensor(m).RawData = []int64{4}, nil },
+		"subgraph":                    func(m *onnxpb.Model) { m.Graph.Node[0].Attribute = []*onnxpb.Attribute{{G: &onnxpb.Graph{}}} },
 	} {
 		m := exampleModel(t)
 		damage(m)
@@ -113,11 +113,11 @@ func TestLengthPrefix(t *testing.T) {
 	}
 }
 
-// maxMessages is how many parts a model may have.
+// maxMessages is the most parts that a model may have.
 const maxMessages = 1 << 18
 
-// TestManyParts: two bytes a part are refused before each of them takes some
-// hundreds of memory.
+// TestManyParts checks that a file of many empty parts, two bytes each, is refused before
+// decoding takes some hundred bytes for each of them.
 func TestManyParts(t *testing.T) {
 	repeat := func(part string) []byte { return bytes.Repeat([]byte(part), maxMessages) }
 	within := func(number protowire.Number, data []byte) []byte {

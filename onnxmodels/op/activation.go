@@ -7,11 +7,12 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// This file finds activations that models write as several operators: x·σ(x), HardSwish and
-// both kinds of Gelu. In one operator they take fewer passes over their images, and so do
-// their gradients.
+// This file recognises activations that models write as several operators: x·σ(x), HardSwish
+// and both kinds of Gelu. As one operator, an activation and its gradient take fewer passes
+// over the images.
 
-// Products and quotients of models may be the last operator of an activation.
+// Such an activation ends in a product or a quotient, so these two operators are checked when
+// a model is imported.
 var _ = RegisterForms(productForm("Mul"), productForm("Div"))
 
 func productForm(name string) *Form {
@@ -26,14 +27,15 @@ func productForm(name string) *Form {
 	}
 }
 
-// gated is an activation of x that is a number times x times a gate.
+// gated is an activation of the form scale·x·gate(x); apply appends it as one operator.
 type gated struct {
 	x     *graph.Value
 	scale float64
 	apply func(name string, x *graph.Value) *graph.Value
 }
 
-// activation appends the activation that the node is the last operator of, or returns nil.
+// activation appends the activation whose last operator is n. It returns nil if n does not end
+// an activation.
 func (b Builder) activation(n *graph.Node) *graph.Value {
 	types, err := inferBinary(n)
 	if err != nil {
@@ -51,7 +53,7 @@ func (b Builder) activation(n *graph.Node) *graph.Value {
 	return nil
 }
 
-// gatedBy lists the activations that the result of a node may be the gate of.
+// gatedBy lists the activations whose gate may be the output of the node.
 func (b Builder) gatedBy(gate *graph.Node) []gated {
 	hardSwish := func(name string, x *graph.Value) *graph.Value { return b.Unary("HardSwish", name, x) }
 	swish := func(alpha float64) func(name string, x *graph.Value) *graph.Value {
@@ -78,8 +80,8 @@ func (b Builder) gatedBy(gate *graph.Node) []gated {
 	return nil
 }
 
-// geluOf tells of which x a Gelu is whose gate is 1 + erf(x/√2), or that with tanh, given
-// the node before the sum.
+// geluOf lists the Gelu activations whose gate is 1 + f, where f is Erf of x/√2 or Tanh of
+// √(2/π)·(x + 0.044715·x³).
 func (b Builder) geluOf(f *graph.Node) []gated {
 	switch {
 	case f.Is("", "Erf"):
@@ -101,7 +103,7 @@ func (b Builder) geluOf(f *graph.Node) []gated {
 	return nil
 }
 
-// factored is a number times factors that are not constant.
+// factored is a product: the number scale times the factors, none of which is constant.
 type factored struct {
 	scale   float64
 	factors []*graph.Value
@@ -120,8 +122,8 @@ func (p factored) isCube(x *graph.Value) bool {
 	return slices.Equal(p.factors, []*graph.Value{x, x, x})
 }
 
-// factorsOf are the factors of a product or of a quotient by a number, and of those that it is
-// made of, so deep; x is not taken apart.
+// factorsOf returns the factors of a product, or of a quotient by a number. Factors that are
+// products themselves are expanded, down to the given depth; x is never expanded.
 func factorsOf(n *graph.Node, depth int, x *graph.Value) factored {
 	a := factorsOfValue(n.In("A"), depth-1, x)
 	if n.Op == "Mul" {
@@ -146,8 +148,7 @@ func factorsOfValue(v *graph.Value, depth int, x *graph.Value) factored {
 	return factored{1, []*graph.Value{v}}
 }
 
-// multipleOf takes a value apart into another one and a number that it is multiplied by, which
-// may be 1.
+// multipleOf writes v as scale·of, for a number scale, which may be 1.
 func multipleOf(v *graph.Value) (of *graph.Value, scale float64) {
 	if p := factorsOfValue(v, 1, nil); len(p.factors) == 1 {
 		return p.factors[0], p.scale
@@ -155,8 +156,7 @@ func multipleOf(v *graph.Value) (of *graph.Value, scale float64) {
 	return v, 1
 }
 
-// addendsOf takes a value apart into another one and a number that is added to it; it returns nil
-// if it is no such sum.
+// addendsOf writes v as of + added, for a number added. It returns nil if v is not such a sum.
 func addendsOf(v *graph.Value) (of *graph.Value, added float64) {
 	n := v.Producer()
 	if !n.Is("", "Add") {
@@ -170,5 +170,5 @@ func addendsOf(v *graph.Value) (of *graph.Value, added float64) {
 	return nil, 0
 }
 
-// near tells whether a number is what people write for another one.
+// near reports whether a is b, up to the rounding of constants in models.
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-4*math.Abs(b) }

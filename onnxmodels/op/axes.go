@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// axisOf is an axis that may count from the end, counted from 0.
+// axisOf returns the dimension of v that an axis names; negative axes count from the end.
 func axisOf(v *graph.Value, axis int64) (int, error) {
 	a, err := axisIn(axis, len(v.Shape))
 	if err != nil {
@@ -16,7 +16,7 @@ func axisOf(v *graph.Value, axis int64) (int, error) {
 	return a, nil
 }
 
-// axisIn makes an axis that counts from the end one from the start.
+// axisIn returns the axis counted from 0; negative axes count from the end.
 func axisIn(a int64, rank int) (int, error) {
 	if a < 0 {
 		a += int64(rank)
@@ -27,19 +27,19 @@ func axisIn(a int64, rank int) (int, error) {
 	return int(a), nil
 }
 
-// axesOf reads the axes that an input holds, which is a constant or nil: counted from 0,
-// each once. Without them it returns nil.
+// axesOf returns the axes that the constant v holds, counted from 0. It returns nil if v is
+// nil, and an error if an axis is given twice.
 func axesOf(v *graph.Value, rank int) ([]int, error) {
 	if v == nil {
 		return nil, nil
 	}
 	if !v.Constant() || v.Elem != graph.Int64 {
-		return nil, fmt.Errorf("the axes %s are no constants", v)
+		return nil, fmt.Errorf("the axes %s are not constant", v)
 	}
 	return axesList(v.Ints(), rank)
 }
 
-// axesFrom reads the axes that input i holds, if there is one.
+// axesFrom returns the axes that input i holds, or nil if that input is left out.
 func axesFrom(in []*Tensor, i, rank int) ([]int, error) {
 	if i >= len(in) || in[i] == nil {
 		return nil, nil

@@ -2,10 +2,10 @@ package op
 
 import "onnxlab/onnxmodels/graph"
 
-// Backward is what a gradient appends operators with.
+// Backward is the builder that gradients append their operators with.
 type Backward struct {
 	Builder
-	// Wants tells whether the gradient by v is needed.
+	// Wants reports whether the gradient with respect to v is needed.
 	Wants func(v *graph.Value) bool
 }
 
@@ -41,7 +41,7 @@ func (b *Backward) expandLike(name string, d, x *graph.Value) *graph.Value {
 	return b.Expand(name, d, b.ShapeOf(name+".shape", x), x.Shape)
 }
 
-// restoreShape is the gradient of operators that change the shape alone: dy in the
+// restoreShape is the gradient of operators that change only the shape: dx is dy in the
 // shape of x.
 func restoreShape(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	grads := make([]*graph.Value, len(n.Inputs))

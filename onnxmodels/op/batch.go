@@ -6,14 +6,14 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Repeat appends x, whose dimension at an axis is 1, repeated along it as often as the one
-// of like, which is a symbol.
+// Repeat appends x repeated along an axis, where its size is 1, until it is as long there as
+// like, whose dimension is a symbol.
 func (b Builder) Repeat(name string, x, like *graph.Value, axis int) *graph.Value {
 	start, end := graph.Attribute{Name: "start", Value: int64(axis)}, graph.Attribute{Name: "end", Value: int64(axis) + 1}
 	count := b.one("Shape", name+".count", []*graph.Value{like}, start, end)
 	shape := slices.Clone(x.Shape)
 	shape[axis] = like.Shape[axis]
-	sizes := make([]int64, len(shape)) // 1 keeps what x has
+	sizes := make([]int64, len(shape)) // Expand keeps the size of x where this is 1
 	for i := range sizes {
 		sizes[i] = 1
 	}
@@ -31,10 +31,10 @@ func (b Builder) Repeat(name string, x, like *graph.Value, axis int) *graph.Valu
 	return b.Expand(name, x, count, shape)
 }
 
-// First appends the first of the parts that a tensor has along an axis, as a constant, if all
-// of them are the same; otherwise it returns nil.
+// First appends, as a constant, the slice of x at index 0 of an axis, if all other slices along
+// that axis are equal to it. Otherwise it returns nil.
 func (b Builder) First(name string, x *Tensor, axis int) *graph.Value {
-	steps, shape := places(x.Shape), slices.Clone(x.Shape)
+	steps, shape := elementStrides(x.Shape), slices.Clone(x.Shape)
 	shape[axis] = 1
 	first, err := strided(x, shape, steps, 0)
 	if err != nil {

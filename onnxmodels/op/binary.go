@@ -4,8 +4,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Arithmetic of two inputs of one element type, broadcast. In the comments dy is the gradient
-// by the output; gradients are summed over what was broadcast.
+// Arithmetic of two inputs of one element type, which are broadcast. In the comments, dy is the
+// gradient with respect to the output; gradients are summed over the dimensions that were
+// broadcast.
 var (
 	// da = db = dy
 	_ = arithmeticOf("Add", addGradient, plusDims, arithmetic{addRow[float32], addRow[float64], ofAnyType(addRow[int64])})
@@ -23,7 +24,7 @@ func arithmeticOf(name string, gradient func(b *Backward, n *graph.Node, dy []*g
 		Schema:   graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
 		Infer:    numbers.broadcast,
 		Gradient: gradient,
-		Known:    func(n *graph.Node) []graph.Dim { return alongside(n.Inputs[0], n.Inputs[1], known) },
+		Known:    func(n *graph.Node) []graph.Dim { return knownPairs(n.Inputs[0], n.Inputs[1], known) },
 		Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 			y, err := f.of(in[0], in[1])
 			return []*Tensor{y}, err
@@ -57,7 +58,8 @@ func divRow[T float32 | float64](y, a, b []T, da, db int) {
 	}
 }
 
-// ofAnyType is for integers that wrap, which is the same for all types.
+// ofAnyType adapts a row of int64 arithmetic to all integer types: sums, differences and
+// products have the same low bits in each, and the result is wrapped afterwards.
 func ofAnyType(row func(y, a, b []int64, da, db int)) func(elem graph.Elem, y, a, b []int64, da, db int) {
 	return func(_ graph.Elem, y, a, b []int64, da, db int) { row(y, a, b, da, db) }
 }
@@ -68,7 +70,7 @@ func quotientRow(elem graph.Elem, y, a, b []int64, da, db int) {
 	}
 }
 
-// quotientOf is a/b of integers, cut towards 0; a division by 0 is 0.
+// quotientOf returns a/b of integers, rounded towards 0. A division by 0 gives 0.
 func quotientOf(elem graph.Elem, a, b int64) int64 {
 	switch {
 	case b == 0:
@@ -76,7 +78,7 @@ func quotientOf(elem graph.Elem, a, b int64) int64 {
 	case elem == graph.Uint64:
 		return int64(uint64(a) / uint64(b))
 	case b == -1:
-		return -a // which a division of the smallest integer cannot give
+		return -a // dividing the smallest integer by −1 would overflow
 	}
 	return a / b
 }
@@ -113,7 +115,7 @@ func mulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	return grads
 }
 
-// dy/b, and −dy·y/b where y = a/b
+// divGradient returns da = dy/b and db = −dy·y/b, where y = a/b.
 func divGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	by, grads := n.In("B"), make([]*graph.Value, 2)
 	share := b.Binary("Div", n.Name+".da", dy[0], by)
@@ -126,13 +128,13 @@ func divGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	return grads
 }
 
-// Binary appends an elementwise operator of two inputs of one element type, whose output has
-// it, too: "Add", "Sub", "Mul", "Div", "Mod", "Max", "Min".
+// Binary appends an elementwise operator of two inputs of one element type, which is also that
+// of the output: "Add", "Sub", "Mul", "Div", "Mod", "Max", "Min".
 func (b Builder) Binary(op, name string, x, y *graph.Value) *graph.Value {
 	return b.one(op, name, []*graph.Value{x, y})
 }
 
-// number appends a constant without dimensions, of the type of x.
+// number appends a scalar constant of the type of x.
 func (b Builder) number(name string, x *graph.Value, f float64) *graph.Value {
 	t, _ := newTensor(x.Elem)
 	t.set(0, f)

@@ -33,8 +33,8 @@ var (
 	rightShift = pairwise(nil, func(_ graph.Elem, x, y int64) int64 { return int64(uint64(x) >> uint64(y)) })
 )
 
-// Since opset 28 signed integers are shifted, too, and since 18 there are operators on bits.
-// Graphs have neither: these are said in integers of 64 bits.
+// Opset 28 lets BitShift shift signed integers, and opset 18 adds bitwise operators. Graphs have
+// neither: the forms below compute them with arithmetic on 64-bit integers.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "BitShift", Takes: Takes("X", "Y"), Gives: Gives("Z"), Fields: Fields("direction", Required{""})},
@@ -60,17 +60,18 @@ var _ = RegisterForms(
 	},
 )
 
-// complement appends −1 − x, which has all bits of the other kind.
+// complement appends −1 − x, which is x with all bits inverted.
 func (b Builder) complement(name string, x *graph.Value) *graph.Value {
 	return b.Binary("Sub", name, b.allBits(name+".all", x.Elem), x)
 }
 
-// allBits appends the number that has all bits: −1, or the largest one.
+// allBits appends the number whose bits are all 1: −1, or the largest number of an unsigned type.
 func (b Builder) allBits(name string, elem graph.Elem) *graph.Value {
 	return b.constant(name, &Tensor{Elem: elem, Shape: []int{}, Ints: []int64{-1}})
 }
 
-// buildShift shifts by 0 to 63 bits. By all others nothing is left of a number, or the sign.
+// buildShift appends a shift of signed or unsigned integers. Shifts by 64 bits or more leave 0,
+// or −1 for a negative number that is shifted right.
 func buildShift(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	x, name, right := n.In("X"), n.Name, n.Text("direction") == "RIGHT"
 	if err := integers.check(n.Inputs...); err != nil {
@@ -79,7 +80,7 @@ func buildShift(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	wide := b.As(graph.Int64, x)
 	zero := b.IntTensor(name+".zero", nil, []int64{0})
 	var negative *graph.Value
-	if right && signed.has(x.Elem) { // −1 − x is shifted as any other, and turned back
+	if right && signed.has(x.Elem) { // shift −1 − x, which is not negative, and invert the result
 		negative = b.Compare("Less", name+".is_negative", wide, zero)
 		wide = b.where(name+".positive", negative, b.complement(name+".turned", wide), wide)
 	}
@@ -94,8 +95,8 @@ func buildShift(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	return []*graph.Value{b.As(x.Elem, y)}, nil
 }
 
-// bitwise is an operator on pairs of bits. It is made of two numbers and of the bits that both
-// have: x or y is x + y without those, and so on.
+// bitwise is the form of an operator on pairs of bits. It is computed from the numbers x and y
+// and from both, the bits that both have in common: "x or y" is x + y − both, for example.
 func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Value) *graph.Value) *Form {
 	return &Form{
 		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
@@ -112,7 +113,7 @@ func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Valu
 	}
 }
 
-// bitsOf appends the bits of x, 0 or 1, along a new last dimension, the lowest first.
+// bitsOf appends the bits of x, each 0 or 1, along a new last dimension, lowest bit first.
 func (b Builder) bitsOf(name string, x *graph.Value, elem graph.Elem) *graph.Value {
 	x = b.one("Unsqueeze", name+".apart", []*graph.Value{b.As(graph.Uint64, x), b.Ints(name+".axis", int64(len(x.Shape)))})
 	places := &Tensor{Elem: graph.Uint64, Shape: []int{8 * elem.Size()}}
@@ -124,8 +125,9 @@ func (b Builder) bitsOf(name string, x *graph.Value, elem graph.Elem) *graph.Val
 	return b.As(graph.Int64, b.Binary("Mod", name, shifted, b.number(name+".two", shifted, 2)))
 }
 
-// fromBits appends the numbers of 64 bits that have these bits along their last dimension. ONNX
-// Runtime sums integers in float64, which holds half of their bits.
+// fromBits appends the int64 numbers whose bits are given along the last dimension. It adds up
+// the two halves separately, because ONNX Runtime sums integers in float64, which cannot hold
+// 64 bits exactly.
 func (b Builder) fromBits(name string, bits *graph.Value, elem graph.Elem) *graph.Value {
 	const half = 32
 	number := func(name string, from int, sign int64) *graph.Value {

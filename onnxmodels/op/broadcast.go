@@ -6,10 +6,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// This file has what operators share that broadcast their inputs as ONNX (and NumPy)
-// broadcasts.
+// This file holds what operators share that broadcast their inputs as ONNX and NumPy do.
 
-// inferBinary is the shape that all inputs have together.
+// inferBinary is Infer of operators whose inputs have one element type and are broadcast: the
+// output has the broadcast shape of all inputs.
 func inferBinary(n *graph.Node) ([]graph.Type, error) {
 	t := n.Inputs[0].Type()
 	for _, v := range n.Inputs[1:] {
@@ -25,7 +25,7 @@ func inferBinary(n *graph.Node) ([]graph.Type, error) {
 	return []graph.Type{t}, nil
 }
 
-// broadcast returns the shape that a and b have together, if there is one.
+// broadcast returns the shape to which a and b are broadcast, and whether that is possible.
 func broadcast(a, b graph.Shape) (graph.Shape, bool) {
 	if len(b) > len(a) {
 		a, b = b, a
@@ -48,7 +48,7 @@ func broadcast(a, b graph.Shape) (graph.Shape, bool) {
 	return shape, true
 }
 
-// Compatible tells whether two shapes can be the same when the graph runs.
+// Compatible reports whether two shapes can turn out to be equal when the graph runs.
 func Compatible(a, b graph.Shape) bool {
 	if len(a) != len(b) {
 		return false
@@ -61,8 +61,8 @@ func Compatible(a, b graph.Shape) bool {
 	return true
 }
 
-// unify returns what two dimensions are that have to be equal when the graph runs, and
-// whether they can be: a symbol can be any number or another symbol.
+// unify returns the more specific of two dimensions that must be equal when the graph runs, and
+// whether they can be equal: a symbol can stand for any number or for another symbol.
 func unify(a, b graph.Dim) (graph.Dim, bool) {
 	switch {
 	case a.Symbol == "":
@@ -73,8 +73,8 @@ func unify(a, b graph.Dim) (graph.Dim, bool) {
 	return a, a.Symbol != b.Symbol || a == b
 }
 
-// Sums, differences, products and quotients of dimensions, and whether they are
-// dimensions.
+// plusDims, minusDims, timesDims and overDims return the sum, difference, product and quotient
+// of two dimensions, and whether the result can be written as a dimension.
 
 func plusDims(x, y graph.Dim) (graph.Dim, bool) {
 	switch {

@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Builder appends operators to a graph. The first mistake is kept as the graph's, and
-// what is built after it does not count.
+// Builder appends operators to a graph. The graph keeps the first mistake (see graph.Graph.Err);
+// whatever is built after it is meaningless.
 type Builder struct {
 	*graph.Graph
 	folds bool
@@ -17,28 +17,28 @@ type Builder struct {
 // On returns a builder for the graph.
 func On(g *graph.Graph) Builder { return Builder{Graph: g} }
 
-// Folding returns a builder that computes what constants determine, and what the types of
-// values say of their shapes, when it is appended: see fold.
+// Folding returns a builder that evaluates operators at once where their inputs are constants
+// or known shapes, and appends the results as constants: see fold.
 func Folding(g *graph.Graph) Builder { return Builder{Graph: g, folds: true} }
 
 // Call is one use of an operator.
 type Call struct {
-	// Name is what the node is called.
+	// Name is the name of the node.
 	Name string
-	// Inputs are in the operator's order; those left out are nil.
+	// Inputs are in the operator's order; an input that is left out is nil.
 	Inputs     []*graph.Value
 	Attributes []graph.Attribute
-	// Want says which outputs there are; nil means all that are not optional. For a
-	// variadic output it says how many there are.
+	// Want marks the outputs that the node gets; nil means all that are not optional. If the
+	// output is variadic, the length of Want is the number of outputs.
 	Want []bool
-	// Types, if given, are those of the outputs where they cannot be told from the
-	// inputs, or where their symbols are to have other names. They must fit what can
-	// be told.
+	// Types, if given, are the types of the outputs. They are needed where types cannot be
+	// inferred from the inputs, or where symbols should get other names. They must agree
+	// with whatever can be inferred.
 	Types []graph.Type
 }
 
 // Do appends a node of the operator and returns its outputs, nil for those that are not
-// wanted. After a mistake it returns other values that are not nil.
+// wanted. After a mistake it returns placeholders, which are not nil, so that callers can go on.
 func (b Builder) Do(domain, op string, c Call) []*graph.Value {
 	o := Lookup(domain, op)
 	if o == nil {
@@ -75,7 +75,7 @@ func (b Builder) Do(domain, op string, c Call) []*graph.Value {
 	}
 	n := b.Append(&o.Schema, c.Name, c.Inputs, c.Attributes, types...)
 	if b.folds {
-		o.know(n)
+		o.setKnown(n)
 	}
 	return n.Outputs
 }
@@ -90,7 +90,7 @@ func (b Builder) in(domain, op, name string, inputs []*graph.Value, attributes .
 	return b.Do(domain, op, Call{Name: name, Inputs: inputs, Attributes: attributes})[0]
 }
 
-// void returns values in place of what a mistake has not made.
+// void returns placeholders for the outputs of a call that failed.
 func (b Builder) void(c Call) []*graph.Value {
 	v := &graph.Value{Name: c.Name, Elem: graph.Float}
 	for _, in := range c.Inputs {
@@ -128,8 +128,8 @@ func (o *Operator) typesOf(c Call) ([]graph.Type, error) {
 	return types[:len(c.Want)], nil
 }
 
-// fits tells whether a declared type can be the inferred one: the dimensions that are
-// fixed in both are equal. An inferred shape of nil is any.
+// fits reports whether a declared type agrees with the inferred one: dimensions that are fixed
+// in both must be equal. An inferred shape of nil agrees with any shape.
 func fits(declared, inferred graph.Type) bool {
 	if declared.Elem != inferred.Elem {
 		return false
@@ -148,7 +148,7 @@ func fits(declared, inferred graph.Type) bool {
 	return true
 }
 
-// checkInputs checks that no input is missing and none too many.
+// checkInputs checks that no input is missing and that there are not too many.
 func checkInputs(takes []graph.Operand, inputs []*graph.Value) error {
 	variadic := len(takes) > 0 && takes[len(takes)-1].Variadic
 	switch {
@@ -172,8 +172,8 @@ func checkInputs(takes []graph.Operand, inputs []*graph.Value) error {
 	return nil
 }
 
-// CheckAttributes tells which attribute is not known to the operator, of the wrong type
-// or missing.
+// CheckAttributes returns an error that names an attribute which the operator does not have,
+// which has the wrong type, or which is required and missing.
 func CheckAttributes(s *graph.Schema, attributes []graph.Attribute) error {
 	given := map[string]bool{}
 	for _, a := range attributes {
@@ -182,7 +182,7 @@ func CheckAttributes(s *graph.Schema, attributes []graph.Attribute) error {
 		case field == nil:
 			return fmt.Errorf("attribute %q is not supported", a.Name)
 		case reflect.TypeOf(field.Default) != reflect.TypeOf(a.Value):
-			return fmt.Errorf("attribute %q is of the wrong type", a.Name)
+			return fmt.Errorf("attribute %q has the wrong type", a.Name)
 		}
 		given[a.Name] = true
 	}
@@ -203,14 +203,14 @@ func fieldOf(s *graph.Schema, name string) *graph.Field {
 	return nil
 }
 
-// What Infer functions check and return.
+// The rest of this file holds what Infer functions share: their results and their checks.
 
-// same is one output of the type of the first input.
+// same is the Infer function of operators whose only output has the type of the first input.
 func same(n *graph.Node) ([]graph.Type, error) {
 	return []graph.Type{n.Inputs[0].Type()}, nil
 }
 
-// like are outputs of the types of these values.
+// like returns one output type for each of the values: its type.
 func like(values ...*graph.Value) ([]graph.Type, error) {
 	types := make([]graph.Type, len(values))
 	for i, v := range values {
@@ -219,20 +219,20 @@ func like(values ...*graph.Value) ([]graph.Type, error) {
 	return types, nil
 }
 
-// typed is one output of a type.
+// typed returns the type of a single output.
 func typed(elem graph.Elem, shape graph.Shape) ([]graph.Type, error) {
 	return []graph.Type{{Elem: elem, Shape: shape}}, nil
 }
 
-// wantRank checks the rank of an input, and that it is of floating point numbers.
+// wantRank checks the rank of an input and that its elements are floating-point numbers.
 func wantRank(v *graph.Value, rank int) error {
 	if !v.Elem.Floating() || len(v.Shape) != rank {
-		return fmt.Errorf("input %s, want float32 of rank %d", v, rank)
+		return fmt.Errorf("input %s, want floating-point numbers of rank %d", v, rank)
 	}
 	return nil
 }
 
-// wantFixed checks that dimensions from i on are of fixed sizes.
+// wantFixed checks that the dimensions from i on have fixed sizes.
 func wantFixed(v *graph.Value, i int) error {
 	for _, d := range v.Shape[min(i, len(v.Shape)):] {
 		if d.Symbol != "" {

@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that leave their input as it is, or give it another type.
+// Operators that copy their input, or convert it to another type.
 
 // identityOperator is Identity of a tensor.
 var _ = Register(&Operator{
@@ -47,10 +47,12 @@ var _ = Register(&Operator{
 	},
 })
 
-// Newer attributes say how numbers become ones of 8 bits and fewer, which graphs do not have.
+// smallNumbers are newer attributes of casts. They concern conversions to floating-point types
+// of 8 bits and fewer, which graphs do not have.
 var smallNumbers = []any{"saturate", int64(1), "round_mode", "up"}
 
-// Since opset 19 Cast has these attributes. CastLike takes the type of another value.
+// Since opset 19 Cast has the attributes smallNumbers. CastLike converts to the type of another
+// value.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "Cast", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields(append(smallNumbers, "to", Required{int64(0)})...)},
@@ -73,8 +75,8 @@ func (b Builder) Cast(name string, x *graph.Value, to graph.Elem) *graph.Value {
 	return b.one("Cast", name, []*graph.Value{x}, graph.Attribute{Name: "to", Value: int64(to)})
 }
 
-// As returns x in the element type: itself, or a conversion of it. Conversions of
-// constants are done when a session starts.
+// As returns x in the element type: x itself if it has that type, else a conversion of it. ONNX
+// Runtime converts constants once, when a session starts.
 func (b Builder) As(elem graph.Elem, x *graph.Value) *graph.Value {
 	if x.Elem == elem {
 		return x

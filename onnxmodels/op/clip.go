@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// clipOperator is Clip between two scalars, of which either may be left out: min(max, max(min, x)).
+// clipOperator is Clip between two scalars, either of which may be left out: min(max, max(min, x)).
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Clip", Takes: Takes("input", "min?", "max?"), Gives: Gives("output")},
 	From:   11,
@@ -18,7 +18,7 @@ var _ = Register(&Operator{
 				continue
 			}
 			if size, static := bound.Shape.Elements(); size != 1 || !static || len(bound.Shape) > 1 || bound.Elem != x.Elem {
-				return nil, fmt.Errorf("the bound %s is no single number of the type of %s", bound, x)
+				return nil, fmt.Errorf("the bound %s is not a single number of the type of %s", bound, x)
 			}
 		}
 		return numbers.same(n)
@@ -31,7 +31,7 @@ var _ = Register(&Operator{
 				continue
 			}
 			if in[1+i].Len() != 1 {
-				return nil, fmt.Errorf("the bound %s is no single number", in[1+i])
+				return nil, fmt.Errorf("the bound %s is not a single number", in[1+i])
 			}
 			var err error
 			if y, err = f.of(y, in[1+i].reshaped()); err != nil {
@@ -42,8 +42,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// dx = dy where y is between the bounds; the gradient by a bound is the sum of dy where y is
-// the bound.
+// clipGradient returns dx = dy where y is strictly between the bounds, else 0. The gradient with
+// respect to a bound is the sum of dy where y equals the bound.
 func clipGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, y, low, high, name := n.In("input"), n.Out("output"), n.In("min"), n.In("max"), n.Name
 	grads := make([]*graph.Value, len(n.Inputs))
@@ -71,7 +71,7 @@ func clipGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value 
 	return grads
 }
 
-// constantBounds returns two bounds that are constants and finite, in float32.
+// constantBounds returns both bounds in float32, and whether both are finite constants.
 func constantBounds(low, high *graph.Value) (from, to float32, ok bool) {
 	if low == nil || high == nil || !low.Constant() || !high.Constant() {
 		return 0, 0, false
@@ -81,8 +81,9 @@ func constantBounds(low, high *graph.Value) (from, to float32, ok bool) {
 	return float32(f), float32(t), math.Abs(f) < most && math.Abs(t) < most
 }
 
-// between appends dy where y, which is in these bounds, is at none of them: by how far it is
-// from their middle. Nothing leads on where they leave no room.
+// between appends dy where y is strictly between the bounds, and 0 where it is at one of them.
+// It finds that by the distance of y from the middle of the bounds, without a comparison. It
+// returns nil, for a gradient of 0, if there is no number between the bounds.
 func (b *Backward) between(name string, dy, y *graph.Value, from, to float32) *graph.Value {
 	middle := rounded(y.Elem, float64(from)/2+float64(to)/2)
 	half := min(rounded(y.Elem, float64(to-middle)), rounded(y.Elem, float64(middle-from)))
@@ -93,7 +94,7 @@ func (b *Backward) between(name string, dy, y *graph.Value, from, to float32) *g
 	return b.Binary("Mul", name, dy, within)
 }
 
-// steepness is an alpha for which HardSigmoid steps from 0 to 1 between half and the next
+// steepness returns an alpha with which HardSigmoid goes from 0 to 1 between half and the next
 // number of the type: see inside.
 func steepness(elem graph.Elem, half float32) float32 {
 	bits := map[graph.Elem]int{graph.Float16: 11, graph.BFloat16: 8, graph.Double: 53}[elem]
@@ -104,7 +105,7 @@ func steepness(elem graph.Elem, half float32) float32 {
 	return float32(math.Ldexp(1, bits+2-exponent))
 }
 
-// Until opset 10 the bounds were attributes. A lower bound of 0 alone is a ReLU.
+// Until opset 10 the bounds were attributes. Clip with only a lower bound of 0 becomes Relu.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{
@@ -130,8 +131,8 @@ var _ = RegisterForms(
 	},
 )
 
-// clip appends x between two bounds, which may be nil. Those that are the limits of float32 or
-// beyond are none.
+// clip appends x clipped to two bounds, either of which may be nil. Bounds at the limits of
+// float32 or beyond have no effect and are left out.
 func (b Builder) clip(name string, x, low, high *graph.Value) *graph.Value {
 	from, hasFrom := numberOf(low)
 	if hasFrom && from <= -math.MaxFloat32 {
@@ -149,7 +150,7 @@ func (b Builder) clip(name string, x, low, high *graph.Value) *graph.Value {
 	return b.one("Clip", name, []*graph.Value{x, low, high})
 }
 
-// numberOf returns the only element of a constant, and whether it is one.
+// numberOf returns the only element of v, and whether v is a constant of one element.
 func numberOf(v *graph.Value) (float64, bool) {
 	if v == nil || !v.Constant() {
 		return 0, false
@@ -161,7 +162,7 @@ func numberOf(v *graph.Value) (float64, bool) {
 	return t.At(0), true
 }
 
-// shrink is Shrink: 0 within lambd of 0, and nearer to 0 by the bias elsewhere.
+// shrink is Shrink: 0 where |x| ≤ lambd; elsewhere x moved towards 0 by the bias.
 var _ = unary("Shrink", numbers, rule{ // dx = dy where |x| > lambd
 	from: 9, names: inputOutput, fields: Fields("bias", float32(0), "lambd", float32(0.5)),
 	gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {

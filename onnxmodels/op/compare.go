@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that give a boolean for each pair of elements, or for each element.
+// Operators that return a boolean for each pair of elements, or for each element.
 var (
 	_ = comparison("Equal", anything, 0, equalDims, func(a, b float64) bool { return a == b }, func(a, b int64) bool { return a == b })
 	_ = comparison("Less", numbers, 0, lessDims, func(a, b float64) bool { return a < b }, func(a, b int64) bool { return a < b })
@@ -21,8 +21,8 @@ var (
 	})
 )
 
-// comparison declares an operator that compares two inputs of one type, broadcast. It may be
-// told of dimensions that are not known yet: see equalDims.
+// comparison declares an operator that compares two inputs of one type, which are broadcast. The
+// function known compares dimensions, some of which may be symbols: see equalDims.
 func comparison(name string, k kind, from int, known func(x, y graph.Dim) (graph.Dim, bool), float func(a, b float64) bool, whole func(a, b int64) bool) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
@@ -34,7 +34,7 @@ func comparison(name string, k kind, from int, known func(x, y graph.Dim) (graph
 			}
 			return typed(graph.Bool, types[0].Shape)
 		},
-		Known: func(n *graph.Node) []graph.Dim { return alongside(n.In("A"), n.In("B"), known) },
+		Known: func(n *graph.Node) []graph.Dim { return knownPairs(n.In("A"), n.In("B"), known) },
 		Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 			return compared(in[0], in[1], float, whole)
 		},
@@ -66,8 +66,8 @@ func compared(a, b *Tensor, float func(a, b float64) bool, whole func(a, b int64
 	})
 }
 
-// equalDims tells whether two dimensions are equal, if that is known: a symbol may be any size
-// from 0 on.
+// equalDims returns 1 if two dimensions are equal, else 0, and whether that can be told: a
+// symbol may be any size from 0 on.
 func equalDims(x, y graph.Dim) (graph.Dim, bool) {
 	if x == y || x.Symbol == "" && y.Symbol == "" {
 		return graph.Dim{Size: flag(x == y)}, true
@@ -75,7 +75,7 @@ func equalDims(x, y graph.Dim) (graph.Dim, bool) {
 	return graph.Dim{}, x.Symbol == "" && x.Size < 0 || y.Symbol == "" && y.Size < 0
 }
 
-// lessDims tells whether x is less than y, if that is known.
+// lessDims returns 1 if x is less than y, else 0, and whether that can be told.
 func lessDims(x, y graph.Dim) (graph.Dim, bool) {
 	switch {
 	case x.Symbol == y.Symbol && (x.Symbol == "" || x == y):
@@ -97,7 +97,7 @@ func not(f func(x, y graph.Dim) (graph.Dim, bool)) func(x, y graph.Dim) (graph.D
 	}
 }
 
-// property declares an operator that tells something of each element.
+// property declares an operator that tests each element for a property.
 func property(name string, from int, fields []graph.Field, f func(n *graph.Node) func(x float64) bool) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Op: name, Takes: Takes("X"), Gives: Gives("Y"), Fields: fields},

@@ -20,12 +20,12 @@ var _ = Register(&Operator{
 	Eval: evalConv,
 })
 
-// In models, attributes may be left out, and pads computed.
+// In models, attributes may be left out, and pads may have to be computed from auto_pad.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Conv", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"), Fields: openFields("group", int64(1))},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x, weight := n.In("X"), n.In("W")
-		if err := kernels(x, weight); err != nil {
+		if err := checkKernels(x, weight); err != nil {
 			return nil, err
 		}
 		w, err := closed(n, x, weight.Shape[2:].Sizes())
@@ -41,7 +41,7 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// groupOf is the attribute that says the node's groups, if there are several.
+// groupOf returns the node's attribute "group", or nothing if there is only one group.
 func groupOf(n *graph.Node) []graph.Attribute {
 	if n.Int("group") == 1 {
 		return nil
@@ -49,9 +49,9 @@ func groupOf(n *graph.Node) []graph.Attribute {
 	return []graph.Attribute{{Name: "group", Value: n.Int("group")}}
 }
 
-// kernels checks that the weight is kernels of fixed sizes for images x.
-func kernels(x, weight *graph.Value) error {
-	if err := images(x); err != nil {
+// checkKernels checks that the weight holds kernels of fixed sizes that fit the images x.
+func checkKernels(x, weight *graph.Value) error {
+	if err := checkImages(x); err != nil {
 		return err
 	}
 	if len(weight.Shape) != len(x.Shape) || weight.Elem != x.Elem {
@@ -62,7 +62,7 @@ func kernels(x, weight *graph.Value) error {
 
 func inferConv(n *graph.Node) ([]graph.Type, error) {
 	x, weight, group := n.In("X"), n.In("W"), n.Int("group")
-	if err := kernels(x, weight); err != nil {
+	if err := checkKernels(x, weight); err != nil {
 		return nil, err
 	}
 	w, err := kernelOf(n, x)
@@ -88,8 +88,8 @@ func biasFits(n *graph.Node, channels graph.Dim) error {
 	return nil
 }
 
-// products are the multiplications of each element of one value with those of a weight
-// that it meets.
+// products counts the multiplications of a convolution in which each element of over meets one
+// filter, weight[i].
 func products(over, weight *graph.Value) int64 {
 	if over == nil || weight == nil || len(weight.Shape) < 2 {
 		return 0
@@ -103,8 +103,9 @@ func (b Builder) Conv(name string, x, weight, bias *graph.Value, window Window) 
 	return b.GroupedConv(name, x, weight, bias, window, 1)
 }
 
-// GroupedConv appends a convolution of so many parts of the channels of x [n, c, h, w], each by
-// itself, with the weight [m, c/groups, kh, kw] and the bias [m], which may be nil.
+// GroupedConv appends a grouped convolution of x [n, c, h, w] with the weight
+// [m, c/groups, kh, kw] and the bias [m], which may be nil: each group of channels is convolved
+// by itself.
 func (b Builder) GroupedConv(name string, x, weight, bias *graph.Value, window Window, groups int) *graph.Value {
 	attributes := window.Attributes()
 	if groups > 1 {
@@ -113,7 +114,7 @@ func (b Builder) GroupedConv(name string, x, weight, bias *graph.Value, window W
 	return b.one("Conv", name, []*graph.Value{x, weight, bias}, attributes...)
 }
 
-// convGrad is the gradients of Conv (com.microsoft).
+// ConvGrad computes the gradients of Conv (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "ConvGrad", Takes: Takes("dY", "X", "W"),

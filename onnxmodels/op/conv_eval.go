@@ -10,12 +10,12 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// columnBytes is about how large the matrix of an image's patches is made at
-// once: small enough to stay in the second cache.
+// columnBytes is roughly the size of the matrix of patches that is filled at once: small enough
+// to stay in the second-level cache.
 const columnBytes = 1 << 20
 
-// evalConv is Conv: the weight as a matrix times the patches under the kernel as
-// columns ("im2col").
+// evalConv computes Conv as a product of two matrices: the weight, and the patches under the
+// kernel as columns ("im2col").
 func evalConv(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	x, weight := in[0], in[1]
 	s, err := evalWindow(n, x, weight)
@@ -39,14 +39,14 @@ func evalConv(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	g1 := groups{count: g, images: x.Shape[0], channels: weight.Shape[1], filters: filters / g, volume: newVolume(s, x.Shape[2:], out)}
-	if n := g1.depth() * g1.out[2]; n > ElementLimit {
+	parts := groups{count: g, images: x.Shape[0], channels: weight.Shape[1], filters: filters / g, volume: newVolume(s, x.Shape[2:], out)}
+	if n := parts.depth() * parts.out[2]; n > ElementLimit {
 		return nil, fmt.Errorf("one row of patches has %d elements, more than %d", n, ElementLimit)
 	}
 	if x.Elem == graph.Double {
-		err = convolve(g1, x.Doubles, weight.Doubles, bias, y.Doubles, gonum.Implementation{}.Dgemm, gonum.Implementation{}.Daxpy)
+		err = convolve(parts, x.Doubles, weight.Doubles, bias, y.Doubles, gonum.Implementation{}.Dgemm, gonum.Implementation{}.Daxpy)
 	} else {
-		err = convolve(g1, x.Floats, weight.Floats, bias, y.Floats, gonum.Implementation{}.Sgemm, gonum.Implementation{}.Saxpy)
+		err = convolve(parts, x.Floats, weight.Floats, bias, y.Floats, gonum.Implementation{}.Sgemm, gonum.Implementation{}.Saxpy)
 	}
 	y.round()
 	return []*Tensor{y}, err
@@ -61,7 +61,7 @@ func (t *Tensor) round() {
 	}
 }
 
-// evalWindow checks images and kernels and returns the window of the one over the other.
+// evalWindow checks images and kernels and returns the window that slides over the images.
 func evalWindow(n *graph.Node, x, weight *Tensor) (s Sliding, err error) {
 	if err := x.wantImages(); err != nil {
 		return s, err
@@ -81,16 +81,16 @@ func evalWindow(n *graph.Node, x, weight *Tensor) (s Sliding, err error) {
 	return s, nil
 }
 
-// wantImages checks that t is images [n, c, …] of one to three dimensions, of floating point
-// numbers.
+// wantImages checks that t holds images [n, c, …] of floating-point numbers, with one to three
+// dimensions each.
 func (t *Tensor) wantImages() error {
 	if !t.Elem.Floating() || len(t.Shape) < 3 || len(t.Shape) > 5 {
-		return fmt.Errorf("input is %s, want images of floating point numbers", t)
+		return fmt.Errorf("input is %s, want images of floating-point numbers", t)
 	}
 	return nil
 }
 
-// biasOf returns the third input's elements, one for each of so many channels, or nil.
+// biasOf returns the elements of the third input, one for each channel, or nil if there is none.
 func biasOf(in []*Tensor, elem graph.Elem, channels int) ([]float64, error) {
 	if len(in) < 3 || in[2] == nil {
 		return nil, nil
@@ -108,23 +108,23 @@ func biasOf(in []*Tensor, elem graph.Elem, channels int) ([]float64, error) {
 	return list, nil
 }
 
-// groups are the parts into which a convolution's channels are cut.
+// groups describes a grouped convolution, whose channels are cut into count parts.
 type groups struct {
 	volume
 	images, count     int
-	channels, filters int // of one group
+	channels, filters int // in one group
 }
 
-// depth is how many elements a filter has.
+// depth returns the number of elements of a filter.
 func (g *groups) depth() int { return g.channels * g.elements() }
 
-// gemm and axpy are gonum's.
+// gemm and axpy are the signatures of gonum's matrix product and of y += alpha·x.
 type (
 	gemm[T float32 | float64] func(ta, tb blas.Transpose, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int)
 	axpy[T float32 | float64] func(n int, alpha T, x []T, incX int, y []T, incY int)
 )
 
-// convolve computes y, each group of each image by itself.
+// convolve computes y, in parallel over the groups of all images.
 func convolve[T float32 | float64](g groups, x, weight []T, bias []float64, y []T, mul gemm[T], add axpy[T]) error {
 	area, places, depth := g.area(), g.places(), g.depth()
 	return parallel(g.images*g.count, func(i int) {
@@ -135,7 +135,7 @@ func convolve[T float32 | float64](g groups, x, weight []T, bias []float64, y []
 		weight := weight[group*g.filters*depth : (group+1)*g.filters*depth]
 		if g.filters < 4 {
 			for f := range g.filters {
-				alone(&g, x, weight[f*depth:(f+1)*depth], y[f*places:(f+1)*places], add)
+				convolveFilter(&g, x, weight[f*depth:(f+1)*depth], y[f*places:(f+1)*places], add)
 			}
 			return
 		}
@@ -150,7 +150,7 @@ func convolve[T float32 | float64](g groups, x, weight []T, bias []float64, y []
 	})
 }
 
-// fill sets channels to their biases.
+// fill sets each channel of y to its bias; the first channel's bias is bias[from].
 func fill[T float32 | float64](y []T, bias []float64, from, channels int) {
 	if bias == nil {
 		return
@@ -164,8 +164,8 @@ func fill[T float32 | float64](y []T, bias []float64, from, channels int) {
 	}
 }
 
-// patches fills the columns with what is under the kernel at the output's lines [from, to):
-// one row of the matrix for each element of the kernel.
+// patches fills columns with the elements of x that are under the kernel at the output's lines
+// [from, to): the matrix has one row for each element of a filter.
 func patches[T any](g *groups, x []T, from, to int, columns []T) {
 	area, width := g.area(), g.out[2]
 	for k := range g.depth() {
@@ -184,23 +184,22 @@ func patches[T any](g *groups, x []T, from, to int, columns []T) {
 	}
 }
 
-// element is which channel and which place in the kernel element k of a filter has.
+// element returns the channel and the position in the kernel of element k of a filter.
 func (g *groups) element(k int) (channel, z, y, x int) {
 	k, x = k/g.kernel[2], k%g.kernel[2]
 	k, y = k/g.kernel[1], k%g.kernel[1]
 	return k / g.kernel[0], k % g.kernel[0], y, x
 }
 
-// rowOf is where in a channel the row begins that the kernel's row (kz, ky) meets in a line of
-// the output, and whether it is inside the image.
+// rowOf returns the offset in a channel of the row that the kernel's row (kz, ky) covers for a
+// line of the output, and whether that row is inside the image.
 func (v *volume) rowOf(line, kz, ky int) (at int, inside bool) {
 	z, y := v.start(0, line/v.out[1], kz), v.start(1, line%v.out[1], ky)
 	inside = z >= 0 && z < v.size[0] && y >= 0 && y < v.size[1]
 	return (z*v.size[1] + y) * v.size[2], inside
 }
 
-// shifted sets line[i] to row[start + i·stride], and to 0 where that is
-// outside.
+// shifted sets line[i] to row[start + i·stride], and to 0 where that index is outside the row.
 func shifted[T any](line, row []T, start, stride int) {
 	from, to := within(start, len(line), stride, len(row))
 	clear(line[:from])
@@ -214,9 +213,9 @@ func shifted[T any](line, row []T, start, stride int) {
 	}
 }
 
-// alone adds one filter's products to its channel of the output, a row of the image at a
-// time: for few filters that is faster than columns.
-func alone[T float32 | float64](g *groups, x, weight, y []T, add axpy[T]) {
+// convolveFilter adds one filter's products to its channel of the output, a row of the image at
+// a time. For few filters that is faster than im2col.
+func convolveFilter[T float32 | float64](g *groups, x, weight, y []T, add axpy[T]) {
 	area, width := g.area(), g.out[2]
 	for k, factor := range weight {
 		channel, kz, ky, kx := g.element(k)

@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// convTranspose is ConvTranspose of images X [n, c, …] with W [c, m/group, …] and B [m]: what
-// the gradient of a convolution by its images is.
+// convTranspose is ConvTranspose of images X [n, c, …] with W [c, m/group, …] and B [m]. It
+// computes what the gradient of a convolution with respect to its images is.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "ConvTranspose", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"),
@@ -22,7 +22,7 @@ var _ = Register(&Operator{
 
 func inferConvTranspose(n *graph.Node) ([]graph.Type, error) {
 	x, weight, group := n.In("X"), n.In("W"), n.Int("group")
-	if err := kernels(x, weight); err != nil {
+	if err := checkKernels(x, weight); err != nil {
 		return nil, err
 	}
 	w, err := kernelOf(n, x)
@@ -45,16 +45,17 @@ func inferConvTranspose(n *graph.Node) ([]graph.Type, error) {
 	if err := biasFits(n, channels); err != nil {
 		return nil, err
 	}
-	sizes, err := w.spread(x.Shape[2:].Sizes(), extra)
+	sizes, err := w.inputSizes(x.Shape[2:].Sizes(), extra)
 	if err != nil {
 		return nil, fmt.Errorf("input %s: %w", x, err)
 	}
 	return typed(x.Elem, append(graph.Shape{x.Shape[0], channels}, graph.Static(sizes...)...))
 }
 
-// spread returns the sizes of images over which the window gives those sizes, and more at
-// their ends.
-func (s Sliding) spread(sizes, more []int) ([]int, error) {
+// inputSizes is the inverse of Output: it returns the sizes of images for which the window
+// gives the given sizes. Several input sizes may give the same output; more says by how much
+// the image is larger than the smallest of them.
+func (s Sliding) inputSizes(sizes, more []int) ([]int, error) {
 	out := make([]int, len(sizes))
 	for i, n := range sizes {
 		out[i] = (n-1)*s.Strides[i] + s.reach(i) - s.Before[i] - s.After[i] + more[i]
@@ -65,7 +66,8 @@ func (s Sliding) spread(sizes, more []int) ([]int, error) {
 	return out, nil
 }
 
-// In models, attributes may be left out, and pads computed, of the size of the output too.
+// In models, attributes may be left out, and pads may have to be computed, from auto_pad or
+// from the size of the output.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{
 		Op: "ConvTranspose", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"),
@@ -73,7 +75,7 @@ var _ = RegisterForms(&Form{
 	},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x, weight := n.In("X"), n.In("W")
-		if err := kernels(x, weight); err != nil {
+		if err := checkKernels(x, weight); err != nil {
 			return nil, err
 		}
 		w, extra, err := closedTranspose(n, x, weight)
@@ -88,8 +90,9 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// wholeStrides appends the node's operator with an output that is larger by what is extra at
-// its ends. Whole strides of that are behind all that a kernel reaches, and put there by Pad.
+// wholeStrides appends the node's operator with an output that is larger at its ends by extra.
+// ConvTranspose takes less than one stride of that as output_padding; whole strides, which no
+// kernel reaches, are appended by Pad.
 func (b Builder) wholeStrides(n *graph.Node, x, weight *graph.Value, w Sliding, extra []int) *graph.Value {
 	rank, bias := len(x.Shape), n.In("B")
 	pads, rest := make([]int, 2*rank), make([]int, len(extra))
@@ -114,8 +117,8 @@ func (b Builder) wholeStrides(n *graph.Node, x, weight *graph.Value, w Sliding, 
 	return b.Binary("Add", n.Name+".biased", y, b.View(n.Name+".bias", bias, sizes...))
 }
 
-// closedTranspose returns the window of a model's node, and by how much the output is larger
-// at its ends, with the size of the output turned into pads (ONNX ConvTranspose-11).
+// closedTranspose returns the window of a model's node and its output padding. It turns the
+// attributes auto_pad and output_shape into pads, as ONNX ConvTranspose-11 says.
 func closedTranspose(n *graph.Node, x, weight *graph.Value) (Sliding, []int, error) {
 	dims := len(x.Shape) - 2
 	w, err := SlidingOf(n, dims)
@@ -147,7 +150,7 @@ func closedTranspose(n *graph.Node, x, weight *graph.Value) (Sliding, []int, err
 	case pad == "NOTSET":
 		return w, extra, nil
 	default:
-		return w, nil, fmt.Errorf("attribute \"auto_pad\" is %s, which is not known", pad)
+		return w, nil, fmt.Errorf("attribute \"auto_pad\" is %q, want NOTSET, SAME_UPPER, SAME_LOWER or VALID", pad)
 	}
 	for i, size := range wanted {
 		total := (x.Size(2+i)-1)*w.Strides[i] + extra[i] + w.reach(i) - size
@@ -175,8 +178,8 @@ func (b Builder) ConvTranspose(name string, x, weight *graph.Value, window Slidi
 	return b.one("ConvTranspose", name, []*graph.Value{x, weight}, append(attributes, graph.Attribute{Name: "output_padding", Value: extra})...)
 }
 
-// convTransposeGradient says the gradients by what y is the gradient of: X is the gradient by
-// the result of a convolution of images like y with W. So
+// convTransposeGradient uses that y is itself a gradient: that of a convolution with W, with
+// respect to its images, given the gradient X with respect to its result. So
 //
 //	dX = Conv(dy, W)
 //	dW = ConvGrad(X, dy, W)'s dW
@@ -202,7 +205,7 @@ func convTransposeGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*gra
 	return grads
 }
 
-// perChannel are the dimensions of images but for that of channels.
+// perChannel returns the dimensions of images except that of the channels.
 func perChannel(rank int) []int64 {
 	axes := []int64{0}
 	for i := 2; i < rank; i++ {

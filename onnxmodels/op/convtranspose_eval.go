@@ -10,9 +10,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// evalConvTranspose adds each element of X times its filter to the places of Y that this
-// reaches: the filters as a matrix times the image's channels, and the products put in place
-// ("col2im").
+// evalConvTranspose multiplies the filters, as a matrix, by the image's channels, and adds the
+// columns of the product to the positions of Y that they belong to ("col2im").
 func evalConvTranspose(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	x, weight := in[0], in[1]
 	s, err := evalWindow(n, x, weight)
@@ -27,7 +26,7 @@ func evalConvTranspose(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	sizes, err := s.spread(x.Shape[2:], extra)
+	sizes, err := s.inputSizes(x.Shape[2:], extra)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +39,7 @@ func evalConvTranspose(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The window goes over y and gives x.
+	// The window slides over y, and its output has the size of x.
 	over := groups{count: g, images: x.Shape[0], channels: weight.Shape[1], filters: x.Shape[1] / g, volume: newVolume(s, sizes, x.Shape[2:])}
 	if n := over.depth() * over.out[2]; n > ElementLimit {
 		return nil, fmt.Errorf("one row of patches has %d elements, more than %d", n, ElementLimit)
@@ -73,8 +72,8 @@ func transpose[T float32 | float64](g groups, x, weight []T, bias []float64, y [
 	})
 }
 
-// putBack adds the columns to what was under the kernel at the lines [from, to): what patches
-// takes from there.
+// putBack adds the columns to the elements of y that are under the kernel at the lines
+// [from, to). It is the reverse of patches.
 func putBack[T float32 | float64](g *groups, columns []T, from, to int, y []T) {
 	area, width := g.area(), g.out[2]
 	for k := range g.depth() {

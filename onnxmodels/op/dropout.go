@@ -6,9 +6,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// dropoutOperator is Dropout. What it drops in training is told by its ratio; without
-// training_mode it leaves its input as it is. Training replaces it: see
-// onnxlab/onnxmodels.Dropout, which draws by a seed.
+// dropoutOperator is Dropout. In training mode it sets a share of the elements, the ratio, to 0;
+// otherwise it copies its input. Networks that train do not use it but
+// onnxlab/onnxmodels.Dropout, whose random numbers depend on a seed.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "Dropout", Takes: Takes("data", "ratio?", "training_mode?"), Gives: Gives("output", "mask? .mask"),
@@ -22,7 +22,7 @@ var _ = Register(&Operator{
 	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		given := func(i int) bool { return i < len(in) && in[i] != nil && in[i].Len() == 1 }
 		if given(2) && in[2].Ints[0] != 0 && !(given(1) && in[1].At(0) == 0) {
-			return nil, fmt.Errorf("elements that are dropped at random are not supported in pure Go")
+			return nil, fmt.Errorf("dropout in training mode is not supported in pure Go")
 		}
 		mask, err := newTensor(graph.Bool, in[0].Shape...)
 		if err != nil {
@@ -35,8 +35,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// Until opset 11 the ratio was an attribute, and a model did not say whether it trains. Until
-// opset 9 the mask had the type of the data.
+// Until opset 11 the ratio was an attribute and there was no input training_mode. Until opset 9
+// the mask had the type of the data.
 var _ = RegisterForms(oldDropout(0, 9, func(b Builder, x, mask *graph.Value) *graph.Value { return b.As(x.Elem, mask) }),
 	oldDropout(10, 11, func(_ Builder, _, mask *graph.Value) *graph.Value { return mask }))
 

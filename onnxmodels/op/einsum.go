@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// einsumOperator is Einsum: sums of products of the inputs' elements, by letters for their
-// dimensions as NumPy has them.
+// einsumOperator is Einsum: sums of products of the inputs' elements. As in NumPy, an equation
+// names the dimensions by letters.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Einsum", Takes: Takes("Inputs*!"), Gives: Gives("Output"), Fields: Fields("equation", Required{""})},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -61,7 +61,7 @@ var _ = Register(&Operator{
 	Eval: evalEinsum,
 })
 
-// equation is one of Einsum: a letter for each dimension.
+// equation is a parsed equation of Einsum, with one letter for each dimension.
 type equation struct {
 	inputs [][]rune
 	output []rune
@@ -75,8 +75,9 @@ func ranksOf(values []*graph.Value) []int {
 	return ranks
 }
 
-// parseEinsum reads an equation for inputs of the ranks. Dimensions under "..." get capital
-// letters from Z down, those of the last dimensions first, which no exporter uses itself.
+// parseEinsum reads an equation for inputs of the given ranks. It replaces "..." by capital
+// letters, which no exporter uses itself: Z for the last of these dimensions, Y for the one
+// before, and so on.
 func parseEinsum(text string, ranks []int) (equation, error) {
 	var e equation
 	text = strings.ReplaceAll(text, " ", "")
@@ -104,14 +105,15 @@ func parseEinsum(text string, ranks []int) (equation, error) {
 	for _, letter := range output {
 		in := func(letters []rune) bool { return slices.Contains(letters, letter) }
 		if !slices.ContainsFunc(e.inputs, in) {
-			return e, fmt.Errorf("equation %q: %c stands in the output alone", text, letter)
+			return e, fmt.Errorf("equation %q: %c is in the output but in no input", text, letter)
 		}
 	}
 	e.output = output
 	return e, nil
 }
 
-// spellOut replaces "..." by a letter for each dimension of a rank that has no other.
+// spellOut returns the letters of a term, in which "..." stands for as many dimensions as the
+// rank has beyond the letters. It also returns the number of these dimensions.
 func spellOut(term string, rank int) (letters []rune, dots int, err error) {
 	before, after, dotted := strings.Cut(term, "...")
 	dots = rank - len(before) - len(after)
@@ -120,7 +122,7 @@ func spellOut(term string, rank int) (letters []rune, dots int, err error) {
 	}
 	for _, r := range before + after {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			return nil, 0, fmt.Errorf("term %q has %q, which is no letter", term, r)
+			return nil, 0, fmt.Errorf("term %q has %q, which is not a letter", term, r)
 		}
 	}
 	letters = []rune(before)
@@ -130,8 +132,8 @@ func spellOut(term string, rank int) (letters []rune, dots int, err error) {
 	return append(letters, []rune(after)...), dots, nil
 }
 
-// implicitOutput is what stands right of an arrow that is left out: the dots, and the letters
-// that stand once, in alphabetical order.
+// implicitOutput returns the output of an equation without an arrow: the dots, and then the
+// letters that occur once, in alphabetical order.
 func implicitOutput(left string) string {
 	output := ""
 	if strings.Contains(left, "...") {
@@ -147,8 +149,8 @@ func implicitOutput(left string) string {
 	return output + string(once)
 }
 
-// einsumGradient is, for each input, Einsum of dy and the other inputs. Letters of an input
-// that stand nowhere else are summed over: its gradient is the same along them.
+// einsumGradient computes the gradient of each input as Einsum of dy and the other inputs. A
+// letter that occurs in no other term is summed over, so the gradient is constant along it.
 func einsumGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	e, err := parseEinsum(n.Text("equation"), ranksOf(n.Inputs))
 	if err != nil {
@@ -161,7 +163,7 @@ func einsumGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 			continue
 		}
 		if repeated(e.inputs[i]) {
-			b.Fail("differentiate %q: a letter stands twice in a term of equation %q", n.Name, n.Text("equation"))
+			b.Fail("differentiate %q: a letter occurs twice in a term of equation %q", n.Name, n.Text("equation"))
 			return n.Inputs
 		}
 		terms, inputs := []string{string(e.output)}, []*graph.Value{dy[0]}
@@ -180,9 +182,10 @@ func repeated(letters []rune) bool {
 	return len(slices.Compact(sorted)) != len(letters)
 }
 
-// einsumBack appends the gradient of one input of the letters.
+// einsumBack appends the gradient of the input in, whose term has the letters, given the terms
+// and values of dy and of the other inputs.
 func (b *Backward) einsumBack(name string, terms []string, inputs []*graph.Value, letters []rune, in *graph.Value) *graph.Value {
-	var there []rune // that the others tell
+	var there []rune // the letters that occur in the other terms
 	kept := graph.Shape{}
 	for k, letter := range letters {
 		if strings.ContainsRune(strings.Join(terms, ""), letter) {
@@ -198,7 +201,8 @@ func (b *Backward) einsumBack(name string, terms []string, inputs []*graph.Value
 	return b.expandLike(name, b.Shaped(name+".kept", g, kept), in)
 }
 
-// evalEinsum goes through all letters, those of the output first.
+// evalEinsum loops over the sizes of all letters, with the letters of the output as the outer
+// loops, and adds up the products in the inner loops.
 func evalEinsum(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	ranks := make([]int, len(in))
 	for i, t := range in {
@@ -248,7 +252,8 @@ func evalEinsum(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return one(y)
 }
 
-// sumOfProducts adds up the products of the next so many places, and moves the index on.
+// sumOfProducts adds up the products at the given number of positions, beginning at index, which
+// it advances.
 func sumOfProducts(in []*Tensor, steps [][]int, all, index []int, places int) float64 {
 	sum := 0.0
 	for range places {

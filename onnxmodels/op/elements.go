@@ -7,10 +7,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// This file has what elementwise operators share: which elements they take, and the loops in
-// which they are computed in pure Go.
+// This file holds what elementwise operators share: the element types that they accept, and the
+// loops of their evaluation in pure Go.
 
-// kind is a set of element types that an operator takes.
+// kind is a set of element types that an operator accepts.
 type kind struct {
 	name string
 	has  func(e graph.Elem) bool
@@ -20,7 +20,7 @@ type kind struct {
 var (
 	anything = kind{"any type", func(e graph.Elem) bool { return e.Size() > 0 }}
 	numbers  = kind{"numbers", func(e graph.Elem) bool { return e != graph.Bool && e.Size() > 0 }}
-	floats   = kind{"floating point numbers", graph.Elem.Floating}
+	floats   = kind{"floating-point numbers", graph.Elem.Floating}
 	signed   = kind{"signed numbers", func(e graph.Elem) bool {
 		return e.Floating() || e == graph.Int8 || e == graph.Int16 || e == graph.Int32 || e == graph.Int64
 	}}
@@ -29,7 +29,7 @@ var (
 	booleans = kind{"booleans", func(e graph.Elem) bool { return e == graph.Bool }}
 )
 
-// check tells whether all values are of the kind.
+// check returns an error if a value is not of the kind.
 func (k kind) check(values ...*graph.Value) error {
 	for _, v := range values {
 		if v != nil && !k.has(v.Elem) {
@@ -39,7 +39,8 @@ func (k kind) check(values ...*graph.Value) error {
 	return nil
 }
 
-// same is Infer of an operator of this kind whose output has the type of its first input.
+// same is the Infer function of operators of this kind whose output has the type of the first
+// input.
 func (k kind) same(n *graph.Node) ([]graph.Type, error) {
 	if err := k.check(n.Inputs[0]); err != nil {
 		return nil, err
@@ -47,7 +48,8 @@ func (k kind) same(n *graph.Node) ([]graph.Type, error) {
 	return same(n)
 }
 
-// broadcast is Infer of an operator of this kind whose inputs have one type and are broadcast.
+// broadcast is the Infer function of operators of this kind whose inputs have one type and are
+// broadcast.
 func (k kind) broadcast(n *graph.Node) ([]graph.Type, error) {
 	if err := k.check(n.Inputs...); err != nil {
 		return nil, err
@@ -55,10 +57,11 @@ func (k kind) broadcast(n *graph.Node) ([]graph.Type, error) {
 	return inferBinary(n)
 }
 
-// parallelFrom is how many elements are worth more than one goroutine.
+// parallelFrom is the number of elements that make another goroutine worthwhile.
 const parallelFrom = 1 << 14
 
-// spans calls work for the elements from 0 to n, in a part for each processor if they are many.
+// spans calls work for consecutive parts of the elements 0 to n, in parallel if there are many
+// elements.
 func spans(n int, work func(from, to int)) error {
 	parts := min(runtime.GOMAXPROCS(0), n/parallelFrom)
 	if parts < 2 {
@@ -68,7 +71,8 @@ func spans(n int, work func(from, to int)) error {
 	return parallel(parts, func(i int) { work(n*i/parts, n*(i+1)/parts) })
 }
 
-// mapped is f of each element, rounded to the type of x. An integer has the fraction cut off.
+// mapped applies f to each element and rounds the results to the type of x. Integers drop the
+// fraction.
 func mapped(x *Tensor, f func(float64) float64) ([]*Tensor, error) {
 	y, err := newTensor(x.Elem, x.Shape...)
 	if err != nil {
@@ -92,7 +96,7 @@ func mapped(x *Tensor, f func(float64) float64) ([]*Tensor, error) {
 	})
 }
 
-// mappedInts is f of each element, which is an integer of some type.
+// mappedInts applies f to each element of a tensor of integers.
 func mappedInts(x *Tensor, f func(elem graph.Elem, x int64) int64) ([]*Tensor, error) {
 	y, err := newTensor(x.Elem, x.Shape...)
 	if err != nil {
@@ -105,15 +109,15 @@ func mappedInts(x *Tensor, f func(elem graph.Elem, x int64) int64) ([]*Tensor, e
 	})
 }
 
-// run is a row of elements of a broadcast result along which all inputs go on evenly: where it
-// begins in the result and in each input, and by how much each goes on.
+// run is a row of elements of a broadcast result for which the offset into each input advances
+// by a constant step.
 type run struct {
-	to, length int
-	at, by     []int
+	to, length int   // offset and length in the result
+	at, by     []int // for each input, the offset of the first element and the step
 }
 
-// runs calls work for all rows of a result of the shape that the inputs are broadcast to, on
-// several goroutines if they are many.
+// runs broadcasts the inputs to the shape of the result and calls work for each of its rows, in
+// parallel if there are many elements.
 func runs(shape []int, in []*Tensor, work func(r run)) error {
 	steps := make([][]int, len(in))
 	for i, x := range in {
@@ -139,8 +143,8 @@ func runs(shape []int, in []*Tensor, work func(r run)) error {
 	})
 }
 
-// eachRun calls work for the rows of a shape of one dimension at least, which begins at `to` in
-// the result and at start in the inputs.
+// eachRun calls work for the rows of a shape, which has at least one dimension. The rows begin
+// at offset `to` in the result and at the offsets start in the inputs.
 func eachRun(shape []int, steps [][]int, to int, start []int, work func(r run)) {
 	last := len(shape) - 1
 	index := make([]int, last)
@@ -160,8 +164,8 @@ func eachRun(shape []int, steps [][]int, to int, start []int, work func(r run)) 
 	}
 }
 
-// merged joins dimensions that all inputs go through as through one, and leaves out those of
-// size 1.
+// merged joins neighbouring dimensions that every input can step through as one, and drops
+// dimensions of size 1.
 func merged(shape []int, steps [][]int) ([]int, [][]int) {
 	var sizes []int
 	strides := make([][]int, len(steps))
@@ -193,16 +197,16 @@ func merged(shape []int, steps [][]int) ([]int, [][]int) {
 	return []int{1}, strides
 }
 
-// arithmetic is what an operator does to a row of pairs of elements, of which a goes on by da
-// and b by db, 0 where one element meets all. Numbers of 16 bits are rounded behind it, and
-// integers wrap.
+// arithmetic computes a row of an operator of two inputs: y[k] from a[k·da] and b[k·db]. A step
+// da or db is 0 where one element is broadcast to the whole row. The caller rounds 16-bit
+// numbers and wraps integers afterwards.
 type arithmetic struct {
 	floats  func(y, a, b []float32, da, db int)
 	doubles func(y, a, b []float64, da, db int)
 	ints    func(elem graph.Elem, y, a, b []int64, da, db int)
 }
 
-// pairwise makes arithmetic of what is done to each pair of numbers.
+// pairwise returns the arithmetic that applies a function to each pair of elements.
 func pairwise(float func(a, b float64) float64, whole func(elem graph.Elem, a, b int64) int64) arithmetic {
 	return arithmetic{
 		floats: func(y, a, b []float32, da, db int) {
@@ -250,7 +254,7 @@ func (f arithmetic) of(a, b *Tensor) (*Tensor, error) {
 	})
 }
 
-// fit rounds the elements from one to another to what their type can hold.
+// fit rounds or wraps the elements from..to to their type.
 func (t *Tensor) fit(from, to int) {
 	switch t.Elem {
 	case graph.Float, graph.Double, graph.Int64, graph.Uint64:
@@ -265,7 +269,8 @@ func (t *Tensor) fit(from, to int) {
 	}
 }
 
-// ordered is an integer such that those of its type compare as int64 do.
+// ordered maps an integer to an int64 that sorts as the integer's own type does. It differs
+// from v only for uint64, and is its own inverse.
 func ordered(elem graph.Elem, v int64) int64 {
 	if elem == graph.Uint64 {
 		return v ^ -1<<63

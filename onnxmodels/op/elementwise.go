@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Elementwise operators of one input. In the comments dy is the gradient by the output
-// y. Where a function goes in steps its gradient is 0, and none leads on.
+// Elementwise operators of one input. In the comments, dy is the gradient with respect to the
+// output y. A step function has a gradient of 0 everywhere and passes none on.
 var (
 	_ = unary("Abs", numbers, rule{ // dx = dy·sign(x)
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
@@ -67,26 +67,27 @@ var (
 	})
 )
 
-// inputOutput are the names of the operands of newer operators, where older ones have X and Y.
+// inputOutput are the operand names of newer operators; older ones have X and Y.
 var inputOutput = [2]string{"input", "output"}
 
-// rule is what an operator of one input is.
+// rule describes an elementwise operator of one input.
 type rule struct {
 	// from is the first opset that has the operator.
 	from int
-	// names are those of the input and the output, X and Y where none are given.
+	// names are the names of the input and the output; X and Y if they are empty.
 	names    [2]string
 	fields   []graph.Field
 	gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value
 	// float computes one element, which is then rounded to its type. An operator with
-	// attributes has formula in its place.
+	// attributes has formula instead, which returns that function for a node.
 	float   func(x float64) float64
 	formula func(n *graph.Node) func(x float64) float64
-	// whole computes one element that is an integer, and wraps; if it is nil, float does.
+	// whole computes one element of a tensor of integers, which is then wrapped. If it is
+	// nil, float computes integers too.
 	whole func(elem graph.Elem, x int64) int64
 }
 
-// unary declares an operator of one input of the kind that keeps its type.
+// unary declares an operator of one input of the kind, whose output has the same type.
 func unary(name string, k kind, r rule) *Operator {
 	if r.names[0] == "" {
 		r.names = [2]string{"X", "Y"}
@@ -112,7 +113,7 @@ func unary(name string, k kind, r rule) *Operator {
 	return Register(o)
 }
 
-// noGradient is that of functions that go in steps.
+// noGradient is the gradient of step functions.
 func noGradient(*Backward, *graph.Node, *graph.Value) *graph.Value { return nil }
 
 func absOf(elem graph.Elem, x int64) int64 {
@@ -122,7 +123,7 @@ func absOf(elem graph.Elem, x int64) int64 {
 	return x
 }
 
-// signOf is −1, 0 or 1, or NaN.
+// signOf returns −1, 0 or 1, or NaN for NaN.
 func signOf(x float64) float64 {
 	switch {
 	case x > 0:

@@ -2,7 +2,7 @@ package op
 
 import "onnxlab/onnxmodels/graph"
 
-// Operators of any number of inputs of one type, broadcast.
+// Operators of any number of inputs of one type, which are broadcast.
 var (
 	_ = variadic("Max", "max", numbers, 0, chosenGradient, largerOf)
 	_ = variadic("Min", "min", numbers, 0, chosenGradient, smallerOf)
@@ -19,7 +19,7 @@ var smallerOf = pairwise(
 	func(elem graph.Elem, a, b int64) int64 { return ordered(elem, min(ordered(elem, a), ordered(elem, b))) },
 )
 
-// variadic declares an operator that does f to all inputs one after the other.
+// variadic declares an operator that combines all its inputs with f, one after the other.
 func variadic(name, gives string, k kind, from int, gradient func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value, f arithmetic) *Operator {
 	return Register(&Operator{
 		Schema:   graph.Schema{Op: name, Takes: Takes("data_0*"), Gives: Gives(gives)},
@@ -39,11 +39,12 @@ func variadic(name, gives string, k kind, from int, gradient func(b *Backward, n
 	})
 }
 
-// chosenGradient gives dy to the input that y is, the first one if there are several.
+// chosenGradient passes dy to the input that was chosen as y, to the first one if several are
+// equal to it.
 func chosenGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	grads := make([]*graph.Value, len(n.Inputs))
 	y, left := n.Outputs[0], dy[0]
-	last := 0 // after which no input wants a gradient
+	last := 0 // the last input that wants a gradient
 	for i, in := range n.Inputs {
 		if b.Wants(in) {
 			last = i
@@ -65,7 +66,7 @@ func chosenGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 	return grads
 }
 
-// Mean is a sum times a number.
+// Mean becomes a sum times 1/n.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Mean", Takes: Takes("data_0*"), Gives: Gives("mean")},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

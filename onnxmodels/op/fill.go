@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that make tensors of patterns, or cut them by one.
+// Operators that fill tensors with a pattern or mask them with one.
 
 // trilu is Trilu: the matrices of the last two dimensions with zeros below or above a
 // diagonal.
@@ -17,7 +17,7 @@ var _ = Register(&Operator{
 	From:   14,
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		if len(n.In("input").Shape) < 2 {
-			return nil, fmt.Errorf("input %s is no matrix", n.In("input"))
+			return nil, fmt.Errorf("input %s is not a matrix", n.In("input"))
 		}
 		return same(n)
 	},
@@ -35,7 +35,7 @@ var _ = Register(&Operator{
 			k = in[1].Ints[0]
 		}
 		if len(x.Shape) < 2 {
-			return nil, fmt.Errorf("input %s is no matrix", x)
+			return nil, fmt.Errorf("input %s is not a matrix", x)
 		}
 		rows, columns := int64(x.Shape[len(x.Shape)-2]), int64(x.Shape[len(x.Shape)-1])
 		y, err := picked(x, x.Shape, func(i int) int {
@@ -49,8 +49,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// oneHot is OneHot: along a new axis the second of two values at the index, and the first
-// elsewhere.
+// oneHot is OneHot: along a new axis, it puts the second of two values at the index and the
+// first everywhere else.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "OneHot", Takes: Takes("indices", "depth", "values"), Gives: Gives("output"), Fields: Fields("axis", int64(-1))},
 	From:   9,
@@ -75,7 +75,7 @@ var _ = Register(&Operator{
 			return nil, err
 		}
 		if in[1].Len() != 1 || values.Len() != 2 || !(in[1].At(0) >= 0 && in[1].At(0) <= ElementLimit) {
-			return nil, fmt.Errorf("depth %s and values %s, want one number and two", in[1], values)
+			return nil, fmt.Errorf("depth %s and values %s, want one number and two numbers", in[1], values)
 		}
 		depth, inner := int(in[1].At(0)), product(indices.Shape[axis:])
 		y, err := picked(values, slices.Insert(slices.Clone(indices.Shape), axis, depth), func(i int) int {
@@ -99,13 +99,13 @@ var (
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x := n.In("input")
 			if len(x.Shape) != 2 {
-				return nil, fmt.Errorf("input %s is no matrix", x)
+				return nil, fmt.Errorf("input %s is not a matrix", x)
 			}
 			return typed(eyeType(n, x.Elem), x.Shape)
 		},
 		Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 			if len(in[0].Shape) != 2 {
-				return nil, fmt.Errorf("input %s is no matrix", in[0])
+				return nil, fmt.Errorf("input %s is not a matrix", in[0])
 			}
 			y, err := eye(eyeType(n, in[0].Elem), in[0].Shape, n.Int("k"))
 			return []*Tensor{y}, err
@@ -125,7 +125,7 @@ var (
 	}})
 )
 
-// eyeType is the type that the attribute names, or that of the input.
+// eyeType returns the type that the attribute dtype names, or that of the input without one.
 func eyeType(n *graph.Node, of graph.Elem) graph.Elem {
 	if to := graph.Elem(n.Int("dtype")); to != 0 {
 		return to
@@ -149,7 +149,8 @@ func eye(elem graph.Elem, shape []int, diagonal int64) (*Tensor, error) {
 	return y, nil
 }
 
-// rangeOperator is Range: numbers from start in steps of delta, below (or above) limit.
+// rangeOperator is Range: the numbers from start in steps of delta that are below limit, or above
+// it if delta is negative.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Range", Takes: Takes("start", "limit", "delta"), Gives: Gives("output")},
 	From:   11,
@@ -169,7 +170,7 @@ var _ = Register(&Operator{
 			}
 			length = graph.Fixed(count)
 		case first != nil && step != nil && len(known) == 1 && first.Len() == 1 && first.At(0) == 0 && step.Len() == 1 && step.At(0) == 1:
-			length = known[0] // such as 0 … batch
+			length = known[0] // for example 0, 1, … below the batch size
 		}
 		return typed(start.Elem, graph.Shape{length})
 	},
@@ -194,7 +195,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// stepsOf is how many numbers a Range has.
+// stepsOf returns how many numbers a Range has.
 func stepsOf(start, limit, delta *Tensor) (int, error) {
 	if start.Len() != 1 || limit.Len() != 1 || delta.Len() != 1 {
 		return 0, fmt.Errorf("start %s, limit %s and delta %s, want one number each", start, limit, delta)
@@ -206,8 +207,8 @@ func stepsOf(start, limit, delta *Tensor) (int, error) {
 	return max(int(count), 0), nil
 }
 
-// Since opset 27 an attribute names the type in which half precision is computed: here that
-// is always float64.
+// Since opset 27 an attribute names the type in which half-precision ranges are computed. It is
+// ignored: the evaluation above always computes in float64.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Range", Takes: Takes("start", "limit", "delta"), Gives: Gives("output"), Fields: Fields("stash_type", int64(1))},
 	From:   27,

@@ -6,19 +6,19 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// This file computes parts of a graph while it is built. Models compute shapes as they
-// run, by Shape, Gather, Concat and Reshape; with their results known, up to the symbol of
-// the batch, every value has a type.
+// This file computes parts of a graph while it is built ("constant folding"). Models compute
+// shapes at run time with Shape, Gather, Concat and Reshape. Only with the results known, up to
+// symbols such as the batch size, can every value be given a type.
 
-// foldLimit is how many elements a constant may have that is computed while a graph is
-// built. Larger ones stay in the graph as what computes them.
+// foldLimit is the most elements that a folded constant may have. The operators that compute
+// larger ones stay in the graph.
 const foldLimit = 1 << 22
 
-// fold returns the outputs of an operator whose inputs are constants, as constants; or nil
-// if they are not, or if it has no pure Go form.
+// fold evaluates a call whose inputs are constants and returns its outputs as constants. It
+// returns nil if an input is not constant, or if pure Go cannot evaluate the operator.
 func (b Builder) fold(o *Operator, c Call, types []graph.Type) []*graph.Value {
 	n := &graph.Node{Schema: &o.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
-	if values := b.constants(o, c, o.told(n, types), types); values != nil {
+	if values := b.knownConstants(o, c, o.knownOutputs(n, types), types); values != nil {
 		return values
 	}
 	if o.Eval == nil || len(c.Inputs) == 0 {
@@ -40,7 +40,7 @@ func (b Builder) fold(o *Operator, c Call, types []graph.Type) []*graph.Value {
 	}
 	out, err := o.Eval(n, in)
 	if err != nil || len(out) < len(c.Want) {
-		return nil // running the model tells what is wrong
+		return nil // running the model will report what is wrong
 	}
 	values := make([]*graph.Value, len(c.Want))
 	for i, want := range c.Want {
@@ -56,11 +56,12 @@ func (b Builder) constant(name string, t *Tensor) *graph.Value {
 	return b.Constant(name, t.Elem, t.Shape, t.Bytes())
 }
 
-// fixed tells whether all elements are known numbers.
+// fixed reports whether all elements are known and none is a symbol.
 func fixed(known []graph.Dim) bool {
 	return known != nil && !slices.ContainsFunc(known, func(d graph.Dim) bool { return d.Symbol != "" })
 }
 
+// knownTensor returns known elements, which must be fixed, as a tensor of the type.
 func knownTensor(known []graph.Dim, t graph.Type) *Tensor {
 	x := &Tensor{Elem: t.Elem, Shape: make([]int, len(t.Shape)), Ints: make([]int64, len(known))}
 	for i := range x.Shape {
@@ -74,9 +75,9 @@ func knownTensor(known []graph.Dim, t graph.Type) *Tensor {
 	return x
 }
 
-// constants appends the outputs of a call as constants, if all their elements are known
-// numbers.
-func (b Builder) constants(o *Operator, c Call, lists [][]graph.Dim, types []graph.Type) []*graph.Value {
+// knownConstants appends the outputs of a call as constants, given their known elements (see
+// knownOutputs). It returns nil if an element is unknown or a symbol.
+func (b Builder) knownConstants(o *Operator, c Call, lists [][]graph.Dim, types []graph.Type) []*graph.Value {
 	for i, want := range c.Want {
 		if want && (i >= len(lists) || !fixed(lists[i])) {
 			return nil
@@ -91,40 +92,41 @@ func (b Builder) constants(o *Operator, c Call, lists [][]graph.Dim, types []gra
 	return values
 }
 
-// know finds the elements of the node's outputs, if they are integers that can be told.
-func (o *Operator) know(n *graph.Node) {
+// setKnown records the elements of the node's outputs, if they are integers and can be told
+// without running the graph.
+func (o *Operator) setKnown(n *graph.Node) {
 	types := make([]graph.Type, len(n.Outputs))
 	for i, y := range n.Outputs {
 		if y != nil {
 			types[i] = y.Type()
 		}
 	}
-	for i, known := range o.told(n, types) {
+	for i, known := range o.knownOutputs(n, types) {
 		if y := n.Outputs[i]; y != nil && (y.Elem == graph.Int64 || y.Elem == graph.Int32) {
 			y.SetKnown(known)
 		}
 	}
 }
 
-// told returns the elements of the outputs as far as they can be told, nil for those of which
-// they cannot.
-func (o *Operator) told(n *graph.Node, types []graph.Type) [][]graph.Dim {
+// knownOutputs returns the elements of each output, as fixed numbers or multiples of symbols. An
+// output whose elements cannot be told without running the graph is nil or missing.
+func (o *Operator) knownOutputs(n *graph.Node, types []graph.Type) [][]graph.Dim {
 	switch {
 	case types[0].Elem.Floating():
 	case o.Known != nil && len(types[0].Shape) <= 1:
 		return [][]graph.Dim{o.Known(n)}
 	case o.Moves:
-		return o.moved(n)
+		return o.movedElements(n)
 	}
 	return nil
 }
 
-// moved tells which elements an operator that moves them puts where: it moves their
-// numbers instead.
-func (o *Operator) moved(n *graph.Node) [][]graph.Dim {
+// movedElements returns the known elements of the outputs of an operator that only moves
+// elements. It evaluates the operator on the indices of the elements in place of their values.
+func (o *Operator) movedElements(n *graph.Node) [][]graph.Dim {
 	var known []graph.Dim
 	in := make([]*Tensor, len(n.Inputs))
-	data := 1 // how many inputs hold what is moved
+	data := 1 // how many inputs hold elements to move; the others hold axes, sizes and the like
 	if o.Takes[0].Variadic {
 		data = len(n.Inputs)
 	}
@@ -162,9 +164,9 @@ func (o *Operator) moved(n *graph.Node) [][]graph.Dim {
 	return lists
 }
 
-// alongside returns what f makes of each pair of known elements, of which a single one
-// meets all. It returns nil if one cannot be told.
-func alongside(a, b *graph.Value, f func(x, y graph.Dim) (graph.Dim, bool)) []graph.Dim {
+// knownPairs applies f to each pair of known elements of a and b; a single element is broadcast.
+// It returns nil if an element is not known, or if f cannot tell a result.
+func knownPairs(a, b *graph.Value, f func(x, y graph.Dim) (graph.Dim, bool)) []graph.Dim {
 	x, y := a.Known(), b.Known()
 	if len(x) == 0 || len(y) == 0 || len(x) != len(y) && len(x) != 1 && len(y) != 1 {
 		return nil

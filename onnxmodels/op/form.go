@@ -7,28 +7,27 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// OldestOpset and NewestOpset are the versions of ONNX's operators that models may have
-// which are read.
+// OldestOpset and NewestOpset are the oldest and the newest opset of models that can be read.
 const (
 	OldestOpset = 7
 	NewestOpset = 28
 )
 
-// Form is an operator as models of some opsets have it, where that is not the form that
-// graphs have: older ones, newer ones, and operators that graphs do not have at all because
-// others say the same.
+// Form is an operator as models of some opsets have it, where it differs from the operator that
+// graphs have: older versions, newer versions, and operators that graphs do not have at all
+// because others compute the same.
 type Form struct {
 	graph.Schema
-	// From and Until are the first and the last opset that has this form; 0 is the
-	// oldest, or the newest, that is known. Other domains than ONNX's own have no opsets.
+	// From and Until are the first and the last opset that has this form. From 0 means the
+	// oldest known opset, Until 0 the newest. Both count only in ONNX's own domain.
 	From, Until int
 	// Build appends operators of the table that compute what the node n does, and
-	// returns the outputs, nil for those that n does not have. The node is not part of
-	// the graph; its inputs are, and have types, and its Outputs are as for Infer.
+	// returns its outputs, nil for those that n does not have. n itself is not part of the
+	// graph, but its inputs are and have types. Its Outputs are as for Infer.
 	Build func(b Builder, n *graph.Node) ([]*graph.Value, error)
 }
 
-// forms has the forms of operators, those of one name in the order of their opsets.
+// forms holds the forms of each operator, in the order of their opsets.
 var forms = map[key][]*Form{}
 
 // RegisterForms adds forms of operators. It is called while packages are initialised.
@@ -40,9 +39,9 @@ func RegisterForms(list ...*Form) struct{} {
 	return struct{}{}
 }
 
-// Resolve returns the form that a model's operator has in an opset. Build is nil if
-// that is the operator's own, of the table. An error says that the operator, or its form in
-// this opset, is not known.
+// Resolve returns the form that an operator of a model has in an opset. If it is the form of the
+// table itself, Build is nil. Resolve returns an error if the operator, or its form in this
+// opset, is not known.
 func Resolve(domain, name string, opset int) (*Form, error) {
 	if domain == "ai.onnx" {
 		domain = ""
@@ -66,8 +65,8 @@ func Resolve(domain, name string, opset int) (*Form, error) {
 	return nil, fmt.Errorf("the form that the operator has in opset %d is not known", opset)
 }
 
-// Claims returns the names of ONNX's own operators that models may have in some opset, in
-// alphabetical order.
+// Claims returns the names of ONNX's own operators that are supported in models of some opset,
+// in alphabetical order.
 func Claims() []string {
 	var names []string
 	for k, o := range table {
@@ -84,8 +83,8 @@ func Claims() []string {
 	return names
 }
 
-// Express appends operators that compute a node of a form and returns its outputs, nil for those that are not
-// wanted. The node has the form's schema, and its inputs have been read from a model.
+// Express appends the operators that compute a node of a model, described by the call, whose
+// operator has the form f. It returns the node's outputs, nil for those that are not wanted.
 func (b Builder) Express(f *Form, c Call) ([]*graph.Value, error) {
 	if err := checkInputs(f.Takes, c.Inputs); err != nil {
 		return nil, err

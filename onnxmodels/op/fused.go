@@ -2,10 +2,10 @@ package op
 
 import "onnxlab/onnxmodels/graph"
 
-// Gradients of activations in ONNX Runtime's own operators (com.microsoft): one pass each over
-// dY and what the activation took or gave.
+// Gradients of activations as operators of ONNX Runtime (com.microsoft). Each makes one pass over
+// dY and over the activation's input X or output Y.
 var (
-	_ = fusedGradient("ReluGrad", "X") // or Y, which has the same sign
+	_ = fusedGradient("ReluGrad", "X") // Y will do as well, as it is positive where X is
 	_ = fusedGradient("LeakyReluGrad", "Y", "alpha", float32(0.01))
 	_ = fusedGradient("SigmoidGrad", "Y")
 	_ = fusedGradient("TanhGrad", "Y")
@@ -21,7 +21,7 @@ func fusedGradient(name, of string, fields ...any) *Operator {
 	})
 }
 
-// fused appends such an operator.
+// fused appends one of the operators above.
 func (b *Backward) fused(op, name string, dy, of *graph.Value, attributes ...graph.Attribute) *graph.Value {
 	return b.in(Microsoft, op, name, []*graph.Value{dy, of}, attributes...)
 }
@@ -36,9 +36,9 @@ func (b Builder) SigmoidGrad(name string, dy, y *graph.Value) *graph.Value {
 	return b.in(Microsoft, "SigmoidGrad", name, []*graph.Value{dy, y})
 }
 
-// inside appends 1 where |t| is smaller than half, and 0 elsewhere. HardSigmoid, which is
-// max(0, min(1, alpha·t + beta)), is this step where alpha is so large that it takes the
-// smallest difference that a number of this type can tell from half to 1 or more.
+// inside appends 1 where |t| < half, and 0 elsewhere. It uses HardSigmoid,
+// max(0, min(1, alpha·|t| + beta)), with beta = −alpha·half and an alpha so large and negative
+// that the next number below half already gives 1.
 func (b Builder) inside(name string, t *graph.Value, half float32) *graph.Value {
 	steep := steepness(t.Elem, half)
 	return b.HardSigmoid(name, b.Unary("Abs", name+".abs", t), -steep, steep*half)

@@ -7,9 +7,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Activations x·Φ(x) and x·σ(αx). Opset 17 has none of them; ONNX Runtime has operators of its
-// own (com.microsoft), each with a gradient in one pass, for float32. Where models write them
-// as several operators they are found: see activation.
+// Activations x·Φ(x) and x·σ(αx). Opset 17 has none of them, but ONNX Runtime has operators for
+// float32 (com.microsoft), each with a gradient in one pass. Models that write an activation as
+// several operators get these too: see Builder.activation.
 
 var (
 	// x·(1 + erf(x/√2))/2
@@ -32,7 +32,8 @@ const (
 	geluCubic = 0.044715
 )
 
-// microsoftUnary declares an activation and its gradient, which takes its attributes, too.
+// microsoftUnary declares an activation, and names the operator that is its gradient and takes
+// the same attributes.
 func microsoftUnary(name, gradient string, f func(n *graph.Node) func(float64) float64, fields ...any) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Domain: Microsoft, Op: name, Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields(fields...)},
@@ -109,7 +110,7 @@ var _ = RegisterForms(
 	biasForm("FastGelu", Takes("X", "bias?!"), Gives("Y"), Builder.FastGelu),
 )
 
-// biasForm is an activation of ONNX Runtime's own that adds a bias first.
+// biasForm is the form of an operator of ONNX Runtime that adds a bias before an activation.
 func biasForm(name string, takes, gives []graph.Operand, activation func(b Builder, name string, x *graph.Value) *graph.Value) *Form {
 	return &Form{
 		Schema: graph.Schema{Domain: Microsoft, Op: name, Takes: takes, Gives: gives},

@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Normalisations that models have and graphs say by LayerNormalization, for which ONNX
-// Runtime has kernels that do it and its gradient in few passes, or by ordinary operators.
+// Normalisations that models have and graphs do not. Some become LayerNormalization, which ONNX
+// Runtime computes in few passes, as it does its gradient; the others become ordinary operators.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{
@@ -27,7 +27,8 @@ var _ = RegisterForms(
 			return []*graph.Value{b.scaleChannels(n.Name, y, n.In("scale"), n.In("B"))}, nil
 		},
 	},
-	// Scale and bias were for groups at first, which no exporter wrote.
+	// At first, scale and bias had one number for each group, but exporters wrote one for each
+	// channel.
 	&Form{
 		Schema: graph.Schema{
 			Op: "GroupNormalization", Takes: Takes("X", "scale!", "bias!"), Gives: Gives("Y"),
@@ -68,14 +69,14 @@ var _ = RegisterForms(
 	},
 )
 
-// normaliseGroups normalises each of so many groups of the channels of x [n, c, …].
+// normaliseGroups normalises each group of channels of x [n, c, …] to mean 0 and variance 1.
 func (b Builder) normaliseGroups(name string, x *graph.Value, groups int64, epsilon float32) (*graph.Value, error) {
 	if groups < 1 || len(x.Shape) < 3 || x.Shape[1].Symbol != "" || x.Shape[1].Size%groups != 0 {
-		return nil, fmt.Errorf("the channels of input %s are no %d equal groups", x, groups)
+		return nil, fmt.Errorf("the channels of input %s cannot be cut into %d equal groups", x, groups)
 	}
 	size, err := quotient(x.Shape[1:], graph.Shape{graph.Dim{Size: groups}})
 	if err != nil || size.Symbol != "" {
-		return nil, fmt.Errorf("input %s has images of no fixed size", x)
+		return nil, fmt.Errorf("input %s has images without a fixed size", x)
 	}
 	ones := make([]float32, size.Size)
 	for i := range ones {
@@ -98,6 +99,8 @@ func (b Builder) scaleChannels(name string, x, scale, bias *graph.Value) *graph.
 	return b.Binary("Add", name, scaled, b.Shaped(name+".bias", bias, shape))
 }
 
+// groupNorm appends GroupNormalization. ofGroups says that scale and bias may hold one number for
+// each group instead of each channel.
 func (b Builder) groupNorm(n *graph.Node, ofGroups bool) ([]*graph.Value, error) {
 	x, groups, scale, bias := n.In("X"), n.Int("num_groups"), n.In("scale"), n.In("bias")
 	y, err := b.normaliseGroups(n.Name, x, groups, n.Float("epsilon"))
@@ -119,7 +122,7 @@ func (b Builder) perChannel(name string, v *graph.Value, channels int64) *graph.
 	return b.Shaped(name+".channels", rows, graph.Static(int(channels)))
 }
 
-// rmsNorm is x/√(mean x² + epsilon)·scale over the dimensions from axis on (Zhang and
+// rmsNorm appends x/√(mean x² + epsilon)·scale over the dimensions from axis on (Zhang and
 // Sennrich 2019).
 func rmsNorm(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	x := n.In("X")
@@ -138,8 +141,8 @@ func rmsNorm(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	return []*graph.Value{b.Binary("Mul", n.Name, y, n.In("scale"))}, nil
 }
 
-// lpNorm is x divided by its norm along an axis. A norm of 0 is taken as the smallest
-// number, so that a row of zeros stays one.
+// lpNorm appends x divided by its norm along an axis. A norm of 0 is replaced by the smallest
+// positive number, so that a row of zeros stays zero.
 func lpNorm(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	x := n.In("input")
 	axis, err := axisOf(x, n.Int("axis"))
@@ -154,7 +157,7 @@ func lpNorm(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	case 2:
 		norm = reduceL2(b, r)
 	default:
-		return nil, fmt.Errorf("attribute \"p\" is %d, of which only 1 and 2 are supported", p)
+		return nil, fmt.Errorf("attribute \"p\" is %d, but only 1 and 2 are supported", p)
 	}
 	least := b.As(x.Elem, b.Scalar(n.Name+".least", math.SmallestNonzeroFloat32))
 	return []*graph.Value{b.Binary("Div", n.Name, x, b.Binary("Max", n.Name+".positive", norm, least))}, nil

@@ -6,9 +6,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// imageInput makes planes of numbers of images of bytes, which stands in a graph until a
-// target replaces it: [n, c, h, w] of the type that "to" names, scale times the bytes
-// [n, h, w, c].
+// imageInput is the marked operator ImageInput, which a target replaces. It turns images of bytes
+// [n, h, w, c] into planes [n, c, h, w] of the type that "to" names, multiplied by scale.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Marked, Op: "ImageInput", Takes: Takes("Bytes"), Gives: Gives("Y .scaled.out"),
@@ -22,10 +21,10 @@ var _ = Register(&Operator{
 		s := x.Shape
 		return typed(graph.Elem(n.Int("to")), graph.Shape{s[0], s[3], s[1], s[2]})
 	},
-	// There is none by bytes.
+	// There is no gradient with respect to bytes.
 })
 
-// ImageInput appends scale·x as [n, c, h, w] of the element type, for images x of bytes,
+// ImageInput appends scale·x as [n, c, h, w] of the element type `to`, for images x of bytes
 // [n, h, w, c].
 func (b Builder) ImageInput(name string, x *graph.Value, scale float32, to graph.Elem) *graph.Value {
 	return b.in(Marked, "ImageInput", name, []*graph.Value{x},

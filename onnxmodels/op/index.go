@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that read elements at indices. Theirs, and those of their gradients, count from
-// the end if they are negative.
+// Operators that read elements at indices. Negative indices count from the end, in their
+// gradients too.
 
 // gatherOperator is Gather along an axis.
 var _ = Register(&Operator{
@@ -48,20 +48,21 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// Gather appends the parts of x at the indices along a dimension, in whose
-// place are those of the indices.
+// Gather appends the slices of x at the indices along a dimension, which is replaced by the
+// dimensions of the indices.
 func (b Builder) Gather(name string, x, indices *graph.Value, axis int) *graph.Value {
 	return b.one("Gather", name, []*graph.Value{x, indices}, graph.Attribute{Name: "axis", Value: int64(axis)})
 }
 
-// gatherGrad is GatherGrad (com.microsoft): dY added up at the indices, in zeros of the shape.
+// gatherGrad is GatherGrad (com.microsoft): a tensor of the shape that is 0 except at the indices,
+// where dY is added up.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "GatherGrad", Takes: Takes("shape", "indices", "dY"), Gives: Gives("dX"), Fields: Fields("axis", int64(0))},
 	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("dY").Elem, n.In("shape").Known()) },
 })
 
-// gatherGradient: dx is dy added up at the indices. A single index is where dy stands among
-// zeros.
+// gatherGradient returns dx: dy added up at the indices. For a single constant index, that is dy
+// padded with zeros.
 func gatherGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, indices, d := n.In("data"), n.In("indices"), dy[0]
 	axis, err := axisOf(x, n.Int("axis"))
@@ -84,7 +85,7 @@ func gatherGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 	return []*graph.Value{dx, nil}
 }
 
-// gatherElements is GatherElements: one element of each line along an axis, or several.
+// gatherElements is GatherElements: one or more elements of each line along an axis.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GatherElements", Takes: Takes("data", "indices"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
 	From:   11,
@@ -101,7 +102,7 @@ var _ = Register(&Operator{
 		return []*graph.Value{b.elementsGrad(n.Name, dy[0], n.In("data"), n.In("indices"), n.Int("axis")), nil}
 	},
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		at, err := linePlaces(in[0], in[1], n.Int("axis"))
+		at, err := lineOffsets(in[0], in[1], n.Int("axis"))
 		if err != nil {
 			return nil, err
 		}
@@ -118,9 +119,10 @@ func sameRank(x, indices *graph.Value) error {
 	return nil
 }
 
-// linePlaces tells where in x the elements are that the indices name, which count along the
-// axis: the other parts of their places are those of the indices themselves.
-func linePlaces(x, indices *Tensor, along int64) ([]int, error) {
+// lineOffsets returns the offsets in x of the elements that the indices name. An index is the
+// position along the axis; in the other dimensions the element has the position of the index
+// itself.
+func lineOffsets(x, indices *Tensor, along int64) ([]int, error) {
 	axis, err := axisIn(along, len(x.Shape))
 	if err != nil {
 		return nil, err
@@ -132,7 +134,7 @@ func linePlaces(x, indices *Tensor, along int64) ([]int, error) {
 	if !fits {
 		return nil, fmt.Errorf("indices %s do not fit input %s along dimension %d", indices, x, axis)
 	}
-	steps := places(x.Shape)
+	steps := elementStrides(x.Shape)
 	size, step := x.Shape[axis], steps[axis]
 	steps[axis] = 0
 	at := make([]int, indices.Len())
@@ -149,8 +151,9 @@ func linePlaces(x, indices *Tensor, along int64) ([]int, error) {
 	return at, err
 }
 
-// places are how far apart the elements of a tensor are along its dimensions.
-func places(shape []int) []int {
+// elementStrides returns, for each dimension of a tensor, the distance in memory between
+// neighbouring elements, in elements.
+func elementStrides(shape []int) []int {
 	steps, n := make([]int, len(shape)), 1
 	for i := len(shape) - 1; i >= 0; i-- {
 		steps[i] = n
@@ -165,8 +168,8 @@ var _ = Register(&Operator{
 	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("dY").Elem, n.In("shape").Known()) },
 })
 
-// elementsGrad adds dy up where the indices took it from in x (com.microsoft
-// GatherElementsGrad).
+// elementsGrad appends the gradient of GatherElements: dy added up at the positions in x that the
+// indices name (com.microsoft GatherElementsGrad).
 func (b *Backward) elementsGrad(name string, dy, x, indices *graph.Value, axis int64) *graph.Value {
 	return b.Do(Microsoft, "GatherElementsGrad", Call{
 		Name: name, Inputs: []*graph.Value{dy, b.ShapeOf(name+".shape", x), indices},

@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// gatherND is GatherND: the parts of a tensor at places that the last dimension of the
-// indices says.
+// gatherND is GatherND: the slices of a tensor at positions, which are the rows along the last
+// dimension of the indices.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GatherND", Takes: Takes("data", "indices"), Gives: Gives("output"), Fields: Fields("batch_dims", int64(0))},
 	From:   11,
@@ -30,7 +30,7 @@ var _ = Register(&Operator{
 	},
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		x, indices := in[0], in[1]
-		at, part, err := partPlaces(x, indices, int(n.Int("batch_dims")))
+		at, part, err := sliceOffsets(x, indices, int(n.Int("batch_dims")))
 		if err != nil {
 			return nil, err
 		}
@@ -47,32 +47,34 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// gatherNDGrad is GatherNDGrad (com.microsoft): the updates added up at the places.
+// gatherNDGrad is GatherNDGrad (com.microsoft): the updates added up at the positions.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "GatherNDGrad", Takes: Takes("shape", "indices", "update"), Gives: Gives("output"), Fields: Fields("batch_dims", int64(0))},
 	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("update").Elem, n.In("shape").Known()) },
 })
 
-// depthOf tells how many dimensions an index goes through, after those that the batch has.
+// depthOf returns the number of batch dimensions, and how many of the dimensions after them an
+// index selects from.
 func depthOf(x, indices *graph.Value, batchDims int64) (batch, depth int, err error) {
 	rank := len(indices.Shape)
 	if rank == 0 || batchDims < 0 || batchDims >= int64(rank) || indices.Shape[rank-1].Symbol != "" {
-		return 0, 0, fmt.Errorf("indices %s of input %s have no places in their last dimension", indices, x)
+		return 0, 0, fmt.Errorf("indices %s of input %s do not hold positions in their last dimension", indices, x)
 	}
 	batch, depth = int(batchDims), indices.Size(rank-1)
 	if batch+depth > len(x.Shape) {
-		return 0, 0, fmt.Errorf("indices %s are of more dimensions than input %s", indices, x)
+		return 0, 0, fmt.Errorf("indices %s select from more dimensions than input %s has", indices, x)
 	}
 	return batch, depth, nil
 }
 
-// partPlaces tells where the parts of x begin that the indices name, and their shape.
-func partPlaces(x, indices *Tensor, batch int) (at []int, part []int, err error) {
+// sliceOffsets returns the offsets in x of the slices that the indices name, and the shape of a
+// slice.
+func sliceOffsets(x, indices *Tensor, batch int) (at []int, part []int, err error) {
 	rank := len(indices.Shape)
 	if rank == 0 || batch < 0 || batch >= rank || batch+indices.Shape[rank-1] > len(x.Shape) || !slices.Equal(x.Shape[:batch], indices.Shape[:batch]) {
 		return nil, nil, fmt.Errorf("indices %s do not fit input %s", indices, x)
 	}
-	depth, steps := indices.Shape[rank-1], places(x.Shape)
+	depth, steps := indices.Shape[rank-1], elementStrides(x.Shape)
 	of := x.Shape[batch : batch+depth]
 	count := product(indices.Shape[:rank-1])
 	within, span := count/max(product(x.Shape[:batch]), 1), product(x.Shape[batch:])

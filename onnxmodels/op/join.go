@@ -41,14 +41,14 @@ func inferSplit(n *graph.Node) ([]graph.Type, error) {
 	sizes := make([]int64, parts)
 	switch given := n.In("split"); {
 	case given != nil && (!given.Constant() || len(given.Ints()) != parts):
-		return nil, fmt.Errorf("the sizes %s of %d parts are no constants", given, parts)
+		return nil, fmt.Errorf("the sizes %s of %d parts are not constant", given, parts)
 	case given != nil:
 		sizes = given.Ints()
 		if total := sum(sizes); d.Symbol != "" || total != d.Size || slices.Min(sizes) < 0 {
-			return nil, fmt.Errorf("%s has no parts of %v along dimension %d", x, sizes, axis)
+			return nil, fmt.Errorf("%s cannot be cut into parts of %v along dimension %d", x, sizes, axis)
 		}
 	case d.Symbol == "" && d.Size%int64(parts) != 0:
-		return nil, fmt.Errorf("%s has no %d equal parts", x, parts)
+		return nil, fmt.Errorf("%s cannot be cut into %d equal parts", x, parts)
 	default:
 		for i := range sizes {
 			sizes[i] = d.Size / int64(parts)
@@ -63,7 +63,7 @@ func inferSplit(n *graph.Node) ([]graph.Type, error) {
 		case d.Size%int64(parts) == 0:
 			shape[axis].Size /= int64(parts)
 		default:
-			shape[axis] = graph.Symbol(n.Name + ".part") // such as a half of the batch
+			shape[axis] = graph.Symbol(n.Name + ".part") // for example half of the batch
 		}
 		types[i] = graph.Type{Elem: x.Elem, Shape: shape}
 	}
@@ -92,7 +92,7 @@ func evalSplit(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		}
 	}
 	if parts == 0 || len(sizes) != parts || sum(sizes) != int64(x.Shape[axis]) || slices.Min(sizes) < 0 {
-		return nil, fmt.Errorf("input %s has no %d parts of %v along dimension %d", x, parts, sizes, axis)
+		return nil, fmt.Errorf("input %s cannot be cut into %d parts of %v along dimension %d", x, parts, sizes, axis)
 	}
 	list, start := make([]*Tensor, parts), 0
 	inner := product(x.Shape[axis+1:])
@@ -111,8 +111,8 @@ func evalSplit(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return list, nil
 }
 
-// Split appends the n equal parts of x along its first dimension, whose size
-// is then the symbol if it was one, or an nth.
+// Split appends the n equal parts of x along its first dimension. If the size of that dimension
+// is a symbol, the parts get the given symbol as their size.
 func (b Builder) Split(name string, x *graph.Value, n int, symbol string) []*graph.Value {
 	if n < 1 || x == nil || len(x.Shape) == 0 {
 		b.Fail("Split %q: %d parts are fewer than 1, or input %v has no dimension", name, n, x)
@@ -128,8 +128,8 @@ func (b Builder) Split(name string, x *graph.Value, n int, symbol string) []*gra
 	return slices.Clone(b.Do("", "Split", c))
 }
 
-// Until opset 12 the sizes were an attribute; since 18 another attribute may say how many
-// parts there are, of which the last may be smaller.
+// Until opset 12 the sizes were an attribute. Since opset 18 the attribute num_outputs may give
+// the number of parts, the last of which may be smaller.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "Split", Takes: Takes("input"), Gives: Gives("outputs*"), Fields: Fields("axis", int64(0), "split", []int64(nil))},
@@ -145,7 +145,7 @@ var _ = RegisterForms(
 			x, parts := n.In("input"), int64(len(n.Outputs))
 			if given := n.In("split"); given != nil {
 				if !given.Constant() {
-					return nil, fmt.Errorf("the sizes of its parts are no constants")
+					return nil, fmt.Errorf("the sizes of its parts are not constant")
 				}
 				return b.splitInto(n, given.Ints())
 			}
@@ -167,7 +167,8 @@ var _ = RegisterForms(
 	},
 )
 
-// splitInto appends Split of the node's input into parts of the sizes, or into equal ones.
+// splitInto appends Split of the node's input into parts of the sizes, or into equal parts if
+// there are none.
 func (b Builder) splitInto(n *graph.Node, sizes []int64) ([]*graph.Value, error) {
 	c := Call{Name: n.Name, Inputs: []*graph.Value{n.In("input")}, Attributes: []graph.Attribute{{Name: "axis", Value: n.Int("axis")}}}
 	if sizes != nil {
@@ -195,7 +196,7 @@ var _ = Register(&Operator{
 		open := slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool { return v.Shape[axis].Symbol != "" })
 		switch {
 		case open && other:
-			b.Fail("differentiate %q: its parts are of different open sizes", n.Name)
+			b.Fail("differentiate %q: its parts have sizes that differ and are not all fixed", n.Name)
 			return n.Inputs
 		case open:
 			return b.Split(n.Name, dy[0], len(n.Inputs), first.Symbol)
@@ -231,7 +232,7 @@ func inferConcat(n *graph.Node) ([]graph.Type, error) {
 		if v.Shape[axis].Symbol == shape[axis].Symbol {
 			shape[axis].Size += v.Shape[axis].Size
 		} else {
-			shape[axis] = graph.Symbol(n.Name + ".joined") // such as the batch and one more
+			shape[axis] = graph.Symbol(n.Name + ".joined") // for example the batch and one more
 		}
 	}
 	return typed(first.Elem, shape)
@@ -267,8 +268,7 @@ func evalConcat(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return one(y)
 }
 
-// Concat appends the parts joined along a dimension, whose size is then the
-// given one.
+// Concat appends the parts joined along a dimension, which then has the given size.
 func (b Builder) Concat(name string, parts []*graph.Value, axis int, size graph.Dim) *graph.Value {
 	c := Call{Name: name, Inputs: parts, Attributes: []graph.Attribute{{Name: "axis", Value: int64(axis)}}}
 	if len(parts) > 0 && parts[0] != nil && axis >= 0 && axis < len(parts[0].Shape) {

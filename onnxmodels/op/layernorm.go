@@ -8,11 +8,11 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Normalisations of each image by itself.
+// Normalisations of each row by itself.
 
 // layerNormalization is LayerNormalization over the dimensions from axis on:
-// (X − mean)/√(variance + epsilon)·Scale + B (Ba et al. 2016). Mean and InvStdDev are those
-// of each row, with the dimensions from axis on as 1.
+// (X − mean)/√(variance + epsilon)·Scale + B (Ba et al. 2016). The outputs Mean and InvStdDev
+// have one element for each row: their dimensions from axis on are 1.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "LayerNormalization", Takes: Takes("X", "Scale!", "B!?"), Gives: Gives("Y", "Mean? .mean", "InvStdDev? .inverse_deviation"),
@@ -57,7 +57,7 @@ func layerNormGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.V
 	stash := graph.Type{Elem: graph.Elem(n.Int("stash_type"))}
 	axis, err := axisOf(x, n.Int("axis"))
 	if err != nil || !scale.Shape.Equal(x.Shape[axis:]) {
-		b.Fail("differentiate %q: %s is no scale of each element of a row of %s", n.Name, scale, x)
+		b.Fail("differentiate %q: scale %s does not have one number for each element of a row of %s", n.Name, scale, x)
 		return n.Inputs
 	}
 	stash.Shape = slices.Clone(x.Shape)
@@ -96,10 +96,10 @@ func evalLayerNormalization(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	stash := graph.Elem(n.Int("stash_type"))
 	mean, inverse := &Tensor{Elem: stash, Shape: rows}, &Tensor{Elem: stash, Shape: rows}
 	if stash != graph.Float {
-		return nil, fmt.Errorf("attribute \"stash_type\" is %s, of which only float32 is supported", stash)
+		return nil, fmt.Errorf("attribute \"stash_type\" is %s, but only float32 is supported", stash)
 	}
 	mean.Floats, inverse.Floats = make([]float32, product(rows)), make([]float32, product(rows))
-	var factors [2]*Tensor // of each element of x
+	var factors [2]*Tensor // scale and bias, expanded to the shape of x
 	for i, v := range in[1:] {
 		if v == nil {
 			continue

@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators on booleans, and the choice by them.
+// Operators on booleans, and Where, which chooses by them.
 var (
 	_ = logical("And", func(a, b int64) int64 { return a & b })
 	_ = logical("Or", func(a, b int64) int64 { return a | b })
@@ -47,7 +47,7 @@ var _ = Register(&Operator{
 		}
 		return typed(x.Elem, shape)
 	},
-	// dx = dy where the condition holds, and the other one elsewhere
+	// dX = dy where the condition holds, dY = dy elsewhere
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		grads, condition := make([]*graph.Value, 3), n.In("condition")
 		if x := n.In("X"); b.Wants(x) {
@@ -83,7 +83,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// choose makes a run of y of those of the condition, a and b. y is nil for other types.
+// choose fills a run of y with elements of a where the condition holds, else of b. It does
+// nothing if y is nil, which it is if the tensors are not of type T.
 func choose[T any](y, a, b []T, condition []int64, r run) {
 	if y == nil {
 		return
@@ -99,7 +100,7 @@ func choose[T any](y, a, b []T, condition []int64, r run) {
 	}
 }
 
-// knownChoice tells which of known elements a constant condition chooses.
+// knownChoice returns the known elements of Where that a constant condition chooses.
 func knownChoice(n *graph.Node) []graph.Dim {
 	condition := TensorOf(n.In("condition"))
 	x, y := n.In("X").Known(), n.In("Y").Known()
@@ -123,7 +124,7 @@ func knownChoice(n *graph.Node) []graph.Dim {
 	return known
 }
 
-// where appends x where the condition holds, else y. Either may be nil, which is 0.
+// where appends x where the condition holds, else y. One of them may be nil, which stands for 0.
 func (b Builder) where(name string, condition, x, y *graph.Value) *graph.Value {
 	if x == nil {
 		x = b.number(name+".zero", y, 0)

@@ -6,8 +6,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// LpPool is the p-norm of what is under each window, and GlobalLpPool that of each channel.
-// Here they become the root of an average pool of powers, times the kernel's size.
+// LpPool is the p-norm of the elements under each window, and GlobalLpPool that of each channel.
+// LpPool becomes (average pool of |x|^p, times the size of the kernel)^(1/p).
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "LpPool", Takes: Takes("X"), Gives: Gives("Y"), Fields: openFields("ceil_mode", int64(0), "p", int64(2))},
@@ -42,7 +42,7 @@ func checkPower(x *graph.Value, p int64) error {
 	if p < 1 {
 		return fmt.Errorf("attribute \"p\" is %d, want 1 or more", p)
 	}
-	return images(x)
+	return checkImages(x)
 }
 
 // toPower appends |x|^p.
@@ -68,7 +68,7 @@ func (b Builder) rootOf(name string, x *graph.Value, p int64) *graph.Value {
 	return b.Binary("Pow", name, x, b.numberLike(name+".exponent", x, 1/float32(p)))
 }
 
-// numberLike appends a number in the element type of x.
+// numberLike appends a number as a scalar of the element type of x.
 func (b Builder) numberLike(name string, x *graph.Value, f float32) *graph.Value {
 	if b.Err() != nil {
 		return x
@@ -76,7 +76,7 @@ func (b Builder) numberLike(name string, x *graph.Value, f float32) *graph.Value
 	return b.As(x.Elem, b.Scalar(name, f))
 }
 
-// paddedMean appends the mean over the kernel of each window, pads counting as 0.
+// paddedMean appends the mean of x under the kernel of each window. Pads count as zeros.
 func (b Builder) paddedMean(name string, x *graph.Value, w Sliding) *graph.Value {
 	attributes := w.Attributes()
 	switch {

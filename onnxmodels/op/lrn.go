@@ -8,12 +8,12 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// lrnOperator is LRN of pictures X [n, c, h, w]: each element over a power of the mean square
-// of those in the channels around its own (Krizhevsky et al., 2012, section 3.3),
+// lrnOperator is LRN (local response normalization) of pictures X [n, c, h, w] (Krizhevsky et
+// al., 2012, section 3.3),
 //
 //	s = bias + alpha/size·Σ x²,  y = x·s^−beta,
 //
-// where the size is odd.
+// with the sum over the same position in `size` neighbouring channels. Here the size is odd.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "LRN", Takes: Takes("X"), Gives: Gives("Y"),
@@ -83,15 +83,15 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// responses appends bias + alpha·(mean square of the channels around each).
+// responses appends s = bias + alpha·(mean of x² over the neighbouring channels).
 func (b Builder) responses(name string, x *graph.Value, before, after int, n *graph.Node) *graph.Value {
 	mean := b.channelMean(name+".mean", b.Binary("Mul", name+".squares", x, x), before, after)
 	weighted := b.Binary("Mul", name+".alpha_mean", mean, b.numberLike(name+".alpha", x, n.Float("alpha")))
 	return b.Binary("Add", name+".responses", weighted, b.numberLike(name+".bias", x, n.Float("bias")))
 }
 
-// channelMean appends the sum over so many channels before and after each and its own, divided
-// by their number, of which some may be missing.
+// channelMean appends, for each channel, the sum over it and the given numbers of channels before
+// and after it, divided by before + 1 + after. Channels beyond the ends count as zeros.
 func (b Builder) channelMean(name string, x *graph.Value, before, after int) *graph.Value {
 	if b.Err() != nil {
 		return x
@@ -111,7 +111,7 @@ func (b Builder) channelMean(name string, x *graph.Value, before, after int) *gr
 func evalLRN(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	x, size := in[0], int(n.Int("size"))
 	if !x.Elem.Floating() || len(x.Shape) != 4 || size < 1 {
-		return nil, fmt.Errorf("input is %s, want pictures of floating point numbers", x)
+		return nil, fmt.Errorf("input is %s, want pictures of floating-point numbers", x)
 	}
 	y, err := newTensor(x.Elem, slices.Clone(x.Shape)...)
 	if err != nil {

@@ -15,7 +15,7 @@ var _ = Register(&Operator{
 	Gradient: matMulGradient,
 	Cost:     matMulCost,
 	Eval: func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		return evalMatMul(in[0], in[1], product2{alpha: 1})
+		return evalMatMul(in[0], in[1], matrixProduct{alpha: 1})
 	},
 })
 
@@ -28,12 +28,12 @@ var _ = Register(&Operator{
 	Infer: func(n *graph.Node) ([]graph.Type, error) { return inferMatMul(n, n.Flag("transA"), n.Flag("transB")) },
 	Cost:  matMulCost,
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		return evalMatMul(in[0], in[1], product2{ta: n.Flag("transA"), tb: n.Flag("transB"), alpha: n.Float("alpha")})
+		return evalMatMul(in[0], in[1], matrixProduct{ta: n.Flag("transA"), tb: n.Flag("transB"), alpha: n.Float("alpha")})
 	},
 })
 
-// In models an input may be a vector: a row on the left, a column on the right, whose
-// dimension of 1 then goes.
+// In models an input may be a vector. It counts as a row on the left and as a column on the
+// right, and the result does not have that dimension of 1.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "MatMul", Takes: Takes("A!", "B!"), Gives: Gives("Y")},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -72,7 +72,7 @@ func inferMatMul(n *graph.Node, ta, tb bool) ([]graph.Type, error) {
 	a, b := n.In("A"), n.In("B")
 	p, q := len(a.Shape)-2, len(b.Shape)-2
 	if p < 0 || q < 0 || a.Elem != b.Elem {
-		return nil, fmt.Errorf("inputs %s and %s are no matrices of one type", a, b)
+		return nil, fmt.Errorf("inputs %s and %s are not matrices of one type", a, b)
 	}
 	m, k := sides(&graph.Value{Shape: a.Shape[p:]}, ta)
 	k2, columns := sides(&graph.Value{Shape: b.Shape[q:]}, tb)
@@ -94,8 +94,8 @@ func matMulCost(n *graph.Node) int64 {
 	return matrixCost(n.Out("Y"), a.Shape[len(a.Shape)-1])
 }
 
-// matMulGradient is dA = dy·Bᵀ and dB = Aᵀ·dy, summed over what was broadcast. Where B is one
-// matrix, as weights are, both are products of two matrices.
+// matMulGradient returns dA = dy·Bᵀ and dB = Aᵀ·dy, summed over the dimensions that were
+// broadcast. If B is a single matrix, as weights are, two plain Gemms compute them.
 func matMulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, w, d, grads := n.In("A"), n.In("B"), dy[0], make([]*graph.Value, 2)
 	if len(w.Shape) == 2 && len(x.Shape) >= 2 {
@@ -117,21 +117,21 @@ func matMulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 	return grads
 }
 
-// rows is x as a matrix of its last dimension.
+// rows returns x as a matrix whose rows are the lines along its last dimension.
 func (b *Backward) rows(name string, x *graph.Value) *graph.Value {
 	last := x.Shape[len(x.Shape)-1]
 	count, err := quotient(x.Shape[:len(x.Shape)-1], nil)
 	if err != nil {
-		b.Fail("differentiate %q: %s has more than one open dimension", name, x)
+		b.Fail("differentiate %q: %s has more than one symbolic dimension", name, x)
 		return x
 	}
 	return b.Shaped(name+".rows", x, graph.Shape{count, last})
 }
 
-func evalMatMul(a, b *Tensor, p product2) ([]*Tensor, error) {
+func evalMatMul(a, b *Tensor, p matrixProduct) ([]*Tensor, error) {
 	r, q := len(a.Shape)-2, len(b.Shape)-2
 	if r < 0 || q < 0 || a.Elem != b.Elem {
-		return nil, fmt.Errorf("inputs %s and %s are no matrices of one type", a, b)
+		return nil, fmt.Errorf("inputs %s and %s are not matrices of one type", a, b)
 	}
 	k2 := 0
 	p.m, p.k = oriented(&Tensor{Shape: a.Shape[r:]}, p.ta)
@@ -144,7 +144,7 @@ func evalMatMul(a, b *Tensor, p product2) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var places [][2]int // of the matrices of a and b
+	var places [][2]int // for each product, the index of its matrix in a and in b
 	sa, sb := strides(a.Shape[:r], outer), strides(b.Shape[:q], outer)
 	walk(outer, sa, sb, func(_, n, i, j, di, dj int) {
 		for l := range n {

@@ -37,7 +37,7 @@ var _ = Register(&Operator{
 	Eval: evalGemm,
 })
 
-// Until opset 10, C could not be left out.
+// Until opset 10, the input C was required.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{
 		Op: "Gemm", Takes: Takes("A!", "B!", "C!"), Gives: Gives("Y"),
@@ -49,12 +49,12 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// matrixCost is that of sums of so many products.
+// matrixCost returns the cost of a matrix product: each element of y is a sum of `inner` products.
 func matrixCost(y *graph.Value, inner graph.Dim) int64 {
 	return Times(Elements(y.Shape), inner.Size)
 }
 
-// sides are the rows and columns of a matrix that may be transposed.
+// sides returns the rows and columns of a matrix that may be transposed.
 func sides(v *graph.Value, transposed bool) (rows, columns graph.Dim) {
 	if transposed {
 		return v.Shape[1], v.Shape[0]
@@ -62,7 +62,7 @@ func sides(v *graph.Value, transposed bool) (rows, columns graph.Dim) {
 	return v.Shape[0], v.Shape[1]
 }
 
-// GemmOptions are the transpositions of Gemm's operands.
+// GemmOptions are the attributes of Gemm.
 type GemmOptions struct {
 	TransposeA, TransposeB bool
 	// Alpha is the factor of the product; 0 means 1.
@@ -79,7 +79,7 @@ func (b Builder) Gemm(name string, x, y, c *graph.Value, o GemmOptions) *graph.V
 	return b.one("Gemm", name, []*graph.Value{x, y, c}, attributes...)
 }
 
-// flag is the value of an attribute that is true or false.
+// flag returns the value of an integer attribute, or of an element of type bool: 1 or 0.
 func flag(b bool) int64 {
 	if b {
 		return 1
@@ -109,6 +109,7 @@ func gemmGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value 
 	return grads
 }
 
+// gemmWeight appends the gradient of Gemm with respect to B.
 func (b *Backward) gemmWeight(name string, x, d *graph.Value, o GemmOptions) *graph.Value {
 	if o.TransposeB {
 		return b.Gemm(name, d, x, nil, GemmOptions{TransposeA: true, TransposeB: o.TransposeA, Alpha: o.Alpha})
@@ -116,6 +117,7 @@ func (b *Backward) gemmWeight(name string, x, d *graph.Value, o GemmOptions) *gr
 	return b.Gemm(name, x, d, nil, GemmOptions{TransposeA: !o.TransposeA, Alpha: o.Alpha})
 }
 
+// gemmBias appends the gradient of Gemm with respect to C, without the factor beta.
 func (b *Backward) gemmBias(n *graph.Node, d, c *graph.Value) *graph.Value {
 	if len(c.Shape) == 1 && c.Shape[0] == d.Shape[1] {
 		return b.ReduceSum(n.Name+".db", d, false, 0)
@@ -123,11 +125,11 @@ func (b *Backward) gemmBias(n *graph.Node, d, c *graph.Value) *graph.Value {
 	return b.reduceTo(n.Name+".db", d, c)
 }
 
-// evalGemm is Gemm of matrices of one type.
+// evalGemm computes Gemm of matrices of one type.
 func evalGemm(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	a, b := in[0], in[1]
 	if a.Elem != b.Elem || len(a.Shape) != 2 || len(b.Shape) != 2 {
-		return nil, fmt.Errorf("inputs %s and %s are no matrices of one type", a, b)
+		return nil, fmt.Errorf("inputs %s and %s are not matrices of one type", a, b)
 	}
 	ta, tb := n.Flag("transA"), n.Flag("transB")
 	m, k := oriented(a, ta)
@@ -144,19 +146,21 @@ func evalGemm(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 			return nil, err
 		}
 	}
-	multiplyInto(y, a, b, product2{m, k, columns, ta, tb, n.Float("alpha")}, 0, 0, 0)
+	multiplyInto(y, a, b, matrixProduct{m, k, columns, ta, tb, n.Float("alpha")}, 0, 0, 0)
 	return one(y)
 }
 
-// product2 is the size and the form of a product of two matrices.
-type product2 struct {
+// matrixProduct is the size of the product alpha·A·B of A [m, k] and B [k, n], either of which
+// may be stored transposed.
+type matrixProduct struct {
 	m, k, n int
 	ta, tb  bool
 	alpha   float32
 }
 
-// multiplyInto adds alpha·a·b to y, for the matrices that begin at those elements.
-func multiplyInto(y, a, b *Tensor, p product2, atY, atA, atB int) {
+// multiplyInto adds alpha·a·b to y, for the matrices that begin at element atY of y, atA of a and
+// atB of b.
+func multiplyInto(y, a, b *Tensor, p matrixProduct, atY, atA, atB int) {
 	if p.m == 0 || p.n == 0 || p.k == 0 {
 		return
 	}
@@ -202,7 +206,7 @@ func multiplyInto(y, a, b *Tensor, p product2, atY, atA, atB int) {
 // fillScaled sets the matrix y to beta·c, broadcast.
 func fillScaled(y, c *Tensor, beta float64) error {
 	if c.Elem != y.Elem {
-		return fmt.Errorf("input C %s is of another type than %s", c, y)
+		return fmt.Errorf("input C %s has another type than %s", c, y)
 	}
 	if shape, err := broadcastSizes(y.Shape, c.Shape); err != nil || !slices.Equal(shape, y.Shape) {
 		return fmt.Errorf("input C %s does not fit %v", c, y.Shape)

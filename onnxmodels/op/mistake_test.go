@@ -26,17 +26,17 @@ func TestMistakes(t *testing.T) {
 		`8, 8] has no dimension 4`: func(g Builder, x, _ *graph.Value) *graph.Value {
 			return g.Concat("y", []*graph.Value{x, x}, 4, graph.Fixed(1))
 		},
-		`permutation [0 1 1 3] of x`:              func(g Builder, x, _ *graph.Value) *graph.Value { return g.Transpose("y", x, 0, 1, 1, 3) },
-		`permutation [0 1 2 4] of x`:              func(g Builder, x, _ *graph.Value) *graph.Value { return g.Transpose("y", x, 0, 1, 2, 4) },
-		`Gather "y": input x`:                     func(g Builder, x, _ *graph.Value) *graph.Value { return g.Gather("y", x, g.Ints("i", 0), -5) },
-		`Split "y": 0 parts are fewer than 1`:     func(g Builder, x, _ *graph.Value) *graph.Value { g.Split("y", x, 0, "s"); return x },
-		`Flatten "y": input s float32[] has no d`: func(g Builder, _, s *graph.Value) *graph.Value { return g.Flatten("y", s) },
-		`ArgMax "y": input s`:                     func(g Builder, _, s *graph.Value) *graph.Value { return g.ArgMax("y", s) },
-		`Softmax "y": input s`:                    func(g Builder, _, s *graph.Value) *graph.Value { return g.Softmax("y", s) },
-		`has no dimension -5`:                     func(g Builder, x, _ *graph.Value) *graph.Value { return g.ReduceMean("y", x, false, -5) },
-		`axis 7 is outside 4 dimensions`:          func(g Builder, x, _ *graph.Value) *graph.Value { return g.ReduceSum("y", x, false, 7) },
-		`"strides": 0 is outside 1..65535`:        func(g Builder, x, _ *graph.Value) *graph.Value { return g.MaxPool("y", x, Same(0, 0, 8, 8)) },
-		`repeated [0 2] times`:                    func(g Builder, x, _ *graph.Value) *graph.Value { return g.Upsample("y", x, 0, 2) },
+		`perm" is [0 1 1 3], which is not a permutation`: func(g Builder, x, _ *graph.Value) *graph.Value { return g.Transpose("y", x, 0, 1, 1, 3) },
+		`perm" is [0 1 2 4], which is not a permutation`: func(g Builder, x, _ *graph.Value) *graph.Value { return g.Transpose("y", x, 0, 1, 2, 4) },
+		`Gather "y": input x`:                            func(g Builder, x, _ *graph.Value) *graph.Value { return g.Gather("y", x, g.Ints("i", 0), -5) },
+		`Split "y": 0 parts are fewer than 1`:            func(g Builder, x, _ *graph.Value) *graph.Value { g.Split("y", x, 0, "s"); return x },
+		`Flatten "y": input s float32[] has no d`:        func(g Builder, _, s *graph.Value) *graph.Value { return g.Flatten("y", s) },
+		`ArgMax "y": input s`:                            func(g Builder, _, s *graph.Value) *graph.Value { return g.ArgMax("y", s) },
+		`Softmax "y": input s`:                           func(g Builder, _, s *graph.Value) *graph.Value { return g.Softmax("y", s) },
+		`has no dimension -5`:                            func(g Builder, x, _ *graph.Value) *graph.Value { return g.ReduceMean("y", x, false, -5) },
+		`axis 7 is outside 4 dimensions`:                 func(g Builder, x, _ *graph.Value) *graph.Value { return g.ReduceSum("y", x, false, 7) },
+		`"strides": 0 is outside 1..65535`:               func(g Builder, x, _ *graph.Value) *graph.Value { return g.MaxPool("y", x, Same(0, 0, 8, 8)) },
+		`repeated [0 2] times`:                           func(g Builder, x, _ *graph.Value) *graph.Value { return g.Upsample("y", x, 0, 2) },
 	} {
 		g := On(graph.New("test"))
 		x := g.Input("x", graph.Float, graph.Shape{graph.Symbol("batch"), graph.Fixed(3), graph.Fixed(8), graph.Fixed(8)})

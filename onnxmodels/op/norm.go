@@ -24,8 +24,8 @@ var _ = Register(&Operator{
 	Eval:     evalBatchNormalization,
 })
 
-// batchNormalizationGradient is that of statistics that are constants, for r = 1/√(var +
-// epsilon): dX = dy·scale·r, dscale = r·Σ dy·(X − mean), dB = Σ dy.
+// batchNormalizationGradient is the gradient of BatchNormalization with constant statistics. With
+// r = 1/√(var + epsilon): dX = dy·scale·r, dscale = r·Σ dy·(X − mean), dB = Σ dy.
 func batchNormalizationGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, scale, bias, mean, variance := n.In("X"), n.In("scale"), n.In("B"), n.In("input_mean"), n.In("input_var")
 	d, name, grads := dy[0], n.Name, make([]*graph.Value, 5)
@@ -50,9 +50,10 @@ func batchNormalizationGradient(b *Backward, n *graph.Node, dy []*graph.Value) [
 	return grads
 }
 
-// Models may have it in the form that trains, whose running statistics are further outputs
-// and, until opset 8, per element. What is taken here is the normalisation and that it
-// trains: moving the statistics is left to training.
+// Models may have BatchNormalization in training mode, in which the updated running statistics
+// are further outputs. Until opset 8 the statistics could be for each element instead of each
+// channel, which is not supported. The importer keeps the normalisation and the fact that it
+// trains; when such a model is trained, package onnxmodels updates the statistics itself.
 var _ = RegisterForms(
 	batchNormalizationForm(0, 8, "spatial", int64(1)),
 	batchNormalizationForm(9, 13),
@@ -69,7 +70,7 @@ func batchNormalizationForm(from, until int, fields ...any) *Form {
 		From: from, Until: until,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			if len(fields) > 0 && fields[0] == "spatial" && n.Int("spatial") == 0 {
-				return nil, fmt.Errorf("attribute \"spatial\" is 0, of which only 1 is supported")
+				return nil, fmt.Errorf("attribute \"spatial\" is 0, but only 1 is supported")
 			}
 			training := len(n.Outputs) > 1
 			if from >= 14 {
@@ -80,16 +81,16 @@ func batchNormalizationForm(from, until int, fields ...any) *Form {
 				graph.Attribute{Name: "training_mode", Value: flag(training)})
 			mean, variance := n.In("input_mean"), n.In("input_var")
 			if training && len(n.Outputs) > 1 {
-				mean, variance = b.moved(n)
+				mean, variance = b.updatedStatistics(n)
 			}
 			return []*graph.Value{y, mean, variance, mean, variance}[:max(len(n.Outputs), 1)], nil
 		},
 	}
 }
 
-// moved appends the running mean and variance after a step, as ONNX has them: with the biased
-// variance of the batch. Only models that are run as they are use them.
-func (b Builder) moved(n *graph.Node) (mean, variance *graph.Value) {
+// updatedStatistics appends the running mean and variance after a step, as ONNX defines them: with
+// the biased variance of the batch. They are used only if such a model is run as it is.
+func (b Builder) updatedStatistics(n *graph.Node) (mean, variance *graph.Value) {
 	batchMean, batchVariance := b.batchMoments(n.Name+".moved", n.In("X"))
 	keep := b.Scalar(n.Name+".keep", n.Float("momentum"))
 	take := b.Scalar(n.Name+".take", 1-n.Float("momentum"))
@@ -113,8 +114,8 @@ func (b Builder) batchMoments(name string, x *graph.Value) (mean, variance *grap
 	return mean, b.ReduceMean(name+".variance", b.Binary("Mul", name+".squares", centred, centred), true, axes...)
 }
 
-// BatchNormByBatch appends what a node BatchNormalization in training mode gives, by ordinary
-// operators.
+// BatchNormByBatch appends the output of the node n, a BatchNormalization in training mode,
+// computed by ordinary operators.
 func (b Builder) BatchNormByBatch(n *graph.Node) *graph.Value {
 	x, name := n.In("X"), n.Name
 	mean, variance := b.batchMoments(name+".batch", x)
@@ -128,11 +129,12 @@ func (b Builder) BatchNormByBatch(n *graph.Node) *graph.Value {
 	return b.Binary("Add", name, scaled, b.As(x.Elem, b.Shaped(name+".bias", n.In("B"), column)))
 }
 
-// checkChannels checks that the inputs after the first are vectors of its channels.
+// checkChannels checks that each input after the first is a vector with one number for each of
+// its channels.
 func checkChannels(n *graph.Node) error {
 	x := n.In("X")
 	if !x.Elem.Floating() || len(x.Shape) < 2 {
-		return fmt.Errorf("input %s, want floating point numbers [n, channels, …]", x)
+		return fmt.Errorf("input %s, want floating-point numbers [n, channels, …]", x)
 	}
 	for _, v := range n.Inputs[1:] {
 		if v != nil && (len(v.Shape) != 1 || v.Shape[0] != x.Shape[1]) {
@@ -148,9 +150,8 @@ func (b Builder) BatchNormInference(name string, x, scale, bias, mean, variance 
 	return b.one("BatchNormalization", name, []*graph.Value{x, scale, bias, mean, variance}, graph.Attribute{Name: "epsilon", Value: epsilon})
 }
 
-// batchNorm is a normalisation by the statistics of the batch, which stands in a graph
-// until a target replaces it. The running statistics are inputs that it leaves as they
-// are.
+// batchNorm is the marked operator BatchNorm, which a target replaces: normalisation by the
+// statistics of the batch. The running statistics are inputs that it does not change.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Marked, Op: "BatchNorm", Takes: Takes("X", "Scale", "Bias", "RunningMean", "RunningVariance"),
@@ -164,24 +165,24 @@ var _ = Register(&Operator{
 		mean := n.In("RunningMean")
 		return like(n.In("X"), mean, mean, mean)
 	},
-	// dX, dScale, dBias by BatchNormalizationGrad
+	// BatchNormalizationGrad computes dX, dScale and dBias.
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		dx, dscale, dbias := b.BatchNormGrad(n.Name, dy[0], n.In("X"), n.In("Scale"), n.Out("Mean"), n.Out("InverseDeviation"), n.Float("epsilon"))
 		return []*graph.Value{dx, dscale, dbias, nil, nil}
 	},
 })
 
-// BatchNorm is the values that a normalisation by the batch's statistics makes.
+// BatchNorm holds the outputs of a normalisation by the batch's statistics.
 type BatchNorm struct {
 	Y *graph.Value
-	// Mean and Variance, the biased one, are those of the batch: [c].
+	// Mean and Variance (biased) are the statistics of the batch: [c].
 	// InverseDeviation is 1/√(variance + epsilon).
 	Mean, InverseDeviation, Variance *graph.Value
 }
 
 // BatchNormTraining appends x [n, c, h, w] normalised by the batch's own mean and
-// biased variance, then scaled and shifted. The running statistics are inputs of the
-// operator but left as they are.
+// biased variance, then scaled and shifted. The running statistics mean and variance are inputs
+// that the operator does not change.
 func (b Builder) BatchNormTraining(name string, x, scale, bias, mean, variance *graph.Value, epsilon float32) BatchNorm {
 	out := b.Do(Marked, "BatchNorm", Call{
 		Name: name, Inputs: []*graph.Value{x, scale, bias, mean, variance},
@@ -191,7 +192,7 @@ func (b Builder) BatchNormTraining(name string, x, scale, bias, mean, variance *
 }
 
 // batchNormInternal is ONNX Runtime's normalisation by the statistics of the batch
-// (com.microsoft). With momentum 1 it leaves the running ones as they are.
+// (com.microsoft). With momentum 1 it does not change the running statistics.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "BatchNormInternal", Takes: Takes("X", "scale", "B", "input_mean", "input_var"),
@@ -207,8 +208,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// BatchNormInternal appends the operator in place of the marked one (com.microsoft),
-// and returns what it gives, but for the variance.
+// BatchNormInternal appends ONNX Runtime's operator in place of the marked BatchNorm
+// (com.microsoft). It returns all outputs but the variance, which that operator does not have.
 func (b Builder) BatchNormInternal(name string, marked *graph.Node) BatchNorm {
 	out := b.Do(Microsoft, "BatchNormInternal", Call{
 		Name: name, Inputs: marked.Inputs, Want: []bool{true, true, true, true, true},
@@ -219,7 +220,7 @@ func (b Builder) BatchNormInternal(name string, marked *graph.Node) BatchNorm {
 	return BatchNorm{Y: out[0], Mean: out[3], InverseDeviation: out[4]}
 }
 
-// batchNormGrad is the gradients of a normalisation by the batch's statistics
+// BatchNormalizationGrad computes the gradients of a normalisation by the batch's statistics
 // (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{

@@ -10,10 +10,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// This file converts single numbers: from and to the bytes of constants, and to what an
-// element type can hold.
+// This file converts single numbers: from and to the bytes of constants, and to the element
+// types.
 
-// TensorOf returns a constant of a graph as a tensor, or nil if it is none.
+// TensorOf returns the constant v as a tensor, or nil if v is not a constant.
 func TensorOf(v *graph.Value) *Tensor {
 	if !v.Constant() {
 		return nil
@@ -93,8 +93,8 @@ func (t *Tensor) At(i int) float64 {
 	return float64(t.Ints[i])
 }
 
-// set rounds f to the element type and makes it element i. An integer has the fraction
-// cut off; one beyond its type's range wraps.
+// set rounds f to the element type and stores it as element i. Integers drop the fraction and
+// wrap beyond the range of their type.
 func (t *Tensor) set(i int, f float64) {
 	switch {
 	case t.Doubles != nil:
@@ -110,7 +110,7 @@ func (t *Tensor) set(i int, f float64) {
 	}
 }
 
-// rounded is f as a floating point number of at most 32 bits.
+// rounded returns f rounded to a floating-point type of at most 32 bits.
 func rounded(elem graph.Elem, f float64) float32 {
 	switch elem {
 	case graph.Float16:
@@ -121,7 +121,7 @@ func rounded(elem graph.Elem, f float64) float32 {
 	return float32(f)
 }
 
-// wrap is v as an integer of the type, which keeps its lowest bits.
+// wrap returns v as an integer of the type, keeping its lowest bits.
 func wrap(elem graph.Elem, v int64) int64 {
 	switch elem {
 	case graph.Int8:
@@ -152,14 +152,14 @@ func toBFloat16(f float32) float32 {
 	return math.Float32frombits(bits &^ 0xffff)
 }
 
-// Converted returns the elements in another type: a floating point number becomes an
-// integer by cutting its fraction off.
+// Converted returns the tensor in another element type. Floating-point numbers that become
+// integers drop their fraction.
 func Converted(x *Tensor, to graph.Elem) (*Tensor, error) {
 	if x.Elem == to {
 		return x, nil
 	}
 	if to.Size() == 0 {
-		return nil, fmt.Errorf("a conversion from %s to %s is not supported in pure Go", x.Elem, to)
+		return nil, fmt.Errorf("conversion from %s to %s is not supported in pure Go", x.Elem, to)
 	}
 	y, err := newTensor(to, x.Shape...)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// padOperator is Pad by constant numbers of elements, which may be negative in the mode
-// "constant": those are cut off. What is put there is a constant, 0 where none is given, or,
-// in the modes "reflect" and "edge", elements of the data.
+// padOperator is Pad by constant numbers of elements. In the mode "constant" they may be
+// negative, which cuts elements off. The pads are a constant, which is 0 by default, or, in the
+// modes "reflect" and "edge", elements of the data.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Pad", Takes: Takes("data", "pads", "constant_value?"), Gives: Gives("output"), Fields: Fields("mode", "constant")},
 	From:   11, Until: 17,
@@ -26,7 +26,7 @@ var _ = Register(&Operator{
 		for i := range shape {
 			extra := pads[i] + pads[len(shape)+i]
 			if shape[i].Symbol != "" && (pads[i] != 0 || extra != 0) {
-				return nil, fmt.Errorf("input %s is padded along dimension %d", x, i)
+				return nil, fmt.Errorf("input %s cannot be padded along dimension %d, which is symbolic", x, i)
 			}
 			shape[i].Size += extra
 		}
@@ -36,7 +36,7 @@ var _ = Register(&Operator{
 	Eval:     evalPad,
 })
 
-// checkPads checks pads of data of the sizes.
+// checkPads checks that data of the sizes can be padded that way.
 func checkPads(mode string, sizes []int, pads []int64) error {
 	if len(pads) != 2*len(sizes) {
 		return fmt.Errorf("%d pads for %d dimensions", len(pads), len(sizes))
@@ -44,12 +44,12 @@ func checkPads(mode string, sizes []int, pads []int64) error {
 	for i, size := range sizes {
 		before, after := pads[i], pads[len(sizes)+i]
 		if before < -ElementLimit || after < -ElementLimit || before > ElementLimit || after > ElementLimit || int64(size)+before+after < 0 {
-			return fmt.Errorf("pads %v leave no dimension %d", pads, i)
+			return fmt.Errorf("pads %v are too large, or leave nothing of dimension %d", pads, i)
 		}
 		switch least, most := min(before, after), max(before, after); {
 		case mode == "constant":
 		case mode != "reflect" && mode != "edge":
-			return fmt.Errorf("attribute \"mode\" is %q, which is not known", mode)
+			return fmt.Errorf("attribute \"mode\" is %q, want constant, reflect or edge", mode)
 		case least < 0:
 			return fmt.Errorf("pads %v are negative in the mode %q", pads, mode)
 		case most > 0 && size == 0, mode == "reflect" && most > 0 && most >= int64(size):
@@ -69,8 +69,9 @@ func (b Builder) pad(name string, x *graph.Value, pads []int64) *graph.Value {
 	return b.one("Pad", name, []*graph.Value{x, b.Ints(name+".pads", pads...)})
 }
 
-// padGradient is the gradient by the data, which is dy without the pads, to which those of
-// pads that are elements of the data are added; and that by the constant.
+// padGradient returns the gradient with respect to the data: dy without the pads, plus, in the
+// modes that repeat elements, dy of each pad added to the element that it repeats. It also
+// returns the gradient with respect to the constant: the sum of dy over the pads.
 func padGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, value, pads := n.In("data"), n.In("constant_value"), n.In("pads").Ints()
 	grads := make([]*graph.Value, len(n.Inputs))
@@ -86,7 +87,7 @@ func padGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		for axis := range x.Shape {
 			before, after := pads[axis], pads[len(x.Shape)+axis]
 			if before+after > 0 {
-				grads[0] = b.folded(fmt.Sprint(n.Name, ".", axis), grads[0], axis, x.Shape[axis].Size, before, after, mode == "reflect")
+				grads[0] = b.padGradientAlong(fmt.Sprint(n.Name, ".", axis), grads[0], axis, x.Shape[axis].Size, before, after, mode == "reflect")
 			}
 		}
 	}
@@ -106,14 +107,14 @@ func (b Builder) total(name string, x *graph.Value) *graph.Value {
 	return b.ReduceSum(name, x, false, axes...)
 }
 
-// folded appends the gradient along one axis of so many elements, from that by them and their
-// pads: what was repeated is added.
-func (b Builder) folded(name string, d *graph.Value, axis int, size, before, after int64, reflect bool) *graph.Value {
+// padGradientAlong appends the gradient with respect to elements that were padded along one axis
+// in the mode "reflect" or "edge", given d, the gradient with respect to elements and pads.
+func (b Builder) padGradientAlong(name string, d *graph.Value, axis int, size, before, after int64, reflect bool) *graph.Value {
 	sum := []*graph.Value{b.cut(name+".core", d, axis, before, before+size, 1)}
 	for _, side := range []struct {
 		name           string
 		from, to       int64 // of the pads in d
-		edge, mirrored int64 // where the elements begin that they repeat
+		edge, mirrored int64 // the first element that they repeat, in each mode
 	}{
 		{"before", 0, before, 0, 1},
 		{"after", before + size, before + size + after, size - 1, size - 1 - after},
@@ -136,7 +137,7 @@ func (b Builder) folded(name string, d *graph.Value, axis int, size, before, aft
 	return b.Sum(name, sum...)
 }
 
-// cut appends the elements from, from + step, … before to of one axis.
+// cut appends the elements from, from + step, … of one axis, up to but not including `to`.
 func (b Builder) cut(name string, x *graph.Value, axis int, from, to, step int64) *graph.Value {
 	if to < 0 {
 		to = math.MinInt32 // before the first element, when going back
@@ -161,7 +162,7 @@ func evalPad(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	}
 	if len(in) > 2 && in[2] != nil {
 		if value = in[2]; value.Elem != x.Elem || value.Len() != 1 {
-			return nil, fmt.Errorf("constant_value is %s, want one of the elements of %s", value, x)
+			return nil, fmt.Errorf("constant_value is %s, want one number of the type of %s", value, x)
 		}
 	}
 	shape, sources := slices.Clone(x.Shape), make([][]int, rank)
@@ -186,8 +187,8 @@ func evalPad(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return one(y)
 }
 
-// padSources tells which element of a dimension is at each place of the padded one: -1 where
-// the constant is.
+// padSources returns, for each index of a padded dimension, the index of the element that is
+// copied there, or -1 for the constant.
 func padSources(mode string, size, padded, before int) []int {
 	list := make([]int, padded)
 	for i := range list {
@@ -208,7 +209,8 @@ func padSources(mode string, size, padded, before int) []int {
 	return list
 }
 
-// padInto copies the elements, a row along the last dimension at a time.
+// padInto fills y of sizes `to` with elements of x of sizes `from`, a row along the last dimension
+// at a time. sources holds the result of padSources for each dimension.
 func padInto[T any](y, x []T, from, to []int, sources [][]int, value T) {
 	if len(to) == 0 || len(y) == 0 {
 		copy(y, x)

@@ -7,8 +7,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Until opset 10 pads and the constant were attributes; since 18 axes may name the dimensions
-// that are padded, and since 19 pads may be the data's other end.
+// Until opset 10 pads and the constant were attributes. Since opset 18 the input axes may name
+// the dimensions that are padded, and since opset 19 there is the mode "wrap", which repeats the
+// opposite end of the data.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{
@@ -45,7 +46,7 @@ var _ = RegisterForms(
 				return nil, err
 			}
 			if len(list) != 2*len(axes) {
-				return nil, fmt.Errorf("%d pads for %d axes", len(list), len(axes))
+				return nil, fmt.Errorf("there are %d pads for %d axes, want two for each axis", len(list), len(axes))
 			}
 			pads := make([]int64, 2*rank)
 			for i, axis := range axes {
@@ -73,11 +74,11 @@ func integersOf(what string, v *graph.Value) ([]int64, error) {
 	return list, nil
 }
 
-// padded appends what the node of a model gives, with the pads of all dimensions.
+// padded appends the output of a model's Pad node, given the pads of all dimensions.
 func (b Builder) padded(n *graph.Node, pads []int64, value *graph.Value) ([]*graph.Value, error) {
 	x, mode := n.In("data"), n.Text("mode")
 	if len(pads) != 2*len(x.Shape) {
-		return nil, fmt.Errorf("%d pads for input %s", len(pads), x)
+		return nil, fmt.Errorf("there are %d pads for input %s, want two for each dimension", len(pads), x)
 	}
 	if value != nil && len(value.Shape) == 1 { // some models have [1]
 		value = b.Shaped(n.Name+".scalar", value, graph.Shape{})
@@ -85,7 +86,7 @@ func (b Builder) padded(n *graph.Node, pads []int64, value *graph.Value) ([]*gra
 	name := n.Name
 	if mode != "constant" {
 		value = nil
-		if slices.Min(append(pads, 0)) < 0 { // first cut, then pad
+		if slices.Min(append(pads, 0)) < 0 { // negative pads cut first, then the others pad
 			cuts, rest := make([]int64, len(pads)), make([]int64, len(pads))
 			for i, p := range pads {
 				cuts[i], rest[i] = min(p, 0), max(p, 0)
@@ -103,14 +104,15 @@ func (b Builder) padded(n *graph.Node, pads []int64, value *graph.Value) ([]*gra
 	return []*graph.Value{b.one("Pad", name, inputs, graph.Attribute{Name: "mode", Value: mode})}, nil
 }
 
-// wrapped appends x with its other end before and behind it, along one axis.
+// wrapped appends x padded in the mode "wrap" along one axis: its end is put before its start and
+// its start behind its end.
 func (b Builder) wrapped(name string, x *graph.Value, axis int, before, after int64) *graph.Value {
 	d := x.Shape[axis]
 	if before == 0 && after == 0 || b.Err() != nil {
 		return x
 	}
 	if d.Symbol != "" || d.Size < 1 || before+after > ElementLimit {
-		b.Fail("Pad %q: input %s is padded along dimension %d", name, x, axis)
+		b.Fail("Pad %q: input %s cannot be padded along dimension %d", name, x, axis)
 		return x
 	}
 	var parts []*graph.Value

@@ -6,20 +6,22 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// taken is what a Slice or a Gather takes of a value: neighbours along one axis.
-type taken struct {
+// section is a part of a value that a Slice or a Gather reads: the indices start..start+size−1
+// along one axis.
+type section struct {
 	node        *graph.Node
 	axis        int
 	start, size int64
 }
 
-// SplitParts replaces Slices and Gathers that together take all of a value, one part beside
-// another, by a Split. Its gradient joins theirs, which is one pass over memory where each of
-// them would fill a tensor of zeros and all would be added.
+// SplitParts replaces Slices and Gathers that together read all of a value, each a different
+// section, by a Split. The gradient of Split joins the gradients of its outputs in one pass over
+// memory. The gradient of each Slice would be a whole tensor, mostly zeros, and all of them would
+// have to be added.
 func SplitParts(g *graph.Graph) {
-	users := map[*graph.Value][]taken{}
+	users := map[*graph.Value][]section{}
 	for _, n := range g.Nodes {
-		if p, ok := partOf(n); ok && !slices.Contains(g.Outputs, n.Outputs[0]) {
+		if p, ok := sectionOf(n); ok && !slices.Contains(g.Outputs, n.Outputs[0]) {
 			users[n.Inputs[0]] = append(users[n.Inputs[0]], p)
 		}
 	}
@@ -37,40 +39,40 @@ func SplitParts(g *graph.Graph) {
 	}
 }
 
-// partOf tells which part of its first input a node takes, if it is a single one of fixed
-// size.
-func partOf(n *graph.Node) (taken, bool) {
+// sectionOf returns the section of its first input that a node reads, and whether it reads a
+// single section of fixed size.
+func sectionOf(n *graph.Node) (section, bool) {
 	switch {
 	case n.Is("", "Gather"):
 		x, at := n.Inputs[0], TensorOf(n.Inputs[1])
 		axis, err := axisOf(x, n.Int("axis"))
 		if err != nil || at == nil || at.Len() != 1 || x.Shape[axis].Symbol != "" {
-			return taken{}, false
+			return section{}, false
 		}
 		start, err := axisIn(at.Ints[0], x.Size(axis))
-		return taken{n, axis, int64(start), 1}, err == nil
+		return section{n, axis, int64(start), 1}, err == nil
 	case n.Is("", "Slice"):
 		x := n.Inputs[0]
 		cuts, err := cutsOf(n)
 		if err != nil {
-			return taken{}, false
+			return section{}, false
 		}
 		cuts = slices.DeleteFunc(cuts, func(c cut) bool { return c.step == 1 && n.Outputs[0].Shape[c.axis] == x.Shape[c.axis] })
 		if len(cuts) != 1 || cuts[0].step != 1 || x.Shape[cuts[0].axis].Symbol != "" {
-			return taken{}, false
+			return section{}, false
 		}
-		start, size := cuts[0].places(x.Shape[cuts[0].axis].Size)
-		return taken{n, cuts[0].axis, start, size}, size > 0
+		start, size := cuts[0].within(x.Shape[cuts[0].axis].Size)
+		return section{n, cuts[0].axis, start, size}, size > 0
 	}
-	return taken{}, false
+	return section{}, false
 }
 
-// wholeOf returns the parts in their order, if they are all of x, each element in one of them.
-func wholeOf(x *graph.Value, parts []taken) []taken {
+// wholeOf returns the sections in order if they cover x without overlapping, else nil.
+func wholeOf(x *graph.Value, parts []section) []section {
 	if x == nil || len(parts) < 2 || !x.Elem.Floating() {
 		return nil
 	}
-	slices.SortStableFunc(parts, func(a, b taken) int { return int(a.start - b.start) })
+	slices.SortStableFunc(parts, func(a, b section) int { return int(a.start - b.start) })
 	end := int64(0)
 	for _, p := range parts {
 		if p.axis != parts[0].axis || p.start != end {
@@ -84,8 +86,9 @@ func wholeOf(x *graph.Value, parts []taken) []taken {
 	return parts
 }
 
-// split appends a Split of x, and returns what the nodes that take its parts give.
-func (b Builder) split(x *graph.Value, parts []taken) []*graph.Value {
+// split appends a Split of x and returns values that can replace the outputs of the sections'
+// nodes.
+func (b Builder) split(x *graph.Value, parts []section) []*graph.Value {
 	name := b.Local(parts[0].node.Name) + ".parts"
 	sizes := make([]int64, len(parts))
 	c := Call{Name: name, Attributes: []graph.Attribute{{Name: "axis", Value: int64(parts[0].axis)}}}

@@ -6,12 +6,11 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// averagePool is AveragePool: the mean of each window, of which pads count only if
-// count_include_pad is 1.
+// averagePool is AveragePool: the mean of each window. Pads count only if count_include_pad is 1.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "AveragePool", Takes: Takes("X"), Gives: Gives("Y"), Fields: poolFields("count_include_pad", int64(0))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		if err := images(n.In("X")); err != nil {
+		if err := checkImages(n.In("X")); err != nil {
 			return nil, err
 		}
 		return inferPool(n)
@@ -22,8 +21,8 @@ var _ = Register(&Operator{
 	Eval: evalAveragePool,
 })
 
-// maxPool is MaxPool: the largest element of each window, and its flat index in X, which
-// counts columns first if storage_order is 1.
+// maxPool is MaxPool: the largest element of each window, and its flat index in X. If
+// storage_order is 1, indices count down the columns first.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "MaxPool", Takes: Takes("X"), Gives: Gives("Y", "Indices? .indices"),
@@ -42,15 +41,16 @@ var _ = Register(&Operator{
 	Eval: evalMaxPool,
 })
 
-// poolFields are the attributes of pools, and more. In models, ceil_mode and auto_pad say
-// what here pads do.
+// poolFields declares the attributes that all pools have, and more. In models there are also
+// ceil_mode and auto_pad, which the importer turns into pads.
 func poolFields(more ...any) []graph.Field {
 	none := []int64(nil)
 	return Fields(append([]any{"kernel_shape", none, "pads", none, "strides", none}, more...)...)
 }
 
-// maxima returns the indices that a MaxPool gives, in the order of rows. One without them
-// gives them from now on: they take ONNX Runtime several times as long as the maxima.
+// maxima returns the indices of a MaxPool's maxima, in row-major order. If the node does not have
+// the output Indices, it gets one now: only nodes whose gradient is needed have it, since it
+// makes MaxPool several times slower in ONNX Runtime.
 func (b *Backward) maxima(n *graph.Node) *graph.Value {
 	indices := n.Out("Indices")
 	switch {
@@ -68,15 +68,15 @@ func (b *Backward) maxima(n *graph.Node) *graph.Value {
 	return indices
 }
 
-// The gradients of pools are marked operators: those of ONNX Runtime are wrong for a
-// symbolic batch, and have no CUDA kernels.
+// The gradients of pools are marked operators, because ONNX Runtime's own are wrong for a
+// symbolic batch and have no CUDA kernels.
 var (
 	_ = poolGrad("AveragePoolGrad", Takes("dY", "X"), poolFields("count_include_pad", int64(0)))
 	_ = poolGrad("GlobalAveragePoolGrad", Takes("dY", "X"), nil)
 	_ = poolGrad("MaxPoolGrad", Takes("dY", "Indices", "X"), nil)
 )
 
-// poolGrad declares the gradient of a pool by its input X.
+// poolGrad declares the gradient of a pool with respect to its input X.
 func poolGrad(name string, takes []graph.Operand, fields []graph.Field) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Domain: Marked, Op: name, Takes: takes, Gives: Gives("dX"), Fields: fields},
@@ -86,7 +86,7 @@ func poolGrad(name string, takes []graph.Operand, fields []graph.Field) *Operato
 
 func inferPool(n *graph.Node) ([]graph.Type, error) {
 	x := n.In("X")
-	if err := planes(x); err != nil {
+	if err := checkPlanes(x); err != nil {
 		return nil, err
 	}
 	w, err := poolOf(n, len(x.Shape)-2)
@@ -96,8 +96,8 @@ func inferPool(n *graph.Node) ([]graph.Type, error) {
 	return w.slide(x, x.Shape[1])
 }
 
-// poolOf reads a pool's window: its kernel must be given, and pads must be smaller than what
-// it spans, so that no window is of pads alone.
+// poolOf reads a pool's window. Its kernel must be given, and pads must be smaller than the
+// kernel's span, so that no window covers only pads.
 func poolOf(n *graph.Node, dims int) (Sliding, error) {
 	w, err := SlidingOf(n, dims)
 	if err != nil {
@@ -114,8 +114,7 @@ func poolOf(n *graph.Node, dims int) (Sliding, error) {
 	return w, nil
 }
 
-// AveragePool appends the mean of each window of x [n, c, h, w]; pads do not
-// count.
+// AveragePool appends the mean of each window of x [n, c, h, w], without the pads.
 func (b Builder) AveragePool(name string, x *graph.Value, window Window) *graph.Value {
 	return b.one("AveragePool", name, []*graph.Value{x}, window.Attributes()...)
 }
@@ -130,7 +129,7 @@ var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GlobalAveragePool", Takes: Takes("X"), Gives: Gives("Y")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		x := n.In("X")
-		if err := images(x); err != nil {
+		if err := checkImages(x); err != nil {
 			return nil, err
 		}
 		shape := graph.Shape{x.Shape[0], x.Shape[1]}

@@ -9,16 +9,16 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// pooling is a pool that is being computed: what is under the window for each element of
-// the output, by dimension.
+// pooling is a pool that is being computed. For each dimension, spans has one interval for each
+// element of the output: the elements of the input that are under the window.
 type pooling struct {
 	volume
-	parts    [3][]stretch
+	spans    [3][]interval
 	images   int
 	channels int
 }
 
-// poolingOf reads a pool of a node over x, and makes its output.
+// poolingOf reads the pool of a node over x and allocates its output.
 func poolingOf(n *graph.Node, x *Tensor) (pooling, *Tensor, error) {
 	p := pooling{}
 	if len(x.Shape) < 3 || len(x.Shape) > 5 {
@@ -37,17 +37,17 @@ func poolingOf(n *graph.Node, x *Tensor) (pooling, *Tensor, error) {
 		return p, nil, err
 	}
 	p.volume, p.images, p.channels = newVolume(s, x.Shape[2:], out), x.Shape[0], x.Shape[1]
-	for i := range p.parts {
-		p.parts[i] = p.volume.parts(i)
-		if slices.ContainsFunc(p.parts[i], func(q stretch) bool { return q.count() == 0 }) {
-			return p, nil, errors.New("a window is of pads alone")
+	for i := range p.spans {
+		p.spans[i] = p.intervals(i)
+		if slices.ContainsFunc(p.spans[i], func(q interval) bool { return q.count() == 0 }) {
+			return p, nil, errors.New("a window covers only pads")
 		}
 	}
 	return p, y, nil
 }
 
-// each calls f for each channel of each image, with its first element in the input and in the
-// output.
+// each calls f for each channel of each image, with the offsets of its first element in the input
+// and in the output.
 func (p *pooling) each(f func(from, to int)) error {
 	area, places := p.area(), p.places()
 	return parallel(p.images, func(image int) {
@@ -81,13 +81,13 @@ func evalMaxPool(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return []*Tensor{y, {Elem: graph.Int64, Shape: y.Shape, Ints: at}}, err
 }
 
-// largest finds the maxima of one channel, and their places if at is not nil. NaN is larger
+// largest finds the maxima of one channel, and their indices if at is not nil. NaN counts as larger
 // than all numbers.
 func largest[T cmp.Ordered](p *pooling, x []T, from int, y []T, to int, at []int64, byColumns bool) {
 	x = x[from : from+p.area()]
-	for _, z := range p.parts[0] {
-		for _, r := range p.parts[1] {
-			for _, c := range p.parts[2] {
+	for _, z := range p.spans[0] {
+		for _, r := range p.spans[1] {
+			for _, c := range p.spans[2] {
 				best := (z.from*p.size[1]+r.from)*p.size[2] + c.from
 				for d := z.from; d < z.to; d += z.step {
 					for i := r.from; i < r.to; i += r.step {
@@ -101,7 +101,7 @@ func largest[T cmp.Ordered](p *pooling, x []T, from int, y []T, to int, at []int
 				}
 				y[to] = x[best]
 				if at != nil {
-					at[to] = int64(from + p.place(best, byColumns))
+					at[to] = int64(from + p.indexOf(best, byColumns))
 				}
 				to++
 			}
@@ -109,8 +109,9 @@ func largest[T cmp.Ordered](p *pooling, x []T, from int, y []T, to int, at []int
 	}
 }
 
-// place is the number of an element of a channel, which counts columns first if asked.
-func (p *pooling) place(at int, byColumns bool) int {
+// indexOf returns the flat index in a channel of the element at offset at. It counts down the
+// columns first if byColumns.
+func (p *pooling) indexOf(at int, byColumns bool) int {
 	if !byColumns {
 		return at
 	}
@@ -127,7 +128,7 @@ func evalAveragePool(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := 0 // of the elements that count, if all do
+	whole := 0 // the number of elements in each mean, if it is always the same
 	if n.Flag("count_include_pad") {
 		whole = p.elements()
 	}
@@ -142,13 +143,13 @@ func evalAveragePool(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return []*Tensor{y}, err
 }
 
-// means finds the mean under each window of one channel: of what is inside the image, or over
-// the whole number of elements if that is not 0.
+// means computes the mean under each window of one channel: the sum of the elements inside the
+// image, divided by their number, or by `whole` if that is not 0.
 func means[T float32 | float64](p *pooling, x, y []T, whole int) {
 	to := 0
-	for _, z := range p.parts[0] {
-		for _, r := range p.parts[1] {
-			for _, c := range p.parts[2] {
+	for _, z := range p.spans[0] {
+		for _, r := range p.spans[1] {
+			for _, c := range p.spans[2] {
 				sum := 0.0
 				for d := z.from; d < z.to; d += z.step {
 					for i := r.from; i < r.to; i += r.step {

@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// In models, attributes of pools may be left out, pads computed, and the last window cut off:
-// here pads say all of it.
+// In models, attributes of pools may be left out, pads may have to be computed from auto_pad,
+// and ceil_mode may let the last window reach beyond the image. All of it is turned into pads.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{
@@ -26,11 +26,11 @@ var _ = RegisterForms(
 		Build: buildMaxPool,
 	},
 	&Form{
-		// The maximum of each channel is that of a window as large as the image.
+		// GlobalMaxPool becomes MaxPool with a window as large as the image.
 		Schema: graph.Schema{Op: "GlobalMaxPool", Takes: Takes("X"), Gives: Gives("Y")},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			x := n.In("X")
-			if err := images(x); err != nil {
+			if err := checkImages(x); err != nil {
 				return nil, err
 			}
 			sizes := x.Shape[2:].Sizes()
@@ -50,8 +50,8 @@ func ones(n int) []int { return slices.Repeat([]int{1}, n) }
 type poolWindow struct {
 	Sliding
 	over []int // the sizes of the images
-	// end is where what counts ends if pads count: the model's own pads do, but not
-	// what lets the last window fit.
+	// end is, for each dimension, where the elements end that count if pads count: behind
+	// the model's own pads, but before the pads that ceil_mode adds.
 	end []int
 }
 
@@ -59,7 +59,7 @@ type poolWindow struct {
 // window may begin in the pads before the image or in the image, but not behind it (ONNX
 // MaxPool-22).
 func poolWindowOf(n *graph.Node, x *graph.Value) (*poolWindow, error) {
-	if err := planes(x); err != nil {
+	if err := checkPlanes(x); err != nil {
 		return nil, err
 	}
 	s, err := closed(n, x, nil)
@@ -73,7 +73,7 @@ func poolWindowOf(n *graph.Node, x *graph.Value) (*poolWindow, error) {
 			continue
 		}
 		free, stride := size+w.Before[i]+w.After[i]-w.reach(i), w.Strides[i]
-		last := (free + stride - 1) / stride * stride // where the last window begins
+		last := (free + stride - 1) / stride * stride // the start of the last window
 		if free > 0 && last < size+w.Before[i] {
 			w.After[i] += max(0, last-free)
 		}
@@ -84,8 +84,8 @@ func poolWindowOf(n *graph.Node, x *graph.Value) (*poolWindow, error) {
 	return w, nil
 }
 
-// overreach tells whether pads are as large as the kernel, which ONNX Runtime's pools do not
-// take.
+// overreach reports whether a pad is as large as the kernel or larger, which ONNX Runtime's pools
+// do not accept.
 func (w *poolWindow) overreach() bool {
 	for i, k := range w.Kernel {
 		if w.Before[i] >= k || w.After[i] >= k {
@@ -123,7 +123,7 @@ func buildMaxPool(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	return out, nil
 }
 
-// padLowest appends images with pads of the lowest number around them.
+// padLowest appends images padded with −∞, so that the pads never are a maximum.
 func (b Builder) padLowest(name string, x *graph.Value, w Sliding) (*graph.Value, error) {
 	if !x.Elem.Floating() {
 		return nil, fmt.Errorf("pads %v and %v are not smaller than the kernel %v", w.Before, w.After, w.Kernel)
@@ -147,7 +147,7 @@ func buildAveragePool(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	return []*graph.Value{b.asLines(n.Name, y, x)}, nil
 }
 
-// averageOf appends the mean of each window, of which pads count if they are counted.
+// averageOf appends the mean of each window. counted says whether pads count.
 func (b Builder) averageOf(name string, x *graph.Value, w *poolWindow, counted bool) (*graph.Value, error) {
 	if !counted && !w.dilated() {
 		return b.one("AveragePool", name, []*graph.Value{x}, w.Attributes()...), nil
@@ -155,8 +155,8 @@ func (b Builder) averageOf(name string, x *graph.Value, w *poolWindow, counted b
 	return b.recounted(name, b.paddedMean(name, x, w.Sliding), w, counted), nil
 }
 
-// dilatedAverage appends the sum over each window divided by the kernel's size: as a
-// convolution of each channel by itself, since average pools have no dilations in opset 17.
+// dilatedAverage appends the sum over each window, divided by the size of the kernel. It uses a
+// convolution of each channel by itself, because AveragePool has no dilations in opset 17.
 func (b Builder) dilatedAverage(name string, x *graph.Value, w Sliding) *graph.Value {
 	count := w.Elements()
 	kernel := slices.Repeat([]float32{1 / float32(count)}, count)
@@ -176,7 +176,8 @@ func (b Builder) byChannel(name string, x *graph.Value, f func(planes *graph.Val
 	return b.Shaped(name+".channels", y, append(graph.Shape{x.Shape[0], x.Shape[1]}, y.Shape[2:]...))
 }
 
-// recounted makes means over the kernel's size those over what counts.
+// recounted appends the means over the elements that count, given y, the sums of the windows
+// divided by the size of the kernel.
 func (b Builder) recounted(name string, y *graph.Value, w *poolWindow, counted bool) *graph.Value {
 	if b.Err() != nil {
 		return y
@@ -196,9 +197,9 @@ func (b Builder) recounted(name string, y *graph.Value, w *poolWindow, counted b
 	return b.Binary("Mul", name+".counted", y, factor)
 }
 
-// Correction is, for each element of an output of the sizes, the kernel's size over how many
-// of its elements there lie between the places from and to of the images. It is nil if all do
-// everywhere.
+// Correction returns a factor for each element of an output of the sizes out: the size of the
+// kernel divided by the number of its elements that lie in [from, to) of the images. It returns
+// nil if all factors are 1.
 func (s Sliding) Correction(out, from, to []int) []float32 {
 	factors, changed := []float32{1}, false
 	for i, n := range out {

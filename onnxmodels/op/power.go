@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// powOperator is Pow; the exponents may be of another type.
+// powOperator is Pow. The exponents may have another type than the bases.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Pow", Takes: Takes("X", "Y"), Gives: Gives("Z")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -25,8 +25,8 @@ var _ = Register(&Operator{
 	Eval:     func(_ *graph.Node, in []*Tensor) ([]*Tensor, error) { return powers(in[0], in[1]) },
 })
 
-// powers computes in the type of x, or in float64 if x has integers and the exponents may have
-// fractions.
+// powers computes x^y in the type of x, or in float64 if x holds integers and the exponents may
+// have fractions.
 func powers(x, y *Tensor) ([]*Tensor, error) {
 	in := x.Elem
 	if x.Ints != nil && y.Ints == nil {
@@ -48,7 +48,8 @@ func powers(x, y *Tensor) ([]*Tensor, error) {
 	return []*Tensor{z}, err
 }
 
-// dx = dy·y·x^(y − 1), 0 where y is; dy = dz·z·ln x, 0 where x is.
+// powGradient returns dx = dz·y·x^(y − 1), which is 0 where y is 0, and dy = dz·z·ln x, which is
+// taken as 0 where x is 0.
 func powGradient(b *Backward, n *graph.Node, dz []*graph.Value) []*graph.Value {
 	x, z, name := n.In("X"), n.Out("Z"), n.Name
 	y := b.As(x.Elem, n.In("Y"))
@@ -83,7 +84,7 @@ var powerOf = pairwise(math.Pow, func(elem graph.Elem, x, y int64) int64 {
 	return power
 })
 
-// Powers that models have most are said by cheaper operators.
+// The most frequent powers become cheaper operators.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Pow", Takes: Takes("X", "Y"), Gives: Gives("Z")},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -106,8 +107,7 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// modOperator is Mod: what a division leaves, with the sign of B, or with that of A if fmod
-// says so.
+// modOperator is Mod: the remainder of A/B. It has the sign of B, or that of A if fmod is 1.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Mod", Takes: Takes("A", "B"), Gives: Gives("C"), Fields: Fields("fmod", int64(0))},
 	From:   10, Until: 27,
@@ -117,7 +117,7 @@ var _ = Register(&Operator{
 		}
 		return numbers.broadcast(n)
 	},
-	// da = dy, db = −dy·(a − y)/b, the quotient cut to a whole number
+	// da = dy, db = −dy·(a − y)/b
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		grads, name := addGradient(b, n, dy), n.Name
 		if by := n.In("B"); b.Wants(by) {
@@ -126,7 +126,7 @@ var _ = Register(&Operator{
 		}
 		return grads
 	},
-	Known: func(n *graph.Node) []graph.Dim { return alongside(n.In("A"), n.In("B"), moduloDims) },
+	Known: func(n *graph.Node) []graph.Dim { return knownPairs(n.In("A"), n.In("B"), moduloDims) },
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		f := moduloOf
 		if n.Flag("fmod") {
@@ -137,9 +137,9 @@ var _ = Register(&Operator{
 	},
 })
 
-// Since opset 28 floating point numbers, too, may leave what has the sign of B, and models of
-// older opsets have used it: it is what the cut quotient leaves, and B once more where the two
-// have different signs.
+// Since opset 28 the remainder of floating-point numbers may have the sign of B too, and models of
+// older opsets already use that. It is the remainder with the sign of A, plus B where the signs
+// of that remainder and of B differ.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Mod", Takes: Takes("A", "B"), Gives: Gives("C"), Fields: Fields("fmod", int64(0))},
 	From:   10,
@@ -155,7 +155,7 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// moduloDims is what a division of dimensions leaves, if it can be told.
+// moduloDims returns the remainder of a division of dimensions, and whether it can be told.
 func moduloDims(x, y graph.Dim) (graph.Dim, bool) {
 	switch {
 	case y.Symbol != "" || y.Size <= 0:
@@ -166,8 +166,7 @@ func moduloDims(x, y graph.Dim) (graph.Dim, bool) {
 	return graph.Dim{}, x.Size%y.Size == 0
 }
 
-// floorMod is what a division by b leaves that goes down to a whole number; a division by 0
-// leaves 0.
+// floorMod returns the remainder of a/b that has the sign of b. A division by 0 leaves 0.
 func floorMod(a, b int64) int64 {
 	if b == 0 || b == -1 {
 		return 0
@@ -188,5 +187,5 @@ var moduloOf = pairwise(math.Mod, func(elem graph.Elem, a, b int64) int64 {
 
 var remainderOf = pairwise(math.Mod, remainder)
 
-// remainder is what a division leaves that is cut towards 0.
+// remainder returns the remainder of a/b that has the sign of a.
 func remainder(elem graph.Elem, a, b int64) int64 { return a - quotientOf(elem, a, b)*b }

@@ -9,11 +9,11 @@ import (
 )
 
 // Quantized numbers are integers q that stand for (q − zero point)·scale. Scale and zero
-// point are scalars, or have one element for each place along an axis. Blocks of places,
-// types of fewer than 8 bits and of 8 bits of floating point are not supported.
+// point are scalars, or have one element for each index along an axis. Blocks of indices, types
+// of fewer than 8 bits and 8-bit floating-point types are not supported.
 
-// quantizeLinear is the nearest integer to x/scale, ties to even, plus the zero point,
-// within the range of its type.
+// quantizeLinear is QuantizeLinear: x/scale rounded to the nearest integer, ties to even, plus the
+// zero point, limited to the range of its type.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "QuantizeLinear", Takes: Takes("x", "y_scale", "y_zero_point?"), Gives: Gives("y"),
@@ -25,7 +25,7 @@ var _ = Register(&Operator{
 			elem = zero.Elem
 		}
 		if _, _, ok := integerRange(elem); !ok || x.Elem != graph.Float {
-			return nil, fmt.Errorf("from %s to %s: want float32 to integers of 8 or 16 bits", x.Elem, elem)
+			return nil, fmt.Errorf("cannot quantize %s to %s: want float32 to integers of 8 or 16 bits", x.Elem, elem)
 		}
 		if err := checkScale(n, "y_scale", "y_zero_point"); err != nil {
 			return nil, err
@@ -37,7 +37,7 @@ var _ = Register(&Operator{
 		if err := x.want("x", graph.Float, -1); err != nil {
 			return nil, err
 		}
-		steps, err := newSteps(n, x, in[1:])
+		steps, err := newQuantization(n, x, in[1:])
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +58,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// dequantizeLinear is (x − zero point)·scale.
+// dequantizeLinear is DequantizeLinear: (x − zero point)·scale.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "DequantizeLinear", Takes: Takes("x", "x_scale", "x_zero_point?"), Gives: Gives("y"),
@@ -70,7 +70,7 @@ var _ = Register(&Operator{
 			return nil, fmt.Errorf("input %s, want integers of 8, 16 or 32 bits", x)
 		}
 		if zero := n.In("x_zero_point"); zero != nil && zero.Elem != x.Elem {
-			return nil, fmt.Errorf("input %s does not go with the zero point %s", x, zero)
+			return nil, fmt.Errorf("input %s and the zero point %s differ in type", x, zero)
 		}
 		if err := checkScale(n, "x_scale", "x_zero_point"); err != nil {
 			return nil, err
@@ -82,12 +82,12 @@ var _ = Register(&Operator{
 		if _, _, ok := integerRange(x.Elem); !ok && x.Elem != graph.Int32 {
 			return nil, fmt.Errorf("x is %s, want integers of 8, 16 or 32 bits", x)
 		}
-		steps, err := newSteps(n, x, in[1:])
+		steps, err := newQuantization(n, x, in[1:])
 		if err != nil {
 			return nil, err
 		}
 		if steps.zero != nil && steps.zero.Elem != x.Elem {
-			return nil, fmt.Errorf("x is %s, the zero point %s", x, steps.zero)
+			return nil, fmt.Errorf("x is %s and the zero point %s: they differ in type", x, steps.zero)
 		}
 		y, err := newFloats(x.Shape...)
 		if err != nil {
@@ -98,8 +98,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// Since opset 19 there are attributes for what is not supported, and one for the type of
-// integers without a zero point.
+// Since opset 19 there are attributes for blocks and 8-bit floating-point types, which are not
+// supported, and output_dtype, which names the type of the integers if there is no zero point.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{
@@ -131,15 +131,16 @@ var _ = RegisterForms(
 	},
 )
 
-// unblocked appends the operator of the node n without its later attributes.
+// unblocked appends the operator of the node n without the attributes that opset 17 does not have.
 func (b Builder) unblocked(n *graph.Node, inputs ...*graph.Value) ([]*graph.Value, error) {
 	if block := n.Int("block_size"); block != 0 {
-		return nil, fmt.Errorf("attribute \"block_size\" is %d: blocks are not supported", block)
+		return nil, fmt.Errorf("attribute \"block_size\" is %d, but only 0 is supported", block)
 	}
 	return []*graph.Value{b.one(n.Op, n.Name, inputs, graph.Attribute{Name: "axis", Value: n.Int("axis")})}, nil
 }
 
-// integerRange is that of the types that numbers are quantized to.
+// integerRange returns the range of a type that numbers can be quantized to; ok is false for other
+// types.
 func integerRange(e graph.Elem) (least, most int64, ok bool) {
 	switch e {
 	case graph.Uint8:
@@ -161,7 +162,7 @@ func checkScale(n *graph.Node, scaleName, zeroName string) error {
 		return fmt.Errorf("scale %s, want float32", scale)
 	}
 	if zero != nil && !zero.Shape.Equal(scale.Shape) {
-		return fmt.Errorf("zero point %s is not of the shape of the scale %s", zero, scale)
+		return fmt.Errorf("zero point %s does not have the shape of the scale %s", zero, scale)
 	}
 	if len(scale.Shape) == 0 || scale.Shape.Equal(graph.Static(1)) {
 		return nil // one for all elements
@@ -176,16 +177,16 @@ func checkScale(n *graph.Node, scaleName, zeroName string) error {
 	return nil
 }
 
-// steps are the scale and the zero point of each element of a tensor.
-type steps struct {
+// quantization holds the scales and zero points for the elements of a tensor.
+type quantization struct {
 	scale, zero *Tensor // zero may be nil
 	of          *Tensor
-	inner       int // elements for each place along the axis
+	inner       int // elements for each index along the axis
 }
 
-// newSteps reads the inputs scale and zero point of a node for the elements of x.
-func newSteps(n *graph.Node, x *Tensor, in []*Tensor) (*steps, error) {
-	s := &steps{scale: in[0], of: x, inner: 1}
+// newQuantization reads the inputs scale and zero point of a node for the elements of x.
+func newQuantization(n *graph.Node, x *Tensor, in []*Tensor) (*quantization, error) {
+	s := &quantization{scale: in[0], of: x, inner: 1}
 	if err := s.scale.want("scale", graph.Float, -1); err != nil {
 		return nil, err
 	}
@@ -193,7 +194,7 @@ func newSteps(n *graph.Node, x *Tensor, in []*Tensor) (*steps, error) {
 		s.zero = in[1]
 	}
 	if s.zero != nil && (s.zero.Ints == nil || s.zero.Len() != s.scale.Len()) {
-		return nil, fmt.Errorf("zero point is %s, the scale %s", s.zero, s.scale)
+		return nil, fmt.Errorf("zero point is %s and scale %s: want one integer for each scale", s.zero, s.scale)
 	}
 	if s.scale.Len() == 1 {
 		return s, nil
@@ -209,29 +210,29 @@ func newSteps(n *graph.Node, x *Tensor, in []*Tensor) (*steps, error) {
 	return s, nil
 }
 
-// each calls f with every element's scale and zero point.
-func (s *steps) each(f func(i int, scale float32, zero int64)) {
-	places := s.scale.Len()
+// each calls f with the scale and the zero point of every element i.
+func (s *quantization) each(f func(i int, scale float32, zero int64)) {
+	scales := s.scale.Len()
 	for i := range s.of.Len() {
-		place, zero := 0, int64(0)
-		if places > 1 {
-			place = i / s.inner % places
+		k, zero := 0, int64(0)
+		if scales > 1 {
+			k = i / s.inner % scales
 		}
 		if s.zero != nil {
-			zero = s.zero.Ints[place]
+			zero = s.zero.Ints[k]
 		}
-		f(i, s.scale.Floats[place], zero)
+		f(i, s.scale.Floats[k], zero)
 	}
 }
 
-// Quantize appends the integers for x, of the type of the zero point, which like scale is
-// a scalar.
+// Quantize appends the integers that stand for x, in the type of the zero point. Scale and zero
+// point are scalars.
 func (b Builder) Quantize(name string, x, scale, zero *graph.Value) *graph.Value {
 	return b.one("QuantizeLinear", name, []*graph.Value{x, scale, zero})
 }
 
-// Dequantize appends what the integers x stand for. Scale and zero point, which may be
-// nil for 0, are scalars or have an element for each place along the axis.
+// Dequantize appends the numbers that the integers x stand for. Scale and zero point are scalars
+// or have one element for each index along the axis; a zero point of nil means 0.
 func (b Builder) Dequantize(name string, x, scale, zero *graph.Value, axis int) *graph.Value {
 	return b.one("DequantizeLinear", name, []*graph.Value{x, scale, zero}, graph.Attribute{Name: "axis", Value: int64(axis)})
 }

@@ -21,7 +21,7 @@ var (
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			of := n.Out("Y")
 			if n.Float("alpha") < 0 {
-				of = n.In("X") // whose sign is that of y otherwise
+				of = n.In("X") // with a negative alpha, y is positive on both sides of 0
 			}
 			return b.fused("LeakyReluGrad", n.Name, dy, of, graph.Attribute{Name: "alpha", Value: n.Float("alpha")})
 		},
@@ -58,7 +58,7 @@ var (
 	_ = unary("Elu", floats, rule{
 		fields: Fields("alpha", float32(1)),
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
-			return b.exponential(n, dy, 1, float64(n.Float("alpha")))
+			return b.exponentialGradient(n, dy, 1, float64(n.Float("alpha")))
 		},
 		formula: func(n *graph.Node) func(float64) float64 { return exponential(1, float64(n.Float("alpha"))) },
 	})
@@ -66,7 +66,7 @@ var (
 	_ = unary("Selu", floats, rule{
 		fields: Fields("alpha", float32(1.67326319217681884765625), "gamma", float32(1.05070102214813232421875)),
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
-			return b.exponential(n, dy, float64(n.Float("gamma")), float64(n.Float("alpha")))
+			return b.exponentialGradient(n, dy, float64(n.Float("gamma")), float64(n.Float("alpha")))
 		},
 		formula: func(n *graph.Node) func(float64) float64 {
 			return exponential(float64(n.Float("gamma")), float64(n.Float("alpha")))
@@ -74,7 +74,7 @@ var (
 	})
 )
 
-// exponential is gamma·x above 0, and gamma·alpha·(e^x − 1) below.
+// exponential returns the function that is gamma·x above 0 and gamma·alpha·(e^x − 1) below.
 func exponential(gamma, alpha float64) func(x float64) float64 {
 	return func(x float64) float64 {
 		if x > 0 {
@@ -84,8 +84,8 @@ func exponential(gamma, alpha float64) func(x float64) float64 {
 	}
 }
 
-// exponential appends the gradient of such a function.
-func (b *Backward) exponential(n *graph.Node, dy *graph.Value, gamma, alpha float64) *graph.Value {
+// exponentialGradient appends the gradient of the function that exponential returns.
+func (b *Backward) exponentialGradient(n *graph.Node, dy *graph.Value, gamma, alpha float64) *graph.Value {
 	x, y, name := n.In("X"), n.Out("Y"), n.Name
 	below := b.shifted(name+".below", y, gamma*alpha)
 	if gamma == 1 && alpha == 1 {
@@ -93,13 +93,13 @@ func (b *Backward) exponential(n *graph.Node, dy *graph.Value, gamma, alpha floa
 	}
 	of := y
 	if gamma*alpha <= 0 || gamma <= 0 {
-		of = x // whose sign is that of y otherwise
+		of = x // with these factors, y does not have the sign of x
 	}
 	isBelow := b.Compare("Less", name+".is_below", of, b.number(name+".zero", x, 0))
 	return b.Binary("Mul", name, dy, b.where(name+".slope", isBelow, below, b.number(name+".above", x, gamma)))
 }
 
-// Celu is an Elu of x/alpha, times alpha.
+// Celu becomes alpha·Elu(x/alpha).
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Celu", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("alpha", float32(1))},
 	From:   12,
@@ -110,7 +110,7 @@ var _ = RegisterForms(&Form{
 		}
 		switch alpha {
 		case 0:
-			return nil, fmt.Errorf("attribute \"alpha\" is 0")
+			return nil, fmt.Errorf("attribute \"alpha\" is 0, want another number")
 		case 1:
 			return []*graph.Value{b.Unary("Elu", n.Name, x)}, nil
 		}

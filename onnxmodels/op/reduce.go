@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Reductions over axes, or over all dimensions. Those of opset 17 have the axes as an
-// attribute, but for ReduceSum, which has had them as an input since opset 13.
+// Reductions over axes, or over all dimensions. In opset 17 the axes are an attribute, except for
+// ReduceSum, whose axes have been an input since opset 13.
 
 // reduceSum is ReduceSum, whose axes are an input.
 var _ = Register(&Operator{
@@ -40,11 +40,11 @@ var _ = Register(&Operator{
 		if len(axes) == 0 && n.Flag("noop_with_empty_axes") {
 			return one(in[0])
 		}
-		return folded(n, in[0], axes, sumOf)
+		return reduceEval(n, in[0], axes, sumOf)
 	},
 })
 
-// sumAxes are the axes of a node ReduceSum, counted from 0; none are all.
+// sumAxes returns the axes of a ReduceSum node, counted from 0. An empty list means all axes.
 func sumAxes(n *graph.Node) ([]int64, error) {
 	rank := len(n.In("data").Shape)
 	axes, err := axesOf(n.In("axes"), rank)
@@ -59,20 +59,19 @@ func sumAxes(n *graph.Node) ([]int64, error) {
 }
 
 var (
-	// dx = dy/n, expanded. How many elements each mean was taken over may depend on the
-	// batch.
+	// dx = dy/n, expanded. The number n of elements in each mean may depend on the batch.
 	_ = reduction("ReduceMean", meanOf, func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 		x, y, name := n.In("data"), n.Out("reduced"), n.Name
 		d := b.Binary("Div", name+".scaled", dy, b.As(x.Elem, b.ratio(name, x, y)))
 		return b.expandLike(name, d, x)
 	})
-	// dx = dy·y/x. An x of 0 gives no number, as a quotient does.
+	// dx = dy·y/x, which is not a number where x is 0.
 	_ = reduction("ReduceProd", productOf, func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 		x := n.In("data")
 		y := b.keepDims(n, x, n.Out("reduced"), n.Ints("axes"))
 		return b.Binary("Div", n.Name, b.Binary("Mul", n.Name+".share", dy, y), x)
 	})
-	// dy, shared by those of x that are the extremum
+	// dx = dy divided equally among the elements of x that are the extremum, else 0
 	_ = reduction("ReduceMax", largestOf, extremumGradient)
 	_ = reduction("ReduceMin", smallestOf, extremumGradient)
 )
@@ -91,12 +90,13 @@ func extremumGradient(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value 
 	return b.Binary("Mul", name, hit, b.Binary("Div", name+".share", dy, count))
 }
 
-// fold makes one number of those of a tensor at the places.
-type fold func(x *Tensor, places []int) (float64, int64)
+// reducer reduces the elements of a tensor at the given offsets to one number, which it returns
+// as a float or, for a tensor of integers, as an integer.
+type reducer func(x *Tensor, offsets []int) (float64, int64)
 
-// reduction declares one whose axes are an attribute. gradient takes dy with the reduced
+// reduction declares a reduction whose axes are an attribute. gradient gets dy with the reduced
 // dimensions as 1.
-func reduction(name string, f fold, gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value) *Operator {
+func reduction(name string, f reducer, gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Op: name, Takes: Takes("data"), Gives: Gives("reduced"), Fields: Fields("axes", []int64(nil), "keepdims", int64(1))},
 		Until:  17,
@@ -109,21 +109,21 @@ func reduction(name string, f fold, gradient func(b *Backward, n *graph.Node, dy
 			if err != nil {
 				return nil, err
 			}
-			return folded(n, in[0], axes, f)
+			return reduceEval(n, in[0], axes, f)
 		},
 	})
 }
 
-// folded applies f along the axes, or to all elements if there are none.
-func folded(n *graph.Node, x *Tensor, axes []int, f fold) ([]*Tensor, error) {
+// reduceEval reduces x with f along the axes, or along all dimensions if there are no axes.
+func reduceEval(n *graph.Node, x *Tensor, axes []int, f reducer) ([]*Tensor, error) {
 	if len(axes) == 0 {
 		for i := range x.Shape {
 			axes = append(axes, i)
 		}
 	}
-	var outer, inner, kept []int // dimensions that stay, those that go, and the shape
+	var outer, inner, kept []int // the sizes that stay, those that are reduced, and the output's shape
 	var outerStep, innerStep []int
-	step := strides2(x.Shape)
+	step := elementStrides(x.Shape)
 	for i, d := range x.Shape {
 		if slices.Contains(axes, i) {
 			inner, innerStep = append(inner, d), append(innerStep, step[i])
@@ -139,13 +139,13 @@ func folded(n *graph.Node, x *Tensor, axes []int, f fold) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	reach := placesOf(inner, innerStep)
-	places := make([]int, len(reach))
-	for i, from := range placesOf(outer, outerStep) {
+	reach := offsetsOf(inner, innerStep)
+	offsets := make([]int, len(reach))
+	for i, from := range offsetsOf(outer, outerStep) {
 		for k, p := range reach {
-			places[k] = from + p
+			offsets[k] = from + p
 		}
-		number, whole := f(x, places)
+		number, whole := f(x, offsets)
 		if y.Ints != nil {
 			y.Ints[i] = wrap(y.Elem, whole)
 		} else {
@@ -155,18 +155,9 @@ func folded(n *graph.Node, x *Tensor, axes []int, f fold) ([]*Tensor, error) {
 	return one(y)
 }
 
-// strides2 are how far apart the elements of a tensor are along each dimension.
-func strides2(shape []int) []int {
-	steps, n := make([]int, len(shape)), 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		steps[i] = n
-		n *= shape[i]
-	}
-	return steps
-}
-
-// placesOf lists where the elements of a part are, in their order.
-func placesOf(shape, steps []int) []int {
+// offsetsOf lists the offsets of the elements that a loop over the shape visits, if it advances by
+// steps[i] along dimension i.
+func offsetsOf(shape, steps []int) []int {
 	list := make([]int, 0, product(shape))
 	walk(shape, steps, steps, func(_, n, i, _, step, _ int) {
 		for k := range n {
@@ -209,7 +200,7 @@ func largestOf(x *Tensor, places []int) (float64, int64) {
 	for i, p := range places {
 		if x.Ints == nil {
 			number = max(number, x.At(p))
-		} else if i == 0 || less(x.Elem, whole, x.Ints[p]) {
+		} else if i == 0 || isLess(x.Elem, whole, x.Ints[p]) {
 			whole = x.Ints[p]
 		}
 	}
@@ -221,23 +212,23 @@ func smallestOf(x *Tensor, places []int) (float64, int64) {
 	for i, p := range places {
 		if x.Ints == nil {
 			number = min(number, x.At(p))
-		} else if i == 0 || less(x.Elem, x.Ints[p], whole) {
+		} else if i == 0 || isLess(x.Elem, x.Ints[p], whole) {
 			whole = x.Ints[p]
 		}
 	}
 	return number, whole
 }
 
-// less compares integers of a type.
-func less(elem graph.Elem, a, b int64) bool {
+// isLess reports whether a < b for integers of a type.
+func isLess(elem graph.Elem, a, b int64) bool {
 	if elem == graph.Uint64 {
 		return uint64(a) < uint64(b)
 	}
 	return a < b
 }
 
-// lowest and highest are the ends of the range of an integer type: what an extremum of no
-// elements is.
+// lowest and highest return the ends of the range of an integer type, which are the maximum and
+// the minimum of no elements.
 func lowest(elem graph.Elem) int64 {
 	switch elem {
 	case graph.Int8, graph.Int16, graph.Int32, graph.Int64:
@@ -253,12 +244,13 @@ func highest(elem graph.Elem) int64 {
 	case graph.Int64:
 		return math.MaxInt64
 	case graph.Uint64:
-		return -1 // all bits
+		return -1 // the bits of the largest uint64
 	}
 	return wrap(elem, lowest(elem)-1)
 }
 
-// inferReduced is x without the axes, or with them of size 1. No axes are all of them.
+// inferReduced returns the type of x without the axes, or with size 1 there if the node keeps
+// dimensions. No axes means all.
 func inferReduced(n *graph.Node, x *graph.Value, axes []int64) ([]graph.Type, error) {
 	var reduced []int
 	for _, a := range axes {
@@ -280,14 +272,14 @@ func inferReduced(n *graph.Node, x *graph.Value, axes []int64) ([]graph.Type, er
 	return typed(x.Elem, shape)
 }
 
-// ReduceSum appends the sum of x over the axes, counted from 0, which are kept as 1
-// if keep.
+// ReduceSum appends the sum of x over the axes, counted from 0. If keep, they stay as
+// dimensions of 1.
 func (b Builder) ReduceSum(name string, x *graph.Value, keep bool, axes ...int64) *graph.Value {
 	return b.one("ReduceSum", name, []*graph.Value{x, b.Ints(name+".axes", axes...)}, keepdims(keep))
 }
 
-// ReduceMean appends the mean of x over the axes, counted from 0, which are kept as 1
-// if keep.
+// ReduceMean appends the mean of x over the axes, counted from 0. If keep, they stay as
+// dimensions of 1.
 func (b Builder) ReduceMean(name string, x *graph.Value, keep bool, axes ...int64) *graph.Value {
 	return b.one("ReduceMean", name, []*graph.Value{x}, graph.Attribute{Name: "axes", Value: axes}, keepdims(keep))
 }
@@ -296,8 +288,8 @@ func keepdims(keep bool) graph.Attribute {
 	return graph.Attribute{Name: "keepdims", Value: flag(keep)}
 }
 
-// ratio is how many elements x has for each of y, a constant if both sizes are
-// fixed.
+// ratio returns the number of elements of x divided by that of y, a constant if it does not
+// depend on symbols.
 func (b *Backward) ratio(name string, x, y *graph.Value) *graph.Value {
 	if d, err := quotient(x.Shape, y.Shape); err == nil && d.Symbol == "" {
 		return b.Scalar(name+".count", float32(d.Size))
@@ -308,8 +300,8 @@ func (b *Backward) ratio(name string, x, y *graph.Value) *graph.Value {
 	return b.Binary("Div", name+".count", size(x), size(y))
 }
 
-// keepDims returns the gradient of a reduction of x in the shape that the
-// reduction has when it keeps the reduced dimensions as 1.
+// keepDims returns dy, the gradient with respect to a reduction of x over the axes, with the
+// reduced dimensions as 1.
 func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value, axes []int64) *graph.Value {
 	if len(dy.Shape) == len(x.Shape) {
 		return dy
@@ -331,19 +323,19 @@ func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value, axes []int64) *gr
 	return b.Shaped(n.Name+".kept", dy, shape)
 }
 
-// reduceAllL2 is the L2 norm of all inputs' elements together (com.microsoft).
+// reduceAllL2 is ReduceAllL2: the L2 norm of the elements of all inputs together (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "ReduceAllL2", Takes: Takes("X*"), Gives: Gives("Y")},
 	Infer:  func(*graph.Node) ([]graph.Type, error) { return typed(graph.Float, graph.Shape{}) },
 })
 
-// L2Norm appends the L2 norm of all values' elements together, a float scalar, which
-// is finite only if they are (com.microsoft ReduceAllL2).
+// L2Norm appends the L2 norm of the elements of all values together, a float scalar. It is finite
+// only if all elements are (com.microsoft ReduceAllL2).
 func (b Builder) L2Norm(name string, values ...*graph.Value) *graph.Value {
 	return b.in(Microsoft, "ReduceAllL2", name, values)
 }
 
-// argMax is ArgMax.
+// argMax is ArgMax: the index of the largest element along an axis.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "ArgMax", Takes: Takes("data"), Gives: Gives("reduced"),

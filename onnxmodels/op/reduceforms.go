@@ -6,8 +6,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// The forms of reductions in models: axes as an attribute or as an input, and reductions
-// that are said by others.
+// The forms of reductions in models: with the axes as an attribute or as an input, and reductions
+// that are computed by other operators.
 var _ = RegisterForms(
 	reductionForm("ReduceSum", 0, 12, axesAttribute, plainReduction("ReduceSum")),
 	reductionForm("ReduceMean", 18, 0, axesInput, plainReduction("ReduceMean")),
@@ -22,8 +22,8 @@ var _ = RegisterForms(
 	reductionForm("ReduceSumSquare", 0, 17, axesAttribute, reduceSumSquare), reductionForm("ReduceSumSquare", 18, 0, axesInput, reduceSumSquare),
 )
 
-// reduced says how a model reduces x: over the axes, counted from 0, or over all dimensions
-// without any.
+// reduced describes a reduction of x in a model: over the axes, counted from 0, or over all
+// dimensions if there are no axes.
 type reduced struct {
 	name string
 	x    *graph.Value
@@ -64,8 +64,7 @@ func reductionForm(name string, from, until int, input bool, build func(b Builde
 	return f
 }
 
-// noReduction is what a reduction over no axis does to each element: what its function of a
-// single one is.
+// noReduction appends a reduction over no axis, which reduces each element by itself.
 func noReduction(b Builder, name string, r reduced) *graph.Value {
 	switch name {
 	case "ReduceL1", "ReduceL2":
@@ -100,7 +99,7 @@ func plainReduction(op string) func(b Builder, r reduced) *graph.Value {
 	}
 }
 
-// boolReduction reduces booleans, which opset 17 cannot, as bytes.
+// boolReduction reduces booleans as bytes, because opset 17 cannot reduce booleans.
 func boolReduction(op string) func(b Builder, r reduced) *graph.Value {
 	return func(b Builder, r reduced) *graph.Value {
 		if r.x.Elem != graph.Bool {
@@ -128,8 +127,9 @@ func reduceLogSum(b Builder, r reduced) *graph.Value {
 	return b.Unary("Log", r.name, r.sum(b, r.name+".sum", r.x))
 }
 
-// reduceLogSumExp is m + log Σ exp(x − m), where m is the largest, which keeps the exponents
-// from overflow. Of no elements, or of infinities alone, m is taken as 0.
+// reduceLogSumExp appends m + log Σ exp(x − m), where m is the largest element, so that exp does
+// not overflow. m is limited to finite numbers, which matters if all elements are infinite or if
+// there are none.
 func reduceLogSumExp(b Builder, r reduced) *graph.Value {
 	largest := b.one("ReduceMax", r.name+".largest", []*graph.Value{r.x}, append(axesAttributeOf(r), keepdims(true))...)
 	low := b.As(r.x.Elem, b.Scalar(r.name+".low", -math.MaxFloat32/2))
@@ -149,7 +149,7 @@ func axesAttributeOf(r reduced) []graph.Attribute {
 	return []graph.Attribute{{Name: "axes", Value: r.axes}}
 }
 
-// squeezeAxes drops the axes, or all of them without any.
+// squeezeAxes drops the axes, or all dimensions if there are no axes.
 func (b Builder) squeezeAxes(name string, x *graph.Value, axes []int64) *graph.Value {
 	if len(axes) == 0 {
 		for i := range x.Shape {

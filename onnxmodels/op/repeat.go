@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// tile is Tile: a tensor beside itself, so many times along each dimension.
+// tile is Tile: a tensor repeated along each dimension.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Tile", Takes: Takes("input", "repeats"), Gives: Gives("output")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -18,7 +18,7 @@ var _ = Register(&Operator{
 		shape := make(graph.Shape, len(times))
 		for i, t := range times {
 			if shape[i], err = quotient(graph.Shape{x.Shape[i], t}, nil); err != nil {
-				return nil, fmt.Errorf("dimension %d of input %s is repeated %s times", i, x, t)
+				return nil, fmt.Errorf("dimension %d of input %s cannot be repeated %s times: its size is symbolic", i, x, t)
 			}
 		}
 		return typed(x.Elem, shape)
@@ -31,13 +31,13 @@ var _ = Register(&Operator{
 			return nil, err
 		}
 		if len(in[1].Ints) != len(x.Shape) {
-			return nil, fmt.Errorf("%d repeats for input %s", len(in[1].Ints), x)
+			return nil, fmt.Errorf("there are %d repeats for input %s, want one for each dimension", len(in[1].Ints), x)
 		}
 		var shape, split, steps []int
-		for i, step := range places(x.Shape) {
+		for i, step := range elementStrides(x.Shape) {
 			times := int(in[1].Ints[i])
 			if times < 0 {
-				return nil, fmt.Errorf("repeats %v for input %s", in[1].Ints, x)
+				return nil, fmt.Errorf("repeats %v of input %s are negative", in[1].Ints, x)
 			}
 			shape = append(shape, times*x.Shape[i])
 			split, steps = append(split, times, x.Shape[i]), append(steps, 0, step)
@@ -51,7 +51,7 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// repeatsOf reads how many times each dimension is repeated.
+// repeatsOf returns how many times each dimension is repeated.
 func repeatsOf(n *graph.Node) ([]graph.Dim, error) {
 	x, repeats := n.In("input"), n.In("repeats")
 	times := repeats.Known()
@@ -59,7 +59,7 @@ func repeatsOf(n *graph.Node) ([]graph.Dim, error) {
 		return nil, fmt.Errorf("the repeats %s are not known before the model runs", repeats)
 	}
 	if len(times) != len(x.Shape) {
-		return nil, fmt.Errorf("%d repeats for input %s", len(times), x)
+		return nil, fmt.Errorf("there are %d repeats for input %s, want one for each dimension", len(times), x)
 	}
 	return times, nil
 }

@@ -7,9 +7,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that give the elements of a tensor, in their order, another shape.
+// Operators that change the shape of a tensor but not the order of its elements.
 
-// reshapeOperator is Reshape: 0 keeps a dimension, and one -1 takes what is left.
+// reshapeOperator is Reshape. A size of 0 keeps a dimension, and one size of −1 is computed from
+// the number of elements.
 var _ = Register(&Operator{
 	Schema:   graph.Schema{Op: "Reshape", Takes: Takes("data", "shape"), Gives: Gives("reshaped"), Fields: Fields("allowzero", int64(0))},
 	Infer:    inferReshape,
@@ -18,7 +19,7 @@ var _ = Register(&Operator{
 	Moves:    true,
 })
 
-// In models, sizes that are computed become constants where they are known.
+// In models, sizes that the model computes become constants if they are known.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Reshape", Takes: Takes("data", "shape"), Gives: Gives("reshaped"), Fields: Fields("allowzero", int64(0))},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -32,15 +33,15 @@ var _ = RegisterForms(&Form{
 			sizes, attributes = b.Ints(n.Name+".sizes", list...), nil
 		}
 		if shape == nil {
-			return nil, fmt.Errorf("the shape that it gives is not known before the model runs")
+			return nil, fmt.Errorf("the shape of its output is not known before the model runs")
 		}
 		return b.Do("", "Reshape", Call{Name: n.Name, Inputs: []*graph.Value{x, sizes}, Attributes: attributes, Types: types}), nil
 	},
 })
 
-// constantSizes are the numbers by which Reshape makes the shape of one that is known: -1
-// for its only symbol, or else 0 for those that stay where they are. It returns nil if
-// there are none.
+// constantSizes returns the sizes with which Reshape turns a shape into another: −1 for the only
+// symbol, or 0 for a symbol that stays at its index. It returns nil if that is not possible,
+// because more than one symbol moves.
 func constantSizes(from, to graph.Shape) []int64 {
 	if to == nil {
 		return nil
@@ -63,11 +64,11 @@ func constantSizes(from, to graph.Shape) []int64 {
 	return list
 }
 
-// maxRank is how many dimensions a tensor may have. Networks have 4 or 5.
+// maxRank is the most dimensions that a tensor may have. Networks need 4 or 5.
 const maxRank = 64
 
-// inferReshape tells the shape if its sizes are known. Elsewhere who builds the
-// graph has to say it.
+// inferReshape returns the new shape if its sizes are known. Otherwise the shape is nil, and the
+// caller of Builder.Do must give the type.
 func inferReshape(n *graph.Node) ([]graph.Type, error) {
 	x, sizes := n.In("data"), n.In("shape")
 	list := sizes.Known()
@@ -75,7 +76,7 @@ func inferReshape(n *graph.Node) ([]graph.Type, error) {
 		return typed(x.Elem, nil)
 	}
 	if len(list) > maxRank {
-		return nil, fmt.Errorf("a shape of %d dimensions, more than %d, for input %s", len(list), maxRank, x)
+		return nil, fmt.Errorf("the shape for input %s has %d dimensions, more than %d", x, len(list), maxRank)
 	}
 	shape, open := make(graph.Shape, len(list)), -1
 	for i, d := range list {
@@ -87,7 +88,7 @@ func inferReshape(n *graph.Node) ([]graph.Type, error) {
 		case d.Size == 0 && !n.Flag("allowzero") && i < len(x.Shape):
 			shape[i] = x.Shape[i]
 		case d.Size < 0:
-			return nil, fmt.Errorf("shape %v for input %s", list, x)
+			return nil, fmt.Errorf("shape %v for input %s is negative", list, x)
 		default:
 			shape[i] = d
 		}
@@ -97,19 +98,20 @@ func inferReshape(n *graph.Node) ([]graph.Type, error) {
 		if _, static := x.Shape.Elements(); err != nil && static {
 			return nil, fmt.Errorf("%v does not fit input %s", list, x)
 		} else if err != nil {
-			rest = graph.Symbol(n.Name + ".rest") // such as a half of the batch
+			rest = graph.Symbol(n.Name + ".rest") // for example half of the batch
 		}
 		shape[open] = rest
 	}
 	have, static := x.Shape.Elements()
 	want, both := shape.Elements()
 	if static && both && have != want {
-		return nil, fmt.Errorf("%s as %s", x, shape)
+		return nil, fmt.Errorf("input %s does not have the elements of the shape %s", x, shape)
 	}
 	return typed(x.Elem, shape)
 }
 
-// quotient is the product of dimensions by that of others.
+// quotient returns the product of some dimensions divided by the product of others, or an error
+// if that is not a dimension.
 func quotient(of, by graph.Shape) (graph.Dim, error) {
 	size := func(s graph.Shape) (n int64, symbols map[string]int) {
 		n, symbols = 1, map[string]int{}
@@ -138,14 +140,14 @@ func quotient(of, by graph.Shape) (graph.Dim, error) {
 		delete(below, symbol)
 	}
 	if len(below) > 0 || m == 0 || n%m != 0 {
-		return left, fmt.Errorf("%s by %s is no dimension", of, by)
+		return left, fmt.Errorf("%s divided by %s is not a dimension", of, by)
 	}
 	left.Size = n / m
 	return left, nil
 }
 
-// Reshape appends x with another shape, given also as the tensor `sizes` that
-// the operator reads: constants (-1 for the one symbolic size) or computed.
+// Reshape appends x with another shape. The operator reads the shape from the tensor `sizes`,
+// which is constant (with −1 for the one symbolic size) or computed.
 func (b Builder) Reshape(name string, x, sizes *graph.Value, shape graph.Shape) *graph.Value {
 	if x == nil {
 		b.Fail("Reshape %q: input data is missing", name)
@@ -163,15 +165,15 @@ func (b Builder) View(name string, x *graph.Value, sizes ...int) *graph.Value {
 	return b.Reshape(name, x, b.Ints(name+".sizes", list...), graph.Static(sizes...))
 }
 
-// Shaped appends x with a shape of as many elements, of whose dimensions one at most is a
-// symbol that x does not have at the same place.
+// Shaped appends x with another shape, which must have as many elements. At most one of its
+// dimensions may be a symbol that x does not have at the same index.
 func (b Builder) Shaped(name string, x *graph.Value, shape graph.Shape) *graph.Value {
 	if x.Shape.Equal(shape) {
 		return x
 	}
 	list := constantSizes(x.Shape, shape)
 	if list == nil {
-		b.Fail("Reshape %q: %s as %s has more than one open dimension", name, x, shape)
+		b.Fail("Reshape %q: from %s to %s, more than one symbolic dimension moves", name, x, shape)
 		return x
 	}
 	return b.Reshape(name, x, b.Ints(name+".sizes", list...), shape)
@@ -184,7 +186,7 @@ func evalReshape(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	}
 	sizes := in[1].Ints
 	if n := len(sizes); n > maxRank {
-		return nil, fmt.Errorf("a shape of %d dimensions, more than %d, for input %s", n, maxRank, x)
+		return nil, fmt.Errorf("the shape for input %s has %d dimensions, more than %d", x, n, maxRank)
 	}
 	shape, left := make([]int, len(sizes)), -1
 	known := 1
@@ -196,7 +198,7 @@ func evalReshape(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		case d == 0 && !n.Flag("allowzero") && i < len(x.Shape):
 			d = int64(x.Shape[i])
 		case d < 0 || d > ElementLimit:
-			return nil, fmt.Errorf("shape %v for input %s", sizes, x)
+			return nil, fmt.Errorf("shape %v for input %s is negative or too large", sizes, x)
 		}
 		if shape[i] = int(d); known <= ElementLimit {
 			known *= shape[i]
@@ -213,8 +215,8 @@ func evalReshape(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return one(x.reshaped(shape...))
 }
 
-// flattenOperator is Flatten: a matrix of the dimensions before the axis and those from
-// it on.
+// flattenOperator is Flatten: a matrix whose rows are the dimensions before the axis and whose
+// columns are those from the axis on.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Flatten", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(1))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -226,7 +228,7 @@ var _ = Register(&Operator{
 		shape := make(graph.Shape, 2)
 		for i, part := range []graph.Shape{x.Shape[:axis], x.Shape[axis:]} {
 			if shape[i], err = quotient(part, nil); err != nil {
-				return nil, fmt.Errorf("input %s has more than one open dimension", x)
+				return nil, fmt.Errorf("input %s has more than one symbolic dimension", x)
 			}
 		}
 		return typed(x.Elem, shape)
@@ -243,7 +245,8 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// flattenAxis is an axis of Flatten, which may be behind the last dimension.
+// flattenAxis returns the axis of Flatten, counted from 0. It may be the rank, one behind the last
+// dimension.
 func flattenAxis(axis int64, rank int) (int, error) {
 	if axis < 0 {
 		axis += int64(rank)
@@ -254,8 +257,8 @@ func flattenAxis(axis int64, rank int) (int, error) {
 	return int(axis), nil
 }
 
-// Flatten appends x as a matrix of its first dimension and the product of the
-// others.
+// Flatten appends x as a matrix [n, product of the other dimensions], where n is its first
+// dimension.
 func (b Builder) Flatten(name string, x *graph.Value) *graph.Value {
 	return b.one("Flatten", name, []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(1)})
 }

@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// resizeOperator is Resize by constant scales, in what ONNX Runtime's kernels do as ONNX says.
-// Models may have more: see resizeform.go.
+// resizeOperator is Resize by constant scales, with those attributes for which ONNX Runtime's
+// kernels follow ONNX's definition. For everything else that models may have, see resizeform.go.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "Resize", Takes: Takes("X", "roi?", "scales?", "sizes?"), Gives: Gives("Y"),
@@ -19,12 +19,12 @@ var _ = Register(&Operator{
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		x, scales := n.In("X"), n.In("scales")
 		if scales == nil || !scales.Constant() || scales.Elem != graph.Float || len(scales.Floats()) != len(x.Shape) {
-			return nil, fmt.Errorf("the scales are no constants, one for each dimension of %s", x)
+			return nil, fmt.Errorf("the scales are not constants, one for each dimension of %s", x)
 		}
 		shape := slices.Clone(x.Shape)
 		for i, s := range scales.Floats() {
 			if s != 1 && shape[i].Symbol != "" {
-				return nil, fmt.Errorf("%s is resized along dimension %d", x, i)
+				return nil, fmt.Errorf("%s cannot be resized along dimension %d, which is symbolic", x, i)
 			}
 			shape[i].Size = int64(scaled(int(shape[i].Size), s))
 		}
@@ -54,21 +54,21 @@ var _ = Register(&Operator{
 	},
 })
 
-// unchanged are the taps of a dimension that is not resized, whatever its size.
+// unchanged stands for the taps of a dimension that is not resized, whatever its size.
 var unchanged = taps{size: 1, count: 1, at: []int{0}, weights: []float64{1}}
 
-// scaled is the size of a dimension that is resized (ONNX Resize-13).
+// scaled returns the size of a dimension after resizing (ONNX Resize-13).
 func scaled(size int, scale float32) int { return int(float32(size) * scale) }
 
-// resizing returns what a node reads in each dimension of x, whose symbolic ones have a size
-// of 0.
+// resizing returns, for each dimension, which elements of the input the node reads. Symbolic
+// dimensions, which are never resized, may have any size in sizes.
 func resizing(n *graph.Node, sizes []int, scales []float32) ([]taps, error) {
 	s, err := samplingOf(n)
 	if err != nil {
 		return nil, err
 	}
 	if s.coordinates == "tf_crop_and_resize" || s.coordinates == "half_pixel_symmetric" {
-		return nil, fmt.Errorf("attribute \"coordinate_transformation_mode\" is %q", s.coordinates)
+		return nil, fmt.Errorf("attribute \"coordinate_transformation_mode\" is %q, which this operator does not support", s.coordinates)
 	}
 	list := make([]taps, len(sizes))
 	for i, size := range sizes {
@@ -76,17 +76,18 @@ func resizing(n *graph.Node, sizes []int, scales []float32) ([]taps, error) {
 			list[i] = unchanged
 			continue
 		}
-		along, err := s.along(size, scaled(size, scales[i]), float64(scales[i]))
+		dim, err := s.forSizes(size, scaled(size, scales[i]), float64(scales[i]))
 		if err != nil {
 			return nil, err
 		}
-		list[i] = along.taps(along.kernelPosition)
+		list[i] = dim.taps(dim.kernelPosition)
 	}
 	return list, nil
 }
 
-// resizeGradient gives each element of X the sum of what it was given, times its weight there:
-// an AveragePool where elements are repeated, else products with the weights as matrices.
+// resizeGradient returns dx: for each element of x, the sum of dy over the elements of y that read
+// it, times its weights there. If elements are only repeated, an AveragePool computes that; else a
+// product with the transposed matrix of weights does, one dimension at a time.
 func resizeGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, d := n.In("X"), dy[0]
 	grads := make([]*graph.Value, len(n.Inputs))
@@ -95,21 +96,22 @@ func resizeGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 		b.Fail("differentiate %q: %w", n.Name, err)
 		return grads
 	}
-	if grads[0] = b.gathered(n.Name, d, list); grads[0] != nil {
+	if grads[0] = b.repeatGradient(n.Name, d, list); grads[0] != nil {
 		return grads
 	}
 	for axis, t := range list {
 		if !t.identity() {
 			m := t.matrix()
-			d = b.product(fmt.Sprint(n.Name, ".", axis), d, axis, transposed(m, t.size), t.size)
+			d = b.applyMatrix(fmt.Sprint(n.Name, ".", axis), d, axis, transposed(m, t.size), t.size)
 		}
 	}
 	grads[0] = d
 	return grads
 }
 
-// gathered is the gradient if elements of images are repeated, else nil.
-func (b *Backward) gathered(name string, d *graph.Value, list []taps) *graph.Value {
+// repeatGradient appends the gradient if all elements of images are repeated equally often. Else it
+// returns nil.
+func (b *Backward) repeatGradient(name string, d *graph.Value, list []taps) *graph.Value {
 	times := make([]int, len(list))
 	for i, t := range list {
 		times[i] = t.repeats()
@@ -123,7 +125,7 @@ func (b *Backward) gathered(name string, d *graph.Value, list []taps) *graph.Val
 	return b.Binary("Mul", name, mean, b.As(d.Elem, b.Scalar(name+".times", float32(product(k)))))
 }
 
-// transposed is a matrix with so many columns, transposed.
+// transposed returns the transpose of a matrix with the given number of columns.
 func transposed(m []float64, columns int) []float64 {
 	t, rows := make([]float64, len(m)), len(m)/max(columns, 1)
 	for i := range m {
@@ -132,8 +134,9 @@ func transposed(m []float64, columns int) []float64 {
 	return t
 }
 
-// product appends x with the matrix m, of so many rows, applied along one dimension.
-func (b Builder) product(name string, x *graph.Value, axis int, m []float64, rows int) *graph.Value {
+// applyMatrix appends x with the matrix m, which has the given number of rows, applied along one
+// dimension.
+func (b Builder) applyMatrix(name string, x *graph.Value, axis int, m []float64, rows int) *graph.Value {
 	if b.Err() != nil {
 		return x
 	}
@@ -154,7 +157,7 @@ func (b Builder) product(name string, x *graph.Value, axis int, m []float64, row
 	return b.Transpose(name+".back", y, order...)
 }
 
-// matrixOf appends a constant matrix of the element type of x.
+// matrixOf appends m as a constant matrix of the element type of x.
 func (b Builder) matrixOf(name string, x *graph.Value, m []float64, rows, columns int) *graph.Value {
 	t := &Tensor{Elem: graph.Double, Shape: []int{rows, columns}, Doubles: m}
 	c, err := Converted(t, x.Elem)
@@ -165,7 +168,7 @@ func (b Builder) matrixOf(name string, x *graph.Value, m []float64, rows, column
 	return b.constant(name+".weights", c)
 }
 
-// sampled is x with one dimension read as taps say.
+// sampled returns x resized along one dimension, as the taps describe.
 func sampled(x *Tensor, axis int, t taps) (*Tensor, error) {
 	out := len(t.at) / max(t.count, 1)
 	shape := slices.Clone(x.Shape)
@@ -209,11 +212,11 @@ func sampleInto[T float32 | float64 | int64](y, x []T, t taps, inner int) {
 	}
 }
 
-// Upsample appends images x [n, c, …] with every element repeated so many times in each
-// dimension.
+// Upsample appends images x [n, c, …] with every element repeated times[i] times in dimension i
+// after the channels.
 func (b Builder) Upsample(name string, x *graph.Value, times ...int) *graph.Value {
 	if slices.ContainsFunc(times, func(n int) bool { return n < 1 }) || x == nil || len(x.Shape) != 2+len(times) {
-		b.Fail("Resize %q: %v repeated %v times", name, x, times)
+		b.Fail("Resize %q: input %v cannot be repeated %v times", name, x, times)
 		return x
 	}
 	list := []float32{1, 1}

@@ -8,26 +8,26 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// resize is what a Resize node of a model does, dimension by dimension.
+// resize describes a Resize node of a model, dimension by dimension.
 type resize struct {
-	sampling // what the dimensions share
+	sampling // the settings that all dimensions share
 	name     string
 	x        *graph.Value
-	dims     []resized
-	beyond   float32 // the value of elements from outside the input
+	dims     []resizedDim
+	beyond   float32 // the value of output elements that lie outside the input
 }
 
-// resized is what becomes of a dimension.
-type resized struct {
+// resizedDim describes how one dimension is resized.
+type resizedDim struct {
 	sampling
 	taps
 	changed bool
-	outside []bool // which elements are from outside, nil if none is
+	outside []bool // which output elements lie outside the input; nil if none do
 }
 
 func newResize(n *graph.Node, s sampling) *resize {
 	x := n.In("X")
-	return &resize{sampling: s, name: n.Name, x: x, dims: make([]resized, len(x.Shape)), beyond: n.Float("extrapolation_value")}
+	return &resize{sampling: s, name: n.Name, x: x, dims: make([]resizedDim, len(x.Shape)), beyond: n.Float("extrapolation_value")}
 }
 
 // byScale resizes a dimension by a scale.
@@ -35,20 +35,20 @@ func (r *resize) byScale(s sampling, axis int, scale float32) error {
 	return r.set(s, axis, int(float64(r.x.Size(axis))*float64(scale)), float64(scale))
 }
 
-// set resizes a dimension. One of an open size cannot be resized.
+// set resizes a dimension to `out` elements. A symbolic dimension cannot be resized.
 func (r *resize) set(s sampling, axis, out int, scale float64) error {
 	crops := s.coordinates == "tf_crop_and_resize"
 	if r.x.Shape[axis].Symbol != "" {
 		if scale != 1 || crops && (s.start != 0 || s.end != 1) {
-			return fmt.Errorf("%s is resized along dimension %d", r.x, axis)
+			return fmt.Errorf("%s cannot be resized along dimension %d, which is symbolic", r.x, axis)
 		}
 		return nil
 	}
-	s, err := s.along(r.x.Size(axis), out, scale)
+	s, err := s.forSizes(r.x.Size(axis), out, scale)
 	if err != nil {
 		return err
 	}
-	d := resized{sampling: s, taps: s.taps(s.position)}
+	d := resizedDim{sampling: s, taps: s.taps(s.position)}
 	for o := 0; crops && o < out; o++ {
 		if x := s.position(o); x < 0 || x > float64(s.in-1) {
 			if d.outside == nil {
@@ -63,8 +63,8 @@ func (r *resize) set(s sampling, axis, out int, scale float64) error {
 	return nil
 }
 
-// resized appends what the node gives: by ONNX Runtime's kernel where that does as ONNX says,
-// else one dimension at a time.
+// resized appends the output of the node: with ONNX Runtime's kernel if it computes what ONNX
+// defines, else with operators that resize one dimension at a time.
 func (b Builder) resized(r *resize) ([]*graph.Value, error) {
 	if scales := r.kernelScales(); scales != nil {
 		list := b.Floats(r.name+".scales", []int{len(scales)}, scales)
@@ -76,11 +76,11 @@ func (b Builder) resized(r *resize) ([]*graph.Value, error) {
 		switch {
 		case !d.changed:
 		case r.x.Elem.Floating():
-			y = b.product(name, y, axis, d.matrix(), d.out)
+			y = b.applyMatrix(name, y, axis, d.matrix(), d.out)
 		case r.mode == "nearest" && d.outside == nil:
 			y = b.Gather(name, y, b.Ints(name+".places", wide(d.at)...), axis)
 		default:
-			return nil, fmt.Errorf("%s is resized in the mode %q, want floating point numbers", r.x, r.mode)
+			return nil, fmt.Errorf("%s cannot be resized in the mode %q, want floating-point numbers", r.x, r.mode)
 		}
 	}
 	if mask := r.outside(); mask != nil && r.beyond != 0 {
@@ -100,8 +100,8 @@ func (b Builder) resized(r *resize) ([]*graph.Value, error) {
 	return []*graph.Value{y}, b.Err()
 }
 
-// kernelScales returns scales with which ONNX Runtime's kernel gives what the model means, or
-// nil if there are none.
+// kernelScales returns scales with which ONNX Runtime's kernel computes what ONNX defines, or nil
+// if there are none.
 func (r *resize) kernelScales() []float32 {
 	images := func(ranks ...int) bool {
 		return slices.Contains(ranks, len(r.dims)) && !r.dims[0].changed && !r.dims[1].changed
@@ -111,7 +111,7 @@ func (r *resize) kernelScales() []float32 {
 		r.coordinates == "tf_crop_and_resize" || r.coordinates == "half_pixel_symmetric",
 		r.mode == "linear" && !images(4, 5),
 		r.mode == "cubic" && !images(4),
-		!slices.ContainsFunc(r.dims, func(d resized) bool { return d.changed }):
+		!slices.ContainsFunc(r.dims, func(d resizedDim) bool { return d.changed }):
 		return nil
 	}
 	scales := make([]float32, len(r.dims))
@@ -121,7 +121,9 @@ func (r *resize) kernelScales() []float32 {
 			continue
 		}
 		scales[i] = float32(d.scale)
-		if float64(d.in)*float64(scales[i]) < float64(d.out) { // ONNX Runtime multiplies in float32, its shape inference in float64
+		// ONNX Runtime multiplies size and scale in float32, but its shape inference does so in
+		// float64, where the product must not be rounded down below d.out.
+		if float64(d.in)*float64(scales[i]) < float64(d.out) {
 			scales[i] = math.Nextafter32(scales[i], math.MaxFloat32)
 		}
 		s := r.sampling
@@ -133,7 +135,7 @@ func (r *resize) kernelScales() []float32 {
 	return scales
 }
 
-// attributes are those of the kernel.
+// attributes returns the attributes of a Resize node for ONNX Runtime's kernel.
 func (r *resize) attributes() []graph.Attribute {
 	list := []graph.Attribute{
 		{Name: "coordinate_transformation_mode", Value: r.coordinates},
@@ -149,8 +151,8 @@ func (r *resize) attributes() []graph.Attribute {
 	return list
 }
 
-// outside marks the elements that are from outside in some dimension, in a shape that
-// broadcasts; nil if there are none.
+// outside returns a mask of the output elements that lie outside the input in some dimension. It
+// can be broadcast to the output. It is nil if there are no such elements.
 func (r *resize) outside() *Tensor {
 	mask := &Tensor{Elem: graph.Int64, Shape: []int{}, Ints: []int64{0}}
 	found := false

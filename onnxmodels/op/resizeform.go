@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// A model's Resize can do more than that of opset 17, or than ONNX Runtime's kernels. Products
-// with constant matrices do the rest. Until opset 9 the operator was called Upsample.
+// A model's Resize may need more than Resize of opset 17 or ONNX Runtime's kernels can do. Then it
+// becomes products with constant matrices. Until opset 9 the operator was called Upsample.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{Op: "Upsample", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("mode", "nearest", "scales", Required{[]float32(nil)})},
@@ -33,7 +33,7 @@ var _ = RegisterForms(
 	},
 )
 
-// upsampleForm is an operator with scales as an input.
+// upsampleForm is the form of an operator that has the scales as its only other input.
 func upsampleForm(name string, from, until int) *Form {
 	return &Form{
 		Schema: graph.Schema{Op: name, Takes: Takes("X", "scales"), Gives: Gives("Y"), Fields: Fields("mode", "nearest")},
@@ -51,13 +51,13 @@ func upsampleForm(name string, from, until int) *Form {
 func scalesOf(n *graph.Node) ([]float32, error) {
 	t := TensorOf(n.In("scales"))
 	if t == nil || t.Elem != graph.Float {
-		return nil, fmt.Errorf("the scales %s are no constants", n.In("scales"))
+		return nil, fmt.Errorf("the scales %s are not constant", n.In("scales"))
 	}
 	return t.Floats, nil
 }
 
-// upsampled appends the Resize of older models, which have scales alone. Between two elements
-// "nearest" was the first of them, or the second where the dimension shrinks.
+// upsampled appends the Resize of older models, which have only scales. Of two neighbouring
+// elements, their mode "nearest" takes the first, or the second if the dimension shrinks.
 func (b Builder) upsampled(n *graph.Node, scales []float32) ([]*graph.Value, error) {
 	s := sampling{coordinates: "asymmetric", mode: n.Text("mode"), nearest: "floor", cubic: -0.75}
 	if err := s.check(); err != nil {
@@ -65,7 +65,7 @@ func (b Builder) upsampled(n *graph.Node, scales []float32) ([]*graph.Value, err
 	}
 	r := newResize(n, s)
 	if len(scales) != len(r.dims) {
-		return nil, fmt.Errorf("%d scales for input %s", len(scales), r.x)
+		return nil, fmt.Errorf("there are %d scales for input %s, want one for each dimension", len(scales), r.x)
 	}
 	for i, scale := range scales {
 		s := s
@@ -105,7 +105,7 @@ func buildResize(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			roi = TensorOf(v)
 		}
 		if roi == nil || roi.Len() != 2*len(axes) {
-			return nil, errors.New("the input roi is no constant with two numbers for each axis")
+			return nil, errors.New("the input roi is not a constant with two numbers for each axis")
 		}
 		parts[i].start, parts[i].end = roi.At(i), roi.At(len(axes)+i)
 	}
@@ -129,7 +129,7 @@ func (r *resize) read(n *graph.Node, axes []int, parts []sampling) error {
 		return err
 	}
 	if len(scales) != len(axes) {
-		return fmt.Errorf("%d scales for %d axes", len(scales), len(axes))
+		return fmt.Errorf("there are %d scales for %d axes", len(scales), len(axes))
 	}
 	for k, axis := range axes {
 		if err := r.byScale(parts[k], axis, scales[k]); err != nil {
@@ -139,7 +139,8 @@ func (r *resize) read(n *graph.Node, axes []int, parts []sampling) error {
 	return nil
 }
 
-// bySizes reads the sizes of axes, which have to be known or those that x has.
+// bySizes reads the sizes of axes, each of which must be a known number or the symbolic size that
+// x already has.
 func (r *resize) bySizes(sizes *graph.Value, policy string, axes []int, parts []sampling) error {
 	known := sizes.Known()
 	if len(known) != len(axes) {
@@ -152,7 +153,7 @@ func (r *resize) bySizes(sizes *graph.Value, policy string, axes []int, parts []
 		case known[k] == d:
 			scales[k] = 1
 		case known[k].Symbol != "" || d.Symbol != "":
-			return fmt.Errorf("%s is resized along dimension %d to %s", r.x, axis, known[k])
+			return fmt.Errorf("%s cannot be resized along dimension %d to %s", r.x, axis, known[k])
 		default:
 			scales[k] = float64(known[k].Size) / float64(d.Size)
 		}
@@ -167,7 +168,7 @@ func (r *resize) bySizes(sizes *graph.Value, policy string, axes []int, parts []
 		case "not_smaller":
 			scale = most
 		default:
-			return fmt.Errorf("attribute \"keep_aspect_ratio_policy\" is %q, which is not known", policy)
+			return fmt.Errorf("attribute \"keep_aspect_ratio_policy\" is %q, want stretch, not_larger or not_smaller", policy)
 		}
 		out := known[k].Size
 		if policy != "stretch" {

@@ -9,23 +9,23 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// sampling is how Resize reads one dimension of its input (ONNX Resize-19).
+// sampling describes how Resize reads one dimension of its input (ONNX Resize-19).
 type sampling struct {
-	in, out     int
+	in, out     int // the sizes of the input and the output
 	scale       float64
 	coordinates string // coordinate_transformation_mode
 	mode        string
-	nearest     string // nearest_mode
-	cubic       float64
-	// antialias widens the kernel where the dimension shrinks; inside leaves out elements
-	// beyond the ends instead of repeating the last.
+	nearest     string  // nearest_mode
+	cubic       float64 // cubic_coeff_a
+	// antialias widens the kernel if the dimension shrinks. inside (exclude_outside) leaves
+	// out elements beyond the ends instead of repeating the last one.
 	antialias, inside bool
 	// start and end are the part of the dimension that tf_crop_and_resize reads, where 1 is
 	// the last element.
 	start, end float64
 }
 
-// samplingOf reads what a node says for all dimensions.
+// samplingOf reads the attributes of a node, which hold for all dimensions.
 func samplingOf(n *graph.Node) (sampling, error) {
 	s := sampling{
 		coordinates: n.Text("coordinate_transformation_mode"), mode: n.Text("mode"), nearest: n.Text("nearest_mode"),
@@ -34,7 +34,7 @@ func samplingOf(n *graph.Node) (sampling, error) {
 	return s, s.check()
 }
 
-// check tells what is not known.
+// check returns an error if an attribute has a value that ONNX does not define.
 func (s sampling) check() error {
 	for name, is := range map[string]struct {
 		value string
@@ -47,20 +47,20 @@ func (s sampling) check() error {
 		}},
 	} {
 		if !slices.Contains(is.known, is.value) {
-			return fmt.Errorf("attribute %q is %q, which is not known", name, is.value)
+			return fmt.Errorf("attribute %q is %q, want one of %q", name, is.value, is.known)
 		}
 	}
 	if s.antialias && s.mode == "nearest" {
-		return errors.New("attribute \"antialias\" is 1 in the mode \"nearest\"")
+		return errors.New("attribute \"antialias\" is 1, which the mode \"nearest\" does not have")
 	}
 	return nil
 }
 
-// matrixLimit is how many elements the weights of a dimension may have as a matrix.
+// matrixLimit is the most elements that the matrix of weights of a dimension may have.
 const matrixLimit = 1 << 24
 
-// along is the sampling of one dimension.
-func (s sampling) along(in, out int, scale float64) (sampling, error) {
+// forSizes returns the sampling for a dimension that is resized from in to out elements.
+func (s sampling) forSizes(in, out int, scale float64) (sampling, error) {
 	s.in, s.out, s.scale = in, out, scale
 	if in < 1 || out < 1 || in > matrixLimit || out > matrixLimit/in || !(scale > 0 && scale <= maxWindow) {
 		return s, fmt.Errorf("a dimension of %d elements cannot be resized to %d by a scale of %v", in, out, scale)
@@ -68,10 +68,11 @@ func (s sampling) along(in, out int, scale float64) (sampling, error) {
 	return s, nil
 }
 
-// position returns where in the input the element i of the output lies.
+// position returns the position in the input of element i of the output. It is a fraction if it is
+// between two elements.
 func (s sampling) position(i int) float64 {
 	x, last := float64(i), float64(s.in-1)
-	length := s.scale * float64(s.in) // of the output, with a fraction
+	length := s.scale * float64(s.in) // the length of the output before rounding
 	switch s.coordinates {
 	case "align_corners":
 		if length == 1 {
@@ -97,8 +98,8 @@ func (s sampling) position(i int) float64 {
 	return (x+0.5)/s.scale - 0.5
 }
 
-// kernelPosition is position as ONNX Runtime's kernel computes it: in float32, and with the
-// whole length of the output.
+// kernelPosition returns the position as ONNX Runtime's kernel computes it: in float32, and with
+// the rounded length of the output.
 func (s sampling) kernelPosition(i int) float64 {
 	x, scale := float32(i), float32(s.scale)
 	switch s.coordinates {
@@ -119,15 +120,16 @@ func (s sampling) kernelPosition(i int) float64 {
 	return float64((x+0.5)/scale - 0.5)
 }
 
-// taps are the elements of the input that those of the output are sums of: count for each,
-// with their weights.
+// taps describes each element of the output as a weighted sum of count elements of the input:
+// output element i is the sum of weights[k]·input[at[k]] for k in i·count..(i+1)·count−1.
 type taps struct {
-	size, count int // of the input, and of what is summed
+	size, count int // size is that of the input
 	at          []int
 	weights     []float64
 }
 
-// taps returns them for positions as ONNX says, or as ONNX Runtime's kernel has them.
+// taps returns the taps for all elements of the output, given the function that returns their
+// positions: position, as ONNX defines it, or kernelPosition.
 func (s sampling) taps(position func(i int) float64) taps {
 	t := taps{size: s.in}
 	for i := range s.out {
@@ -151,7 +153,8 @@ func (s sampling) taps(position func(i int) float64) taps {
 	return t
 }
 
-// around returns the elements around a position and their weights.
+// around returns the indices of the elements around a position, and their weights. Indices may
+// lie outside the input.
 func (s sampling) around(x float64) (at []int, weights []float64) {
 	floor := math.Floor(x)
 	if s.mode == "nearest" {
@@ -165,7 +168,7 @@ func (s sampling) around(x float64) (at []int, weights []float64) {
 		scale = s.scale
 		first = int(math.Floor(float64(first-1)/scale) + 1)
 		if x == floor {
-			floor-- // the window is the earlier one
+			floor-- // at a whole number, ONNX begins the window one element earlier
 		}
 	}
 	for i := first; i <= 1-first; i++ {
@@ -174,7 +177,7 @@ func (s sampling) around(x float64) (at []int, weights []float64) {
 	return at, weights
 }
 
-// nearestTo is the element nearest to a position.
+// nearestTo returns the index of the element nearest to a position.
 func (s sampling) nearestTo(x float64) int {
 	switch s.nearest {
 	case "floor":
@@ -189,7 +192,7 @@ func (s sampling) nearestTo(x float64) int {
 	return int(x)
 }
 
-// linearKernel and cubicKernel (Keys, 1981) are the weights of elements at a distance.
+// linearKernel and cubicKernel (Keys, 1981) return the weight of an element at a distance.
 func linearKernel(x float64) float64 { return max(0, 1-math.Abs(x)) }
 
 func (s sampling) cubicKernel(x float64) float64 {
@@ -203,7 +206,7 @@ func (s sampling) cubicKernel(x float64) float64 {
 	return 0
 }
 
-// matrix is the weights as a matrix [out, in], in rows.
+// matrix returns the weights as a matrix [out, in], in row-major order.
 func (t taps) matrix() []float64 {
 	m := make([]float64, len(t.at)/max(t.count, 1)*t.size)
 	for k, at := range t.at {
@@ -212,7 +215,7 @@ func (t taps) matrix() []float64 {
 	return m
 }
 
-// row is the weights of one element of the output, by elements of the input.
+// row returns the weights of element i of the output, by index into the input.
 func (t taps) row(i int) map[int]float64 {
 	row := map[int]float64{}
 	for k := i * t.count; k < (i+1)*t.count; k++ {
@@ -221,12 +224,12 @@ func (t taps) row(i int) map[int]float64 {
 	return row
 }
 
-// identity tells whether every element is itself.
+// identity reports whether the output is equal to the input.
 func (t taps) identity() bool {
 	return t.near(taps{size: t.size, count: 1, at: t.ordered(), weights: slices.Repeat([]float64{1}, t.size)}, 0)
 }
 
-// ordered is the places of all elements of the input.
+// ordered returns the indices 0, 1, … of the input.
 func (t taps) ordered() []int {
 	list := make([]int, t.size)
 	for i := range list {
@@ -235,7 +238,7 @@ func (t taps) ordered() []int {
 	return list
 }
 
-// near tells whether two have the same weights, up to a difference.
+// near reports whether both have the same weights, up to a difference.
 func (t taps) near(u taps, difference float64) bool {
 	out := len(t.at) / max(t.count, 1)
 	if t.size != u.size || out != len(u.at)/max(u.count, 1) {
@@ -255,7 +258,8 @@ func (t taps) near(u taps, difference float64) bool {
 	return true
 }
 
-// repeats is how many times in a row each element is taken, 0 if not all are as often.
+// repeats returns how many times in a row each element is repeated, or 0 if the taps do anything
+// else than to repeat all elements equally often.
 func (t taps) repeats() int {
 	n := len(t.at) / max(t.size, 1)
 	if t.count != 1 || n*t.size != len(t.at) {

@@ -7,19 +7,19 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that write elements at indices into a copy of a tensor: in place of what is
-// there, or added, multiplied, or as the larger or smaller of both.
+// Operators that write elements at indices into a copy of a tensor. An element replaces the one
+// that is there, or is combined with it by a reduction: sum, product, maximum or minimum.
 
 var (
 	_ = scatter("ScatterElements", Fields("axis", int64(0), "reduction", "none"), scatterElementsGradient, func(n *graph.Node, in []*Tensor) ([]int, int, error) {
-		at, err := linePlaces(in[0], in[1], n.Int("axis"))
+		at, err := lineOffsets(in[0], in[1], n.Int("axis"))
 		if err == nil && in[2].Len() != len(at) {
 			err = fmt.Errorf("updates %s do not fit indices %s", in[2], in[1])
 		}
 		return at, 1, err
 	})
 	_ = scatter("ScatterND", Fields("reduction", "none"), scatterNDGradient, func(_ *graph.Node, in []*Tensor) ([]int, int, error) {
-		at, part, err := partPlaces(in[0], in[1], 0)
+		at, part, err := sliceOffsets(in[0], in[1], 0)
 		size := product(part)
 		if err == nil && in[2].Len() != len(at)*size {
 			err = fmt.Errorf("updates %s do not fit indices %s", in[2], in[1])
@@ -28,8 +28,8 @@ var (
 	})
 )
 
-// scatter declares an operator that writes parts. begins tells where each begins and how many
-// elements it has.
+// scatter declares an operator that writes slices. begins returns the offset of each slice in the
+// output, and the number of elements in a slice.
 func scatter(name string, fields []graph.Field, gradient func(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Value, begins func(n *graph.Node, in []*Tensor) (at []int, size int, err error)) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Op: name, Takes: Takes("data", "indices", "updates"), Gives: Gives("output"), Fields: fields},
@@ -48,7 +48,7 @@ func scatter(name string, fields []graph.Field, gradient func(b *Backward, n *gr
 				_, _, err = depthOf(x, indices, 0)
 			}
 			if reduction := n.Text("reduction"); err == nil && !isReduction(reduction) {
-				err = fmt.Errorf("attribute \"reduction\": %q is not known", reduction)
+				err = fmt.Errorf("attribute \"reduction\" is %q, want none, add, mul, max or min", reduction)
 			}
 			if err != nil {
 				return nil, err
@@ -86,26 +86,27 @@ func isReduction(name string) bool {
 	return false
 }
 
-// write puts parts of x, of so many elements, at their places in y.
+// write writes the slices of x, each of size elements, to y at the offsets at.
 func write(y, x *Tensor, at []int, size int, reduction string) {
 	for i, to := range at {
 		for k := range size {
-			place, from := to+k, i*size+k
+			to, from := to+k, i*size+k
 			switch {
 			case reduction == "none" && y.Ints != nil:
-				y.Ints[place] = x.Ints[from]
+				y.Ints[to] = x.Ints[from]
 			case y.Ints != nil:
-				y.Ints[place] = wrap(y.Elem, scatteredInts(reduction, y.Ints[place], x.Ints[from], y.Elem))
+				y.Ints[to] = wrap(y.Elem, reducedInts(reduction, y.Ints[to], x.Ints[from], y.Elem))
 			case reduction == "none":
-				y.set(place, x.At(from))
+				y.set(to, x.At(from))
 			default:
-				y.set(place, scattered(reduction, y.At(place), x.At(from)))
+				y.set(to, reducedFloats(reduction, y.At(to), x.At(from)))
 			}
 		}
 	}
 }
 
-func scattered(reduction string, a, b float64) float64 {
+// reducedFloats combines two elements by a reduction other than "none".
+func reducedFloats(reduction string, a, b float64) float64 {
 	switch reduction {
 	case "add":
 		return a + b
@@ -117,30 +118,27 @@ func scattered(reduction string, a, b float64) float64 {
 	return math.Min(a, b)
 }
 
-func scatteredInts(reduction string, a, b int64, elem graph.Elem) int64 {
-	less := a < b
-	if elem == graph.Uint64 {
-		less = uint64(a) < uint64(b)
-	}
+// reducedInts does the same for integers of a type.
+func reducedInts(reduction string, a, b int64, elem graph.Elem) int64 {
 	switch {
 	case reduction == "add":
 		return a + b
 	case reduction == "mul":
 		return a * b
-	case (reduction == "max") == less:
+	case (reduction == "max") == isLess(elem, a, b):
 		return b
 	}
 	return a
 }
 
-// The gradient by data is dy, with zeros where updates took the place of it; that by updates
-// is dy at the indices.
+// The gradient with respect to data is dy, with zeros where updates replaced elements. The gradient
+// with respect to updates is dy at the indices.
 
 func scatterElementsGradient(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Value {
 	indices, axis := n.In("indices"), graph.Attribute{Name: "axis", Value: n.Int("axis")}
 	grads := make([]*graph.Value, 3)
 	if b.Wants(n.In("data")) {
-		grads[0] = b.without(n, dy)
+		grads[0] = b.scatterDataGradient(n, dy)
 	}
 	if b.Wants(n.In("updates")) {
 		grads[2] = b.one("GatherElements", n.Name+".updates", []*graph.Value{dy, indices}, axis)
@@ -151,7 +149,7 @@ func scatterElementsGradient(b *Backward, n *graph.Node, dy *graph.Value) []*gra
 func scatterNDGradient(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Value {
 	grads := make([]*graph.Value, 3)
 	if b.Wants(n.In("data")) {
-		grads[0] = b.without(n, dy)
+		grads[0] = b.scatterDataGradient(n, dy)
 	}
 	if b.Wants(n.In("updates")) {
 		grads[2] = b.one("GatherND", n.Name+".updates", []*graph.Value{dy, n.In("indices")})
@@ -159,8 +157,8 @@ func scatterNDGradient(b *Backward, n *graph.Node, dy *graph.Value) []*graph.Val
 	return grads
 }
 
-// without is dy where updates left the data of a scatter as it was, and 0 elsewhere.
-func (b *Backward) without(n *graph.Node, dy *graph.Value) *graph.Value {
+// scatterDataGradient appends dy with 0 at the elements of the data that updates replaced.
+func (b *Backward) scatterDataGradient(n *graph.Node, dy *graph.Value) *graph.Value {
 	if n.Text("reduction") == "add" {
 		return dy
 	}
@@ -169,7 +167,7 @@ func (b *Backward) without(n *graph.Node, dy *graph.Value) *graph.Value {
 	return b.one(n.Op, n.Name+".data", []*graph.Value{dy, n.In("indices"), zeros}, n.Attributes...)
 }
 
-// Until opset 10 ScatterElements was called Scatter.
+// Scatter is the older name of ScatterElements.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Scatter", Takes: Takes("data", "indices", "updates"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
 	From:   9,
@@ -178,8 +176,8 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// ScatterAdd appends the vector `into` with each element of the vector
-// `updates` added at its index.
+// ScatterAdd appends the vector `into` with each element of the vector `updates` added at its
+// index.
 func (b Builder) ScatterAdd(name string, into, indices, updates *graph.Value) *graph.Value {
 	return b.one("ScatterElements", name, []*graph.Value{into, indices, updates},
 		graph.Attribute{Name: "axis", Value: int64(0)}, graph.Attribute{Name: "reduction", Value: "add"})

@@ -6,9 +6,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators whose elements decide how many there are of others.
+// Operators that select elements, so that the sizes of their outputs depend on values.
 
-// nonZero is NonZero: the places of all elements that are not 0, a column each.
+// nonZero is NonZero: the indices of all elements that are not 0, one column for each element.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "NonZero", Takes: Takes("X"), Gives: Gives("Y")},
 	From:   9,
@@ -27,7 +27,7 @@ var _ = Register(&Operator{
 		if err != nil {
 			return nil, err
 		}
-		for d, step := range places(x.Shape) {
+		for d, step := range elementStrides(x.Shape) {
 			for k, i := range found {
 				y.Ints[d*len(found)+k] = int64(i / step % x.Shape[d])
 			}
@@ -36,7 +36,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// Compress is Gather of the places that a constant condition chooses.
+// Compress becomes Gather of the indices that a constant condition selects.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Compress", Takes: Takes("input", "condition"), Gives: Gives("output"), Fields: Fields("axis", int64(noAxis))},
 	From:   9,
@@ -45,28 +45,28 @@ var _ = RegisterForms(&Form{
 		if condition == nil || len(condition.Shape) != 1 {
 			return nil, fmt.Errorf("the condition %s is not known before the model runs", n.In("condition"))
 		}
-		if along := n.Int("axis"); along != noAxis {
-			axis, err := axisOf(x, along)
+		if given := n.Int("axis"); given != noAxis {
+			axis, err := axisOf(x, given)
 			if err != nil {
 				return nil, err
 			}
 			if d := x.Shape[axis]; d.Symbol == "" && d.Size < int64(condition.Len()) {
-				return nil, fmt.Errorf("%d conditions for dimension %d of input %s", condition.Len(), axis, x)
+				return nil, fmt.Errorf("there are %d conditions for dimension %d of input %s", condition.Len(), axis, x)
 			}
 			return []*graph.Value{b.chosen(n.Name, x, condition, axis)}, nil
 		}
 		all, err := quotient(x.Shape, nil)
 		if err != nil {
-			return nil, fmt.Errorf("input %s has more than one open dimension", x)
+			return nil, fmt.Errorf("input %s has more than one symbolic dimension", x)
 		}
 		return []*graph.Value{b.chosen(n.Name, b.Shaped(n.Name+".flat", x, graph.Shape{all}), condition, 0)}, nil
 	},
 })
 
-// noAxis is in place of an axis that is not given.
+// noAxis is the value of the attribute "axis" if it is not given.
 const noAxis = -1 << 62
 
-// chosen appends the parts of x along the axis for which the condition holds.
+// chosen appends the slices of x along the axis for which the condition holds.
 func (b Builder) chosen(name string, x *graph.Value, condition *Tensor, axis int) *graph.Value {
 	list := []int64{}
 	for i, holds := range condition.Ints {

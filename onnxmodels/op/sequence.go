@@ -7,14 +7,14 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators along one axis whose result hangs on the order of its elements.
+// Operators along one axis whose result depends on the order of its elements.
 
-// cumSum is CumSum: the sums of all elements up to each, or before it.
+// cumSum is CumSum: for each element, the sum of the elements up to it, without it if exclusive.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "CumSum", Takes: Takes("x", "axis"), Gives: Gives("y"), Fields: Fields("exclusive", int64(0), "reverse", int64(0))},
 	From:   11,
 	Infer:  same,
-	// dx = the sums of dy from the other end
+	// dx = the cumulative sums of dy from the other end
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		dx := b.one("CumSum", n.Name, []*graph.Value{dy[0], n.In("axis")},
 			graph.Attribute{Name: "exclusive", Value: n.Int("exclusive")}, graph.Attribute{Name: "reverse", Value: 1 - n.Int("reverse")})
@@ -40,11 +40,12 @@ var _ = Register(&Operator{
 			accumulate(y.Doubles, x.Doubles, from, size, step, n)
 			accumulate(y.Ints, x.Ints, from, size, step, n)
 		}
-		return one(y.roundedAll())
+		y.fit(0, y.Len())
+		return one(y)
 	},
 })
 
-// accumulate sums one line of n elements that are so many apart.
+// accumulate writes the cumulative sums of one line: n elements that are `step` apart.
 func accumulate[T float32 | float64 | int64](y, x []T, from, n, step int, node *graph.Node) {
 	if len(y) == 0 {
 		return
@@ -65,21 +66,8 @@ func accumulate[T float32 | float64 | int64](y, x []T, from, n, step int, node *
 	}
 }
 
-// roundedAll makes all elements what their type can hold.
-func (t *Tensor) roundedAll() *Tensor {
-	if t.Elem == graph.Float16 || t.Elem == graph.BFloat16 {
-		for i, f := range t.Floats {
-			t.Floats[i] = rounded(t.Elem, float64(f))
-		}
-	}
-	for i, v := range t.Ints {
-		t.Ints[i] = wrap(t.Elem, v)
-	}
-	return t
-}
-
-// topK is TopK: the largest or smallest elements along an axis, and where they are. Of equal
-// ones the first comes first.
+// topK is TopK: the largest or smallest elements along an axis, and their indices. Of equal
+// elements the one with the lower index comes first.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "TopK", Takes: Takes("X", "K"), Gives: Gives("Values", "Indices .indices"),
@@ -96,11 +84,11 @@ var _ = Register(&Operator{
 		if k := n.In("K").Known(); len(k) != 1 {
 			shape[axis] = graph.Symbol(n.Name + ".K")
 		} else if shape[axis] = k[0]; k[0].Symbol == "" && x.Shape[axis].Symbol == "" && (k[0].Size < 0 || k[0].Size > x.Shape[axis].Size) {
-			return nil, fmt.Errorf("input %s has no %d elements along dimension %d", x, k[0].Size, axis)
+			return nil, fmt.Errorf("input %s has fewer than %d elements along dimension %d", x, k[0].Size, axis)
 		}
 		return []graph.Type{{Elem: x.Elem, Shape: shape}, {Elem: graph.Int64, Shape: shape}}, nil
 	},
-	// dx = the values' dy where they were taken from
+	// dx = dy at the indices of the selected elements, else 0
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		x := n.In("X")
 		if dy[0] == nil {
@@ -135,7 +123,7 @@ func evalTopK(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	}
 	size, step := x.Shape[axis], product(x.Shape[axis+1:])
 	if len(in[1].Ints) != 1 || in[1].Ints[0] < 0 || in[1].Ints[0] > int64(size) {
-		return nil, fmt.Errorf("input %s has no %v elements along dimension %d", x, in[1].Ints, axis)
+		return nil, fmt.Errorf("input %s does not have %v elements along dimension %d", x, in[1].Ints, axis)
 	}
 	k := int(in[1].Ints[0])
 	shape := slices.Clone(x.Shape)
@@ -169,7 +157,7 @@ func evalTopK(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return []*Tensor{values, indices}[:max(len(n.Outputs), 1)], nil
 }
 
-// compare orders two elements as numbers.
+// compare returns −1, 0 or 1 if element i is less than, equal to or greater than element j.
 func (t *Tensor) compare(i, j int) int {
 	less, more := t.At(i) < t.At(j), t.At(i) > t.At(j)
 	if t.Ints != nil {
@@ -187,7 +175,7 @@ func (t *Tensor) compare(i, j int) int {
 	return 0
 }
 
-// copyElement makes element j of x, which is of the same type, element i.
+// copyElement sets element i to element j of x, which must have the same type.
 func (t *Tensor) copyElement(i int, x *Tensor, j int) {
 	switch {
 	case t.Floats != nil:
@@ -199,8 +187,8 @@ func (t *Tensor) copyElement(i int, x *Tensor, j int) {
 	}
 }
 
-// reverseSequence is ReverseSequence: of each element of the batch, so many steps of time in
-// reverse.
+// reverseSequence is ReverseSequence: for each element of the batch, it reverses the order of the
+// first sequence_lens[i] time steps.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "ReverseSequence", Takes: Takes("input", "sequence_lens"), Gives: Gives("Y"),
@@ -209,7 +197,7 @@ var _ = Register(&Operator{
 	From: 10,
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
 		if batch, time := n.Int("batch_axis"), n.Int("time_axis"); len(n.In("input").Shape) < 2 || batch+time != 1 || batch*time != 0 {
-			return nil, fmt.Errorf("batch axis %d and time axis %d of input %s", batch, time, n.In("input"))
+			return nil, fmt.Errorf("batch axis %d and time axis %d of input %s, want 0 and 1 in either order", batch, time, n.In("input"))
 		}
 		return same(n)
 	},
@@ -221,16 +209,16 @@ var _ = Register(&Operator{
 		x, lengths := in[0], in[1].Ints
 		batch, time := int(n.Int("batch_axis")), int(n.Int("time_axis"))
 		if len(x.Shape) < 2 || len(lengths) != x.Shape[batch] {
-			return nil, fmt.Errorf("%d lengths for input %s", len(lengths), x)
+			return nil, fmt.Errorf("there are %d lengths for input %s, want one for each element of the batch", len(lengths), x)
 		}
 		y, err := newTensor(x.Elem, x.Shape...)
 		if err != nil {
 			return nil, err
 		}
-		steps, size := places(x.Shape), product(x.Shape[2:])
+		steps, size := elementStrides(x.Shape), product(x.Shape[2:])
 		for b, length := range lengths {
 			if length < 0 || length > int64(x.Shape[time]) {
-				return nil, fmt.Errorf("length %d for input %s", length, x)
+				return nil, fmt.Errorf("length %d is outside the time axis of input %s", length, x)
 			}
 			for t := range x.Shape[time] {
 				from := t

@@ -7,21 +7,22 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Operators that tell shapes, and that make tensors of shapes that inputs hold.
+// Operators that return shapes, and operators that make tensors of a shape that an input holds.
 
-// shapeOperator is Shape: the dimensions from start to end, which may count from the end.
+// shapeOperator is Shape: the sizes of the dimensions from start to end. Negative numbers count
+// from the end.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Shape", Takes: Takes("data"), Gives: Gives("shape"), Fields: Fields("start", int64(0), "end", int64(1<<62))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
-		start, end := part(n, len(n.In("data").Shape))
+		start, end := shapeRange(n, len(n.In("data").Shape))
 		return typed(graph.Int64, graph.Static(end-start))
 	},
 	Known: func(n *graph.Node) []graph.Dim {
-		start, end := part(n, len(n.In("data").Shape))
+		start, end := shapeRange(n, len(n.In("data").Shape))
 		return append([]graph.Dim{}, n.In("data").Shape[start:end]...)
 	},
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
-		start, end := part(n, len(in[0].Shape))
+		start, end := shapeRange(n, len(in[0].Shape))
 		y := &Tensor{Elem: graph.Int64, Shape: []int{end - start}, Ints: []int64{}}
 		for _, d := range in[0].Shape[start:end] {
 			y.Ints = append(y.Ints, int64(d))
@@ -30,8 +31,8 @@ var _ = Register(&Operator{
 	},
 })
 
-// part is which of so many dimensions Shape tells.
-func part(n *graph.Node, rank int) (start, end int) {
+// shapeRange returns the range [start, end) of dimensions that a Shape node returns.
+func shapeRange(n *graph.Node, rank int) (start, end int) {
 	clamp := func(v int64) int {
 		if v < 0 {
 			v += int64(rank)
@@ -57,8 +58,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// ShapeOf returns the dimensions of x as a vector of integers: a constant if
-// they are known.
+// ShapeOf returns the sizes of x as a vector of integers, which is constant if they are fixed.
 func (b Builder) ShapeOf(name string, x *graph.Value) *graph.Value {
 	if _, static := x.Shape.Elements(); static {
 		sizes := make([]int64, len(x.Shape))
@@ -70,8 +70,8 @@ func (b Builder) ShapeOf(name string, x *graph.Value) *graph.Value {
 	return b.one("Shape", name, []*graph.Value{x})
 }
 
-// SizeOf returns the number of elements of x as an integer scalar: a constant
-// if it is known.
+// SizeOf returns the number of elements of x as an integer scalar, which is constant if it is
+// fixed.
 func (b Builder) SizeOf(name string, x *graph.Value) *graph.Value {
 	if n, static := x.Shape.Elements(); static {
 		return b.IntTensor(name, nil, []int64{int64(n)})
@@ -93,7 +93,7 @@ var _ = Register(&Operator{
 		}
 		return typed(x.Elem, shape)
 	},
-	// dx = dy summed over what was repeated
+	// dx = dy summed over the dimensions that were repeated
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		return []*graph.Value{b.reduceTo(n.Name, dy[0], n.In("input")), nil}
 	},
@@ -131,8 +131,7 @@ func (b Builder) Expand(name string, x, sizes *graph.Value, shape graph.Shape) *
 	return b.Do("", "Expand", Call{Name: name, Inputs: []*graph.Value{x, sizes}, Types: []graph.Type{{Elem: x.Elem, Shape: shape}}})[0]
 }
 
-// constantOfShape is ConstantOfShape: a tensor of one value everywhere, 0 in float32 if none
-// is given.
+// constantOfShape is ConstantOfShape: a tensor filled with one value, by default 0 in float32.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))},
 	From:   9,
@@ -167,7 +166,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// fillOf is the value that a ConstantOfShape repeats.
+// fillOf returns the value with which ConstantOfShape fills the tensor.
 func fillOf(n *graph.Node) (*Tensor, error) {
 	given, _ := n.Attribute("value").(*graph.Literal)
 	if given == nil {
@@ -175,7 +174,7 @@ func fillOf(n *graph.Node) (*Tensor, error) {
 	}
 	fill := FromBytes(given.Elem, given.Sizes, given.Data)
 	if fill == nil || fill.Len() != 1 {
-		return nil, fmt.Errorf("attribute \"value\" is not one element, of a type that is supported")
+		return nil, fmt.Errorf("attribute \"value\" is not one element of a supported type")
 	}
 	return fill, nil
 }
@@ -185,7 +184,7 @@ func (b Builder) Zeros(name string, sizes *graph.Value, shape graph.Shape) *grap
 	return b.Do("", "ConstantOfShape", Call{Name: name, Inputs: []*graph.Value{sizes}, Types: []graph.Type{{Elem: graph.Float, Shape: shape}}})[0]
 }
 
-// In models, the shapes that these give must be known up to the batch.
+// In models, the shapes of these operators' outputs must be known, up to symbols.
 var _ = RegisterForms(
 	shapedForm(8, graph.Schema{Op: "Expand", Takes: Takes("input", "shape"), Gives: Gives("output")}),
 	shapedForm(9, graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))}),
@@ -195,7 +194,7 @@ func shapedForm(from int, s graph.Schema) *Form {
 	return &Form{Schema: s, From: from, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		y := b.one(n.Op, n.Name, n.Inputs, n.Attributes...)
 		if b.Err() == nil && y.Shape == nil {
-			return nil, fmt.Errorf("the shape that it gives is not known before the model runs")
+			return nil, fmt.Errorf("the shape of its output is not known before the model runs")
 		}
 		return []*graph.Value{y}, nil
 	}}

@@ -18,7 +18,7 @@ func TestUnknownShapes(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = b.Express(form, Call{Name: "y", Inputs: []*graph.Value{x, sizes}[2-inputs:], Want: []bool{true}})
-		if want := "the shape that it gives is not known before the model runs"; err == nil || !strings.Contains(err.Error(), want) {
+		if want := "the shape of its output is not known before the model runs"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one that has %q", name, err, want)
 		}
 	}

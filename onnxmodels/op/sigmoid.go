@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Activations between two levels, and those that are made of them.
+// Activations that saturate at two levels, and activations made of these.
 var (
 	_ = unary("Sigmoid", floats, rule{ // dx = dy·y·(1 − y)
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
@@ -50,8 +50,8 @@ var (
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// dx = dy·(h + t) where |t| < 1/2, with h = max(0, min(1, x/6 + 1/2)) and t = h − 1/2; else
-// it is dy·h.
+// hardSwishGradient returns dx = dy·(h + t) where |t| < 1/2 and dy·h elsewhere, with
+// h = max(0, min(1, x/6 + 1/2)) and t = h − 1/2.
 func hardSwishGradient(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 	name := n.Name
 	h := b.HardSigmoid(name+".gate", n.In("X"), 1./6, 0.5)

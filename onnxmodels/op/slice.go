@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// sliceOperator is Slice by constants.
+// sliceOperator is Slice with constant bounds.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Slice", Takes: Takes("data", "starts", "ends", "axes?", "steps?"), Gives: Gives("output")},
 	From:   10,
@@ -30,7 +30,7 @@ var _ = Register(&Operator{
 	Moves:    true,
 })
 
-// In models, bounds that are computed become constants where they are known.
+// In models, bounds that the model computes become constants if they are known.
 var _ = RegisterForms(
 	&Form{
 		Schema: graph.Schema{
@@ -66,8 +66,8 @@ var _ = RegisterForms(
 	},
 )
 
-// bounds64 returns bounds of a slice as numbers. One that is a whole symbolic dimension of
-// x is the end of it.
+// bounds64 returns the bounds of a slice of x as numbers. A bound that is the size of a symbolic
+// dimension of x becomes math.MaxInt64, which also means its end.
 func bounds64(x, v *graph.Value) ([]int64, error) {
 	if t := TensorOf(v); t != nil && t.Ints != nil {
 		return t.Ints, nil
@@ -84,22 +84,22 @@ func bounds64(x, v *graph.Value) ([]int64, error) {
 		case slices.Contains(x.Shape, d):
 			list[i] = math.MaxInt64
 		default:
-			return nil, fmt.Errorf("input %s holds %s, which is no dimension of %s", v, d, x)
+			return nil, fmt.Errorf("input %s holds %s, which is not a dimension of %s", v, d, x)
 		}
 	}
 	return list, nil
 }
 
-// cut is what a slice keeps of one dimension.
+// cut is a slice of one dimension: the bounds as ONNX gives them.
 type cut struct {
 	axis             int
 	start, end, step int64
 }
 
-// of returns what the cut leaves of a dimension.
+// of returns the size of a dimension after the cut.
 func (c cut) of(d graph.Dim) (graph.Dim, error) {
 	if d.Symbol == "" {
-		_, count := c.places(d.Size)
+		_, count := c.within(d.Size)
 		return graph.Dim{Size: count}, nil
 	}
 	if c.step == 1 && c.start == 0 && c.end >= math.MaxInt32 {
@@ -111,8 +111,9 @@ func (c cut) of(d graph.Dim) (graph.Dim, error) {
 	return d, fmt.Errorf("its size is not known before the model runs")
 }
 
-// places returns the first element of n that is kept, and how many are (ONNX Slice-13).
-func (c cut) places(n int64) (start, count int64) {
+// within applies the cut to a dimension of n elements: it returns the index of the first element
+// that is kept, and how many are kept (ONNX Slice-13).
+func (c cut) within(n int64) (start, count int64) {
 	clamp := func(v, low, high int64) int64 {
 		if v < 0 {
 			v += n
@@ -127,7 +128,7 @@ func (c cut) places(n int64) (start, count int64) {
 	return start, max(0, start-end-c.step-1) / -c.step
 }
 
-// cutsOf reads the cuts of a node, whose bounds are constants.
+// cutsOf returns the cuts of a node, whose bounds must be constant.
 func cutsOf(n *graph.Node) ([]cut, error) {
 	in := make([]*Tensor, len(n.Inputs))
 	for i, v := range n.Inputs {
@@ -135,13 +136,13 @@ func cutsOf(n *graph.Node) ([]cut, error) {
 			continue
 		}
 		if in[i] = TensorOf(v); in[i] == nil {
-			return nil, fmt.Errorf("starts, ends, axes and steps are no constants of one length")
+			return nil, fmt.Errorf("starts, ends, axes and steps are not constants of one length")
 		}
 	}
 	return cutsFrom(in, len(n.In("data").Shape))
 }
 
-// cutsFrom reads the cuts from the inputs of a node, of which the first is not looked at.
+// cutsFrom returns the cuts that the inputs of a node describe; it does not use in[0], the data.
 func cutsFrom(in []*Tensor, rank int) ([]cut, error) {
 	ints := func(i int) []int64 {
 		if i < len(in) && in[i] != nil {
@@ -151,7 +152,7 @@ func cutsFrom(in []*Tensor, rank int) ([]cut, error) {
 	}
 	starts, ends, axes, steps := ints(1), ints(2), ints(3), ints(4)
 	if len(starts) != len(ends) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
-		return nil, fmt.Errorf("starts, ends, axes and steps are no constants of one length")
+		return nil, fmt.Errorf("starts, ends, axes and steps are not constants of one length")
 	}
 	cuts := make([]cut, len(starts))
 	for i := range cuts {
@@ -170,7 +171,7 @@ func cutsFrom(in []*Tensor, rank int) ([]cut, error) {
 			return nil, fmt.Errorf("dimension %d is cut twice", cuts[i].axis)
 		}
 		if cuts[i].step == 0 || cuts[i].step == math.MinInt64 || cuts[i].axis >= rank {
-			return nil, fmt.Errorf("dimension %d of %d is cut with step %d", cuts[i].axis, rank, cuts[i].step)
+			return nil, fmt.Errorf("dimension %d of %d cannot be cut with step %d", cuts[i].axis, rank, cuts[i].step)
 		}
 	}
 	return cuts, nil
@@ -185,7 +186,7 @@ func evalSlice(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	shape, step := slices.Clone(x.Shape), strides(x.Shape, x.Shape)
 	first := 0
 	for _, c := range cuts {
-		start, count := c.places(int64(x.Shape[c.axis]))
+		start, count := c.within(int64(x.Shape[c.axis]))
 		first += int(start) * step[c.axis]
 		shape[c.axis] = int(count)
 		step[c.axis] *= int(c.step)
@@ -197,7 +198,7 @@ func evalSlice(_ *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return one(y)
 }
 
-// Turn180 appends x [a, b, h, w] with its rows and columns in reverse.
+// Turn180 appends x [a, b, h, w] with its rows and columns in reverse order.
 func (b Builder) Turn180(name string, x *graph.Value) *graph.Value {
 	return b.turn(name, x, []int{2, 3})
 }

@@ -6,15 +6,15 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// sliceGrad is SliceGrad (com.microsoft): dY at the places of zeros of the shape that a slice
-// by steps above 0 took it from.
+// sliceGrad is SliceGrad (com.microsoft), the gradient of a Slice with positive steps: a tensor of
+// the shape that holds dY at the elements that the slice kept, and 0 elsewhere.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "SliceGrad", Takes: Takes("dY", "shape", "starts", "ends", "axes?", "steps?"), Gives: Gives("dX")},
 	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("dY").Elem, n.In("shape").Known()) },
 })
 
-// sliceGradient: dx is dy where the slice took it from, and 0 elsewhere. A dimension that
-// was cut backwards is turned first.
+// sliceGradient returns dx: dy at the elements that the slice kept, and 0 elsewhere. Dimensions
+// that were cut with a negative step are reversed first.
 func sliceGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, d := n.In("data"), dy[0]
 	grads := make([]*graph.Value, len(n.Inputs))
@@ -24,16 +24,16 @@ func sliceGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value
 		return grads
 	}
 	var turned []int
-	var ahead []cut
+	var ahead []cut // the same cuts with positive steps
 	for _, c := range cuts {
 		size := x.Shape[c.axis]
 		if c.step < 0 {
 			turned = append(turned, c.axis)
 		}
 		if size.Symbol != "" {
-			continue // all of it: see of
+			continue // the slice kept all of it: see cut.of
 		}
-		start, count := c.places(size.Size)
+		start, count := c.within(size.Size)
 		if c.step < 0 {
 			start, c.step = start+c.step*(count-1), -c.step
 		}
@@ -49,7 +49,7 @@ func sliceGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value
 	return grads
 }
 
-// turn appends x with the elements along the axes in reverse.
+// turn appends x with the elements along the axes in reverse order.
 func (b Builder) turn(name string, x *graph.Value, axes []int) *graph.Value {
 	const last, before = -1, -1 << 31 // from the last element to before the first
 	list := make([][]int64, 4)
@@ -63,7 +63,8 @@ func (b Builder) turn(name string, x *graph.Value, axes []int) *graph.Value {
 	})
 }
 
-// spread puts d at the places of the cuts, all of steps above 0, in zeros of the shape of x.
+// spread appends a tensor of the shape of x that holds d at the elements that the cuts keep, and 0
+// elsewhere. All steps of the cuts must be positive.
 func (b *Backward) spread(name string, d, x *graph.Value, cuts []cut) *graph.Value {
 	if len(cuts) == 0 {
 		return d

@@ -7,20 +7,20 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Sliding is a window over images of any number of dimensions: each list has a number for
-// every dimension behind the channels. Over pictures it is a [Window].
+// Sliding is a window that slides over images of any number of dimensions. Each list has one
+// number for every dimension after the channels. For images of two dimensions see also [Window].
 type Sliding struct {
 	Kernel, Strides, Dilations []int
-	// Before and After are the pads before the first element of each dimension and
-	// behind the last.
+	// Before and After are the pads before the first and behind the last element of each
+	// dimension.
 	Before, After []int
 }
 
-// maxWindow is the largest number of a window's that makes sense.
+// maxWindow is the largest size, stride, dilation or pad that a window may have.
 const maxWindow = 1<<16 - 1
 
-// SlidingOf reads the window over images of so many dimensions from a node's attributes. Strides
-// and dilations that are not given are 1, pads 0; the kernel is nil.
+// SlidingOf reads the window from a node's attributes, for images with dims dimensions after the
+// channels. By default strides and dilations are 1, pads are 0, and the kernel is nil.
 func SlidingOf(n *graph.Node, dims int) (s Sliding, err error) {
 	pads, err := sizesOf(n, "pads", 2*dims, 0, 0)
 	if err != nil {
@@ -39,8 +39,8 @@ func SlidingOf(n *graph.Node, dims int) (s Sliding, err error) {
 	return s, err
 }
 
-// sizesOf reads a list of so many integers in least..65535, all of them the other if it is
-// not given. An operator that does not have the attribute has none given.
+// sizesOf reads an attribute that is a list of count integers in least..65535. If it is not given,
+// or if the operator has no such attribute, all of them are `other`.
 func sizesOf(n *graph.Node, name string, count int, least, other int64) ([]int, error) {
 	list := n.Ints(name)
 	sizes := make([]int, count)
@@ -72,19 +72,19 @@ func (s Sliding) Padded() bool {
 	return false
 }
 
-// dilated tells whether elements of the kernel are apart.
+// dilated tells whether any dilation is not 1.
 func (s Sliding) dilated() bool {
 	return slices.ContainsFunc(s.Dilations, func(d int) bool { return d != 1 })
 }
 
-// Elements is how many elements the kernel has.
+// Elements returns the number of elements of the kernel.
 func (s Sliding) Elements() int { return product(s.Kernel) }
 
-// reach is how many elements of dimension i the kernel spans.
+// reach returns how many elements of dimension i the kernel spans, gaps included.
 func (s Sliding) reach(i int) int { return (s.Kernel[i]-1)*s.Dilations[i] + 1 }
 
-// Output returns the sizes of the output over images of the sizes, and an error if the
-// window does not fit them.
+// Output returns the sizes of the output for images of the given sizes, or an error if the window
+// does not fit them.
 func (s Sliding) Output(sizes []int) ([]int, error) {
 	out := make([]int, len(sizes))
 	for i, n := range sizes {
@@ -98,7 +98,7 @@ func (s Sliding) Output(sizes []int) ([]int, error) {
 	return out, nil
 }
 
-// slide returns the type of the output over images x, which has so many channels.
+// slide returns the type of the output for images x, which has the given number of channels.
 func (s Sliding) slide(x *graph.Value, channels graph.Dim) ([]graph.Type, error) {
 	sizes, err := s.Output(x.Shape[2:].Sizes())
 	if err != nil {
@@ -107,8 +107,8 @@ func (s Sliding) slide(x *graph.Value, channels graph.Dim) ([]graph.Type, error)
 	return typed(x.Elem, append(graph.Shape{x.Shape[0], channels}, graph.Static(sizes...)...))
 }
 
-// Attributes are those of a node with this window. Dilations of 1 are left out, as some
-// operators have none.
+// Attributes returns the attributes of a node with this window. Dilations of 1 are left out,
+// because some operators do not have that attribute.
 func (s Sliding) Attributes() []graph.Attribute {
 	list := []graph.Attribute{
 		{Name: "kernel_shape", Value: wide(s.Kernel)},
@@ -121,7 +121,7 @@ func (s Sliding) Attributes() []graph.Attribute {
 	return list
 }
 
-// wide is the list as attributes and constants have it.
+// wide returns the list as int64, the type of attributes and constants.
 func wide(list []int) []int64 {
 	long := make([]int64, len(list))
 	for i, v := range list {
@@ -130,35 +130,35 @@ func wide(list []int) []int64 {
 	return long
 }
 
-// windowFields are the attributes that convolutions and pools share, and more.
+// windowFields declares the attributes that convolutions and pools share, and more.
 func windowFields(more ...any) []graph.Field {
 	none := []int64(nil)
 	return Fields(append([]any{"kernel_shape", none, "pads", none, "strides", none, "dilations", none}, more...)...)
 }
 
-// openFields are those that they have in models, where pads may be left to the runtime.
+// openFields declares the attributes of windows in models, which may also have auto_pad.
 func openFields(more ...any) []graph.Field {
 	return append(Fields("auto_pad", "NOTSET"), windowFields(more...)...)
 }
 
-// images checks that x is images [n, c, …] of one to three dimensions, of which only n may
-// be symbolic.
-func images(x *graph.Value) error {
+// checkImages checks that x holds images [n, c, …] of floating-point numbers, with one to three
+// dimensions each. Only n may be symbolic.
+func checkImages(x *graph.Value) error {
 	if !x.Elem.Floating() {
-		return fmt.Errorf("input %s, want floating point numbers", x)
+		return fmt.Errorf("input %s, want floating-point numbers", x)
 	}
-	return planes(x)
+	return checkPlanes(x)
 }
 
-// planes checks that x is images of numbers of any type.
-func planes(x *graph.Value) error {
+// checkPlanes checks the same for images of any element type.
+func checkPlanes(x *graph.Value) error {
 	if len(x.Shape) < 3 || len(x.Shape) > 5 {
 		return fmt.Errorf("input %s, want images [n, c, …] of one, two or three dimensions", x)
 	}
 	return wantFixed(x, 1)
 }
 
-// kernelOf reads the window of a node over images x, whose kernel must be given.
+// kernelOf reads the window of a node over images x. The attribute kernel_shape must be given.
 func kernelOf(n *graph.Node, x *graph.Value) (Sliding, error) {
 	s, err := SlidingOf(n, len(x.Shape)-2)
 	if err == nil && s.Kernel == nil {
@@ -167,8 +167,8 @@ func kernelOf(n *graph.Node, x *graph.Value) (Sliding, error) {
 	return s, err
 }
 
-// closed returns the window that a node of a model has over images x, with nothing left open.
-// kernel is that of a node that does not give one.
+// closed returns the window of a model's node over images x, with pads computed from auto_pad.
+// kernel is used if the node does not give one.
 func closed(n *graph.Node, x *graph.Value, kernel []int) (Sliding, error) {
 	s, err := SlidingOf(n, len(x.Shape)-2)
 	if err != nil {
@@ -187,13 +187,13 @@ func closed(n *graph.Node, x *graph.Value, kernel []int) (Sliding, error) {
 	case "SAME_UPPER", "SAME_LOWER":
 		s.padSame(x.Shape[2:].Sizes(), pad == "SAME_LOWER")
 	default:
-		return s, fmt.Errorf("attribute \"auto_pad\" is %s, which is not known", pad)
+		return s, fmt.Errorf("attribute \"auto_pad\" is %q, want NOTSET, SAME_UPPER, SAME_LOWER or VALID", pad)
 	}
 	return s, nil
 }
 
-// padSame pads so that the output is ceil(size/stride). Of an odd pad the larger half is
-// behind, or before if lower.
+// padSame sets the pads so that the output has ceil(size/stride) elements. The larger half of an
+// odd pad goes behind the image, or before it if lower.
 func (s Sliding) padSame(sizes []int, lower bool) {
 	for i, size := range sizes {
 		total := max(((size+s.Strides[i]-1)/s.Strides[i]-1)*s.Strides[i]+s.reach(i)-size, 0)
@@ -204,7 +204,7 @@ func (s Sliding) padSame(sizes []int, lower bool) {
 	}
 }
 
-// asPicture returns the window over lines as one over pictures of one row.
+// asPicture returns a window over lines as a window over pictures of one row.
 func (s Sliding) asPicture() Sliding {
 	first := func(v int, list []int) []int { return append([]int{v}, list...) }
 	return Sliding{
@@ -213,10 +213,10 @@ func (s Sliding) asPicture() Sliding {
 	}
 }
 
-// Models may have images of one dimension. Here they are pictures of one row: those have the
-// faster kernels, and gradients everywhere.
+// Models may have images of one dimension ("lines", [n, c, w]). The importer turns them into
+// pictures of one row, which have faster kernels, and gradients on every target.
 
-// asPictures appends lines [n, c, w] as [n, c, 1, w]; other images it leaves as they are.
+// asPictures appends lines [n, c, w] as [n, c, 1, w]. It returns other images unchanged.
 func (b Builder) asPictures(name string, x *graph.Value) *graph.Value {
 	if len(x.Shape) != 3 {
 		return x
@@ -224,7 +224,7 @@ func (b Builder) asPictures(name string, x *graph.Value) *graph.Value {
 	return b.Shaped(name+".rows", x, graph.Shape{x.Shape[0], x.Shape[1], graph.Fixed(1), x.Shape[2]})
 }
 
-// asLines appends pictures of one row as lines, if like is lines.
+// asLines turns pictures y of one row back into lines, if `like` holds lines.
 func (b Builder) asLines(name string, y, like *graph.Value) *graph.Value {
 	if len(like.Shape) != 3 || b.Err() != nil {
 		return y

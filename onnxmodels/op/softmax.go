@@ -16,8 +16,8 @@ var (
 	_ = alongAxis("Hardmax", nil, hardmaxOf)
 )
 
-// alongAxis declares an operator of the numbers along one axis; f computes n of them, which
-// are so many elements apart.
+// alongAxis declares an operator that works on lines along one axis. f computes one line of n
+// elements, which begins at offset from and whose elements are step apart.
 func alongAxis(name string, gradient func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value, f func(y, x *Tensor, from, n, step int)) *Operator {
 	schema := graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(-1))}
 	flat := schema
@@ -53,8 +53,8 @@ func alongAxis(name string, gradient func(b *Backward, n *graph.Node, dy []*grap
 	})
 }
 
-// overRows is the form of opsets before 13: x as a matrix of the dimensions before the axis
-// and those from it on, along whose rows it goes.
+// overRows builds the form of opsets before 13, which flattens x to a matrix, with the dimensions
+// from the axis on as columns, and works on its rows.
 func (b Builder) overRows(name string, n *graph.Node) ([]*graph.Value, error) {
 	x := n.In("input")
 	axis, err := flattenAxis(n.Int("axis"), len(x.Shape))
@@ -69,8 +69,8 @@ func (b Builder) overRows(name string, n *graph.Node) ([]*graph.Value, error) {
 	return []*graph.Value{b.Shaped(n.Name+".back", b.one(name, n.Name, []*graph.Value{matrix}, last), x.Shape)}, nil
 }
 
-// softmaxGradients are the gradients of Softmax and LogSoftmax, given what these gave
-// (com.microsoft).
+// SoftmaxGrad_13 and LogSoftmaxGrad_13 compute the gradients of Softmax and LogSoftmax from their
+// outputs (com.microsoft).
 var (
 	_ = softmaxGrad("SoftmaxGrad_13")
 	_ = softmaxGrad("LogSoftmaxGrad_13")
@@ -98,8 +98,7 @@ func (b Builder) Softmax(name string, x *graph.Value) *graph.Value {
 	return b.one("Softmax", name, []*graph.Value{x}, graph.Attribute{Name: "axis", Value: int64(-1)})
 }
 
-// exponents returns the largest of n elements, and the sum of the exponents of what they are
-// more than it.
+// exponents returns the largest of n elements, and the sum of exp(x − largest) over them.
 func exponents(x *Tensor, from, n, step int) (largest, sum float64) {
 	largest = math.Inf(-1)
 	for i := range n {
@@ -125,7 +124,7 @@ func logSoftmaxOf(y, x *Tensor, from, n, step int) {
 	}
 }
 
-// hardmaxOf is 1 at the first of the largest elements and 0 elsewhere.
+// hardmaxOf sets the first of the largest elements to 1 and leaves the others 0.
 func hardmaxOf(y, x *Tensor, from, n, step int) {
 	at := 0
 	for i := range n {
@@ -155,8 +154,8 @@ var _ = Register(&Operator{
 		}
 		return []graph.Type{{Elem: scores.Elem, Shape: graph.Shape{}}, scores.Type()}, nil
 	},
-	// dx = dy·(softmax − one-hot)/n, and if the log-probabilities are used their
-	// gradient, dlp − softmax·Σ dlp.
+	// dx = dy·(softmax − one-hot)/n; if the log-probabilities are used too, plus
+	// dlp − softmax·Σ dlp, where dlp is the gradient with respect to them.
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		logProbabilities, name := n.Out("log_prob"), n.Name
 		var parts []*graph.Value
@@ -185,7 +184,8 @@ func (b Builder) SoftmaxCrossEntropy(name string, logits, labels *graph.Value) (
 	return out[0], out[1]
 }
 
-// softmaxCrossEntropyGrad is the gradient of the loss by the scores (com.microsoft).
+// SoftmaxCrossEntropyLossGrad computes the gradient of the loss with respect to the scores
+// (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "SoftmaxCrossEntropyLossGrad", Takes: Takes("dY", "log_prob", "label", "weight?"),
@@ -194,8 +194,8 @@ var _ = Register(&Operator{
 	Infer: func(n *graph.Node) ([]graph.Type, error) { return like(n.In("log_prob")) },
 })
 
-// SoftmaxCrossEntropyGrad appends the gradient of the loss of
-// SoftmaxCrossEntropy by the logits (com.microsoft).
+// SoftmaxCrossEntropyGrad appends the gradient of the loss of SoftmaxCrossEntropy with respect to
+// the logits (com.microsoft).
 func (b Builder) SoftmaxCrossEntropyGrad(name string, dloss, logProbabilities, labels *graph.Value) *graph.Value {
 	return b.in(Microsoft, "SoftmaxCrossEntropyLossGrad", name, []*graph.Value{dloss, logProbabilities, labels},
 		graph.Attribute{Name: "reduction", Value: "mean"})

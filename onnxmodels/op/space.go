@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// DepthToSpace and SpaceToDepth move elements between channels and places. Here they are a
+// DepthToSpace and SpaceToDepth move elements between channels and pixels. They become a
 // Transpose between two Reshapes, which has kernels for every type, and gradients.
 var _ = RegisterForms(
 	blockForm("DepthToSpace", 0, 10, Builder.depthToSpace, "blocksize", Required{int64(0)}),
@@ -18,8 +18,8 @@ var _ = RegisterForms(
 type blockBuild func(b Builder, name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error)
 
 // blockForm declares an operator that moves elements between channels and blocks of pixels.
-// In its mode DCR the channels are in the order row, column, depth (depthLast is false), in
-// CRD depth, row, column.
+// In the mode DCR the channels are in the order row, column, depth (depthLast is false); in CRD,
+// depth, row, column.
 func blockForm(name string, from, until int, build blockBuild, fields ...any) *Form {
 	return &Form{
 		Schema: graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields(fields...)},
@@ -32,7 +32,7 @@ func blockForm(name string, from, until int, build blockBuild, fields ...any) *F
 			case size < 1 || size > maxWindow:
 				return nil, fmt.Errorf("attribute \"blocksize\": %d is outside 1..%d", size, maxWindow)
 			case mode != "" && mode != "DCR" && mode != "CRD":
-				return nil, fmt.Errorf("attribute \"mode\" is %q, which is not known", mode)
+				return nil, fmt.Errorf("attribute \"mode\" is %q, want DCR or CRD", mode)
 			}
 			if err := wantFixed(x, 1); err != nil {
 				return nil, err
@@ -43,11 +43,11 @@ func blockForm(name string, from, until int, build blockBuild, fields ...any) *F
 	}
 }
 
-// depthToSpace appends x with the channels of each pixel spread over a block of pixels.
+// depthToSpace appends x with the channels of each pixel moved to a block of pixels.
 func (b Builder) depthToSpace(name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error) {
 	c, h, w := x.Size(1), x.Size(2), x.Size(3)
 	if c%(size*size) != 0 {
-		return nil, fmt.Errorf("input %s has no channels for blocks of %dx%d", x, size, size)
+		return nil, fmt.Errorf("the channels of input %s cannot be cut into blocks of %dx%d", x, size, size)
 	}
 	depth := c / (size * size)
 	parts, order := []int{size, size, depth, h, w}, []int{0, 3, 4, 1, 5, 2}
@@ -57,11 +57,11 @@ func (b Builder) depthToSpace(name string, x *graph.Value, size int, depthLast b
 	return b.rearranged(name, x, parts, order, []int{depth, h * size, w * size}), b.Err()
 }
 
-// spaceToDepth appends x with each block of pixels gathered into the channels of one.
+// spaceToDepth appends x with each block of pixels moved to the channels of one pixel.
 func (b Builder) spaceToDepth(name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error) {
 	c, h, w := x.Size(1), x.Size(2), x.Size(3)
 	if h%size != 0 || w%size != 0 {
-		return nil, fmt.Errorf("input %s is not tiled by blocks of %dx%d", x, size, size)
+		return nil, fmt.Errorf("input %s cannot be cut into blocks of %dx%d", x, size, size)
 	}
 	order := []int{0, 3, 5, 1, 2, 4}
 	if depthLast {

@@ -9,8 +9,8 @@ import (
 
 // Operators that drop and add dimensions of size 1.
 
-// squeezeOperator is Squeeze: without the dimensions of size 1 that are named, or without
-// all of them.
+// squeezeOperator is Squeeze: it drops the dimensions of size 1 that the axes name, or all of them
+// if there are no axes.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Squeeze", Takes: Takes("data", "axes?"), Gives: Gives("squeezed")},
 	From:   13,
@@ -53,8 +53,8 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// unsqueezeOperator is Unsqueeze: with dimensions of size 1 where the axes of the result
-// name them.
+// unsqueezeOperator is Unsqueeze: it adds dimensions of size 1, at the indices in the result that
+// the axes name.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Unsqueeze", Takes: Takes("data", "axes"), Gives: Gives("expanded")},
 	From:   13,
@@ -77,7 +77,7 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// unsqueezed is the shape with ones at the axes.
+// unsqueezed returns the shape with the unit inserted at the axes.
 func unsqueezed[D any](shape []D, axes []int, unit D) []D {
 	rank := len(shape) + len(axes)
 	wide := make([]D, 0, rank)

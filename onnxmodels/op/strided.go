@@ -1,7 +1,7 @@
 package op
 
-// strided is a tensor of the shape whose elements are those of x that the steps lead to from
-// the first one: one step for each dimension of the shape.
+// strided returns a tensor of the shape. Its first element is that of x at offset first; a step
+// along dimension i of the shape advances by steps[i] elements of x.
 func strided(x *Tensor, shape, steps []int, first int) (*Tensor, error) {
 	y, err := newTensor(x.Elem, shape...)
 	if err != nil {
@@ -15,7 +15,8 @@ func strided(x *Tensor, shape, steps []int, first int) (*Tensor, error) {
 	return y, nil
 }
 
-// copyRow copies n elements of x, so many apart, to y. Both are empty for other types.
+// copyRow copies n elements of x, which are step apart, to y. It does nothing if the tensors are
+// not of type T, in which case both are empty.
 func copyRow[T any](y, x []T, to, n, from, step int) {
 	if len(y) == 0 {
 		return

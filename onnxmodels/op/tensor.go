@@ -14,25 +14,25 @@ type Tensor struct {
 	Elem  graph.Elem
 	Shape []int
 	// Floats holds the elements of graph.Float, and those of graph.Float16 and
-	// graph.BFloat16, each rounded to what its type can hold.
+	// graph.BFloat16, each rounded to its type.
 	Floats []float32
 	// Doubles holds the elements of graph.Double.
 	Doubles []float64
-	// Ints holds integers and booleans. An element of graph.Uint64 beyond 2⁶³−1 has the
-	// bits of its number.
+	// Ints holds integers and booleans. An element of graph.Uint64 is stored as the int64
+	// with the same bits.
 	Ints []int64
 }
 
-// ElementLimit is how many elements a tensor may have: a gigabyte of float32.
+// ElementLimit is the most elements that a tensor may have: a gigabyte of float32.
 const ElementLimit = 1 << 28
 
-// String tells the type and the shape, for messages.
+// String returns the type and the shape, for messages.
 func (t *Tensor) String() string { return fmt.Sprintf("%s%v", t.Elem, t.Shape) }
 
-// Len is how many elements the tensor holds.
+// Len returns the number of elements.
 func (t *Tensor) Len() int { return len(t.Floats) + len(t.Doubles) + len(t.Ints) }
 
-// newTensor is a new tensor of zeros.
+// newTensor returns a new tensor of zeros, or an error if the shape is invalid or too large.
 func newTensor(elem graph.Elem, shape ...int) (*Tensor, error) {
 	n, err := elements(shape)
 	if err != nil {
@@ -50,23 +50,23 @@ func newTensor(elem graph.Elem, shape ...int) (*Tensor, error) {
 	return t, nil
 }
 
-// newFloats is a new tensor of float32 zeros.
+// newFloats returns a new tensor of float32 zeros.
 func newFloats(shape ...int) (*Tensor, error) { return newTensor(graph.Float, shape...) }
 
-// elements is the number of elements of a shape, or an error if it is not a shape
-// or has more than the limit.
+// elements returns the number of elements of a shape, or an error if a size is negative or the
+// number exceeds ElementLimit.
 func elements(shape []int) (int, error) {
 	n := 1
 	for _, d := range shape {
 		if d < 0 || d > ElementLimit || n*d > ElementLimit {
-			return 0, fmt.Errorf("a value of shape %v is negative or has more than %d elements", shape, ElementLimit)
+			return 0, fmt.Errorf("shape %v is negative or has more than %d elements", shape, ElementLimit)
 		}
 		n *= d
 	}
 	return n, nil
 }
 
-// extend appends the elements [from, to) of x, which is of the same type.
+// extend appends the elements [from, to) of x, which must have the same type.
 func (t *Tensor) extend(x *Tensor, from, to int) {
 	switch {
 	case x.Floats != nil:
@@ -78,7 +78,8 @@ func (t *Tensor) extend(x *Tensor, from, to int) {
 	}
 }
 
-// empty is a tensor of a type and a shape, with room for its elements but none of them.
+// empty returns a tensor with a type and a shape whose elements are still missing: the caller
+// appends them with extend.
 func empty(elem graph.Elem, shape ...int) (*Tensor, error) {
 	t, err := newTensor(elem, shape...)
 	if err != nil {
@@ -88,17 +89,18 @@ func empty(elem graph.Elem, shape ...int) (*Tensor, error) {
 	return t, nil
 }
 
-// one is a list of one tensor: what most operators give.
+// one returns a list of one tensor, the result of most Eval functions.
 func one(t *Tensor) ([]*Tensor, error) { return []*Tensor{t}, nil }
 
-// reshaped is the tensor's elements in another shape of as many.
+// reshaped returns the tensor with another shape, which must have as many elements. Both share
+// their elements.
 func (t *Tensor) reshaped(shape ...int) *Tensor {
 	r := *t
 	r.Shape = shape
 	return &r
 }
 
-// want checks an input's type and rank; a rank of -1 is any.
+// want checks an input's type and rank. A rank of −1 accepts any.
 func (t *Tensor) want(what string, elem graph.Elem, rank int) error {
 	switch {
 	case t == nil:
@@ -111,7 +113,7 @@ func (t *Tensor) want(what string, elem graph.Elem, rank int) error {
 	return nil
 }
 
-// product is the number of elements of dimensions that a tensor has.
+// product returns the product of sizes. The caller knows that it does not overflow.
 func product(dims []int) int {
 	n := 1
 	for _, d := range dims {
@@ -120,7 +122,7 @@ func product(dims []int) int {
 	return n
 }
 
-// broadcastSizes returns the shape that a and b have together.
+// broadcastSizes returns the shape to which a and b are broadcast.
 func broadcastSizes(a, b []int) ([]int, error) {
 	if len(a) < len(b) {
 		a, b = b, a
@@ -138,8 +140,8 @@ func broadcastSizes(a, b []int) ([]int, error) {
 	return shape, nil
 }
 
-// strides are how far apart the elements of a tensor of shape s are along the
-// dimensions of the shape it is broadcast to: 0 where one is repeated.
+// strides returns the distances between neighbouring elements of a tensor of shape s along the
+// dimensions of the shape that it is broadcast to: 0 where an element is repeated.
 func strides(s, to []int) []int {
 	steps := make([]int, len(to))
 	n := 1
@@ -152,8 +154,8 @@ func strides(s, to []int) []int {
 	return steps
 }
 
-// picked is a tensor of the shape whose element i is the one of x that from(i) tells, and 0
-// where that is -1.
+// picked returns a tensor of the shape whose element i is element from(i) of x, or 0 if from(i)
+// is −1.
 func picked(x *Tensor, shape []int, from func(i int) int) (*Tensor, error) {
 	y, err := newTensor(x.Elem, shape...)
 	if err != nil {
@@ -173,9 +175,9 @@ func pickInto[T any](y, x []T, from func(i int) int) {
 	}
 }
 
-// walk calls row for each row along the last dimension of shape: its place and
-// length, where it begins in two tensors of strides a and b, and by how much
-// each goes on.
+// walk calls row for each row along the last dimension of a shape. The row has n elements and
+// begins at offset `to`. In two tensors of strides a and b, it begins at the offsets i and j and
+// advances by di and dj.
 func walk(shape, a, b []int, row func(to, n, i, j, di, dj int)) {
 	last := len(shape) - 1
 	if last < 0 {
@@ -199,8 +201,8 @@ func walk(shape, a, b []int, row func(to, n, i, j, di, dj int)) {
 	}
 }
 
-// next moves on to the next index of the shape's first dimensions and tells
-// whether there is one.
+// next advances the index, which goes over the first len(index) dimensions of the shape, and
+// reports whether there is a next one. After the last it starts again at 0.
 func next(index, shape []int) bool {
 	for d := len(index) - 1; d >= 0; d-- {
 		if index[d]++; index[d] < shape[d] {
@@ -211,8 +213,8 @@ func next(index, shape []int) bool {
 	return false
 }
 
-// parallel calls work for 0..n-1, on as many goroutines as there are
-// processors. A panic there would end the process; here it is an error.
+// parallel calls work for 0..n-1, on as many goroutines as there are processors. A panic in a
+// goroutine would end the process, so parallel returns it as an error.
 func parallel(n int, work func(i int)) error {
 	if n == 1 {
 		work(0)
@@ -230,7 +232,7 @@ func parallel(n int, work func(i int)) error {
 	return group.Wait()
 }
 
-// Recovered makes a panic the error. It is to be deferred.
+// Recovered turns a panic into an error. Use it in a defer statement.
 func Recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("%v", p)

@@ -2,8 +2,8 @@ package op
 
 import "onnxlab/onnxmodels/graph"
 
-// accumulator is InPlaceAccumulatorV2 (com.microsoft): it adds value to the buffer in
-// place, or assigns it where the flag says so.
+// accumulator is InPlaceAccumulatorV2 (com.microsoft): it adds the value to the buffer in place,
+// or assigns it if the flag is true.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "InPlaceAccumulatorV2", Takes: Takes("accumulation_buffer", "value", "overwrite_flag?"),
@@ -18,10 +18,9 @@ var _ = Register(&Operator{
 	},
 })
 
-// Accumulate appends an addition of value to the buffer, in place, or an
-// assignment where the boolean vector overwrite, which may be nil, is true. It
-// returns the flag that the operator gives, under the given name (com.microsoft
-// InPlaceAccumulatorV2).
+// Accumulate appends an addition of value to the buffer, in place, or an assignment if overwrite,
+// a boolean vector of one element that may be nil, is true. It returns the operator's flag output
+// under the given name (com.microsoft InPlaceAccumulatorV2).
 func (b Builder) Accumulate(flag string, buffer, value, overwrite *graph.Value) *graph.Value {
 	v := b.in(Microsoft, "InPlaceAccumulatorV2", flag, []*graph.Value{buffer, value, overwrite})
 	if b.Err() == nil && v.Name != flag {
@@ -50,8 +49,8 @@ var _ = Register(&Operator{
 
 // Optimizer appends an AdamWOptimizer (com.microsoft) over sequences of
 // tensors, which become graph inputs of the given names: parameters,
-// gradients and first and second moments. Its output, the graph's only one,
-// says whether it updated.
+// gradients, and first and second moments. Its output, the only one of the
+// graph, says whether it updated the parameters.
 func (b Builder) Optimizer(output string, rate, step *graph.Value, sequences []string, attributes []graph.Attribute) {
 	inputs := []*graph.Value{rate, step}
 	for _, name := range sequences {

@@ -22,7 +22,7 @@ var _ = Register(&Operator{
 		}
 		return typed(x.Elem, shape)
 	},
-	// dx = dy, its dimensions put back
+	// dx = dy with the inverse permutation
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		order, err := permutation(n.Ints("perm"), len(n.In("data").Shape))
 		if err != nil {
@@ -55,7 +55,7 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// In models, one after another is a single one, or none where they cancel.
+// In models, two Transposes in a row become one, or none if they cancel.
 var _ = RegisterForms(&Form{
 	Schema: graph.Schema{Op: "Transpose", Takes: Takes("data"), Gives: Gives("transposed"), Fields: Fields("perm", []int64(nil))},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -81,7 +81,7 @@ var _ = RegisterForms(&Form{
 	},
 })
 
-// permutation is the dimensions in their new order.
+// permutation returns the dimensions in their new order. Without perm it reverses them.
 func permutation(perm []int64, rank int) ([]int, error) {
 	order, seen := make([]int, rank), make([]bool, rank)
 	for i := range order {
@@ -91,11 +91,11 @@ func permutation(perm []int64, rank int) ([]int, error) {
 		return order, nil
 	}
 	if len(perm) != rank {
-		return nil, fmt.Errorf("permutation %v", perm)
+		return nil, fmt.Errorf("attribute \"perm\" is %v, which is not a permutation of the %d dimensions", perm, rank)
 	}
 	for i, p := range perm {
 		if p < 0 || int(p) >= rank || seen[p] {
-			return nil, fmt.Errorf("permutation %v", perm)
+			return nil, fmt.Errorf("attribute \"perm\" is %v, which is not a permutation of the %d dimensions", perm, rank)
 		}
 		order[i], seen[p] = int(p), true
 	}

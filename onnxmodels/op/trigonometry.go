@@ -47,7 +47,7 @@ var (
 	})
 )
 
-// angular declares such a function.
+// angular declares a trigonometric or hyperbolic function.
 func angular(name string, from int, f func(float64) float64, gradient func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value) *Operator {
 	return unary(name, floats, rule{from: from, names: inputOutput, float: f, gradient: gradient})
 }

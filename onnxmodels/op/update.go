@@ -2,7 +2,7 @@ package op
 
 import "onnxlab/onnxmodels/graph"
 
-// Operators of updates that a training graph computes itself.
+// Operators for updates that a training graph computes itself, instead of the optimizer model.
 
 // Where appends a choice between two values, which are broadcast to one shape: x where
 // the boolean condition holds, else y.
@@ -10,15 +10,15 @@ func (b Builder) Where(name string, condition, x, y *graph.Value) *graph.Value {
 	return b.where(name, condition, x, y)
 }
 
-// Moved appends Accumulate and returns the buffer as it is afterwards. Nothing else may
-// read the buffer, but what value is made of.
+// Moved appends the same operator as Accumulate and returns the buffer after the addition. Only
+// the operators that compute value may read the buffer itself.
 func (b Builder) Moved(name string, buffer, value, overwrite *graph.Value) *graph.Value {
 	return b.Do(Microsoft, "InPlaceAccumulatorV2", Call{
 		Name: name, Inputs: []*graph.Value{buffer, value, overwrite}, Want: []bool{true, true},
 	})[1]
 }
 
-// Parts appends a cut of a vector into parts of the sizes, which add up to it.
+// Parts appends a Split of a vector into parts of the sizes, which must add up to its length.
 func (b Builder) Parts(name string, x *graph.Value, sizes ...int) []*graph.Value {
 	lengths, types := make([]int64, len(sizes)), make([]graph.Type, len(sizes))
 	for i, n := range sizes {
@@ -35,13 +35,13 @@ var _ = Register(&Operator{
 		Domain: Microsoft, Op: "SGDOptimizerV2", Takes: Takes("lr", "weights", "gradients"), Gives: Gives("update_completed"),
 	},
 	Infer: func(*graph.Node) ([]graph.Type, error) {
-		// ONNX Runtime infers a scalar, warns of the difference, and gives this.
+		// ONNX Runtime infers a scalar but returns this type, and warns of the difference.
 		return typed(graph.Bool, graph.Static(1))
 	},
 })
 
-// Descend appends an SGDOptimizerV2 (com.microsoft) over sequences of tensors. Its
-// output, the graph's only one, says whether it updated.
+// Descend appends an SGDOptimizerV2 (com.microsoft) over sequences of tensors. Its output, the only
+// one of the graph, says whether it updated the weights.
 func (b Builder) Descend(output string, rate, weights, gradients *graph.Value) {
 	b.Output(b.in(Microsoft, "SGDOptimizerV2", output, []*graph.Value{rate, weights, gradients}))
 }

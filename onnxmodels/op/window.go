@@ -6,12 +6,12 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Window is how a convolution or pool moves over an image.
+// Window describes how a convolution or a pool moves over an image of two dimensions.
 type Window struct {
 	Kernel  [2]int // height, width
 	Strides [2]int
 	Pads    [4]int // top, left, bottom, right
-	// Dilations are by how many pixels the elements of the kernel are apart;
+	// Dilations are the distances between neighbouring elements of the kernel, in pixels;
 	// 0 means 1.
 	Dilations [2]int
 }
@@ -22,7 +22,7 @@ type Window struct {
 func Same(k, s, height, width int) Window {
 	w := Window{Kernel: [2]int{k, k}, Strides: [2]int{s, s}}
 	if s < 1 {
-		return w // which fits nothing
+		return w // a window without strides fits no image: see Output
 	}
 	for i, size := range []int{height, width} {
 		total := max(((size+s-1)/s-1)*s+k-size, 0)
@@ -31,7 +31,7 @@ func Same(k, s, height, width int) Window {
 	return w
 }
 
-// Valid returns a window of k x k that moves by s over the image alone.
+// Valid returns a window of k x k that moves by s, without pads.
 func Valid(k, s int) Window {
 	return Window{Kernel: [2]int{k, k}, Strides: [2]int{s, s}}
 }
@@ -50,7 +50,7 @@ func (w Window) Output(i, n int) int {
 	return free/w.Strides[i] + 1
 }
 
-// Sliding is the window as one over images of any number of dimensions.
+// Sliding returns the window as a Sliding.
 func (w Window) Sliding() Sliding {
 	return Sliding{
 		Kernel: w.Kernel[:], Strides: w.Strides[:], Dilations: []int{max(w.Dilations[0], 1), max(w.Dilations[1], 1)},
@@ -58,11 +58,11 @@ func (w Window) Sliding() Sliding {
 	}
 }
 
-// Attributes are those of a node with this window.
+// Attributes returns the attributes of a node with this window.
 func (w Window) Attributes() []graph.Attribute { return w.Sliding().Attributes() }
 
-// WindowOf reads the window over pictures back from a node's attributes: of one over images of
-// other dimensions, which has other lists, it is not the window.
+// WindowOf reads the window of a node over images of two dimensions from its attributes. For other
+// nodes the result is meaningless.
 func WindowOf(n *graph.Node) Window {
 	w := Window{Strides: [2]int{1, 1}}
 	for name, to := range map[string][]int{
@@ -80,8 +80,8 @@ func WindowOf(n *graph.Node) Window {
 	return w
 }
 
-// Slide returns the type of a window's output over x [n, c, h, w], which has so many
-// channels.
+// Slide returns the type of a window's output for images x [n, c, h, w], which has the given
+// number of channels.
 func (w Window) Slide(x *graph.Value, channels graph.Dim) ([]graph.Type, error) {
 	h, v := w.Output(0, x.Size(2)), w.Output(1, x.Size(3))
 	if h < 1 || v < 1 {

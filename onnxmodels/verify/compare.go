@@ -9,13 +9,15 @@ import (
 	"onnxlab/onnxmodels/interp"
 )
 
-// Tolerance is how far two runtimes may be apart. Both round to float32 at each
-// step, in their own order; the study's network is ten times below it.
+// Tolerance is how far the results of two runtimes may be apart. Both round to
+// float32 at each step, but add in different orders; on the study's network they
+// differ by a tenth of it.
 const Tolerance = 1e-5
 
-// ToleranceOf is that of a model in a precision, one of onnxmodels.PrecisionFloat32 and
-// so on: 0.01 for float16, since some processors round every sum to it and others none,
-// and 0.05 for int8, where a number halfway between two integers goes to either.
+// ToleranceOf returns the tolerance for a model in a precision, one of
+// onnxmodels.PrecisionFloat32 and so on. For float16 it is 0.01, since some
+// processors round every sum to float16 and others none. For int8 it is 0.05, since
+// a number halfway between two integers may be rounded to either.
 func ToleranceOf(precision string) float64 {
 	switch precision {
 	case onnxmodels.PrecisionFloat16:
@@ -26,9 +28,9 @@ func ToleranceOf(precision string) float64 {
 	return Tolerance
 }
 
-// Outputs are what a runtime gives for some images.
+// Outputs are the results of a runtime for some images.
 type Outputs struct {
-	// Runtime names it, for messages.
+	// Runtime is the name of the runtime, for messages.
 	Runtime string
 	// Classes is the number of columns, Logits and Probabilities are [images,
 	// classes].
@@ -42,10 +44,10 @@ func Run(ctx context.Context, m *interp.Model, images []uint8) (Outputs, error) 
 	return Outputs{Runtime: "pure Go", Classes: m.Classes(), Logits: logits, Probabilities: probabilities}, err
 }
 
-// Difference is how far two runtimes are apart in one output.
+// Difference is the difference of two runtimes in one output.
 type Difference struct {
-	// Largest is the largest absolute difference, of the sample and the class,
-	// both counted from 0.
+	// Largest is the largest absolute difference. Sample and Class, both counted
+	// from 0, say where it is.
 	Largest float64 `json:"largest"`
 	Sample  int     `json:"sample"`
 	Class   int     `json:"class"`
@@ -55,19 +57,19 @@ type Difference struct {
 	Scale float64 `json:"scale"`
 }
 
-// Report is what a comparison found.
+// Report is the result of a comparison.
 type Report struct {
 	Samples       int        `json:"samples"`
 	Probabilities Difference `json:"probabilities"`
 	Logits        Difference `json:"logits"`
 	Tolerance     float64    `json:"tolerance"`
-	// Layers compare each value between, in the order of the graph, if that
-	// was asked for.
+	// Layers compares all intermediate values, in the order of the graph. It is
+	// empty unless the caller fills it in.
 	Layers []Layer `json:"layers,omitempty"`
 }
 
-// Compare compares the outputs of two runtimes for the same images. Outputs of
-// different sizes, or with values that are no finite numbers, are an error.
+// Compare compares the outputs of two runtimes for the same images. It returns an
+// error if the sizes of the outputs differ or if a value is not finite.
 func Compare(a, b Outputs, tolerance float64) (Report, error) {
 	r := Report{Tolerance: tolerance}
 	if a.Classes < 1 || a.Classes != b.Classes || len(a.Logits) == 0 || len(a.Logits)%a.Classes != 0 {
@@ -86,10 +88,10 @@ func Compare(a, b Outputs, tolerance float64) (Report, error) {
 		if len(c.a) != len(a.Logits) || len(c.b) != len(a.Logits) {
 			return r, fmt.Errorf("compare: %d %s by %s, %d by %s", len(c.a), c.name, a.Runtime, len(c.b), b.Runtime)
 		}
-		d, place := differ(c.a, c.b)
-		if place >= 0 {
+		d, at := differ(c.a, c.b)
+		if at >= 0 {
 			return r, fmt.Errorf("compare: the %s of sample %d, class %d are %v by %s and %v by %s, want finite numbers",
-				c.name, place/a.Classes, place%a.Classes, c.a[place], a.Runtime, c.b[place], b.Runtime)
+				c.name, at/a.Classes, at%a.Classes, c.a[at], a.Runtime, c.b[at], b.Runtime)
 		}
 		d.Sample, d.Class = d.Class/a.Classes, d.Class%a.Classes
 		*c.to = d
@@ -97,8 +99,8 @@ func Compare(a, b Outputs, tolerance float64) (Report, error) {
 	return r, nil
 }
 
-// differ compares two lists of as many numbers; Class is then the place of the
-// largest difference. notFinite is the place of the first number that is not
+// differ compares two lists of equal length. In the result, Class is the index of
+// the largest difference. notFinite is the index of the first number that is not
 // finite, or -1.
 func differ(a, b []float32) (d Difference, notFinite int) {
 	for i := range a {
@@ -116,11 +118,11 @@ func differ(a, b []float32) (d Difference, notFinite int) {
 	return d, -1
 }
 
-// Err returns an *Error if the runtimes are further apart than the tolerance:
-// in a probability, or in a logit by so much of the largest logit, or of 1 if
-// that is larger.
+// Err returns an *Error if the runtimes differ by more than the tolerance in a
+// probability, or by more than the tolerance times max(1, the largest logit) in a
+// logit.
 func (r Report) Err() error {
-	// Probabilities near 0 and 1 hardly move when the logits do.
+	// Logits are checked too, because probabilities near 0 and 1 hardly change with them.
 	logits := r.Tolerance * max(1, r.Logits.Scale)
 	switch {
 	case r.Probabilities.Largest > r.Tolerance:
@@ -131,7 +133,7 @@ func (r Report) Err() error {
 	return nil
 }
 
-// Error is the error of two runtimes that do not agree.
+// Error says that two runtimes do not agree.
 type Error struct {
 	// Output is "probability" or "logit".
 	Output     string

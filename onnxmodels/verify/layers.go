@@ -11,7 +11,7 @@ import (
 	"onnxlab/onnxmodels/interp"
 )
 
-// Layer is how far the runtimes are apart in one value of the graph.
+// Layer is the difference of the runtimes in one value of the graph.
 type Layer struct {
 	Name  string `json:"name"`
 	Shape []int  `json:"shape"`
@@ -22,10 +22,10 @@ type Layer struct {
 	Scale   float64 `json:"scale"`
 }
 
-// Exposed returns the model, an modelfile.Model that modelfile.Check accepts,
-// with every float32 value that a node gives as a graph output, and the names of
-// these in order; but for dequantized weights, which hang on no image. The model given
-// stays as it is.
+// Exposed returns a copy of the model, which modelfile.Check must accept, whose
+// graph outputs are all float32 values that nodes compute, and the names of these
+// values in order. It leaves out dequantized weights, which do not depend on the
+// image.
 func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
 	exposed := proto.CloneOf(m)
 	g := exposed.GetGraph()
@@ -55,8 +55,8 @@ func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
 	return exposed, names
 }
 
-// Layers compares what each node gives: native maps the names that Exposed
-// returned to ONNX Runtime's values, values are interp's.
+// Layers compares the outputs of all nodes: native maps the names that Exposed
+// returned to ONNX Runtime's values, and values are those of interp.
 func Layers(native map[string][]float32, values []*interp.Value) ([]Layer, error) {
 	var layers []Layer
 	for _, v := range values {
@@ -67,18 +67,18 @@ func Layers(native map[string][]float32, values []*interp.Value) ([]Layer, error
 		if len(other) != len(v.Floats) {
 			return nil, fmt.Errorf("compare %q: %d values by ONNX Runtime, %s by pure Go", v.Name, len(other), v)
 		}
-		d, place := differ(other, v.Floats)
-		if place >= 0 {
+		d, at := differ(other, v.Floats)
+		if at >= 0 {
 			return nil, fmt.Errorf("compare %q: value %d is %v by ONNX Runtime, %v by pure Go, want finite numbers",
-				v.Name, place, other[place], v.Floats[place])
+				v.Name, at, other[at], v.Floats[at])
 		}
 		layers = append(layers, Layer{v.Name, v.Shape, d.Largest, d.Mean, d.Scale})
 	}
 	return layers, nil
 }
 
-// Join returns the comparison of all images, given that of the first ones, nil if
-// there are none, and that of the others, by the same model.
+// Join combines two comparisons of the same model into one for all images: first
+// for the first images, which may be nil, and others for the other images.
 func Join(first, others []Layer) []Layer {
 	if first == nil {
 		return others
@@ -88,7 +88,7 @@ func Join(first, others []Layer) []Layer {
 		l := &joined[i]
 		l.Largest, l.Scale = max(l.Largest, b.Largest), max(l.Scale, b.Scale)
 		if len(l.Shape) == 0 {
-			continue // hangs on no image
+			continue // a scalar does not depend on the images
 		}
 		n, more := l.Shape[0], b.Shape[0]
 		l.Mean += (b.Mean - l.Mean) * float64(more) / float64(n+more)

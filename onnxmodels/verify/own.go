@@ -18,16 +18,18 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Own is a classifier in a form of its own, which takes one input of images in any layout.
+// Own is a classifier with an input of its own: images in any layout and under any name.
 type Own struct {
-	// Input and Output are the names of the images and of what is compared, the first output.
+	// Input is the name of the input of images. Output is the name of the first output,
+	// which is compared.
 	Input, Output string
 	program       *interp.Program
-	image         interp.Value // one image
-	open          bool         // takes any number of images at once
+	image         interp.Value // the input for one image, without elements
+	open          bool         // the model takes any number of images at once
 }
 
-// NewOwn reads a model. Height and width count where it leaves the size of images open; importer.ErrOpenSize is that of one for which they are 0.
+// NewOwn prepares a model. If the model leaves the size of images open, height and width are that
+// size; if they are 0, the error is importer.ErrOpenSize.
 func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 	in, err := importer.ImageInput(m)
 	if err != nil {
@@ -56,16 +58,16 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 			o.image = v
 		}
 	}
-	return o, o.settle(in, height, width)
+	return o, o.setImageShape(in, height, width)
 }
 
-// settle makes the shape of one image of the input's.
-func (o *Own) settle(in *onnxpb.ValueInfo, height, width int) error {
+// setImageShape checks the input and sets the shape of one image.
+func (o *Own) setImageShape(in *onnxpb.ValueInfo, height, width int) error {
 	if most := importer.MaxSide; height > most || width > most {
-		return fmt.Errorf("its input %q is of images of %dx%d: they have at most %d pixels a side", o.Input, height, width, most)
+		return fmt.Errorf("its input %q takes images of %dx%d, more than %d pixels a side", o.Input, height, width, most)
 	}
 	if o.image.Elem != graph.Float && o.image.Elem != graph.Uint8 {
-		return fmt.Errorf("its input %q is of %s, where float32 or uint8 is supported", o.Input, o.image.Elem)
+		return fmt.Errorf("its input %q is %s, want float32 or uint8", o.Input, o.image.Elem)
 	}
 	first := in.GetType().GetTensorType().GetShape().GetDim()[0]
 	o.open = first.GetDimValue() == 0
@@ -77,7 +79,7 @@ func (o *Own) settle(in *onnxpb.ValueInfo, height, width int) error {
 	return nil
 }
 
-// Noise returns images of random values, of -1..1 or of bytes, which the seed keys.
+// Noise returns random images, of numbers in -1..1 or of bytes. The same seed gives the same images.
 func (o *Own) Noise(seed uint64, count int) *interp.Value {
 	random := rand.New(rand.NewPCG(seed, 0))
 	t := &op.Tensor{Elem: o.image.Elem, Shape: slices.Clone(o.image.Shape)}
@@ -92,7 +94,7 @@ func (o *Own) Noise(seed uint64, count int) *interp.Value {
 	return &interp.Value{Name: o.Input, Tensor: t}
 }
 
-// Run runs the model in pure Go on so many images of noise.
+// Run runs the model in pure Go on count images of noise.
 func (o *Own) Run(ctx context.Context, count int) (Outputs, error) {
 	return o.RunWith(ctx, count, "pure Go", func(v *interp.Value) ([]float32, error) {
 		outputs, err := o.program.Run(map[string]*op.Tensor{o.Input: v.Tensor})
@@ -100,15 +102,15 @@ func (o *Own) Run(ctx context.Context, count int) (Outputs, error) {
 			return nil, err
 		}
 		if outputs[0].Elem != graph.Float {
-			return nil, fmt.Errorf("output %q is of %s, where float32 is supported", o.Output, outputs[0].Elem)
+			return nil, fmt.Errorf("output %q is %s, want float32", o.Output, outputs[0].Elem)
 		}
 		return outputs[0].Floats, nil
 	})
 }
 
-// RunWith runs the model on the same noise in a runtime of the name, which gives the first
-// output: on all images at once where the model takes them, since one whose batch
-// normalisation trains normalises by the batch.
+// RunWith runs the model on the same noise in another runtime: run returns its first output. If the
+// model takes any number of images, all of them go through at once, since a model whose batch
+// normalisation is in training mode normalises by the batch.
 func (o *Own) RunWith(ctx context.Context, count int, name string, run func(*interp.Value) ([]float32, error)) (Outputs, error) {
 	all := Outputs{Runtime: name}
 	at := 1

@@ -10,8 +10,8 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// A model that leaves the size of its images open gives at the size that is asked for what it
-// gives where the file says that size.
+// A model that leaves the size of its images open must give the same results, at the size that the
+// caller asks for, as the same model with that size in its file.
 func TestOwnOfOpenSize(t *testing.T) {
 	outputs := func(m *modelfile.Model) []float32 {
 		t.Helper()

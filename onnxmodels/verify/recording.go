@@ -10,8 +10,8 @@ import (
 	"onnxlab/internal/npz"
 )
 
-// Recording is what ONNX Runtime gave for some images, to compare with where
-// there is none.
+// Recording holds the outputs of ONNX Runtime for some images, for comparisons
+// where there is no ONNX Runtime.
 type Recording struct {
 	// ModelSHA256 is the hash of the model's bytes, in hexadecimal digits.
 	ModelSHA256 string
@@ -21,7 +21,7 @@ type Recording struct {
 	Outputs                 Outputs
 }
 
-// The arrays of a recording.
+// The names of the arrays in a recording.
 const (
 	arrayModel         = "model_sha256"
 	arrayImages        = "images"
@@ -53,7 +53,7 @@ func (r Recording) Write(path string) error {
 	return durable.WriteFile(path, func(w io.Writer) error { return npz.Write(w, archive) })
 }
 
-// ReadRecording reads what Write wrote.
+// ReadRecording reads a recording that Write wrote.
 func ReadRecording(path string) (Recording, error) {
 	archive, err := npz.Read(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func ReadRecording(path string) (Recording, error) {
 	}
 	image, logits := archive[arrayImages].Shape, archive[arrayLogits].Shape
 	if len(image) != 4 || len(logits) != 2 {
-		return Recording{}, fmt.Errorf("read %q: it is no recording of outputs: images are %v, logits %v", path, image, logits)
+		return Recording{}, fmt.Errorf("read %q: it is not a recording of outputs: images are %v, logits %v", path, image, logits)
 	}
 	n, classes := image[0], logits[1]
 	for name, want := range map[string]npz.Array{
@@ -71,7 +71,7 @@ func ReadRecording(path string) (Recording, error) {
 		arrayProbabilities: {DType: "f4", Shape: []int{n, classes}},
 	} {
 		if a := archive[name]; a.DType != want.DType || !slices.Equal(a.Shape, want.Shape) || n < 1 || classes < 1 {
-			return Recording{}, fmt.Errorf("read %q: it is no recording of outputs: %q is %s%v, want %s%v",
+			return Recording{}, fmt.Errorf("read %q: it is not a recording of outputs: %q is %s%v, want %s%v",
 				path, name, a.DType, a.Shape, want.DType, want.Shape)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// ToleranceOfDepth is how far two runtimes may be apart on a model: Tolerance, and beyond ten layers
-// with weights, as many as the study's network has, so much more as there are more of them, since
-// each rounds and passes on what those before it have rounded.
+// ToleranceOfDepth returns the tolerance for a model: Tolerance for up to ten layers with weights, as
+// many as the study's network has. Beyond that it grows with the number of layers, since each layer
+// adds its own rounding errors to those of the layers before.
 func ToleranceOfDepth(m *modelfile.Model) float64 {
 	const usual = 10
 	layers := 0

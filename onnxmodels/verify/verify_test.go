@@ -67,7 +67,7 @@ func pixels(n int) []uint8 {
 	return p
 }
 
-// native is what ONNX Runtime gives.
+// native returns the outputs of ONNX Runtime.
 func native(t *testing.T, m *onnxpb.Model, images []uint8) Outputs {
 	t.Helper()
 	out := ortrun.Load(t, m).Run(t, ortrun.Input{Name: "image", Shape: []int{len(images) / (32 * 32 * 3), 32, 32, 3}, Uint8: images})
@@ -87,8 +87,8 @@ func compared(t *testing.T, want Outputs, m *onnxpb.Model, images []uint8) Repor
 	return r
 }
 
-// TestPlantedErrors: the model as it is agrees, and with one thing wrong it
-// does not, in the first layer, in the middle and in the last.
+// TestPlantedErrors checks that the runtimes agree on a model, and that they disagree if one of
+// them gets a model with a single mistake, in the first layer, in the middle or in the last.
 func TestPlantedErrors(t *testing.T) {
 	images := pixels(2)
 	for _, keep := range []bool{false, true} {
@@ -192,7 +192,7 @@ func exchange(a, b []byte) {
 	}
 }
 
-// TestLayers: every float32 value between is compared, and a planted error
+// TestLayers checks that every intermediate float32 value is compared, and that a planted error
 // shows from its layer on.
 func TestLayers(t *testing.T) {
 	images := pixels(1)
@@ -262,8 +262,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestRun wants of more images than a batch what the model gives of all at once,
-// and an end when the context is done.
+// TestRun checks that more images than one batch give the same results as all of them at once,
+// and that Run stops when the context is done.
 func TestRun(t *testing.T) {
 	n, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 32, Width: 32, Widths: []int{4}, Convolutions: 1, Classes: 10})
 	if err != nil {
@@ -293,8 +293,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestCompare places the largest difference, and refuses what cannot be
-// compared.
+// TestCompare checks where the largest difference is found, and that outputs which cannot be
+// compared are refused.
 func TestCompare(t *testing.T) {
 	of := func(logits, probabilities []float32) Outputs {
 		return Outputs{Runtime: "one", Classes: 2, Logits: logits, Probabilities: probabilities}
@@ -324,7 +324,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestRecording reads a recording back, and refuses files that are none.
+// TestRecording reads a recording back, and checks that other files are refused.
 func TestRecording(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outputs.npz")
 	r := Recording{
@@ -364,7 +364,7 @@ func TestRecording(t *testing.T) {
 	if err := os.WriteFile(path, []byte("PK\x05\x06"+strings.Repeat("\x00", 18)), 0o600); err != nil { // an empty archive
 		t.Fatal(err)
 	}
-	if _, err := ReadRecording(path); err == nil || !strings.Contains(err.Error(), "no recording of outputs") {
+	if _, err := ReadRecording(path); err == nil || !strings.Contains(err.Error(), "not a recording of outputs") {
 		t.Errorf("an empty archive: error %v", err)
 	}
 }

@@ -61,7 +61,7 @@ SIMD static void image_moments(void *argument, size_t task) {
 // pooled_norm writes the average of each window of pool x pool normalised pixels.
 SIMD_INLINE void pooled_norm(const batchnorm_job *job, long task, long pool) {
 	const batchnorm *b = job->b;
-	const block_norm norm = block_norm_at(job->factor, job->shift, first_channel(b, task), b->norm.relu);
+	const block_norm norm = block_norm_at(job->factor, job->shift, first_channel(b, task), &b->norm);
 	const float *x = b->x + task * job->pixels * BLOCK;
 	float *y = b->y + task * job->pooled * BLOCK, share = 1.f / (pool * pool);
 	for (long top = 0; top + pool <= b->height; top += pool)
@@ -112,7 +112,7 @@ SIMD_INLINE vec gradient_before_relu(const block_norm *n, vec x, vec dy) {
 SIMD_INLINE void sum_gradients(const batchnorm_job *job, long task, long pool) {
 	const batchnorm *b = job->b;
 	const long channel = first_channel(b, task), width = b->width;
-	const block_norm norm = block_norm_at(job->factor, job->shift, channel, b->norm.relu);
+	const block_norm norm = block_norm_at(job->factor, job->shift, channel, &b->norm);
 	const vec mean = load(b->norm.mean + channel);
 	const float *x = b->x + task * job->pixels * BLOCK, *dy = b->dy + task * job->pooled * BLOCK, dy_scale = b->dy_scale;
 	vec sum = {0}, dot = {0};
@@ -134,7 +134,7 @@ SIMD_INLINE void sum_gradients(const batchnorm_job *job, long task, long pool) {
 SIMD_INLINE void write_gradient(const batchnorm_job *job, long task, long pool) {
 	const batchnorm *b = job->b;
 	const long channel = first_channel(b, task), width = b->width;
-	const block_norm norm = block_norm_at(job->factor, job->shift, channel, b->norm.relu);
+	const block_norm norm = block_norm_at(job->factor, job->shift, channel, &b->norm);
 	const vec slope = load(job->slope + channel), offset = load(job->offset + channel);
 	const float *x = b->x + task * job->pixels * BLOCK, *dy = b->dy + task * job->pooled * BLOCK, dy_scale = b->dy_scale;
 	float *dx = b->dx + task * job->pixels * BLOCK;

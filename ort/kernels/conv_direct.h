@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "conv_end.h"
 #include "kernels.h"
 #include "moments.h"
 #include "simd.h"
@@ -25,11 +26,12 @@ typedef struct {
 	const convolution *conv;
 	long taps;                // of the window
 	long row, channel, frame; // floats in a row, in a channel and in all channels of a framed image
-	float *weights;           // [outputs/BLOCK, inputs, TAPS, BLOCK]
+	const float *weights;     // [outputs/BLOCK, inputs, TAPS, BLOCK]
 	float *framed;            // [workers or splits, frame]
 	float *sums;              // [splits], each like weights
 	long split_images;        // images in a split
-	long next;                // the next image that no worker has taken
+	long parts;               // of an image's outputs, so that all threads get some of few images
+	long next;                // the next image, or part of one, that no worker has taken
 } direct_job;
 
 static inline long larger(long a, long b) { return a > b ? a : b; }
@@ -49,7 +51,7 @@ static inline long weight_floats(const convolution *c) {
 }
 
 static size_t direct_conv_scratch(const convolution *c, long workers) {
-	return sizeof(float) * (weight_floats(c) + workers * direct_job_of(c).frame);
+	return sizeof(float) * ((c->packed == NULL ? weight_floats(c) : 0) + workers * direct_job_of(c).frame);
 }
 
 static size_t direct_weight_grad_scratch(const convolution *c) {
@@ -105,11 +107,12 @@ SIMD_INLINE void direct_pixels_3x3(const direct_job *job, const float *x, const 
 		}
 }
 
-// write_pixels writes the first n of these pixels and adds them to the moments.
-SIMD_INLINE void write_pixels(const vec sums[DIRECT_PIXELS], long n, float *y, moments *m) {
+// write_pixels writes the first n of these pixels, as the end says beyond the bias, and adds
+// them to the moments.
+SIMD_INLINE void write_pixels(const vec sums[DIRECT_PIXELS], long n, const conv_end *end, float *y, moments *m) {
 	UNROLL for (int p = 0; p < DIRECT_PIXELS; p++)
 		if (p < n) {
-			stream(y + p * BLOCK, sums[p]);
+			stream(y + p * BLOCK, finish(end, sums[p], p * BLOCK));
 			add_pixel(m, sums[p]);
 		}
 }
@@ -136,7 +139,9 @@ SIMD_INLINE moments convolve_block(const direct_job *job, int small, const float
 				direct_pixels(job, x, w, bias, sums);
 			if (row == 0 && p == 0)
 				of_row.pivot = sums[0];
-			write_pixels(sums, c->y_width - p, y + p * BLOCK, &of_row);
+			conv_end end = conv_end_at(c, block, y + p * BLOCK - c->y);
+			end.bias = (vec){0}; // it is in the sums
+			write_pixels(sums, c->y_width - p, &end, y + p * BLOCK, &of_row);
 		}
 		all.pivot = of_row.pivot;
 		add_row(&all, &of_row);
@@ -144,18 +149,19 @@ SIMD_INLINE moments convolve_block(const direct_job *job, int small, const float
 	return all;
 }
 
-// convolve_images is what one worker does: it takes the next image until none is
-// left. Each image is a chunk of the moments.
+// convolve_images is what one worker does: it takes the next image, or part of its outputs,
+// until none is left. Each image is a chunk of the moments.
 SIMD static void convolve_images(void *argument, size_t worker) {
 	direct_job *job = argument;
 	const convolution *c = job->conv;
 	const long blocks = c->outputs / BLOCK, pixels = c->y_height * c->y_width;
 	const int small = is_3x3(&c->window);
 	float *framed = job->framed + (long)worker * job->frame;
-	long image;
-	while ((image = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < c->images) {
+	long task;
+	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < c->images * job->parts) {
+		const long image = task / job->parts, part = task % job->parts;
 		copy_into_frame(job, image, framed);
-		for (long b = 0; b < blocks; b++) {
+		for (long b = part; b < blocks; b += job->parts) {
 			float *y = c->y + (image * blocks + b) * pixels * BLOCK;
 			moments m = small ? convolve_block(job, 1, framed, b, y) : convolve_block(job, 0, framed, b, y);
 			if (c->moments != NULL)
@@ -165,14 +171,23 @@ SIMD static void convolve_images(void *argument, size_t worker) {
 	stream_fence();
 }
 
+// pack_direct_weights writes weights, [outputs/BLOCK, inputs, taps, BLOCK].
+static void pack_direct_weights(const convolution *c, float *weights) {
+	const long taps = c->inputs * c->window.height * c->window.width;
+	for (long o = 0; o < c->outputs; o++)
+		for (long k = 0; k < taps; k++) weights[(o / BLOCK * taps + k) * BLOCK + o % BLOCK] = c->weight[o * taps + k];
+}
+
 static void direct_conv(const convolution *c, const threads *t, float *scratch) {
 	direct_job job = direct_job_of(c);
-	job.weights = scratch;
-	job.framed = scratch + weight_floats(c);
-	const long taps = c->inputs * job.taps;
-	for (long o = 0; o < c->outputs; o++)
-		for (long k = 0; k < taps; k++)
-			job.weights[(o / BLOCK * taps + k) * BLOCK + o % BLOCK] = c->weight[o * taps + k];
+	job.weights = c->packed;
+	if (job.weights == NULL) {
+		pack_direct_weights(c, scratch);
+		job.weights = scratch;
+		scratch += weight_floats(c);
+	}
+	job.framed = scratch;
+	job.parts = c->images < 2 * t->workers ? c->outputs / BLOCK : 1;
 	t->parallel_for(t, t->workers, convolve_images, &job);
 }
 

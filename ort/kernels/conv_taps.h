@@ -9,6 +9,9 @@
 #ifndef ONNXLAB_CONV_TAPS_H
 #define ONNXLAB_CONV_TAPS_H
 
+#include <string.h>
+
+#include "conv_end.h"
 #include "kernels.h"
 #include "moments.h"
 #include "simd.h"
@@ -24,7 +27,7 @@ typedef struct {
 	long chunk_pixels, chunks;
 	long group, groups;        // outputs in a group
 	long next;                 // the next chunk and group that no worker has taken
-	float *u;                  // [taps][outputs/BLOCK][inputs][BLOCK]
+	const float *u;            // [taps][outputs/BLOCK][inputs][BLOCK]
 	float *v;                  // [workers], each V, then M: [channels/BLOCK][rows][BLOCK]
 	long v_rows, m_rows;       // V has whole groups of rows, M a row more than the chunk
 } taps_job;
@@ -34,6 +37,8 @@ static taps_job taps_job_of(const convolution *c) {
 	job.pixels = c->images * c->y_height * c->y_width;
 	const long fit = CHUNK_FLOATS / c->inputs / PRODUCT_ROWS * PRODUCT_ROWS;
 	job.chunk_pixels = smaller(fit > LEAST_CHUNK ? fit : LEAST_CHUNK, MOST_CHUNK);
+	if (c->moments == NULL && job.pixels < 4 * job.chunk_pixels)
+		job.chunk_pixels = LEAST_CHUNK; // so that all threads get some of a few images
 	job.chunk_pixels = smaller(job.chunk_pixels, job.pixels > 0 ? job.pixels : 1);
 	job.chunks = (job.pixels + job.chunk_pixels - 1) / job.chunk_pixels;
 	job.group = job.chunks < FEW_CHUNKS ? smaller(GROUP_OUTPUTS, c->outputs) : c->outputs;
@@ -47,25 +52,40 @@ static inline long taps_worker_floats(const taps_job *job) {
 	return job->v_rows * job->grid.conv->inputs + job->m_rows * job->group;
 }
 
+static inline long taps_weight_floats(const convolution *c) {
+	return c->window.height * c->window.width * c->inputs * c->outputs;
+}
+
 static size_t taps_conv_scratch(const convolution *c, long workers) {
 	const taps_job job = taps_job_of(c);
-	const long u = job.taps * c->inputs * c->outputs;
+	const long u = c->packed == NULL ? taps_weight_floats(c) : 0;
 	return sizeof(float) * (norm_floats(c) + u + smaller(workers, job.chunks * job.groups) * taps_worker_floats(&job));
 }
 
+// The weights of a convolution, and where to write U.
+typedef struct {
+	const convolution *conv;
+	float *u;
+} taps_pack_job;
+
 // taps_weights writes U for one block of outputs.
 SIMD static void taps_weights(void *argument, size_t block) {
-	taps_job *job = argument;
-	const convolution *c = job->grid.conv;
-	const long first = (long)block * BLOCK;
-	for (long tap = 0; tap < job->taps; tap++) {
+	taps_pack_job *job = argument;
+	const convolution *c = job->conv;
+	const long first = (long)block * BLOCK, taps = c->window.height * c->window.width;
+	for (long tap = 0; tap < taps; tap++) {
 		float *u = job->u + (tap * c->outputs + first) * c->inputs;
 		for (long i = 0; i < c->inputs; i++)
 			for (long k = 0; k < BLOCK; k++) {
 				const long at = c->flipped ? i * c->outputs + first + k : (first + k) * c->inputs + i;
-				u[i * BLOCK + k] = c->weight[at * job->taps + tap];
+				u[i * BLOCK + k] = c->weight[at * taps + tap];
 			}
 	}
+}
+
+static void pack_taps_weights(const convolution *c, const threads *t, float *u) {
+	taps_pack_job job = {c, u};
+	t->parallel_for(t, c->outputs / BLOCK, taps_weights, &job);
 }
 
 // The operands of one product: V of a tap, and M, whose row of each row of V is listed.
@@ -76,11 +96,11 @@ typedef struct {
 	long inputs;
 } tap_product;
 
-// add_rows adds PRODUCT_ROWS rows of V times one or two blocks of outputs to the rows of M
-// that are listed.
-SIMD_INLINE void add_rows(int vectors, const tap_product *p, const float *v, const long *rows) {
+// add_rows adds so many rows, at most PRODUCT_ROWS, of V times one or two blocks of outputs to
+// the rows of M that are listed.
+SIMD_INLINE void add_rows(int n, int vectors, const tap_product *p, const float *v, const long *rows) {
 	vec sums[2 * PRODUCT_ROWS];
-	UNROLL for (int i = 0; i < PRODUCT_ROWS; i++) {
+	UNROLL for (int i = 0; i < n; i++) {
 		sums[i * vectors] = load(p->m + rows[i] * BLOCK);
 		if (vectors > 1)
 			sums[i * vectors + 1] = load(p->m + p->m_stride + rows[i] * BLOCK);
@@ -90,35 +110,54 @@ SIMD_INLINE void add_rows(int vectors, const tap_product *p, const float *v, con
 	for (long b = 0; b < p->inputs; b += BLOCK, v += block_stride)
 		for (int c = 0; c < BLOCK; c++, u += BLOCK) {
 			vec u0 = load(u), u1 = vectors > 1 ? load(u + second) : u0;
-			multiply_add(sums, PRODUCT_ROWS, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
+			multiply_add(sums, n, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
 		}
-	UNROLL for (int i = 0; i < PRODUCT_ROWS; i++) {
+	UNROLL for (int i = 0; i < n; i++) {
 		store(p->m + rows[i] * BLOCK, sums[i * vectors]);
 		if (vectors > 1)
 			store(p->m + p->m_stride + rows[i] * BLOCK, sums[i * vectors + 1]);
 	}
 }
 
-SIMD_NOINLINE void add_one_block(const tap_product *p, const float *v, const long *rows) { add_rows(1, p, v, rows); }
-
-SIMD_NOINLINE void add_two_blocks(const tap_product *p, const float *v, const long *rows) { add_rows(2, p, v, rows); }
-
-// add_tap adds V·U of one tap to M. Rows that fill up the last PRODUCT_ROWS go to M's row
-// that is not of the chunk.
-SIMD static void add_tap(tap_product p, const tap_list *list, long outputs, long spare) {
-	for (long b = 0; b < outputs; b += 2 * BLOCK, p.m += 2 * p.m_stride, p.u += 2 * p.inputs * BLOCK)
-		for (long t = 0; t < list->n; t += PRODUCT_ROWS) {
-			long rows[PRODUCT_ROWS];
-			for (long i = 0; i < PRODUCT_ROWS; i++) rows[i] = t + i < list->n ? list->row[t + i] : spare;
-			(b + BLOCK < outputs ? add_two_blocks : add_one_block)(&p, p.v + t * BLOCK, rows);
-		}
+SIMD_NOINLINE void add_all_rows(int vectors, const tap_product *p, const float *v, const long *rows) {
+	if (vectors == 2)
+		add_rows(PRODUCT_ROWS, 2, p, v, rows);
+	else
+		add_rows(PRODUCT_ROWS, 1, p, v, rows);
 }
 
-// write_run writes n neighbouring pixels of one block of y, and adds them to the moments.
-SIMD_INLINE void write_run(const float *from, long n, int streams, float *y, moments *sums) {
+// add_last_rows adds the last n rows, which are fewer than PRODUCT_ROWS. Those that fill up
+// a third of them go to M's row that is not of the chunk, `spare`.
+SIMD_NOINLINE void add_last_rows(long n, int vectors, const tap_product *p, const float *v, const long *list, long spare) {
+	long rows[PRODUCT_ROWS];
+	for (long i = 0; i < PRODUCT_ROWS; i++) rows[i] = i < n ? list[i] : spare;
+	switch ((n + PRODUCT_THIRD - 1) / PRODUCT_THIRD * 2 + vectors) {
+	case 3: add_rows(PRODUCT_THIRD, 1, p, v, rows); break;
+	case 4: add_rows(PRODUCT_THIRD, 2, p, v, rows); break;
+	case 5: add_rows(2 * PRODUCT_THIRD, 1, p, v, rows); break;
+	case 6: add_rows(2 * PRODUCT_THIRD, 2, p, v, rows); break;
+	default: add_all_rows(vectors, p, v, rows);
+	}
+}
+
+// add_tap adds V·U of one tap to M.
+SIMD static void add_tap(tap_product p, const tap_list *list, long outputs, long spare) {
+	for (long b = 0; b < outputs; b += 2 * BLOCK, p.m += 2 * p.m_stride, p.u += 2 * p.inputs * BLOCK) {
+		const int vectors = b + BLOCK < outputs ? 2 : 1;
+		long t = 0;
+		for (; t + PRODUCT_ROWS <= list->n; t += PRODUCT_ROWS)
+			add_all_rows(vectors, &p, p.v + t * BLOCK, list->row + t);
+		if (t < list->n)
+			add_last_rows(list->n - t, vectors, &p, p.v + t * BLOCK, list->row + t, spare);
+	}
+}
+
+// write_run writes n neighbouring pixels of one block of y, as the end says, and adds them to
+// the moments.
+SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, int streams, float *y, moments *sums) {
 	moments run = moments_around(sums->pivot);
 	for (long i = 0; i < n * BLOCK; i += BLOCK) {
-		vec pixel = load(from + i);
+		vec pixel = finish(end, load(from + i), i);
 		if (streams)
 			stream(y + i, pixel);
 		else
@@ -135,11 +174,13 @@ SIMD static void write_chunk_block(const taps_job *job, long chunk, long block, 
 	const long pixels = c->y_height * c->y_width, first = chunk * job->chunk_pixels;
 	const long end = smaller(job->pixels, first + job->chunk_pixels), run = 32;
 	const int streams = job->pixels * c->outputs > CACHED_FLOATS;
-	moments sums = moments_around(load(m));
+	const vec bias = c->bias ? load(c->bias + block * BLOCK) : (vec){0};
+	moments sums = moments_around(load(m) + bias);
 	for (long p = first, n; p < end; p += n, m += n * BLOCK) {
 		n = smaller(smaller(end - p, pixels - p % pixels), run);
-		float *y = c->y + ((p / pixels * (c->outputs / BLOCK) + block) * pixels + p % pixels) * BLOCK;
-		write_run(m, n, streams, y, &sums);
+		const long at = ((p / pixels * (c->outputs / BLOCK) + block) * pixels + p % pixels) * BLOCK;
+		const conv_end end = conv_end_at(c, block, at);
+		write_run(m, n, &end, streams, c->y + at, &sums);
 	}
 	if (c->moments != NULL)
 		store_moments(&sums, end - first, c->moments + chunk * 3 * c->outputs + block * BLOCK, c->outputs);
@@ -153,10 +194,7 @@ SIMD static void convolve_group(const taps_job *job, long chunk, long group, flo
 	const long first_output = group * job->group, outputs = smaller(job->group, c->outputs - first_output);
 	tap_product p = {.v = v, .m = v + job->v_rows * c->inputs, .inputs = c->inputs};
 	p.v_stride = job->v_rows * BLOCK, p.m_stride = job->m_rows * BLOCK;
-	for (long b = 0; b < outputs; b += BLOCK) {
-		const vec bias = c->bias ? load(c->bias + first_output + b) : (vec){0};
-		for (long i = 0; i < job->m_rows; i++) store(p.m + b * job->m_rows + i * BLOCK, bias);
-	}
+	memset(p.m, 0, sizeof(float) * (size_t)(job->m_rows * outputs));
 	tap_list list;
 	for (long tap = 0; tap < job->taps; tap++) {
 		list_tap(c, first, n, tap, &list);
@@ -182,9 +220,14 @@ SIMD static void convolve_groups(void *argument, size_t worker) {
 static void taps_conv(const convolution *c, const threads *t, float *scratch) {
 	taps_job job = taps_job_of(c);
 	prepare_norm(&job.grid, scratch);
-	job.u = scratch + norm_floats(c);
-	job.v = job.u + job.taps * c->inputs * c->outputs;
-	t->parallel_for(t, c->outputs / BLOCK, taps_weights, &job);
+	scratch += norm_floats(c);
+	job.u = c->packed;
+	if (job.u == NULL) {
+		pack_taps_weights(c, t, scratch);
+		job.u = scratch;
+		scratch += taps_weight_floats(c);
+	}
+	job.v = scratch;
 	t->parallel_for(t, smaller(t->workers, job.chunks * job.groups), convolve_groups, &job);
 }
 

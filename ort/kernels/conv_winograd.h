@@ -27,13 +27,15 @@ typedef struct {
 	long chunk_tiles, chunks;
 	long next;                         // the next chunk that no worker has taken
 	long u_stride, v_stride, m_stride; // floats between the 36 elements
-	float *u;                          // [ELEMENTS][outputs/BLOCK][inputs][BLOCK]
+	const float *u;                    // [ELEMENTS][outputs/BLOCK][inputs][BLOCK]
 	float *v;                          // [workers], each V, then M: [ELEMENTS][channels/BLOCK][chunk_tiles][BLOCK]
 } winograd_job;
 
 static winograd_job winograd_job_of(const convolution *c) {
 	winograd_job job = {.grid = tile_grid_of(c)};
 	job.chunk_tiles = c->inputs + c->outputs > FEW_CHANNELS ? SMALL_CHUNK : LARGE_CHUNK;
+	if (c->moments == NULL && job.grid.tiles < 4 * job.chunk_tiles)
+		job.chunk_tiles = PRODUCT_ROWS; // so that all threads get some of a few images
 	job.chunks = (job.grid.tiles + job.chunk_tiles - 1) / job.chunk_tiles;
 	job.u_stride = padded_stride(c->inputs * c->outputs);
 	job.v_stride = padded_stride(job.chunk_tiles * c->inputs);
@@ -43,14 +45,21 @@ static winograd_job winograd_job_of(const convolution *c) {
 
 static size_t winograd_conv_scratch(const convolution *c, long workers) {
 	const winograd_job job = winograd_job_of(c);
-	const long matrices = job.u_stride + smaller(workers, job.chunks) * (job.v_stride + job.m_stride);
+	const long matrices = (c->packed == NULL ? job.u_stride : 0) + smaller(workers, job.chunks) * (job.v_stride + job.m_stride);
 	return sizeof(float) * (norm_floats(c) + ELEMENTS * matrices);
 }
 
-// winograd_weights writes U = G w Gᵀ for one block of outputs.
+// The weights of a convolution, and where to write U = G w Gᵀ.
+typedef struct {
+	const convolution *conv;
+	float *u;
+	long u_stride;
+} winograd_pack_job;
+
+// winograd_weights writes U for one block of outputs.
 SIMD static void winograd_weights(void *argument, size_t block) {
-	winograd_job *job = argument;
-	const convolution *c = job->grid.conv;
+	winograd_pack_job *job = argument;
+	const convolution *c = job->conv;
 	for (long i = 0; i < c->inputs; i++) {
 		float taps[TAPS][BLOCK];
 		for (long k = 0; k < BLOCK; k++) {
@@ -62,6 +71,11 @@ SIMD static void winograd_weights(void *argument, size_t block) {
 		UNROLL for (int tap = 0; tap < TAPS; tap++) w[tap / FILTER][tap % FILTER] = load(taps[tap]);
 		transform_weights(w, job->u + ((long)block * c->inputs + i) * BLOCK, job->u_stride);
 	}
+}
+
+static void pack_winograd_weights(const convolution *c, const threads *t, float *u) {
+	winograd_pack_job job = {c, u, winograd_job_of(c).u_stride};
+	t->parallel_for(t, c->outputs / BLOCK, winograd_weights, &job);
 }
 
 // convolve_chunks is what one worker does: it takes the next chunk until none is left.
@@ -87,9 +101,14 @@ SIMD static void convolve_chunks(void *argument, size_t worker) {
 static void winograd_conv(const convolution *c, const threads *t, float *scratch) {
 	winograd_job job = winograd_job_of(c);
 	prepare_norm(&job.grid, scratch);
-	job.u = scratch + norm_floats(c);
-	job.v = job.u + ELEMENTS * job.u_stride;
-	t->parallel_for(t, c->outputs / BLOCK, winograd_weights, &job);
+	scratch += norm_floats(c);
+	job.u = c->packed;
+	if (job.u == NULL) {
+		pack_winograd_weights(c, t, scratch);
+		job.u = scratch;
+		scratch += ELEMENTS * job.u_stride;
+	}
+	job.v = scratch;
 	t->parallel_for(t, smaller(t->workers, job.chunks), convolve_chunks, &job);
 }
 

@@ -29,12 +29,14 @@ struct threads {
 
 // How each channel of some images is normalised:
 //
-//	y = scale·(x − mean)·inverse_deviation + bias,  then max(0, y) if relu is set
+//	y = scale·(x − mean)·inverse_deviation + bias,  then max(0, y) if relu is set,
+//	and min(ceiling, y) if the ceiling is not 0 then
 //
 // Each array is [channels].
 typedef struct {
 	const float *scale, *bias, *mean, *inverse_deviation;
 	int relu;
+	float ceiling;
 } channel_norm;
 
 // Moments describe the pixels of each channel in one chunk of a batch, [3, channels]:
@@ -59,7 +61,8 @@ typedef struct {
 	long images, inputs, outputs, height, width; // inputs and outputs are channels, height and width those of x
 	long y_height, y_width;
 	window window;
-	int by_taps; // one matrix product for each tap, also where Winograd's algorithm would do
+	int depthwise; // each channel is convolved by itself: the weight is [channels, 1, …]; both images are blocked
+	int by_taps;   // one matrix product for each tap, also where Winograd's algorithm would do
 
 	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale
 	const unsigned char *bytes; // [images, height, width, inputs], with fewer inputs than a block
@@ -74,9 +77,13 @@ typedef struct {
 	// over those j and k for which these are whole numbers.
 	const float *weight; // [outputs, inputs, window.height, window.width]
 	int flipped;
-	const float *bias; // [outputs], or NULL
-	float *y;          // result: [images, outputs, y_height, y_width]
-	float *moments;    // result, or NULL: the moments of y in conv_chunks chunks
+	const float *packed; // what conv_pack has made of the weight, or NULL
+	const float *bias;   // [outputs], or NULL
+	const float *sum;    // added to y, with its shape, or NULL
+	int y_relu;          // y is max(0, y) in the end,
+	float y_ceiling;     // and then min(y_ceiling, y) unless that is 0
+	float *y;            // result: [images, outputs, y_height, y_width]
+	float *moments;      // result, or NULL: the moments of y in conv_chunks chunks; neither sum nor y_relu is set then
 
 	// For conv_weight_grad.
 	const float *dy; // the gradient by y: [images, outputs, y_height, y_width]
@@ -125,6 +132,9 @@ typedef struct {
 	long block; // channels in a block
 	size_t (*conv_scratch)(const convolution *, long workers);
 	void (*conv)(const convolution *, const threads *, float *scratch);
+	size_t (*conv_packed)(const convolution *); // bytes of packed weights
+	// conv_pack packs the weight, for convolutions of all sizes of images and the same by_taps.
+	void (*conv_pack)(const convolution *, const threads *, float *packed);
 	long (*conv_chunks)(const convolution *); // how many chunks conv's moments have
 	size_t (*conv_weight_grad_scratch)(const convolution *, long workers);
 	void (*conv_weight_grad)(const convolution *, const threads *, float *scratch);

@@ -24,7 +24,7 @@ typedef struct {
 	int bias, bytes, norm, relu;
 	window window; // without a height, 3x3 with y as large as x
 	long more;     // pixels that y has beyond what whole windows give, below and on the right
-	int by_taps;
+	int by_taps, depthwise;
 } conv_case;
 
 // set_window sets a convolution's window and the size of y.
@@ -33,7 +33,7 @@ static void set_window(convolution *c, const conv_case *k) {
 	const window *w = &c->window;
 	c->y_height = (k->height + 2 * w->top - w->height) / w->stride + 1 + k->more;
 	c->y_width = (k->width + 2 * w->left - w->width) / w->stride + 1 + k->more;
-	c->by_taps = k->by_taps;
+	c->by_taps = k->by_taps, c->depthwise = k->depthwise;
 }
 
 static void run_conv(const convolution *c, const threads *t) {
@@ -83,7 +83,9 @@ static void check_moments(const convolution *c, const float *moments) {
 
 static void check_conv(convolution c, convolution r) {
 	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
+	c.moments = new_floats(1); // the chunks are those of a convolution that measures them
 	const long moments = tested->conv_chunks(&c) * 3 * c.outputs;
+	free(c.moments), c.moments = NULL;
 	convolution d = c, unmeasured = c;
 	c.y = new_floats(n), d.y = new_floats(n), r.y = new_floats(n), unmeasured.y = new_floats(n);
 	c.moments = new_floats(moments), d.moments = new_floats(moments);
@@ -100,7 +102,7 @@ static void check_conv(convolution c, convolution r) {
 }
 
 static void check_weight_grad(convolution c, convolution r) {
-	const long n = c.outputs * c.inputs * c.window.height * c.window.width;
+	const long n = c.outputs * (c.depthwise ? 1 : c.inputs) * c.window.height * c.window.width;
 	convolution d = c;
 	c.dweight = new_floats(n), d.dweight = new_floats(n), r.dweight = new_floats(n);
 	run_weight_grad(&c, &many);
@@ -111,11 +113,30 @@ static void check_weight_grad(convolution c, convolution r) {
 	FREE(c.dweight, d.dweight, r.dweight);
 }
 
+// check_end adds another image to y and ends in a ReLU, and packs the weights beforehand.
+static void check_end(convolution c, convolution r) {
+	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
+	float *sum = random_floats(n, 0, 10), *blocked = to_blocked(sum, c.images, c.outputs, shape[2]);
+	float *packed = new_floats((long)(tested->conv_packed(&c) / sizeof(float)));
+	c.y = new_floats(n), r.y = new_floats(n);
+	tested->conv_pack(&c, &many, packed);
+	c.sum = blocked, c.y_relu = 1, c.y_ceiling = c.images % 2 ? 6 : 0, c.packed = packed;
+	run_conv(&c, &many);
+	conv_reference(&r);
+	for (long i = 0; i < n; i++) {
+		r.y[i] = r.y[i] + sum[i] > 0 ? r.y[i] + sum[i] : 0;
+		if (c.y_ceiling > 0 && r.y[i] > c.y_ceiling)
+			r.y[i] = c.y_ceiling;
+	}
+	compare_images("y with a sum and a ReLU", c.y, r.y, shape);
+	FREE(sum, blocked, packed, c.y, r.y);
+}
+
 // check_input_grad runs the flipped convolution of dy.
 static void check_input_grad(const convolution *c, const convolution *r) {
 	const long n = c->images * c->inputs * c->height * c->width, shape[] = {c->images, c->inputs, c->height * c->width};
 	convolution g = {.images = c->images, .inputs = c->outputs, .outputs = c->inputs, .height = c->y_height, .width = c->y_width};
-	g.window = c->window, g.y_height = c->height, g.y_width = c->width, g.by_taps = c->by_taps;
+	g.window = c->window, g.y_height = c->height, g.y_width = c->width, g.by_taps = c->by_taps, g.depthwise = c->depthwise;
 	g.x = c->dy, g.weight = c->weight, g.flipped = 1, g.y = new_floats(n);
 	float *dx = new_floats(n);
 	run_conv(&g, &many);
@@ -126,8 +147,8 @@ static void check_input_grad(const convolution *c, const convolution *r) {
 
 static void test_conv(conv_case k) {
 	const window *w = &k.window;
-	set_name("%ldx%ld, window %ldx%ld/%ld%s, %ld images, %ld to %ld channels%s%s%s%s", k.height, k.width, w->height, w->width,
-	         w->stride, k.by_taps ? " by taps" : "", k.images, k.inputs, k.outputs,
+	set_name("%ldx%ld, window %ldx%ld/%ld%s%s, %ld images, %ld to %ld channels%s%s%s%s", k.height, k.width, w->height, w->width,
+	         w->stride, k.by_taps ? " by taps" : "", k.depthwise ? " depthwise" : "", k.images, k.inputs, k.outputs,
 	         k.bias ? ", bias" : "", k.bytes ? ", bytes" : "", k.norm ? ", normalised" : "", k.relu ? " with ReLU" : "");
 	convolution r = {.images = k.images, .inputs = k.inputs, .outputs = k.outputs, .height = k.height, .width = k.width};
 	set_window(&r, &k);
@@ -148,13 +169,14 @@ static void test_conv(conv_case k) {
 	else
 		r.x = x;
 	if (k.norm)
-		r.x_norm = (channel_norm){scale, shift, mean, inverse, k.relu};
+		r.x_norm = (channel_norm){scale, shift, mean, inverse, k.relu, k.images % 2 ? 1.5f : 0};
 	r.dy = dy;
 	convolution c = r;
 	c.dy = blocked_dy;
 	if (!direct)
 		c.x = blocked_x;
 	check_conv(c, r);
+	check_end(c, r);
 	check_weight_grad(c, r);
 	if (!direct)
 		check_input_grad(&c, &r);
@@ -201,6 +223,10 @@ static void test_windows(void) {
 				test_conv((conv_case){1 + option % 3, inputs[j], outputs, 7 + option % 5, 9 + option % 4, .bias = option % 2, .bytes = direct && option % 5 > 2,
 				                      .norm = norm, .relu = norm && option % 3 > 1, .window = windows[i], .more = option % 2});
 			}
+	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+		for (long images = 1; images <= 5; images += 2)
+			test_conv((conv_case){images, 2 * block, 2 * block, 9, 8, .bias = 1, .norm = images > 1, .relu = images > 3, .window = windows[i], .depthwise = 1});
+	test_conv((conv_case){2, block, block, 6, 7, .norm = 1, .relu = 1, .depthwise = 1});
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
 		test_conv((conv_case){3, 2 * block, 3 * block, sizes[s][0], sizes[s][1], .norm = 1, .relu = 1, .by_taps = 1});
 	test_conv((conv_case){.images = 40, .inputs = 2 * block, .outputs = block, .height = 11, .width = 13, .bias = 1, .window = {3, 3, 2, 1, 1}});
@@ -285,7 +311,7 @@ static void test_batchnorm(batchnorm_case k) {
 	float *blocked_x = to_blocked(x, k.images, k.channels, pixels), *blocked_dy = to_blocked(dy, k.images, k.channels, pooled);
 	float *scale = random_floats(k.channels, 1, 1), *bias = random_floats(k.channels, 0, 1);
 	batchnorm all = {.images = k.images, .channels = k.channels, .height = k.height, .width = k.width, .pool = k.pool, .epsilon = 1e-3};
-	all.norm = (channel_norm){.scale = scale, .bias = bias, .relu = k.relu};
+	all.norm = (channel_norm){.scale = scale, .bias = bias, .relu = k.relu, .ceiling = k.pool % 2 ? 0.7f : 0};
 	all.dy_scale = 0.5f / (k.pool * k.pool);
 	batchnorm b = with_results(all), d = with_results(all), r = with_results(all);
 	b.x = d.x = blocked_x, b.dy = d.dy = blocked_dy;

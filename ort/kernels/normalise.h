@@ -8,25 +8,31 @@
 #include "kernels.h"
 #include "simd.h"
 
-// y = max(floor, factor·x + shift)
+// y = min(ceiling, max(floor, factor·x + shift))
 typedef struct {
 	vec factor, shift;
-	float floor; // 0 with ReLU, else −∞
+	float floor;   // 0 with ReLU, else −∞
+	float ceiling; // ∞ if there is none
 } block_norm;
 
 // block_norm_at reads the factors and shifts, [channels], from channel c on.
-SIMD_INLINE block_norm block_norm_at(const float *factor, const float *shift, long c, int relu) {
-	return (block_norm){load(factor + c), load(shift + c), relu ? 0 : -INFINITY};
+SIMD_INLINE block_norm block_norm_at(const float *factor, const float *shift, long c, const channel_norm *n) {
+	const float ceiling = n->relu && n->ceiling > 0 ? n->ceiling : INFINITY;
+	return (block_norm){load(factor + c), load(shift + c), n->relu ? 0 : -INFINITY, ceiling};
 }
 
 SIMD_INLINE vec before_relu(const block_norm *n, vec x) { return x * n->factor + n->shift; }
 
-// passes_relu tells where ReLU keeps a value. NaN is kept, so that it shows in the loss.
-SIMD_INLINE mask passes_relu(const block_norm *n, vec v) { return ~(v <= broadcast(n->floor)); }
+// passes_relu tells where ReLU, and its ceiling, keep a value. NaN is kept, so that it shows in
+// the loss.
+SIMD_INLINE mask passes_relu(const block_norm *n, vec v) {
+	return ~((v <= broadcast(n->floor)) | (v >= broadcast(n->ceiling)));
+}
 
 SIMD_INLINE vec normalise(const block_norm *n, vec x) {
 	vec v = before_relu(n, x);
-	return choose(passes_relu(n, v), v, broadcast(n->floor));
+	v = choose(v <= broadcast(n->floor), broadcast(n->floor), v);
+	return choose(v >= broadcast(n->ceiling), broadcast(n->ceiling), v);
 }
 
 #endif

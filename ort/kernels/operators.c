@@ -2,6 +2,8 @@
 
 #include "operators.h"
 
+#include <stdlib.h>
+
 // A model may give an operator inputs of any shape. The operators refuse the shapes that
 // the kernels were not made for, because a kernel trusts the sizes that it is given.
 
@@ -49,6 +51,7 @@ static int read_norm(const call *c, const tensor in[4], int64_t channels, channe
 		.mean = in[2].data,
 		.inverse_deviation = in[3].data,
 		.relu = (int)c->attributes->relu,
+		.ceiling = c->attributes->ceiling,
 	};
 	for (int i = 0; i < 4; i++)
 		if (!is_vector(&in[i], channels))
@@ -80,6 +83,13 @@ static int reaches(const window *w, const int64_t size[2], const long y_size[2])
 	return (y_size[0] - 1) * w->stride - w->top < size[0] && (y_size[1] - 1) * w->stride - w->left < size[1];
 }
 
+// few_tiles tells whether a convolution has so few tiles of 4x4 results that reading the
+// weights, of which Winograd's algorithm makes four times as many, takes the most time.
+static int few_tiles(const convolution *c) {
+	const long least = 6, tiles = c->images * ((c->y_height + 3) / 4) * ((c->y_width + 3) / 4);
+	return tiles < least || c->y_height * c->y_width <= 4;
+}
+
 // read_conv_window sets a convolution's window and the size of y.
 static int read_conv_window(const call *c, convolution *conv) {
 	const int64_t size[] = {conv->height, conv->width};
@@ -87,7 +97,7 @@ static int read_conv_window(const call *c, convolution *conv) {
 	if (!read_window(c->attributes, size, &conv->window, y_size))
 		return 0;
 	conv->y_height = y_size[0], conv->y_width = y_size[1];
-	conv->by_taps = c->attributes->by_taps != 0;
+	conv->by_taps = c->attributes->by_taps == 1 || (c->attributes->by_taps == 2 && few_tiles(conv));
 	return 1;
 }
 
@@ -99,21 +109,61 @@ static int read_weight(const call *c, const tensor *weight, convolution *conv) {
 	conv->flipped = flipped;
 	conv->weight = weight->data;
 	conv->outputs = outputs;
+	if (c->attributes->depthwise) {
+		conv->depthwise = 1;
+		conv->outputs = conv->inputs;
+		return weight->rank == 4 && shape[0] == conv->inputs && shape[1] == 1 && shape[2] == conv->window.height &&
+		       shape[3] == conv->window.width && conv->inputs % c->attributes->block == 0;
+	}
 	return weight->rank == 4 && shape[2] == conv->window.height && shape[3] == conv->window.width && inputs == conv->inputs &&
 	       outputs > 0 && outputs % c->attributes->block == 0;
 }
 
+// has_shape_of_y tells whether an image is as large as a convolution's result.
+static int has_shape_of_y(const call *c, const tensor *t, const convolution *conv) {
+	return is_blocked(c, t) && t->shape[0] == conv->images && t->shape[1] == conv->outputs && t->shape[2] == conv->y_height &&
+	       t->shape[3] == conv->y_width;
+}
+
+// keep_packed gives a convolution whose weight never changes the packed one that the node
+// keeps, and makes it in the first run. Several runs may be the first at the same time.
+static OrtStatus *keep_packed(const call *c, convolution *conv) {
+	if (!c->attributes->constant)
+		return NULL;
+	float **kept = &c->packed->weights[conv->by_taps];
+	float *packed = __atomic_load_n(kept, __ATOMIC_ACQUIRE), *none = NULL;
+	if (packed == NULL) {
+		const size_t bytes = (c->kernels->conv_packed(conv) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+		packed = aligned_alloc(ALIGNMENT, bytes);
+		if (packed == NULL)
+			return onnxlab_error(c->run->api, "onnxlab: out of memory");
+		c->kernels->conv_pack(conv, c->threads, packed);
+		if (!__atomic_compare_exchange_n(kept, &none, packed, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+			free(packed);
+			packed = none; // another run was faster
+		}
+	}
+	conv->packed = packed;
+	return NULL;
+}
+
 OrtStatus *onnxlab_run_conv(const call *c) {
-	const tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3];
-	convolution conv = {.bias = bias->data};
+	const tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3], *sum = &c->in[7];
+	convolution conv = {.bias = bias->data, .sum = sum->data, .y_relu = c->attributes->y_relu != 0, .y_ceiling = c->attributes->y_ceiling};
 	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv) && read_weight(c, weight, &conv) &&
-	                   (!conv.flipped || is_blocked(c, x)) &&
+	                   ((!conv.flipped && !conv.depthwise) || is_blocked(c, x)) &&
 	                   (bias->data == NULL || is_vector(bias, conv.outputs)) &&
-	                   read_x_norm(c, x_norm, x, &conv.x_norm)));
+	                   read_x_norm(c, x_norm, x, &conv.x_norm) &&
+	                   (sum->data == NULL || has_shape_of_y(c, sum, &conv))));
+	TRY(keep_packed(c, &conv));
 	const int64_t y_shape[] = {conv.images, conv.outputs, conv.y_height, conv.y_width};
 	TRY(onnxlab_new_output(c->run, 0, y_shape, 4, &conv.y));
-	const int64_t moments_shape[] = {c->kernels->conv_chunks(&conv), 3, conv.outputs};
+	// The chunks are those of a convolution that measures moments.
+	convolution measured = conv;
+	measured.moments = conv.y;
+	const int64_t moments_shape[] = {c->kernels->conv_chunks(&measured), 3, conv.outputs};
 	TRY(onnxlab_new_output(c->run, 1, moments_shape, 3, &conv.moments));
+	TRY(require(c, conv.moments == NULL || (conv.sum == NULL && !conv.y_relu)));
 	scratch s;
 	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(&conv, c->threads->workers), &s));
 	c->kernels->conv(&conv, c->threads, s.data);
@@ -127,7 +177,9 @@ OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
 	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv) && conv.images > 0 && is_blocked(c, dy) &&
 	                   dy->shape[0] == conv.images && dy->shape[2] == conv.y_height && dy->shape[3] == conv.y_width &&
 	                   read_x_norm(c, x_norm, x, &conv.x_norm)));
-	const int64_t weight_shape[] = {conv.outputs, conv.inputs, conv.window.height, conv.window.width};
+	conv.depthwise = c->attributes->depthwise != 0;
+	TRY(require(c, !conv.depthwise || (conv.inputs == conv.outputs && is_blocked(c, x))));
+	const int64_t weight_shape[] = {conv.outputs, conv.depthwise ? 1 : conv.inputs, conv.window.height, conv.window.width};
 	TRY(onnxlab_new_output(c->run, 0, weight_shape, 4, &conv.dweight));
 	scratch s;
 	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(&conv, c->threads->workers), &s));
@@ -149,7 +201,7 @@ OrtStatus *onnxlab_run_batchnorm(const call *c) {
 		.height = shape[2],
 		.width = shape[3],
 		.pool = pool,
-		.norm = {.scale = scale->data, .bias = bias->data, .relu = (int)c->attributes->relu},
+		.norm = {.scale = scale->data, .bias = bias->data, .relu = (int)c->attributes->relu, .ceiling = c->attributes->ceiling},
 		.x = x->data,
 		.epsilon = c->attributes->epsilon,
 		.moments = moments->data,

@@ -12,20 +12,32 @@
 #include "ort.h"
 #include "tensor.h"
 
-enum { MAX_INPUTS = 7 };
+enum { MAX_INPUTS = 8 };
 
 // The attributes of a node. Those that its operator does not have are 0.
 typedef struct {
-	int64_t block, flipped, relu, pool, by_taps;
+	int64_t block, flipped, relu, pool;
+	int64_t by_taps;  // 0 never, 1 always, 2 where it is faster
+	int64_t y_relu;   // a convolution ends in a ReLU
+	int64_t constant; // its weight is the same in all runs
 	int64_t y_height, y_width;                // of a window's results
 	int64_t height, width, stride, top, left; // of a window; a height of 0 is 3x3, which leaves images their size
+	int64_t depthwise; // each channel of a convolution by itself
 	float epsilon, dy_scale, scale;
+	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
 } attributes;
+
+// The packed weights that a node keeps from its first run on, for both values of by_taps;
+// NULL before.
+typedef struct {
+	float *weights[2];
+} packed;
 
 // One run of a node.
 typedef struct {
 	const run *run;
 	const attributes *attributes;
+	packed *packed;
 	const kernels *kernels; // those for attributes->block
 	const threads *threads;
 	const tensor *in; // [MAX_INPUTS]
@@ -34,8 +46,8 @@ typedef struct {
 // The inputs and outputs of each operator, in their order; those in brackets may be
 // left out.
 
-// [x, weight, [bias], [scale, bias, mean and inverse deviation that normalise x]] →
-// [y, [moments of y]]
+// [x, weight, [bias], [scale, bias, mean and inverse deviation that normalise x], [what is
+// added to y]] → [y, [moments of y]]
 OrtStatus *onnxlab_run_conv(const call *);
 
 // [x, dy, [scale, bias, mean and inverse deviation that normalise x]] → [dweight]

@@ -8,6 +8,8 @@
 
 static double normalise(const channel_norm *n, long channel, double x) {
 	double y = n->scale[channel] * (x - n->mean[channel]) * n->inverse_deviation[channel] + n->bias[channel];
+	if (n->relu && n->ceiling > 0 && y > n->ceiling)
+		return n->ceiling;
 	return n->relu && y <= 0 ? 0 : y;
 }
 
@@ -30,6 +32,8 @@ static double gradient_of(const convolution *c, long image, long output, long ro
 }
 
 static double weight_of(const convolution *c, long output, long input, long j, long k) {
+	if (c->depthwise)
+		return output == input ? c->weight[(output * c->window.height + j) * c->window.width + k] : 0;
 	return c->weight[((output * c->inputs + input) * c->window.height + j) * c->window.width + k];
 }
 
@@ -73,7 +77,7 @@ void conv_weight_grad_reference(const convolution *c) {
 	const window *w = &c->window;
 	float *dweight = c->dweight;
 	for (long o = 0; o < c->outputs; o++)
-		for (long i = 0; i < c->inputs; i++)
+		for (long i = c->depthwise ? o : 0; i < (c->depthwise ? o + 1 : c->inputs); i++)
 			for (long j = 0; j < w->height; j++)
 				for (long k = 0; k < w->width; k++) {
 					double sum = 0;
@@ -160,7 +164,8 @@ void batchnorm_reference(const batchnorm *b) {
 // gradient_before_relu is the gradient by one normalised pixel of an image's channel.
 static double gradient_before_relu(const batchnorm *b, long image, long channel, long pixel) {
 	const long plane = image * b->channels + channel, row = pixel / b->width, column = pixel % b->width;
-	if (normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]) <= 0 && b->norm.relu)
+	const double y = normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]);
+	if (b->norm.relu && (y <= 0 || (b->norm.ceiling > 0 && y >= b->norm.ceiling)))
 		return 0;
 	const long height = b->height / b->pool, width = b->width / b->pool;
 	return b->dy_scale * (double)b->dy[(plane * height + row / b->pool) * width + column / b->pool];

@@ -30,6 +30,7 @@ typedef struct {
 	const kernels *kernels;
 	attributes attributes;
 	long workers;
+	packed packed;
 } node;
 
 // Made once and kept until the process ends, since sessions refer to them.
@@ -104,6 +105,11 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "relu", &a.relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "pool", &a.pool));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "by_taps", &a.by_taps));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_relu", &a.y_relu));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "constant", &a.constant));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "depthwise", &a.depthwise));
+	ignore(api, api->KernelInfoGetAttribute_float(info, "ceiling", &a.ceiling));
+	ignore(api, api->KernelInfoGetAttribute_float(info, "y_ceiling", &a.y_ceiling));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_height", &a.y_height));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_width", &a.y_width));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "height", &a.height));
@@ -132,7 +138,11 @@ static OrtStatus *create_node(const OrtCustomOp *o, const OrtApi *api, const Ort
 	return NULL;
 }
 
-static void destroy_node(void *n) { free(n); }
+static void destroy_node(void *kernel) {
+	node *n = kernel;
+	for (int i = 0; i < 2; i++) free(n->packed.weights[i]);
+	free(n);
+}
 
 // parallel_for uses the session's threads.
 static void parallel_for(const threads *t, long count, void (*task)(void *, size_t), void *argument) {
@@ -146,14 +156,15 @@ static void parallel_for(const threads *t, long count, void (*task)(void *, size
 }
 
 static OrtStatus *run_node(void *kernel, OrtKernelContext *context) {
-	const node *n = kernel;
+	node *n = kernel;
 	run r = {.api = n->api, .context = context, .memory = cpu_memory};
 	tensor in[MAX_INPUTS] = {{0}};
 	size_t count = 0;
 	TRY(r.api->KernelContext_GetInputCount(context, &count));
 	for (size_t i = 0; i < count && i < n->operator->inputs; i++) TRY(onnxlab_read_input(&r, i, &in[i]));
 	const threads t = {.parallel_for = parallel_for, .workers = n->workers, .context = &r};
-	const call c = {.run = &r, .attributes = &n->attributes, .kernels = n->kernels, .threads = &t, .in = in};
+	const call c = {
+		.run = &r, .attributes = &n->attributes, .packed = &n->packed, .kernels = n->kernels, .threads = &t, .in = in};
 	return n->operator->run(&c);
 }
 
@@ -182,8 +193,8 @@ static const OrtCustomOp callbacks = {
 static operator operators[] = {
 	{
 		.name = "Conv",
-		.inputs = 7,
-		.optional_inputs = 5,
+		.inputs = 8,
+		.optional_inputs = 6,
 		.outputs = 2,
 		.optional_output = 1,
 		.takes_any_type = 1,

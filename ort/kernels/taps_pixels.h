@@ -86,7 +86,7 @@ SIMD static void pack_inputs(const tile_grid *g, const tap_list *list, long firs
 			pack_block(from, list->from, list->n, NULL, v.data);
 			continue;
 		}
-		const block_norm norm = block_norm_at(g->factor, g->shift, b * BLOCK, c->x_norm.relu);
+		const block_norm norm = block_norm_at(g->factor, g->shift, b * BLOCK, &c->x_norm);
 		pack_block(from, list->from, list->n, &norm, v.data);
 	}
 }

@@ -34,7 +34,7 @@ SIMD static void read_strip(const tile_grid *g, long block, position p, long n, 
 	const long left = p.x == 0, right = smaller(c->width + 1 - p.x, columns);
 	block_norm norm = {0};
 	if (g->factor != NULL)
-		norm = block_norm_at(g->factor, g->shift, block * BLOCK, c->x_norm.relu);
+		norm = block_norm_at(g->factor, g->shift, block * BLOCK, &c->x_norm);
 	for (long y = p.y - 1; y < p.y - 1 + IN_TILE; y++, to += STRIP_ROW) {
 		if (y < 0 || y >= c->height) {
 			memset(to, 0, sizeof(float) * (size_t)(columns * BLOCK));

@@ -4,6 +4,7 @@
 #ifndef ONNXLAB_WINOGRAD_OUTPUT_H
 #define ONNXLAB_WINOGRAD_OUTPUT_H
 
+#include "conv_end.h"
 #include "kernels.h"
 #include "moments.h"
 #include "simd.h"
@@ -65,11 +66,12 @@ typedef struct {
 	int empty; // none yet: the next pixel becomes the pivot
 } measurement;
 
-// transform_output writes Aᵀ m A plus the bias to one tile of y and adds its pixels to
-// the measurement unless that is NULL.
-SIMD_INLINE void transform_output(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent,
+// transform_output writes Aᵀ m A plus the bias, and as the end says, to one tile of y, and
+// adds its pixels to the measurement unless that is NULL.
+SIMD_INLINE void transform_output(const float *m, long element_stride, const conv_end *end, float *y, const tile_extent *extent,
                                   measurement *measured) {
 	const long rows = extent->rows, columns = extent->columns, row_stride = extent->row_stride;
+	const vec bias = end->bias;
 	vec half[OUT_TILE][IN_TILE]; // Aᵀ m
 	UNROLL for (int j = 0; j < IN_TILE; j++, m += element_stride) {
 		vec column[IN_TILE], out[OUT_TILE];
@@ -84,7 +86,8 @@ SIMD_INLINE void transform_output(const float *m, long element_stride, vec bias,
 			measured->sums = moments_around(out[0] + bias);
 		UNROLL for (int j = 0; j < OUT_TILE; j++)
 			if (i < rows && j < columns) {
-				stream(y + i * row_stride + j * BLOCK, out[j] + bias);
+				const long at = i * row_stride + j * BLOCK;
+				stream(y + at, finish(end, out[j], at));
 				if (measured != NULL)
 					add_pixel(&measured->sums, out[j] + bias);
 			}
@@ -92,7 +95,13 @@ SIMD_INLINE void transform_output(const float *m, long element_stride, vec bias,
 }
 
 SIMD_NOINLINE void write_tile(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent) {
-	transform_output(m, element_stride, bias, y, extent, NULL);
+	const conv_end end = {.bias = bias};
+	transform_output(m, element_stride, &end, y, extent, NULL);
+}
+
+SIMD_NOINLINE void write_and_end_tile(const float *m, long element_stride, const conv_end *end, float *y,
+                                      const tile_extent *extent) {
+	transform_output(m, element_stride, end, y, extent, NULL);
 }
 
 // Where the measurement of one block of channels is kept from one tile to the next:
@@ -110,7 +119,8 @@ SIMD_INLINE moments load_moments(const stored_measurement *s) {
 SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, vec bias, float *y,
                                           const tile_extent *extent, const stored_measurement *s) {
 	measurement measured = {load_moments(s), s->empty};
-	transform_output(m, element_stride, bias, y, extent, &measured);
+	const conv_end end = {.bias = bias};
+	transform_output(m, element_stride, &end, y, extent, &measured);
 	store(s->data, measured.sums.pivot);
 	store(s->data + s->channels, measured.sums.sum);
 	store(s->data + 2 * s->channels, measured.sums.squares);
@@ -129,14 +139,18 @@ SIMD static void write_outputs(const tile_grid *g, long first, long n, tile_matr
 		pixels += extent.rows * extent.columns;
 		for (long b = 0; b < blocks; b++) {
 			const float *from = m.data + b * m.block_stride;
-			float *y = c->y + pixel_offset(c, blocks, b, p);
-			const vec bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0};
+			const long at = pixel_offset(c, blocks, b, p);
+			const conv_end end = conv_end_at(c, b, at);
+			if (end.sum != NULL || end.relu) {
+				write_and_end_tile(from, m.element_stride, &end, c->y + at, &extent);
+				continue;
+			}
 			if (measured == NULL) {
-				write_tile(from, m.element_stride, bias, y, &extent);
+				write_tile(from, m.element_stride, end.bias, c->y + at, &extent);
 				continue;
 			}
 			const stored_measurement s = {measured + b * BLOCK, c->outputs, .empty = t == 0};
-			write_and_measure_tile(from, m.element_stride, bias, y, &extent, &s);
+			write_and_measure_tile(from, m.element_stride, end.bias, c->y + at, &extent, &s);
 		}
 	}
 	stream_fence();

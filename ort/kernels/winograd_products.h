@@ -28,6 +28,10 @@ enum { PRODUCT_ROWS = 12 };
 enum { PRODUCT_ROWS = 6 };
 #endif
 
+// The last rows of a matrix, if they are fewer than PRODUCT_ROWS, take one or two thirds of a
+// rectangle where these suffice.
+enum { PRODUCT_THIRD = PRODUCT_ROWS / 3 };
+
 // multiply_add adds the broadcast float of each row, `stride` floats apart, times
 // one or two vectors to the sums [rows][vectors].
 SIMD_INLINE void multiply_add(vec *sums, int rows, int vectors, const float *v, long stride, const vec u[2]) {
@@ -48,34 +52,50 @@ SIMD_INLINE void store_sums(const vec *sums, int rows, int vectors, float *to, l
 	}
 }
 
-// multiply_rows computes PRODUCT_ROWS tiles of one or two blocks of outputs. Blocks of
-// v, and of m, are block_stride floats apart.
-SIMD_INLINE void multiply_rows(int vectors, const float *v, long block_stride, long inputs, const float *u, float *m) {
-	vec sums[2 * PRODUCT_ROWS];
-	UNROLL for (int i = 0; i < PRODUCT_ROWS * vectors; i++) sums[i] = (vec){0};
-	for (long b = 0; b < inputs; b += BLOCK, v += block_stride)
-		for (int c = 0; c < BLOCK; c++) {
-			vec u0 = load(u + (b + c) * BLOCK), u1 = vectors > 1 ? load(u + (inputs + b + c) * BLOCK) : u0;
-			multiply_add(sums, PRODUCT_ROWS, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
-		}
-	store_sums(sums, PRODUCT_ROWS, vectors, m, BLOCK, block_stride);
-}
-
 // The sizes of one element's matrices.
 typedef struct {
 	long tiles, inputs, outputs;
 	long block_stride; // floats from one block of channels of V, M or E to the next
 } product_size;
 
-// multiply writes M = V·U. It works on groups of PRODUCT_ROWS tiles, so V and M must have
-// room for a whole number of groups.
+// multiply_rows computes so many tiles, at most PRODUCT_ROWS, of one or two blocks of outputs.
+SIMD_INLINE void multiply_rows(int rows, int vectors, const product_size *s, const float *v, const float *u, float *m) {
+	const long block_stride = s->block_stride, inputs = s->inputs;
+	vec sums[2 * PRODUCT_ROWS];
+	UNROLL for (int i = 0; i < rows * vectors; i++) sums[i] = (vec){0};
+	for (long b = 0; b < inputs; b += BLOCK, v += block_stride)
+		for (int c = 0; c < BLOCK; c++) {
+			vec u0 = load(u + (b + c) * BLOCK), u1 = vectors > 1 ? load(u + (inputs + b + c) * BLOCK) : u0;
+			multiply_add(sums, rows, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
+		}
+	store_sums(sums, rows, vectors, m, BLOCK, block_stride);
+}
+
+// multiply_last computes the last tiles, n of them, which are fewer than PRODUCT_ROWS.
+SIMD_NOINLINE void multiply_last(long n, int vectors, const product_size *s, const float *v, const float *u, float *m) {
+	switch ((n + PRODUCT_THIRD - 1) / PRODUCT_THIRD * 2 + vectors) {
+	case 3: multiply_rows(PRODUCT_THIRD, 1, s, v, u, m); break;
+	case 4: multiply_rows(PRODUCT_THIRD, 2, s, v, u, m); break;
+	case 5: multiply_rows(2 * PRODUCT_THIRD, 1, s, v, u, m); break;
+	case 6: multiply_rows(2 * PRODUCT_THIRD, 2, s, v, u, m); break;
+	case 7: multiply_rows(PRODUCT_ROWS, 1, s, v, u, m); break;
+	default: multiply_rows(PRODUCT_ROWS, 2, s, v, u, m);
+	}
+}
+
+// multiply writes M = V·U. V and M must have room for a whole number of groups of
+// PRODUCT_ROWS tiles.
 SIMD_NOINLINE void multiply(const product_size *s, const float *v, const float *u, float *m) {
-	for (long b = 0; b < s->outputs; b += 2 * BLOCK, m += 2 * s->block_stride)
-		for (long t = 0; t < s->tiles; t += PRODUCT_ROWS)
-			if (b + BLOCK < s->outputs)
-				multiply_rows(2, v + t * BLOCK, s->block_stride, s->inputs, u + b * s->inputs, m + t * BLOCK);
+	for (long b = 0; b < s->outputs; b += 2 * BLOCK, m += 2 * s->block_stride, u += 2 * BLOCK * s->inputs)
+		for (long t = 0; t < s->tiles; t += PRODUCT_ROWS) {
+			const int vectors = b + BLOCK < s->outputs ? 2 : 1;
+			if (s->tiles - t < PRODUCT_ROWS)
+				multiply_last(s->tiles - t, vectors, s, v + t * BLOCK, u, m + t * BLOCK);
+			else if (vectors == 2)
+				multiply_rows(PRODUCT_ROWS, 2, s, v + t * BLOCK, u, m + t * BLOCK);
 			else
-				multiply_rows(1, v + t * BLOCK, s->block_stride, s->inputs, u + b * s->inputs, m + t * BLOCK);
+				multiply_rows(PRODUCT_ROWS, 1, s, v + t * BLOCK, u, m + t * BLOCK);
+		}
 }
 
 // accumulate_rows adds to S for a block of inputs and a block of outputs, or for half

@@ -11,12 +11,12 @@ const (
 	// mavenArtifact and pinnedVersion are the Maven coordinates of the builds.
 	mavenArtifact = "org.bytedeco:onnxruntime"
 	pinnedVersion = "1.28.0-1.5.14"
-	// minimumVersion is the oldest ONNX Runtime that serves the C API that the
-	// binding asks for, version 19.
+	// minimumVersion is the oldest ONNX Runtime with version 19 of the C API, which
+	// the binding needs.
 	minimumVersion = "1.19"
 )
 
-// build is one jar of the pinned version.
+// build is one of the jars of the pinned version.
 type build struct {
 	goos, goarch string
 	device       configs.Device
@@ -25,7 +25,7 @@ type build struct {
 	sha256       string
 }
 
-// pinned is every build there is of the pinned version.
+// pinned lists all builds of the pinned version.
 var pinned = [...]build{
 	{"linux", "amd64", configs.CPU, "linux-x86_64", 15715331, "f2de034ff16d4aebe4382530b383b6070c834741d74ebc31d72696d2e57a74dc"},
 	{"linux", "arm64", configs.CPU, "linux-arm64", 12916866, "8861ad41a47fb99b5fe06591294a4c286b7703ebb01320ac6801bab2e0885956"},
@@ -36,7 +36,7 @@ var pinned = [...]build{
 	{"windows", "amd64", configs.CUDA, "windows-x86_64-gpu", 151422503, "3ee4898ecd3166a1ad81c07552ef22a7a281019b868169af575284b57e6098ce"},
 }
 
-// buildFor is the pinned build for a platform and a device.
+// buildFor returns the pinned build for a platform and a device.
 func buildFor(goos, goarch string, device configs.Device) (build, error) {
 	if err := device.Check(); err != nil {
 		return build{}, fmt.Errorf("runtime.device: %w", err)
@@ -53,22 +53,22 @@ func buildFor(goos, goarch string, device configs.Device) (build, error) {
 		goos, goarch, device, strings.Join(have, ", "), EnvLibrary)
 }
 
-// coordinates are what the Maven client calls the jar.
+// coordinates returns the Maven coordinates of the jar.
 func (b build) coordinates() string {
 	return mavenArtifact + ":" + pinnedVersion + ":jar:" + b.classifier
 }
 
-// jarName is the file name of the jar.
+// jarName returns the file name of the jar.
 func (b build) jarName() string {
 	return "onnxruntime-" + pinnedVersion + "-" + b.classifier + ".jar"
 }
 
-// cacheName is the folder in the cache that the jar is unpacked into.
+// cacheName returns the name of the cache's folder for the unpacked jar.
 func (b build) cacheName() string {
 	return pinnedVersion + "-" + b.classifier + "-" + b.sha256[:12]
 }
 
-// folder is where the libraries are in the jar.
+// folder returns the folder of the libraries in the jar.
 func (b build) folder() string {
 	return "org/bytedeco/onnxruntime/" + b.classifier
 }

@@ -13,14 +13,14 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// cache is the folder that libraries are unpacked into, one folder each.
+// cache is the folder that holds unpacked libraries, each in a folder of its own.
 type cache struct{ root string }
 
-// userCache is the cache of the current user.
+// userCache returns the cache of the current user.
 func userCache() (cache, error) {
 	dir, err := os.UserCacheDir()
 	if err == nil {
-		dir, err = filepath.Abs(dir) // HOME may be relative, what is loaded is not
+		dir, err = filepath.Abs(dir) // HOME may be relative, but paths of libraries must be absolute
 	}
 	if err != nil {
 		return cache{}, fmt.Errorf("find the cache folder: %w; set it, or set runtime.library or %s", err, EnvLibrary)
@@ -28,8 +28,8 @@ func userCache() (cache, error) {
 	return cache{filepath.Join(dir, "onnxlab", "onnxruntime")}, nil
 }
 
-// installedName is the folder of a library that was installed from a file
-// that is not a pinned jar. It comes before the pinned build.
+// installedName returns the folder of a library that was installed from a file
+// other than a pinned jar. Such a library is preferred to the pinned build.
 func installedName(b build) string { return "installed-" + b.classifier }
 
 // find looks for an installed library, then for the pinned build.
@@ -41,8 +41,8 @@ func (c cache) find(b build) (Library, error) {
 	return library, err
 }
 
-// open reads one folder of the cache. Of a library that is damaged or not
-// there it returns the origin alone.
+// open reads one folder of the cache. If the library is damaged or missing, it
+// returns an error and a Library that only has its Origin.
 func (c cache) open(name string, origin Origin) (Library, error) {
 	dir := filepath.Join(c.root, name)
 	m, err := readManifest(dir)
@@ -80,15 +80,15 @@ func (c cache) lock(ctx context.Context, progress terminal.Reporter) (unlock fun
 	})
 }
 
-// change runs work with the cache locked, in a fresh folder of it for what is
-// not finished. The folder goes when work is done.
+// change calls work with the cache locked. work may use the temporary folder tmp
+// in the cache, which is removed afterwards.
 func (c cache) change(ctx context.Context, progress terminal.Reporter, work func(tmp string) error) error {
 	unlock, err := c.lock(ctx, progress)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	// Whoever has the lock is alone, so these are from killed processes.
+	// We hold the lock, so all temporary folders belong to killed processes.
 	if err := durable.RemoveLeftovers(c.root, 0); err != nil {
 		return err
 	}
@@ -100,8 +100,8 @@ func (c cache) change(ctx context.Context, progress terminal.Reporter, work func
 	return work(tmp)
 }
 
-// add unpacks source and publishes it as name. accept sees the unpacked
-// library before anyone else does.
+// add unpacks source and publishes it as name. accept may inspect and refuse the
+// unpacked library before it is published.
 func (c cache) add(source, name string, u unpacker, accept func(dir string, m *manifest) error) error {
 	tmp, err := durable.TempDir(c.root)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c cache) add(source, name string, u unpacker, accept func(dir string, m *m
 	if err := m.write(tmp); err != nil {
 		return err
 	}
-	// The same library stays where it is: a program may be about to load it.
+	// If the same library is there already, it stays: a program may be about to load it.
 	return durable.PublishDir(tmp, filepath.Join(c.root, name), m.describes)
 }
 

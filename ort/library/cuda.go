@@ -14,22 +14,22 @@ import (
 	"strings"
 )
 
-// driverLibrary is part of NVIDIA's driver, not of CUDA. CUDA opens it itself.
+// driverLibrary is a part of NVIDIA's driver, not of CUDA. CUDA itself opens it.
 const driverLibrary = "libcuda.so.1"
 
-// CUDAInfo tells what there is of a library's CUDA support.
+// CUDAInfo describes the CUDA support of a library on this machine.
 type CUDAInfo struct {
-	// Provider is the path of the CUDA provider; empty if the library is one
-	// for the CPU alone.
+	// Provider is the path of the CUDA provider; empty if the library is only
+	// for the CPU.
 	Provider string `json:"provider,omitempty"`
 	// Found are the paths of the CUDA and cuDNN libraries that the provider
 	// needs, in the order it names them.
 	Found []string `json:"found,omitempty"`
-	// Missing are the names of those that were not found anywhere.
+	// Missing are the names of the needed libraries that were not found.
 	Missing []string `json:"missing,omitempty"`
 }
 
-// usable tells whether the provider and everything it needs is there.
+// usable tells whether the provider and everything that it needs are there.
 func (c CUDAInfo) usable() bool { return c.Provider != "" && len(c.Missing) == 0 }
 
 // inspectCUDA looks for the CUDA provider beside a library and for what it
@@ -47,8 +47,8 @@ func inspectCUDA(library string) (CUDAInfo, error) {
 	return CUDAInfo{Provider: provider, Found: found, Missing: missing}, nil
 }
 
-// require is nil if the library that c was found for can use the device
-// "cuda"; else it says what is missing.
+// require returns nil if the library that c describes can use the device "cuda",
+// or an error that says what is missing.
 func (c CUDAInfo) require(library string) error {
 	switch {
 	case c.Provider == "":
@@ -65,7 +65,7 @@ func (c CUDAInfo) require(library string) error {
 	return nil
 }
 
-// cudaHint says where missing libraries come from.
+// cudaHint says where to get missing libraries.
 func cudaHint(missing []string) string {
 	var hints []string
 	if slices.Contains(missing, driverLibrary) {
@@ -80,9 +80,9 @@ func cudaHint(missing []string) string {
 	return strings.Join(append(hints, "or set runtime.device to cpu"), "; ")
 }
 
-// pythonPackages are NVIDIA's packages that hold missing libraries in a folder
-// nvidia/*/lib, which [machine.pythonFolders] looks into. From CUDA 13 on only
-// that of cuDNN has CUDA's version in its name.
+// pythonPackages returns NVIDIA's Python packages that contain missing libraries, in
+// a folder nvidia/*/lib, where [machine.pythonFolders] finds them. From CUDA 13 on,
+// only the package of cuDNN has the version of CUDA in its name.
 func pythonPackages(missing []string) (packages []string) {
 	suffix := ""
 	if slices.ContainsFunc(missing, func(name string) bool { return strings.HasSuffix(name, ".so.12") }) {
@@ -100,8 +100,8 @@ func pythonPackages(missing []string) (packages []string) {
 	return packages
 }
 
-// cudaNeeds are the CUDA and cuDNN libraries that a provider is linked to, and
-// the driver. A name has the version in it, such as libcudart.so.13.
+// cudaNeeds returns the names of the CUDA and cuDNN libraries that a provider is
+// linked to, and of the driver. The names include versions: libcudart.so.13.
 func cudaNeeds(provider string) ([]string, error) {
 	if runtime.GOOS == "windows" {
 		file, err := pe.Open(provider)
@@ -121,7 +121,7 @@ func cudaNeeds(provider string) ([]string, error) {
 	return append(withPrefix(imported, "libcu"), driverLibrary), err
 }
 
-// withPrefix are the names that start with prefix.
+// withPrefix returns the names that start with prefix.
 func withPrefix(names []string, prefix string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// machine is where CUDA is looked for.
+// machine describes where to look for CUDA.
 type machine struct {
 	goos   string
 	root   string // "/"
@@ -25,9 +25,9 @@ func thisMachine() machine {
 	return machine{goos: runtime.GOOS, root: string(filepath.Separator), getenv: os.Getenv, python: python}
 }
 
-// folders are those that may hold CUDA or cuDNN libraries, best first: those
-// the system's loader looks in, then installations of CUDA, then NVIDIA's
-// packages in Python environments.
+// folders returns the folders that may hold CUDA or cuDNN libraries, in order of
+// preference: the folders of the system's loader, installations of CUDA, and
+// NVIDIA's packages in Python environments.
 func (m machine) folders() []string {
 	if m.goos == "windows" {
 		// Installers put CUDA and cuDNN there, and the loader looks nowhere else.
@@ -36,7 +36,8 @@ func (m machine) folders() []string {
 	return slices.Concat(m.loaderFolders(), m.toolkitFolders(), m.pythonFolders())
 }
 
-// loaderFolders are those of LD_LIBRARY_PATH, of ldconfig and the built-in ones.
+// loaderFolders returns the folders of LD_LIBRARY_PATH and of ldconfig, and the
+// built-in folders of the loader.
 func (m machine) loaderFolders() []string {
 	folders := filepath.SplitList(m.getenv("LD_LIBRARY_PATH"))
 	folders = append(folders, m.ldconfigFolders("etc/ld.so.conf", 0)...)
@@ -78,7 +79,7 @@ func (m machine) ldconfigFolders(name string, depth int) (folders []string) {
 	return folders
 }
 
-// toolkitFolders are those of CUDA's own installers, newest version first.
+// toolkitFolders returns the folders of CUDA's own installers, newest version first.
 func (m machine) toolkitFolders() (folders []string) {
 	homes := []string{m.getenv("CUDA_HOME"), m.getenv("CUDA_PATH")}
 	homes = append(homes, m.glob("usr/local/cuda")...)
@@ -95,8 +96,8 @@ func (m machine) toolkitFolders() (folders []string) {
 	return folders
 }
 
-// pythonFolders are those of NVIDIA's packages (nvidia/*/lib) in the active
-// Python environment and in that of the interpreter on the PATH.
+// pythonFolders returns the folders of NVIDIA's packages (nvidia/*/lib) in the active
+// Python environment and in the environment of the interpreter on the PATH.
 func (m machine) pythonFolders() (folders []string) {
 	prefixes := []string{m.getenv("VIRTUAL_ENV"), m.getenv("CONDA_PREFIX")}
 	if m.python != "" {
@@ -121,7 +122,7 @@ func (m machine) pythonFolders() (folders []string) {
 	return folders
 }
 
-// glob is the paths below the root that match pattern, in order of name.
+// glob returns the paths below the root that match pattern, sorted by name.
 func (m machine) glob(pattern string) []string {
 	paths, err := filepath.Glob(filepath.Join(escapeGlob(m.root), pattern))
 	if err != nil {
@@ -130,7 +131,7 @@ func (m machine) glob(pattern string) []string {
 	return paths
 }
 
-// escapeGlob makes path match only itself in a pattern.
+// escapeGlob escapes path, so that it only matches itself in a pattern.
 func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }

@@ -9,7 +9,7 @@ import (
 	"onnxlab/configs"
 )
 
-// Info is what is known about the library that [Ensure] would return.
+// Info describes the library that [Ensure] would return.
 type Info struct {
 	// Path is empty if no library is there yet.
 	Path   string `json:"path"`
@@ -18,16 +18,17 @@ type Info struct {
 	// coordinates or a path.
 	Source  string `json:"source,omitempty"`
 	Version string `json:"version"`
-	// Training tells that the training API answers.
+	// Training says that the library has the training API.
 	Training bool `json:"training"`
-	// CUDA tells that the device "cuda" can be used, as far as libraries go;
-	// CUDALibraries tells why not.
+	// CUDA says that all libraries for the device "cuda" are there.
+	// CUDALibraries lists those that are missing.
 	CUDA          bool     `json:"cuda"`
 	CUDALibraries CUDAInfo `json:"cuda_libraries"`
-	// GPUs are those of this machine; GPUError says why they are not known.
+	// GPUs are the GPUs of this machine; GPUError says why they are not known.
 	GPUs     []GPU  `json:"gpus,omitempty"`
 	GPUError string `json:"gpu_error,omitempty"`
-	// Device and Platform are what was asked for and what it takes here.
+	// Device is the device that the caller asked for. Platform is the build that it
+	// needs on this machine.
 	Device   configs.Device `json:"device"`
 	Platform string         `json:"platform"`
 	Cache    string         `json:"cache"`
@@ -35,9 +36,9 @@ type Info struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Describe finds the library without fetching one, compares the SHA-256 of a
-// cached one, and opens it. The Info is as complete as it can be even when
-// there is an error, which says why the library cannot be used.
+// Describe finds the library without fetching it, checks the SHA-256 if it is in
+// the cache, and opens it. The error says why the library cannot be used; the Info
+// is as complete as possible even then.
 func Describe(ctx context.Context, options Options) (Info, error) {
 	info := Info{Device: cmp.Or(options.Device, configs.CPU)}
 	var unknown error
@@ -84,12 +85,12 @@ func (info *Info) fill(options Options) error {
 	return nil
 }
 
-// open learns what only the open library tells.
+// open opens the library to find its version.
 func (info *Info) open() error {
 	if err := Open(info.Path); err != nil {
 		return err
 	}
 	info.Version = Version()
-	info.Training = true // or Open had refused it
+	info.Training = true // Open refuses libraries without it
 	return Close()
 }

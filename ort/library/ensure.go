@@ -20,20 +20,20 @@ const EnvLibrary = "ONNXLAB_ORT_LIBRARY"
 
 // Options say which library is wanted.
 type Options struct {
-	// Library is the setting runtime.library: the path of the library or of
-	// the folder it is in. Empty: find or fetch one.
+	// Library is the setting runtime.library: the path of the library or of its
+	// folder. If it is empty, a library is found or fetched.
 	Library string
-	// Device is what the library is to compute on; empty means the CPU.
+	// Device is the device that computes; empty means the CPU.
 	Device configs.Device
-	// Progress is told about downloads: a bar if it is a terminal, else a
-	// line. Nil: silent.
+	// Progress gets reports of downloads: a bar if it is a terminal, else a line.
+	// Nil means no reports.
 	Progress io.Writer
 }
 
 // Origin says where a library came from.
 type Origin string
 
-// The origins, in the order they are looked for.
+// The origins, in the order in which they are searched.
 const (
 	OriginSetting     Origin = "setting"     // Options.Library
 	OriginEnvironment Origin = "environment" // EnvLibrary
@@ -50,14 +50,14 @@ type Library struct {
 }
 
 // Ensure finds the library, and fetches the pinned build if there is none. The
-// path is absolute. A library of Options.Library or of EnvLibrary must exist:
-// nothing is fetched in its place. For CUDA it is an error, which names them,
-// if the provider or any CUDA or cuDNN library it needs is missing. Errors
-// about a library that is there are [*Error].
+// path is absolute. A library that Options.Library or EnvLibrary names must exist:
+// nothing is fetched in its place. For the device CUDA, Ensure returns an error if
+// the provider or a CUDA or cuDNN library is missing; the error names it. Errors
+// about a library that exists are [*Error].
 func Ensure(ctx context.Context, options Options) (path string, err error) {
 	library, err := find(options)
 	if err != nil && library.Origin == OriginCache && !errors.Is(err, fs.ErrPermission) {
-		// It is not there, or damaged.
+		// The pinned build is missing or damaged.
 		b, c, resolveErr := options.resolve()
 		if resolveErr != nil {
 			return "", resolveErr
@@ -84,8 +84,9 @@ func requireCUDA(library string) error {
 	return info.require(library)
 }
 
-// find looks for a library that is already there. Of one that cannot be used
-// it returns the origin; of none, that of the cache and errNotInstalled.
+// find looks for an existing library. If the library cannot be used, the returned
+// Library only has its Origin. If there is none, the error is errNotInstalled and
+// the Origin is OriginCache.
 func find(options Options) (Library, error) {
 	if options.Library != "" {
 		return given(options.Library, OriginSetting)
@@ -100,7 +101,7 @@ func find(options Options) (Library, error) {
 	return c.find(b)
 }
 
-// resolve is the pinned build for this machine and where it would be cached.
+// resolve returns the pinned build for this machine and the cache.
 func (o Options) resolve() (build, cache, error) {
 	b, err := buildFor(runtime.GOOS, runtime.GOARCH, cmp.Or(o.Device, configs.CPU))
 	if err != nil {
@@ -110,8 +111,8 @@ func (o Options) resolve() (build, cache, error) {
 	return b, c, err
 }
 
-// given is the library at a path that the user gave: a file, or a folder that
-// holds one.
+// given returns the library at a path that the user gave: a file, or a folder that
+// contains it.
 func given(path string, origin Origin) (Library, error) {
 	hint := fmt.Sprintf("set %s to the library or its folder, or leave it empty to have one fetched", settingOf(origin))
 	absolute, err := filepath.Abs(path)
@@ -120,7 +121,7 @@ func given(path string, origin Origin) (Library, error) {
 	}
 	info, err := os.Stat(absolute)
 	if err != nil {
-		err = errors.Unwrap(err) // the path is told already
+		err = errors.Unwrap(err) // Error has the path already
 	} else if info.IsDir() {
 		absolute, err = mainIn(absolute)
 	}
@@ -137,7 +138,7 @@ func settingOf(origin Origin) string {
 	return "runtime.library"
 }
 
-// mainIn is the library in a folder.
+// mainIn returns the path of the library in a folder.
 func mainIn(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -155,7 +156,7 @@ func mainIn(dir string) (string, error) {
 	return filepath.Join(dir, name), nil
 }
 
-// fetch has the Maven client download the pinned build b into the cache.
+// fetch downloads the pinned build b into the cache with the Maven client.
 func (c cache) fetch(ctx context.Context, progress terminal.Reporter, b build) (Library, error) {
 	return c.putPinned(ctx, progress, b, func(tmp string) error {
 		jar, err := download(ctx, b, tmp, progress)
@@ -166,9 +167,8 @@ func (c cache) fetch(ctx context.Context, progress terminal.Reporter, b build) (
 	})
 }
 
-// putPinned makes sure that the cache has b, whole, and that it is what find
-// finds. If another process has not put it there meanwhile, add is called, with
-// a folder for what is not finished.
+// putPinned makes sure that the cache holds b, undamaged, and that find returns it.
+// If b is not there, it calls add with a temporary folder to use.
 func (c cache) putPinned(ctx context.Context, progress terminal.Reporter, b build, add func(tmp string) error) (library Library, err error) {
 	err = c.change(ctx, progress, func(tmp string) error {
 		library, err = c.open(b.cacheName(), OriginCache)

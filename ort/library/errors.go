@@ -13,11 +13,11 @@ var errNotInstalled = errors.New("not installed")
 type Error struct {
 	Path string
 	Err  error
-	// Hint is what to do next; it may be empty.
+	// Hint says what to do next; it may be empty.
 	Hint string
 }
 
-// Error is the cause and then the hint.
+// Error returns the path, the cause and the hint.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("use ONNX Runtime library %q: %v", e.Path, e.Err)
 	if e.Hint != "" {
@@ -26,7 +26,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // hintInstall ends errors about a library that is not the pinned build.

@@ -12,16 +12,17 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// Install puts a library into the cache, where [Ensure] finds it. What is
-// there and whole is kept; what is damaged, by SHA-256, is replaced.
+// Install puts a library into the cache, where [Ensure] finds it. It keeps a
+// library that is there already, and replaces it if a SHA-256 shows that it is
+// damaged.
 //
-// With from empty it is the pinned build for options.Device, fetched if need
-// be. Otherwise from is a jar, a zip, a tgz, a shared library or a folder. A
-// pinned jar is recognised by its SHA-256 and stands for the device it is made
-// for; a file with the name of a pinned jar and another SHA-256 is refused.
-// Anything else is opened, is refused unless its training API answers, and is
-// then preferred to the pinned build until Install is called for that again.
-// options.Library is ignored.
+// If from is empty, Install installs the pinned build for options.Device and
+// fetches it if necessary. Otherwise from is a jar, a zip, a tgz, a shared library
+// or a folder. A pinned jar is recognised by its SHA-256 and is installed for its
+// own device; a file with the name of a pinned jar but another SHA-256 is refused.
+// Anything else is opened and refused if it has no training API. Once installed,
+// it is preferred to the pinned build, until Install is called for the pinned
+// build again. options.Library is ignored.
 func Install(ctx context.Context, options Options, from string) (Library, error) {
 	b, c, err := options.resolve()
 	if err != nil {
@@ -47,8 +48,8 @@ func Install(ctx context.Context, options Options, from string) (Library, error)
 	return c.putPinned(ctx, progress, jar, func(string) error { return addPinned(c, jar, from) })
 }
 
-// recognise tells which pinned jar the file is, if any. It is an error for a
-// file to have the name of one and not be it.
+// recognise returns the pinned jar that the file is, and whether it is one. It
+// returns an error if the file has the name of a pinned jar but other contents.
 func recognise(from string) (b build, ok bool, err error) {
 	info, err := os.Stat(from)
 	if err != nil || info.IsDir() {
@@ -96,8 +97,8 @@ func (c cache) installOther(ctx context.Context, progress terminal.Reporter, b b
 	return library, nil
 }
 
-// probe opens a library and closes it. The error does not name the path, which
-// is a temporary one.
+// probe opens a library and closes it. Its error does not contain the path, which is
+// temporary.
 func probe(path string) error {
 	if err := Open(path); err != nil {
 		var library *Error

@@ -15,7 +15,7 @@ import (
 // manifestName is the file in a cache folder that is written last.
 const manifestName = "manifest.json"
 
-// maxManifest bounds what is read of it, in bytes: it has some 2 KB.
+// maxManifest is the most bytes that a manifest may have. It usually has about 2 KB.
 const maxManifest = 1 << 20
 
 // manifest describes the files of an unpacked library.
@@ -31,7 +31,7 @@ type manifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// names are those of the library's files.
+// names returns the names of the library's files.
 func (m *manifest) names() []string {
 	names := make([]string, len(m.Files))
 	for i, file := range m.Files {
@@ -93,7 +93,7 @@ func (m *manifest) checkHashes(dir string) error {
 	return nil
 }
 
-// describes tells whether dir holds the same library, whole.
+// describes tells whether dir holds the same library, undamaged.
 func (m *manifest) describes(dir string) bool {
 	old, err := readManifest(dir)
 	return err == nil && old.Library == m.Library && slices.Equal(old.Files, m.Files) && old.checkHashes(dir) == nil

@@ -17,7 +17,7 @@ import (
 // mavenCopy is the Maven goal that downloads one file by its coordinates.
 const mavenCopy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
-// download has the Maven client put the jar into dir and checks its SHA-256.
+// download downloads the jar into dir with the Maven client and checks its SHA-256.
 func download(ctx context.Context, b build, dir string, progress terminal.Reporter) (jar string, err error) {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
@@ -37,7 +37,7 @@ func download(ctx context.Context, b build, dir string, progress terminal.Report
 		return "", fmt.Errorf("fetch %s with Maven: %w", b.coordinates(), err)
 	}
 	if sum != b.sha256 {
-		return "", fmt.Errorf("fetch %s with Maven: what came has SHA-256 %s instead of %s; nothing was installed",
+		return "", fmt.Errorf("fetch %s with Maven: the file has SHA-256 %s instead of %s; nothing was installed",
 			b.coordinates(), sum, b.sha256)
 	}
 	return jar, nil
@@ -47,9 +47,9 @@ func download(ctx context.Context, b build, dir string, progress terminal.Report
 func runMaven(ctx context.Context, maven string, b build, dir string) error {
 	cmd := exec.CommandContext(ctx, maven, "-B", "-q", "-Dstyle.color=never", mavenCopy,
 		"-Dartifact="+b.coordinates(), "-DoutputDirectory="+dir)
-	// Any pom.xml in the current directory is none of our business.
+	// Maven would use a pom.xml in the current directory, so run it in another one.
 	cmd.Dir = dir
-	// Maven is a script on some systems: do not wait for what it started.
+	// On some systems Maven is a script: do not wait for the processes that it started.
 	cmd.WaitDelay = 5 * time.Second
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -63,7 +63,7 @@ func runMaven(ctx context.Context, maven string, b build, dir string) error {
 	return nil
 }
 
-// mavenMessage is the first error that Maven printed, else its last line.
+// mavenMessage returns the first error that Maven printed, or else its last line.
 func mavenMessage(output string, err error) string {
 	const longest = 500
 	message := err.Error()

@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// naming says how the library's files are called on an operating system.
+// naming holds the names of the library's files on an operating system.
 type naming struct {
 	main   string         // the library that programs open
-	shared string         // what a library with provider libraries opens first
+	shared string         // the library that one with provider libraries opens first
 	cuda   string         // the CUDA provider
-	family *regexp.Regexp // every file of the library
+	family *regexp.Regexp // matches every file of the library
 }
 
-// namingOf is the naming on goos; what is not Windows or macOS is like Linux.
+// namingOf returns the naming on goos. Systems other than Windows and macOS are
+// treated like Linux.
 func namingOf(goos string) naming {
 	switch goos {
 	case "windows":
@@ -36,9 +37,9 @@ func namingOf(goos string) naming {
 	}
 }
 
-// pickMain is the library that programs open among the names of a folder:
-// that of the pinned build, else the least specific of names such as
-// libonnxruntime.so and libonnxruntime.so.1.28.0. It is "" if there is none.
+// pickMain returns the library that programs open, among the names in a folder: the
+// name that the pinned build has, or else the shortest of names such as
+// libonnxruntime.so and libonnxruntime.so.1.28.0. It returns "" if there is none.
 func (n naming) pickMain(names []string) string {
 	if slices.Contains(names, n.main) {
 		return n.main

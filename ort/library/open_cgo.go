@@ -15,19 +15,19 @@ import (
 	"onnxlab/internal/onstack"
 )
 
-// environment is the one that the binding keeps for the process: the only
-// state here, because there cannot be two.
+// environment describes the binding's environment, of which a process can have
+// only one. It is the only global state in this package.
 var environment struct {
 	sync.Mutex
 	path  string
 	users int
 }
 
-// Open loads the library at path and starts ONNX Runtime's environment, once
-// in a process: a further call with the same path only counts, one with
-// another path fails. It fails with a [*Error] if there is no such
-// file, if it is not an ONNX Runtime of version 1.19 or newer, or if it has no
-// training API. Every successful call needs one of [Close].
+// Open loads the library at path and starts ONNX Runtime's environment. A process
+// can open only one library: further calls with the same path are counted, and a
+// call with another path fails. Open fails with a [*Error] if there is no such
+// file, if it is not ONNX Runtime 1.19 or newer, or if it has no training API.
+// Every successful call needs a call of [Close].
 func Open(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -66,7 +66,8 @@ func Close() error {
 	return nil
 }
 
-// Version is that of the open library, such as "1.28.0"; empty if none is.
+// Version returns the version of the open library, such as "1.28.0", or "" if none
+// is open.
 func Version() string {
 	environment.Lock()
 	defer environment.Unlock()
@@ -76,7 +77,7 @@ func Version() string {
 	return ort.GetVersion()
 }
 
-// Path is that of the open library; empty if none is.
+// Path returns the path of the open library, or "" if none is open.
 func Path() string {
 	environment.Lock()
 	defer environment.Unlock()
@@ -123,13 +124,13 @@ func load(path string) error {
 	return fmt.Errorf("ONNX Runtime %s was built without the training API", version)
 }
 
-// loadError says what the binding's messages mean.
+// loadError replaces messages of the binding by clearer ones.
 func loadError(err error) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "OrtGetApiBase"):
 		return errors.New("it is not ONNX Runtime: it has no function OrtGetApiBase")
 	case strings.Contains(text, "Error setting ORT API base"):
-		// Its version cannot be asked for: the binding has unloaded it by now.
+		// The exact version is not known: the binding has unloaded the library.
 		return fmt.Errorf("it is older than ONNX Runtime %s", minimumVersion)
 	}
 	return err

@@ -14,5 +14,5 @@ func Open(path string) error {
 // Close fails, because Open does.
 func Close() error { return errNoCgo }
 
-// Version is empty, because nothing can be open.
+// Version returns "", because no library can be open.
 func Version() string { return "" }

@@ -11,11 +11,11 @@ import "C"
 
 import "unsafe"
 
-// preloadCUDA loads the CUDA libraries that were found, so that the provider
-// gets them wherever they are: the loader takes a library that is loaded
-// already for one of the same name. Without this only those on
-// LD_LIBRARY_PATH, as it was when the process began, and of ldconfig would be.
-// One that cannot be loaded is left for the provider to complain about.
+// preloadCUDA loads the CUDA libraries that were found, so that the provider can use
+// them wherever they are: the loader does not search for a library if one of that name
+// is loaded already. Without preloading, it would only find libraries in the folders
+// of ldconfig and of LD_LIBRARY_PATH as it was when the process started. If a library
+// cannot be loaded, the provider will report it.
 func preloadCUDA(library string) error {
 	info, err := inspectCUDA(library)
 	if err != nil {

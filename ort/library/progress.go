@@ -27,13 +27,13 @@ func showDownload(r terminal.Reporter, b build, dir string) (stop func()) {
 	return func() {
 		close(done)
 		group.Wait()
-		_ = bar.Finish() // a terminal that is gone is no failure
+		_ = bar.Finish() // it does not matter if the terminal has been closed
 	}
 }
 
-// followFile moves the bar as the file grows. Maven does not say how far it is
-// and downloads into its own repository first, so look there too; where that
-// has been moved, the bar stays at its start until the end.
+// followFile moves the bar as the file grows. Maven does not report its progress and
+// downloads into its own repository first, so followFile looks there too. If the
+// repository is not in its usual place, the bar stays at 0 until the end.
 func followFile(bar *progressbar.ProgressBar, b build, dir string, done <-chan struct{}) {
 	places := []string{dir}
 	if home, err := os.UserHomeDir(); err == nil {
@@ -46,14 +46,14 @@ func followFile(bar *progressbar.ProgressBar, b build, dir string, done <-chan s
 		case <-done:
 			return
 		case <-tick.C:
-			// The end is reached when Maven says so, not when the bytes are there.
+			// Only the end of Maven's process is the end, even if all bytes are there.
 			_ = bar.Set64(min(largestPart(places, b.jarName()), b.bytes-1))
 		}
 	}
 }
 
-// largestPart is the size of the largest file in places that is called name,
-// or name and a suffix as unfinished downloads are.
+// largestPart returns the size of the largest file in the folders places whose name
+// contains name. Unfinished downloads have a suffix.
 func largestPart(places []string, name string) int64 {
 	var largest int64
 	for _, place := range places {

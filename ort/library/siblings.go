@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// checkSiblings refuses a library without the provider library that it opens
-// while it is being loaded: some builds for CUDA then end the whole process
-// (std::terminate from a C++ exception; seen with 1.20.0, not with 1.28.0),
-// which no caller can catch. Only a library that names the file needs it.
+// checkSiblings refuses a library if the provider library that it opens while it is
+// loaded is not beside it. In that case some builds for CUDA end the whole process
+// (std::terminate from a C++ exception; seen with 1.20.0, not with 1.28.0), which no
+// caller can catch. Only a library that contains the name of the file needs it.
 func checkSiblings(library string) error {
 	name := namingOf(runtime.GOOS).shared
 	if _, err := os.Stat(filepath.Join(filepath.Dir(library), name)); err == nil {
@@ -35,7 +35,7 @@ func fileContains(path string, pattern []byte) (bool, error) {
 		return false, err
 	}
 	defer file.Close()
-	// Peek keeps the end of a window for the start of the next.
+	// The end of each window is kept for the start of the next.
 	window := bufio.NewReaderSize(file, 1<<20)
 	for {
 		chunk, err := window.Peek(window.Size())

@@ -21,20 +21,21 @@ import (
 type limits struct {
 	files       int
 	fileBytes   int64
-	totalBytes  int64 // of the library's files
-	streamBytes int64 // of everything in a compressed tar, which is read in full
+	totalBytes  int64 // all files of the library
+	streamBytes int64 // the whole uncompressed tar, all of which is read
 }
 
 var defaultLimits = limits{files: 64, fileBytes: 2 << 30, totalBytes: 4 << 30, streamBytes: 16 << 30}
 
-// unpacker copies the library's files out of an archive or a folder into dir.
-// It takes only plain files whose name is one that the library's files have,
-// all from one folder, and uses no more of their path than the name.
+// unpacker copies the library's files from an archive or a folder into dir. It
+// copies only plain files whose names match those of the library's files, and only
+// from one folder. It ignores the rest of their paths.
 type unpacker struct {
 	dir    string
 	naming naming
 	limits limits
-	// folder is where the files must be; if empty, wherever the first is.
+	// folder is where the files must be. If it is empty, the folder of the first file
+	// counts.
 	folder string
 	files  []manifestFile
 	total  int64
@@ -86,8 +87,8 @@ func (u *unpacker) add(base string, r io.Reader) error {
 	return file.Close()
 }
 
-// unpack takes the library's files from source: a jar or zip, a tgz, a folder,
-// or a bare library, which brings along what is beside it.
+// unpack copies the library's files from source: a jar or zip, a tgz, a folder, or
+// the library itself, in which case the provider libraries beside it are copied too.
 func (u *unpacker) unpack(source string) (*manifest, error) {
 	from, err := u.reader(source)
 	if err != nil {
@@ -103,7 +104,7 @@ func (u *unpacker) unpack(source string) (*manifest, error) {
 	return m, nil
 }
 
-// reader is the method that reads what source is.
+// reader returns the method that reads this kind of source.
 func (u *unpacker) reader(source string) (func(source string) error, error) {
 	info, err := os.Stat(source)
 	if err != nil {
@@ -169,7 +170,7 @@ func (u *unpacker) fromTar(source string) error {
 	stream := &io.LimitedReader{R: unzipped, N: u.limits.streamBytes}
 	err = u.fromTarStream(tar.NewReader(stream))
 	if err == nil {
-		// The checksum is behind the end of the tar.
+		// Read to the end, where the checksum of the compressed file is.
 		_, err = io.Copy(io.Discard, stream)
 	}
 	if stream.N <= 0 {
@@ -200,8 +201,8 @@ func (u *unpacker) fromTarStream(archive *tar.Reader) error {
 	}
 }
 
-// fromDir copies the library's files of a folder. Links are left out: beside a
-// library they are other names of it.
+// fromDir copies the library's files from a folder. It skips links, which usually are
+// other names of the library beside them.
 func (u *unpacker) fromDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

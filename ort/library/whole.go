@@ -6,10 +6,9 @@ import (
 	"os"
 )
 
-// checkWhole refuses an ELF library whose file ends before what its header
-// says is in it, as a copy that was cut short does: loading it would end the
-// process with SIGBUS, which no caller can catch. Libraries of macOS and
-// Windows are refused by their systems.
+// checkWhole refuses an ELF library that is shorter than its header says, as a
+// truncated copy is: loading it would end the process with SIGBUS, which no caller can
+// catch. macOS and Windows refuse such libraries themselves.
 func checkWhole(path, magic string) error {
 	if magic != elf.ELFMAG {
 		return nil
@@ -26,7 +25,7 @@ func checkWhole(path, magic string) error {
 	size := uint64(info.Size())
 	for _, part := range library.Progs {
 		if part.Off > size || part.Filesz > size-part.Off {
-			return fmt.Errorf("it is damaged: it has %d bytes, and one of its parts %d from byte %d on", size, part.Filesz, part.Off)
+			return fmt.Errorf("it is damaged: it has %d bytes, but one of its parts has %d bytes from byte %d on", size, part.Filesz, part.Off)
 		}
 	}
 	return nil

@@ -54,6 +54,8 @@ type Options struct {
 	Threads int
 	// TF32 lets "cuda" use TF32 in convolutions and matrix products.
 	TF32 bool
+	// Plain has a Model run in ONNX Runtime's own operators alone.
+	Plain bool
 }
 
 // Training is what a Trainer trains: Network by its Artifacts, or artifacts as bytes.

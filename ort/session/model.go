@@ -8,6 +8,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/modelfile"
 )
@@ -19,7 +20,8 @@ type Model struct {
 }
 
 // NewModel returns the inference model of the given bytes, of either form that
-// onnxmodels.Network.Inference makes.
+// onnxmodels.Network.Inference makes. On the CPU it runs with onnxlab's own operators where
+// there are such (onnxmodels.Lowered), unless the options ask for ONNX Runtime's alone.
 func NewModel(data []byte, o Options) (*Model, error) {
 	decoded, err := modelfile.Decode(data)
 	if err != nil {
@@ -29,11 +31,27 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
+	if o.Device.Traits().Provider == configs.ProviderCPU && !o.Plain {
+		data = lowered(decoded, data)
+	}
 	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
 	return &Model{session: s, form: form}, nil
+}
+
+// lowered is a model with onnxlab's own operators, or its bytes as they are if it cannot be
+// lowered: it then runs as well, but slower.
+func lowered(m *modelfile.Model, data []byte) []byte {
+	changed, err := onnxmodels.Lowered(m, Block())
+	if err != nil {
+		return data
+	}
+	if fast, err := modelfile.Marshal(changed); err == nil {
+		return fast
+	}
+	return data
 }
 
 // Predict runs the model on images [n, height, width, channels] of 0..255, whatever

@@ -63,7 +63,7 @@ type lanczos struct {
 // stepShare is how far apart the gradients of a difference are taken, as a share of the
 // parameters' length. In networks with ReLU, units that switch on or off in between make
 // gradients jump: over too short a way the few jumps that happen to be on it are all that is
-// seen. On the quickstart's network the estimates are the same for 0.001 to 0.003, twice as
+// seen. On the network of configs/synthetic.yaml the estimates are the same for 0.001 to 0.003, twice as
 // large at 0.0001, and smaller beyond 0.01, where the curvature changes on the way.
 const stepShare = 2e-3
 

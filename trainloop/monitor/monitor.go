@@ -1,5 +1,5 @@
 // Package monitor follows a quantity of a run's history, val_loss or
-// val_accuracy, and tells from it whether the run still gets better.
+// val_accuracy, and decides from it whether the run still improves.
 //
 //	m := monitor.Monitor{Quantity: configs.ValLoss, MinDelta: 1e-3}
 //	stopping := monitor.Stopping{Monitor: m, Patience: 5}
@@ -7,8 +7,8 @@
 //	if stop.Stopped { … }
 //
 // Everything here is a pure function of the history, which a run keeps in
-// history.csv: a run that was interrupted and goes on decides as one that never
-// was.
+// history.csv. A run that was interrupted and resumed therefore decides as if it had
+// never been interrupted.
 package monitor
 
 import (
@@ -18,18 +18,17 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// Monitor is a quantity and by how much it has to change to count as better, as
-// Keras's callbacks and PyTorch's ReduceLROnPlateau with threshold_mode "abs"
-// have it.
+// Monitor is a quantity and the smallest change of it that counts as an improvement,
+// as in Keras's callbacks and in PyTorch's ReduceLROnPlateau with threshold_mode "abs".
 type Monitor struct {
 	// Quantity is configs.ValLoss, which should fall, or configs.ValAccuracy,
 	// which should rise.
 	Quantity string
-	// MinDelta is 0 or more. A change of exactly MinDelta is no improvement.
+	// MinDelta is 0 or more. Only a change of more than MinDelta is an improvement.
 	MinDelta float64
 }
 
-// Values are the quantity after each epoch of the history.
+// Values returns the quantity after each epoch of the history.
 func (m Monitor) Values(history []rundir.Epoch) []float64 {
 	values := make([]float64, len(history))
 	for i, e := range history {
@@ -40,7 +39,7 @@ func (m Monitor) Values(history []rundir.Epoch) []float64 {
 	return values
 }
 
-// Improves tells whether a value is better than the best one so far by more
+// Improves reports whether a value is better than the best one so far by more
 // than MinDelta.
 func (m Monitor) Improves(value, best float64) bool {
 	if m.rises() {
@@ -49,7 +48,7 @@ func (m Monitor) Improves(value, best float64) bool {
 	return value+m.MinDelta < best
 }
 
-// Worst is what every value is better than.
+// Worst returns an infinity that every value improves on.
 func (m Monitor) Worst() float64 {
 	if m.rises() {
 		return math.Inf(-1)
@@ -63,23 +62,23 @@ func (m Monitor) rises() bool { return m.Quantity == configs.ValAccuracy }
 // EarlyStopping does.
 type Stopping struct {
 	Monitor
-	// Patience is after how many epochs in a row without an improvement the run
-	// ends. With 0 it never does, other than in Keras, where 0 is the same as 1.
+	// Patience is the number of epochs in a row without an improvement after which the
+	// run ends. With 0 it never ends early; in Keras, 0 means the same as 1.
 	Patience int
 }
 
-// Stop is what a Stopping makes of a history.
+// Stop is the result of applying a Stopping to a history.
 type Stop struct {
-	// Stopped tells that the run ends with Epoch, counted from 0.
+	// Stopped reports whether the run ends early, after Epoch, counted from 0.
 	Stopped bool
 	Epoch   int
-	// Best is the epoch that was the last to improve on the best before, counted
-	// from 0. With a MinDelta above 0 others may have a somewhat better value.
+	// Best is the last epoch that was an improvement, counted from 0. With a MinDelta
+	// above 0, other epochs may have a slightly better value.
 	Best int
 }
 
-// After tells whether a run ends with one of the epochs that have these values,
-// of which it takes no more into account than up to that one.
+// After decides whether a run ends early after one of the epochs with these values. It
+// ignores later values.
 func (s Stopping) After(values []float64) Stop {
 	stop, best := Stop{}, s.Worst()
 	for epoch, value := range values {

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// position is where a batch size is on the axis; a run alone may not say its
-// own, which is then 0.
+// position returns the position of a batch size on its axis. The batch size of a
+// single run may be unknown, and is then 0.
 func position(batch int) float64 { return math.Log2(float64(max(batch, 1))) }
 
 // batchTicks labels each batch size.
@@ -20,8 +20,8 @@ func batchTicks(sizes []int) plot.ConstantTicks {
 	return ticks
 }
 
-// percentRange widens a range of data to whole multiples of 5 within 0..100;
-// no data is all of it.
+// percentRange widens a range of data to whole multiples of 5 within 0..100. Without
+// data, for which low > high, it returns 0..100.
 func percentRange(low, high float64) (lowest, highest float64) {
 	if low > high {
 		return 0, 100
@@ -33,7 +33,7 @@ func percentRange(low, high float64) (lowest, highest float64) {
 	return lowest, highest
 }
 
-// percentTicks labels multiples of a round step, about five of them.
+// percentTicks returns ticks at about five multiples of a round step.
 func percentTicks(low, high float64) plot.ConstantTicks {
 	step := 20.0
 	for _, finer := range []float64{10, 5, 2, 1} {
@@ -48,7 +48,7 @@ func percentTicks(low, high float64) plot.ConstantTicks {
 	return ticks
 }
 
-// epochRange is the axis of epochs, which count from 1.
+// epochRange returns the ends of the axis of epochs, which count from 1.
 func epochRange(longest int) (low, high float64) {
 	if longest <= 1 {
 		return 0.5, 1.5
@@ -56,7 +56,7 @@ func epochRange(longest int) (low, high float64) {
 	return 1, float64(longest)
 }
 
-// wholeTicks labels epochs, which have no fractions.
+// wholeTicks returns ticks at whole numbers, for the axis of epochs.
 func wholeTicks(low, high float64) []plot.Tick {
 	step := 1.0
 	for _, step = range []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5} {
@@ -71,12 +71,14 @@ func wholeTicks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// logarithm is where a loss is on its axis, which ends at 1e-4: a loss below is
-// drawn there. The library's own logarithmic axis leaves a gap above the plot.
+// logarithm returns the position of a loss on its axis, which begins at 1e-4: smaller
+// losses are drawn there. The plotting library has a logarithmic axis too, but that
+// leaves a gap above the plot.
 func logarithm(loss float64) float64 { return math.Log10(max(loss, 1e-4)) }
 
-// lossTicks are 1, 2 and 5 times the powers of ten from the last at or below
-// low to the first at or above high, or closer ones where these would be few.
+// lossTicks returns ticks at 1, 2 and 5 times powers of ten, from the last at or below
+// low to the first at or above high. If high is less than 4 times low, it returns
+// evenTicks instead.
 func lossTicks(low, high float64) plot.ConstantTicks {
 	if logarithm(high)-logarithm(low) < math.Log10(4) && low > 1e-4 {
 		return evenTicks(low, high)
@@ -100,8 +102,8 @@ func lossTicks(low, high float64) plot.ConstantTicks {
 	}
 }
 
-// evenTicks are about five multiples of a round step around low and high, on the
-// logarithmic axis.
+// evenTicks returns ticks at about five multiples of a round step that include low and
+// high, on the logarithmic axis.
 func evenTicks(low, high float64) plot.ConstantTicks {
 	const rounding = 1e-9
 	span := max(high-low, 0.1*high) / 5
@@ -124,8 +126,8 @@ func evenTicks(low, high float64) plot.ConstantTicks {
 	return ticks
 }
 
-// onlyPowers leaves labels to powers of ten alone, at most about seven of them,
-// when there are many ticks.
+// onlyPowers removes labels if there are more than seven ticks: only powers of ten keep
+// theirs, and at most about seven of these.
 func onlyPowers(ticks plot.ConstantTicks) plot.ConstantTicks {
 	if len(ticks) <= 7 {
 		return ticks

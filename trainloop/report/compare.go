@@ -6,53 +6,54 @@ import (
 	"slices"
 )
 
-// Comparison is sweeps, or runs, side by side: the first with each of the others.
+// Comparison compares the first of several sweeps or runs with each of the others.
 type Comparison struct {
-	// Directories are as they were given to Load. In text they are A, B and so on.
+	// Directories are the paths that were given to Load. WriteText calls them A, B and
+	// so on.
 	Directories []string `json:"directories"`
-	// Settings are those that differ. Unkept are the directories that did not keep
-	// theirs, which are left out there.
+	// Settings are the settings that differ. Unkept lists the directories without a
+	// configuration; their settings are unknown.
 	Settings []Setting `json:"settings"`
 	Unkept   []string  `json:"settings_unkept,omitempty"`
-	// Pairs are the first directory and each of the others, in their order.
+	// Pairs compares the first directory with each of the others, in order.
 	Pairs []Pair `json:"comparisons"`
 }
 
-// Pair is two sweeps, or two runs.
+// Pair compares two sweeps or two runs, A and B.
 type Pair struct {
 	// A and B are the directories.
 	A string `json:"a"`
 	B string `json:"b"`
-	// Cells are those in which both have a finished run.
+	// Cells has the cells for which both have a finished run.
 	Cells []Difference `json:"cells"`
-	// OnlyA and OnlyB name the cells with a finished run of which the other has
-	// no run at all.
+	// OnlyA and OnlyB name the cells for which one has a finished run, and the other no
+	// run at all.
 	OnlyA []string `json:"only_a"`
 	OnlyB []string `json:"only_b"`
-	// OpenA and OpenB are the runs that are not done, in words.
+	// OpenA and OpenB describe the runs that are not done.
 	OpenA []string `json:"open_a"`
 	OpenB []string `json:"open_b"`
 }
 
-// Difference is one cell of two sweeps, or two single runs of whatever cells.
-// Accuracies are in 0..1.
+// Difference compares one cell of two sweeps, or two single runs, which may be of
+// different cells. Accuracies are in 0..1.
 type Difference struct {
-	// Condition and BatchSize are those of A, ConditionB is B's.
+	// Condition and BatchSize are the cell in A, ConditionB is the condition in B.
 	Condition  string `json:"condition"`
 	ConditionB string `json:"condition_b"`
 	BatchSize  int    `json:"batch_size"`
 	A          Cell   `json:"a"`
 	B          Cell   `json:"b"`
-	// Accuracy is B's mean less A's.
+	// Accuracy is the mean of B minus the mean of A.
 	Accuracy float64 `json:"difference"`
-	// Error is its standard error, sqrt(sdA²/nA + sdB²/nB) (Welch 1947); nil
-	// unless both have two runs or more.
+	// Error is the standard error of Accuracy, sqrt(sdA²/nA + sdB²/nB) (Welch 1947). It
+	// is nil unless both have at least two runs.
 	Error *float64 `json:"standard_error"`
 }
 
-// Compare sets the first sweep against each of the others, of which there is one at
-// least, and names the settings that differ. Two single runs are compared whatever
-// their conditions and batch sizes.
+// Compare compares the first sweep with each of the others, of which there must be at
+// least one, and lists the settings that differ. Two single runs are compared even if
+// their conditions and batch sizes differ.
 func Compare(first *Sweep, others ...*Sweep) Comparison {
 	all := append([]*Sweep{first}, others...)
 	var c Comparison
@@ -66,7 +67,7 @@ func Compare(first *Sweep, others ...*Sweep) Comparison {
 	return c
 }
 
-// compare sets the cells of a and b against each other.
+// compare compares the cells of a and b.
 func compare(a, b *Sweep) Pair {
 	c := Pair{
 		A: a.Dir, B: b.Dir, Cells: []Difference{}, OnlyA: []string{}, OnlyB: []string{},
@@ -92,7 +93,7 @@ func compare(a, b *Sweep) Pair {
 	return c
 }
 
-// namedCell is a cell and its row and column.
+// namedCell is a cell with the name of its condition.
 type namedCell struct {
 	condition string
 	Cell
@@ -104,7 +105,7 @@ func (c namedCell) same(d namedCell) bool {
 
 func (c namedCell) String() string { return fmt.Sprintf("%s, batch size %d", c.condition, c.BatchSize) }
 
-// done gives the cells with a finished run.
+// done returns the cells with at least one finished run.
 func (s *Sweep) done() []namedCell {
 	var cells []namedCell
 	for _, c := range s.Table(DefaultDrop).Conditions {
@@ -117,7 +118,7 @@ func (s *Sweep) done() []namedCell {
 	return cells
 }
 
-// has tells whether a run of the cell has begun.
+// has reports whether a run of the cell has begun.
 func (s *Sweep) has(c namedCell) bool {
 	return slices.ContainsFunc(s.cell(c.condition, c.BatchSize), func(r Run) bool { return r.State != Missing })
 }

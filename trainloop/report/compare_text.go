@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// letter is what a directory is called in text: A to Z, then A1 and so on.
+// letter returns the short name of the i-th directory: A to Z, then A1 and so on.
 func letter(i int) string {
 	text := string(rune('A' + i%26))
 	if i >= 26 {
@@ -36,7 +36,7 @@ func (c Comparison) WriteText(w io.Writer) error {
 	return nil
 }
 
-// lists are what is in one directory alone, and what is not done.
+// lists returns the cells that only one directory has, and the runs that are not done.
 func (c Comparison) lists() []list {
 	lists := []list{}
 	for i, p := range c.Pairs {
@@ -53,15 +53,15 @@ func (c Comparison) lists() []list {
 	return slices.DeleteFunc(lists, func(l list) bool { return len(l.Items) == 0 })
 }
 
-// comparedRow is a cell of A and what the others have there; nil where they have no
-// finished run.
+// comparedRow is a row of the table: a cell of A, and how the same cell of each other
+// directory differs from it; nil if that has no finished run.
 type comparedRow struct {
 	condition string
 	a         Cell
 	others    []*Difference
 }
 
-// rows join the pairs.
+// rows collects the pairs of each cell of A in one row.
 func (c Comparison) rows() []comparedRow {
 	var rows []comparedRow
 	for i, p := range c.Pairs {
@@ -102,7 +102,7 @@ func (c Comparison) writeCells(w io.Writer) error {
 	return t.Flush()
 }
 
-// columns are those of B, and its difference to A.
+// columns returns the columns of B: its accuracy, number of runs and difference to A.
 func (d *Difference) columns() string {
 	if d == nil {
 		return "-\t-\t-\t"
@@ -114,7 +114,8 @@ func (d *Difference) columns() string {
 	return fmt.Sprintf("%.2f\t%d\t%s\t", 100**d.B.Accuracy, d.B.N, text)
 }
 
-// conditions and batchSizes are what all share, or else those of each.
+// conditions and batchSizes return the condition or batch size of the row, or if the
+// directories differ in it, that of each.
 func (r comparedRow) conditions() string {
 	return r.ofAll(r.condition, func(d *Difference) string { return d.ConditionB })
 }

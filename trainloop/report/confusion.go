@@ -12,15 +12,15 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// Confusion is a confusion matrix that is drawn: Counts[i][k] images of class i
-// were taken for class k.
+// Confusion draws a confusion matrix: Counts[i][k] is the number of images of class i
+// that were classified as class k.
 type Confusion struct {
 	Classes []string
 	Counts  [][]int
 }
 
-// WritePNG draws the matrix: each cell as dark as its share of its row, with
-// its count where there is room.
+// WritePNG draws the matrix as PNG. Cells are darker the larger their share of the row
+// is. With at most mostCounted classes, they contain their counts.
 func (m Confusion) WritePNG(w io.Writer) error {
 	side := m.side()
 	c := newPNG(side, side)
@@ -39,17 +39,17 @@ func (m Confusion) WriteSVG(w io.Writer) error {
 	return err
 }
 
-// draw leaves a margin.
+// draw draws the matrix with a margin.
 func (m Confusion) draw(c draw.Canvas) {
 	const space = 8
 	m.plot().Draw(draw.Crop(c, vg.Points(space), -vg.Points(space), vg.Points(space), -vg.Points(space)))
 }
 
-// mostCounted is the most classes whose cells have room for a count.
+// mostCounted is the largest number of classes for which cells have room for counts.
 const mostCounted = 25
 
-// side is that of the figure: a cell needs half an inch for its count, and a
-// tenth to be seen.
+// side returns the side of the figure. A cell needs about half an inch for its count, and
+// about a tenth of an inch to be visible.
 func (m Confusion) side() vg.Length {
 	cell := 0.45 * vg.Inch
 	if len(m.Classes) > mostCounted {

@@ -14,7 +14,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// curve is one of the two quantities whose course is drawn: its value in
+// curve is one of the two quantities that are drawn against epochs, with its values in
 // training and in validation.
 type curve struct {
 	label    string
@@ -37,21 +37,21 @@ func accuracyCurve() curve {
 	}
 }
 
-// look is how the two curves of a run are drawn.
-type look struct {
+// curveStyle says how the training and validation curves of a run are drawn.
+type curveStyle struct {
 	validation, training draw.LineStyle
-	// glyph marks both, from epoch from on, at each step of epochs; its Shape is nil
-	// for none.
+	// glyph marks both curves at epoch from and every step epochs after it. Its Shape is
+	// nil for no markers.
 	glyph      draw.GlyphStyle
 	from, step int
 }
 
-// plain tells whether all runs have one batch size and one seed, so that colours can
-// tell training from validation.
+// plain reports whether all runs have the same batch size and seed, so that colours can
+// distinguish training from validation.
 func (s *Sweep) plain() bool { return len(s.BatchSizes) == 1 && len(s.Seeds) == 1 }
 
-// hues is how many colours the curves have: one for each batch size, or for each seed
-// where there is one batch size alone.
+// hues returns the number of colours of the curves: one for each batch size, or if there
+// is only one batch size, one for each seed.
 func (s *Sweep) hues() int {
 	if len(s.BatchSizes) == 1 {
 		return len(s.Seeds)
@@ -59,10 +59,10 @@ func (s *Sweep) hues() int {
 	return len(s.BatchSizes)
 }
 
-// look chooses the colour by the batch size, or by the seed where there is one batch
-// size alone. Each of several seeds has a marker of its own, and at other epochs than
-// the others.
-func (s *Sweep) look(th theme, batch, seed int) look {
+// curveStyle returns the style for the batch-th batch size and the seed-th seed. The colour
+// depends on the batch size, or if there is only one, on the seed. If there are several
+// seeds, each has its own marker, at other epochs than those of the others.
+func (s *Sweep) curveStyle(th theme, batch, seed int) curveStyle {
 	hue := batch
 	if len(s.BatchSizes) == 1 {
 		hue = seed
@@ -71,7 +71,7 @@ func (s *Sweep) look(th theme, batch, seed int) look {
 	if s.plain() {
 		validation, training = th.condition(1), th.condition(2)
 	}
-	l := look{
+	l := curveStyle{
 		validation: draw.LineStyle{Color: validation, Width: vg.Points(1.3)},
 		training:   draw.LineStyle{Color: training, Width: vg.Points(0.8), Dashes: []vg.Length{3, 2}},
 	}
@@ -102,7 +102,7 @@ func (s *Sweep) curvePlot(th theme, title, condition string, q curve) (*plot.Plo
 			if len(r.History) == 0 {
 				continue
 			}
-			if err := s.look(th, i, k).addTo(p, r.History, q); err != nil {
+			if err := s.curveStyle(th, i, k).addTo(p, r.History, q); err != nil {
 				return nil, err
 			}
 		}
@@ -111,9 +111,9 @@ func (s *Sweep) curvePlot(th theme, title, condition string, q curve) (*plot.Plo
 	return p, nil
 }
 
-// addTo draws a run. Where a marker would be, and where a single epoch has no line,
-// there is a point.
-func (l look) addTo(p *plot.Plot, history []rundir.Epoch, q curve) error {
+// addTo adds the curves of a run to a plot. A history of a single epoch is drawn as a
+// point, since it has no line.
+func (l curveStyle) addTo(p *plot.Plot, history []rundir.Epoch, q curve) error {
 	for _, part := range []struct {
 		value func(rundir.Epoch) float64
 		style draw.LineStyle
@@ -140,8 +140,9 @@ func (l look) addTo(p *plot.Plot, history []rundir.Epoch, q curve) error {
 	return nil
 }
 
-// marked are the points of a curve that have a marker, the last one of a short curve.
-func (l look) marked(points plotter.XYs) plotter.XYs {
+// marked returns the points of a curve that have a marker. If a curve ends before the
+// first marker, its last point has one.
+func (l curveStyle) marked(points plotter.XYs) plotter.XYs {
 	if l.glyph.Shape == nil {
 		return nil
 	}
@@ -159,7 +160,7 @@ func pointOf(c color.Color) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: c, Radius: vg.Points(2), Shape: draw.CircleGlyph{}}
 }
 
-// setAxes gives all panels of a quantity the same axes.
+// setAxes sets the axes of a panel, which are the same for all panels of a quantity.
 func (s *Sweep) setAxes(p *plot.Plot, q curve) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range s.Runs {
@@ -189,8 +190,8 @@ const (
 	panelHeight = 2.5 * vg.Inch
 )
 
-// curvesPNG draws a column for each condition, loss above accuracy, and below
-// them what the lines are.
+// curvesPNG draws one column for each condition, with the loss above the accuracy, and the
+// key below them.
 func (s *Sweep) curvesPNG(w io.Writer) error {
 	th := printed()
 	columns := len(s.Conditions)

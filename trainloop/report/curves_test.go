@@ -33,7 +33,7 @@ func TestSeedsDiffer(t *testing.T) {
 		seen := map[string]bool{}
 		for i := range c.batches {
 			for k := range c.seeds {
-				l := s.look(printed(), i, k)
+				l := s.curveStyle(printed(), i, k)
 				seen[fmt.Sprintf("%v %T", l.validation.Color, l.glyph.Shape)] = true
 			}
 		}
@@ -64,7 +64,7 @@ func TestMarkers(t *testing.T) {
 				points[i].X = float64(i + 1)
 			}
 			var at []float64
-			for _, p := range s.look(printed(), 0, seed).marked(points) {
+			for _, p := range s.curveStyle(printed(), 0, seed).marked(points) {
 				at = append(at, p.X)
 			}
 			if got := fmt.Sprint(at); got != want {

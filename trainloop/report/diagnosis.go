@@ -9,12 +9,12 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// diagnosed tells whether any run has a diagnosis.
+// diagnosed reports whether any run has a diagnosis.
 func (s *Sweep) diagnosed() bool {
 	return slices.ContainsFunc(s.Runs, func(r Run) bool { return len(r.diagnoses()) > 0 })
 }
 
-// diagnoses are the epochs of the run that have one.
+// diagnoses returns the epochs of the run that have a diagnosis.
 func (r *Run) diagnoses() []rundir.Epoch {
 	var list []rundir.Epoch
 	for _, e := range r.History {
@@ -25,8 +25,8 @@ func (r *Run) diagnoses() []rundir.Epoch {
 	return list
 }
 
-// product is rate times sharpness: what momentum SGD bears is limitOf. Both are 0 of an epoch
-// without a known limit.
+// product returns the learning rate times the sharpness. Momentum SGD is stable up to limitOf.
+// Both are 0 for an epoch whose limit is not known.
 func product(e rundir.Epoch) float64 {
 	if e.Diagnosis.StabilityLimit == 0 {
 		return 0
@@ -36,13 +36,14 @@ func product(e rundir.Epoch) float64 {
 
 func limitOf(e rundir.Epoch) float64 { return e.LearningRate * e.Diagnosis.StabilityLimit }
 
-// noiseOf is what the runs of a condition tell of its gradient noise: the scale over all of
-// its diagnoses, and over those of the first and the last third of the epochs. They are 0
-// where the gradient was never seen for the noise.
+// noiseOf has the noise scale of a condition over all diagnoses of its runs, and over those in
+// the first and in the last third of the epochs. A scale is 0 if the noise was too large to
+// measure the gradient.
 type noiseOf struct{ all, early, late float64 }
 
-// noise sums up signal and variance apart and divides the sums: a mean of ratios would be
-// little more than its few largest ones (McCandlish et al. 2018, appendix A.1).
+// noise computes the noise scales of a condition. It sums signal and variance separately and
+// divides the sums, since a mean of ratios would depend mostly on the few largest ones
+// (McCandlish et al. 2018, appendix A.1).
 func (s *Sweep) noise(condition string) noiseOf {
 	var signal, variance [3]float64 // of all, early and late ones
 	for i := range s.Runs {
@@ -73,7 +74,7 @@ func (s *Sweep) noise(condition string) noiseOf {
 	return noiseOf{ratio(0), ratio(1), ratio(2)}
 }
 
-// meaning says in words what the diagnoses mean for these runs, a paragraph each.
+// meaning explains what the diagnoses mean for these runs, in one paragraph for each quantity.
 func (s *Sweep) meaning(t Table) []string {
 	if !s.diagnosed() {
 		return nil
@@ -90,8 +91,8 @@ const noiseMeaning = "A step follows the gradient of one batch, which is the gra
 	"Well below it, twice the batch with twice the rate learns as much from each image, in half the steps; " +
 	"well above it, larger batches bring hardly better steps, and only fewer of them. "
 
-// noiseText explains the noise scale, and compares what it would have chosen with what was
-// measured.
+// noiseText explains the noise scale, and compares the batch sizes that it would suggest with
+// those that were best.
 func (s *Sweep) noiseText(t Table) string {
 	var parts []string
 	for _, c := range t.Conditions {
@@ -122,7 +123,7 @@ func (s *Sweep) noiseText(t Table) string {
 	return text
 }
 
-// nearestBatch is the batch size that is nearest by ratio.
+// nearestBatch returns the batch size whose ratio to scale is nearest to 1.
 func nearestBatch(sizes []int, scale float64) int {
 	return slices.MinFunc(sizes, func(a, b int) int {
 		distance := func(size int) float64 { return math.Abs(math.Log(float64(max(size, 1)) / scale)) }
@@ -137,8 +138,8 @@ const sharpnessMeaning = "Sharpness is how strongly the loss curves in its steep
 	"Steps of momentum SGD overshoot there, further each time, once rate × sharpness is above %.3g; " +
 	"training then throws itself out to a flatter place, or is lost. A warmup keeps the rate low until that has happened gently. "
 
-// sharpnessText explains the sharpness and tells where it was above what the rate bears. It
-// is empty where no limit is known.
+// sharpnessText explains the sharpness, and says where rate × sharpness was above its limit. It
+// is empty if no limit is known.
 func (s *Sweep) sharpnessText() string {
 	var limit float64
 	var parts []string
@@ -157,7 +158,7 @@ func (s *Sweep) sharpnessText() string {
 	return fmt.Sprintf(sharpnessMeaning, limit) + "Here rate × sharpness was, " + strings.Join(parts, "; ") + "."
 }
 
-// stability is how rate × sharpness was beside its limit.
+// stability compares rate × sharpness with its limit over all diagnoses of a condition.
 type stability struct {
 	measured, above       int
 	limit, first, largest float64 // first is the mean over the runs
@@ -188,9 +189,9 @@ func (s *Sweep) stability(condition string) (c stability) {
 	return c
 }
 
-// updateText tells how far steps moved the parameters.
+// updateText describes how far steps moved the parameters.
 func (s *Sweep) updateText() string {
-	var low, high = math.Inf(1), 0.0
+	low, high := math.Inf(1), 0.0
 	for i := range s.Runs {
 		for _, e := range s.Runs[i].diagnoses() {
 			if x := e.Diagnosis.UpdateRatio; x > 0 {
@@ -204,7 +205,7 @@ func (s *Sweep) updateText() string {
 	return fmt.Sprintf("A single step moved the parameters by %.2g to %.2g of their length; around a thousandth is usual, and much more tells of a rate that is too high. layers.csv in each run's directory has the ratio of every layer.", low, high)
 }
 
-// rounded writes two significant digits without an exponent.
+// rounded formats a number with two significant digits and no exponent.
 func rounded(x float64) string {
 	if x < 1 {
 		return fmt.Sprintf("%.2g", x)

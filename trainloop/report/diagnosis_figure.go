@@ -14,14 +14,14 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// measure is one of the two quantities of the diagnosis that are drawn. Values of 0 or less
-// have no place on the logarithmic axis, and are left out.
+// measure is one of the two quantities of the diagnosis that are drawn. Values of 0 or less are
+// left out, since the axis is logarithmic.
 type measure struct {
 	label string
 	value func(rundir.Epoch) float64
-	// border is the dashed line of a condition, 0 for none.
+	// border returns the position of a condition's dashed line, 0 for none.
 	border func(Condition) float64
-	// warmup marks where warmups end.
+	// warmup reports whether the end of a warmup is marked.
 	warmup bool
 }
 
@@ -38,7 +38,8 @@ func (s *Sweep) noiseMeasure() measure {
 	}
 }
 
-// stabilityMeasure is rate × sharpness, whose limit is that of all runs of a condition.
+// stabilityMeasure is rate × sharpness. Its border is the limit of stability, which all runs of
+// a condition share.
 func (s *Sweep) stabilityMeasure() measure {
 	return measure{
 		label:  "rate × sharpness",
@@ -48,7 +49,7 @@ func (s *Sweep) stabilityMeasure() measure {
 	}
 }
 
-// spanOf is the range of the measure over all runs, its borders included.
+// spanOf returns the range of the measure over all runs, including its borders.
 func (s *Sweep) spanOf(m measure, t Table) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	take := func(x float64) {
@@ -67,8 +68,8 @@ func (s *Sweep) spanOf(m measure, t Table) (low, high float64) {
 	return low, high
 }
 
-// measurePlot draws the measure of a condition's runs against epochs, a line for each in the
-// colours of the curves. It is nil where no run has the measure at all.
+// measurePlot draws the measure of a condition's runs against epochs, one line for each run, in
+// the colours of the curves. It is nil if no run has a value of the measure.
 func (s *Sweep) measurePlot(th theme, title string, c Condition, m measure, t Table) (*plot.Plot, error) {
 	low, high := s.spanOf(m, t)
 	if low > high {
@@ -94,14 +95,14 @@ func (s *Sweep) measurePlot(th theme, title string, c Condition, m measure, t Ta
 	}
 	for i, batch := range s.BatchSizes {
 		for k := range s.cell(c.Name, batch) {
-			addMeasure(p, s.look(th, i, k), &s.cell(c.Name, batch)[k], m)
+			addMeasure(p, s.curveStyle(th, i, k), &s.cell(c.Name, batch)[k], m)
 		}
 	}
 	return p, nil
 }
 
-// addMeasure draws a run: a point where something was measured, and lines between.
-func addMeasure(p *plot.Plot, l look, r *Run, m measure) {
+// addMeasure draws a run: a point for each measurement, and lines between them.
+func addMeasure(p *plot.Plot, l curveStyle, r *Run, m measure) {
 	var points plotter.XYs
 	for _, e := range r.diagnoses() {
 		if y := m.value(e); y > 0 {
@@ -118,7 +119,8 @@ func addMeasure(p *plot.Plot, l look, r *Run, m measure) {
 	p.Add(&plotter.Line{XYs: points, LineStyle: l.validation}, &plotter.Scatter{XYs: points, GlyphStyle: glyph})
 }
 
-// warmupEnd is the last epoch, counted from 1, of the condition's warmup; 0 without one.
+// warmupEnd returns the last epoch, counted from 1, of the condition's warmup, or 0 if there is
+// none.
 func (s *Sweep) warmupEnd(condition string) float64 {
 	for i := range s.Runs {
 		if r := &s.Runs[i]; r.Condition == condition && r.Config != nil {
@@ -128,7 +130,7 @@ func (s *Sweep) warmupEnd(condition string) float64 {
 	return 0
 }
 
-// diagnosisPanel is what was measured of one condition.
+// diagnosisPanel has the figures of one condition.
 type diagnosisPanel struct {
 	Condition        string
 	Noise, Stability template.HTML
@@ -162,8 +164,8 @@ func (p *page) drawDiagnoses(s *Sweep) error {
 	return nil
 }
 
-// diagnosisPNG draws a column for each condition, noise scale above rate × sharpness, and
-// below them what the lines are.
+// diagnosisPNG draws one column for each condition, with the noise scale above rate × sharpness,
+// and the key below them.
 func (s *Sweep) diagnosisPNG(w io.Writer, t Table) error {
 	th := printed()
 	columns := len(s.Conditions)

@@ -24,9 +24,10 @@ const (
 	valueSimple      = 2 // float
 )
 
-// writeEvents writes a history as a TensorBoard event file. Scalars are at the
-// optimizer's steps, and at the time when the epoch ended if the run started at
-// started, in seconds since 1970. The layers are in the order of their epochs.
+// writeEvents writes a history as a TensorBoard event file. The step of each scalar is
+// the optimizer's step at the end of the epoch. Its time is the end of the epoch in a run
+// that started at started, in seconds since 1970, and had no pauses. The layers are in the
+// order of their epochs.
 func writeEvents(w io.Writer, started float64, history []rundir.Epoch, layers []rundir.Layer) error {
 	version := protowire.AppendTag(wallTime(started), eventFileVersion, protowire.BytesType)
 	file := appendRecord(nil, protowire.AppendString(version, "brain.Event:2"))
@@ -107,8 +108,8 @@ func appendRecord(file, data []byte) []byte {
 	return binary.LittleEndian.AppendUint32(file, maskedCRC(data))
 }
 
-// maskedCRC is CRC-32C, rotated and shifted by a constant so that a checksum of
-// data that holds checksums is no trivial one (tensorflow/core/lib/hash/crc32c.h).
+// maskedCRC returns the CRC-32C, rotated and shifted by a constant: the plain checksum of
+// data that contains checksums has problems (tensorflow/core/lib/hash/crc32c.h).
 func maskedCRC(data []byte) uint32 {
 	c := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 	return (c>>15 | c<<17) + 0xa282ead8

@@ -237,7 +237,7 @@ func TestMarksLeftBehind(t *testing.T) {
 
 // TestWithSeeds: which seed a run has at batch size 64 that does not tell it.
 func TestWithSeeds(t *testing.T) {
-	told := func(dir string, batch int, seed uint64) Run {
+	known := func(dir string, batch int, seed uint64) Run {
 		return Run{Cell: rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}, Dir: filepath.FromSlash(dir)}
 	}
 	mark := Run{Cell: rundir.Cell{Condition: "none", BatchSize: 64}, seedUnknown: true, Dir: filepath.FromSlash("none/64")}
@@ -253,13 +253,13 @@ func TestWithSeeds(t *testing.T) {
 		{"nothing tells", nil, mark, nil, []uint64{0}},
 		{"nothing tells of a history", nil, history, nil, []uint64{0}},
 		{"the plan does", nil, mark, []uint64{5}, []uint64{5}},
-		{"another of the time of one seed does", []Run{told("none/16", 16, 7)}, mark, []uint64{0, 1, 7}, []uint64{7}},
-		{"the same, without a plan", []Run{told("none/16", 16, 7), told("none/16/seed-1", 16, 1)}, mark, nil, []uint64{7}},
-		{"another seed has run there", []Run{told("none/64/seed-3", 64, 3)}, mark, []uint64{3, 5}, []uint64{5}},
-		{"another cell has that seed", []Run{told("none/16/seed-3", 16, 3)}, mark, []uint64{3, 5}, []uint64{3}},
-		{"other cells alone tell", []Run{told("none/16/seed-3", 16, 3)}, mark, nil, []uint64{3}},
-		{"all have run", []Run{told("none/64/seed-3", 64, 3), told("none/64/seed-5", 64, 5)}, mark, []uint64{3, 5}, nil},
-		{"a history, and all have run", []Run{told("none/64/seed-0", 64, 0), told("none/64/seed-1", 64, 1)}, history, []uint64{0, 1}, []uint64{2}},
+		{"another of the time of one seed does", []Run{known("none/16", 16, 7)}, mark, []uint64{0, 1, 7}, []uint64{7}},
+		{"the same, without a plan", []Run{known("none/16", 16, 7), known("none/16/seed-1", 16, 1)}, mark, nil, []uint64{7}},
+		{"another seed has run there", []Run{known("none/64/seed-3", 64, 3)}, mark, []uint64{3, 5}, []uint64{5}},
+		{"another cell has that seed", []Run{known("none/16/seed-3", 16, 3)}, mark, []uint64{3, 5}, []uint64{3}},
+		{"other cells alone tell", []Run{known("none/16/seed-3", 16, 3)}, mark, nil, []uint64{3}},
+		{"all have run", []Run{known("none/64/seed-3", 64, 3), known("none/64/seed-5", 64, 5)}, mark, []uint64{3, 5}, nil},
+		{"a history, and all have run", []Run{known("none/64/seed-0", 64, 0), known("none/64/seed-1", 64, 1)}, history, []uint64{0, 1}, []uint64{2}},
 	} {
 		var got []uint64
 		for _, r := range withSeeds(append(c.others, c.unknown), c.planned) {

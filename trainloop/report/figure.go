@@ -19,11 +19,11 @@ import (
 const (
 	textSize = vg.Length(10) // points
 	dpi      = 144           // of the PNG files
-	// axisMargin is how much axis there is beyond the first and the last batch size.
+	// axisMargin is the length of the axis before the first and after the last batch size.
 	axisMargin = 0.25
 )
 
-// newPlot is an empty plot in the theme's colours with a sans-serif font.
+// newPlot returns an empty plot in the theme's colours with a sans-serif font.
 func newPlot(th theme, title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = th.background
@@ -44,7 +44,7 @@ func newPlot(th theme, title, x, y string) *plot.Plot {
 
 func sans(f *font.Font, size vg.Length) { f.Variant, f.Size = "Sans", size }
 
-// grid is drawn at the labelled ticks of both axes, behind the data.
+// grid returns grid lines at the labelled ticks of both axes. Add it before the data.
 func grid(th theme) *plotter.Grid {
 	g := plotter.NewGrid()
 	style := draw.LineStyle{Color: th.grid, Width: vg.Points(0.5)}
@@ -52,20 +52,19 @@ func grid(th theme) *plotter.Grid {
 	return g
 }
 
-// series is one condition in the figure and how it looks.
+// series is one condition in the figure: its data and its style.
 type series struct {
 	name   string
 	points plotter.XYs
 	spread plotter.YErrors
-	// lines are the points again, those of neighbouring batch sizes together:
-	// no line leads over a batch size at which no run is done.
+	// lines has the points again, split at batch sizes without a finished run, since a
+	// line must not cross these.
 	lines []plotter.XYs
 	line  draw.LineStyle
 	glyph draw.GlyphStyle
 }
 
-// marker is the i-th of the shapes that can be told apart; after nine they begin
-// again.
+// marker returns the i-th marker. There are nine shapes, which then repeat.
 func marker(i int) draw.GlyphDrawer {
 	shapes := []draw.GlyphDrawer{
 		draw.CircleGlyph{},
@@ -81,10 +80,10 @@ func marker(i int) draw.GlyphDrawer {
 	return shapes[i%len(shapes)]
 }
 
-// sideBySide is how far apart the conditions of one batch size are drawn, on the axis
-// of position: bars of a spread would hide each other in one place. It is as little as
-// separates them on the page, and 0 without bars. Where there is one batch size alone,
-// the axis is theirs.
+// sideBySide returns the distance on the axis between the conditions of one batch size,
+// which are drawn side by side so that their error bars do not hide each other. It is just
+// large enough to separate them, and 0 without error bars. If there is only one batch
+// size, the conditions are spread over the axis.
 func (t Table) sideBySide() float64 {
 	const share = 0.016 // of the axis
 	first, last := position(t.BatchSizes[0]), position(t.BatchSizes[len(t.BatchSizes)-1])
@@ -104,8 +103,8 @@ func (t Table) sideBySide() float64 {
 	return min(share*(last-first+2*axisMargin), 0.6*gap/float64(len(t.Conditions)))
 }
 
-// accuracySeries takes the cells with finished runs, in percent against the
-// logarithm of the batch size.
+// accuracySeries returns the accuracies of cells with finished runs, in percent, against
+// the logarithm of the batch size.
 func (t Table) accuracySeries(th theme) []series {
 	dashes := [][]vg.Length{nil, {6, 2}, {2, 2}, {6, 2, 2, 2}}
 	apart, middle := t.sideBySide(), float64(len(t.Conditions)-1)/2
@@ -171,8 +170,8 @@ func (t Table) accuracyPlot(th theme, title string) (*plot.Plot, error) {
 	return p, nil
 }
 
-// addTo draws the lines, the points and, where there is any spread, its bars. A
-// condition without points is named in the legend, which says why it is not drawn.
+// addTo adds the lines, the points and the error bars, if there are any, to a plot. If a
+// condition has no points, the legend says so.
 func (s series) addTo(p *plot.Plot) error {
 	if len(s.points) == 0 {
 		p.Legend.Add(s.name + " (no run done)")
@@ -205,7 +204,7 @@ func (s series) addBars(p *plot.Plot) error {
 		return err
 	}
 	bars.LineStyle = draw.LineStyle{Color: s.line.Color, Width: vg.Points(1)}
-	bars.CapWidth = vg.Points(3.5) // of six conditions on a narrow page, side by side
+	bars.CapWidth = vg.Points(3.5) // six conditions fit side by side on a narrow page
 	p.Add(bars)
 	return nil
 }
@@ -257,9 +256,8 @@ func (t Table) accuracySVG(w io.Writer) error {
 	return err
 }
 
-// svg gives what paint draws as an SVG file. The fonts of the plotting library
-// are replaced by a list that has what each system has in their place, of the
-// same widths.
+// svg returns what paint draws as an SVG file. It replaces the font of the plotting
+// library by a list of fonts with the same widths, so that there is one for each system.
 func svg(width, height vg.Length, paint func(draw.Canvas)) (string, error) {
 	c := vgsvg.New(width, height)
 	paint(draw.New(c))

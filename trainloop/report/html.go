@@ -44,13 +44,13 @@ type page struct {
 	From         string
 }
 
-// panel is the course of one condition.
+// panel has the curves of one condition.
 type panel struct {
 	Condition      string
 	Loss, Accuracy template.HTML
 }
 
-// keyLines is a group of the key, keySample an entry.
+// keyLines is a group of entries of the key, and keySample an entry.
 type keyLines struct {
 	Name    string
 	Samples []keySample
@@ -61,7 +61,7 @@ type keySample struct {
 	Figure template.HTML
 }
 
-// writeHTML writes the page: one file that asks for nothing from elsewhere.
+// writeHTML writes the page: one file that loads nothing from elsewhere.
 func (s *Sweep) writeHTML(w io.Writer, t Table) error {
 	parsed, err := template.New("report").Funcs(template.FuncMap{"bound": bound}).Parse(pageText)
 	if err != nil {
@@ -79,15 +79,16 @@ func (s *Sweep) writeHTML(w io.Writer, t Table) error {
 	if err := p.draw(s); err != nil {
 		return err
 	}
-	if p.Config, p.Command, p.From, err = s.making(); err != nil {
+	if p.Config, p.Command, p.From, err = s.reproduction(); err != nil {
 		return err
 	}
 	return parsed.Execute(w, p)
 }
 
-// making is how the runs are made again: the experiment, the command, and whose
-// parameters they began with. They are empty where the runs did not keep them.
-func (s *Sweep) making() (config, command, from string, err error) {
+// reproduction returns what is needed to repeat the runs: the experiment, the command, and
+// the name of the initial parameters, which is empty if these were random. All are empty if
+// no run has a configuration.
+func (s *Sweep) reproduction() (config, command, from string, err error) {
 	if s.Config == nil {
 		return "", "", "", nil
 	}
@@ -107,7 +108,8 @@ func (s *Sweep) making() (config, command, from string, err error) {
 	return string(text), command, from, nil
 }
 
-// from is whose parameters the runs began with: nil for none, or where nothing tells.
+// from returns where the initial parameters of the runs are from. It is nil if they were
+// random or if no run says.
 func (s *Sweep) from() *rundir.From {
 	for i := range s.Runs {
 		if e := s.Runs[i].Environment; e != nil && e.From != nil {
@@ -117,14 +119,14 @@ func (s *Sweep) from() *rundir.From {
 	return nil
 }
 
-// bound lets a line break only before the words that follow a number, not
-// after them.
+// bound puts no-break spaces into the text of a cell, so that a line can break before an
+// expression such as "± 0.3" or "at 128", but not within it.
 func bound(text string) string {
 	const space = "\u00a0"
 	return strings.NewReplacer("± ", "±"+space, "at ", "at"+space, "or ", "or"+space, " of ", space+"of"+space).Replace(text)
 }
 
-// extent says how much there is.
+// extent says how many conditions, batch sizes, seeds, runs and epochs there are.
 func (s *Sweep) extent() string {
 	done, epochs, parameters := 0, 0, 0
 	for i := range s.Runs {
@@ -148,7 +150,7 @@ func (s *Sweep) extent() string {
 	return text + "."
 }
 
-// extentOfOne says which run it is and how far it has come.
+// extentOfOne describes a single run and its progress.
 func (s *Sweep) extentOfOne(r *Run) string {
 	text := fmt.Sprintf("Batch size %d, seed %d", r.BatchSize, r.Seed)
 	if r.Condition != s.Name {
@@ -168,7 +170,8 @@ func (s *Sweep) extentOfOne(r *Run) string {
 	return text + "."
 }
 
-// result is what a run has come to, in a sentence; empty before its first epoch.
+// result describes the accuracy of a run in a sentence. It is empty before the first epoch
+// has ended.
 func (r *Run) result() string {
 	if len(r.History) == 0 {
 		return ""
@@ -178,15 +181,15 @@ func (r *Run) result() string {
 		percent(sum.ValAccuracy), sum.Epochs, percent(sum.BestValAccuracy), sum.BestEpoch+1)
 }
 
-// heading is that of the figure.
+// heading returns the heading of the figure.
 func (t Table) heading() string {
-	if !t.judges() {
+	if !t.comparesBatchSizes() {
 		return "Accuracy by condition"
 	}
 	return "Accuracy against batch size"
 }
 
-// alt says in words what the figure shows.
+// alt describes the figure for readers who cannot see it.
 func (t Table) alt() string {
 	var b strings.Builder
 	b.WriteString("Validation accuracy against batch size on a logarithmic axis, one line for each condition.")
@@ -210,10 +213,10 @@ func variablesOf(p palette, batches int) template.CSS {
 	for i := range batches {
 		text += fmt.Sprintf(" --batch-%d: %s;", i, hex(p.batch(i, batches)))
 	}
-	return template.CSS(text) // of our own colours alone
+	return template.CSS(text) // safe: it contains only colours of the palette
 }
 
-// draw makes the figures. One run needs none of accuracy against batch size.
+// draw draws the figures. The page of a single run has none of accuracy against batch size.
 func (p *page) draw(s *Sweep) (err error) {
 	for _, f := range []struct {
 		to            *template.HTML
@@ -249,7 +252,7 @@ func (p *page) draw(s *Sweep) (err error) {
 	return p.drawPanels(s)
 }
 
-// drawPanels draws the curves: larger where there are few conditions.
+// drawPanels draws the curves. They are larger if there are only one or two conditions.
 func (p *page) drawPanels(s *Sweep) (err error) {
 	width, height := s.panelSize()
 	for _, condition := range s.Conditions {
@@ -272,7 +275,7 @@ func (p *page) drawPanels(s *Sweep) (err error) {
 	return nil
 }
 
-// panelSize is that of a panel of the page.
+// panelSize returns the size of a panel of the page.
 func (s *Sweep) panelSize() (width, height vg.Length) {
 	if len(s.Conditions) < 3 {
 		return panelWidth * 1.3, panelHeight * 1.15
@@ -280,8 +283,8 @@ func (s *Sweep) panelSize() (width, height vg.Length) {
 	return panelWidth * 0.8, panelHeight * 0.85
 }
 
-// inline draws a figure as an element of the page, as wide as its place, in the
-// page's colours.
+// inline returns a figure as an element of the page, in the colours of the page. It is
+// scaled to the available width.
 func inline(width, height vg.Length, paint func(draw.Canvas)) (template.HTML, error) {
 	text, err := svg(width, height, paint)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// initial names the cells of which a run says so, and how much it was at most.
+// initial lists the cells in which a run reports a share of initial values in BatchNorm's
+// running statistics (see [rundir.Summary.InitialStatistics]), with the largest share.
 func (s *Sweep) initial() []string {
 	var lines []string
 	for _, condition := range s.Conditions {
@@ -26,7 +27,7 @@ func (s *Sweep) initial() []string {
 	return lines
 }
 
-// InitialTitle is the line above Initial.
+// InitialTitle is the title of the list Initial.
 func (t Table) InitialTitle() string {
 	return fmt.Sprintf("More than %g %% of BatchNorm's running statistics was still what they began with, which spoils the last evaluation (model.batchnorm.statistics)",
 		100*rundir.MostInitialStatistics)

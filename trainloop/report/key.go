@@ -7,23 +7,23 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// keyEntry says what a colour, a line or a marker of the curves stands for.
+// keyEntry explains a colour, a line style or a marker of the curves.
 type keyEntry struct {
 	text  string
 	line  draw.LineStyle  // its Color is nil for none
 	glyph draw.GlyphStyle // its Shape is nil for none
 }
 
-// keyGroup is the entries of one thing that differs, which name says where it is not
-// plain.
+// keyGroup has the entries for one property in which curves differ. Its name may be empty
+// if the entries explain themselves.
 type keyGroup struct {
 	name    string
 	entries []keyEntry
 }
 
-// key explains what differs among the curves, and nothing else.
+// key returns entries for the properties in which the curves differ.
 func (s *Sweep) key(th theme) []keyGroup {
-	first := s.look(th, 0, 0)
+	first := s.curveStyle(th, 0, 0)
 	validation, training := first.validation, first.training
 	if !s.plain() {
 		validation.Color, training.Color = th.ink, th.ink
@@ -40,7 +40,7 @@ func (s *Sweep) key(th theme) []keyGroup {
 	if len(s.Seeds) > 1 {
 		group := keyGroup{name: "seed"}
 		for k, seed := range s.Seeds {
-			l := s.look(th, 0, k)
+			l := s.curveStyle(th, 0, k)
 			e := keyEntry{text: fmt.Sprint(seed), line: l.validation, glyph: l.glyph}
 			if e.glyph.Radius = vg.Points(3); len(s.BatchSizes) > 1 {
 				e.line.Color, e.glyph.Color = nil, th.ink
@@ -52,7 +52,7 @@ func (s *Sweep) key(th theme) []keyGroup {
 	return key
 }
 
-// sample draws the line and the marker across c.
+// sample draws the line and the marker of the entry on c.
 func (e keyEntry) sample(c draw.Canvas) {
 	middle := (c.Min.Y + c.Max.Y) / 2
 	if e.line.Color != nil {
@@ -72,7 +72,7 @@ const (
 	keyGap      = vg.Length(14) // between entries
 )
 
-// keyRows is a key, broken into rows of a width. Each group begins one, with its name.
+// keyRows is a key that is broken into rows. Each group begins a new row with its name.
 type keyRows struct {
 	names []string
 	rows  [][]keyEntry
@@ -106,7 +106,7 @@ func newKeyRows(key []keyGroup, style draw.TextStyle, width vg.Length) keyRows {
 	return k
 }
 
-// begin is where the entries of a row begin.
+// begin returns the position at which the entries of a row with this name begin.
 func (k keyRows) begin(name string) vg.Length {
 	if name == "" {
 		return keyMargin

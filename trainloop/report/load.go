@@ -15,15 +15,15 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// NoRunsError is a directory without runs.
+// NoRunsError is the error for a directory without runs.
 type NoRunsError struct{ Dir string }
 
-// Error says what the directory should have held.
+// Error also says which directories have runs.
 func (e *NoRunsError) Error() string {
 	return fmt.Sprintf("no runs in %q: give the directory of 'pipeline train --out' or 'pipeline sweep --out'", e.Dir)
 }
 
-// State is how far a run has come.
+// State is the progress of a run.
 type State string
 
 // The states of a run.
@@ -34,29 +34,29 @@ const (
 	Missing State = "missing"
 )
 
-// Run is one run and what its directory says about it.
+// Run is one run, with the contents of its directory.
 type Run struct {
 	rundir.Cell
-	// seedUnknown is set until place has found the seed of a run that does not
-	// tell its own.
+	// seedUnknown reports that no file of the run contains its seed. place then guesses
+	// the seed, and resets it.
 	seedUnknown bool
-	// Dir is empty for a run that is missing.
+	// Dir is empty for a Missing run.
 	Dir     string
 	State   State
 	History []rundir.Epoch
-	// Layers are those of layers.csv, of epochs with a diagnosis.
+	// Layers has the rows of layers.csv, for epochs with a diagnosis.
 	Layers []rundir.Layer
-	// Epochs is how many the run was to have, also where it stopped early.
+	// Epochs is the planned number of epochs, even if the run stopped early.
 	Epochs int
-	// Failure is why it failed, in one line.
+	// Failure says in one line why the run failed.
 	Failure string
-	// Summary, Environment and Config are nil where the file is not there.
+	// Summary, Environment and Config are nil if there is no such file.
 	Summary     *rundir.Summary
 	Environment *rundir.Environment
 	Config      *configs.Experiment
 }
 
-// Last is the last finished epoch; zero if there is none.
+// Last returns the last finished epoch, or a zero Epoch if there is none.
 func (r *Run) Last() rundir.Epoch {
 	if len(r.History) == 0 {
 		return rundir.Epoch{}
@@ -66,30 +66,31 @@ func (r *Run) Last() rundir.Epoch {
 
 // Sweep is a set of runs: every condition at every batch size with every seed.
 type Sweep struct {
-	// Dir is the directory as it was given to Load.
+	// Dir is the path that was given to Load.
 	Dir string
-	// Name is the experiment's, or that of the directory.
+	// Name is the name of the experiment, or else of the directory.
 	Name       string
 	Conditions []string
 	BatchSizes []int
 	Seeds      []uint64
-	// Runs has one for each cell, missing ones too, by condition, batch size
-	// and seed in the order of the lists above.
+	// Runs has one run for each cell, including missing ones, sorted by condition, batch
+	// size and seed in the order of the lists above.
 	Runs []Run
-	// Config is the experiment: the sweep's, or else that of its first run;
-	// nil where neither is kept.
+	// Config is the experiment of the sweep, or else of its first run; nil if neither
+	// has a config.yaml.
 	Config *configs.Experiment
 
-	// alone is set for the directory of a run, not of a sweep.
+	// alone reports that Dir is the directory of a single run, not of a sweep.
 	alone bool
-	// reload is after how long the page asks the browser to read it again; 0 for never.
+	// reload is the time after which the page asks the browser to load it again; 0 for
+	// never.
 	reload time.Duration
 }
 
-// Load reads the runs in dir, a sweep directory or a run directory. Cells that
-// the config.yaml of a sweep directory plans, or that other cells lead one to
-// expect, are Missing when they have no directory. A directory without runs is
-// a *NoRunsError, a damaged file a *rundir.DataError.
+// Load reads the runs in dir, which is a sweep directory or a run directory. The cells of
+// a sweep are all combinations of the conditions, batch sizes and seeds that its
+// config.yaml plans or that a run has. Cells without a directory are Missing. If there are
+// no runs, the error is a *NoRunsError; if a file is damaged, it is a *rundir.DataError.
 func Load(dir string) (*Sweep, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, &NoRunsError{dir}
@@ -122,7 +123,7 @@ func Load(dir string) (*Sweep, error) {
 		}
 	}
 	s.place(runs)
-	if s.Config == nil { // so runs were found
+	if s.Config == nil { // then there are runs, since nothing else makes cells
 		s.Config = s.Runs[slices.IndexFunc(s.Runs, func(r Run) bool { return r.State != Missing })].Config
 	}
 	if s.Name, err = name(s.Config, dir); err != nil {
@@ -131,7 +132,7 @@ func Load(dir string) (*Sweep, error) {
 	return s, nil
 }
 
-// onlyPlanned tells whether dir has the configuration of a sweep and nothing else yet.
+// onlyPlanned reports whether dir has the configuration of a sweep but no run yet.
 func onlyPlanned(dir string) bool {
 	l := rundir.Layout{Dir: dir}
 	return rundir.KindOf(dir) == rundir.OfSweep &&
@@ -141,7 +142,8 @@ func onlyPlanned(dir string) bool {
 		})
 }
 
-// name is the experiment's, or the last element of the directory's path.
+// name returns the name of the experiment, or else the last element of the directory's
+// path.
 func name(config *configs.Experiment, dir string) (string, error) {
 	if config != nil && config.Name != "" {
 		return config.Name, nil
@@ -150,8 +152,8 @@ func name(config *configs.Experiment, dir string) (string, error) {
 	return filepath.Base(path), err
 }
 
-// nameAlone is what takes the place of a condition's name where a run was trained
-// without one: the experiment's, which can be a path, and which names files here.
+// nameAlone returns a name for the condition of a single run without one: the last
+// element of the experiment's name, since file names are made of it.
 func nameAlone(r *Run) (string, error) {
 	name, err := name(r.Config, r.Dir)
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
@@ -160,7 +162,7 @@ func nameAlone(r *Run) (string, error) {
 	return cmp.Or(name, "run"), err
 }
 
-// optional makes nil of a file that is not there.
+// optional returns nil without an error if the file does not exist.
 func optional[T any](v T, err error) (*T, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -171,7 +173,7 @@ func optional[T any](v T, err error) (*T, error) {
 	return &v, nil
 }
 
-// loadRun reads a run directory. Its state is settled by settle.
+// loadRun reads a run directory. settle sets the state later.
 func loadRun(f rundir.Run) (Run, error) {
 	r := Run{Cell: f.Cell, seedUnknown: f.SeedUnknown, Dir: f.Dir}
 	history, err := optional(rundir.ReadHistory(rundir.Layout{Dir: f.Dir}.History()))
@@ -208,8 +210,8 @@ func loadRun(f rundir.Run) (Run, error) {
 	return r, err
 }
 
-// settle decides the state. A run without summary or configuration, of which
-// only the history was kept, is done when it is as long as the sweep's longest.
+// settle sets the state and the planned epochs. longest is the largest number of epochs in
+// the sweep. A run that has only a history is Done if it has that many epochs.
 func (r *Run) settle(longest int) {
 	r.Epochs = longest
 	if r.Config != nil && r.Config.Train.Epochs > 0 {
@@ -232,10 +234,10 @@ func (r *Run) settle(longest int) {
 	}
 }
 
-// one tells whether there is a single run, which needs no comparison.
+// one reports whether there is only a single run, so that there is nothing to compare.
 func (s *Sweep) one() bool { return len(s.Runs) == 1 }
 
-// cell gives the runs of a condition at a batch size, one for each seed.
+// cell returns the runs of a condition at a batch size, one for each seed.
 func (s *Sweep) cell(condition string, batch int) []Run {
 	for i := range s.Runs {
 		if s.Runs[i].Condition == condition && s.Runs[i].BatchSize == batch {

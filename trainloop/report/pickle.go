@@ -20,10 +20,9 @@ const (
 	opBinUnicode = 'X'
 )
 
-// writePickle writes {128: {'loss': [...], ...}, ...}, with integers as keys as
-// the study had them. It is written here because the encoder at hand
-// (kisielk/og-rek) puts the entries of a dict in a random order, so that the
-// file would differ each time.
+// writePickle writes {128: {'loss': [...], ...}, ...}, with integers as keys as in
+// the study. It does not use the library kisielk/og-rek, because that writes the entries of
+// a dict in random order, so that the file would differ each time.
 func writePickle(w io.Writer, courses []course) error {
 	p := []byte{opProto, 2, opEmptyDict, opMark}
 	for _, c := range courses {

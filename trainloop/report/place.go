@@ -10,7 +10,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// place finds the rows and columns and puts each run in its cell.
+// place sets Conditions, BatchSizes and Seeds, and sorts the runs into Runs. It adds a
+// Missing run for each cell without one.
 func (s *Sweep) place(runs []Run) {
 	longest := 0
 	if plan := s.Config; plan != nil {
@@ -48,14 +49,14 @@ func (s *Sweep) place(runs []Run) {
 	}
 }
 
-// withSeeds gives a seed to each run that does not tell its own. Its directory
-// was made while the sweep had one seed, so it has the seed of the other
-// directories from that time, or else the first planned seed, or else one that
-// the other runs have. A seed of which the cell has another run is passed over.
-// Where nothing tells of any seed, it is 0.
+// withSeeds guesses the seed of each run that does not know its own. The directory of such
+// a run was made while the sweep had one seed. So the run gets the seed of other
+// directories from that time, or else the first planned seed, or else a seed of another
+// run, but no seed for which the cell already has a run. If no seed is known at all, it
+// gets 0.
 //
-// A mark of failure for which no seed is left is dropped: the cell has run again
-// in a directory that names the seed.
+// If there is only a failure.json, and no seed is left for it, withSeeds drops the run:
+// the cell has run again in a directory that names the seed.
 func withSeeds(runs []Run, planned []uint64) []Run {
 	var alone, others []uint64
 	taken := map[rundir.Cell]bool{}
@@ -84,9 +85,9 @@ func withSeeds(runs []Run, planned []uint64) []Run {
 	return placed
 }
 
-// takeSeed gives the run the first of the candidates that is free in its cell.
-// If none is, a history takes the lowest number that is free; without a history
-// it reports false.
+// takeSeed sets the run's seed to the first candidate for which its cell has no other run.
+// If there is none, a run with a history gets the lowest free number; for a run without a
+// history, takeSeed returns false.
 func (r *Run) takeSeed(candidates []uint64, taken map[rundir.Cell]bool) bool {
 	free := func(seed uint64) bool {
 		return !taken[rundir.Cell{Condition: r.Condition, BatchSize: r.BatchSize, Seed: seed}]
@@ -112,7 +113,7 @@ func ordered[T comparable](list []T, compare func(a, b T) int) []T {
 	return slices.Compact(list)
 }
 
-// rank is the place of name in the list, or behind it.
+// rank returns the index of name in the list, or the length of the list if it is not there.
 func rank(list []string, name string) int {
 	if i := slices.Index(list, name); i >= 0 {
 		return i

@@ -30,7 +30,7 @@ func (r RateTest) WritePNG(w io.Writer) error {
 		return err
 	}
 	c := newPNG(7.5*vg.Inch, 4.2*vg.Inch)
-	drawWithLegend(p, draw.New(c), true)
+	drawWithLegend(p, draw.New(c), false)
 	_, err = vgimg.PngCanvas{Canvas: c}.WriteTo(w)
 	return err
 }
@@ -102,7 +102,7 @@ func rateTicks(low, high float64) []plot.Tick {
 			}
 			label := ""
 			if mantissa == 1 {
-				label = strconv.FormatFloat(math.Pow(10, k), 'g', 1, 64)
+				label = strconv.FormatFloat(math.Pow(10, k), 'f', max(0, int(-k)), 64)
 			}
 			ticks = append(ticks, plot.Tick{Value: x, Label: label})
 		}

@@ -28,14 +28,14 @@ func oneEpoch(t *testing.T, accuracies map[rundir.Cell]float64) string {
 // TestSpread has the numbers of a textbook: 2, 4, 4, 4, 5, 5, 7, 9 has the
 // mean 5 and the sum of squares 32.
 func TestSpread(t *testing.T) {
-	mean, sd := spread([]float64{2, 4, 4, 4, 5, 5, 7, 9})
+	mean, sd := meanAndSD([]float64{2, 4, 4, 4, 5, 5, 7, 9})
 	if *mean != 5 || math.Abs(*sd-math.Sqrt(32.0/7)) > 1e-15 {
 		t.Errorf("got %v ± %v", *mean, *sd)
 	}
-	if mean, sd := spread([]float64{3}); *mean != 3 || sd != nil {
+	if mean, sd := meanAndSD([]float64{3}); *mean != 3 || sd != nil {
 		t.Errorf("one value: %v ± %v", *mean, sd)
 	}
-	if mean, sd := spread(nil); mean != nil || sd != nil {
+	if mean, sd := meanAndSD(nil); mean != nil || sd != nil {
 		t.Errorf("no value: %v ± %v", mean, sd)
 	}
 }

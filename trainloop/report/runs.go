@@ -8,14 +8,14 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// column is one of the figures that the page gives of each run.
+// column is one of the values that the page shows for each run.
 type column struct {
-	// short is its name at the head of a table, long where there is room.
+	// short is the name of the column in a table, long its name in a list.
 	short, long string
-	// unit follows the figure where it stands alone.
+	// unit follows the value in a list.
 	unit string
-	// value is empty for a run that has none. A column in which no run has one is left
-	// out.
+	// value returns the value as text, or "" if the run has none. The table leaves out a
+	// column for which no run has a value.
 	value func(*Run, rundir.Summary) string
 }
 
@@ -40,7 +40,7 @@ func columns() []column {
 	}
 }
 
-// modelOf is the epoch of the model, where that is not the last one.
+// modelOf returns the epoch of the model, or "" if it is the last one.
 func modelOf(r *Run, _ rundir.Summary) string {
 	if r.Summary == nil || r.Summary.RestoredEpoch == nil {
 		return ""
@@ -55,18 +55,18 @@ func skipped(r *Run, _ rundir.Summary) string {
 	return fmt.Sprint(r.Summary.SkippedSteps)
 }
 
-// figure is the value of the column; empty before the first epoch.
-func (c column) figure(r *Run) string {
+// text returns the value of the column. It is empty before the first epoch has ended.
+func (c column) text(r *Run) string {
 	if len(r.History) == 0 {
 		return ""
 	}
 	return c.value(r, rundir.Summarize(r.History))
 }
 
-// shownColumns are those in which a run has a value.
+// shownColumns returns the columns in which at least one run has a value.
 func (s *Sweep) shownColumns() []column {
 	return slices.DeleteFunc(columns(), func(c column) bool {
-		return !slices.ContainsFunc(s.Runs, func(r Run) bool { return c.figure(&r) != "" })
+		return !slices.ContainsFunc(s.Runs, func(r Run) bool { return c.text(&r) != "" })
 	})
 }
 
@@ -94,7 +94,7 @@ func (s *Sweep) runRows() []runRow {
 		r := &s.Runs[i]
 		rows[i] = runRow{Cell: r.Cell, State: r.State, StateText: r.stateText()}
 		for _, c := range shown {
-			value := c.figure(r)
+			value := c.text(r)
 			if value == "" {
 				value = "–"
 			}
@@ -104,7 +104,7 @@ func (s *Sweep) runRows() []runRow {
 	return rows
 }
 
-// stateText is the state in words.
+// stateText returns the state, and says if the run stopped early.
 func (r *Run) stateText() string {
 	if r.stopped() != "" {
 		return string(r.State) + ", stopped early"
@@ -112,11 +112,11 @@ func (r *Run) stateText() string {
 	return string(r.State)
 }
 
-// results are the figures of a run alone.
+// results returns the values of a single run, for a list.
 func (r *Run) results() []fact {
 	facts := []fact{{"state", r.stateText()}}
 	for _, c := range columns() {
-		if value := c.figure(r); value != "" {
+		if value := c.text(r); value != "" {
 			facts = append(facts, fact{c.long, value + c.unit})
 		}
 	}
@@ -125,7 +125,7 @@ func (r *Run) results() []fact {
 
 func percent(share float64) string { return fmt.Sprintf("%.2f", 100*share) }
 
-// duration has a unit in which there is something to see.
+// duration formats a duration in seconds, minutes or hours.
 func duration(seconds float64) string {
 	switch {
 	case seconds < 100:
@@ -136,15 +136,15 @@ func duration(seconds float64) string {
 	return fmt.Sprintf("%.1f h", seconds/3600)
 }
 
-// environment is what some of the runs ran on.
+// environment describes the software, machine and data that some of the runs share.
 type environment struct {
-	Runs  string // whose it is
+	Runs  string // the names of the runs
 	Facts []fact
 }
 
 type fact struct{ Name, Value string }
 
-// environments groups the runs by what they ran on, whenever they did.
+// environments groups the runs by equal facts about their environment.
 func (s *Sweep) environments() []environment {
 	var list []environment
 	var names [][]string
@@ -167,7 +167,7 @@ func (s *Sweep) environments() []environment {
 	return list
 }
 
-// facts are the environment in words, without what is not known.
+// facts lists what is known about the environment of the run.
 func (r *Run) facts() []fact {
 	e := r.Environment
 	facts := []fact{

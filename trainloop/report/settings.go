@@ -13,17 +13,18 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// Setting is a setting that not all of the compared directories have alike.
+// Setting is a setting in which the compared directories differ.
 type Setting struct {
-	// Key is "section.key" as in a configuration; "--from" is whose parameters
-	// training began with, and "images" the SHA-256 of what it was given.
+	// Key is "section.key" as in a configuration, "--from" for the origin of the initial
+	// parameters, or "images" for the SHA-256 of the data.
 	Key string `json:"setting"`
-	// Values are those of the directories in their order: nil where there is no such
-	// setting, as in a sweep without the condition, or where none were kept.
+	// Values has the value in each directory, in order. It is nil if the directory has no
+	// such setting, for example because its sweep lacks the condition, or has no
+	// configuration.
 	Values []any `json:"values"`
 }
 
-// settings are those of a directory by their keys, and the keys in their order.
+// settings are the settings of a directory by key, and the keys in order.
 type settings struct {
 	keys   []string
 	values map[string]any
@@ -34,11 +35,12 @@ func (s *settings) add(key string, value any) {
 	s.values[key] = value
 }
 
-// hash is a string of which the beginning is enough for people.
+// hash is a string that text abbreviates.
 type hash string
 
-// settings gives what decided the runs; nil where it was not kept. The sweep that a
-// run alone was a cell of is left out.
+// settings returns the settings of the runs, the origin of their initial parameters, and the
+// hash of their images. It is nil if there is no configuration. withSweep includes the
+// section "sweep".
 func (s *Sweep) settings(withSweep bool) *settings {
 	if s.Config == nil {
 		return nil
@@ -56,8 +58,8 @@ func (s *Sweep) settings(withSweep bool) *settings {
 	return kept
 }
 
-// differing lists the settings that not all sweeps have alike, of those that kept
-// them, and the directories that did not.
+// differing lists the settings in which the sweeps differ, and the directories of sweeps
+// without a configuration, whose settings are unknown.
 func differing(sweeps []*Sweep) (differ []Setting, unkept []string) {
 	differ = []Setting{}
 	withSweep := !slices.ContainsFunc(sweeps, func(s *Sweep) bool { return s.alone })
@@ -88,7 +90,7 @@ func differing(sweeps []*Sweep) (differ []Setting, unkept []string) {
 	return differ, unkept
 }
 
-// valueText writes a value as a configuration could, and "-" for none.
+// valueText formats a value as in a configuration, and nil as "-".
 func valueText(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -117,7 +119,7 @@ func valueText(value any) string {
 	return printable.Name(strings.TrimSpace(text.String()))
 }
 
-// writeSettings prints the settings that differ, a column for each directory.
+// writeSettings prints the settings that differ, with one column for each directory.
 func (c Comparison) writeSettings(w io.Writer) error {
 	for i, dir := range c.Directories {
 		if slices.Contains(c.Unkept, dir) {

@@ -10,18 +10,19 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// course is a history as Keras keeps it: a list for each quantity, with an
-// entry for each epoch.
+// course is a history in the form of Keras: one list for each quantity, with one entry for
+// each epoch.
 type course struct {
 	BatchSize int
 	Lists     [4][]float64
 }
 
-// courseNames are the quantities of a course in their order.
+// courseNames returns the names of the lists of a course.
 func courseNames() [4]string { return [4]string{"loss", "acc", "val_loss", "val_acc"} }
 
-// courses takes one run for each batch size of a condition: that of the lowest
-// seed that is done, or if none is, of the lowest that has finished an epoch.
+// courses returns the history of one run for each batch size of a condition: the run with
+// the lowest seed that is done, or if none is, the run with the lowest seed that has
+// finished an epoch.
 func (s *Sweep) courses(condition string) []course {
 	var list []course
 	for _, batch := range s.BatchSizes {
@@ -47,8 +48,8 @@ func newCourse(batch int, history []rundir.Epoch) course {
 	return c
 }
 
-// writeStudyJSON writes {"128": {"loss": [...], ...}, ...} with the batch sizes
-// in rising order, which encoding/json would put in that of their digits.
+// writeStudyJSON writes {"128": {"loss": [...], ...}, ...} with the batch sizes in
+// numerical order. encoding/json would sort them as text.
 func writeStudyJSON(w io.Writer, courses []course) error {
 	text := []byte("{")
 	for i, c := range courses {

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// DefaultDrop is within how many percentage points of its best accuracy a
-// condition counts as holding.
+// DefaultDrop is the default of how many percentage points below its best accuracy a
+// condition may be to count as holding.
 const DefaultDrop = 2
 
 // Table is accuracy against batch size for each condition.
@@ -14,25 +14,24 @@ type Table struct {
 	Name       string   `json:"name"`
 	BatchSizes []int    `json:"batch_sizes"`
 	Seeds      []uint64 `json:"seeds"`
-	// DropPoints is within how many percentage points a condition holds, and
-	// Definition says so in words.
+	// DropPoints is how many percentage points below its best accuracy a condition may be
+	// to count as holding, and Definition says so in words.
 	DropPoints float64     `json:"drop_points"`
 	Definition string      `json:"definition"`
 	Conditions []Condition `json:"conditions"`
-	// Open are the runs that are not done, Stopped those that ended before all their
-	// epochs were trained, in words.
+	// Open describes the runs that are not done, and Stopped the runs that stopped early.
 	Open    []string `json:"open"`
 	Stopped []string `json:"stopped_early,omitempty"`
-	// Initial are the cells in which part of BatchNorm's running statistics was still
-	// what they began with, in words; see rundir.Summary.InitialStatistics.
+	// Initial describes the cells in which the initial values still had a share in
+	// BatchNorm's running statistics; see rundir.Summary.InitialStatistics.
 	Initial []string `json:"initial_statistics,omitempty"`
 }
 
 // Condition is one line of the figure.
 type Condition struct {
 	Name string `json:"condition"`
-	// BestBatchSize has the best mean accuracy, BestAccuracy (0..1). Both are
-	// nil when no run is done.
+	// BestAccuracy (0..1) is the best mean accuracy, and BestBatchSize the batch size that
+	// has it. Both are nil if no run is done.
 	BestBatchSize *int     `json:"best_batch_size"`
 	BestAccuracy  *float64 `json:"best_val_accuracy"`
 	// HoldsTo is the largest batch size within DropPoints of the best.
@@ -44,7 +43,7 @@ type Condition struct {
 // Cell is a condition at a batch size.
 type Cell struct {
 	BatchSize int `json:"batch_size"`
-	// Runs is the number of seeds, N of those whose run is done.
+	// Runs is the number of seeds, and N the number of runs that are done.
 	Runs int `json:"runs"`
 	N    int `json:"n"`
 	// Accuracy (0..1) is the mean of the final validation accuracies of the
@@ -52,10 +51,10 @@ type Cell struct {
 	// nil for fewer than two.
 	Accuracy *float64 `json:"val_accuracy"`
 	SD       *float64 `json:"val_accuracy_sd"`
-	// State is Done when all runs are, else the worst of its runs' states.
+	// State is Done if all runs are, and otherwise the worst state of a run.
 	State State `json:"state"`
-	// Progress, for a cell in which no run is done, is the furthest run's last
-	// epoch, and says so if that run failed there.
+	// Progress, if no run of the cell is done, describes the last epoch of the run with
+	// the most epochs, and says if that run failed.
 	Progress string `json:"progress,omitempty"`
 }
 
@@ -72,7 +71,7 @@ func (s *Sweep) Table(dropPoints float64) Table {
 		for _, batch := range s.BatchSizes {
 			c.Cells = append(c.Cells, newCell(batch, s.cell(name, batch)))
 		}
-		c.judge(dropPoints)
+		c.findBest(dropPoints)
 		t.Conditions = append(t.Conditions, c)
 	}
 	for i := range s.Runs {
@@ -100,7 +99,7 @@ func newCell(batch int, runs []Run) Cell {
 		}
 	}
 	c.N = len(accuracies)
-	c.Accuracy, c.SD = spread(accuracies)
+	c.Accuracy, c.SD = meanAndSD(accuracies)
 	if c.N == 0 && furthest != nil {
 		c.Progress = fmt.Sprintf("%.2f at %d/%d", 100*furthest.Last().ValAccuracy, len(furthest.History), furthest.Epochs)
 		if furthest.State == Failed {
@@ -110,7 +109,7 @@ func newCell(batch int, runs []Run) Cell {
 	return c
 }
 
-// worse is the state that needs more attention.
+// worse returns the state that needs more attention.
 func worse(a, b State) State {
 	order := []string{string(Done), string(Running), string(Missing), string(Failed)}
 	if rank(order, string(b)) > rank(order, string(a)) {
@@ -119,9 +118,9 @@ func worse(a, b State) State {
 	return a
 }
 
-// spread gives the mean and the sample standard deviation, each nil where it
-// is not defined.
-func spread(values []float64) (mean, sd *float64) {
+// meanAndSD returns the mean and the sample standard deviation, each nil if it is not
+// defined.
+func meanAndSD(values []float64) (mean, sd *float64) {
 	n := float64(len(values))
 	if n == 0 {
 		return nil, nil
@@ -140,8 +139,8 @@ func spread(values []float64) (mean, sd *float64) {
 	return &m, &d
 }
 
-// judge finds the best cell and the one up to which the condition holds.
-func (c *Condition) judge(dropPoints float64) {
+// findBest finds the best cell and the batch size that the condition holds to.
+func (c *Condition) findBest(dropPoints float64) {
 	for i := range c.Cells {
 		cell := &c.Cells[i]
 		if cell.Accuracy != nil && (c.BestAccuracy == nil || *cell.Accuracy > *c.BestAccuracy) {
@@ -150,14 +149,14 @@ func (c *Condition) judge(dropPoints float64) {
 	}
 	for i := range c.Cells {
 		cell := &c.Cells[i]
-		// A difference of exactly dropPoints counts, whatever the rounding.
+		// A difference of exactly dropPoints counts, even after rounding.
 		if cell.Accuracy != nil && 100*(*c.BestAccuracy-*cell.Accuracy) <= dropPoints+1e-9 {
 			c.HoldsTo = &cell.BatchSize
 		}
 	}
 }
 
-// describe says in words how far the run has come.
+// describe describes the progress of the run.
 func (r *Run) describe() string {
 	switch {
 	case r.State == Missing:
@@ -170,8 +169,8 @@ func (r *Run) describe() string {
 	return fmt.Sprintf("%d of %d epochs done", len(r.History), r.Epochs)
 }
 
-// stopped says after which epoch the run stopped early, why, and of which epoch its
-// model is; it is empty if the run did not.
+// stopped says after which epoch and why the run stopped early, and of which epoch its
+// model is. It is empty if the run did not stop early.
 func (r *Run) stopped() string {
 	if r.Summary == nil || r.Summary.StoppedEpoch == nil {
 		return ""
@@ -186,7 +185,7 @@ func (r *Run) stopped() string {
 	return text
 }
 
-// label names a run: with its seed only where there are several.
+// label names a run by condition, batch size and, if there are several seeds, seed.
 func (s *Sweep) label(r *Run) string {
 	text := fmt.Sprintf("%s, batch size %d", r.Condition, r.BatchSize)
 	if len(s.Seeds) > 1 {

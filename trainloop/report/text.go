@@ -12,7 +12,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// Text is what the cell says in a table, in percent.
+// Text returns the cell's entry in a table, in percent.
 func (c Cell) Text() string {
 	switch {
 	case c.Accuracy == nil && c.Progress != "":
@@ -30,7 +30,7 @@ func (c Cell) Text() string {
 	return text
 }
 
-// Caption says what the numbers are.
+// Caption explains the numbers of the table.
 func (t Table) Caption() string {
 	if len(t.Seeds) == 1 {
 		return "Validation accuracy after the last epoch, in percent; one run each."
@@ -38,7 +38,7 @@ func (t Table) Caption() string {
 	return fmt.Sprintf("Validation accuracy after the last epoch, in percent: mean ± sample standard deviation over n = %d seeds.", len(t.Seeds))
 }
 
-// BestText and HoldsText are the last rows of the table.
+// BestText is the condition's entry in the row "best" of the table.
 func (c Condition) BestText() string {
 	if c.BestAccuracy == nil {
 		return "-"
@@ -46,8 +46,8 @@ func (c Condition) BestText() string {
 	return fmt.Sprintf("%.2f at %d", 100**c.BestAccuracy, *c.BestBatchSize)
 }
 
-// HoldsText names the batch size, and says so if no larger one is finished that
-// could show an end.
+// HoldsText is the condition's entry in the row "holds to" of the table. It ends with "or
+// more" if no run with a larger batch size is done.
 func (c Condition) HoldsText() string {
 	if c.HoldsTo == nil {
 		return "-"
@@ -59,8 +59,8 @@ func (c Condition) HoldsText() string {
 	return strconv.Itoa(*c.HoldsTo)
 }
 
-// WriteText prints the table for a terminal. Of a single batch size there is no best
-// one, and none that a condition holds to.
+// WriteText prints the table for a terminal. If there is only one batch size, it leaves out
+// the rows "best" and "holds to".
 func (t Table) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", t.Caption())
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -69,7 +69,7 @@ func (t Table) WriteText(w io.Writer) error {
 		t.row(table, strconv.Itoa(batch), func(c Condition) string { return c.Cells[i].Text() })
 	}
 	text := ""
-	if t.judges() {
+	if t.comparesBatchSizes() {
 		t.row(table, "best", Condition.BestText)
 		t.row(table, "holds to", Condition.HoldsText)
 		text = "\n" + t.Definition + "\n"
@@ -84,20 +84,20 @@ func (t Table) WriteText(w io.Writer) error {
 	return err
 }
 
-// list is what there is to say of some runs, a line each.
+// list is a list of notes about runs, one line each.
 type list struct {
 	Title string
 	Items []string
 }
 
-// lists are those that are not empty.
+// lists returns the lists that are not empty.
 func (t Table) lists() []list {
 	all := []list{{t.InitialTitle(), t.Initial}, {"Not done", t.Open}, {"Stopped early", t.Stopped}}
 	return slices.DeleteFunc(all, func(l list) bool { return len(l.Items) == 0 })
 }
 
-// judges tells whether there are batch sizes to choose from.
-func (t Table) judges() bool { return len(t.BatchSizes) > 1 }
+// comparesBatchSizes reports whether there is more than one batch size.
+func (t Table) comparesBatchSizes() bool { return len(t.BatchSizes) > 1 }
 
 func (t Table) row(w io.Writer, name string, text func(Condition) string) {
 	fmt.Fprint(w, name, "\t")
@@ -107,8 +107,8 @@ func (t Table) row(w io.Writer, name string, text func(Condition) string) {
 	fmt.Fprintln(w)
 }
 
-// writeCSV writes one row for each cell. Means are over the runs that are done
-// and empty where there are none.
+// writeCSV writes one row for each cell. Means are over the runs that are done, and empty
+// if there are none.
 func (s *Sweep) writeCSV(w io.Writer, t Table) error {
 	rows := [][]string{{
 		"condition", "batch_size", "n", "runs", "state", "val_accuracy", "val_accuracy_sd", "best_val_accuracy",
@@ -125,8 +125,7 @@ func (s *Sweep) writeCSV(w io.Writer, t Table) error {
 	return csv.NewWriter(w).WriteAll(rows)
 }
 
-// means are the means over the finished runs of what is neither accuracy nor
-// its spread.
+// means returns the means over the finished runs for the remaining columns of writeCSV.
 func means(runs []Run) []string {
 	fields := make([][]float64, 7)
 	for i := range runs {
@@ -144,13 +143,13 @@ func means(runs []Run) []string {
 	}
 	texts := make([]string, len(fields))
 	for k, values := range fields {
-		mean, _ := spread(values)
+		mean, _ := meanAndSD(values)
 		texts[k] = digits(mean)
 	}
 	return texts
 }
 
-// digits writes ten significant digits, nothing for nil.
+// digits formats a number with ten significant digits, and nil as "".
 func digits(x *float64) string {
 	if x == nil {
 		return ""
@@ -165,7 +164,7 @@ func counted(n int, name string) string {
 	return fmt.Sprintf("%d %ss", n, name)
 }
 
-// grouped writes a number with a comma between each three digits.
+// grouped formats a number with commas as thousands separators.
 func grouped(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {

@@ -7,25 +7,25 @@ import (
 	"strconv"
 )
 
-// theme is the colours of a figure.
+// theme has the colours of a figure.
 type theme struct {
 	background color.Color // nil for none
 	ink, grid  color.Color
-	// condition is the colour of the i-th condition, batch that of the i-th of
-	// n batch sizes.
+	// condition returns the colour of the i-th condition, and batch the colour of the
+	// i-th of n batch sizes.
 	condition func(i int) color.Color
 	batch     func(i, n int) color.Color
 }
 
-// palette is a set of colours for one background. Its lines have a contrast of
-// 3 or more to it (WCAG 1.4.11), its ink 7 or more.
+// palette is a set of colours for one background. The contrast of lines to the
+// background is at least 3 (WCAG 1.4.11), and that of ink at least 7.
 type palette struct {
 	Background, Panel, Ink, Muted, Grid, Link color.RGBA
-	// conditions can be told apart by colour-blind readers: they are those of
-	// Okabe and Ito, darkened or lightened. More than these begin again; their
+	// conditions are colours that colour-blind readers can distinguish: those of Okabe
+	// and Ito, darkened or lightened. If there are more conditions, colours repeat, but
 	// markers and dashes still differ.
 	conditions []color.RGBA
-	// batches are the ends and stops of a scale from small to large.
+	// batches are the stops of a colour scale from small to large batch sizes.
 	batches []color.RGBA
 }
 
@@ -53,20 +53,20 @@ func hex(c color.RGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.
 
 func (p palette) condition(i int) color.RGBA { return p.conditions[i%len(p.conditions)] }
 
-// batch goes along the scale in n even steps.
+// batch returns the i-th of n evenly spaced colours of the scale.
 func (p palette) batch(i, n int) color.RGBA {
 	at := float64(i) / float64(max(n-1, 1)) * float64(len(p.batches)-1)
 	k := min(int(at), len(p.batches)-2)
 	return blend(p.batches[k], p.batches[k+1], at-float64(k))
 }
 
-// blend is the share f of the way from a to b.
+// blend mixes the colours a and b, with share f of b.
 func blend(a, b color.RGBA, f float64) color.RGBA {
 	mix := func(x, y uint8) uint8 { return uint8(float64(x) + f*(float64(y)-float64(x)) + 0.5) }
 	return color.RGBA{R: mix(a.R, b.R), G: mix(a.G, b.G), B: mix(a.B, b.B), A: 255}
 }
 
-// printed is the theme of a file of its own, on white.
+// printed returns the theme of figures in separate files, on white.
 func printed() theme {
 	p := light()
 	return theme{
@@ -76,9 +76,9 @@ func printed() theme {
 	}
 }
 
-// inPage is the theme of a figure within the page, where the reader's
-// preference decides the colours. The plotting library draws in colours that
-// only stand for variables of the style sheet, which variables puts there.
+// inPage returns the theme of figures within the page, whose colours depend on whether the
+// reader prefers dark pages. It consists of placeholders, which the function variables
+// replaces by variables of the style sheet.
 func inPage() theme {
 	return theme{
 		ink:       color.RGBA{1, 0, 0, 255},
@@ -90,7 +90,7 @@ func inPage() theme {
 
 var placeholder = regexp.MustCompile(`(?i)#01(0[0-2])([0-9a-f]{2})`)
 
-// variables replaces the colours of inPage by variables of the style sheet.
+// variables replaces the placeholders of inPage by variables of the style sheet.
 func variables(svg string) string {
 	return placeholder.ReplaceAllStringFunc(svg, func(c string) string {
 		i, _ := strconv.ParseUint(c[5:7], 16, 8) // two hexadecimal digits

@@ -13,35 +13,35 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// Watch renews a report while its runs go on.
+// Watch updates a report while its runs go on.
 type Watch struct {
-	// Dir is what Load reads, Out where the files are written, DropPoints that of
-	// Table.
+	// Dir is the directory that Load reads, and Out the directory of the report.
+	// DropPoints is the parameter of Table.
 	Dir, Out   string
 	DropPoints float64
-	// Interval is the least time between two renewals, 1 s or more. Renewing takes a
-	// tenth of the time at most, however short the interval is.
+	// Interval is the shortest time between two updates, at least 1 s. It is extended so
+	// that updates take at most a tenth of the time.
 	Interval time.Duration
-	// Renewed is called after each renewal with what was written.
+	// Renewed is called after each update with what was written.
 	Renewed func(*Sweep)
 }
 
 // Run writes the page and the TensorBoard files at once, and again whenever a run has
-// come further. When no run is under way or missing any more, it writes the whole
-// report and returns what is in it. When ctx ends, it writes the page once more and
-// returns its error. In the meantime the page asks the browser to load it again.
+// progressed. When all runs are done or failed, it writes the whole report and returns
+// it. When ctx is done, it writes the page once more and returns the error of ctx. Until
+// then, the page asks the browser to load it again regularly.
 func (w Watch) Run(ctx context.Context) (*Sweep, error) {
 	renewed := "nothing yet"
 	for {
-		began, now := time.Now(), marks(w.Dir)
+		began, now := time.Now(), fingerprint(w.Dir)
 		rest := w.Interval
 		if now != renewed {
 			s, err := Load(w.Dir)
-			if still := marks(w.Dir) == now; err == nil && still && s.complete() {
+			if still := fingerprint(w.Dir) == now; err == nil && still && s.complete() {
 				return s, s.Write(w.Out, w.DropPoints)
 			} else if err != nil && still {
 				return nil, err
-			} else if err == nil { // otherwise half of it was read before a change
+			} else if err == nil { // otherwise files changed while they were read
 				if err := w.renew(s); err != nil {
 					return nil, err
 				}
@@ -51,13 +51,13 @@ func (w Watch) Run(ctx context.Context) (*Sweep, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), w.leave())
+			return nil, errors.Join(ctx.Err(), w.writeLastPage())
 		case <-time.After(rest):
 		}
 	}
 }
 
-// renew writes what people look at while training goes on.
+// renew writes the files that people look at while training goes on.
 func (w Watch) renew(s *Sweep) error {
 	s.reload = w.Interval
 	if err := s.write(w.Out, w.DropPoints, func(f file) bool { return f.live }); err != nil {
@@ -69,8 +69,9 @@ func (w Watch) renew(s *Sweep) error {
 	return nil
 }
 
-// leave writes the page once more: no one renews it from now on.
-func (w Watch) leave() error {
+// writeLastPage writes the page once more, so that it no longer asks the browser to load it
+// again.
+func (w Watch) writeLastPage() error {
 	s, err := Load(w.Dir)
 	if err != nil {
 		return err
@@ -78,11 +79,12 @@ func (w Watch) leave() error {
 	return s.write(w.Out, w.DropPoints, func(f file) bool { return f.name == pageName })
 }
 
-// marks change when a run in dir comes further.
-func marks(dir string) string {
+// fingerprint returns the sizes and times of the files of all runs in dir. It changes when a
+// run progresses.
+func fingerprint(dir string) string {
 	var b strings.Builder
 	dirs := []string{dir}
-	if runs, err := rundir.List(dir); err == nil { // else Load tells
+	if runs, err := rundir.List(dir); err == nil { // otherwise Load reports the error
 		for _, r := range runs {
 			dirs = append(dirs, r.Dir)
 		}
@@ -103,8 +105,8 @@ func marks(dir string) string {
 	return b.String()
 }
 
-// complete tells whether no run will come further. One whose epochs are all done has
-// yet to write its model and, last, its summary.
+// complete reports whether all runs are done or failed. A run whose last epoch is done still
+// has to write its model and, last of all, its summary.
 func (s *Sweep) complete() bool {
 	return !slices.ContainsFunc(s.Runs, func(r Run) bool {
 		done := r.State == Done && (r.Summary != nil || r.Environment == nil)
@@ -112,7 +114,7 @@ func (s *Sweep) complete() bool {
 	})
 }
 
-// Progress says in a line how far the runs have come.
+// Progress describes the progress of the runs in one line.
 func (s *Sweep) Progress() string {
 	if s.one() {
 		r := &s.Runs[0]
@@ -122,20 +124,20 @@ func (s *Sweep) Progress() string {
 		return fmt.Sprintf("%s, validation accuracy %s %%", r.describe(), percent(r.Last().ValAccuracy))
 	}
 	counts := map[State]int{}
-	var under []string
+	var running []string
 	for i := range s.Runs {
 		r := &s.Runs[i]
 		counts[r.State]++
 		if r.State == Running {
-			under = append(under, fmt.Sprintf("%s (%d of %d epochs)", s.label(r), len(r.History), r.Epochs))
+			running = append(running, fmt.Sprintf("%s (%d of %d epochs)", s.label(r), len(r.History), r.Epochs))
 		}
 	}
 	text := fmt.Sprintf("%d of %s done", counts[Done], counted(len(s.Runs), "run"))
 	if counts[Failed] > 0 {
 		text += fmt.Sprintf(", %d failed", counts[Failed])
 	}
-	if len(under) > 0 {
-		text += "; under way: " + strings.Join(under, "; ")
+	if len(running) > 0 {
+		text += "; under way: " + strings.Join(running, "; ")
 	}
 	return text
 }

@@ -10,10 +10,11 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// pageName is the file that people open.
+// pageName is the name of the page, the file that people open.
 const pageName = "report.html"
 
-// WriteError is a file of the report that cannot be written. The runs are as they were.
+// WriteError is the error for a file of the report that cannot be written. The runs are not
+// affected.
 type WriteError struct{ err error }
 
 // Error names the file.
@@ -22,13 +23,13 @@ func (e *WriteError) Error() string { return fmt.Sprintf("write report: %v", e.e
 // Unwrap returns the cause.
 func (e *WriteError) Unwrap() error { return e.err }
 
-// Write makes all files of the report in dir, which is made if it is not there.
-// dropPoints is that of Table.
+// Write writes all files of the report to dir, which it creates if it does not exist.
+// dropPoints is the parameter of Table.
 func (s *Sweep) Write(dir string, dropPoints float64) error {
 	return s.write(dir, dropPoints, func(file) bool { return true })
 }
 
-// write makes those files of the report that are wanted.
+// write writes the files of the report for which wanted returns true.
 func (s *Sweep) write(dir string, dropPoints float64, wanted func(file) bool) error {
 	t := s.Table(dropPoints)
 	for _, file := range s.files(t) {
@@ -50,9 +51,9 @@ func (s *Sweep) write(dir string, dropPoints float64, wanted func(file) bool) er
 type file struct {
 	name  string // with slashes
 	write func(io.Writer) error
-	// live files are renewed while runs go on.
+	// live files are updated while runs go on.
 	live bool
-	// grows is set for a file that its readers keep open.
+	// grows reports that the file must be extended in place, since readers keep it open.
 	grows bool
 }
 
@@ -96,8 +97,9 @@ func (s *Sweep) files(t Table) []file {
 	return files
 }
 
-// events is the run's event file. TensorBoard wants the time in its name, and reads
-// on where it was: it would not see another file in the place of the first.
+// events returns the run's event file. TensorBoard expects the time in its name. It keeps
+// the file open and continues to read where it stopped, so that it would not notice if the
+// file were replaced by another.
 func (r *Run) events() file {
 	var started int64
 	if r.Environment != nil {

@@ -8,10 +8,10 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// BestSnapshot returns the path of the snapshot with the best validation accuracy
-// among the epochs of the run in dir, the earliest of equals. The run keeps it beside
-// the latest ones. Where it is gone the error is a *DataError that names its epoch: the
-// best of those that are left may be far worse.
+// BestSnapshot returns the path of the snapshot of the epoch with the best validation
+// accuracy of the run in dir, or of the earliest if several have it. A run always keeps
+// it. If it is gone, the error is a *DataError that names its epoch, since the best of
+// the other snapshots may be much worse.
 func BestSnapshot(dir string) (string, error) {
 	layout := Layout{Dir: dir}
 	history, err := ReadHistory(layout.History())
@@ -21,12 +21,12 @@ func BestSnapshot(dir string) (string, error) {
 	lost := func(kept string) error {
 		s := Summarize(history)
 		return &DataError{Path: layout.Checkpoints(), Message: fmt.Sprintf(
-			"the checkpoint of epoch %d (step %d), the best with a validation accuracy of %.2f %%, is not kept any more; %s",
+			"the checkpoint of epoch %d (step %d), the best with a validation accuracy of %.2f %%, is gone; %s",
 			s.BestEpoch+1, history[s.BestEpoch].Step, 100*s.BestValAccuracy, kept)}
 	}
 	path, err := snapshot.Best(layout.Checkpoints())
 	if errors.Is(err, fs.ErrNotExist) && len(history) > 0 {
-		return "", lost("nor is that of any other epoch")
+		return "", lost("so are those of all other epochs")
 	}
 	if err != nil {
 		return "", err
@@ -36,7 +36,7 @@ func BestSnapshot(dir string) (string, error) {
 		return "", err
 	}
 	if *m.ValAccuracy < Summarize(history).BestValAccuracy {
-		return "", lost(fmt.Sprintf("of those that are, the best is of epoch %d, with %.2f %%", m.Epoch, 100**m.ValAccuracy))
+		return "", lost(fmt.Sprintf("the best that is left is of epoch %d, with %.2f %%", m.Epoch, 100**m.ValAccuracy))
 	}
 	return path, nil
 }

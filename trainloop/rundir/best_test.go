@@ -53,13 +53,13 @@ func TestBestSnapshot(t *testing.T) {
 			"lost",
 			[]float64{0.5, 0.75, 0.7},
 			[]int{0, 2},
-			": the checkpoint of epoch 2 (step 8), the best with a validation accuracy of 75.00 %, is not kept any more; of those that are, the best is of epoch 3, with 70.00 %",
+			": the checkpoint of epoch 2 (step 8), the best with a validation accuracy of 75.00 %, is gone; the best that is left is of epoch 3, with 70.00 %",
 		},
 		{
 			"all lost",
 			[]float64{0.5},
 			nil,
-			": the checkpoint of epoch 1 (step 4), the best with a validation accuracy of 50.00 %, is not kept any more; nor is that of any other epoch",
+			": the checkpoint of epoch 1 (step 4), the best with a validation accuracy of 50.00 %, is gone; so are those of all other epochs",
 		},
 	} {
 		l := keptRun(t, c.accuracies, c.kept...)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// cpuModel is the "model name" of /proc/cpuinfo, which ARM's lacks.
+// cpuModel returns the "model name" in /proc/cpuinfo. On ARM, there is none.
 func cpuModel() string {
 	data, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

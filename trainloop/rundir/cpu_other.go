@@ -4,5 +4,6 @@ package rundir
 
 import "os"
 
-// cpuModel is what Windows tells every process.
+// cpuModel returns the name of the processor on Windows, which sets this variable for every
+// process.
 func cpuModel() string { return os.Getenv("PROCESSOR_IDENTIFIER") }

@@ -13,34 +13,34 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// Diagnosis is what was measured at the end of an epoch of why the run goes as it does
-// (package diagnose). The zero value is that of an epoch at which nothing was.
+// Diagnosis has the measurements of package diagnose at the end of an epoch. It is zero for an
+// epoch without measurements.
 type Diagnosis struct {
-	// GradientSquare estimates |G|², the squared length of the gradient of all images, and
-	// GradientVariance tr(Σ), the variance of the gradient of one image, both without bias:
-	// the first can be below 0. GradientNorm is its root, 0 where the gradient was not seen
-	// for the noise.
+	// GradientSquare estimates |G|², the squared norm of the gradient of all images, and
+	// GradientVariance estimates tr(Σ), the variance of the gradient of one image, both
+	// without bias, so that the first can be negative. GradientNorm is its root, or 0 if the
+	// noise was too large to measure it.
 	GradientNorm, GradientSquare, GradientVariance float64
-	// NoiseScale is tr(Σ)/|G|², in images: beyond it larger batches stop paying. 0 where the
-	// gradient was not seen for the noise.
+	// NoiseScale is tr(Σ)/|G|², a number of images. Batches much larger than it gain little.
+	// It is 0 if the noise was too large to measure |G|.
 	NoiseScale float64
 	// Sharpness is the largest eigenvalue of the loss's Hessian. It can be below 0.
 	Sharpness float64
-	// StabilityLimit is the sharpness above which steps of the epoch's last rate overshoot
-	// further and further; 0 for optimizers of which no such limit is known.
+	// StabilityLimit is the sharpness above which steps at the epoch's last learning rate
+	// overshoot more and more. It is 0 for optimizers for which no such limit is known.
 	StabilityLimit float64
-	// UpdateNorm is how far the epoch's last step moved the trainable parameters, and
-	// UpdateRatio the same over the length of the parameters.
+	// UpdateNorm is the norm of the change of the trainable parameters in the epoch's last
+	// step, and UpdateRatio that norm divided by the norm of the parameters.
 	UpdateNorm, UpdateRatio float64
-	// Seconds is what it took to measure all this, above 0.
+	// Seconds is the time that the measurements took, above 0.
 	Seconds float64
 }
 
-// Measured tells whether there is a diagnosis.
+// Measured reports whether the epoch was measured.
 func (d Diagnosis) Measured() bool { return d.Seconds > 0 }
 
-// diagnosisColumns are the further columns of a history with diagnoses. They are empty in the
-// rows of epochs without one.
+// diagnosisColumns are the additional columns of a history with diagnoses. They are empty for
+// epochs that were not measured.
 func diagnosisColumns() []column {
 	most := math.MaxFloat64
 	list := []column{
@@ -60,7 +60,7 @@ func diagnosisColumns() []column {
 	return list
 }
 
-// optional is the column of a number that is left out where it is 0.
+// optional returns the column c with an empty field for 0.
 func (c column) optional() column {
 	return column{
 		name: c.name,
@@ -79,7 +79,7 @@ func (c column) optional() column {
 	}
 }
 
-// signed is a column of finite numbers.
+// signed is a column of finite numbers that may be negative.
 func signed(name string, field func(*Epoch) *float64) column {
 	c := number(name, math.MaxFloat64, field)
 	c.set = func(e *Epoch, text string) error {
@@ -93,17 +93,18 @@ func signed(name string, field func(*Epoch) *float64) column {
 	return c
 }
 
-// Layer is what was measured at the end of an epoch of one trainable parameter of the
-// network: a row of layers.csv.
+// Layer is a row of layers.csv: the measurements of one trainable parameter at the end of an
+// epoch.
 type Layer struct {
 	// Epoch counts from 0.
 	Epoch int
-	// Name is that of the parameter.
+	// Name is the name of the parameter.
 	Name string
-	// WeightNorm is its length after the epoch's last step, UpdateNorm how far that step has
-	// moved it, and UpdateRatio one over the other, 0 where the length is.
+	// WeightNorm is the norm of the parameter after the epoch's last step, UpdateNorm the
+	// norm of its change in that step, and UpdateRatio their quotient, or 0 if WeightNorm is.
 	WeightNorm, UpdateNorm, UpdateRatio float64
-	// GradientNorm and NoiseScale are those of Diagnosis, of the gradient by this parameter.
+	// GradientNorm and NoiseScale are as in Diagnosis, for the gradient with respect to this
+	// parameter only.
 	GradientNorm, NoiseScale float64
 }
 
@@ -112,12 +113,12 @@ func layerHeader() []string {
 	return []string{"epoch", "layer", "weight_norm", "update_norm", "update_ratio", "gradient_norm", "noise_scale"}
 }
 
-// numbers are the fields of a layer that are numbers, in the order of their columns.
+// numbers returns the fields of a layer that are numbers, in the order of their columns.
 func (l *Layer) numbers() []*float64 {
 	return []*float64{&l.WeightNorm, &l.UpdateNorm, &l.UpdateRatio, &l.GradientNorm, &l.NoiseScale}
 }
 
-// WriteLayers replaces the file at path by the layers, whole or not at all.
+// WriteLayers atomically replaces the file at path by the layers.
 func WriteLayers(path string, layers []Layer) error {
 	rows := [][]string{layerHeader()}
 	for i := range layers {
@@ -130,8 +131,8 @@ func WriteLayers(path string, layers []Layer) error {
 	return durable.WriteFile(path, func(w io.Writer) error { return csv.NewWriter(w).WriteAll(rows) })
 }
 
-// ReadLayers reads the file at path; there are none where it does not exist. What is not as
-// WriteLayers writes it is a *DataError.
+// ReadLayers reads the file at path. If it does not exist, there are no layers. Anything that
+// WriteLayers would not write is a *DataError.
 func ReadLayers(path string) ([]Layer, error) {
 	data, err := durable.ReadPlain(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {

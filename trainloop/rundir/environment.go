@@ -12,57 +12,57 @@ import (
 	"onnxlab/dataset"
 )
 
-// Environment is environment.json: what a run ran on, and on what data.
+// Environment is environment.json: the software, the machine and the data of a run.
 type Environment struct {
-	// Toolkit is onnxlab's version, or the revision that it was built from,
-	// with "+modified" when the files differed from it.
+	// Toolkit is the version of onnxlab, or the revision that it was built from,
+	// followed by "+modified" if the files differed from the revision.
 	Toolkit string `json:"toolkit"`
 	Go      string `json:"go"`
 	// Platform is the operating system and the architecture, as "linux/amd64".
 	Platform string `json:"platform"`
 	CPU      CPU    `json:"cpu"`
-	// Threads is how many the arithmetic used, Device where it ran.
+	// Threads is the number of threads of the arithmetic, Device the kind of hardware.
 	Threads     int            `json:"threads"`
 	Device      configs.Device `json:"device"`
 	ONNXRuntime string         `json:"onnx_runtime"`
 	Data        Data           `json:"data"`
 	// Started is when the run first started, to the second.
 	Started time.Time `json:"started"`
-	// EarlierEpochs are the values of train.epochs that the run had before the one
-	// in config.yaml.
+	// EarlierEpochs has the earlier values of train.epochs, if it was changed.
 	EarlierEpochs []int `json:"earlier_epochs,omitempty"`
-	// Model is the model from outside that is trained; nil of other kinds.
+	// Model is the ONNX model from outside that is trained; nil for other kinds.
 	Model *ModelFile `json:"model,omitempty"`
-	// Network is the fingerprint of a network that a program gave
-	// (onnxmodels.Network.Fingerprint); empty of those that config.yaml describes.
+	// Network is the fingerprint of a network that a program supplies
+	// (onnxmodels.Network.Fingerprint); empty for networks that config.yaml describes.
 	Network string `json:"network,omitempty"`
-	// From is whose parameters the run began with; nil if they were random.
+	// From says where the initial parameters are from; nil if they were random.
 	From *From `json:"from,omitempty"`
 }
 
 // ModelFile names a model from outside.
 type ModelFile struct {
-	// Path is that of the ONNX file, as the user named it, and SHA256 its hash in
-	// hexadecimal digits, without that of weights that lie in another file.
+	// Path is the path of the ONNX file, as the user named it. SHA256 is the hash of this
+	// file in hexadecimal digits; weights in other files are not part of it.
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 }
 
 // From names the parameters that a run began with.
 type From struct {
-	// Path is what they were read from, as the user named it, and Place where in a
-	// run that is.
+	// Path is the path from which they were read, as the user named it, and Place the
+	// position in a run at which they were saved.
 	Path  string `json:"path"`
 	Place string `json:"place,omitempty"`
-	// SHA256 is the hash of all of them, in hexadecimal digits
+	// SHA256 is the hash of all the parameters, in hexadecimal digits
 	// (warmstart.Source.SHA256).
 	SHA256 string `json:"sha256"`
-	// New are the parameters that were initialised instead, those of the
-	// classifier of other classes.
+	// New names the parameters that were initialised instead: those of the classifier,
+	// if the classes differ.
 	New []string `json:"new,omitempty"`
 }
 
-// String names them in messages; nil are the parameters that the seed gives.
+// String names the parameters in messages. For nil, which means random parameters, it is
+// "nothing".
 func (f *From) String() string {
 	if f == nil {
 		return "nothing"
@@ -80,34 +80,35 @@ func (f *From) String() string {
 
 // CPU is the machine's processor.
 type CPU struct {
-	// Model is empty where the system does not tell.
+	// Model is empty if the system does not say.
 	Model string `json:"model"`
-	// Cores counts the logical processors that the process may use.
+	// Cores is the number of logical processors that the process may use.
 	Cores int `json:"cores"`
 }
 
-// Data names the images.
+// Data describes the images.
 type Data struct {
 	Source string `json:"source"`
 	// Hash is the SHA-256 of the images and labels, in hexadecimal digits.
 	Hash string `json:"hash"`
-	// Train and Validation count the images.
+	// Train and Validation are the numbers of images.
 	Train      int `json:"train"`
 	Validation int `json:"validation"`
-	// Height and Width are the size of every image in pixels, Classes the
-	// names of the classes by label.
+	// Height and Width are the size of every image in pixels. Classes has the names of
+	// the classes in the order of their labels.
 	Height int `json:"height"`
 	Width  int `json:"width"`
-	// Channels is 1 for grey images, else 3, or 0 if the run is older than that is kept.
+	// Channels is 1 for grey images, else 3. It is 0 for runs of versions that did not
+	// write it.
 	Channels int      `json:"channels"`
 	Classes  []string `json:"classes"`
-	// Skipped are files that were left out, as they could not be read.
+	// Skipped lists files that were left out because they could not be read.
 	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }
 
-// Collect gives what the process itself knows: Toolkit, Go, Platform, CPU and,
-// as Started, the present time. The rest is for the caller to fill in. Neither
-// the machine's name nor the user's is kept.
+// Collect returns an Environment with Toolkit, Go, Platform, CPU and, as Started, the
+// present time. The caller fills in the rest. For privacy, it contains neither the name
+// of the machine nor that of the user.
 func Collect() Environment {
 	return Environment{
 		Toolkit:  Toolkit(),
@@ -118,10 +119,10 @@ func Collect() Environment {
 	}
 }
 
-// Toolkit is the module's version, as in [Environment]. A build in a checkout
-// has none before Go 1.24 and a pseudo-version since, with the revision and
-// "+dirty" for files that differ from it; one without version control says
-// "(devel)". It is never empty.
+// Toolkit returns the module's version, as in [Environment]. It is never empty. For a build
+// in a checkout, it is the revision, or since Go 1.24 a pseudo-version with the revision
+// and, if files differ from it, "+dirty". For a build without version control it is
+// "(devel)".
 func Toolkit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -130,7 +131,7 @@ func Toolkit() string {
 	return cmp.Or(toolkitOf(info), "unknown")
 }
 
-// module is the path of this module, which programs of others depend on.
+// module is the path of this module. Other programs may depend on it.
 const module = "onnxlab"
 
 func toolkitOf(info *debug.BuildInfo) string {

@@ -6,16 +6,15 @@ import (
 	"io/fs"
 )
 
-// DataError is a file of a run directory that is damaged.
+// DataError is the error for a damaged file of a run directory.
 type DataError struct {
 	Path string
-	// Line and Column count from 1; 0 where they are not known. The column is
-	// in bytes.
+	// Line and Column count from 1; 0 means unknown. The column is in bytes.
 	Line, Column int
 	Message      string
 }
 
-// Error writes the place as compilers do: path:line:column.
+// Error returns the message after path:line:column, as compilers write it.
 func (e *DataError) Error() string {
 	place := e.Path
 	if e.Line > 0 {
@@ -27,8 +26,8 @@ func (e *DataError) Error() string {
 	return place + ": " + e.Message
 }
 
-// unreadable is the error of a file that could not be read: one that is not
-// there wraps fs.ErrNotExist, anything else is damage.
+// unreadable returns the error for a file that could not be read: it wraps
+// fs.ErrNotExist if there is no file, and otherwise is a *DataError.
 func unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return err

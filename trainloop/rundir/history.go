@@ -13,40 +13,40 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// Epoch is one row of history.csv: what a finished epoch came to.
+// Epoch is one row of history.csv: the results of a finished epoch.
 type Epoch struct {
 	// Epoch counts from 0, without gaps.
 	Epoch int
-	// Step is the number of optimizer steps done when the epoch ended, over
-	// the whole run.
+	// Step is the number of optimizer steps since the start of the run when the epoch
+	// ended.
 	Step int
-	// LearningRate is that of the epoch's last step.
+	// LearningRate is the rate of the epoch's last step.
 	LearningRate float64
-	// Loss and Accuracy (0..1) are those of the training batches, as they were
-	// trained on.
+	// Loss and Accuracy (0..1) are means over the training batches of the epoch, each
+	// with the parameters before its step and with augmented images.
 	Loss, Accuracy float64
-	// ValLoss and ValAccuracy (0..1) are those of the validation images after
+	// ValLoss and ValAccuracy (0..1) are measured on the validation images after
 	// the epoch.
 	ValLoss, ValAccuracy float64
-	// ImagesPerSecond is the rate of training.
+	// ImagesPerSecond is the speed of training.
 	ImagesPerSecond float64
 	// DataWait is the share (0..1) of the training time that was spent waiting
 	// for images.
 	DataWait float64
-	// Seconds is what the epoch took, with its evaluation and its diagnosis.
+	// Seconds is the duration of the epoch, with its evaluation and its diagnosis.
 	Seconds float64
-	// Diagnosis is what was measured at the end of the epoch, if anything was.
+	// Diagnosis has the measurements at the end of the epoch, if there were any.
 	Diagnosis Diagnosis
 }
 
-// column is one field of a row: its name and how it is written and read.
+// column is one column of history.csv: its name and how its fields are written and read.
 type column struct {
 	name string
 	get  func(e *Epoch) string
 	set  func(e *Epoch, text string) error
 }
 
-// columns is the format of history.csv, in its order.
+// columns returns the columns of history.csv, in order.
 func columns() []column {
 	most := math.MaxFloat64
 	return []column{
@@ -78,8 +78,8 @@ func count(name string, field func(*Epoch) *int) column {
 	}
 }
 
-// number is a column of numbers in 0..most. They are written with as few
-// digits as give the same float64 back.
+// number is a column of numbers in 0..most. They are written with the fewest digits
+// that read back as the same float64.
 func number(name string, most float64, field func(*Epoch) *float64) column {
 	return column{
 		name: name,
@@ -108,9 +108,9 @@ func header(columns []column) []string {
 	return names
 }
 
-// WriteHistory replaces the file at path by the epochs, whole or not at all.
-// It refuses what ReadHistory would refuse.
-// A history with diagnoses has further columns.
+// WriteHistory atomically replaces the file at path by the epochs. Epochs that
+// ReadHistory would reject are an error. A history with diagnoses has additional
+// columns.
 func WriteHistory(path string, epochs []Epoch) error {
 	columns := columns()
 	if slices.ContainsFunc(epochs, func(e Epoch) bool { return e.Diagnosis.Measured() }) {
@@ -129,7 +129,7 @@ func WriteHistory(path string, epochs []Epoch) error {
 	})
 }
 
-// format writes row i and checks it by reading it again.
+// format formats row i and checks it by parsing it again.
 func format(columns []column, epochs []Epoch, i int) ([]string, error) {
 	row := make([]string, len(columns))
 	for k, c := range columns {
@@ -144,8 +144,8 @@ func format(columns []column, epochs []Epoch, i int) ([]string, error) {
 	return row, nil
 }
 
-// follows checks that e can come after the epochs before; if not, it also
-// gives the index of the column that is wrong.
+// follows checks that e can come after the epochs before. If not, it returns the index of
+// the wrong column and an error.
 func follows(before []Epoch, e Epoch) (int, error) {
 	if e.Epoch != len(before) {
 		return 0, fmt.Errorf("epoch: %d where %d comes next", e.Epoch, len(before))
@@ -160,9 +160,9 @@ func follows(before []Epoch, e Epoch) (int, error) {
 	return 0, nil
 }
 
-// ReadHistory reads the file at path. What is not exactly as WriteHistory
-// writes it is a *DataError with its line, column and value; a file that does
-// not exist is an error that wraps fs.ErrNotExist.
+// ReadHistory reads the file at path. If the file does not exist, the error wraps
+// fs.ErrNotExist. Anything that WriteHistory would not write is a *DataError with line,
+// column and value.
 func ReadHistory(path string) ([]Epoch, error) {
 	data, err := durable.ReadPlain(path, maxFile)
 	if err != nil {
@@ -171,7 +171,7 @@ func ReadHistory(path string) ([]Epoch, error) {
 	columns := columns()
 	diagnosed := append(slices.Clone(columns), diagnosisColumns()...)
 	r := csv.NewReader(strings.NewReader(string(data)))
-	r.FieldsPerRecord = -1 // counted here, for a better message
+	r.FieldsPerRecord = -1 // parse counts the fields, for a better message
 	var epochs []Epoch
 	for first := true; ; first = false {
 		row, err := r.Read()
@@ -200,7 +200,7 @@ func ReadHistory(path string) ([]Epoch, error) {
 	}
 }
 
-// parse reads the row that r is at.
+// parse parses the row that r has just read.
 func parse(columns []column, row []string, r *csv.Reader, before []Epoch) (Epoch, *DataError) {
 	var e Epoch
 	at := func(field int, format string, args ...any) *DataError {
@@ -221,8 +221,8 @@ func parse(columns []column, row []string, r *csv.Reader, before []Epoch) (Epoch
 	return e, nil
 }
 
-// whole refuses a file whose last line has no end: its last number may lack
-// digits.
+// whole returns an error if the file does not end with a newline, since the last number
+// may then lack digits.
 func whole(path string, data []byte) error {
 	if data[len(data)-1] == '\n' {
 		return nil

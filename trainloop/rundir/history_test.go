@@ -95,8 +95,8 @@ func TestWriteDiagnoses(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	for _, c := range []struct{ old, new, want string }{
-		{"-2.5", "Inf", `:2:27: sharpness: "Inf" is not a finite number`},
-		{",38,", ",-38,", ":2:32: stability_limit: -38 is not a finite number of 0 or more"},
+		{"-2.5", "Inf", `:2:28: sharpness: "Inf" is not a finite number`},
+		{",38,", ",-38,", ":2:33: stability_limit: -38 is not a finite number of 0 or more"},
 		{"diagnose_seconds", "seconds", ":1:1: the header is"},
 	} {
 		bad := filepath.Join(t.TempDir(), "history.csv")

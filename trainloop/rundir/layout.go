@@ -11,52 +11,55 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// maxFile bounds what is read of a file of a run directory, in bytes: the
-// history of 100,000 epochs has some 15 MB. What reads it takes up to twenty
-// times the memory.
+// maxFile is the largest size of a file of a run directory that is read, in bytes. The
+// history of 100,000 epochs has about 15 MB, and reading it takes up to twenty times
+// that memory.
 const maxFile = 1 << 24
 
-// Layout gives the paths of a run directory.
+// Layout returns the paths of the files in a run directory.
 type Layout struct {
 	// Dir is the run directory.
 	Dir string
 }
 
-// Config is the resolved experiment.
+// Config is the path of the resolved experiment.
 func (l Layout) Config() string { return filepath.Join(l.Dir, "config.yaml") }
 
-// Environment is what the run ran on.
+// Environment is the path of the description of software, machine and data.
 func (l Layout) Environment() string { return filepath.Join(l.Dir, "environment.json") }
 
-// History has a row for each finished epoch.
+// History is the path of the file with one row for each finished epoch.
 func (l Layout) History() string { return filepath.Join(l.Dir, "history.csv") }
 
-// Layers has a row for each parameter of the network and each epoch that has a diagnosis.
+// Layers is the path of the file with one row for each parameter of the network and each epoch
+// with a diagnosis.
 func (l Layout) Layers() string { return filepath.Join(l.Dir, "layers.csv") }
 
-// Checkpoints is the directory of what the run resumes from.
+// Checkpoints is the directory of the snapshots from which the run resumes.
 func (l Layout) Checkpoints() string { return filepath.Join(l.Dir, "checkpoints") }
 
-// Model is the trained network for inference.
+// Model is the path of the trained network for inference.
 func (l Layout) Model() string { return filepath.Join(l.Dir, "model.onnx") }
 
-// FineTuned is the model from outside that was trained, as it was given, with the parameters
-// that it has now.
+// FineTuned is the path of the model from outside with its trained parameters. Otherwise it is
+// as the user supplied it.
 func (l Layout) FineTuned() string { return filepath.Join(l.Dir, "finetuned.onnx") }
 
-// Summary makes the run complete.
+// Summary is the path of the results. A run is complete if this file exists.
 func (l Layout) Summary() string { return filepath.Join(l.Dir, "summary.json") }
 
-// Failure tells why the run failed.
+// Failure is the path of the file that says why the run failed.
 func (l Layout) Failure() string { return filepath.Join(l.Dir, "failure.json") }
 
-// Starts counts the starts of a cell by a scheduler since its last snapshot.
+// Starts is the path of the file that counts how often a scheduler has started a cell since
+// its last snapshot.
 func (l Layout) Starts() string { return filepath.Join(l.Dir, "starts.json") }
 
-// From is, in the directory of a sweep, the parameters that its cells begin with.
+// From is the path, in the directory of a sweep, of the parameters with which its cells
+// begin.
 func (l Layout) From() string { return filepath.Join(l.Dir, "from.checkpoint") }
 
-// Kind is what a directory holds.
+// Kind says whether a directory is that of a run or of a sweep.
 type Kind string
 
 // The kinds of directories.
@@ -66,8 +69,8 @@ const (
 	OfSweep Kind = "sweep"
 )
 
-// KindOf tells whether a run or a sweep has begun in dir. Both have a
-// configuration, but a run has written its environment before.
+// KindOf reports whether a run or a sweep has begun in dir. Both write config.yaml, but
+// a run writes environment.json before.
 func KindOf(dir string) Kind {
 	l := Layout{dir}
 	switch {
@@ -79,12 +82,12 @@ func KindOf(dir string) Kind {
 	return OfSweep
 }
 
-// Complete tells whether the run in dir has ended well.
+// Complete reports whether the run in dir has ended successfully.
 func Complete(dir string) bool { return exists(Layout{dir}.Summary()) }
 
-// Keeps tells whether the file at path is one of those of a run, in its directory
-// or among its checkpoints, or what a sweep trains its cells by. Where neither has
-// begun, the names are anyone's.
+// Keeps reports whether the file at path belongs to a run that has begun, as one of its
+// files or checkpoints, or to a sweep that has begun, as its config.yaml or
+// from.checkpoint.
 func Keeps(path string) bool {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -106,8 +109,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// ReadConfig reads config.yaml of a run or sweep directory as it was resolved
-// then: unlike configs.Load, it does not let the environment change it.
+// ReadConfig reads config.yaml of a run or sweep directory as it was written. Unlike
+// with configs.Load, the environment does not change it.
 func ReadConfig(dir string) (configs.Experiment, error) {
 	path := Layout{dir}.Config()
 	file, err := durable.OpenPlain(path)
@@ -122,7 +125,8 @@ func ReadConfig(dir string) (configs.Experiment, error) {
 	return *e, nil
 }
 
-// badConfig names the path once, where the problem is one of the file's.
+// badConfig turns an error of configs into a *DataError. It makes sure that the message
+// does not name the path twice.
 func badConfig(path string, err error) error {
 	if wrong := (*configs.Error)(nil); errors.As(err, &wrong) && len(wrong.Problems) == 1 {
 		if p := wrong.Problems[0]; p.Origin.Source == path {

@@ -25,21 +25,21 @@ func (c Cell) Compare(d Cell) int {
 	return cmp.Or(strings.Compare(c.Condition, d.Condition), cmp.Compare(c.BatchSize, d.BatchSize), cmp.Compare(c.Seed, d.Seed))
 }
 
-// CellDir is the run directory of a cell in the sweep directory root.
-// severalSeeds is whether the sweep has more than one. A run that began when the
-// sweep had one seed stays where it is when it has several, and the reverse. So
-// does one that failed before it began.
+// CellDir returns the run directory of a cell in the sweep directory root. severalSeeds
+// reports whether the sweep has more than one seed. If the run has begun, or has failed
+// before it began, it keeps its directory, even if the sweep had one seed then and has
+// several now, or the reverse.
 func CellDir(root string, c Cell, severalSeeds bool) string {
 	alone := filepath.Join(root, c.Condition, strconv.Itoa(c.BatchSize))
 	among := filepath.Join(alone, seedPrefix+strconv.FormatUint(c.Seed, 10))
 	there, err := cellOf(alone)
-	told := err == nil && !there.SeedUnknown
+	seedKnown := err == nil && !there.SeedUnknown
 	switch {
 	case err != nil && hasBegun(alone):
-		return alone // where the run will say what is damaged
-	case told && there.Seed == c.Seed:
+		return alone // the run will report what is damaged there
+	case seedKnown && there.Seed == c.Seed:
 		return alone
-	case told, hasBegun(alone), severalSeeds, isRun(among):
+	case seedKnown, hasBegun(alone), severalSeeds, isRun(among):
 		return among
 	}
 	return alone
@@ -51,18 +51,18 @@ const seedPrefix = "seed-"
 type Run struct {
 	Dir string
 	Cell
-	// SeedUnknown is set when neither the path nor a file tells the seed, which
-	// is 0 then. A history that was kept alone is such a run.
+	// SeedUnknown reports that neither the path nor a file contains the seed, for example
+	// if there is only a history. Seed is 0 then.
 	SeedUnknown bool
 }
 
-// List finds the runs in root, ordered by condition, batch size and seed:
-// those of a sweep directory, or root itself if it is a run directory. It
-// returns none if root is neither. Other directories are passed over.
+// List finds the runs in root, ordered by condition, batch size and seed: the runs of
+// a sweep directory, or root itself if it is a run directory. It returns none if root
+// is neither. It ignores other directories.
 //
-// The cell of a run in a sweep is told by its path; what the path does not
-// tell, and the cell of root, by config.yaml, summary.json or failure.json. An
-// error is a root that cannot be read, or a damaged file that had to be asked.
+// The path of a run in a sweep says which cell it is. If the path lacks the seed, or if
+// root is the run, config.yaml, summary.json or failure.json says it. It is an error if
+// root cannot be read, or if one of these files is needed but damaged.
 func List(root string) ([]Run, error) {
 	conditions, err := directories(root)
 	if err != nil {
@@ -104,8 +104,8 @@ func listCondition(root, condition string) ([]Run, error) {
 	return runs, nil
 }
 
-// listSeeds finds the runs of one condition at one batch size: that of the only
-// seed, those of further ones, or both.
+// listSeeds finds the runs of one condition at one batch size: the run in dir itself,
+// the runs in its seed-<n> directories, or both.
 func listSeeds(dir string, c Cell) ([]Run, error) {
 	var runs []Run
 	if isRun(dir) {
@@ -132,8 +132,8 @@ func listSeeds(dir string, c Cell) ([]Run, error) {
 	return runs, nil
 }
 
-// directories lists the names of the directories in dir, symbolic links to
-// directories among them.
+// directories lists the names of the directories in dir, including symbolic links to
+// directories.
 func directories(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -151,20 +151,20 @@ func directories(dir string) ([]string, error) {
 	return names, nil
 }
 
-// isRun tells whether a run has begun in dir, or failed before it began.
+// isRun reports whether a run has begun in dir, or failed before it began.
 func isRun(dir string) bool { return hasBegun(dir) || exists(Layout{dir}.Failure()) }
 
-// hasBegun tells whether a run has written anything of its own into dir.
+// hasBegun reports whether a run has written its configuration, history or summary into
+// dir.
 func hasBegun(dir string) bool {
 	l := Layout{dir}
 	return slices.ContainsFunc([]string{l.Config(), l.History(), l.Summary()}, exists)
 }
 
-// cellOf asks the files of a run directory which cell it is, and the path where
-// they do not tell.
+// cellOf finds out which cell the run in dir is, from its files, or else from the path.
 func cellOf(dir string) (Run, error) {
-	for _, ask := range []func(dir string) (*Cell, error){cellOfConfig, cellOfSummary, cellOfFailure} {
-		c, err := ask(dir)
+	for _, cellOfFile := range []func(dir string) (*Cell, error){cellOfConfig, cellOfSummary, cellOfFailure} {
+		c, err := cellOfFile(dir)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && c == nil {
 			continue
 		}
@@ -176,8 +176,8 @@ func cellOf(dir string) (Run, error) {
 	return cellOfPath(dir)
 }
 
-// cellOfConfig reads config.yaml: that of a cell has the cell itself as its
-// sweep.
+// cellOfConfig reads the cell from config.yaml. The sweep in the file of a cell has only
+// this cell.
 func cellOfConfig(dir string) (*Cell, error) {
 	e, err := ReadConfig(dir)
 	if err != nil {
@@ -198,7 +198,7 @@ func cellOfSummary(dir string) (*Cell, error) {
 	return &Cell{s.Condition, s.BatchSize, s.Seed}, checkCondition(Layout{dir}.Summary(), s.Condition)
 }
 
-// cellOfFailure gives nil where the mark does not tell the cell.
+// cellOfFailure returns nil if failure.json does not name the cell.
 func cellOfFailure(dir string) (*Cell, error) {
 	f, err := ReadFailure(dir)
 	if err != nil || f.Cell == nil {
@@ -207,8 +207,8 @@ func cellOfFailure(dir string) (*Cell, error) {
 	return f.Cell, checkCondition(Layout{dir}.Failure(), f.Cell.Condition)
 }
 
-// checkCondition refuses a condition in the file at path that could not be the
-// name of a folder: it becomes part of the report's file names.
+// checkCondition returns an error if the condition in the file at path cannot be the
+// name of a folder, since the report makes file names of it.
 func checkCondition(path, condition string) error {
 	if strings.ContainsFunc(condition, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
 		return &DataError{Path: path, Message: fmt.Sprintf("condition %q is not the name of a folder", condition)}
@@ -216,8 +216,8 @@ func checkCondition(path, condition string) error {
 	return nil
 }
 
-// cellOfPath is the inverse of CellDir, for a history that was kept alone. A
-// path that is not of a sweep gives no cell.
+// cellOfPath is the inverse of CellDir, for run directories with only a history. For a
+// path that is not one of CellDir's, the cell is zero.
 func cellOfPath(dir string) (Run, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {

@@ -89,7 +89,7 @@ func TestSummaryFile(t *testing.T) {
 		t.Error("not complete with a summary")
 	}
 	touch(t, "{\n  \"seed\": 1.5\n}", dir, "summary.json")
-	if _, err := ReadSummary(dir); err == nil || !strings.Contains(err.Error(), "summary.json:2:13: seed: number 1.5 where uint64") {
+	if _, err := ReadSummary(dir); err == nil || !strings.Contains(err.Error(), "summary.json:2:13: seed: number 1.5 instead of a value of type uint64") {
 		t.Errorf("a fractional seed: %v", err)
 	}
 	touch(t, "{\n  \"seed\": 1,", dir, "summary.json")

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// starts is starts.json.
+// starts is the contents of starts.json.
 type starts struct {
-	// Snapshot is the name of the latest snapshot at the last start, empty if there was
-	// none, and Count how many starts found that one.
+	// Snapshot is the name of the latest snapshot at the last start; empty if there was
+	// none. Count is the number of starts since that snapshot.
 	Snapshot string `json:"snapshot"`
 	Count    int    `json:"count"`
 }
 
-// CountStart counts a start of the run in dir, which is made if it does not exist, and
-// returns how many there were since its latest snapshot, this one included.
+// CountStart counts a start of the run in dir, which it creates if it does not exist. It
+// returns the number of starts since the latest snapshot, including this one.
 func CountStart(dir string) (int, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, err
@@ -37,7 +37,7 @@ func CountStart(dir string) (int, error) {
 	return s.Count, writeJSON(path, s)
 }
 
-// ForgetStarts begins to count anew.
+// ForgetStarts resets the count of starts to 0.
 func ForgetStarts(dir string) error {
 	if err := os.Remove(Layout{dir}.Starts()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -45,7 +45,7 @@ func ForgetStarts(dir string) error {
 	return nil
 }
 
-// latestSnapshot is the name of the latest snapshot in dir: they sort by their steps.
+// latestSnapshot returns the name of the latest snapshot in dir. Names sort by steps.
 func latestSnapshot(dir string) (string, error) {
 	entries, err := os.ReadDir(Layout{dir}.Checkpoints())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

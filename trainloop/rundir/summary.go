@@ -11,67 +11,68 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// StatusDone is the Status of a run that trained all its epochs, or as many as
-// there were to train before it stopped early.
+// StatusDone is the Status of a run that has trained all its epochs or has stopped
+// early.
 const StatusDone = "done"
 
-// MostInitialStatistics is the share of BatchNorm's running statistics that may still
-// be what they began with without a word: beyond it evaluations measure these values
-// as well.
+// MostInitialStatistics is the largest share of initial values in BatchNorm's running
+// statistics for which there is no warning. With a larger share, evaluations depend on
+// the initial values.
 const MostInitialStatistics = 0.01
 
-// Summary is summary.json: a complete run in one object.
+// Summary is summary.json: the results of a complete run.
 type Summary struct {
-	// Name is the experiment's, Condition the sweep's; each may be empty.
+	// Name is the name of the experiment, Condition that in the sweep. Either may be
+	// empty.
 	Name      string `json:"name"`
 	Condition string `json:"condition"`
 	Seed      uint64 `json:"seed"`
 	BatchSize int    `json:"batch_size"`
-	// ValAccuracy (0..1) and ValLoss are those after the last epoch.
+	// ValAccuracy (0..1) and ValLoss are measured after the last epoch.
 	ValAccuracy float64 `json:"val_accuracy"`
-	// BestValAccuracy is the highest of all epochs, BestEpoch the first that
+	// BestValAccuracy is the highest of all epochs, BestEpoch the first epoch that
 	// had it, counted from 0.
 	BestValAccuracy float64 `json:"best_val_accuracy"`
 	BestEpoch       int     `json:"best_epoch"`
 	ValLoss         float64 `json:"val_loss"`
-	// Accuracy (0..1) and Loss are those of the last epoch's training batches.
+	// Accuracy (0..1) and Loss are means over the last epoch's training batches.
 	Accuracy float64 `json:"accuracy"`
 	Loss     float64 `json:"loss"`
 	Epochs   int     `json:"epochs"`
 	Steps    int     `json:"steps"`
-	// StoppedEpoch is the last epoch, counted from 0, of a run that ended before
-	// all its epochs were trained, and StopReason why it did; nil and empty for
-	// others.
+	// StoppedEpoch is the last epoch, counted from 0, of a run that stopped early, and
+	// StopReason says why. They are nil and empty for other runs.
 	StoppedEpoch *int   `json:"stopped_epoch,omitempty"`
 	StopReason   string `json:"stop_reason,omitempty"`
-	// RestoredEpoch is the epoch, counted from 0, whose parameters model.onnx has,
-	// and RestoredValAccuracy (0..1) its accuracy; nil where it has the last one's.
+	// RestoredEpoch is the epoch, counted from 0, whose parameters model.onnx has, and
+	// RestoredValAccuracy (0..1) its accuracy. They are nil if it is the last epoch.
 	RestoredEpoch       *int     `json:"restored_epoch,omitempty"`
 	RestoredValAccuracy *float64 `json:"restored_val_accuracy,omitempty"`
-	// InitialStatistics is the share (0..1) of BatchNorm's running statistics that
-	// was still what they began with when the last epoch was evaluated. It is there
-	// where it is above MostInitialStatistics.
+	// InitialStatistics is the share (0..1) that the initial values still had in
+	// BatchNorm's running statistics when the last epoch was evaluated. It is 0 unless
+	// the share is above MostInitialStatistics.
 	InitialStatistics float64 `json:"initial_statistics,omitempty"`
-	// SkippedSteps are those of Steps that mixed precision left out, as their
+	// SkippedSteps is the number of Steps that mixed precision skipped because their
 	// gradients were not finite.
 	SkippedSteps int `json:"skipped_steps,omitempty"`
-	// Parameters counts the network's numbers, with BatchNorm's statistics.
+	// Parameters is the number of elements of all parameters of the network, including
+	// BatchNorm's statistics.
 	Parameters int `json:"parameters"`
-	// Seconds is the sum over the epochs; ImagesPerSecond and DataWait (0..1)
-	// are means over the training time.
+	// Seconds is the sum over the epochs. ImagesPerSecond and DataWait (0..1) are means
+	// over the training time.
 	Seconds         float64 `json:"seconds"`
 	ImagesPerSecond float64 `json:"images_per_second"`
 	DataWait        float64 `json:"data_wait"`
 	// ModelSHA256 is the hash of model.onnx, in hexadecimal digits.
 	ModelSHA256 string `json:"model_sha256"`
-	// Verification is what a comparison of two runtimes on model.onnx found;
-	// runs of earlier versions have none.
+	// Verification is the result of comparing two runtimes on model.onnx; nil for runs of
+	// earlier versions.
 	Verification *Verification `json:"verification,omitempty"`
 	Status       string        `json:"status"`
 }
 
-// StoppedText says after which of its planned epochs a run stopped early, counted
-// from 1; it is empty if the run did not.
+// StoppedText says after which of the planned epochs the run stopped early, counted
+// from 1. It is empty if the run did not stop early.
 func (s Summary) StoppedText(planned int) string {
 	if s.StoppedEpoch == nil {
 		return ""
@@ -79,8 +80,8 @@ func (s Summary) StoppedText(planned int) string {
 	return fmt.Sprintf("after epoch %d of %d", *s.StoppedEpoch+1, planned)
 }
 
-// RestoredText says of which epoch, counted from 1, the model of a run is; it is
-// empty if of the last one.
+// RestoredText says of which epoch, counted from 1, the model of the run is. It is
+// empty for the last epoch.
 func (s Summary) RestoredText() string {
 	if s.RestoredEpoch == nil || s.RestoredValAccuracy == nil {
 		return ""
@@ -88,18 +89,19 @@ func (s Summary) RestoredText() string {
 	return fmt.Sprintf("of epoch %d, validation accuracy %.2f %%", *s.RestoredEpoch+1, 100**s.RestoredValAccuracy)
 }
 
-// Verification is how far ONNX Runtime and pure Go are apart on model.onnx.
+// Verification compares the outputs of ONNX Runtime and of the Go interpreter for
+// model.onnx.
 type Verification struct {
-	// Samples is how many validation images were compared, the first ones.
+	// Samples is the number of validation images that were compared.
 	Samples int `json:"samples"`
-	// LargestDifference is that of all probabilities, and Tolerance how large
-	// it may be.
+	// LargestDifference is the largest difference of a probability, and Tolerance the
+	// largest that is accepted.
 	LargestDifference float64 `json:"largest_difference"`
 	Tolerance         float64 `json:"tolerance"`
 }
 
-// Summarize fills in what the history says: losses, accuracies, epochs, steps
-// and times, and the status StatusDone. Without an epoch there is nothing to say.
+// Summarize returns a Summary with the losses, accuracies, epochs, steps and times of
+// the history, and the status StatusDone. It is zero if the history is empty.
 func Summarize(history []Epoch) Summary {
 	if len(history) == 0 {
 		return Summary{}
@@ -119,9 +121,9 @@ func Summarize(history []Epoch) Summary {
 	return s
 }
 
-// throughput gives the images per second and the share of waiting over all
-// epochs. An epoch's images are as its steps, and its training time is its
-// images by its rate.
+// throughput returns the images per second and the share of waiting over all epochs. It
+// derives the training time of each epoch from its speed and the number of its images,
+// which is proportional to its steps.
 func throughput(history []Epoch) (imagesPerSecond, dataWait float64) {
 	var steps, time, wait float64
 	before := 0
@@ -143,11 +145,12 @@ func throughput(history []Epoch) (imagesPerSecond, dataWait float64) {
 // WriteSummary writes summary.json into the run directory dir.
 func WriteSummary(dir string, s Summary) error { return writeJSON(Layout{dir}.Summary(), s) }
 
-// ReadSummary reads summary.json of the run directory dir. A run that is not
-// complete is an error that wraps fs.ErrNotExist.
+// ReadSummary reads summary.json of the run directory dir. If the run is not complete,
+// the error wraps fs.ErrNotExist.
 func ReadSummary(dir string) (Summary, error) { return readJSON[Summary](Layout{dir}.Summary()) }
 
-// RemoveSummary makes the run in dir one that is not complete, durably.
+// RemoveSummary durably removes summary.json, so that the run in dir is not complete any
+// more.
 func RemoveSummary(dir string) error {
 	if err := os.Remove(Layout{dir}.Summary()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -159,21 +162,21 @@ func RemoveSummary(dir string) error {
 type Failure struct {
 	// Error is the message that the run ended with.
 	Error string `json:"error"`
-	// ExitStatus is that of its process; -1 when a signal ended it.
+	// ExitStatus is the exit status of its process; -1 if a signal ended it.
 	ExitStatus int `json:"exit_status"`
-	// Cell is which run failed. A run can fail before it has written anything
-	// else that tells its seed. It is nil in marks of earlier versions.
+	// Cell says which run failed, since a run can fail before it has written any other
+	// file with its seed. It is nil in files of earlier versions.
 	Cell *Cell `json:"cell,omitempty"`
 }
 
 // WriteFailure marks the run in dir as failed.
 func WriteFailure(dir string, f Failure) error { return writeJSON(Layout{dir}.Failure(), f) }
 
-// ReadFailure reads the mark of WriteFailure. Without one the error wraps
-// fs.ErrNotExist.
+// ReadFailure reads failure.json of the run directory dir. If there is none, the error
+// wraps fs.ErrNotExist.
 func ReadFailure(dir string) (Failure, error) { return readJSON[Failure](Layout{dir}.Failure()) }
 
-// ClearFailure takes the mark away, if there is one, for the run to start again.
+// ClearFailure removes failure.json, if there is one, so that the run can start again.
 func ClearFailure(dir string) error {
 	if err := os.Remove(Layout{dir}.Failure()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -202,7 +205,8 @@ func readJSON[T any](path string) (T, error) {
 	return v, nil
 }
 
-// jsonError adds the place that encoding/json gives as an offset.
+// jsonError converts an error of encoding/json, which has an offset, to a *DataError with
+// line and column.
 func jsonError(path string, data []byte, err error) error {
 	e := &DataError{Path: path, Message: err.Error()}
 	var syntax *json.SyntaxError
@@ -213,7 +217,7 @@ func jsonError(path string, data []byte, err error) error {
 		offset = syntax.Offset
 	case errors.As(err, &kind):
 		offset = kind.Offset
-		e.Message = fmt.Sprintf("%.80s: %.80s where %s is wanted", kind.Field, kind.Value, kind.Type)
+		e.Message = fmt.Sprintf("%.80s: %.80s instead of a value of type %s", kind.Field, kind.Value, kind.Type)
 	default:
 		return e
 	}

@@ -1,17 +1,17 @@
-// Package schedule gives the learning rate of every step of a run.
+// Package schedule computes the learning rate of every step of a run.
 //
-// A Schedule is a pure function of the step, so resuming needs no state and a
-// rate can be looked up, tested and drawn for any step. One that waits for a
-// plateau is a pure function of the step and of the history so far, which a run
-// keeps anyway:
+// A Schedule is a pure function of the step, so that a run that resumes needs no
+// saved state, and the rate of any step can be computed, tested and plotted. The
+// schedule of a Plateau also depends on the history so far, which a run keeps
+// anyway:
 //
 //	s, err := schedule.New(experiment, stepsPerEpoch)
 //	rate := s.Rate(step) // step counts from 0 over the whole run
 //	s = s.Given(schedule.Monitor(experiment.Schedule).Values(history)) // after each epoch
 //
-// New follows the configuration: the rate of the reference batch is scaled to
-// the batch size, changes by the schedule's kind, and is preceded by a gradual
-// warmup if there is one. The parts can also be put together by hand:
+// New makes the schedule of an experiment: it scales the rate of the reference batch
+// to the batch size, changes it as the kind of schedule says, and puts a gradual
+// warmup before it, if there is one. Programs can also combine the parts themselves:
 //
 //	s := schedule.Cosine(0.8, 0, 500, 10_000).After(schedule.Ramp{From: 0.1, Steps: 500, Every: 1})
 //

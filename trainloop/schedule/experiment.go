@@ -9,15 +9,15 @@ import (
 	"onnxlab/trainloop/monitor"
 )
 
-// New gives the schedule of an experiment whose epochs have stepsPerEpoch
-// steps, at least 1. Epochs count from 0: a decay at epoch 60 holds from step
-// 60 x stepsPerEpoch on. A warmup takes the place of the first epochs, and all
-// kinds but step start after it.
+// New returns the schedule of an experiment whose epochs have stepsPerEpoch
+// steps, at least 1. Epochs count from 0: a decay at epoch 60 applies from step
+// 60 x stepsPerEpoch on. A warmup replaces the first epochs. All kinds except step
+// start after it.
 //
-// Warmup rises from the rate of the reference batch. At batches smaller than
-// that, whose rate is lower, it starts from their own rate: it never begins
-// above what it leads to. One that would fall, since a decay or the start of
-// one-cycle lies below where it begins, or that is longer than the run, is an error.
+// The warmup rises from the rate of the reference batch. For smaller batches, whose
+// scaled rate is lower, it is constant at that rate. A warmup that would fall, because
+// the rate after it is lower than the rate at which it starts, or that is longer than
+// the run, is an error.
 func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	if stepsPerEpoch < 1 {
 		return Schedule{}, fmt.Errorf("make the learning-rate schedule: %d steps in an epoch are fewer than 1: the batch size %d is more than the training images", stepsPerEpoch, e.Train.BatchSize)
@@ -39,7 +39,7 @@ func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	if e.Schedule.WarmupBy == "epoch" {
 		ramp.Every = stepsPerEpoch
 	}
-	const rounding = 1e-9 // of a cosine that begins at the peak, too
+	const rounding = 1e-9 // even a cosine that begins at the peak is not exact
 	if full := s.Rate(begin); begin > 0 && full < ramp.From*(1-rounding) {
 		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: the rate would fall from %.4g to %.4g within the warmup, where it is to rise", ramp.From, full)
 	}
@@ -92,7 +92,7 @@ func afterWarmup(c configs.Schedule, peak float64, stepsPerEpoch, begin, end int
 	return Schedule{}, fmt.Errorf("schedule.kind: %q is not one of %s", c.Kind, strings.Join(configs.Choices("schedule.kind"), ", "))
 }
 
-// Monitor is what the settings say that a plateau schedule follows.
+// Monitor returns the quantity that a plateau schedule with these settings follows.
 func Monitor(c configs.Schedule) monitor.Monitor {
 	return monitor.Monitor{Quantity: c.Monitor, MinDelta: c.MinDelta}
 }

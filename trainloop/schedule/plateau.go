@@ -2,33 +2,34 @@ package schedule
 
 import "onnxlab/trainloop/monitor"
 
-// Plateau says when a rate is lowered because a quantity of the history no
-// longer improves. It follows Keras's ReduceLROnPlateau, epoch by epoch.
-// PyTorch's, with threshold_mode "abs", does the same with a patience one lower
-// and, where the cooldown is above 0, a cooldown one lower: it lowers the rate in
-// the epoch after its patience is over, and counts none of the cooldown's epochs.
+// Plateau lowers the rate when a quantity of the history no longer improves, exactly
+// as Keras's ReduceLROnPlateau does. PyTorch's, with threshold_mode "abs", does the
+// same if its patience, and its cooldown if that is above 0, are one lower: it lowers
+// the rate in the epoch after its patience is over, and counts none of the cooldown's
+// epochs.
 type Plateau struct {
 	monitor.Monitor
-	// Factor, in (0, 1), is what the rate is multiplied by.
+	// Factor, in (0, 1), is the factor by which the rate is multiplied.
 	Factor float64
-	// Patience, 1 or more, is after how many epochs in a row without an
-	// improvement the rate is lowered.
+	// Patience, 1 or more, is the number of epochs in a row without an improvement
+	// after which the rate is lowered.
 	Patience int
-	// Cooldown is how many epochs after that count for nothing but the best
-	// value; the last of them counts again.
+	// Cooldown is the number of epochs after that in which only the best value is
+	// updated; the last of them counts towards Patience again.
 	Cooldown int
-	// Least is the rate that is not gone below.
+	// Least is the lowest rate.
 	Least float64
-	// Begin is the first epoch that counts, from 0: that after the warmup.
+	// Begin is the first epoch that counts: the one after the warmup, counted from 0.
 	Begin int
 	// StepsPerEpoch is 1 or more.
 	StepsPerEpoch int
 }
 
-// Schedule starts at the rate. It needs the history, by [Schedule.Given], and
-// takes epochs beyond it to have the last rate that is known.
+// Schedule returns a schedule that starts at the rate. [Schedule.Given] tells it the
+// history; epochs after the one that follows the history have that epoch's rate.
 func (p Plateau) Schedule(rate float64) Schedule { return p.given(rate, nil) }
 
+// given returns the schedule after epochs with the values seen.
 func (p Plateau) given(rate float64, seen []float64) Schedule {
 	rates := p.rates(rate, seen)
 	return Schedule{
@@ -37,7 +38,7 @@ func (p Plateau) given(rate float64, seen []float64) Schedule {
 	}
 }
 
-// rates are those of the epochs that were seen and of the next one.
+// rates returns the rates of the epochs with the values seen, and of the next epoch.
 func (p Plateau) rates(rate float64, seen []float64) []float64 {
 	rates := []float64{rate}
 	best, wait, cooldown := p.Worst(), 0, 0

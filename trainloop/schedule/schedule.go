@@ -10,8 +10,8 @@ type Schedule struct {
 	given func(seen []float64) Schedule
 }
 
-// Given returns the schedule after epochs in which the quantity that it monitors
-// came to these values: Plateau follows them, all others are what they were.
+// Given returns the schedule after epochs in which the monitored quantity had the
+// values seen. Only the schedule of a Plateau depends on them.
 func (s Schedule) Given(seen []float64) Schedule {
 	if s.given == nil {
 		return s
@@ -19,8 +19,8 @@ func (s Schedule) Given(seen []float64) Schedule {
 	return s.given(seen)
 }
 
-// Rate is the learning rate of a step, counted from 0. Steps before the first
-// have the first's rate, steps after the end the last one's.
+// Rate returns the learning rate of a step, counted from 0. Negative steps have the
+// rate of the first step, and steps after the end that of the last.
 func (s Schedule) Rate(step int) float64 {
 	if s.rate == nil {
 		return 0
@@ -28,21 +28,22 @@ func (s Schedule) Rate(step int) float64 {
 	return s.rate(max(step, 0))
 }
 
-// MomentumCorrection is what the old velocity is multiplied by at a step,
-// besides the momentum, when the velocity holds the rate as in Keras's
+// MomentumCorrection returns the factor of the old velocity at a step, in addition to
+// the momentum, for optimizers whose velocity contains the rate, as Keras's does:
 //
 //	v <- mu v - rate g;  w <- w + v
 //
-// There the velocity carries the rates of the past, and after a change from
-// rate r to r' its steps are still r/r' times what they would be under the new
-// rate; Goyal et al. 2017 (section 3, equation 10 and remark 2) therefore
-// update v <- mu (r'/r) v - r' g. This is r'/r.
+// This velocity contains the rates of past steps. After a change from rate r to r', its
+// steps are still r/r' times as long as they would be with the new rate. Goyal et
+// al. 2017 (section 3, equation 10 and remark 2) therefore update
+// v <- mu (r'/r) v - r' g. MomentumCorrection returns r'/r.
 //
-// The other form, v <- mu v + g; w <- w - rate v (equation 9, PyTorch's SGD),
-// applies the new rate to the whole velocity already and must not be
-// corrected: both forms take the same steps exactly when this one is.
+// The other form, v <- mu v + g; w <- w - rate v (equation 9, PyTorch's SGD), applies
+// the new rate to the whole velocity, and must not be corrected. With the correction,
+// the first form takes exactly the steps of the second.
 //
-// At the first step, and after a rate of 0, there is nothing to correct: 1.
+// At the first step, and after a rate of 0, there is nothing to correct, and the
+// factor is 1.
 func (s Schedule) MomentumCorrection(step int) float64 {
 	before := s.Rate(step - 1)
 	if step <= 0 || before == 0 {
@@ -56,8 +57,8 @@ func Constant(rate float64) Schedule {
 	return Schedule{rate: func(int) float64 { return rate }}
 }
 
-// Step multiplies the rate by factor from each step of at on, which is in
-// ascending order.
+// Step multiplies the rate by factor at each of the steps at, which are in ascending
+// order.
 func Step(rate, factor float64, at []int) Schedule {
 	at = append([]int(nil), at...)
 	return Schedule{rate: func(step int) float64 {
@@ -100,8 +101,8 @@ func Polynomial(peak, final, power float64, begin, end int) Schedule {
 }
 
 // OneCycle rises from start to peak along half a cosine during the share
-// peakAt of the steps from begin to end, and falls to final along another,
-// which it reaches at the step end-1. The seam is where PyTorch's OneCycleLR
+// peakAt of the steps from begin to end, and falls along another half to final,
+// which it reaches at the step end-1. The peak is where PyTorch's OneCycleLR
 // has it: peakAt x (end - begin) - 1 steps after begin, which need not be a
 // whole number.
 func OneCycle(start, peak, final, peakAt float64, begin, end int) Schedule {
@@ -124,7 +125,7 @@ func anneal(a, b, x float64) float64 {
 	return b + (a-b)*(1+math.Cos(math.Pi*x))/2
 }
 
-// share is how far step is from begin (0) to end (1).
+// share returns where step lies between begin (0) and end (1).
 func share(step, begin, end int) float64 {
 	if end <= begin {
 		return 1

@@ -1,20 +1,20 @@
 package schedule
 
-// Ramp is a gradual warmup: the rate rises in a straight line from a base
-// rate, which it has at step 0, to that of the schedule which follows.
+// Ramp is a gradual warmup: the rate rises linearly from a base rate at step 0 to the
+// rate of the schedule that follows.
 type Ramp struct {
 	// From is the rate at step 0.
 	From float64
-	// Steps is how many steps the ramp has; the next one is at full rate.
+	// Steps is the number of steps of the ramp. The step after it has the full rate.
 	Steps int
-	// Every is after how many steps the rate changes: 1 is each step, the
-	// steps of an epoch make a staircase. It divides Steps.
+	// Every is the number of steps between changes of the rate: 1, or the steps of an
+	// epoch for a warmup in stairs. It divides Steps.
 	Every int
 }
 
-// After puts a warmup before s, in place of s's own first steps: s keeps its
-// own count, so that a decay at epoch 60 stays at epoch 60. The ramp ends at
-// s's rate at the seam (Goyal et al. 2017, section 2.2).
+// After returns s with its first steps replaced by a warmup. A decay of s at epoch 60
+// stays at epoch 60. The ramp rises to the rate that s has after it (Goyal et al. 2017,
+// section 2.2).
 func (s Schedule) After(warmup Ramp) Schedule {
 	if warmup.Steps <= 0 {
 		return s

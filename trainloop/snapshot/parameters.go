@@ -13,17 +13,18 @@ import (
 
 const statisticsFile = "statistics"
 
-// WriteStatistics adds statistics that were measured anew.
+// WriteStatistics adds recalibrated running statistics to the snapshot.
 func (p *Pending) WriteStatistics(statistics []checkpoint.Tensor) error {
 	return checkpoint.Write(filepath.Join(p.tmp, statisticsFile), &checkpoint.Checkpoint{Frozen: statistics})
 }
 
-// Parameters is that of the snapshot which this will be.
+// Parameters returns what Parameters will return for the finished snapshot.
 func (p *Pending) Parameters() (*checkpoint.Checkpoint, error) { return Parameters(p.tmp) }
 
-// Parameters returns the parameters of the snapshot at path as models are made of them:
-// those of its checkpoint, but for averages of parameters, which take their place, and
-// running statistics that were measured anew. Training goes on from the checkpoint itself.
+// Parameters returns the parameters of the snapshot at path with which models are exported
+// and evaluated: those of its checkpoint, with averages of parameters and recalibrated running
+// statistics in place of the originals, if there are any. Training resumes from the checkpoint
+// itself.
 func Parameters(path string) (*checkpoint.Checkpoint, error) {
 	c, err := checkpoint.Read(CheckpointPath(path))
 	if err != nil {

@@ -85,7 +85,7 @@ func TestForeignStatistics(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Check(path); err == nil || !strings.Contains(err.Error(), "its manifest does not tell") {
+	if _, err := Check(path); err == nil || !strings.Contains(err.Error(), "that its manifest does not name") {
 		t.Errorf("error %v", err)
 	}
 	p, err := Begin(t.TempDir())

@@ -1,12 +1,12 @@
-// Package snapshot keeps the states that a training run can go on from.
+// Package snapshot stores states from which a training run can resume.
 //
 // A snapshot is a directory "step-<n>" with the file "checkpoint", as ONNX
 // Runtime writes it, and "manifest.json", which holds the position in the run,
 // the hashes of its configuration and data, the size and SHA-256 of the
-// checkpoint, and the SHA-256 of itself. It appears by rename when it is
-// complete; one that is damaged since is refused by name. The file "statistics",
-// of the same form, has running statistics that were measured anew for models;
-// training goes on without them.
+// checkpoint, and the SHA-256 of the manifest itself. The directory gets its name by
+// a rename when it is complete. A snapshot that is damaged later is reported by its
+// path. The file "statistics", in the same format as the checkpoint, has recalibrated
+// running statistics for models; training resumes without them.
 //
 //	s, err := snapshot.Begin(dir)           // in a temporary directory
 //	err = trainer.Save(s.CheckpointPath())
@@ -40,44 +40,44 @@ const (
 	checkpointFile = "checkpoint"
 	manifestFile   = "manifest.json"
 	prefix         = "step-"
-	// maxManifest bounds what is read of a manifest, in bytes.
+	// maxManifest is the largest size of a manifest that is read, in bytes.
 	maxManifest = 1 << 20
 )
 
-// Manifest says what a snapshot is of.
+// Manifest describes a snapshot.
 type Manifest struct {
 	Format int `json:"format"`
-	// Step is how many optimizer steps were done, over all epochs.
+	// Step is the number of optimizer steps so far, over all epochs.
 	Step int `json:"step"`
 	// Epoch is the epoch that the next step belongs to, counted from 0.
 	Epoch int `json:"epoch"`
-	// Partial is what the steps of that epoch added up to so far.
+	// Partial has the sums over the steps of that epoch so far.
 	Partial Partial `json:"partial"`
-	// ValAccuracy is that of the epoch that the snapshot ends; nil within an
-	// epoch.
+	// ValAccuracy is the validation accuracy after the epoch at whose end the snapshot
+	// was taken; nil if it was taken within an epoch.
 	ValAccuracy *float64 `json:"val_accuracy,omitempty"`
 
-	// LossScale is that of the next step of mixed precision, nil in float32.
+	// LossScale is the loss scale of the next step in mixed precision, nil in float32.
 	LossScale *lossscale.Scale `json:"loss_scale,omitempty"`
 
 	ConfigHash string `json:"config_hash"`
 	DataHash   string `json:"data_hash"`
-	// FromHash is that of the parameters of another run that this one began with;
-	// empty if it did not.
+	// FromHash is the hash of the parameters of another run that this run began with;
+	// empty if they were random.
 	FromHash string `json:"from_hash,omitempty"`
 
 	CheckpointBytes  int64  `json:"checkpoint_bytes"`
 	CheckpointSHA256 string `json:"checkpoint_sha256"`
-	// StatisticsBytes and StatisticsSHA256 are those of the statistics that were
-	// measured anew; 0 and empty where there are none.
+	// StatisticsBytes and StatisticsSHA256 are the size and hash of the file with
+	// recalibrated statistics; 0 and empty if there is none.
 	StatisticsBytes  int64  `json:"statistics_bytes,omitempty"`
 	StatisticsSHA256 string `json:"statistics_sha256,omitempty"`
 
-	// ManifestSHA256 is that of the manifest's file in which this is empty.
+	// ManifestSHA256 is the hash of the manifest's file with this field empty.
 	ManifestSHA256 string `json:"manifest_sha256"`
 }
 
-// encode is the manifest's file, with the hash of itself.
+// encode returns the contents of the manifest's file, with its own hash filled in.
 func (m Manifest) encode() ([]byte, error) {
 	m.ManifestSHA256 = ""
 	data, err := json.MarshalIndent(m, "", "  ")
@@ -90,13 +90,13 @@ func (m Manifest) encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// Partial is the sums over the steps of an unfinished epoch.
+// Partial has the sums over the steps of an unfinished epoch.
 type Partial struct {
 	Steps   int     `json:"steps"`
 	Loss    float64 `json:"loss"`
 	Correct int     `json:"correct"`
-	// Seconds and Wait are the time that the steps took and that part of it in
-	// which the trainer waited for data.
+	// Seconds is the time that the steps took, and Wait the part of it in which the
+	// trainer waited for data.
 	Seconds float64 `json:"seconds"`
 	Wait    float64 `json:"wait"`
 }
@@ -118,15 +118,15 @@ func Begin(dir string) (*Pending, error) {
 	return &Pending{dir: dir, tmp: tmp}, nil
 }
 
-// CheckpointPath is where the caller writes the checkpoint.
+// CheckpointPath returns the path to which the caller has to write the checkpoint.
 func (p *Pending) CheckpointPath() string { return filepath.Join(p.tmp, checkpointFile) }
 
 // Abort removes what was written. It does nothing after Commit.
 func (p *Pending) Abort() error { return os.RemoveAll(p.tmp) }
 
-// Commit makes the snapshot visible, durably, and returns its path. Format and
-// the sizes and hashes are filled in. A whole snapshot of the same step that is
-// there already is kept in its place.
+// Commit gives the snapshot its final name, durably, and returns its path. It fills in
+// Format and the sizes and hashes. If there already is an undamaged snapshot of the same
+// step, Commit keeps that instead.
 func (p *Pending) Commit(m Manifest) (string, error) {
 	path, err := p.commit(m)
 	if err != nil {
@@ -191,7 +191,7 @@ func Check(path string) (Manifest, error) {
 		return m, checkFile(path, statisticsFile, m.StatisticsBytes, m.StatisticsSHA256)
 	}
 	if _, err := os.Lstat(filepath.Join(path, statisticsFile)); err == nil {
-		return m, fmt.Errorf("snapshot %q is damaged: it has statistics, of which its manifest does not tell", path)
+		return m, fmt.Errorf("snapshot %q is damaged: it has a file statistics that its manifest does not name", path)
 	}
 	return m, nil
 }
@@ -203,8 +203,8 @@ func checkFile(path, name string, wantSize int64, wantSum string) error {
 		return fmt.Errorf("check snapshot %q: %w", path, err)
 	}
 	defer f.Close()
-	// One byte more tells that the file is longer: it may be of terabytes of
-	// zeros that take no room.
+	// Reading one byte more is enough to see that the file is longer. A sparse file may
+	// have terabytes.
 	size, sum, err := hashOf(io.LimitReader(f, max(wantSize, 0)+1))
 	if err != nil {
 		return fmt.Errorf("check snapshot %q: %w", path, err)
@@ -234,7 +234,7 @@ func readManifest(path string) (Manifest, error) {
 		return m, fmt.Errorf("read snapshot %q: format %d; this program knows format %d", path, m.Format, Format)
 	}
 	if m.Step < 0 || m.Epoch < 0 || m.Partial.Steps < 0 {
-		return m, fmt.Errorf("read snapshot %q: step %d, epoch %d and %d steps of it: negative", path, m.Step, m.Epoch, m.Partial.Steps)
+		return m, fmt.Errorf("read snapshot %q: step %d, epoch %d and %d steps of the epoch cannot be negative", path, m.Step, m.Epoch, m.Partial.Steps)
 	}
 	if again, err := m.encode(); err != nil || !bytes.Equal(again, data) {
 		return m, fmt.Errorf("read snapshot %q: it is damaged: its SHA-256 is not the %.80q that it names", path, m.ManifestSHA256)
@@ -242,16 +242,16 @@ func readManifest(path string) (Manifest, error) {
 	return m, nil
 }
 
-// Path is where Commit puts the snapshot of a step in dir.
+// Path returns the path at which Commit puts the snapshot of a step in dir.
 func Path(dir string, step int) string {
 	return filepath.Join(dir, fmt.Sprintf("%s%08d", prefix, step))
 }
 
-// CheckpointPath is the checkpoint of the snapshot at path.
+// CheckpointPath returns the path of the checkpoint in the snapshot at path.
 func CheckpointPath(path string) string { return filepath.Join(path, checkpointFile) }
 
-// List returns the paths of the snapshots in dir, the latest first. A missing
-// dir has none.
+// List returns the paths of the snapshots in dir, the latest first. If dir does not
+// exist, there are none.
 func List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -275,10 +275,10 @@ func List(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// DamagedError is the error of a directory in which no snapshot is whole.
+// DamagedError is the error for a directory whose snapshots are all damaged.
 type DamagedError struct {
 	Dir string
-	// Damaged say what is wrong with each, the latest first.
+	// Damaged has one error for each snapshot, the latest first.
 	Damaged []error
 }
 
@@ -288,9 +288,9 @@ func (e *DamagedError) Error() string {
 		e.Dir, errors.Join(e.Damaged...))
 }
 
-// Latest returns the latest snapshot in dir that is whole, and its path. What
-// is wrong with later ones comes as damaged. Where none is whole err is a
-// *DamagedError, and where there is none it wraps fs.ErrNotExist.
+// Latest returns the manifest and the path of the latest snapshot in dir that is not
+// damaged, and in damaged what is wrong with later ones. If all are damaged, err is a
+// *DamagedError; if there are none, err wraps fs.ErrNotExist.
 func Latest(dir string) (m Manifest, path string, damaged []error, err error) {
 	paths, err := List(dir)
 	if err != nil {
@@ -310,7 +310,7 @@ func Latest(dir string) (m Manifest, path string, damaged []error, err error) {
 }
 
 // Best returns the path of the snapshot in dir with the best validation
-// accuracy, the earliest of equals.
+// accuracy, or of the earliest if several have it.
 func Best(dir string) (string, error) {
 	paths, err := List(dir)
 	if err != nil {
@@ -324,10 +324,9 @@ func Best(dir string) (string, error) {
 	return best, err
 }
 
-// Prune removes all snapshots in dir but the latest `keep`, at least one, the
-// one with the best validation accuracy and those of the steps in also, and
-// leftovers of killed processes. Call it only when the latest one is known to be
-// whole.
+// Prune removes snapshots in dir, and leftovers of killed processes. It keeps the latest
+// `keep` snapshots (at least one), the one with the best validation accuracy, and those
+// of the steps in also. Call it only after checking that the latest one is not damaged.
 func Prune(dir string, keep int, also ...int) error {
 	paths, err := List(dir)
 	if err != nil {
@@ -345,8 +344,8 @@ func Prune(dir string, keep int, also ...int) error {
 		if slices.Contains(stay, p) {
 			continue
 		}
-		// The manifest goes first: what is left of a removal that is cut
-		// short is no snapshot.
+		// The manifest goes first, so that a removal that is interrupted does not
+		// leave anything that looks like a snapshot.
 		if err := os.Remove(filepath.Join(p, manifestFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove old snapshot: %w", err)
 		}
@@ -357,8 +356,8 @@ func Prune(dir string, keep int, also ...int) error {
 	return durable.RemoveLeftovers(dir, 0)
 }
 
-// bestOf returns the path with the best validation accuracy, the earliest of
-// equals.
+// bestOf returns the path with the best validation accuracy, or the earliest if several
+// have it.
 func bestOf(paths []string) string {
 	best, accuracy := "", -1.0
 	for _, p := range slices.Backward(paths) {

@@ -17,13 +17,13 @@ import (
 type Misfit struct {
 	// From names the source.
 	From string
-	// Differences say what does not fit, a parameter a line.
+	// Differences has one line for each parameter that does not fit.
 	Differences []string
-	// Network names the settings of the source's network; empty if they are unknown.
+	// Network lists the settings of the source's network; empty if they are unknown.
 	Network string
 }
 
-// mostDifferences is how many a message lists; nobody reads more.
+// mostDifferences is how many differences a message lists.
 const mostDifferences = 12
 
 // Error lists the first differences and counts the others.
@@ -39,11 +39,11 @@ func (e *Misfit) Error() string {
 	return fmt.Sprintf("the parameters of %s do not fit the network:\n  %s\n%s", e.From, strings.Join(lines, "\n  "), advice)
 }
 
-// Fit returns the parameters that the network begins with: those of the source. If the
-// source has other classes, the parameters of the last layer are drawn by the seed
-// instead. Classes are the same if their names are, or if one side has no names and
-// there are as many. Parameters of another network are a *Misfit; parameters that are
-// not finite are a *rundir.DataError.
+// Fit returns a checkpoint of the network with the parameters of the source. If the
+// classes differ, the parameters of the last layer are initialised from the seed
+// instead. Classes are the same if their names are equal, or if one side has no names
+// and their number is equal. Parameters of another network are a *Misfit error;
+// parameters that are not finite are a *rundir.DataError.
 func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*checkpoint.Checkpoint, Start, error) {
 	start := Start{From: s.String()}
 	own := map[string]checkpoint.Tensor{}
@@ -138,8 +138,8 @@ func lastLayer(n *onnxmodels.Network) []string {
 	return names
 }
 
-// differInLast tells whether two shapes are the same but for the last dimension,
-// which is that of the classes.
+// differInLast reports whether two shapes are equal except for the last dimension,
+// which is the number of classes.
 func differInLast(a, b []int) bool {
 	k := len(a) - 1
 	return len(a) == len(b) && k >= 0 && slices.Equal(a[:k], b[:k])

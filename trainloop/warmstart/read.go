@@ -27,9 +27,9 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// Read reads the parameters of what is at path: the latest checkpoint of a run,
-// a snapshot in one, a checkpoint file, or a model that package onnxmodels wrote
-// with its BatchNorm kept. What is none of these, or damaged, is a
+// Read reads parameters from path, which is a run directory (its latest snapshot is
+// read), a snapshot, a checkpoint file, or a model that package onnxmodels wrote
+// without folding BatchNorm. If it is none of these, or damaged, the error is a
 // *rundir.DataError.
 func Read(path string) (*Source, error) {
 	info, err := os.Stat(path)
@@ -54,11 +54,11 @@ func Read(path string) (*Source, error) {
 	return readModel(path)
 }
 
-// ReadBest reads the parameters of the checkpoint of a run that has the best
-// validation accuracy.
+// ReadBest reads the parameters of a run from the snapshot with the best validation
+// accuracy.
 func ReadBest(dir string) (*Source, error) { return readRun(dir, rundir.BestSnapshot) }
 
-// fault is the error of the file or the directory at path.
+// fault returns a *rundir.DataError about the file or directory at path.
 func fault(path string, err error) error {
 	if cause := (*fs.PathError)(nil); errors.As(err, &cause) && cause.Path == path {
 		err = cause.Err
@@ -66,7 +66,7 @@ func fault(path string, err error) error {
 	return &rundir.DataError{Path: path, Message: err.Error()}
 }
 
-// readRun reads the snapshot of a run that choose finds in its directory.
+// readRun reads a snapshot of the run in dir. choose returns the path of the snapshot.
 func readRun(dir string, choose func(dir string) (string, error)) (*Source, error) {
 	switch rundir.KindOf(dir) {
 	case rundir.OfSweep:
@@ -75,7 +75,7 @@ func readRun(dir string, choose func(dir string) (string, error)) (*Source, erro
 		return nil, fault(dir, errors.New("is no run: take the directory of a run, a checkpoint or a model.onnx"))
 	}
 	path, err := choose(dir)
-	var named *rundir.DataError // which has its own path
+	var named *rundir.DataError // names a path already
 	switch {
 	case errors.As(err, &named):
 		return nil, err
@@ -85,7 +85,8 @@ func readRun(dir string, choose func(dir string) (string, error)) (*Source, erro
 	return readSnapshot(dir, path)
 }
 
-// readSnapshot reads the snapshot at path. Messages are to name it as named.
+// readSnapshot reads the snapshot at path. Messages call it named, which is the path
+// that the user gave.
 func readSnapshot(named, path string) (*Source, error) {
 	m, err := snapshot.Check(path)
 	if err != nil {
@@ -103,14 +104,15 @@ func readSnapshot(named, path string) (*Source, error) {
 	return s, nil
 }
 
-// The properties of a checkpoint in which Write keeps what parameters do not tell.
+// The properties of a checkpoint in which Write stores the origin and the classes of a
+// source.
 const (
 	propertyFrom    = "onnxlab.from"
 	propertyClasses = "onnxlab.classes"
 )
 
-// readCheckpoint reads the checkpoint file at path. That of a run's snapshot has
-// the run's classes.
+// readCheckpoint reads the checkpoint file at path. If it is in the snapshot of a run, the
+// source has the run's classes.
 func readCheckpoint(named, path string) (*Source, error) {
 	c, err := checkpoint.Read(path)
 	if err != nil {
@@ -119,7 +121,7 @@ func readCheckpoint(named, path string) (*Source, error) {
 	return sourceOf(artifact.Averaged(c), named, path)
 }
 
-// sourceOf makes a source of the checkpoint at path.
+// sourceOf makes a source of c, which was read from path.
 func sourceOf(c *checkpoint.Checkpoint, named, path string) (*Source, error) {
 	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
 	s.Parameters = slices.DeleteFunc(s.Parameters, func(t checkpoint.Tensor) bool {
@@ -134,12 +136,12 @@ func sourceOf(c *checkpoint.Checkpoint, named, path string) (*Source, error) {
 		}
 		return s, nil
 	}
-	return s, s.askRun(filepath.Dir(filepath.Dir(path)))
+	return s, s.readRunFiles(filepath.Dir(filepath.Dir(path)))
 }
 
-// askRun takes from the files of the run whose checkpoints these are, if they are
-// one's, what checkpoints do not tell.
-func (s *Source) askRun(checkpoints string) error {
+// readRunFiles sets Classes and Network from the files of the run with this directory of
+// checkpoints. It does nothing if the directory does not belong to a run.
+func (s *Source) readRunFiles(checkpoints string) error {
 	dir := filepath.Dir(checkpoints)
 	if (rundir.Layout{Dir: dir}).Checkpoints() != checkpoints || rundir.KindOf(dir) != rundir.OfRun {
 		return nil
@@ -157,7 +159,8 @@ func (s *Source) askRun(checkpoints string) error {
 	return nil
 }
 
-// settingsOf says by which settings a network was made, for the advice to make one like it.
+// settingsOf lists the settings that made a network, so that a message can advise to use
+// the same ones.
 func settingsOf(m configs.Model) string {
 	switch m.Kind {
 	case configs.KindCNN:
@@ -172,8 +175,8 @@ func settingsOf(m configs.Model) string {
 	return ""
 }
 
-// Write keeps the source in a checkpoint file. Read gives it back, with what it was
-// from as its place.
+// Write writes the source to a checkpoint file. Read returns an equal source, except that
+// its Place names the original source.
 func (s *Source) Write(path string) error {
 	c := &checkpoint.Checkpoint{Trainable: s.Parameters}
 	c.Properties.Strings = map[string]string{propertyFrom: s.String()}
@@ -187,8 +190,8 @@ func (s *Source) Write(path string) error {
 	return checkpoint.Write(path, c)
 }
 
-// readModel reads the parameters of a model. Which of its initializers are those
-// and not constants, package inspect tells.
+// readModel reads the parameters of a model. Package inspect says which initializers are
+// parameters, and which are constants.
 func readModel(path string) (*Source, error) {
 	m, err := modelfile.Read(path)
 	if err != nil {
@@ -219,7 +222,8 @@ func readModel(path string) (*Source, error) {
 	return s, nil
 }
 
-// tensorOf returns an initializer, without data if that is not float32.
+// tensorOf converts an initializer. The result has no data if the initializer is not
+// float32.
 func tensorOf(t *onnxpb.Tensor) checkpoint.Tensor {
 	x := checkpoint.Tensor{Name: t.GetName(), Shape: []int{}}
 	for _, d := range t.GetDims() {
@@ -239,14 +243,14 @@ func tensorOf(t *onnxpb.Tensor) checkpoint.Tensor {
 	return x
 }
 
-// foldedFault is the error of a model whose BatchNorm is folded, with the command
-// that makes one in which it is kept.
+// foldedFault returns the error for a model whose BatchNorm is folded. It names the command
+// that exports the model without folding.
 func (s *Source) foldedFault() error {
 	run := "RUN"
 	if dir := filepath.Dir(s.Path); rundir.KindOf(dir) == rundir.OfRun {
 		run = dir
 	}
-	return s.fault("its BatchNorm is folded into the convolutions, and cannot be trained on: take the run, --from %s, or what 'pipeline export model --run %s --fold=false --out unfolded.onnx' writes", run, run)
+	return s.fault("its BatchNorm is folded into the convolutions, and cannot be trained further: start from the run with --from %s, or from the model that 'pipeline export model --run %s --fold=false --out unfolded.onnx' writes", run, run)
 }
 
 func isFile(path string) bool {
@@ -254,7 +258,7 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// firstBytes returns up to eight.
+// firstBytes returns the first eight bytes of a file, or all of a shorter one.
 func firstBytes(path string) ([]byte, error) {
 	f, err := durable.OpenPlain(path)
 	if err != nil {

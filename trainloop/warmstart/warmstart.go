@@ -3,18 +3,18 @@
 //	source, err := warmstart.Read("runs/first") // a run, a snapshot, a checkpoint or a model
 //	summary, err := trainloop.Run(ctx, trainloop.Options{From: source, …})
 //
-// or, for a training loop of one's own,
+// or, in a program with its own training loop,
 //
 //	state, start, err := source.Fit(network, classes, seed)
-//	fmt.Println(start) // what was taken, in a line
+//	fmt.Println(start) // one line: which parameters were used
 //
-// The parameters are found by their names. A network for other classes gets all
-// but those of its classifier, the last layer, which are initialised from the
-// seed. Any other difference is a *Misfit. BatchNorm's running statistics come
-// along; the state of the optimizer does not, nor does the counter of corrected
-// statistics (onnxmodels.StepCounter), which begins at 0 again. With it the
-// statistics that came along, which are those of other images and of other
-// parameters, count as the values of any beginning do: the first step replaces them.
+// Parameters are matched by their names. If the network has other classes, the
+// parameters of its classifier, which is the last layer, are initialised from the
+// seed. Any other difference is a *Misfit error. BatchNorm's running statistics are
+// used too, but not the state of the optimizer, nor the counter of corrected
+// statistics (onnxmodels.StepCounter), which starts at 0 again. The first step
+// therefore replaces corrected statistics completely, as it replaces initial ones:
+// they describe other images and other parameters.
 package warmstart
 
 import (
@@ -29,26 +29,26 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 )
 
-// Source is parameters that a run can begin with.
+// Source holds parameters with which a run can begin.
 type Source struct {
-	// Path is what they are from, as the user named it.
+	// Path is the path from which the parameters were read, as the user named it.
 	Path string
-	// Place is where in a run they are from, as "epoch 3, step 12", or for a copy what
-	// it is of; empty where that is not known.
+	// Place is the position in a run at which the parameters were saved, as "epoch 3,
+	// step 12". For a file of [Source.Write] it names the original source. It is empty if
+	// unknown.
 	Place string
-	// Parameters are the trainable ones and BatchNorm's running statistics.
+	// Parameters has the trainable parameters and BatchNorm's running statistics.
 	Parameters []checkpoint.Tensor
-	// Classes are the names of the classes; nil if they are not known.
+	// Classes has the names of the classes; nil if they are not known.
 	Classes []string
-	// Network says by which settings the network was made; empty if that is not
-	// known.
+	// Network lists the settings that made the network; empty if they are not known.
 	Network string
-	// folded tells that they are from a model without BatchNorm.
+	// folded reports whether the parameters are from a model without BatchNorm.
 	folded bool
 }
 
-// SHA256 is the hash of all parameters: of their names, shapes and values. It is
-// 64 hexadecimal digits, and the same whatever kind of file they are from.
+// SHA256 returns the hash of the names, shapes and values of all parameters, as 64
+// hexadecimal digits. It does not depend on the kind of file they were read from.
 func (s *Source) SHA256() string {
 	parameters := slices.Clone(s.Parameters)
 	slices.SortFunc(parameters, func(a, b checkpoint.Tensor) int { return strings.Compare(a.Name, b.Name) })
@@ -72,18 +72,18 @@ func (s *Source) String() string {
 	return fmt.Sprintf("%q (%s)", s.Path, s.Place)
 }
 
-// Start is what became of a source's parameters.
+// Start says which parameters of a source a network uses.
 type Start struct {
 	// From names the source.
 	From string
-	// Taken counts the parameters that were taken, and New names those that were
-	// initialised instead, for Reason.
+	// Taken is the number of parameters that are used. New names the parameters that
+	// were initialised instead, and Reason says why.
 	Taken  int
 	New    []string
 	Reason string
 }
 
-// String says it in a line.
+// String returns one line for the log.
 func (s Start) String() string {
 	if len(s.New) == 0 {
 		return fmt.Sprintf("begins with all %d parameters of %s", s.Taken, s.From)

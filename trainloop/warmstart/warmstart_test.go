@@ -238,7 +238,7 @@ func TestFolded(t *testing.T) {
 		s, err := Read(path)
 		must(t, err)
 		_, _, err = s.Fit(n, nil, 1)
-		want := fmt.Sprintf("%s: its BatchNorm is folded into the convolutions, and cannot be trained on: take the run, --from %s, or what 'pipeline export model --run %s --fold=false --out unfolded.onnx' writes", path, run, run)
+		want := fmt.Sprintf("%s: its BatchNorm is folded into the convolutions, and cannot be trained further: start from the run with --from %s, or from the model that 'pipeline export model --run %s --fold=false --out unfolded.onnx' writes", path, run, run)
 		var damaged *rundir.DataError
 		if !errors.As(err, &damaged) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -1,2 +1,2 @@
-// Package terminaltest gives tests a terminal. It is for Linux alone.
+// Package terminaltest provides a terminal for tests, on Linux only.
 package terminaltest

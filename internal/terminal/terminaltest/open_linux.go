@@ -18,7 +18,7 @@ import (
 type Terminal struct {
 	// File is what programs write to.
 	File *os.File
-	// Width is the number of columns that it tells; 0 is that it does not.
+	// Width is the number of columns that it reports; 0 means that it does not report it.
 	Width  int
 	screen *os.File
 	shown  bytes.Buffer
@@ -44,7 +44,7 @@ func Open(t *testing.T, width int) *Terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = file.Close() }) // Text has done it, most often
+	t.Cleanup(func() { _ = file.Close() }) // usually Text has already closed it
 	if err := unix.IoctlSetWinsize(int(file.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}); err != nil {
 		t.Fatal(err)
 	}
@@ -56,23 +56,23 @@ func Open(t *testing.T, width int) *Terminal {
 	return x
 }
 
-// Text closes the terminal, which no program may have open any more, and returns
-// all that was written to it.
+// Text closes the terminal and returns everything that was written to it. No program may
+// still have it open.
 func (x *Terminal) Text(t *testing.T) string {
 	t.Helper()
 	if err := x.File.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// The end of a terminal is told as an error of input.
+	// When a terminal is closed, reading returns EIO.
 	if err := <-x.done; err != nil && !errors.Is(err, syscall.EIO) {
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(x.shown.String(), "\r\n", "\n")
 }
 
-// Drawn returns the lines of the text that were drawn over, and what stayed. It
-// is an error if one of the former reaches the last column: the terminal goes on
-// with it in a new line, and going back to its start is not possible.
+// Drawn returns the lines of the text that were drawn over, and those that stayed. The test
+// fails if a line that was drawn over reaches the last column: the terminal would continue
+// it in a new line, and could not return to its start.
 func (x *Terminal) Drawn(t *testing.T, text string) (drawn, stayed []string) {
 	t.Helper()
 	width := x.Width

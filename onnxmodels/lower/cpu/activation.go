@@ -6,8 +6,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// splitFastGeluGrad replaces FastGeluGrad, whose kernel takes four times as long as these
-// operators. With v = x·(a + c·x²) and s the sigmoid of v, y = x·s, so
+// splitFastGeluGrad replaces FastGeluGrad, whose kernel takes four times as long as the
+// operators below. With v = x·(a + c·x²) and s the sigmoid of v, y = x·s, so
 // dx = dy·(s + x·v'·s·(1 − s)), where x·v' = 3v − 2a·x.
 func (b Builder) splitFastGeluGrad() {
 	const (

@@ -11,9 +11,10 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// BlockSize is how many channels make a block in the blocked layout of ONNX
-// Runtime's kernels on this processor, or 0 if it has no such kernels that are
-// known to be faster: mlas's NchwcBlockSize is 16 with AVX-512 and 8 with AVX.
+// BlockSize returns the number of channels in a block of the blocked layout of ONNX
+// Runtime's kernels on this processor, or 0 if there are no such kernels that are
+// known to be faster. It is NchwcBlockSize of ONNX Runtime's mlas library: 16 with
+// AVX-512 and 8 with AVX.
 func BlockSize() int {
 	switch {
 	case runtime.GOARCH != "amd64":
@@ -26,26 +27,26 @@ func BlockSize() int {
 	return 0
 }
 
-// FitsBlocks tells whether v is images [n, c, h, w] of whole blocks of channels.
+// FitsBlocks tells whether v holds images [n, c, h, w] whose channels make whole blocks.
 func FitsBlocks(v *graph.Value, block int) bool {
 	return v != nil && v.Elem == graph.Float && len(v.Shape) == 4 && v.Shape[1].Symbol == "" &&
 		v.Shape[1].Size%int64(block) == 0
 }
 
-// isBlocked tells whether v was in the blocked layout before a reorder.
+// isBlocked tells whether v comes out of a reorder from the blocked layout.
 func isBlocked(v *graph.Value) bool {
 	n := v.Producer()
 	return n.Is(Blocked, "ReorderOutput") && !n.Flag("channels_last")
 }
 
-// IsFew tells whether images have fewer channels than a block, which the
-// operators take in the plain layout.
+// IsFew tells whether images have fewer channels than a block. Blocked
+// convolutions take such images in the plain layout.
 func IsFew(x *graph.Value, block int) bool {
 	return x.Elem == graph.Float && len(x.Shape) == 4 && x.Shape[1].Symbol == "" && x.Size(1) < block
 }
 
-// AsTaken returns images as convolutions take them: in blocks, or plain if they have few
-// channels.
+// AsTaken returns images in the layout in which blocked convolutions take them: blocked, or
+// plain if they have fewer channels than a block.
 func (b Builder) AsTaken(name string, x *graph.Value) *graph.Value {
 	if IsFew(x, b.Block) {
 		return x
@@ -53,14 +54,14 @@ func (b Builder) AsTaken(name string, x *graph.Value) *graph.Value {
 	return b.ToBlocks(name, x)
 }
 
-// blockConv gives convolutions the layout in which their kernel is fastest.
-// ONNX Runtime does so itself where weights are constants, which they are not
-// in training: here they are brought into that layout in each step, which costs
-// little beside the images.
+// blockConv moves convolutions to the blocked layout, in which their kernel is
+// fastest. ONNX Runtime does so itself if weights are constant, but in training
+// they are not. They are reordered in each step, which costs little compared to
+// the images.
 func (b Builder) blockConv() {
 	lower.Each(b.Graph, "", "Conv", func(n *graph.Node) {
 		x, weight := n.In("X"), n.In("W")
-		few := IsFew(x, b.Block) // the kernel then takes them in the plain layout
+		few := IsFew(x, b.Block) // such images stay in the plain layout
 		if weight.Size(0)%b.Block != 0 || !few && weight.Size(1)%b.Block != 0 || n.Int("group") != 1 {
 			return
 		}
@@ -73,8 +74,8 @@ func (b Builder) blockConv() {
 	})
 }
 
-// blockPool gives average pools, and the repetition that is their gradient, the
-// blocked layout.
+// blockPool moves average pools, and the repetition of pixels that is their
+// gradient, to the blocked layout.
 func (b Builder) blockPool() {
 	pool := func(n *graph.Node) {
 		x := n.In("X")
@@ -97,7 +98,7 @@ func (b Builder) blockPool() {
 	})
 }
 
-// blockRepeat gives an operator that repeats the pixels of its first input the blocked
+// blockRepeat moves an operator that repeats the pixels of its first input to the blocked
 // layout.
 func (b Builder) blockRepeat(n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
@@ -111,8 +112,8 @@ func (b Builder) blockRepeat(n *graph.Node) {
 	})
 }
 
-// anyLayout are operators that do the same in every layout of their inputs, if
-// all have the same: elementwise ones, and those that cut and join the batch.
+// anyLayout lists the operators that work in any layout, if all their inputs have
+// the same one: elementwise operators, and those that cut and join the batch.
 var anyLayout = map[string][]string{
 	"": {
 		"Relu", "LeakyRelu", "Elu", "Selu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Softplus", "Tanh",
@@ -121,8 +122,8 @@ var anyLayout = map[string][]string{
 	op.Microsoft: {"Gelu", "GeluGrad", "FastGelu", "QuickGelu", "QuickGeluGrad", "LeakyReluGrad", "SigmoidGrad", "TanhGrad"},
 }
 
-// keepBlocked leaves images in the blocked layout through such operators if one
-// of their inputs has it.
+// keepBlocked moves the operators of anyLayout to the blocked layout if one of
+// their inputs has it already.
 func (b Builder) keepBlocked() {
 	for _, n := range slices.Clone(b.Nodes) {
 		if !slices.Contains(anyLayout[n.Domain], n.Op) || !canStayBlocked(n, b.Block) {
@@ -144,10 +145,10 @@ func (b Builder) keepBlocked() {
 	}
 }
 
-// canStayBlocked tells whether an input is blocked, and each that there is is images or one
-// number. Images of different sizes would be broadcast.
+// canStayBlocked tells whether at least one input is blocked, and all others are scalars or
+// images of the same shape. Images of different shapes would have to be broadcast.
 func canStayBlocked(n *graph.Node, block int) bool {
-	some := false
+	found := false
 	var first *graph.Value
 	for _, in := range n.Inputs {
 		if in == nil || len(in.Shape) == 0 {
@@ -159,14 +160,13 @@ func canStayBlocked(n *graph.Node, block int) bool {
 		if !FitsBlocks(in, block) || !in.Shape.Equal(first.Shape) {
 			return false
 		}
-		some = some || isBlocked(in)
+		found = found || isBlocked(in)
 	}
-	return some
+	return found
 }
 
-// joinReorders takes away the reorders that undo each other, those that bring a
-// value into a layout that it has elsewhere already, and those that nothing
-// needs any more.
+// joinReorders removes pairs of reorders that undo each other, reorders of a value
+// that already exists in that layout, and reorders that nothing uses any more.
 func (b Builder) joinReorders() {
 	blocked := map[*graph.Value]*graph.Value{}
 	for _, n := range slices.Clone(b.Nodes) {
@@ -189,7 +189,7 @@ func (b Builder) joinReorders() {
 	b.Prune()
 }
 
-// fuseReLU lets a blocked convolution apply the ReLU that alone uses its result.
+// fuseReLU lets a blocked convolution apply a ReLU, if nothing else uses its result.
 func (b Builder) fuseReLU() {
 	lower.Each(b.Graph, "", "Relu", func(n *graph.Node) {
 		x := n.In("X")

@@ -6,14 +6,15 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// blockNorm computes batch normalisation and its gradient, whose kernels are
-// serial and know only the plain layout, by convolutions in the blocked one:
-// scaling and shifting channels is a convolution of each channel by itself with
-// a kernel of one element, and the sum over an image of products of two values
-// one with the second value as the kernel. Batches must be of known size.
+// blockNorm computes batch normalisation and its gradient by convolutions in the
+// blocked layout, because ONNX Runtime's own kernels for them use one thread and
+// only the plain layout. Scaling and shifting channels is a depthwise convolution
+// with a kernel of one element. The sum over an image of products of two values is
+// a depthwise convolution with the second value as the kernel. The batch size must
+// be known.
 //
-// The variance is the mean square less the squared mean, which loses the digits
-// that the two have in common: see the test for how many that are.
+// The variance is the mean square minus the squared mean. This loses the digits in
+// which the two agree; TestBlockNorm shows how many.
 func (b Builder) blockNorm() {
 	fits := func(x *graph.Value) bool { return FitsBlocks(x, b.Block) && x.Shape[0].Symbol == "" }
 	lower.Each(b.Graph, op.Microsoft, "BatchNormInternal", func(n *graph.Node) {
@@ -57,8 +58,8 @@ func (b *blockedNorm) forward(scale, bias *graph.Value, epsilon float32) (y, mea
 	return b.ToPlain(b.name+".plain", b.affine(".out", x, factor, shift, nil)), mean, inverse
 }
 
-// backward returns the gradients by x, scale and bias. With a = scale/deviation
-// and m elements a channel,
+// backward returns the gradients with respect to x, scale and bias. With
+// a = scale/deviation and m elements in a channel,
 //
 //	dx = a·(dy − Σ dy/m − (x − mean)/deviation² · Σ dy·(x − mean)/m)
 func (b *blockedNorm) backward(dy, scale, mean, inverse *graph.Value) []*graph.Value {
@@ -70,34 +71,35 @@ func (b *blockedNorm) backward(dy, scale, mean, inverse *graph.Value) []*graph.V
 		b.binary("Sub", ".centred", products, b.binary("Mul", ".mean_part", mean, dbias)))
 
 	a := b.binary("Mul", ".factor", scale, inverse)
-	less := b.times(".less", a, -1/b.count())
-	along := b.binary("Mul", ".along", b.binary("Mul", ".inverse_less", less, inverse), dscale)
-	shift := b.binary("Sub", ".shift", b.binary("Mul", ".dy_shift", less, dbias), b.binary("Mul", ".x_shift", along, mean))
-	dx := b.affine(".dx", x, along, nil, b.affine(".dy_part", dy, a, shift, nil))
+	// dx = a·dy + slope·x + shift, where minusAOverM = −a/m.
+	minusAOverM := b.times(".less", a, -1/b.count())
+	slope := b.binary("Mul", ".along", b.binary("Mul", ".inverse_less", minusAOverM, inverse), dscale)
+	shift := b.binary("Sub", ".shift", b.binary("Mul", ".dy_shift", minusAOverM, dbias), b.binary("Mul", ".x_shift", slope, mean))
+	dx := b.affine(".dx", x, slope, nil, b.affine(".dy_part", dy, a, shift, nil))
 	return []*graph.Value{b.ToPlain(b.name+".plain", dx), dscale, dbias}
 }
 
-// count is how many elements a channel has.
+// count returns the number of elements in a channel of the batch.
 func (b *blockedNorm) count() float32 {
 	return float32(b.x.Size(0) * b.x.Size(2) * b.x.Size(3))
 }
 
-// binary is an elementwise operator of two values.
+// binary appends an elementwise operator of two values.
 func (b *blockedNorm) binary(op, name string, v, w *graph.Value) *graph.Value {
 	return b.Binary(op, b.name+name, v, w)
 }
 
-// times is v times a constant.
+// times appends v times a constant.
 func (b *blockedNorm) times(name string, v *graph.Value, factor float32) *graph.Value {
 	return b.binary("Mul", name, v, b.Scalar(b.name+name+".by", factor))
 }
 
-// means are those of each image's channels: [n, c].
+// means appends the mean of each channel of each image: [n, c].
 func (b *blockedNorm) means(name string, v *graph.Value) *graph.Value {
 	return b.View(b.name+name, b.BlockedPool("GlobalAveragePool", b.name+name+".pool", v, op.Window{}), v.Size(0), v.Size(1))
 }
 
-// products are the sums over each image's channels of the products of two
+// products appends, for each channel of each image, the sum of the products of two
 // blocked values: [n, c].
 func (b *blockedNorm) products(name string, v, w *graph.Value) *graph.Value {
 	n, c, height, width := v.Size(0), v.Size(1), v.Size(2), v.Size(3)
@@ -107,7 +109,8 @@ func (b *blockedNorm) products(name string, v, w *graph.Value) *graph.Value {
 	return b.View(name+".list", y, n, c)
 }
 
-// affine is factor·v + shift + sum for each channel of a blocked value.
+// affine appends factor·v + shift + sum for each channel of a blocked value. shift
+// and sum may be nil.
 func (b *blockedNorm) affine(name string, v, factor, shift, sum *graph.Value) *graph.Value {
 	c := v.Size(1)
 	return b.BlockedConv(b.name+name, v, b.View(b.name+name+".kernel", factor, c, 1, 1, 1), op.Valid(1, 1),

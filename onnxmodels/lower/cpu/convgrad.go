@@ -16,7 +16,7 @@ func (b Builder) splitConvGrad() {
 	})
 }
 
-// ConvGrad is the gradient of one convolution being rewritten.
+// ConvGrad is the gradient of a convolution that is being rewritten.
 type ConvGrad struct {
 	Builder
 	name          string
@@ -29,8 +29,8 @@ func (b Builder) GradientOf(n *graph.Node) *ConvGrad {
 	return &ConvGrad{b, n.Name, op.WindowOf(n), n.In("dY"), n.In("X"), n.In("W")}
 }
 
-// split returns what replaces the outputs of ConvGrad: the gradients by the
-// input, the weight and the bias, nil for those that nothing uses.
+// split returns replacements for the outputs of ConvGrad: the gradients with respect
+// to the input, the weight and the bias, nil for those that nothing uses.
 func (c *ConvGrad) split(outputs []*graph.Value) []*graph.Value {
 	results := make([]*graph.Value, 3)
 	wants := func(i int) bool { return len(outputs) > i && outputs[i] != nil }
@@ -50,8 +50,8 @@ func (c *ConvGrad) split(outputs []*graph.Value) []*graph.Value {
 	return results[:len(outputs)]
 }
 
-// inputGradient is the convolution of dy with the weights turned by 180 degrees
-// and their channels exchanged.
+// inputGradient appends the gradient with respect to the input: the convolution of dy
+// with the weights rotated by 180 degrees and their channels exchanged.
 func (c *ConvGrad) inputGradient() *graph.Value {
 	turned := c.Turn180(c.name+".turned", c.Transpose(c.name+".exchanged", c.weight, 1, 0, 2, 3))
 	full := op.Window{Kernel: c.window.Kernel, Strides: c.window.Strides}
@@ -61,8 +61,9 @@ func (c *ConvGrad) inputGradient() *graph.Value {
 	return c.Conv(c.name+".dx", c.dy, turned, nil, full)
 }
 
-// BiasGradient is the sum of dy over images and pixels. Where dy comes out of a
-// batch normalisation, which takes the mean away, that is 0.
+// BiasGradient appends the gradient with respect to the bias: the sum of dy over
+// images and pixels. It is 0 if a batch normalisation follows the convolution, which
+// subtracts the mean and the bias with it.
 func (c *ConvGrad) BiasGradient() *graph.Value {
 	if c.dy.Producer().Is(op.Microsoft, "BatchNormalizationGrad") {
 		return c.Floats(c.name+".no_bias", []int{c.dy.Size(1)}, make([]float32, c.dy.Size(1)))
@@ -78,7 +79,7 @@ func (c *ConvGrad) fits() bool {
 		channels%int64(block) == 0
 }
 
-// weightGradient is the gradient by the weight as one convolution:
+// weightGradient appends the gradient with respect to the weight as one convolution:
 //
 //	dw[o, c, i, j] = Σ_n Σ_h,w dy[n, o, h, w] · x[n, c, h+i, w+j]
 //

@@ -15,7 +15,7 @@ import (
 //	ReluGrad                    Mul by a HardSigmoid, whose kernels have threads
 //	FastGeluGrad                products, sums and a Sigmoid
 //	ConvGrad                    convolutions
-//	Conv, average pools         those in the blocked layout
+//	Conv, average pools         the same in the blocked layout
 //	BatchNormInternal, its Grad convolutions in the blocked layout
 func Lower(g *graph.Graph) {
 	lower.Portable(g)

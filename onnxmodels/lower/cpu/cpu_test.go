@@ -9,7 +9,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// block is that of the processor that runs the tests: its kernels take no other.
+// block is the block size of the processor that runs the tests: its kernels accept no other.
 func block(t *testing.T) int {
 	t.Helper()
 	size := BlockSize()
@@ -128,8 +128,8 @@ func TestBlockConv(t *testing.T) {
 	}
 }
 
-// TestBlockNorm has channels whose mean is several deviations from 0, where the
-// variance loses digits: at 10 of them the result is still good to 1e-5.
+// TestBlockNorm has channels whose mean is several standard deviations from 0, where the
+// variance loses digits. At 10 deviations the result is still accurate to 1e-5.
 func TestBlockNorm(t *testing.T) {
 	size := block(t)
 	for _, c := range []struct{ mean, limit float64 }{{0, 1e-6}, {3, 3e-6}, {10, 1e-5}} {
@@ -171,8 +171,8 @@ func TestBlockPool(t *testing.T) {
 	})
 }
 
-// TestJoinReorders has elementwise operators between convolutions: one reorder
-// at each end is left, and one for what is asked for in another layout.
+// TestJoinReorders has elementwise operators between convolutions. Only one reorder at each end
+// must be left, and one for a value that is needed in the other layout.
 func TestJoinReorders(t *testing.T) {
 	size := block(t)
 	pass := func(g *graph.Graph) {

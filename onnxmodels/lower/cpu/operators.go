@@ -6,11 +6,11 @@ import (
 )
 
 // Blocked is the domain of ONNX Runtime's operators on the blocked layout of
-// its CPU kernels, [n, c/block, h, w, block], of which shapes still say
-// [n, c, h, w].
+// its CPU kernels, [n, c/block, h, w, block]. The shapes of such values in the
+// graph still are [n, c, h, w].
 const Blocked = "com.microsoft.nchwc"
 
-// window are the attributes of a window in this domain.
+// window declares the attributes of a window in this domain, and more.
 func window(more ...any) []graph.Field {
 	none := []int64(nil)
 	return op.Fields(append([]any{"auto_pad", "NOTSET", "kernel_shape", none, "pads", none, "strides", none, "dilations", none}, more...)...)
@@ -77,10 +77,10 @@ var _ = []*op.Operator{
 	}),
 }
 
-// Builder appends operators on the blocked layout, besides all others.
+// Builder appends operators on the blocked layout, and all others.
 type Builder struct {
 	op.Builder
-	// Block is how many channels make a block.
+	// Block is the number of channels in a block.
 	Block int
 }
 
@@ -91,8 +91,8 @@ func (b Builder) blocked(op_, name string, inputs []*graph.Value, attributes ...
 	return b.Do(Blocked, op_, op.Call{Name: name, Inputs: inputs, Attributes: attributes})[0]
 }
 
-// ToBlocks appends x [n, c, h, w] in the blocked layout; c is a multiple of the
-// block.
+// ToBlocks appends x [n, c, h, w] in the blocked layout. c must be a multiple of
+// the block.
 func (b Builder) ToBlocks(name string, x *graph.Value) *graph.Value {
 	return b.blocked("ReorderInput", name, []*graph.Value{x})
 }
@@ -109,20 +109,19 @@ func (b Builder) ToPlainLast(name string, x *graph.Value) *graph.Value {
 		graph.Attribute{Name: "channels", Value: x.Shape[1].Size}, graph.Attribute{Name: "channels_last", Value: int64(1)})
 }
 
-// ConvOptions are what a convolution in the blocked layout can have.
+// ConvOptions are the optional parts of a convolution in the blocked layout.
 type ConvOptions struct {
 	Bias *graph.Value // [m], or nil
 	// Sum, if not nil, is blocked and added to the result.
 	Sum *graph.Value
-	// Groups is into how many parts the channels are cut, each convolved by
-	// itself; 0 means 1.
+	// Groups is the number of groups of channels, each convolved by itself; 0
+	// means 1.
 	Groups int
 }
 
-// BlockedConv appends a convolution of a blocked x, or of a plain one if its
-// groups have fewer channels than a block, with a blocked result. The weight
-// has its output channels, and with a blocked x its input channels, in blocks:
-// see BlockWeight.
+// BlockedConv appends a convolution with a blocked result. x is blocked, or plain
+// if its groups have fewer channels than a block. The weight has its output
+// channels in blocks, and its input channels too if x is blocked: see BlockWeight.
 func (b Builder) BlockedConv(name string, x, weight *graph.Value, w op.Window, o ConvOptions) *graph.Value {
 	attributes := w.Attributes()
 	if o.Groups > 1 {
@@ -147,9 +146,9 @@ func (b Builder) BlockedUpsample(name string, x *graph.Value, kh, kw int) *graph
 		graph.Attribute{Name: "scales", Value: []int64{1, 1, int64(kh), int64(kw)}}, graph.Attribute{Name: "mode", Value: "nearest"})
 }
 
-// BlockWeight appends the weight [m, c, kh, kw] as BlockedConv takes it: in the
-// order [m/block, c/block, kh, kw, block of c, block of m], or, for a plain
-// input of fewer than block channels, [m/block, c, kh, kw, block of m].
+// BlockWeight appends the weight [m, c, kh, kw] in the layout that BlockedConv
+// takes: [m/block, c/block, kh, kw, block of c, block of m], or, for a plain
+// input with fewer channels than a block, [m/block, c, kh, kw, block of m].
 func (b Builder) BlockWeight(name string, weight *graph.Value) *graph.Value {
 	w := weight.Shape.Sizes()
 	if w[1] < b.Block {

@@ -9,19 +9,19 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Lower changes a training graph into one of the same values that a GPU computes in
-// fewer passes over its images: convolutions whose results are only normalised lose
-// their biases.
+// Lower rewrites a training graph so that a GPU computes the same values in fewer
+// passes over the images: convolutions whose results are only normalised lose their
+// biases.
 func Lower(g *graph.Graph) {
 	lower.Portable(g)
 	dropBias(g)
 	g.Prune()
 }
 
-// dropBias takes the bias out of each convolution whose results are only
-// normalised: the normalisation takes their mean away, and the bias with it. The
-// means that it gives have the bias added, and the bias has no gradient. cuDNN adds
-// a bias, and sums its gradient, in passes of their own.
+// dropBias removes the bias of each convolution whose results are only normalised:
+// the normalisation subtracts their mean, and the bias with it. Instead, the bias is
+// added to the means that the normalisation returns, and its gradient is 0. This
+// saves the separate passes in which cuDNN adds a bias and sums its gradient.
 func dropBias(g *graph.Graph) {
 	lower.Each(g, "", "Conv", func(n *graph.Node) {
 		bias := n.In("B")
@@ -47,20 +47,21 @@ func dropBias(g *graph.Graph) {
 	})
 }
 
-// dropBiasGradient makes the gradient by a bias of so many channels zeros.
+// dropBiasGradient replaces the gradient with respect to a bias by zeros, one for each
+// channel.
 func dropBiasGradient(g *graph.Graph, grad *graph.Node, channels int) {
-	var none *graph.Value
+	var zeros *graph.Value
 	g.After(grad, func() {
 		b := op.On(g)
-		none = b.As(grad.Out("dB").Elem, b.Floats(grad.Name+".no_bias", []int{channels}, make([]float32, channels)))
+		zeros = b.As(grad.Out("dB").Elem, b.Floats(grad.Name+".no_bias", []int{channels}, make([]float32, channels)))
 	})
-	g.Replace(grad.Out("dB"), none)
+	g.Replace(grad.Out("dB"), zeros)
 	grad.Outputs = grad.Outputs[:2]
 }
 
-// normalisers lists the normalisations of y, or of it in the shape in which replicas
-// are normalised apart, and tells whether nothing but these and their gradients uses
-// it.
+// normalisers returns the normalisations of y, directly or in the shape in which
+// replicas are normalised separately. only is true if nothing but these and their
+// gradients uses y.
 func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
 	if slices.Contains(g.Outputs, y) {
 		return nil, false
@@ -86,8 +87,8 @@ func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool
 	return norms, len(norms) > 0
 }
 
-// shiftMean adds the bias to the mean that a normalisation gives, for all but its
-// gradient.
+// shiftMean adds the bias to the mean that a normalisation returns, for all its users
+// except the gradient of the normalisation.
 func shiftMean(g *graph.Graph, norm *graph.Node, bias *graph.Value) {
 	mean := norm.Out("saved_mean")
 	users := slices.DeleteFunc(g.Users(mean), func(n *graph.Node) bool { return n.Is(op.Microsoft, "BatchNormalizationGrad") })

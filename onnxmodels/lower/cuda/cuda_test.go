@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// convNorm is a convolution with a bias, in float16 if mixed, each of whose replicas
-// is normalised by itself, and its gradients.
+// convNorm is a convolution with a bias, in float16 if mixed, followed by a normalisation of each
+// replica by itself, and their gradients.
 func convNorm(b *lowertest.Builder, replicas int, mixed bool) []*graph.Value {
 	elem := graph.Float
 	if mixed {
@@ -35,8 +35,8 @@ func convNorm(b *lowertest.Builder, replicas int, mixed bool) []*graph.Value {
 	return outputs
 }
 
-// TestDropBias has a bias of several deviations, which the mean must show, and
-// whose gradient is that of rounding alone.
+// TestDropBias has a bias of several standard deviations. It must show in the mean, and its
+// gradient must be 0 up to rounding.
 func TestDropBias(t *testing.T) {
 	for _, c := range []struct {
 		replicas int
@@ -76,8 +76,7 @@ func TestDropBias(t *testing.T) {
 	}
 }
 
-// TestKeepBias has convolutions whose results are used for more than to be
-// normalised.
+// TestKeepBias has convolutions whose results are not only normalised but also used elsewhere.
 func TestKeepBias(t *testing.T) {
 	for name, more := range map[string]func(b *lowertest.Builder, y *graph.Value){
 		"an output":    func(b *lowertest.Builder, y *graph.Value) { b.Output(y) },

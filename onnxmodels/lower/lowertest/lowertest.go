@@ -12,10 +12,10 @@ import (
 	"onnxlab/ort/ortrun"
 )
 
-// Builder is a graph whose inputs are of random numbers.
+// Builder builds a graph whose inputs are random numbers.
 type Builder struct {
 	op.Builder
-	// Fed are the inputs and their numbers.
+	// Fed are the inputs with their elements.
 	Fed []ortrun.Input
 	rng *rand.Rand
 }
@@ -53,7 +53,7 @@ func product(sizes []int) int {
 	return n
 }
 
-// Run runs the graph with the outputs after the pass and lower.Portable.
+// Run applies the pass and lower.Portable to the graph with these outputs, and runs it.
 func (b *Builder) Run(t *testing.T, outputs []*graph.Value, pass func(g *graph.Graph)) [][]float32 {
 	t.Helper()
 	for _, v := range outputs {
@@ -70,10 +70,10 @@ func (b *Builder) Run(t *testing.T, outputs []*graph.Value, pass func(g *graph.G
 	return ortrun.Load(t, m).Run(t, b.Fed...)
 }
 
-// Count is how many nodes of the operator the graph has.
+// Count returns how many nodes of the operator the graph has.
 func (b *Builder) Count(domain, name string) int { return Count(b.Graph, domain, name) }
 
-// Count is how many nodes of the operator a graph has.
+// Count returns how many nodes of the operator a graph has.
 func Count(g *graph.Graph, domain, name string) int {
 	n := 0
 	for _, node := range g.Nodes {
@@ -87,8 +87,8 @@ func Count(g *graph.Graph, domain, name string) int {
 // Nothing is a pass that does nothing.
 func Nothing(*graph.Graph) {}
 
-// Compare runs what build builds as it is and after the pass, which must leave
-// none of the operator, and compares each output's relative error.
+// Compare runs the graph that build builds with and without the pass, and checks
+// the relative error of each output. The pass must leave no node of the operator.
 func Compare(t *testing.T, domain, name string, limit float64, pass func(g *graph.Graph), build func(b *Builder) []*graph.Value) {
 	t.Helper()
 	plain, changed := New(), New()
@@ -105,7 +105,7 @@ func Compare(t *testing.T, domain, name string, limit float64, pass func(g *grap
 	CheckClose(t, got, want, limit)
 }
 
-// CheckClose compares each output's relative error.
+// CheckClose checks the relative error of each output.
 func CheckClose(t *testing.T, got, want [][]float32, limit float64) {
 	t.Helper()
 	for i := range want {
@@ -115,7 +115,7 @@ func CheckClose(t *testing.T, got, want [][]float32, limit float64) {
 	}
 }
 
-// RelativeError is the root mean square of the differences by that of what is wanted.
+// RelativeError returns the root mean square of the differences divided by that of want.
 func RelativeError(got, want []float32) float64 {
 	var difference, square float64
 	for i := range want {

@@ -52,6 +52,7 @@ func lowerOn(b Builder) {
 	lower.Portable(b.Graph)
 	b.Passes()
 	b.fuse()
+	b.endConvolutions()
 }
 
 // convolutions makes convolutions and their gradients native operators.
@@ -70,6 +71,9 @@ func (b Builder) convolutions() {
 		}
 		b.Substitute(n, func() []*graph.Value {
 			y := b.NativeConv(n.Name+".native", b.AsTaken(n.Name+".in", x), weight, n.In("B"), w)
+			if weight.Constant() {
+				y.Producer().Set("constant", int64(1))
+			}
 			return []*graph.Value{b.ToPlain(n.Name+".plain", y)}
 		})
 	})

@@ -18,13 +18,14 @@ var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "Conv",
-			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
+			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?", "Sum?"),
 			Gives: op.Gives("Y", "Moments? .moments"),
 			// If "flipped" is set, the result is the gradient by the input of a convolution with
-			// this window, of which W is the weight and X the gradient by its result. With
-			// "by_taps" it is computed by a product for each element of the window where
-			// Winograd's algorithm would do.
-			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "scale", float32(0), "by_taps", int64(0)),
+			// this window, of which W is the weight and X the gradient by its result. "by_taps"
+			// is a Taps. Sum, which is blocked, is added to the result, and with "y_relu" a ReLU
+			// follows; neither goes with Moments. With "constant" the node keeps what it
+			// computes from W in its first run.
+			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "scale", float32(0), "by_taps", int64(0), "y_relu", int64(0), "constant", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, weight := n.In("X"), n.In("W")
@@ -162,15 +163,25 @@ type Window struct {
 	Stride  int
 	Before  [2]int // pixels that the first window begins above and left of the image
 	Results [2]int // height and width of the result
-	// ByTaps asks for a product for each element of the window, which needs fewer
-	// multiplications than Winograd's algorithm for images of few pixels.
-	ByTaps bool
+	Taps    Taps
 }
+
+// Taps says where a convolution of 3x3 that leaves images their size is computed by a product
+// for each element of the window in place of Winograd's algorithm. Images of few pixels need
+// fewer multiplications so, and few images less memory.
+type Taps int
+
+// The values of Taps.
+const (
+	TapsNever Taps = iota
+	TapsAlways
+	TapsWhereFaster // by the number of pixels, when the convolution runs
+)
 
 func (w Window) attributes() []graph.Attribute {
 	var list []graph.Attribute
-	if w.ByTaps {
-		list = append(list, graph.Attribute{Name: "by_taps", Value: int64(1)})
+	if w.Taps != TapsNever {
+		list = append(list, graph.Attribute{Name: "by_taps", Value: int64(w.Taps)})
 	}
 	if w.Stride == 0 {
 		return list
@@ -179,8 +190,13 @@ func (w Window) attributes() []graph.Attribute {
 		name  string
 		value int
 	}{
-		{"height", w.Kernel[0]}, {"width", w.Kernel[1]}, {"stride", w.Stride}, {"top", w.Before[0]}, {"left", w.Before[1]},
-		{"y_height", w.Results[0]}, {"y_width", w.Results[1]},
+		{"height", w.Kernel[0]},
+		{"width", w.Kernel[1]},
+		{"stride", w.Stride},
+		{"top", w.Before[0]},
+		{"left", w.Before[1]},
+		{"y_height", w.Results[0]},
+		{"y_width", w.Results[1]},
 	} {
 		list = append(list, graph.Attribute{Name: a.name, Value: int64(a.value)})
 	}

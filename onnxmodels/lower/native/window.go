@@ -16,7 +16,13 @@ func (b Builder) window(x, weight, y *graph.Value, n *graph.Node) (w Window, fit
 		return w, false
 	}
 	if op.WindowOf(n) == op.Same(3, 1, x.Size(2), x.Size(3)) {
-		w.ByTaps = b.Windows && !cpu.IsFew(x, b.Block) && x.Size(2)*x.Size(3) <= fewPixels
+		switch {
+		case !b.Windows || cpu.IsFew(x, b.Block):
+		case weight.Constant():
+			w.Taps = TapsWhereFaster
+		case x.Size(2)*x.Size(3) <= fewPixels:
+			w.Taps = TapsAlways
+		}
 		return w, true
 	}
 	if !b.Windows {

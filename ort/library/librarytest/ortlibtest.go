@@ -10,15 +10,15 @@ import (
 	"onnxlab/ort/library"
 )
 
-// EnvDevice is the environment variable by which tests of what is for a GPU are
-// told to use one: "cuda". Else they run on the CPU.
+// EnvDevice is the environment variable that makes tests of GPU code use a GPU, if it is
+// "cuda". Otherwise they run on the CPU.
 const EnvDevice = "ONNXLAB_TEST_DEVICE"
 
-// Device is where tests of what is for a GPU run.
+// Device returns the device on which tests of GPU code run.
 func Device() configs.Device { return cmp.Or(configs.Device(os.Getenv(EnvDevice)), configs.CPU) }
 
-// Path is the library for the CPU, which is fetched if it is not there yet. A
-// test that cannot have it fails: nothing is skipped.
+// Path returns the library for the CPU, and fetches it if it is not there yet. If that is not
+// possible the test fails; it is not skipped.
 func Path(t testing.TB) string {
 	t.Helper()
 	return path(t, configs.CPU)
@@ -33,8 +33,8 @@ func path(t testing.TB, device configs.Device) string {
 	return path
 }
 
-// Open opens the library for [Device], which is one for the CPU too, for the rest
-// of the test.
+// Open opens the library for [Device] for the rest of the test. Every library can also run on
+// the CPU.
 func Open(t testing.TB) {
 	t.Helper()
 	if err := library.Open(path(t, Device())); err != nil {

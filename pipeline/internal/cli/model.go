@@ -117,7 +117,7 @@ func (f *ModelFlags) OpenAlone(ctx context.Context, stderr io.Writer) (*Classifi
 
 // Open reads the model and makes it ready to run. The caller closes it.
 func (f *ModelFlags) Open(ctx context.Context, r configs.Runtime, stderr io.Writer) (*Classifier, error) {
-	m, path, err := f.read(stderr)
+	m, path, err := f.Read(stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +147,9 @@ func OpenModel(ctx context.Context, m *modelfile.Model, path, runtime string, r 
 	return c, nil
 }
 
-// read reads the model, or makes it of the run's best checkpoint, and tells where it
+// Read reads the model, or makes it of the run's best checkpoint, and tells where it
 // comes from.
-func (f *ModelFlags) read(stderr io.Writer) (m *modelfile.Model, path string, err error) {
+func (f *ModelFlags) Read(stderr io.Writer) (m *modelfile.Model, path string, err error) {
 	if f.best {
 		if m, path, err = TrainedModel(f.Run, true, onnxmodels.InferenceOptions{}); err == nil {
 			fmt.Fprintf(stderr, "from %s\n", path)

@@ -40,6 +40,16 @@ func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.W
 	return m, func() error { return errors.Join(m.Close(), session.Close()) }, nil
 }
 
+// OpenPlain makes a model ready to run in ONNX Runtime's own operators alone. The library
+// must be open.
+func OpenPlain(data []byte, r configs.Runtime) (evaluation.Predictor, func() error, error) {
+	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32, Plain: true})
+	if err != nil {
+		return nil, nil, &dataError{err}
+	}
+	return m, m.Close, nil
+}
+
 // OpenValues makes a model ready to give what each of its nodes computes, by name. m has
 // decoded its bytes.
 func OpenValues(ctx context.Context, data []byte, m *interp.Model, r configs.Runtime, stderr io.Writer) (

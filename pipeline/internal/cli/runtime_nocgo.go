@@ -38,6 +38,11 @@ func openNative(context.Context, []byte, configs.Runtime, io.Writer) (evaluation
 	return nil, nil, fmt.Errorf("%w; --runtime %s runs it in this one", session.ErrNoCgo, RuntimeGo)
 }
 
+// OpenPlain fails.
+func OpenPlain([]byte, configs.Runtime) (evaluation.Predictor, func() error, error) {
+	return nil, nil, session.ErrNoCgo
+}
+
 // OpenValues makes a model ready to give what each of its nodes computes, by name, in
 // pure Go.
 func OpenValues(_ context.Context, _ []byte, m *interp.Model, _ configs.Runtime, _ io.Writer) (

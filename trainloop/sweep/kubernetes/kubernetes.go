@@ -161,7 +161,7 @@ func jobName(p *sweep.Plan, number int) string {
 	}
 	name = strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "-"), "-")
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
-		name = "sweep-" + name
+		name = strings.TrimRight("sweep-"+name, "-")
 	}
 	name = strings.TrimRight(name[:min(len(name), longest)], "-")
 	place := sha256.Sum256([]byte(p.Root))

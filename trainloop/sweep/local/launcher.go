@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
@@ -98,8 +99,19 @@ func holder(dir string) (durable.Holder, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return durable.Holder{}, nil
 	}
-	if err != nil || h.Life() == durable.Gone {
+	if err != nil || h.Life() == durable.Gone || h.Life() == durable.Unknown && hasLeft(h) {
 		return durable.Holder{}, err
 	}
 	return h, nil
+}
+
+// hasLeft tells of a holder on this host, where systems other than Linux tell no more,
+// whether there is no process of its number any more.
+func hasLeft(h durable.Holder) bool {
+	host, err := os.Hostname()
+	if err != nil || h.Host != host || h.Boot != "" {
+		return false
+	}
+	p, err := os.FindProcess(h.PID)
+	return err != nil || errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }

@@ -96,9 +96,12 @@ func (l *Launcher) keepProgram(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(sweep.Folder(root, Name), "pipeline-"+sum[:12])
+	path := filepath.Join(sweep.Folder(root, Name), "program-"+sum[:12], "pipeline")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
 	}
 	file, err := os.Open(l.Program)
 	if err != nil {

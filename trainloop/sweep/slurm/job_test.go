@@ -65,8 +65,11 @@ func TestJob(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, calls, dir := job(t, c.program, c.squeue)
-			if status != c.status || strings.Contains(calls, "scontrol requeue 9\n") != c.requeued {
+			if status != c.status || strings.Contains(calls, "scontrol requeue 7_0\n") != c.requeued {
 				t.Errorf("status %d, want %d; calls\n%s", status, c.status, calls)
+			}
+			if strings.Contains(calls, "squeue") && !strings.Contains(calls, "squeue --noheader --jobs=7_0 ") {
+				t.Errorf("it asks for other jobs:\n%s", calls)
 			}
 			_, err := os.Stat(filepath.Join(dir, "failure.json"))
 			if (err == nil) != (c.failed != "") || !strings.Contains(calls, c.failed) {

@@ -9,7 +9,7 @@
 //	job.sh       what trains the cell of a line, and asks for its own return
 //	report.sh    what writes the report once all have ended
 //	jobs.json    what was submitted: sweep.Job
-//	pipeline-…   the program, as it was then
+//	program-…    the program, as it was then
 //	*.log        what Slurm says of each cell; the messages of training are in the
 //	             cell's own train.log
 //

@@ -89,7 +89,7 @@ func TestSubmit(t *testing.T) {
 	if kept, err := sweep.ReadJobs(root, Name); err != nil || !reflect.DeepEqual(kept, jobs) {
 		t.Errorf("kept %+v, error %v, want %+v", kept, err, jobs)
 	}
-	if text := read(t, l.Program); text != "the program" || filepath.Dir(l.Program) != folder {
+	if text := read(t, l.Program); text != "the program" || filepath.Dir(filepath.Dir(l.Program)) != folder || filepath.Base(l.Program) != "pipeline" {
 		t.Errorf("the program is %q in %s", text, l.Program)
 	}
 

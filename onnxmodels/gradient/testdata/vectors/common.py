@@ -1,4 +1,4 @@
-"""What the families of operators beside this file share: cases, and how they are written.
+"""The parts that the families of operators beside this file share: cases, and how they are written.
 
     python make.py          # with requirements.txt installed
 
@@ -8,8 +8,8 @@ computes the same, and some inputs; an archive holds for each of them
     NAME/model              the model, as bytes
     NAME/in/INPUT           its inputs, in float32 or as integers
     NAME/out                what PyTorch gives, in float64
-    NAME/dy                 the gradient by the output, in float64
-    NAME/grad/INPUT         the gradients by the inputs, in float64
+    NAME/dy                 the gradient with respect to the output, in float64
+    NAME/grad/INPUT         the gradients with respect to the inputs, in float64
 """
 
 from dataclasses import dataclass, field
@@ -27,18 +27,18 @@ class Case:
     model: onnx.ModelProto
     inputs: dict  # of arrays, by name
     function: object
-    targets: list = field(default_factory=list)  # names of the inputs to differentiate by
+    targets: list = field(default_factory=list)  # names of the inputs whose gradients are written
 
 
 def values(*shape, seed=0, low=-2.0, high=2.0):
-    """Random numbers of low to high, in float32."""
+    """Random numbers between low and high, in float32."""
     rng = np.random.default_rng([seed, *shape])
     return rng.uniform(low, high, shape).astype(np.float32)
 
 
 def apart(*shape, seed=0, step=0.05):
-    """Different numbers that are at least a step apart and half a step from 0, so that
-    no rounding changes which is the largest or where a kink is."""
+    """Numbers that are at least a step apart from each other and half a step from 0, so that
+    rounding cannot change which one is the largest or on which side of a kink one is."""
     n = int(np.prod(shape))
     rng = np.random.default_rng([seed, n])
     return (step * (rng.permutation(n) - n // 2 + 0.5)).astype(np.float32).reshape(shape)
@@ -46,8 +46,8 @@ def apart(*shape, seed=0, step=0.05):
 
 def case(family, name, op, inputs, function, opset=17, constants=(), frozen=(), batch=True, outputs=1, domain="", **attributes):
     """Adds a case. inputs are arrays by their names, in the operator's order; None leaves one
-    out. Those in constants are initializers of the model, those in frozen are not differentiated
-    by, integers neither. function takes tensors, in float64 where they are numbers, and returns
+    out. Inputs named in constants are initializers of the model. Inputs named in frozen get no
+    gradient, and neither do integers. function takes tensors, in float64 if they are floats, and returns
     one. With batch the first dimension of the first input is open."""
     names = [n if a is not None else "" for n, a in inputs.items()]
     given = {n: np.array(a, order="C") for n, a in inputs.items() if a is not None}

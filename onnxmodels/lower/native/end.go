@@ -1,0 +1,53 @@
+package native
+
+import (
+	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/lower"
+)
+
+// endConvolutions lets convolutions add the image that alone is added to their result, as
+// residual connections do, and apply the ReLU that alone uses it.
+func (b Builder) endConvolutions() {
+	lower.Each(b.Graph, "", "Add", b.addWithin)
+	lower.Each(b.Graph, "", "Relu", func(relu *graph.Node) {
+		conv := relu.In("X").Producer()
+		if !b.ends(conv, relu) || conv.Flag("y_relu") {
+			return
+		}
+		conv.Set("y_relu", int64(1))
+		b.Substitute(relu, func() []*graph.Value { return []*graph.Value{conv.Out("Y")} })
+	})
+}
+
+// ends tells whether a convolution's result goes to one node alone, and is not measured.
+func (b Builder) ends(conv, user *graph.Node) bool {
+	if !conv.Is(Domain, "Conv") || conv.Out("Moments") != nil {
+		return false
+	}
+	users := b.Users(conv.Out("Y"))
+	return len(users) == 1 && users[0] == user && b.Uses(conv.Out("Y")) == 1
+}
+
+// addWithin makes the addition of two blocked images part of the later one of them, if that is
+// a convolution's result.
+func (b Builder) addWithin(add *graph.Node) {
+	conv, other := add.Inputs[0].Producer(), add.Inputs[1]
+	if b.place(add.Inputs[1].Producer()) > b.place(conv) {
+		conv, other = add.Inputs[1].Producer(), add.Inputs[0]
+	}
+	if !b.ends(conv, add) || conv.Flag("y_relu") || conv.In("Sum") != nil || !other.Shape.Equal(conv.Out("Y").Shape) {
+		return
+	}
+	conv.SetIn("Sum", other)
+	b.Substitute(add, func() []*graph.Value { return []*graph.Value{conv.Out("Y")} })
+}
+
+// place is where a node stands in the graph; −1 for none, as inputs and constants have.
+func (b Builder) place(n *graph.Node) int {
+	for i, other := range b.Nodes {
+		if other == n {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,43 @@
+// What becomes of the sums of a convolution as they are written:
+//
+//	y = sum + bias,  plus another image if there is one,  then max(0, y) if relu is set,
+//	and min(ceiling, y) if the ceiling is not 0 then
+
+#ifndef ONNXLAB_CONV_END_H
+#define ONNXLAB_CONV_END_H
+
+#include <math.h>
+
+#include "kernels.h"
+#include "simd.h"
+
+// The end of one block of outputs. Moments are measured only where it is a bias alone.
+typedef struct {
+	vec bias;
+	const float *sum; // pixels to add, from the first pixel that is written on; or NULL
+	int relu;
+	float ceiling;
+} conv_end;
+
+// conv_end_at is the end of block b of outputs, whose pixels are written to c->y + at.
+SIMD_INLINE conv_end conv_end_at(const convolution *c, long b, long at) {
+	return (conv_end){
+		.bias = c->bias ? load(c->bias + b * BLOCK) : (vec){0},
+		.sum = c->sum ? c->sum + at : NULL,
+		.relu = c->y_relu,
+		.ceiling = c->y_ceiling > 0 ? c->y_ceiling : INFINITY,
+	};
+}
+
+// finish is the end of the pixel that lies `at` floats after the first one.
+SIMD_INLINE vec finish(const conv_end *e, vec sum, long at) {
+	vec y = sum + e->bias;
+	if (e->sum != NULL)
+		y += load(e->sum + at);
+	if (!e->relu)
+		return y;
+	y = choose(y <= (vec){0}, (vec){0}, y);
+	return choose(y >= broadcast(e->ceiling), broadcast(e->ceiling), y);
+}
+
+#endif
