@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Downloads the releases of the Python package onnx that brought a new opset, from 7 on, into
-# the folder given. Each holds the official tests of the operators as they were then.
+# Downloads those releases of the Python package onnx that introduced a new opset, from 7 on,
+# into the given folder. Each contains the official tests of the operators of its opset.
 set -euo pipefail
 folder=$1
 mkdir -p "$folder"

@@ -1,9 +1,9 @@
-"""What the peers have in common: the work, and how they are told to do it.
+"""The code that the peers share: the data, and the protocol by which they get their work.
 
-A contestant is a process that reads lines "run N", does N training steps for
-each and answers with the seconds that they took, and those of them in which it
-waited for a batch, as `pipeline bench step --serve` does. For a line "workers N"
-it loads batches by so many workers from then on, and answers with an empty line.
+A contestant is a process that reads lines, as `pipeline bench step --serve` does. For
+"run N" it does N training steps, and answers with the seconds that they took and the
+seconds in which they waited for batches. For "workers N" it loads batches with N workers
+from then on, and answers with an empty line.
 """
 
 import argparse

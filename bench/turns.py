@@ -1,9 +1,9 @@
-"""Times training in programs that take turns.
+"""Measures training in programs that take turns.
 
-Each contestant is one process for the whole run. A round gives each a turn of a
-few steps, in an order that changes from round to round, while the others are
-stopped: what slows the machine for a while slows all, and no one loads batches
-ahead in another's time.
+Each contestant is one process for the whole run. In a round, each has a turn of a
+few steps while the others are stopped. The order changes from round to round. So if
+something slows the machine for a while, it slows all of them, and none can load
+batches ahead during the turns of others.
 """
 
 import argparse

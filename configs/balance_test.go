@@ -32,3 +32,31 @@ func TestBalanceFaults(t *testing.T) {
 		t.Errorf("weights %v are shared with a copy, or do not count", weighed.Train.ClassWeights)
 	}
 }
+
+// TestLosses: losses other than cross-entropy have no weights of classes, and change the
+// hash.
+func TestLosses(t *testing.T) {
+	for text, want := range map[string]string{
+		"train: {loss: hinge}\n": `FILE:1:15: train.loss: "hinge" is not one of cross_entropy, binary_cross_entropy, mean_squared_error`,
+		"train: {loss: binary_cross_entropy, class_weights: [1, 2]}\nmodel: {classes: 2}\ndata: {source: folder, path: x}\n": "FILE:1:52: train.class_weights: they are for train.loss cross_entropy, and not for binary_cross_entropy: set it to []",
+		"train: {loss: mean_squared_error, balance: weights}\n":                                                              "FILE:1:44: train.balance: weights is for train.loss cross_entropy, and not for mean_squared_error: set it to sampling or none",
+		"train: {loss: mean_squared_error, balance: sampling, label_smoothing: 0.1}\n":                                       "",
+	} {
+		if got := strings.Join(problems(t, text), "\n"); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"data: {labels: l.csv}\n":                                                               `FILE:1:16: data.labels: "l.csv" does nothing, since data.source synthetic has classes of its own: it is for a folder`,
+		"data: {source: folder, path: x, labels: l.csv}\n":                                      "FILE:1:41: data.labels: images may have several classes, and train.loss cross_entropy is for one each: set it to binary_cross_entropy",
+		"data: {source: folder, path: x, labels: l.csv}\ntrain: {loss: binary_cross_entropy}\n": "",
+	} {
+		if got := strings.Join(problems(t, text), "\n"); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+	squared, err := Load("", []string{"train.loss=mean_squared_error"})
+	if err != nil || squared.Hash() == hashOfDefault || squared.Train.Loss != LossMeanSquaredError {
+		t.Errorf("loss %v, error %v", squared, err)
+	}
+}

@@ -205,13 +205,18 @@ func (d Data) opensCount() bool {
 
 func (e *Experiment) checkData(add func(key, other, format string, args ...any)) {
 	d := e.Data
+	if d.MultiLabel() && d.Source != "folder" {
+		add("data.labels", "data.source", "%q does nothing, since data.source %s has classes of its own: it is for a folder", d.Labels, d.Source)
+	} else if d.MultiLabel() && e.Train.Loss == LossCrossEntropy {
+		add("data.labels", "train.loss", "images may have several classes, and train.loss %s is for one each: set it to %s", LossCrossEntropy, LossBinaryCrossEntropy)
+	}
 	if e.Model.Classes == 1 {
 		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
 	} else if classes := sourceClasses(d); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
-	if d.Size != 0 && d.Source != "folder" {
-		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Size, d.Source)
+	if d.Size != 0 && !d.resizes() {
+		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only those of a folder and of mnist are resized", d.Size, d.Source)
 	}
 	if d.Channels == 2 {
 		add("data.channels", "data.channels", "2 is neither 1, for grey images, nor 3, for images in colour")
@@ -219,7 +224,7 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
-	if d.Width != 0 && d.Source != "folder" {
-		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only a folder's are resized", d.Width, d.Source)
+	if d.Width != 0 && !d.resizes() {
+		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only those of a folder and of mnist are resized", d.Width, d.Source)
 	}
 }

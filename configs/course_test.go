@@ -50,7 +50,7 @@ func TestCourseFaults(t *testing.T) {
 		"train: {stop_restore_best: true}\n":                                  "FILE:1:28: train.stop_restore_best: it does nothing without train.stop_patience, which is 0: set that to how many epochs may pass without an improvement, or to train.epochs to stop at none",
 		"train: {stop_restore_best: true, stop_patience: 3}\n":                "",
 		"train: {stop_monitor: loss}\n":                                       `FILE:1:23: train.stop_monitor: "loss" is not one of val_loss, val_accuracy`,
-		"train: {early_stopping: {patience: 3}}\n":                            `FILE:1:9: unknown key "train.early_stopping" (known: epochs, batch_size, replicas, micro_batch, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best)`,
+		"train: {early_stopping: {patience: 3}}\n":                            `FILE:1:9: unknown key "train.early_stopping" (known: epochs, batch_size, replicas, micro_batch, loss, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best)`,
 	} {
 		if got := strings.Join(problems(t, text), "\n"); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)

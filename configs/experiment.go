@@ -143,9 +143,9 @@ type Data struct {
 	// Train and Validation limit the number of images; 0 means all images.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
-	// Size is the height in pixels to which the images of a folder are resized; 0
-	// means 32. Width is the width; 0 means that of the height. The other sources have
-	// a size of their own.
+	// Size is the height in pixels to which the images of a folder, or of SourceMNIST, are
+	// resized; 0 means 32, and for SourceMNIST what they have. Width is the width; 0 means
+	// that of the height. The other sources have a size of their own.
 	Size  int `yaml:"size" json:"size"`
 	Width int `yaml:"width" json:"width"`
 	// Channels is 1 for grey images and 3 for those in colour, which others are turned
@@ -155,6 +155,9 @@ type Data struct {
 	// out for validation where the validation images have no folder of their own; 0
 	// means 0.2.
 	ValidationShare float64 `yaml:"validation_share" json:"validation_share"`
+	// Labels is a CSV file in the folder that says which classes its images have, where
+	// they may have several and so are in no folder of a class; empty for others.
+	Labels string `yaml:"labels" json:"labels"`
 	// Broken is "refuse" or BrokenSkip: whether an image of a folder that cannot be read is
 	// an error.
 	Broken string `yaml:"broken" json:"broken"`
@@ -164,17 +167,23 @@ type Data struct {
 }
 
 // Sides are the height and the width in pixels to which the images of a folder are
-// resized.
+// resized, or those of another source have.
 func (d Data) Sides() (height, width int) {
-	height = cmp.Or(d.Size, 32)
+	own := 32
+	if d.Source == SourceMNIST {
+		own = 28 // of all sets that are known
+	}
+	height = cmp.Or(d.Size, own)
 	return height, cmp.Or(d.Width, height)
 }
 
-// LeavesSize reports whether the images come from a folder and no setting says to which
-// size they are resized.
-func (d Data) LeavesSize() bool { return d.Source == "folder" && d.Size == 0 && d.Width == 0 }
+// resizes tells whether the images of the source are brought to the size that is set.
+func (d Data) resizes() bool { return d.Source == "folder" || d.Source == SourceMNIST }
 
-// SettleSize sets the size of a folder's images to height x width pixels if LeavesSize.
+// LeavesSize tells whether the size of images that could be resized is left open.
+func (d Data) LeavesSize() bool { return d.resizes() && d.Size == 0 && d.Width == 0 }
+
+// SettleSize resizes images to height x width pixels where their size is left open, if it can be.
 func (d *Data) SettleSize(height, width int) {
 	if !d.LeavesSize() {
 		return
@@ -205,6 +214,9 @@ func (d *Data) SettleChannels(channels int) {
 		d.Channels = channels
 	}
 }
+
+// MultiLabel tells whether images may have several classes.
+func (d Data) MultiLabel() bool { return d.Labels != "" }
 
 // BrokenSkip leaves out images that cannot be read.
 const BrokenSkip = "skip"

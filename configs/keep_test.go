@@ -21,13 +21,12 @@ model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet
 data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, channels: 1, validation_share: 0.3, broken: skip, image_memory: 200}
 augment:
   recipe: custom
-  without: [zoom]
   geometry: keras-3
   operations: [{kind: rotation, degrees: 10}, {kind: flip, probability: 0.25}]
   mixup: 0.2
   cutmix: 1
 train:
-  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, loss: binary_cross_entropy, checkpoint_steps: 9, keep_checkpoints: 3, stop_patience: 4, stop_min_delta: 0.1, stop_monitor: val_accuracy, stop_restore_best: true, balance: sampling, class_weights: [1, 0, 0.5, 2, 3, 4, 1e3]}
+  {epochs: 7, batch_size: 64, replicas: 4, micro_batch: 32, label_smoothing: 0.1, checkpoint_steps: 9, keep_checkpoints: 3, stop_patience: 4, stop_min_delta: 0.1, stop_monitor: val_accuracy, stop_restore_best: true, balance: sampling, class_weights: [1, 0, 0.5, 2, 3, 4, 1e3]}
 optimizer: {learning_rate: 1e-3, reference_batch: 64, momentum: 0.5, nesterov: true, momentum_correction: true, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, clip_norm: 2, weight_decay: 5e-4, decay_all: true, trust_coefficient: 0.02, ema_decay: 0.99, ema_warmup: false, rate_multipliers: {"layer4.*": 0.1, head: 10}}
 schedule:
   {kind: polynomial, decay_epochs: [], decay_factor: 0.2, final_fraction: 0.01, power: 2, start_fraction: 0.1, peak_at: 0.4, monitor: val_accuracy, patience: 3, cooldown: 1, min_delta: 0.01, min_rate: 1e-5, warmup_epochs: 2, warmup_by: epoch, scaling: sqrt}
@@ -51,8 +50,8 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	reflected, defaults := reflect.ValueOf(want), Default()
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
-		if r.key == "train.cache_features" {
-			continue // it does not go with operations: TestCacheFeatures tries it
+		if r.key == "train.cache_features" || r.key == "train.loss" || r.key == "data.labels" || r.key == "augment.without" {
+			continue // they do not go with operations and weights: other tests try them
 		}
 		if r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
 			t.Errorf("%s is not tried: it is the default", r.key)
@@ -133,12 +132,12 @@ func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 // Hash and Diff see every setting that decides the weights, and no other.
 func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
-	b.Train.CacheFeatures = true
+	b.Train.CacheFeatures, b.Train.Loss, b.Augment.Without = true, LossMeanSquaredError, []string{"zoom"}
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
 		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
-		"data.validation_share": true, "data.broken": true, "data.image_memory": true,
+		"data.validation_share": true, "data.labels": true, "data.broken": true, "data.image_memory": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"optimizer.beta1": true, "optimizer.beta2": true, "optimizer.epsilon": true, // of SGD
 		"optimizer.trust_coefficient": true, "optimizer.ema_warmup": true, // of SGD without an average

@@ -25,8 +25,8 @@ func remedy(name string) Overlay {
 		return Overlay{"augment.mixup": 0.2}
 	case "cutmix": // Yun et al. 2019, section 3.1
 		return Overlay{"augment.cutmix": 1.0}
-	case "lars": // You et al. 2017
-		return Overlay{"optimizer.kind": LARS, "optimizer.trust_coefficient": larsTrust}
+	case "lars": // You et al. 2017, section 5
+		return Overlay{"optimizer.kind": LARS, "optimizer.trust_coefficient": 0.001}
 	case "lamb": // You et al. 2020, table 4: the root of the batch size, from 0.005 at 512
 		return Overlay{
 			"optimizer.kind": LAMB, "optimizer.learning_rate": 0.005, "optimizer.reference_batch": 512,
@@ -35,8 +35,3 @@ func remedy(name string) Overlay {
 	}
 	return nil
 }
-
-// larsTrust is the trust coefficient of the condition "lars". The paper's 0.001 is for
-// ImageNet, with rates of 10 and more; with the study's rate of 0.1 a step would be a
-// ten-thousandth of the weights.
-const larsTrust = 0.02

@@ -20,7 +20,7 @@ func TestRemedies(t *testing.T) {
 		"label-smoothing": func(e *Experiment) { e.Train.LabelSmoothing = 0.1 },
 		"mixup":           func(e *Experiment) { e.Augment.Mixup = 0.2 },
 		"cutmix":          func(e *Experiment) { e.Augment.CutMix = 1 },
-		"lars":            func(e *Experiment) { e.Optimizer.Kind, e.Optimizer.TrustCoefficient = LARS, 0.02 },
+		"lars":            func(e *Experiment) { e.Optimizer.Kind, e.Optimizer.TrustCoefficient = LARS, 0.001 },
 		"lamb": func(e *Experiment) {
 			e.Optimizer.Kind, e.Optimizer.LearningRate, e.Optimizer.ReferenceBatch, e.Optimizer.Epsilon = LAMB, 0.005, 512, 1e-6
 			e.Schedule.Scaling = "sqrt"

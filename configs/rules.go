@@ -116,10 +116,11 @@ func rules() []rule {
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has, and for mnist what is fetched into the user's cache at first use.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
-		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images are resized after the largest part of these proportions is cut out of their middle; 0 means 32.", max: 1024},
-		{key: "data.width", doc: "Width in pixels to which a folder's images are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
+		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images, or mnist's, are resized after the largest part of these proportions is cut out of their middle; 0 means 32, and for mnist the size that the images have, 28.", max: 1024},
+		{key: "data.width", doc: "Width in pixels to which a folder's images, or mnist's, are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
 		{key: "data.channels", doc: "1 turns images grey, by luminance, and 3 turns grey ones into red, green and blue; 0 means as many as the source has: 1 of mnist, 3 of the others.", max: 3, when: hasChannels},
 		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
+		{key: "data.labels", doc: "A CSV file in the folder that says which classes its images have, where they may have several: a column of files and one of their classes, separated by spaces, commas, | or ;, or a column for each class, of 0 and 1. A column split may say train, validation or test. Empty: one folder a class.", aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
 

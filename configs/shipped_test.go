@@ -25,6 +25,7 @@ func TestShippedExperiments(t *testing.T) {
 		"digits":     {"medium", 0, 84, 1},
 		"mnist":      {"strong", 0, 3, 1},
 		"synthetic":  {"medium", 0, 16, 1},
+		"remedies":   {"medium", 0, 90, 1},
 		"laptop":     {"medium", 0, 60, 1},
 		"resnet":     {"medium", 0, 4, 1},
 		"smoke":      {"strong", 1, 4, 2},
@@ -47,7 +48,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) != 15 {
+	if err != nil || len(files) != 16 {
 		t.Errorf("untried files among %q, %v", files, err)
 	}
 }

@@ -5,10 +5,10 @@
 //	pixels, label := data.Train.Image(7), data.Train.Label(7)
 //
 // The packages below it read them: folder from folders of photographs, one folder a
-// class, cifar from the files of CIFAR-10 and CIFAR-100, synthetic from nothing, as it
-// draws them. source chooses among these by the settings of an experiment. Images that a
-// program has already make a set, and those in an embed.FS or an archive are read in
-// place:
+// class, cifar from the files of CIFAR-10 and CIFAR-100, idx from those of MNIST and its
+// like, synthetic from nothing, as it draws them. source chooses among these by the
+// settings of an experiment. Images that a program has already make a set, and those in an
+// embed.FS or an archive are read in place:
 //
 //	set, err := dataset.New(pixels, labels, []string{"cat", "dog"})
 //	splits, err := folder.FromFS(ctx, files, 64, 64)

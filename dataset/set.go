@@ -39,6 +39,10 @@ type Set struct {
 	// Labels are the classes of the images: shape [Len], values
 	// 0..len(Classes)-1.
 	Labels []int32
+	// Targets is nil, or tells of each image which classes it has where it may have
+	// several: shape [Len, len(Classes)], values 1 and 0. Its label then is the first of
+	// them, and 0 if it has none.
+	Targets []uint8
 	// Files are the files that the images come from, one an image, by their paths
 	// below the set's folder with forward slashes. It is nil if they come from none.
 	Files []string
@@ -90,6 +94,9 @@ func (s *Set) Validate() error {
 	if s.Files != nil && len(s.Files) != s.Len() {
 		return wrong(NoRecord, "%d files for %d images", len(s.Files), s.Len())
 	}
+	if err := s.validateTargets(); err != nil {
+		return err
+	}
 	if len(s.Classes) == 0 {
 		return wrong(NoRecord, "the set has no names of classes")
 	}
@@ -99,6 +106,33 @@ func (s *Set) Validate() error {
 		}
 	}
 	return nil
+}
+
+// validateTargets tells whether the targets are those of the images.
+func (s *Set) validateTargets() error {
+	if s.Targets == nil {
+		return nil
+	}
+	classes := len(s.Classes)
+	if len(s.Targets) != s.Len()*classes {
+		return &Error{Record: NoRecord, Err: fmt.Errorf("%d targets for %d images of %d classes", len(s.Targets), s.Len(), classes)}
+	}
+	for i, t := range s.Targets {
+		if t > 1 {
+			return &Error{Record: i / classes, Err: fmt.Errorf("target %d of class %d is neither 0 nor 1", t, i%classes)}
+		}
+	}
+	return nil
+}
+
+// MultiLabel tells whether images may have several classes.
+func (s *Set) MultiLabel() bool { return s.Targets != nil }
+
+// Target tells of each class, 1 or 0, whether image i has it, in a set of Targets. It
+// shares the set's memory.
+func (s *Set) Target(i int) []uint8 {
+	n := len(s.Classes)
+	return s.Targets[i*n : (i+1)*n : (i+1)*n]
 }
 
 // Len is the number of images.
@@ -159,6 +193,9 @@ func (s *Set) Head(n int) *Set {
 		head.Pixels = s.Pixels[: n*s.imageSize() : n*s.imageSize()]
 	}
 	head.Labels = s.Labels[:n:n]
+	if s.Targets != nil {
+		head.Targets = s.Targets[: n*len(s.Classes) : n*len(s.Classes)]
+	}
 	if s.Files != nil {
 		head.Files = s.Files[:n:n]
 	}
@@ -226,6 +263,7 @@ func (s *Set) hash() string {
 		labels = binary.LittleEndian.AppendUint32(labels, uint32(label))
 	}
 	h.Write(labels)
+	h.Write(s.Targets)
 	h.Write(s.Images(0, s.Len()))
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -4,7 +4,7 @@ import "math"
 
 // Stats describe the images of a set.
 type Stats struct {
-	// Counts are the numbers of images of each class.
+	// Counts are the numbers of images of each class. An image of several counts in each.
 	Counts []int
 	// Mean and Deviation are those of all values of each channel, red, green
 	// and blue, or grey, in 0..1. They are 0 for an empty set.
@@ -18,8 +18,14 @@ func (s *Set) Stats() Stats {
 		Counts: make([]int, len(s.Classes)),
 		Mean:   make([]float64, channels), Deviation: make([]float64, channels),
 	}
-	for _, label := range s.Labels {
-		stats.Counts[label]++
+	if s.MultiLabel() {
+		for i, target := range s.Targets {
+			stats.Counts[i%len(s.Classes)] += int(target)
+		}
+	} else {
+		for _, label := range s.Labels {
+			stats.Counts[label]++
+		}
 	}
 	pixels := s.Images(0, s.Len())
 	if len(pixels) == 0 {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Asks a server, as examples/serve is one, what is in images.
+"""Asks a server such as examples/serve for the classes of images.
 
     python3 examples/client.py [--server http://localhost:8080] photo.jpg …
 
-It prints a line for each: the file, its class and the probability of that. It
-needs nothing but Python.
+It prints one line for each image: the file, its class and the probability of the class. It
+needs only Python.
 """
 
 import argparse

@@ -78,6 +78,7 @@ func checkTarget(target string) error {
 // form, v ← μ·v − lr·g, w ← w + v. For all other rules the training model computes the
 // step itself, in the last micro-batch of a batch, and the optimizer subtracts it.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
+	o.MultiLabel = o.MultiLabel || n.multiLabel
 	if err := checkTraining(o); err != nil {
 		return nil, err
 	}
@@ -101,6 +102,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 // step. It does not count the parameters, their gradients and the optimizer's state. The
 // options must have a Batch.
 func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
+	o.MultiLabel = o.MultiLabel || n.multiLabel
 	if err := checkTraining(o); err != nil {
 		return 0, err
 	}

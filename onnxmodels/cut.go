@@ -50,7 +50,7 @@ func (n *Network) Cut() (*Cut, error) {
 			c.upper = append(c.upper, node)
 		}
 	}
-	c.Upper = &Network{height: n.height, width: n.width, channels: n.channels, features: c.size(), head: n.head, loss: n.loss, layers: []Layer{layerFunc(c.buildUpper)}}
+	c.Upper = &Network{height: n.height, width: n.width, channels: n.channels, features: c.size(), head: n.head, loss: n.loss, multiLabel: n.multiLabel, layers: []Layer{layerFunc(c.buildUpper)}}
 	return c, c.Upper.declare()
 }
 

@@ -3,6 +3,7 @@ package onnxmodels
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,23 +16,36 @@ import (
 
 // TestFormOf reads back what Inference wrote.
 func TestFormOf(t *testing.T) {
-	n, err := CNN(CNNOptions{Height: 4, Width: 6, Widths: []int{2}, Convolutions: 1, Classes: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
-		options InferenceOptions
-		want    Form
+		channels int
+		options  InferenceOptions
+		want     Form
 	}{
 		{
+			0,
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.artifact.LossCrossEntropy},
 		},
 		{
+			1,
+			InferenceOptions{Classes: []string{"a", "b"}},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Channels: 1, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
+		},
+		{
+			1,
+			InferenceOptions{Input: InputFloat32NCHW},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Channels: 1, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
+		},
+		{
+			3,
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.artifact.LossCrossEntropy},
 		},
 	} {
+		n, err := CNN(CNNOptions{Height: 4, Width: 6, Channels: test.channels, Widths: []int{2}, Convolutions: 1, Classes: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
 		m, err := n.Inference(n.Initialize(1), test.options)
 		if err != nil {
 			t.Fatal(err)
@@ -109,6 +123,20 @@ func TestRanges(t *testing.T) {
 }
 
 // TestPlanes has two images of 1x2 pixels.
+// TestPlanesOfGrey: images of one channel are planes already.
+func TestPlanesOfGrey(t *testing.T) {
+	if got := Planes([]uint8{0, 51, 255}, 1, 3, 1); !slices.Equal(got, []float32{0, 0.2, 1}) {
+		t.Errorf("got %v", got)
+	}
+	if _, err := newNetwork(4, 4, 2, nil); err == nil || !strings.Contains(err.Error(), "images of 2 channels, want 3, or 1 for grey ones") {
+		t.Errorf("error %v", err)
+	}
+	n, err := NewGreyNetwork(4, 4, Flatten("flat"), Dense("dense", 2))
+	if err != nil || n.Channels() != 1 || !slices.Equal(n.Parameters()[0].Shape, []int{16, 2}) {
+		t.Errorf("%+v, %v", n, err)
+	}
+}
+
 func TestPlanes(t *testing.T) {
 	got := Planes([]uint8{0, 51, 102, 153, 204, 255, 255, 0, 0, 0, 255, 0}, 1, 2, 3)
 	want := []float32{0, 0.6, 0.2, 0.8, 0.4, 1, 1, 0, 0, 1, 0, 0}

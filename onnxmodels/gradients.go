@@ -24,9 +24,9 @@ type Gradients struct {
 	// Outputs are the gradients of the trainable ones among Parameters, in their order and
 	// with their shapes.
 	Outputs []string
-	// Drops, Mixes and Batch are those of Artifacts.
-	Drops, Mixes bool
-	Batch        int
+	// Drops, Mixes, MultiLabel and Batch are those of Artifacts.
+	Drops, Mixes, MultiLabel bool
+	Batch                    int
 }
 
 // gradientOutputSuffix after the name of a parameter is the output that is its gradient.
@@ -49,7 +49,7 @@ func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 	}
 	loss := b.trainingLoss(logits, label, o)
 	b.finish(loss, logits, label, o)
-	g := &Gradients{Image: n.InputName(), Mixes: o.Mixes, Batch: o.Batch, Parameters: b.parameters, Drops: b.dropoutSeed != nil}
+	g := &Gradients{Image: n.InputName(), Mixes: o.Mixes, MultiLabel: o.MultiLabel, Batch: o.Batch, Parameters: b.parameters, Drops: b.dropoutSeed != nil}
 	if err := b.outputGradients(loss); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type Network struct {
 	keeps         float32  // the largest share of its running statistics that a BatchNorm keeps in a step
 	given         *given   // the layers of a given model; nil for other networks
 	head          []string // the parameters of the last layer
+	multiLabel    bool     // images may have several classes
 	loss          string   // the loss that it is trained on; "" means cross-entropy
 	features      int      // the number of features of each image, if the network takes features; else 0
 }
@@ -94,6 +95,17 @@ func (n *Network) WithLoss(loss string) *Network {
 	with.loss = loss
 	return &with
 }
+
+// WithMultiLabel returns the network as one of images that may have several classes, if it
+// is so: its artifacts take targets, as with [TrainingOptions.MultiLabel].
+func (n *Network) WithMultiLabel(is bool) *Network {
+	with := *n
+	with.multiLabel = is
+	return &with
+}
+
+// MultiLabel tells whether images may have several classes.
+func (n *Network) MultiLabel() bool { return n.multiLabel }
 
 // Loss is that of WithLoss, else LossCrossEntropy.
 func (n *Network) Loss() string { return cmp.Or(n.loss, artifact.LossCrossEntropy) }

@@ -35,7 +35,7 @@ of some seconds, of which the median and the range are told. Models run with onn
 own operators where there are such; with --compare each round also runs the model in
 ONNX Runtime's operators alone, and the ratio is the median over the rounds.
 ` + cli.ExitHelp,
-		Example: `  pipeline bench predict --run runs/quickstart/medium/16 --batch 1
+		Example: `  pipeline bench predict --run runs/quickstart/medium/16/seed-1 --batch 1
   pipeline bench predict --model resnet18.onnx --normalize imagenet --batch 32 --compare
   pipeline bench predict --model model.onnx --runtime go --json`,
 		Args: cli.CheckArgs(cobra.NoArgs),

@@ -51,7 +51,7 @@ predictions.csv with what each image was taken for (file,class,predicted,probabi
 correct; an index where images come from no files) and, if any image was classified
 wrong, wrong.png with those whose wrong class had the highest probability.
 ` + cli.ExitHelp,
-		Example: `  pipeline evaluate --run runs/quickstart/medium/16 --out evaluation
+		Example: `  pipeline evaluate --run runs/quickstart/medium/16/seed-1 --out evaluation
   pipeline evaluate --run runs/pets --best --data more-photos --top 2
   pipeline evaluate --model model.onnx --source cifar10 --data cifar --runtime go`,
 		Args: cli.CheckArgs(cobra.NoArgs),
@@ -144,13 +144,16 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	if set, err = c.Adopt(set, stderr); err != nil {
 		return cli.BadData(err)
 	}
+	if set.MultiLabel() && c.Loss == configs.LossCrossEntropy {
+		return cli.BadData(fmt.Errorf("the images may have several classes, and the model %q was trained on one each (train.loss %s)", c.Path, c.Loss))
+	}
 	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
 		return err
 	}
 	report.Wrong = report.Wrong[:min(opts.wrong, len(report.Wrong))]
 	e := evaluated{Model: c.Path, Runtime: opts.Runtime, Source: set.Name, Split: split, Report: report, Skipped: set.Skipped}
-	if top > 0 {
+	if top > 0 && !set.MultiLabel() {
 		e.Top = &topAccuracy{top, report.TopAccuracy(top)}
 	}
 	if opts.out != "" {

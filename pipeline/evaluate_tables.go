@@ -16,7 +16,13 @@ func (e evaluated) writeTables(w io.Writer) error {
 	if e.Top != nil {
 		fmt.Fprintf(w, "%-9s %.2f %%\n", fmt.Sprintf("top-%d", e.Top.K), 100*e.Top.Accuracy)
 	}
+	if e.Micro != nil {
+		fmt.Fprintf(w, "mAP       %.2f %%\n", 100*e.MeanAveragePrecision)
+	}
 	fmt.Fprintf(w, "loss      %.4f\n\n", e.Loss)
+	if e.Micro != nil {
+		return e.writeMultiLabel(w)
+	}
 	for _, table := range []func(io.Writer) error{e.writeClasses, e.writeConfusion, e.writeMistakes} {
 		if err := table(w); err != nil {
 			return err

@@ -34,22 +34,31 @@ func evaluationFiles() []string {
 	return []string{evaluationFile, confusionCSVFile, confusionPNGFile, confusionSVGFile, predictionsFile, wrongFile}
 }
 
+// evaluationPart is one file of an evaluation.
+type evaluationPart struct {
+	name  string
+	write func(io.Writer) error
+}
+
 // writeFiles writes the files into dir, each whole or not at all.
 func (e evaluated) writeFiles(dir string, set *dataset.Set) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write evaluation: %w", err)
 	}
 	m := report.Confusion{Classes: set.Classes, Counts: e.Confusion}
-	files := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
+	files := []evaluationPart{
 		{confusionCSVFile, e.writeCSV},
 		{confusionPNGFile, m.WritePNG},
 		{confusionSVGFile, m.WriteSVG},
 		{predictionsFile, func(w io.Writer) error { return e.writePredictions(w, set) }},
 		{wrongFile, func(w io.Writer) error { return e.writeWrong(w, set) }},
 		{evaluationFile, func(w io.Writer) error { return cli.PrintJSON(w, e) }},
+	}
+	if set.MultiLabel() {
+		files = []evaluationPart{
+			{predictionsFile, func(w io.Writer) error { return e.writeProbabilities(w, set) }},
+			files[len(files)-1],
+		}
 	}
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
@@ -102,14 +111,7 @@ func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
 	if err := c.Write([]string{head, "class", "predicted", "probability", "correct"}); err != nil {
 		return err
 	}
-	order := make([]int, set.Len())
-	for i := range order {
-		order[i] = i
-	}
-	if names != nil {
-		slices.SortFunc(order, func(i, k int) int { return strings.Compare(names[i], names[k]) })
-	}
-	for _, i := range order {
+	for _, i := range byFile(set) {
 		name, label, p := strconv.Itoa(i), int(set.Label(i)), e.Predictions[i]
 		if names != nil {
 			name = names[i]
@@ -121,6 +123,18 @@ func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// byFile is the order of the images of a set by their files, if they come from some.
+func byFile(set *dataset.Set) []int {
+	order := make([]int, set.Len())
+	for i := range order {
+		order[i] = i
+	}
+	if set.Files != nil {
+		slices.SortFunc(order, func(i, k int) int { return strings.Compare(set.Files[i], set.Files[k]) })
+	}
+	return order
 }
 
 // writeWrong draws the images that were classified wrong.

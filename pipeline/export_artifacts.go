@@ -169,6 +169,9 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 	r := artifactsReport{Directory: dir, MicroBatches: e.Train.BatchSize / trainloop.MicroBatch(e), Logits: a.Logits}
 	r.Parameters, r.Trainable = n.Count()
 	meanings := clientMeanings(a.Image, n.Channels(), r.MicroBatches, e.Optimizer.HoldsRates())
+	if a.MultiLabel {
+		meanings = ofSeveral(meanings)
+	}
 	optimizer := tensorsOf(artifact.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
 	training := tensorsOf(artifact.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(artifact.EvalModelFile, a.Eval, meanings)
@@ -178,6 +181,19 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 	}}
 	r.Models = []artifactTensors{training, eval, optimizer}
 	return r
+}
+
+// ofSeveral are the meanings where images may have several classes.
+func ofSeveral(meanings func(name string) string) func(name string) string {
+	return func(name string) string {
+		switch name {
+		case onnxmodels.InputLabel:
+			return "1 for the classes that an image has, 0 for the others"
+		case onnxmodels.OutputCorrect:
+			return "how many images are right in all classes"
+		}
+		return meanings(name)
+	}
 }
 
 // clientMeanings says what the tensors are that a client feeds and reads.
@@ -206,7 +222,7 @@ func clientMeanings(image string, channels, microBatches int, holdsRates bool) f
 			onnxmodels.InputLearningRate:  rate + why,
 			onnxmodels.InputDropoutSeed:   "another one for each step",
 			onnxmodels.InputLossScale:     "factor of the loss before it is differentiated",
-			onnxmodels.OutputLoss:         "mean cross-entropy of the batch",
+			onnxmodels.OutputLoss:         "mean loss of the batch",
 			onnxmodels.OutputCorrect:      "how many images are classified right",
 			onnxmodels.OutputGradientNorm: "not finite where loss_scale is too large",
 		}[name]

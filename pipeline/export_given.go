@@ -31,7 +31,7 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
 	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
 	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
-	flags.StringVar(&f.loss, "loss", configs.LossCrossEntropy, "with --model: "+strings.Join(losses, ", "))
+	flags.StringVar(&f.loss, "loss", configs.LossCrossEntropy, "with --model: "+strings.Join(losses, ", ")+"; with the last two, label is float32 [batch, classes], 1 for the classes that an image has and 0 for the others")
 	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… says how, and AdamW decays all parameters by 0.01 by default")
 }
 
@@ -100,6 +100,7 @@ func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	network = network.WithLoss(opts.given.loss).WithMultiLabel(opts.given.loss != configs.LossCrossEntropy)
 	artifacts, err := trainloop.Artifacts(network, *experiment, opts.stepsPerEpoch, opts.target)
 	if err != nil {
 		return cli.BadDataf("model %q: %w", opts.given.model, err)

@@ -76,7 +76,7 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 		second := command(t, args...)
 		output, err := second.CombinedOutput()
 		want := fmt.Sprintf("process %d on ", first.Process.Pid)
-		if err == nil || second.ProcessState.ExitCode() != cli.ExitFailed || !strings.Contains(string(output), want) || !strings.Contains(string(output), dir) {
+		if err == nil || second.ProcessState.ExitCode() != cli.ExitLocked || !strings.Contains(string(output), want) || !strings.Contains(string(output), dir) {
 			t.Errorf("%s: %v, want %q\n%s", name, err, want, output)
 		}
 		_ = first.Process.Kill() // it runs, or the test above has failed

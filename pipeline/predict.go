@@ -49,7 +49,7 @@ class_2,probability_2 and so on, up to --top. Probabilities are in 0..1.
 An image that cannot be read is named on standard error, the others are
 classified, and the exit status is 3.
 ` + cli.ExitHelp,
-		Example: `  pipeline predict --run runs/quickstart/medium/16 cat.png
+		Example: `  pipeline predict --run runs/quickstart/medium/16/seed-1 cat.png
   pipeline predict --run runs/pets --best --recursive --csv photos > classes.csv
   pipeline predict --model model.onnx --runtime go --json photos/*.jpg`,
 		Args: cli.CheckArgs(cobra.MinimumNArgs(1)),

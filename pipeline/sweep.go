@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset/source"
 	"onnxlab/internal/allocation"
 	"onnxlab/ort/library"
 	"onnxlab/pipeline/internal/cli"
@@ -121,6 +122,9 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return runCluster(ctx, opts, plan, resolved, stdout, stderr)
 	}
 	// Once here, and not in every cell.
+	if err := source.Fetch(ctx, experiment.Data, stderr); err != nil {
+		return err
+	}
 	path, err := library.Ensure(ctx, library.Options{
 		Library: experiment.Runtime.Library, Device: experiment.Runtime.Device, Progress: stderr,
 	})

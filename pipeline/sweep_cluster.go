@@ -233,7 +233,7 @@ func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (ce
 	if r.Threads == 0 {
 		return cellCommand{}, cli.BadUsage(errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8"))
 	}
-	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr})
+	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr, Elsewhere: true})
 	if err != nil {
 		return cellCommand{}, err
 	}

@@ -57,9 +57,9 @@ A model from elsewhere is compared as its file has it, on images of noise.
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
 ` + cli.ExitHelp,
-		Example: `  pipeline verify --run runs/quickstart/medium/16 --layers
+		Example: `  pipeline verify --run runs/quickstart/medium/16/seed-1 --layers
   pipeline verify --model model.onnx --source cifar10 --data cifar --count 100
-  pipeline verify --run runs/quickstart/medium/16 --record outputs.npz
+  pipeline verify --run runs/quickstart/medium/16/seed-1 --record outputs.npz
   pipeline verify --model model.onnx --against outputs.npz`,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -186,7 +186,7 @@ func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 	if err != nil {
 		return r, err
 	}
-	if height, width := s.model.Size(); r.ModelSHA256 != s.sha256 || r.Height != height || r.Width != width {
+	if height, width := s.model.Size(); r.ModelSHA256 != s.sha256 || r.Height != height || r.Width != width || r.Channels != s.model.Channels() {
 		return r, fmt.Errorf("%q was recorded of another model than %q: of the SHA-256 %s, this has %s",
 			o.against, s.path, r.ModelSHA256, s.sha256)
 	}

@@ -24,11 +24,12 @@ import (
 
 const (
 	// mostDiagnosed is how many images at most are normalised together where gradients are
-	// measured. Larger batches of training are divided: their gradients then show fewer
-	// differences, and take more memory.
+	// measured. Larger batches of training are divided: whole ones would take more memory, and
+	// there would be few of them to compare.
 	mostDiagnosed = 128
 	// sharpnessShare is the share of the images on which the sharpness is measured, by
-	// sharpnessProducts products of the Hessian: each needs all their gradients.
+	// sharpnessProducts products of the Hessian. Each of these takes the gradients of all the
+	// images once, and so does the place where the products are taken.
 	sharpnessShare    = 4
 	sharpnessProducts = 8
 )
@@ -47,7 +48,7 @@ type prober struct {
 // newProber returns a prober of the network, or of the upper part of one whose features are
 // kept.
 func newProber(e configs.Experiment, n *onnxmodels.Network, set *dataset.Set, f *features) (*prober, error) {
-	p := &prober{experiment: e, set: set, features: f, size: min(e.Train.BatchSize/e.Train.Replicas, mostDiagnosed)}
+	p := &prober{experiment: e, set: set, features: f, size: diagnosedBatch(e)}
 	e = withWeights(e, set)
 	e.Train.BatchSize, e.Train.Replicas, e.Train.MicroBatch = p.size, 1, p.size
 	e.Runtime.Precision = configs.Float32
@@ -211,9 +212,16 @@ type diagnosis struct {
 	told   bool // that there is no time for any
 }
 
+// diagnosedBatch is how many images are normalised together where gradients are measured: as
+// many as in training, but no more than the sharpness is measured on.
+func diagnosedBatch(e configs.Experiment) int {
+	return min(e.Train.BatchSize/e.Train.Replicas, mostDiagnosed, max(e.Diagnose.Images/sharpnessShare, 1))
+}
+
 // diagnosedImages is how many images' gradients a diagnosis takes.
-func diagnosedImages(d configs.Diagnose) int {
-	return d.Images + d.Images/sharpnessShare*(sharpnessProducts+1)
+func diagnosedImages(e configs.Experiment) int {
+	few := max(e.Diagnose.Images/sharpnessShare/diagnosedBatch(e), 1) * diagnosedBatch(e)
+	return e.Diagnose.Images + few*(sharpnessProducts+1)
 }
 
 // prepareDiagnosis decides, before the last step of an epoch, whether it has a diagnosis, and
@@ -246,7 +254,7 @@ func (r *run) diagnosisDue() bool {
 	p := r.at.Partial
 	b.elapsed += p.Seconds
 	if b.cost == 0 {
-		b.cost = p.Seconds / float64(p.Steps*r.Experiment.Train.BatchSize) * float64(diagnosedImages(d))
+		b.cost = p.Seconds / float64(p.Steps*r.Experiment.Train.BatchSize) * float64(diagnosedImages(r.Experiment))
 	}
 	if b.allows(d.TimeShare) {
 		return true

@@ -321,3 +321,20 @@ func TestProbesAreDrawn(t *testing.T) {
 		t.Errorf("%d different batches of 6", len(seen))
 	}
 }
+
+// TestDiagnosedImages: what a diagnosis is expected to take is what it takes.
+func TestDiagnosedImages(t *testing.T) {
+	for _, c := range []struct{ images, batch, replicas, size, want int }{
+		{512, 256, 1, 128, 512 + 9*128},
+		{512, 32, 1, 32, 512 + 9*128},
+		{512, 32, 4, 8, 512 + 9*128},
+		{128, 384, 1, 32, 128 + 9*32},
+		{64, 96, 1, 16, 64 + 9*16},
+	} {
+		e := configs.Default()
+		e.Diagnose.Images, e.Train.BatchSize, e.Train.Replicas = c.images, c.batch, c.replicas
+		if size, images := diagnosedBatch(e), diagnosedImages(e); size != c.size || images != c.want {
+			t.Errorf("%+v: %d images in batches of %d", c, images, size)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"onnxlab/augment/batch"
+	"onnxlab/dataset"
 	"onnxlab/ort/session"
 )
 
@@ -32,6 +33,46 @@ type imageFeed struct {
 	// second and shares are those of mixed images; nil if none is mixed.
 	second []int64
 	shares []float32
+}
+
+// targetFeed is the feed of images that may have several classes. The loader's labels are
+// the numbers of the images.
+type targetFeed struct {
+	imageFeed
+	set     *dataset.Set
+	targets []float32
+}
+
+// numbered is a set whose labels are the numbers of its images.
+type numbered struct{ *dataset.Set }
+
+// Label is the number of the image.
+func (numbered) Label(i int) int32 { return int32(i) }
+
+func (f *targetFeed) into(t *session.Trainer) {
+	f.trainer = t
+	f.images, f.targets = t.TargetBatch()
+	size := len(f.targets) / len(f.set.Classes)
+	f.labels = make([]int64, size)
+	if f.mixes {
+		f.second, f.shares = make([]int64, size), make([]float32, size)
+	}
+}
+
+func (f *targetFeed) train(rate float64, dropoutSeed uint64) (session.Result, error) {
+	for i, number := range f.labels {
+		row := f.targets[i*len(f.set.Classes) : (i+1)*len(f.set.Classes)]
+		for k, target := range f.set.Target(int(number)) {
+			row[k] = float32(target)
+		}
+		if !f.mixes {
+			continue
+		}
+		for k, target := range f.set.Target(int(f.second[i])) {
+			row[k] = f.shares[i]*row[k] + (1-f.shares[i])*float32(target)
+		}
+	}
+	return f.trainer.StepTargets(f.images, f.targets, rate, dropoutSeed)
 }
 
 func (f *imageFeed) into(t *session.Trainer) {

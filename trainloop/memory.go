@@ -15,7 +15,7 @@ func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (i
 	if err := checkBatch(e); err != nil {
 		return 0, err
 	}
-	o := trainingOptions(e, target)
+	o := optionsFor(n, e, target)
 	o.Batch = MicroBatch(e)
 	step, err := n.StepBytes(o)
 	total, _ := n.Count()

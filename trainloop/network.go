@@ -29,7 +29,7 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	if err != nil {
 		return nil, err
 	}
-	return n.WithLoss(e.Train.Loss), nil
+	return n.WithLoss(e.Train.Loss).WithMultiLabel(e.Data.MultiLabel()), nil
 }
 
 // networkOf is Network, whatever it is trained on.
@@ -116,7 +116,7 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 	if err := checkMultipliers(n, e.Optimizer); err != nil {
 		return nil, err
 	}
-	o := trainingOptions(e, target)
+	o := optionsFor(n, e, target)
 	if e.Optimizer.HoldsRates() {
 		s, err := schedule.New(e, stepsPerEpoch)
 		if err != nil {
@@ -147,6 +147,15 @@ func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOpt
 		o.Batch = micro
 	}
 	setOptimizer(&o, e.Optimizer)
+	return o
+}
+
+// optionsFor returns trainingOptions for the network. Targets of several classes are mixed
+// before they are fed.
+func optionsFor(n *onnxmodels.Network, e configs.Experiment, target string) onnxmodels.TrainingOptions {
+	o := trainingOptions(e, target)
+	o.MultiLabel = n.MultiLabel()
+	o.Mixes = o.Mixes && !o.MultiLabel
 	return o
 }
 

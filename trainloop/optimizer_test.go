@@ -37,6 +37,8 @@ func TestOptimizersGoOn(t *testing.T) {
 		{"optimizer.ema_decay=0.9"},
 		{"optimizer.ema_decay=0.9", "optimizer.ema_warmup=false", "model.batchnorm.statistics=recalibrated"},
 		{"optimizer.rate_multipliers=stage1.*=0.5,head=2"},
+		{"train.loss=binary_cross_entropy", "train.label_smoothing=0.1"},
+		{"train.loss=mean_squared_error", "augment.mixup=0.2"},
 		nil,
 	} {
 		o := small(t, sets...)

@@ -33,7 +33,7 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 	if o.Network == nil {
 		return n, nil
 	}
-	n = n.WithLoss(o.Experiment.Train.Loss)
+	n = n.WithLoss(o.Experiment.Train.Loss).WithMultiLabel(o.Train.MultiLabel())
 	if h, w := n.Size(); h != height || w != width {
 		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images have %dx%d", h, w, height, width)}
 	}
@@ -48,7 +48,11 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 func networkFor(e configs.Experiment, set *dataset.Set) (*onnxmodels.Network, error) {
 	height, width := set.Size()
 	e.Data.Channels = set.Channels()
-	return Network(e, height, width)
+	n, err := Network(e, height, width)
+	if err != nil {
+		return nil, err
+	}
+	return n.WithMultiLabel(set.MultiLabel()), nil
 }
 
 func channelsText(n int) string {

@@ -250,13 +250,17 @@ func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begu
 func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	p := r.at.Partial
 	images := float64(p.Steps * r.Experiment.Train.BatchSize)
-	return rundir.Epoch{
+	row := rundir.Epoch{
 		Epoch: r.at.Epoch, Step: r.at.Step, LearningRate: rate,
 		Loss: p.Loss / float64(p.Steps), Accuracy: float64(p.Correct) / images,
 		ValLoss: e.Loss, ValAccuracy: e.Accuracy,
 		ImagesPerSecond: images / p.Seconds, DataWait: p.Wait / p.Seconds,
 		Seconds: max(elapsed, p.Seconds),
 	}
+	if e.Micro != nil {
+		row.MultiLabel, row.ValMAP, row.ValF1 = true, e.MeanAveragePrecision, e.Micro.F1
+	}
+	return row
 }
 
 // evaluate runs the network with the parameters on the validation images, with

@@ -125,6 +125,8 @@ func check(o Options) error {
 		return &SettingError{"data.path", fmt.Sprintf("training images are %dx%d pixels, validation images %dx%d", th, tw, vh, vw)}
 	case o.Train.Grey != o.Validation.Grey:
 		return &SettingError{"data.channels", fmt.Sprintf("training images have %s, validation images %d", channelsText(o.Train.Channels()), o.Validation.Channels())}
+	case o.Train.MultiLabel() != o.Validation.MultiLabel():
+		return &SettingError{"data.path", "of training and validation images only the ones may have several classes"}
 	case o.Validation.Len() == 0:
 		return &SettingError{"data.validation", "there are no validation images"}
 	}
@@ -155,9 +157,31 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	case e.Train.BatchSize > train.Len():
 		return &SettingError{"train.batch_size", fmt.Sprintf("%d is more than the %d training images", e.Train.BatchSize, train.Len())}
 	}
+	if err := checkMultiLabel(e, train); err != nil {
+		return err
+	}
 	if _, err := Recipe(e.Augment); err != nil {
 		key, problem, _ := strings.Cut(err.Error(), ": ")
 		return &SettingError{key, problem}
+	}
+	return nil
+}
+
+// checkMultiLabel refuses settings that are not for images of several classes.
+func checkMultiLabel(e configs.Experiment, train *dataset.Set) error {
+	if !train.MultiLabel() {
+		return nil
+	}
+	const several = "and the images may have several"
+	switch {
+	case e.Train.Loss == configs.LossCrossEntropy:
+		return &SettingError{"train.loss", fmt.Sprintf("%s is for images of one class each, %s: set it to %s", e.Train.Loss, several, configs.LossBinaryCrossEntropy)}
+	case e.Train.Balance != configs.BalanceNone:
+		return &SettingError{"train.balance", fmt.Sprintf("%s goes by the class of each image, %s: set it to %s", e.Train.Balance, several, configs.BalanceNone)}
+	case e.Train.CacheFeatures:
+		return &SettingError{"train.cache_features", fmt.Sprintf("it is for images of one class each, %s: set it to false", several)}
+	case e.Diagnose.Every > 0:
+		return &SettingError{"diagnose.every", fmt.Sprintf("%d: diagnoses are for images of one class each, %s: set it to 0", e.Diagnose.Every, several)}
 	}
 	return nil
 }

@@ -31,7 +31,11 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	if err != nil {
 		return nil, err
 	}
-	loader, err := batch.NewLoader(train, batch.LoaderOptions{
+	var source batch.Source = train
+	if train.MultiLabel() {
+		source = numbered{train}
+	}
+	loader, err := batch.NewLoader(source, batch.LoaderOptions{
 		Seed: e.Seed, BatchSize: e.Train.BatchSize, Recipe: recipe,
 		Balance: e.Train.Balance == configs.BalanceSampling,
 		Mixing:  batch.Mixing{Mixup: e.Augment.Mixup, CutMix: e.Augment.CutMix},
@@ -40,8 +44,11 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	if err != nil {
 		return nil, err
 	}
-	f := &imageFeed{Loader: loader, mixes: e.Augment.Mixes()}
-	return stepsOf(f, withWeights(e, train), n, at, state, target)
+	f := imageFeed{Loader: loader, mixes: e.Augment.Mixes()}
+	if train.MultiLabel() {
+		return stepsOf(&targetFeed{imageFeed: f, set: train}, e, n, at, state, target)
+	}
+	return stepsOf(&f, withWeights(e, train), n, at, state, target)
 }
 
 // stepsOf makes the session that trains on what is fed. It closes the feed if it fails.

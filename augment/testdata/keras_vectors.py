@@ -1,12 +1,12 @@
-"""Records what Keras itself makes of drawn plans, as reference values.
+"""Records how Keras itself applies drawn plans, as reference values.
 
-Run beside this file, with the packages of requirements.txt:
+Run it in this folder, with the packages of requirements.txt:
 
     KERAS_BACKEND=numpy python keras_vectors.py
 
-It writes keras-2018.npz with keras-preprocessing and keras-3.npz with Keras
-3's legacy functions, and keras-2018-grey.npz and keras-3-grey.npz of images of
-one channel. Each holds a few source images, the plans as JSON, and
+It writes keras-2018.npz with keras-preprocessing and keras-3.npz with the legacy
+functions of Keras 3, and keras-2018-grey.npz and keras-3-grey.npz for images with
+one channel. Each contains a few source images, the plans as JSON, and
 for each plan the pixels that Keras returns, times 256, as 16-bit numbers.
 """
 
@@ -42,7 +42,7 @@ SETTINGS = [
 
 
 def source(rng, height, width, kind, channels):
-    """Noise, which no error of position survives, or smooth colours."""
+    """Noise, in which every wrong position shows, or smooth colours."""
     if kind == "noise":
         return rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
     row, column = np.mgrid[:height, :width]
@@ -74,7 +74,7 @@ def erase(rng, pixels):
 
 
 def plan(drawn, geometry):
-    """The drawn parameters under the names that preview manifests have."""
+    """The drawn parameters, with the names that the manifests of previews use."""
     return dict(
         rotation_degrees=float(drawn["theta"]),
         shift_rows=float(drawn["tx"]),

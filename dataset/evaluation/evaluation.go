@@ -31,13 +31,21 @@ type Predictor interface {
 // Report is how a classifier does on a set.
 type Report struct {
 	Images int `json:"images"`
-	// Accuracy is the share of images that are classified right, 0..1.
+	// Accuracy is the share of images that are classified right, 0..1: where images may
+	// have several classes, in all of them.
 	Accuracy float64 `json:"accuracy"`
 	// Loss is the mean loss, by default cross-entropy, with natural logarithms.
 	Loss float64 `json:"loss"`
 	// Macro are the means over the classes that have images, each of them counting
 	// the same however many it has.
 	Macro Averages `json:"macro"`
+	// Micro are precision, recall and F1 of all answers for all classes together, and
+	// MeanAveragePrecision is the mean of the average precisions of the classes that have
+	// images, 0..1. They are of images that may have several classes; Micro is nil for
+	// others. Such images have neither Confusion nor Wrong nor Predictions, but the
+	// Probabilities [images, classes].
+	Micro                *Averages `json:"micro,omitempty"`
+	MeanAveragePrecision float64   `json:"mean_average_precision,omitempty"`
 	// Confusion counts the images of the class of the row that were taken for
 	// the class of the column.
 	Confusion [][]int `json:"confusion"`
@@ -47,7 +55,8 @@ type Report struct {
 	// probability of the wrong class first.
 	Wrong []Mistake `json:"wrong"`
 	// Predictions is what was found for each image, in the order of the set.
-	Predictions []Prediction `json:"-"`
+	Predictions   []Prediction `json:"-"`
+	Probabilities []float32    `json:"-"`
 }
 
 // Averages are means over classes, 0..1. Macro recall is also called balanced
@@ -71,6 +80,10 @@ type Class struct {
 	Precision float64 `json:"precision"`
 	Recall    float64 `json:"recall"`
 	F1        float64 `json:"f1"`
+	// AveragePrecision is, where images may have several classes, the mean of the
+	// precisions at each image of the class, in the order of the class's logits: the area
+	// below the steps of the curve of precision and recall, as scikit-learn has it.
+	AveragePrecision float64 `json:"average_precision,omitempty"`
 }
 
 // Prediction is what was found for one image.
@@ -115,6 +128,9 @@ func RunLoss(ctx context.Context, p Predictor, loss Loss, set *dataset.Set) (*Re
 func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
+	}
+	if set.MultiLabel() {
+		return runMulti(ctx, loss, logits, set)
 	}
 	tally := newTally(set.Classes, loss)
 	for from := 0; from < set.Len(); from += Batch {

@@ -45,6 +45,12 @@ type Options struct {
 	// Limits are the most images of each split: a sample of all, in an order that
 	// their names decide.
 	Limits dataset.Limits
+	// Labels, if not empty, is a CSV file in the folder that says which classes its images
+	// have, where these may have several: the sets then have Targets. It has a column of
+	// files (called file or filename), and either one of their classes (labels or tags),
+	// which |, ;, commas or spaces separate, or one for each class, of 0 and 1. A column
+	// split may name the split of each file.
+	Labels string
 	// ValidationShare is the share of each class that is held out where the
 	// validation images have no folder, in (0, 1); 0 means 0.2.
 	ValidationShare float64

@@ -24,6 +24,9 @@ type imageFile struct {
 	// the order, so that the first n images are a sample of all, and where need be
 	// the split.
 	order uint64
+	// targets tell of each class, 1 or 0, whether the image has it, where it may have
+	// several.
+	targets []uint8
 }
 
 // listing is what is in a folder.
@@ -41,6 +44,9 @@ type listing struct {
 
 // list finds the classes, and the images of the wanted splits.
 func list(o Options, wanted []dataset.Split) (*listing, error) {
+	if o.Labels != "" {
+		return listLabelled(o)
+	}
 	l := &listing{o: &o, files: map[dataset.Split][]imageFile{}}
 	l.tree = newTree(l.o)
 	folders, err := l.readRoot()
@@ -184,7 +190,7 @@ func (l *listing) listClass(files []imageFile, folder string, class int) ([]imag
 	}
 	err = l.tree.walk(folder, above, func(name string) error {
 		below := norm.NFC.String(strings.TrimPrefix(name, folder+"/"))
-		files = append(files, imageFile{name, class, nameHash(l.classes[class] + "/" + below)})
+		files = append(files, imageFile{name: name, class: class, order: nameHash(l.classes[class] + "/" + below)})
 		return nil
 	})
 	return files, err
@@ -221,8 +227,12 @@ func (l *listing) notes() []string {
 	notes := l.layout.notes(l.o.Path)
 	if l.divided {
 		all, held := len(l.files[dataset.All]), len(l.files[dataset.Validation])
-		notes = append(notes, fmt.Sprintf("%s: there is no folder of validation images: %d of %d are held out, %.0f %% of each class (data.validation_share)",
-			l.o.Path, held, all, 100*l.o.ValidationShare))
+		of := "each class"
+		if l.o.Labels != "" {
+			of = "them"
+		}
+		notes = append(notes, fmt.Sprintf("%s: there is no folder of validation images: %d of %d are held out, %.0f %% of %s (data.validation_share)",
+			l.o.Path, held, all, 100*l.o.ValidationShare, of))
 	}
 	if len(l.empty) > 0 {
 		notes = append(notes, fmt.Sprintf("%s: no images in %s", l.o.Path, quotedList(l.empty)))

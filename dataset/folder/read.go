@@ -83,6 +83,7 @@ func (l *listing) decode(ctx context.Context, o Options, files []imageFile) (*da
 		kept := len(set.Labels)
 		copy(pixels[kept*imageBytes:(kept+1)*imageBytes], pixels[i*imageBytes:])
 		set.Labels = append(set.Labels, int32(f.class))
+		set.Targets = append(set.Targets, f.targets...)
 		set.Files = append(set.Files, f.name)
 	}
 	set.Pixels = pixels[: len(set.Labels)*imageBytes : len(set.Labels)*imageBytes]

@@ -2,13 +2,14 @@
 // and EMNIST, gzipped or not, and fetches MNIST itself:
 //
 //	dir, err := idx.Fetch(ctx, idx.FetchOptions{})
-//	splits, err := idx.Load(ctx, dir, dataset.Limits{}, dataset.Train, dataset.Validation)
+//	splits, err := idx.Load(ctx, idx.Options{Path: dir}, dataset.Train, dataset.Validation)
 //
 // Images are grey, of any size. The test images are taken for validation, as in most of the
 // literature. Files are taken for hostile: nothing is allocated that was not read.
 package idx
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -31,11 +32,23 @@ const ClassesFile = "classes.txt"
 // fix is how to get the files.
 const fix = "use --set data.path=DIR with a folder that has train-images-idx3-ubyte.gz and the other three, or leave data.path empty to have MNIST fetched"
 
-// Load reads splits, train, validation or all, of the set at path: a folder of one set, or
-// a folder and the beginning of the names of one of several sets in it, such as
-// "gzip/emnist-letters". With an empty path it reads MNIST, which it fetches if need be. What
-// is wrong with the files, or missing, is a [*dataset.Error].
-func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
+// Options say what is read and how.
+type Options struct {
+	// Path is a folder of one set, or a folder and the beginning of the names of one of
+	// several sets in it, such as "gzip/emnist-letters". Empty is MNIST, which is fetched if
+	// need be.
+	Path string
+	// Height and Width are what images are resized to, in pixels, as those of folders are:
+	// 0 is what they have, and a Width of 0 that of Height if this is set.
+	Height, Width int
+	// Limits are the most images of each split, the first ones.
+	Limits dataset.Limits
+}
+
+// Load reads splits, train, validation or all. What is wrong with the files, or missing, is a
+// [*dataset.Error].
+func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Splits, error) {
+	path := o.Path
 	if path == "" {
 		dir, err := Fetch(ctx, FetchOptions{})
 		if err != nil {
@@ -52,11 +65,14 @@ func Load(ctx context.Context, path string, limits dataset.Limits, splits ...dat
 		if split == dataset.Test {
 			continue // there is none
 		}
-		set, err := found.read(ctx, split, labels, limits)
+		set, err := found.read(ctx, split, labels, o.Limits)
 		if err != nil {
 			return nil, err
 		}
 		set.Name, set.Classes, set.Grey = Name, classes, true
+		if err := resize(ctx, set, cmp.Or(o.Height, set.Height), cmp.Or(o.Width, o.Height, set.Width)); err != nil {
+			return nil, err
+		}
 		loaded.Put(split, set)
 	}
 	return loaded, nil

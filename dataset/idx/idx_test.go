@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 
 	"onnxlab/dataset"
 	"onnxlab/dataset/internal/datatest"
+	"onnxlab/dataset/photo"
 )
 
 // encode is an IDX file: a magic number, sizes and data.
@@ -65,7 +68,7 @@ func tinyFiles() map[string][]byte {
 
 func loadBoth(t *testing.T, path string, limits dataset.Limits) (train, validation *dataset.Set, err error) {
 	t.Helper()
-	splits, err := Load(t.Context(), path, limits, dataset.Train, dataset.Validation, dataset.Test)
+	splits, err := Load(t.Context(), Options{Path: path, Limits: limits}, dataset.Train, dataset.Validation, dataset.Test)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,7 +123,7 @@ func TestLoadSome(t *testing.T) {
 	if train.Len() != 2 || !slices.Equal(train.Classes, []string{"coat", "bag", "boot", "shirt"}) {
 		t.Errorf("%d images of %q", train.Len(), train.Classes)
 	}
-	splits, err := Load(t.Context(), dir, dataset.Limits{}, dataset.All)
+	splits, err := Load(t.Context(), Options{Path: dir}, dataset.All)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +165,7 @@ func TestLoadRefuses(t *testing.T) {
 		delete(files, strings.TrimSuffix(c.file, ".gz"))
 		files[c.file] = c.data
 		dir := datatest.WriteFiles(t, files)
-		_, err := Load(t.Context(), dir, dataset.Limits{}, dataset.All)
+		_, err := Load(t.Context(), Options{Path: dir}, dataset.All)
 		var fault *dataset.Error
 		if !errors.As(err, &fault) || fault.Path != filepath.Join(dir, c.file) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q of %s", name, err, c.want, c.file)
@@ -191,10 +194,39 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
+// TestLoadResized brings images to another size as predict does with a file of one.
+func TestLoadResized(t *testing.T) {
+	dir := datatest.WriteFiles(t, tinyFiles())
+	splits, err := Load(t.Context(), Options{Path: dir, Height: 5, Width: 4}, dataset.Train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := splits.Train
+	if set.Height != 5 || set.Width != 4 || set.Validate() != nil {
+		t.Fatalf("%dx%d, %v", set.Height, set.Width, set.Validate())
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, &image.Gray{Pix: []byte{60, 70, 80, 90, 100, 110}, Stride: 3, Rect: image.Rect(0, 0, 3, 2)}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := photo.Read(bytes.NewReader(file.Bytes()), photo.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]uint8, 5*4)
+	dataset.GreyOf(want, p.Fill(5, 4))
+	if got := set.Image(1); !slices.Equal(got, want) || slices.Max(got) == slices.Min(got) {
+		t.Errorf("image 1 is %v, want %v", got, want)
+	}
+	if splits, err = Load(t.Context(), Options{Path: dir, Height: 3}, dataset.Train); err != nil || splits.Train.Width != 3 {
+		t.Errorf("%+v, %v", splits, err)
+	}
+}
+
 func TestLoadStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Load(ctx, datatest.WriteFiles(t, tinyFiles()), dataset.Limits{}, dataset.Train); !errors.Is(err, context.Canceled) {
+	if _, err := Load(ctx, Options{Path: datatest.WriteFiles(t, tinyFiles())}, dataset.Train); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -263,7 +295,7 @@ func BenchmarkLoad(b *testing.B) {
 		b.Skip(err)
 	}
 	for b.Loop() {
-		if _, err := Load(b.Context(), dir, dataset.Limits{Train: 1000, Validation: 1000}, dataset.Train, dataset.Validation); err != nil {
+		if _, err := Load(b.Context(), Options{Path: dir, Limits: dataset.Limits{Train: 1000, Validation: 1000}}, dataset.Train, dataset.Validation); err != nil {
 			b.Fatal(err)
 		}
 	}

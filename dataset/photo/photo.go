@@ -30,6 +30,9 @@ type Photo struct {
 	orientation
 }
 
+// Of is a picture that is decoded already, and upright.
+func Of(picture image.Image) *Photo { return &Photo{stored: picture} }
+
 // Read decodes the picture in r, from its start on. Pictures that would take more than
 // the limits allow are refused by their header.
 func Read(r io.ReadSeeker, limits Limits) (*Photo, error) {

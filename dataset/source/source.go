@@ -49,7 +49,7 @@ func read(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset
 	case "cifar100":
 		return cifar.CIFAR100().Load(ctx, d.Path, limits, splits...)
 	case configs.SourceMNIST:
-		return idx.Load(ctx, d.Path, limits, splits...)
+		return idx.Load(ctx, idx.Options{Path: d.Path, Height: d.Size, Width: d.Width, Limits: limits}, splits...)
 	case "folder":
 		return folder.Load(ctx, folderOptions(d), splits...)
 	}
@@ -88,7 +88,7 @@ func limitsOf(d configs.Data) dataset.Limits {
 func folderOptions(d configs.Data) folder.Options {
 	height, width := d.Sides()
 	return folder.Options{
-		Path: d.Path, Height: height, Width: width, Limits: limitsOf(d),
+		Path: d.Path, Labels: d.Labels, Height: height, Width: width, Limits: limitsOf(d),
 		ValidationShare: d.ValidationShare, SkipBroken: d.Broken == configs.BrokenSkip,
 		Photo: photo.Limits{Memory: int64(d.ImageMemory) << 20},
 	}

@@ -1,4 +1,4 @@
-"""Tells how many of the validation images a model gets right, in ONNX Runtime.
+"""Counts how many of the validation images a model classifies correctly in ONNX Runtime.
 
     python classify.py runs/all/finetuned.onnx
 """

@@ -1,10 +1,10 @@
-"""Draws lines of text in six typefaces, a folder for each, in fonts/train and fonts/validation.
+"""Draws lines of text in six typefaces into fonts/train and fonts/validation, with one folder for each typeface.
 
     pip install -r requirements.txt
     python images.py fonts
 
-matplotlib brings the fonts. Size, place, slant, colours and noise vary, and the words of the
-validation images are others than those of the training images.
+The fonts come with matplotlib. Size, place, slant, colours and noise vary. The words in the
+validation images are not those in the training images.
 """
 
 import pathlib

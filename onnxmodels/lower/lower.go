@@ -29,6 +29,7 @@ func Each(g *graph.Graph, domain, name string, f func(n *graph.Node)) {
 //	                       by 1, else ConvTranspose
 //	GlobalAveragePoolGrad  Expand
 //	MaxPoolGrad            ScatterElements
+//	ClipGrad               Mul by a HardSigmoid of the distance from the middle
 func Portable(g *graph.Graph) {
 	lowered := map[string]func(b op.Builder, n *graph.Node, used []bool) []*graph.Value{
 		"ImageInput":            imageInput,
@@ -36,6 +37,7 @@ func Portable(g *graph.Graph) {
 		"AveragePoolGrad":       averagePoolGrad,
 		"GlobalAveragePoolGrad": globalAveragePoolGrad,
 		"MaxPoolGrad":           maxPoolGrad,
+		"ClipGrad":              clipGrad,
 	}
 	for _, n := range slices.Clone(g.Nodes) {
 		if n.Domain == op.Marked {
@@ -54,6 +56,10 @@ func imageInput(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	planar := b.Transpose(name+".planar", n.In("Bytes"), 0, 3, 1, 2)
 	float := b.Cast(name+".float", planar, to)
 	return []*graph.Value{b.Binary("Mul", name+".scaled", float, b.As(to, b.Scalar(name+".scale", n.Float("scale"))))}
+}
+
+func clipGrad(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
+	return []*graph.Value{b.Between(n.Asked, n.In("dY"), n.In("Y"), n.Float("low"), n.Float("high"))}
 }
 
 // batchNorm appends BatchNormInternal. If the variance is used, it is computed from the

@@ -57,7 +57,10 @@ func clipGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value 
 		return grads
 	}
 	if from, to, ok := constantBounds(low, high); ok {
-		grads[0] = b.between(name, dy[0], y, from, to)
+		if halfWidth(y.Elem, from, to) > 0 { // else nothing leads on
+			grads[0] = b.in(Marked, "ClipGrad", name, []*graph.Value{dy[0], y},
+				graph.Attribute{Name: "low", Value: from}, graph.Attribute{Name: "high", Value: to})
+		}
 		return grads
 	}
 	d := dy[0]
@@ -81,17 +84,26 @@ func constantBounds(low, high *graph.Value) (from, to float32, ok bool) {
 	return float32(f), float32(t), math.Abs(f) < most && math.Abs(t) < most
 }
 
-// between appends dy where y is strictly between the bounds, and 0 where it is at one of them.
-// It finds that by the distance of y from the middle of the bounds, without a comparison. It
-// returns nil, for a gradient of 0, if there is no number between the bounds.
-func (b *Backward) between(name string, dy, y *graph.Value, from, to float32) *graph.Value {
+// clipGrad is the gradient of a Clip whose result is Y, between two constant bounds.
+var _ = Register(&Operator{
+	Schema: graph.Schema{
+		Domain: Marked, Op: "ClipGrad", Takes: Takes("dY", "Y"), Gives: Gives("dX"), Fields: Fields("low", float32(0), "high", float32(0)),
+	},
+	Infer: func(n *graph.Node) ([]graph.Type, error) { return like(n.In("Y")) },
+})
+
+// Between appends dy where y is strictly between the bounds, and 0 where it is at one of them.
+// It finds that by the distance of y from the middle of the bounds, without a comparison.
+func (b Builder) Between(name string, dy, y *graph.Value, from, to float32) *graph.Value {
 	middle := rounded(y.Elem, float64(from)/2+float64(to)/2)
-	half := min(rounded(y.Elem, float64(to-middle)), rounded(y.Elem, float64(middle-from)))
-	if half <= 0 {
-		return nil
-	}
-	within := b.inside(name+".inside", b.shifted(name+".centred", y, -float64(middle)), half)
+	within := b.inside(name+".inside", b.shifted(name+".centred", y, -float64(middle)), halfWidth(y.Elem, from, to))
 	return b.Binary("Mul", name, dy, within)
+}
+
+// halfWidth returns the distance of the bounds from their middle, as a number of the type.
+func halfWidth(elem graph.Elem, from, to float32) float32 {
+	middle := rounded(elem, float64(from)/2+float64(to)/2)
+	return min(rounded(elem, float64(to-middle)), rounded(elem, float64(middle-from)))
 }
 
 // steepness returns an alpha with which HardSigmoid goes from 0 to 1 between half and the next

@@ -3,8 +3,8 @@
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python losses.py
 
-writes losses.npz beside this file: ten training steps of the network and on the
-batches of training.npz, by each of CASES, in float64. Losses are Keras's on PyTorch's
+writes losses.npz beside this file: for each of CASES, ten training steps in float64 with
+the network and the batches of training.npz. Losses are Keras's on PyTorch's
 logits where they have weights of classes, else PyTorch's; the optimizer is momentum SGD
 in Keras's form.
 """

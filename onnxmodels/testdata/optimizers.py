@@ -3,9 +3,9 @@
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python optimizers.py
 
-writes optimizers.npz beside this file: ten training steps of the network and on the
-batches of training.npz, by each of CASES, in float64. The rates change from step to
-step. Optimizers are PyTorch's; SGD whose velocity holds the rates is Keras's.
+writes optimizers.npz beside this file: for each of CASES, ten training steps in float64 with
+the network and the batches of training.npz. The rates change from step to step. The
+optimizers are PyTorch's, except SGD whose velocity contains the rates, which is Keras's.
 """
 
 import os

@@ -4,9 +4,9 @@ are tested against.
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python remedies.py
 
-writes remedies.npz beside this file: ten training steps of the network and on the batches
-of training.npz, by each of CASES, in float64. The rates change from step to step. LARS
-whose velocity holds the rates is written here from the paper; timm's holds none. LAMB is
+writes remedies.npz beside this file: for each of CASES, ten training steps in float64 with the
+network and the batches of training.npz. The rates change from step to step. LARS is written
+here after the paper, because the velocity of timm's LARS does not contain the rates. LAMB is
 timm's, and averages are PyTorch's.
 """
 

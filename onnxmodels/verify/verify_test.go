@@ -328,7 +328,7 @@ func TestCompare(t *testing.T) {
 func TestRecording(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outputs.npz")
 	r := Recording{
-		ModelSHA256: strings.Repeat("0a", 32), Height: 1, Width: 2, Images: []uint8{1, 2, 3, 4, 5, 6},
+		ModelSHA256: strings.Repeat("0a", 32), Height: 1, Width: 2, Channels: 3, Images: []uint8{1, 2, 3, 4, 5, 6},
 		Outputs: Outputs{Classes: 2, Logits: []float32{-1, 2}, Probabilities: []float32{0.25, 0.75}},
 	}
 	if err := r.Write(path); err != nil {
@@ -338,7 +338,7 @@ func TestRecording(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.ModelSHA256 != r.ModelSHA256 || got.Height != 1 || got.Width != 2 || string(got.Images) != string(r.Images) {
+	if got.ModelSHA256 != r.ModelSHA256 || got.Height != 1 || got.Width != 2 || got.Channels != 3 || string(got.Images) != string(r.Images) {
 		t.Errorf("read %+v", got)
 	}
 	if report, err := Compare(r.Outputs, got.Outputs, 0); err != nil || report.Err() != nil {
@@ -346,8 +346,8 @@ func TestRecording(t *testing.T) {
 	}
 	for _, wrong := range []Recording{
 		{},
-		{Height: -1, Width: 2, Images: r.Images, Outputs: r.Outputs},
-		{Height: 1, Width: 4, Images: r.Images, Outputs: r.Outputs},
+		{Height: -1, Width: 2, Channels: 3, Images: r.Images, Outputs: r.Outputs},
+		{Height: 1, Width: 4, Channels: 3, Images: r.Images, Outputs: r.Outputs},
 		{Height: 1, Width: 2, Images: r.Images, Outputs: Outputs{Classes: 3, Logits: r.Outputs.Logits, Probabilities: r.Outputs.Probabilities}},
 	} {
 		if err := wrong.Write(path); err == nil || !strings.Contains(err.Error(), "do not go together") {

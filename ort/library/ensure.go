@@ -28,6 +28,9 @@ type Options struct {
 	// Progress gets reports of downloads: a bar if it is a terminal, else a line.
 	// Nil means no reports.
 	Progress io.Writer
+	// Elsewhere tells that other machines are to open the library: what the device
+	// needs besides is not looked for on this one.
+	Elsewhere bool
 }
 
 // Origin says where a library came from.
@@ -67,7 +70,7 @@ func Ensure(ctx context.Context, options Options) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if options.Device.Traits().Provider == configs.ProviderCUDA {
+	if options.Device.Traits().Provider == configs.ProviderCUDA && !options.Elsewhere {
 		if err := requireCUDA(library.Path); err != nil {
 			return "", err
 		}

@@ -43,6 +43,9 @@ func NewGradient(n *onnxmodels.Network, model *onnxmodels.Gradients, o Options) 
 	if model.Batch < 1 {
 		return nil, errors.New("start gradients: the model is for any number of images, and has to be for one")
 	}
+	if model.MultiLabel {
+		return nil, errors.New("start gradients: labels are classes here, and the model takes a share of every class (TrainingOptions.MultiLabel)")
+	}
 	g := &Gradient{thread: o.newThread(), model: model}
 	defer func() {
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/ort/library/librarytest"
 )
@@ -156,6 +157,13 @@ func TestGradientFaults(t *testing.T) {
 	}
 	if _, err := n.Gradients(onnxmodels.TrainingOptions{Batch: 4, ClassWeights: []float32{1}}); err == nil {
 		t.Error("one weight for ten classes is accepted")
+	}
+	many, err := n.Gradients(onnxmodels.TrainingOptions{Batch: 4, Loss: artifact.LossBinaryCrossEntropy, MultiLabel: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewGradient(n, many, Options{}); err == nil || !strings.Contains(err.Error(), "MultiLabel") {
+		t.Errorf("several labels an image: %v", err)
 	}
 	g := mustGradient(t, n, n.Initialize(1), onnxmodels.TrainingOptions{Batch: 4})
 	if err := g.Load(cnn(t, 8, []int{5}, 1).Initialize(1)); err == nil || !strings.Contains(err.Error(), "it is of another network") {

@@ -18,7 +18,7 @@ import (
 // ONNXLAB_ORT_LIBRARY, or what is in the user's cache folder, where the fetched
 // build is kept too. What is wrong with it is a *[Error].
 func Open(ctx context.Context, o LibraryOptions) error {
-	path, err := library.Ensure(ctx, library.Options(o))
+	path, err := library.Ensure(ctx, library.Options{Library: o.Library, Device: o.Device, Progress: o.Progress})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ type Epoch struct {
 	DataWait float64
 	// Seconds is the duration of the epoch, with its evaluation and its diagnosis.
 	Seconds float64
+	// ValMAP is the mean average precision of the validation images and ValF1 their micro
+	// F1, both 0..1, where images may have several classes; MultiLabel tells that they may.
+	ValMAP, ValF1 float64
+	MultiLabel    bool
 	// Diagnosis has the measurements at the end of the epoch, if there were any.
 	Diagnosis Diagnosis
 }
@@ -100,6 +104,33 @@ func number(name string, most float64, field func(*Epoch) *float64) column {
 	}
 }
 
+// multiLabelColumns are the further columns of a history of images that may have several
+// classes.
+func multiLabelColumns() []column {
+	list := []column{
+		number("val_mean_average_precision", 1, func(e *Epoch) *float64 { return &e.ValMAP }),
+		number("val_f1", 1, func(e *Epoch) *float64 { return &e.ValF1 }),
+	}
+	for i := range list {
+		set := list[i].set
+		list[i].set = func(e *Epoch, text string) error {
+			e.MultiLabel = true
+			return set(e, text)
+		}
+	}
+	return list
+}
+
+// headed are the columns of a history with the header, nil if no history has it.
+func headed(row []string) []column {
+	for _, further := range [][]column{nil, diagnosisColumns(), multiLabelColumns(), slices.Concat(multiLabelColumns(), diagnosisColumns())} {
+		if all := append(columns(), further...); slices.Equal(row, header(all)) {
+			return all
+		}
+	}
+	return nil
+}
+
 func header(columns []column) []string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -113,6 +144,9 @@ func header(columns []column) []string {
 // columns.
 func WriteHistory(path string, epochs []Epoch) error {
 	columns := columns()
+	if slices.ContainsFunc(epochs, func(e Epoch) bool { return e.MultiLabel }) {
+		columns = append(columns, multiLabelColumns()...)
+	}
 	if slices.ContainsFunc(epochs, func(e Epoch) bool { return e.Diagnosis.Measured() }) {
 		columns = append(columns, diagnosisColumns()...)
 	}
@@ -169,7 +203,6 @@ func ReadHistory(path string) ([]Epoch, error) {
 		return nil, unreadable(path, err)
 	}
 	columns := columns()
-	diagnosed := append(slices.Clone(columns), diagnosisColumns()...)
 	r := csv.NewReader(strings.NewReader(string(data)))
 	r.FieldsPerRecord = -1 // parse counts the fields, for a better message
 	var epochs []Epoch
@@ -182,8 +215,8 @@ func ReadHistory(path string) ([]Epoch, error) {
 			return epochs, whole(path, data)
 		case err != nil:
 			return nil, csvError(path, err)
-		case first && slices.Equal(row, header(diagnosed)):
-			columns = diagnosed
+		case first && headed(row) != nil:
+			columns = headed(row)
 			continue
 		case first && !slices.Equal(row, header(columns)):
 			return nil, &DataError{path, 1, 1, fmt.Sprintf("the header is %.160q, not %q",

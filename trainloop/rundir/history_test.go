@@ -18,8 +18,8 @@ const firstLine = "epoch,step,learning_rate,loss,accuracy,val_loss,val_accuracy,
 func TestWriteHistory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.csv")
 	epochs := []Epoch{
-		{0, 390, 0.1, 1.5, 0.4375, 1.25, 0.5, 1234.5, 0, 40, Diagnosis{}},
-		{1, 780, 0.01, 1e-7, 1, 0, 0, 0.30000000000000004, 0.025, 39.5, Diagnosis{}},
+		{0, 390, 0.1, 1.5, 0.4375, 1.25, 0.5, 1234.5, 0, 40, 0, 0, false, Diagnosis{}},
+		{1, 780, 0.01, 1e-7, 1, 0, 0, 0.30000000000000004, 0.025, 39.5, 0, 0, false, Diagnosis{}},
 	}
 	if err := WriteHistory(path, epochs); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestHistoryRoundTrip(t *testing.T) {
 			epochs = append(epochs, Epoch{
 				i, step, positive.Draw(t, "rate"), positive.Draw(t, "loss"), share.Draw(t, "accuracy"),
 				positive.Draw(t, "val loss"), share.Draw(t, "val accuracy"), positive.Draw(t, "speed"),
-				share.Draw(t, "wait"), positive.Draw(t, "seconds"), drawDiagnosis(t),
+				share.Draw(t, "wait"), positive.Draw(t, "seconds"), 0, 0, false, drawDiagnosis(t),
 			})
 		}
 		path := filepath.Join(dir, "history.csv")

@@ -35,6 +35,10 @@ type Summary struct {
 	BestValAccuracy float64 `json:"best_val_accuracy"`
 	BestEpoch       int     `json:"best_epoch"`
 	ValLoss         float64 `json:"val_loss"`
+	// ValMAP is the mean average precision after the last epoch and ValF1 the micro F1,
+	// 0..1, where images may have several classes.
+	ValMAP float64 `json:"val_mean_average_precision,omitempty"`
+	ValF1  float64 `json:"val_f1,omitempty"`
 	// Accuracy (0..1) and Loss are means over the last epoch's training batches.
 	Accuracy float64 `json:"accuracy"`
 	Loss     float64 `json:"loss"`
@@ -109,6 +113,7 @@ func Summarize(history []Epoch) Summary {
 	last := history[len(history)-1]
 	s := Summary{
 		ValAccuracy: last.ValAccuracy, ValLoss: last.ValLoss, Accuracy: last.Accuracy, Loss: last.Loss,
+		ValMAP: last.ValMAP, ValF1: last.ValF1,
 		Epochs: len(history), Steps: last.Step, Status: StatusDone,
 	}
 	for i, e := range history {

@@ -66,6 +66,9 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 		for cell, job := range LastTasks(jobs) {
 			submitted[cell] = job
 		}
+		if done(p, jobs) {
+			continue
+		}
 		found, err := l.Alive(ctx, root)
 		if err != nil {
 			return nil, err
@@ -81,6 +84,18 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 		}
 	}
 	return list, nil
+}
+
+// done tells whether all cells that a scheduler was given are complete: then it need not
+// be asked, which may not be possible any more.
+func done(p *Plan, jobs []Job) bool {
+	submitted := LastTasks(jobs)
+	for _, c := range p.Cells {
+		if submitted[c.Cell] != "" && !rundir.Complete(c.Dir) {
+			return false
+		}
+	}
+	return len(submitted) > 0
 }
 
 // statusOf reads the cell's files before it looks at what was alive a moment ago: a

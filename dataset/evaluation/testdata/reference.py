@@ -1,11 +1,11 @@
-"""Writes metrics.json: what scikit-learn says of three made-up classifiers.
+"""Writes metrics.json: the metrics that scikit-learn computes for three made-up classifiers.
 
     pip install -r requirements.txt
     python reference.py
 
-No two logits of an image are equal, so that the order of equals does not matter.
-Macro averages are over the classes that have images, which scikit-learn is told as
-its labels; a precision of 0/0 is 0.
+No two logits of an image are equal, so that the order of equal logits does not matter.
+Macro averages are over the classes that have images, which scikit-learn gets as its
+labels; a precision of 0/0 counts as 0.
 """
 import json
 import pathlib

@@ -1,10 +1,11 @@
-"""Writes pictures/, files as cameras and programs write them, and beside each what
-Pillow shows of it, upright and on white, as NAME.want.png.
+"""Writes pictures/: files such as cameras and programs write, and for each the picture
+that Pillow decodes, upright and on white, as NAME.want.png.
 
     python3 -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6
     venv/bin/python reference.py
 
-What this Pillow cannot read, or shows otherwise, is made by hand: see by_hand.
+by_hand() makes the expected pictures of files that Pillow cannot read or decodes
+differently.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Makes the models beside this file that must be refused: shapes that explode, and a cycle.
+"""Makes the models in this folder that the importer must reject: shapes that grow without bounds, and a cycle.
 
     pip install onnx numpy
     python hostile.py

@@ -1,13 +1,13 @@
-"""Makes the models and the reference values beside this file, with PyTorch.
+"""Makes the models and the reference values in this folder, with PyTorch.
 
     pip install torch onnx onnxscript numpy
     python make.py
 
-A small classifier, in the three forms that PyTorch exports: legacy for training, legacy for
-inference, and the default with the weights in a file of their own. references.npz has, in
-float64: a batch of images of bytes with their labels, and the loss of each of three steps of SGD with
-momentum with every parameter trained, the parameters and running statistics after them, and
-the same with batch normalisation frozen, and with the last layer alone trained.
+The models are a small classifier in the three forms that PyTorch exports: with the legacy exporter
+for training and for inference, and with the default exporter, whose weights are in a separate file.
+references.npz has, in float64, a batch of images of bytes with their labels; the loss of each of three
+steps of SGD with momentum that train every parameter, and the parameters and running statistics after
+them; and the same with batch normalisation frozen, and with only the last layer trained.
 """
 
 import copy

@@ -9,12 +9,15 @@ import (
 // residual connections do, and apply the ReLU that alone uses it.
 func (b Builder) endConvolutions() {
 	lower.Each(b.Graph, "", "Add", b.addWithin)
-	lower.Each(b.Graph, "", "Relu", func(relu *graph.Node) {
-		conv := relu.In("X").Producer()
-		if !b.ends(conv, relu) || conv.Flag("y_relu") {
+	lower.Each(b.Graph, Domain, "Conv", func(conv *graph.Node) {
+		relu, ceiling := b.relu(conv.Out("Y"))
+		if relu == nil || !b.ends(conv, relu) {
 			return
 		}
 		conv.Set("y_relu", int64(1))
+		if ceiling > 0 {
+			conv.Set("y_ceiling", ceiling)
+		}
 		b.Substitute(relu, func() []*graph.Value { return []*graph.Value{conv.Out("Y")} })
 	})
 }

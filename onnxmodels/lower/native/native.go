@@ -122,8 +122,22 @@ func (b Builder) normalisations() {
 	lower.Each(b.Graph, op.Marked, "BatchNorm", b.norm)
 }
 
-// relu returns the ReLU that is the only user of a normalisation's result, or nil.
-func (b Builder) relu(norm *graph.Node) *graph.Node { return b.only(norm.Out("Y"), "Relu") }
+// relu returns the ReLU that is the only user of a normalisation's result, or nil, and from
+// what value on it bounds that from above, 0 for nowhere: ReLU6 is a Clip between 0 and 6.
+func (b Builder) relu(y *graph.Value) (n *graph.Node, ceiling float32) {
+	if n = b.only(y, "Relu"); n != nil {
+		return n, 0
+	}
+	n = b.only(y, "Clip")
+	if !b.Windows || n == nil {
+		return nil, 0
+	}
+	low, high := n.In("min"), n.In("max")
+	if low == nil || high == nil || !low.Constant() || !high.Constant() || low.Floats()[0] != 0 || !(high.Floats()[0] > 0) {
+		return nil, 0
+	}
+	return n, high.Floats()[0]
+}
 
 // only returns the node that is the only user of a value, if it is the named ONNX
 // operator; otherwise nil.
@@ -140,16 +154,16 @@ func (b Builder) norm(n *graph.Node) {
 	if !cpu.FitsBlocks(x, b.Block) {
 		return
 	}
-	relu := b.relu(n)
+	relu, ceiling := b.relu(n.Out("Y"))
 	end := n.Out("Y") // the last value that the new operator covers
 	if relu != nil {
-		end = relu.Out("Y")
+		end = relu.Outputs[0]
 	}
 	pool, side := b.pool(end)
 	var y *graph.Value
 	b.Substitute(n, func() []*graph.Value {
 		out := b.NativeNorm(n.Name+".native", b.ToBlocks(n.Name+".in", x), n.In("Scale"), n.In("Bias"), n.Float("epsilon"),
-			NormOptions{ReLU: relu != nil, Pool: side})
+			NormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
 		y = b.ToPlain(n.Name+".plain", out.Y)
 		return []*graph.Value{y, out.Mean, out.InverseDeviation, out.Variance}
 	})
@@ -180,10 +194,10 @@ func (b Builder) normGrad(n *graph.Node) {
 	if !cpu.FitsBlocks(x, b.Block) || !norm.Is(op.Marked, "BatchNorm") {
 		return
 	}
-	relu := b.relu(norm)
+	relu, ceiling := b.relu(norm.Out("Y"))
 	if relu != nil {
 		mask := dy.Producer()
-		if !mask.Is(op.Microsoft, "ReluGrad") || mask.In("X") != relu.Out("Y") {
+		if !mask.Is(op.Microsoft, "ReluGrad") && !mask.Is(op.Marked, "ClipGrad") || mask.Inputs[1] != relu.Outputs[0] {
 			return
 		}
 		dy = mask.In("dY")
@@ -191,7 +205,7 @@ func (b Builder) normGrad(n *graph.Node) {
 	dy, side, share := spread(dy)
 	b.Substitute(n, func() []*graph.Value {
 		dx, dscale, dbias := b.NativeNormGrad(n.Name+".native", b.ToBlocks(n.Name+".in", dy), b.ToBlocks(n.Name+".x", x),
-			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, NormOptions{ReLU: relu != nil, Pool: side})
+			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, NormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
 		return []*graph.Value{b.ToPlain(n.Name+".plain", dx), dscale, dbias}
 	})
 }
@@ -248,6 +262,7 @@ func normalise(reader, norm *graph.Node) {
 	reader.SetIn("Mean", norm.Out("Mean"))
 	reader.SetIn("InverseDeviation", norm.Out("InverseDeviation"))
 	reader.Set("relu", norm.Int("relu"))
+	reader.Set("ceiling", norm.Float("ceiling"))
 }
 
 // measure makes a convolution output the moments of its result, and the normalisation

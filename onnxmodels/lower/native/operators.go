@@ -22,16 +22,20 @@ var _ = []*op.Operator{
 			Gives: op.Gives("Y", "Moments? .moments"),
 			// If "flipped" is set, the result is the gradient by the input of a convolution with
 			// this window, of which W is the weight and X the gradient by its result. "by_taps"
-			// is a Taps. Sum, which is blocked, is added to the result, and with "y_relu" a ReLU
-			// follows; neither goes with Moments. With "constant" the node keeps what it
+			// is a Taps. With "depthwise" each channel is convolved by itself, W being
+			// [c, 1, kh, kw]. "ceiling" bounds a ReLU from above unless it is 0. Sum, which is blocked, is added to the result, and with "y_relu" a ReLU
+			// follows, up to "y_ceiling" unless that is 0; neither goes with Moments. With "constant" the node keeps what it
 			// computes from W in its first run.
-			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "scale", float32(0), "by_taps", int64(0), "y_relu", int64(0), "constant", int64(0)),
+			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "y_relu", int64(0), "y_ceiling", float32(0), "constant", int64(0), "depthwise", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, weight := n.In("X"), n.In("W")
 			channels := weight.Shape[0]
 			if n.Flag("flipped") {
 				channels = weight.Shape[1]
+			}
+			if n.Flag("depthwise") {
+				channels = x.Shape[1]
 			}
 			return []graph.Type{{Elem: graph.Float, Shape: windowed(n, x, channels)}, momentsOf(n.Name, channels)}, nil
 		},
@@ -47,14 +51,18 @@ var _ = []*op.Operator{
 			Domain: Domain, Op: "ConvWeightGrad",
 			Takes:  op.Takes("X", "dY", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
 			Gives:  op.Gives("dW .dw"),
-			Fields: windowFields("block", int64(0), "relu", int64(0), "scale", float32(0), "by_taps", int64(0)),
+			Fields: windowFields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "depthwise", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			height, width := int64(3), int64(3)
 			if n.Int("height") > 0 {
 				height, width = n.Int("height"), n.Int("width")
 			}
-			shape := graph.Shape{n.In("dY").Shape[1], n.In("X").Shape[1], graph.Dim{Size: height}, graph.Dim{Size: width}}
+			inputs := n.In("X").Shape[1]
+			if n.Flag("depthwise") {
+				inputs = graph.Fixed(1)
+			}
+			shape := graph.Shape{n.In("dY").Shape[1], inputs, graph.Dim{Size: height}, graph.Dim{Size: width}}
 			return []graph.Type{{Elem: graph.Float, Shape: shape}}, nil
 		},
 		Cost: func(n *graph.Node) int64 { return costOf(n.In("dY"), n.Out("dW")) },
@@ -80,7 +88,7 @@ var _ = []*op.Operator{
 			Domain: Domain, Op: "BatchNorm",
 			Takes:  op.Takes("X", "Scale", "Bias", "Moments?"),
 			Gives:  op.Gives("Y? .y", "Mean .mean", "InverseDeviation .inverse", "Variance .variance"),
-			Fields: op.Fields("block", int64(0), "relu", int64(0), "pool", int64(1), "epsilon", float32(0)),
+			Fields: op.Fields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "pool", int64(1), "epsilon", float32(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, pool := n.In("X"), int(n.Int("pool"))
@@ -95,7 +103,7 @@ var _ = []*op.Operator{
 			Takes: op.Takes("dY", "X", "Scale", "Bias", "Mean", "InverseDeviation"),
 			Gives: op.Gives("dX .dx", "dScale .dscale", "dBias .dbias"),
 			// Each pixel of a pooling window gets dY·dy_scale.
-			Fields: op.Fields("block", int64(0), "relu", int64(0), "pool", int64(1), "dy_scale", float32(1)),
+			Fields: op.Fields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "pool", int64(1), "dy_scale", float32(1)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x := n.In("X")
@@ -164,6 +172,8 @@ type Window struct {
 	Before  [2]int // pixels that the first window begins above and left of the image
 	Results [2]int // height and width of the result
 	Taps    Taps
+	// Depthwise convolves each channel by itself; x is blocked then.
+	Depthwise bool
 }
 
 // Taps says where a convolution of 3x3 that leaves images their size is computed by a product
@@ -182,6 +192,9 @@ func (w Window) attributes() []graph.Attribute {
 	var list []graph.Attribute
 	if w.Taps != TapsNever {
 		list = append(list, graph.Attribute{Name: "by_taps", Value: int64(w.Taps)})
+	}
+	if w.Depthwise {
+		list = append(list, graph.Attribute{Name: "depthwise", Value: int64(1)})
 	}
 	if w.Stride == 0 {
 		return list
@@ -242,13 +255,19 @@ func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *g
 // NormOptions are what follows a normalisation in the same operator.
 type NormOptions struct {
 	ReLU bool
+	// Ceiling is from what value on the ReLU bounds the result from above; 0 means nowhere.
+	Ceiling float32
 	// Pool is the height and width of windows that tile the images and of which
 	// the result is the average, after the ReLU; 0 means 1.
 	Pool int
 }
 
 func (b Builder) normAttributes(o NormOptions) []graph.Attribute {
-	return []graph.Attribute{b.block(), {Name: "relu", Value: flag(o.ReLU)}, {Name: "pool", Value: int64(max(o.Pool, 1))}}
+	list := []graph.Attribute{b.block(), {Name: "relu", Value: flag(o.ReLU)}, {Name: "pool", Value: int64(max(o.Pool, 1))}}
+	if o.Ceiling > 0 {
+		list = append(list, graph.Attribute{Name: "ceiling", Value: o.Ceiling})
+	}
+	return list
 }
 
 // NativeNorm appends the normalisation of the channels of a blocked x over the

@@ -8,9 +8,17 @@ import (
 )
 
 // window returns the window of a convolution of x with result y, and tells whether onnxlab's
-// own operator can compute it: it has one group, its output has whole blocks of channels, and
-// its input has whole blocks or few channels.
+// own operator can compute it: it has one group or as many as channels, its output has whole
+// blocks of channels, and its input has whole blocks or few channels.
 func (b Builder) window(x, weight, y *graph.Value, n *graph.Node) (w Window, fits bool) {
+	if b.Windows && n.Int("group") > 1 {
+		if !cpu.FitsBlocks(x, b.Block) || int64(weight.Size(0)) != n.Int("group") || weight.Size(0) != x.Size(1) {
+			return w, false
+		}
+		w, fits = windowOver(op.WindowOf(n), x, y)
+		w.Depthwise = true
+		return w, fits
+	}
 	images := cpu.FitsBlocks(x, b.Block) || cpu.IsFew(x, b.Block)
 	if !images || weight.Size(0)%b.Block != 0 || n.Int("group") != 1 {
 		return w, false

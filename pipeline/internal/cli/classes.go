@@ -37,6 +37,14 @@ func (c *Classifier) Adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, er
 	for i, label := range set.Labels {
 		mapped.Labels[i] = outputs[label]
 	}
+	if set.MultiLabel() {
+		mapped.Targets = make([]uint8, set.Len()*len(c.Classes))
+		for i := range set.Len() {
+			for k, target := range set.Target(i) {
+				mapped.Targets[i*len(c.Classes)+int(outputs[k])] = target
+			}
+		}
+	}
 	note := fmt.Sprintf("the images have %d of the %d classes that the model has: labels are mapped by their names", len(set.Classes), len(c.Classes))
 	if len(set.Classes) == len(c.Classes) {
 		note = "the images have the classes of the model in another order: labels are mapped by their names"
