@@ -24,7 +24,7 @@ func TestFormOf(t *testing.T) {
 		{
 			0,
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.artifact.LossCrossEntropy},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			1,
@@ -39,7 +39,7 @@ func TestFormOf(t *testing.T) {
 		{
 			3,
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.artifact.LossCrossEntropy},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 	} {
 		n, err := CNN(CNNOptions{Height: 4, Width: 6, Channels: test.channels, Widths: []int{2}, Convolutions: 1, Classes: 2})
