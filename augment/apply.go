@@ -1,17 +1,28 @@
 package augment
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+
+	"onnxlab/internal/resize"
+)
 
 // Workspace is the memory that applying plans needs, reused from image to
 // image. The zero value is ready. One goroutine at a time may use it.
 type Workspace struct {
 	source, result []uint64
-	coloured       []uint8 // a grey image in three equal channels, before and after
+	// cropped is the part that is cut out, before a copy of the pixels that a step changes,
+	// and blurred and sums are what a blur adds up.
+	cropped, before []uint8
+	blurred, sums   []float32
+	resizer         resize.Resizer
+	coloured        []uint8 // a grey image in three equal channels, before and after
 }
 
 // Apply writes src changed as the plan says into dst. Both hold height rows
-// of width pixels of 3 channels, or of 1, and they must not overlap. The order is
-// Keras's: warp, channel shift, flip; then brightness, contrast, erasing and
+// of width pixels of 3 channels, or of 1, and they must not overlap. The part of Crop
+// is cut out and resized first. The order then is Keras's: warp, channel shift, flip;
+// then brightness, contrast, the steps, erasing and
 // cutout. Values are rounded to the nearest integer once, after the channel
 // shift.
 //
@@ -29,15 +40,22 @@ func (w *Workspace) Apply(p *Plan, dst, src []uint8, height, width int) error {
 	if err := checkSize(len(dst), len(src), height, width); err != nil {
 		return fmt.Errorf("apply plan: %w", err)
 	}
-	w.apply(p, dst, src, height, width)
-	return nil
+	return w.apply(p, dst, src, height, width)
 }
 
 // apply is Apply for a plan and sizes that are known to be right.
-func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
+func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) error {
 	if len(src) == height*width {
-		w.applyGrey(p, dst, src, height, width)
-		return
+		return w.applyGrey(p, dst, src, height, width)
+	}
+	if !p.Crop.Empty() {
+		if len(w.cropped) != len(src) {
+			w.cropped = make([]uint8, len(src))
+		}
+		if err := p.Crop.resize(&w.resizer, w.cropped, src, height, width); err != nil {
+			return fmt.Errorf("apply plan: %w", err)
+		}
+		src = w.cropped
 	}
 	if p.moves() {
 		w.move(p, dst, src, height, width)
@@ -47,16 +65,18 @@ func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) {
 	}
 	brighten(dst, p.Brightness)
 	stretch(dst, p.Contrast)
+	w.applySteps(p, dst, height, width)
 	p.Erase.fill(dst, height, width)
 	p.Cutout.fill(dst, height, width)
+	return nil
 }
 
 // applyGrey is apply for images of one channel. Keras does to it what it does to each of
 // three equal ones: even the bounds of the channel shift are those of all channels.
-func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) {
-	if *p == (Plan{ZoomRows: 1, ZoomColumns: 1, Geometry: p.Geometry}) {
+func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) error {
+	if p.changesNothing() {
 		copy(dst, src)
-		return
+		return nil
 	}
 	size := 3 * len(src)
 	if cap(w.coloured) < 2*size {
@@ -67,10 +87,20 @@ func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) {
 		pixel := before[3*i : 3*i+3 : 3*i+3]
 		pixel[0], pixel[1], pixel[2] = v, v, v
 	}
-	w.apply(p, after, before, height, width)
+	if err := w.apply(p, after, before, height, width); err != nil {
+		return err
+	}
 	for i := range dst {
 		dst[i] = after[3*i]
 	}
+	return nil
+}
+
+// changesNothing tells whether the plan leaves images as they are.
+func (p *Plan) changesNothing() bool {
+	rest := *p
+	rest.Steps = nil
+	return len(p.Steps) == 0 && reflect.DeepEqual(rest, Plan{ZoomRows: 1, ZoomColumns: 1, Geometry: p.Geometry})
 }
 
 // maxPixels keeps the places in a workspace within 32 bits.

@@ -42,5 +42,27 @@
 //	cutout           probability, size (share of the shorter side), value, all 0..1,
 //	                 by default 1, 0.5, 0
 //
+// These are torchvision's, with its names of parameters where it has them:
+//
+//	random_resized_crop   min_area, max_area 0..1, min_aspect, max_aspect,
+//	                      by default 0.08, 1, 3/4, 4/3; of a photograph that is streamed the
+//	                      part is cut out of the original
+//	color_jitter          brightness, contrast, saturation 0..9, hue 0..0.5; at least one
+//	grayscale             probability, default 0.1
+//	gaussian_blur         min_sigma, max_sigma 0.01..64 pixels, by default 0.1, 2;
+//	                      probability, default 1
+//	posterize             bits 0..8, probability, default 0.5
+//	solarize              threshold 0..255, default 128, probability, default 0.5
+//	equalize              probability, default 0.5
+//	autocontrast          probability, default 0.5
+//	sharpness             factor 0..10, probability, default 0.5
+//	auto_augment          no ranges: AutoAugment's policies for ImageNet
+//	auto_augment_cifar10  no ranges: those for CIFAR-10
+//	rand_augment          operations 0..16, default 2, magnitude 0..30, default 9
+//	trivial_augment       no ranges
+//
+// They become [Step]s of a plan, in this order, and are applied after brightness and
+// contrast and before erasing. color_jitter's are in an order that is drawn, too.
+//
 // A range such as degrees: 10 means uniform in -10..10.
 package augment

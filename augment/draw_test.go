@@ -3,6 +3,7 @@ package augment
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -219,7 +220,7 @@ func TestCustomOperationsDrawTheirRanges(t *testing.T) {
 			value := c.value(&p)
 			values = append(values, *value)
 			*value = *c.value(&identity)
-			if p != identity {
+			if !reflect.DeepEqual(p, identity) {
 				t.Fatalf("%s changes more than its own: %v", c.spec.Kind, p)
 			}
 		}

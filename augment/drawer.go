@@ -35,5 +35,17 @@ func NewDrawer(r *Recipe, seed uint64) *Drawer {
 func (d *Drawer) Draw(epoch, sample uint64, height, width int) *Plan {
 	keyed.Seed(&d.source, d.seed, epoch, sample, keyed.Augment)
 	d.recipe.draw(d.rng, height, width, &d.plan)
+	d.plan.Crop = d.Crop(epoch, sample, height, width)
 	return &d.plan
+}
+
+// Crop draws the part that a sample is in an epoch of an original of height·width pixels.
+// It is empty if the recipe does not crop. Draw has drawn it for its height and width; for
+// an image that is read from a larger original, it is drawn again with those of that.
+func (d *Drawer) Crop(epoch, sample uint64, height, width int) Crop {
+	if !d.recipe.Crops() {
+		return Crop{}
+	}
+	keyed.Seed(&d.source, d.seed, epoch, sample, keyed.Crop)
+	return d.recipe.crop(d.rng, height, width)
 }

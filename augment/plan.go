@@ -49,6 +49,11 @@ type Plan struct {
 	Contrast float64 `json:"contrast,omitempty"`
 	// Cutout is a second box, set to one value after Erase.
 	Cutout Patch `json:"cutout,omitzero"`
+	// Crop is the part of the original that becomes the image, before anything else. Of
+	// images that are read from larger originals it is in pixels of these.
+	Crop Crop `json:"crop,omitzero"`
+	// Steps are applied in their order, before erasing.
+	Steps []Step `json:"steps,omitempty"`
 }
 
 // Identity is the plan that changes nothing.
@@ -90,7 +95,13 @@ func (p *Plan) Validate() error {
 	if err := p.Erase.validate("erase"); err != nil {
 		return err
 	}
-	return p.Cutout.validate("cutout")
+	if err := p.Cutout.validate("cutout"); err != nil {
+		return err
+	}
+	if err := p.validateSteps(); err != nil {
+		return err
+	}
+	return p.Crop.validate()
 }
 
 // String is the plan as JSON on one line.

@@ -3,6 +3,7 @@ package augment
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -23,7 +24,7 @@ func TestPlansSurviveJSON(t *testing.T) {
 			if err := json.Unmarshal([]byte(p.String()), &back); err != nil {
 				t.Fatal(err)
 			}
-			if back != p {
+			if !reflect.DeepEqual(back, p) {
 				t.Fatalf("%v came back as %v", p, back)
 			}
 		}
@@ -58,7 +59,7 @@ func TestPlanJSONLeavesOutWhatChangesNothing(t *testing.T) {
 	}
 	want := Identity()
 	want.Flip = true
-	if p != want {
+	if !reflect.DeepEqual(p, want) {
 		t.Errorf("read %v, want %v", p, want)
 	}
 }
@@ -85,7 +86,7 @@ func TestPlanJSONRefuses(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", text, err, want)
 		}
-		if p != (Plan{}) {
+		if !reflect.DeepEqual(p, Plan{}) {
 			t.Errorf("%s: the plan was changed to %v", text, p)
 		}
 	}

@@ -50,6 +50,19 @@ func kinds() []kind {
 		{"erase", newErase},
 		{"erase_published", newPublishedErase},
 		{"cutout", newCutout},
+		{"random_resized_crop", newResizedCrop},
+		{"color_jitter", newColorJitter},
+		{"grayscale", newChance(StepGray, 0.1)},
+		{"gaussian_blur", newGaussianBlur},
+		{"posterize", newPosterize},
+		{"solarize", newSolarize},
+		{"equalize", newChance(StepEqualize, 0.5)},
+		{"autocontrast", newChance(StepAutocontrast, 0.5)},
+		{"sharpness", newSharpness},
+		{"auto_augment", newAutoAugment(imagenetPolicies)},
+		{"auto_augment_cifar10", newAutoAugment(cifarPolicies)},
+		{"rand_augment", newRandAugment},
+		{"trivial_augment", newTrivialAugment},
 	}
 }
 
@@ -73,13 +86,17 @@ func preset(name string) ([]operation, error) {
 			channelShift{50},
 			defaultErase(),
 		}, nil
+	case "photo":
+		return []operation{defaultCrop(), flip{0.5}}, nil
 	}
-	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong", name)
+	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong, photo", name)
 }
 
 // NewRecipe makes a recipe of the study: "none"; "shift", 4 pixels of 32 each
 // way; "medium", shift and flip; or "strong": rotation of ±10 degrees, shift,
-// zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing. Kinds named in without are
+// zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing. Or it makes "photo", the
+// recipe of ImageNet training (Szegedy et al. 2015): a part of 8 to 100 % of the area,
+// of proportions 3:4 to 4:3, resized, and flip. Kinds named in without are
 // left out of it: "flip", for instance, for digits, which are others in a mirror.
 func NewRecipe(name, geometry string, without ...string) (*Recipe, error) {
 	g := Geometry(geometry)
@@ -159,13 +176,30 @@ func (r *Recipe) Geometry() Geometry { return r.geometry }
 func (r *Recipe) Draw(rng *rand.Rand, height, width int) Plan {
 	var p Plan
 	r.draw(rng, height, width, &p)
+	p.Crop = r.crop(rng, height, width)
 	return p
+}
+
+// Crops tells whether images are random parts of their originals.
+func (r *Recipe) Crops() bool {
+	return slices.ContainsFunc(r.operations, func(o operation) bool { _, crops := o.(resizedCrop); return crops })
+}
+
+// crop draws which part of an original of height·width pixels an image is.
+func (r *Recipe) crop(rng *rand.Rand, height, width int) Crop {
+	for _, o := range r.operations {
+		if c, crops := o.(resizedCrop); crops {
+			return c.pick(rng, height, width)
+		}
+	}
+	return Crop{}
 }
 
 // draw is Draw into a plan that is there already, without allocation.
 func (r *Recipe) draw(rng *rand.Rand, height, width int, p *Plan) {
+	steps := p.Steps[:0]
 	*p = Identity()
-	p.Geometry = r.geometry
+	p.Geometry, p.Steps = r.geometry, steps
 	for _, o := range r.operations {
 		o.draw(rng, height, width, p)
 	}

@@ -3,13 +3,14 @@ package augment
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 )
 
 func TestRecipesRefuseNames(t *testing.T) {
-	if _, err := NewRecipe("srtong", "keras-3"); err == nil || err.Error() != `augment.recipe: "srtong" is not one of none, shift, medium, strong` {
+	if _, err := NewRecipe("srtong", "keras-3"); err == nil || err.Error() != `augment.recipe: "srtong" is not one of none, shift, medium, strong, photo` {
 		t.Errorf("error %v", err)
 	}
 	want := `augment.geometry: "keras" is not one of keras-2018, keras-3`
@@ -64,7 +65,7 @@ func TestCustomEqualsPreset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(plans(t, custom, 1000, 32, 40), plans(t, strong(t), 1000, 32, 40)) {
+	if !reflect.DeepEqual(plans(t, custom, 1000, 32, 40), plans(t, strong(t), 1000, 32, 40)) {
 		t.Error("other plans than strong")
 	}
 }

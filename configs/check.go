@@ -216,7 +216,13 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
 	if d.Size != 0 && !d.resizes() {
-		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only those of a folder and of mnist are resized", d.Size, d.Source)
+		add("data.size", "data.source", "%d does nothing, since %s images have a size of their own: only photographs and mnist are resized", d.Size, d.Source)
+	}
+	if d.Transform != TransformSquare && !d.Photographs() {
+		add("data.transform", "data.source", "%s does nothing, since %s images have a size of their own: only a folder's are cut and resized", d.Transform, d.Source)
+	}
+	if d.Read == ReadMemory && d.Photographs() && e.Augment.Crops() {
+		add("data.read", "augment.recipe", "memory keeps images of one size, but augment cuts them out of their originals: set data.read to stream or auto")
 	}
 	if d.Channels == 2 {
 		add("data.channels", "data.channels", "2 is neither 1, for grey images, nor 3, for images in colour")
@@ -225,6 +231,6 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
 	}
 	if d.Width != 0 && !d.resizes() {
-		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only those of a folder and of mnist are resized", d.Width, d.Source)
+		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only photographs and mnist are resized", d.Width, d.Source)
 	}
 }

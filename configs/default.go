@@ -19,7 +19,7 @@ func Default() Experiment {
 			Classes:      10,
 			BatchNorm:    BatchNorm{Momentum: 0.99, Epsilon: 1e-3, Statistics: StatisticsKeras, Mode: BatchNormAuto},
 		},
-		Data:    Data{Source: "synthetic", ValidationShare: 0.2, Broken: "refuse", ImageMemory: 1536},
+		Data:    Data{Source: "synthetic", ValidationShare: 0.2, Broken: "refuse", ImageMemory: 1536, Transform: TransformSquare, Read: ReadAuto, Memory: 512, Decoder: DecoderAuto},
 		Augment: Augment{Recipe: "medium", Geometry: "keras-2018"},
 		Train: Train{
 			Epochs:          100,

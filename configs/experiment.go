@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"math"
+	"slices"
 )
 
 // Experiment is one resolved experiment: every setting that decides what a
@@ -135,7 +136,7 @@ const NormalizeAuto = "auto"
 
 // Data says which images are trained on and which are held out.
 type Data struct {
-	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST or "folder".
+	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST, "folder" or "shards".
 	Source string `yaml:"source" json:"source"`
 	// Path is the folder that holds the files; empty means the embedded
 	// default, which only "synthetic" has, and for SourceMNIST what is fetched.
@@ -164,6 +165,42 @@ type Data struct {
 	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
 	// may take; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
+	// Transform is how images of a folder are cut and resized where nothing is drawn at
+	// random: "square", "torchvision" or "timm".
+	Transform string `yaml:"transform" json:"transform"`
+	// Read is ReadAuto, ReadMemory or ReadStream: whether images of a folder stay in their
+	// files until they are needed.
+	Read string `yaml:"read" json:"read"`
+	// Memory is how many megabytes (of 2^20 bytes) the pixels of a folder's images may
+	// take; where they would take more, they are read when they are needed. 0 means 512.
+	Memory int `yaml:"memory" json:"memory"`
+	// Decoder is what decodes JPEG images: "auto", "libjpeg-turbo" or "go".
+	Decoder string `yaml:"decoder" json:"decoder"`
+}
+
+// Whether images stay in their files until they are needed.
+const (
+	ReadAuto   = "auto"
+	ReadMemory = "memory"
+	ReadStream = "stream"
+)
+
+// The decoders of JPEG images, and TransformSquare, the transform that there always was.
+const (
+	DecoderAuto     = "auto"
+	DecoderTurbo    = "libjpeg-turbo"
+	DecoderGo       = "go"
+	TransformSquare = "square"
+)
+
+// Photographs tells whether the images are files of any size, which are resized.
+func (d Data) Photographs() bool { return d.Source == "folder" || d.Source == "shards" }
+
+// Turbo tells whether JPEG images are decoded with libjpeg-turbo where it can be had:
+// always if it is asked for; by DecoderAuto where images are streamed or transformed as
+// no earlier version did it, and not where the pixels of earlier versions are wanted.
+func (d Data) Turbo() bool {
+	return d.Decoder == DecoderTurbo || d.Decoder == DecoderAuto && (d.Source == "shards" || d.Read == ReadStream || d.Transform != TransformSquare)
 }
 
 // Sides are the height and the width in pixels to which the images of a folder are
@@ -177,8 +214,8 @@ func (d Data) Sides() (height, width int) {
 	return height, cmp.Or(d.Width, height)
 }
 
-// resizes tells whether the images of the source are brought to the size that is set.
-func (d Data) resizes() bool { return d.Source == "folder" || d.Source == SourceMNIST }
+// resizes reports whether the images of the source are resized to the size that is set.
+func (d Data) resizes() bool { return d.Photographs() || d.Source == SourceMNIST }
 
 // LeavesSize tells whether the size of images that could be resized is left open.
 func (d Data) LeavesSize() bool { return d.resizes() && d.Size == 0 && d.Width == 0 }
@@ -223,7 +260,7 @@ const BrokenSkip = "skip"
 
 // Augment says what happens to each training image.
 type Augment struct {
-	// Recipe is "none", "shift", "medium", "strong" or "custom".
+	// Recipe is "none", "shift", "medium", "strong", "photo" or "custom".
 	Recipe string `yaml:"recipe" json:"recipe"`
 	// Without are kinds of operations that the recipe leaves out, if it has them.
 	Without []string `yaml:"without" json:"without"`
@@ -235,6 +272,11 @@ type Augment struct {
 	// two mixed images are drawn from. With both, a coin is tossed for each image.
 	Mixup  float64 `yaml:"mixup" json:"mixup"`
 	CutMix float64 `yaml:"cutmix" json:"cutmix"`
+}
+
+// Crops tells whether images are random parts of their originals.
+func (a Augment) Crops() bool {
+	return a.Recipe == "photo" || a.Recipe == "custom" && slices.ContainsFunc(a.Operations, func(o Operation) bool { return o.Kind == "random_resized_crop" })
 }
 
 // Mixes reports whether images are mixed with others.

@@ -64,7 +64,7 @@ func TestFaults(t *testing.T) {
 		"yes":                    {"optimizer: {decay_all: yes}\n", `FILE:1:24: optimizer.decay_all: "yes" (text) is neither true nor false`},
 		"number for text":        {"name: 012\n", `FILE:1:7: name: 012 is not text: quote it`},
 		"date for text":          {"name: 2024-01-01\n", `FILE:1:7: name: 2024-01-01 is not text: quote it`},
-		"unknown word":           {"augment: {recipe: srtong}\n", `FILE:1:19: augment.recipe: "srtong" is not one of none, shift, medium, strong, custom`},
+		"unknown word":           {"augment: {recipe: srtong}\n", `FILE:1:19: augment.recipe: "srtong" is not one of none, shift, medium, strong, photo, custom`},
 		"control character":      {"name: \"a\\e\"\n", `FILE:1:7: name: "a\x1b" has a control character at byte 1`},
 		"scalar for a list":      {"model: {widths: 64}\n", `FILE:1:17: model.widths: 64 is not a list: write [a, b]`},
 		"empty list":             {"model: {widths: []}\n", `FILE:1:17: model.widths: 0 entries are outside 1..8`},
@@ -100,9 +100,9 @@ func TestFaults(t *testing.T) {
 		"one class":          {"data: {source: folder}\nmodel: {classes: 1}\n", `FILE:2:18: model.classes: 1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has`},
 		"classes below zero": {"model: {classes: -1}\n", `FILE:1:18: model.classes: -1 is outside 0..100000`},
 		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no step`},
-		"width of synthetic": {"data: {width: 64}\n", `FILE:1:15: data.width: 64 does nothing, since synthetic images have a size of their own: only those of a folder and of mnist are resized`},
+		"width of synthetic": {"data: {width: 64}\n", `FILE:1:15: data.width: 64 does nothing, since synthetic images have a size of their own: only photographs and mnist are resized`},
 		"narrow folder":      {"data: {source: folder, size: 32, width: 2}\n", `FILE:1:30: model.widths: 3 stages halve an image of 2 pixels to nothing`},
-		"size of synthetic":  {"data: {size: 64}\n", `FILE:1:14: data.size: 64 does nothing, since synthetic images have a size of their own: only those of a folder and of mnist are resized`},
+		"size of synthetic":  {"data: {size: 64}\n", `FILE:1:14: data.size: 64 does nothing, since synthetic images have a size of their own: only photographs and mnist are resized`},
 		"depth of a form":    {"model: {kind: resnet, depth: 50, form: imagenet, width_factor: 65}\n", `FILE:1:64: model.width_factor: 65 is outside 0..64, 0 excluded`},
 		"depth 18 of cifar":  {"model: {kind: resnet, depth: 18}\n", `FILE:1:30: model.depth: 18 is not 6n+2, as 20, 32, 44, 56 and 110, which model.form cifar has; set that to imagenet for 18, 34, 50, 101 and 152`},
 		"a program's own":    {"model: {kind: own}\n", `FILE:1:15: model.kind: own is a network that a program gives (trainloop.Options.Network), which no file describes: set cnn, resnet, mobilenet or onnx`},
@@ -162,7 +162,7 @@ func TestFaults(t *testing.T) {
 
 func TestFaultsInFlags(t *testing.T) {
 	for set, want := range map[string]string{
-		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, channels, validation_share, labels, broken, image_memory)`,
+		"data.foo=1":                    `--set data.foo=1: unknown key "data.foo" (known: source, path, train, validation, size, width, channels, validation_share, labels, broken, image_memory, transform, read, memory, decoder)`,
 		"train.epcohs=3":                `--set train.epcohs=3: unknown key "train.epcohs" (did you mean "train.epochs"?)`,
 		"train.epochs":                  `--set train.epochs: has no value: write --set section.key=value`,
 		"train=3":                       `--set train=3: train is a section: set one of epochs, batch_size, replicas, micro_batch, loss, label_smoothing, balance, class_weights, cache_features, checkpoint_steps, keep_checkpoints, stop_patience, stop_min_delta, stop_monitor, stop_restore_best`,

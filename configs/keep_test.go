@@ -18,7 +18,7 @@ func changed(t *testing.T) Experiment {
 name: "012"
 seed: 18446744073709551615
 model: {kind: onnx, path: m.onnx, head: keep, train: [head], normalize: imagenet, form: imagenet, depth: 50, width_factor: 0.5, strides: [2, 1], activation: gelu, dropout: 0.5, widths: [8, 16], convolutions: 1, classes: 7, batchnorm: {momentum: 0.9, epsilon: 1e-5, statistics: recalibrated, mode: freeze}}
-data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, channels: 1, validation_share: 0.3, broken: skip, image_memory: 200}
+data: {source: folder, path: "/a b/ü: #c", train: 5000, validation: 100, size: 48, width: 64, channels: 1, validation_share: 0.3, broken: skip, image_memory: 200, transform: timm, read: stream, memory: 100, decoder: go}
 augment:
   recipe: custom
   geometry: keras-3
@@ -135,9 +135,9 @@ func TestHashAndDiff(t *testing.T) {
 	b.Train.CacheFeatures, b.Train.Loss, b.Augment.Without = true, LossMeanSquaredError, []string{"zoom"}
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
-		"model.path": true, "model.head": true, "model.train": true, "model.normalize": true, "model.batchnorm.mode": true, // without a model from outside
+		"model.path": true, "model.head": true, "model.train": true, "model.batchnorm.mode": true, // without a model from outside
 		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
-		"data.validation_share": true, "data.labels": true, "data.broken": true, "data.image_memory": true,
+		"data.validation_share": true, "data.labels": true, "data.broken": true, "data.image_memory": true, "data.read": true, "data.memory": true, "data.decoder": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
 		"optimizer.beta1": true, "optimizer.beta2": true, "optimizer.epsilon": true, // of SGD
 		"optimizer.trust_coefficient": true, "optimizer.ema_warmup": true, // of SGD without an average
@@ -304,7 +304,7 @@ func TestValidateFindsEverything(t *testing.T) {
 	e.Augment.Operations = []Operation{{}}
 	want := `4 problems in the configuration:
   model.widths: 0 entries are outside 1..8
-  augment.recipe: "weak" is not one of none, shift, medium, strong, custom
+  augment.recipe: "weak" is not one of none, shift, medium, strong, photo, custom
   augment.operations: an operation without kind
   train.epochs: 0 is outside 1..1000000`
 	if err := e.Validate(); err == nil || err.Error() != want {

@@ -69,6 +69,7 @@ func loadResolved(path string, sets []string, sections ...string) (*Resolved, er
 	}
 	r.followSource()
 	r.followKind()
+	r.Experiment.followRecipe()
 	return r, nil
 }
 
@@ -94,8 +95,16 @@ func (r *Resolved) followKind() {
 // since. bench/folder has figures.
 func (r *Resolved) followSource() {
 	const key = "model.batchnorm.statistics"
-	if r.Experiment.Data.Source == "folder" && r.Origins[key].Source == byDefault {
+	if r.Experiment.Data.Photographs() && r.Origins[key].Source == byDefault {
 		r.Experiment.Model.BatchNorm.Statistics = StatisticsRecalibrated
+	}
+}
+
+// followRecipe has photographs streamed of which each epoch takes other parts: pixels of one
+// size that are kept in memory would not do.
+func (e *Experiment) followRecipe() {
+	if e.Data.Photographs() && e.Data.Read == ReadAuto && e.Augment.Crops() {
+		e.Data.Read = ReadStream
 	}
 }
 

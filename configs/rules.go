@@ -42,11 +42,14 @@ type rule struct {
 
 // The conditions under which settings change the trained weights. Experiments that do not
 // use a setting keep the hash that they had before the setting existed.
-func hasTF32(e *Experiment) bool        { return e.Runtime.Device.Traits().TF32 }
-func hasPrecisions(e *Experiment) bool  { return len(e.Runtime.Device.Traits().Precisions) > 1 }
-func stopsEarly(e *Experiment) bool     { return e.Train.StopPatience > 0 }
-func hasStrides(e *Experiment) bool     { return len(e.Model.Strides) > 0 }
-func hasActivation(e *Experiment) bool  { return e.Model.Activation != ActivationAuto }
+func hasTF32(e *Experiment) bool       { return e.Runtime.Device.Traits().TF32 }
+func hasPrecisions(e *Experiment) bool { return len(e.Runtime.Device.Traits().Precisions) > 1 }
+func stopsEarly(e *Experiment) bool    { return e.Train.StopPatience > 0 }
+func hasStrides(e *Experiment) bool    { return len(e.Model.Strides) > 0 }
+func hasActivation(e *Experiment) bool { return e.Model.Activation != ActivationAuto }
+func normalizes(e *Experiment) bool {
+	return e.Model.Kind == KindONNX || e.Model.Normalize != NormalizeAuto
+}
 func hasDropout(e *Experiment) bool     { return e.Model.Dropout != 0 }
 func cachesFeatures(e *Experiment) bool { return e.Train.CacheFeatures }
 func onPlateau(e *Experiment) bool      { return e.Schedule.Kind == KindPlateau }
@@ -64,7 +67,8 @@ func byLARS(e *Experiment) bool          { return e.Optimizer.Kind == LARS }
 func multipliesRates(e *Experiment) bool { return len(e.Optimizer.RateMultipliers) > 0 }
 func averages(e *Experiment) bool        { return e.Optimizer.EMADecay > 0 }
 
-func hasWidth(e *Experiment) bool { return e.Data.Width != 0 }
+func hasWidth(e *Experiment) bool   { return e.Data.Width != 0 }
+func transforms(e *Experiment) bool { return e.Data.Transform != TransformSquare }
 
 func hasChannels(e *Experiment) bool { return e.Data.Channels != 0 }
 func leavesOut(e *Experiment) bool   { return len(e.Augment.Without) > 0 && e.Augment.Recipe != "none" }
@@ -91,7 +95,7 @@ func rules() []rule {
 		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, aside: true},
 		{key: "model.head", doc: "Whether the classifier of kind onnx is replaced by a new one: replace, keep, or auto, which replaces it if the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of names such as layer4.*; -PATTERN deselects parameters.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
-		{key: "model.normalize", doc: "How images are normalised for kind onnx: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1; auto reads it from the model's metadata.", kinds: []string{KindONNX}},
+		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto is what the metadata of kind onnx say, and 0..1 of other kinds.", kinds: append(built(), KindONNX), when: normalizes},
 		{key: "model.form", doc: "Size of images that resnet and mobilenet are made for: cifar for small ones of about 32 pixels, imagenet for large ones, whose size the first layers reduce.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
 		{key: "model.depth", doc: "Number of layers of resnet: 6n+2 in form cifar, such as 20, 32, 44, 56 or 110; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
 		{key: "model.width_factor", doc: "Factor of the number of channels of every layer of resnet and mobilenet.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
@@ -112,7 +116,7 @@ func rules() []rule {
 			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
-		{key: "data.source", doc: "Where the images come from. mnist is MNIST, or with data.path any set in IDX files, as Fashion-MNIST, KMNIST and EMNIST are.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder"}},
+		{key: "data.source", doc: "Where the images come from: folder has photographs in folders, one a class, shards has them in tar files, as WebDataset does. mnist is MNIST, or with data.path any set in IDX files, as Fashion-MNIST, KMNIST and EMNIST are.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder", "shards"}},
 		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has, and for mnist what is fetched into the user's cache at first use.", aside: true},
 		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
 		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
@@ -123,8 +127,12 @@ func rules() []rule {
 		{key: "data.labels", doc: "A CSV file in the folder that says which classes its images have, where they may have several: a column of files and one of their classes, separated by spaces, commas, | or ;, or a column for each class, of 0 and 1. A column split may say train, validation or test. Empty: one folder a class.", aside: true},
 		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
 		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
+		{key: "data.transform", doc: "How a folder's images are cut and resized where nothing is drawn at random: square resizes the largest middle part of the wanted proportions; torchvision resizes the shorter side to 8/7 of what is wanted, bilinear and antialiased, and cuts out the middle, as torchvision's presets do with 256 and 224 pixels; timm does the same with a bicubic filter.", names: []string{TransformSquare, "torchvision", "timm"}, when: transforms},
+		{key: "data.read", doc: "Where a folder's images are between two epochs: memory holds the pixels of all, stream reads each from its file when it is needed; auto streams what would take more than data.memory, and where augment crops images out of their originals.", names: []string{ReadAuto, ReadMemory, ReadStream}, aside: true},
+		{key: "data.memory", doc: "Megabytes that the pixels of a folder's images may take, with data.read auto, and that decoding may take at once; 0 means 512.", max: maxCount, aside: true},
+		{key: "data.decoder", doc: "What decodes JPEG images: libjpeg-turbo, which is three times as fast, or go, Go's own. auto is go for what earlier versions read, as decoders differ in pixels, and libjpeg-turbo where images are streamed by data.read or for augment, or transformed otherwise, and where it can be had.", names: []string{DecoderAuto, DecoderTurbo, DecoderGo}, aside: true},
 
-		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "custom"}},
+		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "photo", "custom"}},
 		{key: "augment.without", doc: "Operations that the recipe leaves out, if it has them: [flip] for digits and letters, which are others in a mirror.", names: []string{"rotation", "shift", "zoom", "flip", "channel_shift", "erase"}, longest: 6, distinct: true, when: leavesOut},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
 		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},

@@ -39,7 +39,7 @@ func TestSettingsPage(t *testing.T) {
 		"| `seed` | `1` | whole numbers 0..18446744073709551615 | ",
 		"| `model.widths` | `[64, 128, 256]` | a list of whole numbers 1..4096; at least 1 | ",
 		"| `model.batchnorm.momentum` | `0.99` | numbers 0..1, both excluded | ",
-		"| `augment.recipe` | `medium` | `none`, `shift`, `medium`, `strong`, `custom` | ",
+		"| `augment.recipe` | `medium` | `none`, `shift`, `medium`, `strong`, `photo`, `custom` | ",
 		"| `augment.operations` | `[]` | a list of operations, such as `{kind: rotation, degrees: 10}` | ",
 		"| `train.class_weights` | `[]` | a list of numbers 0..1000000 | ",
 		"| `optimizer.nesterov` | `false` | `true`, `false` | ",

@@ -38,7 +38,11 @@ func (s *Set) WithChannels(channels int) *Set {
 // converted is the set with all pixels converted.
 func (s *Set) converted(toGrey bool, convert func(to, from []uint8)) *Set {
 	other := *s
-	other.Grey, other.drawing = toGrey, nil
+	other.Grey = toGrey
+	if s.stream != nil { // images are converted when they are read
+		return &other
+	}
+	other.drawing = nil
 	other.Pixels = make([]uint8, other.Len()*other.imageSize())
 	convert(other.Pixels, s.Images(0, s.Len()))
 	return &other

@@ -18,7 +18,8 @@ const (
 // maxSide is the longest side of an image, that of JPEG.
 const maxSide = 1<<16 - 1
 
-// Set is a labelled set of images of one size, in colour or grey, held in memory. Nothing
+// Set is a labelled set of images of one size, in colour or grey, held in memory or, if
+// Streams, read when they are asked for. Nothing
 // in this package changes a Set after it is returned; share it freely, and do
 // not write to its slices. The images of one that [Load] draws are drawn when
 // they are first asked for, which no one but the clock can tell. Whether one of
@@ -34,7 +35,7 @@ type Set struct {
 	Grey bool
 	// Pixels are the images one after the other, each row by row, each pixel
 	// channel by channel: shape [Len, Height, Width, Channels], values 0..255. It is
-	// nil in a set that Load draws: Image and Images read every set.
+	// nil in a set that Load draws, which Image and Images read, and in one that Streams.
 	Pixels []uint8
 	// Labels are the classes of the images: shape [Len], values
 	// 0..len(Classes)-1.
@@ -46,10 +47,13 @@ type Set struct {
 	// Files are the files that the images come from, one an image, by their paths
 	// below the set's folder with forward slashes. It is nil if they come from none.
 	Files []string
+	// Decoder names what decodes JPEG images, with its version; empty if there are none.
+	Decoder string
 	// Skipped are files that hold images of the set but could not be read.
 	Skipped []SkippedFile
 
 	drawing Drawing // nil if there are Pixels
+	stream  Stream  // nil if the images are in memory
 }
 
 // SkippedFile is a file that could not be read.
@@ -88,7 +92,7 @@ func (s *Set) Validate() error {
 	if s.Height < 1 || s.Width < 1 || s.Height > maxSide || s.Width > maxSide {
 		return wrong(NoRecord, "images of %dx%d pixels: a side is outside 1..%d", s.Height, s.Width, maxSide)
 	}
-	if want := s.Len() * s.imageSize(); s.drawing == nil && len(s.Pixels) != want {
+	if want := s.Len() * s.imageSize(); s.drawing == nil && s.stream == nil && len(s.Pixels) != want {
 		return wrong(NoRecord, "%d images of %dx%d pixels have %d bytes, got %d", s.Len(), s.Height, s.Width, want, len(s.Pixels))
 	}
 	if s.Files != nil && len(s.Files) != s.Len() {
@@ -150,8 +154,11 @@ func (s *Set) Channels() int {
 }
 
 // Image is the i-th image, shape [Height, Width, Channels]. It shares the set's
-// memory.
+// memory. It is nil if the set Streams.
 func (s *Set) Image(i int) []uint8 {
+	if s.stream != nil {
+		return nil
+	}
 	if s.drawing != nil {
 		return s.drawing.Image(i)
 	}
@@ -160,8 +167,11 @@ func (s *Set) Image(i int) []uint8 {
 }
 
 // Images are the images from..to-1, shape [to-from, Height, Width, Channels]. They
-// share the set's memory.
+// share the set's memory, and are nil if it Streams.
 func (s *Set) Images(from, to int) []uint8 {
+	if s.stream != nil {
+		return nil
+	}
 	pixels := s.Pixels
 	if s.drawing != nil {
 		_ = s.drawing.Draw(context.Background(), from, to) // is not interrupted
@@ -189,7 +199,7 @@ func (s *Set) Label(i int) int32 { return s.Labels[i] }
 func (s *Set) Head(n int) *Set {
 	n = max(0, min(n, s.Len()))
 	head := *s
-	if s.drawing == nil {
+	if s.drawing == nil && s.stream == nil {
 		head.Pixels = s.Pixels[: n*s.imageSize() : n*s.imageSize()]
 	}
 	head.Labels = s.Labels[:n:n]
@@ -205,7 +215,8 @@ func (s *Set) Head(n int) *Set {
 // Hash identifies what a training run sees: the SHA-256, in hexadecimal, of
 // the sizes, the class names, the labels and the pixels. The name of the set
 // is not part of it, so a set has the same hash after it is written to files
-// and read back. That of the whole synthetic set is known before it is drawn;
+// and read back. Of a set that Streams the names and sizes of the files and the
+// way in which they are decoded take the place of the pixels. That of the whole synthetic set is known before it is drawn;
 // [Set.Check] tells whether it was right.
 func (s *Set) Hash() string {
 	hash, _ := s.HashContext(context.Background()) // is not interrupted
@@ -214,6 +225,9 @@ func (s *Set) Hash() string {
 
 // HashContext is Hash, which ends with ctx if the set is to be drawn for it.
 func (s *Set) HashContext(ctx context.Context) (string, error) {
+	if s.stream != nil {
+		return s.streamHash(), ctx.Err()
+	}
 	if known := s.knownHash(); known != "" {
 		return known, nil
 	}
@@ -248,6 +262,13 @@ func (s *Set) knownHash() string {
 
 func (s *Set) hash() string {
 	h := sha256.New()
+	s.hashHead(h)
+	h.Write(s.Images(0, s.Len()))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashHead adds everything but the pixels to h.
+func (s *Set) hashHead(h hash.Hash) {
 	if s.Grey {
 		// Without it, a grey image of 3x9 pixels could have the hash of one of 3x3 in colour.
 		hashInts(h, grey)
@@ -264,8 +285,6 @@ func (s *Set) hash() string {
 	}
 	h.Write(labels)
 	h.Write(s.Targets)
-	h.Write(s.Images(0, s.Len()))
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // hashInts adds the values to h, eight bytes each.

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"image"
 	"image/color"
 	"image/draw"
@@ -12,8 +13,15 @@ import (
 )
 
 // Sheet is a picture of the first images of each class, up to columns of them:
-// one row a class, with its name.
+// one row a class, with its name. It reads the images of a set that Streams, and is
+// incomplete if one cannot be read: SheetContext says why.
 func (s *Set) Sheet(columns int) *image.NRGBA {
+	sheet, _ := s.SheetContext(context.Background(), columns)
+	return sheet
+}
+
+// SheetContext is Sheet, which ends with ctx and with the first image that cannot be read.
+func (s *Set) SheetContext(ctx context.Context, columns int) (*image.NRGBA, error) {
 	// Small images are enlarged until they can be seen.
 	const visible, gap, labelWidth = 64, 2, 110
 	scale := max(1, visible/max(s.Height, s.Width, 1))
@@ -24,7 +32,11 @@ func (s *Set) Sheet(columns int) *image.NRGBA {
 		if next[label] == columns {
 			continue
 		}
-		tile := imaging.Resize(s.picture(i), s.Width*scale, s.Height*scale, imaging.NearestNeighbor)
+		picture, err := s.picture(ctx, i)
+		if err != nil {
+			return sheet, err
+		}
+		tile := imaging.Resize(picture, s.Width*scale, s.Height*scale, imaging.NearestNeighbor)
 		at := image.Pt(labelWidth+next[label]*width, int(label)*height)
 		draw.Draw(sheet, tile.Rect.Add(at), tile, image.Point{}, draw.Src)
 		next[label]++
@@ -32,13 +44,16 @@ func (s *Set) Sheet(columns int) *image.NRGBA {
 	for i, class := range s.Classes {
 		write(sheet.SubImage(image.Rect(0, i*height, labelWidth-gap, (i+1)*height)).(*image.NRGBA), class)
 	}
-	return sheet
+	return sheet, nil
 }
 
 // picture is the i-th image as one of the image package.
-func (s *Set) picture(i int) *image.NRGBA {
+func (s *Set) picture(ctx context.Context, i int) (*image.NRGBA, error) {
 	picture := image.NewNRGBA(image.Rect(0, 0, s.Width, s.Height))
-	pixels := s.Image(i)
+	pixels, err := s.ReadImages(ctx, i, i+1, nil)
+	if err != nil {
+		return nil, err
+	}
 	for k := range s.Height * s.Width {
 		pixel := pixels[s.Channels()*k:][:s.Channels()]
 		for c := range colour {
@@ -46,7 +61,7 @@ func (s *Set) picture(i int) *image.NRGBA {
 		}
 		picture.Pix[4*k+3] = 255
 	}
-	return picture
+	return picture, nil
 }
 
 // write puts a line of text into the middle of the left edge of the picture.

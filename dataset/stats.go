@@ -1,6 +1,9 @@
 package dataset
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Stats describe the images of a set.
 type Stats struct {
@@ -11,8 +14,15 @@ type Stats struct {
 	Mean, Deviation []float64
 }
 
-// Stats counts the classes and measures the channels.
+// Stats counts the classes and measures the channels. Of a set that Streams the images
+// are read, and if one cannot be, the channels are 0: StatsContext says why.
 func (s *Set) Stats() Stats {
+	stats, _ := s.StatsContext(context.Background())
+	return stats
+}
+
+// StatsContext is Stats, which ends with ctx and with the first image that cannot be read.
+func (s *Set) StatsContext(ctx context.Context) (Stats, error) {
 	channels := s.Channels()
 	stats := Stats{
 		Counts: make([]int, len(s.Classes)),
@@ -27,19 +37,29 @@ func (s *Set) Stats() Stats {
 			stats.Counts[label]++
 		}
 	}
-	pixels := s.Images(0, s.Len())
-	if len(pixels) == 0 {
-		return stats
-	}
 	// Exact, whatever the number of images.
 	histogram := make([][256]int, channels)
-	for i, value := range pixels {
-		histogram[i%channels][value]++
+	const together = 64
+	var buffer []uint8
+	for from := 0; from < s.Len(); from += together {
+		pixels, err := s.ReadImages(ctx, from, min(from+together, s.Len()), buffer)
+		if err != nil {
+			return stats, err
+		}
+		for i, value := range pixels {
+			histogram[i%channels][value]++
+		}
+		if s.stream != nil {
+			buffer = pixels
+		}
+	}
+	if s.Len() == 0 {
+		return stats, nil
 	}
 	for c := range channels {
-		stats.Mean[c], stats.Deviation[c] = moments(&histogram[c], len(pixels)/channels)
+		stats.Mean[c], stats.Deviation[c] = moments(&histogram[c], s.Len()*s.Height*s.Width)
 	}
-	return stats
+	return stats, nil
 }
 
 // moments are the mean and the standard deviation of n values in 0..1, of

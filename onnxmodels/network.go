@@ -24,6 +24,8 @@ type Network struct {
 	multiLabel    bool     // images may have several classes
 	loss          string   // the loss that it is trained on; "" means cross-entropy
 	features      int      // the number of features of each image, if the network takes features; else 0
+	// normalization is what images in 0..1 go through first; the zero value changes nothing.
+	normalization Normalization
 }
 
 // replicaSymbol is the symbol of the size of one replica's part of a batch.
@@ -186,10 +188,12 @@ func (n *Network) ownInput() bool { return n.given != nil && n.given.Normalizati
 // prepare converts the input of images to what the layers take.
 func (n *Network) prepare(b *Builder, image *graph.Value) *graph.Value {
 	switch {
-	case n.ownInput() || n.given == nil && image.Elem == graph.Float:
+	case n.ownInput():
 		return image
+	case n.given == nil && image.Elem == graph.Float:
+		return n.normalization.apply(b, image)
 	case n.given == nil:
-		return b.normalise(image)
+		return n.normalization.apply(b, b.normalise(image))
 	case image.Elem == graph.Float:
 		return n.given.normalise(b, image)
 	}

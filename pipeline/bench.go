@@ -13,6 +13,6 @@ func newBenchCommand() *cobra.Command {
 		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchAugmentCommand(), cli.NeedsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPredictCommand(), cli.NeedsLibrary(newBenchStepCommand()))
+	cmd.AddCommand(newBenchAugmentCommand(), cli.NeedsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPhotosCommand(), newBenchPredictCommand(), cli.NeedsLibrary(newBenchStepCommand()))
 	return cmd
 }

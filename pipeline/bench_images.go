@@ -26,7 +26,7 @@ type imageBench struct {
 // add adds the flags, with a default and a help of --workers.
 func (b *imageBench) add(cmd *cobra.Command, workers int, help string) {
 	flags := cmd.Flags()
-	flags.StringVar(&b.recipe, "recipe", "strong", "none, shift, medium or strong")
+	flags.StringVar(&b.recipe, "recipe", "strong", "none, shift, medium, strong or photo")
 	flags.StringVar(&b.geometry, "geometry", "keras-2018", "keras-2018 or keras-3")
 	b.size.Add(flags)
 	flags.Float64Var(&b.seconds, "seconds", 2, "how long to measure")

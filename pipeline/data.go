@@ -13,6 +13,6 @@ func newDataCommand() *cobra.Command {
 		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDataFetchCommand(), newDataInfoCommand(), newDataSynthCommand())
+	cmd.AddCommand(newDataCacheCommand(), newDataFetchCommand(), newDataInfoCommand(), newDataPackCommand(), newDataSynthCommand())
 	return cmd
 }

@@ -69,7 +69,10 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.W
 		return err
 	}
 	if opts.sheet != "" {
-		sheet := data.Train.Sheet(opts.samples)
+		sheet, err := data.Train.SheetContext(ctx, opts.samples)
+		if err != nil {
+			return err
+		}
 		if err := durable.WriteFile(opts.sheet, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 			return err
 		}
@@ -117,7 +120,10 @@ func describeSplit(ctx context.Context, set *dataset.Set) (splitInfo, error) {
 	if err := set.Check(); err != nil {
 		return splitInfo{}, err
 	}
-	stats := set.Stats()
+	stats, err := set.StatsContext(ctx)
+	if err != nil {
+		return splitInfo{}, err
+	}
 	return splitInfo{set.Len(), set.Hash(), stats.Counts, stats.Mean, stats.Deviation}, ctx.Err()
 }
 

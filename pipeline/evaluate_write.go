@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"image/png"
@@ -143,7 +144,11 @@ func (e evaluated) writeWrong(w io.Writer, set *dataset.Set) error {
 	height, width := set.Size()
 	var pictures []sheet.Variant
 	for _, m := range e.Wrong {
-		picture, err := augment.ToImage(set.Image(m.Index), height, width)
+		pixels, err := set.ReadImages(context.Background(), m.Index, m.Index+1, nil)
+		if err != nil {
+			return err
+		}
+		picture, err := augment.ToImage(pixels, height, width)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"text/tabwriter"
 
 	"onnxlab/configs"
@@ -94,8 +93,9 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 	}
 	ranges = onnxmodels.Ranges{}
 	together := max(1, measuredPixels/(h*w))
-	for batch := range slices.Chunk(set.Images(0, set.Len()), set.Channels()*h*w*together) {
-		if err := ctx.Err(); err != nil {
+	for from := 0; from < set.Len(); from += together {
+		batch, err := set.ReadImages(ctx, from, min(from+together, set.Len()), nil)
+		if err != nil {
 			return nil, err
 		}
 		of, err := values(batch)

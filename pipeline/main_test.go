@@ -32,7 +32,7 @@ func runScripts(t *testing.T, dir string, more map[string]string) {
 // scriptParams are those of the scripts in dir. They have the ONNX Runtime
 // library, which their home folder could not cache, and in $BIN the folder that
 // the command itself is in. $CONFIGS is the folder of the shipped experiments, $MODELS that of
-// the classifiers of 5 classes that PyTorch has exported.
+// the classifiers of 5 classes that PyTorch has exported, $PHOTOS that of JPEG images in turbo.
 func scriptParams(t *testing.T, dir string, more map[string]string) testscript.Params {
 	t.Helper()
 	path := librarytest.Path(t)
@@ -44,6 +44,10 @@ func scriptParams(t *testing.T, dir string, more map[string]string) testscript.P
 	if err != nil {
 		t.Fatal(err)
 	}
+	photos, err := filepath.Abs(filepath.Join("..", "dataset", "photo", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -52,6 +56,7 @@ func scriptParams(t *testing.T, dir string, more map[string]string) testscript.P
 			env.Setenv(library.EnvLibrary, path)
 			env.Setenv("CONFIGS", configs)
 			env.Setenv("MODELS", models)
+			env.Setenv("PHOTOS", photos)
 			for name, value := range more {
 				env.Setenv(name, value)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"os"
 
@@ -112,12 +113,33 @@ type picture struct {
 	path          string // empty for one of the data
 	pixels        []uint8
 	height, width int
+	// cut reads a part of the original, of a photograph that is read when it is asked for.
+	cut func(dst []uint8, choose func(height, width int) image.Rectangle) error
 }
 
 // preview is a picture and the plan for it.
 type preview struct {
 	source picture
 	plan   augment.Plan
+	// cropped are the pixels that the plan is applied to, where they are the part crop of
+	// the original; else nil.
+	cropped []uint8
+	crop    augment.Crop
+}
+
+// newPreview is the preview of what an epoch makes of a picture.
+func newPreview(source picture, recipe *augment.Recipe, seed, epoch uint64, index int) (p preview, err error) {
+	p = preview{source: source, plan: recipe.PlanFor(seed, epoch, index, source.height, source.width)}
+	if source.cut == nil || !recipe.Crops() {
+		return p, nil
+	}
+	drawer := augment.NewDrawer(recipe, seed)
+	p.cropped, p.plan.Crop = make([]uint8, len(source.pixels)), augment.Crop{}
+	err = source.cut(p.cropped, func(height, width int) image.Rectangle {
+		p.crop = drawer.Crop(epoch, uint64(index), height, width)
+		return p.crop.Rectangle()
+	})
+	return p, err
 }
 
 // make says which plan is applied to which picture.
@@ -132,7 +154,9 @@ func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe
 		}
 		previews := make([]preview, o.count)
 		for i := range previews {
-			previews[i] = preview{source, recipe.PlanFor(e.Seed, uint64(i), 0, source.height, source.width)}
+			if previews[i], err = newPreview(source, recipe, e.Seed, uint64(i), 0); err != nil {
+				return nil, err
+			}
 		}
 		return previews, nil
 	}
@@ -144,7 +168,9 @@ func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe
 	for i := range previews {
 		index, epoch := i/o.variants, i%o.variants
 		source := sources[index%len(sources)]
-		previews[i] = preview{source, recipe.PlanFor(e.Seed, uint64(epoch), index%len(sources), source.height, source.width)}
+		if previews[i], err = newPreview(source, recipe, e.Seed, uint64(epoch), index%len(sources)); err != nil {
+			return nil, err
+		}
 	}
 	return previews, nil
 }
@@ -161,7 +187,7 @@ func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment,
 	}
 	previews := make([]preview, len(planned))
 	for i, p := range planned {
-		previews[i] = preview{sources[i%len(sources)], p.Plan}
+		previews[i] = preview{source: sources[i%len(sources)], plan: p.Plan}
 	}
 	return previews, nil
 }

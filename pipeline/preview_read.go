@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"image"
 	"io"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func readPicture(path string) (picture, error) {
 	}
 	pixels, height, width := augment.FromImage(read.Fit(maxPictureSide))
 	label := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	return picture{label, path, pixels, height, width}, nil
+	return picture{label, path, pixels, height, width, nil}, nil
 }
 
 // firstPictures loads the first training images: count of them, or all if
@@ -44,7 +45,16 @@ func firstPictures(ctx context.Context, d configs.Data, count int, stderr io.Wri
 	}
 	pictures := make([]picture, train.Len())
 	for i := range pictures {
-		pictures[i] = picture{train.Classes[train.Label(i)], "", train.Image(i), train.Height, train.Width}
+		pixels, err := train.ReadImages(ctx, i, i+1, nil)
+		if err != nil {
+			return nil, err
+		}
+		pictures[i] = picture{train.Classes[train.Label(i)], "", pixels, train.Height, train.Width, nil}
+		if train.Streams() {
+			pictures[i].cut = func(dst []uint8, choose func(height, width int) image.Rectangle) error {
+				return train.ReadImage(ctx, i, dst, choose)
+			}
+		}
 	}
 	return pictures, nil
 }
@@ -56,6 +66,17 @@ type manifestEntry struct {
 	Source    string       `json:"source"`
 	Augmented string       `json:"augmented"`
 	Plan      augment.Plan `json:"plan"`
+	// Crop is the part of the photograph that the source is, in its pixels.
+	Crop augment.Crop `json:"crop,omitzero"`
+}
+
+// whole is the plan with the crop.
+func (e manifestEntry) whole() augment.Plan {
+	plan := e.Plan
+	if !e.Crop.Empty() {
+		plan.Crop = e.Crop
+	}
+	return plan
 }
 
 // maxPlanFile bounds what is read of a file of plans.

@@ -87,7 +87,7 @@ func makePreviews(ctx context.Context, dir string, opts *previewOptions, preview
 		if err != nil {
 			return err
 		}
-		entry := manifestEntry{i, p.source.label, sourceName(i), augmentedName(i), p.plan}
+		entry := manifestEntry{i, p.source.label, sourceName(i), augmentedName(i), p.plan, p.crop}
 		if err := writePNG(filepath.Join(dir, entry.Source), source); err != nil {
 			return err
 		}
@@ -95,6 +95,11 @@ func makePreviews(ctx context.Context, dir string, opts *previewOptions, preview
 			return err
 		}
 		manifest[i] = entry
+		if p.cropped != nil { // rows are of one photograph, whatever is cut out of it
+			if source, err = augment.ToImage(p.source.pixels, p.source.height, p.source.width); err != nil {
+				return err
+			}
+		}
 		rows = addToRows(rows, opts.variants, entry, source, augmented)
 	}
 	if err := writeSheets(ctx, dir, rows, opts.gif); err != nil {
@@ -106,6 +111,9 @@ func makePreviews(ctx context.Context, dir string, opts *previewOptions, preview
 // images returns the picture before and after.
 func (p *preview) images(space *augment.Workspace) (source, augmented *image.NRGBA, err error) {
 	s := p.source
+	if p.cropped != nil {
+		s.pixels = p.cropped
+	}
 	changed := make([]uint8, len(s.pixels))
 	if err := space.Apply(&p.plan, changed, s.pixels, s.height, s.width); err != nil {
 		return nil, nil, err
@@ -120,7 +128,7 @@ func (p *preview) images(space *augment.Workspace) (source, augmented *image.NRG
 // addToRows puts an image beside the one before it if both are of one source,
 // and into a new row otherwise.
 func addToRows(rows []sheet.Row, variants int, entry manifestEntry, source, augmented *image.NRGBA) []sheet.Row {
-	variant := sheet.Variant{Image: augmented, Caption: sheet.Caption(entry.Plan)}
+	variant := sheet.Variant{Image: augmented, Caption: sheet.Caption(entry.whole())}
 	if n := len(rows); n > 0 {
 		last := &rows[n-1]
 		if len(last.Variants) < variants && last.Label == entry.Label && last.Source.Rect == source.Rect && bytes.Equal(last.Source.Pix, source.Pix) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onnxlab/configs"
+	"onnxlab/dataset/photo/jpegturbo"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/pipeline/internal/cli"
@@ -36,6 +37,7 @@ type runtimeOptions struct {
 	device  string
 	library string
 	from    string
+	jpeg    bool
 	json    bool
 }
 
@@ -80,6 +82,10 @@ is no library yet. With --from, nothing is fetched: FILE is a jar, a zip, a tgz,
 a shared library, or a folder that holds one. A library that is not the pinned
 build is accepted if its training API answers, and is then used until install
 is called without --from.
+
+With --jpeg it is libjpeg-turbo that is put into its cache, which decodes JPEG
+images three times as fast as Go does. Training on photographs fetches it by itself
+where data.decoder asks for it.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -88,6 +94,7 @@ is called without --from.
 	}
 	opts.addFlags(cmd)
 	cmd.Flags().StringVar(&opts.from, "from", "", "file or folder to install instead of fetching")
+	cmd.Flags().BoolVar(&opts.jpeg, "jpeg", false, "install libjpeg-turbo, which decodes JPEG images, instead")
 	return cmd
 }
 
@@ -95,6 +102,9 @@ func runRuntimeInstall(ctx context.Context, opts *runtimeOptions, stdout, stderr
 	options, err := opts.resolve(stderr)
 	if err != nil {
 		return err
+	}
+	if opts.jpeg {
+		return installJPEG(ctx, opts, stdout, stderr)
 	}
 	installed, err := library.Install(ctx, options, opts.from)
 	if err != nil {
@@ -104,6 +114,48 @@ func runRuntimeInstall(ctx context.Context, opts *runtimeOptions, stdout, stderr
 	return err
 }
 
+// installJPEG fetches libjpeg-turbo and prints where it is.
+func installJPEG(ctx context.Context, opts *runtimeOptions, stdout, stderr io.Writer) error {
+	if opts.from != "" {
+		return cli.BadUsage(errors.New("--jpeg: --from is for ONNX Runtime; set " + jpegturbo.EnvLibrary + " to a library of your own"))
+	}
+	lib, err := jpegturbo.Open(ctx, jpegturbo.Options{Fetch: true, Progress: stderr})
+	if err != nil {
+		return fmt.Errorf("install libjpeg-turbo: %w", err)
+	}
+	_, err = fmt.Fprintln(stdout, lib.Path)
+	return err
+}
+
+// runtimeInfo is what is told of all native libraries.
+type runtimeInfo struct {
+	library.Info
+	// JPEG decodes JPEG images; nil if Go's own decoder does.
+	JPEG *jpegturbo.Library `json:"jpeg"`
+	// JPEGError says why there is none, if one was to be used.
+	JPEGError string `json:"jpeg_error,omitempty"`
+}
+
+// describeJPEG finds libjpeg-turbo without fetching it.
+func (i *runtimeInfo) describeJPEG(ctx context.Context) {
+	lib, err := jpegturbo.Open(ctx, jpegturbo.Options{})
+	i.JPEG = lib
+	if err != nil && !errors.Is(err, jpegturbo.ErrNone) {
+		i.JPEGError = err.Error()
+	}
+}
+
+// jpegText says what decodes JPEG images.
+func (i *runtimeInfo) jpegText() string {
+	switch {
+	case i.JPEG != nil:
+		return fmt.Sprintf("libjpeg-turbo %s (%s), %s", i.JPEG.Version, i.JPEG.Origin, i.JPEG.Path)
+	case i.JPEGError != "":
+		return "Go's own decoder: " + i.JPEGError
+	}
+	return "Go's own decoder; 'pipeline runtime install --jpeg' fetches libjpeg-turbo"
+}
+
 func newRuntimeInfoCommand() *cobra.Command {
 	var opts runtimeOptions
 	cmd := &cobra.Command{
@@ -111,7 +163,7 @@ func newRuntimeInfoCommand() *cobra.Command {
 		Short: "Tell which ONNX Runtime library is used and whether it can train",
 		Long: `Tell which ONNX Runtime library is used, where it came from, its version,
 whether its training API answers, what it needs for CUDA, and which GPUs there
-are, as nvidia-smi tells. Nothing is fetched. With --device cuda it fails if a
+are, as nvidia-smi tells; and what decodes JPEG images. Nothing is fetched. With --device cuda it fails if a
 session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
@@ -135,7 +187,9 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	info, unusable := library.Describe(ctx, options)
+	described, unusable := library.Describe(ctx, options)
+	info := runtimeInfo{Info: described}
+	info.describeJPEG(ctx)
 	if unusable == nil && options.Device.Traits().Tried {
 		if unusable = try(info.Path, options.Device); unusable != nil {
 			info.CUDA, info.Error = false, unusable.Error()
@@ -161,7 +215,7 @@ func try(path string, device configs.Device) error {
 }
 
 // writeRuntimeInfo prints info as a table, leaving out what is not known.
-func writeRuntimeInfo(w io.Writer, info library.Info) error {
+func writeRuntimeInfo(w io.Writer, info runtimeInfo) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
@@ -172,10 +226,10 @@ func writeRuntimeInfo(w io.Writer, info library.Info) error {
 	row("version", info.Version)
 	if info.Path != "" {
 		row("training", yesNo(info.Training))
-		row("cuda", cudaText(info))
+		row("cuda", cudaText(info.Info))
 		row("cuda provider", info.CUDALibraries.Provider)
 	}
-	for _, text := range gpuTexts(info) {
+	for _, text := range gpuTexts(info.Info) {
 		row("gpu", text)
 	}
 	row("origin", string(info.Origin))
@@ -183,6 +237,7 @@ func writeRuntimeInfo(w io.Writer, info library.Info) error {
 	row("device", string(info.Device))
 	row("platform", info.Platform)
 	row("cache", info.Cache)
+	row("jpeg", info.jpegText())
 	return table.Flush()
 }
 

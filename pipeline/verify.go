@@ -219,7 +219,7 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	if err := validation.Head(count).Draw(ctx); err != nil {
 		return nil, err
 	}
-	return validation.Head(count).WithChannels(s.model.Channels()).Images(0, count), nil
+	return validation.WithChannels(s.model.Channels()).ReadImages(ctx, 0, count, nil)
 }
 
 // noise returns random bytes, always the same.

@@ -117,13 +117,21 @@ func (f *features) extract(ctx context.Context, lower *session.Probe, set *datas
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		values, err := lower.RunImages(set.Images(from, min(from+evaluation.Batch, set.Len())), height, width, set.Channels())
+		images, err := set.ReadImages(ctx, from, min(from+evaluation.Batch, set.Len()), nil)
+		if err != nil {
+			return nil, err
+		}
+		values, err := lower.RunImages(images, height, width, set.Channels())
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, values[0]...)
 	}
-	alone, err := lower.RunImages(set.Images(0, 1), height, width, set.Channels())
+	first, err := set.ReadImages(ctx, 0, 1, nil)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := lower.RunImages(first, height, width, set.Channels())
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,10 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 		return nil, failed(err)
 	}
 	ctx := context.Background() // the run is done, and this takes less than a second
-	images := r.Validation.Images(0, min(verifiedSamples, r.Validation.Len()))
+	images, err := r.Validation.ReadImages(ctx, 0, min(verifiedSamples, r.Validation.Len()), nil)
+	if err != nil {
+		return nil, failed(err)
+	}
 	native, err := session.Outputs(ctx, data, model, images, session.Options{Threads: r.options.Threads})
 	if err != nil {
 		return nil, failed(err)

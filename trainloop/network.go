@@ -25,11 +25,24 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 // height x width pixels, with as many channels as those of its data. An experiment that leaves the number of classes to the data
 // is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
-	n, err := networkOf(e, height, width)
+	n, err := normalizedNetwork(e, height, width)
 	if err != nil {
 		return nil, err
 	}
 	return n.WithLoss(e.Train.Loss).WithMultiLabel(e.Data.MultiLabel()), nil
+}
+
+// normalizedNetwork is networkOf with the mean and deviation of images that the settings ask for.
+func normalizedNetwork(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
+	n, err := networkOf(e, height, width)
+	if m := e.Model; err != nil || m.Kind == configs.KindONNX || m.Normalize == "" || m.Normalize == configs.NormalizeAuto {
+		return n, err
+	}
+	by, err := onnxmodels.ParseNormalization(e.Model.Normalize)
+	if err != nil {
+		return nil, &SettingError{"model.normalize", err.Error()}
+	}
+	return n.Normalized(by)
 }
 
 // networkOf is Network, whatever it is trained on.

@@ -64,6 +64,9 @@ func (r *run) differences(path string, m snapshot.Manifest) []string {
 	}
 	if m.DataHash != r.at.DataHash {
 		differs("data", m.DataHash, r.at.DataHash)
+		if then, now := r.environment.Data.Decoder, r.Train.Decoder; then != "" && then != now {
+			list = append(list, fmt.Sprintf("the decoder of JPEG images, %s, became %s, which decodes other pixels (data.decoder, pipeline runtime info)", then, cmp.Or(now, "none")))
+		}
 	}
 	if m.FromHash != r.at.FromHash {
 		differs("first parameters", m.FromHash, r.at.FromHash)

@@ -237,7 +237,7 @@ func (r *run) describe() error {
 	e.Data.Hash, e.Data.Train, e.Data.Validation = r.at.DataHash, r.Train.Len(), r.Validation.Len()
 	e.Data.Height, e.Data.Width = r.Train.Size()
 	e.Data.Channels = r.Train.Channels()
-	e.Data.Classes = r.Train.Classes
+	e.Data.Classes, e.Data.Decoder = r.Train.Classes, r.Train.Decoder
 	e.Data.Skipped = slices.Concat(r.Train.Skipped, r.Validation.Skipped)
 	if err := rundir.WriteEnvironment(r.Dir, e); err != nil {
 		return err

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"image"
 	"sync/atomic"
 
 	"onnxlab/augment"
@@ -117,25 +118,49 @@ func (l *Loader) work() {
 type worker struct {
 	drawer *augment.Drawer
 	space  augment.Workspace
+	read   []uint8 // an image of a source that streams
 }
 
 // make makes the image and the label at a position of a batch.
 func (l *Loader) make(b *batch, position int, w *worker) {
 	height, width := l.source.Size()
-	picked := b.picks[position]
-	index := int(picked.image)
-	channels := channelsOf(l.source)
-	size, image := height*width*channels, l.source.Image(index)
-	if len(image) != size {
-		err := fmt.Errorf("read batch: image %d of the source has %d bytes, want the %d of %dx%dx%d", index, len(image), size, height, width, channels)
-		b.wrong.Store(&err)
-		return
-	}
+	size, picked := height*width*channelsOf(l.source), b.picks[position]
 	plan := w.drawer.Draw(b.epoch, picked.sample(), height, width)
-	if err := w.space.Apply(plan, b.images[position*size:(position+1)*size], image, height, width); err != nil {
-		wrong := fmt.Errorf("read batch: image %d of the source: %w", index, err)
+	image, err := l.image(b.epoch, picked, plan, w, size)
+	if err == nil {
+		if err = w.space.Apply(plan, b.images[position*size:(position+1)*size], image, height, width); err != nil {
+			err = fmt.Errorf("is not changed: %w", err)
+		}
+	}
+	if err != nil {
+		wrong := fmt.Errorf("read batch: image %d of the source %w", picked.image, err)
 		b.wrong.Store(&wrong)
 		return
 	}
-	b.labels[position] = int64(l.source.Label(index))
+	b.labels[position] = int64(l.source.Label(int(picked.image)))
+}
+
+// image returns the pixels of an image. If the source reads it now, it is cut as the plan
+// wants it, and the plan's crop is done.
+func (l *Loader) image(epoch uint64, picked pick, plan *augment.Plan, w *worker, size int) ([]uint8, error) {
+	index := int(picked.image)
+	if s, ok := l.source.(Streamer); ok && s.Streams() {
+		if w.read == nil {
+			w.read = make([]uint8, size)
+		}
+		err := s.ReadImage(l.stopped, index, w.read, func(height, width int) image.Rectangle {
+			return w.drawer.Crop(epoch, picked.sample(), height, width).Rectangle()
+		})
+		if err != nil {
+			return nil, fmt.Errorf("cannot be read: %w", err)
+		}
+		plan.Crop = augment.Crop{}
+		return w.read, nil
+	}
+	pixels := l.source.Image(index)
+	if len(pixels) != size {
+		height, width := l.source.Size()
+		return nil, fmt.Errorf("has %d bytes, want the %d of %dx%dx%d", len(pixels), size, height, width, channelsOf(l.source))
+	}
+	return pixels, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"runtime"
 	"sync"
 	"time"
@@ -20,6 +21,15 @@ type Source interface {
 	// as they are.
 	Image(i int) []uint8
 	Label(i int) int32
+}
+
+// Streamer is a Source whose images may be read when they are asked for, as those of a
+// dataset.Set. If Streams is true, they are read with ReadImage, which fills dst with
+// image i, or with the part of its original that choose returns when it is told the
+// original's size in pixels, resized.
+type Streamer interface {
+	Streams() bool
+	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
 }
 
 // channelsOf is how many channels the images of a source have.

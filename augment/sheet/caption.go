@@ -3,6 +3,7 @@ package sheet
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"onnxlab/augment"
 )
@@ -16,6 +17,7 @@ func Caption(p augment.Plan) []string {
 			lines = append(lines, fmt.Sprintf(format, values...))
 		}
 	}
+	lines = append(lines, box("crop", augment.Patch{Row: p.Crop.Row, Column: p.Crop.Column, Height: p.Crop.Height, Width: p.Crop.Width})...)
 	add(p.Rotation != 0, "rotation %s°", tenths(p.Rotation))
 	add(p.ShiftRows != 0 || p.ShiftColumns != 0, "shift %s, %s px", tenths(p.ShiftRows), tenths(p.ShiftColumns))
 	add(p.Shear != 0, "shear %s°", tenths(p.Shear))
@@ -25,6 +27,10 @@ func Caption(p augment.Plan) []string {
 	add(p.VerticalFlip, "vertical flip")
 	add(p.Brightness != 0, "brightness %+.0f", p.Brightness)
 	add(p.Contrast != 0, "contrast %+.0f %%", 100*p.Contrast)
+	for _, step := range p.Steps {
+		add(step.Value == 0, "%s", strings.ReplaceAll(step.Op, "_", " "))
+		add(step.Value != 0, "%s %.4g", strings.ReplaceAll(step.Op, "_", " "), step.Value)
+	}
 	lines = append(lines, box("erase", p.Erase)...)
 	lines = append(lines, box("cutout", p.Cutout)...)
 	if lines == nil {

@@ -117,8 +117,16 @@ func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 
 // RunLoss is Run for a classifier that was trained on another loss.
 func RunLoss(ctx context.Context, p Predictor, loss Loss, set *dataset.Set) (*Report, error) {
+	var buffer []uint8 // of images that are read when they are asked for
 	return RunBy(ctx, loss, func(ctx context.Context, from, to int) ([]float32, error) {
-		logits, _, err := p.Predict(ctx, set.Images(from, to))
+		images, err := set.ReadImages(ctx, from, to, buffer)
+		if err != nil {
+			return nil, err
+		}
+		if set.Streams() {
+			buffer = images
+		}
+		logits, _, err := p.Predict(ctx, images)
 		return logits, err
 	}, set)
 }

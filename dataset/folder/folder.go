@@ -59,11 +59,23 @@ type Options struct {
 	SkipBroken bool
 	// Photo bounds what decoding an image may take.
 	Photo photo.Limits
+	// Transform is how an image is cut and resized; the zero value is photo.Square.
+	Transform photo.Transform
+	// Decoder is what decodes JPEG images.
+	Decoder photo.Decoder
+	// Stream leaves the images in their files until they are asked for, whatever they would
+	// take. They are left there too if the pixels of all would take more than Memory
+	// bytes; 0 means 512 MB. Reading takes about as much at most. An image of a set that streams that cannot
+	// be read is an error when it is asked for; with SkipBroken the next of its class
+	// takes its place.
+	Stream bool
+	Memory int64
 }
 
 const (
 	defaultSide            = 32
 	defaultValidationShare = 0.2
+	defaultMemory          = 512 << 20
 )
 
 // FromFS reads folders of photographs in the root of a file system, such as an
@@ -88,6 +100,11 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 		return nil, err
 	}
 	loaded := &dataset.Splits{Notes: l.notes()}
+	if streams, err := l.streams(splits); err != nil {
+		return nil, err
+	} else if streams {
+		return loaded, l.stream(ctx, loaded, splits)
+	}
 	var broken []brokenFile
 	images := 0
 	for _, split := range splits {
@@ -140,6 +157,7 @@ func (o *Options) complete() error {
 	}
 	o.Height, o.Width = cmp.Or(o.Height, defaultSide), cmp.Or(o.Width, defaultSide)
 	o.ValidationShare = cmp.Or(o.ValidationShare, defaultValidationShare)
+	o.Memory = cmp.Or(o.Memory, defaultMemory)
 	if o.FS == nil {
 		o.FS = os.DirFS(o.Path)
 	}

@@ -193,7 +193,7 @@ func (f *labels) rows(r *csv.Reader) error {
 
 // row reads the row of a file.
 func (f *labels) row(line int, name string, row []string) error {
-	file := imageFile{name: name, order: nameHash(norm.NFC.String(name))}
+	file := imageFile{name: name, order: dataset.NameHash(norm.NFC.String(name))}
 	if f.split >= 0 {
 		split := splitOf(strings.TrimSpace(row[f.split]))
 		if split == "" {

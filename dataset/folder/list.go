@@ -2,11 +2,8 @@ package folder
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"path"
 	"slices"
 	"strings"
@@ -24,10 +21,13 @@ type imageFile struct {
 	// the order, so that the first n images are a sample of all, and where need be
 	// the split.
 	order uint64
-	// targets tell of each class, 1 or 0, whether the image has it, where it may have
-	// several.
+	// targets holds 1 for each class that the image has and 0 for the others, if images
+	// may have several classes.
 	targets []uint8
+	bytes   int64 // its size; 0 if nobody asks for it
 }
+
+func (f imageFile) label() int { return f.class }
 
 // listing is what is in a folder.
 type listing struct {
@@ -66,7 +66,7 @@ func list(o Options, wanted []dataset.Split) (*listing, error) {
 		return nil, err
 	}
 	l.files[dataset.All] = all
-	l.files[dataset.Train], l.files[dataset.Validation] = divide(all, len(l.classes), o.ValidationShare)
+	l.files[dataset.Train], l.files[dataset.Validation] = dataset.HoldOut(all, imageFile.label, len(l.classes), o.ValidationShare)
 	return l, nil
 }
 
@@ -110,7 +110,7 @@ func (l *listing) listSplits(wanted []dataset.Split) error {
 		l.files[split] = byFolder[l.layout.folderFor(split)]
 	}
 	if l.layout.folderFor(dataset.Validation) == "" { // there is training alone
-		l.files[dataset.Train], l.files[dataset.Validation] = divide(l.files[dataset.All], len(l.classes), l.o.ValidationShare)
+		l.files[dataset.Train], l.files[dataset.Validation] = dataset.HoldOut(l.files[dataset.All], imageFile.label, len(l.classes), l.o.ValidationShare)
 	}
 	return nil
 }
@@ -190,36 +190,10 @@ func (l *listing) listClass(files []imageFile, folder string, class int) ([]imag
 	}
 	err = l.tree.walk(folder, above, func(name string) error {
 		below := norm.NFC.String(strings.TrimPrefix(name, folder+"/"))
-		files = append(files, imageFile{name: name, class: class, order: nameHash(l.classes[class] + "/" + below)})
+		files = append(files, imageFile{name: name, class: class, order: dataset.NameHash(l.classes[class] + "/" + below)})
 		return nil
 	})
 	return files, err
-}
-
-// nameHash is the same on every machine.
-func nameHash(name string) uint64 {
-	sum := sha256.Sum256([]byte(name))
-	return binary.LittleEndian.Uint64(sum[:])
-}
-
-// divide holds a share of each class out of the files, one image at least of a class
-// that has two: those with the lowest hashes, so that most images stay in their split
-// when others come or go. Both parts keep the files' order.
-func divide(files []imageFile, classes int, share float64) (train, validation []imageFile) {
-	size, held := make([]int, classes), make([]int, classes)
-	for _, f := range files {
-		size[f.class]++
-	}
-	for _, f := range files { // those of low hashes come first
-		wanted := int(math.Round(share * float64(size[f.class])))
-		if held[f.class] < min(max(wanted, 1), size[f.class]-1) {
-			held[f.class]++
-			validation = append(validation, f)
-		} else {
-			train = append(train, f)
-		}
-	}
-	return train, validation
 }
 
 // notes are the sentences for Splits.Notes.

@@ -22,29 +22,35 @@ type brokenFile struct {
 	err  error
 }
 
-// read decodes the first images of a split, without those that are broken. It returns
-// nil if there is no such split.
-func (l *listing) read(ctx context.Context, o Options, split dataset.Split) (*dataset.Set, []brokenFile, error) {
+// chosen are the files that are taken of a split; none if there is no such split.
+func (l *listing) chosen(split dataset.Split) ([]imageFile, error) {
 	files := l.files[split]
 	if len(files) == 0 {
 		if split == dataset.Test {
-			return nil, nil, nil
+			return nil, nil
 		}
-		return nil, nil, &dataset.Error{
-			Path: o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none fell to %s", split),
+		return nil, &dataset.Error{
+			Path: l.o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none fell to %s", split),
 			Fix: "add images, or sort them into the folders train and validation",
 		}
 	}
-	n, err := o.Limits.Count(o.Path, split, len(files))
-	if err != nil {
+	n, err := l.o.Limits.Count(l.o.Path, split, len(files))
+	return files[:n], err
+}
+
+// read decodes the first images of a split, without those that are broken. It returns
+// nil if there is no such split.
+func (l *listing) read(ctx context.Context, o Options, split dataset.Split) (*dataset.Set, []brokenFile, error) {
+	files, err := l.chosen(split)
+	if err != nil || len(files) == 0 {
 		return nil, nil, err
 	}
-	set, broken, err := l.decode(ctx, o, files[:n])
+	set, broken, err := l.decode(ctx, o, files)
 	if err != nil {
 		return nil, nil, err
 	}
 	if set.Len() == 0 {
-		return nil, nil, brokenError(o.Path, broken, n)
+		return nil, nil, brokenError(o.Path, broken, len(files))
 	}
 	return set, broken, nil
 }
@@ -53,26 +59,22 @@ func (l *listing) read(ctx context.Context, o Options, split dataset.Split) (*da
 func (l *listing) decode(ctx context.Context, o Options, files []imageFile) (*dataset.Set, []brokenFile, error) {
 	imageBytes := 3 * o.Height * o.Width
 	pixels := make([]uint8, len(files)*imageBytes)
-	names := make([]string, len(files))
-	for i, f := range files {
-		names[i] = f.name
-	}
 	var mu sync.Mutex
 	broken := map[int]error{}
-	err := photo.ReadAll(ctx, o.open, names, o.Photo, func(i int, p *photo.Photo, err error) error {
+	err := photo.NewStream(l.filesOf(files), o.stream()).ReadAll(ctx, len(files), func(i int, image []uint8, err error) error {
 		if err != nil {
 			mu.Lock()
 			broken[i] = err
 			mu.Unlock()
 			return nil
 		}
-		copy(pixels[i*imageBytes:], p.Fill(o.Height, o.Width))
+		copy(pixels[i*imageBytes:], image)
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	set := &dataset.Set{Name: Name, Classes: l.classes, Height: o.Height, Width: o.Width}
+	set := &dataset.Set{Name: Name, Classes: l.classes, Height: o.Height, Width: o.Width, Decoder: o.Decoder.String()}
 	var bad []brokenFile
 	for i, f := range files {
 		if err := broken[i]; err != nil {

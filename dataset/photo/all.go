@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// together is how much memory the pictures take that are decoded at once. One that
+// atOnce is how much memory the pictures take that are decoded at once. One that
 // takes more by itself is decoded alone.
-const together = 512 << 20
+const atOnce = 512 << 20
 
 // ReadAll opens the files of these names and reads them as [Read] does, on all cores,
 // and hands each to use: from several goroutines and in any order, with its place among
@@ -18,7 +18,7 @@ const together = 512 << 20
 // MB, or what the largest picture takes, however many there are. An error of use ends
 // the work and is returned.
 func ReadAll(ctx context.Context, open Opener, names []string, limits Limits, use func(i int, p *Photo, err error) error) error {
-	return reader{open, limits, together, semaphore.NewWeighted(together)}.readAll(ctx, names, use)
+	return reader{open, limits, atOnce, semaphore.NewWeighted(atOnce)}.readAll(ctx, names, use)
 }
 
 // reader reads files while there is room for what they take.
@@ -30,20 +30,25 @@ type reader struct {
 }
 
 func (r reader) readAll(ctx context.Context, names []string, use func(i int, p *Photo, err error) error) error {
+	return together(ctx, len(names), func(ctx context.Context, i int) error {
+		p, done, err := r.readOne(ctx, names[i])
+		defer done()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return use(i, p, err)
+	})
+}
+
+// together calls work for 0..n-1 on all cores, until one returns an error or ctx ends.
+func together(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, name := range names {
+	for i := range n {
 		if working.Err() != nil {
 			break
 		}
-		group.Go(func() error {
-			p, done, err := r.readOne(working, name)
-			defer done()
-			if err := working.Err(); err != nil {
-				return err
-			}
-			return use(i, p, err)
-		})
+		group.Go(func() error { return work(working, i) })
 	}
 	if err := group.Wait(); err != nil {
 		return err

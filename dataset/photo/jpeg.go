@@ -17,6 +17,8 @@ type jpegHeader struct {
 	sampling    []byte // of each component: horizontal factor << 4 | vertical factor
 	adobe       bool   // it has Adobe's marker, which says what the components are
 	rgb         bool   // by that marker: the components are red, green and blue
+	bits        byte   // a sample
+	beyondGo    string // what keeps image/jpeg from reading it; "" if nothing is known to
 }
 
 // The markers of JPEG that matter here (ITU T.81, table B.1).
@@ -127,9 +129,11 @@ func (h *header) readFrame(marker byte, segment []byte) error {
 	if len(segment) < fixed || len(segment) < fixed+perComponent*int(segment[5]) {
 		return errors.New("the frame header is too short")
 	}
-	if problem := unreadFrame(marker, segment[0]); problem != "" {
+	if problem := unreadFrame(marker); problem != "" {
 		return errors.New(problem + ", which is not read: save it anew as an ordinary JPEG")
 	}
+	h.jpeg.bits = segment[0]
+	h.jpeg.beyondGo = beyondGo(marker, segment[0])
 	h.height, h.width = int(binary.BigEndian.Uint16(segment[1:])), int(binary.BigEndian.Uint16(segment[3:]))
 	h.jpeg.progressive = marker&3 == 2
 	h.jpeg.sampling = nil
@@ -139,16 +143,24 @@ func (h *header) readFrame(marker byte, segment []byte) error {
 	return nil
 }
 
-// unreadFrame tells what keeps image/jpeg from reading a frame of this kind (ITU T.81,
-// table B.1) with so many bits a sample, "" if nothing does.
-func unreadFrame(marker, bits byte) string {
+// unreadFrame tells what keeps a frame of this kind (ITU T.81, table B.1) from being
+// read, "" if nothing does.
+func unreadFrame(marker byte) string {
 	switch kind := marker - markerSOF0; {
-	case kind > 8:
-		return "it has arithmetic coding"
-	case kind > 4:
+	case kind&7 > 4:
 		return "it is hierarchical"
-	case kind == 3:
+	case kind&7 == 3:
 		return "it is a lossless JPEG"
+	}
+	return ""
+}
+
+// beyondGo tells what keeps image/jpeg, but not libjpeg-turbo, from reading a frame of
+// this kind with so many bits a sample.
+func beyondGo(marker, bits byte) string {
+	switch {
+	case marker-markerSOF0 > 8:
+		return "it has arithmetic coding"
 	case bits != 8:
 		return fmt.Sprintf("it has %d bits a sample", bits)
 	}
@@ -191,9 +203,22 @@ func (j jpegHeader) decoding(width, height int) int64 {
 	return bytes
 }
 
-// decodeJPEG decodes a JPEG image. image/jpeg refuses four components without Adobe's
-// marker, which Pillow takes for inverted CMYK, as Adobe writes it: it is given the marker.
+// decodeJPEG decodes a JPEG image, with libjpeg-turbo if Go's decoder does not read it.
 func decodeJPEG(r io.ReadSeeker, h header) (image.Image, error) {
+	if h.jpeg.beyondGo != "" {
+		return decodeSecond(r, h, h.jpeg.beyondGo)
+	}
+	picture, err := decodeByGo(r, h)
+	if unsupported := jpeg.UnsupportedError(""); errors.As(err, &unsupported) {
+		return decodeSecond(r, h, "it has "+string(unsupported))
+	}
+	return picture, err
+}
+
+// decodeByGo decodes a JPEG image with image/jpeg, which refuses four components without
+// Adobe's marker. Pillow takes them for inverted CMYK, as Adobe writes it: the
+// decoder is given the marker.
+func decodeByGo(r io.ReadSeeker, h header) (image.Image, error) {
 	// The limits hold for the frame that was read here: it must be the decoder's too.
 	config, err := jpeg.DecodeConfig(r)
 	if err == nil && (config.Width != h.width || config.Height != h.height) {

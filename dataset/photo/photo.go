@@ -130,10 +130,8 @@ func (p *Photo) Size() (height, width int) {
 // spline. A picture of this size keeps its pixels.
 func (p *Photo) Fill(height, width int) []uint8 {
 	h, w := p.Size()
-	cut := image.Pt(min(w, max(h*width/height, 1)), min(h, max(w*height/width, 1)))
-	corner := image.Pt((w-cut.X)/2, (h-cut.Y)/2)
 	// Cropped first: a line of pixels would be resized to something huge.
-	part := p.resize(image.Rectangle{corner, corner.Add(cut)}, width, height)
+	part := p.resize(middle(h, w, height, width), width, height)
 	const channels = 3
 	pixels := make([]uint8, height*width*channels)
 	for i := range height * width {

@@ -44,3 +44,36 @@ func (o orientation) storedPart(part image.Rectangle, size image.Point) image.Re
 	}
 	return part
 }
+
+// turn writes pixels of 3 bytes upright: src has height rows of width pixels, as they are
+// stored.
+func (o orientation) turn(dst, src []uint8, height, width int) {
+	// The upright picture's pixel (row, column) is the stored one's at
+	// start + row*down + column*right, in pixels.
+	start, down, right := 0, width, 1
+	rows, columns := height, width
+	if o.swaps() {
+		down, right = 1, width
+		rows, columns = width, height
+	}
+	if o == 2 || o == 3 { // mirrored along the stored rows
+		start, right = start+width-1, -right
+	}
+	if o == 3 || o == 4 {
+		start, down = start+(height-1)*width, -down
+	}
+	if o == 6 || o == 7 { // upright columns run up the stored ones
+		start, right = start+(height-1)*width, -right
+	}
+	if o == 7 || o == 8 {
+		start, down = start+width-1, -down
+	}
+	for row := range rows {
+		at := 3 * (start + row*down)
+		for column := range columns {
+			to := 3 * (row*columns + column)
+			copy(dst[to:to+3], src[at:at+3])
+			at += 3 * right
+		}
+	}
+}

@@ -3,9 +3,11 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"math"
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
@@ -13,6 +15,7 @@ import (
 	"onnxlab/dataset/folder"
 	"onnxlab/dataset/idx"
 	"onnxlab/dataset/photo"
+	"onnxlab/dataset/shard"
 	"onnxlab/dataset/synthetic"
 )
 
@@ -51,14 +54,72 @@ func read(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset
 	case configs.SourceMNIST:
 		return idx.Load(ctx, idx.Options{Path: d.Path, Height: d.Size, Width: d.Width, Limits: limits}, splits...)
 	case "folder":
-		return folder.Load(ctx, folderOptions(d), splits...)
+		return loadFolder(ctx, d, splits)
+	case "shards":
+		return loadShards(ctx, d, splits)
 	}
 	return nil, fmt.Errorf("load data: source %q is unknown", d.Source)
 }
 
+// loadFolder opens the decoder, and reads the folder.
+func loadFolder(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
+	o := folderOptions(d)
+	decoder, note, err := openDecoder(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	o.Decoder = decoder
+	loaded, err := folder.Load(ctx, o, splits...)
+	if err == nil && note != "" {
+		loaded.Notes = append(loaded.Notes, note)
+	}
+	return loaded, err
+}
+
+// loadShards opens the decoder, and the shards.
+func loadShards(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
+	decoder, note, err := openDecoder(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	o := shardOptions(d)
+	o.Decoder = decoder
+	loaded, err := shard.Load(ctx, o, splits...)
+	if err == nil && note != "" {
+		loaded.Notes = append(loaded.Notes, note)
+	}
+	return loaded, err
+}
+
+func shardOptions(d configs.Data) shard.Options {
+	f := folderOptions(d)
+	return shard.Options{
+		Path: f.Path, Height: f.Height, Width: f.Width, Limits: f.Limits, ValidationShare: f.ValidationShare,
+		SkipBroken: f.SkipBroken, Photo: f.Photo, Transform: f.Transform, Memory: f.Memory,
+	}
+}
+
+// openDecoder opens the decoder of the settings. The note says why it is not the one that
+// is faster.
+func openDecoder(ctx context.Context, d configs.Data) (decoder photo.Decoder, note string, err error) {
+	if !d.Turbo() {
+		return photo.Decoder{}, "", nil
+	}
+	decoder, err = photo.OpenDecoder(ctx, nil)
+	if err != nil && ctx.Err() == nil && d.Decoder == configs.DecoderAuto {
+		return photo.Decoder{}, fmt.Sprintf("JPEG images are decoded with Go's decoder, a third as fast: %v", err), nil
+	}
+	return decoder, "", err
+}
+
 // Fetch gets what [Load] would fetch from the network, and tells progress how far that is,
-// unless it is there already: MNIST, if the data settings name it without a path.
+// unless it is there already: MNIST, if the data settings name it without a path, and the
+// decoder of photographs. Load does without what cannot be fetched, or says why it cannot.
 func Fetch(ctx context.Context, d configs.Data, progress io.Writer) error {
+	if d.Photographs() && d.Turbo() {
+		_, _ = photo.OpenDecoder(ctx, progress)
+		return ctx.Err()
+	}
 	if d.Source != configs.SourceMNIST || d.Path != "" {
 		return nil
 	}
@@ -69,6 +130,9 @@ func Fetch(ctx context.Context, d configs.Data, progress io.Writer) error {
 // Survey tells what a source has without reading its images, with what Load would note
 // about the wanted splits.
 func Survey(d configs.Data, splits ...dataset.Split) (dataset.Survey, error) {
+	if d.Source == "shards" {
+		return shard.Survey(context.Background(), shardOptions(d))
+	}
 	if d.Source == "folder" {
 		return folder.Survey(folderOptions(d), splits...)
 	}
@@ -85,11 +149,21 @@ func limitsOf(d configs.Data) dataset.Limits {
 	return dataset.Limits{Train: d.Train, Validation: d.Validation}
 }
 
+// memory is how many bytes the pixels of all images may take.
+func memory(d configs.Data) int64 {
+	if d.Read == configs.ReadMemory {
+		return math.MaxInt64
+	}
+	return int64(d.Memory) << 20
+}
+
 func folderOptions(d configs.Data) folder.Options {
 	height, width := d.Sides()
 	return folder.Options{
 		Path: d.Path, Labels: d.Labels, Height: height, Width: width, Limits: limitsOf(d),
 		ValidationShare: d.ValidationShare, SkipBroken: d.Broken == configs.BrokenSkip,
-		Photo: photo.Limits{Memory: int64(d.ImageMemory) << 20},
+		Photo:     photo.Limits{Memory: int64(d.ImageMemory) << 20},
+		Transform: photo.Transform(cmp.Or(d.Transform, configs.TransformSquare)),
+		Stream:    d.Read == configs.ReadStream, Memory: memory(d),
 	}
 }

@@ -26,6 +26,8 @@ const (
 	Balance Purpose = 3
 	// Mixing draws how a sample is mixed with another in an epoch.
 	Mixing Purpose = 4
+	// Crop draws which part of a photograph a sample is in an epoch, when its size is known.
+	Crop Purpose = 5
 )
 
 // Seed sets source to the start of the stream of a key. It does not allocate.

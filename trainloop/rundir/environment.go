@@ -102,6 +102,8 @@ type Data struct {
 	// write it.
 	Channels int      `json:"channels"`
 	Classes  []string `json:"classes"`
+	// Decoder is what decoded JPEG images, with its version; empty if there are none.
+	Decoder string `json:"decoder,omitempty"`
 	// Skipped lists files that were left out because they could not be read.
 	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }

@@ -1,0 +1,23 @@
+// Package jpegturbotest opens libjpeg-turbo for tests.
+package jpegturbotest
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"onnxlab/dataset/photo/jpegturbo"
+)
+
+// Open opens the pinned build, or fetches it. It skips the test where there is none.
+func Open(t testing.TB) *jpegturbo.Library {
+	t.Helper()
+	lib, err := jpegturbo.Open(t.Context(), jpegturbo.Options{Fetch: true, Progress: os.Stderr})
+	if errors.Is(err, jpegturbo.ErrNone) {
+		t.Skip("no libjpeg-turbo for this platform or build")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lib
+}

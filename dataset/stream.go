@@ -1,0 +1,139 @@
+package dataset
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"image"
+	"io"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"onnxlab/internal/resize"
+)
+
+// Source gives labelled images of one size by their number. A [Set] is one, whether its
+// images are in memory or are read from files when they are asked for. Several
+// goroutines use a Source at once.
+type Source interface {
+	// Len is the number of images.
+	Len() int
+	// Size is the height and the width of every image in pixels.
+	Size() (height, width int)
+	// Label is the class of image i.
+	Label(i int) int32
+	// ReadImage writes image i into dst, shape [height, width, 3]. choose, unless it is
+	// nil, is called once with the size of the original, upright and in pixels, and
+	// returns the part of it that is wanted, which is resized to the size of images; if
+	// the part is empty, or choose nil, it is the part that is evaluated. It ends with ctx.
+	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
+}
+
+// Stream reads the images of a set that are not in memory.
+type Stream interface {
+	// ReadImage is that of Source.
+	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
+	// WriteIdentity writes what tells the first n images from others, without reading
+	// them: their names and sizes, and how they are decoded.
+	WriteIdentity(w io.Writer, n int)
+	// Original opens the file of image i.
+	Original(i int) (io.ReadSeekCloser, error)
+}
+
+// NewStreamed returns the set without its pixels, which are read from the stream when
+// they are asked for.
+func NewStreamed(s Set, stream Stream) *Set {
+	s.Pixels, s.drawing, s.stream = nil, nil, stream
+	return &s
+}
+
+// Streams tells whether the images are read when they are asked for. Then Image and
+// Images return nil: use ReadImage and ReadImages, which return errors.
+func (s *Set) Streams() bool { return s.stream != nil }
+
+// ReadImage implements Source.
+func (s *Set) ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error {
+	if i < 0 || i >= s.Len() {
+		return fmt.Errorf("read image: %d is outside 0..%d", i, s.Len()-1)
+	}
+	if len(dst) != s.imageSize() {
+		return fmt.Errorf("read image: room for %d bytes, %d are needed", len(dst), s.imageSize())
+	}
+	if s.Grey && (s.stream != nil || choose != nil) {
+		return s.readGrey(ctx, i, dst, choose)
+	}
+	if s.stream != nil {
+		return s.stream.ReadImage(ctx, i, dst, choose)
+	}
+	if choose != nil {
+		if part := choose(s.Height, s.Width); !part.Empty() {
+			return resizePart(dst, s.Image(i), s.Height, s.Width, part)
+		}
+	}
+	copy(dst, s.Image(i))
+	return nil
+}
+
+// readGrey is ReadImage by way of an image in colour.
+func (s *Set) readGrey(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) (err error) {
+	coloured := make([]uint8, colour*len(dst))
+	if s.stream != nil {
+		err = s.stream.ReadImage(ctx, i, coloured, choose)
+	} else {
+		one := Set{Classes: s.Classes, Height: s.Height, Width: s.Width, Grey: true, Pixels: s.Image(i), Labels: s.Labels[i : i+1]}
+		err = one.InColour().ReadImage(ctx, 0, coloured, choose)
+	}
+	GreyOf(dst, coloured)
+	return err
+}
+
+// resizePart resizes a part of an image to the image's own size.
+func resizePart(dst, src []uint8, height, width int, part image.Rectangle) error {
+	return new(resize.Resizer).Resize(dst, resize.Picture{Pixels: src, Height: height, Width: width}, resize.To{
+		Box:    resize.Box{Left: float64(part.Min.X), Top: float64(part.Min.Y), Right: float64(part.Max.X), Bottom: float64(part.Max.Y)},
+		Height: height, Width: width, Window: image.Rect(0, 0, width, height),
+	})
+}
+
+// Original opens the file of image i of a set that Streams, as it is stored.
+func (s *Set) Original(i int) (io.ReadSeekCloser, error) {
+	if s.stream == nil || i < 0 || i >= s.Len() {
+		return nil, fmt.Errorf("open original: image %d of %q has no file", i, s.Name)
+	}
+	return s.stream.Original(i)
+}
+
+// ReadImages returns the images from..to-1, shape [to-from, Height, Width, 3]. Those in
+// memory share it; others are read on all cores into buffer, if it has the room.
+func (s *Set) ReadImages(ctx context.Context, from, to int, buffer []uint8) ([]uint8, error) {
+	if s.stream == nil {
+		return s.Images(from, to), ctx.Err()
+	}
+	n := s.imageSize()
+	if need := n * (to - from); cap(buffer) < need {
+		buffer = make([]uint8, need)
+	}
+	buffer = buffer[:n*(to-from)]
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := from; i < to && working.Err() == nil; i++ {
+		group.Go(func() error {
+			return s.ReadImage(working, i, buffer[n*(i-from):n*(i-from+1):n*(i-from+1)], nil)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return buffer, ctx.Err()
+}
+
+// streamHash identifies a set that is not in memory.
+func (s *Set) streamHash() string {
+	h := sha256.New()
+	fmt.Fprintln(h, "streamed images, form 1")
+	s.hashHead(h)
+	s.stream.WriteIdentity(h, s.Len())
+	return hex.EncodeToString(h.Sum(nil))
+}

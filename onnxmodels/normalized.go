@@ -1,0 +1,48 @@
+package onnxmodels
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"onnxlab/onnxmodels/graph"
+)
+
+// Normalized returns the network of the same layers that takes (x − Mean) / Deviation of
+// images x in 0..1, red, green and blue, as networks for photographs often do. The
+// normalisation is a part of the models: what is fed are images as they are. It is not for
+// models from elsewhere, which have GivenOptions.Normalization.
+func (n *Network) Normalized(by Normalization) (*Network, error) {
+	if n.given != nil || n.features > 0 {
+		return nil, errors.New("normalise network: it is one from elsewhere: use GivenOptions.Normalization")
+	}
+	for _, list := range [][]float32{by.Mean, by.Deviation} {
+		if len(list) > 1 && len(list) != 3 {
+			return nil, fmt.Errorf("normalise network: %v is not of 3 channels, nor one for all", list)
+		}
+	}
+	if slices.Contains(by.Deviation, 0) {
+		return nil, fmt.Errorf("normalise network: a deviation is 0: %v", by.Deviation)
+	}
+	normalized := *n
+	normalized.normalization = by
+	return &normalized, nil
+}
+
+// apply normalises planes [n, 3, h, w] of 0..1.
+func (n Normalization) apply(b *Builder, x *graph.Value) *graph.Value {
+	constant := func(name string, list []float32) *graph.Value {
+		return b.As(b.compute, b.Floats(name, []int{len(list), 1, 1}, list))
+	}
+	if len(n.Mean) > 0 {
+		x = b.Binary("Sub", "image.centred", x, constant("image.mean", n.Mean))
+	}
+	if len(n.Deviation) > 0 {
+		inverse := make([]float32, len(n.Deviation))
+		for i, d := range n.Deviation {
+			inverse[i] = 1 / d
+		}
+		x = b.Binary("Mul", "image.normalised", x, constant("image.inverse_deviation", inverse))
+	}
+	return x
+}
