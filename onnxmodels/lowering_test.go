@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/lower/cpu"
 	"onnxlab/onnxmodels/op"
 )
@@ -70,6 +71,34 @@ func residual(t *testing.T) *Network {
 	return n
 }
 
+// outside is a network as a model from outside that trains.
+func outside(t *testing.T, n *Network) *Network {
+	t.Helper()
+	m, err := n.Inference(n.Initialize(1), InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := importer.Read(m, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := Given(read, GivenOptions{Normalization: &Normalization{}, BatchNorm: BatchNormTrain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return given
+}
+
+// narrowMobile is a network with convolutions of each channel by itself and bounded ReLUs.
+func narrowMobile(t *testing.T) *Network {
+	t.Helper()
+	n, err := MobileNet(MobileNetOptions{Height: 32, Width: 32, Form: FormCIFAR, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 var update = flag.Bool("update", false, "write testdata/lowering.txt anew")
 
 // TestLowering: each target's step has so many nodes of each kind, so that an operator
@@ -83,7 +112,7 @@ func TestLowering(t *testing.T) {
 	for _, network := range []struct {
 		name string
 		*Network
-	}{{"study", study}, {"residual", residual(t)}} {
+	}{{"study", study}, {"residual", residual(t)}, {"residual from outside", outside(t, residual(t))}, {"mobile from outside", outside(t, narrowMobile(t))}} {
 		for _, target := range []string{TargetPortable, TargetCPU, TargetNative, TargetCUDA} {
 			got += fmt.Sprintf("%s for %s: %s\n\n", network.name, target, kinds(t, network.Network, target))
 		}

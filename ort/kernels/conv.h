@@ -1,6 +1,6 @@
 // Chooses how convolutions and their gradients by the weights are computed: directly
 // if x has fewer channels than a block, or each channel is by itself; by Winograd's algorithm if the weights are 3x3,
-// the stride is 1 and y is as large as x; otherwise tap by tap.
+// the stride is 1 and y is as large as x; otherwise tap by tap, as products of matrices are.
 
 #ifndef ONNXLAB_CONV_H
 #define ONNXLAB_CONV_H
@@ -20,6 +20,8 @@ static inline algorithm algorithm_of(const convolution *c) {
 	const window *w = &c->window;
 	if (c->depthwise)
 		return DEPTHWISE;
+	if (c->rows)
+		return TAPS_ONE_BY_ONE;
 	if (c->inputs < BLOCK)
 		return DIRECT;
 	const int same = w->height == FILTER && w->width == FILTER && w->stride == 1 && w->top == 1 && w->left == 1 &&

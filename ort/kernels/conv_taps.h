@@ -153,34 +153,36 @@ SIMD static void add_tap(tap_product p, const tap_list *list, long outputs, long
 }
 
 // write_run writes n neighbouring pixels of one block of y, as the end says, and adds them to
-// the moments.
-SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, int streams, float *y, moments *sums) {
+// the moments. In y they are `step` floats apart; with 0 they lie side by side and are streamed.
+SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, long step, float *y, moments *sums) {
 	moments run = moments_around(sums->pivot);
-	for (long i = 0; i < n * BLOCK; i += BLOCK) {
-		vec pixel = finish(end, load(from + i), i);
-		if (streams)
-			stream(y + i, pixel);
+	for (long i = 0; i < n; i++) {
+		const long at = i * (step > 0 ? step : BLOCK);
+		vec pixel = finish(end, load(from + i * BLOCK), at);
+		if (step == 0)
+			stream(y + at, pixel);
 		else
-			store(y + i, pixel);
+			store(y + at, pixel);
 		add_pixel(&run, pixel);
 	}
 	add_row(sums, &run);
 }
 
-// write_chunk_block writes the pixels of a chunk of one block of outputs to y, [images,
-// outputs/BLOCK, pixels, BLOCK], and their moments. m has them side by side.
+// write_chunk_block writes the pixels of a chunk of one block of outputs to y, and their
+// moments. m has them side by side.
 SIMD static void write_chunk_block(const taps_job *job, long chunk, long block, const float *m) {
 	const convolution *c = job->grid.conv;
 	const long pixels = c->y_height * c->y_width, first = chunk * job->chunk_pixels;
 	const long end = smaller(job->pixels, first + job->chunk_pixels), run = 32;
-	const int streams = job->pixels * c->outputs > CACHED_FLOATS;
+	const layout to = y_layout(c);
+	const long step = !c->rows && job->pixels * c->outputs > CACHED_FLOATS ? 0 : to.pixel;
 	const vec bias = c->bias ? load(c->bias + block * BLOCK) : (vec){0};
 	moments sums = moments_around(load(m) + bias);
 	for (long p = first, n; p < end; p += n, m += n * BLOCK) {
 		n = smaller(smaller(end - p, pixels - p % pixels), run);
-		const long at = ((p / pixels * (c->outputs / BLOCK) + block) * pixels + p % pixels) * BLOCK;
+		const long at = p / pixels * to.image + block * to.block + p % pixels * to.pixel;
 		const conv_end end = conv_end_at(c, block, at);
-		write_run(m, n, &end, streams, c->y + at, &sums);
+		write_run(m, n, &end, step, c->y + at, &sums);
 	}
 	if (c->moments != NULL)
 		store_moments(&sums, end - first, c->moments + chunk * 3 * c->outputs + block * BLOCK, c->outputs);

@@ -57,7 +57,7 @@ static size_t taps_weight_grad_scratch(const convolution *c, long workers) {
 // pack_gradients writes E, [outputs/BLOCK][GRAD_CHUNK][BLOCK], of the listed pixels.
 SIMD static void pack_gradients(const convolution *c, const tap_list *list, float *e) {
 	for (long b = 0; b < c->outputs / BLOCK; b++)
-		pack_block(c->dy + b * c->y_height * c->y_width * BLOCK, list->to, list->n, NULL, e + b * GRAD_CHUNK * BLOCK);
+		pack_block(c->dy + b * y_layout(c).block, list->to, list->n, NULL, e + b * GRAD_CHUNK * BLOCK);
 }
 
 // sum_tap computes one tap and one group of inputs of one split. v has room for V and E.

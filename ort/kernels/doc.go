@@ -1,6 +1,7 @@
 // Package kernels gives ONNX Runtime faster operators for training convolutional
-// networks on processors with AVX2 or AVX-512: 3x3 convolutions and their gradients,
-// and batch normalisation with the ReLU and average pool after it. They are
+// networks on processors with AVX2 or AVX-512: convolutions and their gradients, batch
+// normalisation with the ReLU and average pool after it, maximum pools and products of
+// matrices. They are
 // operators of the domain "onnxlab", which package onnxlab/onnxmodels/lower/native
 // writes into graphs. [Add] gives them to a session, and [Block] says which layout of
 // images they use.
@@ -19,13 +20,19 @@
 //	  statistics.c         mean, variance and terms of the gradient over the batch
 //	conv.h                 chooses the algorithm of a convolution
 //	  conv_direct.h        few channels: as the convolution is defined
-//	  conv_winograd.h      otherwise: Winograd's algorithm
+//	  conv_depthwise.h     each channel by itself
+//	  conv_winograd.h      3x3 weights that leave images their size: Winograd's algorithm
 //	  conv_winograd_grad.h the gradient by the weights
 //	    winograd_transforms.h  the algorithm's matrices
 //	    winograd_tiles.h       how images are cut into tiles
 //	    winograd_input.h       reading x, tile by tile
 //	    winograd_output.h      writing y, and reading the gradient by it
 //	    winograd_products.h    the multiplications
+//	  conv_taps.h          all others: a product of matrices for each tap of the window
+//	  conv_taps_grad.h     the gradient by the weights
+//	    taps_pixels.h      which pixels go together
+//	  conv_end.h           bias, sum and ReLU as results are written
+//	maxpool.h              maximum pools and their gradient
 //	avx512.c, avx2.c       compile the above for one instruction set each
 //	operators.c            runs a node: checks shapes, calls a kernel
 //	  tensor.c             a node's inputs, outputs and scratch memory

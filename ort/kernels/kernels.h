@@ -62,6 +62,7 @@ typedef struct {
 	long y_height, y_width;
 	window window;
 	int depthwise; // each channel is convolved by itself: the weight is [channels, 1, …]; both images are blocked
+	int rows;      // x, y and dy are rows of channels instead, [pixels, channels], and the window has one tap
 	int by_taps;   // one matrix product for each tap, also where Winograd's algorithm would do
 
 	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale

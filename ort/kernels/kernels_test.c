@@ -234,6 +234,36 @@ static void test_windows(void) {
 	test_conv((conv_case){.images = 40, .inputs = block, .outputs = 2 * block, .height = 8, .width = 9, .norm = 1, .window = {1, 1, 1, 0, 0}});
 }
 
+// Products of matrices, as convolutions of rows of channels: the images of one pixel of the
+// reference are rows.
+
+static void test_rows(long rows, long inputs, long outputs) {
+	set_name("%ld rows of %ld to %ld channels", rows, inputs, outputs);
+	convolution c = {.images = rows, .inputs = inputs, .outputs = outputs, .height = 1, .width = 1, .y_height = 1, .y_width = 1};
+	c.window = (window){1, 1, 1, 0, 0};
+	float *x = random_floats(rows * inputs, 0, 1), *weight = random_floats(inputs * outputs, 0, 1);
+	float *dy = random_floats(rows * outputs, 0, 1), *bias = random_floats(outputs, 0, 1);
+	c.x = x, c.weight = weight, c.bias = bias, c.dy = dy;
+	convolution r = c;
+	r.y = new_floats(rows * outputs), r.dweight = new_floats(inputs * outputs);
+	conv_reference(&r);
+	conv_weight_grad_reference(&r);
+	float *dx = new_floats(rows * inputs);
+	conv_input_grad_reference(&r, dx);
+
+	c.images = 1, c.height = c.y_height = rows, c.rows = 1;
+	convolution g = c;
+	c.y = new_floats(rows * outputs), c.dweight = new_floats(inputs * outputs);
+	run_conv(&c, &many);
+	run_weight_grad(&c, &many);
+	g.inputs = outputs, g.outputs = inputs, g.x = dy, g.bias = NULL, g.flipped = 1, g.y = new_floats(rows * inputs);
+	run_conv(&g, &many);
+	compare("y", c.y, r.y, rows * outputs);
+	compare("dweight", c.dweight, r.dweight, inputs * outputs);
+	compare("dx", g.y, dx, rows * inputs);
+	FREE(x, weight, dy, bias, r.y, r.dweight, dx, c.y, c.dweight, g.y);
+}
+
 // Max pools.
 
 static void test_maxpool(long height, long width, const window *w, long more) {
@@ -349,6 +379,9 @@ int main(int argc, char **argv) {
 	}
 	test_convs();
 	test_windows();
+	test_rows(1, tested->block, tested->block);
+	test_rows(7, 3 * tested->block, 2 * tested->block);
+	test_rows(1201, 2 * tested->block, 11 * tested->block);
 	test_maxpools();
 	test_batchnorms();
 	printf("%d comparisons, %d failures\n", comparisons, failures);

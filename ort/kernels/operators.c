@@ -276,3 +276,57 @@ OrtStatus *onnxlab_run_maxpool_grad(const call *c) {
 	c->kernels->maxpool_grad(&p, c->threads);
 	return NULL;
 }
+
+static int is_matrix(const tensor *t) {
+	return t->rank == 2 && t->shape[0] > 0 && t->shape[1] > 0 && t->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+}
+
+// rows_convolution is a product of matrices as a convolution of rows of channels.
+static convolution rows_convolution(int64_t rows, int64_t inputs, int64_t outputs) {
+	return (convolution){
+		.images = 1, .inputs = inputs, .outputs = outputs, .height = rows, .width = 1, .y_height = rows, .y_width = 1,
+		.window = {.height = 1, .width = 1, .stride = 1}, .rows = 1,
+	};
+}
+
+// run_gemm_of_rows computes y = a·b + bias, for a [rows, inputs] and b [inputs, outputs], or
+// turned.
+static OrtStatus *run_gemm_of_rows(const call *c, const tensor *a, const tensor *b, const tensor *bias) {
+	const int turned = c->attributes->trans_b != 0;
+	const int64_t rows = a->shape[0], inputs = a->shape[1], outputs = b->shape[!turned], block = c->attributes->block;
+	convolution conv = rows_convolution(rows, inputs, outputs);
+	conv.x = a->data, conv.weight = b->data, conv.flipped = !turned, conv.bias = bias->data;
+	TRY(require(c, b->shape[turned] == inputs && inputs % block == 0 && outputs % block == 0 &&
+	                   (bias->data == NULL || is_vector(bias, outputs))));
+	TRY(keep_packed(c, &conv));
+	const int64_t y_shape[] = {rows, outputs};
+	TRY(onnxlab_new_output(c->run, 0, y_shape, 2, &conv.y));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(&conv, c->threads->workers), &s));
+	c->kernels->conv(&conv, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
+
+// run_gemm_of_columns computes y = aᵀ·b, for a [rows, outputs] and b [rows, inputs]: the gradient
+// by the weight of a convolution of b, of which a is the gradient by its result.
+static OrtStatus *run_gemm_of_columns(const call *c, const tensor *a, const tensor *b, const tensor *bias) {
+	const int64_t rows = a->shape[0], inputs = b->shape[1], outputs = a->shape[1], block = c->attributes->block;
+	convolution conv = rows_convolution(rows, inputs, outputs);
+	conv.x = b->data, conv.dy = a->data;
+	TRY(require(c, b->shape[0] == rows && inputs % block == 0 && outputs % block == 0 && bias->data == NULL &&
+	                   !c->attributes->trans_b));
+	const int64_t y_shape[] = {outputs, inputs};
+	TRY(onnxlab_new_output(c->run, 0, y_shape, 2, &conv.dweight));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(&conv, c->threads->workers), &s));
+	c->kernels->conv_weight_grad(&conv, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
+
+OrtStatus *onnxlab_run_gemm(const call *c) {
+	const tensor *a = &c->in[0], *b = &c->in[1], *bias = &c->in[2];
+	TRY(require(c, is_matrix(a) && is_matrix(b)));
+	return c->attributes->trans_a ? run_gemm_of_columns(c, a, b, bias) : run_gemm_of_rows(c, a, b, bias);
+}

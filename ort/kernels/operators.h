@@ -22,6 +22,7 @@ typedef struct {
 	int64_t constant; // its weight is the same in all runs
 	int64_t y_height, y_width;                // of a window's results
 	int64_t height, width, stride, top, left; // of a window; a height of 0 is 3x3, which leaves images their size
+	int64_t trans_a, trans_b; // of a product of matrices
 	int64_t depthwise; // each channel of a convolution by itself
 	float epsilon, dy_scale, scale;
 	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
@@ -58,6 +59,9 @@ OrtStatus *onnxlab_run_batchnorm(const call *);
 
 // [dy, x, scale, bias, mean, inverse deviation] → [dx, dscale, dbias]
 OrtStatus *onnxlab_run_batchnorm_grad(const call *);
+
+// [a, b, [bias]] → [y]
+OrtStatus *onnxlab_run_gemm(const call *);
 
 // [x] → [y]
 OrtStatus *onnxlab_run_maxpool(const call *);

@@ -108,6 +108,8 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_relu", &a.y_relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "constant", &a.constant));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "depthwise", &a.depthwise));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "transA", &a.trans_a));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "transB", &a.trans_b));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "ceiling", &a.ceiling));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "y_ceiling", &a.y_ceiling));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_height", &a.y_height));
@@ -223,6 +225,14 @@ static operator operators[] = {
 		.outputs = 3,
 		.optional_output = -1,
 		.run = onnxlab_run_batchnorm_grad,
+	},
+	{
+		.name = "Gemm",
+		.inputs = 3,
+		.optional_inputs = 1,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_gemm,
 	},
 	{
 		.name = "MaxPool",

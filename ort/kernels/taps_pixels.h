@@ -24,6 +24,19 @@ typedef struct {
 	long to[MOST_CHUNK];   // where the result lies in y, likewise
 } tap_list;
 
+// How many floats pixels, blocks of channels and images are apart in x or y.
+typedef struct {
+	long pixel, block, image;
+} layout;
+
+static inline layout layout_of(const convolution *c, long channels, long pixels) {
+	return c->rows ? (layout){channels, BLOCK, pixels * channels} : (layout){BLOCK, pixels * BLOCK, pixels * channels};
+}
+
+static inline layout x_layout(const convolution *c) { return layout_of(c, c->inputs, c->height * c->width); }
+
+static inline layout y_layout(const convolution *c) { return layout_of(c, c->outputs, c->y_height * c->y_width); }
+
 // source returns the row of x that the tap's row j gives to row `at` of y, or −1 for none.
 // It serves columns, too.
 static inline long source(const convolution *c, long at, long j, long before, long size) {
@@ -44,21 +57,22 @@ static inline long source(const convolution *c, long at, long j, long before, lo
 // something to. Results are numbered along rows, row after row, image after image.
 static void list_tap(const convolution *c, long first, long n, long tap, tap_list *list) {
 	const window *w = &c->window;
-	const long x_pixels = c->height * c->width, y_pixels = c->y_height * c->y_width;
+	const layout x = x_layout(c), y = y_layout(c);
+	const long y_pixels = c->y_height * c->y_width;
 	long image = first / y_pixels, r = first % y_pixels / c->y_width, column = first % c->y_width;
 	list->n = 0;
 	for (long i = 0; i < n; column = 0) {
 		const long end = smaller(n, i + c->y_width - column);
 		const long from_row = source(c, r, tap / w->width, w->top, c->height);
-		const long from = (image * (c->inputs / BLOCK) * x_pixels + from_row * c->width) * BLOCK;
-		const long to = (image * (c->outputs / BLOCK) * y_pixels + r * c->y_width) * BLOCK;
+		const long from = image * x.image + from_row * c->width * x.pixel;
+		const long to = image * y.image + r * c->y_width * y.pixel;
 		for (; from_row >= 0 && i < end; i++, column++) {
 			const long from_column = source(c, column, tap % w->width, w->left, c->width);
 			if (from_column < 0)
 				continue;
 			list->row[list->n] = i;
-			list->from[list->n] = from + from_column * BLOCK;
-			list->to[list->n++] = to + column * BLOCK;
+			list->from[list->n] = from + from_column * x.pixel;
+			list->to[list->n++] = to + column * y.pixel;
 		}
 		i = end;
 		if (++r == c->y_height)
@@ -81,7 +95,7 @@ SIMD_INLINE void pack_block(const float *from, const long *offsets, long n, cons
 SIMD static void pack_inputs(const tile_grid *g, const tap_list *list, long first, long blocks, tile_matrix v) {
 	const convolution *c = g->conv;
 	for (long b = first; b < first + blocks; b++, v.data += v.block_stride) {
-		const float *from = c->x + b * c->height * c->width * BLOCK;
+		const float *from = c->x + b * x_layout(c).block;
 		if (g->factor == NULL) {
 			pack_block(from, list->from, list->n, NULL, v.data);
 			continue;

@@ -27,8 +27,11 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 // LowerGiven is Lower for models from outside, in which there is more than in networks of
 // onnxlab's own layers. Besides what Lower does:
 //
-//	Conv, ConvGrad of any window    Conv, ConvWeightGrad
+//	Conv, ConvGrad of any window,   Conv, ConvWeightGrad
+//	also of each channel by itself
 //	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
+//	Gemm                            Gemm
+//	Clip behind BatchNorm or Conv   part of these, as ReLU is
 //
 // Networks of our own keep the sums that they have always had: models that are trained anew
 // from the same seed stay the same to the bit.
@@ -46,6 +49,7 @@ func lowerOn(b Builder) {
 	b.convolutions()
 	if b.Windows {
 		b.pools()
+		b.products()
 	}
 	b.images()
 	b.normalisations()
@@ -103,7 +107,7 @@ func (b Builder) convGrad(n *graph.Node, w Window) []*graph.Value {
 // images lets native operators read the bytes of an image input.
 func (b Builder) images() {
 	for _, n := range b.Nodes {
-		if n.Domain != Domain {
+		if !n.Is(Domain, "Conv") && !n.Is(Domain, "ConvWeightGrad") {
 			continue
 		}
 		if image := n.In("X").Producer(); image.Is(op.Marked, "ImageInput") {

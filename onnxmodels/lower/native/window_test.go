@@ -70,3 +70,71 @@ func TestNativeMaxPool(t *testing.T) {
 		})
 	}
 }
+
+// TestNativeDepthwise has normalised images between convolutions of each channel by itself,
+// with the ReLU6 that is usual there, and all gradients.
+func TestNativeDepthwise(t *testing.T) {
+	for name, w := range map[string]op.Window{
+		"same":       op.Same(3, 1, 9, 7),
+		"half":       {Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}},
+		"five":       op.Same(5, 1, 9, 7),
+		"five, half": {Kernel: [2]int{5, 5}, Strides: [2]int{2, 2}, Pads: [4]int{2, 2, 2, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := func(b *lowertest.Builder) []*graph.Value {
+				x, scale, bias, zero := b.In("x", 0, 4, 32, 9, 7), b.In("scale", 2, 32), b.In("bias", 2, 32), b.In("zero", 0, 32)
+				norm := b.BatchNormTraining("norm", x, scale, bias, zero, zero, 1e-3)
+				relu := b.Do("", "Clip", op.Call{Name: "relu6", Inputs: []*graph.Value{norm.Y, b.Scalar("low", 0), b.Scalar("high", 2)}})[0]
+				weight := b.In("weight", 0, 32, 1, w.Kernel[0], w.Kernel[1])
+				group := graph.Attribute{Name: "group", Value: int64(32)}
+				y := b.Do("", "Conv", op.Call{Name: "conv", Inputs: []*graph.Value{relu, weight}, Attributes: append(w.Attributes(), group)})[0]
+				grads := b.Do(op.Microsoft, "ConvGrad", op.Call{
+					Name: "grad", Inputs: []*graph.Value{b.In("dy", 0, y.Shape.Sizes()...), relu, weight},
+					Attributes: append(w.Attributes(), group), Want: []bool{true, true},
+				})
+				masked := b.Do(op.Marked, "ClipGrad", op.Call{Name: "mask", Inputs: []*graph.Value{grads[0], relu}, Attributes: []graph.Attribute{
+					{Name: "low", Value: float32(0)}, {Name: "high", Value: float32(2)},
+				}})[0]
+				dx, dscale, dbias := b.BatchNormGrad("norm_grad", masked, x, scale, norm.Mean, norm.InverseDeviation, 1e-3)
+				return []*graph.Value{y, grads[1], dx, dscale, dbias}
+			}
+			plain, native := lowertest.New(), lowertest.New()
+			want, got := plain.Run(t, build(plain), lower.Portable), native.Run(t, build(native), lowerGiven)
+			lowertest.CheckClose(t, got, want, 5e-6)
+			if n := native.Count("", "Conv") + native.Count(op.Microsoft, "ConvGrad") + native.Count("", "Clip") + native.Count("", "HardSigmoid"); n != 0 {
+				t.Errorf("%d of ONNX Runtime's operators are left", n)
+			}
+		})
+	}
+}
+
+// TestNativeGemm has the products of a dense layer and its gradients.
+func TestNativeGemm(t *testing.T) {
+	build := func(b *lowertest.Builder) []*graph.Value {
+		x, weight, dy := b.In("x", 0, 70, 48), b.In("weight", 0, 32, 48), b.In("dy", 0, 70, 32)
+		return []*graph.Value{
+			b.Gemm("y", x, weight, b.In("bias", 0, 32), op.GemmOptions{TransposeB: true}),
+			b.Gemm("dx", dy, weight, nil, op.GemmOptions{}),
+			b.Gemm("dw", dy, x, nil, op.GemmOptions{TransposeA: true}),
+		}
+	}
+	lowertest.Compare(t, "", "Gemm", 2e-6, lowerGiven, build)
+}
+
+// TestEndConvolutions has a residual connection: its addition and ReLU go into a convolution.
+func TestEndConvolutions(t *testing.T) {
+	build := func(b *lowertest.Builder) []*graph.Value {
+		window := op.Same(3, 1, 8, 8)
+		x := b.In("x", 0, 2, 16, 8, 8)
+		first := b.Unary("Relu", "relu", b.Conv("first", x, b.In("w1", 0, 16, 16, 3, 3), b.In("bias", 0, 16), window))
+		second := b.Conv("second", first, b.In("w2", 0, 16, 16, 3, 3), nil, window)
+		sum := b.Unary("Relu", "last", b.Binary("Add", "sum", second, first))
+		return []*graph.Value{b.Conv("third", sum, b.In("w3", 0, 32, 16, 1, 1), nil, op.Valid(1, 1))}
+	}
+	plain, native := lowertest.New(), lowertest.New()
+	want, got := plain.Run(t, build(plain), lowertest.Nothing), native.Run(t, build(native), lowerGiven)
+	lowertest.CheckClose(t, got, want, 3e-6)
+	if n := native.Count("", "Relu") + native.Count("", "Add"); n != 0 {
+		t.Errorf("%d additions and ReLUs are left", n)
+	}
+}
