@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -42,6 +43,7 @@ func (l *listing) stream(ctx context.Context, loaded *dataset.Splits, splits []d
 		set := dataset.Set{Name: Name, Classes: l.classes, Height: l.o.Height, Width: l.o.Width, Decoder: l.o.Decoder.String()}
 		for _, f := range files {
 			set.Labels = append(set.Labels, int32(f.class))
+			set.Targets = append(set.Targets, f.targets...)
 			set.Files = append(set.Files, f.name)
 		}
 		loaded.Put(split, dataset.NewStreamed(set, photo.NewStream(l.filesOf(files), l.o.stream())))
@@ -88,7 +90,7 @@ func (l *listing) filesOf(files []imageFile) photo.Files {
 		f.Next = func(i int) int {
 			next := i
 			for {
-				if next = (next + 1) % len(files); files[next].class == files[i].class {
+				if next = (next + 1) % len(files); files[next].class == files[i].class && slices.Equal(files[next].targets, files[i].targets) {
 					return next
 				}
 			}
