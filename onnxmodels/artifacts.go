@@ -3,12 +3,10 @@ package onnxmodels
 import (
 	"errors"
 	"fmt"
-	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
@@ -19,105 +17,11 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// The names of the files of training artifacts.
-const (
-	TrainingModelFile  = "training_model.onnx"
-	EvalModelFile      = "eval_model.onnx"
-	OptimizerModelFile = "optimizer_model.onnx"
-	CheckpointFile     = "checkpoint"
-)
-
 // TrainingOptions say how a network is trained.
-type TrainingOptions struct {
-	// Optimizer is the rule by which gradients change parameters: OptimizerSGD (the
-	// default) or another of Optimizers.
-	Optimizer string
-	// Momentum of OptimizerSGD and OptimizerLARS, in [0, 1).
-	Momentum float32
-	// Nesterov takes the step of Nesterov's momentum (Sutskever et al. 2013, as Keras
-	// and PyTorch have it): v ← μ·v − lr·g, w ← w + μ·v − lr·g.
-	Nesterov bool
-	// MomentumCorrection leaves the learning rate out of the velocity: v ← μ·v + g,
-	// w ← w − lr·v, as in PyTorch (Goyal et al. 2017, equation 9).
-	MomentumCorrection bool
-	// Beta1 and Beta2, in [0, 1), are the decay rates of the moving averages of the
-	// gradients and of their squares in the forms of Adam. Epsilon, in (0, 1], is added
-	// to the root of the second. 0.9, 0.999 and 1e-8 (1e-6 for OptimizerLAMB) are usual.
-	Beta1, Beta2, Epsilon float64
-	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
-	// at rate 1, above 0; 0.001 is usual. LARS and LAMB scale the steps of the parameters
-	// that are subject to weight decay (of all parameters if DecayAll), even if the weight
-	// decay is 0.
-	TrustCoefficient float32
-	// EMADecay, if above 0 and below 1, keeps an exponential moving average of each
-	// trainable parameter, which starts at the parameter's value: a ← a + (1 − d)·(w − a)
-	// after each step, where d is EMADecay. With EMAWarmup, d is
-	// min(EMADecay, (1 + t)/(10 + t)) after t steps, as in TensorFlow's
-	// ExponentialMovingAverage, so that the initial values have no weight even after a
-	// short run. The evaluation model computes with the averages instead of the
-	// parameters. See [Averaged].
-	EMADecay  float64
-	EMAWarmup bool
-	// ClipNorm, if above 0, is the largest L2 norm that all gradients of a step may have
-	// together; larger gradients are scaled down to it (Pascanu et al. 2013, as PyTorch's
-	// clip_grad_norm_ does). That happens after the micro-batches are summed and before
-	// weight decay.
-	ClipNorm float32
-	// RateMultipliers multiply the learning rate of some parameters, and so also their
-	// weight decay, which is part of the step.
-	RateMultipliers []RateMultiplier
-	// Replicas is the number of equal parts into which each micro-batch is cut for
-	// BatchNorm, each normalised by itself; 0 means 1.
-	Replicas int
-	// MicroBatches is the number of micro-batches in one optimizer step; 0 means
-	// 1. The caller feeds each of them the learning rate divided by this number.
-	MicroBatches int
-	// Loss is LossCrossEntropy, the default, LossBinaryCrossEntropy or
-	// LossMeanSquaredError.
-	Loss string
-	// MultiLabel makes the input label float32 [batch, classes], 1 for the classes that an
-	// image has and 0 for the others, as images of several classes need it. They are for
-	// the last two losses, with which labels of single classes become such targets too.
-	MultiLabel bool
-	// LabelSmoothing is the share s in [0, 1) of each target that is spread
-	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
-	LabelSmoothing float32
-	// ClassWeights, if not empty, has one factor for each class, 0 or more, by which the
-	// losses of its images are multiplied. As in Keras (class_weight), the loss is still
-	// divided by the number of images and not by the sum of their weights.
-	ClassWeights []float32
-	// Mixes computes the loss of an image against two labels, each with its share, as
-	// mixup and CutMix need it. The training model then has the inputs second_label and
-	// label_share.
-	Mixes bool
-	// WeightDecay λ adds λ·w to the gradient of each parameter w that decays,
-	// or of every trainable one if DecayAll; the loss does not include it.
-	// OptimizerAdamW subtracts rate·λ·w from the parameter instead.
-	WeightDecay float32
-	DecayAll    bool
-	// Rates, if not empty, are the learning rates of all steps, stored in the
-	// optimizer model. The caller then feeds learning_rate 1. The velocity does not
-	// contain the rates, as with MomentumCorrection. Rates are for momentum SGD only.
-	// Steps beyond the last have the last rate. A step that the caller skips, as in
-	// mixed precision, does not use up a rate.
-	Rates []float32
-	// Batch is the fixed number of images in each micro-batch; 0 leaves it open.
-	// A fixed number makes TargetCPU faster and saves TargetCUDA the computation of
-	// shapes.
-	Batch int
-	// Mixed computes images and their gradients in float16, with parameters,
-	// statistics, sums and the loss in float32 (Micikevicius et al. 2018). The
-	// training model then has the input loss_scale and the output gradient_norm,
-	// which is not finite if the scale is too large. TargetCPU and TargetNative
-	// have no operators for it.
-	Mixed bool
-	// Target is the device that the training model is for. TargetPortable, the
-	// default, runs everywhere.
-	Target string
-	// Block is the number of channels in a block for onnxlab's own operators, which
-	// TargetNative uses: see session.Block. With 0 it does not use them.
-	Block int
-}
+type TrainingOptions = artifact.Options
+
+// Artifacts are the models that ONNX Runtime's training API runs.
+type Artifacts = artifact.Artifacts
 
 // The targets of models.
 const (
@@ -146,37 +50,10 @@ const (
 // Targets lists the targets.
 func Targets() []string { return []string{TargetPortable, TargetCPU, TargetCUDA} }
 
-// maxBatch is the largest number of images in a batch, of its replicas and of its
-// micro-batches.
-const maxBatch = 1 << 20
-
-func (o TrainingOptions) validate() error {
-	for _, f := range []struct {
-		name  string
-		value float32
-	}{{"momentum", o.Momentum}, {"label smoothing", o.LabelSmoothing}} {
-		if !(f.value >= 0 && f.value < 1) {
-			return fmt.Errorf("training artifacts: %s %v is outside 0..1 (1 excluded)", f.name, f.value)
-		}
-	}
-	if !(o.WeightDecay >= 0 && o.WeightDecay <= math.MaxFloat32) {
-		return fmt.Errorf("training artifacts: weight decay %v is no finite number of 0 or more", o.WeightDecay)
-	}
-	for step, rate := range o.Rates {
-		if !(rate >= 0 && rate <= math.MaxFloat32) {
-			return fmt.Errorf("training artifacts: rate %v of step %d is no finite number of 0 or more", rate, step)
-		}
-	}
-	for _, n := range []struct {
-		name  string
-		value int
-	}{{"replicas", o.Replicas}, {"micro-batches", o.MicroBatches}, {"images in a batch", o.Batch}} {
-		if n.value < 0 || n.value > maxBatch {
-			return fmt.Errorf("training artifacts: %d %s are outside 0..%d", n.value, n.name, maxBatch)
-		}
-	}
-	if o.Batch%max(o.Replicas, 1) != 0 {
-		return fmt.Errorf("training artifacts: a batch of %d images has no %d equal replicas", o.Batch, max(o.Replicas, 1))
+// checkTraining tells which options are not possible.
+func checkTraining(o TrainingOptions) error {
+	if err := o.Validate(); err != nil {
+		return err
 	}
 	if err := checkTarget(o.Target); err != nil {
 		return fmt.Errorf("training artifacts: %w", err)
@@ -184,10 +61,7 @@ func (o TrainingOptions) validate() error {
 	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
 		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
 	}
-	if err := o.validateLoss(); err != nil {
-		return err
-	}
-	return o.validateOptimizer()
+	return nil
 }
 
 func checkTarget(target string) error {
@@ -195,44 +69,6 @@ func checkTarget(target string) error {
 		return fmt.Errorf("target %q is none of %s", target, strings.Join(Targets(), ", "))
 	}
 	return nil
-}
-
-// Artifacts are the models that ONNX Runtime's training API runs.
-type Artifacts struct {
-	// Training computes the loss and accumulates the gradients. Its inputs are
-	// image, label and learning_rate, which scales the gradients, and
-	// dropout_seed if the network has dropout.
-	Training *modelfile.Model
-	// Image is the name of the input of images: InputImage, except for models from
-	// elsewhere that keep their own input.
-	Image string
-	// Eval computes loss and correct without training.
-	Eval *modelfile.Model
-	// Logits is the name of the value of Eval that is the network's output, float32
-	// [batch, classes], before softmax: "dense.out" if its last layer is
-	// Dense("dense", …). It is not an output of Eval. Pass it to ONNX Runtime's
-	// ExportModelForInferencing to export a trained model.
-	Logits string
-	// Optimizer applies the accumulated gradients, or the step that the training model
-	// has computed from them.
-	Optimizer *modelfile.Model
-	// State holds the optimizer's state that is part of the training model, with its
-	// values before the first step: zeros, except that averages of parameters start at
-	// the values of the parameters. A checkpoint has these tensors among its
-	// frozen parameters ([Artifacts.Complete]), with names that begin with
-	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
-	State []checkpoint.Tensor
-	// Drops says that Training has the input dropout_seed.
-	Drops bool
-	// Mixes says that Training has the inputs second_label and label_share.
-	Mixes bool
-	// MultiLabel says that the label is float32 [batch, classes].
-	MultiLabel bool
-	// Mixed says that Training has the input loss_scale.
-	Mixed bool
-	// Batch and MicroBatches are copied from the options: the number of images that
-	// Training takes at once, 0 for any number, and the number of micro-batches in a step.
-	Batch, MicroBatches int
 }
 
 // Artifacts differentiates the network and returns its training models.
@@ -243,7 +79,7 @@ type Artifacts struct {
 // step itself, in the last micro-batch of a batch, and the optimizer subtracts it.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	o.MultiLabel = o.MultiLabel || n.multiLabel
-	if err := o.validate(); err != nil {
+	if err := checkTraining(o); err != nil {
 		return nil, err
 	}
 	a := &Artifacts{Mixes: o.Mixes, MultiLabel: o.MultiLabel, Mixed: o.Mixed, Image: n.InputName(), Batch: o.Batch, MicroBatches: max(o.MicroBatches, 1)}
@@ -258,7 +94,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if a.Eval, a.Logits, err = n.evalModel(a.State, o); err != nil {
 		return nil, err
 	}
-	a.Optimizer, err = optimizerModel(o)
+	a.Optimizer, err = artifact.OptimizerModel(o)
 	return a, err
 }
 
@@ -267,7 +103,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 // options must have a Batch.
 func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 	o.MultiLabel = o.MultiLabel || n.multiLabel
-	if err := o.validate(); err != nil {
+	if err := checkTraining(o); err != nil {
 		return 0, err
 	}
 	if o.Batch == 0 {
@@ -281,7 +117,7 @@ func (n *Network) StepBytes(o TrainingOptions) (int64, error) {
 }
 
 func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
-	if err := o.validateWeights(n.classes); err != nil {
+	if err := o.ValidateWeights(n.classes); err != nil {
 		return nil, err
 	}
 	multipliers, err := n.Multipliers(o.RateMultipliers)
@@ -289,7 +125,7 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 		return nil, fmt.Errorf("training artifacts: rate multipliers: %w", err)
 	}
 	b := newBuilder("training")
-	b.multipliers, b.averages = multipliers, o.averages()
+	b.multipliers, b.averages = multipliers, o.Averages()
 	logits, label, err := n.trainingForward(b, o)
 	if err != nil {
 		return nil, err
@@ -344,8 +180,8 @@ func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label 
 
 // takeReset declares the input that is true in the first micro-batch of a step.
 func (b *Builder) takeReset() {
-	b.reset = b.Input(InputResetGrad, graph.Bool, graph.Static(1))
-	b.resetFlag = b.Cast(InputResetGrad+".float", b.reset, graph.Float)
+	b.reset = b.Input(artifact.InputResetGrad, graph.Bool, graph.Static(1))
+	b.resetFlag = b.Cast(artifact.InputResetGrad+".float", b.reset, graph.Float)
 }
 
 // lower replaces operators of the graph by those that the target runs. given reports whether
@@ -407,10 +243,10 @@ func (b *Builder) finish(loss, logits, label *graph.Value, o TrainingOptions) {
 // rules it appends the computation of the step.
 func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	trainable, targets := b.trainable()
-	b.Prefix(BackwardPrefix)
+	b.Prefix(artifact.BackwardPrefix)
 	defer b.Prefix("")
 	factor := rate // multiplies all gradients
-	if o.updates() {
+	if o.Updates() {
 		factor = b.Floats("share", []int{1}, []float32{b.share})
 	}
 	seed := factor
@@ -425,23 +261,46 @@ func (b *Builder) backward(loss, rate *graph.Value, o TrainingOptions) error {
 	if b.lossScale != nil {
 		b.unscale(gradients, targets, factor)
 	}
-	if o.updates() {
-		if err := checkState(b.parameters); err != nil {
-			return err
-		}
-		b.appendRule(trainable, targets, gradients, rate, b.reset, o)
-		return b.Err()
+	if o.Updates() {
+		return b.appendUpdate(trainable, gradients, rate, o)
 	}
 	for i, w := range targets {
 		g := gradients[w]
 		if o.WeightDecay > 0 && (trainable[i].Decay || o.DecayAll) {
 			g = b.decayed(w, g, rate, o.WeightDecay)
 		}
-		g = b.multiplied(w.Name, g)
-		buffer := b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape)
-		b.updated = append(b.updated, b.Accumulate(w.Name+GradientFlagSuffix, buffer, g, b.reset))
+		g = artifact.Multiplied(b.Builder, w.Name, g, b.multiplier(w.Name))
+		buffer := b.Input(w.Name+artifact.GradientBufferSuffix, w.Elem, w.Shape)
+		b.updated = append(b.updated, b.Accumulate(w.Name+artifact.GradientFlagSuffix, buffer, g, b.reset))
 	}
 	return b.Err()
+}
+
+// appendUpdate appends the rule by which the optimizer changes parameters.
+func (b *Builder) appendUpdate(trainable []Parameter, gradients map[*graph.Value]*graph.Value, rate *graph.Value, o TrainingOptions) error {
+	for _, p := range b.parameters {
+		if err := artifact.CheckName(p.Name); err != nil {
+			return err
+		}
+	}
+	u := artifact.Update{Builder: b.Builder, Rate: rate, Reset: b.reset}
+	for _, p := range trainable {
+		v := b.values[p.Name]
+		u.Weights = append(u.Weights, artifact.Weight{
+			Value: v, Gradient: gradients[v], Average: b.averageValues[p.Name], Decay: p.Decay, Multiplier: b.multiplier(p.Name),
+		})
+	}
+	updated, state := u.Append(o)
+	b.updated, b.state = append(b.updated, updated...), append(b.state, state...)
+	return b.Err()
+}
+
+// multiplier is what the rate of a parameter is multiplied by.
+func (b *Builder) multiplier(name string) float32 {
+	if factor, given := b.multipliers[name]; given {
+		return factor
+	}
+	return 1
 }
 
 // trainable returns the parameters that are trained, and their values.
@@ -475,21 +334,18 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 	return b.Binary("Add", name+".sum", g, b.Binary("Mul", name, w, factor))
 }
 
-// BackwardPrefix begins the names of all nodes of the backward pass.
-const BackwardPrefix = "backward/"
-
 // evalModel returns the evaluation model and the name of its logits. It takes the optimizer's
 // state as inputs, although it does not use it: ONNX Runtime feeds it all parameters of the
 // training model, in their order. Only the averages of parameters, if there are any, are used:
 // the model computes with them instead of the parameters.
 func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
-	b.averages = o.averages()
+	b.averages = o.Averages()
 	image, label := n.input(b, InputUint8NHWC), b.labelInput(n.classes, o.MultiLabel)
 	logits := n.forward(b, n.prepare(b, image))
 	b.finish(b.trainingLoss(logits, label, TrainingOptions{Loss: o.Loss, MultiLabel: o.MultiLabel}), logits, label, o)
 	for _, t := range state {
-		if averagedName(t.Name) != "" {
+		if artifact.AveragedName(t.Name) != "" {
 			continue // beside its parameter
 		}
 		b.Input(t.Name, graph.Float, graph.Static(t.Shape...))
@@ -497,42 +353,4 @@ func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *mo
 	b.lower(TargetPortable, 0, false)
 	m, err = b.Model()
 	return m, logits.Name, err
-}
-
-// Write writes the artifacts and the checkpoint into dir under their usual names. It creates dir
-// if it does not exist. The checkpoint must belong to the network. If it has no optimizer state,
-// the state before the first step is added.
-func (a *Artifacts) Write(dir string, c *checkpoint.Checkpoint) error {
-	c = a.Complete(c)
-	if err := a.fits(c); err != nil {
-		return fmt.Errorf("write training artifacts: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("write training artifacts: %w", err)
-	}
-	for name, m := range map[string]*modelfile.Model{
-		TrainingModelFile: a.Training, EvalModelFile: a.Eval, OptimizerModelFile: a.Optimizer,
-	} {
-		if err := modelfile.Write(filepath.Join(dir, name), m); err != nil {
-			return err
-		}
-	}
-	return checkpoint.Write(filepath.Join(dir, CheckpointFile), c)
-}
-
-// fits returns an error if the checkpoint lacks a parameter of the evaluation model.
-func (a *Artifacts) fits(c *checkpoint.Checkpoint) error {
-	if c == nil {
-		return errors.New("there is no checkpoint (Network.Initialize makes one)")
-	}
-	for _, v := range a.Eval.GetGraph().GetInput() {
-		name := v.GetName()
-		if name == a.Image || name == InputLabel {
-			continue
-		}
-		if t, want := c.Parameter(name), sizesOf(v); t == nil || !slices.Equal(t.Shape, want) {
-			return fmt.Errorf("the checkpoint has no parameter %q of shape %v: it is of another network", name, want)
-		}
-	}
-	return nil
 }

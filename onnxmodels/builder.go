@@ -2,8 +2,8 @@ package onnxmodels
 
 import (
 	"slices"
-	"strings"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/op"
@@ -18,15 +18,12 @@ const (
 	InputImage = "image"
 	// InputLabel is int64 [batch], the class of each image, counted from 0, or with
 	// TrainingOptions.MultiLabel float32 [batch, classes].
-	InputLabel = "label"
+	InputLabel = artifact.InputLabel
 	// InputLearningRate is float32 [1].
-	InputLearningRate = "learning_rate"
+	InputLearningRate = artifact.InputLearningRate
 	// InputDropoutSeed is int64 [1], in 0..2³¹−2. It exists only if the network
 	// has a Dropout layer.
 	InputDropoutSeed = "dropout_seed"
-	// InputResetGrad says whether gradients start anew or are accumulated.
-	InputResetGrad = "lazy_reset_grad"
-
 	// InputSecondLabel is int64 [batch], the class of the image that is mixed into each
 	// image. InputLabelShare is float32 [batch], 0..1, the share of the first label; the
 	// second label has the rest. They exist only in training models of mixed images.
@@ -51,21 +48,7 @@ const (
 
 	// BatchSymbol is the symbol of the batch dimension of inputs and outputs.
 	BatchSymbol = "batch"
-
-	// GradientFlagSuffix ends the names of outputs that only say that a gradient was
-	// accumulated. ONNX Runtime recognises these outputs by it and ignores them.
-	GradientFlagSuffix = "_grad.accumulation.out"
-
-	// GradientBufferSuffix after the name of a trainable parameter is the input
-	// in which its gradient is accumulated.
-	GradientBufferSuffix = "_grad.accumulation.buffer"
 )
-
-// IsGradientInput tells whether ONNX Runtime itself feeds an input of a training
-// model: the buffers of the gradients and the flag that resets them.
-func IsGradientInput(name string) bool {
-	return name == InputResetGrad || strings.HasSuffix(name, GradientBufferSuffix)
-}
 
 // Layer is one part of a network.
 type Layer interface {
@@ -266,4 +249,16 @@ func (b *Builder) normalise(image *graph.Value) *graph.Value {
 	}
 	float := b.Cast("image.float", b.inTurns(image), b.compute)
 	return b.Binary("Mul", "image.scaled", float, b.As(b.compute, b.Scalar("image.scale", perByte)))
+}
+
+// averaged declares the average of a parameter. Only the training model computes with the
+// parameter itself.
+func (b *Builder) averaged(p Parameter, v *graph.Value) *graph.Value {
+	a := b.Input(artifact.AveragePrefix+p.Name, graph.Float, v.Shape)
+	b.averageValues[p.Name] = a
+	if b.Training {
+		b.state = append(b.state, checkpoint.Tensor{Name: a.Name, Shape: p.Shape, Data: make([]float32, elements(p.Shape))})
+		return v
+	}
+	return a
 }

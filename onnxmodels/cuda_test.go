@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -89,15 +90,15 @@ func TestCUDAKernels(t *testing.T) {
 // TestCUDAKernelsOfRules holds the same of the optimizers that are a part of the training
 // model, and of losses with weights or of mixed images.
 func TestCUDAKernelsOfRules(t *testing.T) {
-	adamW := adamOptions(OptimizerAdamW)
+	adamW := adamOptions(artifact.OptimizerAdamW)
 	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1
-	lamb := adamOptions(OptimizerLAMB)
+	lamb := adamOptions(artifact.OptimizerLAMB)
 	for name, o := range map[string]TrainingOptions{
 		"adamw":    adamW,
-		"lars":     {Optimizer: OptimizerLARS, Momentum: 0.9, TrustCoefficient: 0.001, WeightDecay: 0.01, EMADecay: 0.9, EMAWarmup: true},
+		"lars":     {Optimizer: artifact.OptimizerLARS, Momentum: 0.9, TrustCoefficient: 0.001, WeightDecay: 0.01, EMADecay: 0.9, EMAWarmup: true},
 		"lamb":     lamb,
-		"bce":      {Momentum: 0.9, Loss: LossBinaryCrossEntropy, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
-		"targets":  {Momentum: 0.9, Loss: LossMeanSquaredError, MultiLabel: true, LabelSmoothing: 0.1, Replicas: 2},
+		"bce":      {Momentum: 0.9, Loss: artifact.LossBinaryCrossEntropy, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
+		"targets":  {Momentum: 0.9, Loss: artifact.LossMeanSquaredError, MultiLabel: true, LabelSmoothing: 0.1, Replicas: 2},
 		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
 		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
 		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},

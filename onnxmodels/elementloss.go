@@ -1,62 +1,16 @@
 package onnxmodels
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/graph"
 )
-
-// The losses of [TrainingOptions].
-const (
-	// LossCrossEntropy is that of the softmax of the logits, for images of one class each.
-	LossCrossEntropy = "cross_entropy"
-	// LossBinaryCrossEntropy is that of the sigmoid of each logit, so that each class is a
-	// question of its own: PyTorch's BCEWithLogitsLoss. An image may have several classes.
-	LossBinaryCrossEntropy = "binary_cross_entropy"
-	// LossMeanSquaredError is the mean of the squares of the differences between logits
-	// and targets, which are 1 for the classes that an image has and 0 for the others
-	// (Hui and Belkin 2021): PyTorch's MSELoss.
-	LossMeanSquaredError = "mean_squared_error"
-)
-
-// Losses lists the losses.
-func Losses() []string {
-	return []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}
-}
-
-func (o TrainingOptions) crossEntropy() bool { return o.Loss == "" || o.Loss == LossCrossEntropy }
-
-func checkLoss(loss string) error {
-	if loss != "" && !slices.Contains(Losses(), loss) {
-		return fmt.Errorf("loss %q is none of %s", loss, strings.Join(Losses(), ", "))
-	}
-	return nil
-}
-
-// validateLoss tells what does not go with the loss.
-func (o TrainingOptions) validateLoss() error {
-	if err := checkLoss(o.Loss); err != nil {
-		return fmt.Errorf("training artifacts: %w", err)
-	}
-	switch {
-	case !o.crossEntropy() && len(o.ClassWeights) > 0:
-		return fmt.Errorf("training artifacts: class weights are for loss %q and not for %q", LossCrossEntropy, o.Loss)
-	case o.crossEntropy() && o.MultiLabel:
-		return fmt.Errorf("training artifacts: targets are for losses %q and %q: cross-entropy is for one class an image", LossBinaryCrossEntropy, LossMeanSquaredError)
-	case o.MultiLabel && o.Mixes:
-		return fmt.Errorf("training artifacts: targets have the shares of mixed images in them, and no second labels")
-	}
-	return nil
-}
 
 // elementLoss appends the mean over images and classes of the binary cross-entropy,
 // log(1 + eˣ) − t·x for a logit x and its target t, or of the squared error (x − t)².
 func (b *Builder) elementLoss(logits, label *graph.Value, o TrainingOptions) *graph.Value {
 	target := b.smoothed(b.target(logits, label, o), o)
 	var each *graph.Value
-	if o.Loss == LossBinaryCrossEntropy {
+	if o.Loss == artifact.LossBinaryCrossEntropy {
 		each = b.Binary("Sub", "loss.each", b.Unary("Softplus", "loss.softplus", logits), b.Binary("Mul", "loss.hit", logits, target))
 	} else {
 		difference := b.Binary("Sub", "loss.difference", logits, target)
@@ -96,7 +50,7 @@ func (b *Builder) smoothed(target *graph.Value, o TrainingOptions) *graph.Value 
 // the one that stands for even odds where the target is above a half.
 func (b *Builder) allRight(logits, target *graph.Value, loss string) *graph.Value {
 	even := float32(0)
-	if loss == LossMeanSquaredError {
+	if loss == artifact.LossMeanSquaredError {
 		even = 0.5
 	}
 	yes := b.Cast("correct.yes", b.Compare("Less", "correct.above", b.Scalar("correct.even", even), logits), graph.Float)
@@ -110,9 +64,9 @@ func (b *Builder) allRight(logits, target *graph.Value, loss string) *graph.Valu
 // probability of each class by itself.
 func (b *Builder) probabilities(logits *graph.Value, loss string) *graph.Value {
 	switch loss {
-	case LossBinaryCrossEntropy:
+	case artifact.LossBinaryCrossEntropy:
 		return b.Unary("Sigmoid", OutputProbabilities, logits)
-	case LossMeanSquaredError: // which the share of images with the class minimises
+	case artifact.LossMeanSquaredError: // which the share of images with the class minimises
 		return b.Binary("Max", OutputProbabilities, b.Binary("Min", "probabilities.most", logits, b.Scalar("probabilities.one", 1)), b.Scalar("probabilities.zero", 0))
 	}
 	return b.Softmax(OutputProbabilities, logits)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/inspect"
@@ -80,7 +81,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	state, err := checkpoint.Read(filepath.Join(dir, onnxmodels.CheckpointFile))
+	state, err := checkpoint.Read(filepath.Join(dir, artifact.CheckpointFile))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
@@ -42,14 +43,14 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	}
 	classes := 0
 	for _, v := range m.GetGraph().GetOutput() {
-		if d := sizesOf(v); v.GetName() == OutputProbabilities && len(d) == 2 {
+		if d := modelfile.Sizes(v); v.GetName() == OutputProbabilities && len(d) == 2 {
 			classes = d[1]
 		}
 	}
 	if classes < 1 || classes > maxClasses {
 		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
 	}
-	f.Resize, f.Precision, f.Loss = ResizeFill, PrecisionFloat32, LossCrossEntropy
+	f.Resize, f.Precision, f.Loss = ResizeFill, PrecisionFloat32, artifact.LossCrossEntropy
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
@@ -59,8 +60,8 @@ func FormOf(m *modelfile.Model) (Form, error) {
 		case MetadataPrecision:
 			f.Precision = p.GetValue()
 		case MetadataLoss:
-			if f.Loss = p.GetValue(); checkLoss(f.Loss) != nil {
-				return f, fmt.Errorf("metadata %q: %.80q is none of %s", MetadataLoss, f.Loss, strings.Join(Losses(), ", "))
+			if f.Loss = p.GetValue(); artifact.CheckLoss(f.Loss) != nil {
+				return f, fmt.Errorf("metadata %q: %.80q is none of %s", MetadataLoss, f.Loss, strings.Join(artifact.Losses(), ", "))
 			}
 		case MetadataResize:
 			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
@@ -85,7 +86,7 @@ const (
 
 func inputForm(g *onnxpb.Graph) (Form, error) {
 	for _, v := range g.GetInput() {
-		d := sizesOf(v)
+		d := modelfile.Sizes(v)
 		if v.GetName() != InputImage || len(d) != 4 {
 			continue
 		}
@@ -98,15 +99,6 @@ func inputForm(g *onnxpb.Graph) (Form, error) {
 		}
 	}
 	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)
-}
-
-// sizesOf returns the dimensions of a value, 0 for symbols.
-func sizesOf(v *onnxpb.ValueInfo) []int {
-	var sizes []int
-	for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
-		sizes = append(sizes, int(d.GetDimValue()))
-	}
-	return sizes
 }
 
 // Planes converts images [n, height, width, channels] in 0..255 to what InputFloat32NCHW takes:

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/modelfile"
 )
 
@@ -23,22 +24,22 @@ func TestFormOf(t *testing.T) {
 		{
 			0,
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			1,
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Channels: 1, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: LossCrossEntropy},
+			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Channels: 1, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			1,
 			InferenceOptions{Input: InputFloat32NCHW},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Channels: 1, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: LossCrossEntropy},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Channels: 1, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			3,
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: LossCrossEntropy},
+			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 	} {
 		n, err := CNN(CNNOptions{Height: 4, Width: 6, Channels: test.channels, Widths: []int{2}, Convolutions: 1, Classes: 2})

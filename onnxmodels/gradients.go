@@ -3,6 +3,7 @@ package onnxmodels
 import (
 	"errors"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/gradient"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
@@ -36,7 +37,7 @@ const gradientOutputSuffix = ".gradient"
 // those of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, Replicas, Target and Block.
 // The gradients are those of the loss alone, without weight decay, in float32.
 func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
-	if err := errors.Join(o.validate(), o.validateWeights(n.classes)); err != nil {
+	if err := errors.Join(checkTraining(o), o.ValidateWeights(n.classes)); err != nil {
 		return nil, err
 	}
 	o.Mixed, o.MicroBatches = false, 1
@@ -73,7 +74,7 @@ const gradientsFrom = 2
 // outputGradients makes the gradients by the trainable parameters outputs.
 func (b *Builder) outputGradients(loss *graph.Value) error {
 	_, targets := b.trainable()
-	b.Prefix(BackwardPrefix)
+	b.Prefix(artifact.BackwardPrefix)
 	defer b.Prefix("")
 	seed := b.Reshape("seed", b.Floats("one", []int{1}, []float32{1}), b.Ints("seed.shape"), graph.Shape{})
 	gradients, err := gradient.Append(b.Graph, loss, seed, targets)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/lower"
@@ -197,7 +198,7 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
 		return fmt.Errorf("%d class names for %d classes", len(o.Classes), n.classes)
 	}
-	if err := errors.Join(checkTarget(o.Target), checkLoss(o.Loss)); err != nil {
+	if err := errors.Join(checkTarget(o.Target), artifact.CheckLoss(o.Loss)); err != nil {
 		return err
 	}
 	if n.features > 0 {
@@ -216,7 +217,7 @@ func metadata(o InferenceOptions) []graph.Property {
 	if o.Precision != PrecisionFloat32 {
 		list = append(list, graph.Property{Key: MetadataPrecision, Value: o.Precision})
 	}
-	if o.Loss != LossCrossEntropy {
+	if o.Loss != artifact.LossCrossEntropy {
 		list = append(list, graph.Property{Key: MetadataLoss, Value: o.Loss})
 	}
 	if len(o.Classes) > 0 {

@@ -1,37 +1,13 @@
 package onnxmodels
 
 import (
-	"fmt"
-	"math"
-
 	"onnxlab/onnxmodels/graph"
 )
-
-// validateWeights checks the class weights, given the number of classes.
-func (o TrainingOptions) validateWeights(classes int) error {
-	if len(o.ClassWeights) == 0 {
-		return nil
-	}
-	if len(o.ClassWeights) != classes {
-		return fmt.Errorf("training artifacts: %d class weights for %d classes", len(o.ClassWeights), classes)
-	}
-	largest := float32(0)
-	for class, w := range o.ClassWeights {
-		if !(w >= 0 && w <= math.MaxFloat32) {
-			return fmt.Errorf("training artifacts: weight %v of class %d is no finite number of 0 or more", w, class)
-		}
-		largest = max(largest, w)
-	}
-	if largest == 0 {
-		return fmt.Errorf("training artifacts: all class weights are 0")
-	}
-	return nil
-}
 
 // trainingLoss appends the loss that the options ask for.
 func (b *Builder) trainingLoss(logits, label *graph.Value, o TrainingOptions) *graph.Value {
 	switch {
-	case !o.crossEntropy():
+	case !o.CrossEntropy():
 		return b.elementLoss(logits, label, o)
 	case len(o.ClassWeights) == 0 && !o.Mixes:
 		return b.loss(logits, label, o.LabelSmoothing)

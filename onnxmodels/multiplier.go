@@ -7,21 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/artifact"
 )
-
-// RateMultiplier is what the learning rate is multiplied by for the parameters whose names a
-// pattern matches.
-type RateMultiplier struct {
-	// Pattern is one of path.Match, as "layer4.*", "all", or "head", the last layer.
-	Pattern string
-	// Factor is a finite number of 0 or more.
-	Factor float32
-}
 
 // Multipliers finds the factors of the rates of the parameters that are trained, by name; of
 // several patterns that match, the last counts. It is an error if one matches none of them.
-func (n *Network) Multipliers(list []RateMultiplier) (map[string]float32, error) {
+func (n *Network) Multipliers(list []artifact.RateMultiplier) (map[string]float32, error) {
 	factors := map[string]float32{}
 	for _, m := range list {
 		if !(m.Factor >= 0 && m.Factor <= math.MaxFloat32) {
@@ -65,23 +56,4 @@ func headOf(parameters []Parameter) []string {
 		}
 	}
 	return names
-}
-
-// multiplied is the gradient or the step of a parameter, times its multiplier.
-func (b *Builder) multiplied(name string, v *graph.Value) *graph.Value {
-	factor, given := b.multipliers[name]
-	if !given || factor == 1 {
-		return v
-	}
-	return b.Binary("Mul", name+".multiplied", v, b.Floats(name+".multiplier", []int{1}, []float32{factor}))
-}
-
-// multipliedSteps multiplies the parts of the step.
-func (r *rule) multipliedSteps(step *graph.Value) *graph.Value {
-	if len(r.multipliers) == 0 {
-		return step
-	}
-	return r.layers("multiplied", step, len(r.parameters), func(_ string, i int, part *graph.Value) *graph.Value {
-		return r.multiplied(r.parameters[i].Name, part)
-	})
 }

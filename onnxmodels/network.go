@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 )
@@ -109,7 +110,7 @@ func (n *Network) WithMultiLabel(is bool) *Network {
 func (n *Network) MultiLabel() bool { return n.multiLabel }
 
 // Loss is that of WithLoss, else LossCrossEntropy.
-func (n *Network) Loss() string { return cmp.Or(n.loss, LossCrossEntropy) }
+func (n *Network) Loss() string { return cmp.Or(n.loss, artifact.LossCrossEntropy) }
 
 // Classes returns the number of logits.
 func (n *Network) Classes() int { return n.classes }

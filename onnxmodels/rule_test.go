@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
@@ -16,7 +17,7 @@ func adamOptions(kind string) TrainingOptions {
 func TestOptimizerMistakes(t *testing.T) {
 	n := mustCNN(t, 8, []int{4}, 1, 3)
 	with := func(change func(o *TrainingOptions)) TrainingOptions {
-		o := adamOptions(OptimizerAdamW)
+		o := adamOptions(artifact.OptimizerAdamW)
 		change(&o)
 		return o
 	}
@@ -24,11 +25,11 @@ func TestOptimizerMistakes(t *testing.T) {
 		`optimizer "lion" is none of sgd, adam, adamw, lars, lamb`:            {Optimizer: "lion"},
 		`EMA decay 1 is outside 0..1`:                                         {EMADecay: 1},
 		`momentum correction false and EMA decay 0.9`:                         {EMADecay: 0.9, Rates: []float32{1}},
-		`trust coefficient 0 of optimizer "lars" is no finite number above 0`: {Optimizer: OptimizerLARS},
+		`trust coefficient 0 of optimizer "lars" is no finite number above 0`: {Optimizer: artifact.OptimizerLARS},
 		`clipping norm -1 is no finite number`:                                {ClipNorm: -1},
 		`Nesterov's form needs a momentum above 0`:                            {Nesterov: true},
 		`rates of the steps are for momentum SGD`:                             {Momentum: 0.9, Nesterov: true, Rates: []float32{1}},
-		`epsilon 0 of optimizer "adam" is outside`:                            {Optimizer: OptimizerAdam},
+		`epsilon 0 of optimizer "adam" is outside`:                            {Optimizer: artifact.OptimizerAdam},
 		`beta1 1 is outside 0..1`:                                             with(func(o *TrainingOptions) { o.Beta1 = 1 }),
 		`beta2 -1 is outside 0..1`:                                            with(func(o *TrainingOptions) { o.Beta2 = -1 }),
 		`has neither Nesterov's form`:                                         with(func(o *TrainingOptions) { o.Nesterov = true }),
@@ -46,7 +47,7 @@ func TestNamesOfState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Artifacts(adamOptions(OptimizerAdam)); err == nil || !strings.Contains(err.Error(), `the name of parameter "optimizer.weight" begins with "optimizer."`) {
+	if _, err := n.Artifacts(adamOptions(artifact.OptimizerAdam)); err == nil || !strings.Contains(err.Error(), `the name of parameter "optimizer.weight" begins with "optimizer."`) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := n.Artifacts(TrainingOptions{Momentum: 0.9}); err != nil {
@@ -62,11 +63,11 @@ func TestState(t *testing.T) {
 	one := func(names ...string) map[string]int {
 		sizes := map[string]int{}
 		for i, name := range names {
-			sizes[StatePrefix+name] = []int{size, size, 1, 1, 1}[i]
+			sizes[artifact.StatePrefix+name] = []int{size, size, 1, 1, 1}[i]
 		}
 		return sizes
 	}
-	accumulated := adamOptions(OptimizerAdam)
+	accumulated := adamOptions(artifact.OptimizerAdam)
 	accumulated.MicroBatches = 2
 	for _, c := range []struct {
 		o    TrainingOptions
@@ -112,14 +113,14 @@ func TestAveragesBegin(t *testing.T) {
 	}
 	c := a.Complete(n.Initialize(1))
 	for _, p := range c.Trainable {
-		average := c.Parameter(AveragePrefix + p.Name)
+		average := c.Parameter(artifact.AveragePrefix + p.Name)
 		if average == nil || !slices.Equal(average.Data, p.Data) || !slices.Equal(average.Shape, p.Shape) {
 			t.Errorf("the average of %s begins as %v", p.Name, average)
 		}
 	}
-	average := c.Parameter(AveragePrefix + "dense.bias")
+	average := c.Parameter(artifact.AveragePrefix + "dense.bias")
 	average.Data[1] = 7
-	if got := Averaged(c); got.Parameter("dense.bias").Data[1] != 7 || c.Parameter("dense.bias").Data[1] != 0 {
+	if got := artifact.Averaged(c); got.Parameter("dense.bias").Data[1] != 7 || c.Parameter("dense.bias").Data[1] != 0 {
 		t.Errorf("averaged %v of %v", got.Parameter("dense.bias"), c.Parameter("dense.bias"))
 	}
 	var training, eval []string
@@ -148,7 +149,7 @@ func TestAveragesBegin(t *testing.T) {
 // TestWriteCompletes: the checkpoint that is written has the optimizer's state.
 func TestWriteCompletes(t *testing.T) {
 	n := mustCNN(t, 8, []int{4}, 1, 3)
-	a, err := n.Artifacts(adamOptions(OptimizerAdamW))
+	a, err := n.Artifacts(adamOptions(artifact.OptimizerAdamW))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +157,8 @@ func TestWriteCompletes(t *testing.T) {
 	if err := a.Write(dir, n.Initialize(1)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := checkpoint.Read(dir + "/" + CheckpointFile)
-	if err != nil || c.Parameter(StatePrefix+"second_moment") == nil {
+	c, err := checkpoint.Read(dir + "/" + artifact.CheckpointFile)
+	if err != nil || c.Parameter(artifact.StatePrefix+"second_moment") == nil {
 		t.Errorf("checkpoint %v, error %v", c, err)
 	}
 }

@@ -1,6 +1,9 @@
 package onnxmodels
 
-import "onnxlab/onnxmodels/graph"
+import (
+	"onnxlab/onnxmodels/artifact"
+	"onnxlab/onnxmodels/graph"
+)
 
 // move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
 // r in place, where b is the mean over the replicas and share is the share of this
@@ -18,7 +21,7 @@ func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Va
 		b = n.Binary("Mul", name+".unbiased", b, unknown)
 	}
 	delta := n.Binary("Sub", name+".delta", b, n.Binary("Mul", name+".forgotten", running, n.forget(keep)))
-	n.updated = append(n.updated, n.Accumulate(running.Name+GradientFlagSuffix, running, delta, nil))
+	n.updated = append(n.updated, n.Accumulate(running.Name+artifact.GradientFlagSuffix, running, delta, nil))
 }
 
 // forget returns the share of the running statistics that a micro-batch removes: the
@@ -26,7 +29,7 @@ func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Va
 func (n *norm) forget(share float32) *graph.Value {
 	rate, known := n.forgets[share]
 	if !known {
-		name := InputResetGrad + ".forget"
+		name := artifact.InputResetGrad + ".forget"
 		rate = n.Binary("Mul", name, n.resetFlag, n.Scalar(name+".share", share))
 		n.forgets[share] = rate
 	}
@@ -44,7 +47,7 @@ func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown 
 		share = n.Binary("Mul", name+".unbiased", share, unknown)
 	}
 	value := n.Binary("Add", name+".moved", n.Binary("Mul", name+".kept", running, weight.old), n.Binary("Mul", name+".batch", sum, share))
-	n.updated = append(n.updated, n.Accumulate(name+GradientFlagSuffix, running, value, n.reset))
+	n.updated = append(n.updated, n.Accumulate(name+artifact.GradientFlagSuffix, running, value, n.reset))
 }
 
 // weights are the weights of this step in running statistics: of the batch's statistics (new) and
@@ -77,7 +80,7 @@ func (b *Builder) countSteps() *graph.Value {
 		// read before it is overwritten.
 		b.steps = b.Binary("Add", StepCounter+".now", counter, b.resetFlag)
 		moved := b.Binary("Mul", StepCounter+".moved", b.steps, b.resetFlag)
-		b.updated = append(b.updated, b.Accumulate(StepCounter+GradientFlagSuffix, counter, moved, b.reset))
+		b.updated = append(b.updated, b.Accumulate(StepCounter+artifact.GradientFlagSuffix, counter, moved, b.reset))
 	}
 	return b.steps
 }

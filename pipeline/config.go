@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -86,16 +87,20 @@ it. Where a sweep is given, each of its runs is checked too. No data is needed.
 Below "FILE: ok" there is a line with "note:" for what is possible, but may not be
 meant: a warmup that does nothing or takes the whole run, decays beyond its last
 epoch, and images that every epoch leaves out, where the settings tell how many
-there are. Training tells the same when it begins. Notes leave the exit status 0.
+there are. Training tells the same when it begins. Where photographs are streamed and
+are there, a note estimates what an epoch of them takes, from a first batch. Notes
+leave the exit status 0.
 ` + cli.ExitHelp,
-		RunE: func(cmd *cobra.Command, args []string) error { return runConfigCheck(cmd.OutOrStdout(), opts, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runConfigCheck(cmd.Context(), cmd.OutOrStdout(), opts, args)
+		},
 	}
 	opts.Add(cmd)
 	cmd.Flags().Lookup("config").Usage = "another experiment to check, a YAML file"
 	return cmd
 }
 
-func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
+func runConfigCheck(ctx context.Context, out io.Writer, opts configOptions, files []string) error {
 	if opts.Config != "" {
 		files = append([]string{opts.Config}, files...)
 	}
@@ -112,6 +117,13 @@ func runConfigCheck(out io.Writer, opts configOptions, files []string) error {
 			fmt.Fprintf(&found, "%s: ok\n", file)
 			for _, n := range notes {
 				fmt.Fprintln(&found, noteOf(file, n))
+			}
+			estimate, err := photoNote(ctx, file, opts.Sets)
+			if err != nil {
+				return err
+			}
+			if estimate != "" {
+				fmt.Fprintln(&found, estimate)
 			}
 		case errors.As(err, &wrong):
 			faulty++

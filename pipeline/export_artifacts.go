@@ -13,6 +13,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/pipeline/internal/cli"
@@ -35,7 +36,7 @@ func newExportArtifactsCommand() *cobra.Command {
 		Use:   "artifacts",
 		Short: "Write the training artifacts of an experiment",
 		Long: `Write what any client of ONNX Runtime's training API needs to train the network
-of an experiment: ` + onnxmodels.TrainingModelFile + `, ` + onnxmodels.EvalModelFile + `, ` + onnxmodels.OptimizerModelFile + ` and ` + onnxmodels.CheckpointFile + `
+of an experiment: ` + artifact.TrainingModelFile + `, ` + artifact.EvalModelFile + `, ` + artifact.OptimizerModelFile + ` and ` + artifact.CheckpointFile + `
 with the initial parameters. Print the tensors that a client feeds and reads: their
 names, types and shapes, in the order of the API.
 
@@ -97,7 +98,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if !slices.Contains(onnxmodels.Targets(), opts.target) {
 		return cli.BadUsagef("--target %q is none of %s", opts.target, strings.Join(onnxmodels.Targets(), ", "))
 	}
-	if err := errors.Join(cli.RefuseOutput("out", filepath.Join(opts.out, onnxmodels.CheckpointFile)), cli.RefuseDeadLink("out", opts.out)); err != nil {
+	if err := errors.Join(cli.RefuseOutput("out", filepath.Join(opts.out, artifact.CheckpointFile)), cli.RefuseDeadLink("out", opts.out)); err != nil {
 		return err
 	}
 	if opts.given.model != "" {
@@ -171,9 +172,9 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 	if a.MultiLabel {
 		meanings = ofSeveral(meanings)
 	}
-	optimizer := tensorsOf(onnxmodels.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
-	training := tensorsOf(onnxmodels.TrainingModelFile, a.Training, meanings)
-	eval := tensorsOf(onnxmodels.EvalModelFile, a.Eval, meanings)
+	optimizer := tensorsOf(artifact.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
+	training := tensorsOf(artifact.TrainingModelFile, a.Training, meanings)
+	eval := tensorsOf(artifact.EvalModelFile, a.Eval, meanings)
 	eval.Inside = []artifactTensor{{
 		inspect.ValueReport{Name: a.Logits, Type: fmt.Sprintf("float32[%s, %d]", onnxmodels.BatchSymbol, n.Classes())},
 		"logits: the output to export an inference model with",

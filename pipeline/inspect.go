@@ -12,6 +12,7 @@ import (
 	"onnxlab/internal/durable"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/inspect"
@@ -160,7 +161,7 @@ func openInspected(path string) (inspected, error) {
 // newestWithin is what can be inspected of the directory of a run, of its
 // checkpoints, of artifacts or of a sweep; "" if dir is none of them.
 func newestWithin(dir string) string {
-	for _, pattern := range []string{"model.onnx", "checkpoints/step-*", "step-*", onnxmodels.TrainingModelFile, "*/*/model.onnx"} {
+	for _, pattern := range []string{"model.onnx", "checkpoints/step-*", "step-*", artifact.TrainingModelFile, "*/*/model.onnx"} {
 		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
 			return found[len(found)-1]
 		}

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
-	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/pipeline/internal/cli"
@@ -237,10 +237,10 @@ func TestUnrunnableModels(t *testing.T) {
 	artifacts := filepath.Join(t.TempDir(), "artifacts")
 	mustRun(t, "export", "artifacts", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", artifacts)
 	for name, want := range map[string]string{
-		onnxmodels.TrainingModelFile:  "where a classifier of images has one",
-		onnxmodels.EvalModelFile:      "where a classifier of images has one",
-		onnxmodels.OptimizerModelFile: "where a classifier of images has one",
-		onnxmodels.CheckpointFile:     "not an ONNX model",
+		artifact.TrainingModelFile:  "where a classifier of images has one",
+		artifact.EvalModelFile:      "where a classifier of images has one",
+		artifact.OptimizerModelFile: "where a classifier of images has one",
+		artifact.CheckpointFile:     "not an ONNX model",
 	} {
 		path := filepath.Join(artifacts, name)
 		refused(t, path, want, f.running(path))
@@ -282,7 +282,7 @@ func TestPlantedRuns(t *testing.T) {
 		"not an ONNX Runtime training checkpoint": model,
 		"training checkpoint":                     "This is a text.\n",
 		"checkpoint":                              checkpoint[:len(checkpoint)/2],
-		"parameter":                               mustRead(t, filepath.Join(artifacts, onnxmodels.CheckpointFile)),
+		"parameter":                               mustRead(t, filepath.Join(artifacts, artifact.CheckpointFile)),
 	} {
 		manifest.Step++
 		path := plantSnapshot(t, checkpoints, manifest, planted)

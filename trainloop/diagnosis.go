@@ -15,6 +15,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/internal/keyed"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/diagnose"
@@ -414,5 +415,5 @@ func temporary() (path string, remove func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return filepath.Join(dir, onnxmodels.CheckpointFile), func() { _ = os.RemoveAll(dir) }, nil
+	return filepath.Join(dir, artifact.CheckpointFile), func() { _ = os.RemoveAll(dir) }, nil
 }

@@ -7,6 +7,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/schedule"
 )
@@ -186,10 +187,10 @@ func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 }
 
 // multipliers are the optimizer's multipliers of rates, in the form of artifacts.
-func multipliers(s configs.Optimizer) []onnxmodels.RateMultiplier {
-	var list []onnxmodels.RateMultiplier
+func multipliers(s configs.Optimizer) []artifact.RateMultiplier {
+	var list []artifact.RateMultiplier
 	for _, m := range s.Multipliers() {
-		list = append(list, onnxmodels.RateMultiplier{Pattern: m.Pattern, Factor: float32(m.Factor)})
+		list = append(list, artifact.RateMultiplier{Pattern: m.Pattern, Factor: float32(m.Factor)})
 	}
 	return list
 }

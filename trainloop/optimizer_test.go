@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"onnxlab/configs"
-	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/snapshot"
@@ -15,8 +15,8 @@ import (
 
 // TestKindsOfOptimizers: the settings have the kinds that networks are trained by.
 func TestKindsOfOptimizers(t *testing.T) {
-	if got := configs.Choices("optimizer.kind"); !slices.Equal(got, onnxmodels.Optimizers()) {
-		t.Errorf("the settings have %v, networks %v", got, onnxmodels.Optimizers())
+	if got := configs.Choices("optimizer.kind"); !slices.Equal(got, artifact.Optimizers()) {
+		t.Errorf("the settings have %v, networks %v", got, artifact.Optimizers())
 	}
 }
 
@@ -67,7 +67,7 @@ func TestStateIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moment := c.Parameter(onnxmodels.StatePrefix + "second_moment")
+	moment := c.Parameter(artifact.StatePrefix + "second_moment")
 	if moment == nil || !slices.ContainsFunc(moment.Data, func(v float32) bool { return v > 0 }) {
 		t.Errorf("the last checkpoint has the second moment %v", moment)
 	}
@@ -86,7 +86,7 @@ func TestAveragesAreTheModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, average := c.Parameter("dense.weight"), c.Parameter(onnxmodels.AveragePrefix+"dense.weight")
+	raw, average := c.Parameter("dense.weight"), c.Parameter(artifact.AveragePrefix+"dense.weight")
 	if average == nil || slices.Equal(raw.Data, average.Data) {
 		t.Fatalf("the last checkpoint has the average %v", average)
 	}

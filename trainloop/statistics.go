@@ -10,6 +10,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/ort/session"
@@ -34,7 +35,7 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 	if err != nil {
 		return err
 	}
-	m, err := trained(r.network, r.cut).Moments(onnxmodels.Averaged(parameters), onnxmodels.InferenceOptions{Target: r.options.Device.Traits().Target, Block: session.Block()})
+	m, err := trained(r.network, r.cut).Moments(artifact.Averaged(parameters), onnxmodels.InferenceOptions{Target: r.options.Device.Traits().Target, Block: session.Block()})
 	if errors.Is(err, onnxmodels.ErrNoStatistics) {
 		return nil
 	}

@@ -45,6 +45,7 @@ func (l *listing) stream(ctx context.Context, loaded *dataset.Splits, splits []d
 			set.Labels = append(set.Labels, int32(f.class))
 			set.Targets = append(set.Targets, f.targets...)
 			set.Files = append(set.Files, f.name)
+			set.Targets = append(set.Targets, f.targets...)
 		}
 		loaded.Put(split, dataset.NewStreamed(set, photo.NewStream(l.filesOf(files), l.o.stream())))
 		images += len(files)

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 
 	"onnxlab/internal/printable"
-	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
@@ -50,7 +50,7 @@ func Checkpoint(c *checkpoint.Checkpoint) *CheckpointReport {
 	for i, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
 		for _, t := range list {
 			p := parameter(t)
-			p.Trainable, p.State = i == 0, onnxmodels.IsState(t.Name)
+			p.Trainable, p.State = i == 0, artifact.IsState(t.Name)
 			switch {
 			case p.State:
 				r.State++

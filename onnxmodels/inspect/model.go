@@ -15,6 +15,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
 )
@@ -77,7 +78,7 @@ func Model(m *modelfile.Model) *ModelReport {
 	r.Forward, r.Backward = total(r.Nodes, PartForward), total(r.Nodes, PartBackward)
 	r.values(g)
 	for _, v := range g.GetOutput() {
-		if !strings.HasSuffix(v.GetName(), onnxmodels.GradientFlagSuffix) {
+		if !strings.HasSuffix(v.GetName(), artifact.GradientFlagSuffix) {
 			r.Outputs = append(r.Outputs, value(v))
 		}
 	}
@@ -91,12 +92,12 @@ func (r *ModelReport) values(g *onnxpb.Graph) {
 	parameters := parametersOf(g)
 	for _, v := range g.GetInput() {
 		switch name := v.GetName(); {
-		case onnxmodels.IsState(name):
+		case artifact.IsState(name):
 			delete(parameters, name)
 			r.State = append(r.State, value(v))
 		case parameters[name].elements > 0:
 			r.Parameters = append(r.Parameters, value(v))
-		case !onnxmodels.IsGradientInput(name):
+		case !artifact.IsGradientInput(name):
 			r.Inputs = append(r.Inputs, value(v))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/graph"
 )
 
@@ -103,7 +104,7 @@ func operatorName(n *onnxpb.Node) string {
 }
 
 func part(n *onnxpb.Node) string {
-	if strings.HasPrefix(n.GetName(), onnxmodels.BackwardPrefix) {
+	if strings.HasPrefix(n.GetName(), artifact.BackwardPrefix) {
 		return PartBackward
 	}
 	return PartForward
@@ -157,8 +158,8 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 		case onnxmodels.InputLabel, onnxmodels.InputLearningRate, onnxmodels.InputLossScale, onnxmodels.InputDropoutSeed,
 			onnxmodels.InputSecondLabel, onnxmodels.InputLabelShare:
 		default:
-			if !onnxmodels.IsGradientInput(name) {
-				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+onnxmodels.GradientBufferSuffix]}
+			if !artifact.IsGradientInput(name) {
+				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+artifact.GradientBufferSuffix]}
 			}
 		}
 	}

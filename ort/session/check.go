@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
 )
@@ -49,9 +50,9 @@ func (t Training) check() error {
 			targets = sizes[1]
 		case name == onnxmodels.InputLossScale:
 			scales = true
-		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, onnxmodels.IsGradientInput(name):
+		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, artifact.IsGradientInput(name):
 		default:
-			if p := c.Parameter(name); p == nil && onnxmodels.IsState(name) {
+			if p := c.Parameter(name); p == nil && artifact.IsState(name) {
 				err = fmt.Errorf("the checkpoint has no %q, which the optimizer remembers (Artifacts.Complete adds it)", name)
 			} else if p == nil {
 				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)

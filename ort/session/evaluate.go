@@ -12,6 +12,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/modelfile"
 )
@@ -82,7 +83,7 @@ func (t *Trainer) state() (_ *checkpoint.Checkpoint, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path := filepath.Join(dir, onnxmodels.CheckpointFile)
+	path := filepath.Join(dir, artifact.CheckpointFile)
 	if err := t.Save(path); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/ort/library/librarytest"
 )
@@ -157,7 +158,7 @@ func TestGradientFaults(t *testing.T) {
 	if _, err := n.Gradients(onnxmodels.TrainingOptions{Batch: 4, ClassWeights: []float32{1}}); err == nil {
 		t.Error("one weight for ten classes is accepted")
 	}
-	many, err := n.Gradients(onnxmodels.TrainingOptions{Batch: 4, Loss: onnxmodels.LossBinaryCrossEntropy, MultiLabel: true})
+	many, err := n.Gradients(onnxmodels.TrainingOptions{Batch: 4, Loss: artifact.LossBinaryCrossEntropy, MultiLabel: true})
 	if err != nil {
 		t.Fatal(err)
 	}

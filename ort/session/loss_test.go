@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 )
 
 // TestLossesAgreeWithPyTorchAndKeras compares ten steps of losses with weights of classes
@@ -22,14 +23,14 @@ func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
 		"mixed":                    {Mixes: true},
 		"mixed-smoothing":          {Mixes: true, LabelSmoothing: 0.1},
 		"mixed-weights":            {Mixes: true, ClassWeights: weights},
-		"binary":                   {Loss: onnxmodels.LossBinaryCrossEntropy},
-		"binary-smoothing":         {Loss: onnxmodels.LossBinaryCrossEntropy, LabelSmoothing: 0.1},
-		"binary-mixed":             {Loss: onnxmodels.LossBinaryCrossEntropy, Mixes: true},
-		"binary-targets":           {Loss: onnxmodels.LossBinaryCrossEntropy, MultiLabel: true},
-		"binary-targets-smoothing": {Loss: onnxmodels.LossBinaryCrossEntropy, MultiLabel: true, LabelSmoothing: 0.1},
-		"squared":                  {Loss: onnxmodels.LossMeanSquaredError},
-		"squared-mixed-smoothing":  {Loss: onnxmodels.LossMeanSquaredError, Mixes: true, LabelSmoothing: 0.1},
-		"squared-targets":          {Loss: onnxmodels.LossMeanSquaredError, MultiLabel: true},
+		"binary":                   {Loss: artifact.LossBinaryCrossEntropy},
+		"binary-smoothing":         {Loss: artifact.LossBinaryCrossEntropy, LabelSmoothing: 0.1},
+		"binary-mixed":             {Loss: artifact.LossBinaryCrossEntropy, Mixes: true},
+		"binary-targets":           {Loss: artifact.LossBinaryCrossEntropy, MultiLabel: true},
+		"binary-targets-smoothing": {Loss: artifact.LossBinaryCrossEntropy, MultiLabel: true, LabelSmoothing: 0.1},
+		"squared":                  {Loss: artifact.LossMeanSquaredError},
+		"squared-mixed-smoothing":  {Loss: artifact.LossMeanSquaredError, Mixes: true, LabelSmoothing: 0.1},
+		"squared-targets":          {Loss: artifact.LossMeanSquaredError, MultiLabel: true},
 	} {
 		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
 			o.Momentum, o.Target = 0.9, target

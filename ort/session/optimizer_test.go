@@ -7,6 +7,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
@@ -47,7 +48,7 @@ func TestOptimizerAgreesWithKeras(t *testing.T) {
 		g.Input(name, graph.Float, shape)
 		buffer := g.Input(name+"_grad.accumulation.buffer", graph.Float, shape)
 		scaled := g.Binary("Mul", "scaled"+name, gradient, rate)
-		flags = append(flags, g.Accumulate(name+onnxmodels.GradientFlagSuffix, buffer, scaled, reset))
+		flags = append(flags, g.Accumulate(name+artifact.GradientFlagSuffix, buffer, scaled, reset))
 		state.Trainable = append(state.Trainable, checkpoint.Tensor{Name: name, Shape: start.Shape, Data: start.Float32()})
 	}
 	loss := g.Cast("loss", g.Reshape("flat", rate, g.Ints("none"), graph.Shape{}), graph.Float)

@@ -7,28 +7,29 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 )
 
 // remedies are the cases of onnxmodels/testdata/remedies.py.
 func remedies() map[string]onnxmodels.TrainingOptions {
 	lars := func(trust, decay float32) onnxmodels.TrainingOptions {
-		return onnxmodels.TrainingOptions{Optimizer: onnxmodels.OptimizerLARS, Momentum: 0.9, TrustCoefficient: trust, WeightDecay: decay}
+		return onnxmodels.TrainingOptions{Optimizer: artifact.OptimizerLARS, Momentum: 0.9, TrustCoefficient: trust, WeightDecay: decay}
 	}
-	lamb := adam(onnxmodels.OptimizerLAMB)
+	lamb := adam(artifact.OptimizerLAMB)
 	lamb.Epsilon = 1e-6
 	all := map[string]onnxmodels.TrainingOptions{
 		"lars": lars(0.02, 5e-3), "lars-plain": lars(0.05, 0), "lars-corrected": lars(0.02, 5e-3), "lars-corrected-nesterov": lars(0.02, 5e-3),
 		"lamb": lamb, "lamb-no-decay": lamb,
 		"sgd-ema":        {Momentum: 0.9, EMADecay: 0.8},
 		"sgd-ema-warmup": {Momentum: 0.9, EMADecay: 0.5, EMAWarmup: true},
-		"multipliers":    {Momentum: 0.9}, "multipliers-corrected": {Momentum: 0.9}, "multipliers-adamw": adam(onnxmodels.OptimizerAdamW),
+		"multipliers":    {Momentum: 0.9}, "multipliers-corrected": {Momentum: 0.9}, "multipliers-adamw": adam(artifact.OptimizerAdamW),
 		"adamw-ema": rules()["adamw"],
 	}
 	for key, o := range all {
 		o.MomentumCorrection = strings.Contains(key, "corrected")
 		if strings.HasPrefix(key, "multipliers") {
 			o.WeightDecay = 5e-3
-			o.RateMultipliers = []onnxmodels.RateMultiplier{{Pattern: "stage1.*", Factor: 0.1}, {Pattern: "head", Factor: 10}, {Pattern: "dense.bias"}}
+			o.RateMultipliers = []artifact.RateMultiplier{{Pattern: "stage1.*", Factor: 0.1}, {Pattern: "head", Factor: 10}, {Pattern: "dense.bias"}}
 		}
 		o.Nesterov = strings.Contains(key, "nesterov")
 		switch key {
@@ -73,7 +74,7 @@ func TestRemediesAgreeWithPyTorch(t *testing.T) {
 					if e := relativeRMS(float64s(p.Data), want[key+"/final/"+p.Name].Float64()); !(e < within(2e-5, 1e-3)) {
 						t.Errorf("%s after ten steps: relative error %v", p.Name, e)
 					}
-					average := onnxmodels.Averaged(state).Parameter(p.Name)
+					average := artifact.Averaged(state).Parameter(p.Name)
 					if o.EMADecay == 0 {
 						continue
 					}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
@@ -22,12 +23,12 @@ func rules() map[string]onnxmodels.TrainingOptions {
 		change(&o)
 		return o
 	}
-	adamW := with(adam(onnxmodels.OptimizerAdamW), func(o *onnxmodels.TrainingOptions) { o.WeightDecay = 0.5 })
+	adamW := with(adam(artifact.OptimizerAdamW), func(o *onnxmodels.TrainingOptions) { o.WeightDecay = 0.5 })
 	sgd := onnxmodels.TrainingOptions{Momentum: 0.9}
 	return map[string]onnxmodels.TrainingOptions{
-		"adam":           adam(onnxmodels.OptimizerAdam),
-		"adam-decay":     with(adam(onnxmodels.OptimizerAdam), func(o *onnxmodels.TrainingOptions) { o.WeightDecay = 0.02 }),
-		"adam-betas":     with(adam(onnxmodels.OptimizerAdam), func(o *onnxmodels.TrainingOptions) { o.Beta1, o.Beta2, o.Epsilon = 0.8, 0.95, 1e-3 }),
+		"adam":           adam(artifact.OptimizerAdam),
+		"adam-decay":     with(adam(artifact.OptimizerAdam), func(o *onnxmodels.TrainingOptions) { o.WeightDecay = 0.02 }),
+		"adam-betas":     with(adam(artifact.OptimizerAdam), func(o *onnxmodels.TrainingOptions) { o.Beta1, o.Beta2, o.Epsilon = 0.8, 0.95, 1e-3 }),
 		"adamw":          adamW,
 		"adamw-all":      with(adamW, func(o *onnxmodels.TrainingOptions) { o.DecayAll = true }),
 		"adamw-clip":     with(adamW, func(o *onnxmodels.TrainingOptions) { o.ClipNorm = 0.52 }),

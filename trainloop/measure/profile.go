@@ -10,6 +10,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/ort/lossscale"
 	"onnxlab/ort/profile"
 	"onnxlab/trainloop"
@@ -101,7 +102,7 @@ func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
 		onnxmodels.InputImage:        images,
 		onnxmodels.InputLearningRate: binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.001)),
 		onnxmodels.InputLossScale:    binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(lossscale.New().Factor))),
-		onnxmodels.InputResetGrad:    {1},
+		artifact.InputResetGrad:      {1},
 	}
 	for _, l := range labels {
 		feeds[onnxmodels.InputLabel] = binary.LittleEndian.AppendUint64(feeds[onnxmodels.InputLabel], uint64(l))
@@ -132,7 +133,7 @@ func shares(nodes []profile.Node, passes int, key func(profile.Node) string) []S
 		}
 		list[i].Nodes++
 		seconds := n.Seconds * float64(passes)
-		if strings.HasPrefix(n.Name, onnxmodels.BackwardPrefix) {
+		if strings.HasPrefix(n.Name, artifact.BackwardPrefix) {
 			list[i].Backward += seconds
 		} else {
 			list[i].Forward += seconds
@@ -152,7 +153,7 @@ func layerOf(n profile.Node) string {
 	if strings.HasPrefix(n.Name, n.Operator) {
 		return inserted
 	}
-	parts := strings.Split(strings.TrimPrefix(n.Name, onnxmodels.BackwardPrefix), ".")
+	parts := strings.Split(strings.TrimPrefix(n.Name, artifact.BackwardPrefix), ".")
 	if strings.HasPrefix(parts[0], "stage") && len(parts) > 1 {
 		return parts[0] + "." + parts[1]
 	}

@@ -8,6 +8,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/ort/library/librarytest"
 	"onnxlab/ort/profile"
 	"onnxlab/trainloop"
@@ -80,7 +81,7 @@ func TestProfileFeeds(t *testing.T) {
 	feeds := profileFeeds(e, n)
 	for _, input := range a.Training.GetGraph().GetInput() {
 		name := input.GetName()
-		if _, fed := feeds[name]; fed == strings.HasSuffix(name, onnxmodels.GradientBufferSuffix) {
+		if _, fed := feeds[name]; fed == strings.HasSuffix(name, artifact.GradientBufferSuffix) {
 			t.Errorf("%s is fed: %v", name, fed)
 		}
 	}

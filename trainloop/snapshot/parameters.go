@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 )
 
@@ -30,7 +30,7 @@ func Parameters(path string) (*checkpoint.Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = onnxmodels.Averaged(c)
+	c = artifact.Averaged(c)
 	measured, err := checkpoint.Read(filepath.Join(path, statisticsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return c, nil

@@ -18,6 +18,7 @@ import (
 	"onnxlab/internal/onnxpb"
 	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/inspect"
@@ -117,14 +118,14 @@ func readCheckpoint(named, path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(named, err)
 	}
-	return sourceOf(onnxmodels.Averaged(c), named, path)
+	return sourceOf(artifact.Averaged(c), named, path)
 }
 
 // sourceOf makes a source of c, which was read from path.
 func sourceOf(c *checkpoint.Checkpoint, named, path string) (*Source, error) {
 	s := &Source{Path: named, Parameters: append(c.Trainable, c.Frozen...)}
 	s.Parameters = slices.DeleteFunc(s.Parameters, func(t checkpoint.Tensor) bool {
-		return t.Name == onnxmodels.StepCounter || onnxmodels.IsState(t.Name)
+		return t.Name == onnxmodels.StepCounter || artifact.IsState(t.Name)
 	})
 	if from := c.Properties.Strings[propertyFrom]; from != "" {
 		s.Place = "of " + printable.Name(from)

@@ -10,6 +10,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/dataset/evaluation"
 	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/modelfile"
@@ -26,7 +27,7 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 	if err != nil {
 		return err
 	}
-	c = onnxmodels.Averaged(c)
+	c = artifact.Averaged(c)
 	ranges, err := rangesOf(n, c, set)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/dataset/synthetic"
-	"onnxlab/onnxmodels"
+	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop"
@@ -150,9 +150,9 @@ func train(r *report, o options, e *configs.Experiment, set *dataset.Set) (err e
 func newTrainer(r report, dir string) (*session.Trainer, error) {
 	t := session.Training{Height: r.Height, Width: r.Width, BatchSize: r.Batch, MicroBatch: r.MicroBatch}
 	for name, data := range map[string]*[]byte{
-		onnxmodels.TrainingModelFile:  &t.TrainingModel,
-		onnxmodels.OptimizerModelFile: &t.OptimizerModel,
-		onnxmodels.CheckpointFile:     &t.Checkpoint,
+		artifact.TrainingModelFile:  &t.TrainingModel,
+		artifact.OptimizerModelFile: &t.OptimizerModel,
+		artifact.CheckpointFile:     &t.Checkpoint,
 	} {
 		var err error
 		if *data, err = os.ReadFile(filepath.Join(dir, name)); err != nil {

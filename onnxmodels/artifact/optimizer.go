@@ -1,4 +1,4 @@
-package onnxmodels
+package artifact
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
@@ -42,35 +41,33 @@ const StatePrefix = "optimizer."
 // IsState tells whether a tensor of a checkpoint holds the optimizer's state.
 func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
 
-// checkState refuses parameters whose names would make them optimizer state.
-func checkState(parameters []Parameter) error {
-	for _, p := range parameters {
-		if IsState(p.Name) {
-			return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", p.Name, StatePrefix)
-		}
+// CheckName refuses the name of a parameter that would make it optimizer state.
+func CheckName(parameter string) error {
+	if IsState(parameter) {
+		return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", parameter, StatePrefix)
 	}
 	return nil
 }
 
-// updates tells whether the training model computes the step itself, so that the optimizer
+// Updates tells whether the training model computes the step itself, so that the optimizer
 // model only subtracts it. Only plain momentum SGD is left to ONNX Runtime's optimizer.
-func (o TrainingOptions) updates() bool {
-	return o.adaptive() || o.Optimizer == OptimizerLARS || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection || o.averages()
+func (o Options) Updates() bool {
+	return o.adaptive() || o.Optimizer == OptimizerLARS || o.Nesterov || o.ClipNorm > 0 || o.MomentumCorrection || o.Averages()
 }
 
-// adaptive tells whether the optimizer is Adam or AdamW.
-func (o TrainingOptions) adaptive() bool {
+// adaptive tells whether the optimizer is a form of Adam.
+func (o Options) adaptive() bool {
 	return o.Optimizer == OptimizerAdam || o.Optimizer == OptimizerAdamW || o.Optimizer == OptimizerLAMB
 }
 
-func (o TrainingOptions) validateOptimizer() error {
+func (o Options) validateOptimizer() error {
 	if o.Optimizer != "" && !slices.Contains(Optimizers(), o.Optimizer) {
 		return fmt.Errorf("training artifacts: optimizer %q is none of %s", o.Optimizer, strings.Join(Optimizers(), ", "))
 	}
 	if !(o.ClipNorm >= 0 && o.ClipNorm <= math.MaxFloat32) {
 		return fmt.Errorf("training artifacts: clipping norm %v is no finite number of 0 or more", o.ClipNorm)
 	}
-	if len(o.Rates) > 0 && o.updates() {
+	if len(o.Rates) > 0 && o.Updates() {
 		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v, momentum correction %t and EMA decay %v",
 			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection, o.EMADecay)
 	}
@@ -100,13 +97,13 @@ func (o TrainingOptions) validateOptimizer() error {
 	return nil
 }
 
-// optimizerModel returns the model that applies the contents of the gradients' buffers to the
+// OptimizerModel returns the model that applies the contents of the gradients' buffers to the
 // parameters. Its inputs are those that ONNX Runtime expects by name; it does not use the rate.
-func optimizerModel(o TrainingOptions) (*modelfile.Model, error) {
+func OptimizerModel(o Options) (*modelfile.Model, error) {
 	g := op.On(graph.New("optimizer"))
 	g.Input(InputLearningRate, graph.Float, graph.Static(1))
 	step := g.Input("step", graph.Int64, graph.Static(1))
-	if !o.updates() {
+	if !o.Updates() {
 		momentumSGD(g, step, o.Momentum, o.Rates)
 		return g.Model()
 	}
@@ -144,25 +141,4 @@ func optimizerRate(g op.Builder, step *graph.Value, momentum float32, rates []fl
 	index := g.Binary("Sub", "rate.index", step, g.Ints("rate.first", 1))
 	index = g.Binary("Min", "rate.clamped", index, g.Ints("rate.last", int64(len(rates)-1)))
 	return g.Gather("rate", g.Floats("rates", []int{len(rates)}, scaled), index, 0)
-}
-
-// Complete returns a copy of the checkpoint in which missing tensors of the optimizer's state are
-// added, with their values before the first step: zeros, or for averages of parameters the values
-// of the parameters.
-func (a *Artifacts) Complete(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
-	if c == nil {
-		return nil
-	}
-	complete := *c
-	complete.Frozen = slices.Clone(c.Frozen)
-	for _, t := range a.State {
-		if c.Parameter(t.Name) == nil {
-			if p := c.Parameter(averagedName(t.Name)); p != nil {
-				t.Data = p.Data
-			}
-			t.Data = slices.Clone(t.Data)
-			complete.Frozen = append(complete.Frozen, t)
-		}
-	}
-	return &complete
 }

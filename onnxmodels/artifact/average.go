@@ -1,4 +1,4 @@
-package onnxmodels
+package artifact
 
 import (
 	"slices"
@@ -15,12 +15,12 @@ const AveragePrefix = StatePrefix + "ema."
 // emaCounter counts the steps of averages that warm up.
 const emaCounter = "ema_steps"
 
-// averages tells whether parameters are averaged.
-func (o TrainingOptions) averages() bool { return o.EMADecay > 0 }
+// Averages tells whether parameters are averaged.
+func (o Options) Averages() bool { return o.EMADecay > 0 }
 
-// averagedName is the name of the parameter that a tensor is the average of; "" if it is no
+// AveragedName is the name of the parameter that a tensor is the average of; "" if it is no
 // average.
-func averagedName(name string) string {
+func AveragedName(name string) string {
 	if parameter, is := strings.CutPrefix(name, AveragePrefix); is {
 		return parameter
 	}
@@ -40,18 +40,6 @@ func Averaged(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	return &averaged
 }
 
-// averaged declares the average of a parameter. Only the training model computes with the
-// parameter itself.
-func (b *Builder) averaged(p Parameter, v *graph.Value) *graph.Value {
-	a := b.Input(AveragePrefix+p.Name, graph.Float, v.Shape)
-	b.averageValues[p.Name] = a
-	if b.Training {
-		b.state = append(b.state, checkpoint.Tensor{Name: a.Name, Shape: p.Shape, Data: make([]float32, elements(p.Shape))})
-		return v
-	}
-	return a
-}
-
 // averageShare is 1 − d, the share of a parameter's value that its average takes in this
 // step.
 func (r *rule) averageShare() *graph.Value {
@@ -66,9 +54,9 @@ func (r *rule) averageShare() *graph.Value {
 }
 
 // averageOf moves the average of a parameter towards what it is after the step.
-func (r *rule) averageOf(p Parameter, w, step, share *graph.Value) {
-	a, name := r.averageValues[p.Name], "ema."+p.Name
-	distance := r.Binary("Sub", name+".distance", r.Binary("Sub", name+".next", w, step), a)
+func (r *rule) averageOf(w Weight, step, share *graph.Value) {
+	a, name := w.Average, "ema."+w.Value.Name
+	distance := r.Binary("Sub", name+".distance", r.Binary("Sub", name+".next", w.Value, step), a)
 	change := r.Binary("Mul", name+".change", distance, share)
 	if r.ready != nil {
 		change = r.Where(name+".ready", r.ready, change, r.vector("zero", 0))

@@ -1,10 +1,9 @@
-package onnxmodels
+package artifact
 
 import (
-	"slices"
-
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // rule is the optimizer's rule as a part of the training graph. It takes the mean
@@ -16,41 +15,67 @@ import (
 // checkpoint that are not parameters of a layer, and that are updated in place, as running
 // statistics are.
 type rule struct {
-	*Builder
-	TrainingOptions
-	parameters         []Parameter
-	weights, gradients []*graph.Value // one for each parameter
-	buffers            []*graph.Value
-	rate               *graph.Value // the learning rate of the step, float32 [1]
+	op.Builder
+	Options
+	weights   []Weight
+	gradients []*graph.Value // one for each weight, summed over micro-batches
+	buffers   []*graph.Value
+	rate      *graph.Value // the learning rate of the step, float32 [1]
 	// missing is the number of micro-batches of the step that are still to come, and last is
 	// true if there are none. Both are nil if a step has only one micro-batch. ready is true
 	// in the last micro-batch if the gradients are finite; it is nil if it is always true.
 	missing, last, ready *graph.Value
+
+	updated []*graph.Value
+	tensors []checkpoint.Tensor // that the rule remembers
 }
 
-// appendRule appends the rule of the options for the gradients of the parameters.
-func (b *Builder) appendRule(parameters []Parameter, weights []*graph.Value, gradients map[*graph.Value]*graph.Value, rate, reset *graph.Value, o TrainingOptions) {
-	b.Prefix(BackwardPrefix + StatePrefix) // so that a profile shows the rule as one layer
-	r := &rule{Builder: b, TrainingOptions: o, rate: rate}
+// Weight is a parameter that is trained.
+type Weight struct {
+	// Value is the parameter itself, whose name is the parameter's, and Gradient that of
+	// the mean loss of a micro-batch by it. Average is its moving average, nil if none is
+	// kept.
+	Value, Gradient, Average *graph.Value
+	// Decay tells that weight decay applies.
+	Decay bool
+	// Multiplier is what its learning rate is multiplied by.
+	Multiplier float32
+}
+
+// Update is where a rule is appended to a training graph.
+type Update struct {
+	// Builder is that of the graph.
+	op.Builder
+	Weights []Weight
+	// Rate is the learning rate, float32 [1], and Reset tells, as bool [1], the first
+	// micro-batch of a step.
+	Rate, Reset *graph.Value
+}
+
+// Append appends the rule of the options. It returns the flags of what was updated, which
+// are to be outputs, and the tensors that the rule remembers, as they are before the first
+// step. Without Updates there is nothing to append.
+func (u Update) Append(o Options) (updated []*graph.Value, state []checkpoint.Tensor) {
+	u.Prefix(BackwardPrefix + StatePrefix) // so that a profile shows the rule as one layer
+	r := &rule{Builder: u.Builder, Options: o, rate: u.Rate}
 	for _, decays := range []bool{true, false} {
-		for i, p := range parameters {
-			if (p.Decay || o.DecayAll) == decays {
-				r.parameters, r.weights = append(r.parameters, p), append(r.weights, weights[i])
-				r.gradients = append(r.gradients, gradients[weights[i]])
+		for _, w := range u.Weights {
+			if (w.Decay || o.DecayAll) == decays {
+				r.weights, r.gradients = append(r.weights, w), append(r.gradients, w.Gradient)
 			}
 		}
 	}
 	for _, w := range r.weights {
-		r.buffers = append(r.buffers, b.Input(w.Name+GradientBufferSuffix, w.Elem, w.Shape))
+		r.buffers = append(r.buffers, r.Input(w.Value.Name+GradientBufferSuffix, w.Value.Elem, w.Value.Shape))
 	}
-	r.accumulate(reset)
-	g := r.flat("gradient", r.gradients)
-	g = r.clipped(g)
+	r.accumulate(u.Reset)
+	g := r.clipped(r.flat("gradient", r.gradients))
 	if o.adaptive() {
 		r.finish(r.adam(g))
 	} else {
 		r.finish(r.momentum(g))
 	}
+	return r.updated, r.tensors
 }
 
 // accumulate adds up the gradients of a step's micro-batches and counts the micro-batches.
@@ -100,7 +125,7 @@ func (r *rule) askFinite(norm *graph.Value) {
 // gradient. LARS scales the gradient of each layer before that.
 func (r *rule) momentum(gradient *graph.Value) *graph.Value {
 	g := r.decayed(gradient)
-	if r.Optimizer == OptimizerLARS {
+	if r.Options.Optimizer == OptimizerLARS {
 		g = r.lars(gradient, g)
 	}
 	if !r.MomentumCorrection {
@@ -125,7 +150,7 @@ func (r *rule) momentum(gradient *graph.Value) *graph.Value {
 // the moving averages of the gradients and of their squares. AdamW adds rate·λ·w; so does LAMB,
 // which then scales the step of each layer.
 func (r *rule) adam(g *graph.Value) *graph.Value {
-	if r.Optimizer == OptimizerAdam {
+	if r.Options.Optimizer == OptimizerAdam {
 		g = r.decayed(g)
 	}
 	m, filled1 := r.average("first_moment", g, r.Beta1)
@@ -134,14 +159,14 @@ func (r *rule) adam(g *graph.Value) *graph.Value {
 	divisor := r.Binary("Add", "divisor", root, r.vector("epsilon", float32(r.Epsilon)))
 	step := r.Binary("Div", "direction", m, divisor)
 	rate := r.Binary("Div", "first_moment.rate", r.rate, filled1)
-	if r.Optimizer == OptimizerAdam {
+	if r.Options.Optimizer == OptimizerAdam {
 		return r.scaled("step", step, rate)
 	}
 	step = r.scaled("adam", step, rate)
 	if r.decaying() > 0 {
 		step = r.Binary("Add", "step", step, r.decay(r.Binary("Mul", "decay.rate", r.rate, r.vector("decay.factor", r.WeightDecay))))
 	}
-	if r.Optimizer == OptimizerLAMB {
+	if r.Options.Optimizer == OptimizerLAMB {
 		step = r.lamb(step)
 	}
 	return step
@@ -171,16 +196,16 @@ func (r *rule) finish(step *graph.Value) {
 		step = r.Where("step.last", r.last, step, r.flat("sums", r.gradients))
 	}
 	var share *graph.Value
-	if r.TrainingOptions.averages() {
+	if r.Options.Averages() {
 		share = r.averageShare()
 	}
 	always := r.Cast("always", r.vector("one", 1), graph.Bool)
 	for i, part := range r.Parts("steps", step, r.sizes(len(r.weights))...) {
 		w := r.weights[i]
-		shaped := r.View("step.part", part, w.Shape.Sizes()...)
-		r.updated = append(r.updated, r.Accumulate(w.Name+GradientFlagSuffix, r.buffers[i], shaped, always))
+		shaped := r.View("step.part", part, w.Value.Shape.Sizes()...)
+		r.updated = append(r.updated, r.Accumulate(w.Value.Name+GradientFlagSuffix, r.buffers[i], shaped, always))
 		if share != nil {
-			r.averageOf(r.parameters[i], w, shaped, share)
+			r.averageOf(w, shaped, share)
 		}
 	}
 }
@@ -189,11 +214,11 @@ func (r *rule) finish(step *graph.Value) {
 func (r *rule) sizes(n int) []int {
 	sizes := make([]int, n, n+1)
 	rest := 0
-	for i, p := range r.parameters {
-		if i < n {
-			sizes[i] = elements(p.Shape)
+	for i, w := range r.weights {
+		if size, _ := w.Value.Shape.Elements(); i < n {
+			sizes[i] = size
 		} else {
-			rest += elements(p.Shape)
+			rest += size
 		}
 	}
 	if rest > 0 {
@@ -213,7 +238,7 @@ func (r *rule) decayed(g *graph.Value) *graph.Value {
 // decaying returns the number of parameters with weight decay, which come first.
 func (r *rule) decaying() int {
 	n := 0
-	for r.WeightDecay > 0 && n < len(r.parameters) && (r.parameters[n].Decay || r.DecayAll) {
+	for r.WeightDecay > 0 && n < len(r.weights) && (r.weights[n].Decay || r.DecayAll) {
 		n++
 	}
 	return n
@@ -221,10 +246,15 @@ func (r *rule) decaying() int {
 
 // decay appends a vector: factor times the parameters with weight decay, and zeros for the others.
 func (r *rule) decay(factor *graph.Value) *graph.Value {
-	n, rest := r.decaying(), 0
-	parts := slices.Clone(r.weights[:n])
-	for _, p := range r.parameters[n:] {
-		rest += elements(p.Shape)
+	var parts []*graph.Value
+	rest := 0
+	for i, w := range r.weights {
+		if i < r.decaying() {
+			parts = append(parts, w.Value)
+			continue
+		}
+		size, _ := w.Value.Shape.Elements()
+		rest += size
 	}
 	if rest > 0 {
 		parts = append(parts, r.Floats("decay.none", []int{rest}, make([]float32, rest)))
@@ -235,7 +265,7 @@ func (r *rule) decay(factor *graph.Value) *graph.Value {
 // state declares a tensor of the checkpoint that is 0 before the first step.
 func (r *rule) state(name string, size int) *graph.Value {
 	t := checkpoint.Tensor{Name: StatePrefix + name, Shape: []int{size}, Data: make([]float32, size)}
-	r.Builder.state = append(r.Builder.state, t)
+	r.tensors = append(r.tensors, t)
 	return r.Input(t.Name, graph.Float, graph.Static(size))
 }
 

@@ -1,4 +1,4 @@
-package onnxmodels
+package artifact
 
 import (
 	"slices"
@@ -16,7 +16,7 @@ func (r *rule) lars(g, decayed *graph.Value) *graph.Value {
 	n := r.scaledLayers()
 	gradients := r.Parts("lars.gradients", g, r.sizes(n)...)
 	return r.layers("lars", decayed, n, func(name string, i int, part *graph.Value) *graph.Value {
-		w, g := r.norm(name+".weight", r.weights[i]), r.norm(name+".gradient", gradients[i])
+		w, g := r.norm(name+".weight", r.weights[i].Value), r.norm(name+".gradient", gradients[i])
 		divisor := g
 		if r.WeightDecay > 0 {
 			divisor = r.Binary("Add", name+".divisor", g, r.scaled(name+".decay", w, r.vector("decay.factor", r.WeightDecay)))
@@ -30,7 +30,7 @@ func (r *rule) lars(g, decayed *graph.Value) *graph.Value {
 // You et al. 2020, with the identity for φ.
 func (r *rule) lamb(step *graph.Value) *graph.Value {
 	return r.layers("lamb", step, r.scaledLayers(), func(name string, i int, part *graph.Value) *graph.Value {
-		w, u := r.norm(name+".weight", r.weights[i]), r.norm(name+".update", part)
+		w, u := r.norm(name+".weight", r.weights[i].Value), r.norm(name+".update", part)
 		ratio := r.Binary("Div", name+".ratio", r.scaled(name+".share", w, r.rate), u)
 		return r.scaled(name+".step", part, r.trusted(name, ratio, w, u))
 	})
@@ -40,7 +40,7 @@ func (r *rule) lamb(step *graph.Value) *graph.Value {
 // ones.
 func (r *rule) scaledLayers() int {
 	n := 0
-	for n < len(r.parameters) && (r.parameters[n].Decay || r.DecayAll) {
+	for n < len(r.weights) && (r.weights[n].Decay || r.DecayAll) {
 		n++
 	}
 	return n
@@ -56,7 +56,7 @@ func (r *rule) trusted(name string, ratio, x, y *graph.Value) *graph.Value {
 func (r *rule) layers(name string, v *graph.Value, n int, change func(name string, i int, part *graph.Value) *graph.Value) *graph.Value {
 	parts := slices.Clone(r.Parts(name+".parts", v, r.sizes(n)...))
 	for i := range n {
-		parts[i] = change(name+"."+r.parameters[i].Name, i, parts[i])
+		parts[i] = change(name+"."+r.weights[i].Value.Name, i, parts[i])
 	}
 	return r.Concat(name, parts, 0, v.Shape[0])
 }

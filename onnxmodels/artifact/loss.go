@@ -1,0 +1,72 @@
+package artifact
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// The losses of [TrainingOptions].
+const (
+	// LossCrossEntropy is that of the softmax of the logits, for images of one class each.
+	LossCrossEntropy = "cross_entropy"
+	// LossBinaryCrossEntropy is that of the sigmoid of each logit, so that each class is a
+	// question of its own: PyTorch's BCEWithLogitsLoss. An image may have several classes.
+	LossBinaryCrossEntropy = "binary_cross_entropy"
+	// LossMeanSquaredError is the mean of the squares of the differences between logits
+	// and targets, which are 1 for the classes that an image has and 0 for the others
+	// (Hui and Belkin 2021): PyTorch's MSELoss.
+	LossMeanSquaredError = "mean_squared_error"
+)
+
+// Losses lists the losses.
+func Losses() []string {
+	return []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}
+}
+
+func (o Options) CrossEntropy() bool { return o.Loss == "" || o.Loss == LossCrossEntropy }
+
+func CheckLoss(loss string) error {
+	if loss != "" && !slices.Contains(Losses(), loss) {
+		return fmt.Errorf("loss %q is none of %s", loss, strings.Join(Losses(), ", "))
+	}
+	return nil
+}
+
+// validateLoss tells what does not go with the loss.
+func (o Options) validateLoss() error {
+	if err := CheckLoss(o.Loss); err != nil {
+		return fmt.Errorf("training artifacts: %w", err)
+	}
+	switch {
+	case !o.CrossEntropy() && len(o.ClassWeights) > 0:
+		return fmt.Errorf("training artifacts: class weights are for loss %q and not for %q", LossCrossEntropy, o.Loss)
+	case o.CrossEntropy() && o.MultiLabel:
+		return fmt.Errorf("training artifacts: targets are for losses %q and %q: cross-entropy is for one class an image", LossBinaryCrossEntropy, LossMeanSquaredError)
+	case o.MultiLabel && o.Mixes:
+		return fmt.Errorf("training artifacts: targets have the shares of mixed images in them, and no second labels")
+	}
+	return nil
+}
+
+// ValidateWeights checks the class weights, given the number of classes.
+func (o Options) ValidateWeights(classes int) error {
+	if len(o.ClassWeights) == 0 {
+		return nil
+	}
+	if len(o.ClassWeights) != classes {
+		return fmt.Errorf("training artifacts: %d class weights for %d classes", len(o.ClassWeights), classes)
+	}
+	largest := float32(0)
+	for class, w := range o.ClassWeights {
+		if !(w >= 0 && w <= math.MaxFloat32) {
+			return fmt.Errorf("training artifacts: weight %v of class %d is no finite number of 0 or more", w, class)
+		}
+		largest = max(largest, w)
+	}
+	if largest == 0 {
+		return fmt.Errorf("training artifacts: all class weights are 0")
+	}
+	return nil
+}
