@@ -43,7 +43,6 @@ func (l *listing) stream(ctx context.Context, loaded *dataset.Splits, splits []d
 		set := dataset.Set{Name: Name, Classes: l.classes, Height: l.o.Height, Width: l.o.Width, Decoder: l.o.Decoder.String()}
 		for _, f := range files {
 			set.Labels = append(set.Labels, int32(f.class))
-			set.Targets = append(set.Targets, f.targets...)
 			set.Files = append(set.Files, f.name)
 			set.Targets = append(set.Targets, f.targets...)
 		}
