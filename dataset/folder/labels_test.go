@@ -71,6 +71,30 @@ func TestLabelledSplits(t *testing.T) {
 	}
 }
 
+// TestLabelsOfStreams: images that are read as they are needed have the same targets, and
+// the set's hash depends on them.
+func TestLabelsOfStreams(t *testing.T) {
+	hashes := map[string]bool{}
+	for _, row := range []string{"x|y", "x"} {
+		dir := datatest.WriteFiles(t, map[string][]byte{"labels.csv": []byte("file,labels\na.png," + row + "\nb.png,y\n"), "a.png": encode(t, 5, 4, red), "b.png": encode(t, 5, 4, blue)})
+		s, err := Load(t.Context(), Options{Path: dir, Labels: "labels.csv", Height: 8, Width: 8, Stream: true}, dataset.All)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "a.png [1 1] 0, b.png [0 1] 1"
+		if row == "x" {
+			want = "a.png [1 0] 0, b.png [0 1] 1"
+		}
+		if got := targetsOf(s.All); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		hashes[s.All.Hash()] = true
+	}
+	if len(hashes) != 2 {
+		t.Error("other targets have the same hash")
+	}
+}
+
 // TestLabelFaults: what is wrong is told with its line.
 func TestLabelFaults(t *testing.T) {
 	for text, want := range map[string]string{
