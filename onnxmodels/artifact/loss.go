@@ -25,8 +25,10 @@ func Losses() []string {
 	return []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}
 }
 
+// CrossEntropy tells whether the loss is LossCrossEntropy, the default.
 func (o Options) CrossEntropy() bool { return o.Loss == "" || o.Loss == LossCrossEntropy }
 
+// CheckLoss returns an error if there is no such loss. An empty name is the default.
 func CheckLoss(loss string) error {
 	if loss != "" && !slices.Contains(Losses(), loss) {
 		return fmt.Errorf("loss %q is none of %s", loss, strings.Join(Losses(), ", "))

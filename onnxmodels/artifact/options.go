@@ -101,6 +101,8 @@ type Options struct {
 // micro-batches.
 const maxBatch = 1 << 20
 
+// Validate returns an error if the options contradict each other or are out of range. The target
+// and the network are checked by Network.Artifacts of package onnxmodels.
 func (o Options) Validate() error {
 	for _, f := range []struct {
 		name  string

@@ -196,7 +196,7 @@ func (r *rule) finish(step *graph.Value) {
 		step = r.Where("step.last", r.last, step, r.flat("sums", r.gradients))
 	}
 	var share *graph.Value
-	if r.Options.Averages() {
+	if r.Averages() {
 		share = r.averageShare()
 	}
 	always := r.Cast("always", r.vector("one", 1), graph.Bool)
