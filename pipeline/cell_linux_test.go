@@ -26,7 +26,7 @@ func longSweep(t *testing.T) string {
 	config := `
 data: {source: synthetic, train: 512, validation: 64}
 model: {widths: [4], convolutions: 1}
-train: {epochs: 30, batch_size: 16, checkpoint_steps: 8}
+train: {epochs: 150, batch_size: 16, checkpoint_steps: 8}
 optimizer: {learning_rate: 0.05, reference_batch: 16}
 schedule: {decay_epochs: []}
 runtime: {threads: 1}

@@ -190,10 +190,10 @@ func TestPlantedModels(t *testing.T) {
 // unrunnableModels are models that can be described and not run, by what the
 // command says of them.
 var unrunnableModels = map[string]func(m *onnxpb.Model){
-	"Evil":                        func(m *onnxpb.Model) { operator(m, "Relu").OpType = proto.String("Evil") },
-	"com.evil":                    func(m *onnxpb.Model) { operator(m, "Relu").Domain = proto.String("com.evil") },
-	"pset 99":                     func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
-	"at most 16384 pixels a side": func(m *onnxpb.Model) { widen(m.Graph.Input[0]) },
+	"Evil":                func(m *onnxpb.Model) { operator(m, "Relu").OpType = proto.String("Evil") },
+	"com.evil":            func(m *onnxpb.Model) { operator(m, "Relu").Domain = proto.String("com.evil") },
+	"pset 99":             func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
+	"16384 pixels a side": func(m *onnxpb.Model) { widen(m.Graph.Input[0]) },
 	// Found when they run.
 	"Conv": func(m *onnxpb.Model) { attributeOf(operator(m, "Conv"), "kernel_shape").Ints = []int64{5, 5} },
 	`run "`: func(m *onnxpb.Model) {

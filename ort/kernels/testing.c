@@ -15,11 +15,18 @@ const kernels *tested;
 int comparisons, failures;
 static char name[200];
 
+// The state of uniform's random numbers.
+static unsigned long long state;
+
+// set_name also begins the random numbers anew, from the name, so that the values of a test do
+// not depend on the tests before it.
 void set_name(const char *format, ...) {
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(name, sizeof name, format, arguments);
 	va_end(arguments);
+	state = 0;
+	for (const char *c = name; *c != 0; c++) state = state * 6364136223846793005 + (unsigned char)*c;
 }
 
 // Tasks that threads take, one after the other.
@@ -56,7 +63,6 @@ float *new_floats(long n) {
 }
 
 double uniform(void) {
-	static unsigned long long state;
 	state = state * 6364136223846793005 + 1442695040888963407;
 	return (double)(state >> 33) / (1u << 30) - 1;
 }

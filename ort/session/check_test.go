@@ -55,7 +55,7 @@ func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 		change func(t *Training, c *checkpoint.Checkpoint)
 		want   string
 	}{
-		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = -4 }, "images of -4x4 pixels, but the training model takes [2 4 4 3]"},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = -4 }, "images of -4x4 pixels in 3 channels, but the training model takes [2 4 4 3]"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = 1 << 40 }, "images of 1099511627776x4 pixels"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.BatchSize = 4 }, "micro-batches of 4 images, but the training model is for 2 at once"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.Drops = false }, "dropout_seed"},

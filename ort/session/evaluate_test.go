@@ -208,7 +208,7 @@ func TestTrainingOfNetwork(t *testing.T) {
 		"a batch of 24 images has 6 micro-batches of 4, but the artifacts are for 3": {Network: n, Artifacts: fixed, BatchSize: 24},
 		"micro-batches of 6 images, but the training model is for 4 at once":         {Network: n, Artifacts: fixed, BatchSize: 18, MicroBatch: 6},
 		"micro-batches of 4 images do not divide a batch of 10":                      {Network: n, Artifacts: open, BatchSize: 10, MicroBatch: 4},
-		"images of 7x6 pixels, but the training model takes [4 6 6 3]":               {Network: n, Artifacts: fixed, Height: 7, Width: 6},
+		"images of 7x6 pixels in 3 channels, but the training model takes [4 6 6 3]": {Network: n, Artifacts: fixed, Height: 7, Width: 6},
 		"a batch of 1 images has 1 micro-batches of 1, but the artifacts are for 2":  {Network: n, Artifacts: open, BatchSize: 1},
 	} {
 		if _, err := NewTrainer(training, Options{}); err == nil || !strings.Contains(err.Error(), want) {

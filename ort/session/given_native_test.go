@@ -30,9 +30,11 @@ func outside(t *testing.T, n *onnxmodels.Network) *onnxmodels.Network {
 	return given
 }
 
-// TestGivenTargetsAgree trains models from outside that are wide enough for onnxlab's
-// operators: by these and by ONNX Runtime's, the loss is the same, and so is what a step
-// changes, but where a ReLU at whose edge a value lies is open in one and shut in the other.
+// TestGivenTargetsAgree trains given models that are wide enough for onnxlab's operators. By
+// these and by ONNX Runtime's, the loss is the same, and so is what a step changes. Values that
+// lie at the edge of a ReLU may fall on either side of it, and biases before another
+// normalisation have no gradient but rounding errors: where the targets cpu and portable, both
+// of ONNX Runtime's operators, differ more than the limits, twice their difference is allowed.
 func TestGivenTargetsAgree(t *testing.T) {
 	const side, images = 32, 8
 	resnet, err := onnxmodels.ResNet(onnxmodels.ResNetOptions{
@@ -49,27 +51,35 @@ func TestGivenTargetsAgree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := outside(t, n)
 			begin := n.Initialize(1)
-			var losses [2]float64
-			var ends [2]*checkpoint.Checkpoint
-			for i, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetNative} {
+			var losses [3]float64
+			var ends [3]*checkpoint.Checkpoint
+			for i, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative} {
 				o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target, Block: Block()}
 				losses[i], ends[i] = stepOnce(t, trainer(t, n, begin, setup{o, images, images}), images, side)
 			}
-			if !(math.Abs(losses[1]-losses[0]) <= 1e-5*losses[0]) {
-				t.Errorf("loss %v, want %v", losses[1], losses[0])
+			if !(math.Abs(losses[2]-losses[0]) <= 1e-5*losses[0]) {
+				t.Errorf("loss %v, want %v", losses[2], losses[0])
 			}
-			var errors []float64
-			for _, p := range ends[0].Trainable {
-				from, got := begin.Parameter(p.Name).Data, ends[1].Parameter(p.Name).Data
-				errors = append(errors, relativeRMS(changes(got, from), changes(p.Data, from)))
-			}
-			slices.Sort(errors)
-			t.Logf("of %d parameters: median %.1g, most %.1g", len(errors), errors[len(errors)/2], errors[len(errors)-1])
-			if median, most := errors[len(errors)/2], errors[len(errors)-1]; !(median < 1e-3 && most < 5e-2) {
+			otherMedian, otherMost := differences(begin, ends[0], ends[1])
+			median, most := differences(begin, ends[0], ends[2])
+			t.Logf("median %.1g and most %.1g, by target cpu %.1g and %.1g", median, most, otherMedian, otherMost)
+			if !(median < max(1e-3, 2*otherMedian) && most < max(5e-2, 2*otherMost)) {
 				t.Errorf("what a step changes differs by %v in the median parameter, by %v at most", median, most)
 			}
 		})
 	}
+}
+
+// differences returns the relative differences between what a step changed in two ways: that of
+// the median parameter and the largest.
+func differences(begin, want, got *checkpoint.Checkpoint) (median, most float64) {
+	var errors []float64
+	for _, p := range want.Trainable {
+		from := begin.Parameter(p.Name).Data
+		errors = append(errors, relativeRMS(changes(got.Parameter(p.Name).Data, from), changes(p.Data, from)))
+	}
+	slices.Sort(errors)
+	return errors[len(errors)/2], errors[len(errors)-1]
 }
 
 // stepOnce does one step on images of the size, and returns the loss and what is then.
