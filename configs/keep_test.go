@@ -135,7 +135,7 @@ func TestHashAndDiff(t *testing.T) {
 	b.Train.CacheFeatures, b.Train.Loss, b.Augment.Without = true, LossMeanSquaredError, []string{"zoom"}
 	aside := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
-		"model.path": true, "model.head": true, "model.train": true, "model.batchnorm.mode": true, // without a model from outside
+		"model.path": true, "model.head": true, "model.train": true, "model.batchnorm.mode": true, // without a given model
 		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
 		"data.validation_share": true, "data.labels": true, "data.broken": true, "data.image_memory": true, "data.read": true, "data.memory": true, "data.decoder": true,
 		"runtime.tf32": true, "runtime.precision": true, // on the CPU
@@ -390,7 +390,7 @@ func TestChoices(t *testing.T) {
 	}
 }
 
-// TestCacheFeatures: features are kept of a model from outside, whose images nothing changes.
+// TestCacheFeatures: features are kept of a given model, whose images nothing changes.
 func TestCacheFeatures(t *testing.T) {
 	const given = "model: {kind: onnx, path: m.onnx, normalize: imagenet}\ntrain: {cache_features: true}\n"
 	for text, want := range map[string]string{

@@ -185,7 +185,7 @@ func (b *Builder) takeReset() {
 }
 
 // lower replaces operators of the graph by those that the target runs. given reports whether
-// the graph is that of a model from outside.
+// the graph is that of a given model.
 func (b *Builder) lower(target string, block int, given bool) {
 	switch {
 	case b.Err() != nil:

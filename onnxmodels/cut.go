@@ -14,7 +14,7 @@ import (
 // InputFeatures is the input of a network that begins at a cut: float32 [batch, features].
 const InputFeatures = "features"
 
-// Cut is a model from elsewhere in two parts. Training does not change the lower part: all its
+// Cut is a given model in two parts. Training does not change the lower part: all its
 // parameters are frozen, its batch normalisation uses the running statistics, and it has no
 // dropout. So its output for an image, the image's features, is the same in every epoch.
 type Cut struct {
@@ -30,12 +30,12 @@ type Cut struct {
 	lower, upper []*graph.Node
 }
 
-// Cut cuts the network of a model from elsewhere behind the last values that training does not
+// Cut cuts the network of a given model behind the last values that training does not
 // change. It returns an error if there are no such values because the first layers are trained,
-// or if the network is not a model from elsewhere.
+// or if the network is not a given model.
 func (n *Network) Cut() (*Cut, error) {
 	if n.given == nil {
-		return nil, errors.New("cut the network: only a model from outside has frozen layers")
+		return nil, errors.New("cut the network: only a given model has frozen layers")
 	}
 	s := n.given.split()
 	if s.images {

@@ -75,7 +75,7 @@ func TestCutRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := own.Cut(); err == nil || !strings.Contains(err.Error(), "only a model from outside") {
+	if _, err := own.Cut(); err == nil || !strings.Contains(err.Error(), "only a given model") {
 		t.Errorf("a network of our own: %v", err)
 	}
 }

@@ -81,7 +81,7 @@ func NormalizationOf(m *modelfile.Model) (Normalization, error) {
 	return Normalization{}, errors.New("the model's metadata do not tell how it takes images: say 0..1, -1..1, 0..255, imagenet or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION")
 }
 
-// GivenOptions say how a model from elsewhere is trained.
+// GivenOptions say how a given model is trained.
 type GivenOptions struct {
 	// Normalization, if not nil, is put before the model, whose input is then InputImage,
 	// as in other networks. If it is nil, the model keeps its own input.
@@ -109,7 +109,7 @@ const (
 	BatchNormFreeze = "freeze"
 )
 
-// Given returns the network of a model from elsewhere. Its parameters have their names in the
+// Given returns the network of a given model. Its parameters have their names in the
 // file, and start with the file's values.
 func Given(m *importer.Model, o GivenOptions) (*Network, error) {
 	switch o.BatchNorm {
@@ -153,7 +153,7 @@ func (g *given) checkNormalization() error {
 	return nil
 }
 
-// given is a model from elsewhere as a layer.
+// given is a given model as a layer.
 type given struct {
 	*importer.Model
 	GivenOptions

@@ -71,7 +71,7 @@ func residual(t *testing.T) *Network {
 	return n
 }
 
-// outside is a network as a model from outside that trains.
+// outside is a network as a given model that trains.
 func outside(t *testing.T, n *Network) *Network {
 	t.Helper()
 	m, err := n.Inference(n.Initialize(1), InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true})
@@ -112,7 +112,7 @@ func TestLowering(t *testing.T) {
 	for _, network := range []struct {
 		name string
 		*Network
-	}{{"study", study}, {"residual", residual(t)}, {"residual from outside", outside(t, residual(t))}, {"mobile from outside", outside(t, narrowMobile(t))}} {
+	}{{"study", study}, {"residual", residual(t)}, {"given residual", outside(t, residual(t))}, {"given mobile", outside(t, narrowMobile(t))}} {
 		for _, target := range []string{TargetPortable, TargetCPU, TargetNative, TargetCUDA} {
 			got += fmt.Sprintf("%s for %s: %s\n\n", network.name, target, kinds(t, network.Network, target))
 		}

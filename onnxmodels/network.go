@@ -167,8 +167,8 @@ func (n *Network) Initialize(seed uint64) *checkpoint.Checkpoint {
 	return c
 }
 
-// input declares the input of images in one of the forms that inference models have. A model
-// from elsewhere without a normalisation only has its own input.
+// input declares the input of images in one of the forms that inference models have. A
+// given model without a normalisation only has its own input.
 func (n *Network) input(b *Builder, form string) *graph.Value {
 	channels, height, width := graph.Fixed(n.channels), graph.Fixed(n.height), graph.Fixed(n.width)
 	switch {
@@ -182,7 +182,7 @@ func (n *Network) input(b *Builder, form string) *graph.Value {
 	return b.Input(InputImage, graph.Uint8, graph.Shape{b.batch, height, width, channels})
 }
 
-// ownInput tells whether the network has the own input of a model from elsewhere.
+// ownInput tells whether the network has the own input of a given model.
 func (n *Network) ownInput() bool { return n.given != nil && n.given.Normalization == nil }
 
 // prepare converts the input of images to what the layers take.

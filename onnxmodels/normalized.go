@@ -11,10 +11,10 @@ import (
 // Normalized returns the network of the same layers that takes (x − Mean) / Deviation of
 // images x in 0..1, red, green and blue, as networks for photographs often do. The
 // normalisation is a part of the models: what is fed are images as they are. It is not for
-// models from elsewhere, which have GivenOptions.Normalization.
+// given models, which have GivenOptions.Normalization.
 func (n *Network) Normalized(by Normalization) (*Network, error) {
 	if n.given != nil || n.features > 0 {
-		return nil, errors.New("normalise network: it is one from elsewhere: use GivenOptions.Normalization")
+		return nil, errors.New("normalise network: it is a given model: use GivenOptions.Normalization")
 	}
 	for _, list := range [][]float32{by.Mean, by.Deviation} {
 		if len(list) > 1 && len(list) != 3 {

@@ -19,7 +19,7 @@ type OwnOptions struct {
 	Height, Width int
 }
 
-// InferenceOf turns a classifier from elsewhere into an inference model as FormOf reads it: bytes
+// InferenceOf turns a given classifier into an inference model as FormOf reads it: bytes
 // in, logits and probabilities out. A model that is one already is returned unchanged. Errors say
 // why a model cannot be read; importer.ErrOpenSize is one of them.
 func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {

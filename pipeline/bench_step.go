@@ -40,7 +40,7 @@ func newBenchStepCommand() *cobra.Command {
 pass, accumulation and optimizer, without loading and augmenting. After them the
 network classifies images, as it does when an epoch ends.
 
---model FILE times a model from elsewhere, with images of the size that it takes. It
+--model FILE times a given model, with images of the size that it takes. It
 is short for --set model.kind=onnx --set model.path=FILE --set model.head=keep --set
 model.normalize=0..1, all of which other --set may change.
 

@@ -7,10 +7,10 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// inputOwn is the form of a model from outside as it was given.
+// inputOwn is the form of a given model as it was given.
 const inputOwn = "own"
 
-// exportFineTuned writes the model from outside that a run trains as it was given, with the
+// exportFineTuned writes the given model that a run trains as it was given, with the
 // parameters of a checkpoint, and tells the path of its snapshot.
 func exportFineTuned(opts *exportModelOptions) (path string, err error) {
 	experiment, data, path, err := cli.ReadRun(opts.run, opts.best)
@@ -18,7 +18,7 @@ func exportFineTuned(opts *exportModelOptions) (path string, err error) {
 		return "", cli.BadData(err)
 	}
 	if experiment.Model.Kind != configs.KindONNX {
-		return "", cli.BadUsagef("--input %s: the run trains no model from outside, but model.kind %s", inputOwn, experiment.Model.Kind)
+		return "", cli.BadUsagef("--input %s: the run trains no given model, but model.kind %s", inputOwn, experiment.Model.Kind)
 	}
 	state, err := snapshot.Parameters(path)
 	if err != nil {

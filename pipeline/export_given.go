@@ -14,7 +14,7 @@ import (
 	"onnxlab/trainloop"
 )
 
-// givenFlags describe a model from outside that is to be trained.
+// givenFlags describe a given model that is to be trained.
 type givenFlags struct {
 	model     string
 	classes   int
@@ -86,7 +86,7 @@ func (f *givenFlags) optimizerSettings() []string {
 	return settings
 }
 
-// exportGiven writes the training artifacts of a model from outside.
+// exportGiven writes the training artifacts of a given model.
 func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if opts.Config != "" {
 		return cli.BadUsage(errors.New("--model is trained without an experiment: give one of --model and --config"))

@@ -43,7 +43,7 @@ func newVerifyCommand() *cobra.Command {
 validation images, and compare what they give. A probability that differs by more
 than the tolerance, or a logit by more than it of the largest logit, fails. The
 tolerance is 1e-05 (of more than 10 layers with weights, 1e-06 for each), of models in
-float16 0.01, in int8 0.05 and of models from elsewhere, which are deeper, 0.0001,
+float16 0.01, in int8 0.05 and of given models, which are deeper, 0.0001,
 unless --tolerance says otherwise.
 
 With --run the model is the run's model.onnx, which must be the one that its
@@ -52,7 +52,7 @@ images are the run's. With --model it is any ONNX classifier, on the
 images of the run or of --config and --set; without any, on noise where the model
 takes images of another size than the synthetic set's.
 
-A model from elsewhere is compared as its file has it, on images of noise.
+A given model is compared as its file has it, on images of noise.
 
 --record keeps ONNX Runtime's outputs and the images in a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
@@ -75,7 +75,7 @@ pure Go with such a file, and needs neither the library nor the data.
 	flags.BoolVar(&opts.best, "best", false, cli.BestHelp)
 	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones; fewer if there are no more and this is not given")
 	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
-	flags.Var(&opts.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
+	flags.Var(&opts.size, "size", "height and width of images in pixels, for a given model that leaves them open")
 	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.StringVar(&opts.record, "record", "", "write ONNX Runtime's outputs and the images to this .npz file")

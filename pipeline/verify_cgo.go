@@ -61,7 +61,7 @@ func compareLayers(ctx context.Context, s subject, images []uint8, options sessi
 	return layers, nil
 }
 
-// nativeRun returns what runs a model from elsewhere in ONNX Runtime, on the CPU.
+// nativeRun returns what runs a given model in ONNX Runtime, on the CPU.
 func nativeRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Own, stderr io.Writer) (run runOwn, done func() error, err error) {
 	if err := cli.OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err

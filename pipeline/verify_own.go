@@ -73,7 +73,7 @@ func (o *verifyOptions) compareOwn(ctx context.Context, m *modelfile.Model, s su
 	return verify.Compare(native, pure, tolerance)
 }
 
-// ownTolerance is that of models from elsewhere, which have a hundred layers more than the
+// ownTolerance is that of given models, which have a hundred layers more than the
 // study's network: the rounding of each adds up.
 const ownTolerance = 1e-4
 

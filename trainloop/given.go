@@ -13,7 +13,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// given is the model from outside that an experiment of model.kind onnx trains.
+// given is the given model that an experiment of model.kind onnx trains.
 type given struct {
 	file  *modelfile.File
 	model *importer.Model
@@ -56,7 +56,7 @@ func replaces(m configs.Model, classes int) bool {
 	return m.Head == configs.HeadReplace || m.Head == configs.HeadAuto && m.Classes != 0 && m.Classes != classes
 }
 
-// Given returns the network of the model from outside that the settings name. Images have
+// Given returns the network of the given model that the settings name. Images have
 // height x width pixels where the model leaves that open. Without a normalisation in the
 // settings, the network takes what the model itself takes.
 func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
@@ -67,7 +67,7 @@ func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	return g.network(m)
 }
 
-// givenNetwork is the network of the model from outside that the settings name, for images of
+// givenNetwork is the network of the given model that the settings name, for images of
 // height x width pixels.
 func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	n, err := Given(m, height, width)
@@ -137,7 +137,7 @@ func (g *given) normalization(m configs.Model) (n onnxmodels.Normalization, err 
 	return n, nil
 }
 
-// GivenSize is the height and width of the images that the experiment's model from outside
+// GivenSize is the height and width of the images that the experiment's given model
 // takes; 0 for one that leaves them open, and for other kinds of models.
 func GivenSize(e configs.Experiment) (height, width int, err error) {
 	if e.Model.Kind != configs.KindONNX {
@@ -154,7 +154,7 @@ func GivenSize(e configs.Experiment) (height, width int, err error) {
 	return height, width, err
 }
 
-// WriteFineTuned writes the model from outside of an experiment as it was given, with the
+// WriteFineTuned writes the given model of an experiment as it was given, with the
 // parameters of the checkpoint: names, metadata and the graph stay as they were, but for a new
 // classifier. Weights that lay in another file than the model do so again. The images have
 // height x width pixels, which count where the model leaves them open.
@@ -176,7 +176,7 @@ func WriteFineTuned(path string, m configs.Model, height, width int, state *chec
 	return g.file.Write(path)
 }
 
-// modelFile names the model from outside of an experiment; nil for other kinds.
+// modelFile names the given model of an experiment; nil for other kinds.
 func modelFile(m configs.Model) (*rundir.ModelFile, error) {
 	if m.Kind != configs.KindONNX {
 		return nil, nil
@@ -188,7 +188,7 @@ func modelFile(m configs.Model) (*rundir.ModelFile, error) {
 	return &rundir.ModelFile{Path: m.Path, SHA256: hash}, nil
 }
 
-// checkModel tells whether the run that has begun did so with the model from outside that the
+// checkModel tells whether the run that has begun did so with the given model that the
 // experiment names now.
 func (r *run) checkModel() error {
 	now, err := modelFile(r.Experiment.Model)

@@ -35,7 +35,7 @@ func smallGiven(t *testing.T, form string, sets ...string) Options {
 	return o
 }
 
-// TestGiven: a classifier from outside is trained with a new last layer for the classes of the
+// TestGiven: a given classifier is trained with a new last layer for the classes of the
 // images, and written back as it was but for its parameters.
 func TestGiven(t *testing.T) {
 	for _, form := range []string{"training", "inference", "default"} {
@@ -75,7 +75,7 @@ func initializers(t *testing.T, path string) map[string][]byte {
 	return data
 }
 
-// TestGivenResumes: a run of a classifier from outside ends the same when it is stopped in
+// TestGivenResumes: a run of a given classifier ends the same when it is stopped in
 // between, and does not go on with another model.
 func TestGivenResumes(t *testing.T) {
 	o := smallGiven(t, "training")

@@ -38,7 +38,7 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images have %dx%d", h, w, height, width)}
 	}
 	if name := n.InputName(); name != onnxmodels.InputImage {
-		return nil, &SettingError{"network", fmt.Sprintf("its input %q is that of a model from outside, which does not tell how it takes bytes: give onnxmodels.GivenOptions.Normalization", name)}
+		return nil, &SettingError{"network", fmt.Sprintf("its input %q is that of a given model, which does not tell how it takes bytes: give onnxmodels.GivenOptions.Normalization", name)}
 	}
 	return n, nil
 }

@@ -113,7 +113,7 @@ func measuredBatches(images, micro int) (size, batches int) {
 
 // summarizeStatistics tells, and adds to the summary, how much of the running statistics
 // is still what they began with, where that is enough to spoil the last evaluation. Those of
-// a model from outside began as what it had measured.
+// a given model began as what it had measured.
 func (r *run) summarizeStatistics(s *rundir.Summary) {
 	m := r.Experiment.Model
 	share := m.BatchNorm.KeepsInitial(s.Steps)

@@ -1,4 +1,4 @@
-// Classify counts how many validation images of a folder a classifier from outside gets right,
+// Classify counts how many validation images of a folder a given classifier gets right,
 // in pure Go:
 //
 //	CGO_ENABLED=0 go build ./examples/classify

@@ -1,4 +1,4 @@
-// Package importer turns ONNX models from elsewhere into typed graphs: models from PyTorch's
+// Package importer turns ONNX given models into typed graphs: models from PyTorch's
 // exporters, from Keras through tf2onnx, or from model zoos.
 //
 // Models use operators of many opsets. Their graphs here only have operators of opset 17 (a Form

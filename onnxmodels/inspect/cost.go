@@ -33,7 +33,7 @@ func newShapes(g *onnxpb.Graph) *shapes {
 	}
 	image := s.infos[onnxmodels.InputImage]
 	if image == nil && len(g.GetInput()) > 0 {
-		image = g.GetInput()[0] // a model from elsewhere may have another name for it
+		image = g.GetInput()[0] // a given model may have another name for it
 	}
 	if d := image.GetType().GetTensorType().GetShape().GetDim(); len(d) > 0 {
 		s.images = max(d[0].GetDimValue(), 1)

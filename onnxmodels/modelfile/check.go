@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Check returns an error if a model from elsewhere is broken or has parts that
+// Check returns an error if a given model is broken or has parts that
 // are not supported: tensors whose data is in other files or does not fit their
 // shape, nodes that use a value before it is computed, values computed twice,
 // names with control characters, and subgraphs.

@@ -12,7 +12,7 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// outside is a network as a model from outside that trains.
+// outside is a network as a given model that trains.
 func outside(t *testing.T, n *onnxmodels.Network) *onnxmodels.Network {
 	t.Helper()
 	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{Input: onnxmodels.InputFloat32NCHW, KeepBatchNorm: true})

@@ -11,7 +11,7 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Steps of a classifier from outside give the losses, parameters and running statistics that
+// Steps of a given classifier give the losses, parameters and running statistics that
 // PyTorch gives, from each form that PyTorch exports: onnxmodels/importer/testdata/make.py.
 func TestGivenTrains(t *testing.T) {
 	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
@@ -77,7 +77,7 @@ func TestGivenTrains(t *testing.T) {
 }
 
 // TestGivenReplicas: each form of the training graph normalises the same parts of a batch of a
-// classifier from outside, beside the labels of their images.
+// given classifier, beside the labels of their images.
 func TestGivenReplicas(t *testing.T) {
 	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
 	file, err := modelfile.ReadFile(filepath.Join(dir, "small_training.onnx"))

@@ -30,7 +30,7 @@ type Environment struct {
 	Started time.Time `json:"started"`
 	// EarlierEpochs has the earlier values of train.epochs, if it was changed.
 	EarlierEpochs []int `json:"earlier_epochs,omitempty"`
-	// Model is the ONNX model from outside that is trained; nil for other kinds.
+	// Model is the given ONNX model that is trained; nil for other kinds.
 	Model *ModelFile `json:"model,omitempty"`
 	// Network is the fingerprint of a network that a program supplies
 	// (onnxmodels.Network.Fingerprint); empty for networks that config.yaml describes.
@@ -39,7 +39,7 @@ type Environment struct {
 	From *From `json:"from,omitempty"`
 }
 
-// ModelFile names a model from outside.
+// ModelFile names a given model.
 type ModelFile struct {
 	// Path is the path of the ONNX file, as the user named it. SHA256 is the hash of this
 	// file in hexadecimal digits; weights in other files are not part of it.

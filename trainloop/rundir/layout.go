@@ -41,7 +41,7 @@ func (l Layout) Checkpoints() string { return filepath.Join(l.Dir, "checkpoints"
 // Model is the path of the trained network for inference.
 func (l Layout) Model() string { return filepath.Join(l.Dir, "model.onnx") }
 
-// FineTuned is the path of the model from outside with its trained parameters. Otherwise it is
+// FineTuned is the path of the given model with its trained parameters. Otherwise it is
 // as the user supplied it.
 func (l Layout) FineTuned() string { return filepath.Join(l.Dir, "finetuned.onnx") }
 

@@ -24,7 +24,7 @@ import (
 // and the variance that it needs.
 func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 
-// LowerGiven is Lower for models from outside, in which there is more than in networks of
+// LowerGiven is Lower for given models, in which there is more than in networks of
 // onnxlab's own layers. Besides what Lower does:
 //
 //	Conv, ConvGrad of any window,   Conv, ConvWeightGrad

@@ -12,7 +12,7 @@ import (
 
 func lowerGiven(g *graph.Graph) { LowerGiven(g, kernels.Block()) }
 
-// TestNativeWindows has convolutions of all windows that models from outside have, and their
+// TestNativeWindows has convolutions of all windows that given models have, and their
 // gradients, by ONNX Runtime's operators and by onnxlab's.
 func TestNativeWindows(t *testing.T) {
 	for name, c := range map[string]struct {

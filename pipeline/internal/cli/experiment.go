@@ -37,7 +37,7 @@ func (f *ExperimentFlags) Load(sections ...string) (*configs.Experiment, error) 
 	return e, settleSize(e)
 }
 
-// settleSize gives a folder's images the size that a model from outside takes, where the
+// settleSize gives a folder's images the size that a given model takes, where the
 // experiment leaves it open, and those in grey its three channels.
 func settleSize(e *configs.Experiment) error {
 	if e.Model.Kind == configs.KindONNX {

@@ -19,8 +19,8 @@ type givenFlags struct {
 
 func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.normalize, "normalize", configs.NormalizeAuto,
-		"how a model from elsewhere takes images: 0..1, -1..1, 0..255, imagenet, MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION, or auto for what its metadata say")
-	flags.Var(&f.size, "size", "height and width of images in pixels, for a model from elsewhere that leaves them open")
+		"how a given model takes images: 0..1, -1..1, 0..255, imagenet, MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION, or auto for what its metadata say")
+	flags.Var(&f.size, "size", "height and width of images in pixels, for a given model that leaves them open")
 }
 
 // inference returns the model of a file in the form that export model writes.
