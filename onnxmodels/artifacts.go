@@ -87,7 +87,7 @@ func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Drops, a.State = b.dropoutSeed != nil, b.state
+	a.HasDropout, a.State = b.dropoutSeed != nil, b.state
 	if a.Training, err = b.Model(); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // model accumulates gradients where nobody can read them; this one gives them back.
 type Gradients struct {
 	// Model has the inputs image, label, second_label and label_share if Mixes,
-	// dropout_seed if Drops, and Parameters by their names. Its outputs are loss, correct
+	// dropout_seed if HasDropout, and Parameters by their names. Its outputs are loss, correct
 	// and Outputs.
 	Model *modelfile.Model
 	// Image is the name of the input of images or features.
@@ -24,9 +24,9 @@ type Gradients struct {
 	// Outputs are the gradients of the trainable ones among Parameters, in their order and
 	// with their shapes.
 	Outputs []string
-	// Drops, Mixes, MultiLabel and Batch are those of Artifacts.
-	Drops, Mixes, MultiLabel bool
-	Batch                    int
+	// HasDropout, Mixes, MultiLabel and Batch are those of Artifacts.
+	HasDropout, Mixes, MultiLabel bool
+	Batch                         int
 }
 
 // gradientOutputSuffix after the name of a parameter is the output that is its gradient.
@@ -49,7 +49,7 @@ func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 	}
 	loss := b.trainingLoss(logits, label, o)
 	b.finish(loss, logits, label, o)
-	g := &Gradients{Image: n.InputName(), Mixes: o.Mixes, MultiLabel: o.MultiLabel, Batch: o.Batch, Parameters: b.parameters, Drops: b.dropoutSeed != nil}
+	g := &Gradients{Image: n.InputName(), Mixes: o.Mixes, MultiLabel: o.MultiLabel, Batch: o.Batch, Parameters: b.parameters, HasDropout: b.dropoutSeed != nil}
 	if err := b.outputGradients(loss); err != nil {
 		return nil, err
 	}

@@ -241,11 +241,11 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	_, err = launcher.Submit(ctx, plan, plan.Cells)
 	outcome := launcher.Outcome
 	if err != nil {
-		return left, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Passed, len(plan.Cells),
+		return left, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Skipped, len(plan.Cells),
 			opts.ResumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
-		outcome.Done, time.Since(begun).Round(time.Second), outcome.Passed, outcome.Failed)
+		outcome.Done, time.Since(begun).Round(time.Second), outcome.Skipped, outcome.Failed)
 	return left, nil
 }
 
@@ -292,7 +292,7 @@ func outcomeText(r local.Result) string {
 	if stopped := s.StoppedText(r.Experiment.Train.Epochs); stopped != "" {
 		text += "  stopped " + stopped
 	}
-	if r.Passed {
+	if r.Skipped {
 		return text + "  (complete before)"
 	}
 	return fmt.Sprintf("%s  %.0f images/s  %.1f s", text, s.ImagesPerSecond, r.Seconds)

@@ -44,8 +44,8 @@ type Artifacts struct {
 	// frozen parameters ([Artifacts.Complete]), with names that begin with
 	// StatePrefix. Momentum SGD has none: ONNX Runtime keeps its velocity.
 	State []checkpoint.Tensor
-	// Drops says that Training has the input dropout_seed.
-	Drops bool
+	// HasDropout says that Training has the input dropout_seed.
+	HasDropout bool
 	// Mixes says that Training has the inputs second_label and label_share.
 	Mixes bool
 	// MultiLabel says that the label is float32 [batch, classes].

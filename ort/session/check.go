@@ -67,8 +67,8 @@ func (t Training) check() error {
 	switch {
 	case !image:
 		return fmt.Errorf("the training model has no input %q", input)
-	case drops != t.Drops:
-		return fmt.Errorf("the training model has the input %q: %t, but Drops is %t", onnxmodels.InputDropoutSeed, drops, t.Drops)
+	case drops != t.HasDropout:
+		return fmt.Errorf("the training model has the input %q: %t, but HasDropout is %t", onnxmodels.InputDropoutSeed, drops, t.HasDropout)
 	case targets != t.Targets:
 		return fmt.Errorf("the training model has targets of %d classes in %q (0: it has labels), but Targets is %d", targets, onnxmodels.InputLabel, t.Targets)
 	case mixes != t.Mixes:

@@ -30,7 +30,7 @@ func tiny(t *testing.T) (*onnxmodels.Network, Training) {
 	}
 	return n, Training{
 		TrainingModel: marshal(t, a.Training), OptimizerModel: marshal(t, a.Optimizer),
-		Checkpoint: checkpoint.Encode(n.Initialize(1)), Drops: true, Height: 4, Width: 4, BatchSize: 2,
+		Checkpoint: checkpoint.Encode(n.Initialize(1)), HasDropout: true, Height: 4, Width: 4, BatchSize: 2,
 	}
 }
 
@@ -58,7 +58,7 @@ func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = -4 }, "images of -4x4 pixels in 3 channels, but the training model takes [2 4 4 3]"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = 1 << 40 }, "images of 1099511627776x4 pixels"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.BatchSize = 4 }, "micro-batches of 4 images, but the training model is for 2 at once"},
-		{func(t *Training, _ *checkpoint.Checkpoint) { t.Drops = false }, "dropout_seed"},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.HasDropout = false }, "dropout_seed"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = nil }, "training model: not an ONNX model"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = t.OptimizerModel }, "the checkpoint has no parameter"},
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Trainable = nil }, `the checkpoint has no parameter "dense.weight": it is of another network`},

@@ -70,8 +70,8 @@ type Training struct {
 	// Checkpoint is where the training begins, as package checkpoint encodes it. Nil,
 	// if there is a Network, means Network.Initialize(1).
 	Checkpoint []byte
-	// Drops tells that the training model has the input dropout_seed.
-	Drops bool
+	// HasDropout tells that the training model has the input dropout_seed.
+	HasDropout bool
 	// Mixes tells that the training model has the inputs second_label and label_share.
 	Mixes bool
 	// Targets, if not 0, is the number of classes of a training model whose label is

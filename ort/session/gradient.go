@@ -94,7 +94,7 @@ func (g *Gradient) allocateImages(n *onnxmodels.Network) (err error) {
 			return err
 		}
 	}
-	if g.model.Drops {
+	if g.model.HasDropout {
 		if g.seed, err = input(g, onnxmodels.InputDropoutSeed, make([]int64, 1), 1); err != nil {
 			return err
 		}

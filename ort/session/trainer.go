@@ -111,7 +111,7 @@ func (t *Trainer) allocate(o Training, device configs.Device) (err error) {
 			return err
 		}
 	}
-	if o.Drops {
+	if o.HasDropout {
 		if t.seed, err = newVector[int64](t, 1); err != nil {
 			return err
 		}

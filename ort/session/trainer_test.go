@@ -55,7 +55,7 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 	}
 	height, width := n.Size()
 	training := Training{
-		Checkpoint: checkpoint.Encode(a.Complete(c)), Drops: a.Drops, Mixes: a.Mixes,
+		Checkpoint: checkpoint.Encode(a.Complete(c)), HasDropout: a.HasDropout, Mixes: a.Mixes,
 		Height: height, Width: width, Channels: n.Channels(), BatchSize: s.batch, MicroBatch: s.micro,
 	}
 	if a.MultiLabel {

@@ -62,7 +62,7 @@ func (t *Training) fillIn() (err error) {
 	if a.Mixed && t.LossScale == nil {
 		t.LossScale = lossscale.New()
 	}
-	t.Drops, t.Mixes, t.Features = a.Drops, a.Mixes, t.Network.Features()
+	t.HasDropout, t.Mixes, t.Features = a.HasDropout, a.Mixes, t.Network.Features()
 	if a.MultiLabel {
 		t.Targets = t.Network.Classes()
 	}

@@ -39,11 +39,11 @@ type Pair struct {
 // different cells. Accuracies are in 0..1.
 type Difference struct {
 	// Condition and BatchSize are the cell in A, ConditionB is the condition in B.
-	Condition  string `json:"condition"`
-	ConditionB string `json:"condition_b"`
-	BatchSize  int    `json:"batch_size"`
-	A          Cell   `json:"a"`
-	B          Cell   `json:"b"`
+	Condition  string  `json:"condition"`
+	ConditionB string  `json:"condition_b"`
+	BatchSize  int     `json:"batch_size"`
+	A          Average `json:"a"`
+	B          Average `json:"b"`
 	// Accuracy is the mean of B minus the mean of A.
 	Accuracy float64 `json:"difference"`
 	// Error is the standard error of Accuracy, sqrt(sdA²/nA + sdB²/nB) (Welch 1947). It
@@ -93,25 +93,27 @@ func compare(a, b *Sweep) Pair {
 	return c
 }
 
-// namedCell is a cell with the name of its condition.
-type namedCell struct {
+// namedAverage is an average with the name of its condition.
+type namedAverage struct {
 	condition string
-	Cell
+	Average
 }
 
-func (c namedCell) same(d namedCell) bool {
+func (c namedAverage) same(d namedAverage) bool {
 	return c.condition == d.condition && c.BatchSize == d.BatchSize
 }
 
-func (c namedCell) String() string { return fmt.Sprintf("%s, batch size %d", c.condition, c.BatchSize) }
+func (c namedAverage) String() string {
+	return fmt.Sprintf("%s, batch size %d", c.condition, c.BatchSize)
+}
 
 // done returns the cells with at least one finished run.
-func (s *Sweep) done() []namedCell {
-	var cells []namedCell
+func (s *Sweep) done() []namedAverage {
+	var cells []namedAverage
 	for _, c := range s.Table(DefaultDrop).Conditions {
 		for _, cell := range c.Cells {
 			if cell.N > 0 {
-				cells = append(cells, namedCell{c.Name, cell})
+				cells = append(cells, namedAverage{c.Name, cell})
 			}
 		}
 	}
@@ -119,13 +121,13 @@ func (s *Sweep) done() []namedCell {
 }
 
 // has reports whether a run of the cell has begun.
-func (s *Sweep) has(c namedCell) bool {
+func (s *Sweep) has(c namedAverage) bool {
 	return slices.ContainsFunc(s.cell(c.condition, c.BatchSize), func(r Run) bool { return r.State != Missing })
 }
 
-func difference(a, b namedCell) Difference {
+func difference(a, b namedAverage) Difference {
 	d := Difference{
-		Condition: a.condition, ConditionB: b.condition, BatchSize: a.BatchSize, A: a.Cell, B: b.Cell,
+		Condition: a.condition, ConditionB: b.condition, BatchSize: a.BatchSize, A: a.Average, B: b.Average,
 		Accuracy: *b.Accuracy - *a.Accuracy,
 	}
 	if a.SD != nil && b.SD != nil {

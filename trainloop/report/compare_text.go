@@ -57,7 +57,7 @@ func (c Comparison) lists() []list {
 // directory differs from it; nil if that has no finished run.
 type comparedRow struct {
 	condition string
-	a         Cell
+	a         Average
 	others    []*Difference
 }
 

@@ -134,9 +134,9 @@ func TestFailedProgress(t *testing.T) {
 // one whose runs failed. What has no line has none in the legend either.
 func TestFailedFigure(t *testing.T) {
 	accuracy := 0.5
-	cells := func(done ...bool) (list []Cell) {
+	cells := func(done ...bool) (list []Average) {
 		for i, there := range done {
-			c := Cell{BatchSize: 16 << i, State: Failed}
+			c := Average{BatchSize: 16 << i, State: Failed}
 			if there {
 				c.Accuracy = &accuracy
 			}

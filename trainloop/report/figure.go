@@ -91,7 +91,7 @@ func (t Table) sideBySide() float64 {
 		return 1
 	}
 	bars := slices.ContainsFunc(t.Conditions, func(c Condition) bool {
-		return slices.ContainsFunc(c.Cells, func(c Cell) bool { return c.SD != nil && *c.SD > 0 })
+		return slices.ContainsFunc(c.Cells, func(c Average) bool { return c.SD != nil && *c.SD > 0 })
 	})
 	if !bars {
 		return 0

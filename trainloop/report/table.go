@@ -37,11 +37,11 @@ type Condition struct {
 	// HoldsTo is the largest batch size within DropPoints of the best.
 	HoldsTo *int `json:"holds_to"`
 	// Cells are in the order of the batch sizes.
-	Cells []Cell `json:"cells"`
+	Cells []Average `json:"cells"`
 }
 
-// Cell is a condition at a batch size.
-type Cell struct {
+// Average is what the seeds of a condition at a batch size have together.
+type Average struct {
 	BatchSize int `json:"batch_size"`
 	// Runs is the number of seeds, and N the number of runs that are done.
 	Runs int `json:"runs"`
@@ -69,7 +69,7 @@ func (s *Sweep) Table(dropPoints float64) Table {
 	for _, name := range s.Conditions {
 		c := Condition{Name: name}
 		for _, batch := range s.BatchSizes {
-			c.Cells = append(c.Cells, newCell(batch, s.cell(name, batch)))
+			c.Cells = append(c.Cells, newAverage(batch, s.cell(name, batch)))
 		}
 		c.findBest(dropPoints)
 		t.Conditions = append(t.Conditions, c)
@@ -85,8 +85,8 @@ func (s *Sweep) Table(dropPoints float64) Table {
 	return t
 }
 
-func newCell(batch int, runs []Run) Cell {
-	c := Cell{BatchSize: batch, Runs: len(runs), State: Done}
+func newAverage(batch int, runs []Run) Average {
+	c := Average{BatchSize: batch, Runs: len(runs), State: Done}
 	var accuracies []float64
 	var furthest *Run
 	for i := range runs {

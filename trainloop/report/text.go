@@ -13,7 +13,7 @@ import (
 )
 
 // Text returns the cell's entry in a table, in percent.
-func (c Cell) Text() string {
+func (c Average) Text() string {
 	switch {
 	case c.Accuracy == nil && c.Progress != "":
 		return c.Progress
@@ -52,7 +52,7 @@ func (c Condition) HoldsText() string {
 	if c.HoldsTo == nil {
 		return "-"
 	}
-	done := slices.DeleteFunc(slices.Clone(c.Cells), func(c Cell) bool { return c.Accuracy == nil })
+	done := slices.DeleteFunc(slices.Clone(c.Cells), func(c Average) bool { return c.Accuracy == nil })
 	if len(done) > 1 && *c.HoldsTo == done[len(done)-1].BatchSize {
 		return fmt.Sprintf("%d or more", *c.HoldsTo)
 	}

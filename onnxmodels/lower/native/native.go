@@ -166,8 +166,8 @@ func (b Builder) norm(n *graph.Node) {
 	pool, side := b.pool(end)
 	var y *graph.Value
 	b.Substitute(n, func() []*graph.Value {
-		out := b.NativeNorm(n.Name+".native", b.ToBlocks(n.Name+".in", x), n.In("Scale"), n.In("Bias"), n.Float("epsilon"),
-			NormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
+		out := b.NativeBatchNorm(n.Name+".native", b.ToBlocks(n.Name+".in", x), n.In("Scale"), n.In("Bias"), n.Float("epsilon"),
+			BatchNormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
 		y = b.ToPlain(n.Name+".plain", out.Y)
 		return []*graph.Value{y, out.Mean, out.InverseDeviation, out.Variance}
 	})
@@ -208,8 +208,8 @@ func (b Builder) normGrad(n *graph.Node) {
 	}
 	dy, side, share := spread(dy)
 	b.Substitute(n, func() []*graph.Value {
-		dx, dscale, dbias := b.NativeNormGrad(n.Name+".native", b.ToBlocks(n.Name+".in", dy), b.ToBlocks(n.Name+".x", x),
-			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, NormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
+		dx, dscale, dbias := b.NativeBatchNormGrad(n.Name+".native", b.ToBlocks(n.Name+".in", dy), b.ToBlocks(n.Name+".x", x),
+			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, BatchNormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
 		return []*graph.Value{b.ToPlain(n.Name+".plain", dx), dscale, dbias}
 	})
 }

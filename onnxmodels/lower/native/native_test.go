@@ -133,12 +133,12 @@ func normOf(b *lowertest.Builder, name string, x, scale, bias *graph.Value, relu
 	}
 }
 
-// TestNativeNorm has channels whose mean is many deviations from 0: no digits
+// TestNativeBatchNorm has channels whose mean is many deviations from 0: no digits
 // are lost in the variance.
-func TestNativeNorm(t *testing.T) {
+func TestNativeBatchNorm(t *testing.T) {
 	for _, block := range blocks(t) {
 		for _, mean := range []float64{0, 10} {
-			for _, o := range []NormOptions{{}, {ReLU: true}, {Pool: 2}, {ReLU: true, Pool: 2}, {ReLU: true, Pool: 3}} {
+			for _, o := range []BatchNormOptions{{}, {ReLU: true}, {Pool: 2}, {ReLU: true, Pool: 2}, {ReLU: true, Pool: 3}} {
 				norm := func(native bool) func(b *lowertest.Builder) []*graph.Value {
 					return func(b *lowertest.Builder) []*graph.Value {
 						pool := max(o.Pool, 1)
@@ -146,8 +146,8 @@ func TestNativeNorm(t *testing.T) {
 						scale, bias := b.In("scale", 1, 32), b.In("bias", 0, 32)
 						if native {
 							x, dy = pack(b, "x", x, block), pack(b, "dy", dy, block)
-							n := On(b.Graph, block).NativeNorm("norm", x, scale, bias, 1e-3, o)
-							dx, dscale, dbias := On(b.Graph, block).NativeNormGrad("grad", dy, x, scale, bias, n.Mean, n.InverseDeviation, 0.5/float32(pool*pool), o)
+							n := On(b.Graph, block).NativeBatchNorm("norm", x, scale, bias, 1e-3, o)
+							dx, dscale, dbias := On(b.Graph, block).NativeBatchNormGrad("grad", dy, x, scale, bias, n.Mean, n.InverseDeviation, 0.5/float32(pool*pool), o)
 							return []*graph.Value{unpack(b, "y", n.Y, block), n.Mean, n.InverseDeviation, unpack(b, "dx", dx, block), dscale, dbias, n.Variance}
 						}
 						n, grad := normOf(b, "norm", x, scale, bias, o.ReLU, pool)
@@ -281,21 +281,21 @@ func TestNativeRefuses(t *testing.T) {
 			return On(b.Graph, block).NativeConvWeightGrad("grad", b.In("x", 0, 2, 32, 8, 8), b.In("dy", 0, 2, 32, 8, 9), Window{})
 		},
 		"have the shapes": func(b *lowertest.Builder) *graph.Value {
-			n := On(b.Graph, block).NativeNorm("norm", b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 16), b.In("bias", 0, 32), 1e-3, NormOptions{ReLU: true})
+			n := On(b.Graph, block).NativeBatchNorm("norm", b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 16), b.In("bias", 0, 32), 1e-3, BatchNormOptions{ReLU: true})
 			return n.Y
 		},
 		"the inputs do not": func(b *lowertest.Builder) *graph.Value {
 			x, v := b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 32)
-			dx, _, _ := On(b.Graph, block).NativeNormGrad("norm", b.In("dy", 0, 1, 32, 8, 8), x, v, v, v, v, 1, NormOptions{ReLU: true})
+			dx, _, _ := On(b.Graph, block).NativeBatchNormGrad("norm", b.In("dy", 0, 1, 32, 8, 8), x, v, v, v, v, 1, BatchNormOptions{ReLU: true})
 			return dx
 		},
 		"do not have the shapes": func(b *lowertest.Builder) *graph.Value { // windows that do not tile
-			n := On(b.Graph, block).NativeNorm("norm", b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 32), b.In("bias", 0, 32), 1e-3, NormOptions{Pool: 3})
+			n := On(b.Graph, block).NativeBatchNorm("norm", b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 32), b.In("bias", 0, 32), 1e-3, BatchNormOptions{Pool: 3})
 			return n.Y
 		},
 		"not have the shapes of": func(b *lowertest.Builder) *graph.Value { // a norm of other channels
 			v := b.In("scale", 0, 32)
-			norm := On(b.Graph, block).NativeNorm("norm", b.In("y", 0, 2, 32, 8, 8), v, v, 1e-3, NormOptions{})
+			norm := On(b.Graph, block).NativeBatchNorm("norm", b.In("y", 0, 2, 32, 8, 8), v, v, 1e-3, BatchNormOptions{})
 			y := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 32, 16, 3, 3), nil, Window{})
 			normalise(y.Producer(), norm.Y.Producer())
 			y.Producer().Inputs[0] = b.Inputs[2]
@@ -304,7 +304,7 @@ func TestNativeRefuses(t *testing.T) {
 		"the shapes of this": func(b *lowertest.Builder) *graph.Value { // moments of other channels
 			v := b.In("scale", 0, 32)
 			conv := On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 16, 8, 8), b.In("weight", 0, 16, 16, 3, 3), nil, Window{})
-			norm := On(b.Graph, block).NativeNorm("norm", b.In("y", 0, 2, 32, 8, 8), v, v, 1e-3, NormOptions{})
+			norm := On(b.Graph, block).NativeBatchNorm("norm", b.In("y", 0, 2, 32, 8, 8), v, v, 1e-3, BatchNormOptions{})
 			On(b.Graph, block).measure(conv.Producer(), norm.Y.Producer())
 			return norm.Y
 		},

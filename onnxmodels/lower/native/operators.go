@@ -252,8 +252,8 @@ func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *g
 	return b.Do(Domain, "MaxPoolGrad", op.Call{Name: name, Inputs: []*graph.Value{dy, x}, Attributes: append(w.attributes(), b.block())})[0]
 }
 
-// NormOptions are what follows a normalisation in the same operator.
-type NormOptions struct {
+// BatchNormOptions are what follows a normalisation in the same operator.
+type BatchNormOptions struct {
 	ReLU bool
 	// Ceiling is from what value on the ReLU bounds the result from above; 0 means nowhere.
 	Ceiling float32
@@ -262,7 +262,7 @@ type NormOptions struct {
 	Pool int
 }
 
-func (b Builder) normAttributes(o NormOptions) []graph.Attribute {
+func (b Builder) normAttributes(o BatchNormOptions) []graph.Attribute {
 	list := []graph.Attribute{b.block(), {Name: "relu", Value: flag(o.ReLU)}, {Name: "pool", Value: int64(max(o.Pool, 1))}}
 	if o.Ceiling > 0 {
 		list = append(list, graph.Attribute{Name: "ceiling", Value: o.Ceiling})
@@ -270,9 +270,9 @@ func (b Builder) normAttributes(o NormOptions) []graph.Attribute {
 	return list
 }
 
-// NativeNorm appends the normalisation of the channels of a blocked x over the
+// NativeBatchNorm appends the normalisation of the channels of a blocked x over the
 // batch; its Y is blocked. The biased variance, too, is of the batch: [c].
-func (b Builder) NativeNorm(name string, x, scale, bias *graph.Value, epsilon float32, o NormOptions) op.BatchNorm {
+func (b Builder) NativeBatchNorm(name string, x, scale, bias *graph.Value, epsilon float32, o BatchNormOptions) op.BatchNorm {
 	out := b.Do(Domain, "BatchNorm", op.Call{
 		Name: name, Inputs: []*graph.Value{x, scale, bias}, Want: []bool{true, true, true, true},
 		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "epsilon", Value: epsilon}),
@@ -280,10 +280,10 @@ func (b Builder) NativeNorm(name string, x, scale, bias *graph.Value, epsilon fl
 	return op.BatchNorm{Y: out[0], Mean: out[1], InverseDeviation: out[2], Variance: out[3]}
 }
 
-// NativeNormGrad appends the gradients by x, scale and bias of NativeNorm, from dy, the
+// NativeBatchNormGrad appends the gradients by x, scale and bias of NativeBatchNorm, from dy, the
 // blocked gradient by its y. Each pixel of a pooling window gets dy·dyScale, which is 1 over
 // the number of its pixels where y is their average.
-func (b Builder) NativeNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, dyScale float32, o NormOptions) (dx, dscale, dbias *graph.Value) {
+func (b Builder) NativeBatchNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, dyScale float32, o BatchNormOptions) (dx, dscale, dbias *graph.Value) {
 	out := b.Do(Domain, "BatchNormGrad", op.Call{
 		Name: name, Inputs: []*graph.Value{dy, x, scale, bias, mean, inverse},
 		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "dy_scale", Value: dyScale}),

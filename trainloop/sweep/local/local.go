@@ -37,8 +37,8 @@ type Options struct {
 // Result is how a cell ended.
 type Result struct {
 	sweep.Cell
-	// Passed tells that the cell was complete before.
-	Passed bool
+	// Skipped tells that the cell was complete before.
+	Skipped bool
 	// Busy tells that another process is in the cell's directory: then Err says which,
 	// and the cell has not failed.
 	Busy bool
@@ -49,7 +49,7 @@ type Result struct {
 
 // Outcome counts the cells of a sweep.
 type Outcome struct {
-	Done, Passed, Failed, Busy int
+	Done, Skipped, Failed, Busy int
 }
 
 // stopPatience is how long an interrupted cell may take to save its state
@@ -100,8 +100,8 @@ func (o *Outcome) add(r Result) {
 		o.Busy++
 	case r.Err != nil:
 		o.Failed++
-	case r.Passed:
-		o.Passed++
+	case r.Skipped:
+		o.Skipped++
 	default:
 		o.Done++
 	}
@@ -109,7 +109,7 @@ func (o *Outcome) add(r Result) {
 
 func runCell(ctx context.Context, c sweep.Cell, o Options) Result {
 	if rundir.Complete(c.Dir) {
-		return Result{Cell: c, Passed: true}
+		return Result{Cell: c, Skipped: true}
 	}
 	begun := time.Now()
 	err := train(ctx, c, o.Command(c))
