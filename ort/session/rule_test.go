@@ -83,8 +83,8 @@ func everyRule() map[string]onnxmodels.TrainingOptions {
 	all, more := rules(), remedies()
 	for _, key := range []string{"lars", "lamb", "sgd-ema-warmup", "adamw-ema", "multipliers", "multipliers-adamw"} {
 		o := more[key]
-		if len(o.RateMultipliers) > 0 { // the tests of every rule have another network
-			o.RateMultipliers = []artifact.RateMultiplier{{Pattern: "conv.*", Factor: 0.1}, {Pattern: "head", Factor: 10}, {Pattern: "dense.bias", Factor: 2}}
+		if len(o.RateMultipliers) > 0 { // by patterns that match parameters of any network
+			o.RateMultipliers = []artifact.RateMultiplier{{Pattern: "*.weight", Factor: 0.1}, {Pattern: "head", Factor: 10}, {Pattern: "dense.bias", Factor: 2}}
 		}
 		all[key] = o
 	}
