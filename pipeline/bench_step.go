@@ -123,7 +123,7 @@ func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
 	if o.model != "" {
 		o.Sets = append([]string{
 			"model.kind=" + configs.KindONNX, "model.path=" + o.model, "model.head=" + configs.HeadKeep,
-			"model.classes=0", "model.normalize=0..1",
+			"model.normalize=0..1",
 		}, o.Sets...)
 	}
 	experiment, err := o.Load()
@@ -140,7 +140,8 @@ func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
 		}
 	}
 	if experiment.Model.Kind == configs.KindONNX && experiment.Model.Head == configs.HeadKeep {
-		return experiment, nil // which has the file's classes
+		experiment.Model.Classes = 0 // those of the file, and not of the data
+		return experiment, nil
 	}
 	return experiment, cli.SettleClasses(experiment)
 }
