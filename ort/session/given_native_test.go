@@ -3,7 +3,6 @@ package session
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"onnxlab/onnxmodels"
@@ -30,11 +29,9 @@ func outside(t *testing.T, n *onnxmodels.Network) *onnxmodels.Network {
 	return given
 }
 
-// TestGivenTargetsAgree trains given models that are wide enough for onnxlab's operators. By
-// these and by ONNX Runtime's, the loss is the same, and so is what a step changes. Values that
-// lie at the edge of a ReLU may fall on either side of it, and biases before another
-// normalisation have no gradient but rounding errors: where the targets cpu and portable, both
-// of ONNX Runtime's operators, differ more than the limits, twice their difference is allowed.
+// TestGivenTargetsAgree trains given models that are wide enough for onnxlab's
+// operators: by these and by ONNX Runtime's, the loss is the same, and so is what a step
+// changes in each parameter.
 func TestGivenTargetsAgree(t *testing.T) {
 	const side, images = 32, 8
 	resnet, err := onnxmodels.ResNet(onnxmodels.ResNetOptions{
@@ -43,43 +40,73 @@ func TestGivenTargetsAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mobilenet, err := onnxmodels.MobileNet(onnxmodels.MobileNetOptions{Height: side, Width: side, WidthFactor: 1. / 2, Classes: 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, n := range map[string]*onnxmodels.Network{"resnet": resnet, "mobilenet": mobilenet} {
+	for name, n := range map[string]*onnxmodels.Network{"resnet": resnet, "blocks of mobilenet": mobileBlocks(t, side)} {
 		t.Run(name, func(t *testing.T) {
 			n := outside(t, n)
 			begin := n.Initialize(1)
-			var losses [3]float64
-			var ends [3]*checkpoint.Checkpoint
-			for i, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative} {
+			var losses [2]float64
+			var ends [2]*checkpoint.Checkpoint
+			for i, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetNative} {
 				o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target, Block: Block()}
 				losses[i], ends[i] = stepOnce(t, trainer(t, n, begin, setup{o, images, images}), images, side)
 			}
-			if !(math.Abs(losses[2]-losses[0]) <= 1e-5*losses[0]) {
-				t.Errorf("loss %v, want %v", losses[2], losses[0])
+			if !(math.Abs(losses[1]-losses[0]) <= 1e-5*losses[0]) {
+				t.Errorf("loss %v, want %v", losses[1], losses[0])
 			}
-			otherMedian, otherMost := differences(begin, ends[0], ends[1])
-			median, most := differences(begin, ends[0], ends[2])
-			t.Logf("median %.1g and most %.1g, by target cpu %.1g and %.1g", median, most, otherMedian, otherMost)
-			if !(median < max(1e-3, 2*otherMedian) && most < max(5e-2, 2*otherMost)) {
-				t.Errorf("what a step changes differs by %v in the median parameter, by %v at most", median, most)
-			}
+			compareChanges(t, begin, ends)
 		})
 	}
 }
 
-// differences returns the relative differences between what a step changed in two ways: that of
-// the median parameter and the largest.
-func differences(begin, want, got *checkpoint.Checkpoint) (median, most float64) {
-	var errors []float64
-	for _, p := range want.Trainable {
-		from := begin.Parameter(p.Name).Data
-		errors = append(errors, relativeRMS(changes(got.Parameter(p.Name).Data, from), changes(p.Data, from)))
+// mobileBlocks is a network of convolutions of each channel by itself and bounded ReLUs. A whole
+// MobileNet magnifies roundings too much to compare gradients of.
+func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
+	t.Helper()
+	conv := func(name string, filters, kernel, stride, groups int, last ...onnxmodels.Layer) onnxmodels.Layer {
+		layers := []onnxmodels.Layer{
+			onnxmodels.Conv(name, onnxmodels.ConvOptions{
+				Filters: filters, Kernel: kernel, Stride: stride, Pad: kernel / 2, Valid: true, Groups: groups, NoBias: true,
+			}),
+			onnxmodels.BatchNorm(name+".norm", onnxmodels.BatchNormOptions{}),
+		}
+		return onnxmodels.Sequential(append(layers, last...)...)
 	}
-	slices.Sort(errors)
-	return errors[len(errors)/2], errors[len(errors)-1]
+	relu := func(name string) onnxmodels.Layer { return onnxmodels.Activation(name, onnxmodels.ActivationReLU6) }
+	n, err := onnxmodels.NewNetwork(side, side,
+		conv("first", 32, 3, 2, 1, relu("first.act")),
+		conv("half", 32, 3, 2, 32, relu("half.act")),
+		onnxmodels.Residual("block", nil,
+			conv("expand", 96, 1, 1, 1, relu("expand.act")), conv("depthwise", 96, 5, 1, 96, relu("depthwise.act")), conv("project", 32, 1, 1, 1)),
+		relu("last"), onnxmodels.GlobalAveragePool("pool"), onnxmodels.Dense("dense", 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// compareChanges compares what two steps have changed in each parameter. Some gradients are zero
+// by construction, as that of a scale before another normalisation, and of these only rounding
+// is left: what is below a thousandth of the root mean square of all changes counts as zero.
+func compareChanges(t *testing.T, begin *checkpoint.Checkpoint, ends [2]*checkpoint.Checkpoint) {
+	t.Helper()
+	rms := func(list []float64) float64 {
+		sum := 0.0
+		for _, f := range list {
+			sum += f * f
+		}
+		return math.Sqrt(sum / float64(len(list)))
+	}
+	var all []float64
+	for _, p := range ends[0].Trainable {
+		all = append(all, changes(p.Data, begin.Parameter(p.Name).Data)...)
+	}
+	for _, p := range ends[0].Trainable {
+		want := changes(p.Data, begin.Parameter(p.Name).Data)
+		e := rms(changes(ends[1].Parameter(p.Name).Data, p.Data)) / max(rms(want), 1e-3*rms(all))
+		if !(e < 1e-3) {
+			t.Errorf("%s: what a step changes differs by %v of its size", p.Name, e)
+		}
+	}
 }
 
 // stepOnce does one step on images of the size, and returns the loss and what is then.
@@ -93,7 +120,7 @@ func stepOnce(t *testing.T, tr *Trainer, images, side int) (loss float64, end *c
 	for i := range labels {
 		labels[i] = int64(i)
 	}
-	result, err := tr.Step(pixels, labels, 0.02, 0)
+	result, err := tr.Step(pixels, labels, 1, 0) // so large that few digits of the changes are rounded away
 	if err != nil {
 		t.Fatal(err)
 	}
