@@ -134,7 +134,7 @@ var _ = RegisterForms(
 // unblocked appends the operator of the node n without the attributes that opset 17 does not have.
 func (b Builder) unblocked(n *graph.Node, inputs ...*graph.Value) ([]*graph.Value, error) {
 	if block := n.Int("block_size"); block != 0 {
-		return nil, fmt.Errorf("attribute \"block_size\" is %d, but only 0 is supported", block)
+		return nil, fmt.Errorf("attribute \"block_size\" is %d: scales of blocks are not supported", block)
 	}
 	return []*graph.Value{b.one(n.Op, n.Name, inputs, graph.Attribute{Name: "axis", Value: n.Int("axis")})}, nil
 }
