@@ -10,7 +10,7 @@ pipeline=$(realpath "$1")
 root=$2
 
 "$pipeline" runtime info >/dev/null 2>&1 || "$pipeline" runtime install
-library=$("$pipeline" runtime info --json | sed -n 's/^ *"path": "\(.*\)",$/\1/p')
+library=$("$pipeline" runtime info --json | sed -n 's/^ *"path": "\(.*\)",$/\1/p' | head -n 1) # the decoder of photographs has a path too
 [ -r "$library" ] || { echo "docker/root.sh: there is no native library" >&2; exit 1; }
 
 mkdir -p "$root/usr/bin" "$root/usr/lib/onnxruntime" "$root/tmp"
