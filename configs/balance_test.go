@@ -49,6 +49,7 @@ func TestLosses(t *testing.T) {
 	for text, want := range map[string]string{
 		"data: {labels: l.csv}\n":                          `FILE:1:16: data.labels: "l.csv" does nothing, since data.source synthetic has classes of its own: it is for a folder`,
 		"data: {source: folder, path: x, labels: l.csv}\n": "FILE:1:41: data.labels: images may have several classes, and train.loss cross_entropy is for one each: set it to binary_cross_entropy",
+
 		"data: {source: folder, path: x, labels: l.csv}\ntrain: {loss: binary_cross_entropy}\n": "",
 	} {
 		if got := strings.Join(problems(t, text), "\n"); got != want {
