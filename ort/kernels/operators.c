@@ -147,6 +147,33 @@ static OrtStatus *keep_packed(const call *c, convolution *conv) {
 	return NULL;
 }
 
+// convolve runs the kernel of a convolution whose tensors are set, in scratch memory.
+static OrtStatus *convolve(const call *c, const convolution *conv) {
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(conv, c->threads->workers), &s));
+	c->kernels->conv(conv, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
+
+// take_weight_grad runs the kernel of the gradient by a convolution's weight, in scratch memory.
+static OrtStatus *take_weight_grad(const call *c, const convolution *conv) {
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(conv, c->threads->workers), &s));
+	c->kernels->conv_weight_grad(conv, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
+
+// normalise runs the kernel of a normalisation or that of its gradient, in scratch memory.
+static OrtStatus *normalise(const call *c, const batchnorm *b, void (*kernel)(const batchnorm *, const threads *, float *)) {
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(b), &s));
+	kernel(b, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
+
 OrtStatus *onnxlab_run_conv(const call *c) {
 	const tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3], *sum = &c->in[7];
 	convolution conv = {.bias = bias->data, .sum = sum->data, .y_relu = c->attributes->y_relu != 0, .y_ceiling = c->attributes->y_ceiling};
@@ -164,11 +191,7 @@ OrtStatus *onnxlab_run_conv(const call *c) {
 	const int64_t moments_shape[] = {c->kernels->conv_chunks(&measured), 3, conv.outputs};
 	TRY(onnxlab_new_output(c->run, 1, moments_shape, 3, &conv.moments));
 	TRY(require(c, conv.moments == NULL || (conv.sum == NULL && !conv.y_relu)));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(&conv, c->threads->workers), &s));
-	c->kernels->conv(&conv, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
-	return NULL;
+	return convolve(c, &conv);
 }
 
 OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
@@ -181,11 +204,7 @@ OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
 	TRY(require(c, !conv.depthwise || (conv.inputs == conv.outputs && is_blocked(c, x))));
 	const int64_t weight_shape[] = {conv.outputs, conv.depthwise ? 1 : conv.inputs, conv.window.height, conv.window.width};
 	TRY(onnxlab_new_output(c->run, 0, weight_shape, 4, &conv.dweight));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(&conv, c->threads->workers), &s));
-	c->kernels->conv_weight_grad(&conv, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
-	return NULL;
+	return take_weight_grad(c, &conv);
 }
 
 OrtStatus *onnxlab_run_batchnorm(const call *c) {
@@ -212,11 +231,7 @@ OrtStatus *onnxlab_run_batchnorm(const call *c) {
 	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.mean));
 	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.inverse_deviation));
 	TRY(onnxlab_new_output(c->run, 3, &channels, 1, &b.variance));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(&b), &s));
-	c->kernels->batchnorm(&b, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
-	return NULL;
+	return normalise(c, &b, c->kernels->batchnorm);
 }
 
 OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
@@ -239,11 +254,7 @@ OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
 	TRY(onnxlab_new_output(c->run, 0, shape, 4, &b.dx));
 	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.dscale));
 	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.dbias));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(&b), &s));
-	c->kernels->batchnorm_grad(&b, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
-	return NULL;
+	return normalise(c, &b, c->kernels->batchnorm_grad);
 }
 
 // read_maxpool sets a pool of x and its sizes.
@@ -301,11 +312,7 @@ static OrtStatus *run_gemm_of_rows(const call *c, const tensor *a, const tensor 
 	TRY(keep_packed(c, &conv));
 	const int64_t y_shape[] = {rows, outputs};
 	TRY(onnxlab_new_output(c->run, 0, y_shape, 2, &conv.y));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(&conv, c->threads->workers), &s));
-	c->kernels->conv(&conv, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
-	return NULL;
+	return convolve(c, &conv);
 }
 
 // run_gemm_of_columns computes y = aᵀ·b, for a [rows, outputs] and b [rows, inputs]: the gradient
@@ -318,11 +325,7 @@ static OrtStatus *run_gemm_of_columns(const call *c, const tensor *a, const tens
 	                   !c->attributes->trans_b));
 	const int64_t y_shape[] = {outputs, inputs};
 	TRY(onnxlab_new_output(c->run, 0, y_shape, 2, &conv.dweight));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(&conv, c->threads->workers), &s));
-	c->kernels->conv_weight_grad(&conv, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
-	return NULL;
+	return take_weight_grad(c, &conv);
 }
 
 OrtStatus *onnxlab_run_gemm(const call *c) {

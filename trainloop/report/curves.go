@@ -194,23 +194,34 @@ const (
 // key below them.
 func (s *Sweep) curvesPNG(w io.Writer) error {
 	th := printed()
+	curves := []curve{lossCurve(), accuracyCurve()}
+	return s.panelsPNG(w, th, s.key(th), len(curves), func(row, column int) (*plot.Plot, error) {
+		return s.curvePlot(th, s.Conditions[column], s.Conditions[column], curves[row])
+	})
+}
+
+// panelsPNG draws one column of panels for each condition, and the key below them. A nil panel
+// leaves its place empty.
+func (s *Sweep) panelsPNG(w io.Writer, th theme, groups []keyGroup, rows int, panel func(row, column int) (*plot.Plot, error)) error {
 	columns := len(s.Conditions)
 	width := vg.Length(max(columns, 2)) * panelWidth
-	key := newKeyRows(s.key(th), keyText(th), width)
-	c := newPNG(width, 2*panelHeight+key.height())
+	key := newKeyRows(groups, keyText(th), width)
+	c := newPNG(width, vg.Length(rows)*panelHeight+key.height())
 	canvas := draw.New(c)
 	tiles := draw.Tiles{
-		Rows: 2, Cols: columns, PadX: vg.Points(10), PadY: vg.Points(10),
+		Rows: rows, Cols: columns, PadX: vg.Points(10), PadY: vg.Points(10),
 		PadTop: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(8),
 	}
 	panels := draw.Crop(canvas, 0, 0, key.height(), 0)
-	for row, q := range []curve{lossCurve(), accuracyCurve()} {
-		for column, condition := range s.Conditions {
-			p, err := s.curvePlot(th, condition, condition, q)
+	for row := range rows {
+		for column := range columns {
+			p, err := panel(row, column)
 			if err != nil {
 				return err
 			}
-			p.Draw(tiles.At(panels, column, row))
+			if p != nil {
+				p.Draw(tiles.At(panels, column, row))
+			}
 		}
 	}
 	key.draw(canvas)

@@ -9,7 +9,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 
 	"onnxlab/trainloop/rundir"
 )
@@ -168,30 +167,11 @@ func (p *page) drawDiagnoses(s *Sweep) error {
 // and the key below them.
 func (s *Sweep) diagnosisPNG(w io.Writer, t Table) error {
 	th := printed()
-	columns := len(s.Conditions)
-	width := vg.Length(max(columns, 2)) * panelWidth
-	key := newKeyRows(s.diagnosisKey(th), keyText(th), width)
-	c := newPNG(width, 2*panelHeight+key.height())
-	canvas := draw.New(c)
-	tiles := draw.Tiles{
-		Rows: 2, Cols: columns, PadX: vg.Points(10), PadY: vg.Points(10),
-		PadTop: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(8),
-	}
-	panels := draw.Crop(canvas, 0, 0, key.height(), 0)
-	for row, m := range []measure{s.noiseMeasure(), s.stabilityMeasure()} {
-		for column, condition := range t.Conditions {
-			p, err := s.measurePlot(th, condition.Name, condition, m, t)
-			if err != nil {
-				return err
-			}
-			if p != nil {
-				p.Draw(tiles.At(panels, column, row))
-			}
-		}
-	}
-	key.draw(canvas)
-	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
-	return err
+	measures := []measure{s.noiseMeasure(), s.stabilityMeasure()}
+	return s.panelsPNG(w, th, s.diagnosisKey(th), len(measures), func(row, column int) (*plot.Plot, error) {
+		condition := t.Conditions[column]
+		return s.measurePlot(th, condition.Name, condition, measures[row], t)
+	})
 }
 
 // diagnosisKey explains the lines of the diagnosis.
