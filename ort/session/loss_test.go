@@ -53,15 +53,9 @@ func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if loss := want[key+"/loss"].Float64()[number]; math.Abs(r.Loss-loss) > within(2e-5, 1e-3)*loss {
-						t.Errorf("step %d: loss %v, reference %v", number, r.Loss, loss)
-					}
+					checkLoss(t, r, want, key, number)
 				}
-				for _, p := range saved(t, tr).Trainable {
-					if e := relativeRMS(float64s(p.Data), want[key+"/final/"+p.Name].Float64()); !(e < within(2e-5, 1e-3)) && !strings.HasSuffix(p.Name, "conv1.bias") {
-						t.Errorf("%s after ten steps: relative error %v", p.Name, e)
-					}
-				}
+				checkFinal(t, saved(t, tr), want, key)
 			})
 		}
 	}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 
@@ -62,17 +61,13 @@ func TestRemediesAgreeWithPyTorch(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if loss := want[key+"/loss"].Float64()[step]; math.Abs(r.Loss-loss) > within(2e-5, 1e-3)*loss {
-						t.Errorf("step %d: loss %v, reference %v", step, r.Loss, loss)
-					}
+					checkLoss(t, r, want, key, step)
 				}
 				state := saved(t, tr)
+				checkFinal(t, state, want, key)
 				for _, p := range state.Trainable {
 					if strings.HasSuffix(p.Name, "conv1.bias") {
 						continue
-					}
-					if e := relativeRMS(float64s(p.Data), want[key+"/final/"+p.Name].Float64()); !(e < within(2e-5, 1e-3)) {
-						t.Errorf("%s after ten steps: relative error %v", p.Name, e)
 					}
 					average := artifact.Averaged(state).Parameter(p.Name)
 					if o.EMADecay == 0 {
