@@ -184,7 +184,7 @@ OrtStatus *onnxlab_run_conv(const call *c) {
 	                   (sum->data == NULL || has_shape_of_y(c, sum, &conv))));
 	TRY(keep_packed(c, &conv));
 	const int64_t y_shape[] = {conv.images, conv.outputs, conv.y_height, conv.y_width};
-	TRY(onnxlab_new_output(c->run, 0, y_shape, 4, &conv.y));
+	TRY(onnxlab_new_image(c->run, y_shape, 4, &conv.y));
 	// The chunks are those of a convolution that measures moments.
 	convolution measured = conv;
 	measured.moments = conv.y;
@@ -227,7 +227,7 @@ OrtStatus *onnxlab_run_batchnorm(const call *c) {
 		.chunks = moments->shape[0],
 	};
 	const int64_t y_shape[] = {shape[0], channels, shape[2] / pool, shape[3] / pool};
-	TRY(onnxlab_new_output(c->run, 0, y_shape, 4, &b.y));
+	TRY(onnxlab_new_image(c->run, y_shape, 4, &b.y));
 	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.mean));
 	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.inverse_deviation));
 	TRY(onnxlab_new_output(c->run, 3, &channels, 1, &b.variance));
@@ -251,7 +251,7 @@ OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
 	                   dy->shape[0] == shape[0] && dy->shape[1] == channels &&
 	                   dy->shape[2] == shape[2] / pool && dy->shape[3] == shape[3] / pool &&
 	                   read_norm(c, norm, channels, &b.norm)));
-	TRY(onnxlab_new_output(c->run, 0, shape, 4, &b.dx));
+	TRY(onnxlab_new_image(c->run, shape, 4, &b.dx));
 	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.dscale));
 	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.dbias));
 	return normalise(c, &b, c->kernels->batchnorm_grad);
@@ -272,7 +272,7 @@ OrtStatus *onnxlab_run_maxpool(const call *c) {
 	maxpool p;
 	TRY(require(c, read_maxpool(c, &c->in[0], &p)));
 	const int64_t y_shape[] = {p.images, p.channels, p.y_height, p.y_width};
-	TRY(onnxlab_new_output(c->run, 0, y_shape, 4, &p.y));
+	TRY(onnxlab_new_image(c->run, y_shape, 4, &p.y));
 	c->kernels->maxpool(&p, c->threads);
 	return NULL;
 }
@@ -283,7 +283,7 @@ OrtStatus *onnxlab_run_maxpool_grad(const call *c) {
 	TRY(require(c, read_maxpool(c, x, &p) && is_blocked(c, dy) && dy->shape[0] == p.images && dy->shape[1] == p.channels &&
 	                   dy->shape[2] == p.y_height && dy->shape[3] == p.y_width));
 	p.dy = dy->data;
-	TRY(onnxlab_new_output(c->run, 0, x->shape, 4, &p.dx));
+	TRY(onnxlab_new_image(c->run, x->shape, 4, &p.dx));
 	c->kernels->maxpool_grad(&p, c->threads);
 	return NULL;
 }
@@ -311,7 +311,7 @@ static OrtStatus *run_gemm_of_rows(const call *c, const tensor *a, const tensor 
 	                   (bias->data == NULL || is_vector(bias, outputs))));
 	TRY(keep_packed(c, &conv));
 	const int64_t y_shape[] = {rows, outputs};
-	TRY(onnxlab_new_output(c->run, 0, y_shape, 2, &conv.y));
+	TRY(onnxlab_new_image(c->run, y_shape, 2, &conv.y));
 	return convolve(c, &conv);
 }
 

@@ -47,11 +47,16 @@ OrtStatus *onnxlab_new_output(const run *r, size_t index, const int64_t *shape, 
 	if (output == NULL)
 		return NULL;
 	TRY(r->api->GetTensorMutableData(output, (void **)data));
-	if (rank == MAX_RANK && (uintptr_t)*data % ALIGNMENT != 0)
-		return onnxlab_error(r->api, "onnxlab: a result is not aligned");
 	size_t bytes = sizeof **data;
 	for (size_t k = 0; k < rank; k++) bytes *= (size_t)shape[k];
 	advise_huge_pages(*data, bytes);
+	return NULL;
+}
+
+OrtStatus *onnxlab_new_image(const run *r, const int64_t *shape, size_t rank, float **data) {
+	TRY(onnxlab_new_output(r, 0, shape, rank, data));
+	if ((uintptr_t)*data % ALIGNMENT != 0)
+		return onnxlab_error(r->api, "onnxlab: an image is not aligned");
 	return NULL;
 }
 

@@ -31,8 +31,12 @@ OrtStatus *onnxlab_error(const OrtApi *, const char *message);
 OrtStatus *onnxlab_read_input(const run *, size_t index, tensor *t);
 
 // onnxlab_new_output allocates an output. If the node leaves it out, *data stays as it is.
-// Outputs of rank 4, which kernels may stream, must be aligned.
+// The caller of a session may have given the memory, at any float's address.
 OrtStatus *onnxlab_new_output(const run *, size_t index, const int64_t *shape, size_t rank, float **data);
+
+// onnxlab_new_image allocates the first output, blocked images or rows of channels. Kernels
+// may stream them, which takes an aligned address: any other is an error.
+OrtStatus *onnxlab_new_image(const run *, const int64_t *shape, size_t rank, float **data);
 
 // Memory that a kernel needs while it runs.
 typedef struct {

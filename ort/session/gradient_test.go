@@ -97,6 +97,9 @@ func TestGradientIsThatOfTraining(t *testing.T) {
 		onnxmodels.Conv("conv", onnxmodels.ConvOptions{Filters: 4, Kernel: 3}),
 		onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{Corrected: true}),
 		onnxmodels.ReLU("relu"),
+		// The kernels compute the gradient of its weights, 124 floats after the start of
+		// the buffer, which is not a multiple of their alignment.
+		onnxmodels.Conv("wide", onnxmodels.ConvOptions{Filters: 16, Kernel: 3}),
 		onnxmodels.GlobalAveragePool("pool"),
 		onnxmodels.Dropout("drop", 0.5),
 		onnxmodels.Dense("dense", 3))
