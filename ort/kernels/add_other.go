@@ -1,4 +1,4 @@
-//go:build cgo && (!amd64 || windows)
+//go:build cgo && (windows || (!amd64 && !arm64))
 
 package kernels
 

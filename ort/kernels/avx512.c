@@ -9,6 +9,7 @@
 #include "conv.h"
 #include "kernels.h"
 #include "maxpool.h"
+#include "reorder.h"
 
 const kernels onnxlab_avx512 = {
 	.block = BLOCK,
@@ -24,4 +25,5 @@ const kernels onnxlab_avx512 = {
 	.batchnorm_grad = batchnorm_grad,
 	.maxpool = maxpool_forward,
 	.maxpool_grad = maxpool_backward,
+	.reorder = reorder_images,
 };

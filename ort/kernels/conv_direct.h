@@ -100,11 +100,26 @@ SIMD_INLINE void direct_pixels_3x3(const direct_job *job, const float *x, const 
                                vec sums[DIRECT_PIXELS]) {
 	UNROLL for (int p = 0; p < DIRECT_PIXELS; p++) sums[p] = bias;
 	for (long i = 0; i < job->conv->inputs; i++)
+#if BLOCK > 4
 		UNROLL for (int k = 0; k < TAPS; k++) {
 			vec weight = load(w + (i * TAPS + k) * BLOCK);
 			const float *from = x + i * job->channel + k / FILTER * job->row + k % FILTER;
 			UNROLL for (int p = 0; p < DIRECT_PIXELS; p++) sums[p] += from[p] * weight;
 		}
+#else
+		// The ten pixels of a row are elements of three vectors: 0 to 3, 4 to 7, and 6 to 9.
+		UNROLL for (int j = 0; j < FILTER; j++) {
+			const float *from = x + i * job->channel + j * job->row;
+			const vec row[] = {load(from), load(from + 4), load(from + 6)};
+			UNROLL for (int k = 0; k < FILTER; k++) {
+				vec weight = load(w + (i * TAPS + j * FILTER + k) * BLOCK);
+				UNROLL for (int p = 0; p < DIRECT_PIXELS; p++) {
+					const int at = p + k;
+					sums[p] += (at < 8 ? row[at / 4][at % 4] : row[2][at - 6]) * weight;
+				}
+			}
+		}
+#endif
 }
 
 // write_pixels writes the first n of these pixels, as the end says beyond the bias, and adds
@@ -201,12 +216,25 @@ SIMD_INLINE void add_taps(const direct_job *job, int rows, int columns, const fl
 	const long width = job->conv->y_width, stride = rows > 1 ? 1 : job->conv->window.stride;
 	vec sums[DIRECT_SUMS];
 	UNROLL for (int k = 0; k < rows * columns; k++) sums[k] = (vec){0};
-	for (long r = 0; r < job->conv->y_height; r++)
-		for (long c = 0; c < width; c++) {
+	for (long r = 0; r < job->conv->y_height; r++) {
+		long c = 0;
+#if BLOCK == 4
+		// For two pixels, the four columns of x are elements of one vector.
+		for (; rows == FILTER && columns == FILTER && c + 2 <= width; c += 2) {
+			const vec d[] = {load(dy + (r * width + c) * BLOCK), load(dy + (r * width + c + 1) * BLOCK)};
+			UNROLL for (int j = 0; j < FILTER; j++) {
+				const vec row = load(x + (r + j) * job->row + c);
+				UNROLL for (int k = 0; k < 2 * FILTER; k++)
+					sums[j * FILTER + k % FILTER] += row[k / FILTER + k % FILTER] * d[k / FILTER];
+			}
+		}
+#endif
+		for (; c < width; c++) {
 			vec d = load(dy + (r * width + c) * BLOCK);
 			const float *from = x + (r * job->row + c) * stride;
 			UNROLL for (int k = 0; k < rows * columns; k++) sums[k] += from[k / columns * job->row + k % columns] * d;
 		}
+	}
 	UNROLL for (int k = 0; k < rows * columns; k++) store(to + k * BLOCK, load(to + k * BLOCK) + sums[k]);
 }
 

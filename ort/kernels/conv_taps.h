@@ -107,11 +107,8 @@ SIMD_INLINE void add_rows(int n, int vectors, const tap_product *p, const float 
 	}
 	const float *u = p->u;
 	const long second = p->inputs * BLOCK, block_stride = p->v_stride;
-	for (long b = 0; b < p->inputs; b += BLOCK, v += block_stride)
-		for (int c = 0; c < BLOCK; c++, u += BLOCK) {
-			vec u0 = load(u), u1 = vectors > 1 ? load(u + second) : u0;
-			multiply_add(sums, n, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
-		}
+	for (long b = 0; b < p->inputs; b += BLOCK, v += block_stride, u += BLOCK * BLOCK)
+		multiply_add_block(sums, n, vectors, v, u, u + second);
 	UNROLL for (int i = 0; i < n; i++) {
 		store(p->m + rows[i] * BLOCK, sums[i * vectors]);
 		if (vectors > 1)

@@ -1,13 +1,12 @@
 // Package kernels gives ONNX Runtime faster operators for training convolutional
-// networks on processors with AVX2 or AVX-512: convolutions and their gradients, batch
-// normalisation with the ReLU and average pool after it, maximum pools and products of
-// matrices. They are
-// operators of the domain "onnxlab", which package onnxlab/onnxmodels/lower/native
-// writes into graphs. [Add] gives them to a session, and [Block] says which layout of
-// images they use.
+// networks on processors with AVX2, AVX-512 or NEON: convolutions and their gradients,
+// batch normalisation with the ReLU and average pool after it, maximum pools, products of
+// matrices, and copies from one layout of images to another. They are operators of the
+// domain "onnxlab", which package onnxlab/onnxmodels/lower/native writes into graphs. [Add]
+// gives them to a session, and [Block] says which layout of images they use.
 //
-// Results do not depend on the number of threads. They differ between the two
-// instruction sets by rounding.
+// Results do not depend on the number of threads. They differ between the instruction sets
+// by rounding.
 //
 // The C files, in an order to read them (compile_flags.txt is for clangd):
 //
@@ -33,7 +32,9 @@
 //	    taps_pixels.h      which pixels go together
 //	  conv_end.h           bias, sum and ReLU as results are written
 //	maxpool.h              maximum pools and their gradient
-//	avx512.c, avx2.c       compile the above for one instruction set each
+//	reorder.h              copies between the layouts of images
+//	avx512.c, avx2.c,
+//	neon.c                 compile the above for one instruction set each
 //	operators.c            runs a node: checks shapes, calls a kernel
 //	  tensor.c             a node's inputs, outputs and scratch memory
 //	register.c             registers the operators with ONNX Runtime

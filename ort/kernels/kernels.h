@@ -1,5 +1,5 @@
 // The interface between the operators (operators.c) and the kernels (avx512.c,
-// avx2.c).
+// avx2.c, neon.c).
 //
 // All values are float32. Images are either plain, [images, channels, height,
 // width], or blocked: [images, channels/block, height, width, block], where the
@@ -103,6 +103,14 @@ typedef struct {
 	float *dx;       // its result, with the shape of x
 } maxpool;
 
+// Images that are copied from one layout to another.
+typedef struct {
+	long images, channels, pixels;
+	enum { PLAIN_TO_BLOCKED, BLOCKED_TO_PLAIN, BLOCKED_TO_LAST } kind; // last: [images, pixels, channels]
+	const float *x;
+	float *y; // result
+} reorder;
+
 // Batch normalisation: each channel is normalised by its mean and deviation over
 // the batch. ReLU and average pooling may follow. Images are blocked.
 typedef struct {
@@ -144,9 +152,24 @@ typedef struct {
 	void (*batchnorm_grad)(const batchnorm *, const threads *, float *scratch);
 	void (*maxpool)(const maxpool *, const threads *);
 	void (*maxpool_grad)(const maxpool *, const threads *);
+	void (*reorder)(const reorder *, const threads *);
 } kernels;
 
+#ifdef __x86_64__
 extern const kernels onnxlab_avx512; // blocks of 16 channels
 extern const kernels onnxlab_avx2;   // blocks of 8 channels
+#else
+extern const kernels onnxlab_neon; // blocks of 4 channels
+#endif
+
+// kernels_for returns the kernels for blocks of so many channels, or NULL if this build
+// has none.
+static inline const kernels *kernels_for(long block) {
+#ifdef __x86_64__
+	return block == onnxlab_avx512.block ? &onnxlab_avx512 : block == onnxlab_avx2.block ? &onnxlab_avx2 : NULL;
+#else
+	return block == onnxlab_neon.block ? &onnxlab_neon : NULL;
+#endif
+}
 
 #endif

@@ -1,4 +1,4 @@
-//go:build cgo && amd64 && !windows
+//go:build cgo && (amd64 || arm64) && !windows
 
 package kernels
 
@@ -23,6 +23,7 @@ import "C"
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -32,11 +33,13 @@ import (
 	"onnxlab/internal/allocation"
 )
 
-// Block returns how many channels make a block in the layout of images that our
-// kernels, and ONNX Runtime's, use on this processor: 16 with AVX-512, 8 with AVX2 and
-// FMA. It returns 0 if there are no kernels for it.
+// Block returns how many channels make a block in the layout of images that the kernels
+// use on this processor: 16 with AVX-512, 8 with AVX2 and FMA, 4 with NEON. It returns 0 if
+// there are no kernels for it.
 func Block() int {
 	switch {
+	case runtime.GOARCH == "arm64":
+		return 4 // all of these processors have NEON
 	case cpu.X86.HasAVX512F:
 		return 16
 	case cpu.X86.HasAVX2 && cpu.X86.HasFMA:

@@ -1,4 +1,4 @@
-//go:build amd64 && !windows
+//go:build (amd64 || arm64) && !windows
 
 #include "operators.h"
 
@@ -285,6 +285,32 @@ OrtStatus *onnxlab_run_maxpool_grad(const call *c) {
 	p.dy = dy->data;
 	TRY(onnxlab_new_image(c->run, x->shape, 4, &p.dx));
 	c->kernels->maxpool_grad(&p, c->threads);
+	return NULL;
+}
+
+// reorder_of describes the images of a reorder.
+static reorder reorder_of(const tensor *x) {
+	return (reorder){.images = x->shape[0], .channels = x->shape[1], .pixels = x->shape[2] * x->shape[3], .x = x->data};
+}
+
+OrtStatus *onnxlab_run_reorder_input(const call *c) {
+	const tensor *x = &c->in[0];
+	TRY(require(c, is_blocked(c, x)));
+	reorder r = reorder_of(x);
+	r.kind = PLAIN_TO_BLOCKED;
+	TRY(onnxlab_new_image(c->run, x->shape, 4, &r.y));
+	c->kernels->reorder(&r, c->threads);
+	return NULL;
+}
+
+OrtStatus *onnxlab_run_reorder_output(const call *c) {
+	const tensor *x = &c->in[0];
+	TRY(require(c, is_blocked(c, x)));
+	reorder r = reorder_of(x);
+	const int64_t *shape = x->shape, last[] = {shape[0], shape[2], shape[3], shape[1]};
+	r.kind = c->attributes->channels_last ? BLOCKED_TO_LAST : BLOCKED_TO_PLAIN;
+	TRY(onnxlab_new_output(c->run, 0, c->attributes->channels_last ? last : shape, 4, &r.y));
+	c->kernels->reorder(&r, c->threads);
 	return NULL;
 }
 

@@ -24,6 +24,7 @@ typedef struct {
 	int64_t height, width, stride, top, left; // of a window; a height of 0 is 3x3, which leaves images their size
 	int64_t trans_a, trans_b; // of a product of matrices
 	int64_t depthwise; // each channel of a convolution by itself
+	int64_t channels_last; // of a reorder's result
 	float epsilon, dy_scale, scale;
 	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
 } attributes;
@@ -68,5 +69,11 @@ OrtStatus *onnxlab_run_maxpool(const call *);
 
 // [dy, x] → [dx]
 OrtStatus *onnxlab_run_maxpool_grad(const call *);
+
+// [plain x] → [blocked y]
+OrtStatus *onnxlab_run_reorder_input(const call *);
+
+// [blocked x] → [y, plain or with its channels last]
+OrtStatus *onnxlab_run_reorder_output(const call *);
 
 #endif

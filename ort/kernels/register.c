@@ -1,4 +1,4 @@
-//go:build amd64 && !windows
+//go:build (amd64 || arm64) && !windows
 
 // Registers the operators with ONNX Runtime, which then calls back: to learn what they
 // take and give, to create a node, and to run it.
@@ -108,6 +108,7 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_relu", &a.y_relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "constant", &a.constant));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "depthwise", &a.depthwise));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "channels_last", &a.channels_last));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "transA", &a.trans_a));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "transB", &a.trans_b));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "ceiling", &a.ceiling));
@@ -129,8 +130,8 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 
 static OrtStatus *create_node(const OrtCustomOp *o, const OrtApi *api, const OrtKernelInfo *info, void **result) {
 	const attributes a = read_attributes(api, info);
-	const kernels *k = a.block == onnxlab_avx512.block ? &onnxlab_avx512 : &onnxlab_avx2;
-	if (a.block != k->block || a.block > supported_block)
+	const kernels *k = kernels_for(a.block);
+	if (k == NULL || a.block > supported_block)
 		return onnxlab_error(api, "onnxlab: this processor has no kernels for the operator's block of channels");
 	node *n = malloc(sizeof *n);
 	if (n == NULL)
@@ -247,6 +248,20 @@ static operator operators[] = {
 		.outputs = 1,
 		.optional_output = -1,
 		.run = onnxlab_run_maxpool_grad,
+	},
+	{
+		.name = "ReorderInput",
+		.inputs = 1,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_reorder_input,
+	},
+	{
+		.name = "ReorderOutput",
+		.inputs = 1,
+		.outputs = 1,
+		.optional_output = -1,
+		.run = onnxlab_run_reorder_output,
 	},
 };
 

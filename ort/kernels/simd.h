@@ -1,25 +1,38 @@
-// A vector of BLOCK floats and what is done with it, for the instruction set that
-// TARGET names.
+// A vector of BLOCK floats and what is done with it, for one instruction set.
 //
-// The headers that use it hold the kernels. avx512.c and avx2.c each define BLOCK
-// and TARGET and then include them, so that each kernel is compiled twice.
+// The headers that use it hold the kernels. avx512.c, avx2.c and neon.c each define BLOCK
+// and then include them, so that each kernel is compiled once for every instruction set.
+// The first two also define TARGET, since not all of their processors have the
+// instructions. All 64-bit ARM processors have NEON.
 
 #ifndef ONNXLAB_SIMD_H
 #define ONNXLAB_SIMD_H
 
+#ifdef __x86_64__
 #include <immintrin.h>
+#endif
 
 // These serve an editor or a compiler that opens a header by itself.
 #ifndef BLOCK
+#ifdef __x86_64__
 #define BLOCK 16         // floats in a vector, and channels in a block
 #define TARGET "avx512f" // instruction sets, as compilers name them
+#else
+#define BLOCK 4
+#endif
 #endif
 
 // SIMD marks functions that use TARGET's instructions. The rest of the program is
 // compiled without them and runs on any processor.
+#ifdef TARGET
 #define SIMD __attribute__((target(TARGET)))
 #define SIMD_INLINE static inline __attribute__((always_inline, target(TARGET)))
 #define SIMD_NOINLINE static __attribute__((noinline, target(TARGET)))
+#else
+#define SIMD
+#define SIMD_INLINE static inline __attribute__((always_inline))
+#define SIMD_NOINLINE static __attribute__((noinline))
+#endif
 
 // UNROLL unrolls the loop after it completely, so that small arrays of vectors that
 // it indexes become registers.
@@ -46,12 +59,15 @@ SIMD_INLINE vec choose(mask m, vec yes, vec no) { return (vec)((m & (mask)yes) |
 // stream stores to an aligned address without reading the line into the cache
 // first. It is for results that are too large to stay in the cache until they are
 // read. A task that streams calls stream_fence at its end: only then other threads
-// are sure to see what it stored.
+// are sure to see what it stored. ARM processors notice by themselves that whole lines
+// are stored, so there it is an ordinary store.
 SIMD_INLINE void stream(float *to, vec v) {
 #if BLOCK == 16
 	_mm512_stream_ps(to, (__m512)v);
-#else
+#elif BLOCK == 8
 	_mm256_stream_ps(to, (__m256)v);
+#else
+	store(to, v);
 #endif
 }
 
@@ -59,6 +75,10 @@ SIMD_INLINE void stream(float *to, vec v) {
 // until the next operator reads them.
 enum { CACHED_FLOATS = 1 << 22 };
 
-static inline void stream_fence(void) { _mm_sfence(); }
+static inline void stream_fence(void) {
+#ifdef __x86_64__
+	_mm_sfence();
+#endif
+}
 
 #endif

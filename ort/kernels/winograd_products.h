@@ -22,15 +22,21 @@
 // Rows of the rectangle: 24 sums and two vectors of U fit in AVX-512's 32 registers,
 // 12 sums and these two in AVX2's 16. As many independent sums as these also hide
 // the latency of the multiply-adds.
+//
+// NEON multiplies a vector by one element of another without broadcasting it first. So a
+// vector of four channels is loaded for each row, and serves four steps of the sum: 16
+// sums, 8 of these vectors and two of U fit in its 32 registers.
 #if BLOCK == 16
 enum { PRODUCT_ROWS = 12 };
-#else
+#elif BLOCK == 8
 enum { PRODUCT_ROWS = 6 };
+#else
+enum { PRODUCT_ROWS = 8 };
 #endif
 
 // The last rows of a matrix, if they are fewer than PRODUCT_ROWS, take one or two thirds of a
 // rectangle where these suffice.
-enum { PRODUCT_THIRD = PRODUCT_ROWS / 3 };
+enum { PRODUCT_THIRD = (PRODUCT_ROWS + 2) / 3 };
 
 // multiply_add adds the broadcast float of each row, `stride` floats apart, times
 // one or two vectors to the sums [rows][vectors].
@@ -41,6 +47,29 @@ SIMD_INLINE void multiply_add(vec *sums, int rows, int vectors, const float *v, 
 		if (vectors > 1)
 			sums[i * vectors + 1] += s * u[1];
 	}
+}
+
+// multiply_add_block does so for each channel of a block, which lie side by side in a row. The
+// rows are `stride` floats apart. The vectors of the channels follow each other at u, and the
+// second ones at second.
+SIMD_INLINE void multiply_add_block(vec *sums, int rows, int vectors, const float *v, const float *u, const float *second) {
+#if BLOCK > 4
+	for (int c = 0; c < BLOCK; c++) {
+		vec u0 = load(u + c * BLOCK), u1 = vectors > 1 ? load(second + c * BLOCK) : u0;
+		multiply_add(sums, rows, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
+	}
+#else
+	vec row[PRODUCT_ROWS];
+	UNROLL for (int i = 0; i < rows; i++) row[i] = load(v + i * BLOCK);
+	UNROLL for (int c = 0; c < BLOCK; c++) {
+		vec u0 = load(u + c * BLOCK), u1 = vectors > 1 ? load(second + c * BLOCK) : u0;
+		UNROLL for (int i = 0; i < rows; i++) {
+			sums[i * vectors] += row[i][c] * u0;
+			if (vectors > 1)
+				sums[i * vectors + 1] += row[i][c] * u1;
+		}
+	}
+#endif
 }
 
 // store_sums stores the sums [rows][vectors] with these strides.
@@ -64,10 +93,7 @@ SIMD_INLINE void multiply_rows(int rows, int vectors, const product_size *s, con
 	vec sums[2 * PRODUCT_ROWS];
 	UNROLL for (int i = 0; i < rows * vectors; i++) sums[i] = (vec){0};
 	for (long b = 0; b < inputs; b += BLOCK, v += block_stride)
-		for (int c = 0; c < BLOCK; c++) {
-			vec u0 = load(u + (b + c) * BLOCK), u1 = vectors > 1 ? load(u + (inputs + b + c) * BLOCK) : u0;
-			multiply_add(sums, rows, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
-		}
+		multiply_add_block(sums, rows, vectors, v, u + b * BLOCK, u + (inputs + b) * BLOCK);
 	store_sums(sums, rows, vectors, m, BLOCK, block_stride);
 }
 
@@ -97,6 +123,8 @@ SIMD_NOINLINE void multiply(const product_size *s, const float *v, const float *
 				multiply_rows(PRODUCT_ROWS, 1, s, v + t * BLOCK, u, m + t * BLOCK);
 		}
 }
+
+#if BLOCK > 4
 
 // accumulate_rows adds to S for a block of inputs and a block of outputs, or for half
 // a block of inputs and two blocks of outputs e: BLOCK sums in both cases.
@@ -129,5 +157,56 @@ SIMD_NOINLINE void multiply_accumulate(const product_size *size, const float *v,
 			}
 		}
 }
+
+#else
+
+// accumulate_tiles adds so many tiles, one or two, to sums [blocks][BLOCK][vectors]: one or
+// two blocks of inputs by one or two of outputs. Each input is an element of a vector of V.
+// The vectors of two tiles lie side by side and are loaded by one instruction.
+SIMD_INLINE void accumulate_tiles(int tiles, int blocks, int vectors, vec *sums, const float *const v[2], const float *const e[2]) {
+	vec from[2][2], to[2][2];
+	UNROLL for (int b = 0; b < blocks; b++)
+		UNROLL for (int t = 0; t < tiles; t++) from[b][t] = load(v[b] + t * BLOCK);
+	UNROLL for (int j = 0; j < vectors; j++)
+		UNROLL for (int t = 0; t < tiles; t++) to[j][t] = load(e[j] + t * BLOCK);
+	UNROLL for (int t = 0; t < tiles; t++)
+		UNROLL for (int i = 0; i < blocks * BLOCK; i++)
+			UNROLL for (int j = 0; j < vectors; j++) sums[i * vectors + j] += from[i / BLOCK][t][i % BLOCK] * to[j][t];
+}
+
+// accumulate_blocks adds to S for one or two blocks of inputs and one or two of outputs.
+SIMD_INLINE void accumulate_blocks(int blocks, int vectors, const product_size *size, const float *v, const float *e, float *s) {
+	const float *vs[] = {v, v + size->block_stride}, *es[] = {e, e + size->block_stride};
+	vec sums[4 * BLOCK];
+	UNROLL for (int i = 0; i < blocks * BLOCK; i++)
+		UNROLL for (int j = 0; j < vectors; j++) sums[i * vectors + j] = load(s + i * size->outputs + j * BLOCK);
+	for (long pairs = size->tiles / 2; pairs > 0; pairs--) {
+		accumulate_tiles(2, blocks, vectors, sums, vs, es);
+		UNROLL for (int i = 0; i < 2; i++) vs[i] += 2 * BLOCK, es[i] += 2 * BLOCK;
+	}
+	if (size->tiles % 2 != 0)
+		accumulate_tiles(1, blocks, vectors, sums, vs, es);
+	store_sums(sums, blocks * BLOCK, vectors, s, size->outputs, BLOCK);
+}
+
+// multiply_accumulate adds Vᵀ·E to S.
+SIMD_NOINLINE void multiply_accumulate(const product_size *size, const float *v, const float *e, float *s) {
+	for (long b = 0; b < size->outputs; b += 2 * BLOCK, e += 2 * size->block_stride)
+		for (long i = 0; i < size->inputs; i += 2 * BLOCK) {
+			const float *from = v + i / BLOCK * size->block_stride;
+			float *to = s + i * size->outputs + b;
+			const int two_inputs = i + BLOCK < size->inputs, two_outputs = b + BLOCK < size->outputs;
+			if (two_inputs && two_outputs)
+				accumulate_blocks(2, 2, size, from, e, to);
+			else if (two_inputs)
+				accumulate_blocks(2, 1, size, from, e, to);
+			else if (two_outputs)
+				accumulate_blocks(1, 2, size, from, e, to);
+			else
+				accumulate_blocks(1, 1, size, from, e, to);
+		}
+}
+
+#endif
 
 #endif

@@ -33,10 +33,14 @@ func FitsBlocks(v *graph.Value, block int) bool {
 		v.Shape[1].Size%int64(block) == 0
 }
 
+// hasOperators tells whether ONNX Runtime has operators on blocks of this size for some
+// processor.
+func hasOperators(block int) bool { return block == 8 || block == 16 }
+
 // isBlocked tells whether v comes out of a reorder from the blocked layout.
-func isBlocked(v *graph.Value) bool {
+func (b Builder) isBlocked(v *graph.Value) bool {
 	n := v.Producer()
-	return n.Is(Blocked, "ReorderOutput") && !n.Flag("channels_last")
+	return n.Is(b.Reorders, "ReorderOutput") && !n.Flag("channels_last")
 }
 
 // IsFew tells whether images have fewer channels than a block. Blocked
@@ -126,7 +130,7 @@ var anyLayout = map[string][]string{
 // their inputs has it already.
 func (b Builder) keepBlocked() {
 	for _, n := range slices.Clone(b.Nodes) {
-		if !slices.Contains(anyLayout[n.Domain], n.Op) || !canStayBlocked(n, b.Block) {
+		if !slices.Contains(anyLayout[n.Domain], n.Op) || !b.canStayBlocked(n) {
 			continue
 		}
 		b.Substitute(n, func() []*graph.Value {
@@ -147,7 +151,7 @@ func (b Builder) keepBlocked() {
 
 // canStayBlocked tells whether at least one input is blocked, and all others are scalars or
 // images of the same shape. Images of different shapes would have to be broadcast.
-func canStayBlocked(n *graph.Node, block int) bool {
+func (b Builder) canStayBlocked(n *graph.Node) bool {
 	found := false
 	var first *graph.Value
 	for _, in := range n.Inputs {
@@ -157,10 +161,10 @@ func canStayBlocked(n *graph.Node, block int) bool {
 		if first == nil {
 			first = in
 		}
-		if !FitsBlocks(in, block) || !in.Shape.Equal(first.Shape) {
+		if !FitsBlocks(in, b.Block) || !in.Shape.Equal(first.Shape) {
 			return false
 		}
-		found = found || isBlocked(in)
+		found = found || b.isBlocked(in)
 	}
 	return found
 }
@@ -171,16 +175,16 @@ func (b Builder) joinReorders() {
 	blocked := map[*graph.Value]*graph.Value{}
 	for _, n := range slices.Clone(b.Nodes) {
 		switch {
-		case n.Is(Blocked, "ReorderInput"):
+		case n.Is(b.Reorders, "ReorderInput"):
 			switch x := n.In("X"); {
-			case isBlocked(x):
+			case b.isBlocked(x):
 				b.Replace(n.Out("Y"), x.Producer().In("X"))
 			case blocked[x] != nil:
 				b.Replace(n.Out("Y"), blocked[x])
 			default:
 				blocked[x] = n.Out("Y")
 			}
-		case n.Is("", "Transpose") && isBlocked(n.In("data")) && slices.Equal(n.Ints("perm"), []int64{0, 2, 3, 1}):
+		case n.Is("", "Transpose") && b.isBlocked(n.In("data")) && slices.Equal(n.Ints("perm"), []int64{0, 2, 3, 1}):
 			b.Substitute(n, func() []*graph.Value {
 				return []*graph.Value{b.ToPlainLast(n.Name+".from_blocked", n.In("data").Producer().In("X"))}
 			})

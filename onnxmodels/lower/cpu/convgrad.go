@@ -71,11 +71,12 @@ func (c *ConvGrad) BiasGradient() *graph.Value {
 	return c.ReduceSum(c.name+".bias", c.dy, false, 0, 2, 3)
 }
 
-// fits tells whether weightGradient can be used. It needs a known batch, output channels
-// in whole blocks, and images in whole blocks too unless they are fewer than one.
+// fits tells whether weightGradient can be used. It needs ONNX Runtime's blocked operators, a
+// known batch, output channels in whole blocks, and images in whole blocks too unless they
+// are fewer than one.
 func (c *ConvGrad) fits() bool {
 	block, images, channels := c.Block, c.dy.Shape[0], c.dy.Shape[1].Size
-	return block > 0 && images.Symbol == "" && (images.Size < int64(block) || images.Size%int64(block) == 0) &&
+	return hasOperators(block) && images.Symbol == "" && (images.Size < int64(block) || images.Size%int64(block) == 0) &&
 		channels%int64(block) == 0
 }
 

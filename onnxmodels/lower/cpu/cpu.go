@@ -26,6 +26,7 @@ func Lower(g *graph.Graph) {
 //
 // A pass that moves an operator to the blocked layout reorders its input before it and
 // its output after it. joinReorders then removes the pairs between two such operators.
+// Blocks of 4 channels are onnxlab's alone: no operator is moved to those of ONNX Runtime.
 func (b Builder) Passes() {
 	b.threadReluGrad()
 	b.splitFastGeluGrad()
@@ -33,9 +34,11 @@ func (b Builder) Passes() {
 	if b.Block == 0 {
 		return
 	}
-	b.blockConv()
-	b.blockNorm()
-	b.blockPool()
+	if hasOperators(b.Block) {
+		b.blockConv()
+		b.blockNorm()
+		b.blockPool()
+	}
 	b.keepBlocked()
 	b.joinReorders()
 	b.fuseReLU()

@@ -16,26 +16,30 @@ func window(more ...any) []graph.Field {
 	return op.Fields(append([]any{"auto_pad", "NOTSET", "kernel_shape", none, "pads", none, "strides", none, "dilations", none}, more...)...)
 }
 
-func same(n *graph.Node) ([]graph.Type, error) { return []graph.Type{n.Inputs[0].Type()}, nil }
+// SameType is the type of the result of ReorderInput.
+func SameType(n *graph.Node) ([]graph.Type, error) { return []graph.Type{n.Inputs[0].Type()}, nil }
+
+// ReorderedType is the type of the result of ReorderOutput.
+func ReorderedType(n *graph.Node) ([]graph.Type, error) {
+	x := n.In("X")
+	shape := x.Shape
+	if n.Flag("channels_last") {
+		shape = graph.Shape{x.Shape[0], x.Shape[2], x.Shape[3], x.Shape[1]}
+	}
+	return []graph.Type{{Elem: x.Elem, Shape: shape}}, nil
+}
 
 var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{Domain: Blocked, Op: "ReorderInput", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: op.Fields("channels_last", int64(0))},
-		Infer:  same,
+		Infer:  SameType,
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Blocked, Op: "ReorderOutput", Takes: op.Takes("X"), Gives: op.Gives("Y"),
 			Fields: op.Fields("channels", int64(0), "channels_last", int64(0)),
 		},
-		Infer: func(n *graph.Node) ([]graph.Type, error) {
-			x := n.In("X")
-			shape := x.Shape
-			if n.Flag("channels_last") {
-				shape = graph.Shape{x.Shape[0], x.Shape[2], x.Shape[3], x.Shape[1]}
-			}
-			return []graph.Type{{Elem: x.Elem, Shape: shape}}, nil
-		},
+		Infer: ReorderedType,
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
@@ -82,10 +86,25 @@ type Builder struct {
 	op.Builder
 	// Block is the number of channels in a block.
 	Block int
+	// Reorders is the domain of ReorderInput and ReorderOutput: Blocked, or that of another
+	// package, whose operators also have the attribute "block".
+	Reorders string
 }
 
 // On returns a builder for the graph.
-func On(g *graph.Graph, block int) Builder { return Builder{op.On(g), block} }
+func On(g *graph.Graph, block int) Builder { return Builder{op.On(g), block, Blocked} }
+
+// reorder appends an operator that copies images from one layout to another.
+func (b Builder) reorder(op_, name string, x *graph.Value, attributes ...graph.Attribute) *graph.Value {
+	if b.Reorders == Blocked {
+		if op_ == "ReorderOutput" {
+			attributes = append(attributes, graph.Attribute{Name: "channels", Value: x.Shape[1].Size})
+		}
+	} else {
+		attributes = append(attributes, graph.Attribute{Name: "block", Value: int64(b.Block)})
+	}
+	return b.Do(b.Reorders, op_, op.Call{Name: name, Inputs: []*graph.Value{x}, Attributes: attributes})[0]
+}
 
 func (b Builder) blocked(op_, name string, inputs []*graph.Value, attributes ...graph.Attribute) *graph.Value {
 	return b.Do(Blocked, op_, op.Call{Name: name, Inputs: inputs, Attributes: attributes})[0]
@@ -94,19 +113,18 @@ func (b Builder) blocked(op_, name string, inputs []*graph.Value, attributes ...
 // ToBlocks appends x [n, c, h, w] in the blocked layout. c must be a multiple of
 // the block.
 func (b Builder) ToBlocks(name string, x *graph.Value) *graph.Value {
-	return b.blocked("ReorderInput", name, []*graph.Value{x})
+	return b.reorder("ReorderInput", name, x)
 }
 
 // ToPlain appends the blocked x in the plain layout.
 func (b Builder) ToPlain(name string, x *graph.Value) *graph.Value {
-	return b.blocked("ReorderOutput", name, []*graph.Value{x}, graph.Attribute{Name: "channels", Value: x.Shape[1].Size})
+	return b.reorder("ReorderOutput", name, x)
 }
 
 // ToPlainLast appends the blocked x [n, c, h, w] with its channels last:
 // [n, h, w, c].
 func (b Builder) ToPlainLast(name string, x *graph.Value) *graph.Value {
-	return b.blocked("ReorderOutput", name, []*graph.Value{x},
-		graph.Attribute{Name: "channels", Value: x.Shape[1].Size}, graph.Attribute{Name: "channels_last", Value: int64(1)})
+	return b.reorder("ReorderOutput", name, x, graph.Attribute{Name: "channels_last", Value: int64(1)})
 }
 
 // ConvOptions are the optional parts of a convolution in the blocked layout.

@@ -85,6 +85,19 @@ var _ = []*op.Operator{
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
+			Domain: Domain, Op: "ReorderInput", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: op.Fields("block", int64(0)),
+		},
+		Infer: cpu.SameType,
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
+			Domain: Domain, Op: "ReorderOutput", Takes: op.Takes("X"), Gives: op.Gives("Y"),
+			Fields: op.Fields("block", int64(0), "channels_last", int64(0)),
+		},
+		Infer: cpu.ReorderedType,
+	}),
+	op.Register(&op.Operator{
+		Schema: graph.Schema{
 			Domain: Domain, Op: "BatchNorm",
 			Takes:  op.Takes("X", "Scale", "Bias", "Moments?"),
 			Gives:  op.Gives("Y? .y", "Mean .mean", "InverseDeviation .inverse", "Variance .variance"),
@@ -134,7 +147,11 @@ type Builder struct {
 }
 
 // On returns a builder for the graph.
-func On(g *graph.Graph, block int) Builder { return Builder{Builder: cpu.On(g, block)} }
+func On(g *graph.Graph, block int) Builder {
+	b := Builder{Builder: cpu.On(g, block)}
+	b.Reorders = Domain
+	return b
+}
 
 func (b Builder) block() graph.Attribute {
 	return graph.Attribute{Name: "block", Value: int64(b.Block)}
