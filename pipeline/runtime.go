@@ -13,6 +13,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset/photo/jpegturbo"
+	"onnxlab/internal/processor"
 	"onnxlab/ort/library"
 	"onnxlab/ort/session"
 	"onnxlab/pipeline/internal/cli"
@@ -134,6 +135,18 @@ type runtimeInfo struct {
 	JPEG *jpegturbo.Library `json:"jpeg"`
 	// JPEGError says why there is none, if one was to be used.
 	JPEGError string `json:"jpeg_error,omitempty"`
+	// Processor is empty if the system does not name it. Kernels is the instruction set of
+	// onnxlab's kernels; empty if ONNX Runtime's own do the work.
+	Processor string `json:"processor"`
+	Kernels   string `json:"kernels"`
+}
+
+// kernelsText says what computes the steps of training on the CPU.
+func (i *runtimeInfo) kernelsText() string {
+	if i.Kernels == "" {
+		return "ONNX Runtime's own; onnxlab has none for this processor"
+	}
+	return "onnxlab's for " + i.Kernels
 }
 
 // describeJPEG finds libjpeg-turbo without fetching it.
@@ -163,8 +176,9 @@ func newRuntimeInfoCommand() *cobra.Command {
 		Short: "Tell which ONNX Runtime library is used and whether it can train",
 		Long: `Tell which ONNX Runtime library is used, where it came from, its version,
 whether its training API answers, what it needs for CUDA, and which GPUs there
-are, as nvidia-smi tells; and what decodes JPEG images. Nothing is fetched. With --device cuda it fails if a
-session on the GPU cannot be made.
+are, as nvidia-smi tells; which kernels compute steps on this processor; and what
+decodes JPEG images. Nothing is fetched. With --device cuda it fails if a session on
+the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + library.EnvLibrary + `; the cache.
@@ -188,7 +202,7 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 		return err
 	}
 	described, unusable := library.Describe(ctx, options)
-	info := runtimeInfo{Info: described}
+	info := runtimeInfo{Info: described, Processor: processor.Model(), Kernels: session.Kernels()}
 	info.describeJPEG(ctx)
 	if unusable == nil && options.Device.Traits().Tried {
 		if unusable = try(info.Path, options.Device); unusable != nil {
@@ -237,6 +251,8 @@ func writeRuntimeInfo(w io.Writer, info runtimeInfo) error {
 	row("device", string(info.Device))
 	row("platform", info.Platform)
 	row("cache", info.Cache)
+	row("processor", info.Processor)
+	row("kernels", info.kernelsText())
 	row("jpeg", info.jpegText())
 	return table.Flush()
 }

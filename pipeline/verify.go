@@ -15,8 +15,10 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/processor"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/verify"
+	"onnxlab/ort/session"
 	"onnxlab/pipeline/internal/cli"
 )
 
@@ -237,8 +239,10 @@ func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree boo
 			Model       string `json:"model"`
 			ModelSHA256 string `json:"model_sha256"`
 			Agree       bool   `json:"agree"`
+			Processor   string `json:"processor"`
+			Kernels     string `json:"kernels"`
 			verify.Report
-		}{s.path, s.sha256, agree, r})
+		}{s.path, s.sha256, agree, processor.Model(), o.kernels(), r})
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Layers) > 0 {
@@ -258,5 +262,16 @@ func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree boo
 	}
 	verdict := map[bool]string{true: "the runtimes agree", false: "the runtimes disagree"}[agree]
 	fmt.Fprintf(t, "\n%s on %d images; tolerance %.3g\n", verdict, r.Samples, r.Tolerance)
+	if on := processor.Model(); on != "" {
+		fmt.Fprintf(t, "on %s\n", strings.TrimSuffix(on+" with kernels for "+o.kernels(), " with kernels for "))
+	}
 	return t.Flush()
+}
+
+// kernels is the instruction set of onnxlab's kernels where they ran in ONNX Runtime.
+func (o *verifyOptions) kernels() string {
+	if o.against != "" {
+		return "" // ONNX Runtime did not run
+	}
+	return session.Kernels()
 }

@@ -17,6 +17,7 @@ import (
 	"onnxlab/internal/allocation"
 	"onnxlab/internal/durable"
 	"onnxlab/internal/sysmem"
+	"onnxlab/onnxmodels"
 	"onnxlab/ort/session"
 	"onnxlab/trainloop/rundir"
 )
@@ -226,6 +227,9 @@ func (r *run) describe() error {
 	e := rundir.Collect()
 	e.From = r.origin.from
 	e.Device, e.ONNXRuntime, e.Data.Source = r.options.Device, session.Version(), r.Train.Name
+	if r.options.Device.Traits().Target == onnxmodels.TargetNative {
+		e.CPU.Kernels = session.Kernels()
+	}
 	if e.Threads = r.options.Threads; e.Threads == 0 {
 		e.Threads = cmp.Or(allocation.Threads(), runtime.NumCPU())
 	}

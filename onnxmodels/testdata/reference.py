@@ -28,6 +28,7 @@ import torch.nn.functional as F
 
 HERE = pathlib.Path(__file__).parent
 EPSILON, KEEP = 1e-3, 0.99  # of BatchNorm, Keras's defaults
+CLEAR = 1e-5  # how far from 0 every value is that goes into a ReLU
 RATES = [0.1, 0.05, 0.2, 0.2, 0.01, 0.1, 0.4, 0.04, 0.02, 0.1]
 
 
@@ -74,8 +75,9 @@ def normalised(x, name, p, replicas, stats):
     return torch.cat(parts)
 
 
-def forward(image, p, stages, convolutions, replicas, stats):
-    """Logits for images [n, h, w, 3] of uint8."""
+def forward(image, p, stages, convolutions, replicas, stats, near=None):
+    """Logits for images [n, h, w, 3] of uint8. It appends to near how far from 0 the
+    nearest value is that goes into each ReLU."""
     dtype = p["dense.weight"].dtype
     x = torch.tensor(image).permute(0, 3, 1, 2).to(dtype) / 255
     for stage in range(1, stages + 1):
@@ -84,7 +86,10 @@ def forward(image, p, stages, convolutions, replicas, stats):
         for i in range(1, convolutions + 1):
             name = f"stage{stage}.conv{i}"
             x = F.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"], padding=1)
-            x = F.relu(normalised(x, f"stage{stage}.norm{i}", p, replicas, stats))
+            x = normalised(x, f"stage{stage}.norm{i}", p, replicas, stats)
+            if near is not None:
+                near.append(x.detach().abs().min().item())
+            x = F.relu(x)
     return x.mean((2, 3)) @ p["dense.weight"] + p["dense.bias"]
 
 
@@ -97,6 +102,18 @@ def one_step(p, image, label, replicas, dtype):
     return loss.item(), logits.detach().numpy(), gradients, {k: v.numpy() for k, v in stats.items()}
 
 
+def clear_batch(rng, p, n, replicas):
+    """Random images and labels for which float32 decides as float64 does, on every
+    processor, which values ReLU cuts off."""
+    while True:
+        image = rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
+        near = []
+        with torch.no_grad():
+            forward(image, tensors(p, torch.float64), 3, 3, replicas, {}, near)
+        if min(near) > CLEAR:
+            return image, rng.integers(0, 10, n)
+
+
 def network():
     rng = np.random.default_rng(1)
     p = parameters(rng, [4, 6, 8], 3, 10)
@@ -104,8 +121,7 @@ def network():
     for replicas in (1, 4):
         for size in (1, 7, 16):
             key, n = f"case/r{replicas}b{size}/", replicas * size
-            image = rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
-            label = rng.integers(0, 10, n)
+            image, label = clear_batch(rng, p, n, replicas)
             loss, logits, gradients, stats = one_step(p, image, label, replicas, torch.float64)
             out |= {key + "image": image, key + "label": label, key + "loss": np.float64([loss]),
                     key + "correct": np.int64([(logits.argmax(1) == label).sum()]),

@@ -82,8 +82,13 @@ SIMD static void frame_image(const depthwise_job *job, long image, long block, f
 // tap_sum is one result: the sum over the taps, [height, width], of the frame from x on.
 SIMD_INLINE vec tap_sum(const depthwise_job *job, long height, long width, const float *x, const float *w) {
 	vec sum = {0};
+	if (height == FILTER && width == FILTER) { // constants in the caller
+		UNROLL for (int k = 0; k < TAPS; k++)
+			sum += load(x + (k / FILTER * job->columns + k % FILTER) * BLOCK) * load(w + k * BLOCK);
+		return sum;
+	}
 	for (long j = 0; j < height; j++)
-		UNROLL for (long k = 0; k < width; k++)
+		for (long k = 0; k < width; k++)
 			sum += load(x + (j * job->columns + k) * BLOCK) * load(w + (j * width + k) * BLOCK);
 	return sum;
 }

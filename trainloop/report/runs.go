@@ -176,6 +176,7 @@ func (r *Run) facts() []fact {
 		{"Go", e.Go},
 		{"platform", e.Platform},
 		{"processor", e.CPU.Model},
+		{"kernels", e.CPU.Kernels},
 		{"cores", fmt.Sprint(e.CPU.Cores)},
 		{"threads", fmt.Sprint(e.Threads)},
 		{"device", string(e.Device)},

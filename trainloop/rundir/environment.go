@@ -10,6 +10,7 @@ import (
 
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/processor"
 )
 
 // Environment is environment.json: the software, the machine and the data of a run.
@@ -84,6 +85,9 @@ type CPU struct {
 	Model string `json:"model"`
 	// Cores is the number of logical processors that the process may use.
 	Cores int `json:"cores"`
+	// Kernels is the instruction set of onnxlab's kernels that compute the steps, as
+	// session.Kernels tells; empty if ONNX Runtime's own compute them.
+	Kernels string `json:"kernels,omitempty"`
 }
 
 // Data describes the images.
@@ -116,7 +120,7 @@ func Collect() Environment {
 		Toolkit:  Toolkit(),
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		CPU:      CPU{Model: cpuModel(), Cores: runtime.NumCPU()},
+		CPU:      CPU{Model: processor.Model(), Cores: runtime.NumCPU()},
 		Started:  time.Now().UTC().Truncate(time.Second),
 	}
 }

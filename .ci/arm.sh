@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Compiles for 64-bit ARM and tests under emulation what is different there: the kernels, the
+# passes that use them, sessions, augmentation, and a smoke training. It also compiles the C
+# code for macOS. As root, on Debian or Ubuntu; on an ARM machine .ci/run tests all of it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$1 # a folder for what it downloads
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+install_packages() {
+  command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null && return
+  echo "install a compiler and an emulator for ARM"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross libstdc++6-arm64-cross qemu-user-static >/dev/null
+}
+
+# Writes what /proc/cpuinfo has on an ARM processor with two cores. ONNX Runtime reads that
+# file and crashes on the one of an x86 processor.
+write_cpuinfo() {
+  for core in 0 1; do
+    printf 'processor\t: %s\n' "$core"
+    printf 'Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp\n'
+    printf 'CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n\n'
+  done >"$work/cpuinfo"
+}
+
+# Runs an ARM program in the given folder.
+emulate() {
+  local folder=$1
+  shift
+  (cd "$folder" && unshare --mount bash -c 'mount --make-rprivate / && mount --bind "$0" /proc/cpuinfo &&
+    exec qemu-aarch64-static -L /usr/aarch64-linux-gnu "$@"' "$work/cpuinfo" "$@")
+}
+
+# Compiles the tests of a package, of any tags, and runs those that are named.
+emulate_tests() {
+  local package=$1 names=$2
+  echo "$package"
+  CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 CGO_ENABLED=1 go test -c -o "$work/test" "$package"
+  emulate "$package" "$work/test" -test.run "$names" >"$work/log" 2>&1 || {
+    cat "$work/log" >&2
+    echo ".ci/arm.sh: the tests of $package failed" >&2
+    exit 1
+  }
+  grep -q '^PASS$' "$work/log"
+}
+
+emulate_kernels() {
+  echo ./ort/kernels
+  (cd ort/kernels && aarch64-linux-gnu-gcc -static -O2 -std=gnu11 -Wall -Wextra -Werror -o "$work/kernels" \
+    kernels_test.c testing.c reference.c neon.c statistics.c -lm -pthread)
+  emulate . "$work/kernels" 4
+}
+
+# Compiles each C file of the package as cgo does on Macs, with a compiler that has Apple's
+# headers for C.
+compile_for_macs() {
+  echo "compile for darwin/arm64"
+  local zig=$tools/zig
+  [ -e "$zig/ziglang" ] || "${PYTHON:-python3.11}" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$zig" ziglang==0.15.2
+  local file
+  for file in neon operators register statistics tensor; do
+    PYTHONPATH=$zig "${PYTHON:-python3.11}" -m ziglang cc -target aarch64-macos -O2 -std=gnu11 -Wall -Wextra -Werror \
+      -c -o "$work/$file.o" "ort/kernels/$file.c"
+  done
+}
+
+install_packages
+write_cpuinfo
+emulate_kernels
+emulate_tests ./onnxmodels/lower/native '^Test(NativeBatchNorm|Fuse.*|Native|NativeRefuses|NativeWindows|NativeMaxPool|NativeDepthwise|NativeGemm|EndConvolutions)$'
+emulate_tests ./ort/session '^Test(GradientAgreesWithPyTorch|GradientIsThatOfTraining|GradientOfWideLayers|GreyInference)$'
+emulate_tests ./augment .
+emulate_tests ./augment/batch .
+emulate_tests ./pipeline '^TestSmokeHistory$'
+compile_for_macs
