@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -391,6 +392,9 @@ func TestMemory(t *testing.T) {
 		blocked = 0.44e9
 	}
 	for target, measured := range map[string]float64{onnxmodels.TargetNative: 0.21e9, onnxmodels.TargetCPU: blocked, onnxmodels.TargetPortable: 0.45e9} {
+		if target == onnxmodels.TargetCPU && runtime.GOARCH == "arm64" {
+			continue // it has no blocks there, and has not been measured
+		}
 		small := e
 		small.Train.BatchSize = 128
 		need, err := MemoryNeeded(n, small, target)
