@@ -110,7 +110,7 @@ func TestCellIsHandedOver(t *testing.T) {
 	if err := second.Wait(); err != nil {
 		t.Errorf("the second: %v\n%s", err, text2)
 	}
-	if !strings.Contains(text2.String(), "going on at epoch") {
+	if !strings.Contains(text2.String(), "resuming at epoch") {
 		t.Errorf("the second has not gone on:\n%s", text2)
 	}
 	if mustRead(t, rundir.Layout{Dir: dir}.Model()) != mustRead(t, rundir.Layout{Dir: straight}.Model()) {

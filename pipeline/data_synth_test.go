@@ -35,7 +35,7 @@ func TestSynthMeanwhile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("another's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.write(train, validation); err == nil || !strings.Contains(err.Error(), "has a set already") {
+	if err := o.write(train, validation); err == nil || !strings.Contains(err.Error(), "contains a set already") {
 		t.Errorf("after another process: error %v", err)
 	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "another's" {

@@ -251,7 +251,7 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, w
 	var most int64
 	measured := map[string]bool{}
 	for _, c := range plan.Unfinished(nil) {
-		key := measuredAs(c.Experiment)
+		key := costKey(c.Experiment)
 		if measured[key] {
 			continue
 		}
