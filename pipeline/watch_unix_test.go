@@ -52,7 +52,7 @@ func TestReportWatchesSweep(t *testing.T) {
 		t.Errorf("the table is\n%s", stdout.String())
 	}
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-	if first, last := lines[0], lines[len(lines)-1]; !strings.HasSuffix(first, "Ctrl-C ends this before") || last != "all runs have ended: the page is "+filepath.Join(dir, "report.html") {
+	if first, last := lines[0], lines[len(lines)-1]; !strings.HasSuffix(first, "(Ctrl-C ends this earlier)") || last != "all runs have ended: the page is "+filepath.Join(dir, "report.html") {
 		t.Errorf("it begins with %q and ends with %q", first, last)
 	}
 	renewed := regexp.MustCompile(`^\d\d:\d\d:\d\d  [01] of 2 runs done(; under way: none, batch size 64, seed [12] \(\d+ of 20 epochs\).*)?$`)
