@@ -12,8 +12,8 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// TestSynthMeanwhile: a set that another process writes, or has written, while
-// this one draws its own is left alone.
+// TestSynthMeanwhile: if another process writes or has written a set while this one draws
+// its own, the other's set is left alone.
 func TestSynthMeanwhile(t *testing.T) {
 	train, validation, err := synthetic.Draw(context.Background(), 1, 5, 1)
 	if err != nil {
