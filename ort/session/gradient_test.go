@@ -88,9 +88,9 @@ func TestGradientAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestGradientIsThatOfTraining compares the gradient with the first velocity of a trainer, for a
-// network with everything that is optional: dropout, mixed images, label smoothing, class
-// weights and corrected statistics.
+// TestGradientIsThatOfTraining compares it with the first velocity of a trainer, with all
+// that only some networks have: dropout, mixed images, smoothed labels, weights of classes
+// and corrected statistics.
 func TestGradientIsThatOfTraining(t *testing.T) {
 	librarytest.Open(t)
 	n, err := onnxmodels.NewNetwork(6, 6,
@@ -148,7 +148,7 @@ func TestGradientIsThatOfTraining(t *testing.T) {
 	}
 }
 
-// TestGradientFaults checks the errors of models and parameters that do not fit.
+// TestGradientFaults: what cannot be is told.
 func TestGradientFaults(t *testing.T) {
 	n := cnn(t, 8, []int{4}, 1)
 	open, err := n.Gradients(onnxmodels.TrainingOptions{})
