@@ -45,7 +45,7 @@ names, types and shapes, in the order of the API.
   correct (float32 scalars)
   eval_model.onnx      inputs image and label; outputs loss and correct; inside it,
   the logits are dense.out (float32 [batch, classes])
-  optimizer_model.onnx fed by ONNX Runtime itself
+  optimizer_model.onnx used by ONNX Runtime itself
 
 With every optimizer, feed learning_rate with each micro-batch: the rate divided by the
 number of micro-batches in a step. The optimizer's own rate (set_learning_rate, a
@@ -173,7 +173,7 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 	if a.MultiLabel {
 		meanings = multiLabelMeanings(meanings)
 	}
-	optimizer := tensorsOf(artifact.OptimizerModelFile, a.Optimizer, func(string) string { return "fed by ONNX Runtime itself" })
+	optimizer := tensorsOf(artifact.OptimizerModelFile, a.Optimizer, func(string) string { return "used by ONNX Runtime itself" })
 	training := tensorsOf(artifact.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(artifact.EvalModelFile, a.Eval, meanings)
 	eval.Inside = []artifactTensor{{
