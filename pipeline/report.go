@@ -145,14 +145,14 @@ func runWatch(ctx context.Context, opts *reportOptions, dir string, stdout, stde
 		return err
 	}
 	out := cmp.Or(opts.out, dir)
-	told := false
+	announced := false
 	watch := report.Watch{
 		Dir: dir, Out: out, DropPoints: opts.drop, Interval: opts.every,
 		Renewed: func(s *report.Sweep) {
-			if !told {
+			if !announced {
 				fmt.Fprintf(stderr, "the page is %s; it is updated until all runs are done (Ctrl-C ends this earlier)\n", filepath.Join(out, "report.html"))
 			}
-			told = true
+			announced = true
 			fmt.Fprintf(stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), s.Progress())
 		},
 	}
