@@ -160,11 +160,11 @@ func newRuntimeInfoCommand() *cobra.Command {
 	var opts runtimeOptions
 	cmd := &cobra.Command{
 		Use:   "info",
-		Short: "Show which ONNX Runtime library is used and whether it can train",
-		Long: `Show which ONNX Runtime library is used, where it came from, its version,
-whether it has the training API, what it needs for CUDA, which GPUs nvidia-smi
-finds, and what decodes JPEG images. Nothing is fetched. With --device cuda the
-command fails if a session on the GPU cannot be made.
+		Short: "Tell which ONNX Runtime library is used and whether it can train",
+		Long: `Tell which ONNX Runtime library is used, where it came from, its version,
+whether its training API answers, what it needs for CUDA, and which GPUs there
+are, as nvidia-smi tells; and what decodes JPEG images. Nothing is fetched. With --device cuda it fails if a
+session on the GPU cannot be made.
 
 The first of these is used: --library, or runtime.library of the configuration;
 the environment variable ` + library.EnvLibrary + `; the cache.
