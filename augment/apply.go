@@ -11,18 +11,18 @@ import (
 // image. The zero value is ready. One goroutine at a time may use it.
 type Workspace struct {
 	source, result []uint64
-	// cropped is the part that is cut out, before a copy of the pixels that a step changes,
-	// and blurred and sums are what a blur adds up.
+	// cropped is the part that Crop cuts out, resized. before is a copy of the pixels that a
+	// step changes. A blur adds up its sums in blurred and sums.
 	cropped, before []uint8
 	blurred, sums   []float32
 	resizer         resize.Resizer
-	coloured        []uint8 // a grey image in three equal channels, before and after
+	coloured        []uint8 // a grey image as three equal channels: the source, then the result
 }
 
-// Apply writes src changed as the plan says into dst. Both hold height rows
-// of width pixels of 3 channels, or of 1, and they must not overlap. The part of Crop
-// is cut out and resized first. The order then is Keras's: warp, channel shift, flip;
-// then brightness, contrast, the steps, erasing and
+// Apply changes src as the plan says and writes the result into dst. Both hold height rows
+// of width pixels of 3 channels, or of 1, and they must not overlap. The part that Crop
+// names is cut out and resized first. Then come warp, channel shift and flip, in Keras's
+// order; then brightness, contrast, the steps, erasing and
 // cutout. Values are rounded to the nearest integer once, after the channel
 // shift.
 //
@@ -71,8 +71,8 @@ func (w *Workspace) apply(p *Plan, dst, src []uint8, height, width int) error {
 	return nil
 }
 
-// applyGrey is apply for images of one channel. Keras does to it what it does to each of
-// three equal ones: even the bounds of the channel shift are those of all channels.
+// applyGrey is apply for images of one channel. Keras changes this channel as it would
+// change each of three equal ones: the channel shift too is clipped to the range of all.
 func (w *Workspace) applyGrey(p *Plan, dst, src []uint8, height, width int) error {
 	if p.changesNothing() {
 		copy(dst, src)
@@ -103,7 +103,7 @@ func (p *Plan) changesNothing() bool {
 	return len(p.Steps) == 0 && reflect.DeepEqual(rest, Plan{ZoomRows: 1, ZoomColumns: 1, Geometry: p.Geometry})
 }
 
-// maxPixels keeps the places in a workspace within 32 bits.
+// maxPixels keeps indices into the memory of a workspace within 32 bits.
 const maxPixels = 1 << 28
 
 // CheckSides returns an error unless plans can be applied to images of height·width
@@ -123,7 +123,7 @@ func checkSize(dst, src, height, width int) error {
 		return err
 	}
 	if want := height * width * 3; dst != src || src != want && src != height*width {
-		return fmt.Errorf("image of %dx%d pixels needs %d bytes, or %d if it is grey, got %d and %d", height, width, want, height*width, src, dst)
+		return fmt.Errorf("image of %dx%d pixels needs %d bytes, or %d if it is grey: the source has %d and the destination %d", height, width, want, height*width, src, dst)
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func (w *Workspace) move(p *Plan, dst, src []uint8, height, width int) {
 	unpackShifted(dst, w.result, p.ChannelShift)
 }
 
-// grow makes room for an image's padded source and its result.
+// grow makes room for the padded source of an image and for the result.
 func (w *Workspace) grow(source, result int) {
 	if cap(w.source) < source {
 		w.source = make([]uint64, source)

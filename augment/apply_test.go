@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// noise is an image of random bytes, the same each time.
+// noise returns an image of random bytes, the same for each seed.
 func noise(seed uint64, height, width int) []uint8 {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	pixels := make([]uint8, height*width*3)
@@ -17,7 +17,7 @@ func noise(seed uint64, height, width int) []uint8 {
 	return pixels
 }
 
-// paint is an image whose channels are what value says, and 1 and 2 more.
+// paint returns an image whose channels are value, value+1 and value+2.
 func paint(height, width int, value func(row, column int) uint8) []uint8 {
 	var pixels []uint8
 	for row := range height {
@@ -41,8 +41,8 @@ func show(pixels []uint8, width int) string {
 	return text
 }
 
-// checkImage applies a plan, made by a change to the identity in both
-// geometries, and compares.
+// checkImage changes the identity in both geometries, applies the plan to src
+// and compares the result with want.
 func checkImage(t *testing.T, change func(*Plan), src, want []uint8, height, width int) {
 	t.Helper()
 	for _, geometry := range []Geometry{Keras2018, Keras3} {
@@ -70,7 +70,7 @@ func benchmarkPlan(b *testing.B, change func(*Plan)) {
 	}
 }
 
-// A workspace that has seen larger images and other plans changes nothing.
+// A workspace gives the same result after larger images and other plans.
 func TestWorkspaceLeavesNothingBehind(t *testing.T) {
 	var space Workspace
 	drawn := plans(t, strong(t), 300, 16, 16)
@@ -120,7 +120,7 @@ func TestTranslationEqualsWarp(t *testing.T) {
 			unpackRow(a, got)
 			unpackRow(b, want)
 			for i := range a {
-				// Weights that are on the edge between two may differ by one.
+				// Weights halfway between two numbers may be rounded differently.
 				if d := int(a[i]) - int(b[i]); d < -1 || d > 1 {
 					t.Fatalf("%dx%d byte %d: %d translated, %d warped, by %v", height, width, i, a[i], b[i], p)
 				}

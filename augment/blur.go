@@ -2,8 +2,8 @@ package augment
 
 import "math"
 
-// adjustSharpness is torchvision's adjust_sharpness: it blends with a smoothed image, in
-// which the edge is as it was.
+// adjustSharpness is torchvision's adjust_sharpness: it blends with a smoothed image, whose
+// border pixels are not smoothed.
 func (w *Workspace) adjustSharpness(pixels []uint8, height, width int, factor float64) {
 	if height <= 2 || width <= 2 {
 		return
@@ -12,14 +12,14 @@ func (w *Workspace) adjustSharpness(pixels []uint8, height, width int, factor fl
 	for row := 1; row < height-1; row++ {
 		for i := row*stride + 3; i < (row+1)*stride-3; i++ {
 			sum := 0
-			for _, at := range [...]int{i - stride, i, i + stride} {
-				sum += int(before[at-3]) + int(before[at]) + int(before[at+3])
+			for _, j := range [...]int{i - stride, i, i + stride} {
+				sum += int(before[j-3]) + int(before[j]) + int(before[j+3])
 			}
 			smooth := math.RoundToEven(float64(sum+4*int(before[i])) / 13)
 			pixels[i] = b.blend(float32(before[i]), float32(smooth))
 		}
 	}
-	// Where both are the same, blending still rounds as PyTorch does.
+	// Blending rounds even where both values are the same, as PyTorch does.
 	edge := func(from, to int) {
 		for i := from; i < to; i++ {
 			pixels[i] = b.blend(float32(before[i]), float32(before[i]))
@@ -33,11 +33,11 @@ func (w *Workspace) adjustSharpness(pixels []uint8, height, width int, factor fl
 	}
 }
 
-// blurRadius is how many pixels each way a blur takes.
+// blurRadius returns how many pixels the kernel of a blur reaches to each side.
 func blurRadius(sigma float64) int { return max(int(math.Ceil(3*sigma)), 1) }
 
-// blur is torchvision's gaussian_blur with a kernel of 2*radius+1 pixels: beyond its edge
-// the image is mirrored.
+// blur is torchvision's gaussian_blur with a kernel of 2*radius+1 pixels. Beyond its edge
+// the image is continued by its mirror image.
 func (w *Workspace) blur(pixels []uint8, height, width int, sigma float64) {
 	radius := blurRadius(sigma)
 	kernel := make([]float32, 2*radius+1)
@@ -69,7 +69,7 @@ func (w *Workspace) blur(pixels []uint8, height, width int, sigma float64) {
 	w.blurDown(pixels, across, kernel, height, 3*width)
 }
 
-// blurDown blurs along the columns and rounds.
+// blurDown blurs each column and rounds the result to bytes.
 func (w *Workspace) blurDown(pixels []uint8, across, kernel []float32, height, stride int) {
 	radius := len(kernel) / 2
 	if len(w.sums) < stride {
@@ -90,7 +90,8 @@ func (w *Workspace) blurDown(pixels []uint8, across, kernel []float32, height, s
 	}
 }
 
-// mirrored is the place of a pixel beyond the edge, which itself is not repeated.
+// mirrored maps index i, which may be outside 0..n-1, into the image by reflection at the
+// edges. A pixel at the edge itself is not repeated.
 func mirrored(i, n int) int {
 	if n == 1 {
 		return 0

@@ -73,8 +73,8 @@ func (o gaussianBlur) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	}
 }
 
-// colorJitter changes brightness, contrast and saturation by factors uniform in 1±its
-// ranges, not below 0, and hue by a turn, in an order of their own: torchvision's
+// colorJitter multiplies brightness, contrast and saturation by factors that are uniform in
+// 1±range, but not below 0, and turns the hue, all in a random order: torchvision's
 // ColorJitter.
 type colorJitter struct{ brightness, contrast, saturation, hue float64 }
 
@@ -102,7 +102,7 @@ func (o colorJitter) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	}
 }
 
-// permuted is 0..3 in a random order. It does not allocate.
+// permuted returns 0..3 in a random order. It does not allocate.
 func permuted(rng *rand.Rand) [4]int {
 	order := [4]int{0, 1, 2, 3}
 	for i := 3; i > 0; i-- {

@@ -33,13 +33,14 @@ func unpackShifted(dst []uint8, src []uint64, intensity float64) {
 	}
 }
 
-// unpackRaised adds shift to all channels, at most to the image's greatest
-// value: min(v, limit) + rise, which never leaves a channel's bits.
+// unpackRaised adds shift to all channels and clips to the image's greatest
+// value. It computes min(v, limit) + rise, which always fits a channel's bits.
 func unpackRaised(dst []uint8, src []uint64, shift uint64) {
 	highest := greatest(src)
 	limit := max(highest, shift) - shift
-	// A shift wider than the image's range makes all pixels equal, which
-	// only a first pixel above the limit can announce.
+	// A shift wider than the image's range makes all pixels equal: the limit then is the
+	// least value. In that case the first pixel too is above the limit, so that other
+	// images need no search for the least value.
 	if src[0]&lane > limit {
 		limit = max(limit, least(src))
 	}
@@ -52,8 +53,8 @@ func unpackRaised(dst []uint8, src []uint64, shift uint64) {
 	putThree(dst, last*3, unpack(src[last]-above(src[last], limit)+rise))
 }
 
-// unpackLowered subtracts shift from all channels, at least to the image's
-// least value: max(v, limit) - fall, which never falls below zero.
+// unpackLowered subtracts shift from all channels and clips to the image's
+// least value. It computes max(v, limit) - shift, which is never below zero.
 func unpackLowered(dst []uint8, src []uint64, shift uint64) {
 	floor := least(src)
 	limit := floor + shift
@@ -69,7 +70,7 @@ func unpackLowered(dst []uint8, src []uint64, shift uint64) {
 	putThree(dst, last*3, unpack(above(src[last], limit)+floor))
 }
 
-// shiftChannelsBytes is the same on bytes, in which it is exact.
+// shiftChannelsBytes does the same to bytes, without fixed-point rounding.
 func shiftChannelsBytes(pixels []uint8, intensity float64) {
 	if intensity == 0 {
 		return
@@ -87,7 +88,7 @@ func shiftChannelsBytes(pixels []uint8, intensity float64) {
 	}
 }
 
-// round is the nearest value in 0..255.
+// round returns the nearest integer in 0..255.
 func round(x float64) uint8 {
 	return uint8(min(max(math.Round(x), 0), 255))
 }

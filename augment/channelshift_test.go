@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Values stay within the image's own least and greatest, over all channels:
-// here 50 and 192.
+// Values are clipped to the least and the greatest value of all channels of the
+// image, here 50 and 192.
 func TestChannelShiftClipsToTheImagesRange(t *testing.T) {
 	src := paint(2, 2, func(row, column int) uint8 { return uint8(50 + 100*row + 40*column) })
 	src[0] = 50
@@ -33,8 +33,8 @@ func TestChannelShiftWiderThanTheRange(t *testing.T) {
 	checkImage(t, func(p *Plan) { p.ChannelShift = -255 }, src, all(100), 2, 3)
 }
 
-// On packed pixels it is np.clip(x + intensity, min(x), max(x)) as well, to
-// the bits of fraction that there are.
+// On packed pixels, too, the result is np.clip(x + intensity, min(x), max(x)), to
+// the precision of their fractions.
 func TestPackedChannelShiftIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {

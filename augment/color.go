@@ -2,8 +2,8 @@ package augment
 
 import "math"
 
-// adjustBrightness is torchvision's adjust_brightness of bytes: products are cut, not
-// rounded.
+// adjustBrightness is torchvision's adjust_brightness for bytes: products are truncated,
+// not rounded.
 func adjustBrightness(pixels []uint8, factor float64) {
 	var table [256]uint8
 	for v := range table {
@@ -14,10 +14,10 @@ func adjustBrightness(pixels []uint8, factor float64) {
 	}
 }
 
-// cut is a value as a byte, as PyTorch converts it.
+// cut clamps a value to 0..255 and drops its fraction, as PyTorch converts it to a byte.
 func cut(v float32) uint8 { return uint8(min(max(v, 0), 255)) }
 
-// blending is torchvision's _blend: a share of a value and the rest of another.
+// blending is torchvision's _blend: ratio·value + rest·other, with rest = 1 - ratio.
 type blending struct{ ratio, rest float32 }
 
 func blendingOf(ratio float64) blending { return blending{float32(ratio), float32(1 - ratio)} }
@@ -84,7 +84,7 @@ func adjustHue(pixels []uint8, turn float64) {
 	}
 }
 
-// fromUnit is a value in 0..1 as a byte, as torchvision's to_dtype converts it.
+// fromUnit converts a value in 0..1 to a byte, as torchvision's to_dtype does.
 func fromUnit(v float32) uint8 { return cut(v * (255 + 1 - 1e-3)) }
 
 // hsv is torchvision's _rgb_to_hsv.
@@ -140,7 +140,7 @@ func posterize(pixels []uint8, bits float64) {
 	}
 }
 
-// solarize is torchvision's solarize: it inverts values from the threshold on.
+// solarize is torchvision's solarize: it inverts all values that are not below the threshold.
 func solarize(pixels []uint8, threshold float64) {
 	for i, v := range pixels {
 		if float64(v) >= threshold {
@@ -166,7 +166,7 @@ func histograms(pixels []uint8) (counts [3][256]int) {
 	return counts
 }
 
-// replace replaces the values of each channel.
+// replace replaces each value by the entry for it in its channel's table.
 func replace(pixels []uint8, tables *[3][256]uint8) {
 	for i := 0; i+2 < len(pixels); i += 3 {
 		p := pixels[i : i+3 : i+3]

@@ -2,7 +2,7 @@ package augment
 
 import "testing"
 
-// Each channel about its own mean: here 50, 100 and 200.
+// Each channel is stretched about its own mean: here 50, 100 and 200.
 func TestContrast(t *testing.T) {
 	src := []uint8{40, 60, 190, 60, 140, 210}
 	checkImage(t, func(p *Plan) { p.Contrast = 0.5 }, src, []uint8{35, 40, 185, 65, 160, 215}, 1, 2)

@@ -9,8 +9,8 @@ import (
 	"onnxlab/internal/resize"
 )
 
-// Crop is the part of an original that becomes the image, resized to its size. An empty
-// one is the whole.
+// Crop is the part of an original that is resized to become the image. An empty Crop
+// stands for the whole original.
 type Crop struct {
 	Row    int `json:"row"`
 	Column int `json:"column"`
@@ -21,7 +21,7 @@ type Crop struct {
 // Empty tells whether the part has no pixels.
 func (c Crop) Empty() bool { return c.Height <= 0 || c.Width <= 0 }
 
-// IsZero is Empty: JSON leaves an empty part out.
+// IsZero is Empty, so that JSON leaves an empty part out of fields with omitzero.
 func (c Crop) IsZero() bool { return c.Empty() }
 
 // Rectangle is the part in pixels of the original.

@@ -11,7 +11,7 @@ func TestCutout(t *testing.T) {
 	checkImage(t, func(p *Plan) { p.Cutout = Patch{-1, -1, 3, 3, 0.2} }, src, want, 5, 5)
 }
 
-// The square has its whole side everywhere, about a pixel that is anywhere.
+// The square always has its full size, and its centre can be any pixel.
 func TestCutoutIsASquareAboutAnyPixel(t *testing.T) {
 	recipe, err := Custom("keras-2018", []Spec{{"cutout", map[string]float64{"probability": 0.7}}})
 	if err != nil {

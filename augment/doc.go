@@ -12,8 +12,8 @@
 //	fmt.Println(plan) // {"rotation_degrees":-3.1, ...}
 //
 // A plan is kept as JSON and applied again to the same bytes. Rotation, shift,
-// shear and zoom are one affine warp: bilinear, and outside the image the
-// nearest pixel of its edge. Its two geometries are those of two Keras.
+// shear and zoom are one affine warp with bilinear interpolation; outside the image it takes
+// the nearest pixel of the edge. Its two geometries are those of two versions of Keras.
 //
 // "go doc" leaves out the examples of this package: a recipe of your own, and a plan that
 // is kept and applied again. They are in augment/example_test.go, and
@@ -24,8 +24,8 @@
 //
 // # Custom recipes
 //
-// Custom takes a list of operations. Their kinds, and their ranges with what
-// they accept; those with a default may be left out:
+// Custom takes a list of operations. These are their kinds, with their ranges and the values
+// that each range accepts. Ranges with a default may be left out:
 //
 //	rotation         degrees 0..180
 //	shift            rows, columns 0..1, shares of the height and the width; at least one
@@ -42,10 +42,10 @@
 //	cutout           probability, size (share of the shorter side), value, all 0..1,
 //	                 by default 1, 0.5, 0
 //
-// These are torchvision's, with its names of parameters where it has them:
+// These are torchvision's, and their ranges have its parameter names where there are any:
 //
 //	random_resized_crop   min_area, max_area 0..1, min_aspect, max_aspect,
-//	                      by default 0.08, 1, 3/4, 4/3; of a photograph that is streamed the
+//	                      by default 0.08, 1, 3/4, 4/3; if photographs are streamed, the
 //	                      part is cut out of the original
 //	color_jitter          brightness, contrast, saturation 0..9, hue 0..0.5; at least one
 //	grayscale             probability, default 0.1
@@ -62,7 +62,7 @@
 //	trivial_augment       no ranges
 //
 // They become [Step]s of a plan, in this order, and are applied after brightness and
-// contrast and before erasing. color_jitter's are in an order that is drawn, too.
+// contrast and before erasing. The order of color_jitter's own steps is random.
 //
-// A range such as degrees: 10 means uniform in -10..10.
+// A range such as degrees: 10 stands for a number that is uniform in -10..10.
 package augment

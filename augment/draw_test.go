@@ -22,7 +22,7 @@ func strong(t testing.TB) *Recipe {
 	return recipe
 }
 
-// plans draws plans as epochs of a training do: each from a key of its own.
+// plans draws plans as the epochs of a training run do: each with its own key.
 func plans(t testing.TB, recipe *Recipe, count, height, width int) []Plan {
 	t.Helper()
 	drawn := make([]Plan, count)
@@ -52,7 +52,7 @@ func checkUniform(t *testing.T, name string, values []float64, lo, hi float64) {
 	}
 }
 
-// checkShare tests how often something happens, at four standard deviations.
+// checkShare tests how often something happens, within four standard deviations.
 func checkShare(t *testing.T, name string, times, of int, want float64) {
 	t.Helper()
 	limit := 4 * math.Sqrt(want*(1-want)/float64(of))
@@ -195,7 +195,7 @@ func TestErasedBoxesFollowTheStudy(t *testing.T) {
 	checkUniform(t, "erase value", values, 0, 1)
 }
 
-// Every custom operation draws in the whole of its range and nothing else.
+// Every custom operation draws from its whole range, and changes no other field.
 func TestCustomOperationsDrawTheirRanges(t *testing.T) {
 	identity := Identity()
 	for _, c := range []struct {

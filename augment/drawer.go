@@ -6,8 +6,8 @@ import (
 	"onnxlab/internal/keyed"
 )
 
-// PlanFor returns the plan of an image, by its index in the source, in an epoch. A
-// batch.Loader with this seed and recipe applies the same one.
+// PlanFor returns the plan that the image with this index in the source has in an epoch. A
+// batch.Loader with this seed and recipe applies the same plan.
 func (r *Recipe) PlanFor(seed, epoch uint64, image, height, width int) Plan {
 	return *NewDrawer(r, seed).Draw(epoch, uint64(image), height, width)
 }
@@ -39,9 +39,9 @@ func (d *Drawer) Draw(epoch, sample uint64, height, width int) *Plan {
 	return &d.plan
 }
 
-// Crop draws the part that a sample is in an epoch of an original of height·width pixels.
-// It is empty if the recipe does not crop. Draw has drawn it for its height and width; for
-// an image that is read from a larger original, it is drawn again with those of that.
+// Crop draws which part of an original of height·width pixels a sample shows in an epoch.
+// It is empty if the recipe does not crop. Draw calls Crop with the size of the image. If
+// the image is read from a larger original, call Crop again with the size of the original.
 func (d *Drawer) Crop(epoch, sample uint64, height, width int) Crop {
 	if !d.recipe.Crops() {
 		return Crop{}

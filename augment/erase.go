@@ -33,9 +33,9 @@ func eraseFrom(r *ranges, d erase) operation {
 	return d
 }
 
-// eraseTries bounds how often a box is drawn. On the study's images more than
-// every third box fits, so that the bound is never met; it is on images of a
-// few pixels or a few rows.
+// eraseTries limits how often a box is drawn. On the study's images more than
+// a third of the boxes fit, so that the limit is never reached. On images of a
+// few pixels or a few rows it is.
 const eraseTries = 100
 
 func (erase) kind() string { return "erase" }
@@ -66,8 +66,8 @@ func (o erase) box(rng *rand.Rand, pixels float64) (height, width float64) {
 	return math.Sqrt(area * aspect), math.Sqrt(area / aspect)
 }
 
-// patch cuts a box to whole pixels: rows int(row)..int(row+height). A box
-// that spans no whole pixel is the empty one.
+// patch cuts a box to whole pixels: rows int(row)..int(row+height). It returns
+// the empty box if the box spans no whole pixel.
 func patch(row, column, height, width, value float64) Patch {
 	b := Patch{Row: int(row), Column: int(column), Value: value}
 	b.Height, b.Width = int(row+height)-b.Row, int(column+width)-b.Column

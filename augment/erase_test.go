@@ -21,8 +21,8 @@ func TestEraseIsCutAtTheEdge(t *testing.T) {
 	checkImage(t, func(p *Plan) { p.Erase = Patch{6, 0, 3, 3, 0} }, noise(1, 6, 7), noise(1, 6, 7), 6, 7)
 }
 
-// Drawing ends on every shape of image, also where no box that is drawn fits,
-// and boxes stay inside.
+// Drawing ends for images of every shape, even if none of the boxes drawn fits,
+// and boxes stay inside the image.
 func TestEraseAlwaysEnds(t *testing.T) {
 	for _, kind := range []string{"erase", "erase_published"} {
 		for _, ranges := range []map[string]float64{{"probability": 1}, {"probability": 1, "min_area": 1, "max_area": 1}, {"probability": 1, "min_aspect": 100, "max_aspect": 100}} {
@@ -42,8 +42,8 @@ func TestEraseAlwaysEnds(t *testing.T) {
 	}
 }
 
-// The areas and shapes of boxes are in the ranges, but for being cut to whole
-// pixels.
+// The areas and aspect ratios of boxes are within their ranges, except for the
+// rounding to whole pixels.
 func TestPublishedEraseDrawsItsRanges(t *testing.T) {
 	recipe, err := Custom("keras-2018", []Spec{{"erase_published", nil}})
 	if err != nil {

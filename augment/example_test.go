@@ -17,7 +17,7 @@ func ExampleCustom() {
 	// Output: augment.operations[1].degrees: 370 is outside 0..180
 }
 
-// A plan is JSON, in which what is left out changes nothing.
+// A plan can be read from JSON. Fields that are left out change nothing.
 func ExamplePlan() {
 	var plan augment.Plan
 	if err := plan.UnmarshalJSON([]byte(`{"flip": true}`)); err != nil {

@@ -16,7 +16,7 @@ func (o flip) draw(rng *rand.Rand, _, _ int, p *Plan) {
 	p.Flip = rng.Float64() < o.probability
 }
 
-// copyFlipped copies an image, mirrored as asked: Keras's flip_axis.
+// copyFlipped copies an image and mirrors it horizontally, vertically or both: Keras's flip_axis.
 func copyFlipped(dst, src []uint8, width int, horizontal, vertical bool) {
 	stride := width * 3
 	for from := 0; from < len(src); from += stride {

@@ -8,7 +8,7 @@ func TestFlip(t *testing.T) {
 	checkImage(t, func(p *Plan) { p.Flip = true }, src, want, 3, 5)
 }
 
-// Twice is not at all, alone and together with the other flip.
+// Flipping twice changes nothing, for each flip alone and for both together.
 func TestFlipsAreInvolutions(t *testing.T) {
 	for _, size := range [][2]int{{32, 32}, {5, 8}, {1, 1}, {1, 6}, {6, 1}} {
 		src := noise(1, size[0], size[1])

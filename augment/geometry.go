@@ -15,8 +15,8 @@ const (
 	Keras2018 Geometry = "keras-2018"
 	// Keras3 is Keras 3's keras.src.legacy.preprocessing.image: it turns
 	// about (height/2 - 0.5, width/2 - 0.5) and then exchanges the axes, so
-	// that tx moves columns, and the centre of an image that is not square is
-	// exchanged with the rest.
+	// that tx moves columns. The coordinates of the centre are exchanged too,
+	// which matters if the image is not square.
 	Keras3 Geometry = "keras-3"
 )
 
@@ -35,8 +35,8 @@ type matrix struct {
 }
 
 // affine combines rotation · shift · shear · zoom about the centre, as
-// Keras's apply_affine_transform does. Parameters that are zero leave exact
-// zeros and ones, so that a pure shift is recognised as one.
+// Keras's apply_affine_transform does. If there is no rotation, shear or zoom, the
+// zeros and ones of the matrix are exact.
 func (p *Plan) affine(height, width int) matrix {
 	sin, cos := 0.0, 1.0
 	if p.Rotation != 0 {
@@ -67,8 +67,8 @@ func (p *Plan) affine(height, width int) matrix {
 	return m
 }
 
-// flipped is the matrix that reads the result mirrored: Keras flips after the
-// warp, which is the same as running along its rows or columns backwards.
+// flipped returns the matrix of the mirrored result. Keras flips after the
+// warp, which is the same as computing the warped rows or columns backwards.
 func (m matrix) flipped(horizontal, vertical bool, height, width int) matrix {
 	if horizontal {
 		last := float64(width - 1)

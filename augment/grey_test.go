@@ -31,7 +31,7 @@ func TestRecipeWithout(t *testing.T) {
 		t.Errorf("of 100 plans %v rotate, shift, zoom and shift channels", counts)
 	}
 	_, err = NewRecipe("strong", "keras-2018", "flop")
-	if err == nil || !strings.Contains(err.Error(), `augment.without: "flop" is no kind of operation`) {
+	if err == nil || !strings.Contains(err.Error(), `augment.without: "flop" is not a kind of operation`) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -60,9 +60,9 @@ func apply(t *testing.T, p Plan, src []uint8, height, width int) []uint8 {
 	return dst
 }
 
-// Every pixel is the nearest integer to Keras's value, but for ties that 12
-// bits of weight decide the other way: 0.5, and 0.06 for positions and 0.03
-// for weights that are rounded.
+// Every byte is Keras's value, rounded to the nearest integer. Near ties, the 12
+// bits of a weight may round the other way: so the tolerance is 0.5, plus 0.06 for
+// the rounding of positions and 0.03 for that of weights.
 func TestPlansAgreeWithKeras(t *testing.T) {
 	const bound = 0.5 + 0.1
 	for _, c := range []struct {

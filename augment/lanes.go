@@ -10,15 +10,15 @@ const (
 	fractionBits = 12
 	one          = 1 << fractionBits
 	fractionMask = one - 1
-	// lowest has the least bit of each channel set, guard the greatest.
+	// lowest has the lowest bit of each channel set, guard the highest.
 	lowest = 1 | 1<<laneBits | 1<<(2*laneBits)
 	guard  = lowest << (laneBits - 1)
 	half   = lowest << (fractionBits - 1)
 	lane   = 1<<(laneBits-1) - 1
 )
 
-// pack puts the low three bytes of rgb, the first lowest, into a word without
-// fraction.
+// pack puts the low three bytes of rgb into a word, the lowest byte into the
+// lowest channel, with fractions of zero.
 func pack(rgb uint32) uint64 {
 	return uint64(rgb&0xff) | uint64(rgb&0xff00)<<(laneBits-8) | uint64(rgb&0xff0000)<<(2*laneBits-16)
 }
@@ -32,7 +32,7 @@ func packRow(dst []uint64, src []uint8) {
 	dst[last] = packThree(src, last*3)
 }
 
-// packFour packs the pixel at an offset, and reads one byte more.
+// packFour packs the pixel at an offset. It reads one byte beyond the pixel.
 func packFour(src []uint8, offset int) uint64 {
 	return pack(binary.LittleEndian.Uint32(src[offset : offset+4 : offset+4]))
 }
@@ -43,8 +43,8 @@ func packThree(src []uint8, offset int) uint64 {
 	return pack(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16)
 }
 
-// unpack cuts each channel to an integer: the first in the lowest byte. What
-// is in the fourth byte has no meaning.
+// unpack truncates each channel to an integer and puts the first into the lowest
+// byte. The fourth byte has no meaning.
 func unpack(v uint64) uint32 {
 	return uint32(v>>fractionBits&0xff | v>>(fractionBits+laneBits-8)&0xff00 | v>>(fractionBits+2*laneBits-16)&^0xffff)
 }
@@ -59,7 +59,7 @@ func above(a, b uint64) uint64 {
 
 // greatest returns the greatest value of any channel.
 func greatest(pixels []uint64) uint64 {
-	// Four at a time, so that no one waits for the one before.
+	// Four independent maxima, so that no comparison waits for the one before it.
 	var a, b, c, d uint64
 	for ; len(pixels) >= 4; pixels = pixels[4:] {
 		a += above(pixels[0], a)
@@ -95,7 +95,7 @@ func least(pixels []uint64) uint64 {
 	return min(a&lane, a>>laneBits&lane, a>>(2*laneBits)&lane)
 }
 
-// unpackRow cuts packed pixels to integers and writes 3 bytes for each.
+// unpackRow truncates packed pixels to integers and writes 3 bytes for each.
 func unpackRow(dst []uint8, src []uint64) {
 	last := len(src) - 1
 	for i, v := range src[:last] {
@@ -104,8 +104,8 @@ func unpackRow(dst []uint8, src []uint64) {
 	putThree(dst, last*3, unpack(src[last]))
 }
 
-// putFour writes a pixel at an offset, and one byte more: it belongs to the
-// next pixel, which is written next.
+// putFour writes a pixel at an offset, and one byte beyond it, which belongs to
+// the next pixel and is overwritten with it.
 func putFour(dst []uint8, offset int, rgb uint32) {
 	binary.LittleEndian.PutUint32(dst[offset:offset+4:offset+4], rgb)
 }

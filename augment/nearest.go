@@ -2,12 +2,12 @@ package augment
 
 import "math"
 
-// inverse says where a pixel comes from: x and y count from the middle of the image to the
-// middle of the pixel.
+// inverse maps the position of a pixel of the result to where it comes from. x and y are
+// the distances from the middle of the image to the middle of the pixel.
 type inverse struct{ xx, xy, x0, yx, yy, y0 float64 }
 
-// moveNearest moves the image, by the nearest pixel; what comes from outside is black. It
-// is what torchvision's affine and rotate do by default.
+// moveNearest warps the image and takes the nearest pixel of the source. Pixels that come
+// from outside are black. torchvision's affine and rotate do the same by default.
 func (w *Workspace) moveNearest(pixels []uint8, height, width int, m inverse) {
 	before := w.copyOf(pixels)
 	halfWidth, halfHeight := float64(width)/2, float64(height)/2
@@ -33,12 +33,12 @@ func (w *Workspace) rotateNearest(pixels []uint8, height, width int, degrees flo
 	w.moveNearest(pixels, height, width, inverse{cos, -sin, 0, sin, cos, 0})
 }
 
-// shearX shifts each row to the left by so many pixels more than the one above.
+// shearX shifts each row to the left by slope pixels more than the row above it.
 func (w *Workspace) shearX(pixels []uint8, height, width int, slope float64) {
 	w.moveNearest(pixels, height, width, inverse{1, slope, slope * float64(height) / 2, 0, 1, 0})
 }
 
-// shearY shifts each column up by so many pixels more than the one to the left.
+// shearY shifts each column up by slope pixels more than the column to its left.
 func (w *Workspace) shearY(pixels []uint8, height, width int, slope float64) {
 	w.moveNearest(pixels, height, width, inverse{1, 0, 0, slope, 1, slope * float64(width) / 2})
 }

@@ -11,8 +11,8 @@ import (
 // function of the plan and the pixels. The zero value is not a plan: start
 // from Identity, Recipe.Draw or JSON.
 //
-// The names are those of Keras's ImageDataGenerator.get_random_transform as
-// it draws them, whatever the geometry then does with them: theta, tx, ty,
+// The values are those that Keras's ImageDataGenerator.get_random_transform draws,
+// whatever the geometry then does with them: theta, tx, ty,
 // zx, zy, channel_shift_intensity, flip_horizontal.
 type Plan struct {
 	// Rotation is theta in degrees, -180..180.
@@ -20,12 +20,12 @@ type Plan struct {
 	// ShiftRows and ShiftColumns are tx and ty in pixels.
 	ShiftRows    float64 `json:"shift_rows"`
 	ShiftColumns float64 `json:"shift_columns"`
-	// ZoomRows and ZoomColumns are zx and zy; 1 leaves the image as it is,
-	// and less than 1 enlarges it.
+	// ZoomRows and ZoomColumns are zx and zy: 1 leaves the image as it is,
+	// and values below 1 enlarge it.
 	ZoomRows    float64 `json:"zoom_rows"`
 	ZoomColumns float64 `json:"zoom_columns"`
-	// ChannelShift is added to all channels, in 0..255, and the result is
-	// clipped to the image's own least and greatest value.
+	// ChannelShift is added to all channels, on the scale 0..255, and the result
+	// is clipped to the image's own least and greatest value.
 	ChannelShift float64 `json:"channel_shift"`
 	// Flip mirrors left and right.
 	Flip bool `json:"flip"`
@@ -41,18 +41,18 @@ type Plan struct {
 	VerticalFlip bool `json:"vertical_flip,omitempty"`
 	// Shear is Keras's shear in degrees.
 	Shear float64 `json:"shear_degrees,omitempty"`
-	// Brightness is added to all channels, in 0..255, and the result clipped
-	// to 0..255.
+	// Brightness is added to all channels, on the scale 0..255, and the result
+	// is clipped to 0..255.
 	Brightness float64 `json:"brightness,omitempty"`
 	// Contrast c multiplies the distance of each channel from its mean over
 	// the image by 1+c, and clips to 0..255.
 	Contrast float64 `json:"contrast,omitempty"`
 	// Cutout is a second box, set to one value after Erase.
 	Cutout Patch `json:"cutout,omitzero"`
-	// Crop is the part of the original that becomes the image, before anything else. Of
-	// images that are read from larger originals it is in pixels of these.
+	// Crop is the part of the original that becomes the image, before anything else. If
+	// the image is read from a larger original, it is in pixels of that original.
 	Crop Crop `json:"crop,omitzero"`
-	// Steps are applied in their order, before erasing.
+	// Steps are applied in this order, after Contrast and before Erase.
 	Steps []Step `json:"steps,omitempty"`
 }
 
@@ -61,8 +61,8 @@ func Identity() Plan {
 	return Plan{ZoomRows: 1, ZoomColumns: 1, Geometry: Keras2018}
 }
 
-// Bounds on what a plan may ask, so that no coordinate overflows. Ranges of
-// recipes are narrower.
+// Limits for the values of a plan, so that no coordinate overflows. The ranges
+// of recipes are narrower.
 const (
 	maxShift = 1 << 16
 	minZoom  = 1.0 / 1024
@@ -113,8 +113,8 @@ func (p Plan) String() string {
 	return string(data)
 }
 
-// UnmarshalJSON reads a plan, in which what is left out changes nothing. It
-// refuses unknown names and values out of range.
+// UnmarshalJSON reads a plan. A field that is left out changes nothing. Unknown
+// fields and values out of range are errors.
 func (p *Plan) UnmarshalJSON(data []byte) error {
 	type plain Plan // without this method
 	read := plain(Identity())
@@ -144,7 +144,7 @@ type Patch struct {
 // Empty tells whether the box has no pixels.
 func (b Patch) Empty() bool { return b.Height <= 0 || b.Width <= 0 }
 
-// IsZero is Empty: JSON leaves an empty box out where it may.
+// IsZero is Empty, so that JSON leaves an empty box out of fields with omitzero.
 func (b Patch) IsZero() bool { return b.Empty() }
 
 // MarshalJSON writes an empty box as null.

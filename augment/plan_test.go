@@ -31,7 +31,7 @@ func TestPlansSurviveJSON(t *testing.T) {
 	}
 }
 
-// The names and forms that previews and users rely on.
+// Previews and users rely on these names and formats.
 func TestPlanJSONHasTheContractsNames(t *testing.T) {
 	p := Identity()
 	want := `{"rotation_degrees":0,"shift_rows":0,"shift_columns":0,"zoom_rows":1,"zoom_columns":1,"channel_shift":0,"flip":false,"erase":null,"geometry":"keras-2018"}`
@@ -100,7 +100,7 @@ func TestApplyRefuses(t *testing.T) {
 		height, width int
 		want          string
 	}{
-		{nil, 11, 2, 2, "image of 2x2 pixels needs 12 bytes, or 4 if it is grey, got 11 and 11"},
+		{nil, 11, 2, 2, "image of 2x2 pixels needs 12 bytes, or 4 if it is grey: the source has 11 and the destination 11"},
 		{nil, 0, 0, 2, "image of 0x2 pixels: a side is outside 1..65536"},
 		{nil, 0, 2, -1, "image of 2x-1 pixels: a side is outside 1..65536"},
 		{nil, 0, 65536, 65536, "4294967296 pixels are more than 268435456"},
@@ -119,8 +119,8 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
-// Whatever JSON says, a plan that is read comes back, and applies to images
-// of any shape without a panic and without writing outside of them.
+// Any plan that can be read from JSON survives writing and reading it again, and
+// applying it to images of any shape neither panics nor writes outside of them.
 func FuzzPlanJSON(f *testing.F) {
 	f.Add([]byte(Identity().String()))
 	f.Add([]byte(`{"rotation_degrees":180,"shift_rows":-65536,"shear_degrees":80,"zoom_rows":1024,"zoom_columns":0.001,"channel_shift":-255,"flip":true,"geometry":"keras-3"}`))

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// space is how strong a step is at a magnitude of bins, as torchvision has it. signed tells
-// that the other direction is as likely.
+// space describes one operation of torchvision's augmentation spaces: the value of its step
+// at each magnitude. If signed is true, half of the values drawn are negative.
 type space struct {
 	op     string
 	signed bool
@@ -17,18 +17,18 @@ func linear(lo, hi float64) func(float64, int, int) float64 {
 	return func(share float64, _, _ int) float64 { return lo + (hi-lo)*share }
 }
 
-// bits are those that posterize keeps, fewer by span at most.
+// bits returns how many bits posterize keeps: 8 at magnitude 0, and 8-span at the greatest.
 func bits(span float64) func(float64, int, int) float64 {
 	return func(share float64, _, _ int) float64 { return 8 - math.RoundToEven(share*span) }
 }
 
 func none(float64, int, int) float64 { return 0 }
 
-// identity is a step that is left out.
+// identity is the operation that changes nothing: it adds no step.
 const identity = ""
 
-// randSpace is that of RandAugment and, with invert, of AutoAugment: translations are a
-// share of the image, as 150 pixels of 331 were in the paper.
+// randSpace is the space of RandAugment and, including invert, of AutoAugment. Translations
+// are a share of the image, at most 150/331, from the 150 pixels of 331 in the paper.
 var randSpace = []space{
 	{identity, false, none},
 	{StepShearX, true, linear(0, 0.3)},
@@ -47,7 +47,7 @@ var randSpace = []space{
 	{StepInvert, false, none},
 }
 
-// wideSpace is that of TrivialAugment, called wide.
+// wideSpace is the space of torchvision's TrivialAugmentWide.
 var wideSpace = []space{
 	{identity, false, none},
 	{StepShearX, true, linear(0, 0.99)},
@@ -65,7 +65,8 @@ var wideSpace = []space{
 	{StepEqualize, false, none},
 }
 
-// add adds the step at a share of its strength, in a random direction.
+// add adds the operation's step to the plan, at a share of the greatest magnitude and with a
+// random sign if it is signed.
 func (s space) add(rng *rand.Rand, p *Plan, share float64, height, width int) {
 	value := s.value(share, height, width)
 	if s.signed && rng.Float64() < 0.5 {

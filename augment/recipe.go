@@ -28,7 +28,7 @@ type Spec struct {
 	Ranges map[string]float64
 }
 
-// kind is a kind of operation: its name and how it is made of its ranges.
+// kind is a kind of operation: its name, and the function that makes one from its ranges.
 type kind struct {
 	name string
 	make func(*ranges) operation
@@ -66,9 +66,9 @@ func kinds() []kind {
 	}
 }
 
-// preset gives the operations of a recipe of the study, in the order of kinds.
+// preset returns the operations of a named recipe, in the order of kinds.
 func preset(name string) ([]operation, error) {
-	// 4 pixels of the study's 32.
+	// 4 of the 32 pixels of the study's images.
 	const few = 4.0 / 32
 	switch name {
 	case "none":
@@ -95,9 +95,9 @@ func preset(name string) ([]operation, error) {
 // NewRecipe makes a recipe of the study: "none"; "shift", 4 pixels of 32 each
 // way; "medium", shift and flip; or "strong": rotation of ±10 degrees, shift,
 // zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing. Or it makes "photo", the
-// recipe of ImageNet training (Szegedy et al. 2015): a part of 8 to 100 % of the area,
-// of proportions 3:4 to 4:3, resized, and flip. Kinds named in without are
-// left out of it: "flip", for instance, for digits, which are others in a mirror.
+// recipe of ImageNet training (Szegedy et al. 2015): it resizes a part of 8 to 100 % of the
+// area, with proportions of 3:4 to 4:3, and flips. Kinds named in without are left out of
+// the recipe: "flip", for example, for digits, which are not the same in a mirror.
 func NewRecipe(name, geometry string, without ...string) (*Recipe, error) {
 	g := Geometry(geometry)
 	if err := g.validate(); err != nil {
@@ -110,7 +110,7 @@ func NewRecipe(name, geometry string, without ...string) (*Recipe, error) {
 	for _, left := range without {
 		i := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == left })
 		if i < 0 {
-			return nil, fmt.Errorf("augment.without: %q is no kind of operation", left)
+			return nil, fmt.Errorf("augment.without: %q is not a kind of operation", left)
 		}
 		operations = slices.DeleteFunc(operations, func(o operation) bool { return o.kind() == left })
 	}
@@ -149,8 +149,8 @@ func Custom(geometry string, specs []Spec) (*Recipe, error) {
 	return &Recipe{g, operations}, nil
 }
 
-// makeOperation makes what spec says, and its place in the order of kinds.
-// The text of an error goes on after the name of the operation.
+// makeOperation makes the operation that spec describes, and returns its place in the order
+// of kinds. The text of an error continues the place of the operation in the list.
 func makeOperation(spec Spec) (place int, o operation, err error) {
 	all := kinds()
 	place = slices.IndexFunc(all, func(k kind) bool { return k.name == spec.Kind })
@@ -169,7 +169,7 @@ func makeOperation(spec Spec) (place int, o operation, err error) {
 	return place, o, r.finish()
 }
 
-// Geometry is the one of the plans that are drawn.
+// Geometry returns the geometry of the plans that the recipe draws.
 func (r *Recipe) Geometry() Geometry { return r.geometry }
 
 // Draw draws the plan of one image of height·width pixels.
@@ -195,7 +195,7 @@ func (r *Recipe) crop(rng *rand.Rand, height, width int) Crop {
 	return Crop{}
 }
 
-// draw is Draw into a plan that is there already, without allocation.
+// draw is Draw into an existing plan, without allocation and without the crop.
 func (r *Recipe) draw(rng *rand.Rand, height, width int, p *Plan) {
 	steps := p.Steps[:0]
 	*p = Identity()
@@ -205,12 +205,12 @@ func (r *Recipe) draw(rng *rand.Rand, height, width int, p *Plan) {
 	}
 }
 
-// around is uniform in ±limit.
+// around draws a number that is uniform in ±limit.
 func around(rng *rand.Rand, limit float64) float64 {
 	return between(rng, -limit, limit)
 }
 
-// between is uniform in lo..hi.
+// between draws a number that is uniform in lo..hi.
 func between(rng *rand.Rand, lo, hi float64) float64 {
 	return lo + (hi-lo)*rng.Float64()
 }

@@ -26,12 +26,12 @@ func TestCustomNamesWhatIsWrong(t *testing.T) {
 	for want, spec := range map[string]Spec{
 		`augment.operations[1].degrees: 370 is outside 0..180`:                             {"rotation", map[string]float64{"degrees": 370}},
 		`augment.operations[1].degrees: -1 is outside 0..80`:                               {"shear", map[string]float64{"degrees": -1}},
-		`augment.operations[1].degrees: missing, it is a number in 0..180`:                 {"rotation", nil},
-		`augment.operations[1].angle: unknown range, known are degrees`:                    {"rotation", map[string]float64{"degrees": 3, "angle": 4}},
+		`augment.operations[1].degrees: missing; give a number in 0..180`:                  {"rotation", nil},
+		`augment.operations[1].angle: unknown range; the known ones are degrees`:           {"rotation", map[string]float64{"degrees": 3, "angle": 4}},
 		`augment.operations[1].rows: 2 is outside 0..1`:                                    {"shift", map[string]float64{"rows": 2}},
 		`augment.operations[1]: needs rows or columns`:                                     {"shift", nil},
 		`augment.operations[1].min: 1.5 is above max, which is 1.2`:                        {"zoom", map[string]float64{"min": 1.5, "max": 1.2}},
-		`augment.operations[1].max: missing, it is a number in 0.1..10`:                    {"zoom", map[string]float64{"min": 1.5}},
+		`augment.operations[1].max: missing; give a number in 0.1..10`:                     {"zoom", map[string]float64{"min": 1.5}},
 		`augment.operations[1].min: 0 is outside 0.1..10`:                                  {"zoom", map[string]float64{"min": 0, "max": 2}},
 		`augment.operations[1].amount: 256 is outside 0..255`:                              {"channel_shift", map[string]float64{"amount": 256}},
 		`augment.operations[1].probability: 1.1 is outside 0..1`:                           {"vertical_flip", map[string]float64{"probability": 1.1}},
@@ -52,7 +52,7 @@ func TestCustomNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The study's recipe, written out as a custom one in another order.
+// The study's strong recipe, written as a custom recipe in another order.
 func TestCustomEqualsPreset(t *testing.T) {
 	custom, err := Custom("keras-2018", []Spec{
 		{"erase", nil},
@@ -106,7 +106,7 @@ func TestOperationsAtZeroAreIdentities(t *testing.T) {
 	}
 }
 
-// The kinds that the package documents are those that there are.
+// No name stands for two kinds.
 func TestKindsAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range kinds() {

@@ -2,9 +2,9 @@ package augment
 
 import "testing"
 
-// A shear leaves the axis that it is along: with sin 30 = 1/2, a pixel in the
-// row below takes from half a column less in keras-3, where it mixes columns
-// with rows, and rows shrink by the cosine.
+// In keras-3 a shear by 30 degrees, whose sine is 1/2, moves each row by half a
+// column against the row above it. It also moves rows by the cosine, but all rows
+// of the ramp are the same.
 func TestShearOnARamp(t *testing.T) {
 	src := paint(9, 9, func(_, column int) uint8 { return uint8(80 + 8*column) })
 	p := Identity()

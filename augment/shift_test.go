@@ -2,8 +2,8 @@ package augment
 
 import "testing"
 
-// On a ramp, half a pixel is the mean of two, and the edge repeats. tx moves
-// rows in keras-2018 and columns in keras-3.
+// On a ramp, a shift by half a pixel gives the mean of two pixels, and the edge is
+// repeated. tx moves rows in keras-2018 and columns in keras-3.
 func TestShiftOnARamp(t *testing.T) {
 	src := paint(4, 4, func(row, _ int) uint8 { return uint8(20 * row) })
 	want := paint(4, 4, func(row, _ int) uint8 { return []uint8{30, 50, 60, 60}[row] })

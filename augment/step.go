@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Step is one change of colour, sharpness or place that is drawn with others and in an
-// order of its own. Its names and values are those of the functions of torchvision's v2
-// transforms, of which it computes the bytes.
+// Step is one change of colour, sharpness or position. A plan lists its steps in the order
+// in which they are applied. Their names and values are those of the functions of
+// torchvision's v2 transforms, and they give the same bytes.
 type Step struct {
 	// Op is one of the names below.
 	Op string `json:"op"`
-	// Value is what Op takes; 0 where it takes nothing.
+	// Value is the argument of Op; 0 if it takes none.
 	Value float64 `json:"value,omitempty"`
 }
 
@@ -36,14 +36,14 @@ const (
 	StepTranslateY   = "translate_y"  // pixels down
 )
 
-// stepKind is what a step of a name accepts and does.
+// stepKind is the range of the values that a step accepts, and what it does.
 type stepKind struct {
 	name   string
 	lo, hi float64
 	apply  func(w *Workspace, pixels []uint8, height, width int, value float64)
 }
 
-// stepKinds are all there are.
+// stepKinds returns all kinds of steps.
 func stepKinds() []stepKind {
 	const strongest = 10
 	return []stepKind{
@@ -67,7 +67,7 @@ func stepKinds() []stepKind {
 	}
 }
 
-// byPixel makes a step of what changes pixels in place.
+// byPixel adapts a function that needs neither a workspace nor the size of the image.
 func byPixel(change func(pixels []uint8, value float64)) func(*Workspace, []uint8, int, int, float64) {
 	return func(_ *Workspace, pixels []uint8, _, _ int, value float64) { change(pixels, value) }
 }
@@ -84,7 +84,7 @@ func stepOf(name string) *stepKind {
 	return nil
 }
 
-// mostSteps bounds how many a plan may hold.
+// mostSteps is how many steps a plan may hold.
 const mostSteps = 64
 
 func (p *Plan) validateSteps() error {
@@ -119,7 +119,7 @@ func (w *Workspace) applySteps(p *Plan, pixels []uint8, height, width int) {
 	}
 }
 
-// copyOf is a copy of the pixels in the workspace's memory.
+// copyOf copies the pixels into the workspace's memory.
 func (w *Workspace) copyOf(pixels []uint8) []uint8 {
 	if len(w.before) != len(pixels) {
 		w.before = make([]uint8, len(pixels))

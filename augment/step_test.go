@@ -56,8 +56,9 @@ func TestStepsAreTorchvisions(t *testing.T) {
 	}
 }
 
-// tolerance is by how much bytes may differ, and what share of them: sums of floats are
-// rounded in another order, and a place between two pixels belongs to either.
+// tolerance returns by how much bytes may differ, and how large a share of them may. Float
+// sums are rounded in another order, and a position halfway between two pixels may go to
+// either.
 func tolerance(op string) (most int, share float64) {
 	switch op {
 	case StepBlur, StepHue, StepContrast, StepSaturation, StepGray, StepSharpness, StepBrightness, StepAutocontrast:
@@ -68,7 +69,7 @@ func tolerance(op string) (most int, share float64) {
 	return 0, 0
 }
 
-// drawn are the steps of many plans of a custom recipe of one operation.
+// drawn returns the steps of many plans of a custom recipe with one operation.
 func drawn(t *testing.T, kind string, ranges map[string]float64) [][]Step {
 	t.Helper()
 	recipe, err := Custom("keras-2018", []Spec{{kind, ranges}})
@@ -87,7 +88,7 @@ func drawn(t *testing.T, kind string, ranges map[string]float64) [][]Step {
 	return all
 }
 
-// values are those of an operation, and how often it came.
+// values returns the values of all steps of one operation.
 func values(all [][]Step, op string) (list []float64) {
 	for _, steps := range all {
 		for _, s := range steps {
@@ -143,7 +144,8 @@ func TestChances(t *testing.T) {
 	checkUniform(t, "sigma", values(drawn(t, "gaussian_blur", nil), StepBlur), 0.1, 2)
 }
 
-// TestRandAugment tests that every step is as likely, and its magnitude torchvision's.
+// TestRandAugment tests that all operations are equally likely, and that their magnitudes are
+// torchvision's.
 func TestRandAugment(t *testing.T) {
 	all := drawn(t, "rand_augment", nil)
 	steps := 0
@@ -169,7 +171,7 @@ func TestRandAugment(t *testing.T) {
 	}
 }
 
-// TestTrivialAugment tests that there is one step at most, of all magnitudes.
+// TestTrivialAugment tests that a plan has at most one step, and that all magnitudes occur.
 func TestTrivialAugment(t *testing.T) {
 	all := drawn(t, "trivial_augment", nil)
 	for _, list := range all {
@@ -192,7 +194,7 @@ func TestTrivialAugment(t *testing.T) {
 	}
 }
 
-// TestAutoAugment tests steps of which the tables alone say how often they come.
+// TestAutoAugment compares how often some steps occur with the probabilities in the tables.
 func TestAutoAugment(t *testing.T) {
 	all := drawn(t, "auto_augment", nil)
 	want := map[string]float64{}
@@ -217,7 +219,7 @@ func TestAutoAugment(t *testing.T) {
 	}
 }
 
-// TestResizedCrop tests the distribution of parts, and those that do not fit.
+// TestResizedCrop tests the distribution of parts, and sizes for which no part fits.
 func TestResizedCrop(t *testing.T) {
 	o := defaultCrop()
 	rng := rand.New(rand.NewPCG(1, 9))
@@ -279,7 +281,7 @@ func TestCropOfAnImage(t *testing.T) {
 	}
 }
 
-// TestStepsRefuse names what is wrong.
+// TestStepsRefuse tests that errors name the step and what is wrong with it.
 func TestStepsRefuse(t *testing.T) {
 	for want, step := range map[string]Step{
 		`steps[0].op: "sepia" is not one of`:                 {"sepia", 0},

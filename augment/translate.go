@@ -2,13 +2,13 @@ package augment
 
 import "math"
 
-// translation is warp for a matrix that only shifts, and perhaps mirrors: the
+// translation is warp for a matrix that only shifts, and perhaps mirrors. The
 // four weights are the same for all pixels, and each row of the source is
-// packed once, with the edges already repeated.
+// packed once, with its edges already repeated.
 type translation struct {
-	row, column   int // of the source, for the first pixel of the result
-	down, right   int // 1, or -1 mirrored
-	fr, fc, both  uint64
+	row, column   int    // of the source, for the first pixel of the result
+	down, right   int    // 1, or -1 if mirrored
+	fr, fc, both  uint64 // weights of the next row and the next column, and their product
 	height, width int
 }
 
@@ -21,8 +21,8 @@ func newTranslation(m matrix, height, width int) translation {
 	return t
 }
 
-// split gives the first pixel of a walk and the weight of the one after it in
-// the direction of the walk.
+// split splits an offset into the pixel at which a walk starts and the weight of
+// the next pixel in the direction of the walk.
 func split(offset, direction float64, size int) (first int, weight uint64) {
 	limit := float64(2 * size)
 	offset = min(max(offset*direction, -limit), limit)
@@ -30,8 +30,8 @@ func split(offset, direction float64, size int) (first int, weight uint64) {
 	return (units >> fractionBits) * int(direction), uint64(units & fractionMask)
 }
 
-// packLine packs one row of the source, as the walk meets it, into width+1
-// words. Rows and columns outside the image are the nearest inside.
+// packLine packs one row of the source, in the direction of the walk, into width+1
+// words. Rows and columns outside the image are replaced by the nearest inside.
 func (t *translation) packLine(dst []uint64, src []uint8, row int) {
 	row = min(max(row, 0), t.height-1)
 	line := src[row*t.width*3 : (row+1)*t.width*3]
@@ -50,7 +50,7 @@ func (t *translation) blend(dst, top, bottom []uint64) {
 	down := bottom[0] - a
 	part := fc*a + both*down
 	for j := range dst {
-		// As in warp, but what the next pixel shares is kept.
+		// As in warp, but the terms that the next pixel shares are kept.
 		whole := a<<fractionBits + half + fr*down - part
 		a = top[j+1]
 		down = bottom[j+1] - a

@@ -6,23 +6,23 @@ import "math"
 // fraction: enough that adding a step 65,536 times stays exact to 2^-16.
 const positionBits = 32
 
-// fixed is x as a position, within ±2^30, where every position is outside
-// any image.
+// fixed converts x to a position. It clamps x to ±2^30, which is outside any
+// image.
 func fixed(x float64) int64 {
 	const limit = 1 << 30
 	return int64(math.Round(min(max(x, -limit), limit) * (1 << positionBits)))
 }
 
-// roundPosition, added to a position, makes cutting its fraction to
-// fractionBits round to nearest.
+// roundPosition is added to positions, so that truncating their fractions to
+// fractionBits rounds to nearest.
 const roundPosition = 1 << (positionBits - fractionBits - 1)
 
 // warp is scipy.ndimage.affine_transform(order=1, mode="nearest") on packed
-// pixels: positions are held inside the image, and the value is bilinear
-// between the four pixels around them.
+// pixels: positions are clamped to the image, and values are interpolated
+// bilinearly between the four pixels around them.
 //
-// src is what packPairs made. dst has height rows of width words, whose
-// values are ready to be cut to integers.
+// src is the result of packPairs. dst has height rows of width words, to which
+// half is added already, so that truncating them rounds to nearest.
 func warp(dst, src []uint64, height, width int, m matrix) {
 	maxRow, maxColumn := uint64(height-1)<<positionBits, uint64(width-1)<<positionBits
 	dr, dc := fixed(m.rc), fixed(m.cc)
@@ -47,8 +47,8 @@ func warpRow(dst, src []uint64, stride int, l line) {
 		if column > l.maxColumn {
 			column = clamp(column, l.maxColumn)
 		}
-		at := int(uint32(row>>positionBits)*step + uint32(column>>positionBits)*2)
-		four := src[at : at+4 : at+4]
+		first := int(uint32(row>>positionBits)*step + uint32(column>>positionBits)*2)
+		four := src[first : first+4 : first+4]
 		fr := row >> (positionBits - fractionBits) & fractionMask
 		fc := column >> (positionBits - fractionBits) & fractionMask
 		both := (fr*fc + one/2) >> fractionBits
@@ -63,7 +63,7 @@ func warpRow(dst, src []uint64, stride int, l line) {
 	}
 }
 
-// clamp moves a position that is outside to the nearest inside.
+// clamp returns the nearest position inside for one that is outside.
 func clamp(position, greatest uint64) uint64 {
 	if int64(position) < 0 {
 		return 0
@@ -72,8 +72,8 @@ func clamp(position, greatest uint64) uint64 {
 }
 
 // packPairs packs an image with each pixel beside the one below it, so that
-// the four around a position are together. Rows and columns past the end are
-// multiplied by zero.
+// the four pixels around a position lie next to each other. Rows and columns
+// past the end are multiplied by zero.
 func packPairs(dst []uint64, src []uint8, height, width int) {
 	stride := 2 * (width + 1)
 	for row := range height {

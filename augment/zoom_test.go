@@ -2,8 +2,8 @@ package augment
 
 import "testing"
 
-// Zooming to the half about the middle of a ramp halves its slope. The middle
-// of keras-2018 is one pixel further.
+// A zoom of 0.5 about the middle of a ramp halves its slope. In keras-2018 the
+// middle is one pixel further.
 func TestZoomOnARamp(t *testing.T) {
 	src := paint(9, 9, func(_, column int) uint8 { return uint8(16 * column) })
 	for geometry, centre := range map[Geometry]int{Keras2018: 5, Keras3: 4} {

@@ -19,15 +19,15 @@ func newBenchAugmentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "augment",
 		Short: "Measure how many images a second a recipe augments",
-		Long: `Draw plans and apply them to random images, which are in memory, without
-shuffling and batching ('pipeline bench load' measures those as well).
+		Long: `Draw plans and apply them to random images in memory, without shuffling and
+batching ('pipeline bench load' measures those too).
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBenchAugment(cmd.Context(), &opts, cmd.OutOrStdout())
 		},
 	}
-	opts.add(cmd, 1, "images to make at the same time; 0 is the number of cores")
+	opts.add(cmd, 1, "images to make at the same time; 0 means as many as there are cores")
 	return cmd
 }
 
@@ -50,7 +50,7 @@ func runBenchAugment(ctx context.Context, opts *imageBench, stdout io.Writer) er
 // augmentUntil makes images with the given number of workers until ctx ends,
 // and counts them.
 func augmentUntil(ctx context.Context, recipe *augment.Recipe, set *randomSet, workers int) int64 {
-	const between = 16 // images between looks at ctx
+	const between = 16 // images between checks of ctx
 	var count atomic.Int64
 	var running sync.WaitGroup
 	for worker := range workers {

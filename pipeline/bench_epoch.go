@@ -27,10 +27,10 @@ func newBenchEpochCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "epoch",
 		Short: "Time the training steps of an epoch, with loading and augmenting",
-		Long: `Train for an epoch as 'pipeline train' does, on the experiment's images: they are
-shuffled and augmented while the steps go on. The evaluation after an epoch is not
-part of it. It tells images per second, seconds, and for how much of the time a
-step waited for its images.
+		Long: `Train for an epoch as 'pipeline train' does, on the experiment's images, which are
+shuffled and augmented during the steps. The evaluation after an epoch is not
+included. The command prints images per second, seconds, and the share of the time
+for which steps waited for images.
 
 ` + serveHelp + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
@@ -39,8 +39,8 @@ step waited for its images.
 		},
 	}
 	opts.Add(cmd)
-	cmd.Flags().IntVar(&opts.images, "images", 0, "images to train on, in full batches, after a first batch (default: an epoch's)")
-	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
+	cmd.Flags().IntVar(&opts.images, "images", 0, "images to train on, in full batches, after a first batch (default: those of an epoch)")
+	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do the steps that lines \"run N\" on standard input ask for")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -58,7 +58,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 		return err
 	}
 	if opts.images > train.Len() {
-		return cli.BadUsagef("--images: %d is more than the %d of an epoch", opts.images, train.Len())
+		return cli.BadUsagef("--images: %d is more than the %d images of an epoch", opts.images, train.Len())
 	}
 	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
@@ -78,7 +78,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	if opts.json {
 		return cli.PrintJSON(stdout, m)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: batch %d in micro-batches of %d: %d images in %.1f s, %.0f images/s, %.2f %% of it waiting for images, %.2f GB at most\n",
+	_, err = fmt.Fprintf(stdout, "%s: batch %d in micro-batches of %d: %d images in %.1f s, %.0f images/s, %.2f %% of the time waiting for images, at most %.2f GB\n",
 		m.Recipe, m.BatchSize, m.MicroBatch, m.Images, m.Seconds, m.ImagesPerSecond, 100*m.DataWait, float64(m.PeakBytes)/1e9)
 	return err
 }

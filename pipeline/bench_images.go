@@ -13,7 +13,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// imageBench are the flags of what measures a recipe on random images.
+// imageBench are the flags of commands that measure a recipe on random images.
 type imageBench struct {
 	recipe   string
 	geometry string
@@ -23,7 +23,7 @@ type imageBench struct {
 	json     bool
 }
 
-// add adds the flags, with a default and a help of --workers.
+// add adds the flags. workers and help are the default and the help of --workers.
 func (b *imageBench) add(cmd *cobra.Command, workers int, help string) {
 	flags := cmd.Flags()
 	flags.StringVar(&b.recipe, "recipe", "strong", "none, shift, medium, strong or photo")
@@ -54,7 +54,7 @@ func (b *imageBench) prepare() (*augment.Recipe, *randomSet, error) {
 	return recipe, randomImages(b.size.Height, b.size.Width), nil
 }
 
-// checkSeconds checks the flag of how long is measured.
+// checkSeconds checks the flag --seconds.
 func checkSeconds(seconds float64) error {
 	const most = 3600
 	if !(seconds > 0 && seconds <= most) {
@@ -63,7 +63,7 @@ func checkSeconds(seconds float64) error {
 	return nil
 }
 
-// throughput is what a measurement of images found.
+// throughput is the result of a measurement of images.
 type throughput struct {
 	Recipe          string  `json:"recipe"`
 	Height          int     `json:"height"`
@@ -74,8 +74,8 @@ type throughput struct {
 	ImagesPerSecond float64 `json:"images_per_second"`
 }
 
-// print prints how many images came in the seconds; how says, for people, in what
-// form.
+// print prints how many images were made in the seconds. how is a part of the line that
+// says more about the measurement; JSON does not have it.
 func (b *imageBench) print(w io.Writer, how string, images int64, seconds float64) error {
 	r := throughput{b.recipe, b.size.Height, b.size.Width, b.workers, images, seconds, float64(images) / seconds}
 	if b.json {
@@ -92,9 +92,9 @@ type randomSet struct {
 	height, width int
 }
 
-// randomImages makes images of noise, 32 MB of them but at least two.
+// randomImages makes 32 MB of images of noise, but at least two images.
 func randomImages(height, width int) *randomSet {
-	const room = 32 << 20 // more than caches hold, and the study's largest batch
+	const room = 32 << 20 // more than fits into caches, and more than the study's largest batch
 	size := height * width * 3
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := &randomSet{make([]uint8, max(room/size, 2)*size), height, width}

@@ -29,10 +29,10 @@ func newBenchPhotosCommand() *cobra.Command {
 	var opts benchPhotosOptions
 	cmd := &cobra.Command{
 		Use:   "photos",
-		Short: "Time how fast photographs are read, cut and augmented",
-		Long: `Make the batches that 'pipeline train' would train on, of the training images of an
+		Short: "Measure how fast photographs are read, cropped and augmented",
+		Long: `Make the batches that 'pipeline train' would train on, from the training images of an
 experiment, and throw them away: photographs are read from their files, decoded,
-cut, resized and augmented. It tells images per second.
+cropped, resized and augmented. The command prints images per second.
 
   pipeline bench photos --set data.source=folder --set data.path=photos \
     --set data.size=224 --set augment.recipe=photo
@@ -46,8 +46,8 @@ cut, resized and augmented. It tells images per second.
 	opts.Add(cmd)
 	flags := cmd.Flags()
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long to measure, after a first batch")
-	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 is the number of cores")
-	flags.BoolVar(&opts.serve, "serve", false, "make batches as standard input says")
+	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 means as many as there are cores")
+	flags.BoolVar(&opts.serve, "serve", false, "make as many batches as lines \"run N\" on standard input ask for")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -93,7 +93,7 @@ func runBenchPhotos(ctx context.Context, opts *benchPhotosOptions, stdin io.Read
 	}, size, stdout)
 }
 
-// measure makes batches for some seconds and prints how many images they had.
+// measure makes batches for o.seconds and prints how many images they had.
 func (o *benchPhotosOptions) measure(ctx context.Context, step stepper, t throughput, size int, stdout io.Writer) error {
 	if _, err := step(ctx); err != nil {
 		return err

@@ -30,10 +30,10 @@ func newBenchPredictCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "predict",
 		Short: "Measure how many images a second a model classifies",
-		Long: `Run a model on random images, which are in memory, on all cores: several rounds
-of some seconds, of which the median and the range are told. Models run with onnxlab's
-own operators where there are such; with --compare each round also runs the model in
-ONNX Runtime's operators alone, and the ratio is the median over the rounds.
+		Long: `Run a model on random images in memory, on all cores, in several rounds of some
+seconds, and print the median and the range over the rounds. Models run with onnxlab's
+own operators where there are any. With --compare, each round also runs the model with
+ONNX Runtime's operators only, and the median of the ratios is printed.
 ` + cli.ExitHelp,
 		Example: `  pipeline bench predict --run runs/quickstart/medium/16/seed-1 --batch 1
   pipeline bench predict --model resnet18.onnx --normalize imagenet --batch 32 --compare
@@ -45,10 +45,10 @@ ONNX Runtime's operators alone, and the ratio is the median over the rounds.
 	}
 	opts.Add(cmd)
 	flags := cmd.Flags()
-	flags.Float64Var(&opts.seconds, "seconds", 2, "how long a round is at least")
-	flags.IntVar(&opts.rounds, "rounds", 5, "how many rounds to measure, after one batch")
+	flags.Float64Var(&opts.seconds, "seconds", 2, "how long each round takes at least")
+	flags.IntVar(&opts.rounds, "rounds", 5, "how many rounds to measure, after a first batch")
 	flags.IntVar(&opts.batch, "batch", 100, "images in a batch")
-	flags.BoolVar(&opts.compare, "compare", false, "run the model in ONNX Runtime's operators alone, too, in turns")
+	flags.BoolVar(&opts.compare, "compare", false, "also run the model with ONNX Runtime's operators only, in turns")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
@@ -62,14 +62,14 @@ func (o *benchPredictOptions) check() error {
 	case o.rounds < 1 || o.rounds > mostRounds:
 		return cli.BadUsagef("--rounds: %d is outside 1..%d", o.rounds, mostRounds)
 	case o.compare && o.Runtime != cli.RuntimeNative:
-		return cli.BadUsage(errors.New("--compare goes with --runtime " + cli.RuntimeNative + " alone"))
+		return cli.BadUsage(errors.New("--compare needs --runtime " + cli.RuntimeNative))
 	case o.batch < 1 || o.batch > mostBatch:
 		return cli.BadUsagef("--batch: %d is outside 1..%d", o.batch, mostBatch)
 	}
 	return o.Check()
 }
 
-// predictThroughput is what a measurement of a model found.
+// predictThroughput is the result of a measurement of a model.
 type predictThroughput struct {
 	Model   string `json:"model"`
 	Runtime string `json:"runtime"`
@@ -77,8 +77,8 @@ type predictThroughput struct {
 	// ImagesPerSecond is the median of Rounds.
 	ImagesPerSecond float64   `json:"images_per_second"`
 	Rounds          []float64 `json:"rounds"`
-	// Plain is what ONNX Runtime's operators alone did in the same rounds, and Ratio the
-	// median over the rounds of how many times as fast the model is.
+	// Plain is the result with ONNX Runtime's operators only, in the same rounds. Ratio is
+	// the median over the rounds of how many times faster the model is than Plain.
 	Plain *plainThroughput `json:"plain,omitempty"`
 	Ratio float64          `json:"ratio,omitempty"`
 }
@@ -133,7 +133,7 @@ func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, std
 	return result.write(stdout)
 }
 
-// write tells of a measurement, a line a contestant.
+// write prints a line for each contestant.
 func (t predictThroughput) write(w io.Writer) error {
 	line := func(name string, rounds []float64) {
 		fmt.Fprintf(w, "%s, batches of %d: %.0f images/s (median of %d rounds, %.0f to %.0f)\n",
@@ -149,14 +149,14 @@ func (t predictThroughput) write(w io.Writer) error {
 	return err
 }
 
-// median is the middle one of some numbers, or the mean of the two in the middle.
+// median returns the middle one of the values, or the mean of the two in the middle.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// ratios are those of a round's numbers.
+// ratios returns a[i]/b[i] for each round i.
 func ratios(a, b []float64) []float64 {
 	list := make([]float64, len(a))
 	for i := range a {
@@ -165,7 +165,8 @@ func ratios(a, b []float64) []float64 {
 	return list
 }
 
-// takeTurns returns the images per second of each round, of each contestant. They take turns.
+// takeTurns runs the contestants in turns and returns the images per second of each of them, in
+// each round.
 func takeTurns(ctx context.Context, opts *benchPredictOptions, contestants []*cli.Classifier) ([][]float64, error) {
 	c := contestants[0]
 	set := randomImages(c.Height, c.Width)
@@ -175,7 +176,7 @@ func takeTurns(ctx context.Context, opts *benchPredictOptions, contestants []*cl
 		images = append(images, images[:min(len(images), size-len(images))]...)
 	}
 	rates := make([][]float64, len(contestants))
-	for round := range opts.rounds + 1 { // the first, of one batch, does not count
+	for round := range opts.rounds + 1 { // the first round, of one batch, does not count
 		for i, c := range contestants {
 			rate, err := opts.rate(ctx, c, images[:size], round == 0)
 			if err != nil {
@@ -189,7 +190,7 @@ func takeTurns(ctx context.Context, opts *benchPredictOptions, contestants []*cl
 	return rates, nil
 }
 
-// rate runs the model for a round, or once, and returns the images per second.
+// rate runs the model for a round, or only once, and returns the images per second.
 func (opts *benchPredictOptions) rate(ctx context.Context, c *cli.Classifier, images []uint8, once bool) (float64, error) {
 	begun, done := time.Now(), 0
 	for done == 0 || !once && time.Since(begun).Seconds() < opts.seconds {

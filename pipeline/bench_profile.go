@@ -50,12 +50,12 @@ func profileStep(ctx context.Context, opts *benchStepOptions, e configs.Experime
 	if p.Device.Traits().Provider != configs.ProviderCPU {
 		writeFallbacks(stdout, p)
 	}
-	_, err = fmt.Fprintf(stdout, "\nThe graph takes %.2f ms a step under the profiler, %.2f of them between its operators;\na step without it, with the optimizer and the images' copying, takes %.2f ms.\n",
+	_, err = fmt.Fprintf(stdout, "\nUnder the profiler the graph takes %.2f ms a step, of which %.2f ms pass between operators.\nWithout the profiler, but with the optimizer and the copying of images, a step takes %.2f ms.\n",
 		1e3*p.GraphSeconds, 1e3*(p.GraphSeconds-total.Seconds()), 1e3*p.SecondsPerStep)
 	return err
 }
 
-// writeFallbacks tells what of a GPU's step is not on the GPU.
+// writeFallbacks lists the nodes of a step on a GPU that do not run on the GPU.
 func writeFallbacks(w io.Writer, p measure.StepProfile) {
 	if len(p.Fallbacks) == 0 {
 		fmt.Fprintf(w, "\nAll %d nodes run on the GPU.\n", len(p.Nodes))

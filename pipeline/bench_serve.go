@@ -10,18 +10,18 @@ import (
 	"onnxlab/trainloop/measure"
 )
 
-// serveHelp is what the help of commands with --serve says of it.
-const serveHelp = `With --serve it waits for lines "run N" on standard input, does N steps for each
-and answers with the seconds that they took, and those of them in which they
-waited for images, so that a benchmark can take turns between programs.
+// serveHelp describes --serve in the help of the commands that have it.
+const serveHelp = `With --serve the command waits for lines "run N" on standard input. For each it
+does N steps and prints how many seconds they took, and for how many of these they
+waited for images. So a benchmark can let several programs take turns.
 `
 
-// serveSteps answers lines "run N" with what N steps took.
+// serveSteps answers each line "run N" with the time that N steps took.
 func serveSteps(ctx context.Context, step stepper, stdin io.Reader, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lines, end := make(chan string), make(chan error, 1)
-	// Nothing interrupts the wait for a line: it is left when the process ends.
+	// Reading a line cannot be interrupted: the goroutine ends with the process.
 	go func() {
 		end <- sendLines(ctx, stdin, lines)
 	}()
@@ -39,7 +39,7 @@ func serveSteps(ctx context.Context, step stepper, stdin io.Reader, stdout io.Wr
 	}
 }
 
-// stepper does a step and tells what it took.
+// stepper does a step and returns how long it took.
 type stepper func(context.Context) (measure.StepTime, error)
 
 func sendLines(ctx context.Context, r io.Reader, lines chan<- string) error {

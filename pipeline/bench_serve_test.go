@@ -10,8 +10,8 @@ import (
 	"onnxlab/trainloop/measure"
 )
 
-// TestServeInterrupted interrupts the wait for a line, which never comes, after
-// an answer.
+// TestServeInterrupted: after one answer, the wait for another line, which never comes,
+// can be interrupted.
 func TestServeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stdin, asks := io.Pipe()

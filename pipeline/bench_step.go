@@ -37,19 +37,18 @@ func newBenchStepCommand() *cobra.Command {
 		Use:   "step",
 		Short: "Time training steps",
 		Long: `Time the training steps of an experiment on random images: forward and backward
-pass, accumulation and optimizer, without loading and augmenting. After them the
-network classifies images, as it does when an epoch ends.
+pass, gradient accumulation and optimizer, without loading and augmenting. Then the
+evaluation at the end of an epoch is timed too.
 
---model FILE times a given model, with images of the size that it takes. It
-is short for --set model.kind=onnx --set model.path=FILE --set model.head=keep --set
-model.normalize=0..1, all of which other --set may change.
+--model FILE times a given model, with images of the size that it takes. It is
+short for --set model.kind=onnx --set model.path=FILE --set model.head=keep --set
+model.normalize=0..1. Further --set flags may change these settings.
 
 ` + serveHelp + `
-With --profile it also tells which operators and layers of the graph the time
-goes to, by ONNX Runtime's profiler. Times of one operator come from the whole
-graph on all threads; the optimizer is not part of the graph. On a GPU they are
-what it takes to start the operators, not to compute them, and the nodes that
-fell back to the CPU are listed.
+With --profile, ONNX Runtime's profiler measures how much time each operator and each
+layer of the graph takes, while the whole graph runs on all threads. The optimizer is
+not part of the graph. On a GPU the profiler sees only the time that it takes to launch
+operators, not to compute them; the nodes that fell back to the CPU are listed.
 ` + cli.ExitHelp,
 		Example: `  pipeline bench step --set model.widths=16,32,64 --profile
   pipeline bench step --model resnet18.onnx --set train.batch_size=32`,
@@ -60,17 +59,17 @@ fell back to the CPU are listed.
 		},
 	}
 	opts.Add(cmd)
-	cmd.Flags().StringVar(&opts.model, "model", "", "ONNX file to train in place of the experiment's network")
+	cmd.Flags().StringVar(&opts.model, "model", "", "ONNX file to train instead of the experiment's network")
 	opts.size.Add(cmd.Flags())
 	cmd.Flags().IntVar(&opts.steps, "steps", 10, "steps to time, after a first one")
-	cmd.Flags().StringVar(&opts.target, "target", "", "form of the training graph: portable, cpu, native or cuda (default: the device's)")
-	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do steps as standard input says")
-	cmd.Flags().BoolVar(&opts.profile, "profile", false, "tell where the time goes, and what does not run on the GPU")
+	cmd.Flags().StringVar(&opts.target, "target", "", "target of the training graph: portable, cpu, native or cuda (default: that of the device)")
+	cmd.Flags().BoolVar(&opts.serve, "serve", false, "do the steps that lines \"run N\" on standard input ask for")
+	cmd.Flags().BoolVar(&opts.profile, "profile", false, "print where the time goes, and what does not run on the GPU")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
 
-// stepTargets are the forms that can be timed.
+// stepTargets returns the targets whose training graphs can be timed.
 func stepTargets() []string { return append(onnxmodels.Targets(), onnxmodels.TargetNative) }
 
 func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -85,13 +84,13 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 		return err
 	}
 	if opts.profile && opts.serve {
-		return cli.BadUsage(errors.New("--profile does not go with --serve"))
+		return cli.BadUsage(errors.New("--profile cannot be used with --serve"))
 	}
 	if opts.target == "" {
 		opts.target = experiment.Runtime.Device.Traits().Target
 	}
 	if opts.target != onnxmodels.TargetCUDA && experiment.Runtime.Precision == configs.MixedFloat16 {
-		return cli.BadUsagef("--target %s is in float32: leave it out, or runtime.precision", opts.target)
+		return cli.BadUsagef("--target %s supports only float32: leave --target out, or set runtime.precision to float32", opts.target)
 	}
 	if err := cli.OpenLibrary(ctx, experiment.Runtime, stderr); err != nil {
 		return err
@@ -117,7 +116,7 @@ func runBenchStep(ctx context.Context, opts *benchStepOptions, stdin io.Reader, 
 	return writeMeasurement(stdout, m)
 }
 
-// loadModel reads the experiment, with the model that is given as a file, and settles the
+// loadModel reads the experiment, with the model of --model, and determines the number of
 // classes and the size of images.
 func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
 	if o.model != "" {
@@ -140,14 +139,14 @@ func (o *benchStepOptions) loadModel() (*configs.Experiment, error) {
 		}
 	}
 	if experiment.Model.Kind == configs.KindONNX && experiment.Model.Head == configs.HeadKeep {
-		experiment.Model.Classes = 0 // those of the file, and not of the data
+		experiment.Model.Classes = 0 // as many as the file has, whatever the data has
 		return experiment, nil
 	}
 	return experiment, cli.SettleClasses(experiment)
 }
 
 func writeMeasurement(w io.Writer, m measure.Measurement) error {
-	_, err := fmt.Fprintf(w, "form %s, on the %s in %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), %.2f GB at most; %.0f images/s evaluated\n",
+	_, err := fmt.Fprintf(w, "target %s, on the %s in %s: batch %d in micro-batches of %d: %.1f ms a step, %.0f images/s (median of %d), at most %.2f GB; evaluation %.0f images/s\n",
 		m.Target, m.Device.Traits().Kind, m.Precision, m.BatchSize, m.MicroBatch, 1e3*m.SecondsPerStep, m.ImagesPerSecond, len(m.Seconds), float64(m.PeakBytes)/1e9, m.EvaluationImagesPerSecond)
 	return err
 }

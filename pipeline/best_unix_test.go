@@ -13,8 +13,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// claim makes a run of two epochs one whose epochs had these validation accuracies.
-func claim(t *testing.T, l rundir.Layout, accuracies [2]float64) {
+// plantAccuracies changes the validation accuracies that a run of two epochs has recorded.
+func plantAccuracies(t *testing.T, l rundir.Layout, accuracies [2]float64) {
 	t.Helper()
 	history, err := rundir.ReadHistory(l.History())
 	if err != nil || len(history) != 2 {
@@ -44,35 +44,36 @@ func claim(t *testing.T, l rundir.Layout, accuracies [2]float64) {
 	}
 }
 
-// TestBest has a run whose first epoch was the best: what --best takes is what a run
-// of one epoch ends with, to the last bit. Where it is not kept, each command says so.
+// TestBest has a run whose first epoch was the best. The model of --best is the same as the
+// final model of a run of one epoch, to the last bit. If the best checkpoint is gone, each
+// command says so.
 func TestBest(t *testing.T) {
 	dir := t.TempDir()
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	smoke := filepath.Join("..", "configs", "smoke.yaml")
-	const statistics = "model.batchnorm.statistics=keras" // snapshots are planted without measured ones
+	const statistics = "model.batchnorm.statistics=keras" // planted snapshots have no measured statistics
 	mustRun(t, "train", "--config", smoke, "--set", "train.epochs=1", "--set", statistics, "--out", one)
 	mustRun(t, "train", "--config", smoke, "--set", "train.epochs=2", "--set", statistics, "--out", two)
 	mustRun(t, "preview", "--config", smoke, "--count", "1", "--variants", "1", "--out", filepath.Join(dir, "p"))
 	l, picture := rundir.Layout{Dir: two}, filepath.Join(dir, "p", "000-source.png")
-	claim(t, l, [2]float64{0.75, 0.5})
+	plantAccuracies(t, l, [2]float64{0.75, 0.5})
 	exported, recording, step := filepath.Join(dir, "best.onnx"), filepath.Join(dir, "outputs.npz"), filepath.Join(l.Checkpoints(), "step-00000008")
 
 	out := mustRun(t, "export", "model", "--run", two, "--best", "--out", exported)
 	if want := mustRead(t, rundir.Layout{Dir: one}.Model()); mustRead(t, exported) != want || !strings.Contains(out, "from "+step) {
 		t.Errorf("export model --best differs from the run of one epoch: %s", out)
 	}
-	of := func(args ...string) string { return mustRun(t, append(args, "--runtime", cli.RuntimeGo)...) }
-	best, want := of("predict", "--run", two, "--best", picture), of("predict", "--run", one, picture)
-	if best != "from "+step+"\n"+want || strings.HasSuffix(best, of("predict", "--run", two, picture)) {
+	inGo := func(args ...string) string { return mustRun(t, append(args, "--runtime", cli.RuntimeGo)...) }
+	best, want := inGo("predict", "--run", two, "--best", picture), inGo("predict", "--run", one, picture)
+	if best != "from "+step+"\n"+want || strings.HasSuffix(best, inGo("predict", "--run", two, picture)) {
 		t.Errorf("predict --best prints %swant %s", best, want)
 	}
-	best, want = of("evaluate", "--run", two, "--best"), of("evaluate", "--run", one)
+	best, want = inGo("evaluate", "--run", two, "--best"), inGo("evaluate", "--run", one)
 	if best != "from "+step+"\n"+strings.Replace(want, rundir.Layout{Dir: one}.Model(), step, 1) {
 		t.Errorf("evaluate --best prints %swant %s", best, want)
 	}
 	mustRun(t, "verify", "--run", two, "--best", "--count", "4", "--record", recording)
-	mustRun(t, "verify", "--run", one, "--against", recording) // is of the same model
+	mustRun(t, "verify", "--run", one, "--against", recording) // fails unless it is the same model
 
 	if err := os.RemoveAll(step); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ sweep: {conditions: [none], batch_sizes: [16], seeds: [1]}
 	return root
 }
 
-// cellCommandOf is the process of its cell, as a scheduler's job has it.
+// cellCommandOf returns the command that trains the sweep's cell in a scheduler's job.
 func cellCommandOf(t *testing.T, root, dir string, more ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	args := append([]string{"train", "--sweep", root, "--cell", "none:16:1", "--out", dir, "--resume", "--json", "--take-over"}, more...)
@@ -59,7 +59,7 @@ func status(err error) int {
 	return 0
 }
 
-// begun waits until the run has saved something.
+// begun waits until the run has saved a snapshot.
 func begun(t *testing.T, dir string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -72,9 +72,9 @@ func begun(t *testing.T, dir string) {
 	}
 }
 
-// TestCellIsHandedOver: a second process of a cell, as a scheduler starts it that has lost
-// sight of the first one's node, asks the first to save and leave, and ends with the
-// bytes of a run that was never stopped. A run that does not take over is refused.
+// TestCellIsHandedOver: a scheduler that has lost sight of a node starts a second process for
+// the same cell. It asks the first process to save and exit, and ends with the bytes of a run
+// that was never stopped. A second process without --take-over is refused.
 func TestCellIsHandedOver(t *testing.T) {
 	root := longSweep(t)
 	straight, dir := filepath.Join(root, "straight"), filepath.Join(root, "none", "16")
@@ -87,7 +87,7 @@ func TestCellIsHandedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun(t, dir)
-	if err := first.Process.Signal(unix.SIGSTOP); err != nil { // so that it is there for sure
+	if err := first.Process.Signal(unix.SIGSTOP); err != nil { // so that it is certainly still there
 		t.Fatal(err)
 	}
 	other := command(t, "train", "--out", dir, "--resume")
@@ -110,18 +110,18 @@ func TestCellIsHandedOver(t *testing.T) {
 	if err := second.Wait(); err != nil {
 		t.Errorf("the second: %v\n%s", err, text2)
 	}
-	if !strings.Contains(text2.String(), "going on at epoch") {
+	if !strings.Contains(text2.String(), "resuming at epoch") {
 		t.Errorf("the second has not gone on:\n%s", text2)
 	}
 	if mustRead(t, rundir.Layout{Dir: dir}.Model()) != mustRead(t, rundir.Layout{Dir: straight}.Model()) {
-		t.Error("handed over, the run came to another model")
+		t.Error("the run that was handed over ends with a different model")
 	}
 	if _, err := rundir.ReadFailure(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("it is marked as failed, or error %v", err)
 	}
 }
 
-// TestCellsSecondSignal: a second SIGTERM, by the script of a job beside its scheduler,
+// TestCellsSecondSignal: a second SIGTERM, from the job's script after the scheduler's own,
 // does not end a cell before it has saved.
 func TestCellsSecondSignal(t *testing.T) {
 	root := longSweep(t)
@@ -140,7 +140,7 @@ func TestCellsSecondSignal(t *testing.T) {
 	}
 }
 
-// TestCellGivesUp: a cell that is started again and again without saving anything fails.
+// TestCellGivesUp: a cell fails if it is started again and again without saving anything.
 func TestCellGivesUp(t *testing.T) {
 	root := longSweep(t)
 	dir := filepath.Join(root, "none", "16")
@@ -173,8 +173,8 @@ func TestCellsFailure(t *testing.T) {
 	}
 }
 
-// TestThreadsOfAffinity: a run that may use one processor of several takes one thread, and
-// ONNX Runtime does not complain of the others.
+// TestThreadsOfAffinity: a run that may use only one of several processors uses one thread, and
+// ONNX Runtime prints no warnings about the others.
 func TestThreadsOfAffinity(t *testing.T) {
 	if runtime.NumCPU() < 2 {
 		t.Skip("there is one processor")
@@ -189,7 +189,7 @@ func TestThreadsOfAffinity(t *testing.T) {
 			one.Set(cpu) // the last one
 		}
 	}
-	runtime.LockOSThread() // and not unlocked: the thread ends with the test
+	runtime.LockOSThread() // never unlocked, so that the thread ends with the test
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		t.Fatal(err)
 	}

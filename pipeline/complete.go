@@ -8,13 +8,12 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// addCompletion tells shells what can follow the commands below root, and their
-// flags.
+// addCompletion registers completions for root's subcommands and their flags.
 func addCompletion(root *cobra.Command) {
 	cli.Completion{Arguments: arguments(), Values: values()}.Add(root)
 }
 
-// arguments are what completes the arguments of the commands that take some.
+// arguments returns the completions of arguments, for the commands that have some.
 func arguments() map[string]cobra.CompletionFunc {
 	return map[string]cobra.CompletionFunc{
 		"pipeline config check": cli.Files("yaml", "yml"),
@@ -24,8 +23,8 @@ func arguments() map[string]cobra.CompletionFunc {
 	}
 }
 
-// values are what completes the values of flags: of one command's, or else of
-// all commands'. Other texts are files.
+// values returns the completions of the values of flags, of one command or of all
+// commands. Other flags with a text complete files.
 func values() map[string]cobra.CompletionFunc {
 	return map[string]cobra.CompletionFunc{
 		"--config":   cli.Files("yaml", "yml"),

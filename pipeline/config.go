@@ -26,7 +26,7 @@ func newConfigCommand() *cobra.Command {
 	return cmd
 }
 
-// configOptions are what the subcommands of config know.
+// configOptions are the flags of the subcommands of config.
 type configOptions struct {
 	cli.ExperimentFlags
 	json bool
@@ -39,10 +39,10 @@ func newConfigShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print the resolved experiment and where each value came from",
-		Long: `Print the experiment that a run would have: the defaults, the file and those it
-extends, the environment (ONNXLAB_TRAIN_EPOCHS=3 is train.epochs) and --set, in
-this order. A comment after each value says where it was given; the output is a
-configuration again.
+		Long: `Print the experiment that a run would have: the defaults, the file and those that it
+extends, the environment (ONNXLAB_TRAIN_EPOCHS=3 sets train.epochs) and --set, in
+this order. A comment after each value says where it comes from. The output is a valid
+configuration.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.OutOrStdout(), opts) },
@@ -81,15 +81,15 @@ func newConfigCheckCommand() *cobra.Command {
 		Use:   "check FILE...",
 		Short: "Check experiments and list everything that is wrong",
 		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
-it. Where a sweep is given, each of its runs is checked too. No data is needed.
+it. If it has a sweep, each of its runs is checked too. No data is needed.
 "check --config FILE" is the same as "check FILE".
 
-Below "FILE: ok" there is a line with "note:" for what is possible, but may not be
-meant: a warmup that does nothing or takes the whole run, decays beyond its last
-epoch, and images that every epoch leaves out, where the settings tell how many
-there are. Training tells the same when it begins. Where photographs are streamed and
-are there, a note estimates what an epoch of them takes, from a first batch. Notes
-leave the exit status 0.
+Below "FILE: ok", lines with "note:" name what is possible but may be a mistake: a
+warmup that does nothing or takes the whole run, decays after the last epoch, and
+images that every epoch leaves out, if the settings say how many images there are.
+Training prints the same notes when it begins. If photographs are streamed and can be
+found, a note estimates how long it takes to read an epoch of them, from a first
+batch. The exit status is 0 in spite of notes.
 ` + cli.ExitHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runConfigCheck(cmd.Context(), cmd.OutOrStdout(), opts, args)
@@ -105,7 +105,7 @@ func runConfigCheck(ctx context.Context, out io.Writer, opts configOptions, file
 		files = append([]string{opts.Config}, files...)
 	}
 	if len(files) == 0 {
-		return cli.BadUsage(errors.New("check the configuration: no file is named: write pipeline config check FILE"))
+		return cli.BadUsage(errors.New("check the configuration: no file is given: run 'pipeline config check FILE'"))
 	}
 	var found strings.Builder
 	faulty := 0
@@ -142,12 +142,12 @@ func runConfigCheck(ctx context.Context, out io.Writer, opts configOptions, file
 		return err
 	}
 	if faulty > 0 {
-		return cli.BadUsagef("check the configuration: %d of %d faulty", faulty, len(files))
+		return cli.BadUsagef("check the configuration: mistakes in %d of %d files", faulty, len(files))
 	}
 	return nil
 }
 
-// problemOf names the file in front of what no line of it is to blame for.
+// problemOf writes a problem, with the name of the file if it does not come from a line.
 func problemOf(file string, p configs.Problem) string {
 	if p.Origin.Source == "" {
 		return file + ": " + p.Message
@@ -155,17 +155,18 @@ func problemOf(file string, p configs.Problem) string {
 	return p.String()
 }
 
-// noteOf writes a note as compilers do, of the file if no line of it is behind it.
+// noteOf writes a note as compilers do, with the name of the file if it does not come from a
+// line.
 func noteOf(file string, n configs.Note) string {
-	at := n.Origin.String()
+	origin := n.Origin.String()
 	if n.Origin.Source == "" {
-		at = file
+		origin = file
 	}
-	return at + ": note: " + n.Message
+	return origin + ": note: " + n.Message
 }
 
-// checkExperiment checks a file, its recipe, and the runs of its sweep if it
-// gives one, and returns what there is to note of them.
+// checkExperiment checks a file, its recipe, and the runs of its sweep if it has one, and
+// returns the notes about them.
 func checkExperiment(file string, sets []string) ([]configs.Note, error) {
 	resolved, err := configs.LoadResolved(file, sets)
 	if err != nil {
@@ -191,9 +192,9 @@ func checkExperiment(file string, sets []string) ([]configs.Note, error) {
 	return notes, nil
 }
 
-// withSweep adds the notes of the sweep to those of the run that the file also is,
-// without those that both have: one of the sweep names the images that its batch
-// sizes leave out.
+// withSweep adds the notes about a sweep to those about the file as a single run, without
+// duplicates. The note about the images that a batch size leaves out is a duplicate too if
+// the sweep has this batch size.
 func withSweep(notes []configs.Note, r *configs.Resolved) []configs.Note {
 	ofSweep := r.SweepNotes(0)
 	notes = slices.DeleteFunc(notes, func(n configs.Note) bool {
@@ -208,14 +209,14 @@ func newConfigSchemaCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of experiments, for editors",
-		Long: `Print the JSON Schema (draft 2020-12) of experiments, made of the same table as
+		Long: `Print the JSON Schema (draft 2020-12) of experiments, made from the same table as
 the checks. An editor with the YAML language server completes and checks a file
 that starts with
 
   # yaml-language-server: $schema=FILE
 
---markdown prints the table itself for people: every setting with its default, what
-it accepts and what it does. docs/settings.md is made so.
+--markdown prints the table itself as a page: every setting with its default, what it
+accepts and what it does. docs/settings.md is made in this way.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigSchema(cmd.OutOrStdout(), markdown) },

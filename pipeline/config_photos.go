@@ -13,13 +13,13 @@ import (
 	"onnxlab/trainloop"
 )
 
-// photoNote estimates what an epoch of photographs that are streamed takes, from a first
-// batch of at most 64 of them. It is empty for other images, and if the photographs are
-// not there: the configuration may be meant for another machine.
+// photoNote estimates how long an epoch of streamed photographs takes to read, from a first
+// batch of at most 64 of them. It is empty for other images, and if the photographs cannot
+// be found, because the configuration may be for another machine.
 func photoNote(ctx context.Context, file string, sets []string) (string, error) {
 	e, err := configs.Load(file, sets)
 	if err != nil || !e.Data.Photographs() || e.Data.Source == "folder" && e.Data.Read != configs.ReadStream {
-		return "", nil // what is wrong has been told
+		return "", nil // checkExperiment has reported mistakes
 	}
 	train, err := cli.LoadSplit(ctx, e.Data, io.Discard, dataset.Train)
 	if err != nil {
@@ -43,7 +43,7 @@ func photoNote(ctx context.Context, file string, sets []string) (string, error) 
 		return fmt.Sprintf("%s: note: photographs cannot be read: %v", file, err), ctx.Err()
 	}
 	rate := float64(size) / time.Since(start).Seconds()
-	const batches = 3 // two that are made ahead, and the one that is trained on
+	const batches = 3 // two that are prefetched, and the one in training
 	return fmt.Sprintf("%s: note: reading and augmenting the %d photographs of an epoch takes about %.0f s (%.0f a second, measured on %d), and batches of %d take %d MB",
 		file, train.Len(), float64(train.Len())/rate, rate, size, e.Train.BatchSize, (batches*e.Train.BatchSize*bytes)>>20), nil
 }

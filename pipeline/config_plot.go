@@ -30,20 +30,20 @@ func newConfigPlotCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plot",
 		Short: "Draw the learning rate over the epochs",
-		Long: `Draw the learning rate over the epochs: one line, or where the configuration
-gives a sweep one for each batch size, dashed for the conditions whose schedule
-differs. A schedule of the kind plateau is drawn as it is before the first
-plateau, which only the run knows. A dotted line shows where a warmup ends. Below
-the plot stands what is possible, but may not be meant: a warmup that does nothing
-or takes the whole run, and decays beyond its last epoch. The path of the picture
-is printed.
+		Long: `Draw the learning rate over the epochs: one line, or, if the configuration has a
+sweep, one line for each batch size, and dashed lines for conditions whose schedule
+differs. A schedule of the kind plateau is drawn as it is before the first plateau,
+because only the run shows when that comes. A dotted line shows where a warmup ends.
+Notes below the plot name what is possible but may be a mistake: a warmup that does
+nothing or takes the whole run, and decays after the last epoch. The path of the
+picture is printed.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigPlot(cmd.OutOrStdout(), os.Stderr, opts) },
 	}
 	opts.Add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "schedule.png", "picture to write, .png or .svg")
-	cmd.Flags().BoolVar(&opts.log, "log", false, "logarithmic rates")
+	cmd.Flags().BoolVar(&opts.log, "log", false, "draw the learning rate on a logarithmic axis")
 	return cmd
 }
 
@@ -77,20 +77,20 @@ func runConfigPlot(out, stderr io.Writer, opts configOptions) error {
 	return err
 }
 
-// curve is one line of the plot: a schedule and what it is drawn like.
+// curve is one line of the plot: a schedule and how it is drawn.
 type curve struct {
 	label string
-	// mark stands after the label where the rates also depend on how the run goes.
+	// mark follows the label if the rates also depend on the course of the run.
 	mark          string
 	color         int
 	dashed        bool
 	epochs        int
-	warmup        int // epochs of it
+	warmup        int // in epochs
 	stepsPerEpoch int
 	schedule      schedule.Schedule
 }
 
-// curvesOf makes the curve of a run, or those of every batch size of a sweep.
+// curvesOf makes the curve of a run, or the curves of all batch sizes of a sweep.
 func curvesOf(resolved *configs.Resolved) ([]curve, error) {
 	e := resolved.Experiment
 	if !resolved.GivesSweep() {
@@ -135,7 +135,7 @@ func (c curve) covers(other curve) bool {
 func curveOf(e configs.Experiment) (curve, error) {
 	images := e.TrainImages()
 	if images == 0 {
-		return curve{}, cli.BadUsage(errors.New("plot the schedule: only the folder knows how many images an epoch has: say it with --set data.train=N"))
+		return curve{}, cli.BadUsage(errors.New("plot the schedule: the settings do not say how many images an epoch has: add --set data.train=N"))
 	}
 	steps := images / e.Train.BatchSize
 	s, err := schedule.New(e, steps)
@@ -146,11 +146,11 @@ func curveOf(e configs.Experiment) (curve, error) {
 	return c, err
 }
 
-// mostPoints bounds the points of a curve; more are finer than a pixel.
+// mostPoints is the greatest number of points of a curve: more would be finer than a pixel.
 const mostPoints = 4000
 
-// points are the rates at every step, or at every few where there are more
-// steps than can be seen.
+// points returns the rates of all steps, or of every few steps if there are more than
+// mostPoints.
 func (c curve) points() plotter.XYs {
 	steps := c.epochs * c.stepsPerEpoch
 	stride := max(1, steps/mostPoints)
@@ -239,10 +239,10 @@ func addCurves(p *plot.Plot, legend *plot.Legend, curves []curve) error {
 	return nil
 }
 
-// makeLogarithmic makes the rates' axis logarithmic, which 0 has no place on.
+// makeLogarithmic makes the axis of the rates logarithmic. Rates of 0 are an error.
 func makeLogarithmic(p *plot.Plot) error {
 	if p.Y.Min <= 0 {
-		return cli.BadUsage(errors.New("a rate of 0 has no place on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0"))
+		return cli.BadUsage(errors.New("a learning rate of 0 cannot be drawn on a logarithmic axis: leave out --log, or set schedule.final_fraction above 0"))
 	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	return nil
@@ -260,11 +260,11 @@ func lineColors(curves []curve) ([]color.Color, error) {
 	list := make([]color.Color, count)
 	for i := range list {
 		// The ends of the map are black and white.
-		at, err := colors.At(0.2 + 0.6*float64(i)/float64(max(count-1, 1)))
+		c, err := colors.At(0.2 + 0.6*float64(i)/float64(max(count-1, 1)))
 		if err != nil {
 			return nil, err
 		}
-		list[i] = at
+		list[i] = c
 	}
 	return list, nil
 }

@@ -14,8 +14,8 @@ import (
 	"onnxlab/configs"
 )
 
-// scheduleNotes are the notes of the run, or of the sweep if the configuration gives
-// one, that are about the rates.
+// scheduleNotes returns the notes about the schedule of the run, or of the sweep if the
+// configuration has one.
 func scheduleNotes(r *configs.Resolved) []configs.Note {
 	notes := r.Notes(0)
 	if r.GivesSweep() {
@@ -24,7 +24,7 @@ func scheduleNotes(r *configs.Resolved) []configs.Note {
 	return slices.DeleteFunc(notes, func(n configs.Note) bool { return !strings.HasPrefix(n.Key, "schedule.") })
 }
 
-// warmupEnd marks where a warmup ends, by a line across the plot.
+// warmupEnd draws a vertical line where a warmup ends.
 type warmupEnd struct{ epoch int }
 
 func (warmupEnd) style() draw.LineStyle {
@@ -33,8 +33,8 @@ func (warmupEnd) style() draw.LineStyle {
 
 // Plot implements plot.Plotter.
 func (m warmupEnd) Plot(c draw.Canvas, p *plot.Plot) {
-	across, _ := p.Transforms(&c)
-	x := across(float64(m.epoch))
+	transformX, _ := p.Transforms(&c)
+	x := transformX(float64(m.epoch))
 	c.StrokeLine2(m.style(), x, c.Min.Y, x, c.Max.Y)
 }
 
@@ -44,7 +44,7 @@ func (m warmupEnd) Thumbnail(c *draw.Canvas) {
 	c.StrokeLine2(m.style(), x, c.Min.Y, x, c.Max.Y)
 }
 
-// addWarmupEnds marks the end of each warmup that a curve has.
+// addWarmupEnds marks the ends of the curves' warmups.
 func addWarmupEnds(p *plot.Plot, legend *plot.Legend, curves []curve) {
 	var epochs []int
 	for _, c := range curves {
@@ -60,8 +60,7 @@ func addWarmupEnds(p *plot.Plot, legend *plot.Legend, curves []curve) {
 	}
 }
 
-// wrapped is the text of the notes below the plot, in lines that are no wider than
-// the picture.
+// wrapped returns the text of the notes in lines that fit the width.
 func wrapped(notes []configs.Note, style text.Style, width vg.Length) []string {
 	var lines []string
 	for _, n := range notes {

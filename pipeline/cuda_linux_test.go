@@ -16,11 +16,10 @@ func TestFakeGPU(t *testing.T) {
 	runScripts(t, filepath.Join("testdata", "cuda"), fakecuda.Environ(t))
 }
 
-// TestGPUStep counts what a step on the GPU does beyond computing: the images go
-// there, with a label each, the learning rate and the flag that resets the
-// gradients, and the loss and how many are right come back. No convolution adds a
-// bias, or sums its gradient, in a pass of its own. The first step has taken all
-// memory.
+// TestGPUStep counts what a step does with the GPU. It copies the images, their labels,
+// the learning rate and the flag that resets the gradients to it, and copies the loss and
+// the number of correct images back. No convolution adds a bias, or sums the bias
+// gradient, in a separate pass. All memory is allocated by the first step.
 func TestGPUStep(t *testing.T) {
 	environ := fakecuda.Environ(t)
 	calls := func(steps int) map[string]int {
@@ -50,7 +49,7 @@ func TestGPUStep(t *testing.T) {
 	}
 	const images, labels, scalar = 16 * 8 * 8 * 3, 16 * 8, 4
 	if pin := fmt.Sprint("pin ", images); few[pin] != 1 || few["unpin"] != 1 {
-		t.Errorf("%q %d times and \"unpin\" %d, want the images to be there, and it freed", pin, few[pin], few["unpin"])
+		t.Errorf("%q %d times and \"unpin\" %d, want pinned memory for the images once, and freed", pin, few[pin], few["unpin"])
 	}
 	copies := map[string]int{}
 	for call, n := range more {

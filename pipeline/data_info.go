@@ -31,9 +31,9 @@ func newDataInfoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info",
 		Short: "Describe the images of an experiment",
-		Long: `Describe the images that an experiment trains and validates on: how many of each
-class, their size, the mean and the standard deviation of each channel in 0..1,
-and the SHA-256 of both splits, which runs keep in environment.json.
+		Long: `Describe the images that an experiment trains and validates on: how many there are of
+each class, their size, the mean and the standard deviation of each channel in 0..1,
+and the SHA-256 of both splits, which runs store in environment.json.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,7 +42,7 @@ and the SHA-256 of both splits, which runs keep in environment.json.
 	}
 	opts.Add(cmd, "path")
 	flags := cmd.Flags()
-	flags.StringVar(&opts.sheet, "sheet", "", "write a picture of training images of each class to this PNG file")
+	flags.StringVar(&opts.sheet, "sheet", "", "write a picture with training images of each class to this PNG file")
 	flags.IntVar(&opts.samples, "samples", 10, "images of each class on the sheet")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
@@ -83,7 +83,7 @@ func runDataInfo(ctx context.Context, opts *dataInfoOptions, stdout, stderr io.W
 	return info.write(stdout)
 }
 
-// dataInfo is what is told about the images of an experiment.
+// dataInfo is the description of an experiment's images.
 type dataInfo struct {
 	Source     string    `json:"source"`
 	Path       string    `json:"path"`
@@ -94,7 +94,7 @@ type dataInfo struct {
 	Validation splitInfo `json:"validation"`
 }
 
-// splitInfo is what is told about one split. Counts are in the order of the
+// splitInfo is the description of one split. Counts are in the order of the
 // classes; mean and deviation are those of red, green and blue, or of grey.
 type splitInfo struct {
 	Images    int       `json:"images"`

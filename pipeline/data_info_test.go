@@ -10,7 +10,8 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// TestDataInfoInterrupted: what is described of a set takes seconds to draw.
+// TestDataInfoInterrupted: drawing the set to describe, which takes seconds, can be
+// interrupted.
 func TestDataInfoInterrupted(t *testing.T) {
 	d := configs.Data{Source: "synthetic", Train: 20, Validation: 8}
 	data, err := cli.LoadData(t.Context(), d, io.Discard)

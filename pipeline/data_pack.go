@@ -31,14 +31,14 @@ func newDataPackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack --out DIR",
 		Short: "Store photographs in shards",
-		Long: `Store the photographs of an experiment in tar files, as WebDataset has them: a few
-large files, which disks and networks read faster than many small ones. The
-images are stored as they are, or with --short-side reduced to so many pixels on
-their shorter side, upright, as JPEG. Train on them with
+		Long: `Store the photographs of an experiment in tar files in the format of WebDataset: a
+few large files, which disks and networks read faster than many small ones. The images
+are stored unchanged or, with --short-side, upright and reduced to this many pixels on
+their shorter side, as JPEG. Train on them with
 
   pipeline train --set data.source=shards --set data.path=DIR
 
-DIR must not be there yet, and is there when all is written.
+DIR must not exist yet. It appears when everything is written.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,9 +48,9 @@ DIR must not be there yet, and is there when all is written.
 	opts.Add(cmd, "path")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "folder to write (required)")
-	flags.IntVar(&opts.size, "shard-size", 256, "megabytes of a shard")
-	flags.IntVar(&opts.short, "short-side", 0, "pixels of the shorter side; 0 keeps files as they are")
-	flags.IntVar(&opts.quality, "quality", 90, "quality of JPEG images that are reduced, 1..100")
+	flags.IntVar(&opts.size, "shard-size", 256, "size of a shard in megabytes")
+	flags.IntVar(&opts.short, "short-side", 0, "pixels on the shorter side; 0 stores files unchanged")
+	flags.IntVar(&opts.quality, "quality", 90, "JPEG quality of images that are reduced, 1..100")
 	return cmd
 }
 
@@ -58,16 +58,16 @@ func newDataCacheCommand() *cobra.Command {
 	var opts dataPackOptions
 	cmd := &cobra.Command{
 		Use:   "cache",
-		Short: "Keep photographs at a smaller size, which are decoded faster",
-		Long: `Keep the photographs of an experiment at a shorter side of 256 pixels, as JPEG of
-quality 90, in shards in the user's cache folder. Large photographs are decoded
-several times as fast then, and pixels change a little: an experiment that trains
-on them is another one. What is printed are the settings that train on them:
+		Short: "Store smaller copies of photographs, which are decoded faster",
+		Long: `Store copies of an experiment's photographs with a shorter side of 256 pixels, as JPEG
+of quality 90, in shards in the user's cache folder. Copies of large photographs are
+decoded several times as fast. Their pixels differ a little, so an experiment that
+trains on them is not the same. The command prints the settings that train on them:
 
   pipeline train $(pipeline data cache --path photos)
 
-The folder is named by the set and these settings: where it is there already,
-nothing is done. Delete it when it is no longer needed.
+The folder's name depends on the set and on these flags. If the folder exists already,
+nothing is done. Delete it when you no longer need it.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -76,8 +76,8 @@ nothing is done. Delete it when it is no longer needed.
 	}
 	opts.Add(cmd, "path")
 	flags := cmd.Flags()
-	flags.IntVar(&opts.short, "short-side", 256, "pixels of the shorter side")
-	flags.IntVar(&opts.quality, "quality", 90, "quality of the JPEG images, 1..100")
+	flags.IntVar(&opts.short, "short-side", 256, "pixels on the shorter side")
+	flags.IntVar(&opts.quality, "quality", 90, "JPEG quality, 1..100")
 	opts.size = 256
 	return cmd
 }
@@ -95,7 +95,7 @@ func (o *dataPackOptions) check() error {
 	return nil
 }
 
-// photographs loads the splits there are, of images that stay in their files.
+// photographs loads all splits, as images that stay in their files until they are read.
 func (o *dataPackOptions) photographs(ctx context.Context, stderr io.Writer) (configs.Data, *dataset.Splits, error) {
 	experiment, err := o.Load("data")
 	if err != nil {
@@ -128,7 +128,7 @@ func (o *dataPackOptions) write(ctx context.Context, dir string, d configs.Data,
 	return shard.Write(ctx, dir, w, splits)
 }
 
-// countOf is how many images the splits have.
+// countOf returns how many images all splits have.
 func countOf(splits *dataset.Splits) (images int) {
 	for _, split := range []dataset.Split{dataset.Train, dataset.Validation, dataset.Test} {
 		if set := splits.Of(split); set != nil {
@@ -146,7 +146,7 @@ func runDataPack(ctx context.Context, opts *dataPackOptions, stdout, stderr io.W
 		return err
 	}
 	if _, err := os.Lstat(opts.out); err == nil {
-		return cli.WouldReplace("out", opts.out, "is there already", "choose another folder")
+		return cli.WouldReplace("out", opts.out, "exists already", "choose another folder")
 	}
 	d, splits, err := opts.photographs(ctx, stderr)
 	if err != nil {
@@ -167,7 +167,7 @@ func runDataCache(ctx context.Context, opts *dataPackOptions, stdout, stderr io.
 		return err
 	}
 	if opts.short == 0 {
-		return cli.BadUsage(errors.New("--short-side: 0 is outside 1..16384: 'pipeline data pack' keeps the size"))
+		return cli.BadUsage(errors.New("--short-side: 0 is outside 1..16384 (to keep the size, use 'pipeline data pack')"))
 	}
 	d, splits, err := opts.photographs(ctx, stderr)
 	if err != nil {

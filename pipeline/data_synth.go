@@ -31,12 +31,12 @@ func newDataSynthCommand() *cobra.Command {
 		Use:   "synth",
 		Short: "Draw the synthetic set into files",
 		Long: `Draw the synthetic set, ten classes of shapes in 32x32 pixels, and write it in the
-binary form of CIFAR-10. Train on it with
+binary format of CIFAR-10. Train on it with
 
   pipeline train --set data.source=synthetic --set data.path=DIR
 
-With the default seed that is what data.source=synthetic draws by itself when
-data.path is empty. Image number i is the same however many are drawn.
+With the default seed these are the images that data.source=synthetic draws in memory
+if data.path is empty. Image number i is the same however many are drawn.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,13 +47,13 @@ data.path is empty. Image number i is the same however many are drawn.
 	flags.StringVar(&opts.out, "out", "", "folder to write into (required)")
 	flags.IntVar(&opts.train, "train", synthetic.Train, "training images, 5 or more")
 	flags.IntVar(&opts.validation, "validation", synthetic.Validation, "validation images")
-	flags.Uint64Var(&opts.seed, "seed", synthetic.Seed, "another seed draws other images")
-	flags.BoolVar(&opts.force, "force", false, "replace a set that is in the folder")
+	flags.Uint64Var(&opts.seed, "seed", synthetic.Seed, "seed of the images")
+	flags.BoolVar(&opts.force, "force", false, "replace the set in the folder")
 	return cmd
 }
 
 func (o *dataSynthOptions) check() error {
-	// 3 GB; the set is drawn in memory.
+	// The set is drawn in memory: 3 GB.
 	const most = 1_000_000
 	switch {
 	case o.out == "":
@@ -64,7 +64,7 @@ func (o *dataSynthOptions) check() error {
 		return fmt.Errorf("--validation: %d is outside 1..%d", o.validation, most)
 	}
 	if _, err := os.Lstat(filepath.Join(o.out, "test_batch.bin")); err == nil && !o.force {
-		return cli.WouldReplace("out", o.out, "has a set already", "choose another folder, or replace it with --force")
+		return cli.WouldReplace("out", o.out, "contains a set already", "choose another folder, or replace the set with --force")
 	}
 	return cli.RefuseDeadLink("out", o.out)
 }

@@ -12,8 +12,8 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// TestSynthMeanwhile: a set that another process writes, or has written, while
-// this one draws its own is left alone.
+// TestSynthMeanwhile: if another process writes or has written a set while this one draws
+// its own, the other's set is left alone.
 func TestSynthMeanwhile(t *testing.T) {
 	train, validation, err := synthetic.Draw(context.Background(), 1, 5, 1)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestSynthMeanwhile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("another's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.write(train, validation); err == nil || !strings.Contains(err.Error(), "has a set already") {
+	if err := o.write(train, validation); err == nil || !strings.Contains(err.Error(), "contains a set already") {
 		t.Errorf("after another process: error %v", err)
 	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "another's" {

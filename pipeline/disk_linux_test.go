@@ -14,13 +14,13 @@ import (
 	"onnxlab/internal/ownprocess"
 )
 
-// TestDiskScripts runs the scripts of testdata/disk, whose commands meet full
-// and read-only disks: small file systems in memory, mounted in a namespace of
-// the test's own, which takes them along when it ends.
+// TestDiskScripts runs the scripts of testdata/disk, whose commands run on full and
+// read-only disks. The disks are small file systems in memory, mounted in a namespace of
+// the test, which disappear with it.
 func TestDiskScripts(t *testing.T) {
 	if !ownprocess.Is(t) {
 		if err := ownprocess.Run(t, mayMount); err != nil {
-			t.Fatalf("as root, or where users may make namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0): %v", err)
+			t.Fatalf("run this as root, or allow users to make namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0): %v", err)
 		}
 		return
 	}
@@ -40,7 +40,7 @@ func mayMount(cmd *exec.Cmd) {
 	}
 }
 
-// mount mounts memory at a folder, which is made, or changes what is mounted:
+// mount makes a folder and mounts memory there, or changes an existing mount:
 // mount size=1m FOLDER, mount ro FOLDER, mount rw FOLDER
 func mount(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -55,7 +55,7 @@ func mount(ts *testscript.TestScript, neg bool, args []string) {
 	case "rw":
 		flags = unix.MS_REMOUNT
 	default:
-		// Nothing that is mounted here is seen outside.
+		// Mounts made here are not visible outside of the namespace.
 		ts.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 		options = args[0]
 		ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// documents are those for people who change the code.
+// documents returns the documents whose links are checked.
 func documents() []string {
 	return []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/clusters.md", "docs/finetune.md", "docs/settings.md"}
 }
@@ -24,7 +24,7 @@ func readDocument(t *testing.T, name string) string {
 	return string(text)
 }
 
-// Links between the documents, and the anchors within them, lead somewhere.
+// All links between the documents, and to headings in them, have a target.
 func TestDocumentsLink(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
 	for _, name := range documents() {
@@ -47,7 +47,7 @@ func TestDocumentsLink(t *testing.T) {
 	}
 }
 
-// anchors are the headings of a document as links name them.
+// anchors returns the headings of a document in the form that links use.
 func anchors(text string) []string {
 	var list []string
 	for line := range strings.Lines(text) {
@@ -59,7 +59,7 @@ func anchors(text string) []string {
 	return list
 }
 
-// The architecture names folders, files and functions that there are, and leaves no package out.
+// The folders, files and functions that the architecture names exist, and no package is left out.
 func TestArchitecture(t *testing.T) {
 	text := readDocument(t, "docs/architecture.md")
 	functions, packages := declared(t)
@@ -84,8 +84,8 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// declared lists of all Go files outside of tests the functions, each with its packages and
-// receivers, and the folders.
+// declared lists the functions of all Go files that are not tests, each with its packages and
+// receivers, and the folders of these files.
 func declared(t *testing.T) (functions map[string][]string, packages []string) {
 	t.Helper()
 	function := regexp.MustCompile(`(?m)^func (?:\(\w* ?\*?(\w+)\) )?(\w+)[(\[]`)

@@ -19,11 +19,11 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// dryRun prints the cells of a sweep with the time and the memory that each
-// will take, each as soon as it is known. Both come from a few steps on random
-// images, and the time from an evaluation too, one measurement for each size of
-// micro-batch, in a process of its own so that its memory can be told. The total
-// takes it that cells do not slow each other.
+// dryRun prints the time and the memory that each cell of a sweep will take, each
+// as soon as it is known. It estimates them from a few steps on random images and
+// from an evaluation. It measures once for all cells whose steps cost the same, in
+// a process of its own, so that its memory can be measured. The total assumes that
+// cells do not slow each other down.
 func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, command cellCommand, jobs int, stdout, stderr io.Writer) error {
 	data, err := cli.LoadData(ctx, plan.Experiment.Data, stderr)
 	if err != nil {
@@ -39,7 +39,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 	total := time.Duration(0)
 	for i, c := range plan.Cells {
 		e := c.Experiment
-		key := measuredAs(e)
+		key := costKey(e)
 		m, ok := measured[key]
 		if !ok {
 			if m, err = measureCell(ctx, command, e, height, width); err != nil {
@@ -63,19 +63,19 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 	return err
 }
 
-// measuredAs is the same of experiments whose steps cost the same.
-func measuredAs(e configs.Experiment) string {
+// costKey returns the same text for experiments whose steps cost the same.
+func costKey(e configs.Experiment) string {
 	return fmt.Sprint(e.Model, e.Train.CacheFeatures, e.Train.Replicas, e.Train.BatchSize, trainloop.MicroBatch(e))
 }
 
-// trainingTime is what so many steps and the evaluation of so many images take.
+// trainingTime returns how long the steps and the evaluation of that many images take.
 func trainingTime(m measure.Measurement, steps, evaluated int) time.Duration {
 	seconds := float64(steps)*m.SecondsPerStep + float64(evaluated)/m.EvaluationImagesPerSecond
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// plannedLines are the head of the table and the cells, but for what is
-// measured: the columns of a table that is printed line by line.
+// plannedLines returns the header and the lines of the table without the columns that
+// are measured, aligned, so that the table can be printed line by line.
 func plannedLines(plan *sweep.Plan, steps func(configs.Experiment) int) []string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -88,14 +88,14 @@ func plannedLines(plan *sweep.Plan, steps func(configs.Experiment) int) []string
 	return strings.Split(b.String(), "\n")
 }
 
-// stepsToTime is how many steps are measured, after a first one: those of a
-// thousand images, but as many as a median needs that one slow step does not move.
+// stepsToTime returns how many steps to measure after a first one: those of a thousand
+// images, but at least so many that one slow step does not change the median.
 func stepsToTime(batch int) int {
 	const fewest, most = 3, 50
 	return min(max(1000/batch, fewest), most)
 }
 
-// measure asks "bench step" for the experiment's steps.
+// measureCell runs "bench step" for the experiment in a process of its own.
 func measureCell(ctx context.Context, command cellCommand, e configs.Experiment, height, width int) (m measure.Measurement, err error) {
 	text, err := configs.Marshal(e)
 	if err != nil {

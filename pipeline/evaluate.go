@@ -32,24 +32,25 @@ func newEvaluateCommand() *cobra.Command {
 	var opts evaluateOptions
 	cmd := &cobra.Command{
 		Use:   "evaluate",
-		Short: "Tell how well a trained model does on a labelled set",
-		Long: `Classify labelled images and tell how well that went: accuracy, loss (mean
-cross-entropy), the confusion matrix, and of each class precision (of what was
-taken for it, the share that was it), recall (of what was it, the share that was
-taken for it) and F1 (their harmonic mean). Macro averages are means over the
-classes that have images. With --top 5, or of more than 10 classes, it also tells
-the share of images whose class is among the five most likely.
+		Short: "Evaluate a trained model on labelled images",
+		Long: `Classify labelled images and print accuracy, loss (mean cross-entropy), the confusion
+matrix, and for each class precision (the share of the images predicted as this class
+that belong to it), recall (the share of the class's images that are predicted as
+it) and F1 (the harmonic mean of both). Macro averages are means over the classes that
+have images. With --top 5, or if there are more than 10 classes, the share of images
+whose class is among the five most likely is printed too.
 
-With --run the model and the images are the run's; --source, --data and --set take
-others. With --model the images are those of --config and --set. A folder with one for
-test images is evaluated on these, a folder of classes that --data names on all of its
-images, and everything else on its validation images; --split takes others. Their
-classes may be some of the model's, in any order: they are told apart by their names.
+With --run, the model and the images are those of the run; --source, --data and --set
+choose other images. With --model, the images are those of --config and --set. If the
+images' folder has a subfolder for test images, these are used; of a folder of classes
+that --data names, all images; otherwise the validation images. --split chooses others.
+The images may have only some of the model's classes, in any order: classes are matched
+by their names.
 
---out DIR keeps evaluation.json, confusion.csv, confusion.png, confusion.svg,
-predictions.csv with what each image was taken for (file,class,predicted,probability,
-correct; an index where images come from no files) and, if any image was classified
-wrong, wrong.png with those whose wrong class had the highest probability.
+--out DIR writes evaluation.json, confusion.csv, confusion.png, confusion.svg,
+predictions.csv with the prediction for each image (file,class,predicted,probability,
+correct; an index instead of the file if images do not come from files) and, if any
+image was misclassified, wrong.png with the most confident mistakes.
 ` + cli.ExitHelp,
 		Example: `  pipeline evaluate --run runs/quickstart/medium/16/seed-1 --out evaluation
   pipeline evaluate --run runs/pets --best --data more-photos --top 2
@@ -63,27 +64,27 @@ wrong, wrong.png with those whose wrong class had the highest probability.
 	opts.ModelFlags.Add(cmd)
 	opts.AddBest(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&opts.out, "out", "", "directory for the files")
-	flags.IntVar(&opts.top, "top", 0, "also tell how often the class is among so many most likely ones (default: 5 of more than 10 classes)")
-	flags.IntVar(&opts.wrong, "wrong", 24, "how many of the images that were classified wrong to list and show")
+	flags.StringVar(&opts.out, "out", "", "directory to write the files into")
+	flags.IntVar(&opts.top, "top", 0, "also print how often the class is among this many most likely ones (default: 5 if there are more than 10 classes)")
+	flags.IntVar(&opts.wrong, "wrong", 24, "how many misclassified images to list and to draw")
 	flags.StringVar(&opts.split, "split", "", "train, validation, test or all (default: test, all or validation, as above)")
 	flags.IntVar(&opts.memory, "image-memory", 0, "short for --set data.image_memory=…: megabytes that decoding one image of a folder may take")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
 }
 
-// evaluated is what is told of an evaluation.
+// evaluated is the result of an evaluation.
 type evaluated struct {
 	Model   string `json:"model"`
 	Runtime string `json:"runtime"`
 	Source  string `json:"source"`
 	// Split is "train", "validation", "test" or "all".
 	Split dataset.Split `json:"split"`
-	// Top is how often the class of an image is among the most likely; nil if that is
-	// not told.
+	// Top is how often the class of an image is among the most likely; nil if it is not
+	// printed.
 	Top *topAccuracy `json:"top,omitempty"`
 	*evaluation.Report
-	// Skipped are files that hold images but were left out, as they cannot be read.
+	// Skipped are image files that were left out because they cannot be read.
 	Skipped []dataset.SkippedFile `json:"skipped,omitempty"`
 }
 
@@ -93,7 +94,7 @@ type topAccuracy struct {
 	Accuracy float64 `json:"accuracy"`
 }
 
-// check tells what is wrong with the options, before anything is read.
+// check returns an error if the options are wrong, before anything is read.
 func (o *evaluateOptions) check() error {
 	const mostWrong = 1000 // a sheet of 20 megapixels
 	switch {
@@ -145,7 +146,7 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 		return cli.BadData(err)
 	}
 	if set.MultiLabel() && c.Loss == configs.LossCrossEntropy {
-		return cli.BadData(fmt.Errorf("the images may have several classes, and the model %q was trained on one each (train.loss %s)", c.Path, c.Loss))
+		return cli.BadData(fmt.Errorf("the images may have several classes, but the model %q was trained with one class for each image (train.loss %s)", c.Path, c.Loss))
 	}
 	report, err := evaluation.RunLoss(ctx, c, evaluation.Loss(c.Loss), set)
 	if err != nil {
@@ -167,20 +168,20 @@ func runEvaluate(ctx context.Context, opts *evaluateOptions, stdout, stderr io.W
 	return e.writeTables(stdout)
 }
 
-// topOf is --top, or else 5 where there are classes enough for that to say something;
-// 0 for none.
+// topOf returns --top or, if it is not given, 5 if there are so many classes that top-5
+// accuracy is useful. 0 means that no top accuracy is printed.
 func (o *evaluateOptions) topOf(classes int) (int, error) {
 	const usual, enough = 5, 10
 	switch {
 	case o.top > classes:
-		return 0, cli.BadUsagef("--top: %d is outside 1..%d, of as many classes as the model has", o.top, classes)
+		return 0, cli.BadUsagef("--top: %d is outside 1..%d, the number of the model's classes", o.top, classes)
 	case o.top == 0 && classes > enough:
 		return usual, nil
 	}
 	return o.top, nil
 }
 
-// images reads those that the model is evaluated on.
+// images reads the images that the model is evaluated on.
 func (o *evaluateOptions) images(ctx context.Context, d configs.Data, stderr io.Writer) (*dataset.Set, dataset.Split, error) {
 	split, err := o.chooseSplit(d)
 	if err != nil {
@@ -193,14 +194,14 @@ func (o *evaluateOptions) images(ctx context.Context, d configs.Data, stderr io.
 	return set, split, err
 }
 
-// splitNouns are what the images of a split are called.
+// splitNouns are the names of the images of each split.
 var splitNouns = map[dataset.Split]string{
 	dataset.Train: "training images", dataset.Validation: "validation images", dataset.Test: "test images", dataset.All: "images",
 }
 
-// chooseSplit is --split, or else what no training has seen: the test images where they
-// have a folder, all images of a folder that --data names and that is not divided, and
-// those of validation elsewhere.
+// chooseSplit returns --split or, if it is not given, images that training has not seen: the
+// test images if they have a folder, all images if --data names a folder that is not divided
+// into splits, and otherwise the validation images.
 func (o *evaluateOptions) chooseSplit(d configs.Data) (dataset.Split, error) {
 	if o.split != "" {
 		return dataset.Split(o.split), nil

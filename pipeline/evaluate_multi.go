@@ -13,7 +13,7 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// writeMultiLabel prints how each class did where images may have several.
+// writeMultiLabel prints the metrics of each class if images may have several classes.
 func (e evaluated) writeMultiLabel(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "class\timages\tprecision\trecall\tF1\taverage precision\t\n")
@@ -23,16 +23,16 @@ func (e evaluated) writeMultiLabel(w io.Writer) error {
 	}
 	for _, row := range []struct {
 		name string
-		of   evaluation.Averages
+		avg  evaluation.Averages
 	}{{"macro average", e.Macro}, {"micro average", *e.Micro}} {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t\t\n", row.name, e.Images,
-			percent(row.of.Precision, e.Images), percent(row.of.Recall, e.Images), percent(row.of.F1, e.Images))
+			percent(row.avg.Precision, e.Images), percent(row.avg.Recall, e.Images), percent(row.avg.F1, e.Images))
 	}
 	return t.Flush()
 }
 
-// writeProbabilities writes for each image, in the order of their files, which classes it has,
-// which it was taken to have, and the probability of each.
+// writeProbabilities writes for each image, in the order of the files, its classes, the
+// predicted classes, and the probability of each class.
 func (e evaluated) writeProbabilities(w io.Writer, set *dataset.Set) error {
 	c := csv.NewWriter(w)
 	head := []string{"index", "classes", "predicted"}
@@ -47,18 +47,18 @@ func (e evaluated) writeProbabilities(w io.Writer, set *dataset.Set) error {
 		if set.Files != nil {
 			name = set.Files[i]
 		}
-		var has, taken, probabilities []string
+		var has, predicted, probabilities []string
 		for k, target := range set.Target(i) {
 			p := float64(e.Probabilities[i*len(set.Classes)+k])
 			if target == 1 {
 				has = append(has, set.Classes[k])
 			}
 			if p > 0.5 {
-				taken = append(taken, set.Classes[k])
+				predicted = append(predicted, set.Classes[k])
 			}
 			probabilities = append(probabilities, csvProbability(p))
 		}
-		row := []string{name, strings.Join(has, "|"), strings.Join(taken, "|")}
+		row := []string{name, strings.Join(has, "|"), strings.Join(predicted, "|")}
 		if err := c.Write(append(row, probabilities...)); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// writeTables prints the evaluation for people.
+// writeTables prints the evaluation as tables.
 func (e evaluated) writeTables(w io.Writer) error {
 	fmt.Fprintf(w, "%s in %s, on %d %s of %s\n\n", printable.Line(e.Model), e.Runtime, e.Images, splitNouns[e.Split], e.Source)
 	fmt.Fprintf(w, "accuracy  %.2f %%\n", 100*e.Accuracy)
@@ -31,8 +31,8 @@ func (e evaluated) writeTables(w io.Writer) error {
 	return nil
 }
 
-// seen are the classes that images have or were taken for: of a set that has some of
-// the model's, the others say nothing.
+// seen returns the classes that some image has or was predicted as. If the set has only some
+// of the model's classes, the others are not worth a row.
 func (e evaluated) seen() []int {
 	var seen []int
 	for i, c := range e.Classes {
@@ -43,7 +43,7 @@ func (e evaluated) seen() []int {
 	return seen
 }
 
-// writeClasses prints how each class did, and all of them on average.
+// writeClasses prints the metrics of each class and their averages.
 func (e evaluated) writeClasses(w io.Writer) error {
 	seen := e.seen()
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -59,12 +59,12 @@ func (e evaluated) writeClasses(w io.Writer) error {
 		return err
 	}
 	if n := len(e.Classes) - len(seen); n > 0 {
-		fmt.Fprintf(w, "left out: classes that no image has or was taken for (%d)\n", n)
+		fmt.Fprintf(w, "left out: classes that no image has or was predicted as (%d)\n", n)
 	}
 	return nil
 }
 
-// percent is a share of n, which has no value if there are none.
+// percent writes a share of n images, or "-" if n is 0.
 func percent(share float64, n int) string {
 	if n == 0 {
 		return "-"
@@ -74,13 +74,13 @@ func percent(share float64, n int) string {
 
 // writeConfusion prints the confusion matrix.
 func (e evaluated) writeConfusion(w io.Writer) error {
-	const most = 25 // columns that terminals have room for
+	const most = 25 // columns that fit on a terminal
 	seen := e.seen()
 	if len(seen) > most {
-		_, err := fmt.Fprintf(w, "\nthe confusion matrix of %d classes is not printed; --out DIR has it\n", len(seen))
+		_, err := fmt.Fprintf(w, "\nthe confusion matrix of %d classes is too large to print; --out DIR writes it\n", len(seen))
 		return err
 	}
-	fmt.Fprint(w, "\nrows: class, columns: taken for\n")
+	fmt.Fprint(w, "\nrows: class, columns: predicted\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, i := range seen {
 		fmt.Fprintf(t, "\t%s", printable.Name(e.Classes[i].Name))
@@ -96,15 +96,15 @@ func (e evaluated) writeConfusion(w io.Writer) error {
 	return t.Flush()
 }
 
-// writeMistakes prints which images were taken for another class with the highest
-// probability.
+// writeMistakes prints the misclassified images whose predictions have the highest
+// probabilities.
 func (e evaluated) writeMistakes(w io.Writer) error {
 	if len(e.Wrong) == 0 {
 		return nil
 	}
 	fmt.Fprint(w, "\nmost confidently wrong\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "image\tclass\ttaken for\tprobability\n")
+	fmt.Fprint(t, "image\tclass\tpredicted\tprobability\n")
 	for _, m := range e.Wrong {
 		image := fmt.Sprint(m.Index)
 		if m.File != "" {
@@ -116,7 +116,7 @@ func (e evaluated) writeMistakes(w io.Writer) error {
 	return t.Flush()
 }
 
-// shortPath leaves out the middle of a path that would widen a table.
+// shortPath leaves out the middle of a path that is too long for a table.
 func shortPath(path string) string {
 	const most = 80
 	return cli.WithoutMiddle(printable.Line(path), most, "…")

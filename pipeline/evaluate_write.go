@@ -64,7 +64,7 @@ func (e evaluated) writeFiles(dir string, set *dataset.Set) error {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
 		if f.name == wrongFile && len(e.Wrong) == 0 {
-			// That of an earlier evaluation would be taken for this one's.
+			// A file of an earlier evaluation would seem to belong to this one.
 			if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 				return err
 			}
@@ -77,7 +77,7 @@ func (e evaluated) writeFiles(dir string, set *dataset.Set) error {
 	return nil
 }
 
-// writeCSV writes the confusion matrix, the names of the classes first in each
+// writeCSV writes the confusion matrix, with the names of the classes in the first
 // row and column.
 func (e evaluated) writeCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
@@ -101,8 +101,8 @@ func (e evaluated) writeCSV(w io.Writer) error {
 	return c.Error()
 }
 
-// writePredictions writes what each image was taken for, one a row, in the order of
-// their files or, if they come from none, of their numbers in the set.
+// writePredictions writes the prediction for each image on a row, in the order of the
+// files or, if images do not come from files, of their numbers in the set.
 func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
 	c := csv.NewWriter(w)
 	names, head := set.Files, "file"
@@ -126,7 +126,8 @@ func (e evaluated) writePredictions(w io.Writer, set *dataset.Set) error {
 	return c.Error()
 }
 
-// byFile is the order of the images of a set by their files, if they come from some.
+// byFile returns the numbers of a set's images in the order of their files, if they come
+// from files.
 func byFile(set *dataset.Set) []int {
 	order := make([]int, set.Len())
 	for i := range order {
@@ -138,7 +139,7 @@ func byFile(set *dataset.Set) []int {
 	return order
 }
 
-// writeWrong draws the images that were classified wrong.
+// writeWrong draws the misclassified images.
 func (e evaluated) writeWrong(w io.Writer, set *dataset.Set) error {
 	const columns = 6
 	height, width := set.Size()

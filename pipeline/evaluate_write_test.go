@@ -13,7 +13,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// first finds the class whose number is the first byte of an image.
+// first predicts the class whose number is the first byte of an image.
 type first struct{ classes int }
 
 func (f first) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
@@ -24,22 +24,23 @@ func (f first) Predict(_ context.Context, images []uint8) (logits, probabilities
 	return logits, logits, nil
 }
 
-// seeing is a model of these classes for images of one pixel.
+// seeing returns a model with these classes for images of one pixel.
 func seeing(classes ...string) *cli.Classifier {
 	return &cli.Classifier{Predictor: first{len(classes)}, Form: onnxmodels.Form{Height: 1, Width: 1, Classes: classes}, Path: "m.onnx"}
 }
 
-// imagesOf are images that the model takes for the classes of these numbers, with labels.
-func imagesOf(seen []uint8, labels []int32, classes ...string) *dataset.Set {
+// imagesOf returns images with labels. The model predicts the classes with the numbers predicted.
+func imagesOf(predicted []uint8, labels []int32, classes ...string) *dataset.Set {
 	s := &dataset.Set{Name: "folder", Classes: classes, Height: 1, Width: 1, Labels: labels}
-	for i, n := range seen {
+	for i, n := range predicted {
 		s.Pixels = append(s.Pixels, n, 0, 0)
 		s.Files = append(s.Files, fmt.Sprintf("%s/a, \"%d\".png", classes[labels[i]], i))
 	}
 	return s
 }
 
-// TestPredictionsFile has a row for each image, by its file, of classes of the model.
+// TestPredictionsFile: the file has a row for each image, in the order of the files, with
+// classes of the model.
 func TestPredictionsFile(t *testing.T) {
 	model := seeing("a", "b, c", "d")
 	set, err := model.Adopt(imagesOf([]uint8{2, 1, 0}, []int32{0, 1, 1}, "d", "b, c"), &bytes.Buffer{})
@@ -67,8 +68,8 @@ func TestPredictionsFile(t *testing.T) {
 	}
 }
 
-// TestTopOf: five of more than ten classes, unless another number is asked for, of
-// which the model has as many.
+// TestTopOf: the default is 5 if there are more than ten classes. --top may ask for another
+// number, up to the number of classes.
 func TestTopOf(t *testing.T) {
 	for _, c := range []struct{ asked, classes, want int }{
 		{0, 2, 0}, {0, 10, 0}, {0, 11, 5}, {0, 100, 5}, {1, 2, 1}, {2, 2, 2}, {7, 100, 7}, {3, 2, -1},

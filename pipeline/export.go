@@ -44,24 +44,24 @@ func newExportModelCommand() *cobra.Command {
 		Short: "Write the inference model of a run",
 		Long: `Write the network that a run has trained as an ONNX model for inference, with
 the outputs logits and probabilities. The class names are in its metadata. The
-parameters are those of the latest checkpoint, or with train.stop_restore_best of
-that of the best epoch, as in the run's own model.onnx.
+parameters are those of the latest checkpoint or, with train.stop_restore_best, of the
+checkpoint of the best epoch, as in the run's own model.onnx.
 
-The input image is uint8 [batch, height, width, 3] as images are stored, or with
---input float32-nchw float32 [batch, 3, height, width] in 0..1. With --input own, of a
-run of model.kind onnx, it is the model that was given with its new parameters, as
-the run's own finetuned.onnx: names, metadata and inputs as they were.
+The input image is uint8 [batch, height, width, 3], as images are stored, or, with
+--input float32-nchw, float32 [batch, 3, height, width] in 0..1. For a run of model.kind
+onnx, --input own writes the given model with its new parameters, like the run's own
+finetuned.onnx: its names, metadata and inputs stay the same.
 
---fp16 writes the network in float16, in half the bytes. Inputs and outputs stay what
-they are. GPUs and processors that compute in float16 are faster with it; others
-convert the weights when they load it, and are as fast as with float32.
+--fp16 writes the network in float16, which halves the size of the file. Inputs and
+outputs stay the same. GPUs and processors that compute in float16 are faster with it;
+others convert the weights when they load the model, and are as fast as with float32.
 
---int8 writes it in integers of 8 bits, in a quarter of the bytes, as ONNX's pairs of
+--int8 writes it in 8-bit integers, a quarter of the size, with ONNX's pairs of
 QuantizeLinear and DequantizeLinear (QDQ). Weights are int8, with a scale for each
-channel. The scales of what is between are those of its ranges on the run's first
-training images, as many as --calibration says. How well the model does on the
-validation images is printed beside the model in float32. --source, --data and --set
-take other images than the run's.
+channel. The scales of activations come from their ranges on the run's first training
+images, as many as --calibration says. The accuracy on the validation images is printed
+next to that of the float32 model. --source, --data and --set choose other images than
+the run's.
 ` + cli.ExitHelp,
 		Example: `  pipeline export model --run runs/pets --out pets.onnx
   pipeline export model --run runs/pets --best --out pets-fp16.onnx --fp16
@@ -77,14 +77,14 @@ take other images than the run's.
 	flags.StringVar(&opts.out, "out", "", "file to write (required)")
 	flags.StringVar(&opts.input, "input", onnxmodels.InputUint8NHWC, onnxmodels.InputUint8NHWC+", "+onnxmodels.InputFloat32NCHW+" or "+inputOwn)
 	flags.BoolVar(&opts.fold, "fold", true, "fold BatchNorm into the convolutions")
-	flags.BoolVar(&opts.best, "best", false, "take the checkpoint with the best validation accuracy")
+	flags.BoolVar(&opts.best, "best", false, "use the checkpoint with the best validation accuracy")
 	flags.BoolVar(&opts.fp16, "fp16", false, "compute in float16")
-	flags.BoolVar(&opts.int8, "int8", false, "compute in integers of 8 bits")
+	flags.BoolVar(&opts.int8, "int8", false, "compute in 8-bit integers")
 	flags.IntVar(&opts.calibration, "calibration", 500, "how many training images to measure ranges on for --int8")
 	return cmd
 }
 
-// check tells which options do not go together. changed tells whether a flag was given.
+// check returns an error if options contradict each other. changed tells whether a flag was given.
 func (o *exportModelOptions) check(changed func(flag string) bool) error {
 	switch {
 	case o.run == "" || o.out == "":
@@ -94,7 +94,7 @@ func (o *exportModelOptions) check(changed func(flag string) bool) error {
 	case o.input == inputOwn && (o.fp16 || o.int8):
 		return fmt.Errorf("--input %s keeps the precision of the given model: leave --fp16 and --int8 out", inputOwn)
 	case o.fp16 && o.int8:
-		return fmt.Errorf("--fp16 and --int8 are two precisions: leave one out")
+		return fmt.Errorf("--fp16 and --int8 are different precisions: leave one out")
 	case o.int8 && !o.fold:
 		return fmt.Errorf("--int8 folds BatchNorm: leave --fold=false out")
 	case o.calibration < 1:
@@ -112,7 +112,7 @@ func runExportModel(ctx context.Context, opts *exportModelOptions, changed func(
 	if err := opts.check(changed); err != nil {
 		return cli.BadUsage(err)
 	}
-	again := cli.SamePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same as the run made it
+	again := cli.SamePath(opts.out, rundir.Layout{Dir: opts.run}.Model()) && // the same file that the run wrote
 		opts.input == onnxmodels.InputUint8NHWC && opts.fold && !opts.best && !opts.fp16 && !opts.int8
 	if !again {
 		if err := cli.RefuseOutput("out", opts.out); err != nil {
@@ -131,23 +131,23 @@ func runExportModel(ctx context.Context, opts *exportModelOptions, changed func(
 	return err
 }
 
-// write writes the model, and tells the path of the snapshot that it is of.
+// write writes the model and returns the path of the snapshot that its parameters come from.
 func (o *exportModelOptions) write() (path string, err error) {
 	if o.input == inputOwn {
 		return exportFineTuned(o)
 	}
-	model, path, err := cli.TrainedModel(o.run, o.best, o.form())
+	model, path, err := cli.TrainedModel(o.run, o.best, o.inference())
 	if err != nil {
 		return "", err
 	}
 	return path, modelfile.Write(o.out, model)
 }
 
-// form is that of the model to write.
-func (o *exportModelOptions) form() onnxmodels.InferenceOptions {
-	form := onnxmodels.InferenceOptions{Input: o.input, KeepBatchNorm: !o.fold}
+// inference returns the options of the inference model to write.
+func (o *exportModelOptions) inference() onnxmodels.InferenceOptions {
+	options := onnxmodels.InferenceOptions{Input: o.input, KeepBatchNorm: !o.fold}
 	if o.fp16 {
-		form.Precision = onnxmodels.PrecisionFloat16
+		options.Precision = onnxmodels.PrecisionFloat16
 	}
-	return form
+	return options
 }

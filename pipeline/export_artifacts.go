@@ -37,29 +37,30 @@ func newExportArtifactsCommand() *cobra.Command {
 		Short: "Write the training artifacts of an experiment",
 		Long: `Write what any client of ONNX Runtime's training API needs to train the network
 of an experiment: ` + artifact.TrainingModelFile + `, ` + artifact.EvalModelFile + `, ` + artifact.OptimizerModelFile + ` and ` + artifact.CheckpointFile + `
-with the initial parameters. Print the tensors that a client feeds and reads: their
+with the initial parameters. Print the tensors that a client feeds and reads, with their
 names, types and shapes, in the order of the API.
 
-  training_model.onnx  image (uint8 [batch, height, width, 3]), label (int64 [batch])
-                       and learning_rate (float32 [1]) give loss and correct
-                       (float32 scalars)
-  eval_model.onnx      image and label give loss and correct; within it the logits
-                       are dense.out (float32 [batch, classes])
-  optimizer_model.onnx ONNX Runtime feeds it
+  training_model.onnx  inputs image (uint8 [batch, height, width, 3]), label (int64
+  [batch]) and learning_rate (float32 [1]); outputs loss and
+  correct (float32 scalars)
+  eval_model.onnx      inputs image and label; outputs loss and correct; inside it,
+  the logits are dense.out (float32 [batch, classes])
+  optimizer_model.onnx used by ONNX Runtime itself
 
-Feed the rate with each micro-batch, divided by their number, whatever the optimizer:
-the optimizer's own rate (set_learning_rate, a scheduler) does nothing. What adam and
-adamw remember are frozen parameters of the checkpoint. With sgd and
-optimizer.momentum_correction alone the optimizer model holds the rates, and
-learning_rate is 1 in place of them.
-With --target cpu or cuda the batch is the experiment's micro-batch, else it is open.
+With every optimizer, feed learning_rate with each micro-batch: the rate divided by the
+number of micro-batches in a step. The optimizer's own rate (set_learning_rate, a
+scheduler) has no effect. The state of adam and adamw is in frozen parameters of the
+checkpoint. Only with sgd and optimizer.momentum_correction does the optimizer model
+hold the rates; then feed 1 as learning_rate.
+With --target cpu or cuda the batch size is the experiment's micro-batch; otherwise it is
+not fixed.
 
-With --target cuda and runtime.precision mixed_float16 the training model also takes
-loss_scale (float32 [1]) and gives gradient_norm: leave out the optimizer's step and
-lower the scale where that is not finite. Other targets are in float32.
+With --target cuda and runtime.precision mixed_float16, the training model also has the
+input loss_scale (float32 [1]) and the output gradient_norm: if that is not finite, skip
+the optimizer step and lower the scale. Other targets are in float32.
 
-A client in Python, of steps of one micro-batch (C, C++, C# and Java have the same
-calls):
+A client in Python whose steps have one micro-batch (C, C++, C# and Java have the same
+functions):
 
   import numpy as np
   from onnxruntime.training.api import CheckpointState, Module, Optimizer
@@ -84,9 +85,9 @@ calls):
 	opts.Add(cmd)
 	opts.given.add(cmd.Flags())
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
-	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "device to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
+	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "target to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
 	opts.size.Add(cmd.Flags())
-	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch, for an optimizer model that holds the rates")
+	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch; required if the optimizer model holds the rates")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the tensors as JSON")
 	return cmd
 }
@@ -128,7 +129,7 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	return opts.report(stdout, network, artifacts, *experiment)
 }
 
-// report prints how a client trains with the artifacts.
+// report prints the tensors that a client of the artifacts feeds and reads.
 func (o *exportArtifactsOptions) report(stdout io.Writer, n *onnxmodels.Network, a *onnxmodels.Artifacts, e configs.Experiment) error {
 	report := describeArtifacts(o.out, n, a, e)
 	if o.json {
@@ -137,29 +138,29 @@ func (o *exportArtifactsOptions) report(stdout io.Writer, n *onnxmodels.Network,
 	return report.writeTable(stdout)
 }
 
-// artifactsReport says how a client trains with artifacts.
+// artifactsReport describes artifacts to the author of a client.
 type artifactsReport struct {
-	// Directory is where they are.
+	// Directory is the directory of the artifacts.
 	Directory  string `json:"directory"`
 	Parameters int    `json:"parameters"`
 	Trainable  int    `json:"trainable"`
-	// MicroBatches is how many make one step of the optimizer.
+	// MicroBatches is how many micro-batches make one optimizer step.
 	MicroBatches int `json:"micro_batches"`
 	// Logits is the tensor of the evaluation model to export an inference model with.
 	Logits string            `json:"logits"`
 	Models []artifactTensors `json:"models"`
 }
 
-// artifactTensors are those of one model that a client can name, in the order of the API.
+// artifactTensors are the tensors of one model that a client can name, in the order of the API.
 type artifactTensors struct {
 	File    string           `json:"file"`
 	Inputs  []artifactTensor `json:"inputs"`
 	Outputs []artifactTensor `json:"outputs"`
-	// Inside are values that are no outputs, but may be made such.
+	// Inside are values that are not outputs, but can be made outputs.
 	Inside []artifactTensor `json:"inside,omitempty"`
 }
 
-// artifactTensor is an input or output, and what it stands for.
+// artifactTensor is a tensor and what it means.
 type artifactTensor struct {
 	inspect.ValueReport
 	Meaning string `json:"meaning"`
@@ -170,9 +171,9 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 	r.Parameters, r.Trainable = n.Count()
 	meanings := clientMeanings(a.Image, n.Channels(), r.MicroBatches, e.Optimizer.HoldsRates())
 	if a.MultiLabel {
-		meanings = ofSeveral(meanings)
+		meanings = multiLabelMeanings(meanings)
 	}
-	optimizer := tensorsOf(artifact.OptimizerModelFile, a.Optimizer, func(string) string { return "ONNX Runtime's own" })
+	optimizer := tensorsOf(artifact.OptimizerModelFile, a.Optimizer, func(string) string { return "used by ONNX Runtime itself" })
 	training := tensorsOf(artifact.TrainingModelFile, a.Training, meanings)
 	eval := tensorsOf(artifact.EvalModelFile, a.Eval, meanings)
 	eval.Inside = []artifactTensor{{
@@ -183,22 +184,22 @@ func describeArtifacts(dir string, n *onnxmodels.Network, a *onnxmodels.Artifact
 	return r
 }
 
-// ofSeveral are the meanings where images may have several classes.
-func ofSeveral(meanings func(name string) string) func(name string) string {
+// multiLabelMeanings changes meanings for images that may have several classes.
+func multiLabelMeanings(meanings func(name string) string) func(name string) string {
 	return func(name string) string {
 		switch name {
 		case onnxmodels.InputLabel:
 			return "1 for the classes that an image has, 0 for the others"
 		case onnxmodels.OutputCorrect:
-			return "how many images are right in all classes"
+			return "how many images are classified correctly in all classes"
 		}
 		return meanings(name)
 	}
 }
 
-// clientMeanings says what the tensors are that a client feeds and reads.
+// clientMeanings returns a function that says what a tensor means that a client feeds or reads.
 func clientMeanings(image string, channels, microBatches int, holdsRates bool) func(name string) string {
-	rate, why := "rate of the step", ""
+	rate, why := "learning rate of the step", ""
 	if holdsRates {
 		rate, why = "1", "; the optimizer model holds the rates"
 	}
@@ -212,19 +213,19 @@ func clientMeanings(image string, channels, microBatches int, holdsRates bool) f
 	}
 	return func(name string) string {
 		if name == image && name != onnxmodels.InputImage {
-			return "images as the model takes them"
+			return "images in the format of the given model"
 		}
 		return map[string]string{
 			onnxmodels.InputImage:         "0..255, rows from the top, " + pixels,
 			onnxmodels.InputLabel:         "class of each image, counted from 0",
 			onnxmodels.InputSecondLabel:   "class of the image that is mixed into each image",
-			onnxmodels.InputLabelShare:    "share of label, 0..1; the rest is second_label's",
+			onnxmodels.InputLabelShare:    "share of label, 0..1; second_label has the rest",
 			onnxmodels.InputLearningRate:  rate + why,
-			onnxmodels.InputDropoutSeed:   "another one for each step",
-			onnxmodels.InputLossScale:     "factor of the loss before it is differentiated",
+			onnxmodels.InputDropoutSeed:   "seed of dropout, different for each step",
+			onnxmodels.InputLossScale:     "factor of the loss before differentiation",
 			onnxmodels.OutputLoss:         "mean loss of the batch",
-			onnxmodels.OutputCorrect:      "how many images are classified right",
-			onnxmodels.OutputGradientNorm: "not finite where loss_scale is too large",
+			onnxmodels.OutputCorrect:      "how many images are classified correctly",
+			onnxmodels.OutputGradientNorm: "not finite if loss_scale is too large",
 		}[name]
 	}
 }

@@ -7,18 +7,18 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// inputOwn is the form of a given model as it was given.
+// inputOwn is the value of --input that keeps the input of the given model.
 const inputOwn = "own"
 
-// exportFineTuned writes the given model that a run trains as it was given, with the
-// parameters of a checkpoint, and tells the path of its snapshot.
+// exportFineTuned writes the given model of a run unchanged except for the parameters, which
+// come from a checkpoint, and returns the path of its snapshot.
 func exportFineTuned(opts *exportModelOptions) (path string, err error) {
 	experiment, data, path, err := cli.ReadRun(opts.run, opts.best)
 	if err != nil {
 		return "", cli.BadData(err)
 	}
 	if experiment.Model.Kind != configs.KindONNX {
-		return "", cli.BadUsagef("--input %s: the run trains no given model, but model.kind %s", inputOwn, experiment.Model.Kind)
+		return "", cli.BadUsagef("--input %s: the run did not train a given model: its model.kind is %s", inputOwn, experiment.Model.Kind)
 	}
 	state, err := snapshot.Parameters(path)
 	if err != nil {

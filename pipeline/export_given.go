@@ -14,7 +14,7 @@ import (
 	"onnxlab/trainloop"
 )
 
-// givenFlags describe a given model that is to be trained.
+// givenFlags describe a given model to train.
 type givenFlags struct {
 	model     string
 	classes   int
@@ -26,22 +26,22 @@ type givenFlags struct {
 }
 
 func (f *givenFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.model, "model", "", "ONNX classifier to train, in place of the experiment's network")
-	flags.IntVar(&f.classes, "classes", 0, "with --model: put a new last layer of so many classes in place of the model's (default: keep it)")
-	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of their names; -PATTERN takes some out again (repeatable; default all)")
-	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: auto, train or freeze its BatchNormalization")
-	flags.StringVar(&f.normalize, "normalize", "", "with --model: take bytes, and put this normalisation before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: the model's own input)")
+	flags.StringVar(&f.model, "model", "", "ONNX classifier to train instead of the experiment's network")
+	flags.IntVar(&f.classes, "classes", 0, "with --model: replace the last layer by a new one with this many classes (default: keep the model's)")
+	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of names; -PATTERN excludes parameters (repeatable; default all)")
+	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: mode of its BatchNormalization: auto, train or freeze")
+	flags.StringVar(&f.normalize, "normalize", "", "with --model: take uint8 images, and normalise them before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: keep the model's own input)")
 	flags.StringVar(&f.loss, "loss", configs.LossCrossEntropy, "with --model: "+strings.Join(losses, ", ")+"; with the last two, label is float32 [batch, classes], 1 for the classes that an image has and 0 for the others")
-	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… says how, and AdamW decays all parameters by 0.01 by default")
+	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… sets its options. The default weight decay of adamw is 0.01, for all parameters")
 }
 
-// losses are the values of --loss, those of the setting train.loss.
+// losses are the values of --loss, the same as those of the setting train.loss.
 var losses = configs.Choices("train.loss")
 
-// optimizers are the values of --optimizer, those of the setting optimizer.kind.
+// optimizers are the values of --optimizer, the same as those of the setting optimizer.kind.
 var optimizers = configs.Choices("optimizer.kind")
 
-// check refuses what goes with --model alone.
+// check checks the values, and refuses flags that need --model if it is not given.
 func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	if !slices.Contains(optimizers, f.optimizer) {
 		return cli.BadUsagef("--optimizer %q is none of %s", f.optimizer, strings.Join(optimizers, ", "))
@@ -57,13 +57,13 @@ func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	}
 	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer", "loss"} {
 		if flags.Changed(name) {
-			return cli.BadUsagef("--%s goes with --model", name)
+			return cli.BadUsagef("--%s needs --model", name)
 		}
 	}
 	return nil
 }
 
-// settings are the flags as those of an experiment.
+// settings returns the flags as settings of an experiment.
 func (f *givenFlags) settings() configs.Model {
 	m := configs.Model{
 		Kind: configs.KindONNX, Path: f.model, Classes: f.classes, Head: configs.HeadAuto,
@@ -76,8 +76,8 @@ func (f *givenFlags) settings() configs.Model {
 	return m
 }
 
-// optimizerSettings are those of the optimizer and of the loss. AdamW's are PyTorch's defaults, which decay all
-// parameters.
+// optimizerSettings returns the settings of the optimizer and of the loss. AdamW's are PyTorch's
+// defaults, which decay all parameters.
 func (f *givenFlags) optimizerSettings() []string {
 	settings := []string{"optimizer.kind=" + f.optimizer, "train.loss=" + f.loss}
 	if f.optimizer == configs.AdamW {
@@ -89,7 +89,7 @@ func (f *givenFlags) optimizerSettings() []string {
 // exportGiven writes the training artifacts of a given model.
 func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if opts.Config != "" {
-		return cli.BadUsage(errors.New("--model is trained without an experiment: give one of --model and --config"))
+		return cli.BadUsage(errors.New("--model does not use an experiment: give either --model or --config"))
 	}
 	opts.Sets = append(opts.given.optimizerSettings(), opts.Sets...)
 	experiment, err := opts.Load("optimizer", "train")

@@ -16,7 +16,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// exportInt8 writes the network in int8 and prints how well it does beside float32.
+// exportInt8 writes the network in int8 and prints its accuracy next to that in float32.
 func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.Writer) error {
 	t, err := cli.ReadTrained(o.run, o.best)
 	if err != nil {
@@ -29,22 +29,22 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 	if err := cli.RefuseAmongImages("out", o.out, o.out, e.Data); err != nil {
 		return err
 	}
-	e.Runtime.Device = configs.CPU // which has operators of integers
+	e.Runtime.Device = configs.CPU // it has integer operators
 	images, err := cli.LoadData(ctx, e.Data, stderr, dataset.Train, dataset.Validation)
 	if err != nil {
 		return err
 	}
-	form := o.form()
-	single, err := t.Model(form)
+	options := o.inference()
+	single, err := t.Model(options)
 	if err != nil {
 		return err
 	}
 	calibration := images.Train.Head(o.calibration)
-	if form.Ranges, err = measureRanges(ctx, single, calibration, e.Runtime, stderr); err != nil {
+	if options.Ranges, err = measureRanges(ctx, single, calibration, e.Runtime, stderr); err != nil {
 		return err
 	}
-	form.Precision = onnxmodels.PrecisionInt8
-	quantized, err := t.Model(form)
+	options.Precision = onnxmodels.PrecisionInt8
+	quantized, err := t.Model(options)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (o *exportModelOptions) exportInt8(ctx context.Context, stdout, stderr io.W
 	return printPrecisions(stdout, o.out, rows, calibration.Len(), images.Validation)
 }
 
-// measuredPixels is how many pixels are run at once: the values of all nodes are kept,
-// of a large network a hundred megabytes an image of 224x224.
+// measuredPixels is how many pixels run at once. The values of all nodes are kept, which
+// are a hundred megabytes for an image of 224x224 in a large network.
 const measuredPixels = 1 << 16
 
 // measureRanges runs the model in float32 on the images and returns the ranges of its
@@ -81,7 +81,7 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 	set = set.WithChannels(model.Channels())
 	h, w := model.Size()
 	if height, width := set.Size(); set.Len() == 0 || height != h || width != w {
-		return nil, cli.BadDataf("calibrate: %d training images of %dx%d pixels, want some of %dx%d", set.Len(), height, width, h, w)
+		return nil, cli.BadDataf("calibrate: there are %d training images of %dx%d pixels, but the model takes %dx%d", set.Len(), height, width, h, w)
 	}
 	values, closeValues, err := cli.OpenValues(ctx, data, model, r, stderr)
 	if err != nil {
@@ -92,24 +92,24 @@ func measureRanges(ctx context.Context, m *modelfile.Model, set *dataset.Set, r 
 		return nil, err
 	}
 	ranges = onnxmodels.Ranges{}
-	together := max(1, measuredPixels/(h*w))
-	for from := 0; from < set.Len(); from += together {
-		batch, err := set.ReadImages(ctx, from, min(from+together, set.Len()), nil)
+	batchSize := max(1, measuredPixels/(h*w))
+	for from := 0; from < set.Len(); from += batchSize {
+		batch, err := set.ReadImages(ctx, from, min(from+batchSize, set.Len()), nil)
 		if err != nil {
 			return nil, err
 		}
-		of, err := values(batch)
+		byName, err := values(batch)
 		if err != nil {
 			return nil, err
 		}
-		for name, numbers := range of {
+		for name, numbers := range byName {
 			ranges.Observe(name, numbers)
 		}
 	}
 	return ranges, nil
 }
 
-// precisionRow is how well a model does in one precision.
+// precisionRow is the result of a model in one precision.
 type precisionRow struct {
 	precision      string
 	accuracy, loss float64
@@ -144,6 +144,6 @@ func printPrecisions(w io.Writer, path string, rows []precisionRow, calibration 
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\non %d validation images of %s, in %s; ranges of %d training images\n", set.Len(), set.Name, cli.DefaultRuntime, calibration)
+	_, err := fmt.Fprintf(w, "\non %d validation images of %s, in %s; ranges measured on %d training images\n", set.Len(), set.Name, cli.DefaultRuntime, calibration)
 	return err
 }

@@ -12,16 +12,16 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestSecondSignalEndsAtOnce: the first waits for the step, here one of many
-// seconds on one thread of any machine, and the second does not.
+// TestSecondSignalEndsAtOnce: after the first signal the command finishes the step, which
+// here takes many seconds on any machine; the second signal ends it at once.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	cmd, stderr := started(t, "train", "--out", dir, "--set", "data.source=synthetic", "--set", "data.train=1024",
 		"--set", "data.validation=10", "--set", "train.batch_size=1024", "--set", "augment.recipe=none", "--set", "runtime.threads=1")
-	waitFor(t, rundir.Layout{Dir: dir}.Config()) // the step is done whatever comes now
+	waitFor(t, rundir.Layout{Dir: dir}.Config()) // from here on, the step runs to its end
 	done := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // its state tells
+		_ = cmd.Wait() // its state is checked below
 		close(done)
 	}()
 	interrupt := func() {
@@ -30,8 +30,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		}
 	}
 	interrupt()
-	// A second of computing in which it heeds the signal: of one that comes before, it
-	// would not know that it is the second.
+	// Let it compute for a second, so that it has handled the first signal. Otherwise it
+	// could not tell the second one from it.
 	for until := processorTime(cmd.Process) + time.Second; processorTime(cmd.Process) < until; {
 		select {
 		case <-done:
@@ -46,11 +46,11 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
-// processorTime is how long a process has computed, on all processors together; 0 of
-// one that is no more. It stands still while other processes have the processors, as
-// the time of day does not.
+// processorTime returns how long a process has computed, on all processors together; 0 if
+// it has ended. Unlike the time of day, it stands still while other processes use the
+// processors.
 func processorTime(p *os.Process) time.Duration {
-	// The clock is that of clock_getcpuclockid(3).
+	// The clock's number is made as in clock_getcpuclockid(3).
 	const scheduled = 2
 	var now unix.Timespec
 	if unix.ClockGettime(int32(^p.Pid<<3|scheduled), &now) != nil {

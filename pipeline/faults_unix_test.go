@@ -29,7 +29,7 @@ func waitFor(t *testing.T, path string) {
 	t.Fatalf("%s did not appear", path)
 }
 
-// started starts a command, which is killed when the test ends.
+// started starts a command and kills it when the test ends.
 func started(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
 	cmd, stderr = command(t, args...), &bytes.Buffer{}
@@ -38,7 +38,7 @@ func started(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // most have ended
+		_ = cmd.Process.Kill() // fails if it has ended
 		_ = cmd.Wait()
 	})
 	return cmd, stderr
@@ -46,7 +46,7 @@ func started(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer)
 
 // TestClosedTerminalSaves: SIGHUP saves the state as Ctrl-C does.
 func TestClosedTerminalSaves(t *testing.T) {
-	// Under nohup the signal is ignored, also by what is started, unless it is caught.
+	// Under nohup, child processes ignore the signal too, unless it is caught here.
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGHUP)
 	defer signal.Stop(caught)
@@ -62,8 +62,8 @@ func TestClosedTerminalSaves(t *testing.T) {
 	}
 }
 
-// TestTwoRunsInOneDirectory: the second is told who is there, and a lock whose
-// process was killed is none.
+// TestTwoRunsInOneDirectory: the error of the second run names the process of the first, and
+// a lock whose process was killed does not count.
 func TestTwoRunsInOneDirectory(t *testing.T) {
 	for _, name := range []string{"train", "sweep"} {
 		dir := filepath.Join(t.TempDir(), "run")
@@ -79,7 +79,7 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 		if err == nil || second.ProcessState.ExitCode() != cli.ExitLocked || !strings.Contains(string(output), want) || !strings.Contains(string(output), dir) {
 			t.Errorf("%s: %v, want %q\n%s", name, err, want, output)
 		}
-		_ = first.Process.Kill() // it runs, or the test above has failed
+		_ = first.Process.Kill() // it is still running, or the test above has failed
 		_ = first.Wait()
 		third, stderr := started(t, args...)
 		time.Sleep(time.Second)
@@ -92,8 +92,8 @@ func TestTwoRunsInOneDirectory(t *testing.T) {
 	}
 }
 
-// TestKilledReportIsWhole kills the report at random moments: what is there is
-// the old or the new file, and it can be made again.
+// TestKilledReportIsWhole kills the report at different moments: each file is complete, and
+// the report can be made again.
 func TestKilledReportIsWhole(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	run := func(args ...string) {
@@ -114,11 +114,11 @@ func TestKilledReportIsWhole(t *testing.T) {
 	for i := range 20 {
 		cmd, _ := started(t, "report", dir)
 		time.Sleep(length * time.Duration(i) / 20)
-		_ = cmd.Process.Kill() // or it was through
+		_ = cmd.Process.Kill() // fails if it has ended
 		_ = cmd.Wait()
 		for _, name := range files {
 			if mustRead(t, filepath.Join(dir, name)) != want[name] {
-				t.Errorf("killed after %d/20 of its time, %s is another", i, name)
+				t.Errorf("killed after %d/20 of its time, %s has changed", i, name)
 			}
 		}
 	}

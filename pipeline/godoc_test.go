@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestExamplesAreNamed checks that the documentation of a package with examples says
-// where they are, since "go doc" shows none.
+// TestExamplesAreNamed checks that the documentation of each package with examples says
+// where they are, since "go doc" does not show them.
 func TestExamplesAreNamed(t *testing.T) {
 	root := os.DirFS("..")
 	files, err := fs.Glob(root, "*/example_test.go")
@@ -40,7 +40,7 @@ func TestExamplesAreNamed(t *testing.T) {
 	}
 }
 
-// packageDoc is the comment of a package, as one line.
+// packageDoc returns the comment of a package as one line.
 func packageDoc(t *testing.T, root fs.FS, dir string) string {
 	t.Helper()
 	text, err := fs.ReadFile(root, dir+"/doc.go")

@@ -33,18 +33,18 @@ func newInspectCommand() *cobra.Command {
 		Use:   "inspect FILE [OTHER]",
 		Short: "Show what is in an ONNX model or a training checkpoint",
 		Long: `Show what is in an ONNX model: inputs, outputs, parameters and which of them are
-trainable, operators, and each node with its output, its parameters, and what it
-costs for one image: multiply-adds of convolutions, matrix products and their
-gradients (pads count, other operators do not; a multiply-add is two FLOP), and
-the bytes of what it gives. The nodes of a training model are those of the forward
-or of the backward part. Of a classifier it says whether it can be trained, and which
-nodes keep it from that.
+trainable, operators, and each node with its output, its parameters, and its cost for
+one image: the multiply-adds of convolutions, matrix products and their gradients
+(padding counts, other operators do not; a multiply-add is two FLOP), and the bytes of
+its output. Nodes of a training model are marked as forward or backward. For a
+classifier, the command says whether it can be trained and, if not, which nodes have no
+gradient.
 
-Of a checkpoint of ONNX Runtime's training API, or a snapshot folder of a run, show
-the parameters with their statistics, momenta and the optimizer's step.
+For a checkpoint of ONNX Runtime's training API, or a snapshot folder of a run, show
+the parameters with their statistics, the momenta and the optimizer's step.
 
-With a second file, or --diff, show what differs: nodes, metadata, and of each
-tensor the largest difference of two elements and the root mean square of all,
+With a second file, or --diff, show what differs: nodes, metadata, and for each tensor
+the largest difference between two elements and the root mean square of all differences,
 relative to that of the larger tensor.
 ` + cli.ExitHelp,
 		Example: `  pipeline inspect model.onnx --svg model.svg
@@ -56,7 +56,7 @@ relative to that of the larger tensor.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.diff, "diff", "", "show the difference to this model or checkpoint")
-	flags.StringVar(&opts.svg, "svg", "", "draw the graph of the model as this SVG file")
+	flags.StringVar(&opts.svg, "svg", "", "draw the graph of the model into this SVG file")
 	flags.StringVar(&opts.dot, "dot", "", "write the graph of the model to this file for Graphviz")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
@@ -70,7 +70,7 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 	case len(paths) > 2:
 		return cli.BadUsagef("--diff %q: there are two files already", opts.diff)
 	case len(paths) == 2 && draws:
-		return cli.BadUsage(errors.New("--svg and --dot draw one model, and no difference"))
+		return cli.BadUsage(errors.New("--svg and --dot draw one model, not a comparison"))
 	}
 	if err := errors.Join(cli.RefuseOutput("svg", opts.svg, paths...), cli.RefuseOutput("dot", opts.dot, paths...)); err != nil {
 		return err
@@ -99,11 +99,11 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 	return report.WriteTable(stdout)
 }
 
-// draw writes the pictures that are wanted.
+// draw writes the pictures of --svg and --dot.
 func (o *inspectOptions) draw(path string, report table) error {
 	model, isModel := report.(*inspect.ModelReport)
 	if !isModel && (o.svg != "" || o.dot != "") {
-		return cli.BadUsagef("--svg and --dot draw models, and %q is a checkpoint", path)
+		return cli.BadUsagef("--svg and --dot draw models, but %q is a checkpoint", path)
 	}
 	if o.svg != "" {
 		if err := durable.WriteFile(o.svg, model.WriteSVG); err != nil {
@@ -116,26 +116,26 @@ func (o *inspectOptions) draw(path string, report table) error {
 	return nil
 }
 
-// table is what package inspect makes of files.
+// table is a report of package inspect.
 type table interface{ WriteTable(w io.Writer) error }
 
-// inspected is a file: what is told of it alone, and in a comparison.
+// inspected is a file: its report, and what a comparison needs.
 type inspected struct {
 	report  table
 	subject inspect.Subject
-	// classifier is the model, nil if it is no classifier of images.
+	// classifier is the model; nil if it is not an image classifier.
 	classifier *modelfile.Model
 }
 
-// openInspected tells models and checkpoints apart by their first bytes. Of a
-// snapshot of a run it takes the checkpoint.
+// openInspected opens a model or a checkpoint, and tells which it is by its first bytes.
+// For a snapshot of a run it opens the checkpoint.
 func openInspected(path string) (inspected, error) {
 	if info, err := os.Stat(snapshot.CheckpointPath(path)); err == nil && info.Mode().IsRegular() {
 		path = snapshot.CheckpointPath(path)
 	}
 	head, err := firstBytes(path)
 	if file := newestWithin(path); err != nil && file != "" {
-		err = fmt.Errorf("%w: give what is in it, as %s", err, printable.ShellWord(file))
+		err = fmt.Errorf("%w: name a file in it, such as %s", err, printable.ShellWord(file))
 	}
 	if err != nil {
 		return inspected{}, err
@@ -158,7 +158,7 @@ func openInspected(path string) (inspected, error) {
 	return f, nil
 }
 
-// newestWithin is what can be inspected of the directory of a run, of its
+// newestWithin returns a path that can be inspected in the directory of a run, of its
 // checkpoints, of artifacts or of a sweep; "" if dir is none of them.
 func newestWithin(dir string) string {
 	for _, pattern := range []string{"model.onnx", "checkpoints/step-*", "step-*", artifact.TrainingModelFile, "*/*/model.onnx"} {

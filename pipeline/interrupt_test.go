@@ -22,7 +22,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// command is the command as its users run it.
+// command returns the pipeline command, in a process of its own.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("pipeline", args...)
@@ -30,7 +30,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// timeless is a run's history without its timings.
+// timeless returns a run's history without its timings.
 func timeless(t *testing.T, dir string) string {
 	t.Helper()
 	history, err := rundir.ReadHistory(rundir.Layout{Dir: dir}.History())
@@ -56,7 +56,8 @@ func mustRead(t *testing.T, path string) string {
 	return string(data)
 }
 
-// trainArgs is a run of a second or two, of 36 steps and as many snapshots.
+// trainArgs returns the arguments of a run that takes a second or two: 36 steps, each with
+// a snapshot.
 func trainArgs(out string) []string {
 	return []string{
 		"train", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", out, "--resume",
@@ -64,9 +65,9 @@ func trainArgs(out string) []string {
 	}
 }
 
-// TestKilledRunsEndTheSame stops a run by SIGINT, SIGTERM and SIGKILL at
-// random times, in steps and in saves, until it is through: it ends as one
-// that was never stopped.
+// TestKilledRunsEndTheSame stops a run with SIGINT, SIGTERM and SIGKILL at random times, in
+// steps and while it saves, and resumes it until it is complete. It must end like a run that
+// was never stopped.
 func TestKilledRunsEndTheSame(t *testing.T) {
 	straight := filepath.Join(t.TempDir(), "straight")
 	begun := time.Now()
@@ -87,7 +88,7 @@ func TestKilledRunsEndTheSame(t *testing.T) {
 			}
 		}
 		if mustRead(t, rundir.Layout{Dir: dir}.Model()) != model {
-			t.Errorf("after %v the model is another", stops)
+			t.Errorf("after %v the model is different", stops)
 		}
 		if got := timeless(t, dir); got != history {
 			t.Errorf("after %v the history is\n%swant\n%s", stops, got, history)
@@ -96,8 +97,8 @@ func TestKilledRunsEndTheSame(t *testing.T) {
 	t.Logf("stopped by %v", stops)
 }
 
-// stopAfter goes on with the run and sends the signal after a while. It tells
-// whether the run was stopped by it.
+// stopAfter resumes the run and sends the signal after a while. It returns whether the
+// signal stopped the run.
 func stopAfter(t *testing.T, dir string, after time.Duration, signal syscall.Signal) bool {
 	t.Helper()
 	cmd := command(t, trainArgs(dir)...)
@@ -116,19 +117,19 @@ func stopAfter(t *testing.T, dir string, after time.Duration, signal syscall.Sig
 	if !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	// A signal before the handler is in place ends the process as any other.
+	// A signal that comes before the handler is installed ends the process as usual.
 	bySignal := exit.Sys().(syscall.WaitStatus).Signaled()
 	if exit.ExitCode() != cli.ExitInterrupted && !bySignal {
 		t.Fatalf("%v: exit status %d\n%s", signal, exit.ExitCode(), stderr.String())
 	}
 	if exit.ExitCode() == cli.ExitInterrupted && strings.Contains(stderr.String(), "state saved") && !strings.Contains(stderr.String(), "--resume") {
-		t.Errorf("it does not say how to go on:\n%s", stderr.String())
+		t.Errorf("it does not say how to resume:\n%s", stderr.String())
 	}
 	return true
 }
 
-// TestSweepInterrupted stops a sweep in a cell: the cell saves its state, and
-// the sweep goes on to the same models.
+// TestSweepInterrupted interrupts a sweep during a cell: the cell saves its state, and the
+// resumed sweep ends with the same models.
 func TestSweepInterrupted(t *testing.T) {
 	root := t.TempDir()
 	args := func(out string) []string {
@@ -168,13 +169,13 @@ func TestSweepInterrupted(t *testing.T) {
 	for _, condition := range []string{"none", "warmup"} {
 		a, b := filepath.Join(root, "straight", condition, "32"), filepath.Join(root, "stopped", condition, "32")
 		if mustRead(t, filepath.Join(a, "model.onnx")) != mustRead(t, filepath.Join(b, "model.onnx")) || timeless(t, a) != timeless(t, b) {
-			t.Errorf("%s: the interrupted sweep came to another model", condition)
+			t.Errorf("%s: the interrupted sweep ends with a different model", condition)
 		}
 	}
 }
 
-// TestDryRunInterrupted interrupts a dry run in its second measurement: the first
-// is there already.
+// TestDryRunInterrupted interrupts a dry run in its second measurement, after the first has
+// been printed.
 func TestDryRunInterrupted(t *testing.T) {
 	cmd := command(t, "sweep", "--dry-run", "--out", t.TempDir(), "--set", "sweep.conditions=[none]",
 		"--set", "sweep.batch_sizes=[8,2048]", "--set", "train.replicas=8")
@@ -194,16 +195,16 @@ func TestDryRunInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for lines.Scan() {
-		t.Errorf("it goes on with %q", lines.Text())
+		t.Errorf("it still prints %q", lines.Text())
 	}
-	_ = cmd.Wait() // its status tells
+	_ = cmd.Wait() // its status is checked below
 	said := regexp.MustCompile(`\Anote: .*: 848 at 2048\npipeline: measure none, batch 2048, seed 1: interrupted\n\z`)
 	if code := cmd.ProcessState.ExitCode(); code != cli.ExitInterrupted || !said.MatchString(stderr.String()) {
 		t.Errorf("exit status %d, %q", code, stderr.String())
 	}
 }
 
-// TestInterruptedSaysSo interrupts what has nothing to save.
+// TestInterruptedSaysSo interrupts commands that have nothing to save.
 func TestInterruptedSaysSo(t *testing.T) {
 	for _, args := range [][]string{
 		{"data", "synth", "--train", "1000000", "--out", filepath.Join(t.TempDir(), "set")},
@@ -216,7 +217,7 @@ func TestInterruptedSaysSo(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second) // until signals are heeded
+		time.Sleep(time.Second) // until signals are handled
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
 // Command pipeline trains convolutional networks from YAML experiments with
-// ONNX Runtime, and shows, checks and exports what comes out.
+// ONNX Runtime, and shows, checks and exports the results.
 //
 // It prints results on standard output and everything else on standard error.
 package main
@@ -24,7 +24,7 @@ func main() {
 
 func run() int {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // the terminal is closed, and nohup has not said to go on
+	if !signal.Ignored(syscall.SIGHUP) { // sent when the terminal is closed; nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
@@ -71,8 +71,8 @@ func newRootCommand() *cobra.Command {
 }
 
 // refuseTopics makes unknown words after cobra's own commands, "completion" and
-// "help", bad usage: by themselves they show help. What they print goes where
-// root's does by now.
+// "help", bad usage; by default cobra shows help instead. Call it after SetOut,
+// since these commands keep the output of root at that time.
 func refuseTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

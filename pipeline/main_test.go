@@ -20,19 +20,19 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs each script of testdata: one topic a file.
+// TestScripts runs each script of testdata. Each file is about one topic.
 func TestScripts(t *testing.T) { runScripts(t, "testdata", nil) }
 
-// runScripts runs the scripts of a folder, with more of the environment.
+// runScripts runs the scripts of a folder, with more environment variables.
 func runScripts(t *testing.T, dir string, more map[string]string) {
 	t.Helper()
 	testscript.Run(t, scriptParams(t, dir, more))
 }
 
-// scriptParams are those of the scripts in dir. They have the ONNX Runtime
-// library, which their home folder could not cache, and in $BIN the folder that
-// the command itself is in. $CONFIGS is the folder of the shipped experiments, $MODELS that of
-// the classifiers of 5 classes that PyTorch has exported, $PHOTOS that of JPEG images in turbo.
+// scriptParams returns the parameters of the scripts in dir. Their environment names the ONNX
+// Runtime library, since their home folder has no cache. $BIN is the folder of the command,
+// $CONFIGS that of the experiments of this repository, $MODELS that of classifiers of 5
+// classes exported by PyTorch, and $PHOTOS has a folder turbo with JPEG images.
 func scriptParams(t *testing.T, dir string, more map[string]string) testscript.Params {
 	t.Helper()
 	path := librarytest.Path(t)

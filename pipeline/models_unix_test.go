@@ -25,8 +25,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// plantedModels are models that strangers could send, by what the command says
-// of them.
+// plantedModels change a model into one that a stranger could send to do harm. The keys are
+// the errors that commands must report.
 var plantedModels = map[string]func(m *onnxpb.Model){
 	`tensor "stage1.conv1.weight": external data: location "../../../../etc/passwd" is outside the folder of the model`: func(m *onnxpb.Model) {
 		w := m.Graph.Initializer[0]
@@ -61,17 +61,18 @@ var plantedModels = map[string]func(m *onnxpb.Model){
 	"it has no graph or no IR version":      func(m *onnxpb.Model) { m.Graph = nil },
 }
 
-// plantedFiles are files that are no model, by what the command says of them.
+// plantedFiles make files that are not models. The keys are the errors that commands must
+// report.
 var plantedFiles = map[string]func(good []byte) []byte{
 	"not an ONNX model: proto:": func([]byte) []byte { return []byte("This is a text.\n") },
 	"not an ONNX model: it has": func([]byte) []byte { return nil },
 	"not an ONNX model: ":       func(good []byte) []byte { return good[:len(good)/2] },
 	"not an ONNX model": func([]byte) []byte {
-		return []byte("\x3a\x80\x80\x80\x80\x0c\x00") // a graph of 3 GB, of which a byte is there
+		return []byte("\x3a\x80\x80\x80\x80\x0c\x00") // a graph of 3 GB, of which only one byte follows
 	},
 }
 
-// deepGraph nests graphs.
+// deepGraph returns nested graphs.
 func deepGraph(depth int) *onnxpb.Graph {
 	g := &onnxpb.Graph{}
 	for range depth {
@@ -80,8 +81,8 @@ func deepGraph(depth int) *onnxpb.Graph {
 	return g
 }
 
-// fixture is what the tests of planted models work on: a run, a picture and the
-// recorded outputs of the run's model.
+// fixture is what the tests of planted models need: a run, a picture and the recorded
+// outputs of the run's model.
 type fixture struct {
 	run, picture, recording string
 	model                   *onnxpb.Model
@@ -129,7 +130,7 @@ func plantFile(t *testing.T, data []byte) string {
 	return path
 }
 
-// running are the commands that run a model.
+// running returns commands that run a model.
 func (f fixture) running(path string) [][]string {
 	return [][]string{
 		{"verify", "--model", path, "--set", "data.train=128", "--set", "data.validation=4", "--count", "4"},
@@ -141,7 +142,7 @@ func (f fixture) running(path string) [][]string {
 	}
 }
 
-// taking are the commands that take a model.
+// taking returns commands that read a model.
 func (f fixture) taking(path string) [][]string {
 	return append(f.running(path),
 		[]string{"verify", "--model", path, "--against", f.recording},
@@ -149,8 +150,8 @@ func (f fixture) taking(path string) [][]string {
 		[]string{"inspect", f.modelPath(), path}, []string{"inspect", path, "--diff", f.modelPath()})
 }
 
-// refused runs commands that must end as those of bad data do: with status 3,
-// nothing on standard output, the path, the reason, and no panic.
+// refused runs commands that must fail because of bad data: with exit status 3, nothing on
+// standard output, and a message with the path and the reason, but without a panic.
 func refused(t *testing.T, path, want string, commands [][]string) {
 	t.Helper()
 	for _, args := range commands {
@@ -169,8 +170,8 @@ func refused(t *testing.T, path, want string, commands [][]string) {
 	}
 }
 
-// TestPlantedModels gives each command that takes a model what is none, and
-// what would lead it elsewhere.
+// TestPlantedModels gives each command that reads a model files that are not models, and
+// models that would do harm.
 func TestPlantedModels(t *testing.T) {
 	f := newFixture(t)
 	good, err := modelfile.Marshal(f.model)
@@ -187,21 +188,21 @@ func TestPlantedModels(t *testing.T) {
 	}
 }
 
-// unrunnableModels are models that can be described and not run, by what the
-// command says of them.
+// unrunnableModels change a model so that it can be described but not run. The keys are
+// parts of the errors that commands must report.
 var unrunnableModels = map[string]func(m *onnxpb.Model){
 	"Evil":                func(m *onnxpb.Model) { operator(m, "Relu").OpType = proto.String("Evil") },
 	"com.evil":            func(m *onnxpb.Model) { operator(m, "Relu").Domain = proto.String("com.evil") },
 	"pset 99":             func(m *onnxpb.Model) { m.OpsetImport[0].Version = proto.Int64(99) },
 	"16384 pixels a side": func(m *onnxpb.Model) { widen(m.Graph.Input[0]) },
-	// Found when they run.
+	// These mistakes show only when the models run.
 	"Conv": func(m *onnxpb.Model) { attributeOf(operator(m, "Conv"), "kernel_shape").Ints = []int64{5, 5} },
 	`run "`: func(m *onnxpb.Model) {
 		attributeOf(operator(m, "Conv"), "pads").Ints = []int64{65535, 65535, 65535, 65535}
 	},
 }
 
-// operator is the first node of an operator.
+// operator returns the first node of an operator.
 func operator(m *onnxpb.Model, op string) *onnxpb.Node {
 	for _, n := range m.Graph.Node {
 		if n.GetOpType() == op {
@@ -225,8 +226,8 @@ func widen(v *onnxpb.ValueInfo) {
 	v.GetType().GetTensorType().GetShape().Dim[1].Value = &onnxpb.TensorShape_Dimension_DimValue{DimValue: 1 << 62}
 }
 
-// TestUnrunnableModels gives each command that runs a model one that cannot be
-// run, and the models that a training needs. Inspect describes them.
+// TestUnrunnableModels gives each command that runs a model some that cannot be run, and the
+// models of training artifacts. Inspect can describe all of them.
 func TestUnrunnableModels(t *testing.T) {
 	f := newFixture(t)
 	for want, damage := range unrunnableModels {
@@ -258,8 +259,8 @@ func mustRun(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// TestPlantedRuns puts what is no checkpoint and no model into a run, as a
-// stranger would who makes all hashes right.
+// TestPlantedRuns puts files that are not checkpoints and not models into a run, with correct
+// hashes, as an attacker would.
 func TestPlantedRuns(t *testing.T) {
 	f := newFixture(t)
 	model := mustRead(t, f.modelPath())
@@ -304,7 +305,7 @@ func TestPlantedRuns(t *testing.T) {
 	}
 }
 
-// plantSnapshot makes the latest snapshot of a run.
+// plantSnapshot adds a snapshot to a run as its latest.
 func plantSnapshot(t *testing.T, checkpoints string, m snapshot.Manifest, contents string) (path string) {
 	t.Helper()
 	p, err := snapshot.Begin(checkpoints)
@@ -320,8 +321,8 @@ func plantSnapshot(t *testing.T, checkpoints string, m snapshot.Manifest, conten
 	return path
 }
 
-// replace puts other contents into a file, and their hash into the file that
-// names that of the old ones.
+// replace puts other contents into a file, and replaces the hash of the old contents in the
+// file named.
 func replace(t *testing.T, path, old, contents, named string) {
 	t.Helper()
 	hash := func(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
@@ -333,8 +334,7 @@ func replace(t *testing.T, path, old, contents, named string) {
 	}
 }
 
-// TestNamesDoNotCommandTheTerminal: those of classes are shown without their
-// control characters.
+// TestNamesDoNotCommandTheTerminal: names of classes are shown without control characters.
 func TestNamesDoNotCommandTheTerminal(t *testing.T) {
 	f := newFixture(t)
 	path := f.plant(t, func(m *onnxpb.Model) {
@@ -357,8 +357,8 @@ func TestNamesDoNotCommandTheTerminal(t *testing.T) {
 	refused(t, path, `does not know 2 of the 10 classes of "synthetic": "disc", "ring" (it knows "\x1b[2J", "\u009b\a", "square", `, [][]string{args})
 }
 
-// TestNamesStayInTheirPlace: those of classes and of images make no line or
-// column of their own, and are not shown without end.
+// TestNamesStayInTheirPlace: names of classes and of images cannot add lines or columns, and
+// long ones are cut.
 func TestNamesStayInTheirPlace(t *testing.T) {
 	f := newFixture(t)
 	path := f.plant(t, func(m *onnxpb.Model) {
@@ -378,8 +378,8 @@ func TestNamesStayInTheirPlace(t *testing.T) {
 	refused(t, path, `does not know 2 of the 10 classes of "synthetic": "disc", "ring" (it knows "forged.png\tcat 99 %\nforged.png", "xxxx`, [][]string{args})
 }
 
-// TestAnswersThatAreNoNumbers: a model of such weights is bad data, however its
-// answers are asked for.
+// TestAnswersThatAreNoNumbers: a model whose outputs are NaN is bad data for every command
+// and output format.
 func TestAnswersThatAreNoNumbers(t *testing.T) {
 	f := newFixture(t)
 	path := f.plant(t, func(m *onnxpb.Model) {

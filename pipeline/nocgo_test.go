@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestWithoutCgoLinksNoC: built so, the command has neither cgo nor C files in it.
+// TestWithoutCgoLinksNoC: built with CGO_ENABLED=0, the command imports no package with cgo or
+// C files.
 func TestWithoutCgoLinksNoC(t *testing.T) {
 	list := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{len .CgoFiles}} {{len .CFiles}}", ".")
 	list.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -34,9 +35,9 @@ func TestWithoutCgoLinksNoC(t *testing.T) {
 	}
 }
 
-// TestWithoutCgo builds the command as CGO_ENABLED=0 does, $NOCGO in the scripts
-// of testdata/nocgo, and runs what needs no training. The scripts have the
-// command with cgo as well, to make what it works on.
+// TestWithoutCgo builds the command with CGO_ENABLED=0, as $NOCGO, and runs everything that
+// needs no training in the scripts of testdata/nocgo. They also have the command with cgo,
+// to make its inputs.
 func TestWithoutCgo(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "pipeline-nocgo")
 	build := exec.Command("go", "build", "-o", program, ".")

@@ -27,26 +27,26 @@ func newPredictCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "predict IMAGE|DIR...",
 		Short: "Classify images with a trained model",
-		Long: `Classify JPEG, PNG, GIF, BMP and WebP images: a line for each, with the most likely
-classes and their probabilities, separated by tabs. Class names and the form of the
-input are those in the model's metadata; without names, classes are numbers.
+		Long: `Classify JPEG, PNG, GIF, BMP and WebP images. Print a line for each, with the most
+likely classes and their probabilities, separated by tabs. Class names and the format of
+the input come from the model's metadata; without names, classes are numbers.
 
-Of a directory, all images in it are taken in the order of their names, and with
---recursive also those in the directories below it. They are known by their content,
-whatever they are called. Hidden files and what is no image are passed over, and told
-on standard error. Images are classified a hundred at a time while others are still
-looked for, so that there may be any number of them.
+For a directory, all images in it are classified in the order of their names, and with
+--recursive those in the directories below it too. Images are recognised by their
+content, whatever their names. Hidden files and files that are not images are skipped,
+which is noted on standard error. A hundred images at a time are classified while the
+search for others goes on, so there may be any number of them.
 
 Images may have any size. With --resize fill, the default of models that onnxlab
-writes, the largest part of the model's proportions in the middle of the image is
-resized to the model's size (Catmull-Rom), as the images of folders are for
-training. With --resize exact other sizes are refused. Pictures are turned as
-their EXIF or XMP data says, and transparent parts are seen on white.
+writes, the largest part in the middle of the image that has the model's proportions is
+resized to the model's size (Catmull-Rom), as the images of folders are for training.
+With --resize exact, images of other sizes are refused. Images are rotated according to
+their EXIF or XMP data, and transparent parts are put on white.
 
---csv prints a row for each image below the header file,class,probability,
-class_2,probability_2 and so on, up to --top. Probabilities are in 0..1.
+--csv prints the header file,class,probability,class_2,probability_2 and so on, up to
+--top, and then a row for each image. Probabilities are in 0..1.
 
-An image that cannot be read is named on standard error, the others are
+If an image cannot be read, it is named on standard error, the others are
 classified, and the exit status is 3.
 ` + cli.ExitHelp,
 		Example: `  pipeline predict --run runs/quickstart/medium/16/seed-1 cat.png
@@ -60,9 +60,9 @@ classified, and the exit status is 3.
 	opts.Add(cmd)
 	opts.AddBest(cmd)
 	flags := cmd.Flags()
-	flags.IntVar(&opts.top, "top", 3, "how many classes to show of each image")
+	flags.IntVar(&opts.top, "top", 3, "how many classes to show for each image")
 	flags.StringVar(&opts.resize, "resize", "", onnxmodels.ResizeFill+" or "+onnxmodels.ResizeExact+" (default: the model's)")
-	flags.BoolVar(&opts.recursive, "recursive", false, "take the images in directories below a directory, too")
+	flags.BoolVar(&opts.recursive, "recursive", false, "also classify the images in directories below a directory")
 	flags.IntVar(&opts.memory, "image-memory", photo.DefaultMemory>>20, "megabytes that decoding one image may take")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.BoolVar(&opts.csv, "csv", false, "print CSV")
@@ -79,13 +79,13 @@ func (o *predictOptions) check() error {
 	case o.resize != "" && o.resize != onnxmodels.ResizeFill && o.resize != onnxmodels.ResizeExact:
 		return cli.BadUsagef("--resize %q is neither %q nor %q", o.resize, onnxmodels.ResizeFill, onnxmodels.ResizeExact)
 	case o.json && o.csv:
-		return cli.BadUsage(errors.New("--json and --csv are two forms of the output: leave one out"))
+		return cli.BadUsage(errors.New("--json and --csv are different output formats: leave one out"))
 	}
 	return checkImageMemory(o.memory)
 }
 
-// checkImageMemory tells whether --image-memory is a number of megabytes as
-// data.image_memory may be one.
+// checkImageMemory checks that --image-memory is in the same range as the setting
+// data.image_memory.
 func checkImageMemory(megabytes int) error {
 	const most = 1_000_000
 	if megabytes < 1 || megabytes > most {

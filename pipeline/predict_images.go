@@ -15,23 +15,23 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// predicting is the classification of images, of which not all are known yet.
+// predicting is the state of a classification while more images are still being found.
 type predicting struct {
 	*cli.Classifier
 	opts   *predictOptions
 	out    predictionWriter
 	stderr io.Writer
-	// waiting are images that were found and not classified, images how many were
-	// found and broken how many of them cannot be read.
+	// waiting are images that were found but not classified yet. images counts those that
+	// were found, and broken those among them that cannot be read.
 	waiting        []string
 	images, broken int
-	// folders counts those that have no images or cannot be read.
+	// folders counts folders that have no images or cannot be read.
 	folders int
-	// first is the first fault, as long as there is no other.
+	// first is the first fault. It is printed only when there is a second one.
 	first error
 }
 
-// take classifies the image, or the images of the folder, at path.
+// take adds the image, or the images of the folder, at path.
 func (p *predicting) take(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return p.add(ctx, path)
@@ -52,9 +52,9 @@ func (p *predicting) take(ctx context.Context, path string) error {
 	return err
 }
 
-// add takes one image, and classifies those that wait when there are enough.
+// add adds one image, and classifies the waiting ones if there are enough of them.
 func (p *predicting) add(ctx context.Context, image string) error {
-	// Few enough for their pixels to need little memory, however many come.
+	// So few that their pixels need little memory, however many images there are.
 	const atOnce = 100
 	p.images++
 	p.waiting = append(p.waiting, image)
@@ -78,8 +78,8 @@ func (p *predicting) flush(ctx context.Context) error {
 	return p.out.write(predictions)
 }
 
-// tell names what cannot be read. It keeps the first fault back: if there is no
-// other, that is the error that the command ends with.
+// tell prints what cannot be read. It holds the first fault back: if there is no
+// other, the command ends with it as its error.
 func (p *predicting) tell(fault error) {
 	switch p.broken + p.folders {
 	case 1:
@@ -95,7 +95,7 @@ func (p *predicting) print(fault error) {
 	fmt.Fprintln(p.stderr, printable.Line(fault.Error()))
 }
 
-// end ends the output, unless err ended it, and returns what the command ends with.
+// end ends the output, unless err is not nil, and returns the error of the command.
 func (p *predicting) end(err error) error {
 	if err == nil {
 		err = p.out.end()
@@ -122,8 +122,8 @@ func unreadImage(path string, err error) *dataset.Error {
 	return fault
 }
 
-// classify answers for the images at the paths, but for those that cannot be
-// read: why is in bad.
+// classify returns predictions for the images at the paths, without those that cannot be
+// read. bad are the errors of these.
 func classify(ctx context.Context, c *cli.Classifier, paths []string, top int, limits photo.Limits) (predictions []prediction, bad []error, err error) {
 	images, faults := make([][]uint8, len(paths)), make([]error, len(paths))
 	err = photo.ReadAll(ctx, photo.OpenFile, paths, limits, func(i int, p *photo.Photo, err error) error {
@@ -164,10 +164,11 @@ func classify(ctx context.Context, c *cli.Classifier, paths []string, top int, l
 	return predictions, bad, nil
 }
 
-// resized makes of a picture what the model takes.
+// resized resizes a photograph to the size of the model, in grey if the model takes grey
+// images.
 func resized(c *cli.Classifier, p *photo.Photo) ([]uint8, error) {
 	if h, w := p.Size(); c.Resize == onnxmodels.ResizeExact && (h != c.Height || w != c.Width) {
-		return nil, fmt.Errorf("it has %dx%d pixels, the model takes %dx%d (--resize %s resizes it)",
+		return nil, fmt.Errorf("it has %dx%d pixels, but the model takes %dx%d (--resize %s resizes it)",
 			w, h, c.Width, c.Height, onnxmodels.ResizeFill)
 	}
 	pixels := p.Fill(c.Height, c.Width)

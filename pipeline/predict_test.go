@@ -13,8 +13,8 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// TestRuntimesPredictTheSame classifies 1,000 images by a trained network in
-// both runtimes.
+// TestRuntimesPredictTheSame classifies 1,000 images with a trained network in both
+// runtimes.
 func TestRuntimesPredictTheSame(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	train := &trainOptions{out: dir, ExperimentFlags: cli.ExperimentFlags{
@@ -49,12 +49,12 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 		t.Errorf("probabilities differ by %v, more than 1e-5", largest)
 	}
 	if confident < 50 {
-		t.Errorf("only %d of 1000 images are told apart: the network shows nothing", confident)
+		t.Errorf("only %d of 1000 predictions are confident: this network proves nothing", confident)
 	}
 }
 
-// TestPureGoInterrupted wants a batch in pure Go, which takes seconds of larger
-// networks, to end with the context.
+// TestPureGoInterrupted: a batch in pure Go, which takes seconds for larger networks, ends
+// when the context is cancelled.
 func TestPureGoInterrupted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	train := &trainOptions{out: dir, ExperimentFlags: cli.ExperimentFlags{

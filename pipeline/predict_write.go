@@ -13,20 +13,21 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// prediction is what is told about one image.
+// prediction is the result for one image.
 type prediction struct {
 	Image string `json:"image"`
 	Top   []rank `json:"top"`
 }
 
-// rank is one class of an image, the most likely first.
+// rank is one of the most likely classes of an image.
 type rank struct {
 	Class       string  `json:"class"`
 	Label       int     `json:"label"`
 	Probability float64 `json:"probability"`
 }
 
-// ranks returns the most likely classes, of equals the first.
+// ranks returns the most likely classes in order. Equally likely ones are in the order of
+// the classes.
 func ranks(probabilities []float32, classes []string, top int) []rank {
 	all := make([]rank, len(classes))
 	for i, p := range probabilities {
@@ -36,13 +37,13 @@ func ranks(probabilities []float32, classes []string, top int) []rank {
 	return all[:min(top, len(all))]
 }
 
-// predictionWriter writes predictions as they come. What it writes is whole after end.
+// predictionWriter writes predictions one batch after another. The output is complete after end.
 type predictionWriter interface {
 	write(predictions []prediction) error
 	end() error
 }
 
-// newPredictionWriter returns that of the form which the options ask for.
+// newPredictionWriter returns the writer for the format of the options.
 func newPredictionWriter(o *predictOptions, w io.Writer, classes int) predictionWriter {
 	switch {
 	case o.json:
@@ -71,7 +72,7 @@ func (t textPredictions) write(predictions []prediction) error {
 
 func (textPredictions) end() error { return nil }
 
-// jsonPredictions writes a list, as printJSON writes one, item by item.
+// jsonPredictions writes a list item by item, in the format of cli.PrintJSON.
 type jsonPredictions struct {
 	w     io.Writer
 	begun bool
@@ -116,7 +117,7 @@ func (c *csvPredictions) write(predictions []prediction) error {
 	w := csv.NewWriter(&rows)
 	if !c.headed {
 		c.headed = true
-		_ = w.Write(c.header()) // into memory, as all of it
+		_ = w.Write(c.header()) // cannot fail: it writes into memory
 	}
 	for _, p := range predictions {
 		row := []string{p.Image}
@@ -126,8 +127,8 @@ func (c *csvPredictions) write(predictions []prediction) error {
 		_ = w.Write(row)
 	}
 	w.Flush()
-	// At once, for the output is looked at piece by piece, and a piece of the csv
-	// package may end within a character.
+	// Write all rows at once: the output is checked piece by piece, and a piece from the
+	// csv package could end in the middle of a character.
 	_, err := c.w.Write(rows.Bytes())
 	return err
 }
@@ -147,5 +148,5 @@ func (c *csvPredictions) end() error {
 	return c.write(nil)
 }
 
-// csvProbability writes as many digits as a float32 has.
+// csvProbability writes the shortest digits that identify a float32.
 func csvProbability(p float64) string { return strconv.FormatFloat(p, 'g', -1, 32) }

@@ -18,7 +18,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// somePredictions are n predictions of two classes, of files with awkward names.
+// somePredictions returns n predictions of two classes for files with awkward names.
 func somePredictions(n int) []prediction {
 	all := make([]prediction, n)
 	for i := range all {
@@ -30,7 +30,8 @@ func somePredictions(n int) []prediction {
 	return all
 }
 
-// writePredictions writes the predictions in pieces of 3 to what the command's output is.
+// writePredictions writes the predictions in pieces of 3, as to the command's output, and
+// returns what was written.
 func writePredictions(t *testing.T, o *predictOptions, predictions []prediction) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -46,7 +47,8 @@ func writePredictions(t *testing.T, o *predictOptions, predictions []prediction)
 	return b.String()
 }
 
-// TestJSONPredictions: written piece by piece they are as in one.
+// TestJSONPredictions: writing predictions piece by piece gives the same JSON as writing
+// them at once.
 func TestJSONPredictions(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 7} {
 		var want bytes.Buffer
@@ -59,8 +61,8 @@ func TestJSONPredictions(t *testing.T) {
 	}
 }
 
-// TestCSVPredictions reads back what was written, which has a header even if there is
-// nothing else.
+// TestCSVPredictions reads back what was written, which has a header even if there are no
+// predictions.
 func TestCSVPredictions(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 7} {
 		want := [][]string{{"file", "class", "probability", "class_2", "probability_2"}}
@@ -73,14 +75,14 @@ func TestCSVPredictions(t *testing.T) {
 			t.Errorf("%d predictions: %q, %v, want %q", n, got, err, want)
 		}
 	}
-	// Characters stay whole however many there are.
+	// Characters stay intact however many there are.
 	long := []prediction{{Image: strings.Repeat("ä", 5000), Top: []rank{{"a", 0, 1}}}}
 	if text := writePredictions(t, &predictOptions{csv: true, top: 1}, long); !strings.HasSuffix(text, "\n"+long[0].Image+",a,1\n") {
 		t.Errorf("a long name becomes %.40q", text)
 	}
 }
 
-// half finds two classes equally likely.
+// half predicts two equally likely classes.
 type half struct{}
 
 func (half) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
@@ -88,7 +90,7 @@ func (half) Predict(_ context.Context, images []uint8) (logits, probabilities []
 	return make([]float32, n), slices.Repeat([]float32{0.5}, n), nil
 }
 
-// counting counts the images that are known when predictions are written.
+// counting counts the images that have been found when predictions are written.
 type counting struct {
 	p              *predicting
 	known, written []int
@@ -101,7 +103,7 @@ func (c *counting) write(predictions []prediction) error {
 
 func (*counting) end() error { return nil }
 
-// TestPredictStreams: images are classified while others are still looked for.
+// TestPredictStreams: images are classified while others are still being searched for.
 func TestPredictStreams(t *testing.T) {
 	dir := t.TempDir()
 	var picture bytes.Buffer
@@ -124,6 +126,6 @@ func TestPredictStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(out.written, []int{100, 100, 30}) || !slices.Equal(out.known, []int{100, 200, 230}) {
-		t.Errorf("%d images were classified when %d were known", out.written, out.known)
+		t.Errorf("%d images were classified when %d had been found", out.written, out.known)
 	}
 }

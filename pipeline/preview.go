@@ -26,7 +26,7 @@ type previewOptions struct {
 	gif      bool
 }
 
-// The most images of a preview, and the most that are made of one source.
+// The greatest numbers of images in a preview, and of variants of one source.
 const (
 	mostPreviews = 999
 	mostVariants = 20
@@ -36,18 +36,19 @@ func newPreviewCommand() *cobra.Command {
 	var opts previewOptions
 	cmd := &cobra.Command{
 		Use:   "preview --out DIR",
-		Short: "Show what augmentation makes of the training images",
-		Long: `Show what the augmentation of an experiment makes of its first training images:
-variant after variant, what the first, the second, … epoch of a training with the
-same seed sees. In DIR come sheet.png, with the drawn parameters below each picture,
-NNN-source.png and NNN-augmented.png, and last manifest.json with the plans.
+		Short: "Show how augmentation changes the training images",
+		Long: `Show how the augmentation of an experiment changes its first training images. The
+variants of an image are those that the first, the second, … epoch of a run with the
+same seed sees. The command writes into DIR: sheet.png, with the drawn parameters below
+each picture, NNN-source.png and NNN-augmented.png, and last manifest.json with the
+plans.
 
-With --image the source is a picture of your own; one of more than
-1024 pixels a side is reduced. With --plan the plans are those of a manifest, or
-of a list of plans, and are applied again exactly: to --image, else to the
-sources that the manifest names beside it, else to the training images.
+With --image the source is a picture of your own, which is reduced to at most 1024 pixels
+on each side. With --plan the plans are read from a manifest, or from a list of plans,
+and applied again exactly: to --image if it is given, otherwise to the sources that the
+manifest names in its folder, otherwise to the training images.
 
-An earlier preview in DIR is replaced, unless it is what is read.
+An earlier preview in DIR is replaced, unless its files are inputs of this one.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,10 +59,10 @@ An earlier preview in DIR is replaced, unless it is what is read.
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "directory for the pictures (required)")
 	flags.IntVar(&opts.count, "count", 24, "augmented images to make")
-	flags.IntVar(&opts.variants, "variants", 4, "images to make of one source, and in one line of the sheet")
-	flags.Uint64Var(&opts.seed, "seed", 0, "draw other plans than the experiment's seed does")
-	flags.StringVar(&opts.image, "image", "", "augment this picture, a JPEG, PNG, GIF, BMP or WebP file")
-	flags.StringVar(&opts.plan, "plan", "", "apply the plans of this manifest.json or JSON list of plans")
+	flags.IntVar(&opts.variants, "variants", 4, "images to make from one source, and pictures in one line of the sheet")
+	flags.Uint64Var(&opts.seed, "seed", 0, "seed of the plans (default: the experiment's)")
+	flags.StringVar(&opts.image, "image", "", "picture to augment, a JPEG, PNG, GIF, BMP or WebP file")
+	flags.StringVar(&opts.plan, "plan", "", "manifest.json, or JSON file with a list of plans, to apply")
 	flags.BoolVar(&opts.gif, "gif", false, "also write an animation, preview.gif")
 	return cmd
 }
@@ -110,10 +111,10 @@ func runPreview(ctx context.Context, opts *previewOptions, seeded bool, stdout, 
 // picture is an image that plans are applied to.
 type picture struct {
 	label         string
-	path          string // empty for one of the data
+	path          string // empty for an image of the data set
 	pixels        []uint8
 	height, width int
-	// cut reads a part of the original, of a photograph that is read when it is asked for.
+	// cut reads a part of the original, if the data set streams; otherwise nil.
 	cut func(dst []uint8, choose func(height, width int) image.Rectangle) error
 }
 
@@ -121,13 +122,13 @@ type picture struct {
 type preview struct {
 	source picture
 	plan   augment.Plan
-	// cropped are the pixels that the plan is applied to, where they are the part crop of
-	// the original; else nil.
+	// cropped are the pixels that the plan is applied to if they are the part crop of the
+	// original; otherwise nil.
 	cropped []uint8
 	crop    augment.Crop
 }
 
-// newPreview is the preview of what an epoch makes of a picture.
+// newPreview returns the preview of a picture as an epoch changes it.
 func newPreview(source picture, recipe *augment.Recipe, seed, epoch uint64, index int) (p preview, err error) {
 	p = preview{source: source, plan: recipe.PlanFor(seed, epoch, index, source.height, source.width)}
 	if source.cut == nil || !recipe.Crops() {
@@ -142,7 +143,7 @@ func newPreview(source picture, recipe *augment.Recipe, seed, epoch uint64, inde
 	return p, err
 }
 
-// make says which plan is applied to which picture.
+// make returns the previews: which plan is applied to which picture.
 func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe *augment.Recipe, stderr io.Writer) ([]preview, error) {
 	switch {
 	case o.plan != "":
@@ -175,7 +176,7 @@ func (o *previewOptions) make(ctx context.Context, e *configs.Experiment, recipe
 	return previews, nil
 }
 
-// makePlanned follows the plans of a file.
+// makePlanned makes the previews from the plans in a file.
 func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment, stderr io.Writer) ([]preview, error) {
 	planned, err := readPlans(o.plan)
 	if err != nil {
@@ -192,8 +193,8 @@ func (o *previewOptions) makePlanned(ctx context.Context, e *configs.Experiment,
 	return previews, nil
 }
 
-// plannedSources returns the pictures for plans, which take turns if there
-// are fewer.
+// plannedSources returns the pictures for the plans. If there are fewer pictures than
+// plans, they are used in turns.
 func (o *previewOptions) plannedSources(ctx context.Context, e *configs.Experiment, planned []manifestEntry, stderr io.Writer) ([]picture, error) {
 	switch {
 	case o.image != "":

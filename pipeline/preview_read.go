@@ -19,7 +19,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// maxPictureSide is what a picture of one's own is reduced to.
+// maxPictureSide is the greatest side of a picture from --image; larger ones are reduced.
 const maxPictureSide = 1024
 
 // readPicture reads an image file, turned upright.
@@ -66,11 +66,11 @@ type manifestEntry struct {
 	Source    string       `json:"source"`
 	Augmented string       `json:"augmented"`
 	Plan      augment.Plan `json:"plan"`
-	// Crop is the part of the photograph that the source is, in its pixels.
+	// Crop is the part of the photograph that the source shows, in pixels of the photograph.
 	Crop augment.Crop `json:"crop,omitzero"`
 }
 
-// whole is the plan with the crop.
+// whole returns the plan together with the crop.
 func (e manifestEntry) whole() augment.Plan {
 	plan := e.Plan
 	if !e.Crop.Empty() {
@@ -79,11 +79,11 @@ func (e manifestEntry) whole() augment.Plan {
 	return plan
 }
 
-// maxPlanFile bounds what is read of a file of plans.
+// maxPlanFile is the greatest size of a file of plans in bytes.
 const maxPlanFile = 16 << 20
 
-// readPlans reads a manifest, or a list of plans, of at least one and at most
-// mostPreviews.
+// readPlans reads a manifest or a list of plans, with at least one and at most
+// mostPreviews entries.
 func readPlans(path string) ([]manifestEntry, error) {
 	data, err := durable.ReadPlain(path, maxPlanFile)
 	if err != nil {
@@ -102,13 +102,13 @@ func readPlans(path string) ([]manifestEntry, error) {
 			return nil, cli.BadDataf("read plans %q: item %d: %w", path, i, err)
 		}
 		if (entries[i].Source == "") != (entries[0].Source == "") {
-			return nil, cli.BadDataf("read plans %q: item %d: some items have a source, and some have none", path, i)
+			return nil, cli.BadDataf("read plans %q: item %d: either all items must have a source, or none", path, i)
 		}
 	}
 	return entries, nil
 }
 
-// readPlan reads an entry of a manifest, or a plan alone.
+// readPlan reads an entry of a manifest, or only a plan.
 func readPlan(item []byte, entry *manifestEntry) error {
 	var named struct {
 		Plan json.RawMessage `json:"plan"`
@@ -124,12 +124,12 @@ func readPlan(item []byte, entry *manifestEntry) error {
 	return d.Decode(entry)
 }
 
-// readSources reads the sources that a manifest names beside it.
+// readSources reads the sources that a manifest names, from the manifest's folder.
 func readSources(manifest string, entries []manifestEntry) ([]picture, error) {
 	pictures := make([]picture, len(entries))
 	for i, entry := range entries {
 		if !filepath.IsLocal(entry.Source) {
-			return nil, cli.BadDataf("read plans %q: item %d: source %q is not beside it", manifest, i, entry.Source)
+			return nil, cli.BadDataf("read plans %q: item %d: source %q is not in the folder of this file", manifest, i, entry.Source)
 		}
 		p, err := readPicture(filepath.Join(filepath.Dir(manifest), entry.Source))
 		if errors.Is(err, os.ErrNotExist) {

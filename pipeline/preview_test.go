@@ -12,7 +12,7 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// countdown is a context that is cancelled after it was looked at so many times.
+// countdown is a context that is cancelled after left calls of Err.
 type countdown struct {
 	context.Context
 	left int
@@ -26,7 +26,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// filesIn are the names and the contents of what is in dir.
+// filesIn returns the contents of the files in dir by their names.
 func filesIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -44,8 +44,8 @@ func filesIn(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// TestPreviewInterrupted interrupts a preview at each of its pictures and in its
-// animation: an earlier one stays as it was, and nothing of a new one.
+// TestPreviewInterrupted interrupts a preview at each of its pictures and in its animation:
+// an earlier preview stays unchanged, and nothing of the new one is left.
 func TestPreviewInterrupted(t *testing.T) {
 	earlier, later := filepath.Join(t.TempDir(), "earlier"), filepath.Join(t.TempDir(), "later")
 	preview := func(ctx context.Context, dir string, count int) error {
@@ -66,7 +66,7 @@ func TestPreviewInterrupted(t *testing.T) {
 			break
 		}
 		if !errors.Is(err, context.Canceled) || !reflect.DeepEqual(filesIn(t, earlier), before) {
-			t.Fatalf("after %d looks: error %v, or the earlier preview is another", looks, err)
+			t.Fatalf("after %d looks: error %v, or the earlier preview has changed", looks, err)
 		}
 		if err := preview(&countdown{t.Context(), looks}, later, 3); !errors.Is(err, context.Canceled) {
 			t.Fatalf("after %d looks: error %v", looks, err)

@@ -30,7 +30,7 @@ const (
 func sourceName(i int) string    { return fmt.Sprintf("%03d-source.png", i) }
 func augmentedName(i int) string { return fmt.Sprintf("%03d-augmented.png", i) }
 
-// previewFiles are the names of the files of a preview of so many images, its
+// previewFiles returns the names of the files of a preview with that many images, the
 // manifest first.
 func previewFiles(images int) []string {
 	names := []string{manifestName, sheetName, animationName}
@@ -40,8 +40,8 @@ func previewFiles(images int) []string {
 	return names
 }
 
-// writePreviews makes the preview in a directory of its own and moves it to --out
-// when it is whole.
+// writePreviews makes the preview in a temporary directory and moves it to --out when it
+// is complete.
 func writePreviews(ctx context.Context, opts *previewOptions, previews []preview) (err error) {
 	earlier, err := refusePreview(opts, previews)
 	if err != nil {
@@ -56,7 +56,7 @@ func writePreviews(ctx context.Context, opts *previewOptions, previews []preview
 			os.Remove(opts.out)
 		}
 	}()
-	// What a killed process was making. No one makes a preview for an hour.
+	// Remove what killed processes left behind. No preview takes an hour to make.
 	if err := durable.RemoveLeftovers(opts.out, time.Hour); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func makePreviews(ctx context.Context, dir string, opts *previewOptions, preview
 			return err
 		}
 		manifest[i] = entry
-		if p.cropped != nil { // rows are of one photograph, whatever is cut out of it
+		if p.cropped != nil { // a row shows the whole photograph as its source
 			if source, err = augment.ToImage(p.source.pixels, p.source.height, p.source.width); err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func makePreviews(ctx context.Context, dir string, opts *previewOptions, preview
 	return durable.WriteFile(filepath.Join(dir, manifestName), func(w io.Writer) error { return cli.PrintJSON(w, manifest) })
 }
 
-// images returns the picture before and after.
+// images returns the picture before and after augmentation.
 func (p *preview) images(space *augment.Workspace) (source, augmented *image.NRGBA, err error) {
 	s := p.source
 	if p.cropped != nil {
@@ -125,8 +125,8 @@ func (p *preview) images(space *augment.Workspace) (source, augmented *image.NRG
 	return source, augmented, err
 }
 
-// addToRows puts an image beside the one before it if both are of one source,
-// and into a new row otherwise.
+// addToRows adds an image to the last row if both have the same source, and otherwise to
+// a new row.
 func addToRows(rows []sheet.Row, variants int, entry manifestEntry, source, augmented *image.NRGBA) []sheet.Row {
 	variant := sheet.Variant{Image: augmented, Caption: sheet.Caption(entry.whole())}
 	if n := len(rows); n > 0 {
@@ -139,7 +139,7 @@ func addToRows(rows []sheet.Row, variants int, entry manifestEntry, source, augm
 	return append(rows, sheet.Row{Label: entry.Label, Source: source, Variants: []sheet.Variant{variant}})
 }
 
-// writeSheets writes sheet.png, and preview.gif if it is asked for.
+// writeSheets writes sheet.png and, if animated is true, preview.gif.
 func writeSheets(ctx context.Context, dir string, rows []sheet.Row, animated bool) error {
 	drawn, err := sheet.Draw(rows)
 	if err != nil {
@@ -159,12 +159,12 @@ func writePNG(path string, picture image.Image) error {
 	return durable.WriteFile(path, func(w io.Writer) error { return png.Encode(w, picture) })
 }
 
-// refusePreview refuses a directory with anything that the preview must not
-// replace, and returns of how many images the preview in it is.
+// refusePreview refuses a directory with files that the preview must not replace, and
+// returns how many images the earlier preview in it has.
 func refusePreview(opts *previewOptions, previews []preview) (earlier int, err error) {
 	entries, err := readPlans(filepath.Join(opts.out, manifestName))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, cli.BadUsagef("--out %q holds something else than a preview: %w", opts.out, err)
+		return 0, cli.BadUsagef("--out %q contains something other than a preview: %w", opts.out, err)
 	}
 	inputs := []string{opts.plan}
 	for _, p := range previews {
@@ -174,8 +174,8 @@ func refusePreview(opts *previewOptions, previews []preview) (earlier int, err e
 	return len(entries), cli.RefuseDirectory("out", opts.out, names, slices.Compact(inputs)...)
 }
 
-// removePreview removes a preview of so many images, 0 if there is none: its
-// manifest first, so that what is left is not taken for a whole one.
+// removePreview removes a preview with that many images, 0 if there is none. It removes the
+// manifest first, so that the rest does not look like a complete preview.
 func removePreview(dir string, images int) error {
 	if images == 0 {
 		return nil
@@ -188,14 +188,14 @@ func removePreview(dir string, images int) error {
 	return nil
 }
 
-// movePreview moves a preview of so many images from one directory into another,
-// its manifest last.
+// movePreview moves a preview with that many images from one directory into another, its
+// manifest last.
 func movePreview(from, to string, images int) error {
 	names := previewFiles(images)
 	for _, name := range append(names[1:], names[0]) {
 		err := os.Rename(filepath.Join(from, name), filepath.Join(to, name))
 		if name == animationName && errors.Is(err, os.ErrNotExist) {
-			continue // was not asked for
+			continue // there is none without --gif
 		}
 		if err != nil {
 			return err

@@ -32,30 +32,30 @@ func newReportCommand() *cobra.Command {
 	var opts reportOptions
 	cmd := &cobra.Command{
 		Use:   "report DIR | report --compare A B...",
-		Short: "Show accuracy against batch size: table, figures, page",
+		Short: "Show accuracy against batch size as a table, figures and a page",
 		Long: `Print the accuracy of each condition at each batch size, and where each
-condition falls off, from the histories of the sweep in DIR. Runs that are
-missing, under way or failed are shown as such, so that it can be asked at any
-time. DIR can be a single run, too, whose page leads with its curves.
+condition falls off, from the histories of the sweep in DIR. Runs that are missing,
+unfinished or failed are marked, so that you can print the report at any time. DIR can
+also be a single run; its page begins with its curves.
 
-These files are written into DIR, or where --out says:
-  report.html                 all of it, for any browser, without network
+These files are written into DIR, or into the directory of --out:
+report.html                 everything, for any browser, without network access
   accuracy.png, accuracy.svg  accuracy against batch size
   curves.png                  loss and accuracy against epochs
   summary.csv                 one row for each condition and batch size
   da_type_<condition>.json    {batch size: {loss, acc, val_loss, val_acc}}, and
-                              .pkl for Python, of the lowest seed that is done,
-                              or if none is, that has finished an epoch
+  .pkl for Python, of the lowest seed that is complete
+  or, if none is, that has finished an epoch
   tensorboard/                the histories as TensorBoard events
-A run that was trained without a condition has the experiment's name in its place.
+A run without a condition is shown with the name of its experiment instead.
 
---watch renews the page and the TensorBoard files while a run or a sweep goes on,
-at most every 5 s, or as --every says, and writes the others when no run is under
-way or missing any more. Ctrl-C ends it before that, and the training goes on.
-Open the page once: the browser loads it again by itself.
+--watch updates the page and the TensorBoard files while a run or a sweep is running,
+at most every 5 s or as often as --every says. It writes the other files when no run is
+unfinished or missing any more. Ctrl-C ends it earlier; the training continues. Open
+the page once: the browser reloads it by itself.
 
---compare prints the settings that differ between sweeps, or runs, and the
-difference of each to the first, cell by cell. It writes no files.
+--compare prints the settings that differ between sweeps, or runs, and how each differs
+from the first, cell by cell. It writes no files.
 ` + cli.ExitHelp,
 		Example: `  pipeline report runs/study
   pipeline report runs/study --json --drop 1
@@ -81,24 +81,24 @@ difference of each to the first, cell by cell. It writes no files.
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&opts.compare, "compare", false, "compare directories instead: the first with each of the others")
-	flags.BoolVar(&opts.watch, "watch", false, "renew page and TensorBoard files until all runs are done")
-	flags.DurationVar(&opts.every, "every", 5*time.Second, "least time between two renewals of --watch")
+	flags.BoolVar(&opts.compare, "compare", false, "compare the first directory with each of the others")
+	flags.BoolVar(&opts.watch, "watch", false, "update the page and the TensorBoard files until all runs are done")
+	flags.DurationVar(&opts.every, "every", 5*time.Second, "shortest time between two updates of --watch")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.StringVar(&opts.out, "out", "", "directory to write the files into (default DIR)")
-	flags.Float64Var(&opts.drop, "drop", report.DefaultDrop, "percentage points below its best at which a condition has fallen off")
+	flags.Float64Var(&opts.drop, "drop", report.DefaultDrop, "a condition has fallen off if it is this many percentage points below its best")
 	return cmd
 }
 
-// check refuses flags that do not go together, and what is out of range.
+// check refuses flags that contradict each other, and values out of range.
 func (o *reportOptions) check(flags *pflag.FlagSet) error {
 	switch {
 	case o.compare && (flags.Changed("out") || flags.Changed("drop")):
-		return cli.BadUsage(errors.New("--compare: it writes no files and has no table: leave out --out and --drop"))
+		return cli.BadUsage(errors.New("--compare writes no files and no table: leave out --out and --drop"))
 	case o.compare && o.watch:
-		return cli.BadUsage(errors.New("--compare: it writes no files that --watch could renew: leave out one of the two"))
+		return cli.BadUsage(errors.New("--compare writes no files that --watch could update: leave out one of the two"))
 	case flags.Changed("every") && !o.watch:
-		return cli.BadUsage(errors.New("--every: it is for --watch, which is not given"))
+		return cli.BadUsage(errors.New("--every needs --watch"))
 	case o.every < time.Second:
 		return cli.BadUsagef("--every: %v is less than 1 s", o.every)
 	case !(o.drop >= 0 && o.drop <= 100):
@@ -123,7 +123,7 @@ func runReport(opts *reportOptions, dir string, stdout, stderr io.Writer) error 
 	return errors.Join(opts.print(sweep, stdout), unwritten)
 }
 
-// hint adds to an error of writing into dir what can be done about it.
+// hint adds advice to an error of writing into dir.
 func (o *reportOptions) hint(dir string, err error) error {
 	if err == nil || o.out != "" || !cli.IsAny[*report.WriteError](err) {
 		return err
@@ -139,20 +139,20 @@ func (o *reportOptions) print(sweep *report.Sweep, stdout io.Writer) error {
 	return table.WriteText(stdout)
 }
 
-// runWatch renews the report until all runs have ended, then prints the table.
+// runWatch updates the report until all runs have ended, and then prints the table.
 func runWatch(ctx context.Context, opts *reportOptions, dir string, stdout, stderr io.Writer) error {
 	if err := cli.RefuseDirectory("out", opts.out, nil); err != nil {
 		return err
 	}
 	out := cmp.Or(opts.out, dir)
-	told := false
+	announced := false
 	watch := report.Watch{
 		Dir: dir, Out: out, DropPoints: opts.drop, Interval: opts.every,
 		Renewed: func(s *report.Sweep) {
-			if !told {
-				fmt.Fprintf(stderr, "the page is %s, and is renewed until all runs are done; Ctrl-C ends this before\n", filepath.Join(out, "report.html"))
+			if !announced {
+				fmt.Fprintf(stderr, "the page is %s; it is updated until all runs are done (Ctrl-C ends this earlier)\n", filepath.Join(out, "report.html"))
 			}
-			told = true
+			announced = true
 			fmt.Fprintf(stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), s.Progress())
 		},
 	}
@@ -179,7 +179,7 @@ func runCompare(opts *reportOptions, dirs []string, stdout io.Writer) error {
 	return comparison.WriteText(stdout)
 }
 
-// writeReport is what a sweep ends with.
+// writeReport writes the report at the end of a sweep.
 func writeReport(dir string, asJSON bool, stdout, stderr io.Writer) error {
 	return runReport(&reportOptions{drop: report.DefaultDrop, json: asJSON}, dir, stdout, stderr)
 }

@@ -30,7 +30,7 @@ func newRuntimeCommand() *cobra.Command {
 	return cmd
 }
 
-// runtimeOptions are what both subcommands know; flags win over the
+// runtimeOptions are the flags of both subcommands. They override the
 // configuration.
 type runtimeOptions struct {
 	config  string
@@ -44,12 +44,12 @@ type runtimeOptions struct {
 
 func (o *runtimeOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.config, "config", "", "experiment whose runtime section to use")
+	flags.StringVar(&o.config, "config", "", "experiment, a YAML file; its section runtime is used")
 	flags.StringArrayVar(&o.set, "set", nil, "override one setting, section.key=value (repeatable)")
 	flags.StringVar(&o.device, "device", "", "cpu or cuda (default: runtime.device of the configuration)")
 }
 
-// resolve is what the configuration and the flags ask for.
+// resolve returns the library that the configuration and the flags ask for.
 func (o *runtimeOptions) resolve(progress io.Writer) (library.Options, error) {
 	experiment, err := configs.Load(o.config, o.set)
 	if err != nil {
@@ -78,15 +78,15 @@ func newRuntimeInstallCommand() *cobra.Command {
 		Long: `Put the ONNX Runtime library into the cache, where every command finds it.
 
 Without --from, the build that onnxlab pins is fetched with the Maven client,
-mvn, and checked against its SHA-256. Training does this by itself when there
-is no library yet. With --from, nothing is fetched: FILE is a jar, a zip, a tgz,
-a shared library, or a folder that holds one. A library that is not the pinned
-build is accepted if its training API answers, and is then used until install
-is called without --from.
+mvn, and checked against its SHA-256. Training does this automatically if there
+is no library yet. With --from, nothing is fetched: it names a jar, a zip, a tgz,
+a shared library, or a folder that contains one. A library that is not the pinned
+build is accepted if it has the training API, and is then used until you run install
+without --from.
 
-With --jpeg it is libjpeg-turbo that is put into its cache, which decodes JPEG
-images three times as fast as Go does. Training on photographs fetches it by itself
-where data.decoder asks for it.
+With --jpeg, libjpeg-turbo is put into its cache instead. It decodes JPEG images
+three times as fast as Go does. Training on photographs fetches it automatically if
+data.decoder asks for it.
 ` + cli.ExitHelp,
 		Args: cli.CheckArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -95,7 +95,7 @@ where data.decoder asks for it.
 	}
 	opts.addFlags(cmd)
 	cmd.Flags().StringVar(&opts.from, "from", "", "file or folder to install instead of fetching")
-	cmd.Flags().BoolVar(&opts.jpeg, "jpeg", false, "install libjpeg-turbo, which decodes JPEG images, instead")
+	cmd.Flags().BoolVar(&opts.jpeg, "jpeg", false, "install libjpeg-turbo, which decodes JPEG images, instead of ONNX Runtime")
 	return cmd
 }
 
@@ -128,12 +128,12 @@ func installJPEG(ctx context.Context, opts *runtimeOptions, stdout, stderr io.Wr
 	return err
 }
 
-// runtimeInfo is what is told of all native libraries.
+// runtimeInfo describes all native libraries.
 type runtimeInfo struct {
 	library.Info
 	// JPEG decodes JPEG images; nil if Go's own decoder does.
 	JPEG *jpegturbo.Library `json:"jpeg"`
-	// JPEGError says why there is none, if one was to be used.
+	// JPEGError says why libjpeg-turbo cannot be used although it is installed.
 	JPEGError string `json:"jpeg_error,omitempty"`
 	// Processor is empty if the system does not name it. Kernels is the instruction set of
 	// onnxlab's kernels; empty if ONNX Runtime's own do the work.
@@ -158,7 +158,7 @@ func (i *runtimeInfo) describeJPEG(ctx context.Context) {
 	}
 }
 
-// jpegText says what decodes JPEG images.
+// jpegText returns a text that says what decodes JPEG images.
 func (i *runtimeInfo) jpegText() string {
 	switch {
 	case i.JPEG != nil:
@@ -194,8 +194,8 @@ the environment variable ` + library.EnvLibrary + `; the cache.
 	return cmd
 }
 
-// runRuntimeInfo prints what is known also of a library that cannot be used,
-// and then fails.
+// runRuntimeInfo prints what is known even if the library cannot be used, and then
+// returns an error.
 func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer) error {
 	options, err := opts.resolve(nil)
 	if err != nil {
@@ -220,7 +220,7 @@ func runRuntimeInfo(ctx context.Context, opts *runtimeOptions, stdout io.Writer)
 	return err
 }
 
-// try makes a session on the device: the libraries may all be there, and no device.
+// try makes a session on the device: all libraries may be there, but no GPU.
 func try(path string, device configs.Device) error {
 	if err := library.Open(path); err != nil {
 		return err
@@ -228,7 +228,7 @@ func try(path string, device configs.Device) error {
 	return errors.Join(session.Check(session.Options{Device: device}), library.Close())
 }
 
-// writeRuntimeInfo prints info as a table, leaving out what is not known.
+// writeRuntimeInfo prints info as a table and leaves out what is not known.
 func writeRuntimeInfo(w io.Writer, info runtimeInfo) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
@@ -267,14 +267,14 @@ func yesNo(yes bool) string {
 func cudaText(info library.Info) string {
 	switch libraries := info.CUDALibraries; {
 	case libraries.Provider == "":
-		return "no, this library is for the CPU alone"
+		return "no, this library is only for the CPU"
 	case len(libraries.Missing) > 0:
 		return "no, this machine lacks " + strings.Join(libraries.Missing, ", ")
 	}
 	return yesNo(info.CUDA)
 }
 
-// gpuTexts is a text for each GPU, or one that says that there are none.
+// gpuTexts returns a text for each GPU, or one that says that there are none.
 func gpuTexts(info library.Info) []string {
 	if info.GPUError != "" {
 		return []string{"none found: " + info.GPUError}

@@ -14,20 +14,20 @@ import (
 
 var record = flag.Bool("record", false, "write configs/testdata/smoke-history.csv anew")
 
-// How far a history may be from the recorded one: processors round
-// differently. Another number of threads moves the losses by 5e-8, another
-// momentum (0.88) by 1e-3, the other geometry of augmentation by 2e-3.
+// How much a history may differ from the recorded one, because processors round
+// differently. For comparison, a different number of threads changes the losses by 5e-8, a
+// different momentum (0.88) by 1e-3, and the other geometry of augmentation by 2e-3.
 const (
 	lossTolerance     = 2e-5  // relative
 	accuracyTolerance = 0.004 // of one in 256 validation images
 )
 
 // TestSmokeHistory trains configs/smoke.yaml and compares its history with the
-// recorded one. After a change that is meant to change it,
+// recorded one. After a change that is meant to alter the history,
 //
 //	go test ./pipeline -count=1 -run TestSmokeHistory -record
 //
-// records it anew.
+// records it again.
 func TestSmokeHistory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "smoke")
 	opts := &trainOptions{ExperimentFlags: cli.ExperimentFlags{Config: filepath.Join("..", "configs", "smoke.yaml")}, out: dir}
@@ -72,7 +72,7 @@ func readHistory(t *testing.T, path string) []rundir.Epoch {
 	return history
 }
 
-// recordHistory keeps the run's history, without what its speed was.
+// recordHistory records the run's history without its timings.
 func recordHistory(t *testing.T, dir, path string) {
 	t.Helper()
 	history := readHistory(t, rundir.Layout{Dir: dir}.History())

@@ -44,22 +44,22 @@ with every seed of its section "sweep", each in a run directory
 <condition>/<batch size> (with /seed-<n> when there are several seeds), then
 write the report: see "pipeline report".
 
-Each cell is a process of its own. One that fails is marked, its messages are in
-train.log of its directory, and the others go on. Once they and the report are
-done, the sweep then ends with status 1, and --resume tries again what failed.
-Interrupted by Ctrl-C, the sweep saves the state of the cells under way;
---resume goes on from there.
+Each cell runs in a process of its own. If one fails, it is marked as failed, its
+messages are in train.log in its directory, and the others continue. When they and the
+report are done, the sweep ends with status 1; --resume tries the failed cells again.
+If you interrupt the sweep with Ctrl-C, running cells save their state, and --resume
+continues from there.
 
-With --from every cell begins with the parameters of a run, a model or a
-checkpoint, as by train --from. The sweep keeps a copy of them, and goes on with
-that.
+With --from, every cell begins with the parameters of a run, a model or a
+checkpoint, as with train --from. The sweep keeps a copy of them, which it uses when
+it is resumed.
 
-What is possible, but may not be meant, is told once for all cells, in lines that
-begin with "note:" (see "pipeline config check").
+Settings that are possible but may be mistakes are named once for all cells, in lines
+that begin with "note:" (see "pipeline config check").
 
---dry-run prints the cells, with the time and the memory that they will take. It
-measures 3 to 50 training steps of each batch size for that, which takes seconds
-for the quickstart and, on two cores, minutes for the study.
+--dry-run prints the cells with the time and the memory that they will take. To
+estimate these, it measures 3 to 50 training steps of each batch size, which takes
+seconds for the quickstart and, on two cores, minutes for the study.
 ` + clusterHelp + cli.ExitHelp,
 		Example: `  pipeline sweep --config configs/quickstart.yaml
   pipeline sweep --config configs/study.yaml --set data.path=cifar --dry-run
@@ -78,24 +78,24 @@ for the quickstart and, on two cores, minutes for the study.
 	opts.FromFlags.Add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.out, "out", "", "sweep directory (default runs/<name>)")
-	flags.BoolVar(&opts.resume, "resume", false, "go on with the sweep in the directory")
-	flags.BoolVar(&opts.dryRun, "dry-run", false, "measure a few steps, and print what would be run and how long it would take")
+	flags.BoolVar(&opts.resume, "resume", false, "resume the sweep in the directory")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "measure a few steps, and print the cells and how long they would take")
 	flags.BoolVar(&opts.json, "json", false, "print the report's table as JSON")
-	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at once (default: as many as there are cores for their runtime.threads; on a cluster, as many as it has room for)")
+	flags.IntVar(&opts.jobs, "jobs", 0, "cells to run at the same time (default: as many as the cores have room for with runtime.threads each; on a cluster, as many as it has room for)")
 	opts.add(cmd)
 	return cmd
 }
 
-// experiment returns the experiment and the sweep directory. A file that is about
-// a single run is refused: it gives no sweep, and the default's, the study's,
-// would go on for days. So are cells that the settings do not allow.
+// experiment returns the experiment and the sweep directory. It refuses a file without
+// a section sweep: the default, the sweep of the study, would run for days. It also
+// refuses cells with settings that are not allowed.
 func (o *sweepOptions) experiment() (*configs.Resolved, string, error) {
 	r, dir, err := o.Follow(o.resume, o.out)
 	if err != nil {
 		return nil, "", err
 	}
 	if o.Config != "" && !r.GivesSweep() {
-		return nil, "", cli.BadUsagef("%s has no section sweep: train it with 'pipeline train', or say what to sweep, as by --set sweep.batch_sizes=128,256", o.Config)
+		return nil, "", cli.BadUsagef("%s has no section sweep: train it with 'pipeline train', or say what to sweep, for example with --set sweep.batch_sizes=128,256", o.Config)
 	}
 	if _, err := r.Cells(); err != nil {
 		return nil, "", err
@@ -108,7 +108,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return cli.BadUsagef("--jobs: %d is negative", opts.jobs)
 	}
 	if opts.json && opts.dryRun {
-		return cli.BadUsage(errors.New("--json: a dry run makes no report: leave out one of the two"))
+		return cli.BadUsage(errors.New("--json prints the report, but --dry-run makes none: leave out one of the two"))
 	}
 	if err := opts.check(); err != nil {
 		return err
@@ -121,7 +121,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if opts.on != onLocal {
 		return runCluster(ctx, opts, plan, resolved, stdout, stderr)
 	}
-	// Once here, and not in every cell.
+	// Fetch the data once here instead of in every cell.
 	if err := source.Fetch(ctx, experiment.Data, stderr); err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 		return dryRun(ctx, plan, resolved, command, opts.jobs, stdout, stderr)
 	}
 	if experiment.Runtime.Device.Traits().Tried {
-		// Better once here than in every cell.
+		// Try the device once here instead of in every cell.
 		if _, err := command.output(ctx, "runtime", "info", "--device", string(experiment.Runtime.Device)); err != nil {
 			return err
 		}
@@ -154,16 +154,16 @@ func runSweep(ctx context.Context, opts *sweepOptions, stdout, stderr io.Writer)
 	if command.from = plan.FromFile(); command.from != "" {
 		cli.WriteNotes(stderr, []string{fmt.Sprintf("the cells begin with the parameters of %s", plan.From)})
 	}
-	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(0))) // here, and not for every cell
+	cli.WriteNotes(stderr, cli.NoteLines(resolved.SweepNotes(0))) // once here instead of for every cell
 	unfinished, err := trainCells(ctx, plan, opts, command, stderr)
 	if err != nil {
 		return errors.Join(err, release())
 	}
 	err = writeReport(plan.Root, opts.json, stdout, stderr)
-	return errors.Join(err, release(), opts.failure(plan, unfinished)) // the last line is what to do next
+	return errors.Join(err, release(), opts.failure(plan, unfinished)) // the last line says what to do next
 }
 
-// plan lays out the sweep, and checks what can be told without its images.
+// plan makes the plan of the sweep, and checks everything that does not need its images.
 func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, error) {
 	resolved, root, err := o.experiment()
 	if err != nil {
@@ -185,9 +185,9 @@ func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, e
 	if err != nil {
 		return nil, nil, err
 	}
-	told := stderr
+	notes := stderr
 	if o.dryRun {
-		told = io.Discard // it reads the images, and tells of them then
+		notes = io.Discard // a dry run reads the images and prints their notes then
 	}
 	if plan.From, err = o.Read(); err != nil {
 		return nil, nil, err
@@ -195,10 +195,10 @@ func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, e
 	if err := checkFrom(plan, plan.From); err != nil {
 		return nil, nil, err
 	}
-	return plan, resolved, cli.NoteData(experiment.Data, told) // here, and not in every cell
+	return plan, resolved, cli.NoteData(experiment.Data, notes) // once here instead of in every cell
 }
 
-// claim claims the sweep's directory, of which the launchers must have no cells.
+// claim claims the sweep's directory. None of the launchers in others may have cells of it.
 func (o *sweepOptions) claim(ctx context.Context, plan *sweep.Plan, others ...sweep.Launcher) (release func() error, err error) {
 	if release, err = plan.Claim(o.resume); err != nil {
 		return nil, err
@@ -209,8 +209,8 @@ func (o *sweepOptions) claim(ctx context.Context, plan *sweep.Plan, others ...sw
 	return release, nil
 }
 
-// parallelCells is how many cells the cores have threads for. A cell on a
-// GPU has it for itself, and so has one of all threads the cores.
+// parallelCells returns how many cells can run at the same time on the cores. A cell that
+// uses a GPU or all threads runs alone.
 func parallelCells(r configs.Runtime, cores int) int {
 	if r.Device.Traits().Exclusive || r.Threads == 0 {
 		return 1
@@ -218,7 +218,7 @@ func parallelCells(r configs.Runtime, cores int) int {
 	return max(cores/r.Threads, 1)
 }
 
-// unfinished are the cells of a sweep that failed, and those that were in use.
+// unfinished are the cells of a sweep that failed, and those that other processes use.
 type unfinished struct{ failed, busy []sweep.Cell }
 
 // trainCells runs the cells and returns those that were not finished.
@@ -241,7 +241,7 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	_, err = launcher.Submit(ctx, plan, plan.Cells)
 	outcome := launcher.Outcome
 	if err != nil {
-		return left, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\ngo on with: %s", outcome.Done+outcome.Skipped, len(plan.Cells),
+		return left, &interruptedError{err, fmt.Sprintf("interrupted: %d of %d cells are done\nresume with: %s", outcome.Done+outcome.Skipped, len(plan.Cells),
 			opts.ResumeCommand("sweep", plan.Root))}
 	}
 	fmt.Fprintf(stderr, "%d cells trained in %s, %d were complete, %d failed\n",
@@ -249,26 +249,26 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 	return left, nil
 }
 
-// failure tells in one line how many cells of the sweep failed and what to do
-// next. It is nil if none did.
+// failure returns an error that says in one line how many cells failed and what to do
+// next. It is nil if all cells are complete.
 func (o *sweepOptions) failure(plan *sweep.Plan, left unfinished) error {
 	next := o.ResumeCommand("sweep", plan.Root)
 	if len(left.failed) == 0 {
 		if len(left.busy) == 0 {
 			return nil
 		}
-		return cli.InUse(fmt.Sprintf("%d of %d cells were in use by other processes: see %s, and go on once they have ended with: %s",
+		return cli.InUse(fmt.Sprintf("%d of %d cells were in use by other processes: see %s, and once these have ended, resume with: %s",
 			len(left.busy), len(plan.Cells), left.busy[0].Log(), next))
 	}
 	which := ""
 	if len(left.failed) > 1 {
 		which = " for the first of them"
 	}
-	return cli.EndsFailed(fmt.Sprintf("%d of %d cells failed: see %s%s, mend the cause, then go on with: %s",
+	return cli.EndsFailed(fmt.Sprintf("%d of %d cells failed: see %s%s, fix the cause, then resume with: %s",
 		len(left.failed), len(plan.Cells), left.failed[0].Log(), which, next))
 }
 
-// interruptedError tells an interruption in other words than its cause does.
+// interruptedError is an interruption with a message of its own.
 type interruptedError struct {
 	err     error
 	message string
@@ -293,13 +293,13 @@ func outcomeText(r local.Result) string {
 		text += "  stopped " + stopped
 	}
 	if r.Skipped {
-		return text + "  (complete before)"
+		return text + "  (complete already)"
 	}
 	return fmt.Sprintf("%s  %.0f images/s  %.1f s", text, s.ImagesPerSecond, r.Seconds)
 }
 
-// checkFrom tells of parameters that do not fit a cell of the sweep here, and not
-// in every cell. The names of its classes are known to its images alone.
+// checkFrom checks once for all cells that the parameters fit their networks. It does not
+// compare class names, which only the images have.
 func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
 	checked := map[string]bool{}
 	for _, c := range plan.Cells {
@@ -308,7 +308,7 @@ func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
 			continue
 		}
 		checked[key] = true
-		height, width := c.Experiment.Data.Sides() // on which no parameter depends
+		height, width := c.Experiment.Data.Sides() // no parameter depends on them
 		network, err := trainloop.Network(c.Experiment, height, width)
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// cellCommand makes the commands that train cells: this program, as "train".
+// cellCommand makes the commands that train cells: this program with "train".
 type cellCommand struct {
 	program, root, library string
 	// from is the file whose parameters the cells begin with; empty for none.
@@ -43,8 +43,8 @@ func (c cellCommand) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// output runs the command and returns what it prints. An error that is one of
-// the device or of data, as its exit status tells, is one of the whole sweep.
+// output runs the command and returns its output. If its exit status says that the
+// device or the data cannot be used, the error is a data error of the whole sweep.
 func (c cellCommand) output(ctx context.Context, args ...string) ([]byte, error) {
 	template := c.command(args...)
 	cmd := exec.CommandContext(ctx, template.Path, template.Args[1:]...)
@@ -53,7 +53,7 @@ func (c cellCommand) output(ctx context.Context, args ...string) ([]byte, error)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
-		return nil, ctx.Err() // not that the command was killed for it
+		return nil, ctx.Err() // instead of the error that the command was killed
 	}
 	if err == nil {
 		return out, nil

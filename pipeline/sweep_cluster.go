@@ -23,25 +23,25 @@ import (
 	"onnxlab/trainloop/sweep/slurm"
 )
 
-// onLocal is what --on is without it.
+// onLocal is the default of --on.
 const onLocal = "local"
 
 const clusterHelp = `
---on slurm gives the unfinished cells to Slurm as an array of jobs, and a job that
-writes the report once they have ended, and leaves: docs/clusters.md. A cell that is
-preempted, at its time limit or on a node that fails saves its state, if it still
-can, and goes on later. --dry-run prints the script. Each cell gets the processors of
-runtime.threads and the memory that a measured step takes; --slurm adds options of
-sbatch. The sweep directory must be on a file system that all nodes have.
+--on slurm submits the unfinished cells to Slurm as an array of jobs, and a job that
+writes the report once they have ended, and exits: see docs/clusters.md. A cell that is
+preempted, reaches its time limit or loses its node saves its state, if it still can, and
+continues later. --dry-run prints the script. Each cell gets as many processors as
+runtime.threads says, and the memory that a measured step takes; --slurm adds options of
+sbatch. The sweep directory must be on a file system that all nodes share.
 
---on kubernetes writes an Indexed Job to stdout, or gives it to the cluster with
---apply. Its pods have the volume of --claim at the same path as this host. When they
-have ended, "pipeline report" writes the report, as --wait does.
+--on kubernetes writes an Indexed Job to stdout or, with --apply, submits it to the
+cluster. Its pods mount the volume of --claim at the same path as this host. When they
+have ended, "pipeline report" writes the report; --wait does so automatically.
 
---status prints where each cell of a sweep is, of a local one too: complete, failed
-with its reason, running with its epoch, pending with its reason, or lost. --resume
-submits those that failed or are lost, and leaves alone what the scheduler still has.
---cancel ends them; those that run save their state.
+--status prints the state of each cell of a sweep, also of a local one: complete, failed
+with the reason, running with the epoch, pending with the reason, or lost. --resume
+submits cells that failed or are lost, and leaves alone those that the scheduler still
+has. --cancel cancels all of them; running cells save their state.
 `
 
 // clusterFlags say where the cells run, and what to do with a sweep that runs.
@@ -51,36 +51,36 @@ type clusterFlags struct {
 	kubernetesFlags
 	wait           bool
 	status, cancel string
-	// options are those of slurm, word by word.
+	// options are the options in slurm, one word each.
 	options []string
 }
 
 func (f *clusterFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.on, "on", onLocal, "where the cells run: local, slurm or kubernetes")
-	flags.StringArrayVar(&f.slurm, "slurm", nil, "further options of sbatch, as '--partition=x --time=2:00:00' (repeatable)")
+	flags.StringArrayVar(&f.slurm, "slurm", nil, "further options of sbatch, for example '--partition=x --time=2:00:00' (repeatable)")
 	f.kubernetesFlags.add(flags)
-	flags.BoolVar(&f.wait, "wait", false, "follow the cells on a cluster, also with --status, until they have ended, then print the report")
-	flags.StringVar(&f.status, "status", "", "print where the cells of the sweep in this directory are")
-	flags.StringVar(&f.cancel, "cancel", "", "cancel the cells of the sweep in this directory that run or wait")
+	flags.BoolVar(&f.wait, "wait", false, "wait until the cells on a cluster have ended, then print the report; also with --status")
+	flags.StringVar(&f.status, "status", "", "print the states of the cells of the sweep in this directory")
+	flags.StringVar(&f.cancel, "cancel", "", "cancel the running and pending cells of the sweep in this directory")
 	_ = cmd.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // fails for unknown flags only
 }
 
 // known are the values of --on.
 var known = []string{onLocal, slurm.Name, kubernetes.Name}
 
-// ownOptions are sbatch's options that the sweep sets itself.
-var ownOptions = []string{"array", "dependency", "parsable", "wrap", "wait", "requeue", "no-requeue", "open-mode", "signal", "output", "error", "chdir", "job-name"}
+// reservedOptions are options of sbatch that the sweep sets itself.
+var reservedOptions = []string{"array", "dependency", "parsable", "wrap", "wait", "requeue", "no-requeue", "open-mode", "signal", "output", "error", "chdir", "job-name"}
 
-// check reads the flags and refuses what does not go together.
+// check reads the flags and refuses those that contradict each other.
 func (f *clusterFlags) check() error {
 	switch {
 	case !slices.Contains(known, f.on):
 		return cli.BadUsagef("--on: unknown launcher %q (known: %s)", f.on, strings.Join(known, ", "))
 	case f.on != slurm.Name && len(f.slurm) > 0:
-		return cli.BadUsage(errors.New("--slurm: it is for --on slurm, which is not given"))
+		return cli.BadUsage(errors.New("--slurm needs --on slurm"))
 	case f.on == onLocal && f.wait: // and no --status
-		return cli.BadUsage(errors.New("--wait: a local sweep is always waited for: leave it out"))
+		return cli.BadUsage(errors.New("--wait: the command always waits for a local sweep: leave it out"))
 	}
 	if err := f.kubernetesFlags.check(f.on, f.wait); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (f *clusterFlags) check() error {
 			if !strings.HasPrefix(word, "--") {
 				return cli.BadUsagef("--slurm: %q: write options as --name=value", word)
 			}
-			if slices.Contains(ownOptions, name) {
+			if slices.Contains(reservedOptions, name) {
 				return cli.BadUsagef("--slurm: the sweep sets --%s itself: leave it out", name)
 			}
 			f.options = append(f.options, word)
@@ -104,7 +104,7 @@ func (f *clusterFlags) check() error {
 	return nil
 }
 
-// gives tells whether the options of Slurm have one of the names.
+// gives tells whether the options of sbatch include one with one of the names.
 func (f *clusterFlags) gives(names ...string) bool {
 	for _, word := range f.options {
 		for _, name := range names {
@@ -116,23 +116,23 @@ func (f *clusterFlags) gives(names ...string) bool {
 	return false
 }
 
-// clusters are the launchers that go on when the command has ended.
+// clusters returns the launchers whose cells keep running when the command has ended.
 func clusters() []sweep.Launcher {
 	return []sweep.Launcher{&slurm.Launcher{}, &kubernetes.Launcher{}}
 }
 
-// launchers are all that may have cells of a sweep.
+// launchers returns all launchers that may have cells of a sweep.
 func launchers() []sweep.Launcher { return append(clusters(), &local.Launcher{}) }
 
 // scheduler is a launcher of a cluster.
 type scheduler interface {
 	sweep.Launcher
-	// Script is what it would submit, for people to look at.
+	// Script returns what it would submit, for --dry-run.
 	Script(*sweep.Plan) (string, error)
 }
 
-// newScheduler prepares the launcher that --on names. from is the file whose parameters
-// the cells will begin with.
+// newScheduler prepares the launcher that --on names. Set from to the file with whose
+// parameters the cells begin.
 func newScheduler(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stdout, stderr io.Writer) (_ scheduler, from *string, err error) {
 	if opts.on == kubernetes.Name {
 		l, err := newKubernetes(ctx, opts, plan, stdout, stderr)
@@ -169,7 +169,7 @@ func runCluster(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, resol
 	*from = plan.FromFile()
 	jobs, err := submit(ctx, opts, plan, launcher, stderr)
 	if cli.IsAny[*slurm.CommandError](err) {
-		err = fmt.Errorf("%w\nnothing was submitted: mend that, then go on with: %s --on %s", err, opts.ResumeCommand("sweep", plan.Root), opts.on)
+		err = fmt.Errorf("%w\nnothing was submitted: fix this, then resume with: %s --on %s", err, opts.ResumeCommand("sweep", plan.Root), opts.on)
 	}
 	if err := errors.Join(err, release()); err != nil {
 		return err
@@ -183,7 +183,7 @@ func runCluster(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, resol
 	return writeSubmitted(stdout, plan, jobs, opts.json)
 }
 
-// submit gives the launcher what is unfinished and nobody has.
+// submit submits the unfinished cells that no launcher has.
 func submit(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, launcher sweep.Launcher, stderr io.Writer) ([]sweep.Job, error) {
 	alive, by := []sweep.Alive(nil), ""
 	for _, l := range clusters() {
@@ -208,8 +208,8 @@ func submit(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, launcher 
 	return launcher.Submit(ctx, plan, cells)
 }
 
-// newSlurm prepares what the jobs need on this host: the native library, and how much
-// memory a step takes.
+// newSlurm prepares what the jobs need: the native library, and how much memory a step
+// takes, measured on this host.
 func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr io.Writer) (*slurm.Launcher, error) {
 	r := plan.Experiment.Runtime
 	command, err := clusterCommand(ctx, plan, stderr)
@@ -226,12 +226,12 @@ func newSlurm(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stderr 
 	return &slurm.Launcher{Options: o}, err
 }
 
-// clusterCommand is the command of cells, once the native library is there. Cells must
-// say how many processors they take.
+// clusterCommand returns the command for cells, after fetching the native library if
+// necessary. The experiment must say how many processors a cell takes.
 func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (cellCommand, error) {
 	r := plan.Experiment.Runtime
 	if r.Threads == 0 {
-		return cellCommand{}, cli.BadUsage(errors.New("runtime.threads: 0 takes all cores, but a job has those that it asks for: say how many, as by --set runtime.threads=8"))
+		return cellCommand{}, cli.BadUsage(errors.New("runtime.threads: 0 means all cores, but a job gets only those that it requests: set the number, for example with --set runtime.threads=8"))
 	}
 	path, err := library.Ensure(ctx, library.Options{Library: r.Library, Device: r.Device, Progress: stderr, Elsewhere: true})
 	if err != nil {
@@ -240,8 +240,9 @@ func clusterCommand(ctx context.Context, plan *sweep.Plan, stderr io.Writer) (ce
 	return newCellCommand(plan.Root, path)
 }
 
-// memoryOfCells is how many bytes of memory any of the unfinished cells takes, by a few
-// measured steps: those of a step with a fifth to spare, and the images.
+// memoryOfCells measures a few steps and returns how many bytes of memory are enough for
+// each unfinished cell: those of a step and a fifth more, and the images. without names
+// the flag with which nothing needs to be measured.
 func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, without string, stderr io.Writer) (int64, error) {
 	data, err := cli.LoadData(ctx, plan.Experiment.Data, io.Discard)
 	if err != nil {
@@ -251,12 +252,12 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, w
 	var most int64
 	measured := map[string]bool{}
 	for _, c := range plan.Unfinished(nil) {
-		key := measuredAs(c.Experiment)
+		key := costKey(c.Experiment)
 		if measured[key] {
 			continue
 		}
 		if len(measured) == 0 {
-			fmt.Fprintf(stderr, "measuring how much memory steps take (%s leaves that out)\n", without)
+			fmt.Fprintf(stderr, "measuring how much memory steps take (not needed with %s)\n", without)
 		}
 		measured[key] = true
 		m, err := measureCell(ctx, command, c.Experiment, height, width)
@@ -266,7 +267,7 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, w
 		most = max(most, m.PeakBytes)
 	}
 	if most == 0 {
-		return 0, nil // nothing is left to do, or the system does not tell
+		return 0, nil // no cell is unfinished, or the system does not report memory
 	}
 	const spare, bytesOfPixel = 256 << 20, 3
 	images := int64(data.Train.Len()+data.Validation.Len()) * int64(height*width*bytesOfPixel)
@@ -282,7 +283,7 @@ func writeSubmitted(w io.Writer, plan *sweep.Plan, jobs []sweep.Job, asJSON bool
 	cells, report := 0, ""
 	for _, j := range jobs {
 		if j.IsReport() {
-			report = ", and the report as job " + j.ID + ", which follows them"
+			report = ", and the report as job " + j.ID + ", which runs after them"
 			continue
 		}
 		arrays, cells = append(arrays, j.ID), cells+len(j.Tasks)
@@ -290,11 +291,11 @@ func writeSubmitted(w io.Writer, plan *sweep.Plan, jobs []sweep.Job, asJSON bool
 	if len(jobs) > 0 {
 		fmt.Fprintf(w, "submitted %d cells as job %s%s\n", cells, strings.Join(arrays, ", "), report)
 	}
-	_, err := fmt.Fprintf(w, "sweep directory: %s\nlook after it with: pipeline sweep --status %s\n", plan.Root, printable.ShellWord(plan.Root))
+	_, err := fmt.Fprintf(w, "sweep directory: %s\ncheck its progress with: pipeline sweep --status %s\n", plan.Root, printable.ShellWord(plan.Root))
 	return err
 }
 
-// checkSweep tells why dir is not that of a sweep.
+// checkSweep returns an error if dir is not the directory of a sweep.
 func checkSweep(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return cli.BadData(err)

@@ -17,51 +17,51 @@ import (
 	"onnxlab/trainloop/sweep/kubernetes"
 )
 
-// kubernetesFlags are those of --on kubernetes.
+// kubernetesFlags are the flags of --on kubernetes.
 type kubernetesFlags struct {
 	image, volume, namespace, memory string
 	apply                            bool
 }
 
 func (f *kubernetesFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.image, "image", "", "container image of --on kubernetes, as made by the Dockerfile")
-	flags.StringVar(&f.volume, "claim", "", "volume claim that has the sweep directory, NAME:PATH; PATH is where this host and the pods mount it (default: the sweep directory)")
+	flags.StringVar(&f.image, "image", "", "container image for --on kubernetes, built with the Dockerfile")
+	flags.StringVar(&f.volume, "claim", "", "volume claim with the sweep directory, NAME:PATH; PATH is where this host and the pods mount it (default: the sweep directory)")
 	flags.StringVar(&f.namespace, "namespace", "", "namespace of the Job (default: that of kubectl's context)")
-	flags.StringVar(&f.memory, "memory", "", "memory of each pod, as 4Gi (default: what a measured step takes)")
-	flags.BoolVar(&f.apply, "apply", false, "give the Job to the cluster with kubectl instead of writing it to stdout")
+	flags.StringVar(&f.memory, "memory", "", "memory of each pod, such as 4Gi (default: from a measured step)")
+	flags.BoolVar(&f.apply, "apply", false, "submit the Job with kubectl instead of writing it to stdout")
 }
 
-// check refuses what is missing, or is for another launcher.
+// check refuses flags that are missing, or that are given for another launcher.
 func (f *kubernetesFlags) check(on string, wait bool) error {
 	given := map[string]bool{"image": f.image != "", "claim": f.volume != "", "namespace": f.namespace != "", "memory": f.memory != "", "apply": f.apply}
 	if on != kubernetes.Name {
 		for _, name := range []string{"image", "claim", "namespace", "memory", "apply"} {
 			if given[name] {
-				return cli.BadUsagef("--%s: it is for --on kubernetes, which is not given", name)
+				return cli.BadUsagef("--%s needs --on kubernetes", name)
 			}
 		}
 		return nil
 	}
 	for _, name := range []string{"image", "claim"} {
 		if !given[name] {
-			return cli.BadUsagef("--%s: --on kubernetes needs it", name)
+			return cli.BadUsagef("--on kubernetes needs --%s", name)
 		}
 	}
 	if wait && !f.apply {
-		return cli.BadUsage(errors.New("--wait: the Job is only written out: add --apply"))
+		return cli.BadUsage(errors.New("--wait: without --apply the Job is only written, not submitted: add --apply"))
 	}
 	_, err := f.bytes()
 	return err
 }
 
-// bytes reads --memory; 0 if it is not given.
+// bytes returns --memory in bytes; 0 if it is not given.
 func (f *kubernetesFlags) bytes() (int64, error) {
 	if f.memory == "" {
 		return 0, nil
 	}
 	m := regexp.MustCompile(`^([1-9][0-9]{0,9})(Mi|Gi)$`).FindStringSubmatch(f.memory)
 	if m == nil {
-		return 0, cli.BadUsagef("--memory: %q: want a number of Mi or Gi, as 512Mi or 4Gi", f.memory)
+		return 0, cli.BadUsagef("--memory: %q: want a number of Mi or Gi, such as 512Mi or 4Gi", f.memory)
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	return n << map[string]int{"Mi": 20, "Gi": 30}[m[2]], err
@@ -69,8 +69,8 @@ func (f *kubernetesFlags) bytes() (int64, error) {
 
 // newKubernetes prepares the Job of the sweep.
 func newKubernetes(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, stdout, stderr io.Writer) (*kubernetes.Launcher, error) {
-	claim, mount, placed := strings.Cut(opts.volume, ":")
-	if !placed {
+	claim, mount, hasPath := strings.Cut(opts.volume, ":")
+	if !hasPath {
 		mount = plan.Root
 	}
 	if inside, err := filepath.Rel(mount, plan.Root); err != nil || !filepath.IsAbs(mount) || !filepath.IsLocal(inside) {
@@ -79,7 +79,7 @@ func newKubernetes(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, st
 	data := plan.Experiment.Data.Path
 	if data != "" {
 		if inside, err := filepath.Rel(mount, data); err != nil || !filepath.IsAbs(data) || !filepath.IsLocal(inside) {
-			cli.WriteNotes(stderr, []string{fmt.Sprintf("data.path %q is not below %q, where pods have the volume: they find it only if it is in the image", data, mount)})
+			cli.WriteNotes(stderr, []string{fmt.Sprintf("data.path %q is not below %q, where pods mount the volume: they can read it only if it is in the container image", data, mount)})
 		}
 	}
 	r := plan.Experiment.Runtime

@@ -19,8 +19,8 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// about is the sweep directory that the command only tells about, or cancels; empty if it
-// trains one.
+// about returns the sweep directory of --status or --cancel; empty if the command trains a
+// sweep.
 func (f *clusterFlags) about() string {
 	if f.status != "" {
 		return f.status
@@ -28,7 +28,7 @@ func (f *clusterFlags) about() string {
 	return f.cancel
 }
 
-// runAbout tells where the cells of a sweep are, or cancels them.
+// runAbout prints the states of the cells of a sweep, or cancels them.
 func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.FlagSet, stdout, stderr io.Writer) error {
 	var err error
 	flags.Visit(func(f *pflag.Flag) {
@@ -38,7 +38,7 @@ func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.
 			known, what = []string{"cancel"}, "cancel"
 		}
 		if !slices.Contains(known, f.Name) {
-			err = cli.BadUsagef("--%s: it does not go with --%s: leave it out", f.Name, what)
+			err = cli.BadUsagef("--%s cannot be used with --%s: leave it out", f.Name, what)
 		}
 	})
 	if err == nil {
@@ -63,7 +63,7 @@ func runAbout(ctx context.Context, opts *sweepOptions, dir string, flags *pflag.
 	return writeStatus(stdout, dir, list)
 }
 
-// cancelSweep cancels what is alive.
+// cancelSweep cancels all running and pending cells.
 func cancelSweep(ctx context.Context, dir string, stdout io.Writer) error {
 	for _, l := range launchers() {
 		alive, err := l.Alive(ctx, dir)
@@ -74,7 +74,7 @@ func cancelSweep(ctx context.Context, dir string, stdout io.Writer) error {
 			return err
 		}
 		if len(alive) > 0 {
-			fmt.Fprintf(stdout, "%d cells that were pending or running by --on %s are cancelled\n", len(alive), l.Name())
+			fmt.Fprintf(stdout, "cancelled %d cells that were pending or running with --on %s\n", len(alive), l.Name())
 		}
 	}
 	return nil
@@ -88,10 +88,11 @@ func count(list []sweep.Status) map[sweep.State]int {
 	return counts
 }
 
-// writeStatus prints a line a cell, the sum and the next command.
+// writeStatus prints a line for each cell, the number of cells in each state, and the next
+// command.
 func writeStatus(w io.Writer, dir string, list []sweep.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "condition\tbatch\tseed\tstate\tepochs\tval_accuracy\tabout it")
+	fmt.Fprintln(t, "condition\tbatch\tseed\tstate\tepochs\tval_accuracy\tdetails")
 	for _, s := range list {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%d/%d\t%s\t%s\n", s.Condition, s.BatchSize, s.Seed, s.State, s.Done, s.Epochs, accuracyText(s), aboutText(s))
 	}
@@ -110,7 +111,7 @@ func accuracyText(s sweep.Status) string {
 	return fmt.Sprintf("%.2f %%", 100**s.ValAccuracy)
 }
 
-// aboutText is what else is known of a cell, in one line.
+// aboutText returns what else is known about a cell, in one line.
 func aboutText(s sweep.Status) string {
 	var parts []string
 	if s.Job != "" {
@@ -134,7 +135,7 @@ func aboutText(s sweep.Status) string {
 	return strings.Join(parts, ", ")
 }
 
-// states are those of cells in the order in which they are counted.
+// states are the states of cells in the order in which sumText lists them.
 var states = []sweep.State{sweep.Complete, sweep.Running, sweep.Pending, sweep.Failed, sweep.Lost, sweep.Stopped, sweep.Unbegun}
 
 func sumText(list []sweep.Status) string {
@@ -148,26 +149,26 @@ func sumText(list []sweep.Status) string {
 	return fmt.Sprintf("%d cells: %s", len(list), strings.Join(parts, ", "))
 }
 
-// open tells whether there are cells that run or wait, and undone those that nobody has.
+// open returns how many cells are running or pending, and how many unfinished ones are neither.
 func open(list []sweep.Status) (alive, undone int) {
 	counts := count(list)
 	return counts[sweep.Running] + counts[sweep.Pending], counts[sweep.Failed] + counts[sweep.Lost] + counts[sweep.Stopped] + counts[sweep.Unbegun]
 }
 
-// writeNext says what can be done now.
+// writeNext prints the command to run next, if there is one.
 func writeNext(w io.Writer, dir string, list []sweep.Status) error {
 	alive, undone := open(list)
 	var err error
 	switch {
 	case undone > 0:
-		_, err = fmt.Fprintf(w, "train what is not complete: pipeline sweep --out %s --resume%s\n", printable.ShellWord(dir), onFlag(dir))
+		_, err = fmt.Fprintf(w, "resume the unfinished cells with: pipeline sweep --out %s --resume%s\n", printable.ShellWord(dir), onFlag(dir))
 	case alive == 0:
 		_, err = fmt.Fprintf(w, "print the table: pipeline report %s\n", printable.ShellWord(dir))
 	}
 	return err
 }
 
-// onFlag is the flag --on with which the sweep in dir was submitted last.
+// onFlag returns the flag --on with which the sweep in dir was submitted last.
 func onFlag(dir string) string {
 	on, last := "", time.Time{}
 	for _, l := range clusters() {
@@ -179,7 +180,7 @@ func onFlag(dir string) string {
 	return on
 }
 
-// follow tells how the cells go until all have ended, then writes the report.
+// follow prints changes of the cells' states until all have ended, then writes the report.
 func follow(ctx context.Context, opts *sweepOptions, dir string, stdout, stderr io.Writer) error {
 	const often = 3 * time.Second
 	screen, _ := terminal.Of(stderr)
@@ -190,7 +191,7 @@ func follow(ctx context.Context, opts *sweepOptions, dir string, stdout, stderr 
 			return err
 		}
 		if ctx.Err() != nil {
-			return &interruptedError{ctx.Err(), fmt.Sprintf("interrupted: the cells go on without this command\nlook after them with: pipeline sweep --status %s", printable.ShellWord(dir))}
+			return &interruptedError{ctx.Err(), fmt.Sprintf("interrupted: the cells continue without this command\ncheck their progress with: pipeline sweep --status %s", printable.ShellWord(dir))}
 		}
 		tellChanges(stderr, list, before)
 		if alive, _ := open(list); alive == 0 {
@@ -207,7 +208,7 @@ func follow(ctx context.Context, opts *sweepOptions, dir string, stdout, stderr 
 	}
 }
 
-// tellChanges prints a line for each cell whose state is another than before.
+// tellChanges prints a line for each cell whose state has changed.
 func tellChanges(w io.Writer, list []sweep.Status, before map[string]string) {
 	screen, _ := terminal.Of(w)
 	for _, s := range list {
@@ -228,7 +229,7 @@ func tellChanges(w io.Writer, list []sweep.Status, before map[string]string) {
 	}
 }
 
-// runningText is where the cells that run are, as far as a line has room.
+// runningText returns the epochs of the running cells.
 func runningText(list []sweep.Status) string {
 	text := ""
 	for _, s := range list {
@@ -245,7 +246,8 @@ func clearLine(screen *terminal.Screen) {
 	}
 }
 
-// ended writes the report of cells that have ended, and tells which are not complete.
+// ended writes the report when all cells have ended, and returns an error if some are not
+// complete.
 func (o *sweepOptions) ended(dir string, list []sweep.Status, stdout, stderr io.Writer) error {
 	fmt.Fprintln(stderr, sumText(list))
 	err := writeReport(dir, o.json, stdout, stderr)
@@ -262,7 +264,7 @@ func (o *sweepOptions) ended(dir string, list []sweep.Status, stdout, stderr io.
 	if log := (sweep.Cell{Dir: left[0].Dir}).Log(); isFile(log) {
 		see = log
 	}
-	return errors.Join(err, cli.EndsFailed(fmt.Sprintf("%d of %d cells are not complete: see %s, mend the cause, then go on with: pipeline sweep --out %s --resume%s",
+	return errors.Join(err, cli.EndsFailed(fmt.Sprintf("%d of %d cells are not complete: see %s, fix the cause, then resume with: pipeline sweep --out %s --resume%s",
 		len(left), len(list), see, printable.ShellWord(dir), onFlag(dir))))
 }
 

@@ -11,14 +11,13 @@ import (
 	"onnxlab/internal/terminal/terminaltest"
 )
 
-// TestTrainOnTerminals: on terminals of any width there is a bar, drawn in one
-// line with as much text as there is room for, and what stays is what there is
-// without a terminal.
+// TestTrainOnTerminals: on terminals of any width there is a bar, drawn on one line with as
+// much text as fits. What remains on the screen is the same as without a terminal.
 func TestTrainOnTerminals(t *testing.T) {
 	const loss, accuracy, rate, times = `  loss \d\.\d{4}`, `  accuracy [ \d]\d\.\d %`, ` +\d+ images/s`, `  \[[\dms]+:[\dms]+\]`
 	for _, c := range []struct {
 		width   int
-		columns string // what $COLUMNS says
+		columns string // the value of $COLUMNS
 		text    string
 		bar     int
 		times   string
@@ -47,8 +46,8 @@ func TestTrainOnTerminals(t *testing.T) {
 	}
 }
 
-// trainOn trains on a terminal and returns what was drawn over. What stays is
-// checked.
+// trainOn trains on a terminal and returns the lines that were overwritten. It checks what
+// remains.
 func trainOn(t *testing.T, width int, columns string) (drawn []string) {
 	t.Helper()
 	x := terminaltest.Open(t, width)

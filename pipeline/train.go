@@ -24,18 +24,19 @@ type trainOptions struct {
 	out    string
 	resume bool
 	json   bool
-	// sweep and cell are how a sweep names the experiment of one of its cells.
+	// sweep and cell name the experiment of a cell: the sweep's directory, and the cell in it.
 	sweep, cell string
-	// cells is a file of cells, one of which the scheduler's environment numbers.
+	// cells is a file with a cell on each line. An environment variable of the scheduler
+	// says which line to train.
 	cells string
-	// takeOver is set by the schedulers' jobs, giveUp by what knows that a cell failed.
+	// takeOver is set by jobs of schedulers. giveUp is set to mark a cell as failed.
 	takeOver bool
 	giveUp   string
 }
 
-// patience is how long the run waits for another to leave its directory: a cell of
-// a sweep for that of one that was killed, which ends a moment later, and a job for one
-// that it has asked to save and leave.
+// patience is how long the run waits until another process leaves its directory. If a
+// sweep was killed, its cells end a moment later than itself. A job waits for a process that
+// it has asked to save and exit.
 func (o *trainOptions) patience() time.Duration {
 	switch {
 	case o.takeOver:
@@ -51,37 +52,37 @@ func newTrainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train one network",
-		Long: `Train the network of an experiment and keep what comes of it in a run directory:
-config.yaml, environment.json, history.csv (one row an epoch), checkpoints/,
-model.onnx and, last, summary.json. The model is verified at the end, as by
+		Long: `Train the network of an experiment and write the results into a run directory:
+config.yaml, environment.json, history.csv (one row for each epoch), checkpoints/,
+model.onnx and, last, summary.json. The model is verified at the end, as with
 pipeline verify. Files and settings count epochs from 0, messages from 1.
 
-Lines that begin with "note:" tell what was decided about the images, and what is
-possible, but may not be meant: a warmup that does nothing or takes the whole run,
-decays beyond its last epoch, and images that every epoch leaves out, as they do
+Lines that begin with "note:" say what was decided about the images, and name what is
+possible but may be a mistake: a warmup that does nothing or takes the whole run,
+decays after the last epoch, and images that every epoch leaves out because they do
 not fill a batch.
 
 The first run fetches the ONNX Runtime library. Without --out the run directory
 is runs/<name>, after the experiment's name or its file.
 
-Interrupted by Ctrl-C, it finishes the step, saves its state and says how to go
-on. Resumed, it ends as if it had never been interrupted. --resume without
---config takes the configuration of the run in --out; with --config or --set it
-begins one where there is none yet.
+If you interrupt the run with Ctrl-C, it finishes the step, saves its state and prints
+the command that resumes it. A resumed run ends as if it had never been interrupted.
+--resume without --config uses the configuration of the run in --out. With --config or
+--set, it begins a run if there is none yet.
 
---resume --set train.epochs=N gives a run more epochs, also one that is complete:
-it ends as if it had been started with N. That is refused where the epochs that are
-done would have had other learning rates, as with the schedules cosine, one-cycle
-and polynomial, which end with the run.
+--resume --set train.epochs=N gives a run more epochs, even if it is complete: it ends
+as if it had been started with N. This is refused if the epochs that are done would
+have had other learning rates: the schedules cosine, one-cycle and polynomial end with
+the run.
 
---from begins with the parameters of the latest or, with --best, the best
-checkpoint of a run, of a checkpoint file, or of a model of export model
---fold=false, BatchNorm's statistics included; the optimizer starts anew. Where the
-classes are others, so does the classifier. The run keeps a copy, and is resumed
-without --from.
+--from begins with the parameters of the latest or, with --best, the best checkpoint of
+a run, of a checkpoint file, or of a model that 'export model --fold=false' wrote. These
+include BatchNorm's statistics. The optimizer starts afresh, and if the classes differ,
+the last layer does too. The run keeps a copy of the parameters; resume it without
+--from.
 
-train.stop_patience=N ends the run where train.stop_monitor has not improved for N
-epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
+train.stop_patience=N ends the run when train.stop_monitor has not improved for N
+epochs. With train.stop_restore_best, its model.onnx is that of the best epoch.
 ` + cli.ExitHelp,
 		Example: `  pipeline train --config configs/quickstart.yaml
   pipeline train --config configs/folder.yaml --set data.path=photos
@@ -104,12 +105,12 @@ epochs; with train.stop_restore_best its model.onnx is that of the best epoch.
 	opts.ExperimentFlags.Add(cmd)
 	opts.FromFlags.Add(cmd)
 	cmd.Flags().StringVar(&opts.out, "out", "", "run directory (default runs/<name>)")
-	cmd.Flags().BoolVar(&opts.resume, "resume", false, "go on with the run in the directory")
+	cmd.Flags().BoolVar(&opts.resume, "resume", false, "resume the run in the directory")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the summary as JSON")
 	cmd.Flags().StringVar(&opts.sweep, "sweep", "", "sweep directory of the cell")
 	cmd.Flags().StringVar(&opts.cell, "cell", "", "cell of the sweep, condition:batch:seed")
-	cmd.Flags().StringVar(&opts.cells, "cells", "", "file of cells of the sweep, of which $"+envIndex+" numbers one")
-	cmd.Flags().BoolVar(&opts.takeOver, "take-over", false, "ask a process that has the run directory to save and leave")
+	cmd.Flags().StringVar(&opts.cells, "cells", "", "file with the cells of the sweep; $"+envIndex+" is the number of the line")
+	cmd.Flags().BoolVar(&opts.takeOver, "take-over", false, "ask the process that uses the run directory to save and exit")
 	cmd.Flags().StringVar(&opts.giveUp, "give-up", "", "mark the cell as failed, for this reason")
 	for _, name := range []string{"sweep", "cell", "cells", "take-over", "give-up"} {
 		_ = cmd.Flags().MarkHidden(name) // fails for unknown flags only
@@ -165,17 +166,17 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	return writeSummary(stdout, dir, summary, experiment.Train.Epochs, opts.json)
 }
 
-// withResumeHint ends the error of an interrupted run with the command that
-// goes on with it.
+// withResumeHint adds the command that resumes the run to the error of an interrupted
+// run.
 func withResumeHint(err error, opts *trainOptions, dir string) error {
 	var interrupted *trainloop.Interrupted
 	if !errors.As(err, &interrupted) {
 		return err
 	}
-	return fmt.Errorf("%w\ngo on with: %s", err, opts.ResumeCommand("train", dir))
+	return fmt.Errorf("%w\nresume with: %s", err, opts.ResumeCommand("train", dir))
 }
 
-// writeSummary prints what came of the run in dir, which was to have the epochs.
+// writeSummary prints the result of the run in dir. epochs is how many it was to have.
 func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(w, s)
@@ -185,7 +186,7 @@ func writeSummary(w io.Writer, dir string, s rundir.Summary, epochs int, asJSON 
 	fmt.Fprintf(t, "training accuracy\t%.2f %%\tloss %.4f\n", 100*s.Accuracy, s.Loss)
 	fmt.Fprintf(t, "parameters\t%d\n", s.Parameters)
 	fmt.Fprintf(t, "steps\t%d\t%d epochs in %.1f s, %.0f images/s\n", s.Steps, s.Epochs, s.Seconds, s.ImagesPerSecond)
-	// What is not ended by a tab leaves the columns of the other lines as narrow as they are.
+	// Text that does not end with a tab does not widen the columns of the other lines.
 	if stopped := s.StoppedText(epochs); stopped != "" {
 		fmt.Fprintf(t, "stopped early\t%s: %s\n", stopped, s.StopReason)
 	}

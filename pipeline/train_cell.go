@@ -16,15 +16,16 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// envIndex is what Kubernetes tells a pod of an Indexed Job: its number.
+// envIndex is the environment variable with the number of a pod in an Indexed Job of
+// Kubernetes.
 const envIndex = "JOB_COMPLETION_INDEX"
 
-// readCell takes the cell and its directory from the line of the file of cells that has
-// the number, counted from 0.
+// readCell reads the cell and its directory from a line of the file of cells. number counts
+// lines from 0.
 func (o *trainOptions) readCell(number string) error {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 {
-		return cli.BadUsagef("--cells: $%s is %q, want the number of a line, as pods of an Indexed Job have it", envIndex, number)
+		return cli.BadUsagef("--cells: $%s is %q, but must be the number of a line, as in pods of an Indexed Job", envIndex, number)
 	}
 	const limit = 1 << 26
 	text, err := durable.ReadPlain(o.cells, limit)
@@ -33,23 +34,23 @@ func (o *trainOptions) readCell(number string) error {
 	}
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	if n >= len(lines) {
-		return cli.BadDataf("%s: it has %d lines, and $%s is %d", o.cells, len(lines), envIndex, n)
+		return cli.BadDataf("%s: it has %d lines, but $%s is %d", o.cells, len(lines), envIndex, n)
 	}
-	var divided bool
-	if o.cell, o.out, divided = strings.Cut(lines[n], "\t"); !divided {
-		return cli.BadDataf("%s:%d: want a cell and its directory, divided by a tab", o.cells, n+1)
+	var hasDir bool
+	if o.cell, o.out, hasDir = strings.Cut(lines[n], "\t"); !hasDir {
+		return cli.BadDataf("%s:%d: want a cell and its directory, separated by a tab", o.cells, n+1)
 	}
 	return nil
 }
 
-// runCell is runTrain for a cell of a sweep: how it failed is written into its
-// directory, for the sweep and its report to tell.
+// runCell is runTrain for a cell of a sweep. If it fails, it writes the error into the
+// cell's directory, where the sweep and its report find it.
 func runCell(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) error {
 	if opts.giveUp != "" {
 		return markFailed(opts, errors.New(opts.giveUp), cli.ExitFailed)
 	}
-	// A scheduler sends SIGTERM to every process of a job, and its script hands it on:
-	// a second one must not end the process while it saves.
+	// A scheduler sends SIGTERM to every process of a job, and the job's script forwards it
+	// too: the second signal must not end the process while it saves.
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGTERM)
 	defer signal.Stop(again)
@@ -71,8 +72,8 @@ func runCell(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer) 
 	}
 }
 
-// countStart counts the starts of a scheduler's job since its last snapshot, and is an
-// error when there are too many: something ends it each time, before it can save.
+// countStart counts how often a scheduler has started the job since its last snapshot. It
+// returns an error if that was too often: something ends the job each time before it can save.
 func (o *trainOptions) countStart() error {
 	if !o.takeOver {
 		return nil
@@ -81,14 +82,14 @@ func (o *trainOptions) countStart() error {
 	if err != nil || starts <= mostStarts {
 		return err
 	}
-	return fmt.Errorf("it was started %d times and has saved nothing new: give it more time or memory, or lower train.checkpoint_steps", mostStarts)
+	return fmt.Errorf("the cell was started %d times and has saved nothing new: give it more time or memory, or lower train.checkpoint_steps", mostStarts)
 }
 
-// mostStarts is how often a cell may start without saving anything. Nodes that fail and
-// other jobs that go first may end it early through no fault of its own.
+// mostStarts is how often a cell may start without saving anything. It is above 1 because
+// failing nodes and preemption may end a cell early through no fault of its own.
 const mostStarts = 5
 
-// clearFailure takes away the mark of an earlier try.
+// clearFailure removes the mark of an earlier failure.
 func clearFailure(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -37,21 +37,21 @@ func newTuneCommand() *cobra.Command {
 short runs on its training images.
 
 The first is a range test (Smith 2017): its learning rate rises from step to step,
-from one at which nothing is learnt to one at which the loss runs away, or no
-longer falls. The suggestion is the first rate at which the smoothed loss has done
-nine tenths of its fall.
+from one at which nothing is learnt to one at which the loss diverges or no longer
+falls. The suggestion is the first rate at which the smoothed loss has fallen by nine
+tenths of its total fall.
 
-The second runs at that rate and measures the gradient noise scale (McCandlish et
-al. 2018), the batch size beyond which larger ones bring hardly better steps. A
-quarter of it, where each image still teaches 80 % of what it can, is suggested to
-the nearest power of two, with the rate scaled by schedule.scaling.
+The second runs at that rate and measures the gradient noise scale (McCandlish et al.
+2018): beyond this batch size, larger batches hardly make better steps. The suggestion
+is a quarter of it, rounded to a power of two, where each image still contributes 80 %
+of what it can. The rate is scaled by schedule.scaling.
 
-A warmup is suggested where the untrained network is so sharp that steps of the
-full rate overshoot (Gilmer et al. 2022).
+A warmup is suggested if the loss of the untrained network is so sharp that steps at
+the full rate overshoot (Gilmer et al. 2022).
 
-In the directory of --out are then: tune.yaml, the experiment with these settings,
-to go on with; tune.png, the loss against the rate; and rates.csv, the range test
-step by step. docs/tune.md explains them.
+The command writes into the directory of --out: tune.yaml, the experiment with these
+settings, ready to train; tune.png, the loss against the rate; and rates.csv, the range
+test step by step. docs/tune.md explains them.
 ` + cli.ExitHelp,
 		Example: `  pipeline tune --config configs/quickstart.yaml
   pipeline train --config tune/quickstart/tune.yaml`,
@@ -112,7 +112,7 @@ func runTune(ctx context.Context, opts *tuneOptions, stdout, stderr io.Writer) e
 	return printTuning(stdout, dir, found)
 }
 
-// writeTuning writes the files of the results, the one to go on with last.
+// writeTuning writes the files of the results; tune.yaml is last.
 func writeTuning(dir string, t *trainloop.Tuning) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make directory: %w", err)
@@ -134,21 +134,21 @@ func writeTuning(dir string, t *trainloop.Tuning) error {
 	if err != nil {
 		return err
 	}
-	head := fmt.Sprintf("# From pipeline tune: a rate of %.3g at batch size %d, a noise scale of %s,\n# a sharpness of %.3g at first where %s.\n",
+	head := fmt.Sprintf("# From pipeline tune: learning rate %.3g at batch size %d, noise scale %s,\n# initial sharpness %.3g; %s.\n",
 		t.Rate, t.BatchSize, noiseText(t), t.FirstSharpness, limitText(t))
 	return durable.WriteBytes(filepath.Join(dir, "tune.yaml"), append([]byte(head), text...))
 }
 
 func noiseText(t *trainloop.Tuning) string {
 	if t.NoiseScale == 0 {
-		return "more images than were looked at"
+		return "more images than were measured"
 	}
 	return fmt.Sprintf("%.0f images", t.NoiseScale)
 }
 
 func limitText(t *trainloop.Tuning) string {
 	if t.StabilityLimit == 0 {
-		return "no limit is known"
+		return "its limit is not known"
 	}
 	return fmt.Sprintf("steps overshoot above %.3g", t.StabilityLimit)
 }
@@ -159,11 +159,11 @@ func printTuning(w io.Writer, dir string, t *trainloop.Tuning) error {
 	if t.WarmupEpochs > 0 {
 		warmup = fmt.Sprintf("%d epochs", t.WarmupEpochs)
 	}
-	_, err := fmt.Fprintf(w, `learning rate  %.3g at batch size %d (the loss was least at %.3g)
+	_, err := fmt.Fprintf(w, `learning rate  %.3g at batch size %d (the loss was lowest at %.3g)
 batch size     %d (noise scale: %s)
-warmup         %s (sharpness at first %.3g; %s)
+warmup         %s (initial sharpness %.3g; %s)
 suggestion     %s
-go on with     pipeline train --config %s
+train with     pipeline train --config %s
 `, t.Rate, t.BatchSize, t.BestRate,
 		t.SuggestedBatch, noiseText(t),
 		warmup, t.FirstSharpness, limitText(t),

@@ -28,8 +28,8 @@ type verifyOptions struct {
 	best            bool
 	count           int
 	tolerance       float64
-	tolerant        bool // the tolerance is given
-	counted         bool // the count is given
+	tolerant        bool // --tolerance is given
+	counted         bool // --count is given
 	layers          bool
 	json            bool
 	size            cli.ImageSize
@@ -42,21 +42,21 @@ func newVerifyCommand() *cobra.Command {
 		Use:   "verify",
 		Short: "Compare ONNX Runtime and pure Go on an exported model",
 		Long: `Run an exported model in ONNX Runtime and in pure Go, where onnx-go decodes it, on
-validation images, and compare what they give. A probability that differs by more
-than the tolerance, or a logit by more than it of the largest logit, fails. The
-tolerance is 1e-05 (of more than 10 layers with weights, 1e-06 for each), of models in
-float16 0.01, in int8 0.05 and of given models, which are deeper, 0.0001,
-unless --tolerance says otherwise.
+validation images, and compare the outputs. The command fails if a probability differs
+by more than the tolerance, or a logit by more than the tolerance times the largest
+logit. The default tolerance is 1e-05 (1e-06 for each layer with weights if there are
+more than 10), 0.01 for models in float16, 0.05 for int8, and 0.0001 for given models,
+which are deeper.
 
-With --run the model is the run's model.onnx, which must be the one that its
-summary.json names, or with --best the one that export model --best writes, and the
-images are the run's. With --model it is any ONNX classifier, on the
-images of the run or of --config and --set; without any, on noise where the model
-takes images of another size than the synthetic set's.
+With --run, the model is the run's model.onnx, whose SHA-256 must be that in
+summary.json, or, with --best, the model that 'export model --best' writes. The images
+are those of the run. With --model, it is any ONNX classifier, and the images are those
+of the run or of --config and --set. Without any of these, they are the synthetic set's,
+or noise if the model takes images of another size.
 
-A given model is compared as its file has it, on images of noise.
+A given model is compared exactly as it is in its file, on images of noise.
 
---record keeps ONNX Runtime's outputs and the images in a file. --against compares
+--record writes ONNX Runtime's outputs and the images to a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
 ` + cli.ExitHelp,
 		Example: `  pipeline verify --run runs/quickstart/medium/16/seed-1 --layers
@@ -73,33 +73,33 @@ pure Go with such a file, and needs neither the library nor the data.
 	opts.Add(cmd, "data")
 	flags := cmd.Flags()
 	flags.StringVar(&opts.run, "run", "", "run directory")
-	flags.StringVar(&opts.model, "model", "", "model file (default: that of the run)")
+	flags.StringVar(&opts.model, "model", "", "model file (default: the model of the run)")
 	flags.BoolVar(&opts.best, "best", false, cli.BestHelp)
-	flags.IntVar(&opts.count, "count", 32, "how many validation images to take, the first ones; fewer if there are no more and this is not given")
-	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the runtimes may be apart")
-	flags.Var(&opts.size, "size", "height and width of images in pixels, for a given model that leaves them open")
-	flags.BoolVar(&opts.layers, "layers", false, "compare what each node gives, too")
+	flags.IntVar(&opts.count, "count", 32, "how many of the first validation images to use (default: 32, or all if there are fewer)")
+	flags.Float64Var(&opts.tolerance, "tolerance", verify.Tolerance, "how far the outputs may differ")
+	flags.Var(&opts.size, "size", "height and width of images in pixels, for a given model that accepts several sizes")
+	flags.BoolVar(&opts.layers, "layers", false, "also compare the output of each node")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	flags.StringVar(&opts.record, "record", "", "write ONNX Runtime's outputs and the images to this .npz file")
-	flags.StringVar(&opts.against, "against", "", "compare with this file, which --record wrote, instead of ONNX Runtime")
+	flags.StringVar(&opts.against, "against", "", "compare with this file, written by --record, instead of ONNX Runtime")
 	return cmd
 }
 
-// check tells which options do not go together.
+// check returns an error if options contradict each other.
 func (o *verifyOptions) check() error {
 	switch {
 	case o.run == "" && o.model == "":
 		return errors.New("--run DIR or --model FILE is required")
 	case o.run != "" && o.Config != "":
-		return errors.New("--run and --config both say which images to take: leave one out")
+		return errors.New("--run and --config both choose the images: leave one out")
 	case o.best && (o.run == "" || o.model != ""):
 		return cli.ErrBestOfNoRun
 	case o.count < 1:
 		return fmt.Errorf("--count: %d is below 1", o.count)
 	case !(o.tolerance >= 0) || math.IsInf(o.tolerance, 0):
-		return fmt.Errorf("--tolerance: %v is no number from 0 on", o.tolerance)
+		return fmt.Errorf("--tolerance: %v is not a number that is 0 or greater", o.tolerance)
 	case o.against != "" && (o.layers || o.record != ""):
-		return errors.New("--against has the outputs alone: --layers and --record need ONNX Runtime")
+		return errors.New("--against has only outputs: --layers and --record need ONNX Runtime")
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func runVerify(ctx context.Context, opts *verifyOptions, stdout, stderr io.Write
 	if err := opts.check(); err != nil {
 		return cli.BadUsage(err)
 	}
-	if own, err := opts.verifyOwn(ctx, stdout, stderr); own {
+	if given, err := opts.verifyGiven(ctx, stdout, stderr); given {
 		return err
 	}
 	s, err := opts.subject()
@@ -140,7 +140,7 @@ func (o *verifyOptions) conclude(stdout io.Writer, s subject, report verify.Repo
 	return nil
 }
 
-// compare runs the model in both runtimes, or in pure Go alone.
+// compare runs the model in both runtimes, or with --against only in pure Go.
 func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer) (verify.Report, error) {
 	if o.against != "" {
 		r, err := o.recording(s)
@@ -175,28 +175,28 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 }
 
 func (o *verifyOptions) compareWith(ctx context.Context, native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
-	own, err := verify.Run(ctx, s.model, images)
+	pure, err := verify.Run(ctx, s.model, images)
 	if err != nil {
 		return verify.Report{}, cli.BadDataf("run %q in pure Go: %w", s.path, err)
 	}
-	return verify.Compare(native, own, o.tolerance)
+	return verify.Compare(native, pure, o.tolerance)
 }
 
-// recording reads the file of --against, which must be of this model.
+// recording reads the file of --against, which must have been recorded for this model.
 func (o *verifyOptions) recording(s subject) (verify.Recording, error) {
 	r, err := verify.ReadRecording(o.against)
 	if err != nil {
 		return r, err
 	}
 	if height, width := s.model.Size(); r.ModelSHA256 != s.sha256 || r.Height != height || r.Width != width || r.Channels != s.model.Channels() {
-		return r, fmt.Errorf("%q was recorded of another model than %q: of the SHA-256 %s, this has %s",
+		return r, fmt.Errorf("%q was recorded for another model than %q: its SHA-256 was %s, this one's is %s",
 			o.against, s.path, r.ModelSHA256, s.sha256)
 	}
 	return r, nil
 }
 
-// images returns the first validation images, which must be of the model's
-// size.
+// images returns the first validation images. They must have the size that the model
+// takes.
 func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s subject, stderr io.Writer) ([]uint8, error) {
 	height, width := s.model.Size()
 	e.Data.SettleSize(height, width)
@@ -206,15 +206,15 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	}
 	if h, w := validation.Size(); h != height || w != width {
 		if o.run == "" && o.Config == "" && len(o.Sets) == 0 {
-			return noise(o.count * height * width * 3), nil // no images are named
+			return noise(o.count * height * width * 3), nil // no flag chooses images
 		}
-		return nil, cli.BadDataf("the validation images are of %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
+		return nil, cli.BadDataf("the validation images have %dx%d pixels, but the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
 			h, w, s.path, height, width, height, width)
 	}
 	count := o.count
 	switch available := validation.Len(); {
 	case available < count && o.counted:
-		return nil, cli.BadDataf("%d validation images wanted, %d available: use --count %d", count, available, available)
+		return nil, cli.BadDataf("%d validation images wanted, %d available: give --count %d", count, available, available)
 	case available < count:
 		count = available
 	}
@@ -224,7 +224,7 @@ func (o *verifyOptions) images(ctx context.Context, e *configs.Experiment, s sub
 	return validation.WithChannels(s.model.Channels()).ReadImages(ctx, 0, count, nil)
 }
 
-// noise returns random bytes, always the same.
+// noise returns random bytes, the same on each call.
 func noise(n int) []uint8 {
 	random, bytes := rand.New(rand.NewPCG(1, 0)), make([]uint8, n)
 	for i := range bytes {
@@ -246,14 +246,14 @@ func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree boo
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Layers) > 0 {
-		fmt.Fprintln(t, "layer\tshape\tlargest\tmean\tof values up to")
+		fmt.Fprintln(t, "layer\tshape\tlargest difference\tmean\tlargest value")
 		for _, l := range r.Layers {
 			shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Shape), " ", "x"), "[]")
 			fmt.Fprintf(t, "%s\t%s\t%.2e\t%.2e\t%.4g\n", l.Name, shape, l.Largest, l.Mean, l.Scale)
 		}
 		fmt.Fprintln(t)
 	}
-	fmt.Fprintln(t, "output\tlargest\tmean\tof values up to\tsample\tclass")
+	fmt.Fprintln(t, "output\tlargest difference\tmean\tlargest value\tsample\tclass")
 	for _, d := range []struct {
 		name string
 		verify.Difference

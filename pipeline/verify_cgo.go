@@ -14,8 +14,8 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// nativeOutputs runs the model in ONNX Runtime, on the CPU. The layers are compared
-// if they are asked for.
+// nativeOutputs runs the model in ONNX Runtime, on the CPU. With --layers it also compares
+// the outputs of all nodes.
 func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
 	outputs verify.Outputs, layers []verify.Layer, err error,
 ) {
@@ -33,7 +33,7 @@ func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment,
 	return outputs, layers, err
 }
 
-// compareLayers compares what each node gives in both runtimes.
+// compareLayers compares the output of each node in both runtimes.
 func compareLayers(ctx context.Context, s subject, images []uint8, options session.Options) (layers []verify.Layer, err error) {
 	probe, err := session.NewLayerProbe(s.data, s.model, options)
 	if err != nil {
@@ -61,8 +61,8 @@ func compareLayers(ctx context.Context, s subject, images []uint8, options sessi
 	return layers, nil
 }
 
-// nativeRun returns what runs a given model in ONNX Runtime, on the CPU.
-func nativeRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Own, stderr io.Writer) (run runOwn, done func() error, err error) {
+// nativeRun returns a function that runs a given model in ONNX Runtime, on the CPU.
+func nativeRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Own, stderr io.Writer) (run runGiven, done func() error, err error) {
 	if err := cli.OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}

@@ -14,9 +14,9 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// verifyOwn compares the runtimes on a model that export model has not written, on noise.
-// It tells whether the model is such a one.
-func (o *verifyOptions) verifyOwn(ctx context.Context, stdout, stderr io.Writer) (own bool, err error) {
+// verifyGiven compares the runtimes on noise if the model was not written by 'export model'.
+// given tells whether that is so.
+func (o *verifyOptions) verifyGiven(ctx context.Context, stdout, stderr io.Writer) (given bool, err error) {
 	if o.model == "" {
 		return false, nil
 	}
@@ -28,21 +28,21 @@ func (o *verifyOptions) verifyOwn(ctx context.Context, stdout, stderr io.Writer)
 		return false, nil
 	}
 	if o.layers || o.record != "" || o.against != "" {
-		return true, cli.BadUsage(errors.New("--layers, --record and --against are for models that export model writes"))
+		return true, cli.BadUsage(errors.New("--layers, --record and --against need a model that 'pipeline export model' wrote"))
 	}
 	data, err := modelfile.Marshal(m)
 	if err != nil {
 		return true, err
 	}
 	s := newSubject(o.model, data)
-	report, err := o.compareOwn(ctx, m, s, stderr)
+	report, err := o.compareGiven(ctx, m, s, stderr)
 	if err != nil {
 		return true, err
 	}
 	return true, o.conclude(stdout, s, report)
 }
 
-func (o *verifyOptions) compareOwn(ctx context.Context, m *modelfile.Model, s subject, stderr io.Writer) (verify.Report, error) {
+func (o *verifyOptions) compareGiven(ctx context.Context, m *modelfile.Model, s subject, stderr io.Writer) (verify.Report, error) {
 	e, err := configs.Load("", nil)
 	if err != nil {
 		return verify.Report{}, err
@@ -68,14 +68,14 @@ func (o *verifyOptions) compareOwn(ctx context.Context, m *modelfile.Model, s su
 	}
 	tolerance := o.tolerance
 	if !o.tolerant {
-		tolerance = ownTolerance
+		tolerance = givenTolerance
 	}
 	return verify.Compare(native, pure, tolerance)
 }
 
-// ownTolerance is that of given models, which have a hundred layers more than the
-// study's network: the rounding of each adds up.
-const ownTolerance = 1e-4
+// givenTolerance is the tolerance for given models. They may have a hundred layers more than
+// the study's network, and the rounding errors of all layers add up.
+const givenTolerance = 1e-4
 
-// runOwn runs a model on an image.
-type runOwn = func(*interp.Value) ([]float32, error)
+// runGiven runs a given model on an image.
+type runGiven = func(*interp.Value) ([]float32, error)

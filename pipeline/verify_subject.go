@@ -24,13 +24,13 @@ type subject struct {
 	model        *interp.Model
 }
 
-// newSubject names the bytes of a model.
+// newSubject returns a subject with the bytes of a model and their SHA-256.
 func newSubject(path string, data []byte) subject {
 	sum := sha256.Sum256(data)
 	return subject{path: path, data: data, sha256: hex.EncodeToString(sum[:])}
 }
 
-// subject reads the model. That of a run must be the one that was trained.
+// subject reads the model. The model.onnx of a run must be the one that the run wrote.
 func (o *verifyOptions) subject() (s subject, err error) {
 	read := o.readModel
 	if o.best {
@@ -55,17 +55,18 @@ func (o *verifyOptions) subject() (s subject, err error) {
 	return s, nil
 }
 
-// usualTolerance is that of a model's precision and depth.
+// usualTolerance returns the default tolerance for a model's precision and depth.
 func usualTolerance(data []byte) float64 {
 	m, err := modelfile.Decode(data)
 	if err != nil {
 		return verify.Tolerance
 	}
-	form, _ := onnxmodels.FormOf(m) // of a model without one, float32 is as good as any
+	form, _ := onnxmodels.FormOf(m) // without one, the precision is float32
 	return max(verify.ToleranceOf(form.Precision), verify.ToleranceOfDepth(m))
 }
 
-// bestModel makes the model of the best checkpoint of a run, and tells its path.
+// bestModel makes a model from the best checkpoint of a run, and returns the path of its
+// snapshot.
 func (o *verifyOptions) bestModel() (path string, data []byte, err error) {
 	m, path, err := cli.TrainedModel(o.run, true, onnxmodels.InferenceOptions{})
 	if err != nil {
@@ -75,7 +76,7 @@ func (o *verifyOptions) bestModel() (path string, data []byte, err error) {
 	return path, data, err
 }
 
-// readModel reads the file of the model, and tells its path.
+// readModel reads the file of the model, and returns its path.
 func (o *verifyOptions) readModel() (path string, data []byte, err error) {
 	path = o.model
 	if path == "" {
@@ -91,7 +92,7 @@ func (o *verifyOptions) readModel() (path string, data []byte, err error) {
 	return path, data, err
 }
 
-// checkOfRun tells whether the model is the one that the run's summary names.
+// checkOfRun returns an error if the model is not the one that the run's summary names.
 func (s subject) checkOfRun(dir string) error {
 	summary, err := rundir.ReadSummary(dir)
 	switch {
@@ -100,7 +101,7 @@ func (s subject) checkOfRun(dir string) error {
 	case err != nil:
 		return err
 	case summary.ModelSHA256 != s.sha256:
-		return fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, summary.json has %s (pipeline export model --run %s --out %s makes it again)",
+		return fmt.Errorf("%q is not the model of the run: its SHA-256 is %s, but summary.json has %s (write it again with: pipeline export model --run %s --out %s)",
 			s.path, s.sha256, summary.ModelSHA256, printable.ShellWord(dir), printable.ShellWord(s.path))
 	}
 	return nil

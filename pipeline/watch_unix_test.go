@@ -17,7 +17,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// begin starts a command, which is stopped with the test, and waits until dir has a run.
+// begin starts a command, stops it when the test ends, and waits until dir has a run.
 func begin(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := command(t, args...)
@@ -25,7 +25,7 @@ func begin(t *testing.T, dir string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }() // the report tells how it went
+	go func() { _ = cmd.Wait(); close(ended) }() // its success shows in the report
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 	for range 600 {
 		if runs, err := rundir.List(dir); err == nil && len(runs) > 0 {
@@ -37,7 +37,7 @@ func begin(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return nil
 }
 
-// TestReportWatchesSweep watches a sweep from its first moment to its last.
+// TestReportWatchesSweep watches a sweep from beginning to end.
 func TestReportWatchesSweep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sweep")
 	begin(t, dir, "sweep", "--config", filepath.Join("..", "configs", "smoke.yaml"), "--out", dir,
@@ -52,7 +52,7 @@ func TestReportWatchesSweep(t *testing.T) {
 		t.Errorf("the table is\n%s", stdout.String())
 	}
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-	if first, last := lines[0], lines[len(lines)-1]; !strings.HasSuffix(first, "Ctrl-C ends this before") || last != "all runs have ended: the page is "+filepath.Join(dir, "report.html") {
+	if first, last := lines[0], lines[len(lines)-1]; !strings.HasSuffix(first, "(Ctrl-C ends this earlier)") || last != "all runs have ended: the page is "+filepath.Join(dir, "report.html") {
 		t.Errorf("it begins with %q and ends with %q", first, last)
 	}
 	renewed := regexp.MustCompile(`^\d\d:\d\d:\d\d  [01] of 2 runs done(; under way: none, batch size 64, seed [12] \(\d+ of 20 epochs\).*)?$`)
@@ -62,7 +62,7 @@ func TestReportWatchesSweep(t *testing.T) {
 		}
 	}
 	if len(lines) < 3 || strings.Contains(mustRead(t, filepath.Join(dir, "report.html")), "refresh") {
-		t.Errorf("%d lines, and the page loads itself again", len(lines))
+		t.Errorf("%d lines, or the page still reloads itself", len(lines))
 	}
 }
 
@@ -83,7 +83,7 @@ func TestReportWatchInterrupted(t *testing.T) {
 	}
 	page := filepath.Join(dir, "report.html")
 	if !strings.Contains(mustRead(t, page), `content="5"`) {
-		t.Error("the page does not load itself again")
+		t.Error("the page does not reload itself")
 	}
 	if err := watch.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -92,12 +92,12 @@ func TestReportWatchInterrupted(t *testing.T) {
 	for lines.Scan() {
 		last = lines.Text()
 	}
-	_ = watch.Wait() // its status tells
+	_ = watch.Wait() // its status is checked below
 	if code := watch.ProcessState.ExitCode(); code != cli.ExitInterrupted || last != "pipeline: interrupted" {
 		t.Errorf("exit status %d, %q", code, last)
 	}
 	if strings.Contains(mustRead(t, page), "refresh") {
-		t.Error("the page waits for another one")
+		t.Error("the page still reloads itself")
 	}
 	if train.ProcessState != nil {
 		t.Error("the training has ended")

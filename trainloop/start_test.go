@@ -18,7 +18,7 @@ import (
 // written into.
 func TestStartWithoutSession(t *testing.T) {
 	const want = "use runtime.device cuda: CUDA execution provider is not enabled in this build.; " +
-		"'pipeline runtime info --device cuda' tells what there is, or set runtime.device to cpu"
+		"run 'pipeline runtime info --device cuda' to see what is missing, or set runtime.device to cpu"
 	o := small(t, "runtime.device=cuda")
 	there := t.TempDir()
 	for _, c := range []struct{ run, clean string }{

@@ -6,8 +6,8 @@ import (
 	"onnxlab/internal/keyed"
 )
 
-// byClass returns the images of each class that has some, the class of the first image
-// first.
+// byClass returns the images of each class that occurs, in the order in which the classes
+// first occur.
 func byClass(source Source) (classes [][]int32) {
 	byLabel := map[int32]int{}
 	for i := range source.Len() {
@@ -23,9 +23,9 @@ func byClass(source Source) (classes [][]int32) {
 	return classes
 }
 
-// balanced draws as many images of every class, except that some have one more if the
-// number of images is no multiple of the number of classes. Within a class no image comes
-// once more before all have come as often.
+// balanced draws the same number of images of every class; if the number of images is not a
+// multiple of the number of classes, some classes get one more. Within a class, no image is
+// drawn again before all others have been drawn as often.
 func (l *order) balanced(epoch uint64) []pick {
 	var source rand.PCG
 	keyed.Seed(&source, l.seed, epoch, 0, keyed.Balance)

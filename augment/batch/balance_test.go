@@ -24,8 +24,8 @@ func uneven() labelled {
 	return s
 }
 
-// TestBalancedEpochs: every class comes as often, and within a class every image, but
-// for one.
+// TestBalancedEpochs: every class is drawn equally often, and so is, within a class, every
+// image, except that some come once more.
 func TestBalancedEpochs(t *testing.T) {
 	s := uneven()
 	o := newOrder(s, LoaderOptions{Seed: 4, Balance: true})
@@ -65,7 +65,8 @@ func TestBalancedEpochs(t *testing.T) {
 	}
 }
 
-// TestBalancedRemainder: 20 images of three classes are 7, 7 and 6, in turns.
+// TestBalancedRemainder: 20 images of three classes are divided into 7, 7 and 6, and each
+// class is the one with 6 at some time.
 func TestBalancedRemainder(t *testing.T) {
 	s := uneven()
 	s.pixels, s.labels = s.pixels[:20], s.labels[:20]
@@ -90,9 +91,8 @@ func TestBalancedRemainder(t *testing.T) {
 	}
 }
 
-// TestBalancedLoader: batches are the same for any workers and where they are begun
-// with, copies of an image are changed in other ways, and what is not balanced is as it
-// was.
+// TestBalancedLoader: batches are the same for any number of workers and any first step, the
+// first copy of an image is changed by its plan, and every other copy in another way.
 func TestBalancedLoader(t *testing.T) {
 	s := uneven()
 	o := LoaderOptions{Seed: 4, BatchSize: 7, Recipe: strong(t), Workers: 1, Balance: true}

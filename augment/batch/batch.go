@@ -8,20 +8,20 @@ import (
 	"onnxlab/augment"
 )
 
-// batch is one that is being made or waits to be read.
+// batch is a batch that is being made or waits to be read.
 type batch struct {
 	epoch  uint64
 	picks  []pick
 	images []uint8
 	labels []int64
-	// second and shares are those of mixed images; nil if none is mixed.
+	// second and shares are the second labels and the shares of mixed images; nil if
+	// images are not mixed.
 	second []int64
 	shares []float32
-	// wrong is the error of an image that is not what the source says; nil if
-	// all are.
+	// wrong is the error of an image that could not be made; nil if there is none.
 	wrong atomic.Pointer[error]
-	// missing counts the images that are not yet made; who makes the last
-	// one sends on ready.
+	// missing counts the images that are not made yet. The worker that makes
+	// the last one sends on ready.
 	missing atomic.Int64
 	ready   chan struct{}
 }
@@ -39,17 +39,18 @@ func newBatch(size, imageBytes int, mixed bool) *batch {
 	return b
 }
 
-// task is the images from..to of a batch.
+// task is the images from..to-1 of a batch.
 type task struct {
 	*batch
 	from, to int
 }
 
-// taskImages is how many images a worker takes at once: few, so that workers
-// end together, but enough that handing them out costs nothing against them.
+// taskImages is how many images a worker takes at once: few enough that all
+// workers finish a batch at about the same time, and enough that handing them
+// out takes no time in comparison.
 const taskImages = 16
 
-// schedule says what is in each batch and hands out its images.
+// schedule decides which images are in each batch and hands them out to the workers.
 func (l *Loader) schedule() {
 	order := newOrder(l.source, l.options)
 	step := l.options.Step
@@ -65,7 +66,7 @@ func (l *Loader) schedule() {
 	}
 }
 
-// hand hands out one batch, unless the loader is closed first.
+// hand hands out one batch. It returns false if the loader is closed first.
 func (l *Loader) hand(epoch uint64, picks []pick) bool {
 	var b *batch
 	select {
@@ -91,7 +92,7 @@ func (l *Loader) hand(epoch uint64, picks []pick) bool {
 // work makes images until the loader is closed.
 func (l *Loader) work() {
 	w := worker{drawer: augment.NewDrawer(l.options.Recipe, l.options.Seed)}
-	var last []uint8 // image of a batch that is mixed
+	var last []uint8 // a copy of a batch's last image, if images are mixed
 	if l.options.Mixing.mixes() {
 		height, width := l.source.Size()
 		last = make([]uint8, height*width*channelsOf(l.source))
@@ -118,7 +119,7 @@ func (l *Loader) work() {
 type worker struct {
 	drawer *augment.Drawer
 	space  augment.Workspace
-	read   []uint8 // an image of a source that streams
+	read   []uint8 // one image, if the source streams
 }
 
 // make makes the image and the label at a position of a batch.
@@ -129,7 +130,7 @@ func (l *Loader) make(b *batch, position int, w *worker) {
 	image, err := l.image(b.epoch, picked, plan, w, size)
 	if err == nil {
 		if err = w.space.Apply(plan, b.images[position*size:(position+1)*size], image, height, width); err != nil {
-			err = fmt.Errorf("is not changed: %w", err)
+			err = fmt.Errorf("cannot be changed: %w", err)
 		}
 	}
 	if err != nil {
@@ -140,8 +141,8 @@ func (l *Loader) make(b *batch, position int, w *worker) {
 	b.labels[position] = int64(l.source.Label(int(picked.image)))
 }
 
-// image returns the pixels of an image. If the source reads it now, it is cut as the plan
-// wants it, and the plan's crop is done.
+// image returns the pixels of an image. If the source streams, image reads the part that the
+// plan's crop picks, and removes the crop from the plan.
 func (l *Loader) image(epoch uint64, picked pick, plan *augment.Plan, w *worker, size int) ([]uint8, error) {
 	index := int(picked.image)
 	if s, ok := l.source.(Streamer); ok && s.Streams() {

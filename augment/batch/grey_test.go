@@ -7,7 +7,7 @@ type greyImages struct{ *images }
 
 func (greyImages) Channels() int { return 1 }
 
-// Image is the first channel of each pixel of the image in colour.
+// Image returns the first channel of the image in colour.
 func (g greyImages) Image(i int) []uint8 {
 	colour := g.images.Image(i)
 	grey := make([]uint8, len(colour)/3)
@@ -17,8 +17,8 @@ func (g greyImages) Image(i int) []uint8 {
 	return grey
 }
 
-// TestGreyBatches: images of one channel come as their recipe and mixing make them of three
-// equal channels, and in the same order.
+// TestGreyBatches: recipes and mixing give images of one channel the same values as images of
+// three equal channels, in the same order.
 func TestGreyBatches(t *testing.T) {
 	const size, side = 8, 12
 	grey := greyImages{newImages(24, side, side)}

@@ -12,27 +12,28 @@ import (
 	"onnxlab/augment"
 )
 
-// Source is a set of images of one size and their labels. They have 3 channels, or as many as
-// its method Channels() int says, if it has one: 3 or 1. Several goroutines read it at once.
+// Source is a set of images of one size and their labels. The images have 3 channels, or, if
+// the source has a method Channels() int, as many as it returns: 3 or 1. Several goroutines
+// read a source at once.
 type Source interface {
 	Len() int
 	Size() (height, width int)
-	// Image is the height·width·channels bytes of image i, which the reader leaves
-	// as they are.
+	// Image returns the height·width·channels bytes of image i. The caller does not
+	// change them.
 	Image(i int) []uint8
 	Label(i int) int32
 }
 
-// Streamer is a Source whose images may be read when they are asked for, as those of a
-// dataset.Set. If Streams is true, they are read with ReadImage, which fills dst with
-// image i, or with the part of its original that choose returns when it is told the
-// original's size in pixels, resized.
+// Streamer is a Source, such as a dataset.Set, that can read each image when it is needed.
+// If Streams returns true, images are read with ReadImage. It calls choose with the size of
+// the original in pixels, resizes the part that choose returns, or the whole image if that
+// is empty, and writes it into dst.
 type Streamer interface {
 	Streams() bool
 	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
 }
 
-// channelsOf is how many channels the images of a source have.
+// channelsOf returns how many channels the images of a source have.
 func channelsOf(s Source) int {
 	if c, ok := s.(interface{ Channels() int }); ok {
 		return c.Channels()
@@ -42,23 +43,23 @@ func channelsOf(s Source) int {
 
 // LoaderOptions say what batches are made of, and how.
 type LoaderOptions struct {
-	// Seed keys the order of the images and all plans.
+	// Seed determines the order of the images and all plans.
 	Seed uint64
-	// BatchSize is the number of images in a batch, at most the source's.
+	// BatchSize is the number of images in a batch, at most the number in the source.
 	BatchSize int
 	// Recipe changes the images; nil changes nothing.
 	Recipe *augment.Recipe
-	// Balance makes epochs of as many images, of which as many are of every class that
-	// has some: those of small classes come several times, each changed in another way,
-	// and of large ones not all do.
+	// Balance draws every class that occurs equally often, in epochs of the same length.
+	// Images of small classes come several times, each time changed in another way, and
+	// some images of large classes do not come at all.
 	Balance bool
-	// Mixing mixes each image of a batch, when it is changed, with the one before it;
-	// the first one with the last. Such batches are read with NextMixed.
+	// Mixing mixes each image of a batch, after the recipe has changed it, with the image
+	// before it, and the first with the last. Read such batches with NextMixed.
 	Mixing Mixing
-	// Workers is how many goroutines make images; 0 takes GOMAXPROCS. It does
+	// Workers is how many goroutines make images; 0 means GOMAXPROCS. It does
 	// not change what is in a batch.
 	Workers int
-	// Prefetch is how many batches are made ahead; 0 takes 2.
+	// Prefetch is how many batches are made ahead; 0 means 2.
 	Prefetch int
 	// Epoch and Step say which batch is the first: any step of any epoch,
 	// counted from 0.
@@ -67,7 +68,7 @@ type LoaderOptions struct {
 
 const defaultPrefetch = 2
 
-// check fills in the defaults and returns what is wrong.
+// check fills in the defaults and returns an error if an option is out of range.
 func (o *LoaderOptions) check(images int) error {
 	switch {
 	case o.BatchSize < 1:
@@ -95,8 +96,8 @@ func (o *LoaderOptions) check(images int) error {
 	return nil
 }
 
-// Loader makes batches of augmented images ahead of whoever trains on them.
-// One goroutine at a time may call Next. Close it when done.
+// Loader makes batches of augmented images ahead of the training loop that reads
+// them. One goroutine at a time may call Next. Close it when done.
 type Loader struct {
 	source  Source
 	options LoaderOptions
@@ -104,7 +105,7 @@ type Loader struct {
 	// order in which Next gives them out.
 	free, ordered chan *batch
 	tasks         chan task
-	// current is one that Next had taken when its context ended.
+	// current is the batch that Next had taken when its context ended.
 	current *batch
 	stop    context.CancelFunc
 	stopped context.Context
@@ -115,7 +116,7 @@ type Loader struct {
 var ErrClosed = errors.New("read batch: the loader is closed")
 
 // NewLoader starts making batches. The incomplete last batch of an epoch is
-// dropped, and every epoch has an order of its own.
+// dropped, and every epoch has a different order.
 func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 	if err := options.check(source.Len()); err != nil {
 		return nil, err
@@ -156,20 +157,21 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 func (l *Loader) StepsPerEpoch() int { return l.source.Len() / l.options.BatchSize }
 
 // Next fills images, BatchSize·height·width·channels bytes, and labels, BatchSize,
-// with the next batch, and goes on from epoch to epoch without end. wait is
-// how long the batch was not ready. It does not allocate. When ctx ends, the
-// batch is not lost: the next call gives it. A batch that has an image of
-// another size than the source's is an error.
+// with the next batch. It goes on from epoch to epoch without end. wait is how
+// long Next waited for the batch. It does not allocate. If ctx ends, no batch
+// is lost: the next call returns it. Next returns an error if an image of the
+// batch cannot be read or does not have the size of the source.
 func (l *Loader) Next(ctx context.Context, images []uint8, labels []int64) (wait time.Duration, err error) {
 	if l.options.Mixing.mixes() {
-		return 0, errors.New("read batch: its images are mixed, and have two labels each (NextMixed)")
+		return 0, errors.New("read batch: its images are mixed and have two labels each: call NextMixed")
 	}
 	return l.read(ctx, images, labels, nil, nil)
 }
 
-// NextMixed is Next for batches that are mixed. It also fills second, BatchSize labels of
-// the images mixed in, and shares, BatchSize shares 0..1 of the images that have labels;
-// the rest of 1 is the second one's. Images that are not mixed have the share 1.
+// NextMixed is Next for batches that are mixed. It also fills second with the BatchSize
+// labels of the images that were mixed in, and shares with the BatchSize shares, in 0..1, of
+// the images that labels belong to. The image mixed in has the share 1 - share. An image
+// that is not mixed has the share 1.
 func (l *Loader) NextMixed(ctx context.Context, images []uint8, labels, second []int64, shares []float32) (wait time.Duration, err error) {
 	if n := l.options.BatchSize; len(second) != n || len(shares) != n {
 		return 0, fmt.Errorf("read batch: needs room for %d second labels and shares, got %d and %d", n, len(second), len(shares))
@@ -177,7 +179,7 @@ func (l *Loader) NextMixed(ctx context.Context, images []uint8, labels, second [
 	return l.read(ctx, images, labels, second, shares)
 }
 
-// read is NextMixed; second and shares are nil if they are not asked for.
+// read is NextMixed; second and shares are nil if the caller does not want them.
 func (l *Loader) read(ctx context.Context, images []uint8, labels, second []int64, shares []float32) (wait time.Duration, err error) {
 	height, width := l.source.Size()
 	if size := l.options.BatchSize * height * width * channelsOf(l.source); len(images) != size || len(labels) != l.options.BatchSize {
@@ -202,7 +204,7 @@ func (l *Loader) read(ctx context.Context, images []uint8, labels, second []int6
 	return wait, err
 }
 
-// next waits for the next batch.
+// next waits until the next batch is ready.
 func (l *Loader) next(ctx context.Context) (*batch, error) {
 	if err := ctx.Err(); err != nil { // even if a batch is ready
 		return nil, err

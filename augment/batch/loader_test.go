@@ -125,8 +125,8 @@ func TestEpochsAreOrderedAndDrawnAnew(t *testing.T) {
 	}
 }
 
-// Seen from outside: batches of an epoch have no image twice, the rest that
-// fills no batch is dropped, and over epochs every image has its turn.
+// No image comes twice in the batches of an epoch, images that fill no batch are
+// dropped, and over many epochs every image comes at some time.
 func TestDropsTheIncompleteBatch(t *testing.T) {
 	source := newImages(10, 4, 4)
 	_, labels := read(t, source, LoaderOptions{Seed: 1, BatchSize: 4}, 2*30)
@@ -146,7 +146,7 @@ func TestDropsTheIncompleteBatch(t *testing.T) {
 	}
 }
 
-// What Order and PlanFor say is what the loader does.
+// The loader gives out images in the order of Order, changed by the plans of PlanFor.
 func TestLoaderFollowsOrderAndPlanFor(t *testing.T) {
 	source, recipe := newImages(20, 11, 6), strong(t)
 	pixels, labels := read(t, source, LoaderOptions{Seed: 5, BatchSize: 20, Recipe: recipe}, 3)
@@ -203,8 +203,8 @@ func TestNextRefusesOtherSizes(t *testing.T) {
 	}
 }
 
-// TestSourceThatIsNotWhatItSays: an image of another size is an error of its
-// batch, and so are sides that no image has.
+// TestSourceThatIsNotWhatItSays: if an image has another size than the source says,
+// reading its batch fails. If the size is negative, NewLoader fails.
 func TestSourceThatIsNotWhatItSays(t *testing.T) {
 	source := newImages(4, 4, 4)
 	source.pixels[3] = source.pixels[3][:7]
@@ -260,8 +260,8 @@ func TestCancellationLosesNoBatch(t *testing.T) {
 	}
 }
 
-// TestCloseEndsAllGoroutines: after Close none of them works, and the bubble, which
-// would fail the test otherwise, sees all of them return.
+// TestCloseEndsAllGoroutines: after Close no goroutine of the loader is left. synctest's
+// bubble fails the test unless all of them return.
 func TestCloseEndsAllGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stacks := make([]byte, 1<<20)
@@ -302,7 +302,7 @@ func TestLoaderDoesNotAllocateInTheSteadyState(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for range 20 { // workers' memory, and the runtime's for blocked goroutines
+	for range 20 { // until the workers and the runtime have allocated what they reuse
 		next()
 	}
 	if n := testing.AllocsPerRun(50, next); n != 0 {

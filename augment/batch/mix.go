@@ -11,18 +11,19 @@ import (
 	"onnxlab/internal/keyed"
 )
 
-// Mixing says how the images of a batch are mixed with others of it. With both, each
-// image is mixed in one way or the other, by a toss of a coin.
+// Mixing says how the images of a batch are mixed with each other. If both mixup and CutMix
+// are on, each image is mixed by one of them, each with probability 1/2.
 type Mixing struct {
 	// Mixup, if above 0, is alpha of mixup (Zhang et al. 2018): the shares of two images
 	// are drawn from Beta(alpha, alpha).
 	Mixup float64
 	// CutMix, if above 0, is alpha of CutMix (Yun et al. 2019), which pastes a box of one
-	// image into the other; the shares are those of their areas.
+	// image into the other; the shares are their shares of the area.
 	CutMix float64
 }
 
-// maxAlpha is where two images are mixed half and half, but for a few percent.
+// maxAlpha is the greatest alpha: with it, all images are mixed half and half to within a few
+// percent.
 const maxAlpha = 100
 
 func (m Mixing) mixes() bool { return m.Mixup > 0 || m.CutMix > 0 }
@@ -39,14 +40,14 @@ func (m Mixing) check() error {
 	return nil
 }
 
-// Mix is what is drawn for one image that is mixed with another. Both are in the
-// image afterwards, and the loss is that of both classes, by their shares.
+// Mix is what is drawn for one image that is mixed with another. The loss of the mixed image
+// is the mean of the losses for both classes, weighted by their shares.
 type Mix struct {
-	// Share is that of the image itself, 0.5..1. Which of two images has the larger one
-	// does not matter, as each of a batch is once the one and once the other.
+	// Share is the share of the image itself, 0.5..1. It loses nothing to give the image
+	// always the larger share, since each image of a batch is also mixed into another.
 	Share float64 `json:"share"`
-	// Pastes tells CutMix: the pixels of a box are the other image's. Otherwise each
-	// pixel is a mean of both.
+	// Pastes is true for CutMix: the pixels of a box come from the other image. Otherwise,
+	// for mixup, each pixel is a weighted mean of both.
 	Pastes bool `json:"pastes,omitempty"`
 	// Row, Column, Height and Width are the box, within the image.
 	Row    int `json:"row,omitempty"`
@@ -63,8 +64,8 @@ func (m Mixing) Draw(rng *rand.Rand, height, width int) Mix {
 	return pasted(largerShare(rng, m.CutMix), rng.IntN(height), rng.IntN(width), height, width)
 }
 
-// pasted is the box around a pixel that leaves the image about the share, and is cut at
-// its edge, as torchvision's CutMix does it.
+// pasted returns the mix that pastes a box around a pixel. The box leaves about this share of
+// the image and is clipped at its edges, as in torchvision's CutMix.
 func pasted(share float64, row, column, height, width int) Mix {
 	half := 0.5 * math.Sqrt(1-share)
 	span := func(centre, size int) (from, length int) {
@@ -79,17 +80,17 @@ func pasted(share float64, row, column, height, width int) Mix {
 	return x
 }
 
-// largerShare is the larger part of a whole that is parted by Beta(alpha, alpha).
+// largerShare draws a share x from Beta(alpha, alpha) and returns the larger of x and 1-x.
 func largerShare(rng *rand.Rand, alpha float64) float64 {
 	share := distuv.Beta{Alpha: alpha, Beta: alpha, Src: rng}.Rand()
-	if math.IsNaN(share) { // alpha is so small that both parts are 0
+	if math.IsNaN(share) { // alpha is so small that both of its gamma variates are 0
 		return 1
 	}
 	return max(share, 1-share)
 }
 
-// Apply mixes the other image into dst, which holds the image. Both hold height rows of
-// width pixels of 3 channels, or of 1. Means are rounded to the nearest integer.
+// Apply mixes the other image into the image in dst. Both hold height rows of width pixels
+// of 3 channels, or of 1. Means are rounded to the nearest integer.
 func (x Mix) Apply(dst, other []uint8, height, width int) error {
 	if err := augment.CheckSides(height, width); err != nil {
 		return fmt.Errorf("mix images: %w", err)
@@ -99,13 +100,13 @@ func (x Mix) Apply(dst, other []uint8, height, width int) error {
 	}
 	inside := x.Row >= 0 && x.Column >= 0 && x.Height >= 0 && x.Width >= 0 && x.Row+x.Height <= height && x.Column+x.Width <= width
 	if !(x.Share >= 0 && x.Share <= 1) || !inside {
-		return fmt.Errorf("mix images: %+v is no mix of images of %dx%d pixels", x, height, width)
+		return fmt.Errorf("mix images: %+v does not fit images of %dx%d pixels", x, height, width)
 	}
 	x.apply(dst, other, width, len(dst)/(height*width))
 	return nil
 }
 
-// apply is Apply for sizes that are known to be right.
+// apply is Apply for arguments that are known to be right.
 func (x Mix) apply(dst, other []uint8, width, channels int) {
 	if x.Pastes {
 		for row := x.Row; row < x.Row+x.Height; row++ {
@@ -115,14 +116,14 @@ func (x Mix) apply(dst, other []uint8, width, channels int) {
 		return
 	}
 	const one = 1 << 16
-	own := uint32(math.Round(x.Share * one))
+	weight := uint32(math.Round(x.Share * one))
 	for i, o := range other[:len(dst)] {
-		dst[i] = uint8((own*uint32(dst[i]) + (one-own)*uint32(o) + one/2) / one)
+		dst[i] = uint8((weight*uint32(dst[i]) + (one-weight)*uint32(o) + one/2) / one)
 	}
 }
 
-// mix mixes each image of a batch with the one before it, the first with the last. It
-// comes when all images are made.
+// mix mixes each image of a batch with the one before it, and the first with the last. It
+// is called when all images of the batch are made. last is room for one image.
 func (l *Loader) mix(b *batch, last []uint8) {
 	height, width := l.source.Size()
 	channels := channelsOf(l.source)
@@ -141,7 +142,7 @@ func (l *Loader) mix(b *batch, last []uint8) {
 	}
 }
 
-// copyMixed fills what is asked for of the second labels and the shares.
+// copyMixed copies the second labels and the shares into the slices that are not nil.
 func (b *batch) copyMixed(second []int64, shares []float32) {
 	if b.second != nil {
 		copy(second, b.second)
@@ -154,7 +155,7 @@ func (b *batch) copyMixed(second []int64, shares []float32) {
 	}
 }
 
-// draw is the mix of a pick in an epoch.
+// draw returns the mix of a pick in an epoch.
 func (l *Loader) draw(epoch uint64, p pick) Mix {
 	var source rand.PCG
 	keyed.Seed(&source, l.options.Seed, epoch, p.sample(), keyed.Mixing)

@@ -11,7 +11,8 @@ import (
 	"onnxlab/internal/npz"
 )
 
-// TestMixAgreesWithTorchvision compares the boxes of CutMix, and batches by both.
+// TestMixAgreesWithTorchvision compares the boxes of CutMix, and batches mixed by mixup and
+// by CutMix, with torchvision's.
 func TestMixAgreesWithTorchvision(t *testing.T) {
 	a, err := npz.Read(filepath.Join("testdata", "mix.npz"))
 	if err != nil {
@@ -53,13 +54,13 @@ func TestMixAgreesWithTorchvision(t *testing.T) {
 	}
 }
 
-// TestMixesAreDrawn: shares of mixup have the mean and the deviation of the larger part
-// by Beta(alpha, alpha), those of CutMix are areas, and both come as often.
+// TestMixesAreDrawn: the shares of mixup have the mean and the mean square of the larger of x
+// and 1-x, where x is drawn from Beta(alpha, alpha), and mixup and CutMix are equally likely.
 func TestMixesAreDrawn(t *testing.T) {
 	const n = 20_000
 	rng := rand.New(rand.NewPCG(1, 2))
-	// The larger part by Beta(1, 1) is uniform in 0.5..1, and by Beta(1/2, 1/2) has the
-	// mean 1/2 + 1/π and the mean square 1/8 + 1/4 + 1/π.
+	// For Beta(1, 1) the larger share is uniform in 0.5..1. For Beta(1/2, 1/2) it has the mean
+	// 1/2 + 1/π and the mean square 1/8 + 1/4 + 1/π.
 	for alpha, want := range map[float64][2]float64{1: {0.75, 7. / 12}, 0.5: {0.5 + 1/math.Pi, 0.375 + 1/math.Pi}} {
 		var sum, squares float64
 		for range n {
@@ -82,15 +83,15 @@ func TestMixesAreDrawn(t *testing.T) {
 	if pastes < n/2-300 || pastes > n/2+300 {
 		t.Errorf("%d of %d images are cut and mixed", pastes, n)
 	}
-	for range n { // parts that are both 0 are no number
+	for range n { // both gamma variates are 0, and their ratio is NaN
 		if x := (Mixing{Mixup: 1e-300}).Draw(rng, 8, 8); x.Share != 1 {
 			t.Fatalf("alpha 1e-300: %+v", x)
 		}
 	}
 }
 
-// TestMixedLoader: batches are those that are not mixed, by the mixes drawn, whatever the
-// workers and the first step; labels are those of both images.
+// TestMixedLoader: applying the mixes that are drawn to batches that are not mixed gives the
+// loader's batches and labels, for any number of workers and any first step.
 func TestMixedLoader(t *testing.T) {
 	source := newImages(30, 7, 5)
 	const size, batch = 7 * 5 * 3, 6
@@ -135,7 +136,7 @@ func TestMixedLoader(t *testing.T) {
 	}
 }
 
-// TestMixMistakes: what is no mix is refused, and mixed batches have no single labels.
+// TestMixMistakes: mixes out of range are errors, and Next does not read mixed batches.
 func TestMixMistakes(t *testing.T) {
 	source := newImages(6, 4, 4)
 	for want, m := range map[string]Mixing{

@@ -6,8 +6,8 @@ import (
 	"onnxlab/internal/keyed"
 )
 
-// Order returns the order in which a Loader with this seed gives out the
-// images 0..images-1 in an epoch, if it does not balance them.
+// Order returns the order in which a Loader with this seed, and without Balance,
+// gives out the images 0..images-1 in an epoch.
 func Order(images int, seed, epoch uint64) []int32 {
 	order := make([]int32, images)
 	shuffle(order, seed, epoch)
@@ -15,7 +15,7 @@ func Order(images int, seed, epoch uint64) []int32 {
 }
 
 // Picks returns which images of the source a Loader with these options gives out in an
-// epoch, in their order.
+// epoch, in the order in which it does.
 func Picks(source Source, o LoaderOptions, epoch uint64) []int32 {
 	list := make([]int32, source.Len())
 	for i, p := range newOrder(source, o).epoch(epoch) {
@@ -35,21 +35,21 @@ func shuffle(order []int32, seed, epoch uint64) {
 	rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 }
 
-// pick is one image of an epoch. An epoch that has the same image several times
-// counts its copies from 0, and each has a plan of its own.
+// pick is one image of an epoch. If the same image comes several times in an epoch, its
+// copies are counted from 0, and each has a plan of its own.
 type pick struct{ image, copy int32 }
 
-// sample is the key of a pick's plan. Of the first copy it is the image's index.
+// sample returns the key of a pick's plan. For the first copy it is the image's index.
 func (p pick) sample() uint64 { return uint64(p.copy)<<32 | uint64(uint32(p.image)) }
 
 // order draws which images an epoch has, and in which order.
 type order struct {
 	seed uint64
-	// classes are the images of each class that has some, if epochs are balanced; else
+	// classes are the images of each class that occurs, if epochs are balanced; otherwise
 	// nil.
 	classes [][]int32
 	picks   []pick
-	places  []int32 // of picks, shuffled
+	places  []int32 // the indices of picks, shuffled
 }
 
 func newOrder(source Source, o LoaderOptions) *order {
@@ -60,7 +60,7 @@ func newOrder(source Source, o LoaderOptions) *order {
 	return l
 }
 
-// epoch returns the images of an epoch in their order, until it is called again.
+// epoch returns the images of an epoch in order. The result is valid until the next call.
 func (l *order) epoch(epoch uint64) []pick {
 	shuffle(l.places, l.seed, epoch)
 	if l.classes == nil {

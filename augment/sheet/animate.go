@@ -14,8 +14,8 @@ import (
 // frameDelay is how long a frame is shown, in hundredths of a second.
 const frameDelay = 60
 
-// Animate shows the sources and then variant after variant, all rows side by
-// side. A row that has fewer variants than others stays at its last.
+// Animate shows the sources of all rows side by side, and then their variants one
+// after the other. A row that has fewer variants than others stays at its last.
 func Animate(ctx context.Context, rows []Row) (*gif.GIF, error) {
 	longest, err := check(rows)
 	if err != nil {
@@ -33,7 +33,7 @@ func Animate(ctx context.Context, rows []Row) (*gif.GIF, error) {
 	return animation, nil
 }
 
-// drawFrame draws the sources as frame 0, or the variants before it.
+// drawFrame draws the sources as frame 0, and variant n-1 of each row as frame n.
 func drawFrame(ctx context.Context, rows []Row, frame int) (*image.Paletted, error) {
 	const perLine = 4
 	columns, lines := min(len(rows), perLine), (len(rows)+perLine-1)/perLine
@@ -46,7 +46,7 @@ func drawFrame(ctx context.Context, rows []Row, frame int) (*image.Paletted, err
 		place(picture, shown, i%perLine, margin+i/perLine*(tile+margin))
 	}
 	paletted := image.NewPaletted(picture.Rect, palette.Plan9)
-	// Line by line, for finding the colours of many rows takes many seconds.
+	// Dithering many rows takes many seconds: do it line by line, so that ctx can end it.
 	for line := range lines {
 		if err := ctx.Err(); err != nil {
 			return nil, err

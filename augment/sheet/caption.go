@@ -8,8 +8,8 @@ import (
 	"onnxlab/augment"
 )
 
-// Caption says what a plan does, in short lines; what it leaves as it is, is
-// left out.
+// Caption says in short lines what a plan changes. It leaves out what the plan
+// does not change.
 func Caption(p augment.Plan) []string {
 	var lines []string
 	add := func(changes bool, format string, values ...any) {
@@ -39,7 +39,7 @@ func Caption(p augment.Plan) []string {
 	return lines
 }
 
-// tenths writes a signed number, and no sign where it rounds to zero.
+// tenths writes a number with its sign, and without one if it rounds to zero.
 func tenths(x float64) string {
 	x = math.Round(x*10) / 10
 	if x == 0 {
@@ -48,8 +48,8 @@ func tenths(x float64) string {
 	return fmt.Sprintf("%+.1f", x)
 }
 
-// box says the size and the first pixel of a patch, in two lines if they are
-// too long for one.
+// box writes the size and the first pixel of a patch, on two lines if they do
+// not fit on one.
 func box(name string, b augment.Patch) []string {
 	if b.Empty() {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// Row is one source and what became of it. All pictures of all rows may have
-// different sizes; each is shown as large as fits its tile.
+// Row is one source and its variants. Pictures may have different sizes; each is
+// drawn as large as fits its tile.
 type Row struct {
 	Label    string
 	Source   *image.NRGBA
@@ -27,12 +27,12 @@ type Row struct {
 type Variant struct {
 	Image   *image.NRGBA
 	Caption []string
-	// Name, if there is one, is one more line, as that of a file: where it is too
-	// long, its middle is left out.
+	// Name, for example of a file, is written on one more line unless it is empty. If
+	// it is too long, its middle is left out.
 	Name string
 }
 
-// lines are those below the variant.
+// lines returns the lines that are written below the variant.
 func (v Variant) lines(face font.Face) []string {
 	if v.Name == "" {
 		return v.Caption
@@ -42,7 +42,7 @@ func (v Variant) lines(face font.Face) []string {
 
 // Sizes in pixels of the sheet.
 const (
-	tile       = 128 // a side of the place for a picture: 4 times CIFAR's
+	tile       = 128 // the side of the square for one picture: 4 times that of CIFAR images
 	margin     = 12
 	lineHeight = 16
 	fontSize   = 13
@@ -77,7 +77,7 @@ func Draw(rows []Row) (*image.NRGBA, error) {
 	return sheet, nil
 }
 
-// blank is a white sheet for the rows, of so many columns.
+// blank returns a white sheet with room for the rows and columns.
 func blank(rows []Row, columns int) *image.NRGBA {
 	height := margin
 	for _, row := range rows {
@@ -86,7 +86,7 @@ func blank(rows []Row, columns int) *image.NRGBA {
 	return imaging.New(margin+columns*(tile+margin), height, color.White)
 }
 
-// Grid draws pictures with their captions, so many in a line, without sources.
+// Grid draws pictures with their captions, in lines of that many columns.
 func Grid(pictures []Variant, columns int) (*image.NRGBA, error) {
 	if columns < 1 || len(pictures) == 0 {
 		return nil, fmt.Errorf("draw sheet: %d pictures in lines of %d", len(pictures), columns)
@@ -115,10 +115,11 @@ func Grid(pictures []Variant, columns int) (*image.NRGBA, error) {
 	return sheet, nil
 }
 
-// maxPixels bounds a sheet: 256 MB.
+// maxPixels limits the memory of a sheet to 256 MB.
 const maxPixels = 1 << 26
 
-// check returns how many pictures the longest row has.
+// check returns how many pictures the longest row has, or an error if a picture is missing or
+// the sheet would be too large.
 func check(rows []Row) (columns int, err error) {
 	height := 0
 	for i, row := range rows {
@@ -142,7 +143,7 @@ func check(rows []Row) (columns int, err error) {
 	return columns, nil
 }
 
-// height is the row's on the sheet: its pictures and its longest caption.
+// height returns the height of the row on the sheet: its pictures and its longest caption.
 func (r Row) height() int {
 	lines := 1
 	for _, v := range r.Variants {
@@ -154,7 +155,7 @@ func (r Row) height() int {
 	return tile + lines*lineHeight + margin + lineHeight/2
 }
 
-// place draws a picture into the tile of a column, in its middle.
+// place draws a picture into the middle of a column's tile.
 func place(sheet *image.NRGBA, picture *image.NRGBA, column, top int) {
 	picture = fit(picture)
 	left := margin + column*(tile+margin) + (tile-picture.Rect.Dx())/2
@@ -181,8 +182,8 @@ func newFace() (font.Face, error) {
 	return opentype.NewFace(parsed, &opentype.FaceOptions{Size: fontSize, DPI: 72, Hinting: font.HintingFull})
 }
 
-// write writes lines below the tile of a column. What is wider than the tile
-// is cut, with a mark.
+// write writes lines below the tile of a column. A line that is wider than the
+// tile is cut and ends in "…".
 func write(sheet *image.NRGBA, face font.Face, c color.Color, column, top int, lines []string) {
 	left := margin + column*(tile+margin)
 	drawer := font.Drawer{Dst: sheet, Src: image.NewUniform(c), Face: face}
@@ -200,8 +201,8 @@ func shorten(d *font.Drawer, line string) string {
 	return line
 }
 
-// shortenMiddle leaves out as much of the middle as is too wide for a tile. The end of
-// a name says more than its start.
+// shortenMiddle leaves out the middle of a name that is too wide for a tile: the end of
+// a file's path says more than its start.
 func shortenMiddle(d *font.Drawer, name string) string {
 	const most = tile / 2 // characters: a tile has no room for more
 	runes := []rune(name)

@@ -71,7 +71,7 @@ func TestDrawPutsPicturesSideBySide(t *testing.T) {
 	}
 }
 
-// Text is inside its column: between columns all is white, but for pictures.
+// Text stays inside its column: the space between columns is white.
 func TestDrawKeepsTextInItsColumn(t *testing.T) {
 	sheet, err := Draw(rows())
 	if err != nil {
@@ -124,8 +124,8 @@ func TestGridBreaksLines(t *testing.T) {
 	}
 }
 
-// TestNames: one that is too long keeps its start and its end, and takes a line of its
-// own below the caption.
+// TestNames: a name has its own line below the caption, and if it is too long, its start
+// and its end are kept.
 func TestNames(t *testing.T) {
 	face, err := newFace()
 	if err != nil {
@@ -198,7 +198,7 @@ func TestAnimateShowsSourcesAndThenVariants(t *testing.T) {
 	}
 }
 
-// TestAnimateLines wants what each line shows in its place, to the last margin.
+// TestAnimateLines checks that each line of pictures is in its place, to the last margin.
 func TestAnimateLines(t *testing.T) {
 	red, blue := plain(8, 8, color.NRGBA{255, 0, 0, 255}), plain(8, 8, color.NRGBA{0, 0, 255, 255})
 	animation, err := Animate(t.Context(), []Row{{Source: red}, {Source: red}, {Source: red}, {Source: red}, {Source: blue}})

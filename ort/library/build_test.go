@@ -13,11 +13,11 @@ func TestPinnedBuilds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, b := range pinned {
 		if !sum.MatchString(b.sha256) || seen[b.sha256] || seen[b.classifier] {
-			t.Errorf("%s: SHA-256 %q is malformed, or one of the two is there twice", b.classifier, b.sha256)
+			t.Errorf("%s: SHA-256 %q is malformed, or the SHA-256 or the classifier is listed twice", b.classifier, b.sha256)
 		}
 		seen[b.sha256], seen[b.classifier] = true, true
 		if (b.device == configs.CUDA) != strings.HasSuffix(b.classifier, "-gpu") {
-			t.Errorf("%s is said to be for the device %q", b.classifier, b.device)
+			t.Errorf("%s is listed for the device %q", b.classifier, b.device)
 		}
 		if got, err := buildFor(b.goos, b.goarch, b.device); err != nil || got != b {
 			t.Errorf("buildFor(%s, %s, %s) = %v, %v", b.goos, b.goarch, b.device, got, err)

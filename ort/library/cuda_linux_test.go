@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// compileEmpty makes a shared library with nothing in it.
+// compileEmpty makes an empty shared library.
 func compileEmpty(t *testing.T, path string, arguments ...string) {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "empty.c")
@@ -26,8 +26,8 @@ func compileEmpty(t *testing.T, path string, arguments ...string) {
 	}
 }
 
-// TestPreloadCUDA has a provider that needs a library which only a Python
-// environment has, where the loader does not look.
+// TestPreloadCUDA has a provider that needs a library from a Python environment, where
+// the loader does not look.
 func TestPreloadCUDA(t *testing.T) {
 	const runtimeName = "libcudart.so.13"
 	environment := t.TempDir()

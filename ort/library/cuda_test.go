@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// fakeMachine is a Linux machine that has files below a folder of its own. In
-// the values of env, "/" at the start of a path stands for that folder.
+// fakeMachine returns a Linux machine whose root is a temporary folder with the files.
+// In the values of env, "/" at the start of a path stands for that folder.
 func fakeMachine(t *testing.T, env map[string]string, files ...string) machine {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "root [1]")
@@ -26,7 +26,7 @@ func fakeMachine(t *testing.T, env map[string]string, files ...string) machine {
 	}}
 }
 
-// cudaNames are what the provider of the pinned build needs.
+// cudaNames are the libraries that the provider of the pinned build needs.
 var cudaNames = []string{"libcublasLt.so.13", "libcublas.so.13", "libcudart.so.13", "libcudnn.so.9", "libcuda.so.1"}
 
 func TestFindCUDA(t *testing.T) {

@@ -28,8 +28,8 @@ type Options struct {
 	// Progress gets reports of downloads: a bar if it is a terminal, else a line.
 	// Nil means no reports.
 	Progress io.Writer
-	// Elsewhere tells that other machines are to open the library: what the device
-	// needs besides is not looked for on this one.
+	// Elsewhere is true if other machines will open the library. Then this machine
+	// does not need the libraries that the device needs.
 	Elsewhere bool
 }
 

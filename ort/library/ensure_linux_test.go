@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestEnsureTellsACacheThatCannotBeRead: it may be another user's and whole, so
-// that it is neither damaged nor fetched again.
+// TestEnsureTellsACacheThatCannotBeRead: a cache that cannot be read may belong to
+// another user and be intact, so it is not called damaged, and nothing is fetched.
 func TestEnsureTellsACacheThatCannotBeRead(t *testing.T) {
 	b, c := emptyCache(t)
 	placeLibrary(t, c, b.cacheName())
@@ -26,8 +26,8 @@ func TestEnsureTellsACacheThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// obeyModes makes the modes of files hold for the test, as they do not for root:
-// its thread opens them as nobody.
+// obeyModes makes file permissions apply to the test even if it runs as root: its
+// thread then opens files as the user nobody.
 func obeyModes(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -39,7 +39,7 @@ func obeyModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = syscall.Setfsuid(0) // which it was
+		_ = syscall.Setfsuid(0) // root, as before
 		runtime.UnlockOSThread()
 	})
 }

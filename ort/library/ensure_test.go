@@ -12,7 +12,7 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// placeLibrary puts a library into a cache folder without looking at it.
+// placeLibrary puts a fake library into a cache folder without checking it.
 func placeLibrary(t *testing.T, c cache, name string) {
 	t.Helper()
 	source := t.TempDir()
@@ -26,7 +26,7 @@ func placeLibrary(t *testing.T, c cache, name string) {
 	}
 }
 
-// emptyCache makes the user's cache an empty one, where the system allows it.
+// emptyCache sets the user's cache to an empty folder.
 func emptyCache(t *testing.T) (build, cache) {
 	t.Helper()
 	dir := t.TempDir()
@@ -94,11 +94,11 @@ func TestEnsureNamesADamagedInstallation(t *testing.T) {
 	}
 }
 
-// TestCacheFolderThatIsNone: a relative home makes an absolute path all the
-// same, and a file in the place of the folder is told as that.
+// TestCacheFolderThatIsNone: the path of the cache is absolute even if HOME is
+// relative, and if a file is in the place of the folder, the error says so.
 func TestCacheFolderThatIsNone(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		return // other systems have other variables
+		return // other systems use other variables
 	}
 	t.Chdir(t.TempDir())
 	t.Setenv(EnvLibrary, "")
@@ -119,8 +119,8 @@ func TestCacheFolderThatIsNone(t *testing.T) {
 	}
 }
 
-// TestEnsureRefusesEndlessManifests also keeps the memory: a file can be larger
-// than all of it, without taking room.
+// TestEnsureRefusesEndlessManifests has a sparse file as its manifest, which is
+// larger than the memory: it must be refused without being read.
 func TestEnsureRefusesEndlessManifests(t *testing.T) {
 	b, c := emptyCache(t)
 	placeLibrary(t, c, installedName(b))

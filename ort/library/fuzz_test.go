@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzUnpack: no jar, zip or tgz puts anything beside the folder that it is
-// unpacked into, or more into it than is allowed.
+// FuzzUnpack: unpacking a jar, zip or tgz writes nothing outside the folder that it
+// is unpacked into, and not more into it than the limits allow.
 func FuzzUnpack(f *testing.F) {
 	for _, entries := range [][]entry{
 		{{"a/lib/" + mainName, "main", 0}, {"a/lib/" + sharedName, "shared", 0}},
@@ -37,11 +37,11 @@ func FuzzUnpack(f *testing.F) {
 		if err == nil {
 			err = m.checkHashes(u.dir)
 			if err != nil {
-				t.Fatalf("what was unpacked is not what was written down: %v", err)
+				t.Fatalf("the unpacked files do not match the manifest: %v", err)
 			}
 		}
 		if names := listNames(t, parent); len(names) != 2 {
-			t.Fatalf("something came out: %q", names)
+			t.Fatalf("something was written outside the folder: %q", names)
 		}
 		if names := listNames(t, u.dir); len(names) > u.limits.files {
 			t.Fatalf("%d files: %q", len(names), names)

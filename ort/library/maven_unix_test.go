@@ -19,7 +19,7 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// testBuild makes a small jar and the build that it would be if it were pinned.
+// testBuild makes a small jar, and the build that would describe it if it were pinned.
 func testBuild(t *testing.T) (b build, jar string) {
 	t.Helper()
 	b = build{goos: "linux", goarch: "amd64", device: configs.CPU, classifier: "test"}
@@ -33,9 +33,9 @@ func testBuild(t *testing.T) (b build, jar string) {
 	return b, jar
 }
 
-// fakeMaven puts a Maven client alone on the PATH that runs script, a shell
-// script in which $out is the folder to download to, and returns a file that
-// gets a line for each time it is called.
+// fakeMaven sets the PATH to a folder that contains only a fake Maven client, which
+// runs the shell script. In it, $out is the folder to download to. The returned file
+// gets a line for each call.
 func fakeMaven(t *testing.T, script string) (calls string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -140,8 +140,8 @@ func TestFetchReplacesWhatIsDamaged(t *testing.T) {
 	}
 }
 
-// TestSameLibraryStays installs twice: the file that a program may have open
-// is not replaced by an equal one.
+// TestSameLibraryStays: installing a library again does not replace its file by an
+// equal one, because a program may have it open.
 func TestSameLibraryStays(t *testing.T) {
 	_, c := emptyCache(t)
 	var before, after os.FileInfo

@@ -9,8 +9,8 @@ import (
 	"onnxlab/ort/library"
 )
 
-// TestOpenCutLibraries: the dynamic linker believes what a library's header says,
-// and the process ends where the file does.
+// TestOpenCutLibraries: truncated libraries are refused. The dynamic linker would trust
+// the header and end the process when it reads beyond the end of the file.
 func TestOpenCutLibraries(t *testing.T) {
 	path := compile(t, "-DNEWEST=20", `-DSIBLING=""`, "-DENTRY=OrtGetApiBase")
 	info, err := os.Stat(path)

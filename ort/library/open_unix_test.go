@@ -12,10 +12,10 @@ import (
 	"onnxlab/ort/library"
 )
 
-// fakeRuntime is a library with as much of ONNX Runtime's C API as opening it
-// takes: a table of functions, all of which succeed and return nothing, with
-// CreateEnv (the fourth) and CreateCpuMemoryInfo filling in what they make.
-// Where GetTrainingApi is, it returns nothing too: no training API.
+// fakeRuntime is a library with only as much of ONNX Runtime's C API as opening it
+// needs: a table of functions that all succeed and return NULL, except that CreateEnv
+// (the fourth) also fills in its result. GetTrainingApi returns NULL too: there is no
+// training API.
 const fakeRuntime = `
 static void *none(void) { return 0; }
 static void *create(int level, const char *name, void **made) { *made = "made"; return 0; }
@@ -34,7 +34,7 @@ const void *ENTRY(void) { return &base; }
 #endif
 `
 
-// compile makes a shared library of fakeRuntime with cgo's own compiler.
+// compile makes a shared library from fakeRuntime with the compiler that cgo uses.
 func compile(t *testing.T, defines ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -78,7 +78,8 @@ func TestOpenOtherLibraries(t *testing.T) {
 	}
 }
 
-// TestInstallRefusesFilesWithoutEnd would take minutes if it read the file.
+// TestInstallRefusesFilesWithoutEnd: a huge sparse file is refused without being read,
+// which would take minutes.
 func TestInstallRefusesFilesWithoutEnd(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", home)
@@ -91,7 +92,8 @@ func TestInstallRefusesFilesWithoutEnd(t *testing.T) {
 	expectLibraryError(t, err, path, "it has 4398046511104 bytes, more than 4294967296; nothing was installed")
 }
 
-// TestInstallRefusesWhatCannotTrain also sees that nothing is left of it.
+// TestInstallRefusesWhatCannotTrain: a library without the training API is refused, and
+// nothing of it stays in the cache.
 func TestInstallRefusesWhatCannotTrain(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", home)

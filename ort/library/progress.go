@@ -46,7 +46,7 @@ func followFile(bar *progressbar.ProgressBar, b build, dir string, done <-chan s
 		case <-done:
 			return
 		case <-tick.C:
-			// Only the end of Maven's process is the end, even if all bytes are there.
+			// The bar becomes full only when Maven ends, even if all bytes are there.
 			_ = bar.Set64(min(largestPart(places, b.jarName()), b.bytes-1))
 		}
 	}

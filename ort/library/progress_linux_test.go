@@ -10,7 +10,7 @@ import (
 	"onnxlab/internal/terminal/terminaltest"
 )
 
-// TestProgressOnATerminalIsABar of which as much is drawn as there is room for.
+// TestProgressOnATerminalIsABar: a bar is drawn, as much of it as fits the terminal.
 func TestProgressOnATerminalIsABar(t *testing.T) {
 	for width, want := range map[int]string{0: "fetching ONNX Runtime  50% |", 80: "fetching ONNX Runtime  50% |", 20: "fetching ONNX Runti", 1: ""} {
 		x := terminaltest.Open(t, width)

@@ -214,8 +214,8 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// TestUnpackStaysInside gives paths that lead out of the folder: no more of
-// them than the name may be used.
+// TestUnpackStaysInside has archives with paths that lead out of the folder: only the
+// last part of a path may be used.
 func TestUnpackStaysInside(t *testing.T) {
 	for _, folder := range []string{"../../", "/", "/tmp/../", `..\..\`, "./a/../../"} {
 		for kind, source := range map[string]string{

@@ -16,10 +16,10 @@ import (
 	"onnxlab/ort/session"
 )
 
-// TestPlacement holds that all of a step of every kind of layer runs on the GPU,
-// in float32 and in mixed precision: ONNX Runtime's CUDA provider takes each node,
-// and copies none but the flag that resets gradients. A process has one library, so
-// that this needs one of its own.
+// TestPlacement checks that a whole training step, with every kind of layer, runs on the
+// GPU, in float32 and in mixed precision: ONNX Runtime's CUDA provider takes each node,
+// and only the flag that resets gradients is copied. A process can load only one library,
+// so this test needs a process of its own.
 func TestPlacement(t *testing.T) {
 	if !ownprocess.Is(t) {
 		err := ownprocess.Run(t, func(cmd *exec.Cmd) {
@@ -74,12 +74,12 @@ func place(t *testing.T, o onnxmodels.TrainingOptions) {
 		t.Fatal(err)
 	}
 	if len(trace.Nodes) < 100 {
-		t.Errorf("%d nodes ran, want all of a step", len(trace.Nodes))
+		t.Errorf("%d nodes ran, want at least the 100 of a whole step", len(trace.Nodes))
 	}
 	copies := 0
 	for _, node := range trace.Nodes {
 		if node.Provider != configs.ProviderCUDA {
-			t.Errorf("%s %q ran in the %s", node.Operator, node.Name, node.Provider)
+			t.Errorf("%s %q ran in %s", node.Operator, node.Name, node.Provider)
 		}
 		if strings.HasPrefix(node.Operator, "Memcpy") {
 			copies++

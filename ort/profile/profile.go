@@ -19,8 +19,8 @@ import (
 	"onnxlab/ort/session"
 )
 
-// Run runs the model once to warm up and then as many times as told, and returns
-// where the time of these went. The outputs are scalars, float32.
+// Run runs the model once to warm up and then o.Runs times, and returns where the time of
+// these runs went. All outputs must be float32 scalars.
 func Run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o Options) (_ Trace, err error) {
 	dir, err := os.MkdirTemp("", "onnxlab-profile-")
 	if err != nil {
@@ -41,7 +41,7 @@ func Run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 	return parse(data, 1)
 }
 
-// run leaves the trace in dir.
+// run runs the model and leaves ONNX Runtime's trace in dir.
 func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o Options, dir string) (err error) {
 	values, names, err := feeds.values(m)
 	defer func() {
@@ -52,7 +52,7 @@ func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 	if err != nil {
 		return err
 	}
-	// The binding cannot make outputs that are scalars itself.
+	// The binding cannot allocate outputs that are scalars.
 	var results []ort.Value
 	for range outputs {
 		r, err := ort.NewEmptyScalar[float32]()
@@ -62,15 +62,15 @@ func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 		values, results = append(values, r), append(results, r)
 	}
 	inputs := values[:len(names)]
-	// On a GPU another thread would begin with a stream, handles and memory of its
-	// own, and take its time for that within the trace.
+	// On a GPU, a run on another thread would first allocate a stream, handles and
+	// memory, and the trace would include the time for that.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	s, err := newSession(m, names, outputs, o.Session, dir)
 	if err != nil {
 		return err
 	}
-	// The trace is complete when the session is gone.
+	// The trace is complete when the session is destroyed.
 	defer func() { err = errors.Join(err, s.Destroy()) }()
 	for range o.Runs + 1 {
 		if err := ctx.Err(); err != nil {
@@ -84,10 +84,9 @@ func run(ctx context.Context, m *onnxpb.Model, feeds Feeds, outputs []string, o 
 }
 
 // newSession returns a session whose profiler writes into dir. The binding has
-// no option for that, so it goes the way of ONNX Runtime's
-// inference_session_utils.cc: the model says so in its metadata, which an
-// environment variable makes it read. The trace is made in the working folder
-// when the session starts.
+// no option for profiling, but ONNX Runtime also reads options from the model's
+// metadata if an environment variable is set (inference_session_utils.cc). It
+// creates the trace in the working folder when the session starts.
 func newSession(m *onnxpb.Model, inputs, outputs []string, o session.Options, dir string) (s *ort.DynamicAdvancedSession, err error) {
 	const variable = "ORT_LOAD_CONFIG_FROM_MODEL"
 	profiled := proto.Clone(m).(*onnxpb.Model)
@@ -118,8 +117,8 @@ func newSession(m *onnxpb.Model, inputs, outputs []string, o session.Options, di
 	return s, err
 }
 
-// values returns tensors for all inputs of the model, with their names. Those
-// that were made are returned also on an error.
+// values returns tensors for all inputs of the model, with their names. After an
+// error it returns those that were made until then, for the caller to destroy.
 func (f Feeds) values(m *onnxpb.Model) (values []ort.Value, names []string, err error) {
 	for _, input := range m.GetGraph().GetInput() {
 		t := input.GetType().GetTensorType()
@@ -136,12 +135,12 @@ func (f Feeds) values(m *onnxpb.Model) (values []ort.Value, names []string, err 
 	return values, names, nil
 }
 
-// tensor returns the shape and the bytes of an input. A batch of any size is as
-// large as its bytes make it.
+// tensor returns the shape and the bytes of an input. If the batch size is not fixed,
+// it follows from the number of bytes.
 func (f Feeds) tensor(name string, t *onnxpb.Type_TensorType) (ort.Shape, []byte, error) {
 	size := graph.Elem(t.GetElemType()).Size()
 	if size == 0 {
-		return nil, nil, fmt.Errorf("no feeds of element type %d", t.GetElemType())
+		return nil, nil, fmt.Errorf("element type %d is not supported", t.GetElemType())
 	}
 	shape, open := ort.Shape{}, -1
 	for i, d := range t.GetShape().GetDim() {

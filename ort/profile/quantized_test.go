@@ -18,9 +18,8 @@ import (
 	"onnxlab/ort/session"
 )
 
-// TestQuantizedRunsInIntegers holds that ONNX Runtime computes a network in int8 in
-// integers: it turns all that stands between pairs of QuantizeLinear and DequantizeLinear
-// into operators of them.
+// TestQuantizedRunsInIntegers checks that ONNX Runtime runs an int8 network in integers: it
+// fuses every operator between DequantizeLinear and QuantizeLinear with them.
 func TestQuantizedRunsInIntegers(t *testing.T) {
 	librarytest.Open(t)
 	const side = 16
@@ -44,7 +43,7 @@ func TestQuantizedRunsInIntegers(t *testing.T) {
 	counts := operatorsOf(t, quantized(t, n, pixels), pixels)
 	for operator, want := range map[string]int{
 		"QLinearConv": 2, "QLinearAdd": 1, "QLinearAveragePool": 1, "QLinearGlobalAveragePool": 1, "QGemm": 1, "NhwcMaxPool": 1,
-		// None of these is left.
+		// None of these may remain.
 		"Conv": 0, "FusedConv": 0, "Add": 0, "Relu": 0, "AveragePool": 0, "GlobalAveragePool": 0, "Gemm": 0, "DequantizeLinear": 0, "QuantizeLinear": 0,
 	} {
 		if counts[operator] != want {
@@ -53,7 +52,7 @@ func TestQuantizedRunsInIntegers(t *testing.T) {
 	}
 }
 
-// quantized is the network, as it begins, in int8.
+// quantized returns the network, with its initial parameters, in int8.
 func quantized(t *testing.T, n *onnxmodels.Network, pixels []uint8) *onnxpb.Model {
 	t.Helper()
 	state, o := n.Initialize(1), onnxmodels.InferenceOptions{}
@@ -96,7 +95,7 @@ func operatorsOf(t *testing.T, m *onnxpb.Model, pixels []uint8) map[string]int {
 		t.Fatal(err)
 	}
 	outputs := make([]ort.Value, 1)
-	for range 2 { // the first is left out
+	for range 2 { // the trace leaves out the first run
 		if err := s.Run([]ort.Value{image}, outputs); err != nil {
 			t.Fatal(err)
 		}

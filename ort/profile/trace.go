@@ -1,15 +1,15 @@
-// Package profile tells how long each operator of a model runs in ONNX
-// Runtime, by ONNX Runtime's own profiler.
+// Package profile measures how long each operator of a model runs in ONNX
+// Runtime, with ONNX Runtime's own profiler.
 //
 //	trace, err := profile.Run(ctx, model, feeds, []string{"loss"}, profile.Options{Runs: 5})
 //
-// ONNX Runtime can profile inference sessions only as far as the binding
-// reaches, so that a training model is run as one: the same graph, optimisations
-// and kernels, with its parameters and gradient buffers fed as its training
-// session feeds them. The optimizer is not part of it.
+// With the binding, only inference sessions can be profiled. So a training model
+// runs in an inference session: with the same graph, optimisations and kernels,
+// and with its parameters and gradient buffers as inputs, as in a training
+// session. The optimizer is not part of it.
 //
-// Run sets an environment variable and the working folder of the process while
-// it starts a session: nothing else should depend on these then.
+// While Run starts a session, it sets an environment variable and the working
+// folder of the process: nothing else should depend on these then.
 package profile
 
 import (
@@ -22,24 +22,24 @@ import (
 	"onnxlab/ort/session"
 )
 
-// Feeds are the bytes of a model's inputs, by name; inputs that are not there
-// are zero.
+// Feeds are the bytes of a model's inputs, by name. Inputs that are not in it are
+// filled with zeros.
 type Feeds map[string][]byte
 
 // Options say how a model is profiled.
 type Options struct {
-	// Session says what runs the model. A GPU only starts the work in the time
-	// that the profiler sees.
+	// Session says where the model runs. On a GPU the profiler sees only the time
+	// that it takes to launch the work.
 	Session session.Options
-	// Runs are those that count, at least 1.
+	// Runs is the number of runs that are measured, at least 1.
 	Runs int
 }
 
-// Trace is where the time of a run goes.
+// Trace says where the time of a run goes.
 type Trace struct {
-	// Seconds are those of a run, as a median over the runs, the first left out.
+	// Seconds is the median duration of the measured runs.
 	Seconds float64 `json:"seconds"`
-	// Nodes are those of the optimised graph, in the order of their execution.
+	// Nodes are the nodes of the optimised graph in the order of their execution.
 	Nodes []Node `json:"nodes"`
 }
 
@@ -50,7 +50,7 @@ type Node struct {
 	// Provider is the execution provider of ONNX Runtime that ran it, such as
 	// configs.ProviderCPU.
 	Provider string `json:"provider"`
-	// Seconds are those of a run, as a median over the runs.
+	// Seconds is the median of the node's duration over the measured runs.
 	Seconds float64 `json:"seconds"`
 }
 
@@ -66,7 +66,7 @@ type event struct {
 	} `json:"args"`
 }
 
-// kernelSuffix ends the names of the events of nodes that computed.
+// kernelSuffix ends the names of the events in which a node's kernel runs.
 const kernelSuffix = "_kernel_time"
 
 // parse reads a trace of ONNX Runtime and leaves out its first runs.
@@ -104,7 +104,7 @@ func parse(data []byte, warmup int) (Trace, error) {
 	return t, nil
 }
 
-// medianSeconds is the median of the events' durations, of which there is one.
+// medianSeconds returns the median of the events' durations. There must be an event.
 func medianSeconds(events []event) float64 {
 	durations := make([]float64, len(events))
 	for i, e := range events {

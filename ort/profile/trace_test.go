@@ -8,8 +8,8 @@ import (
 	"onnxlab/configs"
 )
 
-// TestParse reads a trace of three runs, which ONNX Runtime does not write in
-// the order of time.
+// TestParse reads a trace of three runs, whose events are not in the order of
+// time, as in ONNX Runtime's traces.
 func TestParse(t *testing.T) {
 	const trace = `[
 {"cat":"Session","name":"session_initialization","ts":1,"dur":9,"args":{}},

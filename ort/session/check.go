@@ -27,9 +27,9 @@ func (t Training) check() error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	input, fits := onnxmodels.InputImage, t.checkImage
+	input, checkInput := onnxmodels.InputImage, t.checkImage
 	if t.Features > 0 {
-		input, fits = onnxmodels.InputFeatures, t.checkFeatures
+		input, checkInput = onnxmodels.InputFeatures, t.checkFeatures
 	}
 	var image, drops, mixes, scales bool
 	targets := 0
@@ -41,7 +41,7 @@ func (t Training) check() error {
 		switch name := v.GetName(); {
 		case name == input:
 			image = true
-			err = fits(sizes)
+			err = checkInput(sizes)
 		case name == onnxmodels.InputDropoutSeed:
 			drops = true
 		case name == onnxmodels.InputSecondLabel:
@@ -53,7 +53,7 @@ func (t Training) check() error {
 		case name == onnxmodels.InputLabel, name == onnxmodels.InputLabelShare, name == onnxmodels.InputLearningRate, artifact.IsGradientInput(name):
 		default:
 			if p := c.Parameter(name); p == nil && artifact.IsState(name) {
-				err = fmt.Errorf("the checkpoint has no %q, which the optimizer remembers (Artifacts.Complete adds it)", name)
+				err = fmt.Errorf("the checkpoint has no %q, which is part of the optimizer's state (Artifacts.Complete adds it)", name)
 			} else if p == nil {
 				err = fmt.Errorf("the checkpoint has no parameter %q: it is of another network", name)
 			} else if !slices.Equal(p.Shape, sizes) {
@@ -68,19 +68,27 @@ func (t Training) check() error {
 	case !image:
 		return fmt.Errorf("the training model has no input %q", input)
 	case drops != t.HasDropout:
-		return fmt.Errorf("the training model has the input %q: %t, but HasDropout is %t", onnxmodels.InputDropoutSeed, drops, t.HasDropout)
+		return fmt.Errorf("the training model %s, but HasDropout is %t", hasInput(onnxmodels.InputDropoutSeed, drops), t.HasDropout)
 	case targets != t.Targets:
-		return fmt.Errorf("the training model has targets of %d classes in %q (0: it has labels), but Targets is %d", targets, onnxmodels.InputLabel, t.Targets)
+		return fmt.Errorf("the training model takes targets of %d classes in %q (0 means labels), but Targets is %d", targets, onnxmodels.InputLabel, t.Targets)
 	case mixes != t.Mixes:
-		return fmt.Errorf("the training model has the input %q: %t, but Mixes is %t", onnxmodels.InputSecondLabel, mixes, t.Mixes)
+		return fmt.Errorf("the training model %s, but Mixes is %t", hasInput(onnxmodels.InputSecondLabel, mixes), t.Mixes)
 	case scales != (t.LossScale != nil):
-		return fmt.Errorf("the training model has the input %q: %t, but LossScale is given: %t", onnxmodels.InputLossScale, scales, t.LossScale != nil)
+		return fmt.Errorf("the training model %s, but LossScale is nil: %t", hasInput(onnxmodels.InputLossScale, scales), t.LossScale == nil)
 	}
 	return nil
 }
 
-// checkImage compares the image input of the training model, [batch, height, width, channels]
-// with 0 for an open batch, with the size of the training's images.
+// hasInput says in an error whether the training model has the input.
+func hasInput(name string, has bool) string {
+	if has {
+		return fmt.Sprintf("has the input %q", name)
+	}
+	return fmt.Sprintf("has no input %q", name)
+}
+
+// checkImage compares the sizes of the training model's image input, [batch, height, width,
+// channels], with the size of the training's images. The batch is 0 if it is not fixed.
 func (t Training) checkImage(sizes []int) error {
 	if len(sizes) != 4 || sizes[1] != t.Height || sizes[2] != t.Width || sizes[3] != t.Channels {
 		return fmt.Errorf("images of %dx%d pixels in %d channels, but the training model takes %v", t.Height, t.Width, t.Channels, sizes)
@@ -88,8 +96,8 @@ func (t Training) checkImage(sizes []int) error {
 	return t.checkMicroBatch(sizes[0])
 }
 
-// checkFeatures compares the features that the training model takes, [batch, features],
-// with those of the training.
+// checkFeatures compares the sizes of the training model's feature input, [batch, features],
+// with the number of features of the training.
 func (t Training) checkFeatures(sizes []int) error {
 	if len(sizes) != 2 || sizes[1] != t.Features {
 		return fmt.Errorf("%d features for each image, but the training model takes %v", t.Features, sizes)
@@ -97,19 +105,20 @@ func (t Training) checkFeatures(sizes []int) error {
 	return t.checkMicroBatch(sizes[0])
 }
 
-// checkMicroBatch compares the batch that the training model takes, 0 if that is open.
+// checkMicroBatch compares the batch size of the training model, 0 if it is not fixed, with the
+// training's micro-batches.
 func (t Training) checkMicroBatch(size int) error {
 	if size != 0 && size != t.MicroBatch {
-		return fmt.Errorf("micro-batches of %d images, but the training model is for %d at once", t.MicroBatch, size)
+		return fmt.Errorf("micro-batches of %d images, but the training model takes %d at once", t.MicroBatch, size)
 	}
 	return nil
 }
 
-// checkStep refuses what would spoil the parameters silently: a rate that is
-// negative or not a number, and labels below 0, which ONNX would leave out of the loss.
+// checkStep refuses mistakes that would spoil the parameters silently: a learning rate that is
+// negative or NaN, and labels below 0, which ONNX would leave out of the loss.
 func checkStep(labels []int64, rate float64) error {
 	if !(rate >= 0) {
-		return fmt.Errorf("learning rate %v is not a number of 0 or more", rate)
+		return fmt.Errorf("learning rate %v: it must be 0 or greater", rate)
 	}
 	for i, label := range labels {
 		if label < 0 {

@@ -43,7 +43,8 @@ func marshal(t *testing.T, m *modelfile.Model) []byte {
 	return data
 }
 
-// TestTrainingsThatDoNotGoTogether are errors of NewTrainer that name what is wrong.
+// TestTrainingsThatDoNotGoTogether checks that NewTrainer refuses trainings whose parts do not
+// fit together, with errors that name what is wrong.
 func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 	n, good := tiny(t)
 	a, err := n.Artifacts(onnxmodels.TrainingOptions{Batch: 2, Momentum: 0.9, Nesterov: true})
@@ -57,15 +58,15 @@ func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 	}{
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = -4 }, "images of -4x4 pixels in 3 channels, but the training model takes [2 4 4 3]"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.Height = 1 << 40 }, "images of 1099511627776x4 pixels"},
-		{func(t *Training, _ *checkpoint.Checkpoint) { t.BatchSize = 4 }, "micro-batches of 4 images, but the training model is for 2 at once"},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.BatchSize = 4 }, "micro-batches of 4 images, but the training model takes 2 at once"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.HasDropout = false }, "dropout_seed"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = nil }, "training model: not an ONNX model"},
 		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = t.OptimizerModel }, "the checkpoint has no parameter"},
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Trainable = nil }, `the checkpoint has no parameter "dense.weight": it is of another network`},
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Parameter("dense.weight").Shape = []int{3, 48} }, `parameter "dense.weight": the checkpoint's shape [3 48] is not the training model's [48 3]`},
 		{func(_ *Training, c *checkpoint.Checkpoint) { c.Parameter("dense.weight").Data = nil }, `checkpoint: tensor "dense.weight": shape [48 3] needs 576 bytes, the file has 0`},
-		{func(t *Training, _ *checkpoint.Checkpoint) { t.Mixes = true }, `the training model has the input "second_label": false, but Mixes is true`},
-		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = nesterov }, `the checkpoint has no "optimizer.velocity", which the optimizer remembers (Artifacts.Complete adds it)`},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.Mixes = true }, `the training model has no input "second_label", but Mixes is true`},
+		{func(t *Training, _ *checkpoint.Checkpoint) { t.TrainingModel = nesterov }, `the checkpoint has no "optimizer.velocity", which is part of the optimizer's state (Artifacts.Complete adds it)`},
 	} {
 		training, state := good, n.Initialize(1)
 		c.change(&training, state)
@@ -79,8 +80,8 @@ func TestTrainingsThatDoNotGoTogether(t *testing.T) {
 	}
 }
 
-// TestSteps that would spoil the parameters are refused, and so is every call
-// after Close.
+// TestSteps checks that steps that would spoil the parameters are refused, and so is every
+// call after Close.
 func TestSteps(t *testing.T) {
 	_, training := tiny(t)
 	tr, err := NewTrainer(training, Options{})
@@ -122,8 +123,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestCloseInUse: calls under way end well when the session is closed, and later
-// ones are errors.
+// TestCloseInUse: if the session is closed during a call, the call still succeeds, and later
+// calls are errors.
 func TestCloseInUse(t *testing.T) {
 	n, _ := tiny(t)
 	inference, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{})

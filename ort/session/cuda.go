@@ -18,13 +18,13 @@ import (
 type search string
 
 const (
-	// exhaustive times all of them on the first step: seconds, once for each
-	// convolution and shape, and a training session has one shape for all of
-	// its thousands of steps.
+	// exhaustive times all algorithms on the first step. That takes seconds, once for
+	// each convolution and shape, but a training session has the same shapes in all
+	// of its thousands of steps.
 	exhaustive search = "EXHAUSTIVE"
-	// heuristic asks cuDNN's table. An inference model is made anew after each
-	// epoch, runs a few batches, and its last batch has a shape of its own: a
-	// search would take longer than what it saves.
+	// heuristic asks cuDNN's heuristics. A new inference session is made after each
+	// epoch and runs only a few batches, of which the last has another shape: a
+	// search would take longer than it saves.
 	heuristic search = "HEURISTIC"
 )
 
@@ -34,11 +34,11 @@ func (o Options) cudaSettings(how search) map[string]string {
 	settings := map[string]string{
 		"use_tf32":               "0",
 		"cudnn_conv_algo_search": string(how),
-		// Without this only algorithms that need less than 32 MB besides are
-		// tried, which the fast ones for batches of hundreds exceed.
+		// Without this, only algorithms with a workspace below 32 MB are tried. The
+		// fast ones need more for batches of hundreds of images.
 		"cudnn_conv_use_max_workspace": "1",
-		// The default takes the next power of two each time that memory runs out:
-		// 1.14 GB in place of 0.70 for a step of 200 images at the study's widths.
+		// The default grows the arena to the next power of two each time that memory runs
+		// out: 1.14 GB instead of 0.70 GB for a step of 200 images at the study's widths.
 		"arena_extend_strategy": "kSameAsRequested",
 	}
 	if o.TF32 {
@@ -47,7 +47,7 @@ func (o Options) cudaSettings(how search) map[string]string {
 	return settings
 }
 
-// applyCUDA makes sessions of s run on the GPU.
+// applyCUDA sets s so that its sessions run on the GPU.
 func (o Options) applyCUDA(s *ort.SessionOptions, how search) error {
 	cuda, err := ort.NewCUDAProviderOptions()
 	if err != nil {
@@ -60,9 +60,9 @@ func (o Options) applyCUDA(s *ort.SessionOptions, how search) error {
 	return s.AppendExecutionProviderCUDA(cuda)
 }
 
-// Check tells whether sessions of the options can be made at all. For a GPU it
-// makes one, of a model that only negates a number: that there is no GPU shows
-// no sooner. The error then is a [*DeviceError].
+// Check returns an error if sessions with these options cannot be made at all. For a GPU
+// it makes a session of a model that only negates a number, because a missing GPU shows
+// only then. In that case the error is a [*DeviceError].
 func Check(o Options) error {
 	if !o.Device.Traits().Tried {
 		return o.check()
@@ -88,13 +88,13 @@ func Check(o Options) error {
 	})
 }
 
-// failure is what ONNX Runtime says of a call of NVIDIA's that failed, between
-// the names of its functions and files: "... CUDA failure 100: no CUDA-capable
-// device is detected ; GPU=-1 ; hostname=..."
+// failure matches the part of ONNX Runtime's message that says which call of NVIDIA's
+// libraries failed, without the names of functions and files around it: "... CUDA failure
+// 100: no CUDA-capable device is detected ; GPU=-1 ; hostname=..."
 var failure = regexp.MustCompile(`(CUDA|CUDNN|CUBLAS) failure \d+: [^;]*[^; ]`)
 
-// blame makes a DeviceError of an error whose cause the GPU is, for which ONNX
-// Runtime has no code of its own.
+// blame makes a DeviceError of an error that the GPU caused. It looks at the message,
+// because ONNX Runtime has no error code for that.
 func (o Options) blame(err error) error {
 	if err == nil || o.Device.Traits().Provider != configs.ProviderCUDA {
 		return err

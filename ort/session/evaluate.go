@@ -17,13 +17,13 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Evaluate classifies every image of the set with the parameters that the network has
-// now, which it does not change. The network runs as an exported model does: without
-// dropout, BatchNorm by its running statistics and folded. The set has images of the
-// network's size and as many classes. Trainings without a Network have no Evaluate.
+// Evaluate classifies every image of the set with the current parameters of the network,
+// which it does not change. The network runs as an exported model does: without dropout, and
+// with its running statistics folded into the convolutions. The set must have images of the
+// network's size and as many classes. A training without a Network cannot be evaluated.
 //
-// It makes a session for itself, on the trainer's device, which takes a fraction of a
-// second: it is meant for the ends of epochs.
+// It makes a session of its own on the trainer's device, which takes a fraction of a second:
+// call it at the end of an epoch, not after each step.
 func (t *Trainer) Evaluate(ctx context.Context, set *dataset.Set) (_ *evaluation.Report, err error) {
 	defer func() {
 		if err != nil {
@@ -42,8 +42,8 @@ func (t *Trainer) Evaluate(ctx context.Context, set *dataset.Set) (_ *evaluation
 	return evaluation.RunLoss(ctx, m, evaluation.Loss(t.network.Loss()), set)
 }
 
-// exported is the network as a model that is fast on the trainer's device, for a set
-// of images that it can classify.
+// exported returns the network as an inference model that is fast on the trainer's device.
+// It returns an error if the network cannot classify the images of the set.
 func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	if t.session == nil {
 		return nil, errClosed
@@ -52,7 +52,7 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 		return nil, errors.New("the training was given as bytes alone: set Training.Network and Training.Artifacts")
 	}
 	if t.network.Features() > 0 {
-		return nil, errors.New("the network takes features, and no images")
+		return nil, errors.New("the network takes features instead of images")
 	}
 	height, width := t.network.Size()
 	if h, w := set.Size(); h != height || w != width {
@@ -76,7 +76,7 @@ func (t *Trainer) exported(set *dataset.Set) ([]byte, error) {
 	return modelfile.Marshal(m)
 }
 
-// state returns the parameters, which ONNX Runtime gives in a file alone.
+// state returns the parameters. ONNX Runtime can only write them to a file.
 func (t *Trainer) state() (_ *checkpoint.Checkpoint, err error) {
 	dir, err := os.MkdirTemp("", "onnxlab-evaluate-")
 	if err != nil {

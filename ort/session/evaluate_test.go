@@ -19,8 +19,8 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// normed is a network of 6x6 images and three classes with all that runs otherwise when
-// it trains: BatchNorm and dropout.
+// normed returns a network for 6x6 images and three classes with the layers that behave
+// differently in training: BatchNorm and dropout.
 func normed(t *testing.T) *onnxmodels.Network {
 	t.Helper()
 	librarytest.Open(t)
@@ -37,7 +37,7 @@ func normed(t *testing.T) *onnxmodels.Network {
 	return n
 }
 
-// noisy is a set of n images of noise, 6x6 pixels and three classes.
+// noisy returns a set of n images of noise, of 6x6 pixels and three classes.
 func noisy(t *testing.T, n int) *dataset.Set {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -69,8 +69,8 @@ func mustTrainer(t *testing.T, training Training) *Trainer {
 	return tr
 }
 
-// TestEvaluate compares what a trainer finds with the saved network in pure Go, before
-// the first step and after some, and checks that looking changes nothing.
+// TestEvaluate compares a trainer's evaluation with that of the saved network in pure Go,
+// before the first step and after some steps, and checks that it changes no parameter.
 func TestEvaluate(t *testing.T) {
 	n, set := normed(t), noisy(t, 107) // more than a batch of evaluation
 	a, err := n.Artifacts(onnxmodels.TrainingOptions{Momentum: 0.9, Batch: 4, MicroBatches: 3})
@@ -124,7 +124,8 @@ func inPureGo(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, set
 	return report
 }
 
-// TestEvaluateRefuses sets that the network cannot classify, and trainers that cannot.
+// TestEvaluateRefuses tries sets that the network cannot classify and trainers that cannot
+// evaluate.
 func TestEvaluateRefuses(t *testing.T) {
 	n, set := normed(t), noisy(t, 6)
 	a, err := n.Artifacts(onnxmodels.TrainingOptions{Batch: 2})
@@ -165,8 +166,8 @@ func TestEvaluateRefuses(t *testing.T) {
 	}
 }
 
-// TestTrainingOfNetwork fills in what follows from the network and its artifacts, and
-// refuses what contradicts them.
+// TestTrainingOfNetwork checks that a training's fields are filled in from the network and its
+// artifacts, and that fields that contradict them are refused.
 func TestTrainingOfNetwork(t *testing.T) {
 	n := normed(t)
 	artifacts := func(o onnxmodels.TrainingOptions) *onnxmodels.Artifacts {
@@ -179,7 +180,7 @@ func TestTrainingOfNetwork(t *testing.T) {
 	fixed, open := artifacts(onnxmodels.TrainingOptions{Batch: 4, MicroBatches: 3}), artifacts(onnxmodels.TrainingOptions{MicroBatches: 2})
 	for _, c := range []struct {
 		training      Training
-		images, count int // a micro-batch's, and micro-batches
+		images, count int // images in a micro-batch, micro-batches in a batch
 	}{
 		{Training{Artifacts: fixed}, 4, 3},
 		{Training{Artifacts: fixed, BatchSize: 12}, 4, 3},
@@ -201,12 +202,12 @@ func TestTrainingOfNetwork(t *testing.T) {
 		t.Error("it does not begin with the checkpoint")
 	}
 	for want, training := range map[string]Training{
-		"start training: one of Network and Artifacts is nil":                        {Network: n, BatchSize: 4},
-		"one of Network and Artifacts is nil: they go together":                      {Artifacts: open, BatchSize: 4},
-		"BatchSize is 0, and the artifacts are for any number":                       {Network: n, Artifacts: open},
+		"start training: only one of Network and Artifacts is set":                   {Network: n, BatchSize: 4},
+		"only one of Network and Artifacts is set: set both or neither":              {Artifacts: open, BatchSize: 4},
+		"BatchSize is 0, but the artifacts take any number of images":                {Network: n, Artifacts: open},
 		"a batch of 4 images has 1 micro-batches of 4, but the artifacts are for 3":  {Network: n, Artifacts: fixed, BatchSize: 4},
 		"a batch of 24 images has 6 micro-batches of 4, but the artifacts are for 3": {Network: n, Artifacts: fixed, BatchSize: 24},
-		"micro-batches of 6 images, but the training model is for 4 at once":         {Network: n, Artifacts: fixed, BatchSize: 18, MicroBatch: 6},
+		"micro-batches of 6 images, but the training model takes 4 at once":          {Network: n, Artifacts: fixed, BatchSize: 18, MicroBatch: 6},
 		"micro-batches of 4 images do not divide a batch of 10":                      {Network: n, Artifacts: open, BatchSize: 10, MicroBatch: 4},
 		"images of 7x6 pixels in 3 channels, but the training model takes [4 6 6 3]": {Network: n, Artifacts: fixed, Height: 7, Width: 6},
 		"a batch of 1 images has 1 micro-batches of 1, but the artifacts are for 2":  {Network: n, Artifacts: open, BatchSize: 1},

@@ -19,7 +19,7 @@ import (
 	"onnxlab/trainloop/schedule"
 )
 
-// tints is a set of plain images: dark, light and red ones.
+// tints returns a set of single-coloured images: dark, light and red ones.
 func tints(n int) *dataset.Set {
 	var pixels []uint8
 	labels := make([]int, n)
@@ -34,8 +34,8 @@ func tints(n int) *dataset.Set {
 	return set
 }
 
-// A network, images and a loop of your own: the loader fills the trainer's memory, the
-// schedule gives the rate of each step, and the checkpoint makes a model.
+// A network, images and a training loop of your own: the loader fills the trainer's memory,
+// the schedule gives the learning rate of each step, and the checkpoint becomes a model.
 func Example() {
 	ctx := context.Background()
 	network, err := onnxmodels.NewNetwork(8, 8,

@@ -11,7 +11,7 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// outside is a network as a given model that trains.
+// outside exports a network and reads it again as a given model to train.
 func outside(t *testing.T, n *onnxmodels.Network) *onnxmodels.Network {
 	t.Helper()
 	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{Input: onnxmodels.InputFloat32NCHW, KeepBatchNorm: true})
@@ -29,9 +29,9 @@ func outside(t *testing.T, n *onnxmodels.Network) *onnxmodels.Network {
 	return given
 }
 
-// TestGivenTargetsAgree trains given models that are wide enough for onnxlab's
-// operators: by these and by ONNX Runtime's, the loss is the same, and so is what a step
-// changes in each parameter.
+// TestGivenTargetsAgree trains given models that are wide enough for onnxlab's operators. With
+// these and with ONNX Runtime's, a step has the same loss and changes each parameter by the
+// same amount.
 func TestGivenTargetsAgree(t *testing.T) {
 	const side, images = 32, 8
 	resnet, err := onnxmodels.ResNet(onnxmodels.ResNetOptions{
@@ -58,8 +58,8 @@ func TestGivenTargetsAgree(t *testing.T) {
 	}
 }
 
-// mobileBlocks is a network of convolutions of each channel by itself and bounded ReLUs. A whole
-// MobileNet magnifies roundings too much to compare gradients of.
+// mobileBlocks returns a network with depthwise convolutions and ReLU6. A whole MobileNet
+// magnifies rounding errors too much to compare gradients.
 func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 	t.Helper()
 	conv := func(name string, filters, kernel, stride, groups int, last ...onnxmodels.Layer) onnxmodels.Layer {
@@ -84,9 +84,9 @@ func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 	return n
 }
 
-// compareChanges compares what two steps have changed in each parameter. Some gradients are zero
-// by construction, as that of a scale before another normalisation, and of these only rounding
-// is left: what is below a thousandth of the root mean square of all changes counts as zero.
+// compareChanges compares by how much two steps have changed each parameter. Some gradients,
+// such as that of a scale before another normalisation, are zero except for rounding errors:
+// changes below a thousandth of the root mean square of all changes count as zero.
 func compareChanges(t *testing.T, begin *checkpoint.Checkpoint, ends [2]*checkpoint.Checkpoint) {
 	t.Helper()
 	rms := func(list []float64) float64 {
@@ -109,7 +109,8 @@ func compareChanges(t *testing.T, begin *checkpoint.Checkpoint, ends [2]*checkpo
 	}
 }
 
-// stepOnce does one step on images of the size, and returns the loss and what is then.
+// stepOnce does one step on square images of that side, and returns its loss and the
+// checkpoint after it.
 func stepOnce(t *testing.T, tr *Trainer, images, side int) (loss float64, end *checkpoint.Checkpoint) {
 	t.Helper()
 	pixels, labels := make([]uint8, images*side*side*3), make([]int64, images)
@@ -120,7 +121,7 @@ func stepOnce(t *testing.T, tr *Trainer, images, side int) (loss float64, end *c
 	for i := range labels {
 		labels[i] = int64(i)
 	}
-	result, err := tr.Step(pixels, labels, 1, 0) // so large that few digits of the changes are rounded away
+	result, err := tr.Step(pixels, labels, 1, 0) // a rate so large that the changes lose few digits to rounding
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,8 @@ func changes(to, from []float32) []float64 {
 	return list
 }
 
-// TestLowered: a model that NewModel lowers gives what ONNX Runtime's own operators give.
+// TestLowered: a model that NewModel lowers gives the same logits as with ONNX Runtime's own
+// operators.
 func TestLowered(t *testing.T) {
 	n, err := onnxmodels.ResNet(onnxmodels.ResNetOptions{
 		Height: 32, Width: 32, Form: onnxmodels.FormImageNet, Depth: 18, WidthFactor: 1. / 4, Classes: 10,
@@ -164,7 +166,7 @@ func TestLowered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // the second run has the packed weights of the first
+		for range 2 { // the second run uses the packed weights of the first
 			logits, _, err := s.Predict(t.Context(), images)
 			if err != nil {
 				t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Steps of a given classifier give the losses, parameters and running statistics that
-// PyTorch gives, from each form that PyTorch exports: onnxmodels/importer/testdata/make.py.
+// Training a given classifier gives the same losses, parameters and running statistics as
+// PyTorch, for each way in which PyTorch exports it: onnxmodels/importer/testdata/make.py.
 func TestGivenTrains(t *testing.T) {
 	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
 	a, err := npz.Read(filepath.Join(dir, "references.npz"))
@@ -26,7 +26,7 @@ func TestGivenTrains(t *testing.T) {
 	for _, c := range []struct {
 		form, reference string
 		options         onnxmodels.GivenOptions
-		parameters      bool // the file has those of the reference
+		parameters      bool // the file has the parameters of the reference
 	}{
 		{"training", "all", onnxmodels.GivenOptions{}, true},
 		{"training", "frozen", onnxmodels.GivenOptions{BatchNorm: onnxmodels.BatchNormFreeze}, true},
@@ -76,8 +76,8 @@ func TestGivenTrains(t *testing.T) {
 	}
 }
 
-// TestGivenReplicas: each form of the training graph normalises the same parts of a batch of a
-// given classifier, beside the labels of their images.
+// TestGivenReplicas: for each target, the training graph of a given classifier normalises the
+// same parts of a batch, and keeps images and labels together.
 func TestGivenReplicas(t *testing.T) {
 	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
 	file, err := modelfile.ReadFile(filepath.Join(dir, "small_training.onnx"))
@@ -114,7 +114,8 @@ func TestGivenReplicas(t *testing.T) {
 	}
 }
 
-// TestFeatureSizes: a trainer takes images or features, of its own number.
+// TestFeatureSizes: a trainer of images refuses features, and features of the wrong number are
+// refused.
 func TestFeatureSizes(t *testing.T) {
 	n := plain(t)
 	tr := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{}, 4, 4})

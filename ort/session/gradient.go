@@ -14,8 +14,8 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Gradient computes the loss of a network and its gradients at any parameters, in a session
-// of its own: no trainer notices. It is not safe for concurrent use.
+// Gradient computes the loss of a network and its gradients at any parameters. It has its own
+// session and changes no trainer. It is not safe for concurrent use.
 type Gradient struct {
 	thread  *thread
 	session *ort.AdvancedSession
@@ -25,26 +25,26 @@ type Gradient struct {
 	image    *ort.Tensor[uint8]
 	features *ort.Tensor[float32]
 	label    *ort.Tensor[int64]
-	second   *ort.Tensor[int64] // nil if no images are mixed, as is share
+	second   *ort.Tensor[int64] // second and share are nil if no images are mixed
 	share    *ort.Tensor[float32]
 	seed     *ort.Tensor[int64] // nil without dropout
 	loss     *ort.Scalar[float32]
 	correct  *ort.Scalar[float32]
 
 	trained, frozen []float32 // all parameters of each kind, one after another
-	gradient        []float32 // as trained
+	gradient        []float32 // in the order of trained
 	inputs, outputs []ort.Value
 	names           []string // of inputs
 }
 
-// NewGradient returns a session of the network's gradients for batches of model.Batch
-// images, at least 1.
+// NewGradient returns a session that computes the network's gradients for batches of
+// model.Batch images, which must be at least 1.
 func NewGradient(n *onnxmodels.Network, model *onnxmodels.Gradients, o Options) (_ *Gradient, err error) {
 	if model.Batch < 1 {
-		return nil, errors.New("start gradients: the model is for any number of images, and has to be for one")
+		return nil, errors.New("start gradients: the model takes any number of images; make it for a fixed batch")
 	}
 	if model.MultiLabel {
-		return nil, errors.New("start gradients: labels are classes here, and the model takes a share of every class (TrainingOptions.MultiLabel)")
+		return nil, errors.New("start gradients: each label is one class, but the model takes a target for every class (TrainingOptions.MultiLabel)")
 	}
 	g := &Gradient{thread: o.newThread(), model: model}
 	defer func() {
@@ -109,8 +109,8 @@ func (g *Gradient) allocateImages(n *onnxmodels.Network) (err error) {
 	return err
 }
 
-// allocateParameters makes the inputs of parameters and the outputs of gradients: views of
-// long vectors, so that all of them can be moved along a direction at once.
+// allocateParameters makes the inputs of parameters and the outputs of gradients. They are
+// parts of long vectors, so that all parameters can be moved in one direction at once.
 func (g *Gradient) allocateParameters() error {
 	for _, p := range g.model.Parameters {
 		if n := size(p.Shape); p.Trainable {
@@ -138,7 +138,7 @@ func (g *Gradient) allocateParameters() error {
 	return nil
 }
 
-// input makes an input of the data.
+// input adds an input whose memory is data.
 func input[T ort.TensorData](g *Gradient, name string, data []T, shape ...int64) (*ort.Tensor[T], error) {
 	v, err := ort.NewTensor(ort.NewShape(shape...), data)
 	if err != nil {
@@ -148,7 +148,7 @@ func input[T ort.TensorData](g *Gradient, name string, data []T, shape ...int64)
 	return v, nil
 }
 
-// cutOff takes the first n elements off the list.
+// cutOff removes the first n elements from the list and returns them.
 func cutOff(list *[]float32, n int) []float32 {
 	first := (*list)[:n:n]
 	*list = (*list)[n:]
@@ -171,7 +171,7 @@ func sizes(shape []int) []int64 {
 	return list
 }
 
-// Load sets all parameters to those of the checkpoint, one of the network's.
+// Load sets all parameters to those of a checkpoint of the network.
 func (g *Gradient) Load(c *checkpoint.Checkpoint) error {
 	trained, frozen := g.trained, g.frozen
 	for _, p := range g.model.Parameters {
@@ -188,13 +188,14 @@ func (g *Gradient) Load(c *checkpoint.Checkpoint) error {
 	return nil
 }
 
-// Parameters are the trainable parameters, one after another in the order of
-// Gradients.Parameters. They are the memory that Run reads: to change it moves the place
-// where gradients are taken.
+// Parameters returns the trainable parameters, one after another in the order of
+// Gradients.Parameters. They are the memory that Run reads: change them to compute gradients
+// at another point.
 func (g *Gradient) Parameters() []float32 { return g.trained }
 
-// Batch is the memory of a batch's images, or else of its features, and labels, which Run
-// reads; second and shares, those of images that are mixed into them, are nil if none are.
+// Batch returns the memory that Run reads: the images of a batch, or else its features, and the
+// labels. second and shares are the labels of the images mixed in and the shares of labels; they
+// are nil if the model does not mix images.
 func (g *Gradient) Batch() (images []uint8, features []float32, labels, second []int64, shares []float32) {
 	if g.image != nil {
 		images = g.image.GetData()
@@ -207,8 +208,8 @@ func (g *Gradient) Batch() (images []uint8, features []float32, labels, second [
 	return images, features, g.label.GetData(), second, shares
 }
 
-// Run returns the mean loss of the batch and its gradient by Parameters, which is valid until
-// the next Run. Networks with dropout draw by dropoutSeed.
+// Run returns the mean loss of the batch and its gradient with respect to Parameters, which is
+// valid until the next Run. dropoutSeed seeds the dropout of networks that have it.
 func (g *Gradient) Run(dropoutSeed uint64) (loss float64, gradient []float32, err error) {
 	if g.session == nil {
 		return 0, nil, fmt.Errorf("gradient: %w", errClosed)

@@ -38,7 +38,7 @@ func mustGradient(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint,
 	return g
 }
 
-// named divides the gradient of a network among its trainable parameters.
+// named returns the gradients of the trainable parameters by their names.
 func named(g *Gradient, gradient []float32) map[string][]float64 {
 	list := map[string][]float64{}
 	for _, p := range g.model.Parameters {
@@ -50,7 +50,7 @@ func named(g *Gradient, gradient []float32) map[string][]float64 {
 }
 
 // TestGradientAgreesWithPyTorch compares loss and gradients of the study's network at narrow
-// widths, in the form for each target, and checks that nothing else changes.
+// widths, lowered for each target, and checks that nothing else changes.
 func TestGradientAgreesWithPyTorch(t *testing.T) {
 	a := reference(t, "network.npz")
 	n := cnn(t, 16, []int{4, 6, 8}, 3)
@@ -64,7 +64,7 @@ func TestGradientAgreesWithPyTorch(t *testing.T) {
 				images, _, labels, _, _ := g.Batch()
 				copy(images, a[key+"image"].Uint8())
 				copy(labels, a[key+"label"].Int64())
-				for range 2 { // nothing is accumulated
+				for range 2 { // gradients are not accumulated from run to run
 					loss, gradient, err := g.Run(0)
 					if err != nil {
 						t.Fatal(err)
@@ -180,7 +180,7 @@ func TestGradientFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewGradient(n, open, Options{}); err == nil || !strings.Contains(err.Error(), "has to be for one") {
+	if _, err := NewGradient(n, open, Options{}); err == nil || !strings.Contains(err.Error(), "make it for a fixed batch") {
 		t.Errorf("an open batch: %v", err)
 	}
 	if _, err := n.Gradients(onnxmodels.TrainingOptions{Batch: 4, ClassWeights: []float32{1}}); err == nil {

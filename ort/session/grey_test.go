@@ -13,11 +13,11 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// greyPair is a network of grey images with its parameters, and the same network of images in
-// colour that gives the same on three equal channels: its first convolution has the weights for
-// one of them and zeros for the others. The results of the layers are then equal to the last
-// bit. If they were not, ReLU would cut off a value next to zero in one network alone, and the
-// gradients would differ by a hundredth.
+// greyPair is a network for grey images with its parameters, and the same network for images in
+// colour. It gives the same results for three equal channels, because its first convolution has
+// the grey network's weights for one of them and zeros for the others. So the layers' results
+// are equal to the last bit. Otherwise ReLU would cut off a value next to zero in one network
+// only, and the gradients would differ by a hundredth.
 type greyPair struct {
 	grey, colour             *onnxmodels.Network
 	greyState, colourState   *checkpoint.Checkpoint
@@ -58,8 +58,8 @@ func newGreyPair(t *testing.T, batch, side int) greyPair {
 	return p
 }
 
-// TestGreyStep compares loss and gradients of one step on grey images with those on three
-// equal channels, which PyTorch's values are for, in each target's form and in replicas.
+// TestGreyStep compares loss and gradients of one step on grey images with those on three equal
+// channels, for which other tests compare with PyTorch, for each target and with replicas.
 func TestGreyStep(t *testing.T) {
 	const batch, side = 16, 14
 	p := newGreyPair(t, batch, side)
@@ -82,13 +82,13 @@ func TestGreyStep(t *testing.T) {
 			all := gradients(t, saved(t, colour), 0.9)
 			for name, g := range gradients(t, saved(t, grey), 0.9) {
 				w := all[name]
-				if name == firstWeight { // that of each channel is that of their sum
+				if name == firstWeight { // equal channels have equal gradients
 					w = nil
 					for i := range g {
 						w = append(w, all[name][i/9*27+i%9])
 					}
 				} else if strings.Contains(name, "conv") && strings.HasSuffix(name, "bias") {
-					checkZero(t, name, g) // BatchNorm takes the mean away
+					checkZero(t, name, g) // BatchNorm subtracts the mean
 					continue
 				}
 				if e := relativeRMS(g, w); !(e < within(1e-4, 1e-3)) {
@@ -99,8 +99,8 @@ func TestGreyStep(t *testing.T) {
 	}
 }
 
-// TestGreyInference compares models of grey images, of bytes and of planes, in ONNX Runtime
-// and in pure Go, with those in colour.
+// TestGreyInference compares models for grey images, with uint8 and with float32 input, in ONNX
+// Runtime and in pure Go, with models for images in colour.
 func TestGreyInference(t *testing.T) {
 	const batch, side = 5, 9
 	p := newGreyPair(t, batch, side)
@@ -118,7 +118,7 @@ func TestGreyInference(t *testing.T) {
 	}
 }
 
-// predicted are the logits that ONNX Runtime gives, and pure Go where it runs the target.
+// predicted returns the logits of ONNX Runtime, and those of pure Go if it can run the target.
 func predicted(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o onnxmodels.InferenceOptions, images []uint8) (all [][]float32) {
 	t.Helper()
 	m, err := n.Inference(c, o)

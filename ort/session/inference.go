@@ -8,9 +8,9 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// inference is a session that any number of goroutines run while one may close
-// it: ONNX Runtime itself would read what is freed. On a GPU it runs one call at a
-// time.
+// inference is a session that any number of goroutines may run, even while another closes
+// it: close waits for them, since ONNX Runtime would read freed memory. On a GPU it runs one
+// call at a time.
 type inference struct {
 	thread  *thread
 	mu      sync.RWMutex
@@ -40,7 +40,7 @@ func (i *inference) run(inputs, outputs []ort.Value) error {
 	return i.thread.do(func() error { return i.session.Run(inputs, outputs) })
 }
 
-// close is what Close of those who have one does.
+// close frees the session, after the calls under way. It may be called again.
 func (i *inference) close() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"onnxlab/onnxmodels/artifact"
 )
 
-// TestLossesAgreeWithPyTorchAndKeras compares ten steps of losses with weights of classes
-// and of mixed images, with and without label smoothing, in the form for each target.
+// TestLossesAgreeWithPyTorchAndKeras compares ten steps with class weights and with mixed
+// images, with and without label smoothing, for each target.
 func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
 	a, want := reference(t, "training.npz"), reference(t, "losses.npz")
 	n := cnn(t, 8, []int{4, 6}, 1)
@@ -61,8 +61,9 @@ func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
 	}
 }
 
-// TestMixedInParts: images that are not mixed have the loss of whole ones, micro-batches
-// and replicas of mixed ones that of the batch, and labels that are none are refused.
+// TestMixedInParts: without second labels, a training model for mixed images gives the usual
+// loss. Micro-batches and replicas of mixed images give the loss of the whole batch. Bad second
+// labels and shares are refused.
 func TestMixedInParts(t *testing.T) {
 	n := plain(t)
 	images, labels := randomBatch(12, 8)
@@ -113,8 +114,8 @@ func TestMixedInParts(t *testing.T) {
 	}
 }
 
-// TestWeightsInParts: micro-batches and replicas of a batch add up to the loss of the
-// whole, and a class without weight teaches nothing.
+// TestWeightsInParts: with class weights, micro-batches add up to the loss of the whole batch,
+// and images of a class with the weight 0 change no parameter.
 func TestWeightsInParts(t *testing.T) {
 	n := plain(t)
 	images, labels := randomBatch(12, 8)

@@ -10,8 +10,8 @@ import (
 )
 
 // TestMixedPrecision compares the first steps in mixed precision, whose float16
-// operators the CPU computes in float32, with such in float32: the loss is scaled
-// and the gradients are not, and what is too large to scale is left out.
+// operators the CPU computes in float32, with steps in float32. Loss and gradients are the
+// same, whatever the loss scale, and a step whose scaled gradients overflow is skipped.
 func TestMixedPrecision(t *testing.T) {
 	n := cnn(t, 16, []int{16, 32}, 2)
 	images, labels := randomBatch(32, 16)
@@ -51,8 +51,8 @@ func TestMixedPrecision(t *testing.T) {
 	}
 }
 
-// TestSkippedMicroBatch has a micro-batch whose gradients are 0, as the network is
-// sure of its labels, and one whose gradients are beyond float16 at such a scale: in
+// TestSkippedMicroBatch has a micro-batch whose gradients are 0, because the network is
+// sure of its labels, and one whose gradients overflow float16 at this loss scale. In
 // either order the step is skipped.
 func TestSkippedMicroBatch(t *testing.T) {
 	n := cnn(t, 8, []int{16}, 2)
@@ -80,8 +80,8 @@ func TestSkippedMicroBatch(t *testing.T) {
 	}
 }
 
-// TestLostScale: where no scale makes gradients finite, training does not go on
-// without a step.
+// TestLostScale: if gradients are not finite at any loss scale, training ends with an error
+// instead of skipping steps for ever.
 func TestLostScale(t *testing.T) {
 	n := cnn(t, 8, []int{16}, 2)
 	images, labels := randomBatch(16, 8)
@@ -100,7 +100,7 @@ func TestLostScale(t *testing.T) {
 	}
 }
 
-// TestGradientNorm compares it with the norm of the gradients of a step.
+// TestGradientNorm compares the model's gradient norm with the norm of a step's gradients.
 func TestGradientNorm(t *testing.T) {
 	n := cnn(t, 8, []int{16}, 2)
 	images, labels := randomBatch(16, 8)

@@ -19,9 +19,9 @@ type Model struct {
 	form    onnxmodels.Form
 }
 
-// NewModel returns the inference model of the given bytes, of either form that
-// onnxmodels.Network.Inference makes. On the CPU it runs with onnxlab's own operators where
-// there are such (onnxmodels.Lowered), unless the options ask for ONNX Runtime's alone.
+// NewModel loads an inference model, with either kind of input that
+// onnxmodels.Network.Inference makes. On the CPU it uses onnxlab's own operators where there
+// are any (onnxmodels.Lowered), unless Options.Plain is set.
 func NewModel(data []byte, o Options) (*Model, error) {
 	decoded, err := modelfile.Decode(data)
 	if err != nil {
@@ -41,8 +41,8 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	return &Model{session: s, form: form}, nil
 }
 
-// lowered is a model with onnxlab's own operators, or its bytes as they are if it cannot be
-// lowered: it then runs as well, but slower.
+// lowered returns the model with onnxlab's own operators. If it cannot be lowered, lowered
+// returns data unchanged: the model then is slower, but gives the same results.
 func lowered(m *modelfile.Model, data []byte) []byte {
 	changed, err := onnxmodels.Lowered(m, Block())
 	if err != nil {
@@ -54,9 +54,9 @@ func lowered(m *modelfile.Model, data []byte) []byte {
 	return data
 }
 
-// Predict runs the model on images [n, height, width, channels] of 0..255, whatever
-// form its input has, and returns the logits and the probabilities, both [n,
-// classes]. ONNX Runtime is not interrupted meanwhile.
+// Predict runs the model on images [n, height, width, channels] of 0..255, whichever
+// kind of input it has, and returns the logits and the probabilities, both [n,
+// classes]. The context does not interrupt ONNX Runtime.
 func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
 	size, classes := m.form.Height*m.form.Width*m.form.Channels, len(m.form.Classes)
 	n := len(images) / size
@@ -84,7 +84,7 @@ func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilitie
 	return logits, probabilities, nil
 }
 
-// input returns n images as the model takes them.
+// input returns n images in the layout and type that the model takes.
 func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
 	height, width, channels := int64(m.form.Height), int64(m.form.Width), int64(m.form.Channels)
 	if m.form.Input == onnxmodels.InputFloat32NCHW {

@@ -10,7 +10,7 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// networksOfPyTorch are those of onnxmodels/testdata/networks, by their names there.
+// networksOfPyTorch returns the networks of onnxmodels/testdata/networks by their names there.
 func networksOfPyTorch(t *testing.T, side int) map[string]*onnxmodels.Network {
 	t.Helper()
 	resnet := func(form string, depth int, factor float64) *onnxmodels.Network {
@@ -40,7 +40,7 @@ func networksOfPyTorch(t *testing.T, side int) map[string]*onnxmodels.Network {
 	return networks
 }
 
-// mobile is a narrow MobileNetV2 with an activation.
+// mobile returns a narrow MobileNetV2 with the given activation.
 func mobile(t *testing.T, side int, activation string) *onnxmodels.Network {
 	t.Helper()
 	n, err := onnxmodels.MobileNet(onnxmodels.MobileNetOptions{Height: side, Width: side, WidthFactor: 1. / 8, Classes: 10, Activation: activation})
@@ -50,8 +50,8 @@ func mobile(t *testing.T, side int, activation string) *onnxmodels.Network {
 	return n
 }
 
-// TestNetworksAgreeWithPyTorch compares the outputs of networks of the literature, and loss,
-// gradients and running statistics of one step, with torchvision's, in each target's form.
+// TestNetworksAgreeWithPyTorch compares well-known networks with torchvision's, for each target:
+// their outputs, and loss, gradients and running statistics of one step.
 func TestNetworksAgreeWithPyTorch(t *testing.T) {
 	all := reference(t, "networks/networks.npz")
 	side := all["resnet-8/image"].Shape[1]
@@ -79,7 +79,7 @@ func TestNetworksAgreeWithPyTorch(t *testing.T) {
 				o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target, Block: Block()}
 				most := 1e-4
 				if name == "mobilenet" {
-					most = 3e-4 // as its 53 layers magnify roundings: testdata/networks/make.py
+					most = 3e-4 // because its 53 layers magnify rounding errors: testdata/networks/make.py
 				}
 				compareStepWithin(t, trainer(t, n, c, setup{o, batch, batch}), a, "", most)
 			})
@@ -87,7 +87,8 @@ func TestNetworksAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
-// compareLogits compares the outputs of the exported network, with BatchNorm kept and folded.
+// compareLogits compares the logits of the exported network with the reference, with BatchNorm
+// kept and folded.
 func compareLogits(t *testing.T, n *onnxmodels.Network, a npz.Archive, key string) {
 	t.Helper()
 	librarytest.Open(t)

@@ -15,8 +15,8 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// TestOptimizerAgreesWithKeras feeds the optimizer the gradients that Keras's
-// SGD was given: the loss is Σ w·g·rate, so that its gradient by w is g·rate.
+// TestOptimizerAgreesWithKeras feeds the optimizer the gradients that Keras's SGD
+// was given: the loss is Σ w·g·rate, so that its gradient with respect to w is g·rate.
 func TestOptimizerAgreesWithKeras(t *testing.T) {
 	librarytest.Open(t)
 	a := reference(t, "sgd.npz")
@@ -78,7 +78,7 @@ func TestOptimizerAgreesWithKeras(t *testing.T) {
 	}
 }
 
-// trainingOf returns a trainer of the graph, of which only the session is used.
+// trainingOf returns a trainer for the graph. Only its session can be used.
 func trainingOf(t *testing.T, g *graph.Graph, state *checkpoint.Checkpoint, inputs []ort.Value) *Trainer {
 	t.Helper()
 	m, err := g.Model()

@@ -14,14 +14,15 @@ import (
 	"onnxlab/ort/library"
 )
 
-// Start calls create, which makes a session of the options as ONNX Runtime takes
-// them, for sessions that this package has no type for.
+// Start calls create with the options in ONNX Runtime's type, for sessions that this package
+// has no type for.
 func (o Options) Start(create func(*ort.SessionOptions) error) error {
 	return o.start(heuristic, create)
 }
 
-// start calls create, which makes a session of the options. The first session
-// on CUDA loads the provider, after which a signal still has to stop the run.
+// start calls create with the options in ONNX Runtime's type. The first session on CUDA
+// loads the provider, which replaces signal handlers: onstack.Keep restores ours, so that a
+// signal can still stop the run.
 func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
 	if err := o.check(); err != nil {
 		return err
@@ -36,7 +37,7 @@ func (o Options) start(s search, create func(*ort.SessionOptions) error) error {
 	})
 }
 
-// native returns the options in ONNX Runtime's form.
+// native returns the options in ONNX Runtime's type.
 func (o Options) native(how search) (*ort.SessionOptions, error) {
 	s, err := ort.NewSessionOptions()
 	if err != nil {
@@ -51,8 +52,8 @@ func (o Options) native(how search) (*ort.SessionOptions, error) {
 func (o Options) apply(s *ort.SessionOptions, how search) error {
 	threads := o.Threads
 	if threads == 0 {
-		// Of part of a machine ONNX Runtime would take all cores, and fail to bind its
-		// threads to those that are not the process's.
+		// By itself ONNX Runtime would use all cores of the machine, and fail to bind
+		// threads to those that the process may not use.
 		threads = allocation.Threads()
 	}
 	if err := s.SetIntraOpNumThreads(threads); err != nil {

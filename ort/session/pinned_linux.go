@@ -16,7 +16,7 @@ static void *pin(size_t n) {
 		return NULL;
 	if (alloc(&p, n, 0) == 0)
 		return p;
-	forget(); // or ONNX Runtime takes the error for that of its next kernel
+	forget(); // otherwise ONNX Runtime would take it for an error of its next kernel
 	return NULL;
 }
 
@@ -30,9 +30,9 @@ import "C"
 
 import "unsafe"
 
-// pinned returns n bytes of the host's memory that a GPU reads by itself, some times
-// as fast as other memory, which is copied to such first; without CUDA, or where it
-// has none to give, nil. The library for CUDA has loaded its runtime.
+// pinned returns n bytes of page-locked host memory. A GPU reads it several times as fast
+// as other memory, which CUDA first copies to page-locked memory. pinned returns nil if CUDA
+// has none to give or its runtime is not loaded; ONNX Runtime's CUDA build loads it.
 func pinned(n int) (memory []uint8, free func()) {
 	p := C.pin(C.size_t(n))
 	if p == nil {

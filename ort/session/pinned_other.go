@@ -2,5 +2,5 @@
 
 package session
 
-// pinned returns nil: elsewhere CUDA's runtime is not looked for.
+// pinned returns nil: only on Linux is CUDA's runtime looked up.
 func pinned(int) (memory []uint8, free func()) { return nil, nil }

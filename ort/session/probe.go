@@ -12,17 +12,17 @@ import (
 	"onnxlab/onnxmodels/interp"
 )
 
-// Probe runs a model of one input, of either form, and gives any of its float32
-// outputs. It is safe for concurrent use.
+// Probe runs a model that has one input and returns some of its float32 outputs. It is safe
+// for concurrent use.
 type Probe struct {
 	session *inference
 	outputs []string
 }
 
-// NewProbe returns a probe for the outputs of the model of the given bytes.
+// NewProbe loads a model and returns a probe for these of its outputs.
 func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, error) {
 	if len(outputs) == 0 {
-		return nil, errors.New("start inference: no outputs are asked for")
+		return nil, errors.New("start inference: no outputs were requested")
 	}
 	s, err := newInference(data, []string{input}, outputs, o)
 	if err != nil {
@@ -40,8 +40,8 @@ func (p *Probe) Run(input *interp.Value) ([][]float32, error) {
 	return p.run(x)
 }
 
-// RunImages is Run on images [n, height, width, channels] of 0..255, of which nothing is copied
-// but to a GPU.
+// RunImages is Run on images [n, height, width, channels] of 0..255. It does not copy them,
+// except to a GPU.
 func (p *Probe) RunImages(images []uint8, height, width, channels int) ([][]float32, error) {
 	n := len(images) / (height * width * channels)
 	x, err := ort.NewTensor(ort.NewShape(int64(n), int64(height), int64(width), int64(channels)), images)
@@ -69,7 +69,7 @@ func (p *Probe) run(x ort.Value) (_ [][]float32, err error) {
 	for i, v := range values {
 		t, ok := v.(*ort.Tensor[float32])
 		if !ok {
-			return nil, fmt.Errorf("run model: output %q is no float32 tensor", p.outputs[i])
+			return nil, fmt.Errorf("run model: output %q is not a float32 tensor", p.outputs[i])
 		}
 		results[i] = append([]float32(nil), t.GetData()...)
 	}

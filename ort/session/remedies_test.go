@@ -9,7 +9,7 @@ import (
 	"onnxlab/onnxmodels/artifact"
 )
 
-// remedies are the cases of onnxmodels/testdata/remedies.py.
+// remedies returns the cases of onnxmodels/testdata/remedies.py.
 func remedies() map[string]onnxmodels.TrainingOptions {
 	lars := func(trust, decay float32) onnxmodels.TrainingOptions {
 		return onnxmodels.TrainingOptions{Optimizer: artifact.OptimizerLARS, Momentum: 0.9, TrustCoefficient: trust, WeightDecay: decay}
@@ -34,7 +34,7 @@ func remedies() map[string]onnxmodels.TrainingOptions {
 		switch key {
 		case "lamb":
 			o.WeightDecay = 0.5
-		case "sgd-ema", "sgd-ema-warmup": // PyTorch's velocity
+		case "sgd-ema", "sgd-ema-warmup": // with velocity as PyTorch defines it
 			o.MomentumCorrection = true
 		case "adamw-ema":
 			o.EMADecay = 0.8
@@ -44,8 +44,8 @@ func remedies() map[string]onnxmodels.TrainingOptions {
 	return all
 }
 
-// TestRemediesAgreeWithPyTorch compares ten steps with a changing rate by the optimizers for
-// large batches, and the averages of the weights, in the form for each target. As in
+// TestRemediesAgreeWithPyTorch compares ten steps of the optimizers for large batches, with a
+// changing rate, and the averages of the weights, for each target. As in
 // TestRulesAgreeWithPyTorchAndKeras, biases of convolutions before BatchNorm do not count.
 func TestRemediesAgreeWithPyTorch(t *testing.T) {
 	a, want := reference(t, "training.npz"), reference(t, "remedies.npz")

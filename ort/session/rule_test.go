@@ -13,12 +13,12 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 )
 
-// adam is TrainingOptions of the kind with the usual constants.
+// adam returns TrainingOptions for this kind of optimizer with the usual constants.
 func adam(kind string) onnxmodels.TrainingOptions {
 	return onnxmodels.TrainingOptions{Optimizer: kind, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}
 }
 
-// rules are the cases of onnxmodels/testdata/optimizers.py.
+// rules returns the cases of onnxmodels/testdata/optimizers.py.
 func rules() map[string]onnxmodels.TrainingOptions {
 	with := func(o onnxmodels.TrainingOptions, change func(o *onnxmodels.TrainingOptions)) onnxmodels.TrainingOptions {
 		change(&o)
@@ -45,9 +45,9 @@ func rules() map[string]onnxmodels.TrainingOptions {
 	}
 }
 
-// TestRulesAgreeWithPyTorchAndKeras compares ten steps with a changing rate by every
-// rule, in the form for each target. The biases of convolutions before BatchNorm have
-// gradients of rounding alone, of which Adam makes whole steps that change nothing.
+// TestRulesAgreeWithPyTorchAndKeras compares ten steps of every optimizer rule, with a
+// changing rate, for each target. The gradients of biases of convolutions before BatchNorm
+// are only rounding errors. Adam turns them into full-size steps, which change no output.
 func TestRulesAgreeWithPyTorchAndKeras(t *testing.T) {
 	a, want := reference(t, "training.npz"), reference(t, "optimizers.npz")
 	n := cnn(t, 8, []int{4, 6}, 1)
@@ -81,8 +81,8 @@ func checkLoss(t *testing.T, r Result, want npz.Archive, key string, step int) {
 	}
 }
 
-// checkFinal compares the parameters after ten steps with the reference, but for biases of
-// convolutions before BatchNorm.
+// checkFinal compares the parameters after ten steps with the reference, except for the
+// biases of convolutions before BatchNorm.
 func checkFinal(t *testing.T, state *checkpoint.Checkpoint, want npz.Archive, key string) {
 	t.Helper()
 	for _, p := range state.Trainable {
@@ -92,12 +92,12 @@ func checkFinal(t *testing.T, state *checkpoint.Checkpoint, want npz.Archive, ke
 	}
 }
 
-// everyRule are the cases of rules, and one of each kind of the remedies.
+// everyRule returns the cases of rules, and one of each kind of the remedies.
 func everyRule() map[string]onnxmodels.TrainingOptions {
 	all, more := rules(), remedies()
 	for _, key := range []string{"lars", "lamb", "sgd-ema-warmup", "adamw-ema", "multipliers", "multipliers-adamw"} {
 		o := more[key]
-		if len(o.RateMultipliers) > 0 { // by patterns that match parameters of any network
+		if len(o.RateMultipliers) > 0 { // for patterns that match parameters of any network
 			o.RateMultipliers = []artifact.RateMultiplier{{Pattern: "*.weight", Factor: 0.1}, {Pattern: "head", Factor: 10}, {Pattern: "dense.bias", Factor: 2}}
 		}
 		all[key] = o
@@ -106,7 +106,7 @@ func everyRule() map[string]onnxmodels.TrainingOptions {
 }
 
 // TestRulesAccumulate compares one batch of 12 with 2, 3 and 12 micro-batches, over
-// three steps by every rule.
+// three steps of every rule.
 func TestRulesAccumulate(t *testing.T) {
 	n := plain(t)
 	images, labels := randomBatch(12, 8)
@@ -136,8 +136,8 @@ func TestRulesAccumulate(t *testing.T) {
 	}
 }
 
-// TestSavedRulesGoOn: a checkpoint read and written by package checkpoint goes on to
-// the same bytes as the session that never stopped.
+// TestSavedRulesGoOn: a session that continues from a checkpoint that package checkpoint has
+// read and written reaches the same bytes as a session that never stopped.
 func TestSavedRulesGoOn(t *testing.T) {
 	n := cnn(t, 8, []int{4}, 1)
 	images, labels := randomBatch(8, 8)
@@ -165,8 +165,8 @@ func TestSavedRulesGoOn(t *testing.T) {
 }
 
 // TestRulesInMixedPrecision: a step whose gradients are not finite leaves parameters and
-// state as they are, and others are those of float32, but for ReLUs that rounding opens
-// or closes: they change gradients by up to a hundredth.
+// state as they are. Other steps are those of float32, except where rounding changes the sign
+// of a ReLU's input, which changes gradients by up to a hundredth.
 func TestRulesInMixedPrecision(t *testing.T) {
 	n := cnn(t, 8, []int{8, 8}, 1)
 	images, labels := randomBatch(16, 8)

@@ -13,10 +13,10 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// targets are all that training models have here.
+// targets returns all targets of training models.
 func targets() []string { return append(onnxmodels.Targets(), onnxmodels.TargetNative) }
 
-// correctedNetwork is that of testdata/statistics.py.
+// correctedNetwork returns the network of testdata/statistics.py.
 func correctedNetwork(t *testing.T) *onnxmodels.Network {
 	t.Helper()
 	n, err := onnxmodels.CNN(onnxmodels.CNNOptions{
@@ -29,8 +29,8 @@ func correctedNetwork(t *testing.T) *onnxmodels.Network {
 	return n
 }
 
-// TestCorrectedStatisticsAgreeWithPyTorch compares them after each of seven steps. The
-// fifth is the first at which the momentum counts.
+// TestCorrectedStatisticsAgreeWithPyTorch compares the statistics after each of seven steps.
+// Only from the fifth step on does the momentum matter.
 func TestCorrectedStatisticsAgreeWithPyTorch(t *testing.T) {
 	a, n := reference(t, "statistics.npz"), correctedNetwork(t)
 	rates := a["rate"].Float64()
@@ -69,9 +69,9 @@ func TestCorrectedStatisticsAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestCorrectedStatisticsByHand normalises the images themselves, whose moments a test can
-// compute: over replicas and micro-batches, from first values that must leave no trace, and
-// with the state saved and read again after every step.
+// TestCorrectedStatisticsByHand normalises the images themselves, because a test can compute
+// their moments: with replicas and micro-batches, from initial values that must leave no trace,
+// and with the state saved and read again after every step.
 func TestCorrectedStatisticsByHand(t *testing.T) {
 	const momentum, steps, batch, size = 0.6, 5, 12, 4
 	n, err := onnxmodels.NewNetwork(size, size,
@@ -117,8 +117,8 @@ func TestCorrectedStatisticsByHand(t *testing.T) {
 	}
 }
 
-// momentsByHand are the mean and the unbiased variance of each colour in the images, over 255:
-// the means over the parts of both.
+// momentsByHand scales the images to 0..1 and returns the mean and the unbiased variance of each
+// colour, both averaged over the parts.
 func momentsByHand(images []uint8, parts int) (mean, variance [3]float64) {
 	size := len(images) / parts
 	for part := range parts {
@@ -146,8 +146,8 @@ func near(t *testing.T, c *checkpoint.Checkpoint, name string, want [3]float64) 
 	}
 }
 
-// TestMomentsAgreeWithPrecise compares statistics that are measured anew with those of
-// fvcore's update_bn_stats, which is by the authors of the paper.
+// TestMomentsAgreeWithPrecise compares recomputed running statistics with those of fvcore's
+// update_bn_stats, the implementation of the paper's authors.
 func TestMomentsAgreeWithPrecise(t *testing.T) {
 	librarytest.Open(t)
 	a, n := reference(t, "statistics.npz"), correctedNetwork(t)
@@ -169,7 +169,7 @@ func TestMomentsAgreeWithPrecise(t *testing.T) {
 	}
 }
 
-// momentsOf runs the model of moments on images of 8x8 pixels.
+// momentsOf runs the model that computes moments on images of 8x8 pixels.
 func momentsOf(t *testing.T, m *onnxmodels.Moments, target string, images []uint8) [][]float32 {
 	t.Helper()
 	data, err := modelfile.Marshal(m.Model)
@@ -192,7 +192,7 @@ func momentsOf(t *testing.T, m *onnxmodels.Moments, target string, images []uint
 	return values
 }
 
-// checkStatistics compares all running statistics of the network with what want says.
+// checkStatistics compares all running statistics of the network with those that want returns.
 func checkStatistics(t *testing.T, target string, n *onnxmodels.Network, got []checkpoint.Tensor, want func(name string) []float64) {
 	t.Helper()
 	var names []string
@@ -209,8 +209,8 @@ func checkStatistics(t *testing.T, target string, n *onnxmodels.Network, got []c
 	}
 }
 
-// TestMomentsByHand measures the images themselves, in batches and all at once: the
-// statistics of all together are the same.
+// TestMomentsByHand measures the images themselves, in batches and all at once: both give the
+// same statistics.
 func TestMomentsByHand(t *testing.T) {
 	librarytest.Open(t)
 	n, err := onnxmodels.NewNetwork(8, 8, onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{}), onnxmodels.Dropout("drop", 0.5),

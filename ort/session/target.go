@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// TargetBatch is what Batch is, for a trainer of targets [batch, classes].
+// TargetBatch is Batch for a trainer that takes targets [batch, classes].
 func (t *Trainer) TargetBatch() (images []uint8, targets []float32) {
 	if t.session == nil || t.image == nil || t.targets == nil {
 		return nil, nil
@@ -18,15 +18,15 @@ func (t *Trainer) TargetBatch() (images []uint8, targets []float32) {
 	return make([]uint8, t.count*len(t.image.GetData())), make([]float32, t.count*len(t.targets.GetData()))
 }
 
-// StepTargets is what Step is for images that may have several classes: targets are float32
-// [BatchSize, classes], 1 for the classes that an image has and 0 for the others, or between
-// for images that are mixed.
+// StepTargets is Step for images that may have several classes: targets are float32
+// [BatchSize, classes], 1 for the classes that an image has and 0 for the others, or values
+// in between if images are mixed.
 func (t *Trainer) StepTargets(images []uint8, targets []float32, rate float64, dropoutSeed uint64) (Result, error) {
 	switch {
 	case t.session == nil:
 		return Result{}, fmt.Errorf("train step: %w", errClosed)
 	case t.targets == nil || t.image == nil:
-		return Result{}, errors.New("train step: the training model takes no images with targets")
+		return Result{}, errors.New("train step: the training model does not take images with targets")
 	}
 	size, classes := len(t.image.GetData()), len(t.targets.GetData())
 	if len(images) != t.count*size || len(targets) != t.count*classes {
@@ -50,7 +50,7 @@ func (t *Trainer) StepTargets(images []uint8, targets []float32, rate float64, d
 	return r, err
 }
 
-// checkTargets refuses targets outside 0..1, of so many classes.
+// checkTargets refuses targets [images, classes] outside 0..1.
 func checkTargets(targets []float32, classes int) error {
 	for i, x := range targets {
 		if !(x >= 0 && x <= 1) {

@@ -8,19 +8,19 @@ import (
 )
 
 // thread is a thread of the operating system on which a session does all its work,
-// one call after another. ONNX Runtime's CUDA provider has a stream, handles of
+// one call after another. ONNX Runtime's CUDA provider allocates a stream, handles of
 // cuBLAS and cuDNN and memory on the GPU for each thread that runs a session, and
-// Go runs a goroutine now on one thread, now on another: without a thread of its
-// own a session would take all of these again whenever that changes.
+// Go moves goroutines from thread to thread. Without a thread of its own, a session
+// would allocate all of these again on each new thread.
 //
-// A nil thread makes calls where they are asked for.
+// A nil thread makes calls on the caller's own thread.
 type thread struct {
 	calls   chan func()
 	running sync.WaitGroup
 }
 
-// newThread returns a thread for a session of the options, until close. It is nil
-// for a device that keeps nothing for a thread.
+// newThread returns a thread for a session with these options, which runs until close. It
+// is nil for devices that allocate nothing for each thread.
 func (o Options) newThread() *thread {
 	if !o.Device.Traits().ThreadBound {
 		return nil
@@ -46,7 +46,7 @@ func (t *thread) do(call func() error) error {
 	return <-done
 }
 
-// close ends the thread. No call is under way, and none comes later.
+// close ends the thread. No call may be under way then or follow later.
 func (t *thread) close() {
 	if t != nil {
 		close(t.calls)

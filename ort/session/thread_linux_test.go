@@ -16,10 +16,10 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// TestGPUThread calls sessions on the GPU from one thread after another, as Go does
-// by chance. After the first calls none takes more memory or a further stream, for
-// which the provider sets the stream of a new handle of cuDNN. A process has one
-// library, so that this needs one of its own.
+// TestGPUThread calls sessions on the GPU from one new thread after another, as may happen
+// to a goroutine. After the first calls, no call allocates more memory or another stream,
+// which shows as a new cuDNN handle whose stream is set. A process can load only one
+// library, so this test needs a process of its own.
 func TestGPUThread(t *testing.T) {
 	if !ownprocess.Is(t) {
 		err := ownprocess.Run(t, func(cmd *exec.Cmd) {
@@ -62,8 +62,8 @@ func TestGPUThread(t *testing.T) {
 	}
 }
 
-// onNewThread makes the call on a thread of the system that has made none, and
-// stays until the test ends.
+// onNewThread makes the call on a new thread of the operating system, which lives until the
+// test ends.
 func onNewThread(t *testing.T, call func() error) error {
 	ended, done := make(chan struct{}), make(chan error)
 	t.Cleanup(func() { close(ended) })
@@ -75,7 +75,7 @@ func onNewThread(t *testing.T, call func() error) error {
 	return <-done
 }
 
-// allocations counts the GPU's memory and streams that have been asked for.
+// allocations counts the requests for memory and streams of the GPU.
 func allocations(t *testing.T) int {
 	log, err := os.ReadFile(os.Getenv(fakecuda.EnvLog))
 	if err != nil {

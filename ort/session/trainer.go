@@ -31,21 +31,21 @@ type Trainer struct {
 	share   *ort.Tensor[float32]
 	loss    *ort.Scalar[float32]
 	correct *ort.Scalar[float32]
-	// scale and norm are nil if nothing is scaled.
+	// scale and norm are nil without mixed precision.
 	scale     *ort.Tensor[float32]
 	norm      *ort.Scalar[float32]
 	lossScale lossscale.Scale
 	values    []ort.Value // all of these
 
 	micro, count int    // images in a micro-batch, micro-batches in a batch
-	unpin        func() // frees the images' memory; nil if it is Go's
+	unpin        func() // frees the images' memory; nil if it belongs to Go
 
 	network *onnxmodels.Network // nil if the training has none
 	options Options
 }
 
-// NewTrainer returns a trainer at the training's checkpoint. Models, checkpoint
-// and sizes that do not go together are an error.
+// NewTrainer returns a trainer that starts from the training's checkpoint. It returns an
+// error if models, checkpoint and sizes do not fit together.
 func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 	if err := t.complete(); err != nil {
 		return nil, fmt.Errorf("start training: %w", err)
@@ -71,9 +71,9 @@ func NewTrainer(t Training, o Options) (_ *Trainer, err error) {
 // start makes the session.
 func (t *Trainer) start(training Training, o Options) error {
 	return o.start(exhaustive, func(options *ort.SessionOptions) (err error) {
-		// Where a step's values lie in memory is not planned ahead: on the CPU no
-		// step is faster for such a plan, and takes 1.5 to 1.9 times the memory
-		// with it, on a GPU twice of that.
+		// Without memory patterns ONNX Runtime does not plan in advance where a step's
+		// values lie. With them, no step is faster on the CPU, but takes 1.5 to 1.9 times
+		// the memory, and on a GPU twice as much.
 		if err := options.SetMemPattern(false); err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (t *Trainer) allocate(o Training, device configs.Device) (err error) {
 	return err
 }
 
-// allocateLabel makes the input of labels, or of targets for so many classes.
+// allocateLabel makes the input of labels or, if classes is not 0, of targets.
 func (t *Trainer) allocateLabel(n, classes int64) (err error) {
 	if classes == 0 {
 		t.label, err = newVector[int64](t, n)
@@ -208,7 +208,7 @@ func (t *Trainer) outputs() []ort.Value {
 	return list
 }
 
-// LossScale is that of the next step of mixed precision, nil for others.
+// LossScale returns the loss scale of the next step in mixed precision; nil without it.
 func (t *Trainer) LossScale() *lossscale.Scale {
 	if t.scale == nil {
 		return nil
@@ -217,10 +217,10 @@ func (t *Trainer) LossScale() *lossscale.Scale {
 	return &l
 }
 
-// Batch returns memory for the images and labels of a batch, which is best for Step:
-// if the batch goes through the network at once, nothing is copied from it but to a
-// GPU. It is the trainer's, until Close, after which there is none; nor is there any for a
-// trainer of features.
+// Batch returns memory for the images and labels of a batch. It is the best memory for
+// Step: if the whole batch goes through the network at once, Step does not copy it, except
+// to a GPU. It belongs to the trainer and is valid until Close. Batch returns nil after
+// Close, and for trainers that take features or targets.
 func (t *Trainer) Batch() (images []uint8, labels []int64) {
 	if t.session == nil || t.image == nil || t.label == nil {
 		return nil, nil
@@ -228,7 +228,7 @@ func (t *Trainer) Batch() (images []uint8, labels []int64) {
 	return batchOf(t, t.image)
 }
 
-// FeatureBatch is what Batch is, for the features [batch, features] of a batch's images.
+// FeatureBatch is Batch for a trainer that takes features [batch, features].
 func (t *Trainer) FeatureBatch() (features []float32, labels []int64) {
 	if t.session == nil || t.features == nil || t.label == nil {
 		return nil, nil
@@ -236,7 +236,7 @@ func (t *Trainer) FeatureBatch() (features []float32, labels []int64) {
 	return batchOf(t, t.features)
 }
 
-// batchOf returns memory for a batch of which input has a micro-batch.
+// batchOf returns memory for a batch; input holds one micro-batch.
 func batchOf[T ort.TensorData](t *Trainer, input *ort.Tensor[T]) ([]T, []int64) {
 	if t.count == 1 {
 		return input.GetData(), t.label.GetData()
@@ -245,34 +245,34 @@ func batchOf[T ort.TensorData](t *Trainer, input *ort.Tensor[T]) ([]T, []int64) 
 }
 
 // Step does one optimizer step on a batch of BatchSize images [batch, height,
-// width, channels] and labels, with the learning rate. Networks with dropout draw by
-// dropoutSeed, which should differ from step to step. A rate or a label below 0 is
-// an error, as is a label beyond the classes.
+// width, channels] and labels, with the learning rate. dropoutSeed seeds the dropout of
+// networks that have it, and should differ from step to step. A rate below 0 is an
+// error, and so is a label that is not a class.
 func (t *Trainer) Step(images []uint8, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
 	return t.StepMixed(images, labels, nil, nil, rate, dropoutSeed)
 }
 
-// StepMixed is Step for images that others are mixed into: second are the labels of
-// these, and shares, 0..1, those of the labels in the loss, BatchSize each. Without them
-// the images are whole. A trainer whose Training does not mix takes none.
+// StepMixed is Step for mixed images: second are the BatchSize labels of the images that were
+// mixed in, and shares, 0..1, the weights of labels in the loss. If both are nil, the images
+// are not mixed. They must be nil if Training.Mixes is false.
 func (t *Trainer) StepMixed(images []uint8, labels, second []int64, shares []float32, rate float64, dropoutSeed uint64) (Result, error) {
 	return stepOn(t, t.image, "bytes of images", images, labels, mixed{second, shares}, rate, dropoutSeed)
 }
 
-// StepFeatures is what Step is, on the features [batch, features] of a batch's images.
+// StepFeatures is Step for a trainer that takes features [batch, features].
 func (t *Trainer) StepFeatures(features []float32, labels []int64, rate float64, dropoutSeed uint64) (Result, error) {
 	return stepOn(t, t.features, "features", features, labels, mixed{}, rate, dropoutSeed)
 }
 
-// stepOn does a step on a batch, of which input takes a micro-batch at a time.
+// stepOn does a step on a batch. input takes one micro-batch at a time.
 func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, batch []T, labels []int64, m mixed, rate float64, dropoutSeed uint64) (Result, error) {
 	switch {
 	case t.session == nil:
 		return Result{}, fmt.Errorf("train step: %w", errClosed)
 	case t.label == nil:
-		return Result{}, errors.New("train step: the training model takes targets, and no labels (StepTargets)")
+		return Result{}, errors.New("train step: the training model takes targets instead of labels: call StepTargets")
 	case input == nil:
-		return Result{}, fmt.Errorf("train step: the training model takes no %s", what)
+		return Result{}, fmt.Errorf("train step: the training model does not take %s", what)
 	}
 	size := len(input.GetData())
 	if len(batch) != t.count*size || len(labels) != t.count*t.micro {
@@ -297,7 +297,7 @@ func stepOn[T ort.TensorData](t *Trainer, input *ort.Tensor[T], what string, bat
 	return r, err
 }
 
-// step does the step on the session's thread. feed brings a micro-batch into the inputs.
+// step does the step; it runs on the session's thread. feed copies a micro-batch into the inputs.
 func (t *Trainer) step(feed func(micro int), rate float64, dropoutSeed uint64) (Result, error) {
 	t.rate.GetData()[0] = float32(rate / float64(t.count))
 	if t.scale != nil {
@@ -322,7 +322,7 @@ func (t *Trainer) step(feed func(micro int), rate float64, dropoutSeed uint64) (
 	return r, nil
 }
 
-// optimize lets the optimizer take the step, unless it is skipped, and gradients begin anew.
+// optimize takes the optimizer step, unless it is skipped, and resets the gradients.
 func (t *Trainer) optimize(skipped bool) error {
 	if t.norm != nil {
 		if t.lossScale.Update(!skipped); t.lossScale.Lost() {
@@ -354,7 +354,7 @@ func (t *Trainer) Save(path string) error {
 	return nil
 }
 
-// Close frees the session. The trainer cannot be used afterwards, but closed again.
+// Close frees the session. The trainer cannot be used afterwards. Close may be called again.
 func (t *Trainer) Close() error {
 	var err error
 	if t.session != nil {

@@ -100,8 +100,8 @@ func saved(t *testing.T, tr *Trainer) *checkpoint.Checkpoint {
 	return c
 }
 
-// gradients are the first momenta of the first step over 1 − momentum: the
-// gradients times the learning rate.
+// gradients returns the gradients times the learning rate, from the checkpoint after the first
+// step: they are the optimizer's first moments divided by 1 − momentum.
 func gradients(t *testing.T, c *checkpoint.Checkpoint, momentum float64) map[string][]float64 {
 	t.Helper()
 	if c.Optimizer == nil || len(c.Optimizer.States) != len(c.Trainable) {
@@ -116,8 +116,8 @@ func gradients(t *testing.T, c *checkpoint.Checkpoint, momentum float64) map[str
 	return g
 }
 
-// within is how far the form for GPUs may be from others: as far as on a CPU, or
-// where it runs on a GPU.
+// within returns the tolerance for the training graph for GPUs, which depends on whether it
+// runs on a CPU or on a GPU.
 func within(cpu, gpu float64) float64 {
 	if librarytest.Device() == "cuda" {
 		return gpu
@@ -125,7 +125,7 @@ func within(cpu, gpu float64) float64 {
 	return cpu
 }
 
-// relativeRMS is the root mean square of got − want over that of want.
+// relativeRMS returns the root mean square of got − want, divided by that of want.
 func relativeRMS(got, want []float64) float64 {
 	var difference, size float64
 	for i := range want {
@@ -156,7 +156,7 @@ func cnn(t *testing.T, size int, widths []int, convolutions int) *onnxmodels.Net
 
 // TestGradientsAgreeWithPyTorch compares loss, accuracy, every gradient and the
 // running statistics of one step of the study's network at narrow widths,
-// with the replicas cut in the graph and, once more, as micro-batches.
+// with replicas in the graph and then as micro-batches.
 func TestGradientsAgreeWithPyTorch(t *testing.T) {
 	a := reference(t, "network.npz")
 	n := cnn(t, 16, []int{4, 6, 8}, 3)
@@ -177,8 +177,8 @@ func TestGradientsAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestOblongImagesAgreeWithPyTorch compares one step on images that are not square, of
-// even and of odd sides, in the form for each target.
+// TestOblongImagesAgreeWithPyTorch compares one step on images that are not square, with
+// even and with odd sides, for each target.
 func TestOblongImagesAgreeWithPyTorch(t *testing.T) {
 	a := reference(t, "oblong.npz")
 	for _, size := range [][3]int{{12, 20, 16}, {21, 10, 5}} {
@@ -200,7 +200,7 @@ func compareStep(t *testing.T, tr *Trainer, a npz.Archive, key string) {
 	compareStepWithin(t, tr, a, key, 1e-4)
 }
 
-// compareStepWithin accepts gradients with so large a relative error.
+// compareStepWithin accepts gradients with a relative error of at most most.
 func compareStepWithin(t *testing.T, tr *Trainer, a npz.Archive, key string, most float64) {
 	r, err := tr.Step(a[key+"image"].Uint8(), a[key+"label"].Int64(), 1, 0)
 	if err != nil {
@@ -215,10 +215,10 @@ func compareStepWithin(t *testing.T, tr *Trainer, a npz.Archive, key string, mos
 	c := saved(t, tr)
 	for name, got := range gradients(t, c, 0.9) {
 		want := a[key+"grad/"+name].Float64()
-		// A linear bottleneck of MobileNetV2 goes through a 1x1 convolution to the next.
+		// A linear bottleneck of MobileNetV2 is followed directly by a 1x1 convolution.
 		linear := strings.HasSuffix(name, "project.norm.bias")
 		if linear || strings.Contains(name, "conv") && strings.HasSuffix(name, "bias") {
-			// BatchNorm takes the mean away: the gradient is 0 but for rounding.
+			// BatchNorm subtracts the mean: the gradient is 0 except for rounding errors.
 			checkZero(t, name, got)
 		} else if e := relativeRMS(got, want); !(e < most) {
 			t.Errorf("gradient of %s: relative error %v", name, e)
@@ -273,10 +273,10 @@ func TestTrainingAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestTargetsAgree compares the gradients of the graphs for other targets with
-// the portable one's, at widths that all rewrites apply to.
+// TestTargetsAgree compares the gradients of the other targets' graphs with those of the
+// portable graph, at widths to which all rewrites apply.
 func TestTargetsAgree(t *testing.T) {
-	for _, batch := range []int{12, 20, 32} { // within a block, not of blocks, of blocks
+	for _, batch := range []int{12, 20, 32} { // smaller than a block, not a multiple of a block, a multiple
 		t.Run(fmt.Sprint(batch), func(t *testing.T) { compareTargets(t, batch, 16, 32) })
 	}
 	t.Run("wide", func(t *testing.T) { compareTargets(t, 4, 64, 128) })
@@ -307,9 +307,9 @@ func compareTargets(t *testing.T, batch int, widths ...int) {
 	}
 }
 
-// TestTargetsTrainAlike trains a hundred steps in the portable form and in those
-// for devices: the losses stay equal but for rounding, which grows from step to
-// step.
+// TestTargetsTrainAlike trains a hundred steps with the portable graph and with those
+// for devices: the losses stay equal except for rounding errors, which grow from step
+// to step.
 func TestTargetsTrainAlike(t *testing.T) {
 	t.Run("narrow", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{16, 32}, 2), 0.001) })
 	t.Run("wide", func(t *testing.T) { compareTraining(t, cnn(t, 16, []int{64, 128}, 1), 0.002) })
@@ -344,11 +344,11 @@ func compareTraining(t *testing.T, n *onnxmodels.Network, rate float64) {
 	}
 }
 
-// TestCUDAFormAgrees compares the graph for cuda, in which the sizes of a fixed
-// batch are constants and replicas take turns, with the portable one, whose batch is
-// open: the same gradients, what is dropped and running statistics, most of which are
-// the last step's, to the bit where there is one replica and the convolution has no
-// bias to be dropped.
+// TestCUDAFormAgrees compares the graph for cuda, in which the batch size is a constant and
+// replicas run one after another, with the portable graph for any batch size: gradients,
+// dropout and running statistics, which come mostly from the last step, are the same. They
+// are equal to the last bit if there is one replica and the convolution has no bias to
+// leave out.
 func TestCUDAFormAgrees(t *testing.T) {
 	n, err := onnxmodels.NewNetwork(8, 8,
 		onnxmodels.Conv("conv", onnxmodels.ConvOptions{Filters: 6, Kernel: 3, NoBias: true}),
@@ -397,7 +397,7 @@ func randomBatch(n, size int) ([]uint8, []int64) {
 	return images, labels
 }
 
-// plain is a network without BatchNorm.
+// plain returns a network without BatchNorm.
 func plain(t *testing.T, layers ...onnxmodels.Layer) *onnxmodels.Network {
 	t.Helper()
 	all := append([]onnxmodels.Layer{
@@ -441,9 +441,8 @@ func TestAccumulation(t *testing.T) {
 	}
 }
 
-// TestMomentumCorrection compares rates that the optimizer model holds with
-// equation 9 of Goyal et al. 2017: u ← μ·u + g, w ← w − rate·u, of which the
-// weights of two runs with one gradient tell u.
+// TestMomentumCorrection compares an optimizer model that holds the learning rates with
+// equation 9 of Goyal et al. 2017: u ← μ·u + g, w ← w − rate·u.
 func TestMomentumCorrection(t *testing.T) {
 	n := plain(t)
 	images, labels := randomBatch(4, 8)
@@ -452,7 +451,7 @@ func TestMomentumCorrection(t *testing.T) {
 	velocity := map[string][]float64{}
 	weights := n.Initialize(3)
 	for step, rate := range rates {
-		// The gradient at these weights, from a trainer of its own.
+		// The gradient at these weights, from another trainer.
 		probe := trainer(t, n, weights, setup{onnxmodels.TrainingOptions{Momentum: 0.9}, 4, 4})
 		for _, tr := range []*Trainer{probe, tr} {
 			if _, err := tr.Step(images, labels, 1, 0); err != nil {
@@ -481,8 +480,7 @@ func TestMomentumCorrection(t *testing.T) {
 	}
 }
 
-// TestDropout: the same seed drops the same values, another one others; the
-// mean over many seeds is that without dropout.
+// TestDropout: the same seed drops the same values, and another seed drops others.
 func TestDropout(t *testing.T) {
 	n := plain(t, onnxmodels.Dropout("drop", 0.4))
 	images, labels := randomBatch(6, 8)
@@ -502,8 +500,8 @@ func TestDropout(t *testing.T) {
 	}
 }
 
-// TestSavedStateGoesOn: a checkpoint read and written by package checkpoint
-// goes on to the same bytes as the session that never stopped.
+// TestSavedStateGoesOn: a session that continues from a checkpoint that package checkpoint
+// has read and written reaches the same bytes as a session that never stopped.
 func TestSavedStateGoesOn(t *testing.T) {
 	n := cnn(t, 8, []int{4}, 1)
 	images, labels := randomBatch(8, 8)

@@ -12,11 +12,11 @@ import (
 	"onnxlab/ort/lossscale"
 )
 
-// complete fills in what follows from the network and its artifacts, and checks how the
-// batch is divided.
+// complete fills in the fields that follow from the network and its artifacts, and checks
+// that micro-batches divide the batch.
 func (t *Training) complete() error {
 	if (t.Network == nil) != (t.Artifacts == nil) {
-		return errors.New("one of Network and Artifacts is nil: they go together")
+		return errors.New("only one of Network and Artifacts is set: set both or neither")
 	}
 	if t.Artifacts != nil {
 		if err := t.fillIn(); err != nil {
@@ -82,13 +82,13 @@ func (t *Training) fillIn() (err error) {
 		t.MicroBatch = t.BatchSize / a.MicroBatches
 	}
 	if t.BatchSize == 0 {
-		return errors.New("BatchSize is 0, and the artifacts are for any number of images")
+		return errors.New("BatchSize is 0, but the artifacts take any number of images: set it")
 	}
 	return nil
 }
 
-// completed returns the bytes of a checkpoint with the optimizer's state, which that of a
-// run that is resumed has.
+// completed returns the bytes of a checkpoint with the optimizer's state. The checkpoint of
+// a resumed run has it already.
 func completed(a *onnxmodels.Artifacts, state []byte) ([]byte, error) {
 	if len(a.State) == 0 {
 		return state, nil

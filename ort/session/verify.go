@@ -10,8 +10,8 @@ import (
 	"onnxlab/onnxmodels/verify"
 )
 
-// Outputs runs the inference model of the given bytes, which m has decoded, on
-// images [n, height, width, channels], for a comparison with m.
+// Outputs runs an inference model on images [n, height, width, channels] in ONNX Runtime. data
+// is the model's file, and m the same model in pure Go, to be compared with.
 func Outputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, o Options) (_ verify.Outputs, err error) {
 	p, err := NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
@@ -36,16 +36,17 @@ func Outputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, 
 	return all, nil
 }
 
-// LayerProbe runs an inference model for every value that a node of it gives. It is
-// a session of its own: ONNX Runtime merges nodes whose values nobody asks for, and
-// rounds otherwise.
+// LayerProbe runs an inference model and returns the outputs of all its nodes. It needs its
+// own session: ONNX Runtime fuses nodes whose outputs are not requested, and the results of
+// fused nodes are rounded differently.
 type LayerProbe struct {
 	*Probe
 	model *interp.Model
 	names []string // of the values
 }
 
-// NewLayerProbe returns one of the model of the given bytes, which m has decoded.
+// NewLayerProbe loads an inference model. data is the model's file, and m the same model in
+// pure Go.
 func NewLayerProbe(data []byte, m *interp.Model, o Options) (*LayerProbe, error) {
 	model, err := modelfile.Decode(data)
 	if err != nil {

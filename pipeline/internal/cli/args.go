@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// RefuseEmpty refuses flags that were given without text, as by a variable that
-// a script has not set: they would count as not given.
+// RefuseEmpty refuses flags with an empty value, for example from a variable that a
+// script has not set: they would count as not given.
 func RefuseEmpty(flags *pflag.FlagSet) (err error) {
 	flags.Visit(func(f *pflag.Flag) {
 		if err == nil && f.Value.Type() == "string" && f.Value.String() == "" {
@@ -20,8 +20,8 @@ func RefuseEmpty(flags *pflag.FlagSet) (err error) {
 	return err
 }
 
-// CheckArgs makes wrong arguments a usage error. Where a command takes some, it
-// names them as its usage does: in capitals.
+// CheckArgs makes wrong arguments a usage error. If the command takes arguments, the
+// error names them in capitals, as its usage does.
 func CheckArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {

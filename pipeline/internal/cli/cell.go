@@ -9,7 +9,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// CellFlag is a cell as the flag --cell takes it.
+// CellFlag writes a cell in the format of the flag --cell.
 func CellFlag(c rundir.Cell) string {
 	return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed)
 }
@@ -30,7 +30,7 @@ func ParseCell(flag string) (c rundir.Cell, err error) {
 	return c, nil
 }
 
-// CellExperiment is the experiment of the cell that --cell names, in the sweep
+// CellExperiment returns the experiment of the cell that --cell names, in the sweep
 // whose directory is root.
 func CellExperiment(root, flag string) (*configs.Experiment, error) {
 	c, err := ParseCell(flag)

@@ -9,21 +9,21 @@ import (
 	"onnxlab/dataset"
 )
 
-// Adopt returns the set with the channels and the classes of the model, which tells what its outputs
-// stand for: labels are mapped by the names of the classes, which stderr is told if it
-// changes them. Of a model without names the numbers count. The error says what keeps
-// the model from classifying the images.
+// Adopt returns the set with the channels and the classes of the model, so that each label is the
+// number of an output. It maps labels by the names of the classes, and writes a note to stderr
+// if that changes them. If the model has no class names, labels stay as they are. The error says
+// why the model cannot classify the images.
 func (c *Classifier) Adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, error) {
 	set = set.WithChannels(c.Channels)
 	height, width := set.Size()
 	switch {
 	case height != c.Height || width != c.Width:
-		return nil, fmt.Errorf("the images of %q have %dx%d pixels, the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
+		return nil, fmt.Errorf("the images of %q have %dx%d pixels, but the model %q takes %dx%d (--set data.size=%d --set data.width=%d resizes those of folders)",
 			set.Name, width, height, c.Path, c.Width, c.Height, c.Height, c.Width)
 	case set.Len() == 0:
 		return nil, fmt.Errorf("%q has no images", set.Name)
 	case c.Unnamed && len(set.Classes) != len(c.Classes):
-		return nil, fmt.Errorf("the images of %q have %d classes, the model %q has %d, and no names to tell which these are",
+		return nil, fmt.Errorf("the images of %q have %d classes, but the model %q has %d classes without names, so that labels cannot be mapped",
 			set.Name, len(set.Classes), c.Path, len(c.Classes))
 	case c.Unnamed || slices.Equal(set.Classes, c.Classes):
 		return set, nil
@@ -53,12 +53,12 @@ func (c *Classifier) Adopt(set *dataset.Set, stderr io.Writer) (*dataset.Set, er
 	return &mapped, nil
 }
 
-// outputsOf are the outputs of the model that stand for the classes of the set.
+// outputsOf returns, for each class of the set, the number of the model's output for it.
 func (c *Classifier) outputsOf(set *dataset.Set) ([]int32, error) {
 	number := map[string]int32{}
 	for i, name := range c.Classes {
 		if _, twice := number[name]; twice {
-			return nil, fmt.Errorf("the model %q calls two classes %.120q: labels cannot be mapped by names", c.Path, name)
+			return nil, fmt.Errorf("the model %q has two classes named %.120q: labels cannot be mapped by names", c.Path, name)
 		}
 		number[name] = int32(i)
 	}
@@ -78,7 +78,7 @@ func (c *Classifier) outputsOf(set *dataset.Set) ([]int32, error) {
 	return outputs, nil
 }
 
-// quotedNames lists the first names.
+// quotedNames lists the names, or the first ones if there are many.
 func quotedNames(names []string) string {
 	const most = 12
 	var quoted []string

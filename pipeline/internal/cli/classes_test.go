@@ -11,17 +11,17 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// seeing is a model of these classes for images of one pixel.
+// seeing returns a model with these classes for images of one pixel.
 func seeing(classes ...string) *Classifier {
 	return &Classifier{Form: onnxmodels.Form{Height: 1, Width: 1, Classes: classes}, Path: "m.onnx"}
 }
 
-// imagesOf are black images of one pixel with labels.
+// imagesOf returns black images of one pixel with these labels.
 func imagesOf(labels []int32, classes ...string) *dataset.Set {
 	return &dataset.Set{Name: "folder", Classes: classes, Height: 1, Width: 1, Labels: labels, Pixels: make([]uint8, 3*len(labels))}
 }
 
-// TestAdopt maps labels by the names of their classes, and tells it.
+// TestAdopt maps labels by the names of their classes, and checks the notes about it.
 func TestAdopt(t *testing.T) {
 	const some = "note: the images have 2 of the 4 classes that the model has: labels are mapped by their names\n"
 	const order = "note: the images have the classes of the model in another order: labels are mapped by their names\n"
@@ -49,7 +49,7 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
-// TestAdoptRefuses what cannot be mapped.
+// TestAdoptRefuses tries images that the model cannot classify.
 func TestAdoptRefuses(t *testing.T) {
 	many := make([]string, 20)
 	for i := range many {
@@ -61,10 +61,10 @@ func TestAdoptRefuses(t *testing.T) {
 		model   *Classifier
 		classes []string
 	}{
-		`the model "m.onnx" does not know 1 of the 2 classes of "folder": "Cat" (it knows "cat", "dog")`: {seeing("cat", "dog"), []string{"Cat", "dog"}},
-		`"new 10", "new 11" and 8 more (it knows "a", "b")`:                                              {seeing("a", "b"), many},
-		`the model "m.onnx" calls two classes "a": labels cannot be mapped by names`:                     {seeing("a", "b", "a"), []string{"a", "b"}},
-		`have 2 classes, the model "m.onnx" has 3, and no names to tell which these are`:                 {unnamed, []string{"0", "1"}},
+		`the model "m.onnx" does not know 1 of the 2 classes of "folder": "Cat" (it knows "cat", "dog")`:      {seeing("cat", "dog"), []string{"Cat", "dog"}},
+		`"new 10", "new 11" and 8 more (it knows "a", "b")`:                                                   {seeing("a", "b"), many},
+		`the model "m.onnx" has two classes named "a": labels cannot be mapped by names`:                      {seeing("a", "b", "a"), []string{"a", "b"}},
+		`have 2 classes, but the model "m.onnx" has 3 classes without names, so that labels cannot be mapped`: {unnamed, []string{"0", "1"}},
 	} {
 		if _, err := c.model.Adopt(imagesOf([]int32{0}, c.classes...), &bytes.Buffer{}); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -10,12 +10,13 @@ import (
 	"onnxlab/configs"
 )
 
-// Completion is what completes arguments, by command, and values, by flag.
+// Completion holds functions that complete the arguments of commands and the values of
+// flags. Arguments has them by command, and Values by flag, or by command and flag.
 type Completion struct {
 	Arguments, Values map[string]cobra.CompletionFunc
 }
 
-// Add tells shells what can follow the commands below cmd, and their flags.
+// Add registers completions for cmd's subcommands and their flags.
 func (c Completion) Add(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		c.Add(sub)
@@ -39,13 +40,13 @@ func (c Completion) Add(cmd *cobra.Command) {
 	})
 }
 
-// Choice completes one of the words, except some.
+// Choice completes one of the words, without those in except.
 func Choice(words []string, except ...string) cobra.CompletionFunc {
 	offered := slices.DeleteFunc(slices.Clone(words), func(word string) bool { return slices.Contains(except, word) })
 	return cobra.FixedCompletions(offered, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder)
 }
 
-// Files completes the names of files that end so, and of directories.
+// Files completes the names of directories and of files with these extensions.
 func Files(extensions ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(extensions, cobra.ShellCompDirectiveFilterFileExt)
 }
@@ -60,8 +61,8 @@ func AnyFile(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirecti
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// CompleteSet completes the key of "section.key=value". The value is left to the
-// shell: some take what is after "=" for a word of its own.
+// CompleteSet completes the key of "section.key=value". It leaves the value to the
+// shell, because some shells treat the text after "=" as a separate word.
 func CompleteSet(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if strings.Contains(typed, "=") {
 		return nil, cobra.ShellCompDirectiveDefault

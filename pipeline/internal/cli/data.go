@@ -13,27 +13,27 @@ import (
 	"onnxlab/dataset/source"
 )
 
-// DataFlags are ExperimentFlags with short forms of the two settings that say
-// where the images are.
+// DataFlags are ExperimentFlags with two more flags for the settings data.source and
+// data.path.
 type DataFlags struct {
 	ExperimentFlags
 	dataSource, DataPath string
 }
 
-// Add adds the flags, that of the path under the given name.
+// Add adds the flags to a command. path is the name of the flag for data.path.
 func (f *DataFlags) Add(cmd *cobra.Command, path string) {
 	f.ExperimentFlags.Add(cmd)
 	cmd.Flags().StringVar(&f.dataSource, "source", "", "short for --set data.source=…")
 	cmd.Flags().StringVar(&f.DataPath, path, "", "short for --set data.path=…")
 }
 
-// Load is that of ExperimentFlags, after the short forms.
+// Load is ExperimentFlags.Load with the settings of --source and of the path.
 func (f *DataFlags) Load(sections ...string) (*configs.Experiment, error) {
 	f.expand()
 	return f.ExperimentFlags.Load(sections...)
 }
 
-// expand makes settings of the short forms.
+// expand adds the values of --source and of the path to Sets.
 func (f *DataFlags) expand() {
 	if f.dataSource != "" {
 		f.Sets = append(f.Sets, "data.source="+f.dataSource)
@@ -43,10 +43,10 @@ func (f *DataFlags) expand() {
 	}
 }
 
-// LoadOrOfRun is load of the data and the runtime, or of those of the run in dir
-// if one is named. The library that it names is left out: a run may be a
-// stranger's, and the library is code. So is the precision, which is of training:
-// models are in float32 and run on any device.
+// LoadOrOfRun loads the sections data and runtime of the experiment, or of the run in dir
+// unless dir is empty. It ignores the run's runtime.library: the run may come from a
+// stranger, and a library is code. It also ignores runtime.precision, which is only for
+// training: models are in float32 and run on any device.
 func (f *DataFlags) LoadOrOfRun(dir string) (*configs.Experiment, error) {
 	f.expand()
 	path, err := f.file(dir != "", dir)
@@ -61,8 +61,8 @@ func (f *DataFlags) LoadOrOfRun(dir string) (*configs.Experiment, error) {
 	return e, err
 }
 
-// LoadData reads the wanted splits of the experiment's images, by default those that
-// training takes, and tells what was decided about them.
+// LoadData reads splits of the experiment's images, by default those that training needs,
+// and writes notes about what was decided for them.
 func LoadData(ctx context.Context, d configs.Data, stderr io.Writer, splits ...dataset.Split) (*dataset.Splits, error) {
 	if err := source.Fetch(ctx, d, stderr); err != nil {
 		return nil, err
@@ -84,8 +84,8 @@ func LoadSplit(ctx context.Context, d configs.Data, stderr io.Writer, split data
 	return loaded.Of(split), nil
 }
 
-// NoteData tells what would be decided about the images that are trained on, without
-// reading them.
+// NoteData writes the same notes as LoadData about the images to train on, without reading
+// the images.
 func NoteData(d configs.Data, stderr io.Writer) error {
 	found, err := source.Survey(d, dataset.Train, dataset.Validation)
 	if err != nil {
@@ -95,8 +95,8 @@ func NoteData(d configs.Data, stderr io.Writer) error {
 	return nil
 }
 
-// SettleClasses asks the data how many classes the network tells apart, if the
-// experiment leaves that to it. Training itself does that with the images it has.
+// SettleClasses sets model.classes to the number of classes in the data if the experiment
+// leaves it at 0. Training does not need it: it has the images.
 func SettleClasses(e *configs.Experiment) error {
 	if e.Model.Classes != 0 {
 		return nil

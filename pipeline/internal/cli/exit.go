@@ -38,13 +38,13 @@ EXIT STATUS
   4    the directory is in use by another process or by jobs of a cluster
   130  interrupted`
 
-// ExitStatus tells the status that err ends the process with. ctx is the one
-// that a signal cancels.
+// ExitStatus returns the exit status for err. ctx is the context that a signal
+// cancels.
 func ExitStatus(ctx context.Context, err error) int {
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled), IsAny[*trainloop.Interrupted](err):
 		return ExitInterrupted
-	case IsAny[*failedError](err): // whatever else is wrong
+	case IsAny[*failedError](err): // whatever other errors are joined with it
 		return ExitFailed
 	case IsAny[*durable.LockedError](err), IsAny[*sweep.BusyError](err), IsAny[*inUseError](err):
 		return ExitLocked
@@ -63,7 +63,7 @@ func IsAny[E error](err error) bool {
 	return errors.As(err, &e)
 }
 
-// dataError is a file that is missing or bad.
+// dataError is an error about a file that is missing or bad.
 type dataError struct{ err error }
 
 func (e *dataError) Error() string { return e.err.Error() }
@@ -75,7 +75,7 @@ type UsageError struct{ err error }
 func (e *UsageError) Error() string { return e.err.Error() }
 func (e *UsageError) Unwrap() error { return e.err }
 
-// failedError is a failure whatever errors are joined with it.
+// failedError leads to exit status 1, whatever errors are joined with it.
 type failedError struct{ message string }
 
 func (e *failedError) Error() string { return e.message }
@@ -92,13 +92,13 @@ func BadUsage(err error) error { return &UsageError{err} }
 // BadUsagef is BadUsage of fmt.Errorf.
 func BadUsagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
-// EndsFailed is an error that ends the command with status 1, whatever errors are joined with it.
+// EndsFailed returns an error that ends the command with status 1, whatever errors are joined with it.
 func EndsFailed(message string) error { return &failedError{message} }
 
-// inUseError is that somebody else works on what the command was to work on.
+// inUseError says that another process is using what the command needs.
 type inUseError struct{ message string }
 
 func (e *inUseError) Error() string { return e.message }
 
-// InUse is an error that says that somebody else works there: exit status 4.
+// InUse returns an error that says that another process is using it: exit status 4.
 func InUse(message string) error { return &inUseError{message} }

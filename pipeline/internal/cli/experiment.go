@@ -28,7 +28,7 @@ func (f *ExperimentFlags) Add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.Sets, "set", nil, "override one setting, section.key=value (repeatable)")
 }
 
-// Load reads the experiment, of which the sections are used, or without any all.
+// Load reads the experiment. sections are those that the command uses; none means all.
 func (f *ExperimentFlags) Load(sections ...string) (*configs.Experiment, error) {
 	e, err := configs.LoadFor(f.Config, f.Sets, sections...)
 	if err != nil {
@@ -37,8 +37,8 @@ func (f *ExperimentFlags) Load(sections ...string) (*configs.Experiment, error) 
 	return e, settleSize(e)
 }
 
-// settleSize gives a folder's images the size that a given model takes, where the
-// experiment leaves it open, and those in grey its three channels.
+// settleSize sets the size of a folder's images to that of a given model if the experiment
+// leaves it open. For a given model, grey images get three channels.
 func settleSize(e *configs.Experiment) error {
 	if e.Model.Kind == configs.KindONNX {
 		e.Data.SettleChannels(3)
@@ -51,14 +51,14 @@ func settleSize(e *configs.Experiment) error {
 	return err
 }
 
-// file is the configuration to load: that in dir if it is to be resumed, has one
-// and no other is given.
+// file returns the configuration to load: that in dir if the run there is to be resumed, dir
+// has one, and --config is not given.
 func (f *ExperimentFlags) file(resume bool, dir string) (string, error) {
 	if !resume || dir == "" || f.Config != "" {
 		return f.Config, nil
 	}
 	config := (rundir.Layout{Dir: dir}).Config()
-	// Loading it would wait for a pipe, as --config does.
+	// If this is a pipe, loading it would wait for a writer. For --config that is intended.
 	file, err := durable.OpenPlain(config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -71,8 +71,8 @@ func (f *ExperimentFlags) file(resume bool, dir string) (string, error) {
 }
 
 // Follow returns the experiment of a run or a sweep, and its directory: out, or
-// runs/<name>. With resume something must have begun there, or be given to begin
-// with: a mistyped directory would begin the study.
+// runs/<name>. With resume, there must be a run or a sweep in the directory, or some setting
+// must be given. Otherwise a mistyped directory would begin the study.
 func (f *ExperimentFlags) Follow(resume bool, out string) (r *configs.Resolved, dir string, err error) {
 	path, err := f.file(resume, out)
 	if err != nil {
@@ -95,12 +95,12 @@ func (f *ExperimentFlags) Follow(resume bool, out string) (r *configs.Resolved, 
 		return nil, "", err
 	}
 	if resume && rundir.KindOf(dir) == rundir.Neither && !r.GivesAny() {
-		return nil, "", BadUsagef("--resume: nothing has begun in %q: give another directory with --out, or begin with --config FILE", dir)
+		return nil, "", BadUsagef("--resume: there is no run or sweep in %q: give another directory with --out, or begin one with --config FILE", dir)
 	}
 	return r, dir, nil
 }
 
-// RunName is the experiment's name, or that of its file.
+// RunName returns the experiment's name, or the name of its file without the extension.
 func RunName(config, name string) string {
 	if name == "" {
 		name = strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
@@ -111,7 +111,7 @@ func RunName(config, name string) string {
 	return name
 }
 
-// ResumeCommand is what goes on with the run or sweep in dir.
+// ResumeCommand returns the command that resumes the run or sweep in dir.
 func (f *ExperimentFlags) ResumeCommand(name, dir string) string {
 	words := []string{"pipeline", name}
 	if f.Config != "" {

@@ -13,8 +13,8 @@ import (
 	"onnxlab/dataset/synthetic"
 )
 
-// TestOneSplitIsLoaded: whoever needs one split gets the images that both would
-// have, and nothing of the other is read.
+// TestOneSplitIsLoaded: loading one split gives the same images as loading both, and does
+// not read the files of the other.
 func TestOneSplitIsLoaded(t *testing.T) {
 	train, validation, err := synthetic.Draw(t.Context(), 1, 20, 8)
 	if err != nil {

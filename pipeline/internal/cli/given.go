@@ -11,7 +11,7 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// givenFlags say how a model that export model has not written takes images.
+// givenFlags say how a model that 'export model' has not written takes images.
 type givenFlags struct {
 	normalize string
 	size      ImageSize
@@ -19,11 +19,11 @@ type givenFlags struct {
 
 func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.normalize, "normalize", configs.NormalizeAuto,
-		"how a given model takes images: 0..1, -1..1, 0..255, imagenet, MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION, or auto for what its metadata say")
-	flags.Var(&f.size, "size", "height and width of images in pixels, for a given model that leaves them open")
+		"how images are normalised for a given model: 0..1, -1..1, 0..255, imagenet, MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION, or auto to read it from the model's metadata")
+	flags.Var(&f.size, "size", "height and width of images in pixels, for a given model that accepts several sizes")
 }
 
-// inference returns the model of a file in the form that export model writes.
+// inference converts the model of a file into one such as 'export model' writes.
 func (f *givenFlags) inference(m *modelfile.Model, path string) (*modelfile.Model, error) {
 	o := onnxmodels.OwnOptions{Height: f.size.Height, Width: f.size.Width}
 	if f.normalize != "" && f.normalize != configs.NormalizeAuto {

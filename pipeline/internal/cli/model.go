@@ -24,34 +24,34 @@ const (
 	RuntimeGo     = "go"
 )
 
-// ModelFlags say which inference model runs, and in what.
+// ModelFlags say which inference model runs, and in which runtime.
 type ModelFlags struct {
 	model, Run, Runtime string
 	best                bool
-	own                 givenFlags
+	given               givenFlags
 }
 
 // Add adds the flags to a command.
 func (f *ModelFlags) Add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.model, "model", "", "model file: any ONNX classifier")
-	cmd.Flags().StringVar(&f.Run, "run", "", "run directory, whose model.onnx is taken")
+	cmd.Flags().StringVar(&f.Run, "run", "", "run directory; its model.onnx is used")
 	cmd.Flags().StringVar(&f.Runtime, "runtime", DefaultRuntime, RuntimeNative+", or "+RuntimeGo+" for pure Go")
-	f.own.add(cmd.Flags())
+	f.given.add(cmd.Flags())
 }
 
-// AddBest adds the flag that takes another checkpoint of a run than model.onnx.
+// AddBest adds --best, which uses the run's best checkpoint instead of model.onnx.
 func (f *ModelFlags) AddBest(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.best, "best", false, BestHelp)
 }
 
 // BestHelp is the help of --best.
-const BestHelp = "take the run's checkpoint with the best validation accuracy, not the model that it ended with"
+const BestHelp = "use the run's checkpoint with the best validation accuracy instead of its final model"
 
-// Check tells which flags do not go together.
+// Check returns an error if flags contradict each other.
 func (f *ModelFlags) Check() error {
 	switch {
 	case (f.model == "") == (f.Run == ""):
-		return BadUsage(errors.New("--model FILE or --run DIR is required, and not both"))
+		return BadUsage(errors.New("give either --model FILE or --run DIR"))
 	case f.best && f.Run == "":
 		return BadUsage(ErrBestOfNoRun)
 	case f.Runtime != RuntimeNative && f.Runtime != RuntimeGo:
@@ -63,7 +63,7 @@ func (f *ModelFlags) Check() error {
 // ErrBestOfNoRun is the error of --best without --run.
 var ErrBestOfNoRun = errors.New("--best needs --run DIR, whose checkpoints it chooses from")
 
-// Path is the file of the model.
+// Path returns the path of the model's file.
 func (f *ModelFlags) Path() string {
 	if f.model != "" {
 		return f.model
@@ -79,8 +79,8 @@ type Classifier struct {
 	Close func() error
 }
 
-// Predict runs the model. One that does not run is bad data, and so is one that
-// answers with what is no number.
+// Predict runs the model. It is bad data if the model does not run or its output is not
+// finite.
 func (c *Classifier) Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error) {
 	if logits, probabilities, err = c.Predictor.Predict(ctx, images); err != nil {
 		return nil, nil, BadDataf("run %q: %w", c.Path, err)
@@ -93,7 +93,7 @@ func (c *Classifier) Predict(ctx context.Context, images []uint8) (logits, proba
 	return logits, probabilities, nil
 }
 
-// NotFiniteError is an answer of a model that is no finite number.
+// NotFiniteError says that an output of a model is not a finite number.
 type NotFiniteError struct {
 	model              string
 	Image, class       int
@@ -105,8 +105,8 @@ func (e *NotFiniteError) Error() string {
 		e.model, e.class, e.logit, e.probability)
 }
 
-// OpenAlone is open without an experiment: only the environment may name the
-// native library.
+// OpenAlone is Open without an experiment: only the environment can name the native
+// library.
 func (f *ModelFlags) OpenAlone(ctx context.Context, stderr io.Writer) (*Classifier, error) {
 	experiment, err := configs.Load("", nil)
 	if err != nil {
@@ -147,8 +147,8 @@ func OpenModel(ctx context.Context, m *modelfile.Model, path, runtime string, r 
 	return c, nil
 }
 
-// Read reads the model, or makes it of the run's best checkpoint, and tells where it
-// comes from.
+// Read reads the model, or makes it from the run's best checkpoint, and returns the path that
+// it comes from.
 func (f *ModelFlags) Read(stderr io.Writer) (m *modelfile.Model, path string, err error) {
 	if f.best {
 		if m, path, err = TrainedModel(f.Run, true, onnxmodels.InferenceOptions{}); err == nil {
@@ -163,7 +163,7 @@ func (f *ModelFlags) Read(stderr io.Writer) (m *modelfile.Model, path string, er
 	if err != nil {
 		return nil, "", BadData(err)
 	}
-	if m, err = f.own.inference(m, f.Path()); err != nil {
+	if m, err = f.given.inference(m, f.Path()); err != nil {
 		return nil, "", err
 	}
 	return m, f.Path(), nil

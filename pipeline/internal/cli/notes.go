@@ -8,7 +8,7 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// NoteLines are the notes of an experiment.
+// NoteLines returns the text of an experiment's notes.
 func NoteLines(notes []configs.Note) []string {
 	var lines []string
 	for _, n := range notes {
@@ -17,7 +17,7 @@ func NoteLines(notes []configs.Note) []string {
 	return lines
 }
 
-// WriteNotes prints what a user should know, a line each.
+// WriteNotes prints each note on a line.
 func WriteNotes(w io.Writer, notes []string) {
 	for _, note := range notes {
 		fmt.Fprintf(w, "note: %s\n", printable.Line(note))

@@ -15,14 +15,14 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// RefuseOutput refuses to write the file that a flag names over an input, or
-// over what a run keeps. A flag that is not given names none.
+// RefuseOutput refuses to write the file that a flag names over an input or over a
+// file of a run. path is empty if the flag is not given.
 func RefuseOutput(flag, path string, inputs ...string) error {
 	if path == "" {
 		return nil
 	}
 	if isRead(path, inputs) {
-		return WouldReplace(flag, path, "is what is read", "choose another file")
+		return WouldReplace(flag, path, "is a file that this command reads", "choose another file")
 	}
 	if rundir.Keeps(path) {
 		return WouldReplace(flag, path, "is one of the files that a run keeps", "choose another")
@@ -30,15 +30,15 @@ func RefuseOutput(flag, path string, inputs ...string) error {
 	return nil
 }
 
-// RefuseDirectory refuses to write files of these names into the directory that
-// a flag names, over an input or among what a run keeps.
+// RefuseDirectory refuses to write files with these names into the directory that
+// a flag names if one would replace an input, or if the directory belongs to a run.
 func RefuseDirectory(flag, dir string, names []string, inputs ...string) error {
 	if err := errors.Join(RefuseOutput(flag, dir), RefuseDeadLink(flag, dir)); err != nil || dir == "" {
 		return err
 	}
 	for _, name := range names {
 		if isRead(filepath.Join(dir, name), inputs) {
-			return WouldReplace(flag, dir, fmt.Sprintf("has %q, which is read", name), "choose another directory")
+			return WouldReplace(flag, dir, fmt.Sprintf("contains %q, which this command reads", name), "choose another directory")
 		}
 	}
 	return nil
@@ -53,17 +53,17 @@ func RefuseAmongImages(flag, path, dir string, d configs.Data) error {
 	return WouldReplace(flag, path, fmt.Sprintf("is among the images of data.path %q", d.Path), "choose another directory")
 }
 
-// RefuseDeadLink refuses a link to nothing where a directory is to be made: the
-// system says of it that the file exists.
+// RefuseDeadLink refuses a broken symbolic link where a directory is to be made. The
+// system's own error would only say that the file exists.
 func RefuseDeadLink(flag, dir string) error {
 	_, err := os.Stat(dir)
 	if _, there := os.Lstat(dir); there == nil && errors.Is(err, fs.ErrNotExist) {
-		return WouldReplace(flag, dir, "is a symbolic link to nothing", "remove it, or choose another directory")
+		return WouldReplace(flag, dir, "is a broken symbolic link", "remove it, or choose another directory")
 	}
 	return nil
 }
 
-// isRead tells whether the file at path is there and is one of the inputs.
+// isRead tells whether the file at path exists and is one of the inputs.
 func isRead(path string, inputs []string) bool {
 	there, err := os.Stat(path)
 	return err == nil && slices.ContainsFunc(inputs, func(input string) bool {
@@ -72,19 +72,19 @@ func isRead(path string, inputs []string) bool {
 	})
 }
 
-// SamePath tells whether two paths are one file, which may not be there yet.
+// SamePath tells whether two paths name the same file, which need not exist yet.
 func SamePath(a, b string) bool {
 	absolute, err := filepath.Abs(a)
 	other, otherErr := filepath.Abs(b)
 	return err == nil && otherErr == nil && absolute == other
 }
 
-// WouldReplace refuses an output for what would be lost.
+// WouldReplace is the error of an output that would replace something.
 func WouldReplace(flag, path, what, instead string) error {
 	return BadUsagef("--%s %q %s: %s", flag, path, what, instead)
 }
 
-// PrintJSON prints what --json asks for.
+// PrintJSON prints v as indented JSON, for --json.
 func PrintJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

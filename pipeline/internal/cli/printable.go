@@ -7,11 +7,11 @@ import (
 	"onnxlab/internal/printable"
 )
 
-// NewPrintable returns a writer that passes text on to w as package printable makes it fit
-// for terminals.
+// NewPrintable returns a writer that makes text safe for terminals, by package printable,
+// and writes it to w.
 func NewPrintable(w io.Writer) io.Writer { return printableWriter{w} }
 
-// printableWriter writes text as package printable makes it fit for terminals.
+// printableWriter makes text safe for terminals and writes it to w.
 type printableWriter struct{ w io.Writer }
 
 func (p printableWriter) Write(text []byte) (int, error) {
@@ -21,8 +21,8 @@ func (p printableWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Stdout is printable standard output that keeps its first error: cobra ignores those
-// that it gets from printing help.
+// Stdout is printable standard output that remembers its first error, because cobra ignores
+// errors of printing help.
 type Stdout struct {
 	w   io.Writer
 	err error
@@ -43,8 +43,8 @@ func (f *Stdout) Write(text []byte) (int, error) {
 	return n, err
 }
 
-// ShortLines cuts the middle out of the lines of a message that are longer than
-// any path and its hint: what is in a stranger's file could fill the screen.
+// ShortLines cuts the middle out of very long lines of a message. Paths and hints are never
+// that long, but text from a stranger's file could fill the screen.
 func ShortLines(message string) string {
 	const most = 10_000
 	lines := strings.Split(message, "\n")
@@ -54,8 +54,8 @@ func ShortLines(message string) string {
 	return strings.Join(lines, "\n")
 }
 
-// WithoutMiddle puts a mark in the place of as much of the middle as keeps most
-// characters beside it.
+// WithoutMiddle replaces the middle of text by mark if text has more than most characters;
+// most of them are kept.
 func WithoutMiddle(text string, most int, mark string) string {
 	runes := []rune(text)
 	if len(runes) <= most {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestShortLines cuts one line of three, in its middle.
+// TestShortLines cuts the middle out of one line of three.
 func TestShortLines(t *testing.T) {
 	got := ShortLines("first\nbegins " + strings.Repeat("é", 200_000) + " ends\nlast")
 	if lines := strings.Split(got, "\n"); len(lines) != 3 || lines[0] != "first" || lines[2] != "last" ||

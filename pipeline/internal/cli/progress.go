@@ -13,21 +13,21 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// Progress shows a run: one line an epoch, and on a terminal a bar within it.
-// It counts epochs and steps from 1.
+// Progress shows a run: one line for each epoch, and on a terminal a bar for the
+// current one. It counts epochs and steps from 1.
 type Progress struct {
 	out io.Writer
-	// header is what the run begins with, and notes what a user should know of it.
+	// header is printed when the run starts, and then the notes about it.
 	header string
 	notes  []string
-	// bar is that of the epoch under way, or nil, and layout what is on its line.
+	// bar is the bar of the current epoch, or nil; layout says what is on its line.
 	bar    *progressbar.ProgressBar
 	layout barLayout
 	// screen is the terminal that out is, or nil.
 	screen *terminal.Screen
 }
 
-// NewProgress returns what shows a run on out, beginning with the header and the notes.
+// NewProgress returns a Progress that writes to out, first the header and the notes.
 func NewProgress(out io.Writer, header string, notes []string) *Progress {
 	screen, _ := terminal.Of(out)
 	return &Progress{out: out, header: header, notes: notes, screen: screen}
@@ -39,9 +39,9 @@ func (p *Progress) Started(at trainloop.Position) {
 	WriteNotes(p.out, p.notes)
 	switch {
 	case at.Epoch == at.Epochs:
-		fmt.Fprintln(p.out, "going on after the last epoch")
+		fmt.Fprintln(p.out, "resuming after the last epoch")
 	case at.Epoch > 0 || at.Step > 0:
-		fmt.Fprintf(p.out, "going on at epoch %d, step %d of %d\n", at.Epoch+1, at.Step+1, at.StepsPerEpoch)
+		fmt.Fprintf(p.out, "resuming at epoch %d, step %d of %d\n", at.Epoch+1, at.Step+1, at.StepsPerEpoch)
 	}
 }
 
@@ -63,15 +63,15 @@ func (p *Progress) Stepped(at trainloop.Position, loss, accuracy, imagesPerSecon
 	_ = p.bar.Set(at.Step)
 }
 
-// barLayout is what there is room for on a line: so many of the parts of the text,
-// a bar of so many columns, and the times.
+// barLayout says what fits on a line: how many parts of the text, how many columns of
+// the bar, and whether the times.
 type barLayout struct {
 	parts, width int
 	times        bool
 }
 
-// newBarLayout leaves out the last parts of the text, then the times, until the
-// bar is wide enough to be read. The bar has what is left then, but never nothing.
+// newBarLayout leaves out the last parts of the text, and then the times, until the
+// bar is wide enough to be read. The bar has at least one column.
 func newBarLayout(columns int, parts []string) barLayout {
 	const widest, readable = 20, 8
 	for n := len(parts); n > 0; n-- {
@@ -87,7 +87,7 @@ func newBarLayout(columns int, parts []string) barLayout {
 
 func (l barLayout) text(parts []string) string { return strings.Join(parts[:l.parts], "  ") }
 
-// beside is how many columns there are beside the bar.
+// beside returns how many columns everything but the bar takes.
 func (l barLayout) beside(parts []string) int {
 	const figures, times = "  100% ||", "  [10m10s:10m10s]"
 	n := len(l.text(parts)) + len(figures)
@@ -103,7 +103,7 @@ func (l barLayout) bar(screen *terminal.Screen, steps int) *progressbar.Progress
 		progressbar.OptionSetPredictTime(l.times), progressbar.OptionSetElapsedTime(l.times), progressbar.OptionThrottle(100e6))
 }
 
-// epochOf counts an epoch from 1, as wide for each one of a run.
+// epochOf writes the number of an epoch, from 1, with the same width for all epochs of a run.
 func epochOf(epoch, epochs int) string {
 	return fmt.Sprintf("epoch %*d/%d", len(strconv.Itoa(epochs)), epoch+1, epochs)
 }

@@ -15,7 +15,7 @@ import (
 	"onnxlab/ort/session"
 )
 
-// What a build with cgo has and native_nocgo.go has not.
+// These need ONNX Runtime. runtime_nocgo.go has their counterparts for builds without cgo.
 
 // DefaultRuntime is what inference models run in.
 const DefaultRuntime = RuntimeNative
@@ -40,7 +40,7 @@ func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.W
 	return m, func() error { return errors.Join(m.Close(), session.Close()) }, nil
 }
 
-// OpenPlain makes a model ready to run in ONNX Runtime's own operators alone. The library
+// OpenPlain makes a model ready to run with ONNX Runtime's own operators only. The library
 // must be open.
 func OpenPlain(data []byte, r configs.Runtime) (evaluation.Predictor, func() error, error) {
 	m, err := session.NewModel(data, session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32, Plain: true})
@@ -50,8 +50,8 @@ func OpenPlain(data []byte, r configs.Runtime) (evaluation.Predictor, func() err
 	return m, m.Close, nil
 }
 
-// OpenValues makes a model ready to give what each of its nodes computes, by name. m has
-// decoded its bytes.
+// OpenValues makes a model ready to return the outputs of all its nodes by name. data is the
+// model's file, and m the same model in pure Go.
 func OpenValues(ctx context.Context, data []byte, m *interp.Model, r configs.Runtime, stderr io.Writer) (
 	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
 ) {

@@ -16,7 +16,7 @@ import (
 	"onnxlab/ort/session"
 )
 
-// A build without cgo has what needs no training. Here is what the rest says.
+// A build without cgo has only what needs no ONNX Runtime. The rest fails here.
 
 // DefaultRuntime is what inference models run in.
 const DefaultRuntime = RuntimeGo
@@ -43,18 +43,18 @@ func OpenPlain([]byte, configs.Runtime) (evaluation.Predictor, func() error, err
 	return nil, nil, session.ErrNoCgo
 }
 
-// OpenValues makes a model ready to give what each of its nodes computes, by name, in
-// pure Go.
+// OpenValues makes a model ready to return the outputs of all its nodes by name, in pure
+// Go.
 func OpenValues(_ context.Context, _ []byte, m *interp.Model, _ configs.Runtime, _ io.Writer) (
 	values func(images []uint8) (map[string][]float32, error), end func() error, err error,
 ) {
 	values = func(images []uint8) (map[string][]float32, error) {
 		list, err := m.Values(images)
-		of := map[string][]float32{}
+		byName := map[string][]float32{}
 		for _, v := range list {
-			of[v.Name] = v.Floats // nil for integers
+			byName[v.Name] = v.Floats // nil for integers
 		}
-		return of, err
+		return byName, err
 	}
 	return values, func() error { return nil }, nil
 }

@@ -11,7 +11,7 @@ import (
 // ImageSize is the flag --size: HEIGHTxWIDTH, or one number for both.
 type ImageSize struct {
 	Height, Width int
-	Left          bool // to what a given model takes
+	Left          bool // the flag is not given: a given model decides
 }
 
 // Add adds the flag --size, by default 32 x 32 pixels.
@@ -40,7 +40,7 @@ func (s *ImageSize) Set(text string) error {
 	return nil
 }
 
-// String is the flag as Set reads it.
+// String returns the size in the format that Set reads.
 func (s *ImageSize) String() string {
 	if *s == (ImageSize{}) {
 		return ""
@@ -48,5 +48,5 @@ func (s *ImageSize) String() string {
 	return fmt.Sprintf("%dx%d", s.Height, s.Width)
 }
 
-// Type stands for the flag's value in the help.
+// Type returns the word for the flag's value in the help.
 func (s *ImageSize) Type() string { return "size" }

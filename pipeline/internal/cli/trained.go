@@ -14,29 +14,29 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// checkRun tells why dir is not that of a run.
+// checkRun returns an error if dir is not the directory of a run.
 func checkRun(dir string) error {
 	layout := rundir.Layout{Dir: dir}
 	if _, err := os.Stat(layout.Config()); err != nil {
 		return fmt.Errorf("%q is not a run directory: %w", dir, err)
 	}
 	if _, err := os.Stat(layout.Environment()); err != nil {
-		return fmt.Errorf("%q is not a run directory: %w (of a sweep, give one of its runs: <condition>/<batch size>)", dir, err)
+		return fmt.Errorf("%q is not a run directory: %w (for a sweep, give one of its runs: <condition>/<batch size>)", dir, err)
 	}
 	return nil
 }
 
-// ExplainMissing tells why dir lacks a file that complete runs have, which is
-// cause: the run in it has not ended, or there is none.
+// ExplainMissing explains why dir lacks a file that complete runs have: the run in it has
+// not ended, or dir is not a run. cause is the error of opening the file.
 func ExplainMissing(dir string, cause error) error {
 	if err := checkRun(dir); err != nil {
 		return err
 	}
-	return fmt.Errorf("the run %q is not complete: %w (go on with it: pipeline train --out %s --resume)", dir, cause, printable.ShellWord(dir))
+	return fmt.Errorf("the run %q is not complete: %w (resume it: pipeline train --out %s --resume)", dir, cause, printable.ShellWord(dir))
 }
 
-// TrainedModel makes an inference model of the best or the latest checkpoint of a run,
-// with the names of its classes, and tells the path of its snapshot.
+// TrainedModel makes an inference model from the best or the latest checkpoint of a run, with
+// the names of its classes, and returns the path of its snapshot too.
 func TrainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelfile.Model, string, error) {
 	t, err := ReadTrained(dir, best)
 	if err != nil {
@@ -46,8 +46,8 @@ func TrainedModel(dir string, best bool, o onnxmodels.InferenceOptions) (*modelf
 	return m, t.Path, err
 }
 
-// Trained is what a run has trained: a network with its parameters, the path of the
-// snapshot that they are of, and the names of the classes.
+// Trained is the result of a run: a network with its parameters, the path of the snapshot
+// that they come from, and the names of the classes.
 type Trained struct {
 	network *onnxmodels.Network
 	state   *checkpoint.Checkpoint
@@ -71,7 +71,7 @@ func ReadTrained(dir string, best bool) (t Trained, err error) {
 	return t, nil
 }
 
-// Model makes an inference model of it.
+// Model makes an inference model from it.
 func (t Trained) Model(o onnxmodels.InferenceOptions) (*modelfile.Model, error) {
 	o.Classes = t.classes
 	m, err := t.network.Inference(t.state, o)
@@ -81,7 +81,8 @@ func (t Trained) Model(o onnxmodels.InferenceOptions) (*modelfile.Model, error) 
 	return m, nil
 }
 
-// ReadRun reads what a run says of itself, and finds its best or its latest snapshot.
+// ReadRun reads the configuration and the environment of a run, and finds its best or its
+// latest snapshot.
 func ReadRun(dir string, best bool) (e configs.Experiment, d rundir.Data, path string, err error) {
 	if err := checkRun(dir); err != nil {
 		return e, d, "", err
@@ -99,7 +100,7 @@ func ReadRun(dir string, best bool) (e configs.Experiment, d rundir.Data, path s
 		path, err = trainloop.TrainedSnapshot(dir)
 	}
 	if c := environment.Data.Channels; c != 0 {
-		e.Data.Channels = c // the images of a program need not be those of the settings
+		e.Data.Channels = c // a program may have trained on images of its own
 	}
 	return e, environment.Data, path, err
 }
