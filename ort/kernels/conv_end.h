@@ -36,8 +36,7 @@ SIMD_INLINE vec finish(const conv_end *e, vec sum, long at) {
 		y += load(e->sum + at);
 	if (!e->relu)
 		return y;
-	y = choose(y <= (vec){0}, (vec){0}, y);
-	return choose(y >= broadcast(e->ceiling), broadcast(e->ceiling), y);
+	return clamp(y, 0, e->ceiling);
 }
 
 #endif

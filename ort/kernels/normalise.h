@@ -30,9 +30,7 @@ SIMD_INLINE mask passes_relu(const block_norm *n, vec v) {
 }
 
 SIMD_INLINE vec normalise(const block_norm *n, vec x) {
-	vec v = before_relu(n, x);
-	v = choose(v <= broadcast(n->floor), broadcast(n->floor), v);
-	return choose(v >= broadcast(n->ceiling), broadcast(n->ceiling), v);
+	return clamp(before_relu(n, x), n->floor, n->ceiling);
 }
 
 #endif

@@ -10,6 +10,8 @@
 
 #ifdef __x86_64__
 #include <immintrin.h>
+#else
+#include <arm_neon.h>
 #endif
 
 // These serve an editor or a compiler that opens a header by itself.
@@ -55,6 +57,16 @@ SIMD_INLINE vec broadcast(float f) { return (vec){0} + f; }
 
 // choose returns yes where m is set, else no.
 SIMD_INLINE vec choose(mask m, vec yes, vec no) { return (vec)((m & (mask)yes) | (~m & (mask)no)); }
+
+// clamp is min(ceiling, max(floor, v)). It keeps NaN.
+SIMD_INLINE vec clamp(vec v, float floor, float ceiling) {
+#ifdef __aarch64__
+	return (vec)vminq_f32(vmaxq_f32((float32x4_t)v, vdupq_n_f32(floor)), vdupq_n_f32(ceiling));
+#else
+	v = choose(v <= broadcast(floor), broadcast(floor), v);
+	return choose(v >= broadcast(ceiling), broadcast(ceiling), v);
+#endif
+}
 
 // stream stores to an aligned address without reading the line into the cache
 // first. It is for results that are too large to stay in the cache until they are

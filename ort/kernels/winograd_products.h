@@ -160,11 +160,14 @@ SIMD_NOINLINE void multiply_accumulate(const product_size *size, const float *v,
 
 #else
 
-// accumulate_tiles adds so many tiles, one or two, to sums [blocks][BLOCK][vectors]: one or
-// two blocks of inputs by one or two of outputs. Each input is an element of a vector of V.
-// The vectors of two tiles lie side by side and are loaded by one instruction.
+// Tiles that are accumulated together: their vectors lie side by side, and one instruction
+// loads two of them.
+enum { SUM_TILES = 4 };
+
+// accumulate_tiles adds so many tiles, at most SUM_TILES, to sums [blocks][BLOCK][vectors]: one
+// or two blocks of inputs by one or two of outputs. Each input is an element of a vector of V.
 SIMD_INLINE void accumulate_tiles(int tiles, int blocks, int vectors, vec *sums, const float *const v[2], const float *const e[2]) {
-	vec from[2][2], to[2][2];
+	vec from[2][SUM_TILES], to[2][SUM_TILES];
 	UNROLL for (int b = 0; b < blocks; b++)
 		UNROLL for (int t = 0; t < tiles; t++) from[b][t] = load(v[b] + t * BLOCK);
 	UNROLL for (int j = 0; j < vectors; j++)
@@ -180,12 +183,14 @@ SIMD_INLINE void accumulate_blocks(int blocks, int vectors, const product_size *
 	vec sums[4 * BLOCK];
 	UNROLL for (int i = 0; i < blocks * BLOCK; i++)
 		UNROLL for (int j = 0; j < vectors; j++) sums[i * vectors + j] = load(s + i * size->outputs + j * BLOCK);
-	for (long pairs = size->tiles / 2; pairs > 0; pairs--) {
-		accumulate_tiles(2, blocks, vectors, sums, vs, es);
-		UNROLL for (int i = 0; i < 2; i++) vs[i] += 2 * BLOCK, es[i] += 2 * BLOCK;
+	for (long n = size->tiles / SUM_TILES; n > 0; n--) {
+		accumulate_tiles(SUM_TILES, blocks, vectors, sums, vs, es);
+		UNROLL for (int i = 0; i < 2; i++) vs[i] += SUM_TILES * BLOCK, es[i] += SUM_TILES * BLOCK;
 	}
-	if (size->tiles % 2 != 0)
+	for (long n = size->tiles % SUM_TILES; n > 0; n--) {
 		accumulate_tiles(1, blocks, vectors, sums, vs, es);
+		UNROLL for (int i = 0; i < 2; i++) vs[i] += BLOCK, es[i] += BLOCK;
+	}
 	store_sums(sums, blocks * BLOCK, vectors, s, size->outputs, BLOCK);
 }
 
