@@ -278,7 +278,7 @@ func TestNoTimeForDiagnosis(t *testing.T) {
 	var notes []string
 	o.Note = func(text string) { notes = append(notes, text) }
 	mustRun(t, o)
-	if n := slices.IndexFunc(notes, func(n string) bool { return strings.Contains(n, "more than diagnose.time_share 0.1 of the run's") }); n < 0 {
+	if n := slices.IndexFunc(notes, func(n string) bool { return strings.Contains(n, "diagnose.time_share 0.1 of the run's") }); n < 0 {
 		t.Errorf("notes %q", notes)
 	}
 	if _, history := outcome(t, o.Dir); slices.ContainsFunc(history, func(e rundir.Epoch) bool { return e.Diagnosis.Measured() }) {

@@ -144,7 +144,7 @@ func TestFeatureMemory(t *testing.T) {
 		t.Error(err)
 	}
 	var setting *SettingError
-	if err := checkFeatureMemory(cut, images, 32e9-1); !errors.As(err, &setting) || !strings.Contains(err.Error(), "8 features of each of 1000000000 images need 32.0 GB") {
+	if err := checkFeatureMemory(cut, images, 32e9-1); !errors.As(err, &setting) || !strings.Contains(err.Error(), "8 features for each of 1000000000 images need 32.0 GB") {
 		t.Errorf("error %v", err)
 	}
 }

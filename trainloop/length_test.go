@@ -92,12 +92,12 @@ func TestLongerThanTheSchedule(t *testing.T) {
 		steps, epochs int
 		want          string // empty: it goes on
 	}{
-		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=0"}, 0, 6, "it trained epoch 1 at the rate 0.0245741, where schedule.kind cosine with 6 epochs has 0.0248931: resume it as it began, or begin another run with its parameters, with --from "},
+		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=0"}, 0, 6, "it trained epoch 1 at the rate 0.0245741, but schedule.kind cosine with 6 epochs has 0.0248931 there: resume it as it began, or begin another run with its parameters, with --from "},
 		{[]string{"schedule.kind=polynomial", "schedule.warmup_epochs=0"}, 5, 6, "schedule.kind polynomial with 6 epochs has "},
 		{[]string{"schedule.kind=one-cycle", "schedule.warmup_epochs=0"}, 0, 4, "schedule.kind one-cycle with 4 epochs has "},
 		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=2", "optimizer.reference_batch=16"}, 8, 6, ""}, // in the warmup alone
-		{nil, 0, 2, "it has come to epoch 3: set train.epochs to 3 or more"},
-		{nil, 9, 2, "it has come to epoch 3: set train.epochs to 3 or more"},
+		{nil, 0, 2, "it is already in epoch 3: set train.epochs to 3 or more"},
+		{nil, 9, 2, "it is already in epoch 3: set train.epochs to 3 or more"},
 		{nil, 8, 2, ""},
 		{[]string{"seed=2"}, 0, 4, ""},
 	} {

@@ -34,7 +34,7 @@ func TestOwnNetwork(t *testing.T) {
 		t.Errorf("summary %+v, want %d parameters", s, total)
 	}
 	if want := math.Pow(0.9, 12); math.Abs(s.InitialStatistics-want) > 1e-6 {
-		t.Errorf("%v of the running statistics is what they began with, want %v", s.InitialStatistics, want)
+		t.Errorf("the share of initial values in the running statistics is %v, want %v", s.InitialStatistics, want)
 	}
 	e, err := rundir.ReadConfig(o.Dir)
 	if err != nil || e.Model.Kind != configs.KindOwn || e.Model.Classes != 10 {
@@ -54,7 +54,7 @@ func TestOwnNetwork(t *testing.T) {
 	} {
 		resumed := cut
 		resumed.Network = other
-		if _, err := Run(t.Context(), resumed); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "network: one with fingerprint") {
+		if _, err := Run(t.Context(), resumed); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "network: fingerprint") {
 			t.Errorf("with another network (%s): %v", name, err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestOwnNetworkRefusals(t *testing.T) {
 	o := smallGiven(t, "training")
 	o.Network, o.Train = given, fiveClasses(o)
 	o.Validation = o.Train
-	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "give onnxmodels.GivenOptions.Normalization") {
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "set onnxmodels.GivenOptions.Normalization") {
 		t.Errorf("a network that does not take bytes: %v", err)
 	}
 	e := configs.Default()

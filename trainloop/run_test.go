@@ -407,7 +407,7 @@ func TestMemory(t *testing.T) {
 		{1, 0, 5e9, "set train.replicas to 4"},
 		{8, 8192, 10e9, "train.micro_batch: 8192 images at once need about"},
 		{8, 8192, 10e9, "set it to 0 for 1024 at once"},
-		{1, 8192, 5e9, "set train.replicas to 4 and train.micro_batch to 0, for which BatchNorm normalises parts of 2048"},
+		{1, 8192, 5e9, "set train.replicas to 4 and train.micro_batch to 0, with which BatchNorm normalises parts of 2048"},
 		{1, 0, 1e7, "even a single image does not fit"},
 		{8, 0, 5e9, ""},
 		{1, 0, 100e9, ""},

@@ -196,7 +196,7 @@ func TestInitialStatistics(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.sets, s.InitialStatistics, c.share)
 		}
 		told := slices.ContainsFunc(notes, func(text string) bool {
-			return strings.HasPrefix(text, "after 12 steps, 88.6 % of BatchNorm's running statistics is still")
+			return strings.HasPrefix(text, "after 12 steps, BatchNorm's running statistics are still 88.6 %")
 		})
 		if told != (c.share > 0) || len(notes) > 1 {
 			t.Errorf("%v: notes %q", c.sets, notes)

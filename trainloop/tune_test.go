@@ -63,7 +63,7 @@ func TestRangeTestFaults(t *testing.T) {
 		losses []float64
 		want   string
 	}{
-		{[]float64{2, 2, math.NaN()}, "the loss runs away after 2 steps already"},
+		{[]float64{2, 2, math.NaN()}, "the loss diverges after only 2 steps"},
 		{slices.Repeat([]float64{2}, 30), "the loss, 2 at first, did not fall in 30 steps at any rate"},
 	} {
 		f, _ := tried(c.losses...)

@@ -87,10 +87,10 @@ func TestNoiseFaults(t *testing.T) {
 		parts       []int
 		want        string
 	}{
-		{of(2), 1, 4, nil, "1 batches of 4 images, want 2 or more"},
+		{of(2), 1, 4, nil, "1 batches of 4 images; want at least 2"},
 		{of(2, 2), 2, 0, nil, "2 batches of 0 images"},
-		{of(2, 3), 2, 1, nil, "a gradient of 3 numbers after one of 2"},
-		{of(2, 2), 2, 1, []int{1, 2}, "parts of 3 numbers of a gradient of 2"},
+		{of(2, 3), 2, 1, nil, "a gradient has 3 elements, but the one before had 2"},
+		{of(2, 2), 2, 1, []int{1, 2}, "the parts have 3 elements together, but the gradient has 2"},
 		{func(int) ([]float32, error) { return nil, broken }, 2, 1, nil, "broken"},
 	} {
 		if _, err := MeasureNoise(c.batches, c.count, c.size, c.parts); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -130,8 +130,8 @@ func TestSharpnessOfALinearModel(t *testing.T) {
 func TestSharpnessFaults(t *testing.T) {
 	q := &quadratic{w: normal(3, 1), eigenvalues: normal(3, 2), center: normal(3, 3)}
 	for _, start := range [][]float32{{1, 2}, {0, 0, 0}, {float32(math.NaN()), 0, 0}} {
-		if _, err := Sharpness(q, start, 4); err == nil || !strings.Contains(err.Error(), "a first vector of") {
-			t.Errorf("first vector %v: %v", start, err)
+		if _, err := Sharpness(q, start, 4); err == nil || !strings.Contains(err.Error(), "start vector has") {
+			t.Errorf("start vector %v: %v", start, err)
 		}
 	}
 	before := slices.Clone(q.w)

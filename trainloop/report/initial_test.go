@@ -34,7 +34,7 @@ func TestInitialStatistics(t *testing.T) {
 		must(t, rundir.WriteSummary(dir, summary))
 	}
 	text, page = said()
-	const title = "More than 1 % of BatchNorm's running statistics was still what they began with, which spoils the last evaluation (model.batchnorm.statistics):"
+	const title = "BatchNorm's running statistics were still more than 1 % their initial values, which spoils the last evaluation (model.batchnorm.statistics):"
 	if !strings.HasSuffix(text, title+"\n  medium, batch size 8192: 17 %\n") {
 		t.Errorf("the text ends with\n%s", text[max(0, len(text)-300):])
 	}
