@@ -11,7 +11,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// ownNetwork is a small network of so many filters, with dropout, that no experiment describes.
+// ownNetwork returns a small network with dropout and this many filters, which no
+// experiment can describe.
 func ownNetwork(t *testing.T, size, filters, classes int, rate float32) *onnxmodels.Network {
 	t.Helper()
 	n, err := onnxmodels.NewNetwork(size, size,
@@ -24,8 +25,8 @@ func ownNetwork(t *testing.T, size, filters, classes int, rate float32) *onnxmod
 	return n
 }
 
-// TestOwnNetwork: a network of one's own has the whole loop, and is resumed exactly where it is
-// the same.
+// TestOwnNetwork checks that a network supplied by the program is trained in the same loop,
+// and is resumed exactly, but only with the same network.
 func TestOwnNetwork(t *testing.T) {
 	o := small(t, "model.batchnorm.statistics=keras")
 	o.Network = ownNetwork(t, 32, 6, 10, 0.25)
@@ -63,7 +64,7 @@ func TestOwnNetwork(t *testing.T) {
 	if _, err := Run(t.Context(), study); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "model.kind: own became cnn") {
 		t.Errorf("without its network: %v", err)
 	}
-	cut.Network = ownNetwork(t, 32, 6, 10, 0.25) // made anew, as another process does
+	cut.Network = ownNetwork(t, 32, 6, 10, 0.25) // made again, as by another process
 	mustRun(t, cut)
 	sameOutcome(t, o.Dir, cut.Dir)
 }
@@ -94,6 +95,6 @@ func TestOwnNetworkRefusals(t *testing.T) {
 	e.Model.Kind = configs.KindOwn
 	var setting *SettingError
 	if _, err := Network(e, 32, 32); !errors.As(err, &setting) || setting.Key != "model.kind" {
-		t.Errorf("the network of no program: %v", err)
+		t.Errorf("without a network from the program: %v", err)
 	}
 }

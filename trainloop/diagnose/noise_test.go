@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestNoiseByHand: gradients (3, 0) and (1, 2) of two batches of 4 images. Their squares are 9
-// and 5, that of their mean (2, 1) is 5: |G|² = (2·5 − 7)/1 = 3 and tr(Σ) = (7 − 5)·4·2/1 = 16.
+// TestNoiseByHand checks an example computed by hand: the gradients (3, 0) and (1, 2) of
+// two batches of 4 images. Their squared norms are 9 and 5, and that of their mean (2, 1)
+// is 5, so |G|² = (2·5 − 7)/1 = 3 and tr(Σ) = (7 − 5)·4·2/1 = 16.
 func TestNoiseByHand(t *testing.T) {
 	gradients := [][]float32{{3, 0}, {1, 2}}
 	batches := func(i int) ([]float32, error) { return gradients[i], nil }
@@ -28,12 +29,12 @@ func TestNoiseByHand(t *testing.T) {
 		t.Errorf("parts %+v, want %+v", parts.Parts, want)
 	}
 	if s := parts.Parts[1].Scale(); !math.IsInf(s, 1) || parts.Parts[1].Norm() != 0 {
-		t.Errorf("a gradient that is not seen has the noise scale %v", s)
+		t.Errorf("a gradient hidden by noise has the noise scale %v", s)
 	}
 }
 
-// TestNoiseIsUnbiased measures gradients drawn around a known one with known variances, again
-// and again, and compares the means of the estimates: at 3 batches a bias would be large.
+// TestNoiseIsUnbiased draws gradients around a known one, with known variances, many times,
+// and compares the means of the estimates. With 3 batches, a bias would be large.
 func TestNoiseIsUnbiased(t *testing.T) {
 	mean, deviation := []float64{1, -2, 0.5, 0}, []float64{3, 1, 8, 4}
 	const signal, variance = 1 + 4 + 0.25, 9 + 1 + 64 + 16
@@ -57,11 +58,11 @@ func TestNoiseIsUnbiased(t *testing.T) {
 	within(t, "|G|²", signals, signal)
 	within(t, "tr(Σ)", variances, variance)
 	if slices.Min(signals) >= 0 {
-		t.Error("no estimate of |G|² is below 0: it is cut off, and so has a bias")
+		t.Error("no estimate of |G|² is below 0, so estimates are cut off and biased")
 	}
 }
 
-// within tells whether the mean is that wanted, but for 4 standard errors.
+// within checks that the mean of the values is within 4 standard errors of want.
 func within(t *testing.T, what string, values []float64, want float64) {
 	t.Helper()
 	n := float64(len(values))

@@ -82,7 +82,7 @@ func TestFromLeftOver(t *testing.T) {
 	if err := source(t, "first", 1).Write(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := claim(t, root, nil); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, err := claim(t, root, nil); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("error %v", err)
 	}
 	if rundir.Keeps(path) {

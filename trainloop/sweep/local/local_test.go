@@ -240,7 +240,7 @@ func TestAlive(t *testing.T) {
 	if want := []sweep.State{sweep.Complete, sweep.Failed, sweep.Running, sweep.Pending}; !reflect.DeepEqual(states, want) {
 		t.Errorf("states %v, want %v", states, want)
 	}
-	if err := sweep.Elsewhere(t.Context(), p.Root, l); err == nil || !strings.Contains(err.Error(), "2 of its cells are pending or running by --on local: none, batch 64, seed 1, for one, runs") {
+	if err := sweep.Elsewhere(t.Context(), p.Root, l); err == nil || !strings.Contains(err.Error(), "2 of its cells are pending or running with --on local, for example none, batch 64, seed 1, which runs") {
 		t.Errorf("error %v", err)
 	}
 	if alive, err := l.Alive(t.Context(), t.TempDir()); err != nil || len(alive) != 0 {
