@@ -33,7 +33,7 @@ func network(t *testing.T, classes int, widths ...int) *onnxmodels.Network {
 	return n
 }
 
-// model writes the network with the parameters as a model, and returns its path.
+// model writes a model of the network with these parameters, and returns its path.
 func model(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o onnxmodels.InferenceOptions) string {
 	t.Helper()
 	m, err := n.Inference(c, o)
@@ -43,8 +43,8 @@ func model(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o onnx
 	return path
 }
 
-// aRun is a run with two snapshots: the better one has the parameters of the seed
-// 1, the later one those of the seed 2.
+// aRun makes a run with two snapshots: the better one has the parameters of seed 1, and the
+// later one those of seed 2.
 func aRun(t *testing.T, n *onnxmodels.Network, classes []string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,7 +67,7 @@ func aRun(t *testing.T, n *onnxmodels.Network, classes []string) string {
 
 func threeClasses() []string { return []string{"cat", "dog", "ant"} }
 
-// TestRead reads the same parameters from every kind of file.
+// TestRead checks that every kind of file gives the same parameters.
 func TestRead(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	dir := aRun(t, n, threeClasses())
@@ -109,7 +109,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestHash: every name, shape and value counts.
+// TestHash checks that every name, shape and value changes the hash.
 func TestHash(t *testing.T) {
 	tensor := func(name string, shape []int, data ...float32) checkpoint.Tensor {
 		return checkpoint.Tensor{Name: name, Shape: shape, Data: data}
@@ -134,7 +134,7 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// TestWrite keeps a source in a file of its own, with where it is from.
+// TestWrite checks that a source can be written to a file, with its origin.
 func TestWrite(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	for _, s := range []*Source{
@@ -151,8 +151,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestStrangersProperties: what a checkpoint says of itself neither commands the
-// terminal nor has no end, and classes that are none are an error.
+// TestStrangersProperties checks that texts in a checkpoint from elsewhere cannot control
+// the terminal, that their length is limited, and that invalid classes are an error.
 func TestStrangersProperties(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	c := n.Initialize(1)
@@ -171,7 +171,7 @@ func TestStrangersProperties(t *testing.T) {
 	}
 }
 
-// TestMisfits lists what does not fit, a dozen and a count.
+// TestMisfits checks that the error lists a dozen differences and counts the others.
 func TestMisfits(t *testing.T) {
 	small := network(t, 10, 4, 8)
 	from := func(n *onnxmodels.Network) *Source {
@@ -223,8 +223,8 @@ set the section model as it was there`},
 	}
 }
 
-// TestFolded: a model without BatchNorm is refused with the command that makes one
-// that has it.
+// TestFolded checks that the error for a model without BatchNorm names the command that
+// writes one with it.
 func TestFolded(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	dir := aRun(t, n, threeClasses())
@@ -246,7 +246,7 @@ func TestFolded(t *testing.T) {
 	}
 }
 
-// TestOtherClasses: which parameters of the classifier are taken, and why.
+// TestOtherClasses checks which parameters of the classifier are taken, and why.
 func TestOtherClasses(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	from := func(classes int, names ...string) *Source {
@@ -276,13 +276,13 @@ func TestOtherClasses(t *testing.T) {
 		}
 		for _, name := range []string{"dense.weight", "dense.bias"} {
 			if !slices.Equal(got.Parameter(name).Data, want.Parameter(name).Data) {
-				t.Errorf("%q: %s is another", c.reason, name)
+				t.Errorf("%q: %s is different", c.reason, name)
 			}
 		}
 	}
 }
 
-// TestFaults: what holds no parameters to begin with.
+// TestFaults checks the errors for files and directories without usable parameters.
 func TestFaults(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	dir := t.TempDir()
