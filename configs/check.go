@@ -198,7 +198,7 @@ func (e Experiment) TrainImages() int {
 	}
 }
 
-// opensCount tells whether only the files say how many images there are.
+// opensCount reports whether only the files say how many images there are.
 func (d Data) opensCount() bool {
 	return d.Source == "folder" || d.Source == SourceMNIST && d.Path != ""
 }

@@ -110,7 +110,7 @@ func (d Device) Check() error {
 	return fmt.Errorf("%q is not %s", d, strings.Join(names, " or "))
 }
 
-// trains tells whether the device can train in the precision.
+// trains reports whether the device can train in the precision.
 func (d Device) trains(p Precision) bool { return slices.Contains(d.Traits().Precisions, p) }
 
 // texts converts names to strings.

@@ -193,10 +193,10 @@ const (
 	TransformSquare = "square"
 )
 
-// Photographs tells whether the images are files of any size, which are resized.
+// Photographs reports whether the images are files of any size, which are resized.
 func (d Data) Photographs() bool { return d.Source == "folder" || d.Source == "shards" }
 
-// Turbo tells whether JPEG images are decoded with libjpeg-turbo where it can be had:
+// Turbo reports whether JPEG images are decoded with libjpeg-turbo where it can be had:
 // always if it is asked for; by DecoderAuto where images are streamed or transformed as
 // no earlier version did it, and not where the pixels of earlier versions are wanted.
 func (d Data) Turbo() bool {
@@ -217,7 +217,7 @@ func (d Data) Sides() (height, width int) {
 // resizes reports whether the images of the source are resized to the size that is set.
 func (d Data) resizes() bool { return d.Photographs() || d.Source == SourceMNIST }
 
-// LeavesSize tells whether the size of images that could be resized is left open.
+// LeavesSize reports whether the size of images that could be resized is left open.
 func (d Data) LeavesSize() bool { return d.resizes() && d.Size == 0 && d.Width == 0 }
 
 // SettleSize resizes images to height x width pixels where their size is left open, if it can be.
@@ -252,7 +252,7 @@ func (d *Data) SettleChannels(channels int) {
 	}
 }
 
-// MultiLabel tells whether images may have several classes.
+// MultiLabel reports whether images may have several classes.
 func (d Data) MultiLabel() bool { return d.Labels != "" }
 
 // BrokenSkip leaves out images that cannot be read.
@@ -274,7 +274,7 @@ type Augment struct {
 	CutMix float64 `yaml:"cutmix" json:"cutmix"`
 }
 
-// Crops tells whether images are random parts of their originals.
+// Crops reports whether images are random parts of their originals.
 func (a Augment) Crops() bool {
 	return a.Recipe == "photo" || a.Recipe == "custom" && slices.ContainsFunc(a.Operations, func(o Operation) bool { return o.Kind == "random_resized_crop" })
 }

@@ -83,7 +83,7 @@ func NewDrawn(s Set, d Drawing) *Set {
 	return &s
 }
 
-// Validate tells whether a set that was made in Go is one: as many pixels as its
+// Validate reports whether a set that was made in Go is one: as many pixels as its
 // labels and its size say, as many files if it names any, and each label that of a class.
 func (s *Set) Validate() error {
 	wrong := func(record int, format string, args ...any) error {
@@ -112,7 +112,7 @@ func (s *Set) Validate() error {
 	return nil
 }
 
-// validateTargets tells whether the targets are those of the images.
+// validateTargets reports whether the targets are those of the images.
 func (s *Set) validateTargets() error {
 	if s.Targets == nil {
 		return nil
@@ -129,7 +129,7 @@ func (s *Set) validateTargets() error {
 	return nil
 }
 
-// MultiLabel tells whether images may have several classes.
+// MultiLabel reports whether images may have several classes.
 func (s *Set) MultiLabel() bool { return s.Targets != nil }
 
 // Target tells of each class, 1 or 0, whether image i has it, in a set of Targets. It
@@ -237,7 +237,7 @@ func (s *Set) HashContext(ctx context.Context) (string, error) {
 	return s.hash(), nil
 }
 
-// Check tells whether the images of the set have its Hash. Only where that was
+// Check reports whether the images of the set have its Hash. Only where that was
 // known before they were drawn can they have another: on a machine that rounds
 // otherwise. It draws those that are not drawn yet.
 func (s *Set) Check() error {

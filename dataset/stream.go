@@ -49,7 +49,7 @@ func NewStreamed(s Set, stream Stream) *Set {
 	return &s
 }
 
-// Streams tells whether the images are read when they are asked for. Then Image and
+// Streams reports whether the images are read when they are asked for. Then Image and
 // Images return nil: use ReadImage and ReadImages, which return errors.
 func (s *Set) Streams() bool { return s.stream != nil }
 

@@ -120,7 +120,7 @@ func unpackCIFAR10(ctx context.Context, archive, dir string) error {
 	return durable.PublishDir(unpacked, dir, form.complete)
 }
 
-// complete tells whether the folder has all files of the form in whole records.
+// complete reports whether the folder has all files of the form in whole records.
 func (f Form) complete(dir string) bool {
 	for _, name := range append(f.train, f.validation...) {
 		if _, err := f.countRecords(filepath.Join(dir, name)); err != nil {

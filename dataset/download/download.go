@@ -156,7 +156,7 @@ func (f File) refused(response *http.Response) error {
 	}
 }
 
-// startsAt tells whether a partial response begins at byte number at.
+// startsAt reports whether a partial response begins at byte number at.
 func startsAt(response *http.Response, at int64) bool {
 	var from int64
 	_, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes %d-", &from)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// AmongImages tells whether the directory dir, which need not exist yet, is or would
+// AmongImages reports whether the directory dir, which need not exist yet, is or would
 // be one of the folders that are read of the folder root: pictures that are written
 // there become a part of the data set.
 func AmongImages(root, dir string) bool {

@@ -119,7 +119,7 @@ func (f *labels) read() error {
 	return f.rows(r)
 }
 
-// validName tells whether a path leads to something below the folder.
+// validName reports whether a path leads to something below the folder.
 func validName(name string) bool {
 	return name != "" && !path.IsAbs(name) && path.Clean(name) == name && name != ".." && !strings.HasPrefix(name, "../")
 }

@@ -105,7 +105,7 @@ var ordered = []dataset.Split{dataset.Train, dataset.Validation, dataset.Test}
 
 var nouns = map[dataset.Split]string{dataset.Train: "training", dataset.Validation: "validation", dataset.Test: "test images"}
 
-// has tells whether the splits have folders of their own.
+// has reports whether the splits have folders of their own.
 func (l *layout) has() bool { return len(l.split) > 0 }
 
 // folderFor is the folder that has the images of a split. Where there is none for
@@ -117,7 +117,7 @@ func (l *layout) folderFor(split dataset.Split) string {
 	return l.split[dataset.Test]
 }
 
-// reads tells whether the folder has images of one of the splits.
+// reads reports whether the folder has images of one of the splits.
 func (l *layout) reads(name string, splits []dataset.Split) bool {
 	return slices.ContainsFunc(splits, func(split dataset.Split) bool {
 		return split == dataset.All || l.folderFor(split) == name

@@ -13,7 +13,7 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// streams tells whether the images stay in their files.
+// streams reports whether the images stay in their files.
 func (l *listing) streams(splits []dataset.Split) (bool, error) {
 	var images int
 	for _, split := range splits {

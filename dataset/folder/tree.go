@@ -38,7 +38,7 @@ func newTree(o *Options) *tree { return &tree{o: o, other: map[string]int{}} }
 // deepest bounds how deep folders are read.
 const deepest = 64
 
-// passes tells whether an entry is passed over by its name, and counts it.
+// passes reports whether an entry is passed over by its name, and counts it.
 func (t *tree) passes(name string) bool {
 	switch {
 	case name == "__MACOSX":
@@ -93,7 +93,7 @@ func (t *tree) folders(dir string) ([]string, error) {
 	return names, nil
 }
 
-// hasImages tells whether there are images in the folder or below it.
+// hasImages reports whether there are images in the folder or below it.
 func (t *tree) hasImages(dir string) bool {
 	found := errors.New("found")
 	return newTree(t.o).walk(dir, nil, func(string) error { return found }) == found

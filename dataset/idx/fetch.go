@@ -229,7 +229,7 @@ func take(from, to, hash string) error {
 	return err
 }
 
-// complete tells whether the folder has all files of MNIST.
+// complete reports whether the folder has all files of MNIST.
 func complete(dir string) bool {
 	for name, hash := range hashes() {
 		if got, err := durable.HashFile(filepath.Join(dir, name)); err != nil || got != hash {

@@ -79,7 +79,7 @@ func isBMP(head []byte) bool {
 // extensions are the names of files that are images until they turn out to be none.
 var extensions = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".gif", ".bmp", ".webp"}
 
-// HasImageName tells whether a file of this name says that it is an image that is read.
+// HasImageName reports whether a file of this name says that it is an image that is read.
 func HasImageName(name string) bool {
 	return slices.Contains(extensions, strings.ToLower(filepath.Ext(name)))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// swaps tells whether the picture lies on its side: turning it swaps width and height.
+// swaps reports whether the picture lies on its side: turning it swaps width and height.
 func (o orientation) swaps() bool { return o >= 5 }
 
 // upright turns the stored picture (EXIF 2.32, tag 0x0112).

@@ -165,7 +165,7 @@ func split(name string) (key, extension string) {
 	return dir + stem, strings.ToLower(extension)
 }
 
-// sparse tells whether a file is stored with holes, so that its bytes are not where they
+// sparse reports whether a file is stored with holes, so that its bytes are not where they
 // seem to be.
 func sparse(h *tar.Header) bool {
 	for name := range h.PAXRecords {

@@ -77,7 +77,7 @@ func MakeTar(t testing.TB, entries ...Entry) []byte {
 	return b.Bytes()
 }
 
-// Exists tells whether there is something at path.
+// Exists reports whether there is something at path.
 func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -149,7 +149,7 @@ func fetch(ctx context.Context, progress terminal.Reporter, root string, b build
 	return unpack(b, jar, root, target)
 }
 
-// isIn tells whether the folder has the library, whole.
+// isIn reports whether the folder has the library, whole.
 func (b build) isIn(dir string) bool {
 	sum, err := durable.HashFile(filepath.Join(dir, b.library))
 	return err == nil && sum == b.sha256
