@@ -24,7 +24,7 @@ const (
 	SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 )
 
-// FetchOptions say what [Fetch] fetches and where it puts it.
+// FetchOptions says what [Fetch] fetches and where it stores it.
 type FetchOptions struct {
 	// Dir is the folder in which the set's folder is created. It is created too if it
 	// does not exist.

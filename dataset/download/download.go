@@ -63,7 +63,7 @@ func (f File) Fetch(ctx context.Context) error {
 	}
 }
 
-// run downloads the rest of the file; resumed tells whether a part of it was there already. If
+// run downloads the rest of the file, and reports whether a part of it already existed. If
 // the download is interrupted, the received part stays, but an empty file is removed.
 func (f File) run(ctx context.Context) (resumed bool, err error) {
 	if err := durable.RefuseLink(f.Path); err != nil {

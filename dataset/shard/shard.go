@@ -70,7 +70,7 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 			continue
 		}
 		if len(files) == 0 {
-			return nil, &dataset.Error{Path: o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none fell to %s", split)}
+			return nil, &dataset.Error{Path: o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none is left for %s", split)}
 		}
 		n, err := o.Limits.Count(o.Path, split, len(files))
 		if err != nil {
