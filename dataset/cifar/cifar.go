@@ -195,7 +195,7 @@ func (f Form) explainOtherForm(path string) error {
 	fault := func(path, problem string) error {
 		return &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New(problem), Fix: f.fix}
 	}
-	other := "is the Python form of the set, which is not read: take the binary one, " + f.archive
+	other := "is the Python form of the set, which is not supported: use the binary one, " + f.archive
 	for _, name := range []string{f.pythonFile, filepath.Join(f.pythonFolder, f.pythonFile), f.pythonArchive} {
 		if name := filepath.Join(path, name); exists(name) {
 			return fault(name, other)

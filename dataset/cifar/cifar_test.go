@@ -208,7 +208,7 @@ func TestCIFARPathFaults(t *testing.T) {
 
 // TestOtherForms checks the errors for files that people confuse with the right ones.
 func TestOtherForms(t *testing.T) {
-	const binary = "which is not read: take the binary one, cifar-10-binary.tar.gz; get the files with"
+	const binary = "which is not supported: use the binary one, cifar-10-binary.tar.gz; get the files with"
 	for _, test := range []struct {
 		form       Form
 		name, want string
@@ -217,7 +217,7 @@ func TestOtherForms(t *testing.T) {
 		{CIFAR10(), "cifar-10-batches-py/data_batch_1", "/cifar-10-batches-py/data_batch_1\": is the Python form of the set, " + binary},
 		{CIFAR10(), "cifar-10-python.tar.gz", "/cifar-10-python.tar.gz\": is the Python form of the set, " + binary},
 		{CIFAR10(), "cifar-10-binary.tar.gz", "/cifar-10-binary.tar.gz\": is an archive: unpack it with 'tar xzf'"},
-		{CIFAR100(), "cifar-100-python/train", "train\": is the Python form of the set, which is not read: take the binary one, cifar-100-binary.tar.gz; unpack"},
+		{CIFAR100(), "cifar-100-python/train", "train\": is the Python form of the set, which is not supported: use the binary one, cifar-100-binary.tar.gz; unpack"},
 		{CIFAR100(), "train", "train\": is the Python form of the set"},
 		{CIFAR100(), "other", "train.bin\": no such file or directory; unpack"},
 	} {

@@ -403,7 +403,7 @@ func TestFileSystems(t *testing.T) {
 	checkColours(t, loaded.All)
 	fsys["a/bad.png"] = &fstest.MapFile{Data: []byte("no image")}
 	_, err = Load(t.Context(), Options{FS: fsys, Path: "embedded"}, dataset.All)
-	datatest.CheckFault(t, err, dataset.NoRecord, `read "embedded/a/bad.png": is no JPEG`, "data.broken=skip to leave out what cannot be read")
+	datatest.CheckFault(t, err, dataset.NoRecord, `read "embedded/a/bad.png": is not a JPEG`, "data.broken=skip to leave out what cannot be read")
 }
 
 // TestFromFS checks that an archive, whose files do not support seeking, gives the same
@@ -432,7 +432,7 @@ func TestFromFS(t *testing.T) {
 	}
 	all["train/a/bad.png"] = []byte("no image")
 	_, err = FromFS(t.Context(), zipped(t, all), 8, 8)
-	datatest.CheckFault(t, err, dataset.NoRecord, `read "train/a/bad.png": is no JPEG`, "to leave out what cannot be read")
+	datatest.CheckFault(t, err, dataset.NoRecord, `read "train/a/bad.png": is not a JPEG`, "to leave out what cannot be read")
 	_, err = FromFS(t.Context(), fstest.MapFS{}, 8, 8)
 	datatest.CheckFault(t, err, dataset.NoRecord, `read ".": `, "")
 }
@@ -470,7 +470,7 @@ func TestBrokenFiles(t *testing.T) {
 	_, err := load(t, all, dataset.Train, dataset.Validation)
 	datatest.CheckFault(t, err, dataset.NoRecord, "read ", "; use --set data.broken=skip to leave out what cannot be read")
 	for _, want := range []string{
-		": 3 of 15 images cannot be read:\n  train/a/x1.jpg: is empty\n  train/b/x2.jpg: is no JPEG, PNG, GIF, BMP or WebP image: it starts with \"<html>40\"\n  val/a/x3.png: decode PNG image: ",
+		": 3 of 15 images cannot be read:\n  train/a/x1.jpg: is empty\n  train/b/x2.jpg: is not a JPEG, PNG, GIF, BMP or WebP image: it starts with \"<html>40\"\n  val/a/x3.png: decode PNG image: ",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
