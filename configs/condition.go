@@ -166,7 +166,7 @@ func cellProblems(cell *Experiment, r *Resolved) []Problem {
 		message := fmt.Sprintf("condition %s at batch size %d: %s", condition, cell.Train.BatchSize, f)
 		for _, key := range []string{f.key, f.other} {
 			if _, set := builtin(condition, 1)[key]; set && cell.Sweep.Definitions == nil {
-				message += fmt.Sprintf(" (the condition %s sets %s: define it anew in %s.%s)", condition, key, definitions, condition)
+				message += fmt.Sprintf(" (the condition %s sets %s: define it differently in %s.%s)", condition, key, definitions, condition)
 				break
 			}
 		}

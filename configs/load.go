@@ -162,7 +162,7 @@ func checkBase(base string, seen []string) string {
 	case errors.As(err, &cause):
 		return "cannot be read: " + cause.Err.Error()
 	case slices.Contains(seen, identity(base)):
-		return "leads back to a file that is extended by it"
+		return "leads back to a file that already extends this one"
 	case len(seen) == longestChain:
 		return fmt.Sprintf("makes more than %d files that extend each other", longestChain)
 	}
