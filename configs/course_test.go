@@ -8,13 +8,13 @@ import (
 // TestHashOfCourses checks that the settings of early stopping and of plateaus change the
 // hash only if they have an effect.
 func TestHashOfCourses(t *testing.T) {
-	for heeded, keys := range map[string][]string{
+	for condition, keys := range map[string][]string{
 		"train.stop_patience=7":  {"train.stop_patience=8", "train.stop_min_delta=0.1", "train.stop_monitor=val_accuracy", "train.stop_restore_best=true"},
 		"schedule.kind=plateau":  {"schedule.monitor=val_accuracy", "schedule.patience=3", "schedule.cooldown=2", "schedule.min_delta=0.1", "schedule.min_rate=1e-3", "schedule.decay_factor=0.5"},
 		"schedule.kind=constant": nil,
 	} {
 		load := func(sets ...string) *Experiment {
-			e, err := Load("", append([]string{heeded}, sets...))
+			e, err := Load("", append([]string{condition}, sets...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -22,13 +22,13 @@ func TestHashOfCourses(t *testing.T) {
 		}
 		e := load()
 		if e.Hash() == Default().Hash() {
-			t.Errorf("%s has the same hash as the default", heeded)
+			t.Errorf("%s has the same hash as the default", condition)
 		}
 		for _, set := range keys {
 			other := load(set)
 			key, _, _ := strings.Cut(set, "=")
 			if diff := Diff(*e, *other); e.Hash() == other.Hash() || len(diff) != 1 || diff[0].Key != key {
-				t.Errorf("%s with %s: diff %v", heeded, set, diff)
+				t.Errorf("%s with %s: diff %v", condition, set, diff)
 			}
 		}
 	}

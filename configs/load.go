@@ -128,7 +128,7 @@ const byDefault = "default"
 // longestChain bounds how many files may extend each other.
 const longestChain = 16
 
-// readChain reads a file and those it extends, the deepest first.
+// readChain reads a file and those it extends, beginning with the one that extends no other.
 func (k *keys) readChain(path string) []*reader {
 	var chain []*reader
 	var seen []string

@@ -101,7 +101,7 @@ func depthProblem(form string, depth int) string {
 // remarkModel finds settings that were changed but that the kind of network does not have.
 func (e *Experiment) remarkModel(add func(key, other, format string, args ...any)) {
 	for _, s := range newKeys().settings {
-		if !s.heeded(e) && !s.isDefault(e) {
+		if !s.appliesTo(e) && !s.isDefault(e) {
 			add(s.key, "model.kind", "%v does nothing, since model.kind %s has no such setting", s.get(e), e.Model.Kind)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// mostFactor is the largest factor of a rate.
-const mostFactor = 1000
+// maxFactor is the largest factor of a rate.
+const maxFactor = 1000
 
 // pair splits a text NAME=NUMBER. If it is invalid, message says why.
 func pair(text string) (name string, x float64, message string) {
@@ -19,8 +19,8 @@ func pair(text string) (name string, x float64, message string) {
 		return "", 0, fmt.Sprintf("%q is not PATTERN=FACTOR, such as layer4.*=0.1", shorten(text))
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(text[i+1:]), 64)
-	if err != nil || !(x >= 0 && x <= mostFactor) || math.IsNaN(x) {
-		return "", 0, fmt.Sprintf("%q: %q is not a number in 0..%d", shorten(text), shorten(text[i+1:]), mostFactor)
+	if err != nil || !(x >= 0 && x <= maxFactor) || math.IsNaN(x) {
+		return "", 0, fmt.Sprintf("%q: %q is not a number in 0..%d", shorten(text), shorten(text[i+1:]), maxFactor)
 	}
 	return strings.TrimSpace(text[:i]), x, ""
 }

@@ -210,11 +210,11 @@ func rules() []rule {
 
 // decides reports whether the trained weights of e depend on the setting.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && r.heeded(e) && (r.when == nil || r.when(e))
+	return !r.aside && r.appliesTo(e) && (r.when == nil || r.when(e))
 }
 
-// heeded reports whether the kind of network that e trains has the setting.
-func (r *rule) heeded(e *Experiment) bool {
+// appliesTo reports whether the kind of network that e trains has the setting.
+func (r *rule) appliesTo(e *Experiment) bool {
 	return r.kinds == nil || slices.Contains(r.kinds, e.Model.Kind)
 }
 

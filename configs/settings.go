@@ -86,7 +86,7 @@ func (s *setting) accepted() string {
 	}
 	text := "a list of " + s.acceptedOf(s.typ.Elem())
 	if s.pairs {
-		return fmt.Sprintf("a list of `PATTERN=FACTOR`, or a section of `PATTERN: FACTOR`; factors 0..%d", mostFactor)
+		return fmt.Sprintf("a list of `PATTERN=FACTOR`, or a section of `PATTERN: FACTOR`; factors 0..%d", maxFactor)
 	}
 	switch {
 	case s.ascending:

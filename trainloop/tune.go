@@ -143,7 +143,7 @@ func newTuner(o TuneOptions) (*tuner, error) {
 	return &tuner{o, n, n.Initialize(o.Experiment.Seed)}, nil
 }
 
-func (t *tuner) tell(format string, args ...any) {
+func (t *tuner) report(format string, args ...any) {
 	if t.Progress != nil {
 		t.Progress(fmt.Sprintf(format, args...))
 	}
@@ -165,7 +165,7 @@ func (t *tuner) rangeTest(ctx context.Context, found *Tuning) (err error) {
 	if t.Experiment.Optimizer.IsAdam() {
 		low, high = low*adamShare, high*adamShare
 	}
-	t.tell("range test: up to %d steps of %d images at rates from %.2g to %.2g", t.Steps, found.BatchSize, low, high)
+	t.report("range test: up to %d steps of %d images at rates from %.2g to %.2g", t.Steps, found.BatchSize, low, high)
 	rates := schedule.Exponential(low, math.Pow(high/low, 1/float64(t.Steps-1)), 0, 1)
 	s, err := t.begin(rates)
 	if err != nil {
@@ -207,7 +207,7 @@ func (f *Tuning) take(rate, loss float64) (diverged bool) {
 // shortRun measures the sharpness before a run with the suggested rate, and the gradient
 // noise during it.
 func (t *tuner) shortRun(ctx context.Context, found *Tuning) (err error) {
-	t.tell("short run: %d steps at the rate %.3g", t.Steps, found.Rate)
+	t.report("short run: %d steps at the rate %.3g", t.Steps, found.Rate)
 	s, err := t.begin(schedule.Constant(found.Rate))
 	if err != nil {
 		return err

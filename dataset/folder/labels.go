@@ -24,11 +24,11 @@ var (
 	splitColumns = []string{"split", "set", "subset"}
 )
 
-// mostLabels is the largest size of a file of labels, in bytes, and mostClasses the largest
+// maxLabelBytes is the largest size of a file of labels, in bytes, and maxClasses the largest
 // number of classes.
 const (
-	mostLabels  = 1 << 28
-	mostClasses = 100_000
+	maxLabelBytes = 1 << 28
+	maxClasses    = 100_000
 )
 
 // labels reads a file that says which classes images have.
@@ -102,12 +102,12 @@ func (f *labels) read() error {
 		return f.o.fault(f.o.Labels, errors.New("the file of labels does not exist"))
 	}
 	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, mostLabels+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxLabelBytes+1))
 	if err != nil {
 		return f.o.fault(f.o.Labels, err)
 	}
-	if len(text) > mostLabels {
-		return f.fault(0, "has more than %d bytes", mostLabels)
+	if len(text) > maxLabelBytes {
+		return f.fault(0, "has more than %d bytes", maxLabelBytes)
 	}
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(text), "\ufeff")))
 	header, err := r.Read()
@@ -150,8 +150,8 @@ func (f *labels) head(header []string) error {
 
 // checkClasses returns an error for classes that cannot be distinguished.
 func (f *labels) checkClasses() error {
-	if len(f.names) < 2 || len(f.names) > mostClasses {
-		return f.fault(0, "has %s; 2..%d are needed: a column labels with the classes of each file, or a column for each class, of 0 and 1", counted(len(f.names), "class", "classes"), mostClasses)
+	if len(f.names) < 2 || len(f.names) > maxClasses {
+		return f.fault(0, "has %s; 2..%d are needed: a column labels with the classes of each file, or a column for each class, of 0 and 1", counted(len(f.names), "class", "classes"), maxClasses)
 	}
 	names := slices.Sorted(slices.Values(f.names))
 	for i, name := range names {

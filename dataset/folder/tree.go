@@ -36,8 +36,8 @@ type tree struct {
 
 func newTree(o *Options) *tree { return &tree{o: o, other: map[string]int{}} }
 
-// deepest is the largest depth of folders that are read.
-const deepest = 64
+// maxDepth is the largest depth of folders that are read.
+const maxDepth = 64
 
 // passes reports whether an entry is skipped because of its name, and counts it.
 func (t *tree) passes(name string) bool {
@@ -125,8 +125,8 @@ func (t *tree) walk(dir string, above []fs.FileInfo, image func(name string) err
 		t.loops++
 		return nil
 	}
-	if len(above) == deepest {
-		return t.fail(t.o.fault(dir, fmt.Errorf("is more than %d folders deep", deepest)))
+	if len(above) == maxDepth {
+		return t.fail(t.o.fault(dir, fmt.Errorf("is more than %d folders deep", maxDepth)))
 	}
 	entries, err := t.readDir(dir)
 	if err != nil {

@@ -56,7 +56,7 @@ func TestWalk(t *testing.T) {
 // TestWalkPassesOver checks that a folder that cannot be read is skipped, and named.
 func TestWalkPassesOver(t *testing.T) {
 	png := encode(t, 2, 2, red)
-	dir := datatest.WriteFiles(t, map[string][]byte{"a.png": png, strings.Repeat("d/", deepest) + "b.png": png, "z.png": png})
+	dir := datatest.WriteFiles(t, map[string][]byte{"a.png": png, strings.Repeat("d/", maxDepth) + "b.png": png, "z.png": png})
 	var found []string
 	var faults []error
 	image := func(path string) error {

@@ -24,9 +24,9 @@ const (
 
 // The limits of one file. EMNIST's largest has 814,255 images in 638 MB.
 const (
-	mostImages = 1 << 24
-	mostBytes  = 1 << 31
-	mostSide   = 1<<16 - 1
+	maxImages = 1 << 24
+	maxBytes  = 1 << 31
+	maxSide   = 1<<16 - 1
 )
 
 // images has the images of one file.
@@ -113,8 +113,8 @@ func header(r io.Reader, magic uint32, dimensions int) ([]int, error) {
 	for i, n := range numbers[1:] {
 		sizes[i] = int(n)
 	}
-	if sizes[0] > mostImages {
-		return nil, fmt.Errorf("has %d images, more than %d", sizes[0], mostImages)
+	if sizes[0] > maxImages {
+		return nil, fmt.Errorf("has %d images, more than %d", sizes[0], maxImages)
 	}
 	return sizes, nil
 }
@@ -136,12 +136,12 @@ func decodeImages(r io.Reader, n, labels int) (images, error) {
 	}
 	count, height, width := sizes[0], sizes[1], sizes[2]
 	switch {
-	case height < 1 || width < 1 || height > mostSide || width > mostSide:
-		return images{}, fmt.Errorf("images of %dx%d pixels: a side is outside 1..%d", height, width, mostSide)
+	case height < 1 || width < 1 || height > maxSide || width > maxSide:
+		return images{}, fmt.Errorf("images of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
 	case count != labels:
 		return images{}, fmt.Errorf("has %d images, but there are %d labels", count, labels)
-	case int64(n)*int64(height)*int64(width) > mostBytes:
-		return images{}, fmt.Errorf("%d images of %dx%d pixels are more than %d bytes", n, height, width, mostBytes)
+	case int64(n)*int64(height)*int64(width) > maxBytes:
+		return images{}, fmt.Errorf("%d images of %dx%d pixels are more than %d bytes", n, height, width, maxBytes)
 	}
 	pixels, err := body(r, int64(n)*int64(height)*int64(width), n == count)
 	return images{height, width, pixels}, err

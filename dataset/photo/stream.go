@@ -57,8 +57,8 @@ func NewStream(files Files, o StreamOptions) *Stream {
 	return s
 }
 
-// mostBroken is the largest number of pictures in a row that may be replaced.
-const mostBroken = 100
+// maxBroken is the largest number of pictures in a row that may be replaced.
+const maxBroken = 100
 
 // ReadImage implements [dataset.Stream]. If something is wrong with a file, the error is a
 // [*dataset.Error].
@@ -68,7 +68,7 @@ func (s *Stream) ReadImage(ctx context.Context, i int, dst []uint8, choose func(
 		return wanted
 	}
 	if s.files.Next != nil {
-		for other, tries := s.files.Next(i), 0; other != i && tries < mostBroken; other, tries = s.files.Next(other), tries+1 {
+		for other, tries := s.files.Next(i), 0; other != i && tries < maxBroken; other, tries = s.files.Next(other), tries+1 {
 			if err := s.read(ctx, other, dst, choose); err == nil || ctx.Err() != nil {
 				return err
 			}

@@ -23,12 +23,12 @@ type Misfit struct {
 	Network string
 }
 
-// mostDifferences is how many differences a message lists.
-const mostDifferences = 12
+// maxDifferences is how many differences a message lists.
+const maxDifferences = 12
 
 // Error lists the first differences and counts the others.
 func (e *Misfit) Error() string {
-	lines := slices.Clone(e.Differences[:min(len(e.Differences), mostDifferences)])
+	lines := slices.Clone(e.Differences[:min(len(e.Differences), maxDifferences)])
 	if more := len(e.Differences) - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
