@@ -443,8 +443,8 @@ type Schedule struct {
 	// Kind is "step", "constant", "exponential", "cosine", "one-cycle",
 	// "polynomial" or KindPlateau.
 	Kind string `yaml:"kind" json:"kind"`
-	// DecayEpochs are the epochs, counted from 0, at whose start the rate is
-	// multiplied by DecayFactor. Kind "step" alone uses them.
+	// DecayEpochs are the epochs, counted from 0, at whose start the rate is multiplied by
+	// DecayFactor. Only kind "step" uses them.
 	DecayEpochs []int `yaml:"decay_epochs" json:"decay_epochs"`
 	// DecayFactor is the factor by which "step" multiplies the rate at each of
 	// DecayEpochs, "exponential" after every epoch and "plateau" at every plateau.

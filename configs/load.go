@@ -100,8 +100,8 @@ func (r *Resolved) followSource() {
 	}
 }
 
-// followRecipe has photographs streamed of which each epoch takes other parts: pixels of one
-// size that are kept in memory would not do.
+// followRecipe streams photographs of which each epoch uses other parts, since pixels of
+// one size in memory would not be enough.
 func (e *Experiment) followRecipe() {
 	if e.Data.Photographs() && e.Data.Read == ReadAuto && e.Augment.Crops() {
 		e.Data.Read = ReadStream

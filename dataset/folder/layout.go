@@ -18,7 +18,7 @@ var splitNames = map[string]dataset.Split{
 
 const knownNames = "train or training; val, valid, validation or dev; test or testing"
 
-// splitOf returns the split for which a folder of this name is; "" if it is for none.
+// splitOf returns the split to which a folder with this name belongs; "" if to none.
 func splitOf(name string) dataset.Split { return splitNames[strings.ToLower(name)] }
 
 // layout says which folders are used for what.

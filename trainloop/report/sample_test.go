@@ -82,8 +82,8 @@ func (s sample) writeRun(t testing.TB, dir string, c rundir.Cell, condition int)
 	must(t, rundir.WriteSummary(dir, summary))
 }
 
-// history is a function of the cell alone. Its numbers are rounded, so that
-// they are the same on every processor.
+// history depends only on the cell. Its numbers are rounded, so that they are the same on
+// every processor.
 func (s sample) history(c rundir.Cell, condition int) []rundir.Epoch {
 	r := rand.New(rand.NewPCG(c.Seed, uint64(c.BatchSize)<<8|uint64(condition)))
 	peak := []float64{0.90, 0.935, 0.952, 0.936}[condition] + s.lift
