@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 
 HERE = pathlib.Path(__file__).parent
-EPSILON, KEEP = 1e-3, 0.99  # Keras's defaults for BatchNorm
+EPSILON, KEEP = 1e-3, 0.99  # of BatchNorm, Keras's defaults
 RATES = [0.1, 0.05, 0.2, 0.2, 0.01, 0.1, 0.4, 0.04, 0.02, 0.1]
 
 
@@ -75,7 +75,7 @@ def normalised(x, name, p, replicas, stats):
 
 
 def forward(image, p, stages, convolutions, replicas, stats):
-    """Returns the logits for uint8 images [n, h, w, 3]."""
+    """Logits for images [n, h, w, 3] of uint8."""
     dtype = p["dense.weight"].dtype
     x = torch.tensor(image).permute(0, 3, 1, 2).to(dtype) / 255
     for stage in range(1, stages + 1):
