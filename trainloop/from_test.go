@@ -151,8 +151,8 @@ func TestFromOtherClasses(t *testing.T) {
 		names  []string
 		reason string
 	}{
-		{[]string{"dark", "light", "both"}, "it has 10 classes there and 3 here"},
-		{strings.Split("abcdefghij", ""), "its classes have other names there"},
+		{[]string{"dark", "light", "both"}, "it has 10 classes, and the network has 3"},
+		{strings.Split("abcdefghij", ""), "its classes have other names"},
 		{o.Train.Classes, ""},
 	} {
 		other := few(c.names...)
