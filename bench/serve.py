@@ -1,9 +1,9 @@
-"""The code that the peers share: the data, and the protocol by which they get their work.
+"""The code that the peers share: the data, and the protocol for their work.
 
-A contestant is a process that reads lines, as `pipeline bench step --serve` does. For
+A contestant is a process that reads lines, like `pipeline bench step --serve`. For
 "run N" it does N training steps, and answers with the seconds that they took and the
-seconds in which they waited for batches. For "workers N" it loads batches with N workers
-from then on, and answers with an empty line.
+seconds that they waited for batches. After "workers N" it loads batches with N workers,
+and answers with an empty line.
 """
 
 import argparse
@@ -16,11 +16,11 @@ SIZE, CLASSES, CONVOLUTIONS = 32, 10, 3
 
 
 def options(**choices):
-    """The arguments that every peer takes, and further ones with their choices.
-    widths is the channels of each stage."""
+    """Parses the arguments of every peer, and additional ones with these choices.
+    widths has the channels of each stage."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--widths", default="64,128,256")
-    parser.add_argument("--model", help="ONNX file to take in place of the study's network")
+    parser.add_argument("--model", help="ONNX file to train instead of the study's network")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -34,19 +34,19 @@ def options(**choices):
 
 
 def images(count, size=SIZE):
-    """Random images uint8 [count, size, size, 3] and labels [count]: what they cost
-    does not depend on them."""
+    """Returns random images uint8 [count, size, size, 3] and labels [count]. The cost of a
+    step does not depend on their values."""
     rng = np.random.default_rng(1)
     return rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8), rng.integers(0, CLASSES, count)
 
 
 def epoch(batch):
-    """The images and labels of CIFAR-10's training set, so far as they fill batches."""
+    """Returns the images and labels of CIFAR-10's training set that fill complete batches."""
     return images(50_000 // batch * batch)
 
 
 def parameter_count(widths):
-    """The network's parameters, running statistics included."""
+    """Returns the number of the network's parameters, including running statistics."""
     total, channels = 0, 3
     for width in widths:
         for _ in range(CONVOLUTIONS):
@@ -61,15 +61,15 @@ def check_count(got, widths):
 
 
 def serve(step, load):
-    """Does steps as standard input says. load returns an iterator over batches
-    of images and labels, made by the given number of workers. step trains on
-    one and returns the loss and the hits as numbers, so that its work is done
-    when it returns."""
+    """Does the steps that standard input asks for. load returns an iterator over
+    batches of images and labels, made by the given number of workers. step trains
+    on one and returns the loss and the hits as numbers, so that all its work is
+    finished when it returns."""
     batches = load(0)
     for line in sys.stdin:
         match line.split():
             case ["workers", count]:
-                batches = None  # its workers end
+                batches = None  # this stops the workers
                 batches = load(int(count))
                 print(flush=True)
             case ["run", count]:
@@ -79,7 +79,7 @@ def serve(step, load):
 
 
 def run(step, batches, count):
-    """Does steps, and returns the seconds and those of waiting."""
+    """Does steps, and returns the seconds that they took and that they waited."""
     waited, begun = 0.0, time.perf_counter()
     for _ in range(count):
         asked = time.perf_counter()

@@ -1,9 +1,9 @@
 """Measures training in programs that take turns.
 
 Each contestant is one process for the whole run. In a round, each has a turn of a
-few steps while the others are stopped. The order changes from round to round. So if
-something slows the machine for a while, it slows all of them, and none can load
-batches ahead during the turns of others.
+few steps while the others are stopped. The order changes from round to round. So
+anything that slows the machine for a while slows all of them, and none can prepare
+batches during the turns of others.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "onnxlab"
-# The forms of PyTorch, and what tells its peers which.
+# The forms of PyTorch, and the arguments that select them.
 TORCH = {
     "torch": [],
     "torch-compile": ["--compile"],
     "torch-bf16": ["--bf16"],
     "torch-compile-bf16": ["--compile", "--bf16"],
 }
-# What the peers with a word in their names run on.
+# What peers run on, by a word in their names.
 PACKAGES = {
     "keras": ["keras", "tensorflow"],
     "torch": ["torch"],
@@ -38,7 +38,7 @@ PACKAGES = {
 
 
 def ours(pipeline, options, *command):
-    """The command line of a bench of ours."""
+    """Returns the command line of one of our benchmarks."""
     model = ["--model", options.model] if options.model else ["--set", f"model.widths={options.widths}"]
     return [pipeline, "bench", *command, "--serve", *model, "--set", f"train.batch_size={options.batch}",
             "--set", f"runtime.threads={options.threads}",
@@ -46,46 +46,46 @@ def ours(pipeline, options, *command):
 
 
 def mixed(pipeline, options, *command):
-    """The command lines of mixed precision, by name; only a GPU has it."""
+    """Returns the command lines with mixed precision, by name; only GPUs have it."""
     if options.device == "cpu":
         return {}
     return {OURS + "-fp16": ours(pipeline, options, *command, "--set", "runtime.precision=mixed_float16")}
 
 
 def peer(script, options, *more):
-    """The command line of a peer."""
+    """Returns the command line of a peer."""
     model = ["--model", options.model] if options.model else ["--widths", options.widths]
     return [sys.executable, str(script), *model, "--batch", str(options.batch),
             "--threads", str(options.threads), "--device", options.device, *more]
 
 
 def keras(script, options):
-    """The command lines of Keras, by name; it takes part on the CPU alone."""
+    """Returns the command lines of Keras, by name; it takes part only on the CPU."""
     if options.device != "cpu":
         return {}
     return {"keras": peer(script, options), "keras-xla": peer(script, options, "--compile")}
 
 
 class Contestant:
-    """A process that does steps when told."""
+    """A process that does steps on request."""
 
     def __init__(self, name, command, options):
         self.name = name
-        self.turns, self.waited = [], []  # seconds a step, and the share of them that waited for a batch
-        self.workers, self.trials = None, {}  # those that load, and images/s by their number
+        self.turns, self.waited = [], []  # seconds per step, and the share of them spent waiting for a batch
+        self.workers, self.trials = None, {}  # number of loading workers, and images/s for each number tried
         self.children_bytes = 0
-        # Nobody may take more threads, peers for their libraries and we for loading, nor see a GPU on the CPU.
+        # Nobody may use more threads, peers in their libraries and we for loading, nor see a GPU in runs on the CPU.
         environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "GOMAXPROCS": str(options.threads)}
         if options.device == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         else:
-            environment["VIRTUAL_ENV"] = sys.prefix  # where onnxlab finds CUDA in PyTorch's packages
+            environment["VIRTUAL_ENV"] = sys.prefix  # so that onnxlab finds CUDA in PyTorch's packages
         self.talk = tempfile.TemporaryFile("w+")  # shown only if it fails
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.talk, text=True, env=environment)
 
     def ask(self, line):
-        """Sends a line and returns the numbers of the answer. The process runs only meanwhile."""
+        """Sends a line and returns the numbers in the answer. The process runs only meanwhile."""
         self.signal(signal.SIGCONT)
         try:
             self.process.stdin.write(line + "\n")
@@ -111,7 +111,7 @@ class Contestant:
                 pass  # a worker that has ended meanwhile
 
     def run(self, steps):
-        """Does steps and returns the seconds of one, and the share of waiting."""
+        """Does steps, and returns the seconds per step and the share spent waiting."""
         seconds, waited = self.ask(f"run {steps}")
         self.children_bytes = max(self.children_bytes, sum(map(private_bytes, descendants(self.process.pid))))
         return seconds / steps, waited / seconds
@@ -122,7 +122,7 @@ class Contestant:
         self.waited.append(waited)
 
     def choose_workers(self, counts, options):
-        """Tries each number of workers for a turn, and stays with the fastest."""
+        """Tries each number of workers for a turn, and keeps the fastest."""
         for count in counts:
             self.ask(f"workers {count}")
             self.run(options.warmup)
@@ -133,24 +133,24 @@ class Contestant:
         self.run(options.warmup)
 
     def peak_bytes(self):
-        """The most memory that the process has had, and what its children have had besides."""
+        """Returns the peak memory of the process, plus that of its children."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 + self.children_bytes
-        raise SystemExit(f"{self.name}: the system does not tell its memory")
+        raise SystemExit(f"{self.name}: the system does not report its memory")
 
     def close(self):
         self.signal(signal.SIGCONT)
         self.process.stdin.close()
         try:
             self.process.wait(10)
-        except subprocess.TimeoutExpired:  # Keras may wait for a thread that loads ahead
+        except subprocess.TimeoutExpired:  # Keras may wait for a thread that prepares batches
             self.process.kill()
             self.process.wait()
 
 
 def descendants(pid):
-    """The children of a process, and theirs."""
+    """Returns the children of a process, and their children."""
     children = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         if text := read(path):
@@ -163,13 +163,13 @@ def descendants(pid):
 
 
 def private_bytes(pid):
-    """The memory of a process that it shares with no other."""
+    """Returns the memory of a process that it does not share with others."""
     lines = read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
 def read(path):
-    """What the system tells of a process; nothing if it has ended."""
+    """Reads a file of the system about a process; returns nothing if the process has ended."""
     try:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -177,7 +177,7 @@ def read(path):
 
 
 def compete(contestants, options):
-    """Fills in the turns of all contestants."""
+    """Runs the turns of all contestants."""
     for number in range(options.rounds):
         shift = number % len(contestants)
         for c in contestants[shift:] + contestants[:shift]:
@@ -187,8 +187,8 @@ def compete(contestants, options):
 
 
 def figures(c, reference, batch):
-    """What is reported of a contestant. Its ratio is the median over the
-    rounds of its speed over the reference's in the same round."""
+    """Returns the results of a contestant. Its ratio is the median over the rounds
+    of its speed divided by the reference's in the same round."""
     speeds = [batch / t for t in c.turns]
     ratios = [r / t for t, r in zip(c.turns, reference.turns)]
     return {
@@ -215,15 +215,15 @@ def processor():
 
 
 def gpu():
-    """The name of the GPU that PyTorch computes on."""
+    """Returns the name of the GPU that PyTorch uses."""
     import torch
     if not torch.cuda.is_available():
-        sys.exit("--device cuda: PyTorch finds no GPU; 'nvidia-smi' tells whether the system does")
+        sys.exit("--device cuda: PyTorch finds no GPU; 'nvidia-smi' shows whether the system does")
     return torch.cuda.get_device_name()
 
 
 def versions(contestants):
-    """The versions of what the contestants run on."""
+    """Returns the versions of what the contestants run on."""
     return {package: version(package) for word, packages in PACKAGES.items()
             if any(word in name for name in contestants) for package in packages}
 
@@ -246,22 +246,22 @@ def show(report):
 
 
 def parse(description, commands, contestants, steps, models=False):
-    """The options that every comparison has, with models also --model. commands(options, pipeline) are
-    the command lines of those who can take part, by name; contestants, by
-    device, those who do unless told otherwise."""
+    """Parses the options of every comparison; with models, also --model. commands(options, pipeline)
+    returns the command lines of all possible contestants, by name. contestants has those
+    that take part by default, for each device."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--widths", default="64,128,256", help="channels of each stage")
     parser.set_defaults(model=None)
     if models:
-        parser.add_argument("--model", metavar="FILE", help="ONNX file to train in place of the study's network")
-    parser.add_argument("--batch", type=int, default=128, help="images of a step")
+        parser.add_argument("--model", metavar="FILE", help="ONNX file to train instead of the study's network")
+    parser.add_argument("--batch", type=int, default=128, help="images per step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=contestants, default="cpu", help="where the arithmetic runs")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=steps, help="steps of a turn")
+    parser.add_argument("--steps", type=int, default=steps, help="steps per turn")
     parser.add_argument("--warmup", type=int, default=3, help="steps before the first round")
     parser.add_argument("--contestants",
-                        help="who takes part; the first is the one that the others are compared with")
+                        help="who takes part; the others are compared with the first")
     parser.add_argument("--pipeline", help="the pipeline binary; built if it is not given")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args()
@@ -275,8 +275,8 @@ def parse(description, commands, contestants, steps, models=False):
 
 
 def contest(options, commands, workers=()):
-    """Holds the contest and reports it. Peers choose among the numbers of
-    workers, if there are any."""
+    """Runs the comparison and prints the results. Peers choose among the numbers
+    of workers, if there are any."""
     machine = {
         "processor": processor(),
         "gpu": gpu() if options.device == "cuda" else None,

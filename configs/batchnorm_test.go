@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestStatisticsFollowTheSource: folders of images get statistics that fit short runs,
-// unless somebody asks for others. What was written before there was a choice is read
-// as what it was.
+// TestStatisticsFollowTheSource checks that folders of images get statistics that suit
+// short runs, unless others are set, and that files from before there was a choice keep
+// their meaning.
 func TestStatisticsFollowTheSource(t *testing.T) {
 	folder := "data: {source: folder, path: photos}\n"
 	for text, want := range map[string]string{
@@ -44,14 +44,14 @@ func TestStatisticsFollowTheSource(t *testing.T) {
 	}
 }
 
-// TestBatchNormKeepsOldHashes: runs that leave BatchNorm at its defaults have the hash that
-// they had before there were such settings, so that they can be resumed.
+// TestBatchNormKeepsOldHashes checks that runs with the defaults of BatchNorm have the same
+// hash as before these settings existed, so that they can be resumed.
 func TestBatchNormKeepsOldHashes(t *testing.T) {
 	same, other := Default(), Default()
 	other.Model.BatchNorm.Statistics = StatisticsCorrected
 	for _, s := range newKeys().settings {
 		if strings.HasPrefix(s.key, "model.batchnorm.") && s.key != "model.batchnorm.mode" && (s.decides(&same) || !s.decides(&other)) {
-			t.Errorf("%s is part of the hash of the defaults, or of none", s.key)
+			t.Errorf("%s changes the hash of the defaults, or never changes it", s.key)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func TestBatchNormSection(t *testing.T) {
 	}
 }
 
-// TestBatchNormInConditions: conditions of a sweep may differ in it.
+// TestBatchNormInConditions checks that the conditions of a sweep may set it.
 func TestBatchNormInConditions(t *testing.T) {
 	e, err := Load(write(t, "sweep: {conditions: [a, b], definitions: {a: {model: {batchnorm: {statistics: corrected}}}, b: {model: {batchnorm: {momentum: 0.9}}}}}\n"),
 		[]string{"sweep.definitions.b.model.batchnorm.statistics=recalibrated"})
@@ -133,7 +133,7 @@ func TestKeepsInitial(t *testing.T) {
 	}
 }
 
-// TestBatchNormMode: a single word is the mode.
+// TestBatchNormMode checks that a single word in place of the section sets the mode.
 func TestBatchNormMode(t *testing.T) {
 	e, err := Load(write(t, "model: {batchnorm: freeze}\n"), nil)
 	if want := Default().Model.BatchNorm; err != nil || e.Model.BatchNorm != (BatchNorm{want.Momentum, want.Epsilon, want.Statistics, BatchNormFreeze}) {
@@ -147,7 +147,8 @@ func TestBatchNormMode(t *testing.T) {
 	}
 }
 
-// TestBatchNormOfKinds: the networks of PyTorch have PyTorch's defaults, unless something else is said.
+// TestBatchNormOfKinds checks that the networks of PyTorch have PyTorch's defaults unless
+// others are set.
 func TestBatchNormOfKinds(t *testing.T) {
 	for text, want := range map[string]BatchNorm{
 		"model: {kind: cnn}\n":       {0.99, 1e-3, StatisticsKeras, BatchNormAuto},

@@ -157,8 +157,8 @@ func (e *Experiment) checkBatch(add func(key, other, format string, args ...any)
 	}
 }
 
-// sourceClasses gives how many classes a source has; a folder (0) has what it
-// has, and so have IDX files.
+// sourceClasses returns the number of classes of a source. It is 0 for folders and IDX
+// files, where the data decides.
 func sourceClasses(d Data) int {
 	switch d.Source {
 	case "synthetic", "cifar10":
@@ -173,16 +173,16 @@ func sourceClasses(d Data) int {
 	return 0
 }
 
-// settleClasses fills in the number of classes where that is left to the data and
-// every data set of the source has as many.
+// settleClasses fills in the number of classes if the experiment leaves it open and every
+// data set of the source has the same number.
 func (e *Experiment) settleClasses() {
 	if e.Model.Classes == 0 {
 		e.Model.Classes = sourceClasses(e.Data)
 	}
 }
 
-// TrainImages is how many training images the experiment has, 0 when only the
-// data can tell: an unlimited folder, and IDX files.
+// TrainImages returns the number of training images of the experiment; 0 if only the data
+// can tell, as for unlimited folders and IDX files.
 func (e Experiment) TrainImages() int {
 	all := 50_000 // of CIFAR-10, CIFAR-100 and the synthetic set
 	if e.Data.Source == SourceMNIST {
@@ -198,7 +198,7 @@ func (e Experiment) TrainImages() int {
 	}
 }
 
-// opensCount tells whether only the files say how many images there are.
+// opensCount reports whether the number of images is known only from the files.
 func (d Data) opensCount() bool {
 	return d.Source == "folder" || d.Source == SourceMNIST && d.Path != ""
 }
@@ -211,7 +211,7 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 		add("data.labels", "train.loss", "images may have several classes, and train.loss %s is for one each: set it to %s", LossCrossEntropy, LossBinaryCrossEntropy)
 	}
 	if e.Model.Classes == 1 {
-		add("model.classes", "model.classes", "1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has")
+		add("model.classes", "model.classes", "a classifier needs at least 2 classes; 0 means as many as the data has")
 	} else if classes := sourceClasses(d); classes > 0 && e.Model.Classes > 0 && e.Model.Classes != classes {
 		add("model.classes", "data.source", "%d does not fit data.source %s, which has %d", e.Model.Classes, d.Source, classes)
 	}
@@ -225,10 +225,10 @@ func (e *Experiment) checkData(add func(key, other, format string, args ...any))
 		add("data.read", "augment.recipe", "memory keeps images of one size, but augment cuts them out of their originals: set data.read to stream or auto")
 	}
 	if d.Channels == 2 {
-		add("data.channels", "data.channels", "2 is neither 1, for grey images, nor 3, for images in colour")
+		add("data.channels", "data.channels", "2 is neither 1 (grey images) nor 3 (images in colour)")
 	}
 	if images := e.TrainImages(); images > 0 && e.Train.BatchSize > images {
-		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no step", e.Train.BatchSize, images)
+		add("train.batch_size", "data.train", "%d is more than the %d training images: an epoch would have no steps", e.Train.BatchSize, images)
 	}
 	if d.Width != 0 && !d.resizes() {
 		add("data.width", "data.source", "%d does nothing, since %s images have a size of their own: only photographs and mnist are resized", d.Width, d.Source)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestClassesOfTheData: a number that is not given, or is 0, is that of the source,
-// and stays open where only the data can tell.
+// TestClassesOfTheData checks that a number of classes that is missing or 0 becomes that of
+// the source, or stays 0 if only the data can tell.
 func TestClassesOfTheData(t *testing.T) {
 	for _, c := range []struct {
 		text string
@@ -34,15 +34,15 @@ func TestClassesOfTheData(t *testing.T) {
 			t.Errorf("%s: the number comes from %v", c.text, r.Origins["model.classes"])
 		}
 	}
-	// A later layer counts, whatever was before.
+	// The last layer decides, whatever came before.
 	e, err := Load(write(t, "{model: {classes: 3}, data: {source: folder}}"), []string{"model.classes=0", "data.source=cifar100"})
 	if err != nil || e.Model.Classes != 100 {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
 
-// TestCellsOfTheData: a condition may leave the number of classes to the data, and
-// experiments that were made in Go may do it anywhere.
+// TestCellsOfTheData checks that conditions, and experiments made in Go, may take the
+// number of classes from the data.
 func TestCellsOfTheData(t *testing.T) {
 	e := Default()
 	e.Model.Classes, e.Data.Source = 0, "cifar100"
@@ -64,7 +64,7 @@ func TestCellsOfTheData(t *testing.T) {
 			t.Errorf("%s of a folder: %d classes, want %d, %v", condition, cell.Model.Classes, want, err)
 		}
 	}
-	if _, err := e.Cell("single", 128, 1); err == nil || !strings.Contains(err.Error(), "1 leaves nothing to tell apart") {
+	if _, err := e.Cell("single", 128, 1); err == nil || !strings.Contains(err.Error(), "a classifier needs at least 2 classes") {
 		t.Errorf("single: %v", err)
 	}
 }

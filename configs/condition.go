@@ -78,8 +78,9 @@ func builtin(name string, epochs int) Overlay {
 	}
 }
 
-// condition finds an overlay by name, nil when there is none. A definition of
-// a built-in name replaces it: a shorter study wants a shorter warmup.
+// condition returns the overlay with this name; nil if there is none. A definition with a
+// built-in name replaces that condition, for example because a shorter study needs a
+// shorter warmup.
 func (e *Experiment) condition(name string) Overlay {
 	if o := e.Sweep.Definitions[name]; o != nil {
 		return o
@@ -166,7 +167,7 @@ func cellProblems(cell *Experiment, r *Resolved) []Problem {
 		message := fmt.Sprintf("condition %s at batch size %d: %s", condition, cell.Train.BatchSize, f)
 		for _, key := range []string{f.key, f.other} {
 			if _, set := builtin(condition, 1)[key]; set && cell.Sweep.Definitions == nil {
-				message += fmt.Sprintf(" (the condition %s sets %s: define it anew in %s.%s)", condition, key, definitions, condition)
+				message += fmt.Sprintf(" (the condition %s sets %s: define it differently in %s.%s)", condition, key, definitions, condition)
 				break
 			}
 		}
@@ -196,7 +197,7 @@ func mistake(format string, args ...any) error {
 	return asError([]Problem{{Message: fmt.Sprintf(format, args...)}})
 }
 
-// clone copies e and its lists, so that the copy can be changed alone.
+// clone copies e and its lists, so that changing the copy does not change e.
 func (e *Experiment) clone() Experiment {
 	c := *e
 	for _, s := range newKeys().settings {

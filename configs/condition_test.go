@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestUnknownConditionListsEachOnce: the built-in conditions in their order, and
-// then the definitions that do not replace one of them.
+// TestUnknownConditionListsEachOnce checks that the message lists the built-in conditions
+// in order, followed by the definitions that do not replace one of them.
 func TestUnknownConditionListsEachOnce(t *testing.T) {
 	const builtins = "none, medium, strong, warmup, shift-only, sqrt-scaling, nesterov, ema, label-smoothing, mixup, cutmix, lars, lamb"
 	for _, c := range []struct {

@@ -9,16 +9,16 @@ func (e *Experiment) checkCourse(add func(key, other, format string, args ...any
 	switch {
 	case s.Kind != KindPlateau:
 	case e.Optimizer.HoldsRates():
-		add("schedule.kind", "optimizer.momentum_correction", "%s does not go with optimizer.momentum_correction, for which the rates of all steps are known before the first one: set it to false", s.Kind)
+		add("schedule.kind", "optimizer.momentum_correction", "%s cannot be combined with optimizer.momentum_correction, which needs the rates of all steps before the first one: set that to false", s.Kind)
 	case s.DecayFactor == 1:
-		add("schedule.decay_factor", "schedule.kind", "1 lowers no rate, which schedule.kind %s is for: set it below 1", s.Kind)
+		add("schedule.decay_factor", "schedule.kind", "with 1, schedule.kind %s never lowers the rate: set it below 1", s.Kind)
 	}
 	if epoch := e.zeroRateEpoch(); epoch < e.Train.Epochs {
-		add("schedule.decay_factor", "schedule.kind", "%s after every epoch makes the rate 0 from about epoch %d on, of train.epochs %d: schedule.kind %s wants a factor near 1, such as 0.95",
+		add("schedule.decay_factor", "schedule.kind", "with %s after every epoch, the rate is 0 from about epoch %d of train.epochs %d on: schedule.kind %s needs a factor near 1, such as 0.95",
 			number(s.DecayFactor), epoch, e.Train.Epochs, s.Kind)
 	}
 	if e.Train.StopRestoreBest && e.Train.StopPatience == 0 {
-		add("train.stop_restore_best", "train.stop_patience", "it does nothing without train.stop_patience, which is 0: set that to how many epochs may pass without an improvement, or to train.epochs to stop at none")
+		add("train.stop_restore_best", "train.stop_patience", "it does nothing without train.stop_patience, which is 0: set that to the number of epochs without an improvement after which to stop, or to train.epochs to never stop early")
 	}
 }
 
@@ -28,13 +28,13 @@ func (e *Experiment) checkCache(add func(key, other, format string, args ...any)
 	switch {
 	case !e.Train.CacheFeatures:
 	case e.Model.Kind != KindONNX:
-		add("train.cache_features", "model.kind", "model.kind %s has no frozen layers, whose features could be kept: only %s has", e.Model.Kind, KindONNX)
+		add("train.cache_features", "model.kind", "model.kind %s has no frozen layers whose features could be cached; only %s has", e.Model.Kind, KindONNX)
 	case e.Augment.Recipe != "none":
-		add("train.cache_features", "augment.recipe", "augment.recipe %s changes the images in every epoch, and their features with them: set it to none, or this to false", e.Augment.Recipe)
+		add("train.cache_features", "augment.recipe", "augment.recipe %s changes the images in every epoch, and so their features: set that to none, or this to false", e.Augment.Recipe)
 	case e.Augment.Mixup > 0:
-		add("train.cache_features", "augment.mixup", "augment.mixup mixes the images in every epoch, and features are not kept of mixtures: set it to 0, or this to false")
+		add("train.cache_features", "augment.mixup", "augment.mixup mixes the images in every epoch, so their features cannot be cached: set that to 0, or this to false")
 	case e.Augment.CutMix > 0:
-		add("train.cache_features", "augment.cutmix", "augment.cutmix mixes the images in every epoch, and features are not kept of mixtures: set it to 0, or this to false")
+		add("train.cache_features", "augment.cutmix", "augment.cutmix mixes the images in every epoch, so their features cannot be cached: set that to 0, or this to false")
 	}
 }
 

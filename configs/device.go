@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Device is where the arithmetic of a run happens. The zero value stands for CPU.
+// Device is the hardware that does the arithmetic of a run. The zero value means CPU.
 type Device string
 
 // The devices.
 const (
 	CPU  Device = "cpu"
-	CUDA Device = "cuda" // a GPU of NVIDIA's
+	CUDA Device = "cuda" // an NVIDIA GPU
 )
 
-// Precision is what images and their gradients are while a network is trained.
+// Precision is the type of images and their gradients during training.
 type Precision string
 
 // The precisions.
@@ -30,39 +30,40 @@ const (
 	ProviderCUDA = "CUDAExecutionProvider"
 )
 
-// Traits are what a device means for everything else.
+// Traits has the properties of a device.
 type Traits struct {
-	// Kind is what people call it: CPU or GPU.
+	// Kind is its common name: CPU or GPU.
 	Kind string
-	// Target is the form of graphs that the device is fast at, one of package onnxmodels.
+	// Target is the form of graphs that is fastest on the device, one of package
+	// onnxmodels.
 	Target string
-	// Provider is the execution provider that computes. The CPU's has the kernels of
-	// package ort/kernels; for any other, operators that it lacks fall back to the CPU.
+	// Provider is the execution provider. That of the CPU has the kernels of package
+	// ort/kernels; with any other, operators that it lacks run on the CPU.
 	Provider string
-	// Precisions are those that it can train in. TF32 tells whether it can also round the
-	// factors of products to TF32.
+	// Precisions has the precisions in which the device can train. TF32 reports whether it
+	// can also round the factors of products to TF32.
 	Precisions []Precision
 	TF32       bool
-	// WholeBatch lets a whole batch through the network at once where the settings leave
-	// that open: the device is faster the more work it has. Otherwise one replica goes at
-	// a time, which saves memory and suits caches.
+	// WholeBatch lets a whole batch through the network at once unless the settings say
+	// otherwise, for devices that are faster with more work. On other devices one replica
+	// goes through at a time, which saves memory and suits caches.
 	WholeBatch bool
-	// OwnMemory tells that the device does not use the system's memory. What a step needs
-	// is then not compared with what the system has, and batches are copied from memory
-	// that is page-locked.
+	// OwnMemory reports that the device does not use the system's memory. The memory that a
+	// step needs is then not compared with that of the system, and batches are copied from
+	// page-locked memory.
 	OwnMemory bool
-	// Exclusive tells that one run takes the whole device: a sweep trains one cell at a
-	// time.
+	// Exclusive reports that one run uses the whole device, so that a sweep trains one cell
+	// at a time.
 	Exclusive bool
-	// Tried tells that only a session shows whether there is such a device at all, so that
-	// one is made before work begins.
+	// Tried reports that only opening a session shows whether the device exists at all, so
+	// that one is opened before work begins.
 	Tried bool
-	// ThreadBound tells that sessions keep memory for each thread that calls them, so that
-	// each gets a thread of its own.
+	// ThreadBound reports that sessions keep memory for each thread that calls them, so
+	// that each session gets its own thread.
 	ThreadBound bool
 }
 
-// devices is the one table of devices.
+// devices is the table of devices.
 var devices = []struct {
 	device Device
 	Traits
@@ -78,7 +79,7 @@ var devices = []struct {
 	}},
 }
 
-// Devices lists the devices.
+// Devices returns all devices.
 func Devices() []Device {
 	var list []Device
 	for _, d := range devices {
@@ -87,8 +88,8 @@ func Devices() []Device {
 	return list
 }
 
-// Traits returns what the device means. Those of an unknown device, for which Check has an
-// error, are the CPU's.
+// Traits returns the properties of the device. For an unknown device, for which Check
+// returns an error, they are those of the CPU.
 func (d Device) Traits() Traits {
 	for _, row := range devices {
 		if row.device == d {
@@ -110,7 +111,7 @@ func (d Device) Check() error {
 	return fmt.Errorf("%q is not %s", d, strings.Join(names, " or "))
 }
 
-// trains tells whether the device can train in the precision.
+// trains reports whether the device can train in the precision.
 func (d Device) trains(p Precision) bool { return slices.Contains(d.Traits().Precisions, p) }
 
 // texts converts names to strings.

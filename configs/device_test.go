@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestDevices: each device has a complete row in the table.
+// TestDevices checks that each device has a complete row in the table.
 func TestDevices(t *testing.T) {
 	for _, d := range Devices() {
 		traits := d.Traits()
@@ -14,12 +14,12 @@ func TestDevices(t *testing.T) {
 		}
 	}
 	if Device("").Traits().Target != CPU.Traits().Target || Device("").Check() != nil {
-		t.Error("no device is not the CPU")
+		t.Error("the zero Device does not mean the CPU")
 	}
 	if err := Device("tpu").Check(); err == nil || err.Error() != `"tpu" is not "cpu" or "cuda"` {
 		t.Errorf("error %v", err)
 	}
 	if CPU.trains(MixedFloat16) || !CUDA.trains(MixedFloat16) {
-		t.Error("mixed_float16 is for CUDA alone")
+		t.Error("mixed_float16 is only for CUDA")
 	}
 }

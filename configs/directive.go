@@ -49,7 +49,7 @@ func (r *reader) directive(text string, origin Origin, versions int) {
 	m := version.FindStringSubmatch(text)
 	switch {
 	case origin.Column > 1:
-		r.failAt(origin, "the directive %q is indented: it begins its line", shorten(name))
+		r.failAt(origin, "the directive %q is indented: it must be at the start of its line", shorten(name))
 	case name != "%YAML":
 		r.failAt(origin, "the directive %q is not supported: remove it (%%YAML 1.1 and %%YAML 1.2 are)", shorten(name))
 	case m == nil:
@@ -57,7 +57,7 @@ func (r *reader) directive(text string, origin Origin, versions int) {
 	case m[1] != "1.1" && m[1] != "1.2":
 		r.failAt(origin, "YAML %s is not supported: write %%YAML 1.2, or remove the line", shorten(m[1]))
 	case versions > 1:
-		r.failAt(origin, "a second %%YAML: a file has one at most")
+		r.failAt(origin, "a second %%YAML: a file may have only one")
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"unicode/utf16"
 )
 
-// utf16Text is a text as Windows writes it, with the order of bytes.
+// utf16Text returns a text in UTF-16 in this byte order, as Windows programs write it.
 func utf16Text(text string, little bool) string {
 	var out []byte
 	for _, u := range utf16.Encode([]rune("\ufeff" + text)) {
@@ -21,8 +21,8 @@ func utf16Text(text string, little bool) string {
 	return string(out)
 }
 
-// TestYAMLDirective: a file may say which YAML it is, in any form, and what is wrong
-// further down keeps its line.
+// TestYAMLDirective checks that a file may name its version of YAML in any form, and that
+// later problems are reported with the right lines.
 func TestYAMLDirective(t *testing.T) {
 	var heads []string
 	for _, version := range []string{"%YAML 1.2", "%YAML 1.1", "%YAML\t1.2  ", "%YAML  1.1 # of 2005"} {
@@ -65,9 +65,9 @@ func TestDirectiveFaults(t *testing.T) {
 		"%TAG ! tag:example.org,2000:\r\n---\r\nseed: 1":  `FILE:1:1: the directive "%TAG" is not supported: remove it (%YAML 1.1 and %YAML 1.2 are)`,
 		"\ufeff%yaml 1.2\n---\nseed: 1\n":                 `FILE:1:1: the directive "%yaml" is not supported: remove it (%YAML 1.1 and %YAML 1.2 are)`,
 		"%\nseed: 1\n":                                    `FILE:1:1: the directive "%" is not supported: remove it (%YAML 1.1 and %YAML 1.2 are)`,
-		"%YAML 1.2\n%YAML 1.2\n---\nseed: 1\n":            `FILE:2:1: a second %YAML: a file has one at most`,
+		"%YAML 1.2\n%YAML 1.2\n---\nseed: 1\n":            `FILE:2:1: a second %YAML: a file may have only one`,
 		"%YAML 1.1\n%TAG !x! y\n---\nseed: 1\n":           `FILE:2:1: the directive "%TAG" is not supported: remove it (%YAML 1.1 and %YAML 1.2 are)`,
-		"  %YAML 1.2\n---\nseed: 1\n":                     `FILE:1:3: the directive "%YAML" is indented: it begins its line`,
+		"  %YAML 1.2\n---\nseed: 1\n":                     `FILE:1:3: the directive "%YAML" is indented: it must be at the start of its line`,
 		"%YAML 1.2\n---\nseed: 1\n---\nseed: 2\n":         `FILE:4:1: a second document starts here: an experiment is one document`,
 		"seed: 1\n...\n%YAML 1.2\n---\nseed: 2\n":         `FILE:3:1: a second document starts here: an experiment is one document`,
 		"%YAML 1.2\n---\n%YAML 1.2\n---\nseed: 1\n":       `FILE:3:1: a second document starts here: an experiment is one document`,
@@ -82,7 +82,7 @@ func TestDirectiveFaults(t *testing.T) {
 	}
 }
 
-// TestDirectivesOfExtendedFiles: each file of a chain has its own.
+// TestDirectivesOfExtendedFiles checks that each file in a chain has its own directives.
 func TestDirectivesOfExtendedFiles(t *testing.T) {
 	path := write(t, "%YAML 1.2\n---\nextends: base.yaml\n")
 	base := strings.TrimSuffix(path, "x.yaml") + "base.yaml"

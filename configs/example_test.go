@@ -8,8 +8,8 @@ import (
 	"onnxlab/configs"
 )
 
-// A file, with one setting over it, and the runs of its sweep. What is wrong is
-// told with its place.
+// This example loads a file, changes one setting, and lists the runs of its sweep. It then
+// prints the message about a mistake.
 func Example() {
 	e, err := configs.Load("quickstart.yaml", []string{"train.epochs=30"})
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// Experiment is one resolved experiment: every setting that decides what a
-// training run or a sweep does. The zero value is not usable; Default and
-// Load give complete ones.
+// Experiment is a complete experiment: it has every setting that decides what a training
+// run or a sweep does. The zero value is not usable; Default and Load return complete
+// experiments.
 type Experiment struct {
-	// Name is what the run is called in tables and reports.
+	// Name is the name of the run in tables and reports.
 	Name string `yaml:"name" json:"name"`
 	// Seed keys every random number of the run.
 	Seed      uint64    `yaml:"seed" json:"seed"`
@@ -138,43 +138,43 @@ const NormalizeAuto = "auto"
 type Data struct {
 	// Source is "synthetic", "cifar10", "cifar100", SourceMNIST, "folder" or "shards".
 	Source string `yaml:"source" json:"source"`
-	// Path is the folder that holds the files; empty means the embedded
-	// default, which only "synthetic" has, and for SourceMNIST what is fetched.
+	// Path is the folder with the files. If it is empty, synthetic draws its images, and
+	// SourceMNIST fetches them; the other sources need a path.
 	Path string `yaml:"path" json:"path"`
 	// Train and Validation limit the number of images; 0 means all images.
 	Train      int `yaml:"train" json:"train"`
 	Validation int `yaml:"validation" json:"validation"`
 	// Size is the height in pixels to which the images of a folder, or of SourceMNIST, are
-	// resized; 0 means 32, and for SourceMNIST what they have. Width is the width; 0 means
-	// that of the height. The other sources have a size of their own.
+	// resized; 0 means 32, and for SourceMNIST that images keep their size. Width is the
+	// width; 0 means that it equals the height. Images of other sources are not resized.
 	Size  int `yaml:"size" json:"size"`
 	Width int `yaml:"width" json:"width"`
-	// Channels is 1 for grey images and 3 for those in colour, which others are turned
-	// into; 0 means as many as the source has: 1 of SourceMNIST, 3 of the others.
+	// Channels is the number of channels to which images are converted: 1 for grey and 3
+	// for colour. 0 means as many as the source has: 1 for SourceMNIST, 3 for the others.
 	Channels int `yaml:"channels" json:"channels"`
-	// ValidationShare is the share of each class of a folder, in [0, 1), that is held
-	// out for validation where the validation images have no folder of their own; 0
-	// means 0.2.
+	// ValidationShare is the share of each class of a folder, in [0, 1), that is held out
+	// for validation if there is no folder of validation images; 0 means 0.2.
 	ValidationShare float64 `yaml:"validation_share" json:"validation_share"`
-	// Labels is a CSV file in the folder that says which classes its images have, where
-	// they may have several and so are in no folder of a class; empty for others.
+	// Labels is a CSV file in the folder that says which classes each image has, if it may
+	// have several. It is empty if each class has its own folder.
 	Labels string `yaml:"labels" json:"labels"`
 	// Broken is "refuse" or BrokenSkip: whether an image of a folder that cannot be read is
-	// an error.
+	// an error or is left out.
 	Broken string `yaml:"broken" json:"broken"`
-	// ImageMemory is how many megabytes (of 2^20 bytes) decoding one image of a folder
-	// may take; 0 means 1536.
+	// ImageMemory is the largest number of megabytes (of 2^20 bytes) for decoding one image
+	// of a folder; 0 means 1536.
 	ImageMemory int `yaml:"image_memory" json:"image_memory"`
-	// Transform is how images of a folder are cut and resized where nothing is drawn at
-	// random: "square", "torchvision" or "timm".
+	// Transform says how images of a folder are cut and resized when augmentation does not
+	// crop them: "square", "torchvision" or "timm".
 	Transform string `yaml:"transform" json:"transform"`
 	// Read is ReadAuto, ReadMemory or ReadStream: whether images of a folder stay in their
 	// files until they are needed.
 	Read string `yaml:"read" json:"read"`
-	// Memory is how many megabytes (of 2^20 bytes) the pixels of a folder's images may
-	// take; where they would take more, they are read when they are needed. 0 means 512.
+	// Memory is the largest number of megabytes (of 2^20 bytes) for the pixels of a
+	// folder's images; 0 means 512. If they would take more, images are read when they are
+	// needed.
 	Memory int `yaml:"memory" json:"memory"`
-	// Decoder is what decodes JPEG images: "auto", "libjpeg-turbo" or "go".
+	// Decoder is the decoder of JPEG images: "auto", "libjpeg-turbo" or "go".
 	Decoder string `yaml:"decoder" json:"decoder"`
 }
 
@@ -185,7 +185,7 @@ const (
 	ReadStream = "stream"
 )
 
-// The decoders of JPEG images, and TransformSquare, the transform that there always was.
+// The decoders of JPEG images, and TransformSquare, the only transform of earlier versions.
 const (
 	DecoderAuto     = "auto"
 	DecoderTurbo    = "libjpeg-turbo"
@@ -193,22 +193,23 @@ const (
 	TransformSquare = "square"
 )
 
-// Photographs tells whether the images are files of any size, which are resized.
+// Photographs reports whether the images are files of any size, which are resized.
 func (d Data) Photographs() bool { return d.Source == "folder" || d.Source == "shards" }
 
-// Turbo tells whether JPEG images are decoded with libjpeg-turbo where it can be had:
-// always if it is asked for; by DecoderAuto where images are streamed or transformed as
-// no earlier version did it, and not where the pixels of earlier versions are wanted.
+// Turbo reports whether JPEG images are decoded with libjpeg-turbo if it is available. That
+// is so if it is set and, with DecoderAuto, if images are streamed or transformed in ways
+// that earlier versions did not have. Otherwise the pixels must stay those of earlier
+// versions.
 func (d Data) Turbo() bool {
 	return d.Decoder == DecoderTurbo || d.Decoder == DecoderAuto && (d.Source == "shards" || d.Read == ReadStream || d.Transform != TransformSquare)
 }
 
-// Sides are the height and the width in pixels to which the images of a folder are
-// resized, or those of another source have.
+// Sides returns the height and the width in pixels to which the images are resized, or
+// those that the images of the source have.
 func (d Data) Sides() (height, width int) {
 	own := 32
 	if d.Source == SourceMNIST {
-		own = 28 // of all sets that are known
+		own = 28 // in all known sets
 	}
 	height = cmp.Or(d.Size, own)
 	return height, cmp.Or(d.Width, height)
@@ -217,10 +218,10 @@ func (d Data) Sides() (height, width int) {
 // resizes reports whether the images of the source are resized to the size that is set.
 func (d Data) resizes() bool { return d.Photographs() || d.Source == SourceMNIST }
 
-// LeavesSize tells whether the size of images that could be resized is left open.
+// LeavesSize reports whether images can be resized but no size is set.
 func (d Data) LeavesSize() bool { return d.resizes() && d.Size == 0 && d.Width == 0 }
 
-// SettleSize resizes images to height x width pixels where their size is left open, if it can be.
+// SettleSize sets the size to height x width pixels if LeavesSize.
 func (d *Data) SettleSize(height, width int) {
 	if !d.LeavesSize() {
 		return
@@ -233,7 +234,7 @@ func (d *Data) SettleSize(height, width int) {
 // SourceMNIST is MNIST, or with a path any set of grey images in IDX files.
 const SourceMNIST = "mnist"
 
-// ImageChannels is how many channels the images have: 1 if they are grey, else 3.
+// ImageChannels returns the number of channels of the images: 1 if they are grey, else 3.
 func (d Data) ImageChannels() int {
 	switch {
 	case d.Channels != 0:
@@ -244,15 +245,14 @@ func (d Data) ImageChannels() int {
 	return 3
 }
 
-// SettleChannels sets the number of channels if Channels is 0 and the source's number is
-// another.
+// SettleChannels sets Channels if it is 0 and the source has another number than channels.
 func (d *Data) SettleChannels(channels int) {
 	if d.Channels == 0 && d.ImageChannels() != channels {
 		d.Channels = channels
 	}
 }
 
-// MultiLabel tells whether images may have several classes.
+// MultiLabel reports whether images may have several classes.
 func (d Data) MultiLabel() bool { return d.Labels != "" }
 
 // BrokenSkip leaves out images that cannot be read.
@@ -262,19 +262,20 @@ const BrokenSkip = "skip"
 type Augment struct {
 	// Recipe is "none", "shift", "medium", "strong", "photo" or "custom".
 	Recipe string `yaml:"recipe" json:"recipe"`
-	// Without are kinds of operations that the recipe leaves out, if it has them.
+	// Without has the kinds of operations that are removed from the recipe.
 	Without []string `yaml:"without" json:"without"`
 	// Geometry is "keras-2018" or "keras-3".
 	Geometry string `yaml:"geometry" json:"geometry"`
-	// Operations is the list that the recipe "custom" applies.
+	// Operations has the operations of the recipe "custom".
 	Operations []Operation `yaml:"operations,omitempty" json:"operations,omitempty"`
-	// Mixup and CutMix, if above 0, are alpha of the Beta distribution that the shares of
-	// two mixed images are drawn from. With both, a coin is tossed for each image.
+	// Mixup and CutMix, if above 0, are alpha of the Beta distribution from which the
+	// shares of two mixed images are drawn. If both are set, one of them is chosen at
+	// random for each image.
 	Mixup  float64 `yaml:"mixup" json:"mixup"`
 	CutMix float64 `yaml:"cutmix" json:"cutmix"`
 }
 
-// Crops tells whether images are random parts of their originals.
+// Crops reports whether images are random parts of their originals.
 func (a Augment) Crops() bool {
 	return a.Recipe == "photo" || a.Recipe == "custom" && slices.ContainsFunc(a.Operations, func(o Operation) bool { return o.Kind == "random_resized_crop" })
 }
@@ -387,8 +388,8 @@ type Optimizer struct {
 	// Schedule.Scaling says how it grows with the batch size.
 	LearningRate   float64 `yaml:"learning_rate" json:"learning_rate"`
 	ReferenceBatch int     `yaml:"reference_batch" json:"reference_batch"`
-	// RateMultipliers are of the form PATTERN=FACTOR: what the rate is multiplied by for
-	// the parameters whose names the pattern matches. Of several that match, the last
+	// RateMultipliers has entries of the form PATTERN=FACTOR. The rate of parameters whose
+	// names match the pattern is multiplied by the factor. If several match, the last one
 	// counts. In YAML they may be a section of PATTERN: FACTOR.
 	RateMultipliers []string `yaml:"rate_multipliers" json:"rate_multipliers"`
 	// Momentum of SGD and LARS is in [0, 1).
@@ -442,8 +443,8 @@ type Schedule struct {
 	// Kind is "step", "constant", "exponential", "cosine", "one-cycle",
 	// "polynomial" or KindPlateau.
 	Kind string `yaml:"kind" json:"kind"`
-	// DecayEpochs are the epochs, counted from 0, at whose start the rate is
-	// multiplied by DecayFactor. Kind "step" alone uses them.
+	// DecayEpochs are the epochs, counted from 0, at whose start the rate is multiplied by
+	// DecayFactor. Only kind "step" uses them.
 	DecayEpochs []int `yaml:"decay_epochs" json:"decay_epochs"`
 	// DecayFactor is the factor by which "step" multiplies the rate at each of
 	// DecayEpochs, "exponential" after every epoch and "plateau" at every plateau.

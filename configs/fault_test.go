@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// problems loads text and gives what is wrong with it, with FILE for the
-// file's path.
+// problems loads text and returns what is wrong with it, with FILE in place of the file's
+// path.
 func problems(t *testing.T, text string, sets ...string) []string {
 	t.Helper()
 	path := write(t, text)
@@ -97,15 +97,15 @@ func TestFaults(t *testing.T) {
 			`FILE:1:35: train.micro_batch: 48 is not a multiple of 32 (train.batch_size 128 / train.replicas 4) that divides 128: set 0 to leave it to the device`,
 		},
 		"classes":            {"data: {source: cifar100}\nmodel: {classes: 10}\n", `FILE:2:18: model.classes: 10 does not fit data.source cifar100, which has 100`},
-		"one class":          {"data: {source: folder}\nmodel: {classes: 1}\n", `FILE:2:18: model.classes: 1 leaves nothing to tell apart: the least is 2, and 0 takes as many as the data has`},
+		"one class":          {"data: {source: folder}\nmodel: {classes: 1}\n", `FILE:2:18: model.classes: a classifier needs at least 2 classes; 0 means as many as the data has`},
 		"classes below zero": {"model: {classes: -1}\n", `FILE:1:18: model.classes: -1 is outside 0..100000`},
-		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no step`},
+		"batch above data":   {"data: {train: 64}\ntrain: {batch_size: 65}\n", `FILE:2:21: train.batch_size: 65 is more than the 64 training images: an epoch would have no steps`},
 		"width of synthetic": {"data: {width: 64}\n", `FILE:1:15: data.width: 64 does nothing, since synthetic images have a size of their own: only photographs and mnist are resized`},
 		"narrow folder":      {"data: {source: folder, size: 32, width: 2}\n", `FILE:1:30: model.widths: 3 stages halve an image of 2 pixels to nothing`},
 		"size of synthetic":  {"data: {size: 64}\n", `FILE:1:14: data.size: 64 does nothing, since synthetic images have a size of their own: only photographs and mnist are resized`},
 		"depth of a form":    {"model: {kind: resnet, depth: 50, form: imagenet, width_factor: 65}\n", `FILE:1:64: model.width_factor: 65 is outside 0..64, 0 excluded`},
-		"depth 18 of cifar":  {"model: {kind: resnet, depth: 18}\n", `FILE:1:30: model.depth: 18 is not 6n+2, as 20, 32, 44, 56 and 110, which model.form cifar has; set that to imagenet for 18, 34, 50, 101 and 152`},
-		"a program's own":    {"model: {kind: own}\n", `FILE:1:15: model.kind: own is a network that a program gives (trainloop.Options.Network), which no file describes: set cnn, resnet, mobilenet or onnx`},
+		"depth 18 of cifar":  {"model: {kind: resnet, depth: 18}\n", `FILE:1:30: model.depth: 18 is not of the form 6n+2, such as 20, 32, 44, 56 or 110, as model.form cifar requires; set that to imagenet for 18, 34, 50, 101 and 152`},
+		"a program's own":    {"model: {kind: own}\n", `FILE:1:15: model.kind: own is a network that a Go program supplies (trainloop.Options.Network), which no file can describe: set cnn, resnet, mobilenet or onnx`},
 		"strides of others":  {"model: {kind: mobilenet, strides: [1, 2, 2]}\n", `FILE:1:35: model.strides: there are 3, but the network has 7 stages: give one for each, or []`},
 		"strides of widths":  {"model: {strides: [1, 2]}\n", `FILE:1:18: model.strides: there are 2, but the network has 3 stages: give one for each, or []`},
 		"all of it dropped":  {"model: {dropout: 1}\n", `FILE:1:18: model.dropout: 1 is outside 0..1, 1 excluded`},
@@ -174,7 +174,7 @@ func TestFaultsInFlags(t *testing.T) {
 		"model.widths=a":                `--set model.widths=a: model.widths: "a" (text) is not a whole number in 1..4096`,
 		"name=a\xff":                    "--set name=a\xff: name: \"a\\xff\" is not UTF-8",
 		"train.epochs=3,4":              `--set train.epochs=3,4: train.epochs: "3,4" (text) is not a whole number in 1..1000000`,
-		"data.train=100":                `--set data.train=100: train.batch_size: 128 is more than the 100 training images: an epoch would have no step`,
+		"data.train=100":                `--set data.train=100: train.batch_size: 128 is more than the 100 training images: an epoch would have no steps`,
 		"train.replicas=3":              `--set train.replicas=3: train.replicas: 3 does not divide train.batch_size 128`,
 		"sweep.definitions.mine.seed=3": `--set sweep.definitions.mine.seed=3: "sweep.definitions.mine.seed" is not sweep.definitions.name.section.key`,
 	} {
@@ -188,7 +188,7 @@ func TestFaultsInFlags(t *testing.T) {
 func TestFaultsInEnvironment(t *testing.T) {
 	t.Setenv("ONNXLAB_ORT_LIBRARY", "/lib/libonnxruntime.so")
 	if got := problems(t, "seed: 1\n"); got != nil {
-		t.Errorf("the library's own variable is refused: %s", got)
+		t.Errorf("the variable of the library is an error: %s", got)
 	}
 	t.Setenv("ONNXLAB_TRAIN_EPOCHES", "3")
 	t.Setenv("ONNXLAB_WHATEVER", "1")
@@ -224,11 +224,11 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
-// TestNamesOfRuns: they are those of folders, too.
+// TestNamesOfRuns checks the names of runs, which are also names of folders.
 func TestNamesOfRuns(t *testing.T) {
 	for _, name := range []string{"../x", "a/../../x", "/x", "..", "a\u202eb", "a\u009bb", "a\u2028b"} {
 		got := problems(t, "name: "+strconv.Quote(name)+"\n")
-		if len(got) != 1 || !strings.Contains(got[0], "name: ") || !strings.Contains(got[0], "leads elsewhere") {
+		if len(got) != 1 || !strings.Contains(got[0], "name: ") || !strings.Contains(got[0], "leads out of its folder") {
 			t.Errorf("%q: %q", name, got)
 		}
 	}
@@ -239,7 +239,7 @@ func TestNamesOfRuns(t *testing.T) {
 	}
 }
 
-// TestManyProblems shows the first ones.
+// TestManyProblems checks that only the first problems are shown.
 func TestManyProblems(t *testing.T) {
 	err := &Error{}
 	for i := range 20_000 {
@@ -306,7 +306,7 @@ func TestExtendsFaults(t *testing.T) {
 func TestAliases(t *testing.T) {
 	text := "sweep:\n  definitions:\n    a: &a {train: {epochs: 2}}\n    b: *a\n"
 	if got := problems(t, text); got != nil {
-		t.Errorf("an alias is refused: %s", got)
+		t.Errorf("an alias is an error: %s", got)
 	}
 	var bomb strings.Builder
 	bomb.WriteString("sweep:\n  definitions:\n    a: &a {")

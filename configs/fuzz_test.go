@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Whatever the bytes, reading ends in an experiment that survives being
-// written and read again, or in an *Error.
+// Reading any bytes must give an experiment that can be written and read again, or an
+// *Error.
 func FuzzLoad(f *testing.F) {
 	for _, text := range []string{
 		"", "seed: 1\n", "train: {epochs: 3}\n---\n", "a: &a [*a]\n", "\tx: 1\n", "\xff\xfe\x00",

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// changed is an experiment with a value of its own in every setting.
+// changed returns an experiment in which every setting differs from its default.
 func changed(t *testing.T) Experiment {
 	t.Helper()
 	e, err := Load(write(t, `
@@ -51,10 +51,10 @@ func TestMarshalLoadsBackEqual(t *testing.T) {
 	for _, r := range rules() {
 		s := newKeys().byKey[r.key]
 		if r.key == "train.cache_features" || r.key == "train.loss" || r.key == "data.labels" || r.key == "augment.without" {
-			continue // they do not go with operations and weights: other tests try them
+			continue // they cannot be combined with operations and weights, and have their own tests
 		}
 		if r.key != "optimizer.kind" && reflect.DeepEqual(s.get(&want), s.get(&defaults)) {
-			t.Errorf("%s is not tried: it is the default", r.key)
+			t.Errorf("%s is not tested: it has its default", r.key)
 		}
 	}
 	text, err := Marshal(want)
@@ -98,7 +98,8 @@ func TestMarshalOfASingleRunHasNoSweep(t *testing.T) {
 	}
 }
 
-// TestValues: all settings in the documented order, then those of own conditions.
+// TestValues checks that Values returns all settings in the documented order, followed by
+// those of the experiment's own conditions.
 func TestValues(t *testing.T) {
 	e := Default()
 	e.Train.Epochs = 7
@@ -129,7 +130,7 @@ func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 	}
 }
 
-// Hash and Diff see every setting that decides the weights, and no other.
+// Hash and Diff must include every setting that changes the weights, and no other.
 func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	b.Train.CacheFeatures, b.Train.Loss, b.Augment.Without = true, LossMeanSquaredError, []string{"zoom"}
@@ -165,7 +166,7 @@ func TestHashAndDiff(t *testing.T) {
 	a.Schedule.DecayEpochs, b = nil, a.clone()
 	b.Schedule.DecayEpochs = []int{}
 	if got := Diff(a, b); len(got) != 0 || a.Hash() != b.Hash() {
-		t.Errorf("no list and an empty list differ by %v", got)
+		t.Errorf("nil and an empty list differ by %v", got)
 	}
 	b.Train.Epochs = 5
 	if got := Diff(a, b)[0].String(); got != "train.epochs: 100 became 5" {
@@ -173,8 +174,8 @@ func TestHashAndDiff(t *testing.T) {
 	}
 }
 
-// A run on the CPU hashes as it did before there was runtime.tf32, so that its
-// snapshots can be resumed; on a GPU the setting decides the weights.
+// A run on the CPU has the same hash as before runtime.tf32 existed, so that it can be
+// resumed; on a GPU, the setting changes the weights.
 func TestHashOfTF32(t *testing.T) {
 	old, err := Load(write(t, "runtime: {device: cpu, threads: 0, library: ''}"), nil)
 	if err != nil {
@@ -197,7 +198,7 @@ func TestHashOfTF32(t *testing.T) {
 	}
 }
 
-// A copy shares no memory with its origin.
+// A copy must not share memory with its original.
 func TestCellsAreApart(t *testing.T) {
 	e := Default()
 	cell, err := e.Cell("medium", 256, 2)
@@ -231,7 +232,7 @@ func TestCells(t *testing.T) {
 		if cell.Train.BatchSize != 128 || cell.Seed != 3 || cell.Model.Classes != 7 {
 			t.Errorf("%s: %+v", name, cell)
 		}
-		// A cell's own file is a run like any other.
+		// The configuration of a cell is that of a run.
 		text, err := Marshal(cell)
 		if err != nil {
 			t.Fatal(err)
@@ -287,7 +288,7 @@ func TestCellFaults(t *testing.T) {
 	}{
 		{"mediun", 128, `sweep.conditions: unknown condition "mediun" (did you mean "medium"?)`},
 		{"medium", 100, "condition medium at batch size 100: train.replicas: 8 does not divide train.batch_size 100"},
-		{"medium", 50_008, "condition medium at batch size 50008: train.batch_size: 50008 is more than the 50000 training images: an epoch would have no step"},
+		{"medium", 50_008, "condition medium at batch size 50008: train.batch_size: 50008 is more than the 50000 training images: an epoch would have no steps"},
 		{"typed", 128, `sweep.definitions.typed: a condition cannot set "train.epochs" to 3 (float64)`},
 		{"seeded", 128, `sweep.definitions.seeded: a condition cannot set "seed" to 1 (uint64)`},
 		{"worse", 128, "condition worse at batch size 128: train.epochs: -1 is outside 1..1000000"},
@@ -312,8 +313,8 @@ func TestValidateFindsEverything(t *testing.T) {
 	}
 }
 
-// TestOwnImages: an experiment on images of one's own may have other classes
-// than its data settings, and is read back as it was written.
+// TestOwnImages checks that an experiment on a program's own images may have other classes
+// than its data settings, and that it is read as it was written.
 func TestOwnImages(t *testing.T) {
 	e := Default()
 	e.Model.Classes = 3
@@ -375,8 +376,8 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestChoices wants the keys in their order, and words for those settings alone
-// that take no others.
+// TestChoices checks that the keys are in order, and that there are words only for settings
+// that accept nothing else.
 func TestChoices(t *testing.T) {
 	list := Keys()
 	if len(list) != len(rules()) || list[0] != "name" || list[len(list)-1] != "sweep.seeds" {
@@ -390,7 +391,8 @@ func TestChoices(t *testing.T) {
 	}
 }
 
-// TestCacheFeatures: features are kept of a given model, whose images nothing changes.
+// TestCacheFeatures checks that features are cached only for a given model whose images
+// never change.
 func TestCacheFeatures(t *testing.T) {
 	const given = "model: {kind: onnx, path: m.onnx, normalize: imagenet}\ntrain: {cache_features: true}\n"
 	for text, want := range map[string]string{
@@ -415,7 +417,7 @@ func TestCacheFeatures(t *testing.T) {
 			t.Fatal(err)
 		}
 		if again, err := Load(write(t, string(written)), nil); err != nil || !again.Train.CacheFeatures {
-			t.Errorf("it is not kept: %v\n%s", err, written)
+			t.Errorf("the setting is lost: %v\n%s", err, written)
 		}
 	}
 }

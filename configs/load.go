@@ -100,8 +100,8 @@ func (r *Resolved) followSource() {
 	}
 }
 
-// followRecipe has photographs streamed of which each epoch takes other parts: pixels of one
-// size that are kept in memory would not do.
+// followRecipe streams photographs of which each epoch uses other parts, since pixels of
+// one size in memory would not be enough.
 func (e *Experiment) followRecipe() {
 	if e.Data.Photographs() && e.Data.Read == ReadAuto && e.Augment.Crops() {
 		e.Data.Read = ReadStream
@@ -128,7 +128,7 @@ const byDefault = "default"
 // longestChain bounds how many files may extend each other.
 const longestChain = 16
 
-// readChain reads a file and those it extends, the deepest first.
+// readChain reads a file and those it extends, beginning with the one that extends no other.
 func (k *keys) readChain(path string) []*reader {
 	var chain []*reader
 	var seen []string
@@ -162,7 +162,7 @@ func checkBase(base string, seen []string) string {
 	case errors.As(err, &cause):
 		return "cannot be read: " + cause.Err.Error()
 	case slices.Contains(seen, identity(base)):
-		return "leads back to a file that is extended by it"
+		return "leads back to a file that already extends this one"
 	case len(seen) == longestChain:
 		return fmt.Sprintf("makes more than %d files that extend each other", longestChain)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// write makes a file in a new folder and gives its path.
+// write makes a file in a new folder and returns its path.
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.yaml")
@@ -28,12 +28,12 @@ func TestLoadWithoutAnythingIsDefault(t *testing.T) {
 	}
 }
 
-// TestLoadFor: what does not go together matters to who uses both, what is wrong
-// alone to all.
+// TestLoadFor checks that settings that contradict each other are errors only for programs
+// that use both, and that invalid values are errors for all.
 func TestLoadFor(t *testing.T) {
 	for _, c := range []struct {
 		set  string
-		data bool // whether it matters to who uses the data alone
+		data bool // whether it is an error for programs that use only the data
 	}{
 		{"data.train=100", false},
 		{"model.classes=7", false},

@@ -46,7 +46,7 @@ func marshal(e *Experiment, omit func(key string) bool, comment func(key string)
 	for _, v := range e.Values() {
 		list, operations := v.Value.([]Operation)
 		s := keys.byKey[v.Key] // nil for settings of a condition
-		if omit(v.Key) || operations && len(list) == 0 || s != nil && !s.heeded(e) && s.isDefault(e) {
+		if omit(v.Key) || operations && len(list) == 0 || s != nil && !s.appliesTo(e) && s.isDefault(e) {
 			continue
 		}
 		if err := put(root, v.Key, v.Value, comment(v.Key)); err != nil {

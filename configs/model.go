@@ -16,7 +16,7 @@ const (
 	KindMobileNet = "mobilenet"
 	// KindONNX is a classifier that is read from an ONNX file.
 	KindONNX = "onnx"
-	// KindOwn is a network that a program gives (trainloop.Options.Network). No file
+	// KindOwn is a network that a Go program supplies (trainloop.Options.Network). No file
 	// describes it.
 	KindOwn = "own"
 )
@@ -35,7 +35,7 @@ const ActivationAuto = "auto"
 // built lists the kinds of networks that are built from settings.
 func built() []string { return []string{KindCNN, KindResNet, KindMobileNet} }
 
-// stages is how many stages the network has.
+// stages returns the number of stages of the network.
 func (m *Model) stages() int {
 	switch {
 	case m.Kind == KindCNN:
@@ -58,7 +58,7 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 			add("model.path", "model.kind", "is empty: model.kind %s needs the path of a model", KindONNX)
 		}
 		if m.Normalize == "" {
-			add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s for what its metadata say", NormalizeAuto)
+			add("model.normalize", "model.kind", "is empty: say how the model takes images, or %s to use its metadata", NormalizeAuto)
 		}
 	case KindCNN:
 		side := min(e.Data.Sides())
@@ -80,7 +80,7 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 // name it.
 func (e *Experiment) refuseOwn(add func(key, other, format string, args ...any)) {
 	if e.Model.Kind == KindOwn {
-		add("model.kind", "model.kind", "%s is a network that a program gives (trainloop.Options.Network), which no file describes: set %s or %s",
+		add("model.kind", "model.kind", "%s is a network that a Go program supplies (trainloop.Options.Network), which no file can describe: set %s or %s",
 			KindOwn, strings.Join(built(), ", "), KindONNX)
 	}
 }
@@ -91,9 +91,9 @@ func depthProblem(form string, depth int) string {
 	named := strings.Contains(" 18 34 50 101 152 ", fmt.Sprintf(" %d ", depth))
 	switch {
 	case form == FormImageNet && !named:
-		return fmt.Sprintf("%d is none of %s, which model.form %s has", depth, large, form)
+		return fmt.Sprintf("%d is not one of %s, the depths of model.form %s", depth, large, form)
 	case form == FormCIFAR && (depth < 8 || (depth-2)%6 != 0):
-		return fmt.Sprintf("%d is not 6n+2, as 20, 32, 44, 56 and 110, which model.form %s has; set that to %s for %s", depth, form, FormImageNet, large)
+		return fmt.Sprintf("%d is not of the form 6n+2, such as 20, 32, 44, 56 or 110, as model.form %s requires; set that to %s for %s", depth, form, FormImageNet, large)
 	}
 	return ""
 }
@@ -101,7 +101,7 @@ func depthProblem(form string, depth int) string {
 // remarkModel finds settings that were changed but that the kind of network does not have.
 func (e *Experiment) remarkModel(add func(key, other, format string, args ...any)) {
 	for _, s := range newKeys().settings {
-		if !s.heeded(e) && !s.isDefault(e) {
+		if !s.appliesTo(e) && !s.isDefault(e) {
 			add(s.key, "model.kind", "%v does nothing, since model.kind %s has no such setting", s.get(e), e.Model.Kind)
 		}
 	}

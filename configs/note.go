@@ -165,8 +165,8 @@ func (e *Experiment) whereText(conditions []string, sizes []int) string {
 	return strings.Join(parts, " ") + ": "
 }
 
-// mostListed is how many values a message lists.
-const mostListed = 8
+// maxListed is how many values a message lists.
+const maxListed = 8
 
 // listed writes "60, 70 and 85".
 func listed[T any](values []T) string {
@@ -174,8 +174,8 @@ func listed[T any](values []T) string {
 	for _, v := range values {
 		words = append(words, fmt.Sprint(v))
 	}
-	if more := len(words) - mostListed; more > 1 {
-		words = append(words[:mostListed:mostListed], fmt.Sprintf("%d more", more))
+	if more := len(words) - maxListed; more > 1 {
+		words = append(words[:maxListed:maxListed], fmt.Sprintf("%d more", more))
 	}
 	last := len(words) - 1
 	if last < 1 {

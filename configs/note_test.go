@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// noted loads text and gives the notes of its run, or of its sweep, with FILE for the
-// file's path.
+// noted loads text and returns the notes about its run, or about its sweep, with FILE in
+// place of the file's path.
 func noted(t *testing.T, sweep bool, images int, text string, sets ...string) string {
 	t.Helper()
 	path := write(t, text)
@@ -31,7 +31,7 @@ func noted(t *testing.T, sweep bool, images int, text string, sets ...string) st
 	return strings.Join(lines, "\n")
 }
 
-// fits is data that every batch size below divides.
+// fits is a number of images that every batch size below divides.
 const fits = "data: {train: 1024}\n"
 
 func TestNotes(t *testing.T) {
@@ -97,7 +97,7 @@ FILE:1:15: train.batch_size: every epoch leaves out 44 of 300 training images, w
 	}
 }
 
-// TestSweepNotes: each is told once, with the runs that it is about.
+// TestSweepNotes checks that each note is returned once, with the runs that it is about.
 func TestSweepNotes(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string
@@ -142,7 +142,7 @@ FILE:4:21: at batch sizes 256 and 512: schedule.warmup_epochs: a warmup of 3 epo
 	}
 }
 
-// TestNotesWithoutPlaces are those of experiments that were made in Go.
+// TestNotesWithoutPlaces checks the notes about experiments that were made in Go.
 func TestNotesWithoutPlaces(t *testing.T) {
 	e := Default()
 	e.Schedule.WarmupEpochs = 2
@@ -152,23 +152,24 @@ func TestNotesWithoutPlaces(t *testing.T) {
 	}
 	for _, n := range notes {
 		if n.Origin != (Origin{}) || n.String() != n.Message {
-			t.Errorf("%+v has a place", n)
+			t.Errorf("%+v has an origin", n)
 		}
 	}
 }
 
-// TestCellFaultsHavePlaces: what a sweep makes of settings is refused where they are.
+// TestCellFaultsHavePlaces checks that problems with cells of a sweep have the origin of
+// the setting.
 func TestCellFaultsHavePlaces(t *testing.T) {
 	for text, want := range map[string]string{
-		// The condition's own warmup, and the decay that lies in it.
-		"sweep: {conditions: [none, warmup], batch_sizes: [256]}\nschedule: {decay_epochs: [4]}\n": "FILE:2:26: condition warmup at batch size 256: schedule.decay_epochs: 4 is not above schedule.warmup_epochs 5: no step would have the full rate (the condition warmup sets schedule.warmup_epochs: define it anew in sweep.definitions.warmup)",
-		// A definition's.
+		// The condition's own warmup, and the decay within it.
+		"sweep: {conditions: [none, warmup], batch_sizes: [256]}\nschedule: {decay_epochs: [4]}\n": "FILE:2:26: condition warmup at batch size 256: schedule.decay_epochs: 4 is not above schedule.warmup_epochs 5: no step would have the full rate (the condition warmup sets schedule.warmup_epochs: define it differently in sweep.definitions.warmup)",
+		// A setting of a definition.
 		"train: {epochs: 4}\nsweep:\n  conditions: [long]\n  batch_sizes: [256]\n  definitions:\n    long: {schedule: {warmup_epochs: 6}}\n": "FILE:6:38: condition long at batch size 256: schedule.warmup_epochs: 6 is more than train.epochs 4: the run would end within the warmup",
-		// The batch size is the sweep's.
+		// A batch size of the sweep.
 		"sweep:\n  conditions: [none]\n  batch_sizes: [64, 66]\n  definitions: {none: {train: {replicas: 4}}}\n": "FILE:4:42: condition none at batch size 66: train.replicas: 4 does not divide train.batch_size 66",
-		"data: {train: 256}\nsweep:\n  conditions: [none]\n  batch_sizes: [256, 512]\n":                          "FILE:4:16: condition none at batch size 512: train.batch_size: 512 is more than the 256 training images: an epoch would have no step",
-		// One-cycle warms up by itself.
-		"schedule: {kind: one-cycle}\nsweep: {conditions: [warmup], batch_sizes: [256], seeds: [1, 2]}\n": "FILE:2:21: condition warmup at batch size 256: schedule.warmup_epochs: 5 comes before a schedule that warms up by itself: set it to 0, and let schedule.start_fraction and schedule.peak_at say how one-cycle rises (the condition warmup sets schedule.warmup_epochs: define it anew in sweep.definitions.warmup)",
+		"data: {train: 256}\nsweep:\n  conditions: [none]\n  batch_sizes: [256, 512]\n":                          "FILE:4:16: condition none at batch size 512: train.batch_size: 512 is more than the 256 training images: an epoch would have no steps",
+		// One-cycle has its own warmup.
+		"schedule: {kind: one-cycle}\nsweep: {conditions: [warmup], batch_sizes: [256], seeds: [1, 2]}\n": "FILE:2:21: condition warmup at batch size 256: schedule.warmup_epochs: 5 comes before a schedule that warms up by itself: set it to 0, and let schedule.start_fraction and schedule.peak_at say how one-cycle rises (the condition warmup sets schedule.warmup_epochs: define it differently in sweep.definitions.warmup)",
 	} {
 		path := write(t, text)
 		r, err := LoadResolved(path, nil)
@@ -180,13 +181,13 @@ func TestCellFaultsHavePlaces(t *testing.T) {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 		if _, err := r.Experiment.Cells(); err == nil || !strings.HasSuffix(want, ": "+err.Error()) {
-			t.Errorf("without places: %v", err)
+			t.Errorf("without origins: %v", err)
 		}
 	}
 }
 
-// TestReadKeepsOldSchedules: a run that was trained by a schedule that is refused now
-// can be read, and not be trained.
+// TestReadKeepsOldSchedules checks that the configuration of a run with a schedule that is
+// no longer allowed can be read, but not trained again.
 func TestReadKeepsOldSchedules(t *testing.T) {
 	e := Default()
 	e.Train.Epochs, e.Schedule.WarmupEpochs, e.Schedule.DecayEpochs = 2, 1, []int{1}
@@ -203,6 +204,6 @@ func TestReadKeepsOldSchedules(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if err := e.ValidateFor("train", "schedule"); err == nil {
-		t.Error("it can be trained")
+		t.Error("Validate accepts it")
 	}
 }

@@ -13,31 +13,33 @@ func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...
 		set bool
 	}{{"optimizer.nesterov", o.Nesterov}, {"optimizer.momentum_correction", o.MomentumCorrection}} {
 		if only.set && o.IsAdam() {
-			add(only.key, "optimizer.kind", "it is for optimizer.kind %s and %s, and %s has no such velocity: set it to false", SGD, LARS, o.Kind)
+			add(only.key, "optimizer.kind", "it is only for optimizer.kind %s and %s, since %s has no velocity: set it to false", SGD, LARS, o.Kind)
 		}
 	}
 }
 
-// usualAdam is the rate of Adam's authors, and mostAdam one at which few networks learn.
+// usualAdamRate is the rate that Adam's authors recommend, and highAdamRate a rate at which few
+// networks learn.
 const (
-	usualAdam = 0.001
-	mostAdam  = 0.03
+	usualAdamRate = 0.001
+	highAdamRate  = 0.03
 )
 
 // remarkOptimizer finds optimizer settings that are unusual and may be a mistake.
 func (e *Experiment) remarkOptimizer(add func(key, other, format string, args ...any)) {
 	o := e.Optimizer
-	if o.IsAdam() && o.Kind != LAMB && o.LearningRate >= mostAdam {
-		add("optimizer.learning_rate", "optimizer.kind", "%s is a rate for %s: every step of %s moves each weight by about its rate, and %s is usual", number(o.LearningRate), SGD, o.Kind, number(usualAdam))
+	if o.IsAdam() && o.Kind != LAMB && o.LearningRate >= highAdamRate {
+		add("optimizer.learning_rate", "optimizer.kind", "%s is a usual rate for %s, but a step of %s moves each weight by about the rate, so that %s is usual", number(o.LearningRate), SGD, o.Kind, number(usualAdamRate))
 	}
 	if o.Kind == AdamW && o.WeightDecay == 0 {
-		add("optimizer.kind", "optimizer.weight_decay", "%s without optimizer.weight_decay is %s: 0.01 is usual", AdamW, Adam)
+		add("optimizer.kind", "optimizer.weight_decay", "without optimizer.weight_decay, %s is the same as %s: 0.01 is usual", AdamW, Adam)
 	}
 	steps := e.Train.Epochs * (e.TrainImages() / e.Train.BatchSize)
-	if share := math.Pow(o.EMADecay, float64(steps)); !o.EMAWarmup && steps > 0 && o.EMADecay > 0 && share > mostInitialAverage {
-		add("optimizer.ema_decay", "train.epochs", "after %d steps, %.3g %% of the average is still the weights that the run begins with: set it lower, or optimizer.ema_warmup to true", steps, 100*share)
+	if share := math.Pow(o.EMADecay, float64(steps)); !o.EMAWarmup && steps > 0 && o.EMADecay > 0 && share > maxInitialAverage {
+		add("optimizer.ema_decay", "train.epochs", "after %d steps, %.3g %% of the average are still the initial weights: set it lower, or optimizer.ema_warmup to true", steps, 100*share)
 	}
 }
 
-// mostInitialAverage is how much of an average of weights may be the first weights.
-const mostInitialAverage = 0.01
+// maxInitialAverage is the largest share of the initial weights in an average of weights
+// for which there is no note.
+const maxInitialAverage = 0.01

@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// The hashes that experiments had before there was more than one optimizer.
+// The hashes that experiments had when there was only one optimizer.
 const (
 	hashOfDefault   = "7a0d709c3ad70846fded89d298927bb20038c2468f84dad1de1f467ccbab6382"
 	hashOfCorrected = "2aad5c45641d457dd04f434bd12ce6ddba6d1769e374d730d00cf8b63f4513cb"
 )
 
-// TestHashOfOptimizers: settings of an optimizer decide the weights where they are
-// heeded, and experiments from before there were such settings keep their hashes.
+// TestHashOfOptimizers checks that settings of an optimizer change the hash only if they
+// have an effect, and that older experiments keep their hashes.
 func TestHashOfOptimizers(t *testing.T) {
 	load := func(sets ...string) *Experiment {
 		t.Helper()
@@ -23,20 +23,20 @@ func TestHashOfOptimizers(t *testing.T) {
 		return e
 	}
 	if got := Default().Hash(); got != hashOfDefault {
-		t.Errorf("the default hashes as %s", got)
+		t.Errorf("the default has the hash %s", got)
 	}
 	corrected := Default()
 	corrected.Optimizer.MomentumCorrection, corrected.Optimizer.WeightDecay = true, 5e-4
 	corrected.Data.Source, corrected.Data.Size = "folder", 48
 	if got := corrected.Hash(); got != hashOfCorrected {
-		t.Errorf("momentum correction hashes as %s", got)
+		t.Errorf("momentum correction has the hash %s", got)
 	}
 	if unheeded := load("optimizer.beta1=0.5", "optimizer.beta2=0.5", "optimizer.epsilon=0.1", "optimizer.trust_coefficient=1", "optimizer.ema_warmup=false"); unheeded.Hash() != hashOfDefault {
-		t.Error("what sgd does not heed changes its hash")
+		t.Error("a setting that sgd ignores changes its hash")
 	}
 	adam := load("optimizer.kind=adam")
 	if a := load("optimizer.kind=adam", "optimizer.momentum=0.5"); a.Hash() != adam.Hash() {
-		t.Error("what adam does not heed changes its hash")
+		t.Error("a setting that adam ignores changes its hash")
 	}
 	for _, set := range []string{"optimizer.kind=adamw", "optimizer.beta1=0.5", "optimizer.beta2=0.5", "optimizer.epsilon=0.1", "optimizer.clip_norm=1", "optimizer.weight_decay=1"} {
 		other := load("optimizer.kind=adam", set)
@@ -56,8 +56,8 @@ func TestOptimizerFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"optimizer: {kind: lion}\n":                                                                      `FILE:1:19: optimizer.kind: "lion" is not one of sgd, adam, adamw, lars, lamb`,
 		"optimizer: {nesterov: true, momentum: 0}\n":                                                     "FILE:1:23: optimizer.nesterov: it is a form of momentum, and optimizer.momentum is 0: set that to 0.9, or optimizer.nesterov to false",
-		"optimizer: {kind: adam, nesterov: true}\n":                                                      "FILE:1:35: optimizer.nesterov: it is for optimizer.kind sgd and lars, and adam has no such velocity: set it to false",
-		"optimizer: {kind: adamw, momentum_correction: true}\n":                                          "FILE:1:47: optimizer.momentum_correction: it is for optimizer.kind sgd and lars, and adamw has no such velocity: set it to false",
+		"optimizer: {kind: adam, nesterov: true}\n":                                                      "FILE:1:35: optimizer.nesterov: it is only for optimizer.kind sgd and lars, since adam has no velocity: set it to false",
+		"optimizer: {kind: adamw, momentum_correction: true}\n":                                          "FILE:1:47: optimizer.momentum_correction: it is only for optimizer.kind sgd and lars, since adamw has no velocity: set it to false",
 		"optimizer: {beta1: 1}\n":                                                                        "FILE:1:20: optimizer.beta1: 1 is outside 0..1, 1 excluded",
 		"optimizer: {epsilon: 0}\n":                                                                      "FILE:1:22: optimizer.epsilon: 0 is outside 0..1, 0 excluded",
 		"optimizer: {clip_norm: -1}\n":                                                                   "FILE:1:24: optimizer.clip_norm: -1 is outside 0..1000000",
@@ -78,12 +78,12 @@ func TestOptimizerFaults(t *testing.T) {
 
 func TestOptimizerNotes(t *testing.T) {
 	for text, want := range map[string]string{
-		"optimizer: {kind: adam}\n":                                           "FILE:2:19: optimizer.learning_rate: 0.1 is a rate for sgd: every step of adam moves each weight by about its rate, and 0.001 is usual",
+		"optimizer: {kind: adam}\n":                                           "FILE:2:19: optimizer.learning_rate: 0.1 is a usual rate for sgd, but a step of adam moves each weight by about the rate, so that 0.001 is usual",
 		"optimizer: {kind: adam, learning_rate: 0.003}\n":                     "",
-		"optimizer: {kind: adamw, learning_rate: 0.003}\n":                    "FILE:2:19: optimizer.kind: adamw without optimizer.weight_decay is adam: 0.01 is usual",
+		"optimizer: {kind: adamw, learning_rate: 0.003}\n":                    "FILE:2:19: optimizer.kind: without optimizer.weight_decay, adamw is the same as adam: 0.01 is usual",
 		"optimizer: {kind: adamw, learning_rate: 0.003, weight_decay: 0.1}\n": "",
 		"optimizer: {kind: lamb, learning_rate: 0.05}\n":                      "",
-		"optimizer: {ema_decay: 0.9999, ema_warmup: false}\n":                 "FILE:2:24: optimizer.ema_decay: after 800 steps, 92.3 % of the average is still the weights that the run begins with: set it lower, or optimizer.ema_warmup to true",
+		"optimizer: {ema_decay: 0.9999, ema_warmup: false}\n":                 "FILE:2:24: optimizer.ema_decay: after 800 steps, 92.3 % of the average are still the initial weights: set it lower, or optimizer.ema_warmup to true",
 		"optimizer: {ema_decay: 0.9999}\n":                                    "",
 		"optimizer: {ema_decay: 0.9, ema_warmup: false}\n":                    "",
 	} {

@@ -9,18 +9,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// mostFactor bounds what a rate is multiplied by.
-const mostFactor = 1000
+// maxFactor is the largest factor of a rate.
+const maxFactor = 1000
 
-// pair takes a NAME=NUMBER apart; the message tells what is wrong with it.
+// pair splits a text NAME=NUMBER. If it is invalid, message says why.
 func pair(text string) (name string, x float64, message string) {
 	i := strings.LastIndexByte(text, '=')
 	if i < 1 {
-		return "", 0, fmt.Sprintf("%q is not PATTERN=FACTOR, as layer4.*=0.1", shorten(text))
+		return "", 0, fmt.Sprintf("%q is not PATTERN=FACTOR, such as layer4.*=0.1", shorten(text))
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(text[i+1:]), 64)
-	if err != nil || !(x >= 0 && x <= mostFactor) || math.IsNaN(x) {
-		return "", 0, fmt.Sprintf("%q: %q is not a number in 0..%d", shorten(text), shorten(text[i+1:]), mostFactor)
+	if err != nil || !(x >= 0 && x <= maxFactor) || math.IsNaN(x) {
+		return "", 0, fmt.Sprintf("%q: %q is not a number in 0..%d", shorten(text), shorten(text[i+1:]), maxFactor)
 	}
 	return strings.TrimSpace(text[:i]), x, ""
 }
@@ -31,7 +31,7 @@ type Multiplier struct {
 	Factor  float64
 }
 
-// Multipliers are the optimizer's RateMultipliers, in their order.
+// Multipliers returns the optimizer's RateMultipliers, in order.
 func (o Optimizer) Multipliers() []Multiplier {
 	var list []Multiplier
 	for _, text := range o.RateMultipliers {
@@ -42,7 +42,7 @@ func (o Optimizer) Multipliers() []Multiplier {
 	return list
 }
 
-// asList returns a section of NAME: NUMBER as the list that it stands for.
+// asList returns a section of NAME: NUMBER as the equivalent list.
 func (s *setting) asList(n *yaml.Node) *yaml.Node {
 	if !s.pairs || n.Kind != yaml.MappingNode {
 		return n

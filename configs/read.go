@@ -19,9 +19,9 @@ const (
 	// longestFile is far above any experiment, and small enough to parse in
 	// well under a second.
 	longestFile = 256 << 10
-	// mostNodes bounds the number of settings that are read, since nested aliases can
+	// maxNodes bounds the number of settings that are read, since nested aliases can
 	// repeat a section very many times.
-	mostNodes = 100_000
+	maxNodes = 100_000
 )
 
 // given is one value that a source sets.
@@ -161,8 +161,8 @@ func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed fun
 	seen := map[string]int{}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		name, value := mapping.Content[i], mapping.Content[i+1]
-		if r.nodes++; r.nodes > mostNodes {
-			r.fail(name, "aliases repeat more than %d settings", mostNodes)
+		if r.nodes++; r.nodes > maxNodes {
+			r.fail(name, "aliases repeat more than %d settings", maxNodes)
 			return
 		}
 		key := name.Value

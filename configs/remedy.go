@@ -1,6 +1,6 @@
 package configs
 
-// Conditions are the names of the conditions that every experiment has: those of the
+// Conditions returns the names of the conditions that every experiment has: those of the
 // study, and remedies for large batches.
 func Conditions() []string {
 	return []string{
@@ -9,11 +9,11 @@ func Conditions() []string {
 	}
 }
 
-// remedy gives what a remedy for large batches changes beside the condition "medium", nil
-// if there is none of the name. Each is one change alone, with the numbers of its paper.
+// remedy returns what a remedy for large batches changes in the condition "medium"; nil for
+// other names. Each is a single change, with the values from its paper.
 func remedy(name string) Overlay {
 	switch name {
-	case "sqrt-scaling": // Hoffer et al. 2017, section 3: the spread of steps stays the same
+	case "sqrt-scaling": // Hoffer et al. 2017, section 3: keeps the variance of steps
 		return Overlay{"schedule.scaling": "sqrt"}
 	case "nesterov": // Sutskever et al. 2013
 		return Overlay{"optimizer.nesterov": true}

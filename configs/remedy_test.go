@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestRemedies: each remedy is the condition medium with what its paper changes, alone.
+// TestRemedies checks that each remedy is the condition medium with only the change from
+// its paper.
 func TestRemedies(t *testing.T) {
 	e := Default()
 	e.Schedule.WarmupEpochs = 3 // of the experiment, which no condition but warmup has
@@ -38,7 +39,7 @@ func TestRemedies(t *testing.T) {
 			t.Errorf("%s differs from medium in %v, want %v", name, Diff(medium, cell), Diff(medium, want))
 		}
 	}
-	// All names are those of a condition, and each trains other weights.
+	// All names must be conditions, with different weights.
 	hashes := map[string]string{}
 	for _, name := range Conditions() {
 		cell, err := e.Cell(name, 512, 1)
@@ -52,8 +53,8 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// TestRateMultipliers: they may be a list or a section, in files and in --set, and keep
-// their order.
+// TestRateMultipliers checks that multipliers may be a list or a section, in files and in
+// --set, and keep their order.
 func TestRateMultipliers(t *testing.T) {
 	want := []Multiplier{{"layer4.*", 0.1}, {"head", 10}}
 	for _, text := range []string{
@@ -73,9 +74,9 @@ func TestRateMultipliers(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"optimizer: {rate_multipliers: [head]}\n":      `FILE:1:32: optimizer.rate_multipliers: "head" is not PATTERN=FACTOR, as layer4.*=0.1`,
+		"optimizer: {rate_multipliers: [head]}\n":      `FILE:1:32: optimizer.rate_multipliers: "head" is not PATTERN=FACTOR, such as layer4.*=0.1`,
 		"optimizer: {rate_multipliers: {head: -1}}\n":  `FILE:1:32: optimizer.rate_multipliers: "head=-1": "-1" is not a number in 0..1000`,
-		"optimizer: {rate_multipliers: {head: [1]}}\n": `FILE:1:32: optimizer.rate_multipliers: "head" is not PATTERN=FACTOR, as layer4.*=0.1`,
+		"optimizer: {rate_multipliers: {head: [1]}}\n": `FILE:1:32: optimizer.rate_multipliers: "head" is not PATTERN=FACTOR, such as layer4.*=0.1`,
 		"optimizer: {rate_multipliers: 3}\n":           `FILE:1:31: optimizer.rate_multipliers: 3 is not a list: write [a, b]`,
 	} {
 		got := problems(t, text)

@@ -95,7 +95,7 @@ func rules() []rule {
 		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, aside: true},
 		{key: "model.head", doc: "Whether the classifier of kind onnx is replaced by a new one: replace, keep, or auto, which replaces it if the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of names such as layer4.*; -PATTERN deselects parameters.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
-		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto is what the metadata of kind onnx say, and 0..1 of other kinds.", kinds: append(built(), KindONNX), when: normalizes},
+		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto reads it from the metadata of kind onnx, and means 0..1 for other kinds.", kinds: append(built(), KindONNX), when: normalizes},
 		{key: "model.form", doc: "Size of images that resnet and mobilenet are made for: cifar for small ones of about 32 pixels, imagenet for large ones, whose size the first layers reduce.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
 		{key: "model.depth", doc: "Number of layers of resnet: 6n+2 in form cifar, such as 20, 32, 44, 56 or 110; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
 		{key: "model.width_factor", doc: "Factor of the number of channels of every layer of resnet and mobilenet.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
@@ -116,40 +116,40 @@ func rules() []rule {
 			names: []string{BatchNormAuto, BatchNormTrain, BatchNormFreeze}, kinds: []string{KindONNX},
 		},
 
-		{key: "data.source", doc: "Where the images come from: folder has photographs in folders, one a class, shards has them in tar files, as WebDataset does. mnist is MNIST, or with data.path any set in IDX files, as Fashion-MNIST, KMNIST and EMNIST are.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder", "shards"}},
-		{key: "data.path", doc: "The folder that holds the files; empty is the embedded default, which only synthetic has, and for mnist what is fetched into the user's cache at first use.", aside: true},
-		{key: "data.train", doc: "Training images at most; 0 takes all there are.", max: maxImages},
-		{key: "data.validation", doc: "Validation images at most; 0 takes all there are.", max: maxImages},
-		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which a folder's images, or mnist's, are resized after the largest part of these proportions is cut out of their middle; 0 means 32, and for mnist the size that the images have, 28.", max: 1024},
-		{key: "data.width", doc: "Width in pixels to which a folder's images, or mnist's, are resized; 0 means that of the height, data.size.", max: 1024, when: hasWidth},
-		{key: "data.channels", doc: "1 turns images grey, by luminance, and 3 turns grey ones into red, green and blue; 0 means as many as the source has: 1 of mnist, 3 of the others.", max: 3, when: hasChannels},
-		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation where validation images have no folder of their own; 0 means 0.2.", max: 1, below: true, aside: true},
-		{key: "data.labels", doc: "A CSV file in the folder that says which classes its images have, where they may have several: a column of files and one of their classes, separated by spaces, commas, | or ;, or a column for each class, of 0 and 1. A column split may say train, validation or test. Empty: one folder a class.", aside: true},
-		{key: "data.broken", doc: "What becomes of images that cannot be read: refuse ends with all their names, skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
-		{key: "data.image_memory", doc: "Megabytes that decoding one image of a folder may take: a JPEG takes 1.5 to 3 a megapixel, a progressive one five times as much, other formats up to 24; 0 means 1536.", max: maxCount, aside: true},
-		{key: "data.transform", doc: "How a folder's images are cut and resized where nothing is drawn at random: square resizes the largest middle part of the wanted proportions; torchvision resizes the shorter side to 8/7 of what is wanted, bilinear and antialiased, and cuts out the middle, as torchvision's presets do with 256 and 224 pixels; timm does the same with a bicubic filter.", names: []string{TransformSquare, "torchvision", "timm"}, when: transforms},
-		{key: "data.read", doc: "Where a folder's images are between two epochs: memory holds the pixels of all, stream reads each from its file when it is needed; auto streams what would take more than data.memory, and where augment crops images out of their originals.", names: []string{ReadAuto, ReadMemory, ReadStream}, aside: true},
-		{key: "data.memory", doc: "Megabytes that the pixels of a folder's images may take, with data.read auto, and that decoding may take at once; 0 means 512.", max: maxCount, aside: true},
-		{key: "data.decoder", doc: "What decodes JPEG images: libjpeg-turbo, which is three times as fast, or go, Go's own. auto is go for what earlier versions read, as decoders differ in pixels, and libjpeg-turbo where images are streamed by data.read or for augment, or transformed otherwise, and where it can be had.", names: []string{DecoderAuto, DecoderTurbo, DecoderGo}, aside: true},
+		{key: "data.source", doc: "Where the images come from: folder has photographs in one folder for each class; shards has them in tar files, like WebDataset; mnist is MNIST or, with data.path, any set in IDX files, such as Fashion-MNIST, KMNIST and EMNIST.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder", "shards"}},
+		{key: "data.path", doc: "The folder with the files. If it is empty, synthetic draws its images, and mnist is fetched into the user's cache at first use; the other sources need a path.", aside: true},
+		{key: "data.train", doc: "Largest number of training images; 0 means all.", max: maxImages},
+		{key: "data.validation", doc: "Largest number of validation images; 0 means all.", max: maxImages},
+		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which the images of folder, shards or mnist are resized, after the largest part with these proportions was cut out of their middle; 0 means 32, and for mnist the size that the images have, 28.", max: 1024},
+		{key: "data.width", doc: "Width in pixels to which the images of folder, shards or mnist are resized; 0 means the same as data.size.", max: 1024, when: hasWidth},
+		{key: "data.channels", doc: "Channels of the images: 1 converts them to grey, by luminance, and 3 converts grey ones to red, green and blue; 0 means as many as the source has: 1 for mnist, 3 for the others.", max: 3, when: hasChannels},
+		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation if there is no folder of validation images; 0 means 0.2.", max: 1, below: true, aside: true},
+		{key: "data.labels", doc: "A CSV file in the folder that says which classes each image has, if it may have several: a column of files and a column of their classes, separated by spaces, commas, | or ;, or a column of 0 and 1 for each class. A column split may say train, validation or test. Empty means that each class has its own folder.", aside: true},
+		{key: "data.broken", doc: "What to do with images that cannot be read: refuse is an error that names all of them; skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
+		{key: "data.image_memory", doc: "Largest memory in megabytes for decoding one image of a folder; 0 means 1536. A JPEG takes 1.5 to 3 per megapixel, a progressive one five times as much, other formats up to 24.", max: maxCount, aside: true},
+		{key: "data.transform", doc: "How a folder's images are cut and resized when augmentation does not crop them: square resizes the largest part in the middle that has the right proportions; torchvision resizes the shorter side to 8/7 of the wanted size, bilinear and antialiased, and cuts out the middle, as torchvision's presets do with 256 and 224 pixels; timm does the same with a bicubic filter.", names: []string{TransformSquare, "torchvision", "timm"}, when: transforms},
+		{key: "data.read", doc: "Where a folder's images are kept: memory keeps the pixels of all; stream reads each from its file when it is needed; auto streams them if they would take more than data.memory, or if augment crops images out of their originals.", names: []string{ReadAuto, ReadMemory, ReadStream}, aside: true},
+		{key: "data.memory", doc: "Largest memory in megabytes for the pixels of a folder's images, with data.read auto, and for decoding images at the same time; 0 means 512.", max: maxCount, aside: true},
+		{key: "data.decoder", doc: "The decoder of JPEG images: libjpeg-turbo, which is three times as fast, or go, which is Go's own. auto uses libjpeg-turbo, if it is available, for images that are streamed, because of data.read or augment, or transformed other than by square. Otherwise it uses go, as earlier versions did, because decoders differ in pixels.", names: []string{DecoderAuto, DecoderTurbo, DecoderGo}, aside: true},
 
 		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "photo", "custom"}},
-		{key: "augment.without", doc: "Operations that the recipe leaves out, if it has them: [flip] for digits and letters, which are others in a mirror.", names: []string{"rotation", "shift", "zoom", "flip", "channel_shift", "erase"}, longest: 6, distinct: true, when: leavesOut},
+		{key: "augment.without", doc: "Operations that are removed from the recipe, for example [flip] for digits and letters, which must not be mirrored.", names: []string{"rotation", "shift", "zoom", "flip", "channel_shift", "erase"}, longest: 6, distinct: true, when: leavesOut},
 		{key: "augment.geometry", doc: "Which Keras's affine geometry is followed.", names: []string{"keras-2018", "keras-3"}},
-		{key: "augment.operations", doc: "What the recipe custom applies: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
+		{key: "augment.operations", doc: "The operations of the recipe custom: a list of kinds with their ranges.", min: -math.MaxFloat64, max: math.MaxFloat64, longest: 64},
 
-		{key: "augment.mixup", doc: "Alpha of mixup (Zhang et al. 2018), 0.2 for instance: each image becomes a mean of itself and of another of its batch, by shares drawn from Beta(alpha, alpha), and so does its loss; 0 leaves images whole.", max: 100, when: mixesUp},
-		{key: "augment.cutmix", doc: "Alpha of CutMix (Yun et al. 2019), 1 for instance: a box of another image is pasted into each image. With mixup too, each image gets one or the other; 0 leaves images whole.", max: 100, when: cutMixes},
+		{key: "augment.mixup", doc: "Alpha of mixup (Zhang et al. 2018), for example 0.2: each image is averaged with another one of its batch, and so is its loss, with shares drawn from Beta(alpha, alpha); 0 means no mixup.", max: 100, when: mixesUp},
+		{key: "augment.cutmix", doc: "Alpha of CutMix (Yun et al. 2019), for example 1: a box of another image is pasted into each image; 0 means no CutMix. If mixup is set too, one of them is chosen for each image.", max: 100, when: cutMixes},
 
 		{key: "train.epochs", doc: "Passes over the training images.", min: 1, max: maxCount},
 		{key: "train.batch_size", doc: "Images in each step.", min: 1, max: maxCount},
 		{key: "train.replicas", doc: "Number of parts of a batch that BatchNorm normalises separately; it must divide batch_size.", min: 1, max: maxCount},
 		{key: "train.micro_batch", doc: "Images that go through the network at once; 0 means batch_size / replicas, and on cuda batch_size.", max: maxCount},
-		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy asks of each class by itself whether an image has it, so that images may have several; mean_squared_error is of the differences between the outputs and 1 for the classes that an image has, 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
+		{key: "train.loss", doc: "What training minimises: cross_entropy is for images of one class each; binary_cross_entropy decides for each class separately whether an image has it, so that images may have several; mean_squared_error is the mean squared difference between the outputs and the targets, which are 1 for the classes that an image has and 0 for the others.", names: []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}, when: otherLoss},
 		{key: "train.label_smoothing", doc: "Share of the target that is spread evenly over the classes.", max: 1, below: true},
 		{key: "train.balance", doc: "How training makes up for classes that have more images than others: weights weights the loss of each image inversely to the number of images of its class; sampling draws the same number of images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "One factor for each class, in the order of the classes, by which the losses of its training images are multiplied; the sum of the losses is divided by the number of images, not by the sum of the factors. Empty means that all factors are 1.", max: 1e6, longest: 100_000, when: weighs},
 		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx over the images only once, keeps the resulting features in memory, and trains the layers above on them. It needs augment.recipe none.", when: cachesFeatures},
-		{key: "train.checkpoint_steps", doc: "Steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.", max: maxImages, aside: true},
+		{key: "train.checkpoint_steps", doc: "Steps between checkpoints within an epoch; with 0 there is one only at the end of each epoch.", max: maxImages, aside: true},
 		{key: "train.keep_checkpoints", doc: "Number of latest checkpoints that are kept, in addition to the best one.", min: 1, max: 1000, aside: true},
 		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 means never.", max: maxCount, when: stopsEarly},
 		{key: "train.stop_min_delta", doc: "Only a change of stop_monitor by more than this counts as an improvement.", max: 1000, when: stopsEarly},
@@ -160,7 +160,7 @@ func rules() []rule {
 		{key: "optimizer.learning_rate", doc: "The learning rate for batches of reference_batch images. For adam and adamw 0.001 is usual, for lamb 0.002 to 0.02, and for lars rates of 1 and more at the usual trust_coefficient.", max: 1000, above: true},
 		{key: "optimizer.reference_batch", doc: "The batch size that learning_rate is meant for.", min: 1, max: maxCount},
 		{
-			key: "optimizer.rate_multipliers", doc: "What the learning rate is multiplied by for some parameters: PATTERN=FACTOR, or a section of PATTERN: FACTOR, where the pattern is of their names, as layer4.*, or head, the last layer; of several that match, the last counts. Weight decay is multiplied too.",
+			key: "optimizer.rate_multipliers", doc: "Factors of the learning rate for some parameters: PATTERN=FACTOR, or a section of PATTERN: FACTOR. A pattern matches names of parameters, for example layer4.*; head is the last layer. If several patterns match, the last one counts. Weight decay is multiplied too.",
 			longest: 1000, pairs: true, when: multipliesRates,
 		},
 		{key: "optimizer.momentum", doc: "The share of the velocity that sgd and lars keep each step.", max: 1, below: true, when: bySGD},
@@ -169,9 +169,9 @@ func rules() []rule {
 		{key: "optimizer.beta1", doc: "The share of the average gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
 		{key: "optimizer.beta2", doc: "The share of the average squared gradient that adam, adamw and lamb keep each step.", max: 1, below: true, when: byAdam},
 		{key: "optimizer.epsilon", doc: "Number that adam, adamw and lamb add to the root of the average squared gradient; for lamb 0.000001 is usual.", max: 1, above: true, when: byAdam},
-		{key: "optimizer.trust_coefficient", doc: "The share of the norm of a layer's weights that a step of lars has at learning rate 1. Biases and BatchNorm have steps of sgd, unless decay_all.", max: 1000, above: true, when: byLARS},
+		{key: "optimizer.trust_coefficient", doc: "The norm of a layer's step in lars at learning rate 1, as a share of the norm of its weights. Biases and BatchNorm have the steps of sgd, unless decay_all is set.", max: 1000, above: true, when: byLARS},
 		{key: "optimizer.clip_norm", doc: "The largest norm that all gradients of a step may have together; larger gradients are scaled down to it. 0 means no limit.", max: 1e6, when: clips},
-		{key: "optimizer.weight_decay", doc: "Weight decay: the coupled L2 coefficient of sgd, lars and adam, the decoupled one of adamw and lamb. It does not apply to biases and BatchNorm unless decay_all.", max: 1000},
+		{key: "optimizer.weight_decay", doc: "Weight decay: the coupled L2 coefficient of sgd, lars and adam, the decoupled one of adamw and lamb. It does not apply to biases and BatchNorm unless decay_all is set.", max: 1000},
 		{key: "optimizer.decay_all", doc: "Applies weight_decay, and the scaling of lars and lamb, to biases and BatchNorm too."},
 		{key: "optimizer.ema_decay", doc: "Share of an exponential moving average of the weights that a step keeps, for example 0.999. Evaluation, the best checkpoint and the exported model then use the average. 0 means no average.", max: 1, below: true, when: averages},
 		{key: "optimizer.ema_warmup", doc: "Keeps only (1 + t)/(10 + t) of the average after t steps while that is less than ema_decay, so that the initial weights soon stop counting.", when: averages},
@@ -185,9 +185,9 @@ func rules() []rule {
 		{key: "schedule.peak_at", doc: "Share of the run after which one-cycle is at its peak.", max: 1, above: true, below: true},
 		{key: "schedule.monitor", doc: "The quantity that has to improve; otherwise plateau lowers the rate.", names: []string{ValLoss, ValAccuracy}, when: onPlateau},
 		{key: "schedule.patience", doc: "Epochs in a row without an improvement after which plateau lowers the rate.", min: 1, max: maxCount, when: onPlateau},
-		{key: "schedule.cooldown", doc: "Epochs after plateau has lowered the rate that do not count; the last of them does.", max: maxCount, when: onPlateau},
+		{key: "schedule.cooldown", doc: "Epochs after plateau has lowered the rate in which patience is not counted, except for the last one.", max: maxCount, when: onPlateau},
 		{key: "schedule.min_delta", doc: "Only a change of monitor by more than this counts as an improvement.", max: 1000, when: onPlateau},
-		{key: "schedule.min_rate", doc: "The rate that plateau does not go below.", max: 1000, when: onPlateau},
+		{key: "schedule.min_rate", doc: "The lowest rate of plateau.", max: 1000, when: onPlateau},
 		{key: "schedule.warmup_epochs", doc: "Epochs over which the rate rises from the unscaled to the scaled one, before the first of decay_epochs; 0 means no warmup.", max: maxCount},
 		{key: "schedule.warmup_by", doc: "Whether the rate rises at every step or every epoch of the warmup.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate grows with batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
@@ -210,11 +210,11 @@ func rules() []rule {
 
 // decides reports whether the trained weights of e depend on the setting.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && r.heeded(e) && (r.when == nil || r.when(e))
+	return !r.aside && r.appliesTo(e) && (r.when == nil || r.when(e))
 }
 
-// heeded reports whether the kind of network that e trains has the setting.
-func (r *rule) heeded(e *Experiment) bool {
+// appliesTo reports whether the kind of network that e trains has the setting.
+func (r *rule) appliesTo(e *Experiment) bool {
 	return r.kinds == nil || slices.Contains(r.kinds, e.Model.Kind)
 }
 
@@ -293,7 +293,7 @@ func (r *rule) checkText(s string) string {
 			return fmt.Sprintf("%q has a control character at byte %d", s, i)
 		}
 		if r.folder && s != "" && (!filepath.IsLocal(s) || printable.Line(s) != s) {
-			return fmt.Sprintf("%q leads elsewhere, or does not show what it is: write a name, of letters and digits", shorten(s))
+			return fmt.Sprintf("%q leads out of its folder or has invisible characters: write a name with letters and digits", shorten(s))
 		}
 		if r.pairs {
 			_, _, message := pair(s)

@@ -105,7 +105,7 @@ func (s *setting) describe(typ reflect.Type) map[string]any {
 		list["uniqueItems"] = true
 	}
 	if s.pairs {
-		factor := map[string]any{"type": "number", "minimum": 0, "maximum": mostFactor}
+		factor := map[string]any{"type": "number", "minimum": 0, "maximum": maxFactor}
 		return map[string]any{"anyOf": []any{list, map[string]any{"type": "object", "additionalProperties": factor}}}
 	}
 	return list

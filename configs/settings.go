@@ -35,14 +35,14 @@ A file sets what differs from the defaults, or from the file that it names under
     extends: study.yaml        # relative to this file
     train: {epochs: 20, batch_size: 256}
 
-The environment (` + "`ONNXLAB_TRAIN_EPOCHS=20`" + `) goes over the file, and ` + "`--set train.epochs=20`" + ` over both.
+The environment (` + "`ONNXLAB_TRAIN_EPOCHS=20`" + `) overrides the file, and ` + "`--set train.epochs=20`" + ` overrides both.
 ` + "`pipeline config show --config FILE`" + ` prints the result, and where each value was given.
 
 ` + "`sweep.definitions`" + ` is not in the tables: below it, each name is a further condition of the sweep, with the settings
 that it changes in the sections model, augment, train, optimizer and schedule (but not ` + "`train.batch_size`" + `).
 `
 
-// sectionOf is the outermost section of a setting, "" if it is in none.
+// sectionOf returns the outermost section of a setting; "" if it is in none.
 func sectionOf(key string) string {
 	section, _, nested := strings.Cut(key, ".")
 	if !nested {
@@ -66,7 +66,7 @@ func (s *setting) defaultText(defaults *Experiment) string {
 	value := reflect.ValueOf(s.get(defaults))
 	switch {
 	case s.key == "model.classes":
-		return "`0`" // loading leaves it to the data, Default does not
+		return "`0`" // loading takes it from the data, but Default does not
 	case value.Kind() == reflect.String && value.Len() == 0:
 		return "empty"
 	case value.Kind() != reflect.Slice:
@@ -86,7 +86,7 @@ func (s *setting) accepted() string {
 	}
 	text := "a list of " + s.acceptedOf(s.typ.Elem())
 	if s.pairs {
-		return fmt.Sprintf("a list of `PATTERN=FACTOR`, or a section of `PATTERN: FACTOR`; factors 0..%d", mostFactor)
+		return fmt.Sprintf("a list of `PATTERN=FACTOR`, or a section of `PATTERN: FACTOR`; factors 0..%d", maxFactor)
 	}
 	switch {
 	case s.ascending:

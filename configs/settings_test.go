@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The page in the documentation is the one that the table gives.
+// The page in the documentation must be up to date.
 func TestSettingsPageIsFresh(t *testing.T) {
 	kept, err := os.ReadFile("../docs/settings.md")
 	if err != nil {
@@ -26,7 +26,7 @@ func TestSettingsPageIsFresh(t *testing.T) {
 	t.Error("write it again: go run ./pipeline config schema --markdown > docs/settings.md")
 }
 
-// Rows say what Load accepts, and every setting has one.
+// Rows must say what Load accepts, and every setting must have one.
 func TestSettingsPage(t *testing.T) {
 	page := SettingsPage()
 	for _, key := range Keys() {

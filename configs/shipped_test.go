@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every file beside this package loads, and is what its name says. Those with
-// no runs are for one run: they give no sweep.
+// Every file in this folder must load and be what its name says. Files without runs are for
+// single runs, and have no sweep.
 func TestShippedExperiments(t *testing.T) {
 	for name, c := range map[string]struct {
 		recipe                 string
@@ -53,8 +53,8 @@ func TestShippedExperiments(t *testing.T) {
 	}
 }
 
-// study.yaml and its base write out the study's settings, which are also the
-// default but for the data and the replicas.
+// study.yaml and its base spell out the study's settings, which are also the defaults,
+// except for the data and the replicas.
 func TestStudyIsTheDefault(t *testing.T) {
 	e, err := Load("study.yaml", nil)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Files at the size limit that parsers are slow on are still read soon.
+// Files at the size limit that are slow to parse must still be read soon.
 func TestHostileFilesEndSoon(t *testing.T) {
 	for name, part := range map[string]string{
 		"open lists":    "[",

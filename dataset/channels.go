@@ -1,8 +1,7 @@
 package dataset
 
-// InGrey is the set with every pixel's luminance in place of its colour, by the weights of
-// ITU-R BT.601 as Pillow's mode "L" rounds them. A set that is grey already is returned as
-// it is.
+// InGrey returns the set with each pixel replaced by its luminance, with the weights of
+// ITU-R BT.601 and rounded as by Pillow's mode "L". It returns a grey set unchanged.
 func (s *Set) InGrey() *Set {
 	if s.Grey {
 		return s
@@ -10,8 +9,8 @@ func (s *Set) InGrey() *Set {
 	return s.converted(true, func(to, from []uint8) { GreyOf(to, from) })
 }
 
-// InColour is the set with three equal channels in place of one. A set that is in colour
-// already is returned as it is.
+// InColour returns the set with three equal channels instead of one. It returns a set in
+// colour unchanged.
 func (s *Set) InColour() *Set {
 	if !s.Grey {
 		return s
@@ -23,8 +22,8 @@ func (s *Set) InColour() *Set {
 	})
 }
 
-// WithChannels is InGrey for 1 channel and InColour for 3; other numbers leave the set as
-// it is.
+// WithChannels is InGrey for 1 channel and InColour for 3. For other numbers it returns the
+// set unchanged.
 func (s *Set) WithChannels(channels int) *Set {
 	switch channels {
 	case grey:
@@ -35,7 +34,7 @@ func (s *Set) WithChannels(channels int) *Set {
 	return s
 }
 
-// converted is the set with all pixels converted.
+// converted returns the set with all pixels converted.
 func (s *Set) converted(toGrey bool, convert func(to, from []uint8)) *Set {
 	other := *s
 	other.Grey = toGrey
@@ -48,10 +47,10 @@ func (s *Set) converted(toGrey bool, convert func(to, from []uint8)) *Set {
 	return &other
 }
 
-// GreyOf fills grey with the luminance of pixels of red, green and blue, three bytes for each
-// byte of grey.
+// GreyOf fills grey with the luminance of pixels, which has three bytes, red, green and
+// blue, for each byte of grey.
 func GreyOf(grey, pixels []uint8) {
-	// ImagingConvertRGB2L of Pillow's Convert.c, whose weights add up to 2^16.
+	// As ImagingConvertRGB2L in Pillow's Convert.c; the weights add up to 2^16.
 	const red, green, blue, half = 19595, 38470, 7471, 1 << 15
 	for i := range grey {
 		p := pixels[colour*i : colour*i+colour : colour*i+colour]

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestInGrey has Pillow's values: Image.new("RGB", (1, 1), pixel).convert("L").getpixel((0, 0)).
+// TestInGrey compares with Pillow: Image.new("RGB", (1, 1),
+// pixel).convert("L").getpixel((0, 0)).
 func TestInGrey(t *testing.T) {
 	colours := []uint8{
 		255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 1, 2, 3, 200, 100, 50, 10, 250, 130, 127, 128, 129,
@@ -17,7 +18,7 @@ func TestInGrey(t *testing.T) {
 		t.Errorf("grey is %+v, %v", grey, grey.Validate())
 	}
 	if s.Grey || s.Channels() != 3 || s.InColour() != s || grey.InGrey() != grey {
-		t.Error("a set was changed, or copied in vain")
+		t.Error("a set was changed, or copied needlessly")
 	}
 	back := grey.WithChannels(3)
 	if back.Grey || back.Validate() != nil || !slices.Equal(back.Image(0)[:6], []uint8{76, 76, 76, 150, 150, 150}) {
@@ -28,7 +29,8 @@ func TestInGrey(t *testing.T) {
 	}
 }
 
-// TestGreyHash: a grey set has another hash than one in colour of the same bytes.
+// TestGreyHash checks that a grey set has another hash than a set in colour with the same
+// bytes.
 func TestGreyHash(t *testing.T) {
 	a := &Set{Classes: []string{"a", "b"}, Height: 3, Width: 3, Pixels: make([]uint8, 27), Labels: []int32{0}}
 	b := &Set{Classes: []string{"a", "b"}, Height: 3, Width: 9, Grey: true, Pixels: make([]uint8, 27), Labels: []int32{0}}

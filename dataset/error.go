@@ -9,22 +9,22 @@ import (
 // NoRecord is the Record of an [Error] that concerns a whole file or folder.
 const NoRecord = -1
 
-// Error says what is wrong with data that was to be read, or that it is not
-// there. Every fault of the data that this package finds is one.
+// Error says what is wrong with data, or that it is missing. Every fault of the data that
+// this package finds is an Error.
 type Error struct {
-	// Path is the file or folder, empty for a set that is in no file.
+	// Path is the file or folder; empty for a set that is not in files.
 	Path string
 	// Record is the number of the image in the file, counted from 0, or
 	// NoRecord.
 	Record int
-	// Err is what is wrong.
+	// Err says what is wrong.
 	Err error
-	// Fix is what to do about it: the command or the setting; empty when only
-	// the owner of the data can know.
+	// Fix says what to do about it, with a command or a setting. It is empty if only the
+	// owner of the data can know.
 	Fix string
 }
 
-// Error reads like: read "train.bin": record 7: label 10 is outside 0..9.
+// Error returns a message such as: read "train.bin": record 7: label 10 is outside 0..9.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Path != "" {
@@ -40,16 +40,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap is the cause.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// FileError is an [Error] about all of the file or folder at path. It leaves out
-// the path that the os package puts into its errors.
+// FileError returns an [Error] about the whole file or folder at path. It removes the path
+// from errors of the os package.
 func FileError(path string, err error) *Error {
 	return &Error{Path: path, Record: NoRecord, Err: Cause(err)}
 }
 
-// Cause is an error without the path that the os package puts into it.
+// Cause returns an error of the os package without its path.
 func Cause(err error) error {
 	if pathErr, ok := err.(*fs.PathError); ok {
 		return pathErr.Err

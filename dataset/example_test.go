@@ -12,7 +12,8 @@ import (
 	"onnxlab/dataset/synthetic"
 )
 
-// The synthetic set is drawn, written in the form of CIFAR-10 and read back.
+// This example draws the synthetic set, writes it in the form of CIFAR-10 and reads it
+// back.
 func Example() {
 	ctx := context.Background()
 	train, validation, err := synthetic.Draw(ctx, synthetic.Seed, 50, 10)
@@ -38,7 +39,7 @@ func Example() {
 	}
 	fmt.Println("the same images:", again.Train.Hash() == train.Hash())
 
-	// Three black images of 2x2 pixels, of a program's own.
+	// Three black images of 2x2 pixels that the program made.
 	own, err := dataset.New(make([]uint8, 3*2*2*3), []int{1, 0, 1}, []string{"day", "night"})
 	if err != nil {
 		log.Fatal(err)

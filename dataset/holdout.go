@@ -6,16 +6,16 @@ import (
 	"math"
 )
 
-// NameHash is a number by which images are ordered and held out, the same on every
-// machine.
+// NameHash returns a number by which images are ordered and held out. It is the same on
+// every machine.
 func NameHash(name string) uint64 {
 	sum := sha256.Sum256([]byte(name))
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// HoldOut holds a share of each class out of the images, one at least of a class that has
-// two: the first ones. If they are in the order of their NameHash, most images stay in
-// their split when others come or go. Both parts keep the images' order.
+// HoldOut holds out a share of the images of each class: the first ones, at least one if
+// the class has two. If images are in the order of their NameHash, most stay in their split
+// when others are added or removed. Both parts keep the order.
 func HoldOut[T any](images []T, class func(T) int, classes int, share float64) (train, validation []T) {
 	size, held := make([]int, classes), make([]int, classes)
 	for _, f := range images {

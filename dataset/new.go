@@ -10,14 +10,14 @@ type Integer interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32
 }
 
-// New returns a set of square images that are in memory already: one after the other,
-// each row by row, each pixel as red, green, blue, so that the pixels have the shape
-// [len(labels), side, side, 3] and values 0..255. The side follows from how many there
-// are. A label is an index into the names of the classes. [Set.InGrey] makes grey images of
-// them; a set that is grey from the start is a [Set] with Grey.
+// New returns a set of square images that are already in memory: one after the other, each
+// row by row, each pixel as red, green, blue, so that the pixels have the shape
+// [len(labels), side, side, 3] and values 0..255. The side follows from the number of
+// pixels. A label is an index into the names of the classes. [Set.InGrey] turns the images
+// into grey ones; to make a set from grey pixels, fill in a [Set] with Grey.
 //
-// The set keeps the pixels, which must not change from now on, and copies the labels.
-// What does not go together is an [*Error].
+// The set keeps the pixels, which must not change from now on, and copies the labels. If
+// they do not fit together, the error is an [*Error].
 func New[L Integer](pixels []uint8, labels []L, classes []string) (*Set, error) {
 	each := colour * max(len(labels), 1)
 	side := int(math.Round(math.Sqrt(float64(len(pixels) / each))))
@@ -31,7 +31,7 @@ func New[L Integer](pixels []uint8, labels []L, classes []string) (*Set, error) 
 func NewSized[L Integer](height, width int, pixels []uint8, labels []L, classes []string) (*Set, error) {
 	s := &Set{Name: "memory", Classes: classes, Height: height, Width: width, Pixels: pixels, Labels: make([]int32, len(labels))}
 	for i, label := range labels {
-		// What an int32 cannot hold is no class either.
+		// A label that an int32 cannot hold is out of range too.
 		if s.Labels[i] = int32(label); int64(s.Labels[i]) != int64(label) {
 			return nil, &Error{Record: i, Err: fmt.Errorf("label %d is outside 0..%d", label, len(classes)-1)}
 		}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestNew makes sets of labels of several types, whose images are where they should be.
+// TestNew makes sets with several types of labels, and checks that the images are in the
+// right places.
 func TestNew(t *testing.T) {
 	pixels := make([]uint8, 2*3*3*3)
 	for i := range pixels {

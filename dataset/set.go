@@ -15,41 +15,41 @@ const (
 	colour = 3
 )
 
-// maxSide is the longest side of an image, that of JPEG.
+// maxSide is the longest side of an image, which is that of JPEG.
 const maxSide = 1<<16 - 1
 
-// Set is a labelled set of images of one size, in colour or grey, held in memory or, if
-// Streams, read when they are asked for. Nothing
-// in this package changes a Set after it is returned; share it freely, and do
-// not write to its slices. The images of one that [Load] draws are drawn when
-// they are first asked for, which no one but the clock can tell. Whether one of
-// your own is whole, Validate tells.
+// Set is a labelled set of images of one size, in colour or grey. They are in memory or, if
+// the set Streams, are read when they are needed. This package never changes a Set after it
+// was returned. Sets may be shared, but do not write to their slices. The images of the
+// synthetic set are drawn when they are first needed, which makes no difference except in
+// time. Validate checks a Set that a program made itself.
 type Set struct {
-	// Name says where the images come from, such as "cifar10".
+	// Name says where the images come from, for example "cifar10".
 	Name string
-	// Classes are the names of the classes; a label is an index into it.
+	// Classes has the names of the classes; a label is an index into it.
 	Classes []string
 	// Height and Width are the size of every image in pixels.
 	Height, Width int
 	// Grey images have one channel, others three: red, green and blue.
 	Grey bool
-	// Pixels are the images one after the other, each row by row, each pixel
-	// channel by channel: shape [Len, Height, Width, Channels], values 0..255. It is
-	// nil in a set that Load draws, which Image and Images read, and in one that Streams.
+	// Pixels has the images one after the other, each row by row, each pixel channel by
+	// channel: shape [Len, Height, Width, Channels], values 0..255. It is nil if images are
+	// drawn when needed, in which case Image and Images return them, and if the set
+	// Streams.
 	Pixels []uint8
-	// Labels are the classes of the images: shape [Len], values
-	// 0..len(Classes)-1.
+	// Labels has the classes of the images: shape [Len], values 0..len(Classes)-1.
 	Labels []int32
-	// Targets is nil, or tells of each image which classes it has where it may have
-	// several: shape [Len, len(Classes)], values 1 and 0. Its label then is the first of
-	// them, and 0 if it has none.
+	// Targets, if images may have several classes, has 1 for each class that an image has
+	// and 0 for the others: shape [Len, len(Classes)]. The label of such an image is its
+	// first class, or 0 if it has none. Otherwise Targets is nil.
 	Targets []uint8
-	// Files are the files that the images come from, one an image, by their paths
-	// below the set's folder with forward slashes. It is nil if they come from none.
+	// Files has the file of each image, as a path below the set's folder with forward
+	// slashes. It is nil if the images do not come from files.
 	Files []string
-	// Decoder names what decodes JPEG images, with its version; empty if there are none.
+	// Decoder is the name and version of the decoder of JPEG images; empty if there are
+	// none.
 	Decoder string
-	// Skipped are files that hold images of the set but could not be read.
+	// Skipped has the files of the set that could not be read.
 	Skipped []SkippedFile
 
 	drawing Drawing // nil if there are Pixels
@@ -63,28 +63,29 @@ type SkippedFile struct {
 	Reason string `json:"reason"`
 }
 
-// Drawing makes the images of a set when they are first asked for. Several
-// goroutines use it at once.
+// Drawing draws the images of a set when they are first needed. It must be safe for
+// concurrent use.
 type Drawing interface {
 	// Image returns image i, shape [Height, Width, Channels].
 	Image(i int) []uint8
-	// Draw makes the images from..to-1, until ctx is done.
+	// Draw draws the images from..to-1, until ctx is done.
 	Draw(ctx context.Context, from, to int) error
-	// Pixels are those of all images; of an image that is not drawn they are 0.
+	// Pixels returns the pixels of all images; those of images that are not drawn are 0.
 	Pixels() []uint8
-	// KnownHash is the Hash of the first n images if it is known without drawing
-	// them, else "".
+	// KnownHash returns the Hash of the first n images if it is known without drawing them,
+	// else "".
 	KnownHash(n int) string
 }
 
-// NewDrawn returns the set without its pixels, which the drawing makes.
+// NewDrawn returns the set without pixels, which the drawing supplies.
 func NewDrawn(s Set, d Drawing) *Set {
 	s.Pixels, s.drawing = nil, d
 	return &s
 }
 
-// Validate tells whether a set that was made in Go is one: as many pixels as its
-// labels and its size say, as many files if it names any, and each label that of a class.
+// Validate checks a set that a program made: its number of pixels must fit its labels and
+// its size, its files, if there are any, must be as many as its images, and each label must
+// be that of a class.
 func (s *Set) Validate() error {
 	wrong := func(record int, format string, args ...any) error {
 		return &Error{Record: record, Err: fmt.Errorf(format, args...)}
@@ -112,7 +113,7 @@ func (s *Set) Validate() error {
 	return nil
 }
 
-// validateTargets tells whether the targets are those of the images.
+// validateTargets checks that the targets fit the images.
 func (s *Set) validateTargets() error {
 	if s.Targets == nil {
 		return nil
@@ -129,23 +130,23 @@ func (s *Set) validateTargets() error {
 	return nil
 }
 
-// MultiLabel tells whether images may have several classes.
+// MultiLabel reports whether images may have several classes.
 func (s *Set) MultiLabel() bool { return s.Targets != nil }
 
-// Target tells of each class, 1 or 0, whether image i has it, in a set of Targets. It
-// shares the set's memory.
+// Target returns, for each class, 1 if image i has it and 0 if not, in a set with Targets.
+// It shares the set's memory.
 func (s *Set) Target(i int) []uint8 {
 	n := len(s.Classes)
 	return s.Targets[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Len is the number of images.
+// Len returns the number of images.
 func (s *Set) Len() int { return len(s.Labels) }
 
-// Size is the height and the width of every image in pixels.
+// Size returns the height and the width of every image in pixels.
 func (s *Set) Size() (height, width int) { return s.Height, s.Width }
 
-// Channels is 1 of grey images and 3 of others.
+// Channels returns 1 for grey images and 3 for others.
 func (s *Set) Channels() int {
 	if s.Grey {
 		return grey
@@ -153,7 +154,7 @@ func (s *Set) Channels() int {
 	return colour
 }
 
-// Image is the i-th image, shape [Height, Width, Channels]. It shares the set's
+// Image returns the i-th image, shape [Height, Width, Channels]. It shares the set's
 // memory. It is nil if the set Streams.
 func (s *Set) Image(i int) []uint8 {
 	if s.stream != nil {
@@ -166,8 +167,8 @@ func (s *Set) Image(i int) []uint8 {
 	return s.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Images are the images from..to-1, shape [to-from, Height, Width, Channels]. They
-// share the set's memory, and are nil if it Streams.
+// Images returns the images from..to-1, shape [to-from, Height, Width, Channels]. They
+// share the set's memory. It returns nil if the set Streams.
 func (s *Set) Images(from, to int) []uint8 {
 	if s.stream != nil {
 		return nil
@@ -181,9 +182,9 @@ func (s *Set) Images(from, to int) []uint8 {
 	return pixels[from*n : to*n : to*n]
 }
 
-// Draw draws the images that [Load] has not drawn yet, on all cores: seconds for
-// the whole synthetic set. Without it they are drawn when they are asked for,
-// which nothing interrupts.
+// Draw draws the images that are not drawn yet, on all cores, which takes seconds for the
+// whole synthetic set. Without Draw, they are drawn when they are needed, which cannot be
+// interrupted.
 func (s *Set) Draw(ctx context.Context) error {
 	if s.drawing == nil {
 		return nil
@@ -191,11 +192,11 @@ func (s *Set) Draw(ctx context.Context) error {
 	return s.drawing.Draw(ctx, 0, s.Len())
 }
 
-// Label is the class of the i-th image.
+// Label returns the class of the i-th image.
 func (s *Set) Label(i int) int32 { return s.Labels[i] }
 
-// Head is the set of the first n images, or of all when there are fewer. It
-// shares the memory of s.
+// Head returns the set of the first n images, or of all if there are fewer. It shares the
+// memory of s.
 func (s *Set) Head(n int) *Set {
 	n = max(0, min(n, s.Len()))
 	head := *s
@@ -212,18 +213,18 @@ func (s *Set) Head(n int) *Set {
 	return &head
 }
 
-// Hash identifies what a training run sees: the SHA-256, in hexadecimal, of
-// the sizes, the class names, the labels and the pixels. The name of the set
-// is not part of it, so a set has the same hash after it is written to files
-// and read back. Of a set that Streams the names and sizes of the files and the
-// way in which they are decoded take the place of the pixels. That of the whole synthetic set is known before it is drawn;
-// [Set.Check] tells whether it was right.
+// Hash identifies what a training run sees: it is the SHA-256, in hexadecimal, of the
+// sizes, the class names, the labels and the pixels. The name of the set is not part of it,
+// so a set keeps its hash when it is written to files and read back. If the set Streams,
+// the names and sizes of the files and the way in which they are decoded take the place of
+// the pixels. The hash of the whole synthetic set is known before it is drawn; [Set.Check]
+// verifies it.
 func (s *Set) Hash() string {
 	hash, _ := s.HashContext(context.Background()) // is not interrupted
 	return hash
 }
 
-// HashContext is Hash, which ends with ctx if the set is to be drawn for it.
+// HashContext is Hash, but stops drawing the set when ctx is done.
 func (s *Set) HashContext(ctx context.Context) (string, error) {
 	if s.stream != nil {
 		return s.streamHash(), ctx.Err()
@@ -237,9 +238,9 @@ func (s *Set) HashContext(ctx context.Context) (string, error) {
 	return s.hash(), nil
 }
 
-// Check tells whether the images of the set have its Hash. Only where that was
-// known before they were drawn can they have another: on a machine that rounds
-// otherwise. It draws those that are not drawn yet.
+// Check checks that the images of the set have its Hash. They can have another one only if
+// the hash was known before they were drawn, on a machine that rounds differently. Check
+// draws the images that are not drawn yet.
 func (s *Set) Check() error {
 	known := s.knownHash()
 	if known == "" {
@@ -252,7 +253,7 @@ func (s *Set) Check() error {
 	return nil
 }
 
-// knownHash is the set's hash if it is known without drawing the set, else "".
+// knownHash returns the set's hash if it is known without drawing the set, else "".
 func (s *Set) knownHash() string {
 	if s.drawing == nil {
 		return ""
@@ -270,7 +271,8 @@ func (s *Set) hash() string {
 // hashHead adds everything but the pixels to h.
 func (s *Set) hashHead(h hash.Hash) {
 	if s.Grey {
-		// Without it, a grey image of 3x9 pixels could have the hash of one of 3x3 in colour.
+		// Without this, a grey image of 3x9 pixels could have the same hash as an image of
+		// 3x3 in colour.
 		hashInts(h, grey)
 	}
 	hashInts(h, s.Len(), s.Height, s.Width, len(s.Classes))
@@ -294,5 +296,5 @@ func hashInts(h hash.Hash, values ...int) {
 	}
 }
 
-// imageSize is the number of bytes of one image.
+// imageSize returns the number of bytes of one image.
 func (s *Set) imageSize() int { return s.Height * s.Width * s.Channels() }

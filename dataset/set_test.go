@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// tinySet is two images of 1x2 pixels.
+// tinySet returns two images of 1x2 pixels.
 func tinySet() *Set {
 	return &Set{
 		Name: "tiny", Classes: []string{"a", "b"}, Height: 1, Width: 2,
@@ -87,7 +87,8 @@ func TestStats(t *testing.T) {
 	if !slices.Equal(stats.Counts, []int{1, 1}) {
 		t.Errorf("counts %v, want 1 and 1", stats.Counts)
 	}
-	// Red is 0, 1, 0, 1; green is 10, 30, 50, 70 and blue 10 more, of 255.
+	// Red is 0, 1, 0, 1; green is 10, 30, 50, 70, and blue is green + 10, in units of
+	// 1/255.
 	wantMean := [3]float64{0.5, 40. / 255, 50. / 255}
 	wantDeviation := [3]float64{0.5, math.Sqrt(500) / 255, math.Sqrt(500) / 255}
 	for c := range 3 {
@@ -100,7 +101,7 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestSheet looks for the images' pixels where they belong.
+// TestSheet checks that the pixels of the images are in the right places.
 func TestSheet(t *testing.T) {
 	sheet := tinySet().Sheet(1)
 	// One image is 64 pixels wide and 32 high, in a cell with 2 pixels of gap.

@@ -12,15 +12,15 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// Sheet is a picture of the first images of each class, up to columns of them:
-// one row a class, with its name. It reads the images of a set that Streams, and is
-// incomplete if one cannot be read: SheetContext says why.
+// Sheet returns a picture of the first images of each class, with one row for each class,
+// up to columns images, and its name. If the set Streams, it reads these images. If one
+// cannot be read, the sheet is incomplete; SheetContext returns the error.
 func (s *Set) Sheet(columns int) *image.NRGBA {
 	sheet, _ := s.SheetContext(context.Background(), columns)
 	return sheet
 }
 
-// SheetContext is Sheet, which ends with ctx and with the first image that cannot be read.
+// SheetContext is Sheet, but returns an error when ctx is done or an image cannot be read.
 func (s *Set) SheetContext(ctx context.Context, columns int) (*image.NRGBA, error) {
 	// Small images are enlarged until they can be seen.
 	const visible, gap, labelWidth = 64, 2, 110
@@ -47,7 +47,7 @@ func (s *Set) SheetContext(ctx context.Context, columns int) (*image.NRGBA, erro
 	return sheet, nil
 }
 
-// picture is the i-th image as one of the image package.
+// picture returns the i-th image in a type of the image package.
 func (s *Set) picture(ctx context.Context, i int) (*image.NRGBA, error) {
 	picture := image.NewNRGBA(image.Rect(0, 0, s.Width, s.Height))
 	pixels, err := s.ReadImages(ctx, i, i+1, nil)
@@ -64,7 +64,7 @@ func (s *Set) picture(ctx context.Context, i int) (*image.NRGBA, error) {
 	return picture, nil
 }
 
-// write puts a line of text into the middle of the left edge of the picture.
+// write writes a line of text at the left edge of the picture, vertically centred.
 func write(picture *image.NRGBA, text string) {
 	const margin = 4
 	face := basicfont.Face7x13

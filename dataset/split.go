@@ -5,8 +5,8 @@ import "fmt"
 // Split names one of the parts of a labelled set.
 type Split string
 
-// The splits: what is trained on, what decides between models while they are
-// trained, what no training sees, and all of these together.
+// The splits: the training images, those that decide between models during training, those
+// that training never sees, and all of them together.
 const (
 	Train      Split = "train"
 	Validation Split = "validation"
@@ -14,11 +14,11 @@ const (
 	All        Split = "all"
 )
 
-// Splits are the parts of a labelled set that were asked for. The others are nil.
+// Splits has the sets that were asked for. The others are nil.
 type Splits struct {
 	Train, Validation, Test, All *Set
-	// Notes are what the reader decided without being asked and the user should
-	// know, a sentence each: which folders it took for what, and what it passed over.
+	// Notes has decisions of the reader that the user should know about, one sentence each:
+	// for example which folders it used for what, and what it skipped.
 	Notes []string
 }
 
@@ -35,7 +35,7 @@ func (s *Splits) Of(split Split) *Set {
 	return s.All
 }
 
-// Put keeps the set of a split.
+// Put sets the set of a split.
 func (s *Splits) Put(split Split, set *Set) {
 	switch split {
 	case Train:
@@ -49,23 +49,23 @@ func (s *Splits) Put(split Split, set *Set) {
 	}
 }
 
-// Survey is what can be told of a labelled set without reading its images.
+// Survey is what is known about a labelled set without reading its images.
 type Survey struct {
-	// Own are the splits that have files of their own; none if one folder of each
-	// class has them all.
+	// Own has the splits that have their own files. It is empty if the splits share one
+	// folder for each class.
 	Own []Split
-	// Classes are the names of the classes, nil where every set of the source has the
-	// same.
+	// Classes has the names of the classes; nil if they are the same for every set of the
+	// source.
 	Classes []string
-	// Notes are those of Splits.
+	// Notes are as in Splits.
 	Notes []string
 }
 
-// Limits are the most images that a reader takes of each split, from the first
-// one on; 0 takes all there are.
+// Limits are the largest numbers of images that a reader takes of each split, beginning
+// with the first; 0 means all of them.
 type Limits struct{ Train, Validation int }
 
-// Of returns the limit of a split. Only these two have one.
+// Of returns the limit of a split. Only training and validation have one.
 func (l Limits) Of(split Split) int {
 	switch split {
 	case Train:
@@ -76,8 +76,8 @@ func (l Limits) Of(split Split) int {
 	return 0
 }
 
-// Count returns how many of the available images of a split are taken. It fails
-// if the limit asks for more than there are at path.
+// Count returns how many of the available images of a split are used. It returns an error
+// if the limit is above the number of images at path.
 func (l Limits) Count(path string, split Split, available int) (int, error) {
 	limit := l.Of(split)
 	switch {

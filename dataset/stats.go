@@ -7,21 +7,22 @@ import (
 
 // Stats describe the images of a set.
 type Stats struct {
-	// Counts are the numbers of images of each class. An image of several counts in each.
+	// Counts has the number of images of each class. An image of several classes counts for
+	// each of them.
 	Counts []int
-	// Mean and Deviation are those of all values of each channel, red, green
-	// and blue, or grey, in 0..1. They are 0 for an empty set.
+	// Mean and Deviation are the mean and the standard deviation of all values of each
+	// channel, red, green and blue, or grey, in 0..1. They are 0 for an empty set.
 	Mean, Deviation []float64
 }
 
-// Stats counts the classes and measures the channels. Of a set that Streams the images
-// are read, and if one cannot be, the channels are 0: StatsContext says why.
+// Stats counts the classes and measures the channels. If the set Streams, it reads all
+// images. If one cannot be read, the channels are 0; StatsContext returns the error.
 func (s *Set) Stats() Stats {
 	stats, _ := s.StatsContext(context.Background())
 	return stats
 }
 
-// StatsContext is Stats, which ends with ctx and with the first image that cannot be read.
+// StatsContext is Stats, but returns an error when ctx is done or an image cannot be read.
 func (s *Set) StatsContext(ctx context.Context) (Stats, error) {
 	channels := s.Channels()
 	stats := Stats{
@@ -37,7 +38,7 @@ func (s *Set) StatsContext(ctx context.Context) (Stats, error) {
 			stats.Counts[label]++
 		}
 	}
-	// Exact, whatever the number of images.
+	// Histograms make the result exact for any number of images.
 	histogram := make([][256]int, channels)
 	const together = 64
 	var buffer []uint8
@@ -62,8 +63,8 @@ func (s *Set) StatsContext(ctx context.Context) (Stats, error) {
 	return stats, nil
 }
 
-// moments are the mean and the standard deviation of n values in 0..1, of
-// which the histogram has the numbers of each 255th.
+// moments returns the mean and the standard deviation of n values in 0..1. The histogram
+// counts the values k/255.
 func moments(histogram *[256]int, n int) (mean, deviation float64) {
 	for value, count := range histogram {
 		mean += float64(value) / 255 * float64(count) / float64(n)

@@ -14,42 +14,42 @@ import (
 	"onnxlab/internal/resize"
 )
 
-// Source gives labelled images of one size by their number. A [Set] is one, whether its
-// images are in memory or are read from files when they are asked for. Several
-// goroutines use a Source at once.
+// Source returns labelled images of one size by their number. A [Set] is a Source, whether
+// its images are in memory or are read when they are needed. A Source must be safe for
+// concurrent use.
 type Source interface {
-	// Len is the number of images.
+	// Len returns the number of images.
 	Len() int
-	// Size is the height and the width of every image in pixels.
+	// Size returns the height and the width of every image in pixels.
 	Size() (height, width int)
-	// Label is the class of image i.
+	// Label returns the class of image i.
 	Label(i int) int32
-	// ReadImage writes image i into dst, shape [height, width, 3]. choose, unless it is
-	// nil, is called once with the size of the original, upright and in pixels, and
-	// returns the part of it that is wanted, which is resized to the size of images; if
-	// the part is empty, or choose nil, it is the part that is evaluated. It ends with ctx.
+	// ReadImage writes image i into dst, shape [height, width, 3]. choose, if not nil, is
+	// called once with the size of the original, upright and in pixels, and returns the
+	// part that is resized to the size of images. If that part is empty, or choose is nil,
+	// the image is transformed as for evaluation. ReadImage stops when ctx is done.
 	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
 }
 
 // Stream reads the images of a set that are not in memory.
 type Stream interface {
-	// ReadImage is that of Source.
+	// ReadImage is as in Source.
 	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
-	// WriteIdentity writes what tells the first n images from others, without reading
-	// them: their names and sizes, and how they are decoded.
+	// WriteIdentity writes what identifies the first n images, without reading them: their
+	// names and sizes, and how they are decoded.
 	WriteIdentity(w io.Writer, n int)
 	// Original opens the file of image i.
 	Original(i int) (io.ReadSeekCloser, error)
 }
 
-// NewStreamed returns the set without its pixels, which are read from the stream when
-// they are asked for.
+// NewStreamed returns the set without pixels, which are read from the stream when they are
+// needed.
 func NewStreamed(s Set, stream Stream) *Set {
 	s.Pixels, s.drawing, s.stream = nil, nil, stream
 	return &s
 }
 
-// Streams tells whether the images are read when they are asked for. Then Image and
+// Streams reports whether the images are read when they are needed. In that case Image and
 // Images return nil: use ReadImage and ReadImages, which return errors.
 func (s *Set) Streams() bool { return s.stream != nil }
 
@@ -59,7 +59,7 @@ func (s *Set) ReadImage(ctx context.Context, i int, dst []uint8, choose func(hei
 		return fmt.Errorf("read image: %d is outside 0..%d", i, s.Len()-1)
 	}
 	if len(dst) != s.imageSize() {
-		return fmt.Errorf("read image: room for %d bytes, %d are needed", len(dst), s.imageSize())
+		return fmt.Errorf("read image: dst has %d bytes, but %d are needed", len(dst), s.imageSize())
 	}
 	if s.Grey && (s.stream != nil || choose != nil) {
 		return s.readGrey(ctx, i, dst, choose)
@@ -76,7 +76,7 @@ func (s *Set) ReadImage(ctx context.Context, i int, dst []uint8, choose func(hei
 	return nil
 }
 
-// readGrey is ReadImage by way of an image in colour.
+// readGrey is ReadImage for grey images: it reads them in colour and converts them.
 func (s *Set) readGrey(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) (err error) {
 	coloured := make([]uint8, colour*len(dst))
 	if s.stream != nil {
@@ -97,7 +97,7 @@ func resizePart(dst, src []uint8, height, width int, part image.Rectangle) error
 	})
 }
 
-// Original opens the file of image i of a set that Streams, as it is stored.
+// Original opens the file of image i of a set that Streams, in its original form.
 func (s *Set) Original(i int) (io.ReadSeekCloser, error) {
 	if s.stream == nil || i < 0 || i >= s.Len() {
 		return nil, fmt.Errorf("open original: image %d of %q has no file", i, s.Name)
@@ -106,7 +106,7 @@ func (s *Set) Original(i int) (io.ReadSeekCloser, error) {
 }
 
 // ReadImages returns the images from..to-1, shape [to-from, Height, Width, 3]. Those in
-// memory share it; others are read on all cores into buffer, if it has the room.
+// memory share it. Others are read on all cores, into buffer if it is large enough.
 func (s *Set) ReadImages(ctx context.Context, from, to int, buffer []uint8) ([]uint8, error) {
 	if s.stream == nil {
 		return s.Images(from, to), ctx.Err()
@@ -129,7 +129,7 @@ func (s *Set) ReadImages(ctx context.Context, from, to int, buffer []uint8) ([]u
 	return buffer, ctx.Err()
 }
 
-// streamHash identifies a set that is not in memory.
+// streamHash returns the hash of a set whose images are not in memory.
 func (s *Set) streamHash() string {
 	h := sha256.New()
 	fmt.Fprintln(h, "streamed images, form 1")

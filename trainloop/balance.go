@@ -5,10 +5,10 @@ import (
 	"onnxlab/dataset"
 )
 
-// withWeights returns the experiment with the weights of classes that it leaves to the
-// training images: N/(K·n) for a class of n of the N images, of which K classes have
-// some (King and Zeng 2001, and scikit-learn's "balanced"). Their mean over the images
-// is 1.
+// withWeights returns the experiment with class weights filled in from the training images,
+// if the settings ask for that. A class of n images gets the weight N/(K·n), where N is the
+// number of images and K the number of classes that have any (King and Zeng 2001, and
+// scikit-learn's "balanced"). The mean weight over the images is 1.
 func withWeights(e configs.Experiment, train *dataset.Set) configs.Experiment {
 	if e.Train.Balance != configs.BalanceWeights {
 		return e
@@ -30,8 +30,9 @@ func withWeights(e configs.Experiment, train *dataset.Set) configs.Experiment {
 	return weighed(e, weights)
 }
 
-// evenlyWeighed returns the experiment with weights of 1 where it leaves them to the
-// training images, for what costs the same with any.
+// evenlyWeighed returns the experiment with class weights of 1 if the settings take the
+// weights from the training images. It is for measurements, since the cost of a step does
+// not depend on the weights.
 func evenlyWeighed(e configs.Experiment) configs.Experiment {
 	if e.Train.Balance != configs.BalanceWeights {
 		return e
@@ -48,7 +49,7 @@ func weighed(e configs.Experiment, weights []float64) configs.Experiment {
 	return e
 }
 
-// weightsOf are the weights of classes in the form of artifacts.
+// weightsOf returns the class weights in the form that training artifacts take.
 func weightsOf(e configs.Experiment) []float32 {
 	var list []float32
 	for _, w := range e.Train.ClassWeights {

@@ -11,8 +11,9 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// TestWeights: those of images of 1, 3, 0 and 4 are N/(K·n), as scikit-learn's
-// compute_class_weight("balanced") of the three classes that there are.
+// TestWeights checks the weights of classes with 1, 3, 0 and 4 images. They are N/(K·n), as
+// from scikit-learn's compute_class_weight("balanced") for the three classes that have
+// images.
 func TestWeights(t *testing.T) {
 	e := configs.Default()
 	set := &dataset.Set{Classes: []string{"a", "b", "c", "d"}, Labels: []int32{3, 1, 1, 0, 3, 1, 3, 3}}
@@ -26,8 +27,8 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestWeightsNeedImages: artifacts without images to count are an error that says what
-// to do.
+// TestWeightsNeedImages checks that artifacts cannot take weights from images that are not
+// there, and that the error says what to do.
 func TestWeightsNeedImages(t *testing.T) {
 	e := configs.Default()
 	e.Train.Balance = configs.BalanceWeights
@@ -40,8 +41,8 @@ func TestWeightsNeedImages(t *testing.T) {
 	}
 }
 
-// TestBalancedRuns: each kind of balance and of mixing trains another model, and goes on
-// as a run that was not interrupted.
+// TestBalancedRuns checks that each kind of balance and of mixing leads to a different
+// model, and that interrupted runs end in the same model as others.
 func TestBalancedRuns(t *testing.T) {
 	var models [][]byte
 	for _, sets := range [][]string{
@@ -61,7 +62,7 @@ func TestBalancedRuns(t *testing.T) {
 		model, _ := outcome(t, o.Dir)
 		for _, other := range models {
 			if bytes.Equal(model, other) {
-				t.Errorf("%v ends as other settings", sets)
+				t.Errorf("%v leads to the same model as other settings", sets)
 			}
 		}
 		models = append(models, model)

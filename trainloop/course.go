@@ -10,17 +10,17 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// learn tells the schedule how the epochs so far came out.
+// learn gives the schedule the history so far.
 func (r *run) learn() {
 	r.schedule = r.schedule.Given(schedule.Monitor(r.Experiment.Schedule).Values(r.history))
 }
 
-// ended tells whether no epoch comes after those that are done.
+// ended reports whether the run is over, since all epochs are done or it stops early.
 func (r *run) ended() bool {
 	return r.at.Epoch >= r.Experiment.Train.Epochs || stopOf(r.Experiment.Train, r.history).Stopped
 }
 
-// stopOf tells whether a run ends early by what its history shows.
+// stopOf decides from the history whether a run stops early.
 func stopOf(t configs.Train, history []rundir.Epoch) monitor.Stop {
 	s := monitor.Stopping{
 		Monitor:  monitor.Monitor{Quantity: t.StopMonitor, MinDelta: t.StopMinDelta},
@@ -29,7 +29,7 @@ func stopOf(t configs.Train, history []rundir.Epoch) monitor.Stop {
 	return s.After(s.Values(history))
 }
 
-// stopReason says in words why a run with these settings stops.
+// stopReason says in words why a run with these settings stops early.
 func stopReason(t configs.Train) string {
 	by, epochs := "", "epochs"
 	if t.StopMinDelta > 0 {
@@ -41,15 +41,15 @@ func stopReason(t configs.Train) string {
 	return fmt.Sprintf("%s did not improve%s for %d %s", t.StopMonitor, by, t.StopPatience, epochs)
 }
 
-// restores tells which of the epochs so far, counted from 0, the trained model has
-// the parameters of, if that is not just the last one.
+// restores returns the epoch, counted from 0, whose parameters the trained model has. ok is
+// false if that is simply the last epoch.
 func restores(t configs.Train, history []rundir.Epoch) (epoch int, ok bool) {
 	return stopOf(t, history).Best, t.StopRestoreBest && t.StopPatience > 0 && len(history) > 0
 }
 
-// TrainedSnapshot returns the path of the snapshot that the model of the run in
-// dir is made of: the latest one, or with train.stop_restore_best that of the best
-// epoch.
+// TrainedSnapshot returns the path of the snapshot that holds the parameters of the trained
+// model of the run in dir: the latest snapshot or, with train.stop_restore_best, that of
+// the best epoch.
 func TrainedSnapshot(dir string) (string, error) {
 	e, err := rundir.ReadConfig(dir)
 	if err != nil {
@@ -79,7 +79,7 @@ func trainedSnapshot(l rundir.Layout, t configs.Train, history []rundir.Epoch) (
 	return path, nil
 }
 
-// keptSteps are the steps whose snapshots stay, however many came after them.
+// keptSteps returns the steps whose snapshots must not be pruned.
 func (r *run) keptSteps() []int {
 	if epoch, ok := restores(r.Experiment.Train, r.history); ok {
 		return []int{r.history[epoch].Step}
@@ -87,8 +87,8 @@ func (r *run) keptSteps() []int {
 	return nil
 }
 
-// summarizeCourse adds to the summary whether the run stopped early, and of which
-// epoch its model is.
+// summarizeCourse adds to the summary whether the run stopped early, and from which epoch
+// its model is.
 func summarizeCourse(s *rundir.Summary, t configs.Train, history []rundir.Epoch) {
 	if stop := stopOf(t, history); stop.Stopped && stop.Epoch+1 < t.Epochs {
 		s.StoppedEpoch, s.StopReason = &stop.Epoch, stopReason(t)

@@ -17,20 +17,20 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// beside is the options of another run in the same folder.
+// beside returns the options of another run in the same folder.
 func beside(o Options, name string) Options {
 	o.Dir = filepath.Join(filepath.Dir(o.Dir), name)
 	return o
 }
 
-// with is the options with settings of the experiment changed.
+// with returns the options with a changed experiment.
 func with(o Options, change func(e *configs.Experiment)) Options {
 	change(&o.Experiment)
 	return o
 }
 
-// endsTheSame stops runs like that of o, which is complete, after each of the
-// numbers of steps and goes on: they end as it did.
+// endsTheSame interrupts runs with the options o after each of these numbers of steps, and
+// checks that, resumed, they end like the run of o, which is complete.
 func endsTheSame(t *testing.T, o Options, steps ...int) {
 	t.Helper()
 	for _, k := range steps {
@@ -53,8 +53,8 @@ func endsTheSame(t *testing.T, o Options, steps ...int) {
 	}
 }
 
-// TestPlateau: no epoch improves by as much as 100, so that each after the first
-// lowers the next one's rate, in a run that was interrupted too.
+// TestPlateau checks a run in which no epoch improves by as much as 100, so that each epoch
+// after the first lowers the rate of the next one. It also interrupts the run.
 func TestPlateau(t *testing.T) {
 	o := small(t, "train.epochs=5", "schedule.kind=plateau", "schedule.warmup_epochs=0", "schedule.patience=1", "schedule.min_delta=100",
 		"schedule.decay_factor=0.5", "schedule.min_rate=0.01", "optimizer.learning_rate=0.03", "optimizer.reference_batch=32")
@@ -69,12 +69,12 @@ func TestPlateau(t *testing.T) {
 	constant := with(beside(o, "constant"), func(e *configs.Experiment) { e.Schedule.Kind = "constant" })
 	mustRun(t, constant)
 	if a, _ := outcome(t, o.Dir); bytes.Equal(a, first(outcome(t, constant.Dir))) {
-		t.Error("the lower rates were not trained with")
+		t.Error("training did not use the lower rates")
 	}
 }
 
-// stopsBetween adds a patience with which a run of this history stops between
-// its ends, and its best epoch is not the first.
+// stopsBetween finds a patience with which a run of this history stops before its end, and
+// after a best epoch that is not the first.
 func stopsBetween(t *testing.T, o Options, history []rundir.Epoch, quantity string) (Options, monitor.Stop) {
 	t.Helper()
 	o.Experiment.Train.StopMonitor = quantity
@@ -88,8 +88,9 @@ func stopsBetween(t *testing.T, o Options, history []rundir.Epoch, quantity stri
 	return o, monitor.Stop{}
 }
 
-// TestStopsEarly: a run that stops has the epochs of one that does not, up to the
-// one that its history says, and the model of the last or of the best of them.
+// TestStopsEarly checks that a run that stops early has the same epochs as one without a
+// patience, up to the epoch at which its history says to stop, and the model of the last or
+// of the best of these epochs.
 func TestStopsEarly(t *testing.T) {
 	o := small(t, "train.epochs=12", "train.keep_checkpoints=1", "schedule.kind=constant", "optimizer.learning_rate=0.02", "seed=7", "schedule.warmup_epochs=0")
 	mustRun(t, o)
@@ -127,8 +128,8 @@ func TestStopsEarly(t *testing.T) {
 	}
 }
 
-// TestRestoresAtTheEnd: a run that is not stopped restores the best epoch too, and
-// says nothing of having stopped.
+// TestRestoresAtTheEnd checks that a run that does not stop early restores the best epoch
+// too, and does not say that it stopped.
 func TestRestoresAtTheEnd(t *testing.T) {
 	o := small(t, "train.epochs=4", "train.stop_patience=3", "train.stop_min_delta=100", "train.stop_restore_best=true", "train.keep_checkpoints=1")
 	s := mustRun(t, o)
@@ -148,7 +149,7 @@ func TestStopReason(t *testing.T) {
 	}
 }
 
-// TestBestIsGone: the snapshot that is to be restored is damaged.
+// TestBestIsGone checks the error if the snapshot of the best epoch is damaged.
 func TestBestIsGone(t *testing.T) {
 	o := small(t, "train.epochs=4", "train.stop_patience=9", "train.stop_min_delta=100", "train.stop_restore_best=true")
 	ctx, stop := context.WithCancel(t.Context())
@@ -167,7 +168,7 @@ func TestBestIsGone(t *testing.T) {
 	}
 }
 
-// ending remembers where a run began.
+// ending records where a run began.
 type ending struct {
 	silent
 	begun Position
@@ -175,8 +176,8 @@ type ending struct {
 
 func (e *ending) Started(p Position) { e.begun = p }
 
-// TestKilledAfterStopping: a run that had stopped and was killed before its model
-// was written ends without another epoch.
+// TestKilledAfterStopping checks that a run that had stopped early, and was killed before
+// it wrote its model, ends without training another epoch.
 func TestKilledAfterStopping(t *testing.T) {
 	o := small(t, "train.epochs=9", "train.stop_patience=2", "train.stop_min_delta=100")
 	mustRun(t, o)
@@ -191,7 +192,7 @@ func TestKilledAfterStopping(t *testing.T) {
 	o.Resume, o.Observer = true, seen
 	mustRun(t, o)
 	if again, _ := outcome(t, o.Dir); !bytes.Equal(again, model) {
-		t.Error("the model is another")
+		t.Error("the model is different")
 	}
 	if want := (Position{Epoch: 3, Epochs: 3, StepsPerEpoch: 4}); seen.begun != want {
 		t.Errorf("it began at %+v, want %+v", seen.begun, want)

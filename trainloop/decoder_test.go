@@ -9,7 +9,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// TestOtherDecoder names the decoder that made the images of a run others than now.
+// TestOtherDecoder checks that the error names the decoder with which a run began, if it is
+// another now.
 func TestOtherDecoder(t *testing.T) {
 	r := &run{Options: Options{Train: &dataset.Set{Decoder: "go go1.26"}}}
 	r.environment = rundir.Environment{Data: rundir.Data{Decoder: "libjpeg-turbo 3.0.1"}}

@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	// mostDiagnosed is how many images at most are normalised together where gradients are
-	// measured. Larger batches of training are divided: whole ones would take more memory, and
-	// there would be few of them to compare.
-	mostDiagnosed = 128
-	// sharpnessShare is the share of the images on which the sharpness is measured, by
-	// sharpnessProducts products of the Hessian. Each of these takes the gradients of all the
-	// images once, and so does the place where the products are taken.
+	// maxDiagnosedBatch is the largest number of images that are normalised together when
+	// gradients are measured. Larger training batches are divided: whole ones would take
+	// more memory, and there would be too few of them to compare.
+	maxDiagnosedBatch = 128
+	// The sharpness is measured on 1/sharpnessShare of the images, with sharpnessProducts
+	// Hessian-vector products. Each of them takes the gradient of all these images once;
+	// one more is taken at the original parameters.
 	sharpnessShare    = 4
 	sharpnessProducts = 8
 )
 
-// prober takes gradients of an experiment's network at parameters of its choice, in a
-// session of its own.
+// prober computes gradients of an experiment's network at any parameters, in its own
+// session.
 type prober struct {
 	experiment configs.Experiment
 	set        *dataset.Set
@@ -45,8 +45,7 @@ type prober struct {
 	size       int // images in a batch
 }
 
-// newProber returns a prober of the network, or of the upper part of one whose features are
-// kept.
+// newProber returns a prober for the network or, with cached features, for its upper part.
 func newProber(e configs.Experiment, n *onnxmodels.Network, set *dataset.Set, f *features) (*prober, error) {
 	p := &prober{experiment: e, set: set, features: f, size: diagnosedBatch(e)}
 	e = withWeights(e, set)
@@ -63,10 +62,11 @@ func newProber(e configs.Experiment, n *onnxmodels.Network, set *dataset.Set, f 
 
 func (p *prober) Close() error { return p.gradient.Close() }
 
-// batches is how many batches have at least so many images together, and at least 2.
+// batches returns the number of batches, at least 2, that have at least this many images
+// together.
 func (p *prober) batches(images int) int { return max((images+p.size-1)/p.size, 2) }
 
-// probed is a batch of images as training would have it.
+// probed is a batch of images, prepared as for training.
 type probed struct {
 	images         []uint8
 	features       []float32
@@ -75,8 +75,8 @@ type probed struct {
 	dropoutSeed    uint64
 }
 
-// draw makes count batches for the epoch: each is drawn from all training images, whatever
-// the others have.
+// draw makes count batches for the epoch. They are independent: each is drawn from all
+// training images.
 func (p *prober) draw(ctx context.Context, epoch, count int) ([]probed, error) {
 	list := make([]probed, count)
 	for i := range list {
@@ -89,10 +89,10 @@ func (p *prober) draw(ctx context.Context, epoch, count int) ([]probed, error) {
 	return list, nil
 }
 
-// seed is for random numbers that are none of the training's own.
+// seed returns the seed of the prober's random numbers, which training does not use.
 func (p *prober) seed() uint64 { return keyed.Mix(p.experiment.Seed ^ 0xd1a6) }
 
-// fill draws the number-th batch.
+// fill draws the batch with this number.
 func (p *prober) fill(ctx context.Context, b *probed, number int) error {
 	e := p.experiment
 	options := batch.LoaderOptions{
@@ -129,7 +129,7 @@ func (p *prober) fill(ctx context.Context, b *probed, number int) error {
 	return err
 }
 
-// at takes the gradient of the batch.
+// at returns the loss and the gradient of the batch.
 func (p *prober) at(b probed) (loss float64, gradient []float32, err error) {
 	images, features, labels, second, shares := p.gradient.Batch()
 	copy(images, b.images)
@@ -140,7 +140,8 @@ func (p *prober) at(b probed) (loss float64, gradient []float32, err error) {
 	return p.gradient.Run(b.dropoutSeed)
 }
 
-// parts are the lengths of the trainable parameters in a gradient, and their names.
+// parts returns the lengths and the names of the trainable parameters, in the order of the
+// gradient.
 func (p *prober) parts() (lengths []int, names []string) {
 	for _, v := range p.model.Parameters {
 		if !v.Trainable {
@@ -199,33 +200,33 @@ func (m *meanLoss) Gradient() ([]float32, error) {
 	return m.sum, nil
 }
 
-// diagnosis is what a run measures of itself at the ends of some epochs. All of it is a
-// function of the seed, the epoch and the parameters then; but whether there was time for it
-// is not.
+// diagnosis has what a run measures of itself at the end of some epochs. Every measured
+// value depends only on the seed, the epoch and the parameters; whether there was time to
+// measure depends on the clock.
 type diagnosis struct {
-	prober *prober // nil before the first
-	// due tells that the current epoch has one, and before are the parameters before its
-	// last step.
+	prober *prober // nil before the first diagnosis
+	// due reports whether the current epoch ends with a diagnosis. before has the
+	// parameters before the last step of that epoch.
 	due    bool
 	before *checkpoint.Checkpoint
 	layers []rundir.Layer
-	told   bool // that there is no time for any
+	warned bool // that there is no time for any diagnosis
 }
 
-// diagnosedBatch is how many images are normalised together where gradients are measured: as
-// many as in training, but no more than the sharpness is measured on.
+// diagnosedBatch returns the number of images that are normalised together when gradients
+// are measured: as many as in training, but not more than the sharpness is measured on.
 func diagnosedBatch(e configs.Experiment) int {
-	return min(e.Train.BatchSize/e.Train.Replicas, mostDiagnosed, max(e.Diagnose.Images/sharpnessShare, 1))
+	return min(e.Train.BatchSize/e.Train.Replicas, maxDiagnosedBatch, max(e.Diagnose.Images/sharpnessShare, 1))
 }
 
-// diagnosedImages is how many images' gradients a diagnosis takes.
+// diagnosedImages returns how many gradients of single images a diagnosis costs.
 func diagnosedImages(e configs.Experiment) int {
 	few := max(e.Diagnose.Images/sharpnessShare/diagnosedBatch(e), 1) * diagnosedBatch(e)
 	return e.Diagnose.Images + few*(sharpnessProducts+1)
 }
 
-// prepareDiagnosis decides, before the last step of an epoch, whether it has a diagnosis, and
-// keeps the parameters of that moment if it has.
+// prepareDiagnosis decides, before the last step of an epoch, whether the epoch ends with a
+// diagnosis. If so, it keeps the current parameters.
 func (r *run) prepareDiagnosis() error {
 	r.diagnosis.due = r.diagnosisDue()
 	if !r.diagnosis.due {
@@ -243,7 +244,7 @@ func (r *run) prepareDiagnosis() error {
 	return err
 }
 
-// diagnosisDue tells whether the settings want a diagnosis of this epoch, and whether there is
+// diagnosisDue reports whether the settings ask for a diagnosis of this epoch and there is
 // time for it.
 func (r *run) diagnosisDue() bool {
 	d := r.Experiment.Diagnose
@@ -259,22 +260,23 @@ func (r *run) diagnosisDue() bool {
 	if b.allows(d.TimeShare) {
 		return true
 	}
-	if b.spent == 0 && !r.diagnosis.told {
-		r.diagnosis.told = true
-		r.note(fmt.Sprintf("diagnose.every: a measurement takes about %.2g s, more than diagnose.time_share %.3g of the run's %.2g s: there is none; set that to 1 to have them all, or diagnose.images to fewer",
+	if b.spent == 0 && !r.diagnosis.warned {
+		r.diagnosis.warned = true
+		r.note(fmt.Sprintf("diagnose.every: the run has no time for a diagnosis: one takes about %.2g s, more than the share diagnose.time_share %.3g of the run's %.2g s; set diagnose.time_share to 1 to have all diagnoses, or lower diagnose.images",
 			b.cost, d.TimeShare, b.total()))
 	}
 	return false
 }
 
-// budget is the time that diagnoses of a run may take.
+// budget decides how much time a run may spend on diagnoses.
 type budget struct {
-	elapsed float64 // seconds of the run without them
-	spent   float64 // on them
-	cost    float64 // of the next one, as far as is known
-	// epochs of all are trained or nearly so.
+	elapsed float64 // seconds of the run, without diagnoses
+	spent   float64 // seconds of the diagnoses so far
+	cost    float64 // estimated seconds of the next diagnosis
+	// epochs is the number of epochs that are finished, or will be after one more step, out
+	// of all.
 	epochs, all int
-	// even spreads them evenly over the run, which may end at any time.
+	// even spreads the diagnoses evenly over the run, because it may stop early.
 	even bool
 }
 
@@ -290,12 +292,13 @@ func budgetOf(history []rundir.Epoch, epoch int, t configs.Train) budget {
 	return b
 }
 
-// total is what the run will take without diagnoses.
+// total estimates how long the whole run takes without diagnoses.
 func (b budget) total() float64 { return b.elapsed / float64(b.epochs) * float64(b.all) }
 
-// allows tells whether another diagnosis keeps within the share of the run's time, all
-// together and for how far the run is. Early epochs, in which most changes, have more: after a
-// quarter of the run half of the time may be spent.
+// allows reports whether there is time for another diagnosis: all diagnoses together must
+// stay within the share of the run's time, and within a limit that grows as the run
+// proceeds. Most changes happen in early epochs, so these get more: half of the time may be
+// spent in the first quarter of the run.
 func (b budget) allows(share float64) bool {
 	if share == 1 {
 		return true
@@ -308,9 +311,10 @@ func (b budget) allows(share float64) bool {
 	return b.spent+b.cost <= most && b.spent <= most*done
 }
 
-// diagnose measures, at the end of the current epoch, what the settings ask for. The
-// parameters are those after its last step. What cannot be measured, as gradients are not
-// finite or memory is short, is told and left out: the run goes on without.
+// diagnose measures, at the end of the current epoch, what the settings ask for. path is a
+// checkpoint with the parameters after the epoch's last step. If measuring fails because
+// gradients are not finite or memory is short, diagnose reports it, and the run goes on
+// without this diagnosis.
 func (r *run) diagnose(ctx context.Context, path string) rundir.Diagnosis {
 	d := &r.diagnosis
 	if !d.due {
@@ -328,7 +332,7 @@ func (r *run) diagnose(ctx context.Context, path string) rundir.Diagnosis {
 	return found
 }
 
-// measureDiagnosis measures all but the time.
+// measureDiagnosis measures everything except the time that it takes.
 func (r *run) measureDiagnosis(ctx context.Context, path string) (found rundir.Diagnosis, layers []rundir.Layer, err error) {
 	d, e := &r.diagnosis, r.Experiment
 	if d.prober == nil {
@@ -367,13 +371,13 @@ func (r *run) measureDiagnosis(ctx context.Context, path string) (found rundir.D
 	return found, layers, nil
 }
 
-// hasLimit tells whether there is one stability limit for all parameters: not where each
-// layer, or even each parameter, has a rate of its own.
+// hasLimit reports whether the optimizer has one stability limit for all parameters. It has
+// none if layers or single parameters have their own rates.
 func hasLimit(o configs.Optimizer) bool {
 	return o.Kind == configs.SGD && len(o.RateMultipliers) == 0
 }
 
-// scaleOf is the noise scale, 0 where it is not finite.
+// scaleOf returns the noise scale, or 0 if it is not finite.
 func scaleOf(n diagnose.Noise) float64 {
 	if s := n.Scale(); isFinite(s) && s > 0 {
 		return s
@@ -395,21 +399,22 @@ func (r *run) updates(now *checkpoint.Checkpoint, noise diagnose.Noise) (norm, r
 		}
 		moved, length = moved+m, length+w
 		l.UpdateNorm, l.WeightNorm = math.Sqrt(m), math.Sqrt(w)
-		l.UpdateRatio = over(l.UpdateNorm, l.WeightNorm)
+		l.UpdateRatio = ratioOf(l.UpdateNorm, l.WeightNorm)
 		layers = append(layers, l)
 	}
-	return math.Sqrt(moved), over(math.Sqrt(moved), math.Sqrt(length)), layers
+	return math.Sqrt(moved), ratioOf(math.Sqrt(moved), math.Sqrt(length)), layers
 }
 
-// over is a / b, 0 where b is.
-func over(a, b float64) float64 {
+// ratioOf returns a / b, or 0 if b is 0.
+func ratioOf(a, b float64) float64 {
 	if b == 0 {
 		return 0
 	}
 	return a / b
 }
 
-// temporary returns a path for a checkpoint that remove takes away again.
+// temporary returns a path for a temporary checkpoint. The caller calls remove when it is
+// no longer needed.
 func temporary() (path string, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "onnxlab-diagnose-")
 	if err != nil {

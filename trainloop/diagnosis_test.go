@@ -18,9 +18,10 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// TestDiagnosisAgreesWithPyTorch compares noise scale and sharpness with those of diagnose.py.
-// The sharpness is that of a smooth network: of one with ReLU, a difference of gradients of so
-// few images and units sees its kinks above all, of which the Hessian knows nothing.
+// TestDiagnosisAgreesWithPyTorch compares the noise scale and the sharpness with those of
+// diagnose.py. The sharpness is measured on a smooth network. With ReLU and so few images
+// and units, a difference of gradients mostly shows kinks of the loss, which its Hessian
+// does not have.
 func TestDiagnosisAgreesWithPyTorch(t *testing.T) {
 	librarytest.Open(t)
 	a, err := npz.Read(filepath.Join("testdata", "diagnose.npz"))
@@ -37,7 +38,7 @@ func TestDiagnosisAgreesWithPyTorch(t *testing.T) {
 			_, names := p.parts()
 			for i, name := range names {
 				if strings.HasSuffix(name, "conv1.bias") {
-					continue // which BatchNorm takes away: rounding alone
+					continue // BatchNorm cancels these, so that only rounding is left
 				}
 				part := noise.Parts[i]
 				s, v := a[activation+"/signal/"+name].Float64()[0], a[activation+"/variance/"+name].Float64()[0]
@@ -69,7 +70,7 @@ func near(t *testing.T, what string, got, want, most float64) {
 	}
 }
 
-// reference is a prober at the parameters of the archive, and its batches.
+// reference returns a prober with the parameters of the archive, and its batches.
 func reference(t *testing.T, a npz.Archive, activation string) (*prober, []probed) {
 	t.Helper()
 	images, labels := a["images"], a["labels"]
@@ -105,14 +106,15 @@ func reference(t *testing.T, a npz.Archive, activation string) (*prober, []probe
 	return p, batches
 }
 
-// diagnosed sets what makes every epoch of a small run have a diagnosis, on few images.
+// diagnosed adds settings with which every epoch of a small run has a diagnosis, on few
+// images.
 func diagnosed(sets ...string) []string {
 	return append([]string{"diagnose.every=1", "diagnose.images=32", "diagnose.time_share=1"}, sets...)
 }
 
-// TestDiagnosisChangesNothing: the model and the history of a run are the same with and
-// without diagnoses, and these the same again where the run was interrupted, whatever is
-// special about the training.
+// TestDiagnosisChangesNothing checks, for several kinds of training, that a run has the
+// same model and history with and without diagnoses, and that interrupted runs have the
+// same diagnoses as others.
 func TestDiagnosisChangesNothing(t *testing.T) {
 	for _, special := range [][]string{
 		nil,
@@ -128,7 +130,7 @@ func TestDiagnosisChangesNothing(t *testing.T) {
 			model, history := outcome(t, plain.Dir)
 			same, diagnoses := outcome(t, with.Dir)
 			if !bytes.Equal(model, same) {
-				t.Error("another model")
+				t.Error("the model is different")
 			}
 			found := slices.Clone(diagnoses)
 			for i := range diagnoses {
@@ -147,13 +149,13 @@ func TestDiagnosisChangesNothing(t *testing.T) {
 				found[i].Diagnosis.Seconds, resumed[i].Diagnosis.Seconds = 0, 0
 			}
 			if fmt.Sprint(found) != fmt.Sprint(resumed) {
-				t.Errorf("diagnoses of one run and of one that was interrupted\n%v\n%v", found, resumed)
+				t.Errorf("diagnoses of a run and of an interrupted run\n%v\n%v", found, resumed)
 			}
 		})
 	}
 }
 
-// checkDiagnosis checks what holds of any.
+// checkDiagnosis checks what must hold for every diagnosis.
 func checkDiagnosis(t *testing.T, e configs.Experiment, row rundir.Epoch) {
 	t.Helper()
 	d := row.Diagnosis
@@ -176,8 +178,8 @@ func checkDiagnosis(t *testing.T, e configs.Experiment, row rundir.Epoch) {
 	}
 }
 
-// TestUpdates compares the update norms with the difference of the snapshots of the last two
-// steps.
+// TestUpdates compares the update norms with the difference between the snapshots of the
+// last two steps.
 func TestUpdates(t *testing.T) {
 	o := small(t, diagnosed("train.epochs=1", "train.checkpoint_steps=1", "train.keep_checkpoints=10")...)
 	mustRun(t, o)
@@ -220,8 +222,8 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-// TestDiagnosisOfFeatures: runs whose lower layers are kept as features are diagnosed too,
-// as to their upper layers, and as the whole network would be.
+// TestDiagnosisOfFeatures checks that runs on cached features have diagnoses too. These are
+// about the upper layers, and agree with those of the whole network.
 func TestDiagnosisOfFeatures(t *testing.T) {
 	var scales []float64
 	for _, cached := range []string{"true", "false"} {
@@ -235,8 +237,9 @@ func TestDiagnosisOfFeatures(t *testing.T) {
 	}
 }
 
-// TestBudget: diagnoses of a run all together take no more than their share, come early and
-// then less often, and evenly where the run may end at any time.
+// TestBudget checks that all diagnoses of a run together stay within their share of the
+// time. They are frequent at first and rarer later, but evenly spread if the run may stop
+// early.
 func TestBudget(t *testing.T) {
 	const epochs, share = 100, 0.1
 	for _, patience := range []int{0, 5} {
@@ -272,13 +275,14 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestNoTimeForDiagnosis: where not even one fits, the run says so and goes on.
+// TestNoTimeForDiagnosis checks that a run without time for any diagnosis says so and goes
+// on.
 func TestNoTimeForDiagnosis(t *testing.T) {
 	o := small(t, "diagnose.every=1", "diagnose.images=100000")
 	var notes []string
 	o.Note = func(text string) { notes = append(notes, text) }
 	mustRun(t, o)
-	if n := slices.IndexFunc(notes, func(n string) bool { return strings.Contains(n, "more than diagnose.time_share 0.1 of the run's") }); n < 0 {
+	if n := slices.IndexFunc(notes, func(n string) bool { return strings.Contains(n, "diagnose.time_share 0.1 of the run's") }); n < 0 {
 		t.Errorf("notes %q", notes)
 	}
 	if _, history := outcome(t, o.Dir); slices.ContainsFunc(history, func(e rundir.Epoch) bool { return e.Diagnosis.Measured() }) {
@@ -289,8 +293,8 @@ func TestNoTimeForDiagnosis(t *testing.T) {
 	}
 }
 
-// TestProbesAreDrawn: batches differ from each other and from epoch to epoch, and are the same
-// again.
+// TestProbesAreDrawn checks that batches differ from each other and from epoch to epoch,
+// and that drawing them again gives the same ones.
 func TestProbesAreDrawn(t *testing.T) {
 	o := small(t)
 	n, err := Network(o.Experiment, 32, 32)
@@ -322,7 +326,8 @@ func TestProbesAreDrawn(t *testing.T) {
 	}
 }
 
-// TestDiagnosedImages: what a diagnosis is expected to take is what it takes.
+// TestDiagnosedImages checks that diagnosedImages predicts the number of images that a
+// diagnosis takes.
 func TestDiagnosedImages(t *testing.T) {
 	for _, c := range []struct{ images, batch, replicas, size, want int }{
 		{512, 256, 1, 128, 512 + 9*128},

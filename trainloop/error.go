@@ -32,14 +32,14 @@ type Diverged struct {
 	// run, Epoch its epoch, counted from 0, and Rate its learning rate.
 	Step, Epoch int
 	Loss, Rate  float64
-	// Snapshot is the latest one whose parameters are all finite; empty if
+	// Snapshot is the path of the latest snapshot whose parameters are all finite; empty if
 	// there is none.
 	Snapshot string
 }
 
 // Error implements error.
 func (e *Diverged) Error() string {
-	last := "no checkpoint was saved before"
+	last := "no checkpoint was saved"
 	if e.Snapshot != "" {
 		last = fmt.Sprintf("the last good checkpoint is %q", e.Snapshot)
 	}
@@ -47,19 +47,20 @@ func (e *Diverged) Error() string {
 		e.Loss, e.Step+1, e.Epoch+1, e.Rate, last)
 }
 
-// Mismatch is the error of resuming a run with another configuration or other
-// data than it began with.
+// Mismatch is the error of resuming a run with other settings or other data than it began
+// with.
 type Mismatch struct {
 	// Dir is the run directory.
 	Dir string
-	// Differences say what differs, one a line.
+	// Differences has one line for each difference.
 	Differences []string
-	// Advice says what to do; empty is to resume it as it began, or elsewhere.
+	// Advice says what to do. If it is empty, the message advises to resume the run as it
+	// began, or to use another directory.
 	Advice string
 }
 
-// NewMismatch is the error of going on in dir with the experiment now where it
-// began as another.
+// NewMismatch returns the error of resuming the run in dir, which began with the experiment
+// began, with the experiment now.
 func NewMismatch(dir string, began, now configs.Experiment) *Mismatch {
 	m := &Mismatch{Dir: dir}
 	for _, d := range configs.Diff(began, now) {
@@ -70,15 +71,15 @@ func NewMismatch(dir string, began, now configs.Experiment) *Mismatch {
 
 // Error implements error.
 func (e *Mismatch) Error() string {
-	return fmt.Sprintf("resume %q: it began otherwise:\n  %s\n%s",
+	return fmt.Sprintf("resume %q: it began with other settings or data:\n  %s\n%s",
 		e.Dir, strings.Join(e.Differences, "\n  "), cmp.Or(e.Advice, "resume it as it began, or give another directory with --out"))
 }
 
-// Occupied is the error of starting a run or a sweep in a directory that holds
-// one, or of going on with the one where the other is.
+// Occupied is the error of starting a run or a sweep in a directory that already holds one,
+// or of resuming a run where there is a sweep, or the reverse.
 type Occupied struct {
 	Dir string
-	// Holds is what is there, Wanted what was to be.
+	// Holds is what the directory holds, Wanted what was to be started or resumed in it.
 	Holds, Wanted rundir.Kind
 }
 
@@ -87,10 +88,10 @@ func (e *Occupied) Error() string {
 	if e.Holds != e.Wanted {
 		return fmt.Sprintf("%q holds a %s, not a %s: give another directory with --out", e.Dir, e.Holds, e.Wanted)
 	}
-	return fmt.Sprintf("%q holds a %s already: go on with it by --resume, or give another directory with --out", e.Dir, e.Holds)
+	return fmt.Sprintf("%q already holds a %s: continue it with --resume, or give another directory with --out", e.Dir, e.Holds)
 }
 
-// SettingError is a setting that does not go with the data.
+// SettingError is the error of a setting that does not fit the data.
 type SettingError struct{ Key, Problem string }
 
 // Error implements error.

@@ -15,7 +15,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// A network of two convolutions is trained for one epoch.
+// This example trains a network of two convolutions for one epoch.
 func ExampleRun() {
 	ctx := context.Background()
 	experiment := configs.Default()
@@ -58,8 +58,8 @@ func ExampleRun() {
 	// two runtimes agree: true
 }
 
-// A network that no experiment describes has the whole loop: history, snapshots, resuming,
-// model.onnx. The other settings are those of the experiment.
+// A network that no experiment describes is trained in the same loop, with history,
+// snapshots, resuming and model.onnx. All other settings are those of the experiment.
 func ExampleOptions_network() {
 	ctx := context.Background()
 	conv := func(name string, filters, stride int) onnxmodels.Layer {

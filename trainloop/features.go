@@ -22,17 +22,18 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// features are what the frozen lower layers of a network give for images, with which the
-// layers above them are trained and evaluated in place of the images.
+// features are the outputs of a network's frozen lower layers for all images. The layers
+// above are trained and evaluated on them instead of on the images.
 type features struct {
 	upper *onnxmodels.Network
-	// training and validation have upper.Features() numbers for each image of the sets.
+	// training and validation have upper.Features() numbers for each image of the two sets.
 	training, validation []float32
-	set                  *dataset.Set // of training images
+	set                  *dataset.Set // the training images
 }
 
-// cutFor cuts the network of an experiment with train.cache_features, and returns nil for
-// others. A network without frozen lower layers is a *SettingError.
+// cutFor cuts the experiment's network into frozen and trained layers if
+// train.cache_features is set, and otherwise returns nil. If the network has no frozen
+// lower layers, the error is a *SettingError.
 func cutFor(e configs.Experiment, n *onnxmodels.Network) (*onnxmodels.Cut, error) {
 	if !e.Train.CacheFeatures {
 		return nil, nil
@@ -44,7 +45,7 @@ func cutFor(e configs.Experiment, n *onnxmodels.Network) (*onnxmodels.Cut, error
 	return cut, nil
 }
 
-// trained is the network that the steps are of: the upper part of one that is cut.
+// trained returns the network that is trained: all of it, or the upper part if it is cut.
 func trained(n *onnxmodels.Network, cut *onnxmodels.Cut) *onnxmodels.Network {
 	if cut == nil {
 		return n
@@ -52,23 +53,23 @@ func trained(n *onnxmodels.Network, cut *onnxmodels.Cut) *onnxmodels.Network {
 	return cut.Upper
 }
 
-// featureBytes is what the features of so many images take.
+// featureBytes returns the memory that the features of this many images take.
 func featureBytes(cut *onnxmodels.Cut, images int) int64 {
 	return 4 * int64(cut.Upper.Features()) * int64(images)
 }
 
-// checkFeatureMemory refuses features for which the machine has no memory.
+// checkFeatureMemory returns an error if there is not enough memory for the features.
 func checkFeatureMemory(cut *onnxmodels.Cut, images int, available int64) error {
 	if need := featureBytes(cut, images); need > available {
 		return &SettingError{"train.cache_features", fmt.Sprintf(
-			"%d features of each of %d images need %.1f GB of memory, %.1f GB are free: set it to false, or freeze layers further up, whose features are fewer",
+			"%d features for each of %d images need %.1f GB of memory, but %.1f GB are free: set it to false, or also freeze higher layers, which have fewer features",
 			cut.Upper.Features(), images, gigabytes(need), gigabytes(available))}
 	}
 	return nil
 }
 
-// newFeatures runs the lower layers, with the parameters of the checkpoint state, over the
-// images. validation may be nil.
+// newFeatures runs the images through the lower layers, with the parameters of the
+// checkpoint state. validation may be nil.
 func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut, state []byte, train, validation *dataset.Set) (_ *features, err error) {
 	images := train.Len()
 	if validation != nil {
@@ -90,7 +91,7 @@ func newFeatures(ctx context.Context, e configs.Experiment, cut *onnxmodels.Cut,
 	return f, err
 }
 
-// openLower makes the session of the lower layers.
+// openLower opens a session for the lower layers.
 func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*session.Probe, error) {
 	c, err := checkpoint.Decode(state)
 	if err != nil {
@@ -107,8 +108,9 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 	return session.NewProbe(data, onnxmodels.InputImage, []string{onnxmodels.InputFeatures}, SessionOptions(e.Runtime))
 }
 
-// extract returns the features of a set. Of the first image it takes them alone, too: were
-// they others than beside other images, they could not be kept.
+// extract returns the features of a set. It computes those of the first image a second
+// time, without other images in the batch: if they are different, features depend on the
+// batch and cannot be cached.
 func (f *features) extract(ctx context.Context, lower *session.Probe, set *dataset.Set) ([]float32, error) {
 	height, width := set.Size()
 	size := f.upper.Features()
@@ -136,15 +138,16 @@ func (f *features) extract(ctx context.Context, lower *session.Probe, set *datas
 		return nil, err
 	}
 	if d := relativeDistance(alone[0], all[:size]); d > featureTolerance {
-		return nil, &SettingError{"train.cache_features", fmt.Sprintf("the frozen layers give an image other features (%.2g apart) alone than beside others, so they cannot be kept: set it to false", d)}
+		return nil, &SettingError{"train.cache_features", fmt.Sprintf("the features of an image depend on the other images of its batch (relative difference %.2g), so they cannot be cached: set it to false", d)}
 	}
 	return all, nil
 }
 
-// featureTolerance is how far rounding may bring features apart, relative to their size.
+// featureTolerance is the largest relative difference of features that rounding can
+// explain.
 const featureTolerance = 1e-3
 
-// relativeDistance is the Euclidean distance of a and b over the length of b.
+// relativeDistance returns the Euclidean distance of a and b divided by the norm of b.
 func relativeDistance(a, b []float32) float64 {
 	var distance, size float64
 	for i, x := range b {
@@ -158,7 +161,7 @@ func relativeDistance(a, b []float32) float64 {
 	return math.Sqrt(distance / size)
 }
 
-// steps makes the session of the upper layers for what comes after the position at.
+// steps opens a session that trains the upper layers from the position at.
 func (f *features) steps(e configs.Experiment, at snapshot.Manifest, state []byte, target string) (*steps, error) {
 	feed := &featureFeed{
 		features: f, options: orderOf(e), size: e.Train.BatchSize, epoch: at.Epoch, step: at.Partial.Steps,
@@ -166,16 +169,16 @@ func (f *features) steps(e configs.Experiment, at snapshot.Manifest, state []byt
 	return stepsOf(feed, withWeights(e, f.set), f.upper, at, state, target)
 }
 
-// orderOf are the options of a loader on which the order of the images depends.
+// orderOf returns the loader's options that determine the order of the images.
 func orderOf(e configs.Experiment) batch.LoaderOptions {
 	return batch.LoaderOptions{Seed: e.Seed, Balance: e.Train.Balance == configs.BalanceSampling}
 }
 
-// featureFeed is the feed of features, in the order in which batch.Loader has the images.
+// featureFeed feeds features, in the same order in which batch.Loader delivers images.
 type featureFeed struct {
 	*features
 	trainer     *session.Trainer
-	options     batch.LoaderOptions // that tell the order
+	options     batch.LoaderOptions // those that determine the order
 	size        int                 // of a batch
 	epoch, step int                 // of the next batch
 	order       []int32
@@ -192,7 +195,7 @@ func (f *featureFeed) into(t *session.Trainer) {
 	f.batch, f.batchLabels = t.FeatureBatch()
 }
 
-// next gathers the batch, which takes so little that none is made ahead.
+// next gathers the batch. This takes so little time that no batch is prepared in advance.
 func (f *featureFeed) next(ctx context.Context) (wait time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -219,8 +222,8 @@ func (f *featureFeed) train(rate float64, dropoutSeed uint64) (session.Result, e
 // Close implements feed.
 func (f *featureFeed) Close() {}
 
-// evaluate runs the upper layers, with the parameters, on the features of the validation
-// images.
+// evaluate runs the features of the validation images through the upper layers, with these
+// parameters.
 func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint, set *dataset.Set, o session.Options) (_ *evaluation.Report, err error) {
 	head, err := openUpper(f.upper, parameters, o)
 	if err != nil {
@@ -233,7 +236,7 @@ func (f *features) evaluate(ctx context.Context, parameters *checkpoint.Checkpoi
 	}, set)
 }
 
-// openUpper makes a session of the upper layers for inference.
+// openUpper opens a session for inference with the upper layers.
 func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o session.Options) (*session.Probe, error) {
 	data, err := InferenceModel(upper, parameters, nil, o.Device.Traits().Target)
 	if err != nil {
@@ -242,7 +245,7 @@ func openUpper(upper *onnxmodels.Network, parameters *checkpoint.Checkpoint, o s
 	return session.NewProbe(data, onnxmodels.InputFeatures, []string{onnxmodels.OutputLogits}, o)
 }
 
-// logits are what the upper layers give for a list of features, n of each image.
+// logits returns the outputs of the upper layers for a list of features, n of each image.
 func logits(head *session.Probe, list []float32, n int) ([]float32, error) {
 	values, err := head.Run(matrix(list, n))
 	if err != nil {
@@ -251,13 +254,13 @@ func logits(head *session.Probe, list []float32, n int) ([]float32, error) {
 	return values[0], nil
 }
 
-// matrix is a list of features, n of each image, as the input of a session.
+// matrix returns a list of features, n of each image, as the input of a session.
 func matrix(list []float32, n int) *interp.Value {
 	return &interp.Value{Name: onnxmodels.InputFeatures, Tensor: &op.Tensor{Elem: graph.Float, Shape: []int{len(list) / n, n}, Floats: list}}
 }
 
-// measure adds the moments that BatchNorm in the upper layers has over the epoch's first
-// training images.
+// measure adds the moments of the inputs of BatchNorm in the upper layers over the epoch's
+// first training images.
 func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
 	size, batches := measuredBatches(f.set.Len(), MicroBatch(e))
 	data, err := modelfile.Marshal(m.Model)

@@ -14,9 +14,10 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// noisy gives the images of a small run pixels that differ, and one class fewer images.
+// noisy gives the images of a small run random pixels, and its classes unequal numbers of
+// images.
 func noisy(o Options) Options {
-	o.Train.Labels[0], o.Train.Labels[3] = 1, 2 // classes of unequal numbers
+	o.Train.Labels[0], o.Train.Labels[3] = 1, 2 // classes with unequal numbers of images
 	rng := rand.New(rand.NewPCG(7, 0))
 	for i := range o.Train.Pixels {
 		o.Train.Pixels[i] = o.Train.Pixels[i]/2 + uint8(rng.Uint32())/2
@@ -24,7 +25,7 @@ func noisy(o Options) Options {
 	return o
 }
 
-// TestCachedFeatures: a run on features does what the same run on images does.
+// TestCachedFeatures compares runs on features with the same runs on images.
 func TestCachedFeatures(t *testing.T) {
 	for _, c := range []struct {
 		form, train string
@@ -34,7 +35,7 @@ func TestCachedFeatures(t *testing.T) {
 		{"inference", "[head]", []string{"train.balance=sampling"}},
 		{"default", "[head]", []string{"train.balance=weights", "optimizer.kind=adamw", "optimizer.learning_rate=0.01"}},
 		{"training", "[head, 'project.*']", []string{"train.label_smoothing=0.1"}}, // features of two layers
-		{"training", "[head, 'norm2.*']", []string{"train.replicas=2"}},            // which normalises by the batch
+		{"training", "[head, 'norm2.*']", []string{"train.replicas=2"}},            // norm2 normalises by the batch
 		{"training", "[head, 'norm2.*']", []string{"model.batchnorm.statistics=recalibrated"}},
 	} {
 		o := noisy(smallGiven(t, c.form, append(c.more, "model.train="+c.train)...))
@@ -50,7 +51,8 @@ func TestCachedFeatures(t *testing.T) {
 	}
 }
 
-// sameWithin compares histories and trained parameters of two runs but for rounding.
+// sameWithin checks that two runs have the same histories and trained parameters, except
+// for rounding.
 func sameWithin(t *testing.T, want, got string, tolerance float64) {
 	t.Helper()
 	a, err := rundir.ReadHistory(rundir.Layout{Dir: want}.History())
@@ -79,7 +81,7 @@ func sameWithin(t *testing.T, want, got string, tolerance float64) {
 	}
 }
 
-// latestState is the checkpoint of the latest snapshot.
+// latestState returns the checkpoint of the latest snapshot.
 func latestState(t *testing.T, dir string) *checkpoint.Checkpoint {
 	t.Helper()
 	_, path, _, err := snapshot.Latest(rundir.Layout{Dir: dir}.Checkpoints())
@@ -93,7 +95,8 @@ func latestState(t *testing.T, dir string) *checkpoint.Checkpoint {
 	return c
 }
 
-// TestCachedFeaturesResume: a run on features ends the same when it is stopped within an epoch.
+// TestCachedFeaturesResume checks that a run on features that is interrupted within an
+// epoch ends in the same model.
 func TestCachedFeaturesResume(t *testing.T) {
 	o := noisy(smallGiven(t, "training", "model.train=[head]", "train.cache_features=true"))
 	mustRun(t, o)
@@ -128,7 +131,8 @@ func TestCachedFeaturesRefusals(t *testing.T) {
 	}
 }
 
-// TestFeatureMemory: features that do not fit are refused with what they take.
+// TestFeatureMemory checks that features that do not fit into memory are an error that says
+// how much they take.
 func TestFeatureMemory(t *testing.T) {
 	o := smallGiven(t, "inference", "model.train=[head]", "train.cache_features=true")
 	n, err := Network(withClasses(o.Experiment, o.Train), 12, 12)
@@ -144,7 +148,7 @@ func TestFeatureMemory(t *testing.T) {
 		t.Error(err)
 	}
 	var setting *SettingError
-	if err := checkFeatureMemory(cut, images, 32e9-1); !errors.As(err, &setting) || !strings.Contains(err.Error(), "8 features of each of 1000000000 images need 32.0 GB") {
+	if err := checkFeatureMemory(cut, images, 32e9-1); !errors.As(err, &setting) || !strings.Contains(err.Error(), "8 features for each of 1000000000 images need 32.0 GB") {
 		t.Errorf("error %v", err)
 	}
 }

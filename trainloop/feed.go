@@ -9,44 +9,46 @@ import (
 	"onnxlab/ort/session"
 )
 
-// feed brings the batches of an experiment to a trainer.
+// feed delivers the batches of an experiment to a trainer.
 type feed interface {
 	// StepsPerEpoch is the number of full batches in an epoch.
 	StepsPerEpoch() int
-	// into has the batches made in memory of the trainer, before the first one is.
+	// into makes the feed write its batches into the trainer's memory. It is called once,
+	// before next.
 	into(*session.Trainer)
-	// next makes the next batch, and tells how long it was not ready.
+	// next makes the next batch, and returns how long it had to wait for it.
 	next(context.Context) (wait time.Duration, err error)
-	// train does a step on the batch.
+	// train does a training step on the batch.
 	train(rate float64, dropoutSeed uint64) (session.Result, error)
-	// Close stops what makes batches.
+	// Close stops the goroutines that make batches.
 	Close()
 }
 
-// imageFeed is the feed of images.
+// imageFeed feeds images.
 type imageFeed struct {
 	*batch.Loader
 	mixes   bool
 	trainer *session.Trainer
 	images  []uint8
 	labels  []int64
-	// second and shares are those of mixed images; nil if none is mixed.
+	// second and shares are the second labels and the shares of mixed images; nil if images
+	// are not mixed.
 	second []int64
 	shares []float32
 }
 
-// targetFeed is the feed of images that may have several classes. The loader's labels are
-// the numbers of the images.
+// targetFeed feeds images that may have several classes. Its loader delivers the numbers of
+// the images as labels.
 type targetFeed struct {
 	imageFeed
 	set     *dataset.Set
 	targets []float32
 }
 
-// numbered is a set whose labels are the numbers of its images.
+// numbered is a set in which the label of each image is its number.
 type numbered struct{ *dataset.Set }
 
-// Label is the number of the image.
+// Label returns the number of the image.
 func (numbered) Label(i int) int32 { return int32(i) }
 
 func (f *targetFeed) into(t *session.Trainer) {

@@ -16,8 +16,9 @@ import (
 	"onnxlab/ort/session"
 )
 
-// A classifier of five classes, which PyTorch exported, gets a last layer for two others, which
-// alone is trained. What is written is the file that was read, with the new layer.
+// This example takes a classifier of five classes that PyTorch exported, gives it a new
+// last layer for two other classes, and trains only that layer. It writes the original file
+// with the new layer.
 func Example_fineTune() {
 	ctx := context.Background()
 	file, err := modelfile.ReadFile(filepath.Join("..", "onnxmodels", "importer", "testdata", "small_training.onnx"))
@@ -77,7 +78,7 @@ func Example_fineTune() {
 	// input: input [batch, 3, 12, 12] logits: logits [batch, 2]
 }
 
-// redAndBlue is a set of plain images of 12x12 pixels, red and blue in turns.
+// redAndBlue returns a set of plain images of 12x12 pixels, alternately red and blue.
 func redAndBlue(n int) *dataset.Set {
 	set := &dataset.Set{Name: "plain", Classes: []string{"red", "blue"}, Height: 12, Width: 12}
 	for i := range n {

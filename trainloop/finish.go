@@ -20,8 +20,7 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// finish exports the model and writes the summary, which makes the run
-// complete.
+// finish exports the model and writes the summary, which marks the run as complete.
 func (r *run) finish() (rundir.Summary, error) {
 	if _, err := r.saver.wait(); err != nil {
 		return rundir.Summary{}, err
@@ -67,7 +66,7 @@ func (r *run) finish() (rundir.Summary, error) {
 	return s, rundir.ClearFailure(r.Dir)
 }
 
-// writeFineTuned writes the parameters back into the model that the run was given, if any.
+// writeFineTuned writes the parameters back into the given model, if there is one.
 func (r *run) writeFineTuned(parameters *checkpoint.Checkpoint) error {
 	if r.Experiment.Model.Kind != configs.KindONNX {
 		return nil
@@ -76,13 +75,13 @@ func (r *run) writeFineTuned(parameters *checkpoint.Checkpoint) error {
 	return WriteFineTuned(r.layout.FineTuned(), r.Experiment.Model, height, width, parameters)
 }
 
-// verifiedSamples is how many validation images the two runtimes are compared on at the
-// end of each run. A wrong operator or parameter shows on any image, and so few take a
-// fraction of a second.
+// verifiedSamples is the number of validation images on which the two runtimes are compared
+// at the end of each run. A wrong operator or parameter shows on any image, so a few are
+// enough, and take a fraction of a second.
 const verifiedSamples = 4
 
-// verify compares ONNX Runtime and pure Go on the exported model, always on the CPU. If
-// they disagree, the run fails: its model is saved, but cannot be trusted.
+// verify compares ONNX Runtime with pure Go on the exported model, always on the CPU. If
+// they disagree, the run fails: its model is written, but cannot be trusted.
 func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	failed := func(err error) error {
 		return fmt.Errorf("verify %q: %w (pipeline verify --layers --model FILE shows where)", r.layout.Model(), err)
@@ -120,7 +119,8 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	}, nil
 }
 
-// toleranceOf is how far two runtimes may be apart on the exported model.
+// toleranceOf returns the largest difference between the two runtimes that is accepted for
+// the exported model.
 func (r *run) toleranceOf(data []byte) (float64, error) {
 	if r.tolerance > 0 {
 		return r.tolerance, nil
@@ -129,8 +129,8 @@ func (r *run) toleranceOf(data []byte) (float64, error) {
 	return verify.ToleranceOfDepth(m), err
 }
 
-// lastFinite returns the latest snapshot in dir whose parameters are all
-// finite numbers, or "".
+// lastFinite returns the latest snapshot in dir whose parameters are all finite; "" if
+// there is none.
 func lastFinite(dir string) string {
 	paths, err := snapshot.List(dir)
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestVerification: a run whose model the runtimes disagree on fails, with its
-// model and history saved and without a summary. Resumed, it only ends anew.
+// TestVerification checks that a run fails if the two runtimes disagree on its model. Model
+// and history are saved, but there is no summary. When the run is resumed, only its end is
+// repeated.
 func TestVerification(t *testing.T) {
 	o := small(t)
 	r, err := start(t.Context(), o)

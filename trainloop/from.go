@@ -13,15 +13,15 @@ import (
 	"onnxlab/trainloop/warmstart"
 )
 
-// origin is the parameters of another run that a run begins with. Its zero value
-// is that of a run that begins with random ones.
+// origin has the parameters of another run with which a run begins. It is zero for a run
+// that begins with random parameters.
 type origin struct {
 	state *checkpoint.Checkpoint
 	start warmstart.Start
 	from  *rundir.From
 }
 
-// originOf returns what the run of these options begins with.
+// originOf returns the parameters of Options.From, fitted to the network.
 func (r *run) originOf() (o origin, err error) {
 	if r.From == nil {
 		return o, nil
@@ -31,8 +31,8 @@ func (r *run) originOf() (o origin, err error) {
 	return o, err
 }
 
-// checkOrigin tells whether the run that has begun did so with the parameters that
-// are given now. Where none are given, it goes on with its own.
+// checkOrigin returns a *Mismatch if the run began with other parameters than Options.From
+// now has. Without Options.From, a run resumes with its own.
 func (r *run) checkOrigin() error {
 	began, now := r.environment.From, r.origin.from
 	if now != nil && (began == nil || began.SHA256 != now.SHA256 || !slices.Equal(began.New, now.New)) {
@@ -44,25 +44,25 @@ func (r *run) checkOrigin() error {
 	return nil
 }
 
-// first returns the checkpoint that a run begins with.
+// first returns the checkpoint with which a run begins.
 func (r *run) first() ([]byte, error) {
 	if r.origin.from != nil {
 		return checkpoint.Encode(r.origin.state), nil
 	}
 	if began := r.environment.From; began != nil {
-		return nil, &rundir.DataError{Path: r.layout.Checkpoints(), Message: fmt.Sprintf("no snapshot is left, and the run began with the parameters of %s: give them again with --from", began)}
+		return nil, &rundir.DataError{Path: r.layout.Checkpoints(), Message: fmt.Sprintf("no snapshot is left to resume from, and the run began with the parameters of %s: give them again with --from", began)}
 	}
 	return checkpoint.Encode(r.network.Initialize(r.Experiment.Seed)), nil
 }
 
-// keepOrigin makes a snapshot of step 0 of another run's parameters, so that the
-// run can begin again without them: the other may go on meanwhile, or be removed.
+// keepOrigin saves the parameters of the other run as a snapshot of step 0. With it, this
+// run can begin again even if the other run has gone on or was deleted in the meantime.
 func (r *run) keepOrigin() error {
 	if r.origin.from == nil {
 		return nil
 	}
 	if _, _, _, err := snapshot.Latest(r.layout.Checkpoints()); !errors.Is(err, fs.ErrNotExist) {
-		return err // left by a start that was killed, and found to be this run's
+		return err // a start that was killed left a snapshot, which resume has checked
 	}
 	pending, err := snapshot.Begin(r.layout.Checkpoints())
 	if err != nil {

@@ -28,7 +28,7 @@ func mustSource(t *testing.T, path string) *warmstart.Source {
 	return s
 }
 
-// firstState is the parameters of the snapshot that a run begins with.
+// firstState returns the parameters of the snapshot with which a run begins.
 func firstState(t *testing.T, dir string) *checkpoint.Checkpoint {
 	t.Helper()
 	c, err := checkpoint.Read(snapshot.CheckpointPath(snapshot.Path(rundir.Layout{Dir: dir}.Checkpoints(), 0)))
@@ -38,9 +38,9 @@ func firstState(t *testing.T, dir string) *checkpoint.Checkpoint {
 	return c
 }
 
-// TestFrom: a run begins with the parameters of another one, running statistics
-// included, and with an optimizer that has done nothing. It ends the same whatever
-// file they are from, and when it is interrupted, with the other run gone.
+// TestFrom checks that a run begins with the parameters of another one, including running
+// statistics but without the optimizer's state. It must end the same for every kind of
+// source, and if it is interrupted after the other run has been deleted.
 func TestFrom(t *testing.T) {
 	o := small(t, "train.keep_checkpoints=9")
 	mustRun(t, o)
@@ -63,11 +63,11 @@ func TestFrom(t *testing.T) {
 			p.Data = []float32{0} // it counts its own steps
 		}
 		if got := is.Parameter(p.Name); got == nil || !slices.Equal(got.Data, p.Data) {
-			t.Errorf("%s is another", p.Name)
+			t.Errorf("%s is different", p.Name)
 		}
 	}
 	if is.Optimizer != nil || len(is.Trainable) != len(was.Trainable) {
-		t.Errorf("it begins with the optimizer's state, or %d trainable parameters of %d", len(is.Trainable), len(was.Trainable))
+		t.Errorf("it begins with the optimizer's state, or with %d of %d trainable parameters", len(is.Trainable), len(was.Trainable))
 	}
 	e, err := rundir.ReadEnvironment(warm.Dir)
 	if want := (&rundir.From{Path: o.Dir, Place: "epoch 3, step 12", SHA256: warm.From.SHA256()}); err != nil || e.From.String() != want.String() {
@@ -100,8 +100,8 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestFromKilledAtOnce: a run that was killed before its first step has the
-// parameters that it is to begin with. One killed before it was a run begins again.
+// TestFromKilledAtOnce checks that a run that was killed before its first step has kept its
+// initial parameters. If it was killed before it had its configuration, it begins again.
 func TestFromKilledAtOnce(t *testing.T) {
 	o := small(t)
 	mustRun(t, o)
@@ -131,8 +131,8 @@ func TestFromKilledAtOnce(t *testing.T) {
 	}
 }
 
-// TestFromOtherClasses: a classifier of other classes begins anew, by the seed, and
-// nothing else does.
+// TestFromOtherClasses checks that a classifier with other classes is initialised from the
+// seed, and nothing else is.
 func TestFromOtherClasses(t *testing.T) {
 	o := small(t, "train.epochs=1")
 	mustRun(t, o)
@@ -151,8 +151,8 @@ func TestFromOtherClasses(t *testing.T) {
 		names  []string
 		reason string
 	}{
-		{[]string{"dark", "light", "both"}, "it has 10 classes there and 3 here"},
-		{strings.Split("abcdefghij", ""), "its classes have other names there"},
+		{[]string{"dark", "light", "both"}, "it has 10 classes, and the network has 3"},
+		{strings.Split("abcdefghij", ""), "its classes have other names"},
 		{o.Train.Classes, ""},
 	} {
 		other := few(c.names...)
@@ -170,7 +170,7 @@ func TestFromOtherClasses(t *testing.T) {
 				want = random.Parameter(p.Name).Data
 			}
 			if !slices.Equal(is.Parameter(p.Name).Data, want) {
-				t.Errorf("%v: %s is another", c.names, p.Name)
+				t.Errorf("%v: %s is different", c.names, p.Name)
 			}
 		}
 		want := fmt.Sprintf("begins with all 14 parameters of %s", other.From)
@@ -183,8 +183,8 @@ func TestFromOtherClasses(t *testing.T) {
 	}
 }
 
-// TestFromRefused: another network, and a run that did not begin with these
-// parameters.
+// TestFromRefused checks the errors for parameters of another network, and for a run that
+// began with other parameters.
 func TestFromRefused(t *testing.T) {
 	o := small(t, "train.epochs=2")
 	mustRun(t, o)
@@ -234,11 +234,11 @@ func TestFromRefused(t *testing.T) {
 	}
 	mustRun(t, warm)
 	if again, _ := outcome(t, warm.Dir); !bytes.Equal(again, model) {
-		t.Error("it began otherwise the second time")
+		t.Error("it began differently the second time")
 	}
 }
 
-// TestFromAndLonger: both together are the same as at once.
+// TestFromAndLonger combines initial parameters with a later increase of the epochs.
 func TestFromAndLonger(t *testing.T) {
 	o := small(t, "schedule.kind=constant", "train.epochs=4")
 	mustRun(t, o)

@@ -13,19 +13,19 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// given is the given model that an experiment of model.kind onnx trains.
+// given is the ONNX model that the user supplied, for experiments with model.kind onnx.
 type given struct {
 	file  *modelfile.File
 	model *importer.Model
-	// head is the new classifier, nil if the model keeps its own.
+	// head is the new classifier; nil if the model keeps its own.
 	head *importer.Head
 }
 
-// readGiven reads the model of the experiment, with a classifier of its classes, for images
-// of height x width pixels, which count where the model leaves them open.
+// readGiven reads the experiment's model and, if necessary, replaces its classifier. If the
+// model accepts images of any size, they have height x width pixels.
 func readGiven(m configs.Model, height, width int) (*given, error) {
 	if m.Path == "" {
-		return nil, &SettingError{"model.path", "model.kind onnx trains the ONNX model that it names, and it is empty"}
+		return nil, &SettingError{"model.path", "it is empty, but model.kind onnx trains the ONNX model that it names"}
 	}
 	file, err := modelfile.ReadFile(m.Path)
 	if err != nil {
@@ -40,7 +40,7 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 		return g, nil
 	}
 	if m.Classes == 0 {
-		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
+		return nil, &SettingError{"model.classes", "0 takes the number of classes from the data, which is not read here: set it"}
 	}
 	if g.head, err = g.model.ReplaceHead(m.Classes); err != nil {
 		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
@@ -51,14 +51,15 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	return g, nil
 }
 
-// replaces tells whether the model gets a new classifier, in place of one of so many classes.
+// replaces reports whether the model's classifier, which has this many classes, is
+// replaced.
 func replaces(m configs.Model, classes int) bool {
 	return m.Head == configs.HeadReplace || m.Head == configs.HeadAuto && m.Classes != 0 && m.Classes != classes
 }
 
-// Given returns the network of the given model that the settings name. Images have
-// height x width pixels where the model leaves that open. Without a normalisation in the
-// settings, the network takes what the model itself takes.
+// Given returns the network of the ONNX model that the settings name. If the model accepts
+// images of any size, they have height x width pixels. If the settings have no
+// normalisation, the network takes the same inputs as the model.
 func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	g, err := readGiven(m, height, width)
 	if err != nil {
@@ -67,20 +68,19 @@ func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	return g.network(m)
 }
 
-// givenNetwork is the network of the given model that the settings name, for images of
-// height x width pixels.
+// givenNetwork is Given for images of exactly height x width pixels.
 func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 	n, err := Given(m, height, width)
 	if err != nil {
 		return nil, err
 	}
 	if h, w := n.Size(); h != height || w != width {
-		return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d; where data.size is left out or 0, those of folders are resized to that", height, width, m.Path, h, w)}
+		return nil, &SettingError{"data.size", fmt.Sprintf("the images are %dx%d pixels, but %q takes %dx%d; leave out data.size, or set it to 0, to resize the images of folders to that size", height, width, m.Path, h, w)}
 	}
 	return n, nil
 }
 
-// network is the network of the model.
+// network builds the network from the model.
 func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 	if classes := g.model.Logits.Size(1); m.Classes != 0 && m.Classes != classes {
 		return nil, &SettingError{"model.classes", fmt.Sprintf("%d, but %q has %d: set model.head to replace", m.Classes, m.Path, classes)}
@@ -103,7 +103,8 @@ func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 	return network, nil
 }
 
-// patterns are those of the setting, in which "head" is the classifier's parameters.
+// patterns returns the patterns of the setting, with "head" replaced by the names of the
+// classifier's parameters.
 func (g *given) patterns(list []string) []string {
 	head, err := g.model.Head()
 	var patterns []string
@@ -119,12 +120,13 @@ func (g *given) patterns(list []string) []string {
 	return patterns
 }
 
-// escaped is a pattern that matches one name alone.
+// escaped returns a pattern that matches only this name.
 func escaped(name string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
 }
 
-// normalization is what the setting, or else the model's metadata, say of its images.
+// normalization returns how images are normalised, from the setting or the model's
+// metadata.
 func (g *given) normalization(m configs.Model) (n onnxmodels.Normalization, err error) {
 	if m.Normalize == configs.NormalizeAuto {
 		n, err = onnxmodels.NormalizationOf(g.file.Model)
@@ -137,8 +139,8 @@ func (g *given) normalization(m configs.Model) (n onnxmodels.Normalization, err 
 	return n, nil
 }
 
-// GivenSize is the height and width of the images that the experiment's given model
-// takes; 0 for one that leaves them open, and for other kinds of models.
+// GivenSize returns the height and width of the images that the experiment's given model
+// takes. They are 0 if the model accepts any size, and for other kinds of models.
 func GivenSize(e configs.Experiment) (height, width int, err error) {
 	if e.Model.Kind != configs.KindONNX {
 		return 0, 0, nil
@@ -154,10 +156,10 @@ func GivenSize(e configs.Experiment) (height, width int, err error) {
 	return height, width, err
 }
 
-// WriteFineTuned writes the given model of an experiment as it was given, with the
-// parameters of the checkpoint: names, metadata and the graph stay as they were, but for a new
-// classifier. Weights that lay in another file than the model do so again. The images have
-// height x width pixels, which count where the model leaves them open.
+// WriteFineTuned writes the experiment's given model with the parameters of the checkpoint.
+// Apart from a new classifier, the names, metadata and graph stay as the user supplied
+// them. If the weights were in a separate file, they are written to a separate file again.
+// If the model accepts images of any size, they have height x width pixels.
 func WriteFineTuned(path string, m configs.Model, height, width int, state *checkpoint.Checkpoint) error {
 	g, err := readGiven(m, height, width)
 	if err != nil {
@@ -176,7 +178,8 @@ func WriteFineTuned(path string, m configs.Model, height, width int, state *chec
 	return g.file.Write(path)
 }
 
-// modelFile names the given model of an experiment; nil for other kinds.
+// modelFile returns the path and the hash of the experiment's given model; nil for other
+// kinds.
 func modelFile(m configs.Model) (*rundir.ModelFile, error) {
 	if m.Kind != configs.KindONNX {
 		return nil, nil
@@ -188,7 +191,7 @@ func modelFile(m configs.Model) (*rundir.ModelFile, error) {
 	return &rundir.ModelFile{Path: m.Path, SHA256: hash}, nil
 }
 
-// checkModel tells whether the run that has begun did so with the given model that the
+// checkModel returns a *Mismatch if the run began with another given model than the
 // experiment names now.
 func (r *run) checkModel() error {
 	now, err := modelFile(r.Experiment.Model)

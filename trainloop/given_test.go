@@ -16,13 +16,13 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// givenModel is the path of a small classifier of 5 classes in a form in which PyTorch
-// exports it: onnxmodels/importer/testdata/make.py.
+// givenModel returns the path of a small classifier with 5 classes, in a form in which
+// PyTorch exports it: see onnxmodels/importer/testdata/make.py.
 func givenModel(form string) string {
 	return filepath.Join("..", "onnxmodels", "importer", "testdata", "small_"+form+".onnx")
 }
 
-// smallGiven trains the classifier on 48 images of 3 plain colours.
+// smallGiven returns options that train the classifier on 48 images of 3 plain colours.
 func smallGiven(t *testing.T, form string, sets ...string) Options {
 	t.Helper()
 	o := small(t, append([]string{"model.kind=onnx", "model.path=" + givenModel(form), "model.normalize=imagenet", "augment.recipe=none", "train.batch_size=12"}, sets...)...)
@@ -35,8 +35,9 @@ func smallGiven(t *testing.T, form string, sets ...string) Options {
 	return o
 }
 
-// TestGiven: a given classifier is trained with a new last layer for the classes of the
-// images, and written back as it was but for its parameters.
+// TestGiven checks that a given classifier is trained with a new last layer for the classes
+// of the images, and that the written model differs from the original only in its
+// parameters.
 func TestGiven(t *testing.T) {
 	for _, form := range []string{"training", "inference", "default"} {
 		o := smallGiven(t, form, "model.train=[head]")
@@ -57,7 +58,7 @@ func TestGiven(t *testing.T) {
 	}
 }
 
-// initializers are the data of a model's parameters.
+// initializers returns the data of a model's parameters.
 func initializers(t *testing.T, path string) map[string][]byte {
 	t.Helper()
 	file, err := modelfile.ReadFile(path)
@@ -75,8 +76,8 @@ func initializers(t *testing.T, path string) map[string][]byte {
 	return data
 }
 
-// TestGivenResumes: a run of a given classifier ends the same when it is stopped in
-// between, and does not go on with another model.
+// TestGivenResumes checks that a run of a given classifier ends the same if it is
+// interrupted, and cannot be resumed with another model.
 func TestGivenResumes(t *testing.T) {
 	o := smallGiven(t, "training")
 	mustRun(t, o)
@@ -132,7 +133,7 @@ func TestGivenRefusals(t *testing.T) {
 	}
 }
 
-// fiveClasses is the training images with as many classes as the model has.
+// fiveClasses returns the training images with as many classes as the model has.
 func fiveClasses(o Options) *dataset.Set {
 	set := *o.Train
 	set.Classes = []string{"dark", "grey", "light", "red", "blue"}

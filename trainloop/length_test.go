@@ -15,7 +15,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// cutAfter runs o and interrupts it after some steps; 0 lets it end.
+// cutAfter runs o and interrupts it after this many steps; with 0, it runs to its end.
 func cutAfter(t *testing.T, o Options, steps int) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -28,14 +28,14 @@ func cutAfter(t *testing.T, o Options, steps int) {
 	}
 }
 
-// longer is the options of the same run, resumed with a number of epochs.
+// longer returns the options that resume the run with another number of epochs.
 func longer(o Options, epochs int) Options {
 	o.Resume, o.Experiment.Train.Epochs = true, epochs
 	return o
 }
 
-// TestLonger: a run that is given another number of epochs, when it is complete or
-// in the middle, ends as one that had them from the start.
+// TestLonger checks that a run that gets another number of epochs, after its end or before,
+// ends like one that had this number from the start.
 func TestLonger(t *testing.T) {
 	for name, sets := range map[string][]string{
 		"step":        {"schedule.decay_epochs=[2,4]"},
@@ -69,7 +69,8 @@ func TestLonger(t *testing.T) {
 	}
 }
 
-// TestLongerStoppedEarly: a run that has stopped gains nothing from more epochs.
+// TestLongerStoppedEarly checks that more epochs do not continue a run that has stopped
+// early.
 func TestLongerStoppedEarly(t *testing.T) {
 	o := small(t, "train.epochs=4", "train.stop_patience=2", "train.stop_min_delta=100")
 	mustRun(t, o)
@@ -84,20 +85,21 @@ func TestLongerStoppedEarly(t *testing.T) {
 	}
 }
 
-// TestLongerThanTheSchedule: rates that would have been others, and fewer epochs
-// than are done, are refused with what to do, and nothing is changed.
+// TestLongerThanTheSchedule checks that a number of epochs is an error if finished epochs
+// would have had other rates, or if it is less than the run already has. The error says
+// what to do, and no file changes.
 func TestLongerThanTheSchedule(t *testing.T) {
 	for _, c := range []struct {
 		sets          []string
 		steps, epochs int
-		want          string // empty: it goes on
+		want          string // empty if the run goes on
 	}{
-		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=0"}, 0, 6, "it trained epoch 1 at the rate 0.0245741, where schedule.kind cosine with 6 epochs has 0.0248931: resume it as it began, or begin another run with its parameters, with --from "},
+		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=0"}, 0, 6, "it trained epoch 1 at the rate 0.0245741, but schedule.kind cosine with 6 epochs has 0.0248931 there: resume it as it began, or begin another run with its parameters, with --from "},
 		{[]string{"schedule.kind=polynomial", "schedule.warmup_epochs=0"}, 5, 6, "schedule.kind polynomial with 6 epochs has "},
 		{[]string{"schedule.kind=one-cycle", "schedule.warmup_epochs=0"}, 0, 4, "schedule.kind one-cycle with 4 epochs has "},
-		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=2", "optimizer.reference_batch=16"}, 8, 6, ""}, // in the warmup alone
-		{nil, 0, 2, "it has come to epoch 3: set train.epochs to 3 or more"},
-		{nil, 9, 2, "it has come to epoch 3: set train.epochs to 3 or more"},
+		{[]string{"schedule.kind=cosine", "schedule.warmup_epochs=2", "optimizer.reference_batch=16"}, 8, 6, ""}, // still within the warmup
+		{nil, 0, 2, "it is already in epoch 3: set train.epochs to 3 or more"},
+		{nil, 9, 2, "it is already in epoch 3: set train.epochs to 3 or more"},
 		{nil, 8, 2, ""},
 		{[]string{"seed=2"}, 0, 4, ""},
 	} {
@@ -133,7 +135,7 @@ func TestLongerThanTheSchedule(t *testing.T) {
 	}
 }
 
-// filesOf is the names, sizes and times of all files below dir.
+// filesOf returns the names, sizes and times of all files below dir.
 func filesOf(t *testing.T, dir string) string {
 	t.Helper()
 	var text strings.Builder
@@ -153,9 +155,9 @@ func filesOf(t *testing.T, dir string) string {
 	return text.String()
 }
 
-// TestKilledWhileItBecameLonger leaves the directory as a process leaves it that is
-// killed between any two of the writes with which a run becomes longer. It goes on
-// either way.
+// TestKilledWhileItBecameLonger leaves the directory in each state in which a process
+// leaves it that is killed between two of the writes of changeLength. The run must go on
+// from each of them.
 func TestKilledWhileItBecameLonger(t *testing.T) {
 	o := small(t, "train.epochs=4")
 	mustRun(t, o)

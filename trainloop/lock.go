@@ -9,8 +9,9 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// lock keeps other processes out of the directory. If one is in it, lock waits for it
-// to leave until patience is over; with ask it asks for that.
+// lock keeps other processes out of the directory. If another process is in it, lock waits
+// until that one leaves or patience has passed. With ask, it asks the other process to
+// leave.
 func lock(ctx context.Context, dir string, patience time.Duration, ask bool) (unlock func() error, err error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -21,12 +22,12 @@ func lock(ctx context.Context, dir string, patience time.Duration, ask bool) (un
 		}
 	})
 	switch {
-	case err == nil && ask: // whoever has asked before is not waited for
+	case err == nil && ask: // drops requests of processes that asked before
 		if err = durable.ClearAsked(dir); err != nil {
 			return nil, errors.Join(err, unlock())
 		}
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-		if unlock, err = durable.Lock(dir); err != nil { // it names the process in it
+		if unlock, err = durable.Lock(dir); err != nil { // this error names the process that holds the lock
 			err = errors.Join(err, asked)
 		}
 	}
@@ -34,7 +35,7 @@ func lock(ctx context.Context, dir string, patience time.Duration, ask bool) (un
 }
 
 // untilAsked returns a context that is cancelled when another process asks for the
-// directory, whose lock the caller has.
+// directory, which the caller has locked.
 func untilAsked(ctx context.Context, dir string) (_ context.Context, stop func()) {
 	const often = 2 * time.Second
 	ctx, cancel := context.WithCancel(ctx)

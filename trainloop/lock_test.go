@@ -9,8 +9,9 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// TestHandover: a run that is asked for its directory hears of it within two seconds, and
-// the one that has asked gets the directory once it is free. Nobody else is asked then.
+// TestHandover checks that a run stops within two seconds when another process asks for its
+// directory, that the other one gets the directory once it is free, and that it is not
+// asked itself.
 func TestHandover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -22,14 +23,14 @@ func TestHandover(t *testing.T) {
 		defer stop()
 		time.Sleep(time.Minute)
 		if first.Err() != nil {
-			t.Fatal("it stops without being asked")
+			t.Fatal("the run stopped without being asked")
 		}
 		asked := time.Now()
 		context.AfterFunc(first, func() {
 			if waited := time.Since(asked); waited > 2*time.Second {
-				t.Errorf("it heard after %v", waited)
+				t.Errorf("the run noticed after %v", waited)
 			}
-			time.Sleep(3 * time.Second) // it saves
+			time.Sleep(3 * time.Second) // as if the run were saving
 			_ = leave()
 		})
 		leave2, err := lock(t.Context(), dir, time.Minute, true)
@@ -37,16 +38,16 @@ func TestHandover(t *testing.T) {
 			t.Fatal(err)
 		}
 		if waited := time.Since(asked); waited < 3*time.Second || waited > 5200*time.Millisecond {
-			t.Errorf("it got the directory after %v", waited)
+			t.Errorf("the second got the directory after %v", waited)
 		}
 		if durable.Asked(dir) {
-			t.Error("the second is asked as well")
+			t.Error("the second was asked as well")
 		}
 		_ = leave2()
 	})
 }
 
-// TestHandoverNotAsked: a run that does not take over waits without asking.
+// TestHandoverNotAsked checks that a run without Handover waits without asking.
 func TestHandoverNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -8,9 +8,10 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// MemoryNeeded estimates how many bytes training in the form for the target takes:
-// those of a step, but for what an operator needs while it runs, and parameters
-// four times, with their gradients and two momenta, or what else the optimizer keeps.
+// MemoryNeeded estimates the memory in bytes that training with the target's graph takes:
+// that of one step, without the temporary memory of operators, and that of the parameters
+// four times, for the parameters, their gradients and two moments or whatever else the
+// optimizer stores.
 func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (int64, error) {
 	if err := checkBatch(e); err != nil {
 		return 0, err
@@ -26,8 +27,8 @@ func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (i
 	return step + 4*int64(arrays*total), err
 }
 
-// checkMemory refuses a micro-batch for which the machine has no memory, with
-// the setting that makes it fit.
+// checkMemory returns an error if there is not enough memory for a micro-batch. The error
+// names the setting that makes it fit.
 func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, available int64) error {
 	if e.Runtime.Device.Traits().OwnMemory {
 		return nil
@@ -37,7 +38,7 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, ava
 		return err
 	}
 	micro := MicroBatch(e)
-	problem := fmt.Sprintf("%d images at once need about %.1f GB of memory, %.1f GB are free", micro, gigabytes(need), gigabytes(available))
+	problem := fmt.Sprintf("%d images at once need about %.1f GB of memory, but %.1f GB are free", micro, gigabytes(need), gigabytes(available))
 	if micro > e.Train.BatchSize/e.Train.Replicas {
 		return &SettingError{"train.micro_batch", problem + fmt.Sprintf("; set it to 0 for %d at once", e.Train.BatchSize/e.Train.Replicas)}
 	}
@@ -53,13 +54,13 @@ func checkMemory(n *onnxmodels.Network, e configs.Experiment, target string, ava
 				and = " and train.micro_batch to 0"
 			}
 			return &SettingError{"train.batch_size", problem +
-				fmt.Sprintf("; set train.replicas to %d%s, for which BatchNorm normalises parts of %d images by themselves", parts.Train.Replicas, and, MicroBatch(parts))}
+				fmt.Sprintf("; set train.replicas to %d%s, with which BatchNorm normalises parts of %d images separately", parts.Train.Replicas, and, MicroBatch(parts))}
 		}
 	}
 	return &SettingError{sizeSetting(e.Model.Kind), problem + "; even a single image does not fit"}
 }
 
-// sizeSetting is the setting that makes a network of the kind smaller.
+// sizeSetting returns the setting that makes a network of this kind smaller.
 func sizeSetting(kind string) string {
 	switch kind {
 	case configs.KindCNN:
@@ -70,13 +71,13 @@ func sizeSetting(kind string) string {
 	return "model.width_factor"
 }
 
-// explainMemory says what to do about a step that memory was not enough for,
-// which only the text of ONNX Runtime's error tells.
+// explainMemory adds what to do to the error of a step that ran out of memory. Only the
+// text of ONNX Runtime's error says that memory was the reason.
 func explainMemory(err error, e configs.Experiment) error {
 	text := err.Error()
 	for _, sign := range []string{"Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory"} {
 		if strings.Contains(text, sign) {
-			// Its first lines name places in ONNX Runtime's sources.
+			// The lines before it are positions in ONNX Runtime's source code.
 			last := text[strings.LastIndex(text, sign):]
 			return fmt.Errorf("out of memory with %d images at once: lower train.batch_size, or %s (%s)",
 				MicroBatch(e), fewerAtOnce(e), strings.TrimSpace(last))
@@ -85,7 +86,7 @@ func explainMemory(err error, e configs.Experiment) error {
 	return err
 }
 
-// fewerAtOnce says by which settings fewer images go through the network at once.
+// fewerAtOnce says which settings let fewer images go through the network at once.
 func fewerAtOnce(e configs.Experiment) string {
 	part, more := e.Train.BatchSize/e.Train.Replicas, e
 	more.Train.Replicas = e.Train.BatchSize

@@ -7,9 +7,9 @@ import (
 	"onnxlab/configs"
 )
 
-// TestExplainMemory has ONNX Runtime's text, after which there is what to set for
-// less at once: on a GPU the parts of a batch go through together, and where a
-// micro-batch is set no number of replicas changes it.
+// TestExplainMemory checks that the message ends with ONNX Runtime's text, after the
+// settings that let fewer images through at once. On a GPU the parts of a batch go through
+// together, and with a micro-batch the number of replicas makes no difference.
 func TestExplainMemory(t *testing.T) {
 	const (
 		problem = "Failed to allocate memory for requested buffer of size 5"
@@ -38,6 +38,6 @@ func TestExplainMemory(t *testing.T) {
 		}
 	}
 	if other := errors.New("another"); !errors.Is(explainMemory(other, configs.Default()), other) {
-		t.Error("another error became one of memory")
+		t.Error("another error became an error of memory")
 	}
 }

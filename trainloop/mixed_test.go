@@ -10,8 +10,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// TestLossScaleGoesOn: the steps after a snapshot have its loss scale, and the
-// first ones that of the beginning.
+// TestLossScaleGoesOn checks that a resumed run uses the loss scale of its snapshot, and a
+// new one the initial scale.
 func TestLossScaleGoesOn(t *testing.T) {
 	o := small(t)
 	o.Experiment.Runtime.Precision = configs.MixedFloat16
@@ -44,8 +44,8 @@ func TestLossScaleGoesOn(t *testing.T) {
 	}
 }
 
-// TestSkippedSteps: the summary counts the steps that were left out, here those at
-// scales that no gradient stays finite at.
+// TestSkippedSteps checks that the summary counts the skipped steps, here those at loss
+// scales at which no gradient stays finite.
 func TestSkippedSteps(t *testing.T) {
 	o := small(t)
 	r, err := start(t.Context(), o)
@@ -77,11 +77,11 @@ func TestSkippedSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := r.trainer.LossScale().Skipped; s.SkippedSteps != want || want < 3 {
-		t.Errorf("the summary has %d steps left out, the session %d", s.SkippedSteps, want)
+		t.Errorf("the summary has %d skipped steps, the session %d", s.SkippedSteps, want)
 	}
 }
 
-// TestMixedIsForCUDA: other forms than that for GPUs stay in float32.
+// TestMixedIsForCUDA checks that only the target for GPUs uses mixed precision.
 func TestMixedIsForCUDA(t *testing.T) {
 	e := configs.Default()
 	e.Runtime.Device = "cuda"

@@ -9,8 +9,8 @@ import (
 	"onnxlab/dataset"
 )
 
-// smallMulti is small with images that have one, two or none of its classes, which their
-// colours tell.
+// smallMulti is like small, with images that have none, one or two classes, which show as
+// colours.
 func smallMulti(t *testing.T, sets ...string) Options {
 	t.Helper()
 	o := small(t, append([]string{"train.loss=binary_cross_entropy", "augment.recipe=none", "optimizer.kind=adam", "optimizer.learning_rate=0.01", "schedule.warmup_epochs=0"}, sets...)...)
@@ -29,8 +29,8 @@ func smallMulti(t *testing.T, sets ...string) Options {
 	return o
 }
 
-// TestMultiLabel: images that may have several classes are told apart, with mixed ones among
-// them too, and a run that was interrupted comes to the same bytes.
+// TestMultiLabel checks that a network learns images that may have several classes, also if
+// images are mixed, and that an interrupted run ends with the same bytes.
 func TestMultiLabel(t *testing.T) {
 	for _, sets := range [][]string{
 		{"train.epochs=12"},
@@ -50,8 +50,8 @@ func TestMultiLabel(t *testing.T) {
 	}
 }
 
-// TestMultiLabelMistakes: settings that are for images of one class each are refused, with
-// their names.
+// TestMultiLabelMistakes checks that the errors for settings that need one class per image
+// name the settings.
 func TestMultiLabelMistakes(t *testing.T) {
 	for key, change := range map[string]func(e *configs.Experiment){
 		"train.loss":     func(e *configs.Experiment) { e.Train.Loss = configs.LossCrossEntropy },
@@ -70,6 +70,6 @@ func TestMultiLabelMistakes(t *testing.T) {
 	single.Targets = nil
 	o.Validation = &single
 	if _, err := Run(t.Context(), o); err == nil {
-		t.Error("validation images of one class each were taken")
+		t.Error("validation images of one class each were accepted")
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"onnxlab/trainloop/schedule"
 )
 
-// withClasses returns the experiment with the number of classes that the images have, if
-// it does not say one itself.
+// withClasses returns the experiment with the number of classes of the images, if its own
+// is 0.
 func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 	if e.Model.Classes == 0 && images != nil {
 		e.Model.Classes = len(images.Classes)
@@ -21,9 +21,9 @@ func withClasses(e configs.Experiment, images *dataset.Set) configs.Experiment {
 	return e
 }
 
-// Network returns the network that the experiment describes, for images of
-// height x width pixels, with as many channels as those of its data. An experiment that leaves the number of classes to the data
-// is a *SettingError.
+// Network returns the network that the experiment describes, for images of height x width
+// pixels with the number of channels of its data settings. If the experiment takes the
+// number of classes from the data, the error is a *SettingError.
 func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	n, err := normalizedNetwork(e, height, width)
 	if err != nil {
@@ -32,7 +32,8 @@ func Network(e configs.Experiment, height, width int) (*onnxmodels.Network, erro
 	return n.WithLoss(e.Train.Loss).WithMultiLabel(e.Data.MultiLabel()), nil
 }
 
-// normalizedNetwork is networkOf with the mean and deviation of images that the settings ask for.
+// normalizedNetwork is networkOf, normalising by the mean and deviation that the settings
+// name.
 func normalizedNetwork(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	n, err := networkOf(e, height, width)
 	if m := e.Model; err != nil || m.Kind == configs.KindONNX || m.Normalize == "" || m.Normalize == configs.NormalizeAuto {
@@ -45,21 +46,22 @@ func normalizedNetwork(e configs.Experiment, height, width int) (*onnxmodels.Net
 	return n.Normalized(by)
 }
 
-// networkOf is Network, whatever it is trained on.
+// networkOf returns the network of model.kind, before its loss and its normalisation are
+// set.
 func networkOf(e configs.Experiment, height, width int) (*onnxmodels.Network, error) {
 	m := e.Model
 	switch m.Kind {
 	case configs.KindONNX:
 		return givenNetwork(m, height, width)
 	case configs.KindOwn:
-		return nil, &SettingError{"model.kind", configs.KindOwn + " is a network that only the program that made it can give (trainloop.Options.Network); of a complete run, use the file model.onnx"}
+		return nil, &SettingError{"model.kind", configs.KindOwn + " is a network that only the program that made it can supply (trainloop.Options.Network); if the run is complete, use its model.onnx"}
 	}
 	if m.Classes == 0 {
-		return nil, &SettingError{"model.classes", "0 leaves the number to the data, which is not read here: set it"}
+		return nil, &SettingError{"model.classes", "0 takes the number of classes from the data, which is not read here: set it"}
 	}
 	norm, dropout, activation := batchNorm(m.BatchNorm), float32(m.Dropout), m.Activation
 	if activation == configs.ActivationAuto {
-		activation = "" // what each network has by itself
+		activation = "" // the default of each network
 	}
 	channels := e.Data.ImageChannels()
 	switch m.Kind {
@@ -91,11 +93,11 @@ func batchNorm(b configs.BatchNorm) onnxmodels.BatchNormOptions {
 	}
 }
 
-// checkBatch refuses batch sizes and replicas below 1, which an experiment that was not
-// loaded from a file may have: other sizes are computed by dividing by them.
+// checkBatch returns an error for batch sizes and replicas below 1. Only experiments that
+// were not loaded from a file can have them; later code divides by them.
 func checkBatch(e configs.Experiment) error {
 	if e.Train.BatchSize < 1 || e.Train.Replicas < 1 {
-		return &SettingError{"train.batch_size", fmt.Sprintf("%d in %d replicas, want 1 or more of both", e.Train.BatchSize, e.Train.Replicas)}
+		return &SettingError{"train.batch_size", fmt.Sprintf("%d with %d replicas; both must be 1 or more", e.Train.BatchSize, e.Train.Replicas)}
 	}
 	return nil
 }
@@ -186,7 +188,8 @@ func setOptimizer(o *onnxmodels.TrainingOptions, s configs.Optimizer) {
 	o.MomentumCorrection = s.MomentumCorrection && !s.HoldsRates()
 }
 
-// multipliers are the optimizer's multipliers of rates, in the form of artifacts.
+// multipliers returns the optimizer's rate multipliers in the form that training artifacts
+// take.
 func multipliers(s configs.Optimizer) []artifact.RateMultiplier {
 	var list []artifact.RateMultiplier
 	for _, m := range s.Multipliers() {
@@ -195,7 +198,8 @@ func multipliers(s configs.Optimizer) []artifact.RateMultiplier {
 	return list
 }
 
-// checkMultipliers refuses patterns that match none of the network's parameters.
+// checkMultipliers returns an error for patterns that match none of the network's
+// parameters.
 func checkMultipliers(n *onnxmodels.Network, s configs.Optimizer) error {
 	if _, err := n.Multipliers(multipliers(s)); err != nil {
 		return &SettingError{"optimizer.rate_multipliers", err.Error()}

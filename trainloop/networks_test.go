@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// kinds are the settings of a small network of each kind, and of the study's with what it can
-// have beside.
+// kinds has the settings of a small network of each kind, and of the study's network with
+// its options.
 var kinds = map[string][]string{
 	"resnet cifar":    {"model.kind=resnet", "model.depth=8", "model.width_factor=0.5"},
 	"resnet imagenet": {"model.kind=resnet", "model.form=imagenet", "model.depth=18", "model.width_factor=0.125"},
@@ -17,7 +17,8 @@ var kinds = map[string][]string{
 	"cnn":             {"model.strides=[1,2]", "model.activation=gelu", "model.dropout=0.3"},
 }
 
-// TestKinds: each kind of network trains, and a run that is resumed ends in the same bytes.
+// TestKinds checks that each kind of network trains, and that a resumed run ends with the
+// same bytes.
 func TestKinds(t *testing.T) {
 	for name, sets := range kinds {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +40,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TestTargetsOfDevices: each device has a target that there is.
+// TestTargetsOfDevices checks that the target of each device exists.
 func TestTargetsOfDevices(t *testing.T) {
 	targets := append(onnxmodels.Targets(), onnxmodels.TargetNative)
 	for _, d := range configs.Devices() {

@@ -4,14 +4,14 @@ import "onnxlab/trainloop/rundir"
 
 // Observer watches a run. Its methods are called from the run's goroutine.
 type Observer interface {
-	// Started is called once, with the place where the run starts. Where no epoch
-	// is left to train, also as the run has stopped early, it is at the end.
+	// Started is called once, with the position from which the run starts. If there is
+	// nothing left to train, because all epochs are done or the run stopped early, it is
+	// the end.
 	Started(p Position)
 	// Stepped is called after each optimizer step, with the mean loss and the
 	// accuracy (0..1) of its batch.
 	Stepped(p Position, loss, accuracy, imagesPerSecond float64)
-	// Finished is called after each epoch, when its row and its snapshot may
-	// still be on their way to the disk.
+	// Finished is called after each epoch. Its row and its snapshot may not be on disk yet.
 	Finished(p Position, e rundir.Epoch)
 }
 

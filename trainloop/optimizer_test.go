@@ -13,15 +13,15 @@ import (
 	"onnxlab/trainloop/warmstart"
 )
 
-// TestKindsOfOptimizers: the settings have the kinds that networks are trained by.
+// TestKindsOfOptimizers checks that the settings name the same optimizers as the artifacts.
 func TestKindsOfOptimizers(t *testing.T) {
 	if got := configs.Choices("optimizer.kind"); !slices.Equal(got, artifact.Optimizers()) {
 		t.Errorf("the settings have %v, networks %v", got, artifact.Optimizers())
 	}
 }
 
-// TestOptimizersGoOn: runs by each optimizer end as those that were interrupted, between
-// epochs and within, and each comes to another model.
+// TestOptimizersGoOn checks, for each optimizer, that runs interrupted between epochs or
+// within one end like others, and that each optimizer leads to a different model.
 func TestOptimizersGoOn(t *testing.T) {
 	var models [][]byte
 	for _, sets := range [][]string{
@@ -47,15 +47,15 @@ func TestOptimizersGoOn(t *testing.T) {
 		model, _ := outcome(t, o.Dir)
 		for _, other := range models {
 			if bytes.Equal(model, other) {
-				t.Errorf("%v ends as other settings", sets)
+				t.Errorf("%v leads to the same model as other settings", sets)
 			}
 		}
 		models = append(models, model)
 	}
 }
 
-// TestStateIsKept: a run's checkpoints have the optimizer's state, and a run that begins
-// with the parameters of one begins with a state of its own.
+// TestStateIsKept checks that a run's checkpoints contain the optimizer's state, and that a
+// run that begins with the parameters of another one does not take its state.
 func TestStateIsKept(t *testing.T) {
 	o := small(t, "optimizer.kind=adam", "optimizer.learning_rate=0.001")
 	mustRun(t, o)
@@ -73,8 +73,9 @@ func TestStateIsKept(t *testing.T) {
 	}
 }
 
-// TestAveragesAreTheModel: a run that averages its weights evaluates and exports the
-// averages, and another run that begins with its parameters begins with them.
+// TestAveragesAreTheModel checks that a run that averages its weights evaluates and exports
+// the averages, and that another run that begins with its parameters begins with the
+// averages.
 func TestAveragesAreTheModel(t *testing.T) {
 	o := small(t, "optimizer.ema_decay=0.9")
 	mustRun(t, o)

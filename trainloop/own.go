@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// withNetwork returns the experiment with what the network of the options, if there is one,
-// says of itself.
+// withNetwork returns the experiment with the kind and the classes of the network n, if n
+// is not nil.
 func withNetwork(e configs.Experiment, n *onnxmodels.Network) configs.Experiment {
 	if n != nil {
 		e.Model.Kind, e.Model.Classes = configs.KindOwn, n.Classes()
@@ -17,7 +17,7 @@ func withNetwork(e configs.Experiment, n *onnxmodels.Network) configs.Experiment
 	return e
 }
 
-// network returns what is trained.
+// network returns the network that is trained, and checks that the training images fit it.
 func (o *Options) network() (*onnxmodels.Network, error) {
 	height, width := o.Train.Size()
 	n := o.Network
@@ -35,16 +35,17 @@ func (o *Options) network() (*onnxmodels.Network, error) {
 	}
 	n = n.WithLoss(o.Experiment.Train.Loss).WithMultiLabel(o.Train.MultiLabel())
 	if h, w := n.Size(); h != height || w != width {
-		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images have %dx%d", h, w, height, width)}
+		return nil, &SettingError{"network", fmt.Sprintf("it takes images of %dx%d pixels, but the training images are %dx%d", h, w, height, width)}
 	}
 	if name := n.InputName(); name != onnxmodels.InputImage {
-		return nil, &SettingError{"network", fmt.Sprintf("its input %q is that of a given model, which does not tell how it takes bytes: give onnxmodels.GivenOptions.Normalization", name)}
+		return nil, &SettingError{"network", fmt.Sprintf("its input %q is that of a given model, so it is not known how to convert bytes to it: set onnxmodels.GivenOptions.Normalization", name)}
 	}
 	return n, nil
 }
 
-// networkFor is the experiment's network for the images of a set, whatever the data settings
-// say: a program may have made it.
+// networkFor returns the experiment's network for the images of a set. It takes their
+// channels from the set and not from the data settings, since a program may have made the
+// set itself.
 func networkFor(e configs.Experiment, set *dataset.Set) (*onnxmodels.Network, error) {
 	height, width := set.Size()
 	e.Data.Channels = set.Channels()
@@ -62,7 +63,7 @@ func channelsText(n int) string {
 	return fmt.Sprintf("%d channels", n)
 }
 
-// fingerprint is that of the network of the options, "" if they have none.
+// fingerprint returns the fingerprint of Options.Network; "" if that is nil.
 func (o *Options) fingerprint() (string, error) {
 	if o.Network == nil {
 		return "", nil
@@ -70,10 +71,11 @@ func (o *Options) fingerprint() (string, error) {
 	return o.Network.Fingerprint(o.Experiment.Seed)
 }
 
-// checkNetwork tells whether the run that has begun did so with the network that is given now.
+// checkNetwork returns a *Mismatch if the run began with another network than it is given
+// now.
 func (r *run) checkNetwork() error {
 	if began := r.environment.Network; began != r.fingerprint {
-		return &Mismatch{Dir: r.Dir, Differences: []string{fmt.Sprintf("network: one with fingerprint %.12s became one with %.12s", began, r.fingerprint)}}
+		return &Mismatch{Dir: r.Dir, Differences: []string{fmt.Sprintf("network: fingerprint %.12s became %.12s", began, r.fingerprint)}}
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// ownNetwork is a small network of so many filters, with dropout, that no experiment describes.
+// ownNetwork returns a small network with dropout and this many filters, which no
+// experiment can describe.
 func ownNetwork(t *testing.T, size, filters, classes int, rate float32) *onnxmodels.Network {
 	t.Helper()
 	n, err := onnxmodels.NewNetwork(size, size,
@@ -24,8 +25,8 @@ func ownNetwork(t *testing.T, size, filters, classes int, rate float32) *onnxmod
 	return n
 }
 
-// TestOwnNetwork: a network of one's own has the whole loop, and is resumed exactly where it is
-// the same.
+// TestOwnNetwork checks that a network supplied by the program is trained in the same loop,
+// and is resumed exactly, but only with the same network.
 func TestOwnNetwork(t *testing.T) {
 	o := small(t, "model.batchnorm.statistics=keras")
 	o.Network = ownNetwork(t, 32, 6, 10, 0.25)
@@ -34,7 +35,7 @@ func TestOwnNetwork(t *testing.T) {
 		t.Errorf("summary %+v, want %d parameters", s, total)
 	}
 	if want := math.Pow(0.9, 12); math.Abs(s.InitialStatistics-want) > 1e-6 {
-		t.Errorf("%v of the running statistics is what they began with, want %v", s.InitialStatistics, want)
+		t.Errorf("the share of initial values in the running statistics is %v, want %v", s.InitialStatistics, want)
 	}
 	e, err := rundir.ReadConfig(o.Dir)
 	if err != nil || e.Model.Kind != configs.KindOwn || e.Model.Classes != 10 {
@@ -54,7 +55,7 @@ func TestOwnNetwork(t *testing.T) {
 	} {
 		resumed := cut
 		resumed.Network = other
-		if _, err := Run(t.Context(), resumed); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "network: one with fingerprint") {
+		if _, err := Run(t.Context(), resumed); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "network: fingerprint") {
 			t.Errorf("with another network (%s): %v", name, err)
 		}
 	}
@@ -63,7 +64,7 @@ func TestOwnNetwork(t *testing.T) {
 	if _, err := Run(t.Context(), study); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "model.kind: own became cnn") {
 		t.Errorf("without its network: %v", err)
 	}
-	cut.Network = ownNetwork(t, 32, 6, 10, 0.25) // made anew, as another process does
+	cut.Network = ownNetwork(t, 32, 6, 10, 0.25) // made again, as by another process
 	mustRun(t, cut)
 	sameOutcome(t, o.Dir, cut.Dir)
 }
@@ -87,13 +88,13 @@ func TestOwnNetworkRefusals(t *testing.T) {
 	o := smallGiven(t, "training")
 	o.Network, o.Train = given, fiveClasses(o)
 	o.Validation = o.Train
-	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "give onnxmodels.GivenOptions.Normalization") {
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "set onnxmodels.GivenOptions.Normalization") {
 		t.Errorf("a network that does not take bytes: %v", err)
 	}
 	e := configs.Default()
 	e.Model.Kind = configs.KindOwn
 	var setting *SettingError
 	if _, err := Network(e, 32, 32); !errors.As(err, &setting) || setting.Key != "model.kind" {
-		t.Errorf("the network of no program: %v", err)
+		t.Errorf("without a network from the program: %v", err)
 	}
 }

@@ -15,23 +15,24 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// Prepared is what the first training step of an experiment needs.
+// Prepared has what the first training step of an experiment needs.
 type Prepared struct {
-	// Network is what the steps train: the experiment's network, or with
-	// train.cache_features the layers above the frozen ones.
+	// Network is the network that is trained: the experiment's network or, with
+	// train.cache_features, the layers above the frozen ones.
 	Network *onnxmodels.Network
-	// Artifacts are its training models. Where the experiment takes the weights of classes
-	// from the training images, they are 1: steps cost the same with any.
+	// Artifacts has the training models. If the experiment takes the class weights from the
+	// training images, the weights in it are 1, which does not change the cost of a step.
 	Artifacts *onnxmodels.Artifacts
-	// State has the parameters that the experiment's seed draws, those of frozen layers too.
+	// State has the parameters drawn with the experiment's seed, including those of frozen
+	// layers.
 	State *checkpoint.Checkpoint
 
 	experiment configs.Experiment
 }
 
-// Prepare makes what training on images of height x width pixels needs, in the form for
-// the target, one of onnxmodels.Targets or TargetNative. A batch that the memory is not
-// enough for is a *SettingError.
+// Prepare makes what training on images of height x width pixels needs, in the form for the
+// target, one of onnxmodels.Targets or TargetNative. If there is not enough memory for a
+// batch, the error is a *SettingError.
 func Prepare(e configs.Experiment, height, width int, target string) (*Prepared, error) {
 	network, err := Network(e, height, width)
 	if err != nil {
@@ -52,7 +53,7 @@ func Prepare(e configs.Experiment, height, width int, target string) (*Prepared,
 	return p, nil
 }
 
-// NewTrainer makes a training session.
+// NewTrainer opens a training session.
 func (p *Prepared) NewTrainer() (*session.Trainer, error) {
 	return newTrainer(p.experiment, p.Network, p.Artifacts, snapshot.Manifest{}, checkpoint.Encode(p.State))
 }
@@ -64,8 +65,9 @@ type Steps struct {
 	done  int
 }
 
-// NewSteps returns the steps on the images, from the first one. It brings all images into
-// memory, and with train.cache_features makes the features, so that Next does neither.
+// NewSteps returns the steps on the images, starting with the first. It reads all images
+// into memory and, with train.cache_features, computes the features, so that Next does
+// neither.
 func NewSteps(ctx context.Context, e configs.Experiment, train *dataset.Set) (*Steps, error) {
 	e = withClasses(e, train)
 	if err := checkTraining(e, train); err != nil {
@@ -105,8 +107,8 @@ func NewSteps(ctx context.Context, e configs.Experiment, train *dataset.Set) (*S
 	return &Steps{steps: s}, nil
 }
 
-// Next does one step. wait is how long its batch was not ready. The error of a loss that
-// is not finite is a *Diverged.
+// Next does one step and returns how long it waited for its batch. If the loss is not
+// finite, the error is a *Diverged.
 func (s *Steps) Next(ctx context.Context) (result session.Result, wait time.Duration, err error) {
 	if result, wait, err = s.steps.optimize(ctx, s.done); err != nil {
 		return result, wait, err
@@ -120,15 +122,15 @@ func (s *Steps) Next(ctx context.Context) (result session.Result, wait time.Dura
 	return result, wait, nil
 }
 
-// PerEpoch is the number of steps in an epoch.
+// PerEpoch returns the number of steps in an epoch.
 func (s *Steps) PerEpoch() int { return s.steps.feed.StepsPerEpoch() }
 
 // Close frees the session and stops the loader.
 func (s *Steps) Close() error { return s.steps.close() }
 
-// InferenceModel returns the bytes of an ONNX model of the network, with the parameters of
-// the checkpoint and BatchNorm folded, in the form for the target. classes are the names
-// that it keeps; nil keeps none.
+// InferenceModel returns the bytes of an ONNX model of the network for the target, with the
+// parameters of the checkpoint and BatchNorm folded. The model stores the names classes;
+// nil stores none.
 func InferenceModel(n *onnxmodels.Network, c *checkpoint.Checkpoint, classes []string, target string) ([]byte, error) {
 	m, err := n.Inference(c, onnxmodels.InferenceOptions{Classes: classes, Target: target, Block: session.Block()})
 	if err != nil {

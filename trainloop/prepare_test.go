@@ -8,8 +8,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestSteps compares single steps with those of a run: the
-// same batches, rates and losses.
+// TestSteps compares single steps with the steps of a run: they have the same batches,
+// rates and losses.
 func TestSteps(t *testing.T) {
 	o := small(t)
 	mustRun(t, o)
@@ -42,7 +42,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestNetworkNeedsClasses: without images, the number of classes cannot be left to them.
+// TestNetworkNeedsClasses checks that the number of classes is required if there are no
+// images.
 func TestNetworkNeedsClasses(t *testing.T) {
 	o := small(t)
 	o.Experiment.Model.Classes = 0

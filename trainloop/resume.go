@@ -14,8 +14,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// resume returns the checkpoint to begin with, and moves the run to its
-// position.
+// resume moves the run to the position of the latest snapshot, or to the beginning, and
+// returns the checkpoint from there.
 func (r *run) resume() ([]byte, error) {
 	m, path, _, err := snapshot.Latest(r.layout.Checkpoints())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +37,7 @@ func (r *run) resume() ([]byte, error) {
 		return nil, err
 	}
 	if len(history) < m.Epoch {
-		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, the snapshot %q comes after %d", r.Dir, len(history), path, m.Epoch)
+		return nil, fmt.Errorf("resume %q: history.csv has %d epochs, but the snapshot %q was saved after %d", r.Dir, len(history), path, m.Epoch)
 	}
 	r.history = history[:m.Epoch]
 	layers, err := rundir.ReadLayers(r.layout.Layers())
@@ -53,7 +53,7 @@ func (r *run) resume() ([]byte, error) {
 	return r.readState(snapshot.CheckpointPath(path))
 }
 
-// differences tell by which hashes the snapshot at path is another run's.
+// differences lists the hashes by which the snapshot at path belongs to another run.
 func (r *run) differences(path string, m snapshot.Manifest) []string {
 	var list []string
 	differs := func(what, then, now string) {
@@ -65,7 +65,7 @@ func (r *run) differences(path string, m snapshot.Manifest) []string {
 	if m.DataHash != r.at.DataHash {
 		differs("data", m.DataHash, r.at.DataHash)
 		if then, now := r.environment.Data.Decoder, r.Train.Decoder; then != "" && then != now {
-			list = append(list, fmt.Sprintf("the decoder of JPEG images, %s, became %s, which decodes other pixels (data.decoder, pipeline runtime info)", then, cmp.Or(now, "none")))
+			list = append(list, fmt.Sprintf("the decoder of JPEG images, %s, became %s, which decodes to other pixels (see data.decoder and pipeline runtime info)", then, cmp.Or(now, "none")))
 		}
 	}
 	if m.FromHash != r.at.FromHash {
@@ -74,8 +74,8 @@ func (r *run) differences(path string, m snapshot.Manifest) []string {
 	return list
 }
 
-// readState reads a checkpoint, which must have the network's parameters: of
-// one that has not, ONNX Runtime names neither the file nor the parameter.
+// readState reads a checkpoint and checks that it has the network's parameters. ONNX
+// Runtime would name neither the file nor the missing parameter.
 func (r *run) readState(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -17,54 +17,53 @@ import (
 	"onnxlab/trainloop/warmstart"
 )
 
-// Options say what is run and where it is kept.
+// Options says what to train and where to keep the results.
 type Options struct {
-	// Experiment comes from configs.Load, or is configs.Default with changes,
-	// of which its method ValidateFor tells whether they are possible. Its data
-	// settings are kept with the run and not used.
+	// Experiment comes from configs.Load, or is configs.Default with changes that its
+	// method ValidateFor accepts. The run stores its data settings but does not use them.
 	Experiment configs.Experiment
-	// Network, if not nil, is trained in place of the one that Experiment.Model describes,
-	// whose Kind then becomes configs.KindOwn and whose Classes those of the network. It
-	// takes images of the size of Train's as bytes. The run keeps its fingerprint
-	// (onnxmodels.Network.Fingerprint): to resume it with another network is a *Mismatch.
+	// Network, if not nil, is trained instead of the network that Experiment.Model
+	// describes. The run then sets the Kind of that model to configs.KindOwn, and Classes
+	// to those of the network. It must take images of the size of Train as bytes. The run
+	// stores its fingerprint (onnxmodels.Network.Fingerprint); resuming with another
+	// network is a *Mismatch.
 	Network *onnxmodels.Network
-	// Train and Validation have images of one size, one image or more, and as
-	// many classes as the experiment's model. If that says 0, the model gets as
-	// many as they have.
+	// Train and Validation have at least one image each, all of one size, and as many
+	// classes as the experiment's model. If the model has 0 classes, it gets as many as the
+	// images have.
 	Train, Validation *dataset.Set
-	// Dir is the run directory. It is made if it does not exist, and must not
-	// hold another run.
+	// Dir is the run directory. It is created if it does not exist, and must not contain
+	// another run.
 	Dir string
-	// Patience is how long Run waits for another process to leave Dir before it
-	// fails; 0 does not wait.
+	// Patience is how long Run waits for another process to leave Dir before it fails. With
+	// 0 it does not wait.
 	Patience time.Duration
-	// Handover asks a process that has Dir to save and leave, and, once this one has it,
-	// does so for others that ask: a scheduler that has lost sight of a node starts its
-	// run elsewhere, while the process there may live on.
+	// Handover asks a process that holds Dir to save and leave. Once this process holds
+	// Dir, it does the same for others that ask. It is for schedulers that lose contact
+	// with a node and start its run elsewhere, while the process there may still be alive.
 	Handover bool
-	// Resume goes on from the latest snapshot in Dir, if there is one. The
-	// experiment is that which the run began with, or has another number of epochs:
-	// then the run goes on as if it had begun with it, which is a *Mismatch where
-	// the learning rates of the epochs that are done would have been others.
+	// Resume continues from the latest snapshot in Dir, if there is one. The experiment
+	// must be the one that the run began with, except for the number of epochs. With
+	// another number, the run goes on as if it had always had it. If finished epochs would
+	// then have had other learning rates, that is a *Mismatch.
 	Resume bool
-	// From, if not nil, are the parameters that the run begins with in place of
-	// random ones. It keeps a copy of them, and goes on without From: a run that is
-	// resumed with other parameters than it began with is a *Mismatch.
+	// From, if not nil, has the parameters with which the run begins instead of random
+	// ones. The run keeps a copy of them, and can be resumed without From. Resuming it with
+	// other parameters than it began with is a *Mismatch.
 	From *warmstart.Source
-	// Note, if not nil, is told in a line what a user should know.
+	// Note, if not nil, is called with single lines that the user should read.
 	Note func(text string)
-	// Observer, if not nil, is told how the run goes.
+	// Observer, if not nil, follows the progress of the run.
 	Observer Observer
 }
 
-// Run trains, and returns the summary that it wrote last.
+// Run trains, and returns the summary, which it writes last.
 //
-// When ctx is cancelled it finishes the step, saves a snapshot and returns an
-// *Interrupted. The other errors that can be told apart are *configs.Error for
-// settings that are not possible, *SettingError for an experiment that does not
-// go with the images, *dataset.Error for images and labels that do not go
-// together, *warmstart.Misfit for parameters of another network, *Occupied,
-// *Mismatch, *Diverged, *rundir.DataError, *snapshot.DamagedError and
+// When ctx is cancelled, Run finishes the step, saves a snapshot and returns an
+// *Interrupted. Its other error types are *configs.Error for impossible settings,
+// *SettingError for an experiment that does not fit the images, *dataset.Error for images
+// and labels that do not fit together, *warmstart.Misfit for parameters of another network,
+// *Occupied, *Mismatch, *Diverged, *rundir.DataError, *snapshot.DamagedError and
 // *session.DeviceError.
 func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	r, err := start(ctx, o)
@@ -93,7 +92,7 @@ func Run(ctx context.Context, o Options) (_ rundir.Summary, err error) {
 	return r.finish()
 }
 
-// run is a run under way.
+// run is a run in progress.
 type run struct {
 	Options
 	layout   rundir.Layout
@@ -101,31 +100,31 @@ type run struct {
 	complete bool
 	// environment is what was written when the run began.
 	environment rundir.Environment
-	// began is the experiment that the run had before it was given another number
-	// of epochs; nil if that is the same.
+	// began is the experiment that the run had until now, if it gets another number of
+	// epochs; otherwise nil.
 	began *configs.Experiment
 
 	network *onnxmodels.Network
-	// fingerprint is that of Options.Network, "" without one.
+	// fingerprint is the fingerprint of Options.Network; "" if that is nil.
 	fingerprint string
-	// cut is nil, and so are features, unless features are kept.
+	// cut and features are nil unless features are cached.
 	cut      *onnxmodels.Cut
 	features *features
 	origin   origin
-	*steps   // nil until prepare
+	*steps   // nil before prepare
 	options  session.Options
-	// tolerance is how far two runtimes may be apart on the exported model; 0 is what is
-	// usual for it.
+	// tolerance is the largest accepted difference between two runtimes on the exported
+	// model; 0 means the usual one.
 	tolerance float64
 
-	at snapshot.Manifest // where the run is, and the hashes of what it is
+	at snapshot.Manifest // the position of the run, and its hashes
 	// dataHash waits for the hash of the images; nil if none is needed.
 	dataHash func() (string, error)
 	history  []rundir.Epoch
 	// diagnosis is empty unless the settings ask for one.
 	diagnosis diagnosis
 	saver     saver
-	// checked tells that the images have the hash in at.
+	// checked reports that the images have the hash in at.
 	checked bool
 }
 
@@ -162,8 +161,7 @@ func (r *run) epoch(ctx context.Context) error {
 // step does one optimizer step.
 func (r *run) step(ctx context.Context) error {
 	begun := time.Now()
-	// The step is not cut short by a signal: its batch is there already, or
-	// will be in a moment.
+	// A signal does not interrupt the step: its batch is ready, or will be in a moment.
 	result, wait, err := r.optimize(context.WithoutCancel(ctx), r.at.Step)
 	if err != nil {
 		return err
@@ -184,7 +182,7 @@ func (r *run) step(ctx context.Context) error {
 	return nil
 }
 
-// diverged is the error of the loss in or after the step, which is one of the
+// diverged returns the error for a loss that is not finite, in or after this step of the
 // current epoch.
 func (r *run) diverged(loss float64, step int) error {
 	_, err := r.saver.wait() // its snapshot may be the last good one
@@ -194,14 +192,13 @@ func (r *run) diverged(loss float64, step int) error {
 	}, err)
 }
 
-// endEpoch evaluates, and saves the history and a snapshot at the first step
-// of the next epoch.
+// endEpoch evaluates, and saves the history and a snapshot at the start of the next epoch.
 func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 	pending, err := r.checkpoint()
 	if err != nil {
 		return err
 	}
-	// An interruption now would only repeat the evaluation.
+	// An interruption here would only make the evaluation happen again later.
 	row, err := r.evaluateEpoch(context.WithoutCancel(ctx), pending, begun)
 	if err != nil {
 		return errors.Join(err, pending.Abort())
@@ -218,8 +215,8 @@ func (r *run) endEpoch(ctx context.Context, begun time.Time) error {
 	return nil
 }
 
-// evaluateEpoch returns the row of the current epoch, of which the snapshot has the
-// parameters, and if the settings ask for it measures their statistics before.
+// evaluateEpoch returns the history's row of the current epoch, whose parameters are in the
+// snapshot. If the settings ask for it, it recalibrates BatchNorm's statistics before.
 func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begun time.Time) (rundir.Epoch, error) {
 	if err := r.recalibrate(ctx, pending); err != nil {
 		return rundir.Epoch{}, err
@@ -245,8 +242,8 @@ func (r *run) evaluateEpoch(ctx context.Context, pending *snapshot.Pending, begu
 	return row, nil
 }
 
-// row sums up the current epoch. Its seconds are those of its steps, of other
-// processes too if it was resumed within, and of the evaluation.
+// row summarises the current epoch. Its seconds include the steps that earlier processes
+// did in this epoch, and the evaluation.
 func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	p := r.at.Partial
 	images := float64(p.Steps * r.Experiment.Train.BatchSize)
@@ -263,8 +260,8 @@ func (r *run) row(e *evaluation.Report, rate, elapsed float64) rundir.Epoch {
 	return row
 }
 
-// evaluate runs the network with the parameters on the validation images, with
-// BatchNorm folded as in the exported model.
+// evaluate runs the network with these parameters, and with BatchNorm folded as in the
+// exported model, on the validation images.
 func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (e *evaluation.Report, err error) {
 	if r.features != nil {
 		return r.features.evaluate(ctx, parameters, r.Validation, r.options)
@@ -281,7 +278,7 @@ func (r *run) evaluate(ctx context.Context, parameters *checkpoint.Checkpoint) (
 	return evaluation.RunLoss(ctx, m, evaluation.Loss(r.Experiment.Train.Loss), r.Validation)
 }
 
-// interrupted saves the state and says so.
+// interrupted saves the state and returns an *Interrupted.
 func (r *run) interrupted(ctx context.Context) error {
 	if err := r.save(); err != nil {
 		return errors.Join(err, ctx.Err())
@@ -289,7 +286,8 @@ func (r *run) interrupted(ctx context.Context) error {
 	return r.stopped(ctx)
 }
 
-// stopped waits for the save of the current position and says where it is.
+// stopped waits until the current position is saved and returns an *Interrupted with its
+// path.
 func (r *run) stopped(ctx context.Context) error {
 	path, err := r.saver.wait()
 	if err != nil {
@@ -300,7 +298,7 @@ func (r *run) stopped(ctx context.Context) error {
 
 func (r *run) close() error {
 	if r.dataHash != nil {
-		_, _ = r.dataHash() // leaves no goroutine behind
+		_, _ = r.dataHash() // waits for the goroutine to end
 	}
 	_, err := r.saver.wait()
 	if r.diagnosis.prober != nil {

@@ -28,7 +28,7 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// small is an experiment of a second, of 3 epochs of 4 steps.
+// small returns options of a run that takes a second: 3 epochs of 4 steps.
 func small(t *testing.T, sets ...string) Options {
 	t.Helper()
 	librarytest.Open(t)
@@ -53,8 +53,8 @@ func mustRun(t *testing.T, o Options) rundir.Summary {
 	return s
 }
 
-// outcome is what does not depend on time: the model, and the history without
-// its timings.
+// outcome returns the results that do not depend on time: the model, and the history
+// without its timings.
 func outcome(t *testing.T, dir string) (model []byte, history []rundir.Epoch) {
 	t.Helper()
 	layout := rundir.Layout{Dir: dir}
@@ -84,7 +84,7 @@ func sameOutcome(t *testing.T, a, b string) {
 	}
 }
 
-// TestRun checks the files of a run and that they are the same again.
+// TestRun checks the files of a run, and that a second run writes the same.
 func TestRun(t *testing.T) {
 	o := small(t)
 	s := mustRun(t, o)
@@ -125,8 +125,8 @@ func (s *stopAt) Stepped(Position, float64, float64, float64) {
 	}
 }
 
-// TestResume interrupts a run after every number of steps that it can have,
-// and once more while resumed: it ends as one that never was.
+// TestResume interrupts a run after every possible number of steps, and once more after it
+// is resumed. It must end like an uninterrupted run.
 func TestResume(t *testing.T) {
 	o := small(t, "train.checkpoint_steps=3")
 	mustRun(t, o)
@@ -153,8 +153,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestDamagedSnapshot: one that is damaged is passed over for the one before
-// it, and if none is left the run is refused.
+// TestDamagedSnapshot checks that a damaged snapshot is skipped in favour of the one before
+// it, and that the run cannot be resumed if none is left.
 func TestDamagedSnapshot(t *testing.T) {
 	o := small(t)
 	mustRun(t, o)
@@ -205,8 +205,8 @@ func flip(t *testing.T, path string) {
 	}
 }
 
-// TestRefusals: a directory that holds another run, another configuration,
-// other data, and settings that do not go with the data.
+// TestRefusals checks the errors for a directory with another run, for another
+// configuration, for other data, and for settings that do not fit the data.
 func TestRefusals(t *testing.T) {
 	o := small(t, "train.epochs=1")
 	mustRun(t, o)
@@ -238,8 +238,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestOwnImages: a run on images of which its data settings know nothing, not even
-// how many classes they have, is stopped and goes on, but not with another number.
+// TestOwnImages trains on images that the data settings do not describe, not even with
+// their number of classes. The run can be resumed, but not with another number of classes.
 func TestOwnImages(t *testing.T) {
 	o := small(t, "train.epochs=2")
 	set := &dataset.Set{Name: "own", Classes: []string{"dark", "light", "both"}, Height: 8, Width: 6}
@@ -263,7 +263,7 @@ func TestOwnImages(t *testing.T) {
 	if o.Experiment.Model.Classes = 3; err != nil || kept.Hash() != o.Experiment.Hash() {
 		t.Errorf("the run keeps %+v, %v, want the number of its classes", kept.Model, err)
 	}
-	mustRun(t, o) // the number may be given now, as it is the same
+	mustRun(t, o) // the number may be set now if it is the same
 	more := *set
 	more.Classes = append(slices.Clone(set.Classes), "neither")
 	o.Train, o.Validation, o.Experiment.Model.Classes = &more, &more, 0
@@ -273,8 +273,8 @@ func TestOwnImages(t *testing.T) {
 	}
 }
 
-// TestMadeWrong: settings and images that are wrong as they are made in Go are
-// errors before there is a run directory.
+// TestMadeWrong checks that wrong settings and images that a Go program made are errors
+// before a run directory is created.
 func TestMadeWrong(t *testing.T) {
 	broken := func(o *Options, change func(s *dataset.Set)) *dataset.Set {
 		v := o.Validation
@@ -313,7 +313,7 @@ func TestMadeWrong(t *testing.T) {
 	}
 }
 
-// TestOtherData: a run does not go on with other images.
+// TestOtherData checks that a run cannot be resumed with other images.
 func TestOtherData(t *testing.T) {
 	o := small(t)
 	o.Resume = true
@@ -335,8 +335,8 @@ func TestOtherData(t *testing.T) {
 	}
 }
 
-// TestDataIsChecked: the whole synthetic set is identified before it is drawn,
-// and a run on other images than it then has does not end well.
+// TestDataIsChecked checks that the whole synthetic set is identified before it is drawn,
+// and that a run fails if the drawn images turn out to be different.
 func TestDataIsChecked(t *testing.T) {
 	o := small(t)
 	data, err := source.Load(t.Context(), configs.Data{Source: "synthetic"}, dataset.Validation)
@@ -354,8 +354,8 @@ func TestDataIsChecked(t *testing.T) {
 	}
 }
 
-// TestDiverged: a loss that is not finite, of a step or of an evaluation, stops the run
-// and names step, rate and the last good checkpoint.
+// TestDiverged checks that a loss that is not finite, in a step or in an evaluation, stops
+// the run with an error that names the step, the rate and the last good checkpoint.
 func TestDiverged(t *testing.T) {
 	for cause, evaluation := range map[string]bool{statistics("keras"): true, "optimizer.weight_decay=0.9": false} {
 		o := small(t, "data.train=512", "train.checkpoint_steps=1", "optimizer.learning_rate=1000", "optimizer.reference_batch=1", "schedule.warmup_epochs=0", cause)
@@ -376,7 +376,8 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
-// TestMemory: a batch that does not fit is refused with the setting that helps.
+// TestMemory checks that a batch that does not fit into memory is an error that names the
+// setting that helps.
 func TestMemory(t *testing.T) {
 	e := configs.Default()
 	e.Train.BatchSize = 8192
@@ -384,9 +385,9 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// By how much a step at 256 images was measured to take more than at 128 in each
-	// form (pipeline bench step --target). That for the CPU has other blocks without
-	// AVX-512.
+	// How much more memory a step takes with 256 images than with 128, measured for each
+	// target (pipeline bench step --target). The target for the CPU uses other blocks if
+	// there is no AVX-512.
 	blocked := 0.51e9
 	if cpu.X86.HasAVX512F {
 		blocked = 0.44e9
@@ -411,7 +412,7 @@ func TestMemory(t *testing.T) {
 		{1, 0, 5e9, "set train.replicas to 4"},
 		{8, 8192, 10e9, "train.micro_batch: 8192 images at once need about"},
 		{8, 8192, 10e9, "set it to 0 for 1024 at once"},
-		{1, 8192, 5e9, "set train.replicas to 4 and train.micro_batch to 0, for which BatchNorm normalises parts of 2048"},
+		{1, 8192, 5e9, "set train.replicas to 4 and train.micro_batch to 0, with which BatchNorm normalises parts of 2048"},
 		{1, 0, 1e7, "even a single image does not fit"},
 		{8, 0, 5e9, ""},
 		{1, 0, 100e9, ""},

@@ -8,27 +8,27 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// saver makes snapshots durable while training goes on. The trainer's state
-// must stand still only until it is in a file; a goroutine hashes and syncs
-// that file and lets the snapshot appear, while the next steps run.
+// saver makes snapshots durable while training goes on. Training has to stop only while the
+// trainer's state is written to a file. A goroutine then hashes and syncs that file and
+// gives the snapshot its name, while the next steps run.
 //
-// One save is under way at most: wait comes before the next snapshot is begun.
-// So snapshots appear in their order, no more than one is unfinished, and the
-// removal of leftovers that ends a save meets none that is begun. Each error
-// is returned once, by failed or by wait, whichever is called first.
+// At most one save is in progress, because the owner calls wait before it begins the next
+// snapshot. So snapshots appear in order, at most one of them is unfinished, and the
+// cleanup at the end of a save never removes one that has just begun. Each error is
+// returned once, by failed or by wait, whichever is called first.
 //
-// The zero saver is ready. Its owner calls wait before it ends.
+// The zero saver is ready to use. Its owner must call wait at the end.
 type saver struct {
-	underway chan saved // nil if there is none
+	underway chan saved // nil if no save is in progress
 }
 
-// saved is what came of a save: the snapshot's path, or why there is none.
+// saved is the result of a save: the path of the snapshot, or an error.
 type saved struct {
 	path string
 	err  error
 }
 
-// start does a save in the background. The save before it has been waited for.
+// start runs save in the background. The caller has waited for the previous save.
 func (s *saver) start(save func() (path string, err error)) {
 	done := make(chan saved, 1)
 	s.underway = done
@@ -38,8 +38,8 @@ func (s *saver) start(save func() (path string, err error)) {
 	}()
 }
 
-// wait waits for the save under way, if there is one, and returns the path of
-// its snapshot.
+// wait waits for the save in progress, if there is one, and returns the path of its
+// snapshot.
 func (s *saver) wait() (path string, err error) {
 	if s.underway == nil {
 		return "", nil
@@ -49,8 +49,7 @@ func (s *saver) wait() (path string, err error) {
 	return last.path, last.err
 }
 
-// failed returns the error of a save that has failed by now. It waits for
-// nothing.
+// failed returns the error of a save that has already failed. It does not wait.
 func (s *saver) failed() error {
 	select {
 	case last := <-s.underway:
@@ -71,8 +70,8 @@ func (r *run) save() error {
 	return nil
 }
 
-// checkpoint begins a snapshot, once the one before it is saved, and writes the
-// trainer's state to its file.
+// checkpoint waits for the previous snapshot, begins a new one and writes the trainer's
+// state into it.
 func (r *run) checkpoint() (*snapshot.Pending, error) {
 	if _, err := r.saver.wait(); err != nil {
 		return nil, err
@@ -87,10 +86,10 @@ func (r *run) checkpoint() (*snapshot.Pending, error) {
 	return pending, nil
 }
 
-// commit lets the saver make the snapshot of the current position durable. At
-// the end of an epoch, when it has a validation accuracy, the history goes
-// first: rows beyond the snapshot are dropped on resume, but one that is
-// missing could not be made again.
+// commit starts to make the snapshot of the current position durable. At the end of an
+// epoch, where accuracy is its validation accuracy, the history is written first: rows
+// after the snapshot are dropped when the run resumes, but a missing row could not be
+// recovered.
 func (r *run) commit(pending *snapshot.Pending, accuracy *float64, history []rundir.Epoch) {
 	m, layout, keep, also := r.at, r.layout, r.Experiment.Train.KeepCheckpoints, r.keptSteps()
 	layers := slices.Clone(r.diagnosis.layers)

@@ -12,8 +12,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// TestSaver: a save under way is not waited for before it must be, and its
-// path or its error is told once.
+// TestSaver checks that training does not wait for a save before the next one, and that the
+// path or the error of a save is returned once.
 func TestSaver(t *testing.T) {
 	var s saver
 	if path, err := s.wait(); path != "" || err != nil {
@@ -56,8 +56,8 @@ func TestSaver(t *testing.T) {
 	}
 }
 
-// TestSavedStateIsThatOfItsStep: steps that are done while a snapshot is on its
-// way to the disk are not in it.
+// TestSavedStateIsThatOfItsStep checks that steps that are done while a snapshot is being
+// saved do not change it.
 func TestSavedStateIsThatOfItsStep(t *testing.T) {
 	want := func() []byte {
 		r, err := start(t.Context(), small(t))
@@ -120,8 +120,8 @@ func mustRead(t *testing.T, path string) []byte {
 	return data
 }
 
-// obstacle takes the place of the history after some steps, until it is removed.
-// The save before the last one, which may write it, has ended by then.
+// obstacle takes the place of the history file after some steps, until it is removed. By
+// then, the save before the last one, which may write that file, has ended.
 type obstacle struct {
 	silent
 	t       *testing.T
@@ -135,7 +135,7 @@ func (o *obstacle) Stepped(Position, float64, float64, float64) {
 	if o.left--; o.left != 0 {
 		return
 	}
-	// There is none before the end of the first epoch.
+	// There is no history before the end of the first epoch.
 	if err := os.Rename(o.history, o.aside()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		o.t.Error(err)
 	}
@@ -153,9 +153,9 @@ func (o *obstacle) remove() {
 	}
 }
 
-// TestFailedSave: a save that fails in the background ends the run with its
-// error, in the first epoch as in the last; the snapshots before it are whole,
-// and without the obstacle the run ends as one that never failed.
+// TestFailedSave checks that a save that fails in the background ends the run with its
+// error, in the first epoch as in the last. The earlier snapshots stay intact, and once the
+// obstacle is gone, the run ends like one that never failed.
 func TestFailedSave(t *testing.T) {
 	o := small(t, "train.checkpoint_steps=3")
 	mustRun(t, o)

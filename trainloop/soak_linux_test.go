@@ -14,12 +14,12 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// The long form is bench/soak/run.sh.
+// bench/soak/run.sh runs the long form.
 var soakSteps = flag.Int("soak.steps", 2000, "optimizer steps of TestSoak")
 
 const soakStepsPerEpoch = 50
 
-// soak watches the memory of a run, once an epoch.
+// soak measures the memory of a run once per epoch.
 type soak struct {
 	silent
 	t        *testing.T
@@ -33,10 +33,10 @@ func (s *soak) Stepped(p Position, _, _, _ float64) {
 	s.resident = append(s.resident, residentMemory(s.t))
 }
 
-// residentMemory is that of the process in MB.
+// residentMemory returns the resident memory of the process in MB.
 func residentMemory(t *testing.T) float64 {
 	t.Helper()
-	debug.FreeOSMemory() // what is only to be collected is no leak
+	debug.FreeOSMemory() // memory that waits for garbage collection is no leak
 	var pages, resident int64
 	data, err := os.ReadFile("/proc/self/statm")
 	if err == nil {
@@ -48,14 +48,14 @@ func residentMemory(t *testing.T) float64 {
 	return float64(resident) * float64(os.Getpagesize()) / 1e6
 }
 
-// middle is the median.
+// middle returns the median.
 func middle(list []float64) float64 {
 	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(list)), nil)
 }
 
-// TestSoak trains many steps, with an evaluation and a snapshot every fifty:
-// once it has warmed up the memory stays what it is, and when it is over, or was
-// interrupted, no goroutine is left.
+// TestSoak trains many steps, with an evaluation and a snapshot after every fifty. After
+// the first quarter, the memory must not grow, and after the run, or its interruption, no
+// goroutine may be left.
 func TestSoak(t *testing.T) {
 	epochs := max(*soakSteps/soakStepsPerEpoch, 8)
 	o := small(t, fmt.Sprintf("train.epochs=%d", epochs), "data.train=400", "train.batch_size=8", "model.widths=[4]",
@@ -71,10 +71,9 @@ func TestSoak(t *testing.T) {
 	early, late := middle(s.resident[2*quarter:3*quarter]), middle(s.resident[3*quarter:])
 	t.Logf("%d steps in %.0f s: resident %.1f MB in the third quarter, %.1f MB in the last (medians)",
 		epochs*soakStepsPerEpoch, time.Since(begun).Seconds(), early, late)
-	// It goes up and down by some MB with the pieces that the library's
-	// allocator holds. A step that kept its
-	// batch, 24 kB, would add 12 MB in the short form; in the long one 2 kB a
-	// step are too much.
+	// Memory goes up and down by some MB, because the library's allocator holds pieces of
+	// it. A step that did not free its batch, 24 kB, would add 12 MB in the short form. In
+	// the long form, 2 kB per step are too much.
 	if late-early > 10 {
 		t.Errorf("the memory grew by %.1f MB, from %.1f", late-early, early)
 	}

@@ -22,8 +22,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// start claims the run directory and makes everything that the first step
-// needs.
+// start claims the run directory and makes everything that the first step needs.
 func start(ctx context.Context, o Options) (_ *run, err error) {
 	o.Experiment = withClasses(withNetwork(o.Experiment, o.Network), o.Train)
 	if err := check(o); err != nil {
@@ -45,7 +44,7 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	}
 	options := SessionOptions(o.Experiment.Runtime)
 	if err := session.Check(options); err != nil {
-		return nil, err // before there is a directory to go on with
+		return nil, err // checked first, so that no run directory is left behind
 	}
 	r := &run{
 		Options: o, layout: rundir.Layout{Dir: o.Dir}, network: network, cut: cut,
@@ -86,8 +85,8 @@ func start(ctx context.Context, o Options) (_ *run, err error) {
 	return r, nil
 }
 
-// hashData hashes both splits in the background, while the session is made, and returns
-// a function that waits for the hash.
+// hashData starts to hash both splits in the background, while the session is opened. wait
+// waits for the hash.
 func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	done := make(chan struct{})
 	var train, validation string
@@ -104,8 +103,8 @@ func hashData(ctx context.Context, o Options) (wait func() (string, error)) {
 	}
 }
 
-// checkData checks, once in a process, that drawn images have the hash that is known
-// for them in advance. It runs after an epoch, when all of them have been drawn.
+// checkData checks, once per process, that images drawn by a program have the hash that is
+// known in advance. It runs after an epoch, when all of them have been drawn.
 func (r *run) checkData() error {
 	if r.checked {
 		return nil
@@ -114,7 +113,7 @@ func (r *run) checkData() error {
 	return errors.Join(r.Train.Check(), r.Validation.Check())
 }
 
-// check finds where the experiment and the data contradict each other.
+// check checks that the experiment and the data fit together.
 func check(o Options) error {
 	if o.Train == nil || o.Validation == nil {
 		return errors.New("train: want training and validation images (source.Load)")
@@ -127,7 +126,7 @@ func check(o Options) error {
 	case o.Train.Grey != o.Validation.Grey:
 		return &SettingError{"data.channels", fmt.Sprintf("training images have %s, validation images %d", channelsText(o.Train.Channels()), o.Validation.Channels())}
 	case o.Train.MultiLabel() != o.Validation.MultiLabel():
-		return &SettingError{"data.path", "of training and validation images only the ones may have several classes"}
+		return &SettingError{"data.path", "one of the training and validation sets has images with several classes, but the other has not"}
 	case o.Validation.Len() == 0:
 		return &SettingError{"data.validation", "there are no validation images"}
 	}
@@ -140,8 +139,7 @@ func check(o Options) error {
 	return checkTraining(o.Experiment, o.Train)
 }
 
-// checkTraining finds where the experiment and its training images contradict each
-// other.
+// checkTraining checks that the experiment and its training images fit together.
 func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	if train == nil {
 		return errors.New("train: want training images (source.Load)")
@@ -168,12 +166,13 @@ func checkTraining(e configs.Experiment, train *dataset.Set) error {
 	return nil
 }
 
-// checkMultiLabel refuses settings that are not for images of several classes.
+// checkMultiLabel returns an error for settings that are not possible if images may have
+// several classes.
 func checkMultiLabel(e configs.Experiment, train *dataset.Set) error {
 	if !train.MultiLabel() {
 		return nil
 	}
-	const several = "and the images may have several"
+	const several = "but these may have several"
 	switch {
 	case e.Train.Loss == configs.LossCrossEntropy:
 		return &SettingError{"train.loss", fmt.Sprintf("%s is for images of one class each, %s: set it to %s", e.Train.Loss, several, configs.LossBinaryCrossEntropy)}
@@ -187,8 +186,8 @@ func checkMultiLabel(e configs.Experiment, train *dataset.Set) error {
 	return nil
 }
 
-// claim refuses the directory of another run or of a sweep, and tells whether
-// this one has begun in it.
+// claim returns an error if the directory belongs to another run or to a sweep, and reports
+// whether this run has already begun in it.
 func (r *run) claim() (begun bool, err error) {
 	began, err := rundir.ReadConfig(r.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -221,8 +220,8 @@ func (r *run) claim() (begun bool, err error) {
 	return true, r.checkOrigin()
 }
 
-// describe writes the files that say what the run is. The configuration goes last:
-// once it is there, the directory belongs to this run.
+// describe writes the files that identify the run. The configuration comes last: with it,
+// the directory belongs to this run.
 func (r *run) describe() error {
 	e := rundir.Collect()
 	e.From = r.origin.from
@@ -259,8 +258,8 @@ func (r *run) describe() error {
 	return durable.WriteBytes(r.layout.Config(), text)
 }
 
-// prepare makes the session and the loader, at the position of the latest snapshot or,
-// without one, at the beginning.
+// prepare opens the session and the loader at the position of the latest snapshot, or at
+// the beginning if there is none.
 func (r *run) prepare(ctx context.Context) error {
 	state, err := r.resume()
 	if err != nil {
@@ -274,21 +273,21 @@ func (r *run) prepare(ctx context.Context) error {
 	return err
 }
 
-// newSteps makes the steps on images, or on their features.
+// newSteps makes the steps on images, or on cached features.
 func (r *run) newSteps(ctx context.Context, state []byte) (_ *steps, err error) {
 	target := r.options.Device.Traits().Target
 	if r.cut == nil {
 		return newSteps(r.Experiment, r.Train, r.network, r.at, state, target)
 	}
 	images, size := r.Train.Len()+r.Validation.Len(), r.cut.Upper.Features()
-	r.note(fmt.Sprintf("the frozen layers run once over %d images, and %d features of each are kept: %.1f MB", images, size, float64(featureBytes(r.cut, images))/1e6))
+	r.note(fmt.Sprintf("the frozen layers run once over %d images, and %d features of each are cached: %.1f MB", images, size, float64(featureBytes(r.cut, images))/1e6))
 	if r.features, err = newFeatures(ctx, r.Experiment, r.cut, state, r.Train, r.Validation); err != nil {
 		return nil, err
 	}
 	return r.features.steps(r.Experiment, r.at, state, target)
 }
 
-// Recipe returns the recipe that the settings name.
+// Recipe returns the augmentation recipe that the settings name.
 func Recipe(a configs.Augment) (*augment.Recipe, error) {
 	if a.Recipe != "custom" {
 		return augment.NewRecipe(a.Recipe, a.Geometry, a.Without...)

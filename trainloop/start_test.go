@@ -13,9 +13,9 @@ import (
 	"onnxlab/ort/session"
 )
 
-// TestStartWithoutSession: where no session can be made, as on a GPU by a library
-// for the CPU, the error says what to do, and a directory is neither made nor
-// written into.
+// TestStartWithoutSession checks the start of a run if no session can be opened, for
+// example on a GPU with a library for the CPU. The error says what to do, and no directory
+// is created or changed.
 func TestStartWithoutSession(t *testing.T) {
 	const want = "use runtime.device cuda: CUDA execution provider is not enabled in this build.; " +
 		"run 'pipeline runtime info --device cuda' to see what is missing, or set runtime.device to cpu"
@@ -37,8 +37,8 @@ func TestStartWithoutSession(t *testing.T) {
 	}
 }
 
-// TestLockWaits: a run waits for another to leave its directory, but no longer than
-// it is told to, nor than it runs itself.
+// TestLockWaits checks that a run waits until another one leaves its directory, but not
+// longer than its patience, nor after it is cancelled.
 func TestLockWaits(t *testing.T) {
 	const stopped = 3 * time.Second
 	for _, c := range []struct {
@@ -70,7 +70,7 @@ func TestLockWaits(t *testing.T) {
 				_ = unlock()
 			}
 			stop()
-			time.Sleep(c.leaves) // it has left
+			time.Sleep(c.leaves) // until the other one has left
 		})
 	}
 }
@@ -80,8 +80,8 @@ func isLocked(err error) bool {
 	return errors.As(err, &locked)
 }
 
-// TestHashDataInterrupted wants the hash of images that are not drawn yet to end
-// with ctx.
+// TestHashDataInterrupted checks that hashing images that are not drawn yet ends when ctx
+// is cancelled.
 func TestHashDataInterrupted(t *testing.T) {
 	o := small(t)
 	ctx, cancel := context.WithCancel(t.Context())

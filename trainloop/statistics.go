@@ -18,15 +18,15 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// mostMeasured is on how many training images BatchNorm's statistics are measured anew, at
-// most: Wu and Johnson (2021, section 3.2) see no gain beyond some thousands. So it takes
-// the time of this many images in a forward pass, a third of training on them, and no more
-// for larger sets.
-const mostMeasured = 2048
+// maxMeasured is the largest number of training images on which BatchNorm's statistics are
+// recalibrated. Wu and Johnson (2021, section 3.2) see no gain beyond some thousands.
+// Recalibration takes one forward pass over these images, a third of the time of training
+// on them, and no more for larger sets.
+const maxMeasured = 2048
 
-// recalibrate measures BatchNorm's statistics for the parameters of the snapshot, at the
-// end of the current epoch, and adds them to it, if the settings ask for it. The trainer's
-// own stay as they are: training goes on from the same state as without.
+// recalibrate measures BatchNorm's statistics for the parameters of the snapshot at the end
+// of the current epoch, and adds them to the snapshot, if the settings ask for it. The
+// trainer's own statistics stay as they are, so training goes on as it would without.
 func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error {
 	if r.Experiment.Model.BatchNorm.Statistics != configs.StatisticsRecalibrated {
 		return nil
@@ -53,8 +53,8 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 	return pending.WriteStatistics(m.Statistics())
 }
 
-// measure adds the moments of the epoch's first training images, augmented as the epoch
-// had them.
+// measure adds the moments of the epoch's first training images, with the augmentation of
+// the epoch.
 func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
 	size, batches := measuredBatches(r.Train.Len(), MicroBatch(r.Experiment))
 	recipe, err := Recipe(r.Experiment.Augment)
@@ -94,36 +94,35 @@ func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
 	return nil
 }
 
-// hasStatistics tells whether the network has running statistics.
+// hasStatistics reports whether the network has running statistics.
 func hasStatistics(n *onnxmodels.Network) bool {
 	return slices.ContainsFunc(n.Parameters(), func(p onnxmodels.Parameter) bool { return !p.Trainable })
 }
 
-// measuredBatches is into how many batches of one size the images that are measured are
-// divided. Batches are normalised by themselves, and the larger they are the nearer are
-// they to how images are normalised afterwards. So they are as large as those that are
-// evaluated at once, or as the micro-batches if these are larger: the machine has memory
-// for both.
+// measuredBatches divides the images for recalibration into batches of one size. Each batch
+// is normalised separately, and the larger it is, the closer its statistics are to those of
+// all images. So batches are as large as in evaluation, or as the micro-batches if those
+// are larger: there is enough memory for both.
 func measuredBatches(images, micro int) (size, batches int) {
-	measured := min(images, mostMeasured)
+	measured := min(images, maxMeasured)
 	most := max(micro, evaluation.Batch)
 	batches = (measured + most - 1) / most
 	return measured / batches, batches
 }
 
-// summarizeStatistics tells, and adds to the summary, how much of the running statistics
-// is still what they began with, where that is enough to spoil the last evaluation. Those of
-// a given model began as what it had measured.
+// summarizeStatistics reports, in a note and in the summary, the share of the initial
+// values in the running statistics, if it is large enough to spoil the last evaluation. The
+// initial statistics of a given model were measured on real images and do no harm.
 func (r *run) summarizeStatistics(s *rundir.Summary) {
 	m := r.Experiment.Model
 	share := m.BatchNorm.KeepsInitial(s.Steps)
 	if m.Kind == configs.KindOwn && m.BatchNorm.Statistics != configs.StatisticsRecalibrated {
-		share = r.network.KeepsInitial(s.Steps) // which the settings do not tell
+		share = r.network.KeepsInitial(s.Steps) // the settings do not describe this network
 	}
 	if share <= rundir.MostInitialStatistics || !hasStatistics(r.network) || m.Kind == configs.KindONNX {
 		return
 	}
 	s.InitialStatistics = share
-	r.note(fmt.Sprintf("after %d steps, %.3g %% of BatchNorm's running statistics is still what they began with, which spoils validation and model.onnx: set model.batchnorm.statistics to %s",
+	r.note(fmt.Sprintf("after %d steps, BatchNorm's running statistics are still %.3g %% their initial values, which spoils validation and model.onnx: set model.batchnorm.statistics to %s",
 		s.Steps, 100*share, configs.StatisticsRecalibrated))
 }

@@ -25,14 +25,14 @@ import (
 
 func statistics(kind string) string { return "model.batchnorm.statistics=" + kind }
 
-// lastSnapshot is the path of the one at the end of a run of 12 steps.
+// lastSnapshot returns the path of the snapshot at the end of a run of 12 steps.
 func lastSnapshot(dir string) string {
 	return snapshot.Path(rundir.Layout{Dir: dir}.Checkpoints(), 12)
 }
 
 // TestStatisticsResume interrupts runs with each kind of statistics within the first epoch,
-// at the end of one and within the last: they end as one that never was, and so do their
-// snapshots.
+// at the end of an epoch and within the last one. The runs and their snapshots must end
+// like those of an uninterrupted run.
 func TestStatisticsResume(t *testing.T) {
 	for _, kind := range configs.Choices("model.batchnorm.statistics") {
 		o := small(t, "train.checkpoint_steps=1", statistics(kind))
@@ -58,8 +58,8 @@ func TestStatisticsResume(t *testing.T) {
 	}
 }
 
-// sameSnapshot compares the files of two runs' snapshots of a step, but for the manifests,
-// which have times.
+// sameSnapshot compares the files of two runs' snapshots of a step, except for the
+// manifests, which contain times.
 func sameSnapshot(t *testing.T, a, b string, step int) {
 	t.Helper()
 	for _, name := range []string{"checkpoint", "statistics"} {
@@ -76,8 +76,8 @@ func sameSnapshot(t *testing.T, a, b string, step int) {
 	}
 }
 
-// TestRecalibrated: statistics that are measured anew are those of the epoch's images, and
-// decide what is evaluated and exported, but nothing in training.
+// TestRecalibrated checks that recalibrated statistics are those of the epoch's images, and
+// that they change evaluations and exports, but not training.
 func TestRecalibrated(t *testing.T) {
 	o := small(t, statistics("recalibrated"))
 	mustRun(t, o)
@@ -92,7 +92,7 @@ func TestRecalibrated(t *testing.T) {
 	}
 	path := lastSnapshot(o.Dir)
 	if a, b := mustRead(t, snapshot.CheckpointPath(path)), mustRead(t, snapshot.CheckpointPath(lastSnapshot(corrected.Dir))); !bytes.Equal(a, b) {
-		t.Error("training came to another state")
+		t.Error("training ended in a different state")
 	}
 
 	state, err := checkpoint.Read(snapshot.CheckpointPath(path))
@@ -122,8 +122,9 @@ func TestRecalibrated(t *testing.T) {
 	}
 }
 
-// checkMeasured measures the images of the last epoch once more, all at once. What the first
-// layer sees does not depend on how images are divided, and what the second sees by little.
+// checkMeasured measures the statistics of the last epoch's images again, in one batch.
+// Those of the first layer do not depend on how images are divided into batches, and those
+// of the second only slightly.
 func checkMeasured(t *testing.T, o Options, n *onnxmodels.Network, state, measured *checkpoint.Checkpoint) {
 	m, err := n.Moments(state, onnxmodels.InferenceOptions{})
 	if err != nil {
@@ -177,7 +178,8 @@ func TestMeasuredBatches(t *testing.T) {
 	}
 }
 
-// TestInitialStatistics: a run that is evaluated by what its statistics began with says so.
+// TestInitialStatistics checks that a run says so if its evaluations depend on the initial
+// statistics.
 func TestInitialStatistics(t *testing.T) {
 	for _, c := range []struct {
 		sets  []string
@@ -196,7 +198,7 @@ func TestInitialStatistics(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.sets, s.InitialStatistics, c.share)
 		}
 		told := slices.ContainsFunc(notes, func(text string) bool {
-			return strings.HasPrefix(text, "after 12 steps, 88.6 % of BatchNorm's running statistics is still")
+			return strings.HasPrefix(text, "after 12 steps, BatchNorm's running statistics are still 88.6 %")
 		})
 		if told != (c.share > 0) || len(notes) > 1 {
 			t.Errorf("%v: notes %q", c.sets, notes)
@@ -204,8 +206,9 @@ func TestInitialStatistics(t *testing.T) {
 	}
 }
 
-// TestStatisticsFrom: a run that begins with the parameters of another one takes the
-// statistics that were measured, and counts its own steps. It may have other statistics.
+// TestStatisticsFrom checks that a run that begins with the parameters of another one takes
+// its recalibrated statistics, and counts its own steps. It may use another kind of
+// statistics.
 func TestStatisticsFrom(t *testing.T) {
 	o := small(t, statistics("recalibrated"))
 	mustRun(t, o)
@@ -246,7 +249,7 @@ func TestStatisticsFrom(t *testing.T) {
 	}
 }
 
-// epochImages are the first images of an epoch, augmented.
+// epochImages returns the first images of an epoch, augmented.
 func epochImages(t *testing.T, o Options, epoch int) []uint8 {
 	t.Helper()
 	recipe, err := Recipe(o.Experiment.Augment)

@@ -15,8 +15,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// steps does the optimizer steps of an experiment: its feed makes batches
-// while the session trains on the one before.
+// steps does the optimizer steps of an experiment. Its feed prepares the next batch while
+// the session trains on the current one.
 type steps struct {
 	experiment configs.Experiment
 	schedule   schedule.Schedule
@@ -24,8 +24,8 @@ type steps struct {
 	trainer    *session.Trainer
 }
 
-// newSteps makes the loader and the session for the steps after the position at. The
-// parameters come from the checkpoint state; the training model is for the target.
+// newSteps makes the loader and the session for the steps from the position at. The
+// parameters come from the checkpoint state; the training model is the one for the target.
 func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
 	recipe, err := Recipe(e.Augment)
 	if err != nil {
@@ -51,7 +51,8 @@ func newSteps(e configs.Experiment, train *dataset.Set, n *onnxmodels.Network, a
 	return stepsOf(&f, withWeights(e, train), n, at, state, target)
 }
 
-// stepsOf makes the session that trains on what is fed. It closes the feed if it fails.
+// stepsOf opens a session that trains on the batches of the feed. If it fails, it closes
+// the feed.
 func stepsOf(f feed, e configs.Experiment, n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (*steps, error) {
 	s := &steps{experiment: e, feed: f}
 	if err := s.open(n, at, state, target); err != nil {
@@ -61,7 +62,7 @@ func stepsOf(f feed, e configs.Experiment, n *onnxmodels.Network, at snapshot.Ma
 	return s, nil
 }
 
-// open makes the schedule and the trainer, which need the loader's number of steps.
+// open makes the schedule and the trainer, which need the number of steps per epoch.
 func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, target string) (err error) {
 	perEpoch := s.feed.StepsPerEpoch()
 	if s.schedule, err = schedule.New(s.experiment, perEpoch); err != nil {
@@ -78,8 +79,8 @@ func (s *steps) open(n *onnxmodels.Network, at snapshot.Manifest, state []byte, 
 	return nil
 }
 
-// newTrainer returns a session of the network for what comes after the position at,
-// whose parameters are those of state.
+// newTrainer opens a training session of the network at the position at, with the
+// parameters in state.
 func newTrainer(e configs.Experiment, n *onnxmodels.Network, a *onnxmodels.Artifacts, at snapshot.Manifest, state []byte) (*session.Trainer, error) {
 	return session.NewTrainer(session.Training{
 		Network: n, Artifacts: a, Checkpoint: state, LossScale: at.LossScale,
@@ -92,15 +93,15 @@ func SessionOptions(r configs.Runtime) session.Options {
 	return session.Options{Device: r.Device, Threads: r.Threads, TF32: r.TF32}
 }
 
-// optimize does the next step, and returns how long it waited for its batch. Numbers
-// of steps count from 0 over all epochs.
+// optimize does the step with this number, counted from 0 over all epochs, and returns how
+// long it waited for its batch.
 func (s *steps) optimize(ctx context.Context, number int) (result session.Result, wait time.Duration, err error) {
 	if wait, err = s.feed.next(ctx); err != nil {
 		return result, wait, err
 	}
 	rate := s.schedule.Rate(number)
 	if s.experiment.Optimizer.HoldsRates() {
-		rate = 1 // the optimizer model holds the rates
+		rate = 1 // the optimizer model contains the rates
 	}
 	result, err = s.feed.train(rate, dropoutSeed(s.experiment.Seed, number))
 	if err != nil {
@@ -114,10 +115,10 @@ func (s *steps) close() error {
 	return s.trainer.Close()
 }
 
-// isFinite tells whether training can go on with this loss.
+// isFinite reports whether a loss is a finite number.
 func isFinite(loss float64) bool { return !math.IsNaN(loss) && !math.IsInf(loss, 0) }
 
-// dropoutSeed is the seed of a step's dropout: one of SplitMix64's outputs.
+// dropoutSeed returns the seed of a step's dropout, which is an output of SplitMix64.
 func dropoutSeed(seed uint64, step int) uint64 {
 	return keyed.Mix(seed + uint64(step)*keyed.Gamma)
 }

@@ -7,9 +7,9 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// TestStepsPlanNoMemory: steps of 256 images take 158 MB. Where ONNX Runtime plans
-// their memory ahead (SetMemPattern) they take 280 MB. A process of its own has no
-// memory left of other tests.
+// TestStepsPlanNoMemory checks that ONNX Runtime does not plan the memory of steps ahead
+// (SetMemPattern). Steps of 256 images take 158 MB, but 280 MB with planning. The test runs
+// in its own process, so that no memory of other tests counts.
 func TestStepsPlanNoMemory(t *testing.T) {
 	if !ownprocess.Is(t) {
 		if err := ownprocess.Run(t, nil); err != nil {

@@ -30,10 +30,11 @@ func (c countingFS) Open(name string) (fs.File, error) {
 	return c.MapFS.Open(name)
 }
 
-// Stat spares MapFS's way of opening the file.
+// Stat is implemented so that fs.Stat does not open the file.
 func (c countingFS) Stat(name string) (fs.FileInfo, error) { return c.MapFS.Stat(name) }
 
-// streamed is a set of 40 photographs that are read when they are needed.
+// streamed returns a set of 40 photographs that are read when they are needed, and the
+// number of files opened so far.
 func streamed(t *testing.T) (*dataset.Set, *atomic.Int64) {
 	t.Helper()
 	files := countingFS{fstest.MapFS{}, new(atomic.Int64)}
@@ -57,7 +58,7 @@ func streamed(t *testing.T) (*dataset.Set, *atomic.Int64) {
 	return loaded.All, files.opened
 }
 
-// batches reads some batches of the recipe photo.
+// batches reads batches with the recipe photo.
 func batches(t *testing.T, set *dataset.Set, o batch.LoaderOptions, count int) [][]uint8 {
 	t.Helper()
 	recipe, err := augment.NewRecipe("photo", "keras-2018")
@@ -84,8 +85,9 @@ func batches(t *testing.T, set *dataset.Set, o batch.LoaderOptions, count int) [
 	return read
 }
 
-// TestStreamedBatches wants the same batches of photographs for any number of workers,
-// and from wherever the loader starts, which opens no file of the batches before.
+// TestStreamedBatches checks that batches of photographs are the same for any number of
+// workers, and from wherever the loader starts. The loader must not open files of earlier
+// batches.
 func TestStreamedBatches(t *testing.T) {
 	set, opened := streamed(t)
 	want := batches(t, set, batch.LoaderOptions{Workers: 1}, 12)
@@ -99,15 +101,15 @@ func TestStreamedBatches(t *testing.T) {
 	}
 	opened.Store(0)
 	if got := batches(t, set, batch.LoaderOptions{Workers: 3, Epoch: 1, Step: 4}, 3); !slices.EqualFunc(got, want[9:], bytes.Equal) {
-		t.Error("the second epoch's last step begins with another batch")
+		t.Error("starting at the second epoch's last step gives another batch")
 	}
-	// 3 batches, and those that are made ahead.
+	// 3 batches, and those that are made in advance.
 	if n := opened.Load(); n < 24 || n > 24+8*4 {
 		t.Errorf("%d files were opened", n)
 	}
 }
 
-// TestStreamedCrops compares a batch with what its plans say.
+// TestStreamedCrops compares a batch with the crops of its plans.
 func TestStreamedCrops(t *testing.T) {
 	set, _ := streamed(t)
 	recipe, err := augment.NewRecipe("photo", "keras-2018")
@@ -132,7 +134,7 @@ func TestStreamedCrops(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got[768*position:768*position+768], want) {
-			t.Errorf("image %d is another", index)
+			t.Errorf("image %d is different", index)
 		}
 	}
 }

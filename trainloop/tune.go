@@ -18,39 +18,40 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// TuneOptions say what is tuned.
+// TuneOptions says what to tune.
 type TuneOptions struct {
-	// Experiment is what to begin with. Its batch size is the one that rates are tried at.
+	// Experiment is the experiment to start from. The range test uses its batch size.
 	Experiment configs.Experiment
-	// Train are the training images.
+	// Train has the training images.
 	Train *dataset.Set
-	// Steps is how many steps the range test has, at least 20, and the short run after it.
+	// Steps is the number of steps, at least 20, of the range test and of the short run
+	// after it.
 	Steps int
-	// Progress, if not nil, is told in a line how it goes.
+	// Progress, if not nil, is called with single lines that describe the progress.
 	Progress func(text string)
 }
 
-// Tuning is what was measured, and what is suggested.
+// Tuning has the measurements and the suggestions.
 type Tuning struct {
-	// Tried are the steps of the range test, until the loss ran away.
+	// Tried has the steps of the range test, up to the one at which the loss diverged.
 	Tried []Tried `json:"tried"`
-	// BatchSize is that of the test, and Rate what is suggested for it.
+	// BatchSize is the batch size of the range test, and Rate the suggested rate for it.
 	BatchSize int     `json:"batch_size"`
 	Rate      float64 `json:"rate"`
-	// BestRate is where the smoothed loss was least.
+	// BestRate is the rate with the lowest smoothed loss.
 	BestRate float64 `json:"best_rate"`
-	// NoiseScale, in images, was measured in a short run with Rate; 0 where the gradient was
-	// not seen for the noise. SuggestedBatch is the power of two that is nearest to a quarter of it,
-	// so long as an epoch keeps some steps.
+	// NoiseScale, in images, was measured in a short run with Rate. It is 0 if the noise
+	// hid the gradient. SuggestedBatch is the power of two nearest to a quarter of
+	// NoiseScale, but not so large that an epoch would have too few steps.
 	NoiseScale     float64 `json:"noise_scale"`
 	SuggestedBatch int     `json:"suggested_batch_size"`
-	// FirstSharpness is that of the untrained network, and StabilityLimit what the rate of
-	// the suggested batch bears, 0 where no limit is known.
+	// FirstSharpness is the sharpness of the untrained network, and StabilityLimit the
+	// limit at the rate of the suggested batch; 0 if no limit is known.
 	FirstSharpness float64 `json:"first_sharpness"`
 	StabilityLimit float64 `json:"stability_limit"`
-	// WarmupEpochs are suggested where the first sharpness is above the limit.
+	// WarmupEpochs is above 0 if FirstSharpness is above StabilityLimit.
 	WarmupEpochs int `json:"warmup_epochs"`
-	// Experiment is the one to go on with.
+	// Experiment is the experiment with the suggested settings.
 	Experiment configs.Experiment `json:"-"`
 }
 
@@ -62,43 +63,44 @@ type Tried struct {
 }
 
 const (
-	// The rates of a range test begin and end here, for sgd; those of adam and adamw are
-	// adamShare of them.
+	// The rates of a range test for sgd rise from lowestRate to highestRate. For adam and
+	// adamw, both are multiplied by adamShare.
 	lowestRate, highestRate = 1e-4, 10.0
 	adamShare               = 0.01
-	// smoothing is what the smoothed loss keeps from step to step.
+	// smoothing is the share of the smoothed loss that is kept in each step.
 	smoothing = 0.9
-	// lost is at how many times the least smoothed loss, beyond the first one, the test ends.
-	lost = 2.0
-	// mostOfTheWay is how much of its fall the smoothed loss has done at the rate that is
-	// suggested, and fewestTried after how many steps it may have run away.
+	// The range test ends when the smoothed loss is more than divergedFactor times its minimum.
+	divergedFactor = 2.0
+	// The suggested rate is that at which the smoothed loss has made mostOfTheWay of its
+	// fall. minTried is the number of steps before which the loss must not diverge.
 	mostOfTheWay = 0.9
-	fewestTried  = 12
-	// batchShare is the share of the noise scale that is suggested as the batch size. To get as
-	// far, training on batches of B images needs 1 + B/noise scale times as many of them as on
-	// the smallest batches (McCandlish et al. 2018, section 2): of a fixed number of epochs
-	// a quarter leaves 80 % to learn from, the whole scale half.
+	minTried     = 12
+	// batchShare is the suggested batch size as a share of the noise scale. To get as far
+	// as with the smallest batches, batches of B images need 1 + B/noise scale times as
+	// many images (McCandlish et al. 2018, section 2). With a fixed number of epochs, a
+	// quarter of the noise scale therefore makes use of 80 % of the images, and the whole
+	// of it only of half.
 	batchShare = 0.25
-	// mostWarmup is how many epochs of warmup are suggested at most, those of Goyal et al.
-	// 2017.
-	mostWarmup = 5
-	// fewestSteps is how many steps an epoch has at least with the suggested batch.
-	fewestSteps = 8
+	// maxWarmup is the largest number of warmup epochs that is suggested, as in Goyal et
+	// al. 2017.
+	maxWarmup = 5
+	// minSteps is the smallest number of steps per epoch with the suggested batch size.
+	minSteps = 8
 )
 
 // Tune tries learning rates and measures the gradient noise, and suggests a rate, a batch
 // size and a warmup for the experiment.
 //
-// The rates come from a range test (Smith 2017, "Cyclical Learning Rates for Training Neural
-// Networks", section 3.3): one short run whose rate rises from step to step by the same
-// factor, until the loss runs away. The batch size is a quarter of the gradient noise scale
-// (McCandlish et al. 2018) in a short run with that rate, and a warmup is suggested where the untrained
-// network is sharper than the rate bears (Gilmer et al. 2022).
+// The rate comes from a range test (Smith 2017, "Cyclical Learning Rates for Training
+// Neural Networks", section 3.3): one short run in which the rate rises by the same factor
+// at every step, until the loss diverges. The batch size is a quarter of the gradient noise
+// scale (McCandlish et al. 2018), which is measured in a short run with that rate. A warmup
+// is suggested if the untrained network is too sharp for the rate (Gilmer et al. 2022).
 //
-// An experiment that does not go with the images is a *SettingError.
+// If the experiment does not fit the images, the error is a *SettingError.
 func Tune(ctx context.Context, o TuneOptions) (*Tuning, error) {
 	if o.Steps < 20 {
-		return nil, fmt.Errorf("tune: %d steps are fewer than 20", o.Steps)
+		return nil, fmt.Errorf("tune: %d steps are too few, want at least 20", o.Steps)
 	}
 	o.Experiment = withClasses(o.Experiment, o.Train)
 	if err := checkTraining(o.Experiment, o.Train); err != nil {
@@ -119,7 +121,7 @@ func Tune(ctx context.Context, o TuneOptions) (*Tuning, error) {
 	return found, nil
 }
 
-// tuner does short runs of an experiment, each from the same first parameters.
+// tuner does short runs of an experiment, each from the same initial parameters.
 type tuner struct {
 	TuneOptions
 	network *onnxmodels.Network
@@ -127,7 +129,8 @@ type tuner struct {
 }
 
 func newTuner(o TuneOptions) (*tuner, error) {
-	// The rates are the tuner's, and whole networks are as good as their upper layers.
+	// The tuner sets the rates itself. Without cached features, the prober can use the
+	// whole network.
 	o.Experiment.Optimizer.MomentumCorrection, o.Experiment.Train.CacheFeatures = false, false
 	height, width := o.Train.Size()
 	n, err := Network(o.Experiment, height, width)
@@ -140,13 +143,13 @@ func newTuner(o TuneOptions) (*tuner, error) {
 	return &tuner{o, n, n.Initialize(o.Experiment.Seed)}, nil
 }
 
-func (t *tuner) tell(format string, args ...any) {
+func (t *tuner) report(format string, args ...any) {
 	if t.Progress != nil {
 		t.Progress(fmt.Sprintf(format, args...))
 	}
 }
 
-// begin makes the steps of a run with the rates.
+// begin makes the steps of a run with these rates.
 func (t *tuner) begin(rates schedule.Schedule) (*steps, error) {
 	s, err := newSteps(t.Experiment, t.Train, t.network, snapshot.Manifest{}, checkpoint.Encode(t.state), t.Experiment.Runtime.Device.Traits().Target)
 	if err != nil {
@@ -156,13 +159,13 @@ func (t *tuner) begin(rates schedule.Schedule) (*steps, error) {
 	return s, nil
 }
 
-// rangeTest takes steps at rising rates.
+// rangeTest does steps at rising rates.
 func (t *tuner) rangeTest(ctx context.Context, found *Tuning) (err error) {
 	low, high := lowestRate, highestRate
 	if t.Experiment.Optimizer.IsAdam() {
 		low, high = low*adamShare, high*adamShare
 	}
-	t.tell("range test: up to %d steps of %d images at rates from %.2g to %.2g", t.Steps, found.BatchSize, low, high)
+	t.report("range test: up to %d steps of %d images at rates from %.2g to %.2g", t.Steps, found.BatchSize, low, high)
 	rates := schedule.Exponential(low, math.Pow(high/low, 1/float64(t.Steps-1)), 0, 1)
 	s, err := t.begin(rates)
 	if err != nil {
@@ -184,26 +187,27 @@ func (t *tuner) rangeTest(ctx context.Context, found *Tuning) (err error) {
 	return found.choose()
 }
 
-// take adds a step of the range test, and tells whether the loss has run away with it.
-func (f *Tuning) take(rate, loss float64) (away bool) {
+// take records a step of the range test, and reports whether the loss has diverged.
+func (f *Tuning) take(rate, loss float64) (diverged bool) {
 	if !isFinite(loss) {
 		return true
 	}
 	smoothed, least := loss, loss
 	if n := len(f.Tried); n > 0 {
-		// The mean of what came before, weighed by smoothing and without the bias of its
-		// beginning (Kingma and Ba 2015, section 3).
+		// An exponential moving average with its bias corrected (Kingma and Ba 2015,
+		// section 3).
 		bias := 1 - math.Pow(smoothing, float64(n))
 		smoothed = (smoothing*bias*f.Tried[n-1].Smoothed + (1-smoothing)*loss) / (1 - math.Pow(smoothing, float64(n+1)))
 		least = slices.MinFunc(f.Tried, func(a, b Tried) int { return cmp.Compare(a.Smoothed, b.Smoothed) }).Smoothed
 	}
 	f.Tried = append(f.Tried, Tried{rate, loss, smoothed})
-	return len(f.Tried) >= fewestTried && smoothed > lost*max(least, 0.1)
+	return len(f.Tried) >= minTried && smoothed > divergedFactor*max(least, 0.1)
 }
 
-// shortRun measures sharpness before, and gradient noise within, a run with the rate.
+// shortRun measures the sharpness before a run with the suggested rate, and the gradient
+// noise during it.
 func (t *tuner) shortRun(ctx context.Context, found *Tuning) (err error) {
-	t.tell("short run: %d steps at the rate %.3g", t.Steps, found.Rate)
+	t.report("short run: %d steps at the rate %.3g", t.Steps, found.Rate)
 	s, err := t.begin(schedule.Constant(found.Rate))
 	if err != nil {
 		return err
@@ -228,7 +232,7 @@ func (t *tuner) shortRun(ctx context.Context, found *Tuning) (err error) {
 			return err
 		}
 		if !isFinite(result.Loss) {
-			return fmt.Errorf("tune: the loss is not finite after %d steps at the suggested rate %.3g: set --steps to more", step+1, found.Rate)
+			return fmt.Errorf("tune: the loss is not finite after %d steps at the suggested rate %.3g: set --steps to a larger number", step+1, found.Rate)
 		}
 		done, half := step+1, t.Steps/2
 		if each := half / measurements; done > half && (t.Steps-done)%each == 0 && (t.Steps-done)/each < measurements {
@@ -243,7 +247,7 @@ func (t *tuner) shortRun(ctx context.Context, found *Tuning) (err error) {
 	return nil
 }
 
-// firstSharpness is that of the first parameters.
+// firstSharpness measures the sharpness at the initial parameters.
 func (t *tuner) firstSharpness(ctx context.Context, p *prober) (float64, error) {
 	if err := p.gradient.Load(t.state); err != nil {
 		return 0, err
@@ -255,7 +259,7 @@ func (t *tuner) firstSharpness(ctx context.Context, p *prober) (float64, error) 
 	return p.sharpness(batches)
 }
 
-// noiseNow measures the gradient noise at the trainer's parameters.
+// noiseNow measures the gradient noise at the trainer's current parameters.
 func (t *tuner) noiseNow(ctx context.Context, p *prober, s *steps, number int) (diagnose.Noise, error) {
 	path, remove, err := temporary()
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"onnxlab/trainloop/diagnose"
 )
 
-// choose suggests a rate: the first at which the smoothed loss has fallen most of the way to
-// its least. With batch normalisation, losses often stay near the least for rates far beyond
-// it, and where exactly they are least is chance.
+// choose suggests a rate: the first at which the smoothed loss has fallen most of the way
+// to its minimum. With batch normalisation, the loss often stays near its minimum at far
+// higher rates, and where exactly the minimum is depends on chance.
 func (f *Tuning) choose() error {
 	n := len(f.Tried)
-	if n < fewestTried {
-		return fmt.Errorf("tune: the loss runs away after %d steps already, at a rate of %.2g: the images or the network are at fault, not the rate", n, f.Tried[max(n-1, 0)].Rate)
+	if n < minTried {
+		return fmt.Errorf("tune: the loss diverges after only %d steps, at a rate of %.2g: the images or the network are at fault, not the rate", n, f.Tried[max(n-1, 0)].Rate)
 	}
 	first, best := 0.0, n/10
 	for i, x := range f.Tried {
@@ -27,7 +27,7 @@ func (f *Tuning) choose() error {
 	f.BestRate = f.Tried[best].Rate
 	border := first - mostOfTheWay*(first-f.Tried[best].Smoothed)
 	if border >= first {
-		return fmt.Errorf("tune: the loss, %.3g at first, did not fall in %d steps at any rate: set --steps to more", first, n)
+		return fmt.Errorf("tune: the loss, %.3g at first, did not fall in %d steps at any rate: set --steps to a larger number", first, n)
 	}
 	for _, x := range f.Tried[n/10:] {
 		if x.Smoothed <= border {
@@ -35,25 +35,25 @@ func (f *Tuning) choose() error {
 			return nil
 		}
 	}
-	return nil // not reached: the least is below the border
+	return nil // not reached: the minimum is below the border
 }
 
-// roundRate writes a rate with two digits, for more are not measured.
+// roundRate rounds a rate to two significant digits. It is not measured more precisely.
 func roundRate(rate float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(rate))-1)
 	digits := math.Round(rate / unit)
 	if unit >= 1 {
 		return digits * unit
 	}
-	// Not a product: 13·0.001 is 0.013000000000000001.
+	// A division, since the product 13·0.001 is 0.013000000000000001.
 	return digits / math.Round(1/unit)
 }
 
-// suggest makes the experiment to go on with, for so many training images.
+// suggest makes the experiment with the suggested settings, for this many training images.
 func (f *Tuning) suggest(e configs.Experiment, images int) {
 	f.SuggestedBatch = f.BatchSize
 	if f.NoiseScale > 0 {
-		f.SuggestedBatch = powerOfTwo(f.NoiseScale*batchShare, images/fewestSteps)
+		f.SuggestedBatch = powerOfTwo(f.NoiseScale*batchShare, images/minSteps)
 	}
 	rate := f.Rate * float64(f.SuggestedBatch) / float64(f.BatchSize)
 	switch e.Schedule.Scaling {
@@ -74,10 +74,11 @@ func (f *Tuning) suggest(e configs.Experiment, images int) {
 	f.Experiment = e
 }
 
-// suggestWarmup lets the rate rise from one that the untrained network bears. A warmup rises
-// to the rate of the batch from that of the reference batch, which is made as much smaller.
+// suggestWarmup adds a warmup that starts at a rate for which the untrained network is not
+// too sharp. A warmup starts at the rate of the reference batch, so suggestWarmup makes the
+// reference batch smaller, and its rate in proportion.
 func (f *Tuning) suggestWarmup(e *configs.Experiment) {
-	epochs := min(mostWarmup, e.Train.Epochs/4)
+	epochs := min(maxWarmup, e.Train.Epochs/4)
 	if e.Schedule.Kind == "step" && len(e.Schedule.DecayEpochs) > 0 {
 		epochs = min(epochs, e.Schedule.DecayEpochs[0]-1)
 	}
@@ -95,7 +96,8 @@ func (f *Tuning) suggestWarmup(e *configs.Experiment) {
 	e.Schedule.WarmupEpochs, f.WarmupEpochs = epochs, epochs
 }
 
-// powerOfTwo is the one nearest to x by ratio, at least 8 and at most as large as most.
+// powerOfTwo returns the power of two whose ratio to x is closest to 1, at least 8 and at
+// most most.
 func powerOfTwo(x float64, most int) int {
 	size := 1 << int(math.Round(math.Log2(max(x, 1))))
 	for size > 8 && size > most {

@@ -9,27 +9,28 @@ import (
 	"onnxlab/configs"
 )
 
-// tried feeds a range test the losses, at rates that double from 0.001 on.
-func tried(losses ...float64) (f *Tuning, away bool) {
+// tried feeds these losses to a range test, with rates that double from 0.001 on.
+func tried(losses ...float64) (f *Tuning, diverged bool) {
 	f = &Tuning{BatchSize: 32}
 	for i, loss := range losses {
-		if away = f.take(0.001*math.Pow(2, float64(i)), loss); away {
+		if diverged = f.take(0.001*math.Pow(2, float64(i)), loss); diverged {
 			break
 		}
 	}
-	return f, away
+	return f, diverged
 }
 
-// TestRangeTest: the smoothed loss is the bias-corrected average of Kingma and Ba, the test
-// ends where it runs away, and the suggestion is the first rate at which nine tenths of its
-// fall are done.
+// TestRangeTest checks that the smoothed loss is the bias-corrected average of Kingma and
+// Ba, that the test ends where it diverges, and that the suggestion is the first rate after
+// nine tenths of the fall.
 func TestRangeTest(t *testing.T) {
 	f, _ := tried(4, 2, 1)
 	want := (1*0.1 + 2*0.1*0.9 + 4*0.1*0.81) / (1 - 0.9*0.9*0.9)
 	if got := f.Tried[2].Smoothed; math.Abs(got-want) > 1e-12 {
 		t.Errorf("smoothed %v, want %v", got, want)
 	}
-	// 20 steps at a loss of 3, a straight fall to 1 over 50, 30 of 1, and away.
+	// 20 steps at a loss of 3, a linear fall to 1 over 50 steps, 30 steps at 1, and
+	// divergence.
 	var losses []float64
 	for i := range 100 {
 		losses = append(losses, 3-2*min(max(float64(i-20)/50, 0), 1))
@@ -48,22 +49,23 @@ func TestRangeTest(t *testing.T) {
 	if err := f.choose(); err != nil {
 		t.Fatal(err)
 	}
-	// The smoothed loss is nine steps behind: 1.2, after nine tenths of the fall, is at about 74.
+	// The smoothed loss lags nine steps behind. It reaches 1.2, after nine tenths of the
+	// fall, at about step 74.
 	if step := math.Log(f.Rate) / math.Log(1.1); math.Abs(step-74) > 2 {
 		t.Errorf("rate %v of step %.1f, want about 74", f.Rate, step)
 	}
 	if step := math.Log(f.BestRate) / math.Log(1.1); math.Abs(step-99) > 0.5 {
-		t.Errorf("the least loss at step %v, want 99", step)
+		t.Errorf("the lowest loss at step %v, want 99", step)
 	}
 }
 
-// TestRangeTestFaults: tests that tell nothing are errors.
+// TestRangeTestFaults checks the errors for tests that lead to no suggestion.
 func TestRangeTestFaults(t *testing.T) {
 	for _, c := range []struct {
 		losses []float64
 		want   string
 	}{
-		{[]float64{2, 2, math.NaN()}, "the loss runs away after 2 steps already"},
+		{[]float64{2, 2, math.NaN()}, "the loss diverges after only 2 steps"},
 		{slices.Repeat([]float64{2}, 30), "the loss, 2 at first, did not fall in 30 steps at any rate"},
 	} {
 		f, _ := tried(c.losses...)
@@ -76,9 +78,10 @@ func TestRangeTestFaults(t *testing.T) {
 	}
 }
 
-// TestSuggestion: the batch size is the power of two nearest to a quarter of the noise scale,
-// within what the images allow, with the rate scaled as the settings say; a warmup begins at a rate that
-// the first sharpness bears.
+// TestSuggestion checks that the batch size is the power of two nearest to a quarter of the
+// noise scale, within what the number of images allows, with the rate scaled as the
+// settings say, and that a warmup begins at a rate for which the first sharpness is not too
+// high.
 func TestSuggestion(t *testing.T) {
 	for _, c := range []struct {
 		scaling          string
@@ -89,14 +92,14 @@ func TestSuggestion(t *testing.T) {
 		warmup           int
 	}{
 		{"linear", 1000, 1, 50000, 256, 256, 0.8, 0},
-		{"linear", 0, 1, 50000, 32, 32, 0.1, 0}, // not seen: the batch stays
+		{"linear", 0, 1, 50000, 32, 32, 0.1, 0}, // hidden by noise: the batch size stays
 		{"sqrt", 560, 1, 50000, 128, 128, 0.2, 0},
 		{"none", 560, 1, 50000, 128, 128, 0.1, 0},
-		{"linear", 20000, 1, 4000, 256, 256, 0.8, 0}, // 4096 would leave no step
+		{"linear", 20000, 1, 4000, 256, 256, 0.8, 0}, // 4096 would leave no steps
 		{"linear", 8, 1, 4000, 8, 8, 0.025, 0},
-		// 3.8/0.8 is 4.75, and 15 more than three times that: a quarter of the rate.
+		// 3.8/0.8 is 4.75, and 15 is more than three times that: a quarter of the rate.
 		{"linear", 1000, 15, 50000, 256, 64, 0.2, 5},
-		// By roots, a quarter of the rate is a sixteenth of the batch.
+		// With square-root scaling, a quarter of the rate is a sixteenth of the batch size.
 		{"sqrt", 560, 50, 50000, 128, 16, 0.2 / math.Sqrt(8), 5},
 	} {
 		e := configs.Default()
@@ -110,7 +113,7 @@ func TestSuggestion(t *testing.T) {
 			t.Errorf("%+v: batch %d, reference %d, rate %v, warmup %d", c, got.Train.BatchSize, got.Optimizer.ReferenceBatch, got.Optimizer.LearningRate, got.Schedule.WarmupEpochs)
 		}
 		if c.warmup > 0 && got.Optimizer.LearningRate*c.sharpness > 3.8+1e-9 {
-			t.Errorf("%+v: the warmup begins at %v, which is more than the sharpness bears", c, got.Optimizer.LearningRate)
+			t.Errorf("%+v: the warmup begins at %v, which is too high for the sharpness", c, got.Optimizer.LearningRate)
 		}
 		if err := got.Validate(); err != nil {
 			t.Errorf("%+v: %v", c, err)
@@ -118,8 +121,9 @@ func TestSuggestion(t *testing.T) {
 	}
 }
 
-// TestTune tunes a real run, for momentum SGD and for Adam: rates are those of each, and the
-// experiment that comes out is possible and trains. The same comes out again.
+// TestTune tunes a real run, for momentum SGD and for Adam. It checks that each has its own
+// range of rates, that the suggested experiment is valid and trains, and that tuning again
+// gives the same.
 func TestTune(t *testing.T) {
 	for _, kind := range []string{"sgd", "adam"} {
 		o := small(t, "diagnose.images=64", "optimizer.kind="+kind)

@@ -1,4 +1,4 @@
-"""Records how Keras itself applies drawn plans, as reference values.
+"""Records the results of Keras for drawn plans, as reference values.
 
 Run it in this folder, with the packages of requirements.txt:
 
@@ -18,7 +18,7 @@ from keras_preprocessing.image import ImageDataGenerator as Keras2018
 
 SIZES = [(32, 32), (32, 32), (17, 30), (30, 17), (9, 9), (2, 40), (40, 2), (1, 1), (1, 7), (25, 25)]
 
-# The study's recipe, each operation alone, and ranges far beyond the study.
+# The study's recipe, each operation by itself, and ranges far beyond those of the study.
 STUDY = dict(
     rotation_range=10, width_shift_range=4 / 32, height_shift_range=4 / 32,
     zoom_range=(0.75, 1.25), channel_shift_range=50, horizontal_flip=True,
@@ -42,7 +42,7 @@ SETTINGS = [
 
 
 def source(rng, height, width, kind, channels):
-    """Noise, in which every wrong position shows, or smooth colours."""
+    """Returns noise, in which every wrong position shows, or smooth colours."""
     if kind == "noise":
         return rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
     row, column = np.mgrid[:height, :width]
@@ -52,7 +52,7 @@ def source(rng, height, width, kind, channels):
 
 
 def erase(rng, pixels):
-    """Random erasing with the study's numbers, or None for every other image."""
+    """Draws random erasing with the study's parameters; returns None for every other image."""
     height, width, _ = pixels.shape
     if rng.random() < 0.5:
         return None
@@ -74,7 +74,7 @@ def erase(rng, pixels):
 
 
 def plan(drawn, geometry):
-    """The drawn parameters, with the names that the manifests of previews use."""
+    """Returns the drawn parameters, with the names that the manifests of previews use."""
     return dict(
         rotation_degrees=float(drawn["theta"]),
         shift_rows=float(drawn["tx"]),
@@ -90,7 +90,7 @@ def plan(drawn, geometry):
 
 
 def record(generator_type, geometry, seed, channels=3, share=1, name=""):
-    """Records the share of the plans, for images of so many channels."""
+    """Records this share of the plans, for images with this many channels."""
     rng = np.random.default_rng(seed)
     np.random.seed(seed)  # Keras draws from the global generator
     sources = [source(rng, *size, "smooth" if i == 0 else "noise", channels) for i, size in enumerate(SIZES)]

@@ -1,5 +1,5 @@
-"""Writes steps.npz: what torchvision's v2 functions make of one image of bytes, for every
-step and several values, and steps.json, the list of them.
+"""Writes steps.npz, with the results of torchvision's v2 functions for one uint8 image, for every
+step and several values, and steps.json, a list of these.
 
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 torchvision==0.29.2 numpy==2.4.6
     venv/bin/python steps.py
@@ -27,7 +27,7 @@ def image():
     ], -1)
     rgb += rng.normal(0, 12, rgb.shape)
     rgb[5:9, 7:15] = (200, 30, 30)
-    rgb[20:25, 30:40] = 90  # without colour
+    rgb[20:25, 30:40] = 90  # a grey box
     return rgb.clip(15, 230).round().astype(np.uint8)
 
 

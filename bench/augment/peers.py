@@ -1,6 +1,6 @@
 """The study's recipes in Keras, albumentations and torchvision.
 
-Each function here makes one contestant: a function that augments the given
+Each function here returns a contestant, which is a function that augments the given
 number of images of `images`, uint8 [n, height, width, 3].
 """
 
@@ -21,7 +21,7 @@ BATCH = 128
 
 
 def each(images, augment):
-    """Augments images one by one, as a data set's __getitem__ does."""
+    """Augments images one by one, like the __getitem__ of a data set."""
     position = 0
 
     def run(count):
@@ -34,7 +34,7 @@ def each(images, augment):
 
 
 def keras(images, recipe):
-    """ImageDataGenerator.flow, which makes batches."""
+    """Uses ImageDataGenerator.flow, which makes batches."""
     batches = recipe_keras.generator(recipe).flow(images, np.arange(len(images)), batch_size=BATCH)
 
     def run(count):

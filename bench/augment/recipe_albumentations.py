@@ -9,7 +9,7 @@ SHIFT = 4 / 32  # of the side, each way
 
 
 def compose(recipe):
-    """A function from an image uint8 [height, width, 3] to an augmented one."""
+    """Returns a function that augments an image, uint8 [height, width, 3]."""
     shift = {"x": (-SHIFT, SHIFT), "y": (-SHIFT, SHIFT)}
     steps = [A.Affine(translate_percent=shift, border_mode=cv2.BORDER_REPLICATE, p=1), A.HorizontalFlip(p=0.5)]
     if recipe == "strong":

@@ -1,4 +1,4 @@
-"""The study's recipes in Keras's ImageDataGenerator, in whichever backend is chosen."""
+"""The study's recipes in Keras's ImageDataGenerator, with any backend."""
 
 import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
@@ -7,7 +7,7 @@ SHIFT = 4 / 32  # of the side, each way
 
 
 def erase(image):
-    """The study's random erasing, which Keras has not."""
+    """The study's random erasing, which Keras lacks."""
     if np.random.rand() >= 0.5:
         return image
     height, width, _ = image.shape

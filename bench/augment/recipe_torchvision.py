@@ -1,5 +1,5 @@
-"""The study's recipes in torchvision's transforms v2, on uint8 tensors. There
-the affine fills with black, and zooms both axes alike: less work, not more."""
+"""The study's recipes in torchvision's transforms v2, on uint8 tensors. Their affine
+transform fills with black and zooms both axes equally, which is less work, not more."""
 
 from torchvision.transforms import v2
 
@@ -7,7 +7,7 @@ SHIFT = 4 / 32  # of the side, each way
 
 
 def compose(recipe):
-    """A function from an image uint8 [3, height, width] to an augmented one."""
+    """Returns a function that augments an image, uint8 [3, height, width]."""
     bilinear = v2.InterpolationMode.BILINEAR
     if recipe == "medium":
         return v2.Compose([v2.RandomAffine(0, translate=(SHIFT, SHIFT), interpolation=bilinear), v2.RandomHorizontalFlip()])

@@ -26,10 +26,10 @@ def parse():
     p = argparse.ArgumentParser()
     p.add_argument("--recipes", default="strong,medium")
     p.add_argument("--size", type=int, default=32, help="height and width of the images")
-    p.add_argument("--images", type=int, default=5000, help="different images that are augmented")
+    p.add_argument("--images", type=int, default=5000, help="number of different images")
     p.add_argument("--rounds", type=int, default=9)
     p.add_argument("--seconds", type=float, default=1.0, help="the length of a turn")
-    p.add_argument("--cores", default="0,1", help="the core for all, and the second one for onnxlab on two")
+    p.add_argument("--cores", default="0,1", help="the core that all use, and a second one for onnxlab on two cores")
     p.add_argument("--json", help="also write the figures to this file")
     p.add_argument("--pipeline", help="the pipeline binary; built if it is not given")
     return p.parse_args()
@@ -42,7 +42,7 @@ def build(directory):
 
 
 def ours(binary, recipe, options, cores):
-    """A contestant that runs our command on the cores."""
+    """Returns a contestant that runs our command on these cores."""
     def turn():
         command = [binary, "bench", "augment", "--json", "--recipe", recipe, "--size", f"{options.size}x{options.size}",
                    "--seconds", str(options.seconds), "--workers", str(len(cores))]
@@ -54,7 +54,7 @@ def ours(binary, recipe, options, cores):
 
 
 def peer(run, options):
-    """A contestant of this process: images a second over one turn."""
+    """Returns a contestant in this process, which measures images per second over one turn."""
     run(256)
 
     def turn():
@@ -79,7 +79,7 @@ def contestants(binary, recipe, options):
 
 
 def compete(turns, options):
-    """Images a second of each contestant in each round."""
+    """Returns the images per second of each contestant in each round."""
     found = {name: [] for name in turns}
     names = list(turns)
     for number in range(options.rounds):
@@ -91,7 +91,7 @@ def compete(turns, options):
 
 
 def times(a, b):
-    """How many times b is a, within each round: the median and the extremes."""
+    """Returns the median and the extremes of a/b over the rounds."""
     ratios = [x / y for x, y in zip(a, b)]
     return dict(median=statistics.median(ratios), min=min(ratios), max=max(ratios))
 

@@ -1,7 +1,7 @@
-"""Training steps in Keras 3 on TensorFlow, fed by ImageDataGenerator as fit is:
-through its adapter, on a thread beside the steps or in worker processes."""
+"""Training steps in Keras 3 on TensorFlow, fed by ImageDataGenerator in the same way as
+fit: through its adapter, in a separate thread or in worker processes."""
 
-from step import keras_peer  # chooses Keras's backend, so it is first
+from step import keras_peer  # must come first, since it chooses Keras's backend
 
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
@@ -10,7 +10,7 @@ from augment import recipe_keras
 
 
 def batches(images, labels, batch, workers):
-    """Epoch after epoch; without workers on the thread that fit takes by itself."""
+    """Yields batches, epoch after epoch; without workers in the thread that fit starts itself."""
     flow = recipe_keras.generator("strong").flow(images, labels, batch_size=batch)
     flow.workers, flow.use_multiprocessing = max(workers, 1), workers > 0
     adapter = PyDatasetAdapter(flow)
@@ -26,7 +26,7 @@ def batches(images, labels, batch, workers):
 def main():
     options = serve.options()
     images, labels = serve.epoch(options.batch)
-    images = images.astype("float32")  # else every generator makes its own copy
+    images = images.astype("float32")  # otherwise every generator makes its own copy
     serve.serve(keras_peer.trainer(options, "float32"), lambda workers: batches(images, labels, options.batch, workers))
 
 

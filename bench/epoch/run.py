@@ -10,7 +10,7 @@ from pathlib import Path
 import turns
 
 HERE = Path(__file__).resolve().parent
-WORKERS = (0, 1, 2, 4, 8, 16)  # of which, up to the threads, each peer takes the number that is fastest
+WORKERS = (0, 1, 2, 4, 8, 16)  # each peer uses the fastest of these numbers, up to the number of threads
 CONTESTANTS = {  # by device
     "cpu": "onnxlab,keras,torch-albumentations,torch-torchvision,torch-compile-albumentations,torch-compile-torchvision",
     "cuda": "onnxlab,onnxlab-fp16,torch-albumentations,torch-torchvision,torch-compile-albumentations,torch-compile-torchvision,"
@@ -19,7 +19,7 @@ CONTESTANTS = {  # by device
 
 
 def commands(options, pipeline):
-    """The command line of each contestant, by name."""
+    """Returns the command line of each contestant, by name."""
     epoch = ("epoch", "--set", "augment.recipe=strong", "--set", "data.validation=1")
     return {
         turns.OURS: turns.ours(pipeline, options, *epoch),

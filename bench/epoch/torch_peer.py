@@ -25,7 +25,7 @@ class Augmented(Dataset):
 
 
 def batches(data, options, workers):
-    """Epoch after epoch, by workers that stay."""
+    """Yields batches, epoch after epoch, from persistent workers."""
     loader = DataLoader(data, options.batch, shuffle=True, drop_last=True, num_workers=workers,
                         persistent_workers=workers > 0, pin_memory=options.device == "cuda")
     while True:

@@ -1,4 +1,4 @@
-"""Fine-tunes the last layer of resnet18 from kept features, beside all of it and beside PyTorch.
+"""Compares training the last layer of resnet18 on cached features with running all layers, and with PyTorch.
 
     bench/features/run.sh [--images 1000] [--epochs 10] [--seeds 1,2,3] [--rounds 3]
 
@@ -28,7 +28,7 @@ SIDE, CLASSES, BATCH, RATE, MOMENTUM = 64, 10, 50, 0.02, 0.9
 
 
 def draw(folder, images, validation):
-    """Writes scikit-learn's digits, 8x8 pixels in 17 greys, as a folder of PNG files of 64x64."""
+    """Writes scikit-learn's digits, 8x8 pixels in 17 greys, as a folder of PNG files of 64x64 pixels."""
     digits = load_digits()
     for i in range(images + validation):
         grey = (digits.images[i] * 255 / 16).round().astype(numpy.uint8)
@@ -39,7 +39,7 @@ def draw(folder, images, validation):
 
 
 def load(folder):
-    """The images of a split, normalised, their labels, and their places by the names of their files."""
+    """Returns the normalised images of a split, their labels, and their indices by the names of their files."""
     paths = sorted(folder.glob("*/*.png"))
     pixels = torch.tensor(numpy.stack([numpy.asarray(Image.open(path)) for path in paths]))
     images = (pixels.permute(0, 3, 1, 2).float() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(DEVIATION).view(3, 1, 1)
@@ -47,19 +47,19 @@ def load(folder):
 
 
 def order(seed, epochs, data, places):
-    """The places of the training images in the order of each epoch."""
+    """Returns the indices of the training images in the order of each epoch."""
     command = ["go", "run", "./bench/features/order", "-data", data, "-seed", str(seed), "-epochs", str(epochs)]
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     return [torch.tensor([places[Path(file).name] for file in line.split()]) for line in lines]
 
 
 def build(seed, images):
-    """A resnet18 of random weights whose running statistics are those of images."""
+    """Returns a resnet18 with random weights, whose running statistics are those of the images."""
     torch.manual_seed(seed)
     model = torchvision.models.resnet18(num_classes=CLASSES)
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:
-        norm.momentum = None  # the mean over the batches, which is one
+        norm.momentum = None  # the plain mean over the batches, of which there is one
     with torch.no_grad():
         model(images[:256])
     for norm in norms:
@@ -68,7 +68,7 @@ def build(seed, images):
 
 
 def export(model, path):
-    """Writes the model as PyTorch exports it for training, with the running statistics that tracing it moves."""
+    """Exports the model for training, with its running statistics, which tracing would change."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(copy.deepcopy(model), (torch.zeros(2, 3, SIDE, SIDE),), path, dynamo=False, opset_version=17, do_constant_folding=False,
@@ -98,7 +98,7 @@ def onnxlab(pipeline, options, seed, data, model, out, epochs, *sets):
 
 
 def peer(model, epochs, train, validation):
-    """Trains the last layer in PyTorch on batches in the order, and returns the validation accuracy and the losses."""
+    """Trains the last layer in PyTorch on batches in this order, and returns the validation accuracy and the losses."""
     images, labels, _ = train
     for parameter in model.parameters():
         parameter.requires_grad_(False)
@@ -122,7 +122,7 @@ def peer(model, epochs, train, validation):
 
 
 def compare(pipeline, options, folder, data, train, validation):
-    """The accuracies of each seed in onnxlab and in PyTorch."""
+    """Returns the accuracies of each seed in onnxlab and in PyTorch."""
     rows = []
     for seed in options.seeds:
         model, path = build(seed, train[0]), folder / f"{seed}.onnx"
@@ -136,7 +136,7 @@ def compare(pipeline, options, folder, data, train, validation):
 
 
 def time(pipeline, options, folder, data):
-    """The seconds of an epoch from features and of one of the whole network, in turns."""
+    """Returns the seconds of an epoch on features and of one with the whole network, measured in turns."""
     seconds = {"features": [], "head": [], "whole": []}
     ways = {"features": (4, "model.train=[head]", "train.cache_features=true"), "head": (1, "model.train=[head]"), "whole": (1, "model.train=[all]", "model.batchnorm.mode=train")}
     for number in range(options.rounds):
@@ -155,7 +155,7 @@ def parse():
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--rounds", type=int, default=3, help="rounds of timing")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--pipeline", help="a command that is built already")
+    parser.add_argument("--pipeline", help="the pipeline binary, if it is already built")
     return parser.parse_args()
 
 

@@ -3,9 +3,9 @@
     python generate.py DIR
 
 writes DIR/train/<class>/<number>.jpg and DIR/validation/<class>/<number>.jpg: 360
-photographs of 8 classes, 30 and 15 of each. A class is one picture, of which 4 x 4 cells
-are cut. Validation has crops of four of the cells, one in each row and column, and
-training has crops of the other twelve: no pixel is in both.
+photographs of 8 classes, 30 and 15 of each. Each class comes from one picture, which is
+divided into 4 x 4 cells. Validation has crops of four of the cells, one in each row and
+column, and training has crops of the other twelve, so that no pixel is in both.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import color, data, util
 
 PICTURES = ("astronaut", "chelsea", "coffee", "grass", "gravel", "immunohistochemistry", "retina", "rocket")
-CELLS = 4  # a side
+CELLS = 4  # per side
 HELD_OUT = {(0, 1), (1, 3), (2, 0), (3, 2)}
 COUNTS = {"train": 30, "validation": 15}
 SEED = 1
@@ -28,7 +28,7 @@ def picture(name):
 
 
 def crop(rng, pixels, cell):
-    """A square of 60 to 100 % of the cell's shorter side, from anywhere in it."""
+    """Returns a square of 60 to 100 % of the cell's shorter side, at a random position in the cell."""
     height, width = pixels.shape[0] // CELLS, pixels.shape[1] // CELLS
     side = round(min(height, width) * rng.uniform(0.6, 1))
     top = cell[0] * height + rng.integers(height - side + 1)
@@ -52,5 +52,5 @@ def write(folder):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", help="must not have the folders yet")
+    parser.add_argument("folder", help="must not contain these folders yet")
     write(parser.parse_args().folder)

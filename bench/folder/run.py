@@ -1,11 +1,11 @@
-"""What configs/folder.yaml reaches on 360 photographs, beside PyTorch.
+"""Compares the accuracy of configs/folder.yaml on 360 photographs with PyTorch.
 
     bench/folder/run.sh [--seeds N] [--keep DIR] [--json FILE]
 
-It makes the photographs (generate.py) and trains on them, with each seed in turn: onnxlab
-with configs/folder.yaml as it is, the same with Keras's running statistics, and the same
-network in PyTorch (torch_peer.py). It prints validation accuracies after the last epoch.
-The exit status is 1 if onnxlab is more than 2 points below the better of PyTorch's means.
+It makes the photographs (generate.py) and trains on them with each seed: onnxlab with the
+unchanged configs/folder.yaml, the same with Keras's running statistics, and the same network
+in PyTorch (torch_peer.py). It prints the validation accuracies after the last epoch. The exit
+status is 1 if onnxlab is more than 2 points below the better of PyTorch's means.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def onnxlab(binary, photos, out, seed, threads, sets):
 
 
 def measure(folder, seeds, threads):
-    """For each contestant its accuracies, a seed each."""
+    """Returns the accuracies of each contestant, one for each seed."""
     binary, photos = folder / "pipeline", folder / "photos"
     subprocess.run(["go", "build", "-o", binary, "./pipeline"], cwd=ROOT, check=True)
     generate.write(photos)
@@ -56,8 +56,8 @@ def measure(folder, seeds, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="2 or more")
-    parser.add_argument("--threads", type=int, default=1, help="one is the fastest where others compute too")
-    parser.add_argument("--keep", type=Path, help="a folder for the photographs and the runs, which must not hold any")
+    parser.add_argument("--threads", type=int, default=1, help="one is the fastest if other programs compute too")
+    parser.add_argument("--keep", type=Path, help="a folder for the photographs and the runs, which must not contain any yet")
     parser.add_argument("--json", type=Path, help="write the accuracies to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,6 +1,6 @@
-"""The network of configs/folder.yaml in PyTorch: its own initial values, BatchNorm's
-defaults (momentum 0.1, epsilon 1e-5), the same images, epochs and batches, and the same
-augmentation; with the same SGD, or with Adam and its defaults."""
+"""The network of configs/folder.yaml in PyTorch, with PyTorch's initial values and defaults
+of BatchNorm (momentum 0.1, epsilon 1e-5), but the same images, epochs, batches and
+augmentation. It is trained with the same SGD, or with Adam and its defaults."""
 
 import math
 import pathlib
@@ -17,7 +17,7 @@ SHIFT = SIZE // 8
 
 
 def read(folder):
-    """Images as float [n, 3, SIZE, SIZE] in 0..1, and labels, of a folder a class."""
+    """Returns images as float [n, 3, SIZE, SIZE] in 0..1, and labels; each class has its own folder."""
     images, labels = [], []
     for label, name in enumerate(sorted(p.name for p in pathlib.Path(folder).iterdir())):
         for file in sorted(pathlib.Path(folder, name).iterdir()):
@@ -39,7 +39,7 @@ def network(classes):
 
 
 def augmented(images):
-    """Each image shifted by up to SHIFT pixels each way, its edges repeated, and flipped or not."""
+    """Shifts each image by up to SHIFT pixels in each direction, repeating its edges, and flips half of them."""
     padded = F.pad(images, (SHIFT,) * 4, mode="replicate")
     out = torch.empty_like(images)
     for i, image in enumerate(padded):
@@ -50,7 +50,7 @@ def augmented(images):
 
 
 def sgd(model):
-    """The optimizer and the schedule of configs/folder.yaml."""
+    """Returns the optimizer and the schedule of configs/folder.yaml."""
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": 5e-4}, {"params": vectors}]
@@ -70,7 +70,7 @@ def accuracy(model, images, labels):
 
 
 def train(train_set, validation_set, optimizer, seed, threads):
-    """The validation accuracy after the last epoch."""
+    """Trains, and returns the validation accuracy after the last epoch."""
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     images, labels = train_set

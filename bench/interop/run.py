@@ -2,21 +2,21 @@
 
     bench/interop/run.sh [--steps N] [--keep DIR]
 
-For each case below it exports training artifacts, trains them in Go
+For each case below, it exports training artifacts, trains them in Go
 (record/main.go) and again here on the same batches, and compares:
 
     models      onnx.checker with full_check accepts all of them
-    training    loss and hits of every step, and after the last BatchNorm's
-                running statistics
-    checkpoint  one that onnxlab read and wrote back holds the same bytes of
-                every parameter, and training goes on from it as in Go
+    training    loss and hits of every step, and BatchNorm's running statistics
+                after the last one
+    checkpoint  a checkpoint that onnxlab has read and written has the same bytes
+                for every parameter, and training continues from it as in Go
     eval model  its loss and hits agree with the inference model's logits
-    told        the names of tensors that the export prints are those that the
-                client has, and the one of the logits exports a model whose
-                loss is the eval model's
-    inference   every form of exported model gives, for 1 and 32 images, the
+    told        the names of tensors that the export prints are those in the
+                client, and exporting a model with the name of the logits gives
+                one with the same loss as the eval model
+    inference   every form of exported model returns, for 1 and 32 images, the
                 logits and probabilities that Go got in ONNX Runtime and in
-                onnxlab's own runtime in pure Go, to 1e-5, in int8 to 0.05
+                onnxlab's pure Go runtime, within 1e-5, or 0.05 in int8
 
 The exit status is 1 if anything disagrees.
 """
@@ -38,8 +38,8 @@ import onnxruntime
 
 def without_torch():
     """Makes onnxruntime.training importable as an empty package. Its own
-    __init__ imports its tools for PyTorch, and so PyTorch, which the training
-    API below does not use."""
+    __init__ imports tools for PyTorch, and thereby PyTorch, which the training
+    API below does not need."""
     found = importlib.util.find_spec("onnxruntime.training")
     package = types.ModuleType(found.name)
     package.__path__ = found.submodule_search_locations
@@ -51,17 +51,17 @@ from onnxruntime.training.api import CheckpointState, Module, Optimizer  # noqa:
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "smoke.yaml"
-TOLERANCE = 1e-4  # relative, of losses and logits after training anew
+TOLERANCE = 1e-4  # relative, for losses and logits after training again
 
-# Between runtimes on one model: of probabilities, and of logits relative to the
-# largest, or to 1 if that is larger.
+# Between runtimes on one model: for probabilities, and for logits relative to the
+# largest one, or to 1 if that is larger.
 INFERENCE_TOLERANCE = 1e-5
-# In int8, a number halfway between two integers goes to either.
+# In int8, a number halfway between two integers may be rounded to either.
 INT8_TOLERANCE = 0.05
 FORMS = [f"{form}-{layout}" for form in ("folded", "kept", "float16", "int8") for layout in ("uint8-nhwc", "float32-nchw")]
-INFERRED = (1, 32)  # images at once
+INFERRED = (1, 32)  # numbers of images
 
-# What each case changes in configs/smoke.yaml, and the target it is exported for.
+# What each case changes in configs/smoke.yaml, and the target for which it is exported.
 CASES = {
     "plain": ("portable", ["train.replicas=1"]),
     "replicas accumulated": ("portable", ["train.replicas=4", "train.batch_size=64"]),
@@ -72,13 +72,13 @@ CASES = {
     "decay and smoothing": ("portable", ["optimizer.weight_decay=0.0005", "train.label_smoothing=0.1"]),
     "momentum correction": ("portable", ["optimizer.momentum_correction=true"]),
     "Keras's statistics": ("portable", ["model.batchnorm.statistics=keras", "model.batchnorm.momentum=0.9"]),
-    # The momentum counts from the fifth step on.
+    # The momentum has an effect from the fifth step on.
     "corrected statistics": (
         "cpu", ["model.batchnorm.statistics=corrected", "model.batchnorm.momentum=0.75",
                 "train.replicas=4", "train.micro_batch=32"]),
     "class weights": (
         "portable", ["train.class_weights=[1,0.5,2,1,1,0,3,1,1,1]", "train.label_smoothing=0.1"]),
-    # Without this epsilon Adam makes whole steps of gradients that are rounding alone.
+    # Without this epsilon, Adam takes full steps even for gradients that are only rounding errors.
     "adam accumulated": (
         "portable", ["optimizer.kind=adam", "optimizer.learning_rate=0.001", "optimizer.epsilon=1e-3"]),
     "adamw clipped": ("portable", [
@@ -97,7 +97,7 @@ CASES = {
 
 @dataclass
 class Check:
-    """One line of the table: how far apart two results are, and may be."""
+    """One line of the table: the difference between two results, and its limit."""
 
     case: str
     what: str
@@ -106,11 +106,11 @@ class Check:
 
     @property
     def agrees(self):
-        return self.difference <= self.limit  # not so for NaN
+        return self.difference <= self.limit  # False for NaN
 
 
 class Record:
-    """What record/main.go left in a folder."""
+    """The files that record/main.go wrote into a folder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -123,7 +123,7 @@ class Record:
         self.logits = np.fromfile(folder / "logits.f32", "<f4").reshape(batch, facts["classes"])
 
     def inferred(self, form, count, runtime):
-        """The logits and probabilities [2, count, classes] that Go got."""
+        """Returns the logits and probabilities [2, count, classes] from Go."""
         path = self.folder / f"{form}-{count}.{runtime}.f32"
         return np.fromfile(path, "<f4").reshape(2, count, self.facts["classes"])
 
@@ -150,7 +150,7 @@ def record(programs, folder, target, sets, steps):
 
 
 class Trainer:
-    """Training artifacts in Python's onnxruntime-training."""
+    """Trains artifacts in Python's onnxruntime-training."""
 
     def __init__(self, artifacts, checkpoint, micro_batch):
         self.state = CheckpointState.load_checkpoint(str(checkpoint))
@@ -160,7 +160,7 @@ class Trainer:
         self.micro_batch = micro_batch
 
     def step(self, images, labels, rate):
-        """One optimizer step; returns the mean loss and the hits before it."""
+        """Does one optimizer step, and returns the mean loss and the hits before it."""
         self.module.train()
         parts = len(labels) // self.micro_batch
         rate = np.array([rate / parts], np.float32)
@@ -180,13 +180,13 @@ class Trainer:
 
 
 def relative(got, want):
-    """The largest difference, relative to the largest wanted value."""
+    """Returns the largest difference, relative to the largest expected value."""
     got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
     return float(np.abs(got - want).max() / np.abs(want).max())
 
 
 def train(trainer, data, first):
-    """Trains from step first on; returns how far losses and hits are from Go's."""
+    """Trains from step first on, and returns how far losses and hits are from those of Go."""
     facts = data.facts
     got = [trainer.step(data.images[i], data.labels[i], facts["rates"][i]) for i in range(first, facts["steps"])]
     losses, correct = zip(*got)
@@ -200,10 +200,10 @@ def parameters(state):
 
 
 def statistics_apart(state, last):
-    """How far the parameters that are not trained are apart, relative to the largest of each.
+    """Returns how far apart the parameters that are not trained are, relative to the largest value of each.
 
-    Averages of biases before a BatchNorm hold nothing but rounding errors, of 1e-8: a largest value
-    below 1e-3 counts as 1e-3.
+    Averages of biases before a BatchNorm contain only rounding errors, of about 1e-8, so a largest
+    value below 1e-3 counts as 1e-3.
     """
     want = {name: p.data for name, p in CheckpointState.load_checkpoint(str(last)).parameters if not p.requires_grad}
     got = {name: p.data for name, p in state.parameters if not p.requires_grad}
@@ -220,7 +220,7 @@ def cross_entropy(logits, labels):
 
 
 def infer(path, images):
-    """The logits and probabilities of an exported model for uint8 images [n, h, w, 3]."""
+    """Returns the logits and probabilities of an exported model for uint8 images [n, h, w, 3]."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     if session.get_inputs()[0].type == "tensor(float)":
         images = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
@@ -228,7 +228,7 @@ def infer(path, images):
 
 
 def apart(got, want):
-    """How far two runtimes are apart, as INFERENCE_TOLERANCE says; NaN stays NaN."""
+    """Returns the difference between two runtimes in the sense of INFERENCE_TOLERANCE; NaN stays NaN."""
     (logits, probabilities), (want_logits, want_probabilities) = got, want
     scale = max(1, np.abs(want_logits).max())
     return float(np.max([np.abs(logits - want_logits).max() / scale,
@@ -248,7 +248,7 @@ def compare_inference(case, data):
 
 
 def compare_told(case, trainer, data):
-    """Yields the checks of what the export has told of the tensors."""
+    """Yields the checks of the names of tensors that the export prints."""
     models = {m["file"]: m for m in data.told["models"]}
     for choose, file in ((trainer.module.train, "training_model.onnx"), (trainer.module.eval, "eval_model.onnx")):
         choose()
@@ -266,13 +266,13 @@ def compare_told(case, trainer, data):
 def compare(case, artifacts, data):
     """Yields the checks of one case."""
     for path in [*sorted(artifacts.glob("*.onnx")), *(data.folder / f"{form}.onnx" for form in FORMS)]:
-        # What the checker refuses is an exception that names the node.
+        # If the checker finds a mistake, it raises an exception that names the node.
         onnx.checker.check_model(str(path), full_check=True)
 
     trainer = Trainer(artifacts, artifacts / "checkpoint", data.facts["micro_batch"])
     losses, hits = train(trainer, data, 0)
     yield Check(case, "training: losses", losses, TOLERANCE)
-    yield Check(case, "training: hits", hits, 1)  # two classes may be equally likely but for rounding
+    yield Check(case, "training: hits", hits, 1)  # two classes may be equally likely, except for rounding
     yield Check(case, "training: statistics", statistics_apart(trainer.state, data.folder / "last"), TOLERANCE)
 
     rewritten = Trainer(artifacts, data.folder / "rewritten", data.facts["micro_batch"])
@@ -313,7 +313,7 @@ def main():
         for case, (target, sets) in CASES.items():
             artifacts, data = record(programs, folder / case.replace(" ", "-").replace("'", ""), target, sets, options.steps)
             checks += compare(case, artifacts, data)
-    print(f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}, {options.steps} steps a case")
+    print(f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}, {options.steps} steps per case")
     show(checks)
     return 0 if all(c.agrees for c in checks) else 1
 

@@ -3,9 +3,9 @@
     bench/models/run.sh [--keep DIR] [--only NAMES] [--forms FORMS] [--made] [--json FILE]
 
 It exports models of torchvision, timm and Keras to ONNX and computes references
-for each file with a program of its own (reference/run.py, keras_models/run.py;
-both keep what is in DIR already), lets `pipeline export artifacts --model` write
-training artifacts, trains these in Python's onnxruntime-training, and compares:
+for each file (reference/run.py, keras_models/run.py; both keep files that are
+already in DIR). It then lets `pipeline export artifacts --model` write training
+artifacts, trains these in Python's onnxruntime-training, and compares:
 
     contract    names and types of the inputs, which parameters train
     eval        loss and hits of the eval model on three batches of different sizes
@@ -38,7 +38,7 @@ MAKERS = ("keras_models", "reference")
 
 
 def make(work, options):
-    """Exports the models and computes the references, where they are not there already."""
+    """Exports the models and computes the references, unless they exist."""
     for maker in MAKERS:
         chosen = ["--only", options.only] if options.only else []
         if maker == "reference":
@@ -47,7 +47,7 @@ def make(work, options):
 
 
 def folders(work, options):
-    """The folders that have references, in the order in which they were made."""
+    """Returns the folders that have references, in the order in which they were made."""
     models, forms = (set(filter(None, text.split(","))) for text in (options.only, options.forms))
     found = [facts.parent for facts in work.glob("*/*/facts.json")]
     return [f for f in sorted(found, key=lambda f: (f / "facts.json").stat().st_mtime)
@@ -55,7 +55,7 @@ def folders(work, options):
 
 
 def pipeline(program, *arguments):
-    """Runs the command; returns its exit status, its error or else the last line it said, and the seconds it took."""
+    """Runs the command, and returns its exit status, its error or else its last line, and the seconds that it took."""
     begin = time.monotonic()
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
     lines = (done.stderr + done.stdout).strip().splitlines()
@@ -89,19 +89,19 @@ def judged(folder, artifacts, threads):
 
 
 def judge(folder, artifacts, threads):
-    """Judges in a process of its own, which a fault in the native library may end."""
+    """Judges in a separate process, because a fault in the native library may kill it."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
             return pool.submit(judged, folder, artifacts, threads).result()
         except BrokenProcessPool:
             return [trial.Check("training", float("nan"), 0, "onnxruntime-training ended the process")]
-        except Exception as error:  # whatever it refuses is a result
+        except Exception as error:  # any error is a result
             first = str(error).strip().splitlines() or [""]
             return [trial.Check("training", float("nan"), 0, f"{type(error).__name__}: {first[0][:300]}")]
 
 
 def examine(program, folder, options):
-    """All checks of one file."""
+    """Returns all checks of one file."""
     model = folder / json.loads((folder / "facts.json").read_text())["file"]
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         checks, artifacts, seconds = export(program, model, Path(scratch), options.target)
@@ -117,11 +117,11 @@ def parse():
     parser.add_argument("--keep", type=Path, default=HERE / ".work", help="work folder (default: .work beside this script)")
     parser.add_argument("--only", default="", help="models, separated by commas")
     parser.add_argument("--forms", default="", help="forms, separated by commas: training, inference, default, tf2onnx")
-    parser.add_argument("--made", action="store_true", help="judge what is in the work folder, export nothing")
+    parser.add_argument("--made", action="store_true", help="judge the models in the work folder, and export nothing")
     parser.add_argument("--pipeline", type=Path, help="command to judge (default: built from this checkout)")
     parser.add_argument("--target", default="portable", help="target of the artifacts")
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime")
-    parser.add_argument("--no-verify", action="store_true", help="leave out pipeline verify")
+    parser.add_argument("--no-verify", action="store_true", help="skip pipeline verify")
     parser.add_argument("--scratch", type=Path, help="folder for artifacts (default: the system's for temporary files)")
     parser.add_argument("--json", type=Path, help="write all checks to this file")
     return parser.parse_args()

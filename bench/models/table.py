@@ -1,4 +1,4 @@
-"""Shows the results of the judge as a table in Markdown."""
+"""Formats the results of the judge as a Markdown table."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx
 import onnxruntime
 
-# Columns, and the checks that each has: the worst of them is shown.
+# The columns, and the checks of each, of which the worst is shown.
 COLUMNS = {
     "contract": ("export for sgd", "export for adamw", "training", "onnx.checker", "inputs and outputs", "parameters that do not train",
                  "constants that train", "statistics that are not in the checkpoint"),
@@ -23,7 +23,7 @@ COLUMNS = {
 
 @dataclass
 class Result:
-    """What was found of one file."""
+    """The results for one file."""
 
     model: str
     form: str
@@ -49,13 +49,13 @@ class Result:
 
 
 def told(check):
-    """One disagreement in words."""
+    """Describes one disagreement in words."""
     numbers = f"{check.difference:.2g}, at most {check.limit:.2g}" if check.limit else f"{check.difference:.3g}"
     return f"{check.what} ({numbers})" + (f": {check.detail}" if check.detail else "")
 
 
 def cell(checks, names):
-    """The check of these names that is the farthest from its limit, or a dash where there is none."""
+    """Returns the worst check with one of these names, relative to its limit, or a dash if there is none."""
     found = [c for c in checks if c.what.split(": ")[0] in names or c.what in names]
     if not found:
         return "–"
@@ -69,9 +69,9 @@ def cell(checks, names):
 
 
 def markdown(results):
-    """A row a file, then what disagrees."""
+    """Returns one row for each file, followed by the disagreements."""
     lines = [
-        f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}; bold is what disagrees", "",
+        f"onnxruntime-training {onnxruntime.__version__}, onnx {onnx.__version__}; disagreements are bold", "",
         "| model | form | export, s | " + " | ".join(COLUMNS) + " |", "|" + "---|" * (len(COLUMNS) + 3)]
     for r in results:
         cells = [cell(r.checks, names) for names in COLUMNS.values()]

@@ -14,8 +14,8 @@ from models import layout
 
 
 def without_torch():
-    """Makes onnxruntime.training importable as an empty package. Its own __init__ imports its tools for
-    PyTorch, and so PyTorch, which the training API does not use."""
+    """Makes onnxruntime.training importable as an empty package. Its own __init__ imports tools for PyTorch,
+    and thereby PyTorch, which the training API does not need."""
     found = importlib.util.find_spec("onnxruntime.training")
     package = types.ModuleType(found.name)
     package.__path__ = found.submodule_search_locations
@@ -25,19 +25,19 @@ def without_torch():
 without_torch()
 from onnxruntime.training.api import CheckpointState, Module, Optimizer  # noqa: E402
 
-GRADIENT_LIMIT = 1e-3  # relative root mean square, of the middle one of the batches
-# Of each single batch: a gate that is open in one program and shut in another moves gradients by percents.
+GRADIENT_LIMIT = 1e-3  # relative root mean square, for the median of the batches
+# For each single batch: a gate that is open in one program and shut in another changes gradients by percents.
 GATE_LIMIT = 5e-2
 STATISTICS_LIMIT = 1e-3
 LOSS_LIMIT = 1e-4
-UPDATE_LIMIT = 1e-3  # of a step's change of a parameter, computed anew from the gradient
-ROUNDING = 2.0**-23  # of a parameter, a change below which cannot be seen
-FLOAT32_TIMES = 3  # PyTorch's own float32 may be this much nearer to float64
+UPDATE_LIMIT = 1e-3  # of a step's change of a parameter, computed again from the gradient
+ROUNDING = 2.0**-23  # relative to a parameter; smaller changes of it are not visible
+FLOAT32_TIMES = 3  # PyTorch's own float32 may be nearer to float64 by this factor
 
 
 @dataclass
 class Check:
-    """One comparison: how far apart two results are, and may be."""
+    """One comparison: the difference between two results, and its limit."""
 
     what: str
     difference: float
@@ -46,11 +46,11 @@ class Check:
 
     @property
     def agrees(self):
-        return bool(self.difference <= self.limit)  # not so for NaN
+        return bool(self.difference <= self.limit)  # False for NaN
 
 
 class References:
-    """What lies in the folder of an exported model."""
+    """The files in the folder of an exported model."""
 
     def __init__(self, folder):
         self.facts = json.loads((folder / "facts.json").read_text())
@@ -69,7 +69,7 @@ class References:
 
 
 class Trainer:
-    """Artifacts with their initial weights."""
+    """Trains artifacts, beginning with their initial weights."""
 
     def __init__(self, artifacts, threads):
         options = onnxruntime.SessionOptions()
@@ -88,7 +88,7 @@ class Trainer:
         return np.array(self.state.parameters[name].data)
 
     def forward(self, batch, rate):
-        """The loss in training mode; the gradients, times the rate, are in the buffers after it."""
+        """Returns the loss in training mode, and leaves the gradients, times the rate, in the buffers."""
         self.module.train()
         loss, _ = self.module(*batch, np.array([rate], np.float32))
         self.module.lazy_reset_grad()
@@ -110,7 +110,7 @@ class Trainer:
 
 
 def judge(folder, artifacts, threads):
-    """The checks of the artifacts of a folder's model, those of each optimizer by its name."""
+    """Yields the checks of the artifacts for a folder's model. artifacts has those for each optimizer, by its name."""
     references = References(folder)
     first = next(iter(artifacts.values()))
     yield from contract(references, first)
@@ -123,12 +123,12 @@ def judge(folder, artifacts, threads):
     yield from gradients(references, trainer, names)
     for optimizer, path in artifacts.items():
         yield from steps(references, Trainer(path, threads), optimizer)
-        if optimizer == "sgd":  # AdamW's artifacts leave the step in the buffers, not the gradient
+        if optimizer == "sgd":  # AdamW's artifacts leave the step in the buffers instead of the gradient
             yield from updates(references, Trainer(path, threads), optimizer, names)
 
 
 def accepted(artifacts):
-    """What onnx.checker says of the models."""
+    """Yields the results of onnx.checker for the models."""
     for path in sorted(artifacts.glob("*.onnx")):
         said = ""
         try:
@@ -144,7 +144,7 @@ def same_names(what, wanted, found):
 
 
 def contract(references, artifacts):
-    """The training model's first inputs and outputs."""
+    """Checks the training model's first inputs and outputs."""
     graph = onnx.load(artifacts / "training_model.onnx").graph
     got = [(i.name, i.type.tensor_type.elem_type, [d.dim_value for d in i.type.tensor_type.shape.dim])
            for i in graph.input[:3]]
@@ -155,7 +155,7 @@ def contract(references, artifacts):
         ("label", onnx.TensorProto.INT64, [0]),
         ("learning_rate", onnx.TensorProto.FLOAT, [1])]
     outputs = [o.name for o in graph.output][:2]
-    wrong = [f"{g} where {w} is wanted" for g, w in zip(got, want) if g != w]
+    wrong = [f"{g} instead of {w}" for g, w in zip(got, want) if g != w]
     wrong += [f"outputs {outputs}"] if outputs != ["loss", "correct"] else []
     yield Check("inputs and outputs", len(wrong), 0, "; ".join(wrong))
 
@@ -165,7 +165,7 @@ def relative(got, want):
 
 
 def evaluation(references, trainer):
-    """The eval model on every batch, before any training."""
+    """Checks the eval model on every batch, before any training."""
     difference, hits = 0.0, 0.0
     for i in references.batches:
         logits, labels = references.arrays[f"logits/{i}"], references.arrays[f"labels/{i}"]
@@ -173,7 +173,7 @@ def evaluation(references, trainer):
         difference = max(difference, relative(loss, cross_entropy(logits, labels)))
         hits = max(hits, abs(correct - (logits.argmax(1) == labels).sum()))
     yield Check("eval model: loss", difference, max(LOSS_LIMIT, FLOAT32_TIMES * references.float32["logits"]))
-    yield Check("eval model: hits", hits, 1)  # two classes may be equally likely but for rounding
+    yield Check("eval model: hits", hits, 1)  # two classes may be equally likely, except for rounding
 
 
 def cross_entropy(logits, labels):
@@ -183,7 +183,7 @@ def cross_entropy(logits, labels):
 
 
 def gradients(references, trainer, names):
-    """Losses in training mode, gradients of every batch, and what batch 0 makes of the running statistics."""
+    """Checks losses in training mode, the gradients of every batch, and the running statistics after batch 0."""
     losses, found = [], {name: [] for name in names}
     for i in references.batches:
         losses.append(relative(trainer.forward(references.batch(i), 1.0), references.facts["loss"][i]))
@@ -203,7 +203,7 @@ def gradients(references, trainer, names):
 
 
 def worst(what, errors, limit):
-    """The check of the parameter that is the farthest from its limit: errors are (ours, PyTorch's in float32)."""
+    """Returns the check of the worst parameter, relative to its limit. errors are pairs (ours, PyTorch's in float32)."""
     if not errors:
         return Check(what, float("nan"), limit, "none to compare")
     checks = [Check(what, float(e), max(limit, FLOAT32_TIMES * float(own)), name) for name, (e, own) in errors.items()]
@@ -215,7 +215,7 @@ def worst(what, errors, limit):
 
 
 def statistics(references, trainer):
-    """Running means and variances after one call of the training model on batch 0."""
+    """Checks running means and variances after one call of the training model on batch 0."""
     errors, missing = {}, []
     for name in (n for norm in references.norms for n in (norm["mean"], norm["variance"])):
         if name not in trainer.state.parameters:
@@ -229,7 +229,7 @@ def statistics(references, trainer):
 
 
 def steps(references, trainer, optimizer):
-    """Losses of three steps, and of batch 0 in the eval model after them."""
+    """Checks the losses of three steps, and of batch 0 in the eval model after them."""
     want = references.facts["training"][optimizer]
     rate = layout.OPTIMIZERS[optimizer]["learning_rate"]
     losses = [trainer.step(references.batch(i), rate) for i in range(layout.STEPS)]
@@ -244,7 +244,7 @@ def steps(references, trainer, optimizer):
 
 
 def updates(references, trainer, optimizer, names):
-    """What each step does to each parameter, beside the same arithmetic here on the same gradients."""
+    """Compares the change of each parameter in each step with the same arithmetic here on the same gradients."""
     options = layout.OPTIMIZERS[optimizer]
     rate = options["learning_rate"]
     update = keras_momentum(**options)

@@ -1,4 +1,4 @@
-"""Tells an ONNX file's weights from its other constants, by exporting the model twice with different weights."""
+"""Distinguishes an ONNX file's weights from its other constants: the model is exported twice with different weights."""
 
 import numpy as np
 import onnx
@@ -6,7 +6,7 @@ from onnx import helper, numpy_helper
 
 
 def constant_value(node):
-    """The value of a Constant node."""
+    """Returns the value of a Constant node."""
     attribute = node.attribute[0]
     value = helper.get_attribute_value(attribute)
     if attribute.name == "value":
@@ -15,14 +15,14 @@ def constant_value(node):
 
 
 def constants(graph):
-    """The constants of a graph by name, in its order: (value, whether it is an initializer)."""
+    """Returns the constants of a graph by name, in its order: (value, whether it is an initializer)."""
     found = {t.name: (numpy_helper.to_array(t), True) for t in graph.initializer}
     return found | {n.output[0]: (constant_value(n), False) for n in graph.node if n.op_type == "Constant"}
 
 
 def in_order(graph):
-    """The names of the constants as one meets them on the way from the output back to the input. Exporters
-    number names and order nodes as they like, but two exports of one model are met in one order."""
+    """Returns the names of the constants in the order in which they are met on the way from the output back to the
+    input. Exporters choose names and the order of nodes freely, but this order is the same for two exports."""
     producers = {output: node for node in graph.node for output in node.output}
     found, waiting, seen = [], [output.name for output in graph.output], set()
     known = constants(graph)
@@ -39,7 +39,7 @@ def in_order(graph):
 
 
 def differing(path, other):
-    """The names of the floating constants whose values two exports do not share: they come from weights."""
+    """Returns the names of the floating-point constants that differ between two exports, as they come from weights."""
     first, second = (in_order(onnx.load(p).graph) for p in (path, other))
     if [value.shape for _, value in first] != [value.shape for _, value in second]:
         raise ValueError(f"{path}: two exports of a model with different weights differ in more than weights")

@@ -2,10 +2,10 @@
 
     DIR/small/<class>/<number>.jpg    6,000 of about 500x375 pixels
     DIR/big/<class>/<number>.jpg      300 of 1600x1200 pixels
-    DIR/small.tar                     the small ones as WebDataset has them
+    DIR/small.tar                     the small ones in the form of WebDataset
 
-Each is a part of a picture, enlarged where need be, with its colours changed a little
-and some noise, so that a file has about as many bits a pixel as photographs have.
+Each is a part of a picture, enlarged if necessary, with slightly changed colours and some
+noise, so that a file has about as many bits per pixel as photographs.
 """
 
 import io

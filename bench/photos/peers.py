@@ -2,8 +2,8 @@
 
     peers.py NAME FOLDER --workers N
 
-It reads lines "run N", makes N batches for each and answers with the seconds that they
-took, as `pipeline bench photos --serve` does.
+It reads lines "run N", makes N batches for each, and answers with the seconds that they
+took, like `pipeline bench photos --serve`.
 """
 
 import argparse

@@ -26,10 +26,10 @@ def parse():
     parser.add_argument("--size", choices=("small", "big"), default="small", help="photographs of 500x375 or 1600x1200 pixels")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=0, help="batches of a turn (default: 8 of small photographs, 2 of big ones)")
+    parser.add_argument("--steps", type=int, default=0, help="batches per turn (default: 8 of small photographs, 2 of big ones)")
     parser.add_argument("--contestants", default=",".join(("onnxlab", "onnxlab-go", *PEERS)),
-                        help="who takes part; the first is the one that the others are compared with")
-    parser.add_argument("--data", type=pathlib.Path, help="folder of the photographs; made if it is not there")
+                        help="who takes part; the others are compared with the first")
+    parser.add_argument("--data", type=pathlib.Path, help="folder of the photographs; created if it does not exist")
     parser.add_argument("--pipeline", help="the pipeline binary; built if it is not given")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
@@ -51,9 +51,9 @@ def commands(options, pipeline, folder):
             "--set", "augment.recipe=photo", "--set", f"train.batch_size={options.batch}"]
     every = {"onnxlab": [*ours, "--set", "data.decoder=libjpeg-turbo"], "onnxlab-go": [*ours, "--set", "data.decoder=go"]}
     for name in PEERS:
-        # One process is what one core runs best; on more, each has one.
+        # On one core, one process is best; on more cores, each has its own.
         workers = options.threads if options.threads > 1 or name.startswith("tf") else 0
-        if name != "webdataset" or options.size == "small" and options.threads == 1:  # one tar has one reader
+        if name != "webdataset" or options.size == "small" and options.threads == 1:  # one tar can have only one reader
             every[name] = [sys.executable, str(HERE / "peers.py"), name, str(folder), "--batch", str(options.batch), "--workers", str(workers)]
     return {name: every[name] for name in options.contestants.split(",") if name in every}
 

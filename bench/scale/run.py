@@ -20,13 +20,13 @@ import turns
 
 BATCHES = (32, 128, 512, 1024, 2048, 4096, 8192)
 WIDTHS = ("16,32,64", "32,64,128", "64,128,256")
-IMAGES = 2048  # so many at least go into a figure
-LIMIT = 8 * 2**30  # what the largest batch must stay below, in bytes
+IMAGES = 2048  # each figure is measured on at least this many
+LIMIT = 8 * 2**30  # the memory in bytes below which the largest batch must stay
 
 
 def measure(pipeline, options, batch, *sets):
-    """What a step takes with the settings, in a process of its own, whose
-    memory then is that of these settings."""
+    """Measures a step with these settings. A separate process does it, so that
+    its memory is that of these settings."""
     steps = max(options.steps, IMAGES // batch)
     command = [pipeline, "bench", "step", "--json", "--steps", str(steps), "--config", "configs/study.yaml",
                "--set", f"runtime.threads={options.threads}", "--set", f"train.batch_size={batch}"]
@@ -47,7 +47,7 @@ def table(rows, heading, key):
 
 
 def plot(report, path):
-    matplotlib.rcParams |= {"svg.hashsalt": "scale", "svg.fonttype": "none", "font.size": 9}  # the same file again
+    matplotlib.rcParams |= {"svg.hashsalt": "scale", "svg.fonttype": "none", "font.size": 9}  # so that the file is reproducible
     figure, axes = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained")
     for column, (rows, label, places, ticks) in enumerate((
         (report["batches"], "batch size, in eighths", [math.log2(row["batch_size"]) for row in report["batches"]],
@@ -68,7 +68,7 @@ def plot(report, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=2, help="steps to time at least, after a first one")
+    parser.add_argument("--steps", type=int, default=2, help="smallest number of steps to time, after a first one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--plot", type=Path, default=Path(__file__).resolve().parent / "scale.svg", help="draw the plot in this file")
     parser.add_argument("--json", type=Path, help="write all figures to this file")

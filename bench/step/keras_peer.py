@@ -1,5 +1,5 @@
 """Training steps in Keras 3 on TensorFlow: Model.train_step in a tf.function,
-without fit's work between the steps; with --compile through XLA."""
+without the work of fit between the steps; with --compile, through XLA."""
 
 import itertools
 import os
@@ -24,7 +24,7 @@ def network(widths, dtype):
 
 
 def trainer(options, dtype="uint8"):
-    """A function that trains on images of the type, 0..255, and labels."""
+    """Returns a function that trains on images of this type, 0..255, and labels."""
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     model = network(options.widths, dtype)

@@ -3,8 +3,8 @@
     bench/step/run.sh [--widths 16,32,64] [--batch 128] [--threads 2] [--device cuda]
     bench/step/run.sh --model resnet18.onnx [--batch 32]
 
-With --model they train the model of an ONNX file. One that does not exist is exported
-from PyTorch, if zoo.py knows a model of its name. See README.md.
+With --model, they train the model in an ONNX file. If the file does not exist, it is
+exported from PyTorch, if zoo.py knows a model with its name. See README.md.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ CONTESTANTS = {  # by device
 
 
 def commands(options, pipeline):
-    """The command line of each contestant, by name."""
+    """Returns the command line of each contestant, by name."""
     return {
         turns.OURS: turns.ours(pipeline, options, "step"),
         **turns.mixed(pipeline, options, "step"),

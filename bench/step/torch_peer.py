@@ -1,10 +1,10 @@
-"""Training steps in PyTorch, channels-last, eager; with --compile through
-torch.compile, with --bf16 under autocast to bfloat16, on --device cuda with TF32."""
+"""Training steps in PyTorch, channels-last and eager; with --compile, through
+torch.compile; with --bf16, under autocast to bfloat16; with --device cuda, with TF32."""
 
 import itertools
 import os
 
-os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else processes that compile stay, and count as its memory
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # otherwise processes that compile stay alive and count as its memory
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ def count(model):
 
 
 def trainer(options):
-    """A function that trains on images uint8 [n, 3, height, width] and labels, from pinned memory for a GPU."""
+    """Returns a function that trains on images uint8 [n, 3, height, width] and labels, from pinned memory for a GPU."""
     torch.set_num_threads(options.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
@@ -55,7 +55,7 @@ def trainer(options):
         optimizer.zero_grad(set_to_none=True)
         loss, correct = train(image, label)
         optimizer.step()
-        return loss.item(), correct.item()  # which waits until a GPU has done all before
+        return loss.item(), correct.item()  # item waits until a GPU has finished
 
     return step
 
@@ -63,7 +63,7 @@ def trainer(options):
 def main():
     options = serve.options()
     image, label = serve.images(options.batch, zoo.SIZE if options.model else serve.SIZE)
-    # The memory of NHWC images seen as NCHW is channels-last as it is.
+    # NHWC images viewed as NCHW are already channels-last.
     batch = torch.from_numpy(image).permute(0, 3, 1, 2), torch.from_numpy(label)
     if options.device == "cuda":
         batch = [tensor.pin_memory() for tensor in batch]

@@ -1,4 +1,4 @@
-"""The models that are timed from files: built in PyTorch, and written as ONNX."""
+"""Models that are timed from files: built in PyTorch and written as ONNX."""
 
 import sys
 import warnings
@@ -10,14 +10,14 @@ SIZE, CLASSES = 64, 10  # height and width of the images, classes
 
 
 def small_vit():
-    """A vision transformer of 6 layers and 192 channels, on patches of 8x8."""
+    """Returns a vision transformer with 6 layers and 192 channels, on patches of 8x8 pixels."""
     from torchvision.models import VisionTransformer
     return VisionTransformer(
         image_size=SIZE, patch_size=8, num_layers=6, num_heads=6, hidden_dim=192, mlp_dim=768, num_classes=CLASSES)
 
 
 def build(name):
-    """The model of this name, here or in torchvision, without its dropout."""
+    """Returns the model with this name, from here or torchvision, without its dropout."""
     import torch
     import torchvision
     torch.manual_seed(1)
@@ -26,7 +26,7 @@ def build(name):
     elif hasattr(torchvision.models, name):
         model = getattr(torchvision.models, name)(num_classes=CLASSES)
     else:
-        sys.exit(f"{name}: no model of this name is known to bench/step/zoo.py or torchvision")
+        sys.exit(f"{name}: neither bench/step/zoo.py nor torchvision has a model with this name")
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -36,11 +36,11 @@ def build(name):
 
 
 def write(path):
-    """Exports the model that the file is named after, in the form that trains, with an open batch."""
+    """Exports the model after which the file is named, in training form and with an open batch axis."""
     import torch
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own future
+        warnings.simplefilter("ignore")  # the exporter warns that it is deprecated
         torch.onnx.export(
             build(path.stem), (torch.zeros(2, 3, SIZE, SIZE),), str(path), dynamo=False,
             training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False, opset_version=17,
@@ -49,7 +49,7 @@ def write(path):
 
 
 def read(path):
-    """The model that a file of write's form is named after, with the file's weights."""
+    """Returns the model after which a file from write is named, with the file's weights."""
     import onnx
     import torch
     path = Path(path)

@@ -1,4 +1,4 @@
-"""How hard is the synthetic set? Logistic regression and a small CNN on it.
+"""Measures how hard the synthetic set is, with logistic regression and a small CNN.
 
     pipeline data synth --out DIR --train 5000 --validation 2000
     python measure.py DIR
@@ -23,14 +23,14 @@ BATCH = 128
 
 
 def read(files):
-    """Images as float [n, 3, 32, 32] in 0..1, and labels, of CIFAR-10 files."""
+    """Returns images as float [n, 3, 32, 32] in 0..1, and labels, from CIFAR-10 files."""
     records = numpy.concatenate([numpy.fromfile(f, numpy.uint8) for f in files]).reshape(-1, 3073)
     images = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32).astype(numpy.float32) / 255)
     return images, torch.from_numpy(records[:, 0].astype(numpy.int64))
 
 
 def logistic_regression(train, validation):
-    """The best validation accuracy over several strengths of regularisation."""
+    """Returns the best validation accuracy over several strengths of regularisation."""
     scores = []
     for strength in (1e-4, 1e-3, 1e-2, 1):
         model = LogisticRegression(C=strength, max_iter=200)
@@ -59,7 +59,7 @@ def uniform(n, reach):
 
 
 def augment(images):
-    """The study's strong augmentation: warp, flip, channel shift, erasing."""
+    """Applies the study's strong augmentation: warp, flip, channel shift, erasing."""
     n = len(images)
     angle, rows, columns = uniform(n, numpy.pi / 18), 1 + uniform(n, 0.25), 1 + uniform(n, 0.25)
     columns = columns * torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
@@ -78,7 +78,7 @@ def augment(images):
 
 
 def erase(image):
-    """Fills a box of 5..20 % of the image, wider than high, with one grey."""
+    """Fills a box of 5..20 % of the image, wider than high, with one grey value."""
     area, aspect = 1024 * (0.05 + 0.15 * torch.rand(1).item()), 0.2 + 0.6 * torch.rand(1).item()
     height, width = int((area * aspect) ** 0.5), min(int((area / aspect) ** 0.5), 32)
     row, column = torch.randint(33 - height, (1,)).item(), torch.randint(33 - width, (1,)).item()
@@ -94,7 +94,7 @@ def accuracy(model, images, labels):
 
 
 def train_network(train, validation, epochs, strong, seed):
-    """Momentum SGD from rate 0.1, a tenth of it after 60 % and again after 85 %."""
+    """Trains with momentum SGD at the rate 0.1, divided by 10 after 60 % and again after 85 % of the epochs."""
     torch.manual_seed(seed)
     images, labels = (train[0].contiguous(memory_format=torch.channels_last), train[1])
     model = network()

@@ -34,10 +34,10 @@ const (
 	imageBytes = channels * planeBytes
 )
 
-// mostRecords limits the memory that a file takes to 3.2 GB. The files of the sets have
+// maxRecords limits the memory that a file takes to 3.2 GB. The files of the sets have
 // 10,000 or 50,000 records. A sparse file of terabytes of zeros, which are valid images
 // of label 0, may take no space on the disk.
-const mostRecords = 1 << 20
+const maxRecords = 1 << 20
 
 // Form describes a set in CIFAR's binary form: files of records, each of
 // some label bytes and then the red, the green and the blue plane of an image,
@@ -195,7 +195,7 @@ func (f Form) explainOtherForm(path string) error {
 	fault := func(path, problem string) error {
 		return &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New(problem), Fix: f.fix}
 	}
-	other := "is the Python form of the set, which is not read: take the binary one, " + f.archive
+	other := "is the Python form of the set, which is not supported: use the binary one, " + f.archive
 	for _, name := range []string{f.pythonFile, filepath.Join(f.pythonFolder, f.pythonFile), f.pythonArchive} {
 		if name := filepath.Join(path, name); exists(name) {
 			return fault(name, other)
@@ -284,8 +284,8 @@ func (f Form) countRecords(path string) (int, error) {
 	case size%record != 0:
 		return 0, dataset.FileError(path, fmt.Errorf("size of %d bytes is not a multiple of the record size %d: %d whole records and %d bytes left over",
 			size, record, size/record, size%record))
-	case size/record > mostRecords:
-		return 0, dataset.FileError(path, fmt.Errorf("has %d records, more than %d", size/record, mostRecords))
+	case size/record > maxRecords:
+		return 0, dataset.FileError(path, fmt.Errorf("has %d records, more than %d", size/record, maxRecords))
 	}
 	return int(size / record), nil
 }

@@ -16,8 +16,8 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// cifarFiles are n records a file in CIFAR-10's form, label i%10, the pixels
-// of a file all of one value.
+// cifarFiles returns files in CIFAR-10's form with n records each. Record i has label i%10,
+// and all pixels of a file have one value.
 func cifarFiles(n int) map[string][]byte {
 	files := map[string][]byte{}
 	for k, name := range append(CIFAR10().train, CIFAR10().validation...) {
@@ -42,7 +42,7 @@ func load(t *testing.T, form Form, path string, limits dataset.Limits) (train, v
 	return splits.Train, splits.Validation, nil
 }
 
-// noise is n images of random pixels and classes.
+// noise returns n images with random pixels and classes.
 func noise(n int) *dataset.Set {
 	form, r := CIFAR10(), rand.New(rand.NewPCG(1, uint64(n)))
 	set := form.newSet(form.classes, n)
@@ -55,8 +55,8 @@ func noise(n int) *dataset.Set {
 	return set
 }
 
-// TestCIFAR10Orientation looks for one known byte of a file at its row, column
-// and channel.
+// TestCIFAR10Orientation checks that a known byte of a file ends up at its row, column and
+// channel.
 func TestCIFAR10Orientation(t *testing.T) {
 	const record, row, column, green = 2, 5, 7, 1
 	files := cifarFiles(3)
@@ -125,7 +125,7 @@ func TestLoadCIFAR100TakesFineLabels(t *testing.T) {
 	}
 }
 
-// TestCIFARFaults breaks one file a time and wants the error to name it, the
+// TestCIFARFaults breaks one file at a time, and checks that the error names the file, the
 // record and the value.
 func TestCIFARFaults(t *testing.T) {
 	const file = "data_batch_3.bin"
@@ -161,7 +161,7 @@ func TestCIFARFaults(t *testing.T) {
 	}
 }
 
-// TestCIFARWithoutEnd reads a file of 4 TB that takes no room.
+// TestCIFARWithoutEnd reads a sparse file of 4 TB.
 func TestCIFARWithoutEnd(t *testing.T) {
 	dir := datatest.WriteFiles(t, cifarFiles(1))
 	file := filepath.Join(dir, "data_batch_3.bin")
@@ -206,9 +206,9 @@ func TestCIFARPathFaults(t *testing.T) {
 	}
 }
 
-// TestOtherForms tells files that people take for the right ones from missing files.
+// TestOtherForms checks the errors for files that people confuse with the right ones.
 func TestOtherForms(t *testing.T) {
-	const binary = "which is not read: take the binary one, cifar-10-binary.tar.gz; get the files with"
+	const binary = "which is not supported: use the binary one, cifar-10-binary.tar.gz; get the files with"
 	for _, test := range []struct {
 		form       Form
 		name, want string
@@ -217,7 +217,7 @@ func TestOtherForms(t *testing.T) {
 		{CIFAR10(), "cifar-10-batches-py/data_batch_1", "/cifar-10-batches-py/data_batch_1\": is the Python form of the set, " + binary},
 		{CIFAR10(), "cifar-10-python.tar.gz", "/cifar-10-python.tar.gz\": is the Python form of the set, " + binary},
 		{CIFAR10(), "cifar-10-binary.tar.gz", "/cifar-10-binary.tar.gz\": is an archive: unpack it with 'tar xzf'"},
-		{CIFAR100(), "cifar-100-python/train", "train\": is the Python form of the set, which is not read: take the binary one, cifar-100-binary.tar.gz; unpack"},
+		{CIFAR100(), "cifar-100-python/train", "train\": is the Python form of the set, which is not supported: use the binary one, cifar-100-binary.tar.gz; unpack"},
 		{CIFAR100(), "train", "train\": is the Python form of the set"},
 		{CIFAR100(), "other", "train.bin\": no such file or directory; unpack"},
 	} {
@@ -231,7 +231,7 @@ func TestOtherForms(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "is an archive: unpack it with 'tar xzf', and use the folder that comes out") {
 		t.Errorf("error is %v", err)
 	}
-	// Beside the right files others do no harm.
+	// Other files beside the right ones do no harm.
 	files := cifarFiles(1)
 	files["cifar-10-python.tar.gz"], files["data_batch_1"] = nil, nil
 	if _, _, err := load(t, CIFAR10(), datatest.WriteFiles(t, files), dataset.Limits{}); err != nil {
@@ -278,8 +278,8 @@ func TestWriteThenLoad(t *testing.T) {
 	}
 }
 
-// TestWriteFails writes over a set until a folder is in the way: what
-// is half replaced must not be taken for a set.
+// TestWriteFails overwrites a set until a folder is in the way, and checks that a
+// half-replaced set is not taken for a complete one.
 func TestWriteFails(t *testing.T) {
 	train, validation := noise(13), noise(4)
 	files := cifarFiles(2)
@@ -308,13 +308,13 @@ func TestWriteRefuses(t *testing.T) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 		if datatest.Exists(dir) {
-			t.Errorf("%q: a folder was made", want)
+			t.Errorf("%q: a folder was created", want)
 		}
 	}
 }
 
-// FuzzReadRecords wants that any bytes give images with labels in range or an
-// error about a record.
+// FuzzReadRecords checks that any bytes give images with labels in range, or an error about
+// a record.
 func FuzzReadRecords(f *testing.F) {
 	f.Add([]byte{}, uint8(1))
 	f.Add(make([]byte, 3073), uint8(1))
@@ -339,8 +339,8 @@ func FuzzReadRecords(f *testing.F) {
 	})
 }
 
-// TestFirstFaultIsNamed: of several in a file, which are read on all cores, the
-// error is of the first one.
+// TestFirstFaultIsNamed checks that, although a file is read on all cores, the error is
+// about the first fault in it.
 func TestFirstFaultIsNamed(t *testing.T) {
 	train, validation := noise(5), noise(1600)
 	dir := t.TempDir()

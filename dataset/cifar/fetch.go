@@ -24,7 +24,7 @@ const (
 	SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 )
 
-// FetchOptions say what [Fetch] fetches and where it puts it.
+// FetchOptions says what [Fetch] fetches and where it stores it.
 type FetchOptions struct {
 	// Dir is the folder in which the set's folder is created. It is created too if it
 	// does not exist.
@@ -120,7 +120,7 @@ func unpackCIFAR10(ctx context.Context, archive, dir string) error {
 	return durable.PublishDir(unpacked, dir, form.complete)
 }
 
-// complete tells whether the folder has all files of the form in whole records.
+// complete reports whether the folder has all files of the form in whole records.
 func (f Form) complete(dir string) bool {
 	for _, name := range append(f.train, f.validation...) {
 		if _, err := f.countRecords(filepath.Join(dir, name)); err != nil {

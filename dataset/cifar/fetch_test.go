@@ -22,7 +22,7 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// cifarArchive is an archive laid out as that of CIFAR-10, of few images.
+// cifarArchive returns an archive like that of CIFAR-10, with few images.
 func cifarArchive(t testing.TB) []byte {
 	t.Helper()
 	entries := []datatest.Entry{{Name: "cifar-10-batches-bin/", Kind: '5'}, {Name: "cifar-10-batches-bin/readme.html", Data: []byte("<html>")}}
@@ -37,7 +37,7 @@ func hashOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// fetchCase is a server and the options to fetch from it into a new folder.
+// fetchCase has a server, and options to fetch from it into a new folder.
 type fetchCase struct {
 	t        *testing.T
 	opts     FetchOptions
@@ -58,7 +58,7 @@ func newFetchCase(t *testing.T, hash string, handler http.HandlerFunc) *fetchCas
 	return c
 }
 
-// part is where an unfinished download is kept.
+// part is the path of an unfinished download.
 func (c *fetchCase) part() string { return filepath.Join(c.opts.Dir, "archive.tar.gz.part") }
 
 func (c *fetchCase) putPart(data []byte) {
@@ -68,7 +68,7 @@ func (c *fetchCase) putPart(data []byte) {
 	}
 }
 
-// succeeds fetches and wants nothing but the set and the lock's file.
+// succeeds fetches, and checks that only the set and the lock file are left.
 func (c *fetchCase) succeeds() {
 	c.t.Helper()
 	dir, err := Fetch(context.Background(), c.opts)
@@ -101,7 +101,7 @@ func (c *fetchCase) names() (names []string) {
 	return names
 }
 
-// serve answers as servers of files do, with ranges.
+// serve answers as file servers do, with ranges.
 func serve(archive []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "archive.tar.gz", time.Time{}, bytes.NewReader(archive))
@@ -117,7 +117,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("%d requests for two fetches, want 1", n)
 	}
 	if got := c.log.String(); !strings.HasPrefix(got, "fetching CIFAR-10, 0.0 MB\n") {
-		t.Errorf("talk is %q", got)
+		t.Errorf("output is %q", got)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestFetchResumes(t *testing.T) {
 		t.Errorf("asked for %q, want %q", ranges, want)
 	}
 	if want := fmt.Sprintf("from byte %d on", half); !strings.Contains(c.log.String(), want) {
-		t.Errorf("talk is %q, want %q", c.log.String(), want)
+		t.Errorf("output is %q, want %q", c.log.String(), want)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestFetchOfWhatIsThere(t *testing.T) {
 	c.succeeds()
 }
 
-// TestFetchResumesWithoutRanges asks a server that always sends everything.
+// TestFetchResumesWithoutRanges uses a server that always sends the whole file.
 func TestFetchResumesWithoutRanges(t *testing.T) {
 	archive := cifarArchive(t)
 	c := newFetchCase(t, hashOf(archive), func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
@@ -165,7 +165,7 @@ func TestFetchResumesWithoutRanges(t *testing.T) {
 	c.succeeds()
 }
 
-// TestFetchStartsAgain has the start of something else, or too much.
+// TestFetchStartsAgain begins with a part of another file, or with too many bytes.
 func TestFetchStartsAgain(t *testing.T) {
 	archive := cifarArchive(t)
 	for _, part := range [][]byte{make([]byte, 100), make([]byte, len(archive)+1)} {
@@ -173,7 +173,7 @@ func TestFetchStartsAgain(t *testing.T) {
 		c.putPart(part)
 		c.succeeds()
 		if !strings.Contains(c.log.String(), "the parts do not fit together; fetching all of it again") {
-			t.Errorf("talk is %q", c.log.String())
+			t.Errorf("output is %q", c.log.String())
 		}
 	}
 }
@@ -209,7 +209,7 @@ func TestFetchRefusesOtherRange(t *testing.T) {
 	datatest.CheckFault(t, err, dataset.NoRecord, "read", "not the bytes from 10 on")
 }
 
-// TestFetchCutOff loses the connection in the middle and goes on later.
+// TestFetchCutOff loses the connection in the middle and resumes later.
 func TestFetchCutOff(t *testing.T) {
 	archive := cifarArchive(t)
 	half := len(archive) / 2
@@ -247,7 +247,7 @@ func TestFetchStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-// TestFetchOfNothing leaves no file of a download of which no byte came.
+// TestFetchOfNothing checks that a download that received no byte leaves no file.
 func TestFetchOfNothing(t *testing.T) {
 	refused := newFetchCase(t, "", http.NotFound)
 	_, err := Fetch(t.Context(), refused.opts)
@@ -267,7 +267,8 @@ func TestFetchOfNothing(t *testing.T) {
 	}
 }
 
-// TestFetchRefusesOtherArchive has the right hash but no CIFAR-10 in it.
+// TestFetchRefusesOtherArchive fetches an archive with the right hash that does not contain
+// CIFAR-10.
 func TestFetchRefusesOtherArchive(t *testing.T) {
 	archive := datatest.MakeTar(t, datatest.Entry{Name: "cifar-10-batches-bin/data_batch_1.bin", Data: make([]byte, 100)})
 	c := newFetchCase(t, hashOf(archive), serve(archive))
@@ -278,7 +279,7 @@ func TestFetchRefusesOtherArchive(t *testing.T) {
 	}
 }
 
-// TestFetchAtOnce has two processes' worth of fetches in one folder.
+// TestFetchAtOnce fetches into one folder twice at the same time.
 func TestFetchAtOnce(t *testing.T) {
 	archive := cifarArchive(t)
 	c := newFetchCase(t, hashOf(archive), func(w http.ResponseWriter, r *http.Request) {

@@ -63,7 +63,7 @@ func (f File) Fetch(ctx context.Context) error {
 	}
 }
 
-// run downloads the rest of the file; resumed tells whether a part of it was there already. If
+// run downloads the rest of the file, and reports whether a part of it already existed. If
 // the download is interrupted, the received part stays, but an empty file is removed.
 func (f File) run(ctx context.Context) (resumed bool, err error) {
 	if err := durable.RefuseLink(f.Path); err != nil {
@@ -156,7 +156,7 @@ func (f File) refused(response *http.Response) error {
 	}
 }
 
-// startsAt tells whether a partial response begins at byte number at.
+// startsAt reports whether a partial response begins at byte number at.
 func startsAt(response *http.Response, at int64) bool {
 	var from int64
 	_, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes %d-", &from)

@@ -16,7 +16,7 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// newFile is a file to fetch from a server that answers as the handler does.
+// newFile returns a file on a server with this handler.
 func newFile(t *testing.T, handler http.HandlerFunc) File {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -24,14 +24,14 @@ func newFile(t *testing.T, handler http.HandlerFunc) File {
 	return File{Name: "file", URL: server.URL, Path: filepath.Join(t.TempDir(), "file.part"), Limit: 1 << 20}
 }
 
-// roundTrip takes the place of the network.
+// roundTrip replaces the network.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestDownloadGivesUpOnSilence has a server that sends four bytes after 50 seconds
-// and is silent from then on. Clocks are those of a bubble: on a real one the answer
-// of a server may take longer than any short time that is waited for it.
+// TestDownloadGivesUpOnSilence uses a server that sends four bytes after 50 seconds and
+// then nothing. It runs in a bubble with a fake clock: with a real one, the server might
+// take longer to answer than any short time that a test can wait.
 func TestDownloadGivesUpOnSilence(t *testing.T) {
 	network := http.DefaultTransport
 	t.Cleanup(func() { http.DefaultTransport = network })

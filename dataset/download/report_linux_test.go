@@ -8,8 +8,8 @@ import (
 	"onnxlab/internal/terminal/terminaltest"
 )
 
-// TestTransferOnATerminalIsABar, with a length or without, of which as much is
-// drawn as there is room for.
+// TestTransferOnATerminalIsABar checks the bar with and without a known length. It is cut
+// to the width of the terminal.
 func TestTransferOnATerminalIsABar(t *testing.T) {
 	for _, total := range []int64{1000, -1} {
 		for width, want := range map[int]string{0: "fetching CIFAR-10", 80: "fetching CIFAR-10", 12: "fetching", 1: ""} {

@@ -17,14 +17,14 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// wide are limits for small archives.
+// wide returns limits for small archives.
 func wide() Limits { return Limits{Entries: 64, FileBytes: 1 << 26, StreamBytes: 1 << 29} }
 
-// narrow are limits that the hostile archives exceed.
+// narrow returns limits that the hostile archives exceed.
 func narrow() Limits { return Limits{Entries: 5, FileBytes: 1000, StreamBytes: 20000} }
 
-// unpackBytes unpacks into a folder "in" of a new folder, whose names it
-// returns: what is beside "in" came out of it.
+// unpackBytes unpacks into the folder "in" of a new folder, which it returns: anything
+// beside "in" has escaped.
 func unpackBytes(t testing.TB, archive []byte, limits Limits) (parent string, err error) {
 	t.Helper()
 	parent = t.TempDir()
@@ -70,13 +70,13 @@ func TestUnpackHostile(t *testing.T) {
 				t.Errorf("error is %v, want %q", err, test.want)
 			}
 			if entries, _ := os.ReadDir(parent); len(entries) != 2 || datatest.Exists(outside) {
-				t.Errorf("something came out: %v", entries)
+				t.Errorf("files outside the folder: %v", entries)
 			}
 		})
 	}
 }
 
-// TestUnpackBomb unpacks zeros without end.
+// TestUnpackBomb unpacks an endless stream of zeros.
 func TestUnpackBomb(t *testing.T) {
 	var b bytes.Buffer
 	zipped := gzip.NewWriter(&b)
@@ -96,8 +96,8 @@ func TestUnpackBomb(t *testing.T) {
 	datatest.CheckFault(t, err, dataset.NoRecord, "read ", "holds more than 1048576 bytes")
 }
 
-// TestUnpackHoles unpacks a file that is one hole: its zeros are not in the tar,
-// so that no limit on the tar bounds them.
+// TestUnpackHoles unpacks a file that is one hole. Its zeros are not in the tar, so no
+// limit on the tar bounds them.
 func TestUnpackHoles(t *testing.T) {
 	var b bytes.Buffer
 	zipped := gzip.NewWriter(&b)
@@ -116,8 +116,8 @@ func TestUnpackHoles(t *testing.T) {
 	}
 }
 
-// sparse turns the records "GNU?sparse" of a compressed tar, which a writer
-// passes on, into "GNU.sparse", which it refuses to write.
+// sparse replaces the records "GNU?sparse" of a compressed tar by "GNU.sparse", which
+// tar.Writer refuses to write.
 func sparse(t *testing.T, zipped []byte) []byte {
 	t.Helper()
 	r, err := gzip.NewReader(bytes.NewReader(zipped))
@@ -165,14 +165,14 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
-// FuzzUnpack wants that no archive puts anything beside its folder.
+// FuzzUnpack checks that no archive writes outside its folder.
 func FuzzUnpack(f *testing.F) {
 	f.Add(datatest.MakeTar(f, datatest.Entry{Name: "../x"}))
 	f.Add(datatest.MakeTar(f, datatest.Entry{Name: "d", Link: "..", Kind: tar.TypeSymlink}, datatest.Entry{Name: "d/x"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		parent, _ := unpackBytes(t, data, narrow())
 		if entries, _ := os.ReadDir(parent); len(entries) != 2 {
-			t.Errorf("something came out: %v", entries)
+			t.Errorf("files outside the folder: %v", entries)
 		}
 	})
 }

@@ -1,7 +1,7 @@
-// Package evaluation tells how well a classifier does on a labelled set:
-// accuracy, also among the k most likely classes, loss, the confusion matrix,
-// precision, recall and F1 of each class and their averages, what each image was
-// taken for, and which images it is most certain about and wrong.
+// Package evaluation measures how well a classifier does on a labelled set: accuracy, also
+// among the k most likely classes, loss, the confusion matrix, precision, recall and F1 of
+// each class and their averages, the prediction for each image, and the most confident
+// mistakes.
 //
 //	report, err := evaluation.Run(ctx, model, set)
 //	fmt.Println(report.Accuracy, report.TopAccuracy(5), report.Classes[3].Recall)
@@ -17,44 +17,43 @@ import (
 	"onnxlab/dataset"
 )
 
-// Batch is how many images are classified at once: enough to keep the threads
-// busy, few enough for the activations to stay in the caches.
+// Batch is the number of images that are classified at once: enough to keep the threads
+// busy, and few enough for the activations to stay in the caches.
 const Batch = 100
 
-// Predictor runs a classifier on images [n, height, width, 3] of 0..255 and
-// returns logits and probabilities, both [n, classes]. One that takes seconds ends
-// with ctx.
+// Predictor runs a classifier on images [n, height, width, 3] of 0..255 and returns logits
+// and probabilities, both [n, classes]. If it takes seconds, it stops when ctx is done.
 type Predictor interface {
 	Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error)
 }
 
-// Report is how a classifier does on a set.
+// Report is the result of evaluating a classifier on a set.
 type Report struct {
 	Images int `json:"images"`
-	// Accuracy is the share of images that are classified right, 0..1: where images may
-	// have several classes, in all of them.
+	// Accuracy is the share of images that are classified correctly, 0..1. If images may
+	// have several classes, all of them must be correct.
 	Accuracy float64 `json:"accuracy"`
 	// Loss is the mean loss, by default cross-entropy, with natural logarithms.
 	Loss float64 `json:"loss"`
-	// Macro are the means over the classes that have images, each of them counting
-	// the same however many it has.
+	// Macro has the means over the classes that have images. Each class has the same
+	// weight.
 	Macro Averages `json:"macro"`
-	// Micro are precision, recall and F1 of all answers for all classes together, and
+	// Micro has precision, recall and F1 over the answers for all classes together, and
 	// MeanAveragePrecision is the mean of the average precisions of the classes that have
-	// images, 0..1. They are of images that may have several classes; Micro is nil for
-	// others. Such images have neither Confusion nor Wrong nor Predictions, but the
+	// images, 0..1. Both exist only if images may have several classes; otherwise Micro is
+	// nil. For such images there are no Confusion, Wrong and Predictions, but there are
 	// Probabilities [images, classes].
 	Micro                *Averages `json:"micro,omitempty"`
 	MeanAveragePrecision float64   `json:"mean_average_precision,omitempty"`
-	// Confusion counts the images of the class of the row that were taken for
-	// the class of the column.
+	// Confusion counts the images of the row's class that were classified as the column's
+	// class.
 	Confusion [][]int `json:"confusion"`
 	// Classes is in the order of the labels.
 	Classes []Class `json:"classes"`
-	// Wrong are the images that were classified wrong, those with the highest
-	// probability of the wrong class first.
+	// Wrong has the images that were classified wrong, beginning with the highest
+	// probabilities of the wrong class.
 	Wrong []Mistake `json:"wrong"`
-	// Predictions is what was found for each image, in the order of the set.
+	// Predictions has the prediction for each image, in the order of the set.
 	Predictions   []Prediction `json:"-"`
 	Probabilities []float32    `json:"-"`
 }
@@ -67,11 +66,11 @@ type Averages struct {
 	F1        float64 `json:"f1"`
 }
 
-// Class is how a classifier does on one class.
+// Class is the result for one class.
 type Class struct {
 	Name string `json:"name"`
-	// Images is how many there are, Predicted how many were taken for it and
-	// Correct how many of both.
+	// Images is the number of images of the class, Predicted the number that were
+	// classified as it, and Correct the number of both.
 	Images    int `json:"images"`
 	Predicted int `json:"predicted"`
 	Correct   int `json:"correct"`
@@ -80,44 +79,44 @@ type Class struct {
 	Precision float64 `json:"precision"`
 	Recall    float64 `json:"recall"`
 	F1        float64 `json:"f1"`
-	// AveragePrecision is, where images may have several classes, the mean of the
-	// precisions at each image of the class, in the order of the class's logits: the area
-	// below the steps of the curve of precision and recall, as scikit-learn has it.
+	// AveragePrecision, if images may have several classes, is the mean of the precisions
+	// at each image of the class, in the order of the class's logits. It is the area below
+	// the steps of the precision-recall curve, as in scikit-learn.
 	AveragePrecision float64 `json:"average_precision,omitempty"`
 }
 
-// Prediction is what was found for one image.
+// Prediction is the prediction for one image.
 type Prediction struct {
-	// Predicted is the most likely class, the first of equals, and Probability
-	// (0..1) its probability.
+	// Predicted is the most likely class, the first of equals, and Probability (0..1) its
+	// probability.
 	Predicted   int
 	Probability float64
-	// Rank is the place of the image's own class among all, the most likely
-	// first: 0 if the image is classified right. Of equals the first comes first.
+	// Rank is the position of the image's own class when all are sorted by probability; 0
+	// if the image is classified correctly. Equal classes keep their order.
 	Rank int
 }
 
 // Mistake is one image that was classified wrong.
 type Mistake struct {
-	// Index is its number in the set, and File its file, if it comes from one.
+	// Index is the number of the image in the set, and File its file, if it comes from one.
 	Index int    `json:"index"`
 	File  string `json:"file,omitempty"`
-	// Label is its class and Predicted the one that it was taken for.
+	// Label is the class of the image, and Predicted the class that was predicted.
 	Label     int `json:"label"`
 	Predicted int `json:"predicted"`
-	// Probability is that of Predicted.
+	// Probability is the probability of Predicted.
 	Probability float64 `json:"probability"`
 }
 
-// Run classifies every image of the set. The classifier has the set's classes. A
-// set whose images and labels do not go together is a *dataset.Error.
+// Run classifies every image of the set. The classifier must have the set's classes. If the
+// set's images and labels do not fit together, the error is a *dataset.Error.
 func Run(ctx context.Context, p Predictor, set *dataset.Set) (*Report, error) {
 	return RunLoss(ctx, p, CrossEntropy, set)
 }
 
 // RunLoss is Run for a classifier that was trained on another loss.
 func RunLoss(ctx context.Context, p Predictor, loss Loss, set *dataset.Set) (*Report, error) {
-	var buffer []uint8 // of images that are read when they are asked for
+	var buffer []uint8 // for images that are read when they are needed
 	return RunBy(ctx, loss, func(ctx context.Context, from, to int) ([]float32, error) {
 		images, err := set.ReadImages(ctx, from, to, buffer)
 		if err != nil {
@@ -131,7 +130,7 @@ func RunLoss(ctx context.Context, p Predictor, loss Loss, set *dataset.Set) (*Re
 	}, set)
 }
 
-// RunBy is Run by a function that returns the logits [to−from, classes] of the images
+// RunBy is Run with a function that returns the logits [to−from, classes] of the images
 // from..to−1 of the set, at most Batch of them.
 func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
 	if err := set.Validate(); err != nil {
@@ -163,7 +162,7 @@ func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from
 	return r, nil
 }
 
-// TopAccuracy is the share of images, 0..1, whose class is among the k most likely.
+// TopAccuracy returns the share of images, 0..1, whose class is among the k most likely.
 func (r *Report) TopAccuracy(k int) float64 {
 	found := 0
 	for _, p := range r.Predictions {

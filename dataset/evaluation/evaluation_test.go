@@ -10,11 +10,11 @@ import (
 	"onnxlab/dataset"
 )
 
-// table answers the first image by the first row of logits, and so on.
+// table returns the first row of logits for the first image, and so on.
 type table struct {
 	logits  []float32
 	classes int
-	size    int // bytes of an image
+	size    int // of an image in bytes
 	at      int
 }
 
@@ -25,11 +25,11 @@ func (t *table) Predict(_ context.Context, images []uint8) (logits, probabilitie
 	return logits, nil, nil
 }
 
-// ln writes logits whose softmax is the given probabilities.
+// ln returns logits whose softmax is these probabilities.
 func ln(probabilities ...float64) []float32 {
 	logits := make([]float32, len(probabilities))
 	for i, p := range probabilities {
-		logits[i] = float32(math.Log(p)) + 3 // softmax does not see an offset
+		logits[i] = float32(math.Log(p)) + 3 // an offset does not change the softmax
 	}
 	return logits
 }
@@ -45,11 +45,11 @@ func threeClasses(labels ...int32) *dataset.Set {
 func TestRun(t *testing.T) {
 	model := &table{classes: 3, size: 3}
 	for _, row := range [][]float32{
-		ln(0.5, 0.25, 0.25),    // a, right
-		ln(0.25, 0.5, 0.25),    // a taken for b
-		ln(0.125, 0.75, 0.125), // b, right
-		ln(0.8, 0.05, 0.15),    // b taken for a, and rather for c
-		ln(0.25, 0.625, 0.125), // a taken for b
+		ln(0.5, 0.25, 0.25),    // a, correct
+		ln(0.25, 0.5, 0.25),    // a classified as b
+		ln(0.125, 0.75, 0.125), // b, correct
+		ln(0.8, 0.05, 0.15),    // b classified as a, with c second
+		ln(0.25, 0.625, 0.125), // a classified as b
 	} {
 		model.logits = append(model.logits, row...)
 	}
@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 	if !reflect.DeepEqual(r.Classes, want) {
 		t.Errorf("classes %v, want %v", r.Classes, want)
 	}
-	// Class c has no images: it is not one of those that are averaged.
+	// Class c has no images, so it is not part of the averages.
 	if want := (Averages{Precision: 5. / 12, Recall: 5. / 12, F1: 2. / 5}); math.Abs(r.Macro.Precision-want.Precision) > 1e-15 ||
 		math.Abs(r.Macro.Recall-want.Recall) > 1e-15 || r.Macro.F1 != want.F1 {
 		t.Errorf("averages %v, want %v", r.Macro, want)
@@ -106,7 +106,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunBatches has images in more than one batch, the last one incomplete.
+// TestRunBatches evaluates several batches, the last one incomplete.
 func TestRunBatches(t *testing.T) {
 	labels := make([]int32, 2*Batch+7)
 	model := &table{classes: 3, size: 3}
@@ -129,7 +129,7 @@ func TestRunBatches(t *testing.T) {
 	}
 }
 
-// TestCrossEntropy has logits whose exponentials overflow, and equal ones.
+// TestCrossEntropy uses logits whose exponentials overflow, and equal ones.
 func TestCrossEntropy(t *testing.T) {
 	loss, best, p := crossEntropy([]float32{1000, 0, -1000}, 1)
 	if loss != 1000 || best != 0 || p != 1 {
@@ -141,7 +141,7 @@ func TestCrossEntropy(t *testing.T) {
 	}
 }
 
-// TestRank has equal logits: the first of them comes first.
+// TestRank checks that the first of equal logits comes first.
 func TestRank(t *testing.T) {
 	logits := []float32{1, 3, 2, 3, 1}
 	for label, want := range []int{3, 0, 2, 1, 4} {
@@ -151,10 +151,10 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// TestRunFails has a model of other classes, and a context that has ended.
+// TestRunFails uses a model with other classes, and a context that is done.
 func TestRunFails(t *testing.T) {
 	if _, err := Run(t.Context(), &table{logits: make([]float32, 2), classes: 2, size: 3}, threeClasses(0)); err == nil {
-		t.Error("a model of 2 classes passes for one of 3")
+		t.Error("a model of 2 classes was accepted for a set of 3")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -2,22 +2,24 @@ package evaluation
 
 import "math"
 
-// Loss is what a classifier was trained on: what its report tells as the loss, and what
-// its logits stand for.
+// Loss is the loss that a classifier was trained with. It decides what the report's loss is
+// and how logits become probabilities.
 type Loss string
 
 const (
-	// CrossEntropy is that of the softmax of the logits. The empty loss is the same.
+	// CrossEntropy is the cross-entropy of the softmax of the logits. The empty Loss means
+	// the same.
 	CrossEntropy Loss = "cross_entropy"
-	// BinaryCrossEntropy is the mean over the classes of that of the sigmoid of each logit.
+	// BinaryCrossEntropy is the mean over the classes of the cross-entropy of each logit's
+	// sigmoid.
 	BinaryCrossEntropy Loss = "binary_cross_entropy"
-	// MeanSquaredError is the mean over the classes of the squares of the differences
-	// between the logits and 1 for the image's class, 0 for others.
+	// MeanSquaredError is the mean over the classes of the squared difference between the
+	// logit and the target, which is 1 for the image's class and 0 for others.
 	MeanSquaredError Loss = "mean_squared_error"
 )
 
-// of returns the loss of an image of the label, the class of the largest logit, the first
-// of equals, and its probability.
+// of returns the loss of an image with this label, the class with the largest logit, the
+// first of equals, and its probability.
 func (l Loss) of(logits []float32, label int) (loss float64, best int, probability float64) {
 	if l == CrossEntropy || l == "" {
 		return crossEntropy(logits, label)
@@ -35,7 +37,7 @@ func (l Loss) of(logits []float32, label int) (loss float64, best int, probabili
 	return loss / float64(len(logits)), best, l.probability(float64(logits[best]))
 }
 
-// element is the loss of one logit against its target.
+// element returns the loss of one logit and its target.
 func (l Loss) element(x, target float64) float64 {
 	if l == MeanSquaredError {
 		return (x - target) * (x - target)
@@ -43,7 +45,7 @@ func (l Loss) element(x, target float64) float64 {
 	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) - x*target
 }
 
-// probability is what a logit stands for by itself.
+// probability returns the probability that a single logit stands for.
 func (l Loss) probability(x float64) float64 {
 	if l == MeanSquaredError {
 		return min(max(x, 0), 1)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestLosses compares losses with PyTorch 2.15's binary_cross_entropy_with_logits and
-// mse_loss of the same logits in float64, and their probabilities with its sigmoid.
+// TestLosses compares with PyTorch 2.15's binary_cross_entropy_with_logits, mse_loss and
+// sigmoid for the same logits in float64.
 func TestLosses(t *testing.T) {
 	logits := []float32{0.5, -1.25, 3, -200}
 	for _, c := range []struct {

@@ -12,7 +12,7 @@ import (
 // runMulti is RunBy for images that may have several classes.
 func runMulti(ctx context.Context, loss Loss, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
 	if loss == CrossEntropy || loss == "" {
-		return nil, fmt.Errorf("evaluate: the classifier is for images of one class each, and the set's may have several")
+		return nil, fmt.Errorf("evaluate: the classifier is for images of one class each, but images of this set may have several")
 	}
 	classes := len(set.Classes)
 	all := make([]float32, 0, set.Len()*classes)
@@ -33,8 +33,8 @@ func runMulti(ctx context.Context, loss Loss, logits func(ctx context.Context, f
 	return multi(all, set.Targets, set.Classes, loss), nil
 }
 
-// multi is the report of logits and targets [images, classes]. A class is taken for one of
-// the image's where its logit stands for more than even odds.
+// multi returns the report for logits and targets [images, classes]. An image counts as one
+// of a class if the logit's probability is above 1/2.
 func multi(logits []float32, targets []uint8, names []string, loss Loss) *Report {
 	classes := len(names)
 	r := &Report{Images: len(targets) / classes, Confusion: [][]int{}, Wrong: []Mistake{}, Classes: make([]Class, classes)}
@@ -62,7 +62,7 @@ func multi(logits []float32, targets []uint8, names []string, loss Loss) *Report
 	return r
 }
 
-// count takes in one answer.
+// count counts one answer.
 func (c *Class) count(yes, has bool) {
 	if has {
 		c.Images++
@@ -75,13 +75,13 @@ func (c *Class) count(yes, has bool) {
 	}
 }
 
-// rate computes what follows from the counts.
+// rate computes the results from the counts.
 func (c *Class) rate() {
 	c.Precision, c.Recall = share(c.Correct, c.Predicted), share(c.Correct, c.Images)
 	c.F1 = share(2*c.Correct, c.Images+c.Predicted)
 }
 
-// sumUp computes what follows from the counts of the classes.
+// sumUp computes the results from the counts of the classes.
 func (r *Report) sumUp(logits []float32, targets []uint8, names []string) {
 	var together Class
 	with := 0
@@ -106,9 +106,9 @@ func (r *Report) sumUp(logits []float32, targets []uint8, names []string) {
 	}
 }
 
-// averagePrecision is the sum of precisions times the recall that each adds, over all
-// thresholds from the highest down. Logits that are equal pass a threshold together. Every
-// stride-th entry of both lists is one of the class; at least one target is 1.
+// averagePrecision sums the precisions times the recall that each adds, over all thresholds
+// from the highest down. Equal logits pass a threshold together. Both lists have the values
+// of the class at every stride-th entry; at least one target is 1.
 func averagePrecision(logits []float32, targets []uint8, stride int) float64 {
 	var order []int
 	positives := 0
@@ -126,5 +126,5 @@ func averagePrecision(logits []float32, targets []uint8, stride int) float64 {
 		area += share(found, n+1) * share(found-before, positives)
 		before = found
 	}
-	return min(area, 1) // rounding may add up to more
+	return min(area, 1) // rounding errors may add up to more than 1
 }

@@ -11,8 +11,8 @@ import (
 	"onnxlab/dataset"
 )
 
-// TestMultiScikitLearn compares with what scikit-learn computes of the same logits for images
-// of several classes.
+// TestMultiScikitLearn compares with the results of scikit-learn for the same logits, for
+// images that may have several classes.
 func TestMultiScikitLearn(t *testing.T) {
 	text, err := os.ReadFile("testdata/multi.json")
 	if err != nil {

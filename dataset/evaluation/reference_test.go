@@ -11,7 +11,7 @@ import (
 	"onnxlab/dataset"
 )
 
-// reference is what testdata/reference.py wrote of one classifier.
+// reference is the output of testdata/reference.py for one classifier.
 type reference struct {
 	Labels                []int32
 	Logits                [][]float32
@@ -42,7 +42,7 @@ func (r reference) run(t *testing.T) *Report {
 	return report
 }
 
-// TestScikitLearn compares with what scikit-learn computes of the same logits.
+// TestScikitLearn compares with the results of scikit-learn for the same logits.
 func TestScikitLearn(t *testing.T) {
 	text, err := os.ReadFile("testdata/metrics.json")
 	if err != nil {

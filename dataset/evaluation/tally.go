@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// tally is a report under way: its loss is still a sum.
+// tally is a report that is not finished: its loss is still a sum.
 type tally struct {
 	Report
 	loss Loss
@@ -23,7 +23,7 @@ func newTally(classes []string, loss Loss) *tally {
 	return t
 }
 
-// add takes in the next images, of which logits are [images, classes].
+// add counts the next images, whose logits are [images, classes].
 func (t *tally) add(logits []float32, labels []int32) error {
 	classes := len(t.Classes)
 	if len(logits) != len(labels)*classes {
@@ -43,7 +43,7 @@ func (t *tally) add(logits []float32, labels []int32) error {
 	return nil
 }
 
-// report computes what follows from the counts.
+// report computes the results from the counts.
 func (t *tally) report() *Report {
 	r := &t.Report
 	correct := 0
@@ -84,7 +84,7 @@ func average(classes []Class) (a Averages) {
 	return Averages{a.Precision / n, a.Recall / n, a.F1 / n}
 }
 
-// share is n/of, and 0 of nothing.
+// share returns n/of, or 0 if of is 0.
 func share(n, of int) float64 {
 	if of == 0 {
 		return 0
@@ -92,8 +92,8 @@ func share(n, of int) float64 {
 	return float64(n) / float64(of)
 }
 
-// crossEntropy returns −log softmax(logits)[label], the class of the largest
-// logit, the first of equals, and its probability.
+// crossEntropy returns −log softmax(logits)[label], the class with the largest logit, the
+// first of equals, and its probability.
 func crossEntropy(logits []float32, label int) (loss float64, best int, probability float64) {
 	for i, l := range logits {
 		if l > logits[best] {
@@ -107,8 +107,8 @@ func crossEntropy(logits []float32, label int) (loss float64, best int, probabil
 	return math.Log(sum) - (float64(logits[label]) - float64(logits[best])), best, 1 / sum
 }
 
-// rank returns how many classes come before the label in the order of their logits,
-// the largest first, of equals the first.
+// rank returns the number of classes before the label when they are sorted by their logits,
+// the largest first. Equal logits keep their order.
 func rank(logits []float32, label int) int {
 	before := 0
 	for i, l := range logits {

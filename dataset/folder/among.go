@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// AmongImages tells whether the directory dir, which need not exist yet, is or would
-// be one of the folders that are read of the folder root: pictures that are written
-// there become a part of the data set.
+// AmongImages reports whether images in the directory dir, which need not exist yet, are or
+// would be read as images of the folder root. Pictures that are written there become part
+// of the data set.
 func AmongImages(root, dir string) bool {
 	from, rootErr := filepath.Abs(root)
 	to, dirErr := filepath.Abs(dir)

@@ -1,15 +1,16 @@
-// Package folder reads folders of photographs, one folder a class:
+// Package folder reads folders of photographs, one folder for each class:
 //
 //	DIR/cat/a.jpg               DIR/train/cat/a.jpg
 //	DIR/cat/at home/b.png       DIR/valid/cat/b.png
 //	DIR/dog/c.webp              DIR/test/dog/c.webp
 //
-// Images in folders below that of a class are of this class. If DIR has a folder train
-// or training, the splits have folders of their own: val, valid, validation or dev is
-// what decides between models, test or testing is what no training sees; upper and lower
-// case are the same. Without a folder of validation images a share of each class is held
-// out of the training images, or test serves if there is one. [dataset.Splits.Notes]
-// says which folders were taken for what, and what was passed over.
+// Images in folders below that of a class belong to this class. If DIR has a folder train
+// or training, the splits have their own folders: val, valid, validation or dev has the
+// images that decide between models, and test or testing those that training never sees.
+// Upper and lower case are the same. Without a folder of validation images, the folder of
+// test images is used for validation; if there is none, a share of each class is held out
+// of the training images. [dataset.Splits.Notes] says which folders were used for what, and
+// what was skipped.
 //
 //	splits, err := folder.Load(ctx, folder.Options{Path: "photos", Height: 64, Width: 64}, dataset.Train, dataset.Validation)
 //	splits, err := folder.FromFS(ctx, zipReader, 64, 64) // in any fs.FS
@@ -29,45 +30,45 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// Name is what sets from folders are called.
+// Name is the name of sets from folders.
 const Name = "folder"
 
-// Options say what is read and how.
+// Options says what to read and how.
 type Options struct {
-	// Path is the folder, DIR above.
+	// Path is the path of the folder, called DIR above.
 	Path string
-	// FS has the folder in its root, where it is not one of the operating system's;
-	// Path then only names it in messages, and may be empty.
+	// FS, if not nil, has the folder as its root, instead of the operating system. Path is
+	// then only its name in messages, and may be empty.
 	FS fs.FS
-	// Height and Width are what images are resized to, in pixels, after the largest
-	// part of these proportions is cut out of their middle; 0 means 32.
+	// Height and Width are the size to which images are resized, in pixels; 0 means 32.
+	// Before that, the largest part with these proportions is cut out of their middle.
 	Height, Width int
-	// Limits are the most images of each split: a sample of all, in an order that
-	// their names decide.
+	// Limits are the largest numbers of images of each split. They are a sample of all
+	// images, in an order that depends on the images' names.
 	Limits dataset.Limits
-	// Labels, if not empty, is a CSV file in the folder that says which classes its images
-	// have, where these may have several: the sets then have Targets. It has a column of
-	// files (called file or filename), and either one of their classes (labels or tags),
-	// which |, ;, commas or spaces separate, or one for each class, of 0 and 1. A column
-	// split may name the split of each file.
+	// Labels, if not empty, is the path of a CSV file in the folder that says which classes
+	// each image has, if it may have several. The sets then have Targets. The CSV file has
+	// a column of files (called file or filename), and either one column of classes (labels
+	// or tags), separated by |, ;, commas or spaces, or a column of 0 and 1 for each class.
+	// A column split may name the split of each file.
 	Labels string
-	// ValidationShare is the share of each class that is held out where the
-	// validation images have no folder, in (0, 1); 0 means 0.2.
+	// ValidationShare is the share of each class, in (0, 1), that is held out if there is
+	// no folder of validation images; 0 means 0.2.
 	ValidationShare float64
-	// SkipBroken leaves out images that cannot be read: they are in Set.Skipped.
-	// Else they are an error that names them.
+	// SkipBroken leaves out images that cannot be read, and lists them in Set.Skipped.
+	// Without it, they are an error that names them.
 	SkipBroken bool
-	// Photo bounds what decoding an image may take.
+	// Photo limits the memory for decoding an image.
 	Photo photo.Limits
-	// Transform is how an image is cut and resized; the zero value is photo.Square.
+	// Transform says how an image is cut and resized; the zero value is photo.Square.
 	Transform photo.Transform
-	// Decoder is what decodes JPEG images.
+	// Decoder decodes JPEG images.
 	Decoder photo.Decoder
-	// Stream leaves the images in their files until they are asked for, whatever they would
-	// take. They are left there too if the pixels of all would take more than Memory
-	// bytes; 0 means 512 MB. Reading takes about as much at most. An image of a set that streams that cannot
-	// be read is an error when it is asked for; with SkipBroken the next of its class
-	// takes its place.
+	// Stream leaves the images in their files until they are needed, even if they would fit
+	// into memory. They are also left there if the pixels of all would take more than
+	// Memory bytes; 0 means 512 MB, which is also about the most memory that reading takes.
+	// An image of such a set that cannot be read is an error when it is needed; with
+	// SkipBroken, the next image of its class takes its place.
 	Stream bool
 	Memory int64
 }
@@ -78,10 +79,10 @@ const (
 	defaultMemory          = 512 << 20
 )
 
-// FromFS reads folders of photographs in the root of a file system, such as an
-// embed.FS, a *zip.Reader or what fs.Sub gives of one, resized to height x width
-// pixels. It is [Load] with these options alone; without splits it reads those of
-// training and validation.
+// FromFS reads folders of photographs in the root of a file system, such as an embed.FS, a
+// *zip.Reader or the result of fs.Sub, and resizes them to height x width pixels. It is
+// [Load] with only these options. If no splits are given, it reads those for training and
+// validation.
 func FromFS(ctx context.Context, fsys fs.FS, height, width int, splits ...dataset.Split) (*dataset.Splits, error) {
 	if len(splits) == 0 {
 		splits = []dataset.Split{dataset.Train, dataset.Validation}
@@ -89,7 +90,7 @@ func FromFS(ctx context.Context, fsys fs.FS, height, width int, splits ...datase
 	return Load(ctx, Options{FS: fsys, Height: height, Width: width}, splits...)
 }
 
-// Load reads the splits. What is wrong with the folder or its files is a
+// Load reads the splits. If something is wrong with the folder or its files, the error is a
 // [*dataset.Error].
 func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Splits, error) {
 	if err := o.complete(); err != nil {
@@ -127,7 +128,7 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 	return loaded, nil
 }
 
-// Survey tells what Load would read, without reading the images.
+// Survey reports what Load would read, without reading the images.
 func Survey(o Options, splits ...dataset.Split) (dataset.Survey, error) {
 	if err := o.complete(); err != nil {
 		return dataset.Survey{}, err
@@ -145,7 +146,7 @@ func Survey(o Options, splits ...dataset.Split) (dataset.Survey, error) {
 	return s, nil
 }
 
-// complete fills in the defaults and returns what is wrong.
+// complete fills in the defaults and checks the options.
 func (o *Options) complete() error {
 	switch {
 	case o.Height < 0 || o.Width < 0:
@@ -165,7 +166,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// fault is an error about what is at name in the folder.
+// fault returns an error about the file or folder with this name.
 func (o *Options) fault(name string, err error) *dataset.Error {
 	full := o.Path
 	if name != "." {
@@ -174,7 +175,7 @@ func (o *Options) fault(name string, err error) *dataset.Error {
 	return dataset.FileError(path.Clean(full), err)
 }
 
-// counted is a number with its noun.
+// counted returns a number with its noun.
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -24,7 +24,7 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// encode is a picture of one colour as a PNG file.
+// encode returns a PNG file of a picture of one colour.
 func encode(t testing.TB, width, height int, c color.Color) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -39,7 +39,7 @@ var (
 	blue = color.NRGBA{0, 0, 255, 255}
 )
 
-// files are n red images of class "a" and n blue ones of class "b" below prefix.
+// files returns n red images of class "a" and n blue ones of class "b", below prefix.
 func files(t testing.TB, prefix string, n int) map[string][]byte {
 	all := map[string][]byte{}
 	for i := range n {
@@ -49,7 +49,7 @@ func files(t testing.TB, prefix string, n int) map[string][]byte {
 	return all
 }
 
-// join has the files of all.
+// join returns all files together.
 func join(all ...map[string][]byte) map[string][]byte {
 	joined := map[string][]byte{}
 	for _, some := range all {
@@ -60,7 +60,7 @@ func join(all ...map[string][]byte) map[string][]byte {
 	return joined
 }
 
-// load reads splits from a folder of the files.
+// load writes the files into a folder and reads splits from it.
 func load(t *testing.T, all map[string][]byte, splits ...dataset.Split) (*dataset.Splits, error) {
 	t.Helper()
 	return Load(t.Context(), Options{Path: datatest.WriteFiles(t, all), Height: 8, Width: 8}, splits...)
@@ -75,7 +75,7 @@ func mustLoad(t *testing.T, all map[string][]byte, splits ...dataset.Split) *dat
 	return loaded
 }
 
-// checkColours wants class "a" red and class "b" blue.
+// checkColours checks that class "a" is red and class "b" blue.
 func checkColours(t *testing.T, set *dataset.Set) {
 	t.Helper()
 	if got := strings.Join(set.Classes, " "); got != "a b" {
@@ -89,7 +89,7 @@ func checkColours(t *testing.T, set *dataset.Set) {
 	}
 }
 
-// sizes are the numbers of images of the splits, -1 for none.
+// sizes returns the numbers of images of the splits; -1 for those that do not exist.
 func sizes(s *dataset.Splits) [4]int {
 	var n [4]int
 	for i, set := range []*dataset.Set{s.Train, s.Validation, s.Test, s.All} {
@@ -100,7 +100,7 @@ func sizes(s *dataset.Splits) [4]int {
 	return n
 }
 
-// TestSplitsByName has the folders of splits under every name that they may have.
+// TestSplitsByName checks every name that a folder of a split may have.
 func TestSplitsByName(t *testing.T) {
 	for _, train := range []string{"train", "training", "Train", "TRAINING"} {
 		for _, validation := range []string{"val", "valid", "validation", "dev", "Val", "VALID"} {
@@ -125,7 +125,8 @@ func TestSplitsByName(t *testing.T) {
 	}
 }
 
-// TestLayouts tells folders of splits from classes that are called like them.
+// TestLayouts checks how folders of splits are distinguished from classes with the same
+// names.
 func TestLayouts(t *testing.T) {
 	one := encode(t, 2, 2, red)
 	flat := func(names ...string) map[string][]byte {
@@ -156,19 +157,19 @@ func TestLayouts(t *testing.T) {
 			"test without classes", join(files(t, "train/", 10), flat("test")),
 			[4]int{16, 4, -1, 20},
 			"a b",
-			[]string{`passed over "test", which has no folders of classes in it`, "4 of 20 are held out"},
+			[]string{`skipped "test", which contains no folders of classes`, "4 of 20 are held out"},
 		},
 		{
 			"other folders", join(files(t, "train/", 5), files(t, "val/", 1), map[string][]byte{"labels/a/1.txt": nil, "holdout/a/1.png": one}),
 			[4]int{10, 2, -1, 12},
 			"a b",
-			[]string{`validates on "val"`, `passed over "holdout", "labels" beside "train" and "val": folders of splits are called train or training; val,`},
+			[]string{`validates on "val"`, `skipped "holdout", "labels" beside "train" and "val": folders of splits are called train or training; val,`},
 		},
 		{
 			"annotations beside train", join(files(t, "train/", 10), map[string][]byte{"annotations/a.xml": nil}),
 			[4]int{16, 4, -1, 20},
 			"a b",
-			[]string{`passed over "annotations" beside "train"`, "are held out"},
+			[]string{`skipped "annotations" beside "train"`, "are held out"},
 		},
 		{"vehicles", flat("bus", "train"), [4]int{8, 2, -1, 10}, "bus train", []string{"are held out"}},
 		{"vehicles in folders", join(flat("bus/red", "bus/green", "train/fast", "train/slow")), [4]int{16, 4, -1, 20}, "bus train", []string{"are held out"}},
@@ -177,7 +178,7 @@ func TestLayouts(t *testing.T) {
 			"hidden", join(files(t, "", 5), map[string][]byte{".cache/x.png": one, "a/.DS_Store": nil, "__MACOSX/a/1.png": one, "a/__MACOSX/1.png": one}),
 			[4]int{8, 2, -1, 10},
 			"a b",
-			[]string{"are held out", "passed over 2 hidden files or folders; 2 folders __MACOSX"},
+			[]string{"are held out", "skipped 2 hidden files or folders; 2 folders __MACOSX"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -200,22 +201,22 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestOtherSplitsAreNotRead: what is wrong with a split that is not wanted is no fault.
+// TestOtherSplitsAreNotRead checks that faults in a split that is not wanted do not matter.
 func TestOtherSplitsAreNotRead(t *testing.T) {
 	all := join(files(t, "train/", 3), files(t, "val/", 1), map[string][]byte{"test/c/1.png": nil})
 	if _, err := load(t, all, dataset.Train, dataset.Validation); err != nil {
 		t.Error(err)
 	}
 	_, err := load(t, all, dataset.Test)
-	datatest.CheckFault(t, err, dataset.NoRecord, "read", `/test/c": there is no such class among the training images`)
+	datatest.CheckFault(t, err, dataset.NoRecord, "read", `/test/c": the training images have no such class`)
 	loaded := mustLoad(t, files(t, "test/", 2), dataset.Test)
 	if loaded.Test.Len() != 4 || loaded.Train != nil {
 		t.Errorf("%v images", sizes(loaded))
 	}
 }
 
-// TestNestedFolders reads images below the folders of classes, as Keras and torchvision
-// do, and counts what it passes over.
+// TestNestedFolders checks that images below the folders of classes are read, as by Keras
+// and torchvision, and that other files are counted.
 func TestNestedFolders(t *testing.T) {
 	all := files(t, "", 3)
 	for i := range 20 {
@@ -231,7 +232,7 @@ func TestNestedFolders(t *testing.T) {
 		t.Errorf("%d images, want 47", loaded.All.Len())
 	}
 	checkColours(t, loaded.All)
-	if last := loaded.Notes[len(loaded.Notes)-1]; !strings.HasSuffix(last, ": passed over 2 .txt, 1 without extension, 1 .heic, 1 .md (no JPEG, PNG, GIF, BMP or WebP)") {
+	if last := loaded.Notes[len(loaded.Notes)-1]; !strings.HasSuffix(last, ": skipped 2 .txt, 1 without extension, 1 .heic, 1 .md (no JPEG, PNG, GIF, BMP or WebP)") {
 		t.Errorf("note %q", last)
 	}
 	if i := slices.Index(loaded.All.Files, "a/wild/2020/w7.png"); i < 0 || loaded.All.Label(i) != 0 {
@@ -239,8 +240,8 @@ func TestNestedFolders(t *testing.T) {
 	}
 }
 
-// TestContentDecides: files without an extension, or with one that is not known, are
-// images if they start like one.
+// TestContentDecides checks that files with no extension, or with an unknown one, count as
+// images if they begin like one.
 func TestContentDecides(t *testing.T) {
 	all := files(t, "", 3)
 	var photograph bytes.Buffer
@@ -252,12 +253,12 @@ func TestContentDecides(t *testing.T) {
 	}
 	all["a/q.ppm"] = []byte("P6 1 1 255 abc")
 	loaded := mustLoad(t, all, dataset.All)
-	if loaded.All.Len() != 12 || !strings.Contains(loaded.Notes[len(loaded.Notes)-1], "passed over 1 .ppm (") {
+	if loaded.All.Len() != 12 || !strings.Contains(loaded.Notes[len(loaded.Notes)-1], "skipped 1 .ppm (") {
 		t.Errorf("%d images, notes %q", loaded.All.Len(), loaded.Notes)
 	}
 }
 
-// TestLinks follows links to folders and files, but not in a circle.
+// TestLinks checks that links to folders and files are followed, but not in a circle.
 func TestLinks(t *testing.T) {
 	dir := datatest.WriteFiles(t, files(t, "", 3))
 	elsewhere := datatest.WriteFiles(t, files(t, "", 2))
@@ -277,13 +278,13 @@ func TestLinks(t *testing.T) {
 		t.Errorf("%d images, skipped %v", n, loaded.All.Skipped)
 	}
 	checkColours(t, loaded.All)
-	if notes := strings.Join(loaded.Notes, "\n"); !strings.Contains(notes, "passed over 1 without extension (no JPEG, PNG, GIF, BMP or WebP); 3 links to folders above") {
+	if notes := strings.Join(loaded.Notes, "\n"); !strings.Contains(notes, "skipped 1 without extension (no JPEG, PNG, GIF, BMP or WebP); 3 links to folders above") {
 		t.Errorf("notes %q", notes)
 	}
 }
 
-// TestUnicodeForms has the folders of one class written in two ways, as some systems
-// and programs do.
+// TestUnicodeForms uses folders of one class whose names are written in two Unicode forms,
+// as some systems and programs do.
 func TestUnicodeForms(t *testing.T) {
 	const composed, apart = "caf\u00e9", "cafe\u0301"
 	one := encode(t, 2, 2, red)
@@ -301,7 +302,7 @@ func TestUnicodeForms(t *testing.T) {
 	if slices.Max(loaded.Validation.Labels) != 0 {
 		t.Errorf("labels %v", loaded.Validation.Labels)
 	}
-	// The order of images is that of their names, in whichever form.
+	// Images are in the order of their names, whichever form these have.
 	a := mustLoad(t, map[string][]byte{"x/" + composed + ".png": one, "x/b.png": one, "y/1.png": one}, dataset.All)
 	b := mustLoad(t, map[string][]byte{"x/" + apart + ".png": one, "x/b.png": one, "y/1.png": one}, dataset.All)
 	for i, name := range a.All.Files {
@@ -311,7 +312,7 @@ func TestUnicodeForms(t *testing.T) {
 	}
 }
 
-// TestHeldOutShare divides each class by itself.
+// TestHeldOutShare checks that each class is divided separately.
 func TestHeldOutShare(t *testing.T) {
 	one := encode(t, 2, 2, red)
 	all := map[string][]byte{}
@@ -339,8 +340,8 @@ func TestHeldOutShare(t *testing.T) {
 	}
 }
 
-// TestSplitIsStable adds as many images again and wants most of the old ones where
-// they were.
+// TestSplitIsStable doubles the number of images, and checks that most of the old ones stay
+// in their split.
 func TestSplitIsStable(t *testing.T) {
 	held := func(n int) map[string]bool {
 		names := map[string]bool{}
@@ -361,7 +362,8 @@ func TestSplitIsStable(t *testing.T) {
 	}
 }
 
-// TestFirstImagesAreASample: limits take the first of an order that mixes the classes.
+// TestFirstImagesAreASample checks that limits take the first images of an order that mixes
+// the classes.
 func TestFirstImagesAreASample(t *testing.T) {
 	all := files(t, "", 50)
 	train := mustLoad(t, all, dataset.Train).Train
@@ -377,7 +379,7 @@ func TestFirstImagesAreASample(t *testing.T) {
 	}
 }
 
-// TestSizes resizes to other proportions than square.
+// TestSizes resizes to images that are not square.
 func TestSizes(t *testing.T) {
 	loaded, err := Load(t.Context(), Options{Path: datatest.WriteFiles(t, files(t, "", 3)), Height: 3, Width: 7}, dataset.All)
 	if err != nil {
@@ -388,7 +390,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestFileSystems reads a folder that is in no file of its own.
+// TestFileSystems reads a folder of an fs.FS.
 func TestFileSystems(t *testing.T) {
 	fsys := fstest.MapFS{}
 	for name, data := range files(t, "", 3) {
@@ -401,11 +403,11 @@ func TestFileSystems(t *testing.T) {
 	checkColours(t, loaded.All)
 	fsys["a/bad.png"] = &fstest.MapFile{Data: []byte("no image")}
 	_, err = Load(t.Context(), Options{FS: fsys, Path: "embedded"}, dataset.All)
-	datatest.CheckFault(t, err, dataset.NoRecord, `read "embedded/a/bad.png": is no JPEG`, "data.broken=skip to leave out what cannot be read")
+	datatest.CheckFault(t, err, dataset.NoRecord, `read "embedded/a/bad.png": is not a JPEG`, "data.broken=skip to leave out what cannot be read")
 }
 
-// TestFromFS reads the same images from an archive, whose files cannot be sought in, as
-// from a directory, and names its files by their paths within.
+// TestFromFS checks that an archive, whose files do not support seeking, gives the same
+// images as a directory, and that files are named by their paths in the archive.
 func TestFromFS(t *testing.T) {
 	all := join(files(t, "train/", 4), files(t, "test/", 2))
 	archive := zipped(t, all)
@@ -430,12 +432,12 @@ func TestFromFS(t *testing.T) {
 	}
 	all["train/a/bad.png"] = []byte("no image")
 	_, err = FromFS(t.Context(), zipped(t, all), 8, 8)
-	datatest.CheckFault(t, err, dataset.NoRecord, `read "train/a/bad.png": is no JPEG`, "to leave out what cannot be read")
+	datatest.CheckFault(t, err, dataset.NoRecord, `read "train/a/bad.png": is not a JPEG`, "to leave out what cannot be read")
 	_, err = FromFS(t.Context(), fstest.MapFS{}, 8, 8)
 	datatest.CheckFault(t, err, dataset.NoRecord, `read ".": `, "")
 }
 
-// zipped is an archive of the files.
+// zipped returns an archive of the files.
 func zipped(t *testing.T, all map[string][]byte) *zip.Reader {
 	t.Helper()
 	var b bytes.Buffer
@@ -459,7 +461,8 @@ func zipped(t *testing.T, all map[string][]byte) *zip.Reader {
 	return r
 }
 
-// TestBrokenFiles names all that cannot be read, in both splits, a dozen at most.
+// TestBrokenFiles checks that the error names files that cannot be read, in both splits, up
+// to a dozen.
 func TestBrokenFiles(t *testing.T) {
 	whole := encode(t, 9, 9, red)
 	broken := map[string][]byte{"train/a/x1.jpg": nil, "train/b/x2.jpg": []byte("<html>404"), "val/a/x3.png": whole[:len(whole)-30]}
@@ -467,7 +470,7 @@ func TestBrokenFiles(t *testing.T) {
 	_, err := load(t, all, dataset.Train, dataset.Validation)
 	datatest.CheckFault(t, err, dataset.NoRecord, "read ", "; use --set data.broken=skip to leave out what cannot be read")
 	for _, want := range []string{
-		": 3 of 15 images cannot be read:\n  train/a/x1.jpg: is empty\n  train/b/x2.jpg: is no JPEG, PNG, GIF, BMP or WebP image: it starts with \"<html>40\"\n  val/a/x3.png: decode PNG image: ",
+		": 3 of 15 images cannot be read:\n  train/a/x1.jpg: is empty\n  train/b/x2.jpg: is not a JPEG, PNG, GIF, BMP or WebP image: it starts with \"<html>40\"\n  val/a/x3.png: decode PNG image: ",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
@@ -496,14 +499,15 @@ func TestBrokenFiles(t *testing.T) {
 	}
 }
 
-// TestAllBroken: if nothing is left there is no set.
+// TestAllBroken checks that there is no set if no image is left.
 func TestAllBroken(t *testing.T) {
 	all := map[string][]byte{"a/1.png": nil, "b/1.png": nil}
 	_, err := Load(t.Context(), Options{Path: datatest.WriteFiles(t, all), SkipBroken: true}, dataset.All)
 	datatest.CheckFault(t, err, dataset.NoRecord, "read", "data.broken=skip to leave out what cannot be read")
 }
 
-// TestMemoryLimit refuses images that would take more to decode than they may, by name.
+// TestMemoryLimit checks the error for images that would take more memory to decode than
+// they may.
 func TestMemoryLimit(t *testing.T) {
 	all := join(files(t, "", 3), map[string][]byte{"a/large.png": encode(t, 1000, 500, red)})
 	o := Options{Path: datatest.WriteFiles(t, all), Photo: photo.Limits{Memory: 1 << 20}}
@@ -528,14 +532,14 @@ func TestFaults(t *testing.T) {
 		{"no classes", map[string][]byte{"1.png": one}, "has 0 folders of images, one for each class; at least 2 are needed", nil},
 		{"one folder too high", files(t, "photos/", 2), `at least 2 are needed; if the classes are in "photos", use --set data.path=`, nil},
 		{"no images", join(files(t, "train/", 2), map[string][]byte{"train/c/x.txt": nil}), `train/c": has no images (JPEG, PNG, GIF, BMP or WebP)`, nil},
-		{"class of validation only", join(files(t, "train/", 2), map[string][]byte{"val/c/x.png": one}), `val/c": there is no such class among the training images`, nil},
-		{"class in capitals", join(files(t, "train/", 2), map[string][]byte{"val/A/x.png": one}), `val/A": there is no such class among the training images, where it is called "a"`, nil},
-		{"two for one", join(files(t, "train/", 2), files(t, "val/", 2), files(t, "valid/", 2)), `has both "val" and "valid" for validation: leave one of them`, nil},
+		{"class of validation only", join(files(t, "train/", 2), map[string][]byte{"val/c/x.png": one}), `val/c": the training images have no such class`, nil},
+		{"class in capitals", join(files(t, "train/", 2), map[string][]byte{"val/A/x.png": one}), `val/A": the training images have no such class; they have "a"`, nil},
+		{"two for one", join(files(t, "train/", 2), files(t, "val/", 2), files(t, "valid/", 2)), `has both "val" and "valid" for validation: keep only one of them`, nil},
 		{"no training", join(files(t, "val/", 2), files(t, "test/", 2)), `has no folder of training images beside "val" and "test"; name one train or training`, nil},
 		{"flat training", join(files(t, "val/", 2), map[string][]byte{"train/1.png": one}), `train": has no folders in it: it needs one folder of images for each class`, nil},
 		{"flat training alone", map[string][]byte{"train/cat.1.png": one, "train/dog.1.png": one}, `it needs one folder of images for each class`, nil},
 		{"flat splits", map[string][]byte{"train/cat.1.png": one, "test/1.png": one}, `it needs one folder of images for each class`, nil},
-		{"too few", map[string][]byte{"a/1.png": one, "b/1.png": one}, "to validation; add images, or sort them into the folders train and validation", nil},
+		{"too few", map[string][]byte{"a/1.png": one, "b/1.png": one}, "for validation; add images, or sort them into the folders train and validation", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := load(t, test.all, dataset.Train, dataset.Validation)
@@ -567,7 +571,7 @@ func TestOptionFaults(t *testing.T) {
 	}
 }
 
-// TestSurvey tells the splits and the classes without reading images.
+// TestSurvey checks that the splits and classes are known without reading images.
 func TestSurvey(t *testing.T) {
 	for _, test := range []struct {
 		all  map[string][]byte
@@ -589,8 +593,8 @@ func TestSurvey(t *testing.T) {
 	}
 }
 
-// TestAmongImages: what is below a folder of images is read, unless the splits have
-// folders of their own and it is beside them.
+// TestAmongImages checks which folders count as folders of images. Folders beside those of
+// splits do not.
 func TestAmongImages(t *testing.T) {
 	whole := datatest.WriteFiles(t, files(t, "", 1))
 	split := datatest.WriteFiles(t, join(files(t, "train/", 1), files(t, "val/", 1)))
@@ -615,6 +619,6 @@ func TestAmongImages(t *testing.T) {
 		}
 	}
 	if AmongImages("absent", "absent/new") {
-		t.Error("there are images where there is no folder")
+		t.Error("a folder that does not exist has images")
 	}
 }

@@ -17,28 +17,29 @@ import (
 	"onnxlab/dataset"
 )
 
-// The names that columns of a file of labels may have, in lower case.
+// The allowed names of columns in a file of labels, in lower case.
 var (
 	fileColumns  = []string{"file", "filename", "file_name", "fname", "image", "image_name", "image index", "path", "name", "id"}
 	classColumns = []string{"labels", "label", "tags", "classes", "class", "finding labels"}
 	splitColumns = []string{"split", "set", "subset"}
 )
 
-// mostLabels is the longest file of labels, in bytes, and mostClasses how many classes it has.
+// maxLabelBytes is the largest size of a file of labels, in bytes, and maxClasses the largest
+// number of classes.
 const (
-	mostLabels  = 1 << 28
-	mostClasses = 100_000
+	maxLabelBytes = 1 << 28
+	maxClasses    = 100_000
 )
 
-// labels is a file that says which classes images have.
+// labels reads a file that says which classes images have.
 type labels struct {
 	o                    *Options
 	file, classes, split int // columns; -1 if there is none
 	columns              []int
-	names                []string // of the classes
+	names                []string // the names of the classes
 	files                []imageFile
-	splits               []dataset.Split // of the files, if there is a column of them
-	fields               []string        // with the classes of the files, if there is a column of them
+	splits               []dataset.Split // the split of each file, if there is a column of splits
+	fields               []string        // the classes of each file as text, if there is a column of classes
 }
 
 // listLabelled is list for a folder with a file of labels.
@@ -67,8 +68,8 @@ func listLabelled(o Options) (*listing, error) {
 	return l, nil
 }
 
-// hold holds a share of all files out for validation, one of two at least: there is no class
-// of each to hold a share out of.
+// hold holds out a share of all files for validation, at least one of two. The share is not
+// taken of each class, since an image may have several classes.
 func (l *listing) hold() {
 	all := l.files[dataset.All]
 	held := min(max(int(math.Round(l.o.ValidationShare*float64(len(all)))), 1), len(all)-1)
@@ -82,7 +83,7 @@ func sorted(files []imageFile) []imageFile {
 	})
 }
 
-// fault is an error about a line of the file.
+// fault returns an error about a line of the file; 0 means the whole file.
 func (f *labels) fault(line int, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if line > 0 {
@@ -94,24 +95,24 @@ func (f *labels) fault(line int, format string, args ...any) error {
 // read reads the file.
 func (f *labels) read() error {
 	if !validName(f.o.Labels) {
-		return f.fault(0, "is no path below the folder of images")
+		return f.fault(0, "is not a path below the folder of images")
 	}
 	file, err := f.o.FS.Open(f.o.Labels)
 	if err != nil {
-		return f.o.fault(f.o.Labels, errors.New("there is no such file of labels"))
+		return f.o.fault(f.o.Labels, errors.New("the file of labels does not exist"))
 	}
 	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, mostLabels+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxLabelBytes+1))
 	if err != nil {
 		return f.o.fault(f.o.Labels, err)
 	}
-	if len(text) > mostLabels {
-		return f.fault(0, "has more than %d bytes", mostLabels)
+	if len(text) > maxLabelBytes {
+		return f.fault(0, "has more than %d bytes", maxLabelBytes)
 	}
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(text), "\ufeff")))
 	header, err := r.Read()
 	if err != nil {
-		return f.fault(0, "is no CSV file with a line of names of columns: %w", err)
+		return f.fault(0, "is not a CSV file with a header of column names: %w", err)
 	}
 	if err := f.head(header); err != nil {
 		return err
@@ -119,12 +120,12 @@ func (f *labels) read() error {
 	return f.rows(r)
 }
 
-// validName tells whether a path leads to something below the folder.
+// validName reports whether a path leads to something below the folder.
 func validName(name string) bool {
 	return name != "" && !path.IsAbs(name) && path.Clean(name) == name && name != ".." && !strings.HasPrefix(name, "../")
 }
 
-// head finds out what the columns are.
+// head finds out which columns there are.
 func (f *labels) head(header []string) error {
 	column := func(names []string) int {
 		return slices.IndexFunc(header, func(name string) bool {
@@ -147,21 +148,21 @@ func (f *labels) head(header []string) error {
 	return f.checkClasses()
 }
 
-// checkClasses refuses classes that cannot be told apart.
+// checkClasses returns an error for classes that cannot be distinguished.
 func (f *labels) checkClasses() error {
-	if len(f.names) < 2 || len(f.names) > mostClasses {
-		return f.fault(0, "has %s; 2..%d are needed: a column labels with the classes of each file, or a column for each class, of 0 and 1", counted(len(f.names), "class", "classes"), mostClasses)
+	if len(f.names) < 2 || len(f.names) > maxClasses {
+		return f.fault(0, "has %s; 2..%d are needed: a column labels with the classes of each file, or a column for each class, of 0 and 1", counted(len(f.names), "class", "classes"), maxClasses)
 	}
 	names := slices.Sorted(slices.Values(f.names))
 	for i, name := range names {
 		if name == "" || i > 0 && name == names[i-1] {
-			return f.fault(1, "the class %q has no name, or has it twice", name)
+			return f.fault(1, "the class name %q is empty or occurs twice", name)
 		}
 	}
 	return nil
 }
 
-// rows reads a file for each row.
+// rows reads the rows, one for each file.
 func (f *labels) rows(r *csv.Reader) error {
 	seen := map[string]int{}
 	for {
@@ -175,10 +176,10 @@ func (f *labels) rows(r *csv.Reader) error {
 		line, _ := r.FieldPos(0)
 		name := strings.TrimPrefix(path.Clean(strings.ReplaceAll(strings.TrimSpace(row[f.file]), "\\", "/")), "./")
 		if !validName(name) || name == "." {
-			return f.fault(line, "%q is no file below the folder", row[f.file])
+			return f.fault(line, "%q is not a path below the folder", row[f.file])
 		}
 		if before := seen[name]; before > 0 {
-			return f.fault(line, "%q was in line %d already", name, before)
+			return f.fault(line, "%q already occurred in line %d", name, before)
 		}
 		seen[name] = line
 		if err := f.row(line, name, row); err != nil {
@@ -186,7 +187,7 @@ func (f *labels) rows(r *csv.Reader) error {
 		}
 	}
 	if len(f.files) == 0 {
-		return f.fault(0, "names no files")
+		return f.fault(0, "has no rows")
 	}
 	return f.gather()
 }
@@ -197,7 +198,7 @@ func (f *labels) row(line int, name string, row []string) error {
 	if f.split >= 0 {
 		split := splitOf(strings.TrimSpace(row[f.split]))
 		if split == "" {
-			return f.fault(line, "split %q is none of %s", row[f.split], knownNames)
+			return f.fault(line, "split %q is unknown: use %s", row[f.split], knownNames)
 		}
 		f.splits = append(f.splits, split)
 	}
@@ -215,8 +216,9 @@ func (f *labels) row(line int, name string, row []string) error {
 	return nil
 }
 
-// separator is what separates classes in all fields: the first of |, ; and commas that any
-// of them has, or else spaces, which names of classes may have in other files.
+// separator returns the separator of classes in all fields: the first of |, ; and comma
+// that occurs in any of them. If none does, it is a space; otherwise names of classes may
+// contain spaces.
 func (f *labels) separator() string {
 	for _, s := range []string{"|", ";", ","} {
 		if slices.ContainsFunc(f.fields, func(field string) bool { return strings.Contains(field, s) }) {
@@ -226,7 +228,7 @@ func (f *labels) separator() string {
 	return " "
 }
 
-// tagsOf are the classes in a field.
+// tagsOf returns the classes in a field.
 func tagsOf(field, separator string) []string {
 	var tags []string
 	for tag := range strings.SplitSeq(field, separator) {
@@ -237,7 +239,7 @@ func tagsOf(field, separator string) []string {
 	return tags
 }
 
-// gather makes targets of the classes that are in fields, and finds the first class of each
+// gather turns the classes in the fields into targets, and finds the first class of each
 // file.
 func (f *labels) gather() error {
 	if f.classes >= 0 {

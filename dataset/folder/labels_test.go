@@ -10,7 +10,7 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// loadLabels reads a folder of pictures a.png to e.png with a file of labels.
+// loadLabels reads a folder of pictures a.png to e.png with this file of labels.
 func loadLabels(t *testing.T, text string, splits ...dataset.Split) (*dataset.Splits, error) {
 	t.Helper()
 	all := map[string][]byte{"labels.csv": []byte(text)}
@@ -20,7 +20,7 @@ func loadLabels(t *testing.T, text string, splits ...dataset.Split) (*dataset.Sp
 	return Load(t.Context(), Options{Path: datatest.WriteFiles(t, all), Labels: "labels.csv", Height: 8, Width: 8}, splits...)
 }
 
-// targetsOf are the targets of a set by file.
+// targetsOf returns the targets of a set as text, sorted by file.
 func targetsOf(set *dataset.Set) string {
 	var list []string
 	for i, file := range set.Files {
@@ -30,8 +30,8 @@ func targetsOf(set *dataset.Set) string {
 	return strings.Join(list, ", ")
 }
 
-// TestLabels: a file of labels may have a column of classes, however they are separated, or
-// a column for each class.
+// TestLabels reads files of labels with a column of classes, with each separator, or with a
+// column for each class.
 func TestLabels(t *testing.T) {
 	for text, want := range map[string]string{
 		"filename,labels\npictures/a.png,dog|big cat\npictures/b.png,big cat\npictures/c.png,\n":            "[big cat dog]: a.png [1 1] 0, b.png [1 0] 0, c.png [0 0] 0",
@@ -51,7 +51,8 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// TestLabelledSplits: a column says which split a file is of, or else a share is held out.
+// TestLabelledSplits checks that a column says which split a file belongs to, and that
+// otherwise a share is held out.
 func TestLabelledSplits(t *testing.T) {
 	s, err := loadLabels(t, "file,split,labels\npictures/a.png,train,x\npictures/b.png,Training,y\npictures/c.png,val,x;y\npictures/d.png,test,x\n", dataset.Train, dataset.Validation, dataset.Test)
 	if err != nil {
@@ -71,8 +72,8 @@ func TestLabelledSplits(t *testing.T) {
 	}
 }
 
-// TestLabelsOfStreams: images that are read as they are needed have the same targets, and
-// the set's hash depends on them.
+// TestLabelsOfStreams checks that images that are read when needed have the same targets,
+// and that the set's hash depends on them.
 func TestLabelsOfStreams(t *testing.T) {
 	hashes := map[string]bool{}
 	for _, row := range []string{"x|y", "x"} {
@@ -95,19 +96,19 @@ func TestLabelsOfStreams(t *testing.T) {
 	}
 }
 
-// TestLabelFaults: what is wrong is told with its line.
+// TestLabelFaults checks that errors name the line.
 func TestLabelFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                "is no CSV file with a line of names of columns",
+		"":                                "is not a CSV file with a header of column names",
 		"picture,labels\na.png,x\n":       `line 1: has no column of files: call it file or filename (columns: "picture", "labels")`,
-		"file,labels\n":                   "names no files",
+		"file,labels\n":                   "has no rows",
 		"file,labels\npictures/a.png,x\n": "has 1 class; 2..100000 are needed",
 		"file,x,y\npictures/a.png,1,2\n":  `line 2: "2" is neither 0 nor 1`,
-		"file,x,x\npictures/a.png,1,0\n":  `line 1: the class "x" has no name, or has it twice`,
-		"file,labels\n../a.png,x|y\n":     `line 2: "../a.png" is no file below the folder`,
-		"file,labels\n/a.png,x|y\n":       `line 2: "/a.png" is no file below the folder`,
-		"file,labels\npictures/a.png,x|y\npictures/./a.png,x\n": `line 3: "pictures/a.png" was in line 2 already`,
-		"file,split,labels\npictures/a.png,some,x|y\n":          `line 2: split "some" is none of train or training`,
+		"file,x,x\npictures/a.png,1,0\n":  `line 1: the class name "x" is empty or occurs twice`,
+		"file,labels\n../a.png,x|y\n":     `line 2: "../a.png" is not a path below the folder`,
+		"file,labels\n/a.png,x|y\n":       `line 2: "/a.png" is not a path below the folder`,
+		"file,labels\npictures/a.png,x|y\npictures/./a.png,x\n": `line 3: "pictures/a.png" already occurred in line 2`,
+		"file,split,labels\npictures/a.png,some,x|y\n":          `line 2: split "some" is unknown: use train or training`,
 		"file,labels\npictures/a.png\n":                         "wrong number of fields",
 		"file,labels\npictures/none.png,x|y\n":                  "none.png",
 	} {
@@ -115,7 +116,7 @@ func TestLabelFaults(t *testing.T) {
 			t.Errorf("%q: error %v, want one that has %q", text, err, want)
 		}
 	}
-	if _, err := Load(t.Context(), Options{Path: t.TempDir(), Labels: "../labels.csv"}, dataset.All); err == nil || !strings.Contains(err.Error(), "is no path below the folder") {
+	if _, err := Load(t.Context(), Options{Path: t.TempDir(), Labels: "../labels.csv"}, dataset.All); err == nil || !strings.Contains(err.Error(), "is not a path below the folder") {
 		t.Errorf("error %v", err)
 	}
 }

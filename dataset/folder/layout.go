@@ -9,7 +9,7 @@ import (
 	"onnxlab/dataset"
 )
 
-// splitNames are what the folders of the splits may be called, in lower case.
+// splitNames has the names that the folders of the splits may have, in lower case.
 var splitNames = map[string]dataset.Split{
 	"train": dataset.Train, "training": dataset.Train,
 	"val": dataset.Validation, "valid": dataset.Validation, "validation": dataset.Validation, "dev": dataset.Validation,
@@ -18,23 +18,23 @@ var splitNames = map[string]dataset.Split{
 
 const knownNames = "train or training; val, valid, validation or dev; test or testing"
 
-// splitOf is the split that a folder of this name is for, "" for none.
+// splitOf returns the split to which a folder with this name belongs; "" if to none.
 func splitOf(name string) dataset.Split { return splitNames[strings.ToLower(name)] }
 
-// layout says which folders are for what.
+// layout says which folders are used for what.
 type layout struct {
 	// split is the folder of each split; empty if the folders are classes.
 	split map[dataset.Split]string
-	// flat are folders that are called like those of splits, but have no folders of
-	// classes in them.
+	// flat has folders whose names are those of splits, but which contain no folders of
+	// classes.
 	flat map[dataset.Split]string
-	// others are the folders beside.
+	// others has the remaining folders.
 	others []string
 }
 
-// findLayout decides what the folders in the root are. As a class may be called train
-// too, a name alone makes no split: it has folders in it, and what is beside it are
-// other splits or no images.
+// findLayout decides what the folders in the root are. A class may also be called train, so
+// a name alone does not make a split: the folder must contain folders, and the folders
+// beside it must be other splits or contain no images.
 func findLayout(t *tree, folders []string, wanted []dataset.Split) (*layout, error) {
 	l, err := sortFolders(t, folders)
 	if err != nil {
@@ -53,7 +53,7 @@ func findLayout(t *tree, folders []string, wanted []dataset.Split) (*layout, err
 	return &layout{}, nil
 }
 
-// sortFolders sorts the folders by their names, and by whether there are folders in them.
+// sortFolders sorts the folders by their names, and by whether they contain folders.
 func sortFolders(t *tree, folders []string) (*layout, error) {
 	l := &layout{split: map[dataset.Split]string{}, flat: map[dataset.Split]string{}}
 	for _, name := range folders {
@@ -63,7 +63,7 @@ func sortFolders(t *tree, folders []string) (*layout, error) {
 			continue
 		}
 		if before := l.split[split] + l.flat[split]; before != "" {
-			return nil, t.o.fault(".", fmt.Errorf("has both %q and %q for %s: leave one of them", before, name, nouns[split]))
+			return nil, t.o.fault(".", fmt.Errorf("has both %q and %q for %s: keep only one of them", before, name, nouns[split]))
 		}
 		below, err := t.folders(name)
 		switch {
@@ -78,7 +78,8 @@ func sortFolders(t *tree, folders []string) (*layout, error) {
 	return l, nil
 }
 
-// checkWithoutTrain refuses a folder without training images where they are wanted.
+// checkWithoutTrain returns an error if training images are wanted but there is no folder
+// of them.
 func (l *layout) checkWithoutTrain(root string, wanted []dataset.Split) error {
 	if !slices.Contains(wanted, dataset.Train) {
 		return nil
@@ -89,7 +90,7 @@ func (l *layout) checkWithoutTrain(root string, wanted []dataset.Split) error {
 	}
 }
 
-// named are the folders of the splits, for messages.
+// named returns the folders of the splits, for messages.
 func (l *layout) named() string {
 	var names []string
 	for _, split := range ordered {
@@ -100,16 +101,16 @@ func (l *layout) named() string {
 	return strings.Join(names, " and ")
 }
 
-// ordered are the splits that may have folders.
+// ordered has the splits that may have folders, in order.
 var ordered = []dataset.Split{dataset.Train, dataset.Validation, dataset.Test}
 
 var nouns = map[dataset.Split]string{dataset.Train: "training", dataset.Validation: "validation", dataset.Test: "test images"}
 
-// has tells whether the splits have folders of their own.
+// has reports whether the splits have folders of their own.
 func (l *layout) has() bool { return len(l.split) > 0 }
 
-// folderFor is the folder that has the images of a split. Where there is none for
-// validation, that of the test images serves.
+// folderFor returns the folder with the images of a split. If there is none for validation,
+// it is that of the test images.
 func (l *layout) folderFor(split dataset.Split) string {
 	if name := l.split[split]; name != "" || split != dataset.Validation {
 		return name
@@ -117,14 +118,14 @@ func (l *layout) folderFor(split dataset.Split) string {
 	return l.split[dataset.Test]
 }
 
-// reads tells whether the folder has images of one of the splits.
+// reads reports whether the folder has images of one of the splits.
 func (l *layout) reads(name string, splits []dataset.Split) bool {
 	return slices.ContainsFunc(splits, func(split dataset.Split) bool {
 		return split == dataset.All || l.folderFor(split) == name
 	})
 }
 
-// notes tell which folders were taken for what.
+// notes returns sentences that say which folders are used for what.
 func (l *layout) notes(root string) []string {
 	if !l.has() {
 		return nil
@@ -141,17 +142,17 @@ func (l *layout) notes(root string) []string {
 		notes = append(notes, fmt.Sprintf("%s: trains on %q and, as there is no folder of validation images, validates on %q: the best epoch is chosen on the test images", root, train, test))
 	}
 	if len(l.others) > 0 {
-		notes = append(notes, fmt.Sprintf("%s: passed over %s beside %s: folders of splits are called %s", root, quotedList(l.others), l.named(), knownNames))
+		notes = append(notes, fmt.Sprintf("%s: skipped %s beside %s: folders of splits are called %s", root, quotedList(l.others), l.named(), knownNames))
 	}
 	for _, split := range ordered {
 		if name := l.flat[split]; name != "" {
-			notes = append(notes, fmt.Sprintf("%s: passed over %q, which has no folders of classes in it", root, name))
+			notes = append(notes, fmt.Sprintf("%s: skipped %q, which contains no folders of classes", root, name))
 		}
 	}
 	return notes
 }
 
-// quotedList is the first of the names, for messages.
+// quotedList returns the first of the names, for messages.
 func quotedList(names []string) string {
 	const most = 5
 	var quoted []string

@@ -17,28 +17,28 @@ import (
 type imageFile struct {
 	name  string // its path in the folder
 	class int
-	// order is a hash of the class and of the path below its folder. It decides
-	// the order, so that the first n images are a sample of all, and where need be
-	// the split.
+	// order is a hash of the class and of the path below its folder. It determines the
+	// order, so that the first n images are a sample of all, and which images are held out.
 	order uint64
-	// targets holds 1 for each class that the image has and 0 for the others, if images
-	// may have several classes.
+	// targets, if images may have several classes, has 1 for each class that the image has
+	// and 0 for the others.
 	targets []uint8
-	bytes   int64 // its size; 0 if nobody asks for it
+	bytes   int64 // its size; 0 if not needed
 }
 
 func (f imageFile) label() int { return f.class }
 
-// listing is what is in a folder.
+// listing has the contents of a folder.
 type listing struct {
 	o       *Options
 	tree    *tree
 	layout  *layout
 	classes []string
 	files   map[dataset.Split][]imageFile
-	// divided tells that images are held out for validation, and of a wanted split.
+	// divided reports that images are held out for validation, and that a wanted split is
+	// affected.
 	divided bool
-	// empty are folders of classes without images, beside those of training.
+	// empty has the folders of classes without images in splits other than training.
 	empty []string
 }
 
@@ -70,7 +70,7 @@ func list(o Options, wanted []dataset.Split) (*listing, error) {
 	return l, nil
 }
 
-// readRoot returns the folders in the root, and counts what else there is.
+// readRoot returns the folders in the root, and counts the other entries.
 func (l *listing) readRoot() (folders []string, err error) {
 	entries, err := l.tree.readDir(".")
 	if err != nil {
@@ -88,8 +88,8 @@ func (l *listing) readRoot() (folders []string, err error) {
 	return folders, nil
 }
 
-// listSplits lists the images of the wanted splits where these have folders of their
-// own. The first folder, that of training if there is one, says which classes there are.
+// listSplits lists the images of the wanted splits if these have their own folders. The
+// first folder, that for training if there is one, determines the classes.
 func (l *listing) listSplits(wanted []dataset.Split) error {
 	byFolder := map[string][]imageFile{}
 	var known []string
@@ -109,14 +109,14 @@ func (l *listing) listSplits(wanted []dataset.Split) error {
 	for _, split := range ordered {
 		l.files[split] = byFolder[l.layout.folderFor(split)]
 	}
-	if l.layout.folderFor(dataset.Validation) == "" { // there is training alone
+	if l.layout.folderFor(dataset.Validation) == "" { // there are only training images
 		l.files[dataset.Train], l.files[dataset.Validation] = dataset.HoldOut(l.files[dataset.All], imageFile.label, len(l.classes), l.o.ValidationShare)
 	}
 	return nil
 }
 
-// listClasses finds the images below dir, one folder a class, in their order. If known
-// is given there may be no other classes, and folders may be empty.
+// listClasses returns the images below dir, which has one folder for each class, in order.
+// If known is given, there may be no other classes, and folders may be empty.
 func (l *listing) listClasses(dir string, known []string) ([]imageFile, error) {
 	folders, err := l.tree.folders(dir)
 	if err != nil {
@@ -131,7 +131,7 @@ func (l *listing) listClasses(dir string, known []string) ([]imageFile, error) {
 	for _, folder := range folders {
 		class := slices.Index(l.classes, className(folder))
 		if class < 0 {
-			return nil, l.o.fault(path.Join(dir, folder), errors.New("there is no such class among the training images"+l.nearest(folder)))
+			return nil, l.o.fault(path.Join(dir, folder), errors.New("the training images have no such class"+l.nearest(folder)))
 		}
 		before := len(files)
 		if files, err = l.listClass(files, path.Join(dir, folder), class); err != nil {
@@ -150,14 +150,14 @@ func (l *listing) listClasses(dir string, known []string) ([]imageFile, error) {
 	return files, nil
 }
 
-// classesOf are the classes that folders stand for, sorted.
+// classesOf returns the classes that the folders stand for, sorted.
 func (l *listing) classesOf(dir string, folders []string) ([]string, error) {
 	var classes []string
 	for _, folder := range folders {
 		classes = append(classes, className(folder))
 	}
 	slices.Sort(classes)
-	classes = slices.Compact(classes) // one name may be written in two ways
+	classes = slices.Compact(classes) // a name may occur in two Unicode forms
 	if len(classes) >= 2 {
 		return classes, nil
 	}
@@ -170,19 +170,19 @@ func (l *listing) classesOf(dir string, folders []string) ([]string, error) {
 	return nil, fault
 }
 
-// nearest suggests the class that a folder's name differs from by upper and lower case
-// or spaces alone.
+// nearest suggests a class whose name differs from that of the folder only in case or
+// spaces.
 func (l *listing) nearest(folder string) string {
 	plain := func(name string) string { return strings.ToLower(strings.TrimSpace(className(name))) }
 	for _, class := range l.classes {
 		if plain(class) == plain(folder) {
-			return fmt.Sprintf(", where it is called %q", class)
+			return fmt.Sprintf("; they have %q", class)
 		}
 	}
 	return ""
 }
 
-// listClass adds the images of one folder of a class.
+// listClass appends the images of one folder of a class.
 func (l *listing) listClass(files []imageFile, folder string, class int) ([]imageFile, error) {
 	above, err := l.tree.above(folder)
 	if err != nil {
@@ -196,7 +196,7 @@ func (l *listing) listClass(files []imageFile, folder string, class int) ([]imag
 	return files, err
 }
 
-// notes are the sentences for Splits.Notes.
+// notes returns the sentences for Splits.Notes.
 func (l *listing) notes() []string {
 	notes := l.layout.notes(l.o.Path)
 	if l.divided {

@@ -13,7 +13,7 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// formats is what images may be, for messages.
+// formats names the accepted formats, for messages.
 const formats = photo.Formats
 
 // brokenFile is a file that cannot be read.
@@ -22,7 +22,7 @@ type brokenFile struct {
 	err  error
 }
 
-// chosen are the files that are taken of a split; none if there is no such split.
+// chosen returns the files that are used for a split; nil if there is no such split.
 func (l *listing) chosen(split dataset.Split) ([]imageFile, error) {
 	files := l.files[split]
 	if len(files) == 0 {
@@ -30,7 +30,7 @@ func (l *listing) chosen(split dataset.Split) ([]imageFile, error) {
 			return nil, nil
 		}
 		return nil, &dataset.Error{
-			Path: l.o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none fell to %s", split),
+			Path: l.o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none is left for %s", split),
 			Fix: "add images, or sort them into the folders train and validation",
 		}
 	}
@@ -38,8 +38,8 @@ func (l *listing) chosen(split dataset.Split) ([]imageFile, error) {
 	return files[:n], err
 }
 
-// read decodes the first images of a split, without those that are broken. It returns
-// nil if there is no such split.
+// read decodes the first images of a split, except for broken ones. It returns nil if there
+// is no such split.
 func (l *listing) read(ctx context.Context, o Options, split dataset.Split) (*dataset.Set, []brokenFile, error) {
 	files, err := l.chosen(split)
 	if err != nil || len(files) == 0 {
@@ -92,8 +92,8 @@ func (l *listing) decode(ctx context.Context, o Options, files []imageFile) (*da
 	return set, bad, nil
 }
 
-// largest is how many megabytes would do for those of the files that are refused for
-// what they would take; 0 if none is.
+// largest returns how many megabytes would be enough for the files that were refused
+// because they would take too much memory; 0 if there are none.
 func largest(broken []brokenFile) (megabytes int64) {
 	for _, b := range broken {
 		var large *photo.TooLargeError
@@ -104,7 +104,7 @@ func largest(broken []brokenFile) (megabytes int64) {
 	return megabytes
 }
 
-// brokenError names the files that cannot be read, the first dozen of them.
+// brokenError returns an error that names the first dozen files that cannot be read.
 func brokenError(root string, broken []brokenFile, images int) error {
 	broken = slices.SortedFunc(slices.Values(broken), func(a, b brokenFile) int { return cmp.Compare(a.file, b.file) })
 	fix := "use --set data.broken=skip to leave out what cannot be read"

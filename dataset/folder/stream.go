@@ -13,7 +13,7 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// streams tells whether the images stay in their files.
+// streams reports whether the images stay in their files.
 func (l *listing) streams(splits []dataset.Split) (bool, error) {
 	var images int
 	for _, split := range splits {
@@ -26,7 +26,7 @@ func (l *listing) streams(splits []dataset.Split) (bool, error) {
 	return l.o.Stream || int64(images)*int64(3*l.o.Height*l.o.Width) > l.o.Memory, nil
 }
 
-// stream makes the sets of images that stay in their files.
+// stream makes the sets whose images stay in their files.
 func (l *listing) stream(ctx context.Context, loaded *dataset.Splits, splits []dataset.Split) error {
 	images := 0
 	for _, split := range splits {
@@ -54,7 +54,7 @@ func (l *listing) stream(ctx context.Context, loaded *dataset.Splits, splits []d
 	return nil
 }
 
-// measure fills in the sizes of the files, which tell a set from another.
+// measure fills in the sizes of the files, which help to distinguish sets.
 func (l *listing) measure(ctx context.Context, files []imageFile) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -78,7 +78,7 @@ func (l *listing) measure(ctx context.Context, files []imageFile) error {
 	return ctx.Err()
 }
 
-// filesOf are the files as a stream reads them.
+// filesOf returns the files in the form that a stream takes.
 func (l *listing) filesOf(files []imageFile) photo.Files {
 	f := photo.Files{
 		Open:  func(i int) (photo.File, error) { return l.o.open(files[i].name) },
@@ -99,7 +99,7 @@ func (l *listing) filesOf(files []imageFile) photo.Files {
 	return f
 }
 
-// stream are the options of a stream of the folder.
+// stream returns the options for a stream of the folder.
 func (o *Options) stream() photo.StreamOptions {
 	return photo.StreamOptions{
 		Height: o.Height, Width: o.Width, Transform: o.Transform, Decoder: o.Decoder, Limits: o.Photo, Memory: o.Memory,

@@ -49,7 +49,8 @@ func photographs(t testing.TB, each int) string {
 	return dir
 }
 
-// TestStreamGivesTheSamePixels reads a folder into memory and from its files.
+// TestStreamGivesTheSamePixels checks that a folder gives the same pixels from memory and
+// from its files.
 func TestStreamGivesTheSamePixels(t *testing.T) {
 	dir := photographs(t, 20)
 	for _, transform := range []photo.Transform{photo.Square, photo.Torchvision, photo.Timm} {
@@ -71,7 +72,7 @@ func TestStreamGivesTheSamePixels(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(pixels, kept.Train.Pixels) {
-			t.Errorf("%s: other pixels", transform)
+			t.Errorf("%s: the pixels are different", transform)
 		}
 		stats, err := streamed.Train.StatsContext(t.Context())
 		if want := kept.Train.Stats(); err != nil || !slices.Equal(stats.Mean, want.Mean) || !slices.Equal(stats.Deviation, want.Deviation) {
@@ -80,7 +81,7 @@ func TestStreamGivesTheSamePixels(t *testing.T) {
 	}
 }
 
-// TestStreamsWhatIsTooLarge has a set of which the pixels need more than there is.
+// TestStreamsWhatIsTooLarge reads a set whose pixels take more than the memory allowed.
 func TestStreamsWhatIsTooLarge(t *testing.T) {
 	o := Options{Path: photographs(t, 10), Height: 32, Width: 32, Memory: 20*32*32*3 - 1}
 	loaded, err := Load(t.Context(), o, dataset.Train, dataset.Validation)
@@ -96,8 +97,8 @@ func TestStreamsWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// TestStreamIdentity wants another hash of other files, names, sizes and transforms, and the
-// same of the same folder elsewhere.
+// TestStreamIdentity checks that other files, names, sizes and transforms change the hash,
+// and that a copy of the folder elsewhere has the same hash.
 func TestStreamIdentity(t *testing.T) {
 	dir := photographs(t, 10)
 	hash := func(o Options) string {
@@ -139,7 +140,7 @@ func TestStreamIdentity(t *testing.T) {
 	}
 }
 
-// TestStreamCutsTheOriginal wants the part of the original that is chosen.
+// TestStreamCutsTheOriginal checks that the chosen part of the original is read.
 func TestStreamCutsTheOriginal(t *testing.T) {
 	o := Options{Path: photographs(t, 5), Height: 12, Width: 12, Stream: true}
 	loaded, err := Load(t.Context(), o, dataset.Train)
@@ -158,7 +159,7 @@ func TestStreamCutsTheOriginal(t *testing.T) {
 			if height != h || width != w {
 				t.Errorf("the original has %dx%d pixels, want %dx%d", width, height, w, h)
 			}
-			return image.Rect(3, 5, 15, 17) // no more and no fewer than are wanted
+			return image.Rect(3, 5, 15, 17) // exactly the size that is wanted
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -172,7 +173,8 @@ func TestStreamCutsTheOriginal(t *testing.T) {
 	}
 }
 
-// TestStreamOfBrokenFiles ends with the name of the file, or takes the next of its class.
+// TestStreamOfBrokenFiles checks that a broken file is an error that names it, or that the
+// next image of its class takes its place.
 func TestStreamOfBrokenFiles(t *testing.T) {
 	dir := photographs(t, 6)
 	for _, name := range []string{"cat/ba.jpg", "cat/ca.jpg"} {
@@ -212,7 +214,7 @@ func TestStreamOfBrokenFiles(t *testing.T) {
 	}
 }
 
-// TestStreamEndsWithItsContext reads nothing afterwards.
+// TestStreamEndsWithItsContext checks that nothing is read after the context is done.
 func TestStreamEndsWithItsContext(t *testing.T) {
 	loaded, err := Load(t.Context(), Options{Path: photographs(t, 2), Stream: true}, dataset.All)
 	if err != nil {

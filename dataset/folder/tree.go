@@ -15,30 +15,31 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// tree finds images in folders and keeps account of what it passes over.
+// tree finds images in folders and counts the files that it skips.
 type tree struct {
 	o *Options
-	// other counts files that are no images by their extension.
+	// other counts files that are not images, by their extension.
 	other map[string]int
-	// hidden counts files and folders whose name starts with a dot, archive those
-	// that macOS puts into archives, loops folders that lead back to one above.
+	// hidden counts files and folders whose name starts with a dot, archive those that
+	// macOS adds to archives, and loops folders that lead back to a folder above.
 	hidden, archive, loops int
 	// flat leaves out folders in the root, which below counts.
 	flat  bool
 	below int
-	// unread, if not nil, is told why a folder cannot be read, which is then passed
-	// over unless it returns an error.
+	// unread, if not nil, is called with the error for a folder that cannot be read. The
+	// folder is skipped unless unread returns an error.
 	unread func(err error) error
-	// stop, if not nil, is asked for an error that ends the walk.
+	// stop, if not nil, is called regularly, and ends the walk with the error that it
+	// returns.
 	stop func() error
 }
 
 func newTree(o *Options) *tree { return &tree{o: o, other: map[string]int{}} }
 
-// deepest bounds how deep folders are read.
-const deepest = 64
+// maxDepth is the largest depth of folders that are read.
+const maxDepth = 64
 
-// passes tells whether an entry is passed over by its name, and counts it.
+// passes reports whether an entry is skipped because of its name, and counts it.
 func (t *tree) passes(name string) bool {
 	switch {
 	case name == "__MACOSX":
@@ -64,20 +65,20 @@ func (t *tree) readDir(dir string) ([]fs.DirEntry, error) {
 	return nil, fault
 }
 
-// kind is what is at a path, where a link leads.
+// kind returns the type of the file at a path, following links.
 func (t *tree) kind(name string, entry fs.DirEntry) fs.FileMode {
 	if entry.Type()&fs.ModeSymlink == 0 {
 		return entry.Type()
 	}
 	info, err := fs.Stat(t.o.FS, name)
 	if err != nil {
-		return fs.ModeIrregular // a link to nothing
+		return fs.ModeIrregular // a broken link
 	}
 	return info.Mode().Type()
 }
 
-// folders are the names of the folders in dir, sorted, but for those that are passed
-// over.
+// folders returns the names of the folders in dir, sorted, except for those that are
+// skipped.
 func (t *tree) folders(dir string) ([]string, error) {
 	entries, err := t.readDir(dir)
 	if err != nil {
@@ -93,13 +94,13 @@ func (t *tree) folders(dir string) ([]string, error) {
 	return names, nil
 }
 
-// hasImages tells whether there are images in the folder or below it.
+// hasImages reports whether there are images in the folder or below it.
 func (t *tree) hasImages(dir string) bool {
 	found := errors.New("found")
 	return newTree(t.o).walk(dir, nil, func(string) error { return found }) == found
 }
 
-// above are the folders that lead to dir, the root first.
+// above returns the folders that lead to dir, the root first.
 func (t *tree) above(dir string) ([]fs.FileInfo, error) {
 	var infos []fs.FileInfo
 	for dir != "." {
@@ -113,8 +114,8 @@ func (t *tree) above(dir string) ([]fs.FileInfo, error) {
 	return infos, nil
 }
 
-// walk calls image for every image in dir and below it, and counts what else there
-// is. above are the folders that lead here.
+// walk calls image for every image in dir and below it, and counts other files. above has
+// the folders that lead to dir.
 func (t *tree) walk(dir string, above []fs.FileInfo, image func(name string) error) error {
 	here, err := fs.Stat(t.o.FS, dir)
 	if err != nil {
@@ -124,8 +125,8 @@ func (t *tree) walk(dir string, above []fs.FileInfo, image func(name string) err
 		t.loops++
 		return nil
 	}
-	if len(above) == deepest {
-		return t.fail(t.o.fault(dir, fmt.Errorf("is more than %d folders deep", deepest)))
+	if len(above) == maxDepth {
+		return t.fail(t.o.fault(dir, fmt.Errorf("is more than %d folders deep", maxDepth)))
 	}
 	entries, err := t.readDir(dir)
 	if err != nil {
@@ -140,7 +141,7 @@ func (t *tree) walk(dir string, above []fs.FileInfo, image func(name string) err
 	return nil
 }
 
-// fail is what becomes of a folder that cannot be read.
+// fail handles a folder that cannot be read.
 func (t *tree) fail(err error) error {
 	if t.unread == nil {
 		return err
@@ -175,7 +176,7 @@ func (t *tree) visit(dir string, entry fs.DirEntry, above []fs.FileInfo, image f
 // open opens a file of the folder.
 func (o *Options) open(name string) (photo.File, error) { return photo.OpenFS(o.FS, name) }
 
-// notes tell what was passed over.
+// notes returns a sentence that says what was skipped.
 func (t *tree) notes(root string) []string {
 	var parts []string
 	for _, ext := range slices.SortedFunc(maps.Keys(t.other), func(a, b string) int {
@@ -213,9 +214,9 @@ func (t *tree) notes(root string) []string {
 	if len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: passed over %s", root, strings.Join(parts, "; "))}
+	return []string{fmt.Sprintf("%s: skipped %s", root, strings.Join(parts, "; "))}
 }
 
-// className is the name of a class whose folder has this name: its letters in
-// Unicode's composed form, as some systems take them apart.
+// className returns the name of the class of a folder: its name in Unicode's composed form,
+// since some systems decompose letters.
 func className(folder string) string { return norm.NFC.String(folder) }

@@ -12,7 +12,7 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// walked are the images that Walk finds in dir, by their paths below it.
+// walked returns the images that Walk finds in dir, by their paths below it.
 func walked(t *testing.T, dir string, recursive bool) (found, notes []string) {
 	t.Helper()
 	notes, err := Walk(t.Context(), dir, recursive, func(path string) error {
@@ -26,7 +26,7 @@ func walked(t *testing.T, dir string, recursive bool) (found, notes []string) {
 	return found, notes
 }
 
-// TestWalk finds images by their names or by their content, in order.
+// TestWalk checks that images are found by their names or by their content, in order.
 func TestWalk(t *testing.T) {
 	png := encode(t, 2, 2, red)
 	dir := datatest.WriteFiles(t, map[string][]byte{
@@ -39,7 +39,7 @@ func TestWalk(t *testing.T) {
 	if !slices.Equal(found, flat) {
 		t.Errorf("found %q, want %q", found, flat)
 	}
-	want := dir + ": passed over 1 without extension, 1 .txt (no JPEG, PNG, GIF, BMP or WebP); 2 hidden files or folders; 1 folder __MACOSX; 1 folder (--recursive reads it)"
+	want := dir + ": skipped 1 without extension, 1 .txt (no JPEG, PNG, GIF, BMP or WebP); 2 hidden files or folders; 1 folder __MACOSX; 1 folder (--recursive reads it)"
 	if !slices.Equal(notes, []string{want}) {
 		t.Errorf("notes %q, want %q", notes, want)
 	}
@@ -53,10 +53,10 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// TestWalkPassesOver a folder that cannot be read, and names it.
+// TestWalkPassesOver checks that a folder that cannot be read is skipped, and named.
 func TestWalkPassesOver(t *testing.T) {
 	png := encode(t, 2, 2, red)
-	dir := datatest.WriteFiles(t, map[string][]byte{"a.png": png, strings.Repeat("d/", deepest) + "b.png": png, "z.png": png})
+	dir := datatest.WriteFiles(t, map[string][]byte{"a.png": png, strings.Repeat("d/", maxDepth) + "b.png": png, "z.png": png})
 	var found []string
 	var faults []error
 	image := func(path string) error {
@@ -84,7 +84,8 @@ func TestWalkPassesOver(t *testing.T) {
 	}
 }
 
-// TestWalkEnds with the context and with the first error of its caller.
+// TestWalkEnds checks that the walk ends with the context, and with the first error of its
+// caller.
 func TestWalkEnds(t *testing.T) {
 	dir := datatest.WriteFiles(t, map[string][]byte{"a.png": nil, "b.png": nil, "c.txt": nil})
 	ctx, cancel := context.WithCancel(t.Context())

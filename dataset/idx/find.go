@@ -13,20 +13,21 @@ import (
 	"onnxlab/dataset"
 )
 
-// files are those of one set.
+// files has the paths of the files of one set.
 type files struct {
 	dir   string
 	pairs map[dataset.Split]pair
 }
 
-// pair is a split's file of images and that of its labels.
+// pair has a split's file of images and its file of labels.
 type pair struct{ images, labels string }
 
-// named is how files of IDX sets are called: emnist-letters-train-images-idx3-ubyte.gz. Some
-// programs that unpack MNIST write a dot before idx3.
+// named matches the names of files of IDX sets, such as
+// emnist-letters-train-images-idx3-ubyte.gz. Some programs that unpack MNIST write a dot
+// before idx3.
 var named = regexp.MustCompile(`^(.*?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?$`)
 
-// find finds the files of the set at path.
+// find returns the files of the set at path.
 func find(path string) (files, error) {
 	dir, prefix, err := locate(path)
 	if err != nil {
@@ -60,7 +61,7 @@ func find(path string) (files, error) {
 	return files{}, &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New("has no files of IDX images"), Fix: fix}
 }
 
-// locate splits a path into the folder and the beginning of the names of files in it.
+// locate splits a path into a folder and a prefix of the names of its files.
 func locate(path string) (dir, prefix string, err error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
@@ -79,7 +80,8 @@ func locate(path string) (dir, prefix string, err error) {
 	return "", "", &dataset.Error{Path: path, Record: dataset.NoRecord, Err: dataset.Cause(err), Fix: fix}
 }
 
-// put keeps a file by the parts of its name; a file that is not gzipped goes before one that is.
+// put stores a path according to the parts of its name. A file that is not gzipped has
+// priority.
 func (f files) put(m []string, path string) {
 	split := dataset.Validation
 	if m[2] == "train" {
@@ -96,7 +98,7 @@ func (f files) put(m []string, path string) {
 	f.pairs[split] = p
 }
 
-// check tells which of the four files is missing.
+// check returns an error if one of the four files is missing.
 func (f files) check(path string) error {
 	for _, want := range []struct{ have, what string }{
 		{f.pairs[dataset.Train].images, "train-images-idx3-ubyte"},

@@ -1,11 +1,12 @@
-// Package idx reads sets of images in IDX files, the form of MNIST, Fashion-MNIST, KMNIST
-// and EMNIST, gzipped or not, and fetches MNIST itself:
+// Package idx reads sets of images in IDX files, the format of MNIST, Fashion-MNIST, KMNIST
+// and EMNIST, gzipped or not, and fetches MNIST:
 //
 //	dir, err := idx.Fetch(ctx, idx.FetchOptions{})
 //	splits, err := idx.Load(ctx, idx.Options{Path: dir}, dataset.Train, dataset.Validation)
 //
-// Images are grey, of any size. The test images are taken for validation, as in most of the
-// literature. Files are taken for hostile: nothing is allocated that was not read.
+// Images are grey and may have any size. The test images are used for validation, as in
+// most of the literature. Files may be hostile: memory is allocated only for bytes that
+// were read.
 package idx
 
 import (
@@ -22,31 +23,32 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// Name is what sets of IDX files are called.
+// Name is the name of sets of IDX files.
 const Name = "mnist"
 
-// ClassesFile may hold the names of the classes, one a line, beside the files of a set.
-// Without it, classes are called by their numbers.
+// ClassesFile is a file beside those of the set that may contain the names of the classes,
+// one per line. Without it, classes are named by their numbers.
 const ClassesFile = "classes.txt"
 
-// fix is how to get the files.
+// fix says how to get the files.
 const fix = "use --set data.path=DIR with a folder that has train-images-idx3-ubyte.gz and the other three, or leave data.path empty to have MNIST fetched"
 
-// Options say what is read and how.
+// Options says what to read and how.
 type Options struct {
-	// Path is a folder of one set, or a folder and the beginning of the names of one of
-	// several sets in it, such as "gzip/emnist-letters". Empty is MNIST, which is fetched if
-	// need be.
+	// Path is a folder of one set, or a folder and a prefix of the names of one of several
+	// sets in it, such as "gzip/emnist-letters". Empty means MNIST, which is fetched if
+	// necessary.
 	Path string
-	// Height and Width are what images are resized to, in pixels, as those of folders are:
-	// 0 is what they have, and a Width of 0 that of Height if this is set.
+	// Height and Width are the size to which images are resized, in pixels, like those of
+	// folders. If Height is 0, images keep their size; if only Width is 0, it is the same
+	// as Height.
 	Height, Width int
-	// Limits are the most images of each split, the first ones.
+	// Limits are the largest numbers of images of each split; the first ones are used.
 	Limits dataset.Limits
 }
 
-// Load reads splits, train, validation or all. What is wrong with the files, or missing, is a
-// [*dataset.Error].
+// Load reads splits: train, validation or all. If something is wrong with the files, or one
+// is missing, the error is a [*dataset.Error].
 func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Splits, error) {
 	path := o.Path
 	if path == "" {
@@ -78,13 +80,13 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 	return loaded, nil
 }
 
-// Classes are the names of the classes of the set at path, whose images it does not read.
+// Classes returns the names of the classes of the set at path, without reading its images.
 func Classes(ctx context.Context, path string) ([]string, error) {
 	_, _, classes, err := survey(ctx, path)
 	return classes, err
 }
 
-// survey reads what there is at path, but for the images.
+// survey reads everything at path except for the images.
 func survey(ctx context.Context, path string) (found files, labels map[dataset.Split][]byte, classes []string, err error) {
 	if found, err = find(path); err != nil {
 		return found, nil, nil, err
@@ -96,7 +98,7 @@ func survey(ctx context.Context, path string) (found files, labels map[dataset.S
 	return found, labels, classes, err
 }
 
-// labels are those of both splits.
+// labels returns the labels of both splits.
 func (f files) labels(ctx context.Context) (map[dataset.Split][]byte, error) {
 	labels := map[dataset.Split][]byte{}
 	for split, pair := range f.pairs {
@@ -109,7 +111,7 @@ func (f files) labels(ctx context.Context) (map[dataset.Split][]byte, error) {
 	return labels, nil
 }
 
-// classes are the names of as many classes as the labels have.
+// classes returns names for all classes that occur in the labels.
 func (f files) classes(labels map[dataset.Split][]byte) ([]string, error) {
 	count := 0
 	for _, list := range labels {
@@ -120,7 +122,7 @@ func (f files) classes(labels map[dataset.Split][]byte) ([]string, error) {
 	path := filepath.Join(f.dir, ClassesFile)
 	text, err := durable.ReadPlain(path, 1<<16)
 	if os.IsNotExist(err) {
-		names := make([]string, max(count, 2)) // there is nothing to tell apart in fewer
+		names := make([]string, max(count, 2)) // a classifier needs at least two
 		for i := range names {
 			names[i] = strconv.Itoa(i)
 		}
@@ -136,7 +138,7 @@ func (f files) classes(labels map[dataset.Split][]byte) ([]string, error) {
 		}
 	}
 	if len(names) < max(count, 2) {
-		return nil, dataset.FileError(path, fmt.Errorf("%d class names, where the labels need %d", len(names), max(count, 2)))
+		return nil, dataset.FileError(path, fmt.Errorf("%d class names, but the labels need %d", len(names), max(count, 2)))
 	}
 	return names, nil
 }

@@ -22,7 +22,7 @@ import (
 	"onnxlab/dataset/photo"
 )
 
-// encode is an IDX file: a magic number, sizes and data.
+// encode returns an IDX file with this magic number, these sizes and this data.
 func encode(magic uint32, sizes []uint32, data []byte) []byte {
 	file := binary.BigEndian.AppendUint32(nil, magic)
 	for _, n := range sizes {
@@ -52,7 +52,8 @@ const (
 	testLabels  = "t10k-labels-idx1-ubyte"
 )
 
-// tinyFiles are three training images and one other, of 2 rows and 3 columns.
+// tinyFiles returns files with three training images and one test image, of 2 rows and 3
+// columns.
 func tinyFiles() map[string][]byte {
 	pixels := make([]byte, 18)
 	for i := range pixels {
@@ -78,7 +79,7 @@ func loadBoth(t *testing.T, path string, limits dataset.Limits) (train, validati
 	return splits.Train, splits.Validation, nil
 }
 
-// TestLoad reads files plain and gzipped, under every kind of name.
+// TestLoad reads plain and gzipped files, with every kind of name.
 func TestLoad(t *testing.T) {
 	plain := tinyFiles()
 	gzipped, dotted, emnist := map[string][]byte{}, map[string][]byte{}, map[string][]byte{}
@@ -111,7 +112,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestLoadSome takes the first images, all of both splits, and names of classes.
+// TestLoadSome reads only the first images, all images of both splits, and names of
+// classes.
 func TestLoadSome(t *testing.T) {
 	files := tinyFiles()
 	files[ClassesFile] = []byte("coat\n\nbag\nboot\nshirt\n")
@@ -134,7 +136,7 @@ func TestLoadSome(t *testing.T) {
 	datatest.CheckFault(t, err, dataset.NoRecord, `read "`+filepath.Join(dir, trainImages), "4 train images wanted, 3 available; use --set data.train=3, or 0 for all")
 }
 
-// TestLoadRefuses wants errors that name the file and the number.
+// TestLoadRefuses checks that errors name the file and the number.
 func TestLoadRefuses(t *testing.T) {
 	bomb := zip(t, encode(magicImages, []uint32{3, 60000, 60000}, make([]byte, 1<<20)))
 	for name, c := range map[string]struct {
@@ -145,10 +147,10 @@ func TestLoadRefuses(t *testing.T) {
 		"empty":          {trainImages, nil, "read header of 16 bytes: it ends after 0"},
 		"cut header":     {trainLabels, []byte{0, 0, 8}, "read header of 8 bytes: it ends after 3"},
 		"labels as both": {trainImages, tinyFiles()[trainLabels], "read header of 16 bytes: it ends after 11"},
-		"floats":         {trainImages, encode(0x0D03, []uint32{3, 2, 3}, make([]byte, 72)), "magic number is 0x00000d03, not 0x00000803: it is no IDX file of unsigned bytes in 3 dimensions"},
+		"floats":         {trainImages, encode(0x0D03, []uint32{3, 2, 3}, make([]byte, 72)), "magic number is 0x00000d03, not 0x00000803: it is not an IDX file of unsigned bytes in 3 dimensions"},
 		"cut":            {trainImages, encode(magicImages, []uint32{3, 2, 3}, make([]byte, 17)), "its header says 18 bytes of data: it ends after 17"},
 		"too long":       {trainImages, encode(magicImages, []uint32{3, 2, 3}, make([]byte, 19)), "has more than the 18 bytes of data that its header says"},
-		"other number":   {trainImages, encode(magicImages, []uint32{4, 2, 3}, make([]byte, 24)), "has 4 images, and there are 3 labels"},
+		"other number":   {trainImages, encode(magicImages, []uint32{4, 2, 3}, make([]byte, 24)), "has 4 images, but there are 3 labels"},
 		"no rows":        {trainImages, encode(magicImages, []uint32{3, 0, 3}, nil), "images of 0x3 pixels: a side is outside 1..65535"},
 		"huge side":      {trainImages, encode(magicImages, []uint32{3, 1 << 31, 1}, nil), "images of 2147483648x1 pixels: a side is outside 1..65535"},
 		"huge":           {trainImages, encode(magicImages, []uint32{3, 60000, 60000}, nil), "3 images of 60000x60000 pixels are more than 2147483648 bytes"},
@@ -159,7 +161,7 @@ func TestLoadRefuses(t *testing.T) {
 		"cut gzip":       {trainImages + ".gz", zip(t, tinyFiles()[trainImages])[:30], "its header says 18 bytes of data: it ends after 9"},
 		"bomb":           {trainImages + ".gz", bomb, "3 images of 60000x60000 pixels are more than 2147483648 bytes"},
 		"other size":     {testImages, encode(magicImages, []uint32{1, 3, 2}, make([]byte, 6)), "images of 3x2 pixels, and of 2x3 in "},
-		"few names":      {ClassesFile, []byte("a\nb\n"), "2 class names, where the labels need 3"},
+		"few names":      {ClassesFile, []byte("a\nb\n"), "2 class names, but the labels need 3"},
 	} {
 		files := tinyFiles()
 		delete(files, strings.TrimSuffix(c.file, ".gz"))
@@ -173,7 +175,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestFindRefuses wants to hear what a folder lacks.
+// TestFindRefuses checks that errors say what a folder lacks.
 func TestFindRefuses(t *testing.T) {
 	files := tinyFiles()
 	delete(files, testLabels)
@@ -194,7 +196,7 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
-// TestLoadResized brings images to another size as predict does with a file of one.
+// TestLoadResized checks that images are resized as predict resizes a file.
 func TestLoadResized(t *testing.T) {
 	dir := datatest.WriteFiles(t, tinyFiles())
 	splits, err := Load(t.Context(), Options{Path: dir, Height: 5, Width: 4}, dataset.Train)
@@ -231,7 +233,8 @@ func TestLoadStops(t *testing.T) {
 	}
 }
 
-// TestMNIST compares what is read of MNIST itself with what testdata/mnist_hashes.py read.
+// TestMNIST compares the images and labels of MNIST with those that
+// testdata/mnist_hashes.py read.
 func TestMNIST(t *testing.T) {
 	dir, err := Fetch(t.Context(), FetchOptions{})
 	if err != nil {
@@ -267,7 +270,7 @@ func sum(data []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// FuzzDecode wants images as the header says, or an error, of any bytes.
+// FuzzDecode checks that any bytes give the images that their header promises, or an error.
 func FuzzDecode(f *testing.F) {
 	for _, data := range tinyFiles() {
 		f.Add(data, uint16(3))
@@ -288,7 +291,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// BenchmarkLoad reads the first thousand images of MNIST, as each run of the quickstart does.
+// BenchmarkLoad reads the first thousand images of MNIST, as each run of the quickstart
+// does.
 func BenchmarkLoad(b *testing.B) {
 	dir, err := Fetch(b.Context(), FetchOptions{})
 	if err != nil {

@@ -15,20 +15,21 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// The magic numbers: two zeros, the type of unsigned bytes, and how many dimensions there are.
+// The magic numbers: two zero bytes, the code of unsigned bytes, and the number of
+// dimensions.
 const (
 	magicLabels = 0x00000801
 	magicImages = 0x00000803
 )
 
-// What one file may hold: EMNIST's largest has 814,255 images in 638 MB.
+// The limits of one file. EMNIST's largest has 814,255 images in 638 MB.
 const (
-	mostImages = 1 << 24
-	mostBytes  = 1 << 31
-	mostSide   = 1<<16 - 1
+	maxImages = 1 << 24
+	maxBytes  = 1 << 31
+	maxSide   = 1<<16 - 1
 )
 
-// images are those of one file.
+// images has the images of one file.
 type images struct {
 	height, width int
 	pixels        []byte
@@ -44,8 +45,8 @@ func readLabels(ctx context.Context, path string) ([]byte, error) {
 	return labels, err
 }
 
-// readImages reads the first n images of the file at path, which must have as many images as
-// there are labels.
+// readImages reads the first n images of the file at path, which must have as many images
+// as there are labels.
 func readImages(ctx context.Context, path string, n, labels int) (images, error) {
 	var read images
 	err := open(ctx, path, func(r io.Reader) (err error) {
@@ -55,8 +56,8 @@ func readImages(ctx context.Context, path string, n, labels int) (images, error)
 	return read, err
 }
 
-// open gives the bytes of the file at path to decode, unzipped if its name ends so. Its errors
-// name the file.
+// open passes the bytes of the file at path to decode, uncompressed if its name ends in
+// .gz. Its errors name the file.
 func open(ctx context.Context, path string, decode func(io.Reader) error) error {
 	file, err := durable.OpenPlain(path)
 	if err != nil {
@@ -82,7 +83,7 @@ func open(ctx context.Context, path string, decode func(io.Reader) error) error 
 	return nil
 }
 
-// stopped reads until the context is done.
+// stopped is a reader that stops when the context is done.
 type stopped struct {
 	ctx context.Context
 	r   io.Reader
@@ -95,7 +96,7 @@ func (s *stopped) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// header reads the magic number and so many dimensions.
+// header reads the magic number and the sizes of this many dimensions.
 func header(r io.Reader, magic uint32, dimensions int) ([]int, error) {
 	numbers := make([]uint32, 1+dimensions)
 	data := make([]byte, 4*len(numbers))
@@ -106,14 +107,14 @@ func header(r io.Reader, magic uint32, dimensions int) ([]int, error) {
 		numbers[i] = binary.BigEndian.Uint32(data[4*i:])
 	}
 	if numbers[0] != magic {
-		return nil, fmt.Errorf("magic number is 0x%08x, not 0x%08x: it is no IDX file of unsigned bytes in %d dimensions", numbers[0], magic, dimensions)
+		return nil, fmt.Errorf("magic number is 0x%08x, not 0x%08x: it is not an IDX file of unsigned bytes in %d dimensions", numbers[0], magic, dimensions)
 	}
 	sizes := make([]int, dimensions)
 	for i, n := range numbers[1:] {
 		sizes[i] = int(n)
 	}
-	if sizes[0] > mostImages {
-		return nil, fmt.Errorf("has %d images, more than %d", sizes[0], mostImages)
+	if sizes[0] > maxImages {
+		return nil, fmt.Errorf("has %d images, more than %d", sizes[0], maxImages)
 	}
 	return sizes, nil
 }
@@ -126,8 +127,8 @@ func decodeLabels(r io.Reader) ([]byte, error) {
 	return body(r, int64(sizes[0]), true)
 }
 
-// decodeImages reads the first n of so many images. It reads all, to check that they are
-// there, only if all are wanted.
+// decodeImages reads the first n images. labels is the number that the file must have. Only
+// if all are wanted does it read to the end, to check that they are there.
 func decodeImages(r io.Reader, n, labels int) (images, error) {
 	sizes, err := header(r, magicImages, 3)
 	if err != nil {
@@ -135,19 +136,19 @@ func decodeImages(r io.Reader, n, labels int) (images, error) {
 	}
 	count, height, width := sizes[0], sizes[1], sizes[2]
 	switch {
-	case height < 1 || width < 1 || height > mostSide || width > mostSide:
-		return images{}, fmt.Errorf("images of %dx%d pixels: a side is outside 1..%d", height, width, mostSide)
+	case height < 1 || width < 1 || height > maxSide || width > maxSide:
+		return images{}, fmt.Errorf("images of %dx%d pixels: a side is outside 1..%d", height, width, maxSide)
 	case count != labels:
-		return images{}, fmt.Errorf("has %d images, and there are %d labels", count, labels)
-	case int64(n)*int64(height)*int64(width) > mostBytes:
-		return images{}, fmt.Errorf("%d images of %dx%d pixels are more than %d bytes", n, height, width, mostBytes)
+		return images{}, fmt.Errorf("has %d images, but there are %d labels", count, labels)
+	case int64(n)*int64(height)*int64(width) > maxBytes:
+		return images{}, fmt.Errorf("%d images of %dx%d pixels are more than %d bytes", n, height, width, maxBytes)
 	}
 	pixels, err := body(r, int64(n)*int64(height)*int64(width), n == count)
 	return images{height, width, pixels}, err
 }
 
-// body reads n bytes, and wants the end after them if they are the last. Memory grows with
-// what is read.
+// body reads n bytes. If they are the last, the file must end after them. Memory grows only
+// with the bytes that are read.
 func body(r io.Reader, n int64, last bool) ([]byte, error) {
 	var data bytes.Buffer
 	got, err := io.Copy(&data, io.LimitReader(r, n))
@@ -164,13 +165,13 @@ func body(r io.Reader, n int64, last bool) ([]byte, error) {
 	switch _, err := io.ReadFull(r, more); {
 	case err == nil:
 		return nil, fmt.Errorf("has more than the %d bytes of data that its header says", n)
-	case !errors.Is(err, io.EOF): // a damaged end of a gzipped file
+	case !errors.Is(err, io.EOF): // the end of the gzipped file is damaged
 		return nil, err
 	}
 	return data.Bytes(), nil
 }
 
-// short says after how many bytes a file ended too early.
+// short returns an error that says after how many bytes a file ended too early.
 func short(n int, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("it ends after %d", n)

@@ -9,7 +9,7 @@ import (
 	"onnxlab/internal/parallel"
 )
 
-// resize brings the images of a set to the size, on all cores, as photo.Fill does.
+// resize resizes the images of a set, on all cores, as photo.Fill does.
 func resize(ctx context.Context, set *dataset.Set, height, width int) error {
 	if height == set.Height && width == set.Width {
 		return nil

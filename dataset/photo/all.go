@@ -8,24 +8,24 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// atOnce is how much memory the pictures take that are decoded at once. One that
-// takes more by itself is decoded alone.
-const atOnce = 512 << 20
+// memoryAtOnce is the memory for all pictures that are decoded at the same time. A picture
+// that takes more is decoded alone.
+const memoryAtOnce = 512 << 20
 
-// ReadAll opens the files of these names and reads them as [Read] does, on all cores,
-// and hands each to use: from several goroutines and in any order, with its place among
-// the names, and with the error if it cannot be read. It takes no more memory than 512
-// MB, or what the largest picture takes, however many there are. An error of use ends
-// the work and is returned.
+// ReadAll opens the files with these names and reads them as [Read] does, on all cores. It
+// calls use for each, from several goroutines and in any order, with the index of its name
+// and, if it cannot be read, an error. It takes no more memory than 512 MB, or what the
+// largest picture takes, however many pictures there are. If use returns an error, ReadAll
+// stops and returns it.
 func ReadAll(ctx context.Context, open Opener, names []string, limits Limits, use func(i int, p *Photo, err error) error) error {
-	return reader{open, limits, atOnce, semaphore.NewWeighted(atOnce)}.readAll(ctx, names, use)
+	return reader{open, limits, memoryAtOnce, semaphore.NewWeighted(memoryAtOnce)}.readAll(ctx, names, use)
 }
 
-// reader reads files while there is room for what they take.
+// reader reads files when there is enough room for decoding them.
 type reader struct {
 	open   Opener
 	limits Limits
-	size   int64 // of the room, in bytes
+	size   int64 // the room in bytes
 	room   *semaphore.Weighted
 }
 
@@ -56,7 +56,7 @@ func together(ctx context.Context, n int, work func(ctx context.Context, i int) 
 	return ctx.Err()
 }
 
-// readOne reads one file when there is room for it. done gives the room back.
+// readOne reads one file when there is room for it. done frees the room.
 func (r reader) readOne(ctx context.Context, name string) (p *Photo, done func(), err error) {
 	done = func() {}
 	file, err := r.open(name)

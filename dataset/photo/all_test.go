@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// largeAndSmall are the paths of four large pictures and some others, of which the
-// fourth is none.
+// largeAndSmall returns the paths of four large pictures and some others, the fourth of
+// which is broken.
 func largeAndSmall(t *testing.T) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,10 +32,10 @@ func largeAndSmall(t *testing.T) []string {
 	return paths
 }
 
-// TestTakeTurns: no more pictures are there at once than there is room for, and one
-// that needs more than all of it is there alone.
+// TestTakeTurns checks that no more pictures are decoded at once than there is room for,
+// and that one that needs more than all the room is decoded alone.
 func TestTakeTurns(t *testing.T) {
-	const bytes = 300 * 200 * 12 // of a large one
+	const bytes = 300 * 200 * 12 // of a large picture
 	for size, most := range map[int64]int64{2*bytes + 100: 2, bytes: 1, bytes / 2: 1} {
 		r := reader{OpenFile, Limits{}, size, semaphore.NewWeighted(size)}
 		var there, seen atomic.Int64
@@ -64,7 +64,8 @@ func TestTakeTurns(t *testing.T) {
 	}
 }
 
-// TestReadAllStops ends with the error of use, and with the context.
+// TestReadAllStops checks that ReadAll stops when use returns an error, and when the
+// context is done.
 func TestReadAllStops(t *testing.T) {
 	paths := largeAndSmall(t)
 	last := errors.New("that will do")

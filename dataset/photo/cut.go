@@ -14,45 +14,47 @@ import (
 	"onnxlab/internal/resize"
 )
 
-// Cut says which part of an upright picture is wanted, and how large.
+// Cut says which part of an upright picture is wanted, and in which size.
 type Cut struct {
-	// Box is in pixels of the picture, within it.
+	// Box is the part that is resized, in pixels of the picture. It must be within the
+	// picture.
 	Box image.Rectangle
-	// Height and Width are what the box is resized to.
+	// Height and Width are the size to which the box is resized.
 	Height, Width int
 	// Window is the part of the resized box that is wanted.
 	Window image.Rectangle
 	Filter resize.Filter
-	// Reduce lets the decoder reduce the picture by a power of 2 first, as long as the box
-	// stays at least as large as what it becomes. That is faster, and changes pixels a
+	// Reduce allows the decoder to reduce the picture by a power of 2 first, as long as the
+	// box stays at least as large as its resized form. That is faster, but changes pixels a
 	// little.
 	Reduce bool
-	// fill resizes as Fill does where Go's decoder has decoded the picture.
+	// fill resizes as Fill does, if Go's decoder has decoded the picture.
 	fill bool
 }
 
-// Whole is the box resized to height x width pixels.
+// Whole returns the cut that resizes the box to height x width pixels and uses all of it.
 func Whole(box image.Rectangle, height, width int) Cut {
 	return Cut{Box: box, Height: height, Width: width, Window: image.Rect(0, 0, width, height)}
 }
 
-// Cutter reads parts of pictures, one after the other, in memory that it keeps. One
+// Cutter reads parts of pictures, one after the other, and reuses its memory. Only one
 // goroutine at a time may use it.
 type Cutter struct {
 	Decoder Decoder
 	Limits  Limits
 
-	// reserve, unless it is nil, waits for room for what decoding takes, in bytes.
+	// reserve, if not nil, waits until there is room for decoding, which takes this many
+	// bytes.
 	reserve func(bytes int64) error
 
 	file, decoded, stored []uint8
 	resizer               resize.Resizer
 }
 
-// Read decodes of the picture in r, from its start on, the part that choose wants, and
-// writes it into dst, shape [window's height, window's width, 3]. choose is called once,
-// with the size of the upright picture, before anything is decoded. If nothing is
-// wrong with the header but the picture cannot be decoded, choose has been called.
+// Read decodes the part of a picture that choose asks for, and writes it into dst, shape
+// [window's height, window's width, 3]. It reads r from its start. choose is called once,
+// with the size of the upright picture, before decoding begins. It has also been called if
+// the header is sound but decoding fails.
 func (c *Cutter) Read(r io.ReadSeeker, choose func(height, width int) Cut, dst []uint8) error {
 	h, err := checkHeader(r, c.Limits)
 	if err != nil {
@@ -105,12 +107,12 @@ func (cut *Cut) check(h header, room int) error {
 		return fmt.Errorf("cut: box %v is not within %dx%d pixels", cut.Box, width, height)
 	}
 	if room != 3*size.X*size.Y {
-		return fmt.Errorf("cut: room for %d bytes, %d are needed", room, 3*size.X*size.Y)
+		return fmt.Errorf("cut: dst has %d bytes, but %d are needed", room, 3*size.X*size.Y)
 	}
 	return nil
 }
 
-// turned is the cut of the stored picture, before it is turned.
+// turned returns the corresponding cut of the stored picture, which is not upright yet.
 func (cut Cut) turned(h header) Cut {
 	cut.Box = h.storedPart(cut.Box, image.Pt(h.width, h.height))
 	if h.swaps() {
@@ -120,8 +122,8 @@ func (cut Cut) turned(h header) Cut {
 	return cut
 }
 
-// narrow returns the part of the box that the window is made of, as a box of its own, with
-// what is around it that has weight.
+// narrow returns the part of the box from which the window is computed, as its own box,
+// including its neighbourhood that has weight in the filter.
 func (cut Cut) narrow() resize.To {
 	to := resize.To{Height: cut.Height, Width: cut.Width, Window: cut.Window, Filter: cut.Filter}
 	b := &to.Box
@@ -169,12 +171,12 @@ func (c *Cutter) readTurbo(r io.ReadSeeker, h header, cut Cut, dst []uint8) (err
 	return c.finish(dst, resize.Picture{Pixels: part.Pixels, Height: size.Y, Width: size.X}, to, h)
 }
 
-// outward are the whole pixels that a box touches.
+// outward returns the smallest rectangle of whole pixels that contains a box.
 func outward(b resize.Box) image.Rectangle {
 	return image.Rect(int(math.Floor(b.Left)), int(math.Floor(b.Top)), int(math.Ceil(b.Right)), int(math.Ceil(b.Bottom)))
 }
 
-// scale is how many 8ths of its size a JPEG is decoded to.
+// scale returns in how many eighths of its size a JPEG is decoded.
 func (cut *Cut) scale(h header) int {
 	const whole = 8
 	if !cut.Reduce || h.jpeg.bits != 8 {
@@ -201,7 +203,7 @@ func (c *Cutter) readPlain(r io.ReadSeeker, h header, cut Cut, dst []uint8) erro
 	}
 	stored := p.stored.Bounds()
 	if stored.Dx() != h.width || stored.Dy() != h.height {
-		return errors.New("the picture has another size than its header says")
+		return errors.New("the picture has a different size than its header says")
 	}
 	cut = cut.turned(h)
 	to := cut.narrow()
@@ -219,8 +221,8 @@ func (c *Cutter) readPlain(r io.ReadSeeker, h header, cut Cut, dst []uint8) erro
 	return c.finish(dst, resize.Picture{Pixels: pixels, Height: box.Dy(), Width: box.Dx()}, to, h)
 }
 
-// decodingTurbo is about how many bytes libjpeg-turbo and the part take: rows of blocks of
-// the whole width, and of a progressive picture two bytes for each sample.
+// decodingTurbo returns approximately how many bytes libjpeg-turbo and the part take: rows
+// of blocks of the whole width and, for a progressive picture, two bytes for each sample.
 func (cut Cut) decodingTurbo(h header) int64 {
 	const rows = 64
 	bytes := 3 * rows * int64(h.width)
@@ -231,7 +233,7 @@ func (cut Cut) decodingTurbo(h header) int64 {
 	return bytes + 3*int64(cut.Box.Dx())*int64(cut.Box.Dy())
 }
 
-// trim gives back memory that an unusually large picture has taken.
+// trim frees the memory that an unusually large picture took.
 func (c *Cutter) trim() {
 	const usual = 16 << 20
 	if cap(c.file) > usual {
@@ -258,7 +260,7 @@ func (c *Cutter) finish(dst []uint8, p resize.Picture, to resize.To, h header) e
 	return nil
 }
 
-// ReadBytes is Read of a file in memory.
+// ReadBytes is Read for a file in memory.
 func (c *Cutter) ReadBytes(data []byte, choose func(height, width int) Cut, dst []uint8) error {
 	return c.Read(bytes.NewReader(data), choose, dst)
 }

@@ -12,19 +12,20 @@ import (
 	"onnxlab/dataset/photo/jpegturbo"
 )
 
-// The names of decoders, as the setting data.decoder has them.
+// The names of decoders, as in the setting data.decoder.
 const (
 	GoDecoder    = "go"
 	TurboDecoder = "libjpeg-turbo"
 )
 
-// Decoder is what decodes JPEG images. Decoders differ in pixels, by some tenths of 255
-// on average, so that a training run keeps to one. The zero value is Go's own.
+// Decoder decodes JPEG images. The pixels of different decoders differ by some tenths of
+// 255 on average, so a training run must not change its decoder. The zero value is Go's own
+// decoder.
 type Decoder struct{ turbo *jpegturbo.Library }
 
-// OpenDecoder opens libjpeg-turbo, which decodes three to four times as fast as Go. It is
-// fetched if need be; progress, which may be nil, is told. Where there is none the
-// error says why: the zero Decoder is always there.
+// OpenDecoder opens libjpeg-turbo, which decodes three to four times as fast as Go, and
+// fetches it if necessary. progress, which may be nil, gets reports of the download. If
+// there is no libjpeg-turbo, the error says why; the zero Decoder always works.
 func OpenDecoder(ctx context.Context, progress io.Writer) (Decoder, error) {
 	lib, err := jpegturbo.Open(ctx, jpegturbo.Options{Fetch: true, Progress: progress})
 	if err != nil {
@@ -33,7 +34,7 @@ func OpenDecoder(ctx context.Context, progress io.Writer) (Decoder, error) {
 	return Decoder{lib}, nil
 }
 
-// Name is GoDecoder or TurboDecoder.
+// Name returns GoDecoder or TurboDecoder.
 func (d Decoder) Name() string {
 	if d.turbo == nil {
 		return GoDecoder
@@ -41,7 +42,8 @@ func (d Decoder) Name() string {
 	return TurboDecoder
 }
 
-// String names the decoder and its version: two of the same name decode the same pixels.
+// String returns the name of the decoder and its version. Decoders with equal strings
+// decode the same pixels.
 func (d Decoder) String() string {
 	if d.turbo == nil {
 		return GoDecoder + " " + runtime.Version()
@@ -49,17 +51,17 @@ func (d Decoder) String() string {
 	return TurboDecoder + " " + d.turbo.Version
 }
 
-// second decodes what Go's decoder does not read. It is only looked for on this machine,
-// as reading one strange file is no reason to fetch a library.
+// second decodes files that Go's decoder does not support. It is only looked for on this
+// machine: a single unusual file is no reason to fetch a library.
 var second = sync.OnceValues(func() (*jpegturbo.Library, error) {
 	return jpegturbo.Open(context.Background(), jpegturbo.Options{})
 })
 
-// decodeSecond decodes a JPEG image that Go does not, for this reason.
+// decodeSecond decodes a JPEG image that Go's decoder does not support, for this reason.
 func decodeSecond(r io.ReadSeeker, h header, reason string) (image.Image, error) {
 	lib, err := second()
 	if errors.Is(err, jpegturbo.ErrNone) {
-		return nil, errors.New(reason + ", which only libjpeg-turbo reads: install it with 'pipeline runtime install --jpeg', or save the image anew as an ordinary JPEG")
+		return nil, errors.New(reason + ", which only libjpeg-turbo supports: install it with 'pipeline runtime install --jpeg', or save the image again as an ordinary JPEG")
 	}
 	if err != nil {
 		return nil, err
@@ -81,10 +83,10 @@ func decodeSecond(r io.ReadSeeker, h header, reason string) (image.Image, error)
 	return picture, nil
 }
 
-// maxFile bounds how much of a file is read into memory.
+// maxFile is the largest size of a file that is read into memory, in bytes.
 const maxFile = 1 << 30
 
-// readWhole reads a file from its start on, into buffer if that has the room.
+// readWhole reads a file from its start, into buffer if that is large enough.
 func readWhole(r io.ReadSeeker, buffer []byte) ([]byte, error) {
 	size, err := r.Seek(0, io.SeekEnd)
 	if err == nil {

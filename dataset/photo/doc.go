@@ -1,4 +1,4 @@
-// Package photo decodes the photographs that people have, upright, into the pixels
+// Package photo decodes photographs from any source and turns them upright, into the pixels
 // that networks take:
 //
 //	err := photo.ReadAll(ctx, photo.OpenFile, paths, photo.Limits{}, func(i int, p *photo.Photo, err error) error {
@@ -6,12 +6,12 @@
 //		copy(set.Image(i), p.Fill(32, 32))
 //	})
 //
-// It reads JPEG, PNG, GIF, BMP and WebP, which it knows by their first bytes and not
-// by the name of the file. Of an animation the first frame counts, and what is
-// transparent is seen on white. A picture is turned as Pillow's exif_transpose turns
-// it, whether EXIF or XMP tells how: [Photo.Fill] and [Photo.Fit] give it upright.
+// It reads JPEG, PNG, GIF, BMP and WebP, which it recognises by their first bytes and not
+// by the name of the file. It uses the first frame of an animation, and puts transparent
+// pictures on white. Pictures are turned as by Pillow's exif_transpose, according to EXIF
+// or XMP: [Photo.Fill] and [Photo.Fit] return them upright.
 //
-// Files are taken for hostile. What decoding one will take is known from its header,
-// and more than [Limits] allow is refused before any of it is allocated. Large pictures
-// are decoded one after the other, so that the memory does not grow with their number.
+// Files may be hostile. The header says how much memory decoding will take, and files that
+// exceed [Limits] are refused before any of it is allocated. Large pictures are decoded one
+// after the other, so that the memory does not grow with their number.
 package photo

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// format is what the first bytes of a file say it is.
+// format is the format of a file according to its first bytes.
 type format int
 
-// The formats. Those after unread are known for a clear message alone.
+// The formats. Those after unread are recognised only for a clear message.
 const (
 	unknown format = iota
 	jpegFormat
@@ -33,13 +33,13 @@ func (f format) String() string {
 	return [...]string{"unknown", "JPEG", "PNG", "GIF", "BMP", "WebP", "", "HEIC", "AVIF", "TIFF", "JPEG XL", "JPEG 2000"}[f]
 }
 
-// Formats names the formats that are read, for messages.
+// Formats names the supported formats, for messages.
 const Formats = "JPEG, PNG, GIF, BMP or WebP"
 
-// headBytes is how much of a file formatOf looks at.
+// headBytes is the number of bytes that formatOf looks at.
 const headBytes = 32
 
-// formatOf recognises a file by its first bytes.
+// formatOf recognises the format of a file by its first bytes.
 func formatOf(head []byte) format {
 	has := func(at int, text string) bool { return len(head) >= at && bytes.HasPrefix(head[at:], []byte(text)) }
 	switch {
@@ -67,7 +67,8 @@ func formatOf(head []byte) format {
 	return unknown
 }
 
-// isBMP looks beyond the two letters that such files start with, as many a text does.
+// isBMP also checks the header, since many texts begin with the same two letters as BMP
+// files.
 func isBMP(head []byte) bool {
 	if len(head) < 18 || head[0] != 'B' || head[1] != 'M' || !bytes.Equal(head[6:10], []byte{0, 0, 0, 0}) {
 		return false
@@ -76,16 +77,18 @@ func isBMP(head []byte) bool {
 	return slices.Contains(sizes, head[14]) && bytes.Equal(head[15:18], []byte{0, 0, 0})
 }
 
-// extensions are the names of files that are images until they turn out to be none.
+// extensions has the extensions of files that are assumed to be images, until reading them
+// fails.
 var extensions = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".gif", ".bmp", ".webp"}
 
-// HasImageName tells whether a file of this name says that it is an image that is read.
+// HasImageName reports whether a file with this name is supposed to be an image of a
+// supported format.
 func HasImageName(name string) bool {
 	return slices.Contains(extensions, strings.ToLower(filepath.Ext(name)))
 }
 
-// IsImage tells by the first bytes of a file whether it is an image that is read,
-// whatever its name.
+// IsImage reports whether the first bytes of a file are those of an image in a supported
+// format, whatever its name.
 func IsImage(open Opener, name string) bool {
 	file, err := open(name)
 	if err != nil {
@@ -97,7 +100,7 @@ func IsImage(open Opener, name string) bool {
 	return err == nil && f != unknown && f < unread
 }
 
-// readHead reads the first bytes, of which there may be fewer than headBytes.
+// readHead reads the first headBytes bytes, or fewer if the file is shorter.
 func readHead(r io.Reader) ([]byte, error) {
 	head := make([]byte, headBytes)
 	n, err := io.ReadFull(r, head)
@@ -107,8 +110,8 @@ func readHead(r io.Reader) ([]byte, error) {
 	return head[:n], err
 }
 
-// recognise reads the format of an image, which is one that is read, and leaves r at its
-// start.
+// recognise returns the format of an image, and an error if it is not supported. It leaves
+// r at its start.
 func recognise(r io.ReadSeeker) (format, error) {
 	head, err := readHead(r)
 	if err != nil {
@@ -121,9 +124,9 @@ func recognise(r io.ReadSeeker) (format, error) {
 	case len(head) == 0:
 		return unknown, errors.New("is empty")
 	case f == unknown:
-		return unknown, fmt.Errorf("is no %s image: it starts with %q", Formats, head[:min(len(head), 8)])
+		return unknown, fmt.Errorf("is not a %s image: it starts with %q", Formats, head[:min(len(head), 8)])
 	case f > unread:
-		return unknown, fmt.Errorf("is a %v image, which is not read: convert it to JPEG or PNG", f)
+		return unknown, fmt.Errorf("is a %v image, which is not supported: convert it to JPEG or PNG", f)
 	default:
 		return f, nil
 	}

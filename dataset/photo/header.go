@@ -10,23 +10,23 @@ import (
 	"golang.org/x/image/bmp"
 )
 
-// header is what is known of an image before it is decoded.
+// header has what is known about an image before it is decoded.
 type header struct {
 	format format
-	// width and height are those of the stored pixels, before they are turned.
+	// width and height are the size of the stored pixels, before they are turned.
 	width, height int
-	// decoding is how many bytes decoding takes at most, with the decoded pixels
-	// and what Fill and Fit make of them on the way.
+	// decoding is the largest number of bytes that decoding takes, including the decoded
+	// pixels and intermediate results of Fill and Fit.
 	decoding int64
 	orientation
 	jpeg jpegHeader // of a JPEG
 }
 
-// maxSide is the longest side, that of JPEG: what resizing takes grows with the side,
-// whatever the other one is.
+// maxSide is the longest side that is accepted, which is that of JPEG: the memory for
+// resizing grows with each side, even if the other one is short.
 const maxSide = 1<<16 - 1
 
-// readHeader reads what the file tells before its pixels, and leaves r at its start.
+// readHeader reads the file up to its pixels, and leaves r at its start.
 func readHeader(r io.ReadSeeker) (h header, err error) {
 	if h.format, err = recognise(r); err != nil {
 		return h, err
@@ -37,7 +37,7 @@ func readHeader(r io.ReadSeeker) (h header, err error) {
 	case pngFormat:
 		err = h.readPNG(r)
 	case gifFormat:
-		err = h.readConfig(r, gif.DecodeConfig, 2+compositeBytes) // colours by number, a frame and the canvas
+		err = h.readConfig(r, gif.DecodeConfig, 2+compositeBytes) // palette indices of a frame and of the canvas
 	case bmpFormat:
 		err = h.readConfig(r, bmp.DecodeConfig, 4+compositeBytes)
 	case webpFormat:
@@ -53,12 +53,11 @@ func readHeader(r io.ReadSeeker) (h header, err error) {
 	return h, err
 }
 
-// compositeBytes is how many bytes a pixel takes when a picture with transparency is
-// put on white: the ground, and what is seen on it.
+// compositeBytes is the number of bytes per pixel for putting a transparent picture on
+// white: the white ground and the result.
 const compositeBytes = 8
 
-// readConfig reads the size by the decoder's own function. Decoding takes
-// bytesPerPixel.
+// readConfig reads the size with the decoder's own function. Decoding takes bytesPerPixel.
 func (h *header) readConfig(r io.ReadSeeker, decodeConfig func(io.Reader) (image.Config, error), bytesPerPixel int64) error {
 	config, err := decodeConfig(bufio.NewReader(r))
 	if err != nil {

@@ -11,19 +11,19 @@ import (
 	"io"
 )
 
-// jpegHeader is what a JPEG file tells of its samples.
+// jpegHeader has what a JPEG file says about its samples.
 type jpegHeader struct {
 	progressive bool
-	sampling    []byte // of each component: horizontal factor << 4 | vertical factor
-	adobe       bool   // it has Adobe's marker, which says what the components are
-	rgb         bool   // by that marker: the components are red, green and blue
-	bits        byte   // a sample
-	beyondGo    string // what keeps image/jpeg from reading it; "" if nothing is known to
+	sampling    []byte // for each component: horizontal factor << 4 | vertical factor
+	adobe       bool   // there is Adobe's marker, which says what the components are
+	rgb         bool   // by that marker, the components are red, green and blue
+	bits        byte   // per sample
+	beyondGo    string // why image/jpeg cannot read it; "" if no reason is known
 }
 
 // The markers of JPEG that matter here (ITU T.81, table B.1).
 const (
-	markerSOF0  = 0xc0 // frames, from here to SOF15 but for the next three
+	markerSOF0  = 0xc0 // frames, from here to SOF15 except for the next three
 	markerDHT   = 0xc4
 	markerJPG   = 0xc8
 	markerDAC   = 0xcc
@@ -49,7 +49,7 @@ func (h *header) readJPEG(file io.ReadSeeker) error {
 			break
 		}
 		if marker == 0x01 || marker >= markerRST0 && marker <= markerSOI {
-			continue // these have no content
+			continue // these markers have no content
 		}
 		segment, err := readSegment(r)
 		if err != nil {
@@ -74,8 +74,8 @@ func (h *header) readJPEG(file io.ReadSeeker) error {
 	return nil
 }
 
-// nextMarker skips to the next marker, over fill bytes and over what should not be
-// between segments, as libjpeg and Pillow do.
+// nextMarker skips to the next marker, over fill bytes and, like libjpeg and Pillow, over
+// invalid bytes between segments.
 func nextMarker(r *bufio.Reader) (byte, error) {
 	for {
 		b, err := r.ReadByte()
@@ -111,7 +111,7 @@ func readSegment(r *bufio.Reader) ([]byte, error) {
 	return segment, unexpected(err)
 }
 
-// unexpected is err, where the end of the file is a fault.
+// unexpected returns err, or io.ErrUnexpectedEOF if that is the end of the file.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -130,7 +130,7 @@ func (h *header) readFrame(marker byte, segment []byte) error {
 		return errors.New("the frame header is too short")
 	}
 	if problem := unreadFrame(marker); problem != "" {
-		return errors.New(problem + ", which is not read: save it anew as an ordinary JPEG")
+		return errors.New(problem + ", which is not supported: save it again as an ordinary JPEG")
 	}
 	h.jpeg.bits = segment[0]
 	h.jpeg.beyondGo = beyondGo(marker, segment[0])
@@ -143,8 +143,8 @@ func (h *header) readFrame(marker byte, segment []byte) error {
 	return nil
 }
 
-// unreadFrame tells what keeps a frame of this kind (ITU T.81, table B.1) from being
-// read, "" if nothing does.
+// unreadFrame says why a frame of this kind (ITU T.81, table B.1) is not supported; "" if
+// it is.
 func unreadFrame(marker byte) string {
 	switch kind := marker - markerSOF0; {
 	case kind&7 > 4:
@@ -155,20 +155,20 @@ func unreadFrame(marker byte) string {
 	return ""
 }
 
-// beyondGo tells what keeps image/jpeg, but not libjpeg-turbo, from reading a frame of
-// this kind with so many bits a sample.
+// beyondGo says why image/jpeg, but not libjpeg-turbo, cannot read a frame of this kind
+// with this many bits per sample.
 func beyondGo(marker, bits byte) string {
 	switch {
 	case marker-markerSOF0 > 8:
-		return "it has arithmetic coding"
+		return "it uses arithmetic coding"
 	case bits != 8:
-		return fmt.Sprintf("it has %d bits a sample", bits)
+		return fmt.Sprintf("it has %d bits per sample", bits)
 	}
 	return ""
 }
 
-// addSegment keeps the content of an APP1 segment. That of a long EXIF block goes on
-// from segment to segment.
+// addSegment keeps the content of an APP1 segment. A long EXIF block continues in further
+// segments.
 func (m *metadata) addSegment(segment []byte) {
 	exif, xmp := []byte("Exif\x00\x00"), []byte("http://ns.adobe.com/xap/1.0/\x00")
 	switch {
@@ -179,9 +179,9 @@ func (m *metadata) addSegment(segment []byte) {
 	}
 }
 
-// decoding is how many bytes image/jpeg takes: the planes of whole blocks, for a
-// progressive file four times as much for its coefficients, and a picture of 4 bytes a
-// pixel where the planes are not luma and chroma.
+// decoding returns the number of bytes that image/jpeg takes: the planes of whole blocks,
+// four times as much for the coefficients of a progressive file, and a picture of 4 bytes
+// per pixel if the planes are not luma and chroma.
 func (j jpegHeader) decoding(width, height int) int64 {
 	wide, high := 1, 1
 	for _, s := range j.sampling {
@@ -203,7 +203,7 @@ func (j jpegHeader) decoding(width, height int) int64 {
 	return bytes
 }
 
-// decodeJPEG decodes a JPEG image, with libjpeg-turbo if Go's decoder does not read it.
+// decodeJPEG decodes a JPEG image, with libjpeg-turbo if Go's decoder does not support it.
 func decodeJPEG(r io.ReadSeeker, h header) (image.Image, error) {
 	if h.jpeg.beyondGo != "" {
 		return decodeSecond(r, h, h.jpeg.beyondGo)
@@ -216,10 +216,11 @@ func decodeJPEG(r io.ReadSeeker, h header) (image.Image, error) {
 }
 
 // decodeByGo decodes a JPEG image with image/jpeg, which refuses four components without
-// Adobe's marker. Pillow takes them for inverted CMYK, as Adobe writes it: the
-// decoder is given the marker.
+// Adobe's marker. Like Pillow, decodeByGo takes them for inverted CMYK, as Adobe writes it,
+// and gives the decoder that marker.
 func decodeByGo(r io.ReadSeeker, h header) (image.Image, error) {
-	// The limits hold for the frame that was read here: it must be the decoder's too.
+	// The limits were checked for the frame that was read here, so the decoder must use the
+	// same frame.
 	config, err := jpeg.DecodeConfig(r)
 	if err == nil && (config.Width != h.width || config.Height != h.height) {
 		err = errors.New("it has two frames")

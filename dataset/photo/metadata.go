@@ -8,20 +8,20 @@ import (
 	"regexp"
 )
 
-// metadata is what tells how a picture is to be turned.
+// metadata has the blocks that say how a picture is to be turned.
 type metadata struct {
 	exif []byte // the EXIF block: a TIFF file of nothing but tags
 	xmp  []byte
 }
 
-// maxMetadata bounds what is read of one block of metadata.
+// maxMetadata is the largest size of a block of metadata that is read, in bytes.
 const maxMetadata = 1 << 20
 
-// orientation is how a stored picture is to be turned, by EXIF's number: 1 is upright,
-// 0 is not known and means the same.
+// orientation says how a stored picture is to be turned, with EXIF's number: 1 means
+// upright, and 0, for unknown, the same.
 type orientation int
 
-// orientation follows Pillow: the tag in EXIF counts, and XMP only if there is none.
+// orientation follows Pillow: the tag in EXIF has priority over XMP.
 func (m *metadata) orientation() orientation {
 	if o, found := exifOrientation(m.exif); found {
 		return o
@@ -41,11 +41,11 @@ func valid(value uint32) orientation {
 	return orientation(value)
 }
 
-// exifOrientation looks for the tag Orientation in the first directory of an EXIF
-// block. found tells whether it is there, with whatever value.
+// exifOrientation looks for the tag Orientation in the first directory of an EXIF block.
+// found reports whether there is one, with any value.
 func exifOrientation(exif []byte) (o orientation, found bool) {
 	const tag, entryBytes = 0x0112, 12
-	for range 2 { // some files have the mark twice
+	for range 2 { // some files have this prefix twice
 		exif = bytes.TrimPrefix(exif, []byte("Exif\x00\x00"))
 	}
 	order, err := exifOrder(exif)
@@ -71,7 +71,7 @@ func exifOrientation(exif []byte) (o orientation, found bool) {
 	return 1, false
 }
 
-// exifOrder is the order of the bytes in an EXIF block.
+// exifOrder returns the byte order of an EXIF block.
 func exifOrder(exif []byte) (binary.ByteOrder, error) {
 	const headerBytes = 8
 	switch {
@@ -81,14 +81,14 @@ func exifOrder(exif []byte) (binary.ByteOrder, error) {
 	case bytes.HasPrefix(exif, []byte("MM\x00*")):
 		return binary.BigEndian, nil
 	}
-	return nil, errors.New("no EXIF block")
+	return nil, errors.New("not an EXIF block")
 }
 
-// exifValue is the bytes of the value in an entry of a directory, which are in the
-// entry itself if they are at most 4, else elsewhere in the block. It is nil if there
-// are none.
+// exifValue returns the bytes of the value of an entry in a directory. They are in the
+// entry itself if there are at most 4, and otherwise elsewhere in the block. It returns nil
+// if there are none.
 func exifValue(order binary.ByteOrder, entry, exif []byte) []byte {
-	sizes := [...]int64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8} // of the types 1 to 12
+	sizes := [...]int64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8} // sizes of the types 1 to 12
 	kind, count := order.Uint16(entry[2:]), int64(order.Uint32(entry[4:]))
 	if kind == 0 || int(kind) >= len(sizes) || count == 0 {
 		return nil
@@ -103,8 +103,8 @@ func exifValue(order binary.ByteOrder, entry, exif []byte) []byte {
 	return nil
 }
 
-// exifNumber is the orientation in the value of an entry: the first whole number of
-// two or four bytes. A value of another type says nothing.
+// exifNumber returns the orientation from the value of an entry: the first integer of two
+// or four bytes. Values of other types have none.
 func exifNumber(order binary.ByteOrder, entry, value []byte) orientation {
 	const short, long, signedShort, signedLong = 3, 4, 8, 9
 	switch order.Uint16(entry[2:]) {
@@ -116,8 +116,8 @@ func exifNumber(order binary.ByteOrder, entry, value []byte) orientation {
 	return 1
 }
 
-// readOrSkip reads length bytes into the given slice, or skips them if there is none
-// or they are too many, and goes on behind the padded length.
+// readOrSkip reads length bytes into the slice, or skips them if there is no slice or they
+// are too many. It continues after the padded length.
 func readOrSkip(r io.ReadSeeker, length, padded int64, into *[]byte) error {
 	if into != nil && length <= maxMetadata {
 		*into = make([]byte, length)
@@ -130,7 +130,7 @@ func readOrSkip(r io.ReadSeeker, length, padded int64, into *[]byte) error {
 	return err
 }
 
-// ignoreEnd makes the end of a file no error.
+// ignoreEnd returns nil if err is the end of a file.
 func ignoreEnd(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil

@@ -11,16 +11,16 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// File is an open file with a picture in it.
+// File is an open file that contains a picture.
 type File interface {
 	io.ReadSeeker
 	io.Closer
 }
 
-// Opener opens the file of a name. Its errors need not name the file.
+// Opener opens the file with this name. Its errors need not name the file.
 type Opener func(name string) (File, error)
 
-// OpenFile opens the plain file at path: a pipe, which might never end, is refused.
+// OpenFile opens the file at path. It refuses pipes, which might never end.
 func OpenFile(path string) (File, error) {
 	file, err := durable.OpenPlain(path)
 	if err != nil {
@@ -29,15 +29,15 @@ func OpenFile(path string) (File, error) {
 	return file, nil
 }
 
-// OpenFS opens a plain file of a file system. One in which files can be read in order
-// alone is read whole, up to a gigabyte.
+// OpenFS opens a file of a file system. If the file does not support seeking, it is read
+// into memory, up to a gigabyte.
 func OpenFS(fsys fs.FS, name string) (File, error) {
 	info, err := fs.Stat(fsys, name)
 	if err != nil {
 		return nil, dataset.Cause(err)
 	}
 	if mode := info.Mode(); !mode.IsRegular() {
-		return nil, fmt.Errorf("is no plain file (%v)", mode)
+		return nil, fmt.Errorf("is not a regular file (%v)", mode)
 	}
 	file, err := fsys.Open(name)
 	if err != nil {
@@ -55,12 +55,12 @@ func OpenFS(fsys fs.FS, name string) (File, error) {
 	return inMemory{bytes.NewReader(data)}, err
 }
 
-// inMemory is a file that was read whole.
+// inMemory is a file that was read into memory.
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// ReadFile reads the picture in the file at path. An error is a [*dataset.Error].
+// ReadFile reads the picture in the file at path. Its errors are [*dataset.Error].
 func ReadFile(path string, limits Limits) (*Photo, error) {
 	file, err := OpenFile(path)
 	if err != nil {

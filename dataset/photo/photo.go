@@ -13,28 +13,28 @@ import (
 	"golang.org/x/image/bmp"
 )
 
-// Limits bound what reading photos may take.
+// Limits bound the memory for reading photographs.
 type Limits struct {
-	// Memory is how many bytes decoding one picture may take; 0 means
-	// DefaultMemory. A JPEG takes 1.5 bytes a pixel, or 3 without subsampling, and
-	// five times as much if it is progressive; other formats up to 24.
+	// Memory is the largest number of bytes for decoding one picture; 0 means
+	// DefaultMemory. A JPEG takes 1.5 bytes per pixel, or 3 without subsampling, and five
+	// times as much if it is progressive; other formats take up to 24.
 	Memory int64
 }
 
-// DefaultMemory lets progressive JPEGs of 200 megapixels through.
+// DefaultMemory is enough for progressive JPEGs of 200 megapixels.
 const DefaultMemory = 1536 << 20
 
 // Photo is a decoded picture.
 type Photo struct {
-	stored image.Image // as it is in the file
+	stored image.Image // as stored in the file
 	orientation
 }
 
-// Of is a picture that is decoded already, and upright.
+// Of returns a Photo of a picture that is already decoded and upright.
 func Of(picture image.Image) *Photo { return &Photo{stored: picture} }
 
-// Read decodes the picture in r, from its start on. Pictures that would take more than
-// the limits allow are refused by their header.
+// Read decodes the picture in r, which it reads from its start. If the header says that
+// this would exceed the limits, it returns an error before decoding.
 func Read(r io.ReadSeeker, limits Limits) (*Photo, error) {
 	h, err := checkHeader(r, limits)
 	if err != nil {
@@ -43,7 +43,7 @@ func Read(r io.ReadSeeker, limits Limits) (*Photo, error) {
 	return decode(r, h)
 }
 
-// checkHeader reads the header and refuses what would take too much.
+// checkHeader reads the header and checks the limits.
 func checkHeader(r io.ReadSeeker, limits Limits) (header, error) {
 	memory := limits.Memory
 	if memory == 0 {
@@ -56,16 +56,16 @@ func checkHeader(r io.ReadSeeker, limits Limits) (header, error) {
 	return h, err
 }
 
-// TooLargeError is the error of a picture that would take more memory than it may.
+// TooLargeError is the error for a picture that would take more memory than allowed.
 type TooLargeError struct {
 	Width, Height int
-	// Memory is how many bytes decoding would take, Limit how many it may.
+	// Memory is the number of bytes that decoding would take, and Limit the number allowed.
 	Memory, Limit int64
 }
 
 const megabyte = 1 << 20
 
-// Megabytes is how many of 2^20 bytes would do.
+// Megabytes returns the limit, in units of 2^20 bytes, that would be enough.
 func (e *TooLargeError) Megabytes() int64 { return (e.Memory + megabyte - 1) / megabyte }
 
 // Error implements error.
@@ -74,9 +74,9 @@ func (e *TooLargeError) Error() string {
 		e.Width, e.Height, e.Megabytes(), e.Limit/megabyte)
 }
 
-// decode decodes the picture whose header was read.
+// decode decodes the picture, whose header has been read.
 func decode(r io.ReadSeeker, h header) (photo *Photo, err error) {
-	// The decoders are known to survive bad input, but it comes from anywhere.
+	// The decoders are robust, but this input may come from anywhere.
 	defer func() {
 		if fault := recover(); fault != nil {
 			photo, err = nil, fmt.Errorf("decode %v image: %v", h.format, fault)
@@ -104,7 +104,7 @@ func decodeStored(r io.ReadSeeker, h header) (image.Image, error) {
 	}
 }
 
-// decodeGIF decodes the first frame, which may cover a part of the canvas alone.
+// decodeGIF decodes the first frame, which may cover only a part of the canvas.
 func decodeGIF(r io.Reader, h header) (image.Image, error) {
 	frame, err := gif.Decode(r)
 	whole := image.Rect(0, 0, h.width, h.height)
@@ -116,7 +116,7 @@ func decodeGIF(r io.Reader, h header) (image.Image, error) {
 	return canvas, nil
 }
 
-// Size is the height and the width of the upright picture in pixels.
+// Size returns the height and the width of the upright picture in pixels.
 func (p *Photo) Size() (height, width int) {
 	size := p.stored.Bounds().Size()
 	if p.swaps() {
@@ -125,12 +125,12 @@ func (p *Photo) Size() (height, width int) {
 	return size.Y, size.X
 }
 
-// Fill returns the upright picture as pixels of three channels, shape [height, width,
-// 3]: the largest part of these proportions in its middle, resized with the Catmull-Rom
-// spline. A picture of this size keeps its pixels.
+// Fill returns pixels of three channels, shape [height, width, 3]: the largest part in the
+// middle of the upright picture that has these proportions, resized with the Catmull-Rom
+// spline. A picture that already has this size keeps its pixels.
 func (p *Photo) Fill(height, width int) []uint8 {
 	h, w := p.Size()
-	// Cropped first: a line of pixels would be resized to something huge.
+	// Crop first: a line of pixels would be resized to something huge.
 	part := p.resize(middle(h, w, height, width), width, height)
 	const channels = 3
 	pixels := make([]uint8, height*width*channels)
@@ -140,8 +140,8 @@ func (p *Photo) Fill(height, width int) []uint8 {
 	return pixels
 }
 
-// Fit returns the whole upright picture, reduced to at most side pixels a side with the
-// Lanczos filter.
+// Fit returns the whole upright picture, reduced with the Lanczos filter so that neither
+// side is longer than side pixels.
 func (p *Photo) Fit(side int) *image.NRGBA {
 	stored := onWhite(p.stored)
 	if size := stored.Bounds().Size(); max(size.X, size.Y) > side {
@@ -150,8 +150,8 @@ func (p *Photo) Fit(side int) *image.NRGBA {
 	return p.upright(imaging.Clone(stored))
 }
 
-// resize resizes a part of the upright picture. Only the result is turned, which takes
-// less than turning the picture.
+// resize resizes a part of the upright picture. It turns only the result, which takes less
+// time than turning the whole picture.
 func (p *Photo) resize(part image.Rectangle, width, height int) *image.NRGBA {
 	if p.swaps() {
 		width, height = height, width
@@ -160,8 +160,8 @@ func (p *Photo) resize(part image.Rectangle, width, height int) *image.NRGBA {
 	return p.upright(imaging.Resize(onWhite(stored), width, height, imaging.CatmullRom))
 }
 
-// subImage is a part of a picture, by places counted from its corner, without its pixels
-// being copied.
+// subImage returns a part of a picture without copying pixels. part is relative to the
+// picture's corner.
 func subImage(picture image.Image, part image.Rectangle) image.Image {
 	part = part.Add(picture.Bounds().Min)
 	if part == picture.Bounds() {
@@ -175,7 +175,7 @@ func subImage(picture image.Image, part image.Rectangle) image.Image {
 	return imaging.Crop(picture, part)
 }
 
-// onWhite is what is seen of a picture on a white ground.
+// onWhite returns the picture on a white ground.
 func onWhite(picture image.Image) image.Image {
 	if p, ok := picture.(interface{ Opaque() bool }); ok && p.Opaque() {
 		return picture

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// encode is the picture as a file of that format.
+// encode returns the picture as a file in this format.
 func encode(t testing.TB, picture image.Image) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -28,13 +28,12 @@ func encode(t testing.TB, picture image.Image) []byte {
 	return b.Bytes()
 }
 
-// plain is a picture of one colour.
+// plain returns a picture of one colour.
 func plain(width, height int, c color.Color) image.Image {
 	return imaging.New(width, height, c)
 }
 
-// pictures are the files of testdata/pictures, for which reference.py says what is
-// to be seen.
+// pictures returns the files of testdata/pictures, whose contents reference.py describes.
 func pictures(t testing.TB) []string {
 	t.Helper()
 	all, err := filepath.Glob("testdata/pictures/*")
@@ -48,8 +47,8 @@ func pictures(t testing.TB) []string {
 	return paths
 }
 
-// TestPictures compares every picture with what Pillow shows of it. JPEG and lossy WebP
-// differ by how chroma is interpolated.
+// TestPictures compares every picture with Pillow's result. JPEG and lossy WebP differ in
+// how chroma is interpolated.
 func TestPictures(t *testing.T) {
 	for _, path := range pictures(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -75,20 +74,21 @@ func TestPictures(t *testing.T) {
 				largest, mean = 14, 2
 			}
 			if strings.HasSuffix(path, "subsampled.jpg") || strings.HasSuffix(path, "y.webp") || strings.HasSuffix(path, "alpha.webp") {
-				mean = 5 // the whole picture is one steep slope
+				mean = 5 // the whole picture is a steep gradient
 			}
 			gotLargest, gotMean := difference(photo.Fill(height, width), imaging.Clone(want))
 			if gotLargest > largest || gotMean > mean {
 				t.Errorf("it differs by %.2f on average and %d at most", gotMean, gotLargest)
 			}
 			if fit := photo.Fit(1000); !bytes.Equal(fit.Pix, withAlpha(photo.Fill(height, width))) {
-				t.Error("Fit shows something else than Fill")
+				t.Error("Fit and Fill show different pictures")
 			}
 		})
 	}
 }
 
-// difference is the largest and the mean difference of the pixels to those of a picture.
+// difference returns the largest and the mean difference between the pixels and those of a
+// picture.
 func difference(pixels []uint8, want *image.NRGBA) (largest int, mean float64) {
 	for i, value := range pixels {
 		d := int(value) - int(want.Pix[i/3*4+i%3])
@@ -107,11 +107,11 @@ func withAlpha(pixels []uint8) []uint8 {
 	return all
 }
 
-// TestTurnedParts resizes parts of turned pictures, and wants what the same part of a
-// picture gives that was turned before.
+// TestTurnedParts checks that resizing a part of a picture with an orientation gives the
+// same as resizing that part after turning the picture.
 func TestTurnedParts(t *testing.T) {
 	stored := image.NewNRGBA(image.Rect(0, 0, 31, 20))
-	for i := range stored.Pix { // waves that resizing does not take beyond 0..255
+	for i := range stored.Pix { // waves, so that resizing stays within 0..255
 		x, y := float64(i/4%31), float64(i/4/31)
 		stored.Pix[i] = uint8(128 + 60*math.Sin(x/2+float64(i%4))*math.Cos(y/3))
 		if i%4 == 3 {
@@ -124,19 +124,19 @@ func TestTurnedParts(t *testing.T) {
 		for _, size := range [][2]int{{8, 8}, {5, 12}, {12, 5}, {40, 40}, {1, 31}} {
 			a, b := turned.Fill(size[0], size[1]), before.Fill(size[0], size[1])
 			for i := range a {
-				if d := int(a[i]) - int(b[i]); d < -2 || d > 2 { // rows or columns are rounded first
+				if d := int(a[i]) - int(b[i]); d < -2 || d > 2 { // rounding differs, as rows or columns are resized first
 					t.Fatalf("orientation %d, %v: byte %d is %d, want %d", o, size, i, a[i], b[i])
 				}
 			}
 		}
 		if !bytes.Equal(turned.Fit(100).Pix, before.Fit(100).Pix) {
-			t.Errorf("orientation %d: Fit shows something else", o)
+			t.Errorf("orientation %d: Fit shows another picture", o)
 		}
 	}
 }
 
-// TestFill takes the middle part of the wanted proportions, and the pixels of a
-// picture of the wanted size as they are.
+// TestFill checks that Fill uses the middle part with the right proportions, and keeps the
+// pixels of a picture that already has the right size.
 func TestFill(t *testing.T) {
 	picture := image.NewNRGBA(image.Rect(0, 0, 6, 2))
 	for i := range picture.Pix {
@@ -177,7 +177,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// TestFaults reads what is no picture, or one that cannot be read.
+// TestFaults reads files that are not pictures, or that cannot be read.
 func TestFaults(t *testing.T) {
 	good := encode(t, plain(5, 4, color.NRGBA{1, 2, 3, 255}))
 	photograph := encodeJPEG(t)
@@ -193,11 +193,11 @@ func TestFaults(t *testing.T) {
 		want string
 	}{
 		{"empty", nil, "is empty"},
-		{"text", []byte("hello, this is text"), `is no JPEG, PNG, GIF, BMP or WebP image: it starts with "hello, t"`},
+		{"text", []byte("hello, this is text"), `is not a JPEG, PNG, GIF, BMP or WebP image: it starts with "hello, t"`},
 		{"text like BMP", []byte("BMW is a maker of cars"), `it starts with "BMW is a"`},
 		{"short", []byte{137}, `it starts with "\x89"`},
-		{"TIFF", tiffFile.Bytes(), "is a TIFF image, which is not read: convert it to JPEG or PNG"},
-		{"HEIC", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), "is a HEIC image, which is not read: convert it to JPEG or PNG"},
+		{"TIFF", tiffFile.Bytes(), "is a TIFF image, which is not supported: convert it to JPEG or PNG"},
+		{"HEIC", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), "is a HEIC image, which is not supported: convert it to JPEG or PNG"},
 		{"AVIF", []byte("\x00\x00\x00\x18ftypavif\x00\x00\x00\x00"), "is a AVIF image"},
 		{"cut off", good[:len(good)-20], "decode PNG image: png: invalid format: unexpected EOF"},
 		{"JPEG cut off", photograph[:len(photograph)-20], "decode JPEG image: invalid JPEG format: short Huffman data"},
@@ -220,7 +220,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestLimits refuses by the header what would take more memory than it may.
+// TestLimits checks that the header is enough to refuse files that would take too much
+// memory.
 func TestLimits(t *testing.T) {
 	data := encodeJPEG(t) // 16 columns and 8 rows of grey: two blocks
 	for limit, fits := range map[int64]bool{127: false, 128: true, 0: true} {
@@ -232,7 +233,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestDecoding says what kinds of pictures take: see Limits.
+// TestDecoding checks the memory that kinds of pictures take: see Limits.
 func TestDecoding(t *testing.T) {
 	for name, want := range map[string]int64{
 		"grey.jpg":        24 * 16,
@@ -261,7 +262,7 @@ func TestDecoding(t *testing.T) {
 	}
 }
 
-// TestNames tells images by their names and by their contents.
+// TestNames checks how images are recognised by their names and by their contents.
 func TestNames(t *testing.T) {
 	for name, want := range map[string]bool{"a.jpg": true, "a.JPEG": true, "a.jfif": true, "b.c.Png": true, "a.webp": true, "a.txt": false, "a": false, ".jpg.txt": false, "a.tif": false} {
 		if HasImageName(name) != want {
@@ -292,7 +293,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// encodeJPEG is a grey picture of 16x8 pixels.
+// encodeJPEG returns a grey picture of 16x8 pixels.
 func encodeJPEG(t testing.TB) []byte {
 	t.Helper()
 	picture := image.NewGray(image.Rect(0, 0, 16, 8))
@@ -306,7 +307,7 @@ func encodeJPEG(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// frame is encodeJPEG with a frame of another kind and precision.
+// frame returns encodeJPEG with a frame of another kind and precision.
 func frame(t testing.TB, marker, bits byte) []byte {
 	data := encodeJPEG(t)
 	at := bytes.Index(data, []byte{0xff, markerSOF0})
@@ -314,7 +315,7 @@ func frame(t testing.TB, marker, bits byte) []byte {
 	return data
 }
 
-// FuzzRead wants a picture or an error, never a panic.
+// FuzzRead checks that any bytes give a picture or an error, and never a panic.
 func FuzzRead(f *testing.F) {
 	for _, path := range pictures(f) {
 		data, err := os.ReadFile(path)

@@ -9,10 +9,10 @@ import (
 	"io"
 )
 
-// plainPNG is the PNG file in r with the chunks alone that decide about its pixels, and
-// with as many of these as the image has: libpng and Pillow read files whose other
-// chunks are damaged, and files that have more pixels than they need. stop ends the
-// work if not all is read.
+// plainPNG returns a copy of the PNG file in r with only the chunks that determine its
+// pixels, and only as many bytes of pixels as the image has. Like libpng and Pillow, it
+// thereby accepts files in which other chunks are damaged, and files with more pixels than
+// they need. Call stop if not everything is read.
 func plainPNG(r io.Reader) (plain io.Reader, stop func()) {
 	reader, writer := io.Pipe()
 	done := make(chan struct{})
@@ -27,7 +27,7 @@ func plainPNG(r io.Reader) (plain io.Reader, stop func()) {
 	}
 }
 
-// writePlainPNG copies what matters of a PNG file.
+// writePlainPNG copies the relevant chunks of a PNG file.
 func writePlainPNG(w io.Writer, r io.Reader) error {
 	signature := make([]byte, len(pngSignature))
 	if _, err := io.ReadFull(r, signature); err != nil {
@@ -37,7 +37,7 @@ func writePlainPNG(w io.Writer, r io.Reader) error {
 		return err
 	}
 	chunks := &pngChunks{r: r}
-	var size int64 // of the pixels
+	var size int64 // of the pixels in bytes
 	for {
 		kind, err := chunks.next()
 		if err != nil {
@@ -80,18 +80,19 @@ func copyPixels(w io.Writer, chunks *pngChunks, size int64) error {
 	if _, err := io.CopyN(stored, pixels, size); err != nil {
 		return err
 	}
-	// The rest must be there and whole, too: else the file was cut off or damaged.
+	// The rest must be complete and undamaged too; otherwise the file was cut off or
+	// damaged.
 	if _, err := io.Copy(io.Discard, chunks); err != nil {
 		return err
 	}
 	return errors.Join(stored.Close(), pieces.Flush())
 }
 
-// pngDataBytes is the number of bytes of the pixels of an image, with the byte before
-// each row that names its filter, by the content of its IHDR.
+// pngDataBytes returns the number of bytes of the pixels of an image, including the byte
+// before each row that names its filter, from the contents of its IHDR.
 func pngDataBytes(ihdr []byte) (int64, error) {
 	if len(ihdr) != 13 {
-		return 0, errors.New("IHDR has another length than 13")
+		return 0, errors.New("the length of IHDR is not 13")
 	}
 	width, height := int64(binary.BigEndian.Uint32(ihdr)), int64(binary.BigEndian.Uint32(ihdr[4:]))
 	samples := [...]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4, 255: 0}[ihdr[9]]
@@ -105,7 +106,7 @@ func pngDataBytes(ihdr []byte) (int64, error) {
 	if ihdr[12] == 0 {
 		return rows(width, height), nil
 	}
-	// The passes of Adam7: where each starts, and its steps.
+	// The passes of Adam7: the start and the steps of each.
 	total := int64(0)
 	for _, p := range [...][4]int64{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}} {
 		x, y, dx, dy := p[0], p[1], p[2], p[3]
@@ -114,16 +115,16 @@ func pngDataBytes(ihdr []byte) (int64, error) {
 	return total, nil
 }
 
-// pngChunks reads the chunks of a PNG file one after the other. As a reader it has the
-// contents of the IDAT chunks that follow each other.
+// pngChunks reads the chunks of a PNG file one after the other. As an io.Reader, it reads
+// the contents of consecutive IDAT chunks.
 type pngChunks struct {
 	r io.Reader
-	// left is how much of the content of this chunk is still to be read, and sum its
-	// checksum so far.
+	// left is the number of bytes of the current chunk that are still to be read, and sum
+	// its checksum so far.
 	left int64
 	sum  uint32
 	kind string
-	done bool // another chunk than IDAT has begun
+	done bool // a chunk other than IDAT has begun
 }
 
 // next skips the rest of the chunk and begins the next one.
@@ -136,7 +137,7 @@ func (c *pngChunks) next() (kind string, err error) {
 	return c.begin()
 }
 
-// begin reads the head of a chunk.
+// begin reads the header of a chunk.
 func (c *pngChunks) begin() (kind string, err error) {
 	var head [8]byte
 	if _, err := io.ReadFull(c.r, head[:]); err != nil {
@@ -150,7 +151,7 @@ func (c *pngChunks) begin() (kind string, err error) {
 	return c.kind, nil
 }
 
-// content reads the content of the chunk, a short one, and checks it.
+// content reads and checks the content of a short chunk.
 func (c *pngChunks) content() ([]byte, error) {
 	const longest = 1 << 10
 	if c.left > longest {
@@ -180,7 +181,7 @@ func (c *pngChunks) check() error {
 	return nil
 }
 
-// Read reads on in the contents of the IDAT chunks.
+// Read continues to read the contents of the IDAT chunks.
 func (c *pngChunks) Read(p []byte) (int, error) {
 	for c.left == 0 {
 		if c.done {
@@ -203,7 +204,7 @@ func (c *pngChunks) Read(p []byte) (int, error) {
 	return n, unexpected(err)
 }
 
-// idatWriter writes each piece as an IDAT chunk.
+// idatWriter writes each piece as its own IDAT chunk.
 type idatWriter struct{ w io.Writer }
 
 func (w idatWriter) Write(p []byte) (int, error) {

@@ -19,7 +19,7 @@ const pngSignature = "\x89PNG\r\n\x1a\n"
 // maxChunk is the longest chunk that PNG allows.
 const maxChunk = 1<<31 - 1
 
-// readPNG reads the size from the first chunk, and the orientation from those of
+// readPNG reads the size from the first chunk, and the orientation from chunks with
 // metadata, which may come after the pixels.
 func (h *header) readPNG(r io.ReadSeeker) error {
 	if _, err := r.Seek(int64(len(pngSignature)), io.SeekStart); err != nil {
@@ -43,7 +43,8 @@ func (h *header) readPNG(r io.ReadSeeker) error {
 	return nil
 }
 
-// pngBytesPerPixel is what image/png takes, and what is seen on white.
+// pngBytesPerPixel returns the number of bytes per pixel that image/png takes, plus those
+// for putting the picture on white.
 func pngBytesPerPixel(depth, colour byte, interlaced bool) int64 {
 	const grey, palette = 0, 3
 	decoded := int64(4)
@@ -54,13 +55,13 @@ func pngBytesPerPixel(depth, colour byte, interlaced bool) int64 {
 		decoded = 8
 	}
 	if interlaced {
-		decoded *= 2 // the passes
+		decoded *= 2 // for the passes
 	}
 	return decoded + compositeBytes
 }
 
-// readPNG reads the metadata among the chunks of a PNG file, from the second chunk on.
-// A file that ends early has what came before.
+// readPNG reads the metadata from the chunks of a PNG file, beginning with the second
+// chunk. If the file ends early, it keeps what came before.
 func (m *metadata) readPNG(r io.ReadSeeker) error {
 	var head [8]byte
 	for {
@@ -85,7 +86,7 @@ func (m *metadata) readPNG(r io.ReadSeeker) error {
 	}
 }
 
-// addChunk keeps the content of a chunk that is metadata.
+// addChunk keeps the content of a chunk if it is metadata.
 func (m *metadata) addChunk(kind string, content []byte) {
 	if kind == "eXIf" {
 		m.exif = content
@@ -100,7 +101,7 @@ func (m *metadata) addChunk(kind string, content []byte) {
 	}
 }
 
-// pngText is the keyword and the text of one of the three kinds of chunks of text (PNG
+// pngText returns the keyword and the text of one of the three kinds of text chunks (PNG
 // specification, 11.3.3).
 func pngText(kind string, content []byte) (key string, text []byte) {
 	keyword, rest, found := bytes.Cut(content, []byte{0})
@@ -124,18 +125,18 @@ func pngText(kind string, content []byte) (key string, text []byte) {
 	return "", nil
 }
 
-// inflated is the start of what the compressed bytes are, as far as they can be read.
+// inflated returns the beginning of the uncompressed data, as far as it can be read.
 func inflated(data []byte) []byte {
 	r, err := zlib.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil
 	}
-	text, _ := io.ReadAll(io.LimitReader(r, maxMetadata)) // what there is will do
+	text, _ := io.ReadAll(io.LimitReader(r, maxMetadata)) // a part is enough
 	return text
 }
 
-// rawProfile is the EXIF block that ImageMagick writes as text: an empty line, the kind
-// of profile, its length, and its bytes in hexadecimal.
+// rawProfile returns the EXIF block that ImageMagick writes as text: an empty line, the
+// kind of profile, its length, and its bytes in hexadecimal.
 func rawProfile(text []byte) []byte {
 	lines := strings.SplitN(string(text), "\n", 4)
 	if len(lines) < 4 {
@@ -148,8 +149,8 @@ func rawProfile(text []byte) []byte {
 	return exif
 }
 
-// decodePNG decodes a PNG image. If image/png refuses its form, it is decoded once
-// more without what does not matter to its pixels.
+// decodePNG decodes a PNG image. If image/png refuses it, decodePNG tries again without the
+// chunks that do not affect its pixels.
 func decodePNG(r io.ReadSeeker) (image.Image, error) {
 	picture, err := png.Decode(r)
 	var form png.FormatError

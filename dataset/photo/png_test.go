@@ -12,22 +12,22 @@ import (
 	"testing"
 )
 
-// chunkOf is a chunk of a PNG file.
+// chunkOf returns a chunk of a PNG file.
 func chunkOf(kind, content string) []byte {
 	var b bytes.Buffer
-	_ = writeChunk(&b, kind, []byte(content)) // into memory
+	_ = writeChunk(&b, kind, []byte(content)) // cannot fail, as it writes to memory
 	return b.Bytes()
 }
 
-// pngHeader is the start of a PNG file of that size.
+// pngHeader returns the start of a PNG file of this size.
 func pngHeader(width, height uint32, colour byte) []byte {
 	content := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)
 	content = append(content, 8, colour, 0, 0, 0)
 	return append([]byte(pngSignature), chunkOf("IHDR", string(content))...)
 }
 
-// TestRepairsNothingThatMatters: damage to the pixels, the size or the palette stays an
-// error, with the decoder's own words.
+// TestRepairsNothingThatMatters checks that damage to the pixels, the size or the palette
+// is still an error, with the decoder's message.
 func TestRepairsNothingThatMatters(t *testing.T) {
 	good := encode(t, plain(5, 4, color.NRGBA{1, 2, 3, 255}))
 	for _, kind := range []string{"IHDR", "IDAT"} {
@@ -50,7 +50,7 @@ func TestRepairsNothingThatMatters(t *testing.T) {
 	}
 }
 
-// TestPlainPNGSize counts the bytes of the pixels for each form.
+// TestPlainPNGSize checks the number of bytes of the pixels for each form.
 func TestPlainPNGSize(t *testing.T) {
 	ihdr := func(width, height uint32, depth, colour, interlace byte) []byte {
 		content := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)
@@ -74,7 +74,7 @@ func TestPlainPNGSize(t *testing.T) {
 	}
 }
 
-// zeros are without end.
+// zeros is an endless reader.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -82,8 +82,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestBombs: a chunk of text that inflates to a gigabyte is read as far as it may be,
-// and one that says it has two gigabytes is not allocated.
+// TestBombs checks that a text chunk that inflates to a gigabyte is read only up to the
+// limit, and that a chunk that claims to have two gigabytes is not allocated.
 func TestBombs(t *testing.T) {
 	good := encode(t, plain(5, 4, color.NRGBA{1, 2, 3, 255}))
 	const header = 8 + 25

@@ -12,31 +12,32 @@ import (
 	"onnxlab/dataset"
 )
 
-// Files are pictures that a Stream reads.
+// Files has the pictures that a Stream reads.
 type Files struct {
 	// Open opens picture i.
 	Open func(i int) (File, error)
-	// Path names it in messages, Name within the set, and Bytes is its size.
+	// Path returns the name of picture i in messages, Name its name within the set, and
+	// Bytes its size.
 	Path, Name func(i int) string
 	Bytes      func(i int) int64
-	// Next is the picture that takes the place of one that cannot be read, one of the same
-	// class; nil makes that an error.
+	// Next returns the picture that replaces one that cannot be read, which must be of the
+	// same class. If it is nil, such a picture is an error.
 	Next func(i int) int
 }
 
-// StreamOptions say what becomes of the pictures.
+// StreamOptions says how pictures become images.
 type StreamOptions struct {
 	Height, Width int
 	Transform     Transform
 	Decoder       Decoder
 	Limits        Limits
-	// Memory is how many bytes decoding may take at once; 0 means 256 MB. A picture that
-	// takes more by itself is decoded alone.
+	// Memory is the largest number of bytes for all decoding at the same time; 0 means 256
+	// MB. A picture that takes more is decoded alone.
 	Memory int64
 }
 
-// Stream reads pictures when they are asked for: a [dataset.Stream]. Any number of
-// goroutines read at once.
+// Stream reads pictures when they are needed. It is a [dataset.Stream] and safe for
+// concurrent use.
 type Stream struct {
 	files   Files
 	o       StreamOptions
@@ -56,17 +57,18 @@ func NewStream(files Files, o StreamOptions) *Stream {
 	return s
 }
 
-// mostBroken is how many pictures in a row may fail where others take their places.
-const mostBroken = 100
+// maxBroken is the largest number of pictures in a row that may be replaced.
+const maxBroken = 100
 
-// ReadImage implements [dataset.Stream]. What is wrong with a file is a [*dataset.Error].
+// ReadImage implements [dataset.Stream]. If something is wrong with a file, the error is a
+// [*dataset.Error].
 func (s *Stream) ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error {
 	wanted := s.read(ctx, i, dst, choose)
 	if wanted == nil || ctx.Err() != nil {
 		return wanted
 	}
 	if s.files.Next != nil {
-		for other, tries := s.files.Next(i), 0; other != i && tries < mostBroken; other, tries = s.files.Next(other), tries+1 {
+		for other, tries := s.files.Next(i), 0; other != i && tries < maxBroken; other, tries = s.files.Next(other), tries+1 {
 			if err := s.read(ctx, other, dst, choose); err == nil || ctx.Err() != nil {
 				return err
 			}
@@ -101,7 +103,7 @@ func (s *Stream) read(ctx context.Context, i int, dst []uint8, choose func(heigh
 	return err
 }
 
-// cut is what is wanted of a picture of this size.
+// cut returns the cut for a picture of this size.
 func (s *Stream) cut(height, width int, choose func(height, width int) image.Rectangle) Cut {
 	if choose != nil {
 		if box := choose(height, width); !box.Empty() {
@@ -113,8 +115,8 @@ func (s *Stream) cut(height, width int, choose func(height, width int) image.Rec
 	return s.o.Transform.Cut(height, width, s.o.Height, s.o.Width)
 }
 
-// WriteIdentity implements [dataset.Stream]: the names and sizes of the files, and what
-// decodes them.
+// WriteIdentity implements [dataset.Stream]. It writes the names and sizes of the files,
+// and how they are decoded.
 func (s *Stream) WriteIdentity(w io.Writer, n int) {
 	fmt.Fprintf(w, "%s\n%s\n", s.o.Decoder, s.o.Transform)
 	for i := range n {
@@ -131,9 +133,10 @@ func (s *Stream) Original(i int) (io.ReadSeekCloser, error) {
 	return file, nil
 }
 
-// ReadAll reads all pictures as they are evaluated, on all cores, and hands the pixels of
-// each to use with its number, from several goroutines and in any order, or the error if
-// it cannot be read. An error of use ends the work and is returned.
+// ReadAll reads all pictures, transformed as for evaluation, on all cores. It calls use for
+// each, with its number and its pixels, or with the error if it cannot be read, from
+// several goroutines and in any order. If use returns an error, ReadAll stops and returns
+// it.
 func (s *Stream) ReadAll(ctx context.Context, n int, use func(i int, pixels []uint8, err error) error) error {
 	return together(ctx, n, func(ctx context.Context, i int) error {
 		pixels := make([]uint8, 3*s.o.Height*s.o.Width)

@@ -8,28 +8,28 @@ import (
 	"onnxlab/internal/resize"
 )
 
-// Transform is how pictures become images of one size when nothing is drawn at random, as
-// for validation.
+// Transform says how pictures become images of one size without random crops, as for
+// validation.
 type Transform string
 
-// The transforms. For 224x224 pixels, Torchvision and Timm resize the shorter side to 256 and
-// cut out the middle: 224/256 = 0.875.
+// The transforms. For images of 224x224 pixels, Torchvision and Timm resize the shorter
+// side to 256 and cut out the middle: 224/256 = 0.875.
 const (
-	// Square cuts out the largest middle part of the wanted proportions, and resizes it
-	// with the Catmull-Rom spline.
+	// Square cuts out the largest part in the middle with the proportions of the image, and
+	// resizes it with the Catmull-Rom spline.
 	Square Transform = "square"
-	// Torchvision is that of torchvision's classification presets: Resize(256), bilinear and
-	// antialiased, then CenterCrop(224).
+	// Torchvision is the transform of torchvision's classification presets: Resize(256),
+	// bilinear and antialiased, then CenterCrop(224).
 	Torchvision Transform = "torchvision"
-	// Timm is that of timm's models with crop_pct 0.875: the same, bicubic.
+	// Timm is the transform of timm's models with crop_pct 0.875: the same, but bicubic.
 	Timm Transform = "timm"
 )
 
-// Transforms are all there are.
+// Transforms has all transforms.
 var Transforms = []Transform{Square, Torchvision, Timm}
 
-// Cut is the part of a picture that the transform makes height x width pixels of.
-// pictureHeight and pictureWidth are those of the upright picture.
+// Cut returns the cut that the transform makes of a picture, for images of height x width
+// pixels. pictureHeight and pictureWidth are the size of the upright picture.
 func (t Transform) Cut(pictureHeight, pictureWidth, height, width int) Cut {
 	if t == Square || t == "" {
 		cut := Whole(middle(pictureHeight, pictureWidth, height, width), height, width)
@@ -48,7 +48,7 @@ func (t Transform) Cut(pictureHeight, pictureWidth, height, width int) Cut {
 	return cut
 }
 
-// middle is the largest part in the middle that has the proportions.
+// middle returns the largest part in the middle with these proportions.
 func middle(pictureHeight, pictureWidth, height, width int) image.Rectangle {
 	h, w := pictureHeight, pictureWidth
 	cut := image.Pt(min(w, max(h*width/height, 1)), min(h, max(w*height/width, 1)))
@@ -56,12 +56,12 @@ func middle(pictureHeight, pictureWidth, height, width int) image.Rectangle {
 	return image.Rectangle{corner, corner.Add(cut)}
 }
 
-// resized is the size of the whole picture before its middle is cut out: the side that
-// limits it becomes 8/7 of what is wanted, and the other follows, rounded down as
-// torchvision does it. A panorama is wide, but never narrower than what is cut out.
+// resized returns the size of the whole picture before its middle is cut out: the side that
+// limits it becomes 8/7 of the wanted size, and the other one follows in proportion,
+// rounded down as by torchvision. It is never smaller than the part that is cut out.
 func resized(pictureHeight, pictureWidth, height, width int) (h, w int) {
 	larger := func(side int) int { return side * 8 / 7 }
-	if pictureHeight*width < pictureWidth*height { // its height limits it
+	if pictureHeight*width < pictureWidth*height { // the height limits the size
 		h = larger(height)
 		return h, max(h*pictureWidth/pictureHeight, width)
 	}
@@ -69,7 +69,7 @@ func resized(pictureHeight, pictureWidth, height, width int) (h, w int) {
 	return max(w*pictureHeight/pictureWidth, height), w
 }
 
-// ParseTransform is the transform of a name.
+// ParseTransform returns the transform with this name.
 func ParseTransform(name string) (Transform, error) {
 	for _, t := range Transforms {
 		if string(t) == name {

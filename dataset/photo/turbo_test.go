@@ -18,7 +18,7 @@ import (
 	"onnxlab/internal/resize"
 )
 
-// want is the picture of a PNG file.
+// want returns the picture in a PNG file.
 func want(t testing.TB, path string) *image.NRGBA {
 	t.Helper()
 	file, err := os.Open(path)
@@ -33,7 +33,7 @@ func want(t testing.TB, path string) *image.NRGBA {
 	return imaging.Clone(picture)
 }
 
-// turboFiles are the JPEG images of testdata.
+// turboFiles returns the JPEG images of testdata.
 func turboFiles(t testing.TB) []string {
 	t.Helper()
 	var files []string
@@ -50,8 +50,8 @@ func turboFiles(t testing.TB) []string {
 	return files
 }
 
-// TestTurboPictures wants the pixels of Pillow, which decodes with the same library. It
-// converts CMYK with other rounding.
+// TestTurboPictures compares with the pixels of Pillow, which decodes with the same
+// library. Only the conversion of CMYK rounds differently.
 func TestTurboPictures(t *testing.T) {
 	cutter := Cutter{Decoder: Decoder{jpegturbotest.Open(t)}}
 	for _, path := range turboFiles(t) {
@@ -75,8 +75,8 @@ func TestTurboPictures(t *testing.T) {
 			most := 0
 			if name := strings.ToLower(filepath.Base(path)); strings.Contains(name, "cmyk") || strings.Contains(name, "ycck") {
 				most = 1
-			} else if name == "twelve.jpg" { // of which the wanted pixels were encoded
-				most = 5 // chroma has half the size
+			} else if name == "twelve.jpg" { // compared with the pixels before encoding
+				most = 5 // chroma is subsampled
 			}
 			if largest, mean := difference(got, want); largest > most {
 				t.Errorf("it differs by %.3f on average and %d at most", mean, largest)
@@ -85,9 +85,10 @@ func TestTurboPictures(t *testing.T) {
 	}
 }
 
-// TestStrangeJPEG reads what Go's decoder does not, by the way that all files are read.
+// TestStrangeJPEG checks that files that Go's decoder does not support can be read like all
+// files.
 func TestStrangeJPEG(t *testing.T) {
-	jpegturbotest.Open(t) // into the cache, where it is looked for
+	jpegturbotest.Open(t) // puts it into the cache, where it is found
 	for name, most := range map[string]int{"arithmetic": 0, "sampling-cr-larger": 0, "sampling-mixed": 0, "twelve": 5} {
 		path := "testdata/turbo/" + name + ".jpg"
 		p, err := ReadFile(path, Limits{})
@@ -102,7 +103,7 @@ func TestStrangeJPEG(t *testing.T) {
 	}
 }
 
-// TestParts wants of every part the pixels that the whole picture has there.
+// TestParts checks that a decoded part has the same pixels as the whole picture there.
 func TestParts(t *testing.T) {
 	lib := jpegturbotest.Open(t)
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -117,7 +118,7 @@ func TestParts(t *testing.T) {
 		}
 		for range 40 {
 			r := jpegturbo.Request{Width: h.width, Height: h.height, Scale: 1 << rng.IntN(4), Memory: 1 << 24}
-			if h.jpeg.bits != 8 { // these are not reduced
+			if h.jpeg.bits != 8 { // these cannot be reduced
 				r.Scale = 8
 			}
 			r.Part = image.Rect(0, 0, h.width, h.height)
@@ -138,7 +139,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// differs tells where the wanted pixels of a part are not those of the whole.
+// differs says where the wanted pixels of a part differ from those of the whole picture; ""
+// if they do not.
 func differs(whole, part jpegturbo.Part, r jpegturbo.Request) string {
 	up := func(v int) int { return (v*r.Scale + 7) / 8 }
 	wanted := image.Rect(r.Part.Min.X*r.Scale/8, r.Part.Min.Y*r.Scale/8, up(r.Part.Max.X), up(r.Part.Max.Y)).Intersect(whole.Rect)
@@ -157,7 +159,7 @@ func differs(whole, part jpegturbo.Part, r jpegturbo.Request) string {
 	return ""
 }
 
-// TestEvaluationTransforms compares with torchvision on Pillow's pictures.
+// TestEvaluationTransforms compares with torchvision's transforms of Pillow's pictures.
 func TestEvaluationTransforms(t *testing.T) {
 	decoders := map[string]Decoder{"libjpeg-turbo": {jpegturbotest.Open(t)}, "go": {}}
 	for name, decoder := range decoders {
@@ -177,7 +179,7 @@ func TestEvaluationTransforms(t *testing.T) {
 					path := fmt.Sprintf("testdata/evaluation/%s-%d-%s.png", transform, side, file)
 					largest, mean := difference(got, want(t, path))
 					most, average := 1, 0.5
-					if name == "go" { // of turned.jpg, chroma has half the size
+					if name == "go" { // the chroma of turned.jpg is subsampled
 						most, average = 25, 3
 					}
 					if largest > most || mean > average {
@@ -189,7 +191,8 @@ func TestEvaluationTransforms(t *testing.T) {
 	}
 }
 
-// TestReduced lets the decoder reduce a large picture, and wants about the same.
+// TestReduced checks that letting the decoder reduce a large picture gives about the same
+// pixels.
 func TestReduced(t *testing.T) {
 	data, err := os.ReadFile("testdata/turbo/420.jpg")
 	if err != nil {
@@ -237,12 +240,12 @@ func TestTurnedBytes(t *testing.T) {
 		got := make([]uint8, len(src))
 		o.turn(got, src, height, width)
 		if largest, _ := difference(got, o.upright(stored)); largest != 0 {
-			t.Errorf("orientation %d: other pixels", o)
+			t.Errorf("orientation %d: the pixels are different", o)
 		}
 	}
 }
 
-// TestWindows wants of a window the pixels that the whole result has there.
+// TestWindows checks that a window has the same pixels as the whole result there.
 func TestWindows(t *testing.T) {
 	data, err := os.ReadFile("testdata/turbo/turned.jpg")
 	if err != nil {
@@ -275,7 +278,7 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// near allows weights that are rounded otherwise.
+// near allows for differently rounded weights.
 func near(a, b []uint8) bool {
 	for i := range a {
 		if d := int(a[i]) - int(b[i]); d < -1 || d > 1 {

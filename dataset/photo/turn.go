@@ -6,10 +6,10 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// swaps tells whether the picture lies on its side: turning it swaps width and height.
+// swaps reports whether turning the picture swaps its width and height.
 func (o orientation) swaps() bool { return o >= 5 }
 
-// upright turns the stored picture (EXIF 2.32, tag 0x0112).
+// upright returns the stored picture turned upright (EXIF 2.32, tag 0x0112).
 func (o orientation) upright(stored *image.NRGBA) *image.NRGBA {
 	switch o {
 	case 2:
@@ -30,8 +30,8 @@ func (o orientation) upright(stored *image.NRGBA) *image.NRGBA {
 	return stored
 }
 
-// storedPart is where a part of the upright picture is in the stored one, which has
-// the given size.
+// storedPart returns where a part of the upright picture is in the stored one, which has
+// this size.
 func (o orientation) storedPart(part image.Rectangle, size image.Point) image.Rectangle {
 	if o.swaps() {
 		part = image.Rect(part.Min.Y, part.Min.X, part.Max.Y, part.Max.X)
@@ -45,8 +45,8 @@ func (o orientation) storedPart(part image.Rectangle, size image.Point) image.Re
 	return part
 }
 
-// turn writes pixels of 3 bytes upright: src has height rows of width pixels, as they are
-// stored.
+// turn writes the pixels upright, 3 bytes each. src has the stored pixels: height rows of
+// width pixels.
 func (o orientation) turn(dst, src []uint8, height, width int) {
 	// The upright picture's pixel (row, column) is the stored one's at
 	// start + row*down + column*right, in pixels.

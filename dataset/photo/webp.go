@@ -12,8 +12,8 @@ import (
 
 // readWebP reads the size and the orientation of a WebP image.
 func (h *header) readWebP(r io.ReadSeeker) error {
-	// The lossless form takes 4 bytes for the pixels, and as many for each of up to
-	// two steps on the way.
+	// The lossless form takes 4 bytes per pixel for the result, and 4 for each of up to two
+	// intermediate results.
 	const bytesPerPixel = 12 + compositeBytes
 	if err := refuseAnimation(r); err != nil {
 		return err
@@ -32,24 +32,24 @@ func (h *header) readWebP(r io.ReadSeeker) error {
 	return nil
 }
 
-// riffHead is the length of what comes before the chunks of a WebP file.
+// riffHead is the number of bytes before the chunks of a WebP file.
 const riffHead = 12
 
-// refuseAnimation refuses what the decoder does not read, in words of its own.
+// refuseAnimation returns a clear error for animations, which the decoder does not support.
 func refuseAnimation(r io.ReadSeeker) error {
 	var head [riffHead + 8 + 1]byte
 	_, err := io.ReadFull(r, head[:])
 	const animation = 1 << 1
 	if err == nil && string(head[riffHead:riffHead+4]) == "VP8X" && head[riffHead+8]&animation != 0 {
-		return errors.New("it is an animation, which is not read: convert it to PNG or GIF")
+		return errors.New("it is an animation, which is not supported: convert it to PNG or GIF")
 	}
 	_, err = r.Seek(0, io.SeekStart)
 	return err
 }
 
-// decodeWebP decodes a WebP image. Its lossy form has luma in 16..235 and chroma in
-// 16..240 (RFC 6386, section 9.2; ITU-R BT.601), which the decoder hands on as they are,
-// in a type that means 0..255.
+// decodeWebP decodes a WebP image. In the lossy form, luma is in 16..235 and chroma in
+// 16..240 (RFC 6386, section 9.2; ITU-R BT.601). The decoder returns these values
+// unchanged, in a type whose range is 0..255.
 func decodeWebP(r io.Reader) (image.Image, error) {
 	decoded, err := webp.Decode(bufio.NewReader(r))
 	switch picture := decoded.(type) {
@@ -61,8 +61,8 @@ func decodeWebP(r io.Reader) (image.Image, error) {
 	return decoded, err
 }
 
-// videoRange converts luma and chroma of BT.601 in their narrow range to colours. alpha
-// is the transparency, or nil for none.
+// videoRange converts luma and chroma of BT.601 in their limited range to colours. alpha is
+// the transparency; nil if there is none.
 func videoRange(p *image.YCbCr, alpha []uint8, alphaStride int) *image.NRGBA {
 	rgb := image.NewNRGBA(p.Rect)
 	for y := range p.Rect.Dy() {
@@ -85,11 +85,11 @@ func videoRange(p *image.YCbCr, alpha []uint8, alphaStride int) *image.NRGBA {
 	return rgb
 }
 
-// round is the nearest value in 0..255.
+// round returns the nearest integer in 0..255.
 func round(v float32) uint8 { return uint8(max(0, min(255, v+0.5))) }
 
-// readRIFF reads the metadata among the chunks of a WebP file, from the first chunk
-// on. A file that ends early has what came before.
+// readRIFF reads the metadata from the chunks of a WebP file, beginning with the first
+// chunk. If the file ends early, it keeps what came before.
 func (m *metadata) readRIFF(r io.ReadSeeker) error {
 	var head [8]byte
 	for {

@@ -14,15 +14,15 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// maxUnpacked bounds what a gzipped tar becomes, in bytes and as a multiple of its size:
-// images are compressed already, and hardly become larger.
+// maxUnpacked limits the size of an unpacked tar, in bytes and as a multiple of its
+// compressed size: images are already compressed and hardly become larger.
 const (
 	maxUnpacked = 1 << 40
 	maxRatio    = 50
 )
 
-// unpacked is the plain tar of a gzipped one, in the user's cache folder: in a gzipped file
-// nothing can be found without reading all that is before it. It is made once.
+// unpacked returns the path of the unpacked tar in the user's cache folder, which it makes
+// once: in a gzipped file, an image can only be found by reading everything before it.
 func unpacked(ctx context.Context, path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

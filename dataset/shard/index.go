@@ -22,18 +22,19 @@ import (
 // sample is one image of a tar.
 type sample struct {
 	Key string `json:"key"`
-	// Class is its number, or -1 if Name says which it is.
+	// Class is the number of its class, or -1 if Name has the name of the class.
 	Class int    `json:"class"`
 	Name  string `json:"name,omitempty"`
-	// Offset and Bytes are where the image is in the tar.
+	// Offset and Bytes are the position and the size of the image in the tar.
 	Offset int64 `json:"offset"`
 	Bytes  int64 `json:"bytes"`
 }
 
-// index is what is in a tar.
+// index has the contents of a tar.
 type index struct {
 	Version int `json:"version"`
-	// TarBytes and Modified are those of the tar that it is of, in bytes and nanoseconds.
+	// TarBytes and Modified are the size, in bytes, and the modification time, in
+	// nanoseconds, of the tar.
 	TarBytes int64    `json:"tar_bytes"`
 	Modified int64    `json:"modified"`
 	Samples  []sample `json:"samples"`
@@ -41,7 +42,7 @@ type index struct {
 
 const (
 	indexVersion = 1
-	// The limits of hostile files: names, classes and tars are far smaller.
+	// Limits for hostile files: real names, classes and tars are far smaller.
 	maxIndex   = 1 << 30
 	maxKey     = 4096
 	maxClasses = 100_000
@@ -50,7 +51,7 @@ const (
 	maxSamples = 100_000_000
 )
 
-// indexOf returns the index of the tar at path, and makes it if there is none.
+// indexOf returns the index of the tar at path, which it makes if there is none.
 func indexOf(ctx context.Context, path string) (*index, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -65,7 +66,7 @@ func indexOf(ctx context.Context, path string) (*index, error) {
 		return nil, dataset.FileError(path, err)
 	}
 	x.TarBytes, x.Modified = info.Size(), info.ModTime().UnixNano()
-	// Where nothing can be written, it is made again at each start.
+	// If the index cannot be written, it is made again at each start.
 	_ = durable.WriteFile(beside, func(w io.Writer) error { return json.NewEncoder(w).Encode(x) })
 	return x, nil
 }
@@ -85,19 +86,19 @@ func readIndex(path string) (*index, error) {
 	}
 	for _, s := range x.Samples {
 		if s.Offset < 0 || s.Bytes < 1 || s.Bytes > maxImage || s.Offset > x.TarBytes-s.Bytes || s.Class < -1 || s.Class >= maxClasses || len(s.Key) > maxKey {
-			return nil, fmt.Errorf("sample %q is no image of the tar", s.Key)
+			return nil, fmt.Errorf("sample %q is not an image in the tar", s.Key)
 		}
 	}
 	return x, nil
 }
 
-// parts are the files of one sample that have been seen.
+// parts has the files of one sample that have been seen so far.
 type parts struct {
 	sample
 	image, class bool
 }
 
-// scanFile is scan of the file at path.
+// scanFile is scan for the file at path.
 func scanFile(ctx context.Context, path string) (*index, error) {
 	file, err := durable.OpenPlain(path)
 	if err != nil {
@@ -154,8 +155,8 @@ func scan(ctx context.Context, file io.ReadSeeker) (*index, error) {
 	return x, nil
 }
 
-// split is the key of a name, up to the first dot of its last part, and the extension
-// behind it in lower case. Files that systems add have no key.
+// split returns the key of a name, which ends before the first dot after the last slash,
+// and the extension after it in lower case. Files that operating systems add have no key.
 func split(name string) (key, extension string) {
 	dir, base := path.Split(name)
 	stem, extension, found := strings.Cut(base, ".")
@@ -165,8 +166,8 @@ func split(name string) (key, extension string) {
 	return dir + stem, strings.ToLower(extension)
 }
 
-// sparse tells whether a file is stored with holes, so that its bytes are not where they
-// seem to be.
+// sparse reports whether a file is stored with holes, so that its bytes are not at their
+// apparent positions.
 func sparse(h *tar.Header) bool {
 	for name := range h.PAXRecords {
 		if strings.HasPrefix(name, "GNU.sparse.") {
@@ -176,7 +177,7 @@ func sparse(h *tar.Header) bool {
 	return false
 }
 
-// add takes account of one file of a sample.
+// add adds one file of a sample.
 func (p *parts) add(extension string, offset, size int64, r io.Reader) error {
 	switch {
 	case extension == "cls" || extension == "json":
@@ -197,12 +198,12 @@ func (p *parts) add(extension string, offset, size int64, r io.Reader) error {
 	return nil
 }
 
-// addClass reads the class. A json file without one says other things.
+// addClass reads the class. A json file may contain other things instead.
 func (p *parts) addClass(extension string, data []byte) error {
 	if extension == "cls" {
 		class, err := strconv.Atoi(strings.TrimSpace(string(data)))
 		if err != nil || class < 0 || class >= maxClasses {
-			return fmt.Errorf("%q is no class: a number in 0..%d", bytes.TrimSpace(data[:min(len(data), 40)]), maxClasses-1)
+			return fmt.Errorf("%q is not a class, which is a number in 0..%d", bytes.TrimSpace(data[:min(len(data), 40)]), maxClasses-1)
 		}
 		p.Class, p.Name, p.class = class, "", true
 		return nil

@@ -21,17 +21,17 @@ import (
 // ClassesName is the file with the names of the classes.
 const ClassesName = "classes.txt"
 
-// placed is a sample and where it is.
+// placed is a sample and its place.
 type placed struct {
 	sample
-	tar   string // the plain tar
+	tar   string // the path of the uncompressed tar
 	file  string // the name of the sample in messages
 	order uint64
 }
 
 func (p placed) label() int { return p.Class }
 
-// listing is what is in a folder of tars.
+// listing has the contents of a folder of tars.
 type listing struct {
 	o       *Options
 	classes []string
@@ -39,7 +39,8 @@ type listing struct {
 	notes   []string
 }
 
-// splitOf is the split that a tar is of by its path, All if that does not say.
+// splitOf returns the split to which a tar belongs according to its path; All if the path
+// does not say.
 func splitOf(name string) dataset.Split {
 	for part := range strings.SplitSeq(strings.ToLower(filepath.ToSlash(name)), "/") {
 		switch {
@@ -54,7 +55,7 @@ func splitOf(name string) dataset.Split {
 	return dataset.All
 }
 
-// tars are the tar files in the folder and in folders in it, sorted.
+// tars returns the tar files in the folder and in its subfolders, sorted.
 func tars(root string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -85,7 +86,7 @@ func isGzipped(name string) bool {
 	return strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz")
 }
 
-// list reads the indexes.
+// list reads the indexes of all tars.
 func list(ctx context.Context, o *Options) (*listing, error) {
 	names, err := tars(o.Path)
 	if err != nil {
@@ -155,8 +156,8 @@ func (l *listing) finish() error {
 	return nil
 }
 
-// nameClasses reads the names of the classes, or makes them up, and gives every sample its
-// number.
+// nameClasses reads the names of the classes, or makes them up, and sets the number of each
+// sample's class.
 func (l *listing) nameClasses() error {
 	var err error
 	if l.classes, err = readClasses(filepath.Join(l.o.Path, ClassesName)); err != nil {
@@ -185,7 +186,7 @@ func (l *listing) nameClasses() error {
 		}
 	}
 	if len(l.classes) < 2 {
-		return &dataset.Error{Path: l.o.Path, Record: dataset.NoRecord, Err: errors.New("the shards have images of one class alone; at least 2 are needed")}
+		return &dataset.Error{Path: l.o.Path, Record: dataset.NoRecord, Err: errors.New("the shards have images of only one class; at least 2 are needed")}
 	}
 	return nil
 }
@@ -194,7 +195,8 @@ func (l *listing) fault(p *placed, err error) error {
 	return dataset.FileError(filepath.Join(l.o.Path, filepath.FromSlash(p.file)), err)
 }
 
-// foundClasses are the names that samples have, sorted, or else numbers from 0 on.
+// foundClasses returns the class names in the samples, sorted, or else the numbers from 0
+// on.
 func (l *listing) foundClasses() []string {
 	names, most := map[string]bool{}, -1
 	for _, files := range l.files {
@@ -230,7 +232,7 @@ func readClasses(path string) ([]string, error) {
 	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
 		name := strings.TrimSpace(lines.Text())
 		if name == "" || slices.Contains(classes, name) || len(classes) == maxClasses {
-			return nil, dataset.FileError(path, fmt.Errorf("line %d: %q is empty, there twice, or too many", len(classes)+1, name))
+			return nil, dataset.FileError(path, fmt.Errorf("line %d: %q is empty or a repetition, or there are too many classes", len(classes)+1, name))
 		}
 		classes = append(classes, name)
 	}

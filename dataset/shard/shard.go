@@ -14,23 +14,23 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// Name is what sets from shards are called.
+// Name is the name of sets from shards.
 const Name = "shards"
 
-// Options say what is read and how, as those of a folder of images do.
+// Options says what to read and how, like the options for a folder of images.
 type Options struct {
 	// Path is the folder of tar files.
 	Path string
-	// Height and Width are what images are resized to, in pixels; 0 means 32.
+	// Height and Width are the size to which images are resized, in pixels; 0 means 32.
 	Height, Width int
-	// Limits are the most images of each split.
+	// Limits are the largest numbers of images of each split.
 	Limits dataset.Limits
-	// ValidationShare is the share of each class that is held out where there are no
-	// shards of validation images; 0 means 0.2.
+	// ValidationShare is the share of each class that is held out if there are no shards of
+	// validation images; 0 means 0.2.
 	ValidationShare float64
-	// SkipBroken puts the next image of its class in the place of one that cannot be read.
+	// SkipBroken replaces an image that cannot be read by the next one of its class.
 	SkipBroken bool
-	// Photo, Transform, Decoder and Memory are those of photo.StreamOptions.
+	// Photo, Transform, Decoder and Memory are as in photo.StreamOptions.
 	Photo     photo.Limits
 	Transform photo.Transform
 	Decoder   photo.Decoder
@@ -52,8 +52,8 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Load reads the indexes of the shards. Images are read when they are needed. What is wrong
-// with the shards is a [*dataset.Error].
+// Load reads the indexes of the shards. Images are read when they are needed. If something
+// is wrong with the shards, the error is a [*dataset.Error].
 func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Splits, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 			continue
 		}
 		if len(files) == 0 {
-			return nil, &dataset.Error{Path: o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none fell to %s", split)}
+			return nil, &dataset.Error{Path: o.Path, Record: dataset.NoRecord, Err: fmt.Errorf("too few images: none is left for %s", split)}
 		}
 		n, err := o.Limits.Count(o.Path, split, len(files))
 		if err != nil {
@@ -83,7 +83,7 @@ func Load(ctx context.Context, o Options, splits ...dataset.Split) (*dataset.Spl
 	return loaded, nil
 }
 
-// Survey tells the classes and splits.
+// Survey returns the classes and the splits.
 func Survey(ctx context.Context, o Options) (dataset.Survey, error) {
 	if err := o.complete(); err != nil {
 		return dataset.Survey{}, err
@@ -95,7 +95,7 @@ func Survey(ctx context.Context, o Options) (dataset.Survey, error) {
 	return dataset.Survey{Own: []dataset.Split{dataset.Train, dataset.Validation}, Classes: l.classes, Notes: l.notes}, nil
 }
 
-// set is the set of some samples.
+// set returns the set of these samples.
 func (l *listing) set(files []placed) *dataset.Set {
 	set := dataset.Set{Name: Name, Classes: l.classes, Height: l.o.Height, Width: l.o.Width, Decoder: l.o.Decoder.String()}
 	for _, f := range files {
@@ -107,7 +107,7 @@ func (l *listing) set(files []placed) *dataset.Set {
 	}))
 }
 
-// filesOf are the samples as a stream reads them.
+// filesOf returns the samples in the form that a stream takes.
 func (l *listing) filesOf(files []placed) photo.Files {
 	f := photo.Files{
 		Open:  func(i int) (photo.File, error) { return open(&files[i]) },

@@ -21,7 +21,7 @@ import (
 	"onnxlab/dataset/folder"
 )
 
-// picture is a JPEG image of one colour.
+// picture returns a JPEG image of one colour.
 func picture(t testing.TB, width, height int, c uint8) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -72,7 +72,7 @@ func write(t testing.TB, path string, files ...file) {
 	}
 }
 
-// TestForms reads samples as people write them, in plain and gzipped tars.
+// TestForms reads samples in all common forms, from plain and gzipped tars.
 func TestForms(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
@@ -107,7 +107,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestNamedClasses has names in json files, and in classes.txt.
+// TestNamedClasses reads class names from json files, and from classes.txt.
 func TestNamedClasses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "x.tar"),
@@ -131,7 +131,8 @@ func TestNamedClasses(t *testing.T) {
 	}
 }
 
-// TestIndex is made once, and again when the tar or the index has changed.
+// TestIndex checks that an index is made once, and again when the tar or the index has
+// changed.
 func TestIndex(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.tar")
@@ -161,7 +162,7 @@ func TestIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		if load() != 2 {
-			t.Errorf("index %q is believed", text)
+			t.Errorf("index %q was accepted", text)
 		}
 	}
 	lying, _ := os.Stat(path)
@@ -171,15 +172,15 @@ func TestIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	if load() != 2 {
-		t.Error("an index that leads out of the tar is believed")
+		t.Error("an index that leads out of the tar was accepted")
 	}
 	write(t, path, append(samples, file{"3.jpg", picture(t, 5, 5, 1)}, file{"3.cls", []byte("1")})...)
 	if load() != 3 {
-		t.Error("the index of another tar is used")
+		t.Error("the index of another tar was used")
 	}
 }
 
-// TestFaults names the tar and what is wrong in it.
+// TestFaults checks that errors name the tar and what is wrong in it.
 func TestFaults(t *testing.T) {
 	image := picture(t, 5, 5, 1)
 	for name, c := range map[string]struct {
@@ -187,10 +188,10 @@ func TestFaults(t *testing.T) {
 		want  string
 	}{
 		"no class":    {[]file{{"1.jpg", image}}, `the image "1" has no class: a file 1.cls or 1.json with "label"`},
-		"no number":   {[]file{{"1.jpg", image}, {"1.cls", []byte("cat")}}, `file "1.cls": "cat" is no class: a number in 0..99999`},
-		"negative":    {[]file{{"1.jpg", image}, {"1.cls", []byte("-1")}}, `"-1" is no class`},
+		"no number":   {[]file{{"1.jpg", image}, {"1.cls", []byte("cat")}}, `file "1.cls": "cat" is not a class, which is a number in 0..99999`},
+		"negative":    {[]file{{"1.jpg", image}, {"1.cls", []byte("-1")}}, `"-1" is not a class`},
 		"no json":     {[]file{{"1.jpg", image}, {"1.json", []byte("{")}}, `file "1.json": unexpected end`},
-		"one class":   {[]file{{"1.jpg", image}, {"1.cls", []byte("0")}}, "images of one class alone"},
+		"one class":   {[]file{{"1.jpg", image}, {"1.cls", []byte("0")}}, "images of only one class"},
 		"empty image": {[]file{{"1.jpg", nil}, {"1.cls", []byte("0")}}, "an image of 0 bytes"},
 		"large class": {[]file{{"1.jpg", image}, {"1.cls", make([]byte, 1<<17)}}, "has 131072 bytes, more than 65536"},
 	} {
@@ -214,7 +215,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestBomb refuses a gzipped tar that becomes far larger than it is.
+// TestBomb checks that a gzipped tar that would become far larger is refused.
 func TestBomb(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
@@ -228,7 +229,8 @@ func TestBomb(t *testing.T) {
 	}
 }
 
-// TestWrite packs a folder, as it is and reduced, and reads the same images.
+// TestWrite packs a folder, unchanged and reduced, and checks that the shards have the same
+// images.
 func TestWrite(t *testing.T) {
 	photos := t.TempDir()
 	for i := range 24 {
@@ -262,12 +264,12 @@ func TestWrite(t *testing.T) {
 		}
 		compare(t, splits.Train, loaded.Train, o.ShortSide)
 		if err := Write(t.Context(), dir, o, splits); err == nil {
-			t.Error("shards that are there were written over")
+			t.Error("existing shards were overwritten")
 		}
 	}
 }
 
-// compare wants the same colours and classes in another order.
+// compare checks that two sets have the same colours and classes, in any order.
 func compare(t *testing.T, a, b *dataset.Set, short int) {
 	t.Helper()
 	colours := func(set *dataset.Set) (all []int) {
@@ -295,7 +297,7 @@ func compare(t *testing.T, a, b *dataset.Set, short int) {
 	}
 }
 
-// FuzzScan reads tars of any bytes.
+// FuzzScan scans tars with any bytes.
 func FuzzScan(f *testing.F) {
 	dir := f.TempDir()
 	write(f, filepath.Join(dir, "x.tar"), file{"1.jpg", picture(f, 5, 5, 1)}, file{"1.cls", []byte("0")}, file{"2.json", []byte(`{"label":"a"}`)})

@@ -20,18 +20,18 @@ import (
 	"onnxlab/internal/durable"
 )
 
-// WriteOptions say what shards are like.
+// WriteOptions says how shards are written.
 type WriteOptions struct {
-	// Bytes is where a shard ends and the next one begins; 0 means 256 MB.
+	// Bytes is the size at which a shard ends and the next one begins; 0 means 256 MB.
 	Bytes int64
-	// ShortSide, unless it is 0, reduces images to this many pixels on their shorter side,
-	// upright, and stores them as JPEG of this Quality; 0 means 90. Otherwise files are
-	// stored as they are.
+	// ShortSide, if not 0, reduces images so that their shorter side has this many pixels,
+	// turns them upright, and stores them as JPEG with this Quality; 0 means 90. Otherwise
+	// files are stored unchanged.
 	ShortSide, Quality int
-	// Decoder and Photo are what images that are reduced are decoded with.
+	// Decoder and Photo are used to decode images that are reduced.
 	Decoder photo.Decoder
 	Photo   photo.Limits
-	// Progress, unless it is nil, is told how many images have been stored.
+	// Progress, if not nil, is called with the number of images stored so far.
 	Progress func(images int)
 }
 
@@ -40,12 +40,12 @@ const (
 	defaultQuality = 90
 )
 
-// Write stores the splits of photographs that are streamed in shards, in the new folder
-// dir: train-000000.tar, val-000000.tar and so on, classes.txt and the indexes. The
-// folder is there when all is written.
+// Write stores splits of photographs, whose sets must stream, as shards in the new folder
+// dir: train-000000.tar, val-000000.tar and so on, classes.txt and the indexes. The folder
+// appears when everything is written.
 func Write(ctx context.Context, dir string, o WriteOptions, splits *dataset.Splits) (err error) {
 	if _, err := os.Stat(dir); err == nil {
-		return fmt.Errorf("write shards: %q is there already", dir)
+		return fmt.Errorf("write shards: %q already exists", dir)
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
 	if err := os.MkdirAll(parent, 0o777); err != nil {
@@ -77,7 +77,7 @@ func Write(ctx context.Context, dir string, o WriteOptions, splits *dataset.Spli
 	return durable.PublishDir(tmp, dir, func(string) bool { return false })
 }
 
-// writer writes one split after the other.
+// writer writes the splits one after the other.
 type writer struct {
 	o      WriteOptions
 	dir    string
@@ -103,7 +103,8 @@ func (w *writer) write(ctx context.Context, name string, set *dataset.Set) error
 	return nil
 }
 
-// shard writes images from i on, and returns the number of the first of the next shard.
+// shard writes images, beginning with image i, and returns the number of the first image of
+// the next shard.
 func (w *writer) shard(ctx context.Context, out io.Writer, set *dataset.Set, i int) (int, error) {
 	limit := w.o.Bytes
 	if limit == 0 {
@@ -134,7 +135,7 @@ func (w *writer) shard(ctx context.Context, out io.Writer, set *dataset.Set, i i
 	return i, archive.Close()
 }
 
-// add writes a file whose head is the same on every machine and at any time.
+// add writes a file with a header that is the same on every machine and at any time.
 func add(archive *tar.Writer, name, data string) error {
 	header := &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data)), Format: tar.FormatUSTAR}
 	if err := archive.WriteHeader(header); err != nil {
@@ -144,7 +145,7 @@ func add(archive *tar.Writer, name, data string) error {
 	return err
 }
 
-// read returns the bytes of an image, as they are or reduced.
+// read returns the bytes of an image, unchanged or reduced.
 func (w *writer) read(set *dataset.Set, i int) (data []byte, extension string, err error) {
 	file, err := set.Original(i)
 	if err != nil {
@@ -169,7 +170,7 @@ func (w *writer) read(set *dataset.Set, i int) (data []byte, extension string, e
 	return data, extension, err
 }
 
-// reduce returns the upright picture, not larger than it was, as JPEG.
+// reduce returns the upright picture as JPEG, reduced if it is too large.
 func (w *writer) reduce(file io.ReadSeeker) ([]byte, error) {
 	w.cutter.Decoder, w.cutter.Limits = w.o.Decoder, w.o.Photo
 	height, width, err := w.cutter.Size(file)

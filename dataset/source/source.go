@@ -1,5 +1,5 @@
-// Package source loads the images that the data settings of an experiment name,
-// wherever they come from.
+// Package source loads the images that the data settings of an experiment name, whatever
+// their source is.
 package source
 
 import (
@@ -19,9 +19,9 @@ import (
 	"onnxlab/dataset/synthetic"
 )
 
-// Load reads the wanted splits, which by default are train and validation. A split that
-// a source does not have stays nil: only folders have test images. What is wrong with
-// the data, or missing, is a [*dataset.Error].
+// Load reads the given splits, by default those for training and validation. A split that a
+// source does not have is nil; only folders and shards have test images. If the data is
+// missing or wrong, the error is a [*dataset.Error].
 func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*dataset.Splits, error) {
 	if len(splits) == 0 {
 		splits = []dataset.Split{dataset.Train, dataset.Validation}
@@ -41,7 +41,7 @@ func Load(ctx context.Context, d configs.Data, splits ...dataset.Split) (*datase
 	return loaded, nil
 }
 
-// read reads the splits with the channels that the source has.
+// read reads the splits with the source's own number of channels.
 func read(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
 	limits := limitsOf(d)
 	switch d.Source {
@@ -61,7 +61,7 @@ func read(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset
 	return nil, fmt.Errorf("load data: source %q is unknown", d.Source)
 }
 
-// loadFolder opens the decoder, and reads the folder.
+// loadFolder opens the decoder and reads the folder.
 func loadFolder(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
 	o := folderOptions(d)
 	decoder, note, err := openDecoder(ctx, d)
@@ -76,7 +76,7 @@ func loadFolder(ctx context.Context, d configs.Data, splits []dataset.Split) (*d
 	return loaded, err
 }
 
-// loadShards opens the decoder, and the shards.
+// loadShards opens the decoder and the shards.
 func loadShards(ctx context.Context, d configs.Data, splits []dataset.Split) (*dataset.Splits, error) {
 	decoder, note, err := openDecoder(ctx, d)
 	if err != nil {
@@ -99,22 +99,23 @@ func shardOptions(d configs.Data) shard.Options {
 	}
 }
 
-// openDecoder opens the decoder of the settings. The note says why it is not the one that
-// is faster.
+// openDecoder opens the decoder that the settings name. The note says why it is not the
+// faster one.
 func openDecoder(ctx context.Context, d configs.Data) (decoder photo.Decoder, note string, err error) {
 	if !d.Turbo() {
 		return photo.Decoder{}, "", nil
 	}
 	decoder, err = photo.OpenDecoder(ctx, nil)
 	if err != nil && ctx.Err() == nil && d.Decoder == configs.DecoderAuto {
-		return photo.Decoder{}, fmt.Sprintf("JPEG images are decoded with Go's decoder, a third as fast: %v", err), nil
+		return photo.Decoder{}, fmt.Sprintf("JPEG images are decoded with Go's decoder, which takes three times as long: %v", err), nil
 	}
 	return decoder, "", err
 }
 
-// Fetch gets what [Load] would fetch from the network, and tells progress how far that is,
-// unless it is there already: MNIST, if the data settings name it without a path, and the
-// decoder of photographs. Load does without what cannot be fetched, or says why it cannot.
+// Fetch fetches what [Load] would fetch from the network, unless it is already there, and
+// reports the progress. That is MNIST, if the data settings name it without a path, and the
+// decoder of photographs. If something cannot be fetched, Load works without it or returns
+// an error that says why not.
 func Fetch(ctx context.Context, d configs.Data, progress io.Writer) error {
 	if d.Photographs() && d.Turbo() {
 		_, _ = photo.OpenDecoder(ctx, progress)
@@ -127,8 +128,8 @@ func Fetch(ctx context.Context, d configs.Data, progress io.Writer) error {
 	return err
 }
 
-// Survey tells what a source has without reading its images, with what Load would note
-// about the wanted splits.
+// Survey describes a source without reading its images, with the notes that Load would
+// return about the given splits.
 func Survey(d configs.Data, splits ...dataset.Split) (dataset.Survey, error) {
 	if d.Source == "shards" {
 		return shard.Survey(context.Background(), shardOptions(d))
@@ -149,7 +150,7 @@ func limitsOf(d configs.Data) dataset.Limits {
 	return dataset.Limits{Train: d.Train, Validation: d.Validation}
 }
 
-// memory is how many bytes the pixels of all images may take.
+// memory returns the number of bytes that the pixels of all images may take.
 func memory(d configs.Data) int64 {
 	if d.Read == configs.ReadMemory {
 		return math.MaxInt64

@@ -22,8 +22,8 @@ func loadDrawn(t *testing.T, train, validation int) (trainSet, validationSet *da
 	return splits.Train, splits.Validation
 }
 
-// TestDrawnWhenAskedFor reads a set in disorder from several goroutines, and
-// wants the images of one that is drawn at once.
+// TestDrawnWhenAskedFor reads a set in any order from several goroutines, and compares with
+// the images of a set that is drawn at once.
 func TestDrawnWhenAskedFor(t *testing.T) {
 	const n = 300
 	want, wantHeld := synthetic(t, Seed, n, n)
@@ -33,27 +33,27 @@ func TestDrawnWhenAskedFor(t *testing.T) {
 		readers.Go(func() {
 			for _, i := range rand.New(rand.NewPCG(1, uint64(reader))).Perm(n) {
 				if !bytes.Equal(train.Image(i), want.Image(i)) || train.Label(i) != want.Label(i) {
-					t.Errorf("image %d is another", i)
+					t.Errorf("image %d is different", i)
 				}
 			}
 		})
 		readers.Go(func() {
 			from, to := 50*reader, 50*reader+150
 			if !bytes.Equal(held.Images(from, to), wantHeld.Images(from, to)) {
-				t.Errorf("images %d..%d are others", from, to-1)
+				t.Errorf("images %d..%d are different", from, to-1)
 			}
 		})
 	}
 	readers.Wait()
 	if train.Hash() != want.Hash() || held.Head(7).Hash() != wantHeld.Head(7).Hash() {
-		t.Error("the set has another hash")
+		t.Error("the hash is different")
 	}
 	if train, _ := loadDrawn(t, n, 1); !slices.Equal(train.Stats().Mean, want.Stats().Mean) {
 		t.Error("the statistics are of images that are not drawn")
 	}
 }
 
-// TestNothingDrawnInVain wants images drawn that are asked for, and no others.
+// TestNothingDrawnInVain checks that only images that are needed are drawn.
 func TestNothingDrawnInVain(t *testing.T) {
 	train, d := undrawnOf(Train)
 	train.Hash()
@@ -72,7 +72,7 @@ func TestNothingDrawnInVain(t *testing.T) {
 	}
 }
 
-// TestDraw wants all images of a set drawn, of a head those alone, and none once
+// TestDraw checks that Draw draws all images of a set, only those of a head, and none after
 // the context is done.
 func TestDraw(t *testing.T) {
 	const n = 100
@@ -94,12 +94,12 @@ func TestDraw(t *testing.T) {
 		t.Errorf("hash %q, error %v, want that of the context", hash, err)
 	}
 	if err := want.Draw(cancelled); err != nil {
-		t.Errorf("where nothing is to be drawn: %v", err)
+		t.Errorf("if nothing is left to draw: %v", err)
 	}
 }
 
-// TestKnownHash draws the whole set for the hash that is known without, and
-// finds a pixel that is another.
+// TestKnownHash draws the whole set to verify the known hash, and checks that a changed
+// pixel is found.
 func TestKnownHash(t *testing.T) {
 	train, validation := loadDrawn(t, 0, 0)
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -126,14 +126,14 @@ func TestKnownHash(t *testing.T) {
 	}
 }
 
-// undrawnOf is n training images of the default set, and what draws them.
+// undrawnOf returns n training images of the default set, and their drawing.
 func undrawnOf(n int) (*dataset.Set, dataset.Drawing) {
 	set := undrawn(Seed, splitTrain, n)
 	d := &drawing{Seed, splitTrain, set.Labels, make([]uint8, n*imageBytes), make([]sync.Once, n)}
 	return dataset.NewDrawn(*set, d), d
 }
 
-// inMemory is the set with its pixels, of which nothing is known before.
+// inMemory returns the set with its pixels and without a known hash.
 func inMemory(s *dataset.Set) *dataset.Set {
 	return &dataset.Set{Name: s.Name, Classes: s.Classes, Height: s.Height, Width: s.Width, Pixels: s.Images(0, s.Len()), Labels: s.Labels}
 }

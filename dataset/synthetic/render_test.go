@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRenderLeavesNothingOut renders each pixel by itself, with the depth of
-// every outline in it.
+// TestRenderLeavesNothingOut compares with an image of which each pixel is rendered
+// separately, with the depth of every outline in it.
 func TestRenderLeavesNothingOut(t *testing.T) {
 	for i := range 1000 {
 		s := drawScene(newDice(3, splitTrain, uint64(i), purposeScene), i%10)
@@ -17,12 +17,12 @@ func TestRenderLeavesNothingOut(t *testing.T) {
 			again.store(want[channels*k:], []colour{plain(again, point{float32(k%side) + 0.5, float32(k/side) + 0.5})})
 		}
 		if !bytes.Equal(got, want) {
-			t.Fatalf("image %d, a %s, is another pixel by pixel", i, shapes[s.figure.shape].name)
+			t.Fatalf("image %d, a %s, is different when rendered pixel by pixel", i, shapes[s.figure.shape].name)
 		}
 	}
 }
 
-// plain is the colour of the scene at a place.
+// plain returns the colour of the scene at a point.
 func plain(s *scene, place point) colour {
 	c := s.ground.at(place)
 	for i := range s.behind {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestShapes looks at points that are inside or outside of each shape.
+// TestShapes checks points that are inside or outside of each shape.
 func TestShapes(t *testing.T) {
 	for label, test := range []struct {
 		name            string
@@ -39,8 +39,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestDistancesAreNeverTooLarge checks what a distance promises: no outline is
-// nearer than it says. So it changes by no more than the way that one goes.
+// TestDistancesAreNeverTooLarge checks that no outline is nearer than its distance says.
+// The distance must therefore change by no more than the length of a move.
 func TestDistancesAreNeverTooLarge(t *testing.T) {
 	d := newDice(1, 2, 3, 4)
 	for range 2000 {
@@ -54,8 +54,8 @@ func TestDistancesAreNeverTooLarge(t *testing.T) {
 	}
 }
 
-// TestFlippedShapesStayThemselves wants every shape but the crescent, which
-// opens to either side, the same from both sides.
+// TestFlippedShapesStayThemselves checks that every shape is symmetric, except for the
+// crescent, which may open to either side.
 func TestFlippedShapesStayThemselves(t *testing.T) {
 	d := newDice(5, 6, 7, 8)
 	for range 1000 {

@@ -22,8 +22,8 @@ func synthetic(t testing.TB, seed uint64, train, validation int) (trainSet, vali
 	return trainSet, validationSet
 }
 
-// TestSyntheticIsWhatItWas keeps the set from changing unnoticed: figures that
-// were measured on it would mean nothing any more.
+// TestSyntheticIsWhatItWas checks that the set has not changed: results that were measured
+// on it would no longer be valid.
 func TestSyntheticIsWhatItWas(t *testing.T) {
 	train, validation := synthetic(t, Seed, 100, 100)
 	const (
@@ -58,7 +58,7 @@ func TestSeedsAndSplitsDiffer(t *testing.T) {
 	for _, set := range []*dataset.Set{train, validation, other} {
 		for i := range set.Len() {
 			if image := string(set.Image(i)); seen[image] {
-				t.Fatalf("image %d is there twice", i)
+				t.Fatalf("image %d occurs twice", i)
 			} else {
 				seen[image] = true
 			}
@@ -69,8 +69,8 @@ func TestSeedsAndSplitsDiffer(t *testing.T) {
 	}
 }
 
-// TestSyntheticClassesAreBalanced wants each class once in every ten images,
-// and at each place of the ten equally often.
+// TestSyntheticClassesAreBalanced checks that each class occurs once in every ten images,
+// and equally often at each position within them.
 func TestSyntheticClassesAreBalanced(t *testing.T) {
 	const blocks = 2000
 	var at [10][10]int
@@ -95,8 +95,8 @@ func TestSyntheticClassesAreBalanced(t *testing.T) {
 	}
 }
 
-// TestFiguresAreInSight wants of every figure most of its area in the image,
-// and enough of it for a person to tell what it is.
+// TestFiguresAreInSight checks that most of each figure is within the image, and enough of
+// it for a person to recognise it.
 func TestFiguresAreInSight(t *testing.T) {
 	for i := range 3000 {
 		f := drawScene(newDice(1, splitTrain, uint64(i), purposeScene), i%10).figure
@@ -138,7 +138,7 @@ func TestSyntheticRefusesNegativeCounts(t *testing.T) {
 	}
 }
 
-// TestPaintsStayBetweenTheirColours looks at every pattern in every pixel.
+// TestPaintsStayBetweenTheirColours checks every pattern at every pixel.
 func TestPaintsStayBetweenTheirColours(t *testing.T) {
 	seen := map[pattern]bool{}
 	for i := range 100 {
@@ -168,8 +168,8 @@ func TestPaintsStayBetweenTheirColours(t *testing.T) {
 	}
 }
 
-// TestSceneShowsItsFigure renders a figure without noise and looks for its
-// colour in the middle and the ground's in the corner.
+// TestSceneShowsItsFigure renders a figure without noise, and checks that its colour is in
+// the middle and that of the ground in the corner.
 func TestSceneShowsItsFigure(t *testing.T) {
 	s := &scene{
 		ground: paint{from: colour{10, 20, 30}}, fill: paint{from: colour{200, 150, 100}},
@@ -207,7 +207,8 @@ func TestLoadStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-// TestLoadFiles reads the set that was written, under its own name.
+// TestLoadFiles checks that the set is the same when it was written and read, including its
+// name.
 func TestLoadFiles(t *testing.T) {
 	train, validation := synthetic(t, 3, 13, 4)
 	dir := t.TempDir()

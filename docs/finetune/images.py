@@ -3,7 +3,7 @@
     pip install -r requirements.txt
     python images.py fonts
 
-The fonts come with matplotlib. Size, place, slant, colours and noise vary. The words in the
+The fonts come with matplotlib. Size, position, slant, colours and noise vary. The words in the
 validation images are not those in the training images.
 """
 

@@ -108,7 +108,7 @@ func TestService(t *testing.T) {
 			checkAnswer(t, server, red.Bytes(), "red", [3]float64{1, 0, 0})
 			checkAnswer(t, server, teal.Bytes(), "green", [3]float64{0, 0.8, 0.4})
 
-			for body, want := range map[string]string{"no image": "is no JPEG", "": "is empty"} {
+			for body, want := range map[string]string{"no image": "is not a JPEG", "": "is empty"} {
 				status, text := post(t, server, []byte(body))
 				if status != http.StatusBadRequest || !strings.Contains(text, want) {
 					t.Errorf("%q is answered by %d %s, want %d %s", body, status, text, http.StatusBadRequest, want)
@@ -195,7 +195,7 @@ func checkClients(t *testing.T, server string, red []byte) {
 			t.Errorf("%v prints %q, %v, want %q twice", client, out, err, line)
 		}
 		out, err = exec.Command(client[0], append(client[1:], text)...).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), text) || !strings.Contains(string(out), "400") || !strings.Contains(string(out), "is no JPEG") {
+		if err == nil || !strings.Contains(string(out), text) || !strings.Contains(string(out), "400") || !strings.Contains(string(out), "is not a JPEG") {
 			t.Errorf("%v prints of what is no image %q, %v", client, out, err)
 		}
 	}

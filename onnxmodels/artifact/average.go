@@ -8,17 +8,17 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// AveragePrefix before the name of a parameter is that of its exponential moving average in
-// a checkpoint. See [TrainingOptions.EMADecay].
+// AveragePrefix, followed by the name of a parameter, is the name under which a checkpoint
+// stores the exponential moving average of that parameter. See [Options.EMADecay].
 const AveragePrefix = StatePrefix + "ema."
 
 // emaCounter counts the steps of averages that warm up.
 const emaCounter = "ema_steps"
 
-// Averages tells whether parameters are averaged.
+// Averages reports whether parameters are averaged.
 func (o Options) Averages() bool { return o.EMADecay > 0 }
 
-// AveragedName is the name of the parameter that a tensor is the average of; "" if it is no
+// AveragedName returns the name of the parameter that this tensor averages; "" if it is no
 // average.
 func AveragedName(name string) string {
 	if parameter, is := strings.CutPrefix(name, AveragePrefix); is {
@@ -27,8 +27,8 @@ func AveragedName(name string) string {
 	return ""
 }
 
-// Averaged returns the checkpoint with the averages of its parameters in place of them, as
-// it is evaluated and exported, or c itself if it has none. It leaves c as it is.
+// Averaged returns the checkpoint with each parameter replaced by its average, if it has
+// one, as for evaluation and export. It does not change c.
 func Averaged(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	averaged := *c
 	averaged.Trainable = slices.Clone(c.Trainable)
@@ -40,7 +40,7 @@ func Averaged(c *checkpoint.Checkpoint) *checkpoint.Checkpoint {
 	return &averaged
 }
 
-// averageShare is 1 − d, the share of a parameter's value that its average takes in this
+// averageShare returns 1 − d, the weight of a parameter's new value in its average in this
 // step.
 func (r *rule) averageShare() *graph.Value {
 	least := r.vector("ema.share", float32(1-r.EMADecay))
@@ -53,7 +53,7 @@ func (r *rule) averageShare() *graph.Value {
 	return r.Binary("Max", "ema.share.now", warm, least)
 }
 
-// averageOf moves the average of a parameter towards what it is after the step.
+// averageOf moves the average of a parameter towards the parameter's value after the step.
 func (r *rule) averageOf(w Weight, step, share *graph.Value) {
 	a, name := w.Average, "ema."+w.Value.Name
 	distance := r.Binary("Sub", name+".distance", r.Binary("Sub", name+".next", w.Value, step), a)

@@ -6,11 +6,14 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Optimizers that scale the step of each layer by the norm of the layer's parameters. They
-// leave biases and the parameters of BatchNorm, which do not decay, as plain momentum SGD or
-// Adam have them, as is usual: their norms say little of how far they may move.
+// LARS and LAMB scale the step of each layer by the norm of the layer's parameters. As is
+// usual, biases and the parameters of BatchNorm, which have no weight decay, are trained
+// with plain momentum SGD or Adam: their norms say little about how far they may move.
 
-// lars is g + λ·w times η·‖w‖/(‖g‖ + λ·‖w‖) for each layer's gradient g and parameters w,
+// lars returns, for each layer's gradient g and parameters w,
+//
+//	(g + λ·w) · η·‖w‖ / (‖g‖ + λ·‖w‖)
+//
 // where η is the trust coefficient: equation 6 of You et al. 2017. decayed is g + λ·w.
 func (r *rule) lars(g, decayed *graph.Value) *graph.Value {
 	n := r.scaledLayers()
@@ -26,8 +29,8 @@ func (r *rule) lars(g, decayed *graph.Value) *graph.Value {
 	})
 }
 
-// lamb is each layer's step u, which has the rate in it, times ‖w‖/‖u/rate‖: algorithm 2 of
-// You et al. 2020, with the identity for φ.
+// lamb returns each layer's step u, which includes the rate, times ‖w‖/‖u/rate‖:
+// algorithm 2 of You et al. 2020, with the identity for φ.
 func (r *rule) lamb(step *graph.Value) *graph.Value {
 	return r.layers("lamb", step, r.scaledLayers(), func(name string, i int, part *graph.Value) *graph.Value {
 		w, u := r.norm(name+".weight", r.weights[i].Value), r.norm(name+".update", part)
@@ -36,8 +39,7 @@ func (r *rule) lamb(step *graph.Value) *graph.Value {
 	})
 }
 
-// scaledLayers is how many of the parameters have steps that are scaled; they are the first
-// ones.
+// scaledLayers returns the number of parameters whose steps are scaled. They come first.
 func (r *rule) scaledLayers() int {
 	n := 0
 	for n < len(r.weights) && (r.weights[n].Decay || r.DecayAll) {
@@ -46,13 +48,13 @@ func (r *rule) scaledLayers() int {
 	return n
 }
 
-// trusted is the ratio, or 1 where one of the norms that it is made of is 0.
+// trusted returns the ratio, or 1 if one of the norms that it is made of is 0.
 func (r *rule) trusted(name string, ratio, x, y *graph.Value) *graph.Value {
 	none := r.Compare("Equal", name+".none", r.Binary("Min", name+".least", x, y), r.vector("zero", 0))
 	return r.Where(name+".trusted", none, r.vector("one", 1), ratio)
 }
 
-// layers changes the parts of a vector that belong to the first n parameters.
+// layers applies change to those parts of a vector that belong to the first n parameters.
 func (r *rule) layers(name string, v *graph.Value, n int, change func(name string, i int, part *graph.Value) *graph.Value) *graph.Value {
 	parts := slices.Clone(r.Parts(name+".parts", v, r.sizes(n)...))
 	for i := range n {
@@ -61,7 +63,7 @@ func (r *rule) layers(name string, v *graph.Value, n int, change func(name strin
 	return r.Concat(name, parts, 0, v.Shape[0])
 }
 
-// norm is the L2 norm of a value, as a vector of one element.
+// norm returns the L2 norm of a value, as a vector of one element.
 func (r *rule) norm(name string, v *graph.Value) *graph.Value {
 	return r.View(name+"_norm", r.L2Norm(name+"_norm.scalar", v), 1)
 }

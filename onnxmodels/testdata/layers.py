@@ -1,10 +1,10 @@
-"""Makes layers.npz: single layers, forward and backward, by PyTorch in float64.
+"""Makes layers.npz: single layers, forward and backward, computed by PyTorch in float64.
 
     .venv/bin/python layers.py
 
-with the environment of reference.py. Keys are <layer>/<case>/<array>: x the input, y the output, dy the gradient of
-the output, dx that of the input; w, b, dw, db for parameters; kernel [h, w],
-stride [h, w] and pad [top, left, bottom, right] where the layer has them.
+runs it in the environment of reference.py. Keys are <layer>/<case>/<array>: x is the input, y the output, dy the
+gradient of the output and dx that of the input; w, b, dw and db are parameters and their gradients. kernel [h, w],
+stride [h, w] and pad [top, left, bottom, right] exist if the layer has them.
 """
 
 import pathlib
@@ -17,15 +17,15 @@ EPSILON = 1e-3
 
 
 def draw(rng, *shape):
-    """Normal values that float32 holds exactly, and none near 0, where ReLU bends."""
+    """Returns normal values that float32 represents exactly, and none near 0, where ReLU has its kink."""
     values = rng.normal(0, 1, shape).astype(np.float32)
     values += np.copysign(np.float32(0.01), values)
     return torch.tensor(values, dtype=torch.float64)
 
 
 def record(rng, leaves, output):
-    """The arrays of one case. leaves maps the names of inputs and parameters
-    to their values, output is the layer as a function of them."""
+    """Returns the arrays of one case. leaves maps the names of inputs and parameters
+    to their values; output is the layer as a function of them."""
     for value in leaves.values():
         value.requires_grad_()
     y = output(**leaves)
@@ -42,7 +42,7 @@ def same_pad(size, kernel, stride):
 
 
 def window(shape, kernel, stride, same):
-    """The attributes of a window over an image, and its pads in F.pad's order."""
+    """Returns the attributes of a window over an image, and its pads in the order of F.pad."""
     (top, bottom), (left, right) = [same_pad(s, kernel, stride) if same else (0, 0) for s in shape[2:]]
     attributes = {
         "kernel": np.array([kernel, kernel]),
@@ -89,7 +89,7 @@ POOLS = {
 def average_pool_case(rng, shape, kernel, stride, same):
     attributes, pad = window(shape, kernel, stride, same)
 
-    def pool(x):  # pads never count
+    def pool(x):  # padding never counts
         inside = F.avg_pool2d(F.pad(torch.ones_like(x), pad), kernel, stride)
         return F.avg_pool2d(F.pad(x, pad), kernel, stride) / inside
 
@@ -105,8 +105,8 @@ def max_pool_case(rng, shape, kernel, stride, same):
 
 
 def batch_norm_case(rng, shape):
-    """mean and var are the batch's statistics, var unbiased where there is
-    more than one element; epsilon is 1e-3."""
+    """mean and var are the statistics of the batch; var is unbiased if there is
+    more than one element. epsilon is 1e-3."""
     channels = shape[1]
     scale = 1 + 0.3 * draw(rng, channels)
     leaves = {"x": 2 * draw(rng, *shape) + 0.5, "w": scale.float().double(), "b": draw(rng, channels)}
@@ -146,7 +146,7 @@ def projection_case(rng, shape, filters):
 
 
 def cross_entropy_case(rng, images, classes, scale):
-    """y is the mean loss of the logits x for label, dx its gradient."""
+    """y is the mean loss of the logits x for label, and dx its gradient."""
     logits = (scale * draw(rng, images, classes)).requires_grad_()
     label = torch.tensor(rng.integers(0, classes, images))
     loss = F.cross_entropy(logits, label)
@@ -174,7 +174,7 @@ LAYERS = {
 
 
 def vectors():
-    """All arrays, by key, floats as float32. Each case draws by its own place alone."""
+    """Returns all arrays by key, floats as float32. The random numbers of a case depend only on its position."""
     arrays = {}
     for i, (layer, (case, cases)) in enumerate(LAYERS.items()):
         for j, (name, arguments) in enumerate(cases.items()):

@@ -1,18 +1,18 @@
-"""Makes the reference values that onnxlab's losses are tested against.
+"""Makes the reference values for the tests of onnxlab's losses.
 
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python losses.py
 
 writes losses.npz beside this file: for each of CASES, ten training steps in float64 with
-the network and the batches of training.npz. Losses are Keras's on PyTorch's
-logits where they have weights of classes, else PyTorch's; the optimizer is momentum SGD
-in Keras's form.
+the network and the batches of training.npz. Losses with class weights are Keras's, applied
+to PyTorch's logits; the others are PyTorch's. The optimizer is momentum SGD in Keras's
+form.
 """
 
 import os
 import pathlib
 
-os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and torch.optim do not bear each other in one process
+os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and torch.optim clash in one process
 
 from reference import RATES, forward, tensors
 
@@ -26,14 +26,14 @@ WEIGHTS = np.float64([0.5, 2, 1, 3, 0, 1, 0.25, 1.5, 4, 1])
 
 
 def weighted(logits, label, smoothing=0.0):
-    """Keras's loss with class_weight: each image has the weight of its class."""
+    """Returns Keras's loss with class_weight: each image has the weight of its class."""
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, dtype="float64")
     target = F.one_hot(torch.tensor(label), 10).double()
     return loss(target, logits, sample_weight=torch.tensor(WEIGHTS[label]))
 
 
 def mixed(logits, label, second, share, **options):
-    """PyTorch's loss against the shares of two classes."""
+    """Returns PyTorch's loss for targets that are shares of two classes."""
     own, other = (F.one_hot(torch.tensor(v), 10).double() for v in (label, second))
     share = torch.tensor(share, dtype=torch.float64)[:, None]
     return F.cross_entropy(logits, own * share + other * (1 - share), **options)
@@ -59,7 +59,7 @@ def keras_binary(logits, targets, smoothing):
 
 binary, squared = F.binary_cross_entropy_with_logits, F.mse_loss
 
-# The loss of logits for a batch's labels, second labels, shares and targets.
+# The losses, as functions of logits and a batch's labels, second labels, shares and targets.
 CASES = {
     "binary": lambda logits, label, *_: binary(logits, one_hot(label)),
     "binary-smoothing": lambda logits, label, *_: binary(logits, smoothed(one_hot(label), 0.1)),

@@ -1,4 +1,4 @@
-"""Makes the reference values that onnxlab's optimizers are tested against.
+"""Makes the reference values for the tests of onnxlab's optimizers.
 
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python optimizers.py
@@ -11,7 +11,7 @@ optimizers are PyTorch's, except SGD whose velocity contains the rates, which is
 import os
 import pathlib
 
-os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and torch.optim do not bear each other in one process
+os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and torch.optim clash in one process
 
 from reference import RATES, forward, parameters, tensors
 
@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 def grouped(t, decay, everything=False):
-    """Parameter groups: those that decay, weights of convolutions and dense layers, and the rest."""
+    """Returns two parameter groups: the weights of convolutions and dense layers, which decay, and the rest."""
     trained = {k: v for k, v in t.items() if v.requires_grad}
     decays = [v for k, v in trained.items() if everything or k.endswith(".weight") and "norm" not in k]
     rest = [v for v in trained.values() if all(v is not d for d in decays)]
@@ -40,7 +40,7 @@ def torch_step(optimizer):
 
 
 def keras_step(t, **options):
-    """Keras's SGD on variables that are copied from and to PyTorch's."""
+    """Returns a step of Keras's SGD on variables that are copied from and to PyTorch's."""
     trained = [v for v in t.values() if v.requires_grad]
     variables = [keras.Variable(v.detach().numpy(), dtype="float64") for v in trained]
     optimizer = keras.optimizers.SGD(learning_rate=1.0, **options)
@@ -54,7 +54,7 @@ def keras_step(t, **options):
     return step
 
 
-# Each makes a step of its parameters: how, and the norm that gradients are clipped to.
+# For each case: a function that makes the step, and the norm to which gradients are clipped.
 CASES = {
     "adam": (lambda t: torch_step(torch.optim.Adam(grouped(t, 0))), 0),
     "adam-decay": (lambda t: torch_step(torch.optim.Adam(grouped(t, 0.02))), 0),
@@ -93,13 +93,13 @@ def main():
     torch.set_num_threads(1)
     training = np.load(HERE / "training.npz")
     start = {k.removeprefix("param/"): training[k] for k in training if k.startswith("param/")}
-    rng = np.random.default_rng(2)  # as reference.training, whose file has the same batches
+    rng = np.random.default_rng(2)  # as in reference.training, whose file has the same batches
     assert all((v == start[k]).all() for k, v in parameters(rng, [4, 6], 1, 10).items())
     batches = [(training[f"batch/{i}/image"], training[f"batch/{i}/label"]) for i in range(len(RATES))]
     out = {}
     for case, (_, clip) in CASES.items():
         losses, norms, final = train(start, batches, case)
-        # Clipping is tried where some steps are clipped and others are not.
+        # Clipping is tested with a norm at which some steps are clipped and others are not.
         assert not clip or min(norms) < clip < max(norms), (case, norms)
         out |= {f"{case}/loss": np.float64(losses)} | {f"{case}/final/{k}": v for k, v in final.items()}
     np.savez_compressed(HERE / "optimizers.npz", **out)

@@ -1,4 +1,4 @@
-"""Makes the reference values that onnxlab's training is tested against.
+"""Makes the reference values for the tests of onnxlab's training.
 
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python reference.py
@@ -7,7 +7,7 @@ writes, beside this file:
 
 network.npz   loss, gradients and running statistics of one step of the study's
               network at narrow widths, by PyTorch in float64
-oblong.npz    the same of images that are not square, at widths of whole blocks
+oblong.npz    the same for images that are not square, at widths of whole blocks
 training.npz  ten training steps of a small network, with and without weight
               decay and label smoothing, by PyTorch in float64
 sgd.npz       ten steps of Keras's SGD with momentum at a changing rate
@@ -33,7 +33,7 @@ RATES = [0.1, 0.05, 0.2, 0.2, 0.01, 0.1, 0.4, 0.04, 0.02, 0.1]
 
 
 def parameters(rng, widths, convolutions, classes):
-    """Random parameters that are nowhere trivial, by name."""
+    """Returns random parameters that are nowhere trivial, by name."""
     p, channels = {}, 3
     for stage, width in enumerate(widths, 1):
         for i in range(1, convolutions + 1):
@@ -52,14 +52,14 @@ def parameters(rng, widths, convolutions, classes):
 
 
 def tensors(p, dtype):
-    """The parameters as PyTorch has them; statistics have no gradient."""
+    """Returns the parameters as tensors of PyTorch; statistics have no gradient."""
     return {k: torch.tensor(v, dtype=dtype, requires_grad="running" not in k) for k, v in p.items()}
 
 
 def normalised(x, name, p, replicas, stats):
-    """Each replica's part of x normalised by itself; adds to stats what the
-    running statistics become: as TensorFlow's fused kernel, by the unbiased
-    variance, and by the mean over the replicas."""
+    """Normalises each replica's part of x separately, and adds the new running
+    statistics to stats: with the unbiased variance, as in TensorFlow's fused
+    kernel, and with the mean over the replicas."""
     parts, means, variances = [], [], []
     for part in x.chunk(replicas):
         mean = part.mean((0, 2, 3))
@@ -128,8 +128,8 @@ def network():
                     key + "logits": logits.astype(np.float32)}
             out |= {f"{key}grad/{k}": v.astype(np.float32) for k, v in gradients.items()}
             out |= {f"{key}stat/{k}": v.astype(np.float32) for k, v in stats.items()}
-            # The case is fit for comparison if float32 arithmetic alone does
-            # not move it.
+            # The case is suitable for comparisons if float32 arithmetic
+            # does not change it.
             for k, v in one_step(p, image, label, replicas, torch.float32)[2].items():
                 if "conv" in k and k.endswith("bias"):
                     continue

@@ -1,19 +1,19 @@
-"""Makes the reference values that optimizers for large batches, and averages of weights,
-are tested against.
+"""Makes the reference values for the tests of optimizers for large batches and of averages of
+weights.
 
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python remedies.py
 
 writes remedies.npz beside this file: for each of CASES, ten training steps in float64 with the
-network and the batches of training.npz. The rates change from step to step. LARS is written
-here after the paper, because the velocity of timm's LARS does not contain the rates. LAMB is
+network and the batches of training.npz. The rates change from step to step. LARS is implemented
+here from the paper, because the velocity of timm's LARS does not contain the rates. LAMB is
 timm's, and averages are PyTorch's.
 """
 
 import os
 import pathlib
 
-os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and torch.optim do not bear each other in one process
+os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and torch.optim clash in one process
 
 from reference import RATES, forward, tensors
 
@@ -31,12 +31,12 @@ def trained(t):
 
 
 def is_weight(name):
-    """Weights of convolutions and dense layers decay, and have steps of their own size."""
+    """Returns whether a parameter is a weight of a convolution or dense layer: these decay, and their steps are scaled."""
     return name.endswith(".weight") and "norm" not in name
 
 
 def grouped(t, decay, adapts=True):
-    """Parameter groups of timm: those that decay and adapt, and the rest."""
+    """Returns parameter groups for timm: those that decay and adapt, and the rest."""
     weights = [v for k, v in trained(t).items() if is_weight(k)]
     rest = [v for k, v in trained(t).items() if not is_weight(k)]
     return [{"params": weights, "weight_decay": decay, "always_adapt": adapts},
@@ -83,7 +83,7 @@ def factor_of(name):
 
 
 def multiplied(t):
-    """Keras's momentum, whose velocity holds the rates, with a rate and a decay of each."""
+    """Returns a step of Keras's momentum, whose velocity contains the rates, with a separate rate and decay for each parameter."""
     velocity = {k: torch.zeros_like(v) for k, v in trained(t).items()}
 
     @torch.no_grad()
@@ -96,7 +96,7 @@ def multiplied(t):
 
 
 def each(t, make):
-    """An optimizer of PyTorch with a group, and a rate, for each parameter."""
+    """Returns a step of PyTorch's optimizer with a group, and so a rate, for each parameter."""
     groups = [{"params": [v], "weight_decay": 5e-3 * is_weight(k), "factor": factor_of(k)} for k, v in trained(t).items()]
     optimizer = make(groups)
 
@@ -116,7 +116,7 @@ def tensorflow_ema(decay):
     return average
 
 
-# Each: how a step is made, what the rates are multiplied by, and how averages are, if at all.
+# For each case: a function that makes the step, the factors of the rates, and the averages, if there are any.
 CASES = {
     "lars": (lambda t: lars(t, 0.02, 5e-3), 1, None),
     "lars-plain": (lambda t: lars(t, 0.05, 0), 1, None),
@@ -140,7 +140,7 @@ def train(start, batches, case):
     t |= {k.replace("/", "."): v for k, v in model.items()}
     averaged = average and AveragedModel(model, multi_avg_fn=average)
     if averaged:
-        averaged.update_parameters(model)  # the first call copies: the average begins as the first values
+        averaged.update_parameters(model)  # the first call copies, so the average begins with the first values
     step, losses = make(t), []
     for rate, (image, label) in zip(RATES, batches):
         stats = {}

@@ -2,14 +2,14 @@
 
     .venv/bin/python statistics.py
 
-with the environment of reference.py. Keys:
+runs it in the environment of reference.py. Keys:
 
-param/<name>             the first parameters of the study's network at widths 4 and 6, one convolution a stage
+param/<name>             the initial parameters of the study's network with widths 4 and 6 and one convolution per stage
 rate                     the learning rate of each of the seven steps
 batch/<step>/image       uint8 [8, 8, 8, 3], batch/<step>/label int64 [8]
-loss                     of each step, before it
-corrected/<step>/<name>  the running statistics after the step: PyTorch's own. With momentum=None it takes the plain
-                         mean over the steps; once 1/n is below 1 - 0.75, after four of them, momentum is 0.25
+loss                     the loss of each step, before its update
+corrected/<step>/<name>  PyTorch's running statistics after the step. With momentum=None it takes the plain mean over the
+                         steps; once 1/n is below 1 - 0.75, after four of them, momentum is 0.25
 final/<name>             the parameters after all steps, running statistics included
 recalibrated/<name>      the statistics that fvcore's update_bn_stats, by the authors of "Rethinking 'Batch' in
                          BatchNorm", measures on all batches with the final parameters
@@ -29,7 +29,7 @@ RATES = [0.1, 0.2, 0.05, 0.1, 0.1, 0.2, 0.1]
 
 
 class Network(nn.Module):
-    """The study's network, whose modules have onnxlab's names."""
+    """The study's network, with onnxlab's names for its modules."""
 
     def __init__(self):
         super().__init__()
@@ -51,7 +51,7 @@ class Network(nn.Module):
         return self.dense(x.mean((2, 3)))
 
     def state(self, words):
-        """The parameters whose names have one of the words, as onnxlab keeps them."""
+        """Returns the parameters whose names contain one of the words, in onnxlab's form."""
         return {k: np.ascontiguousarray((v.T if k == "dense.weight" else v).detach().numpy(), np.float32)
                 for k, v in self.state_dict().items() if any(w in k for w in words)}
 
@@ -71,11 +71,11 @@ def main():
         for norm in model.norms():
             norm.weight.uniform_(0.5, 1.5)
             norm.bias.normal_(0, 0.3)
-            norm.running_mean.normal_(0, 3)  # which must leave no trace
+            norm.running_mean.normal_(0, 3)  # these values must leave no trace
             norm.running_var.uniform_(5, 9)
     everything = ("weight", "bias", "running")
     for p in model.parameters():
-        p.data = p.data.float().double()  # what float32 holds
+        p.data = p.data.float().double()  # rounded to float32
     for norm in model.norms():
         norm.running_mean, norm.running_var = norm.running_mean.float().double(), norm.running_var.float().double()
     out = {f"param/{k}": v for k, v in model.state(everything).items()} | {"rate": np.float64(RATES)}

@@ -21,50 +21,26 @@ static inline tile_extent extent_of(const convolution *c, position p) {
 	return (tile_extent){smaller(c->height - p.y, OUT_TILE), smaller(c->width - p.x, OUT_TILE), c->width * BLOCK};
 }
 
-// is_whole tells whether all of a tile is inside the image. Where that is a constant, as with
-// NEON, whose tiles are a quarter of those of AVX-512, no pixel of it is checked.
-static inline int is_whole(const tile_extent *extent) {
-	return BLOCK == 4 && extent->rows == OUT_TILE && extent->columns == OUT_TILE;
-}
-
-// How many rows of A dy, and of Aᵀ m, are in registers at a time. NEON's registers hold them
-// only in parts, with the constants that they are multiplied by.
-#if BLOCK == 4
-enum { GRADIENT_ROWS = HALF_TILE, OUTPUT_ROWS = OUT_TILE / 2 };
-#else
-enum { GRADIENT_ROWS = IN_TILE, OUTPUT_ROWS = OUT_TILE };
-#endif
-
-// transform_gradient_of writes the 36 elements of A dy Aᵀ for one tile. Beyond the image's
-// edge dy is 0.
-SIMD_INLINE void transform_gradient_of(int whole, const float *dy, const tile_extent *extent, float *e, long element_stride,
-                                       const float *prefetch) {
-	const long rows = whole ? OUT_TILE : extent->rows, columns = whole ? OUT_TILE : extent->columns, row_stride = extent->row_stride;
-	UNROLL for (int first = 0; first < IN_TILE; first += GRADIENT_ROWS) {
-		vec half[GRADIENT_ROWS][OUT_TILE]; // rows of A dy
-		UNROLL for (int j = 0; j < OUT_TILE; j++) {
-			vec column[OUT_TILE], out[IN_TILE];
-			UNROLL for (int i = 0; i < OUT_TILE; i++)
-				column[i] = i < rows && j < columns ? load(dy + i * row_stride + j * BLOCK) : (vec){0};
-			output_gradient_transform(column, out);
-			UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) half[i][j] = out[first + i];
-		}
-		UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
-			if (first + i < OUT_TILE)
-				prefetch_row(prefetch + (first + i) * row_stride);
-			vec out[IN_TILE];
-			output_gradient_transform(half[i], out);
-			UNROLL for (int j = 0; j < IN_TILE; j++, e += element_stride) store(e, out[j]);
-		}
-	}
-}
-
+// transform_gradient writes the 36 elements of A dy Aᵀ for one tile. Beyond the
+// image's edge dy is 0.
 SIMD_NOINLINE void transform_gradient(const float *dy, const tile_extent *extent, float *e, long element_stride,
                                       const float *prefetch) {
-	if (is_whole(extent))
-		transform_gradient_of(1, dy, extent, e, element_stride, prefetch);
-	else
-		transform_gradient_of(0, dy, extent, e, element_stride, prefetch);
+	const long rows = extent->rows, columns = extent->columns, row_stride = extent->row_stride;
+	vec half[IN_TILE][OUT_TILE]; // A dy
+	UNROLL for (int j = 0; j < OUT_TILE; j++) {
+		vec column[OUT_TILE], out[IN_TILE];
+		UNROLL for (int i = 0; i < OUT_TILE; i++)
+			column[i] = i < rows && j < columns ? load(dy + i * row_stride + j * BLOCK) : (vec){0};
+		output_gradient_transform(column, out);
+		UNROLL for (int i = 0; i < IN_TILE; i++) half[i][j] = out[i];
+	}
+	UNROLL for (int i = 0; i < IN_TILE; i++) {
+		if (i < OUT_TILE)
+			prefetch_row(prefetch + i * row_stride);
+		vec out[IN_TILE];
+		output_gradient_transform(half[i], out);
+		UNROLL for (int j = 0; j < IN_TILE; j++, e += element_stride) store(e, out[j]);
+	}
 }
 
 // prefetch_distance is how many tiles ahead dy is prefetched. With few blocks of
@@ -90,43 +66,32 @@ typedef struct {
 	int empty; // none yet: the next pixel becomes the pivot
 } measurement;
 
-// transform_output_of writes Aᵀ m A plus the bias, and as the end says, to one tile of y, and
+// transform_output writes Aᵀ m A plus the bias, and as the end says, to one tile of y, and
 // adds its pixels to the measurement unless that is NULL.
-SIMD_INLINE void transform_output_of(int whole, const float *m, long element_stride, const conv_end *end, float *y,
-                                     const tile_extent *extent, measurement *measured) {
-	const long rows = whole ? OUT_TILE : extent->rows, columns = whole ? OUT_TILE : extent->columns, row_stride = extent->row_stride;
-	const vec bias = end->bias;
-	UNROLL for (int first = 0; first < OUT_TILE; first += OUTPUT_ROWS) {
-		vec half[OUTPUT_ROWS][IN_TILE]; // rows of Aᵀ m
-		const float *from = m;
-		UNROLL for (int j = 0; j < IN_TILE; j++, from += element_stride) {
-			vec column[IN_TILE], out[OUT_TILE];
-			UNROLL for (int i = 0; i < IN_TILE; i++) column[i] = load(from + i * IN_TILE * element_stride);
-			output_transform(column, out);
-			UNROLL for (int i = 0; i < OUTPUT_ROWS; i++) half[i][j] = out[first + i];
-		}
-		UNROLL for (int i = 0; i < OUTPUT_ROWS; i++) {
-			vec out[OUT_TILE];
-			output_transform(half[i], out);
-			if (measured != NULL && first + i == 0 && measured->empty)
-				measured->sums = moments_around(out[0] + bias);
-			UNROLL for (int j = 0; j < OUT_TILE; j++)
-				if (first + i < rows && j < columns) {
-					const long at = (first + i) * row_stride + j * BLOCK;
-					stream(y + at, finish(end, out[j], at));
-					if (measured != NULL)
-						add_pixel(&measured->sums, out[j] + bias);
-				}
-		}
-	}
-}
-
 SIMD_INLINE void transform_output(const float *m, long element_stride, const conv_end *end, float *y, const tile_extent *extent,
                                   measurement *measured) {
-	if (is_whole(extent))
-		transform_output_of(1, m, element_stride, end, y, extent, measured);
-	else
-		transform_output_of(0, m, element_stride, end, y, extent, measured);
+	const long rows = extent->rows, columns = extent->columns, row_stride = extent->row_stride;
+	const vec bias = end->bias;
+	vec half[OUT_TILE][IN_TILE]; // Aᵀ m
+	UNROLL for (int j = 0; j < IN_TILE; j++, m += element_stride) {
+		vec column[IN_TILE], out[OUT_TILE];
+		UNROLL for (int i = 0; i < IN_TILE; i++) column[i] = load(m + i * IN_TILE * element_stride);
+		output_transform(column, out);
+		UNROLL for (int i = 0; i < OUT_TILE; i++) half[i][j] = out[i];
+	}
+	UNROLL for (int i = 0; i < OUT_TILE; i++) {
+		vec out[OUT_TILE];
+		output_transform(half[i], out);
+		if (measured != NULL && i == 0 && measured->empty)
+			measured->sums = moments_around(out[0] + bias);
+		UNROLL for (int j = 0; j < OUT_TILE; j++)
+			if (i < rows && j < columns) {
+				const long at = i * row_stride + j * BLOCK;
+				stream(y + at, finish(end, out[j], at));
+				if (measured != NULL)
+					add_pixel(&measured->sums, out[j] + bias);
+			}
+	}
 }
 
 SIMD_NOINLINE void write_tile(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent) {

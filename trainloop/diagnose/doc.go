@@ -2,18 +2,19 @@
 // how sharply its loss curves, and how far its steps move each layer.
 //
 //	noise, err := diagnose.MeasureNoise(batches, 16, parts)
-//	fmt.Println(noise.Scale())         // images in a batch beyond which larger ones stop paying
+//	fmt.Println(noise.Scale())         // batches of more images than this hardly help
 //	sharp, err := diagnose.Sharpness(loss, start, 8)
-//	fmt.Println(rate * sharp)          // beside 2 * (1 + momentum)
+//	fmt.Println(rate * sharp)          // compare with 2 * (1 + momentum)
 //
 // # Gradient noise scale
 //
-// The gradient of a batch is that of all images plus noise, which falls with the size of the
-// batch. Batches so small that the noise is most of it can be made larger and the learning
-// rate with them, for as much progress an image; batches so large that there is little noise
-// left only waste images. McCandlish et al. 2018 ("An Empirical Model of Large-Batch
-// Training") put the border at the noise scale, B = tr(Σ)/|G|², where G is the gradient of
-// all images and Σ the covariance of the gradient of one.
+// The gradient of a batch is the gradient of all images plus noise, and the noise falls
+// with the size of the batch. While batches are so small that the noise dominates, batch
+// size and learning rate can be raised together, and training makes as much progress per
+// image as before. Batches so large that there is little noise left only waste images.
+// McCandlish et al. 2018 ("An Empirical Model of Large-Batch Training") put the border at
+// the noise scale, B = tr(Σ)/|G|², where G is the gradient of all images and Σ the
+// covariance of the gradient of one.
 //
 // # Sharpness
 //
@@ -23,5 +24,6 @@
 // Typically Occurs at the Edge of Stability"). A warmup keeps the rate low until training
 // has moved to a place that curves less (Gilmer et al. 2022).
 //
-// The package knows vectors and functions of them alone; package trainloop brings the network.
+// The package works on vectors and functions of vectors only; package trainloop supplies
+// the network.
 package diagnose

@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// Noise is what gradients of small batches tell of the gradient of all images and of the
-// noise around it. Estimates are without bias, and so Signal can be below 0 where the noise
-// hides the gradient.
+// Noise has estimates of the gradient of all images and of the noise around it, made from
+// the gradients of small batches. The estimates are unbiased, so Signal can be negative if
+// the noise hides the gradient.
 type Noise struct {
 	// Signal estimates |G|², the squared norm of the gradient of all images.
 	Signal float64
 	// Variance estimates tr(Σ), the sum over the parameters of the variance of the gradient
 	// of one image.
 	Variance float64
-	// Parts are the same of the parts of the gradient, such as layers.
+	// Parts has the same estimates for each part of the gradient, such as a layer.
 	Parts []Noise
 }
 
-// Scale is the noise scale tr(Σ)/|G|², in images, or +Inf where the gradient is not seen for
-// the noise.
+// Scale is the noise scale tr(Σ)/|G|², in images. It is +Inf if the noise hides the
+// gradient.
 func (n Noise) Scale() float64 {
 	if !(n.Signal > 0) {
 		return math.Inf(1)
@@ -27,26 +27,26 @@ func (n Noise) Scale() float64 {
 	return n.Variance / n.Signal
 }
 
-// Norm estimates |G|, 0 where the gradient is not seen for the noise.
+// Norm estimates |G|. It is 0 if the noise hides the gradient.
 func (n Noise) Norm() float64 { return math.Sqrt(max(n.Signal, 0)) }
 
-// Batches gives the gradient of the i-th of some batches of equal sizes that were drawn
-// independently. It is valid until the next call.
+// Batches returns the gradient of batch i. All batches have the same size and were drawn
+// independently. The gradient is valid until the next call.
 type Batches func(i int) ([]float32, error)
 
-// MeasureNoise takes the gradients of count batches, at least 2, of size images each. The
-// parts are the lengths of the gradient's parts, which together are all of it; nil tells
-// nothing of parts.
+// MeasureNoise measures the noise in the gradients of count batches, at least 2, of size
+// images each. parts has the lengths of the gradient's parts, such as its layers, and must
+// add up to the length of the gradient. If parts is nil, the result has no Parts.
 //
-// It follows McCandlish et al. 2018, appendix A.1: with the mean square of the gradients of
-// small batches of b images and the square of their mean, which is the gradient of a large
-// batch of B images,
+// It follows McCandlish et al. 2018, appendix A.1: |G_b|² is the mean squared norm of the
+// gradients of small batches of b images, and |G_B|² the squared norm of their mean, which
+// is the gradient of a large batch of B images:
 //
 //	|G|²  ≈ (B·|G_B|² − b·|G_b|²) / (B − b)
 //	tr(Σ) ≈ (|G_b|² − |G_B|²) / (1/b − 1/B)
 func MeasureNoise(batches Batches, count, size int, parts []int) (Noise, error) {
 	if count < 2 || size < 1 {
-		return Noise{}, fmt.Errorf("measure gradient noise: %d batches of %d images, want 2 or more of at least 1", count, size)
+		return Noise{}, fmt.Errorf("measure gradient noise: %d batches of %d images; want at least 2 batches of at least 1 image", count, size)
 	}
 	s := sums{small: make([]float64, len(parts))}
 	for i := range count {
@@ -61,14 +61,14 @@ func MeasureNoise(batches Batches, count, size int, parts []int) (Noise, error) 
 	return s.noise(float64(count), float64(size), parts), nil
 }
 
-// sums are over batches: of the gradients, and of the squared norms of each part.
+// sums accumulates gradients over batches.
 type sums struct {
-	mean  []float64
-	small []float64
-	rest  float64 // of what is in no part
+	mean  []float64 // the sum of the gradients
+	small []float64 // the sum of the squared norms of each part
+	rest  float64   // the sum of the squared norms of whole gradients, if there are no parts
 }
 
-// add takes in a gradient.
+// add adds the gradient of a batch.
 func (s *sums) add(g []float32, parts []int) error {
 	if s.mean == nil {
 		s.mean = make([]float64, len(g))
@@ -79,9 +79,9 @@ func (s *sums) add(g []float32, parts []int) error {
 	}
 	switch {
 	case len(g) != len(s.mean):
-		return fmt.Errorf("measure gradient noise: a gradient of %d numbers after one of %d", len(g), len(s.mean))
+		return fmt.Errorf("measure gradient noise: a gradient has %d elements, but the one before had %d", len(g), len(s.mean))
 	case parts != nil && total != len(g):
-		return fmt.Errorf("measure gradient noise: parts of %d numbers of a gradient of %d", total, len(g))
+		return fmt.Errorf("measure gradient noise: the parts have %d elements together, but the gradient has %d", total, len(g))
 	}
 	for i, x := range g {
 		s.mean[i] += float64(x)
@@ -96,7 +96,7 @@ func (s *sums) add(g []float32, parts []int) error {
 	return nil
 }
 
-// noise makes the estimates, of count batches of size images.
+// noise returns the estimates from the sums over count batches of size images.
 func (s *sums) noise(count, size float64, parts []int) Noise {
 	if parts == nil {
 		return estimate(s.rest/count, square(s.mean)/(count*count), count, size)
@@ -112,8 +112,9 @@ func (s *sums) noise(count, size float64, parts []int) Noise {
 	return all
 }
 
-// estimate is that of MeasureNoise for the squared norms of gradients of small batches, of
-// size images, and of the large one, of count times as many.
+// estimate evaluates the formulas of MeasureNoise. small is the mean squared norm of the
+// gradients of batches of size images, and large the squared norm of the mean of count of
+// them.
 func estimate(small, large, count, size float64) Noise {
 	return Noise{
 		Signal:   (count*large - small) / (count - 1),
@@ -121,7 +122,7 @@ func estimate(small, large, count, size float64) Noise {
 	}
 }
 
-// square is the sum of the squares.
+// square returns the sum of the squares.
 func square[T float32 | float64](v []T) float64 {
 	total := 0.0
 	for _, x := range v {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestNoiseByHand: gradients (3, 0) and (1, 2) of two batches of 4 images. Their squares are 9
-// and 5, that of their mean (2, 1) is 5: |G|² = (2·5 − 7)/1 = 3 and tr(Σ) = (7 − 5)·4·2/1 = 16.
+// TestNoiseByHand checks an example computed by hand: the gradients (3, 0) and (1, 2) of
+// two batches of 4 images. Their squared norms are 9 and 5, and that of their mean (2, 1)
+// is 5, so |G|² = (2·5 − 7)/1 = 3 and tr(Σ) = (7 − 5)·4·2/1 = 16.
 func TestNoiseByHand(t *testing.T) {
 	gradients := [][]float32{{3, 0}, {1, 2}}
 	batches := func(i int) ([]float32, error) { return gradients[i], nil }
@@ -28,12 +29,12 @@ func TestNoiseByHand(t *testing.T) {
 		t.Errorf("parts %+v, want %+v", parts.Parts, want)
 	}
 	if s := parts.Parts[1].Scale(); !math.IsInf(s, 1) || parts.Parts[1].Norm() != 0 {
-		t.Errorf("a gradient that is not seen has the noise scale %v", s)
+		t.Errorf("a gradient hidden by noise has the noise scale %v", s)
 	}
 }
 
-// TestNoiseIsUnbiased measures gradients drawn around a known one with known variances, again
-// and again, and compares the means of the estimates: at 3 batches a bias would be large.
+// TestNoiseIsUnbiased draws gradients around a known one, with known variances, many times,
+// and compares the means of the estimates. With 3 batches, a bias would be large.
 func TestNoiseIsUnbiased(t *testing.T) {
 	mean, deviation := []float64{1, -2, 0.5, 0}, []float64{3, 1, 8, 4}
 	const signal, variance = 1 + 4 + 0.25, 9 + 1 + 64 + 16
@@ -57,11 +58,11 @@ func TestNoiseIsUnbiased(t *testing.T) {
 	within(t, "|G|²", signals, signal)
 	within(t, "tr(Σ)", variances, variance)
 	if slices.Min(signals) >= 0 {
-		t.Error("no estimate of |G|² is below 0: it is cut off, and so has a bias")
+		t.Error("no estimate of |G|² is below 0, so estimates are cut off and biased")
 	}
 }
 
-// within tells whether the mean is that wanted, but for 4 standard errors.
+// within checks that the mean of the values is within 4 standard errors of want.
 func within(t *testing.T, what string, values []float64, want float64) {
 	t.Helper()
 	n := float64(len(values))
@@ -87,10 +88,10 @@ func TestNoiseFaults(t *testing.T) {
 		parts       []int
 		want        string
 	}{
-		{of(2), 1, 4, nil, "1 batches of 4 images, want 2 or more"},
+		{of(2), 1, 4, nil, "1 batches of 4 images; want at least 2"},
 		{of(2, 2), 2, 0, nil, "2 batches of 0 images"},
-		{of(2, 3), 2, 1, nil, "a gradient of 3 numbers after one of 2"},
-		{of(2, 2), 2, 1, []int{1, 2}, "parts of 3 numbers of a gradient of 2"},
+		{of(2, 3), 2, 1, nil, "a gradient has 3 elements, but the one before had 2"},
+		{of(2, 2), 2, 1, []int{1, 2}, "the parts have 3 elements together, but the gradient has 2"},
 		{func(int) ([]float32, error) { return nil, broken }, 2, 1, nil, "broken"},
 	} {
 		if _, err := MeasureNoise(c.batches, c.count, c.size, c.parts); err == nil || !strings.Contains(err.Error(), c.want) {

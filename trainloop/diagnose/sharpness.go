@@ -8,26 +8,27 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Loss is a function of parameters of which gradients can be taken.
+// Loss is a differentiable function of parameters.
 type Loss interface {
-	// Parameters is where the next gradient is taken. Who changes them puts them back.
+	// Parameters returns the parameters at which Gradient is computed. The caller may
+	// change them, and has to restore them afterwards.
 	Parameters() []float32
-	// Gradient returns the gradient there, which is valid until the next call. It is that of
-	// the same function every time.
+	// Gradient returns the gradient at the parameters. It is valid until the next call.
+	// Every call must differentiate the same function.
 	Gradient() ([]float32, error)
 }
 
-// Sharpness estimates the largest eigenvalue of the loss's Hessian at its parameters, from
-// so many products of the Hessian with vectors, at least 2, each for one gradient. It begins
-// with the vector start, as long as the parameters and not all 0, which it overwrites; a
-// random one will do.
+// Sharpness estimates the largest eigenvalue of the loss's Hessian at its parameters from
+// the given number of Hessian-vector products, at least 2. Each product costs one gradient.
+// The iteration starts from the vector start, which must be as long as the parameters and
+// not all 0; a random vector will do. Sharpness overwrites it.
 //
-// A product H·v is the difference of two gradients at places a small step apart along v.
-// Power iteration multiplies a vector by H again and again. Lanczos's form of it, used here,
-// looks at all vectors that come up and not at the last one alone: the same products then
-// give the eigenvalue to more digits, and the largest one also where a negative one is larger
-// in size. The estimate is never above the largest eigenvalue, but for rounding, and comes
-// close to it in 5 to 10 products.
+// A product H·v is computed as the difference of two gradients at points a small step apart
+// along v. Power iteration multiplies a vector by H again and again and uses only the last
+// result. The Lanczos method, used here, uses all of them: with the same number of products
+// it is more accurate, and it finds the largest eigenvalue even if a negative one has a
+// larger magnitude. Except for rounding, the estimate is never above the largest
+// eigenvalue. It comes close to it after 5 to 10 products.
 func Sharpness(loss Loss, start []float32, products int) (float64, error) {
 	l, err := newLanczos(loss, start)
 	if err != nil {
@@ -42,36 +43,37 @@ func Sharpness(loss Loss, start []float32, products int) (float64, error) {
 		}
 		diagonal, beside = append(diagonal, alpha), append(beside, beta)
 		if beta <= 1e-6*math.Abs(alpha) || beta == 0 {
-			break // the vectors so far hold all that start has to tell
+			break // the vectors so far span an invariant subspace: further ones add nothing
 		}
 	}
 	return largestEigenvalue(diagonal, beside)
 }
 
-// lanczos is the iteration under way. Only two of its vectors are kept: the largest
-// eigenvalue does not need the others to stay orthogonal.
+// lanczos is the state of the iteration. It keeps only two of the vectors: to find the
+// largest eigenvalue, the others need not stay orthogonal.
 type lanczos struct {
 	loss         Loss
-	at           []float32 // the parameters
-	gradient     []float32 // there
-	vector, last []float32 // of length 1
-	beta         float64   // between them
-	apart        float64   // how far from each other gradients are taken
-	product      []float32 // of the Hessian and the vector
+	at           []float32 // the original parameters
+	gradient     []float32 // at the original parameters
+	vector, last []float32 // the current and the previous Lanczos vector, of length 1
+	beta         float64   // the entry of the matrix between the two
+	apart        float64   // the distance between the points of a difference
+	product      []float32 // the Hessian times the current vector
 }
 
-// stepShare is how far apart the gradients of a difference are taken, as a share of the
-// parameters' length. In networks with ReLU, units that switch on or off in between make
-// gradients jump: over too short a way the few jumps that happen to be on it are all that is
-// seen. On the network of configs/synthetic.yaml the estimates are the same for 0.001 to 0.003, twice as
-// large at 0.0001, and smaller beyond 0.01, where the curvature changes on the way.
+// stepShare is the distance between the two points of a difference, relative to the norm of
+// the parameters. In networks with ReLU, units that switch on or off between the points
+// make the gradient jump. If the distance is too small, the result depends on the few jumps
+// that happen to lie in between. On the network of configs/synthetic.yaml the estimates are
+// the same for 0.001 to 0.003, twice as large at 0.0001, and smaller beyond 0.01, where the
+// curvature changes along the way.
 const stepShare = 2e-3
 
 func newLanczos(loss Loss, start []float32) (*lanczos, error) {
 	at := append([]float32(nil), loss.Parameters()...)
 	length := math.Sqrt(square(start))
 	if len(start) != len(at) || !(length > 0) || math.IsInf(length, 1) {
-		return nil, fmt.Errorf("a first vector of %d numbers and length %v for %d parameters", len(start), length, len(at))
+		return nil, fmt.Errorf("the start vector has %d elements and norm %v; want %d elements and a finite norm above 0", len(start), length, len(at))
 	}
 	for i := range start {
 		start[i] = float32(float64(start[i]) / length)
@@ -86,7 +88,7 @@ func newLanczos(loss Loss, start []float32) (*lanczos, error) {
 	}, nil
 }
 
-// multiply makes product the product of the Hessian and the vector.
+// multiply sets product to the Hessian times the current vector.
 func (l *lanczos) multiply() error {
 	p := l.loss.Parameters()
 	for i, x := range l.at {
@@ -102,8 +104,8 @@ func (l *lanczos) multiply() error {
 	return nil
 }
 
-// step multiplies once and returns the next entries of the tridiagonal matrix: on its
-// diagonal and beside it.
+// step does one iteration and returns the next entries of the tridiagonal matrix: alpha on
+// its diagonal, beta beside it.
 func (l *lanczos) step() (alpha, beta float64, err error) {
 	if err := l.multiply(); err != nil {
 		return 0, 0, err
@@ -126,7 +128,7 @@ func (l *lanczos) step() (alpha, beta float64, err error) {
 	return alpha, beta, nil
 }
 
-// largestEigenvalue is that of a symmetric tridiagonal matrix.
+// largestEigenvalue returns the largest eigenvalue of a symmetric tridiagonal matrix.
 func largestEigenvalue(diagonal, beside []float64) (float64, error) {
 	n := len(diagonal)
 	m := mat.NewSymDense(n, nil)
@@ -138,14 +140,14 @@ func largestEigenvalue(diagonal, beside []float64) (float64, error) {
 	}
 	var e mat.EigenSym
 	if !e.Factorize(m, false) {
-		return 0, fmt.Errorf("measure sharpness: the eigenvalues of %v beside %v are not found", diagonal, beside)
+		return 0, fmt.Errorf("measure sharpness: no eigenvalues found for the matrix with diagonal %v and off-diagonal %v", diagonal, beside)
 	}
 	return e.Values(nil)[n-1], nil
 }
 
-// StabilityLimit is the sharpness above which gradient descent of the rate, above 0, with
-// momentum in [0, 1) does not stay in a valley but overshoots further with each step:
-// 2(1 + μ)/rate. Nesterov's form has a lower one, 2(1 + μ)/((1 + 2μ)·rate). Both are in
+// StabilityLimit returns the sharpness above which gradient descent with this learning
+// rate, above 0, and momentum in [0, 1) diverges instead of staying in a valley: 2(1 +
+// μ)/rate. With Nesterov's momentum it is lower, 2(1 + μ)/((1 + 2μ)·rate). Both are in
 // Cohen et al. 2021, appendix B.
 func StabilityLimit(rate, momentum float64, nesterov bool) float64 {
 	limit := 2 * (1 + momentum) / rate

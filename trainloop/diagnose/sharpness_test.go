@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// quadratic is ½ Σ λᵢ(wᵢ − cᵢ)², whose Hessian has the eigenvalues λ.
+// quadratic is the loss ½ Σ λᵢ(wᵢ − cᵢ)². The eigenvalues of its Hessian are λ.
 type quadratic struct {
 	w, eigenvalues, center []float32
 	gradients              int
@@ -38,9 +38,10 @@ func normal(n int, seed uint64) []float32 {
 	return v
 }
 
-// TestSharpnessOfAQuadratic: with as many products as there are different eigenvalues, the
-// largest comes out whole, also beside a negative one of larger size; the parameters are put
-// back, and each product takes one gradient.
+// TestSharpnessOfAQuadratic checks that, with as many products as there are different
+// eigenvalues, the result is exact even if there is a negative eigenvalue of larger
+// magnitude. It also checks that the parameters are restored, and that each product takes
+// one gradient.
 func TestSharpnessOfAQuadratic(t *testing.T) {
 	q := &quadratic{w: normal(60, 1), eigenvalues: make([]float32, 60), center: normal(60, 2)}
 	for i := range q.eigenvalues {
@@ -57,14 +58,15 @@ func TestSharpnessOfAQuadratic(t *testing.T) {
 	if !slices.Equal(q.w, before) {
 		t.Error("the parameters have moved")
 	}
-	// More products than that find nothing new.
+	// Further products find nothing new.
 	if got, err := Sharpness(q, normal(60, 4), 30); err != nil || math.Abs(got-7) > 0.01 {
 		t.Errorf("after 30 products %v, want 7 (%v)", got, err)
 	}
 }
 
-// TestSharpnessComesClose: as in networks, a few large eigenvalues stand out of many small
-// ones. The estimate of a few products is below the largest eigenvalue, and close to it.
+// TestSharpnessComesClose uses eigenvalues like those of networks: a few large ones and
+// many small ones. After a few products, the estimate is below the largest eigenvalue and
+// close to it.
 func TestSharpnessComesClose(t *testing.T) {
 	const n = 5000
 	for seed := range uint64(10) {
@@ -79,8 +81,8 @@ func TestSharpnessComesClose(t *testing.T) {
 	}
 }
 
-// regression is the loss of a linear model, the mean of ½(x·w − y)² over examples: its Hessian
-// is XᵀX/n everywhere.
+// regression is the loss of a linear model, the mean of ½(x·w − y)² over examples. Its
+// Hessian is XᵀX/n everywhere.
 type regression struct {
 	x *mat.Dense
 	y []float64
@@ -130,8 +132,8 @@ func TestSharpnessOfALinearModel(t *testing.T) {
 func TestSharpnessFaults(t *testing.T) {
 	q := &quadratic{w: normal(3, 1), eigenvalues: normal(3, 2), center: normal(3, 3)}
 	for _, start := range [][]float32{{1, 2}, {0, 0, 0}, {float32(math.NaN()), 0, 0}} {
-		if _, err := Sharpness(q, start, 4); err == nil || !strings.Contains(err.Error(), "a first vector of") {
-			t.Errorf("first vector %v: %v", start, err)
+		if _, err := Sharpness(q, start, 4); err == nil || !strings.Contains(err.Error(), "start vector has") {
+			t.Errorf("start vector %v: %v", start, err)
 		}
 	}
 	before := slices.Clone(q.w)
@@ -148,8 +150,8 @@ func TestSharpnessFaults(t *testing.T) {
 	}
 }
 
-// TestStabilityLimit takes steps of momentum SGD on a parabola whose curvature is a little
-// below and a little above the limit: it settles, or runs away.
+// TestStabilityLimit does steps of momentum SGD on a parabola whose curvature is a little
+// below the limit, where they must converge, and a little above, where they must diverge.
 func TestStabilityLimit(t *testing.T) {
 	const rate = 0.05
 	for _, momentum := range []float64{0, 0.5, 0.9, 0.99} {
@@ -165,7 +167,8 @@ func TestStabilityLimit(t *testing.T) {
 	}
 }
 
-// distance is how far from the bottom of a parabola many steps that begin at 1 end.
+// distance returns the distance from the minimum of a parabola after many steps that begin
+// at 1.
 func distance(curvature, rate, momentum float64, nesterov bool) float64 {
 	w, v := 1.0, 0.0
 	for range 10000 {

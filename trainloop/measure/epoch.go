@@ -11,31 +11,29 @@ import (
 	"onnxlab/trainloop"
 )
 
-// EpochMeasurement is what the training steps of an epoch cost, with loading
-// and augmenting.
+// EpochMeasurement is the cost of an epoch's training steps, including loading and
+// augmenting.
 type EpochMeasurement struct {
 	Recipe     string `json:"recipe"`
 	BatchSize  int    `json:"batch_size"`
 	MicroBatch int    `json:"micro_batch"`
-	// Images is how many were trained on, in full batches.
+	// Images is the number of images trained on, all in full batches.
 	Images          int     `json:"images"`
 	Seconds         float64 `json:"seconds"`
 	ImagesPerSecond float64 `json:"images_per_second"`
-	// DataWait is the share of Seconds, 0..1, in which a step waited for its
-	// batch.
+	// DataWait is the share of Seconds, 0..1, that steps spent waiting for their batch.
 	DataWait float64 `json:"data_wait"`
-	// PeakBytes is the most memory that the process has had, 0 where the
-	// system does not tell.
+	// PeakBytes is the peak memory of the process; 0 if the system does not report it.
 	PeakBytes int64 `json:"peak_bytes"`
 }
 
 // EpochStepper times the training steps of an experiment as a run does them, epoch after
-// epoch, without evaluating and saving in between.
+// epoch, but without evaluating and saving in between.
 type EpochStepper struct{ steps *trainloop.Steps }
 
-// NewEpochStepper returns a stepper that trains on the images, all of which it
-// brings into memory: drawing them is not what it times. Nor is what makes the features
-// with train.cache_features.
+// NewEpochStepper returns a stepper that trains on these images. It first brings all of
+// them into memory and, with train.cache_features, computes the features, so that neither
+// is timed.
 func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.Set) (*EpochStepper, error) {
 	steps, err := trainloop.NewSteps(ctx, e, train)
 	if err != nil {
@@ -44,8 +42,8 @@ func NewEpochStepper(ctx context.Context, e configs.Experiment, train *dataset.S
 	return &EpochStepper{steps}, nil
 }
 
-// Step does one step and tells what it took. The error of a loss that is not
-// finite is a *trainloop.Diverged.
+// Step does one step and returns its time. If the loss is not finite, the error is a
+// *trainloop.Diverged.
 func (s *EpochStepper) Step(ctx context.Context) (StepTime, error) {
 	begun := time.Now()
 	_, wait, err := s.steps.Next(ctx)
@@ -58,8 +56,8 @@ func (s *EpochStepper) Step(ctx context.Context) (StepTime, error) {
 // Close frees the session and stops the loader.
 func (s *EpochStepper) Close() error { return s.steps.Close() }
 
-// Epoch does one step and then those of as many images as told, in full
-// batches, and tells what these cost; 0 images are a whole epoch.
+// Epoch does one step and then measures those for this many images, in full batches. With 0
+// images, it measures a whole epoch.
 func Epoch(ctx context.Context, e configs.Experiment, train *dataset.Set, images int) (m EpochMeasurement, err error) {
 	s, err := NewEpochStepper(ctx, e, train)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"onnxlab/trainloop"
 )
 
-// small is a small experiment with 128 training images.
+// small returns a small experiment with 128 training images.
 func small(t *testing.T) (configs.Experiment, *dataset.Set) {
 	t.Helper()
 	librarytest.Open(t)
@@ -29,7 +29,7 @@ func small(t *testing.T) (configs.Experiment, *dataset.Set) {
 	return *e, data.Train
 }
 
-// TestEpochStepperInterrupted wants the drawing of the images to end with ctx.
+// TestEpochStepperInterrupted checks that drawing the images ends when ctx is cancelled.
 func TestEpochStepperInterrupted(t *testing.T) {
 	e, train := small(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -59,7 +59,7 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-// TestEpochStepperDiverges has a rate at which the loss becomes infinite.
+// TestEpochStepperDiverges uses a rate at which the loss becomes infinite.
 func TestEpochStepperDiverges(t *testing.T) {
 	e, train := small(t)
 	e.Optimizer.LearningRate = 1e30
@@ -70,7 +70,7 @@ func TestEpochStepperDiverges(t *testing.T) {
 	}
 }
 
-// TestEpochStepperSettings refuses what does not go with the images.
+// TestEpochStepperSettings checks the errors for settings that do not fit the images.
 func TestEpochStepperSettings(t *testing.T) {
 	classes, train := small(t)
 	batch, open := classes, classes

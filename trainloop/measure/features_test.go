@@ -14,8 +14,8 @@ import (
 	"onnxlab/ort/profile"
 )
 
-// TestCachedFeatures: steps, profiles and epochs on features are measured as those on
-// images are.
+// TestCachedFeatures checks that steps, profiles and epochs on features can be measured
+// like those on images.
 func TestCachedFeatures(t *testing.T) {
 	librarytest.Open(t)
 	model := filepath.Join("..", "..", "onnxmodels", "importer", "testdata", "small_training.onnx")

@@ -8,9 +8,9 @@ import (
 	"onnxlab/trainloop"
 )
 
-// TestMeasureWithoutMemory: what trains no more than it measures is refused
-// like a run, before the system ends the process. Only Linux tells what is
-// free.
+// TestMeasureWithoutMemory checks that measuring steps for which there is not enough memory
+// is an error, as it is for a run, before the system kills the process. Only Linux reports
+// the free memory.
 func TestMeasureWithoutMemory(t *testing.T) {
 	e, train := small(t)
 	e.Model.Widths = []int{1 << 20, 1 << 20} // 10^13 parameters

@@ -16,40 +16,40 @@ import (
 	"onnxlab/trainloop"
 )
 
-// StepProfile is where the time of a training step goes.
+// StepProfile says where the time of a training step goes.
 type StepProfile struct {
-	// Measurement is that of steps without the profiler.
+	// Measurement has the measurements of steps without the profiler.
 	Measurement
-	// GraphSeconds are those that the forward and backward passes of a step
-	// take under the profiler. What a step takes beyond is the optimizer,
-	// feeding the images, and the difference between two measurements.
+	// GraphSeconds is the time of the forward and backward passes of a step under the
+	// profiler. The rest of a step's time is the optimizer, feeding the images, and the
+	// difference between the two measurements.
 	GraphSeconds float64 `json:"graph_seconds"`
-	// Operators and Layers sum up the nodes, the slowest first. Layers have
-	// nodes that ONNX Runtime inserted as "(inserted)".
+	// Operators and Layers sum up the nodes, the slowest first. In Layers, nodes that ONNX
+	// Runtime inserted are under "(inserted)".
 	Operators []Share `json:"operators"`
 	Layers    []Share `json:"layers"`
-	// Fallbacks are the nodes of a GPU's step that run on the CPU, or copy to it
+	// Fallbacks has the nodes of a step on a GPU that run on the CPU, or that copy to it
 	// and back.
 	Fallbacks []profile.Node `json:"fallbacks"`
-	// Nodes are those of one pass of a micro-batch, in their order.
+	// Nodes has the nodes of one pass of a micro-batch, in order.
 	Nodes []profile.Node `json:"nodes"`
 }
 
-// Share is what some nodes take of a step, in seconds.
+// Share is the part of a step's time that some nodes take, in seconds.
 type Share struct {
 	Name string `json:"name"`
-	// Nodes is how many of the graph these are.
+	// Nodes is the number of nodes in the graph.
 	Nodes    int     `json:"nodes"`
 	Forward  float64 `json:"forward"`
 	Backward float64 `json:"backward"`
 }
 
-// Seconds are those of both passes.
+// Seconds returns the time of both passes.
 func (s Share) Seconds() float64 { return s.Forward + s.Backward }
 
-// Profile does as many steps as told as Steps does, and then their forward
-// and backward passes once more under ONNX Runtime's profiler. See
-// package profile for what it changes in the process meanwhile.
+// Profile measures this many steps as Steps does, and then runs their forward and backward
+// passes again under ONNX Runtime's profiler. Package profile says what that changes in the
+// process meanwhile.
 func Profile(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (p StepProfile, err error) {
 	if p.Measurement, err = Steps(ctx, e, height, width, steps, target); err != nil {
 		return p, err
@@ -75,7 +75,7 @@ func Profile(ctx context.Context, e configs.Experiment, height, width, steps int
 	return p, nil
 }
 
-// fallbacks are the nodes that the provider does not run, or that only copy.
+// fallbacks returns the nodes that the provider does not run, or that only copy.
 func fallbacks(nodes []profile.Node, provider string) (list []profile.Node) {
 	for _, n := range nodes {
 		if n.Provider != provider || strings.HasPrefix(n.Operator, "Memcpy") {
@@ -85,7 +85,7 @@ func fallbacks(nodes []profile.Node, provider string) (list []profile.Node) {
 	return list
 }
 
-// floatBytes is a list of float32 as the bytes of a tensor.
+// floatBytes returns a list of float32 as the bytes of a tensor.
 func floatBytes(list []float32) []byte {
 	data := make([]byte, 0, 4*len(list))
 	for _, x := range list {
@@ -94,7 +94,7 @@ func floatBytes(list []float32) []byte {
 	return data
 }
 
-// profileFeeds are the inputs of the training model as in the first step.
+// profileFeeds returns the inputs of the training model as in the first step.
 func profileFeeds(e configs.Experiment, n *onnxmodels.Network) profile.Feeds {
 	height, width := n.Size()
 	images, labels := randomBatch(e.Seed, trainloop.MicroBatch(e), height*width*n.Channels(), n.Classes())
@@ -143,12 +143,12 @@ func shares(nodes []profile.Node, passes int, key func(profile.Node) string) []S
 	return list
 }
 
-// inserted stands for a layer where ONNX Runtime's optimizer made a node.
+// inserted replaces the name of the layer for nodes that ONNX Runtime's optimizer made.
 const inserted = "(inserted)"
 
-// layerOf returns the layer that a node belongs to: nodes are named after their
-// layer, "stage1.conv2.more" or "pool1.more", and those that ONNX Runtime makes
-// after their operator.
+// layerOf returns the layer that a node belongs to. Nodes are named after their layer, as
+// in "stage1.conv2.more" or "pool1.more"; those that ONNX Runtime makes are named after
+// their operator.
 func layerOf(n profile.Node) string {
 	if strings.HasPrefix(n.Name, n.Operator) {
 		return inserted

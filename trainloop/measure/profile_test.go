@@ -14,8 +14,8 @@ import (
 	"onnxlab/trainloop"
 )
 
-// TestProfile counts what the profile of a small network must hold, at two
-// micro-batches a step.
+// TestProfile checks the contents of the profile of a small network with two micro-batches
+// per step.
 func TestProfile(t *testing.T) {
 	librarytest.Open(t)
 	e, err := configs.Load("", []string{"model.widths=4,8", "model.convolutions=1", "train.batch_size=8", "train.replicas=2", "runtime.threads=1"})
@@ -65,8 +65,8 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-// TestProfileFeeds: each input of a step has values, but for the gradients, which
-// begin anew.
+// TestProfileFeeds checks that each input of a step gets values, except for the gradients,
+// which start at 0.
 func TestProfileFeeds(t *testing.T) {
 	e := configs.Default()
 	e.Runtime.Precision = configs.MixedFloat16

@@ -18,40 +18,40 @@ import (
 	"onnxlab/trainloop"
 )
 
-// Measurement is what training steps of an experiment cost.
+// Measurement is the cost of training steps of an experiment.
 type Measurement struct {
-	// Target is the form of the graph, Device what ran it.
+	// Target is the form of the graph, and Device the hardware that ran it.
 	Target string         `json:"target"`
 	Device configs.Device `json:"device"`
 	// Precision is float32, tf32 or mixed_float16.
 	Precision  string `json:"precision"`
 	BatchSize  int    `json:"batch_size"`
 	MicroBatch int    `json:"micro_batch"`
-	// SecondsPerStep is the median over the steps, the first left out, and
-	// ImagesPerSecond that rate.
+	// SecondsPerStep is the median over all steps but the first, and ImagesPerSecond the
+	// rate that follows from it.
 	SecondsPerStep  float64 `json:"seconds_per_step"`
 	ImagesPerSecond float64 `json:"images_per_second"`
-	// Seconds are those of each step.
+	// Seconds has the time of each step.
 	Seconds []float64 `json:"seconds"`
-	// EvaluationImagesPerSecond is at which rate the network classifies the
-	// validation images after an epoch.
+	// EvaluationImagesPerSecond is the rate at which the network classifies validation
+	// images after an epoch.
 	EvaluationImagesPerSecond float64 `json:"evaluation_images_per_second"`
-	// PeakBytes is the most memory that the process has had by the end of the
-	// steps, 0 where the system does not tell.
+	// PeakBytes is the peak memory of the process by the end of the steps; 0 if the system
+	// does not report it.
 	PeakBytes int64 `json:"peak_bytes"`
 }
 
-// Stepper does training steps of an experiment on random images, or on random
-// features with train.cache_features: what they cost does not depend on them.
+// Stepper does training steps of an experiment on random images, or on random features with
+// train.cache_features. The cost of a step does not depend on their values.
 type Stepper struct {
 	prepared *trainloop.Prepared
 	trainer  *session.Trainer
 	step     func() (session.Result, error)
 }
 
-// NewStepper returns a stepper for images of height x width, in the form for
-// the target, one of onnxmodels.Targets or TargetNative. A batch that the memory
-// is not enough for is a *trainloop.SettingError.
+// NewStepper returns a stepper for images of height x width and the target, one of
+// onnxmodels.Targets or TargetNative. If there is not enough memory for a batch, the error
+// is a *trainloop.SettingError.
 func NewStepper(e configs.Experiment, height, width int, target string) (*Stepper, error) {
 	prepared, err := trainloop.Prepare(e, height, width, target)
 	if err != nil {
@@ -64,7 +64,7 @@ func NewStepper(e configs.Experiment, height, width int, target string) (*Steppe
 	return &Stepper{prepared, trainer, randomStep(e, prepared.Network, trainer)}, nil
 }
 
-// randomStep returns what does a step on a random batch.
+// randomStep returns a function that does a step on a random batch.
 func randomStep(e configs.Experiment, n *onnxmodels.Network, t *session.Trainer) func() (session.Result, error) {
 	const rate = 0.001
 	height, width := n.Size()
@@ -91,7 +91,7 @@ func randomFeatures(seed uint64, n int) []float32 {
 	return list
 }
 
-// randomBatch returns n images of so many bytes and their labels.
+// randomBatch returns n images of size bytes each, and their labels.
 func randomBatch(seed uint64, n, size, classes int) (images []uint8, labels []int64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range n * size {
@@ -103,7 +103,7 @@ func randomBatch(seed uint64, n, size, classes int) (images []uint8, labels []in
 	return images, labels
 }
 
-// Step does one step and tells what it took.
+// Step does one step and returns its time.
 func (s *Stepper) Step(ctx context.Context) (StepTime, error) {
 	if err := ctx.Err(); err != nil {
 		return StepTime{}, err
@@ -116,15 +116,14 @@ func (s *Stepper) Step(ctx context.Context) (StepTime, error) {
 // Close frees the session.
 func (s *Stepper) Close() error { return s.trainer.Close() }
 
-// StepTime is what a training step took.
+// StepTime is the time that a training step took.
 type StepTime struct {
 	Seconds float64
-	// Wait are those of the seconds in which its batch was not ready.
+	// Wait is the part of Seconds that the step spent waiting for its batch.
 	Wait float64
 }
 
-// timeSteps does one step and then as many as told, at least one, and tells
-// what these took.
+// timeSteps does one step and then measures this many, at least one.
 func timeSteps(ctx context.Context, step func(context.Context) (StepTime, error), steps int) ([]StepTime, error) {
 	var times []StepTime
 	for i := range max(steps, 1) + 1 {
@@ -139,7 +138,7 @@ func timeSteps(ctx context.Context, step func(context.Context) (StepTime, error)
 	return times, nil
 }
 
-// Steps does one step and then as many as told, at least one, and tells what these cost.
+// Steps does one step and then measures this many, at least one.
 func Steps(ctx context.Context, e configs.Experiment, height, width, steps int, target string) (m Measurement, err error) {
 	s, err := NewStepper(e, height, width, target)
 	if err != nil {
@@ -164,7 +163,7 @@ func Steps(ctx context.Context, e configs.Experiment, height, width, steps int, 
 	return m, err
 }
 
-// precision is that of products, which TF32 lowers on a GPU.
+// precision returns the precision of matrix products, which TF32 lowers on a GPU.
 func precision(r configs.Runtime) string {
 	if r.Device.Traits().TF32 && r.TF32 && r.Precision == configs.Float32 {
 		return "tf32"
@@ -172,8 +171,8 @@ func precision(r configs.Runtime) string {
 	return string(r.Precision)
 }
 
-// evaluationRate is how many images a second the network classifies, by the median
-// of five batches after a first one.
+// evaluationRate returns how many images per second the network classifies: the median of
+// five batches after a first one.
 func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, err error) {
 	classify, closeModel, err := randomClassifier(e, p)
 	if err != nil {
@@ -191,7 +190,8 @@ func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, 
 	return evaluation.Batch / median(seconds[1:]), nil
 }
 
-// randomClassifier returns what classifies evaluation.Batch random images, or their features.
+// randomClassifier returns a function that classifies evaluation.Batch random images, or
+// random features of so many.
 func randomClassifier(e configs.Experiment, p *trainloop.Prepared) (classify, closeModel func() error, err error) {
 	n, options := p.Network, trainloop.SessionOptions(e.Runtime)
 	data, err := trainloop.InferenceModel(n, p.State, nil, e.Runtime.Device.Traits().Target)
@@ -210,7 +210,8 @@ func randomClassifier(e configs.Experiment, p *trainloop.Prepared) (classify, cl
 	return func() error { _, _, err := m.Predict(context.Background(), images); return err }, m.Close, nil
 }
 
-// featureClassifier classifies random features of evaluation.Batch images, n of each.
+// featureClassifier returns a function that classifies random features of evaluation.Batch
+// images, n for each.
 func featureClassifier(seed uint64, model []byte, n int, o session.Options) (classify, closeModel func() error, err error) {
 	head, err := session.NewProbe(model, onnxmodels.InputFeatures, []string{onnxmodels.OutputLogits}, o)
 	if err != nil {

@@ -10,9 +10,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestEarlyStoppingOfKeras takes the epochs at which Keras's callback stopped,
-// and of which it restored the weights, from what
-// ../schedule/testdata/reference.py wrote.
+// TestEarlyStoppingOfKeras compares with the epochs at which Keras's callback stopped, and
+// of which it restored the weights, in the output of ../schedule/testdata/reference.py.
 func TestEarlyStoppingOfKeras(t *testing.T) {
 	text, err := os.ReadFile("../schedule/testdata/schedules.json")
 	if err != nil {
@@ -39,7 +38,7 @@ func TestEarlyStoppingOfKeras(t *testing.T) {
 		if got := s.After(values); len(values) != 50 || got != c.Stop {
 			t.Errorf("%s: %+v, want %+v", name, got, c.Stop)
 		}
-		// The epochs up to the last one decide alone, and later ones change nothing.
+		// Only the epochs up to the last one decide; later ones change nothing.
 		for n := range c.Epoch {
 			if got := s.After(values[:n]); got.Stopped {
 				t.Errorf("%s: stopped after %d epochs", name, n)

@@ -23,17 +23,17 @@ import (
 //go:embed testdata/browser.html
 var measuringPage []byte
 
-// measured is what testdata/browser.html finds out about the page in a frame.
+// measured is what testdata/browser.html finds out about the page in a frame of one width.
 type measured struct {
 	Width int
-	// Scroll is the width of what there is to see: above Width, the page could
-	// be scrolled sideways. Outside names elements that reach beyond it.
+	// Scroll is the width of the contents. If it is above Width, the page scrolls sideways.
+	// Outside names the elements that reach beyond Width.
 	Scroll  int
 	Outside []string
 	// Figures are the widths of the figures that are shown.
 	Figures []int
-	// Contrast is the lowest of any text to its background, of Text; Lines that
-	// of any line or marker of a figure.
+	// Contrast is the lowest contrast of any text, which is Text, to its background. Lines
+	// is the lowest contrast of any line or marker of a figure.
 	Contrast float64
 	Text     string
 	Lines    float64
@@ -41,9 +41,9 @@ type measured struct {
 	Background string
 	// Table is the text of the table of accuracies, row by row.
 	Table [][]string
-	// Unnamed are elements that a screen reader could not name.
+	// Unnamed has the elements for which a screen reader would have no name.
 	Unnamed []string
-	// Requests are what the page asked for beside itself.
+	// Requests are the addresses that the page requested, apart from itself.
 	Requests []string
 	Errors   []string
 }
@@ -87,7 +87,7 @@ func browse(t *testing.T, page []byte, dark bool) (frames []measured) {
 	return frames
 }
 
-// pageOf writes a sweep's page.
+// pageOf returns the sweep in root and its page.
 func pageOf(t *testing.T, root string) (*Sweep, []byte) {
 	t.Helper()
 	s := load(t, root)
@@ -114,7 +114,7 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// TestBrowserFinds spoils a page in each way that TestBrowser looks for.
+// TestBrowserFinds spoils a page in each of the ways that TestBrowser must detect.
 func TestBrowserFinds(t *testing.T) {
 	_, page := pageOf(t, unfinished(t, t.TempDir()))
 	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy".*>`)
@@ -161,7 +161,7 @@ func (f measured) check(t *testing.T, s *Sweep, dark bool) {
 	}
 }
 
-// expectedTable has the rows of accuracies as they are in the histories; none of one
+// expectedTable returns the rows of accuracies according to the histories; nil for a single
 // run.
 func expectedTable(s *Sweep) [][]string {
 	if s.one() {

@@ -85,7 +85,7 @@ In C, not in A:
 	}
 }
 
-// TestSettings: those that differ are named, of all that are kept, and no others.
+// TestSettings checks that the settings that differ are listed, and no others.
 func TestSettings(t *testing.T) {
 	one := study()
 	one.batches = []int{128}
@@ -131,13 +131,13 @@ Settings that differ:
 	}
 }
 
-// spaceless has one space where there are several, and none at the ends of lines.
+// spaceless replaces repeated spaces by one, and removes those at the ends of lines.
 func spaceless(text string) string {
 	return regexp.MustCompile(` *\n *`).ReplaceAllString(regexp.MustCompile(` +`).ReplaceAllString(text, " "), "\n")
 }
 
-// TestSettingsOfRuns leaves out the sweep that runs were cells of: their own settings
-// say the same.
+// TestSettingsOfRuns checks that the comparison of single runs ignores the section "sweep":
+// their other settings say the same.
 func TestSettingsOfRuns(t *testing.T) {
 	one := study()
 	one.batches = []int{128, 256}

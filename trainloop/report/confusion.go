@@ -20,7 +20,7 @@ type Confusion struct {
 }
 
 // WritePNG draws the matrix as PNG. Cells are darker the larger their share of the row
-// is. With at most mostCounted classes, they contain their counts.
+// is. With at most maxCounted classes, they contain their counts.
 func (m Confusion) WritePNG(w io.Writer) error {
 	side := m.side()
 	c := newPNG(side, side)
@@ -45,14 +45,14 @@ func (m Confusion) draw(c draw.Canvas) {
 	m.plot().Draw(draw.Crop(c, vg.Points(space), -vg.Points(space), vg.Points(space), -vg.Points(space)))
 }
 
-// mostCounted is the largest number of classes for which cells have room for counts.
-const mostCounted = 25
+// maxCounted is the largest number of classes for which cells have room for counts.
+const maxCounted = 25
 
 // side returns the side of the figure. A cell needs about half an inch for its count, and
 // about a tenth of an inch to be visible.
 func (m Confusion) side() vg.Length {
 	cell := 0.45 * vg.Inch
-	if len(m.Classes) > mostCounted {
+	if len(m.Classes) > maxCounted {
 		cell = 0.12 * vg.Inch
 	}
 	return 1.6*vg.Inch + vg.Length(len(m.Classes))*cell
@@ -74,7 +74,7 @@ func (m Confusion) plot() *plot.Plot {
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Min, axis.Max, axis.Padding = -0.5, float64(n)-0.5, vg.Points(8)
 		axis.Width, axis.Tick.Length = 0, 0
-		if n > mostCounted {
+		if n > maxCounted {
 			axis.Tick.Label.Font.Size = vg.Points(6)
 		}
 	}
@@ -106,7 +106,7 @@ func (m confusionCells) Plot(c draw.Canvas, p *plot.Plot) {
 			column, line := float64(k), float64(n-1-i)
 			left, right, low, high := x(column-0.5), x(column+0.5), y(line-0.5), y(line+0.5)
 			c.FillPolygon(shade(share), []vg.Point{{X: left, Y: low}, {X: right, Y: low}, {X: right, Y: high}, {X: left, Y: high}})
-			if count == 0 || n > mostCounted {
+			if count == 0 || n > maxCounted {
 				continue
 			}
 			if style.Color = m.theme.ink; share > 0.5 {

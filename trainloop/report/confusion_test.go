@@ -28,7 +28,8 @@ func TestConfusion(t *testing.T) {
 	if all == (image.Point{}) || half == (image.Point{}) || none == (image.Point{}) {
 		t.Fatalf("cells of all, half and none of their rows end at %v, %v, %v", all, half, none)
 	}
-	// Of each colour the last point: cat, cat is above dog, dog and left of cat, dog.
+	// The last point of each colour belongs to: cat, cat, which is above dog, dog, and left
+	// of cat, dog.
 	if all.Y >= half.Y || all.X >= none.X || none.Y != all.Y || none.X != half.X {
 		t.Errorf("cells of all, half and none of their rows end at %v, %v, %v", all, half, none)
 	}

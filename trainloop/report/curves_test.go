@@ -14,8 +14,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestSeedsDiffer: no two runs of a condition look alike, whatever there is one or
-// several of, and the key explains what differs.
+// TestSeedsDiffer checks that no two runs of a condition look alike, for one or several
+// batch sizes and seeds, and that the key explains how they differ.
 func TestSeedsDiffer(t *testing.T) {
 	for _, c := range []struct {
 		batches []int
@@ -54,7 +54,8 @@ func TestSeedsDiffer(t *testing.T) {
 	}
 }
 
-// TestMarkers are at other epochs for each seed, and on the shortest curve, too.
+// TestMarkers checks that each seed has its markers at other epochs, even on the shortest
+// curve.
 func TestMarkers(t *testing.T) {
 	s := load(t, threeSeeds().write(t, t.TempDir())) // of 30 epochs
 	for seed, want := range []string{"[1 11 21]", "[4 14 24]", "[7 17 27]"} {
@@ -88,8 +89,8 @@ func TestEpochAxis(t *testing.T) {
 	}
 }
 
-// TestKeyRows: what does not fit goes into a row of its own, and the picture is as
-// much higher.
+// TestKeyRows checks that the key breaks into rows where it does not fit, and that the
+// picture becomes higher accordingly.
 func TestKeyRows(t *testing.T) {
 	f := study()
 	for batch := 1; batch < 1<<14; batch *= 2 {
@@ -127,7 +128,7 @@ func TestKeyRows(t *testing.T) {
 	}
 }
 
-// TestAxesFit: the panels show what there is, not 0 to 100 %.
+// TestAxesFit checks that the panels show the range of the data and not 0 to 100 %.
 func TestAxesFit(t *testing.T) {
 	s := &Sweep{Runs: []Run{{History: []rundir.Epoch{{Accuracy: 0.12, ValAccuracy: 0.09, Loss: 2.2, ValLoss: 2.4}}}}}
 	p := newPlot(printed(), "", "", "")

@@ -98,7 +98,7 @@ func (s *Sweep) noiseText(t Table) string {
 	for _, c := range t.Conditions {
 		n := s.noise(c.Name)
 		if n.all == 0 {
-			parts = append(parts, c.Name+": the gradient was not seen for the noise, so the scale is larger than the images that were measured tell")
+			parts = append(parts, c.Name+": the noise hid the gradient, so the scale is too large to be measured with this many images")
 			continue
 		}
 		part := fmt.Sprintf("%s: %s images over the run", c.Name, rounded(n.all))
@@ -118,7 +118,7 @@ func (s *Sweep) noiseText(t Table) string {
 	}
 	text := noiseMeaning + "Here it was, " + strings.Join(parts, "; ") + "."
 	if len(s.BatchSizes) > 1 {
-		text += " The noise scale knows nothing of how many steps there are: where a run has a fixed number of epochs, large batches also fall for having too few steps, and then accuracy falls below it."
+		text += " The noise scale does not account for the number of steps: in a fixed number of epochs, large batches also lose accuracy because they take too few steps, so that accuracy falls at batch sizes below the noise scale."
 	}
 	return text
 }
@@ -136,7 +136,7 @@ func nearestBatch(sizes []int, scale float64) int {
 
 const sharpnessMeaning = "Sharpness is how strongly the loss curves in its steepest direction, the largest eigenvalue of its Hessian. " +
 	"Steps of momentum SGD overshoot there, further each time, once rate × sharpness is above %.3g; " +
-	"training then throws itself out to a flatter place, or is lost. A warmup keeps the rate low until that has happened gently. "
+	"training then jumps to a flatter place, or diverges. A warmup keeps the rate low until training has moved to a flatter place gently. "
 
 // sharpnessText explains the sharpness, and says where rate × sharpness was above its limit. It
 // is empty if no limit is known.
@@ -202,7 +202,7 @@ func (s *Sweep) updateText() string {
 	if high == 0 {
 		return "No step moved the parameters."
 	}
-	return fmt.Sprintf("A single step moved the parameters by %.2g to %.2g of their length; around a thousandth is usual, and much more tells of a rate that is too high. layers.csv in each run's directory has the ratio of every layer.", low, high)
+	return fmt.Sprintf("A single step moved the parameters by %.2g to %.2g of their length; around a thousandth is usual, and much more means that the rate is too high. layers.csv in each run's directory has the ratio of every layer.", low, high)
 }
 
 // rounded formats a number with two significant digits and no exponent.

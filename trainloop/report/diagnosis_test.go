@@ -14,8 +14,8 @@ import (
 )
 
 // diagnosedSweep makes a sweep with diagnoses at every fifth epoch. The noise scale of none
-// rises from 100 to 400, that of strong is 4 times as much, and in one epoch the gradient is
-// not seen. The sharpness falls from twice the limit to half of it.
+// rises from 100 to 400, that of strong is 4 times as high, and in one epoch the noise
+// hides the gradient. The sharpness falls from twice the limit to half of it.
 func diagnosedSweep(t testing.TB, root string, seeds ...uint64) *Sweep {
 	t.Helper()
 	s := study()
@@ -51,8 +51,9 @@ func sampleDiagnosis(epoch int, rate, factor float64) rundir.Diagnosis {
 	return d
 }
 
-// TestNoiseOfRuns: sums are divided, and not ratios averaged. Of epochs 0, 5, …, 25 of 30, the
-// variances are 25·(1, 1.6, 2.2, 2.8, 3.4, 4) and the signals 0.25 but for −0.01 in one.
+// TestNoiseOfRuns checks that sums are divided instead of averaging ratios. In the epochs
+// 0, 5, …, 25 of 30, the variances are 25·(1, 1.6, 2.2, 2.8, 3.4, 4), and the signal is
+// 0.25 except for −0.01 in one of them.
 func TestNoiseOfRuns(t *testing.T) {
 	s := diagnosedSweep(t, t.TempDir(), 1)
 	got := s.noise("none")
@@ -70,7 +71,8 @@ func TestNoiseOfRuns(t *testing.T) {
 	}
 }
 
-// TestMeaning: the page says what the numbers are and what they mean for these runs.
+// TestMeaning checks that the page explains what the numbers are and what they mean for
+// these runs.
 func TestMeaning(t *testing.T) {
 	s := diagnosedSweep(t, t.TempDir(), 1)
 	table := s.Table(DefaultDrop)
@@ -86,7 +88,8 @@ func TestMeaning(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	// Without a known limit, as of Adam, nothing is said of it; without diagnoses nothing at all.
+	// Without a known limit, as for Adam, the page does not mention sharpness; without
+	// diagnoses, it has no text.
 	for i := range s.Runs {
 		for k := range s.Runs[i].History {
 			s.Runs[i].History[k].Diagnosis.StabilityLimit = 0
@@ -105,8 +108,8 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-// TestDiagnosisFiles: the figure and the page's section are there where runs have diagnoses,
-// and not for others.
+// TestDiagnosisFiles checks that the figure and the page's section exist if runs have
+// diagnoses, and otherwise do not.
 func TestDiagnosisFiles(t *testing.T) {
 	for _, seeds := range [][]uint64{{1}, {1, 2, 3}} {
 		out := t.TempDir()
@@ -129,14 +132,15 @@ func TestDiagnosisFiles(t *testing.T) {
 	study().write(t, root)
 	must(t, load(t, root).Write(out, DefaultDrop))
 	if _, err := os.Stat(filepath.Join(out, "diagnosis.png")); err == nil {
-		t.Error("a figure of nothing")
+		t.Error("a figure without diagnoses")
 	}
 	if page, _ := os.ReadFile(filepath.Join(out, pageName)); strings.Contains(string(page), `id="why"`) {
-		t.Error("a section of nothing")
+		t.Error("a section without diagnoses")
 	}
 }
 
-// TestDiagnosisOfOneRun: a run alone has no batch sizes to compare.
+// TestDiagnosisOfOneRun checks that the text about a single run does not compare batch
+// sizes.
 func TestDiagnosisOfOneRun(t *testing.T) {
 	root := t.TempDir()
 	diagnosedSweep(t, root, 1)

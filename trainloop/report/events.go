@@ -55,7 +55,8 @@ type scalar struct {
 	value float64
 }
 
-// diagnosisScalars are those of an epoch with a diagnosis, without what was not measured.
+// diagnosisScalars returns the scalars of an epoch with a diagnosis, except those that were
+// not measured.
 func diagnosisScalars(d rundir.Diagnosis, layers []rundir.Layer) []scalar {
 	if !d.Measured() {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestFailedCells: each failed cell is that of its own seed, and there are no
+// TestFailedCells checks that each failed cell has its own seed, and that there are no
 // other seeds.
 func TestFailedCells(t *testing.T) {
 	eachFailing(t, func(t *testing.T, f failing) {
@@ -37,8 +37,8 @@ func TestFailedCells(t *testing.T) {
 	})
 }
 
-// TestFailedFiles: what is written is of epochs that there were, and the page
-// names the same runs.
+// TestFailedFiles checks that files are written only for runs that have epochs, and that
+// the page names the same runs.
 func TestFailedFiles(t *testing.T) {
 	for _, f := range []failing{
 		{[]uint64{7}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 64, Seed: 7}}, failsBefore, true},
@@ -74,8 +74,8 @@ func TestFailedFiles(t *testing.T) {
 	}
 }
 
-// checkPage looks for each run, once: in a row of its own, or in the heading where
-// there is one alone.
+// checkPage checks that each run is on the page once: in its own row, or in the heading if
+// it is the only one.
 func checkPage(t *testing.T, s *Sweep, page string) {
 	t.Helper()
 	for i := range s.Runs {
@@ -97,8 +97,8 @@ func checkPage(t *testing.T, s *Sweep, page string) {
 	}
 }
 
-// TestCoursesOfFailed: of a batch size, the study's files have the lowest seed
-// that is done, and one that failed only where none is.
+// TestCoursesOfFailed checks which run of a batch size is in the study's files: the one
+// with the lowest seed that is done, and a failed one only if none is.
 func TestCoursesOfFailed(t *testing.T) {
 	cell := func(batch int, seed uint64) rundir.Cell {
 		return rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}
@@ -114,7 +114,8 @@ func TestCoursesOfFailed(t *testing.T) {
 	}
 }
 
-// TestFailedProgress: a cell whose furthest run failed is not one under way.
+// TestFailedProgress checks that a cell whose furthest run has failed does not count as
+// running.
 func TestFailedProgress(t *testing.T) {
 	c := rundir.Cell{Condition: "none", BatchSize: 16, Seed: 1}
 	f := failing{[]uint64{1}, []int{16}, []rundir.Cell{c}, failsLater, true}
@@ -130,8 +131,8 @@ func TestFailedProgress(t *testing.T) {
 	}
 }
 
-// TestFailedFigure: a line leads from one batch size to the next, and not over
-// one whose runs failed. What has no line has none in the legend either.
+// TestFailedFigure checks that a line connects neighbouring batch sizes only, and does not
+// cross one whose runs failed. The legend shows no line for a condition that has none.
 func TestFailedFigure(t *testing.T) {
 	accuracy := 0.5
 	cells := func(done ...bool) (list []Average) {
@@ -173,8 +174,8 @@ func TestFailedFigure(t *testing.T) {
 	}
 }
 
-// TestSeedsAdded: a sweep that began with one seed has others now, and its cells
-// are in both kinds of directories.
+// TestSeedsAdded checks a sweep that began with one seed and now has others, so that its
+// cells are in both kinds of directories.
 func TestSeedsAdded(t *testing.T) {
 	e := configs.Default()
 	e.Train.Epochs = 2
@@ -214,8 +215,8 @@ func TestSeedsAdded(t *testing.T) {
 	}
 }
 
-// TestMarksLeftBehind: of a mark that does not tell its seed nothing is left
-// once its cell has run again elsewhere; a history is kept.
+// TestMarksLeftBehind checks that a failure.json without a seed is ignored once its cell
+// has run again elsewhere, but that a history is kept.
 func TestMarksLeftBehind(t *testing.T) {
 	e := configs.Default()
 	c := rundir.Cell{Condition: "none", BatchSize: 64, Seed: 1}
@@ -235,7 +236,8 @@ func TestMarksLeftBehind(t *testing.T) {
 	}
 }
 
-// TestWithSeeds: which seed a run has at batch size 64 that does not tell it.
+// TestWithSeeds checks which seed a run at batch size 64 gets if none of its files contains
+// one.
 func TestWithSeeds(t *testing.T) {
 	known := func(dir string, batch int, seed uint64) Run {
 		return Run{Cell: rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}, Dir: filepath.FromSlash(dir)}
@@ -248,7 +250,7 @@ func TestWithSeeds(t *testing.T) {
 		others  []Run
 		unknown Run
 		planned []uint64
-		want    []uint64 // none if it is dropped
+		want    []uint64 // nil if the run is dropped
 	}{
 		{"nothing tells", nil, mark, nil, []uint64{0}},
 		{"nothing tells of a history", nil, history, nil, []uint64{0}},
@@ -273,8 +275,8 @@ func TestWithSeeds(t *testing.T) {
 	}
 }
 
-// TestMarksAlone: a directory of nothing but marks that tell nothing can be
-// reported.
+// TestMarksAlone checks the report of a directory that has only failure.json files without
+// any details.
 func TestMarksAlone(t *testing.T) {
 	f := failing{[]uint64{0}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64}}, failsUnmarked, false}
 	root := f.write(t, t.TempDir())
@@ -283,6 +285,6 @@ func TestMarksAlone(t *testing.T) {
 	f.checkTable(t, s)
 	f.checkCSV(t, s)
 	if page := files(t, root)["report.html"]; !strings.Contains(page, "2 runs, 0 of them done.") {
-		t.Error("the page tells of epochs")
+		t.Error("the page mentions epochs")
 	}
 }

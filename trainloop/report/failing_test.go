@@ -17,7 +17,7 @@ import (
 // The places where a run can fail.
 const (
 	failsBefore   = "before it wrote anything"
-	failsUnmarked = "before it wrote anything, by a mark that does not tell the cell"
+	failsUnmarked = "before it wrote anything, with a failure.json that does not name the cell"
 	failsFirst    = "in its first epoch"
 	failsLater    = "after an epoch"
 )
@@ -62,7 +62,7 @@ func keepCell(t *testing.T, dir string, c rundir.Cell, e configs.Experiment) {
 	keepConfig(t, dir, cell)
 }
 
-// fail leaves what a run leaves that fails there.
+// fail writes the files that a run leaves if it fails there.
 func fail(t *testing.T, dir string, c rundir.Cell, where string, e configs.Experiment) {
 	t.Helper()
 	must(t, os.MkdirAll(dir, 0o755))
@@ -79,8 +79,8 @@ func fail(t *testing.T, dir string, c rundir.Cell, where string, e configs.Exper
 	must(t, rundir.WriteFailure(dir, failure))
 }
 
-// eachFailing calls check with sweeps whose failed cells are the first, the last and
-// all, with one seed and with several, at each place.
+// eachFailing calls check for sweeps in which the first, the last or all cells failed, with
+// one seed and with several, at each place.
 func eachFailing(t *testing.T, check func(t *testing.T, f failing)) {
 	batches := []int{16, 64}
 	for _, seeds := range [][]uint64{{1}, {0}, {7}, {0, 3}} {
@@ -95,7 +95,7 @@ func eachFailing(t *testing.T, check func(t *testing.T, f failing)) {
 			for _, where := range []string{failsBefore, failsUnmarked, failsFirst, failsLater} {
 				for _, plan := range []bool{true, false} {
 					if where == failsUnmarked && len(failed) == len(cells) && len(seeds) == 1 && !plan {
-						continue // nothing tells the seed
+						continue // no file contains the seed
 					}
 					t.Run(fmt.Sprintf("%v %s %s plan=%v", seeds, which, where, plan), func(t *testing.T) {
 						check(t, failing{seeds, batches, failed, where, plan})

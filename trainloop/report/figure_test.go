@@ -16,7 +16,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// contrast is the ratio of WCAG 2.2, 1..21.
+// contrast returns the contrast ratio of WCAG 2.2, 1..21.
 func contrast(a, b color.RGBA) float64 {
 	luminance := func(c color.RGBA) float64 {
 		linear := func(v uint8) float64 {
@@ -54,7 +54,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// texts gives what an SVG file says, and fails if it is not well-formed.
+// texts returns the texts of an SVG file, and fails if it is not well-formed.
 func texts(t *testing.T, svg []byte) []string {
 	t.Helper()
 	var found []string
@@ -93,8 +93,8 @@ func TestAccuracySVG(t *testing.T) {
 	}
 }
 
-// TestErrorBars draws them with several seeds only: a bar and two caps for
-// each cell.
+// TestErrorBars checks that there are error bars only with several seeds: one bar and two
+// caps for each cell.
 func TestErrorBars(t *testing.T) {
 	count := func(s sample) int {
 		var b bytes.Buffer
@@ -108,8 +108,9 @@ func TestErrorBars(t *testing.T) {
 	}
 }
 
-// TestSideBySide: bars of one batch size stand apart, around its place on the axis and
-// nearer to it than to the next one. Without bars, points stay where they belong.
+// TestSideBySide checks that the bars of one batch size stand side by side around its
+// position on the axis, closer to it than to the next one. Without bars, the points are
+// exactly at their positions.
 func TestSideBySide(t *testing.T) {
 	list := load(t, threeSeeds().write(t, t.TempDir())).Table(2).accuracySeries(printed())
 	for k, batch := range threeSeeds().batches {
@@ -122,7 +123,8 @@ func TestSideBySide(t *testing.T) {
 			if i == 0 {
 				continue
 			}
-			// Of 300 points of a narrow page, some 240 are the axis: bars are 3.5 wide.
+			// Of the 300 points of a narrow page, about 240 are the axis, and bars are 3.5
+			// wide.
 			if apart := (s.points[k].X - list[i-1].points[k].X) / 6.5 * 240; apart < 3.5 {
 				t.Errorf("%s at %d is %.1f points right of the condition before", s.name, batch, apart)
 			}
@@ -138,7 +140,7 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// TestOneBatchSize: the conditions share the axis, within its ends.
+// TestOneBatchSize checks that with one batch size the conditions are spread over the axis.
 func TestOneBatchSize(t *testing.T) {
 	one := study()
 	one.batches = []int{512}
@@ -185,8 +187,8 @@ func TestPNG(t *testing.T) {
 	}
 }
 
-// TestPage checks what needs no browser: that it is of one piece, that names
-// cannot become markup, that colours are the style sheet's.
+// TestPage checks what needs no browser: the page loads nothing, names cannot become
+// markup, and colours come from the style sheet.
 func TestPage(t *testing.T) {
 	root := t.TempDir()
 	cell := rundir.Cell{Condition: `<script>x("&`, BatchSize: 128}

@@ -23,7 +23,7 @@ func golden(t *testing.T, name string, got []byte) {
 	want, err := os.ReadFile(path)
 	must(t, err)
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; go test -update writes it anew. Got:\n%s", path, got)
+		t.Errorf("%s differs; go test -update writes it again. Got:\n%s", path, got)
 	}
 }
 
@@ -50,7 +50,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestRepeatable writes a report twice, the second time over the first.
+// TestRepeatable writes a report twice, the second time over the first, and compares the
+// files.
 func TestRepeatable(t *testing.T) {
 	root := threeSeeds().write(t, t.TempDir())
 	must(t, load(t, root).Write(root, DefaultDrop))

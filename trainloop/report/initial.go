@@ -29,6 +29,6 @@ func (s *Sweep) initial() []string {
 
 // InitialTitle is the title of the list Initial.
 func (t Table) InitialTitle() string {
-	return fmt.Sprintf("More than %g %% of BatchNorm's running statistics was still what they began with, which spoils the last evaluation (model.batchnorm.statistics)",
+	return fmt.Sprintf("BatchNorm's running statistics were still more than %g %% their initial values, which spoils the last evaluation (model.batchnorm.statistics)",
 		100*rundir.MostInitialStatistics)
 }

@@ -10,8 +10,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestInitialStatistics: the text and the page name the cells whose last evaluation was of
-// first values, and say nothing where there are none.
+// TestInitialStatistics checks that the text and the page name the cells whose last
+// evaluation used initial statistics, and say nothing if there are none.
 func TestInitialStatistics(t *testing.T) {
 	root := threeSeeds().write(t, t.TempDir())
 	said := func() (text, page string) {
@@ -24,7 +24,7 @@ func TestInitialStatistics(t *testing.T) {
 	}
 	text, page := said()
 	if strings.Contains(text, "running statistics") || strings.Contains(page, "running statistics") {
-		t.Errorf("of runs without any:\n%s", text)
+		t.Errorf("for runs without any:\n%s", text)
 	}
 	for seed, share := range map[string]float64{"seed-1": 0.1637, "seed-3": 0.17} {
 		dir := filepath.Join(root, "medium", "8192", seed)
@@ -34,7 +34,7 @@ func TestInitialStatistics(t *testing.T) {
 		must(t, rundir.WriteSummary(dir, summary))
 	}
 	text, page = said()
-	const title = "More than 1 % of BatchNorm's running statistics was still what they began with, which spoils the last evaluation (model.batchnorm.statistics):"
+	const title = "BatchNorm's running statistics were still more than 1 % their initial values, which spoils the last evaluation (model.batchnorm.statistics):"
 	if !strings.HasSuffix(text, title+"\n  medium, batch size 8192: 17 %\n") {
 		t.Errorf("the text ends with\n%s", text[max(0, len(text)-300):])
 	}

@@ -17,9 +17,10 @@ import (
 type RateTest struct {
 	// Title stands above the figure.
 	Title string
-	// Rates are above 0; Losses and Smoothed are those of each, 0 or more and finite.
+	// Rates are the learning rates of the steps, above 0. Losses and Smoothed have the loss
+	// and the smoothed loss of each step, 0 or more and finite.
 	Rates, Losses, Smoothed []float64
-	// Suggested is the rate that came of it.
+	// Suggested is the suggested rate.
 	Suggested float64
 }
 
@@ -49,7 +50,8 @@ func (r RateTest) plot(th theme) (*plot.Plot, error) {
 		return nil, err
 	}
 	line.LineStyle = draw.LineStyle{Color: th.condition(1), Width: vg.Points(1.6)}
-	// The last losses, of steps that are lost, would leave no room for the others.
+	// The range covers only the smoothed losses: if the last steps diverge, their losses
+	// would leave no room for the others.
 	low, high := math.Inf(1), 0.0
 	for _, x := range smoothed {
 		low, high = min(low, x.Y), max(high, x.Y)
@@ -71,7 +73,7 @@ func (r RateTest) plot(th theme) (*plot.Plot, error) {
 	return p, nil
 }
 
-// points are the values at the logarithms of their rates.
+// points returns the points of the values over the logarithms of their rates.
 func (r RateTest) points(values []float64) plotter.XYs {
 	points := make(plotter.XYs, len(values))
 	for i, y := range values {
@@ -80,7 +82,7 @@ func (r RateTest) points(values []float64) plotter.XYs {
 	return points
 }
 
-// within leaves out points above the axis.
+// within returns the points that are not above most.
 func within(points plotter.XYs, most float64) plotter.XYs {
 	var list plotter.XYs
 	for _, p := range points {
@@ -91,7 +93,7 @@ func within(points plotter.XYs, most float64) plotter.XYs {
 	return list
 }
 
-// rateTicks are powers of ten, with unlabelled ticks at their multiples.
+// rateTicks returns ticks at powers of ten, with unlabelled ticks at multiples of these.
 func rateTicks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for k := math.Floor(low); k <= math.Ceil(high); k++ {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestRateTest: the figure is drawn also where the last loss is far beyond the others, whose
-// axis it does not stretch.
+// TestRateTest checks that a last loss far above the others does not stretch the axis.
 func TestRateTest(t *testing.T) {
 	r := RateTest{
 		Title: "range test", Rates: []float64{0.001, 0.01, 0.1, 1}, Suggested: 0.05,

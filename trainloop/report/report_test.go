@@ -12,8 +12,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// oneEpoch makes runs of a single epoch with the given final accuracies: by
-// condition, batch size and seed.
+// oneEpoch makes runs of a single epoch with these final accuracies.
 func oneEpoch(t *testing.T, accuracies map[rundir.Cell]float64) string {
 	t.Helper()
 	root := t.TempDir()
@@ -25,8 +24,8 @@ func oneEpoch(t *testing.T, accuracies map[rundir.Cell]float64) string {
 	return root
 }
 
-// TestSpread has the numbers of a textbook: 2, 4, 4, 4, 5, 5, 7, 9 has the
-// mean 5 and the sum of squares 32.
+// TestSpread uses a textbook example: 2, 4, 4, 4, 5, 5, 7, 9 has the mean 5, and the
+// squared deviations add up to 32.
 func TestSpread(t *testing.T) {
 	mean, sd := meanAndSD([]float64{2, 4, 4, 4, 5, 5, 7, 9})
 	if *mean != 5 || math.Abs(*sd-math.Sqrt(32.0/7)) > 1e-15 {
@@ -40,8 +39,8 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestHoldsTo looks at the seam: two points below the best holds, a little
-// more does not; a size that recovers counts.
+// TestHoldsTo checks the border: two points below the best still holds, a little more does
+// not. A batch size that recovers counts.
 func TestHoldsTo(t *testing.T) {
 	root := oneEpoch(t, map[rundir.Cell]float64{
 		{Condition: "a", BatchSize: 1, Seed: 1}: 0.90, {Condition: "a", BatchSize: 2, Seed: 1}: 0.88, {Condition: "a", BatchSize: 4, Seed: 1}: 0.8799,
@@ -72,7 +71,8 @@ func TestPartOfSeeds(t *testing.T) {
 	}
 }
 
-// TestHistoriesAlone has nothing but histories: the longest are done.
+// TestHistoriesAlone checks directories that have only histories: the longest ones count as
+// done.
 func TestHistoriesAlone(t *testing.T) {
 	root := t.TempDir()
 	sample := study()
@@ -155,7 +155,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestFailedThenDone has a mark of failure from before the run was resumed.
+// TestFailedThenDone checks a run with a failure.json from before it was resumed.
 func TestFailedThenDone(t *testing.T) {
 	sample := study()
 	sample.batches = []int{128}

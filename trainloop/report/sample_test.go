@@ -12,9 +12,9 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// sample describes a sweep that was never run, whose histories look as the
-// study's do: the loss falls with noise, strong augmentation is best at small
-// batches and falls off first.
+// sample describes an invented sweep whose histories look like those of the study: the loss
+// falls with noise, and strong augmentation is best at small batch sizes and the first to
+// fall off at large ones.
 type sample struct {
 	seeds   []uint64
 	batches []int
@@ -82,8 +82,8 @@ func (s sample) writeRun(t testing.TB, dir string, c rundir.Cell, condition int)
 	must(t, rundir.WriteSummary(dir, summary))
 }
 
-// history is a function of the cell alone. Its numbers are rounded, so that
-// they are the same on every processor.
+// history depends only on the cell. Its numbers are rounded, so that they are the same on
+// every processor.
 func (s sample) history(c rundir.Cell, condition int) []rundir.Epoch {
 	r := rand.New(rand.NewPCG(c.Seed, uint64(c.BatchSize)<<8|uint64(condition)))
 	peak := []float64{0.90, 0.935, 0.952, 0.936}[condition] + s.lift
@@ -121,7 +121,7 @@ func load(t testing.TB, dir string) *Sweep {
 	return s
 }
 
-// unfinished makes a sweep in which each way of not being done occurs.
+// unfinished makes a sweep with a cell in each state other than done.
 func unfinished(t testing.TB, root string) string {
 	t.Helper()
 	s := study()

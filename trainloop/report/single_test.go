@@ -29,8 +29,9 @@ func pageFor(t *testing.T, s *Sweep) string {
 	return b.String()
 }
 
-// TestNameOfRun: what has the name of a condition elsewhere has that of the experiment,
-// which can be a path, or that of the directory.
+// TestNameOfRun checks the name of a single run. Files that are otherwise named after the
+// condition are named after the experiment, whose name can be a path, or after the
+// directory.
 func TestNameOfRun(t *testing.T) {
 	for name, want := range map[string]string{"flowers": "flowers", "sets/flowers": "flowers", "": "dir"} {
 		dir := alone(t, filepath.Join(t.TempDir(), "dir"), name, 3)
@@ -48,8 +49,8 @@ func TestNameOfRun(t *testing.T) {
 	}
 }
 
-// TestPageOfRun leads with the curves, and has no figure and no table of accuracy
-// against batch size.
+// TestPageOfRun checks that the page of a single run begins with its curves, and has no
+// figure or table of accuracy against batch size.
 func TestPageOfRun(t *testing.T) {
 	page := pageFor(t, load(t, alone(t, t.TempDir(), "flowers", 5)))
 	headings := []string{}
@@ -77,8 +78,8 @@ func TestPageOfRun(t *testing.T) {
 	}
 }
 
-// TestStoppedEarly: the epochs that were planned stay, and the page says why they
-// were not all trained.
+// TestStoppedEarly checks that the page shows the planned epochs, and says why not all of
+// them were trained.
 func TestStoppedEarly(t *testing.T) {
 	dir := alone(t, t.TempDir(), "flowers", 9)
 	layout := rundir.Layout{Dir: dir}
@@ -103,13 +104,13 @@ func TestStoppedEarly(t *testing.T) {
 		}
 	}
 	if strings.Contains(page, "model of epoch") {
-		t.Error("the page tells of a restored epoch where there is none")
+		t.Error("the page mentions a restored epoch, but there is none")
 	}
 	summary.RestoredEpoch, summary.RestoredValAccuracy = &restored, &accuracy
 	must(t, rundir.WriteSummary(dir, summary))
 	s = load(t, dir)
 	if page := pageFor(t, s); !strings.Contains(page, "<dt>model of epoch</dt><dd>1</dd>") {
-		t.Error("the page does not tell of which epoch the model is")
+		t.Error("the page does not say from which epoch the model is")
 	}
 	const want = "\nStopped early:\n  flowers, batch size 256: after epoch 3 of 9, as val_loss did not improve for 2 epochs; its model is of epoch 1, validation accuracy 25.00 %\n"
 	if got := string(text(t, s)); !strings.HasSuffix(got, want) || strings.Contains(got, "holds to") {
@@ -117,7 +118,8 @@ func TestStoppedEarly(t *testing.T) {
 	}
 }
 
-// TestColumnsOnlyIfThere: a table has the columns in which a run has something.
+// TestColumnsOnlyIfThere checks that a table has only columns in which some run has a
+// value.
 func TestColumnsOnlyIfThere(t *testing.T) {
 	one := study()
 	one.batches = []int{128, 256}
@@ -145,7 +147,8 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// TestMadeAgain: the command begins with the parameters that the run began with.
+// TestMadeAgain checks that the command on the page begins with the parameters that the run
+// began with.
 func TestMadeAgain(t *testing.T) {
 	one := study()
 	one.batches = []int{128, 256}
@@ -166,7 +169,7 @@ func TestMadeAgain(t *testing.T) {
 	}
 }
 
-// TestOnlyPlanned is a sweep that has its configuration and no cell yet.
+// TestOnlyPlanned checks a sweep that has a configuration but no cells yet.
 func TestOnlyPlanned(t *testing.T) {
 	e := configs.Default()
 	e.Sweep.Conditions, e.Sweep.BatchSizes = []string{"none"}, []int{16, 32}

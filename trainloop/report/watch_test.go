@@ -13,7 +13,7 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// watched is a run of which nothing but its history grows.
+// watched is a run whose history grows, while its other files stay the same.
 type watched struct {
 	dir     string
 	history []rundir.Epoch
@@ -45,7 +45,8 @@ func (w watched) read(t *testing.T, name string) string {
 
 const reloads = `<meta http-equiv="refresh" content="5">`
 
-// TestWatch trains while the report is watched: an epoch an hour, then two in a second.
+// TestWatch trains while the report is watched: one epoch per hour at first, then two
+// within a second.
 func TestWatch(t *testing.T) {
 	w := newWatched(t)
 	const events = "tensorboard/flowers-256-4/events.out.tfevents.1700000000.onnxlab"
@@ -63,14 +64,14 @@ func TestWatch(t *testing.T) {
 			}
 			ended <- s
 		}()
-		time.Sleep(time.Second) // the report is looked at each 5 s, not at the same time as here
+		time.Sleep(time.Second) // the report is updated every 5 s, at other times than here
 		for epoch := 1; epoch <= 2; epoch++ {
 			time.Sleep(time.Hour)
 			w.train(t, epoch)
 		}
 		time.Sleep(time.Minute)
 		if page := w.read(t, "report.html"); !strings.Contains(page, reloads) || !strings.Contains(page, "2 of 4 epochs done") {
-			t.Error("the page is not that of a run under way")
+			t.Error("the page is not that of a running run")
 		}
 		before, err := os.Stat(filepath.Join(w.dir, events))
 		must(t, err)
@@ -104,7 +105,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestWatchInterrupted leaves a page that does not wait for another one.
+// TestWatchInterrupted checks that the last page does not load itself again.
 func TestWatchInterrupted(t *testing.T) {
 	w := newWatched(t)
 	w.train(t, 1)
@@ -121,11 +122,12 @@ func TestWatchInterrupted(t *testing.T) {
 		t.Errorf("before, the page loads itself again: %v; afterwards it is\n%.600s", reloading, page)
 	}
 	if _, err := os.Stat(filepath.Join(w.dir, "curves.png")); err == nil {
-		t.Error("what no one looks at meanwhile was drawn")
+		t.Error("files that nobody reads meanwhile were written")
 	}
 }
 
-// TestWatchEnds at once where there is nothing to wait for, or nothing to read.
+// TestWatchEnds checks that Run returns at once if there is nothing to wait for, or nothing
+// to read.
 func TestWatchEnds(t *testing.T) {
 	failed := failing{[]uint64{1, 2}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 64, Seed: 2}}, failsLater, true}
 	root := failed.write(t, t.TempDir())

@@ -9,8 +9,8 @@ import (
 	"onnxlab/trainloop/snapshot"
 )
 
-// keptRun is a run directory with a history of these validation accuracies, four steps
-// an epoch, and the snapshots of some of its epochs.
+// keptRun makes a run directory with a history of these validation accuracies, with four
+// steps per epoch, and snapshots of the epochs in kept.
 func keptRun(t *testing.T, accuracies []float64, kept ...int) Layout {
 	t.Helper()
 	l := Layout{Dir: t.TempDir()}
@@ -36,7 +36,8 @@ func keptRun(t *testing.T, accuracies []float64, kept ...int) Layout {
 	return l
 }
 
-// TestBestSnapshot wants the best epoch of the history, or a word about it.
+// TestBestSnapshot checks that the result is the best epoch of the history, or an error
+// that names it.
 func TestBestSnapshot(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -74,8 +75,8 @@ func TestBestSnapshot(t *testing.T) {
 	}
 }
 
-// TestBestSnapshotUnfinished: without a history the snapshots alone tell, and a damaged
-// one is not passed over.
+// TestBestSnapshotUnfinished checks that only the snapshots decide if there is no history,
+// and that a damaged one is not skipped.
 func TestBestSnapshotUnfinished(t *testing.T) {
 	l := keptRun(t, []float64{0.5, 0.25}, 0, 1)
 	if err := os.Remove(l.History()); err != nil {

@@ -31,8 +31,8 @@ func TestFailureFile(t *testing.T) {
 	}
 }
 
-// TestListFailure has runs that failed before they wrote anything: the mark tells
-// the seed, 0 too, or nothing does.
+// TestListFailure lists runs that failed before they wrote anything. Their seed, even 0,
+// comes from failure.json, if that contains it.
 func TestListFailure(t *testing.T) {
 	for _, seed := range []uint64{0, 1, 7, math.MaxUint64} {
 		root, cell := t.TempDir(), Cell{"none", 64, seed}
@@ -60,8 +60,8 @@ func TestListFailure(t *testing.T) {
 	}
 }
 
-// TestCellDirAfterFailure: a cell that failed before it began is tried again
-// where it was, and another seed does not take its place.
+// TestCellDirAfterFailure checks that a cell that failed before it began keeps its
+// directory, and that another seed does not get that directory.
 func TestCellDirAfterFailure(t *testing.T) {
 	for _, c := range []struct {
 		what    string
@@ -93,7 +93,7 @@ func TestCellDirAfterFailure(t *testing.T) {
 	}
 }
 
-// mark makes a run directory that holds nothing but the mark of a failure.
+// mark makes a run directory that contains only failure.json.
 func mark(t *testing.T, dir string, c *Cell) {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(dir, 0o755), WriteFailure(dir, Failure{Error: "out of memory", ExitStatus: 1, Cell: c})); err != nil {

@@ -36,7 +36,7 @@ type Epoch struct {
 	// Seconds is the duration of the epoch, with its evaluation and its diagnosis.
 	Seconds float64
 	// ValMAP is the mean average precision of the validation images and ValF1 their micro
-	// F1, both 0..1, where images may have several classes; MultiLabel tells that they may.
+	// F1, both 0..1, if images may have several classes, which MultiLabel reports.
 	ValMAP, ValF1 float64
 	MultiLabel    bool
 	// Diagnosis has the measurements at the end of the epoch, if there were any.

@@ -64,7 +64,7 @@ func TestHistoryRoundTrip(t *testing.T) {
 	})
 }
 
-// drawDiagnosis draws that of an epoch, or none.
+// drawDiagnosis draws the diagnosis of an epoch, or none.
 func drawDiagnosis(t *rapid.T) Diagnosis {
 	positive := rapid.Float64Range(0, math.MaxFloat64)
 	if !rapid.Bool().Draw(t, "measured") {
@@ -77,8 +77,8 @@ func drawDiagnosis(t *rapid.T) Diagnosis {
 	}
 }
 
-// TestWriteDiagnoses: further columns follow those of the contract, empty for epochs without
-// a diagnosis and for what could not be measured.
+// TestWriteDiagnoses checks that the columns of diagnoses follow the usual columns. They
+// are empty for epochs without a diagnosis, and for what could not be measured.
 func TestWriteDiagnoses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.csv")
 	epochs := []Epoch{
@@ -109,7 +109,7 @@ func TestWriteDiagnoses(t *testing.T) {
 	}
 }
 
-// TestLayers: what is written is read again, and nothing else is.
+// TestLayers checks that ReadLayers reads what WriteLayers writes, and nothing else.
 func TestLayers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "layers.csv")
 	if layers, err := ReadLayers(path); err != nil || layers != nil {

@@ -162,7 +162,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestListOneSeed has the seed in the configuration, as the path lacks it.
+// TestListOneSeed checks that the seed is read from the configuration, since the path lacks
+// it.
 func TestListOneSeed(t *testing.T) {
 	root := t.TempDir()
 	want := Cell{"strong", 256, 5}
@@ -184,7 +185,8 @@ func TestListOneSeed(t *testing.T) {
 	}
 }
 
-// TestSeedsAddedAndLeftOut: runs stay where they began, and are all listed.
+// TestSeedsAddedAndLeftOut checks that runs stay in their directories when seeds are added
+// or removed, and that all are listed.
 func TestSeedsAddedAndLeftOut(t *testing.T) {
 	root := t.TempDir()
 	cell := func(batch int, seed uint64) Cell { return Cell{"none", batch, seed} }
@@ -200,9 +202,9 @@ func TestSeedsAddedAndLeftOut(t *testing.T) {
 		}
 		touch(t, string(text), append(append([]string{root, "none"}, path...), "config.yaml")...)
 	}
-	begin(cell(128, 1), "128")           // alone, and then among others
+	begin(cell(128, 1), "128")           // first the only seed, then one of several
 	begin(cell(128, 2), "128", "seed-2") //
-	begin(cell(256, 2), "256", "seed-2") // among others, and then alone
+	begin(cell(256, 2), "256", "seed-2") // first one of several seeds, then the only one
 	for _, c := range []struct {
 		cell    Cell
 		several bool
@@ -248,7 +250,8 @@ func TestListSummaryAlone(t *testing.T) {
 	}
 }
 
-// TestListHistoryAlone has nothing but the path to tell the cell.
+// TestListHistoryAlone checks runs that have only a history, so that only the path says
+// which cell they are.
 func TestListHistoryAlone(t *testing.T) {
 	root := t.TempDir()
 	for path, want := range map[string]Run{

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestCountStart: starts are counted until there is a new snapshot, or they are forgotten.
+// TestCountStart checks that starts are counted until there is a new snapshot or
+// ForgetStarts is called.
 func TestCountStart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	count := func(want int) {

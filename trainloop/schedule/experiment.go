@@ -20,7 +20,7 @@ import (
 // the run, is an error.
 func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	if stepsPerEpoch < 1 {
-		return Schedule{}, fmt.Errorf("make the learning-rate schedule: %d steps in an epoch are fewer than 1: the batch size %d is more than the training images", stepsPerEpoch, e.Train.BatchSize)
+		return Schedule{}, fmt.Errorf("make the learning-rate schedule: %d steps in an epoch: the batch size %d is larger than the number of training images", stepsPerEpoch, e.Train.BatchSize)
 	}
 	peak, err := Peak(e)
 	if err != nil {
@@ -41,7 +41,7 @@ func New(e configs.Experiment, stepsPerEpoch int) (Schedule, error) {
 	}
 	const rounding = 1e-9 // even a cosine that begins at the peak is not exact
 	if full := s.Rate(begin); begin > 0 && full < ramp.From*(1-rounding) {
-		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: the rate would fall from %.4g to %.4g within the warmup, where it is to rise", ramp.From, full)
+		return Schedule{}, fmt.Errorf("schedule.warmup_epochs: the rate would fall from %.4g to %.4g within the warmup, but it must rise", ramp.From, full)
 	}
 	return s.After(ramp), nil
 }

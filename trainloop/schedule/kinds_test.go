@@ -8,8 +8,8 @@ import (
 	"onnxlab/configs"
 )
 
-// kind makes the default experiment at batch 512 with a schedule of 100
-// epochs of 10 steps: the peak is 0.4.
+// kind makes the default experiment at batch size 512 with a schedule of 100 epochs of 10
+// steps. Its peak is 0.4.
 func kind(t *testing.T, name string, change func(*configs.Schedule)) Schedule {
 	t.Helper()
 	return study(t, 512, func(e *configs.Experiment) {
@@ -71,8 +71,7 @@ func TestExponentialSeams(t *testing.T) {
 	near(t, "second epoch after it", s.Rate(60), 0.36)
 }
 
-// A plateau schedule starts at the peak, and what its warmup came to counts for
-// nothing.
+// A plateau schedule starts at the peak and ignores the results of the warmup's epochs.
 func TestPlateauSeams(t *testing.T) {
 	s := kind(t, "plateau", func(c *configs.Schedule) { c.Patience, c.WarmupEpochs = 2, 3 })
 	warmup := []float64{1, 5, 5} // would be the best, and a plateau
@@ -114,8 +113,8 @@ func TestOneCycleSeams(t *testing.T) {
 	}
 }
 
-// A cycle of a few steps has no room for its rise, and still has finite rates
-// that end at the final one.
+// A cycle of a few steps has no room for its rise. Its rates are still finite and end at
+// the final rate.
 func TestShortOneCycles(t *testing.T) {
 	for steps := 1; steps < 8; steps++ {
 		s := OneCycle(0.1, 1, 0.01, 0.3, 0, steps)
@@ -135,8 +134,8 @@ func TestScaling(t *testing.T) {
 	}
 }
 
-// At the reference batch warmup has nowhere to rise to; below it, it does not
-// start above its end.
+// At the reference batch size, a warmup has no higher rate to rise to. Below it, it does
+// not start above its end.
 func TestWarmupOfSmallBatches(t *testing.T) {
 	for batch, want := range map[int]float64{128: 0.1, 32: 0.025} {
 		s := study(t, batch, func(e *configs.Experiment) { e.Schedule.WarmupEpochs = 5 })

@@ -11,11 +11,11 @@ import (
 	"onnxlab/trainloop/monitor"
 )
 
-// reference is what testdata/reference.py wrote.
+// reference is the output of testdata/reference.py.
 type reference struct {
 	Schedules map[string][]float64
 	Momentum  struct{ Rates, Gradients, Weights []float64 }
-	// Watched are the quantities that the plateaus follow, a value an epoch.
+	// Watched has the quantities that the plateaus follow, one value per epoch.
 	Watched  map[string][]float64
 	Plateaus map[string]struct {
 		Quantity           string
@@ -39,7 +39,7 @@ func loadReference(t *testing.T) reference {
 	return ref
 }
 
-// TestSchedulersOfPyTorchAndKeras takes 100 steps at the rate 0.8 with each.
+// TestSchedulersOfPyTorchAndKeras compares 100 steps of each schedule, at the rate 0.8.
 func TestSchedulersOfPyTorchAndKeras(t *testing.T) {
 	ramp := Ramp{From: 0.1, Steps: 20, Every: 1}
 	ours := map[string]Schedule{
@@ -76,9 +76,9 @@ func TestSchedulersOfPyTorchAndKeras(t *testing.T) {
 	}
 }
 
-// TestPlateausOfPyTorchAndKeras follows a history of 50 epochs with each: the
-// rates before each epoch and after the last one, all known from the epochs
-// before it alone.
+// TestPlateausOfPyTorchAndKeras follows a history of 50 epochs with each plateau. It
+// compares the rates before each epoch and after the last one, all of which depend only on
+// earlier epochs.
 func TestPlateausOfPyTorchAndKeras(t *testing.T) {
 	const steps = 3
 	ref := loadReference(t)
@@ -110,8 +110,8 @@ func TestPlateausOfPyTorchAndKeras(t *testing.T) {
 	}
 }
 
-// The Keras form with momentum correction takes the steps of PyTorch's SGD,
-// whose velocity does not hold the rate; without it, it does not.
+// With momentum correction, the Keras form takes the same steps as PyTorch's SGD, whose
+// velocity does not contain the rate; without the correction, it does not.
 func TestMomentumCorrectionIsTheOtherForm(t *testing.T) {
 	ref := loadReference(t).Momentum
 	s := Cosine(0.8, 0, 20, 100).After(Ramp{From: 0.1, Steps: 20, Every: 1})

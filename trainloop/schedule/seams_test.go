@@ -7,7 +7,7 @@ import (
 	"onnxlab/configs"
 )
 
-// near fails unless got is want to 1e-12 relative.
+// near fails unless got equals want to a relative error of 1e-12.
 func near(t *testing.T, what string, got, want float64) {
 	t.Helper()
 	if math.Abs(got-want) > 1e-12*max(math.Abs(want), 1e-3) {
@@ -15,7 +15,7 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// study is the study's experiment at a batch size, with 10 steps an epoch.
+// study is the schedule of the study's experiment at a batch size, with 10 steps per epoch.
 func study(t *testing.T, batch int, change func(*configs.Experiment)) Schedule {
 	t.Helper()
 	e := configs.Default()

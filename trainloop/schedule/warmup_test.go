@@ -10,8 +10,8 @@ import (
 	"onnxlab/configs"
 )
 
-// drawn makes an experiment whose warmup and decays are anywhere, in and out of the
-// run and of each other.
+// drawn draws an experiment whose warmup and decays may be anywhere, within the run or
+// beyond it, and may overlap.
 func drawn(t *rapid.T) configs.Experiment {
 	e := configs.Default()
 	e.Train.Epochs = rapid.IntRange(1, 12).Draw(t, "epochs")
@@ -36,7 +36,7 @@ func drawn(t *rapid.T) configs.Experiment {
 	return e
 }
 
-// meant tells whether the experiment's warmup has a full rate to rise to within the run.
+// meant reports whether the experiment's warmup has a full rate to rise to within the run.
 func meant(e configs.Experiment) bool {
 	s, epochs := e.Schedule, e.Train.Epochs
 	switch s.Kind {
@@ -54,8 +54,8 @@ func meant(e configs.Experiment) bool {
 	return s.WarmupEpochs <= epochs
 }
 
-// TestWarmupRises: whatever the settings, an experiment is refused, or its warmup rises
-// to the full rate, which the next step has.
+// TestWarmupRises checks, for any settings, that New returns an error or a warmup that
+// rises to the full rate, which the step after it has.
 func TestWarmupRises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := drawn(t)
@@ -96,7 +96,8 @@ func TestWarmupRises(t *testing.T) {
 	})
 }
 
-// TestRefusedWarmupNeverFalls: what Validate refuses is an error of New too, or rises.
+// TestRefusedWarmupNeverFalls checks that New returns an error, or a warmup that rises, for
+// settings that Validate rejects.
 func TestRefusedWarmupNeverFalls(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := drawn(t)
@@ -116,7 +117,7 @@ func TestRefusedWarmupNeverFalls(t *testing.T) {
 	})
 }
 
-// TestShippedWarmupsRise takes every run of every shipped experiment.
+// TestShippedWarmupsRise checks every run of every experiment in configs.
 func TestShippedWarmupsRise(t *testing.T) {
 	files, err := filepath.Glob("../../configs/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -9,7 +9,7 @@ import (
 // otherHash is the SHA-256 of "other".
 const otherHash = "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"
 
-// FuzzManifest: no manifest makes a damaged checkpoint a whole one.
+// FuzzManifest checks that no manifest makes a damaged checkpoint look undamaged.
 func FuzzManifest(f *testing.F) {
 	dir := f.TempDir()
 	p, err := Begin(dir)

@@ -11,8 +11,8 @@ import (
 	"onnxlab/onnxmodels/checkpoint"
 )
 
-// TestParameters: statistics that were measured anew stand in for those of the checkpoint,
-// which stays as it is, before the snapshot is committed and after.
+// TestParameters checks that recalibrated statistics replace those of the checkpoint,
+// before the snapshot is committed and after. The checkpoint itself does not change.
 func TestParameters(t *testing.T) {
 	tensor := func(name string, values ...float32) checkpoint.Tensor {
 		return checkpoint.Tensor{Name: name, Shape: []int{len(values)}, Data: values}
@@ -77,8 +77,8 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// TestForeignStatistics: a file of statistics that is taken away, or put where there was none,
-// is damage.
+// TestForeignStatistics checks that a file of statistics that is missing, or that the
+// manifest does not name, counts as damage.
 func TestForeignStatistics(t *testing.T) {
 	path := write(t, t.TempDir(), Manifest{Step: 1}, "one")
 	file := filepath.Join(path, statisticsFile)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// write commits a snapshot whose checkpoint holds text.
+// write commits a snapshot whose checkpoint contains text.
 func write(t *testing.T, dir string, m Manifest, text string) string {
 	t.Helper()
 	p, err := Begin(dir)
@@ -48,14 +48,14 @@ func TestLatestAndBest(t *testing.T) {
 	}
 }
 
-// TestPrune keeps the latest ones, the best and the one that it is told, and
-// clears away what killed processes left.
+// TestPrune checks that Prune keeps the latest snapshots, the best one and those of the
+// given steps, and removes the leftovers of killed processes.
 func TestPrune(t *testing.T) {
 	dir := t.TempDir()
 	for i, a := range []float64{0.1, 0.9, 0.2, 0.3, 0.4, 0.5} {
 		write(t, dir, Manifest{Step: i, ValAccuracy: accuracy(a)}, "x")
 	}
-	if _, err := Begin(dir); err != nil { // as a process that is killed leaves it
+	if _, err := Begin(dir); err != nil { // as if the process were killed now
 		t.Fatal(err)
 	}
 	if err := Prune(dir, 2, 2, 100); err != nil {
@@ -74,9 +74,9 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestDamage: every kind of damage is told, by name, and an older snapshot is
-// taken in place of the damaged one. Without an older one the directory is not
-// taken for that of a run that has saved nothing.
+// TestDamage checks that every kind of damage is an error that names it, and that an older
+// snapshot is used instead of the damaged one. If there is no older one, the error is not
+// the one for a directory without snapshots.
 func TestDamage(t *testing.T) {
 	for want, damage := range map[string]func(path string) error{
 		"is damaged":      func(p string) error { return os.WriteFile(CheckpointPath(p), []byte("twO"), 0o600) },
@@ -123,8 +123,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestEachByte: wherever a byte of a snapshot is another, or its files end, it
-// is refused by name.
+// TestEachByte changes each byte of a snapshot, and cuts each of its files after each byte.
+// Each time, the error must name the snapshot.
 func TestEachByte(t *testing.T) {
 	p, err := Begin(t.TempDir())
 	if err != nil {
@@ -173,8 +173,8 @@ func TestEachByte(t *testing.T) {
 	}
 }
 
-// TestBeforeLossScale reads a snapshot as it was written before manifests had a
-// loss scale, and writes one in float32 as it did.
+// TestBeforeLossScale reads a snapshot from before manifests had a loss scale, and checks
+// that one in float32 is still written like that.
 func TestBeforeLossScale(t *testing.T) {
 	const before = `{
   "format": 2,
@@ -209,7 +209,7 @@ func TestBeforeLossScale(t *testing.T) {
 	}
 }
 
-// TestAbort leaves nothing behind.
+// TestAbort checks that Abort leaves no files.
 func TestAbort(t *testing.T) {
 	dir := t.TempDir()
 	p, err := Begin(dir)

@@ -11,9 +11,9 @@ import (
 	"onnxlab/trainloop/warmstart"
 )
 
-// FromFile is the file whose parameters the cells begin with, once Claim has made
-// it: a copy, so that all cells begin with the same ones, whatever becomes of where
-// they are from. It is empty if the cells begin with random ones.
+// FromFile returns the path of the parameters with which the cells begin. Claim writes this
+// copy, so that all cells begin with the same parameters, whatever happens to the source.
+// It is empty if the cells begin with random parameters.
 func (p *Plan) FromFile() string {
 	if p.From == nil {
 		return ""
@@ -21,8 +21,8 @@ func (p *Plan) FromFile() string {
 	return rundir.Layout{Dir: p.Root}.From()
 }
 
-// checkFrom tells whether the sweep that has begun did so with the parameters that
-// are given now. Where none are given, it goes on with its own.
+// checkFrom returns a *Mismatch if the sweep began with other parameters than p.From. If
+// p.From is nil, it sets it to those that the sweep began with.
 func (p *Plan) checkFrom() error {
 	var kept *warmstart.Source
 	path := rundir.Layout{Dir: p.Root}.From()
@@ -52,7 +52,7 @@ func (p *Plan) keepFrom() error {
 		return p.From.Write(path)
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%q is there already, as of a sweep that was killed when it began: remove it, or give another directory with --out", path)
+		return fmt.Errorf("%q already exists, perhaps from a sweep that was killed while it started: remove it, or give another directory with --out", path)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"onnxlab/trainloop/warmstart"
 )
 
-// source is parameters that the seed gives.
+// source returns parameters drawn from the seed.
 func source(t *testing.T, name string, seed uint64) *warmstart.Source {
 	t.Helper()
 	n, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 8, Width: 8, Widths: []int{2}, Convolutions: 1, Classes: 2})
@@ -25,7 +25,7 @@ func source(t *testing.T, name string, seed uint64) *warmstart.Source {
 	return &warmstart.Source{Path: name, Place: "epoch 1, step 2", Parameters: append(c.Trainable, c.Frozen...), Classes: []string{"a", "b"}}
 }
 
-// claim claims root for a sweep of one cell that begins with the parameters.
+// claim claims root for a sweep of one cell that begins with these parameters.
 func claim(t *testing.T, root string, from *warmstart.Source) (*Plan, error) {
 	t.Helper()
 	p, err := New(grid([]string{"none"}, []int{64}, 1), root)
@@ -40,8 +40,8 @@ func claim(t *testing.T, root string, from *warmstart.Source) (*Plan, error) {
 	return p, release()
 }
 
-// TestFrom: a sweep keeps a copy of what its cells begin with, goes on with that,
-// and with nothing else.
+// TestFrom checks that a sweep keeps a copy of its initial parameters, and is resumed with
+// these and no others.
 func TestFrom(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "warm")
 	p, err := claim(t, root, source(t, "first", 1))
@@ -74,19 +74,20 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestFromLeftOver: a copy of a sweep that never began is replaced by that of one
-// that does, and not taken for that of one that begins with random parameters.
+// TestFromLeftOver checks a copy left by a sweep that never began. A new sweep replaces it
+// with its own parameters, and does not mistake it for its own if it begins with random
+// ones.
 func TestFromLeftOver(t *testing.T) {
 	root := t.TempDir()
 	path := rundir.Layout{Dir: root}.From()
 	if err := source(t, "first", 1).Write(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := claim(t, root, nil); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, err := claim(t, root, nil); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("error %v", err)
 	}
 	if rundir.Keeps(path) {
-		t.Error("it is kept where no sweep has begun")
+		t.Error("Keeps is true although no sweep has begun")
 	}
 	if _, err := claim(t, root, source(t, "second", 2)); err != nil {
 		t.Fatal(err)

@@ -16,67 +16,67 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// ExitLocked is the exit status of a cell's process, as of "pipeline train", that found
-// another one in its run directory. It is no failure of the cell.
+// ExitLocked is the exit status of a cell's process, as of "pipeline train", that finds
+// another process in its run directory. The cell has not failed then.
 const ExitLocked = 4
 
-// Launcher has the cells of a sweep trained: in processes of this machine, or by the
-// scheduler of a cluster. What became of a cell is told by its run directory alone. The
-// launcher is only asked which cells it still has.
+// Launcher trains the cells of a sweep, in processes of this machine or with the scheduler
+// of a cluster. Only its run directory says what became of a cell. The launcher is only
+// asked which cells it still has.
 type Launcher interface {
-	// Name is the word that the command's flag --on takes, and the folder in the sweep
-	// directory that the launcher keeps its files in.
+	// Name returns the name of the launcher. It is the value of the flag --on, and the name
+	// of the folder in the sweep directory with the launcher's files.
 	Name() string
-	// Submit has the cells trained, which are some of the plan's. The caller has the
-	// plan's lock. A scheduler takes the jobs and Submit returns them; without one, Submit
-	// returns when the cells have ended.
+	// Submit trains these cells of the plan. The caller holds the plan's lock. With a
+	// scheduler, Submit returns the jobs that it was given; without one, Submit returns
+	// when the cells have ended.
 	Submit(ctx context.Context, p *Plan, cells []Cell) ([]Job, error)
-	// Alive tells which cells of the sweep in root run or wait to.
+	// Alive returns the cells of the sweep in root that run, or wait to run.
 	Alive(ctx context.Context, root string) ([]Alive, error)
-	// Cancel ends what is alive. Cells that run save their state first.
+	// Cancel stops the cells that are alive. Cells that run save their state first.
 	Cancel(ctx context.Context, root string) error
 }
 
-// Alive is a cell that a launcher has.
+// Alive is a cell that runs, or waits to run.
 type Alive struct {
 	rundir.Cell
-	// Running tells that it runs; otherwise it waits, for Reason.
+	// Running reports whether the cell runs; otherwise it waits, for Reason.
 	Running bool
 	Reason  string
-	// Node is where it runs, Job what the scheduler calls it, and Restarts how often
-	// it was started again.
+	// Node is the host on which it runs, Job the scheduler's name for it, and Restarts how
+	// often it was restarted.
 	Node, Job string
 	Restarts  int
 }
 
-// Job is what a scheduler was given: an array of cells, or the report.
+// Job is a job that was given to a scheduler: an array of cells, or the report.
 type Job struct {
 	ID string `json:"id"`
-	// Namespace is that of Kubernetes; empty for the usual one.
+	// Namespace is the namespace in Kubernetes; empty for the default one.
 	Namespace string    `json:"namespace,omitempty"`
 	Submitted time.Time `json:"submitted"`
-	// Tasks are the cells, none of the report.
+	// Tasks has the cells; it is empty for the report.
 	Tasks []Task `json:"tasks,omitempty"`
 }
 
-// Task is a cell as a job numbers it.
+// Task is a cell and its number in a job.
 type Task struct {
 	Index int `json:"task"`
 	rundir.Cell
 }
 
-// IsReport tells that the job writes the report.
+// IsReport reports whether the job writes the report.
 func (j Job) IsReport() bool { return len(j.Tasks) == 0 }
 
-// Folder is where the launcher of that name keeps its files, in the sweep in root.
+// Folder returns the folder with the launcher's files in the sweep directory root.
 func Folder(root, launcher string) string { return filepath.Join(root, launcher) }
 
 func jobsPath(root, launcher string) string {
 	return filepath.Join(Folder(root, launcher), "jobs.json")
 }
 
-// ReadJobs returns the jobs that the launcher was given for the sweep in root, in the
-// order of their submission; none if it was given none.
+// ReadJobs returns the jobs that this launcher submitted for the sweep in root, in the
+// order of their submission.
 func ReadJobs(root, launcher string) ([]Job, error) {
 	path := jobsPath(root, launcher)
 	const limit = 1 << 26
@@ -94,7 +94,7 @@ func ReadJobs(root, launcher string) ([]Job, error) {
 	return jobs, nil
 }
 
-// AddJob keeps a job that was submitted.
+// AddJob records a submitted job.
 func AddJob(root, launcher string, j Job) error {
 	jobs, err := ReadJobs(root, launcher)
 	if err != nil {
@@ -107,8 +107,8 @@ func AddJob(root, launcher string, j Job) error {
 	})
 }
 
-// LastTasks gives for each cell that was ever submitted the last job that had it, and
-// its number there.
+// LastTasks returns, for each cell that was ever submitted, the name of the last job that
+// contained it, with the cell's number in that job.
 func LastTasks(jobs []Job) map[rundir.Cell]string {
 	last := map[rundir.Cell]string{}
 	for _, j := range jobs {
@@ -119,11 +119,11 @@ func LastTasks(jobs []Job) map[rundir.Cell]string {
 	return last
 }
 
-// BusyError tells that cells are not to be started, as they are alive.
+// BusyError is the error of starting cells that are alive.
 type BusyError struct {
 	Root  string
 	Alive []Alive
-	// By is the launcher that has them.
+	// By is the name of the launcher that has the cells.
 	By string
 }
 
@@ -137,10 +137,10 @@ func (e *BusyError) Error() string {
 	if first.Job != "" {
 		doing += " as job " + first.Job
 	}
-	return fmt.Sprintf("%q: %d of its cells are pending or running by --on %s: %s, for one, %s", e.Root, len(e.Alive), e.By, Name(first.Cell), doing)
+	return fmt.Sprintf("%q: %d of its cells are pending or running with --on %s, for example %s, which %s", e.Root, len(e.Alive), e.By, Name(first.Cell), doing)
 }
 
-// Unfinished returns the cells that are not complete, but for those that are alive.
+// Unfinished returns the cells that are neither complete nor alive.
 func (p *Plan) Unfinished(alive []Alive) []Cell {
 	var cells []Cell
 	for _, c := range p.Cells {
@@ -152,8 +152,8 @@ func (p *Plan) Unfinished(alive []Alive) []Cell {
 	return cells
 }
 
-// Prepare makes the directory of a cell that is to be trained, and clears away what is
-// left of an earlier failure.
+// Prepare creates the directory of a cell that will be trained, and removes the marks of an
+// earlier failure.
 func Prepare(c Cell) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// TestNew: the cells seed by seed and batch size by batch size, each in its
-// directory with its settings.
+// TestNew checks that the cells are ordered by seed and then batch size, and that each has
+// its directory and its settings.
 func TestNew(t *testing.T) {
 	type laid struct {
 		name, dir, recipe string
@@ -53,8 +53,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestNewRefuses: all cells that cannot be are named, and a grid without cells is
-// none.
+// TestNewRefuses checks that the error names all impossible cells, and that a grid without
+// cells is an error.
 func TestNewRefuses(t *testing.T) {
 	odd := grid([]string{"none", "mediun"}, []int{64, 63}, 1)
 	odd.Train.Replicas = 8
@@ -76,8 +76,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestClaim: a sweep goes on with --resume alone, in its own directory, as it
-// began but for its grid.
+// TestClaim checks that a sweep is resumed only with resume set, in its own directory, and
+// with the same settings except for its grid.
 func TestClaim(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "sweep")
 	claim := func(e configs.Experiment, root string, resume bool) error {
@@ -136,7 +136,8 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// TestClaimOccupied: what a sweep under way is about is not changed by another.
+// TestClaimOccupied checks that another sweep cannot change the configuration of a running
+// one.
 func TestClaimOccupied(t *testing.T) {
 	under := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
 	other, err := New(grid([]string{"none"}, []int{64, 128}, 1), under.Root)

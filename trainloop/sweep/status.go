@@ -9,45 +9,46 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// State is where a cell is.
+// State is the progress of a cell.
 type State string
 
 // The states of a cell.
 const (
-	// Complete cells have their summary, Failed ones the mark of a failure.
+	// Complete cells have a summary, Failed ones the mark of a failure.
 	Complete State = "complete"
 	Failed   State = "failed"
-	// Running cells train, Pending ones wait to.
+	// Running cells train, and Pending ones wait to be started.
 	Running State = "running"
 	Pending State = "pending"
-	// Lost cells were given to a scheduler, which no longer has them, and tell neither
-	// of a result nor of a failure: they were cancelled, or their node is gone.
+	// Lost cells were given to a scheduler, which no longer has them, but they have neither
+	// a result nor a failure: they were cancelled, or their node was lost.
 	Lost State = "lost"
-	// Stopped cells have begun, and nothing trains them. Unbegun ones have not begun.
+	// Stopped cells have begun, but nothing trains them. Unbegun ones have not begun.
 	Stopped State = "stopped"
 	Unbegun State = "new"
 )
 
-// Status is where a cell is, and what is known of it.
+// Status is the state of a cell, with what is known about it.
 type Status struct {
 	rundir.Cell
 	Dir   string `json:"dir"`
 	State State  `json:"state"`
-	// Reason is why it failed, waits or is lost.
+	// Reason says why the cell failed, waits or is lost.
 	Reason string `json:"reason,omitempty"`
-	// Done counts the epochs that are trained and evaluated, of Epochs.
+	// Done is the number of epochs, of Epochs, that are trained and evaluated.
 	Done   int `json:"epochs_done"`
 	Epochs int `json:"epochs"`
-	// ValAccuracy is that of the last of them, 0..1; nil before the first.
+	// ValAccuracy is the validation accuracy after the last of them, 0..1; nil before the
+	// first.
 	ValAccuracy *float64 `json:"val_accuracy,omitempty"`
-	// Node, Job and Restarts are those of Alive.
+	// Node, Job and Restarts are as in Alive.
 	Node     string `json:"node,omitempty"`
 	Job      string `json:"job,omitempty"`
 	Restarts int    `json:"restarts,omitempty"`
 }
 
-// Statuses tells where the cells of the sweep in root are. The launchers are asked which
-// are alive.
+// Statuses returns the status of each cell of the sweep in root. It asks the launchers
+// which cells are alive.
 func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status, error) {
 	e, err := rundir.ReadConfig(root)
 	if err != nil {
@@ -86,8 +87,8 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 	return list, nil
 }
 
-// done tells whether all cells that a scheduler was given are complete: then it need not
-// be asked, which may not be possible any more.
+// done reports whether all cells that were given to a scheduler are complete. The scheduler
+// then need not be asked, and perhaps no longer can be.
 func done(p *Plan, jobs []Job) bool {
 	submitted := LastTasks(jobs)
 	for _, c := range p.Cells {
@@ -98,8 +99,9 @@ func done(p *Plan, jobs []Job) bool {
 	return len(submitted) > 0
 }
 
-// statusOf reads the cell's files before it looks at what was alive a moment ago: a
-// cell that has ended since is told as what it is.
+// statusOf returns the status of a cell. The caller has asked the launchers before statusOf
+// reads the cell's files, so a cell that has ended since counts as complete or failed, not
+// as lost.
 func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]string) (Status, error) {
 	s := Status{Cell: c.Cell, Dir: c.Dir, Epochs: c.Experiment.Train.Epochs}
 	begun, err := s.readHistory()
@@ -124,7 +126,7 @@ func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]str
 	case !errors.Is(err, fs.ErrNotExist):
 		return s, err
 	case was:
-		s.State, s.Reason = Lost, fmt.Sprintf("job %s has ended without a word: cancelled, or lost with its node", job)
+		s.State, s.Reason = Lost, fmt.Sprintf("job %s has ended without a result: it was cancelled, or its node was lost", job)
 	case begun:
 		s.State = Stopped
 	default:
@@ -133,7 +135,7 @@ func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]str
 	return s, nil
 }
 
-// readHistory fills in what the cell's history tells, and returns whether the cell has
+// readHistory fills in the results in the cell's history, and reports whether the cell has
 // begun.
 func (s *Status) readHistory() (begun bool, err error) {
 	history, err := rundir.ReadHistory(rundir.Layout{Dir: s.Dir}.History())
@@ -149,8 +151,8 @@ func (s *Status) readHistory() (begun bool, err error) {
 	return true, nil
 }
 
-// Elsewhere is the error of starting cells of the sweep in root while one of the
-// launchers has some: a *BusyError, or one of asking it.
+// Elsewhere returns an error if one of the launchers has cells of the sweep in root, so
+// that they cannot be started here: a *BusyError, or an error of asking the launcher.
 func Elsewhere(ctx context.Context, root string, launchers ...Launcher) error {
 	for _, l := range launchers {
 		alive, err := l.Alive(ctx, root)

@@ -5,12 +5,12 @@
 //	release, err := plan.Claim(resume)
 //	outcome, err := local.Run(ctx, plan, local.Options{Command: command})
 //
-// Each cell of the grid is a process of its own, so that one that runs out of
-// memory or diverges is marked as failed and the others go on. Cells that are
-// complete are passed over, and one that was interrupted goes on where it was.
+// Each cell of the grid runs in its own process, so that one that runs out of memory or
+// diverges is marked as failed while the others go on. Complete cells are skipped, and
+// interrupted ones continue where they stopped.
 //
-// Where the processes run is the matter of a [Launcher]: those of the packages local,
-// slurm and kubernetes below this one. [Statuses] tells where each cell is.
+// A [Launcher] decides where the processes run: see the packages local, slurm and
+// kubernetes below this one. [Statuses] returns the state of each cell.
 package sweep
 
 import (
@@ -30,24 +30,26 @@ import (
 // Cell is one run of the grid.
 type Cell struct {
 	rundir.Cell
-	// Dir is its run directory.
+	// Dir is the run directory of the cell.
 	Dir string
-	// Experiment is the sweep's under the cell's condition.
+	// Experiment is the experiment of the sweep with the cell's condition, batch size and
+	// seed.
 	Experiment configs.Experiment
 }
 
-// Plan is the cells of a sweep in the order in which they are run.
+// Plan has the cells of a sweep in the order in which they are run.
 type Plan struct {
 	Root       string
 	Experiment configs.Experiment
 	Cells      []Cell
-	// From is the parameters that every cell begins with; nil for random ones. Where
-	// it is not set, Claim sets it to that of the sweep that goes on.
+	// From has the parameters with which every cell begins; nil for random ones. If it is
+	// nil and a sweep is resumed, Claim sets it to the parameters that the sweep began
+	// with.
 	From *warmstart.Source
 }
 
-// New lays out the cells of the experiment's grid in the directory root. All
-// cells that the settings do not allow are reported at once.
+// New plans the cells of the experiment's grid in the directory root. If the settings do
+// not allow some cells, the error lists all of them.
 func New(e configs.Experiment, root string) (*Plan, error) {
 	p := &Plan{Root: root, Experiment: e}
 	var problems []error
@@ -76,18 +78,18 @@ func New(e configs.Experiment, root string) (*Plan, error) {
 	return p, nil
 }
 
-// Name is what a cell is called in messages.
+// Name returns the name of a cell in messages.
 func Name(c rundir.Cell) string {
 	return fmt.Sprintf("%s, batch %d, seed %d", c.Condition, c.BatchSize, c.Seed)
 }
 
-// Claim makes the sweep directory, keeps other sweeps out of it until it is released
-// and writes the sweep's configuration. A directory that holds a run is refused, and
-// so is one that holds a sweep, unless resume is set and the two differ at most in
-// the grid and begin with the same parameters.
+// Claim creates the sweep directory, locks it until release is called, and writes the
+// sweep's configuration. It returns an error if the directory contains a run. If it
+// contains a sweep, resume must be set, and that sweep may differ from this one only in the
+// grid, and must begin with the same parameters.
 func (p *Plan) Claim(resume bool) (release func() error, err error) {
 	if err := p.check(resume); err != nil {
-		return nil, err // and nothing is made
+		return nil, err // before anything is created
 	}
 	if err := os.MkdirAll(p.Root, 0o755); err != nil {
 		return nil, fmt.Errorf("make sweep directory: %w", err)
@@ -96,7 +98,7 @@ func (p *Plan) Claim(resume bool) (release func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = p.check(resume); err == nil { // it may have become another's meanwhile
+	if err = p.check(resume); err == nil { // another process may have claimed it meanwhile
 		err = p.describe()
 	}
 	if err != nil {
@@ -105,7 +107,7 @@ func (p *Plan) Claim(resume bool) (release func() error, err error) {
 	return release, nil
 }
 
-// check tells what is in the way of the sweep in its directory.
+// check returns an error if the directory contains something else than this sweep.
 func (p *Plan) check(resume bool) error {
 	kind := rundir.KindOf(p.Root)
 	began, err := rundir.ReadConfig(p.Root)
@@ -123,8 +125,9 @@ func (p *Plan) check(resume bool) error {
 	return p.checkFrom()
 }
 
-// describe writes the sweep's configuration, from which its cells take theirs, and
-// before that, with which the directory is a sweep's, what they begin with.
+// describe writes the sweep's configuration, from which its cells take theirs. Before that,
+// it writes the initial parameters, because with its configuration the directory belongs to
+// the sweep.
 func (p *Plan) describe() error {
 	if rundir.KindOf(p.Root) == rundir.Neither {
 		if err := p.keepFrom(); err != nil {
@@ -147,5 +150,5 @@ func (p *Plan) compatible(began configs.Experiment) error {
 	return trainloop.NewMismatch(p.Root, began, now)
 }
 
-// Log is where the messages of a cell's process go.
+// Log returns the path of the file for the messages of the cell's process.
 func (c Cell) Log() string { return filepath.Join(c.Dir, "train.log") }

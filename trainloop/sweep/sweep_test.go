@@ -6,14 +6,14 @@ import (
 	"onnxlab/configs"
 )
 
-// grid is an experiment with a sweep of its own.
+// grid returns an experiment with this sweep.
 func grid(conditions []string, batchSizes []int, seeds ...uint64) configs.Experiment {
 	e := configs.Default()
 	e.Sweep.Conditions, e.Sweep.BatchSizes, e.Sweep.Seeds = conditions, batchSizes, seeds
 	return e
 }
 
-// mustPlan lays out the experiment's sweep and claims its directory.
+// mustPlan plans the experiment's sweep and claims its directory.
 func mustPlan(t *testing.T, e configs.Experiment, root string) *Plan {
 	t.Helper()
 	p, err := New(e, root)

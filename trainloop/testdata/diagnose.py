@@ -1,12 +1,12 @@
-"""Makes the reference values that the diagnosis of training runs is tested against.
+"""Makes the reference values for the tests of the diagnosis of training runs.
 
     python -m venv .venv && .venv/bin/pip install torch==2.15.0 numpy==2.4.6
     .venv/bin/python diagnose.py
 
-writes diagnose.npz beside this file: a small network of the study's kind, with random
-parameters, some batches, and by PyTorch in float64 the squared norm of the gradient and
-the variance that it has from batch to batch (McCandlish et al. 2018, appendix A.1), and
-all eigenvalues of the Hessian of the mean loss, for networks with each activation.
+writes diagnose.npz beside this file: a small network of the study's kind with random
+parameters, some batches and, computed by PyTorch in float64, the squared norm of the
+gradient, its variance between batches (McCandlish et al. 2018, appendix A.1), and all
+eigenvalues of the Hessian of the mean loss, for networks with each activation.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ BATCHES, IMAGES = 6, 16
 
 
 def parameters(rng):
-    """Random parameters that are nowhere trivial, by name."""
+    """Returns random parameters that are nowhere trivial, by name."""
     p, channels = {}, 3
     for stage, width in enumerate(WIDTHS, 1):
         p[f"stage{stage}.conv1.weight"] = rng.normal(0, (2 / (9 * channels)) ** 0.5, (width, channels, 3, 3))
@@ -36,7 +36,7 @@ def parameters(rng):
 
 
 def loss(p, image, label, activation):
-    """The mean cross-entropy of images [n, h, w, 3] of uint8, normalised by the batch."""
+    """Returns the mean cross-entropy of uint8 images [n, h, w, 3], with BatchNorm normalising by the batch."""
     x = torch.tensor(image).permute(0, 3, 1, 2).double() / 255
     for stage in range(1, len(WIDTHS) + 1):
         if stage > 1:
@@ -48,7 +48,7 @@ def loss(p, image, label, activation):
 
 
 def split(vector, p):
-    """The parameters of which the vector is made."""
+    """Returns the parameters of which the vector consists."""
     parts = vector.split([v.numel() for v in p.values()])
     return {k: part.reshape(v.shape) for (k, v), part in zip(p.items(), parts)}
 
@@ -68,8 +68,8 @@ def main():
         gradients = torch.stack([torch.func.grad(of)(vector, i) for i in range(BATCHES)])
         for part, columns in split(torch.arange(len(vector)), start).items():
             g = gradients[:, columns.flatten()]
-            # The covariance of the mean of IMAGES images' gradients, times IMAGES; what of
-            # the mean's square is noise is taken from it.
+            # The covariance of the mean gradient of IMAGES images, times IMAGES. The part of the
+            # mean's square that is noise is subtracted.
             variance = g.var(0, unbiased=True).sum()
             out[f"{name}/variance/{part}"] = np.float64([variance * IMAGES])
             out[f"{name}/signal/{part}"] = np.float64([g.mean(0).square().sum() - variance / BATCHES])

@@ -23,18 +23,18 @@ type Misfit struct {
 	Network string
 }
 
-// mostDifferences is how many differences a message lists.
-const mostDifferences = 12
+// maxDifferences is how many differences a message lists.
+const maxDifferences = 12
 
 // Error lists the first differences and counts the others.
 func (e *Misfit) Error() string {
-	lines := slices.Clone(e.Differences[:min(len(e.Differences), mostDifferences)])
+	lines := slices.Clone(e.Differences[:min(len(e.Differences), maxDifferences)])
 	if more := len(e.Differences) - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	advice := "set the section model as it was there"
+	advice := "use the model settings of the source"
 	if e.Network != "" {
-		advice = "there the network has " + e.Network
+		advice = "the network of the source has " + e.Network
 	}
 	return fmt.Sprintf("the parameters of %s do not fit the network:\n  %s\n%s", e.From, strings.Join(lines, "\n  "), advice)
 }
@@ -56,7 +56,7 @@ func (s *Source) Fit(n *onnxmodels.Network, classes []string, seed uint64) (*che
 		return nil, start, err
 	}
 	if start.Reason == "" && len(classes) > 0 && len(s.Classes) > 0 && !slices.Equal(classes, s.Classes) {
-		start.Reason = "its classes have other names there"
+		start.Reason = "its classes have other names"
 	}
 	c := n.Initialize(seed)
 	for _, list := range [][]checkpoint.Tensor{c.Trainable, c.Frozen} {
@@ -98,14 +98,14 @@ func (s *Source) compare(n *onnxmodels.Network, own map[string]checkpoint.Tensor
 		delete(other, p.Name)
 		switch {
 		case !found:
-			differs(p.Name, "is missing there")
+			differs(p.Name, "is missing in the source")
 		case elements(t.Shape) != len(t.Data):
-			differs(p.Name, "has %d numbers there, not %d", len(t.Data), elements(t.Shape))
+			differs(p.Name, "has %d elements in the source, not %d", len(t.Data), elements(t.Shape))
 		case slices.Equal(t.Shape, p.Shape):
 		case slices.Contains(classifier, p.Name) && differInLast(t.Shape, p.Shape):
-			reason = fmt.Sprintf("it has %d classes there and %d here", t.Shape[len(t.Shape)-1], p.Shape[len(p.Shape)-1])
+			reason = fmt.Sprintf("it has %d classes, and the network has %d", t.Shape[len(t.Shape)-1], p.Shape[len(p.Shape)-1])
 		default:
-			differs(p.Name, "is %v there, not %v", t.Shape, p.Shape)
+			differs(p.Name, "has the shape %v in the source, not %v", t.Shape, p.Shape)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(other)) {

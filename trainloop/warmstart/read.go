@@ -72,7 +72,7 @@ func readRun(dir string, choose func(dir string) (string, error)) (*Source, erro
 	case rundir.OfSweep:
 		return nil, fault(dir, errors.New("is a sweep: take one of its runs, <condition>/<batch size>"))
 	case rundir.Neither:
-		return nil, fault(dir, errors.New("is no run: take the directory of a run, a checkpoint or a model.onnx"))
+		return nil, fault(dir, errors.New("is not a run: take the directory of a run, a checkpoint or a model.onnx"))
 	}
 	path, err := choose(dir)
 	var named *rundir.DataError // names a path already

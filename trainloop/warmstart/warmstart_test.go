@@ -33,7 +33,7 @@ func network(t *testing.T, classes int, widths ...int) *onnxmodels.Network {
 	return n
 }
 
-// model writes the network with the parameters as a model, and returns its path.
+// model writes a model of the network with these parameters, and returns its path.
 func model(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o onnxmodels.InferenceOptions) string {
 	t.Helper()
 	m, err := n.Inference(c, o)
@@ -43,8 +43,8 @@ func model(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o onnx
 	return path
 }
 
-// aRun is a run with two snapshots: the better one has the parameters of the seed
-// 1, the later one those of the seed 2.
+// aRun makes a run with two snapshots: the better one has the parameters of seed 1, and the
+// later one those of seed 2.
 func aRun(t *testing.T, n *onnxmodels.Network, classes []string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,7 +67,7 @@ func aRun(t *testing.T, n *onnxmodels.Network, classes []string) string {
 
 func threeClasses() []string { return []string{"cat", "dog", "ant"} }
 
-// TestRead reads the same parameters from every kind of file.
+// TestRead checks that every kind of file gives the same parameters.
 func TestRead(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	dir := aRun(t, n, threeClasses())
@@ -109,7 +109,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestHash: every name, shape and value counts.
+// TestHash checks that every name, shape and value changes the hash.
 func TestHash(t *testing.T) {
 	tensor := func(name string, shape []int, data ...float32) checkpoint.Tensor {
 		return checkpoint.Tensor{Name: name, Shape: shape, Data: data}
@@ -134,7 +134,7 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// TestWrite keeps a source in a file of its own, with where it is from.
+// TestWrite checks that a source can be written to a file, with its origin.
 func TestWrite(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	for _, s := range []*Source{
@@ -151,8 +151,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestStrangersProperties: what a checkpoint says of itself neither commands the
-// terminal nor has no end, and classes that are none are an error.
+// TestStrangersProperties checks that texts in a checkpoint from elsewhere cannot control
+// the terminal, that their length is limited, and that invalid classes are an error.
 func TestStrangersProperties(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	c := n.Initialize(1)
@@ -171,7 +171,7 @@ func TestStrangersProperties(t *testing.T) {
 	}
 }
 
-// TestMisfits lists what does not fit, a dozen and a count.
+// TestMisfits checks that the error lists a dozen differences and counts the others.
 func TestMisfits(t *testing.T) {
 	small := network(t, 10, 4, 8)
 	from := func(n *onnxmodels.Network) *Source {
@@ -183,14 +183,14 @@ func TestMisfits(t *testing.T) {
 		want   string
 	}{
 		{from(network(t, 10, 4)), `the parameters of "other" do not fit the network:
-  stage2.conv1.weight: is missing there
-  stage2.conv1.bias: is missing there
-  stage2.norm1.weight: is missing there
-  stage2.norm1.bias: is missing there
-  stage2.norm1.running_mean: is missing there
-  stage2.norm1.running_var: is missing there
-  dense.weight: is [4 10] there, not [8 10]
-set the section model as it was there`},
+  stage2.conv1.weight: is missing in the source
+  stage2.conv1.bias: is missing in the source
+  stage2.norm1.weight: is missing in the source
+  stage2.norm1.bias: is missing in the source
+  stage2.norm1.running_mean: is missing in the source
+  stage2.norm1.running_var: is missing in the source
+  dense.weight: has the shape [4 10] in the source, not [8 10]
+use the model settings of the source`},
 		{from(network(t, 10, 4, 8, 8)), `the parameters of "other" do not fit the network:
   stage3.conv1.bias: is not in the network
   stage3.conv1.weight: is not in the network
@@ -198,16 +198,16 @@ set the section model as it was there`},
   stage3.norm1.running_mean: is not in the network
   stage3.norm1.running_var: is not in the network
   stage3.norm1.weight: is not in the network
-set the section model as it was there`},
+use the model settings of the source`},
 		{from(network(t, 7, 5, 8)), `the parameters of "other" do not fit the network:
-  stage1.conv1.weight: is [5 3 3 3] there, not [4 3 3 3]
-  stage1.conv1.bias: is [5] there, not [4]
-  stage1.norm1.weight: is [5] there, not [4]
-  stage1.norm1.bias: is [5] there, not [4]
-  stage1.norm1.running_mean: is [5] there, not [4]
-  stage1.norm1.running_var: is [5] there, not [4]
-  stage2.conv1.weight: is [8 5 3 3] there, not [8 4 3 3]
-set the section model as it was there`},
+  stage1.conv1.weight: has the shape [5 3 3 3] in the source, not [4 3 3 3]
+  stage1.conv1.bias: has the shape [5] in the source, not [4]
+  stage1.norm1.weight: has the shape [5] in the source, not [4]
+  stage1.norm1.bias: has the shape [5] in the source, not [4]
+  stage1.norm1.running_mean: has the shape [5] in the source, not [4]
+  stage1.norm1.running_var: has the shape [5] in the source, not [4]
+  stage2.conv1.weight: has the shape [8 5 3 3] in the source, not [8 4 3 3]
+use the model settings of the source`},
 	} {
 		_, _, err := c.source.Fit(small, nil, 1)
 		var misfit *Misfit
@@ -218,13 +218,13 @@ set the section model as it was there`},
 	run, err := Read(aRun(t, small, nil))
 	must(t, err)
 	_, _, err = run.Fit(network(t, 10, 16, 16, 16), nil, 1)
-	if err == nil || strings.Count(err.Error(), "\n") != 14 || !strings.HasSuffix(err.Error(), "\n  and 7 more\nthere the network has model.widths [4, 8] and model.convolutions 1") {
+	if err == nil || strings.Count(err.Error(), "\n") != 14 || !strings.HasSuffix(err.Error(), "\n  and 7 more\nthe network of the source has model.widths [4, 8] and model.convolutions 1") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// TestFolded: a model without BatchNorm is refused with the command that makes one
-// that has it.
+// TestFolded checks that the error for a model without BatchNorm names the command that
+// writes one with it.
 func TestFolded(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	dir := aRun(t, n, threeClasses())
@@ -246,7 +246,7 @@ func TestFolded(t *testing.T) {
 	}
 }
 
-// TestOtherClasses: which parameters of the classifier are taken, and why.
+// TestOtherClasses checks which parameters of the classifier are taken, and why.
 func TestOtherClasses(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	from := func(classes int, names ...string) *Source {
@@ -261,9 +261,9 @@ func TestOtherClasses(t *testing.T) {
 		{from(3, threeClasses()...), threeClasses(), ""},
 		{from(3), threeClasses(), ""},
 		{from(3, threeClasses()...), nil, ""},
-		{from(3, "ant", "cat", "dog"), threeClasses(), "its classes have other names there"},
-		{from(7), threeClasses(), "it has 7 classes there and 3 here"},
-		{from(7), nil, "it has 7 classes there and 3 here"},
+		{from(3, "ant", "cat", "dog"), threeClasses(), "its classes have other names"},
+		{from(7), threeClasses(), "it has 7 classes, and the network has 3"},
+		{from(7), nil, "it has 7 classes, and the network has 3"},
 	} {
 		got, start, err := c.source.Fit(n, c.names, 5)
 		must(t, err)
@@ -276,13 +276,13 @@ func TestOtherClasses(t *testing.T) {
 		}
 		for _, name := range []string{"dense.weight", "dense.bias"} {
 			if !slices.Equal(got.Parameter(name).Data, want.Parameter(name).Data) {
-				t.Errorf("%q: %s is another", c.reason, name)
+				t.Errorf("%q: %s is different", c.reason, name)
 			}
 		}
 	}
 }
 
-// TestFaults: what holds no parameters to begin with.
+// TestFaults checks the errors for files and directories without usable parameters.
 func TestFaults(t *testing.T) {
 	n := network(t, 3, 4, 8)
 	dir := t.TempDir()
@@ -301,7 +301,7 @@ func TestFaults(t *testing.T) {
 	must(t, modelfile.Write(training, artifacts.Training))
 	for path, want := range map[string]string{
 		filepath.Join(dir, "nothing"):                        "no such file or directory",
-		file("empty/x", "")[:len(dir)+6]:                     "is no run: take the directory of a run, a checkpoint or a model.onnx",
+		file("empty/x", "")[:len(dir)+6]:                     "is not a run: take the directory of a run, a checkpoint or a model.onnx",
 		filepath.Dir(file("sweep/config.yaml", "name: x\n")): "is a sweep: take one of its runs",
 		file("text", "parameters"):                           "not an ONNX model",
 		file("short", "x"):                                   "not an ONNX model",
@@ -318,7 +318,7 @@ func TestFaults(t *testing.T) {
 	if s, err := Read(damaged); err != nil || s.Place != "epoch 1, step 10" {
 		t.Errorf("the snapshot before a damaged one was not taken: %v, %v", s, err)
 	}
-	if _, err := ReadBest(training); err == nil || !strings.Contains(err.Error(), "is no run") {
+	if _, err := ReadBest(training); err == nil || !strings.Contains(err.Error(), "is not a run") {
 		t.Errorf("error %v", err)
 	}
 
@@ -330,7 +330,7 @@ func TestFaults(t *testing.T) {
 	}
 	c = n.Initialize(1)
 	c.Trainable[0].Data = c.Trainable[0].Data[1:]
-	if _, _, err := (&Source{Parameters: append(c.Trainable, c.Frozen...)}).Fit(n, nil, 1); err == nil || !strings.Contains(err.Error(), "numbers there, not") {
+	if _, _, err := (&Source{Parameters: append(c.Trainable, c.Frozen...)}).Fit(n, nil, 1); err == nil || !strings.Contains(err.Error(), "elements in the source, not") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,10 +1,10 @@
-"""Makes the reference values that onnxlab's mixup and CutMix are tested against.
+"""Makes the reference values for the tests of onnxlab's mixup and CutMix.
 
     python -m venv .venv && .venv/bin/pip install torch==2.15.0 torchvision==0.29.2 numpy==2.4.6
     .venv/bin/python mix_vectors.py
 
-writes mix.npz beside this file, with torchvision's MixUp and CutMix: a batch of images, the
-mixed batch for each share, and the box and the share of CutMix for a centre.
+writes mix.npz beside this file, using torchvision's MixUp and CutMix: a batch of images, the
+mixed batch for each share, and the box and the share that CutMix computes for each centre.
 """
 
 import pathlib
@@ -19,13 +19,13 @@ LABELS = torch.zeros(5, dtype=torch.long)
 
 
 def transformed(transform, images, **params):
-    """The mixed batch [n, h, w, 3] as float64, with the given parameters instead of drawn ones."""
+    """Returns the mixed batch [n, h, w, 3] as float64, with the given parameters instead of drawn ones."""
     batch = torch.tensor(images).permute(0, 3, 1, 2).double()
     return transform.transform(batch, {"labels": LABELS, "batch_size": len(batch), **params}).permute(0, 2, 3, 1).numpy()
 
 
 def box(height, width, share, row, column):
-    """The box and the share that CutMix computes for a share and a centre that it would draw."""
+    """Returns the box and the share that CutMix computes if it draws this share and this centre."""
     cut = v2.CutMix(num_classes=2)
     cut._dist = mock.Mock(sample=lambda _: torch.tensor(share, dtype=torch.float64))
     drawn = iter((column, row))

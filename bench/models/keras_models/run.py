@@ -1,9 +1,9 @@
-"""Exports Keras's models by tf2onnx, with random weights from fixed seeds.
+"""Exports Keras's models with tf2onnx, with random weights from fixed seeds.
 
     bench/models/keras_models/run.py --keep DIR [--only NAMES]
 
-What lies in DIR already, made by the same sources and versions, stays. Beside
-each model are batches to choose from, and what Keras itself gives for them.
+Files in DIR that the same sources and versions made are kept. Beside each model
+are batches to choose from, and Keras's own results for them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SIZE = 64
 FORM = "tf2onnx"
 OPSET = 17
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])**2  # mean and variance
-CANDIDATES = (8, 6, 8, 6, 8)  # images of each batch, as zoo.py of the reference has them
+CANDIDATES = (8, 6, 8, 6, 8)  # images of each batch, as in reference/zoo.py
 
 
 def mobilenet_v2():
@@ -42,7 +42,7 @@ def efficientnet_b0():
 
 
 def small_resnet():
-    """What a tutorial's network has: BatchNorm before and after activations, LeakyReLU, separable convolutions,
+    """A network like those of tutorials: BatchNorm before and after activations, LeakyReLU, separable convolutions,
     pools with padding, Dropout and two dense layers."""
     def block(x, width, stride):
         y = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
@@ -65,7 +65,7 @@ def small_resnet():
     return keras.Model(image, layers.Dense(CLASSES, activation="softmax")(x))
 
 
-# By name: the model, and what its images range over.
+# By name: the model, and the range of its images.
 MODELS = {
     "keras_mobilenet_v2": (mobilenet_v2, (-1, 1)),
     "keras_efficientnet_b0": (efficientnet_b0, (0, 255)),
@@ -78,7 +78,7 @@ def build(name, variant=0):
     draw = np.random.default_rng([zlib.crc32(name.encode()), variant])
     model = MODELS[name][0]()
     for layer in model.layers:
-        if isinstance(layer, layers.Normalization):  # what trained models have there, no training changes it
+        if isinstance(layer, layers.Normalization):  # has the values of trained models, which training does not change
             layer.set_weights([*IMAGENET, np.int64(0)])
             layer.finalize_state()
         elif layer.weights:
@@ -88,7 +88,7 @@ def build(name, variant=0):
 
 
 def enliven(variable, value, draw):
-    """Weights that a fresh model has at 0 or 1, where errors in them would not show."""
+    """Draws weights that are 0 or 1 in a new model, where errors in them would not show."""
     shape = value.shape
     if variable.name in ("beta", "bias"):
         return draw.normal(0, 0.1, shape)
@@ -96,9 +96,9 @@ def enliven(variable, value, draw):
 
 
 def settle(model, data):
-    """Gives each BatchNorm the statistics of some data, and moves them a little so that they are not exact."""
+    """Gives each BatchNorm the statistics of some data, changed a little so that they are not exact."""
     norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
-    for i in range(4):  # the first one replaces what was there, the others are averaged with it
+    for i in range(4):  # the first one replaces the initial values, the others are averaged with it
         for norm in norms:
             norm.momentum = i / (i + 1)
         model(data[8 * i:8 * i + 8], training=True)
@@ -111,7 +111,7 @@ def settle(model, data):
 
 
 def images(name, draw, count):
-    """Images [count, SIZE, SIZE, 3] in the range of the model: coarse shapes and noise."""
+    """Returns images [count, SIZE, SIZE, 3] in the range of the model: coarse shapes and noise."""
     low, high = MODELS[name][1]
     shapes = np.kron(draw.standard_normal((count, 8, 8, 3)), np.ones((1, SIZE // 8, SIZE // 8, 1)))
     noise = draw.standard_normal((count, SIZE, SIZE, 3))
@@ -125,7 +125,7 @@ def candidates(name):
 
 
 def own_answer(model, batch):
-    """Keras's probabilities, and the gradient of the loss by the images, without training."""
+    """Returns Keras's probabilities, and the gradient of the loss with respect to the images, without training."""
     x, labels = tf.constant(batch[0]), tf.constant(batch[1])
     with tf.GradientTape() as tape:
         tape.watch(x)

@@ -1,4 +1,4 @@
-"""Checks the references: the program of a file against ONNX Runtime and against the model it was exported from."""
+"""Checks the references: compares the program of a file with ONNX Runtime and with the model it was exported from."""
 
 import numpy as np
 import onnxruntime
@@ -9,12 +9,12 @@ import zoo
 from models import layout
 from references import Trial
 
-# Relative root mean square errors. Weights in files are float32, and those that the exporter
-# computed, as by folding BatchNorm, were rounded; so were attributes, as epsilon, in every file.
+# Limits of relative root mean square errors. Weights in files are float32. Those that the exporter
+# computed, for example by folding BatchNorm, were rounded, and so were attributes such as epsilon.
 LIMITS = {
     "runtime: logits": 1e-4,  # ONNX Runtime computes in float32
     "torch: logits": 1e-5,
-    "torch: input gradient": 2e-2,  # where weights were rounded, a gate may be open here and shut there
+    "torch: input gradient": 2e-2,  # with rounded weights, a gate may be open in one program and shut in the other
     "torch: gradients": 1e-6,
     "torch: statistics": 1e-6,
     "keras: probabilities": 1e-5,
@@ -23,7 +23,7 @@ LIMITS = {
 
 
 def runtime(path, program, batches, arrays):
-    """The logits of the program, in eval mode, beside ONNX Runtime's."""
+    """Compares the logits of the program in eval mode with those of ONNX Runtime."""
     if any(norm.trains for norm in program.norms):
         return {}  # ONNX Runtime would run BatchNormalization as in training
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -38,7 +38,7 @@ def runtime(path, program, batches, arrays):
 
 
 def against_keras(folder, program, candidates):
-    """The program beside what Keras itself gave, in float32, for the first candidate."""
+    """Compares the program with Keras's own float32 results for the first candidate."""
     path = folder / "keras.npz"
     if not path.exists():
         return {}
@@ -52,12 +52,12 @@ def against_keras(folder, program, candidates):
 
 
 def against_torch(about, program, names, batches):
-    """The program beside the PyTorch model: logits and the gradient of the images in eval mode, and of
-    files in training form also the gradients of the parameters and the statistics after a step."""
+    """Compares the program with the PyTorch model: logits and the gradient of the images in eval mode and, for
+    files in training form, also the gradients of the parameters and the statistics after a step."""
     if about["model"] not in zoo.MODELS:
         return {}
     model = zoo.model(about["model"]).double()
-    if about["form"] == "training":  # the exporter traced the model in training mode, which moved its statistics
+    if about["form"] == "training":  # the exporter traced the model in training mode, which changed its statistics
         moved = {name: torch.tensor(program.constants[name].value) for norm in program.norms for name in (norm.mean, norm.variance)}
         model.load_state_dict(moved, strict=False)
     images, labels = batches[0]
@@ -74,7 +74,7 @@ def against_torch(about, program, names, batches):
 
 
 def sensitivity(function, images, labels):
-    """The logits of images and the loss's gradient by them, in float64."""
+    """Returns the logits of images and the gradient of the loss with respect to them, in float64."""
     x = torch.tensor(images, dtype=torch.float64, requires_grad=True)
     logits = function(x)
     gradient, = torch.autograd.grad(F.cross_entropy(logits, torch.from_numpy(labels)), x)
@@ -82,7 +82,7 @@ def sensitivity(function, images, labels):
 
 
 def in_training(model, trial, images, labels):
-    """Files in training form have the names of PyTorch."""
+    """Compares in training mode. Files in training form have the names of PyTorch."""
     model.train()
     F.cross_entropy(model(torch.tensor(images, dtype=torch.float64)), torch.from_numpy(labels)).backward()
     _, got = trial.gradients(images, labels)

@@ -1,4 +1,4 @@
-"""Exports PyTorch models to ONNX in the forms that people have them in."""
+"""Exports PyTorch models to ONNX in the forms that people use."""
 
 import contextlib
 import io
@@ -11,9 +11,9 @@ import zoo
 
 # The forms of the exporter, by name.
 #   training   legacy, TrainingMode.TRAINING: BatchNorm and Dropout as layers of training
-#   inference  legacy, as people export for use: BatchNorm folded into Conv where it follows one
+#   inference  legacy, the usual form for inference: BatchNorm is folded into a Conv before it
 #   default    what torch.onnx.export does today: torch.export, weights in NAME.onnx.data
-#   dropout    as training, with the model's own dropout: to be looked at, there are no references
+#   dropout    like training, but with the model's own dropout: only to look at, without references
 FORMS = ("training", "inference", "default")
 
 
@@ -50,7 +50,7 @@ def default(model, example, path):
 
 @contextlib.contextmanager
 def quiet():
-    """The exporters print their progress and warn of their own future; errors are exceptions."""
+    """Hides the exporters' progress and deprecation warnings; errors are exceptions."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Tells where the constants of a file meet what was computed from the images, and what happens to them before."""
+"""Finds where the constants of a file meet values computed from the images, and what happens to them before."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 @dataclass(frozen=True, order=True)
 class Meeting:
-    """A constant's way to the data, as "Transpose > MatMul:1": the operators in between, then the one that takes
-    it beside data, and as which operand. late: this data has passed a Conv, Gemm or MatMul before."""
+    """A constant's way to the data, such as "Transpose > MatMul:1": the operators in between, then the one that
+    combines it with data, and as which operand. late: that data has already passed a Conv, Gemm or MatMul."""
 
     way: str
     late: bool
@@ -19,13 +19,13 @@ class Meeting:
 
 
 def meetings(program):
-    """The meetings of each constant. One that only tells shapes or places has none."""
-    derived = {name: [(name, ())] for name in program.constants}  # by tensor: the constants in it, and their ways
+    """Returns the meetings of each constant. Constants that are only shapes or indices have none."""
+    derived = {name: [(name, ())] for name in program.constants}  # for each tensor: the constants in it, and their ways
     of_data, late = {program.input.name}, set()
     found = {name: set() for name in program.constants}
     for node in program.nodes:
         if node.operator in ("Shape", "Size"):
-            continue  # the shape of data is no data
+            continue  # the shape of data does not count as data
         if not of_data.isdisjoint(node.inputs):
             of_data.update(node.outputs)
             passed = not late.isdisjoint(node.inputs)

@@ -1,4 +1,4 @@
-"""Writes NOTES.md: what the files of the zoo hold, and how their weights could be told from other constants."""
+"""Writes NOTES.md: the contents of the zoo's files, and rules that distinguish weights from other constants."""
 
 import json
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ ARITHMETIC = {f"{name}:{i}" for name in ("Add", "Sub", "Mul", "Div", "Concat") f
 
 
 class Candidate:
-    """A floating constant as a rule sees it."""
+    """A floating-point constant, with the properties that rules use."""
 
     def __init__(self, name, constant, found):
         self.name = name
@@ -26,7 +26,7 @@ class Candidate:
         self.late_ends = {meeting.end for meeting in found if meeting.late}
 
 
-# What a reader might ask of a floating constant that is no running statistic.
+# Rules that a reader might apply to a floating-point constant that is not a running statistic.
 RULES = {
     "is an initializer, not a Constant node": lambda c: c.initializer,
     "has a name like `x.weight`, `x.bias`": lambda c: c.name.endswith((".weight", ".bias")),
@@ -42,7 +42,7 @@ RULES = {
 
 
 class File:
-    """One exported file with what is known of it."""
+    """One exported file, and what is known about it."""
 
     def __init__(self, folder):
         about = json.loads((folder / "exported.json").read_text())
@@ -62,13 +62,13 @@ class File:
 def write(work):
     files = [File(about.parent) for about in sorted(work.glob("*/*/exported.json"))]
     (work / "NOTES.md").write_text("\n".join([
-        "# What the files of the zoo hold", "",
-        "Weights are the floating constants that differ between two exports of a model with different weights,",
-        "less the running statistics of BatchNormalization.", "",
-        "## Weights and other floating constants", "", *constant_table(files), "",
-        "## Rules that could tell them apart", "", *rule_table(files), "",
+        "# The contents of the zoo's files", "",
+        "Weights are the floating-point constants that differ between two exports of a model with different weights,",
+        "without the running statistics of BatchNormalization.", "",
+        "## Weights and other floating-point constants", "", *constant_table(files), "",
+        "## Rules that could distinguish them", "", *rule_table(files), "",
         "## Where weights meet data", "", *way_table(files), "",
-        "## Floating constants that are no weights", "", *other_table(files), "",
+        "## Floating-point constants that are not weights", "", *other_table(files), "",
         "## Operators", "", *operator_lists(files), ""]))
 
 
@@ -100,7 +100,7 @@ def rule_table(files):
     yield "Weights that a rule misses, and other constants that it takes, over all files of a form."
     yield ""
     forms = list(dict.fromkeys(f.form for f in files))
-    yield from header("a weight is a floating constant that …", *(f"{form}: missed, wrongly taken" for form in forms))
+    yield from header("a weight is a floating-point constant that …", *(f"{form}: missed, wrongly taken" for form in forms))
     for text, rule in RULES.items():
         cells = []
         for form in forms:
@@ -143,7 +143,7 @@ def operator_lists(files):
 
 
 def attributes(nodes):
-    """The values that each attribute takes, and how many inputs and outputs are there."""
+    """Returns the values that each attribute takes, and the numbers of inputs and outputs."""
     values = defaultdict(Counter)
     for node in nodes:
         for name in node.attributes:

@@ -1,4 +1,4 @@
-"""The ONNX operators that the files of the zoo have, each as PyTorch computes it."""
+"""The ONNX operators in the files of the zoo, computed by PyTorch."""
 
 import math
 
@@ -14,7 +14,7 @@ TYPES = {
 
 
 class Context:
-    """What a run computes in, and whether it trains."""
+    """The type in which a run computes, and whether it trains."""
 
     def __init__(self, dtype, training):
         self.dtype = dtype
@@ -53,7 +53,7 @@ def operator(*names):
 
 
 def run(node, context, operands):
-    """The outputs of a node."""
+    """Returns the outputs of a node."""
     if node.operator not in TABLE:
         raise NotImplementedError(f"operator {node.operator}")
     results = TABLE[node.operator](node, context, *operands)
@@ -61,7 +61,7 @@ def run(node, context, operands):
 
 
 def elementwise(table):
-    """Enters functions of the operands alone."""
+    """Registers functions that depend only on the operands."""
     for name, function in table.items():
         TABLE[name] = lambda node, context, *x, function=function: function(*x)
 
@@ -71,7 +71,7 @@ def divide(a, b):
 
 
 def fold(function):
-    """An operator of two operands as one of any number."""
+    """Turns an operator of two operands into one of any number."""
     def folded(first, *others):
         for other in others:
             first = function(first, other)
@@ -135,7 +135,7 @@ def log_softmax(node, context, x):
 @operator("Dropout")
 def dropout(node, context, x, ratio=None, training=None):
     if context.training and training is not None and training.item() and ratio.item() > 0:
-        raise NotImplementedError("Dropout, whose draws no other program repeats")
+        raise NotImplementedError("Dropout, whose random numbers no other program can reproduce")
     return x, torch.ones_like(x, dtype=torch.bool)
 
 
@@ -153,7 +153,7 @@ def gemm(node, context, a, b, c=None):
 @operator("BatchNormalization")
 def batch_normalization(node, context, x, scale, bias, mean, variance):
     trains = bool(node.get("training_mode", 0)) and context.training
-    y = F.batch_norm(  # moves mean and variance in place, the variance by the unbiased one
+    y = F.batch_norm(  # updates mean and variance in place, the latter with the unbiased variance
         x, mean, variance, scale, bias, trains, 1 - node.get("momentum", 0.9), node.get("epsilon", 1e-5))
     return y, mean, variance
 
@@ -171,16 +171,16 @@ def instance_normalization(node, context, x, scale, bias):
 @operator("GroupNormalization")
 def group_normalization(node, context, x, scale, bias):
     groups = node.get("num_groups")
-    if node.opset < 21:  # a scale for each group, until opset 21 gave each channel one
+    if node.opset < 21:  # before opset 21, each group has one scale; since then, each channel has
         scale, bias = (t.repeat_interleave(x.shape[1] // groups) for t in (scale, bias))
     return F.group_norm(x, groups, scale, bias, node.get("epsilon", 1e-5))
 
 
-# Windows that slide.
+# Sliding windows.
 
 
 def window(node, shape, kernel):
-    """The padding of each spatial axis, (before, after, beyond): beyond is what ceil_mode adds."""
+    """Returns the padding of each spatial axis, (before, after, beyond), where beyond is what ceil_mode adds."""
     rank = len(kernel)
     strides, dilations = (node.get(name, [1] * rank) for name in ("strides", "dilations"))
     pads, auto = node.get("pads", [0] * (2 * rank)), node.get("auto_pad", "NOTSET")
@@ -202,7 +202,7 @@ def window(node, shape, kernel):
 
 
 def padded(x, padding, value=0.0):
-    """Pads as window says; the last axis comes first in PyTorch."""
+    """Pads with the result of window; in PyTorch the last axis comes first."""
     flat = [n for before, after, beyond in reversed(padding) for n in (before, after + beyond)]
     return F.pad(x, flat, value=value) if any(flat) else x
 
@@ -258,7 +258,7 @@ def reduce(node, context, x, axes=None):
         x, axes, keepdim=keep)
 
 
-# Shapes and places.
+# Shapes and indices.
 
 
 @operator("Shape")
@@ -300,7 +300,7 @@ def reshape(node, context, x, dimensions):
     wanted = dimensions.tolist()
     if not node.get("allowzero", 0):
         wanted = [x.shape[i] if n == 0 else n for i, n in enumerate(wanted)]
-    return torch.reshape(x, wanted)  # the method takes no empty list
+    return torch.reshape(x, wanted)  # the method does not accept an empty list
 
 
 @operator("Transpose")

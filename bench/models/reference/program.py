@@ -1,4 +1,4 @@
-"""Runs ONNX models as differentiable PyTorch programs: an opinion that shares nothing with onnxlab."""
+"""Runs ONNX models as differentiable PyTorch programs, independently of onnxlab."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Norm:
 
 @dataclass
 class Constant:
-    """A tensor of the file: an initializer, or the value of a Constant node by the name of its output."""
+    """A tensor of the file: an initializer, or the value of a Constant node, which has the name of its output."""
 
     value: np.ndarray
     kind: str  # initializer or Constant node
@@ -43,12 +43,12 @@ class Constant:
 
 
 class Program:
-    """A model that was read from a file."""
+    """A model read from a file."""
 
     def __init__(self, path):
         model = onnx.load(path)  # with external data
         if model.functions:
-            raise NotImplementedError(f"{path}: functions of the model's own")
+            raise NotImplementedError(f"{path}: the model has its own functions")
         graph = model.graph
         self.opset = {entry.domain: entry.version for entry in model.opset_import}[""]
         self.constants = {
@@ -62,7 +62,7 @@ class Program:
     def _single_input(self, graph):
         inputs = [i for i in graph.input if i.name not in self.constants]
         if len(inputs) != 1:
-            raise NotImplementedError(f"inputs {[i.name for i in inputs]}, where one is wanted")
+            raise NotImplementedError(f"inputs {[i.name for i in inputs]}, but only one is supported")
         return inputs[0]
 
     def _note_uses(self):
@@ -73,7 +73,7 @@ class Program:
 
     @property
     def logits(self):
-        """What the loss takes: the input of a last Softmax, or else the output."""
+        """The input of the loss: that of a final Softmax, or else the output."""
         last = {o: n for n in self.nodes for o in n.outputs}[self.output]
         return last.inputs[0] if last.operator == "Softmax" else self.output
 
@@ -84,15 +84,15 @@ class Program:
             for n in self.nodes if n.operator == "BatchNormalization"]
 
     def values(self, names, dtype):
-        """The named constants as tensors of their own, to be passed to run."""
+        """Returns copies of the named constants as tensors, to be passed to run."""
         return {name: torch.tensor(self.constants[name].value, dtype=dtype) for name in names}
 
     def run(self, images, given, training):
         """Returns the logits of the images.
 
         given replaces constants of the file: parameters, which may require gradients, and running
-        statistics, which a run with training moves in place where a node has training_mode.
-        The images' type, float32 or float64, is that of the whole computation.
+        statistics, which a run with training updates in place if the node has training_mode.
+        The whole computation has the type of the images, float32 or float64.
         """
         context = operators.Context(images.dtype, training)
         values = {"": None, self.input.name: images, **self._constants(images.dtype, given), **given}

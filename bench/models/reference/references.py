@@ -12,16 +12,16 @@ import torch.nn.functional as F
 import zoo
 from models import layout
 
-# The variants of PyTorch's float32 whose distance from float64 tells what rounding alone does:
-# with its own convolutions and with those of oneDNN, which round differently.
+# Variants of PyTorch's float32 whose distance from float64 shows the effect of rounding:
+# its own convolutions, and those of oneDNN, which round differently.
 FLOAT32_VARIANTS = (True, False)
 
 JITTERS = (1, 2, 3)  # seeds of changes to the weights
-NEAR = 1e-4  # relative root mean square error of every gradient, where no gate is at its edge
+NEAR = 1e-4  # relative root mean square error of every gradient, if no gate is at its edge
 
 
 class Trial:
-    """A program with its weights as tensors of one type."""
+    """A program, with its weights as tensors of one type."""
 
     def __init__(self, program, names, dtype):
         self.program = program
@@ -33,7 +33,7 @@ class Trial:
         self.statistics = program.values([n for norm in norms for n in (norm.mean, norm.variance)], dtype)
 
     def shake(self, seed):
-        """Moves each weight by up to two units of float32's last place."""
+        """Changes each weight by up to two units in the last place of float32."""
         draw = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for tensor in self.parameters.values():
@@ -51,7 +51,7 @@ class Trial:
         return F.cross_entropy(self.logits(images, training), torch.from_numpy(labels))
 
     def gradients(self, images, labels):
-        """The loss of a batch in training mode, and its gradient by parameter."""
+        """Returns the loss of a batch in training mode, and its gradient for each parameter."""
         loss = self.loss(images, labels, True)
         found = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
         unused = [name for name, g in zip(self.parameters, found) if g is None]
@@ -60,7 +60,7 @@ class Trial:
         return loss.item(), {name: g.numpy() for name, g in zip(self.parameters, found)}
 
     def train(self, optimizer, batches):
-        """The loss of each step, before its update."""
+        """Does the steps, and returns the loss of each before its update."""
         step = {"sgd": keras_momentum, "adamw": adamw}[optimizer](list(self.parameters.values()))
         losses = []
         for images, labels in batches[:layout.STEPS]:
@@ -96,20 +96,20 @@ def adamw(parameters):
 @contextlib.contextmanager
 def convolutions_of_onednn(wanted):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # flags sets others too, of which PyTorch warns where there is no such GPU
+        warnings.simplefilter("ignore")  # flags also sets others, and PyTorch warns about those if there is no such GPU
         with torch.backends.mkldnn.flags(enabled=wanted):
             yield
 
 
 @dataclass(eq=False)
 class Gradients:
-    """What a batch gives in float64, rounded to float32, and how far a computation in float32 is from it."""
+    """The gradients of a batch in float64, rounded to float32, and the error of a computation in float32."""
 
     batch: tuple
     loss: float
     want: dict
     statistics: dict
-    errors: dict  # by parameter
+    errors: dict  # for each parameter
     statistics_error: float
 
     @property
@@ -122,7 +122,7 @@ def worst(numbers):
 
 
 def compute(program, names, candidates):
-    """The chosen batches, the arrays of references.npz, and the figures that go into facts.json."""
+    """Returns the chosen batches, the arrays of references.npz, and the numbers for facts.json."""
     found = choose(program, names, candidates)
     batches = [f.batch for f in found]
     arrays = {}
@@ -148,11 +148,11 @@ def compute(program, names, candidates):
 
 
 def choose(program, names, candidates):
-    """Of the candidates of each size those where float32 is nearest to float64, the nearest first; the first
-    ones that are near enough will do.
+    """Returns, of the candidates of each size, those for which float32 is nearest to float64, the nearest
+    first. It stops at the first ones that are near enough.
 
-    A gate, as ReLU's, at whose edge a value of a batch lies is open in one program and shut in another:
-    that moves the gradients before it by as much as a percent, and says nothing about either program.
+    If a value of a batch lies at the edge of a gate such as ReLU, the gate may be open in one program and
+    shut in another. That changes the gradients before it by up to a percent, but is no fault of either.
     """
     found = []
     for batch in candidates:
@@ -189,10 +189,10 @@ def logits32(program, images, onednn):
 
 
 def training(program, names, batches, optimizer):
-    """Three steps: the loss before each, and that of batch 0 in eval mode after them.
+    """Does three steps, and returns the loss before each, and that of batch 0 in eval mode after them.
 
-    Steps carry on whichever way a gate fell. How far float32 may be from float64 is therefore also tried
-    with weights that are off by their rounding.
+    Whether a gate was open affects all later steps. Therefore the distance between float32 and float64 is
+    also measured with weights that are changed by as much as rounding would.
     """
     def train(dtype, jitter=None):
         trial = Trial(program, names, dtype)

@@ -2,8 +2,8 @@
 
     bench/models/reference/run.py --keep DIR [--only NAMES] [--forms FORMS]
 
-What lies in DIR already, made by the same sources and versions, stays. Models
-that others exported, as keras_models/run.py does, are found by their exported.json.
+Files in DIR that the same sources and versions made are kept. Models that other programs
+exported, such as keras_models/run.py, are found by their exported.json.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from program import Program
 HERE = Path(__file__).resolve().parent
 
 def stamp(*names):
-    """Names the state of these files of this folder."""
+    """Returns a name for the present state of these files in this folder."""
     digest = hashlib.sha256()
     for name in names:
         digest.update((HERE / name).read_bytes())
@@ -40,7 +40,7 @@ STAMP = EXPORT_STAMP + stamp("program.py", "operators.py", "references.py", "che
 
 
 def made(path, by):
-    """Whether the JSON file is there and says that these sources made it."""
+    """Returns whether the JSON file exists and says that these sources made it."""
     return path.exists() and json.loads(path.read_text()).get("stamp") == by
 
 
@@ -51,7 +51,7 @@ def write_json(path, value):
 
 
 def exported(work, name, form):
-    """Exports a model of the zoo twice, with different weights: what differs was computed from weights."""
+    """Exports a model of the zoo twice, with different weights: values that differ depend on the weights."""
     folder = layout.folder(work, name, form)
     if made(folder / "exported.json", EXPORT_STAMP):
         return folder
@@ -79,7 +79,7 @@ def load_candidates(folder):
 
 
 def refer(folder):
-    """Computes the references of an exported file, unless they are there."""
+    """Computes the references of an exported file, unless they exist."""
     facts = folder / "facts.json"
     about = json.loads((folder / "exported.json").read_text())
     if made(facts, STAMP) or about["form"] == "dropout":
@@ -102,7 +102,7 @@ def refer(folder):
 
 
 def describe(about, program, names):
-    """What the file has, for the judge and for people."""
+    """Describes the contents of the file, for the judge and for people."""
     shape = [d.dim_value or d.dim_param for d in program.input.type.tensor_type.shape.dim]
     norms = [vars(norm) for norm in program.norms]
     return {
@@ -121,13 +121,13 @@ def describe(about, program, names):
 
 
 def place(constant):
-    """Where a constant stands in the file."""
+    """Says where a constant is in the file."""
     uses = sorted({f"{use.operator}:{use.operand}" for use in constant.uses})
     return {"kind": constant.kind, "shape": list(constant.value.shape), "uses": uses}
 
 
 def wanted(work, models, forms):
-    """The folders of what is asked for, each exported when it is its turn. Others' exports are there already."""
+    """Yields the folders of the models asked for, exporting each just before. Exports of other programs already exist."""
     for name in zoo.MODELS:
         for form in (*export.FORMS, *(["dropout"] if name == zoo.WITH_DROPOUT else [])):
             if (not models or name in models) and (not forms or form in forms):

@@ -11,8 +11,8 @@ import torchvision.models as tv
 from torch import nn
 
 CLASSES = 10
-BATCHES = (8, 6, 8)  # images of each batch: the batch axis of every file is open
-CANDIDATES = (8, 6, 8, 6, 8)  # of which those are chosen, as references.py says
+BATCHES = (8, 6, 8)  # images of each batch; the batch axis of every file is open
+CANDIDATES = (8, 6, 8, 6, 8)  # images of each candidate, from which references.py chooses the batches
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ MODELS = {
     "poolformer_s12": Entry(lambda: timm.create_model("poolformer_s12", num_classes=CLASSES)),
 }
 
-WITH_DROPOUT = "alexnet"  # exported with its dropout, too
+WITH_DROPOUT = "alexnet"  # also exported with its dropout
 
 
 def seed_of(name, variant=0):
@@ -56,7 +56,7 @@ def seed_of(name, variant=0):
 
 
 def images(seed, count, size):
-    """Images [count, 3, size, size], float32, of mean 0 and deviation about 1: coarse shapes and noise."""
+    """Returns images [count, 3, size, size], float32, with mean 0 and deviation about 1: coarse shapes and noise."""
     draw = np.random.default_rng(seed)
     coarse = draw.standard_normal((count, 3, 8, 8), np.float32)
     shapes = nn.functional.interpolate(torch.from_numpy(coarse), (size, size), mode="bilinear").numpy()
@@ -64,14 +64,14 @@ def images(seed, count, size):
 
 
 def candidates(name, size):
-    """Batches of a model to choose from, as pairs of images and labels (int64)."""
+    """Returns batches to choose from, as pairs of images and labels (int64)."""
     seed = seed_of(name)
     labels = np.random.default_rng(seed)
     return [(images([seed, i], count, size), labels.integers(0, CLASSES, count)) for i, count in enumerate(CANDIDATES)]
 
 
 def model(name, variant=0, dropout=False):
-    """The model in eval mode. Variants differ in their weights alone; without dropout all of its kinds are off."""
+    """Returns the model in eval mode. Variants differ only in their weights; without dropout, all kinds of it are off."""
     entry = MODELS[name]
     seed = seed_of(name, variant)
     torch.manual_seed(seed)
@@ -87,7 +87,7 @@ def model(name, variant=0, dropout=False):
 
 
 def switch_off_dropout(built):
-    """Dropout, stochastic depth and the dropout within attention, all of which comparisons cannot follow."""
+    """Switches off dropout, stochastic depth and dropout within attention, whose random numbers cannot be compared."""
     for module in built.modules():
         for name in ("p", "dropout", "drop_prob"):
             if isinstance(getattr(module, name, None), float):
@@ -95,7 +95,7 @@ def switch_off_dropout(built):
 
 
 def enliven(parameter, linear):
-    """Changes weights that a fresh model has at 0, at 1 or so small that errors in them would not show."""
+    """Changes weights that are 0, 1 or very small in a new model, so that errors in them would not show."""
     first = parameter.flatten()[0].item()
     fan_in = parameter.numel() // len(parameter)
     if not (parameter == first).all():
@@ -112,7 +112,7 @@ def enliven(parameter, linear):
 
 
 def settle(built, data):
-    """Gives each BatchNorm the statistics of some data, and moves them a little so that they are not exact."""
+    """Gives each BatchNorm the statistics of some data, changed a little so that they are not exact."""
     norms = [m for m in built.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

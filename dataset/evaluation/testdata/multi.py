@@ -1,11 +1,11 @@
-"""Writes multi.json: what scikit-learn says of classifiers whose images may have several
-classes.
+"""Writes multi.json: the metrics that scikit-learn computes for classifiers of images that may
+have several classes.
 
     pip install -r requirements.txt
     python multi.py
 
-Logits have one decimal, so that many are equal. Means over classes are over those that
-have images.
+Logits have one decimal, so that many are equal. Means are over the classes that have
+images.
 """
 import json
 import pathlib
@@ -14,7 +14,7 @@ import numpy as np
 from sklearn import metrics
 
 CASES = {
-    # name: seed, images, classes, share of targets that are 1, pull of the right logits
+    # name: seed, images, classes, share of targets that are 1, amount added to the right logits
     "six classes": (1, 50, 6, 0.3, 1.0),
     "rare classes": (2, 30, 9, 0.05, 2.0),
     "no pull": (3, 40, 3, 0.5, 0.0),

@@ -4,8 +4,8 @@
     python reference.py
 
 No two logits of an image are equal, so that the order of equal logits does not matter.
-Macro averages are over the classes that have images, which scikit-learn gets as its
-labels; a precision of 0/0 counts as 0.
+Macro averages are over the classes that have images, which are passed to scikit-learn as
+labels. A precision of 0/0 counts as 0.
 """
 import json
 import pathlib
@@ -14,7 +14,7 @@ import numpy as np
 from sklearn import metrics
 
 CASES = {
-    # name: seed, images, classes, classes that have images, pull of the right logit
+    # name: seed, images, classes, classes that have images, amount added to the right logit
     "twelve classes": (1, 60, 12, range(12), 1.5),
     "some of the classes": (2, 40, 8, (1, 4, 5), 1.0),
     "two classes": (3, 25, 2, range(2), 0.5),
@@ -27,7 +27,7 @@ def report(seed, images, classes, present, pull):
     rows = [rng.choice(4000, classes, replace=False) for _ in range(images)]
     logits = (np.array(rows) - 2000) / 1000  # in -2..2, with three decimals
     right = np.arange(images), labels
-    logits[right] = np.round(logits[right] + pull + 0.0005, 4)  # a fourth one
+    logits[right] = np.round(logits[right] + pull + 0.0005, 4)  # with a fourth decimal
     predicted = logits.argmax(1)
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     everything = list(range(classes))

@@ -1,9 +1,9 @@
-"""Prints what MNIST's files hold, read by hand: SHA-256 of pixels and of labels.
+"""Prints the SHA-256 of the pixels and of the labels in MNIST's files, which it reads by itself.
 
     python mnist_hashes.py DIR
 
-DIR has the four gzipped files, as "pipeline data fetch --source mnist" prints it. Needs Python
-alone. TestMNIST has the numbers.
+DIR is the folder with the four gzipped files, which "pipeline data fetch --source mnist" prints.
+The script needs only Python. TestMNIST has the hashes.
 """
 
 import gzip

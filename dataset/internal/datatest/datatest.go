@@ -1,4 +1,4 @@
-// Package datatest has what the tests of the readers of data share.
+// Package datatest has helpers for the tests of data readers.
 package datatest
 
 import (
@@ -14,7 +14,7 @@ import (
 	"onnxlab/dataset"
 )
 
-// WriteFiles makes a folder of the given files, by their paths in it.
+// WriteFiles writes the files, which are given by their paths, into a new folder.
 func WriteFiles(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,8 @@ func WriteFiles(t testing.TB, files map[string][]byte) string {
 	return dir
 }
 
-// CheckFault wants a *dataset.Error about that record that starts and ends as given.
+// CheckFault checks that err is a *dataset.Error about this record that starts and ends as
+// given.
 func CheckFault(t testing.TB, err error, record int, start, end string) {
 	t.Helper()
 	var fault *dataset.Error
@@ -45,15 +46,15 @@ func CheckFault(t testing.TB, err error, record int, start, end string) {
 	}
 }
 
-// Entry is one thing in a tar.
+// Entry is one entry of a tar.
 type Entry struct {
 	Name, Link string
-	// Kind is one of tar's types; 0 is a plain file.
+	// Kind is one of tar's types; 0 means a plain file.
 	Kind byte
 	Data []byte
 }
 
-// MakeTar is a compressed tar of the entries.
+// MakeTar returns a compressed tar of the entries.
 func MakeTar(t testing.TB, entries ...Entry) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -77,7 +78,7 @@ func MakeTar(t testing.TB, entries ...Entry) []byte {
 	return b.Bytes()
 }
 
-// Exists tells whether there is something at path.
+// Exists reports whether there is something at path.
 func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -5,7 +5,7 @@ import "onnxlab/internal/maven"
 // build is one file of the pinned version.
 type build struct {
 	goos, goarch string
-	classifier   string // the last of the Maven coordinates, and the folder in the jar
+	classifier   string // the last part of the Maven coordinates, and the folder in the jar
 	jarSHA256    string
 	library      string // the file in the jar
 	sha256       string // of that file
@@ -18,7 +18,7 @@ const (
 	turboVersion = "3.0.1"
 )
 
-// pinned is every build of the pinned version that exports libjpeg's functions.
+// pinned has all builds of the pinned version that export libjpeg's functions.
 var pinned = [...]build{
 	{
 		"linux", "amd64", "linux-x86_64", "5169bd7521e599369b1b031fb1d330b21238bbf808fb0d3192654b92ac887783",
@@ -34,7 +34,7 @@ var pinned = [...]build{
 	},
 }
 
-// buildFor is the pinned build for a platform, if there is one.
+// buildFor returns the pinned build for a platform, if there is one.
 func buildFor(goos, goarch string) (b build, ok bool) {
 	for _, b := range pinned {
 		if b.goos == goos && b.goarch == goarch {
@@ -44,7 +44,7 @@ func buildFor(goos, goarch string) (b build, ok bool) {
 	return build{}, false
 }
 
-// artifact is the jar.
+// artifact returns the coordinates of the jar.
 func (b build) artifact() maven.Artifact {
 	return maven.Artifact{
 		Coordinates: mavenArtifact + ":" + pinnedVersion + ":jar:" + b.classifier,
@@ -53,13 +53,14 @@ func (b build) artifact() maven.Artifact {
 	}
 }
 
-// entry is the name of the library in the jar.
+// entry returns the name of the library in the jar.
 func (b build) entry() string { return "org/bytedeco/leptonica/" + b.classifier + "/" + b.library }
 
-// cacheName is the folder in the cache that the library is unpacked into.
+// cacheName returns the name of the folder in the cache for the library.
 func (b build) cacheName() string { return pinnedVersion + "-" + b.classifier + "-" + b.sha256[:12] }
 
-// systemNames are what a library of the same layout is called on an operating system.
+// systemNames returns the names of libraries with the same struct layout on an operating
+// system.
 func systemNames(goos string) []string {
 	if goos == "darwin" {
 		return []string{"libjpeg.62.dylib"}

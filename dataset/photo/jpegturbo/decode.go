@@ -7,37 +7,38 @@ import (
 
 // Request says which part of a picture is wanted.
 type Request struct {
-	// Width and Height are those of the whole stored picture, as its header says. A file
-	// that turns out to have others is refused.
+	// Width and Height are the size of the whole stored picture, according to its header.
+	// If the file turns out to have another size, it is an error.
 	Width, Height int
-	// Part is in pixels of the stored picture, within it.
+	// Part is the wanted part, in pixels of the stored picture. It must be within the
+	// picture.
 	Part image.Rectangle
-	// Scale reduces the picture to Scale/8 while it is decoded, which takes less time: 1, 2,
-	// 4 or 8.
+	// Scale reduces the picture to Scale/8 while it is decoded, which saves time: 1, 2, 4
+	// or 8.
 	Scale int
 	// Memory is the most bytes that the library may take.
 	Memory int64
 }
 
-// Part is what was decoded.
+// Part is the decoded part.
 type Part struct {
 	// Pixels are red, green and blue, row by row: shape [Rect.Dy(), Rect.Dx(), 3].
 	Pixels []uint8
-	// Rect is what they cover of the reduced picture, in its pixels. The wanted part is
-	// within it.
+	// Rect is the rectangle of the reduced picture that the pixels cover. It contains the
+	// wanted part.
 	Rect image.Rectangle
 }
 
-// Room is how many bytes the pixels of a request take at most.
+// Room returns the largest number of bytes that the pixels of a request take.
 func (r Request) Room() int {
-	// Columns come in whole blocks, of at most 4 times 8 pixels, and a border of 2.
+	// Columns come in whole blocks of at most 4 times 8 pixels, with a border of 2.
 	const border, block = 2, 32
 	columns := min(r.Part.Dx(), r.Width)*r.Scale/8 + 2*(border+block)
 	rows := r.Part.Dy()*r.Scale/8 + 2*border + 2
 	return 3 * rows * min(columns, r.Width*r.Scale/8+1)
 }
 
-// check refuses what the C code would misread.
+// check returns an error for requests that the C code cannot handle.
 func (r Request) check() error {
 	switch {
 	case r.Width < 1 || r.Height < 1 || r.Width >= 1<<16 || r.Height >= 1<<16:

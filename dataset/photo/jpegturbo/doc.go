@@ -5,8 +5,8 @@
 //	…
 //	part, err := lib.Decode(data, jpegturbo.Request{Width: 500, Height: 375, Part: image.Rect(40, 30, 340, 330), Scale: 8}, buffer)
 //
-// The library is loaded when a program runs, as ONNX Runtime is, and needs no headers and
-// no package of the system. [Open] takes the first of these that there is:
+// The library is loaded at run time, like ONNX Runtime, and needs neither headers nor
+// packages of the system. [Open] uses the first of these that exists:
 //
 //  1. the file that the environment variable ONNXLAB_JPEG_LIBRARY names;
 //  2. the pinned build, in the user's cache folder;
@@ -14,11 +14,11 @@
 //     this package, if [Options.Fetch] allows it;
 //  4. the system's libjpeg.so.62.
 //
-// The pinned build is the one inside of org.bytedeco:leptonica: a library of image
-// functions that exports libjpeg-turbo's C API, with its SIMD code, for Linux on x86-64 and
-// ARM and for macOS on ARM. On other platforms, and without cgo, there is none.
+// The pinned build is in org.bytedeco:leptonica, a library of image functions that exports
+// libjpeg-turbo's C API, with its SIMD code, for Linux on x86-64 and ARM and for macOS on
+// ARM. There is none for other platforms, nor without cgo.
 //
-// The C files: shim.c calls the library, shim.h says what Go asks of it, libjpeg.h
-// declares the part of the library's interface that this takes. fuzz/ runs the shim on
-// damaged files under AddressSanitizer.
+// shim.c calls the library, shim.h is its interface to Go, and libjpeg.h declares the part
+// of the library's interface that it uses. fuzz/ runs the shim on damaged files under
+// AddressSanitizer.
 package jpegturbo

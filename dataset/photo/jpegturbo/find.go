@@ -20,11 +20,11 @@ import (
 // EnvLibrary is the environment variable that names the library to use.
 const EnvLibrary = "ONNXLAB_JPEG_LIBRARY"
 
-// Options say where the library may come from.
+// Options says where the library may come from.
 type Options struct {
-	// Fetch allows the Maven client to fetch the pinned build where it is missing.
+	// Fetch allows the Maven client to fetch the pinned build if it is missing.
 	Fetch bool
-	// Progress is told about downloads; nil is silent.
+	// Progress gets reports of downloads; nil means no reports.
 	Progress io.Writer
 }
 
@@ -38,24 +38,24 @@ const (
 	OriginSystem      Origin = "system"      // the loader's path
 )
 
-// ErrNone is the error of a machine that has no library, or a build that cannot load one.
-var ErrNone = errors.New("libjpeg-turbo is not there")
+// ErrNone is the error if there is no library, or if this build cannot load one.
+var ErrNone = errors.New("there is no libjpeg-turbo")
 
-// Library is an open libjpeg-turbo. Any number of goroutines use it at once. It stays
-// loaded until the process ends.
+// Library is an open libjpeg-turbo. It is safe for concurrent use, and stays loaded until
+// the process ends.
 type Library struct {
 	// Path is the file that was loaded.
 	Path   string `json:"path"`
 	Origin Origin `json:"origin"`
-	// Version names the library in a run's record: the version of the pinned build, or the
-	// beginning of the SHA-256 of another one's file.
+	// Version identifies the library in the record of a run. It is the version of the
+	// pinned build, or the beginning of the SHA-256 of another library's file.
 	Version string `json:"version"`
 
 	handle handle
 }
 
-// Open finds the library, or fetches it, and loads it. If there is none, the error is
-// ErrNone or says why: decode with Go's own decoder instead.
+// Open finds or fetches the library, and loads it. If there is none, the error is ErrNone
+// or says why; use Go's own decoder then.
 func Open(ctx context.Context, o Options) (*Library, error) {
 	if path := os.Getenv(EnvLibrary); path != "" {
 		lib, err := load(path, OriginEnvironment)
@@ -87,7 +87,7 @@ func openPinned(ctx context.Context, o Options) (*Library, error) {
 		return nil, err
 	}
 	path := filepath.Join(root, b.cacheName(), b.library)
-	// A library runs as the user: one that was changed since is not loaded.
+	// A library has all rights of the user, so one that was changed is not loaded.
 	if sum, err := durable.HashFile(path); err != nil || sum != b.sha256 {
 		if !o.Fetch {
 			return nil, ErrNone
@@ -114,8 +114,8 @@ func cacheRoot() (string, error) {
 	return filepath.Join(dir, "onnxlab", "libjpeg-turbo"), nil
 }
 
-// fetch puts the pinned build into the cache. Of several processes one does it, the
-// others wait for it.
+// fetch puts the pinned build into the cache. Of several processes, one does it and the
+// others wait.
 func fetch(ctx context.Context, progress terminal.Reporter, root string, b build) error {
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return fmt.Errorf("make the cache folder: %w", err)
@@ -131,7 +131,7 @@ func fetch(ctx context.Context, progress terminal.Reporter, root string, b build
 	if b.isIn(target) {
 		return nil
 	}
-	if err := durable.RemoveLeftovers(root, 0); err != nil { // of killed processes
+	if err := durable.RemoveLeftovers(root, 0); err != nil { // left by killed processes
 		return err
 	}
 	tmp, err := durable.TempDir(root)
@@ -149,13 +149,13 @@ func fetch(ctx context.Context, progress terminal.Reporter, root string, b build
 	return unpack(b, jar, root, target)
 }
 
-// isIn tells whether the folder has the library, whole.
+// isIn reports whether the folder contains the library, unchanged.
 func (b build) isIn(dir string) bool {
 	sum, err := durable.HashFile(filepath.Join(dir, b.library))
 	return err == nil && sum == b.sha256
 }
 
-// unpack publishes the library of a jar as the folder target.
+// unpack publishes the library from a jar as the folder target.
 func unpack(b build, jar, root, target string) error {
 	archive, err := zip.OpenReader(jar)
 	if err != nil {
@@ -186,7 +186,8 @@ func unpack(b build, jar, root, target string) error {
 	return durable.PublishDir(tmp, target, b.isIn)
 }
 
-// ofFile names a library that is not the pinned one by the hash of its file.
+// ofFile returns the version of a library that is not the pinned one, from the hash of its
+// file.
 func ofFile(path string) string {
 	sum, err := durable.HashFile(path)
 	if err != nil {

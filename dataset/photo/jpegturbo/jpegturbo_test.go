@@ -13,8 +13,8 @@ import (
 	"onnxlab/dataset/photo/jpegturbo/jpegturbotest"
 )
 
-// TestLayout compares libjpeg.h with the system's header, where there is one of the
-// layout that libjpeg.so.62 has.
+// TestLayout compares libjpeg.h with the system's header, if there is one with the layout
+// of libjpeg.so.62.
 func TestLayout(t *testing.T) {
 	compiler, err := exec.LookPath("cc")
 	if err != nil {
@@ -42,8 +42,8 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestOrigins opens the system's library by name, refuses what is none, and says where
-// each came from.
+// TestOrigins opens the system's library by name, checks the errors for other files, and
+// checks the origin of each library.
 func TestOrigins(t *testing.T) {
 	pinned := jpegturbotest.Open(t)
 	if pinned.Origin != jpegturbo.OriginCache || pinned.Version != "3.0.1" {
@@ -66,7 +66,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// libc is a library that is none of JPEG.
+// libc returns the name of a library that does not decode JPEG.
 func libc() string {
 	if runtime.GOOS == "darwin" {
 		return "libSystem.B.dylib"
@@ -74,7 +74,8 @@ func libc() string {
 	return "libc.so.6"
 }
 
-// TestWithoutAnything has neither Maven nor a cache: the system's library serves, or none.
+// TestWithoutAnything has neither Maven nor a cache. Open must use the system's library, or
+// return an error.
 func TestWithoutAnything(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -83,18 +84,19 @@ func TestWithoutAnything(t *testing.T) {
 	if err == nil && lib.Origin != jpegturbo.OriginSystem {
 		t.Errorf("got %+v", lib)
 	}
-	if err != nil && !strings.Contains(err.Error(), "Maven") && !strings.Contains(err.Error(), "is not there") {
+	if err != nil && !strings.Contains(err.Error(), "Maven") && !strings.Contains(err.Error(), "there is no") {
 		t.Errorf("the error does not help: %v", err)
 	}
 }
 
-// TestDamagedCache wants a library whose bytes changed to be fetched again, not loaded.
+// TestDamagedCache checks that a library whose bytes changed is fetched again and not
+// loaded.
 func TestDamagedCache(t *testing.T) {
 	pinned := jpegturbotest.Open(t)
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
 	t.Setenv("HOME", cache) // macOS has its cache there
-	t.Setenv("PATH", cache) // and nothing to fetch with
+	t.Setenv("PATH", cache) // and there is no command to fetch with
 	root, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +118,7 @@ func TestDamagedCache(t *testing.T) {
 	}
 }
 
-// TestRefusals gives requests that no file can serve.
+// TestRefusals makes requests that no file can fulfil.
 func TestRefusals(t *testing.T) {
 	lib := jpegturbotest.Open(t)
 	data, err := os.ReadFile("../testdata/turbo/420.jpg")

@@ -17,12 +17,12 @@ import (
 	"unsafe"
 )
 
-// loadable tells that this build can load a library.
+// loadable reports that this build can load a library.
 const loadable = true
 
 type handle = *C.onnxlab_jpeg
 
-// load loads the library at a path, or of a name that the system's loader knows.
+// load loads the library at a path, or with a name that the system's loader knows.
 func load(path string, origin Origin) (*Library, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
@@ -45,9 +45,9 @@ func load(path string, origin Origin) (*Library, error) {
 	return lib, nil
 }
 
-// Decode decodes a part of the JPEG file in data, into buffer if it has the room. Its
-// errors say what is wrong with the file. Pixels of gray and of CMYK files are red, green
-// and blue too, 12 bits a sample are cut to 8.
+// Decode decodes a part of the JPEG file in data, into buffer if it is large enough. Its
+// errors say what is wrong with the file. Pixels of grey and CMYK files are converted to
+// red, green and blue, and 12-bit samples to 8 bits.
 func (l *Library) Decode(data []byte, r Request, buffer []uint8) (Part, error) {
 	if err := r.check(); err != nil {
 		return Part{}, err

@@ -2,12 +2,12 @@
 
 package jpegturbo
 
-// loadable tells that this build cannot load a library.
+// loadable reports that this build cannot load a library.
 const loadable = false
 
 type handle = struct{}
 
 func load(string, Origin) (*Library, error) { return nil, ErrNone }
 
-// Decode fails: a build without cgo has no library.
+// Decode returns ErrNone, since a build without cgo has no library.
 func (*Library) Decode([]byte, Request, []uint8) (Part, error) { return Part{}, ErrNone }

@@ -1,5 +1,5 @@
-"""Writes pictures/: files such as cameras and programs write, and for each the picture
-that Pillow decodes, upright and on white, as NAME.want.png.
+"""Writes pictures/: files like those of cameras and programs, and for each the picture that
+Pillow decodes, upright and on white, as NAME.want.png.
 
     python3 -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6
     venv/bin/python reference.py
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 24, 16
 
 
 def picture(mode="RGB"):
-    """Four corners of different colours, so that each way to turn it shows."""
+    """Returns a picture with four corners of different colours, so that every orientation shows."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     u, v = x / (WIDTH - 1), y / (HEIGHT - 1)
     rgb = np.stack([40 + 180 * u, 30 + 200 * v, 200 - 90 * u - 90 * v], -1)
@@ -41,7 +41,7 @@ def save(form, im=None, **options):
 
 
 def tags(entries, order="<"):
-    """A TIFF block of one directory of (tag, type, count, value bytes)."""
+    """Returns a TIFF block with one directory of (tag, type, count, value bytes)."""
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HL", 42, 8)
     body = struct.pack(order + "H", len(entries))
     for tag, kind, count, value in sorted(entries, key=lambda e: e[0]):
@@ -71,7 +71,7 @@ def xmp_segment(o, form="attribute"):
 
 
 def jpeg(*between, **options):
-    """A JPEG with segments after its start."""
+    """Returns a JPEG with additional segments after its start."""
     plain = save("JPEG", quality=95, subsampling=0, **options)
     return plain[:2] + b"".join(between) + plain[2:]
 
@@ -82,14 +82,14 @@ def chunk(kind, content, crc=None):
 
 
 def png(*before, im=None, after=(), **options):
-    """A PNG with chunks after its header, and others before its end."""
+    """Returns a PNG with additional chunks after its header, and others before its end."""
     plain = save("PNG", im, **options)
     header, end = 8 + 25, 12
     return plain[:header] + b"".join(before) + plain[header:-end] + b"".join(after) + plain[-end:]
 
 
 def idat(data):
-    """The pixels of a PNG, uncompressed, and the file around them."""
+    """Returns the uncompressed pixels of a PNG, and a function that writes the file around others."""
     at = data.index(b"IDAT") - 4
     n = struct.unpack(">L", data[at : at + 4])[0]
     return zlib.decompress(data[at + 8 : at + 8 + n]), lambda raw: data[:at] + chunk(b"IDAT", zlib.compress(raw)) + data[at + 12 + n :]
@@ -195,16 +195,16 @@ def animation(form):
 
 
 def by_hand():
-    """Files with what Pillow does not read, or not so, and what is to be seen."""
+    """Yields files that Pillow cannot read or decodes differently, with the expected pictures."""
     plain = np.asarray(picture())
     text = b"Comment\0text"
     yield "bad_crc_text.png", png(chunk(b"tEXt", text, crc=1)), plain  # libpng reads it
     yield "bad_crc_after.png", png(after=[chunk(b"tIME", bytes(7), crc=1)]), plain
     yield "interlaced.png", interlaced(plain), plain
     yield "interlaced_extra_pixels.png", more_pixels(interlaced(plain), 99), plain
-    # Pillow takes the high byte of each sample too, but not of this form.
+    # Pillow also uses the high byte of each sample, but does not support this form.
     yield "16_bits.png", sixteen(plain), plain
-    # A frame of 6x4 pixels at column 5, row 3 of a canvas that it does not fill.
+    # A frame of 6x4 pixels at column 5, row 3, which does not fill the canvas.
     part = picture().crop((0, 0, 6, 4)).quantize(8, dither=0)
     data = bytearray(save("GIF", part, interlace=0))
     data[6:10] = struct.pack("<HH", WIDTH, HEIGHT)
@@ -228,7 +228,7 @@ def sixteen(rgb):
 
 
 def interlaced(rgb):
-    """Adam7, which Pillow does not write."""
+    """Returns an interlaced PNG (Adam7), which Pillow cannot write."""
     header = struct.pack(">LLBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 1)
     raw = b""
     for x, y, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:

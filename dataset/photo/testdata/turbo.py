@@ -1,11 +1,11 @@
 """Writes turbo/: JPEG images larger than a few blocks, in the forms that libjpeg-turbo
-reads, and beside each what Pillow, which decodes with the same library, shows of it, as
-NAME.want.png. evaluation/ has what the evaluation transforms make of some.
+reads, and the result of Pillow, which decodes with the same library, for each, as
+NAME.want.png. evaluation/ has the results of the evaluation transforms for some.
 
     python3 -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6 torchvision==0.29.2
     venv/bin/python turbo.py
 
-arithmetic.jpg and sampling-*.jpg are by hand, as Pillow writes no such files.
+arithmetic.jpg and sampling-*.jpg were made by hand, since Pillow cannot write such files.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 157, 211
 
 
 def picture():
-    """Waves of all lengths with some noise, and an edge."""
+    """Returns waves of all lengths with some noise, and an edge."""
     rng = np.random.default_rng(1)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     rgb = np.stack([

@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 def save(name, nodes, **constants):
-    """A classifier of 4 classes; the nodes make y of x and the constants."""
+    """Writes a classifier of 4 classes, in which the nodes compute y from x and the constants."""
     graph = helper.make_graph(
         nodes, name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])],
@@ -24,7 +24,7 @@ def save(name, nodes, **constants):
 
 
 def grown(name, node, **constants):
-    """Adds the sum of what the node gives, c, to the logits."""
+    """Writes a classifier that adds the sum of the node's output, c, to the logits."""
     save(name, [
         helper.make_node("GlobalAveragePool", ["x"], ["p"]), helper.make_node("Flatten", ["p"], ["f"]),
         helper.make_node("MatMul", ["f", "w"], ["m"]), node, helper.make_node("ReduceSum", ["c"], ["r"], keepdims=0),

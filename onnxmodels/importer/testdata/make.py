@@ -5,9 +5,9 @@
 
 The models are a small classifier in the three forms that PyTorch exports: with the legacy exporter
 for training and for inference, and with the default exporter, whose weights are in a separate file.
-references.npz has, in float64, a batch of images of bytes with their labels; the loss of each of three
+references.npz has a batch of uint8 images with their labels and, in float64, the loss of each of three
 steps of SGD with momentum that train every parameter, and the parameters and running statistics after
-them; and the same with batch normalisation frozen, and with only the last layer trained.
+them; and the same with frozen batch normalisation, and with only the last layer trained.
 """
 
 import copy
@@ -42,7 +42,7 @@ class Small(nn.Module):
 
 
 def restore(path, model):
-    """Gives the file the running statistics that the model had before tracing it moved them."""
+    """Gives the file the running statistics that the model had before tracing changed them."""
     exported, state = onnx.load(path), model.state_dict()
     for tensor in exported.graph.initializer:
         if "running" in tensor.name:
@@ -51,7 +51,7 @@ def restore(path, model):
 
 
 def forget_places(path):
-    """Takes out where in whose files PyTorch found each operator."""
+    """Removes the source positions that PyTorch records for each operator."""
     exported = onnx.load(path, load_external_data=False)
     graph = exported.graph
     for part in [*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer, graph]:
@@ -76,7 +76,7 @@ def export(model):
 
 
 def train(model, images, labels, norms, only=None):
-    """The losses of the steps, and the state after them."""
+    """Trains, and returns the losses of the steps and the state after them."""
     model = copy.deepcopy(model).double().train(norms)
     trained = [p for name, p in model.named_parameters() if only is None or name.startswith(only)]
     optimizer = torch.optim.SGD(trained, lr=RATE, momentum=MOMENTUM)

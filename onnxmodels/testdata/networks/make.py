@@ -1,11 +1,11 @@
-"""Makes networks.npz: one training step of networks of the literature, by torchvision in float64.
+"""Makes networks.npz: one training step of networks of the literature, computed by torchvision in float64.
 
     python -m venv .venv && .venv/bin/pip install -r requirements.txt
     .venv/bin/python make.py
 
 The networks are torchvision's own classes, with a fraction of their channels. Keys are <network>/<array>: image, label,
-loss, correct; logits of the network as it began, by its running statistics; param/<name>, grad/<name> and, after the
-step, stat/<name>, by onnxlab's names. It also prints how many parameters the networks have in full.
+loss, correct; the logits of the initial network with its running statistics; param/<name>, grad/<name> and, after the
+step, stat/<name>, with onnxlab's names. It also prints the numbers of parameters of the networks in full size.
 """
 
 import pathlib
@@ -38,7 +38,7 @@ class Scaled(ResNet):
 
 
 class Padded(nn.Module):
-    """The shortcut without parameters: every second pixel, and zeros for the further channels."""
+    """The shortcut without parameters: every second pixel, and zeros for the additional channels."""
 
     def __init__(self, channels, stride):
         super().__init__()
@@ -50,7 +50,7 @@ class Padded(nn.Module):
 
 
 class Cifar(nn.Module):
-    """The form of section 4.2 of He et al., of torchvision's blocks."""
+    """The network of section 4.2 of He et al., made of torchvision's blocks."""
 
     def __init__(self, n, fraction=1.0, classes=CLASSES):
         super().__init__()
@@ -71,7 +71,7 @@ class Cifar(nn.Module):
 
 
 class Mobile(nn.Module):
-    """torchvision's MobileNetV2 of small images: strides 1 in the first convolution and in the second stage."""
+    """torchvision's MobileNetV2 for small images: strides of 1 in the first convolution and in the second stage."""
 
     def __init__(self, fraction, activation):
         super().__init__()
@@ -89,7 +89,7 @@ class Mobile(nn.Module):
 
 
 class Study(nn.Module):
-    """The study's network with strides in place of pools."""
+    """The study's network with strides instead of pools."""
 
     def __init__(self, widths, strides, activation):
         super().__init__()
@@ -104,7 +104,7 @@ class Study(nn.Module):
 
 
 class Same(nn.Conv2d):
-    """Keras's padding "same", of which the odd pixel is at the end."""
+    """A convolution with Keras's padding "same", whose odd pixel is at the end."""
 
     def forward(self, x):
         pads = []
@@ -115,7 +115,7 @@ class Same(nn.Conv2d):
 
 
 def replace(model, old, new):
-    """Puts new activations in the places of old ones."""
+    """Replaces activations of the old type by new ones."""
     for name, child in model.named_children():
         if isinstance(child, old):
             setattr(model, name, new())
@@ -123,7 +123,7 @@ def replace(model, old, new):
             replace(child, old, new)
 
 
-# What names of torchvision's are in onnxlab, one after the other.
+# The rules that turn torchvision's names into onnxlab's, applied in order.
 RESNET = [
     (r"^conv1", "stem.conv"),
     (r"^bn1", "stem.norm"),
@@ -135,16 +135,16 @@ RESNET = [
 ]
 
 
-BLOCKS = [1, 2, 3, 4, 3, 3, 1]  # of the stages of MobileNetV2
+BLOCKS = [1, 2, 3, 4, 3, 3, 1]  # in each stage of MobileNetV2
 
 
 def mobile_block(m):
-    """The name of a part of torchvision's features 1 to 17."""
+    """Returns onnxlab's name for a part of torchvision's features 1 to 17."""
     stage, block = 1, int(m[1])
     while block > BLOCKS[stage - 1]:
         stage, block = stage + 1, block - BLOCKS[stage - 1]
     parts = ["expand.conv", "expand.norm", "depthwise.conv", "depthwise.norm", "project.conv", "project.norm"]
-    if stage == 1:  # which does not expand
+    if stage == 1:  # the first stage does not expand
         parts = parts[2:]
     place = {"0.0": 0, "0.1": 1, "1.0": 2, "1.1": 3, "1": -2, "2": -2, "3": -1}
     if stage == 1:
@@ -169,7 +169,7 @@ STUDY = [
 
 
 def named(rules, tensors):
-    """Arrays by onnxlab's names. The classifier's weight is [features, units] there."""
+    """Returns the arrays with onnxlab's names. The classifier's weight is [features, units] there."""
     out = {}
     for name, value in tensors.items():
         if name.endswith("num_batches_tracked"):
@@ -181,12 +181,12 @@ def named(rules, tensors):
     return out
 
 
-# The last normalisation of bottlenecks and of MobileNetV2's blocks.
+# The last normalisations of bottlenecks and of MobileNetV2's blocks.
 LAST_NORM = r"bn3\.weight|features\.\d+\.conv\.3\.weight|features\.1\.conv\.2\.weight"
 
 
 def randomise(model, seed):
-    """Parameters and statistics that are nowhere trivial, in numbers that float32 holds."""
+    """Draws parameters and statistics that are nowhere trivial and that float32 represents exactly."""
     rng = np.random.default_rng(seed)
     for name, value in model.state_dict().items():
         if name.endswith("num_batches_tracked"):
@@ -194,7 +194,7 @@ def randomise(model, seed):
         if name.endswith("running_var") or name.endswith("weight") and value.dim() == 1:
             drawn = rng.uniform(0.5, 1.5, value.shape)
             if re.search(LAST_NORM, name):
-                drawn *= 0.3  # many blocks that add as much as they are given magnify roundings
+                drawn *= 0.3  # many blocks whose outputs are as large as their inputs would magnify rounding errors
         elif value.dim() == 1:
             drawn = rng.normal(0, 0.3, value.shape)
         else:
@@ -203,7 +203,7 @@ def randomise(model, seed):
 
 
 def step(model, image, label, dtype):
-    """The logits by running statistics, the loss, the logits in training and the gradients."""
+    """Returns the logits with running statistics, the loss, the logits in training and the gradients."""
     x = (torch.tensor(image).permute(0, 3, 1, 2).to(dtype) / 255)
     model.to(dtype).eval()
     with torch.no_grad():
@@ -217,13 +217,13 @@ def step(model, image, label, dtype):
 
 
 def near(single, double, limit):
-    """Whether a gradient is the same in float32, or is 0 but for rounding, as of a bias before a normalisation."""
+    """Returns whether a gradient is the same in float32, or is 0 except for rounding, as for a bias before a normalisation."""
     return (single - double).norm() < limit * double.norm() or double.norm() < 1e-9
 
 
 def case(name, model, rules, limit=2e-5):
-    """The arrays of one network, of the first seed at which float32 arithmetic alone moves its gradients by less than
-    the limit: a value near the bend of a ReLU moves them by more."""
+    """Returns the arrays of one network, for the first seed with which float32 arithmetic changes its gradients by less
+    than the limit. A value near the kink of a ReLU would change them by more."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
         image = rng.integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8)
@@ -236,7 +236,7 @@ def case(name, model, rules, limit=2e-5):
         if all(near(single[k], v, limit) for k, v in gradients.items()):
             break
     else:
-        raise ValueError(f"{name}: no seed is fit")
+        raise ValueError(f"{name}: no seed is suitable")
     print(name, "of seed", seed)
     out = {"image": image, "label": label, "loss": np.float64([loss.item()]),
            "correct": np.int64([(logits.argmax(1).numpy() == label).sum()]), "logits": before.numpy().astype(np.float32)}
@@ -251,7 +251,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, "leaky_relu": nn.LeakyReLU, "
 
 
 def outputs(model, rules, arrays, prefix):
-    """The logits, by running statistics, of another network with the image and the parameters of a case."""
+    """Returns the logits, with running statistics, of another network for the image and the parameters of a case."""
     for name, value in model.state_dict().items():
         for ours in named(rules, {name: value}):
             kept = torch.tensor(arrays[f"{prefix}param/{ours}"])
@@ -266,8 +266,8 @@ def main():
     arrays = case("resnet-8", Cifar(1, 0.25), RESNET)
     arrays |= case("resnet-18", Scaled(BasicBlock, [2, 2, 2, 2], 1 / 16), RESNET)
     arrays |= case("resnet-50", Scaled(Bottleneck, [3, 4, 6, 3], 1 / 32), RESNET)
-    # The gradients are those without bends: with ReLU6, float32 arithmetic alone moves those of 53 layers by a
-    # hundredth and more. Its outputs stay the same.
+    # Gradients are compared with an activation without kinks: with ReLU6, float32 arithmetic alone changes those of
+    # 53 layers by a hundredth and more. The outputs are the same.
     mobile = Mobile(1 / 8, nn.SiLU)
     arrays |= case("mobilenet", mobile, MOBILE, 1e-4)
     replace(mobile, nn.SiLU, nn.ReLU6)

@@ -5,7 +5,7 @@ when Keras's EarlyStopping stops.
     python reference.py
 
 PyTorch computes in float64, Keras's schedules in float32. The momentum cases
-run PyTorch's SGD, whose velocity does not hold the rate, so that its steps are
+run PyTorch's SGD, whose velocity does not contain the rate, so that its steps are
 those of the Keras form with momentum correction (Goyal et al. 2017, remark 2).
 """
 import json
@@ -41,8 +41,8 @@ def keras_rates(schedule):
 
 
 def watched():
-    """Two values an epoch, one that should fall and one that should rise: with
-    noise, stretches without progress and ties, the same ones every time."""
+    """Returns two values per epoch, one that should fall and one that should rise, with
+    noise, stretches without progress and ties. They are the same every time."""
     falls, rises = [], []
     for epoch in range(EPOCHS):
         level = max(0.25, 2.0 * 0.8 ** min(epoch % 17, epoch / 2))
@@ -51,8 +51,8 @@ def watched():
     return {"val_loss": falls, "val_accuracy": rises}
 
 
-# How each callback is called: what it monitors, its factor, patience, cooldown,
-# min_delta and least rate.
+# The arguments of each callback: the monitored quantity, factor, patience, cooldown,
+# min_delta and lowest rate.
 PLATEAUS = {
     "plain": ("val_loss", 0.5, 3, 0, 0.0, 0.0),
     "impatient": ("val_loss", 0.5, 1, 0, 0.0, 0.0),
@@ -69,7 +69,7 @@ def mode_of(quantity):
 
 
 def torch_plateau(quantity, factor, patience, cooldown, min_delta, least):
-    # PyTorch waits one epoch longer and counts none of the cooldown's epochs.
+    # PyTorch waits one epoch longer, and does not count the epochs of the cooldown.
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
     scheduler = lr_scheduler.ReduceLROnPlateau(
         optimizer, mode=mode_of(quantity), factor=factor, patience=patience - 1, cooldown=max(cooldown - 1, 0),
@@ -83,7 +83,7 @@ def torch_plateau(quantity, factor, patience, cooldown, min_delta, least):
 
 
 def keras_callback(callback, quantity):
-    """The learning rates before each epoch and after the last one that ran."""
+    """Returns the learning rates before each epoch and after the last one that ran."""
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     model.compile(optimizer=keras.optimizers.SGD(0.8), loss="mse")
     callback.set_model(model)
@@ -107,7 +107,7 @@ def keras_plateau(quantity, factor, patience, cooldown, min_delta, least):
     )
 
 
-# What EarlyStopping monitors, its patience and its min_delta.
+# The quantity that EarlyStopping monitors, its patience and its min_delta.
 STOPS = {
     "plain": ("val_loss", 3, 0.0),
     "impatient": ("val_loss", 1, 0.0),
@@ -146,7 +146,7 @@ def torch_weights(rates, gradients, momentum):
 
 
 def staircase(rates):
-    """One rate for each of the epochs of 10 steps, for the scheduler is stepped once an epoch."""
+    """Returns one rate for each epoch of 10 steps, because the scheduler is stepped once per epoch."""
     return [rates[step // 10] for step in range(STEPS)]
 
 

@@ -1,20 +1,20 @@
-// Package kubernetes has Kubernetes train the cells of a sweep, as Jobs with an index
-// for each cell.
+// Package kubernetes trains the cells of a sweep on Kubernetes, as Jobs with one index for
+// each cell.
 //
 //	launcher := &kubernetes.Launcher{Options: options}
 //	jobs, err := launcher.Submit(ctx, plan, cells)
 //
-// The sweep directory is on a volume that this host has too, at the same path, for its
-// files tell what became of each cell. In it the launcher keeps its files in the folder
-// kubernetes:
+// The sweep directory must be on a volume that this host also mounts, at the same path,
+// because the files in it say what became of each cell. The launcher keeps its own files in
+// the folder kubernetes of that directory:
 //
-//	NAME.cells   one line a cell of the Job NAME: its name and its directory
+//	NAME.cells   one line for each cell of the Job NAME: its name and its directory
 //	NAME.yaml    the Job
-//	jobs.json    what was submitted: sweep.Job
+//	jobs.json    the submitted jobs: sweep.Job
 //
 // A pod that is evicted or deleted saves its state and ends with status 130. Kubernetes
-// replaces it and does not count that against the Job's limit. The statuses 2 and 3, of
-// wrong settings and data, fail the cell at once.
+// replaces it without counting it against the Job's limit. The statuses 2 and 3, for wrong
+// settings and bad data, fail the cell at once.
 package kubernetes
 
 import (
@@ -39,48 +39,48 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// Name is the launcher's name, and that of its folder.
+// Name is the name of the launcher and of its folder.
 const Name = "kubernetes"
 
 //go:embed job.yaml.tmpl
 var manifestText string
 
-// Options say how Jobs are made.
+// Options says how Jobs are made.
 type Options struct {
-	// Image is the container image, which has the command "pipeline" and the native
+	// Image is the container image. It contains the command "pipeline" and the native
 	// library.
 	Image string
-	// Claim is the volume claim that holds the sweep directory, and Mount the path at
-	// which pods and this host have it.
+	// Claim is the volume claim that contains the sweep directory, and Mount the path at
+	// which both the pods and this host mount it.
 	Claim, Mount string
-	// Namespace is where the Job is; empty for that of kubectl's context.
+	// Namespace is the namespace of the Job; empty for that of kubectl's context.
 	Namespace string
-	// CellFlag is a cell as "train --cell" takes it.
+	// CellFlag returns the name of a cell as "train --cell" takes it.
 	CellFlag func(rundir.Cell) string
-	// From is the file whose parameters the cells begin with; empty for none.
+	// From is the path of the parameters with which the cells begin; empty for none.
 	From string
-	// Threads is the processors of each cell, and Memory its bytes, 0 for no limit. GPU
-	// asks for one of NVIDIA's.
+	// Threads is the number of processors of each cell, and Memory its memory in bytes; 0
+	// for no limit. GPU requests one NVIDIA GPU.
 	Threads int
 	Memory  int64
 	GPU     bool
-	// AtOnce is how many cells run at the same time at most; 0 is all of them.
+	// AtOnce is the largest number of cells that run at the same time; 0 means all of them.
 	AtOnce int
-	// Apply gives the Job to the cluster by kubectl; otherwise it is written to Manifest.
+	// Apply submits the Job to the cluster with kubectl. Otherwise it is written to
+	// Manifest.
 	Apply    bool
 	Manifest io.Writer
 }
 
-// Launcher is the sweep.Launcher of Kubernetes. To ask for Jobs and to cancel them it
-// needs no options.
+// Launcher is the sweep.Launcher of Kubernetes. Alive and Cancel need no options.
 type Launcher struct{ Options }
 
 var _ sweep.Launcher = (*Launcher)(nil)
 
-// Name is "kubernetes".
+// Name returns "kubernetes".
 func (*Launcher) Name() string { return Name }
 
-// Submit makes a Job of the cells, and applies it or writes it out.
+// Submit makes a Job of the cells, and applies it or writes it to Manifest.
 func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell) ([]sweep.Job, error) {
 	earlier, err := sweep.ReadJobs(p.Root, Name)
 	if err != nil {
@@ -112,7 +112,7 @@ func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell
 	return []sweep.Job{job}, sweep.AddJob(p.Root, Name, job)
 }
 
-// hand gives the Job to the cluster, or to who applies it.
+// hand applies the Job, or writes it to Manifest.
 func (l *Launcher) hand(ctx context.Context, path string, manifest []byte) error {
 	if !l.Apply {
 		_, err := l.Manifest.Write(manifest)
@@ -122,7 +122,7 @@ func (l *Launcher) hand(ctx context.Context, path string, manifest []byte) error
 	return err
 }
 
-// Script is the Job of the plan's cells, for people to look at.
+// Script returns the Job for the plan's cells, for people to look at.
 func (l *Launcher) Script(p *sweep.Plan) (string, error) {
 	text, err := l.manifest(p, jobName(p, 1), len(p.Cells))
 	return string(text), err
@@ -145,16 +145,16 @@ func (l *Launcher) manifest(p *sweep.Plan, name string, cells int) ([]byte, erro
 	return b.Bytes(), err
 }
 
-// text is a string as YAML takes it.
+// text returns a string as a YAML value.
 func text(s string) (string, error) {
 	data, err := json.Marshal(s)
 	return string(data), err
 }
 
-// jobName is a name that no other Job has: of the sweep, its directory and how many
-// Jobs it has had.
+// jobName returns a name that no other Job has: it contains the name of the sweep, a hash
+// of its directory and the number of the Job.
 func jobName(p *sweep.Plan, number int) string {
-	const longest = 40 // pods add to it, and have 63
+	const longest = 40 // names of pods are longer, and may have 63 characters
 	name := p.Experiment.Name
 	if name == "" {
 		name = filepath.Base(p.Root)
@@ -168,7 +168,7 @@ func jobName(p *sweep.Plan, number int) string {
 	return fmt.Sprintf("%s-%x-%d", name, place[:3], number)
 }
 
-// Cancel deletes the Jobs of the sweep in root, whose pods save their state.
+// Cancel deletes the Jobs of the sweep in root. Their pods save their state.
 func (*Launcher) Cancel(ctx context.Context, root string) error {
 	jobs, err := sweep.ReadJobs(root, Name)
 	if err != nil {
@@ -182,7 +182,7 @@ func (*Launcher) Cancel(ctx context.Context, root string) error {
 	return nil
 }
 
-// kubectl runs kubectl and returns what it prints. Its error ends with what it said.
+// kubectl runs kubectl and returns its output. Its error ends with the message of kubectl.
 func kubectl(ctx context.Context, namespace string, args ...string) ([]byte, error) {
 	if namespace != "" {
 		args = append(args, "--namespace="+namespace)

@@ -16,13 +16,13 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// testdata holds what the apiserver of Kubernetes 1.36.3 answered to "kubectl get -o json"
-// while the Job that TestManifest makes ran there, without the fields that say which
-// objects these were: the names of who wrote them, their identifiers and versions.
+// testdata has the answers of the apiserver of Kubernetes 1.36.3 to "kubectl get -o json"
+// while the Job of TestManifest ran there. Fields that identify these objects were removed:
+// the names of those who wrote them, identifiers and versions.
 
 func flag(c rundir.Cell) string { return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed) }
 
-// plan is the sweep of six cells that ran.
+// plan returns the sweep of six cells that ran.
 func plan(t *testing.T, root string) *sweep.Plan {
 	t.Helper()
 	e := configs.Default()
@@ -48,7 +48,8 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// TestManifest: the apiserver has taken every field of the Job as it is written.
+// TestManifest checks that the apiserver has accepted every field of the Job as it is
+// written.
 func TestManifest(t *testing.T) {
 	const root, name = "/volume/sweep", "six-1da3fe-1"
 	l := &Launcher{options(root)}
@@ -66,7 +67,8 @@ func TestManifest(t *testing.T) {
 	contains(t, "job", accepted, ours)
 }
 
-// contains wants all that is in part to be in whole. Lists have the same length.
+// contains checks that everything in part is also in whole. Lists must have the same
+// length.
 func contains(t *testing.T, at string, whole, part any) {
 	t.Helper()
 	switch p := part.(type) {
@@ -91,7 +93,7 @@ func contains(t *testing.T, at string, whole, part any) {
 	default:
 		got, want := fmt.Sprint(part), fmt.Sprint(whole)
 		if got == "1024Mi" {
-			got = "1Gi" // which is how the apiserver writes it
+			got = "1Gi" // the apiserver writes it like this
 		}
 		if got != want {
 			t.Errorf("%s: the apiserver has %v, the manifest %v", at, want, got)
@@ -99,8 +101,8 @@ func contains(t *testing.T, at string, whole, part any) {
 	}
 }
 
-// TestOptionalFields: a namespace, a GPU and parameters to begin with have their places, and
-// paths with blanks and quotes stay one word.
+// TestOptionalFields checks the fields for a namespace, a GPU and initial parameters, and
+// that paths with blanks and quotes stay one word.
 func TestOptionalFields(t *testing.T) {
 	const root = `/volume/a "sweep" of it's`
 	l := &Launcher{options(root)}
@@ -136,8 +138,8 @@ func TestOptionalFields(t *testing.T) {
 	}
 }
 
-// kubectlIs puts a stand-in of kubectl, a shell script, on the path. It returns a file with
-// how it was called.
+// kubectlIs puts a shell script on the path in place of kubectl. It returns the path of a
+// file with the calls.
 func kubectlIs(t *testing.T, script string) (calls string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -150,7 +152,7 @@ func kubectlIs(t *testing.T, script string) (calls string) {
 	return calls
 }
 
-// TestSubmit: the Job is applied, and its cells are those of its list.
+// TestSubmit checks that the Job is applied, and that its list has its cells.
 func TestSubmit(t *testing.T) {
 	calls := kubectlIs(t, "")
 	root := t.TempDir()
@@ -178,7 +180,7 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
-// TestAlive reads the apiserver's own answers: three cells run, three wait.
+// TestAlive reads answers of a real apiserver: three cells run, three wait.
 func TestAlive(t *testing.T) {
 	kubectlAnswers(t, string(read(t, "testdata/job.json")), string(read(t, "testdata/pods.json")))
 	root := t.TempDir()
@@ -199,7 +201,8 @@ func TestAlive(t *testing.T) {
 	}
 }
 
-// kubectlAnswers puts a stand-in of kubectl on the path that knows one Job and its pods.
+// kubectlAnswers puts a script on the path in place of kubectl that knows one Job and its
+// pods.
 func kubectlAnswers(t *testing.T, job, pods string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -225,7 +228,7 @@ func submitted(t *testing.T, root string, p *sweep.Plan) {
 	}
 }
 
-// TestStates: what cells of Jobs in other states are at.
+// TestStates checks cells of Jobs in other states.
 func TestStates(t *testing.T) {
 	const pod = `{"metadata": {"annotations": {"batch.kubernetes.io/job-completion-index": "4"}}, "spec": {"nodeName": "n2"}, "status": %s}`
 	for _, c := range []struct {
@@ -271,11 +274,11 @@ func TestStates(t *testing.T) {
 			t.Errorf("%s: alive %+v, error %v, want %+v", c.name, alive, err, c.want)
 		}
 	}
-	kubectlIs(t, "") // it does not find the Job
+	kubectlIs(t, "") // as if the Job did not exist
 	root := t.TempDir()
 	submitted(t, root, plan(t, root))
 	if alive, err := (&Launcher{}).Alive(t.Context(), root); err != nil || alive != nil {
-		t.Errorf("a Job that is deleted: alive %v, error %v", alive, err)
+		t.Errorf("a deleted Job: alive %v, error %v", alive, err)
 	}
 	kubectlIs(t, `echo "error: connection refused" >&2; exit 1`)
 	if _, err := (&Launcher{}).Alive(t.Context(), root); err == nil || !strings.Contains(err.Error(), "connection refused") {
@@ -283,7 +286,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestJobName: names are those that Kubernetes takes.
+// TestJobName checks that Kubernetes allows the names.
 func TestJobName(t *testing.T) {
 	for name, want := range map[string]string{"six": "six-", "Größe 3": "gr-e-3-", "28 runs": "sweep-28-runs-", "---": "sweep-", strings.Repeat("a", 70): strings.Repeat("a", 40) + "-"} {
 		p := plan(t, "/volume/sweep")

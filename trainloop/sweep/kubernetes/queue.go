@@ -11,7 +11,7 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// job and pod are what is read of kubectl's answers.
+// job and pod have the parts of kubectl's answers that are used.
 type (
 	job struct {
 		Spec struct {
@@ -50,7 +50,7 @@ type (
 	}
 )
 
-// Alive asks kubectl for the cells of the sweep in root.
+// Alive asks kubectl which cells of the sweep in root run or wait.
 func (*Launcher) Alive(ctx context.Context, root string) ([]sweep.Alive, error) {
 	jobs, err := sweep.ReadJobs(root, Name)
 	if err != nil {
@@ -74,7 +74,7 @@ func (*Launcher) Alive(ctx context.Context, root string) ([]sweep.Alive, error) 
 	return alive, nil
 }
 
-// find asks for the Job.
+// find asks kubectl for the Job.
 func find(ctx context.Context, j sweep.Job) (now job, found bool, err error) {
 	out, err := kubectl(ctx, j.Namespace, "get", "job", j.ID, "--ignore-not-found", "-o", "json")
 	if err != nil || len(out) == 0 {
@@ -94,7 +94,7 @@ func podsOf(ctx context.Context, j sweep.Job) ([]pod, error) {
 	return list.Items, json.Unmarshal(out, &list)
 }
 
-// ended tells whether the Job is over.
+// ended reports whether the Job is over.
 func (j job) ended() bool {
 	for _, c := range j.Status.Conditions {
 		if (c.Type == "Complete" || c.Type == "Failed") && c.Status == "True" {
@@ -104,7 +104,7 @@ func (j job) ended() bool {
 	return false
 }
 
-// alive gives the cells of the Job that have not ended.
+// alive returns the cells of the Job that have not ended.
 func (j job) alive(as sweep.Job, pods []pod) []sweep.Alive {
 	over := indices(j.Status.CompletedIndexes)
 	for i := range indices(j.Status.FailedIndexes) {
@@ -129,7 +129,7 @@ func (j job) alive(as sweep.Job, pods []pod) []sweep.Alive {
 	return alive
 }
 
-// describe tells what the pod says of its cell. Those that have ended were restarted.
+// describe adds what the pod says about its cell. A pod that has ended counts as a restart.
 func (p pod) describe(a *sweep.Alive) {
 	switch p.Status.Phase {
 	case "Failed", "Succeeded":
@@ -141,7 +141,7 @@ func (p pod) describe(a *sweep.Alive) {
 	}
 }
 
-// waiting is why the pod does not run yet.
+// waiting says why the pod does not run yet.
 func (p pod) waiting() string {
 	for _, c := range p.Status.Containers {
 		if c.State.Waiting != nil && c.State.Waiting.Reason != "" {
@@ -156,7 +156,7 @@ func (p pod) waiting() string {
 	return ""
 }
 
-// indices reads a list like 0-2,5.
+// indices parses a list like 0-2,5.
 func indices(text string) map[int]bool {
 	set := map[int]bool{}
 	for _, part := range strings.Split(text, ",") {

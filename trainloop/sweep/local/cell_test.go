@@ -13,8 +13,8 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// envCell makes the test binary the process of a cell: its arguments are what it
-// does, the run directory and more of what it needs.
+// envCell makes the test binary act as the process of a cell. Its arguments are what to do,
+// the run directory, and whatever else that needs.
 const envCell = "SWEEP_TEST_CELL"
 
 func TestMain(m *testing.M) {
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// beCell ends as a cell that does what is told, with its exit status.
+// beCell acts as a cell's process that does what it is told, and returns its exit status.
 func beCell(what, dir string, more ...string) int {
 	if what == "own" {
 		if err := trainOwn(more[0], more[1]); err != nil {
@@ -46,7 +46,7 @@ func beCell(what, dir string, more ...string) int {
 	if what == "stops" || what == "ends" {
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, os.Interrupt)
-		connection, err := net.Dial("tcp", more[0]) // says that it runs
+		connection, err := net.Dial("tcp", more[0]) // reports that it runs
 		if err != nil {
 			panic(err)
 		}
@@ -67,21 +67,21 @@ func beCell(what, dir string, more ...string) int {
 	return 0
 }
 
-// cell is the command of a cell that does what is told.
+// cell returns the command of a cell that does what it is told.
 func cell(c sweep.Cell, what string, more ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], append([]string{what, c.Dir}, more...)...)
 	cmd.Env = append(os.Environ(), envCell+"=1")
 	return cmd
 }
 
-// grid is an experiment with a sweep of its own.
+// grid returns an experiment with this sweep.
 func grid(conditions []string, batchSizes []int, seeds ...uint64) configs.Experiment {
 	e := configs.Default()
 	e.Sweep.Conditions, e.Sweep.BatchSizes, e.Sweep.Seeds = conditions, batchSizes, seeds
 	return e
 }
 
-// mustPlan lays out the experiment's sweep and claims its directory.
+// mustPlan plans the experiment's sweep and claims its directory.
 func mustPlan(t *testing.T, e configs.Experiment, root string) *sweep.Plan {
 	t.Helper()
 	p, err := sweep.New(e, root)

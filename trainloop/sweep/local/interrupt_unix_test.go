@@ -14,9 +14,9 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// TestInterrupted: the cell under way may save its state and has not failed, even
-// if it had failed before, and the next does not begin. One that ended well at that
-// moment is done.
+// TestInterrupted checks that the running cell can save its state, does not count as
+// failed, even if it had failed before, and that the next cell does not begin. A cell that
+// completes at that moment is done.
 func TestInterrupted(t *testing.T) {
 	for _, c := range []struct {
 		what, log string

@@ -12,16 +12,16 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// Launcher trains cells here. It is a sweep.Launcher.
+// Launcher trains cells on this machine. It is a sweep.Launcher.
 type Launcher struct {
 	Options
-	// Outcome is what Submit came to.
+	// Outcome is the result of Submit.
 	Outcome Outcome
 }
 
 var _ sweep.Launcher = (*Launcher)(nil)
 
-// Name is "local".
+// Name returns "local".
 func (*Launcher) Name() string { return "local" }
 
 // Submit runs the cells, as Run does, and returns when they have ended.
@@ -30,9 +30,9 @@ func (l *Launcher) Submit(ctx context.Context, _ *sweep.Plan, cells []sweep.Cell
 	return nil, err
 }
 
-// Alive tells the cells of a sweep that a process of this machine is at: those that run, by
-// the locks of their directories, and those that wait for their turn. A process on
-// another host, of which nothing else is known, counts as well.
+// Alive returns the cells that a local sweep in root runs, which hold the locks of their
+// directories, and those that it has not begun. It also counts a process on another host,
+// of which nothing but the lock is known.
 func (*Launcher) Alive(_ context.Context, root string) ([]sweep.Alive, error) {
 	sweeping, err := holder(root)
 	if err != nil || sweeping.PID == 0 {
@@ -49,7 +49,7 @@ func (*Launcher) Alive(_ context.Context, root string) ([]sweep.Alive, error) {
 	var alive []sweep.Alive
 	for _, c := range p.Cells {
 		if done, err := hasEnded(c); done || err != nil {
-			continue // damage is for the reader of the files to tell
+			continue // whoever reads the files reports the damage
 		}
 		running, err := holder(c.Dir)
 		if err != nil {
@@ -64,7 +64,7 @@ func (*Launcher) Alive(_ context.Context, root string) ([]sweep.Alive, error) {
 	return alive, nil
 }
 
-// hasEnded tells whether the sweep that runs is through with the cell.
+// hasEnded reports whether the running sweep has finished the cell.
 func hasEnded(c sweep.Cell) (bool, error) {
 	if rundir.Complete(c.Dir) {
 		return true, nil
@@ -76,15 +76,15 @@ func hasEnded(c sweep.Cell) (bool, error) {
 	return err == nil, err
 }
 
-// Cancel interrupts the process of this machine that runs the sweep, which saves the
-// state of its cells.
+// Cancel interrupts the process on this machine that runs the sweep. It saves the state of
+// its cells.
 func (*Launcher) Cancel(_ context.Context, root string) error {
 	sweeping, err := holder(root)
 	switch {
 	case err != nil || sweeping.PID == 0:
 		return err
 	case sweeping.Life() != durable.Alive:
-		return fmt.Errorf("cancel %q: %s runs it: cancel it there", root, sweeping)
+		return fmt.Errorf("cancel %q: %s runs it; cancel it there", root, sweeping)
 	}
 	p, err := os.FindProcess(sweeping.PID)
 	if err != nil {
@@ -93,7 +93,8 @@ func (*Launcher) Cancel(_ context.Context, root string) error {
 	return interrupt(p)
 }
 
-// holder is who has the lock of dir and is not known to be gone; zero if nobody.
+// holder returns who holds the lock of dir; zero if nobody does, or if that process is
+// gone.
 func holder(dir string) (durable.Holder, error) {
 	h, err := durable.HolderOf(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -105,8 +106,8 @@ func holder(dir string) (durable.Holder, error) {
 	return h, nil
 }
 
-// hasLeft tells of a holder on this host, where systems other than Linux tell no more,
-// whether there is no process of its number any more.
+// hasLeft reports whether a holder on this host is gone. It is for systems other than
+// Linux, where the only evidence is whether a process with its number exists.
 func hasLeft(h durable.Holder) bool {
 	host, err := os.Hostname()
 	if err != nil || h.Host != host || h.Boot != "" {

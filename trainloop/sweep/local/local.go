@@ -2,7 +2,7 @@
 //
 //	outcome, err := local.Run(ctx, plan, local.Options{Command: command})
 //
-// It is also the launcher of that name: see sweep.Launcher.
+// It also contains the launcher "local": see sweep.Launcher.
 package local
 
 import (
@@ -24,22 +24,22 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// Options say how the cells are run.
+// Options says how the cells are run.
 type Options struct {
-	// Jobs is how many run at once; 0 means 1.
+	// Jobs is the number of cells that run at once; 0 means 1.
 	Jobs int
-	// Command returns the command that trains a cell, or goes on with it.
+	// Command returns the command that trains a cell, or resumes it.
 	Command func(c sweep.Cell) *exec.Cmd
-	// Finished, if not nil, is told of each cell that ended, of one at a time.
+	// Finished, if not nil, is called for each cell that has ended, never for two at once.
 	Finished func(r Result)
 }
 
-// Result is how a cell ended.
+// Result is the result of a cell.
 type Result struct {
 	sweep.Cell
-	// Skipped tells that the cell was complete before.
+	// Skipped reports that the cell was already complete.
 	Skipped bool
-	// Busy tells that another process is in the cell's directory: then Err says which,
+	// Busy reports that another process is in the cell's directory. Err then says which,
 	// and the cell has not failed.
 	Busy bool
 	// Err is set if the cell failed.
@@ -52,14 +52,14 @@ type Outcome struct {
 	Done, Skipped, Failed, Busy int
 }
 
-// stopPatience is how long an interrupted cell may take to save its state
-// before it is killed.
+// stopPatience is the time that an interrupted cell has to save its state before it is
+// killed.
 const stopPatience = 2 * time.Minute
 
-// Run runs the cells of the plan that are not complete, in the directory that its
-// Claim has. A cell that fails is marked in its directory and does not stop the others.
-// Cancelling ctx interrupts the cells under way, which save their state, and
-// returns the context's error.
+// Run runs the cells of the plan that are not complete. The caller has claimed the sweep
+// directory. A cell that fails is marked in its directory and does not stop the others.
+// Cancelling ctx interrupts the running cells, which save their state; Run then returns the
+// context's error.
 func Run(ctx context.Context, p *sweep.Plan, o Options) (Outcome, error) {
 	return run(ctx, p.Cells, o)
 }
@@ -67,7 +67,7 @@ func Run(ctx context.Context, p *sweep.Plan, o Options) (Outcome, error) {
 func run(ctx context.Context, cells []sweep.Cell, o Options) (Outcome, error) {
 	var outcome Outcome
 	if o.Command == nil {
-		return outcome, errors.New("run sweep: the options have no command that trains a cell")
+		return outcome, errors.New("run sweep: Options.Command is nil")
 	}
 	var mu sync.Mutex
 	group := errgroup.Group{}
@@ -120,8 +120,8 @@ func runCell(ctx context.Context, c sweep.Cell, o Options) Result {
 	return Result{Cell: c, Busy: busy, Err: err, Seconds: time.Since(begun).Seconds()}
 }
 
-// train runs the command, in a process group of its own so that Ctrl-C on a
-// terminal reaches it once only: from here.
+// train runs the command in its own process group. Otherwise Ctrl-C in a terminal would
+// reach it twice: directly and through this process.
 func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) (err error) {
 	if err := sweep.Prepare(c); err != nil {
 		return err
@@ -140,20 +140,20 @@ func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) (err error) {
 	cmd.Stderr = &both{log, tail}
 	cmd.Cancel = func() error { return interrupt(cmd.Process) }
 	cmd.WaitDelay = stopPatience
-	// The system ties the child's end to that of the thread that started it.
+	// On Linux, the child is killed when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	detach(cmd)
-	// A cell that ended well just when it was to be interrupted is done.
+	// A cell that has completed just when it was interrupted is done.
 	if err := cmd.Run(); err != nil && !rundir.Complete(c.Dir) {
 		return &CellError{Message: tail.message(), err: err}
 	}
 	return nil
 }
 
-// CellError is how a cell's process failed.
+// CellError is the error of a cell's process.
 type CellError struct {
-	// Message is the last of what it printed.
+	// Message is the end of the process's output.
 	Message string
 	err     error
 }
@@ -166,15 +166,16 @@ func (e *CellError) Error() string {
 	return fmt.Sprintf("%s (%v)", e.Message, e.err)
 }
 
-// Unwrap returns the process's own error.
+// Unwrap returns the error of the process.
 func (e *CellError) Unwrap() error { return e.err }
 
-// mark writes down that the cell failed.
+// mark records that the cell has failed.
 func mark(c sweep.Cell, err error) error {
 	return rundir.WriteFailure(c.Dir, rundir.Failure{Error: err.Error(), ExitStatus: exitStatus(err), Cell: &c.Cell})
 }
 
-// exitStatus is that of the process which ended with err; -1 if it did not exit.
+// exitStatus returns the exit status of the process that ended with err; -1 if a signal
+// ended it.
 func exitStatus(err error) int {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -194,7 +195,7 @@ func (b *both) Write(p []byte) (int, error) {
 	return b.file.Write(p)
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the end of what is written to it.
 type tail struct{ last []byte }
 
 const tailBytes = 4096
@@ -207,7 +208,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// message is the command's own last message, or the last line.
+// message returns the command's last message or, if there is none, its last line.
 func (t *tail) message() string {
 	text := string(bytes.TrimSpace(t.last))
 	if at := strings.LastIndex(text, "pipeline: "); at >= 0 {

@@ -15,14 +15,14 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// ended is what a test compares of a Result.
+// ended has the parts of a Result that tests compare.
 type ended struct {
 	name, err string
 	passed    bool
 }
 
-// ran runs the plan, one cell after the other: what says what each does. It
-// returns the names of those that were started, and how all ended.
+// ran runs the plan, one cell after the other. what says what each cell does. It returns
+// the names of the cells that were started, and how all of them ended.
 func ran(t *testing.T, p *sweep.Plan, what func(c sweep.Cell) string) (begun []string, all []ended, outcome Outcome) {
 	t.Helper()
 	outcome, err := Run(t.Context(), p, Options{
@@ -44,8 +44,8 @@ func ran(t *testing.T, p *sweep.Plan, what func(c sweep.Cell) string) (begun []s
 	return begun, all, outcome
 }
 
-// TestRun: the cells run in the plan's order, one that fails is marked and does
-// not stop the others, and going on runs what is not complete.
+// TestRun checks that the cells run in the plan's order, that one that fails is marked and
+// does not stop the others, and that resuming runs those that are not complete.
 func TestRun(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none", "strong"}, []int{64, 128}, 1), t.TempDir())
 	const a, b, c, d = "none, batch 64, seed 1", "strong, batch 64, seed 1", "none, batch 128, seed 1", "strong, batch 128, seed 1"
@@ -86,8 +86,9 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestFailedAgain: a sweep that is planned anew, with further seeds too, tries a
-// cell that failed before it began where it was, and marks each under its seed.
+// TestFailedAgain checks that a sweep that is planned again, perhaps with further seeds,
+// retries a cell that failed before it began in the same directory, and that each mark
+// names its seed.
 func TestFailedAgain(t *testing.T) {
 	for _, c := range []struct{ first, later []uint64 }{
 		{[]uint64{1}, []uint64{1}},
@@ -127,7 +128,7 @@ func TestFailedAgain(t *testing.T) {
 	}
 }
 
-// TestNoProcess: a cell whose process cannot be started has failed.
+// TestNoProcess checks that a cell whose process cannot be started counts as failed.
 func TestNoProcess(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
 	program := filepath.Join(t.TempDir(), "missing")
@@ -141,7 +142,7 @@ func TestNoProcess(t *testing.T) {
 	}
 }
 
-// TestNoCommand: options that say not how a cell is trained start none.
+// TestNoCommand checks that options without a command start nothing.
 func TestNoCommand(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{64}, 1), t.TempDir())
 	if outcome, err := Run(t.Context(), p, Options{}); err == nil || outcome != (Outcome{}) {
@@ -149,7 +150,7 @@ func TestNoCommand(t *testing.T) {
 	}
 }
 
-// TestJobs: as many cells run at once as are to, and no more.
+// TestJobs checks that exactly as many cells as allowed run at once.
 func TestJobs(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{1, 2, 4, 8, 16, 32}, 1), t.TempDir())
 	var mu sync.Mutex
@@ -182,7 +183,7 @@ func TestJobs(t *testing.T) {
 	}
 }
 
-// TestBusy: a cell that another process trains has not failed.
+// TestBusy checks that a cell that another process trains does not count as failed.
 func TestBusy(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{64, 128}, 1), t.TempDir())
 	if err := os.MkdirAll(p.Cells[0].Dir, 0o755); err != nil {
@@ -202,7 +203,8 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestAlive: while a sweep runs its cells are alive, but for those that have ended.
+// TestAlive checks that the cells of a running sweep are alive, except for those that have
+// ended.
 func TestAlive(t *testing.T) {
 	p := mustPlan(t, grid([]string{"none"}, []int{16, 32, 64, 128}, 1), t.TempDir())
 	for _, c := range p.Cells[:3] {
@@ -240,10 +242,10 @@ func TestAlive(t *testing.T) {
 	if want := []sweep.State{sweep.Complete, sweep.Failed, sweep.Running, sweep.Pending}; !reflect.DeepEqual(states, want) {
 		t.Errorf("states %v, want %v", states, want)
 	}
-	if err := sweep.Elsewhere(t.Context(), p.Root, l); err == nil || !strings.Contains(err.Error(), "2 of its cells are pending or running by --on local: none, batch 64, seed 1, for one, runs") {
+	if err := sweep.Elsewhere(t.Context(), p.Root, l); err == nil || !strings.Contains(err.Error(), "2 of its cells are pending or running with --on local, for example none, batch 64, seed 1, which runs") {
 		t.Errorf("error %v", err)
 	}
 	if alive, err := l.Alive(t.Context(), t.TempDir()); err != nil || len(alive) != 0 {
-		t.Errorf("where there is no sweep, alive %v, error %v", alive, err)
+		t.Errorf("without a sweep, alive %v, error %v", alive, err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// ownSweep is a sweep of a network that no experiment describes.
+// ownSweep returns a sweep of a network that no experiment can describe.
 func ownSweep(root string) (*sweep.Plan, error) {
 	e := grid([]string{"none", "medium"}, []int{16, 32}, 1)
 	e.Model.Kind = configs.KindOwn
@@ -29,7 +29,7 @@ func ownSweep(root string) (*sweep.Plan, error) {
 	return sweep.New(e, root)
 }
 
-// trainOwn trains a cell of it, as a program of one's own does in the processes of its sweep.
+// trainOwn trains one of its cells, as a program does in the processes of its sweep.
 func trainOwn(root, number string) error {
 	ctx := context.Background()
 	p, err := ownSweep(root)
@@ -59,9 +59,10 @@ func trainOwn(root, number string) error {
 	return err
 }
 
-// TestOwnNetwork: a program sweeps a network of its own, and the report is as of others.
+// TestOwnNetwork checks that a program can sweep its own network, and that the report is
+// like others.
 func TestOwnNetwork(t *testing.T) {
-	librarytest.Open(t) // has the library fetched once
+	librarytest.Open(t) // fetches the library once
 	root := filepath.Join(t.TempDir(), "sweep")
 	p, err := ownSweep(root)
 	if err != nil {

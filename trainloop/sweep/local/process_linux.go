@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// detach puts the command into a process group of its own, and ends it with
-// its parent even if that is killed.
+// detach puts the command into its own process group, and makes the system kill it if its
+// parent dies.
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// detach puts the command into a process group of its own.
+// detach puts the command into its own process group.
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

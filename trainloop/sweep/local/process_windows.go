@@ -8,6 +8,6 @@ import (
 // detach does nothing: Windows has no process groups of this kind.
 func detach(*exec.Cmd) {}
 
-// interrupt ends the process: Windows cannot interrupt another one. What it
-// saved last is kept.
+// interrupt kills the process, since Windows cannot interrupt another one. What it saved
+// last is kept.
 func interrupt(p *os.Process) error { return p.Kill() }

@@ -19,7 +19,7 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// The files of the folder.
+// The files in the launcher's folder.
 const (
 	cellsFile    = "cells"
 	jobScript    = "job.sh"
@@ -33,8 +33,8 @@ var (
 	reportText string
 )
 
-// write writes the files that jobs need, and returns the cells with the number of their
-// line in the file of cells, from 0 on.
+// write writes the files that jobs need. It returns the cells, each with the number of its
+// line in the file of cells, counted from 0.
 func (l *Launcher) write(p *sweep.Plan, cells []sweep.Cell) ([]sweep.Task, error) {
 	if err := os.MkdirAll(sweep.Folder(p.Root, Name), 0o755); err != nil {
 		return nil, err
@@ -58,8 +58,8 @@ func (l *Launcher) write(p *sweep.Plan, cells []sweep.Cell) ([]sweep.Task, error
 	return tasks, nil
 }
 
-// list adds the cells to the file of cells, in which each keeps its line for good: jobs
-// that wait go by its number.
+// list adds the cells to the file of cells. A cell keeps its line for ever, because waiting
+// jobs refer to it by number.
 func (l *Launcher) list(root string, cells []sweep.Cell) ([]sweep.Task, error) {
 	path := filepath.Join(sweep.Folder(root, Name), cellsFile)
 	const limit = 1 << 26
@@ -89,8 +89,8 @@ func (l *Launcher) list(root string, cells []sweep.Cell) ([]sweep.Task, error) {
 	return tasks, durable.WriteBytes(path, data)
 }
 
-// keepProgram copies the program into the folder: what the cells run must not change
-// when it is built anew, and "go run" deletes it when it ends.
+// keepProgram copies the program into the folder. The cells must not run another program if
+// it is built again, and "go run" deletes its program when it ends.
 func (l *Launcher) keepProgram(root string) (string, error) {
 	sum, err := durable.HashFile(l.Program)
 	if err != nil {
@@ -118,13 +118,13 @@ func (l *Launcher) keepProgram(root string) (string, error) {
 	return path, os.Chmod(path, 0o755)
 }
 
-// Script is the job script of the plan's cells, for people to look at.
+// Script returns the job script for the plan's cells, for people to look at.
 func (l *Launcher) Script(p *sweep.Plan) (string, error) {
 	text, err := l.script(p, jobScript, jobText)
 	return string(text), err
 }
 
-// script fills in a template.
+// script fills in the template text.
 func (l *Launcher) script(p *sweep.Plan, name, text string) ([]byte, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -143,7 +143,7 @@ func (l *Launcher) script(p *sweep.Plan, name, text string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// jobName is what the queue shows.
+// jobName returns the name that the queue shows.
 func jobName(p *sweep.Plan) string {
 	if p.Experiment.Name != "" {
 		return p.Experiment.Name
@@ -151,7 +151,7 @@ func jobName(p *sweep.Plan) string {
 	return filepath.Base(p.Root)
 }
 
-// memory is in megabytes, as --mem takes them; empty for none.
+// memory formats bytes as megabytes for --mem; empty for 0.
 func memory(bytes int64) string {
 	const mebibyte = 1 << 20
 	if bytes == 0 {
@@ -160,11 +160,11 @@ func memory(bytes int64) string {
 	return strconv.FormatInt((bytes+mebibyte-1)/mebibyte, 10) + "M"
 }
 
-// quote makes one word of the text in the shell.
+// quote quotes the text so that the shell reads it as one word.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// option writes an option of sbatch into a script, where blanks divide and quotes and
-// backslashes have their meaning.
+// option quotes an option of sbatch for a script, in which blanks separate options, and
+// quotes and backslashes are special.
 func option(text string) string {
 	if !strings.ContainsAny(text, " \t\"'\\#") {
 		return text
@@ -172,8 +172,8 @@ func option(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// logs is a path below the folder for sbatch's --output, which has its own meaning of
-// per cent signs.
+// logs returns a path in the folder for sbatch's --output, in which per cent signs are
+// special.
 func logs(folder, pattern string) string {
 	return strings.ReplaceAll(folder, "%", "%%") + "/" + pattern
 }

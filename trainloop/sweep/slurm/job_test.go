@@ -10,9 +10,8 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// job runs the job script of a sweep of one cell, with stand-ins of Slurm's commands and of
-// the program, whose shell code is given. It returns the exit status, the calls of the
-// stand-ins and the cell's directory.
+// job runs the job script of a sweep of one cell. Shell code takes the place of the program
+// and of squeue. It returns the exit status, the calls of these, and the cell's directory.
 func job(t *testing.T, program, squeue string) (status int, calls, dir string) {
 	t.Helper()
 	bin := commands(t, map[string]string{
@@ -42,7 +41,7 @@ func job(t *testing.T, program, squeue string) (status int, calls, dir string) {
 	return cmd.ProcessState.ExitCode(), read(t, filepath.Join(bin, "calls")), dir
 }
 
-// TestJob: what the job makes of the ways in which a cell's process ends.
+// TestJob checks what the job does for each way in which a cell's process can end.
 func TestJob(t *testing.T) {
 	const saves = "mkdir -p $dir/checkpoints/step-00000004\n"
 	const running, cancelled, again = `echo "RUNNING 1"`, `echo "CANCELLED 1"`, `echo "RUNNING 2"`
@@ -60,7 +59,7 @@ func TestJob(t *testing.T) {
 		{"finds another process", "exit 4", running, 130, true, ""},
 		{"has wrong settings", "exit 2", running, 1, false, "ended with status 2"},
 		{"is killed", "kill -9 $$", running, 1, false, "ended by signal 9: out of memory"},
-		// The signal before the time limit reaches the shell alone.
+		// The signal before the time limit reaches only the shell.
 		{"gets the signal", "trap '" + "mkdir -p $dir/checkpoints/step-00000008; exit 130' TERM\nkill -TERM $PPID\nwhile :; do sleep 0.1; done", running, 130, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,20 +11,21 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// columns are those of squeue that are read, and their widths. What is longer is cut off.
+// columns are the columns of squeue that are read, and their widths. squeue cuts off longer
+// values.
 var columns = []struct {
 	name  string
 	width int
 }{{"ArrayJobID", 20}, {"ArrayTaskID", 12}, {"State", 20}, {"RestartCnt", 12}, {"NodeList", 64}, {"Reason", 60}}
 
-// task is a line of squeue.
+// task is a line of squeue's output.
 type task struct {
 	job                 string
 	index, restarts     int
 	state, node, reason string
 }
 
-// Alive asks squeue for the cells of the sweep in root.
+// Alive asks squeue which cells of the sweep in root run or wait.
 func (*Launcher) Alive(ctx context.Context, root string) ([]sweep.Alive, error) {
 	jobs, err := sweep.ReadJobs(root, Name)
 	if err != nil || len(jobs) == 0 {
@@ -69,7 +70,7 @@ func ask(ctx context.Context, jobs []sweep.Job) ([]task, error) {
 	}
 	out, err := command(ctx, "squeue", "--noheader", "--array", "--jobs="+strings.Join(ids, ","), "--Format="+strings.Join(format, ","))
 	if failed := (*CommandError)(nil); errors.As(err, &failed) && strings.Contains(failed.Message, "Invalid job id") {
-		return nil, nil // the only one, of which Slurm knows nothing any more
+		return nil, nil // there was only one job, and Slurm has forgotten it
 	}
 	if err != nil {
 		return nil, err
@@ -77,7 +78,8 @@ func ask(ctx context.Context, jobs []sweep.Job) ([]task, error) {
 	return parse(out)
 }
 
-// parse reads what squeue prints. Lines that have no number of a task are not of arrays.
+// parse parses the output of squeue. It skips lines without a task number, which are not of
+// arrays.
 func parse(out string) ([]task, error) {
 	var tasks []task
 	for line := range strings.Lines(out) {
@@ -98,7 +100,7 @@ func parse(out string) ([]task, error) {
 	return tasks, nil
 }
 
-// split cuts a line into its columns.
+// split splits a line into its columns.
 func split(line string) []string {
 	fields := make([]string, len(columns))
 	for i, c := range columns {

@@ -1,20 +1,20 @@
-// Package slurm has Slurm train the cells of a sweep, as arrays of jobs.
+// Package slurm trains the cells of a sweep on Slurm, as job arrays.
 //
 //	launcher := &slurm.Launcher{Options: options}
 //	jobs, err := launcher.Submit(ctx, plan, cells)
 //
-// In the sweep directory it keeps its files in the folder slurm:
+// It keeps its files in the folder slurm of the sweep directory:
 //
-//	cells        one line a cell that was ever submitted: its name and its directory
-//	job.sh       what trains the cell of a line, and asks for its own return
-//	report.sh    what writes the report once all have ended
-//	jobs.json    what was submitted: sweep.Job
-//	program-…    the program, as it was then
-//	*.log        what Slurm says of each cell; the messages of training are in the
+//	cells        one line for each cell that was ever submitted: its name and its directory
+//	job.sh       trains the cell of one line, and requeues itself if it is interrupted
+//	report.sh    writes the report when all cells have ended
+//	jobs.json    the submitted jobs: sweep.Job
+//	program-…    the program as it was at the submission
+//	*.log        what Slurm says about each cell; the messages of training are in the
 //	             cell's own train.log
 //
-// Slurm's accounting is not needed: what became of a cell its run directory tells, and
-// squeue is only asked what waits and runs.
+// Slurm's accounting is not needed: the run directory of a cell says what became of it, and
+// squeue is only asked which cells wait and run.
 package slurm
 
 import (
@@ -34,41 +34,40 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-// Name is the launcher's name, and that of its folder.
+// Name is the name of the launcher and of its folder.
 const Name = "slurm"
 
-// Options say how jobs are submitted.
+// Options says how jobs are submitted.
 type Options struct {
-	// Program is this command, Library the native library that it is to open; both
-	// with absolute paths that the nodes have too.
+	// Program is the path of this command, and Library that of the native library. Both are
+	// absolute and must exist on the nodes too.
 	Program, Library string
-	// CellFlag is a cell as "train --cell" takes it.
+	// CellFlag returns the name of a cell as "train --cell" takes it.
 	CellFlag func(rundir.Cell) string
-	// From is the file whose parameters the cells begin with; empty for none.
+	// From is the path of the parameters with which the cells begin; empty for none.
 	From string
-	// Threads is the processors of each cell, and Memory its bytes, 0 to leave them to
-	// Slurm. GPU asks for one.
+	// Threads is the number of processors of each cell, and Memory its memory in bytes; 0
+	// leaves them to Slurm. GPU requests one GPU.
 	Threads int
 	Memory  int64
 	GPU     bool
-	// AtOnce is how many cells run at the same time at most; 0 is as many as Slurm
-	// lets.
+	// AtOnce is the largest number of cells that run at the same time; 0 means as many as
+	// Slurm allows.
 	AtOnce int
-	// More are further options of sbatch, as "--partition=x".
+	// More has further options of sbatch, such as "--partition=x".
 	More []string
 }
 
-// Launcher is the sweep.Launcher of Slurm. To ask for jobs and to cancel them it needs no
-// options.
+// Launcher is the sweep.Launcher of Slurm. Alive and Cancel need no options.
 type Launcher struct{ Options }
 
 var _ sweep.Launcher = (*Launcher)(nil)
 
-// Name is "slurm".
+// Name returns "slurm".
 func (*Launcher) Name() string { return Name }
 
-// Submit gives the cells to Slurm, and after them the report. It returns their jobs. If
-// Slurm refuses some, what it has taken before is cancelled.
+// Submit submits the cells to Slurm, followed by the report. It returns their jobs. If
+// Slurm refuses one of them, Submit cancels those that it has already accepted.
 func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell) ([]sweep.Job, error) {
 	most, err := maxArraySize(ctx)
 	if err != nil {
@@ -91,7 +90,7 @@ func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell
 }
 
 // submitAll submits the arrays and the report, which also waits for cells that were
-// submitted before. It returns what Slurm has taken.
+// submitted earlier. It returns the jobs that Slurm has accepted.
 func (l *Launcher) submitAll(ctx context.Context, root string, arrays []array) (jobs []sweep.Job, err error) {
 	folder := sweep.Folder(root, Name)
 	before, err := l.Alive(ctx, root)
@@ -128,15 +127,15 @@ func (l *Launcher) submitAll(ctx context.Context, root string, arrays []array) (
 	return jobs, submit(nil, dependency, filepath.Join(folder, reportScript))
 }
 
-// array is cells of which the lines lie in one range of so many as Slurm numbers.
+// array is a job array: cells whose lines lie in one range of the size that Slurm allows.
 type array struct {
-	// offset is the line, counted from 0, of the number 0.
+	// offset is the line, counted from 0, of the task with number 0.
 	offset int
 	tasks  []sweep.Task
 }
 
-// cut divides tasks, whose numbers are those of their lines from 0 on, in arrays whose
-// numbers are below most.
+// cut divides the tasks, whose numbers are their lines, counted from 0, into arrays in
+// which all numbers are below most.
 func cut(tasks []sweep.Task, most int) []array {
 	var arrays []array
 	for _, t := range tasks {
@@ -151,7 +150,7 @@ func cut(tasks []sweep.Task, most int) []array {
 	return arrays
 }
 
-// indices are the numbers as sbatch --array takes them: 0-3,7.
+// indices formats the numbers as sbatch --array takes them: 0-3,7.
 func (a array) indices() string {
 	var parts []string
 	for i := 0; i < len(a.tasks); {
@@ -168,7 +167,7 @@ func (a array) indices() string {
 	return strings.Join(parts, ",")
 }
 
-// maxArraySize is the number that those of an array's tasks stay below.
+// maxArraySize returns the exclusive upper limit of task numbers in an array.
 func maxArraySize(ctx context.Context) (int, error) {
 	out, err := command(ctx, "scontrol", "show", "config")
 	if err != nil {
@@ -181,14 +180,15 @@ func maxArraySize(ctx context.Context) (int, error) {
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(value))
 		if err == nil && n < 2 {
-			return 0, errors.New("submit: this Slurm takes no arrays of jobs (MaxArraySize)")
+			return 0, errors.New("submit: this Slurm does not accept job arrays (MaxArraySize is 0 or 1)")
 		}
 		return n, err
 	}
-	return 0, errors.New("submit: 'scontrol show config' tells no MaxArraySize")
+	return 0, errors.New("submit: 'scontrol show config' does not print MaxArraySize")
 }
 
-// Cancel cancels the jobs of the sweep in root that Slurm still has, the report too.
+// Cancel cancels those jobs of the sweep in root that Slurm still has, including the
+// report.
 func (*Launcher) Cancel(ctx context.Context, root string) error {
 	jobs, err := sweep.ReadJobs(root, Name)
 	if err != nil {
@@ -209,8 +209,8 @@ func cancel(ctx context.Context, jobs []sweep.Job) error {
 	return err
 }
 
-// command runs one of Slurm's commands and returns what it prints. Its error ends with
-// what the command said.
+// command runs one of Slurm's commands and returns its output. Its error ends with the
+// message of the command.
 func command(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "SLURM_TIME_FORMAT=standard")
@@ -228,13 +228,13 @@ func command(ctx context.Context, name string, args ...string) (string, error) {
 	return "", &CommandError{Name: name, Message: strings.TrimSpace(stderr.String()), err: err}
 }
 
-// CommandError is one of Slurm's commands that failed.
+// CommandError is the error of one of Slurm's commands.
 type CommandError struct {
 	Name, Message string
 	err           error
 }
 
-// Error is what the command said.
+// Error includes the message of the command.
 func (e *CommandError) Error() string {
 	if e.Message == "" {
 		return fmt.Sprintf("%s: %v", e.Name, e.err)
@@ -242,5 +242,5 @@ func (e *CommandError) Error() string {
 	return fmt.Sprintf("%s: %s", e.Name, strings.TrimPrefix(e.Message, e.Name+": "))
 }
 
-// Unwrap returns the process's own error.
+// Unwrap returns the error of the process.
 func (e *CommandError) Unwrap() error { return e.err }

@@ -16,7 +16,7 @@ import (
 
 func flag(c rundir.Cell) string { return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed) }
 
-// plan is a sweep of the batch sizes under one condition.
+// plan returns a sweep of these batch sizes under one condition.
 func plan(t *testing.T, root string, batchSizes ...int) *sweep.Plan {
 	t.Helper()
 	e := configs.Default()
@@ -29,8 +29,8 @@ func plan(t *testing.T, root string, batchSizes ...int) *sweep.Plan {
 	return p
 }
 
-// commands makes stand-ins of Slurm's commands, shell scripts, the only ones that are
-// found. They write how they were called into the file calls of the folder returned.
+// commands replaces Slurm's commands by shell scripts, which are the only ones on the path.
+// They append their calls to the file calls in the folder that is returned.
 func commands(t *testing.T, scripts map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,8 +64,9 @@ func launcher(t *testing.T) *Launcher {
 
 const answers = `case "$*" in *report.sh*) echo 8;; *) echo 7;; esac`
 
-// TestSubmit: the cells are cut into arrays at MaxArraySize, throttled, and the report
-// follows all of them; a cell keeps its line when others are submitted later.
+// TestSubmit checks that the cells are cut into arrays at MaxArraySize and throttled, that
+// the report follows all of them, and that a cell keeps its line when others are submitted
+// later.
 func TestSubmit(t *testing.T) {
 	dir := commands(t, map[string]string{"scontrol": `echo "MaxArraySize            = 3"`, "sbatch": answers, "squeue": `[ -z "$RECORDED" ] || printf '%s' "$RECORDED"`})
 	root := t.TempDir()
@@ -114,7 +115,8 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
-// TestSubmitFails: what was taken before is cancelled, and Slurm's own words are told.
+// TestSubmitFails checks that jobs that were already accepted are cancelled, and that the
+// error has Slurm's message.
 func TestSubmitFails(t *testing.T) {
 	dir := commands(t, map[string]string{
 		"scontrol": `echo "MaxArraySize            = 1001"`, "scancel": "",
@@ -129,15 +131,15 @@ func TestSubmitFails(t *testing.T) {
 	}
 }
 
-// recorded are lines of Slurm 22.05, by the columns that Alive asks for.
+// recorded has lines of Slurm 22.05 with the columns that Alive asks for.
 const recorded = "" +
 	"7                   2           PENDING             0                                                                           Resources                                                   \n" +
 	"7                   1           PENDING             1                                                                           BeginTime                                                   \n" +
 	"7                   0           RUNNING             2           n1                                                              None                                                        \n" +
 	"8                   N/A         PENDING             0                                                                           Dependency                                                  \n"
 
-// TestAlive: cells that wait tell why, those that run where, and cells of other jobs and
-// the report are none.
+// TestAlive checks that waiting cells have a reason and running cells a node, and that
+// cells of other jobs and the report are left out.
 func TestAlive(t *testing.T) {
 	dir := commands(t, map[string]string{"squeue": "cat " + filepath.Join(t.TempDir(), "missing") + " 2>/dev/null; printf '%s' \"$RECORDED\""})
 	t.Setenv("RECORDED", recorded)
@@ -169,7 +171,8 @@ func TestAlive(t *testing.T) {
 	}
 }
 
-// TestForgotten: jobs that Slurm no longer knows are not alive; other errors are told.
+// TestForgotten checks that jobs that Slurm has forgotten are not alive, and that other
+// errors are returned.
 func TestForgotten(t *testing.T) {
 	root := t.TempDir()
 	p := plan(t, root, 16)
@@ -193,7 +196,8 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// TestScript: paths of any characters arrive in the shell, and the shell takes the script.
+// TestScript checks that the shell accepts the script, and that paths with any characters
+// arrive unchanged.
 func TestScript(t *testing.T) {
 	l := launcher(t)
 	l.GPU, l.From, l.More = true, "/data/it's here/from", []string{"--partition=long", "--comment=two words"}
@@ -225,7 +229,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestIndices: numbers that follow each other are written as a range.
+// TestIndices checks that consecutive numbers are written as a range.
 func TestIndices(t *testing.T) {
 	for want, numbers := range map[string][]int{"0": {0}, "0-2": {0, 1, 2}, "0-1,3,5-6": {0, 1, 3, 5, 6}} {
 		var a array

@@ -9,7 +9,8 @@ import (
 	"onnxlab/dataset/photo/jpegturbo"
 )
 
-// Open opens the pinned build, or fetches it. It skips the test where there is none.
+// Open opens the pinned build, and fetches it if necessary. It skips the test if there is
+// none.
 func Open(t testing.TB) *jpegturbo.Library {
 	t.Helper()
 	lib, err := jpegturbo.Open(t.Context(), jpegturbo.Options{Fetch: true, Progress: os.Stderr})

@@ -1,13 +1,13 @@
-"""The parts that the families of operators beside this file share: cases, and how they are written.
+"""The parts that the families of operators beside this file share: defining cases and writing them.
 
     python make.py          # with requirements.txt installed
 
-writes FAMILY.npz for each FAMILY.py. A case is one ONNX node, the function of PyTorch that
-computes the same, and some inputs; an archive holds for each of them
+writes FAMILY.npz for each FAMILY.py. A case consists of an ONNX node, a function of PyTorch that
+computes the same, and some inputs. For each case, the archive has
 
     NAME/model              the model, as bytes
     NAME/in/INPUT           its inputs, in float32 or as integers
-    NAME/out                what PyTorch gives, in float64
+    NAME/out                the output of PyTorch, in float64
     NAME/dy                 the gradient with respect to the output, in float64
     NAME/grad/INPUT         the gradients with respect to the inputs, in float64
 """
@@ -31,24 +31,24 @@ class Case:
 
 
 def values(*shape, seed=0, low=-2.0, high=2.0):
-    """Random numbers between low and high, in float32."""
+    """Returns random numbers between low and high, in float32."""
     rng = np.random.default_rng([seed, *shape])
     return rng.uniform(low, high, shape).astype(np.float32)
 
 
 def apart(*shape, seed=0, step=0.05):
-    """Numbers that are at least a step apart from each other and half a step from 0, so that
-    rounding cannot change which one is the largest or on which side of a kink one is."""
+    """Returns numbers that differ by at least a step from each other and half a step from 0, so that
+    rounding cannot change which one is the largest, or on which side of a kink one is."""
     n = int(np.prod(shape))
     rng = np.random.default_rng([seed, n])
     return (step * (rng.permutation(n) - n // 2 + 0.5)).astype(np.float32).reshape(shape)
 
 
 def case(family, name, op, inputs, function, opset=17, constants=(), frozen=(), batch=True, outputs=1, domain="", **attributes):
-    """Adds a case. inputs are arrays by their names, in the operator's order; None leaves one
-    out. Inputs named in constants are initializers of the model. Inputs named in frozen get no
+    """Adds a case. inputs has arrays by their names, in the operator's order; None omits an input.
+    Inputs named in constants are initializers of the model. Inputs named in frozen get no
     gradient, and neither do integers. function takes tensors, in float64 if they are floats, and returns
-    one. With batch the first dimension of the first input is open."""
+    one. With batch, the first dimension of the first input is open."""
     names = [n if a is not None else "" for n, a in inputs.items()]
     given = {n: np.array(a, order="C") for n, a in inputs.items() if a is not None}
     kind = {n: helper.np_dtype_to_tensor_dtype(a.dtype) for n, a in given.items()}
@@ -67,7 +67,7 @@ def case(family, name, op, inputs, function, opset=17, constants=(), frozen=(), 
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     targets = [n for n, a in given.items() if a.dtype == np.float32 and n not in constants and n not in frozen]
     entry = f"{op}/{name}"
-    assert entry not in CASES.setdefault(family, {}), f"{entry} is there twice"
+    assert entry not in CASES.setdefault(family, {}), f"{entry} occurs twice"
     CASES[family][entry] = Case(model, given, function, targets)
 
 

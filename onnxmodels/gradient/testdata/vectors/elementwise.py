@@ -1,5 +1,5 @@
-"""Operators that compute each element by itself: functions, activations, and arithmetic that is
-broadcast. Inputs keep away from kinks and poles."""
+"""Operators that compute each element separately: functions, activations, and arithmetic with
+broadcasting. Inputs are not near kinks and poles."""
 
 import math
 
@@ -24,7 +24,7 @@ def binary(op, function, name, a, b, **more):
     case("elementwise", name, op, {"a": a, "b": b}, function, **more)
 
 
-# Functions. Those of batches and of single numbers, and of the oldest opset that has them.
+# Functions: of batches and of single numbers, and in the oldest opset that has them.
 unary("Exp", torch.exp)
 unary("Log", torch.log, low=0.2)
 unary("Sqrt", torch.sqrt, low=0.2)
@@ -131,7 +131,7 @@ kinked("Clip", F.relu, "as ReLU by attributes", opset=10, min=0.0)
 kinked("Shrink", lambda x: torch.where(x < -1, x + 0.3, torch.where(x > 1, x - 0.3, 0 * x)), bias=0.3, lambd=1.0)
 
 def between(*shape, step=0.05, part=0.5):
-    """Numbers that are a part of a step from those that apart gives."""
+    """Returns numbers that differ from those of apart by this part of a step."""
     return (apart(*shape, seed=5, step=step) + part * step).astype(np.float32)
 
 

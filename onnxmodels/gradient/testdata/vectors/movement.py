@@ -1,4 +1,4 @@
-"""Shapes, and elements that move."""
+"""Operators that change shapes or move elements."""
 
 import numpy as np
 import torch

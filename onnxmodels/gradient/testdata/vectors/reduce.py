@@ -16,7 +16,7 @@ def mean(x, axes, keep):
 
 
 def over(f):
-    """f of torch, over axes or over all dimensions."""
+    """Returns torch's f as a reduction over axes, or over all dimensions."""
     def reduce(x, axes, keep):
         axes = tuple(axes) if axes else tuple(range(x.dim()))
         return f(x, axes, keep)

@@ -8,7 +8,7 @@ from common import apart, case, values
 
 
 def resize(name, shape, size, function, by="sizes", opset=17, axes=None, **attributes):
-    """To a size, given as sizes or as scales."""
+    """Adds a case that resizes to a size, given as sizes or as scales."""
     rank, n = len(shape), len(size)
     lead = [] if axes else list(shape[:rank - n])
     scales = [b / a for a, b in zip(shape[rank - n:], size)]

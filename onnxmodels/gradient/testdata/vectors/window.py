@@ -1,4 +1,4 @@
-"""Convolutions, and pools, of images of one, two and three dimensions."""
+"""Convolutions and pools of images with one, two and three dimensions."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from common import apart, case, values
 
 
 def padded(x, pads, value=0.0):
-    """x with ONNX's pads: all before, then all behind."""
+    """Returns x with ONNX's pads: those before all axes, then those behind."""
     n = len(pads) // 2
     order = [p for i in reversed(range(n)) for p in (pads[i], pads[n + i])]
     return F.pad(x, order, value=value)
@@ -55,7 +55,7 @@ conv("pointwise", (2, 6, 3, 3), 4, (1, 1))
 
 
 def transposed(name, shape, filters, kernel, group=1, bias=False, cut=None, extra=None, opset=17, dilations=None, strides=None, pads=None, given=True, **attributes):
-    """filters are of all groups together. cut are the pads that are cut off."""
+    """Adds a case. filters is the number of all groups together; cut has the pads that are cut off."""
     n = len(kernel)
     d, s, p, e = dilations or [1] * n, strides or [1] * n, cut or pads or [0] * (2 * n), extra or [0] * n
     f = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][n - 1]
@@ -96,7 +96,7 @@ transposed("volume", (2, 2, 2, 3, 2), 2, (2, 3, 2), strides=[2, 1, 2], pads=[0, 
 
 
 def pool(op, name, shape, kernel, ceil=False, counted=False, opset=17, dilations=None, strides=None, pads=None, given=True, **attributes):
-    """Said window by window, as PyTorch's own pools have fewer forms."""
+    """Adds a case, computed window by window, because PyTorch's own pools have fewer options."""
     n = len(kernel)
     d, s, p = dilations or [1] * n, strides or [1] * n, pads or [0] * (2 * n)
     attributes["kernel_shape"] = list(kernel)
@@ -112,7 +112,7 @@ def pool(op, name, shape, kernel, ceil=False, counted=False, opset=17, dilations
         attributes["count_include_pad"] = 1
 
     def windows(i):
-        """Of each window in dimension i what is inside the image, and how many elements count."""
+        """Returns, for each window in dimension i, its part inside the image and the number of elements that count."""
         size = shape[2 + i]
         free = size + p[i] + p[n + i] - (kernel[i] - 1) * d[i] - 1
         count = free // s[i] + 1
