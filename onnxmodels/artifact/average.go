@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// AveragePrefix, followed by the name of a parameter, is the name under which a checkpoint
+// AveragePrefix comes before the name of a parameter in the name under which a checkpoint
 // stores the exponential moving average of that parameter. See [Options.EMADecay].
 const AveragePrefix = StatePrefix + "ema."
 
