@@ -208,8 +208,10 @@ def figures(c, reference, batch):
 
 
 def processor():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
+    """Returns the name of the processor. On ARM, /proc/cpuinfo has only numbers, for which
+    lscpu knows the names."""
+    for line in subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout.splitlines():
+        if line.startswith("Model name:"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
 
