@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 tools=$1 # a folder for what it downloads
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
 install_packages() {
   command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null && return
@@ -35,17 +35,18 @@ emulate() {
     exec qemu-aarch64-static -L /usr/aarch64-linux-gnu "$@"' "$work/cpuinfo" "$@")
 }
 
-# Compiles the tests of a package, of any tags, and runs those that are named.
+# Compiles the tests of a package and runs those that are named.
 emulate_tests() {
-  local package=$1 names=$2
+  local package=$1 names=$2 program
   echo "$package"
-  CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 CGO_ENABLED=1 go test -c -o "$work/test" "$package"
-  emulate "$package" "$work/test" -test.run "$names" >"$work/log" 2>&1 || {
-    cat "$work/log" >&2
+  program=$(mktemp -p "$work")
+  CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 CGO_ENABLED=1 go test -c -o "$program" "$package"
+  emulate "$package" "$program" -test.run "$names" >"$program.log" 2>&1 || {
+    cat "$program.log" >&2
     echo ".ci/arm.sh: the tests of $package failed" >&2
     exit 1
   }
-  grep -q '^PASS$' "$work/log"
+  grep -q '^PASS$' "$program.log"
 }
 
 emulate_kernels() {
@@ -68,12 +69,18 @@ compile_for_macs() {
   done
 }
 
+test_arithmetic() {
+  emulate_kernels
+  emulate_tests ./onnxmodels/lower/native '^Test(NativeBatchNorm|Fuse.*|Native|NativeRefuses|NativeWindows|NativeMaxPool|NativeDepthwise|NativeGemm|EndConvolutions)$'
+  emulate_tests ./ort/session '^Test(GradientAgreesWithPyTorch|GradientIsThatOfTraining|GradientOfWideLayers|GreyInference)$'
+}
+
+# An emulated program mostly uses one core, so two of them run at the same time.
 install_packages
 write_cpuinfo
-emulate_kernels
-emulate_tests ./onnxmodels/lower/native '^Test(NativeBatchNorm|Fuse.*|Native|NativeRefuses|NativeWindows|NativeMaxPool|NativeDepthwise|NativeGemm|EndConvolutions)$'
-emulate_tests ./ort/session '^Test(GradientAgreesWithPyTorch|GradientIsThatOfTraining|GradientOfWideLayers|GreyInference)$'
+test_arithmetic &
+compile_for_macs
+emulate_tests ./pipeline '^TestSmokeHistory$'
 emulate_tests ./augment .
 emulate_tests ./augment/batch .
-emulate_tests ./pipeline '^TestSmokeHistory$'
-compile_for_macs
+wait $!
