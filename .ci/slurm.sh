@@ -127,6 +127,7 @@ held=()
 for cell in c0 c1 c2 c3 c4 c5; do
   within 60 "$cell runs and has saved" has_snapshot "$cell"
   held+=("$(trainer "$cell")")
+  [ -n "${held[-1]}" ] || fail "$cell has ended before it could be held up: the machine is too busy"
   kill -STOP "${held[-1]}"
 done
 for cell in c0 c1 c2 c3 c4 c5; do
