@@ -52,6 +52,10 @@ from onnxruntime.training.api import CheckpointState, Module, Optimizer  # noqa:
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "smoke.yaml"
 TOLERANCE = 1e-4  # relative, for losses and logits after training again
+# For running statistics. The kernels of the two libraries round differently. If a value is
+# next to 0, ReLU then cuts it off in one of them alone, which moves the mean or the variance
+# of a channel by up to 9e-4 within these steps. Another momentum would move them by 1e-1.
+STATISTICS_TOLERANCE = 5e-3
 
 # Between runtimes on one model: for probabilities, and for logits relative to the
 # largest one, or to 1 if that is larger.
@@ -273,7 +277,7 @@ def compare(case, artifacts, data):
     losses, hits = train(trainer, data, 0)
     yield Check(case, "training: losses", losses, TOLERANCE)
     yield Check(case, "training: hits", hits, 1)  # two classes may be equally likely, except for rounding
-    yield Check(case, "training: statistics", statistics_apart(trainer.state, data.folder / "last"), TOLERANCE)
+    yield Check(case, "training: statistics", statistics_apart(trainer.state, data.folder / "last"), STATISTICS_TOLERANCE)
 
     rewritten = Trainer(artifacts, data.folder / "rewritten", data.facts["micro_batch"])
     saved = CheckpointState.load_checkpoint(str(data.folder / "saved"))
