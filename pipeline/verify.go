@@ -263,7 +263,10 @@ func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree boo
 	verdict := map[bool]string{true: "the runtimes agree", false: "the runtimes disagree"}[agree]
 	fmt.Fprintf(t, "\n%s on %d images; tolerance %.3g\n", verdict, r.Samples, r.Tolerance)
 	if on := processor.Model(); on != "" {
-		fmt.Fprintf(t, "on %s\n", strings.TrimSuffix(on+" with kernels for "+o.kernels(), " with kernels for "))
+		if kernels := o.kernels(); kernels != "" {
+			on += " with kernels for " + kernels
+		}
+		fmt.Fprintf(t, "on %s\n", on)
 	}
 	return t.Flush()
 }

@@ -2,28 +2,8 @@
 
 // The kernels for AVX-512: vectors of 16 floats, 32 registers.
 
+#define KERNELS onnxlab_avx512
 #define BLOCK 16
 #define TARGET "avx512f"
 
-#include "batchnorm.h"
-#include "conv.h"
-#include "kernels.h"
-#include "maxpool.h"
-#include "reorder.h"
-
-const kernels onnxlab_avx512 = {
-	.block = BLOCK,
-	.conv_scratch = conv_scratch,
-	.conv = conv,
-	.conv_packed = conv_packed,
-	.conv_pack = conv_pack,
-	.conv_chunks = conv_chunks,
-	.conv_weight_grad_scratch = conv_weight_grad_scratch,
-	.conv_weight_grad = conv_weight_grad,
-	.batchnorm_scratch = batchnorm_scratch,
-	.batchnorm = batchnorm_forward,
-	.batchnorm_grad = batchnorm_grad,
-	.maxpool = maxpool_forward,
-	.maxpool_grad = maxpool_backward,
-	.reorder = reorder_images,
-};
+#include "table.h"

@@ -33,8 +33,9 @@
 //	  conv_end.h           bias, sum and ReLU as results are written
 //	maxpool.h              maximum pools and their gradient
 //	reorder.h              copies between the layouts of images
+//	table.h                all of these for one instruction set
 //	avx512.c, avx2.c,
-//	neon.c                 compile the above for one instruction set each
+//	neon.c                 compile it for one each
 //	operators.c            runs a node: checks shapes, calls a kernel
 //	  tensor.c             a node's inputs, outputs and scratch memory
 //	register.c             registers the operators with ONNX Runtime

@@ -2,27 +2,7 @@
 
 // The kernels for NEON: vectors of 4 floats, 32 registers.
 
+#define KERNELS onnxlab_neon
 #define BLOCK 4
 
-#include "batchnorm.h"
-#include "conv.h"
-#include "kernels.h"
-#include "maxpool.h"
-#include "reorder.h"
-
-const kernels onnxlab_neon = {
-	.block = BLOCK,
-	.conv_scratch = conv_scratch,
-	.conv = conv,
-	.conv_packed = conv_packed,
-	.conv_pack = conv_pack,
-	.conv_chunks = conv_chunks,
-	.conv_weight_grad_scratch = conv_weight_grad_scratch,
-	.conv_weight_grad = conv_weight_grad,
-	.batchnorm_scratch = batchnorm_scratch,
-	.batchnorm = batchnorm_forward,
-	.batchnorm_grad = batchnorm_grad,
-	.maxpool = maxpool_forward,
-	.maxpool_grad = maxpool_backward,
-	.reorder = reorder_images,
-};
+#include "table.h"
