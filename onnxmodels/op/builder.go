@@ -205,8 +205,9 @@ func fieldOf(s *graph.Schema, name string) *graph.Field {
 
 // The rest of this file holds what Infer functions share: their results and their checks.
 
-// same is the Infer function of operators whose only output has the type of the first input.
-func same(n *graph.Node) ([]graph.Type, error) {
+// FirstType is the Infer function of operators whose only output has the type of the first
+// input.
+func FirstType(n *graph.Node) ([]graph.Type, error) {
 	return []graph.Type{n.Inputs[0].Type()}, nil
 }
 

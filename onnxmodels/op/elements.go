@@ -45,7 +45,7 @@ func (k kind) same(n *graph.Node) ([]graph.Type, error) {
 	if err := k.check(n.Inputs[0]); err != nil {
 		return nil, err
 	}
-	return same(n)
+	return FirstType(n)
 }
 
 // broadcast is the Infer function of operators of this kind whose inputs have one type and are

@@ -19,7 +19,7 @@ var _ = Register(&Operator{
 		if len(n.In("input").Shape) < 2 {
 			return nil, fmt.Errorf("input %s is not a matrix", n.In("input"))
 		}
-		return same(n)
+		return FirstType(n)
 	},
 	// dx = dy with zeros at the same places
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {

@@ -30,7 +30,7 @@ var _ = Register(&Operator{
 		if err := wantFixed(x, 1); err != nil {
 			return nil, err
 		}
-		return same(n)
+		return FirstType(n)
 	},
 	// dx = dy·s^−beta − 2·alpha·beta/size·x·Σ dy·y/s
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {

@@ -18,7 +18,7 @@ var _ = Register(&Operator{
 		if err := checkChannels(n); err != nil {
 			return nil, err
 		}
-		return same(n)
+		return FirstType(n)
 	},
 	Gradient: batchNormalizationGradient,
 	Eval:     evalBatchNormalization,

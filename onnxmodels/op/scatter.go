@@ -53,7 +53,7 @@ func scatter(name string, fields []graph.Field, gradient func(b *Backward, n *gr
 			if err != nil {
 				return nil, err
 			}
-			return same(n)
+			return FirstType(n)
 		},
 		Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			if r := n.Text("reduction"); r != "none" && r != "add" {

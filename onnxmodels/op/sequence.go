@@ -13,7 +13,7 @@ import (
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "CumSum", Takes: Takes("x", "axis"), Gives: Gives("y"), Fields: Fields("exclusive", int64(0), "reverse", int64(0))},
 	From:   11,
-	Infer:  same,
+	Infer:  FirstType,
 	// dx = the cumulative sums of dy from the other end
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		dx := b.one("CumSum", n.Name, []*graph.Value{dy[0], n.In("axis")},
@@ -199,7 +199,7 @@ var _ = Register(&Operator{
 		if batch, time := n.Int("batch_axis"), n.Int("time_axis"); len(n.In("input").Shape) < 2 || batch+time != 1 || batch*time != 0 {
 			return nil, fmt.Errorf("batch axis %d and time axis %d of input %s, want 0 and 1 in either order", batch, time, n.In("input"))
 		}
-		return same(n)
+		return FirstType(n)
 	},
 	// dx = dy reversed again
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {

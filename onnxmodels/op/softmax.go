@@ -29,7 +29,7 @@ func alongAxis(name string, gradient func(b *Backward, n *graph.Node, dy []*grap
 			if _, err := axisOf(n.In("input"), n.Int("axis")); err != nil {
 				return nil, err
 			}
-			return same(n)
+			return FirstType(n)
 		},
 		Gradient: gradient,
 		Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
@@ -79,7 +79,7 @@ var (
 func softmaxGrad(name string) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Domain: Microsoft, Op: name, Takes: Takes("dY", "Y"), Gives: Gives("dX"), Fields: Fields("axis", int64(-1))},
-		Infer:  same,
+		Infer:  FirstType,
 	})
 }
 

@@ -16,9 +16,6 @@ func window(more ...any) []graph.Field {
 	return op.Fields(append([]any{"auto_pad", "NOTSET", "kernel_shape", none, "pads", none, "strides", none, "dilations", none}, more...)...)
 }
 
-// SameType is the type of the result of ReorderInput.
-func SameType(n *graph.Node) ([]graph.Type, error) { return []graph.Type{n.Inputs[0].Type()}, nil }
-
 // ReorderedType is the type of the result of ReorderOutput.
 func ReorderedType(n *graph.Node) ([]graph.Type, error) {
 	x := n.In("X")
@@ -32,7 +29,7 @@ func ReorderedType(n *graph.Node) ([]graph.Type, error) {
 var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{Domain: Blocked, Op: "ReorderInput", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: op.Fields("channels_last", int64(0))},
-		Infer:  SameType,
+		Infer:  op.FirstType,
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{

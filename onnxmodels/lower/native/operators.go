@@ -87,7 +87,7 @@ var _ = []*op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "ReorderInput", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: op.Fields("block", int64(0)),
 		},
-		Infer: cpu.SameType,
+		Infer: op.FirstType,
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
