@@ -134,7 +134,7 @@ func TestMarshalSweepKeepsTheDefault(t *testing.T) {
 func TestHashAndDiff(t *testing.T) {
 	a, b := Default(), changed(t)
 	b.Train.CacheFeatures, b.Train.Loss, b.Augment.Without = true, LossMeanSquaredError, []string{"zoom"}
-	aside := map[string]bool{
+	inert := map[string]bool{
 		"name": true, "data.path": true, "runtime.library": true,
 		"model.path": true, "model.head": true, "model.train": true, "model.batchnorm.mode": true, // without a given model
 		"model.form": true, "model.depth": true, "model.width_factor": true, // without a residual network
@@ -151,7 +151,7 @@ func TestHashAndDiff(t *testing.T) {
 	for _, s := range newKeys().settings {
 		one := a.clone()
 		s.set(&one, s.get(&b))
-		differs := !aside[s.key] && s.key != "optimizer.kind"
+		differs := !inert[s.key] && s.key != "optimizer.kind"
 		if got := one.Hash() != a.Hash(); got != differs {
 			t.Errorf("%s changes the hash: %v", s.key, got)
 		}

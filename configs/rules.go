@@ -31,8 +31,8 @@ type rule struct {
 	distinct, ascending bool
 	// pairs makes each text of a list NAME=NUMBER, and a section of NAME: NUMBER such a list.
 	pairs bool
-	// aside marks a setting that does not change the trained weights.
-	aside bool
+	// inert marks a setting that does not change the trained weights.
+	inert bool
 	// kinds are the kinds of networks that have the setting; nil is all.
 	kinds []string
 	// when reports whether the setting changes the trained weights of an experiment; nil
@@ -88,11 +88,11 @@ const (
 // rules is the table of every setting, in the order they are written.
 func rules() []rule {
 	return []rule{
-		{key: "name", doc: "Name of the run in tables and reports.", aside: true, folder: true},
+		{key: "name", doc: "Name of the run in tables and reports.", inert: true, folder: true},
 		{key: "seed", doc: "Seed of all random numbers of the run: initial weights, order of images, augmentation.", max: math.MaxUint64},
 
 		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; mobilenet, MobileNetV2; onnx, a classifier in an ONNX file; own, a network that a Go program supplies.", names: append(built(), KindONNX, KindOwn)},
-		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, aside: true},
+		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, inert: true},
 		{key: "model.head", doc: "Whether the classifier of kind onnx is replaced by a new one: replace, keep, or auto, which replaces it if the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of names such as layer4.*; -PATTERN deselects parameters.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
 		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto reads it from the metadata of kind onnx, and means 0..1 for other kinds.", kinds: append(built(), KindONNX), when: normalizes},
@@ -117,20 +117,20 @@ func rules() []rule {
 		},
 
 		{key: "data.source", doc: "Where the images come from: folder has photographs in one folder for each class; shards has them in tar files, like WebDataset; mnist is MNIST or, with data.path, any set in IDX files, such as Fashion-MNIST, KMNIST and EMNIST.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder", "shards"}},
-		{key: "data.path", doc: "The folder with the files. If it is empty, synthetic draws its images, and mnist is fetched into the user's cache at first use; the other sources need a path.", aside: true},
+		{key: "data.path", doc: "The folder with the files. If it is empty, synthetic draws its images, and mnist is fetched into the user's cache at first use; the other sources need a path.", inert: true},
 		{key: "data.train", doc: "Largest number of training images; 0 means all.", max: maxImages},
 		{key: "data.validation", doc: "Largest number of validation images; 0 means all.", max: maxImages},
 		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which the images of folder, shards or mnist are resized, after the largest part with these proportions was cut out of their middle; 0 means 32, and for mnist the size that the images have, 28.", max: 1024},
 		{key: "data.width", doc: "Width in pixels to which the images of folder, shards or mnist are resized; 0 means the same as data.size.", max: 1024, when: hasWidth},
 		{key: "data.channels", doc: "Channels of the images: 1 converts them to grey, by luminance, and 3 converts grey ones to red, green and blue; 0 means as many as the source has: 1 for mnist, 3 for the others.", max: 3, when: hasChannels},
-		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation if there is no folder of validation images; 0 means 0.2.", max: 1, below: true, aside: true},
-		{key: "data.labels", doc: "A CSV file in the folder that says which classes each image has, if it may have several: a column of files and a column of their classes, separated by spaces, commas, | or ;, or a column of 0 and 1 for each class. A column split may say train, validation or test. Empty means that each class has its own folder.", aside: true},
-		{key: "data.broken", doc: "What to do with images that cannot be read: refuse is an error that names all of them; skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, aside: true},
-		{key: "data.image_memory", doc: "Largest memory in megabytes for decoding one image of a folder; 0 means 1536. A JPEG takes 1.5 to 3 per megapixel, a progressive one five times as much, other formats up to 24.", max: maxCount, aside: true},
+		{key: "data.validation_share", doc: "Share of each class of a folder that is held out for validation if there is no folder of validation images; 0 means 0.2.", max: 1, below: true, inert: true},
+		{key: "data.labels", doc: "A CSV file in the folder that says which classes each image has, if it may have several: a column of files and a column of their classes, separated by spaces, commas, | or ;, or a column of 0 and 1 for each class. A column split may say train, validation or test. Empty means that each class has its own folder.", inert: true},
+		{key: "data.broken", doc: "What to do with images that cannot be read: refuse is an error that names all of them; skip leaves them out and lists them in environment.json.", names: []string{"refuse", BrokenSkip}, inert: true},
+		{key: "data.image_memory", doc: "Largest memory in megabytes for decoding one image of a folder; 0 means 1536. A JPEG takes 1.5 to 3 per megapixel, a progressive one five times as much, other formats up to 24.", max: maxCount, inert: true},
 		{key: "data.transform", doc: "How a folder's images are cut and resized when augmentation does not crop them: square resizes the largest part in the middle that has the right proportions; torchvision resizes the shorter side to 8/7 of the wanted size, bilinear and antialiased, and cuts out the middle, as torchvision's presets do with 256 and 224 pixels; timm does the same with a bicubic filter.", names: []string{TransformSquare, "torchvision", "timm"}, when: transforms},
-		{key: "data.read", doc: "Where a folder's images are kept: memory keeps the pixels of all; stream reads each from its file when it is needed; auto streams them if they would take more than data.memory, or if augment crops images out of their originals.", names: []string{ReadAuto, ReadMemory, ReadStream}, aside: true},
-		{key: "data.memory", doc: "Largest memory in megabytes for the pixels of a folder's images, with data.read auto, and for decoding images at the same time; 0 means 512.", max: maxCount, aside: true},
-		{key: "data.decoder", doc: "The decoder of JPEG images: libjpeg-turbo, which is three times as fast, or go, which is Go's own. auto uses libjpeg-turbo, if it is available, for images that are streamed, because of data.read or augment, or transformed other than by square. Otherwise it uses go, as earlier versions did, because decoders differ in pixels.", names: []string{DecoderAuto, DecoderTurbo, DecoderGo}, aside: true},
+		{key: "data.read", doc: "Where a folder's images are kept: memory keeps the pixels of all; stream reads each from its file when it is needed; auto streams them if they would take more than data.memory, or if augment crops images out of their originals.", names: []string{ReadAuto, ReadMemory, ReadStream}, inert: true},
+		{key: "data.memory", doc: "Largest memory in megabytes for the pixels of a folder's images, with data.read auto, and for decoding images at the same time; 0 means 512.", max: maxCount, inert: true},
+		{key: "data.decoder", doc: "The decoder of JPEG images: libjpeg-turbo, which is three times as fast, or go, which is Go's own. auto uses libjpeg-turbo, if it is available, for images that are streamed, because of data.read or augment, or transformed other than by square. Otherwise it uses go, as earlier versions did, because decoders differ in pixels.", names: []string{DecoderAuto, DecoderTurbo, DecoderGo}, inert: true},
 
 		{key: "augment.recipe", doc: "What happens to each training image.", names: []string{"none", "shift", "medium", "strong", "photo", "custom"}},
 		{key: "augment.without", doc: "Operations that are removed from the recipe, for example [flip] for digits and letters, which must not be mirrored.", names: []string{"rotation", "shift", "zoom", "flip", "channel_shift", "erase"}, longest: 6, distinct: true, when: leavesOut},
@@ -149,8 +149,8 @@ func rules() []rule {
 		{key: "train.balance", doc: "How training makes up for classes that have more images than others: weights weights the loss of each image inversely to the number of images of its class; sampling draws the same number of images of each class in every epoch, some of them more than once.", names: []string{BalanceNone, BalanceWeights, BalanceSampling}, when: balances},
 		{key: "train.class_weights", doc: "One factor for each class, in the order of the classes, by which the losses of its training images are multiplied; the sum of the losses is divided by the number of images, not by the sum of the factors. Empty means that all factors are 1.", max: 1e6, longest: 100_000, when: weighs},
 		{key: "train.cache_features", doc: "Runs the frozen lower layers of kind onnx over the images only once, keeps the resulting features in memory, and trains the layers above on them. It needs augment.recipe none.", when: cachesFeatures},
-		{key: "train.checkpoint_steps", doc: "Steps between checkpoints within an epoch; with 0 there is one only at the end of each epoch.", max: maxImages, aside: true},
-		{key: "train.keep_checkpoints", doc: "Number of latest checkpoints that are kept, in addition to the best one.", min: 1, max: 1000, aside: true},
+		{key: "train.checkpoint_steps", doc: "Steps between checkpoints within an epoch; with 0 there is one only at the end of each epoch.", max: maxImages, inert: true},
+		{key: "train.keep_checkpoints", doc: "Number of latest checkpoints that are kept, in addition to the best one.", min: 1, max: 1000, inert: true},
 		{key: "train.stop_patience", doc: "Epochs in a row without an improvement after which the run ends early; 0 means never.", max: maxCount, when: stopsEarly},
 		{key: "train.stop_min_delta", doc: "Only a change of stop_monitor by more than this counts as an improvement.", max: 1000, when: stopsEarly},
 		{key: "train.stop_monitor", doc: "The quantity that has to improve.", names: []string{ValLoss, ValAccuracy}, when: stopsEarly},
@@ -192,25 +192,25 @@ func rules() []rule {
 		{key: "schedule.warmup_by", doc: "Whether the rate rises at every step or every epoch of the warmup.", names: []string{"step", "epoch"}},
 		{key: "schedule.scaling", doc: "How the rate grows with batch_size / reference_batch.", names: []string{"linear", "sqrt", "none"}},
 
-		{key: "diagnose.every", doc: "Epochs between measurements of the gradient noise scale, the sharpness and how far steps move each layer, which are additional columns of history.csv. They do not change the run; 0 means none.", max: maxCount, aside: true},
-		{key: "diagnose.images", doc: "Number of images from whose gradients the noise scale is measured; the sharpness takes a quarter of them, nine times each. With more images, larger noise scales can be measured, but it takes longer.", min: 32, max: maxCount, aside: true},
-		{key: "diagnose.time_share", doc: "Largest share of a run's time that the measurements take. Measurements that would take more are skipped, mostly in the first epochs, so that they come less often than diagnose.every says; 1 skips none.", max: 1, above: true, aside: true},
+		{key: "diagnose.every", doc: "Epochs between measurements of the gradient noise scale, the sharpness and how far steps move each layer, which are additional columns of history.csv. They do not change the run; 0 means none.", max: maxCount, inert: true},
+		{key: "diagnose.images", doc: "Number of images from whose gradients the noise scale is measured; the sharpness takes a quarter of them, nine times each. With more images, larger noise scales can be measured, but it takes longer.", min: 32, max: maxCount, inert: true},
+		{key: "diagnose.time_share", doc: "Largest share of a run's time that the measurements take. Measurements that would take more are skipped, mostly in the first epochs, so that they come less often than diagnose.every says; 1 skips none.", max: 1, above: true, inert: true},
 
 		{key: "runtime.device", doc: "Where the arithmetic runs.", names: texts(Devices())},
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32, which is faster but less exact. Only cuda has it.", when: hasTF32},
 		{key: "runtime.precision", doc: "Precision of images and their gradients on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
-		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", aside: true},
+		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", inert: true},
 
-		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, aside: true},
-		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, aside: true},
-		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, aside: true},
+		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, inert: true},
+		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, inert: true},
+		{key: "sweep.seeds", doc: "Seeds of the grid.", max: math.MaxUint64, shortest: 1, longest: 1000, distinct: true, inert: true},
 	}
 }
 
 // decides reports whether the trained weights of e depend on the setting.
 func (r *rule) decides(e *Experiment) bool {
-	return !r.aside && r.appliesTo(e) && (r.when == nil || r.when(e))
+	return !r.inert && r.appliesTo(e) && (r.when == nil || r.when(e))
 }
 
 // appliesTo reports whether the kind of network that e trains has the setting.

@@ -145,9 +145,9 @@ func (n *Network) trainingGraph(o TrainingOptions) (*Builder, error) {
 // trainingForward declares the inputs of a graph that trains, and appends the layers to it.
 func (n *Network) trainingForward(b *Builder, o TrainingOptions) (logits, label *graph.Value, err error) {
 	b.Training = true
-	b.replicas, b.share = max(o.Replicas, 1), 1/float32(max(o.MicroBatches, 1))
+	b.ghosts, b.share = max(o.GhostBatches, 1), 1/float32(max(o.MicroBatches, 1))
 	// Only the image input of our own networks can reorder the images like that.
-	b.interleaved = o.Target == TargetCUDA && b.replicas > 1 && n.given == nil && n.features == 0
+	b.interleaved = o.Target == TargetCUDA && b.ghosts > 1 && n.given == nil && n.features == 0
 	if o.Batch > 0 {
 		b.batch = graph.Fixed(o.Batch)
 	}

@@ -97,8 +97,8 @@ type Builder struct {
 
 	batch       graph.Dim
 	rate        *graph.Value // learning_rate
-	replicas    int
-	interleaved bool         // the images of the replicas alternate in the batch: see inTurns
+	ghosts      int
+	interleaved bool         // the images of the ghost batches alternate in the batch: see inTurns
 	reset       *graph.Value // lazy_reset_grad
 	resetFlag   *graph.Value // the same as 0 or 1
 	forgets     map[float32]*graph.Value
@@ -126,7 +126,7 @@ func newBuilder(name string) *Builder {
 		compute:       graph.Float,
 		values:        map[string]*graph.Value{},
 		batch:         graph.Symbol(BatchSymbol),
-		replicas:      1,
+		ghosts:        1,
 		forgets:       map[float32]*graph.Value{},
 		averageValues: map[string]*graph.Value{},
 		weights:       map[float32]weights{},
@@ -205,11 +205,11 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 }
 
 // inTurns returns images [batch, h, w, c] as [batch, c, h, w] in an order in which the
-// replicas alternate: the first image of each replica, then the second of each, and so on.
+// ghost batches alternate: the first image of each ghost batch, then the second of each, and so on.
 func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
-	parts := b.Reshape("image.replicas", image, b.Ints("image.replicas.sizes", int64(b.replicas), -1, s[1].Size, s[2].Size, s[3].Size),
-		graph.Shape{graph.Fixed(b.replicas), part, s[1], s[2], s[3]})
+	parts := b.Reshape("image.ghosts", image, b.Ints("image.ghosts.sizes", int64(b.ghosts), -1, s[1].Size, s[2].Size, s[3].Size),
+		graph.Shape{graph.Fixed(b.ghosts), part, s[1], s[2], s[3]})
 	turns := b.Transpose("image.planar", parts, 1, 0, 4, 2, 3)
 	return b.Reshape("image.turns", turns, b.Ints("image.turns.sizes", -1, s[3].Size, s[1].Size, s[2].Size),
 		graph.Shape{s[0], s[3], s[1], s[2]})
@@ -221,8 +221,8 @@ func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries i
 	if !b.interleaved {
 		return v
 	}
-	parts := b.Reshape(name+".replicas", v, b.Ints(name+".replicas.sizes", int64(b.replicas), -1, int64(entries)),
-		graph.Shape{graph.Fixed(b.replicas), b.partOf(images), graph.Fixed(entries)})
+	parts := b.Reshape(name+".ghosts", v, b.Ints(name+".ghosts.sizes", int64(b.ghosts), -1, int64(entries)),
+		graph.Shape{graph.Fixed(b.ghosts), b.partOf(images), graph.Fixed(entries)})
 	sizes := []int64{-1}
 	if len(v.Shape) > 1 {
 		sizes = append(sizes, int64(entries))
@@ -230,12 +230,12 @@ func (b *Builder) turns(name string, v *graph.Value, images graph.Dim, entries i
 	return b.Reshape(name+".order", b.Transpose(name+".turns", parts, 1, 0, 2), b.Ints(name+".order.sizes", sizes...), v.Shape)
 }
 
-// partOf returns the size of one replica's part of a dimension.
+// partOf returns the size of a dimension of images within one ghost batch.
 func (b *Builder) partOf(d graph.Dim) graph.Dim {
 	if d.Symbol != "" {
-		return graph.Symbol(replicaSymbol)
+		return graph.Symbol(ghostSymbol)
 	}
-	return graph.Fixed(int(d.Size) / b.replicas)
+	return graph.Fixed(int(d.Size) / b.ghosts)
 }
 
 // perByte is the factor that turns bytes into numbers of 0..1.

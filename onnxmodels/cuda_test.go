@@ -67,12 +67,12 @@ func TestCUDAKernels(t *testing.T) {
 		networks["resnet "+form] = n
 	}
 	for name, n := range networks {
-		for _, replicas := range []int{1, 8} {
+		for _, ghosts := range []int{1, 8} {
 			for _, batch := range []int{0, 16} {
 				for _, mixed := range []bool{false, true} {
-					t.Run(fmt.Sprintf("%s, %d replicas, batch %d, mixed precision %v", name, replicas, batch, mixed), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s, %d ghost batches, batch %d, mixed precision %v", name, ghosts, batch, mixed), func(t *testing.T) {
 						a, err := n.Artifacts(TrainingOptions{
-							Momentum: 0.9, Replicas: replicas, LabelSmoothing: 0.1, WeightDecay: 1e-4,
+							Momentum: 0.9, GhostBatches: ghosts, LabelSmoothing: 0.1, WeightDecay: 1e-4,
 							Rates: []float32{0.1}, Batch: batch, Mixed: mixed, Target: TargetCUDA,
 						})
 						if err != nil {
@@ -97,10 +97,10 @@ func TestCUDAKernelsOfRules(t *testing.T) {
 		"adamw":    adamW,
 		"lars":     {Optimizer: artifact.OptimizerLARS, Momentum: 0.9, TrustCoefficient: 0.001, WeightDecay: 0.01, EMADecay: 0.9, EMAWarmup: true},
 		"lamb":     lamb,
-		"bce":      {Momentum: 0.9, Loss: artifact.LossBinaryCrossEntropy, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
-		"targets":  {Momentum: 0.9, Loss: artifact.LossMeanSquaredError, MultiLabel: true, LabelSmoothing: 0.1, Replicas: 2},
+		"bce":      {Momentum: 0.9, Loss: artifact.LossBinaryCrossEntropy, LabelSmoothing: 0.1, Mixes: true, GhostBatches: 2},
+		"targets":  {Momentum: 0.9, Loss: artifact.LossMeanSquaredError, MultiLabel: true, LabelSmoothing: 0.1, GhostBatches: 2},
 		"nesterov": {Momentum: 0.9, Nesterov: true, WeightDecay: 0.01},
-		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, Replicas: 2},
+		"mixed":    {Momentum: 0.9, LabelSmoothing: 0.1, Mixes: true, GhostBatches: 2},
 		"weights":  {Momentum: 0.9, LabelSmoothing: 0.1, ClassWeights: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 	} {
 		for _, count := range []int{1, 2} {

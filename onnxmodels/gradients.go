@@ -34,7 +34,7 @@ const gradientOutputSuffix = ".gradient"
 
 // Gradients differentiates the network in the form that trains: BatchNorm normalises by the
 // batch, its running statistics stay as they are, and dropout drops. Of the options it heeds
-// those of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, Replicas, Target and Block.
+// those of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, GhostBatches, Target and Block.
 // The gradients are those of the loss alone, without weight decay, in float32.
 func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 	if err := errors.Join(checkTraining(o), o.ValidateWeights(n.classes)); err != nil {

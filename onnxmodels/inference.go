@@ -32,7 +32,7 @@ const (
 //	classes  ["cat","dog"]
 //
 // Together with the size, which is in the type of the input, they tell a client all that it
-// has to do to an image. [FormOf] reads them; in Python they are in
+// has to do to an image. [SignatureOf] reads them; in Python they are in
 // session.get_modelmeta().custom_metadata_map.
 const (
 	// MetadataClasses is a JSON list of the names of the classes, in the order of the

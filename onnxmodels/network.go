@@ -28,8 +28,8 @@ type Network struct {
 	normalization Normalization
 }
 
-// replicaSymbol is the symbol of the size of one replica's part of a batch.
-const replicaSymbol = "replica_batch"
+// ghostSymbol is the symbol of the size of one ghost batch.
+const ghostSymbol = "ghost_batch"
 
 // NewNetwork returns the network of the layers over images of height x width pixels,
 // each in 1..16384 and their product at most 2²⁴. It returns an error if the layers do not

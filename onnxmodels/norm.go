@@ -34,7 +34,7 @@ const StepCounter = "batchnorm.steps"
 //
 // A training step updates the running statistics as Keras's fused kernel does:
 // r ← momentum·r + (1 − momentum)·b, where b is the batch's mean or its
-// unbiased variance. With several replicas or micro-batches, b is the mean over
+// unbiased variance. With several ghost batches or micro-batches, b is the mean over
 // them, and a step still updates the statistics once. Corrected statistics keep
 // less than the momentum at first.
 func BatchNorm(name string, o BatchNormOptions) Layer {
@@ -88,15 +88,14 @@ func (n *norm) declare(channels int) {
 	n.variance = n.Parameter(Parameter{Name: "running_var", Shape: shape}, Ones)
 }
 
-// train normalises each replica's part of the batch by itself ("ghost" batch
-// normalisation, Hoffer et al. 2017).
+// train normalises each ghost batch by itself (Hoffer et al. 2017).
 func (n *norm) train(x *graph.Value) *graph.Value {
 	if n.interleaved {
 		return n.trainInterleaved(x)
 	}
 	parts := []*graph.Value{x}
-	if n.replicas > 1 {
-		parts = n.Split(n.name+".replicas", x, n.replicas, replicaSymbol)
+	if n.ghosts > 1 {
+		parts = n.Split(n.name+".ghosts", x, n.ghosts, ghostSymbol)
 	}
 	var outputs, means, variances []*graph.Value
 	for _, part := range parts {
@@ -115,20 +114,20 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 	return n.Concat(n.name+".joined", outputs, 0, x.Shape[0])
 }
 
-// trainInterleaved does the same if the images of the replicas alternate in the batch. Then
-// one image of each replica lie side by side, and the batch can be viewed, without copying,
-// as a shorter batch with replicas times as many channels.
+// trainInterleaved does the same if the images of the ghost batches alternate in the batch. Then
+// one image of each ghost batch lie side by side, and the batch can be viewed, without copying,
+// as a shorter batch whose number of channels is multiplied by that of the ghost batches.
 func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 	channels, height, width := x.Shape[1].Size, x.Shape[2].Size, x.Shape[3].Size
-	wide := n.replicas * int(channels)
+	wide := n.ghosts * int(channels)
 	together := func(name string, v *graph.Value, images graph.Dim, channels int64) *graph.Value {
 		return n.Reshape(name, v, n.Ints(name+".sizes", -1, channels, height, width),
 			graph.Shape{images, graph.Fixed(int(channels)), v.Shape[2], v.Shape[3]})
 	}
-	part := together(n.name+".replicas", x, n.partOf(x.Shape[0]), int64(wide))
+	part := together(n.name+".ghosts", x, n.partOf(x.Shape[0]), int64(wide))
 	bn := n.BatchNormTraining(n.name, part, n.repeat(n.scale), n.repeat(n.bias), n.unused("mean", wide), n.unused("variance", wide), n.Epsilon)
 	over := func(what string, v *graph.Value) *graph.Value {
-		rows := n.View(n.name+"."+what+".replicas", v, n.replicas, int(channels))
+		rows := n.View(n.name+"."+what+".ghosts", v, n.ghosts, int(channels))
 		return n.ReduceSum(n.name+"."+what+".sum", rows, false, 0)
 	}
 	if !n.stateless {
@@ -144,11 +143,11 @@ func (n *norm) unused(what string, channels int) *graph.Value {
 	return n.Floats(n.name+"."+what+".unused", []int{channels}, make([]float32, channels))
 }
 
-// repeat returns the vector repeated once for each replica.
+// repeat returns the vector repeated once for each ghost batch.
 func (n *norm) repeat(v *graph.Value) *graph.Value {
 	channels := int(v.Shape[0].Size)
-	zeros := n.Floats(v.Name+".zeros", []int{n.replicas, channels}, make([]float32, n.replicas*channels))
-	return n.View(v.Name+".repeated", n.Binary("Add", v.Name+".rows", zeros, v), n.replicas*channels)
+	zeros := n.Floats(v.Name+".zeros", []int{n.ghosts, channels}, make([]float32, n.ghosts*channels))
+	return n.View(v.Name+".repeated", n.Binary("Add", v.Name+".rows", zeros, v), n.ghosts*channels)
 }
 
 func (n *norm) sum(what string, values []*graph.Value) *graph.Value {

@@ -10,8 +10,8 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// OwnOptions say how a model with an input of its own takes images.
-type OwnOptions struct {
+// InputOptions say how a model with an input of its own takes images.
+type InputOptions struct {
 	// Normalization converts bytes to the model's input; nil means the one that
 	// NormalizationOf finds.
 	Normalization *Normalization
@@ -19,11 +19,11 @@ type OwnOptions struct {
 	Height, Width int
 }
 
-// InferenceOf turns a given classifier into an inference model as FormOf reads it: bytes
+// InferenceOf turns a given classifier into an inference model as SignatureOf reads it: bytes
 // in, logits and probabilities out. A model that is one already is returned unchanged. Errors say
 // why a model cannot be read; importer.ErrOpenSize is one of them.
-func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
-	if _, err := FormOf(m); err == nil {
+func InferenceOf(m *modelfile.Model, o InputOptions) (*modelfile.Model, error) {
+	if _, err := SignatureOf(m); err == nil {
 		return m, nil
 	}
 	if _, _, _, err := importer.SizeFor(m, o.Height, o.Width); err != nil {
@@ -53,12 +53,12 @@ func InferenceOf(m *modelfile.Model, o OwnOptions) (*modelfile.Model, error) {
 // other numbers than float32, that package importer cannot read, or of which some convolutions
 // fit none: ONNX Runtime's own would then lose what it gains by planning all of them.
 func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
-	form, err := FormOf(m)
+	signature, err := SignatureOf(m)
 	if err != nil {
 		return nil, fmt.Errorf("lower: %w", err)
 	}
-	if block == 0 || form.Precision != PrecisionFloat32 {
-		return nil, fmt.Errorf("lower: there are no operators for %s on blocks of %d channels", form.Precision, block)
+	if block == 0 || signature.Precision != PrecisionFloat32 {
+		return nil, fmt.Errorf("lower: there are no operators for %s on blocks of %d channels", signature.Precision, block)
 	}
 	read, err := importer.Read(m, importer.Options{})
 	if err != nil {
@@ -70,7 +70,7 @@ func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
 	}
 	b := newBuilder("inference")
 	b.constants = n.Initialize(0)
-	b.classify(n.forward(b, n.given.input(b)), form.Loss)
+	b.classify(n.forward(b, n.given.input(b)), signature.Loss)
 	if b.Err() == nil {
 		lower.FoldBatchNorm(b.Graph)
 	}

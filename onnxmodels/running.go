@@ -6,7 +6,7 @@ import (
 )
 
 // move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
-// r in place, where b is the mean over the replicas and share is the share of this
+// r in place, where b is the mean over the ghost batches and share is the share of this
 // micro-batch in the batch. The term −r must count once in a step, so it is only
 // present in the step's first micro-batch, which the reset flag marks.
 func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
@@ -15,7 +15,7 @@ func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Va
 		return
 	}
 	name, keep := running.Name, 1-n.Momentum
-	share := n.Scalar(name+".share", keep*n.share*factor/float32(n.replicas))
+	share := n.Scalar(name+".share", keep*n.share*factor/float32(n.ghosts))
 	b := n.Binary("Mul", name+".batch", sum, share)
 	if unknown != nil {
 		b = n.Binary("Mul", name+".unbiased", b, unknown)
@@ -42,7 +42,7 @@ func (n *norm) forget(share float32) *graph.Value {
 // left, not even by rounding.
 func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown *graph.Value) {
 	name, weight := running.Name, n.weightOf(1-n.Momentum)
-	share := n.Binary("Mul", name+".share", weight.new, n.Scalar(name+".part", n.share*factor/float32(n.replicas)))
+	share := n.Binary("Mul", name+".share", weight.new, n.Scalar(name+".part", n.share*factor/float32(n.ghosts)))
 	if unknown != nil {
 		share = n.Binary("Mul", name+".unbiased", share, unknown)
 	}

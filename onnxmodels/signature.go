@@ -12,8 +12,8 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Form describes how an inference model takes images and what its outputs mean.
-type Form struct {
+// Signature describes how an inference model takes images and what its outputs mean.
+type Signature struct {
 	// Input is InputUint8NHWC or InputFloat32NCHW.
 	Input string
 	// Height and Width are the size of the images, in pixels. Channels is 3, or 1 if the
@@ -33,11 +33,11 @@ type Form struct {
 	Resize string
 }
 
-// FormOf reads the form of an inference model from its graph and its metadata.
+// SignatureOf reads the signature of an inference model from its graph and its metadata.
 // It returns an error for models without the input image or the output
 // probabilities [batch, classes].
-func FormOf(m *modelfile.Model) (Form, error) {
-	f, err := inputForm(m.GetGraph())
+func SignatureOf(m *modelfile.Model) (Signature, error) {
+	f, err := inputSignature(m.GetGraph())
 	if err != nil {
 		return f, err
 	}
@@ -76,7 +76,7 @@ func FormOf(m *modelfile.Model) (Form, error) {
 	return f, nil
 }
 
-// The largest height or width, number of pixels, and number of classes that a form may have. A
+// The largest height or width, number of pixels, and number of classes that a signature may have. A
 // model with more is damaged.
 const (
 	maxSide    = importer.MaxSide
@@ -84,21 +84,21 @@ const (
 	maxClasses = 1 << 20
 )
 
-func inputForm(g *onnxpb.Graph) (Form, error) {
+func inputSignature(g *onnxpb.Graph) (Signature, error) {
 	for _, v := range g.GetInput() {
 		d := modelfile.Sizes(v)
 		if v.GetName() != InputImage || len(d) != 4 {
 			continue
 		}
-		f := Form{Input: InputUint8NHWC, Height: d[1], Width: d[2], Channels: d[3]}
+		f := Signature{Input: InputUint8NHWC, Height: d[1], Width: d[2], Channels: d[3]}
 		if graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Float {
-			f = Form{Input: InputFloat32NCHW, Height: d[2], Width: d[3], Channels: d[1]}
+			f = Signature{Input: InputFloat32NCHW, Height: d[2], Width: d[3], Channels: d[1]}
 		}
 		if (f.Channels == colourChannels || f.Channels == greyChannels) && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
 			return f, nil
 		}
 	}
-	return Form{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)
+	return Signature{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)
 }
 
 // Planes converts images [n, height, width, channels] in 0..255 to what InputFloat32NCHW takes:

@@ -14,32 +14,32 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// TestFormOf reads back what Inference wrote.
-func TestFormOf(t *testing.T) {
+// TestSignatureOf reads back what Inference wrote.
+func TestSignatureOf(t *testing.T) {
 	for _, test := range []struct {
 		channels int
 		options  InferenceOptions
-		want     Form
+		want     Signature
 	}{
 		{
 			0,
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
+			Signature{Input: InputUint8NHWC, Height: 4, Width: 6, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			1,
 			InferenceOptions{Classes: []string{"a", "b"}},
-			Form{Input: InputUint8NHWC, Height: 4, Width: 6, Channels: 1, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
+			Signature{Input: InputUint8NHWC, Height: 4, Width: 6, Channels: 1, Classes: []string{"a", "b"}, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			1,
 			InferenceOptions{Input: InputFloat32NCHW},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Channels: 1, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
+			Signature{Input: InputFloat32NCHW, Height: 4, Width: 6, Channels: 1, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat32, Resize: ResizeFill, Loss: artifact.LossCrossEntropy},
 		},
 		{
 			3,
 			InferenceOptions{Input: InputFloat32NCHW, KeepBatchNorm: true, Precision: PrecisionFloat16},
-			Form{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
+			Signature{Input: InputFloat32NCHW, Height: 4, Width: 6, Classes: []string{"0", "1"}, Unnamed: true, Precision: PrecisionFloat16, Resize: ResizeFill, Channels: 3, Loss: artifact.LossCrossEntropy},
 		},
 	} {
 		n, err := CNN(CNNOptions{Height: 4, Width: 6, Channels: test.channels, Widths: []int{2}, Convolutions: 1, Classes: 2})
@@ -50,7 +50,7 @@ func TestFormOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := FormOf(m)
+		got, err := SignatureOf(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +60,8 @@ func TestFormOf(t *testing.T) {
 	}
 }
 
-// TestFormOfNamesFaults has models that are no classifiers, and bad metadata.
-func TestFormOfNamesFaults(t *testing.T) {
+// TestSignatureOfNamesFaults has models that are no classifiers, and bad metadata.
+func TestSignatureOfNamesFaults(t *testing.T) {
 	property := func(m *modelfile.Model, key, value string) {
 		for _, p := range m.MetadataProps {
 			if p.GetKey() == key {
@@ -83,7 +83,7 @@ func TestFormOfNamesFaults(t *testing.T) {
 	} {
 		m := exampleModel(t)
 		damage(m)
-		if _, err := FormOf(m); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := SignatureOf(m); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}

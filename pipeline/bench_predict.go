@@ -61,8 +61,8 @@ func (o *benchPredictOptions) check() error {
 	switch {
 	case o.rounds < 1 || o.rounds > mostRounds:
 		return cli.BadUsagef("--rounds: %d is outside 1..%d", o.rounds, mostRounds)
-	case o.compare && o.Runtime != cli.RuntimeNative:
-		return cli.BadUsage(errors.New("--compare needs --runtime " + cli.RuntimeNative))
+	case o.compare && o.Runtime != cli.RuntimeORT:
+		return cli.BadUsage(errors.New("--compare needs --runtime " + cli.RuntimeORT))
 	case o.batch < 1 || o.batch > mostBatch:
 		return cli.BadUsagef("--batch: %d is outside 1..%d", o.batch, mostBatch)
 	}
@@ -111,7 +111,7 @@ func runBenchPredict(ctx context.Context, opts *benchPredictOptions, stdout, std
 		if err != nil {
 			return err
 		}
-		plain := &cli.Classifier{Form: c.Form, Path: c.Path}
+		plain := &cli.Classifier{Signature: c.Signature, Path: c.Path}
 		if plain.Predictor, plain.Close, err = cli.OpenPlain(data, experiment.Runtime); err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func values() map[string]cobra.CompletionFunc {
 		"--recipe":   cli.Choice(configs.Choices("augment.recipe"), "custom"), // which needs operations
 		"--resize":   cli.Choice([]string{onnxmodels.ResizeFill, onnxmodels.ResizeExact}),
 		"--run":      cli.Directories,
-		"--runtime":  cli.Choice([]string{cli.RuntimeNative, cli.RuntimeGo}),
+		"--runtime":  cli.Choice([]string{cli.RuntimeORT, cli.RuntimeGo}),
 		"--set":      cli.CompleteSet,
 		"--sha256":   cobra.NoFileCompletions,
 		"--source":   cli.Choice(configs.Choices("data.source")),

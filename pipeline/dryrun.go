@@ -43,7 +43,7 @@ func dryRun(ctx context.Context, plan *sweep.Plan, resolved *configs.Resolved, c
 		m, ok := measured[key]
 		if !ok {
 			if m, err = measureCell(ctx, command, e, height, width); err != nil {
-				return fmt.Errorf("measure %s: %w", sweep.Name(c.Cell), err)
+				return fmt.Errorf("measure %s: %w", sweep.Name(c.Key), err)
 			}
 			measured[key] = m
 		}

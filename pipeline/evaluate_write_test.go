@@ -26,7 +26,7 @@ func (f first) Predict(_ context.Context, images []uint8) (logits, probabilities
 
 // seeing returns a model with these classes for images of one pixel.
 func seeing(classes ...string) *cli.Classifier {
-	return &cli.Classifier{Predictor: first{len(classes)}, Form: onnxmodels.Form{Height: 1, Width: 1, Classes: classes}, Path: "m.onnx"}
+	return &cli.Classifier{Predictor: first{len(classes)}, Signature: onnxmodels.Signature{Height: 1, Width: 1, Classes: classes}, Path: "m.onnx"}
 }
 
 // imagesOf returns images with labels. The model predicts the classes with the numbers predicted.

@@ -389,7 +389,7 @@ func TestAnswersThatAreNoNumbers(t *testing.T) {
 			}
 		}
 	})
-	for _, runtime := range []string{cli.RuntimeNative, cli.RuntimeGo} {
+	for _, runtime := range []string{cli.RuntimeORT, cli.RuntimeGo} {
 		predict := []string{"predict", "--model", path, "--runtime", runtime, f.picture}
 		evaluate := []string{"evaluate", "--model", path, "--runtime", runtime, "--set", "data.train=128", "--set", "data.validation=4"}
 		refused(t, path, fmt.Sprintf("classify %q: ", f.picture), [][]string{predict, append(predict, "--json")})

@@ -31,10 +31,10 @@ func TestRuntimesPredictTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	native, pure := probabilitiesIn(t, cli.RuntimeNative, dir, set), probabilitiesIn(t, cli.RuntimeGo, dir, set)
+	inORT, pure := probabilitiesIn(t, cli.RuntimeORT, dir, set), probabilitiesIn(t, cli.RuntimeGo, dir, set)
 	classes, largest, confident := len(set.Classes), 0.0, 0
 	for i := range set.Len() {
-		a, b := native[i*classes:(i+1)*classes], pure[i*classes:(i+1)*classes]
+		a, b := inORT[i*classes:(i+1)*classes], pure[i*classes:(i+1)*classes]
 		for k := range a {
 			largest = max(largest, math.Abs(float64(a[k])-float64(b[k])))
 		}

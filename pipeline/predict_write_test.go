@@ -115,7 +115,7 @@ func TestPredictStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := &cli.Classifier{Predictor: half{}, Form: onnxmodels.Form{Height: 1, Width: 1, Classes: []string{"a", "b"}}}
+	c := &cli.Classifier{Predictor: half{}, Signature: onnxmodels.Signature{Height: 1, Width: 1, Classes: []string{"a", "b"}}}
 	p := &predicting{Classifier: c, opts: &predictOptions{top: 1, memory: 1}, stderr: io.Discard}
 	out := &counting{p: p}
 	p.out = out

@@ -235,7 +235,7 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 			case r.Err != nil:
 				left.failed = append(left.failed, r.Cell)
 			}
-			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Cell), outcomeText(r))
+			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Key), outcomeText(r))
 		},
 	}}
 	_, err = launcher.Submit(ctx, plan, plan.Cells)
@@ -314,7 +314,7 @@ func checkFrom(plan *sweep.Plan, from *warmstart.Source) error {
 			return err
 		}
 		if _, _, err := from.Fit(network, nil, c.Seed); err != nil {
-			return fmt.Errorf("cell %s: %w", sweep.Name(c.Cell), err)
+			return fmt.Errorf("cell %s: %w", sweep.Name(c.Key), err)
 		}
 	}
 	return nil

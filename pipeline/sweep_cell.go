@@ -30,7 +30,7 @@ func newCellCommand(root, library string) (cellCommand, error) {
 }
 
 func (c cellCommand) train(cell sweep.Cell) *exec.Cmd {
-	args := []string{"train", "--sweep", c.root, "--cell", cli.CellFlag(cell.Cell), "--out", cell.Dir, "--resume", "--json"}
+	args := []string{"train", "--sweep", c.root, "--cell", cli.CellFlag(cell.Key), "--out", cell.Dir, "--resume", "--json"}
 	if c.from != "" {
 		args = append(args, "--from", c.from)
 	}

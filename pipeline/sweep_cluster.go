@@ -262,7 +262,7 @@ func memoryOfCells(ctx context.Context, plan *sweep.Plan, command cellCommand, w
 		measured[key] = true
 		m, err := measureCell(ctx, command, c.Experiment, height, width)
 		if err != nil {
-			return 0, fmt.Errorf("measure %s: %w", sweep.Name(c.Cell), err)
+			return 0, fmt.Errorf("measure %s: %w", sweep.Name(c.Key), err)
 		}
 		most = max(most, m.PeakBytes)
 	}

@@ -213,7 +213,7 @@ func tellChanges(w io.Writer, list []sweep.Status, before map[string]string) {
 	screen, _ := terminal.Of(w)
 	for _, s := range list {
 		now := fmt.Sprint(s.State, s.Node, s.Restarts)
-		name := sweep.Name(s.Cell)
+		name := sweep.Name(s.Key)
 		if before[name] == now {
 			continue
 		}

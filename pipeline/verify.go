@@ -157,11 +157,11 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 	if err != nil {
 		return verify.Report{}, err
 	}
-	native, layers, err := nativeOutputs(ctx, o, e, s, images, stderr)
+	inORT, layers, err := ortOutputs(ctx, o, e, s, images, stderr)
 	if err != nil {
 		return verify.Report{}, err
 	}
-	report, err := o.compareWith(ctx, native, s, images)
+	report, err := o.compareWith(ctx, inORT, s, images)
 	if err != nil {
 		return report, err
 	}
@@ -170,16 +170,16 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		return report, nil
 	}
 	height, width := s.model.Size()
-	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: native}
+	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: inORT}
 	return report, r.Write(o.record)
 }
 
-func (o *verifyOptions) compareWith(ctx context.Context, native verify.Outputs, s subject, images []uint8) (verify.Report, error) {
+func (o *verifyOptions) compareWith(ctx context.Context, inORT verify.Outputs, s subject, images []uint8) (verify.Report, error) {
 	pure, err := verify.Run(ctx, s.model, images)
 	if err != nil {
 		return verify.Report{}, cli.BadDataf("run %q in pure Go: %w", s.path, err)
 	}
-	return verify.Compare(native, pure, o.tolerance)
+	return verify.Compare(inORT, pure, o.tolerance)
 }
 
 // recording reads the file of --against, which must have been recorded for this model.

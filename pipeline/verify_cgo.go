@@ -14,9 +14,9 @@ import (
 	"onnxlab/pipeline/internal/cli"
 )
 
-// nativeOutputs runs the model in ONNX Runtime, on the CPU. With --layers it also compares
+// ortOutputs runs the model in ONNX Runtime, on the CPU. With --layers it also compares
 // the outputs of all nodes.
-func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
+func ortOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
 	outputs verify.Outputs, layers []verify.Layer, err error,
 ) {
 	if err := cli.OpenLibrary(ctx, e.Runtime, stderr); err != nil {
@@ -25,7 +25,7 @@ func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment,
 	defer func() { err = errors.Join(err, session.Close()) }()
 	options := session.Options{Threads: e.Runtime.Threads}
 	if outputs, err = session.Outputs(ctx, s.data, s.model, images, options); err != nil {
-		return outputs, nil, s.failedNative(err)
+		return outputs, nil, s.failedInORT(err)
 	}
 	if o.layers {
 		layers, err = compareLayers(ctx, s, images, options)
@@ -37,22 +37,22 @@ func nativeOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment,
 func compareLayers(ctx context.Context, s subject, images []uint8, options session.Options) (layers []verify.Layer, err error) {
 	probe, err := session.NewLayerProbe(s.data, s.model, options)
 	if err != nil {
-		return nil, s.failedNative(err)
+		return nil, s.failedInORT(err)
 	}
 	defer func() { err = errors.Join(err, probe.Close()) }()
 	for batch := range s.model.Batches(images) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		native, err := probe.Values(batch)
+		inORT, err := probe.Values(batch)
 		if err != nil {
-			return nil, s.failedNative(err)
+			return nil, s.failedInORT(err)
 		}
 		values, err := s.model.Values(batch)
 		if err != nil {
 			return nil, err
 		}
-		compared, err := verify.Layers(native, values)
+		compared, err := verify.Layers(inORT, values)
 		if err != nil {
 			return nil, err
 		}
@@ -61,14 +61,14 @@ func compareLayers(ctx context.Context, s subject, images []uint8, options sessi
 	return layers, nil
 }
 
-// nativeRun returns a function that runs a given model in ONNX Runtime, on the CPU.
-func nativeRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Own, stderr io.Writer) (run runGiven, done func() error, err error) {
+// ortRun returns a function that runs a given model in ONNX Runtime, on the CPU.
+func ortRun(ctx context.Context, r configs.Runtime, s subject, model *verify.Given, stderr io.Writer) (run runGiven, done func() error, err error) {
 	if err := cli.OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}
 	probe, err := session.NewProbe(s.data, model.Input, []string{model.Output}, session.Options{Threads: r.Threads})
 	if err != nil {
-		return nil, nil, errors.Join(s.failedNative(err), session.Close())
+		return nil, nil, errors.Join(s.failedInORT(err), session.Close())
 	}
 	run = func(v *interp.Value) ([]float32, error) {
 		outputs, err := probe.Run(v)

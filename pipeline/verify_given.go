@@ -24,7 +24,7 @@ func (o *verifyOptions) verifyGiven(ctx context.Context, stdout, stderr io.Write
 	if err != nil {
 		return true, cli.BadData(err)
 	}
-	if _, err := onnxmodels.FormOf(m); err == nil {
+	if _, err := onnxmodels.SignatureOf(m); err == nil {
 		return false, nil
 	}
 	if o.layers || o.record != "" || o.against != "" {
@@ -47,20 +47,20 @@ func (o *verifyOptions) compareGiven(ctx context.Context, m *modelfile.Model, s 
 	if err != nil {
 		return verify.Report{}, err
 	}
-	model, err := verify.NewOwn(m, o.size.Height, o.size.Width)
+	model, err := verify.NewGiven(m, o.size.Height, o.size.Width)
 	if errors.Is(err, importer.ErrOpenSize) {
 		return verify.Report{}, cli.BadUsagef("model %q: %w: give --size", s.path, err)
 	}
 	if err != nil {
 		return verify.Report{}, cli.BadDataf("read model %q: %w", s.path, err)
 	}
-	run, done, err := nativeRun(ctx, e.Runtime, s, model, stderr)
+	run, done, err := ortRun(ctx, e.Runtime, s, model, stderr)
 	if err != nil {
 		return verify.Report{}, err
 	}
-	native, err := model.RunWith(ctx, o.count, "ONNX Runtime", run)
+	inORT, err := model.RunWith(ctx, o.count, "ONNX Runtime", run)
 	if err = errors.Join(err, done()); err != nil {
-		return verify.Report{}, s.failedNative(err)
+		return verify.Report{}, s.failedInORT(err)
 	}
 	pure, err := model.Run(ctx, o.count)
 	if err != nil {
@@ -70,7 +70,7 @@ func (o *verifyOptions) compareGiven(ctx context.Context, m *modelfile.Model, s 
 	if !o.tolerant {
 		tolerance = givenTolerance
 	}
-	return verify.Compare(native, pure, tolerance)
+	return verify.Compare(inORT, pure, tolerance)
 }
 
 // givenTolerance is the tolerance for given models. They may have a hundred layers more than

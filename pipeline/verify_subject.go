@@ -61,8 +61,8 @@ func usualTolerance(data []byte) float64 {
 	if err != nil {
 		return verify.Tolerance
 	}
-	form, _ := onnxmodels.FormOf(m) // without one, the precision is float32
-	return max(verify.ToleranceOf(form.Precision), verify.ToleranceOfDepth(m))
+	signature, _ := onnxmodels.SignatureOf(m) // without one, the precision is float32
+	return max(verify.ToleranceOf(signature.Precision), verify.ToleranceOfDepth(m))
 }
 
 // bestModel makes a model from the best checkpoint of a run, and returns the path of its
@@ -107,6 +107,6 @@ func (s subject) checkOfRun(dir string) error {
 	return nil
 }
 
-func (s subject) failedNative(err error) error {
+func (s subject) failedInORT(err error) error {
 	return cli.BadDataf("run %q in ONNX Runtime: %w", s.path, err)
 }

@@ -95,7 +95,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	native, err := session.Outputs(ctx, data, model, images, session.Options{Threads: r.options.Threads})
+	inORT, err := session.Outputs(ctx, data, model, images, session.Options{Threads: r.options.Threads})
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -107,7 +107,7 @@ func (r *run) verify(data []byte) (*rundir.Verification, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	report, err := verify.Compare(native, own, tolerance)
+	report, err := verify.Compare(inORT, own, tolerance)
 	if err == nil {
 		err = report.Err()
 	}

@@ -148,7 +148,7 @@ func Artifacts(n *onnxmodels.Network, e configs.Experiment, stepsPerEpoch int, t
 func trainingOptions(e configs.Experiment, target string) onnxmodels.TrainingOptions {
 	micro := MicroBatch(e)
 	o := onnxmodels.TrainingOptions{
-		Replicas:       e.Train.Replicas * micro / e.Train.BatchSize,
+		GhostBatches:   e.Train.Replicas * micro / e.Train.BatchSize,
 		MicroBatches:   e.Train.BatchSize / micro,
 		Loss:           e.Train.Loss,
 		LabelSmoothing: float32(e.Train.LabelSmoothing),

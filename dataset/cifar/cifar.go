@@ -1,5 +1,5 @@
-// Package cifar reads CIFAR-10 and CIFAR-100 in their binary form, writes other sets in the
-// form of CIFAR-10, and fetches CIFAR-10:
+// Package cifar reads CIFAR-10 and CIFAR-100 in their binary version, writes other sets in the
+// layout of CIFAR-10, and fetches CIFAR-10:
 //
 //	dir, err := cifar.Fetch(ctx, cifar.FetchOptions{Dir: "data"})
 //	splits, err := cifar.CIFAR10().Load(ctx, dir, dataset.Limits{}, dataset.Train, dataset.Validation)
@@ -39,11 +39,11 @@ const (
 // of label 0, may take no space on the disk.
 const maxRecords = 1 << 20
 
-// Form describes a set in CIFAR's binary form: files of records, each of
+// Layout describes a set in the layout of CIFAR's binary version: files of records, each of
 // some label bytes and then the red, the green and the blue plane of an image,
 // row by row (Krizhevsky 2009; cs.toronto.edu/~kriz/cifar.html, "Binary
 // version").
-type Form struct {
+type Layout struct {
 	name string
 	// folder is the folder in the archive. The files are looked for in the given path
 	// and in this folder below it.
@@ -66,8 +66,8 @@ type Form struct {
 }
 
 // CIFAR10 describes CIFAR-10: 50,000 training images and 10,000 others in ten classes.
-func CIFAR10() Form {
-	return Form{
+func CIFAR10() Layout {
+	return Layout{
 		name:       "cifar10",
 		folder:     "cifar-10-batches-bin",
 		labels:     []int{10},
@@ -84,12 +84,12 @@ func CIFAR10() Form {
 }
 
 // CIFAR100 describes CIFAR-100 with its 100 fine classes.
-func CIFAR100() Form {
+func CIFAR100() Layout {
 	classes := make([]string, 100)
 	for i := range classes {
 		classes[i] = fmt.Sprintf("class %d", i)
 	}
-	return Form{
+	return Layout{
 		name:       "cifar100",
 		folder:     "cifar-100-binary",
 		labels:     []int{20, 100},
@@ -106,7 +106,7 @@ func CIFAR100() Form {
 }
 
 // recordSize returns the number of bytes in a record.
-func (f Form) recordSize() int { return len(f.labels) + imageBytes }
+func (l Layout) recordSize() int { return len(l.labels) + imageBytes }
 
 // recordFile is one file of a split and the number of its records.
 type recordFile struct {
@@ -114,25 +114,25 @@ type recordFile struct {
 	records int
 }
 
-// As returns the form under another name and with other classes. fix tells the user how to get
+// As returns the layout under another name and with other classes. fix tells the user how to get
 // the files.
-func (f Form) As(name string, classes []string, fix string) Form {
-	f.name, f.classes, f.fix = name, classes, fix
-	return f
+func (l Layout) As(name string, classes []string, fix string) Layout {
+	l.name, l.classes, l.fix = name, classes, fix
+	return l
 }
 
 // Load reads splits (train, validation or all) from the files in the folder at path, or in the
-// form's own folder below it. If files are missing or wrong, the error is a [*dataset.Error].
-func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
-	dir, err := f.locate(path)
+// layout's own folder below it. If files are missing or wrong, the error is a [*dataset.Error].
+func (l Layout) Load(ctx context.Context, path string, limits dataset.Limits, splits ...dataset.Split) (*dataset.Splits, error) {
+	dir, err := l.locate(path)
 	if err != nil {
 		return nil, err
 	}
-	classes, err := f.readClasses(dir)
+	classes, err := l.readClasses(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.checkNotSwapped(dir); err != nil {
+	if err := l.checkNotSwapped(dir); err != nil {
 		return nil, err
 	}
 	loaded := &dataset.Splits{}
@@ -140,7 +140,7 @@ func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, spli
 		if split == dataset.Test {
 			continue // the set has no test images besides those for validation
 		}
-		set, err := f.readSplit(ctx, dir, classes, split, limits)
+		set, err := l.readSplit(ctx, dir, classes, split, limits)
 		if err != nil {
 			return nil, err
 		}
@@ -150,20 +150,20 @@ func (f Form) Load(ctx context.Context, path string, limits dataset.Limits, spli
 }
 
 // files returns the names of the files of a split.
-func (f Form) files(split dataset.Split) []string {
+func (l Layout) files(split dataset.Split) []string {
 	switch split {
 	case dataset.Train:
-		return f.train
+		return l.train
 	case dataset.All:
-		return slices.Concat(f.train, f.validation)
+		return slices.Concat(l.train, l.validation)
 	}
-	return f.validation
+	return l.validation
 }
 
 // locate finds the folder with the files at path or below it.
-func (f Form) locate(path string) (string, error) {
+func (l Layout) locate(path string) (string, error) {
 	if path == "" {
-		return "", &dataset.Error{Record: dataset.NoRecord, Err: fmt.Errorf("no path is set for the files of %s", f.name), Fix: f.fix}
+		return "", &dataset.Error{Record: dataset.NoRecord, Err: fmt.Errorf("no path is set for the files of %s", l.name), Fix: l.fix}
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -173,35 +173,35 @@ func (f Form) locate(path string) (string, error) {
 		err = errors.New("is not a folder")
 	}
 	if err != nil {
-		return "", &dataset.Error{Path: path, Record: dataset.NoRecord, Err: dataset.Cause(err), Fix: f.fix}
+		return "", &dataset.Error{Path: path, Record: dataset.NoRecord, Err: dataset.Cause(err), Fix: l.fix}
 	}
-	if exists(filepath.Join(path, f.train[0])) {
+	if exists(filepath.Join(path, l.train[0])) {
 		return path, nil
 	}
-	below := filepath.Join(path, f.folder)
+	below := filepath.Join(path, l.folder)
 	if info, err := os.Stat(below); err == nil && info.IsDir() {
 		return below, nil
 	}
-	return path, f.explainOtherForm(path)
+	return path, l.explainOtherVersion(path)
 }
 
 func isArchive(path string) bool {
 	return strings.HasSuffix(path, ".tar.gz") || strings.HasSuffix(path, ".tgz") || strings.HasSuffix(path, ".tar")
 }
 
-// explainOtherForm returns an error if the folder contains the set in a form that cannot be
+// explainOtherVersion returns an error if the folder contains the set in another version, which cannot be
 // read but is often confused with the right one: the version for Python, or an archive.
-func (f Form) explainOtherForm(path string) error {
+func (l Layout) explainOtherVersion(path string) error {
 	fault := func(path, problem string) error {
-		return &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New(problem), Fix: f.fix}
+		return &dataset.Error{Path: path, Record: dataset.NoRecord, Err: errors.New(problem), Fix: l.fix}
 	}
-	other := "is the Python form of the set, which is not supported: use the binary one, " + f.archive
-	for _, name := range []string{f.pythonFile, filepath.Join(f.pythonFolder, f.pythonFile), f.pythonArchive} {
+	other := "is the Python version of the set, which is not supported: use the binary one, " + l.archive
+	for _, name := range []string{l.pythonFile, filepath.Join(l.pythonFolder, l.pythonFile), l.pythonArchive} {
 		if name := filepath.Join(path, name); exists(name) {
 			return fault(name, other)
 		}
 	}
-	if name := filepath.Join(path, f.archive); exists(name) {
+	if name := filepath.Join(path, l.archive); exists(name) {
 		return fault(name, "is an archive: unpack it with 'tar xzf'")
 	}
 	return nil
@@ -209,30 +209,30 @@ func (f Form) explainOtherForm(path string) error {
 
 // checkNotSwapped refuses a set with one file for each split if the training file is the
 // smaller one. Nothing else in the files shows which split they are.
-func (f Form) checkNotSwapped(dir string) error {
-	if len(f.train) != 1 || len(f.validation) != 1 {
+func (l Layout) checkNotSwapped(dir string) error {
+	if len(l.train) != 1 || len(l.validation) != 1 {
 		return nil
 	}
-	train, trainErr := f.countRecords(filepath.Join(dir, f.train[0]))
-	validation, validationErr := f.countRecords(filepath.Join(dir, f.validation[0]))
+	train, trainErr := l.countRecords(filepath.Join(dir, l.train[0]))
+	validation, validationErr := l.countRecords(filepath.Join(dir, l.validation[0]))
 	if err := errors.Join(trainErr, validationErr); err != nil || train >= validation {
 		return err
 	}
 	return &dataset.Error{
 		Path: dir, Record: dataset.NoRecord,
-		Err: fmt.Errorf("%s has %d images and %s %d: they seem to be swapped", f.train[0], train, f.validation[0], validation),
+		Err: fmt.Errorf("%s has %d images and %s %d: they seem to be swapped", l.train[0], train, l.validation[0], validation),
 		Fix: "exchange their names",
 	}
 }
 
 // readSplit reads the first images of a split.
-func (f Form) readSplit(ctx context.Context, dir string, classes []string, split dataset.Split, limits dataset.Limits) (*dataset.Set, error) {
-	names := f.files(split)
+func (l Layout) readSplit(ctx context.Context, dir string, classes []string, split dataset.Split, limits dataset.Limits) (*dataset.Set, error) {
+	names := l.files(split)
 	files := make([]recordFile, len(names))
 	available := 0
 	for i, name := range names {
 		path := filepath.Join(dir, name)
-		records, err := f.countRecords(path)
+		records, err := l.countRecords(path)
 		if err != nil {
 			return nil, err
 		}
@@ -243,10 +243,10 @@ func (f Form) readSplit(ctx context.Context, dir string, classes []string, split
 	if err != nil {
 		return nil, err
 	}
-	set := f.newSet(classes, total)
+	set := l.newSet(classes, total)
 	for at, i := 0, 0; at < total; i++ {
 		n := min(files[i].records, total-at)
-		if err := f.readFile(ctx, files[i].path, set, at, n); err != nil {
+		if err := l.readFile(ctx, files[i].path, set, at, n); err != nil {
 			return nil, err
 		}
 		at += n
@@ -255,20 +255,20 @@ func (f Form) readSplit(ctx context.Context, dir string, classes []string, split
 }
 
 // newSet returns a set of n black images of class 0.
-func (f Form) newSet(classes []string, n int) *dataset.Set {
+func (l Layout) newSet(classes []string, n int) *dataset.Set {
 	return &dataset.Set{
-		Name: f.name, Classes: classes, Height: side, Width: side,
+		Name: l.name, Classes: classes, Height: side, Width: side,
 		Pixels: make([]uint8, n*imageBytes), Labels: make([]int32, n),
 	}
 }
 
 // countRecords checks that path is a file of whole records and counts them.
-func (f Form) countRecords(path string) (int, error) {
+func (l Layout) countRecords(path string) (int, error) {
 	file, err := durable.OpenPlain(path)
 	if err != nil {
 		fault := dataset.FileError(path, err)
 		if errors.Is(err, fs.ErrNotExist) {
-			fault.Fix = f.fix
+			fault.Fix = l.fix
 		}
 		return 0, fault
 	}
@@ -277,7 +277,7 @@ func (f Form) countRecords(path string) (int, error) {
 	if err != nil {
 		return 0, dataset.FileError(path, err)
 	}
-	size, record := info.Size(), int64(f.recordSize())
+	size, record := info.Size(), int64(l.recordSize())
 	switch {
 	case size == 0:
 		return 0, dataset.FileError(path, errors.New("is empty"))
@@ -292,17 +292,17 @@ func (f Form) countRecords(path string) (int, error) {
 
 // readFile reads the first n records of the file at path into the images of the set that begin
 // at index at, on all cores.
-func (f Form) readFile(ctx context.Context, path string, set *dataset.Set, at, n int) error {
+func (l Layout) readFile(ctx context.Context, path string, set *dataset.Set, at, n int) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return dataset.FileError(path, err)
 	}
 	defer file.Close()
 	const chunk = 500
-	size := int64(f.recordSize())
+	size := int64(l.recordSize())
 	return parallel.Chunks(0, n, chunk, func(from, to int) error {
 		section := io.NewSectionReader(file, int64(from)*size, int64(to-from)*size)
-		err := f.readRecords(ctx, bufio.NewReaderSize(section, 1<<16), set, at+from, to-from)
+		err := l.readRecords(ctx, bufio.NewReaderSize(section, 1<<16), set, at+from, to-from)
 		var fault *dataset.Error
 		if errors.As(err, &fault) {
 			fault.Path = path
@@ -314,8 +314,8 @@ func (f Form) readFile(ctx context.Context, path string, set *dataset.Set, at, n
 
 // readRecords reads n records from r into the images of the set that begin at index at. Its
 // errors have no path, and count records from the first one of r.
-func (f Form) readRecords(ctx context.Context, r io.Reader, set *dataset.Set, at, n int) error {
-	record := make([]byte, f.recordSize())
+func (l Layout) readRecords(ctx context.Context, r io.Reader, set *dataset.Set, at, n int) error {
+	record := make([]byte, l.recordSize())
 	for i := range n {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -323,24 +323,24 @@ func (f Form) readRecords(ctx context.Context, r io.Reader, set *dataset.Set, at
 		if _, err := io.ReadFull(r, record); err != nil {
 			return &dataset.Error{Record: i, Err: fmt.Errorf("read %d bytes: %w", len(record), err)}
 		}
-		label, err := f.label(record)
+		label, err := l.label(record)
 		if err != nil {
 			return &dataset.Error{Record: i, Err: err}
 		}
 		set.Labels[at+i] = label
-		interleave(set.Image(at+i), record[len(f.labels):])
+		interleave(set.Image(at+i), record[len(l.labels):])
 	}
 	return nil
 }
 
 // label returns the label of a record.
-func (f Form) label(record []byte) (int32, error) {
-	for i, classes := range f.labels {
+func (l Layout) label(record []byte) (int32, error) {
+	for i, classes := range l.labels {
 		if value := int(record[i]); value >= classes {
 			return 0, fmt.Errorf("label %d is outside 0..%d", value, classes-1)
 		}
 	}
-	return int32(record[len(f.labels)-1]), nil
+	return int32(record[len(l.labels)-1]), nil
 }
 
 // interleave turns three planes into pixels of three channels.
@@ -354,13 +354,13 @@ func interleave(pixels, planes []byte) {
 }
 
 // readClasses reads the class names, one on each line. If there is no such file, it returns the
-// form's own names.
-func (f Form) readClasses(dir string) ([]string, error) {
+// layout's own names.
+func (l Layout) readClasses(dir string) ([]string, error) {
 	const limit = 1 << 16
-	path := filepath.Join(dir, f.meta)
+	path := filepath.Join(dir, l.meta)
 	file, err := durable.OpenPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f.classes, nil
+		return l.classes, nil
 	}
 	if err != nil {
 		return nil, dataset.FileError(path, err)
@@ -376,8 +376,8 @@ func (f Form) readClasses(dir string) ([]string, error) {
 			classes = append(classes, name)
 		}
 	}
-	if len(classes) != len(f.classes) {
-		return nil, dataset.FileError(path, fmt.Errorf("%d class names, not %d", len(classes), len(f.classes)))
+	if len(classes) != len(l.classes) {
+		return nil, dataset.FileError(path, fmt.Errorf("%d class names, not %d", len(classes), len(l.classes)))
 	}
 	return classes, nil
 }

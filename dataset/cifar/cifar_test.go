@@ -16,7 +16,7 @@ import (
 	"onnxlab/dataset/internal/datatest"
 )
 
-// cifarFiles returns files in CIFAR-10's form with n records each. Record i has label i%10,
+// cifarFiles returns files in CIFAR-10's layout with n records each. Record i has label i%10,
 // and all pixels of a file have one value.
 func cifarFiles(n int) map[string][]byte {
 	files := map[string][]byte{}
@@ -30,9 +30,9 @@ func cifarFiles(n int) map[string][]byte {
 }
 
 // load loads both splits.
-func load(t *testing.T, form Form, path string, limits dataset.Limits) (train, validation *dataset.Set, err error) {
+func load(t *testing.T, layout Layout, path string, limits dataset.Limits) (train, validation *dataset.Set, err error) {
 	t.Helper()
-	splits, err := form.Load(t.Context(), path, limits, dataset.Train, dataset.Validation, dataset.Test)
+	splits, err := layout.Load(t.Context(), path, limits, dataset.Train, dataset.Validation, dataset.Test)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,8 +44,8 @@ func load(t *testing.T, form Form, path string, limits dataset.Limits) (train, v
 
 // noise returns n images with random pixels and classes.
 func noise(n int) *dataset.Set {
-	form, r := CIFAR10(), rand.New(rand.NewPCG(1, uint64(n)))
-	set := form.newSet(form.classes, n)
+	layout, r := CIFAR10(), rand.New(rand.NewPCG(1, uint64(n)))
+	set := layout.newSet(layout.classes, n)
 	for i := range set.Pixels {
 		set.Pixels[i] = uint8(r.Uint32())
 	}
@@ -210,18 +210,18 @@ func TestCIFARPathFaults(t *testing.T) {
 func TestOtherForms(t *testing.T) {
 	const binary = "which is not supported: use the binary one, cifar-10-binary.tar.gz; get the files with"
 	for _, test := range []struct {
-		form       Form
+		layout     Layout
 		name, want string
 	}{
-		{CIFAR10(), "data_batch_1", "/data_batch_1\": is the Python form of the set, " + binary},
-		{CIFAR10(), "cifar-10-batches-py/data_batch_1", "/cifar-10-batches-py/data_batch_1\": is the Python form of the set, " + binary},
-		{CIFAR10(), "cifar-10-python.tar.gz", "/cifar-10-python.tar.gz\": is the Python form of the set, " + binary},
+		{CIFAR10(), "data_batch_1", "/data_batch_1\": is the Python version of the set, " + binary},
+		{CIFAR10(), "cifar-10-batches-py/data_batch_1", "/cifar-10-batches-py/data_batch_1\": is the Python version of the set, " + binary},
+		{CIFAR10(), "cifar-10-python.tar.gz", "/cifar-10-python.tar.gz\": is the Python version of the set, " + binary},
 		{CIFAR10(), "cifar-10-binary.tar.gz", "/cifar-10-binary.tar.gz\": is an archive: unpack it with 'tar xzf'"},
-		{CIFAR100(), "cifar-100-python/train", "train\": is the Python form of the set, which is not supported: use the binary one, cifar-100-binary.tar.gz; unpack"},
-		{CIFAR100(), "train", "train\": is the Python form of the set"},
+		{CIFAR100(), "cifar-100-python/train", "train\": is the Python version of the set, which is not supported: use the binary one, cifar-100-binary.tar.gz; unpack"},
+		{CIFAR100(), "train", "train\": is the Python version of the set"},
 		{CIFAR100(), "other", "train.bin\": no such file or directory; unpack"},
 	} {
-		_, _, err := load(t, test.form, datatest.WriteFiles(t, map[string][]byte{test.name: []byte("x")}), dataset.Limits{})
+		_, _, err := load(t, test.layout, datatest.WriteFiles(t, map[string][]byte{test.name: []byte("x")}), dataset.Limits{})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error is %v, want %q", test.name, err, test.want)
 		}
@@ -320,18 +320,18 @@ func FuzzReadRecords(f *testing.F) {
 	f.Add(make([]byte, 3073), uint8(1))
 	f.Add(bytes.Repeat([]byte{10}, 3073*2), uint8(2))
 	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
-		for _, form := range []Form{CIFAR10(), CIFAR100()} {
-			set := form.newSet(form.classes, int(n))
-			err := form.readRecords(context.Background(), bytes.NewReader(data), set, 0, int(n))
+		for _, layout := range []Layout{CIFAR10(), CIFAR100()} {
+			set := layout.newSet(layout.classes, int(n))
+			err := layout.readRecords(context.Background(), bytes.NewReader(data), set, 0, int(n))
 			var fault *dataset.Error
 			if err != nil && (!errors.As(err, &fault) || fault.Record < 0 || fault.Record >= int(n)) {
 				t.Fatalf("error is %v", err)
 			}
-			if err == nil && len(data) < int(n)*form.recordSize() {
+			if err == nil && len(data) < int(n)*layout.recordSize() {
 				t.Fatalf("%d records out of %d bytes", n, len(data))
 			}
 			for _, label := range set.Labels {
-				if label < 0 || int(label) >= len(form.classes) {
+				if label < 0 || int(label) >= len(layout.classes) {
 					t.Fatalf("label %d", label)
 				}
 			}

@@ -18,7 +18,7 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// The archive of CIFAR-10 in its binary form, by Alex Krizhevsky.
+// The archive of CIFAR-10 in its binary version, by Alex Krizhevsky.
 const (
 	URL    = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 	SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -59,9 +59,9 @@ func Fetch(ctx context.Context, opts FetchOptions) (dir string, err error) {
 		return "", err
 	}
 	defer unlock()
-	form := CIFAR10()
-	dir = filepath.Join(opts.Dir, form.folder)
-	if form.complete(dir) {
+	layout := CIFAR10()
+	dir = filepath.Join(opts.Dir, layout.folder)
+	if layout.complete(dir) {
 		return dir, nil
 	}
 	// Remove what killed processes were unpacking. Unpacking never takes an hour.
@@ -110,20 +110,20 @@ func unpackCIFAR10(ctx context.Context, archive, dir string) error {
 	if err := download.Unpack(ctx, archive, tmp, archiveLimits()); err != nil {
 		return err
 	}
-	form := CIFAR10()
-	unpacked := filepath.Join(tmp, form.folder)
-	for _, name := range append(form.train, form.validation...) {
-		if _, err := form.countRecords(filepath.Join(unpacked, name)); err != nil {
-			return dataset.FileError(archive, fmt.Errorf("%s/%s: %w", form.folder, name, errors.Unwrap(err)))
+	layout := CIFAR10()
+	unpacked := filepath.Join(tmp, layout.folder)
+	for _, name := range append(layout.train, layout.validation...) {
+		if _, err := layout.countRecords(filepath.Join(unpacked, name)); err != nil {
+			return dataset.FileError(archive, fmt.Errorf("%s/%s: %w", layout.folder, name, errors.Unwrap(err)))
 		}
 	}
-	return durable.PublishDir(unpacked, dir, form.complete)
+	return durable.PublishDir(unpacked, dir, layout.complete)
 }
 
-// complete reports whether the folder has all files of the form in whole records.
-func (f Form) complete(dir string) bool {
-	for _, name := range append(f.train, f.validation...) {
-		if _, err := f.countRecords(filepath.Join(dir, name)); err != nil {
+// complete reports whether the folder has all files of the layout in whole records.
+func (l Layout) complete(dir string) bool {
+	for _, name := range append(l.train, l.validation...) {
+		if _, err := l.countRecords(filepath.Join(dir, name)); err != nil {
 			return false
 		}
 	}

@@ -57,7 +57,7 @@ func open(path, normalize string, height, width int) (*interp.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	inference, err := onnxmodels.InferenceOf(file.Model, onnxmodels.OwnOptions{Normalization: &normalization, Height: height, Width: width})
+	inference, err := onnxmodels.InferenceOf(file.Model, onnxmodels.InputOptions{Normalization: &normalization, Height: height, Width: width})
 	if err != nil {
 		return nil, err
 	}

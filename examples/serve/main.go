@@ -32,7 +32,7 @@ func main() {
 	path := flag.String("model", "model.onnx", "file of the model")
 	address := flag.String("listen", "localhost:8080", "address to listen at")
 	flag.Parse()
-	form, model, err := open(context.Background(), *path)
+	signature, model, err := open(context.Background(), *path)
 	if err != nil {
 		log.Fatalf("%s: %v (serve a run's model.onnx, or what pipeline export model wrote)", *path, err)
 	}
@@ -41,21 +41,21 @@ func main() {
 		log.Fatal(err)
 	}
 	log.Printf("listening at http://%s", listener.Addr())
-	log.Fatal(http.Serve(listener, handler(form, model)))
+	log.Fatal(http.Serve(listener, handler(signature, model)))
 }
 
 // open reads a model and makes it ready to run.
-func open(ctx context.Context, path string) (form onnxmodels.Form, model evaluation.Predictor, err error) {
+func open(ctx context.Context, path string) (signature onnxmodels.Signature, model evaluation.Predictor, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return form, nil, err
+		return signature, nil, err
 	}
 	decoded, err := modelfile.Decode(data)
 	if err != nil {
-		return form, nil, err
+		return signature, nil, err
 	}
-	if form, err = onnxmodels.FormOf(decoded); err != nil {
-		return form, nil, err
+	if signature, err = onnxmodels.SignatureOf(decoded); err != nil {
+		return signature, nil, err
 	}
 	switch err = session.Open(ctx, session.LibraryOptions{Progress: os.Stderr}); {
 	case errors.Is(err, session.ErrNoCgo):
@@ -63,11 +63,11 @@ func open(ctx context.Context, path string) (form onnxmodels.Form, model evaluat
 	case err == nil:
 		model, err = session.NewModel(data, session.Options{})
 	}
-	return form, model, err
+	return signature, model, err
 }
 
 // handler answers with the most likely class and the probabilities of all.
-func handler(form onnxmodels.Form, model evaluation.Predictor) http.Handler {
+func handler(signature onnxmodels.Signature, model evaluation.Predictor) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 32<<20))
@@ -80,21 +80,21 @@ func handler(form onnxmodels.Form, model evaluation.Predictor) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		_, probabilities, err := model.Predict(r.Context(), picture.Fill(form.Height, form.Width))
+		_, probabilities, err := model.Predict(r.Context(), picture.Fill(signature.Height, signature.Width))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		best, all := 0, map[string]float32{}
 		for i, p := range probabilities {
-			all[form.Classes[i]] = p
+			all[signature.Classes[i]] = p
 			if p > probabilities[best] {
 				best = i
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{ // an error is a client that has left
-			"class": form.Classes[best], "probability": probabilities[best], "probabilities": all,
+			"class": signature.Classes[best], "probability": probabilities[best], "probabilities": all,
 		})
 	})
 	return mux

@@ -44,9 +44,9 @@ type Options struct {
 	// RateMultipliers multiply the learning rate of some parameters, and so also their
 	// weight decay, which is part of the step.
 	RateMultipliers []RateMultiplier
-	// Replicas is the number of equal parts into which each micro-batch is cut for
-	// BatchNorm, each normalised by itself; 0 means 1.
-	Replicas int
+	// GhostBatches is the number of equal parts of a micro-batch that BatchNorm normalises
+	// separately (ghost batch normalisation, Hoffer et al. 2017); 0 means 1.
+	GhostBatches int
 	// MicroBatches is the number of micro-batches in one optimizer step; 0 means
 	// 1. The caller feeds each of them the learning rate divided by this number.
 	MicroBatches int
@@ -97,7 +97,7 @@ type Options struct {
 	Block int
 }
 
-// maxBatch is the largest number of images in a batch, of its replicas and of its
+// maxBatch is the largest number of images in a batch, of its ghost batches and of its
 // micro-batches.
 const maxBatch = 1 << 20
 
@@ -123,13 +123,13 @@ func (o Options) Validate() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"replicas", o.Replicas}, {"micro-batches", o.MicroBatches}, {"images in a batch", o.Batch}} {
+	}{{"ghost batches", o.GhostBatches}, {"micro-batches", o.MicroBatches}, {"images in a batch", o.Batch}} {
 		if n.value < 0 || n.value > maxBatch {
 			return fmt.Errorf("training artifacts: %d %s are outside 0..%d", n.value, n.name, maxBatch)
 		}
 	}
-	if o.Batch%max(o.Replicas, 1) != 0 {
-		return fmt.Errorf("training artifacts: a batch of %d images has no %d equal replicas", o.Batch, max(o.Replicas, 1))
+	if o.Batch%max(o.GhostBatches, 1) != 0 {
+		return fmt.Errorf("training artifacts: a batch of %d images cannot be cut into %d equal ghost batches", o.Batch, max(o.GhostBatches, 1))
 	}
 	if err := o.validateLoss(); err != nil {
 		return err

@@ -45,7 +45,7 @@ func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 }
 
 // normaliseByBatch replaces batch normalisations in training mode by ordinary operators. Their
-// outputs of running statistics have been replaced already, by their Form in package op.
+// outputs of running statistics have been replaced already, by their Variant in package op.
 func (r *reader) normaliseByBatch() {
 	for _, n := range slices.Clone(r.b.Nodes) {
 		if n.Is("", "BatchNormalization") && n.Flag("training_mode") {

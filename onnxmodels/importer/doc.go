@@ -1,7 +1,7 @@
-// Package importer turns ONNX given models into typed graphs: models from PyTorch's
+// Package importer turns given ONNX models into typed graphs: models from PyTorch's
 // exporters, from Keras through tf2onnx, or from model zoos.
 //
-// Models use operators of many opsets. Their graphs here only have operators of opset 17 (a Form
+// Models use operators of many opsets. Their graphs here only have operators of opset 17 (a Variant
 // in package op translates the others), in float32, with the batch as a symbol. Shapes that a
 // model computes at run time are computed while it is read, as far as possible, and whatever
 // depends only on constants becomes a constant.

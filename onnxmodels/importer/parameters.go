@@ -61,7 +61,7 @@ func (r *reader) findParameters(image string) []Parameter {
 	var list []Parameter
 	found := map[string]int{}
 	for _, n := range r.model.GetGraph().GetNode() {
-		form, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
+		variant, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
 		if err != nil {
 			continue // read reports it
 		}
@@ -71,7 +71,7 @@ func (r *reader) findParameters(image string) []Parameter {
 			if !ok {
 				continue
 			}
-			operand := form.Takes[min(i, len(form.Takes)-1)]
+			operand := variant.Takes[min(i, len(variant.Takes)-1)]
 			several := count(t.tensor) > 1 && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
 			if !operand.Learned && (t.constant && !biases || !several || prepares) {

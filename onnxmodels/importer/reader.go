@@ -168,12 +168,12 @@ func (r *reader) node(n *onnxpb.Node) error {
 	if isBranch(n) {
 		return r.branch(n)
 	}
-	form, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
+	variant, err := op.Resolve(n.GetDomain(), n.GetOpType(), r.opsets[""])
 	if err != nil {
 		return err
 	}
 	c := op.Call{Name: nodeName(n)}
-	if c.Attributes, err = r.attributes(&form.Schema, n); err != nil {
+	if c.Attributes, err = r.attributes(&variant.Schema, n); err != nil {
 		return err
 	}
 	for _, in := range n.GetInput() {
@@ -188,13 +188,13 @@ func (r *reader) node(n *onnxpb.Node) error {
 	if len(c.Want) == 0 {
 		return nil // nothing uses it
 	}
-	if len(c.Want) > len(form.Gives) && !form.Gives[len(form.Gives)-1].Variadic {
-		return fmt.Errorf("it has %d outputs, want at most %d", len(c.Want), len(form.Gives))
+	if len(c.Want) > len(variant.Gives) && !variant.Gives[len(variant.Gives)-1].Variadic {
+		return fmt.Errorf("it has %d outputs, want at most %d", len(c.Want), len(variant.Gives))
 	}
 	r.openBatch(n, &c)
 	values := []*graph.Value{r.openGather(n, &c)}
 	if values[0] == nil {
-		values, err = r.b.Express(form, c)
+		values, err = r.b.Express(variant, c)
 	}
 	if err == nil {
 		err = r.b.Err()

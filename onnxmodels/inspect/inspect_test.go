@@ -75,7 +75,7 @@ func TestStudy(t *testing.T) {
 	}
 	for _, o := range []onnxmodels.TrainingOptions{
 		{Momentum: 0.9},
-		{Momentum: 0.9, Replicas: 4},
+		{Momentum: 0.9, GhostBatches: 4},
 		{Momentum: 0.9, Target: onnxmodels.TargetCPU},
 		{Momentum: 0.9, Target: onnxmodels.TargetCPU, Batch: 16},
 	} {

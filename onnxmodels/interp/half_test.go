@@ -24,17 +24,17 @@ func TestHalf(t *testing.T) {
 			half := inference(t, network, state, o)
 			checkHalf(t, half, keep)
 			want := ortrun.Load(t, single).Run(t, feed(t, mustNew(t, single), pixels))
-			native := ortrun.Load(t, half).Run(t, feed(t, mustNew(t, half), pixels))
+			inORT := ortrun.Load(t, half).Run(t, feed(t, mustNew(t, half), pixels))
 			logits, probabilities, err := mustNew(t, half).Predict(t.Context(), pixels)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for runtime, got := range map[string][][]float32{"ONNX Runtime": native, "pure Go": {logits, probabilities}} {
+			for runtime, got := range map[string][][]float32{"ONNX Runtime": inORT, "pure Go": {logits, probabilities}} {
 				if d := difference(t, got[1], want[1]); d > 2e-3 || d == 0 {
 					t.Errorf("%s, BatchNorm kept %v: in %s probabilities differ from those in float32 by %v", input, keep, runtime, d)
 				}
 			}
-			t.Logf("%s, BatchNorm kept %v: the runtimes are %v apart", input, keep, difference(t, native[1], probabilities))
+			t.Logf("%s, BatchNorm kept %v: the runtimes are %v apart", input, keep, difference(t, inORT[1], probabilities))
 		}
 	}
 }

@@ -198,9 +198,9 @@ func compareOperation(t *testing.T, o operation) { compareModels(t, o.model()) }
 // compareModels runs a model of operation in both runtimes, twice.
 func compareModels(t *testing.T, m *onnxpb.Model) {
 	t.Helper()
-	model, native := mustNew(t, m), ortrun.Load(t, m)
+	model, inORT := mustNew(t, m), ortrun.Load(t, m)
 	pixels := images(2, 3*5*7)
-	want := native.Run(t, feed(t, model, pixels))[2]
+	want := inORT.Run(t, feed(t, model, pixels))[2]
 	for range 2 {
 		values, err := model.Values(pixels)
 		if err != nil {

@@ -39,10 +39,10 @@ func TestLayers(t *testing.T) {
 		{Input: onnxmodels.InputFloat32NCHW, KeepBatchNorm: true},
 	} {
 		proto := inference(t, network, trained(network), o)
-		model, native := mustNew(t, proto), ortrun.Load(t, proto)
+		model, inORT := mustNew(t, proto), ortrun.Load(t, proto)
 		for _, n := range []int{1, 3, 2} {
 			pixels := images(n, 13*18*3)
-			want := native.Run(t, feed(t, model, pixels))
+			want := inORT.Run(t, feed(t, model, pixels))
 			logits, probabilities := mustPredict(t, model, pixels)
 			if d := difference(t, logits, want[0]); !(d <= 1e-5) {
 				t.Errorf("%+v, batch %d: the largest difference of the logits is %v", o, n, d)

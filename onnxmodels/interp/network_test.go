@@ -145,13 +145,13 @@ func TestStudyNetwork(t *testing.T) {
 		{Input: onnxmodels.InputFloat32NCHW, KeepBatchNorm: true},
 	} {
 		proto := inference(t, network, state, o)
-		model, native := mustNew(t, proto), ortrun.Load(t, proto)
+		model, inORT := mustNew(t, proto), ortrun.Load(t, proto)
 		if h, w := model.Size(); h != 32 || w != 32 || model.Classes() != 10 {
 			t.Fatalf("%+v: size %dx%d, %d classes", o, h, w, model.Classes())
 		}
 		for _, n := range []int{1, 32} {
 			batch := pixels[:n*32*32*3]
-			want := native.Run(t, feed(t, model, batch))
+			want := inORT.Run(t, feed(t, model, batch))
 			var first []float32
 			for i := range map[int]int{1: 3, 32: 2}[n] {
 				logits, probabilities := mustPredict(t, model, batch)

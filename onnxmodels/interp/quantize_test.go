@@ -49,12 +49,12 @@ func TestQuantized(t *testing.T) {
 			o := onnxmodels.InferenceOptions{Input: input}
 			single, m := inference(t, n, state, o), quantized(t, n, state, o, pixels)
 			want := ortrun.Load(t, single).Run(t, feed(t, mustNew(t, single), pixels))
-			native := ortrun.Load(t, m).Run(t, feed(t, mustNew(t, m), pixels))
+			inORT := ortrun.Load(t, m).Run(t, feed(t, mustNew(t, m), pixels))
 			logits, probabilities := mustPredict(t, mustNew(t, m), pixels)
 			scale := float64(slices.Max(want[0]) - slices.Min(want[0]))
-			off, apart := difference(t, native[0], want[0])/scale, difference(t, native[0], logits)/scale
+			off, apart := difference(t, inORT[0], want[0])/scale, difference(t, inORT[0], logits)/scale
 			t.Logf("%s, %s: %.4f from float32, runtimes %.4f apart, of logits; probabilities %.4f and %.4f", name, input,
-				off, apart, difference(t, native[1], want[1]), difference(t, native[1], probabilities))
+				off, apart, difference(t, inORT[1], want[1]), difference(t, inORT[1], probabilities))
 			if off > 0.03 || off == 0 || apart > 0.01 {
 				t.Errorf("%s, %s: logits are off by %v of their range, the runtimes apart by %v", name, input, off, apart)
 			}
@@ -141,8 +141,8 @@ func TestQuantizeOperators(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			native := ortrun.Load(t, m).Run(t, feed(t, model, pixels))[2]
-			if d := difference(t, value(values, "y").Floats, native); d != 0 {
+			inORT := ortrun.Load(t, m).Run(t, feed(t, model, pixels))[2]
+			if d := difference(t, value(values, "y").Floats, inORT); d != 0 {
 				t.Errorf("the largest difference is %v", d)
 			}
 		})

@@ -13,10 +13,10 @@ import (
 
 // Such an activation ends in a product or a quotient, so these two operators are checked when
 // a model is imported.
-var _ = RegisterForms(productForm("Mul"), productForm("Div"))
+var _ = RegisterVariants(productVariant("Mul"), productVariant("Div"))
 
-func productForm(name string) *Form {
-	return &Form{
+func productVariant(name string) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			if y := b.activation(n); y != nil {

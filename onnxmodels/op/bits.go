@@ -34,9 +34,9 @@ var (
 )
 
 // Opset 28 lets BitShift shift signed integers, and opset 18 adds bitwise operators. Graphs have
-// neither: the forms below compute them with arithmetic on 64-bit integers.
-var _ = RegisterForms(
-	&Form{
+// neither: the variants below compute them with arithmetic on 64-bit integers.
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{Op: "BitShift", Takes: Takes("X", "Y"), Gives: Gives("Z"), Fields: Fields("direction", Required{""})},
 		From:   28, Build: buildShift,
 	},
@@ -47,7 +47,7 @@ var _ = RegisterForms(
 	bitwise("BitwiseXor", func(b Builder, name string, x, y, both *graph.Value) *graph.Value {
 		return b.Binary("Sub", name, b.Binary("Add", name+".sum", x, y), b.Binary("Add", name+".twice", both, both))
 	}),
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "BitwiseNot", Takes: Takes("X"), Gives: Gives("Y")},
 		From:   18,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -95,10 +95,10 @@ func buildShift(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	return []*graph.Value{b.As(x.Elem, y)}, nil
 }
 
-// bitwise is the form of an operator on pairs of bits. It is computed from the numbers x and y
+// bitwise is the variant of an operator on pairs of bits. It is computed from the numbers x and y
 // and from both, the bits that both have in common: "x or y" is x + y − both, for example.
-func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Value) *graph.Value) *Form {
-	return &Form{
+func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Value) *graph.Value) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
 		From:   18,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

@@ -53,15 +53,15 @@ var smallNumbers = []any{"saturate", int64(1), "round_mode", "up"}
 
 // Since opset 19 Cast has the attributes smallNumbers. CastLike converts to the type of another
 // value.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{Op: "Cast", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields(append(smallNumbers, "to", Required{int64(0)})...)},
 		From:   19,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			return []*graph.Value{b.Cast(n.Name, n.In("input"), graph.Elem(n.Int("to")))}, nil
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "CastLike", Takes: Takes("input", "target_type"), Gives: Gives("output"), Fields: Fields(smallNumbers...)},
 		From:   15,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

@@ -118,8 +118,8 @@ func steepness(elem graph.Elem, half float32) float32 {
 }
 
 // Until opset 10 the bounds were attributes. Clip with only a lower bound of 0 becomes Relu.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{
 			Op: "Clip", Takes: Takes("input"), Gives: Gives("output"),
 			Fields: Fields("min", float32(-math.MaxFloat32), "max", float32(math.MaxFloat32)),
@@ -134,7 +134,7 @@ var _ = RegisterForms(
 			return []*graph.Value{b.clip(n.Name, x, bound("min"), bound("max"))}, nil
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "Clip", Takes: Takes("input", "min?", "max?"), Gives: Gives("output")},
 		From:   11,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

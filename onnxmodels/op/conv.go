@@ -21,7 +21,7 @@ var _ = Register(&Operator{
 })
 
 // In models, attributes may be left out, and pads may have to be computed from auto_pad.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Conv", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"), Fields: openFields("group", int64(1))},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x, weight := n.In("X"), n.In("W")

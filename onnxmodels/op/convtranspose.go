@@ -68,7 +68,7 @@ func (s Sliding) inputSizes(sizes, more []int) ([]int, error) {
 
 // In models, attributes may be left out, and pads may have to be computed, from auto_pad or
 // from the size of the output.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{
 		Op: "ConvTranspose", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"),
 		Fields: openFields("group", int64(1), "output_padding", []int64(nil), "output_shape", []int64(nil)),

@@ -13,9 +13,9 @@
 // and with the official test cases of ONNX, which package interp runs.
 //
 // Graphs have the operators of opset 17. A model may be of another opset, in which an operator
-// has other attributes or operands or exists only there. For each such case, a [Form] beside
+// has other attributes or operands or exists only there. For each such case, a [Variant] beside
 // the operator builds the same computation from operators of the table. [Resolve] finds the
-// form of a model's node.
+// variant of a model's node.
 //
 // A [Builder] appends operators to a graph. It has a method for each operator that networks and
 // gradients use often:

@@ -37,11 +37,11 @@ var _ = Register(&Operator{
 
 // Until opset 11 the ratio was an attribute and there was no input training_mode. Until opset 9
 // the mask had the type of the data.
-var _ = RegisterForms(oldDropout(0, 9, func(b Builder, x, mask *graph.Value) *graph.Value { return b.As(x.Elem, mask) }),
+var _ = RegisterVariants(oldDropout(0, 9, func(b Builder, x, mask *graph.Value) *graph.Value { return b.As(x.Elem, mask) }),
 	oldDropout(10, 11, func(_ Builder, _, mask *graph.Value) *graph.Value { return mask }))
 
-func oldDropout(from, until int, asMask func(b Builder, x, mask *graph.Value) *graph.Value) *Form {
-	return &Form{
+func oldDropout(from, until int, asMask func(b Builder, x, mask *graph.Value) *graph.Value) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Op: "Dropout", Takes: Takes("data"), Gives: Gives("output", "mask?"), Fields: Fields("ratio", float32(0.5))},
 		From:   from, Until: until,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

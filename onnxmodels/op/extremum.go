@@ -67,7 +67,7 @@ func chosenGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 }
 
 // Mean becomes a sum times 1/n.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Mean", Takes: Takes("data_0*"), Gives: Gives("mean")},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		sum := b.Sum(n.Name+".sum", n.Inputs...)

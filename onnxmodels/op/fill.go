@@ -112,7 +112,7 @@ var (
 		},
 	})
 	// In models, it becomes a constant where the shape is known.
-	_ = RegisterForms(&Form{Schema: eyeSchema, From: 9, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+	_ = RegisterVariants(&Variant{Schema: eyeSchema, From: 9, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x := n.In("input")
 		if _, static := x.Shape.Elements(); static && len(x.Shape) == 2 && Elements(x.Shape) <= foldLimit {
 			t, err := eye(eyeType(n, x.Elem), x.Shape.Sizes(), n.Int("k"))
@@ -209,7 +209,7 @@ func stepsOf(start, limit, delta *Tensor) (int, error) {
 
 // Since opset 27 an attribute names the type in which half-precision ranges are computed. It is
 // ignored: the evaluation above always computes in float64.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Range", Takes: Takes("start", "limit", "delta"), Gives: Gives("output"), Fields: Fields("stash_type", int64(1))},
 	From:   27,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

@@ -76,8 +76,8 @@ func (b Builder) Swish(name string, x *graph.Value, alpha float32) *graph.Value 
 	return b.Binary("Mul", name, x, b.Unary("Sigmoid", name+".gate", in))
 }
 
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{Op: "Gelu", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("approximate", "none")},
 		From:   20,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -91,14 +91,14 @@ var _ = RegisterForms(
 			}
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "Swish", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("alpha", float32(1))},
 		From:   24,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			return []*graph.Value{b.Swish(n.Name, n.In("X"), n.Float("alpha"))}, nil
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "SwiGLU", Takes: Takes("A", "B"), Gives: Gives("Y"), Fields: Fields("alpha", float32(1))},
 		From:   28,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -106,13 +106,13 @@ var _ = RegisterForms(
 			return []*graph.Value{b.Binary("Mul", n.Name, gate, n.In("B"))}, nil
 		},
 	},
-	biasForm("BiasGelu", Takes("A", "B!"), Gives("C"), Builder.Gelu),
-	biasForm("FastGelu", Takes("X", "bias?!"), Gives("Y"), Builder.FastGelu),
+	biasVariant("BiasGelu", Takes("A", "B!"), Gives("C"), Builder.Gelu),
+	biasVariant("FastGelu", Takes("X", "bias?!"), Gives("Y"), Builder.FastGelu),
 )
 
-// biasForm is the form of an operator of ONNX Runtime that adds a bias before an activation.
-func biasForm(name string, takes, gives []graph.Operand, activation func(b Builder, name string, x *graph.Value) *graph.Value) *Form {
-	return &Form{
+// biasVariant is the variant of an operator of ONNX Runtime that adds a bias before an activation.
+func biasVariant(name string, takes, gives []graph.Operand, activation func(b Builder, name string, x *graph.Value) *graph.Value) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Domain: Microsoft, Op: name, Takes: takes, Gives: gives},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			x := n.Inputs[0]

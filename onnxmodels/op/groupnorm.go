@@ -9,8 +9,8 @@ import (
 
 // Normalisations that models have and graphs do not. Some become LayerNormalization, which ONNX
 // Runtime computes in few passes, as it does its gradient; the others become ordinary operators.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{
 			Op: "InstanceNormalization", Takes: Takes("input", "scale!", "B!"), Gives: Gives("output"),
 			Fields: Fields("epsilon", float32(1e-5)),
@@ -29,7 +29,7 @@ var _ = RegisterForms(
 	},
 	// At first, scale and bias had one number for each group, but exporters wrote one for each
 	// channel.
-	&Form{
+	&Variant{
 		Schema: graph.Schema{
 			Op: "GroupNormalization", Takes: Takes("X", "scale!", "bias!"), Gives: Gives("Y"),
 			Fields: Fields("epsilon", float32(1e-5), "num_groups", Required{int64(0)}),
@@ -37,7 +37,7 @@ var _ = RegisterForms(
 		From: 18, Until: 20,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) { return b.groupNorm(n, true) },
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{
 			Op: "GroupNormalization", Takes: Takes("X", "scale!", "bias!"), Gives: Gives("Y"),
 			Fields: Fields("epsilon", float32(1e-5), "num_groups", Required{int64(0)}, "stash_type", int64(1)),
@@ -45,7 +45,7 @@ var _ = RegisterForms(
 		From:  21,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) { return b.groupNorm(n, false) },
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{
 			Op: "RMSNormalization", Takes: Takes("X", "scale!"), Gives: Gives("Y"),
 			Fields: Fields("axis", int64(-1), "epsilon", float32(1e-5), "stash_type", int64(1)),
@@ -53,7 +53,7 @@ var _ = RegisterForms(
 		From:  23,
 		Build: rmsNorm,
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "MeanVarianceNormalization", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("axes", []int64{0, 2, 3})},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			x, axes := n.In("X"), n.Ints("axes")
@@ -63,7 +63,7 @@ var _ = RegisterForms(
 			return []*graph.Value{b.Binary("Div", n.Name, centred, deviation)}, nil
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "LpNormalization", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(-1), "p", int64(2))},
 		Build:  lpNorm,
 	},

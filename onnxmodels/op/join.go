@@ -130,15 +130,15 @@ func (b Builder) Split(name string, x *graph.Value, n int, symbol string) []*gra
 
 // Until opset 12 the sizes were an attribute. Since opset 18 the attribute num_outputs may give
 // the number of parts, the last of which may be smaller.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{Op: "Split", Takes: Takes("input"), Gives: Gives("outputs*"), Fields: Fields("axis", int64(0), "split", []int64(nil))},
 		Until:  12,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			return b.splitInto(n, n.Ints("split"))
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "Split", Takes: Takes("input", "split?"), Gives: Gives("outputs*"), Fields: Fields("axis", int64(0), "num_outputs", int64(0))},
 		From:   18,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

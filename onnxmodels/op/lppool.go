@@ -8,8 +8,8 @@ import (
 
 // LpPool is the p-norm of the elements under each window, and GlobalLpPool that of each channel.
 // LpPool becomes (average pool of |x|^p, times the size of the kernel)^(1/p).
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{Op: "LpPool", Takes: Takes("X"), Gives: Gives("Y"), Fields: openFields("ceil_mode", int64(0), "p", int64(2))},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			x, p := n.In("X"), n.Int("p")
@@ -25,7 +25,7 @@ var _ = RegisterForms(
 			return []*graph.Value{b.asLines(n.Name, b.rootOf(n.Name+".norm", sum, p), x)}, b.Err()
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "GlobalLpPool", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("p", int64(2))},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 			x, p := n.In("X"), n.Int("p")

@@ -48,7 +48,7 @@ var _ = Register(&Operator{
 })
 
 // In models, images may have other dimensions, and the size may be even.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{
 		Op: "LRN", Takes: Takes("X"), Gives: Gives("Y"),
 		Fields: Fields("size", Required{int64(0)}, "alpha", float32(1e-4), "beta", float32(0.75), "bias", float32(1)),

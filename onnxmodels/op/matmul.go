@@ -34,7 +34,7 @@ var _ = Register(&Operator{
 
 // In models an input may be a vector. It counts as a row on the left and as a column on the
 // right, and the result does not have that dimension of 1.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "MatMul", Takes: Takes("A!", "B!"), Gives: Gives("Y")},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x, w := n.In("A"), n.In("B")

@@ -38,7 +38,7 @@ var _ = Register(&Operator{
 })
 
 // Until opset 10, the input C was required.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{
 		Op: "Gemm", Takes: Takes("A!", "B!", "C!"), Gives: Gives("Y"),
 		Fields: Fields("alpha", float32(1), "beta", float32(1), "transA", int64(0), "transB", int64(0)),

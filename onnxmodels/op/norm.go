@@ -54,14 +54,14 @@ func batchNormalizationGradient(b *Backward, n *graph.Node, dy []*graph.Value) [
 // are further outputs. Until opset 8 the statistics could be for each element instead of each
 // channel, which is not supported. The importer keeps the normalisation and the fact that it
 // trains; when such a model is trained, package onnxmodels updates the statistics itself.
-var _ = RegisterForms(
-	batchNormalizationForm(0, 8, "spatial", int64(1)),
-	batchNormalizationForm(9, 13),
-	batchNormalizationForm(14, 0, "training_mode", int64(0)),
+var _ = RegisterVariants(
+	batchNormalizationVariant(0, 8, "spatial", int64(1)),
+	batchNormalizationVariant(9, 13),
+	batchNormalizationVariant(14, 0, "training_mode", int64(0)),
 )
 
-func batchNormalizationForm(from, until int, fields ...any) *Form {
-	return &Form{
+func batchNormalizationVariant(from, until int, fields ...any) *Variant {
+	return &Variant{
 		Schema: graph.Schema{
 			Op: "BatchNormalization", Takes: Takes("X", "scale!", "B!", "input_mean!", "input_var!"),
 			Gives:  Gives("Y", "running_mean?", "running_var?", "saved_mean?", "saved_var?"),

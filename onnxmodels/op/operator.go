@@ -46,8 +46,8 @@ type Operator struct {
 	// cannot be told. For most operators, Known itself is nil.
 	Known func(n *graph.Node) []graph.Dim
 	// From and Until are the first and the last opset in which ONNX has the operator in
-	// this form. From 0 means the oldest known opset, Until 0 the newest. Opset 17, in
-	// which graphs are written, is always between them. For other opsets see [Form].
+	// this variant. From 0 means the oldest known opset, Until 0 the newest. Opset 17, in
+	// which graphs are written, is always between them. For other opsets see [Variant].
 	From, Until int
 }
 

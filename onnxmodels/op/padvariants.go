@@ -10,8 +10,8 @@ import (
 // Until opset 10 pads and the constant were attributes. Since opset 18 the input axes may name
 // the dimensions that are padded, and since opset 19 there is the mode "wrap", which repeats the
 // opposite end of the data.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{
 			Op: "Pad", Takes: Takes("data"), Gives: Gives("output"),
 			Fields: Fields("pads", Required{[]int64(nil)}, "mode", "constant", "value", float32(0)),
@@ -25,7 +25,7 @@ var _ = RegisterForms(
 			return b.padded(n, n.Ints("pads"), value)
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "Pad", Takes: Takes("data", "pads", "constant_value?", "axes?"), Gives: Gives("output"), Fields: Fields("mode", "constant")},
 		From:   11,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

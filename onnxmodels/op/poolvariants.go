@@ -10,22 +10,22 @@ import (
 
 // In models, attributes of pools may be left out, pads may have to be computed from auto_pad,
 // and ceil_mode may let the last window reach beyond the image. All of it is turned into pads.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{
 			Op: "AveragePool", Takes: Takes("X"), Gives: Gives("Y"),
 			Fields: openFields("ceil_mode", int64(0), "count_include_pad", int64(0)),
 		},
 		Build: buildAveragePool,
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{
 			Op: "MaxPool", Takes: Takes("X"), Gives: Gives("Y", "Indices? .indices"),
 			Fields: openFields("ceil_mode", int64(0), "storage_order", int64(0)),
 		},
 		Build: buildMaxPool,
 	},
-	&Form{
+	&Variant{
 		// GlobalMaxPool becomes MaxPool with a window as large as the image.
 		Schema: graph.Schema{Op: "GlobalMaxPool", Takes: Takes("X"), Gives: Gives("Y")},
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

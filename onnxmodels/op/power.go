@@ -85,7 +85,7 @@ var powerOf = pairwise(math.Pow, func(elem graph.Elem, x, y int64) int64 {
 })
 
 // The most frequent powers become cheaper operators.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Pow", Takes: Takes("X", "Y"), Gives: Gives("Z")},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x, y := n.In("X"), n.In("Y")
@@ -140,7 +140,7 @@ var _ = Register(&Operator{
 // Since opset 28 the remainder of floating-point numbers may have the sign of B too, and models of
 // older opsets already use that. It is the remainder with the sign of A, plus B where the signs
 // of that remainder and of B differ.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Mod", Takes: Takes("A", "B"), Gives: Gives("C"), Fields: Fields("fmod", int64(0))},
 	From:   10,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

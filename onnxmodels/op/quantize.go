@@ -100,8 +100,8 @@ var _ = Register(&Operator{
 
 // Since opset 19 there are attributes for blocks and 8-bit floating-point types, which are not
 // supported, and output_dtype, which names the type of the integers if there is no zero point.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{
 			Op: "QuantizeLinear", Takes: Takes("x", "y_scale", "y_zero_point?"), Gives: Gives("y"),
 			Fields: Fields("axis", int64(1), "block_size", int64(0), "output_dtype", int64(0), "precision", int64(0), "saturate", int64(1)),
@@ -119,7 +119,7 @@ var _ = RegisterForms(
 			return b.unblocked(n, n.In("x"), scale, zero)
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{
 			Op: "DequantizeLinear", Takes: Takes("x", "x_scale", "x_zero_point?"), Gives: Gives("y"),
 			Fields: Fields("axis", int64(1), "block_size", int64(0), "output_dtype", int64(0)),

@@ -100,7 +100,7 @@ func (b *Backward) exponentialGradient(n *graph.Node, dy *graph.Value, gamma, al
 }
 
 // Celu becomes alpha·Elu(x/alpha).
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Celu", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("alpha", float32(1))},
 	From:   12,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

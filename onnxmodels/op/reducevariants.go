@@ -6,20 +6,20 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// The forms of reductions in models: with the axes as an attribute or as an input, and reductions
+// The variants of reductions in models: with the axes as an attribute or as an input, and reductions
 // that are computed by other operators.
-var _ = RegisterForms(
-	reductionForm("ReduceSum", 0, 12, axesAttribute, plainReduction("ReduceSum")),
-	reductionForm("ReduceMean", 18, 0, axesInput, plainReduction("ReduceMean")),
-	reductionForm("ReduceProd", 18, 0, axesInput, plainReduction("ReduceProd")),
-	reductionForm("ReduceMax", 18, 0, axesInput, boolReduction("ReduceMax")),
-	reductionForm("ReduceMin", 18, 0, axesInput, boolReduction("ReduceMin")),
+var _ = RegisterVariants(
+	reductionVariant("ReduceSum", 0, 12, axesAttribute, plainReduction("ReduceSum")),
+	reductionVariant("ReduceMean", 18, 0, axesInput, plainReduction("ReduceMean")),
+	reductionVariant("ReduceProd", 18, 0, axesInput, plainReduction("ReduceProd")),
+	reductionVariant("ReduceMax", 18, 0, axesInput, boolReduction("ReduceMax")),
+	reductionVariant("ReduceMin", 18, 0, axesInput, boolReduction("ReduceMin")),
 
-	reductionForm("ReduceL1", 0, 17, axesAttribute, reduceL1), reductionForm("ReduceL1", 18, 0, axesInput, reduceL1),
-	reductionForm("ReduceL2", 0, 17, axesAttribute, reduceL2), reductionForm("ReduceL2", 18, 0, axesInput, reduceL2),
-	reductionForm("ReduceLogSum", 0, 17, axesAttribute, reduceLogSum), reductionForm("ReduceLogSum", 18, 0, axesInput, reduceLogSum),
-	reductionForm("ReduceLogSumExp", 0, 17, axesAttribute, reduceLogSumExp), reductionForm("ReduceLogSumExp", 18, 0, axesInput, reduceLogSumExp),
-	reductionForm("ReduceSumSquare", 0, 17, axesAttribute, reduceSumSquare), reductionForm("ReduceSumSquare", 18, 0, axesInput, reduceSumSquare),
+	reductionVariant("ReduceL1", 0, 17, axesAttribute, reduceL1), reductionVariant("ReduceL1", 18, 0, axesInput, reduceL1),
+	reductionVariant("ReduceL2", 0, 17, axesAttribute, reduceL2), reductionVariant("ReduceL2", 18, 0, axesInput, reduceL2),
+	reductionVariant("ReduceLogSum", 0, 17, axesAttribute, reduceLogSum), reductionVariant("ReduceLogSum", 18, 0, axesInput, reduceLogSum),
+	reductionVariant("ReduceLogSumExp", 0, 17, axesAttribute, reduceLogSumExp), reductionVariant("ReduceLogSumExp", 18, 0, axesInput, reduceLogSumExp),
+	reductionVariant("ReduceSumSquare", 0, 17, axesAttribute, reduceSumSquare), reductionVariant("ReduceSumSquare", 18, 0, axesInput, reduceSumSquare),
 )
 
 // reduced describes a reduction of x in a model: over the axes, counted from 0, or over all
@@ -36,8 +36,8 @@ const (
 	axesInput     = true
 )
 
-func reductionForm(name string, from, until int, input bool, build func(b Builder, r reduced) *graph.Value) *Form {
-	f := &Form{
+func reductionVariant(name string, from, until int, input bool, build func(b Builder, r reduced) *graph.Value) *Variant {
+	f := &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("data"), Gives: Gives("reduced"), Fields: Fields("axes", []int64(nil), "keepdims", int64(1))},
 		From:   from, Until: until,
 	}

@@ -20,7 +20,7 @@ var _ = Register(&Operator{
 })
 
 // In models, sizes that the model computes become constants if they are known.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Reshape", Takes: Takes("data", "shape"), Gives: Gives("reshaped"), Fields: Fields("allowzero", int64(0))},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x, sizes := n.In("data"), n.In("shape")

@@ -10,8 +10,8 @@ import (
 
 // A model's Resize may need more than Resize of opset 17 or ONNX Runtime's kernels can do. Then it
 // becomes products with constant matrices. Until opset 9 the operator was called Upsample.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{Op: "Upsample", Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields("mode", "nearest", "scales", Required{[]float32(nil)})},
 		Until:  8,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
@@ -19,9 +19,9 @@ var _ = RegisterForms(
 			return b.upsampled(n, scales)
 		},
 	},
-	upsampleForm("Upsample", 9, 9),
-	upsampleForm("Resize", 10, 10),
-	&Form{
+	upsampleVariant("Upsample", 9, 9),
+	upsampleVariant("Resize", 10, 10),
+	&Variant{
 		Schema: graph.Schema{
 			Op: "Resize", Takes: Takes("X", "roi?", "scales?", "sizes?"), Gives: Gives("Y"),
 			Fields: Fields("coordinate_transformation_mode", "half_pixel", "mode", "nearest", "nearest_mode", "round_prefer_floor",
@@ -33,9 +33,9 @@ var _ = RegisterForms(
 	},
 )
 
-// upsampleForm is the form of an operator that has the scales as its only other input.
-func upsampleForm(name string, from, until int) *Form {
-	return &Form{
+// upsampleVariant is the variant of an operator that has the scales as its only other input.
+func upsampleVariant(name string, from, until int) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("X", "scales"), Gives: Gives("Y"), Fields: Fields("mode", "nearest")},
 		From:   from, Until: until,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

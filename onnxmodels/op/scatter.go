@@ -168,7 +168,7 @@ func (b *Backward) scatterDataGradient(n *graph.Node, dy *graph.Value) *graph.Va
 }
 
 // Scatter is the older name of ScatterElements.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Scatter", Takes: Takes("data", "indices", "updates"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
 	From:   9,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

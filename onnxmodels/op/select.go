@@ -37,7 +37,7 @@ var _ = Register(&Operator{
 })
 
 // Compress becomes Gather of the indices that a constant condition selects.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Compress", Takes: Takes("input", "condition"), Gives: Gives("output"), Fields: Fields("axis", int64(noAxis))},
 	From:   9,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

@@ -104,7 +104,7 @@ var _ = Register(&Operator{
 })
 
 // Until opset 9 the number of elements was an attribute.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "TopK", Takes: Takes("X"), Gives: Gives("Values", "Indices .indices"), Fields: Fields("axis", int64(-1), "k", Required{int64(0)})},
 	Until:  9,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

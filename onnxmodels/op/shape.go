@@ -185,13 +185,13 @@ func (b Builder) Zeros(name string, sizes *graph.Value, shape graph.Shape) *grap
 }
 
 // In models, the shapes of these operators' outputs must be known, up to symbols.
-var _ = RegisterForms(
-	shapedForm(8, graph.Schema{Op: "Expand", Takes: Takes("input", "shape"), Gives: Gives("output")}),
-	shapedForm(9, graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))}),
+var _ = RegisterVariants(
+	shapedVariant(8, graph.Schema{Op: "Expand", Takes: Takes("input", "shape"), Gives: Gives("output")}),
+	shapedVariant(9, graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))}),
 )
 
-func shapedForm(from int, s graph.Schema) *Form {
-	return &Form{Schema: s, From: from, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
+func shapedVariant(from int, s graph.Schema) *Variant {
+	return &Variant{Schema: s, From: from, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		y := b.one(n.Op, n.Name, n.Inputs, n.Attributes...)
 		if b.Err() == nil && y.Shape == nil {
 			return nil, fmt.Errorf("the shape of its output is not known before the model runs")

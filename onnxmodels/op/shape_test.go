@@ -13,11 +13,11 @@ func TestUnknownShapes(t *testing.T) {
 		b := Folding(graph.New("test"))
 		x := b.Input("x", graph.Float, graph.Static(4))
 		sizes := b.Input("sizes", graph.Int64, graph.Static(2))
-		form, err := Resolve("", name, 17)
+		variant, err := Resolve("", name, 17)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.Express(form, Call{Name: "y", Inputs: []*graph.Value{x, sizes}[2-inputs:], Want: []bool{true}})
+		_, err = b.Express(variant, Call{Name: "y", Inputs: []*graph.Value{x, sizes}[2-inputs:], Want: []bool{true}})
 		if want := "the shape of its output is not known before the model runs"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one that has %q", name, err, want)
 		}

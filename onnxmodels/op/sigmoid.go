@@ -66,7 +66,7 @@ func (b Builder) HardSigmoid(name string, x *graph.Value, alpha, beta float32) *
 }
 
 // Mish is x·tanh(softplus(x)).
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Mish", Takes: Takes("X"), Gives: Gives("Y")},
 	From:   18,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

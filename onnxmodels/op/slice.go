@@ -31,8 +31,8 @@ var _ = Register(&Operator{
 })
 
 // In models, bounds that the model computes become constants if they are known.
-var _ = RegisterForms(
-	&Form{
+var _ = RegisterVariants(
+	&Variant{
 		Schema: graph.Schema{
 			Op: "Slice", Takes: Takes("data"), Gives: Gives("output"),
 			Fields: Fields("starts", Required{[]int64(nil)}, "ends", Required{[]int64(nil)}, "axes", []int64(nil)),
@@ -46,7 +46,7 @@ var _ = RegisterForms(
 			return []*graph.Value{b.one("Slice", n.Name, inputs)}, nil
 		},
 	},
-	&Form{
+	&Variant{
 		Schema: graph.Schema{Op: "Slice", Takes: Takes("data", "starts", "ends", "axes?", "steps?"), Gives: Gives("output")},
 		From:   10,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

@@ -22,7 +22,7 @@ func alongAxis(name string, gradient func(b *Backward, n *graph.Node, dy []*grap
 	schema := graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(-1))}
 	flat := schema
 	flat.Fields = Fields("axis", int64(1))
-	RegisterForms(&Form{Schema: flat, Until: 12, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) { return b.overRows(name, n) }})
+	RegisterVariants(&Variant{Schema: flat, Until: 12, Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) { return b.overRows(name, n) }})
 	return Register(&Operator{
 		Schema: schema, From: 13,
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -53,7 +53,7 @@ func alongAxis(name string, gradient func(b *Backward, n *graph.Node, dy []*grap
 	})
 }
 
-// overRows builds the form of opsets before 13, which flattens x to a matrix, with the dimensions
+// overRows builds the variant of opsets before 13, which flattens x to a matrix, with the dimensions
 // from the axis on as columns, and works on its rows.
 func (b Builder) overRows(name string, n *graph.Node) ([]*graph.Value, error) {
 	x := n.In("input")

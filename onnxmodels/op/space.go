@@ -8,20 +8,20 @@ import (
 
 // DepthToSpace and SpaceToDepth move elements between channels and pixels. They become a
 // Transpose between two Reshapes, which has kernels for every type, and gradients.
-var _ = RegisterForms(
-	blockForm("DepthToSpace", 0, 10, Builder.depthToSpace, "blocksize", Required{int64(0)}),
-	blockForm("DepthToSpace", 11, 0, Builder.depthToSpace, "blocksize", Required{int64(0)}, "mode", "DCR"),
-	blockForm("SpaceToDepth", 0, 27, Builder.spaceToDepth, "blocksize", Required{int64(0)}),
-	blockForm("SpaceToDepth", 28, 0, Builder.spaceToDepth, "blocksize", Required{int64(0)}, "mode", "DCR"),
+var _ = RegisterVariants(
+	blockVariant("DepthToSpace", 0, 10, Builder.depthToSpace, "blocksize", Required{int64(0)}),
+	blockVariant("DepthToSpace", 11, 0, Builder.depthToSpace, "blocksize", Required{int64(0)}, "mode", "DCR"),
+	blockVariant("SpaceToDepth", 0, 27, Builder.spaceToDepth, "blocksize", Required{int64(0)}),
+	blockVariant("SpaceToDepth", 28, 0, Builder.spaceToDepth, "blocksize", Required{int64(0)}, "mode", "DCR"),
 )
 
 type blockBuild func(b Builder, name string, x *graph.Value, size int, depthLast bool) (*graph.Value, error)
 
-// blockForm declares an operator that moves elements between channels and blocks of pixels.
+// blockVariant declares an operator that moves elements between channels and blocks of pixels.
 // In the mode DCR the channels are in the order row, column, depth (depthLast is false); in CRD,
 // depth, row, column.
-func blockForm(name string, from, until int, build blockBuild, fields ...any) *Form {
-	return &Form{
+func blockVariant(name string, from, until int, build blockBuild, fields ...any) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("input"), Gives: Gives("output"), Fields: Fields(fields...)},
 		From:   from, Until: until,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

@@ -92,13 +92,13 @@ func unsqueezed[D any](shape []D, axes []int, unit D) []D {
 }
 
 // Until opset 12 the axes were attributes.
-var _ = RegisterForms(
-	axesForm("Squeeze", Gives("squeezed"), []int64(nil)),
-	axesForm("Unsqueeze", Gives("expanded"), Required{[]int64(nil)}),
+var _ = RegisterVariants(
+	axesVariant("Squeeze", Gives("squeezed"), []int64(nil)),
+	axesVariant("Unsqueeze", Gives("expanded"), Required{[]int64(nil)}),
 )
 
-func axesForm(name string, gives []graph.Operand, axes any) *Form {
-	return &Form{
+func axesVariant(name string, gives []graph.Operand, axes any) *Variant {
+	return &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("data"), Gives: gives, Fields: Fields("axes", axes)},
 		Until:  12,
 		Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {

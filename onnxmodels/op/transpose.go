@@ -56,7 +56,7 @@ var _ = Register(&Operator{
 })
 
 // In models, two Transposes in a row become one, or none if they cancel.
-var _ = RegisterForms(&Form{
+var _ = RegisterVariants(&Variant{
 	Schema: graph.Schema{Op: "Transpose", Takes: Takes("data"), Gives: Gives("transposed"), Fields: Fields("perm", []int64(nil))},
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x := n.In("data")

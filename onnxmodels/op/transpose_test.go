@@ -12,11 +12,11 @@ func TestTransposes(t *testing.T) {
 	b := Folding(graph.New("test"))
 	x := b.Input("x", graph.Float, graph.Static(2, 3, 4, 5))
 	transpose := func(x *graph.Value, perm ...int64) *graph.Value {
-		form, err := Resolve("", "Transpose", 13)
+		variant, err := Resolve("", "Transpose", 13)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := b.Express(form, Call{Name: "turned", Inputs: []*graph.Value{x}, Attributes: []graph.Attribute{{Name: "perm", Value: perm}}, Want: []bool{true}})
+		out, err := b.Express(variant, Call{Name: "turned", Inputs: []*graph.Value{x}, Attributes: []graph.Attribute{{Name: "perm", Value: perm}}, Want: []bool{true}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,12 +13,12 @@ const (
 	NewestOpset = 28
 )
 
-// Form is an operator as models of some opsets have it, where it differs from the operator that
+// Variant is an operator as models of some opsets have it, where it differs from the operator that
 // graphs have: older versions, newer versions, and operators that graphs do not have at all
 // because others compute the same.
-type Form struct {
+type Variant struct {
 	graph.Schema
-	// From and Until are the first and the last opset that has this form. From 0 means the
+	// From and Until are the first and the last opset that has this variant. From 0 means the
 	// oldest known opset, Until 0 the newest. Both count only in ONNX's own domain.
 	From, Until int
 	// Build appends operators of the table that compute what the node n does, and
@@ -27,22 +27,22 @@ type Form struct {
 	Build func(b Builder, n *graph.Node) ([]*graph.Value, error)
 }
 
-// forms holds the forms of each operator, in the order of their opsets.
-var forms = map[key][]*Form{}
+// variants holds the variants of each operator, in the order of their opsets.
+var variants = map[key][]*Variant{}
 
-// RegisterForms adds forms of operators. It is called while packages are initialised.
-func RegisterForms(list ...*Form) struct{} {
-	for _, f := range list {
-		k := key{f.Domain, f.Op}
-		forms[k] = append(forms[k], f)
+// RegisterVariants adds variants of operators. It is called while packages are initialised.
+func RegisterVariants(list ...*Variant) struct{} {
+	for _, v := range list {
+		k := key{v.Domain, v.Op}
+		variants[k] = append(variants[k], v)
 	}
 	return struct{}{}
 }
 
-// Resolve returns the form that an operator of a model has in an opset. If it is the form of the
-// table itself, Build is nil. Resolve returns an error if the operator, or its form in this
+// Resolve returns the variant that an operator of a model has in an opset. If it is the variant of the
+// table itself, Build is nil. Resolve returns an error if the operator, or its variant in this
 // opset, is not known.
-func Resolve(domain, name string, opset int) (*Form, error) {
+func Resolve(domain, name string, opset int) (*Variant, error) {
 	if domain == "ai.onnx" {
 		domain = ""
 	}
@@ -50,19 +50,19 @@ func Resolve(domain, name string, opset int) (*Form, error) {
 		return domain != "" || opset >= from && (until == 0 || opset <= until)
 	}
 	k := key{domain, name}
-	for _, f := range forms[k] {
-		if in(f.From, f.Until) {
-			return f, nil
+	for _, v := range variants[k] {
+		if in(v.From, v.Until) {
+			return v, nil
 		}
 	}
 	o := table[k]
 	switch {
 	case o != nil && o.Domain != Marked && in(o.From, o.Until):
-		return &Form{Schema: o.Schema}, nil
-	case o == nil && forms[k] == nil:
+		return &Variant{Schema: o.Schema}, nil
+	case o == nil && variants[k] == nil:
 		return nil, fmt.Errorf("the operator is not known")
 	}
-	return nil, fmt.Errorf("the form that the operator has in opset %d is not known", opset)
+	return nil, fmt.Errorf("the version that the operator has in opset %d is not known", opset)
 }
 
 // Claims returns the names of ONNX's own operators that are supported in models of some opset,
@@ -74,7 +74,7 @@ func Claims() []string {
 			names = append(names, k.op)
 		}
 	}
-	for k := range forms {
+	for k := range variants {
 		if k.domain == "" && !slices.Contains(names, k.op) {
 			names = append(names, k.op)
 		}
@@ -84,20 +84,20 @@ func Claims() []string {
 }
 
 // Express appends the operators that compute a node of a model, described by the call, whose
-// operator has the form f. It returns the node's outputs, nil for those that are not wanted.
-func (b Builder) Express(f *Form, c Call) ([]*graph.Value, error) {
-	if err := checkInputs(f.Takes, c.Inputs); err != nil {
+// operator has the variant v. It returns the node's outputs, nil for those that are not wanted.
+func (b Builder) Express(v *Variant, c Call) ([]*graph.Value, error) {
+	if err := checkInputs(v.Takes, c.Inputs); err != nil {
 		return nil, err
 	}
-	if err := CheckAttributes(&f.Schema, c.Attributes); err != nil {
+	if err := CheckAttributes(&v.Schema, c.Attributes); err != nil {
 		return nil, err
 	}
-	if f.Build == nil {
-		out := b.Do(f.Domain, f.Op, c)
+	if v.Build == nil {
+		out := b.Do(v.Domain, v.Op, c)
 		return out, b.Err()
 	}
-	n := &graph.Node{Schema: &f.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
-	out, err := f.Build(b, n)
+	n := &graph.Node{Schema: &v.Schema, Name: c.Name, Inputs: c.Inputs, Attributes: c.Attributes, Outputs: make([]*graph.Value, len(c.Want))}
+	out, err := v.Build(b, n)
 	if err == nil {
 		err = b.Err()
 	}

@@ -3,7 +3,7 @@
 // code with it.
 //
 //	got, err := verify.Run(ctx, model, images)     // in pure Go
-//	report, err := verify.Compare(native, got, verify.Tolerance)
+//	report, err := verify.Compare(inORT, got, verify.Tolerance)
 //	err = report.Err()                             // beyond the tolerance
 //
 // The outputs of ONNX Runtime come from a session, or from a file that

@@ -18,8 +18,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Own is a classifier with an input of its own: images in any layout and under any name.
-type Own struct {
+// Given is a classifier as it was given: its input takes images in any layout and has any name.
+type Given struct {
 	// Input is the name of the input of images. Output is the name of the first output,
 	// which is compared.
 	Input, Output string
@@ -28,18 +28,18 @@ type Own struct {
 	open          bool         // the model takes any number of images at once
 }
 
-// NewOwn prepares a model. If the model leaves the size of images open, height and width are that
+// NewGiven prepares a model. If the model leaves the size of images open, height and width are that
 // size; if they are 0, the error is importer.ErrOpenSize.
-func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
+func NewGiven(m *modelfile.Model, height, width int) (*Given, error) {
 	in, err := importer.ImageInput(m)
 	if err != nil {
 		return nil, err
 	}
-	o := &Own{Input: in.GetName()}
+	g := &Given{Input: in.GetName()}
 	if len(m.GetGraph().GetOutput()) == 0 {
 		return nil, errors.New("it has no output")
 	}
-	o.Output = m.GetGraph().GetOutput()[0].GetName()
+	g.Output = m.GetGraph().GetOutput()[0].GetName()
 	height, width, open, err := importer.SizeFor(m, height, width)
 	if err != nil {
 		return nil, err
@@ -50,59 +50,59 @@ func NewOwn(m *modelfile.Model, height, width int) (*Own, error) {
 			return nil, err
 		}
 	}
-	if o.program, err = interp.Compile(m); err != nil {
+	if g.program, err = interp.Compile(m); err != nil {
 		return nil, err
 	}
-	for _, v := range o.program.Inputs() {
-		if v.Name == o.Input {
-			o.image = v
+	for _, v := range g.program.Inputs() {
+		if v.Name == g.Input {
+			g.image = v
 		}
 	}
-	return o, o.setImageShape(in, height, width)
+	return g, g.setImageShape(in, height, width)
 }
 
 // setImageShape checks the input and sets the shape of one image.
-func (o *Own) setImageShape(in *onnxpb.ValueInfo, height, width int) error {
+func (g *Given) setImageShape(in *onnxpb.ValueInfo, height, width int) error {
 	if most := importer.MaxSide; height > most || width > most {
-		return fmt.Errorf("its input %q takes images of %dx%d, more than %d pixels a side", o.Input, height, width, most)
+		return fmt.Errorf("its input %q takes images of %dx%d, more than %d pixels a side", g.Input, height, width, most)
 	}
-	if o.image.Elem != graph.Float && o.image.Elem != graph.Uint8 {
-		return fmt.Errorf("its input %q is %s, want float32 or uint8", o.Input, o.image.Elem)
+	if g.image.Elem != graph.Float && g.image.Elem != graph.Uint8 {
+		return fmt.Errorf("its input %q is %s, want float32 or uint8", g.Input, g.image.Elem)
 	}
 	first := in.GetType().GetTensorType().GetShape().GetDim()[0]
-	o.open = first.GetDimValue() == 0
-	shape := []int{1, o.image.Shape[1], height, width}
-	if last := o.image.Shape[3]; (last == 1 || last == 3) && shape[1] != 1 && shape[1] != 3 {
+	g.open = first.GetDimValue() == 0
+	shape := []int{1, g.image.Shape[1], height, width}
+	if last := g.image.Shape[3]; (last == 1 || last == 3) && shape[1] != 1 && shape[1] != 3 {
 		shape = []int{1, height, width, last}
 	}
-	o.image.Tensor = &op.Tensor{Elem: o.image.Elem, Shape: shape}
+	g.image.Tensor = &op.Tensor{Elem: g.image.Elem, Shape: shape}
 	return nil
 }
 
 // Noise returns random images, of numbers in -1..1 or of bytes. The same seed gives the same images.
-func (o *Own) Noise(seed uint64, count int) *interp.Value {
+func (g *Given) Noise(seed uint64, count int) *interp.Value {
 	random := rand.New(rand.NewPCG(seed, 0))
-	t := &op.Tensor{Elem: o.image.Elem, Shape: slices.Clone(o.image.Shape)}
+	t := &op.Tensor{Elem: g.image.Elem, Shape: slices.Clone(g.image.Shape)}
 	t.Shape[0] = count
-	for range count * o.image.Shape[1] * o.image.Shape[2] * o.image.Shape[3] {
+	for range count * g.image.Shape[1] * g.image.Shape[2] * g.image.Shape[3] {
 		if t.Elem == graph.Uint8 {
 			t.Ints = append(t.Ints, random.Int64N(256))
 		} else {
 			t.Floats = append(t.Floats, 2*random.Float32()-1)
 		}
 	}
-	return &interp.Value{Name: o.Input, Tensor: t}
+	return &interp.Value{Name: g.Input, Tensor: t}
 }
 
 // Run runs the model in pure Go on count images of noise.
-func (o *Own) Run(ctx context.Context, count int) (Outputs, error) {
-	return o.RunWith(ctx, count, "pure Go", func(v *interp.Value) ([]float32, error) {
-		outputs, err := o.program.Run(map[string]*op.Tensor{o.Input: v.Tensor})
+func (g *Given) Run(ctx context.Context, count int) (Outputs, error) {
+	return g.RunWith(ctx, count, "pure Go", func(v *interp.Value) ([]float32, error) {
+		outputs, err := g.program.Run(map[string]*op.Tensor{g.Input: v.Tensor})
 		if err != nil {
 			return nil, err
 		}
 		if outputs[0].Elem != graph.Float {
-			return nil, fmt.Errorf("output %q is %s, want float32", o.Output, outputs[0].Elem)
+			return nil, fmt.Errorf("output %q is %s, want float32", g.Output, outputs[0].Elem)
 		}
 		return outputs[0].Floats, nil
 	})
@@ -111,17 +111,17 @@ func (o *Own) Run(ctx context.Context, count int) (Outputs, error) {
 // RunWith runs the model on the same noise in another runtime: run returns its first output. If the
 // model takes any number of images, all of them go through at once, since a model whose batch
 // normalisation is in training mode normalises by the batch.
-func (o *Own) RunWith(ctx context.Context, count int, name string, run func(*interp.Value) ([]float32, error)) (Outputs, error) {
+func (g *Given) RunWith(ctx context.Context, count int, name string, run func(*interp.Value) ([]float32, error)) (Outputs, error) {
 	all := Outputs{Runtime: name}
 	at := 1
-	if o.open {
+	if g.open {
 		at = count
 	}
 	for i := range count / at {
 		if err := ctx.Err(); err != nil {
 			return all, err
 		}
-		logits, err := run(o.Noise(uint64(i), at))
+		logits, err := run(g.Noise(uint64(i), at))
 		if err != nil {
 			return all, err
 		}

@@ -12,10 +12,10 @@ import (
 
 // A model that leaves the size of its images open must give the same results, at the size that the
 // caller asks for, as the same model with that size in its file.
-func TestOwnOfOpenSize(t *testing.T) {
+func TestGivenOfOpenSize(t *testing.T) {
 	outputs := func(m *modelfile.Model) []float32 {
 		t.Helper()
-		own, err := NewOwn(m, 12, 12)
+		own, err := NewGiven(m, 12, 12)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestOwnOfOpenSize(t *testing.T) {
 	if got := outputs(m); len(want) != 10 || !slices.Equal(got, want) {
 		t.Errorf("logits %v, want %v", got, want)
 	}
-	if _, err := NewOwn(m, 0, 0); !errors.Is(err, importer.ErrOpenSize) {
+	if _, err := NewGiven(m, 0, 0); !errors.Is(err, importer.ErrOpenSize) {
 		t.Errorf("without a size: %v", err)
 	}
 }

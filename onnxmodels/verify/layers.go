@@ -55,12 +55,12 @@ func Exposed(m *onnxpb.Model) (*onnxpb.Model, []string) {
 	return exposed, names
 }
 
-// Layers compares the outputs of all nodes: native maps the names that Exposed
+// Layers compares the outputs of all nodes: inORT maps the names that Exposed
 // returned to ONNX Runtime's values, and values are those of interp.
-func Layers(native map[string][]float32, values []*interp.Value) ([]Layer, error) {
+func Layers(inORT map[string][]float32, values []*interp.Value) ([]Layer, error) {
 	var layers []Layer
 	for _, v := range values {
-		other, ok := native[v.Name]
+		other, ok := inORT[v.Name]
 		if !ok || v.Elem != graph.Float {
 			continue
 		}

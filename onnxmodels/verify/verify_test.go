@@ -67,8 +67,8 @@ func pixels(n int) []uint8 {
 	return p
 }
 
-// native returns the outputs of ONNX Runtime.
-func native(t *testing.T, m *onnxpb.Model, images []uint8) Outputs {
+// inORT returns the outputs of ONNX Runtime.
+func inORT(t *testing.T, m *onnxpb.Model, images []uint8) Outputs {
 	t.Helper()
 	out := ortrun.Load(t, m).Run(t, ortrun.Input{Name: "image", Shape: []int{len(images) / (32 * 32 * 3), 32, 32, 3}, Uint8: images})
 	return Outputs{Runtime: "ONNX Runtime", Classes: 10, Logits: out[0], Probabilities: out[1]}
@@ -93,7 +93,7 @@ func TestPlantedErrors(t *testing.T) {
 	images := pixels(2)
 	for _, keep := range []bool{false, true} {
 		m := studyModel(t, onnxmodels.InferenceOptions{KeepBatchNorm: keep})
-		want := native(t, m, images)
+		want := inORT(t, m, images)
 		if err := compared(t, want, m, images).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -241,11 +241,11 @@ func TestLayers(t *testing.T) {
 
 // TestJoin compares five images at once, and three and then two.
 func TestJoin(t *testing.T) {
-	native := []float32{1, 2, 3, 4, 5, -60, 7, 8, 9, 10}
+	inORT := []float32{1, 2, 3, 4, 5, -60, 7, 8, 9, 10}
 	own := []float32{1, 2.5, 3, 4, 5, -60, 7, 8, 8, 10}
 	of := func(from, to int) []Layer {
 		v := interp.Value{Name: "dense.out", Tensor: &op.Tensor{Elem: graph.Float, Shape: []int{to - from, 2}, Floats: own[2*from : 2*to]}}
-		layers, err := Layers(map[string][]float32{v.Name: native[2*from : 2*to]}, []*interp.Value{&v})
+		layers, err := Layers(map[string][]float32{v.Name: inORT[2*from : 2*to]}, []*interp.Value{&v})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,11 +36,11 @@ func TestPlacement(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close() // the process ends
-	for _, replicas := range []int{1, 2} {
+	for _, ghosts := range []int{1, 2} {
 		for _, mixed := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%d replicas, mixed precision %v", replicas, mixed), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d ghost batches, mixed precision %v", ghosts, mixed), func(t *testing.T) {
 				place(t, onnxmodels.TrainingOptions{
-					Momentum: 0.9, Replicas: replicas, LabelSmoothing: 0.1, WeightDecay: 1e-4,
+					Momentum: 0.9, GhostBatches: ghosts, LabelSmoothing: 0.1, WeightDecay: 1e-4,
 					Batch: 16, Mixed: mixed, Target: onnxmodels.TargetCUDA,
 				})
 			})

@@ -76,9 +76,9 @@ func TestGivenTrains(t *testing.T) {
 	}
 }
 
-// TestGivenReplicas: for each target, the training graph of a given classifier normalises the
+// TestGivenGhostBatches: for each target, the training graph of a given classifier normalises the
 // same parts of a batch, and keeps images and labels together.
-func TestGivenReplicas(t *testing.T) {
+func TestGivenGhostBatches(t *testing.T) {
 	dir := filepath.Join("..", "..", "onnxmodels", "importer", "testdata")
 	file, err := modelfile.ReadFile(filepath.Join(dir, "small_training.onnx"))
 	if err != nil {
@@ -99,7 +99,7 @@ func TestGivenReplicas(t *testing.T) {
 	images, labels := a["images"].Uint8(), a["labels"].Int64()
 	var want []float64
 	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative, onnxmodels.TargetCUDA} {
-		tr := trainer(t, n, n.Initialize(1), setup{onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: 2, Target: target, Block: Block()}, 6, 6})
+		tr := trainer(t, n, n.Initialize(1), setup{onnxmodels.TrainingOptions{Momentum: 0.9, GhostBatches: 2, Target: target, Block: Block()}, 6, 6})
 		for i := range 3 {
 			r, err := tr.Step(images, labels, 0.05, 0)
 			if err != nil {

@@ -55,11 +55,11 @@ func TestGradientAgreesWithPyTorch(t *testing.T) {
 	a := reference(t, "network.npz")
 	n := cnn(t, 16, []int{4, 6, 8}, 3)
 	c := parametersOf(n, a, "param/")
-	for _, replicas := range []int{1, 4} {
+	for _, ghosts := range []int{1, 4} {
 		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
-			key := fmt.Sprintf("case/r%db16/", replicas)
+			key := fmt.Sprintf("case/r%db16/", ghosts)
 			t.Run(key+target, func(t *testing.T) {
-				g := mustGradient(t, n, c, onnxmodels.TrainingOptions{Replicas: replicas, Batch: 16 * replicas, Target: target})
+				g := mustGradient(t, n, c, onnxmodels.TrainingOptions{GhostBatches: ghosts, Batch: 16 * ghosts, Target: target})
 				trained, frozen := slices.Clone(g.trained), slices.Clone(g.frozen)
 				images, _, labels, _, _ := g.Batch()
 				copy(images, a[key+"image"].Uint8())

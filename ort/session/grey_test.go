@@ -59,13 +59,13 @@ func newGreyPair(t *testing.T, batch, side int) greyPair {
 }
 
 // TestGreyStep compares loss and gradients of one step on grey images with those on three equal
-// channels, for which other tests compare with PyTorch, for each target and with replicas.
+// channels, for which other tests compare with PyTorch, for each target and with ghost batches.
 func TestGreyStep(t *testing.T) {
 	const batch, side = 16, 14
 	p := newGreyPair(t, batch, side)
-	for _, replicas := range []int{1, 4} {
+	for _, ghosts := range []int{1, 4} {
 		for _, target := range append(onnxmodels.Targets(), onnxmodels.TargetNative) {
-			o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target, Replicas: replicas, Block: Block()}
+			o := onnxmodels.TrainingOptions{Momentum: 0.9, Target: target, GhostBatches: ghosts, Block: Block()}
 			grey := trainer(t, p.grey, p.greyState, setup{o, batch, batch})
 			colour := trainer(t, p.colour, p.colourState, setup{o, batch, batch})
 			got, err := grey.Step(p.greyImages, p.labels, 1, 0)
@@ -77,7 +77,7 @@ func TestGreyStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			if math.Abs(got.Loss-want.Loss) > 1e-5*want.Loss || got.Correct != want.Correct {
-				t.Errorf("%s, %d replicas: %+v, in colour %+v", target, replicas, got, want)
+				t.Errorf("%s, %d ghost batches: %+v, in colour %+v", target, ghosts, got, want)
 			}
 			all := gradients(t, saved(t, colour), 0.9)
 			for name, g := range gradients(t, saved(t, grey), 0.9) {
@@ -92,7 +92,7 @@ func TestGreyStep(t *testing.T) {
 					continue
 				}
 				if e := relativeRMS(g, w); !(e < within(1e-4, 1e-3)) {
-					t.Errorf("%s, %d replicas: gradient of %s differs by %v", target, replicas, name, e)
+					t.Errorf("%s, %d ghost batches: gradient of %s differs by %v", target, ghosts, name, e)
 				}
 			}
 		}

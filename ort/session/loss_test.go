@@ -62,7 +62,7 @@ func TestLossesAgreeWithPyTorchAndKeras(t *testing.T) {
 }
 
 // TestMixedInParts: without second labels, a training model for mixed images gives the usual
-// loss. Micro-batches and replicas of mixed images give the loss of the whole batch. Bad second
+// loss. Micro-batches and ghost batches of mixed images give the loss of the whole batch. Bad second
 // labels and shares are refused.
 func TestMixedInParts(t *testing.T) {
 	n := plain(t)
@@ -93,7 +93,7 @@ func TestMixedInParts(t *testing.T) {
 		close(fmt.Sprint(count, " micro-batches"), step(onnxmodels.TrainingOptions{Mixes: true, MicroBatches: count}, 12/count, second, shares), want)
 	}
 	for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCUDA} {
-		close("replicas for "+target, step(onnxmodels.TrainingOptions{Mixes: true, Replicas: 3, Target: target}, 12, second, shares), want)
+		close("ghost batches for "+target, step(onnxmodels.TrainingOptions{Mixes: true, GhostBatches: 3, Target: target}, 12, second, shares), want)
 	}
 	mixes := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{Mixes: true}, 12, 12})
 	whole := trainer(t, n, n.Initialize(3), setup{onnxmodels.TrainingOptions{}, 12, 12})

@@ -15,7 +15,7 @@ import (
 func TestMixedPrecision(t *testing.T) {
 	n := cnn(t, 16, []int{16, 32}, 2)
 	images, labels := randomBatch(32, 16)
-	o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: 2, MicroBatches: 2, Target: onnxmodels.TargetCUDA, LabelSmoothing: 0.1, WeightDecay: 0.01}
+	o := onnxmodels.TrainingOptions{Momentum: 0.9, GhostBatches: 2, MicroBatches: 2, Target: onnxmodels.TargetCUDA, LabelSmoothing: 0.1, WeightDecay: 0.01}
 	exact := trainer(t, n, n.Initialize(3), setup{o, 32, 16})
 	o.Mixed = true
 	mixed := trainer(t, n, n.Initialize(3), setup{o, 32, 16})

@@ -15,8 +15,8 @@ import (
 
 // Model runs an inference model. It is safe for concurrent use.
 type Model struct {
-	session *inference
-	form    onnxmodels.Form
+	session   *inference
+	signature onnxmodels.Signature
 }
 
 // NewModel loads an inference model, with either kind of input that
@@ -27,7 +27,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
-	form, err := onnxmodels.FormOf(decoded)
+	signature, err := onnxmodels.SignatureOf(decoded)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
@@ -38,7 +38,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
-	return &Model{session: s, form: form}, nil
+	return &Model{session: s, signature: signature}, nil
 }
 
 // lowered returns the model with onnxlab's own operators. If it cannot be lowered, lowered
@@ -58,10 +58,10 @@ func lowered(m *modelfile.Model, data []byte) []byte {
 // kind of input it has, and returns the logits and the probabilities, both [n,
 // classes]. The context does not interrupt ONNX Runtime.
 func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilities []float32, err error) {
-	size, classes := m.form.Height*m.form.Width*m.form.Channels, len(m.form.Classes)
+	size, classes := m.signature.Height*m.signature.Width*m.signature.Channels, len(m.signature.Classes)
 	n := len(images) / size
 	if n == 0 || n*size != len(images) {
-		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx%d", len(images), m.form.Height, m.form.Width, m.form.Channels)
+		return nil, nil, fmt.Errorf("predict: %d bytes are not images of %dx%dx%d", len(images), m.signature.Height, m.signature.Width, m.signature.Channels)
 	}
 	image, err := m.input(images, int64(n))
 	if err != nil {
@@ -86,9 +86,9 @@ func (m *Model) Predict(_ context.Context, images []uint8) (logits, probabilitie
 
 // input returns n images in the layout and type that the model takes.
 func (m *Model) input(images []uint8, n int64) (ort.Value, error) {
-	height, width, channels := int64(m.form.Height), int64(m.form.Width), int64(m.form.Channels)
-	if m.form.Input == onnxmodels.InputFloat32NCHW {
-		return ort.NewTensor(ort.NewShape(n, channels, height, width), onnxmodels.Planes(images, m.form.Height, m.form.Width, m.form.Channels))
+	height, width, channels := int64(m.signature.Height), int64(m.signature.Width), int64(m.signature.Channels)
+	if m.signature.Input == onnxmodels.InputFloat32NCHW {
+		return ort.NewTensor(ort.NewShape(n, channels, height, width), onnxmodels.Planes(images, m.signature.Height, m.signature.Width, m.signature.Channels))
 	}
 	return ort.NewTensor(ort.NewShape(n, height, width, channels), images)
 }

@@ -70,7 +70,7 @@ func TestCorrectedStatisticsAgreeWithPyTorch(t *testing.T) {
 }
 
 // TestCorrectedStatisticsByHand normalises the images themselves, because a test can compute
-// their moments: with replicas and micro-batches, from initial values that must leave no trace,
+// their moments: with ghost batches and micro-batches, from initial values that must leave no trace,
 // and with the state saved and read again after every step.
 func TestCorrectedStatisticsByHand(t *testing.T) {
 	const momentum, steps, batch, size = 0.6, 5, 12, 4
@@ -82,7 +82,7 @@ func TestCorrectedStatisticsByHand(t *testing.T) {
 	}
 	images, labels := randomBatch(steps*batch, size)
 	pixels := batch * size * size * 3
-	for _, parts := range []struct{ replicas, micro int }{{1, 1}, {3, 1}, {1, 3}, {2, 2}} {
+	for _, parts := range []struct{ ghosts, micro int }{{1, 1}, {3, 1}, {1, 3}, {2, 2}} {
 		means, variances := [3]float64{}, [3]float64{}
 		for _, target := range targets() {
 			c := n.Initialize(1)
@@ -93,7 +93,7 @@ func TestCorrectedStatisticsByHand(t *testing.T) {
 			}
 			for step := range steps {
 				weight := max(1/float64(step+1), 1-momentum)
-				m, v := momentsByHand(images[step*pixels:][:pixels], parts.replicas*parts.micro)
+				m, v := momentsByHand(images[step*pixels:][:pixels], parts.ghosts*parts.micro)
 				for i := range means {
 					if step == 0 {
 						means[i], variances[i] = 0, 0
@@ -101,7 +101,7 @@ func TestCorrectedStatisticsByHand(t *testing.T) {
 					means[i] += weight * (m[i] - means[i])
 					variances[i] += weight * (v[i] - variances[i])
 				}
-				o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: parts.replicas, MicroBatches: parts.micro, Target: target}
+				o := onnxmodels.TrainingOptions{Momentum: 0.9, GhostBatches: parts.ghosts, MicroBatches: parts.micro, Target: target}
 				tr := trainer(t, n, c, setup{o, batch, batch / parts.micro})
 				if _, err := tr.Step(images[step*pixels:][:pixels], labels[:batch], 0.1, 0); err != nil {
 					t.Fatal(err)

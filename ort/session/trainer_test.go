@@ -166,7 +166,7 @@ func TestGradientsAgreeWithPyTorch(t *testing.T) {
 			for _, target := range onnxmodels.Targets() {
 				for _, micro := range []int{1, replicas} {
 					key := fmt.Sprintf("case/r%db%d/", replicas, size)
-					o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: replicas / micro, MicroBatches: micro, Target: target}
+					o := onnxmodels.TrainingOptions{Momentum: 0.9, GhostBatches: replicas / micro, MicroBatches: micro, Target: target}
 					t.Run(fmt.Sprintf("%s%s in %d", key, target, micro), func(t *testing.T) {
 						tr := trainer(t, n, c, setup{o, replicas * size, replicas * size / micro})
 						compareStep(t, tr, a, key)
@@ -363,7 +363,7 @@ func TestCUDAFormAgrees(t *testing.T) {
 	images, labels := randomBatch(12, 8)
 	for replicas, limit := range map[int]float64{1: within(0, 1e-4), 2: within(1e-5, 1e-4), 3: within(1e-5, 1e-4)} {
 		end := func(target string) *checkpoint.Checkpoint {
-			o := onnxmodels.TrainingOptions{Momentum: 0.9, Replicas: replicas, LabelSmoothing: 0.1, WeightDecay: 0.01, Target: target}
+			o := onnxmodels.TrainingOptions{Momentum: 0.9, GhostBatches: replicas, LabelSmoothing: 0.1, WeightDecay: 0.01, Target: target}
 			tr := trainer(t, n, n.Initialize(3), setup{o, 12, 12})
 			for seed := range uint64(2) {
 				if _, err := tr.Step(images, labels, 0.5, seed); err != nil {

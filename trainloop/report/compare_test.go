@@ -14,10 +14,10 @@ import (
 )
 
 func TestCompare(t *testing.T) {
-	a := oneEpoch(t, map[rundir.Cell]float64{
+	a := oneEpoch(t, map[rundir.Key]float64{
 		{Condition: "x", BatchSize: 1, Seed: 1}: 0.50, {Condition: "x", BatchSize: 1, Seed: 2}: 0.54, {Condition: "x", BatchSize: 2, Seed: 1}: 0.4,
 	})
-	b := oneEpoch(t, map[rundir.Cell]float64{
+	b := oneEpoch(t, map[rundir.Key]float64{
 		{Condition: "x", BatchSize: 1, Seed: 1}: 0.60, {Condition: "x", BatchSize: 1, Seed: 2}: 0.62, {Condition: "y", BatchSize: 2, Seed: 1}: 0.4,
 	})
 	comparison := Compare(load(t, a), load(t, b))
@@ -49,10 +49,10 @@ func TestCompareRuns(t *testing.T) {
 
 // TestCompareThree has a cell that one of the others lacks.
 func TestCompareThree(t *testing.T) {
-	cell := func(condition string) rundir.Cell { return rundir.Cell{Condition: condition, BatchSize: 8, Seed: 1} }
-	a := load(t, oneEpoch(t, map[rundir.Cell]float64{cell("x"): 0.5, cell("y"): 0.25}))
-	b := load(t, oneEpoch(t, map[rundir.Cell]float64{cell("x"): 0.75}))
-	c := load(t, oneEpoch(t, map[rundir.Cell]float64{cell("y"): 0.125, cell("z"): 0.5}))
+	cell := func(condition string) rundir.Key { return rundir.Key{Condition: condition, BatchSize: 8, Seed: 1} }
+	a := load(t, oneEpoch(t, map[rundir.Key]float64{cell("x"): 0.5, cell("y"): 0.25}))
+	b := load(t, oneEpoch(t, map[rundir.Key]float64{cell("x"): 0.75}))
+	c := load(t, oneEpoch(t, map[rundir.Key]float64{cell("y"): 0.125, cell("z"): 0.5}))
 	a.Dir, b.Dir, c.Dir = "first", "second", "third"
 	var out bytes.Buffer
 	must(t, Compare(a, b, c).WriteText(&out))

@@ -24,7 +24,7 @@ func diagnosedSweep(t testing.TB, root string, seeds ...uint64) *Sweep {
 	for k, condition := range configs.Default().Sweep.Conditions {
 		for _, batch := range s.batches {
 			for _, seed := range s.seeds {
-				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
+				cell := rundir.Key{Condition: condition, BatchSize: batch, Seed: seed}
 				history := s.history(cell, k)
 				for i := range history {
 					if i%5 == 0 {

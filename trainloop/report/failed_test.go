@@ -25,11 +25,11 @@ func TestFailedCells(t *testing.T) {
 		}
 		for i := range s.Runs {
 			r, want := &s.Runs[i], Done
-			if slices.Contains(f.failed, r.Cell) {
+			if slices.Contains(f.failed, r.Key) {
 				want = Failed
 			}
 			if r.State != want {
-				t.Errorf("%v is %s, want %s", r.Cell, r.State, want)
+				t.Errorf("%v is %s, want %s", r.Key, r.State, want)
 			}
 		}
 		f.checkTable(t, s)
@@ -41,11 +41,11 @@ func TestFailedCells(t *testing.T) {
 // the page names the same runs.
 func TestFailedFiles(t *testing.T) {
 	for _, f := range []failing{
-		{[]uint64{7}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 64, Seed: 7}}, failsBefore, true},
-		{[]uint64{7}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16, Seed: 7}}, failsLater, false},
-		{[]uint64{0}, []int{64}, []rundir.Cell{{Condition: "none", BatchSize: 64}}, failsBefore, false},
-		{[]uint64{0}, []int{64}, []rundir.Cell{{Condition: "none", BatchSize: 64}}, failsFirst, true},
-		{[]uint64{0, 3}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64, Seed: 3}}, failsLater, true},
+		{[]uint64{7}, []int{16, 64}, []rundir.Key{{Condition: "none", BatchSize: 64, Seed: 7}}, failsBefore, true},
+		{[]uint64{7}, []int{16, 64}, []rundir.Key{{Condition: "none", BatchSize: 16, Seed: 7}}, failsLater, false},
+		{[]uint64{0}, []int{64}, []rundir.Key{{Condition: "none", BatchSize: 64}}, failsBefore, false},
+		{[]uint64{0}, []int{64}, []rundir.Key{{Condition: "none", BatchSize: 64}}, failsFirst, true},
+		{[]uint64{0, 3}, []int{16, 64}, []rundir.Key{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64, Seed: 3}}, failsLater, true},
 	} {
 		root := f.write(t, t.TempDir())
 		s := load(t, root)
@@ -85,7 +85,7 @@ func checkPage(t *testing.T, s *Sweep, page string) {
 			row = fmt.Sprintf(`<p class="muted">Condition none, batch size %d, seed %d; %s.</p>`, r.BatchSize, r.Seed, r.describe())
 		}
 		if n := strings.Count(page, row); n != 1 {
-			t.Errorf("%v is on the page %d times", r.Cell, n)
+			t.Errorf("%v is on the page %d times", r.Key, n)
 		}
 	}
 	rows := len(s.Runs)
@@ -100,10 +100,10 @@ func checkPage(t *testing.T, s *Sweep, page string) {
 // TestCoursesOfFailed checks which run of a batch size is in the study's files: the one
 // with the lowest seed that is done, and a failed one only if none is.
 func TestCoursesOfFailed(t *testing.T) {
-	cell := func(batch int, seed uint64) rundir.Cell {
-		return rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}
+	cell := func(batch int, seed uint64) rundir.Key {
+		return rundir.Key{Condition: "none", BatchSize: batch, Seed: seed}
 	}
-	f := failing{[]uint64{1, 2}, []int{16, 32, 64}, []rundir.Cell{cell(16, 1), cell(32, 1), cell(32, 2)}, failsLater, true}
+	f := failing{[]uint64{1, 2}, []int{16, 32, 64}, []rundir.Key{cell(16, 1), cell(32, 1), cell(32, 2)}, failsLater, true}
 	courses := load(t, f.write(t, t.TempDir())).courses("none")
 	history := sample{epochs: 2}.history
 	want := []course{
@@ -117,8 +117,8 @@ func TestCoursesOfFailed(t *testing.T) {
 // TestFailedProgress checks that a cell whose furthest run has failed does not count as
 // running.
 func TestFailedProgress(t *testing.T) {
-	c := rundir.Cell{Condition: "none", BatchSize: 16, Seed: 1}
-	f := failing{[]uint64{1}, []int{16}, []rundir.Cell{c}, failsLater, true}
+	c := rundir.Key{Condition: "none", BatchSize: 16, Seed: 1}
+	f := failing{[]uint64{1}, []int{16}, []rundir.Key{c}, failsLater, true}
 	root := f.write(t, t.TempDir())
 	accuracy := fmt.Sprintf("%.2f", 100*sample{epochs: 2}.history(c, 0)[0].ValAccuracy)
 	text := func() string { return load(t, root).Table(DefaultDrop).Conditions[0].Cells[0].Text() }
@@ -179,15 +179,15 @@ func TestFailedFigure(t *testing.T) {
 func TestSeedsAdded(t *testing.T) {
 	e := configs.Default()
 	e.Train.Epochs = 2
-	cell := func(batch int, seed uint64) rundir.Cell {
-		return rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}
+	cell := func(batch int, seed uint64) rundir.Key {
+		return rundir.Key{Condition: "none", BatchSize: batch, Seed: seed}
 	}
 	for _, first := range []uint64{0, 1, 7} {
 		for _, where := range []string{failsBefore, failsUnmarked, failsFirst, failsLater} {
 			for _, plan := range []bool{true, false} {
-				began := failing{[]uint64{first}, []int{16, 64}, []rundir.Cell{cell(64, first)}, where, false}
+				began := failing{[]uint64{first}, []int{16, 64}, []rundir.Key{cell(64, first)}, where, false}
 				root := began.write(t, t.TempDir())
-				grown := failing{[]uint64{0, 1, 7}, []int{16, 64}, []rundir.Cell{cell(64, first)}, where, plan}
+				grown := failing{[]uint64{0, 1, 7}, []int{16, 64}, []rundir.Key{cell(64, first)}, where, plan}
 				for _, seed := range grown.seeds {
 					for _, batch := range grown.batches {
 						if seed == first {
@@ -219,8 +219,8 @@ func TestSeedsAdded(t *testing.T) {
 // has run again elsewhere, but that a history is kept.
 func TestMarksLeftBehind(t *testing.T) {
 	e := configs.Default()
-	c := rundir.Cell{Condition: "none", BatchSize: 64, Seed: 1}
-	root := failing{[]uint64{1}, []int{16, 64}, []rundir.Cell{c}, failsUnmarked, true}.write(t, t.TempDir())
+	c := rundir.Key{Condition: "none", BatchSize: 64, Seed: 1}
+	root := failing{[]uint64{1}, []int{16, 64}, []rundir.Key{c}, failsUnmarked, true}.write(t, t.TempDir())
 	alone := filepath.Join(root, "none", "64")
 	again := filepath.Join(alone, "seed-1")
 	keepCell(t, again, c, e)
@@ -240,11 +240,11 @@ func TestMarksLeftBehind(t *testing.T) {
 // one.
 func TestWithSeeds(t *testing.T) {
 	known := func(dir string, batch int, seed uint64) Run {
-		return Run{Cell: rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}, Dir: filepath.FromSlash(dir)}
+		return Run{Key: rundir.Key{Condition: "none", BatchSize: batch, Seed: seed}, Dir: filepath.FromSlash(dir)}
 	}
-	mark := Run{Cell: rundir.Cell{Condition: "none", BatchSize: 64}, seedUnknown: true, Dir: filepath.FromSlash("none/64")}
+	mark := Run{Key: rundir.Key{Condition: "none", BatchSize: 64}, seedUnknown: true, Dir: filepath.FromSlash("none/64")}
 	history := mark
-	history.History = sample{epochs: 1}.history(mark.Cell, 0)
+	history.History = sample{epochs: 1}.history(mark.Key, 0)
 	for _, c := range []struct {
 		what    string
 		others  []Run
@@ -278,7 +278,7 @@ func TestWithSeeds(t *testing.T) {
 // TestMarksAlone checks the report of a directory that has only failure.json files without
 // any details.
 func TestMarksAlone(t *testing.T) {
-	f := failing{[]uint64{0}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64}}, failsUnmarked, false}
+	f := failing{[]uint64{0}, []int{16, 64}, []rundir.Key{{Condition: "none", BatchSize: 16}, {Condition: "none", BatchSize: 64}}, failsUnmarked, false}
 	root := f.write(t, t.TempDir())
 	s := load(t, root)
 	must(t, s.Write(root, DefaultDrop))

@@ -26,7 +26,7 @@ const (
 type failing struct {
 	seeds   []uint64
 	batches []int
-	failed  []rundir.Cell
+	failed  []rundir.Key
 	where   string
 	plan    bool // keep the sweep's configuration
 }
@@ -42,7 +42,7 @@ func (f failing) write(t *testing.T, root string) string {
 	}
 	for _, seed := range f.seeds {
 		for _, batch := range f.batches {
-			c := rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed}
+			c := rundir.Key{Condition: "none", BatchSize: batch, Seed: seed}
 			dir := rundir.CellDir(root, c, len(f.seeds) > 1)
 			if slices.Contains(f.failed, c) {
 				fail(t, dir, c, f.where, e)
@@ -55,7 +55,7 @@ func (f failing) write(t *testing.T, root string) string {
 	return root
 }
 
-func keepCell(t *testing.T, dir string, c rundir.Cell, e configs.Experiment) {
+func keepCell(t *testing.T, dir string, c rundir.Key, e configs.Experiment) {
 	t.Helper()
 	cell, err := e.Cell(c.Condition, c.BatchSize, c.Seed)
 	must(t, err)
@@ -63,7 +63,7 @@ func keepCell(t *testing.T, dir string, c rundir.Cell, e configs.Experiment) {
 }
 
 // fail writes the files that a run leaves if it fails there.
-func fail(t *testing.T, dir string, c rundir.Cell, where string, e configs.Experiment) {
+func fail(t *testing.T, dir string, c rundir.Key, where string, e configs.Experiment) {
 	t.Helper()
 	must(t, os.MkdirAll(dir, 0o755))
 	failure := rundir.Failure{Error: "out of memory", ExitStatus: 1, Cell: &c}
@@ -84,14 +84,14 @@ func fail(t *testing.T, dir string, c rundir.Cell, where string, e configs.Exper
 func eachFailing(t *testing.T, check func(t *testing.T, f failing)) {
 	batches := []int{16, 64}
 	for _, seeds := range [][]uint64{{1}, {0}, {7}, {0, 3}} {
-		var cells []rundir.Cell
+		var cells []rundir.Key
 		for _, seed := range seeds {
 			for _, batch := range batches {
-				cells = append(cells, rundir.Cell{Condition: "none", BatchSize: batch, Seed: seed})
+				cells = append(cells, rundir.Key{Condition: "none", BatchSize: batch, Seed: seed})
 			}
 		}
 		last := len(cells) - 1
-		for which, failed := range map[string][]rundir.Cell{"first": cells[:1], "last": cells[last:], "all": cells} {
+		for which, failed := range map[string][]rundir.Key{"first": cells[:1], "last": cells[last:], "all": cells} {
 			for _, where := range []string{failsBefore, failsUnmarked, failsFirst, failsLater} {
 				for _, plan := range []bool{true, false} {
 					if where == failsUnmarked && len(failed) == len(cells) && len(seeds) == 1 && !plan {
@@ -128,8 +128,8 @@ func (f failing) checkTable(t *testing.T, s *Sweep) {
 	}
 	var want []string
 	for i := range s.Runs {
-		if r := &s.Runs[i]; slices.Contains(f.failed, r.Cell) {
-			want = append(want, f.describe(r.Cell))
+		if r := &s.Runs[i]; slices.Contains(f.failed, r.Key) {
+			want = append(want, f.describe(r.Key))
 		}
 	}
 	if !slices.Equal(table.Open, want) {
@@ -146,7 +146,7 @@ func (f failing) failedAt(batch int) (n int) {
 	return n
 }
 
-func (f failing) describe(c rundir.Cell) string {
+func (f failing) describe(c rundir.Key) string {
 	text := fmt.Sprintf("none, batch size %d", c.BatchSize)
 	if len(f.seeds) > 1 {
 		text += fmt.Sprintf(", seed %d", c.Seed)

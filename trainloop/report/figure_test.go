@@ -191,7 +191,7 @@ func TestPNG(t *testing.T) {
 // markup, and colours come from the style sheet.
 func TestPage(t *testing.T) {
 	root := t.TempDir()
-	cell := rundir.Cell{Condition: `<script>x("&`, BatchSize: 128}
+	cell := rundir.Key{Condition: `<script>x("&`, BatchSize: 128}
 	dir := rundir.CellDir(root, cell, false)
 	must(t, os.MkdirAll(dir, 0o755))
 	study().writeRun(t, dir, cell, 0)

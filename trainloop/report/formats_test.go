@@ -19,8 +19,8 @@ import (
 func twoCourses() []course {
 	sample := study()
 	return []course{
-		newCourse(128, sample.history(rundir.Cell{BatchSize: 128}, 0)),
-		newCourse(8192, sample.history(rundir.Cell{BatchSize: 8192}, 0)[:2]),
+		newCourse(128, sample.history(rundir.Key{BatchSize: 128}, 0)),
+		newCourse(8192, sample.history(rundir.Key{BatchSize: 8192}, 0)[:2]),
 	}
 }
 
@@ -118,7 +118,7 @@ func fields(t *testing.T, message []byte) map[protowire.Number][]any {
 }
 
 func TestEvents(t *testing.T) {
-	history := study().history(rundir.Cell{BatchSize: 128}, 0)[:3]
+	history := study().history(rundir.Key{BatchSize: 128}, 0)[:3]
 	var b bytes.Buffer
 	history[1].Diagnosis = rundir.Diagnosis{NoiseScale: 200, GradientNorm: 0.5, Sharpness: -3, StabilityLimit: 38, UpdateNorm: 0.1, UpdateRatio: 0.01, Seconds: 1}
 	layers := []rundir.Layer{{Epoch: 1, Name: "a", UpdateRatio: 0.02, GradientNorm: 0.4}, {Epoch: 1, Name: "b", UpdateRatio: 0.03}}

@@ -36,7 +36,7 @@ const (
 
 // Run is one run, with the contents of its directory.
 type Run struct {
-	rundir.Cell
+	rundir.Key
 	// seedUnknown reports that no file of the run contains its seed. place then guesses
 	// the seed, and resets it.
 	seedUnknown bool
@@ -175,7 +175,7 @@ func optional[T any](v T, err error) (*T, error) {
 
 // loadRun reads a run directory. settle sets the state later.
 func loadRun(f rundir.Run) (Run, error) {
-	r := Run{Cell: f.Cell, seedUnknown: f.SeedUnknown, Dir: f.Dir}
+	r := Run{Key: f.Key, seedUnknown: f.SeedUnknown, Dir: f.Dir}
 	history, err := optional(rundir.ReadHistory(rundir.Layout{Dir: f.Dir}.History()))
 	if err != nil {
 		return r, err

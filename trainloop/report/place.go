@@ -21,9 +21,9 @@ func (s *Sweep) place(runs []Run) {
 		longest = plan.Train.Epochs
 	}
 	known := append(slices.Clone(s.Conditions), configs.Conditions()...)
-	at := map[rundir.Cell]Run{}
+	at := map[rundir.Key]Run{}
 	for _, r := range withSeeds(runs, s.Seeds) {
-		at[r.Cell] = r
+		at[r.Key] = r
 		s.Conditions = append(s.Conditions, r.Condition)
 		s.BatchSizes = append(s.BatchSizes, r.BatchSize)
 		s.Seeds = append(s.Seeds, r.Seed)
@@ -37,10 +37,10 @@ func (s *Sweep) place(runs []Run) {
 	for _, condition := range s.Conditions {
 		for _, batch := range s.BatchSizes {
 			for _, seed := range s.Seeds {
-				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
+				cell := rundir.Key{Condition: condition, BatchSize: batch, Seed: seed}
 				r, ok := at[cell]
 				if !ok {
-					r = Run{Cell: cell, State: Missing}
+					r = Run{Key: cell, State: Missing}
 				}
 				r.settle(longest)
 				s.Runs = append(s.Runs, r)
@@ -59,7 +59,7 @@ func (s *Sweep) place(runs []Run) {
 // the cell has run again in a directory that names the seed.
 func withSeeds(runs []Run, planned []uint64) []Run {
 	var alone, others []uint64
-	taken := map[rundir.Cell]bool{}
+	taken := map[rundir.Key]bool{}
 	for i := range runs {
 		r := &runs[i]
 		switch {
@@ -70,7 +70,7 @@ func withSeeds(runs []Run, planned []uint64) []Run {
 		default:
 			others = append(others, r.Seed)
 		}
-		taken[r.Cell] = true
+		taken[r.Key] = true
 	}
 	candidates := slices.Concat(alone, planned, others)
 	if len(candidates) == 0 {
@@ -88,9 +88,9 @@ func withSeeds(runs []Run, planned []uint64) []Run {
 // takeSeed sets the run's seed to the first candidate for which its cell has no other run.
 // If there is none, a run with a history gets the lowest free number; for a run without a
 // history, takeSeed returns false.
-func (r *Run) takeSeed(candidates []uint64, taken map[rundir.Cell]bool) bool {
+func (r *Run) takeSeed(candidates []uint64, taken map[rundir.Key]bool) bool {
 	free := func(seed uint64) bool {
-		return !taken[rundir.Cell{Condition: r.Condition, BatchSize: r.BatchSize, Seed: seed}]
+		return !taken[rundir.Key{Condition: r.Condition, BatchSize: r.BatchSize, Seed: seed}]
 	}
 	i := slices.IndexFunc(candidates, free)
 	switch {
@@ -104,7 +104,7 @@ func (r *Run) takeSeed(candidates []uint64, taken map[rundir.Cell]bool) bool {
 		}
 	}
 	r.seedUnknown = false
-	taken[r.Cell] = true
+	taken[r.Key] = true
 	return true
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // oneEpoch makes runs of a single epoch with these final accuracies.
-func oneEpoch(t *testing.T, accuracies map[rundir.Cell]float64) string {
+func oneEpoch(t *testing.T, accuracies map[rundir.Key]float64) string {
 	t.Helper()
 	root := t.TempDir()
 	for cell, accuracy := range accuracies {
@@ -42,7 +42,7 @@ func TestSpread(t *testing.T) {
 // TestHoldsTo checks the border: two points below the best still holds, a little more does
 // not. A batch size that recovers counts.
 func TestHoldsTo(t *testing.T) {
-	root := oneEpoch(t, map[rundir.Cell]float64{
+	root := oneEpoch(t, map[rundir.Key]float64{
 		{Condition: "a", BatchSize: 1, Seed: 1}: 0.90, {Condition: "a", BatchSize: 2, Seed: 1}: 0.88, {Condition: "a", BatchSize: 4, Seed: 1}: 0.8799,
 		{Condition: "b", BatchSize: 1, Seed: 1}: 0.90, {Condition: "b", BatchSize: 2, Seed: 1}: 0.70, {Condition: "b", BatchSize: 4, Seed: 1}: 0.89,
 	})
@@ -59,7 +59,7 @@ func TestHoldsTo(t *testing.T) {
 
 // TestPartOfSeeds has a cell with one of two seeds missing.
 func TestPartOfSeeds(t *testing.T) {
-	s := load(t, oneEpoch(t, map[rundir.Cell]float64{
+	s := load(t, oneEpoch(t, map[rundir.Key]float64{
 		{Condition: "a", BatchSize: 1, Seed: 1}: 0.5, {Condition: "a", BatchSize: 1, Seed: 2}: 0.7, {Condition: "a", BatchSize: 2, Seed: 2}: 0.25,
 	}))
 	cells := s.Table(2).Conditions[0].Cells
@@ -77,7 +77,7 @@ func TestHistoriesAlone(t *testing.T) {
 	root := t.TempDir()
 	sample := study()
 	for batch, epochs := range map[int]int{128: 30, 256: 29} {
-		cell := rundir.Cell{Condition: "mine", BatchSize: batch}
+		cell := rundir.Key{Condition: "mine", BatchSize: batch}
 		dir := rundir.CellDir(root, cell, false)
 		must(t, os.MkdirAll(dir, 0o755))
 		must(t, rundir.WriteHistory(rundir.Layout{Dir: dir}.History(), sample.history(cell, 1)[:epochs]))

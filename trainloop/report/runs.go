@@ -72,7 +72,7 @@ func (s *Sweep) shownColumns() []column {
 
 // runRow is one line of the table of runs.
 type runRow struct {
-	rundir.Cell
+	rundir.Key
 	State State
 	// StateText is the state in words, with whether the run stopped early.
 	StateText string
@@ -92,7 +92,7 @@ func (s *Sweep) runRows() []runRow {
 	rows := make([]runRow, len(s.Runs))
 	for i := range s.Runs {
 		r := &s.Runs[i]
-		rows[i] = runRow{Cell: r.Cell, State: r.State, StateText: r.stateText()}
+		rows[i] = runRow{Key: r.Key, State: r.State, StateText: r.stateText()}
 		for _, c := range shown {
 			value := c.text(r)
 			if value == "" {

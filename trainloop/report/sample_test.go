@@ -46,7 +46,7 @@ func (s sample) write(t testing.TB, root string) string {
 	for k, condition := range experiment.Sweep.Conditions {
 		for _, batch := range s.batches {
 			for _, seed := range s.seeds {
-				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
+				cell := rundir.Key{Condition: condition, BatchSize: batch, Seed: seed}
 				dir := rundir.CellDir(root, cell, len(s.seeds) > 1)
 				e, err := experiment.Cell(condition, batch, seed)
 				must(t, err)
@@ -66,7 +66,7 @@ func keepConfig(t testing.TB, dir string, e configs.Experiment) {
 	must(t, os.WriteFile(rundir.Layout{Dir: dir}.Config(), text, 0o600))
 }
 
-func (s sample) writeRun(t testing.TB, dir string, c rundir.Cell, condition int) {
+func (s sample) writeRun(t testing.TB, dir string, c rundir.Key, condition int) {
 	t.Helper()
 	history := s.history(c, condition)
 	must(t, rundir.WriteHistory(rundir.Layout{Dir: dir}.History(), history))
@@ -84,7 +84,7 @@ func (s sample) writeRun(t testing.TB, dir string, c rundir.Cell, condition int)
 
 // history depends only on the cell. Its numbers are rounded, so that they are the same on
 // every processor.
-func (s sample) history(c rundir.Cell, condition int) []rundir.Epoch {
+func (s sample) history(c rundir.Key, condition int) []rundir.Epoch {
 	r := rand.New(rand.NewPCG(c.Seed, uint64(c.BatchSize)<<8|uint64(condition)))
 	peak := []float64{0.90, 0.935, 0.952, 0.936}[condition] + s.lift
 	bend := []float64{11.2, 11.6, 10.4, 12.6}[condition] // log2 of the batch where it falls off
@@ -130,7 +130,7 @@ func unfinished(t testing.TB, root string) string {
 	dir := func(condition, batch string) string { return filepath.Join(root, condition, batch) }
 	must(t, os.RemoveAll(dir("none", "2048")))
 	must(t, os.Remove(rundir.Layout{Dir: dir("medium", "2048")}.Summary()))
-	short := s.history(rundir.Cell{Condition: "medium", BatchSize: 2048, Seed: 1}, 1)[:12]
+	short := s.history(rundir.Key{Condition: "medium", BatchSize: 2048, Seed: 1}, 1)[:12]
 	must(t, rundir.WriteHistory(rundir.Layout{Dir: dir("medium", "2048")}.History(), short))
 	must(t, os.Remove(rundir.Layout{Dir: dir("strong", "2048")}.Summary()))
 	must(t, os.Remove(rundir.Layout{Dir: dir("strong", "2048")}.History()))

@@ -18,7 +18,7 @@ func alone(t *testing.T, dir, name string, epochs int) string {
 	e := configs.Default()
 	e.Name, e.Seed, e.Train.BatchSize, e.Train.Epochs = name, 4, 256, epochs
 	keepConfig(t, dir, e)
-	sample{epochs: epochs}.writeRun(t, dir, rundir.Cell{BatchSize: 256, Seed: 4}, 1)
+	sample{epochs: epochs}.writeRun(t, dir, rundir.Key{BatchSize: 256, Seed: 4}, 1)
 	return dir
 }
 
@@ -62,7 +62,7 @@ func TestPageOfRun(t *testing.T) {
 	if want := []string{"Training curves", "Result", "What it ran on", "How it was made"}; !slices.Equal(headings, want) {
 		t.Errorf("the headings are %q", headings)
 	}
-	last := sample{epochs: 5}.history(rundir.Cell{BatchSize: 256, Seed: 4}, 1)[4]
+	last := sample{epochs: 5}.history(rundir.Key{BatchSize: 256, Seed: 4}, 1)[4]
 	for _, want := range []string{
 		"<h1>flowers</h1>", "Validation accuracy " + percent(last.ValAccuracy) + " % after epoch 5; the best was ",
 		"Batch size 256, seed 4; 5 epochs, all done; a network of 1,927,946 parameters.", "<dt>state</dt><dd>done</dd>",

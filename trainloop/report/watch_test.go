@@ -23,7 +23,7 @@ type watched struct {
 func newWatched(t *testing.T) watched {
 	t.Helper()
 	dir := alone(t, t.TempDir(), "flowers", 4)
-	w := watched{dir: dir, history: sample{epochs: 4}.history(rundir.Cell{BatchSize: 256, Seed: 4}, 1)}
+	w := watched{dir: dir, history: sample{epochs: 4}.history(rundir.Key{BatchSize: 256, Seed: 4}, 1)}
 	var err error
 	w.summary, err = rundir.ReadSummary(dir)
 	must(t, err)
@@ -129,7 +129,7 @@ func TestWatchInterrupted(t *testing.T) {
 // TestWatchEnds checks that Run returns at once if there is nothing to wait for, or nothing
 // to read.
 func TestWatchEnds(t *testing.T) {
-	failed := failing{[]uint64{1, 2}, []int{16, 64}, []rundir.Cell{{Condition: "none", BatchSize: 64, Seed: 2}}, failsLater, true}
+	failed := failing{[]uint64{1, 2}, []int{16, 64}, []rundir.Key{{Condition: "none", BatchSize: 64, Seed: 2}}, failsLater, true}
 	root := failed.write(t, t.TempDir())
 	s, err := Watch{Dir: root, Out: root, Interval: time.Hour}.Run(t.Context())
 	if err != nil || s.Progress() != "3 of 4 runs done, 1 failed" {

@@ -12,7 +12,7 @@ import (
 
 func TestFailureFile(t *testing.T) {
 	dir := t.TempDir()
-	for _, cell := range []*Cell{nil, {"none", 64, 0}, {"strong", 8192, math.MaxUint64}} {
+	for _, cell := range []*Key{nil, {"none", 64, 0}, {"strong", 8192, math.MaxUint64}} {
 		want := Failure{Error: "out of memory", ExitStatus: 1, Cell: cell}
 		if err := WriteFailure(dir, want); err != nil {
 			t.Fatal(err)
@@ -35,25 +35,25 @@ func TestFailureFile(t *testing.T) {
 // comes from failure.json, if that contains it.
 func TestListFailure(t *testing.T) {
 	for _, seed := range []uint64{0, 1, 7, math.MaxUint64} {
-		root, cell := t.TempDir(), Cell{"none", 64, seed}
+		root, cell := t.TempDir(), Key{"none", 64, seed}
 		for _, several := range []bool{false, true} {
 			dir := CellDir(root, cell, several)
 			mark(t, dir, &cell)
 			for _, from := range []string{root, dir} {
-				if runs, err := List(from); err != nil || !reflect.DeepEqual(runs, []Run{{Dir: dir, Cell: cell}}) {
+				if runs, err := List(from); err != nil || !reflect.DeepEqual(runs, []Run{{Dir: dir, Key: cell}}) {
 					t.Errorf("%s: %v, %v", from, runs, err)
 				}
 			}
 		}
 	}
-	root, cell := t.TempDir(), Cell{"none", 64, 7}
+	root, cell := t.TempDir(), Key{"none", 64, 7}
 	dir := CellDir(root, cell, false)
 	mark(t, dir, nil)
-	want := []Run{{Dir: dir, Cell: Cell{Condition: "none", BatchSize: 64}, SeedUnknown: true}}
+	want := []Run{{Dir: dir, Key: Key{Condition: "none", BatchSize: 64}, SeedUnknown: true}}
 	if runs, err := List(root); err != nil || !reflect.DeepEqual(runs, want) {
 		t.Errorf("a mark that tells nothing: %v, %v", runs, err)
 	}
-	mark(t, dir, &Cell{"../escaped", 64, 7})
+	mark(t, dir, &Key{"../escaped", 64, 7})
 	var damaged *DataError
 	if _, err := List(dir); !errors.As(err, &damaged) || damaged.Path != (Layout{dir}).Failure() {
 		t.Errorf("a condition that is a path: %v", err)
@@ -65,36 +65,36 @@ func TestListFailure(t *testing.T) {
 func TestCellDirAfterFailure(t *testing.T) {
 	for _, c := range []struct {
 		what    string
-		marked  *Cell
+		marked  *Key
 		seed    uint64
 		several bool
 		want    string
 	}{
-		{"again", &Cell{"none", 64, 1}, 1, false, "none/64"},
-		{"again, seed 0", &Cell{"none", 64, 0}, 0, false, "none/64"},
-		{"with further seeds", &Cell{"none", 64, 1}, 1, true, "none/64"},
-		{"a further seed", &Cell{"none", 64, 1}, 2, true, "none/64/seed-2"},
-		{"a further seed 0", &Cell{"none", 64, 1}, 0, true, "none/64/seed-0"},
-		{"another seed", &Cell{"none", 64, 1}, 2, false, "none/64/seed-2"},
+		{"again", &Key{"none", 64, 1}, 1, false, "none/64"},
+		{"again, seed 0", &Key{"none", 64, 0}, 0, false, "none/64"},
+		{"with further seeds", &Key{"none", 64, 1}, 1, true, "none/64"},
+		{"a further seed", &Key{"none", 64, 1}, 2, true, "none/64/seed-2"},
+		{"a further seed 0", &Key{"none", 64, 1}, 0, true, "none/64/seed-0"},
+		{"another seed", &Key{"none", 64, 1}, 2, false, "none/64/seed-2"},
 		{"unknown, alone", nil, 1, false, "none/64"},
 		{"unknown, seed 0 among others", nil, 0, true, "none/64/seed-0"},
 		{"unknown, among others", nil, 1, true, "none/64/seed-1"},
 	} {
 		root := t.TempDir()
 		mark(t, filepath.Join(root, "none", "64"), c.marked)
-		if got, want := CellDir(root, Cell{"none", 64, c.seed}, c.several), filepath.Join(root, filepath.FromSlash(c.want)); got != want {
+		if got, want := CellDir(root, Key{"none", 64, c.seed}, c.several), filepath.Join(root, filepath.FromSlash(c.want)); got != want {
 			t.Errorf("%s: %q, want %q", c.what, got, want)
 		}
 	}
 	root := t.TempDir()
 	touch(t, "{", root, "none", "64", "failure.json")
-	if got, want := CellDir(root, Cell{"none", 64, 1}, true), filepath.Join(root, "none", "64", "seed-1"); got != want {
+	if got, want := CellDir(root, Key{"none", 64, 1}, true), filepath.Join(root, "none", "64", "seed-1"); got != want {
 		t.Errorf("a damaged mark: %q, want %q", got, want)
 	}
 }
 
 // mark makes a run directory that contains only failure.json.
-func mark(t *testing.T, dir string, c *Cell) {
+func mark(t *testing.T, dir string, c *Key) {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(dir, 0o755), WriteFailure(dir, Failure{Error: "out of memory", ExitStatus: 1, Cell: c})); err != nil {
 		t.Fatal(err)

@@ -13,26 +13,26 @@ import (
 	"unicode"
 )
 
-// Cell is one run of a sweep.
-type Cell struct {
+// Key identifies a cell of a sweep: one run.
+type Key struct {
 	Condition string `json:"condition"`
 	BatchSize int    `json:"batch_size"`
 	Seed      uint64 `json:"seed"`
 }
 
-// Compare orders cells by condition, batch size and seed.
-func (c Cell) Compare(d Cell) int {
-	return cmp.Or(strings.Compare(c.Condition, d.Condition), cmp.Compare(c.BatchSize, d.BatchSize), cmp.Compare(c.Seed, d.Seed))
+// Compare orders keys by condition, batch size and seed.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(strings.Compare(k.Condition, other.Condition), cmp.Compare(k.BatchSize, other.BatchSize), cmp.Compare(k.Seed, other.Seed))
 }
 
 // CellDir returns the run directory of a cell in the sweep directory root. severalSeeds
 // reports whether the sweep has more than one seed. If the run has begun, or has failed
 // before it began, it keeps its directory, even if the sweep had one seed then and has
 // several now, or the reverse.
-func CellDir(root string, c Cell, severalSeeds bool) string {
+func CellDir(root string, c Key, severalSeeds bool) string {
 	alone := filepath.Join(root, c.Condition, strconv.Itoa(c.BatchSize))
 	among := filepath.Join(alone, seedPrefix+strconv.FormatUint(c.Seed, 10))
-	there, err := cellOf(alone)
+	there, err := keyOf(alone)
 	seedKnown := err == nil && !there.SeedUnknown
 	switch {
 	case err != nil && hasBegun(alone):
@@ -50,7 +50,7 @@ const seedPrefix = "seed-"
 // Run is a run directory that List found.
 type Run struct {
 	Dir string
-	Cell
+	Key
 	// SeedUnknown reports that neither the path nor a file contains the seed, for example
 	// if there is only a history. Seed is 0 then.
 	SeedUnknown bool
@@ -77,10 +77,10 @@ func List(root string) ([]Run, error) {
 		runs = append(runs, found...)
 	}
 	if len(runs) == 0 && isRun(root) {
-		run, err := cellOf(root)
+		run, err := keyOf(root)
 		return []Run{run}, err
 	}
-	slices.SortFunc(runs, func(a, b Run) int { return a.Compare(b.Cell) })
+	slices.SortFunc(runs, func(a, b Run) int { return a.Compare(b.Key) })
 	return runs, nil
 }
 
@@ -95,7 +95,7 @@ func listCondition(root, condition string) ([]Run, error) {
 		if err != nil || size < 1 {
 			continue
 		}
-		found, err := listSeeds(filepath.Join(root, condition, batch), Cell{Condition: condition, BatchSize: size})
+		found, err := listSeeds(filepath.Join(root, condition, batch), Key{Condition: condition, BatchSize: size})
 		if err != nil {
 			return nil, err
 		}
@@ -106,10 +106,10 @@ func listCondition(root, condition string) ([]Run, error) {
 
 // listSeeds finds the runs of one condition at one batch size: the run in dir itself,
 // the runs in its seed-<n> directories, or both.
-func listSeeds(dir string, c Cell) ([]Run, error) {
+func listSeeds(dir string, c Key) ([]Run, error) {
 	var runs []Run
 	if isRun(dir) {
-		alone, err := cellOf(dir)
+		alone, err := keyOf(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +126,7 @@ func listSeeds(dir string, c Cell) ([]Run, error) {
 		known := len(runs) > 0 && !runs[0].SeedUnknown && runs[0].Seed == seed
 		if path := filepath.Join(dir, name); named && err == nil && !known && isRun(path) {
 			c.Seed = seed
-			runs = append(runs, Run{Dir: path, Cell: c})
+			runs = append(runs, Run{Dir: path, Key: c})
 		}
 	}
 	return runs, nil
@@ -161,45 +161,45 @@ func hasBegun(dir string) bool {
 	return slices.ContainsFunc([]string{l.Config(), l.History(), l.Summary()}, exists)
 }
 
-// cellOf finds out which cell the run in dir is, from its files, or else from the path.
-func cellOf(dir string) (Run, error) {
-	for _, cellOfFile := range []func(dir string) (*Cell, error){cellOfConfig, cellOfSummary, cellOfFailure} {
-		c, err := cellOfFile(dir)
+// keyOf finds out which cell the run in dir is, from its files, or else from the path.
+func keyOf(dir string) (Run, error) {
+	for _, keyOfFile := range []func(dir string) (*Key, error){keyOfConfig, keyOfSummary, keyOfFailure} {
+		c, err := keyOfFile(dir)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && c == nil {
 			continue
 		}
 		if err != nil {
 			return Run{Dir: dir}, err
 		}
-		return Run{Dir: dir, Cell: *c}, nil
+		return Run{Dir: dir, Key: *c}, nil
 	}
-	return cellOfPath(dir)
+	return keyOfPath(dir)
 }
 
-// cellOfConfig reads the cell from config.yaml. The sweep in the file of a cell has only
+// keyOfConfig reads the cell from config.yaml. The sweep in the file of a cell has only
 // this cell.
-func cellOfConfig(dir string) (*Cell, error) {
+func keyOfConfig(dir string) (*Key, error) {
 	e, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	c := Cell{BatchSize: e.Train.BatchSize, Seed: e.Seed}
+	c := Key{BatchSize: e.Train.BatchSize, Seed: e.Seed}
 	if len(e.Sweep.Conditions) == 1 {
 		c.Condition = e.Sweep.Conditions[0]
 	}
 	return &c, nil
 }
 
-func cellOfSummary(dir string) (*Cell, error) {
+func keyOfSummary(dir string) (*Key, error) {
 	s, err := ReadSummary(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &Cell{s.Condition, s.BatchSize, s.Seed}, checkCondition(Layout{dir}.Summary(), s.Condition)
+	return &Key{s.Condition, s.BatchSize, s.Seed}, checkCondition(Layout{dir}.Summary(), s.Condition)
 }
 
-// cellOfFailure returns nil if failure.json does not name the cell.
-func cellOfFailure(dir string) (*Cell, error) {
+// keyOfFailure returns nil if failure.json does not name the cell.
+func keyOfFailure(dir string) (*Key, error) {
 	f, err := ReadFailure(dir)
 	if err != nil || f.Cell == nil {
 		return nil, err
@@ -216,9 +216,9 @@ func checkCondition(path, condition string) error {
 	return nil
 }
 
-// cellOfPath is the inverse of CellDir, for run directories with only a history. For a
+// keyOfPath is the inverse of CellDir, for run directories with only a history. For a
 // path that is not one of CellDir's, the cell is zero.
-func cellOfPath(dir string) (Run, error) {
+func keyOfPath(dir string) (Run, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
 		return Run{}, err

@@ -132,7 +132,7 @@ func TestToolkitOfOtherProgram(t *testing.T) {
 
 func TestList(t *testing.T) {
 	root := t.TempDir()
-	cells := []Cell{
+	cells := []Key{
 		{"medium", 128, 1}, {"medium", 128, 10}, {"medium", 1024, 2}, {"none", 64, 7},
 	}
 	for _, c := range cells {
@@ -150,12 +150,12 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []Cell
+	var got []Key
 	for _, r := range runs {
-		if r.Dir != CellDir(root, r.Cell, true) {
-			t.Errorf("%v is in %q", r.Cell, r.Dir)
+		if r.Dir != CellDir(root, r.Key, true) {
+			t.Errorf("%v is in %q", r.Key, r.Dir)
 		}
-		got = append(got, r.Cell)
+		got = append(got, r.Key)
 	}
 	if !reflect.DeepEqual(got, cells) {
 		t.Errorf("got %v, want %v", got, cells)
@@ -166,7 +166,7 @@ func TestList(t *testing.T) {
 // it.
 func TestListOneSeed(t *testing.T) {
 	root := t.TempDir()
-	want := Cell{"strong", 256, 5}
+	want := Key{"strong", 256, 5}
 	dir := CellDir(root, want, false)
 	e, err := configs.Default().Cell("strong", 256, 5)
 	if err != nil {
@@ -179,7 +179,7 @@ func TestListOneSeed(t *testing.T) {
 	touch(t, string(text), dir, "config.yaml")
 	for _, from := range []string{root, dir} {
 		runs, err := List(from)
-		if err != nil || len(runs) != 1 || runs[0] != (Run{Dir: dir, Cell: want}) {
+		if err != nil || len(runs) != 1 || runs[0] != (Run{Dir: dir, Key: want}) {
 			t.Errorf("%v, %v", runs, err)
 		}
 	}
@@ -189,8 +189,8 @@ func TestListOneSeed(t *testing.T) {
 // or removed, and that all are listed.
 func TestSeedsAddedAndLeftOut(t *testing.T) {
 	root := t.TempDir()
-	cell := func(batch int, seed uint64) Cell { return Cell{"none", batch, seed} }
-	begin := func(c Cell, path ...string) {
+	cell := func(batch int, seed uint64) Key { return Key{"none", batch, seed} }
+	begin := func(c Key, path ...string) {
 		t.Helper()
 		e, err := configs.Default().Cell(c.Condition, c.BatchSize, c.Seed)
 		if err != nil {
@@ -206,7 +206,7 @@ func TestSeedsAddedAndLeftOut(t *testing.T) {
 	begin(cell(128, 2), "128", "seed-2") //
 	begin(cell(256, 2), "256", "seed-2") // first one of several seeds, then the only one
 	for _, c := range []struct {
-		cell    Cell
+		cell    Key
 		several bool
 		want    string
 	}{
@@ -230,9 +230,9 @@ func TestSeedsAddedAndLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Run{
-		{Dir: filepath.Join(root, "none", "128"), Cell: cell(128, 1)},
-		{Dir: filepath.Join(root, "none", "128", "seed-2"), Cell: cell(128, 2)},
-		{Dir: filepath.Join(root, "none", "256", "seed-2"), Cell: cell(256, 2)},
+		{Dir: filepath.Join(root, "none", "128"), Key: cell(128, 1)},
+		{Dir: filepath.Join(root, "none", "128", "seed-2"), Key: cell(128, 2)},
+		{Dir: filepath.Join(root, "none", "256", "seed-2"), Key: cell(256, 2)},
 	}
 	if !reflect.DeepEqual(runs, want) {
 		t.Errorf("got %v, want %v", runs, want)
@@ -245,7 +245,7 @@ func TestListSummaryAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs, err := List(dir)
-	if want := []Run{{Dir: dir, Cell: Cell{"none", 32, 3}}}; err != nil || !reflect.DeepEqual(runs, want) {
+	if want := []Run{{Dir: dir, Key: Key{"none", 32, 3}}}; err != nil || !reflect.DeepEqual(runs, want) {
 		t.Errorf("%v, %v", runs, err)
 	}
 }
@@ -255,9 +255,9 @@ func TestListSummaryAlone(t *testing.T) {
 func TestListHistoryAlone(t *testing.T) {
 	root := t.TempDir()
 	for path, want := range map[string]Run{
-		"none/128":        {Cell: Cell{"none", 128, 0}, SeedUnknown: true},
-		"none/256/seed-3": {Cell: Cell{"none", 256, 3}},
-		"none/256/seed-0": {Cell: Cell{"none", 256, 0}},
+		"none/128":        {Key: Key{"none", 128, 0}, SeedUnknown: true},
+		"none/256/seed-3": {Key: Key{"none", 256, 3}},
+		"none/256/seed-0": {Key: Key{"none", 256, 0}},
 		"none/seed-x":     {SeedUnknown: true},
 		"first":           {SeedUnknown: true},
 	} {

@@ -171,7 +171,7 @@ type Failure struct {
 	ExitStatus int `json:"exit_status"`
 	// Cell says which run failed, since a run can fail before it has written any other
 	// file with its seed. It is nil in files of earlier versions.
-	Cell *Cell `json:"cell,omitempty"`
+	Cell *Key `json:"cell,omitempty"`
 }
 
 // WriteFailure marks the run in dir as failed.

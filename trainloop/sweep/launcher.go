@@ -39,7 +39,7 @@ type Launcher interface {
 
 // Alive is a cell that runs, or waits to run.
 type Alive struct {
-	rundir.Cell
+	rundir.Key
 	// Running reports whether the cell runs; otherwise it waits, for Reason.
 	Running bool
 	Reason  string
@@ -62,7 +62,7 @@ type Job struct {
 // Task is a cell and its number in a job.
 type Task struct {
 	Index int `json:"task"`
-	rundir.Cell
+	rundir.Key
 }
 
 // IsReport reports whether the job writes the report.
@@ -109,11 +109,11 @@ func AddJob(root, launcher string, j Job) error {
 
 // LastTasks returns, for each cell that was ever submitted, the name of the last job that
 // contained it, with the cell's number in that job.
-func LastTasks(jobs []Job) map[rundir.Cell]string {
-	last := map[rundir.Cell]string{}
+func LastTasks(jobs []Job) map[rundir.Key]string {
+	last := map[rundir.Key]string{}
 	for _, j := range jobs {
 		for _, t := range j.Tasks {
-			last[t.Cell] = fmt.Sprintf("%s_%d", j.ID, t.Index)
+			last[t.Key] = fmt.Sprintf("%s_%d", j.ID, t.Index)
 		}
 	}
 	return last
@@ -137,14 +137,14 @@ func (e *BusyError) Error() string {
 	if first.Job != "" {
 		doing += " as job " + first.Job
 	}
-	return fmt.Sprintf("%q: %d of its cells are pending or running with --on %s, for example %s, which %s", e.Root, len(e.Alive), e.By, Name(first.Cell), doing)
+	return fmt.Sprintf("%q: %d of its cells are pending or running with --on %s, for example %s, which %s", e.Root, len(e.Alive), e.By, Name(first.Key), doing)
 }
 
 // Unfinished returns the cells that are neither complete nor alive.
 func (p *Plan) Unfinished(alive []Alive) []Cell {
 	var cells []Cell
 	for _, c := range p.Cells {
-		has := slices.ContainsFunc(alive, func(a Alive) bool { return a.Cell == c.Cell })
+		has := slices.ContainsFunc(alive, func(a Alive) bool { return a.Key == c.Key })
 		if !has && !rundir.Complete(c.Dir) {
 			cells = append(cells, c)
 		}

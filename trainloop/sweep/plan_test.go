@@ -45,7 +45,7 @@ func TestNew(t *testing.T) {
 		var got []laid
 		for _, cell := range p.Cells {
 			e := cell.Experiment
-			got = append(got, laid{Name(cell.Cell), filepath.ToSlash(cell.Dir), e.Augment.Recipe, e.Train.BatchSize, e.Seed})
+			got = append(got, laid{Name(cell.Key), filepath.ToSlash(cell.Dir), e.Augment.Recipe, e.Train.BatchSize, e.Seed})
 		}
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("got  %v\nwant %v", got, c.want)

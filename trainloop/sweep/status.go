@@ -30,7 +30,7 @@ const (
 
 // Status is the state of a cell, with what is known about it.
 type Status struct {
-	rundir.Cell
+	rundir.Key
 	Dir   string `json:"dir"`
 	State State  `json:"state"`
 	// Reason says why the cell failed, waits or is lost.
@@ -58,7 +58,7 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 	if err != nil {
 		return nil, err
 	}
-	alive, submitted := map[rundir.Cell]Alive{}, map[rundir.Cell]string{}
+	alive, submitted := map[rundir.Key]Alive{}, map[rundir.Key]string{}
 	for _, l := range launchers {
 		jobs, err := ReadJobs(root, l.Name())
 		if err != nil {
@@ -75,7 +75,7 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 			return nil, err
 		}
 		for _, a := range found {
-			alive[a.Cell] = a
+			alive[a.Key] = a
 		}
 	}
 	list := make([]Status, len(p.Cells))
@@ -92,7 +92,7 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 func done(p *Plan, jobs []Job) bool {
 	submitted := LastTasks(jobs)
 	for _, c := range p.Cells {
-		if submitted[c.Cell] != "" && !rundir.Complete(c.Dir) {
+		if submitted[c.Key] != "" && !rundir.Complete(c.Dir) {
 			return false
 		}
 	}
@@ -102,8 +102,8 @@ func done(p *Plan, jobs []Job) bool {
 // statusOf returns the status of a cell. The caller has asked the launchers before statusOf
 // reads the cell's files, so a cell that has ended since counts as complete or failed, not
 // as lost.
-func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]string) (Status, error) {
-	s := Status{Cell: c.Cell, Dir: c.Dir, Epochs: c.Experiment.Train.Epochs}
+func statusOf(c Cell, alive map[rundir.Key]Alive, submitted map[rundir.Key]string) (Status, error) {
+	s := Status{Key: c.Key, Dir: c.Dir, Epochs: c.Experiment.Train.Epochs}
 	begun, err := s.readHistory()
 	if err != nil {
 		return s, err
@@ -112,7 +112,7 @@ func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]str
 		s.State = Complete
 		return s, nil
 	}
-	if a, ok := alive[c.Cell]; ok {
+	if a, ok := alive[c.Key]; ok {
 		s.State, s.Reason, s.Node, s.Job, s.Restarts = Pending, a.Reason, a.Node, a.Job, a.Restarts
 		if a.Running {
 			s.State = Running
@@ -120,7 +120,7 @@ func statusOf(c Cell, alive map[rundir.Cell]Alive, submitted map[rundir.Cell]str
 		return s, nil
 	}
 	failure, err := rundir.ReadFailure(c.Dir)
-	switch job, was := submitted[c.Cell]; {
+	switch job, was := submitted[c.Key]; {
 	case err == nil:
 		s.State, s.Reason = Failed, failure.Error
 	case !errors.Is(err, fs.ErrNotExist):

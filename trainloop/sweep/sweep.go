@@ -27,9 +27,9 @@ import (
 	"onnxlab/trainloop/warmstart"
 )
 
-// Cell is one run of the grid.
+// Cell is one run of the grid, with all that is needed to start it.
 type Cell struct {
-	rundir.Cell
+	rundir.Key
 	// Dir is the run directory of the cell.
 	Dir string
 	// Experiment is the experiment of the sweep with the cell's condition, batch size and
@@ -56,14 +56,14 @@ func New(e configs.Experiment, root string) (*Plan, error) {
 	for _, seed := range e.Sweep.Seeds {
 		for _, batch := range e.Sweep.BatchSizes {
 			for _, condition := range e.Sweep.Conditions {
-				cell := rundir.Cell{Condition: condition, BatchSize: batch, Seed: seed}
+				cell := rundir.Key{Condition: condition, BatchSize: batch, Seed: seed}
 				experiment, err := e.Cell(condition, batch, seed)
 				if err != nil {
 					problems = append(problems, fmt.Errorf("cell %s: %w", Name(cell), err))
 					continue
 				}
 				p.Cells = append(p.Cells, Cell{
-					Cell: cell, Experiment: experiment,
+					Key: cell, Experiment: experiment,
 					Dir: rundir.CellDir(root, cell, len(e.Sweep.Seeds) > 1),
 				})
 			}
@@ -79,7 +79,7 @@ func New(e configs.Experiment, root string) (*Plan, error) {
 }
 
 // Name returns the name of a cell in messages.
-func Name(c rundir.Cell) string {
+func Name(c rundir.Key) string {
 	return fmt.Sprintf("%s, batch %d, seed %d", c.Condition, c.BatchSize, c.Seed)
 }
 

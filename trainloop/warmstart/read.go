@@ -197,13 +197,13 @@ func readModel(path string) (*Source, error) {
 	if err != nil {
 		return nil, fault(path, err)
 	}
-	form, err := onnxmodels.FormOf(m)
+	signature, err := onnxmodels.SignatureOf(m)
 	if err != nil {
 		return nil, fault(path, err)
 	}
 	s := &Source{Path: path}
-	if !form.Unnamed {
-		s.Classes = form.Classes
+	if !signature.Unnamed {
+		s.Classes = signature.Classes
 	}
 	report := inspect.Model(m)
 	parameters := map[string]bool{}

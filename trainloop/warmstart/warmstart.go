@@ -88,6 +88,6 @@ func (s Start) String() string {
 	if len(s.New) == 0 {
 		return fmt.Sprintf("begins with all %d parameters of %s", s.Taken, s.From)
 	}
-	return fmt.Sprintf("begins with %d parameters of %s; %s are initialised anew, since %s",
+	return fmt.Sprintf("begins with %d parameters of %s; %s are initialised at random, since %s",
 		s.Taken, s.From, strings.Join(s.New, " and "), s.Reason)
 }

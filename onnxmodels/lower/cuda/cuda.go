@@ -60,7 +60,7 @@ func dropBiasGradient(g *graph.Graph, grad *graph.Node, channels int) {
 }
 
 // normalisers returns the normalisations of y, directly or in the shape in which
-// replicas are normalised separately. only is true if nothing but these and their
+// ghost batches are normalised separately. only is true if nothing but these and their
 // gradients uses y.
 func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
 	if slices.Contains(g.Outputs, y) {
@@ -94,8 +94,8 @@ func shiftMean(g *graph.Graph, norm *graph.Node, bias *graph.Value) {
 	users := slices.DeleteFunc(g.Users(mean), func(n *graph.Node) bool { return n.Is(op.Microsoft, "BatchNormalizationGrad") })
 	g.After(norm, func() {
 		b, name, channels := op.On(g), norm.Name+".biased_mean", bias.Size(0)
-		replicas := b.View(name+".replicas", mean, mean.Size(0)/channels, channels)
-		shifted := b.View(name, b.Binary("Add", name+".rows", replicas, bias), mean.Size(0))
+		ghosts := b.View(name+".ghosts", mean, mean.Size(0)/channels, channels)
+		shifted := b.View(name, b.Binary("Add", name+".rows", ghosts, bias), mean.Size(0))
 		for _, n := range users {
 			n.Inputs[slices.Index(n.Inputs, mean)] = shifted
 		}

@@ -9,13 +9,13 @@ import (
 )
 
 // convNorm is a convolution with a bias, in float16 if mixed, followed by a normalisation of each
-// replica by itself, and their gradients.
-func convNorm(b *lowertest.Builder, replicas int, mixed bool) []*graph.Value {
+// ghost batch by itself, and their gradients.
+func convNorm(b *lowertest.Builder, ghosts int, mixed bool) []*graph.Value {
 	elem := graph.Float
 	if mixed {
 		elem = graph.Float16
 	}
-	window, channels := op.Same(3, 1, 5, 6), 8*replicas
+	window, channels := op.Same(3, 1, 5, 6), 8*ghosts
 	in := func(name string, mean float64, sizes ...int) *graph.Value {
 		return b.As(elem, b.In(name, mean, sizes...))
 	}
@@ -23,9 +23,9 @@ func convNorm(b *lowertest.Builder, replicas int, mixed bool) []*graph.Value {
 	scale, shift := b.In("scale", 1, channels), b.In("shift", 0, channels)
 	mean, variance := b.In("mean", 0, channels), b.In("variance", 1, channels)
 	y := b.Conv("conv", x, weight, bias, window)
-	part := b.Reshape("part", y, b.Ints("part.sizes", -1, int64(channels), 5, 6), graph.Static(4/replicas, channels, 5, 6))
+	part := b.Reshape("part", y, b.Ints("part.sizes", -1, int64(channels), 5, 6), graph.Static(4/ghosts, channels, 5, 6))
 	n := b.BatchNormTraining("norm", part, scale, shift, mean, variance, 1e-3)
-	dy, dscale, dshift := b.BatchNormGrad("norm_grad", in("dy", 0, 4/replicas, channels, 5, 6), part, scale, n.Mean, n.InverseDeviation, 1e-3)
+	dy, dscale, dshift := b.BatchNormGrad("norm_grad", in("dy", 0, 4/ghosts, channels, 5, 6), part, scale, n.Mean, n.InverseDeviation, 1e-3)
 	joined := b.Reshape("joined", dy, b.Ints("joined.sizes", -1, 8, 5, 6), y.Shape)
 	dx, dw, db := b.ConvGrad("grad", joined, x, weight, window, true, true, true)
 	outputs := []*graph.Value{n.Y, b.Unary("Neg", "seen", n.Mean), n.InverseDeviation, dscale, dshift, dx, dw, b.Unary("Identity", "bias_grad", db)}
@@ -39,12 +39,12 @@ func convNorm(b *lowertest.Builder, replicas int, mixed bool) []*graph.Value {
 // gradient must be 0 up to rounding.
 func TestDropBias(t *testing.T) {
 	for _, c := range []struct {
-		replicas int
-		mixed    bool
+		ghosts int
+		mixed  bool
 	}{{1, false}, {2, false}, {1, true}, {2, true}} {
 		plain, changed := lowertest.New(), lowertest.New()
-		want := plain.Run(t, convNorm(plain, c.replicas, c.mixed), lowertest.Nothing)
-		got := changed.Run(t, convNorm(changed, c.replicas, c.mixed), Lower)
+		want := plain.Run(t, convNorm(plain, c.ghosts, c.mixed), lowertest.Nothing)
+		got := changed.Run(t, convNorm(changed, c.ghosts, c.mixed), Lower)
 		made := map[*graph.Value]bool{}
 		for _, n := range changed.Nodes {
 			if n.Op == "Conv" && len(n.Inputs) > 2 || n.Op == "ConvGrad" && len(n.Outputs) > 2 {

@@ -10,12 +10,12 @@ import (
 )
 
 // CellFlag writes a cell in the format of the flag --cell.
-func CellFlag(c rundir.Cell) string {
+func CellFlag(c rundir.Key) string {
 	return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed)
 }
 
 // ParseCell reads the flag --cell.
-func ParseCell(flag string) (c rundir.Cell, err error) {
+func ParseCell(flag string) (c rundir.Key, err error) {
 	parts := strings.Split(flag, ":")
 	if len(parts) != 3 {
 		return c, BadUsagef("--cell %q: want condition:batch:seed", flag)

@@ -13,7 +13,7 @@ import (
 
 // seeing returns a model with these classes for images of one pixel.
 func seeing(classes ...string) *Classifier {
-	return &Classifier{Form: onnxmodels.Form{Height: 1, Width: 1, Classes: classes}, Path: "m.onnx"}
+	return &Classifier{Signature: onnxmodels.Signature{Height: 1, Width: 1, Classes: classes}, Path: "m.onnx"}
 }
 
 // imagesOf returns black images of one pixel with these labels.

@@ -25,7 +25,7 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 
 // inference converts the model of a file into one such as 'export model' writes.
 func (f *givenFlags) inference(m *modelfile.Model, path string) (*modelfile.Model, error) {
-	o := onnxmodels.OwnOptions{Height: f.size.Height, Width: f.size.Width}
+	o := onnxmodels.InputOptions{Height: f.size.Height, Width: f.size.Width}
 	if f.normalize != "" && f.normalize != configs.NormalizeAuto {
 		n, err := onnxmodels.ParseNormalization(f.normalize)
 		if err != nil {

@@ -20,8 +20,8 @@ import (
 
 // The runtimes that inference models run in.
 const (
-	RuntimeNative = "onnxruntime"
-	RuntimeGo     = "go"
+	RuntimeORT = "onnxruntime"
+	RuntimeGo  = "go"
 )
 
 // ModelFlags say which inference model runs, and in which runtime.
@@ -35,7 +35,7 @@ type ModelFlags struct {
 func (f *ModelFlags) Add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.model, "model", "", "model file: any ONNX classifier")
 	cmd.Flags().StringVar(&f.Run, "run", "", "run directory; its model.onnx is used")
-	cmd.Flags().StringVar(&f.Runtime, "runtime", DefaultRuntime, RuntimeNative+", or "+RuntimeGo+" for pure Go")
+	cmd.Flags().StringVar(&f.Runtime, "runtime", DefaultRuntime, RuntimeORT+", or "+RuntimeGo+" for pure Go")
 	f.given.add(cmd.Flags())
 }
 
@@ -54,8 +54,8 @@ func (f *ModelFlags) Check() error {
 		return BadUsage(errors.New("give either --model FILE or --run DIR"))
 	case f.best && f.Run == "":
 		return BadUsage(ErrBestOfNoRun)
-	case f.Runtime != RuntimeNative && f.Runtime != RuntimeGo:
-		return BadUsagef("--runtime %q is neither %q nor %q", f.Runtime, RuntimeNative, RuntimeGo)
+	case f.Runtime != RuntimeORT && f.Runtime != RuntimeGo:
+		return BadUsagef("--runtime %q is neither %q nor %q", f.Runtime, RuntimeORT, RuntimeGo)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (f *ModelFlags) Path() string {
 // Classifier is an inference model in a runtime.
 type Classifier struct {
 	evaluation.Predictor
-	onnxmodels.Form
+	onnxmodels.Signature
 	Path  string
 	Close func() error
 }
@@ -128,7 +128,7 @@ func (f *ModelFlags) Open(ctx context.Context, r configs.Runtime, stderr io.Writ
 // The caller closes it.
 func OpenModel(ctx context.Context, m *modelfile.Model, path, runtime string, r configs.Runtime, stderr io.Writer) (_ *Classifier, err error) {
 	c := &Classifier{Path: path, Close: func() error { return nil }}
-	if c.Form, err = onnxmodels.FormOf(m); err != nil {
+	if c.Signature, err = onnxmodels.SignatureOf(m); err != nil {
 		return nil, BadDataf("read model %q: %w", c.Path, err)
 	}
 	data, err := modelfile.Marshal(m)
@@ -141,7 +141,7 @@ func OpenModel(ctx context.Context, m *modelfile.Model, path, runtime string, r 
 		}
 		return c, nil
 	}
-	if c.Predictor, c.Close, err = openNative(ctx, data, r, stderr); err != nil {
+	if c.Predictor, c.Close, err = openORT(ctx, data, r, stderr); err != nil {
 		return nil, fmt.Errorf("run %q: %w", c.Path, err)
 	}
 	return c, nil

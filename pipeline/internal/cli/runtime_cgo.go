@@ -18,7 +18,7 @@ import (
 // These need ONNX Runtime. runtime_nocgo.go has their counterparts for builds without cgo.
 
 // DefaultRuntime is what inference models run in.
-const DefaultRuntime = RuntimeNative
+const DefaultRuntime = RuntimeORT
 
 // NeedsLibrary marks a command that does nothing without ONNX Runtime.
 func NeedsLibrary(cmd *cobra.Command) *cobra.Command { return cmd }
@@ -28,8 +28,8 @@ func OpenLibrary(ctx context.Context, r configs.Runtime, progress io.Writer) err
 	return session.Open(ctx, session.LibraryOptions{Library: r.Library, Device: r.Device, Progress: progress})
 }
 
-// openNative makes a model ready to run in ONNX Runtime.
-func openNative(ctx context.Context, data []byte, r configs.Runtime, stderr io.Writer) (evaluation.Predictor, func() error, error) {
+// openORT makes a model ready to run in ONNX Runtime.
+func openORT(ctx context.Context, data []byte, r configs.Runtime, stderr io.Writer) (evaluation.Predictor, func() error, error) {
 	if err := OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, nil, err
 	}

@@ -33,8 +33,8 @@ func NeedsLibrary(cmd *cobra.Command) *cobra.Command {
 // OpenLibrary fails.
 func OpenLibrary(context.Context, configs.Runtime, io.Writer) error { return session.ErrNoCgo }
 
-// openNative fails.
-func openNative(context.Context, []byte, configs.Runtime, io.Writer) (evaluation.Predictor, func() error, error) {
+// openORT fails.
+func openORT(context.Context, []byte, configs.Runtime, io.Writer) (evaluation.Predictor, func() error, error) {
 	return nil, nil, fmt.Errorf("%w; --runtime %s runs it in this one", session.ErrNoCgo, RuntimeGo)
 }
 

@@ -56,7 +56,7 @@ type Options struct {
 	// Namespace is the namespace of the Job; empty for that of kubectl's context.
 	Namespace string
 	// CellFlag returns the name of a cell as "train --cell" takes it.
-	CellFlag func(rundir.Cell) string
+	CellFlag func(rundir.Key) string
 	// From is the path of the parameters with which the cells begin; empty for none.
 	From string
 	// Threads is the number of processors of each cell, and Memory its memory in bytes; 0
@@ -95,8 +95,8 @@ func (l *Launcher) Submit(ctx context.Context, p *sweep.Plan, cells []sweep.Cell
 		if err := sweep.Prepare(c); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&list, "%s\t%s\n", l.CellFlag(c.Cell), c.Dir)
-		job.Tasks = append(job.Tasks, sweep.Task{Index: i, Cell: c.Cell})
+		fmt.Fprintf(&list, "%s\t%s\n", l.CellFlag(c.Key), c.Dir)
+		job.Tasks = append(job.Tasks, sweep.Task{Index: i, Key: c.Key})
 	}
 	manifest, err := l.manifest(p, job.ID, len(cells))
 	if err != nil {

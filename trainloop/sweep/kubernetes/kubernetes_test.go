@@ -20,7 +20,7 @@ import (
 // while the Job of TestManifest ran there. Fields that identify these objects were removed:
 // the names of those who wrote them, identifiers and versions.
 
-func flag(c rundir.Cell) string { return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed) }
+func flag(c rundir.Key) string { return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed) }
 
 // plan returns the sweep of six cells that ran.
 func plan(t *testing.T, root string) *sweep.Plan {
@@ -165,7 +165,7 @@ func TestSubmit(t *testing.T) {
 			t.Fatalf("jobs %+v, error %v", jobs, err)
 		}
 		base := filepath.Join(root, "kubernetes", jobs[0].ID)
-		if got, want := string(read(t, base+".cells")), flag(p.Cells[2*i].Cell)+"\t"+p.Cells[2*i].Dir+"\n"+flag(p.Cells[2*i+1].Cell)+"\t"+p.Cells[2*i+1].Dir+"\n"; got != want {
+		if got, want := string(read(t, base+".cells")), flag(p.Cells[2*i].Key)+"\t"+p.Cells[2*i].Dir+"\n"+flag(p.Cells[2*i+1].Key)+"\t"+p.Cells[2*i+1].Dir+"\n"; got != want {
 			t.Errorf("cells\n%swant\n%s", got, want)
 		}
 		if got := string(read(t, calls)); !strings.HasSuffix(got, "apply -f "+base+".yaml --namespace=lab\n") {
@@ -191,7 +191,7 @@ func TestAlive(t *testing.T) {
 		t.Fatalf("alive %+v, error %v", alive, err)
 	}
 	for i, a := range alive {
-		want := sweep.Alive{Cell: p.Cells[i].Cell, Job: fmt.Sprintf("six-1da3fe-1_%d", i), Reason: "waits for its turn"}
+		want := sweep.Alive{Key: p.Cells[i].Key, Job: fmt.Sprintf("six-1da3fe-1_%d", i), Reason: "waits for its turn"}
 		if i < 3 {
 			want.Running, want.Node, want.Reason = true, "n1", ""
 		}
@@ -218,7 +218,7 @@ func submitted(t *testing.T, root string, p *sweep.Plan) {
 	t.Helper()
 	job := sweep.Job{ID: "six-1da3fe-1"}
 	for i, c := range p.Cells {
-		job.Tasks = append(job.Tasks, sweep.Task{Index: i, Cell: c.Cell})
+		job.Tasks = append(job.Tasks, sweep.Task{Index: i, Key: c.Key})
 	}
 	if err := os.MkdirAll(sweep.Folder(root, Name), 0o755); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestStates(t *testing.T) {
 		kubectlAnswers(t, c.job, `{"items": [`+strings.Join(pods, ", ")+`]}`)
 		alive, err := (&Launcher{}).Alive(t.Context(), root)
 		for i := range c.want {
-			c.want[i].Cell, c.want[i].Job = p.Cells[4].Cell, "six-1da3fe-1_4"
+			c.want[i].Key, c.want[i].Job = p.Cells[4].Key, "six-1da3fe-1_4"
 		}
 		if err != nil || !reflect.DeepEqual(alive, c.want) {
 			t.Errorf("%s: alive %+v, error %v, want %+v", c.name, alive, err, c.want)

@@ -115,7 +115,7 @@ func (j job) alive(as sweep.Job, pods []pod) []sweep.Alive {
 		if over[t.Index] {
 			continue
 		}
-		a := sweep.Alive{Cell: t.Cell, Job: fmt.Sprintf("%s_%d", as.ID, t.Index), Reason: "waits for its turn"}
+		a := sweep.Alive{Key: t.Key, Job: fmt.Sprintf("%s_%d", as.ID, t.Index), Reason: "waits for its turn"}
 		if j.Spec.Suspend {
 			a.Reason = "the Job is suspended"
 		}

@@ -55,9 +55,9 @@ func (*Launcher) Alive(_ context.Context, root string) ([]sweep.Alive, error) {
 		if err != nil {
 			return nil, err
 		}
-		a := sweep.Alive{Cell: c.Cell, Reason: "waits for its turn"}
+		a := sweep.Alive{Key: c.Key, Reason: "waits for its turn"}
 		if running.PID != 0 {
-			a = sweep.Alive{Cell: c.Cell, Running: true, Node: running.Host}
+			a = sweep.Alive{Key: c.Key, Running: true, Node: running.Host}
 		}
 		alive = append(alive, a)
 	}

@@ -171,7 +171,7 @@ func (e *CellError) Unwrap() error { return e.err }
 
 // mark records that the cell has failed.
 func mark(c sweep.Cell, err error) error {
-	return rundir.WriteFailure(c.Dir, rundir.Failure{Error: err.Error(), ExitStatus: exitStatus(err), Cell: &c.Cell})
+	return rundir.WriteFailure(c.Dir, rundir.Failure{Error: err.Error(), ExitStatus: exitStatus(err), Cell: &c.Key})
 }
 
 // exitStatus returns the exit status of the process that ended with err; -1 if a signal

@@ -27,11 +27,11 @@ func ran(t *testing.T, p *sweep.Plan, what func(c sweep.Cell) string) (begun []s
 	t.Helper()
 	outcome, err := Run(t.Context(), p, Options{
 		Command: func(c sweep.Cell) *exec.Cmd {
-			begun = append(begun, sweep.Name(c.Cell))
+			begun = append(begun, sweep.Name(c.Key))
 			return cell(c, what(c))
 		},
 		Finished: func(r Result) {
-			e := ended{name: sweep.Name(r.Cell.Cell), passed: r.Skipped}
+			e := ended{name: sweep.Name(r.Cell.Key), passed: r.Skipped}
 			if r.Err != nil {
 				e.err = r.Err.Error()
 			}
@@ -70,7 +70,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check("failure", failure, rundir.Failure{Error: "loss is NaN (exit status 3)", ExitStatus: 3, Cell: &bad.Cell})
+	check("failure", failure, rundir.Failure{Error: "loss is NaN (exit status 3)", ExitStatus: 3, Cell: &bad.Key})
 
 	begun, all, outcome = ran(t, p, func(sweep.Cell) string { return "trains" })
 	check("started again", begun, []string{b})
@@ -100,7 +100,7 @@ func TestFailedAgain(t *testing.T) {
 		{[]uint64{1, 2}, []uint64{2}},
 	} {
 		root := t.TempDir()
-		dirs := map[rundir.Cell]string{}
+		dirs := map[rundir.Key]string{}
 		for _, seeds := range [][]uint64{c.first, c.later} {
 			p, err := sweep.New(grid([]string{"none"}, []int{64}, seeds...), root)
 			if err != nil {
@@ -111,10 +111,10 @@ func TestFailedAgain(t *testing.T) {
 				t.Errorf("%v: outcome %+v", c, outcome)
 			}
 			for _, cell := range p.Cells {
-				if before, again := dirs[cell.Cell]; again && before != cell.Dir {
-					t.Errorf("%v: %s was in %s and is in %s", c, sweep.Name(cell.Cell), before, cell.Dir)
+				if before, again := dirs[cell.Key]; again && before != cell.Dir {
+					t.Errorf("%v: %s was in %s and is in %s", c, sweep.Name(cell.Key), before, cell.Dir)
 				}
-				dirs[cell.Cell] = cell.Dir
+				dirs[cell.Key] = cell.Dir
 			}
 		}
 		for cell, dir := range dirs {
@@ -227,7 +227,7 @@ func TestAlive(t *testing.T) {
 	}
 	l := &Launcher{}
 	alive, err := l.Alive(t.Context(), p.Root)
-	want := []sweep.Alive{{Cell: p.Cells[2].Cell, Running: true, Node: host}, {Cell: p.Cells[3].Cell, Reason: "waits for its turn"}}
+	want := []sweep.Alive{{Key: p.Cells[2].Key, Running: true, Node: host}, {Key: p.Cells[3].Key, Reason: "waits for its turn"}}
 	if err != nil || !reflect.DeepEqual(alive, want) {
 		t.Errorf("alive %+v, error %v, want %+v", alive, err, want)
 	}

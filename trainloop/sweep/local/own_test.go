@@ -91,7 +91,7 @@ func TestOwnNetwork(t *testing.T) {
 	for _, c := range p.Cells {
 		e, err := rundir.ReadConfig(c.Dir)
 		if err != nil || e.Model.Kind != configs.KindOwn || e.Train.BatchSize != c.BatchSize {
-			t.Errorf("%s kept %+v, error %v", sweep.Name(c.Cell), e.Model, err)
+			t.Errorf("%s kept %+v, error %v", sweep.Name(c.Key), e.Model, err)
 		}
 	}
 	study, err := report.Load(root)

@@ -74,16 +74,16 @@ func (l *Launcher) list(root string, cells []sweep.Cell) ([]sweep.Task, error) {
 	}
 	var tasks []sweep.Task
 	for _, c := range cells {
-		line := l.CellFlag(c.Cell) + "\t" + c.Dir
+		line := l.CellFlag(c.Key) + "\t" + c.Dir
 		if strings.ContainsAny(c.Dir, "\t\n") || strings.Count(line, "\t") != 1 {
-			return nil, fmt.Errorf("the name of the cell %q or its directory %q has a tab or a line break", l.CellFlag(c.Cell), c.Dir)
+			return nil, fmt.Errorf("the name of the cell %q or its directory %q has a tab or a line break", l.CellFlag(c.Key), c.Dir)
 		}
 		if _, there := lines[line]; !there {
 			lines[line] = next
 			next++
 			data = append(data, line+"\n"...)
 		}
-		tasks = append(tasks, sweep.Task{Index: lines[line], Cell: c.Cell})
+		tasks = append(tasks, sweep.Task{Index: lines[line], Key: c.Key})
 	}
 	slices.SortFunc(tasks, func(a, b sweep.Task) int { return a.Index - b.Index })
 	return tasks, durable.WriteBytes(path, data)

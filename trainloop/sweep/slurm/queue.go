@@ -35,10 +35,10 @@ func (*Launcher) Alive(ctx context.Context, root string) ([]sweep.Alive, error) 
 	if err != nil {
 		return nil, err
 	}
-	cells := map[string]rundir.Cell{}
+	cells := map[string]rundir.Key{}
 	for _, j := range jobs {
 		for _, t := range j.Tasks {
-			cells[taskID(j.ID, t.Index)] = t.Cell
+			cells[taskID(j.ID, t.Index)] = t.Key
 		}
 	}
 	var alive []sweep.Alive
@@ -48,7 +48,7 @@ func (*Launcher) Alive(ctx context.Context, root string) ([]sweep.Alive, error) 
 		if !ours {
 			continue
 		}
-		a := sweep.Alive{Cell: cell, Job: id, Restarts: t.restarts, Reason: t.reason}
+		a := sweep.Alive{Key: cell, Job: id, Restarts: t.restarts, Reason: t.reason}
 		if t.state != "PENDING" {
 			a.Running, a.Node, a.Reason = true, t.node, ""
 		}

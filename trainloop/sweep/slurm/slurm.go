@@ -43,7 +43,7 @@ type Options struct {
 	// absolute and must exist on the nodes too.
 	Program, Library string
 	// CellFlag returns the name of a cell as "train --cell" takes it.
-	CellFlag func(rundir.Cell) string
+	CellFlag func(rundir.Key) string
 	// From is the path of the parameters with which the cells begin; empty for none.
 	From string
 	// Threads is the number of processors of each cell, and Memory its memory in bytes; 0

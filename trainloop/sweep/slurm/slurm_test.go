@@ -14,7 +14,7 @@ import (
 	"onnxlab/trainloop/sweep"
 )
 
-func flag(c rundir.Cell) string { return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed) }
+func flag(c rundir.Key) string { return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed) }
 
 // plan returns a sweep of these batch sizes under one condition.
 func plan(t *testing.T, root string, batchSizes ...int) *sweep.Plan {
@@ -99,7 +99,7 @@ func TestSubmit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantTasks := []sweep.Task{{Index: 0, Cell: p.Cells[4].Cell}, {Index: 1, Cell: p.Cells[1].Cell}}
+	wantTasks := []sweep.Task{{Index: 0, Key: p.Cells[4].Key}, {Index: 1, Key: p.Cells[1].Key}}
 	if len(again) != 2 || !reflect.DeepEqual(again[0].Tasks, wantTasks) {
 		t.Errorf("submitted again %+v", again)
 	}
@@ -108,7 +108,7 @@ func TestSubmit(t *testing.T) {
 	}
 	lines := ""
 	for _, i := range []int{0, 2, 3, 4, 1} {
-		lines += flag(p.Cells[i].Cell) + "\t" + p.Cells[i].Dir + "\n"
+		lines += flag(p.Cells[i].Key) + "\t" + p.Cells[i].Dir + "\n"
 	}
 	if got := read(t, filepath.Join(folder, "cells")); got != lines {
 		t.Errorf("the cells are\n%swant\n%s", got, lines)
@@ -149,7 +149,7 @@ func TestAlive(t *testing.T) {
 	if alive, err := l.Alive(t.Context(), root); err != nil || alive != nil {
 		t.Errorf("before anything was submitted: alive %v, error %v", alive, err)
 	}
-	job := sweep.Job{ID: "7", Tasks: []sweep.Task{{Index: 0, Cell: p.Cells[0].Cell}, {Index: 1, Cell: p.Cells[1].Cell}}}
+	job := sweep.Job{ID: "7", Tasks: []sweep.Task{{Index: 0, Key: p.Cells[0].Key}, {Index: 1, Key: p.Cells[1].Key}}}
 	if err := os.MkdirAll(sweep.Folder(root, Name), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +160,8 @@ func TestAlive(t *testing.T) {
 	}
 	alive, err := l.Alive(t.Context(), root)
 	want := []sweep.Alive{
-		{Cell: p.Cells[1].Cell, Job: "7_1", Restarts: 1, Reason: "BeginTime"},
-		{Cell: p.Cells[0].Cell, Job: "7_0", Restarts: 2, Running: true, Node: "n1"},
+		{Key: p.Cells[1].Key, Job: "7_1", Restarts: 1, Reason: "BeginTime"},
+		{Key: p.Cells[0].Key, Job: "7_0", Restarts: 2, Running: true, Node: "n1"},
 	}
 	if err != nil || !reflect.DeepEqual(alive, want) {
 		t.Errorf("alive %+v, error %v, want %+v", alive, err, want)
@@ -179,7 +179,7 @@ func TestForgotten(t *testing.T) {
 	if err := os.MkdirAll(sweep.Folder(root, Name), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := sweep.AddJob(root, Name, sweep.Job{ID: "7", Tasks: []sweep.Task{{Cell: p.Cells[0].Cell}}}); err != nil {
+	if err := sweep.AddJob(root, Name, sweep.Job{ID: "7", Tasks: []sweep.Task{{Key: p.Cells[0].Key}}}); err != nil {
 		t.Fatal(err)
 	}
 	commands(t, map[string]string{"squeue": `echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1`})
