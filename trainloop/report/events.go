@@ -55,6 +55,23 @@ type scalar struct {
 	value float64
 }
 
+// courseScalars returns the scalars that every epoch has.
+func courseScalars(e rundir.Epoch) []scalar {
+	list := []scalar{
+		{"loss/training", e.Loss},
+		{"loss/validation", e.ValLoss},
+		{"accuracy/training", e.Accuracy},
+		{"accuracy/validation", e.ValAccuracy},
+		{"learning_rate", e.LearningRate},
+		{"speed/images_per_second", e.ImagesPerSecond},
+		{"speed/data_wait", e.DataWait},
+	}
+	if e.MultiLabel {
+		list = append(list, scalar{"mean_average_precision/validation", e.ValMAP}, scalar{"f1/validation", e.ValF1})
+	}
+	return list
+}
+
 // diagnosisScalars returns the scalars of an epoch with a diagnosis, except those that were
 // not measured.
 func diagnosisScalars(d rundir.Diagnosis, layers []rundir.Layer) []scalar {
@@ -77,15 +94,7 @@ func diagnosisScalars(d rundir.Diagnosis, layers []rundir.Layer) []scalar {
 
 func event(seconds float64, e rundir.Epoch, layers []rundir.Layer) []byte {
 	var summary []byte
-	for _, scalar := range append([]scalar{
-		{"loss/training", e.Loss},
-		{"loss/validation", e.ValLoss},
-		{"accuracy/training", e.Accuracy},
-		{"accuracy/validation", e.ValAccuracy},
-		{"learning_rate", e.LearningRate},
-		{"speed/images_per_second", e.ImagesPerSecond},
-		{"speed/data_wait", e.DataWait},
-	}, diagnosisScalars(e.Diagnosis, layers)...) {
+	for _, scalar := range slices.Concat(courseScalars(e), diagnosisScalars(e.Diagnosis, layers)) {
 		value := protowire.AppendTag(nil, valueTag, protowire.BytesType)
 		value = protowire.AppendString(value, scalar.tag)
 		value = protowire.AppendTag(value, valueSimple, protowire.Fixed32Type)

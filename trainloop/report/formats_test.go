@@ -121,6 +121,7 @@ func TestEvents(t *testing.T) {
 	history := study().history(rundir.Key{BatchSize: 128}, 0)[:3]
 	var b bytes.Buffer
 	history[1].Diagnosis = rundir.Diagnosis{NoiseScale: 200, GradientNorm: 0.5, Sharpness: -3, StabilityLimit: 38, UpdateNorm: 0.1, UpdateRatio: 0.01, Seconds: 1}
+	history[2].MultiLabel, history[2].ValMAP, history[2].ValF1 = true, 0.75, 0.5
 	layers := []rundir.Layer{{Epoch: 1, Name: "a", UpdateRatio: 0.02, GradientNorm: 0.4}, {Epoch: 1, Name: "b", UpdateRatio: 0.03}}
 	must(t, writeEvents(&b, 1000, history, layers))
 	list := records(t, b.Bytes())
@@ -155,6 +156,9 @@ func TestEvents(t *testing.T) {
 				"diagnosis/update_norm": 0.1, "diagnosis/update_ratio": 0.01,
 				"update_ratio/a": 0.02, "layer_gradient_norm/a": 0.4, "update_ratio/b": 0.03, // whose gradient was not seen
 			})
+		}
+		if i == 2 {
+			want["mean_average_precision/validation"], want["f1/validation"] = 0.75, 0.5
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("epoch %d: got %v, want %v", i, got, want)

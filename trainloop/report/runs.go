@@ -28,6 +28,8 @@ func columns() []column {
 		{"best", "best validation accuracy", " %", func(_ *Run, s rundir.Summary) string { return percent(s.BestValAccuracy) }},
 		{"in epoch", "best epoch", "", text("%d", func(_ *Run, s rundir.Summary) any { return s.BestEpoch + 1 })},
 		{"model of", "model of epoch", "", modelOf},
+		{"mAP", "mean average precision", " %", multiLabel(func(s rundir.Summary) float64 { return s.ValMAP })},
+		{"F1", "micro F1", " %", multiLabel(func(s rundir.Summary) float64 { return s.ValF1 })},
 		{"training", "training accuracy", " %", func(_ *Run, s rundir.Summary) string { return percent(s.Accuracy) }},
 		{"val. loss", "validation loss", "", text("%.4f", func(_ *Run, s rundir.Summary) any { return s.ValLoss })},
 		{"tr. loss", "training loss", "", text("%.4f", func(_ *Run, s rundir.Summary) any { return s.Loss })},
@@ -37,6 +39,16 @@ func columns() []column {
 		{"images/s", "images per second", "", text("%.0f", func(_ *Run, s rundir.Summary) any { return s.ImagesPerSecond })},
 		{"waiting", "waited for images", "", text("%.1f %%", func(_ *Run, s rundir.Summary) any { return 100 * s.DataWait })},
 		{"time", "time", "", func(_ *Run, s rundir.Summary) string { return duration(s.Seconds) }},
+	}
+}
+
+// multiLabel returns a function that returns a share as percent, or "" if each image has one class.
+func multiLabel(share func(rundir.Summary) float64) func(*Run, rundir.Summary) string {
+	return func(r *Run, s rundir.Summary) string {
+		if !r.Last().MultiLabel {
+			return ""
+		}
+		return percent(share(s))
 	}
 }
 

@@ -139,6 +139,27 @@ func TestColumnsOnlyIfThere(t *testing.T) {
 	}
 }
 
+// TestMultiLabelColumns checks that runs whose images may have several classes have columns
+// for mean average precision and F1.
+func TestMultiLabelColumns(t *testing.T) {
+	run := Run{State: Running, History: []rundir.Epoch{{ValMAP: 0.5, ValF1: 0.25}}}
+	texts := func() (texts [2]string) {
+		for _, c := range columns() {
+			if i := slices.Index([]string{"mAP", "F1"}, c.short); i >= 0 {
+				texts[i] = c.text(&run)
+			}
+		}
+		return texts
+	}
+	if got := texts(); got != [2]string{} {
+		t.Errorf("with one class for each image: %q", got)
+	}
+	run.History[0].MultiLabel = true
+	if got, want := texts(), [2]string{"50.00", "25.00"}; got != want {
+		t.Errorf("with several classes: %q, want %q", got, want)
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for seconds, want := range map[float64]string{0.04: "0.0 s", 1.46: "1.5 s", 99.9: "99.9 s", 100: "1.7 min", 5999: "100.0 min", 6000: "1.7 h", 86400: "24.0 h"} {
 		if got := duration(seconds); got != want {
