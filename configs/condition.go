@@ -82,10 +82,27 @@ func builtin(name string, epochs int) Overlay {
 // built-in name replaces that condition, for example because a shorter study needs a
 // shorter warmup.
 func (e *Experiment) condition(name string) Overlay {
-	if o := e.Sweep.Definitions[name]; o != nil {
+	given, inbuilt := e.Sweep.Definitions[name], builtin(name, e.Train.Epochs)
+	switch {
+	case given == nil:
+		return inbuilt
+	case inbuilt == nil:
+		return given
+	}
+	return given.shortened(e.Train.Epochs)
+}
+
+// shortened returns the overlay with a warmup of at most that many epochs, as built-in conditions
+// have it, so that a sweep can be tried with fewer epochs. A definition with epochs of its own
+// stays as it is.
+func (o Overlay) shortened(epochs int) Overlay {
+	warmup, ok := o["schedule.warmup_epochs"].(int)
+	if _, own := o["train.epochs"]; own || !ok || warmup <= epochs {
 		return o
 	}
-	return builtin(name, e.Train.Epochs)
+	o = maps.Clone(o)
+	o["schedule.warmup_epochs"] = epochs
+	return o
 }
 
 // Cell returns a single run of a sweep: the experiment under the named

@@ -31,6 +31,6 @@ func Example() {
 	}
 	// Output:
 	// quickstart medium 30 epochs of batches of 32
-	// 48 runs, the last: warmup 384 5 epochs of warmup
+	// 48 runs, the last: warmup 384 8 epochs of warmup
 	// unknown key "train.epcohs" (did you mean "train.epochs"?)
 }

@@ -273,6 +273,23 @@ func TestDefinitionsReplaceBuiltins(t *testing.T) {
 	}
 }
 
+// TestDefinedWarmupFitsTheRun checks that the warmup of a definition that replaces a built-in
+// condition is shortened to the run, unless the definition sets the length of the run too.
+func TestDefinedWarmupFitsTheRun(t *testing.T) {
+	e := Default()
+	e.Sweep.Definitions = map[string]Overlay{"warmup": {"schedule.warmup_epochs": 8}, "medium": {"schedule.warmup_epochs": 8, "train.epochs": 3}}
+	for epochs, want := range map[int]int{3: 3, 8: 8, 100: 8} {
+		e.Train.Epochs = epochs
+		if cell, err := e.Cell("warmup", 128, 1); err != nil || cell.Schedule.WarmupEpochs != want {
+			t.Errorf("%d epochs: a warmup of %d, %v", epochs, cell.Schedule.WarmupEpochs, err)
+		}
+	}
+	want := "condition medium at batch size 128: schedule.warmup_epochs: 8 is more than train.epochs 3: the run would end within the warmup"
+	if _, err := e.Cell("medium", 128, 1); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 func TestCellFaults(t *testing.T) {
 	e := Default()
 	e.Train.Replicas = 8
