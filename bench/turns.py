@@ -34,6 +34,8 @@ PACKAGES = {
     "torch": ["torch"],
     "albumentations": ["albumentations", "opencv-python-headless"],
     "torchvision": ["torchvision"],
+    "webdataset": ["webdataset", "torch", "torchvision"],
+    "tf": ["tensorflow"],
 }
 
 

@@ -1,5 +1,11 @@
 package dataset
 
+import (
+	"context"
+	"image"
+	"sync"
+)
+
 // InGrey returns the set with each pixel replaced by its luminance, with the weights of
 // ITU-R BT.601 and rounded as by Pillow's mode "L". It returns a grey set unchanged.
 func (s *Set) InGrey() *Set {
@@ -38,13 +44,36 @@ func (s *Set) WithChannels(channels int) *Set {
 func (s *Set) converted(toGrey bool, convert func(to, from []uint8)) *Set {
 	other := *s
 	other.Grey = toGrey
-	if s.stream != nil { // images are converted when they are read
+	if s.stream != nil {
+		other.stream = &convertedStream{Stream: s.stream, bytes: s.imageSize(), convert: convert}
 		return &other
 	}
 	other.drawing = nil
 	other.Pixels = make([]uint8, other.Len()*other.imageSize())
 	convert(other.Pixels, s.Images(0, s.Len()))
 	return &other
+}
+
+// convertedStream converts images when they are read.
+type convertedStream struct {
+	Stream
+	bytes   int // of an image before it is converted
+	convert func(to, from []uint8)
+	buffers sync.Pool // of *[]uint8, one image each
+}
+
+// ReadImage implements Stream.
+func (c *convertedStream) ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error {
+	buffer, ok := c.buffers.Get().(*[]uint8)
+	if !ok {
+		buffer = new(make([]uint8, c.bytes))
+	}
+	defer c.buffers.Put(buffer)
+	if err := c.Stream.ReadImage(ctx, i, *buffer, choose); err != nil {
+		return err
+	}
+	c.convert(dst, *buffer)
+	return nil
 }
 
 // GreyOf fills grey with the luminance of pixels, which has three bytes, red, green and

@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"context"
+	"image"
 	"slices"
 	"testing"
 )
@@ -26,6 +28,51 @@ func TestInGrey(t *testing.T) {
 	}
 	if grey.WithChannels(0) != grey || s.WithChannels(1).Hash() != grey.Hash() || s.Hash() == grey.Hash() {
 		t.Error("hashes")
+	}
+}
+
+// fromMemory is a stream of the images of a set in memory.
+type fromMemory struct {
+	Stream
+	set *Set
+}
+
+func (f fromMemory) ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error {
+	return f.set.ReadImage(ctx, i, dst, choose)
+}
+
+// TestStreamedChannels checks that conversions of a set that streams give the same pixels as
+// those of a set in memory, also of parts of images.
+func TestStreamedChannels(t *testing.T) {
+	kept := &Set{Classes: []string{"a", "b"}, Height: 4, Width: 3, Labels: []int32{1, 0}}
+	for i := range 2 * 4 * 3 * 3 {
+		kept.Pixels = append(kept.Pixels, uint8(37*i))
+	}
+	streamed := NewStreamed(*kept, fromMemory{set: kept})
+	left := func(height, width int) image.Rectangle { return image.Rect(0, 0, width-1, height) }
+	for name, convert := range map[string]func(*Set) *Set{
+		"grey":                func(s *Set) *Set { return s.InGrey() },
+		"grey in 3 channels":  func(s *Set) *Set { return s.InGrey().InColour() },
+		"unchanged in colour": func(s *Set) *Set { return s.InColour() },
+	} {
+		want, from := convert(kept), convert(streamed)
+		got, err := from.ReadImages(t.Context(), 0, 2, nil)
+		if err != nil || !from.Streams() || !slices.Equal(got, want.Images(0, 2)) {
+			t.Errorf("%s: %v, %v, want %v", name, err, got, want.Images(0, 2))
+		}
+		part, wanted := make([]uint8, want.imageSize()), make([]uint8, want.imageSize())
+		if err := want.ReadImage(t.Context(), 1, wanted, left); err != nil {
+			t.Fatal(err)
+		}
+		if err := from.ReadImage(t.Context(), 1, part, left); err != nil || slices.Equal(part, got[len(part):]) {
+			t.Errorf("%s: %v, the part is the whole image", name, err)
+		}
+		// Grey is rounded before or after resizing.
+		for k, v := range wanted {
+			if difference := int(part[k]) - int(v); difference < -1 || difference > 1 {
+				t.Errorf("%s: byte %d of the part is %d, want %d", name, k, part[k], v)
+			}
+		}
 	}
 }
 

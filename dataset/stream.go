@@ -24,7 +24,7 @@ type Source interface {
 	Size() (height, width int)
 	// Label returns the class of image i.
 	Label(i int) int32
-	// ReadImage writes image i into dst, shape [height, width, 3]. choose, if not nil, is
+	// ReadImage writes image i into dst, shape [height, width, channels]. choose, if not nil, is
 	// called once with the size of the original, upright and in pixels, and returns the
 	// part that is resized to the size of images. If that part is empty, or choose is nil,
 	// the image is transformed as for evaluation. ReadImage stops when ctx is done.
@@ -33,7 +33,7 @@ type Source interface {
 
 // Stream reads the images of a set that are not in memory.
 type Stream interface {
-	// ReadImage is as in Source.
+	// ReadImage is as in Source, with the channels of the set.
 	ReadImage(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) error
 	// WriteIdentity writes what identifies the first n images, without reading them: their
 	// names and sizes, and how they are decoded.
@@ -61,40 +61,33 @@ func (s *Set) ReadImage(ctx context.Context, i int, dst []uint8, choose func(hei
 	if len(dst) != s.imageSize() {
 		return fmt.Errorf("read image: dst has %d bytes, but %d are needed", len(dst), s.imageSize())
 	}
-	if s.Grey && (s.stream != nil || choose != nil) {
-		return s.readGrey(ctx, i, dst, choose)
-	}
 	if s.stream != nil {
 		return s.stream.ReadImage(ctx, i, dst, choose)
 	}
 	if choose != nil {
 		if part := choose(s.Height, s.Width); !part.Empty() {
-			return resizePart(dst, s.Image(i), s.Height, s.Width, part)
+			return s.resizePart(dst, i, part)
 		}
 	}
 	copy(dst, s.Image(i))
 	return nil
 }
 
-// readGrey is ReadImage for grey images: it reads them in colour and converts them.
-func (s *Set) readGrey(ctx context.Context, i int, dst []uint8, choose func(height, width int) image.Rectangle) (err error) {
-	coloured := make([]uint8, colour*len(dst))
-	if s.stream != nil {
-		err = s.stream.ReadImage(ctx, i, coloured, choose)
-	} else {
-		one := Set{Classes: s.Classes, Height: s.Height, Width: s.Width, Grey: true, Pixels: s.Image(i), Labels: s.Labels[i : i+1]}
-		err = one.InColour().ReadImage(ctx, 0, coloured, choose)
+// resizePart resizes a part of an image in memory to the image's own size.
+func (s *Set) resizePart(dst []uint8, i int, part image.Rectangle) error {
+	one := Set{Height: s.Height, Width: s.Width, Grey: s.Grey, Pixels: s.Image(i), Labels: s.Labels[i : i+1]}
+	resized := dst
+	if s.Grey {
+		resized = make([]uint8, colour*len(dst))
 	}
-	GreyOf(dst, coloured)
-	return err
-}
-
-// resizePart resizes a part of an image to the image's own size.
-func resizePart(dst, src []uint8, height, width int, part image.Rectangle) error {
-	return new(resize.Resizer).Resize(dst, resize.Picture{Pixels: src, Height: height, Width: width}, resize.To{
+	err := new(resize.Resizer).Resize(resized, resize.Picture{Pixels: one.InColour().Pixels, Height: s.Height, Width: s.Width}, resize.To{
 		Box:    resize.Box{Left: float64(part.Min.X), Top: float64(part.Min.Y), Right: float64(part.Max.X), Bottom: float64(part.Max.Y)},
-		Height: height, Width: width, Window: image.Rect(0, 0, width, height),
+		Height: s.Height, Width: s.Width, Window: image.Rect(0, 0, s.Width, s.Height),
 	})
+	if s.Grey {
+		GreyOf(dst, resized)
+	}
+	return err
 }
 
 // Original opens the file of image i of a set that Streams, in its original form.

@@ -78,7 +78,7 @@ func runBenchPhotos(ctx context.Context, opts *benchPhotosOptions, stdin io.Read
 	}
 	defer loader.Close()
 	height, width := train.Size()
-	images, labels := make([]uint8, size*height*width*3), make([]int64, size)
+	images, labels := make([]uint8, size*height*width*train.Channels()), make([]int64, size)
 	step := func(ctx context.Context) (measure.StepTime, error) {
 		start := time.Now()
 		_, err := loader.Next(ctx, images, labels)

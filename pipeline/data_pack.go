@@ -105,6 +105,9 @@ func (o *dataPackOptions) photographs(ctx context.Context, stderr io.Writer) (co
 	if !d.Photographs() {
 		return d, nil, cli.BadUsage(fmt.Errorf("data.source: %s has no photographs: use --set data.source=folder --set data.path=DIR", d.Source))
 	}
+	if d.Labels != "" {
+		return d, nil, cli.BadUsage(fmt.Errorf("data.labels: %q may give an image several classes, but shards store one for each", d.Labels))
+	}
 	d.Read = configs.ReadStream
 	splits, err := cli.LoadData(ctx, d, stderr, dataset.Train, dataset.Validation, dataset.Test)
 	return d, splits, err

@@ -33,11 +33,10 @@ func (c countingFS) Open(name string) (fs.File, error) {
 // Stat is implemented so that fs.Stat does not open the file.
 func (c countingFS) Stat(name string) (fs.FileInfo, error) { return c.MapFS.Stat(name) }
 
-// streamed returns a set of 40 photographs that are read when they are needed, and the
-// number of files opened so far.
-func streamed(t *testing.T) (*dataset.Set, *atomic.Int64) {
+// photographs returns 40 JPEG images of two classes by their names.
+func photographs(t *testing.T) map[string][]byte {
 	t.Helper()
-	files := countingFS{fstest.MapFS{}, new(atomic.Int64)}
+	files := map[string][]byte{}
 	for i := range 40 {
 		picture := image.NewRGBA(image.Rect(0, 0, 30+i, 70-i))
 		for y := range 70 - i {
@@ -49,7 +48,18 @@ func streamed(t *testing.T) (*dataset.Set, *atomic.Int64) {
 		if err := jpeg.Encode(&b, picture, nil); err != nil {
 			t.Fatal(err)
 		}
-		files.MapFS[fmt.Sprintf("class%d/%02d.jpg", i%2, i)] = &fstest.MapFile{Data: b.Bytes()}
+		files[fmt.Sprintf("class%d/%02d.jpg", i%2, i)] = b.Bytes()
+	}
+	return files
+}
+
+// streamed returns a set of photographs that are read when they are needed, and the number
+// of files opened so far.
+func streamed(t *testing.T) (*dataset.Set, *atomic.Int64) {
+	t.Helper()
+	files := countingFS{fstest.MapFS{}, new(atomic.Int64)}
+	for name, data := range photographs(t) {
+		files.MapFS[name] = &fstest.MapFile{Data: data}
 	}
 	loaded, err := folder.Load(t.Context(), folder.Options{FS: files, Height: 16, Width: 16, Stream: true}, dataset.All)
 	if err != nil {

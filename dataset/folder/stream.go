@@ -78,15 +78,17 @@ func (l *listing) measure(ctx context.Context, files []imageFile) error {
 	return ctx.Err()
 }
 
-// filesOf returns the files in the form that a stream takes.
+// filesOf returns the files in the form that a stream takes. It does not keep the listing,
+// which has the files of all splits.
 func (l *listing) filesOf(files []imageFile) photo.Files {
+	o := l.o
 	f := photo.Files{
-		Open:  func(i int) (photo.File, error) { return l.o.open(files[i].name) },
-		Path:  func(i int) string { return l.o.fault(files[i].name, nil).Path },
+		Open:  func(i int) (photo.File, error) { return o.open(files[i].name) },
+		Path:  func(i int) string { return o.fault(files[i].name, nil).Path },
 		Name:  func(i int) string { return files[i].name },
 		Bytes: func(i int) int64 { return files[i].bytes },
 	}
-	if l.o.SkipBroken {
+	if o.SkipBroken {
 		f.Next = func(i int) int {
 			next := i
 			for {

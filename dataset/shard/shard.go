@@ -107,11 +107,13 @@ func (l *listing) set(files []placed) *dataset.Set {
 	}))
 }
 
-// filesOf returns the samples in the form that a stream takes.
+// filesOf returns the samples in the form that a stream takes. It does not keep the listing,
+// which has the samples of all splits.
 func (l *listing) filesOf(files []placed) photo.Files {
+	root := l.o.Path
 	f := photo.Files{
 		Open:  func(i int) (photo.File, error) { return open(&files[i]) },
-		Path:  func(i int) string { return filepath.Join(l.o.Path, filepath.FromSlash(files[i].file)) },
+		Path:  func(i int) string { return filepath.Join(root, filepath.FromSlash(files[i].file)) },
 		Name:  func(i int) string { return files[i].file },
 		Bytes: func(i int) int64 { return files[i].Bytes },
 	}

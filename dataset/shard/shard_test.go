@@ -267,6 +267,12 @@ func TestWrite(t *testing.T) {
 			t.Error("existing shards were overwritten")
 		}
 	}
+	several := *splits.Train
+	several.Targets = make([]uint8, several.Len()*len(several.Classes))
+	err = Write(t.Context(), filepath.Join(t.TempDir(), "several"), WriteOptions{}, &dataset.Splits{Train: &several})
+	if err == nil || !strings.Contains(err.Error(), "images may have several classes") {
+		t.Errorf("several classes for each image: %v", err)
+	}
 }
 
 // compare checks that two sets have the same colours and classes, in any order.

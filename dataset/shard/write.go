@@ -40,9 +40,9 @@ const (
 	defaultQuality = 90
 )
 
-// Write stores splits of photographs, whose sets must stream, as shards in the new folder
-// dir: train-000000.tar, val-000000.tar and so on, classes.txt and the indexes. The folder
-// appears when everything is written.
+// Write stores splits of photographs, whose sets must stream and have one class for each
+// image, as shards in the new folder dir: train-000000.tar, val-000000.tar and so on,
+// classes.txt and the indexes. The folder appears when everything is written.
 func Write(ctx context.Context, dir string, o WriteOptions, splits *dataset.Splits) (err error) {
 	if _, err := os.Stat(dir); err == nil {
 		return fmt.Errorf("write shards: %q already exists", dir)
@@ -64,6 +64,9 @@ func Write(ctx context.Context, dir string, o WriteOptions, splits *dataset.Spli
 	}{{"train", splits.Train}, {"val", splits.Validation}, {"test", splits.Test}} {
 		if s.set == nil {
 			continue
+		}
+		if s.set.MultiLabel() {
+			return errors.New("write shards: images may have several classes, but shards store one for each")
 		}
 		classes = s.set.Classes
 		if err := w.write(ctx, s.name, s.set); err != nil {
