@@ -117,7 +117,7 @@ func (b Builder) blockRepeat(n *graph.Node) {
 }
 
 // anyLayout lists the operators that work in any layout, if all their inputs have
-// the same one: elementwise operators, and those that cut and join the batch.
+// the same one: elementwise operators, and those that cut and join images.
 var anyLayout = map[string][]string{
 	"": {
 		"Relu", "LeakyRelu", "Elu", "Selu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Softplus", "Tanh",
@@ -149,9 +149,28 @@ func (b Builder) keepBlocked() {
 	}
 }
 
+// cutsBlocks tells whether an operator cuts images, or joins them, elsewhere than between images
+// or between whole blocks of channels. Only these lie one after the other in memory.
+func (b Builder) cutsBlocks(n *graph.Node) bool {
+	if n.Op != "Split" && n.Op != "Concat" {
+		return false
+	}
+	switch n.Int("axis") {
+	case 0, -4:
+		return false
+	case 1, -3:
+		part := func(v *graph.Value) bool { return !FitsBlocks(v, b.Block) }
+		return slices.ContainsFunc(n.Inputs, part) || slices.ContainsFunc(n.Outputs, part)
+	}
+	return true
+}
+
 // canStayBlocked tells whether at least one input is blocked, and all others are scalars or
 // images of the same shape. Images of different shapes would have to be broadcast.
 func (b Builder) canStayBlocked(n *graph.Node) bool {
+	if b.cutsBlocks(n) {
+		return false
+	}
 	found := false
 	var first *graph.Value
 	for _, in := range n.Inputs {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"fmt"
 	"testing"
 
 	"onnxlab/onnxmodels/graph"
@@ -136,5 +137,32 @@ func TestEndConvolutions(t *testing.T) {
 	lowertest.CheckClose(t, got, want, 3e-6)
 	if n := native.Count("", "Relu") + native.Count("", "Add"); n != 0 {
 		t.Errorf("%d additions and ReLUs are left", n)
+	}
+}
+
+// TestCutBlocks joins and cuts images along each dimension between convolutions, with channels
+// that make whole blocks and with others. Only whole blocks and whole images may be cut while
+// blocked.
+func TestCutBlocks(t *testing.T) {
+	for _, channels := range []int{32, 27} {
+		for axis := range 3 {
+			t.Run(fmt.Sprint(channels, " channels along ", axis), func(t *testing.T) {
+				build := func(b *lowertest.Builder) []*graph.Value {
+					x, cut := b.In("x", 0, 2, 16, 4, 6), graph.Attribute{Name: "axis", Value: int64(axis)}
+					conv := func(name string, x *graph.Value) *graph.Value {
+						return b.Conv(name, x, b.In(name+".weight", 0, channels, x.Size(1), 1, 1), b.In(name+".bias", 0, channels), op.Valid(1, 1))
+					}
+					parts := []*graph.Value{conv("first", x), conv("second", x)}
+					joined := b.Do("", "Concat", op.Call{Name: "joined", Inputs: parts, Attributes: []graph.Attribute{cut}})[0]
+					parts = b.Do("", "Split", op.Call{
+						Name: "parts", Inputs: []*graph.Value{b.Unary("Relu", "relu", joined)}, Attributes: []graph.Attribute{cut}, Want: []bool{true, true},
+					})
+					return []*graph.Value{conv("third", parts[0]), conv("fourth", parts[1]), conv("fifth", joined)}
+				}
+				plain, native := lowertest.New(), lowertest.New()
+				want, got := plain.Run(t, build(plain), lowertest.Nothing), native.Run(t, build(native), lowerGiven)
+				lowertest.CheckClose(t, got, want, 3e-6)
+			})
+		}
 	}
 }
