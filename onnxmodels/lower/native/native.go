@@ -30,7 +30,7 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 //	Conv, ConvGrad of any window,   Conv, ConvWeightGrad
 //	also of each channel by itself
 //	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
-//	Gemm                            Gemm
+//	Gemm, MatMul by a matrix        Gemm, also with the addition of a bias after it
 //	Clip behind BatchNorm or Conv   part of these, as ReLU is
 //
 // Networks of our own keep the sums that they have always had: models that are trained anew
@@ -49,6 +49,7 @@ func lowerOn(b Builder) {
 	b.convolutions()
 	if b.Windows {
 		b.pools()
+		lower.Products(b.Graph)
 		b.products()
 	}
 	b.images()
