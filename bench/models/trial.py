@@ -189,13 +189,10 @@ def gradients(references, trainer, names):
         losses.append(relative(trainer.forward(references.batch(i), 1.0), references.facts["loss"][i]))
         if i == 0:
             yield from statistics(references, trainer)
-        got = trainer.gradients(names)
-        want = {name: references.arrays[f"gradient/{i}/{name}"] for name in names}
-        if i > 0:
-            got = {name: layout.pick(gradient) for name, gradient in got.items()}
         floor = layout.FLOOR * references.facts["gradient_rms"][i]
-        for name in names:
-            found[name].append(layout.error(got[name], want[name], floor))
+        wanted = dict(zip(references.parameters, references.arrays[f"gradients/{i}"], strict=True))
+        for name, gradient in trainer.gradients(names).items():
+            found[name].append(layout.error(layout.sketch(gradient), wanted[name], floor))
     yield Check("loss", max(losses), LOSS_LIMIT)
     float32 = references.float32["gradient"]
     yield worst("gradients", {n: (np.median(e), np.median(float32[n])) for n, e in found.items()}, GRADIENT_LIMIT)
@@ -217,11 +214,12 @@ def worst(what, errors, limit):
 def statistics(references, trainer):
     """Checks running means and variances after one call of the training model on batch 0."""
     errors, missing = {}, []
-    for name in (n for norm in references.norms for n in (norm["mean"], norm["variance"])):
+    names = [name for norm in references.norms for name in (norm["mean"], norm["variance"])]
+    for name, want in zip(names, references.arrays["statistics"], strict=True):
         if name not in trainer.state.parameters:
             missing.append(name)
             continue
-        errors[name] = (layout.error(trainer.value(name), references.arrays[f"statistics/{name}"]),
+        errors[name] = (layout.error(layout.sketch(trainer.value(name)), want),
                         references.float32["statistics"])
     if references.norms:
         yield from same_names("statistics that are not in the checkpoint", missing, [])

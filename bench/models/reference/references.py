@@ -103,9 +103,10 @@ def convolutions_of_onednn(wanted):
 
 @dataclass(eq=False)
 class Gradients:
-    """The gradients of a batch in float64, rounded to float32, and the error of a computation in float32."""
+    """The gradients of a batch in float64, and the error of a computation in float32."""
 
-    batch: tuple
+    key: str
+    batch: tuple  # images and labels
     loss: float
     want: dict
     statistics: dict
@@ -115,6 +116,10 @@ class Gradients:
     @property
     def worst(self):
         return worst(self.errors.values())
+
+
+def sketches(arrays):
+    return layout.sketches(arrays.values()).astype(np.float32)
 
 
 def worst(numbers):
@@ -130,12 +135,12 @@ def compute(program, names, candidates):
     for i, (images, labels) in enumerate(batches):
         arrays[f"images/{i}"], arrays[f"labels/{i}"] = images, labels
         arrays[f"logits/{i}"] = want = Trial(program, [], torch.float64).evaluate(images).astype(np.float32)
-        arrays |= {
-            f"gradient/{i}/{name}": g if i == 0 else layout.pick(g) for name, g in found[i].want.items()}
+        arrays[f"gradients/{i}"] = sketches(found[i].want)
         logits_error = max(logits_error, *(
             layout.error(logits32(program, images, onednn), want) for onednn in FLOAT32_VARIANTS))
-    arrays |= {f"statistics/{name}": s.astype(np.float32) for name, s in found[0].statistics.items()}
+    arrays["statistics"] = sketches(found[0].statistics)
     return batches, arrays, {
+        "batches": {f.key: len(f.batch[1]) for f in found},
         "loss": [f.loss for f in found],
         "gradient_rms": [layout.root_mean_square(f.want.values()) for f in found],
         "float32": {
@@ -155,10 +160,10 @@ def choose(program, names, candidates):
     shut in another. That changes the gradients before it by up to a percent, but is no fault of either.
     """
     found = []
-    for batch in candidates:
+    for key, *batch in candidates:
         sizes = Counter(len(f.batch[1]) for f in found if f.worst < NEAR)
         if sizes[len(batch[1])] < zoo.BATCHES.count(len(batch[1])):
-            found.append(gradients(program, names, batch))
+            found.append(gradients(program, names, key, batch))
     found.sort(key=lambda f: f.worst)
     chosen = []
     for count in zoo.BATCHES:
@@ -168,7 +173,7 @@ def choose(program, names, candidates):
     return chosen
 
 
-def gradients(program, names, batch):
+def gradients(program, names, key, batch):
     exact = Trial(program, names, torch.float64)
     loss, want = exact.gradients(*batch)
     moved = {n: s.numpy() for n, s in exact.statistics.items()}
@@ -179,8 +184,7 @@ def gradients(program, names, batch):
             _, got = trial.gradients(*batch)
         errors = {n: max(e, errors[n]) for n, e in layout.errors(got, want).items()}
         statistics_errors += [layout.error(s.numpy(), moved[n]) for n, s in trial.statistics.items()]
-    want = {name: g.astype(np.float32) for name, g in want.items()}
-    return Gradients(batch, loss, want, moved, errors, worst(statistics_errors))
+    return Gradients(key, batch, loss, want, moved, errors, worst(statistics_errors))
 
 
 def logits32(program, images, onednn):
