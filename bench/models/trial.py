@@ -25,6 +25,8 @@ def without_torch():
 without_torch()
 from onnxruntime.training.api import CheckpointState, Module, Optimizer  # noqa: E402
 
+onnxruntime.set_default_logger_severity(3)  # errors; there are many warnings about initializers that no node uses
+
 GRADIENT_LIMIT = 1e-3  # relative root mean square, for the median of the batches
 # For each single batch: a gate that is open in one program and shut in another changes gradients by percents.
 GATE_LIMIT = 5e-2
