@@ -21,10 +21,9 @@ import numpy as np
 from models import draw
 
 STEPS = 3  # of each optimizer, one for each batch
-# A power of two scales gradients without rounding. Rates are low, because with high ones a few steps magnify rounding.
-SGD = {"learning_rate": 2.0**-10, "momentum": 0.9}
+SGD = {"momentum": 0.9}
 # Without this epsilon, Adam takes full steps even for gradients that are only rounding errors.
-ADAMW = {"learning_rate": 2.0**-12, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-4, "weight_decay": 0.01}
+ADAMW = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-4, "weight_decay": 0.01}
 OPTIMIZERS = {"sgd": SGD, "adamw": ADAMW}
 
 SKETCH = 32  # sums that represent a tensor; it divides 128

@@ -4,7 +4,7 @@
 
 It exports models of torchvision, timm and Keras to ONNX and computes references
 for each file (reference/run.py, keras_models/run.py; both keep files that are
-already in DIR). With --recorded, it makes five files again whose references are in
+already in DIR). With --recorded, it makes those files again whose references are in
 the repository (compact.py), which needs no PyTorch. It then lets `pipeline export artifacts --model` write training
 artifacts, trains these in Python's onnxruntime-training, and compares:
 
@@ -91,9 +91,7 @@ def export(program, model, out, target):
 
 
 def settings(optimizer):
-    """Returns the arguments for those options of the optimizer that the export builds into the artifacts."""
-    options = {key: value for key, value in layout.OPTIMIZERS[optimizer].items() if key != "learning_rate"}
-    return [f"--set=optimizer.{key}={value}" for key, value in options.items()]
+    return [f"--set=optimizer.{key}={value}" for key, value in layout.OPTIMIZERS[optimizer].items()]
 
 
 def verify(program, model):
@@ -135,7 +133,7 @@ def parse():
     parser.add_argument("--only", default="", help="models, separated by commas")
     parser.add_argument("--forms", default="", help="forms, separated by commas: training, inference, default, tf2onnx")
     parser.add_argument("--made", action="store_true", help="judge the models in the work folder, and export nothing")
-    parser.add_argument("--recorded", action="store_true", help="judge the five models whose references are in the repository")
+    parser.add_argument("--recorded", action="store_true", help="judge the models whose references are in the repository")
     parser.add_argument("--pipeline", type=Path, help="command to judge (default: built from this checkout)")
     parser.add_argument("--target", default="portable", help="target of the artifacts")
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime")

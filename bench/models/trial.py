@@ -231,7 +231,7 @@ def statistics(references, trainer):
 def steps(references, trainer, optimizer):
     """Checks the losses of three steps, and of batch 0 in the eval model after them."""
     want = references.facts["training"][optimizer]
-    rate = layout.OPTIMIZERS[optimizer]["learning_rate"]
+    rate = want["rate"]
     losses = [trainer.step(references.batch(i), rate) for i in range(layout.STEPS)]
     evaluated, _ = trainer.evaluate(references.batch(0))
     got, expected = np.array([*losses, evaluated]), np.array([*want["losses"], want["evaluated"]])
@@ -245,9 +245,8 @@ def steps(references, trainer, optimizer):
 
 def updates(references, trainer, optimizer, names):
     """Compares the change of each parameter in each step with the same arithmetic here on the same gradients."""
-    options = layout.OPTIMIZERS[optimizer]
-    rate = options["learning_rate"]
-    update = keras_momentum(**options)
+    rate = references.facts["training"][optimizer]["rate"]
+    update = keras_momentum(rate, **layout.OPTIMIZERS[optimizer])
     found = dict.fromkeys(names, 0.0)
     for i in range(layout.STEPS):
         batch = references.batch(i)
@@ -263,10 +262,10 @@ def updates(references, trainer, optimizer, names):
     yield worst(f"{optimizer}: updates", {name: (e, 0.0) for name, e in found.items()}, UPDATE_LIMIT)
 
 
-def keras_momentum(learning_rate, momentum):
+def keras_momentum(rate, momentum):
     velocity = {}
 
     def update(name, weight, gradient, step):
-        velocity[name] = momentum * velocity.get(name, 0.0) - learning_rate * gradient
+        velocity[name] = momentum * velocity.get(name, 0.0) - rate * gradient
         return velocity[name]
     return update
