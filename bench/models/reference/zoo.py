@@ -123,7 +123,9 @@ def limits(parameter, linear):
         return 0.7, 1.3
     if constant and first != 0:  # layer scales
         return 0.2, 0.6
-    deviation = 0.1 if constant else parameter.std().item()  # the constants are biases and class tokens
+    deviation = parameter.std().item()
+    if deviation < 1e-4:  # biases and class tokens
+        deviation = 0.1
     if linear and parameter.ndim == 2:
         least = (parameter.numel() / len(parameter)) ** -0.5
         deviation = least if constant or deviation < least / 2 else deviation
