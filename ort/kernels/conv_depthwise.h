@@ -15,12 +15,13 @@
 #include "moments.h"
 #include "normalise.h"
 #include "simd.h"
-#include "winograd_tiles.h"
+#include "sizes.h"
 
 enum { DEPTH_SPLITS = 4, DEPTH_SUMS = 9 }; // splits of the images in a gradient; its sums in registers
 
 typedef struct {
-	tile_grid grid;           // of which only the normalisation is used
+	const convolution *conv;
+	input_norm norm;          // how x is normalised as it is read
 	long taps, blocks;        // of the window, of channels
 	window window;            // that moves over the frame, without padding
 	long top, left;           // where the image begins in the frame
@@ -35,7 +36,7 @@ typedef struct {
 // depthwise_job_of frames x. The gradient by x with windows that move by one pixel is a
 // convolution of dy by the turned window; with others, dx is framed in place of its dy.
 static depthwise_job depthwise_job_of(const convolution *c) {
-	depthwise_job job = {.grid = {.conv = c}, .window = c->window, .top = c->window.top, .left = c->window.left};
+	depthwise_job job = {.conv = c, .window = c->window, .top = c->window.top, .left = c->window.left};
 	job.taps = c->window.height * c->window.width;
 	job.blocks = c->inputs / BLOCK;
 	const window *w = &job.window;
@@ -66,16 +67,16 @@ static size_t depthwise_weight_grad_scratch(const convolution *c, long workers) 
 
 // frame_image copies one block of channels of an image into the frame.
 SIMD static void frame_image(const depthwise_job *job, long image, long block, float *frame) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const float *x = c->x + (image * job->blocks + block) * c->height * c->width * BLOCK;
 	block_norm norm = {0};
-	if (job->grid.factor != NULL)
-		norm = block_norm_at(job->grid.factor, job->grid.shift, block * BLOCK, &c->x_norm);
+	if (job->norm.factor != NULL)
+		norm = block_norm_at(job->norm.factor, job->norm.shift, block * BLOCK, &c->x_norm);
 	memset(frame, 0, sizeof(float) * (size_t)frame_floats(job));
 	for (long r = 0; r < c->height; r++) {
 		float *to = frame + ((r + job->top) * job->columns + job->left) * BLOCK;
 		for (long i = 0; i < c->width * BLOCK; i += BLOCK, x += BLOCK)
-			store(to + i, job->grid.factor != NULL ? normalise(&norm, load(x)) : load(x));
+			store(to + i, job->norm.factor != NULL ? normalise(&norm, load(x)) : load(x));
 	}
 }
 
@@ -95,7 +96,7 @@ SIMD_INLINE vec tap_sum(const depthwise_job *job, long height, long width, const
 
 // convolve_frame writes y of one block of an image, [y_height, y_width, BLOCK], and its moments.
 SIMD_INLINE moments convolve_frame(const depthwise_job *job, long height, long width, const float *frame, long task) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long stride = job->window.stride, block = task % job->blocks;
 	const float *w = job->weights + block * job->taps * BLOCK;
 	const long at = task * c->y_height * c->y_width * BLOCK;
@@ -117,7 +118,7 @@ SIMD_INLINE moments convolve_frame(const depthwise_job *job, long height, long w
 
 // scatter_frame writes dx of one block of an image: every pixel of dy adds to its window.
 SIMD static void scatter_frame(const depthwise_job *job, long task, float *frame) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const window *win = &job->window;
 	const float *w = job->weights + task % job->blocks * job->taps * BLOCK;
 	const float *dy = c->x + task * c->height * c->width * BLOCK;
@@ -141,7 +142,7 @@ SIMD static void scatter_frame(const depthwise_job *job, long task, float *frame
 // image is a chunk of the moments.
 SIMD static void convolve_depths(void *argument, size_t worker) {
 	depthwise_job *job = argument;
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const window *w = &job->window;
 	float *frame = job->frames + (long)worker * frame_floats(job);
 	long task;
@@ -171,7 +172,7 @@ static void pack_depthwise_weights(const convolution *c, float *weights) {
 
 static void depthwise_conv(const convolution *c, const threads *t, float *scratch) {
 	depthwise_job job = depthwise_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	float *weights = scratch + norm_floats(c);
 	if (c->packed == NULL)
 		pack_depthwise_weights(c, weights);
@@ -187,7 +188,7 @@ static void depthwise_conv(const convolution *c, const threads *t, float *scratc
 //
 // rows·columns, which are constants, are so few that the sums stay in registers.
 SIMD_INLINE void add_depth_taps(const depthwise_job *job, int rows, int columns, const float *x, const float *dy, float *to) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	vec sums[DEPTH_SUMS];
 	UNROLL for (int k = 0; k < rows * columns; k++) sums[k] = (vec){0};
 	for (long r = 0; r < c->y_height; r++)
@@ -220,7 +221,7 @@ SIMD static void add_depth_gradient(const depthwise_job *job, const float *x, co
 // images until none is left.
 SIMD static void sum_depths(void *argument, size_t worker) {
 	depthwise_job *job = argument;
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	float *frame = job->frames + (long)worker * frame_floats(job);
 	long task;
 	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->splits * job->blocks) {
@@ -237,7 +238,7 @@ SIMD static void sum_depths(void *argument, size_t worker) {
 
 static void depthwise_weight_grad(const convolution *c, const threads *t, float *scratch) {
 	depthwise_job job = depthwise_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	job.sums = scratch + norm_floats(c);
 	job.frames = job.sums + job.splits * job.taps * c->inputs;
 	t->parallel_for(t, t->workers, sum_depths, &job);

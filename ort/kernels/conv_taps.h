@@ -14,7 +14,9 @@
 #include "conv_end.h"
 #include "kernels.h"
 #include "moments.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "taps_pixels.h"
 
 // About as many floats of V as stay in the cache with M; how many outputs a group has if
@@ -22,7 +24,8 @@
 enum { CHUNK_FLOATS = 1 << 16, LEAST_CHUNK = 48, GROUP_OUTPUTS = 128, FEW_CHUNKS = 16 };
 
 typedef struct {
-	tile_grid grid;
+	const convolution *conv;
+	input_norm norm;           // how x is normalised as it is read
 	long taps, pixels;         // of the window, of y of all images
 	long chunk_pixels, chunks;
 	long group, groups;        // outputs in a group
@@ -33,7 +36,7 @@ typedef struct {
 } taps_job;
 
 static taps_job taps_job_of(const convolution *c) {
-	taps_job job = {.grid = {.conv = c}, .taps = c->window.height * c->window.width};
+	taps_job job = {.conv = c, .taps = c->window.height * c->window.width};
 	job.pixels = c->images * c->y_height * c->y_width;
 	const long fit = CHUNK_FLOATS / c->inputs / PRODUCT_ROWS * PRODUCT_ROWS;
 	job.chunk_pixels = smaller(fit > LEAST_CHUNK ? fit : LEAST_CHUNK, MOST_CHUNK);
@@ -49,16 +52,12 @@ static taps_job taps_job_of(const convolution *c) {
 }
 
 static inline long taps_worker_floats(const taps_job *job) {
-	return job->v_rows * job->grid.conv->inputs + job->m_rows * job->group;
-}
-
-static inline long taps_weight_floats(const convolution *c) {
-	return c->window.height * c->window.width * c->inputs * c->outputs;
+	return job->v_rows * job->conv->inputs + job->m_rows * job->group;
 }
 
 static size_t taps_conv_scratch(const convolution *c, long workers) {
 	const taps_job job = taps_job_of(c);
-	const long u = c->packed == NULL ? taps_weight_floats(c) : 0;
+	const long u = c->packed == NULL ? weight_floats(c) : 0;
 	return sizeof(float) * (norm_floats(c) + u + smaller(workers, job.chunks * job.groups) * taps_worker_floats(&job));
 }
 
@@ -168,7 +167,7 @@ SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, long 
 // write_chunk_block writes the pixels of a chunk of one block of outputs to y, and their
 // moments. m has them side by side.
 SIMD static void write_chunk_block(const taps_job *job, long chunk, long block, const float *m) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long pixels = c->y_height * c->y_width, first = chunk * job->chunk_pixels;
 	const long end = smaller(job->pixels, first + job->chunk_pixels), run = 32;
 	const layout to = y_layout(c);
@@ -188,7 +187,7 @@ SIMD static void write_chunk_block(const taps_job *job, long chunk, long block, 
 // convolve_group computes one chunk of pixels of one group of outputs. v has room for V
 // and M.
 SIMD static void convolve_group(const taps_job *job, long chunk, long group, float *v) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long first = chunk * job->chunk_pixels, n = smaller(job->pixels - first, job->chunk_pixels);
 	const long first_output = group * job->group, outputs = smaller(job->group, c->outputs - first_output);
 	tap_product p = {.v = v, .m = v + job->v_rows * c->inputs, .inputs = c->inputs};
@@ -197,7 +196,7 @@ SIMD static void convolve_group(const taps_job *job, long chunk, long group, flo
 	tap_list list;
 	for (long tap = 0; tap < job->taps; tap++) {
 		list_tap(c, first, n, tap, &list);
-		pack_inputs(&job->grid, &list, 0, c->inputs / BLOCK, (tile_matrix){.data = v, .block_stride = p.v_stride});
+		pack_inputs(c, &job->norm, &list, 0, c->inputs / BLOCK, (tile_matrix){.data = v, .block_stride = p.v_stride});
 		p.u = job->u + (tap * c->outputs + first_output) * c->inputs;
 		add_tap(p, &list, outputs, job->chunk_pixels);
 	}
@@ -218,13 +217,13 @@ SIMD static void convolve_groups(void *argument, size_t worker) {
 
 static void taps_conv(const convolution *c, const threads *t, float *scratch) {
 	taps_job job = taps_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	scratch += norm_floats(c);
 	job.u = c->packed;
 	if (job.u == NULL) {
 		pack_taps_weights(c, t, scratch);
 		job.u = scratch;
-		scratch += taps_weight_floats(c);
+		scratch += weight_floats(c);
 	}
 	job.v = scratch;
 	t->parallel_for(t, smaller(t->workers, job.chunks * job.groups), convolve_groups, &job);

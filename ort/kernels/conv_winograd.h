@@ -10,7 +10,9 @@
 #define ONNXLAB_CONV_WINOGRAD_H
 
 #include "kernels.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "winograd_input.h"
 #include "winograd_output.h"
 #include "winograd_products.h"
@@ -100,7 +102,7 @@ SIMD static void convolve_chunks(void *argument, size_t worker) {
 
 static void winograd_conv(const convolution *c, const threads *t, float *scratch) {
 	winograd_job job = winograd_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.grid.norm = input_norm_of(c, scratch);
 	scratch += norm_floats(c);
 	job.u = c->packed;
 	if (job.u == NULL) {

@@ -23,7 +23,9 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "winograd_input.h"
 #include "winograd_output.h"
 #include "winograd_products.h"
@@ -151,7 +153,7 @@ SIMD static void write_weight_gradient(void *argument, size_t block) {
 
 static void winograd_weight_grad(const convolution *c, const threads *t, float *scratch) {
 	winograd_grad_job job = winograd_grad_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.grid.norm = input_norm_of(c, scratch);
 	job.s = scratch + norm_floats(c);
 	job.v = job.s + job.splits * ELEMENTS * job.s_stride;
 	job.e = job.v + job.splits * ELEMENTS * job.v_stride;

@@ -13,6 +13,7 @@
 //	kernels.h              what kernels compute: shapes, layouts, formulas
 //	reference.c            the same as plain loops, which the tests compare kernels with
 //	simd.h                 vectors of floats
+//	sizes.h                arithmetic on sizes
 //	batchnorm.h            batch normalisation, ReLU and average pool, and the gradient
 //	  moments.h            mean and variance of pixels as they are written
 //	  normalise.h          normalisation of pixels as they are read

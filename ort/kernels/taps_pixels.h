@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "winograd_products.h"
 #include "winograd_tiles.h"
 
@@ -91,17 +92,17 @@ SIMD_INLINE void pack_block(const float *from, const long *offsets, long n, cons
 }
 
 // pack_inputs writes V, [blocks][rows][BLOCK]: the listed pixels of x, of `blocks` blocks of
-// channels from block `first` on, normalised where g says so.
-SIMD static void pack_inputs(const tile_grid *g, const tap_list *list, long first, long blocks, tile_matrix v) {
-	const convolution *c = g->conv;
+// channels from block `first` on, normalised if norm says so.
+SIMD static void pack_inputs(const convolution *c, const input_norm *norm, const tap_list *list, long first, long blocks,
+                             tile_matrix v) {
 	for (long b = first; b < first + blocks; b++, v.data += v.block_stride) {
 		const float *from = c->x + b * x_layout(c).block;
-		if (g->factor == NULL) {
+		if (norm->factor == NULL) {
 			pack_block(from, list->from, list->n, NULL, v.data);
 			continue;
 		}
-		const block_norm norm = block_norm_at(g->factor, g->shift, b * BLOCK, &c->x_norm);
-		pack_block(from, list->from, list->n, &norm, v.data);
+		const block_norm of_block = block_norm_at(norm->factor, norm->shift, b * BLOCK, &c->x_norm);
+		pack_block(from, list->from, list->n, &of_block, v.data);
 	}
 }
 

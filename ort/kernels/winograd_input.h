@@ -33,8 +33,8 @@ SIMD static void read_strip(const tile_grid *g, long block, position p, long n, 
 	// Columns from left to right − 1 are inside the image.
 	const long left = p.x == 0, right = smaller(c->width + 1 - p.x, columns);
 	block_norm norm = {0};
-	if (g->factor != NULL)
-		norm = block_norm_at(g->factor, g->shift, block * BLOCK, &c->x_norm);
+	if (g->norm.factor != NULL)
+		norm = block_norm_at(g->norm.factor, g->norm.shift, block * BLOCK, &c->x_norm);
 	for (long y = p.y - 1; y < p.y - 1 + IN_TILE; y++, to += STRIP_ROW) {
 		if (y < 0 || y >= c->height) {
 			memset(to, 0, sizeof(float) * (size_t)(columns * BLOCK));
@@ -43,7 +43,7 @@ SIMD static void read_strip(const tile_grid *g, long block, position p, long n, 
 		const float *from = c->x + pixel_offset(c, c->inputs / BLOCK, block, (position){p.image, y, p.x - 1});
 		if (left)
 			store(to, (vec){0});
-		if (g->factor != NULL)
+		if (g->norm.factor != NULL)
 			normalise_pixels(from + left * BLOCK, right - left, &norm, to + left * BLOCK);
 		else
 			copy_pixels(from + left * BLOCK, right - left, to + left * BLOCK);
