@@ -2,9 +2,9 @@
 //
 //	y[pixel][output] = bias[output] + Σ over taps, inputs: V[pixel][input]·U[input][output]
 //
-// V are the pixels of x that the tap gives to the pixels of y (taps_pixels.h), U the
-// weights of the tap. A worker takes one chunk of pixels of y and one group of outputs
-// after the other; V, and the sums M of the chunk, stay in its second-level cache.
+// V are the pixels of x on which the pixels of y depend by the tap (taps_pixels.h), U the
+// weights of the tap, and M the sums. A worker takes one chunk of pixels of y and one group of
+// outputs after the other; V and M of the chunk stay in its second-level cache.
 
 #ifndef ONNXLAB_CONV_TAPS_H
 #define ONNXLAB_CONV_TAPS_H
@@ -19,9 +19,13 @@
 #include "sizes.h"
 #include "taps_pixels.h"
 
-// About as many floats of V as stay in the cache with M; how many outputs a group has if
-// there are few chunks, and how many chunks are few.
-enum { CHUNK_FLOATS = 1 << 16, LEAST_CHUNK = 48, GROUP_OUTPUTS = 128, FEW_CHUNKS = 16 };
+enum {
+	CHUNK_FLOATS = 1 << 16, // about as many floats of V as stay in the cache with M
+	LEAST_CHUNK = 48,       // pixels in a chunk, at least
+	FEW_CHUNKS = 16,        // with fewer chunks, the outputs are cut into groups, too,
+	GROUP_OUTPUTS = 128,    // of so many outputs
+	RUN_PIXELS = 32,        // pixels whose moments are summed apart: short sums lose fewer digits
+};
 
 typedef struct {
 	const convolution *conv;
@@ -32,7 +36,7 @@ typedef struct {
 	long next;                 // the next chunk and group that no worker has taken
 	const float *u;            // [taps][outputs/BLOCK][inputs][BLOCK]
 	float *v;                  // [workers], each V, then M: [channels/BLOCK][rows][BLOCK]
-	long v_rows, m_rows;       // V has whole groups of rows, M a row more than the chunk
+	long v_rows, m_rows;       // V has whole groups of PRODUCT_ROWS; M has a spare row: see add_last_rows
 } taps_job;
 
 static taps_job taps_job_of(const convolution *c) {
@@ -40,8 +44,10 @@ static taps_job taps_job_of(const convolution *c) {
 	job.pixels = c->images * c->y_height * c->y_width;
 	const long fit = CHUNK_FLOATS / c->inputs / PRODUCT_ROWS * PRODUCT_ROWS;
 	job.chunk_pixels = smaller(fit > LEAST_CHUNK ? fit : LEAST_CHUNK, MOST_CHUNK);
+	// So that all threads get some of a few images, chunks are then smaller. Those of moments
+	// always have the full size.
 	if (c->moments == NULL && job.pixels < 4 * job.chunk_pixels)
-		job.chunk_pixels = LEAST_CHUNK; // so that all threads get some of a few images
+		job.chunk_pixels = LEAST_CHUNK;
 	job.chunk_pixels = smaller(job.chunk_pixels, job.pixels > 0 ? job.pixels : 1);
 	job.chunks = (job.pixels + job.chunk_pixels - 1) / job.chunk_pixels;
 	job.group = job.chunks < FEW_CHUNKS ? smaller(GROUP_OUTPUTS, c->outputs) : c->outputs;
@@ -87,7 +93,7 @@ static void pack_taps_weights(const convolution *c, const threads *t, float *u) 
 	t->parallel_for(t, c->outputs / BLOCK, taps_weights, &job);
 }
 
-// The operands of one product: V of a tap, and M, whose row of each row of V is listed.
+// The operands of one product, M += V·U of a tap. A tap_list has the row of M for each row of V.
 typedef struct {
 	const float *v, *u;
 	float *m;
@@ -95,8 +101,8 @@ typedef struct {
 	long inputs;
 } tap_product;
 
-// add_rows adds so many rows, at most PRODUCT_ROWS, of V times one or two blocks of outputs to
-// the rows of M that are listed.
+// add_rows adds n rows of V, at most PRODUCT_ROWS, times one or two blocks of outputs (vectors)
+// to the rows of M that are listed. n and vectors are constants, so its loops are unrolled.
 SIMD_INLINE void add_rows(int n, int vectors, const tap_product *p, const float *v, const long *rows) {
 	vec sums[2 * PRODUCT_ROWS];
 	UNROLL for (int i = 0; i < n; i++) {
@@ -122,16 +128,17 @@ SIMD_NOINLINE void add_all_rows(int vectors, const tap_product *p, const float *
 		add_rows(PRODUCT_ROWS, 1, p, v, rows);
 }
 
-// add_last_rows adds the last n rows, which are fewer than PRODUCT_ROWS. Those that fill up
-// a third of them go to M's row that is not of the chunk, `spare`.
+// add_last_rows adds the last n rows, which are fewer than PRODUCT_ROWS. It takes one, two or
+// three thirds of PRODUCT_ROWS, and adds the rows beyond n, which are zeros, to M's spare row.
 SIMD_NOINLINE void add_last_rows(long n, int vectors, const tap_product *p, const float *v, const long *list, long spare) {
 	long rows[PRODUCT_ROWS];
 	for (long i = 0; i < PRODUCT_ROWS; i++) rows[i] = i < n ? list[i] : spare;
-	switch ((n + PRODUCT_THIRD - 1) / PRODUCT_THIRD * 2 + vectors) {
-	case 3: add_rows(PRODUCT_THIRD, 1, p, v, rows); break;
-	case 4: add_rows(PRODUCT_THIRD, 2, p, v, rows); break;
-	case 5: add_rows(2 * PRODUCT_THIRD, 1, p, v, rows); break;
-	case 6: add_rows(2 * PRODUCT_THIRD, 2, p, v, rows); break;
+	const long thirds = (n + PRODUCT_THIRD - 1) / PRODUCT_THIRD;
+	switch (2 * thirds + vectors) {
+	case 2 * 1 + 1: add_rows(PRODUCT_THIRD, 1, p, v, rows); break;
+	case 2 * 1 + 2: add_rows(PRODUCT_THIRD, 2, p, v, rows); break;
+	case 2 * 2 + 1: add_rows(2 * PRODUCT_THIRD, 1, p, v, rows); break;
+	case 2 * 2 + 2: add_rows(2 * PRODUCT_THIRD, 2, p, v, rows); break;
 	default: add_all_rows(vectors, p, v, rows);
 	}
 }
@@ -148,8 +155,8 @@ SIMD static void add_tap(tap_product p, const tap_list *list, long outputs, long
 	}
 }
 
-// write_run writes n neighbouring pixels of one block of y, as the end says, and adds them to
-// the moments. In y they are `step` floats apart; with 0 they lie side by side and are streamed.
+// write_run writes n neighbouring pixels of one block of y, which `end` finishes, and adds them
+// to the moments. In y they are `step` floats apart; with 0 they lie side by side and are streamed.
 SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, long step, float *y, moments *sums) {
 	moments run = moments_around(sums->pivot);
 	for (long i = 0; i < n; i++) {
@@ -169,19 +176,19 @@ SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, long 
 SIMD static void write_chunk_block(const taps_job *job, long chunk, long block, const float *m) {
 	const convolution *c = job->conv;
 	const long pixels = c->y_height * c->y_width, first = chunk * job->chunk_pixels;
-	const long end = smaller(job->pixels, first + job->chunk_pixels), run = 32;
+	const long last = smaller(job->pixels, first + job->chunk_pixels);
 	const layout to = y_layout(c);
 	const long step = !c->rows && job->pixels * c->outputs > CACHED_FLOATS ? 0 : to.pixel;
 	const vec bias = c->bias ? load(c->bias + block * BLOCK) : (vec){0};
 	moments sums = moments_around(load(m) + bias);
-	for (long p = first, n; p < end; p += n, m += n * BLOCK) {
-		n = smaller(smaller(end - p, pixels - p % pixels), run);
+	for (long p = first, n; p < last; p += n, m += n * BLOCK) {
+		n = smaller(smaller(last - p, pixels - p % pixels), RUN_PIXELS);
 		const long at = p / pixels * to.image + block * to.block + p % pixels * to.pixel;
 		const conv_end end = conv_end_at(c, block, at);
 		write_run(m, n, &end, step, c->y + at, &sums);
 	}
 	if (c->moments != NULL)
-		store_moments(&sums, end - first, c->moments + chunk * 3 * c->outputs + block * BLOCK, c->outputs);
+		store_moments(&sums, last - first, c->moments + chunk * 3 * c->outputs + block * BLOCK, c->outputs);
 }
 
 // convolve_group computes one chunk of pixels of one group of outputs. v has room for V

@@ -3,6 +3,7 @@
 //	1. for each chunk of tiles: V = Bᵀ x B and E = A dy Aᵀ, then 36 products S += Vᵀ·E
 //	2. dw = Gᵀ S G
 //
+// winograd_transforms.h has the matrices, and winograd_products.h the layouts of V, E and S.
 // (The gradient by x is a convolution of dy with the flipped weights.)
 //
 // There are two ways to use all threads, and which is taken depends on the shapes alone:
@@ -33,11 +34,11 @@
 #include "winograd_transforms.h"
 
 enum {
-	GRAD_SPLITS = 16,
+	GRAD_SPLITS = 16,         // how many S there are if the tiles are split
 	SPLIT_CHUNK = 48,         // tiles in a chunk of a split
-	SPLIT_WEIGHTS = 64 * 64,  // most inputs·outputs that are split
-	SHARED_FLOATS = 1 << 20,  // of V and E in a shared chunk, about
-	LEAST_SHARED_CHUNK = 256, // tiles
+	SPLIT_WEIGHTS = 64 * 64,  // the tiles are split if inputs·outputs are at most so many
+	SHARED_FLOATS = 1 << 20,  // about as many floats V and E have together in a shared chunk
+	LEAST_SHARED_CHUNK = 256, // tiles in a shared chunk, at least
 	TASK_TILES = 16,          // tiles of a shared chunk that one task transforms
 };
 

@@ -14,7 +14,7 @@
 enum {
 	ALIGNMENT = 64,         // bytes: one AVX-512 vector, one line of the cache
 	FILTER = 3,             // height and width of a convolution's weights
-	TAPS = FILTER * FILTER, // weights between one input and one output
+	TAPS = FILTER * FILTER, // weights between one input channel and one output channel
 };
 
 // The threads that share the work of a kernel.
@@ -44,9 +44,10 @@ typedef struct {
 // mean. Moments of several chunks are [chunks, 3, channels].
 
 // A window that moves over images: it has height x width taps, and moves by stride pixels
-// from one result to the next. The first result's window begins top pixels above and left
-// pixels before the image. What lies outside the image is 0 for convolutions, and not
-// there for pools.
+// from one result to the next. A tap is one place in the window, for which a convolution has
+// one weight between each input channel and each output channel. The first result's window
+// begins top pixels above and left pixels before the image. Convolutions take what lies
+// outside the image as 0, and pools leave it out.
 typedef struct {
 	long height, width, stride, top, left;
 } window;
@@ -62,7 +63,7 @@ typedef struct {
 	long y_height, y_width;
 	window window;
 	int depthwise; // each channel is convolved by itself: the weight is [channels, 1, …]; both images are blocked
-	int rows;      // x, y and dy are rows of channels instead, [pixels, channels], and the window has one tap
+	int rows;      // a product of matrices: x, y and dy are [pixels, channels], and the window has one tap
 	int by_taps;   // one matrix product for each tap, also where Winograd's algorithm would do
 
 	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale
