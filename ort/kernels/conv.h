@@ -1,4 +1,4 @@
-// Chooses how convolutions and their gradients by the weights are computed: directly
+// Chooses how convolutions and their gradients with respect to the weights are computed: directly
 // if x has fewer channels than a block, or each channel is convolved by itself; by Winograd's
 // algorithm if the weights are 3x3, the stride is 1 and y is as large as x; otherwise tap by
 // tap, as products of matrices are.

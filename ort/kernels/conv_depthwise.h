@@ -18,7 +18,7 @@
 #include "sizes.h"
 
 enum {
-	DEPTHWISE_SPLITS = 4,  // partial sums of a gradient by the weights, each over its share of the images
+	DEPTHWISE_SPLITS = 4,  // partial sums of dweight, each over its share of the images
 	DEPTHWISE_SUMS = TAPS, // sums of a gradient that stay in registers, at most
 };
 

@@ -20,7 +20,7 @@
 enum {
 	DIRECT_PIXELS = 8,  // neighbours in a row, computed together: eight sums in registers share each weight
 	DIRECT_SUMS = TAPS,   // sums of a gradient that stay in registers, at most
-	DIRECT_SPLITS = 16, // partial sums of a gradient by the weights, each over its share of the images
+	DIRECT_SPLITS = 16, // partial sums of dweight, each over its share of the images
 };
 
 typedef struct {

@@ -1,4 +1,5 @@
-// The convolution of blocked images with any window, and the gradient by x, tap by tap:
+// The convolution of blocked images with any window, and the gradient with respect to x. Both are
+// computed tap by tap:
 //
 //	y[pixel][output] = bias[output] + Σ over taps, inputs: V[pixel][input]·U[input][output]
 //

@@ -1,4 +1,4 @@
-// The gradient of a convolution with any window by its weights, tap by tap:
+// The gradient of a convolution with any window with respect to its weights, tap by tap:
 //
 //	dw[tap][input][output] = Σ over pixels of y: V[pixel][input]·E[pixel][output]
 //

@@ -1,10 +1,10 @@
-// The gradient of a 3x3 convolution by its weights, by Winograd's algorithm:
+// The gradient of a 3x3 convolution with respect to its weights, by Winograd's algorithm:
 //
 //	1. for each chunk of tiles: V = Bᵀ x B and E = A dy Aᵀ, then 36 products S += Vᵀ·E
 //	2. dw = Gᵀ S G
 //
 // winograd_transforms.h has the matrices, and winograd_products.h the layouts of V, E and S.
-// (The gradient by x is a convolution of dy with the flipped weights.)
+// (The gradient with respect to x is a convolution of dy with the flipped weights.)
 //
 // There are two ways to use all threads, and which is taken depends on the shapes alone:
 //

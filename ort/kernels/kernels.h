@@ -71,8 +71,9 @@ typedef struct {
 	float byte_scale;
 	channel_norm x_norm; // normalises x as it is read, unless x_norm.scale is NULL; only for blocked x
 
-	// For conv. If flipped is set, y is the gradient by x of a convolution with this window:
-	// x is the gradient by that convolution's y, and its weight [inputs, outputs, j, k].
+	// For conv. If flipped is set, y is the gradient with respect to x of a convolution with
+	// this window: x is the gradient with respect to that convolution's y, and its weight
+	// [inputs, outputs, j, k].
 	//
 	//	y[n,o,r,c] = Σ over i, j, k: weight[i,o,j,k]·x[n,i,(r+top−j)/stride,(c+left−k)/stride]
 	//
@@ -88,12 +89,13 @@ typedef struct {
 	float *moments;      // result, or NULL: the moments of y in conv_chunks chunks; neither sum nor y_relu is set then
 
 	// For conv_weight_grad.
-	const float *dy; // the gradient by y: [images, outputs, y_height, y_width]
-	float *dweight;  // result: the gradient by the weight, with its shape
+	const float *dy; // the gradient with respect to y: [images, outputs, y_height, y_width]
+	float *dweight;  // result: the gradient with respect to the weight, with its shape
 } convolution;
 
 // A pool of blocked images, whose results are the largest pixels of windows. The gradient
-// by a result goes to the first of its window's pixels, row by row, that is as large.
+// with respect to a result goes to the first of its window's pixels, row by row, that is as
+// large.
 typedef struct {
 	long images, channels, height, width; // of x
 	long y_height, y_width;
@@ -130,7 +132,7 @@ typedef struct {
 	float *mean, *variance, *inverse_deviation;
 
 	// For batchnorm_grad.
-	const float *dy;            // the gradient by y, with the shape of y
+	const float *dy;            // the gradient with respect to y, with the shape of y
 	float dy_scale;             // each pixel of a window gets dy·dy_scale; 1/pool² for averages
 	float *dx, *dscale, *dbias; // results: the shape of x, [channels], [channels]
 } batchnorm;

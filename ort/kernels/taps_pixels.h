@@ -1,8 +1,8 @@
-// How convolutions that go tap by tap gather pixels. For one tap of the window, a result
-// y[r,c] depends on one pixel of x, or on none where that pixel is outside the image or,
-// in a gradient by x, between two steps of the window. The results of a chunk that depend
-// on a pixel are listed, and their pixels packed side by side, so that one matrix product
-// without gaps adds the tap to all of them.
+// How convolutions that go tap by tap gather pixels. For one tap of the window, a result y[r,c]
+// depends on one pixel of x, or on none where that pixel is outside the image or, in a gradient
+// with respect to x, between two steps of the window. The results of a chunk that depend on a
+// pixel are listed, and their pixels packed side by side, so that one matrix product without
+// gaps adds the tap to all of them.
 
 #ifndef ONNXLAB_TAPS_PIXELS_H
 #define ONNXLAB_TAPS_PIXELS_H

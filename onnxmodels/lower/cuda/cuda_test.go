@@ -85,7 +85,7 @@ func TestKeepBias(t *testing.T) {
 			parts := b.Reshape("parts", y, b.Ints("parts.sizes", -1, 16, 4, 4), graph.Static(1, 16, 4, 4))
 			b.Output(b.Unary("Relu", "relu", parts))
 		},
-		"the gradient by the results": func(b *lowertest.Builder, y *graph.Value) {
+		"the gradient with respect to the results": func(b *lowertest.Builder, y *graph.Value) {
 			c := b.In("c", 0, 8)
 			dx, _, _ := b.BatchNormGrad("grad", y, b.In("x2", 0, 2, 8, 4, 4), c, c, c, 1e-3)
 			b.Output(dx)

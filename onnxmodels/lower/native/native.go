@@ -215,7 +215,7 @@ func (b Builder) normGrad(n *graph.Node) {
 }
 
 // spread looks through the gradient of an average pool. If dy is what such a gradient
-// spread over square windows that tile the images, it returns the gradient by the
+// spread over square windows that tile the images, it returns the gradient with respect to the
 // pool's result, the side of the windows, and the share of it that each pixel got.
 // Otherwise it returns dy, 0 and 1.
 func spread(dy *graph.Value) (pooled *graph.Value, side int, share float32) {

@@ -107,7 +107,7 @@ func TestNativeConv(t *testing.T) {
 }
 
 // normOf builds batch normalisation, with what may follow it, of ONNX Runtime's
-// operators, and its gradient by the pool's input.
+// operators, and its gradient with respect to the pool's input.
 func normOf(b *lowertest.Builder, name string, x, scale, bias *graph.Value, relu bool, pool int) (n op.BatchNorm, grad func(dy *graph.Value) (dx, dscale, dbias *graph.Value)) {
 	zero := b.Floats(name+".zero", []int{x.Size(1)}, make([]float32, x.Size(1)))
 	n = b.BatchNormTraining(name, x, scale, bias, zero, zero, 1e-3)
