@@ -144,7 +144,8 @@ func momentsOf(name string, channels graph.Dim) graph.Type {
 // Builder appends onnxlab's own operators, besides all others.
 type Builder struct {
 	cpu.Builder
-	// Windows tells that windows of all forms go to onnxlab's operators, not only 3x3.
+	// Windows tells that windows of all sizes and strides go to onnxlab's operators, not only
+	// 3x3 windows that leave images their size.
 	Windows bool
 }
 
@@ -195,9 +196,9 @@ type Window struct {
 	Depthwise bool
 }
 
-// Taps says where a convolution of 3x3 that leaves images their size is computed by a product
-// for each element of the window in place of Winograd's algorithm. Images of few pixels need
-// fewer multiplications so, and few images less memory.
+// Taps says when a 3x3 convolution that leaves images their size is computed tap by tap, by one
+// matrix product for each element (tap) of the window, and not by Winograd's algorithm. This takes
+// fewer multiplications for images of few pixels, and less memory for few images.
 type Taps int
 
 // The values of Taps.
@@ -275,7 +276,7 @@ func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *g
 // BatchNormOptions are what follows a normalisation in the same operator.
 type BatchNormOptions struct {
 	ReLU bool
-	// Ceiling is from what value on the ReLU bounds the result from above; 0 means nowhere.
+	// Ceiling is the largest value that the ReLU lets through; 0 means that there is none.
 	Ceiling float32
 	// Pool is the height and width of windows that tile the images and of which
 	// the result is the average, after the ReLU; 0 means 1.
