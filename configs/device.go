@@ -30,11 +30,12 @@ const (
 	ProviderCUDA = "CUDAExecutionProvider"
 )
 
-// Traits has the properties of a device.
+// Traits has the properties of a device. Its zero value is not a device: take it from
+// [Device.Traits].
 type Traits struct {
 	// Kind is its common name: CPU or GPU.
 	Kind string
-	// Target is the form of graphs that is fastest on the device, one of package
+	// Target is what graphs are lowered to for the device: one of the targets of package
 	// onnxmodels.
 	Target string
 	// Provider is the execution provider. That of the CPU has the kernels of package

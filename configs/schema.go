@@ -38,8 +38,8 @@ func Schema() ([]byte, error) {
 	return json.MarshalIndent(schema, "", "  ")
 }
 
-// properties describes the allowed settings (nil is all), nested in their
-// sections.
+// properties returns the schemas of the settings whose keys are allowed, nested in their
+// sections. If allowed is nil, all of them are.
 func (k *keys) properties(allowed func(string) bool) map[string]any {
 	defaults := Default()
 	top := map[string]any{}
@@ -51,15 +51,16 @@ func (k *keys) properties(allowed func(string) bool) map[string]any {
 		described := s.describe(s.typ)
 		described["description"] = s.doc
 		value := reflect.ValueOf(s.get(&defaults))
-		if s.key != "model.classes" && (value.Kind() != reflect.Slice || value.Len() > 0) { // the data decides
+		// Where classes are not given, the data has them. An empty list tells an editor nothing.
+		if s.key != "model.classes" && (value.Kind() != reflect.Slice || value.Len() > 0) {
 			described["default"] = value.Interface()
 		}
-		at := top
+		section := top
 		parts := strings.Split(s.key, ".")
-		for _, section := range parts[:len(parts)-1] {
-			at = propertiesBelow(at, section)
+		for _, name := range parts[:len(parts)-1] {
+			section = propertiesBelow(section, name)
 		}
-		at[parts[len(parts)-1]] = described
+		section[parts[len(parts)-1]] = described
 	}
 	return top
 }
@@ -76,7 +77,8 @@ func propertiesBelow(properties map[string]any, name string) map[string]any {
 	return section["properties"].(map[string]any)
 }
 
-// describe gives the schema of one type under the setting's rule.
+// describe returns the schema of one type under the setting's rule: the type of the setting, or
+// of the elements if that is a list.
 func (s *setting) describe(typ reflect.Type) map[string]any {
 	switch typ.Kind() {
 	case reflect.Bool:
@@ -90,7 +92,7 @@ func (s *setting) describe(typ reflect.Type) map[string]any {
 		return s.bounds(map[string]any{"type": "integer"})
 	case reflect.Float64:
 		return s.bounds(map[string]any{"type": "number"})
-	case reflect.Struct:
+	case reflect.Struct: // an operation of augment.operations: its kind, and numbers that the kind has
 		return map[string]any{
 			"type": "object", "required": []string{"kind"},
 			"properties":           map[string]any{"kind": map[string]any{"type": "string"}},
@@ -104,7 +106,7 @@ func (s *setting) describe(typ reflect.Type) map[string]any {
 	if s.distinct {
 		list["uniqueItems"] = true
 	}
-	if s.pairs {
+	if s.pairs { // a map from names to factors may stand in place of the list
 		factor := map[string]any{"type": "number", "minimum": 0, "maximum": maxFactor}
 		return map[string]any{"anyOf": []any{list, map[string]any{"type": "object", "additionalProperties": factor}}}
 	}

@@ -71,7 +71,7 @@ func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 // gradientsFrom is the first output that is a gradient, after loss and correct.
 const gradientsFrom = 2
 
-// outputGradients makes the gradients by the trainable parameters outputs.
+// outputGradients makes the gradients with respect to the trainable parameters outputs.
 func (b *Builder) outputGradients(loss *graph.Value) error {
 	_, targets := b.trainable()
 	b.Prefix(artifact.BackwardPrefix)

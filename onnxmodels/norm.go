@@ -159,7 +159,7 @@ func (n *norm) sum(what string, values []*graph.Value) *graph.Value {
 
 // besselFactor returns Bessel's correction count/(count − 1), where count is the number of
 // elements in a channel, or 1 for a single element. If the count is only known at run time,
-// the factor is the returned value.
+// the float32 is 1 and the factor is the value, which is nil otherwise.
 func (n *norm) besselFactor(part *graph.Value) (float32, *graph.Value) {
 	if elements, static := part.Shape.Elements(); static {
 		count := float32(elements) / float32(part.Shape[1].Size)

@@ -7,8 +7,10 @@ import (
 
 // move adds (1 − momentum)·(share·factor·unknown·b − r) to the running statistic
 // r in place, where b is the mean over the ghost batches and share is the share of this
-// micro-batch in the batch. The term −r must count once in a step, so it is only
-// present in the step's first micro-batch, which the reset flag marks.
+// micro-batch in the batch. sum is the sum over the ghost batches. factor and unknown are those
+// of besselFactor: one of them is Bessel's correction, and the other is 1 or nil. The term −r
+// must count once in a step, so it is only present in the step's first micro-batch, which the
+// reset flag marks.
 func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Value) {
 	if n.steps != nil {
 		n.moveCorrected(running, sum, factor, unknown)
@@ -25,7 +27,8 @@ func (n *norm) move(running, sum *graph.Value, factor float32, unknown *graph.Va
 }
 
 // forget returns the share of the running statistics that a micro-batch removes: the
-// step's whole share in its first micro-batch, and 0 in the others.
+// step's whole share in its first micro-batch, and 0 in the others. Layers with the same share
+// use the same node.
 func (n *norm) forget(share float32) *graph.Value {
 	rate, known := n.forgets[share]
 	if !known {
@@ -54,7 +57,8 @@ func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown 
 // of the running ones (old). old is 0 except in the step's first micro-batch.
 type weights struct{ new, old *graph.Value }
 
-// weightOf returns the weights for statistics of which a step replaces at least the share least.
+// weightOf returns the weights for statistics of which a step replaces at least the share least:
+// new is max(least, 1/n) in step n. Layers with the same share use the same nodes.
 func (n *norm) weightOf(least float32) weights {
 	w, known := n.weights[least]
 	if !known {

@@ -23,10 +23,11 @@ type Signature struct {
 	// and Unnamed is true.
 	Classes []string
 	Unnamed bool
-	// Precision is the precision in which the model computes: PrecisionFloat32 if the
-	// metadata say nothing.
+	// Precision is the precision in which the model computes, for example PrecisionFloat32,
+	// which it is if the metadata say nothing.
 	Precision string
-	// Loss is what it was trained on: LossCrossEntropy if the metadata say nothing.
+	// Loss is the loss that the model was trained with: LossCrossEntropy if the metadata say
+	// nothing.
 	Loss string
 	// Resize says what happens to an image of another size: ResizeFill resizes it,
 	// ResizeExact refuses it.
@@ -37,9 +38,9 @@ type Signature struct {
 // It returns an error for models without the input image or the output
 // probabilities [batch, classes].
 func SignatureOf(m *modelfile.Model) (Signature, error) {
-	f, err := inputSignature(m.GetGraph())
+	s, err := inputSignature(m.GetGraph())
 	if err != nil {
-		return f, err
+		return s, err
 	}
 	classes := 0
 	for _, v := range m.GetGraph().GetOutput() {
@@ -48,32 +49,32 @@ func SignatureOf(m *modelfile.Model) (Signature, error) {
 		}
 	}
 	if classes < 1 || classes > maxClasses {
-		return f, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
+		return s, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
 	}
-	f.Resize, f.Precision, f.Loss = ResizeFill, PrecisionFloat32, artifact.LossCrossEntropy
+	s.Resize, s.Precision, s.Loss = ResizeFill, PrecisionFloat32, artifact.LossCrossEntropy
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
-			if err := json.Unmarshal([]byte(p.GetValue()), &f.Classes); err != nil || len(f.Classes) != classes {
-				return f, fmt.Errorf("metadata %q is no list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
+			if err := json.Unmarshal([]byte(p.GetValue()), &s.Classes); err != nil || len(s.Classes) != classes {
+				return s, fmt.Errorf("metadata %q is no list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
 			}
 		case MetadataPrecision:
-			f.Precision = p.GetValue()
+			s.Precision = p.GetValue()
 		case MetadataLoss:
-			if f.Loss = p.GetValue(); artifact.CheckLoss(f.Loss) != nil {
-				return f, fmt.Errorf("metadata %q: %.80q is none of %s", MetadataLoss, f.Loss, strings.Join(artifact.Losses(), ", "))
+			if s.Loss = p.GetValue(); artifact.CheckLoss(s.Loss) != nil {
+				return s, fmt.Errorf("metadata %q: %.80q is none of %s", MetadataLoss, s.Loss, strings.Join(artifact.Losses(), ", "))
 			}
 		case MetadataResize:
-			if f.Resize = p.GetValue(); f.Resize != ResizeFill && f.Resize != ResizeExact {
-				return f, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, f.Resize, ResizeFill, ResizeExact)
+			if s.Resize = p.GetValue(); s.Resize != ResizeFill && s.Resize != ResizeExact {
+				return s, fmt.Errorf("metadata %q: %.80q is neither %q nor %q", MetadataResize, s.Resize, ResizeFill, ResizeExact)
 			}
 		}
 	}
-	f.Unnamed = len(f.Classes) == 0
-	for i := len(f.Classes); i < classes; i++ {
-		f.Classes = append(f.Classes, fmt.Sprint(i))
+	s.Unnamed = len(s.Classes) == 0
+	for i := len(s.Classes); i < classes; i++ {
+		s.Classes = append(s.Classes, fmt.Sprint(i))
 	}
-	return f, nil
+	return s, nil
 }
 
 // The largest height or width, number of pixels, and number of classes that a signature may have. A
@@ -84,18 +85,19 @@ const (
 	maxClasses = 1 << 20
 )
 
+// inputSignature reads what the input of images says: its name, layout, size and channels.
 func inputSignature(g *onnxpb.Graph) (Signature, error) {
 	for _, v := range g.GetInput() {
 		d := modelfile.Sizes(v)
 		if v.GetName() != InputImage || len(d) != 4 {
 			continue
 		}
-		f := Signature{Input: InputUint8NHWC, Height: d[1], Width: d[2], Channels: d[3]}
+		s := Signature{Input: InputUint8NHWC, Height: d[1], Width: d[2], Channels: d[3]}
 		if graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Float {
-			f = Signature{Input: InputFloat32NCHW, Height: d[2], Width: d[3], Channels: d[1]}
+			s = Signature{Input: InputFloat32NCHW, Height: d[2], Width: d[3], Channels: d[1]}
 		}
-		if (f.Channels == colourChannels || f.Channels == greyChannels) && f.Height >= 1 && f.Height <= maxSide && f.Width >= 1 && f.Width <= maxSide && f.Height*f.Width <= maxArea {
-			return f, nil
+		if (s.Channels == colourChannels || s.Channels == greyChannels) && s.Height >= 1 && s.Height <= maxSide && s.Width >= 1 && s.Width <= maxSide && s.Height*s.Width <= maxArea {
+			return s, nil
 		}
 	}
 	return Signature{}, fmt.Errorf("it has no input %q of uint8 [batch, height, width, channels] or float32 [batch, channels, height, width], with 3 channels or 1", InputImage)

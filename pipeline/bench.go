@@ -13,6 +13,9 @@ func newBenchCommand() *cobra.Command {
 		Args:  cli.CheckArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchAugmentCommand(), cli.NeedsLibrary(newBenchEpochCommand()), newBenchLoadCommand(), newBenchPhotosCommand(), newBenchPredictCommand(), cli.NeedsLibrary(newBenchStepCommand()))
+	cmd.AddCommand(
+		newBenchAugmentCommand(), newBenchLoadCommand(), newBenchPhotosCommand(), newBenchPredictCommand(),
+		cli.NeedsLibrary(newBenchEpochCommand()), cli.NeedsLibrary(newBenchStepCommand()),
+	)
 	return cmd
 }

@@ -175,7 +175,7 @@ func TestFromOtherClasses(t *testing.T) {
 		}
 		want := fmt.Sprintf("begins with all 14 parameters of %s", other.From)
 		if c.reason != "" {
-			want = fmt.Sprintf("begins with 12 parameters of %s; dense.weight and dense.bias are initialised anew, since %s", other.From, c.reason)
+			want = fmt.Sprintf("begins with 12 parameters of %s; dense.weight and dense.bias are initialised at random, since %s", other.From, c.reason)
 		}
 		if !slices.Equal(notes, []string{want}) {
 			t.Errorf("notes %q, want %q", notes, want)

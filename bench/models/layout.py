@@ -4,13 +4,12 @@
     DIR/MODEL/FORM/facts.json        names, parameters, losses, and how far PyTorch's float32 is from float64
     DIR/MODEL/FORM/references.npz    batches, logits, gradients, running statistics, changes of parameters
 
-Arrays of references.npz, for batch i and parameter p (its name in the ONNX file):
+Arrays of references.npz, for batch i:
 
     images/i, labels/i     float32 in the layout that the model takes, int64
     logits/i               logits in eval mode, with the weights of the file
-    gradient/0/p           the whole gradient of the mean cross-entropy of batch 0
-    gradient/i/p           the same for the other batches, at the places that picks() returns
-    statistics/s           a running mean or variance after one training step on batch 0
+    gradients/i            the sketch of each parameter's gradient of the mean cross-entropy, in the order of the facts
+    statistics             those of the running means and variances after one training step on batch 0
 
 All are computed in float64 and rounded to float32.
 """
@@ -19,12 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
+from models import draw
+
 STEPS = 3  # of each optimizer, one for each batch
-SGD = {"learning_rate": 0.01, "momentum": 0.9}
-ADAMW = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01}
+SGD = {"momentum": 0.9}
+# Without this epsilon, Adam takes full steps even for gradients that are only rounding errors.
+ADAMW = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-4, "weight_decay": 0.01}
 OPTIMIZERS = {"sgd": SGD, "adamw": ADAMW}
 
-PICKED = 1 << 14  # number of places of a large tensor that are compared
+SKETCH = 32  # sums that represent a tensor; it divides 128
 # A gradient below this share of the whole model's root mean square counts as zero. Some gradients are
 # zero by construction, such as that of a bias before BatchNorm, and consist only of rounding errors.
 FLOOR = 1e-5
@@ -34,16 +36,22 @@ def folder(work, model, form):
     return Path(work) / model / form
 
 
-def picks(size):
-    """Returns the places of a flat tensor that are compared: all of a small one, else PICKED of them, spread out."""
-    if size <= PICKED:
-        return np.arange(size)
-    return np.arange(PICKED, dtype=np.int64) * 2654435761 % size
+def sketch(array):
+    """Returns SKETCH sums: each element is added to a random one of them with a random sign. Few elements have one each.
+
+    A sketch is linear, and its mean square is an unbiased estimate of the array's, usually to a quarter. So error(),
+    given the sketches of two arrays, estimates what it would return for the arrays, wherever in them the differences are.
+    """
+    flat = np.ravel(array).astype(np.float64)
+    chance = draw.octets("sketch", flat.size)
+    sums = np.arange(flat.size) if flat.size <= SKETCH else chance % SKETCH
+    signed = np.where(chance < 128, flat, -flat)
+    return np.bincount(sums, signed, SKETCH) * (SKETCH / flat.size) ** 0.5
 
 
-def pick(array):
-    flat = np.ravel(array)
-    return flat[picks(flat.size)]
+def sketches(arrays):
+    """Returns the sketches of several arrays, one a row."""
+    return np.reshape([sketch(array) for array in arrays], (-1, SKETCH))
 
 
 def root_mean_square(arrays):

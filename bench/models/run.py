@@ -1,10 +1,11 @@
 """Judges training artifacts of real models against PyTorch's references.
 
-    bench/models/run.sh [--keep DIR] [--only NAMES] [--forms FORMS] [--made] [--json FILE]
+    bench/models/run.sh [--keep DIR] [--only NAMES] [--forms FORMS] [--made | --recorded] [--json FILE]
 
 It exports models of torchvision, timm and Keras to ONNX and computes references
 for each file (reference/run.py, keras_models/run.py; both keep files that are
-already in DIR). It then lets `pipeline export artifacts --model` write training
+already in DIR). With --recorded, it makes those files again whose references are in
+the repository (compact.py), which needs no PyTorch. It then lets `pipeline export artifacts --model` write training
 artifacts, trains these in Python's onnxruntime-training, and compares:
 
     contract    names and types of the inputs, which parameters train
@@ -30,10 +31,11 @@ from pathlib import Path
 
 import table
 import trial
-from models import layout
+from models import compact, layout
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+RECORDED = HERE / "recorded"
 MAKERS = ("keras_models", "reference")
 
 
@@ -54,6 +56,15 @@ def folders(work, options):
             if (not models or f.parent.name in models) and (not forms or f.name in forms)]
 
 
+def restored(options):
+    """Yields the folders of the models in the repository. Each is made just before and removed afterwards."""
+    for recorded in folders(RECORDED, options):
+        with tempfile.TemporaryDirectory(dir=options.scratch) as work:
+            folder = Path(work) / recorded.relative_to(RECORDED)
+            compact.restore(recorded, folder)
+            yield folder
+
+
 def pipeline(program, *arguments):
     """Runs the command, and returns its exit status, its error or else its last line, and the seconds that it took."""
     begin = time.monotonic()
@@ -71,12 +82,16 @@ def export(program, model, out, target):
         folder = out / optimizer
         status, said, took = pipeline(
             program, "export", "artifacts", "--model", model, "--optimizer", optimizer, "--target", target,
-            "--out", folder)
+            "--out", folder, *settings(optimizer))
         seconds = max(seconds, took)
         checks.append(trial.Check(f"export for {optimizer}", status, 0, said if status else ""))
         if status == 0:
             artifacts[optimizer] = folder
     return checks, artifacts, seconds
+
+
+def settings(optimizer):
+    return [f"--set=optimizer.{key}={value}" for key, value in layout.OPTIMIZERS[optimizer].items()]
 
 
 def verify(program, model):
@@ -118,6 +133,7 @@ def parse():
     parser.add_argument("--only", default="", help="models, separated by commas")
     parser.add_argument("--forms", default="", help="forms, separated by commas: training, inference, default, tf2onnx")
     parser.add_argument("--made", action="store_true", help="judge the models in the work folder, and export nothing")
+    parser.add_argument("--recorded", action="store_true", help="judge the models whose references are in the repository")
     parser.add_argument("--pipeline", type=Path, help="command to judge (default: built from this checkout)")
     parser.add_argument("--target", default="portable", help="target of the artifacts")
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime")
@@ -131,18 +147,18 @@ def main():
     options = parse()
     work = options.keep.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    if not options.made:
+    if not (options.made or options.recorded):
         make(work, options)
     program = options.pipeline
     if program is None:
         program = work / "pipeline"
         subprocess.run(["go", "build", "-o", program, "./pipeline"], cwd=ROOT, check=True)
     results = []
-    for folder in folders(work, options):
+    for folder in restored(options) if options.recorded else folders(work, options):
         results.append(examine(program, folder, options))
         print(results[-1].line(), file=sys.stderr, flush=True)
     if not results:
-        raise SystemExit(f"{work} has no references for these models and forms")
+        raise SystemExit(f"{RECORDED if options.recorded else work} has no references for these models and forms")
     print(table.markdown(results))
     if options.json:
         options.json.write_text(json.dumps([r.facts() for r in results], indent=1))

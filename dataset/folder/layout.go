@@ -32,7 +32,8 @@ type layout struct {
 	others []string
 }
 
-// findLayout decides what the folders in the root are. A class may also be called train, so
+// findLayout decides what the folders in the root are, of which wanted will be read; that only
+// matters for errors. A class may also be called train, so
 // a name alone does not make a split: the folder must contain folders, and the folders
 // beside it must be other splits or contain no images.
 func findLayout(t *tree, folders []string, wanted []dataset.Split) (*layout, error) {

@@ -1,6 +1,6 @@
-// Package allocation tells what of the machine the process may use: the processors
-// of its affinity, which batch systems and taskset set, as far as the quotas of its
-// control groups let it. Elsewhere than on Linux it is all of them.
+// Package allocation tells how many of the machine's processors the process may use. On Linux,
+// its affinity, which batch systems and taskset set, says which processors these are, and the
+// quotas of its control groups limit for how much time. On other systems it may use all.
 package allocation
 
 import (
@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// CPUs is how many logical processors the process may use at the same time, at least 1.
+// CPUs returns how many logical processors the process may use at the same time, at least 1.
 func CPUs() int {
 	return max(min(runtime.NumCPU(), quota("/proc/self/cgroup", "/sys/fs/cgroup")), 1)
 }
 
-// Threads is how many threads of arithmetic there is room for: one a core, of those
-// that the process may use. It is 0 if that is the whole machine, for which ONNX
-// Runtime chooses best itself.
+// Threads returns how many threads should compute: one for each core that the process may use.
+// It returns 0 if the process may use the whole machine, since ONNX Runtime then makes the best
+// choice itself, or if the system does not tell.
 func Threads() int {
 	mine := affinity()
 	if mine == nil {
@@ -33,7 +33,7 @@ func Threads() int {
 	return max(min(cores(mine, "/sys/devices/system/cpu"), cpus), 1)
 }
 
-// cores counts the cores that the processors are of: two of them may share one.
+// cores counts the cores to which the logical processors belong: two of them may share one.
 func cores(cpus []int, root string) int {
 	distinct := map[string]bool{}
 	for _, cpu := range cpus {
@@ -46,7 +46,7 @@ func cores(cpus []int, root string) int {
 	return len(distinct)
 }
 
-// online counts the processors of the machine in a list like 0-3,8.
+// online counts the processors of the machine, which the file at path lists, as in "0-3,8".
 func online(path string) int {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -68,9 +68,10 @@ func online(path string) int {
 	return n
 }
 
-// quota is how many processors' time the control groups of a process give it, rounded
-// up: the least of its own and of those around it, in version 2 (cpu.max) and version 1
-// (cpu.cfs_quota_us). Without a limit it is the largest int.
+// quota returns how many processors' time the control groups of a process give it, rounded
+// up: the least of its own group and of those around it, in version 2 (cpu.max) and version 1
+// (cpu.cfs_quota_us). Without a limit it returns the largest int. groups is the file that lists
+// the process's groups, and root the folder that has all groups.
 func quota(groups, root string) int {
 	text, err := os.ReadFile(groups)
 	if err != nil {
@@ -123,8 +124,8 @@ func quotaOfVersion1(group string) int {
 	return processors(strings.TrimSpace(string(time)), strings.TrimSpace(string(period)))
 }
 
-// processors is the time in each period, rounded up. Both are in microseconds; "max" and
-// -1 are no limit.
+// processors returns how many processors can work all the time if their time in each period is
+// limited, rounded up. Both are in microseconds. "max" and -1 mean no limit.
 func processors(time, period string) int {
 	t, err := strconv.ParseInt(time, 10, 64)
 	if err != nil || t <= 0 {

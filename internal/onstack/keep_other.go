@@ -2,5 +2,6 @@
 
 package onstack
 
-// Keep calls load: there are no handlers that it could replace.
+// Keep calls load and returns its error. Without cgo, and on other systems than Linux and macOS,
+// load cannot replace Go's signal handlers, so there is nothing to restore.
 func Keep(load func() error) error { return load() }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The losses of [TrainingOptions].
+// The losses of [Options].
 const (
 	// LossCrossEntropy is that of the softmax of the logits, for images of one class each.
 	LossCrossEntropy = "cross_entropy"
@@ -36,7 +36,7 @@ func CheckLoss(loss string) error {
 	return nil
 }
 
-// validateLoss tells what does not go with the loss.
+// validateLoss returns an error if the loss is unknown or an option does not go with it.
 func (o Options) validateLoss() error {
 	if err := CheckLoss(o.Loss); err != nil {
 		return fmt.Errorf("training artifacts: %w", err)
@@ -52,7 +52,8 @@ func (o Options) validateLoss() error {
 	return nil
 }
 
-// ValidateWeights checks the class weights, given the number of classes.
+// ValidateWeights returns an error unless there are no class weights, or one for each class,
+// finite and 0 or more, of which at least one is above 0.
 func (o Options) ValidateWeights(classes int) error {
 	if len(o.ClassWeights) == 0 {
 		return nil

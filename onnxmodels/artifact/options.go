@@ -19,7 +19,7 @@ type Options struct {
 	// w ← w − lr·v, as in PyTorch (Goyal et al. 2017, equation 9).
 	MomentumCorrection bool
 	// Beta1 and Beta2, in [0, 1), are the decay rates of the moving averages of the
-	// gradients and of their squares in the forms of Adam. Epsilon, in (0, 1], is added
+	// gradients and of their squares in Adam, AdamW and LAMB. Epsilon, in (0, 1], is added
 	// to the root of the second. 0.9, 0.999 and 1e-8 (1e-6 for OptimizerLAMB) are usual.
 	Beta1, Beta2, Epsilon float64
 	// TrustCoefficient of OptimizerLARS is the share of a layer's norm that its step has
@@ -53,9 +53,10 @@ type Options struct {
 	// Loss is LossCrossEntropy, the default, LossBinaryCrossEntropy or
 	// LossMeanSquaredError.
 	Loss string
-	// MultiLabel makes the input label float32 [batch, classes], 1 for the classes that an
-	// image has and 0 for the others, as images of several classes need it. They are for
-	// the last two losses, with which labels of single classes become such targets too.
+	// MultiLabel makes the input label float32 [batch, classes]: the targets, 1 for the
+	// classes that an image has and 0 for the others, as images of several classes need
+	// them. It goes with the last two losses alone. Without it, these losses make such
+	// targets of the labels of single classes.
 	MultiLabel bool
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
@@ -89,8 +90,8 @@ type Options struct {
 	// which is not finite if the scale is too large. TargetCPU and TargetNative
 	// have no operators for it.
 	Mixed bool
-	// Target is the device that the training model is for. TargetPortable, the
-	// default, runs everywhere.
+	// Target is what the training model's graph is lowered to. TargetPortable, the default,
+	// runs everywhere.
 	Target string
 	// Block is the number of channels in a block for onnxlab's own operators, which
 	// TargetNative uses: see session.Block. With 0 it does not use them.

@@ -360,7 +360,7 @@ func agree(t *testing.T, name string, got []float32, want []float64) {
 	}
 	for i, w := range want {
 		if diff := math.Abs(float64(got[i]) - w); diff > 2e-3*max(scale, 0.1) || math.IsNaN(diff) {
-			t.Errorf("gradient by %s[%d] = %v, finite differences give %v", name, i, got[i], w)
+			t.Errorf("gradient with respect to %s[%d] = %v, finite differences give %v", name, i, got[i], w)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func checkVector(t *testing.T, archive npz.Archive, name string) {
 	results := ortrun.Load(t, model).Run(t, inputs...)
 	agreeWith(t, "output", results[0], archive[name+"/out"].Float64())
 	for i, x := range targets {
-		agreeWith(t, "gradient by "+x.Name, results[1+i], archive[name+"/grad/"+x.Name].Float64())
+		agreeWith(t, "gradient with respect to "+x.Name, results[1+i], archive[name+"/grad/"+x.Name].Float64())
 	}
 }
 

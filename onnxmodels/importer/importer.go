@@ -154,7 +154,7 @@ func imageSides(m *modelfile.Model) (rows, columns *onnxpb.TensorShape_Dimension
 		return nil, nil, fmt.Errorf("its input %q has %d dimensions, but a classifier of images takes 4", info.GetName(), len(dims))
 	}
 	first := 2
-	if isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue()) {
+	if ChannelsLast(dims[1].GetDimValue(), dims[3].GetDimValue()) {
 		first = 1
 	}
 	return dims[first], dims[first+1], nil
@@ -170,7 +170,7 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 	}
 	shape := graph.Shape{graph.Symbol(BatchSymbol)}
 	r.batch = max(dims[0].GetDimValue(), 0)
-	last := isChannels(dims[3].GetDimValue()) && !isChannels(dims[1].GetDimValue())
+	last := ChannelsLast(dims[1].GetDimValue(), dims[3].GetDimValue())
 	for i, d := range dims[1:] {
 		size := d.GetDimValue()
 		if size < 1 { // open
@@ -220,6 +220,12 @@ func explodes(s graph.Shape) bool {
 	}
 	return elements > maxElements
 }
+
+// ChannelsLast reports whether images are [n, height, width, channels] and not [n, channels,
+// height, width], given the second and the last size of their shape. A model does not say which
+// it is, so the dimension that may be that of the channels decides. If both may, or neither,
+// channels come first.
+func ChannelsLast(second, last int64) bool { return isChannels(last) && !isChannels(second) }
 
 // isChannels reports whether a dimension may be that of the channels: 1 for grey, 3 for colour.
 func isChannels(n int64) bool { return n == 1 || n == 3 }

@@ -15,10 +15,11 @@ const (
 	maxDepth    = 100
 )
 
-// countMessages subtracts the number of messages nested in data, a message of the
-// type, from left, and returns an error when left falls below 0. It ignores what
-// is not valid protobuf; decoding will report it.
-func countMessages(data []byte, of protoreflect.MessageDescriptor, left *int, depth int) error {
+// countMessages subtracts the number of messages nested in data, a message of this
+// type, from left. It returns an error when left falls below 0, or when messages are
+// nested more than depth deep. It ignores what is not valid protobuf; decoding will
+// report it.
+func countMessages(data []byte, message protoreflect.MessageDescriptor, left *int, depth int) error {
 	if depth == 0 {
 		return fmt.Errorf("its parts are nested more than %d deep", maxDepth)
 	}
@@ -31,7 +32,7 @@ func countMessages(data []byte, of protoreflect.MessageDescriptor, left *int, de
 		if length < 0 {
 			return nil
 		}
-		if field := of.Fields().ByNumber(number); kind == protowire.BytesType && field != nil && field.Message() != nil {
+		if field := message.Fields().ByNumber(number); kind == protowire.BytesType && field != nil && field.Message() != nil {
 			if *left--; *left < 0 {
 				return fmt.Errorf("it has more than %d nodes, values, attributes and other parts", maxMessages)
 			}

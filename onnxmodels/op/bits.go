@@ -8,7 +8,7 @@ import (
 
 // Operators on the bits of integers.
 
-// bitShift is BitShift of unsigned integers.
+// BitShift shifts unsigned integers.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "BitShift", Takes: Takes("X", "Y"), Gives: Gives("Z"), Fields: Fields("direction", Required{""})},
 	From:   11, Until: 27,
@@ -85,19 +85,21 @@ func buildShift(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		wide = b.where(name+".positive", negative, b.complement(name+".turned", wide), wide)
 	}
 	by := b.As(graph.Uint64, b.As(graph.Int64, n.In("Y")))
-	few := b.Compare("Less", name+".is_few", by, b.number(name+".bits", by, 64))
+	// In C++, and so in ONNX Runtime, a shift by 64 or more is undefined: BitShift gets at most 63.
+	leaves := b.Compare("Less", name+".is_few", by, b.number(name+".bits", by, 64)) // whether any bit is left
 	most := b.Binary("Min", name+".by", by, b.number(name+".most", by, 63))
 	shifted := b.one("BitShift", name+".shifted", []*graph.Value{b.As(graph.Uint64, wide), most}, n.Attributes...)
-	y := b.where(name+".left", few, b.As(graph.Int64, shifted), zero)
+	y := b.where(name+".left", leaves, b.As(graph.Int64, shifted), zero)
 	if negative != nil {
 		y = b.where(name+".signed", negative, b.complement(name+".back", y), y)
 	}
 	return []*graph.Value{b.As(x.Elem, y)}, nil
 }
 
-// bitwise is the variant of an operator on pairs of bits. It is computed from the numbers x and y
-// and from both, the bits that both have in common: "x or y" is x + y − both, for example.
-func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Value) *graph.Value) *Variant {
+// bitwise is the variant of an operator on pairs of bits. combine computes it from the numbers x
+// and y and from both, the bits that x and y have in common: "x or y" is x + y − both, for
+// example.
+func bitwise(name string, combine func(b Builder, name string, x, y, both *graph.Value) *graph.Value) *Variant {
 	return &Variant{
 		Schema: graph.Schema{Op: name, Takes: Takes("A", "B"), Gives: Gives("C")},
 		From:   18,
@@ -108,7 +110,7 @@ func bitwise(name string, of func(b Builder, name string, x, y, both *graph.Valu
 			elem := n.In("A").Elem
 			x, y := b.As(graph.Int64, n.In("A")), b.As(graph.Int64, n.In("B"))
 			both := b.Binary("Mul", n.Name+".both", b.bitsOf(n.Name+".a", x, elem), b.bitsOf(n.Name+".b", y, elem))
-			return []*graph.Value{b.As(elem, of(b, n.Name, x, y, b.fromBits(n.Name+".and", both, elem)))}, nil
+			return []*graph.Value{b.As(elem, combine(b, n.Name, x, y, b.fromBits(n.Name+".and", both, elem)))}, nil
 		},
 	}
 }

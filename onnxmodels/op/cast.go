@@ -8,7 +8,7 @@ import (
 
 // Operators that copy their input, or convert it to another type.
 
-// identityOperator is Identity of a tensor.
+// Identity copies a tensor.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Identity", Takes: Takes("input"), Gives: Gives("output")},
 	Infer:  anything.same,

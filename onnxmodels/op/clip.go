@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// clipOperator is Clip between two scalars, either of which may be left out: min(max, max(min, x)).
+// Clip bounds x by two scalars, either of which may be left out: min(max, max(min, x)).
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Clip", Takes: Takes("input", "min?", "max?"), Gives: Gives("output")},
 	From:   11,
@@ -84,7 +84,7 @@ func constantBounds(low, high *graph.Value) (from, to float32, ok bool) {
 	return float32(f), float32(t), math.Abs(f) < most && math.Abs(t) < most
 }
 
-// clipGrad is the gradient of a Clip whose result is Y, between two constant bounds.
+// ClipGrad is the gradient of a Clip whose result is Y, between two constant bounds.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Marked, Op: "ClipGrad", Takes: Takes("dY", "Y"), Gives: Gives("dX"), Fields: Fields("low", float32(0), "high", float32(0)),
@@ -174,7 +174,7 @@ func numberOf(v *graph.Value) (float64, bool) {
 	return t.At(0), true
 }
 
-// shrink is Shrink: 0 where |x| ≤ lambd; elsewhere x moved towards 0 by the bias.
+// Shrink gives 0 where |x| ≤ lambd; elsewhere x moved towards 0 by the bias.
 var _ = unary("Shrink", numbers, rule{ // dx = dy where |x| > lambd
 	from: 9, names: inputOutput, fields: Fields("bias", float32(0), "lambd", float32(0.5)),
 	gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {

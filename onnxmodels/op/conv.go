@@ -7,13 +7,13 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// convOperator is Conv of images X [n, c, …] with W [m, c/group, …] and B [m].
+// Conv convolves images X [n, c, …] with W [m, c/group, …] and adds B [m].
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Conv", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"), Fields: windowFields("group", int64(1))},
 	Infer:  inferConv,
 	Gradient: func(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value { // dX, dW, dB by ConvGrad
 		x, weight, bias := n.In("X"), n.In("W"), n.In("B")
-		dx, dw, db := b.convGrad(n.Name, dy[0], x, weight, n.Attributes, b.Wants(x), b.Wants(weight), bias != nil && b.Wants(bias))
+		dx, dw, db := b.convGrad(n.Name, dy[0], x, weight, n.Attributes, ConvOperands{b.Wants(x), b.Wants(weight), bias != nil && b.Wants(bias)})
 		return []*graph.Value{dx, dw, db}[:len(n.Inputs)]
 	},
 	Cost: func(n *graph.Node) int64 { return products(n.Out("Y"), n.In("W")) },
@@ -88,13 +88,13 @@ func biasFits(n *graph.Node, channels graph.Dim) error {
 	return nil
 }
 
-// products counts the multiplications of a convolution in which each element of over meets one
-// filter, weight[i].
-func products(over, weight *graph.Value) int64 {
-	if over == nil || weight == nil || len(weight.Shape) < 2 {
+// products counts the multiplications of a convolution in which one filter, weight[i], is
+// multiplied for each element of y, or of its gradient. It is 0 if one of them is missing.
+func products(y, weight *graph.Value) int64 {
+	if y == nil || weight == nil || len(weight.Shape) < 2 {
 		return 0
 	}
-	return Times(Elements(over.Shape), Elements(weight.Shape[1:]))
+	return Times(Elements(y.Shape), Elements(weight.Shape[1:]))
 }
 
 // Conv appends a convolution of x [n, c, h, w] with the weight [m, c, kh, kw]
@@ -135,15 +135,18 @@ var _ = Register(&Operator{
 	},
 })
 
+// ConvOperands says for which operands of a convolution gradients are wanted.
+type ConvOperands struct{ X, Weight, Bias bool }
+
 // ConvGrad appends the gradients of y = Conv(x, weight, bias) that are wanted;
 // the others are nil (com.microsoft).
-func (b Builder) ConvGrad(name string, dy, x, weight *graph.Value, window Window, wantX, wantWeight, wantBias bool) (dx, dweight, dbias *graph.Value) {
-	return b.convGrad(name, dy, x, weight, window.Attributes(), wantX, wantWeight, wantBias)
+func (b Builder) ConvGrad(name string, dy, x, weight *graph.Value, window Window, wanted ConvOperands) (dx, dweight, dbias *graph.Value) {
+	return b.convGrad(name, dy, x, weight, window.Attributes(), wanted)
 }
 
-func (b Builder) convGrad(name string, dy, x, weight *graph.Value, attributes []graph.Attribute, wantX, wantWeight, wantBias bool) (dx, dweight, dbias *graph.Value) {
-	want := []bool{wantX, wantWeight, wantBias}
-	for len(want) > 0 && !want[len(want)-1] {
+func (b Builder) convGrad(name string, dy, x, weight *graph.Value, attributes []graph.Attribute, wanted ConvOperands) (dx, dweight, dbias *graph.Value) {
+	want := []bool{wanted.X, wanted.Weight, wanted.Bias}
+	for len(want) > 0 && !want[len(want)-1] { // a node has no empty outputs at its end
 		want = want[:len(want)-1]
 	}
 	out := b.Do(Microsoft, "ConvGrad", Call{Name: name, Inputs: []*graph.Value{dy, x, weight}, Attributes: attributes, Want: want})

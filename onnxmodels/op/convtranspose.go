@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// convTranspose is ConvTranspose of images X [n, c, …] with W [c, m/group, …] and B [m]. It
+// ConvTranspose is the transposed convolution of images X [n, c, …] with W [c, m/group, …] and B [m]. It
 // computes what the gradient of a convolution with respect to its images is.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -200,7 +200,7 @@ func convTransposeGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*gra
 		grads[0] = b.one("Conv", n.Name+".dx", []*graph.Value{d, weight}, attributes...)
 	}
 	if b.Wants(weight) {
-		_, grads[1], _ = b.convGrad(n.Name, x, d, weight, attributes, false, true, false)
+		_, grads[1], _ = b.convGrad(n.Name, x, d, weight, attributes, ConvOperands{Weight: true})
 	}
 	return grads
 }

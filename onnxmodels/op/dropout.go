@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// dropoutOperator is Dropout. In training mode it sets a share of the elements, the ratio, to 0;
+// Dropout drops elements. In training mode it sets a share of the elements, the ratio, to 0;
 // otherwise it copies its input. Networks that train do not use it but
 // onnxlab/onnxmodels.Dropout, whose random numbers depend on a seed.
 var _ = Register(&Operator{

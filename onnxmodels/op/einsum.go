@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// einsumOperator is Einsum: sums of products of the inputs' elements. As in NumPy, an equation
+// Einsum computes sums of products of the inputs' elements. As in NumPy, an equation
 // names the dimensions by letters.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Einsum", Takes: Takes("Inputs*!"), Gives: Gives("Output"), Fields: Fields("equation", Required{""})},

@@ -10,7 +10,7 @@ import (
 
 // Operators that fill tensors with a pattern or mask them with one.
 
-// trilu is Trilu: the matrices of the last two dimensions with zeros below or above a
+// Trilu gives the matrices of the last two dimensions with zeros below or above a
 // diagonal.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Trilu", Takes: Takes("input", "k?"), Gives: Gives("output"), Fields: Fields("upper", int64(1))},
@@ -49,7 +49,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// oneHot is OneHot: along a new axis, it puts the second of two values at the index and the
+// OneHot adds an axis: along it, it puts the second of two values at the index and the
 // first everywhere else.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "OneHot", Takes: Takes("indices", "depth", "values"), Gives: Gives("output"), Fields: Fields("axis", int64(-1))},
@@ -149,7 +149,7 @@ func eye(elem graph.Elem, shape []int, diagonal int64) (*Tensor, error) {
 	return y, nil
 }
 
-// rangeOperator is Range: the numbers from start in steps of delta that are below limit, or above
+// Range gives the numbers from start in steps of delta that are below limit, or above
 // it if delta is negative.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Range", Takes: Takes("start", "limit", "delta"), Gives: Gives("output")},

@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// imageInput is the marked operator ImageInput, which a target replaces. It turns images of bytes
+// ImageInput is a marked operator, which a target replaces. It turns images of bytes
 // [n, h, w, c] into planes [n, c, h, w] of the type that "to" names, multiplied by scale.
 var _ = Register(&Operator{
 	Schema: graph.Schema{

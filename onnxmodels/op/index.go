@@ -10,7 +10,7 @@ import (
 // Operators that read elements at indices. Negative indices count from the end, in their
 // gradients too.
 
-// gatherOperator is Gather along an axis.
+// Gather picks slices along an axis by their indices.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Gather", Takes: Takes("data", "indices"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -54,7 +54,7 @@ func (b Builder) Gather(name string, x, indices *graph.Value, axis int) *graph.V
 	return b.one("Gather", name, []*graph.Value{x, indices}, graph.Attribute{Name: "axis", Value: int64(axis)})
 }
 
-// gatherGrad is GatherGrad (com.microsoft): a tensor of the shape that is 0 except at the indices,
+// GatherGrad (com.microsoft) gives a tensor of the shape that is 0 except at the indices,
 // where dY is added up.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "GatherGrad", Takes: Takes("shape", "indices", "dY"), Gives: Gives("dX"), Fields: Fields("axis", int64(0))},
@@ -85,7 +85,7 @@ func gatherGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 	return []*graph.Value{dx, nil}
 }
 
-// gatherElements is GatherElements: one or more elements of each line along an axis.
+// GatherElements picks one or more elements of each line along an axis.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GatherElements", Takes: Takes("data", "indices"), Gives: Gives("output"), Fields: Fields("axis", int64(0))},
 	From:   11,
@@ -162,7 +162,7 @@ func elementStrides(shape []int) []int {
 	return steps
 }
 
-// elementsGradOperator is GatherElementsGrad (com.microsoft).
+// GatherElementsGrad is the gradient of GatherElements (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "GatherElementsGrad", Takes: Takes("dY", "shape", "indices"), Gives: Gives("dX"), Fields: Fields("axis", int64(0))},
 	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("dY").Elem, n.In("shape").Known()) },

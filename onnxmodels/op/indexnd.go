@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// gatherND is GatherND: the slices of a tensor at positions, which are the rows along the last
+// GatherND picks the slices of a tensor at positions, which are the rows along the last
 // dimension of the indices.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GatherND", Takes: Takes("data", "indices"), Gives: Gives("output"), Fields: Fields("batch_dims", int64(0))},
@@ -30,7 +30,7 @@ var _ = Register(&Operator{
 	},
 	Eval: func(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 		x, indices := in[0], in[1]
-		at, part, err := sliceOffsets(x, indices, int(n.Int("batch_dims")))
+		offsets, part, err := sliceOffsets(x, indices, int(n.Int("batch_dims")))
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +39,7 @@ var _ = Register(&Operator{
 			return nil, err
 		}
 		size := product(part)
-		for _, from := range at {
+		for _, from := range offsets {
 			y.extend(x, from, from+size)
 		}
 		return one(y)
@@ -47,7 +47,7 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// gatherNDGrad is GatherNDGrad (com.microsoft): the updates added up at the positions.
+// GatherNDGrad (com.microsoft) adds up the updates at the positions.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "GatherNDGrad", Takes: Takes("shape", "indices", "update"), Gives: Gives("output"), Fields: Fields("batch_dims", int64(0))},
 	Infer:  func(n *graph.Node) ([]graph.Type, error) { return typed(n.In("update").Elem, n.In("shape").Known()) },
@@ -68,26 +68,28 @@ func depthOf(x, indices *graph.Value, batchDims int64) (batch, depth int, err er
 }
 
 // sliceOffsets returns the offsets in x of the slices that the indices name, and the shape of a
-// slice.
-func sliceOffsets(x, indices *Tensor, batch int) (at []int, part []int, err error) {
+// slice. The first `batch` dimensions of both tensors are the same: each row of indices selects
+// from the part of x with the row's own place in these dimensions.
+func sliceOffsets(x, indices *Tensor, batch int) (offsets, slice []int, err error) {
 	rank := len(indices.Shape)
 	if rank == 0 || batch < 0 || batch >= rank || batch+indices.Shape[rank-1] > len(x.Shape) || !slices.Equal(x.Shape[:batch], indices.Shape[:batch]) {
 		return nil, nil, fmt.Errorf("indices %s do not fit input %s", indices, x)
 	}
 	depth, steps := indices.Shape[rank-1], elementStrides(x.Shape)
-	of := x.Shape[batch : batch+depth]
-	count := product(indices.Shape[:rank-1])
-	within, span := count/max(product(x.Shape[:batch]), 1), product(x.Shape[batch:])
-	at = make([]int, count)
-	for i := range at {
-		at[i] = i / max(within, 1) * span
-		for k, size := range of {
+	selected := x.Shape[batch : batch+depth]
+	rows := product(indices.Shape[:rank-1])
+	// How many rows of indices there are for each part of x, and how many elements a part has.
+	rowsOfPart, partSize := rows/max(product(x.Shape[:batch]), 1), product(x.Shape[batch:])
+	offsets = make([]int, rows)
+	for i := range offsets {
+		offsets[i] = i / max(rowsOfPart, 1) * partSize
+		for k, size := range selected {
 			place, err := axisIn(indices.Ints[i*depth+k], size)
 			if err != nil {
 				return nil, nil, fmt.Errorf("index %d is outside the dimension %d of input %s", indices.Ints[i*depth+k], batch+k, x)
 			}
-			at[i] += place * steps[batch+k]
+			offsets[i] += place * steps[batch+k]
 		}
 	}
-	return at, x.Shape[batch+depth:], nil
+	return offsets, x.Shape[batch+depth:], nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Operators that cut tensors into parts, and that join parts.
 
-// splitOperator is Split into equal parts, or into those whose sizes an input holds.
+// Split cuts a tensor into equal parts, or into parts whose sizes an input holds.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Split", Takes: Takes("input", "split?"), Gives: Gives("outputs*"), Fields: Fields("axis", int64(0))},
 	From:   13, Until: 17,
@@ -180,7 +180,7 @@ func (b Builder) splitInto(n *graph.Node, sizes []int64) ([]*graph.Value, error)
 	return b.Do("", "Split", c), nil
 }
 
-// concatOperator is Concat.
+// Concat joins tensors along an axis.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Concat", Takes: Takes("inputs*"), Gives: Gives("concat_result"), Fields: Fields("axis", Required{int64(0)})},
 	Infer:  inferConcat,

@@ -10,7 +10,7 @@ import (
 
 // Normalisations of each row by itself.
 
-// layerNormalization is LayerNormalization over the dimensions from axis on:
+// LayerNormalization normalises over the dimensions from axis on:
 // (X − mean)/√(variance + epsilon)·Scale + B (Ba et al. 2016). The outputs Mean and InvStdDev
 // have one element for each row: their dimensions from axis on are 1.
 var _ = Register(&Operator{
@@ -41,7 +41,7 @@ var _ = Register(&Operator{
 	Eval:     evalLayerNormalization,
 })
 
-// layerNormalizationGrad is the gradients of LayerNormalization (com.microsoft).
+// LayerNormalizationGrad computes the gradients of LayerNormalization (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "LayerNormalizationGrad", Takes: Takes("Y_grad", "X", "scale", "mean", "inv_std_dev"),

@@ -26,7 +26,7 @@ func logical(name string, f func(a, b int64) int64) *Operator {
 	})
 }
 
-// whereOperator is Where: X where the condition holds, else Y, all broadcast.
+// Where gives X where the condition holds, else Y, all broadcast.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Where", Takes: Takes("condition", "X", "Y"), Gives: Gives("output")},
 	From:   9,

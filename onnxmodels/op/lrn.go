@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// lrnOperator is LRN (local response normalization) of pictures X [n, c, h, w] (Krizhevsky et
+// LRN is the local response normalization of pictures X [n, c, h, w] (Krizhevsky et
 // al., 2012, section 3.3),
 //
 //	s = bias + alpha/size·Σ x²,  y = x·s^−beta,

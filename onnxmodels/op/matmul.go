@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// matMul is MatMul of the matrices A [..., m, k] and B [..., k, n], whose dimensions before
+// MatMul multiplies the matrices A [..., m, k] and B [..., k, n], whose dimensions before
 // these are broadcast.
 var _ = Register(&Operator{
 	Schema:   graph.Schema{Op: "MatMul", Takes: Takes("A!", "B!"), Gives: Gives("Y")},
@@ -19,7 +19,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// fusedMatMul is MatMul of matrices that may be transposed (com.microsoft).
+// FusedMatMul is MatMul of matrices that may be transposed (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "FusedMatMul", Takes: Takes("A!", "B!"), Gives: Gives("Y"),

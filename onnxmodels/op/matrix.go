@@ -10,7 +10,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// gemmOperator is Gemm: alpha·A·B + beta·C, where A and B may be transposed and C is
+// Gemm computes alpha·A·B + beta·C, where A and B may be transposed and C is
 // broadcast or missing.
 var _ = Register(&Operator{
 	Schema: graph.Schema{

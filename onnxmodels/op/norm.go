@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// batchNormalization is BatchNormalization for inference over [n, c, …]:
+// BatchNormalization is for inference, over [n, c, …]:
 // (X − mean)·scale/√(var + epsilon) + B, for each channel.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -150,7 +150,7 @@ func (b Builder) BatchNormInference(name string, x, scale, bias, mean, variance 
 	return b.one("BatchNormalization", name, []*graph.Value{x, scale, bias, mean, variance}, graph.Attribute{Name: "epsilon", Value: epsilon})
 }
 
-// batchNorm is the marked operator BatchNorm, which a target replaces: normalisation by the
+// BatchNorm is a marked operator, which a target replaces. It normalises by the
 // statistics of the batch. The running statistics are inputs that it does not change.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -191,7 +191,7 @@ func (b Builder) BatchNormTraining(name string, x, scale, bias, mean, variance *
 	return BatchNorm{out[0], out[1], out[2], out[3]}
 }
 
-// batchNormInternal is ONNX Runtime's normalisation by the statistics of the batch
+// BatchNormInternal is ONNX Runtime's normalisation by the statistics of the batch
 // (com.microsoft). With momentum 1 it does not change the running statistics.
 var _ = Register(&Operator{
 	Schema: graph.Schema{

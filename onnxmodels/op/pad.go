@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// padOperator is Pad by constant numbers of elements. In the mode "constant" they may be
+// Pad adds constant numbers of elements at the ends of dimensions. In the mode "constant" they may be
 // negative, which cuts elements off. The pads are a constant, which is 0 by default, or, in the
 // modes "reflect" and "edge", elements of the data.
 var _ = Register(&Operator{

@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// averagePool is AveragePool: the mean of each window. Pads count only if count_include_pad is 1.
+// AveragePool gives the mean of each window. Pads count only if count_include_pad is 1.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "AveragePool", Takes: Takes("X"), Gives: Gives("Y"), Fields: poolFields("count_include_pad", int64(0))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -21,7 +21,7 @@ var _ = Register(&Operator{
 	Eval: evalAveragePool,
 })
 
-// maxPool is MaxPool: the largest element of each window, and its flat index in X. If
+// MaxPool gives the largest element of each window, and its flat index in X. If
 // storage_order is 1, indices count down the columns first.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -124,7 +124,7 @@ func (b Builder) MaxPool(name string, x *graph.Value, window Window) *graph.Valu
 	return b.one("MaxPool", name, []*graph.Value{x}, window.Attributes()...)
 }
 
-// globalAveragePool is GlobalAveragePool: the mean of each channel, [n, c, 1, …].
+// GlobalAveragePool gives the mean of each channel, [n, c, 1, …].
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "GlobalAveragePool", Takes: Takes("X"), Gives: Gives("Y")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {

@@ -73,7 +73,7 @@ func poolWindowOf(n *graph.Node, x *graph.Value) (*poolWindow, error) {
 			continue
 		}
 		free, stride := size+w.Before[i]+w.After[i]-w.reach(i), w.Strides[i]
-		last := (free + stride - 1) / stride * stride // the start of the last window
+		last := (free + stride - 1) / stride * stride // the start of the last window, counted from the pads on
 		if free > 0 && last < size+w.Before[i] {
 			w.After[i] += max(0, last-free)
 		}
@@ -176,8 +176,8 @@ func (b Builder) byChannel(name string, x *graph.Value, f func(planes *graph.Val
 	return b.Shaped(name+".channels", y, append(graph.Shape{x.Shape[0], x.Shape[1]}, y.Shape[2:]...))
 }
 
-// recounted appends the means over the elements that count, given y, the sums of the windows
-// divided by the size of the kernel.
+// recounted appends the means over the elements that count, given y, which divides the sum over
+// each window by the size of the whole kernel. counted says whether pads count.
 func (b Builder) recounted(name string, y *graph.Value, w *poolWindow, counted bool) *graph.Value {
 	if b.Err() != nil {
 		return y

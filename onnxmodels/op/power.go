@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// powOperator is Pow. The exponents may have another type than the bases.
+// Pow raises bases to exponents. The exponents may have another type than the bases.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Pow", Takes: Takes("X", "Y"), Gives: Gives("Z")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -107,7 +107,7 @@ var _ = RegisterVariants(&Variant{
 	},
 })
 
-// modOperator is Mod: the remainder of A/B. It has the sign of B, or that of A if fmod is 1.
+// Mod gives the remainder of A/B. It has the sign of B, or that of A if fmod is 1.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Mod", Takes: Takes("A", "B"), Gives: Gives("C"), Fields: Fields("fmod", int64(0))},
 	From:   10, Until: 27,

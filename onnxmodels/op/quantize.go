@@ -12,7 +12,7 @@ import (
 // point are scalars, or have one element for each index along an axis. Blocks of indices, types
 // of fewer than 8 bits and 8-bit floating-point types are not supported.
 
-// quantizeLinear is QuantizeLinear: x/scale rounded to the nearest integer, ties to even, plus the
+// QuantizeLinear gives x/scale rounded to the nearest integer, ties to even, plus the
 // zero point, limited to the range of its type.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -58,7 +58,7 @@ var _ = Register(&Operator{
 	},
 })
 
-// dequantizeLinear is DequantizeLinear: (x − zero point)·scale.
+// DequantizeLinear gives (x − zero point)·scale.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "DequantizeLinear", Takes: Takes("x", "x_scale", "x_zero_point?"), Gives: Gives("y"),

@@ -119,7 +119,7 @@ var _ = RegisterVariants(&Variant{
 	},
 })
 
-// prelu is PRelu: x where x ≥ 0, else slope·x. The slope is broadcast.
+// PRelu gives x where x ≥ 0, else slope·x. The slope is broadcast.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "PRelu", Takes: Takes("X", "slope!"), Gives: Gives("Y")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {

@@ -10,7 +10,7 @@ import (
 // Reductions over axes, or over all dimensions. In opset 17 the axes are an attribute, except for
 // ReduceSum, whose axes have been an input since opset 13.
 
-// reduceSum is ReduceSum, whose axes are an input.
+// ReduceSum adds up elements along axes, which are an input.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "ReduceSum", Takes: Takes("data", "axes?"), Gives: Gives("reduced"),
@@ -323,7 +323,7 @@ func (b *Backward) keepDims(n *graph.Node, x, dy *graph.Value, axes []int64) *gr
 	return b.Shaped(n.Name+".kept", dy, shape)
 }
 
-// reduceAllL2 is ReduceAllL2: the L2 norm of the elements of all inputs together (com.microsoft).
+// ReduceAllL2 gives the L2 norm of the elements of all inputs together (com.microsoft).
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "ReduceAllL2", Takes: Takes("X*"), Gives: Gives("Y")},
 	Infer:  func(*graph.Node) ([]graph.Type, error) { return typed(graph.Float, graph.Shape{}) },
@@ -335,7 +335,7 @@ func (b Builder) L2Norm(name string, values ...*graph.Value) *graph.Value {
 	return b.in(Microsoft, "ReduceAllL2", name, values)
 }
 
-// argMax is ArgMax: the index of the largest element along an axis.
+// ArgMax gives the index of the largest element along an axis.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "ArgMax", Takes: Takes("data"), Gives: Gives("reduced"),

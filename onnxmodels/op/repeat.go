@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// tile is Tile: a tensor repeated along each dimension.
+// Tile repeats a tensor along each dimension.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Tile", Takes: Takes("input", "repeats"), Gives: Gives("output")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {

@@ -9,7 +9,7 @@ import (
 
 // Operators that change the shape of a tensor but not the order of its elements.
 
-// reshapeOperator is Reshape. A size of 0 keeps a dimension, and one size of −1 is computed from
+// Reshape gives a tensor another shape. A size of 0 keeps a dimension, and one size of −1 is computed from
 // the number of elements.
 var _ = Register(&Operator{
 	Schema:   graph.Schema{Op: "Reshape", Takes: Takes("data", "shape"), Gives: Gives("reshaped"), Fields: Fields("allowzero", int64(0))},
@@ -215,7 +215,7 @@ func evalReshape(n *graph.Node, in []*Tensor) ([]*Tensor, error) {
 	return one(x.reshaped(shape...))
 }
 
-// flattenOperator is Flatten: a matrix whose rows are the dimensions before the axis and whose
+// Flatten gives a matrix whose rows are the dimensions before the axis and whose
 // columns are those from the axis on.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Flatten", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("axis", int64(1))},

@@ -8,8 +8,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// resizeOperator is Resize by constant scales, with those attributes for which ONNX Runtime's
-// kernels follow ONNX's definition. For everything else that models may have, see resizeform.go.
+// Resize resizes by constant scales, with those attributes for which ONNX Runtime's
+// kernels follow ONNX's definition. For everything else that models may have, see resizevariants.go.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "Resize", Takes: Takes("X", "roi?", "scales?", "sizes?"), Gives: Gives("Y"),

@@ -8,7 +8,7 @@ import (
 
 // Operators that select elements, so that the sizes of their outputs depend on values.
 
-// nonZero is NonZero: the indices of all elements that are not 0, one column for each element.
+// NonZero gives the indices of all elements that are not 0, one column for each element.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "NonZero", Takes: Takes("X"), Gives: Gives("Y")},
 	From:   9,

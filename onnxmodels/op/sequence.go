@@ -9,7 +9,7 @@ import (
 
 // Operators along one axis whose result depends on the order of its elements.
 
-// cumSum is CumSum: for each element, the sum of the elements up to it, without it if exclusive.
+// CumSum gives, for each element, the sum of the elements up to it, without it if exclusive.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "CumSum", Takes: Takes("x", "axis"), Gives: Gives("y"), Fields: Fields("exclusive", int64(0), "reverse", int64(0))},
 	From:   11,
@@ -66,7 +66,7 @@ func accumulate[T float32 | float64 | int64](y, x []T, from, n, step int, node *
 	}
 }
 
-// topK is TopK: the largest or smallest elements along an axis, and their indices. Of equal
+// TopK gives the largest or smallest elements along an axis, and their indices. Of equal
 // elements the one with the lower index comes first.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -187,7 +187,7 @@ func (t *Tensor) copyElement(i int, x *Tensor, j int) {
 	}
 }
 
-// reverseSequence is ReverseSequence: for each element of the batch, it reverses the order of the
+// ReverseSequence reverses, for each element of the batch, the order of the
 // first sequence_lens[i] time steps.
 var _ = Register(&Operator{
 	Schema: graph.Schema{

@@ -9,7 +9,7 @@ import (
 
 // Operators that return shapes, and operators that make tensors of a shape that an input holds.
 
-// shapeOperator is Shape: the sizes of the dimensions from start to end. Negative numbers count
+// Shape gives the sizes of the dimensions from start to end. Negative numbers count
 // from the end.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Shape", Takes: Takes("data"), Gives: Gives("shape"), Fields: Fields("start", int64(0), "end", int64(1<<62))},
@@ -43,7 +43,7 @@ func shapeRange(n *graph.Node, rank int) (start, end int) {
 	return start, max(start, end)
 }
 
-// sizeOperator is Size: the number of elements.
+// Size gives the number of elements.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Size", Takes: Takes("data"), Gives: Gives("size")},
 	Infer:  func(*graph.Node) ([]graph.Type, error) { return typed(graph.Int64, graph.Shape{}) },
@@ -79,7 +79,7 @@ func (b Builder) SizeOf(name string, x *graph.Value) *graph.Value {
 	return b.one("Size", name, []*graph.Value{x})
 }
 
-// expandOperator is Expand to the shape that an input holds.
+// Expand repeats a tensor to the shape that an input holds.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Expand", Takes: Takes("input", "shape"), Gives: Gives("output")},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -131,7 +131,7 @@ func (b Builder) Expand(name string, x, sizes *graph.Value, shape graph.Shape) *
 	return b.Do("", "Expand", Call{Name: name, Inputs: []*graph.Value{x, sizes}, Types: []graph.Type{{Elem: x.Elem, Shape: shape}}})[0]
 }
 
-// constantOfShape is ConstantOfShape: a tensor filled with one value, by default 0 in float32.
+// ConstantOfShape gives a tensor filled with one value, by default 0 in float32.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "ConstantOfShape", Takes: Takes("input"), Gives: Gives("output"), Fields: Fields("value", (*graph.Literal)(nil))},
 	From:   9,

@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// sliceOperator is Slice with constant bounds.
+// Slice cuts out a part of a tensor, with constant bounds.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Slice", Takes: Takes("data", "starts", "ends", "axes?", "steps?"), Gives: Gives("output")},
 	From:   10,

@@ -6,7 +6,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// sliceGrad is SliceGrad (com.microsoft), the gradient of a Slice with positive steps: a tensor of
+// SliceGrad (com.microsoft) is the gradient of a Slice with positive steps: a tensor of
 // the shape that holds dY at the elements that the slice kept, and 0 elsewhere.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Domain: Microsoft, Op: "SliceGrad", Takes: Takes("dY", "shape", "starts", "ends", "axes?", "steps?"), Gives: Gives("dX")},

@@ -137,7 +137,7 @@ func hardmaxOf(y, x *Tensor, from, n, step int) {
 	}
 }
 
-// softmaxCrossEntropy is SoftmaxCrossEntropyLoss of scores [n, classes] against labels
+// SoftmaxCrossEntropyLoss is the loss of scores [n, classes] against labels
 // [n]: the mean, a scalar, and the log-probabilities.
 var _ = Register(&Operator{
 	Schema: graph.Schema{

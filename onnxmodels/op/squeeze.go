@@ -9,7 +9,7 @@ import (
 
 // Operators that drop and add dimensions of size 1.
 
-// squeezeOperator is Squeeze: it drops the dimensions of size 1 that the axes name, or all of them
+// Squeeze drops the dimensions of size 1 that the axes name, or all of them
 // if there are no axes.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Squeeze", Takes: Takes("data", "axes?"), Gives: Gives("squeezed")},
@@ -53,7 +53,7 @@ var _ = Register(&Operator{
 	Moves: true,
 })
 
-// unsqueezeOperator is Unsqueeze: it adds dimensions of size 1, at the indices in the result that
+// Unsqueeze adds dimensions of size 1, at the indices in the result that
 // the axes name.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Unsqueeze", Takes: Takes("data", "axes"), Gives: Gives("expanded")},

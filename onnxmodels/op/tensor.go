@@ -175,9 +175,10 @@ func pickInto[T any](y, x []T, from func(i int) int) {
 	}
 }
 
-// walk calls row for each row along the last dimension of a shape. The row has n elements and
-// begins at offset `to`. In two tensors of strides a and b, it begins at the offsets i and j and
-// advances by di and dj.
+// walk calls row for each row along the last dimension of a shape. In a tensor of that shape
+// whose elements lie side by side, the row has n elements and begins at offset `to`. In two other
+// tensors, of strides a and b, it begins at the offsets i and j and advances by di and dj. With
+// one other tensor, callers give its strides twice and ignore j and dj.
 func walk(shape, a, b []int, row func(to, n, i, j, di, dj int)) {
 	last := len(shape) - 1
 	if last < 0 {

@@ -2,7 +2,7 @@ package op
 
 import "onnxlab/onnxmodels/graph"
 
-// accumulator is InPlaceAccumulatorV2 (com.microsoft): it adds the value to the buffer in place,
+// InPlaceAccumulatorV2 (com.microsoft) adds the value to the buffer in place,
 // or assigns it if the flag is true.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
@@ -29,7 +29,7 @@ func (b Builder) Accumulate(flag string, buffer, value, overwrite *graph.Value) 
 	return v
 }
 
-// adamW is AdamWOptimizer (com.microsoft) over sequences of tensors.
+// AdamWOptimizer (com.microsoft) works on sequences of tensors.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "AdamWOptimizer", Takes: Takes("lr", "step", "weights", "gradients", "momentums_1", "momentums_2"),

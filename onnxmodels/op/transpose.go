@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// transposeOperator is Transpose; without a permutation it reverses the dimensions.
+// Transpose permutes the dimensions; without a permutation it reverses their order.
 var _ = Register(&Operator{
 	Schema: graph.Schema{Op: "Transpose", Takes: Takes("data"), Gives: Gives("transposed"), Fields: Fields("perm", []int64(nil))},
 	Infer: func(n *graph.Node) ([]graph.Type, error) {

@@ -29,7 +29,7 @@ func (b Builder) Parts(name string, x *graph.Value, sizes ...int) []*graph.Value
 	return b.Append(split, name, inputs, []graph.Attribute{{Name: "axis", Value: int64(0)}}, types...).Outputs
 }
 
-// sgd is SGDOptimizerV2 (com.microsoft) over sequences of tensors: w ← w − lr·g.
+// SGDOptimizerV2 (com.microsoft) works on sequences of tensors: w ← w − lr·g.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Domain: Microsoft, Op: "SGDOptimizerV2", Takes: Takes("lr", "weights", "gradients"), Gives: Gives("update_completed"),

@@ -23,14 +23,16 @@ type Variant struct {
 	From, Until int
 	// Build appends operators of the table that compute what the node n does, and
 	// returns its outputs, nil for those that n does not have. n itself is not part of the
-	// graph, but its inputs are and have types. Its Outputs are as for Infer.
+	// graph, but its inputs are and have types. As for Operator.Infer, the elements of
+	// n.Outputs are nil, and only their number counts.
 	Build func(b Builder, n *graph.Node) ([]*graph.Value, error)
 }
 
 // variants holds the variants of each operator, in the order of their opsets.
 var variants = map[key][]*Variant{}
 
-// RegisterVariants adds variants of operators. It is called while packages are initialised.
+// RegisterVariants adds variants of operators. It is called while packages are initialised, and
+// returns a value, which means nothing, so that "var _ =" can call it.
 func RegisterVariants(list ...*Variant) struct{} {
 	for _, v := range list {
 		k := key{v.Domain, v.Op}
@@ -46,18 +48,18 @@ func Resolve(domain, name string, opset int) (*Variant, error) {
 	if domain == "ai.onnx" {
 		domain = ""
 	}
-	in := func(from, until int) bool {
+	has := func(from, until int) bool { // the opset has a variant with these bounds
 		return domain != "" || opset >= from && (until == 0 || opset <= until)
 	}
 	k := key{domain, name}
 	for _, v := range variants[k] {
-		if in(v.From, v.Until) {
+		if has(v.From, v.Until) {
 			return v, nil
 		}
 	}
 	o := table[k]
 	switch {
-	case o != nil && o.Domain != Marked && in(o.From, o.Until):
+	case o != nil && o.Domain != Marked && has(o.From, o.Until):
 		return &Variant{Schema: o.Schema}, nil
 	case o == nil && variants[k] == nil:
 		return nil, fmt.Errorf("the operator is not known")
@@ -66,7 +68,7 @@ func Resolve(domain, name string, opset int) (*Variant, error) {
 }
 
 // Claims returns the names of ONNX's own operators that are supported in models of some opset,
-// in alphabetical order.
+// in alphabetical order. ONNX's tests of these operators must pass.
 func Claims() []string {
 	var names []string
 	for k, o := range table {
@@ -83,8 +85,9 @@ func Claims() []string {
 	return names
 }
 
-// Express appends the operators that compute a node of a model, described by the call, whose
-// operator has the variant v. It returns the node's outputs, nil for those that are not wanted.
+// Express appends the operators of the table that compute a node of a model, which the call
+// describes and whose operator has the variant v. It returns the node's outputs, nil for those
+// that are not wanted, or an error if inputs or attributes do not fit the variant.
 func (b Builder) Express(v *Variant, c Call) ([]*graph.Value, error) {
 	if err := checkInputs(v.Takes, c.Inputs); err != nil {
 		return nil, err

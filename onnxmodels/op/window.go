@@ -6,7 +6,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Window describes how a convolution or a pool moves over an image of two dimensions.
+// Window describes how a convolution or a pool moves over an image of two dimensions, which all
+// targets have kernels for. For other numbers of dimensions see [Sliding].
 type Window struct {
 	Kernel  [2]int // height, width
 	Strides [2]int
@@ -16,8 +17,8 @@ type Window struct {
 	Dilations [2]int
 }
 
-// Same returns a window of k x k that moves by s and is padded as Keras and
-// TensorFlow pad "same": the output is ceil(h/s) x ceil(w/s), and an odd pad
+// Same returns a window of k x k that moves by s pixels and is padded as Keras and
+// TensorFlow pad "same": the output is ceil(height/s) x ceil(width/s), and an odd pad
 // has its larger half at the bottom and right.
 func Same(k, s, height, width int) Window {
 	w := Window{Kernel: [2]int{k, k}, Strides: [2]int{s, s}}
@@ -31,7 +32,7 @@ func Same(k, s, height, width int) Window {
 	return w
 }
 
-// Valid returns a window of k x k that moves by s, without pads.
+// Valid returns a window of k x k that moves by s pixels, without pads.
 func Valid(k, s int) Window {
 	return Window{Kernel: [2]int{k, k}, Strides: [2]int{s, s}}
 }
@@ -40,7 +41,7 @@ func Valid(k, s int) Window {
 func (w Window) Padded() bool { return w.Pads != [4]int{} }
 
 // Output returns the size of the output along dimension i (0 rows, 1
-// columns) for an input of n; it is below 1 if the window does not fit.
+// columns) for an input of size n. It is 0 if the window does not fit.
 func (w Window) Output(i, n int) int {
 	reach := (w.Kernel[i]-1)*max(w.Dilations[i], 1) + 1
 	free := n + w.Pads[i] + w.Pads[i+2] - reach
@@ -50,7 +51,7 @@ func (w Window) Output(i, n int) int {
 	return free/w.Strides[i] + 1
 }
 
-// Sliding returns the window as a Sliding.
+// Sliding returns the same window in the form for any number of dimensions.
 func (w Window) Sliding() Sliding {
 	return Sliding{
 		Kernel: w.Kernel[:], Strides: w.Strides[:], Dilations: []int{max(w.Dilations[0], 1), max(w.Dilations[1], 1)},
@@ -61,8 +62,8 @@ func (w Window) Sliding() Sliding {
 // Attributes returns the attributes of a node with this window.
 func (w Window) Attributes() []graph.Attribute { return w.Sliding().Attributes() }
 
-// WindowOf reads the window of a node over images of two dimensions from its attributes. For other
-// nodes the result is meaningless.
+// WindowOf reads the window of a node over images of two dimensions from its attributes. It does
+// not check them, and for other nodes the result is meaningless. Infer has checked a node of a graph.
 func WindowOf(n *graph.Node) Window {
 	w := Window{Strides: [2]int{1, 1}}
 	for name, to := range map[string][]int{
@@ -83,9 +84,9 @@ func WindowOf(n *graph.Node) Window {
 // Slide returns the type of a window's output for images x [n, c, h, w], which has the given
 // number of channels.
 func (w Window) Slide(x *graph.Value, channels graph.Dim) ([]graph.Type, error) {
-	h, v := w.Output(0, x.Size(2)), w.Output(1, x.Size(3))
-	if h < 1 || v < 1 {
+	height, width := w.Output(0, x.Size(2)), w.Output(1, x.Size(3))
+	if height < 1 || width < 1 {
 		return nil, fmt.Errorf("a kernel of %dx%d does not fit input %s", w.Kernel[0], w.Kernel[1], x)
 	}
-	return typed(x.Elem, graph.Shape{x.Shape[0], channels, graph.Fixed(h), graph.Fixed(v)})
+	return typed(x.Elem, graph.Shape{x.Shape[0], channels, graph.Fixed(height), graph.Fixed(width)})
 }

@@ -18,7 +18,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Given is a classifier as it was given: its input takes images in any layout and has any name.
+// Given is a given model as it is in its file: its input takes images in any layout and has any
+// name. It runs on noise, because what images the model expects is not known.
 type Given struct {
 	// Input is the name of the input of images. Output is the name of the first output,
 	// which is compared.
@@ -71,15 +72,17 @@ func (g *Given) setImageShape(in *onnxpb.ValueInfo, height, width int) error {
 	}
 	first := in.GetType().GetTensorType().GetShape().GetDim()[0]
 	g.open = first.GetDimValue() == 0
-	shape := []int{1, g.image.Shape[1], height, width}
-	if last := g.image.Shape[3]; (last == 1 || last == 3) && shape[1] != 1 && shape[1] != 3 {
+	second, last := g.image.Shape[1], g.image.Shape[3]
+	shape := []int{1, second, height, width}
+	if importer.ChannelsLast(int64(second), int64(last)) {
 		shape = []int{1, height, width, last}
 	}
 	g.image.Tensor = &op.Tensor{Elem: g.image.Elem, Shape: shape}
 	return nil
 }
 
-// Noise returns random images, of numbers in -1..1 or of bytes. The same seed gives the same images.
+// Noise returns count random images, of numbers in -1..1 or of bytes, as the model's input takes
+// them. The same seed gives the same images.
 func (g *Given) Noise(seed uint64, count int) *interp.Value {
 	random := rand.New(rand.NewPCG(seed, 0))
 	t := &op.Tensor{Elem: g.image.Elem, Shape: slices.Clone(g.image.Shape)}
@@ -113,19 +116,19 @@ func (g *Given) Run(ctx context.Context, count int) (Outputs, error) {
 // normalisation is in training mode normalises by the batch.
 func (g *Given) RunWith(ctx context.Context, count int, name string, run func(*interp.Value) ([]float32, error)) (Outputs, error) {
 	all := Outputs{Runtime: name}
-	at := 1
+	batch := 1
 	if g.open {
-		at = count
+		batch = count
 	}
-	for i := range count / at {
+	for i := range count / batch {
 		if err := ctx.Err(); err != nil {
 			return all, err
 		}
-		logits, err := run(g.Noise(uint64(i), at))
+		logits, err := run(g.Noise(uint64(i), batch))
 		if err != nil {
 			return all, err
 		}
-		all.Classes = len(logits) / at
+		all.Classes = len(logits) / batch
 		all.Logits = append(all.Logits, logits...)
 		for row := range slices.Chunk(logits, all.Classes) {
 			all.Probabilities = append(all.Probabilities, softmax(row)...)
@@ -134,6 +137,8 @@ func (g *Given) RunWith(ctx context.Context, count int, name string, run func(*i
 	return all, nil
 }
 
+// softmax returns the probabilities of one image. It subtracts the largest logit, so that no
+// exponential overflows.
 func softmax(logits []float32) []float32 {
 	largest, sum := math.Inf(-1), 0.0
 	for _, v := range logits {

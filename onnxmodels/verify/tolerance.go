@@ -6,11 +6,12 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// ToleranceOfDepth returns the tolerance for a model: Tolerance for up to ten layers with weights, as
-// many as the study's network has. Beyond that it grows with the number of layers, since each layer
-// adds its own rounding errors to those of the layers before.
+// ToleranceOfDepth returns the largest difference of two runtimes, in a probability, that is accepted
+// for a model: Tolerance for up to ten layers with weights, as many as the study's network has.
+// Beyond that it grows with the number of layers, since each layer adds its own rounding errors to
+// those of the layers before.
 func ToleranceOfDepth(m *modelfile.Model) float64 {
-	const usual = 10
+	const usual = 10 // layers
 	layers := 0
 	for _, n := range m.GetGraph().GetNode() {
 		if slices.Contains([]string{"Conv", "ConvTranspose", "Gemm", "MatMul"}, n.GetOpType()) {

@@ -1,6 +1,7 @@
-// Chooses how convolutions and their gradients by the weights are computed: directly
-// if x has fewer channels than a block, or each channel is by itself; by Winograd's algorithm if the weights are 3x3,
-// the stride is 1 and y is as large as x; otherwise tap by tap, as products of matrices are.
+// Chooses how convolutions and their gradients with respect to the weights are computed: directly
+// if x has fewer channels than a block, or each channel is convolved by itself; by Winograd's
+// algorithm if the weights are 3x3, the stride is 1 and y is as large as x; otherwise tap by
+// tap, as products of matrices are.
 
 #ifndef ONNXLAB_CONV_H
 #define ONNXLAB_CONV_H
@@ -13,6 +14,7 @@
 #include "conv_winograd_grad.h"
 #include "kernels.h"
 #include "simd.h"
+#include "sizes.h"
 
 typedef enum { DEPTHWISE, DIRECT, WINOGRAD, TAPS_ONE_BY_ONE } algorithm;
 
@@ -58,10 +60,10 @@ static void conv(const convolution *c, const threads *t, float *scratch) {
 
 static size_t conv_packed(const convolution *c) {
 	switch (algorithm_of(c)) {
-	case DEPTHWISE: return sizeof(float) * taps_weight_floats(c) / c->outputs;
+	case DEPTHWISE: return sizeof(float) * weight_floats(c) / c->outputs;
 	case DIRECT: return sizeof(float) * weight_floats(c);
 	case WINOGRAD: return sizeof(float) * ELEMENTS * winograd_job_of(c).u_stride;
-	default: return sizeof(float) * taps_weight_floats(c);
+	default: return sizeof(float) * weight_floats(c);
 	}
 }
 

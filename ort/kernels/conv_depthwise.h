@@ -1,9 +1,9 @@
-// Convolutions of each channel by itself, which models from outside call depthwise: the weight
-// is [channels, 1, height, width], and inputs and outputs are as many. There is nothing to
-// share among channels, so a block of them is convolved as the convolution is defined.
+// Depthwise convolutions, which convolve each channel by itself: the weight is
+// [channels, 1, height, width], and there are as many outputs as inputs. Channels share no
+// work, so a block of them is convolved as the convolution is defined.
 //
-// Every task handles one block of channels of one image. It is first copied into a frame of
-// zeros, normalised where that is asked for, so that no pixel is a special case.
+// Every task handles one block of channels of one image. It first copies them into a frame of
+// zeros, and normalises them if x is normalised, so that no pixel is a special case.
 
 #ifndef ONNXLAB_CONV_DEPTHWISE_H
 #define ONNXLAB_CONV_DEPTHWISE_H
@@ -15,14 +15,18 @@
 #include "moments.h"
 #include "normalise.h"
 #include "simd.h"
-#include "winograd_tiles.h"
+#include "sizes.h"
 
-enum { DEPTH_SPLITS = 4, DEPTH_SUMS = 9 }; // splits of the images in a gradient; its sums in registers
+enum {
+	DEPTHWISE_SPLITS = 4,  // partial sums of dweight, each over its share of the images
+	DEPTHWISE_SUMS = TAPS, // sums of a gradient that stay in registers, at most
+};
 
 typedef struct {
-	tile_grid grid;           // of which only the normalisation is used
+	const convolution *conv;
+	input_norm norm;          // how x is normalised as it is read
 	long taps, blocks;        // of the window, of channels
-	window window;            // that moves over the frame, without padding
+	window window;            // it moves over the frame, which has the padding in it
 	long top, left;           // where the image begins in the frame
 	long rows, columns;       // of the frame
 	const float *weights;     // [blocks][taps][BLOCK]
@@ -32,23 +36,28 @@ typedef struct {
 	long next;                // the next task that no worker has taken
 } depthwise_job;
 
-// depthwise_job_of frames x. The gradient by x with windows that move by one pixel is a
-// convolution of dy by the turned window; with others, dx is framed in place of its dy.
+// scatters tells how dx is computed, for which c->x is dy and c->y is dx. If the window moves
+// by one pixel, dx is a convolution of dy with the window turned by 180 degrees. If it moves
+// further, each pixel of dy adds to the pixels of dx that its window covers.
+static inline int scatters(const convolution *c) { return c->flipped && c->window.stride > 1; }
+
+// depthwise_job_of sizes the frame, which holds c->x, or c->y if dy is scattered. The window
+// has one position for each pixel of the other of the two.
 static depthwise_job depthwise_job_of(const convolution *c) {
-	depthwise_job job = {.grid = {.conv = c}, .window = c->window, .top = c->window.top, .left = c->window.left};
+	depthwise_job job = {.conv = c, .window = c->window, .top = c->window.top, .left = c->window.left};
 	job.taps = c->window.height * c->window.width;
 	job.blocks = c->inputs / BLOCK;
 	const window *w = &job.window;
-	const int scatters = c->flipped && w->stride > 1;
-	const long y_height = scatters ? c->height : c->y_height, y_width = scatters ? c->width : c->y_width;
-	const long height = scatters ? c->y_height : c->height, width = scatters ? c->y_width : c->width;
-	if (c->flipped && !scatters)
+	const int scattered = scatters(c);
+	const long down = scattered ? c->height : c->y_height, across = scattered ? c->width : c->y_width;
+	const long height = scattered ? c->y_height : c->height, width = scattered ? c->y_width : c->width;
+	if (c->flipped && !scattered)
 		job.top = w->height - 1 - w->top, job.left = w->width - 1 - w->left;
-	const long rows = (y_height - 1) * w->stride + w->height, columns = (y_width - 1) * w->stride + w->width;
-	job.rows = rows > job.top + height ? rows : job.top + height;
-	job.columns = columns > job.left + width ? columns : job.left + width;
-	job.splits = smaller(DEPTH_SPLITS, c->images);
-	job.split_images = (c->images + job.splits - 1) / (job.splits > 0 ? job.splits : 1);
+	const long rows = (down - 1) * w->stride + w->height, columns = (across - 1) * w->stride + w->width;
+	job.rows = larger(rows, job.top + height);
+	job.columns = larger(columns, job.left + width);
+	job.splits = smaller(DEPTHWISE_SPLITS, c->images);
+	job.split_images = (c->images + job.splits - 1) / larger(job.splits, 1);
 	return job;
 }
 
@@ -66,23 +75,24 @@ static size_t depthwise_weight_grad_scratch(const convolution *c, long workers) 
 
 // frame_image copies one block of channels of an image into the frame.
 SIMD static void frame_image(const depthwise_job *job, long image, long block, float *frame) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const float *x = c->x + (image * job->blocks + block) * c->height * c->width * BLOCK;
 	block_norm norm = {0};
-	if (job->grid.factor != NULL)
-		norm = block_norm_at(job->grid.factor, job->grid.shift, block * BLOCK, &c->x_norm);
+	if (job->norm.factor != NULL)
+		norm = block_norm_at(job->norm.factor, job->norm.shift, block * BLOCK, &c->x_norm);
 	memset(frame, 0, sizeof(float) * (size_t)frame_floats(job));
 	for (long r = 0; r < c->height; r++) {
 		float *to = frame + ((r + job->top) * job->columns + job->left) * BLOCK;
 		for (long i = 0; i < c->width * BLOCK; i += BLOCK, x += BLOCK)
-			store(to + i, job->grid.factor != NULL ? normalise(&norm, load(x)) : load(x));
+			store(to + i, job->norm.factor != NULL ? normalise(&norm, load(x)) : load(x));
 	}
 }
 
-// tap_sum is one result: the sum over the taps, [height, width], of the frame from x on.
+// tap_sum is one result: the sum over the taps, [height, width], of the frame from x on, times
+// the weights w. Callers give constants if the window is 3x3, so that the loop is unrolled.
 SIMD_INLINE vec tap_sum(const depthwise_job *job, long height, long width, const float *x, const float *w) {
 	vec sum = {0};
-	if (height == FILTER && width == FILTER) { // constants in the caller
+	if (height == FILTER && width == FILTER) {
 		UNROLL for (int k = 0; k < TAPS; k++)
 			sum += load(x + (k / FILTER * job->columns + k % FILTER) * BLOCK) * load(w + k * BLOCK);
 		return sum;
@@ -95,7 +105,7 @@ SIMD_INLINE vec tap_sum(const depthwise_job *job, long height, long width, const
 
 // convolve_frame writes y of one block of an image, [y_height, y_width, BLOCK], and its moments.
 SIMD_INLINE moments convolve_frame(const depthwise_job *job, long height, long width, const float *frame, long task) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long stride = job->window.stride, block = task % job->blocks;
 	const float *w = job->weights + block * job->taps * BLOCK;
 	const long at = task * c->y_height * c->y_width * BLOCK;
@@ -115,9 +125,9 @@ SIMD_INLINE moments convolve_frame(const depthwise_job *job, long height, long w
 	return all;
 }
 
-// scatter_frame writes dx of one block of an image: every pixel of dy adds to its window.
+// scatter_frame writes dx of one block of an image: every pixel of dy (c->x) adds to its window.
 SIMD static void scatter_frame(const depthwise_job *job, long task, float *frame) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const window *win = &job->window;
 	const float *w = job->weights + task % job->blocks * job->taps * BLOCK;
 	const float *dy = c->x + task * c->height * c->width * BLOCK;
@@ -137,33 +147,33 @@ SIMD static void scatter_frame(const depthwise_job *job, long task, float *frame
 	}
 }
 
-// convolve_depths is what one worker does: it takes the next task until none is left. Each
+// convolve_depthwise is what one worker does: it takes the next task until none is left. Each
 // image is a chunk of the moments.
-SIMD static void convolve_depths(void *argument, size_t worker) {
+SIMD static void convolve_depthwise(void *argument, size_t worker) {
 	depthwise_job *job = argument;
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const window *w = &job->window;
 	float *frame = job->frames + (long)worker * frame_floats(job);
 	long task;
 	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < c->images * job->blocks) {
-		if (c->flipped && w->stride > 1) {
+		if (scatters(c)) {
 			scatter_frame(job, task, frame);
 			continue;
 		}
 		const long image = task / job->blocks, block = task % job->blocks;
 		frame_image(job, image, block, frame);
-		moments m = w->height == 3 && w->width == 3 ? convolve_frame(job, 3, 3, frame, task)
-		                                            : convolve_frame(job, w->height, w->width, frame, task);
+		moments m = w->height == FILTER && w->width == FILTER ? convolve_frame(job, FILTER, FILTER, frame, task)
+		                                                      : convolve_frame(job, w->height, w->width, frame, task);
 		if (c->moments != NULL)
 			store_moments(&m, c->y_height * c->y_width, c->moments + image * 3 * c->outputs + block * BLOCK, c->outputs);
 	}
 }
 
-// pack_depthwise_weights writes weights [blocks][taps][BLOCK], turned if the gradient by x is
-// a convolution.
+// pack_depthwise_weights writes weights [blocks][taps][BLOCK], turned if they are for a dx that
+// is a convolution.
 static void pack_depthwise_weights(const convolution *c, float *weights) {
 	const long taps = c->window.height * c->window.width;
-	const int turned = c->flipped && c->window.stride == 1;
+	const int turned = c->flipped && !scatters(c);
 	for (long o = 0; o < c->inputs; o++)
 		for (long tap = 0; tap < taps; tap++)
 			weights[(o / BLOCK * taps + tap) * BLOCK + o % BLOCK] = c->weight[o * taps + (turned ? taps - 1 - tap : tap)];
@@ -171,24 +181,24 @@ static void pack_depthwise_weights(const convolution *c, float *weights) {
 
 static void depthwise_conv(const convolution *c, const threads *t, float *scratch) {
 	depthwise_job job = depthwise_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	float *weights = scratch + norm_floats(c);
 	if (c->packed == NULL)
 		pack_depthwise_weights(c, weights);
 	job.weights = c->packed != NULL ? c->packed : weights;
 	job.frames = weights + job.taps * c->inputs;
-	t->parallel_for(t, t->workers, convolve_depths, &job);
+	t->parallel_for(t, t->workers, convolve_depthwise, &job);
 }
 
-// add_depth_taps adds, for one framed block of an image, to sums [rows, columns, BLOCK] of some
+// add_depthwise_taps adds, for one framed block of an image, to sums [rows, columns, BLOCK] of some
 // taps of the window:
 //
 //	dweight[c, j, k] = Σ over the pixels (r, i): x[c, r·stride+j−top, i·stride+k−left]·dy[c, r, i]
 //
-// rows·columns, which are constants, are so few that the sums stay in registers.
-SIMD_INLINE void add_depth_taps(const depthwise_job *job, int rows, int columns, const float *x, const float *dy, float *to) {
-	const convolution *c = job->grid.conv;
-	vec sums[DEPTH_SUMS];
+// rows·columns, which are constants, are at most DEPTHWISE_SUMS.
+SIMD_INLINE void add_depthwise_taps(const depthwise_job *job, int rows, int columns, const float *x, const float *dy, float *to) {
+	const convolution *c = job->conv;
+	vec sums[DEPTHWISE_SUMS];
 	UNROLL for (int k = 0; k < rows * columns; k++) sums[k] = (vec){0};
 	for (long r = 0; r < c->y_height; r++)
 		for (long i = 0; i < c->y_width; i++, dy += BLOCK) {
@@ -200,27 +210,28 @@ SIMD_INLINE void add_depth_taps(const depthwise_job *job, int rows, int columns,
 	UNROLL for (int k = 0; k < rows * columns; k++) store(to + k * BLOCK, load(to + k * BLOCK) + sums[k]);
 }
 
-// add_depth_gradient adds all taps of the window: at once if it is of 3x3, otherwise one by one.
-SIMD static void add_depth_gradient(const depthwise_job *job, const float *x, const float *dy, float *to) {
+// add_depthwise_gradient adds all taps of the window: at once if it is 3x3, otherwise row by row,
+// five at a time and then one by one.
+SIMD static void add_depthwise_gradient(const depthwise_job *job, const float *x, const float *dy, float *to) {
 	const window *w = &job->window;
-	if (w->height == 3 && w->width == 3) {
-		add_depth_taps(job, 3, 3, x, dy, to);
+	if (w->height == FILTER && w->width == FILTER) {
+		add_depthwise_taps(job, FILTER, FILTER, x, dy, to);
 		return;
 	}
 	for (long j = 0; j < w->height; j++) {
 		long k = 0;
 		for (; k + 5 <= w->width; k += 5)
-			add_depth_taps(job, 1, 5, x + (j * job->columns + k) * BLOCK, dy, to + (j * w->width + k) * BLOCK);
+			add_depthwise_taps(job, 1, 5, x + (j * job->columns + k) * BLOCK, dy, to + (j * w->width + k) * BLOCK);
 		for (; k < w->width; k++)
-			add_depth_taps(job, 1, 1, x + (j * job->columns + k) * BLOCK, dy, to + (j * w->width + k) * BLOCK);
+			add_depthwise_taps(job, 1, 1, x + (j * job->columns + k) * BLOCK, dy, to + (j * w->width + k) * BLOCK);
 	}
 }
 
-// sum_depths is what one worker does: it takes the next block of channels of one split of the
+// sum_depthwise_splits is what one worker does: it takes the next block of channels of one split of the
 // images until none is left.
-SIMD static void sum_depths(void *argument, size_t worker) {
+SIMD static void sum_depthwise_splits(void *argument, size_t worker) {
 	depthwise_job *job = argument;
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	float *frame = job->frames + (long)worker * frame_floats(job);
 	long task;
 	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->splits * job->blocks) {
@@ -230,17 +241,17 @@ SIMD static void sum_depths(void *argument, size_t worker) {
 		memset(sums, 0, sizeof(float) * (size_t)(job->taps * BLOCK));
 		for (long image = split * job->split_images; image < end; image++) {
 			frame_image(job, image, block, frame);
-			add_depth_gradient(job, frame, c->dy + (image * job->blocks + block) * c->y_height * c->y_width * BLOCK, sums);
+			add_depthwise_gradient(job, frame, c->dy + (image * job->blocks + block) * c->y_height * c->y_width * BLOCK, sums);
 		}
 	}
 }
 
 static void depthwise_weight_grad(const convolution *c, const threads *t, float *scratch) {
 	depthwise_job job = depthwise_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	job.sums = scratch + norm_floats(c);
 	job.frames = job.sums + job.splits * job.taps * c->inputs;
-	t->parallel_for(t, t->workers, sum_depths, &job);
+	t->parallel_for(t, t->workers, sum_depthwise_splits, &job);
 	for (long o = 0; o < c->inputs; o++)
 		for (long tap = 0; tap < job.taps; tap++) {
 			float sum = 0;

@@ -15,11 +15,12 @@
 #include "kernels.h"
 #include "moments.h"
 #include "simd.h"
+#include "sizes.h"
 
 enum {
 	DIRECT_PIXELS = 8,  // neighbours in a row, computed together: eight sums in registers share each weight
 	DIRECT_SUMS = TAPS,   // sums of a gradient that stay in registers, at most
-	DIRECT_SPLITS = 16, // partial sums of a gradient by the weights, each over its share of the images
+	DIRECT_SPLITS = 16, // partial sums of dweight, each over its share of the images
 };
 
 typedef struct {
@@ -34,8 +35,6 @@ typedef struct {
 	long next;                // the next image, or part of one, that no worker has taken
 } direct_job;
 
-static inline long larger(long a, long b) { return a > b ? a : b; }
-
 static direct_job direct_job_of(const convolution *c) {
 	const window *w = &c->window;
 	const long columns = (c->y_width + DIRECT_PIXELS - 1) / DIRECT_PIXELS * DIRECT_PIXELS;
@@ -44,10 +43,6 @@ static direct_job direct_job_of(const convolution *c) {
 	job.channel = job.row * larger((c->y_height - 1) * w->stride + w->height, w->top + c->height);
 	job.frame = job.channel * c->inputs;
 	return job;
-}
-
-static inline long weight_floats(const convolution *c) {
-	return c->window.height * c->window.width * c->inputs * c->outputs;
 }
 
 static size_t direct_conv_scratch(const convolution *c, long workers) {
@@ -269,7 +264,7 @@ SIMD static void sum_split(void *argument, size_t split) {
 	float *framed = job->framed + (long)split * job->frame, *sums = job->sums + (long)split * taps * c->outputs;
 	memset(sums, 0, sizeof(float) * (size_t)(taps * c->outputs));
 	const long first = (long)split * job->split_images;
-	const long end = first + job->split_images < c->images ? first + job->split_images : c->images;
+	const long end = smaller(first + job->split_images, c->images);
 	for (long image = first; image < end; image++) {
 		copy_into_frame(job, image, framed);
 		for (long b = 0; b < blocks; b++)

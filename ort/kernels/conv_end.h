@@ -1,4 +1,4 @@
-// What becomes of the sums of a convolution as they are written:
+// The end of a convolution: what is done with its sums as they are written.
 //
 //	y = sum + bias,  plus another image if there is one,  then max(0, y) if relu is set,
 //	and min(ceiling, y) if the ceiling is not 0 then
@@ -29,7 +29,7 @@ SIMD_INLINE conv_end conv_end_at(const convolution *c, long b, long at) {
 	};
 }
 
-// finish is the end of the pixel that lies `at` floats after the first one.
+// finish turns a sum into y, for the pixel that lies `at` floats after the first one.
 SIMD_INLINE vec finish(const conv_end *e, vec sum, long at) {
 	vec y = sum + e->bias;
 	if (e->sum != NULL)

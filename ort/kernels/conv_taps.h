@@ -1,10 +1,11 @@
-// The convolution of blocked images with any window, and the gradient by x, tap by tap:
+// The convolution of blocked images with any window, and the gradient with respect to x. Both are
+// computed tap by tap:
 //
 //	y[pixel][output] = bias[output] + Σ over taps, inputs: V[pixel][input]·U[input][output]
 //
-// V are the pixels of x that the tap gives to the pixels of y (taps_pixels.h), U the
-// weights of the tap. A worker takes one chunk of pixels of y and one group of outputs
-// after the other; V, and the sums M of the chunk, stay in its second-level cache.
+// V are the pixels of x on which the pixels of y depend by the tap (taps_pixels.h), U the
+// weights of the tap, and M the sums. A worker takes one chunk of pixels of y and one group of
+// outputs after the other; V and M of the chunk stay in its second-level cache.
 
 #ifndef ONNXLAB_CONV_TAPS_H
 #define ONNXLAB_CONV_TAPS_H
@@ -14,31 +15,40 @@
 #include "conv_end.h"
 #include "kernels.h"
 #include "moments.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "taps_pixels.h"
 
-// About as many floats of V as stay in the cache with M; how many outputs a group has if
-// there are few chunks, and how many chunks are few.
-enum { CHUNK_FLOATS = 1 << 16, LEAST_CHUNK = 48, GROUP_OUTPUTS = 128, FEW_CHUNKS = 16 };
+enum {
+	CHUNK_FLOATS = 1 << 16, // about as many floats of V as stay in the cache with M
+	LEAST_CHUNK = 48,       // pixels in a chunk, at least
+	FEW_CHUNKS = 16,        // with fewer chunks, the outputs are cut into groups, too,
+	GROUP_OUTPUTS = 128,    // of so many outputs
+	RUN_PIXELS = 32,        // pixels whose moments are summed apart: short sums lose fewer digits
+};
 
 typedef struct {
-	tile_grid grid;
+	const convolution *conv;
+	input_norm norm;           // how x is normalised as it is read
 	long taps, pixels;         // of the window, of y of all images
 	long chunk_pixels, chunks;
 	long group, groups;        // outputs in a group
 	long next;                 // the next chunk and group that no worker has taken
 	const float *u;            // [taps][outputs/BLOCK][inputs][BLOCK]
 	float *v;                  // [workers], each V, then M: [channels/BLOCK][rows][BLOCK]
-	long v_rows, m_rows;       // V has whole groups of rows, M a row more than the chunk
+	long v_rows, m_rows;       // V has whole groups of PRODUCT_ROWS; M has a spare row: see add_last_rows
 } taps_job;
 
 static taps_job taps_job_of(const convolution *c) {
-	taps_job job = {.grid = {.conv = c}, .taps = c->window.height * c->window.width};
+	taps_job job = {.conv = c, .taps = c->window.height * c->window.width};
 	job.pixels = c->images * c->y_height * c->y_width;
 	const long fit = CHUNK_FLOATS / c->inputs / PRODUCT_ROWS * PRODUCT_ROWS;
 	job.chunk_pixels = smaller(fit > LEAST_CHUNK ? fit : LEAST_CHUNK, MOST_CHUNK);
+	// So that all threads get some of a few images, chunks are then smaller. Those of moments
+	// always have the full size.
 	if (c->moments == NULL && job.pixels < 4 * job.chunk_pixels)
-		job.chunk_pixels = LEAST_CHUNK; // so that all threads get some of a few images
+		job.chunk_pixels = LEAST_CHUNK;
 	job.chunk_pixels = smaller(job.chunk_pixels, job.pixels > 0 ? job.pixels : 1);
 	job.chunks = (job.pixels + job.chunk_pixels - 1) / job.chunk_pixels;
 	job.group = job.chunks < FEW_CHUNKS ? smaller(GROUP_OUTPUTS, c->outputs) : c->outputs;
@@ -49,16 +59,12 @@ static taps_job taps_job_of(const convolution *c) {
 }
 
 static inline long taps_worker_floats(const taps_job *job) {
-	return job->v_rows * job->grid.conv->inputs + job->m_rows * job->group;
-}
-
-static inline long taps_weight_floats(const convolution *c) {
-	return c->window.height * c->window.width * c->inputs * c->outputs;
+	return job->v_rows * job->conv->inputs + job->m_rows * job->group;
 }
 
 static size_t taps_conv_scratch(const convolution *c, long workers) {
 	const taps_job job = taps_job_of(c);
-	const long u = c->packed == NULL ? taps_weight_floats(c) : 0;
+	const long u = c->packed == NULL ? weight_floats(c) : 0;
 	return sizeof(float) * (norm_floats(c) + u + smaller(workers, job.chunks * job.groups) * taps_worker_floats(&job));
 }
 
@@ -88,7 +94,7 @@ static void pack_taps_weights(const convolution *c, const threads *t, float *u) 
 	t->parallel_for(t, c->outputs / BLOCK, taps_weights, &job);
 }
 
-// The operands of one product: V of a tap, and M, whose row of each row of V is listed.
+// The operands of one product, M += V·U of a tap. A tap_list has the row of M for each row of V.
 typedef struct {
 	const float *v, *u;
 	float *m;
@@ -96,8 +102,8 @@ typedef struct {
 	long inputs;
 } tap_product;
 
-// add_rows adds so many rows, at most PRODUCT_ROWS, of V times one or two blocks of outputs to
-// the rows of M that are listed.
+// add_rows adds n rows of V, at most PRODUCT_ROWS, times one or two blocks of outputs (vectors)
+// to the rows of M that are listed. n and vectors are constants, so its loops are unrolled.
 SIMD_INLINE void add_rows(int n, int vectors, const tap_product *p, const float *v, const long *rows) {
 	vec sums[2 * PRODUCT_ROWS];
 	UNROLL for (int i = 0; i < n; i++) {
@@ -123,16 +129,17 @@ SIMD_NOINLINE void add_all_rows(int vectors, const tap_product *p, const float *
 		add_rows(PRODUCT_ROWS, 1, p, v, rows);
 }
 
-// add_last_rows adds the last n rows, which are fewer than PRODUCT_ROWS. Those that fill up
-// a third of them go to M's row that is not of the chunk, `spare`.
+// add_last_rows adds the last n rows, which are fewer than PRODUCT_ROWS. It takes one, two or
+// three thirds of PRODUCT_ROWS, and adds the rows beyond n, which are zeros, to M's spare row.
 SIMD_NOINLINE void add_last_rows(long n, int vectors, const tap_product *p, const float *v, const long *list, long spare) {
 	long rows[PRODUCT_ROWS];
 	for (long i = 0; i < PRODUCT_ROWS; i++) rows[i] = i < n ? list[i] : spare;
-	switch ((n + PRODUCT_THIRD - 1) / PRODUCT_THIRD * 2 + vectors) {
-	case 3: add_rows(PRODUCT_THIRD, 1, p, v, rows); break;
-	case 4: add_rows(PRODUCT_THIRD, 2, p, v, rows); break;
-	case 5: add_rows(2 * PRODUCT_THIRD, 1, p, v, rows); break;
-	case 6: add_rows(2 * PRODUCT_THIRD, 2, p, v, rows); break;
+	const long thirds = (n + PRODUCT_THIRD - 1) / PRODUCT_THIRD;
+	switch (2 * thirds + vectors) {
+	case 2 * 1 + 1: add_rows(PRODUCT_THIRD, 1, p, v, rows); break;
+	case 2 * 1 + 2: add_rows(PRODUCT_THIRD, 2, p, v, rows); break;
+	case 2 * 2 + 1: add_rows(2 * PRODUCT_THIRD, 1, p, v, rows); break;
+	case 2 * 2 + 2: add_rows(2 * PRODUCT_THIRD, 2, p, v, rows); break;
 	default: add_all_rows(vectors, p, v, rows);
 	}
 }
@@ -149,8 +156,8 @@ SIMD static void add_tap(tap_product p, const tap_list *list, long outputs, long
 	}
 }
 
-// write_run writes n neighbouring pixels of one block of y, as the end says, and adds them to
-// the moments. In y they are `step` floats apart; with 0 they lie side by side and are streamed.
+// write_run writes n neighbouring pixels of one block of y, which `end` finishes, and adds them
+// to the moments. In y they are `step` floats apart; with 0 they lie side by side and are streamed.
 SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, long step, float *y, moments *sums) {
 	moments run = moments_around(sums->pivot);
 	for (long i = 0; i < n; i++) {
@@ -168,27 +175,27 @@ SIMD_INLINE void write_run(const float *from, long n, const conv_end *end, long 
 // write_chunk_block writes the pixels of a chunk of one block of outputs to y, and their
 // moments. m has them side by side.
 SIMD static void write_chunk_block(const taps_job *job, long chunk, long block, const float *m) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long pixels = c->y_height * c->y_width, first = chunk * job->chunk_pixels;
-	const long end = smaller(job->pixels, first + job->chunk_pixels), run = 32;
+	const long last = smaller(job->pixels, first + job->chunk_pixels);
 	const layout to = y_layout(c);
 	const long step = !c->rows && job->pixels * c->outputs > CACHED_FLOATS ? 0 : to.pixel;
 	const vec bias = c->bias ? load(c->bias + block * BLOCK) : (vec){0};
 	moments sums = moments_around(load(m) + bias);
-	for (long p = first, n; p < end; p += n, m += n * BLOCK) {
-		n = smaller(smaller(end - p, pixels - p % pixels), run);
+	for (long p = first, n; p < last; p += n, m += n * BLOCK) {
+		n = smaller(smaller(last - p, pixels - p % pixels), RUN_PIXELS);
 		const long at = p / pixels * to.image + block * to.block + p % pixels * to.pixel;
 		const conv_end end = conv_end_at(c, block, at);
 		write_run(m, n, &end, step, c->y + at, &sums);
 	}
 	if (c->moments != NULL)
-		store_moments(&sums, end - first, c->moments + chunk * 3 * c->outputs + block * BLOCK, c->outputs);
+		store_moments(&sums, last - first, c->moments + chunk * 3 * c->outputs + block * BLOCK, c->outputs);
 }
 
 // convolve_group computes one chunk of pixels of one group of outputs. v has room for V
 // and M.
 SIMD static void convolve_group(const taps_job *job, long chunk, long group, float *v) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long first = chunk * job->chunk_pixels, n = smaller(job->pixels - first, job->chunk_pixels);
 	const long first_output = group * job->group, outputs = smaller(job->group, c->outputs - first_output);
 	tap_product p = {.v = v, .m = v + job->v_rows * c->inputs, .inputs = c->inputs};
@@ -197,7 +204,7 @@ SIMD static void convolve_group(const taps_job *job, long chunk, long group, flo
 	tap_list list;
 	for (long tap = 0; tap < job->taps; tap++) {
 		list_tap(c, first, n, tap, &list);
-		pack_inputs(&job->grid, &list, 0, c->inputs / BLOCK, (tile_matrix){.data = v, .block_stride = p.v_stride});
+		pack_inputs(c, &job->norm, &list, 0, c->inputs / BLOCK, (tile_matrix){.data = v, .block_stride = p.v_stride});
 		p.u = job->u + (tap * c->outputs + first_output) * c->inputs;
 		add_tap(p, &list, outputs, job->chunk_pixels);
 	}
@@ -218,13 +225,13 @@ SIMD static void convolve_groups(void *argument, size_t worker) {
 
 static void taps_conv(const convolution *c, const threads *t, float *scratch) {
 	taps_job job = taps_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	scratch += norm_floats(c);
 	job.u = c->packed;
 	if (job.u == NULL) {
 		pack_taps_weights(c, t, scratch);
 		job.u = scratch;
-		scratch += taps_weight_floats(c);
+		scratch += weight_floats(c);
 	}
 	job.v = scratch;
 	t->parallel_for(t, smaller(t->workers, job.chunks * job.groups), convolve_groups, &job);

@@ -1,4 +1,4 @@
-// The gradient of a convolution with any window by its weights, tap by tap:
+// The gradient of a convolution with any window with respect to its weights, tap by tap:
 //
 //	dw[tap][input][output] = Σ over pixels of y: V[pixel][input]·E[pixel][output]
 //
@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "taps_pixels.h"
 
 enum {
@@ -23,7 +25,8 @@ enum {
 };
 
 typedef struct {
-	tile_grid grid;
+	const convolution *conv;
+	input_norm norm;           // how x is normalised as it is read
 	long taps, pixels; // of the window, of y of all images
 	long groups;       // of inputs
 	long splits, split_pixels;
@@ -33,7 +36,7 @@ typedef struct {
 } taps_grad_job;
 
 static taps_grad_job taps_grad_job_of(const convolution *c) {
-	taps_grad_job job = {.grid = {.conv = c}, .taps = c->window.height * c->window.width};
+	taps_grad_job job = {.conv = c, .taps = c->window.height * c->window.width};
 	job.pixels = c->images * c->y_height * c->y_width;
 	job.groups = (c->inputs + GRAD_GROUP - 1) / GRAD_GROUP;
 	job.splits = GRAD_TASKS / (job.taps * job.groups);
@@ -62,7 +65,7 @@ SIMD static void pack_gradients(const convolution *c, const tap_list *list, floa
 
 // sum_tap computes one tap and one group of inputs of one split. v has room for V and E.
 SIMD static void sum_tap(const taps_grad_job *job, long task, float *v) {
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long group = task % job->groups, tap = task / job->groups % job->taps, split = task / (job->groups * job->taps);
 	const long first_input = group * GRAD_GROUP, inputs = smaller(c->inputs - first_input, GRAD_GROUP);
 	float *s = job->s + ((split * job->taps + tap) * c->inputs + first_input) * c->outputs;
@@ -73,7 +76,7 @@ SIMD static void sum_tap(const taps_grad_job *job, long task, float *v) {
 	for (long p = split * job->split_pixels; p < end; p += GRAD_CHUNK) {
 		list_tap(c, p, smaller(end - p, GRAD_CHUNK), tap, &list);
 		const tile_matrix to = {.data = v, .block_stride = GRAD_CHUNK * BLOCK};
-		pack_inputs(&job->grid, &list, first_input / BLOCK, inputs / BLOCK, to);
+		pack_inputs(c, &job->norm, &list, first_input / BLOCK, inputs / BLOCK, to);
 		pack_gradients(c, &list, e);
 		const product_size size = {list.n, inputs, c->outputs, to.block_stride};
 		multiply_accumulate(&size, v, e, s);
@@ -86,14 +89,14 @@ SIMD static void sum_taps(void *argument, size_t worker) {
 	const long tasks = job->splits * job->taps * job->groups;
 	long task;
 	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < tasks)
-		sum_tap(job, task, job->v + (long)worker * taps_grad_floats(job->grid.conv));
+		sum_tap(job, task, job->v + (long)worker * taps_grad_floats(job->conv));
 }
 
 // write_taps_gradient adds up the splits of one block of outputs and writes it to dweight,
 // [outputs, inputs, taps].
 SIMD static void write_taps_gradient(void *argument, size_t block) {
 	taps_grad_job *job = argument;
-	const convolution *c = job->grid.conv;
+	const convolution *c = job->conv;
 	const long first = (long)block * BLOCK, split_floats = job->taps * c->inputs * c->outputs;
 	for (long i = 0; i < c->inputs; i++)
 		for (long tap = 0; tap < job->taps; tap++) {
@@ -106,7 +109,7 @@ SIMD static void write_taps_gradient(void *argument, size_t block) {
 
 static void taps_weight_grad(const convolution *c, const threads *t, float *scratch) {
 	taps_grad_job job = taps_grad_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.norm = input_norm_of(c, scratch);
 	job.s = scratch + norm_floats(c);
 	job.v = job.s + job.splits * job.taps * c->inputs * c->outputs;
 	t->parallel_for(t, t->workers, sum_taps, &job);

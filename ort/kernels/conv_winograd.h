@@ -3,6 +3,7 @@
 //	1. U = G w Gᵀ, once for all images
 //	2. for each chunk of tiles: V = Bᵀ x B, then 36 products M = V·U, then y = Aᵀ M A
 //
+// winograd_transforms.h has the matrices, and winograd_products.h the layouts of U, V and M.
 // A worker takes one chunk after the other. Its V and M are so small that they stay
 // in its second-level cache between the parts of step 2.
 
@@ -10,7 +11,9 @@
 #define ONNXLAB_CONV_WINOGRAD_H
 
 #include "kernels.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "winograd_input.h"
 #include "winograd_output.h"
 #include "winograd_products.h"
@@ -34,8 +37,10 @@ typedef struct {
 static winograd_job winograd_job_of(const convolution *c) {
 	winograd_job job = {.grid = tile_grid_of(c)};
 	job.chunk_tiles = c->inputs + c->outputs > FEW_CHANNELS ? SMALL_CHUNK : LARGE_CHUNK;
+	// So that all threads get some of a few images, chunks are then smaller. Those of moments
+	// always have the full size.
 	if (c->moments == NULL && job.grid.tiles < 4 * job.chunk_tiles)
-		job.chunk_tiles = PRODUCT_ROWS; // so that all threads get some of a few images
+		job.chunk_tiles = PRODUCT_ROWS;
 	job.chunks = (job.grid.tiles + job.chunk_tiles - 1) / job.chunk_tiles;
 	job.u_stride = padded_stride(c->inputs * c->outputs);
 	job.v_stride = padded_stride(job.chunk_tiles * c->inputs);
@@ -100,7 +105,7 @@ SIMD static void convolve_chunks(void *argument, size_t worker) {
 
 static void winograd_conv(const convolution *c, const threads *t, float *scratch) {
 	winograd_job job = winograd_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.grid.norm = input_norm_of(c, scratch);
 	scratch += norm_floats(c);
 	job.u = c->packed;
 	if (job.u == NULL) {

@@ -1,9 +1,10 @@
-// The gradient of a 3x3 convolution by its weights, by Winograd's algorithm:
+// The gradient of a 3x3 convolution with respect to its weights, by Winograd's algorithm:
 //
 //	1. for each chunk of tiles: V = Bᵀ x B and E = A dy Aᵀ, then 36 products S += Vᵀ·E
 //	2. dw = Gᵀ S G
 //
-// (The gradient by x is a convolution of dy with the flipped weights.)
+// winograd_transforms.h has the matrices, and winograd_products.h the layouts of V, E and S.
+// (The gradient with respect to x is a convolution of dy with the flipped weights.)
 //
 // There are two ways to use all threads, and which is taken depends on the shapes alone:
 //
@@ -23,7 +24,9 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "winograd_input.h"
 #include "winograd_output.h"
 #include "winograd_products.h"
@@ -31,11 +34,11 @@
 #include "winograd_transforms.h"
 
 enum {
-	GRAD_SPLITS = 16,
+	GRAD_SPLITS = 16,         // how many S there are if the tiles are split
 	SPLIT_CHUNK = 48,         // tiles in a chunk of a split
-	SPLIT_WEIGHTS = 64 * 64,  // most inputs·outputs that are split
-	SHARED_FLOATS = 1 << 20,  // of V and E in a shared chunk, about
-	LEAST_SHARED_CHUNK = 256, // tiles
+	SPLIT_WEIGHTS = 64 * 64,  // the tiles are split if inputs·outputs are at most so many
+	SHARED_FLOATS = 1 << 20,  // about as many floats V and E have together in a shared chunk
+	LEAST_SHARED_CHUNK = 256, // tiles in a shared chunk, at least
 	TASK_TILES = 16,          // tiles of a shared chunk that one task transforms
 };
 
@@ -151,7 +154,7 @@ SIMD static void write_weight_gradient(void *argument, size_t block) {
 
 static void winograd_weight_grad(const convolution *c, const threads *t, float *scratch) {
 	winograd_grad_job job = winograd_grad_job_of(c);
-	prepare_norm(&job.grid, scratch);
+	job.grid.norm = input_norm_of(c, scratch);
 	job.s = scratch + norm_floats(c);
 	job.v = job.s + job.splits * ELEMENTS * job.s_stride;
 	job.e = job.v + job.splits * ELEMENTS * job.v_stride;

@@ -13,6 +13,7 @@
 //	kernels.h              what kernels compute: shapes, layouts, formulas
 //	reference.c            the same as plain loops, which the tests compare kernels with
 //	simd.h                 vectors of floats
+//	sizes.h                arithmetic on sizes
 //	batchnorm.h            batch normalisation, ReLU and average pool, and the gradient
 //	  moments.h            mean and variance of pixels as they are written
 //	  normalise.h          normalisation of pixels as they are read
@@ -21,14 +22,14 @@
 //	  conv_direct.h        few channels: as the convolution is defined
 //	  conv_depthwise.h     each channel by itself
 //	  conv_winograd.h      3x3 weights that leave images their size: Winograd's algorithm
-//	  conv_winograd_grad.h the gradient by the weights
+//	  conv_winograd_grad.h the gradient with respect to the weights
 //	    winograd_transforms.h  the algorithm's matrices
 //	    winograd_tiles.h       how images are cut into tiles
 //	    winograd_input.h       reading x, tile by tile
-//	    winograd_output.h      writing y, and reading the gradient by it
+//	    winograd_output.h      writing y, and reading the gradient with respect to it
 //	    winograd_products.h    the multiplications
 //	  conv_taps.h          all others: a product of matrices for each tap of the window
-//	  conv_taps_grad.h     the gradient by the weights
+//	  conv_taps_grad.h     the gradient with respect to the weights
 //	    taps_pixels.h      which pixels go together
 //	  conv_end.h           bias, sum and ReLU as results are written
 //	maxpool.h              maximum pools and their gradient

@@ -14,7 +14,7 @@
 enum {
 	ALIGNMENT = 64,         // bytes: one AVX-512 vector, one line of the cache
 	FILTER = 3,             // height and width of a convolution's weights
-	TAPS = FILTER * FILTER, // weights between one input and one output
+	TAPS = FILTER * FILTER, // weights between one input channel and one output channel
 };
 
 // The threads that share the work of a kernel.
@@ -44,9 +44,10 @@ typedef struct {
 // mean. Moments of several chunks are [chunks, 3, channels].
 
 // A window that moves over images: it has height x width taps, and moves by stride pixels
-// from one result to the next. The first result's window begins top pixels above and left
-// pixels before the image. What lies outside the image is 0 for convolutions, and not
-// there for pools.
+// from one result to the next. A tap is one place in the window, for which a convolution has
+// one weight between each input channel and each output channel. The first result's window
+// begins top pixels above and left pixels before the image. Convolutions take what lies
+// outside the image as 0, and pools leave it out.
 typedef struct {
 	long height, width, stride, top, left;
 } window;
@@ -62,7 +63,7 @@ typedef struct {
 	long y_height, y_width;
 	window window;
 	int depthwise; // each channel is convolved by itself: the weight is [channels, 1, …]; both images are blocked
-	int rows;      // x, y and dy are rows of channels instead, [pixels, channels], and the window has one tap
+	int rows;      // a product of matrices: x, y and dy are [pixels, channels], and the window has one tap
 	int by_taps;   // one matrix product for each tap, also where Winograd's algorithm would do
 
 	const float *x;             // [images, inputs, height, width]; if NULL, x = bytes·byte_scale
@@ -70,8 +71,9 @@ typedef struct {
 	float byte_scale;
 	channel_norm x_norm; // normalises x as it is read, unless x_norm.scale is NULL; only for blocked x
 
-	// For conv. If flipped is set, y is the gradient by x of a convolution with this window:
-	// x is the gradient by that convolution's y, and its weight [inputs, outputs, j, k].
+	// For conv. If flipped is set, y is the gradient with respect to x of a convolution with
+	// this window: x is the gradient with respect to that convolution's y, and its weight
+	// [inputs, outputs, j, k].
 	//
 	//	y[n,o,r,c] = Σ over i, j, k: weight[i,o,j,k]·x[n,i,(r+top−j)/stride,(c+left−k)/stride]
 	//
@@ -87,12 +89,13 @@ typedef struct {
 	float *moments;      // result, or NULL: the moments of y in conv_chunks chunks; neither sum nor y_relu is set then
 
 	// For conv_weight_grad.
-	const float *dy; // the gradient by y: [images, outputs, y_height, y_width]
-	float *dweight;  // result: the gradient by the weight, with its shape
+	const float *dy; // the gradient with respect to y: [images, outputs, y_height, y_width]
+	float *dweight;  // result: the gradient with respect to the weight, with its shape
 } convolution;
 
 // A pool of blocked images, whose results are the largest pixels of windows. The gradient
-// by a result goes to the first of its window's pixels, row by row, that is as large.
+// with respect to a result goes to the first of its window's pixels, row by row, that is as
+// large.
 typedef struct {
 	long images, channels, height, width; // of x
 	long y_height, y_width;
@@ -130,7 +133,7 @@ typedef struct {
 	float *mean, *variance, *inverse_deviation;
 
 	// For batchnorm_grad.
-	const float *dy;            // the gradient by y, with the shape of y
+	const float *dy;            // the gradient with respect to y, with the shape of y
 	float dy_scale;             // each pixel of a window gets dy·dy_scale; 1/pool² for averages
 	float *dx, *dscale, *dbias; // results: the shape of x, [channels], [channels]
 } batchnorm;

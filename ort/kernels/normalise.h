@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "simd.h"
+#include "statistics.h"
 
 // y = min(ceiling, max(floor, factor·x + shift))
 typedef struct {
@@ -19,6 +20,23 @@ typedef struct {
 SIMD_INLINE block_norm block_norm_at(const float *factor, const float *shift, long c, const channel_norm *n) {
 	const float ceiling = n->relu && n->ceiling > 0 ? n->ceiling : INFINITY;
 	return (block_norm){load(factor + c), load(shift + c), n->relu ? 0 : -INFINITY, ceiling};
+}
+
+// How a convolution normalises its x, as it reads it, before ReLU: factor·x + shift. Both
+// are [inputs]; they are NULL if x is not normalised.
+typedef struct {
+	const float *factor, *shift;
+} input_norm;
+
+// norm_floats is how many floats of scratch memory input_norm_of needs.
+static inline long norm_floats(const convolution *c) { return c->x_norm.scale == NULL ? 0 : 2 * c->inputs; }
+
+// input_norm_of computes factor and shift in the scratch memory if x is normalised.
+static inline input_norm input_norm_of(const convolution *c, float *scratch) {
+	if (c->x_norm.scale == NULL)
+		return (input_norm){0};
+	onnxlab_affine(&c->x_norm, c->inputs, scratch, scratch + c->inputs);
+	return (input_norm){scratch, scratch + c->inputs};
 }
 
 SIMD_INLINE vec before_relu(const block_norm *n, vec x) { return x * n->factor + n->shift; }

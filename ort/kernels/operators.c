@@ -177,7 +177,8 @@ static OrtStatus *convolve(const call *c, const convolution *conv) {
 	return NULL;
 }
 
-// take_weight_grad runs the kernel of the gradient by a convolution's weight, in scratch memory.
+// take_weight_grad runs the kernel of the gradient with respect to a convolution's weight, in
+// scratch memory.
 static OrtStatus *take_weight_grad(const call *c, const convolution *conv) {
 	scratch s;
 	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(conv, c->threads->workers), &s));
@@ -377,7 +378,8 @@ static OrtStatus *run_gemm_of_rows(const call *c, const tensor *a, const tensor 
 }
 
 // run_gemm_of_columns computes y = aᵀ·b, for a [rows, outputs] and b [rows, inputs]: the gradient
-// by the weight of a convolution of b, of which a is the gradient by its result.
+// with respect to the weight of a convolution of b, where a is the gradient with respect to the
+// convolution's result.
 static OrtStatus *run_gemm_of_columns(const call *c, const tensor *a, const tensor *b, const tensor *bias) {
 	const int64_t rows = a->shape[0], inputs = b->shape[1], outputs = a->shape[1], block = c->attributes->block;
 	convolution conv = rows_convolution(rows, inputs, outputs);

@@ -17,7 +17,7 @@ enum { MAX_INPUTS = 8, MAX_OUTPUTS = 4 };
 // The attributes of a node. Those that its operator does not have are 0.
 typedef struct {
 	int64_t block, flipped, relu, pool;
-	int64_t by_taps;  // 0 never, 1 always, 2 where it is faster
+	int64_t by_taps;  // compute a convolution tap by tap: 0 never, 1 always, 2 where it is faster
 	int64_t y_relu;   // a convolution ends in a ReLU
 	int64_t constant; // its weight is the same in all runs
 	int64_t y_height, y_width;                // of a window's results
@@ -49,7 +49,7 @@ typedef struct {
 	fill list[MAX_INPUTS + MAX_OUTPUTS];
 } fills;
 
-// One run of a node.
+// What an operator needs to run a node once. `run` is what ONNX Runtime has for this run.
 typedef struct {
 	const run *run;
 	const attributes *attributes;
@@ -57,7 +57,7 @@ typedef struct {
 	const kernels *kernels; // those for attributes->block
 	const threads *threads;
 	fills *fills;
-	tensor *in; // [MAX_INPUTS]
+	tensor *in; // the inputs, [MAX_INPUTS]
 } call;
 
 // The inputs and outputs of each operator, in their order; those in brackets may be

@@ -161,7 +161,7 @@ void batchnorm_reference(const batchnorm *b) {
 				}
 }
 
-// gradient_before_relu is the gradient by one normalised pixel of an image's channel.
+// gradient_before_relu is the gradient with respect to one normalised pixel of an image's channel.
 static double gradient_before_relu(const batchnorm *b, long image, long channel, long pixel) {
 	const long plane = image * b->channels + channel, row = pixel / b->width, column = pixel % b->width;
 	const double y = normalise(&b->norm, channel, b->x[plane * b->height * b->width + pixel]);

@@ -15,17 +15,17 @@ void onnxlab_affine(const channel_norm *, long channels, float *factor, float *s
 // moments [chunks, 3, channels] of b's x.
 void onnxlab_batch_statistics(const batchnorm *b, const float *moments, long chunks);
 
-// The gradient by a normalisation's input is affine in the input:
+// The gradient with respect to a normalisation's input is affine in the input:
 //
 //	dx = factor·g + slope·x + offset
 //
-// where g is the gradient by its result. All arrays are [channels].
+// where g is the gradient with respect to its result. All arrays are [channels].
 typedef struct {
 	float *factor, *slope, *offset;
 } input_gradient;
 
 // onnxlab_gradient_terms sets b's dscale and dbias, and slope and offset of the
-// gradient by x. It reads factor, which onnxlab_affine has computed. sums and dots are
+// gradient with respect to x. It reads factor, which onnxlab_affine has computed. sums and dots are
 // [images, channels]: Σ g and Σ g·(x − mean) over the pixels of each image.
 //
 // With m elements in a channel and factor = scale·inverse_deviation,

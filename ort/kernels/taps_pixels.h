@@ -1,8 +1,8 @@
-// How convolutions that go tap by tap gather pixels. For one tap of the window, a result
-// y[r,c] depends on one pixel of x, or on none where that pixel is outside the image or,
-// in a gradient by x, between two steps of the window. The results of a chunk that depend
-// on a pixel are listed, and their pixels packed side by side, so that one matrix product
-// without gaps adds the tap to all of them.
+// How convolutions that go tap by tap gather pixels. For one tap of the window, a result y[r,c]
+// depends on one pixel of x, or on none where that pixel is outside the image or, in a gradient
+// with respect to x, between two steps of the window. The results of a chunk that depend on a
+// pixel are listed, and their pixels packed side by side, so that one matrix product without
+// gaps adds the tap to all of them.
 
 #ifndef ONNXLAB_TAPS_PIXELS_H
 #define ONNXLAB_TAPS_PIXELS_H
@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "normalise.h"
 #include "simd.h"
+#include "sizes.h"
 #include "winograd_products.h"
 #include "winograd_tiles.h"
 
@@ -19,7 +20,7 @@ enum { MOST_CHUNK = 384 };
 // The results of one chunk that depend on a pixel of x by one tap.
 typedef struct {
 	long n;
-	long row[MOST_CHUNK];  // their places in the chunk
+	long row[MOST_CHUNK];  // their places in the chunk, which are rows of M in conv_taps.h
 	long from[MOST_CHUNK]; // where the pixel lies in x, in floats, of the first block of channels
 	long to[MOST_CHUNK];   // where the result lies in y, likewise
 } tap_list;
@@ -37,8 +38,9 @@ static inline layout x_layout(const convolution *c) { return layout_of(c, c->inp
 
 static inline layout y_layout(const convolution *c) { return layout_of(c, c->outputs, c->y_height * c->y_width); }
 
-// source returns the row of x that the tap's row j gives to row `at` of y, or −1 for none.
-// It serves columns, too.
+// source returns the row of x on which row `at` of y depends by row j of the window, or a
+// negative number if there is none. before is the window's padding above the image, and size
+// the number of rows of x. It serves columns, too.
 static inline long source(const convolution *c, long at, long j, long before, long size) {
 	const long stride = c->window.stride;
 	long from = at * stride + j - before;
@@ -50,11 +52,11 @@ static inline long source(const convolution *c, long at, long j, long before, lo
 			from /= stride;
 		}
 	}
-	return from < size ? from : -1; // it is negative already if it is above the image
+	return from < size ? from : -1; // above the image, from is negative
 }
 
-// list_tap lists the results from number `first` to first + n − 1 that the tap gives
-// something to. Results are numbered along rows, row after row, image after image.
+// list_tap lists those results from number `first` to first + n − 1 that depend on a pixel of x
+// by the tap. Results are numbered along rows, row after row, image after image.
 static void list_tap(const convolution *c, long first, long n, long tap, tap_list *list) {
 	const window *w = &c->window;
 	const layout x = x_layout(c), y = y_layout(c);
@@ -81,7 +83,7 @@ static void list_tap(const convolution *c, long first, long n, long tap, tap_lis
 }
 
 // pack_block copies one block of channels of n listed pixels, which begin at `offsets`,
-// and zeros up to a whole number of PRODUCT_ROWS.
+// normalises them unless norm is NULL, and adds zeros up to a whole number of PRODUCT_ROWS.
 SIMD_INLINE void pack_block(const float *from, const long *offsets, long n, const block_norm *norm, float *to) {
 	for (long i = 0; i < n; i++) {
 		vec pixel = load(from + offsets[i]);
@@ -91,17 +93,17 @@ SIMD_INLINE void pack_block(const float *from, const long *offsets, long n, cons
 }
 
 // pack_inputs writes V, [blocks][rows][BLOCK]: the listed pixels of x, of `blocks` blocks of
-// channels from block `first` on, normalised where g says so.
-SIMD static void pack_inputs(const tile_grid *g, const tap_list *list, long first, long blocks, tile_matrix v) {
-	const convolution *c = g->conv;
+// channels from block `first` on, normalised if norm says so.
+SIMD static void pack_inputs(const convolution *c, const input_norm *norm, const tap_list *list, long first, long blocks,
+                             tile_matrix v) {
 	for (long b = first; b < first + blocks; b++, v.data += v.block_stride) {
 		const float *from = c->x + b * x_layout(c).block;
-		if (g->factor == NULL) {
+		if (norm->factor == NULL) {
 			pack_block(from, list->from, list->n, NULL, v.data);
 			continue;
 		}
-		const block_norm norm = block_norm_at(g->factor, g->shift, b * BLOCK, &c->x_norm);
-		pack_block(from, list->from, list->n, &norm, v.data);
+		const block_norm of_block = block_norm_at(norm->factor, norm->shift, b * BLOCK, &c->x_norm);
+		pack_block(from, list->from, list->n, &of_block, v.data);
 	}
 }
 

@@ -17,7 +17,7 @@ typedef struct {
 	int64_t shape[MAX_RANK]; // set if rank <= MAX_RANK
 } tensor;
 
-// One run of a node.
+// What ONNX Runtime has for one run of a node: it gives inputs and takes memory from this.
 typedef struct {
 	const OrtApi *api;
 	OrtKernelContext *context;

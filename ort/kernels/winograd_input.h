@@ -1,4 +1,5 @@
-// How Winograd's algorithm reads x: it computes V = Bᵀ x B of some tiles.
+// How Winograd's algorithm reads x: it computes V = Bᵀ x B of some tiles
+// (winograd_transforms.h has the matrices).
 
 #ifndef ONNXLAB_WINOGRAD_INPUT_H
 #define ONNXLAB_WINOGRAD_INPUT_H
@@ -12,9 +13,9 @@
 #include "winograd_transforms.h"
 
 // Tiles that are neighbours in a row share pixels, so a strip of them is read at a
-// time: [IN_TILE][STRIP_TILES·4 + 2][BLOCK], 13 KB with AVX-512, which stays in the
-// first-level cache.
-enum { STRIP_TILES = 8, STRIP_ROW = (STRIP_TILES * OUT_TILE + 2) * BLOCK };
+// time: [IN_TILE][STRIP_TILES·OUT_TILE + FILTER − 1][BLOCK], 13 KB with AVX-512, which stays
+// in the first-level cache. STRIP_ROW is the number of floats in one of its rows.
+enum { STRIP_TILES = 8, STRIP_ROW = (STRIP_TILES * OUT_TILE + FILTER - 1) * BLOCK };
 
 SIMD_INLINE void copy_pixels(const float *from, long n, float *to) {
 	for (long i = 0; i < n * BLOCK; i += BLOCK) store(to + i, load(from + i));
@@ -29,12 +30,12 @@ SIMD_INLINE void normalise_pixels(const float *from, long n, const block_norm *n
 // they are 0, since the convolution pads x after its normalisation.
 SIMD static void read_strip(const tile_grid *g, long block, position p, long n, float *to) {
 	const convolution *c = g->conv;
-	const long columns = n * OUT_TILE + 2; // from p.x − 1 on
+	const long columns = n * OUT_TILE + FILTER - 1; // from p.x − 1 on
 	// Columns from left to right − 1 are inside the image.
 	const long left = p.x == 0, right = smaller(c->width + 1 - p.x, columns);
 	block_norm norm = {0};
-	if (g->factor != NULL)
-		norm = block_norm_at(g->factor, g->shift, block * BLOCK, &c->x_norm);
+	if (g->norm.factor != NULL)
+		norm = block_norm_at(g->norm.factor, g->norm.shift, block * BLOCK, &c->x_norm);
 	for (long y = p.y - 1; y < p.y - 1 + IN_TILE; y++, to += STRIP_ROW) {
 		if (y < 0 || y >= c->height) {
 			memset(to, 0, sizeof(float) * (size_t)(columns * BLOCK));
@@ -43,7 +44,7 @@ SIMD static void read_strip(const tile_grid *g, long block, position p, long n, 
 		const float *from = c->x + pixel_offset(c, c->inputs / BLOCK, block, (position){p.image, y, p.x - 1});
 		if (left)
 			store(to, (vec){0});
-		if (g->factor != NULL)
+		if (g->norm.factor != NULL)
 			normalise_pixels(from + left * BLOCK, right - left, &norm, to + left * BLOCK);
 		else
 			copy_pixels(from + left * BLOCK, right - left, to + left * BLOCK);
@@ -51,7 +52,7 @@ SIMD static void read_strip(const tile_grid *g, long block, position p, long n, 
 	}
 }
 
-// transform_input writes the 36 elements of Bᵀ x B for one tile of a strip and
+// transform_input writes the 36 elements of Bᵀ x B for one tile of a strip to v, from x on, and
 // prefetches the tile at `prefetch`. All 36 vectors of Bᵀ x would not fit in the
 // registers, so it works on three rows at a time: 18 vectors, and six more for the
 // column or row that is being transformed.

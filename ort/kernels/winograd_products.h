@@ -99,12 +99,13 @@ SIMD_INLINE void multiply_rows(int rows, int vectors, const product_size *s, con
 
 // multiply_last computes the last tiles, n of them, which are fewer than PRODUCT_ROWS.
 SIMD_NOINLINE void multiply_last(long n, int vectors, const product_size *s, const float *v, const float *u, float *m) {
-	switch ((n + PRODUCT_THIRD - 1) / PRODUCT_THIRD * 2 + vectors) {
-	case 3: multiply_rows(PRODUCT_THIRD, 1, s, v, u, m); break;
-	case 4: multiply_rows(PRODUCT_THIRD, 2, s, v, u, m); break;
-	case 5: multiply_rows(2 * PRODUCT_THIRD, 1, s, v, u, m); break;
-	case 6: multiply_rows(2 * PRODUCT_THIRD, 2, s, v, u, m); break;
-	case 7: multiply_rows(PRODUCT_ROWS, 1, s, v, u, m); break;
+	const long thirds = (n + PRODUCT_THIRD - 1) / PRODUCT_THIRD;
+	switch (2 * thirds + vectors) {
+	case 2 * 1 + 1: multiply_rows(PRODUCT_THIRD, 1, s, v, u, m); break;
+	case 2 * 1 + 2: multiply_rows(PRODUCT_THIRD, 2, s, v, u, m); break;
+	case 2 * 2 + 1: multiply_rows(2 * PRODUCT_THIRD, 1, s, v, u, m); break;
+	case 2 * 2 + 2: multiply_rows(2 * PRODUCT_THIRD, 2, s, v, u, m); break;
+	case 2 * 3 + 1: multiply_rows(PRODUCT_ROWS, 1, s, v, u, m); break;
 	default: multiply_rows(PRODUCT_ROWS, 2, s, v, u, m);
 	}
 }

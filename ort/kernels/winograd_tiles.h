@@ -5,43 +5,27 @@
 #define ONNXLAB_WINOGRAD_TILES_H
 
 #include "kernels.h"
+#include "normalise.h"
 #include "simd.h"
-#include "statistics.h"
+#include "sizes.h"
 #include "winograd_transforms.h"
 
-static inline long round_up(long n, long multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-static inline long smaller(long a, long b) { return a < b ? a : b; }
-
-// padded_stride is how far apart the 36 elements are stored if each has n floats.
-// If they were a multiple of 4 KiB apart, all would compete for the same few lines of
-// the cache.
+// padded_stride is how many floats apart the 36 elements are stored if each has n floats.
+// If they were a multiple of 4 KiB (1024 floats) apart, all would compete for the same few
+// lines of the cache. So they are two vectors more than such a multiple apart.
 static inline long padded_stride(long n) { return round_up(n, 1024) + 2 * BLOCK; }
 
 // A convolution whose images are cut into tiles.
 typedef struct {
 	const convolution *conv;
-	long rows, columns;          // of tiles, in one image
-	long tiles;                  // of all images
-	const float *factor, *shift; // [inputs]: how x is normalised as it is read; NULL if it is not
+	long rows, columns; // of tiles, in one image
+	long tiles;         // of all images
+	input_norm norm;    // how x is normalised as it is read
 } tile_grid;
 
 static inline tile_grid tile_grid_of(const convolution *c) {
 	const long rows = round_up(c->height, OUT_TILE) / OUT_TILE, columns = round_up(c->width, OUT_TILE) / OUT_TILE;
 	return (tile_grid){.conv = c, .rows = rows, .columns = columns, .tiles = c->images * rows * columns};
-}
-
-// norm_floats is how many floats of scratch memory prepare_norm needs.
-static inline long norm_floats(const convolution *c) { return c->x_norm.scale == NULL ? 0 : 2 * c->inputs; }
-
-// prepare_norm computes factor and shift if x is normalised as it is read.
-static inline void prepare_norm(tile_grid *g, float *scratch) {
-	const convolution *c = g->conv;
-	if (c->x_norm.scale == NULL)
-		return;
-	onnxlab_affine(&c->x_norm, c->inputs, scratch, scratch + c->inputs);
-	g->factor = scratch;
-	g->shift = scratch + c->inputs;
 }
 
 // Transformed tiles: [ELEMENTS][block of channels][tile][BLOCK].

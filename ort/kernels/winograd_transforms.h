@@ -5,7 +5,7 @@
 //
 //	y = Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A
 //
-// The gradient by the weights is a sum over all tiles of the images:
+// The gradient with respect to the weights is a sum over all tiles of the images:
 //
 //	dw = Gᵀ [Σ (Bᵀ x B) ⊙ (A dy Aᵀ)] G
 //

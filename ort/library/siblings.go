@@ -28,14 +28,13 @@ func checkSiblings(library string) error {
 	return fmt.Errorf("%s is not beside it; put all files of the release into one folder", name)
 }
 
-// fileContains tells whether pattern is anywhere in a file.
+// fileContains tells whether pattern is anywhere in a file, which it reads in parts of 1 MiB.
 func fileContains(path string, pattern []byte) (bool, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	// The end of each window is kept for the start of the next.
 	window := bufio.NewReaderSize(file, 1<<20)
 	for {
 		chunk, err := window.Peek(window.Size())
@@ -48,6 +47,7 @@ func fileContains(path string, pattern []byte) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		// The end of each chunk is also in the next one, since the pattern may begin there.
 		if _, err := window.Discard(len(chunk) - len(pattern) + 1); err != nil {
 			return false, err
 		}

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// position returns the position of a batch size on its axis. The batch size of a
-// single run may be unknown, and is then 0.
+// position returns the position of a batch size on its axis, which is logarithmic. The batch
+// size of a single run may be unknown, and is then 0.
 func position(batch int) float64 { return math.Log2(float64(max(batch, 1))) }
 
 // batchTicks labels each batch size.
@@ -33,7 +33,8 @@ func percentRange(low, high float64) (lowest, highest float64) {
 	return lowest, highest
 }
 
-// percentTicks returns ticks at about five multiples of a round step.
+// percentTicks returns ticks between two percentages, at multiples of the finest round step with
+// which there are about five of them.
 func percentTicks(low, high float64) plot.ConstantTicks {
 	step := 20.0
 	for _, finer := range []float64{10, 5, 2, 1} {
@@ -71,16 +72,19 @@ func wholeTicks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// logarithm returns the position of a loss on its axis, which begins at 1e-4: smaller
-// losses are drawn there. The plotting library has a logarithmic axis too, but that
-// leaves a gap above the plot.
-func logarithm(loss float64) float64 { return math.Log10(max(loss, 1e-4)) }
+// leastLoss is where the axis of losses begins.
+const leastLoss = 1e-4
+
+// logarithm returns the position of a loss on its axis. Losses below leastLoss are drawn
+// there. The plotting library has a logarithmic axis too, but that leaves a gap above the
+// plot.
+func logarithm(loss float64) float64 { return math.Log10(max(loss, leastLoss)) }
 
 // lossTicks returns ticks at 1, 2 and 5 times powers of ten, from the last at or below
-// low to the first at or above high. If high is less than 4 times low, it returns
-// evenTicks instead.
+// low to the first at or above high. If high is less than 4 times low, so that there would
+// be fewer than three of them, it returns evenTicks instead.
 func lossTicks(low, high float64) plot.ConstantTicks {
-	if logarithm(high)-logarithm(low) < math.Log10(4) && low > 1e-4 {
+	if logarithm(high)-logarithm(low) < math.Log10(4) && low > leastLoss {
 		return evenTicks(low, high)
 	}
 	var ticks plot.ConstantTicks
@@ -88,7 +92,7 @@ func lossTicks(low, high float64) plot.ConstantTicks {
 		for _, mantissa := range []float64{1, 2, 5} {
 			v := mantissa * math.Pow(10, k)
 			if v <= low {
-				ticks = ticks[:0]
+				ticks = ticks[:0] // this one is nearer to low
 			}
 			label := strconv.FormatFloat(v, 'g', 1, 64)
 			if k < 5 {
@@ -106,11 +110,11 @@ func lossTicks(low, high float64) plot.ConstantTicks {
 // high, on the logarithmic axis.
 func evenTicks(low, high float64) plot.ConstantTicks {
 	const rounding = 1e-9
-	span := max(high-low, 0.1*high) / 5
-	digit := math.Floor(math.Log10(span))
-	step := 10 * math.Pow(10, digit)
+	fifth := max(high-low, 0.1*high) / 5 // the step is the first round number from here on
+	exponent := math.Floor(math.Log10(fifth))
+	step := 10 * math.Pow(10, exponent)
 	for _, mantissa := range []float64{5, 2, 1} {
-		if finer := mantissa * math.Pow(10, digit); finer >= span*(1-rounding) {
+		if finer := mantissa * math.Pow(10, exponent); finer >= fifth*(1-rounding) {
 			step = finer
 		}
 	}
@@ -129,12 +133,14 @@ func evenTicks(low, high float64) plot.ConstantTicks {
 // onlyPowers removes labels if there are more than seven ticks: only powers of ten keep
 // theirs, and at most about seven of these.
 func onlyPowers(ticks plot.ConstantTicks) plot.ConstantTicks {
-	if len(ticks) <= 7 {
+	const most, ticksOfPower, rounding = 7, 3, 1e-9
+	if len(ticks) <= most {
 		return ticks
 	}
-	every := math.Ceil(float64(len(ticks)) / 3 / 7)
+	every := math.Ceil(float64(len(ticks)) / ticksOfPower / most)
 	for i := range ticks {
-		if k := ticks[i].Value; math.Abs(k-every*math.Round(k/every)) > 1e-9 {
+		// The value is a logarithm, so that of a power of ten is a whole number.
+		if k := ticks[i].Value; math.Abs(k-every*math.Round(k/every)) > rounding {
 			ticks[i].Label = ""
 		}
 	}

@@ -1,11 +1,8 @@
 package rundir
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"onnxlab/internal/durable"
@@ -30,8 +27,8 @@ type Summary struct {
 	BatchSize int    `json:"batch_size"`
 	// ValAccuracy (0..1) and ValLoss are measured after the last epoch.
 	ValAccuracy float64 `json:"val_accuracy"`
-	// BestValAccuracy is the highest of all epochs, BestEpoch the first epoch that
-	// had it, counted from 0.
+	// BestValAccuracy is the highest ValAccuracy of all epochs, BestEpoch the first epoch
+	// that had it, counted from 0.
 	BestValAccuracy float64 `json:"best_val_accuracy"`
 	BestEpoch       int     `json:"best_epoch"`
 	ValLoss         float64 `json:"val_loss"`
@@ -62,8 +59,8 @@ type Summary struct {
 	// Parameters is the number of elements of all parameters of the network, including
 	// BatchNorm's statistics.
 	Parameters int `json:"parameters"`
-	// Seconds is the sum over the epochs. ImagesPerSecond and DataWait (0..1) are means
-	// over the training time.
+	// Seconds is the sum over the epochs. ImagesPerSecond and DataWait, the share (0..1) of
+	// the time in which training waited for images, are means over the training time.
 	Seconds         float64 `json:"seconds"`
 	ImagesPerSecond float64 `json:"images_per_second"`
 	DataWait        float64 `json:"data_wait"`
@@ -72,7 +69,8 @@ type Summary struct {
 	// Verification is the result of comparing two runtimes on model.onnx; nil for runs of
 	// earlier versions.
 	Verification *Verification `json:"verification,omitempty"`
-	Status       string        `json:"status"`
+	// Status is StatusDone.
+	Status string `json:"status"`
 }
 
 // StoppedText says after which of the planned epochs the run stopped early, counted
@@ -130,21 +128,21 @@ func Summarize(history []Epoch) Summary {
 // derives the training time of each epoch from its speed and the number of its images,
 // which is proportional to its steps.
 func throughput(history []Epoch) (imagesPerSecond, dataWait float64) {
-	var steps, time, wait float64
+	var images, time, wait float64 // in units of the batch size
 	before := 0
 	for _, e := range history {
 		if e.ImagesPerSecond > 0 {
-			n := float64(e.Step - before)
-			steps += n
-			time += n / e.ImagesPerSecond
-			wait += n / e.ImagesPerSecond * e.DataWait
+			steps := float64(e.Step - before)
+			images += steps
+			time += steps / e.ImagesPerSecond
+			wait += steps / e.ImagesPerSecond * e.DataWait
 		}
 		before = e.Step
 	}
 	if time == 0 {
 		return 0, 0
 	}
-	return steps / time, wait / time
+	return images / time, wait / time
 }
 
 // WriteSummary writes summary.json into the run directory dir.
@@ -161,73 +159,4 @@ func RemoveSummary(dir string) error {
 		return err
 	}
 	return durable.SyncDir(dir)
-}
-
-// Failure is failure.json: why a run ended without a summary.
-type Failure struct {
-	// Error is the message that the run ended with.
-	Error string `json:"error"`
-	// ExitStatus is the exit status of its process; -1 if a signal ended it.
-	ExitStatus int `json:"exit_status"`
-	// Cell says which run failed, since a run can fail before it has written any other
-	// file with its seed. It is nil in files of earlier versions.
-	Cell *Key `json:"cell,omitempty"`
-}
-
-// WriteFailure marks the run in dir as failed.
-func WriteFailure(dir string, f Failure) error { return writeJSON(Layout{dir}.Failure(), f) }
-
-// ReadFailure reads failure.json of the run directory dir. If there is none, the error
-// wraps fs.ErrNotExist.
-func ReadFailure(dir string) (Failure, error) { return readJSON[Failure](Layout{dir}.Failure()) }
-
-// ClearFailure removes failure.json, if there is one, so that the run can start again.
-func ClearFailure(dir string) error {
-	if err := os.Remove(Layout{dir}.Failure()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func writeJSON(path string, v any) error {
-	return durable.WriteFile(path, func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(v)
-	})
-}
-
-func readJSON[T any](path string) (T, error) {
-	var v T
-	data, err := durable.ReadPlain(path, maxFile)
-	if err != nil {
-		return v, unreadable(path, err)
-	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		return v, jsonError(path, data, err)
-	}
-	return v, nil
-}
-
-// jsonError converts an error of encoding/json, which has an offset, to a *DataError with
-// line and column.
-func jsonError(path string, data []byte, err error) error {
-	e := &DataError{Path: path, Message: err.Error()}
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	var offset int64
-	switch {
-	case errors.As(err, &syntax):
-		offset = syntax.Offset
-	case errors.As(err, &kind):
-		offset = kind.Offset
-		e.Message = fmt.Sprintf("%.80s: %.80s instead of a value of type %s", kind.Field, kind.Value, kind.Type)
-	default:
-		return e
-	}
-	before := data[:min(offset, int64(len(data)))]
-	e.Line = bytes.Count(before, []byte("\n")) + 1
-	e.Column = len(before) - (bytes.LastIndexByte(before, '\n') + 1)
-	return e
 }

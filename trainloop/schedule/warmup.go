@@ -3,7 +3,7 @@ package schedule
 // Ramp is a gradual warmup: the rate rises linearly from a base rate at step 0 to the
 // rate of the schedule that follows.
 type Ramp struct {
-	// From is the rate at step 0.
+	// From is the learning rate at step 0.
 	From float64
 	// Steps is the number of steps of the ramp. The step after it has the full rate.
 	Steps int
@@ -26,8 +26,8 @@ func (s Schedule) After(warmup Ramp) Schedule {
 			if step >= warmup.Steps {
 				return s.Rate(step)
 			}
-			at := float64(step-step%every) / float64(warmup.Steps)
-			return warmup.From + (full-warmup.From)*at
+			share := float64(step-step%every) / float64(warmup.Steps) // of the ramp, 0..1
+			return warmup.From + (full-warmup.From)*share
 		},
 		given: func(seen []float64) Schedule { return s.Given(seen).After(warmup) },
 	}

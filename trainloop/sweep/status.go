@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 
 	"onnxlab/trainloop/rundir"
 )
@@ -64,10 +65,9 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 		if err != nil {
 			return nil, err
 		}
-		for cell, job := range LastTasks(jobs) {
-			submitted[cell] = job
-		}
-		if done(p, jobs) {
+		tasks := LastTasks(jobs)
+		maps.Copy(submitted, tasks)
+		if allComplete(p, tasks) {
 			continue
 		}
 		found, err := l.Alive(ctx, root)
@@ -87,16 +87,16 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 	return list, nil
 }
 
-// done reports whether all cells that were given to a scheduler are complete. The scheduler
-// then need not be asked, and perhaps no longer can be.
-func done(p *Plan, jobs []Job) bool {
-	submitted := LastTasks(jobs)
+// allComplete reports whether a launcher was given cells, of which tasks has the last tasks, and
+// all of them are complete. The launcher then need not be asked, and perhaps its scheduler no
+// longer can be. A launcher that keeps no jobs, as the local one, is always asked.
+func allComplete(p *Plan, tasks map[rundir.Key]string) bool {
 	for _, c := range p.Cells {
-		if submitted[c.Key] != "" && !rundir.Complete(c.Dir) {
+		if tasks[c.Key] != "" && !rundir.Complete(c.Dir) {
 			return false
 		}
 	}
-	return len(submitted) > 0
+	return len(tasks) > 0
 }
 
 // statusOf returns the status of a cell. The caller has asked the launchers before statusOf
@@ -120,12 +120,12 @@ func statusOf(c Cell, alive map[rundir.Key]Alive, submitted map[rundir.Key]strin
 		return s, nil
 	}
 	failure, err := rundir.ReadFailure(c.Dir)
-	switch job, was := submitted[c.Key]; {
+	switch job, wasSubmitted := submitted[c.Key]; {
 	case err == nil:
 		s.State, s.Reason = Failed, failure.Error
 	case !errors.Is(err, fs.ErrNotExist):
 		return s, err
-	case was:
+	case wasSubmitted:
 		s.State, s.Reason = Lost, fmt.Sprintf("job %s has ended without a result: it was cancelled, or its node was lost", job)
 	case begun:
 		s.State = Stopped
@@ -151,8 +151,8 @@ func (s *Status) readHistory() (begun bool, err error) {
 	return true, nil
 }
 
-// Elsewhere returns an error if one of the launchers has cells of the sweep in root, so
-// that they cannot be started here: a *BusyError, or an error of asking the launcher.
+// Elsewhere returns a *BusyError if one of the launchers has cells of the sweep in root, so
+// that they cannot be started here. If a launcher cannot be asked, it returns another error.
 func Elsewhere(ctx context.Context, root string, launchers ...Launcher) error {
 	for _, l := range launchers {
 		alive, err := l.Alive(ctx, root)

@@ -43,7 +43,7 @@ def against_keras(folder, program, candidates):
     if not path.exists():
         return {}
     keras = np.load(path)
-    logits, gradient = sensitivity(lambda x: program.run(x, {}, False), *candidates[0])
+    logits, gradient = sensitivity(lambda x: program.run(x, {}, False), *candidates[0][1:])
     probabilities = torch.softmax(torch.from_numpy(logits), 1).numpy()
     return {
         "keras: probabilities": layout.error(keras["probabilities"], probabilities),
@@ -56,7 +56,7 @@ def against_torch(about, program, names, batches):
     files in training form, also the gradients of the parameters and the statistics after a step."""
     if about["model"] not in zoo.MODELS:
         return {}
-    model = zoo.model(about["model"]).double()
+    model = zoo.model(about["model"])[0].double()
     if about["form"] == "training":  # the exporter traced the model in training mode, which changed its statistics
         moved = {name: torch.tensor(program.constants[name].value) for norm in program.norms for name in (norm.mean, norm.variance)}
         model.load_state_dict(moved, strict=False)

@@ -18,13 +18,13 @@ FORMS = ("training", "inference", "default")
 
 
 def write(name, form, path, variant=0):
-    """Exports a model of the zoo to the path."""
-    model = zoo.model(name, variant, dropout=form == "dropout")
-    example = torch.from_numpy(zoo.images(0, 2, zoo.MODELS[name].size))
+    """Exports a model of the zoo to the path, and returns how its parameters were drawn, by name."""
+    model, draws = zoo.model(name, variant, dropout=form == "dropout")
     path.parent.mkdir(parents=True, exist_ok=True)
     with quiet():
         {"training": training, "dropout": training, "inference": inference, "default": default}[form](
-            model, example, str(path))
+            model, zoo.example(name), str(path))
+    return draws
 
 
 LEGACY = {

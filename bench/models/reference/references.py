@@ -1,6 +1,7 @@
 """Computes the references of one file."""
 
 import contextlib
+import math
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from models import layout
 # its own convolutions, and those of oneDNN, which round differently.
 FLOAT32_VARIANTS = (True, False)
 
+DECREASE = 0.1  # of the loss by the first step, as a share of it
 JITTERS = (1, 2, 3)  # seeds of changes to the weights
 NEAR = 1e-4  # relative root mean square error of every gradient, if no gate is at its edge
 
@@ -59,9 +61,9 @@ class Trial:
             raise ValueError(f"the loss does not depend on {unused}")
         return loss.item(), {name: g.numpy() for name, g in zip(self.parameters, found)}
 
-    def train(self, optimizer, batches):
+    def train(self, optimizer, rate, batches):
         """Does the steps, and returns the loss of each before its update."""
-        step = {"sgd": keras_momentum, "adamw": adamw}[optimizer](list(self.parameters.values()))
+        step = {"sgd": keras_momentum, "adamw": adamw}[optimizer](list(self.parameters.values()), rate)
         losses = []
         for images, labels in batches[:layout.STEPS]:
             for tensor in self.parameters.values():
@@ -73,9 +75,9 @@ class Trial:
         return losses
 
 
-def keras_momentum(parameters):
+def keras_momentum(parameters, rate):
     """Keras's form: v ← μv − lr·g, w ← w + v."""
-    rate, momentum = layout.SGD["learning_rate"], layout.SGD["momentum"]
+    momentum = layout.SGD["momentum"]
     velocities = [torch.zeros_like(p) for p in parameters]
 
     @torch.no_grad()
@@ -86,10 +88,10 @@ def keras_momentum(parameters):
     return step
 
 
-def adamw(parameters):
+def adamw(parameters, rate):
     options = layout.ADAMW
     return torch.optim.AdamW(
-        parameters, lr=options["learning_rate"], betas=(options["beta1"], options["beta2"]),
+        parameters, lr=rate, betas=(options["beta1"], options["beta2"]),
         eps=options["epsilon"], weight_decay=options["weight_decay"]).step
 
 
@@ -103,9 +105,10 @@ def convolutions_of_onednn(wanted):
 
 @dataclass(eq=False)
 class Gradients:
-    """The gradients of a batch in float64, rounded to float32, and the error of a computation in float32."""
+    """The gradients of a batch in float64, and the error of a computation in float32."""
 
-    batch: tuple
+    key: str
+    batch: tuple  # images and labels
     loss: float
     want: dict
     statistics: dict
@@ -115,6 +118,10 @@ class Gradients:
     @property
     def worst(self):
         return worst(self.errors.values())
+
+
+def sketches(arrays):
+    return layout.sketches(arrays.values()).astype(np.float32)
 
 
 def worst(numbers):
@@ -130,12 +137,12 @@ def compute(program, names, candidates):
     for i, (images, labels) in enumerate(batches):
         arrays[f"images/{i}"], arrays[f"labels/{i}"] = images, labels
         arrays[f"logits/{i}"] = want = Trial(program, [], torch.float64).evaluate(images).astype(np.float32)
-        arrays |= {
-            f"gradient/{i}/{name}": g if i == 0 else layout.pick(g) for name, g in found[i].want.items()}
+        arrays[f"gradients/{i}"] = sketches(found[i].want)
         logits_error = max(logits_error, *(
             layout.error(logits32(program, images, onednn), want) for onednn in FLOAT32_VARIANTS))
-    arrays |= {f"statistics/{name}": s.astype(np.float32) for name, s in found[0].statistics.items()}
+    arrays["statistics"] = sketches(found[0].statistics)
     return batches, arrays, {
+        "batches": {f.key: len(f.batch[1]) for f in found},
         "loss": [f.loss for f in found],
         "gradient_rms": [layout.root_mean_square(f.want.values()) for f in found],
         "float32": {
@@ -143,7 +150,9 @@ def compute(program, names, candidates):
             "gradient": {name: [f.errors[name] for f in found] for name in names},
             "statistics": found[0].statistics_error,
         },
-        "training": {optimizer: training(program, names, batches, optimizer) for optimizer in layout.OPTIMIZERS},
+        "training": {
+            optimizer: training(program, names, batches, optimizer, rate(optimizer, found[0]))
+            for optimizer in layout.OPTIMIZERS},
     }
 
 
@@ -155,10 +164,10 @@ def choose(program, names, candidates):
     shut in another. That changes the gradients before it by up to a percent, but is no fault of either.
     """
     found = []
-    for batch in candidates:
+    for key, *batch in candidates:
         sizes = Counter(len(f.batch[1]) for f in found if f.worst < NEAR)
         if sizes[len(batch[1])] < zoo.BATCHES.count(len(batch[1])):
-            found.append(gradients(program, names, batch))
+            found.append(gradients(program, names, key, batch))
     found.sort(key=lambda f: f.worst)
     chosen = []
     for count in zoo.BATCHES:
@@ -168,7 +177,7 @@ def choose(program, names, candidates):
     return chosen
 
 
-def gradients(program, names, batch):
+def gradients(program, names, key, batch):
     exact = Trial(program, names, torch.float64)
     loss, want = exact.gradients(*batch)
     moved = {n: s.numpy() for n, s in exact.statistics.items()}
@@ -179,8 +188,7 @@ def gradients(program, names, batch):
             _, got = trial.gradients(*batch)
         errors = {n: max(e, errors[n]) for n, e in layout.errors(got, want).items()}
         statistics_errors += [layout.error(s.numpy(), moved[n]) for n, s in trial.statistics.items()]
-    want = {name: g.astype(np.float32) for name, g in want.items()}
-    return Gradients(batch, loss, want, moved, errors, worst(statistics_errors))
+    return Gradients(key, batch, loss, want, moved, errors, worst(statistics_errors))
 
 
 def logits32(program, images, onednn):
@@ -188,7 +196,15 @@ def logits32(program, images, onednn):
         return Trial(program, [], torch.float32).evaluate(images)
 
 
-def training(program, names, batches, optimizer):
+def rate(optimizer, first):
+    """Returns the learning rate at which the first step would reduce the loss by DECREASE, were the loss linear, rounded
+    to a power of two, which scales gradients without rounding them. High rates magnify rounding in a few steps."""
+    step = {"sgd": lambda g: g, "adamw": lambda g: g / (np.abs(g) + layout.ADAMW["epsilon"])}[optimizer]
+    slope = sum(float((g * step(g)).sum()) for g in first.want.values())
+    return 2.0 ** math.floor(math.log2(DECREASE * first.loss / slope))
+
+
+def training(program, names, batches, optimizer, rate):
     """Does three steps, and returns the loss before each, and that of batch 0 in eval mode after them.
 
     Whether a gate was open affects all later steps. Therefore the distance between float32 and float64 is
@@ -198,7 +214,7 @@ def training(program, names, batches, optimizer):
         trial = Trial(program, names, dtype)
         if jitter is not None:
             trial.shake(jitter)
-        losses = trial.train(optimizer, batches)
+        losses = trial.train(optimizer, rate, batches)
         with torch.no_grad():
             return np.array([*losses, trial.loss(*batches[0], False).item()])
 
@@ -208,6 +224,6 @@ def training(program, names, batches, optimizer):
         with convolutions_of_onednn(onednn):
             apart = np.maximum(apart, np.abs(train(torch.float32, jitter) / want - 1))
     return {
-        "losses": want[:-1].tolist(), "evaluated": want[-1],
+        "rate": rate, "losses": want[:-1].tolist(), "evaluated": want[-1],
         "float32": {"losses": apart[:-1].tolist(), "evaluated": apart[-1]},
     }

@@ -1,6 +1,9 @@
 """Exports the models of the zoo and computes their references.
 
-    bench/models/reference/run.py --keep DIR [--only NAMES] [--forms FORMS]
+    bench/models/reference/run.py --keep DIR [--only NAMES] [--forms FORMS] [--record]
+
+With --record, it does so only for the files of zoo.RECORDED, and writes what the judge
+needs to make them again into the repository.
 
 Files in DIR that the same sources and versions made are kept. Models that other programs
 exported, such as keras_models/run.py, are found by their exported.json.
@@ -22,10 +25,12 @@ import export
 import notes
 import references
 import zoo
-from models import layout, weights
+from models import compact, layout, weights
 from program import Program
 
 HERE = Path(__file__).resolve().parent
+RECORDED = HERE.parent / "recorded"
+
 
 def stamp(*names):
     """Returns a name for the present state of these files in this folder."""
@@ -35,7 +40,7 @@ def stamp(*names):
     return digest.hexdigest()[:16]
 
 
-EXPORT_STAMP = stamp("zoo.py", "export.py", "requirements.txt", "../weights.py")
+EXPORT_STAMP = stamp("zoo.py", "export.py", "requirements.txt", "../weights.py", "../draw.py", "../compact.py")
 STAMP = EXPORT_STAMP + stamp("program.py", "operators.py", "references.py", "check.py", "../layout.py")
 
 
@@ -56,12 +61,16 @@ def exported(work, name, form):
     if made(folder / "exported.json", EXPORT_STAMP):
         return folder
     path = folder / f"{name}.onnx"
-    export.write(name, form, path)
+    draws = export.write(name, form, path)
     other = folder / "other" / path.name
     export.write(name, form, other, variant=1)
     from_weights = weights.differing(path, other)
     shutil.rmtree(other.parent)
-    save_candidates(folder, zoo.candidates(name, zoo.MODELS[name].size))
+    if zoo.RECORDED.get(name) == form:
+        packed = compact.pack(path, draws.values())
+        compact.unpack(packed, path)  # rounds the weights that the exporter computed as the judge does
+        np.savez(folder / "packed.npz", **packed)
+    save_candidates(folder, zoo.candidates(name))
     write_json(folder / "exported.json", {
         "stamp": EXPORT_STAMP, "model": name, "form": form, "file": path.name, "weights": from_weights,
         "source": "torchvision or timm"})
@@ -70,12 +79,13 @@ def exported(work, name, form):
 
 def save_candidates(folder, batches):
     np.savez(folder / "candidates.npz", **{
-        f"{kind}/{i}": array for i, batch in enumerate(batches) for kind, array in zip(("images", "labels"), batch)})
+        f"{kind}/{key}": array for key, *batch in batches for kind, array in zip(("images", "labels"), batch)})
 
 
 def load_candidates(folder):
     arrays = np.load(folder / "candidates.npz")
-    return [(arrays[f"images/{i}"], arrays[f"labels/{i}"]) for i in range(len(arrays.files) // 2)]
+    keys = [name.removeprefix("images/") for name in arrays if name.startswith("images/")]
+    return [(key, arrays[f"images/{key}"], arrays[f"labels/{key}"]) for key in keys]
 
 
 def refer(folder):
@@ -138,18 +148,29 @@ def wanted(work, models, forms):
             yield about.parent
 
 
+def recorded(work, models):
+    """Yields the folders of those models of which references are in the repository."""
+    for name, form in zoo.RECORDED.items():
+        if not models or name in models:
+            yield exported(work, name, form)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", type=Path, required=True, help="work folder")
     parser.add_argument("--only", default="", help="models, separated by commas")
     parser.add_argument("--forms", default="", help="forms, separated by commas")
+    parser.add_argument("--record", action="store_true", help="only those in the repository, and renew them there")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     options = parser.parse_args()
     work = options.keep.resolve()
     torch.set_num_threads(options.threads)
     begin = time.monotonic()
-    for folder in wanted(work, *(set(filter(None, text.split(","))) for text in (options.only, options.forms))):
+    models, forms = (set(filter(None, text.split(","))) for text in (options.only, options.forms))
+    for folder in recorded(work, models) if options.record else wanted(work, models, forms):
         refer(folder)
+        if options.record:
+            compact.record(folder, np.load(folder / "packed.npz"), RECORDED / folder.relative_to(work))
         print(f"{folder.relative_to(work)}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
         begin = time.monotonic()
     notes.write(work)

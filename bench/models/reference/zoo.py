@@ -1,14 +1,15 @@
-"""The PyTorch models, with random weights from fixed seeds."""
+"""The PyTorch models, with random weights from fixed keys."""
 
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import timm
 import torch
 import torchvision.models as tv
 from torch import nn
+
+from models import draw
 
 CLASSES = 10
 BATCHES = (8, 6, 8)  # images of each batch; the batch axis of every file is open
@@ -46,44 +47,63 @@ MODELS = {
     "convnext_tiny": torchvision("convnext_tiny"),
     "swin_t": torchvision("swin_t"),
     "poolformer_s12": Entry(lambda: timm.create_model("poolformer_s12", num_classes=CLASSES)),
+    "shufflenet_v2_x1_0": torchvision("shufflenet_v2_x1_0"),
+    "vit_tiny": Entry(lambda: timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=CLASSES)),
+}
+
+# The files whose references are in the repository, and their forms.
+RECORDED = {
+    "resnet18": "inference",
+    "mobilenet_v2": "training",
+    "mobilenet_v3_small": "training",
+    "shufflenet_v2_x1_0": "default",
+    "vit_tiny": "default",
 }
 
 WITH_DROPOUT = "alexnet"  # also exported with its dropout
 
 
-def seed_of(name, variant=0):
-    return zlib.crc32(name.encode()) + variant
+@dataclass(frozen=True)
+class Draw:
+    """How the values of a parameter are drawn."""
+
+    key: str
+    shape: tuple[int, ...]
+    low: float
+    high: float
+
+    def array(self):
+        return draw.uniform(self.key, self.shape, self.low, self.high)
 
 
-def images(seed, count, size):
-    """Returns images [count, 3, size, size], float32, with mean 0 and deviation about 1: coarse shapes and noise."""
-    draw = np.random.default_rng(seed)
-    coarse = draw.standard_normal((count, 3, 8, 8), np.float32)
-    shapes = nn.functional.interpolate(torch.from_numpy(coarse), (size, size), mode="bilinear").numpy()
-    return (1.2 * shapes + 0.4 * draw.standard_normal((count, 3, size, size))).astype(np.float32)
+def candidates(name):
+    """Returns batches to choose from, each as its key, images and labels."""
+    keys = {f"{name}/{i}": count for i, count in enumerate(CANDIDATES)}
+    return [(key, *draw.batch(key, count, MODELS[name].size, CLASSES)) for key, count in keys.items()]
 
 
-def candidates(name, size):
-    """Returns batches to choose from, as pairs of images and labels (int64)."""
-    seed = seed_of(name)
-    labels = np.random.default_rng(seed)
-    return [(images([seed, i], count, size), labels.integers(0, CLASSES, count)) for i, count in enumerate(CANDIDATES)]
+def example(name, count=2):
+    """Returns images that are in none of the batches."""
+    return torch.from_numpy(draw.batch(f"{name}/example", count, MODELS[name].size, CLASSES)[0])
 
 
 def model(name, variant=0, dropout=False):
-    """Returns the model in eval mode. Variants differ only in their weights; without dropout, all kinds of it are off."""
-    entry = MODELS[name]
-    seed = seed_of(name, variant)
-    torch.manual_seed(seed)
-    built = entry.build()
+    """Returns the model in eval mode, and how its parameters were drawn, by name. Variants differ only in their weights;
+    without dropout, all kinds of it are off."""
+    torch.manual_seed(zlib.crc32(name.encode()) + variant)
+    built = MODELS[name].build()
     if not dropout:
         switch_off_dropout(built)
+    draws = {}
     with torch.no_grad():
-        for module in built.modules():
-            for parameter in module.parameters(recurse=False):
-                enliven(parameter, isinstance(module, nn.Linear))
-        settle(built, torch.from_numpy(images([seed, 99], 16, entry.size)))
-    return built.eval()
+        for prefix, module in built.named_modules():
+            for parameter_name, parameter in module.named_parameters(prefix, recurse=False):
+                low, high = limits(parameter, isinstance(module, nn.Linear))
+                chosen = Draw(f"{name}/{variant}/{parameter_name}", tuple(parameter.shape), low, high)
+                parameter.copy_(torch.from_numpy(chosen.array()))
+                draws[parameter_name] = chosen
+        settle(built, example(name, 16))
+    return built.eval(), draws
 
 
 def switch_off_dropout(built):
@@ -94,21 +114,23 @@ def switch_off_dropout(built):
                 setattr(module, name, 0.0)
 
 
-def enliven(parameter, linear):
-    """Changes weights that are 0, 1 or very small in a new model, so that errors in them would not show."""
+def limits(parameter, linear):
+    """Returns limits between which values have the deviation of a new model's. Weights that are 0, 1 or very small in a
+    new model get larger ones, so that errors in them show."""
     first = parameter.flatten()[0].item()
-    fan_in = parameter.numel() // len(parameter)
-    if not (parameter == first).all():
-        if linear and parameter.ndim == 2 and parameter.std() < 0.5 * fan_in**-0.5:
-            parameter.mul_(fan_in**-0.5 / parameter.std())
-    elif linear and parameter.ndim == 2:
-        parameter.normal_(0, fan_in**-0.5)
-    elif first == 0:  # biases, class tokens
-        parameter.normal_(0, 0.1)
-    elif first == 1:  # scales of normalisations
-        parameter.uniform_(0.7, 1.3)
-    else:  # layer scales
-        parameter.uniform_(0.2, 0.6)
+    constant = bool((parameter == first).all())
+    if constant and first == 1:  # scales of normalisations
+        return 0.7, 1.3
+    if constant and first != 0:  # layer scales
+        return 0.2, 0.6
+    deviation = parameter.std().item()
+    if deviation < 1e-4:  # biases and class tokens
+        deviation = 0.1
+    if linear and parameter.ndim == 2:
+        least = (parameter.numel() / len(parameter)) ** -0.5
+        deviation = least if constant or deviation < least / 2 else deviation
+    high = round(deviation * 3**0.5, 4)
+    return -high, high
 
 
 def settle(built, data):
@@ -125,4 +147,6 @@ def settle(built, data):
         norm.momentum = momentum
         norm.running_mean += 0.1 * norm.running_var.sqrt() * torch.randn_like(norm.running_mean)
         norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.8, 1.2)
+        for statistic in (norm.running_mean, norm.running_var):
+            statistic.copy_(statistic.half())  # which takes little space in the repository
         norm.num_batches_tracked.zero_()

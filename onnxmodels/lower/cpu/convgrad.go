@@ -45,7 +45,7 @@ func (c *ConvGrad) split(outputs []*graph.Value) []*graph.Value {
 			results[2] = c.BiasGradient()
 		}
 	} else if wants(1) || wants(2) {
-		_, results[1], results[2] = c.ConvGrad(c.name+".parameters", c.dy, c.x, c.weight, c.window, false, wants(1), wants(2))
+		_, results[1], results[2] = c.ConvGrad(c.name+".parameters", c.dy, c.x, c.weight, c.window, op.ConvOperands{Weight: wants(1), Bias: wants(2)})
 	}
 	return results[:len(outputs)]
 }

@@ -100,7 +100,7 @@ func convGradient(images, inputs, outputs, height, width int, w op.Window) func(
 		x := b.In("x", 0, images, inputs, height, width)
 		weight := b.In("weight", 0, outputs, inputs, w.Kernel[0], w.Kernel[1])
 		dy := b.In("dy", 0, images, outputs, w.Output(0, height), w.Output(1, width))
-		dx, dw, db := b.ConvGrad("grad", dy, x, weight, w, true, true, true)
+		dx, dw, db := b.ConvGrad("grad", dy, x, weight, w, op.ConvOperands{X: true, Weight: true, Bias: true})
 		return []*graph.Value{dx, dw, db}
 	}
 }
@@ -111,7 +111,7 @@ func TestBiasBeforeNorm(t *testing.T) {
 	b := lowertest.New()
 	x, scale, mean := b.In("x", 0, 4, size, 3, 3), b.In("scale", 0, size), b.In("mean", 0, size)
 	dx, _, _ := b.BatchNormGrad("norm", b.In("dy", 0, 4, size, 3, 3), x, scale, mean, mean, 1e-3)
-	_, _, db := b.ConvGrad("grad", dx, x, b.In("weight", 0, size, size, 3, 3), op.Same(3, 1, 3, 3), false, true, true)
+	_, _, db := b.ConvGrad("grad", dx, x, b.In("weight", 0, size, size, 3, 3), op.Same(3, 1, 3, 3), op.ConvOperands{Weight: true, Bias: true})
 	got := b.Run(t, []*graph.Value{b.Unary("Identity", "out", db)}, func(g *graph.Graph) { On(g, size).splitConvGrad() })
 	for _, v := range got[0] {
 		if v != 0 {

@@ -15,7 +15,7 @@ import (
 func Lower(g *graph.Graph) {
 	lower.Portable(g)
 	dropBias(g)
-	g.Prune()
+	g.Prune() // the biases' casts, which nothing uses any more
 }
 
 // dropBias removes the bias of each convolution whose results are only normalised:
@@ -59,9 +59,9 @@ func dropBiasGradient(g *graph.Graph, grad *graph.Node, channels int) {
 	grad.Outputs = grad.Outputs[:2]
 }
 
-// normalisers returns the normalisations of y, directly or in the shape in which
-// ghost batches are normalised separately. only is true if nothing but these and their
-// gradients uses y.
+// normalisers returns the normalisations of y. They read y itself or, where ghost batches are
+// normalised separately, y in another shape. only is true if there is at least one, and nothing
+// but these and their gradients uses y.
 func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool) {
 	if slices.Contains(g.Outputs, y) {
 		return nil, false
@@ -87,8 +87,8 @@ func normalisers(g *graph.Graph, y *graph.Value) (norms []*graph.Node, only bool
 	return norms, len(norms) > 0
 }
 
-// shiftMean adds the bias to the mean that a normalisation returns, for all its users
-// except the gradient of the normalisation.
+// shiftMean adds the bias to the means that a normalisation returns, for all their users except
+// the gradient of the normalisation. There is one mean for each ghost batch and channel.
 func shiftMean(g *graph.Graph, norm *graph.Node, bias *graph.Value) {
 	mean := norm.Out("saved_mean")
 	users := slices.DeleteFunc(g.Users(mean), func(n *graph.Node) bool { return n.Is(op.Microsoft, "BatchNormalizationGrad") })

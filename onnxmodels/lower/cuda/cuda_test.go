@@ -27,7 +27,7 @@ func convNorm(b *lowertest.Builder, ghosts int, mixed bool) []*graph.Value {
 	n := b.BatchNormTraining("norm", part, scale, shift, mean, variance, 1e-3)
 	dy, dscale, dshift := b.BatchNormGrad("norm_grad", in("dy", 0, 4/ghosts, channels, 5, 6), part, scale, n.Mean, n.InverseDeviation, 1e-3)
 	joined := b.Reshape("joined", dy, b.Ints("joined.sizes", -1, 8, 5, 6), y.Shape)
-	dx, dw, db := b.ConvGrad("grad", joined, x, weight, window, true, true, true)
+	dx, dw, db := b.ConvGrad("grad", joined, x, weight, window, op.ConvOperands{X: true, Weight: true, Bias: true})
 	outputs := []*graph.Value{n.Y, b.Unary("Neg", "seen", n.Mean), n.InverseDeviation, dscale, dshift, dx, dw, b.Unary("Identity", "bias_grad", db)}
 	for i, v := range outputs {
 		outputs[i] = b.As(graph.Float, v)
@@ -85,7 +85,7 @@ func TestKeepBias(t *testing.T) {
 			parts := b.Reshape("parts", y, b.Ints("parts.sizes", -1, 16, 4, 4), graph.Static(1, 16, 4, 4))
 			b.Output(b.Unary("Relu", "relu", parts))
 		},
-		"the gradient by the results": func(b *lowertest.Builder, y *graph.Value) {
+		"the gradient with respect to the results": func(b *lowertest.Builder, y *graph.Value) {
 			c := b.In("c", 0, 8)
 			dx, _, _ := b.BatchNormGrad("grad", y, b.In("x2", 0, 2, 8, 4, 4), c, c, c, 1e-3)
 			b.Output(dx)

@@ -15,6 +15,7 @@ import (
 // onnxlab's own operators, which work on blocks of so many channels. With block 0 there
 // are no such operators, and Lower is cpu.Lower.
 //
+//	in the graph          becomes, of onnxlab's operators
 //	Conv 3x3, ConvGrad    Conv, ConvWeightGrad; they read an ImageInput's bytes
 //	BatchNorm             BatchNorm, with the ReLU after it and the average pool after that
 //	BatchNormGrad         BatchNormGrad, with the gradients of these two before it
@@ -27,6 +28,7 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 // LowerGiven is Lower for given models, in which there is more than in networks of
 // onnxlab's own layers. Besides what Lower does:
 //
+//	in the graph                    becomes, of onnxlab's operators
 //	Conv, ConvGrad of any window,   Conv, ConvWeightGrad
 //	also of each channel by itself
 //	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
@@ -84,16 +86,16 @@ func (b Builder) convolutions() {
 	})
 }
 
-// convGrad returns what replaces the outputs of a ConvGrad.
+// convGrad returns what replaces the outputs of a ConvGrad whose convolution has the window w.
 func (b Builder) convGrad(n *graph.Node, w Window) []*graph.Value {
 	name, dy, x := n.Name, n.In("dY"), n.In("X")
 	results := make([]*graph.Value, 3)
 	if n.Out("dX") != nil {
-		by := w
-		if by.Stride > 0 {
-			by.Results = [2]int{x.Size(2), x.Size(3)}
+		back := w
+		if w.Stride > 0 { // not the zero value, whose results are as large as its images anyway
+			back.Results = [2]int{x.Size(2), x.Size(3)}
 		}
-		dx := b.NativeConvInputGrad(name+".dx", b.ToBlocks(name+".dy", dy), n.In("W"), by)
+		dx := b.NativeConvInputGrad(name+".dx", b.ToBlocks(name+".dy", dy), n.In("W"), back)
 		results[0] = b.ToPlain(name+".dx_plain", dx, x.Size(1))
 	}
 	if n.Out("dW") != nil {
@@ -127,8 +129,8 @@ func (b Builder) normalisations() {
 	lower.Each(b.Graph, op.Marked, "BatchNorm", b.norm)
 }
 
-// relu returns the ReLU that is the only user of a normalisation's result, or nil, and from
-// what value on it bounds that from above, 0 for nowhere: ReLU6 is a Clip between 0 and 6.
+// relu returns the ReLU that is the only user of a normalisation's result, or nil. A Clip between
+// 0 and a ceiling counts as one, as ReLU6 is a Clip between 0 and 6; for others the ceiling is 0.
 func (b Builder) relu(y *graph.Value) (n *graph.Node, ceiling float32) {
 	if n = b.only(y, "Relu"); n != nil {
 		return n, 0
@@ -216,7 +218,7 @@ func (b Builder) normGrad(n *graph.Node) {
 }
 
 // spread looks through the gradient of an average pool. If dy is what such a gradient
-// spread over square windows that tile the images, it returns the gradient by the
+// spread over square windows that tile the images, it returns the gradient with respect to the
 // pool's result, the side of the windows, and the share of it that each pixel got.
 // Otherwise it returns dy, 0 and 1.
 func spread(dy *graph.Value) (pooled *graph.Value, side int, share float32) {

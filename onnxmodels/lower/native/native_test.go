@@ -81,7 +81,7 @@ func TestNativeConv(t *testing.T) {
 						dy := b.In("dy", 0, c.images, c.outputs, c.height, c.width)
 						if !native {
 							window := op.Same(3, 1, c.height, c.width)
-							dx, dw, _ := b.ConvGrad("grad", dy, x, weight, window, c.inputs >= block, true, false)
+							dx, dw, _ := b.ConvGrad("grad", dy, x, weight, window, op.ConvOperands{X: c.inputs >= block, Weight: true})
 							out := []*graph.Value{b.Conv("conv", x, weight, bias, window), b.Conv("unbiased", x, weight, nil, window), dw}
 							if dx != nil {
 								out = append(out, dx)
@@ -107,7 +107,7 @@ func TestNativeConv(t *testing.T) {
 }
 
 // normOf builds batch normalisation, with what may follow it, of ONNX Runtime's
-// operators, and its gradient by the pool's input.
+// operators, and its gradient with respect to the pool's input.
 func normOf(b *lowertest.Builder, name string, x, scale, bias *graph.Value, relu bool, pool int) (n op.BatchNorm, grad func(dy *graph.Value) (dx, dscale, dbias *graph.Value)) {
 	zero := b.Floats(name+".zero", []int{x.Size(1)}, make([]float32, x.Size(1)))
 	n = b.BatchNormTraining(name, x, scale, bias, zero, zero, 1e-3)
@@ -183,8 +183,8 @@ func TestFuseNorms(t *testing.T) {
 
 		dx2, dscale2, dbias2 := grad2(b.In("dy2", 0, 10, 16, 3, 5))
 		dx3, dscale3, dbias3 := grad3(b.In("dy3", 0, 10, 16, 3, 5))
-		d2, dw2, _ := b.ConvGrad("grad2", dx2, n1.Y, w2, window, true, true, false)
-		d3, dw3, _ := b.ConvGrad("grad3", dx3, n1.Y, w3, window, true, true, false)
+		d2, dw2, _ := b.ConvGrad("grad2", dx2, n1.Y, w2, window, op.ConvOperands{X: true, Weight: true})
+		d3, dw3, _ := b.ConvGrad("grad3", dx3, n1.Y, w3, window, op.ConvOperands{X: true, Weight: true})
 		dx, dscale1, dbias1 := grad1(b.Binary("Add", "sum", d2, d3))
 		return []*graph.Value{n2.Y, n3.Y, n1.Mean, n3.InverseDeviation, dx, dw2, dw3, dscale1, dbias1, dscale2, dbias2, dscale3, dbias3}
 	}
@@ -235,7 +235,7 @@ func TestFuseImage(t *testing.T) {
 		x := b.ImageInput("x", image, 1.0/255, graph.Float)
 		n, grad := normOf(b, "norm", b.Conv("conv", x, weight, nil, window), b.In("scale", 1, 16), b.In("bias", 0, 16), true, 1)
 		dx, dscale, dbias := grad(b.In("dy", 0, images, 16, height, width))
-		_, dw, _ := b.ConvGrad("conv_grad", dx, x, weight, window, false, true, false)
+		_, dw, _ := b.ConvGrad("conv_grad", dx, x, weight, window, op.ConvOperands{Weight: true})
 		return []*graph.Value{n.Y, n.Mean, n.InverseDeviation, dw, dscale, dbias}
 	})
 }
@@ -251,7 +251,7 @@ func TestNative(t *testing.T) {
 		n := b.BatchNormTraining("norm", y, scale, b.In("bias", 0, 32), zero, zero, 1e-3)
 		z := b.Unary("Relu", "relu", n.Y)
 		dy, dscale, dbias := b.BatchNormGrad("norm_grad", b.ReluGrad("relu_grad", b.In("dz", 0, 4, 32, 8, 8), z), y, scale, n.Mean, n.InverseDeviation, 1e-3)
-		dx, dw, _ := b.ConvGrad("conv_grad", dy, x, weight, window, true, true, false)
+		dx, dw, _ := b.ConvGrad("conv_grad", dy, x, weight, window, op.ConvOperands{X: true, Weight: true})
 		return []*graph.Value{z, n.Mean, dscale, dbias, dx, dw}
 	}
 	for _, name := range []string{"Relu", "HardSigmoid"} {

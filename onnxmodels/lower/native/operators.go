@@ -15,8 +15,8 @@ import (
 // deviation of a normalisation count as 0.
 const Domain = "onnxlab"
 
-// A convolution and its gradient by the weight can compute their x as they read it, so that
-// it is never in memory. If X holds bytes, x = X·scale. If Scale, Bias, Mean and
+// A convolution and its gradient with respect to the weight can compute their x as they read
+// it, so that it is never in memory. If X holds bytes, x = X·scale. If Scale, Bias, Mean and
 // InverseDeviation are given, x is X normalised by them, with ReLU if "relu" is set.
 var _ = []*op.Operator{
 	op.Register(&op.Operator{
@@ -24,12 +24,13 @@ var _ = []*op.Operator{
 			Domain: Domain, Op: "Conv",
 			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?", "Sum?"),
 			Gives: op.Gives("Y", "Moments? .moments"),
-			// If "flipped" is set, the result is the gradient by the input of a convolution with
-			// this window, of which W is the weight and X the gradient by its result. "by_taps"
-			// is a Taps. With "depthwise" each channel is convolved by itself, W being
-			// [c, 1, kh, kw]. "ceiling" bounds a ReLU from above unless it is 0. Sum, which is blocked, is added to the result, and with "y_relu" a ReLU
-			// follows, up to "y_ceiling" unless that is 0; neither goes with Moments. With "constant" the node keeps what it
-			// computes from W in its first run.
+			// If "flipped" is set, the result is the gradient with respect to the input of a
+			// convolution with this window, of which W is the weight and X the gradient with
+			// respect to its result. "by_taps" is a Taps. With "depthwise" each channel is
+			// convolved by itself, W being [c, 1, kh, kw]. "ceiling" bounds a ReLU from above
+			// unless it is 0. Sum, which is blocked, is added to the result, and with "y_relu"
+			// a ReLU follows, up to "y_ceiling" unless that is 0; neither goes with Moments.
+			// With "constant" the node keeps what it computes from W in its first run.
 			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "y_relu", int64(0), "y_ceiling", float32(0), "constant", int64(0), "depthwise", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -72,7 +73,8 @@ var _ = []*op.Operator{
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
-			// The gradient by a result goes to the first of its window's pixels that is as large.
+			// The gradient with respect to a result goes to the first of its window's pixels
+			// that is as large.
 			Domain: Domain, Op: "MaxPoolGrad", Takes: op.Takes("dY", "X"), Gives: op.Gives("dX"), Fields: windowFields("block", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) { return []graph.Type{n.In("X").Type()}, nil },
@@ -160,7 +162,8 @@ func momentsOf(name string, channels graph.Dim) graph.Type {
 // Builder appends onnxlab's own operators, besides all others.
 type Builder struct {
 	cpu.Builder
-	// Windows tells that windows of all forms go to onnxlab's operators, not only 3x3.
+	// Windows tells that windows of all sizes and strides go to onnxlab's operators, not only
+	// 3x3 windows that leave images their size.
 	Windows bool
 }
 
@@ -211,9 +214,9 @@ type Window struct {
 	Depthwise bool
 }
 
-// Taps says where a convolution of 3x3 that leaves images their size is computed by a product
-// for each element of the window in place of Winograd's algorithm. Images of few pixels need
-// fewer multiplications so, and few images less memory.
+// Taps says when a 3x3 convolution that leaves images their size is computed tap by tap, by one
+// matrix product for each element (tap) of the window, and not by Winograd's algorithm. This takes
+// fewer multiplications for images of few pixels, and less memory for few images.
 type Taps int
 
 // The values of Taps.
@@ -260,8 +263,8 @@ func (b Builder) NativeConv(name string, x, weight, bias *graph.Value, w Window)
 	})[0]
 }
 
-// NativeConvInputGrad appends the gradient by the input of such a convolution, whose window
-// has the size of that input as its results. dy is blocked, and so is the result.
+// NativeConvInputGrad appends the gradient with respect to the input of such a convolution,
+// whose window has the size of that input as its results. dy is blocked, and so is the result.
 func (b Builder) NativeConvInputGrad(name string, dy, weight *graph.Value, w Window) *graph.Value {
 	return b.Do(Domain, "Conv", op.Call{
 		Name: name, Inputs: []*graph.Value{dy, weight},
@@ -269,8 +272,8 @@ func (b Builder) NativeConvInputGrad(name string, dy, weight *graph.Value, w Win
 	})[0]
 }
 
-// NativeConvWeightGrad appends the gradient by the weight [m, c, kh, kw] of such
-// a convolution of x, dy being that by its blocked result.
+// NativeConvWeightGrad appends the gradient with respect to the weight [m, c, kh, kw] of such
+// a convolution of x. dy is the gradient with respect to its blocked result.
 func (b Builder) NativeConvWeightGrad(name string, x, dy, weight *graph.Value, w Window) *graph.Value {
 	attributes := append(w.attributes(), b.block())
 	if outputs, inputs := weight.Size(0), weight.Size(1); outputs != dy.Size(1) || inputs != x.Size(1) && !w.Depthwise {
@@ -284,7 +287,8 @@ func (b Builder) NativeMaxPool(name string, x *graph.Value, w Window) *graph.Val
 	return b.Do(Domain, "MaxPool", op.Call{Name: name, Inputs: []*graph.Value{x}, Attributes: append(w.attributes(), b.block())})[0]
 }
 
-// NativeMaxPoolGrad appends the gradient by x of NativeMaxPool, dy being that by its result.
+// NativeMaxPoolGrad appends the gradient with respect to x of NativeMaxPool. dy is
+// the gradient with respect to its result.
 func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *graph.Value {
 	return b.Do(Domain, "MaxPoolGrad", op.Call{Name: name, Inputs: []*graph.Value{dy, x}, Attributes: append(w.attributes(), b.block())})[0]
 }
@@ -292,7 +296,7 @@ func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *g
 // BatchNormOptions are what follows a normalisation in the same operator.
 type BatchNormOptions struct {
 	ReLU bool
-	// Ceiling is from what value on the ReLU bounds the result from above; 0 means nowhere.
+	// Ceiling is the largest value that the ReLU lets through; 0 means that there is none.
 	Ceiling float32
 	// Pool is the height and width of windows that tile the images and of which
 	// the result is the average, after the ReLU; 0 means 1.
@@ -317,9 +321,9 @@ func (b Builder) NativeBatchNorm(name string, x, scale, bias *graph.Value, epsil
 	return op.BatchNorm{Y: out[0], Mean: out[1], InverseDeviation: out[2], Variance: out[3]}
 }
 
-// NativeBatchNormGrad appends the gradients by x, scale and bias of NativeBatchNorm, from dy, the
-// blocked gradient by its y. Each pixel of a pooling window gets dy·dyScale, which is 1 over
-// the number of its pixels where y is their average.
+// NativeBatchNormGrad appends the gradients with respect to x, scale and bias of
+// NativeBatchNorm, from dy, the blocked gradient with respect to its y. Each pixel of a pooling
+// window gets dy·dyScale, which is 1 over the number of its pixels where y is their average.
 func (b Builder) NativeBatchNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, dyScale float32, o BatchNormOptions) (dx, dscale, dbias *graph.Value) {
 	out := b.Do(Domain, "BatchNormGrad", op.Call{
 		Name: name, Inputs: []*graph.Value{dy, x, scale, bias, mean, inverse},

@@ -41,7 +41,7 @@ func TestNativeWindows(t *testing.T) {
 				x := b.In("x", 0, 3, c.inputs, c.height, c.width)
 				weight := b.In("weight", 0, c.outputs, c.inputs, c.window.Kernel[0], c.window.Kernel[1])
 				y := b.Conv("conv", x, weight, b.In("bias", 0, c.outputs), c.window)
-				dx, dw, db := b.ConvGrad("grad", b.In("dy", 0, y.Shape.Sizes()...), x, weight, c.window, c.inputs > 3, true, true)
+				dx, dw, db := b.ConvGrad("grad", b.In("dy", 0, y.Shape.Sizes()...), x, weight, c.window, op.ConvOperands{X: c.inputs > 3, Weight: true, Bias: true})
 				if dx == nil {
 					return []*graph.Value{y, dw, db}
 				}

@@ -14,7 +14,7 @@ func CellFlag(c rundir.Key) string {
 	return fmt.Sprintf("%s:%d:%d", c.Condition, c.BatchSize, c.Seed)
 }
 
-// ParseCell reads the flag --cell.
+// ParseCell reads the flag --cell, which CellFlag writes. The error is one of bad usage.
 func ParseCell(flag string) (c rundir.Key, err error) {
 	parts := strings.Split(flag, ":")
 	if len(parts) != 3 {

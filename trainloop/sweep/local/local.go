@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -37,13 +38,14 @@ type Options struct {
 // Result is the result of a cell.
 type Result struct {
 	sweep.Cell
-	// Skipped reports that the cell was already complete.
+	// Skipped reports that the cell was already complete and did not run.
 	Skipped bool
 	// Busy reports that another process is in the cell's directory. Err then says which,
 	// and the cell has not failed.
 	Busy bool
 	// Err is set if the cell failed.
-	Err     error
+	Err error
+	// Seconds is how long the cell ran.
 	Seconds float64
 }
 
@@ -137,7 +139,7 @@ func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) (err error) {
 	cmd := exec.CommandContext(ctx, template.Path, template.Args[1:]...)
 	cmd.Env, cmd.Dir = template.Env, template.Dir
 	tail := &tail{}
-	cmd.Stderr = &both{log, tail}
+	cmd.Stderr = io.MultiWriter(tail, log)
 	cmd.Cancel = func() error { return interrupt(cmd.Process) }
 	cmd.WaitDelay = stopPatience
 	// On Linux, the child is killed when the thread that started it ends.
@@ -184,22 +186,12 @@ func exitStatus(err error) int {
 	return -1
 }
 
-// both writes to a file and to a tail.
-type both struct {
-	file *os.File
-	tail *tail
-}
-
-func (b *both) Write(p []byte) (int, error) {
-	_, _ = b.tail.Write(p)
-	return b.file.Write(p)
-}
-
-// tail keeps the end of what is written to it.
+// tail keeps the end of what is written to it, at most tailBytes.
 type tail struct{ last []byte }
 
 const tailBytes = 4096
 
+// Write implements io.Writer. It never fails.
 func (t *tail) Write(p []byte) (int, error) {
 	t.last = append(t.last, p...)
 	if extra := len(t.last) - tailBytes; extra > 0 {
@@ -208,11 +200,13 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// message returns the command's last message or, if there is none, its last line.
+// message returns the command's last message, which begins with the command's name, or, if there
+// is none, its last line.
 func (t *tail) message() string {
 	text := string(bytes.TrimSpace(t.last))
-	if at := strings.LastIndex(text, "pipeline: "); at >= 0 {
-		return text[at+len("pipeline: "):]
+	const prefix = "pipeline: "
+	if at := strings.LastIndex(text, prefix); at >= 0 {
+		return text[at+len(prefix):]
 	}
 	return text[strings.LastIndex(text, "\n")+1:]
 }
