@@ -34,18 +34,46 @@ func kinds(t *testing.T, n *Network, target string, block int) string {
 		if node.Domain == op.Marked {
 			t.Errorf("%s %q is not lowered", node.Op, node.Name)
 		}
-		name := node.Op
-		if i := strings.LastIndex(node.Domain, "."); node.Domain != "" {
-			name = node.Domain[i+1:] + "." + node.Op
-		}
-		counts[name]++
+		counts[kind(node.Domain, node.Op)]++
 	}
+	return listed(counts)
+}
+
+// inferenceKinds lists how many nodes of each operator a network's inference model has, as
+// sessions run it, and of all.
+func inferenceKinds(t *testing.T, n *Network, block int) string {
+	t.Helper()
+	m, err := n.Inference(n.Initialize(1), InferenceOptions{})
+	if err == nil {
+		m, err = Lowered(m, block)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, node := range m.GetGraph().GetNode() {
+		counts[kind(node.GetDomain(), node.GetOpType())]++
+	}
+	return listed(counts)
+}
+
+// kind names an operator by the last part of its domain and its name.
+func kind(domain, name string) string {
+	if domain == "" {
+		return name
+	}
+	return domain[strings.LastIndex(domain, ".")+1:] + "." + name
+}
+
+// listed lists counts of operators, the most frequent first, after their sum.
+func listed(counts map[string]int) string {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
-	text := fmt.Sprintf("%d nodes", len(b.Nodes))
+	text, sum := "", 0
 	for _, name := range names {
 		text += fmt.Sprintf("\n%d %s", counts[name], name)
+		sum += counts[name]
 	}
-	return text
+	return fmt.Sprintf("%d nodes%s", sum, text)
 }
 
 // residual is a network with what the study's has not: shortcuts, strides, a maximum pool
@@ -99,7 +127,7 @@ func narrowMobile(t *testing.T) *Network {
 
 var update = flag.Bool("update", false, "write testdata/lowering.txt anew")
 
-// TestLowering: each target's step has so many nodes of each kind, so that an operator
+// TestLowering: each target's step and inference models have so many nodes of each kind, so that an operator
 // that is no longer fused or replaced does not go unnoticed.
 func TestLowering(t *testing.T) {
 	study, err := CNN(CNNOptions{Height: 32, Width: 32, Widths: []int{64, 128, 256}, Convolutions: 3, Classes: 10})
@@ -122,6 +150,8 @@ func TestLowering(t *testing.T) {
 		}
 		got += fmt.Sprintf("%s for %s in blocks of 4: %s\n\n", network.name, TargetNative, arm)
 	}
+	got += fmt.Sprintf("residual for inference: %s\n\n", inferenceKinds(t, residual(t), 16))
+	got += fmt.Sprintf("mobile for inference: %s\n\n", inferenceKinds(t, narrowMobile(t), 16))
 	const golden = "testdata/lowering.txt"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {

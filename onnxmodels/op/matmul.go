@@ -99,12 +99,12 @@ func matMulCost(n *graph.Node) int64 {
 func matMulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, w, d, grads := n.In("A"), n.In("B"), dy[0], make([]*graph.Value, 2)
 	if len(w.Shape) == 2 && len(x.Shape) >= 2 {
-		flat := b.rows(n.Name+".dy", d)
+		flat := b.Rows(n.Name+".dy", d)
 		if b.Wants(x) {
 			grads[0] = b.Shaped(n.Name+".da", b.Gemm(n.Name+".da", flat, w, nil, GemmOptions{TransposeB: true}), x.Shape)
 		}
 		if b.Wants(w) {
-			grads[1] = b.Gemm(n.Name+".db", b.rows(n.Name+".x", x), flat, nil, GemmOptions{TransposeA: true})
+			grads[1] = b.Gemm(n.Name+".db", b.Rows(n.Name+".x", x), flat, nil, GemmOptions{TransposeA: true})
 		}
 		return grads
 	}
@@ -117,12 +117,13 @@ func matMulGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Valu
 	return grads
 }
 
-// rows returns x as a matrix whose rows are the lines along its last dimension.
-func (b *Backward) rows(name string, x *graph.Value) *graph.Value {
+// Rows appends x as a matrix whose rows are the lines along its last dimension. At most one of
+// its other dimensions may be a symbol.
+func (b Builder) Rows(name string, x *graph.Value) *graph.Value {
 	last := x.Shape[len(x.Shape)-1]
 	count, err := quotient(x.Shape[:len(x.Shape)-1], nil)
 	if err != nil {
-		b.Fail("differentiate %q: %s has more than one symbolic dimension", name, x)
+		b.Fail("rows of %q: %s has more than one symbolic dimension", name, x)
 		return x
 	}
 	return b.Shaped(name+".rows", x, graph.Shape{count, last})

@@ -38,6 +38,7 @@
 //	avx512.c, avx2.c,
 //	neon.c                 compile it for one each
 //	operators.c            runs a node: checks shapes, calls a kernel
+//	  filled.c             fills the last block of channels of parameters up
 //	  tensor.c             a node's inputs, outputs and scratch memory
 //	register.c             registers the operators with ONNX Runtime
 //	ort.h                  the part of its C API that this needs

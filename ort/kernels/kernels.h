@@ -106,9 +106,10 @@ typedef struct {
 	float *dx;       // its result, with the shape of x
 } maxpool;
 
-// Images that are copied from one layout to another.
+// Images that are copied from one layout to another. Zeros fill the last block of channels up, and are
+// left out on the way back.
 typedef struct {
-	long images, channels, pixels;
+	long images, channels, pixels; // channels are those of the plain layout
 	enum { PLAIN_TO_BLOCKED, BLOCKED_TO_PLAIN, BLOCKED_TO_LAST } kind; // last: [images, pixels, channels]
 	const float *x;
 	float *y; // result

@@ -378,21 +378,29 @@ static void test_batchnorms(void) {
 
 static void test_reorder(long images, long channels, long pixels) {
 	set_name("reorder of %ld images, %ld channels, %ld pixels", images, channels, pixels);
-	const long n = images * channels * pixels;
-	float *plain = random_floats(n, 0, 1), *blocked = to_blocked(plain, images, channels, pixels);
-	float *got = new_floats(n), *last = new_floats(n);
-	for (long i = 0; i < n; i++)
-		last[(i / (channels * pixels) * pixels + i % pixels) * channels + i / pixels % channels] = plain[i];
+	const long block = tested->block, filled = (channels + block - 1) / block * block;
+	const long n = images * channels * pixels, more = images * filled * pixels;
+	float *plain = random_floats(n, 0, 1), *full = new_floats(more);
+	float *got = new_floats(more), *last = new_floats(n);
+	for (long i = 0; i < n; i++) {
+		const long image = i / (channels * pixels), channel = i / pixels % channels, pixel = i % pixels;
+		last[(image * pixels + pixel) * channels + channel] = plain[i];
+		full[(image * filled + channel) * pixels + pixel] = plain[i];
+	}
+	for (long i = 0; i < more; i++)
+		if (i / pixels % filled >= channels)
+			full[i] = 0;
+	float *blocked = to_blocked(full, images, filled, pixels);
 	reorder r = {.images = images, .channels = channels, .pixels = pixels, .kind = PLAIN_TO_BLOCKED, .x = plain, .y = got};
 	tested->reorder(&r, &many);
-	compare("blocked", got, blocked, n);
+	compare("blocked", got, blocked, more);
 	r.kind = BLOCKED_TO_PLAIN, r.x = blocked;
 	tested->reorder(&r, &many);
 	compare("plain", got, plain, n);
 	r.kind = BLOCKED_TO_LAST;
 	tested->reorder(&r, &many);
 	compare("channels last", got, last, n);
-	FREE(plain, blocked, got, last);
+	FREE(plain, full, blocked, got, last);
 }
 
 static void test_reorders(void) {
@@ -400,6 +408,9 @@ static void test_reorders(void) {
 	test_reorder(1, block, 1);
 	test_reorder(3, 2 * block, 7 * 5);
 	test_reorder(2, 5 * block, 300);
+	test_reorder(3, block + 1, 7 * 5);
+	test_reorder(2, 2 * block - 1, 70);
+	test_reorder(2, block - 1, 1);
 }
 
 int main(int argc, char **argv) {

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "filled.h"
+
 // A model may give an operator inputs of any shape. The operators refuse the shapes that
 // the kernels were not made for, because a kernel trusts the sizes that it is given.
 
@@ -125,12 +127,31 @@ static int has_shape_of_y(const call *c, const tensor *t, const convolution *con
 	       t->shape[3] == conv->y_width;
 }
 
+// kept_weight is where a node keeps the packed weight of a convolution.
+static float **kept_weight(const call *c, const convolution *conv) { return &c->packed->weights[conv->by_taps]; }
+
+// fill_weight fills up the channels of a weight for a convolution whose images and window are
+// read. If the node has packed the weight already, only the shape.
+static OrtStatus *fill_weight(const call *c, const convolution *conv, tensor *weight) {
+	const size_t dimensions = c->attributes->depthwise || conv->inputs < c->attributes->block ? 1 : 2;
+	if (!c->attributes->constant || __atomic_load_n(kept_weight(c, conv), __ATOMIC_ACQUIRE) == NULL)
+		return onnxlab_fill(c, weight, dimensions);
+	onnxlab_fill_shape(c, weight, dimensions);
+	return NULL;
+}
+
+// fill_vectors fills up the channels of n inputs.
+static OrtStatus *fill_vectors(const call *c, tensor *in, int n) {
+	for (int i = 0; i < n; i++) TRY(onnxlab_fill(c, &in[i], 1));
+	return NULL;
+}
+
 // keep_packed gives a convolution whose weight never changes the packed one that the node
 // keeps, and makes it in the first run. Several runs may be the first at the same time.
 static OrtStatus *keep_packed(const call *c, convolution *conv) {
 	if (!c->attributes->constant)
 		return NULL;
-	float **kept = &c->packed->weights[conv->by_taps];
+	float **kept = kept_weight(c, conv);
 	float *packed = __atomic_load_n(kept, __ATOMIC_ACQUIRE), *none = NULL;
 	if (packed == NULL) {
 		const size_t bytes = (c->kernels->conv_packed(conv) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -176,9 +197,13 @@ static OrtStatus *normalise(const call *c, const batchnorm *b, void (*kernel)(co
 }
 
 OrtStatus *onnxlab_run_conv(const call *c) {
-	const tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3], *sum = &c->in[7];
+	tensor *x = &c->in[0], *weight = &c->in[1], *bias = &c->in[2], *x_norm = &c->in[3], *sum = &c->in[7];
+	TRY(fill_vectors(c, bias, 1));
+	TRY(fill_vectors(c, x_norm, 4));
 	convolution conv = {.bias = bias->data, .sum = sum->data, .y_relu = c->attributes->y_relu != 0, .y_ceiling = c->attributes->y_ceiling};
-	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv) && read_weight(c, weight, &conv) &&
+	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv)));
+	TRY(fill_weight(c, &conv, weight));
+	TRY(require(c, read_weight(c, weight, &conv) &&
 	                   ((!conv.flipped && !conv.depthwise) || is_blocked(c, x)) &&
 	                   (bias->data == NULL || is_vector(bias, conv.outputs)) &&
 	                   read_x_norm(c, x_norm, x, &conv.x_norm) &&
@@ -196,21 +221,28 @@ OrtStatus *onnxlab_run_conv(const call *c) {
 }
 
 OrtStatus *onnxlab_run_conv_weight_grad(const call *c) {
-	const tensor *x = &c->in[0], *dy = &c->in[1], *x_norm = &c->in[2];
+	tensor *x = &c->in[0], *dy = &c->in[1], *x_norm = &c->in[2];
+	TRY(fill_vectors(c, x_norm, 4));
 	convolution conv = {.outputs = dy->shape[1], .dy = dy->data};
 	TRY(require(c, read_images(c, x, &conv) && read_conv_window(c, &conv) && conv.images > 0 && is_blocked(c, dy) &&
 	                   dy->shape[0] == conv.images && dy->shape[2] == conv.y_height && dy->shape[3] == conv.y_width &&
 	                   read_x_norm(c, x_norm, x, &conv.x_norm)));
 	conv.depthwise = c->attributes->depthwise != 0;
 	TRY(require(c, !conv.depthwise || (conv.inputs == conv.outputs && is_blocked(c, x))));
-	const int64_t weight_shape[] = {conv.outputs, conv.depthwise ? 1 : conv.inputs, conv.window.height, conv.window.width};
-	TRY(onnxlab_new_output(c->run, 0, weight_shape, 4, &conv.dweight));
+	const int64_t outputs = c->attributes->outputs > 0 ? c->attributes->outputs : conv.outputs;
+	const int64_t inputs = conv.depthwise ? 1 : c->attributes->inputs > 0 ? c->attributes->inputs : conv.inputs;
+	const int plain = conv.inputs < c->attributes->block; // x has no channels that fill up a block
+	TRY(require(c, onnxlab_filled(c, outputs) == conv.outputs &&
+	                   (conv.depthwise || (plain ? inputs : onnxlab_filled(c, inputs)) == conv.inputs)));
+	const int64_t weight_shape[] = {outputs, inputs, conv.window.height, conv.window.width};
+	TRY(onnxlab_new_filled(c, 0, weight_shape, 4, conv.depthwise || plain ? 1 : 2, &conv.dweight));
 	return take_weight_grad(c, &conv);
 }
 
 OrtStatus *onnxlab_run_batchnorm(const call *c) {
-	const tensor *x = &c->in[0], *scale = &c->in[1], *bias = &c->in[2], *moments = &c->in[3];
-	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool;
+	tensor *x = &c->in[0], *scale = &c->in[1], *bias = &c->in[2], *moments = &c->in[3];
+	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool, true_channels = scale->shape[0];
+	TRY(fill_vectors(c, scale, 2));
 	TRY(require(c, is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) &&
 	                   is_vector(scale, channels) && is_vector(bias, channels) &&
 	                   (moments->data == NULL ||
@@ -229,15 +261,16 @@ OrtStatus *onnxlab_run_batchnorm(const call *c) {
 	};
 	const int64_t y_shape[] = {shape[0], channels, shape[2] / pool, shape[3] / pool};
 	TRY(onnxlab_new_image(c->run, y_shape, 4, &b.y));
-	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.mean));
-	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.inverse_deviation));
-	TRY(onnxlab_new_output(c->run, 3, &channels, 1, &b.variance));
+	TRY(onnxlab_new_filled(c, 1, &true_channels, 1, 1, &b.mean));
+	TRY(onnxlab_new_filled(c, 2, &true_channels, 1, 1, &b.inverse_deviation));
+	TRY(onnxlab_new_filled(c, 3, &true_channels, 1, 1, &b.variance));
 	return normalise(c, &b, c->kernels->batchnorm);
 }
 
 OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
-	const tensor *dy = &c->in[0], *x = &c->in[1], *norm = &c->in[2];
-	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool;
+	tensor *dy = &c->in[0], *x = &c->in[1], *norm = &c->in[2];
+	const int64_t *shape = x->shape, channels = shape[1], pool = c->attributes->pool, true_channels = norm->shape[0];
+	TRY(fill_vectors(c, norm, 4));
 	batchnorm b = {
 		.images = shape[0],
 		.channels = channels,
@@ -253,8 +286,8 @@ OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
 	                   dy->shape[2] == shape[2] / pool && dy->shape[3] == shape[3] / pool &&
 	                   read_norm(c, norm, channels, &b.norm)));
 	TRY(onnxlab_new_image(c->run, shape, 4, &b.dx));
-	TRY(onnxlab_new_output(c->run, 1, &channels, 1, &b.dscale));
-	TRY(onnxlab_new_output(c->run, 2, &channels, 1, &b.dbias));
+	TRY(onnxlab_new_filled(c, 1, &true_channels, 1, 1, &b.dscale));
+	TRY(onnxlab_new_filled(c, 2, &true_channels, 1, 1, &b.dbias));
 	return normalise(c, &b, c->kernels->batchnorm_grad);
 }
 
@@ -289,28 +322,30 @@ OrtStatus *onnxlab_run_maxpool_grad(const call *c) {
 	return NULL;
 }
 
-// reorder_of describes the images of a reorder.
-static reorder reorder_of(const tensor *x) {
-	return (reorder){.images = x->shape[0], .channels = x->shape[1], .pixels = x->shape[2] * x->shape[3], .x = x->data};
+// reorder_of describes the images of a reorder, of which so many channels are in the plain layout.
+static reorder reorder_of(const tensor *x, int64_t channels) {
+	return (reorder){.images = x->shape[0], .channels = channels, .pixels = x->shape[2] * x->shape[3], .x = x->data};
 }
 
 OrtStatus *onnxlab_run_reorder_input(const call *c) {
 	const tensor *x = &c->in[0];
-	TRY(require(c, is_blocked(c, x)));
-	reorder r = reorder_of(x);
+	TRY(require(c, x->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT && has_pixels(x)));
+	reorder r = reorder_of(x, x->shape[1]);
 	r.kind = PLAIN_TO_BLOCKED;
-	TRY(onnxlab_new_image(c->run, x->shape, 4, &r.y));
+	const int64_t shape[] = {x->shape[0], onnxlab_filled(c, x->shape[1]), x->shape[2], x->shape[3]};
+	TRY(onnxlab_new_image(c->run, shape, 4, &r.y));
 	c->kernels->reorder(&r, c->threads);
 	return NULL;
 }
 
 OrtStatus *onnxlab_run_reorder_output(const call *c) {
 	const tensor *x = &c->in[0];
-	TRY(require(c, is_blocked(c, x)));
-	reorder r = reorder_of(x);
-	const int64_t *shape = x->shape, last[] = {shape[0], shape[2], shape[3], shape[1]};
+	const int64_t *shape = x->shape, channels = c->attributes->channels > 0 ? c->attributes->channels : shape[1];
+	TRY(require(c, is_blocked(c, x) && onnxlab_filled(c, channels) == shape[1]));
+	reorder r = reorder_of(x, channels);
+	const int64_t plain[] = {shape[0], channels, shape[2], shape[3]}, last[] = {shape[0], shape[2], shape[3], channels};
 	r.kind = c->attributes->channels_last ? BLOCKED_TO_LAST : BLOCKED_TO_PLAIN;
-	TRY(onnxlab_new_output(c->run, 0, c->attributes->channels_last ? last : shape, 4, &r.y));
+	TRY(onnxlab_new_output(c->run, 0, c->attributes->channels_last ? last : plain, 4, &r.y));
 	c->kernels->reorder(&r, c->threads);
 	return NULL;
 }

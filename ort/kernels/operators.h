@@ -12,7 +12,7 @@
 #include "ort.h"
 #include "tensor.h"
 
-enum { MAX_INPUTS = 8 };
+enum { MAX_INPUTS = 8, MAX_OUTPUTS = 4 };
 
 // The attributes of a node. Those that its operator does not have are 0.
 typedef struct {
@@ -24,7 +24,8 @@ typedef struct {
 	int64_t height, width, stride, top, left; // of a window; a height of 0 is 3x3, which leaves images their size
 	int64_t trans_a, trans_b; // of a product of matrices
 	int64_t depthwise; // each channel of a convolution by itself
-	int64_t channels_last; // of a reorder's result
+	int64_t channels, channels_last; // of a reorder's result
+	int64_t outputs, inputs; // channels of a convolution's weight, in its gradient
 	float epsilon, dy_scale, scale;
 	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
 } attributes;
@@ -35,6 +36,19 @@ typedef struct {
 	float *weights[2];
 } packed;
 
+// A copy of a parameter with whole blocks of channels: see filled.h.
+typedef struct {
+	scratch memory;
+	int64_t rows, row, filled_row; // rows and floats in a row of the parameter; floats in a row of the copy
+	float *to;                     // the output for which it is, or NULL
+} fill;
+
+// The copies of one run: at most one of each input and output.
+typedef struct {
+	int count;
+	fill list[MAX_INPUTS + MAX_OUTPUTS];
+} fills;
+
 // What an operator needs to run a node once. `run` is what ONNX Runtime has for this run.
 typedef struct {
 	const run *run;
@@ -42,7 +56,8 @@ typedef struct {
 	packed *packed;
 	const kernels *kernels; // those for attributes->block
 	const threads *threads;
-	const tensor *in; // the inputs, [MAX_INPUTS]
+	fills *fills;
+	tensor *in; // the inputs, [MAX_INPUTS]
 } call;
 
 // The inputs and outputs of each operator, in their order; those in brackets may be

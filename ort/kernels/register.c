@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filled.h"
 #include "kernels.h"
 #include "operators.h"
 #include "tensor.h"
@@ -108,7 +109,10 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "y_relu", &a.y_relu));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "constant", &a.constant));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "depthwise", &a.depthwise));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "channels", &a.channels));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "channels_last", &a.channels_last));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "outputs", &a.outputs));
+	ignore(api, api->KernelInfoGetAttribute_int64(info, "inputs", &a.inputs));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "transA", &a.trans_a));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "transB", &a.trans_b));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "ceiling", &a.ceiling));
@@ -166,9 +170,12 @@ static OrtStatus *run_node(void *kernel, OrtKernelContext *context) {
 	TRY(r.api->KernelContext_GetInputCount(context, &count));
 	for (size_t i = 0; i < count && i < n->operator->inputs; i++) TRY(onnxlab_read_input(&r, i, &in[i]));
 	const threads t = {.parallel_for = parallel_for, .workers = n->workers, .context = &r};
+	fills f = {.count = 0};
 	const call c = {
-		.run = &r, .attributes = &n->attributes, .packed = &n->packed, .kernels = n->kernels, .threads = &t, .in = in};
-	return n->operator->run(&c);
+		.run = &r, .attributes = &n->attributes, .packed = &n->packed, .kernels = n->kernels, .threads = &t, .fills = &f, .in = in};
+	OrtStatus *status = n->operator->run(&c);
+	onnxlab_end_fills(&r, &f, status);
+	return status;
 }
 
 static const OrtCustomOp callbacks = {

@@ -1,10 +1,13 @@
 // Copies images from the plain layout to the blocked one, and back.
 //
 // Every task copies one block of channels of one image: in the plain layout these are BLOCK
-// rows of all pixels, in the blocked one a row of BLOCK channels for each pixel.
+// rows of all pixels, in the blocked one a row of BLOCK channels for each pixel. The last
+// block may have fewer channels.
 
 #ifndef ONNXLAB_REORDER_H
 #define ONNXLAB_REORDER_H
+
+#include <string.h>
 
 #include "kernels.h"
 #include "simd.h"
@@ -22,34 +25,56 @@ SIMD_INLINE void to_blocked(const float *from, long pixels, float *to) {
 	}
 }
 
-// to_plain writes [BLOCK][pixels] from [pixels][BLOCK].
-SIMD_INLINE void to_plain(const float *from, long pixels, float *to) {
+// to_filled writes [pixels][BLOCK] from [channels][pixels], with zeros for further channels.
+SIMD static void to_filled(const float *from, long channels, long pixels, float *to) {
+	for (long p = 0; p < pixels; p++) {
+		store(to + p * BLOCK, (vec){0});
+		for (long k = 0; k < channels; k++) to[p * BLOCK + k] = from[k * pixels + p];
+	}
+}
+
+// to_plain writes [channels][pixels] from [pixels][BLOCK].
+SIMD_INLINE void to_plain(const float *from, long channels, long pixels, float *to) {
 	for (long first = 0; first < pixels; first += REORDER_PIXELS) {
 		const long end = first + REORDER_PIXELS < pixels ? first + REORDER_PIXELS : pixels;
-		for (int k = 0; k < BLOCK; k++)
+		for (long k = 0; k < channels; k++)
 			for (long p = first; p < end; p++) to[k * pixels + p] = from[p * BLOCK + k];
 	}
 }
 
-// to_last writes the pixels [BLOCK] of an image whose pixels are `channels` floats apart.
-SIMD_INLINE void to_last(const float *from, long pixels, long channels, float *to) {
-	for (long p = 0; p < pixels; p++) store(to + p * channels, load(from + p * BLOCK));
+// to_last writes so many channels of the pixels [BLOCK] of an image whose pixels are `step` floats apart.
+SIMD_INLINE void to_last(const float *from, long channels, long pixels, long step, float *to) {
+	for (long p = 0; p < pixels; p++) memcpy(to + p * step, from + p * BLOCK, sizeof(float) * (size_t)channels);
 }
+
+// blocks_of is how many blocks the channels of an image make.
+static inline long blocks_of(const reorder *r) { return (r->channels + BLOCK - 1) / BLOCK; }
 
 SIMD static void reorder_block(void *argument, size_t task) {
 	const reorder *r = argument;
-	const long blocks = r->channels / BLOCK, image = (long)task / blocks, block = (long)task % blocks;
-	const long at = (long)task * r->pixels * BLOCK;
+	const long blocks = blocks_of(r), image = (long)task / blocks, first = (long)task % blocks * BLOCK;
+	const long channels = r->channels - first < BLOCK ? r->channels - first : BLOCK;
+	const long plain = (image * r->channels + first) * r->pixels, blocked = (long)task * r->pixels * BLOCK;
+	float *last = r->y + image * r->pixels * r->channels + first;
 	switch (r->kind) {
-	case PLAIN_TO_BLOCKED: to_blocked(r->x + at, r->pixels, r->y + at); break;
-	case BLOCKED_TO_PLAIN: to_plain(r->x + at, r->pixels, r->y + at); break;
-	default: to_last(r->x + at, r->pixels, r->channels, r->y + image * r->pixels * r->channels + block * BLOCK);
+	case PLAIN_TO_BLOCKED:
+		if (channels == BLOCK)
+			to_blocked(r->x + plain, r->pixels, r->y + blocked);
+		else
+			to_filled(r->x + plain, channels, r->pixels, r->y + blocked);
+		break;
+	case BLOCKED_TO_PLAIN: to_plain(r->x + blocked, channels, r->pixels, r->y + plain); break;
+	default:
+		if (channels == BLOCK)
+			to_last(r->x + blocked, BLOCK, r->pixels, r->channels, last);
+		else
+			to_last(r->x + blocked, channels, r->pixels, r->channels, last);
 	}
 }
 
 static void reorder_images(const reorder *r, const threads *t) {
 	reorder copy = *r;
-	t->parallel_for(t, r->images * r->channels / BLOCK, reorder_block, &copy);
+	t->parallel_for(t, r->images * blocks_of(r), reorder_block, &copy);
 }
 
 #endif

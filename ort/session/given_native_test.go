@@ -8,6 +8,7 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/ort/library/librarytest"
 )
 
@@ -77,6 +78,9 @@ func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 		conv("half", 32, 3, 2, 32, relu("half.act")),
 		onnxmodels.Residual("block", nil,
 			conv("expand", 96, 1, 1, 1, relu("expand.act")), conv("depthwise", 96, 5, 1, 96, relu("depthwise.act")), conv("project", 32, 1, 1, 1)),
+		conv("narrow", 27, 1, 1, 1), // channels that no processor's blocks divide
+		onnxmodels.Residual("narrow block", nil,
+			conv("expand", 45, 1, 1, 1, relu("expand.act")), conv("depthwise", 45, 3, 1, 45, relu("depthwise.act")), conv("project", 27, 1, 1, 1)),
 		relu("last"), onnxmodels.GlobalAveragePool("pool"), onnxmodels.Dense("dense", 10))
 	if err != nil {
 		t.Fatal(err)
@@ -140,14 +144,25 @@ func changes(to, from []float32) []float64 {
 }
 
 // TestLowered: a model that NewModel lowers gives the same logits as with ONNX Runtime's own
-// operators.
+// operators, and as in pure Go.
 func TestLowered(t *testing.T) {
-	n, err := onnxmodels.ResNet(onnxmodels.ResNetOptions{
+	resnet, err := onnxmodels.ResNet(onnxmodels.ResNetOptions{
 		Height: 32, Width: 32, Form: onnxmodels.FormImageNet, Depth: 18, WidthFactor: 1. / 4, Classes: 10,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	mobile, err := onnxmodels.MobileNet(onnxmodels.MobileNetOptions{Height: 32, Width: 32, Form: onnxmodels.FormCIFAR, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, n := range map[string]*onnxmodels.Network{"resnet": resnet, "mobilenet": mobile, "blocks of mobilenet": mobileBlocks(t, 32)} {
+		t.Run(name, func(t *testing.T) { compareLowered(t, n) })
+	}
+}
+
+func compareLowered(t *testing.T, n *onnxmodels.Network) {
+	t.Helper()
 	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +173,14 @@ func TestLowered(t *testing.T) {
 	images := make([]uint8, 5*32*32*3)
 	for i := range images {
 		images[i] = uint8(i * i % 251)
+	}
+	pure, err := interp.New(marshal(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exact, _, err := pure.Predict(t.Context(), images)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var outputs [2][]float64
 	for i, plain := range []bool{true, false} {
@@ -177,7 +200,9 @@ func TestLowered(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if e := relativeRMS(outputs[1], outputs[0]); !(e < 1e-5) {
-		t.Errorf("relative error %v of the logits", e)
+	for runtime, want := range map[string][]float64{"ONNX Runtime": outputs[0], "pure Go": float64s(exact)} {
+		if e := relativeRMS(outputs[1], want); !(e < 1e-5) {
+			t.Errorf("relative error %v of the logits, compared with %s", e, runtime)
+		}
 	}
 }

@@ -33,6 +33,22 @@ func FitsBlocks(v *graph.Value, block int) bool {
 		v.Shape[1].Size%int64(block) == 0
 }
 
+// Fits tells whether v holds images [n, c, h, w] that can be copied to the blocked layout.
+func (b Builder) Fits(v *graph.Value) bool {
+	return FitsBlocks(v, b.Block) || b.Fills && FitsBlocks(v, 1) && b.FitsChannels(v.Size(1))
+}
+
+// FitsChannels is Fits for images of so many channels. If the last block is filled up, at most as
+// many channels are added as there are. Colours stay in the plain layout.
+func (b Builder) FitsChannels(c int) bool {
+	const colours = 4
+	filled := Filled(c, b.Block)
+	return c == filled || b.Fills && c > colours && 2*c >= filled
+}
+
+// Filled is a number of channels rounded up to whole blocks.
+func Filled(channels, block int) int { return (channels + block - 1) / block * block }
+
 // hasOperators tells whether ONNX Runtime has operators on blocks of this size for some
 // processor.
 func hasOperators(block int) bool { return block == 8 || block == 16 }
@@ -43,16 +59,16 @@ func (b Builder) isBlocked(v *graph.Value) bool {
 	return n.Is(b.Reorders, "ReorderOutput") && !n.Flag("channels_last")
 }
 
-// IsFew tells whether images have fewer channels than a block. Blocked
-// convolutions take such images in the plain layout.
-func IsFew(x *graph.Value, block int) bool {
-	return x.Elem == graph.Float && len(x.Shape) == 4 && x.Shape[1].Symbol == "" && x.Size(1) < block
+// IsFew tells whether images have fewer channels than a block, and do not fit it (Fits).
+// Blocked convolutions take such images in the plain layout.
+func (b Builder) IsFew(x *graph.Value) bool {
+	return FitsBlocks(x, 1) && x.Size(1) < b.Block && !b.Fits(x)
 }
 
 // AsTaken returns images in the layout in which blocked convolutions take them: blocked, or
-// plain if they have fewer channels than a block.
+// plain if they are few channels.
 func (b Builder) AsTaken(name string, x *graph.Value) *graph.Value {
-	if IsFew(x, b.Block) {
+	if b.IsFew(x) {
 		return x
 	}
 	return b.ToBlocks(name, x)
@@ -63,9 +79,10 @@ func (b Builder) AsTaken(name string, x *graph.Value) *graph.Value {
 // they are not. They are reordered in each step, which costs little compared to
 // the images.
 func (b Builder) blockConv() {
+	b.Fills = false
 	lower.Each(b.Graph, "", "Conv", func(n *graph.Node) {
 		x, weight := n.In("X"), n.In("W")
-		few := IsFew(x, b.Block) // such images stay in the plain layout
+		few := b.IsFew(x) // such images stay in the plain layout
 		if weight.Size(0)%b.Block != 0 || !few && weight.Size(1)%b.Block != 0 || n.Int("group") != 1 {
 			return
 		}
@@ -73,7 +90,7 @@ func (b Builder) blockConv() {
 			name := n.Name + ".blocked"
 			x := b.AsTaken(name+".in", x)
 			y := b.BlockedConv(name, x, b.BlockWeight(name+".weight", weight), op.WindowOf(n), ConvOptions{Bias: n.In("B")})
-			return []*graph.Value{b.ToPlain(name+".plain", y)}
+			return []*graph.Value{b.ToPlain(name+".plain", y, y.Size(1))}
 		})
 	})
 }
@@ -89,7 +106,7 @@ func (b Builder) blockPool() {
 		b.Substitute(n, func() []*graph.Value {
 			name := n.Name + ".blocked"
 			y := b.BlockedPool(n.Op, name, b.ToBlocks(name+".in", x), op.WindowOf(n))
-			return []*graph.Value{b.ToPlain(name+".plain", y)}
+			return []*graph.Value{b.ToPlain(name+".plain", y, y.Size(1))}
 		})
 	}
 	lower.Each(b.Graph, "", "AveragePool", pool)
@@ -112,12 +129,12 @@ func (b Builder) blockRepeat(n *graph.Node) {
 	b.Substitute(n, func() []*graph.Value {
 		name := n.Name + ".blocked"
 		repeated := b.BlockedUpsample(name, b.ToBlocks(name+".in", x), y.Size(2)/x.Size(2), y.Size(3)/x.Size(3))
-		return []*graph.Value{b.ToPlain(name+".plain", repeated)}
+		return []*graph.Value{b.ToPlain(name+".plain", repeated, repeated.Size(1))}
 	})
 }
 
 // anyLayout lists the operators that work in any layout, if all their inputs have
-// the same one: elementwise operators, and those that cut and join the batch.
+// the same one: elementwise operators, and those that cut and join images.
 var anyLayout = map[string][]string{
 	"": {
 		"Relu", "LeakyRelu", "Elu", "Selu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Softplus", "Tanh",
@@ -136,22 +153,48 @@ func (b Builder) keepBlocked() {
 		b.Substitute(n, func() []*graph.Value {
 			inputs := slices.Clone(n.Inputs)
 			for i, in := range inputs {
-				if FitsBlocks(in, b.Block) {
+				if b.Fits(in) {
 					inputs[i] = b.ToBlocks(n.Name+".blocked", in)
 				}
 			}
 			outputs := b.Copy(n, inputs)
 			for i, out := range outputs {
-				outputs[i] = b.ToPlain(n.Name+".plain", out)
+				channels := out.Size(1)
+				out.Shape = slices.Clone(out.Shape)
+				out.Shape[1] = graph.Fixed(Filled(channels, b.Block))
+				outputs[i] = b.ToPlain(n.Name+".plain", out, channels)
 			}
 			return outputs
 		})
 	}
 }
 
+// unbounded lists the operators of anyLayout that make infinity or NaN of zeros, with which
+// a last block may be filled up. A convolution, whose weights for them are 0, would not ignore those.
+var unbounded = []string{"Div", "Log", "Reciprocal"}
+
+// cutsBlocks tells whether an operator cuts images, or joins them, elsewhere than between images
+// or between whole blocks of channels. Only these lie one after the other in memory.
+func (b Builder) cutsBlocks(n *graph.Node) bool {
+	if n.Op != "Split" && n.Op != "Concat" {
+		return false
+	}
+	switch n.Int("axis") {
+	case 0, -4:
+		return false
+	case 1, -3:
+		part := func(v *graph.Value) bool { return !FitsBlocks(v, b.Block) }
+		return slices.ContainsFunc(n.Inputs, part) || slices.ContainsFunc(n.Outputs, part)
+	}
+	return true
+}
+
 // canStayBlocked tells whether at least one input is blocked, and all others are scalars or
 // images of the same shape. Images of different shapes would have to be broadcast.
 func (b Builder) canStayBlocked(n *graph.Node) bool {
+	if b.cutsBlocks(n) {
+		return false
+	}
 	found := false
 	var first *graph.Value
 	for _, in := range n.Inputs {
@@ -161,7 +204,7 @@ func (b Builder) canStayBlocked(n *graph.Node) bool {
 		if first == nil {
 			first = in
 		}
-		if !FitsBlocks(in, b.Block) || !in.Shape.Equal(first.Shape) {
+		if !b.Fits(in) || !in.Shape.Equal(first.Shape) || !FitsBlocks(in, b.Block) && slices.Contains(unbounded, n.Op) {
 			return false
 		}
 		found = found || b.isBlocked(in)
@@ -186,7 +229,8 @@ func (b Builder) joinReorders() {
 			}
 		case n.Is("", "Transpose") && b.isBlocked(n.In("data")) && slices.Equal(n.Ints("perm"), []int64{0, 2, 3, 1}):
 			b.Substitute(n, func() []*graph.Value {
-				return []*graph.Value{b.ToPlainLast(n.Name+".from_blocked", n.In("data").Producer().In("X"))}
+				data := n.In("data")
+				return []*graph.Value{b.ToPlainLast(n.Name+".from_blocked", data.Producer().In("X"), data.Size(1))}
 			})
 		}
 	}

@@ -55,7 +55,7 @@ func (b *blockedNorm) forward(scale, bias *graph.Value, epsilon float32) (y, mea
 	inverse = b.Unary("Reciprocal", b.name+".inverse", deviation)
 	factor := b.binary("Mul", ".factor", scale, inverse)
 	shift := b.binary("Sub", ".shift", bias, b.binary("Mul", ".shifted_mean", mean, factor))
-	return b.ToPlain(b.name+".plain", b.affine(".out", x, factor, shift, nil)), mean, inverse
+	return b.ToPlain(b.name+".plain", b.affine(".out", x, factor, shift, nil), x.Size(1)), mean, inverse
 }
 
 // backward returns the gradients with respect to x, scale and bias. With
@@ -76,7 +76,7 @@ func (b *blockedNorm) backward(dy, scale, mean, inverse *graph.Value) []*graph.V
 	slope := b.binary("Mul", ".along", b.binary("Mul", ".inverse_less", minusAOverM, inverse), dscale)
 	shift := b.binary("Sub", ".shift", b.binary("Mul", ".dy_shift", minusAOverM, dbias), b.binary("Mul", ".x_shift", slope, mean))
 	dx := b.affine(".dx", x, slope, nil, b.affine(".dy_part", dy, a, shift, nil))
-	return []*graph.Value{b.ToPlain(b.name+".plain", dx), dscale, dbias}
+	return []*graph.Value{b.ToPlain(b.name+".plain", dx, dx.Size(1)), dscale, dbias}
 }
 
 // count returns the number of elements in a channel of the batch.

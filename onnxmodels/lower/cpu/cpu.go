@@ -17,7 +17,9 @@ import (
 //	ConvGrad                    convolutions
 //	Conv, average pools         the same in the blocked layout
 //	BatchNormInternal, its Grad convolutions in the blocked layout
+//	MatMul by a matrix          Gemm (lower.Products)
 func Lower(g *graph.Graph) {
+	lower.Products(g)
 	lower.Portable(g)
 	On(g, BlockSize()).Passes()
 }

@@ -19,9 +19,13 @@ func window(more ...any) []graph.Field {
 // ReorderedType is the type of the result of ReorderOutput.
 func ReorderedType(n *graph.Node) ([]graph.Type, error) {
 	x := n.In("X")
-	shape := x.Shape
+	channels := x.Shape[1]
+	if n.Int("channels") > 0 {
+		channels = graph.Dim{Size: n.Int("channels")}
+	}
+	shape := graph.Shape{x.Shape[0], channels, x.Shape[2], x.Shape[3]}
 	if n.Flag("channels_last") {
-		shape = graph.Shape{x.Shape[0], x.Shape[2], x.Shape[3], x.Shape[1]}
+		shape = graph.Shape{x.Shape[0], x.Shape[2], x.Shape[3], channels}
 	}
 	return []graph.Type{{Elem: x.Elem, Shape: shape}}, nil
 }
@@ -86,42 +90,53 @@ type Builder struct {
 	// Reorders is the domain of ReorderInput and ReorderOutput: Blocked, or that of another
 	// package, whose operators also have the attribute "block".
 	Reorders string
+	// Fills tells that ReorderInput fills the last block of channels up with zeros, so that
+	// channels need not make whole blocks.
+	Fills bool
 }
 
 // On returns a builder for the graph.
-func On(g *graph.Graph, block int) Builder { return Builder{op.On(g), block, Blocked} }
+func On(g *graph.Graph, block int) Builder {
+	return Builder{Builder: op.On(g), Block: block, Reorders: Blocked}
+}
 
 // reorder appends an operator that copies images from one layout to another.
 func (b Builder) reorder(op_, name string, x *graph.Value, attributes ...graph.Attribute) *graph.Value {
-	if b.Reorders == Blocked {
-		if op_ == "ReorderOutput" {
-			attributes = append(attributes, graph.Attribute{Name: "channels", Value: x.Shape[1].Size})
-		}
-	} else {
+	if b.Reorders != Blocked {
 		attributes = append(attributes, graph.Attribute{Name: "block", Value: int64(b.Block)})
 	}
 	return b.Do(b.Reorders, op_, op.Call{Name: name, Inputs: []*graph.Value{x}, Attributes: attributes})[0]
+}
+
+// channels is how many channels ReorderOutput writes. Operators of other domains than Blocked
+// do without it if they write all.
+func (b Builder) channels(x *graph.Value, channels int) []graph.Attribute {
+	if b.Reorders != Blocked && channels == x.Size(1) {
+		return nil
+	}
+	return []graph.Attribute{{Name: "channels", Value: int64(channels)}}
 }
 
 func (b Builder) blocked(op_, name string, inputs []*graph.Value, attributes ...graph.Attribute) *graph.Value {
 	return b.Do(Blocked, op_, op.Call{Name: name, Inputs: inputs, Attributes: attributes})[0]
 }
 
-// ToBlocks appends x [n, c, h, w] in the blocked layout. c must be a multiple of
-// the block.
+// ToBlocks appends x [n, c, h, w], which must fit (Fits), in the blocked layout. If c is not a
+// multiple of the block, the result has more channels.
 func (b Builder) ToBlocks(name string, x *graph.Value) *graph.Value {
 	return b.reorder("ReorderInput", name, x)
 }
 
-// ToPlain appends the blocked x in the plain layout.
-func (b Builder) ToPlain(name string, x *graph.Value) *graph.Value {
-	return b.reorder("ReorderOutput", name, x)
+// ToPlain appends the first channels of the blocked x in the plain layout.
+func (b Builder) ToPlain(name string, x *graph.Value, channels int) *graph.Value {
+	return b.reorder("ReorderOutput", name, x, b.channels(x, channels)...)
 }
 
-// ToPlainLast appends the blocked x [n, c, h, w] with its channels last:
+// ToPlainLast appends the first c channels of the blocked x [n, …, h, w] as the last dimension:
 // [n, h, w, c].
-func (b Builder) ToPlainLast(name string, x *graph.Value) *graph.Value {
-	return b.reorder("ReorderOutput", name, x, graph.Attribute{Name: "channels_last", Value: int64(1)})
+func (b Builder) ToPlainLast(name string, x *graph.Value, c int) *graph.Value {
+	last := graph.Attribute{Name: "channels_last", Value: int64(1)}
+	return b.reorder("ReorderOutput", name, x, append([]graph.Attribute{last}, b.channels(x, c)...)...)
 }
 
 // ConvOptions are the optional parts of a convolution in the blocked layout.

@@ -32,14 +32,14 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 //	Conv, ConvGrad of any window,   Conv, ConvWeightGrad
 //	also of each channel by itself
 //	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
-//	Gemm                            Gemm
+//	Gemm, MatMul by a matrix        Gemm, also with the addition of a bias after it
 //	Clip behind BatchNorm or Conv   part of these, as ReLU is
 //
 // Networks of our own keep the sums that they have always had: models that are trained anew
 // from the same seed stay the same to the bit.
 func LowerGiven(g *graph.Graph, block int) {
 	b := On(g, block)
-	b.Windows = true
+	b.Windows, b.Fills = true, true
 	lowerOn(b)
 }
 
@@ -51,6 +51,7 @@ func lowerOn(b Builder) {
 	b.convolutions()
 	if b.Windows {
 		b.pools()
+		lower.Products(b.Graph)
 		b.products()
 	}
 	b.images()
@@ -65,7 +66,7 @@ func lowerOn(b Builder) {
 func (b Builder) convolutions() {
 	lower.Each(b.Graph, op.Microsoft, "ConvGrad", func(n *graph.Node) {
 		x := n.In("X")
-		if w, ok := b.window(x, n.In("W"), n.In("dY"), n); ok && (n.Out("dX") == nil || !cpu.IsFew(x, b.Block)) {
+		if w, ok := b.window(x, n.In("W"), n.In("dY"), n); ok && (n.Out("dX") == nil || !b.IsFew(x)) {
 			b.Substitute(n, func() []*graph.Value { return b.convGrad(n, w) })
 		}
 	})
@@ -80,7 +81,7 @@ func (b Builder) convolutions() {
 			if weight.Constant() {
 				y.Producer().Set("constant", int64(1))
 			}
-			return []*graph.Value{b.ToPlain(n.Name+".plain", y)}
+			return []*graph.Value{b.ToPlain(n.Name+".plain", y, weight.Size(0))}
 		})
 	})
 }
@@ -95,10 +96,10 @@ func (b Builder) convGrad(n *graph.Node, w Window) []*graph.Value {
 			back.Results = [2]int{x.Size(2), x.Size(3)}
 		}
 		dx := b.NativeConvInputGrad(name+".dx", b.ToBlocks(name+".dy", dy), n.In("W"), back)
-		results[0] = b.ToPlain(name+".dx_plain", dx)
+		results[0] = b.ToPlain(name+".dx_plain", dx, x.Size(1))
 	}
 	if n.Out("dW") != nil {
-		results[1] = b.NativeConvWeightGrad(name+".dw", b.AsTaken(name+".x", x), b.ToBlocks(name+".dw_dy", dy), w)
+		results[1] = b.NativeConvWeightGrad(name+".dw", b.AsTaken(name+".x", x), b.ToBlocks(name+".dw_dy", dy), n.In("W"), w)
 	}
 	if n.Out("dB") != nil {
 		results[2] = b.GradientOf(n).BiasGradient()
@@ -157,7 +158,7 @@ func (b Builder) only(v *graph.Value, name string) *graph.Node {
 
 func (b Builder) norm(n *graph.Node) {
 	x := n.In("X")
-	if !cpu.FitsBlocks(x, b.Block) {
+	if !b.Fits(x) {
 		return
 	}
 	relu, ceiling := b.relu(n.Out("Y"))
@@ -170,7 +171,7 @@ func (b Builder) norm(n *graph.Node) {
 	b.Substitute(n, func() []*graph.Value {
 		out := b.NativeBatchNorm(n.Name+".native", b.ToBlocks(n.Name+".in", x), n.In("Scale"), n.In("Bias"), n.Float("epsilon"),
 			BatchNormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
-		y = b.ToPlain(n.Name+".plain", out.Y)
+		y = b.ToPlain(n.Name+".plain", out.Y, x.Size(1))
 		return []*graph.Value{y, out.Mean, out.InverseDeviation, out.Variance}
 	})
 	for _, within := range []*graph.Node{relu, pool} {
@@ -197,7 +198,7 @@ func (b Builder) pool(images *graph.Value) (*graph.Node, int) {
 
 func (b Builder) normGrad(n *graph.Node) {
 	dy, x, norm := n.In("dY"), n.In("X"), n.In("mean").Producer()
-	if !cpu.FitsBlocks(x, b.Block) || !norm.Is(op.Marked, "BatchNorm") {
+	if !b.Fits(x) || !norm.Is(op.Marked, "BatchNorm") {
 		return
 	}
 	relu, ceiling := b.relu(norm.Out("Y"))
@@ -212,7 +213,7 @@ func (b Builder) normGrad(n *graph.Node) {
 	b.Substitute(n, func() []*graph.Value {
 		dx, dscale, dbias := b.NativeBatchNormGrad(n.Name+".native", b.ToBlocks(n.Name+".in", dy), b.ToBlocks(n.Name+".x", x),
 			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, BatchNormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
-		return []*graph.Value{b.ToPlain(n.Name+".plain", dx), dscale, dbias}
+		return []*graph.Value{b.ToPlain(n.Name+".plain", dx, x.Size(1)), dscale, dbias}
 	})
 }
 

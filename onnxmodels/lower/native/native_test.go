@@ -92,7 +92,7 @@ func TestNativeConv(t *testing.T) {
 						out := []*graph.Value{
 							unpack(b, "y", On(b.Graph, block).NativeConv("conv", x, weight, bias, Window{}), block),
 							unpack(b, "z", On(b.Graph, block).NativeConv("unbiased", x, weight, nil, Window{}), block),
-							On(b.Graph, block).NativeConvWeightGrad("dw", x, dy, Window{}),
+							On(b.Graph, block).NativeConvWeightGrad("dw", x, dy, weight, Window{}),
 						}
 						if c.inputs >= block {
 							out = append(out, unpack(b, "dx", On(b.Graph, block).NativeConvInputGrad("dx", dy, weight, Window{}), block))
@@ -277,7 +277,7 @@ func TestNativeRefuses(t *testing.T) {
 			return On(b.Graph, block).NativeConv("conv", b.In("x", 0, 2, 32, 8, 8), b.In("weight", 0, 32, 16, 3, 3), nil, Window{})
 		},
 		"the shapes": func(b *lowertest.Builder) *graph.Value {
-			return On(b.Graph, block).NativeConvWeightGrad("grad", b.In("x", 0, 2, 32, 8, 8), b.In("dy", 0, 2, 32, 8, 9), Window{})
+			return On(b.Graph, block).NativeConvWeightGrad("grad", b.In("x", 0, 2, 32, 8, 8), b.In("dy", 0, 2, 32, 8, 9), b.In("weight", 0, 32, 32, 3, 3), Window{})
 		},
 		"have the shapes": func(b *lowertest.Builder) *graph.Value {
 			n := On(b.Graph, block).NativeBatchNorm("norm", b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 16), b.In("bias", 0, 32), 1e-3, BatchNormOptions{ReLU: true})

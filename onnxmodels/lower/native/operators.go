@@ -9,6 +9,10 @@ import (
 // Domain is the domain of onnxlab's own operators, which package ort/kernels gives to
 // sessions. Their images are blocked: [n, c/block, h, w, block], though shapes in the graph
 // still say [n, c, h, w]. The attribute "block" is the number of channels in a block.
+//
+// If the channels of a parameter do not make whole blocks, blocked images have more: the last
+// block is filled up. There, a convolution's weights and bias and the scale, bias, mean and inverse
+// deviation of a normalisation count as 0.
 const Domain = "onnxlab"
 
 // A convolution and its gradient with respect to the weight can compute their x as they read
@@ -31,9 +35,9 @@ var _ = []*op.Operator{
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, weight := n.In("X"), n.In("W")
-			channels := weight.Shape[0]
+			channels := filled(n, weight.Shape[0])
 			if n.Flag("flipped") {
-				channels = weight.Shape[1]
+				channels = filled(n, weight.Shape[1])
 			}
 			if n.Flag("depthwise") {
 				channels = x.Shape[1]
@@ -50,23 +54,13 @@ var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "ConvWeightGrad",
-			Takes:  op.Takes("X", "dY", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
-			Gives:  op.Gives("dW .dw"),
-			Fields: windowFields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "depthwise", int64(0)),
+			Takes: op.Takes("X", "dY", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
+			Gives: op.Gives("dW .dw"),
+			// "outputs" and "inputs" are the channels of the weight, 0 for as many as dY and X have.
+			Fields: windowFields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "depthwise", int64(0), "outputs", int64(0), "inputs", int64(0)),
 		},
-		Infer: func(n *graph.Node) ([]graph.Type, error) {
-			height, width := int64(3), int64(3)
-			if n.Int("height") > 0 {
-				height, width = n.Int("height"), n.Int("width")
-			}
-			inputs := n.In("X").Shape[1]
-			if n.Flag("depthwise") {
-				inputs = graph.Fixed(1)
-			}
-			shape := graph.Shape{n.In("dY").Shape[1], inputs, graph.Dim{Size: height}, graph.Dim{Size: width}}
-			return []graph.Type{{Elem: graph.Float, Shape: shape}}, nil
-		},
-		Cost: func(n *graph.Node) int64 { return costOf(n.In("dY"), n.Out("dW")) },
+		Infer: inferWeightGrad,
+		Cost:  func(n *graph.Node) int64 { return costOf(n.In("dY"), n.Out("dW")) },
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
@@ -89,12 +83,16 @@ var _ = []*op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "ReorderInput", Takes: op.Takes("X"), Gives: op.Gives("Y"), Fields: op.Fields("block", int64(0)),
 		},
-		Infer: op.FirstType,
+		Infer: func(n *graph.Node) ([]graph.Type, error) {
+			x := n.In("X")
+			return []graph.Type{{Elem: x.Elem, Shape: graph.Shape{x.Shape[0], filled(n, x.Shape[1]), x.Shape[2], x.Shape[3]}}}, nil
+		},
 	}),
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "ReorderOutput", Takes: op.Takes("X"), Gives: op.Gives("Y"),
-			Fields: op.Fields("block", int64(0), "channels_last", int64(0)),
+			// "channels" is how many the result has, 0 for as many as X.
+			Fields: op.Fields("block", int64(0), "channels", int64(0), "channels_last", int64(0)),
 		},
 		Infer: cpu.ReorderedType,
 	}),
@@ -107,7 +105,7 @@ var _ = []*op.Operator{
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			x, pool := n.In("X"), int(n.Int("pool"))
-			channels := graph.Type{Elem: graph.Float, Shape: graph.Shape{x.Shape[1]}}
+			channels := n.In("Scale").Type()
 			y := graph.Shape{x.Shape[0], x.Shape[1], graph.Fixed(x.Size(2) / pool), graph.Fixed(x.Size(3) / pool)}
 			return []graph.Type{{Elem: graph.Float, Shape: y}, channels, channels, channels}, nil
 		},
@@ -121,11 +119,31 @@ var _ = []*op.Operator{
 			Fields: op.Fields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "pool", int64(1), "dy_scale", float32(1)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
-			x := n.In("X")
-			channels := graph.Type{Elem: graph.Float, Shape: graph.Shape{x.Shape[1]}}
-			return []graph.Type{x.Type(), channels, channels}, nil
+			channels := n.In("Scale").Type()
+			return []graph.Type{n.In("X").Type(), channels, channels}, nil
 		},
 	}),
+}
+
+func inferWeightGrad(n *graph.Node) ([]graph.Type, error) {
+	height, width := int64(3), int64(3)
+	if n.Int("height") > 0 {
+		height, width = n.Int("height"), n.Int("width")
+	}
+	outputs, inputs := n.In("dY").Shape[1], n.In("X").Shape[1]
+	if n.Flag("outputs") {
+		outputs, inputs = graph.Dim{Size: n.Int("outputs")}, graph.Dim{Size: n.Int("inputs")}
+	}
+	if n.Flag("depthwise") {
+		inputs = graph.Fixed(1)
+	}
+	shape := graph.Shape{outputs, inputs, graph.Dim{Size: height}, graph.Dim{Size: width}}
+	return []graph.Type{{Elem: graph.Float, Shape: shape}}, nil
+}
+
+// filled is a number of channels rounded up to whole blocks of the node.
+func filled(n *graph.Node, channels graph.Dim) graph.Dim {
+	return graph.Fixed(cpu.Filled(int(channels.Size), int(n.Int("block"))))
 }
 
 // costOf is the multiplications of a convolution whose result is y, in the plain layout
@@ -256,10 +274,12 @@ func (b Builder) NativeConvInputGrad(name string, dy, weight *graph.Value, w Win
 
 // NativeConvWeightGrad appends the gradient with respect to the weight [m, c, kh, kw] of such
 // a convolution of x. dy is the gradient with respect to its blocked result.
-func (b Builder) NativeConvWeightGrad(name string, x, dy *graph.Value, w Window) *graph.Value {
-	return b.Do(Domain, "ConvWeightGrad", op.Call{
-		Name: name, Inputs: []*graph.Value{x, dy}, Attributes: append(w.attributes(), b.block()),
-	})[0]
+func (b Builder) NativeConvWeightGrad(name string, x, dy, weight *graph.Value, w Window) *graph.Value {
+	attributes := append(w.attributes(), b.block())
+	if outputs, inputs := weight.Size(0), weight.Size(1); outputs != dy.Size(1) || inputs != x.Size(1) && !w.Depthwise {
+		attributes = append(attributes, graph.Attribute{Name: "outputs", Value: int64(outputs)}, graph.Attribute{Name: "inputs", Value: int64(inputs)})
+	}
+	return b.Do(Domain, "ConvWeightGrad", op.Call{Name: name, Inputs: []*graph.Value{x, dy}, Attributes: attributes})[0]
 }
 
 // NativeMaxPool appends the largest pixels of windows of a blocked x; the result is blocked.

@@ -3,29 +3,28 @@ package native
 import (
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/lower"
-	"onnxlab/onnxmodels/lower/cpu"
 	"onnxlab/onnxmodels/op"
 )
 
 // window returns the window of a convolution of x with result y, and tells whether onnxlab's
-// own operator can compute it: it has one group or as many as channels, its output has whole
-// blocks of channels, and its input has whole blocks or few channels.
+// own operator can compute it: it has one group or as many as channels, its output fits blocks
+// of channels, and its input does or is few channels.
 func (b Builder) window(x, weight, y *graph.Value, n *graph.Node) (w Window, fits bool) {
 	if b.Windows && n.Int("group") > 1 {
-		if !cpu.FitsBlocks(x, b.Block) || int64(weight.Size(0)) != n.Int("group") || weight.Size(0) != x.Size(1) {
+		if !b.Fits(x) || int64(weight.Size(0)) != n.Int("group") || weight.Size(0) != x.Size(1) {
 			return w, false
 		}
 		w, fits = windowOver(op.WindowOf(n), x, y)
 		w.Depthwise = true
 		return w, fits
 	}
-	images := cpu.FitsBlocks(x, b.Block) || cpu.IsFew(x, b.Block)
-	if !images || weight.Size(0)%b.Block != 0 || n.Int("group") != 1 {
+	images := b.Fits(x) || b.IsFew(x)
+	if !images || !b.FitsChannels(weight.Size(0)) || n.Int("group") != 1 {
 		return w, false
 	}
 	if op.WindowOf(n) == op.Same(3, 1, x.Size(2), x.Size(3)) {
 		switch {
-		case !b.Windows || cpu.IsFew(x, b.Block):
+		case !b.Windows || b.IsFew(x):
 		case weight.Constant():
 			w.Taps = TapsWhereFaster
 		case x.Size(2)*x.Size(3) <= fewPixels:
@@ -75,7 +74,7 @@ func (b Builder) pools() {
 		}
 		b.Substitute(n, func() []*graph.Value {
 			dx := b.NativeMaxPoolGrad(n.Name+".native", b.ToBlocks(n.Name+".dy", dy), b.ToBlocks(n.Name+".x", x), w)
-			return []*graph.Value{b.ToPlain(n.Name+".plain", dx)}
+			return []*graph.Value{b.ToPlain(n.Name+".plain", dx, x.Size(1))}
 		})
 	})
 	b.Prune() // the indices of pools that nothing needs any more
@@ -87,14 +86,14 @@ func (b Builder) pools() {
 		}
 		b.Substitute(n, func() []*graph.Value {
 			y := b.NativeMaxPool(n.Name+".native", b.ToBlocks(n.Name+".in", x), w)
-			return []*graph.Value{b.ToPlain(n.Name+".plain", y), nil}[:len(n.Outputs)]
+			return []*graph.Value{b.ToPlain(n.Name+".plain", y, x.Size(1)), nil}[:len(n.Outputs)]
 		})
 	})
 }
 
 // pooled is the window of a maximum pool of x with result y, if onnxlab's operator has it.
 func (b Builder) pooled(n *graph.Node, x, y *graph.Value) (w Window, fits bool) {
-	if !cpu.FitsBlocks(x, b.Block) {
+	if !b.Fits(x) {
 		return w, false
 	}
 	return windowOver(op.WindowOf(n), x, y)

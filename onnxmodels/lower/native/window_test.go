@@ -1,6 +1,7 @@
 package native
 
 import (
+	"fmt"
 	"testing"
 
 	"onnxlab/onnxmodels/graph"
@@ -28,6 +29,12 @@ func TestNativeWindows(t *testing.T) {
 		"row":             {16, 16, 6, 9, op.Window{Kernel: [2]int{1, 7}, Strides: [2]int{1, 1}, Pads: [4]int{0, 3, 0, 3}}},
 		"few pixels":      {32, 32, 2, 2, op.Same(3, 1, 2, 2)},
 		"rest left out":   {16, 16, 8, 8, op.Valid(3, 2)},
+		// No processor's blocks divide 27 and 45.
+		"part of a block":            {27, 45, 9, 12, op.Same(3, 1, 9, 12)},
+		"part of a block, half":      {45, 27, 9, 12, op.Same(3, 2, 9, 12)},
+		"part of a block, few":       {27, 45, 2, 2, op.Same(3, 1, 2, 2)},
+		"part of a block, pointwise": {27, 45, 7, 5, op.Valid(1, 1)},
+		"part of a block, stem":      {3, 45, 11, 12, op.Same(3, 2, 11, 12)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			build := func(b *lowertest.Builder) []*graph.Value {
@@ -48,15 +55,20 @@ func TestNativeWindows(t *testing.T) {
 
 // TestNativeMaxPool has images in which many pixels are equal, as they are behind a ReLU.
 func TestNativeMaxPool(t *testing.T) {
-	for name, w := range map[string]op.Window{
-		"overlapping": {Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}},
-		"tiles":       op.Valid(2, 2),
-		"dense":       op.Same(3, 1, 9, 7),
+	half := op.Window{Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}
+	for name, c := range map[string]struct {
+		channels int
+		window   op.Window
+	}{
+		"overlapping":     {32, half},
+		"tiles":           {32, op.Valid(2, 2)},
+		"dense":           {32, op.Same(3, 1, 9, 7)},
+		"part of a block": {27, half},
 	} {
 		t.Run(name, func(t *testing.T) {
 			build := func(b *lowertest.Builder) []*graph.Value {
-				x := b.Unary("Relu", "relu", b.In("x", 0, 3, 32, 9, 7))
-				pool := b.Do("", "MaxPool", op.Call{Name: "pool", Inputs: []*graph.Value{x}, Attributes: w.Attributes(), Want: []bool{true, true}})
+				x := b.Unary("Relu", "relu", b.In("x", 0, 3, c.channels, 9, 7))
+				pool := b.Do("", "MaxPool", op.Call{Name: "pool", Inputs: []*graph.Value{x}, Attributes: c.window.Attributes(), Want: []bool{true, true}})
 				dy := b.In("dy", 0, pool[0].Shape.Sizes()...)
 				dx := b.Do(op.Marked, "MaxPoolGrad", op.Call{Name: "grad", Inputs: []*graph.Value{dy, pool[1], x}})[0]
 				return []*graph.Value{pool[0], dx}
@@ -74,19 +86,27 @@ func TestNativeMaxPool(t *testing.T) {
 // TestNativeDepthwise has normalised images between convolutions of each channel by itself,
 // with the ReLU6 that is usual there, and all gradients.
 func TestNativeDepthwise(t *testing.T) {
-	for name, w := range map[string]op.Window{
-		"same":       op.Same(3, 1, 9, 7),
-		"half":       {Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}},
-		"five":       op.Same(5, 1, 9, 7),
-		"five, half": {Kernel: [2]int{5, 5}, Strides: [2]int{2, 2}, Pads: [4]int{2, 2, 2, 2}},
+	half := op.Window{Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}
+	for name, c := range map[string]struct {
+		channels int
+		window   op.Window
+	}{
+		"same":                  {32, op.Same(3, 1, 9, 7)},
+		"half":                  {32, half},
+		"five":                  {32, op.Same(5, 1, 9, 7)},
+		"five, half":            {32, op.Window{Kernel: [2]int{5, 5}, Strides: [2]int{2, 2}, Pads: [4]int{2, 2, 2, 2}}},
+		"part of a block":       {27, op.Same(3, 1, 9, 7)},
+		"part of a block, half": {27, half},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w := c.window
 			build := func(b *lowertest.Builder) []*graph.Value {
-				x, scale, bias, zero := b.In("x", 0, 4, 32, 9, 7), b.In("scale", 2, 32), b.In("bias", 2, 32), b.In("zero", 0, 32)
+				channel := func(name string, mean float64) *graph.Value { return b.In(name, mean, c.channels) }
+				x, scale, bias, zero := b.In("x", 0, 4, c.channels, 9, 7), channel("scale", 2), channel("bias", 2), channel("zero", 0)
 				norm := b.BatchNormTraining("norm", x, scale, bias, zero, zero, 1e-3)
 				relu := b.Do("", "Clip", op.Call{Name: "relu6", Inputs: []*graph.Value{norm.Y, b.Scalar("low", 0), b.Scalar("high", 2)}})[0]
-				weight := b.In("weight", 0, 32, 1, w.Kernel[0], w.Kernel[1])
-				group := graph.Attribute{Name: "group", Value: int64(32)}
+				weight := b.In("weight", 0, c.channels, 1, w.Kernel[0], w.Kernel[1])
+				group := graph.Attribute{Name: "group", Value: int64(c.channels)}
 				y := b.Do("", "Conv", op.Call{Name: "conv", Inputs: []*graph.Value{relu, weight}, Attributes: append(w.Attributes(), group)})[0]
 				grads := b.Do(op.Microsoft, "ConvGrad", op.Call{
 					Name: "grad", Inputs: []*graph.Value{b.In("dy", 0, y.Shape.Sizes()...), relu, weight},
@@ -136,5 +156,54 @@ func TestEndConvolutions(t *testing.T) {
 	lowertest.CheckClose(t, got, want, 3e-6)
 	if n := native.Count("", "Relu") + native.Count("", "Add"); n != 0 {
 		t.Errorf("%d additions and ReLUs are left", n)
+	}
+}
+
+// TestFilledBlocks has operators between convolutions whose channels fill no whole blocks. Sigmoid
+// turns the zeros that fill a block up into other numbers, which must not matter; Reciprocal
+// would turn them into infinity, and must see none.
+func TestFilledBlocks(t *testing.T) {
+	build := func(b *lowertest.Builder) []*graph.Value {
+		window := op.Same(3, 1, 8, 8)
+		first := b.Conv("first", b.In("x", 0, 2, 45, 8, 8), b.In("w1", 0, 27, 45, 3, 3), b.In("bias", 0, 27), window)
+		sigmoid := b.Unary("Sigmoid", "sigmoid", first)
+		second := b.Conv("second", sigmoid, b.In("w2", 0, 27, 27, 3, 3), b.In("far from 0", 100, 27), window)
+		inverse := b.Unary("Reciprocal", "inverse", second)
+		return []*graph.Value{b.Conv("third", inverse, b.In("w3", 0, 45, 27, 1, 1), nil, op.Valid(1, 1))}
+	}
+	plain, native := lowertest.New(), lowertest.New()
+	want, got := plain.Run(t, build(plain), lowertest.Nothing), native.Run(t, build(native), lowerGiven)
+	lowertest.CheckClose(t, got, want, 3e-6)
+	for name, count := range map[string]int{"ReorderInput": 2, "ReorderOutput": 2} {
+		if n := native.Count(Domain, name); n != count {
+			t.Errorf("%d %s are left, want %d", n, name, count)
+		}
+	}
+}
+
+// TestCutBlocks joins and cuts images along each dimension between convolutions, with channels
+// that make whole blocks and with others. Only whole blocks and whole images may be cut while
+// blocked.
+func TestCutBlocks(t *testing.T) {
+	for _, channels := range []int{32, 27} {
+		for axis := range 3 {
+			t.Run(fmt.Sprint(channels, " channels along ", axis), func(t *testing.T) {
+				build := func(b *lowertest.Builder) []*graph.Value {
+					x, cut := b.In("x", 0, 2, 16, 4, 6), graph.Attribute{Name: "axis", Value: int64(axis)}
+					conv := func(name string, x *graph.Value) *graph.Value {
+						return b.Conv(name, x, b.In(name+".weight", 0, channels, x.Size(1), 1, 1), b.In(name+".bias", 0, channels), op.Valid(1, 1))
+					}
+					parts := []*graph.Value{conv("first", x), conv("second", x)}
+					joined := b.Do("", "Concat", op.Call{Name: "joined", Inputs: parts, Attributes: []graph.Attribute{cut}})[0]
+					parts = b.Do("", "Split", op.Call{
+						Name: "parts", Inputs: []*graph.Value{b.Unary("Relu", "relu", joined)}, Attributes: []graph.Attribute{cut}, Want: []bool{true, true},
+					})
+					return []*graph.Value{conv("third", parts[0]), conv("fourth", parts[1]), conv("fifth", joined)}
+				}
+				plain, native := lowertest.New(), lowertest.New()
+				want, got := plain.Run(t, build(plain), lowertest.Nothing), native.Run(t, build(native), lowerGiven)
+				lowertest.CheckClose(t, got, want, 3e-6)
+			})
+		}
 	}
 }
