@@ -235,7 +235,7 @@ func trainCells(ctx context.Context, plan *sweep.Plan, opts *sweepOptions, comma
 			case r.Err != nil:
 				left.failed = append(left.failed, r.Cell)
 			}
-			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Cell.Key), outcomeText(r))
+			fmt.Fprintf(stderr, "[%d/%d] %s  %s\n", ended, len(plan.Cells), sweep.Name(r.Key), outcomeText(r))
 		},
 	}}
 	_, err = launcher.Submit(ctx, plan, plan.Cells)

@@ -31,7 +31,7 @@ func ran(t *testing.T, p *sweep.Plan, what func(c sweep.Cell) string) (begun []s
 			return cell(c, what(c))
 		},
 		Finished: func(r Result) {
-			e := ended{name: sweep.Name(r.Cell.Key), passed: r.Skipped}
+			e := ended{name: sweep.Name(r.Key), passed: r.Skipped}
 			if r.Err != nil {
 				e.err = r.Err.Error()
 			}
