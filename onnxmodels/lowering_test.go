@@ -151,7 +151,6 @@ func TestLowering(t *testing.T) {
 		got += fmt.Sprintf("%s for %s in blocks of 4: %s\n\n", network.name, TargetNative, arm)
 	}
 	got += fmt.Sprintf("residual for inference: %s\n\n", inferenceKinds(t, residual(t), 16))
-	got += fmt.Sprintf("mobile for inference: %s\n\n", inferenceKinds(t, narrowMobile(t), 16))
 	const golden = "testdata/lowering.txt"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {

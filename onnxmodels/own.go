@@ -73,8 +73,8 @@ func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
 	b.classify(n.forward(b, n.given.input(b)), signature.Loss)
 	if b.Err() == nil {
 		lower.FoldBatchNorm(b.Graph)
+		native.LowerInference(b.Graph, block)
 	}
-	b.lower(TargetNative, block, true)
 	for _, n := range b.Nodes {
 		if n.Op == "Conv" && n.Domain != native.Domain {
 			return nil, fmt.Errorf("lower: there is no operator for %q", n.Name)

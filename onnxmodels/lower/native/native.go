@@ -35,11 +35,21 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 //	Gemm, MatMul by a matrix        Gemm, also with the addition of a bias after it
 //	Clip behind BatchNorm or Conv   part of these, as ReLU is
 //
+// It fills the last block of channels up with zeros where channels do not make whole blocks.
 // Networks of our own keep the sums that they have always had: models that are trained anew
 // from the same seed stay the same to the bit.
 func LowerGiven(g *graph.Graph, block int) {
 	b := On(g, block)
 	b.Windows, b.Fills = true, true
+	lowerOn(b)
+}
+
+// LowerInference is LowerGiven for inference models, whose blocks it does not fill up. Without
+// gradients, filled blocks cost more than the kernels gain: mobilenet_v2 at 64x64 predicted
+// 0.77 times as fast as in ONNX Runtime alone at batch 1, and 0.75 times at batch 32.
+func LowerInference(g *graph.Graph, block int) {
+	b := On(g, block)
+	b.Windows = true
 	lowerOn(b)
 }
 
