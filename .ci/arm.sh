@@ -63,7 +63,7 @@ compile_for_macs() {
   local zig=$tools/zig
   [ -e "$zig/ziglang" ] || "${PYTHON:-python3.11}" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$zig" ziglang==0.15.2
   local file
-  for file in neon operators register statistics tensor; do
+  for file in filled neon operators register statistics tensor; do
     PYTHONPATH=$zig "${PYTHON:-python3.11}" -m ziglang cc -target aarch64-macos -O2 -std=gnu11 -Wall -Wextra -Werror \
       -c -o "$work/$file.o" "ort/kernels/$file.c"
   done
