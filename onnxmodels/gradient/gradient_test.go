@@ -279,12 +279,19 @@ func checkProbe(t *testing.T, p probe, tested map[*graph.Schema]bool) {
 		}
 		loss = g.ReduceSum("loss", g.Binary("Mul", "weighted", y, g.Input("r", graph.Float, y.Shape)), false, axes...)
 	}
+	compare(t, differentiated(t, g, y, loss, targets), p.inputs, outputShape(y, p.inputs))
+}
+
+// differentiated loads a model with the outputs y, as a vector, and the gradients of the loss with
+// respect to the targets.
+func differentiated(t *testing.T, g op.Builder, y, loss *graph.Value, targets []*graph.Value) *ortrun.Session {
+	t.Helper()
 	gradients, err := Append(g.Graph, loss, g.Scalar("seed", 1), targets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The binding cannot return scalars.
-	g.Output(g.Reshape("y", y, g.Ints("flat", -1), graph.Shape{graph.Symbol("elements")}))
+	g.Output(g.Reshape("y.flat", y, g.Ints("flat", -1), graph.Shape{graph.Symbol("elements")}))
 	for _, x := range targets {
 		g.Output(gradients[x])
 	}
@@ -293,7 +300,7 @@ func checkProbe(t *testing.T, p probe, tested map[*graph.Schema]bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, ortrun.Load(t, model), p.inputs, outputShape(y, p.inputs))
+	return ortrun.Load(t, model)
 }
 
 // outputShape fills in the symbolic sizes of y from the probe's elements.

@@ -8,7 +8,6 @@ import (
 
 	"onnxlab/internal/npz"
 	"onnxlab/onnxmodels/graph"
-	"onnxlab/onnxmodels/lower"
 	"onnxlab/onnxmodels/op"
 	"onnxlab/ort/ortrun"
 )
@@ -122,21 +121,7 @@ func compareLayer(t *testing.T, g op.Builder, y, loss *graph.Value, in map[strin
 	for _, name := range targets {
 		values = append(values, in[name])
 	}
-	gradients, err := Append(g.Graph, loss, g.Scalar("seed", 1), values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The binding cannot return scalars.
-	g.Output(g.Reshape("y.flat", y, g.Ints("flat", -1), graph.Shape{graph.Symbol("elements")}))
-	for _, v := range values {
-		g.Output(gradients[v])
-	}
-	lower.Portable(g.Graph)
-	model, err := g.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	results := ortrun.Load(t, model).Run(t, inputs...)
+	results := differentiated(t, g, y, loss, values).Run(t, inputs...)
 	near(t, "y", results[0], arrays["y"])
 	for i, name := range targets {
 		near(t, "d"+name, results[i+1], arrays["d"+name])
