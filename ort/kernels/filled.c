@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-int64_t onnxlab_filled(const call *c, int64_t channels) {
-	const int64_t block = c->attributes->block;
-	return (channels + block - 1) / block * block;
-}
+#include "sizes.h"
+
+int64_t onnxlab_filled(const call *c, int64_t channels) { return round_up(channels, c->attributes->block); }
 
 void onnxlab_fill_shape(const call *c, tensor *t, size_t dimensions) {
 	for (size_t i = 0; i < dimensions && i < t->rank && t->rank <= MAX_RANK; i++)

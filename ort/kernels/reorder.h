@@ -11,6 +11,7 @@
 
 #include "kernels.h"
 #include "simd.h"
+#include "sizes.h"
 
 // The pixels that are copied to plain rows at a time: they stay in the first-level cache
 // while each of their channels is read.
@@ -36,7 +37,7 @@ SIMD static void to_filled(const float *from, long channels, long pixels, float 
 // to_plain writes [channels][pixels] from [pixels][BLOCK].
 SIMD_INLINE void to_plain(const float *from, long channels, long pixels, float *to) {
 	for (long first = 0; first < pixels; first += REORDER_PIXELS) {
-		const long end = first + REORDER_PIXELS < pixels ? first + REORDER_PIXELS : pixels;
+		const long end = smaller(first + REORDER_PIXELS, pixels);
 		for (long k = 0; k < channels; k++)
 			for (long p = first; p < end; p++) to[k * pixels + p] = from[p * BLOCK + k];
 	}
@@ -48,12 +49,12 @@ SIMD_INLINE void to_last(const float *from, long channels, long pixels, long ste
 }
 
 // blocks_of is how many blocks the channels of an image make.
-static inline long blocks_of(const reorder *r) { return (r->channels + BLOCK - 1) / BLOCK; }
+static inline long blocks_of(const reorder *r) { return round_up(r->channels, BLOCK) / BLOCK; }
 
 SIMD static void reorder_block(void *argument, size_t task) {
 	const reorder *r = argument;
 	const long blocks = blocks_of(r), image = (long)task / blocks, first = (long)task % blocks * BLOCK;
-	const long channels = r->channels - first < BLOCK ? r->channels - first : BLOCK;
+	const long channels = smaller(r->channels - first, BLOCK);
 	const long plain = (image * r->channels + first) * r->pixels, blocked = (long)task * r->pixels * BLOCK;
 	float *last = r->y + image * r->pixels * r->channels + first;
 	switch (r->kind) {
@@ -65,7 +66,7 @@ SIMD static void reorder_block(void *argument, size_t task) {
 		break;
 	case BLOCKED_TO_PLAIN: to_plain(r->x + blocked, channels, r->pixels, r->y + plain); break;
 	default:
-		if (channels == BLOCK)
+		if (channels == BLOCK) // a constant size, so that each copy is one vector
 			to_last(r->x + blocked, BLOCK, r->pixels, r->channels, last);
 		else
 			to_last(r->x + blocked, channels, r->pixels, r->channels, last);
