@@ -104,7 +104,7 @@ static int reaches(const window *w, const int64_t size[2], const long y_size[2])
 // few_tiles tells whether a convolution has so few tiles of 4x4 results that reading the
 // weights, of which Winograd's algorithm makes four times as many, takes the most time.
 static int few_tiles(const convolution *c) {
-	const long least = 6, tiles = c->images * ((c->y_height + 3) / 4) * ((c->y_width + 3) / 4);
+	const long least = 4, tiles = c->images * ((c->y_height + 3) / 4) * ((c->y_width + 3) / 4);
 	return tiles < least || c->y_height * c->y_width <= 4;
 }
 
