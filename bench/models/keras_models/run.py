@@ -32,7 +32,7 @@ SIZE = 64
 FORM = "tf2onnx"
 OPSET = 17
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])**2  # mean and variance
-CANDIDATES = (8, 6, 8, 6, 8)  # images of each batch, as in reference/zoo.py
+CANDIDATES = (8, 6, 8, 6, 8, 8, 6, 8)  # images of each batch, as in reference/zoo.py
 
 
 def mobilenet_v2():
