@@ -113,13 +113,13 @@ func openLower(e configs.Experiment, cut *onnxmodels.Cut, state []byte) (*sessio
 // batch and cannot be cached.
 func (f *features) extract(ctx context.Context, lower *session.Probe, set *dataset.Set) ([]float32, error) {
 	height, width := set.Size()
-	size := f.upper.Features()
+	size, batch := f.upper.Features(), evaluation.BatchOf(height, width)
 	all := make([]float32, 0, set.Len()*size)
-	for from := 0; from < set.Len(); from += evaluation.Batch {
+	for from := 0; from < set.Len(); from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		images, err := set.ReadImages(ctx, from, min(from+evaluation.Batch, set.Len()), nil)
+		images, err := set.ReadImages(ctx, from, min(from+batch, set.Len()), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -262,7 +262,7 @@ func matrix(list []float32, n int) *interp.Value {
 // measure adds the moments of the inputs of BatchNorm in the upper layers over the epoch's
 // first training images.
 func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
-	size, batches := measuredBatches(f.set.Len(), MicroBatch(e))
+	size, batches := measuredBatches(f.set.Len(), max(MicroBatch(e), evaluation.Batch))
 	data, err := modelfile.Marshal(m.Model)
 	if err != nil {
 		return err

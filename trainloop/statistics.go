@@ -56,7 +56,7 @@ func (r *run) recalibrate(ctx context.Context, pending *snapshot.Pending) error 
 // measure adds the moments of the epoch's first training images, with the augmentation of
 // the epoch.
 func (r *run) measure(ctx context.Context, m *onnxmodels.Moments) (err error) {
-	size, batches := measuredBatches(r.Train.Len(), MicroBatch(r.Experiment))
+	size, batches := measuredBatches(r.Train.Len(), max(MicroBatch(r.Experiment), evaluation.BatchOf(r.network.Size())))
 	recipe, err := Recipe(r.Experiment.Augment)
 	if err != nil {
 		return err
@@ -99,13 +99,12 @@ func hasStatistics(n *onnxmodels.Network) bool {
 	return slices.ContainsFunc(n.Parameters(), func(p onnxmodels.Parameter) bool { return !p.Trainable })
 }
 
-// measuredBatches divides the images for recalibration into batches of one size. Each batch
-// is normalised separately, and the larger it is, the closer its statistics are to those of
-// all images. So batches are as large as in evaluation, or as the micro-batches if those
-// are larger: there is enough memory for both.
-func measuredBatches(images, micro int) (size, batches int) {
+// measuredBatches divides the images for recalibration into batches of one size, at most so
+// many. Each batch is normalised separately, and the larger it is, the closer its statistics are
+// to those of all images. So most is the batch of evaluation, or the micro-batch if that is
+// larger: there is enough memory for both.
+func measuredBatches(images, most int) (size, batches int) {
 	measured := min(images, maxMeasured)
-	most := max(micro, evaluation.Batch)
 	batches = (measured + most - 1) / most
 	return measured / batches, batches
 }

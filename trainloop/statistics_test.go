@@ -161,19 +161,19 @@ func checkMeasured(t *testing.T, o Options, n *onnxmodels.Network, state, measur
 }
 
 func TestMeasuredBatches(t *testing.T) {
-	for _, c := range []struct{ images, micro, batch, batches int }{
-		{360, 16, 90, 4},
-		{128, 16, 64, 2},
-		{100, 16, 100, 1},
-		{1, 1, 1, 1},
-		{101, 1, 50, 2},
+	for _, c := range []struct{ images, most, batch, batches int }{
+		{360, 100, 90, 4},
+		{128, 100, 64, 2},
+		{100, 100, 100, 1},
+		{1, 100, 1, 1},
+		{101, 100, 50, 2},
 		{50_000, 128, 128, 16},
 		{50_000, 8192, 2048, 1},
 		{50_000, 1024, 1024, 2},
-		{50_000, 16, 97, 21},
+		{50_000, 100, 97, 21},
 	} {
-		if batch, batches := measuredBatches(c.images, c.micro); batch != c.batch || batches != c.batches {
-			t.Errorf("%d images, %d at once: %d batches of %d, want %d of %d", c.images, c.micro, batches, batch, c.batches, c.batch)
+		if batch, batches := measuredBatches(c.images, c.most); batch != c.batch || batches != c.batches {
+			t.Errorf("%d images, %d at most: %d batches of %d, want %d of %d", c.images, c.most, batches, batch, c.batches, c.batch)
 		}
 	}
 }

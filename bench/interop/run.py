@@ -95,6 +95,8 @@ CASES = {
     "lamb": ("portable", [
         "optimizer.kind=lamb", "optimizer.learning_rate=0.01", "optimizer.weight_decay=0.05",
         "optimizer.epsilon=1e-3", "optimizer.rate_multipliers=[head=2]"]),
+    "binary cross-entropy": ("portable", ["train.loss=binary_cross_entropy", "train.micro_batch=64"]),
+    "squared error": ("portable", ["train.loss=mean_squared_error"]),
     "for CPUs": ("cpu", ["train.replicas=2", "train.micro_batch=64"]),
 }
 
@@ -123,6 +125,7 @@ class Record:
         steps, batch = facts["steps"], facts["batch"]
         self.images = np.fromfile(folder / "images.u8", np.uint8).reshape(
             steps, batch, facts["height"], facts["width"], 3)
+        self.loss = LOSSES[facts["loss"]]
         self.labels = np.fromfile(folder / "labels.i64", "<i8").reshape(steps, batch)
         self.logits = np.fromfile(folder / "logits.f32", "<f4").reshape(batch, facts["classes"])
 
@@ -223,6 +226,22 @@ def cross_entropy(logits, labels):
     return float((log_sum - logits[np.arange(len(labels)), labels]).mean())
 
 
+def one_hot(logits, labels):
+    return np.eye(logits.shape[1])[labels]
+
+
+def binary_cross_entropy(logits, labels):
+    logits = logits.astype(np.float64)
+    return float((np.logaddexp(0, logits) - one_hot(logits, labels) * logits).mean())
+
+
+def squared_error(logits, labels):
+    return float(np.square(logits - one_hot(logits, labels)).mean())
+
+
+LOSSES = {"cross_entropy": cross_entropy, "binary_cross_entropy": binary_cross_entropy, "mean_squared_error": squared_error}
+
+
 def infer(path, images):
     """Returns the logits and probabilities of an exported model for uint8 images [n, h, w, 3]."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -264,7 +283,7 @@ def compare_told(case, trainer, data):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     logits, = session.run([data.told["logits"]], {"image": data.images[0]})
     loss, _ = trainer.evaluate(data.images[0], data.labels[0])
-    yield Check(case, "told: logits", relative(cross_entropy(logits, data.labels[0]), loss), INFERENCE_TOLERANCE)
+    yield Check(case, "told: logits", relative(data.loss(logits, data.labels[0]), loss), INFERENCE_TOLERANCE)
 
 
 def compare(case, artifacts, data):
@@ -288,7 +307,7 @@ def compare(case, artifacts, data):
 
     images, labels = data.images[0], data.labels[0]
     loss, correct = trainer.evaluate(images, labels)
-    yield Check(case, "eval model: loss", relative(loss, cross_entropy(data.logits, labels)), TOLERANCE)
+    yield Check(case, "eval model: loss", relative(loss, data.loss(data.logits, labels)), TOLERANCE)
     yield Check(case, "eval model: hits", abs(correct - (data.logits.argmax(1) == labels).sum()), 1)
 
     yield from compare_told(case, trainer, data)

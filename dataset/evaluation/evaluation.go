@@ -17,9 +17,16 @@ import (
 	"onnxlab/dataset"
 )
 
-// Batch is the number of images that are classified at once: enough to keep the threads
-// busy, and few enough for the activations to stay in the caches.
+// Batch is the number of images of up to 128x128 pixels that are classified at once: enough to
+// keep the threads busy.
 const Batch = 100
+
+// BatchOf is the number of images of any size that are classified at once. Of large ones it is so
+// many that they take no more memory than Batch images of 128x128: 32 of 224x224.
+func BatchOf(height, width int) int {
+	const pixels = Batch * 128 * 128
+	return max(1, min(Batch, pixels/max(height*width, 1)))
+}
 
 // Predictor runs a classifier on images [n, height, width, 3] of 0..255 and returns logits
 // and probabilities, both [n, classes]. If it takes seconds, it stops when ctx is done.
@@ -131,7 +138,7 @@ func RunLoss(ctx context.Context, p Predictor, loss Loss, set *dataset.Set) (*Re
 }
 
 // RunBy is Run with a function that returns the logits [to−from, classes] of the images
-// from..to−1 of the set, at most Batch of them.
+// from..to−1 of the set, at most BatchOf of them.
 func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from, to int) ([]float32, error), set *dataset.Set) (*Report, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
@@ -139,12 +146,12 @@ func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from
 	if set.MultiLabel() {
 		return runMulti(ctx, loss, logits, set)
 	}
-	tally := newTally(set.Classes, loss)
-	for from := 0; from < set.Len(); from += Batch {
+	tally, batch := newTally(set.Classes, loss), BatchOf(set.Size())
+	for from := 0; from < set.Len(); from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+Batch, set.Len())
+		to := min(from+batch, set.Len())
 		list, err := logits(ctx, from, to)
 		if err != nil {
 			return nil, err

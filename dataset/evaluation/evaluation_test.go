@@ -106,6 +106,15 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestBatchOf: large images are classified fewer at once.
+func TestBatchOf(t *testing.T) {
+	for size, want := range map[[2]int]int{{0, 0}: 100, {32, 32}: 100, {128, 128}: 100, {128, 129}: 99, {224, 224}: 32, {2000, 3000}: 1} {
+		if got := BatchOf(size[0], size[1]); got != want {
+			t.Errorf("%v: %d, want %d", size, got, want)
+		}
+	}
+}
+
 // TestRunBatches evaluates several batches, the last one incomplete.
 func TestRunBatches(t *testing.T) {
 	labels := make([]int32, 2*Batch+7)

@@ -14,13 +14,13 @@ func runMulti(ctx context.Context, loss Loss, logits func(ctx context.Context, f
 	if loss == CrossEntropy || loss == "" {
 		return nil, fmt.Errorf("evaluate: the classifier is for images of one class each, but images of this set may have several")
 	}
-	classes := len(set.Classes)
+	classes, batch := len(set.Classes), BatchOf(set.Size())
 	all := make([]float32, 0, set.Len()*classes)
-	for from := 0; from < set.Len(); from += Batch {
+	for from := 0; from < set.Len(); from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+Batch, set.Len())
+		to := min(from+batch, set.Len())
 		list, err := logits(ctx, from, to)
 		if err != nil {
 			return nil, err

@@ -10,8 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
+	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
+	"onnxlab/onnxmodels/op"
 )
 
 // The forms in which PyTorch exports the classifier that testdata/make.py makes.
@@ -52,6 +54,52 @@ func TestParameters(t *testing.T) {
 		}
 		if got := m.Logits.Shape; got[0].Symbol != importer.BatchSymbol || got[1].Size != 5 {
 			t.Errorf("%s: logits %v", form, got)
+		}
+	}
+}
+
+// TestGroupNorm has group normalisation as PyTorch exports it: of InstanceNormalization's scale and
+// bias, those that are 1 and 0 are not learned.
+func TestGroupNorm(t *testing.T) {
+	for scale, learned := range map[float32][]string{1: {"gain", "shift"}, 2: {"gain", "scale", "shift"}} {
+		file, before := read(t, "inference")
+		g := file.Model.GetGraph()
+		node := func(kind, out string, in ...string) *onnxpb.Node {
+			return &onnxpb.Node{OpType: proto.String(kind), Name: proto.String(kind + out), Input: in, Output: []string{out}}
+		}
+		const at = 0 // the first convolution
+		image := g.Node[at].GetOutput()[0]
+		for _, n := range g.Node[at+1:] {
+			for i, in := range n.GetInput() {
+				if in == image {
+					n.Input[i] = "normalised"
+				}
+			}
+		}
+		g.Node = slices.Insert(g.Node, at+1,
+			node("Reshape", "grouped", image, "groups"), node("InstanceNormalization", "flat", "grouped", "scale", "zero"),
+			node("Shape", "sizes", image), node("Reshape", "image", "flat", "sizes"),
+			node("Mul", "scaled", "image", "gain"), node("Add", "normalised", "scaled", "shift"))
+		floats := func(name string, shape []int, values ...float32) *onnxpb.Tensor {
+			return graph.Tensor(name, graph.Float, shape, (&op.Tensor{Elem: graph.Float, Floats: values}).Bytes())
+		}
+		one, channels, zeros := []int{1}, []int{8, 1, 1}, make([]float32, 8)
+		g.Initializer = append(g.Initializer,
+			graph.Tensor("groups", graph.Int64, []int{3}, (&op.Tensor{Elem: graph.Int64, Ints: []int64{0, 1, -1}}).Bytes()),
+			floats("scale", one, scale), floats("zero", one, 0), floats("gain", channels, zeros...), floats("shift", channels, zeros...))
+		after, err := importer.Read(file.Model, importer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range after.Parameters {
+			if !slices.ContainsFunc(before.Parameters, func(b importer.Parameter) bool { return b.Name == p.Name }) {
+				got = append(got, p.Name)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, learned) {
+			t.Errorf("a scale of %v: learned %v, want %v", scale, got, learned)
 		}
 	}
 }

@@ -54,10 +54,14 @@ func (p Parameter) Floats() []float32 {
 //     embeddings, class tokens and layer scales, unless they only prepare the image;
 //   - constants of more than one element that are added to the result of a convolution or matrix
 //     product, as the biases in PaddlePaddle's models are.
+//
+// Exporters write group normalisation as InstanceNormalization of reshaped images, with scales
+// of 1 and biases of 0; what the network learned comes behind it. These do not count.
 func (r *reader) findParameters(image string) []Parameter {
 	tensors := r.floatTensors()
 	plain := map[string]bool{image: true} // values that depend only on the image and constants
 	products := map[string]bool{}         // results of convolutions and matrix products with a learned weight
+	reshaped := map[string]bool{}         // results of Reshape
 	var list []Parameter
 	found := map[string]int{}
 	for _, n := range r.model.GetGraph().GetNode() {
@@ -74,6 +78,9 @@ func (r *reader) findParameters(image string) []Parameter {
 			operand := variant.Takes[min(i, len(variant.Takes)-1)]
 			several := count(t.tensor) > 1 && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
+			if n.GetOpType() == "InstanceNormalization" && reshaped[n.GetInput()[0]] && isNeutral(operand, t.tensor) {
+				continue
+			}
 			if !operand.Learned && (t.constant && !biases || !several || prepares) {
 				continue
 			}
@@ -93,12 +100,24 @@ func (r *reader) findParameters(image string) []Parameter {
 			if prepares {
 				plain[out] = true
 			}
+			if n.GetOpType() == "Reshape" {
+				reshaped[out] = true
+			}
 			if weighs[n.GetOpType()] && anyIn(found, n.GetInput()) {
 				products[out] = true
 			}
 		}
 	}
 	return list
+}
+
+// isNeutral reports whether all scales of a normalisation are 1, or all biases 0.
+func isNeutral(operand graph.Operand, t *onnxpb.Tensor) bool {
+	neutral := float32(0)
+	if operand.Name == "scale" {
+		neutral = 1
+	}
+	return !slices.ContainsFunc(Parameter{Tensor: t}.Floats(), func(f float32) bool { return f != neutral })
 }
 
 // anyIn reports whether the map has any of the names as a key.

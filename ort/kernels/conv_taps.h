@@ -48,8 +48,8 @@ static taps_job taps_job_of(const convolution *c) {
 	// So that all threads get some of a few images, chunks are then smaller. Those of moments
 	// always have the full size.
 	if (c->moments == NULL && job.pixels < 4 * job.chunk_pixels)
-		job.chunk_pixels = LEAST_CHUNK;
-	job.chunk_pixels = smaller(job.chunk_pixels, job.pixels > 0 ? job.pixels : 1);
+		job.chunk_pixels = even_part(job.pixels, LEAST_CHUNK, WHOLE_ROWS);
+	job.chunk_pixels = smaller(job.chunk_pixels, larger(job.pixels, 1));
 	job.chunks = (job.pixels + job.chunk_pixels - 1) / job.chunk_pixels;
 	job.group = job.chunks < FEW_CHUNKS ? smaller(GROUP_OUTPUTS, c->outputs) : c->outputs;
 	job.groups = (c->outputs + job.group - 1) / job.group;

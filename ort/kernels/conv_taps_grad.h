@@ -59,8 +59,11 @@ static size_t taps_weight_grad_scratch(const convolution *c, long workers) {
 
 // pack_gradients writes E, [outputs/BLOCK][GRAD_CHUNK][BLOCK], of the listed pixels.
 SIMD static void pack_gradients(const convolution *c, const tap_list *list, float *e) {
-	for (long b = 0; b < c->outputs / BLOCK; b++)
-		pack_block(c->dy + b * y_layout(c).block, list->to, list->n, NULL, e + b * GRAD_CHUNK * BLOCK);
+	const long together = packed_together(c);
+	for (long i = 0; i < list->n; i += together)
+		for (long b = 0; b < c->outputs / BLOCK; b++)
+			pack_block(c->dy + b * y_layout(c).block, list->to + i, smaller(together, list->n - i), NULL,
+			           e + (b * GRAD_CHUNK + i) * BLOCK);
 }
 
 // sum_tap computes one tap and one group of inputs of one split. v has room for V and E.

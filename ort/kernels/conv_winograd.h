@@ -20,15 +20,20 @@
 #include "winograd_tiles.h"
 #include "winograd_transforms.h"
 
-// Tiles in a chunk, a multiple of PRODUCT_ROWS. With more than FEW_CHANNELS inputs and
+// Tiles in a chunk, at most; multiples of PRODUCT_ROWS. With more than FEW_CHANNELS inputs and
 // outputs together, U needs most of the cache, so chunks are smaller. The limits are those
 // with which bench/step was fastest.
 enum { SMALL_CHUNK = 24, LARGE_CHUNK = 48, FEW_CHANNELS = 64 };
 
+// With fewer tasks, the outputs are cut into groups, too, of at least two blocks: more threads get
+// some of them, and each reads only a part of U.
+enum { FEW_TASKS = 4 };
+
 typedef struct {
 	tile_grid grid;
 	long chunk_tiles, chunks;
-	long next;                         // the next chunk that no worker has taken
+	long group, groups;                // outputs in a group
+	long next;                         // the next chunk and group that no worker has taken
 	long u_stride, v_stride, m_stride; // floats between the 36 elements
 	const float *u;                    // [ELEMENTS][outputs/BLOCK][inputs][BLOCK]
 	float *v;                          // [workers], each V, then M: [ELEMENTS][channels/BLOCK][chunk_tiles][BLOCK]
@@ -37,20 +42,23 @@ typedef struct {
 static winograd_job winograd_job_of(const convolution *c) {
 	winograd_job job = {.grid = tile_grid_of(c)};
 	job.chunk_tiles = c->inputs + c->outputs > FEW_CHANNELS ? SMALL_CHUNK : LARGE_CHUNK;
-	// So that all threads get some of a few images, chunks are then smaller. Those of moments
-	// always have the full size.
-	if (c->moments == NULL && job.grid.tiles < 4 * job.chunk_tiles)
-		job.chunk_tiles = PRODUCT_ROWS;
+	if (c->moments == NULL) // moments are always those of full chunks
+		job.chunk_tiles = even_part(job.grid.tiles, job.chunk_tiles, WHOLE_ROWS);
 	job.chunks = (job.grid.tiles + job.chunk_tiles - 1) / job.chunk_tiles;
+	job.group = c->outputs, job.groups = 1;
+	while (job.chunks * job.groups < FEW_TASKS && job.group > 2 * BLOCK) {
+		job.group = round_up(job.group / 2, 2 * BLOCK);
+		job.groups = (c->outputs + job.group - 1) / job.group;
+	}
 	job.u_stride = padded_stride(c->inputs * c->outputs);
 	job.v_stride = padded_stride(job.chunk_tiles * c->inputs);
-	job.m_stride = padded_stride(job.chunk_tiles * c->outputs);
+	job.m_stride = padded_stride(job.chunk_tiles * job.group);
 	return job;
 }
 
 static size_t winograd_conv_scratch(const convolution *c, long workers) {
 	const winograd_job job = winograd_job_of(c);
-	const long matrices = (c->packed == NULL ? job.u_stride : 0) + smaller(workers, job.chunks) * (job.v_stride + job.m_stride);
+	const long matrices = (c->packed == NULL ? job.u_stride : 0) + smaller(workers, job.chunks * job.groups) * (job.v_stride + job.m_stride);
 	return sizeof(float) * (norm_floats(c) + ELEMENTS * matrices);
 }
 
@@ -83,23 +91,25 @@ static void pack_winograd_weights(const convolution *c, const threads *t, float 
 	t->parallel_for(t, c->outputs / BLOCK, winograd_weights, &job);
 }
 
-// convolve_chunks is what one worker does: it takes the next chunk until none is left.
-SIMD static void convolve_chunks(void *argument, size_t worker) {
+// convolve_tiles is what one worker does: it takes the next chunk and group until none is left.
+SIMD static void convolve_tiles(void *argument, size_t worker) {
 	winograd_job *job = argument;
 	const convolution *c = job->grid.conv;
 	const long block_stride = job->chunk_tiles * BLOCK;
 	float *scratch = job->v + (long)worker * ELEMENTS * (job->v_stride + job->m_stride);
 	const tile_matrix v = {scratch, job->v_stride, block_stride};
 	const tile_matrix m = {scratch + ELEMENTS * job->v_stride, job->m_stride, block_stride};
-	long chunk;
-	while ((chunk = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->chunks) {
+	long task;
+	while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->chunks * job->groups) {
+		const long chunk = task / job->groups, first_output = task % job->groups * job->group;
 		const long first = chunk * job->chunk_tiles, n = smaller(job->grid.tiles - first, job->chunk_tiles);
-		const product_size size = {n, c->inputs, c->outputs, block_stride};
+		const product_size size = {n, c->inputs, smaller(job->group, c->outputs - first_output), block_stride};
+		const float *u = job->u + first_output * c->inputs;
 		transform_inputs(&job->grid, first, n, v);
 		for (int e = 0; e < ELEMENTS; e++)
-			multiply(&size, v.data + e * job->v_stride, job->u + e * job->u_stride, m.data + e * job->m_stride);
+			multiply(&size, v.data + e * job->v_stride, u + e * job->u_stride, m.data + e * job->m_stride);
 		float *moments_of_chunk = c->moments == NULL ? NULL : c->moments + chunk * 3 * c->outputs;
-		write_outputs(&job->grid, first, n, m, moments_of_chunk);
+		write_outputs(&job->grid, (part_of_y){first, n, first_output / BLOCK, size.outputs / BLOCK}, m, moments_of_chunk);
 	}
 }
 
@@ -114,7 +124,7 @@ static void winograd_conv(const convolution *c, const threads *t, float *scratch
 		scratch += ELEMENTS * job.u_stride;
 	}
 	job.v = scratch;
-	t->parallel_for(t, smaller(t->workers, job.chunks), convolve_chunks, &job);
+	t->parallel_for(t, smaller(t->workers, job.chunks * job.groups), convolve_tiles, &job);
 }
 
 #endif

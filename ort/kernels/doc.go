@@ -1,8 +1,8 @@
 // Package kernels gives ONNX Runtime faster operators for training convolutional
 // networks on processors with AVX2, AVX-512 or NEON: convolutions and their gradients,
 // batch normalisation with the ReLU and average pool after it, maximum pools, products of
-// matrices, and copies from one layout of images to another. They are operators of the
-// domain "onnxlab", which package onnxlab/onnxmodels/lower/native writes into graphs. [Add]
+// matrices, layer normalisation, the gradient of GELU, and copies from one layout of images to
+// another. They are operators of the domain "onnxlab", which package onnxlab/onnxmodels/lower/native writes into graphs. [Add]
 // gives them to a session, and [Block] says which layout of images they use.
 //
 // Results do not depend on the number of threads. They differ between the instruction sets
@@ -34,6 +34,8 @@
 //	  conv_end.h           bias, sum and ReLU as results are written
 //	maxpool.h              maximum pools and their gradient
 //	reorder.h              copies between the layouts of images
+//	layernorm.h            layer normalisation of rows, and the gradient
+//	gelu.h                 the gradient of GELU
 //	table.h                all of these for one instruction set
 //	avx512.c, avx2.c,
 //	neon.c                 compile it for one each

@@ -138,6 +138,35 @@ typedef struct {
 	float *dx, *dscale, *dbias; // results: the shape of x, [channels], [channels]
 } batchnorm;
 
+// Layer normalisation: each row of channels, which are whole blocks, is normalised by its own
+// mean and deviation.
+//
+//	y = scale·(x − mean)·inverse_deviation + bias
+typedef struct {
+	long rows, channels;
+	const float *scale; // [channels]
+	const float *x;     // [rows, channels]
+	// [rows], with inverse_deviation = 1/√(variance + epsilon): results of layernorm, or NULL;
+	// layernorm_grad reads them.
+	float *mean, *inverse_deviation;
+
+	// For layernorm.
+	const float *bias; // [channels], or NULL
+	float epsilon;
+	float *y; // result: [rows, channels]
+
+	// For layernorm_grad.
+	const float *dy;            // the gradient with respect to y: [rows, channels]
+	float *dx, *dscale, *dbias; // results: [rows, channels], [channels], [channels]
+} layernorm;
+
+// The gradient of GELU, dx = dy·gelu'(x), of n elements of any shape.
+typedef struct {
+	long n;
+	const float *dy, *x;
+	float *dx; // result
+} gelu;
+
 // The kernels for one instruction set. Their results do not depend on the threads.
 // Each needs scratch memory, aligned to ALIGNMENT bytes; the functions whose names
 // end in _scratch return how many bytes.
@@ -157,6 +186,10 @@ typedef struct {
 	void (*maxpool)(const maxpool *, const threads *);
 	void (*maxpool_grad)(const maxpool *, const threads *);
 	void (*reorder)(const reorder *, const threads *);
+	void (*layernorm)(const layernorm *, const threads *);
+	size_t (*layernorm_grad_scratch)(const layernorm *);
+	void (*layernorm_grad)(const layernorm *, const threads *, float *scratch);
+	void (*gelu_grad)(const gelu *, const threads *);
 } kernels;
 
 #ifdef __x86_64__

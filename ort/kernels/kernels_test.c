@@ -413,6 +413,94 @@ static void test_reorders(void) {
 	test_reorder(2, block - 1, 1);
 }
 
+// Layer normalisation.
+
+static layernorm with_row_results(layernorm l) {
+	const long n = l.rows * l.channels;
+	l.y = new_floats(n), l.dx = new_floats(n);
+	l.mean = new_floats(l.rows), l.inverse_deviation = new_floats(l.rows);
+	l.dscale = new_floats(l.channels), l.dbias = new_floats(l.channels);
+	return l;
+}
+
+static void run_layernorm(layernorm *l, const threads *t) {
+	tested->layernorm(l, t);
+	float *scratch = new_floats((long)(tested->layernorm_grad_scratch(l) / sizeof(float)));
+	tested->layernorm_grad(l, t, scratch);
+	free(scratch);
+}
+
+static void test_layernorm(long rows, long channels, double mean, int bias) {
+	set_name("layernorm of %ld rows of %ld channels, mean %g%s", rows, channels, mean, bias ? ", bias" : "");
+	const long n = rows * channels;
+	float *x = random_floats(n, mean, 1), *dy = random_floats(n, 0.1, 1);
+	float *scale = random_floats(channels, 1, 1), *shift = random_floats(channels, 0, 1);
+	const layernorm all = {.rows = rows, .channels = channels, .scale = scale, .x = x, .dy = dy, .bias = bias ? shift : NULL, .epsilon = 1e-5};
+	layernorm l = with_row_results(all), d = with_row_results(all), r = with_row_results(all), y_alone = all;
+	run_layernorm(&l, &many);
+	run_layernorm(&d, &one);
+	layernorm_reference(&r);
+	layernorm_grad_reference(&r);
+	compare("y", l.y, r.y, n);
+	compare("mean", l.mean, r.mean, rows);
+	compare("inverse deviation", l.inverse_deviation, r.inverse_deviation, rows);
+	compare("dx", l.dx, r.dx, n);
+	compare("dscale", l.dscale, r.dscale, channels);
+	compare("dbias", l.dbias, r.dbias, channels);
+	compare_bits("dx", l.dx, d.dx, n);
+	compare_bits("dscale", l.dscale, d.dscale, channels);
+	compare_bits("dbias", l.dbias, d.dbias, channels);
+	y_alone.y = new_floats(n);
+	tested->layernorm(&y_alone, &many);
+	compare_bits("y alone", y_alone.y, l.y, n);
+	FREE(x, dy, scale, shift, y_alone.y);
+	layernorm made[] = {l, d, r};
+	for (int i = 0; i < 3; i++)
+		FREE(made[i].y, made[i].dx, made[i].mean, made[i].inverse_deviation, made[i].dscale, made[i].dbias);
+}
+
+static void test_layernorms(void) {
+	const long block = tested->block;
+	test_layernorm(1, block, 1, 1);
+	test_layernorm(5, 3 * block, 1, 0);
+	test_layernorm(64, 2 * block, 10, 1);
+	test_layernorm(131, 12 * block, -3, 1); // chunks of three rows, and a last one of two
+}
+
+// The gradient of GELU.
+
+static void test_gelu_grad(long n, double mean, double range) {
+	set_name("gradient of GELU, %ld elements, %g ± %g", n, mean, range);
+	float *x = random_floats(n, mean, range), *dy = random_floats(n, 1, 1);
+	gelu g = {.n = n, .dy = dy, .x = x, .dx = new_floats(n)}, r = g;
+	r.dx = new_floats(n);
+	tested->gelu_grad(&g, &many);
+	gelu_grad_reference(&r);
+	compare("dx", g.dx, r.dx, n);
+	FREE(x, dy, g.dx, r.dx);
+}
+
+static void test_gelu_grads(void) {
+	test_gelu_grad(1, -1, 0.2);
+	test_gelu_grad(3 * tested->block + 1, 0, 2);
+	test_gelu_grad(30000, 0, 3);
+	test_gelu_grad(1000, 0, 20);
+	// Where the gradient is small, its own size counts.
+	test_gelu_grad(1000, -4, 1);
+	test_gelu_grad(1000, -7, 2);
+	test_gelu_grad(1000, -11, 2);
+	set_name("gradient of GELU at the ends");
+	float x[] = {INFINITY, -INFINITY, 1e30f, -1e30f, 0, NAN}, dy[] = {2, 2, 2, 2, 2, 2}, dx[6];
+	const float want[] = {2, 0, 2, 0, 1};
+	tested->gelu_grad(&(gelu){.n = 6, .dy = dy, .x = x, .dx = dx}, &many);
+	compare("dx", dx, want, 5);
+	comparisons++;
+	if (dx[5] == dx[5]) {
+		failures++;
+		printf("the gradient at NaN is %g\n", dx[5]);
+	}
+}
+
 int main(int argc, char **argv) {
 	const long block = argc == 2 ? atol(argv[1]) : 0;
 	tested = kernels_for(block);
@@ -428,6 +516,8 @@ int main(int argc, char **argv) {
 	test_maxpools();
 	test_batchnorms();
 	test_reorders();
+	test_layernorms();
+	test_gelu_grads();
 	printf("%d comparisons, %d failures\n", comparisons, failures);
 	return failures > 0;
 }

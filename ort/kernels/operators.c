@@ -15,6 +15,22 @@ static OrtStatus *require(const call *c, int fits) {
 
 static int is_vector(const tensor *t, int64_t size) { return t->rank == 1 && t->shape[0] == size; }
 
+// elements is how many elements a tensor has, −1 for more dimensions than there may be.
+static int64_t elements(const tensor *t) {
+	int64_t n = t->rank <= MAX_RANK ? 1 : -1;
+	for (size_t k = 0; k < t->rank && n >= 0; k++) n *= t->shape[k];
+	return n;
+}
+
+static int same_shape(const tensor *a, const tensor *b) {
+	if (a->rank != b->rank || a->rank > MAX_RANK)
+		return 0;
+	for (size_t k = 0; k < a->rank; k++)
+		if (a->shape[k] != b->shape[k])
+			return 0;
+	return 1;
+}
+
 static int has_pixels(const tensor *t) {
 	return t->rank == 4 && t->shape[1] > 0 && t->shape[2] > 0 && t->shape[3] > 0;
 }
@@ -88,7 +104,7 @@ static int reaches(const window *w, const int64_t size[2], const long y_size[2])
 // few_tiles tells whether a convolution has so few tiles of 4x4 results that reading the
 // weights, of which Winograd's algorithm makes four times as many, takes the most time.
 static int few_tiles(const convolution *c) {
-	const long least = 6, tiles = c->images * ((c->y_height + 3) / 4) * ((c->y_width + 3) / 4);
+	const long least = 4, tiles = c->images * ((c->y_height + 3) / 4) * ((c->y_width + 3) / 4);
 	return tiles < least || c->y_height * c->y_width <= 4;
 }
 
@@ -395,4 +411,53 @@ OrtStatus *onnxlab_run_gemm(const call *c) {
 	const tensor *a = &c->in[0], *b = &c->in[1], *bias = &c->in[2];
 	TRY(require(c, is_matrix(a) && is_matrix(b)));
 	return c->attributes->trans_a ? run_gemm_of_columns(c, a, b, bias) : run_gemm_of_rows(c, a, b, bias);
+}
+
+// read_rows sets the sizes of a normalisation of x, whose rows are its last dimensions, as
+// many elements as scale has.
+static int read_rows(const call *c, const tensor *x, const tensor *scale, layernorm *l) {
+	if (x->rank < 1 || x->rank > MAX_RANK || scale->rank < 1 || scale->rank > MAX_RANK || x->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
+		return 0;
+	l->channels = elements(scale), l->x = x->data, l->scale = scale->data;
+	if (l->channels <= 0 || l->channels % c->attributes->block != 0 || elements(x) <= 0)
+		return 0;
+	l->rows = elements(x) / l->channels;
+	return l->rows * l->channels == elements(x);
+}
+
+OrtStatus *onnxlab_run_layernorm(const call *c) {
+	const tensor *x = &c->in[0], *scale = &c->in[1], *bias = &c->in[2];
+	layernorm l = {.epsilon = c->attributes->epsilon, .bias = bias->data};
+	TRY(require(c, read_rows(c, x, scale, &l) && (bias->data == NULL || same_shape(bias, scale))));
+	TRY(onnxlab_new_output(c->run, 0, x->shape, x->rank, &l.y));
+	// The statistics have 1 in the place of the dimensions that rows have.
+	int64_t shape[MAX_RANK];
+	for (size_t k = 0; k < x->rank; k++) shape[k] = k + scale->rank < x->rank ? x->shape[k] : 1;
+	TRY(onnxlab_new_output(c->run, 1, shape, x->rank, &l.mean));
+	TRY(onnxlab_new_output(c->run, 2, shape, x->rank, &l.inverse_deviation));
+	c->kernels->layernorm(&l, c->threads);
+	return NULL;
+}
+
+OrtStatus *onnxlab_run_layernorm_grad(const call *c) {
+	const tensor *dy = &c->in[0], *x = &c->in[1], *scale = &c->in[2], *mean = &c->in[3], *inverse = &c->in[4];
+	layernorm l = {.dy = dy->data, .mean = mean->data, .inverse_deviation = inverse->data};
+	TRY(require(c, read_rows(c, x, scale, &l) && same_shape(dy, x) && elements(mean) == l.rows && elements(inverse) == l.rows));
+	TRY(onnxlab_new_output(c->run, 0, x->shape, x->rank, &l.dx));
+	TRY(onnxlab_new_output(c->run, 1, scale->shape, scale->rank, &l.dscale));
+	TRY(onnxlab_new_output(c->run, 2, scale->shape, scale->rank, &l.dbias));
+	scratch s;
+	TRY(onnxlab_new_scratch(c->run, c->kernels->layernorm_grad_scratch(&l), &s));
+	c->kernels->layernorm_grad(&l, c->threads, s.data);
+	onnxlab_free_scratch(c->run, &s);
+	return NULL;
+}
+
+OrtStatus *onnxlab_run_gelu_grad(const call *c) {
+	const tensor *dy = &c->in[0], *x = &c->in[1];
+	gelu g = {.dy = dy->data, .x = x->data, .n = elements(x)};
+	TRY(require(c, same_shape(dy, x) && x->type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT));
+	TRY(onnxlab_new_output(c->run, 0, x->shape, x->rank, &g.dx));
+	c->kernels->gelu_grad(&g, c->threads);
+	return NULL;
 }

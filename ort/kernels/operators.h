@@ -91,4 +91,13 @@ OrtStatus *onnxlab_run_reorder_input(const call *);
 // [blocked x] → [y, plain or with its channels last]
 OrtStatus *onnxlab_run_reorder_output(const call *);
 
+// [x, scale, [bias]] → [y, [mean], [inverse deviation]]
+OrtStatus *onnxlab_run_layernorm(const call *);
+
+// [dy, x, scale, mean, inverse deviation] → [dx, dscale, dbias]
+OrtStatus *onnxlab_run_layernorm_grad(const call *);
+
+// [dy, x] → [dx]
+OrtStatus *onnxlab_run_gelu_grad(const call *);
+
 #endif

@@ -196,3 +196,49 @@ void batchnorm_grad_reference(const batchnorm *b) {
 			}
 	}
 }
+
+void layernorm_reference(const layernorm *l) {
+	for (long row = 0; row < l->rows; row++) {
+		const float *x = l->x + row * l->channels;
+		double sum = 0, squares = 0;
+		for (long c = 0; c < l->channels; c++) sum += x[c];
+		const double mean = sum / l->channels;
+		for (long c = 0; c < l->channels; c++) squares += (x[c] - mean) * (x[c] - mean);
+		const double inverse = 1 / sqrt(squares / l->channels + l->epsilon);
+		l->mean[row] = mean, l->inverse_deviation[row] = inverse;
+		for (long c = 0; c < l->channels; c++)
+			l->y[row * l->channels + c] = (x[c] - mean) * inverse * l->scale[c] + (l->bias == NULL ? 0 : l->bias[c]);
+	}
+}
+
+// As in batchnorm_grad_reference, with rows in the place of channels.
+void layernorm_grad_reference(const layernorm *l) {
+	for (long c = 0; c < l->channels; c++) {
+		double dscale = 0, dbias = 0;
+		for (long row = 0; row < l->rows; row++) {
+			const long at = row * l->channels + c;
+			dscale += l->dy[at] * ((double)l->x[at] - l->mean[row]) * l->inverse_deviation[row];
+			dbias += l->dy[at];
+		}
+		l->dscale[c] = dscale, l->dbias[c] = dbias;
+	}
+	for (long row = 0; row < l->rows; row++) {
+		const double mean = l->mean[row], inverse = l->inverse_deviation[row];
+		const float *x = l->x + row * l->channels, *dy = l->dy + row * l->channels;
+		double sum = 0, dot = 0;
+		for (long c = 0; c < l->channels; c++) {
+			sum += (double)dy[c] * l->scale[c];
+			dot += (double)dy[c] * l->scale[c] * (x[c] - mean) * inverse;
+		}
+		for (long c = 0; c < l->channels; c++)
+			l->dx[row * l->channels + c] =
+				inverse * ((double)dy[c] * l->scale[c] - sum / l->channels - (x[c] - mean) * inverse * dot / l->channels);
+	}
+}
+
+void gelu_grad_reference(const gelu *g) {
+	for (long i = 0; i < g->n; i++) {
+		const double x = g->x[i], density = exp(-x * x / 2) / sqrt(2 * M_PI);
+		g->dx[i] = g->dy[i] * (erfc(-x / M_SQRT2) / 2 + x * density);
+	}
+}

@@ -32,4 +32,11 @@ void batchnorm_reference(const batchnorm *);
 // batchnorm_grad_reference writes dx, dscale and dbias.
 void batchnorm_grad_reference(const batchnorm *);
 
+// layernorm_reference writes mean, inverse_deviation and y, and layernorm_grad_reference dx, dscale and dbias.
+void layernorm_reference(const layernorm *);
+void layernorm_grad_reference(const layernorm *);
+
+// gelu_grad_reference writes dx.
+void gelu_grad_reference(const gelu *);
+
 #endif

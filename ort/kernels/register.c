@@ -20,7 +20,7 @@ typedef struct {
 	const char *name;
 	size_t inputs, optional_inputs; // the last ones are optional
 	size_t outputs;
-	int optional_output; // its index; -1 for none
+	unsigned optional_outputs; // one bit for each, the lowest for the first
 	int takes_any_type;  // the first input may have another type than float
 	OrtStatus *(*run)(const call *);
 } operator;
@@ -70,7 +70,7 @@ static OrtCustomOpInputOutputCharacteristic get_input_characteristic(const OrtCu
 }
 
 static OrtCustomOpInputOutputCharacteristic get_output_characteristic(const OrtCustomOp *o, size_t index) {
-	return (int)index == operator_of(o)->optional_output ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
+	return operator_of(o)->optional_outputs >> index & 1 ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
 }
 
 static OrtMemType get_input_memory(const OrtCustomOp *o, size_t index) {
@@ -206,7 +206,7 @@ static operator operators[] = {
 		.inputs = 8,
 		.optional_inputs = 6,
 		.outputs = 2,
-		.optional_output = 1,
+		.optional_outputs = 1 << 1,
 		.takes_any_type = 1,
 		.run = onnxlab_run_conv,
 	},
@@ -215,7 +215,6 @@ static operator operators[] = {
 		.inputs = 6,
 		.optional_inputs = 4,
 		.outputs = 1,
-		.optional_output = -1,
 		.takes_any_type = 1,
 		.run = onnxlab_run_conv_weight_grad,
 	},
@@ -224,14 +223,13 @@ static operator operators[] = {
 		.inputs = 4,
 		.optional_inputs = 1,
 		.outputs = 4,
-		.optional_output = 0,
+		.optional_outputs = 1 << 0,
 		.run = onnxlab_run_batchnorm,
 	},
 	{
 		.name = "BatchNormGrad",
 		.inputs = 6,
 		.outputs = 3,
-		.optional_output = -1,
 		.run = onnxlab_run_batchnorm_grad,
 	},
 	{
@@ -239,36 +237,51 @@ static operator operators[] = {
 		.inputs = 3,
 		.optional_inputs = 1,
 		.outputs = 1,
-		.optional_output = -1,
 		.run = onnxlab_run_gemm,
 	},
 	{
 		.name = "MaxPool",
 		.inputs = 1,
 		.outputs = 1,
-		.optional_output = -1,
 		.run = onnxlab_run_maxpool,
 	},
 	{
 		.name = "MaxPoolGrad",
 		.inputs = 2,
 		.outputs = 1,
-		.optional_output = -1,
 		.run = onnxlab_run_maxpool_grad,
 	},
 	{
 		.name = "ReorderInput",
 		.inputs = 1,
 		.outputs = 1,
-		.optional_output = -1,
 		.run = onnxlab_run_reorder_input,
 	},
 	{
 		.name = "ReorderOutput",
 		.inputs = 1,
 		.outputs = 1,
-		.optional_output = -1,
 		.run = onnxlab_run_reorder_output,
+	},
+	{
+		.name = "LayerNorm",
+		.inputs = 3,
+		.optional_inputs = 1,
+		.outputs = 3,
+		.optional_outputs = 1 << 1 | 1 << 2,
+		.run = onnxlab_run_layernorm,
+	},
+	{
+		.name = "LayerNormGrad",
+		.inputs = 5,
+		.outputs = 3,
+		.run = onnxlab_run_layernorm_grad,
+	},
+	{
+		.name = "GeluGrad",
+		.inputs = 2,
+		.outputs = 1,
+		.run = onnxlab_run_gelu_grad,
 	},
 };
 

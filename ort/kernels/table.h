@@ -6,7 +6,9 @@
 
 #include "batchnorm.h"
 #include "conv.h"
+#include "gelu.h"
 #include "kernels.h"
+#include "layernorm.h"
 #include "maxpool.h"
 #include "reorder.h"
 
@@ -30,6 +32,10 @@ const kernels KERNELS = {
 	.maxpool = maxpool_forward,
 	.maxpool_grad = maxpool_backward,
 	.reorder = reorder_images,
+	.layernorm = layernorm_forward,
+	.layernorm_grad_scratch = layernorm_grad_scratch,
+	.layernorm_grad = layernorm_grad,
+	.gelu_grad = gelu_grad,
 };
 
 #endif

@@ -92,19 +92,27 @@ SIMD_INLINE void pack_block(const float *from, const long *offsets, long n, cons
 	for (long i = n; i % PRODUCT_ROWS != 0; i++) store(to + i * BLOCK, (vec){0});
 }
 
+// packed_together is how many pixels are packed before the next block of channels is. Neighbouring
+// pixels of a block lie side by side in images; of rows of channels, all blocks of a pixel do.
+static inline long packed_together(const convolution *c) { return c->rows ? PRODUCT_ROWS : MOST_CHUNK; }
+
 // pack_inputs writes V, [blocks][rows][BLOCK]: the listed pixels of x, of `blocks` blocks of
 // channels from block `first` on, normalised if norm says so.
 SIMD static void pack_inputs(const convolution *c, const input_norm *norm, const tap_list *list, long first, long blocks,
                              tile_matrix v) {
-	for (long b = first; b < first + blocks; b++, v.data += v.block_stride) {
-		const float *from = c->x + b * x_layout(c).block;
-		if (norm->factor == NULL) {
-			pack_block(from, list->from, list->n, NULL, v.data);
-			continue;
+	const long together = packed_together(c);
+	for (long i = 0; i < list->n; i += together)
+		for (long b = 0; b < blocks; b++) {
+			const float *from = c->x + (first + b) * x_layout(c).block;
+			float *to = v.data + b * v.block_stride + i * BLOCK;
+			const long n = smaller(together, list->n - i);
+			if (norm->factor == NULL) {
+				pack_block(from, list->from + i, n, NULL, to);
+				continue;
+			}
+			const block_norm of_block = block_norm_at(norm->factor, norm->shift, (first + b) * BLOCK, &c->x_norm);
+			pack_block(from, list->from + i, n, &of_block, to);
 		}
-		const block_norm of_block = block_norm_at(norm->factor, norm->shift, b * BLOCK, &c->x_norm);
-		pack_block(from, list->from, list->n, &of_block, v.data);
-	}
 }
 
 #endif

@@ -126,20 +126,25 @@ SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, v
 	store(s->data + 2 * s->channels, measured.sums.squares);
 }
 
-// write_outputs writes y = Aᵀ M A plus the bias for n tiles, starting with tile number
-// `first`. If measured is not NULL, it gets their moments, [3, outputs]. Until the last
-// tile is done, it holds the stored measurements.
-SIMD static void write_outputs(const tile_grid *g, long first, long n, tile_matrix m, float *measured) {
+// n tiles of y from tile number `first` on, of so many blocks of outputs.
+typedef struct {
+	long first, n;
+	long first_block, blocks;
+} part_of_y;
+
+// write_outputs writes y = Aᵀ M A plus the bias for a part of y. If measured is not NULL, it gets
+// the part's moments, [3, outputs]. Until the last tile is done, it holds the stored measurements.
+SIMD static void write_outputs(const tile_grid *g, part_of_y part, tile_matrix m, float *measured) {
 	const convolution *c = g->conv;
-	const long blocks = c->outputs / BLOCK;
+	const long last_block = part.first_block + part.blocks;
 	long pixels = 0;
-	position p = tile_position(g, first);
-	for (long t = 0; t < n; t++, m.data += BLOCK, p = next_tile(g, p)) {
+	position p = tile_position(g, part.first);
+	for (long t = 0; t < part.n; t++, m.data += BLOCK, p = next_tile(g, p)) {
 		const tile_extent extent = extent_of(c, p);
 		pixels += extent.rows * extent.columns;
-		for (long b = 0; b < blocks; b++) {
-			const float *from = m.data + b * m.block_stride;
-			const long at = pixel_offset(c, blocks, b, p);
+		for (long b = part.first_block; b < last_block; b++) {
+			const float *from = m.data + (b - part.first_block) * m.block_stride;
+			const long at = pixel_offset(c, c->outputs / BLOCK, b, p);
 			const conv_end end = conv_end_at(c, b, at);
 			if (end.sum != NULL || end.relu) {
 				write_and_end_tile(from, m.element_stride, &end, c->y + at, &extent);
@@ -154,7 +159,7 @@ SIMD static void write_outputs(const tile_grid *g, long first, long n, tile_matr
 		}
 	}
 	stream_fence();
-	for (long b = 0; b < blocks && measured != NULL; b++) {
+	for (long b = part.first_block; b < last_block && measured != NULL; b++) {
 		const stored_measurement s = {.data = measured + b * BLOCK, .channels = c->outputs};
 		const moments sums = load_moments(&s);
 		store_moments(&sums, pixels, s.data, s.channels);

@@ -38,6 +38,13 @@ enum { PRODUCT_ROWS = 8 };
 // rectangle where these suffice.
 enum { PRODUCT_THIRD = (PRODUCT_ROWS + 2) / 3 };
 
+// A matrix whose rows are a multiple of this has no rows that are computed in vain.
+enum { WHOLE_ROWS = PRODUCT_ROWS % PRODUCT_THIRD == 0 ? PRODUCT_THIRD : PRODUCT_ROWS };
+
+// How many vectors of U are asked for ahead. U is often too large for the second-level cache, or
+// the first operator after others to read it.
+enum { AHEAD = 32 };
+
 // multiply_add adds the broadcast float of each row, `stride` floats apart, times
 // one or two vectors to the sums [rows][vectors].
 SIMD_INLINE void multiply_add(vec *sums, int rows, int vectors, const float *v, long stride, const vec u[2]) {
@@ -56,6 +63,11 @@ SIMD_INLINE void multiply_add_block(vec *sums, int rows, int vectors, const floa
 #if BLOCK > 4
 	for (int c = 0; c < BLOCK; c++) {
 		vec u0 = load(u + c * BLOCK), u1 = vectors > 1 ? load(second + c * BLOCK) : u0;
+		if (rows > PRODUCT_THIRD) { // fewer wait for memory anyway
+			__builtin_prefetch(u + (c + AHEAD) * BLOCK);
+			if (vectors > 1)
+				__builtin_prefetch(second + (c + AHEAD) * BLOCK);
+		}
 		multiply_add(sums, rows, vectors, v + c, BLOCK, (const vec[2]){u0, u1});
 	}
 #else
@@ -110,8 +122,7 @@ SIMD_NOINLINE void multiply_last(long n, int vectors, const product_size *s, con
 	}
 }
 
-// multiply writes M = V·U. V and M must have room for a whole number of groups of
-// PRODUCT_ROWS tiles.
+// multiply writes M = V·U. V and M must have room for the tiles rounded up to WHOLE_ROWS.
 SIMD_NOINLINE void multiply(const product_size *s, const float *v, const float *u, float *m) {
 	for (long b = 0; b < s->outputs; b += 2 * BLOCK, m += 2 * s->block_stride, u += 2 * BLOCK * s->inputs)
 		for (long t = 0; t < s->tiles; t += PRODUCT_ROWS) {

@@ -174,7 +174,11 @@ func precision(r configs.Runtime) string {
 // evaluationRate returns how many images per second the network classifies: the median of
 // five batches after a first one.
 func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, err error) {
-	classify, closeModel, err := randomClassifier(e, p)
+	images := evaluation.Batch
+	if p.Network.Features() == 0 {
+		images = evaluation.BatchOf(p.Network.Size())
+	}
+	classify, closeModel, err := randomClassifier(e, p, images)
 	if err != nil {
 		return 0, err
 	}
@@ -187,38 +191,38 @@ func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, 
 		}
 		seconds = append(seconds, time.Since(begun).Seconds())
 	}
-	return evaluation.Batch / median(seconds[1:]), nil
+	return float64(images) / median(seconds[1:]), nil
 }
 
-// randomClassifier returns a function that classifies evaluation.Batch random images, or
-// random features of so many.
-func randomClassifier(e configs.Experiment, p *trainloop.Prepared) (classify, closeModel func() error, err error) {
+// randomClassifier returns a function that classifies so many random images, or random features
+// of them.
+func randomClassifier(e configs.Experiment, p *trainloop.Prepared, count int) (classify, closeModel func() error, err error) {
 	n, options := p.Network, trainloop.SessionOptions(e.Runtime)
 	data, err := trainloop.InferenceModel(n, p.State, nil, e.Runtime.Device.Traits().Target)
 	if err != nil {
 		return nil, nil, err
 	}
 	if n.Features() > 0 {
-		return featureClassifier(e.Seed, data, n.Features(), options)
+		return featureClassifier(e.Seed, data, count, n.Features(), options)
 	}
 	m, err := session.NewModel(data, options)
 	if err != nil {
 		return nil, nil, err
 	}
 	height, width := n.Size()
-	images, _ := randomBatch(e.Seed, evaluation.Batch, height*width*n.Channels(), n.Classes())
+	images, _ := randomBatch(e.Seed, count, height*width*n.Channels(), n.Classes())
 	return func() error { _, _, err := m.Predict(context.Background(), images); return err }, m.Close, nil
 }
 
-// featureClassifier returns a function that classifies random features of evaluation.Batch
-// images, n for each.
-func featureClassifier(seed uint64, model []byte, n int, o session.Options) (classify, closeModel func() error, err error) {
+// featureClassifier returns a function that classifies random features of count images, n for
+// each.
+func featureClassifier(seed uint64, model []byte, count, n int, o session.Options) (classify, closeModel func() error, err error) {
 	head, err := session.NewProbe(model, onnxmodels.InputFeatures, []string{onnxmodels.OutputLogits}, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	input := &interp.Value{Name: onnxmodels.InputFeatures, Tensor: &op.Tensor{
-		Elem: graph.Float, Shape: []int{evaluation.Batch, n}, Floats: randomFeatures(seed, evaluation.Batch*n),
+		Elem: graph.Float, Shape: []int{count, n}, Floats: randomFeatures(seed, count*n),
 	}}
 	return func() error { _, err := head.Run(input); return err }, head.Close, nil
 }

@@ -58,6 +58,7 @@ type report struct {
 	Height     int       `json:"height"`
 	Width      int       `json:"width"`
 	Classes    int       `json:"classes"`
+	Loss       string    `json:"loss"`
 	Rates      []float64 `json:"rates"`
 	Losses     []float64 `json:"losses"`
 	Correct    []int     `json:"correct"`
@@ -104,7 +105,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	r := report{
 		Steps: o.steps, SavedAfter: o.steps / 2, Batch: batch, MicroBatch: trainloop.MicroBatch(*e),
-		Height: set.Height, Width: set.Width, Classes: network.Classes(),
+		Height: set.Height, Width: set.Width, Classes: network.Classes(), Loss: e.Train.Loss,
 	}
 	if err := train(&r, o, e, set); err != nil {
 		return err

@@ -13,6 +13,8 @@ import os
 import shutil
 import sys
 import zlib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,7 +32,7 @@ SIZE = 64
 FORM = "tf2onnx"
 OPSET = 17
 IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])**2  # mean and variance
-CANDIDATES = (8, 6, 8, 6, 8)  # images of each batch, as in reference/zoo.py
+CANDIDATES = (8, 6, 8, 6, 8, 8, 6, 8)  # images of each batch, as in reference/zoo.py
 
 
 def mobilenet_v2():
@@ -134,10 +136,21 @@ def own_answer(model, batch):
     return probabilities.numpy(), tape.gradient(loss, x).numpy()
 
 
-def write(model, path):
+def apart(function, *arguments):
+    """Calls a function in a new process, in which sets have the same order each time. tf2onnx goes through sets of
+    names, and Keras and tf2onnx count in names how often they were called."""
+    os.environ["PYTHONHASHSEED"] = "0"
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def write(name, variant, path, batch=None):
+    """Builds a model and exports it; returns its own answer to the batch."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    model = build(name, variant)
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
     tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET, output_path=str(path))
+    return batch and own_answer(model, batch)
 
 
 def export(work, name, stamp):
@@ -146,15 +159,13 @@ def export(work, name, stamp):
     if about.exists() and json.loads(about.read_text()).get("stamp") == stamp:
         return
     path, other = folder / f"{name}.onnx", folder / "other" / f"{name}.onnx"
-    model = build(name)
-    write(model, path)
-    write(build(name, variant=1), other)
+    batches = candidates(name)
+    probabilities, gradient = apart(write, name, 0, path, batches[0])
+    apart(write, name, 1, other)
     from_weights = weights.differing(path, other)
     shutil.rmtree(other.parent)
-    batches = candidates(name)
     np.savez(folder / "candidates.npz", **{
         f"{kind}/{i}": array for i, batch in enumerate(batches) for kind, array in zip(("images", "labels"), batch)})
-    probabilities, gradient = own_answer(model, batches[0])
     np.savez(folder / "keras.npz", probabilities=probabilities, input_gradient=gradient)
     about.write_text(json.dumps({
         "stamp": stamp, "model": name, "form": FORM, "file": path.name, "weights": from_weights,
@@ -168,9 +179,11 @@ def main():
     options = parser.parse_args()
     sources = [HERE / "run.py", HERE / "requirements.txt", HERE.parent / "weights.py"]
     stamp = hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:16]
-    for name in options.only.split(",") if options.only else MODELS:
-        export(options.keep.resolve(), name, stamp)
-        print(f"{name} {FORM}: exported", file=sys.stderr, flush=True)
+    chosen = set(filter(None, options.only.split(",")))  # some of them may be models of reference/zoo.py
+    for name in MODELS:
+        if not chosen or name in chosen:
+            export(options.keep.resolve(), name, stamp)
+            print(f"{name} {FORM}: exported", file=sys.stderr, flush=True)
     return 0
 
 

@@ -13,19 +13,20 @@ import torch.nn.functional as F
 import zoo
 from models import layout
 
-# Variants of PyTorch's float32 whose distance from float64 shows the effect of rounding:
-# its own convolutions, and those of oneDNN, which round differently.
+# Variants of PyTorch's float32 whose distance from float64 shows the effect of rounding: its own convolutions, and
+# those of oneDNN, which round differently; and changes to the weights as small as rounding, by their seeds.
 FLOAT32_VARIANTS = (True, False)
+JITTERS = (1, 2, 3)
+SHAKEN_VARIANTS = (*((onednn, None) for onednn in FLOAT32_VARIANTS), *((True, seed) for seed in JITTERS))
 
 DECREASE = 0.1  # of the loss by the first step, as a share of it
-JITTERS = (1, 2, 3)  # seeds of changes to the weights
 NEAR = 1e-4  # relative root mean square error of every gradient, if no gate is at its edge
 
 
 class Trial:
     """A program, with its weights as tensors of one type."""
 
-    def __init__(self, program, names, dtype):
+    def __init__(self, program, names, dtype, jitter=None):
         self.program = program
         self.dtype = dtype
         self.parameters = program.values(names, dtype)
@@ -33,6 +34,8 @@ class Trial:
             tensor.requires_grad_()
         norms = [norm for norm in program.norms if norm.trains]
         self.statistics = program.values([n for norm in norms for n in (norm.mean, norm.variance)], dtype)
+        if jitter is not None:
+            self.shake(jitter)
 
     def shake(self, seed):
         """Changes each weight by up to two units in the last place of float32."""
@@ -182,9 +185,9 @@ def gradients(program, names, key, batch):
     loss, want = exact.gradients(*batch)
     moved = {n: s.numpy() for n, s in exact.statistics.items()}
     errors, statistics_errors = dict.fromkeys(names, 0.0), []
-    for onednn in FLOAT32_VARIANTS:
+    for onednn, jitter in SHAKEN_VARIANTS:
         with convolutions_of_onednn(onednn):
-            trial = Trial(program, names, torch.float32)
+            trial = Trial(program, names, torch.float32, jitter)
             _, got = trial.gradients(*batch)
         errors = {n: max(e, errors[n]) for n, e in layout.errors(got, want).items()}
         statistics_errors += [layout.error(s.numpy(), moved[n]) for n, s in trial.statistics.items()]
@@ -205,22 +208,16 @@ def rate(optimizer, first):
 
 
 def training(program, names, batches, optimizer, rate):
-    """Does three steps, and returns the loss before each, and that of batch 0 in eval mode after them.
-
-    Whether a gate was open affects all later steps. Therefore the distance between float32 and float64 is
-    also measured with weights that are changed by as much as rounding would.
-    """
+    """Does three steps, and returns the loss before each, and that of batch 0 in eval mode after them."""
     def train(dtype, jitter=None):
-        trial = Trial(program, names, dtype)
-        if jitter is not None:
-            trial.shake(jitter)
+        trial = Trial(program, names, dtype, jitter)
         losses = trial.train(optimizer, rate, batches)
         with torch.no_grad():
             return np.array([*losses, trial.loss(*batches[0], False).item()])
 
     want = train(torch.float64)
     apart = np.zeros(len(want))
-    for onednn, jitter in [*((onednn, None) for onednn in FLOAT32_VARIANTS), *((True, seed) for seed in JITTERS)]:
+    for onednn, jitter in SHAKEN_VARIANTS:
         with convolutions_of_onednn(onednn):
             apart = np.maximum(apart, np.abs(train(torch.float32, jitter) / want - 1))
     return {

@@ -92,7 +92,8 @@ def refer(folder):
     """Computes the references of an exported file, unless they exist."""
     facts = folder / "facts.json"
     about = json.loads((folder / "exported.json").read_text())
-    if made(facts, STAMP) or about["form"] == "dropout":
+    sources = about["stamp"] + STAMP
+    if made(facts, sources) or about["form"] == "dropout":
         return
     path = folder / about["file"]
     program = Program(path)
@@ -108,7 +109,7 @@ def refer(folder):
     if wrong:
         raise SystemExit(f"{path}: the reference itself is wrong: {wrong}")
     np.savez(folder / "references.npz", **arrays)
-    write_json(facts, {"stamp": STAMP, **describe(about, program, names), **figures, "checks": checks})
+    write_json(facts, {"stamp": sources, **describe(about, program, names), **figures, "checks": checks})
 
 
 def describe(about, program, names):

@@ -13,7 +13,7 @@ from models import draw
 
 CLASSES = 10
 BATCHES = (8, 6, 8)  # images of each batch; the batch axis of every file is open
-CANDIDATES = (8, 6, 8, 6, 8)  # images of each candidate, from which references.py chooses the batches
+CANDIDATES = (8, 6, 8, 6, 8, 8, 6, 8)  # images of each candidate, from which references.py chooses the batches
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 //	also of each channel by itself
 //	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
 //	Gemm, MatMul by a matrix        Gemm, also with the addition of a bias after it
+//	LayerNormalization, its         LayerNorm, LayerNormGrad
+//	gradient, GeluGrad              GeluGrad
 //	Clip behind BatchNorm or Conv   part of these, as ReLU is
 //
 // It fills the last block of channels up with zeros where channels do not make whole blocks.
@@ -63,6 +65,7 @@ func lowerOn(b Builder) {
 	if b.Windows {
 		b.pools()
 		b.products()
+		b.layerNorms()
 	}
 	b.images()
 	b.normalisations()
@@ -70,6 +73,9 @@ func lowerOn(b Builder) {
 	b.Passes()
 	b.fuse()
 	b.endConvolutions()
+	if b.Windows {
+		b.geluGrads()
+	}
 }
 
 // convolutions makes convolutions and their gradients native operators.
