@@ -40,7 +40,7 @@ MAKERS = ("keras_models", "reference")
 
 
 def make(work, options):
-    """Exports the models and computes the references, unless they exist."""
+    """Exports the models and computes the references, unless they exist. Each maker takes the names that it knows."""
     for maker in MAKERS:
         chosen = ["--only", options.only] if options.only else []
         if maker == "reference":
