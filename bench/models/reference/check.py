@@ -18,7 +18,7 @@ LIMITS = {
     "torch: input gradient": 2e-2,  # with rounded weights, a gate may be open in one program and shut in the other
     "torch: gradients": 1e-6,
     "torch: statistics": 1e-6,
-    "keras: probabilities": 1e-5,
+    "keras: probabilities": 3e-5,  # Keras computes in float32
     "keras: input gradient": 2e-2,
 }
 
