@@ -8,13 +8,14 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/interp"
 	"onnxlab/onnxmodels/op"
 	"onnxlab/ort/library/librarytest"
 )
 
-// TestGivenTransformerInHalf: a given vision transformer in float16 loads, with every optimization
-// of ONNX Runtime, and classifies as it does in float32, in every run.
-func TestGivenTransformerInHalf(t *testing.T) {
+// TestGivenTransformerPrecisions: a given vision transformer in float16 and in int8 loads, with
+// every optimization of ONNX Runtime, and classifies nearly as it does in float32, in every run.
+func TestGivenTransformerPrecisions(t *testing.T) {
 	librarytest.Open(t)
 	n := transformer(t)
 	images := make([]uint8, 3*transformerSide*transformerSide*3)
@@ -22,9 +23,31 @@ func TestGivenTransformerInHalf(t *testing.T) {
 	for i := range images {
 		images[i] = uint8(rng.Uint32())
 	}
-	var outputs [2][]float64
-	for i, precision := range []string{onnxmodels.PrecisionFloat32, onnxmodels.PrecisionFloat16} {
-		m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{Precision: precision})
+	o := onnxmodels.InferenceOptions{Ranges: onnxmodels.Ranges{}}
+	single, err := n.Inference(n.Initialize(1), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pure, err := interp.New(marshal(t, single))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := pure.Values(images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range values {
+		o.Ranges.Observe(v.Name, v.Floats)
+	}
+	want, _, err := pure.Predict(t.Context(), images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for precision, limit := range map[string]float64{
+		onnxmodels.PrecisionFloat32: 1e-5, onnxmodels.PrecisionFloat16: 5e-3, onnxmodels.PrecisionInt8: 0.05,
+	} {
+		o.Precision = precision
+		m, err := n.Inference(n.Initialize(1), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,9 +60,8 @@ func TestGivenTransformerInHalf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			outputs[i] = float64s(logits)
-			if e := relativeRMS(outputs[i], outputs[0]); !(e < 5e-3) {
-				t.Errorf("relative error %v of the logits in %s", e, precision)
+			if e := relativeRMS(float64s(logits), float64s(want)); !(e < limit) {
+				t.Errorf("relative error %v of the logits in %s, want less than %v", e, precision, limit)
 			}
 		}
 		if err := s.Close(); err != nil {
