@@ -94,6 +94,8 @@ func (o *verifyOptions) check() error {
 		return errors.New("--run DIR or --model FILE is required")
 	case o.run != "" && o.Config != "":
 		return errors.New("--run and --config both choose the images: leave one out")
+	case o.model == "" && o.size != (cli.ImageSize{}):
+		return fmt.Errorf("--size %s: it is for a given model (--model): the model of a run knows its size", &o.size)
 	case o.best && (o.run == "" || o.model != ""):
 		return cli.ErrBestOfNoRun
 	case o.count < 1:

@@ -24,6 +24,11 @@ func (o *verifyOptions) verifyGiven(ctx context.Context, stdout, stderr io.Write
 	if err != nil {
 		return true, cli.BadData(err)
 	}
+	if height, width, err := importer.ImageSize(m); err == nil {
+		if err := o.size.RefuseOther(o.model, height, width); err != nil {
+			return true, err
+		}
+	}
 	if _, err := onnxmodels.SignatureOf(m); err == nil {
 		return false, nil
 	}
