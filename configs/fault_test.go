@@ -85,7 +85,7 @@ func TestFaults(t *testing.T) {
 		"key that is a list":     {"[a]: 1\n", `FILE:1:1: a key is not a word`},
 		"extends nothing":        {"extends: \"\"\n", `FILE:1:10: extends: "" (text) is not the path of a file`},
 		"operation without kind": {"augment: {recipe: custom, operations: [{degrees: 3}]}\n", `FILE:1:40: augment.operations: an operation without kind: write {kind: rotation, degrees: 10}`},
-		"operation of text":      {"augment: {recipe: custom, operations: [{kind: rotation, degrees: few}]}\n", `FILE:1:57: augment.operations: degrees: "few" (text) is not a number in the finite numbers`},
+		"operation of text":      {"augment: {recipe: custom, operations: [{kind: rotation, degrees: few}]}\n", `FILE:1:57: augment.operations: degrees: "few" (text) is not a number`},
 		"definition sets seed":   {"sweep: {definitions: {mine: {seed: 1}}}\n", `FILE:1:30: seed cannot differ between conditions; a condition sets model, augment, train, optimizer, schedule`},
 		"definition misspells":   {"sweep: {definitions: {mine: {schedule: {warmup: 1}}}}\n", `FILE:1:41: unknown key "sweep.definitions.mine.schedule.warmup" (did you mean "schedule.warmup_by"?)`},
 		"definition of nothing":  {"sweep: {definitions: {mine: {}}}\n", `FILE:1:29: sweep.definitions.mine: a section changes nothing: write the settings that differ`},

@@ -271,6 +271,14 @@ func (r *Resolved) gives(prefix string) bool {
 	return false
 }
 
+// Place returns where a setting was set. It is empty if the setting has its default.
+func (r *Resolved) Place(key string) Origin { return r.place(finding{key: key}) }
+
+// PlaceInCell is Place for the cells of a condition of the sweep.
+func (r *Resolved) PlaceInCell(condition, key string) Origin {
+	return r.placeInCell(condition, finding{key: key, other: key})
+}
+
 // place returns where the first setting of a finding was set, or else the other one. For
 // a nil Resolved, that of an experiment made in Go, it is empty.
 func (r *Resolved) place(f finding) Origin {

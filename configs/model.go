@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"onnxlab/internal/normalization"
 )
 
 // The architectures of [Model].
@@ -69,6 +71,11 @@ func (e *Experiment) checkModel(add func(key, other, format string, args ...any)
 		if problem := depthProblem(m.Form, m.Depth); problem != "" {
 			add("model.depth", "model.form", "%s", problem)
 		}
+	}
+	// A given model takes grey images as it is made to: only its file tells.
+	mean, deviation, _ := normalization.Parse(m.Normalize) // no mistake: its rule has been checked
+	if slices.Contains(built(), m.Kind) && max(len(mean), len(deviation)) > 1 && e.Data.ImageChannels() == 1 {
+		add("model.normalize", "data.channels", "%q has numbers for 3 channels, but the images are grey: give one, as 0.5/0.5, or set data.channels to 3", m.Normalize)
 	}
 	if n := m.stages(); slices.Contains(built(), m.Kind) && len(m.Strides) != 0 && len(m.Strides) != n {
 		add("model.strides", "model.kind", "there are %d, but the network has %d stages: give one for each, or []", len(m.Strides), n)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"onnxlab/internal/normalization"
 	"onnxlab/internal/printable"
 )
 
@@ -31,6 +32,9 @@ type rule struct {
 	distinct, ascending bool
 	// pairs makes each text of a list NAME=NUMBER, and a section of NAME: NUMBER such a list.
 	pairs bool
+	// normalization requires that a text, unless it is empty or NormalizeAuto, says how images
+	// are normalised.
+	normalization bool
 	// inert marks a setting that does not change the trained weights.
 	inert bool
 	// kinds are the kinds of networks that have the setting; nil is all.
@@ -95,7 +99,7 @@ func rules() []rule {
 		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, inert: true},
 		{key: "model.head", doc: "Whether the classifier of kind onnx is replaced by a new one: replace, keep, or auto, which replaces it if the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of names such as layer4.*; -PATTERN deselects parameters.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
-		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto reads it from the metadata of kind onnx, and means 0..1 for other kinds.", kinds: append(built(), KindONNX), when: normalizes},
+		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto reads it from the metadata of kind onnx, and means 0..1 for other kinds.", normalization: true, kinds: append(built(), KindONNX), when: normalizes},
 		{key: "model.form", doc: "Size of images that resnet and mobilenet are made for: cifar for small ones of about 32 pixels, imagenet for large ones, whose size the first layers reduce.", names: []string{FormCIFAR, FormImageNet}, kinds: []string{KindResNet, KindMobileNet}},
 		{key: "model.depth", doc: "Number of layers of resnet: 6n+2 in form cifar, such as 20, 32, 44, 56 or 110; 18, 34, 50, 101 or 152 in form imagenet.", min: 8, max: 1010, kinds: []string{KindResNet}},
 		{key: "model.width_factor", doc: "Factor of the number of channels of every layer of resnet and mobilenet.", max: 64, above: true, kinds: []string{KindResNet, KindMobileNet}},
@@ -298,6 +302,11 @@ func (r *rule) checkText(s string) string {
 		if r.pairs {
 			_, _, message := pair(s)
 			return message
+		}
+		if r.normalization && s != "" && s != NormalizeAuto {
+			if _, _, err := normalization.Parse(s); err != nil {
+				return err.Error()
+			}
 		}
 		return ""
 	}

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -162,13 +163,16 @@ func (r *rule) whole(n *yaml.Node, kind reflect.Kind) (any, string) {
 
 // decimal reads a finite number. Like whole, it rejects numbers such as 012.
 func (r *rule) decimal(n *yaml.Node) (any, string) {
-	tag := n.ShortTag()
+	tag, within := n.ShortTag(), " in "+r.interval()
+	if r.max == math.MaxFloat64 {
+		within = ""
+	}
 	x, err := strconv.ParseFloat(n.Value, 64)
 	switch {
 	case tag == "!!float" && strings.Trim(strings.ToLower(n.Value), "+-.anif") == "":
-		return nil, fmt.Sprintf("%s is not a finite number in %s", n.Value, r.interval())
+		return nil, fmt.Sprintf("%s is not a finite number%s", n.Value, within)
 	case tag != "!!float" && tag != "!!int" || err != nil || tag == "!!int" && padded(n.Value):
-		return nil, fmt.Sprintf("%s is not a number in %s", describe(n), r.interval())
+		return nil, fmt.Sprintf("%s is not a number%s", describe(n), within)
 	}
 	return x, r.checkNumber(x, n.Value)
 }

@@ -39,7 +39,8 @@ func (n *Network) Cut() (*Cut, error) {
 	}
 	s := n.given.split()
 	if s.images {
-		return nil, errors.New("cut the network: its first layers are trained, or normalise by the batch, or drop values: no layer gives the same in every epoch")
+		return nil, fmt.Errorf("cut the network: its first layers are trained, or normalise by the batch, or drop values, beginning with node %q (%s): no layer gives the same in every epoch",
+			s.first.Name, s.first.Op)
 	}
 	c := &Cut{whole: n, values: s.cut}
 	for _, node := range n.given.Graph.Nodes {
@@ -131,7 +132,8 @@ type split struct {
 	cut    []*graph.Value
 	below  map[*graph.Node]bool
 	above  map[*graph.Node]bool
-	images bool // the upper part needs the images themselves, so there is no cut
+	images bool        // the upper part needs the images themselves, so there is no cut
+	first  *graph.Node // the first node whose outputs change in training
 }
 
 // course says how a value changes during training.
@@ -139,6 +141,7 @@ type course int
 
 const (
 	constant course = iota // depends only on frozen parameters and constants
+	sized                  // depends on the number of images, too
 	still                  // depends on the image, and is the same in every epoch
 	changing               // changes in training
 )
@@ -168,13 +171,19 @@ func (s *split) follow(n *graph.Node) {
 	for _, in := range n.Inputs {
 		c = max(c, s.course[in])
 	}
-	if s.given.changes(n) {
+	switch {
+	case s.given.changes(n):
 		c = changing
+	case n.Is("", "Shape"):
+		c = min(c, sized)
 	}
 	for _, out := range n.Outputs {
 		if out != nil && c == still && !slices.ContainsFunc(out.Shape, isBatch) {
 			c = changing
 		}
+	}
+	if c == changing && s.first == nil {
+		s.first = n
 	}
 	for _, out := range n.Outputs {
 		if out != nil {

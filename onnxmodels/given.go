@@ -3,13 +3,12 @@ package onnxmodels
 import (
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
+	"onnxlab/internal/normalization"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
@@ -24,42 +23,22 @@ type Normalization struct {
 	Mean, Deviation []float32
 }
 
-// presets are the normalisations that have a name in the setting model.normalize.
-var presets = map[string]Normalization{
-	"0..1":     {},
-	"-1..1":    {Mean: []float32{0.5}, Deviation: []float32{0.5}},
-	"0..255":   {Deviation: []float32{1.0 / 255}},
-	"imagenet": {Mean: []float32{0.485, 0.456, 0.406}, Deviation: []float32{0.229, 0.224, 0.225}},
-}
-
 // ParseNormalization reads a normalisation: the name of a preset, 0..1, -1..1 (or tf), 0..255 or
 // imagenet (mean and deviation of torchvision's models), or "MEAN,…/DEVIATION,…", with a number
 // for each channel of images in 0..1, or one number for all channels.
 func ParseNormalization(text string) (n Normalization, err error) {
-	if text == "tf" {
-		text = "-1..1"
+	if n.Mean, n.Deviation, err = normalization.Parse(text); err != nil {
+		err = fmt.Errorf("normalisation %w", err)
 	}
-	if preset, ok := presets[text]; ok {
-		return preset, nil
-	}
-	mean, deviation, two := strings.Cut(text, "/")
-	if !two {
-		return n, fmt.Errorf("normalisation %q is none of 0..1, -1..1, tf, 0..255, imagenet and MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION", text)
-	}
-	for _, list := range []struct {
-		to   *[]float32
-		text string
-	}{{&n.Mean, mean}, {&n.Deviation, deviation}} {
-		for word := range strings.SplitSeq(list.text, ",") {
-			f, err := strconv.ParseFloat(strings.TrimSpace(word), 32)
-			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-				return n, fmt.Errorf("normalisation %q: %q is no number", text, word)
-			}
-			*list.to = append(*list.to, float32(f))
-		}
-	}
-	return n, nil
+	return n, err
 }
+
+// NormalizationError says that how images are normalised is not told, or does not fit a given
+// model.
+type NormalizationError struct{ Problem string }
+
+// Error implements error.
+func (e *NormalizationError) Error() string { return "normalisation: " + e.Problem }
 
 // NormalizationOf returns the normalisation that a model's metadata state, in the keys that
 // Windows Machine Learning reads. A model that takes bytes needs none.
@@ -72,7 +51,7 @@ func NormalizationOf(m *modelfile.Model) (Normalization, error) {
 	}
 	for _, p := range m.GetMetadataProps() {
 		if preset := ranges[p.GetValue()]; p.GetKey() == "Image.NominalPixelRange" && preset != "" {
-			return presets[preset], nil
+			return ParseNormalization(preset)
 		}
 	}
 	if v, err := importer.ImageInput(m); err == nil && graph.Elem(v.GetType().GetTensorType().GetElemType()) == graph.Uint8 {
@@ -140,15 +119,18 @@ func (g *given) checkNormalization() error {
 	n := *g.Normalization
 	_, _, channels := g.size()
 	if g.Image.Elem == graph.Uint8 && (channels == 1 || len(n.Mean)+len(n.Deviation) > 0) {
-		return errors.New("normalisation: a model that takes bytes is given red, green and blue as they are (0..255)")
+		return &NormalizationError{"a model that takes bytes is given red, green and blue as they are (0..255)"}
 	}
 	for _, list := range [][]float32{n.Mean, n.Deviation} {
-		if len(list) > 1 && len(list) != channels {
-			return fmt.Errorf("normalisation: %d numbers for images of %d channels", len(list), channels)
+		switch {
+		case len(list) > 1 && channels == 1:
+			return &NormalizationError{fmt.Sprintf("%d numbers for grey images, which take one", len(list))}
+		case len(list) > 1 && len(list) != channels:
+			return &NormalizationError{fmt.Sprintf("%d numbers for images of %d channels", len(list), channels)}
 		}
 	}
 	if slices.Contains(n.Deviation, 0) {
-		return errors.New("normalisation: a deviation is 0")
+		return &NormalizationError{"a deviation is 0"}
 	}
 	return nil
 }

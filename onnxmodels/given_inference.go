@@ -21,7 +21,7 @@ type InputOptions struct {
 
 // InferenceOf turns a given classifier into an inference model as SignatureOf reads it: bytes
 // in, logits and probabilities out. A model that is one already is returned unchanged. Errors say
-// why a model cannot be read; importer.ErrOpenSize is one of them.
+// why a model cannot be read; importer.ErrOpenSize and a *NormalizationError are among them.
 func InferenceOf(m *modelfile.Model, o InputOptions) (*modelfile.Model, error) {
 	if _, err := SignatureOf(m); err == nil {
 		return m, nil
@@ -36,7 +36,7 @@ func InferenceOf(m *modelfile.Model, o InputOptions) (*modelfile.Model, error) {
 	if o.Normalization == nil {
 		found, err := NormalizationOf(m)
 		if err != nil {
-			return nil, fmt.Errorf("normalisation: %w", err)
+			return nil, &NormalizationError{err.Error()}
 		}
 		o.Normalization = &found
 	}

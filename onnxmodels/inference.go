@@ -70,9 +70,9 @@ const (
 	// PrecisionFloat16 makes a model of half the size. It is faster on GPUs and processors
 	// that have float16; others convert it to float32 when they load it.
 	PrecisionFloat16 = "float16"
-	// PrecisionInt8 makes a model of a quarter of the size, in ONNX's QDQ format: numbers
-	// are 8-bit integers times a scale. Processors multiply more of these at a time than
-	// float32.
+	// PrecisionInt8 makes a model of about a quarter of the size, in ONNX's QDQ format: the
+	// weights of convolutions and dense layers, and the values that these take, are 8-bit
+	// integers times a scale. Processors multiply more of these at a time than float32.
 	PrecisionInt8 = "int8"
 )
 

@@ -17,8 +17,8 @@ func (n *Network) Normalized(by Normalization) (*Network, error) {
 		return nil, errors.New("normalise network: it is a given model: use GivenOptions.Normalization")
 	}
 	for _, list := range [][]float32{by.Mean, by.Deviation} {
-		if len(list) > 1 && len(list) != 3 {
-			return nil, fmt.Errorf("normalise network: %v is not of 3 channels, nor one for all", list)
+		if len(list) > 1 && len(list) != n.channels {
+			return nil, fmt.Errorf("normalise network: %v has %d numbers: give one for each channel (%d), or one for all", list, len(list), n.channels)
 		}
 	}
 	if slices.Contains(by.Deviation, 0) {

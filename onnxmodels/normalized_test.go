@@ -25,6 +25,13 @@ func TestNormalized(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	grey, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 8, Width: 6, Channels: 1, Widths: []int{4}, Convolutions: 1, Classes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := grey.Normalized(by); err == nil {
+		t.Error("numbers for three channels are accepted for grey images")
+	}
 	model := func(n *onnxmodels.Network, form string) *interp.Model {
 		m, err := n.Inference(plain.Initialize(1), onnxmodels.InferenceOptions{Input: form})
 		if err != nil {

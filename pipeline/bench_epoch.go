@@ -12,6 +12,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/ort/session"
 	"onnxlab/pipeline/internal/cli"
+	"onnxlab/trainloop"
 	"onnxlab/trainloop/measure"
 )
 
@@ -52,6 +53,9 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	}
 	if batch := experiment.Train.BatchSize; opts.images != 0 && opts.images < batch {
 		return cli.BadUsagef("--images: %d is less than a batch of %d", opts.images, batch)
+	}
+	if err := trainloop.CheckGiven(*experiment); err != nil {
+		return err
 	}
 	train, err := cli.LoadSplit(ctx, experiment.Data, stderr, dataset.Train)
 	if err != nil {

@@ -46,7 +46,7 @@ cropped, resized and augmented. The command prints images per second.
 	opts.Add(cmd)
 	flags := cmd.Flags()
 	flags.Float64Var(&opts.seconds, "seconds", 2, "how long to measure, after a first batch")
-	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 means as many as there are cores")
+	flags.IntVar(&opts.workers, "workers", 0, "workers of the loader; 0 means twice as many as there are cores")
 	flags.BoolVar(&opts.serve, "serve", false, "make as many batches as lines \"run N\" on standard input ask for")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	return cmd
@@ -89,7 +89,7 @@ func runBenchPhotos(ctx context.Context, opts *benchPhotosOptions, stdin io.Read
 		return serveSteps(ctx, step, stdin, stdout)
 	}
 	return opts.measure(ctx, step, throughput{
-		Recipe: experiment.Augment.Recipe, Height: height, Width: width, Workers: opts.workers,
+		Recipe: experiment.Augment.Recipe, Height: height, Width: width, Workers: loader.Workers(),
 	}, size, stdout)
 }
 

@@ -13,6 +13,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/pipeline/internal/cli"
 	"onnxlab/trainloop"
+	"onnxlab/trainloop/rundir"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -81,7 +82,9 @@ func newConfigCheckCommand() *cobra.Command {
 		Use:   "check FILE...",
 		Short: "Check experiments and list everything that is wrong",
 		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
-it. If it has a sweep, each of its runs is checked too. No data is needed.
+it. If it has a sweep, each of its runs is checked too. No data is needed. Of a given
+model (model.kind onnx) the file is read, for the size of images, the normalisation and
+the names of parameters; if that file is the only mistake, the exit status is 3.
 "check --config FILE" is the same as "check FILE".
 
 Below "FILE: ok", lines with "note:" name what is possible but may be a mistake: a
@@ -108,7 +111,7 @@ func runConfigCheck(ctx context.Context, out io.Writer, opts configOptions, file
 		return cli.BadUsage(errors.New("check the configuration: no file is given: run 'pipeline config check FILE'"))
 	}
 	var found strings.Builder
-	faulty := 0
+	faulty, unread := 0, 0
 	for _, file := range files {
 		notes, err := checkExperiment(file, opts.Sets)
 		var wrong *configs.Error
@@ -127,6 +130,9 @@ func runConfigCheck(ctx context.Context, out io.Writer, opts configOptions, file
 			}
 		case errors.As(err, &wrong):
 			faulty++
+			if cli.IsAny[*rundir.DataError](err) {
+				unread++
+			}
 			for i, problem := range wrong.Problems {
 				if i == configs.MostShown {
 					fmt.Fprintf(&found, "%s: and %d more\n", file, len(wrong.Problems)-i)
@@ -141,10 +147,14 @@ func runConfigCheck(ctx context.Context, out io.Writer, opts configOptions, file
 	if _, err := io.WriteString(out, found.String()); err != nil {
 		return err
 	}
-	if faulty > 0 {
-		return cli.BadUsagef("check the configuration: mistakes in %d of %d files", faulty, len(files))
+	if faulty == 0 {
+		return nil
 	}
-	return nil
+	mistakes := fmt.Errorf("check the configuration: mistakes in %d of %d files", faulty, len(files))
+	if faulty == unread {
+		return cli.BadData(mistakes)
+	}
+	return cli.BadUsage(mistakes)
 }
 
 // problemOf writes a problem, with the name of the file if it does not come from a line.
@@ -165,8 +175,8 @@ func noteOf(file string, n configs.Note) string {
 	return origin + ": note: " + n.Message
 }
 
-// checkExperiment checks a file, its recipe, and the runs of its sweep if it has one, and
-// returns the notes about them.
+// checkExperiment checks a file, its recipe, its given model, and the runs of its sweep if it has
+// one, and returns the notes about them.
 func checkExperiment(file string, sets []string) ([]configs.Note, error) {
 	resolved, err := configs.LoadResolved(file, sets)
 	if err != nil {
@@ -189,7 +199,28 @@ func checkExperiment(file string, sets []string) ([]configs.Note, error) {
 			return nil, &configs.Error{Problems: []configs.Problem{problem}}
 		}
 	}
-	return notes, nil
+	return notes, checkGivens(resolved, runs)
+}
+
+// checkGivens checks the given models of the experiment and of the runs of its sweep, which come
+// after it. An error is a *configs.Error, joined with the cause.
+func checkGivens(resolved *configs.Resolved, runs []configs.Experiment) error {
+	i, err := cli.CheckGivens(runs)
+	if err == nil {
+		return nil
+	}
+	key, message := "model.path", "model.path: "+err.Error()
+	var wrong *trainloop.SettingError
+	if errors.As(err, &wrong) {
+		key, message = wrong.Key, err.Error()
+	}
+	problem := configs.Problem{Message: message, Origin: resolved.Place(key)}
+	if i > 0 {
+		condition := runs[i].Sweep.Conditions[0]
+		problem.Message = fmt.Sprintf("condition %s: %s", condition, message)
+		problem.Origin = resolved.PlaceInCell(condition, key)
+	}
+	return errors.Join(&configs.Error{Problems: []configs.Problem{problem}}, err)
 }
 
 // withSweep adds the notes about a sweep to those about the file as a single run, without

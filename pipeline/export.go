@@ -56,12 +56,13 @@ finetuned.onnx: its names, metadata and inputs stay the same.
 outputs stay the same. GPUs and processors that compute in float16 are faster with it;
 others convert the weights when they load the model, and are as fast as with float32.
 
---int8 writes it in 8-bit integers, a quarter of the size, with ONNX's pairs of
-QuantizeLinear and DequantizeLinear (QDQ). Weights are int8, with a scale for each
-channel. The scales of activations come from their ranges on the run's first training
-images, as many as --calibration says. The accuracy on the validation images is printed
-next to that of the float32 model. --source, --data and --set choose other images than
-the run's.
+--int8 writes it in 8-bit integers, with ONNX's pairs of QuantizeLinear and
+DequantizeLinear (QDQ). The weights of convolutions and dense layers are int8, with a
+scale for each channel; with few other parameters, the file has about a quarter of the
+size. The scales of activations come from their ranges on the run's first training
+images, as many as --calibration says. The accuracy on the validation images and the size
+are printed next to those of the float32 model. --source, --data and --set choose other
+images than the run's.
 ` + cli.ExitHelp,
 		Example: `  pipeline export model --run runs/pets --out pets.onnx
   pipeline export model --run runs/pets --best --out pets-fp16.onnx --fp16

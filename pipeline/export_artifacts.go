@@ -59,6 +59,13 @@ With --target cuda and runtime.precision mixed_float16, the training model also 
 input loss_scale (float32 [1]) and the output gradient_norm: if that is not finite, skip
 the optimizer step and lower the scale. Other targets are in float32.
 
+Given models keep their own names. With --model and without --normalize, the images are
+the model's own input, in place of image, and in the model's own format. The logits of
+every given model have another name than dense.out: use the one that is printed, which is
+"logits" of --json, as in
+
+  module.export_model_for_inferencing("model.onnx", ["/head/Gemm.out"])
+
 A client in Python whose steps have one micro-batch (C, C++, C# and Java have the same
 functions):
 
@@ -86,7 +93,7 @@ functions):
 	opts.given.add(cmd.Flags())
 	cmd.Flags().StringVar(&opts.out, "out", "", "directory to write into (required)")
 	cmd.Flags().StringVar(&opts.target, "target", onnxmodels.TargetPortable, "target to write them for: "+strings.Join(onnxmodels.Targets(), ", "))
-	opts.size.Add(cmd.Flags())
+	cmd.Flags().Var(&opts.size, "size", "height and width of the images, in pixels, as 32x48, or 32 for both (default: the experiment's, or those that the given model takes)")
 	cmd.Flags().IntVar(&opts.stepsPerEpoch, "steps-per-epoch", 0, "steps of an epoch; required if the optimizer model holds the rates")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the tensors as JSON")
 	return cmd
@@ -115,6 +122,9 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err := cli.SettleClasses(experiment); err != nil {
 		return err
 	}
+	if err := opts.settleSize(*experiment); err != nil {
+		return err
+	}
 	network, err := trainloop.Network(*experiment, opts.size.Height, opts.size.Width)
 	if err != nil {
 		return cli.BadUsage(err)
@@ -127,6 +137,23 @@ func runExportArtifacts(opts *exportArtifactsOptions, stdout io.Writer) error {
 		return err
 	}
 	return opts.report(stdout, network, artifacts, *experiment)
+}
+
+// settleSize sets the size of images if --size is not given: to that of the experiment's settings,
+// or else to that which a given model takes.
+func (o *exportArtifactsOptions) settleSize(e configs.Experiment) error {
+	height, width, err := trainloop.GivenSize(e)
+	if err != nil {
+		return err
+	}
+	if o.size != (cli.ImageSize{}) {
+		return o.size.RefuseOther(e.Model.Path, height, width)
+	}
+	if height == 0 || width == 0 || e.Data.Size != 0 || e.Data.Width != 0 {
+		height, width = e.Data.Sides()
+	}
+	o.size = cli.ImageSize{Height: height, Width: width}
+	return nil
 }
 
 // report prints the tensors that a client of the artifacts feeds and reads.

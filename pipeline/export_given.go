@@ -96,6 +96,9 @@ func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := opts.settleSize(configs.Experiment{Model: opts.given.settings()}); err != nil {
+		return err
+	}
 	network, err := trainloop.Given(opts.given.settings(), opts.size.Height, opts.size.Width)
 	if err != nil {
 		return err

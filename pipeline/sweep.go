@@ -185,6 +185,13 @@ func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, e
 	if err != nil {
 		return nil, nil, err
 	}
+	cells := make([]configs.Experiment, len(plan.Cells))
+	for i, c := range plan.Cells {
+		cells[i] = c.Experiment
+	}
+	if _, err := cli.CheckGivens(cells); err != nil {
+		return nil, nil, err
+	}
 	notes := stderr
 	if o.dryRun {
 		notes = io.Discard // a dry run reads the images and prints their notes then

@@ -54,7 +54,9 @@ are those of the run. With --model, it is any ONNX classifier, and the images ar
 of the run or of --config and --set. Without any of these, they are the synthetic set's,
 or noise if the model takes images of another size.
 
-A given model is compared exactly as it is in its file, on images of noise.
+A given model is compared exactly as it is in its file, on images of noise. Where 'predict'
+and 'evaluate' run a model with onnxlab's own kernels, these are compared with pure Go,
+too: their differences are in rows of their own.
 
 --record writes ONNX Runtime's outputs and the images to a file. --against compares
 pure Go with such a file, and needs neither the library nor the data.
@@ -92,6 +94,8 @@ func (o *verifyOptions) check() error {
 		return errors.New("--run DIR or --model FILE is required")
 	case o.run != "" && o.Config != "":
 		return errors.New("--run and --config both choose the images: leave one out")
+	case o.model == "" && o.size != (cli.ImageSize{}):
+		return fmt.Errorf("--size %s: it is for a given model (--model): the model of a run knows its size", &o.size)
 	case o.best && (o.run == "" || o.model != ""):
 		return cli.ErrBestOfNoRun
 	case o.count < 1:
@@ -147,7 +151,7 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 		if err != nil {
 			return verify.Report{}, cli.BadData(err)
 		}
-		return o.compareWith(ctx, r.Outputs, s, r.Images)
+		return o.compareWith(ctx, inORT{outputs: r.Outputs}, s, r.Images)
 	}
 	e, err := o.LoadOrOfRun(o.run)
 	if err != nil {
@@ -157,29 +161,48 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 	if err != nil {
 		return verify.Report{}, err
 	}
-	inORT, layers, err := ortOutputs(ctx, o, e, s, images, stderr)
+	return o.compareImages(ctx, e, s, images, stderr)
+}
+
+// compareImages runs the model on images in both runtimes.
+func (o *verifyOptions) compareImages(ctx context.Context, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (verify.Report, error) {
+	run, err := ortOutputs(ctx, o, e, s, images, stderr)
 	if err != nil {
 		return verify.Report{}, err
 	}
-	report, err := o.compareWith(ctx, inORT, s, images)
+	report, err := o.compareWith(ctx, run, s, images)
 	if err != nil {
 		return report, err
 	}
-	report.Layers = layers
+	report.Layers = run.layers
 	if o.record == "" {
 		return report, nil
 	}
 	height, width := s.model.Size()
-	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: inORT}
+	r := verify.Recording{ModelSHA256: s.sha256, Height: height, Width: width, Channels: s.model.Channels(), Images: images, Outputs: run.outputs}
 	return report, r.Write(o.record)
 }
 
-func (o *verifyOptions) compareWith(ctx context.Context, inORT verify.Outputs, s subject, images []uint8) (verify.Report, error) {
+// inORT has the outputs of a model in ONNX Runtime: with its own operators and, unless native is
+// nil, with onnxlab's kernels. layers compares its nodes if the options ask for that.
+type inORT struct {
+	outputs verify.Outputs
+	native  *verify.Outputs
+	layers  []verify.Layer
+}
+
+func (o *verifyOptions) compareWith(ctx context.Context, run inORT, s subject, images []uint8) (verify.Report, error) {
 	pure, err := verify.Run(ctx, s.model, images)
 	if err != nil {
 		return verify.Report{}, cli.BadDataf("run %q in pure Go: %w", s.path, err)
 	}
-	return verify.Compare(inORT, pure, o.tolerance)
+	report, err := verify.Compare(run.outputs, pure, o.tolerance)
+	if err != nil || run.native == nil {
+		return report, err
+	}
+	native, err := verify.Compare(*run.native, pure, o.tolerance)
+	report.Native = &native
+	return report, err
 }
 
 // recording reads the file of --against, which must have been recorded for this model.
@@ -254,10 +277,15 @@ func (o *verifyOptions) print(w io.Writer, s subject, r verify.Report, agree boo
 		fmt.Fprintln(t)
 	}
 	fmt.Fprintln(t, "output\tlargest difference\tmean\tlargest value\tsample\tclass")
-	for _, d := range []struct {
+	type row struct {
 		name string
 		verify.Difference
-	}{{onnxmodels.OutputProbabilities, r.Probabilities}, {onnxmodels.OutputLogits, r.Logits}} {
+	}
+	rows := []row{{onnxmodels.OutputProbabilities, r.Probabilities}, {onnxmodels.OutputLogits, r.Logits}}
+	if r.Native != nil {
+		rows = append(rows, row{onnxmodels.OutputProbabilities + ", kernels", r.Native.Probabilities}, row{onnxmodels.OutputLogits + ", kernels", r.Native.Logits})
+	}
+	for _, d := range rows {
 		fmt.Fprintf(t, "%s\t%.2e\t%.2e\t%.4g\t%d\t%d\n", d.name, d.Largest, d.Mean, d.Scale, d.Sample, d.Class)
 	}
 	verdict := map[bool]string{true: "the runtimes agree", false: "the runtimes disagree"}[agree]

@@ -16,21 +16,26 @@ import (
 
 // ortOutputs runs the model in ONNX Runtime, on the CPU. With --layers it also compares
 // the outputs of all nodes.
-func ortOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (
-	outputs verify.Outputs, layers []verify.Layer, err error,
-) {
+func ortOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (run inORT, err error) {
 	if err := cli.OpenLibrary(ctx, e.Runtime, stderr); err != nil {
-		return outputs, nil, err
+		return run, err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 	options := session.Options{Threads: e.Runtime.Threads}
-	if outputs, err = session.Outputs(ctx, s.data, s.model, images, options); err != nil {
-		return outputs, nil, s.failedInORT(err)
+	if run.outputs, err = session.Outputs(ctx, s.data, s.model, images, options); err != nil {
+		return run, s.failedInORT(err)
+	}
+	native, ok, err := session.NativeOutputs(ctx, s.data, s.model, images, options)
+	if err != nil {
+		return run, s.failedInORT(err)
+	}
+	if ok {
+		run.native = &native
 	}
 	if o.layers {
-		layers, err = compareLayers(ctx, s, images, options)
+		run.layers, err = compareLayers(ctx, s, images, options)
 	}
-	return outputs, layers, err
+	return run, err
 }
 
 // compareLayers compares the output of each node in both runtimes.

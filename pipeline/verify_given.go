@@ -24,6 +24,11 @@ func (o *verifyOptions) verifyGiven(ctx context.Context, stdout, stderr io.Write
 	if err != nil {
 		return true, cli.BadData(err)
 	}
+	if height, width, err := importer.ImageSize(m); err == nil {
+		if err := o.size.RefuseOther(o.model, height, width); err != nil {
+			return true, err
+		}
+	}
 	if _, err := onnxmodels.SignatureOf(m); err == nil {
 		return false, nil
 	}
@@ -58,7 +63,7 @@ func (o *verifyOptions) compareGiven(ctx context.Context, m *modelfile.Model, s 
 	if err != nil {
 		return verify.Report{}, err
 	}
-	inORT, err := model.RunWith(ctx, o.count, "ONNX Runtime", run)
+	outputs, err := model.RunWith(ctx, o.count, "ONNX Runtime", run)
 	if err = errors.Join(err, done()); err != nil {
 		return verify.Report{}, s.failedInORT(err)
 	}
@@ -66,11 +71,37 @@ func (o *verifyOptions) compareGiven(ctx context.Context, m *modelfile.Model, s 
 	if err != nil {
 		return verify.Report{}, cli.BadDataf("run %q in pure Go: %w", s.path, err)
 	}
-	tolerance := o.tolerance
 	if !o.tolerant {
-		tolerance = givenTolerance
+		o.tolerance = givenTolerance
 	}
-	return verify.Compare(inORT, pure, tolerance)
+	report, err := verify.Compare(outputs, pure, o.tolerance)
+	if err != nil {
+		return report, err
+	}
+	report.Native, err = o.compareInference(ctx, m, e, s, stderr)
+	return report, err
+}
+
+// compareInference compares the inference model that 'predict' makes of a given model, which runs
+// with onnxlab's kernels, on bytes of noise. The result is nil where they compute nothing of it, and
+// for models that 'predict' refuses.
+func (o *verifyOptions) compareInference(ctx context.Context, m *modelfile.Model, e *configs.Experiment, s subject, stderr io.Writer) (*verify.Report, error) {
+	usual := onnxmodels.Normalization{} // what images mean does not matter here
+	inference, err := onnxmodels.InferenceOf(m, onnxmodels.InputOptions{Normalization: &usual, Height: o.size.Height, Width: o.size.Width})
+	if err != nil {
+		return nil, nil
+	}
+	data, err := modelfile.Marshal(inference)
+	if err != nil {
+		return nil, err
+	}
+	made := newSubject(s.path, data)
+	if made.model, err = interp.New(data); err != nil {
+		return nil, nil
+	}
+	height, width := made.model.Size()
+	report, err := o.compareImages(ctx, e, made, noise(o.count*height*width*made.model.Channels()), stderr)
+	return report.Native, err
 }
 
 // givenTolerance is the tolerance for given models. They may have a hundred layers more than

@@ -13,10 +13,8 @@ import (
 )
 
 // ortOutputs fails: this build can compare only with recorded outputs.
-func ortOutputs(context.Context, *verifyOptions, *configs.Experiment, subject, []uint8, io.Writer) (
-	verify.Outputs, []verify.Layer, error,
-) {
-	return verify.Outputs{}, nil, fmt.Errorf("%w; record outputs with another build (--record FILE), and give them with --against FILE", session.ErrNoCgo)
+func ortOutputs(context.Context, *verifyOptions, *configs.Experiment, subject, []uint8, io.Writer) (inORT, error) {
+	return inORT{}, fmt.Errorf("%w; record outputs with another build (--record FILE), and give them with --against FILE", session.ErrNoCgo)
 }
 
 // ortRun fails: this build has no ONNX Runtime to compare with.

@@ -262,7 +262,7 @@ func matrix(list []float32, n int) *interp.Value {
 // measure adds the moments of the inputs of BatchNorm in the upper layers over the epoch's
 // first training images.
 func (f *features) measure(ctx context.Context, m *onnxmodels.Moments, e configs.Experiment, epoch int) (err error) {
-	size, batches := measuredBatches(f.set.Len(), max(MicroBatch(e), evaluation.Batch))
+	size, batches := measuredBatches(f.set.Len(), max(MicroBatch(e), evaluation.BatchOf(f.set.Size())))
 	data, err := modelfile.Marshal(m.Model)
 	if err != nil {
 		return err

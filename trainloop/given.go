@@ -1,7 +1,9 @@
 package trainloop
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"onnxlab/configs"
@@ -29,7 +31,7 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	}
 	file, err := modelfile.ReadFile(m.Path)
 	if err != nil {
-		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
+		return nil, unreadable(m.Path, err)
 	}
 	g := &given{file: file}
 	options := importer.Options{Height: height, Width: width}
@@ -49,6 +51,15 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
 	}
 	return g, nil
+}
+
+// unreadable returns the error for a model that cannot be read, with its path only once.
+func unreadable(path string, err error) error {
+	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("read model %q: ", path))
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) && cause.Path == path {
+		text = cause.Err.Error()
+	}
+	return &rundir.DataError{Path: path, Message: "read model: " + text}
 }
 
 // replaces reports whether the model's classifier, which has this many classes, is
@@ -80,10 +91,36 @@ func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, erro
 	return n, nil
 }
 
+// CheckGiven checks what the experiment sets for its given model, as far as the model's file
+// tells without any images: the size of the images, the normalisation, and the parameters that
+// settings name. It does nothing for other kinds of models.
+func CheckGiven(e configs.Experiment) error {
+	if e.Model.Kind != configs.KindONNX {
+		return nil
+	}
+	if e.Model.Classes == 0 && e.Model.Head == configs.HeadReplace {
+		e.Model.Classes = 2 // any number: the new layer's parameters have the names of the old ones
+	}
+	build := givenNetwork
+	if e.Data.LeavesSize() {
+		build = Given
+	}
+	height, width := e.Data.Sides()
+	network, err := build(e.Model, height, width)
+	if err != nil {
+		return err
+	}
+	cut, err := cutFor(e, network)
+	if err != nil {
+		return err
+	}
+	return checkMultipliers(trained(network, cut), e.Optimizer)
+}
+
 // network builds the network from the model.
 func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 	if classes := g.model.Logits.Size(1); m.Classes != 0 && m.Classes != classes {
-		return nil, &SettingError{"model.classes", fmt.Sprintf("%d, but %q has %d: set model.head to replace", m.Classes, m.Path, classes)}
+		return nil, &SettingError{"model.head", fmt.Sprintf("%s leaves %q its %d classes, but the data has %d: auto or replace makes a new last layer", m.Head, m.Path, classes, m.Classes)}
 	}
 	o := onnxmodels.GivenOptions{Train: g.patterns(m.Train), BatchNorm: m.BatchNorm.Mode}
 	if m.Normalize != "" {
@@ -97,6 +134,9 @@ func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 		o.New = g.head.Names()
 	}
 	network, err := onnxmodels.Given(g.model, o)
+	if wrong := (*onnxmodels.NormalizationError)(nil); errors.As(err, &wrong) {
+		return nil, &SettingError{"model.normalize", wrong.Problem}
+	}
 	if err != nil {
 		return nil, &SettingError{"model.train", err.Error()}
 	}
@@ -147,7 +187,7 @@ func GivenSize(e configs.Experiment) (height, width int, err error) {
 	}
 	m, err := modelfile.Read(e.Model.Path)
 	if err != nil {
-		return 0, 0, &rundir.DataError{Path: e.Model.Path, Message: err.Error()}
+		return 0, 0, unreadable(e.Model.Path, err)
 	}
 	height, width, err = importer.ImageSize(m)
 	if err != nil {
@@ -186,7 +226,7 @@ func modelFile(m configs.Model) (*rundir.ModelFile, error) {
 	}
 	hash, err := durable.HashFile(m.Path)
 	if err != nil {
-		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
+		return nil, unreadable(m.Path, err)
 	}
 	return &rundir.ModelFile{Path: m.Path, SHA256: hash}, nil
 }

@@ -109,13 +109,13 @@ func TestGivenRefusals(t *testing.T) {
 		want   []string
 	}{
 		{func(m *configs.Model) { m.Path = "" }, []string{"model.path"}},
-		{func(m *configs.Model) { m.Path = "missing.onnx" }, []string{"missing.onnx"}},
+		{func(m *configs.Model) { m.Path = "missing.onnx" }, []string{"missing.onnx: read model: no such file"}},
 		{func(m *configs.Model) { m.Path = damaged }, []string{"damaged.onnx"}},
-		{func(m *configs.Model) { m.Head = configs.HeadKeep }, []string{"model.classes", "has 5"}},
+		{func(m *configs.Model) { m.Head = configs.HeadKeep }, []string{"model.head: keep", "5 classes, but the data has 3", "auto or replace"}},
 		{func(m *configs.Model) { m.Train = []string{"tail.*"} }, []string{"model.train", `"tail.*"`}},
 		{func(m *configs.Model) { m.Train = []string{"all", "-*"} }, []string{"model.train", "no parameter is left"}},
 		{func(m *configs.Model) { m.Normalize = "auto" }, []string{"model.normalize", "metadata"}},
-		{func(m *configs.Model) { m.Normalize = "0,0/1,1" }, []string{"2 numbers for images of 3 channels"}},
+		{func(m *configs.Model) { m.Normalize = "0,0/1,1" }, []string{"model.normalize", "2 numbers"}},
 		{func(m *configs.Model) { m.Normalize = "0/x" }, []string{"model.normalize", `"x" is no number`}},
 	} {
 		o := smallGiven(t, "training")
@@ -123,6 +123,9 @@ func TestGivenRefusals(t *testing.T) {
 		_, err := Run(t.Context(), o)
 		if err == nil || slices.ContainsFunc(c.want, func(part string) bool { return !strings.Contains(err.Error(), part) }) {
 			t.Errorf("error %v, want %q", err, c.want)
+		}
+		if early := CheckGiven(o.Experiment); o.Experiment.Model.Head != configs.HeadKeep && early == nil {
+			t.Errorf("CheckGiven does not find: %v", err)
 		}
 	}
 	o := smallGiven(t, "training")

@@ -251,6 +251,10 @@ func (r *run) describe() error {
 	if e.From != nil {
 		r.note(r.origin.start.String())
 	}
+	if r.Experiment.Model.Kind == configs.KindONNX {
+		total, trainable := r.network.Count()
+		r.note(fmt.Sprintf("trains %d of the %d parameters of %q", trainable, total, r.Experiment.Model.Path))
+	}
 	text, err := configs.Marshal(r.Experiment)
 	if err != nil {
 		return err

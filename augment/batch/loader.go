@@ -56,8 +56,9 @@ type LoaderOptions struct {
 	// Mixing mixes each image of a batch, after the recipe has changed it, with the image
 	// before it, and the first with the last. Read such batches with NextMixed.
 	Mixing Mixing
-	// Workers is how many goroutines make images; 0 means GOMAXPROCS. It does
-	// not change what is in a batch.
+	// Workers is how many goroutines make images; 0 means GOMAXPROCS, and twice as many for a
+	// source that streams: while one waits for a file, or the decoder in C returns, another has
+	// its core. It does not change what is in a batch.
 	Workers int
 	// Prefetch is how many batches are made ahead; 0 means 2.
 	Prefetch int
@@ -69,7 +70,8 @@ type LoaderOptions struct {
 const defaultPrefetch = 2
 
 // check fills in the defaults and returns an error if an option is out of range.
-func (o *LoaderOptions) check(images int) error {
+func (o *LoaderOptions) check(source Source) error {
+	images := source.Len()
 	switch {
 	case o.BatchSize < 1:
 		return fmt.Errorf("train.batch_size: %d is below 1", o.BatchSize)
@@ -89,6 +91,9 @@ func (o *LoaderOptions) check(images int) error {
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+		if s, ok := source.(Streamer); ok && s.Streams() {
+			o.Workers *= 2
+		}
 	}
 	if o.Prefetch == 0 {
 		o.Prefetch = defaultPrefetch
@@ -118,7 +123,7 @@ var ErrClosed = errors.New("read batch: the loader is closed")
 // NewLoader starts making batches. The incomplete last batch of an epoch is
 // dropped, and every epoch has a different order.
 func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
-	if err := options.check(source.Len()); err != nil {
+	if err := options.check(source); err != nil {
 		return nil, err
 	}
 	height, width := source.Size()
@@ -152,6 +157,9 @@ func NewLoader(source Source, options LoaderOptions) (*Loader, error) {
 	}
 	return l, nil
 }
+
+// Workers is how many goroutines make images.
+func (l *Loader) Workers() int { return l.options.Workers }
 
 // StepsPerEpoch is the number of full batches in an epoch.
 func (l *Loader) StepsPerEpoch() int { return l.source.Len() / l.options.BatchSize }

@@ -67,7 +67,7 @@ def command(name, options, pipeline, photographs):
     if name == "onnxlab-go":
         settings["data.decoder"] = "go"
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    return [pipeline, "bench", "photos", "--serve", "--workers", str(options.threads), *sets]
+    return [pipeline, "bench", "photos", "--serve", *sets]
 
 
 def processors(count):

@@ -7,6 +7,7 @@ import (
 	"github.com/x448/float16"
 
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/op"
 )
 
 // Half makes a graph of portable operators compute in float16, from its start up to the
@@ -15,6 +16,7 @@ import (
 // types, so a conversion must follow each float32 input. A constant beyond 65504 is a mistake
 // of the graph.
 func Half(g *graph.Graph, last *graph.Node) {
+	equalRanks(g)
 	single := float32Constants(g)
 	for _, n := range g.Nodes {
 		for _, in := range n.Inputs {
@@ -36,6 +38,38 @@ func Half(g *graph.Graph, last *graph.Node) {
 			}
 		}
 	}
+}
+
+// equalRanks leaves no product of a matrix and of many: it is a Gemm or has two inputs of the same
+// rank. ONNX Runtime 1.23 to 1.31 crash when they load, for processors without float16, the
+// product of Transpose(x), with its first dimension moved, and a value of another rank. They
+// insert a Cast between the two, exchange it with the Transpose so as to fuse that with the
+// product, see the ranks only then, and leave a node without an operator
+// (MatmulTransposeFusion). TestHalfProducts without this shows whether a later one does.
+func equalRanks(g *graph.Graph) {
+	Products(g)
+	Each(g, "", "MatMul", func(n *graph.Node) {
+		x, y := n.In("A"), n.In("B")
+		if len(x.Shape) == len(y.Shape) {
+			return
+		}
+		g.Substitute(n, func() []*graph.Value {
+			b, rank := op.On(g), max(len(x.Shape), len(y.Shape))
+			return []*graph.Value{b.MatMul(n.Name, withRank(b, n.Name+".a", x, rank), withRank(b, n.Name+".b", y, rank))}
+		})
+	})
+}
+
+// withRank appends x with as many dimensions of size 1 before its own as the rank needs.
+func withRank(b op.Builder, name string, x *graph.Value, rank int) *graph.Value {
+	var axes []int64
+	for i := range rank - len(x.Shape) {
+		axes = append(axes, int64(i))
+	}
+	if axes == nil {
+		return x
+	}
+	return b.Do("", "Unsqueeze", op.Call{Name: name, Inputs: []*graph.Value{x, b.Ints(name+".axes", axes...)}})[0]
 }
 
 // float32Constants returns the constants that must stay float32 because of the operators that

@@ -18,15 +18,18 @@ type Range struct{ Min, Max float32 }
 const weightLimit = 64
 
 // integral lists the operators that ONNX Runtime computes in integers if their inputs and
-// outputs are quantized.
+// outputs are quantized. An Add with a constant is not computed in integers. Products with a
+// constant matrix need only a quantized input: see byMatrix.
 var integral = map[string]bool{
 	"Conv": true, "Gemm": true, "AveragePool": true, "GlobalAveragePool": true, "MaxPool": true, "Add": true, "Flatten": true,
 }
 
 // Quantize converts a graph to ONNX's QDQ format. It puts a pair of QuantizeLinear and
-// DequantizeLinear behind each input and output of the integral operators, and turns weights
-// and biases into dequantized constants. The graph still computes in float32, but ONNX
-// Runtime turns operators between such pairs into operators on integers.
+// DequantizeLinear behind each input and output of the integral operators and behind the first
+// input of a product with a constant matrix, and turns weights and biases into dequantized
+// constants. The graph still computes in float32, but ONNX Runtime turns operators between
+// such pairs into operators on integers, and a product behind two of them into one of integers
+// whose sums are converted to float32.
 //
 //	values   uint8, with one scale and zero point for the whole value, from its range
 //	         extended to 0
@@ -50,6 +53,11 @@ func Quantize(g *graph.Graph, ranges map[string]Range) {
 			q.weights(n, "A", "B", "C", 1-int(n.Int("transB")))
 		}
 	})
+	Each(g, "", "MatMul", func(n *graph.Node) {
+		if byMatrix(n) {
+			q.weights(n, "A", "B", "", 1)
+		}
+	})
 	g.Prune()
 }
 
@@ -66,11 +74,14 @@ type quantizer struct {
 func (q *quantizer) chosen() []*graph.Value {
 	wanted := map[*graph.Value]bool{}
 	for _, n := range q.Nodes {
-		if n.Domain != "" || !integral[n.Op] {
-			continue
-		}
-		for _, v := range append(slices.Clone(n.Inputs), n.Outputs[0]) {
-			wanted[v] = true
+		switch {
+		case byMatrix(n):
+			wanted[n.In("A")] = true
+		case n.Domain != "" || !integral[n.Op] || n.Op == "Add" && slices.ContainsFunc(n.Inputs, (*graph.Value).Constant):
+		default:
+			for _, v := range append(slices.Clone(n.Inputs), n.Outputs[0]) {
+				wanted[v] = true
+			}
 		}
 	}
 	var chosen []*graph.Value
@@ -82,6 +93,12 @@ func (q *quantizer) chosen() []*graph.Value {
 		}
 	}
 	return chosen
+}
+
+// byMatrix tells whether a node is the product of values and a constant matrix, as dense layers
+// of transformers are. The sums are not quantized before their bias is added.
+func byMatrix(n *graph.Node) bool {
+	return n.Is("", "MatMul") && n.In("B").Constant() && len(n.In("B").Shape) == 2
 }
 
 // rectified tells whether only a ReLU uses the value. Then the output of the ReLU is quantized
@@ -134,9 +151,13 @@ func (q *quantizer) quantizationOf(v *graph.Value) quantization {
 const tiny = 1e-15
 
 // weights quantizes the constants of a node whose input is quantized: the weight, with a scale
-// for each index along the axis, and the bias.
+// for each index along the axis, and the bias, unless its name is empty.
 func (q *quantizer) weights(n *graph.Node, input, weight, bias string, axis int) {
-	x, w, b := n.In(input), n.In(weight), n.In(bias)
+	x, w := n.In(input), n.In(weight)
+	var b *graph.Value
+	if bias != "" {
+		b = n.In(bias)
+	}
 	s, ok := q.quantized[x]
 	if !ok || !w.Constant() || b != nil && (!b.Constant() || len(b.Shape) != 1) {
 		return

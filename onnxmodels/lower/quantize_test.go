@@ -123,6 +123,33 @@ func TestQuantizeWeights(t *testing.T) {
 	}
 }
 
+// TestQuantizeProducts has dense layers as transformers have them. The weight of a product has a
+// scale for each column. Only the first input of the product is quantized: neither its sums, to
+// which a constant is added, nor those of a product of two values or with a stack of matrices.
+func TestQuantizeProducts(t *testing.T) {
+	b := op.On(graph.New("test"))
+	x := b.Unary("Neg", "x", b.Input("input", graph.Float, graph.Static(2, 3, 2)))
+	dense := b.Binary("Add", "dense", b.MatMul("product", x, b.Floats("weight", []int{2, 2}, []float32{64, 1, -16, -0.5})), b.Floats("bias", []int{2}, []float32{1, 2}))
+	b.Output(b.MatMul("values", x, b.Unary("Abs", "other", b.Transpose("turned", dense, 0, 2, 1))))
+	b.Output(b.MatMul("stack", b.Unary("Abs", "rows", dense), b.Floats("matrices", []int{2, 2, 1}, []float32{1, 2, 3, 4})))
+	Quantize(b.Graph, map[string]Range{"x.out": {-1, 50}})
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	Each(b.Graph, "", "QuantizeLinear", func(n *graph.Node) { names = append(names, n.Name) })
+	if want := []string{"x.out.quantize"}; !slices.Equal(names, want) {
+		t.Errorf("quantized are %q, want %q", names, want)
+	}
+	weight := node(t, b.Graph, "product").In("B").Producer()
+	if got := fmt.Sprint(numbers(weight.Inputs[0]), weight.Inputs[1].Floats(), weight.Int("axis")); got != "[64 64 -16 -32] [1 0.015625] 1" {
+		t.Errorf("weight, scales and axis are %s", got)
+	}
+	if !node(t, b.Graph, "stack").In("B").Constant() {
+		t.Error("a stack of matrices is quantized")
+	}
+}
+
 // numbers are the elements of a constant of integers.
 func numbers(v *graph.Value) (list []int) {
 	data := v.Data()

@@ -1,6 +1,7 @@
 package modelfile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -138,7 +139,12 @@ func readLocation(folder string, p dataLocation) ([]byte, error) {
 		}
 		part := path[:i]
 		info, err := root.Lstat(part)
-		if err != nil {
+		switch cause := (*fs.PathError)(nil); {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("the file %q is missing: it belongs beside the model, which names it so", p.location)
+		case errors.As(err, &cause):
+			return nil, fmt.Errorf("open %q: %w", p.location, cause.Err)
+		case err != nil:
 			return nil, err
 		}
 		if mode := info.Mode(); part == path && !mode.IsRegular() || part != path && !mode.IsDir() {

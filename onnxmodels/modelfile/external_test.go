@@ -105,7 +105,7 @@ func TestHostileExternalData(t *testing.T) {
 		"away/secret":               "a link",
 		"near/data":                 "a link",
 		"below":                     "must be in a plain file",
-		"nothing":                   "no such file",
+		"nothing":                   `the file "nothing" is missing: it belongs beside the model`,
 		"model.onnx.data|offset|-1": "not a number of bytes",
 		"model.onnx.data|offset|9223372036854775807":  "too few",
 		"model.onnx.data|offset|99999999999999999999": "not a number of bytes",

@@ -63,6 +63,9 @@ type Report struct {
 	Probabilities Difference `json:"probabilities"`
 	Logits        Difference `json:"logits"`
 	Tolerance     float64    `json:"tolerance"`
+	// Native compares the model with onnxlab's kernels, as session.NewModel runs it, with pure
+	// Go. It is nil unless the caller fills it in.
+	Native *Report `json:"native,omitempty"`
 	// Layers compares all intermediate values, in the order of the graph. It is
 	// empty unless the caller fills it in.
 	Layers []Layer `json:"layers,omitempty"`
@@ -120,7 +123,7 @@ func differ(a, b []float32) (d Difference, notFinite int) {
 
 // Err returns an *Error if the runtimes differ by more than the tolerance in a
 // probability, or by more than the tolerance times max(1, the largest logit) in a
-// logit.
+// logit, and wraps that of Native.
 func (r Report) Err() error {
 	// Logits are checked too, because probabilities near 0 and 1 hardly change with them.
 	logits := r.Tolerance * max(1, r.Logits.Scale)
@@ -129,6 +132,10 @@ func (r Report) Err() error {
 		return &Error{"probability", r.Probabilities, r.Tolerance}
 	case r.Logits.Largest > logits:
 		return &Error{"logit", r.Logits, logits}
+	case r.Native != nil:
+		if err := r.Native.Err(); err != nil {
+			return fmt.Errorf("with onnxlab's kernels, %w", err)
+		}
 	}
 	return nil
 }

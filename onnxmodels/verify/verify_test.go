@@ -322,6 +322,18 @@ func TestCompare(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
+	agree, err := Compare(a, a, Tolerance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	differ, err := Compare(a, of([]float32{-40, 1, 2, 4}, a.Probabilities), Tolerance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agree.Native = &differ
+	if err := agree.Err(); err == nil || !strings.Contains(err.Error(), "with onnxlab's kernels, the runtimes disagree: by 1 in the logit") {
+		t.Errorf("error %v, want one of the kernels", err)
+	}
 }
 
 // TestRecording reads a recording back, and checks that other files are refused.

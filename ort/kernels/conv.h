@@ -44,7 +44,7 @@ static long conv_chunks(const convolution *c) {
 	switch (algorithm_of(c)) {
 	case DEPTHWISE:
 	case DIRECT: return c->images;
-	case WINOGRAD: return winograd_job_of(c).chunks;
+	case WINOGRAD: return winograd_job_of(c, 1).chunks;
 	default: return taps_job_of(c).chunks;
 	}
 }
@@ -62,7 +62,7 @@ static size_t conv_packed(const convolution *c) {
 	switch (algorithm_of(c)) {
 	case DEPTHWISE: return sizeof(float) * weight_floats(c) / c->outputs;
 	case DIRECT: return sizeof(float) * weight_floats(c);
-	case WINOGRAD: return sizeof(float) * ELEMENTS * winograd_job_of(c).u_stride;
+	case WINOGRAD: return sizeof(float) * ELEMENTS * winograd_job_of(c, 1).u_stride;
 	default: return sizeof(float) * weight_floats(c);
 	}
 }

@@ -22,7 +22,7 @@
 
 enum {
 	CHUNK_FLOATS = 1 << 16, // about as many floats of V as stay in the cache with M
-	LEAST_CHUNK = 48,       // pixels in a chunk, at least
+	LEAST_CHUNK = 48,       // pixels in a chunk: at least, but of few images at most
 	FEW_CHUNKS = 16,        // with fewer chunks, the outputs are cut into groups, too,
 	GROUP_OUTPUTS = 128,    // of so many outputs
 	RUN_PIXELS = 32,        // pixels whose moments are summed apart: short sums lose fewer digits

@@ -25,9 +25,9 @@
 // with which bench/step was fastest.
 enum { SMALL_CHUNK = 24, LARGE_CHUNK = 48, FEW_CHANNELS = 64 };
 
-// With fewer tasks, the outputs are cut into groups, too, of at least two blocks: more threads get
-// some of them, and each reads only a part of U.
-enum { FEW_TASKS = 4 };
+// If there are fewer chunks than this for each worker, the outputs are cut into groups, too, of two
+// blocks at least, so that all workers get some. Each then reads only a part of U.
+enum { TASKS_OF_WORKER = 2 };
 
 typedef struct {
 	tile_grid grid;
@@ -36,17 +36,17 @@ typedef struct {
 	long next;                         // the next chunk and group that no worker has taken
 	long u_stride, v_stride, m_stride; // floats between the 36 elements
 	const float *u;                    // [ELEMENTS][outputs/BLOCK][inputs][BLOCK]
-	float *v;                          // [workers], each V, then M: [ELEMENTS][channels/BLOCK][chunk_tiles][BLOCK]
+	float *v;                          // [workers], each V, [ELEMENTS][inputs/BLOCK][chunk_tiles][BLOCK], then M, likewise of a group
 } winograd_job;
 
-static winograd_job winograd_job_of(const convolution *c) {
+static winograd_job winograd_job_of(const convolution *c, long workers) {
 	winograd_job job = {.grid = tile_grid_of(c)};
 	job.chunk_tiles = c->inputs + c->outputs > FEW_CHANNELS ? SMALL_CHUNK : LARGE_CHUNK;
 	if (c->moments == NULL) // moments are always those of full chunks
 		job.chunk_tiles = even_part(job.grid.tiles, job.chunk_tiles, WHOLE_ROWS);
 	job.chunks = (job.grid.tiles + job.chunk_tiles - 1) / job.chunk_tiles;
 	job.group = c->outputs, job.groups = 1;
-	while (job.chunks * job.groups < FEW_TASKS && job.group > 2 * BLOCK) {
+	while (job.chunks * job.groups < TASKS_OF_WORKER * workers && job.group > 2 * BLOCK) {
 		job.group = round_up(job.group / 2, 2 * BLOCK);
 		job.groups = (c->outputs + job.group - 1) / job.group;
 	}
@@ -57,8 +57,9 @@ static winograd_job winograd_job_of(const convolution *c) {
 }
 
 static size_t winograd_conv_scratch(const convolution *c, long workers) {
-	const winograd_job job = winograd_job_of(c);
-	const long matrices = (c->packed == NULL ? job.u_stride : 0) + smaller(workers, job.chunks * job.groups) * (job.v_stride + job.m_stride);
+	const winograd_job job = winograd_job_of(c, workers);
+	const long u = c->packed == NULL ? job.u_stride : 0;
+	const long matrices = u + smaller(workers, job.chunks * job.groups) * (job.v_stride + job.m_stride);
 	return sizeof(float) * (norm_floats(c) + ELEMENTS * matrices);
 }
 
@@ -87,7 +88,7 @@ SIMD static void winograd_weights(void *argument, size_t block) {
 }
 
 static void pack_winograd_weights(const convolution *c, const threads *t, float *u) {
-	winograd_pack_job job = {c, u, winograd_job_of(c).u_stride};
+	winograd_pack_job job = {c, u, winograd_job_of(c, t->workers).u_stride};
 	t->parallel_for(t, c->outputs / BLOCK, winograd_weights, &job);
 }
 
@@ -114,7 +115,7 @@ SIMD static void convolve_tiles(void *argument, size_t worker) {
 }
 
 static void winograd_conv(const convolution *c, const threads *t, float *scratch) {
-	winograd_job job = winograd_job_of(c);
+	winograd_job job = winograd_job_of(c, t->workers);
 	job.grid.norm = input_norm_of(c, scratch);
 	scratch += norm_floats(c);
 	job.u = c->packed;

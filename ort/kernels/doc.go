@@ -1,9 +1,10 @@
 // Package kernels gives ONNX Runtime faster operators for training convolutional
 // networks on processors with AVX2, AVX-512 or NEON: convolutions and their gradients,
 // batch normalisation with the ReLU and average pool after it, maximum pools, products of
-// matrices, layer normalisation, the gradient of GELU, and copies from one layout of images to
-// another. They are operators of the domain "onnxlab", which package onnxlab/onnxmodels/lower/native writes into graphs. [Add]
-// gives them to a session, and [Block] says which layout of images they use.
+// matrices, layer normalisation, the gradient of GELU, and copies from one layout of images
+// to another. They are operators of the domain "onnxlab", which package
+// onnxlab/onnxmodels/lower/native writes into graphs. [Add] gives them to a session, and
+// [Block] says which layout of images they use.
 //
 // Results do not depend on the number of threads. They differ between the instruction sets
 // by rounding.

@@ -201,6 +201,8 @@ static void test_convs(void) {
 				test_conv((conv_case){1 + option % 2, inputs[i], outputs, sizes[s][0], sizes[s][1],
 				                      .bias = option % 2, .bytes = direct && option % 5 > 2, .norm = norm, .relu = norm && option % 3 > 1});
 			}
+	// One image whose outputs are cut into many groups.
+	test_conv((conv_case){.images = 1, .inputs = 2 * block, .outputs = 17 * block, .height = 8, .width = 8, .bias = 1});
 	// Several chunks, large ones and small ones, and direct gradients with several images in a split.
 	test_conv((conv_case){.images = 70, .inputs = block, .outputs = block, .height = 3, .width = 7, .bias = 1});
 	test_conv((conv_case){.images = 2, .inputs = 6 * block, .outputs = 5 * block, .height = 9, .width = 12, .norm = 1, .relu = 1});
@@ -257,8 +259,15 @@ static void test_rows(long rows, long inputs, long outputs) {
 	c.images = 1, c.height = c.y_height = rows, c.rows = 1;
 	convolution g = c;
 	c.y = new_floats(rows * outputs), c.dweight = new_floats(inputs * outputs);
+	convolution d = c;
+	d.y = new_floats(rows * outputs), d.dweight = new_floats(inputs * outputs);
 	run_conv(&c, &many);
 	run_weight_grad(&c, &many);
+	run_conv(&d, &one);
+	run_weight_grad(&d, &one);
+	compare_bits("y", c.y, d.y, rows * outputs);
+	compare_bits("dweight", c.dweight, d.dweight, inputs * outputs);
+	FREE(d.y, d.dweight);
 	g.inputs = outputs, g.outputs = inputs, g.x = dy, g.bias = NULL, g.flipped = 1, g.y = new_floats(rows * inputs);
 	run_conv(&g, &many);
 	compare("y", c.y, r.y, rows * outputs);
@@ -447,6 +456,9 @@ static void test_layernorm(long rows, long channels, double mean, int bias) {
 	compare("dx", l.dx, r.dx, n);
 	compare("dscale", l.dscale, r.dscale, channels);
 	compare("dbias", l.dbias, r.dbias, channels);
+	compare_bits("y", l.y, d.y, n);
+	compare_bits("mean", l.mean, d.mean, rows);
+	compare_bits("inverse deviation", l.inverse_deviation, d.inverse_deviation, rows);
 	compare_bits("dx", l.dx, d.dx, n);
 	compare_bits("dscale", l.dscale, d.dscale, channels);
 	compare_bits("dbias", l.dbias, d.dbias, channels);
@@ -472,12 +484,14 @@ static void test_layernorms(void) {
 static void test_gelu_grad(long n, double mean, double range) {
 	set_name("gradient of GELU, %ld elements, %g ± %g", n, mean, range);
 	float *x = random_floats(n, mean, range), *dy = random_floats(n, 1, 1);
-	gelu g = {.n = n, .dy = dy, .x = x, .dx = new_floats(n)}, r = g;
-	r.dx = new_floats(n);
+	gelu g = {.n = n, .dy = dy, .x = x, .dx = new_floats(n)}, d = g, r = g;
+	d.dx = new_floats(n), r.dx = new_floats(n);
 	tested->gelu_grad(&g, &many);
+	tested->gelu_grad(&d, &one);
 	gelu_grad_reference(&r);
 	compare("dx", g.dx, r.dx, n);
-	FREE(x, dy, g.dx, r.dx);
+	compare_bits("dx", g.dx, d.dx, n);
+	FREE(x, dy, g.dx, d.dx, r.dx);
 }
 
 static void test_gelu_grads(void) {

@@ -413,16 +413,19 @@ OrtStatus *onnxlab_run_gemm(const call *c) {
 	return c->attributes->trans_a ? run_gemm_of_columns(c, a, b, bias) : run_gemm_of_rows(c, a, b, bias);
 }
 
-// read_rows sets the sizes of a normalisation of x, whose rows are its last dimensions, as
-// many elements as scale has.
+// read_rows sets the sizes of a normalisation of x, whose rows are its last dimensions: those of
+// scale.
 static int read_rows(const call *c, const tensor *x, const tensor *scale, layernorm *l) {
-	if (x->rank < 1 || x->rank > MAX_RANK || scale->rank < 1 || scale->rank > MAX_RANK || x->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
+	if (x->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || x->rank > MAX_RANK || scale->rank < 1 || scale->rank > x->rank)
 		return 0;
+	for (size_t k = 0; k < scale->rank; k++)
+		if (scale->shape[k] != x->shape[x->rank - scale->rank + k])
+			return 0;
 	l->channels = elements(scale), l->x = x->data, l->scale = scale->data;
 	if (l->channels <= 0 || l->channels % c->attributes->block != 0 || elements(x) <= 0)
 		return 0;
 	l->rows = elements(x) / l->channels;
-	return l->rows * l->channels == elements(x);
+	return 1;
 }
 
 OrtStatus *onnxlab_run_layernorm(const call *c) {

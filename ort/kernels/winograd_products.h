@@ -41,8 +41,7 @@ enum { PRODUCT_THIRD = (PRODUCT_ROWS + 2) / 3 };
 // A matrix whose rows are a multiple of this has no rows that are computed in vain.
 enum { WHOLE_ROWS = PRODUCT_ROWS % PRODUCT_THIRD == 0 ? PRODUCT_THIRD : PRODUCT_ROWS };
 
-// How many vectors of U are asked for ahead. U is often too large for the second-level cache, or
-// the first operator after others to read it.
+// How many vectors of U are prefetched ahead, since U often comes from the third-level cache.
 enum { AHEAD = 32 };
 
 // multiply_add adds the broadcast float of each row, `stride` floats apart, times
@@ -63,7 +62,7 @@ SIMD_INLINE void multiply_add_block(vec *sums, int rows, int vectors, const floa
 #if BLOCK > 4
 	for (int c = 0; c < BLOCK; c++) {
 		vec u0 = load(u + c * BLOCK), u1 = vectors > 1 ? load(second + c * BLOCK) : u0;
-		if (rows > PRODUCT_THIRD) { // fewer wait for memory anyway
+		if (rows > PRODUCT_THIRD) { // with fewer rows, memory is the limit, and prefetching does not help
 			__builtin_prefetch(u + (c + AHEAD) * BLOCK);
 			if (vectors > 1)
 				__builtin_prefetch(second + (c + AHEAD) * BLOCK);

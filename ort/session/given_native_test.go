@@ -59,7 +59,8 @@ func TestGivenTargetsAgree(t *testing.T) {
 	}
 }
 
-// mobileBlocks returns a network with depthwise convolutions and ReLU6. A whole MobileNet
+// mobileBlocks returns a network with depthwise convolutions, ReLU6 and an average pool that moves
+// by one pixel. A whole MobileNet
 // magnifies rounding errors too much to compare gradients.
 func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 	t.Helper()
@@ -78,6 +79,7 @@ func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 		conv("half", 32, 3, 2, 32, relu("half.act")),
 		onnxmodels.Residual("block", nil,
 			conv("expand", 96, 1, 1, 1, relu("expand.act")), conv("depthwise", 96, 5, 1, 96, relu("depthwise.act")), conv("project", 32, 1, 1, 1)),
+		onnxmodels.AveragePool("smooth", onnxmodels.PoolOptions{Size: 3, Stride: 1, Same: true}),
 		conv("narrow", 27, 1, 1, 1), // channels that no processor's blocks divide
 		onnxmodels.Residual("narrow block", nil,
 			conv("expand", 45, 1, 1, 1, relu("expand.act")), conv("depthwise", 45, 3, 1, 45, relu("depthwise.act")), conv("project", 27, 1, 1, 1)),

@@ -174,10 +174,7 @@ func precision(r configs.Runtime) string {
 // evaluationRate returns how many images per second the network classifies: the median of
 // five batches after a first one.
 func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, err error) {
-	images := evaluation.Batch
-	if p.Network.Features() == 0 {
-		images = evaluation.BatchOf(p.Network.Size())
-	}
+	images := evaluation.BatchOf(p.Network.Size())
 	classify, closeModel, err := randomClassifier(e, p, images)
 	if err != nil {
 		return 0, err

@@ -10,14 +10,15 @@ from models import layout
 from references import Trial
 
 # Limits of relative root mean square errors. Weights in files are float32. Those that the exporter
-# computed, for example by folding BatchNorm, were rounded, and so were attributes such as epsilon.
+# computed, for example by folding BatchNorm, were rounded, and so were attributes such as epsilon: in
+# efficientnet_b0, that moves logits by 1.4e-5.
 LIMITS = {
     "runtime: logits": 1e-4,  # ONNX Runtime computes in float32
     "torch: logits": 3e-5,
     "torch: input gradient": 2e-2,  # with rounded weights, a gate may be open in one program and shut in the other
     "torch: gradients": 1e-6,
     "torch: statistics": 1e-6,
-    "keras: probabilities": 1e-5,
+    "keras: probabilities": 3e-5,  # Keras computes in float32
     "keras: input gradient": 2e-2,
 }
 

@@ -14,10 +14,11 @@ import zoo
 from models import layout
 
 # Variants of PyTorch's float32 whose distance from float64 shows the effect of rounding: its own convolutions, and
-# those of oneDNN, which round differently; and changes to the weights as small as rounding, by their seeds.
+# those of oneDNN, which round differently; and changes to the weights as small as rounding, by their seeds. Rounding
+# decides whether a gate is open whose input is near 0, which affects gradients and all later steps.
 FLOAT32_VARIANTS = (True, False)
 JITTERS = (1, 2, 3)
-SHAKEN_VARIANTS = (*((onednn, None) for onednn in FLOAT32_VARIANTS), *((True, seed) for seed in JITTERS))
+ROUNDED_VARIANTS = (*((onednn, None) for onednn in FLOAT32_VARIANTS), *((True, seed) for seed in JITTERS))
 
 DECREASE = 0.1  # of the loss by the first step, as a share of it
 NEAR = 1e-4  # relative root mean square error of every gradient, if no gate is at its edge
@@ -185,7 +186,7 @@ def gradients(program, names, key, batch):
     loss, want = exact.gradients(*batch)
     moved = {n: s.numpy() for n, s in exact.statistics.items()}
     errors, statistics_errors = dict.fromkeys(names, 0.0), []
-    for onednn, jitter in SHAKEN_VARIANTS:
+    for onednn, jitter in ROUNDED_VARIANTS:
         with convolutions_of_onednn(onednn):
             trial = Trial(program, names, torch.float32, jitter)
             _, got = trial.gradients(*batch)
@@ -217,7 +218,7 @@ def training(program, names, batches, optimizer, rate):
 
     want = train(torch.float64)
     apart = np.zeros(len(want))
-    for onednn, jitter in SHAKEN_VARIANTS:
+    for onednn, jitter in ROUNDED_VARIANTS:
         with convolutions_of_onednn(onednn):
             apart = np.maximum(apart, np.abs(train(torch.float32, jitter) / want - 1))
     return {

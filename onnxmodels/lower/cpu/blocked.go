@@ -105,7 +105,12 @@ func (b Builder) blockPool() {
 		}
 		b.Substitute(n, func() []*graph.Value {
 			name := n.Name + ".blocked"
-			y := b.BlockedPool(n.Op, name, b.ToBlocks(name+".in", x), op.WindowOf(n))
+			var attributes []graph.Attribute
+			if n.Op == "AveragePool" {
+				counted := graph.Attribute{Name: "count_include_pad", Value: n.Int("count_include_pad")}
+				attributes = append(op.WindowOf(n).Attributes(), counted)
+			}
+			y := b.BlockedPool(n.Op, name, b.ToBlocks(name+".in", x), attributes...)
 			return []*graph.Value{b.ToPlain(name+".plain", y, y.Size(1))}
 		})
 	}

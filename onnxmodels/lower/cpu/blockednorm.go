@@ -96,7 +96,7 @@ func (b *blockedNorm) times(name string, v *graph.Value, factor float32) *graph.
 
 // means appends the mean of each channel of each image: [n, c].
 func (b *blockedNorm) means(name string, v *graph.Value) *graph.Value {
-	return b.View(b.name+name, b.BlockedPool("GlobalAveragePool", b.name+name+".pool", v, op.Window{}), v.Size(0), v.Size(1))
+	return b.View(b.name+name, b.BlockedPool("GlobalAveragePool", b.name+name+".pool", v), v.Size(0), v.Size(1))
 }
 
 // products appends, for each channel of each image, the sum of the products of two

@@ -161,7 +161,11 @@ func TestBlockPool(t *testing.T) {
 		lowertest.Compare(t, "", name, 1e-6, pass, func(b *lowertest.Builder) []*graph.Value {
 			x := b.In("x", 0, 3, size, 6, 8)
 			if name == "AveragePool" {
-				return []*graph.Value{b.AveragePool("pool", x, op.Valid(2, 2)), b.AveragePool("padded", x, op.Same(3, 2, 6, 8))}
+				counted := append(op.Same(3, 1, 6, 8).Attributes(), graph.Attribute{Name: "count_include_pad", Value: int64(1)})
+				return []*graph.Value{
+					b.AveragePool("pool", x, op.Valid(2, 2)), b.AveragePool("padded", x, op.Same(3, 2, 6, 8)),
+					b.Do("", name, op.Call{Name: "counted", Inputs: []*graph.Value{x}, Attributes: counted})[0],
+				}
 			}
 			return []*graph.Value{b.GlobalAveragePool("pool", x)}
 		})

@@ -161,12 +161,9 @@ func (b Builder) BlockedConv(name string, x, weight *graph.Value, w op.Window, o
 }
 
 // BlockedPool appends "AveragePool" or "GlobalAveragePool" of a blocked x, with
-// a blocked result. GlobalAveragePool has no window.
-func (b Builder) BlockedPool(pool, name string, x *graph.Value, w op.Window) *graph.Value {
-	if pool == "GlobalAveragePool" {
-		return b.blocked(pool, name, []*graph.Value{x})
-	}
-	return b.blocked(pool, name, []*graph.Value{x}, w.Attributes()...)
+// a blocked result. AveragePool has the attributes of a window, and whether pads count.
+func (b Builder) BlockedPool(pool, name string, x *graph.Value, attributes ...graph.Attribute) *graph.Value {
+	return b.blocked(pool, name, []*graph.Value{x}, attributes...)
 }
 
 // BlockedUpsample appends a blocked x with every element repeated kh x kw

@@ -313,6 +313,29 @@ func TestNativeRefuses(t *testing.T) {
 			conv.Producer().Set("scale", float32(1))
 			return conv
 		},
+		"shapes of this": func(b *lowertest.Builder) *graph.Value { // a scale that is not x's last dimension
+			return refused(b, "LayerNorm", block, b.In("x", 0, 2, 64), b.In("scale", 1, 32))
+		},
+		"have the shapes of this operator": func(b *lowertest.Builder) *graph.Value { // a scale of more dimensions than x
+			return refused(b, "LayerNorm", block, b.In("x", 0, 128), b.In("scale", 1, 2, 64))
+		},
+		"inputs do not have": func(b *lowertest.Builder) *graph.Value { // five dimensions
+			return refused(b, "LayerNorm", block, b.In("x", 0, 1, 1, 1, 2, 32), b.In("scale", 1, 32))
+		},
+		"inputs do not have the shapes": func(b *lowertest.Builder) *graph.Value { // part of a block
+			return refused(b, "LayerNorm", block, b.In("x", 0, 2, 20), b.In("scale", 1, 20))
+		},
+		"the inputs do not have": func(b *lowertest.Builder) *graph.Value { // statistics of other rows
+			x, scale := b.In("x", 0, 2, 32), b.In("scale", 1, 32)
+			return refused(b, "LayerNormGrad", block, b.In("dy", 0, 2, 32), x, scale, b.In("mean", 0, 2), b.In("inverse", 1, 1))
+		},
+		"the inputs do not have the shapes": func(b *lowertest.Builder) *graph.Value { // a gradient of other rows
+			x, scale := b.In("x", 0, 2, 32), b.In("scale", 1, 32)
+			return refused(b, "LayerNormGrad", block, b.In("dy", 0, 1, 32), x, scale, b.In("mean", 0, 2), b.In("inverse", 1, 2))
+		},
+		"the inputs do not have the shapes of": func(b *lowertest.Builder) *graph.Value {
+			return refused(b, "GeluGrad", block, b.In("dy", 0, 3, 5), b.In("x", 0, 5, 3))
+		},
 		"no kernels for the operator's block": func(b *lowertest.Builder) *graph.Value {
 			return On(b.Graph, 32).NativeConv("conv", b.In("x", 0, 2, 32, 8, 8), b.In("weight", 0, 32, 32, 3, 3), nil, Window{})
 		},
@@ -327,4 +350,9 @@ func TestNativeRefuses(t *testing.T) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
+}
+
+// refused appends one of onnxlab's operators and returns its first output.
+func refused(b *lowertest.Builder, name string, block int, inputs ...*graph.Value) *graph.Value {
+	return b.Do(Domain, name, op.Call{Name: name, Inputs: inputs, Attributes: []graph.Attribute{{Name: "block", Value: int64(block)}}})[0]
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,23 @@ func settleSize(e *configs.Experiment) error {
 	height, width, err := trainloop.GivenSize(*e)
 	e.Data.SettleSize(height, width)
 	return err
+}
+
+// CheckGivens checks the given models of experiments before any images are read, each model with
+// the same settings only once. If err is not nil, it is that of the experiment at the index.
+func CheckGivens(experiments []configs.Experiment) (index int, err error) {
+	checked := map[string]bool{}
+	for i, e := range experiments {
+		key := fmt.Sprint(e.Model, e.Data, e.Train.CacheFeatures, e.Optimizer.RateMultipliers)
+		if checked[key] {
+			continue
+		}
+		checked[key] = true
+		if err := trainloop.CheckGiven(e); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
 }
 
 // file returns the configuration to load: that in dir if the run there is to be resumed, dir

@@ -57,6 +57,9 @@ func (f *ModelFlags) Check() error {
 	case f.Runtime != RuntimeORT && f.Runtime != RuntimeGo:
 		return BadUsagef("--runtime %q is neither %q nor %q", f.Runtime, RuntimeORT, RuntimeGo)
 	}
+	if f.Run != "" {
+		return f.given.refuse("it is for a given model (--model): the model of a run knows its size, and has its normalisation inside")
+	}
 	return nil
 }
 

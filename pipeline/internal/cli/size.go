@@ -50,3 +50,13 @@ func (s *ImageSize) String() string {
 
 // Type returns the word for the flag's value in the help.
 func (s *ImageSize) Type() string { return "size" }
+
+// RefuseOther returns an error if the flag is given but the model at path takes only images of
+// another size, height x width. A size of 0 is one that the model leaves open.
+func (s *ImageSize) RefuseOther(path string, height, width int) error {
+	only := ImageSize{Height: height, Width: width}
+	if *s == (ImageSize{}) || *s == only || height == 0 || width == 0 {
+		return nil
+	}
+	return BadUsagef("--size %s: %q takes only images of %s pixels: leave the flag out", s, path, &only)
+}
