@@ -44,7 +44,7 @@ func TestCachedFeatures(t *testing.T) {
 		var notes []string
 		cached.Note = func(text string) { notes = append(notes, text) }
 		want, got := mustRun(t, o), mustRun(t, cached)
-		if got.Parameters != want.Parameters || len(notes) != 1 || !strings.Contains(notes[0], "once over 96 images") {
+		if got.Parameters != want.Parameters || len(notes) != 2 || !strings.Contains(notes[0], "once over 96 images") || !strings.HasPrefix(notes[1], "trains ") {
 			t.Errorf("%s %s: %d parameters, want %d; notes %q", c.form, c.train, got.Parameters, want.Parameters, notes)
 		}
 		sameWithin(t, o.Dir, cached.Dir, 1e-4)
