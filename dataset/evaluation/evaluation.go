@@ -146,19 +146,12 @@ func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from
 	if set.MultiLabel() {
 		return runMulti(ctx, loss, logits, set)
 	}
-	tally, batch := newTally(set.Classes, loss), BatchOf(set.Size())
-	for from := 0; from < set.Len(); from += batch {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		to := min(from+batch, set.Len())
-		list, err := logits(ctx, from, to)
-		if err != nil {
-			return nil, err
-		}
-		if err := tally.add(list, set.Labels[from:to]); err != nil {
-			return nil, err
-		}
+	tally := newTally(set.Classes, loss)
+	err := eachBatch(ctx, set, logits, func(list []float32, from, to int) error {
+		return tally.add(list, set.Labels[from:to])
+	})
+	if err != nil {
+		return nil, err
 	}
 	r := tally.report()
 	for i := range r.Wrong {
@@ -167,6 +160,28 @@ func RunBy(ctx context.Context, loss Loss, logits func(ctx context.Context, from
 		}
 	}
 	return r, nil
+}
+
+// eachBatch calls use with the logits of the images from..to−1, batch after batch.
+func eachBatch(
+	ctx context.Context, set *dataset.Set, logits func(ctx context.Context, from, to int) ([]float32, error),
+	use func(list []float32, from, to int) error,
+) error {
+	batch := BatchOf(set.Size())
+	for from := 0; from < set.Len(); from += batch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		to := min(from+batch, set.Len())
+		list, err := logits(ctx, from, to)
+		if err != nil {
+			return err
+		}
+		if err := use(list, from, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TopAccuracy returns the share of images, 0..1, whose class is among the k most likely.

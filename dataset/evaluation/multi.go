@@ -14,21 +14,17 @@ func runMulti(ctx context.Context, loss Loss, logits func(ctx context.Context, f
 	if loss == CrossEntropy || loss == "" {
 		return nil, fmt.Errorf("evaluate: the classifier is for images of one class each, but images of this set may have several")
 	}
-	classes, batch := len(set.Classes), BatchOf(set.Size())
+	classes := len(set.Classes)
 	all := make([]float32, 0, set.Len()*classes)
-	for from := 0; from < set.Len(); from += batch {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		to := min(from+batch, set.Len())
-		list, err := logits(ctx, from, to)
-		if err != nil {
-			return nil, err
-		}
+	err := eachBatch(ctx, set, logits, func(list []float32, from, to int) error {
 		if len(list) != (to-from)*classes {
-			return nil, fmt.Errorf("evaluate: %d logits for %d images of %d classes", len(list), to-from, classes)
+			return fmt.Errorf("evaluate: %d logits for %d images of %d classes", len(list), to-from, classes)
 		}
 		all = append(all, list...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return multi(all, set.Targets, set.Classes, loss), nil
 }
