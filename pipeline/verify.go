@@ -161,11 +161,6 @@ func (o *verifyOptions) compare(ctx context.Context, s subject, stderr io.Writer
 	if err != nil {
 		return verify.Report{}, err
 	}
-	return o.compareImages(ctx, e, s, images, stderr)
-}
-
-// compareImages runs the model on images in both runtimes.
-func (o *verifyOptions) compareImages(ctx context.Context, e *configs.Experiment, s subject, images []uint8, stderr io.Writer) (verify.Report, error) {
 	run, err := ortOutputs(ctx, o, e, s, images, stderr)
 	if err != nil {
 		return verify.Report{}, err

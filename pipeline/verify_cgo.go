@@ -25,17 +25,35 @@ func ortOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s 
 	if run.outputs, err = session.Outputs(ctx, s.data, s.model, images, options); err != nil {
 		return run, s.failedInORT(err)
 	}
-	native, ok, err := session.NativeOutputs(ctx, s.data, s.model, images, options)
-	if err != nil {
-		return run, s.failedInORT(err)
-	}
-	if ok {
-		run.native = &native
+	if run.native, err = kernelOutputs(ctx, s, images, options); err != nil {
+		return run, err
 	}
 	if o.layers {
 		run.layers, err = compareLayers(ctx, s, images, options)
 	}
 	return run, err
+}
+
+// ortNative runs the model in ONNX Runtime with onnxlab's kernels alone. The result is nil where
+// they compute nothing of it.
+func ortNative(ctx context.Context, r configs.Runtime, s subject, images []uint8, stderr io.Writer) (_ *verify.Outputs, err error) {
+	if err := cli.OpenLibrary(ctx, r, stderr); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	return kernelOutputs(ctx, s, images, session.Options{Threads: r.Threads})
+}
+
+// kernelOutputs is ortNative once the library is open.
+func kernelOutputs(ctx context.Context, s subject, images []uint8, o session.Options) (*verify.Outputs, error) {
+	native, ok, err := session.NativeOutputs(ctx, s.data, s.model, images, o)
+	switch {
+	case err != nil:
+		return nil, s.failedInORT(err)
+	case !ok:
+		return nil, nil
+	}
+	return &native, nil
 }
 
 // compareLayers compares the output of each node in both runtimes.

@@ -100,8 +100,13 @@ func (o *verifyOptions) compareInference(ctx context.Context, m *modelfile.Model
 		return nil, nil
 	}
 	height, width := made.model.Size()
-	report, err := o.compareImages(ctx, e, made, noise(o.count*height*width*made.model.Channels()), stderr)
-	return report.Native, err
+	images := noise(o.count * height * width * made.model.Channels())
+	native, err := ortNative(ctx, e.Runtime, made, images, stderr)
+	if err != nil || native == nil {
+		return nil, err
+	}
+	report, err := o.compareWith(ctx, inORT{outputs: *native}, made, images)
+	return &report, err
 }
 
 // givenTolerance is the tolerance for given models. They may have a hundred layers more than

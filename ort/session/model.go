@@ -32,8 +32,16 @@ func NewModel(data []byte, o Options) (*Model, error) {
 		return nil, fmt.Errorf("start inference: %w", err)
 	}
 	if o.Device.Traits().Provider == configs.ProviderCPU && !o.Plain {
-		data = lowered(decoded, data)
+		// A model that cannot be lowered is slower, but gives the same results.
+		if fast, err := lowered(decoded); err == nil {
+			data = fast
+		}
 	}
+	return newModel(data, signature, o)
+}
+
+// newModel loads an inference model of this signature as it is.
+func newModel(data []byte, signature onnxmodels.Signature, o Options) (*Model, error) {
 	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {
 		return nil, fmt.Errorf("start inference: %w", err)
@@ -41,17 +49,13 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	return &Model{session: s, signature: signature}, nil
 }
 
-// lowered returns the model with onnxlab's own operators. If it cannot be lowered, lowered
-// returns data unchanged: the model then is slower, but gives the same results.
-func lowered(m *modelfile.Model, data []byte) []byte {
+// lowered returns the model with onnxlab's own operators, or the error of onnxmodels.Lowered.
+func lowered(m *modelfile.Model) ([]byte, error) {
 	changed, err := onnxmodels.Lowered(m, Block())
 	if err != nil {
-		return data
+		return nil, err
 	}
-	if fast, err := modelfile.Marshal(changed); err == nil {
-		return fast
-	}
-	return data
+	return modelfile.Marshal(changed)
 }
 
 // Predict runs the model on images [n, height, width, channels] of 0..255, whichever

@@ -36,32 +36,6 @@ func Outputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, 
 	return all, nil
 }
 
-// NativeOutputs is Outputs with onnxlab's kernels, as NewModel runs the model. ok is false where
-// they compute nothing of it.
-func NativeOutputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, o Options) (all verify.Outputs, ok bool, err error) {
-	decoded, err := modelfile.Decode(data)
-	if err != nil {
-		return all, false, err
-	}
-	if _, err := onnxmodels.Lowered(decoded, Block()); err != nil {
-		return all, false, nil // such a model runs in ONNX Runtime alone
-	}
-	model, err := NewModel(data, o)
-	if err != nil {
-		return all, false, err
-	}
-	defer func() { err = errors.Join(err, model.Close()) }()
-	all = verify.Outputs{Runtime: "onnxlab's kernels", Classes: m.Classes()}
-	for batch := range m.Batches(images) {
-		logits, probabilities, err := model.Predict(ctx, batch)
-		if err != nil {
-			return all, false, err
-		}
-		all.Logits, all.Probabilities = append(all.Logits, logits...), append(all.Probabilities, probabilities...)
-	}
-	return all, true, nil
-}
-
 // LayerProbe runs an inference model and returns the outputs of all its nodes. It needs its
 // own session: ONNX Runtime fuses nodes whose outputs are not requested, and the results of
 // fused nodes are rounded differently.
