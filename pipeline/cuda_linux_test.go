@@ -8,19 +8,45 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"onnxlab/configs"
 	"onnxlab/ort/fakecuda"
+	"onnxlab/ort/library"
+	"onnxlab/ort/library/librarytest"
 )
 
-// TestFakeGPU runs the scripts of testdata/cuda on a GPU that computes nothing.
-func TestFakeGPU(t *testing.T) {
-	runScripts(t, filepath.Join("testdata", "cuda"), fakecuda.Environ(t))
+// TestGPU runs the scripts of testdata/cuda on a GPU that computes nothing or, if
+// librarytest.EnvDevice says so, on a real one.
+func TestGPU(t *testing.T) {
+	environ := fakecuda.Environ
+	if librarytest.Device() == configs.CUDA {
+		environ = realGPU
+	}
+	params := scriptParams(t, filepath.Join("testdata", "cuda"), environ(t))
+	params.Condition = func(condition string) (bool, error) {
+		if condition != "fake" {
+			return false, fmt.Errorf("unknown condition %q", condition)
+		}
+		return librarytest.Device() != configs.CUDA, nil
+	}
+	testscript.Run(t, params)
 }
 
-// TestGPUStep counts what a step does with the GPU. It copies the images, their labels,
+// realGPU returns what scripts need of the environment to use the GPU of this machine.
+func realGPU(t testing.TB) map[string]string {
+	path, err := library.Ensure(t.Context(), library.Options{Device: configs.CUDA, Progress: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{library.EnvLibrary: path, "LD_LIBRARY_PATH": os.Getenv("LD_LIBRARY_PATH"), "VIRTUAL_ENV": os.Getenv("VIRTUAL_ENV")}
+}
+
+// TestFakeGPUStep counts what a step does with the GPU. It copies the images, their labels,
 // the learning rate and the flag that resets the gradients to it, and copies the loss and
 // the number of correct images back. No convolution adds a bias, or sums the bias
 // gradient, in a separate pass. All memory is allocated by the first step.
-func TestGPUStep(t *testing.T) {
+func TestFakeGPUStep(t *testing.T) {
 	environ := fakecuda.Environ(t)
 	calls := func(steps int) map[string]int {
 		log := filepath.Join(t.TempDir(), "log")

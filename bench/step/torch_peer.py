@@ -4,14 +4,14 @@ torch.compile; with --bf16, under autocast to bfloat16; with --device cuda, with
 import itertools
 import os
 
-os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # otherwise processes that compile stay alive and count as its memory
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # otherwise processes that compile stay alive and count as its memory
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 import serve
-import zoo
+from step import zoo
 
 
 def network(widths):

@@ -45,6 +45,15 @@ type setup struct {
 
 func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s setup) *Trainer {
 	t.Helper()
+	options := Options{Threads: 2}
+	if s.options.Target == onnxmodels.TargetCUDA {
+		options.Device = librarytest.Device()
+	}
+	return trainerWith(t, n, c, s, options)
+}
+
+func trainerWith(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s setup, options Options) *Trainer {
+	t.Helper()
 	librarytest.Open(t)
 	if s.options.Target != onnxmodels.TargetPortable {
 		s.options.Batch = s.micro
@@ -69,10 +78,6 @@ func trainer(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, s se
 	}
 	if s.options.Mixed {
 		training.LossScale = lossscale.New()
-	}
-	options := Options{Threads: 2}
-	if s.options.Target == onnxmodels.TargetCUDA {
-		options.Device = librarytest.Device()
 	}
 	tr, err := NewTrainer(training, options)
 	if err != nil {
