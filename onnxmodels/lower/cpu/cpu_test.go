@@ -105,7 +105,9 @@ func TestSplitConvGradLeaves(t *testing.T) {
 			Name: "grad", Inputs: []*graph.Value{dy, x, w}, Attributes: window.Attributes(), Want: []bool{true, true, true},
 		})
 	}
-	picture := func(w op.Window) func(b *lowertest.Builder) []*graph.Value { return convGradient(2, size, size, 9, 9, w) }
+	picture := func(w op.Window) func(b *lowertest.Builder) []*graph.Value {
+		return convGradient(2, size, size, 9, 9, w)
+	}
 	for name, build := range map[string]func(b *lowertest.Builder) []*graph.Value{
 		"volumes":               volumes,
 		"strides":               picture(op.Same(3, 2, 9, 9)),
