@@ -54,6 +54,9 @@ for op, (f, make) in REDUCTIONS.items():
         inputs = {"x": make(*shape)} | ({"axes": np.array(axes)} if axes else {})
         case("reduce", f"{where} {kept}, opset 18", op, inputs, function, opset=18, batch=batch, constants=("axes",), keepdims=keep)
 
+case("reduce", "zeros", "ReduceL2", {"x": values(3, 4) * np.array([[1], [0], [1]], np.float32)},
+     lambda x: torch.linalg.vector_norm(x, dim=1), axes=(1,), keepdims=0)
+
 for op, f in {"Softmax": F.softmax, "LogSoftmax": F.log_softmax}.items():
     for axis in (-1, 1, 2):
         case("reduce", f"axis {axis}", op, {"x": values(2, 3, 4)}, lambda x, f=f, a=axis: f(x, a), axis=axis)
