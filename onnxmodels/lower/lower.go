@@ -48,6 +48,7 @@ func Portable(g *graph.Graph) {
 			g.Substitute(n, func() []*graph.Value { return lowered[n.Op](op.On(g), n, used) })
 		}
 	}
+	keepPads(g)
 }
 
 // imageInput appends the planes of the image in the element type `to`, times scale.

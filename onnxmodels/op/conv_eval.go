@@ -204,6 +204,9 @@ func shifted[T any](line, row []T, start, stride int) {
 	from, to := within(start, len(line), stride, len(row))
 	clear(line[:from])
 	clear(line[to:])
+	if from == to {
+		return
+	}
 	if stride == 1 {
 		copy(line[from:to], row[start+from:])
 		return

@@ -35,10 +35,11 @@ var (
 		},
 		float: func(x float64) float64 { return 1 / x },
 	})
-	_ = unary("Sqrt", floats, rule{ // dx = dy/2y
+	_ = unary("Sqrt", floats, rule{ // dx = dy/2y, or 0 where y is 0, so that a norm of zeros has the gradient 0
 		gradient: func(b *Backward, n *graph.Node, dy *graph.Value) *graph.Value {
 			y := n.Out("Y")
-			return b.Binary("Div", n.Name, dy, b.Binary("Add", n.Name+".twice", y, y))
+			slope := b.Binary("Div", n.Name+".slope", dy, b.Binary("Add", n.Name+".twice", y, y))
+			return b.where(n.Name, b.Compare("Greater", n.Name+".is_positive", y, b.number(n.Name+".zero", y, 0)), slope, nil)
 		},
 		float: math.Sqrt,
 	})

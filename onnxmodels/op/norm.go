@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"onnxlab/onnxmodels/graph"
 )
@@ -24,28 +25,44 @@ var _ = Register(&Operator{
 	Eval:     evalBatchNormalization,
 })
 
-// batchNormalizationGradient is the gradient of BatchNormalization with constant statistics. With
-// r = 1/√(var + epsilon): dX = dy·scale·r, dscale = r·Σ dy·(X − mean), dB = Σ dy.
+// batchNormalizationGradient is the gradient of BatchNormalization for inference. With
+// r = 1/√(var + epsilon), the sums over the elements of a channel are
+//
+//	dX = dy·scale·r          dmean = −scale·r·dB
+//	dB = Σ dy                dvar = −scale·r²/2·dscale
+//	dscale = r·Σ dy·(X − mean)
+//
+// Statistics have a gradient if they are computed, as in convolutions whose weights are standardised.
 func batchNormalizationGradient(b *Backward, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	x, scale, bias, mean, variance := n.In("X"), n.In("scale"), n.In("B"), n.In("input_mean"), n.In("input_var")
+	x, scale, mean, variance := n.In("X"), n.In("scale"), n.In("input_mean"), n.In("input_var")
 	d, name, grads := dy[0], n.Name, make([]*graph.Value, 5)
 	column := graph.Shape{scale.Shape[0]}
 	axes := []int64{0}
 	for i := range x.Shape[2:] {
 		column, axes = append(column, graph.Fixed(1)), append(axes, int64(2+i))
 	}
-	deviation := b.Unary("Sqrt", name+".deviation", b.Binary("Add", name+".positive", variance, b.As(variance.Elem, b.Scalar(name+".epsilon", n.Float("epsilon")))))
+	positive := b.Binary("Add", name+".positive", variance, b.As(variance.Elem, b.Scalar(name+".epsilon", n.Float("epsilon"))))
+	deviation := b.Unary("Sqrt", name+".deviation", positive)
+	factor := b.Binary("Div", name+".factor", scale, deviation)
+	minus := func(name string, v *graph.Value) *graph.Value { return b.Unary("Neg", name, v) }
 	if b.Wants(x) {
-		factor := b.Binary("Div", name+".factor", scale, deviation)
 		grads[0] = b.Binary("Mul", name+".dx", d, b.Shaped(name+".column", factor, column))
 	}
-	if b.Wants(bias) || b.Wants(scale) {
+	if slices.ContainsFunc(n.Inputs[1:], b.Wants) {
 		grads[2] = b.ReduceSum(name+".db", d, false, axes...)
 	}
-	if b.Wants(scale) {
+	if b.Wants(scale) || b.Wants(variance) {
 		dot := b.ReduceSum(name+".dot", b.Binary("Mul", name+".products", d, x), false, axes...)
 		centred := b.Binary("Sub", name+".centred", dot, b.Binary("Mul", name+".shift", mean, grads[2]))
 		grads[1] = b.Binary("Div", name+".dscale", centred, deviation)
+	}
+	if b.Wants(mean) {
+		grads[3] = minus(name+".dmean", b.Binary("Mul", name+".mean_shift", factor, grads[2]))
+	}
+	if b.Wants(variance) {
+		half := b.As(variance.Elem, b.Scalar(name+".half", 0.5))
+		slope := b.Binary("Div", name+".slope", b.Binary("Mul", name+".half_scale", scale, half), positive)
+		grads[4] = minus(name+".dvar", b.Binary("Mul", name+".var_slope", slope, grads[1]))
 	}
 	return grads
 }

@@ -69,19 +69,28 @@ func poolWindowOf(n *graph.Node, x *graph.Value) (*poolWindow, error) {
 	w := &poolWindow{Sliding: s, over: x.Shape[2:].Sizes()}
 	for i, size := range w.over {
 		w.end = append(w.end, size+w.After[i])
-		if !n.Flag("ceil_mode") || n.Text("auto_pad") != "NOTSET" {
-			continue
-		}
-		free, stride := size+w.Before[i]+w.After[i]-w.reach(i), w.Strides[i]
-		last := (free + stride - 1) / stride * stride // the start of the last window, counted from the pads on
-		if free > 0 && last < size+w.Before[i] {
-			w.After[i] += max(0, last-free)
+		if n.Flag("ceil_mode") && n.Text("auto_pad") == "NOTSET" {
+			w.reachBeyond(i)
 		}
 	}
 	if len(x.Shape) == 3 {
 		w.Sliding, w.over, w.end = w.asPicture(), append([]int{1}, w.over...), append([]int{1}, w.end...)
 	}
 	return w, nil
+}
+
+// reachBeyond adds the pads behind the image that ceil_mode asks for in dimension i. A kernel that
+// covers more than an image without pads, as in EfficientNet of transformers, becomes as large as it.
+func (w *poolWindow) reachBeyond(i int) {
+	size, stride := w.over[i], w.Strides[i]
+	free := size + w.Before[i] + w.After[i] - w.reach(i)
+	switch last := (free + stride - 1) / stride * stride; { // the start of the last window, counted from the pads on
+	case free <= -stride || last >= size+w.Before[i]:
+	case free < 0 && w.Before[i]+w.After[i] == 0 && w.Dilations[i] == 1:
+		w.Kernel[i], w.Strides[i] = size, size
+	default:
+		w.After[i] += max(0, last-free)
+	}
 }
 
 // overreach reports whether a pad is as large as the kernel or larger, which ONNX Runtime's pools

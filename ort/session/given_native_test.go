@@ -95,13 +95,6 @@ func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 // changes below a thousandth of the root mean square of all changes count as zero.
 func compareChanges(t *testing.T, begin *checkpoint.Checkpoint, ends [2]*checkpoint.Checkpoint) {
 	t.Helper()
-	rms := func(list []float64) float64 {
-		sum := 0.0
-		for _, f := range list {
-			sum += f * f
-		}
-		return math.Sqrt(sum / float64(len(list)))
-	}
 	var all []float64
 	for _, p := range ends[0].Trainable {
 		all = append(all, changes(p.Data, begin.Parameter(p.Name).Data)...)
@@ -113,6 +106,15 @@ func compareChanges(t *testing.T, begin *checkpoint.Checkpoint, ends [2]*checkpo
 			t.Errorf("%s: what a step changes differs by %v of its size", p.Name, e)
 		}
 	}
+}
+
+// rms returns the root mean square.
+func rms(list []float64) float64 {
+	sum := 0.0
+	for _, f := range list {
+		sum += f * f
+	}
+	return math.Sqrt(sum / float64(len(list)))
 }
 
 // stepOnce does one step on square images of that side, and returns its loss and the

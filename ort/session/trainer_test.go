@@ -65,7 +65,7 @@ func trainerWith(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, 
 	height, width := n.Size()
 	training := Training{
 		Checkpoint: checkpoint.Encode(a.Complete(c)), HasDropout: a.HasDropout, Mixes: a.Mixes,
-		Height: height, Width: width, Channels: n.Channels(), BatchSize: s.batch, MicroBatch: s.micro,
+		Height: height, Width: width, Channels: n.Channels(), Features: n.Features(), BatchSize: s.batch, MicroBatch: s.micro,
 	}
 	if a.MultiLabel {
 		training.Targets = n.Classes()

@@ -83,7 +83,7 @@ func (b Builder) blockConv() {
 	lower.Each(b.Graph, "", "Conv", func(n *graph.Node) {
 		x, weight := n.In("X"), n.In("W")
 		few := b.IsFew(x) // such images stay in the plain layout
-		if weight.Size(0)%b.Block != 0 || !few && weight.Size(1)%b.Block != 0 || n.Int("group") != 1 {
+		if len(x.Shape) != 4 || weight.Size(0)%b.Block != 0 || !few && weight.Size(1)%b.Block != 0 || n.Int("group") != 1 {
 			return
 		}
 		b.Substitute(n, func() []*graph.Value {

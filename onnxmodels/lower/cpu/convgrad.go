@@ -10,10 +10,22 @@ import (
 // convolutions, whose forward kernel is faster than that of ConvGrad.
 func (b Builder) splitConvGrad() {
 	lower.Each(b.Graph, op.Microsoft, "ConvGrad", func(n *graph.Node) {
-		if c := b.GradientOf(n); c.window.Strides == [2]int{1, 1} && n.Int("group") == 1 {
+		if c := b.GradientOf(n); n.Int("group") == 1 && c.isPlain() {
 			b.Substitute(n, func() []*graph.Value { return c.split(n.Outputs) })
 		}
 	})
+}
+
+// isPlain tells whether the window moves by one pixel over images of two dimensions, is not
+// dilated, and always has a pixel of the image or of the pads beside it.
+func (c *ConvGrad) isPlain() bool {
+	w := c.window
+	for i, pad := range w.Pads {
+		if pad < 0 || pad >= w.Kernel[i%2] {
+			return false
+		}
+	}
+	return len(c.x.Shape) == 4 && w.Strides == [2]int{1, 1} && w.Dilations == [2]int{}
 }
 
 // ConvGrad is the gradient of a convolution that is being rewritten.

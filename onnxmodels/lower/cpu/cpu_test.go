@@ -95,6 +95,51 @@ func TestSplitConvGrad(t *testing.T) {
 	}
 }
 
+// TestSplitConvGradLeaves: convolutions that its formulas do not hold for keep their ConvGrad.
+func TestSplitConvGradLeaves(t *testing.T) {
+	size := block(t)
+	volumes := func(b *lowertest.Builder) []*graph.Value {
+		x, w, dy := b.In("x", 0, 2, size, 5, 4, 3), b.In("weight", 0, size, size, 3, 3, 1), b.In("dy", 0, 2, size, 3, 2, 3)
+		window := op.Sliding{Kernel: []int{3, 3, 1}, Strides: []int{1, 1, 1}, Dilations: []int{1, 1, 1}, Before: make([]int, 3), After: make([]int, 3)}
+		return b.Do(op.Microsoft, "ConvGrad", op.Call{
+			Name: "grad", Inputs: []*graph.Value{dy, x, w}, Attributes: window.Attributes(), Want: []bool{true, true, true},
+		})
+	}
+	picture := func(w op.Window) func(b *lowertest.Builder) []*graph.Value {
+		return convGradient(2, size, size, 9, 9, w)
+	}
+	for name, build := range map[string]func(b *lowertest.Builder) []*graph.Value{
+		"volumes":               volumes,
+		"strides":               picture(op.Same(3, 2, 9, 9)),
+		"dilations":             picture(op.Window{Kernel: [2]int{3, 3}, Strides: [2]int{1, 1}, Pads: [4]int{2, 2, 2, 2}, Dilations: [2]int{2, 2}}),
+		"pads beyond the image": picture(op.Window{Kernel: [2]int{1, 1}, Strides: [2]int{1, 1}, Pads: [4]int{1, 1, 1, 1}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			plain, changed := lowertest.New(), lowertest.New()
+			want := plain.Run(t, build(plain), lowertest.Nothing)
+			got := changed.Run(t, build(changed), func(g *graph.Graph) { On(g, size).Passes() })
+			lowertest.CheckClose(t, got, want, 0)
+			if n := changed.Count(op.Microsoft, "ConvGrad"); n != 1 {
+				t.Errorf("%d ConvGrad are left, want 1", n)
+			}
+		})
+	}
+}
+
+// TestBlockConvLeaves: ONNX Runtime has no blocked convolution of volumes.
+func TestBlockConvLeaves(t *testing.T) {
+	size := block(t)
+	b := lowertest.New()
+	x, weight := b.In("x", 0, 2, size, 3, 4, 5), b.In("weight", 0, size, size, 1, 1, 1)
+	y := b.Do("", "Conv", op.Call{Name: "conv", Inputs: []*graph.Value{x, weight}, Attributes: []graph.Attribute{
+		{Name: "kernel_shape", Value: []int64{1, 1, 1}}, {Name: "pads", Value: make([]int64, 6)}, {Name: "strides", Value: []int64{1, 1, 1}},
+	}})[0]
+	b.Run(t, []*graph.Value{y}, func(g *graph.Graph) { On(g, size).Passes() })
+	if n := b.Count("", "Conv"); n != 1 {
+		t.Errorf("%d Conv are left, want 1", n)
+	}
+}
+
 func convGradient(images, inputs, outputs, height, width int, w op.Window) func(b *lowertest.Builder) []*graph.Value {
 	return func(b *lowertest.Builder) []*graph.Value {
 		x := b.In("x", 0, images, inputs, height, width)
