@@ -123,6 +123,6 @@ func (r *reader) override(s *setting, key string, origin Origin, text string) {
 		fail(f.message)
 	}
 	if len(faults) == 0 {
-		r.values = append(r.values, given{key, value, origin})
+		r.values = append(r.values, given{key: key, value: value, origin: origin})
 	}
 }
