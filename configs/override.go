@@ -14,7 +14,7 @@ const envPrefix = "ONNXLAB_"
 
 // notSettings lists variables that have the prefix but are no settings: other packages
 // read them.
-func notSettings() []string { return []string{"ONNXLAB_ORT_LIBRARY"} }
+func notSettings() []string { return []string{"ONNXLAB_ORT_LIBRARY", "ONNXLAB_JPEG_LIBRARY"} }
 
 // variable returns the name of the environment variable that sets a key.
 func variable(key string) string {
