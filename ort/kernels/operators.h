@@ -57,6 +57,7 @@ typedef struct {
 	const kernels *kernels; // those for attributes->block
 	const threads *threads;
 	fills *fills;
+	scratch *scratch; // for the memory of a kernel, which is freed after the operator
 	tensor *in; // the inputs, [MAX_INPUTS]
 } call;
 
