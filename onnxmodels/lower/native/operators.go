@@ -321,13 +321,17 @@ func (b Builder) NativeBatchNorm(name string, x, scale, bias *graph.Value, epsil
 	return op.BatchNorm{Y: out[0], Mean: out[1], InverseDeviation: out[2], Variance: out[3]}
 }
 
+// Norm has the vectors [c] that normalise the channels of images.
+type Norm struct{ Scale, Bias, Mean, InverseDeviation *graph.Value }
+
 // NativeBatchNormGrad appends the gradients with respect to x, scale and bias of
-// NativeBatchNorm, from dy, the blocked gradient with respect to its y. Each pixel of a pooling
-// window gets dy·dyScale, which is 1 over the number of its pixels where y is their average.
-func (b Builder) NativeBatchNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, dyScale float32, o BatchNormOptions) (dx, dscale, dbias *graph.Value) {
+// NativeBatchNorm, from dy, the blocked gradient with respect to its y.
+func (b Builder) NativeBatchNormGrad(name string, dy, x *graph.Value, n Norm, o BatchNormOptions) (dx, dscale, dbias *graph.Value) {
+	side := max(o.Pool, 1)
+	share := 1 / float32(side*side) // that a pixel of a pooling window has in its average
 	out := b.Do(Domain, "BatchNormGrad", op.Call{
-		Name: name, Inputs: []*graph.Value{dy, x, scale, bias, mean, inverse},
-		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "dy_scale", Value: dyScale}),
+		Name: name, Inputs: []*graph.Value{dy, x, n.Scale, n.Bias, n.Mean, n.InverseDeviation},
+		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "dy_scale", Value: share}),
 	})
 	return out[0], out[1], out[2]
 }
