@@ -41,9 +41,11 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 // Networks of our own keep the sums that they have always had: models that are trained anew
 // from the same seed stay the same to the bit.
 func LowerGiven(g *graph.Graph, block int) {
-	lower.Products(g)
 	b := On(g, block)
 	b.Windows, b.Fills = true, true
+	if b.Block > 0 { // otherwise cpu.Lower does it
+		lower.Products(g)
+	}
 	lowerOn(b)
 }
 
