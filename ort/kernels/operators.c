@@ -288,7 +288,7 @@ OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
 		.pool = pool,
 		.x = x->data,
 		.dy = dy->data,
-		.dy_scale = c->attributes->dy_scale,
+		.dy_scale = 1 / (float)(pool * pool),
 	};
 	TRY(require(c, is_blocked(c, dy) && is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) &&
 	                   dy->shape[0] == shape[0] && dy->shape[1] == channels &&

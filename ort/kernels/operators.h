@@ -26,7 +26,7 @@ typedef struct {
 	int64_t depthwise; // each channel of a convolution by itself
 	int64_t channels, channels_last; // of a reorder's result
 	int64_t outputs, inputs; // channels of a convolution's weight, in its gradient
-	float epsilon, dy_scale, scale;
+	float epsilon, scale;
 	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
 } attributes;
 

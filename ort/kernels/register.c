@@ -125,7 +125,6 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "top", &a.top));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "left", &a.left));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "epsilon", &a.epsilon));
-	ignore(api, api->KernelInfoGetAttribute_float(info, "dy_scale", &a.dy_scale));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "scale", &a.scale));
 	if (a.pool <= 0)
 		a.pool = 1;
