@@ -4,8 +4,8 @@
 #   docker build -t onnxlab .
 #
 # ONNX Runtime is a shared library, so the command cannot be static. The image has the
-# command, that library, what the two need of the C library, and nothing else: no shell,
-# no package manager.
+# command, that library, libjpeg-turbo for photographs, what these need of the C library, and
+# nothing else: no shell, no package manager.
 FROM golang:1.26-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends maven && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
@@ -17,5 +17,5 @@ RUN docker/root.sh /build/pipeline /image
 
 FROM scratch
 COPY --from=build /image /
-ENV PATH=/usr/bin HOME=/tmp ONNXLAB_ORT_LIBRARY=/usr/lib/onnxruntime
+ENV PATH=/usr/bin HOME=/tmp ONNXLAB_ORT_LIBRARY=/usr/lib/onnxruntime ONNXLAB_JPEG_LIBRARY=/usr/lib/libjpeg-turbo.so
 CMD ["pipeline", "--help"]

@@ -87,18 +87,26 @@ status_of() {
 # The process that trains a cell.
 trainer() { pgrep -f -- "program-[0-9a-f]*/pipeline train --sweep $root --cell $1:16:1 .*--resume" | head -n 1; }
 
-# The image's command trains in its own root, which has nothing but what it needs.
-check_image() {
-  docker/root.sh "$pipeline" "$work/image"
-  mkdir "$work/image/proc" "$work/image/sys" "$work/image/dev" "$work/image/data"
-  cp configs/smoke.yaml "$work/image/data"
+# Runs the image's command in its own root, which has nothing but what it needs.
+in_image() {
   unshare --mount bash -euc '
     mount -t proc proc "$1/proc"
     mount --rbind /sys "$1/sys"
     mount --rbind /dev "$1/dev"
-    exec env -i PATH=/usr/bin HOME=/tmp ONNXLAB_ORT_LIBRARY=/usr/lib/onnxruntime "$2" "$1" /usr/bin/pipeline \
-      train --config /data/smoke.yaml --set train.epochs=1 --out /data/run
-  ' image "$work/image" "$(command -v chroot)" >"$work/out" 2>&1 || fail "the image: $(cat "$work/out")"
+    shift
+    exec env -i "$@"
+  ' image "$work/image" $(sed -n 's/^ENV //p' Dockerfile) \
+    "$(command -v chroot)" "$work/image" /usr/bin/pipeline "$@" >"$work/out" 2>&1 || fail "the image: $(cat "$work/out")"
+}
+
+# It decodes photographs with libjpeg-turbo, and trains.
+check_image() {
+  docker/root.sh "$pipeline" "$work/image"
+  mkdir "$work/image/proc" "$work/image/sys" "$work/image/dev" "$work/image/data"
+  cp configs/smoke.yaml "$work/image/data"
+  in_image runtime info
+  grep -q '^jpeg  *libjpeg-turbo [0-9.]* (environment), ' "$work/out" || fail "the image decodes photographs with: $(cat "$work/out")"
+  in_image train --config /data/smoke.yaml --set train.epochs=1 --out /data/run
   [ -s "$work/image/data/run/summary.json" ] || fail "the image has trained nothing"
 }
 

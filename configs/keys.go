@@ -128,7 +128,7 @@ func (k *keys) names(section string) []string {
 	}
 	switch section {
 	case "":
-		names = append(names, "extends")
+		names = append(names, "extends", relativeTo)
 	case "sweep":
 		names = append(names, "definitions")
 	}

@@ -14,7 +14,7 @@ const envPrefix = "ONNXLAB_"
 
 // notSettings lists variables that have the prefix but are no settings: other packages
 // read them.
-func notSettings() []string { return []string{"ONNXLAB_ORT_LIBRARY"} }
+func notSettings() []string { return []string{"ONNXLAB_ORT_LIBRARY", "ONNXLAB_JPEG_LIBRARY"} }
 
 // variable returns the name of the environment variable that sets a key.
 func variable(key string) string {
@@ -123,6 +123,6 @@ func (r *reader) override(s *setting, key string, origin Origin, text string) {
 		fail(f.message)
 	}
 	if len(faults) == 0 {
-		r.values = append(r.values, given{key, value, origin})
+		r.values = append(r.values, given{key: key, value: value, origin: origin})
 	}
 }

@@ -29,6 +29,8 @@ type given struct {
 	key    string
 	value  any
 	origin Origin
+	// path says that the value is the path of a file or folder.
+	path bool
 }
 
 // reader collects the values that one source (a file, the environment or a --set) sets,
@@ -41,7 +43,10 @@ type reader struct {
 	// extends is the file that this one builds on, "" for none.
 	extends   string
 	extendsAt Origin
-	nodes     int
+	// relativeTo is the folder that relative paths in this file are relative to, itself
+	// relative to the file; "" for the working folder.
+	relativeTo string
+	nodes      int
 }
 
 // fail records a problem with a node.
@@ -121,6 +126,7 @@ func (r *reader) document(data []byte) {
 		return
 	}
 	r.section(top, "", "", nil)
+	r.rebase()
 }
 
 var (
@@ -186,7 +192,9 @@ func (r *reader) section(mapping *yaml.Node, section, prefix string, allowed fun
 		case key == definitions && prefix == "":
 			r.definitions(value)
 		case key == "extends" && prefix == "":
-			r.base(value)
+			r.extends, r.extendsAt = r.path(key, value), r.at(value)
+		case key == relativeTo && prefix == "":
+			r.relativeTo = r.path(key, value)
 		default:
 			r.unknown(name, section, prefix)
 		}
@@ -217,17 +225,17 @@ func (r *reader) setting(s *setting, prefix string, n *yaml.Node) {
 		r.fail(f.node, "%s%s: %s", prefix, s.key, f.message)
 	}
 	if len(faults) == 0 {
-		r.values = append(r.values, given{prefix + s.key, value, r.at(n)})
+		r.values = append(r.values, given{prefix + s.key, value, r.at(n), s.path})
 	}
 }
 
-// base reads "extends".
-func (r *reader) base(n *yaml.Node) {
+// path reads the path that the file names under "extends" or "relative_to".
+func (r *reader) path(key string, n *yaml.Node) string {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Value == "" {
-		r.fail(n, "extends: %s is not the path of a file", describe(n))
-		return
+		r.fail(n, "%s: %s is not a path", key, describe(n))
+		return ""
 	}
-	r.extends, r.extendsAt = n.Value, r.at(n)
+	return n.Value
 }
 
 func (r *reader) unknown(name *yaml.Node, section, prefix string) {

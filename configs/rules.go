@@ -26,6 +26,8 @@ type rule struct {
 	names []string
 	// folder requires that a text is a relative path that stays within its folder.
 	folder bool
+	// path marks a text as the path of a file or folder.
+	path bool
 	// shortest and longest bound the length of a list.
 	shortest, longest int
 	// distinct forbids repeats in a list; ascending requires ascending order.
@@ -96,7 +98,7 @@ func rules() []rule {
 		{key: "seed", doc: "Seed of all random numbers of the run: initial weights, order of images, augmentation.", max: math.MaxUint64},
 
 		{key: "model.kind", doc: "The architecture: cnn, the study's network; resnet, a residual network; mobilenet, MobileNetV2; onnx, a classifier in an ONNX file; own, a network that a Go program supplies.", names: append(built(), KindONNX, KindOwn)},
-		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, inert: true},
+		{key: "model.path", doc: "Path of the ONNX model of kind onnx; its external data must be in the same folder.", kinds: []string{KindONNX}, inert: true, path: true},
 		{key: "model.head", doc: "Whether the classifier of kind onnx is replaced by a new one: replace, keep, or auto, which replaces it if the data has another number of classes.", names: []string{HeadAuto, HeadKeep, HeadReplace}, kinds: []string{KindONNX}},
 		{key: "model.train", doc: "Which parameters of kind onnx are trained: all, head, or patterns of names such as layer4.*; -PATTERN deselects parameters.", shortest: 1, longest: 1000, kinds: []string{KindONNX}},
 		{key: "model.normalize", doc: "How the network takes images: 0..1, -1..1 (also tf), 0..255, imagenet, or MEAN,MEAN,MEAN/DEVIATION,DEVIATION,DEVIATION of images in 0..1, which becomes a part of the model; auto reads it from the metadata of kind onnx, and means 0..1 for other kinds.", normalization: true, kinds: append(built(), KindONNX), when: normalizes},
@@ -121,7 +123,7 @@ func rules() []rule {
 		},
 
 		{key: "data.source", doc: "Where the images come from: folder has photographs in one folder for each class; shards has them in tar files, like WebDataset; mnist is MNIST or, with data.path, any set in IDX files, such as Fashion-MNIST, KMNIST and EMNIST.", names: []string{"synthetic", "cifar10", "cifar100", SourceMNIST, "folder", "shards"}},
-		{key: "data.path", doc: "The folder with the files. If it is empty, synthetic draws its images, and mnist is fetched into the user's cache at first use; the other sources need a path.", inert: true},
+		{key: "data.path", doc: "The folder with the files. If it is empty, synthetic draws its images, and mnist is fetched into the user's cache at first use; the other sources need a path.", inert: true, path: true},
 		{key: "data.train", doc: "Largest number of training images; 0 means all.", max: maxImages},
 		{key: "data.validation", doc: "Largest number of validation images; 0 means all.", max: maxImages},
 		{key: "data.size", doc: "Height in pixels, and width if data.width is 0, to which the images of folder, shards or mnist are resized, after the largest part with these proportions was cut out of their middle; 0 means 32, and for mnist the size that the images have, 28.", max: 1024},
@@ -204,7 +206,7 @@ func rules() []rule {
 		{key: "runtime.threads", doc: "Threads inside an operator; 0 takes all cores that the process may use.", max: 1024},
 		{key: "runtime.tf32", doc: "Lets a GPU's tensor cores round the factors of products to TF32, which is faster but less exact. Only cuda has it.", when: hasTF32},
 		{key: "runtime.precision", doc: "Precision of images and their gradients on a GPU: mixed_float16 takes about half the memory, and scales the loss. Only cuda has it.", names: texts([]Precision{Float32, MixedFloat16}), when: hasPrecisions},
-		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", inert: true},
+		{key: "runtime.library", doc: "Path of ONNX Runtime's shared library; if empty, it is found or fetched.", inert: true, path: true},
 
 		{key: "sweep.conditions", doc: "Conditions of the grid: " + strings.Join(Conditions(), ", ") + " or names of definitions.", shortest: 1, longest: 100, distinct: true, inert: true},
 		{key: "sweep.batch_sizes", doc: "Batch sizes of the grid.", min: 1, max: maxCount, shortest: 1, longest: 100, distinct: true, inert: true},

@@ -17,6 +17,10 @@ func Schema() ([]byte, error) {
 		"type": "string", "minLength": 1,
 		"description": "Another file, relative to this one, whose settings this one builds on.",
 	}
+	properties[relativeTo] = map[string]any{
+		"type": "string", "minLength": 1,
+		"description": "The folder, relative to this file, that relative paths in this file are relative to; without it, the working folder.",
+	}
 	sweep := properties["sweep"].(map[string]any)["properties"].(map[string]any)
 	sweep["definitions"] = map[string]any{
 		"type":          "object",

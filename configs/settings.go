@@ -35,6 +35,12 @@ A file sets what differs from the defaults, or from the file that it names under
     extends: study.yaml        # relative to this file
     train: {epochs: 20, batch_size: 256}
 
+Relative paths in a file, such as ` + "`data.path`" + `, are relative to the folder that it names under ` + "`relative_to`" + `, or else to
+the working folder. The config.yaml of a run or a sweep names its own folder, so that the run goes on from any working folder:
+
+    relative_to: .             # relative to this file
+    data: {source: folder, path: ../../photos}
+
 The environment (` + "`ONNXLAB_TRAIN_EPOCHS=20`" + `) overrides the file, and ` + "`--set train.epochs=20`" + ` overrides both.
 ` + "`pipeline config show --config FILE`" + ` prints the result, and where each value was given.
 

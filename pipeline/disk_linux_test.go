@@ -2,10 +2,8 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,8 +17,8 @@ import (
 // the test, which disappear with it.
 func TestDiskScripts(t *testing.T) {
 	if !ownprocess.Is(t) {
-		if err := ownprocess.Run(t, mayMount); err != nil {
-			t.Fatalf("run this as root, or allow users to make namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0): %v", err)
+		if err := ownprocess.Run(t, ownprocess.MayMount); err != nil {
+			t.Fatal(err)
 		}
 		return
 	}
@@ -28,16 +26,6 @@ func TestDiskScripts(t *testing.T) {
 	params.Cmds["mount"] = mount
 	params.Cmds["clean"] = clean
 	testscript.Run(t, params)
-}
-
-// mayMount gives a command a namespace in which it may mount file systems.
-func mayMount(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-	}
 }
 
 // mount makes a folder and mounts memory there, or changes an existing mount:
@@ -55,9 +43,8 @@ func mount(ts *testscript.TestScript, neg bool, args []string) {
 	case "rw":
 		flags = unix.MS_REMOUNT
 	default:
-		// Mounts made here are not visible outside of the namespace.
-		ts.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 		options = args[0]
+		ts.Check(ownprocess.HideMounts())
 		ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {

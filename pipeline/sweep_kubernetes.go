@@ -76,9 +76,12 @@ func newKubernetes(ctx context.Context, opts *sweepOptions, plan *sweep.Plan, st
 	if inside, err := filepath.Rel(mount, plan.Root); err != nil || !filepath.IsAbs(mount) || !filepath.IsLocal(inside) {
 		return nil, cli.BadUsagef("--claim %q: the sweep directory %q is not below %q: give --out a directory on the volume", opts.volume, plan.Root, mount)
 	}
-	data := plan.Experiment.Data.Path
-	if data != "" {
-		if inside, err := filepath.Rel(mount, data); err != nil || !filepath.IsAbs(data) || !filepath.IsLocal(inside) {
+	if data := plan.Experiment.Data.Path; data != "" {
+		absolute, err := filepath.Abs(data)
+		if err != nil {
+			return nil, err
+		}
+		if inside, err := filepath.Rel(mount, absolute); err != nil || !filepath.IsLocal(inside) {
 			cli.WriteNotes(stderr, []string{fmt.Sprintf("data.path %q is not below %q, where pods mount the volume: they can read it only if it is in the container image", data, mount)})
 		}
 	}

@@ -67,8 +67,9 @@ is runs/<name>, after the experiment's name or its file.
 
 If you interrupt the run with Ctrl-C, it finishes the step, saves its state and prints
 the command that resumes it. A resumed run ends as if it had never been interrupted.
---resume without --config uses the configuration of the run in --out. With --config or
---set, it begins a run if there is none yet.
+--resume without --config uses the configuration of the run in --out, whose relative
+paths lead to the same files from any folder. With --config or --set, it begins a run if
+there is none yet.
 
 --resume --set train.epochs=N gives a run more epochs, even if it is complete: it ends
 as if it had been started with N. This is refused if the epochs that are done would

@@ -234,13 +234,33 @@ func modelFile(m configs.Model) (*rundir.ModelFile, error) {
 // checkModel returns a *Mismatch if the run began with another given model than the
 // experiment names now.
 func (r *run) checkModel() error {
-	now, err := modelFile(r.Experiment.Model)
-	if began := r.environment.Model; err == nil && now != nil && (began == nil || began.SHA256 != now.SHA256) {
-		then := "none"
-		if began != nil {
-			then = fmt.Sprintf("%q with SHA-256 %.12s", began.Path, began.SHA256)
-		}
-		return &Mismatch{Dir: r.Dir, Differences: []string{fmt.Sprintf("model.path: %s became %q with SHA-256 %.12s", then, now.Path, now.SHA256)}}
+	difference, err := otherModel(r.Experiment.Model, r.environment.Model)
+	if difference != "" {
+		return &Mismatch{Dir: r.Dir, Differences: []string{difference}}
 	}
 	return err
+}
+
+// CheckModel returns a *rundir.DataError if the file of a run's given model is not the one
+// that the run began with. Other kinds of models have no file.
+func CheckModel(m configs.Model, began *rundir.ModelFile) error {
+	difference, err := otherModel(m, began)
+	if difference != "" {
+		return &rundir.DataError{Path: m.Path, Message: difference + ": put the file back with which the run began"}
+	}
+	return err
+}
+
+// otherModel says how the given model differs from the one that a run began with; "" if it is
+// the same, or if the model is of another kind.
+func otherModel(m configs.Model, began *rundir.ModelFile) (difference string, err error) {
+	now, err := modelFile(m)
+	if err != nil || now == nil || began != nil && began.SHA256 == now.SHA256 {
+		return "", err
+	}
+	then := "none"
+	if began != nil {
+		then = fmt.Sprintf("%q with SHA-256 %.12s", began.Path, began.SHA256)
+	}
+	return fmt.Sprintf("model.path: %s became %q with SHA-256 %.12s", then, now.Path, now.SHA256), nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"onnxlab/configs"
-	"onnxlab/internal/durable"
 	"onnxlab/trainloop/rundir"
 	"onnxlab/trainloop/schedule"
 	"onnxlab/trainloop/snapshot"
@@ -88,9 +87,5 @@ func (r *run) changeLength() error {
 	began := *r.began
 	r.note(fmt.Sprintf("%s: %d became %d", lengthKey, began.Train.Epochs, r.Experiment.Train.Epochs))
 	began.Train.Epochs = r.Experiment.Train.Epochs
-	text, err := configs.Marshal(began)
-	if err != nil {
-		return err
-	}
-	return durable.WriteBytes(r.layout.Config(), text)
+	return rundir.WriteConfig(r.Dir, began)
 }

@@ -62,14 +62,37 @@ func (r *run) differences(path string, m snapshot.Manifest) []string {
 	if !r.knows(m.ConfigHash) {
 		differs("configuration", m.ConfigHash, r.at.ConfigHash)
 	}
-	if m.DataHash != r.at.DataHash {
-		differs("data", m.DataHash, r.at.DataHash)
-		if then, now := r.environment.Data.Decoder, r.Train.Decoder; then != "" && then != now {
-			list = append(list, fmt.Sprintf("the decoder of JPEG images, %s, became %s, which decodes to other pixels (see data.decoder and pipeline runtime info)", then, cmp.Or(now, "none")))
-		}
-	}
+	list = append(list, r.otherData(fmt.Sprintf("snapshot %q", path), m.DataHash)...)
 	if m.FromHash != r.at.FromHash {
 		differs("first parameters", m.FromHash, r.at.FromHash)
+	}
+	return list
+}
+
+// checkBegunData returns a *Mismatch if the run began with other images. Before its first
+// snapshot, only environment.json knows these.
+func (r *run) checkBegunData() error {
+	began := r.environment.Data.Hash // empty if the run begins now
+	list := r.otherData("environment.json", began)
+	if began == "" || len(list) == 0 {
+		return nil
+	}
+	return &Mismatch{Dir: r.Dir, Differences: list}
+}
+
+// otherData lists how the images differ from those with the hash that the source names; it is
+// empty if they have that hash.
+func (r *run) otherData(source, hash string) (list []string) {
+	if hash == r.at.DataHash {
+		return nil
+	}
+	text := fmt.Sprintf("%s: data with SHA-256 %.12s became %.12s", source, hash, r.at.DataHash)
+	if path := r.Experiment.Data.Path; path != "" {
+		text += fmt.Sprintf(", that of data.path %q", path)
+	}
+	list = append(list, text)
+	if then, now := r.environment.Data.Decoder, r.Train.Decoder; then != "" && then != now {
+		list = append(list, fmt.Sprintf("the decoder of JPEG images, %s, became %s, which decodes to other pixels (see data.decoder and pipeline runtime info)", then, cmp.Or(now, "none")))
 	}
 	return list
 }

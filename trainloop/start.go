@@ -15,7 +15,6 @@ import (
 	"onnxlab/configs"
 	"onnxlab/dataset"
 	"onnxlab/internal/allocation"
-	"onnxlab/internal/durable"
 	"onnxlab/internal/sysmem"
 	"onnxlab/onnxmodels"
 	"onnxlab/ort/session"
@@ -255,11 +254,7 @@ func (r *run) describe() error {
 		total, trainable := r.network.Count()
 		r.note(fmt.Sprintf("trains %d of the %d parameters of %q", trainable, total, r.Experiment.Model.Path))
 	}
-	text, err := configs.Marshal(r.Experiment)
-	if err != nil {
-		return err
-	}
-	return durable.WriteBytes(r.layout.Config(), text)
+	return rundir.WriteConfig(r.Dir, r.Experiment)
 }
 
 // prepare opens the session and the loader at the position of the latest snapshot, or at
@@ -273,8 +268,10 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	r.learn()
-	r.at.DataHash, err = r.dataHash()
-	return err
+	if r.at.DataHash, err = r.dataHash(); err != nil {
+		return err
+	}
+	return r.checkBegunData()
 }
 
 // newSteps makes the steps on images, or on cached features.

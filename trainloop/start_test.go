@@ -5,12 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"onnxlab/internal/durable"
 	"onnxlab/ort/session"
+	"onnxlab/trainloop/rundir"
 )
 
 // TestStartWithoutSession checks the start of a run if no session can be opened, for
@@ -92,4 +94,24 @@ func TestHashDataInterrupted(t *testing.T) {
 	if hash, err := hashData(t.Context(), o)(); err != nil || hash != o.Train.Hash()+"+"+o.Validation.Hash() {
 		t.Errorf("hash %q, error %v", hash, err)
 	}
+}
+
+// TestOtherImages checks that a run that was killed before its first snapshot does not begin
+// again with other images.
+func TestOtherImages(t *testing.T) {
+	o := small(t, "train.epochs=1")
+	mustRun(t, o)
+	layout := rundir.Layout{Dir: o.Dir}
+	if err := errors.Join(os.RemoveAll(layout.Checkpoints()), os.Remove(layout.Summary())); err != nil {
+		t.Fatal(err)
+	}
+	o.Resume = true
+	other := o
+	other.Train, other.Experiment.Data.Path = o.Train.Head(64), "images"
+	var mismatch *Mismatch
+	if _, err := Run(t.Context(), other); !errors.As(err, &mismatch) || len(mismatch.Differences) != 1 ||
+		!strings.HasPrefix(mismatch.Differences[0], "environment.json: data with SHA-256 ") || !strings.HasSuffix(mismatch.Differences[0], `, that of data.path "images"`) {
+		t.Errorf("error %v", err)
+	}
+	mustRun(t, o)
 }

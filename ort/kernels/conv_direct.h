@@ -122,7 +122,7 @@ SIMD_INLINE void direct_pixels_3x3(const direct_job *job, const float *x, const 
 SIMD_INLINE void write_pixels(const vec sums[DIRECT_PIXELS], long n, const conv_end *end, float *y, moments *m) {
 	UNROLL for (int p = 0; p < DIRECT_PIXELS; p++)
 		if (p < n) {
-			stream(y + p * BLOCK, finish(end, sums[p], p * BLOCK));
+			write_pixel(end, sums[p], y, p * BLOCK);
 			add_pixel(m, sums[p]);
 		}
 }

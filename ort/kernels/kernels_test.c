@@ -300,7 +300,29 @@ static void test_maxpool(long height, long width, const window *w, long more) {
 	FREE(x, dy, blocked_x, blocked_dy, r.y, r.dx, p.y, p.dx);
 }
 
+// test_maxpool_nan puts a NaN into one pixel: it is the largest of the windows that have it.
+static void test_maxpool_nan(void) {
+	enum { HEIGHT = 5, WIDTH = 13, PIXELS = HEIGHT * WIDTH };
+	const long at_row = 2, at_column = 6, block = tested->block;
+	set_name("max pool of a NaN");
+	float *x = random_floats(block * PIXELS, 0, 1), *y = new_floats(block * PIXELS);
+	float got[PIXELS], want[PIXELS];
+	for (long b = 0; b < block; b++) x[(at_row * WIDTH + at_column) * block + b] = NAN;
+	const maxpool p = {
+		.images = 1, .channels = block, .height = HEIGHT, .width = WIDTH, .y_height = HEIGHT, .y_width = WIDTH,
+		.window = {3, 3, 1, 1, 1}, .x = x, .y = y,
+	};
+	tested->maxpool(&p, &many);
+	for (long i = 0; i < PIXELS; i++) {
+		got[i] = isnan(y[i * block]) && isnan(y[i * block + block - 1]);
+		want[i] = labs(i / WIDTH - at_row) <= 1 && labs(i % WIDTH - at_column) <= 1;
+	}
+	compare_bits("NaN", got, want, PIXELS);
+	FREE(x, y);
+}
+
 static void test_maxpools(void) {
+	test_maxpool_nan();
 	const window windows[] = {{3, 3, 2, 1, 1}, {2, 2, 2, 0, 0}, {3, 3, 1, 1, 1}, {3, 3, 2, 0, 0}, {2, 3, 1, 0, 1}};
 	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
 		test_maxpool(8, 11, &windows[i], 0);

@@ -184,31 +184,24 @@ static OrtStatus *keep_packed(const call *c, convolution *conv) {
 	return NULL;
 }
 
-// convolve runs the kernel of a convolution whose tensors are set, in scratch memory.
+// convolve runs the kernel of a convolution whose tensors are set.
 static OrtStatus *convolve(const call *c, const convolution *conv) {
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(conv, c->threads->workers), &s));
-	c->kernels->conv(conv, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_scratch(conv, c->threads->workers), c->scratch));
+	c->kernels->conv(conv, c->threads, c->scratch->data);
 	return NULL;
 }
 
-// take_weight_grad runs the kernel of the gradient with respect to a convolution's weight, in
-// scratch memory.
+// take_weight_grad runs the kernel of the gradient with respect to a convolution's weight.
 static OrtStatus *take_weight_grad(const call *c, const convolution *conv) {
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(conv, c->threads->workers), &s));
-	c->kernels->conv_weight_grad(conv, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
+	TRY(onnxlab_new_scratch(c->run, c->kernels->conv_weight_grad_scratch(conv, c->threads->workers), c->scratch));
+	c->kernels->conv_weight_grad(conv, c->threads, c->scratch->data);
 	return NULL;
 }
 
-// normalise runs the kernel of a normalisation or that of its gradient, in scratch memory.
+// normalise runs the kernel of a normalisation or that of its gradient.
 static OrtStatus *normalise(const call *c, const batchnorm *b, void (*kernel)(const batchnorm *, const threads *, float *)) {
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(b), &s));
-	kernel(b, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
+	TRY(onnxlab_new_scratch(c->run, c->kernels->batchnorm_scratch(b), c->scratch));
+	kernel(b, c->threads, c->scratch->data);
 	return NULL;
 }
 
@@ -295,7 +288,7 @@ OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
 		.pool = pool,
 		.x = x->data,
 		.dy = dy->data,
-		.dy_scale = c->attributes->dy_scale,
+		.dy_scale = 1 / (float)(pool * pool),
 	};
 	TRY(require(c, is_blocked(c, dy) && is_blocked(c, x) && shape[0] > 0 && is_pooled(c, shape) &&
 	                   dy->shape[0] == shape[0] && dy->shape[1] == channels &&
@@ -449,10 +442,8 @@ OrtStatus *onnxlab_run_layernorm_grad(const call *c) {
 	TRY(onnxlab_new_output(c->run, 0, x->shape, x->rank, &l.dx));
 	TRY(onnxlab_new_output(c->run, 1, scale->shape, scale->rank, &l.dscale));
 	TRY(onnxlab_new_output(c->run, 2, scale->shape, scale->rank, &l.dbias));
-	scratch s;
-	TRY(onnxlab_new_scratch(c->run, c->kernels->layernorm_grad_scratch(&l), &s));
-	c->kernels->layernorm_grad(&l, c->threads, s.data);
-	onnxlab_free_scratch(c->run, &s);
+	TRY(onnxlab_new_scratch(c->run, c->kernels->layernorm_grad_scratch(&l), c->scratch));
+	c->kernels->layernorm_grad(&l, c->threads, c->scratch->data);
 	return NULL;
 }
 

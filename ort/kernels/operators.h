@@ -26,7 +26,7 @@ typedef struct {
 	int64_t depthwise; // each channel of a convolution by itself
 	int64_t channels, channels_last; // of a reorder's result
 	int64_t outputs, inputs; // channels of a convolution's weight, in its gradient
-	float epsilon, dy_scale, scale;
+	float epsilon, scale;
 	float ceiling, y_ceiling; // of the ReLU of a normalisation, and of that in which a convolution ends; 0 for none
 } attributes;
 
@@ -57,6 +57,7 @@ typedef struct {
 	const kernels *kernels; // those for attributes->block
 	const threads *threads;
 	fills *fills;
+	scratch *scratch; // for the memory of a kernel, which is freed after the operator
 	tensor *in; // the inputs, [MAX_INPUTS]
 } call;
 

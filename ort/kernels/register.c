@@ -125,7 +125,6 @@ static attributes read_attributes(const OrtApi *api, const OrtKernelInfo *info) 
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "top", &a.top));
 	ignore(api, api->KernelInfoGetAttribute_int64(info, "left", &a.left));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "epsilon", &a.epsilon));
-	ignore(api, api->KernelInfoGetAttribute_float(info, "dy_scale", &a.dy_scale));
 	ignore(api, api->KernelInfoGetAttribute_float(info, "scale", &a.scale));
 	if (a.pool <= 0)
 		a.pool = 1;
@@ -171,9 +170,13 @@ static OrtStatus *run_node(void *kernel, OrtKernelContext *context) {
 	for (size_t i = 0; i < count && i < n->operator->inputs; i++) TRY(onnxlab_read_input(&r, i, &in[i]));
 	const threads t = {.parallel_for = parallel_for, .workers = n->workers, .context = &r};
 	fills f = {.count = 0};
+	scratch s = {.data = NULL};
 	const call c = {
-		.run = &r, .attributes = &n->attributes, .packed = &n->packed, .kernels = n->kernels, .threads = &t, .fills = &f, .in = in};
+		.run = &r, .attributes = &n->attributes, .packed = &n->packed, .kernels = n->kernels,
+		.threads = &t, .fills = &f, .scratch = &s, .in = in,
+	};
 	OrtStatus *status = n->operator->run(&c);
+	onnxlab_free_scratch(&r, &s);
 	onnxlab_end_fills(&r, &f, status);
 	return status;
 }

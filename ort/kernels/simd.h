@@ -68,6 +68,19 @@ SIMD_INLINE vec clamp(vec v, float floor, float ceiling) {
 #endif
 }
 
+// larger_of is the larger of two elements, a if they are equal, and NaN if one of them is.
+SIMD_INLINE vec larger_of(vec a, vec b) {
+#if defined(__aarch64__)
+	return (vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+#elif BLOCK == 16 // the instructions for max(b, a) give a where one of the two is NaN
+	return (vec)_mm512_mask_max_ps((__m512)b, _mm512_cmp_ps_mask((__m512)b, (__m512)b, _CMP_ORD_Q), (__m512)b, (__m512)a);
+#elif BLOCK == 8
+	return choose(b != b, b, (vec)_mm256_max_ps((__m256)b, (__m256)a));
+#else
+	return choose((b > a) | (b != b), b, a);
+#endif
+}
+
 // stream stores to an aligned address without reading the line into the cache
 // first. It is for results that are too large to stay in the cache until they are
 // read. A task that streams calls stream_fence at its end: only then other threads

@@ -72,6 +72,8 @@ OrtStatus *onnxlab_new_scratch(const run *r, size_t bytes, scratch *s) {
 }
 
 void onnxlab_free_scratch(const run *r, scratch *s) {
+	if (s->data == NULL)
+		return;
 	s->allocator->Free(s->allocator, s->data);
 	r->api->ReleaseAllocator(s->allocator);
 }

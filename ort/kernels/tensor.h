@@ -47,6 +47,7 @@ typedef struct {
 // onnxlab_new_scratch takes scratch memory of this size from the session's allocator.
 OrtStatus *onnxlab_new_scratch(const run *, size_t bytes, scratch *);
 
+// onnxlab_free_scratch frees it. It does nothing if there is none.
 void onnxlab_free_scratch(const run *, scratch *);
 
 #endif

@@ -86,17 +86,16 @@ SIMD_INLINE void transform_output(const float *m, long element_stride, const con
 			measured->sums = moments_around(out[0] + bias);
 		UNROLL for (int j = 0; j < OUT_TILE; j++)
 			if (i < rows && j < columns) {
-				const long at = i * row_stride + j * BLOCK;
-				stream(y + at, finish(end, out[j], at));
+				write_pixel(end, out[j], y, i * row_stride + j * BLOCK);
 				if (measured != NULL)
 					add_pixel(&measured->sums, out[j] + bias);
 			}
 	}
 }
 
-SIMD_NOINLINE void write_tile(const float *m, long element_stride, vec bias, float *y, const tile_extent *extent) {
-	const conv_end end = {.bias = bias};
-	transform_output(m, element_stride, &end, y, extent, NULL);
+SIMD_NOINLINE void write_tile(const float *m, long element_stride, const conv_end *end, float *y, const tile_extent *extent) {
+	const conv_end bias_alone = {.bias = end->bias, .streams = end->streams};
+	transform_output(m, element_stride, &bias_alone, y, extent, NULL);
 }
 
 SIMD_NOINLINE void write_and_end_tile(const float *m, long element_stride, const conv_end *end, float *y,
@@ -116,11 +115,11 @@ SIMD_INLINE moments load_moments(const stored_measurement *s) {
 	return (moments){load(s->data), load(s->data + s->channels), load(s->data + 2 * s->channels)};
 }
 
-SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, vec bias, float *y,
+SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, const conv_end *end, float *y,
                                           const tile_extent *extent, const stored_measurement *s) {
 	measurement measured = {load_moments(s), s->empty};
-	const conv_end end = {.bias = bias};
-	transform_output(m, element_stride, &end, y, extent, &measured);
+	const conv_end bias_alone = {.bias = end->bias, .streams = end->streams};
+	transform_output(m, element_stride, &bias_alone, y, extent, &measured);
 	store(s->data, measured.sums.pivot);
 	store(s->data + s->channels, measured.sums.sum);
 	store(s->data + 2 * s->channels, measured.sums.squares);
@@ -151,11 +150,11 @@ SIMD static void write_outputs(const tile_grid *g, part_of_y part, tile_matrix m
 				continue;
 			}
 			if (measured == NULL) {
-				write_tile(from, m.element_stride, end.bias, c->y + at, &extent);
+				write_tile(from, m.element_stride, &end, c->y + at, &extent);
 				continue;
 			}
 			const stored_measurement s = {measured + b * BLOCK, c->outputs, .empty = t == 0};
-			write_and_measure_tile(from, m.element_stride, end.bias, c->y + at, &extent, &s);
+			write_and_measure_tile(from, m.element_stride, &end, c->y + at, &extent, &s);
 		}
 	}
 	stream_fence();

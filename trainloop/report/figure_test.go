@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"image/color"
 	"image/png"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -249,5 +251,25 @@ func TestAxes(t *testing.T) {
 	}
 	if n := len(lossTicks(0.1, 1e30)); n > 110 {
 		t.Errorf("%d ticks", n)
+	}
+}
+
+// TestManyConditions checks that no two of 16 conditions have the same colour and dashes, or
+// the same colour and marker, since points may hide dashes, and lines markers.
+func TestManyConditions(t *testing.T) {
+	accuracy := 0.5
+	table := Table{BatchSizes: []int{128}}
+	for i := range 16 {
+		table.Conditions = append(table.Conditions, Condition{Name: fmt.Sprint(i), Cells: []Average{{BatchSize: 128, Accuracy: &accuracy}}})
+	}
+	for name, th := range map[string]theme{"printed": printed(), "page": inPage()} {
+		list := table.accuracySeries(th)
+		for i, a := range list {
+			for _, b := range list[:i] {
+				if a.line.Color == b.line.Color && (slices.Equal(a.line.Dashes, b.line.Dashes) || a.glyph.Shape == b.glyph.Shape) {
+					t.Errorf("%s: conditions %s and %s look alike", name, a.name, b.name)
+				}
+			}
+		}
 	}
 }

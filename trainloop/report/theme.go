@@ -21,9 +21,9 @@ type theme struct {
 // background is at least 3 (WCAG 1.4.11), and that of ink at least 7.
 type palette struct {
 	Background, Panel, Ink, Muted, Grid, Link color.RGBA
-	// conditions are colours that colour-blind readers can distinguish: those of Okabe
-	// and Ito, darkened or lightened. If there are more conditions, colours repeat, but
-	// markers and dashes still differ.
+	// conditions are colours that colour-blind readers can distinguish. The first six are
+	// those of Okabe and Ito, darkened or lightened; the others are as far from these as
+	// possible. If there are more conditions, colours repeat with other markers and dashes.
 	conditions []color.RGBA
 	// batches are the stops of a colour scale from small to large batch sizes.
 	batches []color.RGBA
@@ -32,7 +32,7 @@ type palette struct {
 func light() palette {
 	return palette{
 		Background: rgb(0xffffff), Panel: rgb(0xf4f5f7), Ink: rgb(0x1b1f24), Muted: rgb(0x555d66), Grid: rgb(0xdfe3e8), Link: rgb(0x0a58a8),
-		conditions: []color.RGBA{rgb(0x5b6470), rgb(0x0072b2), rgb(0xc44e00), rgb(0x008560), rgb(0xb0508a), rgb(0x8a6a00)},
+		conditions: []color.RGBA{rgb(0x5b6470), rgb(0x0072b2), rgb(0xc44e00), rgb(0x008560), rgb(0xb0508a), rgb(0x8a6a00), rgb(0x4326c8), rgb(0x12161a), rgb(0x7a0f1e), rgb(0x9678ff)},
 		batches:    []color.RGBA{rgb(0x46085c), rgb(0x2f6690), rgb(0x1b8a6b), rgb(0xb06a00)},
 	}
 }
@@ -40,7 +40,7 @@ func light() palette {
 func dark() palette {
 	return palette{
 		Background: rgb(0x14171b), Panel: rgb(0x1e2329), Ink: rgb(0xe8eaed), Muted: rgb(0xaab2bc), Grid: rgb(0x363d46), Link: rgb(0x8ab8f0),
-		conditions: []color.RGBA{rgb(0xb6bec8), rgb(0x56b4e9), rgb(0xff8c42), rgb(0x2fc79a), rgb(0xe39ac6), rgb(0xe0bc3f)},
+		conditions: []color.RGBA{rgb(0xb6bec8), rgb(0x56b4e9), rgb(0xff8c42), rgb(0x2fc79a), rgb(0xe39ac6), rgb(0xe0bc3f), rgb(0x8f5bff), rgb(0xf7f9e0), rgb(0xe23b30), rgb(0xc8f400)},
 		batches:    []color.RGBA{rgb(0xc9a5e8), rgb(0x7fb4e6), rgb(0x4fd0a5), rgb(0xf2c14e)},
 	}
 }

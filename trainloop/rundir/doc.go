@@ -1,7 +1,7 @@
 // Package rundir defines the files of a run directory: their names, their
 // formats, and when the run in it is complete.
 //
-//	config.yaml        the resolved experiment (configs.Marshal)
+//	config.yaml        the resolved experiment (WriteConfig)
 //	environment.json   versions, processor, threads and data of the run: Environment
 //	history.csv        one row for each finished epoch: Epoch
 //	layers.csv         one row for each parameter and each epoch with a diagnosis: Layer

@@ -125,6 +125,29 @@ func ReadConfig(dir string) (configs.Experiment, error) {
 	return *e, nil
 }
 
+// WriteConfig writes config.yaml of a run directory. Its relative paths stay valid in other
+// working folders.
+func WriteConfig(dir string, e configs.Experiment) error {
+	return writeConfig(dir, e, configs.Marshal)
+}
+
+// WriteSweepConfig is WriteConfig for a sweep directory.
+func WriteSweepConfig(dir string, e configs.Experiment) error {
+	return writeConfig(dir, e, configs.MarshalSweep)
+}
+
+func writeConfig(dir string, e configs.Experiment, marshal func(configs.Experiment) ([]byte, error)) error {
+	moved, head, err := e.RelativeTo(dir)
+	if err != nil {
+		return err
+	}
+	text, err := marshal(moved)
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(Layout{dir}.Config(), append([]byte(head), text...))
+}
+
 // badConfig turns an error of configs into a *DataError. It makes sure that the message
 // does not name the path twice.
 func badConfig(path string, err error) error {

@@ -134,11 +134,7 @@ func (p *Plan) describe() error {
 			return err
 		}
 	}
-	text, err := configs.MarshalSweep(p.Experiment)
-	if err != nil {
-		return err
-	}
-	return durable.WriteBytes(rundir.Layout{Dir: p.Root}.Config(), text)
+	return rundir.WriteSweepConfig(p.Root, p.Experiment)
 }
 
 func (p *Plan) compatible(began configs.Experiment) error {

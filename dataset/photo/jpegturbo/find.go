@@ -186,12 +186,15 @@ func unpack(b build, jar, root, target string) error {
 	return durable.PublishDir(tmp, target, b.isIn)
 }
 
-// ofFile returns the version of a library that is not the pinned one, from the hash of its
-// file.
-func ofFile(path string) string {
+// versionOf returns the version of the library in a file: that of the pinned build if it has
+// the same bytes, wherever it is, and otherwise the beginning of its SHA-256.
+func versionOf(path string) string {
 	sum, err := durable.HashFile(path)
 	if err != nil {
 		return "unknown"
+	}
+	if b, ok := buildFor(runtime.GOOS, runtime.GOARCH); ok && sum == b.sha256 {
+		return turboVersion
 	}
 	return sum[:12]
 }

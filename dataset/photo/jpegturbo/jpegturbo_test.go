@@ -51,8 +51,20 @@ func TestOrigins(t *testing.T) {
 	}
 	t.Setenv(jpegturbo.EnvLibrary, pinned.Path)
 	named, err := jpegturbo.Open(t.Context(), jpegturbo.Options{})
-	if err != nil || named.Origin != jpegturbo.OriginEnvironment || len(named.Version) != 12 {
+	if err != nil || named.Origin != jpegturbo.OriginEnvironment || named.Version != "3.0.1" {
 		t.Errorf("by the environment: %+v, %v", named, err)
+	}
+	data, err := os.ReadFile(pinned.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer := filepath.Join(t.TempDir(), "longer.so") // which the loader does not mind
+	if err := os.WriteFile(longer, append(data, 0), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(jpegturbo.EnvLibrary, longer)
+	if changed, err := jpegturbo.Open(t.Context(), jpegturbo.Options{}); err != nil || len(changed.Version) != 12 {
+		t.Errorf("another library: %+v, %v", changed, err)
 	}
 	other := filepath.Join(t.TempDir(), "other.so")
 	if err := os.WriteFile(other, []byte("no library"), 0o666); err != nil {

@@ -40,7 +40,7 @@ func load(path string, origin Origin) (*Library, error) {
 		lib.Path = file
 	}
 	if origin != OriginCache {
-		lib.Version = ofFile(lib.Path)
+		lib.Version = versionOf(lib.Path)
 	}
 	return lib, nil
 }

@@ -41,9 +41,11 @@ func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 // Networks of our own keep the sums that they have always had: models that are trained anew
 // from the same seed stay the same to the bit.
 func LowerGiven(g *graph.Graph, block int) {
-	lower.Products(g)
 	b := On(g, block)
 	b.Windows, b.Fills = true, true
+	if b.Block > 0 { // otherwise cpu.Lower does it
+		lower.Products(g)
+	}
 	lowerOn(b)
 }
 
@@ -225,31 +227,31 @@ func (b Builder) normGrad(n *graph.Node) {
 		}
 		dy = mask.In("dY")
 	}
-	dy, side, share := spread(dy)
+	dy, side := spread(dy)
+	vectors := Norm{Scale: n.In("scale"), Bias: norm.In("Bias"), Mean: n.In("mean"), InverseDeviation: n.In("inv_std")}
 	b.Substitute(n, func() []*graph.Value {
 		dx, dscale, dbias := b.NativeBatchNormGrad(n.Name+".native", b.ToBlocks(n.Name+".in", dy), b.ToBlocks(n.Name+".x", x),
-			n.In("scale"), norm.In("Bias"), n.In("mean"), n.In("inv_std"), share, BatchNormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
+			vectors, BatchNormOptions{ReLU: relu != nil, Ceiling: ceiling, Pool: side})
 		return []*graph.Value{b.ToPlain(n.Name+".plain", dx, x.Size(1)), dscale, dbias}
 	})
 }
 
 // spread looks through the gradient of an average pool. If dy is what such a gradient
 // spread over square windows that tile the images, it returns the gradient with respect to the
-// pool's result, the side of the windows, and the share of it that each pixel got.
-// Otherwise it returns dy, 0 and 1.
-func spread(dy *graph.Value) (pooled *graph.Value, side int, share float32) {
+// pool's result, and the side of the windows. Otherwise it returns dy and 0.
+func spread(dy *graph.Value) (pooled *graph.Value, side int) {
 	n := dy.Producer()
 	switch {
 	case n.Is(op.Marked, "GlobalAveragePoolGrad"):
 		if x := n.In("X"); x.Size(2) == x.Size(3) {
-			return n.In("dY"), x.Size(2), 1 / float32(x.Size(2)*x.Size(3))
+			return n.In("dY"), x.Size(2)
 		}
 	case n.Is(op.Marked, "AveragePoolGrad"):
 		if w := op.WindowOf(n); lower.Tiles(w, n.In("X")) && w.Kernel[0] == w.Kernel[1] {
-			return n.In("dY"), w.Kernel[0], 1 / float32(w.Kernel[0]*w.Kernel[1])
+			return n.In("dY"), w.Kernel[0]
 		}
 	}
-	return dy, 0, 1
+	return dy, 0
 }
 
 // fuse lets convolutions compute a normalisation's result if nothing else reads it, and

@@ -146,11 +146,11 @@ func TestNativeBatchNorm(t *testing.T) {
 						if native {
 							x, dy = pack(b, "x", x, block), pack(b, "dy", dy, block)
 							n := On(b.Graph, block).NativeBatchNorm("norm", x, scale, bias, 1e-3, o)
-							dx, dscale, dbias := On(b.Graph, block).NativeBatchNormGrad("grad", dy, x, scale, bias, n.Mean, n.InverseDeviation, 0.5/float32(pool*pool), o)
+							dx, dscale, dbias := On(b.Graph, block).NativeBatchNormGrad("grad", dy, x, Norm{scale, bias, n.Mean, n.InverseDeviation}, o)
 							return []*graph.Value{unpack(b, "y", n.Y, block), n.Mean, n.InverseDeviation, unpack(b, "dx", dx, block), dscale, dbias, n.Variance}
 						}
 						n, grad := normOf(b, "norm", x, scale, bias, o.ReLU, pool)
-						dx, dscale, dbias := grad(b.Binary("Mul", "share", dy, b.Scalar("half", 0.5)))
+						dx, dscale, dbias := grad(dy)
 						square := b.Binary("Mul", "square", n.InverseDeviation, n.InverseDeviation)
 						variance := b.Binary("Sub", "variance", b.Unary("Reciprocal", "with_epsilon", square), b.Scalar("epsilon", 1e-3))
 						return []*graph.Value{n.Y, n.Mean, n.InverseDeviation, dx, dscale, dbias, variance}
@@ -285,7 +285,7 @@ func TestNativeRefuses(t *testing.T) {
 		},
 		"the inputs do not": func(b *lowertest.Builder) *graph.Value {
 			x, v := b.In("x", 0, 2, 32, 8, 8), b.In("scale", 0, 32)
-			dx, _, _ := On(b.Graph, block).NativeBatchNormGrad("norm", b.In("dy", 0, 1, 32, 8, 8), x, v, v, v, v, 1, BatchNormOptions{ReLU: true})
+			dx, _, _ := On(b.Graph, block).NativeBatchNormGrad("norm", b.In("dy", 0, 1, 32, 8, 8), x, Norm{v, v, v, v}, BatchNormOptions{ReLU: true})
 			return dx
 		},
 		"do not have the shapes": func(b *lowertest.Builder) *graph.Value { // windows that do not tile

@@ -115,8 +115,8 @@ var _ = []*op.Operator{
 			Domain: Domain, Op: "BatchNormGrad",
 			Takes: op.Takes("dY", "X", "Scale", "Bias", "Mean", "InverseDeviation"),
 			Gives: op.Gives("dX .dx", "dScale .dscale", "dBias .dbias"),
-			// Each pixel of a pooling window gets dY·dy_scale.
-			Fields: op.Fields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "pool", int64(1), "dy_scale", float32(1)),
+			// Each pixel of a pooling window gets its share of dY.
+			Fields: op.Fields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "pool", int64(1)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
 			channels := n.In("Scale").Type()
@@ -321,13 +321,14 @@ func (b Builder) NativeBatchNorm(name string, x, scale, bias *graph.Value, epsil
 	return op.BatchNorm{Y: out[0], Mean: out[1], InverseDeviation: out[2], Variance: out[3]}
 }
 
+// Norm has the vectors [c] that normalise the channels of images.
+type Norm struct{ Scale, Bias, Mean, InverseDeviation *graph.Value }
+
 // NativeBatchNormGrad appends the gradients with respect to x, scale and bias of
-// NativeBatchNorm, from dy, the blocked gradient with respect to its y. Each pixel of a pooling
-// window gets dy·dyScale, which is 1 over the number of its pixels where y is their average.
-func (b Builder) NativeBatchNormGrad(name string, dy, x, scale, bias, mean, inverse *graph.Value, dyScale float32, o BatchNormOptions) (dx, dscale, dbias *graph.Value) {
+// NativeBatchNorm, from dy, the blocked gradient with respect to its y.
+func (b Builder) NativeBatchNormGrad(name string, dy, x *graph.Value, n Norm, o BatchNormOptions) (dx, dscale, dbias *graph.Value) {
 	out := b.Do(Domain, "BatchNormGrad", op.Call{
-		Name: name, Inputs: []*graph.Value{dy, x, scale, bias, mean, inverse},
-		Attributes: append(b.normAttributes(o), graph.Attribute{Name: "dy_scale", Value: dyScale}),
+		Name: name, Inputs: []*graph.Value{dy, x, n.Scale, n.Bias, n.Mean, n.InverseDeviation}, Attributes: b.normAttributes(o),
 	})
 	return out[0], out[1], out[2]
 }

@@ -94,6 +94,9 @@ func ReadRun(dir string, best bool) (e configs.Experiment, d rundir.Data, path s
 	if err != nil {
 		return e, d, "", err
 	}
+	if err := trainloop.CheckModel(e.Model, environment.Model); err != nil {
+		return e, d, "", err
+	}
 	if best {
 		path, err = rundir.BestSnapshot(dir)
 	} else {

@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"onnxlab/configs"
 	"onnxlab/internal/durable"
@@ -43,6 +45,9 @@ func beCell(what, dir string, more ...string) int {
 		os.Stderr.WriteString("epoch 1/2\npipeline: loss is NaN\n")
 		return 3
 	}
+	if what == "fills" {
+		fillDisk(filepath.Join(dir, "filler"))
+	}
 	if what == "stops" || what == "ends" {
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, os.Interrupt)
@@ -65,6 +70,23 @@ func beCell(what, dir string, more ...string) int {
 		return 130
 	}
 	return 0
+}
+
+// fillDisk fills the disk with a file for half a second, in which it writes messages.
+func fillDisk(path string) {
+	filler, err := os.Create(path)
+	if err != nil {
+		panic(err)
+	}
+	defer os.Remove(path)
+	defer filler.Close()
+	for err == nil {
+		_, err = filler.Write(make([]byte, 4096))
+	}
+	for range 50 {
+		os.Stderr.WriteString("epoch 1/2\n")
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // cell returns the command of a cell that does what it is told.

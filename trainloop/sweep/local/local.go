@@ -124,7 +124,7 @@ func runCell(ctx context.Context, c sweep.Cell, o Options) Result {
 
 // train runs the command in its own process group. Otherwise Ctrl-C in a terminal would
 // reach it twice: directly and through this process.
-func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) (err error) {
+func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) error {
 	if err := sweep.Prepare(c); err != nil {
 		return err
 	}
@@ -135,11 +135,11 @@ func train(ctx context.Context, c sweep.Cell, template *exec.Cmd) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, log.Close()) }()
+	defer log.Close()
 	cmd := exec.CommandContext(ctx, template.Path, template.Args[1:]...)
 	cmd.Env, cmd.Dir = template.Env, template.Dir
 	tail := &tail{}
-	cmd.Stderr = io.MultiWriter(tail, log)
+	cmd.Stderr = io.MultiWriter(tail, forgiving{log})
 	cmd.Cancel = func() error { return interrupt(cmd.Process) }
 	cmd.WaitDelay = stopPatience
 	// On Linux, the child is killed when the thread that started it ends.
@@ -184,6 +184,17 @@ func exitStatus(err error) int {
 		return exit.ExitCode()
 	}
 	return -1
+}
+
+// forgiving drops what cannot be written. On a full disk, an error of the log would make
+// package exec close the pipe from the cell. The cell's next message would then end it with
+// SIGPIPE, perhaps while it saves.
+type forgiving struct{ io.Writer }
+
+// Write implements io.Writer. It never fails.
+func (f forgiving) Write(p []byte) (int, error) {
+	_, _ = f.Writer.Write(p)
+	return len(p), nil
 }
 
 // tail keeps the end of what is written to it, at most tailBytes.
