@@ -55,11 +55,10 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 
 // unreadable returns the error for a model that cannot be read, with its path only once.
 func unreadable(path string, err error) error {
-	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("read model %q: ", path))
-	if cause := (*fs.PathError)(nil); errors.As(err, &cause) && cause.Path == path {
-		text = cause.Err.Error()
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		err = cause.Err
 	}
-	return &rundir.DataError{Path: path, Message: "read model: " + text}
+	return &rundir.DataError{Path: path, Message: "read model: " + err.Error()}
 }
 
 // replaces reports whether the model's classifier, which has this many classes, is
