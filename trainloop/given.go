@@ -92,10 +92,11 @@ func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, erro
 
 // CheckGiven checks what the experiment sets for its given model, as far as the model's file
 // tells without any images: the size of the images, the normalisation, and the parameters that
-// settings name. It does nothing for other kinds of models.
-func CheckGiven(e configs.Experiment) error {
+// settings name. The notes are about settings that have no effect. It does nothing for other
+// kinds of models.
+func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 	if e.Model.Kind != configs.KindONNX {
-		return nil
+		return nil, nil
 	}
 	if e.Model.Classes == 0 && e.Model.Head == configs.HeadReplace {
 		e.Model.Classes = 2 // any number: the new layer's parameters have the names of the old ones
@@ -107,13 +108,23 @@ func CheckGiven(e configs.Experiment) error {
 	height, width := e.Data.Sides()
 	network, err := build(e.Model, height, width)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cut, err := cutFor(e, network)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return checkMultipliers(trained(network, cut), e.Optimizer)
+	return givenNotes(e.Model, network), checkMultipliers(trained(network, cut), e.Optimizer)
+}
+
+// givenNotes returns notes about settings that have no effect on the given model.
+func givenNotes(m configs.Model, n *onnxmodels.Network) []configs.Note {
+	if m.BatchNorm.Mode == configs.BatchNormAuto || n.HasBatchNorm() {
+		return nil
+	}
+	const key = "model.batchnorm.mode"
+	return []configs.Note{{Key: key, Message: fmt.Sprintf(
+		"%s: %s does nothing, since %q has no BatchNormalization: many exporters fold it into the convolutions", key, m.BatchNorm.Mode, m.Path)}}
 }
 
 // network builds the network from the model.

@@ -3,6 +3,7 @@ package trainloop
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,7 +125,7 @@ func TestGivenRefusals(t *testing.T) {
 		if err == nil || slices.ContainsFunc(c.want, func(part string) bool { return !strings.Contains(err.Error(), part) }) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
-		if early := CheckGiven(o.Experiment); o.Experiment.Model.Head != configs.HeadKeep && early == nil {
+		if _, early := CheckGiven(o.Experiment); o.Experiment.Model.Head != configs.HeadKeep && early == nil {
 			t.Errorf("CheckGiven does not find: %v", err)
 		}
 	}
@@ -133,6 +134,31 @@ func TestGivenRefusals(t *testing.T) {
 	o.Validation = o.Train
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "takes 12x12") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestBatchNormNote checks that a mode of batch normalisation that a model does not have is
+// noted when the settings are checked and when the run begins.
+func TestBatchNormNote(t *testing.T) {
+	const want = `model.batchnorm.mode: freeze does nothing, since "../onnxmodels/importer/testdata/small_%s.onnx" has no BatchNormalization`
+	for form, mode := range map[string]string{"inference": configs.BatchNormFreeze, "training": configs.BatchNormTrain, "default": configs.BatchNormAuto} {
+		o := smallGiven(t, form, "model.batchnorm="+mode)
+		var said []string
+		o.Note = func(text string) { said = append(said, text) }
+		mustRun(t, o)
+		o.Experiment.Data.Size = 12 // that of the images above
+		notes, err := CheckGiven(o.Experiment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range notes {
+			if !slices.Contains(said, n.Message) {
+				t.Errorf("%s: the run does not say %q, but %q", form, n.Message, said)
+			}
+		}
+		if noted := len(notes) == 1 && strings.HasPrefix(notes[0].Message, fmt.Sprintf(want, form)); noted != (form == "inference") {
+			t.Errorf("%s: notes %v", form, notes)
+		}
 	}
 }
 
