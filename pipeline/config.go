@@ -84,7 +84,8 @@ func newConfigCheckCommand() *cobra.Command {
 		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
 it. If it has a sweep, each of its runs is checked too. No data is needed. Of a given
 model (model.kind onnx) the file is read, for the size of images, the normalisation and
-the names of parameters; if that file is the only mistake, the exit status is 3.
+the names of parameters; if that file is the only mistake, the exit status is 3. If the
+data is there, its number of classes is compared with that of the model.
 "check --config FILE" is the same as "check FILE".
 
 Below "FILE: ok", lines with "note:" name what is possible but may be a mistake: a

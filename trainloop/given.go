@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/dataset/source"
 	"onnxlab/internal/durable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
@@ -90,16 +92,16 @@ func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, erro
 	return n, nil
 }
 
-// CheckGiven checks what the experiment sets for its given model, as far as the model's file
-// tells without any images: the size of the images, the normalisation, and the parameters that
-// settings name. The notes are about settings that have no effect. It does nothing for other
-// kinds of models.
+// CheckGiven checks what the experiment sets for its given model, as far as the model's file and
+// the names of the classes tell without reading any images: the size of the images, the
+// normalisation, the last layer, and the parameters that settings name. The notes are about
+// settings that have no effect. It does nothing for other kinds of models.
 func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 	if e.Model.Kind != configs.KindONNX {
 		return nil, nil
 	}
-	if e.Model.Classes == 0 && e.Model.Head == configs.HeadReplace {
-		e.Model.Classes = 2 // any number: the new layer's parameters have the names of the old ones
+	if e.Model.Classes == 0 {
+		e.Model.Classes = foreseenClasses(e)
 	}
 	build := givenNetwork
 	if e.Data.LeavesSize() {
@@ -115,6 +117,19 @@ func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 		return nil, err
 	}
 	return givenNotes(e.Model, network), checkMultipliers(trained(network, cut), e.Optimizer)
+}
+
+// foreseenClasses returns the number of classes that the data will have. It is 0 if that is not
+// known before images are read, or if there is a mistake, which reading them will report.
+func foreseenClasses(e configs.Experiment) int {
+	if e.Model.Head == configs.HeadReplace {
+		return 2 // any number: the new layer's parameters have the names of the old ones
+	}
+	found, err := source.Survey(e.Data, dataset.Train)
+	if err != nil {
+		return 0
+	}
+	return len(found.Classes)
 }
 
 // givenNotes returns notes about settings that have no effect on the given model.

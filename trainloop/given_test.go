@@ -137,6 +137,32 @@ func TestGivenRefusals(t *testing.T) {
 	}
 }
 
+// TestForeseenClasses checks that a number of classes that does not fit the model is found
+// before any image is read: these images are empty files.
+func TestForeseenClasses(t *testing.T) {
+	dir := t.TempDir()
+	for _, class := range []string{"dark", "grey", "light"} {
+		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, class, "1.png"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := smallGiven(t, "training").Experiment
+	e.Data = configs.Data{Source: "folder", Path: dir, Size: 12}
+	for head, want := range map[string]string{configs.HeadKeep: "5 classes, but the data has 3", configs.HeadAuto: "", configs.HeadReplace: ""} {
+		e.Model.Head = head
+		if _, err := CheckGiven(e); (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", head, err, want)
+		}
+	}
+	e.Data.Path = filepath.Join(dir, "missing")
+	if _, err := CheckGiven(e); err != nil {
+		t.Errorf("without the data: %v", err)
+	}
+}
+
 // TestBatchNormNote checks that a mode of batch normalisation that a model does not have is
 // noted when the settings are checked and when the run begins.
 func TestBatchNormNote(t *testing.T) {
