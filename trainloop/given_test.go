@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/rundir"
@@ -56,6 +60,35 @@ func TestGiven(t *testing.T) {
 		if err != nil || e.Model == nil || e.Model.Path != givenModel(form) || len(e.Model.SHA256) != 64 {
 			t.Errorf("%s: environment.json has the model %+v, %v", form, e.Model, err)
 		}
+	}
+}
+
+// TestGivenDenseLayer trains a classifier whose last layer is a product and a sum, as Keras and
+// PaddlePaddle export it. Lowered, they are one node, which must give the model's output.
+func TestGivenDenseLayer(t *testing.T) {
+	m, err := modelfile.Read(givenModel("training"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gemm := m.Graph.Node[len(m.Graph.Node)-1]
+	if gemm.GetOpType() != "Gemm" {
+		t.Fatalf("the last node is %v", gemm)
+	}
+	product, name := proto.Clone(gemm).(*onnxpb.Node), "product"
+	product.OpType, product.Attribute = proto.String("MatMul"), nil
+	product.Input, product.Output = []string{gemm.Input[0], "turned"}, []string{name}
+	turn := &onnxpb.Node{OpType: proto.String("Transpose"), Input: gemm.Input[1:2], Output: []string{"turned"}}
+	sum := &onnxpb.Node{OpType: proto.String("Add"), Input: []string{name, gemm.Input[2]}, Output: gemm.Output}
+	m.Graph.Node = append(m.Graph.Node[:len(m.Graph.Node)-1], turn, product, sum)
+	path := filepath.Join(t.TempDir(), "dense.onnx")
+	if err := modelfile.Write(path, m); err != nil {
+		t.Fatal(err)
+	}
+	o := smallGiven(t, "training")
+	same := beside(o, "same")
+	same.Experiment.Model.Path = path
+	if a, b := mustRun(t, o), mustRun(t, same); math.Abs(a.Loss-b.Loss) > 1e-5*a.Loss || math.Abs(a.ValLoss-b.ValLoss) > 1e-4*a.ValLoss {
+		t.Errorf("losses %v and %v, as Gemm %v and %v", b.Loss, b.ValLoss, a.Loss, a.ValLoss)
 	}
 }
 
