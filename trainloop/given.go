@@ -10,6 +10,7 @@ import (
 	"onnxlab/dataset"
 	"onnxlab/dataset/source"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
@@ -37,7 +38,11 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	}
 	g := &given{file: file}
 	options := importer.Options{Height: height, Width: width}
-	if g.model, err = importer.Read(file.Model, options); err != nil {
+	g.model, err = importer.Read(file.Model, options)
+	if errors.Is(err, importer.ErrOpenSize) {
+		return nil, &SettingError{"data.size", fmt.Sprintf("%q takes images of several sizes: set the size that it was trained for", m.Path)}
+	}
+	if err != nil {
 		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
 	}
 	if !replaces(m, g.model.Logits.Size(1)) {
@@ -104,10 +109,10 @@ func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 		e.Model.Classes = foreseenClasses(e)
 	}
 	build := givenNetwork
-	if e.Data.LeavesSize() {
-		build = Given
-	}
 	height, width := e.Data.Sides()
+	if e.Data.LeavesSize() { // the model must say it
+		build, height, width = Given, 0, 0
+	}
 	network, err := build(e.Model, height, width)
 	if err != nil {
 		return nil, err
@@ -163,7 +168,7 @@ func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 		return nil, &SettingError{"model.normalize", wrong.Problem}
 	}
 	if err != nil {
-		return nil, &SettingError{"model.train", err.Error()}
+		return nil, &SettingError{"model.train", fmt.Sprintf("%v: 'pipeline inspect --parameters %s' lists the parameters", err, printable.ShellWord(m.Path))}
 	}
 	return network, nil
 }
