@@ -146,16 +146,46 @@ func TestSummaryIsShort(t *testing.T) {
 // count like those in initializers, and that parameters are listed in the order of their use.
 func TestParametersInConstants(t *testing.T) {
 	want, m := Model(mobile(t)), mobile(t)
+	inConstants(m)
+	if r := Model(m); r.Elements != want.Elements || !slices.Equal(r.Parameters, want.Parameters) || r.Elements == 0 {
+		t.Errorf("%d elements in %v, want %d in %v", r.Elements, r.Parameters, want.Elements, want.Parameters)
+	}
+}
+
+// inConstants moves the initializers of a model into nodes Constant without names, in reverse order.
+func inConstants(m *onnxpb.Model) {
 	var constants []*onnxpb.Node
 	for i := range m.Graph.Initializer {
 		tensor := m.Graph.Initializer[len(m.Graph.Initializer)-1-i]
-		n := node("Constant", nil, []string{tensor.GetName()})
+		n := &onnxpb.Node{OpType: proto.String("Constant"), Output: []string{tensor.GetName()}}
 		n.Attribute = []*onnxpb.Attribute{{Name: proto.String("value"), Type: onnxpb.Attribute_TENSOR.Enum(), T: tensor}}
 		constants = append(constants, n)
 	}
 	m.Graph.Node, m.Graph.Initializer = append(constants, m.Graph.Node...), nil
-	if r := Model(m); r.Elements != want.Elements || !slices.Equal(r.Parameters, want.Parameters) || r.Elements == 0 {
-		t.Errorf("%d elements in %v, want %d in %v", r.Elements, r.Parameters, want.Elements, want.Parameters)
+}
+
+// TestDiffConstants compares models whose weights are in nodes Constant, and whose nodes have no
+// names, as in PaddlePaddle's models.
+func TestDiffConstants(t *testing.T) {
+	m, other := mobile(t), mobile(t)
+	for i, tensor := range other.Graph.Initializer {
+		if tensor.GetName() == "dense.bias" {
+			other.Graph.Initializer[i].RawData[3] = 0x40 // the first number, 0, becomes 2
+		}
+	}
+	for _, m := range []*onnxpb.Model{m, other} {
+		inConstants(m)
+		for _, n := range m.Graph.Node {
+			n.Name = nil
+		}
+	}
+	d := Diff(ModelSubject(m), ModelSubject(other))
+	if len(d.Structure) != 0 || len(d.Tensors) != 1 || d.Tensors[0].Name != "dense.bias" || d.Tensors[0].MaxAbs != 2 || d.Same == 0 {
+		t.Errorf("%+v", d)
+	}
+	other.Graph.Node[len(other.Graph.Node)-3].OpType = proto.String("Other")
+	if d := Diff(ModelSubject(m), ModelSubject(other)); len(d.Structure) != 1 {
+		t.Errorf("structure %+v", d.Structure)
 	}
 }
 
