@@ -1,6 +1,9 @@
 package configs
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // checkOptimizer finds settings that the chosen optimizer does not have.
 func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...any)) {
@@ -19,10 +22,11 @@ func (e *Experiment) checkOptimizer(add func(key, other, format string, args ...
 }
 
 // usualAdamRate is the rate that Adam's authors recommend, and highAdamRate a rate at which few
-// networks learn.
+// networks learn. highGivenRate is a rate of SGD at which networks forget what they have learned.
 const (
 	usualAdamRate = 0.001
 	highAdamRate  = 0.03
+	highGivenRate = 0.1
 )
 
 // remarkOptimizer finds optimizer settings that are unusual and may be a mistake.
@@ -30,6 +34,9 @@ func (e *Experiment) remarkOptimizer(add func(key, other, format string, args ..
 	o := e.Optimizer
 	if o.IsAdam() && o.Kind != LAMB && o.LearningRate >= highAdamRate {
 		add("optimizer.learning_rate", "optimizer.kind", "%s is a usual rate for %s, but a step of %s moves each weight by about the rate, so that %s is usual", number(o.LearningRate), SGD, o.Kind, number(usualAdamRate))
+	}
+	if e.Model.Kind == KindONNX && o.Kind == SGD && o.LearningRate >= highGivenRate && !slices.Equal(e.Model.Train, []string{"head"}) {
+		add("optimizer.learning_rate", "model.kind", "%s is a usual rate for networks that begin with random weights: for a model that has learned before, a tenth of it or less is usual", number(o.LearningRate))
 	}
 	if o.Kind == AdamW && o.WeightDecay == 0 {
 		add("optimizer.kind", "optimizer.weight_decay", "without optimizer.weight_decay, %s is the same as %s: 0.01 is usual", AdamW, Adam)

@@ -78,14 +78,17 @@ func TestOptimizerFaults(t *testing.T) {
 
 func TestOptimizerNotes(t *testing.T) {
 	for text, want := range map[string]string{
-		"optimizer: {kind: adam}\n":                                           "FILE:2:19: optimizer.learning_rate: 0.1 is a usual rate for sgd, but a step of adam moves each weight by about the rate, so that 0.001 is usual",
-		"optimizer: {kind: adam, learning_rate: 0.003}\n":                     "",
-		"optimizer: {kind: adamw, learning_rate: 0.003}\n":                    "FILE:2:19: optimizer.kind: without optimizer.weight_decay, adamw is the same as adam: 0.01 is usual",
-		"optimizer: {kind: adamw, learning_rate: 0.003, weight_decay: 0.1}\n": "",
-		"optimizer: {kind: lamb, learning_rate: 0.05}\n":                      "",
-		"optimizer: {ema_decay: 0.9999, ema_warmup: false}\n":                 "FILE:2:24: optimizer.ema_decay: after 800 steps, 92.3 % of the average are still the initial weights: set it lower, or optimizer.ema_warmup to true",
-		"optimizer: {ema_decay: 0.9999}\n":                                    "",
-		"optimizer: {ema_decay: 0.9, ema_warmup: false}\n":                    "",
+		"optimizer: {kind: adam}\n":                                                                                "FILE:2:19: optimizer.learning_rate: 0.1 is a usual rate for sgd, but a step of adam moves each weight by about the rate, so that 0.001 is usual",
+		"optimizer: {kind: adam, learning_rate: 0.003}\n":                                                          "",
+		"optimizer: {kind: adamw, learning_rate: 0.003}\n":                                                         "FILE:2:19: optimizer.kind: without optimizer.weight_decay, adamw is the same as adam: 0.01 is usual",
+		"optimizer: {kind: adamw, learning_rate: 0.003, weight_decay: 0.1}\n":                                      "",
+		"optimizer: {kind: lamb, learning_rate: 0.05}\n":                                                           "",
+		"optimizer: {ema_decay: 0.9999, ema_warmup: false}\n":                                                      "FILE:2:24: optimizer.ema_decay: after 800 steps, 92.3 % of the average are still the initial weights: set it lower, or optimizer.ema_warmup to true",
+		"optimizer: {ema_decay: 0.9999}\n":                                                                         "",
+		"optimizer: {ema_decay: 0.9, ema_warmup: false}\n":                                                         "",
+		"model: {kind: onnx, path: m.onnx, normalize: imagenet}\noptimizer: {learning_rate: 0.1}\n":                "FILE:3:28: optimizer.learning_rate: 0.1 is a usual rate for networks that begin with random weights: for a model that has learned before, a tenth of it or less is usual",
+		"model: {kind: onnx, path: m.onnx, normalize: imagenet, train: [head]}\noptimizer: {learning_rate: 0.1}\n": "",
+		"model: {kind: onnx, path: m.onnx, normalize: imagenet}\noptimizer: {learning_rate: 0.01}\n":               "",
 	} {
 		if got := noted(t, false, 0, fits+text); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)

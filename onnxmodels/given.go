@@ -331,6 +331,13 @@ func (g *given) normTrains(n *graph.Node) bool {
 	return g.BatchNorm == BatchNormTrain
 }
 
+// HasBatchNorm tells whether the network is a given model that has BatchNormalization, which
+// [GivenOptions.BatchNorm] is about.
+func (n *Network) HasBatchNorm() bool {
+	isBatchNorm := func(node *graph.Node) bool { return node.Is("", "BatchNormalization") }
+	return n.given != nil && slices.ContainsFunc(n.given.Graph.Nodes, isBatchNorm)
+}
+
 // batchNorm appends a batch normalisation, as the options say.
 func (g *given) batchNorm(b *Builder, n *graph.Node, in []*graph.Value) *graph.Value {
 	if !b.Training && !b.measuring || !g.normTrains(n) {

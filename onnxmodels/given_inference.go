@@ -1,8 +1,11 @@
 package onnxmodels
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
+	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/lower"
@@ -59,6 +62,9 @@ func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
 	}
 	if block == 0 || signature.Precision != PrecisionFloat32 {
 		return nil, fmt.Errorf("lower: there are no operators for %s on blocks of %d channels", signature.Precision, block)
+	}
+	if slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.Node) bool { return n.GetDomain() == native.Domain }) {
+		return nil, errors.New("lower: it has such operators already")
 	}
 	read, err := importer.Read(m, importer.Options{})
 	if err != nil {

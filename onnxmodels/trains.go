@@ -13,21 +13,29 @@ type Trainability struct {
 	// variances of batch normalisation.
 	Parameters int `json:"parameters"`
 	Statistics int `json:"statistics"`
+	// Head is the last layer; nil if it is none that can be replaced.
+	Head *LastLayer `json:"head,omitempty"`
 	// Refused lists the reasons why the model cannot be trained, usually one line for each
 	// node concerned.
 	Refused []string `json:"refused,omitempty"`
 }
 
-// usualSide is the height and width of images for models that leave their size open.
-const usualSide = 224
+// LastLayer is the layer of a classifier that a new one replaces for other classes.
+type LastLayer struct {
+	// Parameters are the names of its weight and its bias, if it has one.
+	Parameters []string `json:"parameters"`
+	Features   int      `json:"features"`
+	Classes    int      `json:"classes"`
+}
 
-// Trains tells whether a classifier can be trained with all its parameters.
+// Trains tells whether a classifier can be trained with all its parameters. The model must say how
+// large images are (importer.SetImageSize).
 func Trains(m *modelfile.Model) (t Trainability) {
 	refuse := func(err error) Trainability {
 		t.Refused = strings.Split(err.Error(), "\n")
 		return t
 	}
-	read, err := importer.Read(m, importer.Options{Height: usualSide, Width: usualSide})
+	read, err := importer.Read(m, importer.Options{})
 	if err != nil {
 		return refuse(err)
 	}
@@ -37,6 +45,9 @@ func Trains(m *modelfile.Model) (t Trainability) {
 		} else {
 			t.Parameters++
 		}
+	}
+	if head, err := read.Head(); err == nil {
+		t.Head = &LastLayer{Parameters: head.Names(), Features: head.Features, Classes: read.Logits.Size(1)}
 	}
 	n, err := Given(read, GivenOptions{})
 	if err != nil {

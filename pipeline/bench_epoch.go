@@ -54,7 +54,7 @@ func runBenchEpoch(ctx context.Context, opts *benchEpochOptions, stdin io.Reader
 	if batch := experiment.Train.BatchSize; opts.images != 0 && opts.images < batch {
 		return cli.BadUsagef("--images: %d is less than a batch of %d", opts.images, batch)
 	}
-	if err := trainloop.CheckGiven(*experiment); err != nil {
+	if _, err := trainloop.CheckGiven(*experiment); err != nil {
 		return err
 	}
 	train, err := cli.LoadSplit(ctx, experiment.Data, stderr, dataset.Train)

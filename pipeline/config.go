@@ -84,15 +84,16 @@ func newConfigCheckCommand() *cobra.Command {
 		Long: `Check experiments and print for each "FILE: ok" or everything that is wrong with
 it. If it has a sweep, each of its runs is checked too. No data is needed. Of a given
 model (model.kind onnx) the file is read, for the size of images, the normalisation and
-the names of parameters; if that file is the only mistake, the exit status is 3.
+the names of parameters; if that file is the only mistake, the exit status is 3. If the
+data is there, its number of classes is compared with that of the model.
 "check --config FILE" is the same as "check FILE".
 
 Below "FILE: ok", lines with "note:" name what is possible but may be a mistake: a
-warmup that does nothing or takes the whole run, decays after the last epoch, and
-images that every epoch leaves out, if the settings say how many images there are.
-Training prints the same notes when it begins. If photographs are streamed and can be
-found, a note estimates how long it takes to read an epoch of them, from a first
-batch. The exit status is 0 in spite of notes.
+warmup that does nothing or takes the whole run, decays after the last epoch, what has
+no effect on a given model, and images that every epoch leaves out, if the settings say
+how many images there are. Training prints the same notes when it begins. If
+photographs are streamed and can be found, a note estimates how long it takes to read
+an epoch of them, from a first batch. The exit status is 0 in spite of notes.
 ` + cli.ExitHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runConfigCheck(cmd.Context(), cmd.OutOrStdout(), opts, args)
@@ -199,28 +200,36 @@ func checkExperiment(file string, sets []string) ([]configs.Note, error) {
 			return nil, &configs.Error{Problems: []configs.Problem{problem}}
 		}
 	}
-	return notes, checkGivens(resolved, runs)
+	ofGivens, err := checkGivens(resolved, runs)
+	return append(notes, ofGivens...), err
 }
 
 // checkGivens checks the given models of the experiment and of the runs of its sweep, which come
-// after it. An error is a *configs.Error, joined with the cause.
-func checkGivens(resolved *configs.Resolved, runs []configs.Experiment) error {
-	i, err := cli.CheckGivens(runs)
+// after it, and returns notes about them. An error is a *configs.Error, joined with the cause.
+func checkGivens(resolved *configs.Resolved, runs []configs.Experiment) (notes []configs.Note, err error) {
+	i, err := cli.CheckGivens(runs, func(i int, n configs.Note) {
+		p := problemOfRun(resolved, runs, i, n.Key, n.Message)
+		notes = append(notes, configs.Note{Key: n.Key, Origin: p.Origin, Message: p.Message})
+	})
 	if err == nil {
-		return nil
+		return notes, nil
 	}
 	key, message := "model.path", "model.path: "+err.Error()
-	var wrong *trainloop.SettingError
-	if errors.As(err, &wrong) {
+	if wrong := (*trainloop.SettingError)(nil); errors.As(err, &wrong) {
 		key, message = wrong.Key, err.Error()
 	}
-	problem := configs.Problem{Message: message, Origin: resolved.Place(key)}
-	if i > 0 {
-		condition := runs[i].Sweep.Conditions[0]
-		problem.Message = fmt.Sprintf("condition %s: %s", condition, message)
-		problem.Origin = resolved.PlaceInCell(condition, key)
+	problem := problemOfRun(resolved, runs, i, key, message)
+	return nil, errors.Join(&configs.Error{Problems: []configs.Problem{problem}}, err)
+}
+
+// problemOfRun returns a problem with a setting of the experiment, which is the first of the runs,
+// or of a run of its sweep.
+func problemOfRun(resolved *configs.Resolved, runs []configs.Experiment, i int, key, message string) configs.Problem {
+	if i == 0 {
+		return configs.Problem{Message: message, Origin: resolved.Place(key)}
 	}
-	return errors.Join(&configs.Error{Problems: []configs.Problem{problem}}, err)
+	condition := runs[i].Sweep.Conditions[0]
+	return configs.Problem{Message: fmt.Sprintf("condition %s: %s", condition, message), Origin: resolved.PlaceInCell(condition, key)}
 }
 
 // withSweep adds the notes about a sweep to those about the file as a single run, without

@@ -14,6 +14,7 @@ import (
 	"onnxlab/configs"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/artifact"
+	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/inspect"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/pipeline/internal/cli"
@@ -146,8 +147,12 @@ func (o *exportArtifactsOptions) settleSize(e configs.Experiment) error {
 	if err != nil {
 		return err
 	}
-	if o.size != (cli.ImageSize{}) {
+	open := e.Model.Kind == configs.KindONNX && (height == 0 || width == 0)
+	switch {
+	case o.size != (cli.ImageSize{}):
 		return o.size.RefuseOther(e.Model.Path, height, width)
+	case open && (o.given.model != "" || e.Data.LeavesSize()):
+		return cli.BadUsagef("model %q: %w: give --size", e.Model.Path, importer.ErrOpenSize)
 	}
 	if height == 0 || width == 0 || e.Data.Size != 0 || e.Data.Width != 0 {
 		height, width = e.Data.Sides()

@@ -11,7 +11,6 @@ import (
 
 	"onnxlab/internal/durable"
 	"onnxlab/internal/printable"
-	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
@@ -22,9 +21,11 @@ import (
 )
 
 type inspectOptions struct {
-	diff     string
-	svg, dot string
-	json     bool
+	diff              string
+	size              cli.ImageSize
+	parameters, nodes bool
+	svg, dot          string
+	json              bool
 }
 
 func newInspectCommand() *cobra.Command {
@@ -32,13 +33,17 @@ func newInspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect FILE [OTHER]",
 		Short: "Show what is in an ONNX model or a training checkpoint",
-		Long: `Show what is in an ONNX model: inputs, outputs, parameters and which of them are
-trainable, operators, and each node with its output, its parameters, and its cost for
-one image: the multiply-adds of convolutions, matrix products and their gradients
-(padding counts, other operators do not; a multiply-add is two FLOP), and the bytes of
-its output. Nodes of a training model are marked as forward or backward. For a
-classifier, the command says whether it can be trained and, if not, which nodes have no
-gradient.
+		Long: `Show what is in an ONNX model: how many parameters it has and how many of them are
+trainable, its cost for one image, inputs, outputs and operators. For a classifier, the
+command says which layer is the last, and whether it can be trained; if not, which
+nodes have no gradient.
+
+--parameters adds the name and shape of each parameter, --nodes each node with its
+output, its parameters, and its cost for one image: the multiply-adds of convolutions,
+matrix products and their gradients (padding counts, other operators do not; a
+multiply-add is two FLOP), and the bytes of its output. Nodes of a training model are
+marked as forward or backward. Shapes that the file does not contain are inferred. If a
+classifier accepts images of several sizes, they are those for --size, or for 224x224.
 
 For a checkpoint of ONNX Runtime's training API, or a snapshot folder of a run, show
 the parameters with their statistics, the momenta and the optimizer's step.
@@ -47,7 +52,8 @@ With a second file, or --diff, show what differs: nodes, metadata, and for each 
 the largest difference between two elements and the root mean square of all differences,
 relative to that of the larger tensor.
 ` + cli.ExitHelp,
-		Example: `  pipeline inspect model.onnx --svg model.svg
+		Example: `  pipeline inspect model.onnx
+  pipeline inspect model.onnx --nodes --svg model.svg
   pipeline inspect runs/a/model.onnx --diff runs/b/model.onnx`,
 		Args: cli.CheckArgs(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,9 +62,12 @@ relative to that of the larger tensor.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.diff, "diff", "", "show the difference to this model or checkpoint")
+	flags.BoolVar(&opts.parameters, "parameters", false, "list the parameters of the model")
+	flags.BoolVar(&opts.nodes, "nodes", false, "list the nodes of the model with their shapes and costs")
+	flags.Var(&opts.size, "size", "height and width of images in pixels, for a classifier that accepts several sizes")
 	flags.StringVar(&opts.svg, "svg", "", "draw the graph of the model into this SVG file")
 	flags.StringVar(&opts.dot, "dot", "", "write the graph of the model to this file for Graphviz")
-	flags.BoolVar(&opts.json, "json", false, "print JSON")
+	flags.BoolVar(&opts.json, "json", false, "print JSON, with all parameters and nodes")
 	return cmd
 }
 
@@ -66,11 +75,11 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 	if opts.diff != "" {
 		paths = append(paths, opts.diff)
 	}
-	switch draws := opts.svg != "" || opts.dot != ""; {
+	switch {
 	case len(paths) > 2:
 		return cli.BadUsagef("--diff %q: there are two files already", opts.diff)
-	case len(paths) == 2 && draws:
-		return cli.BadUsage(errors.New("--svg and --dot draw one model, not a comparison"))
+	case len(paths) == 2 && opts.ofModel() != "":
+		return cli.BadUsagef("%s is for one model, not for a comparison", opts.ofModel())
 	}
 	if err := errors.Join(cli.RefuseOutput("svg", opts.svg, paths...), cli.RefuseOutput("dot", opts.dot, paths...)); err != nil {
 		return err
@@ -83,28 +92,80 @@ func runInspect(opts *inspectOptions, paths []string, stdout io.Writer) error {
 		}
 		files = append(files, f)
 	}
-	report := files[0].report
 	if len(files) == 2 {
-		report = inspect.Diff(files[0].subject, files[1].subject)
-	} else if files[0].classifier != nil {
-		training := onnxmodels.Trains(files[0].classifier)
-		report.(*inspect.ModelReport).Training = &training
+		return opts.print(stdout, inspect.Diff(files[0].subject(), files[1].subject()))
 	}
-	if err := opts.draw(paths[0], report); err != nil {
+	if files[0].checkpoint == nil {
+		return opts.inspectModel(stdout, paths[0], files[0].model)
+	}
+	if flag := opts.ofModel(); flag != "" {
+		return cli.BadUsagef("%s is for models, but %q is a checkpoint", flag, paths[0])
+	}
+	return opts.print(stdout, inspect.Checkpoint(files[0].checkpoint))
+}
+
+// ofModel returns a flag that is given but only works for a model; "" if there is none.
+func (o *inspectOptions) ofModel() string {
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{{"--svg", o.svg != ""}, {"--dot", o.dot != ""}, {"--parameters", o.parameters}, {"--nodes", o.nodes}, {"--size", o.size != cli.ImageSize{}}} {
+		if f.given {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// inspectModel describes one model.
+func (o *inspectOptions) inspectModel(stdout io.Writer, path string, m *modelfile.Model) error {
+	report, err := o.describe(path, m)
+	if err != nil {
 		return err
 	}
-	if opts.json {
+	if err := o.draw(report); err != nil {
+		return err
+	}
+	if err := o.print(stdout, report); err != nil || o.json {
+		return err
+	}
+	if o.parameters {
+		if err := report.WriteParameters(stdout); err != nil {
+			return err
+		}
+	}
+	if o.nodes {
+		return report.WriteNodes(stdout)
+	}
+	return nil
+}
+
+// describe returns the report of a model, with more about a classifier of images.
+func (o *inspectOptions) describe(path string, m *modelfile.Model) (*inspect.ModelReport, error) {
+	height, width, err := importer.ImageSize(m)
+	if err != nil && o.size != (cli.ImageSize{}) {
+		return nil, cli.BadUsagef("--size %s: %q takes no images: %w", &o.size, path, err)
+	}
+	if err != nil {
+		importer.InferTypes(m)
+		return inspect.Model(m), nil
+	}
+	if err := o.size.RefuseOther(path, height, width); err != nil {
+		return nil, err
+	}
+	return inspect.Classifier(m, inspect.ImageSize{Height: o.size.Height, Width: o.size.Width})
+}
+
+// print writes a report as a table or as JSON.
+func (o *inspectOptions) print(stdout io.Writer, report table) error {
+	if o.json {
 		return cli.PrintJSON(stdout, report)
 	}
 	return report.WriteTable(stdout)
 }
 
 // draw writes the pictures of --svg and --dot.
-func (o *inspectOptions) draw(path string, report table) error {
-	model, isModel := report.(*inspect.ModelReport)
-	if !isModel && (o.svg != "" || o.dot != "") {
-		return cli.BadUsagef("--svg and --dot draw models, but %q is a checkpoint", path)
-	}
+func (o *inspectOptions) draw(model *inspect.ModelReport) error {
 	if o.svg != "" {
 		if err := durable.WriteFile(o.svg, model.WriteSVG); err != nil {
 			return err
@@ -119,17 +180,22 @@ func (o *inspectOptions) draw(path string, report table) error {
 // table is a report of package inspect.
 type table interface{ WriteTable(w io.Writer) error }
 
-// inspected is a file: its report, and what a comparison needs.
+// inspected is what a file contains: a model or a checkpoint. The other is nil.
 type inspected struct {
-	report  table
-	subject inspect.Subject
-	// classifier is the model; nil if it is not an image classifier.
-	classifier *modelfile.Model
+	model      *modelfile.Model
+	checkpoint *checkpoint.Checkpoint
+}
+
+func (f inspected) subject() inspect.Subject {
+	if f.model != nil {
+		return inspect.ModelSubject(f.model)
+	}
+	return inspect.CheckpointSubject(f.checkpoint)
 }
 
 // openInspected opens a model or a checkpoint, and tells which it is by its first bytes.
 // For a snapshot of a run it opens the checkpoint.
-func openInspected(path string) (inspected, error) {
+func openInspected(path string) (f inspected, err error) {
 	if info, err := os.Stat(snapshot.CheckpointPath(path)); err == nil && info.Mode().IsRegular() {
 		path = snapshot.CheckpointPath(path)
 	}
@@ -137,25 +203,14 @@ func openInspected(path string) (inspected, error) {
 	if file := newestWithin(path); err != nil && file != "" {
 		err = fmt.Errorf("%w: name a file in it, such as %s", err, printable.ShellWord(file))
 	}
-	if err != nil {
-		return inspected{}, err
+	switch {
+	case err != nil:
+	case checkpoint.HasIdentifier(head):
+		f.checkpoint, err = checkpoint.Read(path)
+	default:
+		f.model, err = modelfile.Read(path)
 	}
-	if checkpoint.HasIdentifier(head) {
-		c, err := checkpoint.Read(path)
-		if err != nil {
-			return inspected{}, err
-		}
-		return inspected{report: inspect.Checkpoint(c), subject: inspect.CheckpointSubject(c)}, nil
-	}
-	m, err := modelfile.Read(path)
-	if err != nil {
-		return inspected{}, err
-	}
-	f := inspected{report: inspect.Model(m), subject: inspect.ModelSubject(m)}
-	if _, _, err := importer.ImageSize(m); err == nil {
-		f.classifier = m
-	}
-	return f, nil
+	return f, err
 }
 
 // newestWithin returns a path that can be inspected in the directory of a run, of its

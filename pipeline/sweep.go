@@ -189,7 +189,8 @@ func (o *sweepOptions) plan(stderr io.Writer) (*sweep.Plan, *configs.Resolved, e
 	for i, c := range plan.Cells {
 		cells[i] = c.Experiment
 	}
-	if _, err := cli.CheckGivens(cells); err != nil {
+	untold := func(int, configs.Note) {} // each run writes its notes into its log
+	if _, err := cli.CheckGivens(cells, untold); err != nil {
 		return nil, nil, err
 	}
 	notes := stderr

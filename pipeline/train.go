@@ -140,7 +140,7 @@ func runTrain(ctx context.Context, opts *trainOptions, stdout, stderr io.Writer)
 	if err := cli.RefuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
-	if err := trainloop.CheckGiven(*experiment); err != nil {
+	if _, err := trainloop.CheckGiven(*experiment); err != nil {
 		return err
 	}
 	from, err := opts.Read()

@@ -88,7 +88,7 @@ func runTune(ctx context.Context, opts *tuneOptions, stdout, stderr io.Writer) e
 	if err := cli.RefuseAmongImages("out", dir, dir, experiment.Data); err != nil {
 		return err
 	}
-	if err := trainloop.CheckGiven(*experiment); err != nil {
+	if _, err := trainloop.CheckGiven(*experiment); err != nil {
 		return err
 	}
 	train, err := cli.LoadSplit(ctx, experiment.Data, stderr, dataset.Train)

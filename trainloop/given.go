@@ -7,7 +7,10 @@ import (
 	"strings"
 
 	"onnxlab/configs"
+	"onnxlab/dataset"
+	"onnxlab/dataset/source"
 	"onnxlab/internal/durable"
+	"onnxlab/internal/printable"
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/checkpoint"
 	"onnxlab/onnxmodels/importer"
@@ -35,7 +38,11 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	}
 	g := &given{file: file}
 	options := importer.Options{Height: height, Width: width}
-	if g.model, err = importer.Read(file.Model, options); err != nil {
+	g.model, err = importer.Read(file.Model, options)
+	if errors.Is(err, importer.ErrOpenSize) {
+		return nil, &SettingError{"data.size", fmt.Sprintf("%q takes images of several sizes: set the size that it was trained for", m.Path)}
+	}
+	if err != nil {
 		return nil, &rundir.DataError{Path: m.Path, Message: err.Error()}
 	}
 	if !replaces(m, g.model.Logits.Size(1)) {
@@ -55,11 +62,10 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 
 // unreadable returns the error for a model that cannot be read, with its path only once.
 func unreadable(path string, err error) error {
-	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("read model %q: ", path))
-	if cause := (*fs.PathError)(nil); errors.As(err, &cause) && cause.Path == path {
-		text = cause.Err.Error()
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		err = cause.Err
 	}
-	return &rundir.DataError{Path: path, Message: "read model: " + text}
+	return &rundir.DataError{Path: path, Message: "read model: " + err.Error()}
 }
 
 // replaces reports whether the model's classifier, which has this many classes, is
@@ -91,30 +97,54 @@ func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, erro
 	return n, nil
 }
 
-// CheckGiven checks what the experiment sets for its given model, as far as the model's file
-// tells without any images: the size of the images, the normalisation, and the parameters that
-// settings name. It does nothing for other kinds of models.
-func CheckGiven(e configs.Experiment) error {
+// CheckGiven checks what the experiment sets for its given model, as far as the model's file and
+// the names of the classes tell without reading any images: the size of the images, the
+// normalisation, the last layer, and the parameters that settings name. The notes are about
+// settings that have no effect. It does nothing for other kinds of models.
+func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 	if e.Model.Kind != configs.KindONNX {
-		return nil
+		return nil, nil
 	}
-	if e.Model.Classes == 0 && e.Model.Head == configs.HeadReplace {
-		e.Model.Classes = 2 // any number: the new layer's parameters have the names of the old ones
+	if e.Model.Classes == 0 {
+		e.Model.Classes = foreseenClasses(e)
 	}
 	build := givenNetwork
-	if e.Data.LeavesSize() {
-		build = Given
-	}
 	height, width := e.Data.Sides()
+	if e.Data.LeavesSize() { // the model must say it
+		build, height, width = Given, 0, 0
+	}
 	network, err := build(e.Model, height, width)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cut, err := cutFor(e, network)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return checkMultipliers(trained(network, cut), e.Optimizer)
+	return givenNotes(e.Model, network), checkMultipliers(trained(network, cut), e.Optimizer)
+}
+
+// foreseenClasses returns the number of classes that the data will have. It is 0 if that is not
+// known before images are read, or if there is a mistake, which reading them will report.
+func foreseenClasses(e configs.Experiment) int {
+	if e.Model.Head == configs.HeadReplace {
+		return 2 // any number: the new layer's parameters have the names of the old ones
+	}
+	found, err := source.Survey(e.Data, dataset.Train)
+	if err != nil {
+		return 0
+	}
+	return len(found.Classes)
+}
+
+// givenNotes returns notes about settings that have no effect on the given model.
+func givenNotes(m configs.Model, n *onnxmodels.Network) []configs.Note {
+	if m.BatchNorm.Mode == configs.BatchNormAuto || n.HasBatchNorm() {
+		return nil
+	}
+	const key = "model.batchnorm.mode"
+	return []configs.Note{{Key: key, Message: fmt.Sprintf(
+		"%s: %s does nothing, since %q has no BatchNormalization: many exporters fold it into the convolutions", key, m.BatchNorm.Mode, m.Path)}}
 }
 
 // network builds the network from the model.
@@ -138,7 +168,7 @@ func (g *given) network(m configs.Model) (*onnxmodels.Network, error) {
 		return nil, &SettingError{"model.normalize", wrong.Problem}
 	}
 	if err != nil {
-		return nil, &SettingError{"model.train", err.Error()}
+		return nil, &SettingError{"model.train", fmt.Sprintf("%v: 'pipeline inspect --parameters %s' lists the parameters", err, printable.ShellWord(m.Path))}
 	}
 	return network, nil
 }

@@ -3,14 +3,19 @@ package trainloop
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"onnxlab/configs"
 	"onnxlab/dataset"
+	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/importer"
 	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/trainloop/rundir"
@@ -55,6 +60,35 @@ func TestGiven(t *testing.T) {
 		if err != nil || e.Model == nil || e.Model.Path != givenModel(form) || len(e.Model.SHA256) != 64 {
 			t.Errorf("%s: environment.json has the model %+v, %v", form, e.Model, err)
 		}
+	}
+}
+
+// TestGivenDenseLayer trains a classifier whose last layer is a product and a sum, as Keras and
+// PaddlePaddle export it. Lowered, they are one node, which must give the model's output.
+func TestGivenDenseLayer(t *testing.T) {
+	m, err := modelfile.Read(givenModel("training"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gemm := m.Graph.Node[len(m.Graph.Node)-1]
+	if gemm.GetOpType() != "Gemm" {
+		t.Fatalf("the last node is %v", gemm)
+	}
+	product, name := proto.Clone(gemm).(*onnxpb.Node), "product"
+	product.OpType, product.Attribute = proto.String("MatMul"), nil
+	product.Input, product.Output = []string{gemm.Input[0], "turned"}, []string{name}
+	turn := &onnxpb.Node{OpType: proto.String("Transpose"), Input: gemm.Input[1:2], Output: []string{"turned"}}
+	sum := &onnxpb.Node{OpType: proto.String("Add"), Input: []string{name, gemm.Input[2]}, Output: gemm.Output}
+	m.Graph.Node = append(m.Graph.Node[:len(m.Graph.Node)-1], turn, product, sum)
+	path := filepath.Join(t.TempDir(), "dense.onnx")
+	if err := modelfile.Write(path, m); err != nil {
+		t.Fatal(err)
+	}
+	o := smallGiven(t, "training")
+	same := beside(o, "same")
+	same.Experiment.Model.Path = path
+	if a, b := mustRun(t, o), mustRun(t, same); math.Abs(a.Loss-b.Loss) > 1e-5*a.Loss || math.Abs(a.ValLoss-b.ValLoss) > 1e-4*a.ValLoss {
+		t.Errorf("losses %v and %v, as Gemm %v and %v", b.Loss, b.ValLoss, a.Loss, a.ValLoss)
 	}
 }
 
@@ -124,7 +158,7 @@ func TestGivenRefusals(t *testing.T) {
 		if err == nil || slices.ContainsFunc(c.want, func(part string) bool { return !strings.Contains(err.Error(), part) }) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
-		if early := CheckGiven(o.Experiment); o.Experiment.Model.Head != configs.HeadKeep && early == nil {
+		if _, early := CheckGiven(o.Experiment); o.Experiment.Model.Head != configs.HeadKeep && early == nil {
 			t.Errorf("CheckGiven does not find: %v", err)
 		}
 	}
@@ -133,6 +167,57 @@ func TestGivenRefusals(t *testing.T) {
 	o.Validation = o.Train
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "takes 12x12") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestForeseenClasses checks that a number of classes that does not fit the model is found
+// before any image is read: these images are empty files.
+func TestForeseenClasses(t *testing.T) {
+	dir := t.TempDir()
+	for _, class := range []string{"dark", "grey", "light"} {
+		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, class, "1.png"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := smallGiven(t, "training").Experiment
+	e.Data = configs.Data{Source: "folder", Path: dir, Size: 12}
+	for head, want := range map[string]string{configs.HeadKeep: "5 classes, but the data has 3", configs.HeadAuto: "", configs.HeadReplace: ""} {
+		e.Model.Head = head
+		if _, err := CheckGiven(e); (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", head, err, want)
+		}
+	}
+	e.Data.Path = filepath.Join(dir, "missing")
+	if _, err := CheckGiven(e); err != nil {
+		t.Errorf("without the data: %v", err)
+	}
+}
+
+// TestBatchNormNote checks that a mode of batch normalisation that a model does not have is
+// noted when the settings are checked and when the run begins.
+func TestBatchNormNote(t *testing.T) {
+	const want = `model.batchnorm.mode: freeze does nothing, since "../onnxmodels/importer/testdata/small_%s.onnx" has no BatchNormalization`
+	for form, mode := range map[string]string{"inference": configs.BatchNormFreeze, "training": configs.BatchNormTrain, "default": configs.BatchNormAuto} {
+		o := smallGiven(t, form, "model.batchnorm="+mode)
+		var said []string
+		o.Note = func(text string) { said = append(said, text) }
+		mustRun(t, o)
+		o.Experiment.Data.Size = 12 // that of the images above
+		notes, err := CheckGiven(o.Experiment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range notes {
+			if !slices.Contains(said, n.Message) {
+				t.Errorf("%s: the run does not say %q, but %q", form, n.Message, said)
+			}
+		}
+		if noted := len(notes) == 1 && strings.HasPrefix(notes[0].Message, fmt.Sprintf(want, form)); noted != (form == "inference") {
+			t.Errorf("%s: notes %v", form, notes)
+		}
 	}
 }
 

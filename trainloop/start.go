@@ -253,6 +253,9 @@ func (r *run) describe() error {
 	if r.Experiment.Model.Kind == configs.KindONNX {
 		total, trainable := r.network.Count()
 		r.note(fmt.Sprintf("trains %d of the %d parameters of %q", trainable, total, r.Experiment.Model.Path))
+		for _, n := range givenNotes(r.Experiment.Model, r.network) {
+			r.note(n.Message)
+		}
 	}
 	return rundir.WriteConfig(r.Dir, r.Experiment)
 }

@@ -21,7 +21,7 @@ func (g *Graph) Uses(v *Value) int {
 }
 
 // Replace makes all users of old use v instead, which must be computed before
-// them.
+// them. If old is an output of the graph, v takes its name.
 func (g *Graph) Replace(old, v *Value) {
 	for _, n := range g.Nodes {
 		for i, in := range n.Inputs {
@@ -33,8 +33,36 @@ func (g *Graph) Replace(old, v *Value) {
 	for i, out := range g.Outputs {
 		if out == old {
 			g.Outputs[i] = v
+			g.takeName(v, old)
 		}
 	}
+}
+
+// takeName gives v the name of the output old, and its own name to the value that had that name:
+// old itself, or one of those that took its place. An input or another output keeps its name,
+// since others know it by that.
+func (g *Graph) takeName(v, old *Value) {
+	known := 0
+	for _, out := range g.Outputs {
+		if out == v {
+			known++
+		}
+	}
+	if v.producer == nil || old.producer == nil || known > 1 {
+		return
+	}
+	holder := old
+	for _, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			if out != nil && out != old && out.Name == old.Name {
+				holder = out
+			}
+		}
+	}
+	name := old.Name
+	holder.Name = v.Name
+	v.Name = name
+	g.valueNames[name] = true
 }
 
 // Prune removes the nodes and constants that no output depends on.

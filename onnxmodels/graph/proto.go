@@ -94,9 +94,14 @@ func Tensor(name string, elem Elem, sizes []int, data []byte) *onnxpb.Tensor {
 func infos(values []*Value) []*onnxpb.ValueInfo {
 	list := make([]*onnxpb.ValueInfo, len(values))
 	for i, v := range values {
-		list[i] = &onnxpb.ValueInfo{Name: proto.String(v.Name), Type: v.proto()}
+		list[i] = v.Info(v.Name)
 	}
 	return list
+}
+
+// Info returns the declaration of a value of this type under a name.
+func (v *Value) Info(name string) *onnxpb.ValueInfo {
+	return &onnxpb.ValueInfo{Name: proto.String(name), Type: v.proto()}
 }
 
 func (v *Value) proto() *onnxpb.Type {

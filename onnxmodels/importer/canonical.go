@@ -15,19 +15,8 @@ import (
 // become symbols with the model's names for them.
 func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 	r := newReader(m)
-	initializer := map[string]bool{}
-	for _, t := range m.GetGraph().GetInitializer() {
-		initializer[t.GetName()] = true
-	}
-	for _, in := range m.GetGraph().GetInput() {
-		if initializer[in.GetName()] {
-			continue
-		}
-		t, err := typeOf(in)
-		if err != nil {
-			return nil, err
-		}
-		r.values[in.GetName()] = r.b.Input(in.GetName(), t.Elem, t.Shape)
+	if err := r.declareInputs(); err != nil {
+		return nil, err
 	}
 	if err := r.read(); err != nil {
 		return nil, err
@@ -42,6 +31,25 @@ func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 	r.b.Prune()
 	r.normaliseByBatch()
 	return r.b.Graph, r.b.Err()
+}
+
+// declareInputs appends the inputs of the model that are not initializers, as they are declared.
+func (r *reader) declareInputs() error {
+	initializer := map[string]bool{}
+	for _, t := range r.model.GetGraph().GetInitializer() {
+		initializer[t.GetName()] = true
+	}
+	for _, in := range r.model.GetGraph().GetInput() {
+		if initializer[in.GetName()] {
+			continue
+		}
+		t, err := typeOf(in)
+		if err != nil {
+			return err
+		}
+		r.values[in.GetName()] = r.b.Input(in.GetName(), t.Elem, t.Shape)
+	}
+	return nil
 }
 
 // normaliseByBatch replaces batch normalisations in training mode by ordinary operators. Their

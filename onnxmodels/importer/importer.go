@@ -12,8 +12,8 @@ import (
 
 // Options say how a model is read.
 type Options struct {
-	// Height and Width are the image size for models that leave it open. With 0, such a
-	// model is an error.
+	// Height and Width are the image size for models that leave it open. With 0, the error for
+	// such a model is ErrOpenSize.
 	Height, Width int
 }
 
@@ -180,7 +180,7 @@ func (r *reader) image(info *onnxpb.ValueInfo, o Options) (*graph.Value, error) 
 			}
 			size = int64([]int{3, o.Height, o.Width}[axis])
 			if size == 0 {
-				return nil, fmt.Errorf("its input %q leaves the size of images open: set data.size", info.GetName())
+				return nil, ErrOpenSize
 			}
 		}
 		if size > MaxSide {

@@ -5,6 +5,7 @@ import (
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/modelfile"
 	"onnxlab/onnxmodels/op"
 )
 
@@ -42,6 +43,16 @@ func (p Parameter) Floats() []float32 {
 		return nil
 	}
 	return t.Floats
+}
+
+// Parameters returns the tensors of a classifier's file that training may change. It returns nil
+// for models that do not take images alone. Read drops those that the logits do not depend on.
+func Parameters(m *modelfile.Model) []Parameter {
+	image, err := ImageInput(m)
+	if err != nil {
+		return nil
+	}
+	return newReader(m).findParameters(image.GetName())
 }
 
 // findParameters returns the tensors of the file that are parameters, in the order of their

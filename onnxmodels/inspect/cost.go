@@ -3,6 +3,10 @@ package inspect
 import (
 	"math"
 	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels"
@@ -36,9 +40,13 @@ func newShapes(g *onnxpb.Graph) *shapes {
 		image = g.GetInput()[0] // a given model may have another name for it
 	}
 	if d := image.GetType().GetTensorType().GetShape().GetDim(); len(d) > 0 {
-		s.images = max(d[0].GetDimValue(), 1)
-		if d[0].GetDimParam() != "" {
+		switch {
+		case d[0].GetDimParam() != "":
 			s.shares[d[0].GetDimParam()] = 1
+		case d[0].GetDimValue() > 0:
+			s.images = d[0].GetDimValue()
+		default:
+			s.infos[image.GetName()] = withBatch(image)
 		}
 	}
 	for _, n := range g.GetNode() {
@@ -51,6 +59,14 @@ func newShapes(g *onnxpb.Graph) *shapes {
 		}
 	}
 	return s
+}
+
+// withBatch returns the declaration of images whose number is left open and has no name.
+func withBatch(image *onnxpb.ValueInfo) *onnxpb.ValueInfo {
+	named := proto.Clone(image).(*onnxpb.ValueInfo)
+	first := named.GetType().GetTensorType().GetShape().GetDim()[0]
+	first.Value = &onnxpb.TensorShape_Dimension_DimParam{DimParam: onnxmodels.BatchSymbol}
+	return named
 }
 
 // sizes returns the dimensions of a value for one image; the number of elements is their product
@@ -67,18 +83,33 @@ func (s *shapes) sizes(name string) (dims []int64, by int64, ok bool) {
 	var divisors []int64
 	for _, d := range v.GetType().GetTensorType().GetShape().GetDim() {
 		n := d.GetDimValue()
+		if d.GetValue() == nil {
+			return nil, 1, false
+		}
 		if p := d.GetDimParam(); p != "" {
-			share, known := s.shares[p]
+			factor, symbol := multiple(p)
+			share, known := s.shares[symbol]
 			if !known {
 				return nil, 1, false
 			}
-			n = 1
+			n = factor
 			divisors = append(divisors, share)
 		}
 		dims = append(dims, n)
 	}
 	by, ok = product(divisors)
 	return dims, by, ok
+}
+
+// multiple splits a dimension such as "3*batch" into the factor and the symbol. The factor of a
+// mere symbol is 1.
+func multiple(dim string) (factor int64, symbol string) {
+	if before, after, ok := strings.Cut(dim, "*"); ok {
+		if n, err := strconv.ParseInt(before, 10, 64); err == nil {
+			return n, after
+		}
+	}
+	return 1, dim
 }
 
 // cost returns the cost of a node, or nil if a shape is unknown.

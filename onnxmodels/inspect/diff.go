@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -91,19 +92,37 @@ func ModelSubject(m *modelfile.Model) Subject {
 		s.metadata["operators of "+domainName(o.GetDomain())] = fmt.Sprintf("version %d", o.GetVersion())
 	}
 	for _, t := range m.GetGraph().GetInitializer() {
-		elem := graph.Elem(t.GetDataType())
-		v := tensor{shape: typeOf(elem, t.GetDims())}
-		if elem == graph.Float {
-			v.floats = floats(t)
-		} else {
-			// All fields but the name, so that int64_data and the like count.
-			nameless := proto.Clone(t).(*onnxpb.Tensor)
-			nameless.Name = nil
-			v.raw, _ = proto.MarshalOptions{Deterministic: true}.Marshal(nameless) // it was decoded before
+		s.tensors[t.GetName()] = tensorIn(t)
+	}
+	for _, n := range m.GetGraph().GetNode() {
+		if t := constantIn(n); t != nil {
+			s.tensors[n.GetOutput()[0]] = tensorIn(t)
 		}
-		s.tensors[t.GetName()] = v
 	}
 	return s
+}
+
+// tensorIn prepares a tensor of a model.
+func tensorIn(t *onnxpb.Tensor) tensor {
+	elem := graph.Elem(t.GetDataType())
+	v := tensor{shape: typeOf(elem, t.GetDims())}
+	if elem == graph.Float {
+		v.floats = floats(t)
+		return v
+	}
+	// All fields but the name, so that int64_data and the like count.
+	nameless := proto.Clone(t).(*onnxpb.Tensor)
+	nameless.Name = nil
+	v.raw, _ = proto.MarshalOptions{Deterministic: true}.Marshal(nameless) // it was decoded before
+	return v
+}
+
+// constantIn returns the tensor of a node Constant; nil for other nodes.
+func constantIn(n *onnxpb.Node) *onnxpb.Tensor {
+	if n.GetOpType() != "Constant" || len(n.GetOutput()) != 1 || len(n.GetAttribute()) != 1 {
+		return nil
+	}
+	return n.GetAttribute()[0].GetT()
 }
 
 // CheckpointSubject prepares a checkpoint for Diff.
@@ -229,12 +248,19 @@ func describeItems(g *onnxpb.Graph) map[string]string {
 		list["output "+v.GetName()] = value(v).Type
 	}
 	for _, n := range g.GetNode() {
+		if constantIn(n) != nil {
+			continue // it is compared as a tensor
+		}
 		var attributes []string
 		for _, a := range n.GetAttribute() {
 			attributes = append(attributes, describeAttribute(a))
 		}
 		slices.Sort(attributes)
-		list["node "+n.GetName()] = fmt.Sprintf("%s %q -> %q %v", operatorName(n), n.GetInput(), n.GetOutput(), attributes)
+		name := n.GetName()
+		if name == "" {
+			name = strings.Join(n.GetOutput(), ", ")
+		}
+		list["node "+name] = fmt.Sprintf("%s %q -> %q %v", operatorName(n), n.GetInput(), n.GetOutput(), attributes)
 	}
 	return list
 }

@@ -38,6 +38,9 @@ func FuzzReports(f *testing.F) {
 		var report interface{ WriteTable(io.Writer) error }
 		if m, err := modelfile.Decode(data); err == nil {
 			report = Model(m)
+			if c, err := Classifier(m, ImageSize{}); err == nil {
+				report = c
+			}
 		} else if c, err := checkpoint.Decode(data); err == nil {
 			report = Checkpoint(c)
 		} else {

@@ -9,6 +9,8 @@ import (
 	"onnxlab/onnxmodels"
 	"onnxlab/onnxmodels/artifact"
 	"onnxlab/onnxmodels/graph"
+	"onnxlab/onnxmodels/importer"
+	"onnxlab/onnxmodels/modelfile"
 )
 
 // The parts of a training model. Any other model is all forward.
@@ -58,9 +60,8 @@ type Total struct {
 }
 
 // nodes describes the nodes of a graph in their order.
-func nodes(g *onnxpb.Graph) []NodeReport {
+func nodes(g *onnxpb.Graph, parameters map[string]parameterInfo) []NodeReport {
 	s := newShapes(g)
-	parameters := parametersOf(g)
 	constant := map[string]bool{}
 	for _, t := range g.GetInitializer() {
 		_, parameter := parameters[t.GetName()]
@@ -131,24 +132,19 @@ func total(nodes []NodeReport, part string) Total {
 type parameterInfo struct {
 	elements  int
 	trainable bool
+	typ       string
 }
 
-// parametersOf returns the parameters of a graph. In an inference model they are the
-// initializers of at least one dimension, of floating-point numbers or quantized
-// integers. In a training or evaluation model they are inputs, and those with a gradient
-// are trainable.
-func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
-	list := map[string]parameterInfo{}
+// parametersOf returns the parameters of a model. In an inference model they are what the
+// importer takes for parameters, and initializers of quantized integers or of more than
+// one floating-point number. In a training or evaluation model they are inputs, and those
+// with a gradient are trainable.
+func parametersOf(m *modelfile.Model) map[string]parameterInfo {
+	g := m.GetGraph()
 	if !takesParameters(g) || len(g.GetInput()) == 0 {
-		dequantized, scales := quantizedBy(g)
-		for _, t := range g.GetInitializer() {
-			if name := t.GetName(); (graph.Elem(t.GetDataType()).Floating() || dequantized[name]) && !scales[name] && len(t.GetDims()) > 0 {
-				n, _ := product(t.GetDims()) // modelfile.Check has bounded it
-				list[t.GetName()] = parameterInfo{elements: int(n)}
-			}
-		}
-		return list
+		return tensorsOf(m)
 	}
+	list := map[string]parameterInfo{}
 	inputs := map[string]bool{}
 	for _, v := range g.GetInput() {
 		inputs[v.GetName()] = true
@@ -159,8 +155,28 @@ func parametersOf(g *onnxpb.Graph) map[string]parameterInfo {
 			onnxmodels.InputSecondLabel, onnxmodels.InputLabelShare:
 		default:
 			if !artifact.IsGradientInput(name) {
-				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+artifact.GradientBufferSuffix]}
+				list[name] = parameterInfo{elements(v.GetType().GetTensorType().GetShape()), inputs[name+artifact.GradientBufferSuffix], value(v).Type}
 			}
+		}
+	}
+	return list
+}
+
+// tensorsOf returns the parameters of an inference model.
+func tensorsOf(m *modelfile.Model) map[string]parameterInfo {
+	list := map[string]parameterInfo{}
+	add := func(name string, t *onnxpb.Tensor) {
+		n, _ := product(t.GetDims()) // modelfile.Check has bounded it
+		list[name] = parameterInfo{elements: int(n), typ: typeOf(graph.Elem(t.GetDataType()), t.GetDims())}
+	}
+	for _, p := range importer.Parameters(m) {
+		add(p.Name, p.Tensor)
+	}
+	dequantized, scales := quantizedBy(m.GetGraph())
+	for _, t := range m.GetGraph().GetInitializer() {
+		name := t.GetName()
+		if n, _ := product(t.GetDims()); !scales[name] && (dequantized[name] || n > 1 && graph.Elem(t.GetDataType()).Floating()) {
+			add(name, t)
 		}
 	}
 	return list

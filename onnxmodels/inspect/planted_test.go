@@ -37,7 +37,7 @@ func node(operator string, inputs, outputs []string) *onnxpb.Node {
 // argument.
 func planted(nodes []*onnxpb.Node, image *onnxpb.ValueInfo, inner ...*onnxpb.ValueInfo) *onnxpb.Model {
 	return &onnxpb.Model{IrVersion: proto.Int64(8), Graph: &onnxpb.Graph{
-		Node: nodes, Input: []*onnxpb.ValueInfo{image}, Output: inner[len(inner)-1:], ValueInfo: inner[:len(inner)-1],
+		Node: nodes, Input: []*onnxpb.ValueInfo{image}, Output: inner[len(inner)-1:], ValueInfo: slices.Clip(inner[:len(inner)-1]),
 	}}
 }
 

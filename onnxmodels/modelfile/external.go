@@ -33,16 +33,19 @@ type dataLocation struct {
 }
 
 // ReadFile reads the model at path with its external data and checks it: see Check. It
-// reads external data only from plain files in the model's folder or in folders below it.
+// reads external data only from plain files in the model's folder or in folders below it. The
+// error is a *[fs.PathError] with this path.
 func ReadFile(path string) (*File, error) {
-	data, err := durable.ReadPlain(path, maxModelBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
-	}
 	f := &File{path: path}
-	f.Model, err = decode(data, func(m *Model) error { return f.takeIn(m) })
+	data, err := durable.ReadPlain(path, maxModelBytes)
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		err = cause.Err // it names the path, as the error below does
+	}
+	if err == nil {
+		f.Model, err = decode(data, f.takeIn)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read model %q: %w", path, err)
+		return nil, &fs.PathError{Op: "read model", Path: path, Err: err}
 	}
 	return f, nil
 }

@@ -2,6 +2,8 @@ package modelfile_test
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +86,23 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := modelfile.Read(t.TempDir()); err == nil {
 		t.Error("a directory was read")
+	}
+}
+
+// TestReadErrors checks that errors have the path only once, and the cause by itself.
+func TestReadErrors(t *testing.T) {
+	dir := t.TempDir()
+	damaged, missing := filepath.Join(dir, "damaged.onnx"), filepath.Join(dir, "missing.onnx")
+	write(t, damaged, []byte("no model"))
+	for path, want := range map[string]string{damaged: "not an ONNX model: ", missing: "no such file or directory"} {
+		_, err := modelfile.Read(path)
+		var cause *fs.PathError
+		if !errors.As(err, &cause) || cause.Path != path || !strings.HasPrefix(cause.Err.Error(), want) || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("error %v, want the path once and then %q", err, want)
+		}
+	}
+	if _, err := modelfile.Read(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want that the file does not exist", err)
 	}
 }
 

@@ -160,8 +160,12 @@ func TestLowered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := onnxmodels.Lowered(m, Block()); err != nil {
+	lowered, err := onnxmodels.Lowered(m, Block())
+	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := onnxmodels.Lowered(lowered, Block()); err == nil {
+		t.Error("a model with such operators was lowered once more")
 	}
 	images := make([]uint8, 5*32*32*3)
 	for i := range images {

@@ -53,15 +53,23 @@ func product(sizes []int) int {
 	return n
 }
 
-// Run applies the pass and lower.Portable to the graph with these outputs, and runs it.
+// Run applies the pass and lower.Portable to the graph with these outputs, whose names must stay,
+// and runs it.
 func (b *Builder) Run(t *testing.T, outputs []*graph.Value, pass func(g *graph.Graph)) [][]float32 {
 	t.Helper()
+	var names []string
 	for _, v := range outputs {
 		b.Output(v)
+		names = append(names, v.Name)
 	}
 	if b.Err() == nil {
 		pass(b.Graph)
 		lower.Portable(b.Graph)
+	}
+	for i, v := range b.Outputs {
+		if v.Name != names[i] {
+			t.Errorf("output %q has become %q", names[i], v.Name)
+		}
 	}
 	m, err := b.Model()
 	if err != nil {

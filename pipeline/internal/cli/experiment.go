@@ -53,8 +53,9 @@ func settleSize(e *configs.Experiment) error {
 }
 
 // CheckGivens checks the given models of experiments before any images are read, each model with
-// the same settings only once. If err is not nil, it is that of the experiment at the index.
-func CheckGivens(experiments []configs.Experiment) (index int, err error) {
+// the same settings only once, and calls note for each note about them, with the index of the
+// experiment. If err is not nil, it is that of the experiment at the index.
+func CheckGivens(experiments []configs.Experiment, note func(index int, n configs.Note)) (index int, err error) {
 	checked := map[string]bool{}
 	for i, e := range experiments {
 		key := fmt.Sprint(e.Model, e.Data, e.Train.CacheFeatures, e.Optimizer.RateMultipliers)
@@ -62,8 +63,12 @@ func CheckGivens(experiments []configs.Experiment) (index int, err error) {
 			continue
 		}
 		checked[key] = true
-		if err := trainloop.CheckGiven(e); err != nil {
+		notes, err := trainloop.CheckGiven(e)
+		if err != nil {
 			return i, err
+		}
+		for _, n := range notes {
+			note(i, n)
 		}
 	}
 	return 0, nil
