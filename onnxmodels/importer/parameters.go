@@ -66,8 +66,9 @@ func Parameters(m *modelfile.Model) []Parameter {
 //   - constants of more than one element that are added to the result of a convolution or matrix
 //     product, as the biases in PaddlePaddle's models are.
 //
-// Exporters write group normalisation as InstanceNormalization of reshaped images, with scales
-// of 1 and biases of 0; what the network learned comes behind it. These do not count.
+// Exporters write group normalisation as InstanceNormalization of reshaped images, and standardised
+// weights as BatchNormalization with computed statistics, with scales of 1 and biases of 0; what the
+// network learned comes behind it. These do not count.
 func (r *reader) findParameters(image string) []Parameter {
 	tensors := r.floatTensors()
 	plain := map[string]bool{image: true} // values that depend only on the image and constants
@@ -89,7 +90,7 @@ func (r *reader) findParameters(image string) []Parameter {
 			operand := variant.Takes[min(i, len(variant.Takes)-1)]
 			several := count(t.tensor) > 1 && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
-			if n.GetOpType() == "InstanceNormalization" && reshaped[n.GetInput()[0]] && isNeutral(operand, t.tensor) {
+			if onlyNormalises(n, reshaped, tensors) && isNeutral(operand, t.tensor) {
 				continue
 			}
 			if !operand.Learned && (t.constant && !biases || !several || prepares) {
@@ -122,11 +123,27 @@ func (r *reader) findParameters(image string) []Parameter {
 	return list
 }
 
-// isNeutral reports whether all scales of a normalisation are 1, or all biases 0.
+// onlyNormalises reports whether a normalisation has scales and biases only because its operator
+// asks for them, if they are neutral.
+func onlyNormalises(n *onnxpb.Node, reshaped map[string]bool, tensors map[string]floatTensor) bool {
+	in := n.GetInput()
+	switch n.GetOpType() {
+	case "InstanceNormalization":
+		return reshaped[in[0]]
+	case "BatchNormalization":
+		const mean = 3
+		_, kept := tensors[in[min(mean, len(in)-1)]]
+		return !kept
+	}
+	return false
+}
+
+// isNeutral reports whether an operand is all scales of a normalisation, which are 1, or all biases,
+// which are 0.
 func isNeutral(operand graph.Operand, t *onnxpb.Tensor) bool {
-	neutral := float32(0)
-	if operand.Name == "scale" {
-		neutral = 1
+	neutral, known := map[string]float32{"scale": 1, "B": 0}[operand.Name]
+	if !known {
+		return false
 	}
 	return !slices.ContainsFunc(Parameter{Tensor: t}.Floats(), func(f float32) bool { return f != neutral })
 }
