@@ -33,6 +33,9 @@ func TestGivenTrains(t *testing.T) {
 		{"small", "training", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, true},
 		{"small", "inference", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
 		{"small", "default", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
+		{"fresh", "training", "fresh", onnxmodels.GivenOptions{}, false},
+		{"fresh", "inference", "fresh", onnxmodels.GivenOptions{}, false},
+		{"fresh", "default", "fresh", onnxmodels.GivenOptions{}, false},
 		{"standard", "training", "standard", onnxmodels.GivenOptions{}, false},
 		{"standard", "inference", "standard", onnxmodels.GivenOptions{}, false},
 		{"standard", "default", "standard", onnxmodels.GivenOptions{BatchNorm: onnxmodels.BatchNormTrain}, false},
@@ -43,6 +46,7 @@ func TestGivenTrains(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				importer.Untie(file.Model)
 				m, err := importer.Read(file.Model, importer.Options{})
 				if err != nil {
 					t.Fatal(err)

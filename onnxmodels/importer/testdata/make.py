@@ -5,11 +5,11 @@
 
 The models are a small classifier in the three forms that PyTorch exports: with the legacy exporter
 for training and for inference, and with the default exporter, whose weights are in a separate file.
-A second one, in the same forms, standardises the weights of its convolutions.
+Two others, in the same forms, standardise the weights of convolutions, and have parameters that are equal.
 references.npz has a batch of uint8 images with their labels and, in float64, the loss of each of three
 steps of SGD with momentum that train every parameter, and the parameters and running statistics after
-them; and the same with frozen batch normalisation, and with only the last layer trained. Of the second
-model it has the losses.
+them; and the same with frozen batch normalisation, and with only the last layer trained. Of the others
+it has the losses.
 """
 
 import copy
@@ -66,6 +66,25 @@ class Standard(nn.Module):
     def forward(self, x):
         x = self.project(torch.relu(self.stem(x)))
         return self.head(torch.relu(x).mean((2, 3)))
+
+
+class Fresh(nn.Module):
+    """A classifier as it is before it is trained: its biases are equal, and so are its normalisations."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, stride=4)
+        self.norms = nn.ModuleList(nn.LayerNorm(8) for _ in range(3))
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+        self.head = nn.Linear(8, 5)
+        for layer in self.layers:  # the default exporter would drop a bias of 0 of the stem
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x):
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        for norm, layer in zip(self.norms, self.layers):
+            x = x + torch.tanh(layer(norm(x)))
+        return self.head(x.mean(1))
 
 
 def restore(path, model):
@@ -139,8 +158,11 @@ def main():
         arrays.update({f"{name}.{key}": value for key, value in state.items()})
     standard = Standard()
     arrays["standard.losses"] = numpy.array(train(standard, images, labels, True)[0])
+    fresh = Fresh()
+    arrays["fresh.losses"] = numpy.array(train(fresh, images, labels, True)[0])
     numpy.savez_compressed(HERE / "references.npz", **arrays)
     export(model, "small")
+    export(fresh, "fresh")
     export(standard, "standard", optimize=False)  # the optimizer would standardise such small weights itself
 
 
