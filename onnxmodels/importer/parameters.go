@@ -2,6 +2,7 @@ package importer
 
 import (
 	"slices"
+	"strings"
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
@@ -62,7 +63,8 @@ func Parameters(m *modelfile.Model) []Parameter {
 //   - initializers and constants that are weights or biases of convolutions, matrix products or
 //     normalisations;
 //   - other initializers of more than one element that are added, multiplied or moved, such as
-//     embeddings, class tokens and layer scales, unless they only prepare the image;
+//     embeddings, class tokens and layer scales, unless they only prepare the image; in models of
+//     PyTorch, single elements, too, if they have the name of a parameter;
 //   - constants of more than one element that are added to the result of a convolution or matrix
 //     product, as the biases in PaddlePaddle's models are.
 //
@@ -88,7 +90,7 @@ func (r *reader) findParameters(image string) []Parameter {
 				continue
 			}
 			operand := variant.Takes[min(i, len(variant.Takes)-1)]
-			several := count(t.tensor) > 1 && (i == 0 || pairwise[n.GetOpType()])
+			several := (count(t.tensor) > 1 || r.isState(in)) && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
 			if onlyNormalises(n, reshaped, tensors) && isNeutral(operand, t.tensor) {
 				continue
@@ -121,6 +123,12 @@ func (r *reader) findParameters(image string) []Parameter {
 		}
 	}
 	return list
+}
+
+// isState reports whether an initializer is part of the state of a PyTorch model, by its name: a path
+// such as blocks.0.act.scale. The exporters' own constants are called val_7 or onnx::Mul_7.
+func (r *reader) isState(name string) bool {
+	return r.model.GetProducerName() == "pytorch" && strings.Contains(name, ".") && !strings.ContainsAny(name, ":/")
 }
 
 // onlyNormalises reports whether a normalisation has scales and biases only because its operator
