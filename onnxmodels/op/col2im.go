@@ -17,7 +17,7 @@ var _ = RegisterVariants(&Variant{
 	From: 18,
 	Build: func(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		x := n.In("input")
-		image, err := pictureSizes(n.In("image_shape"))
+		image, err := imageSizes(n.In("image_shape"))
 		if err != nil {
 			return nil, fmt.Errorf("image_shape: %w", err)
 		}
@@ -25,8 +25,11 @@ var _ = RegisterVariants(&Variant{
 		if err != nil {
 			return nil, err
 		}
-		if w.Kernel, err = pictureSizes(n.In("block_shape")); err != nil {
+		if w.Kernel, err = imageSizes(n.In("block_shape")); err != nil {
 			return nil, fmt.Errorf("block_shape: %w", err)
+		}
+		if len(w.Kernel) != len(image) {
+			return nil, fmt.Errorf("block_shape %v does not fit image_shape %v", w.Kernel, image)
 		}
 		places, err := w.Output(image)
 		if err != nil {
@@ -39,18 +42,20 @@ var _ = RegisterVariants(&Variant{
 	},
 })
 
-// pictureSizes returns the height and the width that v holds.
-func pictureSizes(v *graph.Value) ([]int, error) {
+// imageSizes returns the sizes of pictures or volumes that v holds.
+func imageSizes(v *graph.Value) ([]int, error) {
 	list := v.Ints()
-	if len(list) != 2 {
-		return nil, fmt.Errorf("its sizes are %v, but only constants of two are supported", list)
+	if len(list) != 2 && len(list) != 3 {
+		return nil, fmt.Errorf("its sizes are %v, but only constants of two or three are supported", list)
 	}
-	for _, size := range list {
+	sizes := make([]int, len(list))
+	for i, size := range list {
 		if size < 1 || size > maxWindow {
 			return nil, fmt.Errorf("%d is outside 1..%d", size, maxWindow)
 		}
+		sizes[i] = int(size)
 	}
-	return []int{int(list[0]), int(list[1])}, nil
+	return sizes, nil
 }
 
 // columnsFit checks that x has whole blocks of so many elements as rows, and columns for so many places.
