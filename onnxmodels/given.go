@@ -323,8 +323,12 @@ func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*
 	}
 }
 
-// normTrains tells whether a normalisation uses the statistics of the batch in training.
+// normTrains tells whether a normalisation uses the statistics of the batch in training. One without
+// running statistics in the file does not.
 func (g *given) normTrains(n *graph.Node) bool {
+	if !slices.Contains(g.Graph.Inputs, n.In("input_mean")) || !slices.Contains(g.Graph.Inputs, n.In("input_var")) {
+		return false
+	}
 	if g.BatchNorm == BatchNormAuto {
 		return n.Flag("training_mode") && (!g.frozen[n.In("scale").Name] || !g.frozen[n.In("B").Name])
 	}

@@ -36,6 +36,7 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	if err != nil {
 		return nil, unreadable(m.Path, err)
 	}
+	importer.Untie(file.Model)
 	g := &given{file: file}
 	options := importer.Options{Height: height, Width: width}
 	g.model, err = importer.Read(file.Model, options)

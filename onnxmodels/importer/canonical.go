@@ -29,7 +29,7 @@ func Canonical(m *modelfile.Model) (*graph.Graph, error) {
 		r.b.Output(r.asOutput(v, out.GetName()))
 	}
 	r.b.Prune()
-	r.normaliseByBatch()
+	r.normaliseByBatch(func(*graph.Node) bool { return true })
 	return r.b.Graph, r.b.Err()
 }
 
@@ -52,11 +52,12 @@ func (r *reader) declareInputs() error {
 	return nil
 }
 
-// normaliseByBatch replaces batch normalisations in training mode by ordinary operators. Their
-// outputs of running statistics have been replaced already, by their Variant in package op.
-func (r *reader) normaliseByBatch() {
+// normaliseByBatch replaces those batch normalisations in training mode that are chosen by ordinary
+// operators. Their outputs of running statistics have been replaced already, by their Variant in
+// package op.
+func (r *reader) normaliseByBatch(chosen func(*graph.Node) bool) {
 	for _, n := range slices.Clone(r.b.Nodes) {
-		if n.Is("", "BatchNormalization") && n.Flag("training_mode") {
+		if n.Is("", "BatchNormalization") && n.Flag("training_mode") && chosen(n) {
 			r.b.Substitute(n, func() []*graph.Value { return []*graph.Value{r.b.BatchNormByBatch(n)} })
 		}
 	}

@@ -83,7 +83,7 @@ func (h *Head) found(c *Model, weight, bias *graph.Value, first bool) (*Head, er
 	if bias != nil {
 		h.Bias = c.parameterOf(bias)
 	}
-	if h.Weight == nil || bias != nil && h.Bias == nil || c.Graph.Uses(weight) > 1 {
+	if h.Weight == nil || bias != nil && h.Bias == nil || c.Graph.Uses(weight) > 1 || h.Bias != nil && c.Graph.Uses(h.Bias.Value) > 1 {
 		return nil, errNoHead
 	}
 	if h.axis = 1; first {

@@ -62,6 +62,7 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 	if err := c.findLogits(r); err != nil {
 		return nil, err
 	}
+	r.normaliseByBatch(keepsNoStatistics)
 	c.Batch = int(r.batch)
 	c.Graph = r.b.Graph
 	c.Graph.Prune()
@@ -70,6 +71,11 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 	c.keepUsed(r)
 	return c, errors.Join(c.Graph.Err(), checkSizes(c.Graph))
 }
+
+// keepsNoStatistics tells whether a batch normalisation has no running statistics, but statistics
+// that are computed. In training mode it does not use them, in training and afterwards: it
+// standardises the weights of a convolution, or its layer does not track statistics.
+func keepsNoStatistics(n *graph.Node) bool { return n.In("input_mean").Producer() != nil }
 
 // keepUsed drops the parameters that the logits do not depend on.
 func (c *Model) keepUsed(r *reader) {

@@ -104,6 +104,31 @@ func TestGroupNorm(t *testing.T) {
 	}
 }
 
+// TestSingleParameters: of initializers with one element, those with a name of PyTorch's are learned.
+func TestSingleParameters(t *testing.T) {
+	for name, learned := range map[string]bool{"act.scale": true, "onnx::Mul_7": false, "val_7": false, "/act/Constant_1.5": false} {
+		file, _ := read(t, "inference")
+		g := file.Model.GetGraph()
+		image := g.Node[0].GetOutput()[0]
+		for _, n := range g.Node[1:] {
+			for i, in := range n.GetInput() {
+				if in == image {
+					n.Input[i] = "scaled"
+				}
+			}
+		}
+		g.Node = slices.Insert(g.Node, 1, &onnxpb.Node{OpType: proto.String("Mul"), Input: []string{image, name}, Output: []string{"scaled"}})
+		g.Initializer = append(g.Initializer, graph.Tensor(name, graph.Float, []int{1}, (&op.Tensor{Elem: graph.Float, Floats: []float32{2}}).Bytes()))
+		m, err := importer.Read(file.Model, importer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(m.Parameters, func(p importer.Parameter) bool { return p.Name == name }); got != learned {
+			t.Errorf("%s: learned %v, want %v", name, got, learned)
+		}
+	}
+}
+
 func TestReplaceHead(t *testing.T) {
 	for _, form := range forms {
 		file, before := read(t, form)

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"slices"
+	"strings"
 
 	"onnxlab/internal/onnxpb"
 	"onnxlab/onnxmodels/graph"
@@ -62,12 +63,14 @@ func Parameters(m *modelfile.Model) []Parameter {
 //   - initializers and constants that are weights or biases of convolutions, matrix products or
 //     normalisations;
 //   - other initializers of more than one element that are added, multiplied or moved, such as
-//     embeddings, class tokens and layer scales, unless they only prepare the image;
+//     embeddings, class tokens and layer scales, unless they only prepare the image; in models of
+//     PyTorch, single elements, too, if they have the name of a parameter;
 //   - constants of more than one element that are added to the result of a convolution or matrix
 //     product, as the biases in PaddlePaddle's models are.
 //
-// Exporters write group normalisation as InstanceNormalization of reshaped images, with scales
-// of 1 and biases of 0; what the network learned comes behind it. These do not count.
+// Exporters write group normalisation as InstanceNormalization of reshaped images, and standardised
+// weights as BatchNormalization with computed statistics, with scales of 1 and biases of 0; what the
+// network learned comes behind it. These do not count.
 func (r *reader) findParameters(image string) []Parameter {
 	tensors := r.floatTensors()
 	plain := map[string]bool{image: true} // values that depend only on the image and constants
@@ -87,9 +90,9 @@ func (r *reader) findParameters(image string) []Parameter {
 				continue
 			}
 			operand := variant.Takes[min(i, len(variant.Takes)-1)]
-			several := count(t.tensor) > 1 && (i == 0 || pairwise[n.GetOpType()])
+			several := (count(t.tensor) > 1 || r.isState(in)) && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
-			if n.GetOpType() == "InstanceNormalization" && reshaped[n.GetInput()[0]] && isNeutral(operand, t.tensor) {
+			if onlyNormalises(n, reshaped, tensors) && isNeutral(operand, t.tensor) {
 				continue
 			}
 			if !operand.Learned && (t.constant && !biases || !several || prepares) {
@@ -122,11 +125,33 @@ func (r *reader) findParameters(image string) []Parameter {
 	return list
 }
 
-// isNeutral reports whether all scales of a normalisation are 1, or all biases 0.
+// isState reports whether an initializer is part of the state of a PyTorch model, by its name: a path
+// such as blocks.0.act.scale. The exporters' own constants are called val_7 or onnx::Mul_7.
+func (r *reader) isState(name string) bool {
+	return r.model.GetProducerName() == "pytorch" && strings.Contains(name, ".") && !strings.ContainsAny(name, ":/")
+}
+
+// onlyNormalises reports whether a normalisation has scales and biases only because its operator
+// asks for them, if they are neutral.
+func onlyNormalises(n *onnxpb.Node, reshaped map[string]bool, tensors map[string]floatTensor) bool {
+	in := n.GetInput()
+	switch n.GetOpType() {
+	case "InstanceNormalization":
+		return reshaped[in[0]]
+	case "BatchNormalization":
+		const mean = 3
+		_, kept := tensors[in[min(mean, len(in)-1)]]
+		return !kept
+	}
+	return false
+}
+
+// isNeutral reports whether an operand is all scales of a normalisation, which are 1, or all biases,
+// which are 0.
 func isNeutral(operand graph.Operand, t *onnxpb.Tensor) bool {
-	neutral := float32(0)
-	if operand.Name == "scale" {
-		neutral = 1
+	neutral, known := map[string]float32{"scale": 1, "B": 0}[operand.Name]
+	if !known {
+		return false
 	}
 	return !slices.ContainsFunc(Parameter{Tensor: t}.Floats(), func(f float32) bool { return f != neutral })
 }

@@ -24,22 +24,29 @@ func TestGivenTrains(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		form, reference string
-		options         onnxmodels.GivenOptions
-		parameters      bool // the file has the parameters of the reference
+		model, form, reference string
+		options                onnxmodels.GivenOptions
+		parameters             bool // the file has the parameters of the reference
 	}{
-		{"training", "all", onnxmodels.GivenOptions{}, true},
-		{"training", "frozen", onnxmodels.GivenOptions{BatchNorm: onnxmodels.BatchNormFreeze}, true},
-		{"training", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, true},
-		{"inference", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
-		{"default", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
+		{"small", "training", "all", onnxmodels.GivenOptions{}, true},
+		{"small", "training", "frozen", onnxmodels.GivenOptions{BatchNorm: onnxmodels.BatchNormFreeze}, true},
+		{"small", "training", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, true},
+		{"small", "inference", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
+		{"small", "default", "head", onnxmodels.GivenOptions{Train: []string{"head.*"}}, false},
+		{"fresh", "training", "fresh", onnxmodels.GivenOptions{}, false},
+		{"fresh", "inference", "fresh", onnxmodels.GivenOptions{}, false},
+		{"fresh", "default", "fresh", onnxmodels.GivenOptions{}, false},
+		{"standard", "training", "standard", onnxmodels.GivenOptions{}, false},
+		{"standard", "inference", "standard", onnxmodels.GivenOptions{}, false},
+		{"standard", "default", "standard", onnxmodels.GivenOptions{BatchNorm: onnxmodels.BatchNormTrain}, false},
 	} {
 		for _, target := range []string{onnxmodels.TargetPortable, onnxmodels.TargetCPU, onnxmodels.TargetNative} {
-			t.Run(c.form+"/"+c.reference+"/"+target, func(t *testing.T) {
-				file, err := modelfile.ReadFile(filepath.Join(dir, "small_"+c.form+".onnx"))
+			t.Run(c.model+"/"+c.form+"/"+c.reference+"/"+target, func(t *testing.T) {
+				file, err := modelfile.ReadFile(filepath.Join(dir, c.model+"_"+c.form+".onnx"))
 				if err != nil {
 					t.Fatal(err)
 				}
+				importer.Untie(file.Model)
 				m, err := importer.Read(file.Model, importer.Options{})
 				if err != nil {
 					t.Fatal(err)

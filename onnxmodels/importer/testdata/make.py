@@ -5,9 +5,11 @@
 
 The models are a small classifier in the three forms that PyTorch exports: with the legacy exporter
 for training and for inference, and with the default exporter, whose weights are in a separate file.
+Two others, in the same forms, standardise the weights of convolutions, and have parameters that are equal.
 references.npz has a batch of uint8 images with their labels and, in float64, the loss of each of three
 steps of SGD with momentum that train every parameter, and the parameters and running statistics after
-them; and the same with frozen batch normalisation, and with only the last layer trained.
+them; and the same with frozen batch normalisation, and with only the last layer trained. Of the others
+it has the losses.
 """
 
 import copy
@@ -41,6 +43,50 @@ class Small(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class Standardised(nn.Conv2d):
+    """A convolution with standardised weights (Qiao et al. 2019), computed as timm does: by the normalisation of a batch."""
+
+    def __init__(self, *sizes, gain):
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.rand(self.out_channels) + 0.5) if gain else None
+
+    def forward(self, x):
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        weight = nn.functional.batch_norm(rows, None, None, weight=self.gain, training=True, momentum=0.0, eps=1e-6)
+        return nn.functional.conv2d(x, weight.reshape_as(self.weight), self.bias)
+
+
+class Standard(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = Standardised(3, 8, 3, gain=True)
+        self.project = Standardised(8, 8, 1, gain=False)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.project(torch.relu(self.stem(x)))
+        return self.head(torch.relu(x).mean((2, 3)))
+
+
+class Fresh(nn.Module):
+    """A classifier as it is before it is trained: its biases are equal, and so are its normalisations."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, stride=4)
+        self.norms = nn.ModuleList(nn.LayerNorm(8) for _ in range(3))
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+        self.head = nn.Linear(8, 5)
+        for layer in self.layers:  # the default exporter would drop a bias of 0 of the stem
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x):
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        for norm, layer in zip(self.norms, self.layers):
+            x = x + torch.tanh(layer(norm(x)))
+        return self.head(x.mean(1))
+
+
 def restore(path, model):
     """Gives the file the running statistics that the model had before tracing changed them."""
     exported, state = onnx.load(path), model.state_dict()
@@ -61,18 +107,18 @@ def forget_places(path):
     onnx.save(exported, path)
 
 
-def export(model):
+def export(model, name, optimize=True):
     image = torch.zeros(2, 3, 12, 12)
     names = {"input_names": ["input"], "output_names": ["logits"]}
-    for name, mode in {"training": torch.onnx.TrainingMode.TRAINING, "inference": torch.onnx.TrainingMode.EVAL}.items():
+    for form, mode in {"training": torch.onnx.TrainingMode.TRAINING, "inference": torch.onnx.TrainingMode.EVAL}.items():
         torch.onnx.export(
-            copy.deepcopy(model), (image,), HERE / f"small_{name}.onnx", dynamo=False, opset_version=17, training=mode,
+            copy.deepcopy(model), (image,), HERE / f"{name}_{form}.onnx", dynamo=False, opset_version=17, training=mode,
             do_constant_folding=mode == torch.onnx.TrainingMode.EVAL, dynamic_axes={"input": {0: "n"}, "logits": {0: "n"}}, **names)
-    restore(HERE / "small_training.onnx", model)
+    restore(HERE / f"{name}_training.onnx", model)
     torch.onnx.export(
-        model.eval(), (image,), HERE / "small_default.onnx", dynamo=True, external_data=True,
+        model.eval(), (image,), HERE / f"{name}_default.onnx", dynamo=True, external_data=True, optimize=optimize,
         dynamic_shapes=({0: torch.export.Dim("n")},), **names)
-    forget_places(HERE / "small_default.onnx")
+    forget_places(HERE / f"{name}_default.onnx")
 
 
 def train(model, images, labels, norms, only=None):
@@ -110,8 +156,14 @@ def main():
         losses, state = train(model, images, labels, *options)
         arrays[f"{name}.losses"] = numpy.array(losses)
         arrays.update({f"{name}.{key}": value for key, value in state.items()})
+    standard = Standard()
+    arrays["standard.losses"] = numpy.array(train(standard, images, labels, True)[0])
+    fresh = Fresh()
+    arrays["fresh.losses"] = numpy.array(train(fresh, images, labels, True)[0])
     numpy.savez_compressed(HERE / "references.npz", **arrays)
-    export(model)
+    export(model, "small")
+    export(fresh, "fresh")
+    export(standard, "standard", optimize=False)  # the optimizer would standardise such small weights itself
 
 
 main()

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -93,6 +94,21 @@ transposed("same upper", (2, 2, 3, 4), 2, (3, 3), strides=[2, 2], cut=[0, 0, 1, 
 transposed("same lower", (2, 2, 3, 4), 2, (3, 3), strides=[2, 2], cut=[1, 1, 0, 0], auto_pad="SAME_LOWER")
 transposed("line", (2, 3, 5), 2, (3,), strides=[2], pads=[1, 0], extra=[1], bias=True)
 transposed("volume", (2, 2, 2, 3, 2), 2, (2, 3, 2), strides=[2, 1, 2], pads=[0, 1, 0, 1, 1, 0], bias=True)
+
+
+def folded(name, channels, image, block, **options):
+    """Adds a case of Col2Im, which PyTorch calls fold. Its pads are equal before and behind."""
+    count = F.unfold(torch.zeros(1, 1, *image), block, **options).shape[2]
+    names = {"dilation": "dilations", "padding": "pads", "stride": "strides"}
+    attributes = {names[key]: list(value) * (2 if key == "padding" else 1) for key, value in options.items()}
+    inputs = {"input": values(2, channels * block[0] * block[1], count), "image_shape": np.array(image), "block_shape": np.array(block)}
+    case("window", name, "Col2Im", inputs, lambda x, *_: F.fold(x, image, block, **options), opset=18,
+         constants=("image_shape", "block_shape"), **attributes)
+
+
+folded("tiles", 3, (4, 6), (2, 3), stride=(2, 3))
+folded("overlapping", 2, (5, 4), (3, 3), padding=(1, 1), stride=(2, 1))
+folded("dilated, a rest", 2, (7, 6), (2, 2), dilation=(3, 2), stride=(2, 3), padding=(0, 1))
 
 
 def pool(op, name, shape, kernel, ceil=False, counted=False, opset=17, dilations=None, strides=None, pads=None, given=True, **attributes):
