@@ -111,11 +111,6 @@ func buildMaxPool(b Builder, n *graph.Node) ([]*graph.Value, error) {
 		return nil, err
 	}
 	c := Call{Name: n.Name, Want: slices.Repeat([]bool{true}, len(n.Outputs))}
-	if x.Producer().Is("", "Pad") {
-		// ONNX Runtime 1.28 would merge them and lose the value of the pads, but leaves pools with
-		// indices as they are. TestPadBeforeMaxPool shows whether this is still needed; in 1.32 it is not.
-		c.Want = []bool{true, true}
-	}
 	images := b.asPictures(n.Name, x)
 	if w.overreach() {
 		if len(n.Outputs) > 1 {
@@ -134,7 +129,7 @@ func buildMaxPool(b Builder, n *graph.Node) ([]*graph.Value, error) {
 	for i, y := range out {
 		out[i] = b.asLines(fmt.Sprint(n.Name, ".", i), y, x)
 	}
-	return out[:max(len(n.Outputs), 1)], nil
+	return out, nil
 }
 
 // padLowest appends images padded with −∞, so that the pads never are a maximum.
