@@ -71,8 +71,8 @@ const (
 	smoothing = 0.9
 	// The range test ends when the smoothed loss is more than divergedFactor times its minimum.
 	divergedFactor = 2.0
-	// The suggested rate is that at which the smoothed loss has made mostOfTheWay of its
-	// fall. minTried is the number of steps before which the loss must not diverge.
+	// The suggested rate is the one at which the smoothed loss has completed mostOfTheWay
+	// of its fall. minTried is the number of steps before which the loss must not diverge.
 	mostOfTheWay = 0.9
 	minTried     = 12
 	// batchShare is the suggested batch size as a share of the noise scale. To get as far

@@ -191,8 +191,8 @@ func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, 
 	return float64(images) / median(seconds[1:]), nil
 }
 
-// randomClassifier returns a function that classifies so many random images, or random features
-// of them.
+// randomClassifier returns a function that classifies count random images, or the random
+// features of count images.
 func randomClassifier(e configs.Experiment, p *trainloop.Prepared, count int) (classify, closeModel func() error, err error) {
 	n, options := p.Network, trainloop.SessionOptions(e.Runtime)
 	data, err := trainloop.InferenceModel(n, p.State, nil, e.Runtime.Device.Traits().Target)
