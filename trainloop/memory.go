@@ -94,7 +94,7 @@ func fewerAtOnce(e configs.Experiment) string {
 	case MicroBatch(e) > part:
 		return fmt.Sprintf("set train.micro_batch to %d, which computes the parts one after the other", part)
 	case MicroBatch(more) == MicroBatch(e):
-		return "raise train.replicas and set train.micro_batch to the images of one, which computes its parts one after the other"
+		return "raise train.replicas and set train.micro_batch to the images of one replica, which computes the replicas one after the other"
 	}
 	return "raise train.replicas, which computes its parts one after the other"
 }

@@ -54,7 +54,7 @@ func TestBalancedEpochs(t *testing.T) {
 			left[i] = left[i] || copies[i] == least
 		}
 		if slices.Equal(picks, before) {
-			t.Errorf("epochs %d and %d have one order", epoch-1, epoch)
+			t.Errorf("epochs %d and %d have the same order", epoch-1, epoch)
 		}
 		before = picks
 	}
