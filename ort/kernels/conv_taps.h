@@ -45,8 +45,8 @@ static taps_job taps_job_of(const convolution *c) {
 	job.pixels = c->images * c->y_height * c->y_width;
 	const long fit = CHUNK_FLOATS / c->inputs / PRODUCT_ROWS * PRODUCT_ROWS;
 	job.chunk_pixels = smaller(fit > LEAST_CHUNK ? fit : LEAST_CHUNK, MOST_CHUNK);
-	// With few images, chunks are smaller, so that all threads get some. Chunks of which moments
-	// are measured always have the full size.
+	// With few images, chunks are smaller, so that all threads get some. If moments are measured,
+	// chunks always have the full size.
 	if (c->moments == NULL && job.pixels < 4 * job.chunk_pixels)
 		job.chunk_pixels = even_part(job.pixels, LEAST_CHUNK, WHOLE_ROWS);
 	job.chunk_pixels = smaller(job.chunk_pixels, larger(job.pixels, 1));

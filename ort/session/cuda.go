@@ -23,7 +23,7 @@ const (
 	// of its thousands of steps.
 	exhaustive search = "EXHAUSTIVE"
 	// heuristic asks cuDNN's heuristics. A new inference session is made after each
-	// epoch and runs only a few batches, of which the last has another shape: a
+	// epoch. It runs only a few batches, and the last one has another shape, so a
 	// search would take longer than it saves.
 	heuristic search = "HEURISTIC"
 )
