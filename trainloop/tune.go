@@ -57,6 +57,8 @@ type Tuning struct {
 
 // Tried is a step of the range test.
 type Tried struct {
+	// Rate is the learning rate of the step, Loss the loss of its batch, and Smoothed the
+	// moving average of the losses up to it, corrected for its bias.
 	Rate     float64 `json:"rate"`
 	Loss     float64 `json:"loss"`
 	Smoothed float64 `json:"smoothed"`

@@ -125,8 +125,8 @@ func (m *Model) predict(images []uint8) (logits, probabilities []float32, err er
 	return out[0], out[1], nil
 }
 
-// Values runs the model as Predict does and returns the outputs of all nodes, in
-// the order of the graph.
+// Values runs the model on the same images as Predict, and returns the outputs of
+// all nodes, in the order of the graph.
 func (m *Model) Values(images []uint8) ([]*Value, error) {
 	input, err := m.Input(images)
 	if err != nil {

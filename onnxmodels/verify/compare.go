@@ -59,6 +59,8 @@ type Difference struct {
 
 // Report is the result of a comparison.
 type Report struct {
+	// Samples is the number of images. Tolerance is the largest difference that is accepted,
+	// for logits relative to the largest one, or to 1 if that is larger.
 	Samples       int        `json:"samples"`
 	Probabilities Difference `json:"probabilities"`
 	Logits        Difference `json:"logits"`

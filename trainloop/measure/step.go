@@ -24,9 +24,10 @@ type Measurement struct {
 	Target string         `json:"target"`
 	Device configs.Device `json:"device"`
 	// Precision is float32, tf32 or mixed_float16.
-	Precision  string `json:"precision"`
-	BatchSize  int    `json:"batch_size"`
-	MicroBatch int    `json:"micro_batch"`
+	Precision string `json:"precision"`
+	BatchSize int    `json:"batch_size"`
+	// MicroBatch is how many images go through the network at once.
+	MicroBatch int `json:"micro_batch"`
 	// SecondsPerStep is the median over all steps but the first, and ImagesPerSecond the
 	// rate that follows from it.
 	SecondsPerStep  float64 `json:"seconds_per_step"`
