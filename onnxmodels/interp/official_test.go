@@ -136,7 +136,7 @@ var corrected = []string{
 	"1.6.0 test_resize_upsample_sizes_nearest_floor_align_corners", // without nearest_mode
 	"1.6.0 test_resize_upsample_sizes_nearest_ceil_half_pixel",
 	"1.6.0 test_resize_upsample_sizes_nearest_round_prefer_ceil_asymmetric",
-	"1.9.0 test_convtranspose_autopad_same", // says SAME_LOWER but means SAME_UPPER
+	"1.9.0 test_convtranspose_autopad_same", // with SAME_LOWER for what is SAME_UPPER
 	"1.19.1 test_l2normalization_axis_0",    // 0/0 is NaN there, and 0 later
 	// These count elements behind all pads.
 	"1.15.0 test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
