@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Compiles for 64-bit ARM and tests under emulation what is different there: the kernels, the
+# Compiles for 64-bit ARM, and tests under emulation the parts that differ there: the kernels, the
 # passes that use them, sessions, augmentation, and a smoke training. It also compiles the C
 # code for macOS. As root, on Debian or Ubuntu; on an ARM machine .ci/run tests all of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=$1 # a folder for what it downloads
+tools=$1 # a folder for downloads
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
@@ -17,8 +17,8 @@ install_packages() {
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross libstdc++6-arm64-cross qemu-user-static >/dev/null
 }
 
-# Writes what /proc/cpuinfo has on an ARM processor with two cores. ONNX Runtime reads that
-# file and crashes on the one of an x86 processor.
+# Writes a file like /proc/cpuinfo on an ARM processor with two cores. ONNX Runtime reads that
+# file, and the emulated program crashes if it gets the one of the x86 processor.
 write_cpuinfo() {
   for core in 0 1; do
     printf 'processor\t: %s\n' "$core"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A Slurm cluster of several nodes on this machine, for the stage slurm. As root:
 #
-#   .ci/cluster.sh up FOLDER NODES     prints where its configuration is
-#   .ci/cluster.sh lose FOLDER NODE    the node's daemon dies; what it runs lives on
-#   .ci/cluster.sh down FOLDER
+#   .ci/cluster.sh up FOLDER NODES     starts it and prints the path of its configuration
+#   .ci/cluster.sh lose FOLDER NODE    kills the node's daemon, but not the jobs that it runs
+#   .ci/cluster.sh down FOLDER         ends it
 #
 # Each node is a daemon with a port of its own and two processors. All files lie in
 # FOLDER. Packages of Debian and Ubuntu: slurmctld slurmd slurm-client
@@ -15,7 +15,7 @@ port=${CLUSTER_PORT:-26817}
 conf=$folder/slurm.conf
 export SLURM_CONF=$conf
 
-# Tries a command for so many seconds until it succeeds.
+# Tries a command until it succeeds, for at most so many seconds.
 patiently() {
   local end=$((SECONDS + $1))
   shift
@@ -33,7 +33,7 @@ configure() {
     echo "SlurmctldHost=$host(127.0.0.1)"
     echo "SlurmctldPort=$port"
     echo "SlurmUser=root"
-    # Slurm waits with a job that comes back until its credential has expired.
+    # Before Slurm starts a requeued job, it waits until the job's credential has expired.
     echo "AuthInfo=socket=$folder/munge.socket,cred_expire=5"
     echo "StateSaveLocation=$folder/state"
     echo "SlurmctldPidFile=$folder/slurmctld.pid"
@@ -62,7 +62,7 @@ configure() {
     echo "PartitionName=cells Nodes=ALL Default=YES DefMemPerCPU=100 State=UP"
     echo "PartitionName=first Nodes=ALL PriorityTier=2 PreemptMode=OFF DefMemPerCPU=100 State=UP"
   } >"$conf"
-  echo "CgroupPlugin=cgroup/v1" >"$folder/cgroup.conf" # with these plugins no one looks at it
+  echo "CgroupPlugin=cgroup/v1" >"$folder/cgroup.conf" # with the plugins above, nothing reads it
 }
 
 queue_empty() { [ -z "$(squeue --noheader)" ]; }
@@ -78,7 +78,7 @@ up() {
   configure "$nodes"
   dd if=/dev/urandom of="$folder/munge.key" bs=256 count=1 status=none
   chmod 400 "$folder/munge.key"
-  # --force: folders above, such as /tmp, may be open to all
+  # --force: folders above this one, such as /tmp, may be writable by everyone
   munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" --pid-file="$folder/munged.pid" \
     --log-file="$folder/munged.log" --seed-file="$folder/munge.seed" 2>>"$folder/munged.log"
   slurmctld -f "$conf"

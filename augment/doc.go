@@ -22,6 +22,9 @@
 // Package batch, below this one, makes batches of images on all cores with such recipes;
 // package sheet draws previews.
 //
+// "The study" is the article that README.md describes under that title. Its recipes and
+// its network are the defaults of this repository.
+//
 // # Custom recipes
 //
 // Custom takes a list of operations. These are their kinds, with their ranges and the values

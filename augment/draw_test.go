@@ -74,8 +74,8 @@ func TestCheckUniformRefusesOtherDistributions(t *testing.T) {
 	}
 }
 
-// The parameters of strong and medium are distributed as study.md says, on an
-// image that is not square.
+// TestDrawnParametersFollowTheStudy checks, on an image that is not square, that
+// the parameters of strong and medium have the study's distributions.
 func TestDrawnParametersFollowTheStudy(t *testing.T) {
 	const height, width = 32, 48
 	for _, name := range []string{"shift", "medium", "strong"} {

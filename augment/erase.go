@@ -14,10 +14,10 @@ type erase struct {
 	minAspect, maxAspect float64 // height over width
 }
 
-// defaultErase is the study's.
+// defaultErase returns the operation with the study's probability and ranges.
 func defaultErase() erase { return erase{0.5, 0.05, 0.2, 0.2, 0.8} }
 
-// newErase has the study's defaults.
+// newErase makes the operation with the study's values where r has none.
 func newErase(r *ranges) operation { return eraseFrom(r, defaultErase()) }
 
 // newPublishedErase has the defaults of the paper, section 4.2: p = 0.5,

@@ -7,8 +7,8 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// FromImage returns the pixels of an image in the form that plans are applied
-// to, without its transparency. For single operations on an image.Image, such
+// FromImage returns the pixels of an image as [height, width, 3], the form that
+// plans are applied to. It drops the transparency. For single operations on an image.Image, such
 // as cropping, pasting or resizing, use github.com/disintegration/imaging.
 func FromImage(img image.Image) (pixels []uint8, height, width int) {
 	nrgba := imaging.Clone(img)
@@ -20,7 +20,8 @@ func FromImage(img image.Image) (pixels []uint8, height, width int) {
 	return pixels, height, width
 }
 
-// ToImage returns pixels, of 3 channels or of 1, as an opaque image.
+// ToImage returns pixels, [height, width, 3] or [height, width, 1], as an opaque
+// image. It returns an error if their number fits neither.
 func ToImage(pixels []uint8, height, width int) (*image.NRGBA, error) {
 	if err := checkSize(len(pixels), len(pixels), height, width); err != nil {
 		return nil, fmt.Errorf("make image: %w", err)

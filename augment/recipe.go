@@ -92,12 +92,13 @@ func preset(name string) ([]operation, error) {
 	return nil, fmt.Errorf("augment.recipe: %q is not one of none, shift, medium, strong, photo", name)
 }
 
-// NewRecipe makes a recipe of the study: "none"; "shift", 4 pixels of 32 each
-// way; "medium", shift and flip; or "strong": rotation of ±10 degrees, shift,
-// zoom of 0.75 to 1.25, channel shift of ±50, flip and erasing. Or it makes "photo", the
-// recipe of ImageNet training (Szegedy et al. 2015): it resizes a part of 8 to 100 % of the
-// area, with proportions of 3:4 to 4:3, and flips. Kinds named in without are left out of
-// the recipe: "flip", for example, for digits, which are not the same in a mirror.
+// NewRecipe returns one of these recipes of the study: "none"; "shift", by up to 4 of 32
+// pixels each way; "medium", shift and flip; or "strong": rotation by up to 10 degrees,
+// shift, zoom by 0.75 to 1.25, channel shift by up to 50, flip and erasing. A fifth one,
+// "photo", is the recipe of ImageNet training (Szegedy et al. 2015): it cuts out 8 % to
+// 100 % of the area with proportions between 3:4 and 4:3, resizes that part to the size of
+// the image, and flips. NewRecipe leaves out the kinds of operation listed in without:
+// "flip", for example, for digits, whose mirror images are not digits.
 func NewRecipe(name, geometry string, without ...string) (*Recipe, error) {
 	g := Geometry(geometry)
 	if err := g.validate(); err != nil {

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Usage: python.sh DIR [ARGUMENT...]
-# Runs DIR/run.py in a virtual environment, made with Python 3.11 on the first
-# run and again when its requirements.txt has changed: that in DIR, or else the
-# one beside this script, whose environment those without their own share. If it
-# is a link to that of another folder, they share the other's environment.
+# Runs DIR/run.py in a virtual environment. It makes the environment with Python
+# 3.11 on the first run, and again when requirements.txt has changed. If DIR has a
+# requirements.txt, the environment is DIR/.venv; if that file is a link, it is the
+# environment beside the file it links to. Folders without such a file share the
+# environment beside this script.
 set -euo pipefail
 bench=$(cd "$(dirname "$0")" && pwd)
 here=$(cd "$1" && pwd)

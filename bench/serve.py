@@ -63,7 +63,7 @@ def check_count(got, widths):
 def serve(step, load):
     """Does the steps that standard input asks for. load returns an iterator over
     batches of images and labels, made by the given number of workers. step trains
-    on one and returns the loss and the hits as numbers, so that all its work is
+    on one batch and returns the loss and the number of correct images, so that all its work is
     finished when it returns."""
     batches = load(0)
     for line in sys.stdin:

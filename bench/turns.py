@@ -87,7 +87,7 @@ class Contestant:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.talk, text=True, env=environment)
 
     def ask(self, line):
-        """Sends a line and returns the numbers in the answer. The process runs only meanwhile."""
+        """Sends a line and returns the numbers in the answer. The process is stopped before and afterwards."""
         self.signal(signal.SIGCONT)
         try:
             self.process.stdin.write(line + "\n")
@@ -110,7 +110,7 @@ class Contestant:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
-                pass  # a worker that has ended meanwhile
+                pass  # the worker has ended in the meantime
 
     def run(self, steps):
         """Does steps, and returns the seconds per step and the share spent waiting."""

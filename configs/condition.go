@@ -78,9 +78,9 @@ func builtin(name string, epochs int) Overlay {
 	}
 }
 
-// condition returns the overlay with this name; nil if there is none. A definition with a
-// built-in name replaces that condition, for example because a shorter study needs a
-// shorter warmup.
+// condition returns the overlay with this name, or nil if there is none. A definition
+// with a built-in name replaces the built-in condition: a sweep of few epochs, for
+// example, needs a shorter warmup.
 func (e *Experiment) condition(name string) Overlay {
 	given, inbuilt := e.Sweep.Definitions[name], builtin(name, e.Train.Epochs)
 	switch {

@@ -1,7 +1,8 @@
 package configs
 
-// Default returns the default of every setting: the study's network and training,
-// on the synthetic set.
+// Default returns an experiment with the default of every setting: the network
+// and the training of the study, the article that README.md describes, on the
+// synthetic set.
 func Default() Experiment {
 	return Experiment{
 		Seed: 1,

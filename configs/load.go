@@ -100,8 +100,8 @@ func (r *Resolved) followSource() {
 	}
 }
 
-// followRecipe streams photographs of which each epoch uses other parts, since pixels of
-// one size in memory would not be enough.
+// followRecipe streams photographs if the recipe crops: every epoch then uses other parts of
+// them, so it is not enough to keep pixels of one size in memory.
 func (e *Experiment) followRecipe() {
 	if e.Data.Photographs() && e.Data.Read == ReadAuto && e.Augment.Crops() {
 		e.Data.Read = ReadStream
@@ -180,8 +180,8 @@ func identity(path string) string {
 	return path
 }
 
-// resolve merges the layers, of which later ones win, and checks that the settings in
-// the sections do not contradict each other. Without sections it checks all of them.
+// resolve merges the layers, where later layers override earlier ones, and checks that the
+// settings in the sections do not contradict each other. Without sections it checks all of them.
 func (k *keys) resolve(layers []*reader, sections ...string) (*Resolved, error) {
 	var problems []Problem
 	for _, layer := range layers {

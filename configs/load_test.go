@@ -58,11 +58,11 @@ func TestGivesAny(t *testing.T) {
 		return r.GivesAny()
 	}
 	if gives() || !gives("seed=1") {
-		t.Error("nothing is taken for something, or a setting for nothing")
+		t.Error("GivesAny is true without settings, or false with one")
 	}
 	t.Setenv("ONNXLAB_SEED", "1")
 	if !gives() {
-		t.Error("a variable is taken for nothing")
+		t.Error("GivesAny is false with an environment variable")
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 // The architectures of [Model].
 const (
-	// KindCNN is the study's network.
+	// KindCNN is the network of the study, the article that README.md describes: plain
+	// convolutions.
 	KindCNN = "cnn"
 	// KindResNet is a residual network (He et al. 2016).
 	KindResNet = "resnet"

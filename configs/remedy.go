@@ -1,7 +1,7 @@
 package configs
 
 // Conditions returns the names of the conditions that every experiment has: those of the
-// study, and remedies for large batches.
+// study that README.md describes, and remedies for the accuracy lost with large batches.
 func Conditions() []string {
 	return []string{
 		"none", "medium", "strong", "warmup", "shift-only",

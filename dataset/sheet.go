@@ -12,9 +12,9 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// Sheet returns a picture of the first images of each class, with one row for each class,
-// up to columns images, and its name. If the set Streams, it reads these images. If one
-// cannot be read, the sheet is incomplete; SheetContext returns the error.
+// Sheet returns a picture with one row for each class: the class's name and its first
+// images, at most columns of them. If the set Streams, Sheet reads these images. If one
+// cannot be read, the picture is incomplete; SheetContext returns the error.
 func (s *Set) Sheet(columns int) *image.NRGBA {
 	sheet, _ := s.SheetContext(context.Background(), columns)
 	return sheet

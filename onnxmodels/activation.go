@@ -20,7 +20,7 @@ const (
 	ActivationGELU      = "gelu"       // x·Φ(x), Hendrycks and Gimpel 2016
 )
 
-// Activations lists them.
+// Activations lists the kinds.
 func Activations() []string {
 	return []string{ActivationReLU, ActivationReLU6, ActivationLeakyReLU, ActivationELU, ActivationSiLU, ActivationHardSwish, ActivationGELU}
 }

@@ -50,7 +50,7 @@ const (
 // Targets lists the targets.
 func Targets() []string { return []string{TargetPortable, TargetCPU, TargetCUDA} }
 
-// checkTraining tells which options are not possible.
+// checkTraining returns an error if the options are not possible.
 func checkTraining(o TrainingOptions) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -59,7 +59,7 @@ func checkTraining(o TrainingOptions) error {
 		return fmt.Errorf("training artifacts: %w", err)
 	}
 	if o.Mixed && (o.Target == TargetCPU || o.Target == TargetNative) {
-		return fmt.Errorf("training artifacts: target %q has no mixed precision; %s and %s have", o.Target, TargetPortable, TargetCUDA)
+		return fmt.Errorf("training artifacts: target %q does not support mixed precision; %s and %s do", o.Target, TargetPortable, TargetCUDA)
 	}
 	return nil
 }
@@ -73,10 +73,11 @@ func checkTarget(target string) error {
 
 // Artifacts differentiates the network and returns its training models.
 //
-// The learning rate is an input of the training model; the optimizer's own rate is
-// a constant. With momentum SGD it scales the gradient of the loss, which gives Keras's
-// form, v ← μ·v − lr·g, w ← w + v. For all other rules the training model computes the
-// step itself, in the last micro-batch of a batch, and the optimizer subtracts it.
+// The learning rate is an input of the training model; the optimizer's own rate is a
+// constant. With momentum SGD, the training model multiplies the gradient of the loss by the
+// rate, which gives Keras's form, v ← μ·v − lr·g, w ← w + v. For all other rules the training
+// model computes the step itself, in the last micro-batch of a batch, and the optimizer model
+// subtracts it.
 func (n *Network) Artifacts(o TrainingOptions) (*Artifacts, error) {
 	o.MultiLabel = o.MultiLabel || n.multiLabel
 	if err := checkTraining(o); err != nil {
@@ -295,7 +296,7 @@ func (b *Builder) appendUpdate(trainable []Parameter, gradients map[*graph.Value
 	return b.Err()
 }
 
-// multiplier is what the rate of a parameter is multiplied by.
+// multiplier returns the factor by which a parameter's learning rate is multiplied.
 func (b *Builder) multiplier(name string) float32 {
 	if factor, given := b.multipliers[name]; given {
 		return factor
@@ -334,10 +335,10 @@ func (b *Builder) decayed(w, g, rate *graph.Value, decay float32) *graph.Value {
 	return b.Binary("Add", name+".sum", g, b.Binary("Mul", name, w, factor))
 }
 
-// evalModel returns the evaluation model and the name of its logits. It takes the optimizer's
-// state as inputs, although it does not use it: ONNX Runtime feeds it all parameters of the
-// training model, in their order. Only the averages of parameters, if there are any, are used:
-// the model computes with them instead of the parameters.
+// evalModel returns the evaluation model and the name of its logits. The optimizer's state is
+// among its inputs, because ONNX Runtime feeds it all parameters of the training model in
+// their order. The model ignores that state, except for the averages of parameters, if there
+// are any: it computes with these instead of the parameters.
 func (n *Network) evalModel(state []checkpoint.Tensor, o TrainingOptions) (m *modelfile.Model, logitsName string, err error) {
 	b := newBuilder("eval")
 	b.averages = o.Averages()

@@ -204,8 +204,9 @@ func (b *Builder) Weight(p Parameter, initial Initializer) *graph.Value {
 	return b.As(b.compute, b.Parameter(p, initial))
 }
 
-// inTurns returns images [batch, h, w, c] as [batch, c, h, w] in an order in which the
-// ghost batches alternate: the first image of each ghost batch, then the second of each, and so on.
+// inTurns returns the images [batch, h, w, c] as [batch, c, h, w], in an order in which
+// the ghost batches alternate: the first image of each ghost batch, then the second of
+// each, and so on.
 func (b *Builder) inTurns(image *graph.Value) *graph.Value {
 	part, s := b.partOf(image.Shape[0]), image.Shape
 	parts := b.Reshape("image.ghosts", image, b.Ints("image.ghosts.sizes", int64(b.ghosts), -1, s[1].Size, s[2].Size, s[3].Size),

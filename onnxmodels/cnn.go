@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// CNNOptions describe the study's network.
+// CNNOptions describe a plain convolutional network.
 type CNNOptions struct {
 	// Height and Width are the size of the images, in pixels.
 	Height, Width int
@@ -28,11 +28,11 @@ type CNNOptions struct {
 	BatchNorm BatchNormOptions
 }
 
-// CNN is the study's network. Each stage has Convolutions times a 3x3 convolution,
-// BatchNorm and ReLU. 2x2 average pools separate the stages; a global average pool
-// and a dense layer follow. At widths 64, 128, 256, three
-// convolutions and ten classes it has 1,927,946 parameters, running statistics
-// included.
+// CNN returns a plain convolutional network, the one of the study that the README describes.
+// Each stage repeats a 3x3 convolution, BatchNorm and the activation Convolutions times. 2x2
+// average pools separate the stages; a global average pool and a dense layer follow. With
+// Widths of 64, 128 and 256, three convolutions and ten classes it has 1,927,946 parameters,
+// running statistics included.
 func CNN(o CNNOptions) (*Network, error) {
 	if len(o.Widths) == 0 || o.Convolutions < 1 || o.Classes < 2 {
 		return nil, fmt.Errorf("cnn: %d stages of %d convolutions and %d classes; want at least 1, 1 and 2",

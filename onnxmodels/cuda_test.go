@@ -10,11 +10,10 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// cudaKernels are the operators of which the CUDA provider of ONNX Runtime
-// 1.28.0 has kernels for opset 17 and the element types that the graphs use, as
-// the names of the kernels tell that the library holds
-// (kCudaExecutionProvider_ArgMax_kOnnxDomain_ver13_float, ...). MaxPoolGrad and the
-// operators of the blocked layout are not among them.
+// cudaKernels are the operators that ONNX Runtime 1.28.0's CUDA provider has kernels for,
+// in opset 17 and with the element types that the graphs use. The names of the kernels in
+// the library say so (kCudaExecutionProvider_ArgMax_kOnnxDomain_ver13_float, ...).
+// MaxPoolGrad and the operators of the blocked layout are not among them.
 var cudaKernels = []string{
 	"Abs", "Add", "ArgMax", "AveragePool", "Cast", "Clip", "Concat", "ConstantOfShape", "Conv", "ConvTranspose",
 	"Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "LeakyRelu", "Less", "Max", "MaxPool", "Min",
@@ -25,7 +24,7 @@ var cudaKernels = []string{
 	"LeakyReluGrad", "QuickGelu", "QuickGeluGrad", "ReluGrad", "SGDOptimizerV2", "SigmoidGrad", "SoftmaxCrossEntropyLossGrad",
 }
 
-// operators counts those of the model.
+// operators counts the nodes of each operator in the model.
 func operators(m *modelfile.Model) map[string]int {
 	counts := map[string]int{}
 	for _, n := range m.GetGraph().GetNode() {
@@ -34,7 +33,7 @@ func operators(m *modelfile.Model) map[string]int {
 	return counts
 }
 
-// every is a network with each kind of layer.
+// every returns a network with each kind of layer.
 func every(t *testing.T) *Network {
 	t.Helper()
 	n, err := NewNetwork(8, 8,
@@ -48,8 +47,8 @@ func every(t *testing.T) *Network {
 	return n
 }
 
-// TestCUDAKernels holds that no operator of a step falls back to the CPU, and
-// that a fixed batch leaves no shapes to compute.
+// TestCUDAKernels checks that no operator of a step falls back to the CPU, and that a
+// fixed batch leaves no shapes to compute.
 func TestCUDAKernels(t *testing.T) {
 	networks := map[string]*Network{"study": mustCNN(t, 32, []int{64, 128, 256}, 3, 10), "every layer": every(t)}
 	for _, activation := range Activations() {
@@ -87,8 +86,8 @@ func TestCUDAKernels(t *testing.T) {
 	}
 }
 
-// TestCUDAKernelsOfRules holds the same of the optimizers that are a part of the training
-// model, and of losses with weights or of mixed images.
+// TestCUDAKernelsOfRules checks the same for the optimizers that are a part of the
+// training model, and for losses with class weights or with mixed images.
 func TestCUDAKernelsOfRules(t *testing.T) {
 	adamW := adamOptions(artifact.OptimizerAdamW)
 	adamW.WeightDecay, adamW.ClipNorm = 0.01, 1

@@ -71,8 +71,9 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutBehindShapes has a model that gets the number of images from a Shape and repeats a token so
-// often, as PyTorch's exports of transformers do. That number does not change what an image's features are.
+// TestCutBehindShapes has a model that reads the number of images with a Shape and repeats a
+// token that many times, as PyTorch's exports of transformers do. The features of an image do not
+// depend on that number.
 func TestCutBehindShapes(t *testing.T) {
 	node := func(kind, out string, in ...string) *onnxpb.Node {
 		return &onnxpb.Node{OpType: proto.String(kind), Name: proto.String(out), Input: in, Output: []string{out}}

@@ -68,9 +68,9 @@
 //
 // # Networks
 //
-// CNN is the study's network; ResNet and MobileNet are networks of the literature. A
-// layer of your own implements Layer: it appends operators to the graph, each of which
-// must have a gradient in package op.
+// CNN is the network of the study that the README describes; ResNet and MobileNet are
+// networks of the literature. A layer of your own implements Layer: it appends
+// operators to the graph, each of which must have a gradient in package op.
 //
 // Images are RGB, uint8 [batch, height, width, 3]. The first nodes of every graph
 // convert them to float32 [batch, 3, height, width] in 0..1. The defaults of layers are

@@ -13,10 +13,10 @@ const hashPrime = 1<<31 - 1
 // training, and scales the others by 1/(1 − rate) (Srivastava et al. 2014, in
 // the inverted form that Keras uses).
 //
-// Which values are dropped is computed with integers from the graph's input
-// "dropout_seed" (int64 [1], in 0..2³¹−2) and the index of each value. Unlike
-// with ONNX Runtime's own Dropout, it is the same on every device and in every
-// run. The trainer feeds a new seed for each micro-batch.
+// The choice of the values that are dropped is computed with integers, from the
+// graph's input "dropout_seed" (int64 [1], in 0..2³¹−2) and the index of each
+// value. Unlike with ONNX Runtime's own Dropout, it is the same on every device
+// and in every run. The trainer feeds a new seed for each micro-batch.
 func Dropout(name string, rate float32) Layer {
 	return layerFunc(func(b *Builder, x *graph.Value) *graph.Value {
 		if !(rate >= 0 && rate < 1) {

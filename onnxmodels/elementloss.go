@@ -19,7 +19,7 @@ func (b *Builder) elementLoss(logits, label *graph.Value, o TrainingOptions) *gr
 	return b.ReduceMean("loss.mean", each, false, 0, 1)
 }
 
-// target appends [batch, classes]: what the labels say of each class.
+// target appends the targets [batch, classes] that the labels stand for.
 func (b *Builder) target(logits, label *graph.Value, o TrainingOptions) *graph.Value {
 	if o.MultiLabel {
 		return label
@@ -32,8 +32,9 @@ func (b *Builder) target(logits, label *graph.Value, o TrainingOptions) *graph.V
 	return target
 }
 
-// smoothed spreads the share s of the target evenly: over the classes where there is one
-// label an image, and else, as Keras does, over yes and no of each class.
+// smoothed spreads the share s of the target evenly. If each image has one label, the
+// share is spread over all classes. Otherwise, as in Keras, it is spread over yes and no
+// for each class.
 func (b *Builder) smoothed(target *graph.Value, o TrainingOptions) *graph.Value {
 	s := o.LabelSmoothing
 	if s == 0 {
@@ -46,8 +47,9 @@ func (b *Builder) smoothed(target *graph.Value, o TrainingOptions) *graph.Value 
 	return b.Binary("Add", "smoothing", b.Binary("Mul", "smoothing.hard", target, b.Scalar("smoothing.rest", 1-s)), b.Scalar("smoothing.share", spread))
 }
 
-// allRight appends how many images have the right answer for every class: a logit above
-// the one that stands for even odds where the target is above a half.
+// allRight appends the number of images for which every class is right: a class counts as
+// predicted if its logit means more than even odds, and as present if its target is above
+// 0.5.
 func (b *Builder) allRight(logits, target *graph.Value, loss string) *graph.Value {
 	even := float32(0)
 	if loss == artifact.LossMeanSquaredError {
@@ -60,13 +62,13 @@ func (b *Builder) allRight(logits, target *graph.Value, loss string) *graph.Valu
 	return b.ReduceSum("correct.sum", b.Cast("correct.float", hit, graph.Float), false, 0)
 }
 
-// probabilities appends what the logits stand for: their softmax, or with other losses the
-// probability of each class by itself.
+// probabilities appends the probabilities that the logits stand for: their softmax or,
+// with the other losses, the probability of each class by itself.
 func (b *Builder) probabilities(logits *graph.Value, loss string) *graph.Value {
 	switch loss {
 	case artifact.LossBinaryCrossEntropy:
 		return b.Unary("Sigmoid", OutputProbabilities, logits)
-	case artifact.LossMeanSquaredError: // which the share of images with the class minimises
+	case artifact.LossMeanSquaredError: // the logit that minimises it is the probability itself
 		return b.Binary("Max", OutputProbabilities, b.Binary("Min", "probabilities.most", logits, b.Scalar("probabilities.one", 1)), b.Scalar("probabilities.zero", 0))
 	}
 	return b.Softmax(OutputProbabilities, logits)

@@ -30,8 +30,8 @@ func (s scale) Build(b *onnxmodels.Builder, x *graph.Value) *graph.Value {
 	return b.Binary("Mul", b.Name(s.name), x, factor)
 }
 
-// A layer of your own declares its parameters and appends operators, of which
-// package gradient has the gradients.
+// A layer of your own declares its parameters and appends operators that have
+// gradients in package op.
 func ExampleLayer() {
 	network, err := onnxmodels.NewNetwork(8, 8,
 		scale{name: "scale", channels: 3},
@@ -53,8 +53,9 @@ func ExampleLayer() {
 	// dense.bias float32[2]
 }
 
-// A network is written as training artifacts; the parameters in a checkpoint,
-// which after training would be the trained ones, make an inference model.
+// A network is written as training artifacts. Then a checkpoint makes it an
+// inference model; after training, the checkpoint would hold the trained
+// parameters.
 func Example() {
 	network, err := onnxmodels.NewNetwork(8, 8,
 		onnxmodels.Conv("conv1", onnxmodels.ConvOptions{Filters: 4, Kernel: 3, NoBias: true}),

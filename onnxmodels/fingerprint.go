@@ -10,11 +10,11 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Fingerprint returns a hash of what the network computes in training and of its first parameters
-// for the seed, as 64 hexadecimal digits (SHA-256). It covers the operators of the layers, their
-// names, attributes and constants, and the parameters. Equal networks have the same fingerprint in
-// every process. Another version of this module may build a layer from other operators, which
-// changes the fingerprint.
+// Fingerprint returns a hash, 64 hexadecimal digits of SHA-256, of what the network computes in
+// training and of its initial parameters for the seed. It covers the operators of the layers,
+// their names, attributes and constants, and the parameters. Equal networks have the same
+// fingerprint in every process. Another version of this module may build a layer from other
+// operators, which changes the fingerprint.
 func (n *Network) Fingerprint(seed uint64) (string, error) {
 	b := newBuilder("network")
 	b.Training = true

@@ -50,11 +50,15 @@ func InferenceOf(m *modelfile.Model, o InputOptions) (*modelfile.Model, error) {
 	return n.Inference(n.Initialize(0), InferenceOptions{})
 }
 
-// Lowered returns an inference model with the operators that sessions of package session have,
-// on blocks of so many channels (session.Block): inputs, outputs and metadata stay, and values
-// do but for rounding. An error is a model that has such operators already, that computes in
-// other numbers than float32, that package importer cannot read, or of which some convolutions
-// fit none: ONNX Runtime's own would then lose what it gains by planning all of them.
+// Lowered returns an inference model in which onnxlab's own operators replace those of ONNX
+// Runtime. Sessions of package session have these operators. block is the number of channels in
+// their blocks (session.Block). Inputs, outputs and metadata stay the same, and results change
+// only by rounding.
+//
+// Lowered returns an error if the model has such operators already, computes in anything but
+// float32 or cannot be read by package importer, or if one of its convolutions has no operator
+// here: then the model would run slower, because ONNX Runtime plans its own convolutions
+// together.
 func Lowered(m *modelfile.Model, block int) (*modelfile.Model, error) {
 	signature, err := SignatureOf(m)
 	if err != nil {

@@ -9,33 +9,33 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// Gradients is the loss of a network and its gradients as an ordinary model: a function of
-// the images, the labels and the parameters, which it leaves as they are. The training
-// model accumulates gradients where nobody can read them; this one gives them back.
+// Gradients is a model that computes the loss of a network and its gradients from the images, the
+// labels and the parameters. It changes nothing, and the gradients are ordinary outputs; the
+// training model accumulates them where a caller cannot read them.
 type Gradients struct {
-	// Model has the inputs image, label, second_label and label_share if Mixes,
-	// dropout_seed if HasDropout, and Parameters by their names. Its outputs are loss, correct
-	// and Outputs.
+	// Model has the inputs image and label, second_label and label_share if Mixes is true,
+	// dropout_seed if HasDropout is true, and then Parameters by their names. Its outputs are
+	// loss, correct and Outputs.
 	Model *modelfile.Model
 	// Image is the name of the input of images or features.
 	Image string
-	// Parameters are those that the model takes, in the order of its inputs.
+	// Parameters are the parameters that the model takes, in the order of its inputs.
 	Parameters []Parameter
-	// Outputs are the gradients of the trainable ones among Parameters, in their order and
-	// with their shapes.
+	// Outputs are the names of the gradients of the trainable Parameters, in their order. Each
+	// has the shape of its parameter.
 	Outputs []string
-	// HasDropout, Mixes, MultiLabel and Batch are those of Artifacts.
+	// HasDropout, Mixes, MultiLabel and Batch mean the same as in Artifacts.
 	HasDropout, Mixes, MultiLabel bool
 	Batch                         int
 }
 
-// gradientOutputSuffix after the name of a parameter is the output that is its gradient.
+// gradientOutputSuffix is appended to the name of a parameter to name the output of its gradient.
 const gradientOutputSuffix = ".gradient"
 
-// Gradients differentiates the network in the form that trains: BatchNorm normalises by the
-// batch, its running statistics stay as they are, and dropout drops. Of the options it heeds
-// those of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, GhostBatches, Target and Block.
-// The gradients are those of the loss alone, without weight decay, in float32.
+// Gradients differentiates the network as it is in training: BatchNorm normalises by the batch,
+// and dropout drops values. Running statistics stay as they are. Only these options matter: those
+// of the loss (Loss, MultiLabel, LabelSmoothing, ClassWeights, Mixes), Batch, GhostBatches,
+// Target and Block. The gradients are those of the loss alone, without weight decay, in float32.
 func (n *Network) Gradients(o TrainingOptions) (*Gradients, error) {
 	if err := errors.Join(checkTraining(o), o.ValidateWeights(n.classes)); err != nil {
 		return nil, err

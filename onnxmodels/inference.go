@@ -58,9 +58,9 @@ const (
 	// MetadataPrecision is the precision in which the network computes, float16 or int8.
 	// Models in float32 do not have it. Inputs and outputs are the same in all precisions.
 	MetadataPrecision = "precision"
-	// MetadataLoss is what the network was trained on where that is no cross-entropy:
-	// binary_cross_entropy or mean_squared_error. Probabilities then are those of each class
-	// by itself, and need not add up to 1.
+	// MetadataLoss is the loss that the network was trained on, unless that is the
+	// cross-entropy: binary_cross_entropy or mean_squared_error. The classes then have
+	// separate probabilities, which need not add up to 1.
 	MetadataLoss = "loss"
 )
 
@@ -95,10 +95,11 @@ type InferenceOptions struct {
 	KeepBatchNorm bool
 	// Classes are the names of the classes, kept in the model's metadata.
 	Classes []string
-	// Loss is the loss that the network was trained on, one of Losses; the default is that
-	// of WithLoss. It decides what the probabilities are: the softmax of the logits; with
-	// LossBinaryCrossEntropy the sigmoid of each logit; with LossMeanSquaredError the logits
-	// themselves, clipped to 0..1. The metadata name it unless it is the cross-entropy.
+	// Loss is the loss that the network was trained on, one of Losses; by default, the
+	// network's own ([Network.Loss]). It decides what the probabilities are: the softmax of
+	// the logits; with LossBinaryCrossEntropy the sigmoid of each logit; with
+	// LossMeanSquaredError the logits themselves, clipped to 0..1. The metadata name it
+	// unless it is the cross-entropy.
 	Loss string
 	// Precision is PrecisionFloat32 (the default), PrecisionFloat16 or PrecisionInt8. In
 	// float16, weights, images and intermediate values are float16; BatchNorm operators
@@ -190,11 +191,11 @@ func (n *Network) checkInference(o *InferenceOptions) error {
 	case o.Precision != PrecisionFloat32 && o.Precision != PrecisionFloat16 && o.Precision != PrecisionInt8:
 		return fmt.Errorf("precision %q is none of %s, %s and %s", o.Precision, PrecisionFloat32, PrecisionFloat16, PrecisionInt8)
 	case o.Precision == PrecisionInt8 && o.KeepBatchNorm:
-		return errors.New("BatchNorm is folded in int8, it cannot be kept")
+		return errors.New("int8 models fold BatchNorm into convolutions, so it cannot be kept")
 	case n.features > 0 && o.Precision != PrecisionFloat32:
-		return fmt.Errorf("features are float32, and precision is %s", o.Precision)
+		return fmt.Errorf("features are float32, but the precision is %s", o.Precision)
 	case n.ownInput():
-		return fmt.Errorf("the normalisation of the given model's input %q is not told", n.InputName())
+		return fmt.Errorf("the normalisation of the given model's input %q is not known", n.InputName())
 	case len(o.Classes) > 0 && len(o.Classes) != n.classes:
 		return fmt.Errorf("%d class names for %d classes", len(o.Classes), n.classes)
 	}

@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// layerFunc is a layer made of a function.
+// layerFunc makes a Layer of a function.
 type layerFunc func(b *Builder, x *graph.Value) *graph.Value
 
 // Build implements Layer.
@@ -23,8 +23,8 @@ func Sequential(layers ...Layer) Layer {
 	})
 }
 
-// build appends layer number place of a list. A layer that is nil or returns nil is a mistake of
-// the caller; the layers after it get x instead.
+// build appends a layer, which has the index place in a list. A layer that is nil or
+// returns nil is the caller's mistake; the layers after it get x instead.
 func (b *Builder) build(l Layer, place int, x *graph.Value) *graph.Value {
 	if l == nil {
 		b.Fail("layer %d of %q is nil", place, b.scope)

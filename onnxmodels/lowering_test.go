@@ -15,7 +15,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// kinds lists how many nodes of each operator a training step has, and of all.
+// kinds lists how many nodes a training step has, in total and of each operator.
 func kinds(t *testing.T, n *Network, target string, block int) string {
 	t.Helper()
 	o := TrainingOptions{Momentum: 0.9, Batch: 128, Target: target, Block: block}
@@ -39,8 +39,8 @@ func kinds(t *testing.T, n *Network, target string, block int) string {
 	return listed(counts)
 }
 
-// inferenceKinds lists how many nodes of each operator a network's inference model has, as
-// sessions run it, and of all.
+// inferenceKinds lists how many nodes the network's inference model has, in total and of each
+// operator, in the form that sessions run.
 func inferenceKinds(t *testing.T, n *Network, block int) string {
 	t.Helper()
 	m, err := n.Inference(n.Initialize(1), InferenceOptions{})
@@ -76,8 +76,8 @@ func listed(counts map[string]int) string {
 	return fmt.Sprintf("%d nodes%s", sum, text)
 }
 
-// residual is a network with what the study's has not: shortcuts, strides, a maximum pool
-// and a pool whose windows overlap.
+// residual is a network with features that the study's network lacks: shortcuts, strides, a
+// maximum pool and a pool whose windows overlap.
 func residual(t *testing.T) *Network {
 	t.Helper()
 	conv := func(name string, filters, kernel, stride int) Layer {
@@ -115,7 +115,7 @@ func outside(t *testing.T, n *Network) *Network {
 	return given
 }
 
-// narrowMobile is a network with convolutions of each channel by itself and bounded ReLUs.
+// narrowMobile is a network with depthwise convolutions and bounded ReLUs.
 func narrowMobile(t *testing.T) *Network {
 	t.Helper()
 	n, err := MobileNet(MobileNetOptions{Height: 32, Width: 32, Form: FormCIFAR, Classes: 10})
@@ -127,8 +127,8 @@ func narrowMobile(t *testing.T) *Network {
 
 var update = flag.Bool("update", false, "write testdata/lowering.txt anew")
 
-// TestLowering: each target's step and inference models have so many nodes of each kind, so that an operator
-// that is no longer fused or replaced does not go unnoticed.
+// TestLowering counts the nodes of each kind in the training steps and inference models of each
+// target, so that an operator that is no longer fused or replaced does not go unnoticed.
 func TestLowering(t *testing.T) {
 	study, err := CNN(CNNOptions{Height: 32, Width: 32, Widths: []int{64, 128, 256}, Convolutions: 3, Classes: 10})
 	if err != nil {

@@ -10,13 +10,14 @@ import (
 	"onnxlab/onnxmodels/artifact"
 )
 
-// Multipliers finds the factors of the rates of the parameters that are trained, by name; of
-// several patterns that match, the last counts. It is an error if one matches none of them.
+// Multipliers returns the learning-rate factors of the trained parameters, by name. If
+// several patterns match a parameter, the last one counts. A pattern that matches no trained
+// parameter is an error.
 func (n *Network) Multipliers(list []artifact.RateMultiplier) (map[string]float32, error) {
 	factors := map[string]float32{}
 	for _, m := range list {
 		if !(m.Factor >= 0 && m.Factor <= math.MaxFloat32) {
-			return nil, fmt.Errorf("factor %v of %q is no finite number of 0 or more", m.Factor, m.Pattern)
+			return nil, fmt.Errorf("factor %v of %q is not a finite number of 0 or more", m.Factor, m.Pattern)
 		}
 		matched := false
 		for _, p := range n.parameters {
@@ -46,7 +47,7 @@ func (n *Network) matches(pattern, name string) (bool, error) {
 	return path.Match(pattern, name)
 }
 
-// headOf are the parameters of the last layer that has some.
+// headOf returns the names of the parameters of the last layer that has any.
 func headOf(parameters []Parameter) []string {
 	layer := func(p Parameter) string { return p.Name[:strings.LastIndexByte(p.Name, '.')+1] }
 	var names []string

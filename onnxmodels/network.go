@@ -11,7 +11,7 @@ import (
 )
 
 // Network is a stack of layers over images of one size, in colour or grey. The output of the
-// last layer are the logits of the classes.
+// last layer is the logits of the classes.
 type Network struct {
 	height, width int
 	channels      int // of the images
@@ -24,7 +24,7 @@ type Network struct {
 	multiLabel    bool     // images may have several classes
 	loss          string   // the loss that it is trained on; "" means cross-entropy
 	features      int      // the number of features of each image, if the network takes features; else 0
-	// normalization is what images in 0..1 go through first; the zero value changes nothing.
+	// normalization is applied first, to images in 0..1; the zero value changes nothing.
 	normalization Normalization
 }
 
@@ -50,7 +50,7 @@ const (
 	colourChannels = 3
 )
 
-// newNetwork is NewNetwork for images of so many channels; 0 means 3.
+// newNetwork is NewNetwork for images with the given number of channels; 0 means 3.
 func newNetwork(height, width, channels int, layers []Layer) (*Network, error) {
 	n := &Network{height: height, width: width, channels: cmp.Or(channels, colourChannels), layers: layers}
 	if n.channels != colourChannels && n.channels != greyChannels {
@@ -90,16 +90,16 @@ func (n *Network) Channels() int { return n.channels }
 // image. It is 0 unless the network is the upper part of a [Cut].
 func (n *Network) Features() int { return n.features }
 
-// WithLoss returns the network as one that is trained on the loss, one of Losses: the
-// probabilities of inference models follow from it ([InferenceOptions]).
+// WithLoss returns a copy of the network for training with the loss, one of Losses. The loss
+// decides what the probabilities of inference models are: see [InferenceOptions].
 func (n *Network) WithLoss(loss string) *Network {
 	with := *n
 	with.loss = loss
 	return &with
 }
 
-// WithMultiLabel returns the network as one of images that may have several classes, if it
-// is so: its artifacts take targets, as with [TrainingOptions.MultiLabel].
+// WithMultiLabel returns a copy of the network that says whether images may have several
+// classes. If so, its artifacts take targets, as with [TrainingOptions.MultiLabel].
 func (n *Network) WithMultiLabel(is bool) *Network {
 	with := *n
 	with.multiLabel = is
@@ -109,7 +109,7 @@ func (n *Network) WithMultiLabel(is bool) *Network {
 // MultiLabel tells whether images may have several classes.
 func (n *Network) MultiLabel() bool { return n.multiLabel }
 
-// Loss is that of WithLoss, else LossCrossEntropy.
+// Loss returns the loss that WithLoss set, or LossCrossEntropy.
 func (n *Network) Loss() string { return cmp.Or(n.loss, artifact.LossCrossEntropy) }
 
 // Classes returns the number of logits.

@@ -28,8 +28,8 @@ func mustCNN(t *testing.T, size int, widths []int, convolutions, classes int) *N
 	return n
 }
 
-// TestStudyNetwork compares the study's network with Keras's: how many
-// parameters there are, in which shapes, and how they begin.
+// TestStudyNetwork compares the study's network with Keras's: the number of parameters,
+// their shapes, and their initial values.
 func TestStudyNetwork(t *testing.T) {
 	var want struct {
 		Total, Trainable int
@@ -81,8 +81,8 @@ func errorOf(errs ...error) error {
 	return nil
 }
 
-// checkUniform compares mean, variance and extremes with those of a uniform
-// distribution whose largest of as many draws was about `largest`.
+// checkUniform compares mean, variance and extremes with those of a uniform distribution
+// from which Keras drew as many numbers, the largest being about `largest`.
 func checkUniform(t *testing.T, p checkpoint.Tensor, largest float64) {
 	t.Helper()
 	var sum, squares, top float64
@@ -103,7 +103,8 @@ func checkUniform(t *testing.T, p checkpoint.Tensor, largest float64) {
 	}
 }
 
-// TestInitialize: the seed decides, and each parameter is drawn by itself.
+// TestInitialize: the values depend on the seed, and each parameter is drawn
+// independently.
 func TestInitialize(t *testing.T) {
 	n := mustCNN(t, 8, []int{4, 6}, 1, 3)
 	a, b, other := n.Initialize(1), n.Initialize(1), n.Initialize(2)
@@ -119,7 +120,7 @@ func TestInitialize(t *testing.T) {
 	}
 }
 
-// random is a checkpoint of the network in which nothing is trivial.
+// random returns a checkpoint of the network in which no parameter has a trivial value.
 func random(n *Network) *checkpoint.Checkpoint {
 	c := n.Initialize(4)
 	rng := rand.New(rand.NewPCG(8, 9))
@@ -133,8 +134,8 @@ func random(n *Network) *checkpoint.Checkpoint {
 	return c
 }
 
-// TestLogitsOfArtifacts: they name what the loss of the evaluation model is computed of,
-// whatever the last layer is.
+// TestLogitsOfArtifacts: Artifacts.Logits names the value from which the evaluation
+// model computes its loss, whatever the last layer is.
 func TestLogitsOfArtifacts(t *testing.T) {
 	head := []Layer{Conv("conv", ConvOptions{Filters: 4, Kernel: 3}), GlobalAveragePool("pool")}
 	for want, last := range map[string][]Layer{
@@ -167,8 +168,8 @@ func TestLogitsOfArtifacts(t *testing.T) {
 	}
 }
 
-// TestInferenceForms compares logits and probabilities of the forms of an
-// inference model, of networks that native operators fit and do not.
+// TestInferenceForms compares logits and probabilities of the forms of an inference
+// model, for networks that native operators fit and for others.
 func TestInferenceForms(t *testing.T) {
 	t.Run("narrow", func(t *testing.T) { compareForms(t, mustCNN(t, 12, []int{5, 7}, 2, 4), 0) })
 	t.Run("blocks", func(t *testing.T) { compareForms(t, mustCNN(t, 12, []int{16, 32}, 2, 4), 4) })
@@ -277,7 +278,7 @@ func TestFoldKeepsSharedConvolutions(t *testing.T) {
 	}
 }
 
-// TestMistakes: what does not fit together is an error that names it.
+// TestMistakes: parts that do not fit together give an error that names them.
 func TestMistakes(t *testing.T) {
 	for want, layers := range map[string][]Layer{
 		`dense "dense"`:    {Dense("dense", 3)},
@@ -361,7 +362,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// own is a layer of one's own.
+// own is a layer that a caller wrote.
 type own func(b *Builder, x *graph.Value) *graph.Value
 
 func (o own) Build(b *Builder, x *graph.Value) *graph.Value { return o(b, x) }

@@ -114,9 +114,10 @@ func (n *norm) train(x *graph.Value) *graph.Value {
 	return n.Concat(n.name+".joined", outputs, 0, x.Shape[0])
 }
 
-// trainInterleaved does the same if the images of the ghost batches alternate in the batch. Then
-// one image of each ghost batch lie side by side, and the batch can be viewed, without copying,
-// as a shorter batch whose number of channels is multiplied by that of the ghost batches.
+// trainInterleaved does the same if the images of the ghost batches alternate in the batch.
+// Then one image of each ghost batch lie side by side. Without copying, the batch can be
+// viewed as a shorter one with more channels: the number of channels times the number of
+// ghost batches.
 func (n *norm) trainInterleaved(x *graph.Value) *graph.Value {
 	channels, height, width := x.Shape[1].Size, x.Shape[2].Size, x.Shape[3].Size
 	wide := n.ghosts * int(channels)

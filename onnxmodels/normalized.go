@@ -8,10 +8,10 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Normalized returns the network of the same layers that takes (x − Mean) / Deviation of
-// images x in 0..1, red, green and blue, as networks for photographs often do. The
-// normalisation is a part of the models: what is fed are images as they are. It is not for
-// given models, which have GivenOptions.Normalization.
+// Normalized returns a network with the same layers whose input is normalised first: (x −
+// Mean)/Deviation for images x in 0..1, with one number each for red, green and blue, as
+// is usual for photographs. The normalisation becomes part of the models, so callers still
+// feed plain images. For given models, use GivenOptions.Normalization instead.
 func (n *Network) Normalized(by Normalization) (*Network, error) {
 	if n.given != nil || n.features > 0 {
 		return nil, errors.New("normalise network: it is a given model: use GivenOptions.Normalization")

@@ -10,8 +10,8 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// TestNormalized wants of images in bytes what the plain network gives of images that
-// were normalised before.
+// TestNormalized: the normalised network must give the same results for bytes as the plain
+// network for images that were normalised beforehand.
 func TestNormalized(t *testing.T) {
 	plain, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 8, Width: 6, Widths: []int{4}, Convolutions: 1, Classes: 3})
 	if err != nil {
@@ -47,8 +47,8 @@ func TestNormalized(t *testing.T) {
 		}
 		return runner
 	}
-	// Bytes b of the plain network stand for (b'/255 - mean)/deviation of the normalised one, if
-	// mean and deviation are such that they are bytes again: x/255 = (y/255 - 0.2)/0.5.
+	// A byte x of the normalised network must become a byte y of the plain one. Mean and
+	// deviation are chosen so that it does: x/255 = (y/255 - 0.2)/0.5.
 	simple, err := plain.Normalized(onnxmodels.Normalization{Mean: []float32{0.2}, Deviation: []float32{0.5}})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestNormalized(t *testing.T) {
 	}
 }
 
-// TestNormalizedRefuses what is no normalisation of three channels.
+// TestNormalizedRefuses normalisations that do not have three channels.
 func TestNormalizedRefuses(t *testing.T) {
 	plain, err := onnxmodels.CNN(onnxmodels.CNNOptions{Height: 8, Width: 8, Widths: []int{4}, Convolutions: 1, Classes: 3})
 	if err != nil {

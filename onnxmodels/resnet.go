@@ -79,7 +79,7 @@ type resnet struct {
 	norm                    BatchNormOptions
 }
 
-// plan checks the options and returns what each stage has.
+// plan checks the options and returns the sizes of each stage.
 func (o ResNetOptions) plan() (*resnet, error) {
 	factor := cmp.Or(o.WidthFactor, 1)
 	r := &resnet{expansion: 1, norm: pytorchNorm(o.BatchNorm), activation: cmp.Or(o.Activation, ActivationReLU)}

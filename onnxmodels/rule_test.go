@@ -22,18 +22,18 @@ func TestOptimizerMistakes(t *testing.T) {
 		return o
 	}
 	for want, o := range map[string]TrainingOptions{
-		`optimizer "lion" is none of sgd, adam, adamw, lars, lamb`:            {Optimizer: "lion"},
-		`EMA decay 1 is outside 0..1`:                                         {EMADecay: 1},
-		`momentum correction false and EMA decay 0.9`:                         {EMADecay: 0.9, Rates: []float32{1}},
-		`trust coefficient 0 of optimizer "lars" is no finite number above 0`: {Optimizer: artifact.OptimizerLARS},
-		`clipping norm -1 is no finite number`:                                {ClipNorm: -1},
-		`Nesterov's form needs a momentum above 0`:                            {Nesterov: true},
-		`rates of the steps are for momentum SGD`:                             {Momentum: 0.9, Nesterov: true, Rates: []float32{1}},
-		`epsilon 0 of optimizer "adam" is outside`:                            {Optimizer: artifact.OptimizerAdam},
-		`beta1 1 is outside 0..1`:                                             with(func(o *TrainingOptions) { o.Beta1 = 1 }),
-		`beta2 -1 is outside 0..1`:                                            with(func(o *TrainingOptions) { o.Beta2 = -1 }),
-		`has neither Nesterov's form`:                                         with(func(o *TrainingOptions) { o.Nesterov = true }),
-		`nor a momentum correction`:                                           with(func(o *TrainingOptions) { o.MomentumCorrection = true }),
+		`optimizer "lion" is none of sgd, adam, adamw, lars, lamb`:               {Optimizer: "lion"},
+		`EMA decay 1 is outside 0..1`:                                            {EMADecay: 1},
+		`momentum correction false and EMA decay 0.9`:                            {EMADecay: 0.9, Rates: []float32{1}},
+		`trust coefficient 0 of optimizer "lars" is not a finite number above 0`: {Optimizer: artifact.OptimizerLARS},
+		`clipping norm -1 is not a finite number`:                                {ClipNorm: -1},
+		`Nesterov's form needs a momentum above 0`:                               {Nesterov: true},
+		`rates of the steps are for plain momentum SGD`:                          {Momentum: 0.9, Nesterov: true, Rates: []float32{1}},
+		`epsilon 0 of optimizer "adam" is outside`:                               {Optimizer: artifact.OptimizerAdam},
+		`beta1 1 is outside 0..1`:                                                with(func(o *TrainingOptions) { o.Beta1 = 1 }),
+		`beta2 -1 is outside 0..1`:                                               with(func(o *TrainingOptions) { o.Beta2 = -1 }),
+		`has neither Nesterov's form`:                                            with(func(o *TrainingOptions) { o.Nesterov = true }),
+		`nor a momentum correction`:                                              with(func(o *TrainingOptions) { o.MomentumCorrection = true }),
 	} {
 		if _, err := n.Artifacts(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that has %q", err, want)
@@ -41,7 +41,8 @@ func TestOptimizerMistakes(t *testing.T) {
 	}
 }
 
-// TestNamesOfState: parameters that would be taken for the optimizer's state are refused.
+// TestNamesOfState: parameters whose names would mark them as the optimizer's state are
+// refused.
 func TestNamesOfState(t *testing.T) {
 	n, err := NewNetwork(2, 2, Flatten("flat"), Dense("optimizer", 3))
 	if err != nil {
@@ -55,8 +56,8 @@ func TestNamesOfState(t *testing.T) {
 	}
 }
 
-// TestState: what the optimizer remembers is as long as all trainable parameters
-// together, and a checkpoint gets it where it has none.
+// TestState: the optimizer's state is as long as all trainable parameters together, and
+// is added to a checkpoint that does not have it.
 func TestState(t *testing.T) {
 	n := mustCNN(t, 8, []int{4}, 1, 3)
 	_, size := n.Count()
@@ -103,8 +104,9 @@ func TestState(t *testing.T) {
 	}
 }
 
-// TestAveragesBegin: the averages of parameters begin as these, the evaluation model
-// computes with them, and takes all that the training model takes in the same order.
+// TestAveragesBegin: the averages of parameters begin with the parameters' values. The
+// evaluation model computes with the averages, and takes all inputs of the training model
+// in the same order.
 func TestAveragesBegin(t *testing.T) {
 	n := mustCNN(t, 8, []int{4}, 1, 3)
 	a, err := n.Artifacts(TrainingOptions{Momentum: 0.9, EMADecay: 0.99, EMAWarmup: true})

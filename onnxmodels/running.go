@@ -53,12 +53,12 @@ func (n *norm) moveCorrected(running, sum *graph.Value, factor float32, unknown 
 	n.updated = append(n.updated, n.Accumulate(name+artifact.GradientFlagSuffix, running, value, n.reset))
 }
 
-// weights are the weights of this step in running statistics: of the batch's statistics (new) and
-// of the running ones (old). old is 0 except in the step's first micro-batch.
+// weights are the weights of this step in running statistics: new for the batch's statistics,
+// old for the running ones. old is 0 except in the step's first micro-batch.
 type weights struct{ new, old *graph.Value }
 
-// weightOf returns the weights for statistics of which a step replaces at least the share least:
-// new is max(least, 1/n) in step n. Layers with the same share use the same nodes.
+// weightOf returns the weights for statistics of which a step replaces at least the share
+// `least`: new is max(least, 1/n) in step n. Layers with the same share use the same nodes.
 func (n *norm) weightOf(least float32) weights {
 	w, known := n.weights[least]
 	if !known {

@@ -49,14 +49,14 @@ func SignatureOf(m *modelfile.Model) (Signature, error) {
 		}
 	}
 	if classes < 1 || classes > maxClasses {
-		return s, fmt.Errorf("it has no output %q of [batch, classes], so it is no inference model (pipeline export model writes one)", OutputProbabilities)
+		return s, fmt.Errorf("it has no output %q of [batch, classes], so it is not an inference model ('pipeline export model' writes one)", OutputProbabilities)
 	}
 	s.Resize, s.Precision, s.Loss = ResizeFill, PrecisionFloat32, artifact.LossCrossEntropy
 	for _, p := range m.GetMetadataProps() {
 		switch p.GetKey() {
 		case MetadataClasses:
 			if err := json.Unmarshal([]byte(p.GetValue()), &s.Classes); err != nil || len(s.Classes) != classes {
-				return s, fmt.Errorf("metadata %q is no list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
+				return s, fmt.Errorf("metadata %q is not a list of the names of %d classes: %.80q", MetadataClasses, classes, p.GetValue())
 			}
 		case MetadataPrecision:
 			s.Precision = p.GetValue()
@@ -85,7 +85,8 @@ const (
 	maxClasses = 1 << 20
 )
 
-// inputSignature reads what the input of images says: its name, layout, size and channels.
+// inputSignature reads the description of the input of images: its name, layout, size and
+// channels.
 func inputSignature(g *onnxpb.Graph) (Signature, error) {
 	for _, v := range g.GetInput() {
 		d := modelfile.Sizes(v)

@@ -60,7 +60,8 @@ func TestSignatureOf(t *testing.T) {
 	}
 }
 
-// TestSignatureOfNamesFaults has models that are no classifiers, and bad metadata.
+// TestSignatureOfNamesFaults has models that are not classifiers, and bad
+// metadata.
 func TestSignatureOfNamesFaults(t *testing.T) {
 	property := func(m *modelfile.Model, key, value string) {
 		for _, p := range m.MetadataProps {
@@ -89,13 +90,14 @@ func TestSignatureOfNamesFaults(t *testing.T) {
 	}
 }
 
-// TestPrecisionsThatAreNotPossible are errors that say which are.
+// TestPrecisionsThatAreNotPossible: the errors say which precisions and inputs are
+// possible.
 func TestPrecisionsThatAreNotPossible(t *testing.T) {
 	n := mustCNN(t, 8, []int{2}, 1, 3)
 	for want, o := range map[string]InferenceOptions{
 		`input "uint8-nchw" is neither "uint8-nhwc" nor "float32-nchw"`: {Input: "uint8-nchw"},
 		`precision "int4" is none of float32, float16 and int8`:         {Precision: "int4"},
-		"BatchNorm is folded in int8, it cannot be kept":                {Precision: PrecisionInt8, KeepBatchNorm: true},
+		"int8 models fold BatchNorm into convolutions":                  {Precision: PrecisionInt8, KeepBatchNorm: true},
 		`target "native" has no precision float16`:                      {Precision: PrecisionFloat16, Target: TargetNative},
 		`the range of "stage1.relu1.out" is not known`:                  {Precision: PrecisionInt8},
 		"2 class names for 3 classes":                                   {Classes: []string{"a", "b"}},
@@ -106,7 +108,8 @@ func TestPrecisionsThatAreNotPossible(t *testing.T) {
 	}
 }
 
-// TestRanges widens a range by each list of numbers, and keeps what is no number.
+// TestRanges widens a range by each list of numbers. Once a number is NaN, so is the
+// range.
 func TestRanges(t *testing.T) {
 	r := Ranges{}
 	for _, values := range [][]float32{{1, 2}, nil, {-3, 0}, {5}} {
@@ -118,11 +121,10 @@ func TestRanges(t *testing.T) {
 	}
 	r.Observe("a", []float32{0, float32(math.NaN())})
 	if a := r["a"]; a.Min == a.Min || a.Max == a.Max {
-		t.Errorf("%v, want what is no number", a)
+		t.Errorf("%v, want NaN at both ends", a)
 	}
 }
 
-// TestPlanes has two images of 1x2 pixels.
 // TestPlanesOfGrey: images of one channel are planes already.
 func TestPlanesOfGrey(t *testing.T) {
 	if got := Planes([]uint8{0, 51, 255}, 1, 3, 1); !slices.Equal(got, []float32{0, 0.2, 1}) {

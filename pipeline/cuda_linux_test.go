@@ -33,7 +33,7 @@ func TestGPU(t *testing.T) {
 	testscript.Run(t, params)
 }
 
-// realGPU returns what scripts need of the environment to use the GPU of this machine.
+// realGPU returns the environment variables that scripts need to use the GPU of this machine.
 func realGPU(t testing.TB) map[string]string {
 	path, err := library.Ensure(t.Context(), library.Options{Device: configs.CUDA, Progress: os.Stderr})
 	if err != nil {

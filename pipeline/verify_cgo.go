@@ -34,8 +34,8 @@ func ortOutputs(ctx context.Context, o *verifyOptions, e *configs.Experiment, s 
 	return run, err
 }
 
-// ortNative runs the model in ONNX Runtime with onnxlab's kernels alone. The result is nil where
-// they compute nothing of it.
+// ortNative runs the model in ONNX Runtime with onnxlab's kernels. The result is nil if the kernels
+// compute no part of this model.
 func ortNative(ctx context.Context, r configs.Runtime, s subject, images []uint8, stderr io.Writer) (_ *verify.Outputs, err error) {
 	if err := cli.OpenLibrary(ctx, r, stderr); err != nil {
 		return nil, err

@@ -82,9 +82,9 @@ func (o *verifyOptions) compareGiven(ctx context.Context, m *modelfile.Model, s 
 	return report, err
 }
 
-// compareInference compares the inference model that 'predict' makes of a given model, which runs
-// with onnxlab's kernels, on bytes of noise. The result is nil where they compute nothing of it, and
-// for models that 'predict' refuses.
+// compareInference compares, on bytes of noise, the inference model that 'predict' makes from a given
+// model and runs with onnxlab's kernels. The result is nil if the kernels compute no part of it, or if
+// 'predict' refuses the model.
 func (o *verifyOptions) compareInference(ctx context.Context, m *modelfile.Model, e *configs.Experiment, s subject, stderr io.Writer) (*verify.Report, error) {
 	usual := onnxmodels.Normalization{} // what images mean does not matter here
 	inference, err := onnxmodels.InferenceOf(m, onnxmodels.InputOptions{Normalization: &usual, Height: o.size.Height, Width: o.size.Width})

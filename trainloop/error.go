@@ -23,7 +23,7 @@ func (e *Interrupted) Error() string {
 	return fmt.Sprintf("interrupted after step %d; state saved in %q", e.Step, e.Snapshot)
 }
 
-// Unwrap returns the cause, which is that of the context.
+// Unwrap returns the cause, which is the error of the context.
 func (e *Interrupted) Unwrap() error { return e.err }
 
 // Diverged is the error of a run whose loss is no longer a finite number.

@@ -8,10 +8,10 @@ import (
 	"onnxlab/onnxmodels"
 )
 
-// MemoryNeeded estimates the memory in bytes that training with the target's graph takes:
-// that of one step, without the temporary memory of operators, and that of the parameters
-// four times, for the parameters, their gradients and two moments or whatever else the
-// optimizer stores.
+// MemoryNeeded estimates the memory, in bytes, that training with the target's graph
+// takes. It adds up the values of one step, without the temporary memory of operators,
+// and four times the size of the parameters: for the parameters themselves, their
+// gradients, and two moments or whatever else the optimizer stores.
 func MemoryNeeded(n *onnxmodels.Network, e configs.Experiment, target string) (int64, error) {
 	if err := checkBatch(e); err != nil {
 		return 0, err
@@ -94,7 +94,7 @@ func fewerAtOnce(e configs.Experiment) string {
 	case MicroBatch(e) > part:
 		return fmt.Sprintf("set train.micro_batch to %d, which computes the parts one after the other", part)
 	case MicroBatch(more) == MicroBatch(e):
-		return "raise train.replicas and set train.micro_batch to the images of one, which computes its parts one after the other"
+		return "raise train.replicas and set train.micro_batch to the images of one replica, which computes the replicas one after the other"
 	}
 	return "raise train.replicas, which computes its parts one after the other"
 }

@@ -15,7 +15,7 @@ func TestExplainMemory(t *testing.T) {
 		problem = "Failed to allocate memory for requested buffer of size 5"
 		raise   = "raise train.replicas, which computes its parts one after the other"
 		set     = "set train.micro_batch to 16, which computes the parts one after the other"
-		both    = "raise train.replicas and set train.micro_batch to the images of one, which computes its parts one after the other"
+		both    = "raise train.replicas and set train.micro_batch to the images of one replica, which computes the replicas one after the other"
 	)
 	for _, c := range []struct {
 		device          configs.Device

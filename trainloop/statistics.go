@@ -99,10 +99,10 @@ func hasStatistics(n *onnxmodels.Network) bool {
 	return slices.ContainsFunc(n.Parameters(), func(p onnxmodels.Parameter) bool { return !p.Trainable })
 }
 
-// measuredBatches divides the images for recalibration into batches of one size, at most so
-// many. Each batch is normalised separately, and the larger it is, the closer its statistics are
-// to those of all images. So most is the batch of evaluation, or the micro-batch if that is
-// larger: there is enough memory for both.
+// measuredBatches divides the images for recalibration into batches of one size, at most `most`
+// images each. Each batch is normalised separately, and the larger it is, the closer its
+// statistics are to those of all images. So callers pass the batch size of evaluation, or the
+// micro-batch if that is larger: there is enough memory for both.
 func measuredBatches(images, most int) (size, batches int) {
 	measured := min(images, maxMeasured)
 	batches = (measured + most - 1) / most

@@ -57,6 +57,8 @@ type Tuning struct {
 
 // Tried is a step of the range test.
 type Tried struct {
+	// Rate is the learning rate of the step, Loss the loss of its batch, and Smoothed the
+	// moving average of the losses up to it, corrected for its bias.
 	Rate     float64 `json:"rate"`
 	Loss     float64 `json:"loss"`
 	Smoothed float64 `json:"smoothed"`
@@ -71,8 +73,8 @@ const (
 	smoothing = 0.9
 	// The range test ends when the smoothed loss is more than divergedFactor times its minimum.
 	divergedFactor = 2.0
-	// The suggested rate is that at which the smoothed loss has made mostOfTheWay of its
-	// fall. minTried is the number of steps before which the loss must not diverge.
+	// The suggested rate is the one at which the smoothed loss has completed mostOfTheWay
+	// of its fall. minTried is the number of steps before which the loss must not diverge.
 	mostOfTheWay = 0.9
 	minTried     = 12
 	// batchShare is the suggested batch size as a share of the noise scale. To get as far

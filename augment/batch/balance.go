@@ -25,7 +25,7 @@ func byClass(source Source) (classes [][]int32) {
 
 // balanced draws the same number of images of every class; if the number of images is not a
 // multiple of the number of classes, some classes get one more. Within a class, no image is
-// drawn again before all others have been drawn as often.
+// drawn again before every other one has been drawn as often.
 func (l *order) balanced(epoch uint64) []pick {
 	var source rand.PCG
 	keyed.Seed(&source, l.seed, epoch, 0, keyed.Balance)

@@ -24,8 +24,8 @@ func uneven() labelled {
 	return s
 }
 
-// TestBalancedEpochs: every class is drawn equally often, and so is, within a class, every
-// image, except that some come once more.
+// TestBalancedEpochs: every class is drawn equally often. Within a class, every image is drawn
+// equally often, or some once more than others.
 func TestBalancedEpochs(t *testing.T) {
 	s := uneven()
 	o := newOrder(s, LoaderOptions{Seed: 4, Balance: true})
@@ -54,7 +54,7 @@ func TestBalancedEpochs(t *testing.T) {
 			left[i] = left[i] || copies[i] == least
 		}
 		if slices.Equal(picks, before) {
-			t.Errorf("epochs %d and %d have one order", epoch-1, epoch)
+			t.Errorf("epochs %d and %d have the same order", epoch-1, epoch)
 		}
 		before = picks
 	}
@@ -65,8 +65,8 @@ func TestBalancedEpochs(t *testing.T) {
 	}
 }
 
-// TestBalancedRemainder: 20 images of three classes are divided into 7, 7 and 6, and each
-// class is the one with 6 at some time.
+// TestBalancedRemainder: 20 images of three classes are divided into 7, 7 and 6. Over the
+// epochs, each class sometimes gets only 6.
 func TestBalancedRemainder(t *testing.T) {
 	s := uneven()
 	s.pixels, s.labels = s.pixels[:20], s.labels[:20]

@@ -227,7 +227,7 @@ func TestSourceThatIsNotWhatItSays(t *testing.T) {
 	}
 }
 
-// stuck is a source that blocks until it is let go.
+// stuck is a source that blocks until the test releases it.
 type stuck struct {
 	*images
 	gate chan struct{}

@@ -1,5 +1,5 @@
-"""Writes steps.npz, with the results of torchvision's v2 functions for one uint8 image, for every
-step and several values, and steps.json, a list of these.
+"""Writes steps.npz, the results of torchvision's v2 functions for one uint8 image, for every step
+with several values, and steps.json, the list of these steps and values.
 
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 torchvision==0.29.2 numpy==2.4.6
     venv/bin/python steps.py

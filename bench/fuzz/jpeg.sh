@@ -2,8 +2,8 @@
 # Usage: bench/fuzz/jpeg.sh [SECONDS [LIBRARY]]
 # Fuzzes the C code that calls libjpeg-turbo for SECONDS (default 600) under
 # AddressSanitizer and UndefinedBehaviorSanitizer, on one core, from the JPEG images of
-# the tests. LIBRARY is the one to call; by default that in the user's cache, else the
-# system's. It needs clang. At a failure it ends with status 1 and names the input.
+# the tests. LIBRARY is the library to call, by default the one in the user's cache, else the
+# system's. It needs clang. If an input fails, it ends with status 1 and names the input.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

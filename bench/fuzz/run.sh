@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Usage: bench/fuzz/run.sh [TIME [TARGET...]]
-# Fuzzes every target of the module, or those named, for TIME each (default
-# 10m; 2000x is 2000 inputs), each on one core and as many at once as there are cores, and prints a
-# line a target and their sum:
+# Fuzzes every target of the module, or those named, for TIME each: 10m by default; 2000x means 2000
+# inputs. Each runs on one core, as many at once as there are cores. It prints one line for each
+# target, and the sum:
 #
 #   onnxmodels/modelfile FuzzDecode: 1234567 inputs in 600 s, 89 of them new
 #   12 targets: 23456789 inputs
 #
-# It ends with status 1 if a target fails at an input. Go leaves that input in
-# the package's testdata/fuzz, where every later test tries it. New inputs are
-# kept in Go's own cache, and are where the next run starts. They are made
-# smaller in a few tries alone, which otherwise would take the time.
+# It ends with status 1 if a target fails for an input. Go saves that input in
+# the package's testdata/fuzz, so that every later test tries it. Go keeps new
+# inputs in its own cache, and the next run starts from them. It may try only a
+# few times to make such an input smaller, which otherwise takes most of the time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -18,8 +18,8 @@ fuzz() { # TIME FILE:TARGET
   local folder name=${2#*:} output status=0
   folder=$(dirname "${2%%:*}")
   output=$(go test -run '^$' -fuzz "^$name\$" -fuzztime "$1" -fuzzminimizetime 10x -parallel 1 "$folder" 2>&1 </dev/null) || status=$?
-  # Go 1.26 sometimes takes the end of the time for a failure (go.dev/issue/75804),
-  # of which it keeps no input.
+  # Go 1.26 sometimes reports a failure when the time is up (go.dev/issue/75804). It then
+  # has no failing input.
   if [ $status != 0 ] && { grep -q 'Failing input' <<<"$output" || ! grep -qx ' *context deadline exceeded' <<<"$output"; }; then
     printf '%s\n%s %s: failed\n' "$output" "${folder#./}" "$name" >&2
     return 1

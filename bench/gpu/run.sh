@@ -9,10 +9,11 @@
 #   epoch   training on augmented images compared with PyTorch, and the time spent waiting for data
 #   study   the study's grid on MNIST (bench/gpu/study.yaml)
 #
-# Each part has a time limit, and writes into DIR (runs/gpu) what it prints and measures, as it
-# comes. A part that fails does not stop those after it; the exit status is 1 if one failed.
-# --kit names a folder that bench/gpu/pack.sh has made, on machines without Go; by default it is
-# made first. It needs a python3 with PyTorch for CUDA and NumPy, and gcc for torch.compile.
+# Each part has a time limit, and writes its output and its measurements into DIR (runs/gpu) as it
+# goes. If a part fails, the next ones run all the same, and the exit status is 1. On a machine
+# without Go, --kit names a folder that bench/gpu/pack.sh has made elsewhere; otherwise the script
+# makes that folder itself. It needs a python3 with PyTorch for CUDA and NumPy, and gcc for
+# torch.compile.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -34,7 +35,7 @@ threads=$(nproc)
 export ONNXLAB_ORT_LIBRARY=$kit/onnxruntime/libonnxruntime.so.1
 export PYTHONPATH=$PWD/bench PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 export TORCHINDUCTOR_COMPILE_THREADS=$threads TORCHINDUCTOR_CACHE_DIR=$out/inductor
-# Where NVIDIA's libraries are in PyTorch's packages, they are found through its environment.
+# If NVIDIA's libraries are in PyTorch's packages, onnxlab finds them through this variable.
 VIRTUAL_ENV=$(python3 -c 'import sys; print(sys.prefix)')
 export VIRTUAL_ENV
 
@@ -47,7 +48,7 @@ run_info() {
   "$kit/pipeline" runtime info --device cuda
 }
 
-# The kernels that torch.compile makes for run_step are compiled meanwhile, since the tests do not
+# Compiles the kernels that torch.compile needs in run_step, while the tests run: these do not
 # measure time.
 run_tests() {
   compile_ahead >"$out/compile.log" 2>&1 &
@@ -89,7 +90,7 @@ run_step() {
     compare step "step-$batch" --batch $batch --rounds 10 --steps $((batch == 128 ? 50 : 20)) || status=1
     "$kit/pipeline" bench step --profile --steps 10 --set runtime.device=cuda --set train.batch_size=$batch || status=1
   done
-  # All at once do not fit into the memory of a GPU.
+  # All contestants at once do not fit into the memory of a GPU.
   compare step step-8192-compiled --batch 8192 --rounds 7 --steps 5 --contestants onnxlab,onnxlab-fp16,torch-compile,torch-compile-bf16 || status=1
   compare step step-8192 --batch 8192 --rounds 7 --steps 5 --contestants onnxlab,torch,torch-bf16 || status=1
   return $status
@@ -110,17 +111,17 @@ compare() {
   python3 "bench/$bench/run.py" --device cuda --pipeline "$kit/pipeline" --threads "$threads" --json "$out/$name.json" "$@"
 }
 
-# If the time is up, the report shows the cells that are complete; run this part again to go on.
+# If the time is up, the report shows the cells that are complete. Running this part again continues.
 run_study() {
   timeout --signal=INT "$1" "$kit/pipeline" sweep --config bench/gpu/study.yaml --set "data.path=$kit/mnist" --out "$out/study" --jobs 4 --resume ||
     { "$kit/pipeline" report "$out/study"; return 1; }
 }
 
-# part NAME runs a part in a shell of its own, which timeout ends with all that it started.
+# part NAME runs a part in its own shell. timeout ends that shell and everything that it started.
 part() {
   local begun=$SECONDS status=0
   printf '\n==> %s (%d s so far, at most %d s)\n' "$1" "$SECONDS" "${limit[$1]}"
-  # The part itself may end what it runs 20 s before.
+  # The part gets a limit that is 20 s shorter, so that it can end its programs itself.
   timeout --kill-after=5 "${limit[$1]}" bash -euo pipefail -c "run_$1 $((limit[$1] - 20))" 2>&1 | tee "$out/$1.log" || status=1
   printf '%s: %s after %d s\n' "$1" "$([ $status = 0 ] && echo done || echo FAILED)" $((SECONDS - begun))
   return $status

@@ -6,14 +6,15 @@ For each case below, it exports training artifacts, trains them in Go
 (record/main.go) and again here on the same batches, and compares:
 
     models      onnx.checker with full_check accepts all of them
-    training    loss and hits of every step, and BatchNorm's running statistics
-                after the last one
+    training    loss and number of correct images of every step, and BatchNorm's
+                running statistics after the last one
     checkpoint  a checkpoint that onnxlab has read and written has the same bytes
                 for every parameter, and training continues from it as in Go
-    eval model  its loss and hits agree with the inference model's logits
-    told        the names of tensors that the export prints are those in the
-                client, and exporting a model with the name of the logits gives
-                one with the same loss as the eval model
+    eval model  its loss and number of correct images agree with the inference
+                model's logits
+    told        the export prints the same names of tensors as the client has, and
+                a model exported with the printed name of the logits has the same
+                loss as the eval model
     inference   every form of exported model returns, for 1 and 32 images, the
                 logits and probabilities that Go got in ONNX Runtime and in
                 onnxlab's pure Go runtime, within 1e-5, or 0.05 in int8
@@ -53,8 +54,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "smoke.yaml"
 TOLERANCE = 1e-4  # relative, for losses and logits after training again
 # For running statistics. The kernels of the two libraries round differently. If a value is
-# next to 0, ReLU then cuts it off in one of them alone, which moves the mean or the variance
-# of a channel by up to 9e-4 within these steps. Another momentum would move them by 1e-1.
+# close to 0, ReLU may cut it off in only one of them, which changes the mean or the variance
+# of a channel by up to 9e-4 within these steps. A wrong momentum would change them by 1e-1.
 STATISTICS_TOLERANCE = 5e-3
 
 # Between runtimes on one model: for probabilities, and for logits relative to the

@@ -4,9 +4,9 @@
 
 DIR has the photographs in a folder for each class, and DIR-shards has them in tars. The
 peer reads lines "run N", makes N batches of uint8 images for each, and answers with the
-seconds that they took, like `pipeline bench photos --serve`. It never starts an epoch anew:
-the end of a data set, which would come after four batches of the big photographs, costs
-no peer its batches in preparation.
+seconds that they took, like `pipeline bench photos --serve`. It repeats the photographs without
+starting a new epoch: otherwise a peer would lose the batches that it has prepared at the end
+of the data set, which the big photographs reach after four batches.
 """
 
 import argparse
@@ -102,8 +102,8 @@ def tensorflow(options, crops, antialias):
 
 def torchvision_crop(tf, shape):
     """Draws the crop of torchvision's RandomResizedCrop: [top, left, height, width] in a picture
-    of this shape. tf.image.sample_distorted_bounding_box would make less work, as it draws
-    smaller parts: not the area is uniform, but the height."""
+    of this shape. tf.image.sample_distorted_bounding_box would be less work for the peer: it
+    draws smaller parts, because it draws the height uniformly and not the area."""
     attempts = 10
     area = tf.cast(shape[0] * shape[1], tf.float32) * tf.random.uniform([attempts], *AREAS)
     proportion = tf.exp(tf.random.uniform([attempts], *map(math.log, PROPORTIONS)))

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Usage: bench/start/run.sh [ROUNDS]
-# Times, in ROUNDS (default 5) for each width, how long a training takes from the
-# command until its first step is done and saved, on 60,000 images in files of
-# CIFAR-10's format and on as many that are drawn, and prints the milliseconds.
-# The library is installed before.
+# Prints how many milliseconds a training takes from the command until its first step is
+# done and saved, ROUNDS (default 5) times for each width: with 60,000 images from files in
+# CIFAR-10's format, and with as many synthetic ones. It installs ONNX Runtime first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=${1:-5}
@@ -14,7 +13,7 @@ go build -o "$work/pipeline" ./pipeline
 "$work/pipeline" runtime install >/dev/null
 "$work/pipeline" data synth --out "$work/data" >/dev/null
 
-# first_step WIDTHS PATH prints the milliseconds of one start; no PATH draws.
+# first_step WIDTHS PATH prints the milliseconds of one start. If PATH is empty, the images are synthetic.
 first_step() {
   local begun ended pid
   begun=$(date +%s%N)

@@ -6,9 +6,9 @@ import (
 	"onnxlab/internal/terminal"
 )
 
-// transfer shows the progress of a download of total bytes (-1 if not known), of which `have`
-// are there already: as a bar on a terminal, else as one line. The caller writes the received
-// data to shown too, and calls done at the end.
+// transfer shows the progress of a download of total bytes (-1 if not known): as a bar on a
+// terminal, else as one line. The first `have` bytes are there already. The caller also writes
+// the data that it receives to shown, and calls done at the end.
 func transfer(r terminal.Reporter, what string, have, total int64) (shown io.Writer, done func()) {
 	bar := r.Bar("fetching "+what, total)
 	if bar == nil {

@@ -21,8 +21,9 @@ import (
 // keep the threads busy.
 const Batch = 100
 
-// BatchOf is the number of images of any size that are classified at once. Of large ones it is so
-// many that they take no more memory than Batch images of 128x128: 32 of 224x224.
+// BatchOf returns how many images of a size are classified at once: Batch, or fewer if they
+// are large, so that they take no more memory than Batch images of 128x128 pixels. Of
+// 224x224 pixels it is 32.
 func BatchOf(height, width int) int {
 	const pixels = Batch * 128 * 128
 	return max(1, min(Batch, pixels/max(height*width, 1)))

@@ -32,10 +32,10 @@ type layout struct {
 	others []string
 }
 
-// findLayout decides what the folders in the root are, of which wanted will be read; that only
-// matters for errors. A class may also be called train, so
-// a name alone does not make a split: the folder must contain folders, and the folders
-// beside it must be other splits or contain no images.
+// findLayout decides which of the folders in the root are splits and which are classes.
+// It uses wanted, the splits that will be read, only to decide what is an error. A class
+// may also be called train, so a name alone does not make a split: the folder must
+// contain folders, and the folders beside it must be other splits or contain no images.
 func findLayout(t *tree, folders []string, wanted []dataset.Split) (*layout, error) {
 	l, err := sortFolders(t, folders)
 	if err != nil {

@@ -132,8 +132,9 @@ func (cut Cut) narrow() resize.To {
 	return to
 }
 
-// narrowed is narrow in one direction: lo..hi is resized to out pixels, of which from..to
-// are wanted.
+// narrowed does the work of narrow in one direction, in which lo..hi is resized to out pixels.
+// It returns the part left..right that is needed for the pixels from..to, and the length that
+// this part is resized to. It changes from and to so that they count from its start.
 func narrowed(lo, hi, out int, from, to *int) (left, right float64, length int) {
 	scale := float64(hi-lo) / float64(out)
 	const support = 2

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRenderLeavesNothingOut compares with an image of which each pixel is rendered
-// separately, with the depth of every outline in it.
+// TestRenderLeavesNothingOut compares with an image whose pixels are rendered one by one, each
+// with the depths of all outlines.
 func TestRenderLeavesNothingOut(t *testing.T) {
 	for i := range 1000 {
 		s := drawScene(newDice(3, splitTrain, uint64(i), purposeScene), i%10)

@@ -4,8 +4,8 @@
 //	CGO_ENABLED=0 go build ./examples/classify
 //	./classify -model finetuned.onnx -normalize imagenet -height 224 -width 224 -data flowers
 //
-// The folder is one as "pipeline train" takes it, with a folder for each class. docs/finetune.md
-// says where such a model comes from.
+// The folder has a folder for each class, as "pipeline train" takes it. docs/finetune.md says
+// how to make such a model.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 
 func main() {
 	path := flag.String("model", "finetuned.onnx", "file of the model")
-	normalize := flag.String("normalize", "imagenet", "how the model takes images")
+	normalize := flag.String("normalize", "imagenet", "mean and deviation by which the model's images are normalised: imagenet, 0..1, -1..1, 0..255 or MEAN,…/DEVIATION,…")
 	height := flag.Int("height", 224, "rows of pixels of an image")
 	width := flag.Int("width", 224, "columns of pixels of an image")
 	data := flag.String("data", "", "folder of images")
@@ -46,8 +46,8 @@ func main() {
 	fmt.Printf("%d of %d right\n", right, sets.Validation.Len())
 }
 
-// open reads a model in its own form, whose images are to be normalised in this way, and makes
-// it ready to run.
+// open reads a classifier as PyTorch or another framework exported it, and makes it ready to run.
+// normalize says how the model's images are normalised.
 func open(path, normalize string, height, width int) (*interp.Model, error) {
 	file, err := modelfile.ReadFile(path)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"onnxlab/internal/npz"
 )
 
-// What PyTorch takes images for counts as right, and another class does not.
+// TestCount checks the number of correct images, and that a folder of other
+// classes is refused.
 func TestCount(t *testing.T) {
 	const models = "../../onnxmodels/importer/testdata"
 	a, err := npz.Read(filepath.Join(models, "references.npz"))

@@ -1,8 +1,10 @@
-// Client asks a server, as examples/serve is one, what is in images:
+// Client sends images to the server of examples/serve and prints what they
+// show:
 //
 //	go run ./examples/client [-server http://localhost:8080] photo.jpg …
 //
-// It prints a line for each: the file, its class and the probability of that.
+// It prints a line for each image: the file, its class and the probability of
+// the class.
 package main
 
 import (
@@ -34,11 +36,11 @@ func main() {
 	}
 }
 
-// answer is what the server says of one image.
+// answer is the server's answer for one image.
 type answer struct {
 	Class         string             `json:"class"`
 	Probability   float64            `json:"probability"`
-	Probabilities map[string]float64 `json:"probabilities"` // of all classes
+	Probabilities map[string]float64 `json:"probabilities"` // by class
 }
 
 func ask(server, path string) (a answer, err error) {
@@ -52,7 +54,7 @@ func ask(server, path string) (a answer, err error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(response.Body) // why is in it
+		text, _ := io.ReadAll(response.Body) // the body says what is wrong
 		return a, fmt.Errorf("%s: %s", response.Status, text)
 	}
 	return a, json.NewDecoder(response.Body).Decode(&a)

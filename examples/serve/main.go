@@ -4,8 +4,9 @@
 //	curl --data-binary @photo.jpg localhost:8080
 //
 // The model is one that "pipeline export model" wrote, or a run's model.onnx. It runs in
-// ONNX Runtime, or in pure Go if this is built with CGO_ENABLED=0: that is one file with
-// nothing beside it, for every system that Go builds for.
+// ONNX Runtime, or in pure Go if the program is built with CGO_ENABLED=0. The program is
+// then a single file that needs no libraries, and can be built for every system that Go
+// supports.
 package main
 
 import (
@@ -66,7 +67,7 @@ func open(ctx context.Context, path string) (signature onnxmodels.Signature, mod
 	return signature, model, err
 }
 
-// handler answers with the most likely class and the probabilities of all.
+// handler answers with the most likely class and the probabilities of all classes.
 func handler(signature onnxmodels.Signature, model evaluation.Predictor) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +94,7 @@ func handler(signature onnxmodels.Signature, model evaluation.Predictor) http.Ha
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{ // an error is a client that has left
+		_ = json.NewEncoder(w).Encode(map[string]any{ // fails only if the client has gone away
 			"class": signature.Classes[best], "probability": probabilities[best], "probabilities": all,
 		})
 	})

@@ -52,8 +52,8 @@ func plain(c color.Color) image.Image {
 	return m
 }
 
-// start builds the service and starts it at a port of its own, until the test ends. It
-// returns its address.
+// start builds the server and starts it on a port of its own. It runs until the test
+// ends. start returns its address.
 func start(t *testing.T, cgo string) string {
 	t.Helper()
 	ortLibrary := librarytest.Path(t)
@@ -144,7 +144,8 @@ func post(t *testing.T, server string, body []byte) (status int, text string) {
 	return response.StatusCode, string(data)
 }
 
-// checkAnswer checks the class, and the probabilities of an image of these mean colours.
+// checkAnswer posts an image with these mean colours and checks the class and the
+// probabilities.
 func checkAnswer(t *testing.T, server string, image []byte, class string, means [3]float64) {
 	t.Helper()
 	status, text := post(t, server, image)
@@ -171,7 +172,7 @@ func checkAnswer(t *testing.T, server string, image []byte, class string, means 
 	}
 }
 
-// checkClients asks with both clients for an image and for what is none.
+// checkClients runs both clients with an image, and with a file that is not one.
 func checkClients(t *testing.T, server string, red []byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -196,7 +197,7 @@ func checkClients(t *testing.T, server string, red []byte) {
 		}
 		out, err = exec.Command(client[0], append(client[1:], text)...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), text) || !strings.Contains(string(out), "400") || !strings.Contains(string(out), "is not a JPEG") {
-			t.Errorf("%v prints of what is no image %q, %v", client, out, err)
+			t.Errorf("for a file that is not an image, %v prints %q, %v", client, out, err)
 		}
 	}
 }

@@ -2,8 +2,8 @@ package allocation
 
 import "golang.org/x/sys/unix"
 
-// affinity lists the processors that the process may run on; nil if the system does
-// not tell.
+// affinity lists the processors that the process may run on. It returns nil if the
+// system does not say.
 func affinity() []int {
 	var set unix.CPUSet
 	if unix.SchedGetaffinity(0, &set) != nil {

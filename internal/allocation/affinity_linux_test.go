@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain answers, as a process with another affinity, what it may use.
+// TestMain prints what the process may use, if TestAffinity has started it with
+// another affinity.
 func TestMain(m *testing.M) {
 	if os.Getenv("ALLOCATION_TEST") != "" {
 		os.Stdout.WriteString(strconv.Itoa(CPUs()) + " " + strconv.Itoa(Threads()))
@@ -25,7 +26,7 @@ func TestAffinity(t *testing.T) {
 	if len(mine) < 2 {
 		t.Skip("there is one processor")
 	}
-	runtime.LockOSThread() // and not unlocked: the thread ends with the test
+	runtime.LockOSThread() // It stays locked, so that the thread with this affinity ends with the test.
 	var one unix.CPUSet
 	one.Set(mine[len(mine)-1])
 	if err := unix.SchedSetaffinity(0, &one); err != nil {

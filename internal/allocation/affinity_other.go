@@ -2,5 +2,6 @@
 
 package allocation
 
-// affinity does not know.
+// affinity returns nil: this system does not say which processors the process
+// may use.
 func affinity() []int { return nil }

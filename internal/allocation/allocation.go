@@ -1,6 +1,7 @@
 // Package allocation tells how many of the machine's processors the process may use. On Linux,
-// its affinity, which batch systems and taskset set, says which processors these are, and the
-// quotas of its control groups limit for how much time. On other systems it may use all.
+// its affinity, which batch systems and taskset set, says on which processors it may run. The
+// quotas of its control groups limit how much of their time it gets. On other systems it may
+// use all.
 package allocation
 
 import (
@@ -19,8 +20,8 @@ func CPUs() int {
 }
 
 // Threads returns how many threads should compute: one for each core that the process may use.
-// It returns 0 if the process may use the whole machine, since ONNX Runtime then makes the best
-// choice itself, or if the system does not tell.
+// It returns 0 if the process may use the whole machine, because ONNX Runtime then chooses best
+// itself, or if the system does not say which processors it may use.
 func Threads() int {
 	mine := affinity()
 	if mine == nil {
@@ -33,7 +34,8 @@ func Threads() int {
 	return max(min(cores(mine, "/sys/devices/system/cpu"), cpus), 1)
 }
 
-// cores counts the cores to which the logical processors belong: two of them may share one.
+// cores counts the cores that the logical processors belong to: two processors may share one
+// core.
 func cores(cpus []int, root string) int {
 	distinct := map[string]bool{}
 	for _, cpu := range cpus {
@@ -68,10 +70,10 @@ func online(path string) int {
 	return n
 }
 
-// quota returns how many processors' time the control groups of a process give it, rounded
-// up: the least of its own group and of those around it, in version 2 (cpu.max) and version 1
-// (cpu.cfs_quota_us). Without a limit it returns the largest int. groups is the file that lists
-// the process's groups, and root the folder that has all groups.
+// quota returns how many processors' time the control groups of a process give it, rounded up:
+// the least of what its own group and those around it give, in version 2 (cpu.max) and version
+// 1 (cpu.cfs_quota_us). Without a limit it returns the largest int. groups is the file that
+// lists the process's groups, and root the folder that contains all groups.
 func quota(groups, root string) int {
 	text, err := os.ReadFile(groups)
 	if err != nil {

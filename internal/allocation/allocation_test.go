@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// write makes the files below a folder of their own and returns it.
+// write writes the files into a new folder and returns it.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()

@@ -9,8 +9,8 @@ import (
 // askName is the file by which the holder of a directory's lock is asked to leave.
 const askName = ".lock.asked"
 
-// Ask asks the holder of the lock on dir to leave. It goes through the directory, and so
-// reaches a process on another host too, as long as that has the file system.
+// Ask asks the holder of the lock on dir to leave. It writes a file into the directory,
+// so it also reaches a process on another host that shares the file system.
 func Ask(dir string) error {
 	data, err := describeHolder()
 	if err != nil {
@@ -19,8 +19,8 @@ func Ask(dir string) error {
 	return WriteBytes(filepath.Join(dir, askName), data)
 }
 
-// Asked tells whether another process has asked the holder of the lock on dir, which
-// this one is, to leave.
+// Asked reports whether another process has asked this one, which holds the lock on dir,
+// to leave.
 func Asked(dir string) bool {
 	file, err := OpenPlain(filepath.Join(dir, askName))
 	if err != nil {
@@ -30,7 +30,7 @@ func Asked(dir string) bool {
 	return readHolder(file).PID != 0
 }
 
-// ClearAsked takes the request of [Ask] away, once the lock is the caller's.
+// ClearAsked removes the request of [Ask]. Call it once you hold the lock.
 func ClearAsked(dir string) error {
 	if err := os.Remove(filepath.Join(dir, askName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

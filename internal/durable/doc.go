@@ -14,10 +14,10 @@
 //
 // [Lock] keeps two processes out of one directory. The operating system drops
 // the lock when its holder ends, however it ends, so there are no stale locks.
-// [LockWait] waits for its turn. File systems without locks have files in their
-// place, which a killed process leaves: on the same host they are taken over, and
-// elsewhere the error says which one to delete. [Ask] asks the holder to leave, if it
-// looks at [Asked].
+// [LockWait] waits for its turn. On file systems without locks, files are used
+// instead. A killed process leaves its file behind: on the same host the next
+// process takes the lock over, and elsewhere the error says which file to delete.
+// [Ask] asks the holder to leave, which it does if it checks [Asked].
 //
 // A process that is killed leaves temporary files and directories behind. Their names
 // start with ".tmp-", and [RemoveLeftovers] deletes them.

@@ -52,7 +52,7 @@ func TestWriteFileKeepsModeOfReplacedFile(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, 0o640); err != nil { // whatever the user masks
+	if err := os.Chmod(path, 0o640); err != nil { // independent of the umask
 		t.Fatal(err)
 	}
 	if err := WriteBytes(path, []byte("new")); err != nil {

@@ -9,22 +9,23 @@ import (
 	"strings"
 )
 
-// generationPrefix begins the names of the files that stand for locks where the
-// file system has none, as NFS without a lock daemon and Lustre without the mount
-// option flock.
+// generationPrefix begins the names of the files that replace locks where the file
+// system has none, such as NFS without a lock daemon and Lustre without the mount option
+// flock.
 //
-// The file with the highest number has the lock. It is made by a link, which only one
-// of many can make, complete with who made it. A process that releases the lock
-// empties its file and lets it stay; so does one that is killed leave its file. The next
-// one takes the next number, if that file is empty or its process is known to be
-// gone, and then removes the earlier files. Numbers never fall, so that nobody who
-// has read an old list can take a number that was held before: whoever finds a
-// higher number than its own after the link has lost.
+// The process that made the file with the highest number has the lock. The file says
+// which process that is. It is written under another name and then linked to its own,
+// which succeeds for only one process. To release the lock, a process empties its file
+// but does not delete it. A killed process leaves its file as it is. The next process
+// takes the next number if that file is empty or if its process is known to have ended,
+// and then removes the earlier files. The numbers never fall. So if a process has read
+// an old list and takes a number that was held before, it finds a higher number after
+// its link, and knows that it does not have the lock.
 const generationPrefix = ".lock-"
 
 // lockByGeneration is Lock where the file system has no locks.
 func lockByGeneration(dir string) (unlock func() error, err error) {
-	const tries = 100 // others take a generation in between
+	const tries = 100 // another process may take the number first
 	for range tries {
 		last, err := lastGeneration(dir)
 		if err != nil {
@@ -32,7 +33,7 @@ func lockByGeneration(dir string) (unlock func() error, err error) {
 		}
 		won, err := takeGeneration(dir, last+1)
 		if err != nil {
-			return nil, fmt.Errorf("lock %q: the file system has no locks, and none could be made of files: %w", dir, err)
+			return nil, fmt.Errorf("lock %q: the file system has no locks, and the file that replaces one could not be made: %w", dir, err)
 		}
 		if won {
 			removeGenerations(dir, last)
@@ -42,12 +43,12 @@ func lockByGeneration(dir string) (unlock func() error, err error) {
 	return nil, &LockedError{Dir: dir}
 }
 
-// lastGeneration is the last one in dir, which nobody has any more: that somebody has it
-// is a [*LockedError].
+// lastGeneration returns the highest number in dir, if its process has released the lock
+// or has ended. Otherwise it returns a [*LockedError].
 func lastGeneration(dir string) (last int, err error) {
 	last, holder, err := generation(dir)
 	remove := generationPath(dir, last)
-	if err == nil && last == 0 { // a host that has locks may be in the directory
+	if err == nil && last == 0 { // a host whose file system has locks may be using the directory
 		holder, err = HolderOf(dir)
 		remove = filepath.Join(dir, lockName)
 	}
@@ -60,8 +61,8 @@ func lastGeneration(dir string) (last int, err error) {
 	return last, nil
 }
 
-// takeGeneration makes the file of the generation n and tells whether it is the
-// last one, which has the lock.
+// takeGeneration makes the file with number n, and reports whether that is the highest
+// number, which means that this process has the lock.
 func takeGeneration(dir string, n int) (won bool, err error) {
 	data, err := describeHolder()
 	if err != nil {
@@ -90,7 +91,8 @@ func takeGeneration(dir string, n int) (won bool, err error) {
 	return false, errors.Join(err, os.Remove(generationPath(dir, n)))
 }
 
-// generation is the last one in dir and who has it: 0 and nobody if there is none.
+// generation returns the highest number in dir and the process that made its file.
+// Without such files it returns 0 and the zero Holder.
 func generation(dir string) (last int, holder Holder, err error) {
 	numbers, err := generations(dir)
 	if err != nil || len(numbers) == 0 {
@@ -101,7 +103,7 @@ func generation(dir string) (last int, holder Holder, err error) {
 	}
 	file, err := OpenPlain(generationPath(dir, last))
 	if errors.Is(err, os.ErrNotExist) {
-		return generation(dir) // it was removed by one with a higher number
+		return generation(dir) // a process with a higher number has removed it
 	}
 	if err != nil {
 		return 0, Holder{}, err
@@ -124,10 +126,10 @@ func generations(dir string) (numbers []int, err error) {
 	return numbers, nil
 }
 
-// removeGenerations clears away the files up to the generation last. One that stays
-// does no harm.
+// removeGenerations removes the files with numbers up to last. It ignores errors, since
+// a file that stays does no harm.
 func removeGenerations(dir string, last int) {
-	numbers, _ := generations(dir) // which then stay
+	numbers, _ := generations(dir)
 	for _, n := range numbers {
 		if n <= last {
 			_ = os.Remove(generationPath(dir, n))

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestGrowFile grows what is a beginning, under the eyes of a reader that has
-// the file open, and replaces everything else.
+// TestGrowFile: a file that contains a prefix of the new data grows, so that a
+// reader that has it open sees the rest. Any other file is replaced.
 func TestGrowFile(t *testing.T) {
 	for _, c := range []struct {
 		before, data string
@@ -50,7 +50,8 @@ func TestGrowFileMakesFile(t *testing.T) {
 	onlyFile(t, dir, "events", "one")
 }
 
-// TestGrowFileFollowsNoLink: through a link, the file of another would grow.
+// TestGrowFileFollowsNoLink: GrowFile replaces a link. If it followed the link,
+// it would change another file.
 func TestGrowFileFollowsNoLink(t *testing.T) {
 	dir := t.TempDir()
 	precious, path := filepath.Join(dir, "precious"), filepath.Join(dir, "events")

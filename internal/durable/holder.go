@@ -15,31 +15,32 @@ type Holder struct {
 	PID   int       `json:"pid"`
 	Host  string    `json:"host"`
 	Since time.Time `json:"since"`
-	// Machine identifies the host, of which several may have one name, and Boot its
-	// start. Namespace is the numbering of processes, which containers have of their
-	// own. Began is when the process started, in clock ticks since the boot. They are
-	// empty where the system does not tell, as outside of Linux.
+	// Machine identifies the host, because several may have the same name. Boot
+	// identifies its last start. Namespace is the PID namespace: containers number
+	// their processes separately. Began is when the process started, in clock ticks
+	// since the boot. They are empty where they are not known, as on systems other
+	// than Linux.
 	Machine   string `json:"machine,omitempty"`
 	Boot      string `json:"boot,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
 	Began     string `json:"began,omitempty"`
 }
 
-// Life is what can be known of a process from here.
+// Life says whether a process still runs, as far as this process can know.
 type Life int
 
-// What can be known of a process.
+// The values of [Life].
 const (
-	// Unknown is the life of a process on another host, or in another container.
+	// Unknown is for a process on another host, or in another container.
 	Unknown Life = iota
-	// Alive is that of a process that runs on this host.
+	// Alive is for a process that runs on this host.
 	Alive
-	// Gone is that of a process which has ended, also by a restart of its host.
+	// Gone is for a process that has ended, also because its host was restarted.
 	Gone
 )
 
-// Life tells whether the holder still runs. A process that has taken over the
-// number of an earlier one is not mistaken for it.
+// Life reports whether the holder still runs. A later process with the same number is
+// not mistaken for it.
 func (h Holder) Life() Life {
 	here := identity(os.Getpid())
 	switch {
@@ -68,7 +69,7 @@ func (h Holder) String() string {
 	return fmt.Sprintf("process %d on %s", h.PID, h.Host)
 }
 
-// identity is the process with the number on this host.
+// identity describes the process with this number on this host. Since is left empty.
 func identity(pid int) Holder {
 	host, err := os.Hostname()
 	if err != nil {
@@ -79,8 +80,9 @@ func identity(pid int) Holder {
 	return h
 }
 
-// HolderOf tells who holds the lock of dir, without touching the lock. It is zero
-// if nobody does. A process that was killed is still named: [Holder.Life] tells.
+// HolderOf returns the process that holds the lock of dir, without touching the lock.
+// The result is zero if nobody holds it. It may be a process that was killed: see
+// [Holder.Life].
 func HolderOf(dir string) (Holder, error) {
 	if _, h, err := generation(dir); err != nil || h.PID != 0 {
 		return h, err
@@ -96,7 +98,8 @@ func HolderOf(dir string) (Holder, error) {
 	return readHolder(file), nil
 }
 
-// readHolder reads who holds the lock; it is zero if the file does not say.
+// readHolder reads from a lock's file who holds the lock. The result is zero if the
+// file does not say.
 func readHolder(file io.Reader) Holder {
 	const limit = 4096
 	var holder Holder
@@ -107,14 +110,14 @@ func readHolder(file io.Reader) Holder {
 	return holder
 }
 
-// describeHolder is this process, as lock files have it.
+// describeHolder returns the content of this process's lock files.
 func describeHolder() ([]byte, error) {
 	h := identity(os.Getpid())
 	h.Since = time.Now()
 	return json.Marshal(h)
 }
 
-// writeHolder replaces what a previous holder wrote by this process.
+// writeHolder overwrites the file of a lock with a description of this process.
 func writeHolder(file *os.File) error {
 	data, err := describeHolder()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// processIdentity tells the host, its start, the numbering of processes, and when the
-// process with this number started; began is empty if there is none.
+// processIdentity returns the fields Machine, Boot, Namespace and Began of a
+// [Holder]. began is empty if no process with this number runs.
 func processIdentity(pid int) (machine, boot, namespace, began string) {
 	if text, err := os.ReadFile("/etc/machine-id"); err == nil {
 		machine = strings.TrimSpace(string(text))
@@ -21,7 +21,8 @@ func processIdentity(pid int) (machine, boot, namespace, began string) {
 	if err != nil {
 		return machine, boot, namespace, ""
 	}
-	// The name of the program, in parentheses, may hold anything: count behind it.
+	// The name of the program stands in parentheses and may contain anything, so
+	// count the fields after it.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	const state, startTime = 0, 19
 	if len(fields) <= startTime || fields[state] == "Z" || fields[state] == "X" {

@@ -2,6 +2,6 @@
 
 package durable
 
-// processIdentity tells nothing: a holder elsewhere is neither known to live nor
-// known to be gone.
+// processIdentity knows nothing here, so that [Holder.Life] is Unknown for every
+// process.
 func processIdentity(int) (machine, boot, namespace, began string) { return "", "", "", "" }

@@ -23,10 +23,10 @@ var (
 // LockedError says that another process holds the lock.
 type LockedError struct {
 	Dir string
-	// Holder is zero if the other process has not written who it is yet.
+	// Holder is zero if the other process has not written its description yet.
 	Holder Holder
-	// Remove is, on file systems without locks, the file to delete once it is
-	// certain that the holder has ended; empty where the system takes care of that.
+	// Remove is the file to delete once it is certain that the holder has ended. It
+	// is empty where the system drops the locks of processes that end.
 	Remove string
 }
 
@@ -44,9 +44,9 @@ func (e *LockedError) Error() string {
 
 // Lock takes the exclusive lock on dir, which must exist, without waiting. If
 // another process, or another caller in this process, holds it, the error is a
-// [*LockedError] that says who. When a process ends, the system drops its locks.
-// If the file system has no locks, files take their place, and the lock of a
-// process that is known to be gone is taken over; see [Holder.Life].
+// [*LockedError] that says who. When a process ends, the system drops its locks. If
+// the file system has no locks, Lock uses files instead, and takes the lock from a
+// process that is known to have ended; see [Holder.Life].
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	if err := RefuseLink(path); err != nil {
@@ -67,7 +67,7 @@ func Lock(dir string) (unlock func() error, err error) {
 		defer file.Close()
 		return nil, fmt.Errorf("lock %q: %w", dir, err)
 	}
-	// Another host may have the same file system without locks.
+	// A host on which the same file system has no locks may have made a file instead.
 	if last, holder, err := generation(dir); err == nil && holder.Life() != Gone {
 		defer file.Close()
 		return nil, &LockedError{Dir: dir, Holder: holder, Remove: generationPath(dir, last)}

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// The test binary is also the other process: with these set it locks or
-// writes, says so, and waits to be killed.
+// The test binary is also the other process. If one of these variables is set,
+// it locks the directory or writes the file, prints "ready", and waits to be
+// killed.
 const (
 	envLock  = "DURABLE_TEST_LOCK"
 	envWrite = "DURABLE_TEST_WRITE"
@@ -39,7 +40,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// start runs the test binary with one more setting until it is ready.
+// start runs the test binary with the environment variable key=value, and
+// returns when it prints "ready".
 func start(t *testing.T, key, value string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -116,11 +118,11 @@ func TestLockWaitsForItsTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(told) != 1 || told[0].PID != os.Getpid() {
-		t.Errorf("it was told of %+v, want this process, once", told)
+		t.Errorf("waiting was called with %+v, want this process, once", told)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	if _, err := LockWait(ctx, dir, func(Holder) { stop() }); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupted, error is %v, want that of the context", err)
+		t.Errorf("after the context ended, error is %v, want the context's", err)
 	}
 	if err := unlock(); err != nil {
 		t.Fatal(err)

@@ -35,10 +35,12 @@ func forbidFlock(errno unix.Errno) error {
 	return nil
 }
 
-// envNoFlock makes a test its own child with a flock that fails in the way told.
+// envNoFlock is set in the child processes that withoutFlock starts. It names the error
+// that flock returns there.
 const envNoFlock = "DURABLE_TEST_NO_FLOCK"
 
-// withoutFlock runs the rest of the test in a process in which flock fails.
+// withoutFlock runs the test again in child processes in which flock fails, once for each
+// error that means that there are no locks, and skips the rest of it in this process.
 func withoutFlock(t *testing.T) {
 	t.Helper()
 	errnos := map[string]unix.Errno{"ENOSYS": unix.ENOSYS, "ENOTSUP": unix.ENOTSUP, "ENOLCK": unix.ENOLCK}
@@ -56,11 +58,11 @@ func withoutFlock(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
-	t.SkipNow() // the children have done the rest
+	t.SkipNow() // the children have run the test
 }
 
-// TestNoFlock: where the file system has no locks, they are kept by files: one process
-// at a time, also of many that come at once, and that of a killed one is taken over.
+// TestNoFlock: on a file system without locks, the files let one process in at a time,
+// also if many try at once. The lock of a killed process is taken over.
 func TestNoFlock(t *testing.T) {
 	withoutFlock(t)
 	dir := t.TempDir()
@@ -90,11 +92,12 @@ func TestNoFlock(t *testing.T) {
 	other.Wait()
 	one := inTurns(t, dir)
 	if one != 1 {
-		t.Errorf("%d at once had the lock", one)
+		t.Errorf("%d had the lock at the same time, want 1", one)
 	}
 }
 
-// inTurns has many take the lock in turns and returns how many had it at once.
+// inTurns lets 8 goroutines take the lock 10 times each. It returns the most that had it
+// at the same time.
 func inTurns(t *testing.T, dir string) int {
 	t.Helper()
 	var mu sync.Mutex
@@ -130,8 +133,8 @@ func inTurns(t *testing.T, dir string) int {
 	return most
 }
 
-// TestNoFlockElsewhere: the lock of a process on another host is not taken over, nor
-// where another host has locks and this one has not.
+// TestNoFlockElsewhere: the lock of a process on another host is not taken over, whether
+// that host uses locks or files.
 func TestNoFlockElsewhere(t *testing.T) {
 	withoutFlock(t)
 	for _, name := range []string{lockName, generationPrefix + "7"} {
@@ -156,7 +159,7 @@ func TestNoFlockElsewhere(t *testing.T) {
 	}
 }
 
-// TestMixedLocks: a host with locks sees those that one without has taken by files.
+// TestMixedLocks: a host with locks respects the file of a host without.
 func TestMixedLocks(t *testing.T) {
 	dir := t.TempDir()
 	if won, err := takeGeneration(dir, 3); err != nil || !won {
@@ -168,8 +171,8 @@ func TestMixedLocks(t *testing.T) {
 	}
 }
 
-// TestOldList: who has read a list before others took and released the lock does not
-// get a number that has been held.
+// TestOldList: a process that read the list of files before others took and released the
+// lock does not get the lock with an old number.
 func TestOldList(t *testing.T) {
 	dir := t.TempDir()
 	for _, n := range []int{4, 5} {
@@ -187,11 +190,11 @@ func TestOldList(t *testing.T) {
 	}
 }
 
-// TestLife: a process that has ended, another with its number and one of an earlier
-// start of the host are gone; of one elsewhere nothing is known.
+// TestLife: a process is gone if it has ended, if another one has its number now, or if
+// its host was restarted since. Nothing is known about processes elsewhere.
 func TestLife(t *testing.T) {
 	here := identity(os.Getpid())
-	here.Machine = cmp.Or(here.Machine, "a machine") // containers may have no name for it
+	here.Machine = cmp.Or(here.Machine, "a machine") // containers may have no machine-id
 	change := func(f func(*Holder)) Holder { h := here; f(&h); return h }
 	for _, c := range []struct {
 		name string
@@ -200,11 +203,11 @@ func TestLife(t *testing.T) {
 	}{
 		{"this process", here, Alive},
 		{"nobody", Holder{}, Gone},
-		{"a later process with the number", change(func(h *Holder) { h.Began = "1" }), Gone},
+		{"a later process with the same number", change(func(h *Holder) { h.Began = "1" }), Gone},
 		{"another host of the same name", change(func(h *Holder) { h.Boot, h.Machine = "other", "other" }), Unknown},
 		{"another container", change(func(h *Holder) { h.Namespace = "pid:[1]" }), Unknown},
 		{"another host", change(func(h *Holder) { h.Host = "elsewhere"; h.Boot = "other" }), Unknown},
-		{"a record of before", Holder{PID: here.PID, Host: here.Host}, Unknown},
+		{"a record without an identity", Holder{PID: here.PID, Host: here.Host}, Unknown},
 	} {
 		if got := c.h.Life(); got != c.want {
 			t.Errorf("%s: life is %v, want %v", c.name, got, c.want)
@@ -212,17 +215,17 @@ func TestLife(t *testing.T) {
 	}
 	if identity(os.Getpid()).Machine != "" {
 		if h := change(func(h *Holder) { h.Boot = "earlier" }); h.Life() != Gone {
-			t.Errorf("before the restart: life is %v", h.Life())
+			t.Errorf("a process from before the restart: life is %v, want Gone", h.Life())
 		}
 	}
 	child := start(t, envLock, t.TempDir())
 	if h := identity(child.Process.Pid); h.Life() != Alive {
-		t.Errorf("a child that runs: %v", h.Life())
+		t.Errorf("a running child: life is %v, want Alive", h.Life())
 	}
 	h := identity(child.Process.Pid)
 	child.Process.Kill()
 	child.Wait()
 	if h.Life() != Gone {
-		t.Errorf("a child that has ended: %v", h.Life())
+		t.Errorf("a child that has ended: life is %v, want Gone", h.Life())
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestOpenPlain: what might never end is not opened.
+// TestOpenPlain: OpenPlain refuses whatever might never end, such as pipes.
 func TestOpenPlain(t *testing.T) {
 	dir := t.TempDir()
 	file, link, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
@@ -43,8 +43,9 @@ func TestOpenPlain(t *testing.T) {
 	}
 }
 
-// TestReadPlainTakesNoMemoryInVain: a file of 8 TB, which a few bytes of a
-// disk can hold, is refused by its size, and a plain one is not read by growing and growing.
+// TestReadPlainTakesNoMemoryInVain: a sparse file of 8 TB is refused because of its size,
+// before any memory is allocated. A file that may be read is read into a buffer of its size,
+// not into one that grows.
 func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -68,8 +69,8 @@ func TestReadPlainTakesNoMemoryInVain(t *testing.T) {
 	}
 }
 
-// TestWriteFileLeavesPipesAlone: root could put a file in the place of
-// /dev/null or /dev/stdout, which is tried with what anyone can make.
+// TestWriteFileLeavesPipesAlone: run by root, WriteFile could replace /dev/null or
+// /dev/stdout by a file. The test uses pipes and links that any user can make.
 func TestWriteFileLeavesPipesAlone(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")

@@ -1,5 +1,5 @@
-// Package maven downloads single files with the Maven client, mvn, by their coordinates,
-// and checks that what came is what was meant.
+// Package maven downloads single files by their Maven coordinates with the client, mvn,
+// and checks their SHA-256.
 package maven
 
 import (
@@ -25,14 +25,15 @@ var ErrNoClient = errors.New("the Maven client, mvn, is not on the PATH")
 type Artifact struct {
 	// Coordinates are group:artifact:version:type:classifier.
 	Coordinates string
-	// File is the name that the file has.
+	// File is the file's name in the folder that it is downloaded to.
 	File string
-	// SHA256 is its hash in hexadecimal.
+	// SHA256 is the hash that the file must have, in hexadecimal.
 	SHA256 string
 }
 
-// Fetch has the Maven client put the file into dir and checks its SHA-256. begin is
-// called before the client starts, if there is one, and what it returns when it ends.
+// Fetch lets the Maven client download the file into dir, and checks its SHA-256.
+// Without the client it returns ErrNoClient. Fetch calls begin before the client starts,
+// and the function that begin returns when the client has ended.
 func Fetch(ctx context.Context, a Artifact, dir string, begin func() (end func())) (path string, err error) {
 	client, err := exec.LookPath("mvn")
 	if err != nil {
@@ -50,7 +51,7 @@ func Fetch(ctx context.Context, a Artifact, dir string, begin func() (end func()
 		return "", fmt.Errorf("fetch %s with Maven: %w", a.Coordinates, err)
 	}
 	if sum != a.SHA256 {
-		return "", fmt.Errorf("fetch %s with Maven: what came has SHA-256 %s instead of %s; nothing was installed",
+		return "", fmt.Errorf("fetch %s with Maven: the downloaded file has SHA-256 %s instead of %s; nothing was installed",
 			a.Coordinates, sum, a.SHA256)
 	}
 	return path, nil
@@ -60,9 +61,9 @@ func Fetch(ctx context.Context, a Artifact, dir string, begin func() (end func()
 func run(ctx context.Context, client string, a Artifact, dir string) error {
 	cmd := exec.CommandContext(ctx, client, "-B", "-q", "-Dstyle.color=never", copyGoal,
 		"-Dartifact="+a.Coordinates, "-DoutputDirectory="+dir)
-	// Any pom.xml in the current directory is none of our business.
+	// Maven must not read a pom.xml of the user's current directory.
 	cmd.Dir = dir
-	// Maven is a script on some systems: do not wait for what it started.
+	// mvn is a script on some systems. If it is killed, do not wait long for the programs that it started.
 	cmd.WaitDelay = 5 * time.Second
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -76,7 +77,7 @@ func run(ctx context.Context, client string, a Artifact, dir string) error {
 	return nil
 }
 
-// message is the first error that Maven printed, else its last line.
+// message returns the first error that Maven printed, or else its last line.
 func message(output string, err error) string {
 	const longest = 500
 	text := err.Error()

@@ -1,5 +1,5 @@
-// Package normalization reads the words for how a network takes images, which settings, flags
-// and programs share.
+// Package normalization parses the names of normalizations: the mean and the deviation by which
+// a network normalizes images. Settings, flags and programs share these names.
 package normalization
 
 import (
@@ -19,9 +19,9 @@ var presets = map[string]struct{ mean, deviation []float32 }{
 }
 
 // Parse returns the mean and the deviation that a text names: 0..1, -1..1 (or tf), 0..255 or
-// imagenet (those of torchvision's models), or "MEAN,…/DEVIATION,…", each with a number for all
-// channels or one for each of the three, of images in 0..1. An empty list means 0 or 1. An error
-// begins with the text.
+// imagenet (as torchvision's models have them), or "MEAN,…/DEVIATION,…". Each is one number for
+// all channels or one for each of the three, for images in 0..1. An empty list means mean 0 or
+// deviation 1. Errors begin with the text.
 func Parse(text string) (mean, deviation []float32, err error) {
 	if preset, ok := presets[text]; ok {
 		return preset.mean, preset.deviation, nil

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestWriteRead reads what was written back, and the same bytes again.
+// TestWriteRead: reading returns what was written, and writing twice gives the
+// same bytes.
 func TestWriteRead(t *testing.T) {
 	pixels, values := []uint8{1, 2, 3, 4, 5, 255}, []float32{-1.5, 0, 3e-9, 7}
 	archive := Archive{"pixels": Uint8s(pixels, 1, 2, 3), "values": Float32s(values, 4), "scalar": Float32s(values[:1])}

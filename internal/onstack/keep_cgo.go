@@ -24,8 +24,9 @@ static handlers *save_handlers(void) {
 	return h;
 }
 
-// restore_handlers sets again what a handler without SA_ONSTACK has replaced.
-// Every other change was Go's own, such as signal.Notify in a goroutine.
+// restore_handlers restores the handlers that were replaced by handlers without
+// SA_ONSTACK. It leaves other changes alone: Go made them, for example
+// signal.Notify in a goroutine.
 static void restore_handlers(handlers *h) {
 	for (int s = 1; s < count; s++) {
 		struct sigaction now;

@@ -21,10 +21,11 @@ import (
 	"onnxlab/internal/onstack/onstacktest"
 )
 
-// roleVariable makes the test binary the process that is interrupted.
+// roleVariable is set in the process that gets the signal: to "kept" or
+// "unkept".
 const roleVariable = "ONSTACK_TEST_ROLE"
 
-// statusStopped is what that process ends with when Go's handler ran.
+// statusStopped is the exit status of that process if Go's handler ran.
 const statusStopped = 130
 
 func TestMain(m *testing.M) {
@@ -35,8 +36,9 @@ func TestMain(m *testing.M) {
 }
 
 // interrupted lets a foreign handler take the signal over, with or without
-// Keep, and then sends it to its own thread, which is on a goroutine's stack:
-// a thread that idles is on one that Go puts up with.
+// Keep, and then sends the signal to its own thread, which runs on a
+// goroutine's stack. An idle thread would be on a stack on which Go accepts the
+// signal.
 func interrupted(role string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

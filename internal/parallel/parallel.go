@@ -9,7 +9,8 @@ import (
 )
 
 // Chunks cuts from..to-1 into chunks of at most size elements and calls do for each
-// of them, on all cores. It returns the error of the first chunk that has one.
+// of them, on all cores. Every chunk is run; the error is that of the first chunk
+// that has one.
 func Chunks(from, to, size int, do func(from, to int) error) error {
 	errs := make([]error, (to-from+size-1)/size)
 	var group errgroup.Group
@@ -21,6 +22,6 @@ func Chunks(from, to, size int, do func(from, to int) error) error {
 			return nil
 		})
 	}
-	_ = group.Wait() // the errors are in errs, in their order
+	_ = group.Wait() // the errors are in errs
 	return cmp.Or(errs...)
 }

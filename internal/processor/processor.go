@@ -11,10 +11,10 @@ import (
 func Model() string { return model() }
 
 // fromCPUInfo finds the name in the text of Linux's /proc/cpuinfo. On x86 it is the line "model
-// name". On ARM there are numbers in its place: who designed the processor's cores, and which
-// of the designs they are.
+// name". On ARM there are two numbers instead: one for the company that designed the cores, and
+// one for the design.
 func fromCPUInfo(text string) string {
-	first := map[string]string{} // of each kind of line
+	first := map[string]string{} // the first value of each kind of line
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
 			if name = strings.TrimSpace(name); first[name] == "" {
@@ -39,8 +39,9 @@ func fromCPUInfo(text string) string {
 	return fmt.Sprintf("%s part %s", designer.name, part)
 }
 
-// designer is a company that designs cores, with their names by what Linux calls "CPU part".
-// The numbers are the fields Implementer and PartNum of the register MIDR_EL1.
+// designer is a company that designs cores. cores maps the number that Linux calls "CPU part"
+// to a core's name, and designers maps "CPU implementer" to a company. The numbers are the fields
+// PartNum and Implementer of the register MIDR_EL1.
 type designer struct {
 	name  string
 	cores map[string]string

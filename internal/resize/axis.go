@@ -4,23 +4,24 @@ import "math"
 
 // axis has the weights of one direction.
 type axis struct {
-	// taps is how many weights each pixel of the result has, an even number. Those past
-	// its last are 0.
+	// taps is the number of weights that are stored for each pixel of the result, which
+	// is even. Those after the pixel's last weight are 0.
 	taps int
-	// first is the first pixel of the source for each of the result, count how many there
-	// are.
+	// first is, for each pixel of the result, the first pixel of the source that has a
+	// weight; count is how many pixels have one.
 	first, count []int32
-	// whole are weights in 2^14ths, exact ones in 1s.
+	// whole has the weights in units of 2^-14, exact unrounded.
 	whole []int16
 	exact []float64
 }
 
-// weightBits is how many bits of fraction weights have: their sum is 1<<weightBits.
+// weightBits is the number of fraction bits of a weight: the weights of a pixel sum to
+// 1<<weightBits.
 const weightBits = 14
 
-// set computes the weights of the pixels from..to-1 of a result of length out, which the
-// part lo..hi of a source of length in is resized to. It is precompute_coeffs of Pillow's
-// Resample.c, for a source that was cut before.
+// set computes the weights of the pixels from..to-1 of a result of out pixels, to which
+// the part lo..hi of a source of in pixels is resized. It does what precompute_coeffs of
+// Pillow's Resample.c does, for a source that was cropped to lo..hi, rounded outwards.
 func (a *axis) set(f Filter, in int, lo, hi float64, out, from, to int) {
 	scale := (hi - lo) / float64(out)
 	wide := max(scale, 1)
@@ -39,7 +40,7 @@ func (a *axis) set(f Filter, in int, lo, hi float64, out, from, to int) {
 	}
 }
 
-// grow makes room for n pixels of so many taps.
+// grow makes room for n pixels with at least that many taps.
 func (a *axis) grow(n, taps int) {
 	a.taps = taps + taps&1
 	if need := n * a.taps; cap(a.whole) < need {
@@ -52,7 +53,7 @@ func (a *axis) grow(n, taps int) {
 	a.first, a.count = a.first[:n], a.count[:n]
 }
 
-// weigh sets the weights of the pixels begin..end-1, whose sum is 1, and 0 past them.
+// weigh sets the weights of the pixels begin..end-1, whose sum is 1. The others become 0.
 func (f Filter) weigh(weights []float64, begin, end int, centre, wide float64) {
 	clear(weights)
 	var sum float64
@@ -61,7 +62,7 @@ func (f Filter) weigh(weights []float64, begin, end int, centre, wide float64) {
 		weights[k] = w
 		sum += w
 	}
-	if sum == 0 { // of a sliver at the edge of a box
+	if sum == 0 { // a narrow strip at the edge of a box
 		weights[0], sum = 1, 1
 	}
 	for k := range end - begin {
@@ -69,8 +70,8 @@ func (f Filter) weigh(weights []float64, begin, end int, centre, wide float64) {
 	}
 }
 
-// round rounds weights so that their sum stays exact, also of a thousand small ones: what
-// is lost at one is added to the next.
+// round rounds weights so that their sum stays exact, even that of a thousand small ones:
+// it carries the rounding error of each weight over to the next.
 func round(whole []int16, weights []float64) {
 	var sum, given float64
 	for k, w := range weights {
@@ -88,7 +89,7 @@ func (f Filter) support() float64 {
 	return 1
 }
 
-// at is the weight at a distance.
+// at returns the weight of a pixel at distance x.
 func (f Filter) at(x float64) float64 {
 	x = math.Abs(x)
 	if f == Bilinear {

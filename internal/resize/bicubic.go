@@ -5,8 +5,9 @@ import "math"
 // preciseBits is PRECISION_BITS of Pillow's Resample.c.
 const preciseBits = 32 - 8 - 2
 
-// bicubic computes what Pillow does: along the rows first, rounded and clipped to bytes,
-// as this filter goes beyond the values that it is given.
+// bicubic gives the same bytes as Pillow: it resizes along the rows first. After that
+// pass it rounds and clips to bytes, because this filter can go beyond the values of its
+// source.
 func (r *Resizer) bicubic(dst []uint8, p Picture) {
 	rows, columns := &r.rows, &r.columns
 	top, bottom := rows.reach()
@@ -20,7 +21,7 @@ func (r *Resizer) bicubic(dst []uint8, p Picture) {
 	}
 }
 
-// bicubicDown is bicubic down the columns first.
+// bicubicDown is bicubic, but resizes down the columns first.
 func (r *Resizer) bicubicDown(dst []uint8, p Picture) {
 	rows, columns := &r.rows, &r.columns
 	first := r.between(3 * p.Width)
@@ -31,7 +32,7 @@ func (r *Resizer) bicubicDown(dst []uint8, p Picture) {
 	}
 }
 
-// between is room for the result of the first pass.
+// between returns memory for the result of the first pass.
 func (r *Resizer) between(bytes int) []uint8 {
 	if len(r.first) < bytes {
 		r.first = make([]uint8, bytes)
@@ -39,7 +40,8 @@ func (r *Resizer) between(bytes int) []uint8 {
 	return r.first[:bytes]
 }
 
-// precise are the weights of pixel i as Pillow rounds them.
+// precise returns the weights of pixel i, in units of 2^-preciseBits, rounded as Pillow
+// rounds them.
 func (a *axis) precise(i int) []int {
 	weights := make([]int, a.count[i])
 	for k := range weights {

@@ -18,11 +18,12 @@ static void down_plain(int16_t *line, const uint8_t *src, size_t stride, int fro
 }
 
 #ifdef __SSE2__
-// A pair of 16-bit weights for _mm_madd_epi16.
+// pair returns two 16-bit weights, repeated to fill the register, for
+// _mm_madd_epi16.
 static __m128i pair(int16_t a, int16_t b) { return _mm_set1_epi32((int32_t)((uint32_t)(uint16_t)a | (uint32_t)(uint16_t)b << 16)); }
 
-// down takes two rows at a time: bytes of both are interleaved, so that one
-// multiplication weighs and adds them.
+// down takes two rows at a time: it interleaves their bytes, so that one
+// instruction multiplies them by their weights and adds the products.
 static void down(int16_t *line, const uint8_t *src, size_t stride, int from, int to, int count, const int16_t *weights) {
 	const __m128i zero = _mm_setzero_si128(), half = _mm_set1_epi32(1 << (first_bits - 1));
 	int x = from;
@@ -31,7 +32,8 @@ static void down(int16_t *line, const uint8_t *src, size_t stride, int from, int
 		for (int k = 0; k < count; k += 2) {
 			const uint8_t *row = src + (size_t)k * stride + (size_t)x;
 			__m128i one = _mm_loadu_si128((const __m128i *)row);
-			// The weight past the last is 0, whatever row it is given.
+			// An odd count leaves the last row without a partner: its partner's
+			// weight is 0.
 			__m128i two = k + 1 < count ? _mm_loadu_si128((const __m128i *)(row + stride)) : zero;
 			__m128i w = pair(weights[k], weights[k + 1]);
 			__m128i low = _mm_unpacklo_epi8(one, two), high = _mm_unpackhi_epi8(one, two);
@@ -48,8 +50,8 @@ static void down(int16_t *line, const uint8_t *src, size_t stride, int from, int
 	down_plain(line, src, stride, x, to, count, weights);
 }
 
-// along takes two pixels at a time: a load has the three channels of one, and a
-// fourth value that is left out at the end.
+// along takes two pixels at a time. A load reads the three channels of a pixel
+// and a fourth value, which the result does not use.
 static void along(uint8_t *dst, const int16_t *line, int columns, int taps, const int32_t *first, const int16_t *weights) {
 	const __m128i half = _mm_set1_epi32(1 << (second_bits - 1));
 	for (int i = 0; i < columns; i++, weights += taps) {
@@ -76,7 +78,7 @@ static void along(uint8_t *dst, const int16_t *line, int columns, int taps, cons
 		const int16_t *from = line + 3 * (size_t)first[i];
 		int32_t sum[4] = {1 << (second_bits - 1), 1 << (second_bits - 1), 1 << (second_bits - 1), 0};
 		for (int k = 0; k < taps; k++)
-			for (int c = 0; c < 4; c++) // four, so that compilers use vectors
+			for (int c = 0; c < 4; c++) // four instead of three, so that compilers use vector instructions
 				sum[c] += weights[k] * (int32_t)from[3 * k + c];
 		for (int c = 0; c < 3; c++)
 			dst[3 * i + c] = clip(sum[c] >> second_bits);

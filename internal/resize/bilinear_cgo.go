@@ -10,8 +10,8 @@ import "C"
 
 import "unsafe"
 
-// bilinear is plain in C. All places that it reads and writes follow from what check and
-// (*axis).set have made sure of.
+// bilinear does the same as plain, in C. The C code checks no bounds: check and
+// (*axis).set have made sure that it stays within its arguments.
 func bilinear(dst []uint8, p Picture, rows, columns *axis, line []int16) {
 	left, right := columns.reach()
 	C.onnxlab_bilinear((*C.uint8_t)(unsafe.SliceData(dst)), (*C.uint8_t)(unsafe.SliceData(p.Pixels)), C.int(p.Width),

@@ -1,7 +1,8 @@
 package resize
 
-// plain is the reference of bilinear, and the code of builds without cgo. The first pass
-// goes down the columns and keeps 6 bits of fraction, the second goes along the row.
+// plain is what bilinear is tested against, and what builds without cgo run. The first
+// pass goes down the columns and keeps 6 bits of fraction, the second goes along the
+// row.
 func plain(dst []uint8, p Picture, rows, columns *axis, line []int16) {
 	const (
 		firstBits  = weightBits - 6
@@ -35,7 +36,7 @@ func plain(dst []uint8, p Picture, rows, columns *axis, line []int16) {
 	}
 }
 
-// reach is which pixels of the source have weights.
+// reach returns the range first..end-1 of the pixels of the source that have weights.
 func (a *axis) reach() (first, end int) {
 	first = int(a.first[0])
 	for i, f := range a.first {

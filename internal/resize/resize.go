@@ -7,8 +7,8 @@
 //	})
 //
 // Results are Pillow's, to within 1 of 255. [Bilinear] is what torchvision's
-// transforms use by default. It is computed by C code with SIMD instructions where cgo is
-// there, and by Go code elsewhere, to the same bytes. [Bicubic] has the bytes of Pillow.
+// transforms use by default. C code with SIMD instructions computes it if cgo is enabled,
+// and otherwise Go code, which gives the same bytes. [Bicubic] gives exactly Pillow's bytes.
 package resize
 
 import (
@@ -25,26 +25,28 @@ const (
 	Bicubic                // cubic convolution with a = -0.5, which is the Catmull-Rom spline
 )
 
-// Picture is one of 3 channels: shape [Height, Width, 3].
+// Picture is an image with 3 channels: shape [Height, Width, 3].
 type Picture struct {
 	Pixels        []uint8
 	Height, Width int
 }
 
-// Box is a part of a picture, in pixels, which need not be whole ones.
+// Box is a part of a picture. Its edges are in pixels and may be fractions.
 type Box struct{ Left, Top, Right, Bottom float64 }
 
-// To says what a picture becomes.
+// To says which part of a picture to resize, and to what.
 type To struct {
 	// Box is resized to Height x Width pixels. Pixels outside of it, rounded outwards, have
-	// no weight, as if the picture had been cut before.
+	// no weight, as if the picture had been cropped to it.
 	Box           Box
 	Height, Width int
 	// Window is the part of the result that is wanted.
 	Window image.Rectangle
 	Filter Filter
-	// Turned tells that the picture lies on its side. Pillow, which turns it before, resizes
-	// along what are columns here first, and rounds in between.
+	// Turned says that the picture is stored on its side, and that the caller turns the
+	// result. Pillow turns pictures before it resizes them, so that its first pass runs
+	// along what are columns here. Bicubic rounds between the passes, so it needs the same
+	// order for the same bytes.
 	Turned bool
 }
 
@@ -72,7 +74,7 @@ func (r *Resizer) Resize(dst []uint8, p Picture, to To) error {
 		r.bicubic(dst, p)
 		return nil
 	}
-	// Taps come in pairs, and reading goes a pixel and a half beyond the last.
+	// The number of taps is even, and the C code reads four values for a pixel: both read past the row.
 	const beyond = 16
 	if need := 3*p.Width + 3*r.columns.taps + beyond; len(r.line) < need {
 		r.line = make([]int16, need)
@@ -81,7 +83,7 @@ func (r *Resizer) Resize(dst []uint8, p Picture, to To) error {
 	return nil
 }
 
-// maxSide bounds every side, so that products fit.
+// maxSide is the longest side, so that products of sides fit into an int.
 const maxSide = 1 << 16
 
 func check(room int, p Picture, to To) error {
@@ -89,7 +91,7 @@ func check(room int, p Picture, to To) error {
 	b := to.Box
 	switch {
 	case p.Height < 1 || p.Width < 1 || p.Height > maxSide || p.Width > maxSide || len(p.Pixels) != 3*p.Height*p.Width:
-		return fmt.Errorf("%d bytes are no picture of %dx%d pixels", len(p.Pixels), p.Width, p.Height)
+		return fmt.Errorf("%d bytes are not a picture of %dx%d pixels with 3 channels", len(p.Pixels), p.Width, p.Height)
 	case to.Height < 1 || to.Width < 1 || to.Height > maxSide || to.Width > maxSide:
 		return fmt.Errorf("%dx%d pixels: a side is outside 1..%d", to.Width, to.Height, maxSide)
 	case to.Window.Empty() || !to.Window.In(whole):

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// noise is a picture of random pixels.
+// noise returns a picture of random pixels.
 func noise(rng *rand.Rand, height, width int) Picture {
 	p := Picture{make([]uint8, 3*height*width), height, width}
 	for i := range p.Pixels {
@@ -17,7 +17,7 @@ func noise(rng *rand.Rand, height, width int) Picture {
 	return p
 }
 
-// TestSameBytes compares the code that is used with the plain one, byte by byte.
+// TestSameBytes compares bilinear with plain, byte by byte.
 func TestSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var r Resizer
@@ -38,13 +38,14 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// someBox is one within the picture whose corners need not be whole.
+// someBox returns a random box within the picture, whose edges may be fractions.
 func someBox(rng *rand.Rand, p Picture) Box {
 	left, top := rng.Float64()*float64(p.Width)*0.9, rng.Float64()*float64(p.Height)*0.9
 	return Box{left, top, left + (float64(p.Width)-left)*(0.05+0.95*rng.Float64()), top + (float64(p.Height)-top)*(0.05+0.95*rng.Float64())}
 }
 
-// TestMean compares with the weighted mean in floating point, rounded once.
+// TestMean compares results with the weighted mean in floating point, which
+// rounds nothing.
 func TestMean(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 40 {
@@ -75,7 +76,7 @@ func (r *Resizer) mean(p Picture, row, column, channel int) (sum float64) {
 	return sum
 }
 
-// TestConstant wants pictures of one colour to keep it, whatever the size.
+// TestConstant checks that a picture of one colour keeps it, whatever its size.
 func TestConstant(t *testing.T) {
 	for _, filter := range []Filter{Bilinear, Bicubic} {
 		for _, size := range [][2]int{{1, 1}, {1, 4000}, {333, 17}, {50, 50}} {

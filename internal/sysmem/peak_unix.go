@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Peak returns the most bytes of memory that the process has had, or 0 where the system
-// does not tell.
+// Peak returns the most bytes of memory that the process has used. It is 0 if the
+// system does not say.
 func Peak() int64 {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {

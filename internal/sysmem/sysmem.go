@@ -1,4 +1,4 @@
-// Package sysmem tells how much memory the process may take and has taken.
+// Package sysmem tells how much memory the process may use and how much it has used.
 package sysmem
 
 import (
@@ -11,15 +11,16 @@ import (
 	"strings"
 )
 
-// Available returns how many bytes the system can give the process, as Linux and the
-// limits of its control groups and of its Slurm job tell it. Elsewhere it is not known, and Available returns
-// the largest number there is.
+// Available returns how many bytes the system can still give the process: the least of the free
+// memory of Linux, the limits of the process's control groups and that of its Slurm job. On other
+// systems it is unknown, and Available returns the largest int64.
 func Available() int64 {
 	return min(freeMemory("/proc/meminfo"), groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), jobMemory(os.Getenv("SLURM_MEM_PER_NODE")))
 }
 
-// jobMemory is what Slurm lets a job have, in bytes: it kills one that takes more, also
-// where it makes no control groups. It is given in megabytes, and empty outside of jobs.
+// jobMemory returns in bytes what Slurm lets a job use. Slurm kills a job that uses more, even
+// where it has no control groups. The argument is the value of SLURM_MEM_PER_NODE, which is in
+// MiB, and empty outside of jobs.
 func jobMemory(megabytes string) int64 {
 	n, err := strconv.ParseInt(megabytes, 10, 64)
 	if err != nil || n <= 0 || n > math.MaxInt64>>20 {
@@ -48,10 +49,10 @@ func freeMemory(path string) int64 {
 	return math.MaxInt64
 }
 
-// groupMemory is what the control groups of a process leave it: the least of
-// its own and of those around it, in version 2 ("0::/path") and version 1
-// ("5:memory:/path"). In a container the path may be that of the host, and the
-// group's files those of the root.
+// groupMemory returns how many bytes the control groups of a process leave it: the least of what
+// its own group and those around it leave, in version 2 ("0::/path") and version 1
+// ("5:memory:/path"). In a container the path may be the one on the host, while root has the
+// files of the container's own group.
 func groupMemory(groups, root string) int64 {
 	text, err := os.ReadFile(groups)
 	if err != nil {
@@ -84,7 +85,8 @@ func groupMemory(groups, root string) int64 {
 	return left
 }
 
-// readBytes reads a file of one number; "max" is none.
+// readBytes reads a file with one number. It returns false for "max", which means no limit, and
+// on errors.
 func readBytes(path string) (int64, bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -94,8 +96,8 @@ func readBytes(path string) (int64, bool) {
 	return n, err == nil
 }
 
-// pageCache is how much of a group's memory holds files that were read long
-// ago, which the system takes back when it is needed.
+// pageCache returns how many bytes of a group's memory hold the contents of files that were not
+// used for a while. The system frees them when it needs memory.
 func pageCache(stat string) int64 {
 	text, err := os.ReadFile(stat)
 	if err != nil {

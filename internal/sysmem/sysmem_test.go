@@ -50,7 +50,7 @@ func TestGroupMemory(t *testing.T) {
 	}
 }
 
-// TestJobMemory: Slurm's limit counts where there is one.
+// TestJobMemory: numbers are a limit; anything else, and 0, means none.
 func TestJobMemory(t *testing.T) {
 	for text, want := range map[string]int64{"512": 512 << 20, "": math.MaxInt64, "0": math.MaxInt64, "all": math.MaxInt64, "9223372036854775807": math.MaxInt64} {
 		if got := jobMemory(text); got != want {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestScreenCutsLines(t *testing.T) {
-	t.Setenv("COLUMNS", "30") // heeded only where the terminal does not tell
+	t.Setenv("COLUMNS", "30") // used only if the terminal does not report its width
 	for _, c := range []struct {
 		width, columns int
 		want           string
@@ -26,7 +26,7 @@ func TestScreenCutsLines(t *testing.T) {
 		x := terminaltest.Open(t, c.width)
 		screen, ok := Of(x.File)
 		if !ok {
-			t.Fatal("a terminal is taken for none")
+			t.Fatal("Of does not recognize a terminal")
 		}
 		if got := screen.Columns(); got != c.columns {
 			t.Errorf("width %d: %d columns, want %d", c.width, got, c.columns)
@@ -42,12 +42,12 @@ func TestScreenCutsLines(t *testing.T) {
 		}
 	}
 	if _, ok := Of(&bytes.Buffer{}); ok {
-		t.Error("a buffer is taken for a terminal")
+		t.Error("Of takes a buffer for a terminal")
 	}
 }
 
-// TestScreenWithoutWidth is a terminal of 0 columns, as container runtimes and
-// build servers give.
+// TestScreenWithoutWidth uses a terminal that reports 0 columns, as those of
+// container runtimes and build servers do.
 func TestScreenWithoutWidth(t *testing.T) {
 	for told, want := range map[string]int{"": 79, "132": 131, "1": 0, "0": 79, "-5": 79, "wide": 79, "1000000": 79} {
 		t.Setenv("COLUMNS", told)
@@ -58,8 +58,8 @@ func TestScreenWithoutWidth(t *testing.T) {
 	}
 }
 
-// TestBarHasAWidth: the bar of a download takes what is left of the line, and can
-// be seen on any.
+// TestBarHasAWidth: the bar of a download fills the rest of the line, and is wide
+// enough to be seen on any terminal.
 func TestBarHasAWidth(t *testing.T) {
 	t.Setenv("COLUMNS", "")
 	for width, want := range map[int]int{0: 39, 200: 159, 80: 39, 60: 19, 30: 8, 20: 8} {

@@ -18,8 +18,8 @@ const emaCounter = "ema_steps"
 // Averages reports whether parameters are averaged.
 func (o Options) Averages() bool { return o.EMADecay > 0 }
 
-// AveragedName returns the name of the parameter that this tensor averages; "" if it is no
-// average.
+// AveragedName returns the name of the parameter that this tensor is an average of, or ""
+// if the tensor is not an average.
 func AveragedName(name string) string {
 	if parameter, is := strings.CutPrefix(name, AveragePrefix); is {
 		return parameter

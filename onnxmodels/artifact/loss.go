@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// The losses of [Options].
+// The losses that [Options] can name.
 const (
-	// LossCrossEntropy is that of the softmax of the logits, for images of one class each.
+	// LossCrossEntropy is the cross-entropy of the softmax of the logits. Each image has one
+	// class.
 	LossCrossEntropy = "cross_entropy"
-	// LossBinaryCrossEntropy is that of the sigmoid of each logit, so that each class is a
-	// question of its own: PyTorch's BCEWithLogitsLoss. An image may have several classes.
+	// LossBinaryCrossEntropy is the binary cross-entropy of the sigmoid of each logit, as in
+	// PyTorch's BCEWithLogitsLoss: each class is a separate yes-or-no question, so an image
+	// may have several classes.
 	LossBinaryCrossEntropy = "binary_cross_entropy"
 	// LossMeanSquaredError is the mean of the squares of the differences between logits
 	// and targets, which are 1 for the classes that an image has and 0 for the others
@@ -20,7 +22,7 @@ const (
 	LossMeanSquaredError = "mean_squared_error"
 )
 
-// Losses lists the losses.
+// Losses lists the names of the losses.
 func Losses() []string {
 	return []string{LossCrossEntropy, LossBinaryCrossEntropy, LossMeanSquaredError}
 }
@@ -47,13 +49,13 @@ func (o Options) validateLoss() error {
 	case o.CrossEntropy() && o.MultiLabel:
 		return fmt.Errorf("training artifacts: targets are for losses %q and %q: cross-entropy is for one class an image", LossBinaryCrossEntropy, LossMeanSquaredError)
 	case o.MultiLabel && o.Mixes:
-		return fmt.Errorf("training artifacts: targets have the shares of mixed images in them, and no second labels")
+		return fmt.Errorf("training artifacts: targets already contain the shares of mixed images, so MultiLabel takes no second labels: set Mixes to false")
 	}
 	return nil
 }
 
-// ValidateWeights returns an error unless there are no class weights, or one for each class,
-// finite and 0 or more, of which at least one is above 0.
+// ValidateWeights checks the class weights. There must be none, or one for each class:
+// finite numbers of 0 or more, at least one of them above 0.
 func (o Options) ValidateWeights(classes int) error {
 	if len(o.ClassWeights) == 0 {
 		return nil
@@ -64,7 +66,7 @@ func (o Options) ValidateWeights(classes int) error {
 	largest := float32(0)
 	for class, w := range o.ClassWeights {
 		if !(w >= 0 && w <= math.MaxFloat32) {
-			return fmt.Errorf("training artifacts: weight %v of class %d is no finite number of 0 or more", w, class)
+			return fmt.Errorf("training artifacts: weight %v of class %d is not a finite number of 0 or more", w, class)
 		}
 		largest = max(largest, w)
 	}

@@ -7,16 +7,16 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// RateMultiplier is what the learning rate is multiplied by for the parameters whose names a
-// pattern matches.
+// RateMultiplier multiplies the learning rate of the parameters whose names match a pattern.
 type RateMultiplier struct {
-	// Pattern is one of path.Match, as "layer4.*", "all", or "head", the last layer.
+	// Pattern is a pattern of path.Match, such as "layer4.*". "all" means every parameter,
+	// and "head" those of the last layer.
 	Pattern string
 	// Factor is a finite number of 0 or more.
 	Factor float32
 }
 
-// Multiplied is the gradient or the step of a parameter, times its multiplier.
+// Multiplied returns the gradient or the step v of a parameter, times its multiplier.
 func Multiplied(b op.Builder, name string, v *graph.Value, factor float32) *graph.Value {
 	if factor == 1 {
 		return v
@@ -24,7 +24,7 @@ func Multiplied(b op.Builder, name string, v *graph.Value, factor float32) *grap
 	return b.Binary("Mul", name+".multiplied", v, b.Floats(name+".multiplier", []int{1}, []float32{factor}))
 }
 
-// multipliedSteps multiplies the parts of the step.
+// multipliedSteps multiplies each parameter's part of the step by its multiplier.
 func (r *rule) multipliedSteps(step *graph.Value) *graph.Value {
 	if !slices.ContainsFunc(r.weights, func(w Weight) bool { return w.Multiplier != 1 }) {
 		return step

@@ -2,7 +2,7 @@ package artifact
 
 import "strings"
 
-// The names of what ONNX Runtime's training API finds by name.
+// The names by which ONNX Runtime's training API finds inputs and outputs.
 const (
 	// InputLabel and InputLearningRate are inputs that a client feeds.
 	InputLabel        = "label"

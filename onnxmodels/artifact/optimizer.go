@@ -44,7 +44,7 @@ func IsState(name string) bool { return strings.HasPrefix(name, StatePrefix) }
 // CheckName refuses the name of a parameter that would make it optimizer state.
 func CheckName(parameter string) error {
 	if IsState(parameter) {
-		return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, as that of what an optimizer remembers: give it another name, or train by momentum SGD", parameter, StatePrefix)
+		return fmt.Errorf("training artifacts: the name of parameter %q begins with %q, which marks the optimizer's state: give it another name, or train with momentum SGD", parameter, StatePrefix)
 	}
 	return nil
 }
@@ -65,17 +65,17 @@ func (o Options) validateOptimizer() error {
 		return fmt.Errorf("training artifacts: optimizer %q is none of %s", o.Optimizer, strings.Join(Optimizers(), ", "))
 	}
 	if !(o.ClipNorm >= 0 && o.ClipNorm <= math.MaxFloat32) {
-		return fmt.Errorf("training artifacts: clipping norm %v is no finite number of 0 or more", o.ClipNorm)
+		return fmt.Errorf("training artifacts: clipping norm %v is not a finite number of 0 or more", o.ClipNorm)
 	}
 	if len(o.Rates) > 0 && o.Updates() {
-		return fmt.Errorf("training artifacts: rates of the steps are for momentum SGD alone, and not for optimizer %q with Nesterov %t, clipping norm %v, momentum correction %t and EMA decay %v",
+		return fmt.Errorf("training artifacts: rates of the steps are for plain momentum SGD only, not for optimizer %q with Nesterov %t, clipping norm %v, momentum correction %t and EMA decay %v",
 			o.Optimizer, o.Nesterov, o.ClipNorm, o.MomentumCorrection, o.EMADecay)
 	}
 	if !(o.EMADecay >= 0 && o.EMADecay < 1) {
 		return fmt.Errorf("training artifacts: EMA decay %v is outside 0..1 (1 excluded)", o.EMADecay)
 	}
 	if o.Optimizer == OptimizerLARS && !(o.TrustCoefficient > 0 && o.TrustCoefficient <= math.MaxFloat32) {
-		return fmt.Errorf("training artifacts: trust coefficient %v of optimizer %q is no finite number above 0; 0.001 is usual", o.TrustCoefficient, o.Optimizer)
+		return fmt.Errorf("training artifacts: trust coefficient %v of optimizer %q is not a finite number above 0; 0.001 is usual", o.TrustCoefficient, o.Optimizer)
 	}
 	if !o.adaptive() {
 		if o.Nesterov && o.Momentum == 0 {

@@ -54,9 +54,9 @@ type Options struct {
 	// LossMeanSquaredError.
 	Loss string
 	// MultiLabel makes the input label float32 [batch, classes]: the targets, 1 for the
-	// classes that an image has and 0 for the others, as images of several classes need
-	// them. It goes with the last two losses alone. Without it, these losses make such
-	// targets of the labels of single classes.
+	// classes that an image has and 0 for the others, so that an image can have several
+	// classes. Only the last two losses support it. Without it, these losses compute such
+	// targets from labels of single classes.
 	MultiLabel bool
 	// LabelSmoothing is the share s in [0, 1) of each target that is spread
 	// over all classes (Szegedy et al. 2016, section 7); the loss includes it.
@@ -114,11 +114,11 @@ func (o Options) Validate() error {
 		}
 	}
 	if !(o.WeightDecay >= 0 && o.WeightDecay <= math.MaxFloat32) {
-		return fmt.Errorf("training artifacts: weight decay %v is no finite number of 0 or more", o.WeightDecay)
+		return fmt.Errorf("training artifacts: weight decay %v is not a finite number of 0 or more", o.WeightDecay)
 	}
 	for step, rate := range o.Rates {
 		if !(rate >= 0 && rate <= math.MaxFloat32) {
-			return fmt.Errorf("training artifacts: rate %v of step %d is no finite number of 0 or more", rate, step)
+			return fmt.Errorf("training artifacts: rate %v of step %d is not a finite number of 0 or more", rate, step)
 		}
 	}
 	for _, n := range []struct {

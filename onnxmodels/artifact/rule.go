@@ -27,34 +27,33 @@ type rule struct {
 	missing, last, ready *graph.Value
 
 	updated []*graph.Value
-	tensors []checkpoint.Tensor // that the rule remembers
+	tensors []checkpoint.Tensor // the rule's state
 }
 
 // Weight is a parameter that is trained.
 type Weight struct {
-	// Value is the parameter itself, whose name is the parameter's, and Gradient that of
-	// the mean loss of a micro-batch by it. Average is its moving average, nil if none is
-	// kept.
+	// Value is the parameter itself, under its name. Gradient is the gradient of a micro-batch's
+	// mean loss with respect to it. Average is its moving average, or nil if there is none.
 	Value, Gradient, Average *graph.Value
-	// Decay tells that weight decay applies.
+	// Decay says that weight decay applies.
 	Decay bool
-	// Multiplier is what its learning rate is multiplied by.
+	// Multiplier is the factor by which its learning rate is multiplied.
 	Multiplier float32
 }
 
-// Update is where a rule is appended to a training graph.
+// Update says what a rule updates, and in which training graph.
 type Update struct {
-	// Builder is that of the graph.
+	// Builder is the builder of the training graph.
 	op.Builder
 	Weights []Weight
-	// Rate is the learning rate, float32 [1], and Reset tells, as bool [1], the first
+	// Rate is the learning rate, float32 [1]. Reset is a bool [1] that is true in the first
 	// micro-batch of a step.
 	Rate, Reset *graph.Value
 }
 
-// Append appends the rule of the options. It returns the flags of what was updated, which
-// are to be outputs, and the tensors that the rule remembers, as they are before the first
-// step. Without Updates there is nothing to append.
+// Append appends the optimizer's rule to the training graph. It returns flags, one for each
+// updated tensor, which must become outputs of the graph, and the tensors of the rule's state
+// with their values before the first step. Call it only if o.Updates is true.
 func (u Update) Append(o Options) (updated []*graph.Value, state []checkpoint.Tensor) {
 	u.Prefix(BackwardPrefix + StatePrefix) // so that a profile shows the rule as one layer
 	r := &rule{Builder: u.Builder, Options: o, rate: u.Rate}
@@ -110,8 +109,8 @@ func (r *rule) clipped(g *graph.Value) *graph.Value {
 	return r.scaled("clip", g, r.Binary("Min", "clip.factor", most, r.vector("clip.one", 1)))
 }
 
-// askFinite makes ready require a finite norm too. If the norm is not finite, norm − norm is NaN,
-// which is not equal to 0.
+// askFinite makes ready also require that the norm is finite. If it is not, norm − norm is NaN,
+// which does not equal 0.
 func (r *rule) askFinite(norm *graph.Value) {
 	difference := r.Binary("Sub", "finite", norm, norm)
 	if r.last != nil {
@@ -184,9 +183,9 @@ func (r *rule) average(name string, x *graph.Value, beta float64) (a, filled *gr
 	return move(name, x, int(x.Shape[0].Size)), move(name+"_filled", r.vector("one", 1), 1)
 }
 
-// finish writes the step into the buffers. If the micro-batch is not the last, it writes the sum of
-// the gradients instead; if the gradients are not finite, zeros. Then it updates the averages of
-// the parameters.
+// finish writes the step into the buffers. If the micro-batch is not the last one, it writes the
+// sum of the gradients instead, and if the gradients are not finite, zeros. Then it updates the
+// averages of the parameters.
 func (r *rule) finish(step *graph.Value) {
 	step = r.multipliedSteps(step)
 	if r.Mixed {
@@ -210,7 +209,8 @@ func (r *rule) finish(step *graph.Value) {
 	}
 }
 
-// sizes are those of the first n parameters, and of all others together if there are any.
+// sizes returns the sizes of the first n parameters, and the size of all others together if there
+// are any.
 func (r *rule) sizes(n int) []int {
 	sizes := make([]int, n, n+1)
 	rest := 0

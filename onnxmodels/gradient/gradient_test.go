@@ -17,12 +17,12 @@ import (
 	"onnxlab/ort/ortrun"
 )
 
-// A probe is a small graph around one operator, to be differentiated by its
-// float inputs.
+// A probe is a small graph around one operator, which is differentiated with respect to its float
+// inputs.
 type probe struct {
 	name string
-	// inputs are an image or matrix whose first dimension is made symbolic if
-	// symbolic is set, and operands of fixed sizes.
+	// inputs are an image or a matrix, whose first dimension becomes a symbol if symbolic is set,
+	// and operands of fixed sizes.
 	inputs   []ortrun.Input
 	symbolic bool
 	build    func(g op.Builder, in []*graph.Value) *graph.Value
@@ -372,8 +372,8 @@ func agree(t *testing.T, name string, got []float32, want []float64) {
 	}
 }
 
-// TestWrongArguments: a loss or a seed that is not a scalar, and values that are not
-// there, also after a mistake in the graph.
+// TestWrongArguments: a loss or a seed that is not a scalar, missing values, and calls after a
+// mistake in the graph are errors.
 func TestWrongArguments(t *testing.T) {
 	g := op.On(graph.New("arguments"))
 	x := g.Input("x", graph.Float, graph.Static(3))

@@ -28,7 +28,7 @@ type writtenOut struct {
 	name string
 	// build returns the activation of x; c makes constants, and do a node of one output.
 	build func(x value, c constant, do node) value
-	// want are the operators that it is read as.
+	// want lists the operators that the importer makes of it.
 	want string
 	is   func(x float64) float64
 }

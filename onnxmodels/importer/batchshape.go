@@ -83,8 +83,8 @@ func wholeSizes(x graph.Shape, sizes []int64, n int64) (whole []int64, rest int)
 	return whole, rest
 }
 
-// batchSizeIndex returns the index of the size that contains the batch of n images; -1 if none
-// does. before is the product of the dimensions outside of the batch.
+// batchSizeIndex returns the index of the size that contains the batch of n images, or -1 if
+// there is none. before is the product of the dimensions before the batch.
 func batchSizeIndex(before int64, sizes []int64, n int64) int {
 	outer := int64(1)
 	for i, size := range sizes {
@@ -101,11 +101,10 @@ func keeps(x graph.Shape, at int, sizes []int64) bool {
 	return at < len(sizes) && slices.EqualFunc(x[:at+1], sizes[:at+1], func(d graph.Dim, size int64) bool { return d.Size == size })
 }
 
-// guessBatchIndex returns the index of the size that is the batch in a file for one image; -1 if
-// none can be. Sizes of 1 look all the same, so this is a guess. If the dimensions after
-// the batch stay the same, the batch is right before them. Otherwise it is where the sizes
-// before it have the same product as in x, but not in the last dimension, which holds
-// features.
+// guessBatchIndex returns the index of the size that is the batch in a file for one image, or -1
+// if none can be. All sizes of 1 look the same, so this is a guess. If the dimensions after the
+// batch stay the same, the batch is right before them. Otherwise it is where the sizes before it
+// have the same product as in x, but not in the last dimension, which holds features.
 func guessBatchIndex(behind graph.Shape, before int64, sizes []int64) int {
 	last := len(sizes) - 1
 	if start := len(sizes) - len(behind); before > 1 && len(behind) > 0 && start > 0 {

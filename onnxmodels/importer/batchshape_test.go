@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// TestOpenSizes: the sizes of Reshapes as models for n images have them.
+// TestOpenSizes opens the sizes that Reshapes have in models for n images.
 func TestOpenSizes(t *testing.T) {
 	batch := func(n int64) graph.Dim { return graph.Dim{Size: n, Symbol: BatchSymbol} }
 	d := graph.Fixed

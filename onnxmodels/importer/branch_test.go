@@ -15,8 +15,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// branches is a model of x [batch, width], 1 or 2, that squeezes x if its width is 1 and else
-// negates it. Both branches call their value y, as the model calls its output.
+// branches is a model of x [batch, width]. It squeezes x if its width is 1, and otherwise
+// negates it. Both branches call their value y, which is also the name of the model's output.
 func branches(width int64) *modelfile.Model {
 	node := func(op string, out string, attributes []*onnxpb.Attribute, in ...string) *onnxpb.Node {
 		return &onnxpb.Node{OpType: proto.String(op), Name: proto.String(op + out), Input: in, Output: []string{out}, Attribute: attributes}

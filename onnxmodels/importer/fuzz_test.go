@@ -9,7 +9,7 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// FuzzRead reads models of strangers: each is a graph or an error.
+// FuzzRead: any bytes give either a graph or an error.
 func FuzzRead(f *testing.F) {
 	paths, err := filepath.Glob(filepath.Join("testdata", "*.onnx"))
 	if err != nil || len(paths) == 0 {

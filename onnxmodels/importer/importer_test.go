@@ -58,8 +58,8 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// TestGroupNorm has group normalisation as PyTorch exports it: of InstanceNormalization's scale and
-// bias, those that are 1 and 0 are not learned.
+// TestGroupNorm has group normalisation as PyTorch exports it. InstanceNormalization's scale and
+// bias are not learned if they are 1 and 0.
 func TestGroupNorm(t *testing.T) {
 	for scale, learned := range map[float32][]string{1: {"gain", "shift"}, 2: {"gain", "scale", "shift"}} {
 		file, before := read(t, "inference")
@@ -156,8 +156,8 @@ func TestReplaceHead(t *testing.T) {
 	}
 }
 
-// The last layer is found, and replaced, where the model is as PaddlePaddle's are: all weights
-// are of nodes Constant, and a bias is added to a matrix product.
+// The last layer is also found and replaced in models such as PaddlePaddle's, where all weights
+// come from Constant nodes and a bias is added to a matrix product.
 func TestReplaceHeadOfConstants(t *testing.T) {
 	file, before := read(t, "inference")
 	g := file.Model.GetGraph()
@@ -200,8 +200,8 @@ func TestReplaceHeadOfConstants(t *testing.T) {
 	}
 }
 
-// What is written is the file as it was, with other values of its parameters, and with its
-// data where it was: inside or beside.
+// Writing a model back changes nothing but the values of its parameters, and leaves its data
+// where it was: inside the file or beside it.
 func TestWriteBack(t *testing.T) {
 	for _, form := range forms {
 		file, m := read(t, form)

@@ -145,7 +145,7 @@ func (r *reader) tensor(name string, t *onnxpb.Tensor) {
 	r.values[name] = r.b.Constant(name, elem, sizes, data)
 }
 
-// elem returns the element type that the graph uses for one of the file.
+// elem returns the element type in the graph for an element type of the file.
 func (r *reader) elem(e graph.Elem) graph.Elem {
 	if r.float32 && e.Floating() {
 		return graph.Float

@@ -17,7 +17,7 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// These constants say how an item differs between two files.
+// The ways in which an item can differ between two files.
 const (
 	OnlyFirst  = "only in the first"
 	OnlySecond = "only in the second"

@@ -43,12 +43,12 @@ func inference(t *testing.T, n *onnxmodels.Network, c *checkpoint.Checkpoint, o 
 	return m
 }
 
-// The multiply-adds of the study's network, of 3x3 convolutions layer by layer
-// and the dense layer.
+// The multiply-adds of the study's network: those of the 3x3 convolutions, layer by layer,
+// and of the dense layer.
 const studyMultiplyAdds = 32*32*9*(3*64+64*64+64*64) + 16*16*9*(64*128+128*128+128*128) + 8*8*9*(128*256+256*256+256*256) + 256*10
 
-// TestParameterTypes asks that a parameter is written in the same way where it
-// is an input and where it is an initializer.
+// TestParameterTypes checks that a parameter is described in the same way whether it is an
+// input or an initializer.
 func TestParameterTypes(t *testing.T) {
 	n := small(t)
 	a, err := n.Artifacts(onnxmodels.TrainingOptions{})

@@ -41,8 +41,8 @@ func set(n *onnxpb.Node, name string, value any) {
 	n.Attribute = append(n.Attribute, attributeProto(name, value))
 }
 
-// damages damage a model, by a part of the error that New, or else Predict,
-// must return for it.
+// damages are ways to damage a model, by a part of the error that New, or else
+// Predict, must return.
 var damages = map[string]func(m *onnxpb.Model){
 	// New must refuse these.
 	"not an ONNX model":                       func(m *onnxpb.Model) { m.Graph = nil },

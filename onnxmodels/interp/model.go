@@ -76,9 +76,9 @@ func (m *Model) count(images []uint8) (int, error) {
 	return len(images) / size, nil
 }
 
-// Batches cuts images [n, height, width, channels] into batches, each of which takes a
-// large network about a second. Predict can be interrupted between batches, and
-// the intermediate values of larger batches would take gigabytes.
+// Batches cuts images [n, height, width, channels] into batches that take a large
+// network about a second each. Predict can be interrupted between batches, and the
+// intermediate values of larger batches would take gigabytes.
 func (m *Model) Batches(images []uint8) iter.Seq[[]uint8] {
 	batch := max(16, runtime.GOMAXPROCS(0)) // at least one image for each processor
 	return slices.Chunk(images, batch*m.height*m.width*m.channels)
@@ -125,8 +125,8 @@ func (m *Model) predict(images []uint8) (logits, probabilities []float32, err er
 	return out[0], out[1], nil
 }
 
-// Values runs the model as Predict does and returns the outputs of all nodes, in
-// the order of the graph.
+// Values runs the model on the same images as Predict, and returns the outputs of
+// all nodes, in the order of the graph.
 func (m *Model) Values(images []uint8) ([]*Value, error) {
 	input, err := m.Input(images)
 	if err != nil {

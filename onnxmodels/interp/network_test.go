@@ -17,7 +17,7 @@ import (
 const tolerance = 1e-5
 
 // study is the study's network with parameters as training leaves them: no
-// running statistic is at its first value, and logits are of the order of 10.
+// running statistic has its first value, and logits are of the order of 10.
 func study(t testing.TB) (*onnxmodels.Network, *checkpoint.Checkpoint) {
 	t.Helper()
 	return cnn(t, onnxmodels.CNNOptions{Height: 32, Width: 32, Widths: []int{64, 128, 256}, Convolutions: 3, Classes: 10})
@@ -37,7 +37,7 @@ func cnn(t testing.TB, o onnxmodels.CNNOptions) (*onnxmodels.Network, *checkpoin
 	return n, trained(n)
 }
 
-// trained returns parameters that are away from where a network begins.
+// trained returns parameters that differ from the initial ones.
 func trained(n *onnxmodels.Network) *checkpoint.Checkpoint {
 	c := n.Initialize(1)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -114,8 +114,8 @@ func feed(t testing.TB, m *Model, pixels []uint8) ortrun.Input {
 	return in
 }
 
-// difference is the largest of two lists of as many numbers, +Inf where one is
-// no number.
+// difference returns the largest difference of two lists of equal length, or
+// +Inf if a number is NaN.
 func difference(t testing.TB, a, b []float32) float64 {
 	t.Helper()
 	if len(a) != len(b) {
@@ -132,9 +132,9 @@ func difference(t testing.TB, a, b []float32) float64 {
 	return largest
 }
 
-// TestStudyNetwork compares the study's network with ONNX Runtime in each of
-// its forms and at two batch sizes, again and again on one model: nothing that
-// a call does stays.
+// TestStudyNetwork compares the study's network with ONNX Runtime, in each of
+// its forms and at two batch sizes. It calls one model again and again: a call
+// must leave nothing behind.
 func TestStudyNetwork(t *testing.T) {
 	network, state := study(t)
 	pixels := images(32, 32*32*3)

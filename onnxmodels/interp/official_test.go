@@ -29,16 +29,16 @@ import (
 	"onnxlab/ort/ortrun"
 )
 
-// official is one of the tests of operators that the Python package onnx brings: a model,
-// and what it gives.
+// official is one of the operator tests in the Python package onnx: a model, its inputs, and
+// the outputs that it must give.
 type official struct {
 	release, name   string
 	model           []byte
 	inputs, outputs [][]byte
 }
 
-// readOfficial reads the tests of a wheel of the package. Those that an earlier release has
-// too, byte by byte, are left out.
+// readOfficial reads the tests in a wheel of the package, except those that an earlier
+// release has with exactly the same bytes.
 func readOfficial(t *testing.T, wheel string, seen map[[32]byte]bool) []official {
 	t.Helper()
 	archive, err := zip.OpenReader(wheel)
@@ -97,14 +97,14 @@ func readOfficial(t *testing.T, wheel string, seen map[[32]byte]bool) []official
 	return tests
 }
 
-// TestOfficial runs the tests of all operators that models may have, in pure Go and in ONNX
-// Runtime, in which the model has the operators that it is read as: those of the wheels in the
-// folder that ONNXLAB_OPERATOR_TESTS names, one a release of the package.
-// ONNXLAB_OPERATORS=Relu,Add runs those of some operators alone.
+// TestOfficial runs the official tests of all operators that models may have, in pure Go and
+// in ONNX Runtime, which gets the operators that the importer makes of the model. The tests
+// come from the wheels in the folder that ONNXLAB_OPERATOR_TESTS names, one for each release
+// of the package. ONNXLAB_OPERATORS=Relu,Add runs only the tests of these operators.
 func TestOfficial(t *testing.T) {
 	wheels, err := filepath.Glob(filepath.Join(os.Getenv("ONNXLAB_OPERATOR_TESTS"), "onnx-*.whl"))
 	if err != nil || len(wheels) == 0 {
-		t.Fatal("ONNXLAB_OPERATOR_TESTS names no folder of wheels of the package onnx")
+		t.Fatal("ONNXLAB_OPERATOR_TESTS does not name a folder with wheels of the package onnx")
 	}
 	only := os.Getenv("ONNXLAB_OPERATORS")
 	count := map[string]int{}
@@ -125,13 +125,13 @@ func TestOfficial(t *testing.T) {
 				return nil
 			})
 		}
-		_ = group.Wait() // they fail by t
+		_ = group.Wait() // failures are reported to t
 	}
 	t.Log(count)
 }
 
-// corrected are tests that a later release has with other values, or with another model for the
-// same values.
+// corrected lists tests that a later release corrects: it has other values for the same
+// model, or another model for the same values.
 var corrected = []string{
 	"1.6.0 test_resize_upsample_sizes_nearest_floor_align_corners", // without nearest_mode
 	"1.6.0 test_resize_upsample_sizes_nearest_ceil_half_pixel",
@@ -144,8 +144,8 @@ var corrected = []string{
 	"1.17.0 test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
 }
 
-// check runs one test, if it is of an operator and of types that models may have, and returns
-// what became of it.
+// check runs one test and returns the outcome. It leaves out tests of operators and types
+// that models may not have.
 func (o official) check(t *testing.T, m *modelfile.Model, only []string) string {
 	t.Helper()
 	names, claimed := operatorsOf(m)
@@ -175,7 +175,7 @@ func (o official) check(t *testing.T, m *modelfile.Model, only []string) string 
 	}
 	p, m, err := o.compile(m, inputs)
 	if err != nil && strings.Contains(err.Error(), "blocks are not supported") {
-		return "refused, of quantization in blocks"
+		return "refused: quantization in blocks is not supported"
 	}
 	if err != nil {
 		t.Errorf("%s %s: %v", o.release, o.name, err)
@@ -218,9 +218,9 @@ func (o official) inRuntime(t *testing.T, m *modelfile.Model, inputs map[string]
 	switch err := ortrun.RunRaw(t, model, in, out); {
 	case err != nil && (strings.Contains(err.Error(), "NOT_IMPLEMENTED") || strings.Contains(err.Error(), "Could not find an implementation") ||
 		strings.Contains(err.Error(), "is invalid")):
-		return "passed, of types that ONNX Runtime has no kernels for"
+		return "passed in pure Go; ONNX Runtime has no kernels for the types"
 	case errors.Is(err, ortrun.ErrForm):
-		return "passed, of scalars or tensors without elements, which the binding does not pass on"
+		return "passed in pure Go; the binding cannot pass scalars or tensors without elements"
 	case err != nil:
 		t.Errorf("%s %s: in ONNX Runtime: %v", o.release, o.name, err)
 		return "failed"
@@ -268,7 +268,7 @@ func known(m *modelfile.Model) bool {
 	return true
 }
 
-// tensors reads what the test gives the model and what it wants.
+// tensors reads the inputs of the test and the outputs that it wants.
 func (o official) tensors() (inputs, outputs []*op.Tensor, err error) {
 	for _, list := range []struct {
 		data [][]byte
@@ -285,7 +285,7 @@ func (o official) tensors() (inputs, outputs []*op.Tensor, err error) {
 	return inputs, outputs, nil
 }
 
-// inputNames are the model's inputs that are no initializers.
+// inputNames returns the names of the model's inputs that are not initializers.
 func (o official) inputNames(m *modelfile.Model) (names []string) {
 	for _, in := range m.GetGraph().GetInput() {
 		names = append(names, in.GetName())
@@ -293,8 +293,8 @@ func (o official) inputNames(m *modelfile.Model) (names []string) {
 	return names
 }
 
-// compile makes a program of the model. Where a shape hangs on an input of the test, such as
-// the sizes of a Reshape, that input becomes a constant, as models have them.
+// compile makes a program of the model. If a shape depends on an input of the test, such as
+// the sizes of a Reshape, that input becomes a constant, as it is in real models.
 func (o official) compile(m *modelfile.Model, inputs []*op.Tensor) (*Program, *modelfile.Model, error) {
 	p, err := Compile(m)
 	if err == nil {
@@ -323,7 +323,7 @@ func tensorFrom(data []byte) (*op.Tensor, error) {
 	return op.FromBytes(elem, sizes, raw), nil
 }
 
-// same compares as the package's own runner of tests does, to 1e-3 relative.
+// same compares with a relative tolerance of 1e-3, like the package's own test runner.
 func same(got, want *op.Tensor) error {
 	if got.Elem != want.Elem || !slices.Equal(got.Shape, want.Shape) {
 		return fmt.Errorf("it is %s, want %s", got, want)

@@ -31,9 +31,9 @@ func quantized(t testing.TB, n *onnxmodels.Network, c *checkpoint.Checkpoint, o 
 	return inference(t, n, c, o)
 }
 
-// TestQuantized compares networks in int8 with the same in float32, in both runtimes and
-// both forms of input. The runtimes differ where a number is halfway between two
-// integers.
+// TestQuantized compares networks in int8 with the same networks in float32, in both
+// runtimes and both forms of input. The runtimes differ where a number is halfway between
+// two integers.
 func TestQuantized(t *testing.T) {
 	for name, network := range map[string]func(testing.TB) (*onnxmodels.Network, *checkpoint.Checkpoint){
 		"small": small, "every layer": layered,
@@ -66,7 +66,7 @@ func TestQuantized(t *testing.T) {
 	}
 }
 
-// layered is a network of every layer, with residual sums and values that fork.
+// layered is a network with every kind of layer, with residual sums and values that fork.
 func layered(t testing.TB) (*onnxmodels.Network, *checkpoint.Checkpoint) {
 	t.Helper()
 	conv := func(name string, o onnxmodels.ConvOptions) onnxmodels.Layer { return onnxmodels.Conv(name, o) }
@@ -93,7 +93,7 @@ func layered(t testing.TB) (*onnxmodels.Network, *checkpoint.Checkpoint) {
 }
 
 // TestQuantizeOperators compares QuantizeLinear and DequantizeLinear with ONNX Runtime,
-// to the last bit, in the forms that they can have, and with numbers by hand.
+// bit for bit and in all their forms, and with numbers computed by hand.
 func TestQuantizeOperators(t *testing.T) {
 	channels := func(b op.Builder, scales ...float32) *graph.Value {
 		return b.Floats("scale", []int{len(scales)}, scales)
@@ -150,7 +150,8 @@ func TestQuantizeOperators(t *testing.T) {
 	checkByHand(t)
 }
 
-// checkByHand has halves, which go to even numbers, and what is out of range.
+// checkByHand checks numbers halfway between two integers, which go to the even one, and
+// numbers out of range.
 func checkByHand(t *testing.T) {
 	t.Helper()
 	x := &op.Tensor{Elem: graph.Float, Shape: []int{8}, Floats: []float32{-0.25, 0.25, 0.75, 1.25, -60, 70, 1e30, float32(math.Inf(-1))}}
@@ -187,7 +188,8 @@ func evaluate(t *testing.T, name string, in ...*op.Tensor) *op.Tensor {
 	return out[0]
 }
 
-// TestHostileIntegers: whatever is wrong with quantized numbers is an error that says so.
+// TestHostileIntegers: each mistake in quantized numbers gives an error that says what is
+// wrong.
 func TestHostileIntegers(t *testing.T) {
 	network, state := small(t)
 	pixels := images(1, 8*12*3)

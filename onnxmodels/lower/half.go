@@ -40,12 +40,15 @@ func Half(g *graph.Graph, last *graph.Node) {
 	}
 }
 
-// equalRanks leaves no product of a matrix and of many: it is a Gemm or has two inputs of the same
-// rank. ONNX Runtime 1.23 to 1.31 crash when they load, for processors without float16, the
-// product of Transpose(x), with its first dimension moved, and a value of another rank. They
-// insert a Cast between the two, exchange it with the Transpose so as to fuse that with the
-// product, see the ranks only then, and leave a node without an operator
-// (MatmulTransposeFusion). TestHalfProducts without this shows whether a later one does.
+// equalRanks rewrites products so that both inputs have the same rank: a product by a matrix
+// becomes a Gemm, and other inputs get leading dimensions of 1.
+//
+// It works around a crash of ONNX Runtime 1.23 to 1.31 on processors without float16, while they
+// load a product of a Transpose that moves the first dimension and a value of another rank. ONNX
+// Runtime inserts a Cast between Transpose and product, swaps the two in order to fuse the
+// Transpose with the product, notices only then that the ranks differ, and leaves a node without
+// an operator (MatmulTransposeFusion). If TestHalfProducts passes without equalRanks, the
+// workaround is no longer needed.
 func equalRanks(g *graph.Graph) {
 	Products(g)
 	Each(g, "", "MatMul", func(n *graph.Node) {
@@ -60,7 +63,7 @@ func equalRanks(g *graph.Graph) {
 	})
 }
 
-// withRank appends x with as many dimensions of size 1 before its own as the rank needs.
+// withRank appends x with leading dimensions of size 1 up to the rank.
 func withRank(b op.Builder, name string, x *graph.Value, rank int) *graph.Value {
 	var axes []int64
 	for i := range rank - len(x.Shape) {

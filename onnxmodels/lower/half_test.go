@@ -8,9 +8,9 @@ import (
 	"onnxlab/onnxmodels/lower/lowertest"
 )
 
-// TestHalfProducts multiplies a value that comes out of a Transpose, with its first dimension
-// moved, by values of other ranks: a matrix, as dense layers do, a stack of matrices, and one
-// that is computed. Without equalRanks, ONNX Runtime 1.28 crashes as it loads any of them.
+// TestHalfProducts multiplies the result of a Transpose that moves the first dimension by
+// values of other ranks: a matrix, as in dense layers, a stack of matrices, and a computed
+// matrix. Without equalRanks, ONNX Runtime 1.28 crashes when it loads any of these products.
 func TestHalfProducts(t *testing.T) {
 	for name, product := range map[string]func(b *lowertest.Builder, x *graph.Value) *graph.Value{
 		"matrix": func(b *lowertest.Builder, x *graph.Value) *graph.Value {

@@ -1,7 +1,7 @@
 // Package lower replaces the marked operators of a graph by operators that a target runs, and
 // other operators by faster ones. Portable uses only operators that every ONNX Runtime has;
-// packages cpu, native and cuda use those that are fastest on their targets. Each of them lists
-// what it replaces by what. The values of the graph stay the same.
+// packages cpu, native and cuda use those that are fastest on their targets. The function Lower
+// of each lists its replacements. The values of the graph stay the same.
 package lower
 
 import (

@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Gradients of pools, of images of any number of dimensions.
+// Gradients of pools over images of any number of dimensions.
 
 func globalAveragePoolGrad(b op.Builder, n *graph.Node, _ []bool) []*graph.Value {
 	name, dy, x := n.Asked, n.In("dY"), n.In("X")

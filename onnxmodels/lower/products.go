@@ -7,9 +7,10 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Products makes products of matrices Gemm, and transposes no matrix for them. Exporters write a
-// dense layer as the product of [..., k] and a transposed weight, plus a bias; in its gradient
-// the weight is transposed again, and so is the gradient by the transposed weight.
+// Products turns products of matrices into Gemm, so that no matrix has to be transposed.
+// Exporters write a dense layer as the product of [..., k] and a transposed weight, plus a bias.
+// Its gradient transposes the weight again, and the gradient with respect to the transposed
+// weight, too.
 //
 //	MatMul by a matrix, Add of a vector    Gemm of the rows, with C
 //	Gemm of a Transpose                    Gemm of the matrix before it
@@ -24,7 +25,8 @@ func Products(g *graph.Graph) {
 	g.Prune()
 }
 
-// denseLayer replaces a product by a matrix, and the addition of a vector that alone uses it.
+// denseLayer replaces a product by a matrix, together with the addition of a vector if nothing
+// else uses the product.
 func denseLayer(g *graph.Graph, n *graph.Node) {
 	x, w, end := n.In("A"), n.In("B"), n
 	if x.Elem != graph.Float || len(w.Shape) != 2 || symbols(x.Shape[:len(x.Shape)-1]) > 1 {
@@ -41,8 +43,8 @@ func denseLayer(g *graph.Graph, n *graph.Node) {
 	})
 }
 
-// addedVector returns the node that alone uses y and adds a vector [size] to each of its rows,
-// and that vector; or nil.
+// addedVector returns the only node that uses y, if it adds a vector [size] to each row of y,
+// and that vector. Otherwise it returns nil.
 func addedVector(g *graph.Graph, y *graph.Value, size graph.Dim) (add *graph.Node, vector *graph.Value) {
 	users := g.Users(y)
 	if len(users) != 1 || g.Uses(y) != 1 || !users[0].Is("", "Add") {
@@ -56,7 +58,7 @@ func addedVector(g *graph.Graph, y *graph.Value, size graph.Dim) (add *graph.Nod
 	return nil, nil
 }
 
-// withoutTranspose makes a Gemm read what is before the Transpose of one of its matrices.
+// withoutTranspose lets a Gemm read a matrix directly if it reads its Transpose.
 func withoutTranspose(n *graph.Node, input, flag string) {
 	if t := n.In(input).Producer(); isTurned(t) {
 		n.SetIn(input, t.In("data"))
@@ -64,7 +66,8 @@ func withoutTranspose(n *graph.Node, input, flag string) {
 	}
 }
 
-// reverseProduct replaces the Transpose of a product that nothing else uses: (A·B)ᵀ = Bᵀ·Aᵀ.
+// reverseProduct replaces the Transpose of a product, if nothing else uses the product: (A·B)ᵀ =
+// Bᵀ·Aᵀ.
 func reverseProduct(g *graph.Graph, n *graph.Node) {
 	gemm := n.In("data").Producer()
 	if !isTurned(n) || !gemm.Is("", "Gemm") || gemm.In("C") != nil || g.Uses(n.In("data")) != 1 {

@@ -9,8 +9,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// TestProducts has a dense layer as PyTorch exports it, and its gradients as they are derived
-// from that: each transposes a matrix of the weight's size.
+// TestProducts has a dense layer as PyTorch exports it, and the gradients that are derived
+// from it. Each of them transposes a matrix of the weight's size.
 func TestProducts(t *testing.T) {
 	build := func(b *lowertest.Builder) []*graph.Value {
 		x, weight, dy := b.In("x", 0, 2, 5, 8), b.In("weight", 0, 6, 8), b.In("dy", 0, 2, 5, 6)
@@ -26,8 +26,9 @@ func TestProducts(t *testing.T) {
 	lowertest.Compare(t, "", "Add", 1e-6, lower.Products, build)
 }
 
-// TestOtherProducts has products that Products must leave as they are: of batches of matrices,
-// with the sum of an image, and one whose result is used before it is transposed, too.
+// TestOtherProducts has products that Products must leave as they are: products of batches of
+// matrices, a product with an image added, and one whose result is also used before it is
+// transposed.
 func TestOtherProducts(t *testing.T) {
 	b := lowertest.New()
 	x, y := b.In("x", 0, 2, 3, 4, 5), b.In("y", 0, 2, 3, 5, 4)

@@ -24,12 +24,12 @@ var integral = map[string]bool{
 	"Conv": true, "Gemm": true, "AveragePool": true, "GlobalAveragePool": true, "MaxPool": true, "Add": true, "Flatten": true,
 }
 
-// Quantize converts a graph to ONNX's QDQ format. It puts a pair of QuantizeLinear and
+// Quantize converts a graph to ONNX's QDQ format. It puts a QuantizeLinear and a
 // DequantizeLinear behind each input and output of the integral operators and behind the first
 // input of a product with a constant matrix, and turns weights and biases into dequantized
-// constants. The graph still computes in float32, but ONNX Runtime turns operators between
-// such pairs into operators on integers, and a product behind two of them into one of integers
-// whose sums are converted to float32.
+// constants. The graph still computes in float32. But ONNX Runtime turns operators between
+// such pairs into operators on integers, and a product of two dequantized values into a
+// product of integers whose sums are converted to float32.
 //
 //	values   uint8, with one scale and zero point for the whole value, from its range
 //	         extended to 0
@@ -198,7 +198,7 @@ func weightScales(values, biases []float32, channel func(i int) int, input float
 	return scales
 }
 
-// bias turns a bias into dequantized integers, whose scale is that of the products.
+// bias turns a bias into dequantized integers. Their scale is that of the products.
 func (q *quantizer) bias(b *graph.Value, biases, scales []float32, input float32) *graph.Value {
 	products := make([]float32, len(scales))
 	var integers []byte

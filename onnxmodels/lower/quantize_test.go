@@ -13,7 +13,7 @@ import (
 )
 
 // branches is a graph with each way in which values meet: a convolution with a ReLU, one
-// without, pools, a sum of which one side forks, and a last product.
+// without, pools, a sum with an input that is also used elsewhere, and a last product.
 func branches() (b op.Builder, ranges map[string]Range) {
 	b = op.On(graph.New("test"))
 	image := b.Input("image", graph.Uint8, graph.Shape{graph.Symbol("n"), graph.Fixed(2), graph.Fixed(4), graph.Fixed(4)})
@@ -49,8 +49,8 @@ func stepsOf(n *graph.Node) string {
 	return fmt.Sprintf("%v %s %v", n.Inputs[1].Floats(), n.Inputs[2].Elem, n.Inputs[2].Data())
 }
 
-// TestQuantizeValues compares scales and zero points with what follows from the ranges by
-// hand, and says which values have none.
+// TestQuantizeValues compares scales and zero points with numbers computed by hand from the
+// ranges, and checks which values are quantized.
 func TestQuantizeValues(t *testing.T) {
 	b, ranges := branches()
 	Quantize(b.Graph, ranges)
@@ -83,7 +83,7 @@ func TestQuantizeValues(t *testing.T) {
 	}
 }
 
-// TestQuantizeWeights compares weights and biases with integers by hand.
+// TestQuantizeWeights compares quantized weights and biases with integers computed by hand.
 func TestQuantizeWeights(t *testing.T) {
 	b, ranges := branches()
 	Quantize(b.Graph, ranges)
@@ -124,8 +124,9 @@ func TestQuantizeWeights(t *testing.T) {
 }
 
 // TestQuantizeProducts has dense layers as transformers have them. The weight of a product has a
-// scale for each column. Only the first input of the product is quantized: neither its sums, to
-// which a constant is added, nor those of a product of two values or with a stack of matrices.
+// scale for each column. Only the first input of a product is quantized, not its sums, to which
+// a constant is added. Products of two computed values, or with a stack of matrices, are left
+// alone.
 func TestQuantizeProducts(t *testing.T) {
 	b := op.On(graph.New("test"))
 	x := b.Unary("Neg", "x", b.Input("input", graph.Float, graph.Static(2, 3, 2)))
@@ -163,7 +164,7 @@ func numbers(v *graph.Value) (list []int) {
 	return list
 }
 
-// TestQuantizeRefuses ranges that are not known or not finite.
+// TestQuantizeRefuses: ranges that are not known or not finite are errors.
 func TestQuantizeRefuses(t *testing.T) {
 	for _, r := range []Range{{Max: float32(math.Inf(1))}, {Min: float32(math.NaN())}, {Min: float32(math.Inf(-1))}} {
 		b, ranges := branches()

@@ -7,8 +7,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// ConvTranspose is the transposed convolution of images X [n, c, …] with W [c, m/group, …] and B [m]. It
-// computes what the gradient of a convolution with respect to its images is.
+// ConvTranspose is the transposed convolution of images X [n, c, …] with W [c, m/group, …]
+// and B [m]. It computes the same as the gradient of a convolution with respect to its
+// images.
 var _ = Register(&Operator{
 	Schema: graph.Schema{
 		Op: "ConvTranspose", Takes: Takes("X", "W!", "B!?"), Gives: Gives("Y"),
@@ -90,9 +91,9 @@ var _ = RegisterVariants(&Variant{
 	},
 })
 
-// wholeStrides appends the node's operator with an output that is larger at its ends by extra.
-// ConvTranspose takes less than one stride of that as output_padding; whole strides, which no
-// kernel reaches, are appended by Pad.
+// wholeStrides appends the node's operator. extra says by how many elements its output is
+// larger at its ends. ConvTranspose itself takes less than one stride of that as
+// output_padding. Pad appends the whole strides, which no kernel reaches.
 func (b Builder) wholeStrides(n *graph.Node, x, weight *graph.Value, w Sliding, extra []int) *graph.Value {
 	rank, bias := len(x.Shape), n.In("B")
 	pads, rest := make([]int, 2*rank), make([]int, len(extra))
@@ -178,8 +179,9 @@ func (b Builder) ConvTranspose(name string, x, weight *graph.Value, window Slidi
 	return b.one("ConvTranspose", name, []*graph.Value{x, weight}, append(attributes, graph.Attribute{Name: "output_padding", Value: extra})...)
 }
 
-// convTransposeGradient uses that y is itself a gradient: that of a convolution with W, with
-// respect to its images, given the gradient X with respect to its result. So
+// convTransposeGradient makes use of the fact that y is itself a gradient: the gradient of a
+// convolution with the weight W with respect to its images, where X is the gradient with
+// respect to the convolution's result. So
 //
 //	dX = Conv(dy, W)
 //	dW = ConvGrad(X, dy, W)'s dW

@@ -26,7 +26,7 @@
 //	b.Output(b.Gemm("dense", x, w, nil, op.GemmOptions{}))
 //
 // Besides ONNX's own operators and those of ONNX Runtime (com.microsoft) there are marked
-// ones, of the domain [Marked]: batch normalisation, the gradients of pools and the image
+// operators, in the domain [Marked]: batch normalisation, the gradients of pools and the image
 // input. They stay in a graph until package lower replaces each by the operators that a target
 // runs fastest. No model is written with marked operators.
 package op

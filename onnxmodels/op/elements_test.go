@@ -8,7 +8,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// whole is a tensor of integers of a type.
+// whole returns a tensor of integers of a type.
 func whole(elem graph.Elem, values ...int64) *Tensor {
 	return &Tensor{Elem: elem, Shape: []int{len(values)}, Ints: values}
 }

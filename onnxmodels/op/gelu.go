@@ -32,8 +32,8 @@ const (
 	geluCubic = 0.044715
 )
 
-// microsoftUnary declares an activation, and names the operator that is its gradient and takes
-// the same attributes.
+// microsoftUnary declares an activation. gradient is the name of the operator that computes its
+// gradient and takes the same attributes.
 func microsoftUnary(name, gradient string, f func(n *graph.Node) func(float64) float64, fields ...any) *Operator {
 	return Register(&Operator{
 		Schema: graph.Schema{Domain: Microsoft, Op: name, Takes: Takes("X"), Gives: Gives("Y"), Fields: Fields(fields...)},

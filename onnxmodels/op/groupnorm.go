@@ -7,8 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// Normalisations that models have and graphs do not. Some become LayerNormalization, which ONNX
-// Runtime computes in few passes, as it does its gradient; the others become ordinary operators.
+// Normalisations that models have and graphs do not. Some become LayerNormalization, because ONNX
+// Runtime computes it and its gradient in few passes; the others become ordinary operators.
 var _ = RegisterVariants(
 	&Variant{
 		Schema: graph.Schema{

@@ -7,8 +7,9 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// TestMistakes: what a layer of one's own may get wrong is the error of Err and of
-// Model, names the operator, and keeps what follows from failing otherwise.
+// TestMistakes: a mistake that a layer of one's own can make becomes the error of
+// Err and of Model. It names the operator, and whatever is built afterwards does
+// not panic.
 func TestMistakes(t *testing.T) {
 	for want, build := range map[string]func(g Builder, x, scalar *graph.Value) *graph.Value{
 		`Relu "y": input X is missing`:     func(g Builder, _, _ *graph.Value) *graph.Value { return g.Unary("Relu", "y", nil) },

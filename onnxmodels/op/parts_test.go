@@ -9,8 +9,8 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// TestSplitParts: Gathers and Slices that take all of a value become a Split that gives the
-// same; those that leave some out, or take some twice, stay.
+// TestSplitParts: Gathers and Slices that together read all of a value become a Split with
+// the same results. Those that leave some of it out, or read some of it twice, stay.
 func TestSplitParts(t *testing.T) {
 	slice := func(b op.Builder, name string, x *graph.Value, start, end, axis int64) *graph.Value {
 		inputs := []*graph.Value{x, b.Ints(name+".starts", start), b.Ints(name+".ends", end), b.Ints(name+".axes", axis)}

@@ -50,8 +50,8 @@ func ones(n int) []int { return slices.Repeat([]int{1}, n) }
 type poolWindow struct {
 	Sliding
 	over []int // the sizes of the images
-	// end is, for each dimension, where the elements end that count if pads count: behind
-	// the model's own pads, but before the pads that ceil_mode adds.
+	// end says for each dimension up to where elements count if pads count: the model's own
+	// pads do, but not the pads that ceil_mode adds.
 	end []int
 }
 

@@ -258,8 +258,8 @@ func (t taps) near(u taps, difference float64) bool {
 	return true
 }
 
-// repeats returns how many times in a row each element is repeated, or 0 if the taps do anything
-// else than to repeat all elements equally often.
+// repeats returns how many times in a row each element is repeated. It returns 0 if the taps do
+// anything else than repeat all elements equally often.
 func (t taps) repeats() int {
 	n := len(t.at) / max(t.size, 1)
 	if t.count != 1 || n*t.size != len(t.at) {

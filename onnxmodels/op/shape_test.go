@@ -7,7 +7,7 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// TestUnknownShapes: a shape that only running the model tells is refused.
+// TestUnknownShapes: a shape that is only known once the model runs is refused.
 func TestUnknownShapes(t *testing.T) {
 	for name, inputs := range map[string]int{"Expand": 2, "ConstantOfShape": 1, "Reshape": 2} {
 		b := Folding(graph.New("test"))
@@ -24,7 +24,8 @@ func TestUnknownShapes(t *testing.T) {
 	}
 }
 
-// TestOpenParts: what a Concat of open sizes gives, and what a Split of one.
+// TestOpenParts checks the sizes of a Concat of values of symbolic sizes, and
+// of a Split of one.
 func TestOpenParts(t *testing.T) {
 	b := On(graph.New("test"))
 	batch := b.Input("x", graph.Float, graph.Shape{graph.Symbol("batch"), graph.Fixed(3)})

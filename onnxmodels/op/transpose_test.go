@@ -7,7 +7,8 @@ import (
 	"onnxlab/onnxmodels/graph"
 )
 
-// TestTransposes: those of a model that cancel are none, and others one.
+// TestTransposes: two Transposes of a model that cancel disappear, and others
+// become one.
 func TestTransposes(t *testing.T) {
 	b := Folding(graph.New("test"))
 	x := b.Input("x", graph.Float, graph.Static(2, 3, 4, 5))

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 
 HERE = pathlib.Path(__file__).parent
 EPSILON, KEEP = 1e-3, 0.99  # of BatchNorm, Keras's defaults
-CLEAR = 1e-5  # how far from 0 every value is that goes into a ReLU
+CLEAR = 1e-5  # every input of a ReLU is further from 0 than this
 RATES = [0.1, 0.05, 0.2, 0.2, 0.01, 0.1, 0.4, 0.04, 0.02, 0.1]
 
 
@@ -58,8 +58,8 @@ def tensors(p, dtype):
 
 def normalised(x, name, p, replicas, stats):
     """Normalises each replica's part of x separately, and adds the new running
-    statistics to stats: with the unbiased variance, as in TensorFlow's fused
-    kernel, and with the mean over the replicas."""
+    statistics to stats: the means over the replicas, with the unbiased variance, as
+    TensorFlow's fused kernel computes it."""
     parts, means, variances = [], [], []
     for part in x.chunk(replicas):
         mean = part.mean((0, 2, 3))
@@ -76,8 +76,8 @@ def normalised(x, name, p, replicas, stats):
 
 
 def forward(image, p, stages, convolutions, replicas, stats, near=None):
-    """Logits for images [n, h, w, 3] of uint8. It appends to near how far from 0 the
-    nearest value is that goes into each ReLU."""
+    """Returns the logits of uint8 images [n, h, w, 3]. For each ReLU, it appends to near the
+    smallest absolute value of its inputs."""
     dtype = p["dense.weight"].dtype
     x = torch.tensor(image).permute(0, 3, 1, 2).to(dtype) / 255
     for stage in range(1, stages + 1):
@@ -103,8 +103,8 @@ def one_step(p, image, label, replicas, dtype):
 
 
 def clear_batch(rng, p, n, replicas):
-    """Random images and labels for which float32 decides as float64 does, on every
-    processor, which values ReLU cuts off."""
+    """Returns random images and labels for which ReLU cuts off the same values in float32
+    as in float64, on every processor."""
     while True:
         image = rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
         near = []

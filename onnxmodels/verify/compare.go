@@ -9,9 +9,9 @@ import (
 	"onnxlab/onnxmodels/interp"
 )
 
-// Tolerance is how far the results of two runtimes may be apart. Both round to
-// float32 at each step, but add in different orders; on the study's network they
-// differ by a tenth of it.
+// Tolerance is the largest accepted difference between the results of two runtimes.
+// Both round to float32 at each step but add in different orders; for the study's
+// network, they differ by a tenth of it.
 const Tolerance = 1e-5
 
 // ToleranceOf returns the tolerance for a model in a precision, one of
@@ -44,7 +44,7 @@ func Run(ctx context.Context, m *interp.Model, images []uint8) (Outputs, error) 
 	return Outputs{Runtime: "pure Go", Classes: m.Classes(), Logits: logits, Probabilities: probabilities}, err
 }
 
-// Difference is the difference of two runtimes in one output.
+// Difference describes how far two runtimes differ in one output.
 type Difference struct {
 	// Largest is the largest absolute difference. Sample and Class, both counted
 	// from 0, say where it is.
@@ -59,12 +59,14 @@ type Difference struct {
 
 // Report is the result of a comparison.
 type Report struct {
+	// Samples is the number of images. Tolerance is the largest difference that is accepted,
+	// for logits relative to the largest one, or to 1 if that is larger.
 	Samples       int        `json:"samples"`
 	Probabilities Difference `json:"probabilities"`
 	Logits        Difference `json:"logits"`
 	Tolerance     float64    `json:"tolerance"`
-	// Native compares the model with onnxlab's kernels, as session.NewModel runs it, with pure
-	// Go. It is nil unless the caller fills it in.
+	// Native compares onnxlab's kernels, with which session.NewModel runs the
+	// model, with pure Go. It is nil unless the caller fills it in.
 	Native *Report `json:"native,omitempty"`
 	// Layers compares all intermediate values, in the order of the graph. It is
 	// empty unless the caller fills it in.
@@ -123,7 +125,7 @@ func differ(a, b []float32) (d Difference, notFinite int) {
 
 // Err returns an *Error if the runtimes differ by more than the tolerance in a
 // probability, or by more than the tolerance times max(1, the largest logit) in a
-// logit, and wraps that of Native.
+// logit. If they agree, it returns the error of Native, wrapped.
 func (r Report) Err() error {
 	// Logits are checked too, because probabilities near 0 and 1 hardly change with them.
 	logits := r.Tolerance * max(1, r.Logits.Scale)

@@ -6,10 +6,10 @@ import (
 	"onnxlab/onnxmodels/modelfile"
 )
 
-// ToleranceOfDepth returns the largest difference of two runtimes, in a probability, that is accepted
-// for a model: Tolerance for up to ten layers with weights, as many as the study's network has.
-// Beyond that it grows with the number of layers, since each layer adds its own rounding errors to
-// those of the layers before.
+// ToleranceOfDepth returns the largest difference in a probability that is accepted between two
+// runtimes. It is Tolerance for models of up to ten layers with weights, as many as the study's
+// network has. Beyond that it grows with the number of layers, since each layer adds rounding
+// errors of its own.
 func ToleranceOfDepth(m *modelfile.Model) float64 {
 	const usual = 10 // layers
 	layers := 0

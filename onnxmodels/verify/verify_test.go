@@ -88,7 +88,8 @@ func compared(t *testing.T, want Outputs, m *onnxpb.Model, images []uint8) Repor
 }
 
 // TestPlantedErrors checks that the runtimes agree on a model, and that they disagree if one of
-// them gets a model with a single mistake, in the first layer, in the middle or in the last.
+// them runs a model with a single mistake: in the first layer, in the middle or in the last
+// layer.
 func TestPlantedErrors(t *testing.T) {
 	images := pixels(2)
 	for _, keep := range []bool{false, true} {
@@ -239,7 +240,7 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// TestJoin compares five images at once, and three and then two.
+// TestJoin compares five images at once, and in two parts, three and then two.
 func TestJoin(t *testing.T) {
 	inORT := []float32{1, 2, 3, 4, 5, -60, 7, 8, 9, 10}
 	own := []float32{1, 2.5, 3, 4, 5, -60, 7, 8, 8, 10}

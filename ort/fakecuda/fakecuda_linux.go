@@ -17,21 +17,22 @@ import (
 	"onnxlab/ort/library"
 )
 
-// EnvLog is the environment variable that names a file to which the libraries
-// append a line for each call: "allocate 16", "pin 16", for which an "unpin" follows,
-// and "copy to GPU 16" with the bytes, and likewise "to host" and "on GPU", or the
-// name of a function of which there is nothing more to tell.
+// EnvLog is the environment variable that names a log file. The libraries append
+// one line for each call: the name of the function, or, for calls about memory, one
+// of these with the number of bytes: "allocate 16", "pin 16", "copy to GPU 16",
+// "copy to host 16", "copy on GPU 16". Freeing pinned memory writes "unpin".
 const EnvLog = "FAKECUDA_LOG"
 
 //go:embed src
 var sources embed.FS
 
-// driver is opened by CUDA itself, and only has to be there.
+// driver is the library of NVIDIA's driver. CUDA's runtime opens it, so it must
+// exist, but nothing in it is called.
 const driver = "libcuda.so.1"
 
-// Environ are the settings of the environment under which a command has a fake
-// GPU: of the pinned library for CUDA, which is fetched if it is not there yet,
-// and of the libraries that it needs.
+// Environ returns the environment variables with which a command sees a fake GPU:
+// they name the pinned CUDA build of ONNX Runtime, which is fetched if it is not
+// there yet, and the folder of the fake libraries.
 func Environ(t testing.TB) map[string]string {
 	t.Helper()
 	installed, err := library.Install(t.Context(), library.Options{Device: configs.CUDA, Progress: os.Stderr}, "")
@@ -45,8 +46,8 @@ func Environ(t testing.TB) map[string]string {
 	return map[string]string{library.EnvLibrary: installed.Path, "LD_LIBRARY_PATH": dir}
 }
 
-// build compiles into dir the libraries that the provider needs, a library for
-// Linux.
+// build compiles every library that the provider needs into dir. provider is the
+// path of ONNX Runtime's CUDA provider for Linux.
 func build(dir, provider string) error {
 	needed, err := functions(provider)
 	if err != nil {
@@ -61,13 +62,14 @@ func build(dir, provider string) error {
 	return nil
 }
 
-// late finds the ends of words that may be functions of cuDNN. Beginning with
-// what is literal, it is searched for 200 times as fast as with the word's boundary.
+// late matches the end of a string that may be the name of a function of cuDNN. The
+// pattern begins with fixed text instead of a word boundary, which makes the search
+// 200 times as fast.
 var late = regexp.MustCompile(`cudnn[A-Z]\w+\x00`)
 
-// lateNames lists the functions of cuDNN that the provider looks up by name when it
-// runs, as its frontend does with all of them; within a word they are parts of
-// mangled names.
+// lateNames lists the functions of cuDNN that the provider looks up by name at run
+// time, as cuDNN's frontend does with all of its functions. A match inside a longer
+// word is part of a mangled name and does not count.
 func lateNames(provider []byte) []string {
 	var names []string
 	for _, at := range late.FindAllIndex(provider, -1) {
@@ -80,7 +82,7 @@ func lateNames(provider []byte) []string {
 
 var inWord = regexp.MustCompile(`\w`)
 
-// functions lists the functions of each library of NVIDIA's that the provider
+// functions lists, for each of NVIDIA's libraries, the functions that the provider
 // calls.
 func functions(provider string) (map[string][]string, error) {
 	file, err := elf.Open(provider)
@@ -119,11 +121,11 @@ func functions(provider string) (map[string][]string, error) {
 	return needed, nil
 }
 
-// written finds the functions that a source has.
+// written matches the functions that a C file of src defines.
 var written = regexp.MustCompile(`(?m)^(?:\w+ \**)+(\w+)\(|^[A-Z]+\((\w+)\)$`)
 
-// compile makes a library of its source, if it has one, and of functions that
-// only tell of themselves for the rest of the names.
+// compile makes a library from its C file in src, if there is one. All other names
+// become functions that log their name and return 0.
 func compile(dir, library string, names []string) error {
 	base := strings.TrimPrefix(strings.TrimSuffix(strings.Split(library, ".so")[0], "Lt"), "lib")
 	source, err := sources.ReadFile("src/" + base + ".c")

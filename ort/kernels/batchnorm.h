@@ -20,7 +20,7 @@ typedef struct {
 	const batchnorm *b;
 	long pixels, pooled;   // of an image, of its result
 	float *moments;        // [images, 3, channels]
-	float *sums, *dots;    // Σ g and Σ g·(x − mean): [images, channels], in the place of moments
+	float *sums, *dots;    // Σ g and Σ g·(x − mean): [images, channels], in the same memory as moments
 	float *factor, *shift; // normalisation is factor·x + shift: [channels]
 	float *slope, *offset; // dx = factor·g + slope·x + offset: [channels]
 } batchnorm_job;

@@ -41,8 +41,8 @@ typedef struct {
 // further, each pixel of dy adds to the pixels of dx that its window covers.
 static inline int scatters(const convolution *c) { return c->flipped && c->window.stride > 1; }
 
-// depthwise_job_of sizes the frame, which holds c->x, or c->y if dy is scattered. The window
-// has one position for each pixel of the other of the two.
+// depthwise_job_of sizes the frame. The frame holds c->x, or c->y if dy is scattered; the window
+// has one position for each pixel of the other image.
 static depthwise_job depthwise_job_of(const convolution *c) {
 	depthwise_job job = {.conv = c, .window = c->window, .top = c->window.top, .left = c->window.left};
 	job.taps = c->window.height * c->window.width;

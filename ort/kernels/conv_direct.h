@@ -127,7 +127,7 @@ SIMD_INLINE void write_pixels(const vec sums[DIRECT_PIXELS], long n, const conv_
 		}
 }
 
-// is_3x3 tells whether a window is one of 3x3 that moves by one pixel.
+// is_3x3 tells whether a window is 3x3 and moves by one pixel.
 static inline int is_3x3(const window *w) { return w->height == FILTER && w->width == FILTER && w->stride == 1; }
 
 // convolve_block computes one block of outputs of one framed image, y [y_height,

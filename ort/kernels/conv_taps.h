@@ -21,11 +21,11 @@
 #include "taps_pixels.h"
 
 enum {
-	CHUNK_FLOATS = 1 << 16, // about as many floats of V as stay in the cache with M
-	LEAST_CHUNK = 48,       // pixels in a chunk: at least, but of few images at most
-	FEW_CHUNKS = 16,        // with fewer chunks, the outputs are cut into groups, too,
-	GROUP_OUTPUTS = 128,    // of so many outputs
-	RUN_PIXELS = 32,        // pixels whose moments are summed apart: short sums lose fewer digits
+	CHUNK_FLOATS = 1 << 16, // floats of V that stay in the cache together with M, roughly
+	LEAST_CHUNK = 48,       // the fewest pixels in a chunk; with few images, the most
+	FEW_CHUNKS = 16,        // with fewer chunks, the outputs are cut into groups, too
+	GROUP_OUTPUTS = 128,    // outputs in a group
+	RUN_PIXELS = 32,        // pixels whose moments are summed first: short sums lose fewer digits
 };
 
 typedef struct {
@@ -45,8 +45,8 @@ static taps_job taps_job_of(const convolution *c) {
 	job.pixels = c->images * c->y_height * c->y_width;
 	const long fit = CHUNK_FLOATS / c->inputs / PRODUCT_ROWS * PRODUCT_ROWS;
 	job.chunk_pixels = smaller(fit > LEAST_CHUNK ? fit : LEAST_CHUNK, MOST_CHUNK);
-	// So that all threads get some of a few images, chunks are then smaller. Those of moments
-	// always have the full size.
+	// With few images, chunks are smaller, so that all threads get some. If moments are measured,
+	// chunks always have the full size.
 	if (c->moments == NULL && job.pixels < 4 * job.chunk_pixels)
 		job.chunk_pixels = even_part(job.pixels, LEAST_CHUNK, WHOLE_ROWS);
 	job.chunk_pixels = smaller(job.chunk_pixels, larger(job.pixels, 1));

@@ -20,7 +20,7 @@
 enum {
 	GRAD_CHUNK = 96,   // pixels whose V and E are packed together
 	GRAD_GROUP = 64,   // inputs in a group
-	GRAD_TASKS = 16,   // as many tasks there should be
+	GRAD_TASKS = 16,   // the number of tasks to aim at
 	LEAST_SPLIT = 192, // pixels in a split, at least
 };
 

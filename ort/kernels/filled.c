@@ -21,8 +21,8 @@ static int is_filled(const call *c, const int64_t *shape, size_t dimensions) {
 	return 1;
 }
 
-// rows_of sets the number of rows of a parameter, which are its outermost dimension if two are
-// filled, and otherwise one, and returns the floats of a row.
+// rows_of sets the number of rows of a parameter and returns the floats in a row. If two
+// dimensions are filled, the rows are the outermost one; otherwise there is one row.
 static int64_t rows_of(const int64_t *shape, size_t rank, size_t dimensions, int64_t *rows) {
 	int64_t floats = 1;
 	for (size_t i = dimensions - 1; i < rank; i++) floats *= shape[i];
@@ -30,7 +30,8 @@ static int64_t rows_of(const int64_t *shape, size_t rank, size_t dimensions, int
 	return floats;
 }
 
-// new_fill adds memory for a parameter of this shape, filled, to those of the run.
+// new_fill allocates a zeroed copy of a parameter of this shape, rounded up to whole blocks of
+// channels. The run keeps it.
 static OrtStatus *new_fill(const call *c, const int64_t *shape, size_t rank, size_t dimensions, fill **result) {
 	tensor filled = {.rank = rank};
 	memcpy(filled.shape, shape, rank * sizeof *shape);

@@ -1,6 +1,6 @@
-// Parameters whose channels do not make whole blocks. Kernels know whole blocks only: they get
-// copies of such parameters, in which zeros fill the last block up, and what they compute for
-// such a parameter is computed for whole blocks first.
+// Parameters whose channels do not make whole blocks. Kernels only know whole blocks, so they
+// get copies of such parameters, in which zeros fill up the last block. What they compute for
+// such a parameter is also computed for whole blocks first and then copied.
 
 #ifndef ONNXLAB_FILLED_H
 #define ONNXLAB_FILLED_H
@@ -11,8 +11,8 @@
 int64_t onnxlab_filled(const call *, int64_t channels);
 
 // onnxlab_fill replaces an input by a copy whose first `dimensions` sizes, 1 or 2, are rounded
-// up to whole blocks, with zeros for what is new. It does nothing if they are whole blocks, or
-// the input is left out.
+// up to whole blocks; the new elements are zeros. It does nothing if they are whole blocks
+// already, or if the input is left out.
 OrtStatus *onnxlab_fill(const call *, tensor *, size_t dimensions);
 
 // onnxlab_fill_shape only changes the shape, for an input whose elements are not read.

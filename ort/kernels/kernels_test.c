@@ -55,8 +55,8 @@ static void run_batchnorm(void (*kernel)(const batchnorm *, const threads *, flo
 	free(scratch);
 }
 
-// check_moments compares the statistics that a convolution's moments tell with those of
-// the y that it wrote.
+// check_moments compares the statistics that follow from a convolution's moments with the
+// statistics of the y that it wrote.
 static void check_moments(const convolution *c, const float *moments) {
 	const long chunks = tested->conv_chunks(c), pixels = c->y_height * c->y_width;
 	double count = 0;
@@ -73,7 +73,7 @@ static void check_moments(const convolution *c, const float *moments) {
 	r.mean = new_floats(2 * c->outputs), r.variance = new_floats(c->outputs), r.inverse_deviation = new_floats(c->outputs);
 	run_batchnorm(tested->batchnorm, &b, &many);
 	moments_reference(&r);
-	// A mean may be near 0. What it differs by counts in relation to the deviation, too.
+	// A mean may be near 0, so its error is measured relative to the deviation, too.
 	for (long o = 0; o < c->outputs; o++) b.mean[c->outputs + o] = r.mean[c->outputs + o] = sqrtf(r.variance[o]);
 	compare("mean of the moments", b.mean, r.mean, 2 * c->outputs);
 	if (want > 1)
@@ -81,8 +81,8 @@ static void check_moments(const convolution *c, const float *moments) {
 	FREE(y, b.mean, b.variance, b.inverse_deviation, r.mean, r.variance, r.inverse_deviation);
 }
 
-// Kernels must give the same bits with many threads and with one. r is the same problem
-// for the reference, with plain images.
+// Kernels must give the same bits with many threads and with one. r is the same problem, with
+// plain images, for the reference.
 
 static void check_conv(convolution c, convolution r) {
 	const long shape[] = {c.images, c.outputs, c.y_height * c.y_width}, n = shape[0] * shape[1] * shape[2];
@@ -187,8 +187,8 @@ static void test_conv(conv_case k) {
 	FREE(x, weight, dy, bias, blocked_x, blocked_dy, scale, shift, mean, inverse);
 }
 
-// Images that are smaller than a tile, of whole tiles, not of whole tiles, and wider
-// than a strip of tiles or than a group of pixels.
+// Sizes of images: smaller than a tile, whole tiles, not whole tiles, and wider than a strip
+// of tiles or than a group of pixels.
 static const long sizes[][2] = {{1, 1}, {1, 5}, {2, 3}, {4, 4}, {5, 7}, {8, 12}, {13, 11}, {6, 41}};
 
 static void test_convs(void) {
@@ -213,8 +213,9 @@ static void test_convs(void) {
 	test_conv((conv_case){.images = 260, .inputs = 17 * block, .outputs = block, .height = 2, .width = 1});
 }
 
-// test_windows has windows of all forms: they leave parts of the image out, have more padding
-// than image, or reach beyond it; images are fewer pixels than a chunk, or several chunks.
+// test_windows tries all kinds of windows: some skip parts of the image, have more padding
+// than image, or reach beyond it. Images have fewer pixels than a chunk, or fill several
+// chunks.
 static void test_windows(void) {
 	const long block = tested->block;
 	const window windows[] = {{3, 3, 2, 1, 1}, {1, 1, 1, 0, 0}, {1, 1, 2, 0, 0}, {7, 7, 2, 3, 3}, {5, 5, 1, 2, 2},
@@ -239,8 +240,8 @@ static void test_windows(void) {
 	test_conv((conv_case){.images = 40, .inputs = block, .outputs = 2 * block, .height = 8, .width = 9, .norm = 1, .window = {1, 1, 1, 0, 0}});
 }
 
-// Products of matrices, as convolutions of rows of channels: the images of one pixel of the
-// reference are rows.
+// Products of matrices, which are convolutions of rows of channels. For the reference, the
+// rows are images of one pixel.
 
 static void test_rows(long rows, long inputs, long outputs) {
 	set_name("%ld rows of %ld to %ld channels", rows, inputs, outputs);
@@ -400,8 +401,8 @@ static void test_batchnorms(void) {
 			for (double mean = 1; mean <= 10; mean += 9)
 				test_batchnorm((batchnorm_case){7, pool * block, 5 * pool, 3 * pool, pool, relu, mean});
 	test_batchnorm((batchnorm_case){.images = 9, .channels = block, .height = 1, .width = 1, .pool = 1, .relu = 1, .mean = 1});
-	// So large that dx is streamed. Among so many pixels some are so near to 0 that rounding
-	// decides whether ReLU passes them, so there is none.
+	// This one is so large that dx is streamed. It has no ReLU: among so many pixels, some
+	// are so near to 0 that rounding decides whether ReLU passes them.
 	test_batchnorm((batchnorm_case){.images = 33, .channels = 64, .height = 32, .width = 64, .pool = 2, .mean = 1});
 }
 

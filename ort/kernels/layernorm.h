@@ -33,7 +33,7 @@ static layernorm_job layernorm_job_of(const layernorm *l, float *scratch) {
 	return job;
 }
 
-// average is the average over a row of which v has BLOCK sums.
+// average is the average over a row, given the BLOCK partial sums in v.
 SIMD_INLINE float average(vec v, long channels) {
 	float sums[BLOCK];
 	store(sums, v);

@@ -96,13 +96,13 @@ static int read_window(const attributes *a, const int64_t size[2], window *w, lo
 	       w->top >= 0 && w->top < w->height && w->left >= 0 && w->left < w->width;
 }
 
-// reaches tells whether each result of a window has a part of the image, of this size.
+// reaches tells whether each position of a window covers some part of an image of this size.
 static int reaches(const window *w, const int64_t size[2], const long y_size[2]) {
 	return (y_size[0] - 1) * w->stride - w->top < size[0] && (y_size[1] - 1) * w->stride - w->left < size[1];
 }
 
-// few_tiles tells whether a convolution has so few tiles of 4x4 results that reading the
-// weights, of which Winograd's algorithm makes four times as many, takes the most time.
+// few_tiles tells whether a convolution has so few tiles of 4x4 results that reading the weights
+// takes most of the time. Winograd's algorithm reads four times as many.
 static int few_tiles(const convolution *c) {
 	const long least = 4, tiles = c->images * ((c->y_height + 3) / 4) * ((c->y_width + 3) / 4);
 	return tiles < least || c->y_height * c->y_width <= 4;
@@ -146,8 +146,8 @@ static int has_shape_of_y(const call *c, const tensor *t, const convolution *con
 // kept_weight is where a node keeps the packed weight of a convolution.
 static float **kept_weight(const call *c, const convolution *conv) { return &c->packed->weights[conv->by_taps]; }
 
-// fill_weight fills up the channels of a weight for a convolution whose images and window are
-// read. If the node has packed the weight already, only the shape.
+// fill_weight fills up the channels of a weight. The convolution's images and window must have
+// been read. If the node has packed the weight already, only the shape is rounded up.
 static OrtStatus *fill_weight(const call *c, const convolution *conv, tensor *weight) {
 	const size_t dimensions = c->attributes->depthwise || conv->inputs < c->attributes->block ? 1 : 2;
 	if (!c->attributes->constant || __atomic_load_n(kept_weight(c, conv), __ATOMIC_ACQUIRE) == NULL)
@@ -162,8 +162,8 @@ static OrtStatus *fill_vectors(const call *c, tensor *in, int n) {
 	return NULL;
 }
 
-// keep_packed gives a convolution whose weight never changes the packed one that the node
-// keeps, and makes it in the first run. Several runs may be the first at the same time.
+// keep_packed handles weights that never change: the node packs them in its first run and keeps
+// the result for later runs. Several runs may be the first at the same time.
 static OrtStatus *keep_packed(const call *c, convolution *conv) {
 	if (!c->attributes->constant)
 		return NULL;
@@ -220,7 +220,7 @@ OrtStatus *onnxlab_run_conv(const call *c) {
 	TRY(keep_packed(c, &conv));
 	const int64_t y_shape[] = {conv.images, conv.outputs, conv.y_height, conv.y_width};
 	TRY(onnxlab_new_image(c->run, y_shape, 4, &conv.y));
-	// The chunks are those of a convolution that measures moments.
+	// The chunks are those of a convolution that measures its moments.
 	convolution measured = conv;
 	measured.moments = conv.y;
 	const int64_t moments_shape[] = {c->kernels->conv_chunks(&measured), 3, conv.outputs};
@@ -300,7 +300,7 @@ OrtStatus *onnxlab_run_batchnorm_grad(const call *c) {
 	return normalise(c, &b, c->kernels->batchnorm_grad);
 }
 
-// read_maxpool sets a pool of x and its sizes.
+// read_maxpool sets a pool's x and its sizes.
 static int read_maxpool(const call *c, const tensor *x, maxpool *p) {
 	if (!is_blocked(c, x))
 		return 0;
@@ -331,7 +331,7 @@ OrtStatus *onnxlab_run_maxpool_grad(const call *c) {
 	return NULL;
 }
 
-// reorder_of describes the images of a reorder, of which so many channels are in the plain layout.
+// reorder_of describes the images of a reorder; `channels` is their number in the plain layout.
 static reorder reorder_of(const tensor *x, int64_t channels) {
 	return (reorder){.images = x->shape[0], .channels = channels, .pixels = x->shape[2] * x->shape[3], .x = x->data};
 }
@@ -371,8 +371,8 @@ static convolution rows_convolution(int64_t rows, int64_t inputs, int64_t output
 	};
 }
 
-// run_gemm_of_rows computes y = a·b + bias, for a [rows, inputs] and b [inputs, outputs], or
-// turned.
+// run_gemm_of_rows computes y = a·b + bias, where a is [rows, inputs] and b is [inputs, outputs]
+// or its transpose.
 static OrtStatus *run_gemm_of_rows(const call *c, const tensor *a, const tensor *b, const tensor *bias) {
 	const int turned = c->attributes->trans_b != 0;
 	const int64_t rows = a->shape[0], inputs = a->shape[1], outputs = b->shape[!turned], block = c->attributes->block;
@@ -386,9 +386,9 @@ static OrtStatus *run_gemm_of_rows(const call *c, const tensor *a, const tensor 
 	return convolve(c, &conv);
 }
 
-// run_gemm_of_columns computes y = aᵀ·b, for a [rows, outputs] and b [rows, inputs]: the gradient
-// with respect to the weight of a convolution of b, where a is the gradient with respect to the
-// convolution's result.
+// run_gemm_of_columns computes y = aᵀ·b for a [rows, outputs] and b [rows, inputs]. That is the
+// gradient of a convolution with respect to its weight, if b is the convolution's x and a is the
+// gradient with respect to its y.
 static OrtStatus *run_gemm_of_columns(const call *c, const tensor *a, const tensor *b, const tensor *bias) {
 	const int64_t rows = a->shape[0], inputs = b->shape[1], outputs = a->shape[1], block = c->attributes->block;
 	convolution conv = rows_convolution(rows, inputs, outputs);
@@ -406,8 +406,8 @@ OrtStatus *onnxlab_run_gemm(const call *c) {
 	return c->attributes->trans_a ? run_gemm_of_columns(c, a, b, bias) : run_gemm_of_rows(c, a, b, bias);
 }
 
-// read_rows sets the sizes of a normalisation of x, whose rows are its last dimensions: those of
-// scale.
+// read_rows sets the sizes of a normalisation of x. A row is made of x's last dimensions, which
+// are the dimensions of scale.
 static int read_rows(const call *c, const tensor *x, const tensor *scale, layernorm *l) {
 	if (x->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || x->rank > MAX_RANK || scale->rank < 1 || scale->rank > x->rank)
 		return 0;

@@ -211,7 +211,7 @@ void layernorm_reference(const layernorm *l) {
 	}
 }
 
-// As in batchnorm_grad_reference, with rows in the place of channels.
+// As in batchnorm_grad_reference, but normalised over rows instead of channels.
 void layernorm_grad_reference(const layernorm *l) {
 	for (long c = 0; c < l->channels; c++) {
 		double dscale = 0, dbias = 0;

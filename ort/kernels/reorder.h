@@ -43,7 +43,8 @@ SIMD_INLINE void to_plain(const float *from, long channels, long pixels, float *
 	}
 }
 
-// to_last writes so many channels of the pixels [BLOCK] of an image whose pixels are `step` floats apart.
+// to_last writes `channels` channels of the pixels [BLOCK] of an image whose pixels are `step`
+// floats apart.
 SIMD_INLINE void to_last(const float *from, long channels, long pixels, long step, float *to) {
 	for (long p = 0; p < pixels; p++) memcpy(to + p * step, from + p * BLOCK, sizeof(float) * (size_t)channels);
 }

@@ -11,8 +11,8 @@ static inline long smaller(long a, long b) { return a < b ? a : b; }
 
 static inline long larger(long a, long b) { return a > b ? a : b; }
 
-// even_part is the size of the parts of n if it is cut into as few parts of at most `most` as
-// possible, which are as equal as can be if their size is a multiple, or most.
+// even_part cuts n into as few parts of at most `most` as possible and returns the size of a
+// part: an even share of n, rounded up to a multiple of `multiple`, but at most `most`.
 static inline long even_part(long n, long most, long multiple) {
 	const long parts = larger((n + most - 1) / most, 1);
 	return smaller(round_up(larger((n + parts - 1) / parts, 1), multiple), most);

@@ -66,8 +66,8 @@ typedef struct {
 	int empty; // none yet: the next pixel becomes the pivot
 } measurement;
 
-// transform_output writes Aᵀ m A plus the bias, and as the end says, to one tile of y, and
-// adds its pixels to the measurement unless that is NULL.
+// transform_output writes Aᵀ m A to one tile of y, after adding the bias and whatever else `end`
+// says, and adds its pixels to the measurement unless that is NULL.
 SIMD_INLINE void transform_output(const float *m, long element_stride, const conv_end *end, float *y, const tile_extent *extent,
                                   measurement *measured) {
 	const long rows = extent->rows, columns = extent->columns, row_stride = extent->row_stride;
@@ -125,7 +125,7 @@ SIMD_NOINLINE void write_and_measure_tile(const float *m, long element_stride, c
 	store(s->data + 2 * s->channels, measured.sums.squares);
 }
 
-// n tiles of y from tile number `first` on, of so many blocks of outputs.
+// Some tiles of y: n of them from tile number `first` on, in some of its blocks of outputs.
 typedef struct {
 	long first, n;
 	long first_block, blocks;

@@ -38,7 +38,7 @@ enum { PRODUCT_ROWS = 8 };
 // rectangle where these suffice.
 enum { PRODUCT_THIRD = (PRODUCT_ROWS + 2) / 3 };
 
-// A matrix whose rows are a multiple of this has no rows that are computed in vain.
+// If the rows of a matrix are a multiple of this, none are computed only to be thrown away.
 enum { WHOLE_ROWS = PRODUCT_ROWS % PRODUCT_THIRD == 0 ? PRODUCT_THIRD : PRODUCT_ROWS };
 
 // How many vectors of U are prefetched ahead, since U often comes from the third-level cache.
@@ -98,7 +98,7 @@ typedef struct {
 	long block_stride; // floats from one block of channels of V, M or E to the next
 } product_size;
 
-// multiply_rows computes so many tiles, at most PRODUCT_ROWS, of one or two blocks of outputs.
+// multiply_rows computes `rows` tiles, at most PRODUCT_ROWS, of one or two blocks of outputs.
 SIMD_INLINE void multiply_rows(int rows, int vectors, const product_size *s, const float *v, const float *u, float *m) {
 	const long block_stride = s->block_stride, inputs = s->inputs;
 	vec sums[2 * PRODUCT_ROWS];
@@ -175,8 +175,9 @@ SIMD_NOINLINE void multiply_accumulate(const product_size *size, const float *v,
 // loads two of them.
 enum { SUM_TILES = 4 };
 
-// accumulate_tiles adds so many tiles, at most SUM_TILES, to sums [blocks][BLOCK][vectors]: one
-// or two blocks of inputs by one or two of outputs. Each input is an element of a vector of V.
+// accumulate_tiles adds `tiles` tiles, at most SUM_TILES, to sums [blocks][BLOCK][vectors]:
+// one or two blocks of inputs by one or two of outputs. Each input is an element of a vector
+// of V.
 SIMD_INLINE void accumulate_tiles(int tiles, int blocks, int vectors, vec *sums, const float *const v[2], const float *const e[2]) {
 	vec from[2][SUM_TILES], to[2][SUM_TILES];
 	UNROLL for (int b = 0; b < blocks; b++)

@@ -95,7 +95,8 @@ func TestEnsureNamesADamagedInstallation(t *testing.T) {
 }
 
 // TestCacheFolderThatIsNone: the path of the cache is absolute even if HOME is
-// relative, and if a file is in the place of the folder, the error says so.
+// relative, and if there is a file where the folder should be, the error says
+// so.
 func TestCacheFolderThatIsNone(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return // other systems use other variables

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// fakeSMI puts a shell script on the PATH as nvidia-smi; an empty one is none.
+// fakeSMI puts a shell script on the PATH as nvidia-smi. With an empty script
+// there is none.
 func fakeSMI(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()

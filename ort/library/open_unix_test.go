@@ -93,7 +93,7 @@ func TestInstallRefusesFilesWithoutEnd(t *testing.T) {
 }
 
 // TestInstallRefusesWhatCannotTrain: a library without the training API is refused, and
-// nothing of it stays in the cache.
+// nothing is left of it in the cache.
 func TestInstallRefusesWhatCannotTrain(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", home)

@@ -7,27 +7,27 @@ func TestUpdate(t *testing.T) {
 	s.Update(false)
 	s.Update(false)
 	if *s != (Scale{Factor: 16384, Skipped: 2}) {
-		t.Errorf("after two steps beyond float16: %+v, want a quarter of 65536", *s)
+		t.Errorf("after two overflows: %+v, want a quarter of 65536", *s)
 	}
 	for range 1999 {
 		s.Update(true)
 	}
 	if *s != (Scale{Factor: 16384, Steps: 1999, Skipped: 2}) {
-		t.Errorf("after 1999 steps within: %+v", *s)
+		t.Errorf("after 1999 clean steps: %+v, want the scale unchanged", *s)
 	}
 	s.Update(true)
 	if *s != (Scale{Factor: 32768, Skipped: 2}) {
-		t.Errorf("after 2000 steps within: %+v, want twice the scale", *s)
+		t.Errorf("after 2000 clean steps: %+v, want twice the scale", *s)
 	}
 	s.Update(true)
 	s.Update(false)
 	s.Update(true)
 	if *s != (Scale{Factor: 16384, Steps: 1, Skipped: 3}) {
-		t.Errorf("a step beyond float16 does not begin to count anew: %+v", *s)
+		t.Errorf("an overflow does not restart the count of clean steps: %+v", *s)
 	}
 }
 
-// TestLost: after 41 steps, in which the factor is halved, nothing is left to halve.
+// TestLost: after 41 overflows in a row, the factor is too small to be halved again.
 func TestLost(t *testing.T) {
 	s := New()
 	for step := range 41 {

@@ -45,7 +45,7 @@ func Load(t testing.TB, m *onnxpb.Model) *Session {
 	return s
 }
 
-// Try returns what is wrong with running the model.
+// Try runs the model and returns the error of loading or running it.
 func Try(t testing.TB, m *onnxpb.Model, inputs ...Input) error {
 	t.Helper()
 	s, err := load(t, m)
@@ -129,7 +129,7 @@ func (s *Session) Run(t testing.TB, inputs ...Input) [][]float32 {
 	for i, o := range outputs {
 		tensor, ok := o.(*ort.Tensor[float32])
 		if !ok {
-			t.Fatalf("output %d is no float32 tensor: %T", i, o)
+			t.Fatalf("output %d is not a float32 tensor: %T", i, o)
 		}
 		results[i] = append([]float32(nil), tensor.GetData()...)
 		if err := o.Destroy(); err != nil {
@@ -176,12 +176,12 @@ type Raw struct {
 	Data  []byte
 }
 
-// ErrForm says that a model has no inputs, or a tensor no elements or no dimensions, which
-// the binding does not pass on.
+// ErrForm is the error for what the binding cannot pass on: a model without inputs, or a
+// tensor without elements or without dimensions.
 var ErrForm = errors.New("there are no inputs, or a tensor has no elements or no dimensions")
 
-// RunRaw runs the model on inputs in the order of the graph and writes what it gives to the
-// outputs, which are of its types and shapes.
+// RunRaw runs the model on inputs in the order of the graph. It writes the results into the
+// data of outputs, which must have the types and shapes of the model's outputs.
 func RunRaw(t testing.TB, m *onnxpb.Model, inputs, outputs []Raw) error {
 	t.Helper()
 	librarytest.Open(t)

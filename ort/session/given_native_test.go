@@ -12,7 +12,7 @@ import (
 	"onnxlab/ort/library/librarytest"
 )
 
-// outside exports a network and reads it again as a given model to train.
+// outside exports a network and reads the file back as a given model to train.
 func outside(t *testing.T, n *onnxmodels.Network) *onnxmodels.Network {
 	t.Helper()
 	m, err := n.Inference(n.Initialize(1), onnxmodels.InferenceOptions{Input: onnxmodels.InputFloat32NCHW, KeepBatchNorm: true})
@@ -59,9 +59,8 @@ func TestGivenTargetsAgree(t *testing.T) {
 	}
 }
 
-// mobileBlocks returns a network with depthwise convolutions, ReLU6 and an average pool that moves
-// by one pixel. A whole MobileNet
-// magnifies rounding errors too much to compare gradients.
+// mobileBlocks returns a network with depthwise convolutions, ReLU6 and an average pool that
+// moves by one pixel. A whole MobileNet magnifies rounding errors too much to compare gradients.
 func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 	t.Helper()
 	conv := func(name string, filters, kernel, stride, groups int, last ...onnxmodels.Layer) onnxmodels.Layer {

@@ -19,8 +19,8 @@ import (
 // envReference names the file that bench/gpu/reference.py has made on this GPU.
 const envReference = "ONNXLAB_GPU_REFERENCE"
 
-// leeway is by how much a difference from PyTorch's float64 may be larger than that of PyTorch
-// in the same precision.
+// leeway is how many times as far from PyTorch's float64 results we may be as PyTorch itself is
+// when it computes in the same precision.
 const leeway = 3
 
 // gpuReference is what PyTorch computed on this GPU with the study's network.
@@ -51,7 +51,7 @@ func (r gpuReference) trainer(t *testing.T, target string, mixed bool, options O
 	return trainerWith(t, r.network, parametersOf(r.network, r.Archive, "param/"), setup{o, r.size, r.size}, options)
 }
 
-// step trains on the batch whose turn it is.
+// step trains on the batch of step number `number`.
 func (r gpuReference) step(t *testing.T, tr *Trainer, number int) Result {
 	t.Helper()
 	images, labels := r.Archive["image"].Uint8(), r.Archive["label"].Int64()
@@ -75,9 +75,10 @@ func (r gpuReference) losses(t *testing.T, tr *Trainer) []float64 {
 
 // TestStudyOnGPU compares the study's network with PyTorch on the same GPU, and with our own
 // steps on the CPU. In each precision, the gradients of the first step and the losses of all
-// steps must be as near to PyTorch's float64 as PyTorch itself is in that precision, but for a
-// factor, or nearer than a floor: a ReLU whose input is almost 0 may be open in one program and
-// shut in another, which changes small gradients by up to a percent.
+// steps must be nearly as close to PyTorch's float64 as PyTorch itself is in that precision
+// (within leeway), or closer than a floor. The floor is there because a ReLU whose input is
+// almost 0 may be open in one program and shut in another, which changes small gradients by up
+// to a percent.
 func TestStudyOnGPU(t *testing.T) {
 	r := readGPUReference(t)
 	cpu := r.losses(t, r.trainer(t, onnxmodels.TargetNative, false, Options{Threads: runtime.NumCPU()}))

@@ -193,9 +193,10 @@ func (g *Gradient) Load(c *checkpoint.Checkpoint) error {
 // at another point.
 func (g *Gradient) Parameters() []float32 { return g.trained }
 
-// Batch returns the memory that Run reads: the images of a batch, or else its features, and the
-// labels. second and shares are the labels of the images mixed in and the shares of labels; they
-// are nil if the model does not mix images.
+// Batch returns the memory that Run reads: the images of a batch [batch, height, width,
+// channels], or else its features [batch, features], and the labels [batch]. second and shares
+// [batch] are the labels of the images that are mixed in, and the weights, 0..1, of labels in the
+// loss. They are nil if the model does not mix images.
 func (g *Gradient) Batch() (images []uint8, features []float32, labels, second []int64, shares []float32) {
 	if g.image != nil {
 		images = g.image.GetData()
@@ -208,8 +209,8 @@ func (g *Gradient) Batch() (images []uint8, features []float32, labels, second [
 	return images, features, g.label.GetData(), second, shares
 }
 
-// Run returns the mean loss of the batch and its gradient with respect to Parameters, which is
-// valid until the next Run. dropoutSeed seeds the dropout of networks that have it.
+// Run returns the mean loss of the batch and its gradient with respect to Parameters, in the same
+// order. The gradient is valid until the next Run. dropoutSeed seeds the dropout of networks that have it.
 func (g *Gradient) Run(dropoutSeed uint64) (loss float64, gradient []float32, err error) {
 	if g.session == nil {
 		return 0, nil, fmt.Errorf("gradient: %w", errClosed)

@@ -88,9 +88,9 @@ func TestGradientAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestGradientIsThatOfTraining compares it with the first velocity of a trainer, with all
-// that only some networks have: dropout, mixed images, smoothed labels, weights of classes
-// and corrected statistics.
+// TestGradientIsThatOfTraining compares the gradient with the first velocity of a trainer,
+// for a network and options that use everything optional: dropout, mixed images, smoothed
+// labels, class weights and corrected statistics.
 func TestGradientIsThatOfTraining(t *testing.T) {
 	librarytest.Open(t)
 	n, err := onnxmodels.NewNetwork(6, 6,
@@ -149,7 +149,7 @@ func TestGradientIsThatOfTraining(t *testing.T) {
 // gradients of their weights lie one after the other in one buffer, so that they do not begin
 // at multiples of the alignment that images have.
 func TestGradientOfWideLayers(t *testing.T) {
-	n := cnn(t, 8, []int{3, 16}, 2) // those of the first stage are 90 floats
+	n := cnn(t, 8, []int{3, 16}, 2) // the weights of the first stage are 90 floats
 	c := n.Initialize(4)
 	images, labels := randomBatch(8, 8)
 	var gradients []map[string][]float64
@@ -173,7 +173,7 @@ func TestGradientOfWideLayers(t *testing.T) {
 	}
 }
 
-// TestGradientFaults: what cannot be is told.
+// TestGradientFaults checks that impossible options and parameters are refused.
 func TestGradientFaults(t *testing.T) {
 	n := cnn(t, 8, []int{4}, 1)
 	open, err := n.Gradients(onnxmodels.TrainingOptions{})

@@ -40,7 +40,7 @@ func NewModel(data []byte, o Options) (*Model, error) {
 	return newModel(data, signature, o)
 }
 
-// newModel loads an inference model of this signature as it is.
+// newModel loads an inference model of this signature, without replacing operators.
 func newModel(data []byte, signature onnxmodels.Signature, o Options) (*Model, error) {
 	s, err := newInference(data, []string{onnxmodels.InputImage}, []string{onnxmodels.OutputLogits, onnxmodels.OutputProbabilities}, o)
 	if err != nil {

@@ -19,7 +19,8 @@ type Probe struct {
 	outputs []string
 }
 
-// NewProbe loads a model and returns a probe for these of its outputs.
+// NewProbe loads a model whose only input has the name input. Runs of the probe return the
+// outputs with these names, which must be float32.
 func NewProbe(data []byte, input string, outputs []string, o Options) (*Probe, error) {
 	if len(outputs) == 0 {
 		return nil, errors.New("start inference: no outputs were requested")

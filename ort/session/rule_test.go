@@ -92,7 +92,7 @@ func checkFinal(t *testing.T, state *checkpoint.Checkpoint, want npz.Archive, ke
 	}
 }
 
-// everyRule returns the cases of rules, and one of each kind of the remedies.
+// everyRule returns the cases of rules and one case for each kind of remedy.
 func everyRule() map[string]onnxmodels.TrainingOptions {
 	all, more := rules(), remedies()
 	for _, key := range []string{"lars", "lamb", "sgd-ema-warmup", "adamw-ema", "multipliers", "multipliers-adamw"} {

@@ -69,9 +69,9 @@ func TestCorrectedStatisticsAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestCorrectedStatisticsByHand normalises the images themselves, because a test can compute
-// their moments: with ghost batches and micro-batches, from initial values that must leave no trace,
-// and with the state saved and read again after every step.
+// TestCorrectedStatisticsByHand normalises the images themselves, so that the test can compute
+// the expected statistics. It uses ghost batches and micro-batches, starts from initial values
+// that must leave no trace, and saves and rereads the state after every step.
 func TestCorrectedStatisticsByHand(t *testing.T) {
 	const momentum, steps, batch, size = 0.6, 5, 12, 4
 	n, err := onnxmodels.NewNetwork(size, size,
@@ -209,8 +209,8 @@ func checkStatistics(t *testing.T, target string, n *onnxmodels.Network, got []c
 	}
 }
 
-// TestMomentsByHand measures the images themselves, in batches and all at once: both give the
-// same statistics.
+// TestMomentsByHand measures the moments of the images themselves, in batches and all at once:
+// both give the same statistics.
 func TestMomentsByHand(t *testing.T) {
 	librarytest.Open(t)
 	n, err := onnxmodels.NewNetwork(8, 8, onnxmodels.BatchNorm("norm", onnxmodels.BatchNormOptions{}), onnxmodels.Dropout("drop", 0.5),

@@ -12,8 +12,8 @@ import (
 	"onnxlab/onnxmodels/verify"
 )
 
-// NativeOutputs is Outputs with onnxlab's kernels, as NewModel runs the model. ok is false where
-// they compute nothing of it. Only builds with cgo have it.
+// NativeOutputs is Outputs with onnxlab's own operators, as NewModel uses them. ok is false if
+// the model has nothing that they could compute. Only builds with cgo have it.
 func NativeOutputs(ctx context.Context, data []byte, m *interp.Model, images []uint8, o Options) (all verify.Outputs, ok bool, err error) {
 	decoded, err := modelfile.Decode(data)
 	if err != nil {

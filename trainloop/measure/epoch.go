@@ -14,10 +14,12 @@ import (
 // EpochMeasurement is the cost of an epoch's training steps, including loading and
 // augmenting.
 type EpochMeasurement struct {
-	Recipe     string `json:"recipe"`
-	BatchSize  int    `json:"batch_size"`
-	MicroBatch int    `json:"micro_batch"`
-	// Images is the number of images trained on, all in full batches.
+	Recipe    string `json:"recipe"`
+	BatchSize int    `json:"batch_size"`
+	// MicroBatch is how many images go through the network at once.
+	MicroBatch int `json:"micro_batch"`
+	// Images is the number of images trained on, all in full batches, and Seconds the time
+	// that this took.
 	Images          int     `json:"images"`
 	Seconds         float64 `json:"seconds"`
 	ImagesPerSecond float64 `json:"images_per_second"`

@@ -24,9 +24,10 @@ type Measurement struct {
 	Target string         `json:"target"`
 	Device configs.Device `json:"device"`
 	// Precision is float32, tf32 or mixed_float16.
-	Precision  string `json:"precision"`
-	BatchSize  int    `json:"batch_size"`
-	MicroBatch int    `json:"micro_batch"`
+	Precision string `json:"precision"`
+	BatchSize int    `json:"batch_size"`
+	// MicroBatch is how many images go through the network at once.
+	MicroBatch int `json:"micro_batch"`
 	// SecondsPerStep is the median over all steps but the first, and ImagesPerSecond the
 	// rate that follows from it.
 	SecondsPerStep  float64 `json:"seconds_per_step"`
@@ -191,8 +192,8 @@ func evaluationRate(e configs.Experiment, p *trainloop.Prepared) (rate float64, 
 	return float64(images) / median(seconds[1:]), nil
 }
 
-// randomClassifier returns a function that classifies so many random images, or random features
-// of them.
+// randomClassifier returns a function that classifies count random images, or the random
+// features of count images.
 func randomClassifier(e configs.Experiment, p *trainloop.Prepared, count int) (classify, closeModel func() error, err error) {
 	n, options := p.Network, trainloop.SessionOptions(e.Runtime)
 	data, err := trainloop.InferenceModel(n, p.State, nil, e.Runtime.Device.Traits().Target)

@@ -89,7 +89,7 @@ func (s *Sweep) meaning(t Table) []string {
 const noiseMeaning = "A step follows the gradient of one batch, which is the gradient of all images plus noise. " +
 	"The noise scale is the batch size at which the noise is as strong as the gradient itself. " +
 	"Well below it, twice the batch with twice the rate learns as much from each image, in half the steps; " +
-	"well above it, larger batches bring hardly better steps, and only fewer of them. "
+	"well above it, larger batches hardly improve the steps: there are only fewer of them. "
 
 // noiseText explains the noise scale, and compares the batch sizes that it would suggest with
 // those that were best.

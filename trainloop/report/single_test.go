@@ -67,7 +67,7 @@ func TestPageOfRun(t *testing.T) {
 		"<h1>flowers</h1>", "Validation accuracy " + percent(last.ValAccuracy) + " % after epoch 5; the best was ",
 		"Batch size 256, seed 4; 5 epochs, all done; a network of 1,927,946 parameters.", "<dt>state</dt><dd>done</dd>",
 		"<dt>training accuracy</dt><dd>" + percent(last.Accuracy) + " %</dd>", "<dt>time</dt><dd>2.9 min</dd>",
-		"makes the run again: <code>pipeline train --config experiment.yaml --out DIR</code>",
+		"repeats the run: <code>pipeline train --config experiment.yaml --out DIR</code>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
@@ -180,8 +180,8 @@ func TestMadeAgain(t *testing.T) {
 	environment.From = &rundir.From{Path: "my run", Place: "epoch 3, step 24", SHA256: "0123456789abcdef", New: []string{"dense.bias"}}
 	must(t, rundir.WriteEnvironment(dir, environment))
 	for of, command := range map[string]string{
-		root: "makes the runs again: <code>pipeline sweep --config experiment.yaml --out DIR --from &#39;my run&#39;</code></p>\n<p>They began ",
-		dir:  "makes the run again: <code>pipeline train --config experiment.yaml --out DIR --from &#39;my run&#39;</code></p>\n<p>It began ",
+		root: "repeats the runs: <code>pipeline sweep --config experiment.yaml --out DIR --from &#39;my run&#39;</code></p>\n<p>They began ",
+		dir:  "repeats the run: <code>pipeline train --config experiment.yaml --out DIR --from &#39;my run&#39;</code></p>\n<p>It began ",
 	} {
 		want := command + "with the parameters of &#34;my run&#34; (epoch 3, step 24) with SHA-256 0123456789ab but dense.bias.</p>"
 		if page := pageFor(t, load(t, of)); !strings.Contains(page, want) {

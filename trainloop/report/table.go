@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// DefaultDrop is the default of how many percentage points below its best accuracy a
-// condition may be to count as holding.
+// DefaultDrop is the default of Table's dropPoints: a condition "holds" as long as its
+// accuracy is at most this many percentage points below its best.
 const DefaultDrop = 2
 
 // Table is accuracy against batch size for each condition.
@@ -14,8 +14,8 @@ type Table struct {
 	Name       string   `json:"name"`
 	BatchSizes []int    `json:"batch_sizes"`
 	Seeds      []uint64 `json:"seeds"`
-	// DropPoints is how many percentage points below its best accuracy a condition may be
-	// to count as holding, and Definition says so in words.
+	// DropPoints is how many percentage points below its best accuracy a condition may
+	// fall and still hold. Definition says so in words.
 	DropPoints float64     `json:"drop_points"`
 	Definition string      `json:"definition"`
 	Conditions []Condition `json:"conditions"`
@@ -40,7 +40,7 @@ type Condition struct {
 	Cells []Average `json:"cells"`
 }
 
-// Average is what the seeds of a condition at a batch size have together.
+// Average sums up the runs of one condition at one batch size, over all seeds.
 type Average struct {
 	BatchSize int `json:"batch_size"`
 	// Runs is the number of seeds, and N the number of runs that are done.
@@ -169,7 +169,7 @@ func (r *Run) describe() string {
 	return fmt.Sprintf("%d of %d epochs done", len(r.History), r.Epochs)
 }
 
-// stopped says after which epoch and why the run stopped early, and of which epoch its
+// stopped says why and after which epoch the run stopped early, and from which epoch its
 // model is. It is empty if the run did not stop early.
 func (r *Run) stopped() string {
 	if r.Summary == nil || r.Summary.StoppedEpoch == nil {

@@ -17,9 +17,9 @@ import (
 // epoch without measurements.
 type Diagnosis struct {
 	// GradientSquare estimates |G|², the squared norm of the gradient of all images, and
-	// GradientVariance estimates tr(Σ), the variance of the gradient of one image, both
-	// without bias, so that the first can be negative. GradientNorm is its root, or 0 if the
-	// noise was too large to measure it.
+	// GradientVariance estimates tr(Σ), the variance of the gradient of one image. Both
+	// estimates are unbiased, so GradientSquare can be negative. GradientNorm is the root of
+	// GradientSquare, or 0 if the noise was too large to measure it.
 	GradientNorm, GradientSquare, GradientVariance float64
 	// NoiseScale is tr(Σ)/|G|², a number of images. Batches much larger than it gain little.
 	// It is 0 if the noise was too large to measure |G|.

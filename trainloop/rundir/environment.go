@@ -19,7 +19,7 @@ type Environment struct {
 	// followed by "+modified" if the files differed from the revision.
 	Toolkit string `json:"toolkit"`
 	Go      string `json:"go"`
-	// Platform is the operating system and the architecture, as "linux/amd64".
+	// Platform is the operating system and the architecture, such as "linux/amd64".
 	Platform string `json:"platform"`
 	CPU      CPU    `json:"cpu"`
 	// Threads is the number of threads of the arithmetic, Device the kind of hardware.
@@ -85,8 +85,8 @@ type CPU struct {
 	Model string `json:"model"`
 	// Cores is the number of logical processors that the process may use.
 	Cores int `json:"cores"`
-	// Kernels is the instruction set of onnxlab's kernels that compute the steps, as
-	// session.Kernels tells; empty if ONNX Runtime's own compute them.
+	// Kernels is the instruction set of onnxlab's kernels if they compute the steps (see
+	// session.Kernels), or empty if ONNX Runtime's own operators do.
 	Kernels string `json:"kernels,omitempty"`
 }
 

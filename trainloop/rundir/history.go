@@ -121,7 +121,7 @@ func multiLabelColumns() []column {
 	return list
 }
 
-// headed are the columns of a history with the header, nil if no history has it.
+// headed returns the columns of a history with this header, or nil if no history has it.
 func headed(row []string) []column {
 	for _, further := range [][]column{nil, diagnosisColumns(), multiLabelColumns(), slices.Concat(multiLabelColumns(), diagnosisColumns())} {
 		if all := append(columns(), further...); slices.Equal(row, header(all)) {

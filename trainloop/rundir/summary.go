@@ -19,8 +19,8 @@ const MostInitialStatistics = 0.01
 
 // Summary is summary.json: the results of a complete run.
 type Summary struct {
-	// Name is the name of the experiment, Condition that in the sweep. Either may be
-	// empty.
+	// Name is the name of the experiment, and Condition the name of its condition in a
+	// sweep. Either may be empty.
 	Name      string `json:"name"`
 	Condition string `json:"condition"`
 	Seed      uint64 `json:"seed"`
@@ -82,8 +82,8 @@ func (s Summary) StoppedText(planned int) string {
 	return fmt.Sprintf("after epoch %d of %d", *s.StoppedEpoch+1, planned)
 }
 
-// RestoredText says of which epoch, counted from 1, the model of the run is. It is
-// empty for the last epoch.
+// RestoredText says from which epoch, counted from 1, the model of the run is. It is
+// empty if that is the last epoch.
 func (s Summary) RestoredText() string {
 	if s.RestoredEpoch == nil || s.RestoredValAccuracy == nil {
 		return ""

@@ -46,6 +46,7 @@ const (
 
 // Manifest describes a snapshot.
 type Manifest struct {
+	// Format is the version of the snapshot's format.
 	Format int `json:"format"`
 	// Step is the number of optimizer steps so far, over all epochs.
 	Step int `json:"step"`
@@ -60,12 +61,15 @@ type Manifest struct {
 	// LossScale is the loss scale of the next step in mixed precision, nil in float32.
 	LossScale *lossscale.Scale `json:"loss_scale,omitempty"`
 
+	// ConfigHash is the hash of the settings that change the weights, and DataHash that of
+	// the images and labels. A run is resumed only if both are the same.
 	ConfigHash string `json:"config_hash"`
 	DataHash   string `json:"data_hash"`
 	// FromHash is the hash of the parameters of another run that this run began with;
 	// empty if they were random.
 	FromHash string `json:"from_hash,omitempty"`
 
+	// CheckpointBytes and CheckpointSHA256 are the size and the hash of the checkpoint.
 	CheckpointBytes  int64  `json:"checkpoint_bytes"`
 	CheckpointSHA256 string `json:"checkpoint_sha256"`
 	// StatisticsBytes and StatisticsSHA256 are the size and hash of the file with
@@ -92,6 +96,8 @@ func (m Manifest) encode() ([]byte, error) {
 
 // Partial has the sums over the steps of an unfinished epoch.
 type Partial struct {
+	// Steps is the number of steps, Loss the sum of their mean losses, and Correct the number of
+	// images that were classified correctly.
 	Steps   int     `json:"steps"`
 	Loss    float64 `json:"loss"`
 	Correct int     `json:"correct"`

@@ -16,13 +16,14 @@ import (
 	"onnxlab/trainloop/rundir"
 )
 
-// ExitLocked is the exit status of a cell's process, as of "pipeline train", that finds
-// another process in its run directory. The cell has not failed then.
+// ExitLocked is the exit status of a cell's process, like that of "pipeline train", if
+// another process is using the cell's run directory. The cell does not count as failed
+// then.
 const ExitLocked = 4
 
 // Launcher trains the cells of a sweep, in processes of this machine or with the scheduler
-// of a cluster. Only its run directory says what became of a cell. The launcher is only
-// asked which cells it still has.
+// of a cluster. The run directory of a cell records how the cell ended; the launcher is
+// only asked which cells it still has.
 type Launcher interface {
 	// Name returns the name of the launcher. It is the value of the flag --on, and the name
 	// of the folder in the sweep directory with the launcher's files.

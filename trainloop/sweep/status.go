@@ -87,9 +87,10 @@ func Statuses(ctx context.Context, root string, launchers ...Launcher) ([]Status
 	return list, nil
 }
 
-// allComplete reports whether a launcher was given cells, of which tasks has the last tasks, and
-// all of them are complete. The launcher then need not be asked, and perhaps its scheduler no
-// longer can be. A launcher that keeps no jobs, as the local one, is always asked.
+// allComplete reports whether a launcher was given cells and all of them are complete. tasks
+// has the last task of each cell. The launcher then need not be asked, which matters if its
+// scheduler is no longer there. A launcher that keeps no jobs, such as the local one, is
+// always asked.
 func allComplete(p *Plan, tasks map[rundir.Key]string) bool {
 	for _, c := range p.Cells {
 		if tasks[c.Key] != "" && !rundir.Complete(c.Dir) {

@@ -48,7 +48,7 @@ def loss(p, image, label, activation):
 
 
 def split(vector, p):
-    """Returns the parameters of which the vector consists."""
+    """Returns the parameters whose concatenation is the vector."""
     parts = vector.split([v.numel() for v in p.values()])
     return {k: part.reshape(v.shape) for (k, v), part in zip(p.items(), parts)}
 

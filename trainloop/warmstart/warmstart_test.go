@@ -306,7 +306,7 @@ func TestFaults(t *testing.T) {
 		file("text", "parameters"):                           "not an ONNX model",
 		file("short", "x"):                                   "not an ONNX model",
 		file("cut", "\x10\x00\x00\x00ODTC"):                  "the file is damaged",
-		training:                                             "it is no inference model",
+		training:                                             "it is not an inference model",
 		latest:                                               "is damaged",
 	} {
 		_, err := Read(path)

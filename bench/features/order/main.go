@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	path := flag.String("data", "", "the folder, which has one of training images")
+	path := flag.String("data", "", "a folder that contains a folder of training images")
 	seed := flag.Uint64("seed", 1, "the run's seed")
 	epochs := flag.Int("epochs", 1, "epochs")
 	flag.Parse()

@@ -17,11 +17,11 @@ import (
 	"onnxlab/ort/session"
 )
 
-// inferred are the numbers of images that both runtimes are given.
+// inferred lists how many images both runtimes get at once.
 var inferred = []int{1, 32}
 
-// infer writes each form of inference model of the checkpoint last, what it
-// gives, and the logits of the first batch.
+// infer writes each form of inference model of the checkpoint last, the outputs of
+// these models, and the logits of the first batch.
 func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.Set, batch int) error {
 	c, err := checkpoint.Read(filepath.Join(dir, "last"))
 	if err != nil {
@@ -67,7 +67,8 @@ func infer(ctx context.Context, dir string, n *onnxmodels.Network, set *dataset.
 	return writeRaw(dir, "logits.f32", logits)
 }
 
-// rangesOf are the ranges of the network's values on the images that are inferred.
+// rangesOf returns the ranges of the network's values for the images that the
+// models get.
 func rangesOf(n *onnxmodels.Network, c *checkpoint.Checkpoint, set *dataset.Set) (onnxmodels.Ranges, error) {
 	model, err := n.Inference(c, onnxmodels.InferenceOptions{})
 	if err != nil {
@@ -92,8 +93,8 @@ func rangesOf(n *onnxmodels.Network, c *checkpoint.Checkpoint, set *dataset.Set)
 	return ranges, nil
 }
 
-// inferForm writes one model, and what it gives in both runtimes, to files
-// whose paths begin with prefix.
+// inferForm writes one model, and its outputs in both runtimes, to files whose
+// paths begin with prefix.
 func inferForm(ctx context.Context, prefix string, model *modelfile.Model, set *dataset.Set) (err error) {
 	data, err := modelfile.Marshal(model)
 	if err != nil {

@@ -1,25 +1,25 @@
-// Command record trains training artifacts in Go and writes what went in and
-// what came out, for run.py to do the same in Python:
+// Command record trains with training artifacts in Go. It writes the inputs and
+// the results to files, so that run.py can do the same in Python and compare:
 //
 //	record -config F [-set section.key=value]… -artifacts DIR -out DIR -steps N
 //
 // It writes into the folder of -out:
 //
-//	record.json    the sizes, and the losses, hits and rates of each step
+//	record.json    the sizes, and the losses, correct images and learning rates of each step
 //	images.u8      uint8 [steps, batch, height, width, 3]
 //	labels.i64     int64 [steps, batch]
 //	saved          the checkpoint after half of the steps, as ONNX Runtime wrote it
 //	rewritten      the same after package checkpoint read it and wrote it
 //	last           the checkpoint after the last step
-//	logits.f32     the logits of the first batch then: float32 [batch, classes]
+//	logits.f32     the logits of the first batch with it: float32 [batch, classes]
 //
 // and of each form of inference model, such as folded-uint8-nhwc, with the
 // parameters after the last step, and for n of 1 and 32 images:
 //
 //	FORM.onnx             the model
-//	FORM-n.session.f32    what it gives for the first n images in ONNX Runtime:
+//	FORM-n.session.f32    its outputs for the first n images in ONNX Runtime:
 //	                      float32, logits and probabilities [2, n, classes]
-//	FORM-n.interp.f32      what it gives in pure Go
+//	FORM-n.interp.f32      its outputs in pure Go
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Prints the SHA-256 of the pixels and of the labels in MNIST's files, which it reads by itself.
+"""Prints the SHA-256 of the pixels and of the labels in MNIST's files. It shares no code with onnxlab.
 
     python mnist_hashes.py DIR
 

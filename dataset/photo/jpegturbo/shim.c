@@ -30,7 +30,7 @@ struct onnxlab_jpeg {
 	void (*destroy)(j_decompress_ptr);
 };
 
-// A decoding is one picture on its way.
+// A decoding is the state of one call, which decodes one picture.
 typedef struct {
 	struct jpeg_decompress_struct cinfo;
 	struct jpeg_error_mgr errors;
@@ -49,7 +49,8 @@ static void fail(decoding *d, const char *why) {
 	longjmp(d->back, 1);
 }
 
-// The library's own messages go no further than 200 bytes.
+// on_error ends the call with the library's message, which has at most JMSG_LENGTH_MAX
+// (200) bytes.
 static void on_error(j_common_ptr cinfo) {
 	char text[JMSG_LENGTH_MAX];
 	text[0] = 0;
@@ -67,7 +68,8 @@ static void on_output(j_common_ptr cinfo) { (void)cinfo; }
 
 static void source_nothing(j_decompress_ptr cinfo) { (void)cinfo; }
 
-// All of the file is in memory from the start: to ask for more is to be past its end.
+// source_fill is called when the library needs more bytes. The whole file is in memory
+// from the start, so the library has read past its end.
 static int source_fill(j_decompress_ptr cinfo) {
 	fail(of((j_common_ptr)cinfo), "unexpected EOF");
 	return 0;
@@ -109,8 +111,8 @@ static void begin(decoding *d, const onnxlab_jpeg *lib, const uint8_t *data, siz
 	d->progress.progress_monitor = on_progress;
 }
 
-// check_header compares the header with what the caller read of it, and refuses what the
-// rest of this file does not expect.
+// check_header compares the header with what the caller has read from it, and refuses
+// pictures that the rest of this file does not handle.
 static void check_header(decoding *d, const onnxlab_jpeg_request *r) {
 	j_decompress_ptr cinfo = &d->cinfo;
 	if ((int64_t)cinfo->image_width != r->width || (int64_t)cinfo->image_height != r->height)
@@ -129,8 +131,8 @@ static void check_header(decoding *d, const onnxlab_jpeg_request *r) {
 		fail(d, "the wanted part is outside the picture");
 }
 
-// put_cmyk writes a row of inverted cyan, magenta, yellow and black, as Adobe stores
-// them and Pillow reads them, as colours of light.
+// put_cmyk converts a row of cyan, magenta, yellow and black to red, green and blue.
+// Adobe stores the four inverted, and Pillow takes them as inverted too.
 static void put_cmyk(uint8_t *to, const uint8_t *from, size_t columns) {
 	for (size_t i = 0; i < columns; i++, to += 3, from += 4)
 		for (int c = 0; c < 3; c++)
@@ -147,7 +149,7 @@ static void read_row(decoding *d, uint8_t *out, size_t columns) {
 		int16_t * deep = d->row;
 		if (d->lib->read12(cinfo, &deep, 1) != 1)
 			fail(d, "a row is missing");
-		for (size_t i = 0; i < samples; i++) // in place: bytes are behind what is read
+		for (size_t i = 0; i < samples; i++) // in place: byte i never lands on a sample that is still to be read
 			row[i] = (uint8_t)(deep[i] >> 4);
 	} else if (d->lib->read(cinfo, &row, 1) != 1) {
 		fail(d, "a row is missing");
@@ -160,8 +162,8 @@ static void read_row(decoding *d, uint8_t *out, size_t columns) {
 
 static int at_most(int a, int b) { return a < b ? a : b; }
 
-// locate sets the part in pixels of the reduced picture, with a border of two pixels, as
-// chroma is interpolated from what is beside it.
+// locate computes the part in pixels of the reduced picture, with a border of two pixels
+// because the library interpolates chroma from neighbouring pixels.
 static void locate(const decoding *d, const onnxlab_jpeg_request *r, onnxlab_jpeg_part *part) {
 	enum { border = 2 };
 	const struct jpeg_decompress_struct *cinfo = &d->cinfo;
@@ -232,8 +234,8 @@ int onnxlab_jpeg_decode(const onnxlab_jpeg *lib, const uint8_t *data, size_t siz
 	return failed ? -1 : 0;
 }
 
-// create makes the library's structure, which it refuses if this was compiled for
-// another layout, and returns whether it did.
+// create makes the library's structure. It returns 0 if the library refuses to, because
+// this file was compiled for another layout of the structure.
 static int create(decoding *d) {
 	if (setjmp(d->back) != 0)
 		return 0;
@@ -241,7 +243,8 @@ static int create(decoding *d) {
 	return 1;
 }
 
-// fits tells whether the library accepts structures of the size that this has.
+// fits returns whether the library accepts structures of the size that this file was
+// compiled for.
 static int fits(const onnxlab_jpeg *lib, char *message) {
 	decoding d;
 	begin(&d, lib, (const uint8_t *)"", 0, message);

@@ -19,8 +19,8 @@ enum { onnxlab_jpeg_message = 256 };
 // file that was loaded. The library stays loaded until the process ends.
 onnxlab_jpeg *onnxlab_jpeg_open(const char *path, char *where, size_t where_size, char *message);
 
-// A request says which part of a picture is wanted. Places are those of the stored
-// picture, in pixels, before it is turned.
+// A request says which part of a picture is wanted. All coordinates are pixels of the
+// picture as it is stored, before it is turned upright.
 typedef struct {
 	int width, height;                // of the picture, as its header was read before
 	int left, top, columns, rows;     // the wanted part
@@ -28,16 +28,18 @@ typedef struct {
 	int64_t memory;                   // the most bytes that the library may take
 } onnxlab_jpeg_request;
 
-// A part is what was decoded: rows of pixels of 3 bytes, red, green and blue, of the
-// reduced picture. It has the wanted part within it and may begin further to the left
-// and reach further to the right, as columns are decoded in whole blocks.
+// A part is what onnxlab_jpeg_decode decoded: rows of pixels of 3 bytes, red, green and
+// blue, of the reduced picture. It contains the wanted part, and may begin further to
+// the left and reach further to the right because the library decodes columns in whole
+// blocks.
 typedef struct {
 	int left, top, columns, rows; // in pixels of the reduced picture
 	char message[onnxlab_jpeg_message];
 } onnxlab_jpeg_part;
 
-// onnxlab_jpeg_decode decodes a part of the picture in data. Of out no more than
-// capacity bytes are written. It returns 0, or -1 with a message in part.
+// onnxlab_jpeg_decode decodes a part of the picture in data into out, which has room for
+// capacity bytes. It returns 0, or -1 with a message in part, also if the room is too
+// small.
 int onnxlab_jpeg_decode(const onnxlab_jpeg *lib, const uint8_t *data, size_t size, const onnxlab_jpeg_request *request,
 	uint8_t *out, size_t capacity, onnxlab_jpeg_part *part);
 

@@ -1,6 +1,6 @@
 """Writes turbo/: JPEG images larger than a few blocks, in the forms that libjpeg-turbo
-reads, and the result of Pillow, which decodes with the same library, for each, as
-NAME.want.png. evaluation/ has the results of the evaluation transforms for some.
+reads. For each there is NAME.want.png, what Pillow makes of it, which decodes with the same
+library. For some, evaluation/ has the results of the evaluation transforms.
 
     python3 -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6 torchvision==0.29.2
     venv/bin/python turbo.py

@@ -8,9 +8,9 @@ import (
 )
 
 // Lower rewrites a training graph so that ONNX Runtime's CPU provider runs it faster.
-// The values stay the same. The result is for processors like this one, since the
-// layout of images depends on the vector instructions. Most passes need a batch of
-// known size.
+// The values stay the same. The layout of images depends on the vector instructions of
+// the processor, so the result is for processors like this one. Most passes need a
+// batch of known size.
 //
 //	ReluGrad                    Mul by a HardSigmoid, whose kernels have threads
 //	FastGeluGrad                products, sums and a Sigmoid

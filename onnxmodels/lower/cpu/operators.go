@@ -10,7 +10,7 @@ import (
 // graph still are [n, c, h, w].
 const Blocked = "com.microsoft.nchwc"
 
-// window declares the attributes of a window in this domain, and more.
+// window declares the attributes of a window in this domain, and further attributes.
 func window(more ...any) []graph.Field {
 	none := []int64(nil)
 	return op.Fields(append([]any{"auto_pad", "NOTSET", "kernel_shape", none, "pads", none, "strides", none, "dilations", none}, more...)...)
@@ -87,10 +87,10 @@ type Builder struct {
 	op.Builder
 	// Block is the number of channels in a block.
 	Block int
-	// Reorders is the domain of ReorderInput and ReorderOutput: Blocked, or that of another
-	// package, whose operators also have the attribute "block".
+	// Reorders is the domain of ReorderInput and ReorderOutput: Blocked, or a domain of
+	// another package, whose operators also have the attribute "block".
 	Reorders string
-	// Fills tells that ReorderInput fills the last block of channels up with zeros, so that
+	// Fills says that ReorderInput fills up the last block of channels with zeros, so that
 	// channels need not make whole blocks.
 	Fills bool
 }
@@ -108,8 +108,8 @@ func (b Builder) reorder(op_, name string, x *graph.Value, attributes ...graph.A
 	return b.Do(b.Reorders, op_, op.Call{Name: name, Inputs: []*graph.Value{x}, Attributes: attributes})[0]
 }
 
-// channels is how many channels ReorderOutput writes. Operators of other domains than Blocked
-// do without it if they write all.
+// channels returns the attribute that says how many channels ReorderOutput writes. Operators
+// of other domains than Blocked do not need it if they write all channels.
 func (b Builder) channels(x *graph.Value, channels int) []graph.Attribute {
 	if b.Reorders != Blocked && channels == x.Size(1) {
 		return nil

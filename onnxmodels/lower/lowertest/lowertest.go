@@ -53,8 +53,8 @@ func product(sizes []int) int {
 	return n
 }
 
-// Run applies the pass and lower.Portable to the graph with these outputs, whose names must stay,
-// and runs it.
+// Run applies the pass and lower.Portable to the graph, runs it, and returns these outputs. The
+// outputs must keep their names.
 func (b *Builder) Run(t *testing.T, outputs []*graph.Value, pass func(g *graph.Graph)) [][]float32 {
 	t.Helper()
 	var names []string

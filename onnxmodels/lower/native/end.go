@@ -5,8 +5,9 @@ import (
 	"onnxlab/onnxmodels/lower"
 )
 
-// endConvolutions lets convolutions add the image that alone is added to their result, as
-// residual connections do, and apply the ReLU that alone uses it.
+// endConvolutions moves operators into the convolution before them: the addition of another
+// image, as in residual connections, and the ReLU, if nothing else uses the convolution's
+// result.
 func (b Builder) endConvolutions() {
 	lower.Each(b.Graph, "", "Add", b.addWithin)
 	lower.Each(b.Graph, Domain, "Conv", func(conv *graph.Node) {
@@ -22,7 +23,8 @@ func (b Builder) endConvolutions() {
 	})
 }
 
-// ends tells whether a convolution's result goes to one node alone, and is not measured.
+// ends tells whether user is the only node that reads the convolution's result, and the
+// convolution does not measure moments.
 func (b Builder) ends(conv, user *graph.Node) bool {
 	if !conv.Is(Domain, "Conv") || conv.Out("Moments") != nil {
 		return false
@@ -31,8 +33,8 @@ func (b Builder) ends(conv, user *graph.Node) bool {
 	return len(users) == 1 && users[0] == user && b.Uses(conv.Out("Y")) == 1
 }
 
-// addWithin makes the addition of two blocked images part of the later one of them, if that is
-// a convolution's result.
+// addWithin makes the addition of two blocked images part of the convolution that computes the
+// later one of them.
 func (b Builder) addWithin(add *graph.Node) {
 	conv, other := add.Inputs[0].Producer(), add.Inputs[1]
 	if b.place(add.Inputs[1].Producer()) > b.place(conv) {
@@ -45,7 +47,8 @@ func (b Builder) addWithin(add *graph.Node) {
 	b.Substitute(add, func() []*graph.Value { return []*graph.Value{conv.Out("Y")} })
 }
 
-// place is where a node stands in the graph; −1 for none, as inputs and constants have.
+// place returns the index of a node in the graph, or −1 for nil, the producer of inputs and
+// constants.
 func (b Builder) place(n *graph.Node) int {
 	for i, other := range b.Nodes {
 		if other == n {

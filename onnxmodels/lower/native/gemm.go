@@ -6,9 +6,10 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Gemm is a product of matrices: A·B + C, for A [rows, k] and B [k, n], which is [n, k] with
-// transB, and C [n] or nothing; with transA, A [rows, m] turned times B [rows, n], without C.
-// Both sizes of what is not rows are whole blocks. "constant" is that of Conv.
+// Gemm is a product of matrices, A·B + C, for A [rows, k], B [k, n] and C [n], which may be
+// left out. With transB, B is [n, k]. With transA, the product is Aᵀ·B for A [rows, m] and B
+// [rows, n], without C. All sizes except rows are multiples of the block. "constant" means
+// the same as for Conv.
 var _ = op.Register(&op.Operator{
 	Schema: graph.Schema{
 		Domain: Domain, Op: "Gemm", Takes: op.Takes("A", "B", "C?"), Gives: op.Gives("Y"),
@@ -28,7 +29,7 @@ var _ = op.Register(&op.Operator{
 	Cost: func(n *graph.Node) int64 { return op.Lookup("", "Gemm").Cost(n) },
 })
 
-// products makes products of matrices native operators, forward and in gradients.
+// products replaces products of matrices by native operators, forward and in gradients.
 func (b Builder) products() {
 	lower.Each(b.Graph, "", "Gemm", func(n *graph.Node) {
 		if !b.fitsProduct(n) {

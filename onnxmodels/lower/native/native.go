@@ -11,35 +11,35 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// Lower rewrites a graph, for training or for inference, as package cpu does, but uses
-// onnxlab's own operators, which work on blocks of so many channels. With block 0 there
-// are no such operators, and Lower is cpu.Lower.
+// Lower rewrites a graph, for training or for inference, as package cpu does, but uses onnxlab's
+// own operators. They work on blocks of `block` channels; 0 means that there are no such
+// operators, and Lower is then cpu.Lower.
 //
-//	in the graph          becomes, of onnxlab's operators
-//	Conv 3x3, ConvGrad    Conv, ConvWeightGrad; they read an ImageInput's bytes
+//	in the graph          onnxlab's operators
+//	Conv 3x3, ConvGrad    Conv, ConvWeightGrad; they read the bytes of an ImageInput
 //	BatchNorm             BatchNorm, with the ReLU after it and the average pool after that
 //	BatchNormGrad         BatchNormGrad, with the gradients of these two before it
 //
-// Where only convolutions read the result of a normalisation, they compute it themselves
-// while they read its input. The convolution before a normalisation measures the mean
-// and the variance that it needs.
+// If only convolutions read the result of a normalisation, they normalise its input themselves
+// while they read it. The convolution before a normalisation measures the mean and the variance
+// that it needs.
 func Lower(g *graph.Graph, block int) { lowerOn(On(g, block)) }
 
-// LowerGiven is Lower for given models, in which there is more than in networks of
-// onnxlab's own layers. Besides what Lower does:
+// LowerGiven is Lower for given models, which have more operators than networks of onnxlab's own
+// layers. It also replaces these:
 //
-//	in the graph                    becomes, of onnxlab's operators
+//	in the graph                    onnxlab's operators
 //	Conv, ConvGrad of any window,   Conv, ConvWeightGrad
-//	also of each channel by itself
+//	grouped only if depthwise
 //	MaxPool, MaxPoolGrad            MaxPool, MaxPoolGrad
-//	Gemm, MatMul by a matrix        Gemm, also with the addition of a bias after it
+//	Gemm, MatMul by a matrix        Gemm, with the addition of a bias after it
 //	LayerNormalization, its         LayerNorm, LayerNormGrad
 //	gradient, GeluGrad              GeluGrad
 //	Clip behind BatchNorm or Conv   part of these, as ReLU is
 //
-// It fills the last block of channels up with zeros where channels do not make whole blocks.
-// Networks of our own keep the sums that they have always had: models that are trained anew
-// from the same seed stay the same to the bit.
+// If channels do not make whole blocks, zeros fill up the last block. Lower does not do that,
+// and leaves these operators alone, so that networks of our own still add numbers in the same
+// order as before: training them again from the same seed gives the same model, bit for bit.
 func LowerGiven(g *graph.Graph, block int) {
 	b := On(g, block)
 	b.Windows, b.Fills = true, true
@@ -49,9 +49,10 @@ func LowerGiven(g *graph.Graph, block int) {
 	lowerOn(b)
 }
 
-// LowerInference is LowerGiven for inference models. It does not fill blocks up, and leaves each
-// MatMul to ONNX Runtime, since both cost more there than the kernels gain: with them, mobilenet_v2
-// at 64x64 predicted 0.75 times as fast as in ONNX Runtime alone, and a small ViT 0.92 times.
+// LowerInference is LowerGiven for inference models, except that it does not fill up blocks and
+// leaves MatMul to ONNX Runtime. Both would cost more here than the kernels gain: with them,
+// mobilenet_v2 at 64x64 ran at 0.75 times the speed of ONNX Runtime alone, and a small ViT at
+// 0.92 times.
 func LowerInference(g *graph.Graph, block int) {
 	b := On(g, block)
 	b.Windows = true
@@ -80,7 +81,7 @@ func lowerOn(b Builder) {
 	}
 }
 
-// convolutions makes convolutions and their gradients native operators.
+// convolutions replaces convolutions and their gradients by native operators.
 func (b Builder) convolutions() {
 	lower.Each(b.Graph, op.Microsoft, "ConvGrad", func(n *graph.Node) {
 		x := n.In("X")
@@ -104,7 +105,7 @@ func (b Builder) convolutions() {
 	})
 }
 
-// convGrad returns what replaces the outputs of a ConvGrad whose convolution has the window w.
+// convGrad returns replacements for the outputs of a ConvGrad. w is the convolution's window.
 func (b Builder) convGrad(n *graph.Node, w Window) []*graph.Value {
 	name, dy, x := n.Name, n.In("dY"), n.In("X")
 	results := make([]*graph.Value, 3)
@@ -138,17 +139,17 @@ func (b Builder) images() {
 	}
 }
 
-// normalisations makes batch normalisations and their gradients native operators. Each
-// takes in the ReLU and then the average pool that follow it, if nothing else reads
-// what lies between.
+// normalisations replaces batch normalisations and their gradients by native operators. Each
+// includes the ReLU and then the average pool that follow it, if nothing else reads the values
+// between them.
 func (b Builder) normalisations() {
 	lower.Each(b.Graph, op.Microsoft, "BatchNormalizationGrad", b.normGrad)
 	b.Prune() // the gradients of ReLUs and pools are now part of the new operators
 	lower.Each(b.Graph, op.Marked, "BatchNorm", b.norm)
 }
 
-// relu returns the ReLU that is the only user of a normalisation's result, or nil. A Clip between
-// 0 and a ceiling counts as one, as ReLU6 is a Clip between 0 and 6; for others the ceiling is 0.
+// relu returns the ReLU that is the only user of a normalisation's result, or nil. A Clip
+// between 0 and a ceiling, such as ReLU6, counts as a ReLU. Without a ceiling, ceiling is 0.
 func (b Builder) relu(y *graph.Value) (n *graph.Node, ceiling float32) {
 	if n = b.only(y, "Relu"); n != nil {
 		return n, 0
@@ -200,8 +201,8 @@ func (b Builder) norm(n *graph.Node) {
 }
 
 // pool returns the average pool that is the only user of the images, and the side of its
-// windows; nil and 0 if there is none, or its windows are not square or do not tile the
-// images.
+// windows. It returns nil and 0 if there is no such pool, or if its windows are not square or do
+// not tile the images.
 func (b Builder) pool(images *graph.Value) (*graph.Node, int) {
 	if n := b.only(images, "GlobalAveragePool"); n != nil && images.Size(2) == images.Size(3) {
 		return n, images.Size(2)
@@ -254,8 +255,8 @@ func spread(dy *graph.Value) (pooled *graph.Value, side int) {
 	return dy, 0
 }
 
-// fuse lets convolutions compute a normalisation's result if nothing else reads it, and
-// lets the convolution before a normalisation measure the moments.
+// fuse lets convolutions compute a normalisation's result if only convolutions read it, and lets
+// the convolution before a normalisation measure the moments.
 func (b Builder) fuse() {
 	lower.Each(b.Graph, Domain, "BatchNorm", func(norm *graph.Node) {
 		y := norm.Out("Y")

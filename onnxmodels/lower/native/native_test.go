@@ -28,8 +28,8 @@ func blocks(t *testing.T) []int {
 // lowerNative lowers for this processor.
 func lowerNative(g *graph.Graph) { Lower(g, kernels.Block()) }
 
-// pack returns plain images in blocks of any size, and unpack what they were;
-// ONNX Runtime's own reorders know one size. Few channels stay as they are.
+// pack returns plain images in blocks of any size, and unpack turns them back; ONNX
+// Runtime's own reorders know only one size. Images of few channels stay as they are.
 func pack(b *lowertest.Builder, name string, x *graph.Value, block int) *graph.Value {
 	n, c, h, w := x.Size(0), x.Size(1), x.Size(2), x.Size(3)
 	if c < block {
@@ -45,7 +45,8 @@ func unpack(b *lowertest.Builder, name string, x *graph.Value, block int) *graph
 	return b.View(name+".unpacked", b.Transpose(name+".back", cut, 0, 1, 4, 2, 3), n, c, h, w)
 }
 
-// check compares what native builds with what plain builds, of the same inputs.
+// check compares the outputs of the graph that native builds with those of plain's
+// graph, for the same inputs.
 func check(t *testing.T, limit float64, plain, native func(b *lowertest.Builder) []*graph.Value) {
 	t.Helper()
 	b, c := lowertest.New(), lowertest.New()
@@ -57,11 +58,11 @@ func check(t *testing.T, limit float64, plain, native func(b *lowertest.Builder)
 	}
 }
 
-// TestNativeConv compares with ONNX Runtime's operators. It has images that are not of
-// whole tiles, and few, one block or several blocks of channels. For the gradient, "split"
-// has so many tiles and so few channels that the sum is split, and "many channels" is summed
-// in more than one chunk. Package ort/kernels compares the kernels themselves with
-// plain loops over more shapes.
+// TestNativeConv compares with ONNX Runtime's operators. Some images are not whole
+// tiles, and they have few channels, one block or several blocks. For the gradient,
+// "split" has so many tiles and so few channels that the sum is split, and "many
+// channels" is summed in more than one chunk. Package ort/kernels compares the kernels
+// themselves with plain loops over more shapes.
 func TestNativeConv(t *testing.T) {
 	for _, block := range blocks(t) {
 		for name, c := range map[string]struct{ images, inputs, outputs, height, width int }{
@@ -106,8 +107,8 @@ func TestNativeConv(t *testing.T) {
 	}
 }
 
-// normOf builds batch normalisation, with what may follow it, of ONNX Runtime's
-// operators, and its gradient with respect to the pool's input.
+// normOf builds batch normalisation from ONNX Runtime's operators, with what may
+// follow it, and its gradient with respect to the pool's input.
 func normOf(b *lowertest.Builder, name string, x, scale, bias *graph.Value, relu bool, pool int) (n op.BatchNorm, grad func(dy *graph.Value) (dx, dscale, dbias *graph.Value)) {
 	zero := b.Floats(name+".zero", []int{x.Size(1)}, make([]float32, x.Size(1)))
 	n = b.BatchNormTraining(name, x, scale, bias, zero, zero, 1e-3)
@@ -132,8 +133,8 @@ func normOf(b *lowertest.Builder, name string, x, scale, bias *graph.Value, relu
 	}
 }
 
-// TestNativeBatchNorm has channels whose mean is many deviations from 0: no digits
-// are lost in the variance.
+// TestNativeBatchNorm has channels whose mean is many deviations from 0. The variance
+// must lose no digits.
 func TestNativeBatchNorm(t *testing.T) {
 	for _, block := range blocks(t) {
 		for _, mean := range []float64{0, 10} {
@@ -162,10 +163,10 @@ func TestNativeBatchNorm(t *testing.T) {
 	}
 }
 
-// TestFuseNorms has a normalisation that two convolutions read and two before
-// pools, of results so far from 0 that sums of their squares would lose digits, in
-// several parts, the last of them smaller: nothing is left of what they were made
-// of.
+// TestFuseNorms has one normalisation that two convolutions read and two
+// normalisations before pools. Their inputs are so far from 0 that sums of squares
+// would lose digits, and are measured in several parts, the last of which is smaller.
+// None of the original operators may remain.
 func TestFuseNorms(t *testing.T) {
 	build := func(b *lowertest.Builder) []*graph.Value {
 		window := op.Same(3, 1, 6, 10)
@@ -215,8 +216,8 @@ func TestFuseNorms(t *testing.T) {
 	lowertest.Compare(t, op.Microsoft, "BatchNormInternal", 5e-6, lowerNative, build)
 }
 
-// TestFuseTwoNorms has two normalisations of one convolution, of which one goes on
-// and the other is added to it, as in a residual block.
+// TestFuseTwoNorms has two normalisations of the same convolution. One goes on and the
+// other is added to it, as in a residual block.
 func TestFuseTwoNorms(t *testing.T) {
 	lowertest.Compare(t, op.Microsoft, "BatchNormInternal", 5e-6, lowerNative, func(b *lowertest.Builder) []*graph.Value {
 		y := b.Conv("conv", b.In("x", 0, 3, 16, 8, 8), b.In("weight", 0, 16, 16, 3, 3), nil, op.Same(3, 1, 8, 8))
@@ -240,8 +241,8 @@ func TestFuseImage(t *testing.T) {
 	})
 }
 
-// TestNative builds a convolution with its normalisation and all gradients: no
-// operators but onnxlab's own are left of them, and the ReLU is in them.
+// TestNative builds a convolution with its normalisation and all gradients. Only
+// onnxlab's own operators may remain, and they include the ReLU.
 func TestNative(t *testing.T) {
 	build := func(b *lowertest.Builder) []*graph.Value {
 		window := op.Same(3, 1, 8, 8)
@@ -269,7 +270,8 @@ func TestNative(t *testing.T) {
 	lowertest.Compare(t, "", "Conv", 5e-6, lowerNative, build)
 }
 
-// TestNativeRefuses has models that no one means: an error, and nothing else.
+// TestNativeRefuses has models that no exporter would write. They must give an error,
+// and nothing worse.
 func TestNativeRefuses(t *testing.T) {
 	block := kernels.Block()
 	for want, build := range map[string]func(b *lowertest.Builder) *graph.Value{

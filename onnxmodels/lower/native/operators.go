@@ -10,9 +10,9 @@ import (
 // sessions. Their images are blocked: [n, c/block, h, w, block], though shapes in the graph
 // still say [n, c, h, w]. The attribute "block" is the number of channels in a block.
 //
-// If the channels of a parameter do not make whole blocks, blocked images have more: the last
-// block is filled up. There, a convolution's weights and bias and the scale, bias, mean and inverse
-// deviation of a normalisation count as 0.
+// If the channels of a parameter do not make whole blocks, blocked images have more channels,
+// which fill up the last block. For these, the weights and bias of a convolution and the scale,
+// bias, mean and inverse deviation of a normalisation count as 0.
 const Domain = "onnxlab"
 
 // A convolution and its gradient with respect to the weight can compute their x as they read
@@ -24,13 +24,14 @@ var _ = []*op.Operator{
 			Domain: Domain, Op: "Conv",
 			Takes: op.Takes("X", "W", "B?", "Scale?", "Bias?", "Mean?", "InverseDeviation?", "Sum?"),
 			Gives: op.Gives("Y", "Moments? .moments"),
-			// If "flipped" is set, the result is the gradient with respect to the input of a
-			// convolution with this window, of which W is the weight and X the gradient with
-			// respect to its result. "by_taps" is a Taps. With "depthwise" each channel is
-			// convolved by itself, W being [c, 1, kh, kw]. "ceiling" bounds a ReLU from above
-			// unless it is 0. Sum, which is blocked, is added to the result, and with "y_relu"
-			// a ReLU follows, up to "y_ceiling" unless that is 0; neither goes with Moments.
-			// With "constant" the node keeps what it computes from W in its first run.
+			// With "flipped", the result is the gradient with respect to the input of another
+			// convolution: W and the window are those of that convolution, and X is the
+			// gradient with respect to its result. "by_taps" is a Taps. With "depthwise" each
+			// channel is convolved by itself, and W is [c, 1, kh, kw]. "ceiling" bounds a ReLU
+			// from above unless it is 0. Sum, which is blocked, is added to the result, and
+			// with "y_relu" a ReLU follows, up to "y_ceiling" unless that is 0. Sum and
+			// "y_relu" cannot be combined with Moments. With "constant" the node keeps what it
+			// computes from W in its first run.
 			Fields: windowFields("block", int64(0), "flipped", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "y_relu", int64(0), "y_ceiling", float32(0), "constant", int64(0), "depthwise", int64(0)),
 		},
 		Infer: func(n *graph.Node) ([]graph.Type, error) {
@@ -56,7 +57,7 @@ var _ = []*op.Operator{
 			Domain: Domain, Op: "ConvWeightGrad",
 			Takes: op.Takes("X", "dY", "Scale?", "Bias?", "Mean?", "InverseDeviation?"),
 			Gives: op.Gives("dW .dw"),
-			// "outputs" and "inputs" are the channels of the weight, 0 for as many as dY and X have.
+			// "outputs" and "inputs" are the channels of the weight; 0 means those of dY and X.
 			Fields: windowFields("block", int64(0), "relu", int64(0), "ceiling", float32(0), "scale", float32(0), "by_taps", int64(0), "depthwise", int64(0), "outputs", int64(0), "inputs", int64(0)),
 		},
 		Infer: inferWeightGrad,
@@ -91,7 +92,7 @@ var _ = []*op.Operator{
 	op.Register(&op.Operator{
 		Schema: graph.Schema{
 			Domain: Domain, Op: "ReorderOutput", Takes: op.Takes("X"), Gives: op.Gives("Y"),
-			// "channels" is how many the result has, 0 for as many as X.
+			// "channels" is the number of channels of the result; 0 means as many as X has.
 			Fields: op.Fields("block", int64(0), "channels", int64(0), "channels_last", int64(0)),
 		},
 		Infer: cpu.ReorderedType,
@@ -141,13 +142,13 @@ func inferWeightGrad(n *graph.Node) ([]graph.Type, error) {
 	return []graph.Type{{Elem: graph.Float, Shape: shape}}, nil
 }
 
-// filled is a number of channels rounded up to whole blocks of the node.
+// filled returns the number of channels rounded up to whole blocks of the node.
 func filled(n *graph.Node, channels graph.Dim) graph.Dim {
 	return graph.Fixed(cpu.Filled(int(channels.Size), int(n.Int("block"))))
 }
 
-// costOf is the multiplications of a convolution whose result is y, in the plain layout
-// or any other.
+// costOf returns the number of multiplications of a convolution with the result y, in any
+// layout.
 func costOf(y, weight *graph.Value) int64 {
 	return op.Times(op.Elements(y.Shape), op.Elements(weight.Shape[1:]))
 }
@@ -162,8 +163,8 @@ func momentsOf(name string, channels graph.Dim) graph.Type {
 // Builder appends onnxlab's own operators, besides all others.
 type Builder struct {
 	cpu.Builder
-	// Windows tells that windows of all sizes and strides go to onnxlab's operators, not only
-	// 3x3 windows that leave images their size.
+	// Windows says that windows of all sizes and strides use onnxlab's operators, not only 3x3
+	// windows that leave images their size.
 	Windows bool
 }
 
@@ -185,16 +186,17 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// windowFields are the attributes of an operator with a window: its size, by how many pixels
-// it moves, how many the first one begins above and left of the image, and the size of the
-// result. A height of 0 is a window of 3x3 that leaves images their size.
+// windowFields declares the attributes of an operator with a window: its size, the number of
+// pixels by which it moves, the number of pixels by which the first window begins above and
+// left of the image, and the size of the result. A height of 0 means a 3x3 window that leaves
+// images their size.
 func windowFields(more ...any) []graph.Field {
 	return op.Fields(append([]any{
 		"height", int64(0), "width", int64(0), "stride", int64(0), "top", int64(0), "left", int64(0), "y_height", int64(0), "y_width", int64(0),
 	}, more...)...)
 }
 
-// windowed is the shape of the result of an operator with a window over x.
+// windowed returns the shape of the result of an operator with a window over x.
 func windowed(n *graph.Node, x *graph.Value, channels graph.Dim) graph.Shape {
 	if n.Int("height") == 0 {
 		return graph.Shape{x.Shape[0], channels, x.Shape[2], x.Shape[3]}
@@ -202,8 +204,8 @@ func windowed(n *graph.Node, x *graph.Value, channels graph.Dim) graph.Shape {
 	return graph.Shape{x.Shape[0], channels, graph.Dim{Size: n.Int("y_height")}, graph.Dim{Size: n.Int("y_width")}}
 }
 
-// Window is how an operator's window moves, and the size of its result. The zero value is a
-// window of 3x3 that leaves images their size.
+// Window describes how an operator's window moves, and the size of its result. The zero value
+// is a 3x3 window that leaves images their size.
 type Window struct {
 	Kernel  [2]int // height, width
 	Stride  int
@@ -214,9 +216,9 @@ type Window struct {
 	Depthwise bool
 }
 
-// Taps says when a 3x3 convolution that leaves images their size is computed tap by tap, by one
-// matrix product for each element (tap) of the window, and not by Winograd's algorithm. This takes
-// fewer multiplications for images of few pixels, and less memory for few images.
+// Taps says when a 3x3 convolution that leaves images their size is computed tap by tap, with
+// one matrix product for each element (tap) of the window, instead of by Winograd's algorithm.
+// That takes fewer multiplications for images of few pixels, and less memory for few images.
 type Taps int
 
 // The values of Taps.
@@ -254,17 +256,18 @@ func (w Window) attributes() []graph.Attribute {
 	return list
 }
 
-// NativeConv appends the convolution of x [n, c, h, w] with the weight [m, c, kh, kw] of the
-// window. x is blocked, or plain if it has fewer channels than a block; the result
-// [n, m, …] is blocked. bias is [m] or nil.
+// NativeConv appends the convolution of x [n, c, h, w] with the weight [m, c, kh, kw] and the
+// window w. x is blocked, or plain if it has fewer channels than a block; the result [n, m, …]
+// is blocked. bias is [m] or nil.
 func (b Builder) NativeConv(name string, x, weight, bias *graph.Value, w Window) *graph.Value {
 	return b.Do(Domain, "Conv", op.Call{
 		Name: name, Inputs: []*graph.Value{x, weight, bias}, Attributes: append(w.attributes(), b.block()),
 	})[0]
 }
 
-// NativeConvInputGrad appends the gradient with respect to the input of such a convolution,
-// whose window has the size of that input as its results. dy is blocked, and so is the result.
+// NativeConvInputGrad appends the gradient with respect to the input of such a convolution. w
+// is the convolution's window, but with the size of the input as its Results. dy and the result
+// are blocked.
 func (b Builder) NativeConvInputGrad(name string, dy, weight *graph.Value, w Window) *graph.Value {
 	return b.Do(Domain, "Conv", op.Call{
 		Name: name, Inputs: []*graph.Value{dy, weight},
@@ -293,7 +296,7 @@ func (b Builder) NativeMaxPoolGrad(name string, dy, x *graph.Value, w Window) *g
 	return b.Do(Domain, "MaxPoolGrad", op.Call{Name: name, Inputs: []*graph.Value{dy, x}, Attributes: append(w.attributes(), b.block())})[0]
 }
 
-// BatchNormOptions are what follows a normalisation in the same operator.
+// BatchNormOptions say what follows a normalisation in the same operator.
 type BatchNormOptions struct {
 	ReLU bool
 	// Ceiling is the largest value that the ReLU lets through; 0 means that there is none.
@@ -311,8 +314,8 @@ func (b Builder) normAttributes(o BatchNormOptions) []graph.Attribute {
 	return list
 }
 
-// NativeBatchNorm appends the normalisation of the channels of a blocked x over the
-// batch; its Y is blocked. The biased variance, too, is of the batch: [c].
+// NativeBatchNorm appends the normalisation of the channels of a blocked x over the batch; its
+// Y is blocked. The biased variance, too, is that of the batch: [c].
 func (b Builder) NativeBatchNorm(name string, x, scale, bias *graph.Value, epsilon float32, o BatchNormOptions) op.BatchNorm {
 	out := b.Do(Domain, "BatchNorm", op.Call{
 		Name: name, Inputs: []*graph.Value{x, scale, bias}, Want: []bool{true, true, true, true},

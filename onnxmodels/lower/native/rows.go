@@ -45,7 +45,7 @@ var _ = []*op.Operator{
 	}),
 }
 
-// replace puts one of onnxlab's operators with the same inputs and outputs in the place of a node.
+// replace replaces a node by an operator of onnxlab's with the same inputs and outputs.
 func (b Builder) replace(n *graph.Node, name string, attributes ...graph.Attribute) {
 	b.Substitute(n, func() []*graph.Value {
 		call := op.Call{Name: n.Name + ".native", Inputs: n.Inputs, Attributes: append(attributes, b.block())}
@@ -56,7 +56,7 @@ func (b Builder) replace(n *graph.Node, name string, attributes ...graph.Attribu
 	})
 }
 
-// layerNorms makes layer normalisations and their gradients native operators.
+// layerNorms replaces layer normalisations and their gradients by native operators.
 func (b Builder) layerNorms() {
 	lower.Each(b.Graph, "", "LayerNormalization", func(n *graph.Node) {
 		if b.fitsRows(n.In("X"), n.In("Scale"), n.In("B"), n.Int("axis")) && graph.Elem(n.Int("stash_type")) == graph.Float {
@@ -70,8 +70,8 @@ func (b Builder) layerNorms() {
 	})
 }
 
-// geluGrads makes the gradients of GELU native operators. They work in any layout, so this comes
-// after it is decided which values are blocked.
+// geluGrads replaces the gradients of GELU by native operators. They work in any layout, so this
+// pass runs after it has been decided which values are blocked.
 func (b Builder) geluGrads() {
 	lower.Each(b.Graph, op.Microsoft, "GeluGrad", func(n *graph.Node) {
 		if x := n.In("X"); x.Elem == graph.Float && len(x.Shape) <= mostDimensions {
@@ -80,7 +80,8 @@ func (b Builder) geluGrads() {
 	})
 }
 
-// mostDimensions is how many dimensions the operators' tensors may have: MAX_RANK of ort/kernels.
+// mostDimensions is the most dimensions that the operators' tensors may have: MAX_RANK of
+// ort/kernels.
 const mostDimensions = 4
 
 // fitsRows tells whether onnxlab's operators can normalise x over the dimensions from axis on.

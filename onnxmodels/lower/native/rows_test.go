@@ -35,8 +35,8 @@ func TestLayerNorm(t *testing.T) {
 	lowertest.Compare(t, op.Microsoft, "LayerNormalizationGrad", 2e-6, lowerGiven, build)
 }
 
-// TestOtherLayerNorms has what the operators do not compute: rows that are not whole blocks,
-// a scale that is broadcast along rows, and images of more than four dimensions.
+// TestOtherLayerNorms has normalisations that the operators do not support: rows that are not
+// whole blocks, a scale that is broadcast along rows, and images of more than four dimensions.
 func TestOtherLayerNorms(t *testing.T) {
 	b := lowertest.New()
 	var outputs []*graph.Value
@@ -56,7 +56,8 @@ func TestOtherLayerNorms(t *testing.T) {
 	}
 }
 
-// TestGeluGrad has gradients of rows, and of an image between convolutions, which stays in blocks.
+// TestGeluGrad has gradients of rows, and the gradient of an image between convolutions, which
+// stays in blocks.
 func TestGeluGrad(t *testing.T) {
 	build := func(b *lowertest.Builder) []*graph.Value {
 		grad := func(name string, dy, x *graph.Value) *graph.Value {

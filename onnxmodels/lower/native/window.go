@@ -6,9 +6,10 @@ import (
 	"onnxlab/onnxmodels/op"
 )
 
-// window returns the window of a convolution of x with result y, and tells whether onnxlab's
-// own operator can compute it: it has one group or as many as channels, its output fits blocks
-// of channels, and its input does or is few channels.
+// window returns the window of a convolution of x with the result y, and tells whether
+// onnxlab's own operator can compute it. The convolution must have one group or as many groups
+// as channels. Its output must fit blocks of channels, and its input must fit blocks or have
+// few channels.
 func (b Builder) window(x, weight, y *graph.Value, n *graph.Node) (w Window, fits bool) {
 	if b.Windows && n.Int("group") > 1 {
 		if !b.Fits(x) || int64(weight.Size(0)) != n.Int("group") || weight.Size(0) != x.Size(1) {
@@ -38,13 +39,13 @@ func (b Builder) window(x, weight, y *graph.Value, n *graph.Node) (w Window, fit
 	return windowOver(op.WindowOf(n), x, y)
 }
 
-// fewPixels is how large images are at most for which Winograd's algorithm, whose tiles have
-// 16 pixels, needs more multiplications than there are.
+// fewPixels is the number of pixels up to which an image is too small for Winograd's algorithm: its
+// tiles have 16 pixels, so it would need more multiplications than the plain convolution.
 const fewPixels = 4
 
-// windowOver is a window over x with result y, if onnxlab's operators have it: it moves by
-// the same number of pixels in both directions, is not dilated, and every one has a pixel of
-// the image.
+// windowOver returns a window over x with the result y, and tells whether onnxlab's operators
+// support it: it must move by the same number of pixels in both directions and not be dilated,
+// and each of its positions must cover a pixel of the image.
 func windowOver(from op.Window, x, y *graph.Value) (w Window, fits bool) {
 	if from.Strides[0] != from.Strides[1] || from.Dilations[0] > 1 || from.Dilations[1] > 1 {
 		return w, false
@@ -61,7 +62,7 @@ func windowOver(from op.Window, x, y *graph.Value) (w Window, fits bool) {
 	return w, true
 }
 
-// pools makes maximum pools and their gradients native operators.
+// pools replaces maximum pools and their gradients by native operators.
 func (b Builder) pools() {
 	lower.Each(b.Graph, op.Marked, "MaxPoolGrad", func(n *graph.Node) {
 		x, dy, pool := n.In("X"), n.In("dY"), n.In("Indices").Producer()
@@ -91,7 +92,8 @@ func (b Builder) pools() {
 	})
 }
 
-// pooled is the window of a maximum pool of x with result y, if onnxlab's operator has it.
+// pooled returns the window of a maximum pool of x with the result y, and tells whether
+// onnxlab's operator supports it.
 func (b Builder) pooled(n *graph.Node, x, y *graph.Value) (w Window, fits bool) {
 	if !b.Fits(x) {
 		return w, false

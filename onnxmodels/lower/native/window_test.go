@@ -83,8 +83,8 @@ func TestNativeMaxPool(t *testing.T) {
 	}
 }
 
-// TestNativeDepthwise has normalised images between convolutions of each channel by itself,
-// with the ReLU6 that is usual there, and all gradients.
+// TestNativeDepthwise has normalised images between depthwise convolutions, with the ReLU6 that
+// is usual there, and all gradients.
 func TestNativeDepthwise(t *testing.T) {
 	half := op.Window{Kernel: [2]int{3, 3}, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}
 	for name, c := range map[string]struct {
@@ -159,9 +159,9 @@ func TestEndConvolutions(t *testing.T) {
 	}
 }
 
-// TestFilledBlocks has operators between convolutions whose channels fill no whole blocks. Sigmoid
-// turns the zeros that fill a block up into other numbers, which must not matter; Reciprocal
-// would turn them into infinity, and must see none.
+// TestFilledBlocks has operators between convolutions whose channels do not make whole blocks.
+// Sigmoid turns the zeros that fill up a block into other numbers, which must not matter.
+// Reciprocal would turn them into infinity, so it must not see them.
 func TestFilledBlocks(t *testing.T) {
 	build := func(b *lowertest.Builder) []*graph.Value {
 		window := op.Same(3, 1, 8, 8)

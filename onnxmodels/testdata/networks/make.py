@@ -237,7 +237,7 @@ def case(name, model, rules, limit=2e-5):
             break
     else:
         raise ValueError(f"{name}: no seed is suitable")
-    print(name, "of seed", seed)
+    print(name, "with seed", seed)
     out = {"image": image, "label": label, "loss": np.float64([loss.item()]),
            "correct": np.int64([(logits.argmax(1).numpy() == label).sum()]), "logits": before.numpy().astype(np.float32)}
     out |= {f"param/{k}": v for k, v in named(rules, state).items()}

@@ -13,7 +13,7 @@ int cudaPeekAtLastError(void) { return last; }
 const char *cudaGetErrorName(int e) { return "cudaErrorFake"; }
 const char *cudaGetErrorString(int e) { return "the fake GPU has no errors"; }
 
-// An H100's, as far as the provider asks.
+// The properties of an H100, as far as the provider asks for them.
 int cudaDeviceGetAttribute(int *v, int attribute, int device) {
 	switch (attribute) {
 	case 1: *v = 1024; break;     // threads of a block
@@ -50,10 +50,10 @@ int cudaGetDeviceProperties(char *p, int device) {
 	return 0;
 }
 
-// Memory begins as zeros, so that what no kernel has written is the same anywhere.
+// Memory starts as zeros, so that what no kernel writes is the same in every run.
 int cudaMalloc(void **p, size_t n) { told("allocate %zu", n); return posix_memalign(p, 512, n + 512) ? 2 : (memset(*p, 0, n), 0); }
 int cudaMallocHost(void **p, size_t n) { return cudaMalloc(p, n); }
-// With FAKECUDA_PINS_NOTHING in the environment there is none to pin.
+// With FAKECUDA_PINS_NOTHING in the environment, no memory can be pinned.
 static void *pinned;
 int cudaHostAlloc(void **p, size_t n, unsigned flags) {
 	told("pin %zu", n);
@@ -82,8 +82,9 @@ int cudaMemcpy(void *to, const void *from, size_t n, int kind) {
 	static const char *const kinds[] = {"host", "to GPU", "to host", "on GPU", "any"};
 	told("copy %s %zu", kinds[kind], n);
 	memmove(to, from, n);
-	// No kernel has written over what lay where its results should be, such as
-	// bytes of images, which as numbers may be anything.
+	// No kernel has computed this memory. It may hold anything, such as the bytes
+	// of images, which can be infinities or NaN when they are read as float32.
+	// Those become 0.
 	if (kind == 2)
 		for (uint32_t *word = to; n >= 4; word++, n -= 4)
 			if ((*word & 0x7f800000) == 0x7f800000)

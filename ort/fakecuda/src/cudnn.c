@@ -1,5 +1,5 @@
-// cuDNN 9, both the old functions and what its frontend asks of the backend: one
-// engine, of no workspace.
+// cuDNN 9: the old functions, and as much of the backend as its frontend asks
+// for. There is one engine, which needs no workspace.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -82,8 +82,8 @@ type Classifier struct {
 	Close func() error
 }
 
-// Predict runs the model. It is bad data if the model does not run or its output is not
-// finite.
+// Predict runs the model on images [n, height, width, channels] and returns logits and probabilities
+// [n, classes]. The error is marked by BadData if the model does not run or if an output is not finite.
 func (c *Classifier) Predict(ctx context.Context, images []uint8) (logits, probabilities []float32, err error) {
 	if logits, probabilities, err = c.Predictor.Predict(ctx, images); err != nil {
 		return nil, nil, BadDataf("run %q: %w", c.Path, err)

@@ -5,8 +5,8 @@
 //	jobs, err := launcher.Submit(ctx, plan, cells)
 //
 // The sweep directory must be on a volume that this host also mounts, at the same path,
-// because the files in it say what became of each cell. The launcher keeps its own files in
-// the folder kubernetes of that directory:
+// because this host reads in its files how each cell ended. The launcher keeps its own
+// files in the folder kubernetes of that directory:
 //
 //	NAME.cells   one line for each cell of the Job NAME: its name and its directory
 //	NAME.yaml    the Job

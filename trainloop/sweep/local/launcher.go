@@ -30,9 +30,10 @@ func (l *Launcher) Submit(ctx context.Context, _ *sweep.Plan, cells []sweep.Cell
 	return nil, err
 }
 
-// Alive returns the cells that a local sweep in root runs, which hold the locks of their
-// directories, and those that it has not begun. It also counts a process on another host,
-// of which nothing but the lock is known.
+// Alive returns the cells that a local sweep in root has not finished: those that it is
+// running, which hold the locks of their directories, and those that it has not begun. It
+// also returns cells whose lock is held by a process on another host, although nothing
+// else is known about that process.
 func (*Launcher) Alive(_ context.Context, root string) ([]sweep.Alive, error) {
 	sweeping, err := holder(root)
 	if err != nil || sweeping.PID == 0 {

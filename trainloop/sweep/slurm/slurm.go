@@ -13,7 +13,7 @@
 //	*.log        what Slurm says about each cell; the messages of training are in the
 //	             cell's own train.log
 //
-// Slurm's accounting is not needed: the run directory of a cell says what became of it, and
+// Slurm's accounting is not needed: the run directory of a cell records how it ended, and
 // squeue is only asked which cells wait and run.
 package slurm
 
