@@ -23,6 +23,7 @@ type givenFlags struct {
 	normalize string
 	optimizer string
 	loss      string
+	untie     bool
 }
 
 func (f *givenFlags) add(flags *pflag.FlagSet) {
@@ -31,6 +32,7 @@ func (f *givenFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.train, "train", nil, "with --model: parameters to train: all, head for the last layer, or a pattern of names; -PATTERN excludes parameters (repeatable; default all)")
 	flags.StringVar(&f.batchNorm, "batchnorm", onnxmodels.BatchNormAuto, "with --model: mode of its BatchNormalization: auto, train or freeze")
 	flags.StringVar(&f.normalize, "normalize", "", "with --model: take uint8 images, and normalise them before the model: 0..1, -1..1, 0..255, imagenet, MEAN,…/DEVIATION,… or auto (default: keep the model's own input)")
+	flags.BoolVar(&f.untie, "untie", false, "with --model: give each layer of a model that has not been trained yet parameters of its own, as training does; exporters write equal tensors once, such as all scales of 1 of one size")
 	flags.StringVar(&f.loss, "loss", configs.LossCrossEntropy, "with --model: "+strings.Join(losses, ", ")+"; with the last two, label is float32 [batch, classes], 1 for the classes that an image has and 0 for the others")
 	flags.StringVar(&f.optimizer, "optimizer", configs.SGD, "with --model: "+strings.Join(optimizers, ", ")+"; --set optimizer.… sets its options. The default weight decay of adamw is 0.01, for all parameters")
 }
@@ -55,7 +57,7 @@ func (f *givenFlags) check(flags *pflag.FlagSet) error {
 	if f.model != "" {
 		return nil
 	}
-	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer", "loss"} {
+	for _, name := range []string{"classes", "train", "batchnorm", "normalize", "optimizer", "loss", "untie"} {
 		if flags.Changed(name) {
 			return cli.BadUsagef("--%s needs --model", name)
 		}
@@ -99,7 +101,7 @@ func exportGiven(opts *exportArtifactsOptions, stdout io.Writer) error {
 	if err := opts.settleSize(configs.Experiment{Model: opts.given.settings()}); err != nil {
 		return err
 	}
-	network, err := trainloop.Given(opts.given.settings(), opts.size.Height, opts.size.Width)
+	network, err := trainloop.Given(opts.given.settings(), opts.size.Height, opts.size.Width, opts.given.untie)
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,9 @@ type given struct {
 }
 
 // readGiven reads the experiment's model and, if necessary, replaces its classifier. If the
-// model accepts images of any size, they have height x width pixels.
-func readGiven(m configs.Model, height, width int) (*given, error) {
+// model accepts images of any size, they have height x width pixels. apart gives layers
+// parameters of their own: see importer.Untie.
+func readGiven(m configs.Model, height, width int, apart bool) (*given, error) {
 	if m.Path == "" {
 		return nil, &SettingError{"model.path", "it is empty, but model.kind onnx trains the ONNX model that it names"}
 	}
@@ -36,7 +37,9 @@ func readGiven(m configs.Model, height, width int) (*given, error) {
 	if err != nil {
 		return nil, unreadable(m.Path, err)
 	}
-	importer.Untie(file.Model)
+	if apart {
+		importer.Untie(file.Model)
+	}
 	g := &given{file: file}
 	options := importer.Options{Height: height, Width: width}
 	g.model, err = importer.Read(file.Model, options)
@@ -77,9 +80,11 @@ func replaces(m configs.Model, classes int) bool {
 
 // Given returns the network of the ONNX model that the settings name. If the model accepts
 // images of any size, they have height x width pixels. If the settings have no
-// normalisation, the network takes the same inputs as the model.
-func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
-	g, err := readGiven(m, height, width)
+// normalisation, the network takes the same inputs as the model. With apart, as in training, each
+// layer of a model that has not been trained yet gets parameters of its own; otherwise the parameters
+// are exactly those of the file (see importer.Untie).
+func Given(m configs.Model, height, width int, apart bool) (*onnxmodels.Network, error) {
+	g, err := readGiven(m, height, width, apart)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func Given(m configs.Model, height, width int) (*onnxmodels.Network, error) {
 
 // givenNetwork is Given for images of exactly height x width pixels.
 func givenNetwork(m configs.Model, height, width int) (*onnxmodels.Network, error) {
-	n, err := Given(m, height, width)
+	n, err := Given(m, height, width, true)
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +114,7 @@ func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 	if e.Model.Classes == 0 {
 		e.Model.Classes = foreseenClasses(e)
 	}
-	build := givenNetwork
-	height, width := e.Data.Sides()
-	if e.Data.LeavesSize() { // the model must say it
-		build, height, width = Given, 0, 0
-	}
-	network, err := build(e.Model, height, width)
+	network, err := foreseenNetwork(e)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +123,15 @@ func CheckGiven(e configs.Experiment) ([]configs.Note, error) {
 		return nil, err
 	}
 	return givenNotes(e.Model, network), checkMultipliers(trained(network, cut), e.Optimizer)
+}
+
+// foreseenNetwork is the network for the images that the settings describe.
+func foreseenNetwork(e configs.Experiment) (*onnxmodels.Network, error) {
+	if e.Data.LeavesSize() { // the model must say it
+		return Given(e.Model, 0, 0, true)
+	}
+	height, width := e.Data.Sides()
+	return givenNetwork(e.Model, height, width)
 }
 
 // foreseenClasses returns the number of classes that the data will have. It is 0 if that is not
@@ -232,7 +241,7 @@ func GivenSize(e configs.Experiment) (height, width int, err error) {
 // them. If the weights were in a separate file, they are written to a separate file again.
 // If the model accepts images of any size, they have height x width pixels.
 func WriteFineTuned(path string, m configs.Model, height, width int, state *checkpoint.Checkpoint) error {
-	g, err := readGiven(m, height, width)
+	g, err := readGiven(m, height, width, true)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func TestOwnNetwork(t *testing.T) {
 }
 
 func TestOwnNetworkRefusals(t *testing.T) {
-	given, err := Given(configs.Model{Path: givenModel("training"), Head: configs.HeadKeep, BatchNorm: configs.BatchNorm{Mode: configs.BatchNormAuto}}, 12, 12)
+	given, err := Given(configs.Model{Path: givenModel("training"), Head: configs.HeadKeep, BatchNorm: configs.BatchNorm{Mode: configs.BatchNormAuto}}, 12, 12, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,11 @@ func takeGeneration(dir string, n int) (won bool, err error) {
 	if err == nil && last == n {
 		return true, nil
 	}
-	return false, errors.Join(err, os.Remove(generationPath(dir, n)))
+	// The process that has the lock may have removed the file already.
+	if e := os.Remove(generationPath(dir, n)); !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return false, err
 }
 
 // generation returns the highest number in dir and the process that made its file.

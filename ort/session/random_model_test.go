@@ -32,8 +32,10 @@ func newRandomModel(seed uint64) *randomModel {
 	m.h, m.w = 8+m.IntN(17), 8+m.IntN(17)
 	m.graph.Input = []*onnxpb.ValueInfo{valueInfo("image", "N", m.c, m.h, m.w)}
 	m.convNormAct()
-	layers := []func(){m.convNormAct, m.convNormAct, m.conv, m.norm, m.act, m.pool, m.residual, m.squeeze, m.branches, m.shuffle,
-		m.rowNorm, m.pad, m.affine, m.upsample, m.attention, m.halves, m.instanceNorm, m.transposed}
+	layers := []func(){
+		m.convNormAct, m.convNormAct, m.conv, m.norm, m.act, m.pool, m.residual, m.squeeze, m.branches, m.shuffle,
+		m.rowNorm, m.pad, m.affine, m.upsample, m.attention, m.halves, m.instanceNorm, m.transposed,
+	}
 	for range 3 + m.IntN(8) {
 		layers[m.IntN(len(layers))]()
 	}
