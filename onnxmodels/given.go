@@ -326,7 +326,7 @@ func (g *given) node(b *Builder, folding op.Builder, n *graph.Node, values map[*
 // normTrains tells whether a normalisation uses the statistics of the batch in training. One without
 // running statistics in the file does not.
 func (g *given) normTrains(n *graph.Node) bool {
-	if !slices.Contains(g.Graph.Inputs, n.In("input_mean")) || !slices.Contains(g.Graph.Inputs, n.In("input_var")) {
+	if !g.keepsStatistics(n) {
 		return false
 	}
 	if g.BatchNorm == BatchNormAuto {
@@ -335,11 +335,17 @@ func (g *given) normTrains(n *graph.Node) bool {
 	return g.BatchNorm == BatchNormTrain
 }
 
-// HasBatchNorm tells whether the network is a given model that has BatchNormalization, which
-// [GivenOptions.BatchNorm] is about.
+// keepsStatistics tells whether a normalisation has running statistics in the file.
+func (g *given) keepsStatistics(n *graph.Node) bool {
+	return slices.Contains(g.Graph.Inputs, n.In("input_mean")) && slices.Contains(g.Graph.Inputs, n.In("input_var"))
+}
+
+// HasBatchNorm tells whether the network is a given model that has BatchNormalization with running
+// statistics, which [GivenOptions.BatchNorm] is about.
 func (n *Network) HasBatchNorm() bool {
-	isBatchNorm := func(node *graph.Node) bool { return node.Is("", "BatchNormalization") }
-	return n.given != nil && slices.ContainsFunc(n.given.Graph.Nodes, isBatchNorm)
+	return n.given != nil && slices.ContainsFunc(n.given.Graph.Nodes, func(node *graph.Node) bool {
+		return node.Is("", "BatchNormalization") && n.given.keepsStatistics(node)
+	})
 }
 
 // batchNorm appends a batch normalisation, as the options say.

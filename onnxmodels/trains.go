@@ -29,8 +29,8 @@ type LastLayer struct {
 }
 
 // Trains tells whether a classifier can be trained with all its parameters. The model must say how
-// large images are (importer.SetImageSize). It gets the parameters that training would give it: see
-// importer.Untie.
+// large images are (importer.SetImageSize). It gets the parameters that training gives it, which changes
+// m: see importer.Untie.
 func Trains(m *modelfile.Model) (t Trainability) {
 	importer.Untie(m)
 	refuse := func(err error) Trainability {

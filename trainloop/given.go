@@ -39,6 +39,8 @@ func readGiven(m configs.Model, height, width int, apart bool) (*given, error) {
 	}
 	if apart {
 		importer.Untie(file.Model)
+	} else {
+		importer.UntieStatistics(file.Model)
 	}
 	g := &given{file: file}
 	options := importer.Options{Height: height, Width: width}
@@ -237,8 +239,8 @@ func GivenSize(e configs.Experiment) (height, width int, err error) {
 }
 
 // WriteFineTuned writes the experiment's given model with the parameters of the checkpoint.
-// Apart from a new classifier, the names, metadata and graph stay as the user supplied
-// them. If the weights were in a separate file, they are written to a separate file again.
+// Apart from a new classifier and tensors that are no longer shared (importer.Untie), the names,
+// metadata and graph stay as the user supplied them. If the weights were in a separate file, they are written to a separate file again.
 // If the model accepts images of any size, they have height x width pixels.
 func WriteFineTuned(path string, m configs.Model, height, width int, state *checkpoint.Checkpoint) error {
 	g, err := readGiven(m, height, width, true)

@@ -62,6 +62,7 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 	if err := c.findLogits(r); err != nil {
 		return nil, err
 	}
+	r.findStatistics()
 	r.normaliseByBatch(keepsNoStatistics)
 	c.Batch = int(r.batch)
 	c.Graph = r.b.Graph
@@ -75,7 +76,28 @@ func Read(m *modelfile.Model, o Options) (*Model, error) {
 // keepsNoStatistics tells whether a batch normalisation has no running statistics, but statistics
 // that are computed. In training mode it does not use them, in training and afterwards: it
 // standardises the weights of a convolution, or its layer does not track statistics.
-func keepsNoStatistics(n *graph.Node) bool { return n.In("input_mean").Producer() != nil }
+func keepsNoStatistics(n *graph.Node) bool {
+	producer := n.In("input_mean").Producer()
+	if producer.Is("", "Cast") { // running statistics of another type
+		producer = producer.Inputs[0].Producer()
+	}
+	return producer != nil
+}
+
+// findStatistics lets batch normalisations read their running statistics directly, where the file has
+// an Identity between.
+func (r *reader) findStatistics() {
+	for _, n := range r.b.Nodes {
+		if !n.Is("", "BatchNormalization") {
+			continue
+		}
+		for i := range n.Inputs {
+			for isStatisticOperand(n.Takes[i]) && n.Inputs[i].Producer().Is("", "Identity") {
+				n.Inputs[i] = n.Inputs[i].Producer().Inputs[0]
+			}
+		}
+	}
+}
 
 // keepUsed drops the parameters that the logits do not depend on.
 func (c *Model) keepUsed(r *reader) {

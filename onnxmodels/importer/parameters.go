@@ -76,6 +76,7 @@ func (r *reader) findParameters(image string) []Parameter {
 	plain := map[string]bool{image: true} // values that depend only on the image and constants
 	products := map[string]bool{}         // results of convolutions and matrix products with a learned weight
 	reshaped := map[string]bool{}         // results of Reshape
+	statistics, computed := statisticsOf(r.model.GetGraph(), tensors)
 	var list []Parameter
 	found := map[string]int{}
 	for _, n := range r.model.GetGraph().GetNode() {
@@ -90,16 +91,16 @@ func (r *reader) findParameters(image string) []Parameter {
 				continue
 			}
 			operand := variant.Takes[min(i, len(variant.Takes)-1)]
-			several := (count(t.tensor) > 1 || r.isState(in)) && (i == 0 || pairwise[n.GetOpType()])
+			mayBeLearned := (count(t.tensor) > 1 || r.isState(in)) && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
-			if onlyNormalises(n, reshaped, tensors) && isNeutral(operand, t.tensor) {
+			if onlyNormalises(n, reshaped, computed) && isNeutral(operand, t.tensor) {
 				continue
 			}
-			if !operand.Learned && (t.constant && !biases || !several || prepares) {
+			if !operand.Learned && (t.constant && !biases || !mayBeLearned || prepares) {
 				continue
 			}
 			kind := Weight
-			if operand.Name == "input_mean" || operand.Name == "input_var" {
+			if isStatisticOperand(operand) || renames[n.GetOpType()] && statistics[first(n.GetOutput())] {
 				kind = Statistic
 			}
 			at, known := found[in]
@@ -133,17 +134,46 @@ func (r *reader) isState(name string) bool {
 
 // onlyNormalises reports whether a normalisation has scales and biases only because its operator
 // asks for them, if they are neutral.
-func onlyNormalises(n *onnxpb.Node, reshaped map[string]bool, tensors map[string]floatTensor) bool {
-	in := n.GetInput()
+func onlyNormalises(n *onnxpb.Node, reshaped, computed map[string]bool) bool {
 	switch n.GetOpType() {
 	case "InstanceNormalization":
-		return reshaped[in[0]]
+		return reshaped[n.GetInput()[0]]
 	case "BatchNormalization":
-		const mean = 3
-		_, kept := tensors[in[min(mean, len(in)-1)]]
-		return !kept
+		return computed[first(n.GetOutput())]
 	}
 	return false
+}
+
+// isStatisticOperand reports whether an operand is a running mean or variance.
+func isStatisticOperand(o graph.Operand) bool { return o.Name == "input_mean" || o.Name == "input_var" }
+
+// renames lists the operators through which batch normalisations may read their running statistics.
+var renames = names("Identity", "Cast")
+
+// statisticsOf returns the names of tensors that batch normalisations read as running statistics,
+// directly or through other names, and the outputs of those that read others, which are computed.
+func statisticsOf(g *onnxpb.Graph, tensors map[string]floatTensor) (statistics, computed map[string]bool) {
+	const most = 100 // names of a tensor
+	statistics, computed = map[string]bool{}, map[string]bool{}
+	same := map[string]string{}
+	for _, n := range g.GetNode() {
+		if renames[n.GetOpType()] {
+			same[first(n.GetOutput())] = first(n.GetInput())
+		}
+		for i, in := range n.GetInput() {
+			if !isStatistic(n, i) {
+				continue
+			}
+			for k := 0; same[in] != "" && k < most; k++ {
+				statistics[in] = true
+				in = same[in]
+			}
+			if _, ok := tensors[in]; !ok {
+				computed[first(n.GetOutput())] = true
+			}
+		}
+	}
+	return statistics, computed
 }
 
 // isNeutral reports whether an operand is all scales of a normalisation, which are 1, or all biases,

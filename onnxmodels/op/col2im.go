@@ -66,7 +66,7 @@ func columnsFit(x *graph.Value, elements, places int) error {
 	if err := wantFixed(x, 1); err != nil {
 		return err
 	}
-	const most = 1 << 12 // the kernel has the square of that
+	const most = 1 << 8 // a kernel has the square of that, and files may have many
 	if elements > most {
 		return fmt.Errorf("blocks have %d elements, but at most %d are supported", elements, most)
 	}
