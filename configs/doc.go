@@ -13,8 +13,8 @@
 //	    long: {schedule: {warmup_epochs: 10}}
 //
 // Relative paths in a file are relative to the working folder, or to the folder that the file
-// names under relative_to, itself relative to the file. The method RelativeTo prepares an
-// experiment for a file that may be read in another working folder.
+// names under relative_to, itself relative to the file. MarshalIn writes a file that
+// may be read in another working folder.
 //
 // An example that loads a file and prints the message about a mistake is in
 // configs/example_test.go; go test -v -run Example onnxlab/configs runs it.

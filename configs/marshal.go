@@ -28,6 +28,24 @@ func MarshalSweep(e Experiment) ([]byte, error) {
 	return marshal(&e, omitNothing, noComment)
 }
 
+// MarshalIn is Marshal for a file in the folder dir, which must exist. The file's relative paths
+// stay valid in other working folders: see RelativeTo.
+func MarshalIn(dir string, e Experiment) ([]byte, error) { return marshalIn(dir, e, Marshal) }
+
+// MarshalSweepIn is MarshalIn, but always with the sweep.
+func MarshalSweepIn(dir string, e Experiment) ([]byte, error) {
+	return marshalIn(dir, e, MarshalSweep)
+}
+
+func marshalIn(dir string, e Experiment, marshal func(Experiment) ([]byte, error)) ([]byte, error) {
+	moved, head, err := e.RelativeTo(dir)
+	if err != nil {
+		return nil, err
+	}
+	text, err := marshal(moved)
+	return append([]byte(head), text...), err
+}
+
 // MarshalWithOrigins is Marshal with a comment after each setting that says
 // where it was given.
 func (r *Resolved) MarshalWithOrigins() ([]byte, error) {

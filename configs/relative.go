@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
+	"strings"
 )
 
 // relativeTo is the key under which a file names the folder that its relative paths are
@@ -20,7 +22,7 @@ func (e Experiment) RelativeTo(dir string) (moved Experiment, head string, err e
 	if err != nil {
 		return e, "", fmt.Errorf("find the working folder: %w", err)
 	}
-	if dir, err = physical(dir); err != nil {
+	if dir, err = physical(filepath.Clean(dir)); err != nil { // filepath.Join cleans the paths of its files
 		return e, "", fmt.Errorf("find the folder of the configuration: %w", err)
 	}
 	move := func(path any) any {
@@ -28,7 +30,7 @@ func (e Experiment) RelativeTo(dir string) (moved Experiment, head string, err e
 			return path
 		}
 		head = relativeTo + ": .\n"
-		return filepath.ToSlash(relative(dir, filepath.Join(here, path.(string))))
+		return filepath.ToSlash(relative(dir, follow(here, path.(string))))
 	}
 	for _, s := range newKeys().settings {
 		if !s.path {
@@ -68,7 +70,7 @@ func (r *reader) rebase() {
 	}
 	for i, v := range r.values {
 		if v.path && isRelative(v.value) {
-			r.values[i].value = relative(here, filepath.Join(base, v.value.(string)))
+			r.values[i].value = relative(here, follow(base, v.value.(string)))
 		}
 	}
 }
@@ -76,21 +78,41 @@ func (r *reader) rebase() {
 // folders returns the folder that the file's relative paths are relative to, and the working
 // folder.
 func (r *reader) folders() (base, here string, err error) {
-	if here, err = physical("."); err != nil || filepath.IsAbs(r.relativeTo) {
-		return filepath.Clean(r.relativeTo), here, err
+	if here, err = physical("."); err != nil {
+		return "", "", err
 	}
-	dir, err := physical(filepath.Dir(r.source))
-	return filepath.Join(dir, r.relativeTo), here, err
+	dir, _ := filepath.Split(r.source)
+	if dir, err = physical(dir); err != nil {
+		return "", "", err
+	}
+	return follow(dir, r.relativeTo), here, nil
 }
 
 // physical returns the absolute path of a folder without symbolic links, so that ".." means
 // the same in it for us as for the system.
 func physical(dir string) (string, error) {
-	absolute, err := filepath.Abs(dir)
+	here, err := filepath.Abs(".")
 	if err != nil {
 		return "", err
 	}
-	return filepath.EvalSymlinks(absolute)
+	return filepath.EvalSymlinks(follow(here, dir))
+}
+
+// follow returns the path, which may be relative to the folder dir, as an absolute path without
+// "..". A ".." behind a symbolic link means the parent of the folder that the link leads to, as
+// for the system, while filepath.Join only drops the name of the link. Windows drops it too, and
+// nobody knows where folders that do not exist would lead to.
+func follow(dir, path string) string {
+	if !filepath.IsAbs(path) {
+		path = dir + string(filepath.Separator) + path
+	}
+	if i := strings.LastIndex(path+"/", "/../"); i >= 0 && runtime.GOOS != "windows" {
+		end := i + len("/..")
+		if parent, err := filepath.EvalSymlinks(path[:end]); err == nil {
+			return filepath.Join(parent, path[end:])
+		}
+	}
+	return filepath.Clean(path)
 }
 
 // relative returns the path relative to the folder from, or as it is if there is no such

@@ -3,6 +3,7 @@ package configs
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -58,6 +59,90 @@ func TestRelativeTo(t *testing.T) {
 	got, err := Load(filepath.Join("disk", "of", "runs", "first", "config.yaml"), []string{"data.path=here"})
 	if mustDo(err); got.Data.Path != "here" {
 		t.Errorf("--set data.path=here gives %q", got.Data.Path)
+	}
+}
+
+// TestRelativeToThroughLinks checks paths that go through a symbolic link and then to the parent
+// of the folder that it leads to.
+func TestRelativeToThroughLinks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("on Windows, such a path leads to the folder with the link")
+	}
+	home := t.TempDir()
+	mustDo := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{"a/run", "a/ph", "far/deep", "far/ph", "far/run", "other"} {
+		mustDo(os.MkdirAll(filepath.Join(home, dir), 0o755))
+	}
+	mustDo(os.Symlink("../far/deep", filepath.Join(home, "a", "link")))
+	mustDo(os.Symlink("../other", filepath.Join(home, "far", "photos")))
+	t.Chdir(filepath.Join(home, "a"))
+
+	for path, want := range map[string]string{
+		"link/../ph":              "../../far/ph",
+		"run/../link/../ph":       "../../far/ph",
+		"link/..":                 "../../far",
+		"link/../photos":          "../../far/photos", // itself a link, which stays
+		"link/../../other":        "../../other",
+		"link/ph":                 "../link/ph",
+		"missing/../ph":           "../ph",
+		"link/missing/../../a/ph": "../a/ph",
+	} {
+		e := Default()
+		e.Data.Source, e.Data.Path = "folder", path
+		e.Sweep.Definitions = map[string]Overlay{"other": {"model.path": path}}
+		moved, _, err := e.RelativeTo("run")
+		mustDo(err)
+		if m := moved.Sweep.Definitions["other"]["model.path"]; moved.Data.Path != want || m != want {
+			t.Errorf("%s: data.path %q, model.path %q, want %q", path, moved.Data.Path, m, want)
+		}
+	}
+
+	check := func(config, head, path, want string) {
+		t.Helper()
+		text := head + "data: {source: folder, size: 8, path: " + path + "}\n"
+		mustDo(os.WriteFile(config, []byte(text), 0o600))
+		e, err := Load(config, nil)
+		mustDo(err)
+		if e.Data.Path != want {
+			t.Errorf("%s with %q and %s: data.path %q, want %q", config, head, path, e.Data.Path, want)
+		}
+	}
+	check("run/x.yaml", "relative_to: .\n", "../link/../ph", "../far/ph")
+	check("run/x.yaml", "relative_to: ../link\n", "../ph", "../far/ph")
+	check("run/x.yaml", "relative_to: ../link/..\n", "ph", "../far/ph")
+	check("run/x.yaml", "relative_to: "+home+"/a/link/..\n", "ph", "../far/ph")
+	check("run/x.yaml", "relative_to: ..\n", "link/../ph", "link/../ph") // the working folder
+	check("link/../run/y.yaml", "relative_to: .\n", "../ph", "../far/ph")
+}
+
+// TestRelativeToInLink checks a working folder that is reached through a symbolic link.
+func TestRelativeToInLink(t *testing.T) {
+	home := t.TempDir()
+	mustDo := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustDo(os.MkdirAll(filepath.Join(home, "a", "work"), 0o755))
+	mustDo(os.MkdirAll(filepath.Join(home, "a", "run"), 0o755))
+	mustDo(os.Symlink(filepath.Join("a", "work"), filepath.Join(home, "link")))
+	t.Chdir(filepath.Join(home, "link"))
+	e := Default()
+	e.Data.Source, e.Data.Path, e.Data.Size = "folder", "../ph", 8
+	text, err := MarshalIn("../run", e)
+	mustDo(err)
+	mustDo(os.WriteFile("../run/x.yaml", text, 0o600))
+	for _, config := range []string{"../run/x.yaml", filepath.Join(home, "a", "run", "x.yaml")} {
+		got, err := Load(config, nil)
+		if mustDo(err); got.Data.Path != "../ph" {
+			t.Errorf("%s: data.path %q in\n%s", config, got.Data.Path, text)
+		}
 	}
 }
 

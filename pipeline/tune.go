@@ -133,7 +133,7 @@ func writeTuning(dir string, t *trainloop.Tuning) error {
 	if err := durable.WriteFile(filepath.Join(dir, "tune.png"), test.WritePNG); err != nil {
 		return err
 	}
-	text, err := configs.Marshal(t.Experiment)
+	text, err := configs.MarshalIn(dir, t.Experiment)
 	if err != nil {
 		return err
 	}

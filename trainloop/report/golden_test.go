@@ -8,7 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"onnxlab/configs"
+	"onnxlab/trainloop/rundir"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -71,6 +75,37 @@ func TestRepeatable(t *testing.T) {
 	} {
 		if first[name] == "" {
 			t.Errorf("%s is not among %q", name, slices.Sorted(maps.Keys(first)))
+		}
+	}
+}
+
+// TestRepeatableElsewhere writes the reports of a sweep and of a run in two working folders. The
+// experiment that they show is valid in the directory of the runs.
+func TestRepeatableElsewhere(t *testing.T) {
+	home := t.TempDir()
+	project, elsewhere := filepath.Join(home, "project"), filepath.Join(home, "else", "where")
+	must(t, os.MkdirAll(elsewhere, 0o755))
+	must(t, os.MkdirAll(project, 0o755))
+	root := threeSeeds().write(t, filepath.Join(project, "runs", "grid"))
+	single := alone(t, filepath.Join(project, "runs", "single"), "single", 3)
+	e := configs.Default()
+	e.Data.Source, e.Data.Path, e.Data.Size = "folder", "photos", 8
+	t.Chdir(project)
+	must(t, rundir.WriteSweepConfig(root, e))
+	must(t, rundir.WriteConfig(single, e))
+	for _, dir := range []string{root, single} {
+		t.Chdir(project)
+		short, err := filepath.Rel(project, dir)
+		must(t, err)
+		here := pageFor(t, load(t, short))
+		t.Chdir(elsewhere)
+		if there := pageFor(t, load(t, dir)); there != here {
+			t.Errorf("%s: the page differs between working folders", short)
+		}
+		for _, want := range []string{"relative_to: .\n", "\n  path: ../../photos\n"} {
+			if !strings.Contains(here, want) {
+				t.Errorf("%s: the page lacks %q", short, want)
+			}
 		}
 	}
 }

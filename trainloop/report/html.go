@@ -85,14 +85,14 @@ func (s *Sweep) writeHTML(w io.Writer, t Table) error {
 	return parsed.Execute(w, p)
 }
 
-// reproduction returns what is needed to repeat the runs: the experiment, the command, and
-// the name of the initial parameters, which is empty if these were random. All are empty if
-// no run has a configuration.
+// reproduction returns what is needed to repeat the runs: the experiment, for a file in their
+// directory, the command, and the name of the initial parameters, which is empty if these were
+// random. All are empty if no run has a configuration.
 func (s *Sweep) reproduction() (config, command, from string, err error) {
 	if s.Config == nil {
 		return "", "", "", nil
 	}
-	text, err := configs.Marshal(*s.Config)
+	text, err := configs.MarshalIn(s.Dir, *s.Config)
 	if err != nil {
 		return "", "", "", err
 	}

@@ -128,24 +128,20 @@ func ReadConfig(dir string) (configs.Experiment, error) {
 // WriteConfig writes config.yaml of a run directory. Its relative paths stay valid in other
 // working folders.
 func WriteConfig(dir string, e configs.Experiment) error {
-	return writeConfig(dir, e, configs.Marshal)
+	return writeConfig(dir, e, configs.MarshalIn)
 }
 
 // WriteSweepConfig is WriteConfig for a sweep directory.
 func WriteSweepConfig(dir string, e configs.Experiment) error {
-	return writeConfig(dir, e, configs.MarshalSweep)
+	return writeConfig(dir, e, configs.MarshalSweepIn)
 }
 
-func writeConfig(dir string, e configs.Experiment, marshal func(configs.Experiment) ([]byte, error)) error {
-	moved, head, err := e.RelativeTo(dir)
+func writeConfig(dir string, e configs.Experiment, marshal func(string, configs.Experiment) ([]byte, error)) error {
+	text, err := marshal(dir, e)
 	if err != nil {
 		return err
 	}
-	text, err := marshal(moved)
-	if err != nil {
-		return err
-	}
-	return durable.WriteBytes(Layout{dir}.Config(), append([]byte(head), text...))
+	return durable.WriteBytes(Layout{dir}.Config(), text)
 }
 
 // badConfig turns an error of configs into a *DataError. It makes sure that the message
