@@ -27,8 +27,7 @@ type given struct {
 }
 
 // readGiven reads the experiment's model and, if necessary, replaces its classifier. If the
-// model accepts images of any size, they have height x width pixels. apart gives layers
-// parameters of their own: see importer.Untie.
+// model accepts images of any size, they have height x width pixels. apart means the same as for Given.
 func readGiven(m configs.Model, height, width int, apart bool) (*given, error) {
 	if m.Path == "" {
 		return nil, &SettingError{"model.path", "it is empty, but model.kind onnx trains the ONNX model that it names"}
@@ -83,8 +82,8 @@ func replaces(m configs.Model, classes int) bool {
 // Given returns the network of the ONNX model that the settings name. If the model accepts
 // images of any size, they have height x width pixels. If the settings have no
 // normalisation, the network takes the same inputs as the model. With apart, as in training, each
-// layer of a model that has not been trained yet gets parameters of its own; otherwise the parameters
-// are exactly those of the file (see importer.Untie).
+// layer of a model that has not been trained yet gets parameters of its own (importer.Untie); otherwise
+// the parameters are those of the file, only running statistics are separate.
 func Given(m configs.Model, height, width int, apart bool) (*onnxmodels.Network, error) {
 	g, err := readGiven(m, height, width, apart)
 	if err != nil {
@@ -240,7 +239,8 @@ func GivenSize(e configs.Experiment) (height, width int, err error) {
 
 // WriteFineTuned writes the experiment's given model with the parameters of the checkpoint.
 // Apart from a new classifier and tensors that are no longer shared (importer.Untie), the names,
-// metadata and graph stay as the user supplied them. If the weights were in a separate file, they are written to a separate file again.
+// metadata and graph stay as the user supplied them. If the weights were in a separate file, they are
+// written to a separate file again.
 // If the model accepts images of any size, they have height x width pixels.
 func WriteFineTuned(path string, m configs.Model, height, width int, state *checkpoint.Checkpoint) error {
 	g, err := readGiven(m, height, width, true)

@@ -91,8 +91,8 @@ func (r *reader) findStatistics() {
 		if !n.Is("", "BatchNormalization") {
 			continue
 		}
-		for i := range n.Inputs {
-			for isStatisticOperand(n.Takes[i]) && n.Inputs[i].Producer().Is("", "Identity") {
+		for _, i := range []int{3, 4} {
+			for n.Inputs[i].Producer().Is("", "Identity") {
 				n.Inputs[i] = n.Inputs[i].Producer().Inputs[0]
 			}
 		}

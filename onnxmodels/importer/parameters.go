@@ -76,7 +76,11 @@ func (r *reader) findParameters(image string) []Parameter {
 	plain := map[string]bool{image: true} // values that depend only on the image and constants
 	products := map[string]bool{}         // results of convolutions and matrix products with a learned weight
 	reshaped := map[string]bool{}         // results of Reshape
-	statistics, computed := statisticsOf(r.model.GetGraph(), tensors)
+	statistics := readAsStatistics(r.model.GetGraph(), renames)
+	kept := map[string]bool{} // names of tensors, also behind nodes that only rename them
+	for name := range tensors {
+		kept[name] = true
+	}
 	var list []Parameter
 	found := map[string]int{}
 	for _, n := range r.model.GetGraph().GetNode() {
@@ -93,14 +97,14 @@ func (r *reader) findParameters(image string) []Parameter {
 			operand := variant.Takes[min(i, len(variant.Takes)-1)]
 			mayBeLearned := (count(t.tensor) > 1 || r.isState(in)) && (i == 0 || pairwise[n.GetOpType()])
 			biases := n.GetOpType() == "Add" && anyIn(products, n.GetInput())
-			if onlyNormalises(n, reshaped, computed) && isNeutral(operand, t.tensor) {
+			if onlyNormalises(n, reshaped, kept) && isNeutral(operand, t.tensor) {
 				continue
 			}
 			if !operand.Learned && (t.constant && !biases || !mayBeLearned || prepares) {
 				continue
 			}
 			kind := Weight
-			if isStatisticOperand(operand) || renames[n.GetOpType()] && statistics[first(n.GetOutput())] {
+			if isStatistic(n, i) || renames[n.GetOpType()] && statistics[first(n.GetOutput())] {
 				kind = Statistic
 			}
 			at, known := found[in]
@@ -118,6 +122,9 @@ func (r *reader) findParameters(image string) []Parameter {
 			if n.GetOpType() == "Reshape" {
 				reshaped[out] = true
 			}
+			if renames[n.GetOpType()] && kept[first(n.GetInput())] {
+				kept[out] = true
+			}
 			if weighs[n.GetOpType()] && anyIn(found, n.GetInput()) {
 				products[out] = true
 			}
@@ -134,46 +141,37 @@ func (r *reader) isState(name string) bool {
 
 // onlyNormalises reports whether a normalisation has scales and biases only because its operator
 // asks for them, if they are neutral.
-func onlyNormalises(n *onnxpb.Node, reshaped, computed map[string]bool) bool {
-	switch n.GetOpType() {
-	case "InstanceNormalization":
+func onlyNormalises(n *onnxpb.Node, reshaped, kept map[string]bool) bool {
+	if n.GetOpType() == "InstanceNormalization" {
 		return reshaped[n.GetInput()[0]]
-	case "BatchNormalization":
-		return computed[first(n.GetOutput())]
+	}
+	for i, in := range n.GetInput() {
+		if isStatistic(n, i) && !kept[in] {
+			return true // it is computed
+		}
 	}
 	return false
 }
 
-// isStatisticOperand reports whether an operand is a running mean or variance.
-func isStatisticOperand(o graph.Operand) bool { return o.Name == "input_mean" || o.Name == "input_var" }
-
 // renames lists the operators through which batch normalisations may read their running statistics.
 var renames = names("Identity", "Cast")
 
-// statisticsOf returns the names of tensors that batch normalisations read as running statistics,
-// directly or through other names, and the outputs of those that read others, which are computed.
-func statisticsOf(g *onnxpb.Graph, tensors map[string]floatTensor) (statistics, computed map[string]bool) {
-	const most = 100 // names of a tensor
-	statistics, computed = map[string]bool{}, map[string]bool{}
-	same := map[string]string{}
-	for _, n := range g.GetNode() {
-		if renames[n.GetOpType()] {
-			same[first(n.GetOutput())] = first(n.GetInput())
-		}
+// isStatistic reports whether input i of the node is the mean or the variance of a batch
+// normalisation.
+func isStatistic(n *onnxpb.Node, i int) bool { return n.GetOpType() == "BatchNormalization" && i >= 3 }
+
+// readAsStatistics returns the names that batch normalisations read as mean or variance, directly or
+// through nodes of these operators.
+func readAsStatistics(g *onnxpb.Graph, through map[string]bool) map[string]bool {
+	read := map[string]bool{}
+	for _, n := range slices.Backward(g.GetNode()) { // readers come behind what they read
 		for i, in := range n.GetInput() {
-			if !isStatistic(n, i) {
-				continue
-			}
-			for k := 0; same[in] != "" && k < most; k++ {
-				statistics[in] = true
-				in = same[in]
-			}
-			if _, ok := tensors[in]; !ok {
-				computed[first(n.GetOutput())] = true
+			if isStatistic(n, i) || through[n.GetOpType()] && read[first(n.GetOutput())] {
+				read[in] = true
 			}
 		}
 	}
-	return statistics, computed
+	return read
 }
 
 // isNeutral reports whether an operand is all scales of a normalisation, which are 1, or all biases,

@@ -23,24 +23,23 @@ func UntieStatistics(m *modelfile.Model) { untie(m, false) }
 
 func untie(m *modelfile.Model, all bool) {
 	g := m.GetGraph()
-	u := &untier{graph: g, all: all, shared: sharedTensors(g), names: map[string]string{}, taken: takenNames(g), statistics: map[string]bool{}, others: map[string]bool{}, weights: map[string]bool{}}
+	u := &untier{
+		graph: g, all: all, shared: sharedTensors(g), weights: map[string]bool{}, names: map[string]string{}, taken: takenNames(g),
+		statistics: readAsStatistics(g, names("Identity")), others: map[string]bool{},
+	}
 	for _, t := range g.GetInitializer() {
 		u.weights[t.GetName()] = u.shared[t.GetName()] == nil
 	}
-	for _, n := range slices.Backward(g.GetNode()) { // readers come behind what they read
+	for _, n := range g.GetNode() {
+		isName := n.GetOpType() == "Identity" && u.statistics[first(n.GetOutput())]
 		for i, in := range n.GetInput() {
-			if isStatistic(n, i) || n.GetOpType() == "Identity" && u.statistics[first(n.GetOutput())] {
-				u.statistics[in] = true
-			} else {
+			if !isName && !isStatistic(n, i) {
 				u.others[in] = true
 			}
 		}
 	}
 	g.Node = slices.DeleteFunc(g.Node, u.node)
 }
-
-// isStatistic reports whether input i of the node is a running mean or variance.
-func isStatistic(n *onnxpb.Node, i int) bool { return n.GetOpType() == "BatchNormalization" && i >= 3 }
 
 type untier struct {
 	graph      *onnxpb.Graph

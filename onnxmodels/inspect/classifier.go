@@ -20,7 +20,7 @@ const usualSide = 224
 // Classifier describes a classifier of images as Model does, and says whether it can be trained.
 // If the model leaves the height or the width of images open, shapes and costs are those for
 // images of the given size; a side of 0 means 224 pixels. Classifier declares this size, and types
-// that the model does not declare, in m.
+// that the model does not declare, in m, which [onnxmodels.Trains] changes, too.
 func Classifier(m *modelfile.Model, size ImageSize) (*ModelReport, error) {
 	height, width, err := importer.ImageSize(m)
 	if err != nil {

@@ -94,17 +94,33 @@ func mobileBlocks(t *testing.T, side int) *onnxmodels.Network {
 // changes below a thousandth of the root mean square of all changes count as zero.
 func compareChanges(t *testing.T, begin *checkpoint.Checkpoint, ends [2]*checkpoint.Checkpoint) {
 	t.Helper()
-	var all []float64
-	for _, p := range ends[0].Trainable {
-		all = append(all, changes(p.Data, begin.Parameter(p.Name).Data)...)
-	}
-	for _, p := range ends[0].Trainable {
-		want := changes(p.Data, begin.Parameter(p.Name).Data)
-		e := rms(changes(ends[1].Parameter(p.Name).Data, p.Data)) / max(rms(want), 1e-3*rms(all))
+	for name, e := range differences(begin, ends[0].Trainable, ends[1].Trainable, 1e-3) {
 		if !(e < 1e-3) {
-			t.Errorf("%s: what a step changes differs by %v of its size", p.Name, e)
+			t.Errorf("%s: what a step changes differs by %v of its size", name, e)
 		}
 	}
+}
+
+// differences returns, for each parameter of got, by how much two steps differ in what they change,
+// relative to the change. Changes below this share of the root mean square of all changes of want count
+// as zero.
+func differences(begin *checkpoint.Checkpoint, want, got []checkpoint.Tensor, least float64) map[string]float64 {
+	apart, exact, floor := map[string]float64{}, map[string]checkpoint.Tensor{}, least*rms(moves(begin, want...))
+	for _, p := range want {
+		exact[p.Name] = p
+	}
+	for _, p := range got {
+		apart[p.Name] = rms(changes(p.Data, exact[p.Name].Data)) / max(rms(moves(begin, exact[p.Name])), floor)
+	}
+	return apart
+}
+
+// moves returns by how much the elements of the parameters have changed.
+func moves(begin *checkpoint.Checkpoint, parameters ...checkpoint.Tensor) (all []float64) {
+	for _, p := range parameters {
+		all = append(all, changes(p.Data, begin.Parameter(p.Name).Data)...)
+	}
+	return all
 }
 
 // rms returns the root mean square.

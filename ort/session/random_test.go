@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -139,10 +140,10 @@ func compareRandomSteps(t *testing.T, m *randomModel, n *onnxmodels.Network) {
 			}
 		}
 		want := step(onnxmodels.TargetPortable, begin, seed)
-		noise := differences(begin, want, step(onnxmodels.TargetPortable, rounded, seed))
+		noise := randomDifferences(begin, want, step(onnxmodels.TargetPortable, rounded, seed))
 		for target := range wrong {
 			wrong[target] = ""
-			for name, e := range differences(begin, want, step(target, begin, seed)) {
+			for name, e := range randomDifferences(begin, want, step(target, begin, seed)) {
 				if !(e < max(limits[target], 30*noise[name])) {
 					wrong[target] += fmt.Sprintf("%s: what a step changes differs by %.1e of its size, rounding changes it by %.1e\n", name, e, noise[name])
 				}
@@ -206,7 +207,7 @@ func compareRandomParts(t *testing.T, m *randomModel, read *importer.Model) {
 		}
 		wrong = ""
 		for i, end := range ends {
-			for name, e := range differences(begin, want, end) {
+			for name, e := range randomDifferences(begin, want, end) {
 				if !(e < 0.03) { // some models magnify rounding; what is missing changes a gradient by more
 					wrong += fmt.Sprintf("%s, cut: %v: what a step changes differs by %.1e of its size\n", name, i == 1, e)
 				}
@@ -238,24 +239,13 @@ func randomFeatures(t *testing.T, cut *onnxmodels.Cut, n *onnxmodels.Network, ta
 	return features[0]
 }
 
-// differences returns by how much two steps differ in what they change, relative to the change, for
-// each parameter that got trains and each running statistic. Changes below a hundredth of the root mean
-// square of all changes count as zero.
-func differences(begin, want, got *checkpoint.Checkpoint) map[string]float64 {
-	all := map[string]float64{}
-	change := func(p checkpoint.Tensor) []float64 { return changes(p.Data, begin.Parameter(p.Name).Data) }
-	for _, lists := range [][2][]checkpoint.Tensor{{want.Trainable, got.Trainable}, {want.Frozen, got.Frozen}} {
-		var moves []float64
-		for _, p := range lists[0] {
-			moves = append(moves, change(p)...)
-		}
-		if !(rms(moves) > 0) {
-			continue // there are no statistics, or they are frozen
-		}
-		for _, p := range lists[1] {
-			exact := want.Parameter(p.Name)
-			all[p.Name] = rms(changes(p.Data, exact.Data)) / max(rms(change(*exact)), 1e-2*rms(moves))
-		}
+// randomDifferences returns the differences of the parameters that got trains and, unless they are
+// frozen, of the running statistics.
+func randomDifferences(begin, want, got *checkpoint.Checkpoint) map[string]float64 {
+	const least = 1e-2
+	all := differences(begin, want.Trainable, got.Trainable, least)
+	if rms(moves(begin, want.Frozen...)) > 0 {
+		maps.Copy(all, differences(begin, want.Frozen, got.Frozen, least))
 	}
 	return all
 }
